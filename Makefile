@@ -1,0 +1,51 @@
+# sitekit: the front door. One line per target; what each does is in scripts/sitekit/.
+# SITE=path/to/site.yml picks another site file; PYTHON=python3.12 another interpreter for the kit itself.
+
+export SITE PYTHON
+KIT := @scripts/kit
+
+.DEFAULT_GOAL := help
+.PHONY: help check_site show setup_conda install_all kernels kernels_diff apply uninstall start stop status \
+        demo demo_status demo_stop demo_reset test lint bench soak
+
+help:           ## list the targets
+	@awk -F ':.*## ' '/^[a-z_]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+check_site:     ## check the site file; says file, line and key of every fault
+	$(KIT) check_site
+show:           ## print what the site file means, defaults included
+	$(KIT) show
+setup_conda:    ## build the hub environment from environment.yml
+	$(KIT) setup_conda
+install_all:    ## install the hub, the lab extensions and the checks into it, then switch to it
+	$(KIT) install_all
+kernels:        ## turn the cluster's modules into proven Jupyter kernels
+	$(KIT) kernels
+kernels_diff:   ## show what `make kernels` would change
+	$(KIT) kernels_diff
+apply:          ## write services, web server, sudoers and PAM files (as root)
+	$(KIT) apply
+uninstall:      ## remove what `make apply` wrote (as root)
+	$(KIT) uninstall
+start:          ## start the site's services (as root)
+	$(KIT) start
+stop:           ## stop the site's services; users' servers stay up (as root)
+	$(KIT) stop
+status:         ## say which services run
+	$(KIT) status
+demo:           ## a whole cluster with its JupyterHub on this one machine (as root)
+	$(KIT) demo
+demo_status:    ## the demo's address, users, passwords and services
+	$(KIT) demo_status
+demo_stop:      ## stop the demo
+	$(KIT) demo_stop
+demo_reset:     ## remove the demo, and list what stays behind
+	$(KIT) demo_reset
+test:           ## run every test; as root it brings the demo up and tests it (under 30 minutes)
+	@KIT_TEST=1 scripts/kit --python -m pytest
+lint:           ## ruff, and the walls between the rooms
+	@KIT_TEST=1 scripts/kit --python -m pytest -q tests/unit/test_house.py
+bench:          ## measure; the demo must be up
+	@KIT_TEST=1 scripts/kit --python -m tests.bench
+soak:           ## the long tests: many kills, many users
+	@KIT_TEST=1 scripts/kit --python -m pytest --soak

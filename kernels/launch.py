@@ -1,0 +1,187 @@
+"""Start one kernel: forget the caller's modules, load the site's, verify, exec. Where that fails, exec the tombstone.
+
+`make kernels` publishes a copy of this file with the release's `python -I` in its first line, and calls the same
+functions when it probes. Standard library only: it must start where nothing else does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+# What a login shell, a loaded module or a batch job may have left behind that decides which program runs, or with which
+# libraries. Everything else stays: Slurm's variables, tickets, proxies, CUDA_VISIBLE_DEVICES, the user's own settings.
+DROPPED_PREFIXES = (
+    "LMOD_", "__LMOD_", "_ModuleTable", "MODULE", "PYTHON", "R_", "LUA_", "TCL", "LD_", "CONDA_", "_CE_", "BASH_FUNC_",
+)  # fmt: skip
+DROPPED = frozenset(
+    [
+        "LOADEDMODULES",
+        "_LMFILES_",
+        "VIRTUAL_ENV",
+        "BASH_ENV",
+        "ENV",
+        "SHELLOPTS",
+        "BASHOPTS",
+        "JULIA_LOAD_PATH",
+        "JULIA_PROJECT",
+        "CPATH",
+        "C_INCLUDE_PATH",
+        "CPLUS_INCLUDE_PATH",
+        "LIBRARY_PATH",
+        "PKG_CONFIG_PATH",
+        "CMAKE_PREFIX_PATH",
+        "ACLOCAL_PATH",
+        "MANPATH",
+        "INFOPATH",
+    ]
+)
+# Lmod reads ~/.modulerc and ~/.lmodrc.lua; either may send a module name elsewhere.
+NO_HOME = "/nonexistent"
+LOAD_SECONDS = 120
+
+_STRING = r'"((?:[^"\\]|\\.)*)"'
+_SET = re.compile(rf"^os\.environ\[{_STRING}\] = {_STRING};", re.MULTILINE | re.DOTALL)
+_UNSET = re.compile(rf"^del os\.environ\[{_STRING}\]", re.MULTILINE | re.DOTALL)
+
+
+class CannotStart(Exception):
+    """Why a kernel cannot start, and what the user can do about it."""
+
+    def __init__(self, what: str, detail: str = "", remedy: str = "") -> None:
+        super().__init__(what)
+        self.what, self.detail, self.remedy = what, detail.strip(), remedy
+
+
+def cleaned(environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` without what modules, shells and language set-ups have left in it."""
+    return {k: v for k, v in environ.items() if k not in DROPPED and not k.startswith(DROPPED_PREFIXES)}
+
+
+def load(
+    kernel: Mapping[str, Any], environ: Mapping[str, str], run: Callable[..., Any] = subprocess.run
+) -> dict[str, str]:
+    """The environment after `module load` of the kernel's modules, from a clean start. Raises CannotStart."""
+    env = cleaned(environ)
+    env.update(kernel["load_environment"], PATH=kernel["path"], MODULEPATH=kernel["modulepath"])
+    if not kernel["user_site"]:
+        env["PYTHONNOUSERSITE"] = "1"
+        env["R_PROFILE_USER"] = env["R_ENVIRON_USER"] = os.devnull
+    words = "module load " + " ".join(kernel["modules"])
+    # The cache of a system may lag behind its module tree; for full names it saves nothing.
+    argv = [kernel["lmod"], "python", "--ignore_cache", "load", *kernel["modules"]]
+    try:
+        done = run(
+            argv,
+            env={**env, "HOME": NO_HOME},
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            timeout=LOAD_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CannotStart(f"Lmod did not answer to `{words}`.", str(error)) from None
+    if done.returncode:
+        raise CannotStart(f"`{words}` failed.", done.stderr)
+    env = applied(done.stdout, env)
+    env.update(kernel["environment"])
+    return env
+
+
+def applied(assignments: str, env: Mapping[str, str]) -> dict[str, str]:
+    """`env` after the assignments that `lmod python` printed: read, not executed; all else in there is ignored."""
+    after = dict(env)
+    for match in _SET.finditer(assignments):
+        after[_plain(match[1])] = _plain(match[2])
+    for match in _UNSET.finditer(assignments):
+        after.pop(_plain(match[1]), None)
+    return after
+
+
+def _plain(quoted: str) -> str:
+    # Lmod quotes with Lua's %q: an escaped newline is a newline, and \13 is decimal. Python would read both otherwise.
+    def one(match: re.Match[str]) -> str:
+        code = match[1]
+        return chr(int(code)) if code.isdigit() else {"r": "\r", "n": "\n"}.get(code, code)
+
+    return re.sub(r"\\(\d{1,3}|.)", one, quoted, flags=re.DOTALL)
+
+
+def verified(kernel: Mapping[str, Any], env: Mapping[str, str]) -> str:
+    """Full path of the program to start. Raises CannotStart unless modules, interpreter and files are as proven."""
+    loaded = env.get("LOADEDMODULES", "").split(":")
+    if missing := [name for name in kernel["modules"] if name not in loaded]:
+        raise CannotStart(
+            f"After `module load`, {', '.join(missing)} is not among the loaded modules.", f"Loaded: {' '.join(loaded)}"
+        )
+    found = shutil.which(kernel["command"][0], path=env["PATH"]) or f"no '{kernel['command'][0]}'"
+    if found != kernel["interpreter"]:
+        raise CannotStart(
+            "The software behind this kernel has changed since it was tested.",
+            f"Expected: {kernel['interpreter']}\nFound:    {found}",
+        )
+    for path in kernel["needs"]:
+        if not os.path.exists(path):
+            raise CannotStart("A file that this kernel needs is gone.", path)
+    return found
+
+
+def read(folder: str, name: str) -> dict[str, Any]:
+    """The instructions for the kernel `name`, written by `make kernels`. Raises CannotStart if there are none."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise CannotStart(f"'{name}' is not the name of a kernel.")
+    try:
+        with open(os.path.join(folder, "kernels", name, "launch.json"), encoding="utf-8") as file:
+            return json.load(file)
+    except FileNotFoundError:
+        raise CannotStart(
+            f"The kernel '{name}' is no longer offered here.", remedy="Choose another: Kernel > Change Kernel."
+        ) from None
+
+
+def tombstone(folder: str, connection_file: str, title: str, site: str, why: CannotStart) -> None:
+    """Become a kernel that answers every cell with the reason. One that ended would be restarted; this one stays."""
+    people = f"the people who run {site}" if site else "the people who run this JupyterHub"
+    lines = [
+        f"The kernel '{title}' could not start.",
+        "",
+        why.what,
+        *(f"    {line}" for line in why.detail.splitlines()[:40]),
+        "",
+    ]
+    lines.append(
+        "What to do: " + (why.remedy or f"choose another kernel (Kernel > Change Kernel), and show this to {people}.")
+    )
+    text = "\n".join(lines)[:8000]
+    sys.stderr.write(text + "\n")
+    env = {**cleaned(os.environ), "SITEKIT_KERNEL_FAULT": text.encode("utf-8", "replace").decode()}
+    os.execve(sys.executable, [sys.executable, "-I", os.path.join(folder, "tombstone.py"), "-f", connection_file], env)  # noqa: S606
+
+
+def main(argv: list[str]) -> None:
+    """`launch NAME -f CONNECTION_FILE`, as kernel.json has it."""
+    name, connection_file = argv[1], argv[-1]
+    # The published path is a link into a generation: its launcher, tombstone and kernels belong together.
+    folder = os.path.dirname(os.path.realpath(__file__))
+    title, site = name, ""
+    try:
+        kernel = read(folder, name)
+        title, site = kernel["title"], kernel["site"]
+        env = load(kernel, os.environ)
+        program = verified(kernel, env)
+        rest = [word.replace("{connection_file}", connection_file) for word in kernel["command"][1:]]
+        os.execve(program, [program, *rest], env)  # noqa: S606
+    except CannotStart as why:
+        tombstone(folder, connection_file, title, site, why)
+    except Exception as error:  # whatever it is, the user shall read it instead of watching restarts
+        tombstone(folder, connection_file, title, site, CannotStart("The launcher failed.", repr(error)))
+
+
+if __name__ == "__main__":
+    main(sys.argv)

@@ -1,0 +1,70 @@
+"""The command line: one table from make targets to functions, and one place where errors become text and exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .data import CHECKOUT
+from .errors import Problem
+
+
+@dataclass(frozen=True)
+class Command:
+    """Where a command's function lives. With `site` it gets the Site of site.yml first; words follow."""
+
+    function: str
+    site: bool = True
+
+
+COMMANDS = {
+    "check_site": Command("sitekit.show:check_site"),
+    "show": Command("sitekit.show:show"),
+    "setup_conda": Command("sitekit.release.commands:setup_conda"),
+    "install_all": Command("sitekit.release.commands:install_all"),
+    "kernels": Command("sitekit.kernels.commands:kernels"),
+    "kernels_diff": Command("sitekit.kernels.commands:kernels_diff"),
+    "apply": Command("sitekit.machine.commands:apply"),
+    "uninstall": Command("sitekit.machine.commands:uninstall"),
+    "start": Command("sitekit.machine.commands:start"),
+    "stop": Command("sitekit.machine.commands:stop"),
+    "status": Command("sitekit.machine.commands:status"),
+    "demo": Command("sitekit.demo.commands:demo", site=False),
+    "demo_status": Command("sitekit.demo.commands:demo_status", site=False),
+    "demo_stop": Command("sitekit.demo.commands:demo_stop", site=False),
+    "demo_reset": Command("sitekit.demo.commands:demo_reset", site=False),
+}
+
+
+def site_path() -> Path:
+    """The site file in use: $SITE, else config/site.yml of the checkout."""
+    return Path(os.environ.get("SITE") or CHECKOUT / "config" / "site.yml")
+
+
+def main(words: list[str]) -> int:
+    """Run one command; return its exit code: 0 done, 1 failed, 2 refused before anything changed, 130 interrupted."""
+    if not words or words[0] not in COMMANDS:
+        print(f"sitekit: say one of: {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    command = COMMANDS[words[0]]
+    try:
+        if command.site:
+            from .site import load_site
+
+            return _function(command)(load_site(site_path()), *words[1:])
+        return _function(command)(*words[1:])
+    except Problem as problem:
+        print(f"\nsitekit: {problem}" if problem.exit_code == 1 else str(problem), file=sys.stderr)
+        return problem.exit_code
+    except KeyboardInterrupt:
+        print(f"\nsitekit: interrupted; run `make {words[0]}` again to go on from here", file=sys.stderr)
+        return 130
+
+
+def _function(command: Command) -> Callable[..., int]:
+    module, _, name = command.function.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,161 @@
+"""`make demo`, `make demo_status`, `make demo_stop`, `make demo_reset`."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import ssl
+import time
+
+from ..errors import BadInput, Problem
+from ..machine.supervise import which_supervisor
+from ..progress import say, step
+from ..site import Site
+from . import layout, rooms
+from .cluster import cancel_jobs, cluster_status, start_cluster, stop_cluster
+from .lock import alone
+from .made import Made
+from .modules import ensure_modules
+from .packages import install_packages
+from .people import ensure_passwords, ensure_people
+from .platform import Distribution
+from .preflight import need_root, preflight
+from .reset import remove_directories, reset
+from .together import together
+
+LOGIN_SECONDS = 60
+
+
+def demo(*words: str) -> int:
+    """Bring the whole demo up, or see that it is. Raises BadInput before anything changed, Problem if a part failed."""
+    begun = time.monotonic()
+    site = _site("demo", words)
+    with alone():
+        _bring_up(site, preflight(site))
+    say(f"\nThe demo is up, after {time.monotonic() - begun:.0f} s.\n")
+    _welcome(site)
+    return 0
+
+
+def _bring_up(site: Site, linux: Distribution) -> None:
+    made = Made()
+    _claim(site, made)
+
+    def ground() -> None:
+        install_packages()
+        ensure_people(made)
+
+    together(lambda: rooms.environment(site), [ground, lambda: ensure_modules(site, linux, made)])
+    rooms.machine(site)
+    start_cluster(site, made)
+    rooms.kernels(site)
+    rooms.start(site)
+    _wait_for_login(site)
+
+
+def demo_status(*words: str) -> int:
+    """Say how everything does. 0 when all of it runs, else 1."""
+    site = _site("demo_status", words)
+    if not layout.MADE.exists():
+        say("There is no demo on this machine. `sudo make demo` makes one.")
+        return 1
+    cluster = cluster_status(site)
+    for name, state in cluster.items():
+        say(f"{name:<32} {state.word:<9} {state.detail}")
+    well = rooms.status(site) and all(state.word == "running" for state in cluster.values())
+    say()
+    if well:
+        _welcome(site)
+    else:
+        say("Not all of it runs. `sudo make demo` starts what is missing.")
+    return 0 if well else 1
+
+
+def demo_stop(*words: str) -> int:
+    """Cancel the demo's jobs and stop its services. Everything stays on the disk; `make demo` starts it again."""
+    site = _site("demo_stop", words)
+    with alone():
+        if not layout.MADE.exists():
+            say("There is no demo on this machine.")
+            return 0
+        _stop(site)
+    say("The demo is stopped. `sudo make demo` starts it again, `sudo make demo_reset` removes it.")
+    return 0
+
+
+def demo_reset(*words: str) -> int:
+    """Remove what the demo made, homes and all, and list what stays."""
+    site = _site("demo_reset", words)
+    with alone():
+        if not layout.MADE.exists():
+            say("There is no demo on this machine.")
+            return 0
+        _stop(site)
+        made = Made()
+        # Uninstalling a real site keeps its database and logs. Here they go first: nothing is left to be told of them.
+        removed = remove_directories(made, (site.paths.state, site.log))
+        rooms.uninstall(site)
+        for line in reset(site, made, removed):
+            say(line)
+    return 0
+
+
+def _site(command: str, words: tuple[str, ...]) -> Site:
+    if words:
+        raise BadInput(f"{command} takes no words, and got '{' '.join(words)}'", remedy=f"sudo make {command}")
+    need_root(command)
+    # Whoever runs this may have a umask of 077, and the users must be able to read what is made here.
+    os.umask(0o022)
+    return layout.demo_site(which_supervisor())
+
+
+def _claim(site: Site, made: Made) -> None:
+    """What the other rooms make for the demo, so that `make demo_reset` knows it even after an interrupted run."""
+    made.claim("users", site.hub.user, site.proxy.user)
+    made.claim("directories", *layout.directories(site))
+    if not site.paths.prefix.exists():
+        made.claim("directories", site.paths.prefix)
+
+
+def _stop(site: Site) -> None:
+    """The hub first, so that nobody starts a server while the jobs are being cancelled."""
+    rooms.stop(site)
+    cancel_jobs(site)
+    stop_cluster(site)
+
+
+def _wait_for_login(site: Site) -> None:
+    end = time.monotonic() + LOGIN_SECONDS
+    with step("Waiting for the login page"):
+        while not login_answers(site):
+            if time.monotonic() > end:
+                raise Problem(f"{site.front.url}/hub/login does not answer", remedy=f"read the logs in {site.log}")
+            time.sleep(0.2)
+
+
+def login_answers(site: Site) -> bool:
+    """Whether the login page comes through web server, proxy and hub. The self-signed certificate is not checked."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    caller = http.client.HTTPSConnection(site.front.host, site.front.port, timeout=10, context=context)
+    try:
+        caller.request("GET", "/hub/login")
+        return caller.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        caller.close()
+
+
+def _welcome(site: Site) -> None:
+    passwords = ensure_passwords(layout.PASSWORDS)
+    admins = layout.GROUPS[site.login.admin_groups[0]]
+    say(f"    {site.front.url}    (its certificate is its own: the browser will ask)\n")
+    for user, password in passwords.items():
+        say(f"    {user:<8}{password}{'    administers the hub' if user in admins else ''}")
+    say(
+        "\n    Log in, choose a size, start a server, and open a notebook with one of the cluster's Pythons, or R."
+        "\n    Then ask for more memory than your tier allows, and see that only the kernel dies."
+        f"\n    On the command line: export SLURM_CONF={layout.slurm_conf(site)}; squeue; sinfo"
+        "\n    make demo_status, make demo_stop, make demo_reset"
+    )

@@ -1,0 +1,87 @@
+"""Whether the demo may begin here. Looks, changes nothing, and says everything that stands in the way at once."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ..errors import BadInput, BadInputs
+from ..site import Site
+from . import layout
+from .listeners import Process, listeners, processes
+from .made import Made
+from .platform import Distribution, distribution
+
+NOT_OURS = (
+    "the demo touches nothing that exists; use a machine of its own, such as a fresh virtual machine or container"
+)
+SLURM_CONF = Path("/etc/slurm/slurm.conf")
+
+
+def preflight(site: Site) -> Distribution:
+    """Return the distribution, or raise BadInput or BadInputs: what was found, and what to do about it."""
+    need_root()
+    linux = distribution()
+    made = Made()
+    found = [*foreign_slurm(site), *taken_ports(site), *foreign_accounts(site, made), *foreign_directories(site, made)]
+    if found:
+        raise BadInputs(found)
+    return linux
+
+
+def need_root(command: str = "demo", uid: int | None = None) -> None:
+    """Raise BadInput unless we are root (or `uid` is)."""
+    if (os.geteuid() if uid is None else uid) != 0:
+        raise BadInput(
+            "the demo makes accounts, services and files below /etc, so it needs root", remedy=f"sudo make {command}"
+        )
+
+
+def foreign_slurm(site: Site, conf: Path = SLURM_CONF, running: Iterable[Process] | None = None) -> Iterator[BadInput]:
+    """A Slurm that is configured or runs here and is not the demo's."""
+    if conf.exists():
+        yield BadInput("this machine has a Slurm", str(conf), NOT_OURS)
+    for process in processes() if running is None else running:
+        if process.name in ("slurmctld", "slurmd", "slurmdbd") and not is_ours(site, process):
+            yield BadInput(f"{process} runs here and is not the demo's", process.command, NOT_OURS)
+
+
+def taken_ports(site: Site, ports: dict[int, str] | None = None) -> Iterator[BadInput]:
+    """Ports of the demo on which something else listens."""
+    wanted = layout.ports(site) if ports is None else ports
+    for port, holder in sorted(listeners(set(wanted)).items()):
+        if holder is None or not is_ours(site, holder):
+            who = f"{holder} listens" if holder else "something listens"
+            yield BadInput(
+                f"{who} on port {port}, which the demo needs for {wanted[port]}",
+                remedy="stop it, then run `make demo` again",
+            )
+
+
+def is_ours(site: Site, process: Process) -> bool:
+    """Every daemon of the demo has one of its directories in its command line or environment."""
+    return process.mentions(site.etc, site.paths.prefix, site.run, layout.RUN)
+
+
+def foreign_accounts(site: Site, made: Made) -> Iterator[BadInput]:
+    """Accounts by the names of the demo's that somebody else made."""
+    for user in (*layout.USERS, site.hub.user, site.proxy.user):
+        if ("users", user) in made:
+            continue
+        if user in (entry.pw_name for entry in pwd.getpwall()):
+            yield BadInput(f"the account '{user}' exists and is not the demo's", "/etc/passwd", NOT_OURS)
+        elif (home := Path("/home") / user).exists() and user in layout.USERS:
+            yield BadInput(f"the home of a user '{user}' exists and is not the demo's", str(home), NOT_OURS)
+    for group in layout.GROUPS:
+        if ("groups", group) not in made and group in (entry.gr_name for entry in grp.getgrall()):
+            yield BadInput(f"the group '{group}' exists and is not the demo's", "/etc/group", NOT_OURS)
+
+
+def foreign_directories(site: Site, made: Made) -> Iterator[BadInput]:
+    """Directories in our places that somebody else made. The prefix may be there: `make setup_conda` made it."""
+    for path in layout.directories(site):
+        if path.exists() and ("directories", path) not in made:
+            yield BadInput("this directory exists and is not the demo's", str(path), NOT_OURS)

@@ -1,0 +1,76 @@
+"""Remove from this machine what the demo made on it, and say what stays."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ..command import run
+from ..progress import step
+from ..site import Site
+from . import layout, services
+from .cluster import daemons
+from .made import Made
+from .packages import missing_packages
+from .people import remove_people
+
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+def reset(site: Site, made: Made, removed: list[str]) -> list[str]:
+    """Remove everything; it has to be stopped. Returns, line by line, what was removed and what stays. Root only.
+
+    `removed` is what has gone already.
+    """
+    stays = list(_packages(made))
+    gone = [*removed, *_units(site), *remove_people(made)]
+    stays += [f"The cgroup {group} stays: {why}" for group, why in remove_cgroups()]
+    known = (*layout.directories(site), site.paths.prefix)
+    # The record itself lies in STATE: whatever interrupts this, the next run still knows what is the demo's.
+    gone += remove_directories(made, (*(path for path in known if path != layout.STATE), layout.STATE))
+    for parent in sorted({path.parent for path in known}, reverse=True):
+        if parent.is_dir() and parent.name in ("sitekit", "demo") and not any(parent.iterdir()):
+            parent.rmdir()
+    return ["Removed:", *(f"    {thing}" for thing in gone), *stays]
+
+
+def _units(site: Site) -> Iterator[str]:
+    files = [path for path in services.supervisor(site).files(daemons(site)) if path.exists()]
+    for path in files:
+        path.unlink()
+        yield str(path)
+    if files and site.supervisor == "systemd":
+        run(["systemctl", "daemon-reload"])
+
+
+def remove_cgroups(tree: Path = CGROUPS) -> Iterator[tuple[Path, str]]:
+    """Remove the groups that slurmd left, the deepest first; yield those that stay, for a process is still in them."""
+    for top in [top for node in layout.NODES for top in tree.glob(f"*/slurm_{node}")]:
+        below = sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True)
+        for group in [*below, top]:
+            try:
+                group.rmdir()
+            except OSError as error:
+                yield group, error.strerror
+
+
+def remove_directories(made: Made, places: Sequence[Path]) -> list[str]:
+    """Remove those of `places` that the demo made: the record alone sends nothing to its end."""
+    removed = []
+    with step("Removing files"):
+        for path in places:
+            if ("directories", path) in made and path.exists():
+                shutil.rmtree(path)
+                removed.append(str(path))
+    return removed
+
+
+def _packages(made: Made) -> Iterator[str]:
+    missing = {name for choice in missing_packages(made.names("packages")) for name in choice}
+    if left := [name for name in made.names("packages") if name not in missing]:
+        yield "These packages stay, and with them their accounts (slurm, munge). `apt-get purge` removes them:"
+        yield textwrap.fill(
+            " ".join(left), 100, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
+        )

@@ -1,0 +1,86 @@
+"""Walk a pydantic model the way a file is written: which keys it has, where a key belongs, and an example of each."""
+
+from __future__ import annotations
+
+import json
+import re
+import types
+import typing
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Union
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.fields import FieldInfo
+
+_PLAIN = re.compile(r"[A-Za-z0-9/._][A-Za-z0-9/._:@-]*")
+# Words that YAML would read as something else than text.
+_NOT_TEXT = re.compile(r"[+-]?[0-9._]+([eE][0-9+-]+)?|0[xo].*|true|false|null|~|", re.IGNORECASE)
+
+
+def walk(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
+    """Every key path of `model`, without list positions: ('tiers',), ('tiers', 'key'), ..."""
+    for name, field in model.model_fields.items():
+        yield (*above, name), field
+        if inner := model_in(field.annotation):
+            yield from walk(inner, (*above, name))
+
+
+def field_at(model: type[BaseModel], key: Sequence[str | int]) -> FieldInfo | None:
+    """The field that `key` names, or, where it ends in a list position, the field of the list."""
+    path = tuple(part for part in key if isinstance(part, str))
+    return next((field for known, field in walk(model) if known == path), None)
+
+
+def names_at(model: type[BaseModel], key: Sequence[str | int]) -> list[str]:
+    """The names of the keys that `model` knows directly below `key`, in the order of the model."""
+    path = tuple(part for part in key if isinstance(part, str))
+    return [known[-1] for known, _ in walk(model) if known[:-1] == path]
+
+
+def homes_of(model: type[BaseModel], name: str) -> list[str]:
+    """The sections in which `name` is a key: `port` -> ['hub', 'proxy']."""
+    return [".".join(known[:-1]) for known, _ in walk(model) if known[-1] == name and len(known) > 1]
+
+
+def example(field: FieldInfo) -> str | None:
+    """One line of YAML for the value of `field`: its example, its default, or its required keys; None without any."""
+    if field.examples:
+        return flow(field.examples[0])
+    inner = model_in(field.annotation)
+    if inner is None:
+        return None if field.is_required() or field.default is None else flow(_as_written(field))
+    rows = ", ".join(f"{name}: {example(part)}" for name, part in inner.model_fields.items() if part.is_required())
+    return None if not rows else f"[{{{rows}}}]" if is_list(field) else f"{{{rows}}}"
+
+
+def _as_written(field: FieldInfo) -> Any:
+    """The default in the form that a file has it in: `30m`, not 1800 seconds."""
+    kind = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+    return TypeAdapter(kind).dump_python(field.default, mode="json")
+
+
+def is_list(field: FieldInfo) -> bool:
+    """Whether the value is a list of things."""
+    arms = (field.annotation, *typing.get_args(field.annotation))
+    return any(typing.get_origin(arm) in (tuple, list) for arm in arms)
+
+
+def flow(value: Any) -> str:
+    """A value as YAML on one line."""
+    if isinstance(value, (tuple, list)):
+        return f"[{', '.join(map(flow, value))}]"
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, str) and _PLAIN.fullmatch(value) and not _NOT_TEXT.fullmatch(value):
+        return value
+    return json.dumps(value, ensure_ascii=not str(value).isprintable(), default=str)
+
+
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model inside an annotation: `tuple[Tier, ...]` -> Tier, `Literal['x'] | Certificate` -> Certificate."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if typing.get_origin(annotation) in (Union, types.UnionType, tuple, list, typing.Annotated):
+        return next((found for inner in typing.get_args(annotation) if (found := model_in(inner))), None)
+    return None

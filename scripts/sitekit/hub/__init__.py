@@ -1,0 +1,1 @@
+"""What runs inside JupyterHub: tiers, options, server, ledger, callback, cards, pages."""

@@ -1,0 +1,88 @@
+"""Site -> JupyterHub's configuration, one function per concern, in the order in which a reader meets them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from ..data import data
+from ..login.pam import update_login
+from ..site import Site
+from . import reconcile, routes
+from .callback import PATH, ListeningHandler, replace_batchspawners_handler
+from .culling import update_culling
+from .forecast import Forecast
+from .life import Life
+from .server import SlurmServer
+from .tiers import TierSpawner
+
+
+def configure(c: Any, site: Site) -> None:
+    """Set all of `c` that sitekit decides."""
+    update_addresses(c, site)
+    update_proxy(c, site)
+    update_state(c, site)
+    update_login(c, site)
+    update_servers(c, site)
+    update_culling(c, site)
+    update_pages(c, site)
+    update_life(c, Life(site))
+
+
+def update_addresses(c: Any, site: Site) -> None:
+    c.JupyterHub.bind_url = f"http://127.0.0.1:{site.proxy.port}/"
+    c.JupyterHub.public_url = f"{site.front.url}/"
+    c.JupyterHub.hub_bind_url = f"http://{site.hub.address}:{site.hub.port}"
+    c.JupyterHub.hub_connect_url = f"http://{site.hub.address}:{site.hub.port}"
+
+
+def update_proxy(c: Any, site: Site) -> None:
+    """The proxy is a service of its own, so that a hub that restarts interrupts nobody. Both services' environments
+    hold the secret between them, CONFIGPROXY_AUTH_TOKEN, which JupyterHub takes from there by itself."""
+    c.ConfigurableHTTPProxy.should_start = False
+    c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{site.proxy.api_port}"
+    c.JupyterHub.cleanup_proxy = False
+
+
+def update_state(c: Any, site: Site) -> None:
+    """Everything that changes lies on the hub's own disk: SQLite on a shared filesystem loses data."""
+    c.JupyterHub.db_url = f"sqlite:///{site.paths.state / 'jupyterhub.sqlite'}"
+    c.JupyterHub.cookie_secret_file = str(site.paths.state / "cookie_secret")
+
+
+def update_servers(c: Any, site: Site) -> None:
+    c.JupyterHub.spawner_class = TierSpawner
+    c.JupyterHub.cleanup_servers = False  # servers are jobs; they outlive the hub
+    c.JupyterHub.init_spawners_timeout = 1  # a restarted hub serves at once and looks after old servers meanwhile
+    c.JupyterHub.allow_named_servers = site.server.named > 0
+    c.JupyterHub.named_server_limit_per_user = site.server.named
+    c.TierSpawner.apply_user_options = TierSpawner.take_options
+    c.Spawner.default_url = site.server.default_url
+    c.Spawner.disable_user_config = True  # a user's dotfiles cannot change the server
+    c.Spawner.poll_interval = 30  # reads the shared snapshot: costs nothing
+    c.Spawner.http_timeout = 60
+    c.Spawner.args = []
+
+
+def update_pages(c: Any, site: Site) -> None:
+    c.JupyterHub.template_paths = [str(data("config/templates"))]
+    c.JupyterHub.template_vars = {"site_title": site.title}
+
+
+def update_life(c: Any, life: Life) -> None:
+    """Hand the shared parts to the classes that need them, and start their loops in JupyterHub's own event loop."""
+    TierSpawner.life = SlurmServer.life = ListeningHandler.life = life
+    replace_batchspawners_handler()
+    c.JupyterHub.extra_handlers = [(PATH, ListeningHandler)]
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # `jupyterhub token` and the like read the configuration without serving
+        return
+    forecast = Forecast(life)
+    life.sooner = forecast.sooner
+    life.tasks = [
+        loop.create_task(life.queue.run(), name="queue snapshot"),
+        loop.create_task(reconcile.run(life), name="reconciler"),
+        loop.create_task(routes.run(), name="routes"),
+        loop.create_task(forecast.run(), name="forecast"),
+    ]

@@ -1,0 +1,148 @@
+"""The ledger: every server start, with its job, from before the job exists until after it has ended.
+
+It is a small SQLite file in the site's state directory, which is the hub's alone. A row is written before sbatch
+runs, so that a hub that dies at any moment leaves a row behind for each job that can exist; the row's tag is in the
+job's comment, so that the two find each other again. It holds no secrets: a token is named by
+JupyterHub's hash of it (its number would not do, as SQLite gives numbers out again).
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..slurm.queue import Snapshot
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS servers (
+    tag       TEXT PRIMARY KEY,
+    user      TEXT NOT NULL,
+    name      TEXT NOT NULL,
+    token     TEXT,
+    choice    TEXT NOT NULL,
+    intended  REAL NOT NULL,
+    job       INTEGER,
+    port      INTEGER,
+    listening REAL,
+    abandoned REAL,
+    ended     REAL,
+    card      TEXT,
+    seen      REAL
+);
+CREATE INDEX IF NOT EXISTS open_servers ON servers (ended) WHERE ended IS NULL;
+"""
+KEEP = 90 * 86400  # seconds that an ended row stays
+
+
+@dataclass(frozen=True)
+class Row:
+    """One server start. Times are seconds since the epoch."""
+
+    tag: str
+    user: str
+    name: str
+    token: str | None
+    choice: dict[str, Any]
+    intended: float
+    job: int | None
+    port: int | None
+    listening: float | None
+    abandoned: float | None
+    ended: float | None
+    card: dict[str, Any] | None
+    seen: float | None
+
+
+class Ledger:
+    """Reads and writes are single SQL statements, each durable when it returns."""
+
+    def __init__(self, path: Path | str) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.executescript(SCHEMA)
+
+    def intend(self, user: str, name: str, token: str | None, choice: dict[str, Any]) -> str:
+        """Record that a job is about to be submitted; return its tag."""
+        tag = secrets.token_hex(8)
+        self._db.execute("DELETE FROM servers WHERE ended < ?", (time.time() - KEEP,))
+        self._db.execute(
+            "INSERT INTO servers (tag, user, name, token, choice, intended) VALUES (?, ?, ?, ?, ?, ?)",
+            (tag, user, name, token, json.dumps(choice), time.time()),
+        )
+        return tag
+
+    def submitted(self, tag: str, job: int) -> None:
+        self._db.execute("UPDATE servers SET job = ? WHERE tag = ?", (job, tag))
+
+    def listens(self, tag: str, port: int) -> bool:
+        """Record the port, once. False when this server is not starting, or has told its port before."""
+        changed = self._db.execute(
+            "UPDATE servers SET port = ?, listening = ? "
+            "WHERE tag = ? AND port IS NULL AND ended IS NULL AND abandoned IS NULL",
+            (port, time.time(), tag),
+        )
+        return changed.rowcount == 1
+
+    def abandon(self, tag: str) -> None:
+        """Nobody waits for this server any more: its job, wherever it turns up, is to be cancelled."""
+        self._db.execute("UPDATE servers SET abandoned = ? WHERE tag = ? AND ended IS NULL", (time.time(), tag))
+
+    def end(self, tag: str, card: dict[str, Any] | None = None) -> None:
+        """The job is gone, by Slurm's own word. The first ending of a row stays."""
+        self._db.execute(
+            "UPDATE servers SET ended = ?, card = ? WHERE tag = ? AND ended IS NULL",
+            (time.time(), json.dumps(card) if card else None, tag),
+        )
+
+    def row(self, tag: str) -> Row | None:
+        return self._one("SELECT * FROM servers WHERE tag = ?", tag)
+
+    def by_token(self, token: str) -> Row | None:
+        """The open server start to which an API token (its hash) was given."""
+        return self._one("SELECT * FROM servers WHERE token = ? AND ended IS NULL", token)
+
+    def open(self) -> list[Row]:
+        """Every server start whose job may exist."""
+        return [
+            _row(found) for found in self._db.execute("SELECT * FROM servers WHERE ended IS NULL ORDER BY intended")
+        ]
+
+    def closed_with_live_job(self, snapshot: Snapshot) -> list[Row]:
+        """Servers that have ended by our own account while Slurm lists their job as alive."""
+        alive = [job.tag for job in snapshot.jobs.values() if job.tag and not job.ended]
+        rows = [self.row(tag) for tag in alive]
+        return [row for row in rows if row and row.ended and row.ended < snapshot.at]
+
+    def tokens_of_the_ended(self) -> list[str]:
+        """The hashes of the API tokens of servers that ended within the last day."""
+        found = self._db.execute(
+            "SELECT token FROM servers WHERE ended > ? AND token IS NOT NULL", (time.time() - 86400,)
+        )
+        return [row["token"] for row in found]
+
+    def last_card(self, user: str, name: str) -> dict[str, Any] | None:
+        """The card of the user's last server of this name, until it was dismissed or a later one started."""
+        found = self._one(
+            "SELECT * FROM servers WHERE user = ? AND name = ? ORDER BY intended DESC LIMIT 1", user, name
+        )
+        return found.card if found and found.seen is None else None
+
+    def dismiss(self, user: str, name: str) -> None:
+        self._db.execute("UPDATE servers SET seen = ? WHERE user = ? AND name = ?", (time.time(), user, name))
+
+    def _one(self, statement: str, *values: object) -> Row | None:
+        found = self._db.execute(statement, values).fetchone()
+        return _row(found) if found else None
+
+
+def _row(found: sqlite3.Row) -> Row:
+    return Row(
+        **{**found, "choice": json.loads(found["choice"]), "card": json.loads(found["card"]) if found["card"] else None}
+    )

@@ -1,0 +1,257 @@
+"""A server: one Slurm job, from its submission through the gate to its end, watched through the queue snapshot.
+
+It is batchspawner's SlurmSpawner with another way of speaking to Slurm. What sites rely on stays: the req_*
+traits, the state regexes and the exec host, which here read the shared snapshot in place of a squeue of one's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from typing import Any
+
+from batchspawner import JobStatus, SlurmSpawner
+from jupyterhub import orm
+from jupyterhub.spawner import SpawnException
+from jupyterhub.utils import utcnow
+from sqlalchemy.orm import object_session
+
+from ..slurm import gate
+from ..slurm.inquiry import gone
+from ..slurm.jobs import Job
+from ..slurm.say import Silent
+from ..units import format_memory, format_time
+from . import waiting
+from .cards import Card, card_of_ending, card_of_outage, card_of_refusal
+from .life import Life
+from .options import Choice
+
+GRACE = 8.0  # seconds between SIGTERM and Slurm's own way of ending a job
+PATIENCE = 20.0  # seconds that a stop waits for Slurm to say that the job is gone
+SLACK = timedelta(minutes=10)  # a token outlives its job's time limit by this much
+
+
+class NotStarted(SpawnException):
+    """A start that failed for a reason that its user can read. Not the hub's fault: no traceback, no failure count."""
+
+    def __init__(self, card: Card) -> None:
+        super().__init__(f"{card.what} {card.remedy}", reason=card.kind, message_html=card.as_html(), status_code=503)
+        self.jupyterhub_message = f"{card.what} {card.remedy}"
+        self.jupyterhub_html_message = card.as_html()
+        self.card = card
+
+
+class SlurmServer(SlurmSpawner):
+    """The child that TierSpawner starts. `choice` is set before start(), `persist` writes the state to the database."""
+
+    life: Life
+    choice: Choice
+    persist: Callable[[], None]
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.tag = ""
+
+    # --- state -----------------------------------------------------------------------------------------------
+
+    def get_state(self) -> dict[str, Any]:
+        state = super().get_state()
+        if self.tag:
+            state["tag"] = self.tag
+        return state
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        super().load_state(state)
+        self.tag = state.get("tag", "")
+        row = self.life.ledger.row(self.tag) if self.tag else None
+        if row:  # the ledger is written first; after a crash it may know more than JupyterHub's database
+            self.job_id = str(row.job or "")
+
+    def clear_state(self) -> None:
+        super().clear_state()
+        self.tag = ""
+
+    # --- start -----------------------------------------------------------------------------------------------
+
+    async def start(self) -> tuple[str, int]:
+        """Submit the job and wait until its server listens. Returns (address, port). Raises NotStarted with a card."""
+        self.ip, self.port = "0.0.0.0", 0  # noqa: S104  (what batchspawner starts from; the server binds as its site says)
+        self._take_figures()
+        token = orm.APIToken.find(object_session(self.orm_spawner), self.api_token)
+        self.tag = self.life.ledger.intend(
+            self.user.name, self.name, token.hashed if token else None, self.choice.as_dict()
+        )
+        if token:
+            token.expires_at = utcnow(with_tz=False) + timedelta(seconds=self.choice.time + self.start_timeout) + SLACK
+        self.persist()
+        await self.submit_batch_script()
+        with self.life.queue.waiting():
+            return await self.until_listening()
+
+    def _take_figures(self) -> None:
+        """The choice as batchspawner's req_* traits, for templates and hooks that read them."""
+        self.req_partition = ",".join(self.choice.partitions)
+        self.req_memory = format_memory(self.choice.memory)
+        self.req_nprocs = str(self.choice.cpus)
+        self.req_runtime = format_time(self.choice.time)
+        self.mem_limit = self.choice.cap * 1024**2
+        self.mem_guarantee = self.choice.memory * 1024**2
+        self.cpu_guarantee = float(self.choice.cpus)
+
+    async def submit_batch_script(self) -> str:
+        """Hand the validated figures to the gate, which renders the script and runs sbatch as the user."""
+        try:
+            number = await gate.submit(
+                self.life.site, self.user.name, self.choice.request(self.tag, self._environment())
+            )
+        except gate.Refused as refusal:
+            await self._fail(card_of_refusal(refusal.kind, str(refusal)))
+        except Silent as silence:
+            # sbatch may have been heard all the same: the row stays open, and the reconciler ends what it finds
+            self.life.ledger.abandon(self.tag)
+            raise NotStarted(card_of_outage(str(silence))) from None
+        except BaseException:  # cancelled, most likely: the same doubt
+            self.life.ledger.abandon(self.tag)
+            raise
+        self.life.ledger.submitted(self.tag, number)
+        self.job_id = str(number)
+        self.persist()
+        return self.job_id
+
+    def _environment(self) -> dict[str, str]:
+        """JupyterHub's variables for its single-user server; the gate takes no others."""
+        wanted = ("JUPYTERHUB_", "MEM_", "CPU_")
+        return {key: str(value) for key, value in self.get_env().items() if key.startswith(wanted)}
+
+    async def until_listening(self) -> tuple[str, int]:
+        """Wait for the callback, however long Slurm takes; look at each new snapshot for a job that has ended."""
+        heard = self.life.expect(self.tag)
+        try:
+            while not self._port_told():
+                turn = asyncio.ensure_future(self.life.queue.next())
+                bell = asyncio.ensure_future(heard.wait())
+                await asyncio.wait({turn, bell}, return_when=asyncio.FIRST_COMPLETED)
+                turn.cancel()
+                bell.cancel()
+                if not self._port_told() and await self.query_job_status() == JobStatus.NOTFOUND:
+                    await self._fail(await card_of_ending(self.life, self.tag, starting=True))
+            self.port = self._port_told()
+            self.ip = await self._host()
+            return self.ip, self.port
+        finally:
+            self.life.forget(self.tag)
+
+    def _port_told(self) -> int:
+        row = self.life.ledger.row(self.tag)
+        return row.port or 0 if row else 0
+
+    async def _host(self) -> str:
+        """The address of the node that Slurm allocated. The server's own word is not asked for."""
+        while True:
+            if await self.query_job_status() == JobStatus.NOTFOUND:
+                await self._fail(await card_of_ending(self.life, self.tag, starting=True))
+            node = self.state_gethost() if self.state_isrunning() else None
+            if node:
+                with contextlib.suppress(Silent):
+                    return await self.life.address(node)
+            await self.life.queue.newer()
+
+    async def _fail(self, card: Card) -> None:
+        self.life.ledger.end(self.tag, card.as_dict())
+        raise NotStarted(card)
+
+    # --- watching --------------------------------------------------------------------------------------------
+
+    async def query_job_status(self) -> JobStatus:
+        """The job's state from the shared snapshot; only Slurm's own word makes it NOTFOUND."""
+        row = self.life.ledger.row(self.tag) if self.tag else None
+        if row is None or row.ended:
+            self.job_status = ""
+            return JobStatus.NOTFOUND
+        if self.life.queue.snapshot.taken < 0:
+            await self.life.queue.newer()
+        job = self.life.job(self.tag, row.job)
+        if job is None:
+            return await self._unlisted(row.job, row.intended)
+        if row.job is None:  # the hub died between sbatch and its answer: here is the job
+            self.life.ledger.submitted(self.tag, job.id)
+            self.job_id = str(job.id)
+        self.job_status = f"{job.state} {job.host}".strip()
+        if job.ended:
+            return JobStatus.NOTFOUND
+        if self.state_ispending() or job.pending:
+            return JobStatus.PENDING
+        return JobStatus.RUNNING if self.state_isrunning() or job.running else JobStatus.UNKNOWN
+
+    async def _unlisted(self, number: int | None, intended: float) -> JobStatus:
+        """The snapshot does not name the job: it is too old, the job is hidden from us, or it is gone."""
+        self.job_status = ""
+        if not self.life.queue.healthy or self.life.younger_than_snapshot(intended):
+            return JobStatus.UNKNOWN
+        if number is None:
+            return JobStatus.NOTFOUND
+        return JobStatus.NOTFOUND if await gone(self.life.site, number) else JobStatus.UNKNOWN
+
+    async def poll(self) -> int | None:
+        """None while the job lives or while nobody can say that it does not; 1 when Slurm says that it ended."""
+        if not self.tag:
+            return 1
+        if await self.query_job_status() != JobStatus.NOTFOUND:
+            return None
+        row = self.life.ledger.row(self.tag)
+        if row and not row.ended:
+            card = await card_of_ending(self.life, self.tag, starting=False)
+            self.life.ledger.end(self.tag, card.as_dict() if card else None)
+        return 1
+
+    # --- stop ------------------------------------------------------------------------------------------------
+
+    async def stop(self, now: bool = False) -> None:
+        """End the job: SIGTERM, a grace period, then Slurm's own way. In an outage the reconciler ends it later."""
+        tag = self.tag
+        self.life.ledger.abandon(tag)
+        row = self.life.ledger.row(tag)
+        if row is None or row.job is None or row.ended:
+            return
+        try:
+            with self.life.queue.waiting():
+                job = self.life.job(tag, row.job)
+                if not now and row.listening and (job is None or job.running):
+                    await gate.cancel(self.life.site, self.user.name, row.job, graceful=True)
+                    if await self._ended_within(GRACE):
+                        return
+                await gate.cancel(self.life.site, self.user.name, row.job, graceful=False)
+                if not now:
+                    await self._ended_within(PATIENCE)
+        except (gate.Refused, Silent) as trouble:
+            self.log.warning("Job %s of %s is still to be cancelled: %s", row.job, self.user.name, trouble)
+
+    async def _ended_within(self, seconds: float) -> bool:
+        """Whether Slurm says within `seconds` that the job is gone; the ledger then knows it too."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.4)
+            with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
+                await asyncio.wait_for(self.life.queue.newer(), deadline - asyncio.get_running_loop().time())
+            if await self.query_job_status() == JobStatus.NOTFOUND:
+                self.life.ledger.end(self.tag)
+                return True
+        return False
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """What the waiting user reads: Slurm's reason in plain words, the expected start, then what is happening."""
+        last = None
+        with self.life.queue.waiting():
+            while True:
+                event = waiting.event(self.life, self.tag)
+                if event != last:
+                    yield event
+                last = event
+                await asyncio.wait({asyncio.ensure_future(self.life.queue.next())}, timeout=2)
+
+    def current_job(self) -> Job | None:
+        """This server's job in the last snapshot."""
+        row = self.life.ledger.row(self.tag) if self.tag else None
+        return self.life.job(self.tag, row.job) if row else None

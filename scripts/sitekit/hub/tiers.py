@@ -1,0 +1,161 @@
+"""TierSpawner: wrapspawner's ProfilesSpawner, its profiles made of the site's tiers, its openings closed.
+
+Whatever is not a tier of this site is refused (wrapspawner takes an unknown profile for none and starts its default
+child, a process on the hub), and no child but SlurmServer can ever be built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from jupyterhub.spawner import Spawner, SpawnException
+from sqlalchemy.orm import object_session
+from tornado import httpclient
+from traitlets import Type, default, directional_link
+from wrapspawner import ProfilesSpawner
+
+from ..slurm.say import Silent
+from .form import tier_form
+from .life import Life
+from .options import BadChoice, Choice, from_form, read_choice
+from .server import SlurmServer
+
+
+class ConfirmFirst(Exception):
+    """An address like /hub/spawn?tier=long fills in the form; starting is left to the person who reads it."""
+
+
+class TierSpawner(ProfilesSpawner):
+    """One user's server under one name. `life` is set by configure()."""
+
+    life: Life
+    choice: Choice | None = None
+    child_class = Type(SlurmServer, SlurmServer)  # any other class is refused by the trait itself
+
+    @default("profiles")
+    def _tiers_as_profiles(self) -> list[tuple[str, str, type[Spawner], dict[str, Any]]]:
+        return [(tier.title, tier.key, SlurmServer, {}) for tier in self.life.site.tiers]
+
+    # --- the choice ------------------------------------------------------------------------------------------
+
+    async def get_options_form(self) -> str:
+        """The tiers with what each gives. Never waits for Slurm."""
+        asked = self.handler.get_query_argument("tier", "") if self.handler else ""
+        last = (self.orm_spawner.user_options or {}).get("profile", "") if self.orm_spawner else ""
+        return tier_form(self.life, self.user.name, self.name, asked or last)
+
+    def options_from_form(self, form_data: dict[str, list[Any]]) -> dict[str, Any]:
+        return from_form(form_data)
+
+    def options_from_query(self, query_data: dict[str, list[Any]]) -> dict[str, Any]:
+        """A GET never starts a server: another site's page could send one (jupyterhub, CVE-2026-40864)."""
+        raise ConfirmFirst
+
+    def take_options(self, options: object) -> None:
+        """Check the options, whichever way they came, before anything else happens. Raises SpawnException (400)."""
+        try:
+            self.choice = read_choice(self.life.site, options)
+        except BadChoice as bad:
+            self.orm_spawner.user_options = {}  # JupyterHub stores options before it asks what they are worth
+            object_session(self.orm_spawner).commit()
+            raise SpawnException(str(bad), reason="options") from None
+        self.user_options = {"profile": self.choice.tier}
+        self.orm_spawner.user_options = self.user_options
+        self.start_timeout = self.life.site.tier(self.choice.tier).start_timeout
+
+    # --- the child -------------------------------------------------------------------------------------------
+
+    def select_profile(self, profile: str) -> None:
+        """A profile decides nothing here; the choice does. wrapspawner keeps the previous child for an unknown one."""
+
+    def construct_child(self) -> SlurmServer:
+        """The child, with what released wrapspawner forgets to hand on: orm_spawner and cookie options, without which
+        a named server gets the address and the cookies of the default one (wrapspawner#26, fixed in master only)."""
+        if self.child_spawner is None:
+            child = SlurmServer(
+                user=self.user,
+                hub=self.hub,
+                authenticator=self.authenticator,
+                oauth_client_id=self.oauth_client_id,
+                orm_spawner=self.orm_spawner,
+                server=self._server,
+                config=self.config,
+                cookie_options=self.cookie_options,
+                cookie_host_prefix_enabled=self.cookie_host_prefix_enabled,
+            )
+            child.persist = self._persist
+            own = {
+                "orm_spawner",
+                "user_options",
+                "child_spawner",
+                "start_timeout",
+                "ip",
+                "port",
+                "mem_limit",
+                "mem_guarantee",
+                "cpu_guarantee",
+            }
+            for trait in (set(self.trait_names()) & set(child.trait_names())) - own:
+                directional_link((self, trait), (child, trait))
+            self.child_spawner = child
+        return self.child_spawner
+
+    def _persist(self) -> None:
+        """Write the state to the database now, not after start() as JupyterHub does (user.py, spawn)."""
+        self.orm_spawner.state = self.get_state()
+        object_session(self.orm_spawner).commit()
+
+    # --- state: the tag is all that is needed; tiers may change while servers run ----------------------------------
+
+    def get_state(self) -> dict[str, Any]:
+        state = Spawner.get_state(self)
+        if self.child_spawner and self.child_spawner.tag:
+            state["child_state"] = self.child_spawner.get_state()
+        return state
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        Spawner.load_state(self, state)
+        if state.get("child_state"):
+            self.construct_child().load_state(state["child_state"])
+
+    def clear_state(self) -> None:
+        Spawner.clear_state(self)
+        self.child_spawner = None
+
+    # --- start, poll, stop -----------------------------------------------------------------------------------
+
+    async def start(self) -> tuple[str, int]:
+        if self.choice is None:  # only reachable past JupyterHub's own order of calls; then fail closed
+            raise SpawnException("no tier was chosen", reason="options")
+        child = self.construct_child()
+        child.choice, child.start_timeout = self.choice, self.start_timeout
+        return await child.start()
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        if self.child_spawner:
+            async for event in self.child_spawner.progress():
+                yield event
+
+    async def get_url(self) -> str:
+        """Called by JupyterHub when it starts and finds this server in its database: the moment of adoption.
+
+        It returns when the server answers, so that a server which is pending, or whose node is slow to answer, is
+        waited for; JupyterHub would shut it down after http_timeout (app.py, check_spawner). A job that has ended
+        makes JupyterHub's own check fail at once, which then cleans up.
+        """
+        child = self.child_spawner
+        while child and await child.poll() is None:
+            try:
+                child.ip, child.port = await child.until_listening()
+                await httpclient.AsyncHTTPClient().fetch(
+                    f"http://{child.ip}:{child.port}{self.server.base_url}api", request_timeout=5
+                )
+            except SpawnException:
+                break
+            except (httpclient.HTTPError, OSError, Silent):
+                await self.life.queue.next()
+            else:
+                return f"http://{child.ip}:{child.port}{self.server.base_url}"
+        self.http_timeout = 1
+        return self.server.url

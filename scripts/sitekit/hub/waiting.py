@@ -1,0 +1,59 @@
+"""What a waiting user reads on the progress page, from the last snapshot alone."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ..slurm.jobs import Job
+from ..slurm.reasons import explain
+from ..units import human_time
+from .life import Life
+
+OUTAGE = (
+    "The scheduler does not answer; running servers are not affected. Your request is kept and goes on when it is back."
+)
+
+
+def event(life: Life, tag: str) -> dict[str, Any]:
+    """A progress event of JupyterHub's form for the server start with this tag."""
+    row = life.ledger.row(tag)
+    if row is None or row.job is None:
+        return {"progress": 5, "message": "Asking Slurm for a place."}
+    if row.port:
+        return {"progress": 95, "message": f"Your server listens (job {row.job}); opening it."}
+    if life.queue.silent_since is not None:
+        return {"progress": 20, "message": OUTAGE}
+    job = life.job(tag, row.job)
+    if job is None:
+        return {"progress": 15, "message": f"Slurm has taken the request as job {row.job}."}
+    if job.pending:
+        return {"progress": 25, "message": _pending(life, job)}
+    return {"progress": 60, "message": f"Job {job.id} runs on {job.host}; your server is starting there."}
+
+
+def _pending(life: Life, job: Job) -> str:
+    ahead = sum(
+        other.priority > job.priority
+        for other in life.queue.snapshot.jobs.values()
+        if other.pending and other.id != job.id
+    )
+    place = (
+        f" {ahead} other server{'' if ahead == 1 else 's'} of this hub wait{'s' if ahead == 1 else ''} ahead of you."
+        if ahead
+        else ""
+    )
+    tier = life.sooner(job) if life.sooner else None
+    advice = f' The tier "{tier.title}" would start sooner.' if tier else ""
+    return f"Job {job.id} waits in {job.partition}. {explain(job.reason)}{place} {_expected(job.start)}{advice}"
+
+
+def _expected(start: int | None) -> str:
+    if start is None:
+        return "Expected start: unknown."
+    left = start - time.time()
+    return (
+        "Expected start: any moment."
+        if left < 45
+        else f"Expected start: in about {human_time(max(60, round(left / 60) * 60))}."
+    )

@@ -1,0 +1,198 @@
+"""Run by the release's Python: start kernels as a server would, run code in each, and say what came of it.
+
+Reads `{"parallel": N, "starts": [{"id", "environment", "argv", "env", "home", "code": [...], "timeout"}]}` on stdin.
+Prints one line of JSON per start: `{"id", "environment", "seconds"}`, with `"reason"` if it failed, else with
+`"printed"`, `"modules"` (LOADEDMODULES of the process) and `"implementation"`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from typing import Any
+
+from jupyter_client.asynchronous import AsyncKernelClient
+
+PORTS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
+_ports: set[int] = set()
+
+
+class Failed(Exception):
+    """Why a start did not pass."""
+
+
+def connection() -> dict[str, Any]:
+    """A fresh connection file's content.
+
+    Kernels bind their ports late. So none is given twice, and all lie below those that outgoing connections take.
+    """
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+        low = int(file.read().split()[0])
+    first, end = (max(low - 12000, 5000), low) if low > 8000 else (20000, 60000)
+    chosen: list[int] = []
+    while len(chosen) < len(PORTS):
+        port = random.randrange(first, end)  # noqa: S311
+        if port not in _ports and is_free(port):
+            chosen.append(port)
+            _ports.add(port)
+    named = dict(zip(PORTS, chosen, strict=True))
+    common = {"ip": "127.0.0.1", "transport": "tcp", "signature_scheme": "hmac-sha256", "kernel_name": ""}
+    return {**common, **named, "key": uuid.uuid4().hex}
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+async def start(told: dict[str, Any], scratch: str) -> dict[str, Any]:
+    """One kernel from its start to its end."""
+    began = time.monotonic()
+    place = tempfile.mkdtemp(dir=scratch)
+    home = shutil.copytree(told["home"], os.path.join(place, "home"), symlinks=True)
+    info = connection()
+    file = os.path.join(place, "connection.json")
+    with open(file, "w") as out:
+        json.dump(info, out)
+    argv = [word.replace("{connection_file}", file) for word in told["argv"]]
+    env = {name: value.replace("{home}", home) for name, value in told["env"].items()}
+    result = {"id": told["id"], "environment": told["environment"]}
+    with open(os.path.join(place, "log"), "w+b") as log:
+        client = AsyncKernelClient()
+        process = None
+        try:
+            process = subprocess.Popen(
+                argv,
+                env={**env, "HOME": home},
+                cwd=home,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+            client.load_connection_info(info)
+            client.start_channels(hb=False)
+            result |= await asyncio.wait_for(converse(client, process, told["code"]), told["timeout"])
+        except asyncio.TimeoutError:
+            result["reason"] = f"no answer within {told['timeout']} s{said(log)}"
+        except (Failed, OSError) as error:
+            result["reason"] = f"{error}{said(log)}"
+        finally:
+            client.stop_channels()
+            if process is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+    shutil.rmtree(place, ignore_errors=True)
+    return {**result, "seconds": round(time.monotonic() - began, 2)}
+
+
+async def converse(client: AsyncKernelClient, process: subprocess.Popen, code: list[str]) -> dict[str, Any]:
+    """Wait for the kernel, run each piece of code in it, and return what it printed."""
+    told = await ready(client, process)
+    if told["implementation"] == "sitekit-tombstone":
+        raise Failed(told["banner"])
+    with open(f"/proc/{process.pid}/environ", "rb") as file:
+        environ = dict(item.split(b"=", 1) for item in file.read().split(b"\0") if b"=" in item)
+    printed = [await execute(client, process, piece) for piece in code]
+    modules = environ.get(b"LOADEDMODULES", b"").decode("utf-8", "replace")
+    return {"printed": printed, "modules": modules, "implementation": told["implementation"]}
+
+
+async def ready(client: AsyncKernelClient, process: subprocess.Popen) -> dict[str, Any]:
+    """The kernel's answer to kernel_info, once both its answers and its output come through."""
+    told = None
+    while True:
+        request = client.kernel_info()
+        # Until its sockets are there messages wait in ours. What it published before we were heard is lost: ask again.
+        while told is None:
+            message = await reply(client.get_shell_msg, process)
+            if message["parent_header"].get("msg_id") == request:
+                told = message["content"]
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(client.get_iopub_msg(), 0.3)
+            return told
+
+
+async def execute(client: AsyncKernelClient, process: subprocess.Popen, code: str) -> str:
+    """Run `code` and return its output. Raises Failed with the kernel's error."""
+    request = client.execute(code, store_history=False, allow_stdin=False)
+    text, error = "", None
+    while True:
+        message = await reply(client.get_iopub_msg, process)
+        if message["parent_header"].get("msg_id") != request:
+            continue
+        kind, content = message["msg_type"], message["content"]
+        if kind == "stream" and content["name"] == "stdout":
+            text += content["text"]
+        elif kind == "error":
+            error = f"{content['ename']}: {content['evalue']}"
+        elif kind == "status" and content["execution_state"] == "idle":
+            if error:
+                raise Failed(f"`{code.splitlines()[0]}` ended with {error}")
+            return text
+
+
+async def reply(get: Any, process: subprocess.Popen) -> dict[str, Any]:
+    """The next message, or Failed as soon as the process has ended."""
+    waiting = asyncio.ensure_future(get())
+    try:
+        while not (await asyncio.wait([waiting], timeout=0.25))[0]:
+            if process.poll() is not None:
+                raise Failed(f"it ended with code {process.returncode}")
+        return waiting.result()
+    finally:
+        waiting.cancel()
+
+
+def said(log: Any) -> str:
+    """The last lines that the kernel wrote."""
+    log.seek(0)
+    lines = log.read().decode("utf-8", "replace").strip().splitlines()[-6:]
+    return "".join("\n" + line for line in lines)
+
+
+async def main() -> None:
+    order = json.load(sys.stdin)
+    scratch = tempfile.mkdtemp(prefix="kernels-")
+    turn = asyncio.Semaphore(order["parallel"])
+
+    async def one(told: dict[str, Any]) -> None:
+        async with turn:
+            result = await start(told, scratch)
+            if "Address already in use" in result.get("reason", ""):  # somebody else on this machine took the port
+                result = await start(told, scratch)
+            print(json.dumps(result), flush=True)
+
+    # The first interruption ends the kernels; a second one must not disturb that.
+    everything = asyncio.gather(*(one(told) for told in order["starts"]))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, everything.cancel)
+    try:
+        await everything
+    except asyncio.CancelledError:
+        print("interrupted", file=sys.stderr)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
+    # Not by the interpreter's end, where ZeroMQ would wait for messages that nobody is going to read.
+    sys.stdout.flush()
+    os._exit(0)

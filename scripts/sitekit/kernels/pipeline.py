@@ -1,0 +1,211 @@
+"""Modules -> proven kernels: spider, candidates, probe, new generation, real starts, table, one link, prune."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import progress
+from ..errors import Problem
+from ..site import Site
+from . import generation, table
+from .candidates import Candidate, Note, candidates
+from .kernel import Kernel, is_unchanged, told_apart
+from .probe import Failure, key_of, probe_all
+from .prove import prove
+from .rules import Rules, load_rules
+from .spider import Module, read_tree
+from .table import Row
+from .trust import refuse_writable
+
+
+@dataclass
+class Plan:
+    """What is offered now and what shall be, before anything was started. `old` and `wanted` are by id."""
+
+    old: dict[str, Kernel]
+    wanted: dict[str, Kernel]
+    fresh: list[Kernel]
+    failures: list[Failure]
+    notes: list[Note]
+    quiet: dict[str, Any]
+    listed: set[str]
+
+
+def make_kernels(site: Site, rules_file: Path, switch: bool = True) -> int:
+    """Run the pipeline; without `switch` stop after the table. Returns 1 if what kernels.yml names outright failed.
+
+    Raises Problem (nothing was switched) or BadInput (kernels.yml has a fault).
+    """
+    rules = load_rules(rules_file)
+    user = _test_account(site, rules)
+    before = os.umask(0o022)
+    try:
+        with generation.lock(site):
+            return _make(site, rules, user, switch)
+    finally:
+        os.umask(before)
+
+
+def _test_account(site: Site, rules: Rules) -> str | None:
+    """Under root, modules and kernels run as somebody who can do no harm, and reads no more than users do."""
+    if not (site.current / "bin" / "python").exists():
+        raise Problem("there is no hub environment yet", str(site.current), "run `make setup_conda install_all` first")
+    if os.geteuid() != 0:
+        return None
+    try:
+        pwd.getpwnam(rules.test_as)
+    except KeyError:
+        raise Problem(
+            f"there is no account '{rules.test_as}' to try kernels as",
+            "kernels.yml: test_as",
+            "name an ordinary account",
+        ) from None
+    return rules.test_as
+
+
+def _make(site: Site, rules: Rules, user: str | None, switch: bool) -> int:
+    with progress.step("Reading the module tree") as step:
+        tree = read_tree(site, user)
+        step.done(f"{len(tree)} modules")
+    _refuse_untrusted(site, rules, tree)
+    plan = _plan(site, rules, tree, user)
+    old = generation.current(site)
+    if old is not None and plan.wanted == plan.old:
+        rows = _rows(plan, {}, {})
+        table.show(rows)
+        if switch and generation.read_record(old)["quiet"] != plan.quiet:
+            generation.write_record(old, plan.old.values(), plan.quiet, complete=True)
+        progress.say(f"Nothing has changed: {table.counted(rows)}.")
+        return _code(rows)
+    new = generation.begin(site)
+    try:
+        kept, failed = _build(site, rules, plan, old, new, user)
+        rows = _rows(plan, kept, failed)
+        table.show(rows)
+        offered = {**{k.id: k for k in plan.wanted.values() if k.id not in failed}, **kept}
+        if plan.old and not offered:
+            raise Problem(
+                "not one kernel works any more, so those that are offered stay",
+                str(site.kernels_current),
+                "mend what the table shows first",
+            )
+        if not switch:
+            progress.say(f"Nothing was switched: {table.counted(rows)}. `make kernels` publishes what works.")
+            return _code(rows)
+        generation.write_record(new, offered.values(), plan.quiet, complete=True)
+        generation.settle(new)
+        generation.publish(site, new)
+        progress.say(f"Published {len(offered)} kernels in {site.kernels_current}: {table.counted(rows)}.")
+        return _code(rows)
+    finally:
+        if generation.current(site) != new.resolve():
+            shutil.rmtree(new)
+        generation.prune(site)
+
+
+def _code(rows: list[Row]) -> int:
+    return 1 if any(row.listed and row.status in ("FAILED", "kept") for row in rows) else 0
+
+
+def _refuse_untrusted(site: Site, rules: Rules, tree: list[Module]) -> None:
+    places = {generation.root(site), generation.root(site) / "generations", *site.kernels.modulepath}
+    for module in tree:
+        for file in module.files:
+            places |= {file, file.parent}
+            places |= {folder for root in module.roots for folder in file.parents if folder.is_relative_to(root)}
+    owners = {path.stat().st_uid for path in (site.paths.prefix, *site.kernels.modulepath)}
+    refuse_writable(places, rules.trusted_groups, owners)
+
+
+def _plan(site: Site, rules: Rules, tree: list[Module], user: str | None) -> Plan:
+    """Find the candidates, keep what is known and unchanged, and probe the rest."""
+    now = generation.current(site)
+    record = generation.read_record(now) if now else {}
+    old, asked = generation.read_kernels(record), record.get("quiet", {})
+    found, notes = candidates(tree, rules)
+    same: dict[str, Kernel] = {}
+    failures: list[Failure] = []
+    open_ones: list[Candidate] = []
+    for candidate in found:
+        key = key_of(site, rules, candidate)
+        known, silent = old.get(candidate.id), asked.get(candidate.id)
+        if known and known.key == key and is_unchanged(known.watch) and generation.holds(now, known):
+            same[candidate.id] = known
+        elif silent and silent["key"] == key and is_unchanged(silent["watch"]):
+            failures.append(Failure(candidate, silent["reason"], False, key, silent["watch"]))
+        else:
+            open_ones.append(candidate)
+    probed = {
+        result.id if isinstance(result, Kernel) else result.candidate.id: result
+        for result in probe_all(site, rules, open_ones, user)
+    }
+    failures += [result for result in probed.values() if isinstance(result, Failure)]
+    together = [result for c in found if isinstance(result := same.get(c.id) or probed.get(c.id), Kernel)]
+    wanted = {kernel.id: kernel for kernel in told_apart(together)}
+    fresh = [kernel for kernel in wanted.values() if old.get(kernel.id) != kernel]
+    quiet = {f.candidate.id: {"key": f.key, "reason": f.reason, "watch": f.watch} for f in failures if not f.broken}
+    listed = {candidate.id for candidate in found if candidate.listed}
+    return Plan(old, wanted, fresh, failures, notes, quiet, listed)
+
+
+def _build(
+    site: Site, rules: Rules, plan: Plan, old: Path | None, new: Path, user: str | None
+) -> tuple[dict[str, Kernel], dict[str, str]]:
+    """Fill the generation `new`. Returns the kernels that stay as they were, and why those that failed did."""
+    generation.write_specs(site, new, plan.fresh)
+    fresh = {kernel.id for kernel in plan.fresh}
+    if old is not None:
+        generation.carry_over(old, new, (kernel for kernel in plan.wanted.values() if kernel.id not in fresh))
+    generation.settle(new)
+    failed = prove(site, rules, new, plan.fresh, user)
+    generation.drop(new, failed)
+    # What the site names outright stays as it last worked; what was merely found goes.
+    gone = {*failed, *(failure.candidate.id for failure in plan.failures)} & plan.listed
+    kept = {name: plan.old[name] for name in gone if name in plan.old}
+    if old is not None:
+        generation.carry_over(old, new, kept.values())
+    return kept, failed
+
+
+def _rows(plan: Plan, kept: dict[str, Kernel], failed: dict[str, str]) -> list[Row]:
+    fresh = {kernel.id for kernel in plan.fresh}
+    rows = []
+    for kernel in plan.wanted.values():
+        status = (
+            "FAILED"
+            if kernel.id in failed
+            else "unchanged"
+            if kernel.id not in fresh
+            else "changed"
+            if kernel.id in plan.old
+            else "added"
+        )
+        rows.append(
+            Row(
+                status,
+                kernel.id,
+                kernel.shown,
+                f"{kernel.label}: {kernel.detail}",
+                failed.get(kernel.id, ""),
+                kernel.id in plan.listed,
+            )
+        )
+    for failure in plan.failures:
+        listed = failure.candidate.listed
+        status = "FAILED" if failure.broken or listed else "skipped"
+        rows.append(Row(status, failure.candidate.id, failure.candidate.label, "", failure.reason, listed))
+    rows += [Row(note.status, "", note.label, "", note.reason, note.listed) for note in plan.notes]
+    bad = {row.id for row in rows if row.status in ("FAILED", "skipped")}
+    for kernel in plan.old.values():
+        if kernel.id in kept:
+            rows.append(Row("kept", kernel.id, kernel.shown, "still offered as it last worked", listed=True))
+        elif kernel.id in bad:
+            rows.append(Row("removed", kernel.id, kernel.shown, "no longer offered, because it fails"))
+        elif kernel.id not in plan.wanted:
+            rows.append(Row("removed", kernel.id, kernel.shown, f"{kernel.label}: no longer a candidate"))
+    return rows

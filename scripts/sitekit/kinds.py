@@ -1,0 +1,132 @@
+"""The kinds of values that a site file holds: path, account, port, address, ... A refusal says what would be right.
+
+These values are written into sudoers, PAM, systemd, Apache and shell files. What could mean something else there
+(blanks, quotes, '%', '$', line ends) is refused here, once.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from .errors import Unfit, shown
+
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
+
+
+def _absolute(path: Path) -> Path:
+    if path == Path("/"):
+        raise Unfit("'/' is the whole machine", "name a directory of its own, such as /opt/sitekit")
+    if not path.is_absolute() or ".." in path.parts:
+        raise Unfit(f"{shown(str(path))} is not an absolute path", "write it from '/', without '..', like /opt/sitekit")
+    if not re.fullmatch(r"[A-Za-z0-9/._+@-]+", str(path)):
+        raise Unfit(
+            f"{shown(str(path))} has characters that services and web servers read as something else",
+            "use letters, digits, '/', '.', '_', '+', '@' and '-'",
+        )
+    return path
+
+
+def _account(name: str) -> str:
+    if not re.fullmatch(r"[a-z_][a-z0-9_.-]{0,31}", name):
+        raise Unfit(
+            f"{shown(name)} is no name of a Unix account or group", "use a-z, 0-9, '_', '.' and '-', a letter first"
+        )
+    return name
+
+
+def _service_account(name: str) -> str:
+    if name == "root":
+        raise Unfit("the service would run as root", "give it an account of its own; make apply creates it")
+    return _account(name)
+
+
+def _word(name: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", name):
+        raise Unfit(f"{shown(name)} cannot name files and services", "use a-z, 0-9 and '-', a letter first")
+    return name
+
+
+def _line(text: str) -> str:
+    if not text.strip() or not text.isprintable() or len(text) > 80:
+        raise Unfit(f"{shown(text)} is not a title", "write one line of 1 to 80 characters")
+    return text
+
+
+def _port(number: object) -> int:
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 65535:
+        raise Unfit(f"{shown(number)} is not a port", "use a number from 1 to 65535")
+    return number
+
+
+def _port_range(ports: object) -> object:
+    if not isinstance(ports, (list, tuple)) or len(ports) != 2 or not _port(ports[0]) <= _port(ports[1]):
+        raise Unfit("these are not the first and the last of a range of ports", "write them like [20000, 29999]")
+    return ports
+
+
+def _url_path(path: str) -> str:
+    if not re.fullmatch(r"/[A-Za-z0-9_./-]*", path):
+        raise Unfit(f"{shown(path)} is not a page of a server", "write it from '/', like /lab or /tree")
+    return path
+
+
+def is_host(name: str) -> bool:
+    """Whether `name` is a host name or an IP address, without port."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return bool(_HOST.fullmatch(name)) and not re.fullmatch(r"[0-9.]+", name)
+    return True
+
+
+def _address(name: str) -> str:
+    if not is_host(name):
+        raise Unfit(
+            f"{shown(name)} is not an address", "write a host name or an IP address, without port, like 10.1.0.5"
+        )
+    return name
+
+
+def _https(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme == "https" and is_host(parts.hostname or "") and parts.port != 0
+    except ValueError:  # a port that is no number, or too large; a bracket that is not closed
+        good = False
+    if url.startswith("http:"):
+        raise Unfit(
+            f"{shown(url)} is not https", f"write {shown('https' + url[4:])}: passwords must not travel in clear"
+        )
+    if not good or parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise Unfit(
+            f"{shown(url)} is not the https address of a host",
+            "write a host without a path, like https://jupyter.example.org, with :port if it is not 443",
+        )
+    return url.rstrip("/")
+
+
+def _channel(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9._-]+)*|(https?|file)://[^\s'\"]+|/[^\s'\"]+", name):
+        raise Unfit(f"{shown(name)} is not a conda channel", "write a name like conda-forge, or the URL of a mirror")
+    return name
+
+
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+Account = Annotated[str, AfterValidator(_account)]
+Address = Annotated[str, AfterValidator(_address)]
+Channel = Annotated[str, AfterValidator(_channel)]
+Count = Annotated[int, Field(strict=True)]
+HttpsUrl = Annotated[str, AfterValidator(_https)]
+Port = Annotated[int, BeforeValidator(_port)]
+PortRange = Annotated[tuple[int, int], BeforeValidator(_port_range)]
+ServiceAccount = Annotated[str, AfterValidator(_service_account)]
+Title = Annotated[str, AfterValidator(_line)]
+UrlPath = Annotated[str, AfterValidator(_url_path)]
+Word = Annotated[str, AfterValidator(_word)]

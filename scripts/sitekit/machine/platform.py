@@ -1,0 +1,60 @@
+"""What kind of machine this is: the family of its distribution, with the paths and names that follow from it."""
+
+from __future__ import annotations
+
+import shlex
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from ..errors import BadInput
+from ..yamlfile import read_yaml
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Apache(_Row):
+    """The distribution's web server."""
+
+    program: Path
+    modules: Path
+    user: str
+    group: str
+    sites: Path
+    enable: str
+
+
+class Platform(_Row):
+    """One entry of platforms.yml, which explains the keys."""
+
+    ids: tuple[str, ...]
+    nologin: Path
+    sudoers: Path
+    shadow_group: str | None
+    pam: tuple[str, ...]
+    apache: Apache
+
+
+@cache
+def platforms() -> dict[str, Platform]:
+    """All families that the kit knows, by name."""
+    document = read_yaml(Path(__file__).with_name("platforms.yml"))
+    return TypeAdapter(dict[str, Platform]).validate_python(document.values)
+
+
+def this_platform(root: Path = Path("/")) -> Platform:
+    """The family of the machine whose file tree is `root`. Raises BadInput for one that the kit does not know."""
+    release = root / "etc/os-release"
+    lines = release.read_text().splitlines() if release.exists() else []
+    said = dict(line.split("=", 1) for line in lines if "=" in line)
+    names = [name for key in ("ID", "ID_LIKE") for word in shlex.split(said.get(key, "")) for name in word.split()]
+    for name in names:
+        if found := next((platform for platform in platforms().values() if name in platform.ids), None):
+            return found
+    known = ", ".join(sorted(name for platform in platforms().values() for name in platform.ids))
+    raise BadInput(
+        f"no known distribution is named here ({' '.join(names) or 'none'})", str(release), f"known: {known}"
+    )

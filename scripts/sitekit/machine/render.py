@@ -1,0 +1,75 @@
+"""Site -> files: everything that `make apply` writes but what it has to make up, which is in generated.py. Pure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ..data import data
+from ..gatefile import gate_config, job_script
+from ..show import dump
+from ..site import Site
+from .access import pam, sudoers
+from .file import File, Folder
+from .front import front
+from .platform import Platform
+from .site_services import site_services, site_supervisor
+
+
+def render(site: Site, platform: Platform) -> dict[Path, File]:
+    """Every file of the site on a machine of this family, in the order in which they are to be written.
+
+    No clock, no host name, and nothing of the machine decides what is in them.
+    """
+    reached = pam(site, platform) | front(site, platform) | services(site, platform)
+    return configuration(site) | gate(site) | reached | sudoers(site, platform)
+
+
+def configuration(site: Site) -> dict[Path, File]:
+    """What the hub reads: the site with every default, its configuration file, and the raw extras of config/local.d."""
+    files = {
+        site.etc / "site.yml": File(dump(site)),
+        site.etc / "jupyterhub_config.py": _copy("config/jupyterhub_config.py"),
+        site.etc / "culler_config.py": _copy("config/culler_config.py"),
+    }
+    try:
+        extras = sorted(data("config/local.d").glob("*.py"))
+    except FileNotFoundError:
+        extras = []
+    return files | {site.etc / "local.d" / extra.name: _copy(f"config/local.d/{extra.name}") for extra in extras}
+
+
+def gate(site: Site) -> dict[Path, File]:
+    """The program behind the sudo rule, what it knows of the site, and the job script that it submits."""
+    script = job_script(site, data("config/templates/job.sh").read_text(encoding="utf-8"))
+    return {
+        site.libexec / "gate.json": File(json.dumps(gate_config(site), indent=2) + "\n"),
+        site.libexec / "job.sh": File(script),
+        site.libexec / "gate": _copy("scripts/gate", 0o755),
+    }
+
+
+def services(site: Site, platform: Platform) -> dict[Path, File]:
+    """Units, or the supervisord.conf."""
+    rendered = site_supervisor(site).files(site_services(site, platform))
+    return {path: File(text) for path, text in rendered.items()}
+
+
+def folders(site: Site, platform: Platform) -> dict[Path, Folder]:
+    """The directories, parents first."""
+    own = {
+        site.etc: Folder(),
+        site.etc / "tls": Folder(0o700),
+        site.etc / "local.d": Folder(),
+        site.libexec: Folder(),
+        site.log: Folder(0o750),
+        site.run: Folder(),
+        site.paths.state: Folder(0o700, site.hub.user),
+    }
+    shared = {parent: Folder(shared=True) for folder in [*own, *render(site, platform)] for parent in folder.parents}
+    ordered = sorted(shared | own, key=lambda path: len(path.parts))
+    return {path: own.get(path) or shared[path] for path in ordered if path != Path("/")}
+
+
+def _copy(name: str, mode: int = 0o644) -> File:
+    return File(data(name).read_text(encoding="utf-8"), mode)

@@ -1,0 +1,130 @@
+"""The site's own services: proxy, hub, and the web server where it is the site's own."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+from functools import partial
+
+from ..errors import Problem
+from ..site import Site
+from .platform import Platform
+from .services import Service
+from .supervise import Supervisor, SupervisordSupervisor, SystemdSupervisor, which_supervisor
+
+
+def site_services(site: Site, platform: Platform) -> list[Service]:
+    """In the order of their start. Pure; only the `ready` of each looks at the machine."""
+    services = [_proxy(site), _hub(site)]
+    return [*services, _front(site, platform)] if site.front.instance == "own" else services
+
+
+def site_supervisor(site: Site) -> Supervisor:
+    """The supervisor that site.yml names."""
+    if site.supervisor == "systemd":
+        return SystemdSupervisor()
+    return SupervisordSupervisor(
+        conf=site.etc / "supervisord.conf",
+        control=site.run / "supervisor.sock",
+        log_folder=site.log,
+        program=site.current / "bin" / "supervisord",
+    )
+
+
+def running_supervisor(site: Site) -> Supervisor:
+    """The same, on this machine. Raises Problem where it cannot run."""
+    if site.supervisor == "systemd" and which_supervisor() != "systemd":
+        remedy = "write `supervisor: supervisord` into the site file"
+        raise Problem("systemd is not PID 1 on this machine", "supervisor", remedy)
+    return site_supervisor(site)
+
+
+def _proxy(site: Site) -> Service:
+    hub = f"http://{_host(site.hub.address)}:{site.hub.port}"
+    users = ("--ip", "127.0.0.1", "--port", str(site.proxy.port))
+    api = ("--api-ip", "127.0.0.1", "--api-port", str(site.proxy.api_port))
+    fallback = ("--default-target", hub, "--error-target", f"{hub}/hub/error")
+    return Service(
+        name=site.service("proxy"),
+        description=f"configurable-http-proxy of the site {site.name}",
+        command=(f"{site.current}/bin/configurable-http-proxy", *users, *api, *fallback),
+        user=site.proxy.user,
+        environment=_environment(site),
+        environment_file=site.etc / "proxy.env",
+        umask="0077",
+        template="proxy",
+        ready=partial(_listens, site.proxy.api_port),
+    )
+
+
+def _hub(site: Site) -> Service:
+    slurm = {"SLURM_CONF": str(site.slurm.conf)} if site.slurm.conf else {}
+    return Service(
+        name=site.service("hub"),
+        description=f"JupyterHub of the site {site.name}",
+        command=(f"{site.current}/bin/jupyterhub", "-f", f"{site.etc}/jupyterhub_config.py"),
+        user=site.hub.user,
+        environment=_environment(site) | {"HOME": str(site.paths.state)} | slurm,
+        environment_file=site.etc / "proxy.env",
+        directory=site.paths.state,
+        after=(site.service("proxy"),),
+        kill_mode="process",  # whatever the hub has started belongs to users
+        umask="0077",
+        template="hub",
+        ready=partial(_healthy, site.hub.address, site.hub.port),
+    )
+
+
+def _front(site: Site, platform: Platform) -> Service:
+    return Service(
+        name=site.service("front"),
+        description=f"Apache of the site {site.name}",
+        command=(str(platform.apache.program), "-f", f"{site.etc}/apache.conf", "-D", "FOREGROUND"),
+        runtime_directories=(site.run / "apache",),
+        after=(site.service("proxy"),),
+        kill_mode="mixed",  # Apache's parent ends its own children
+        umask="0027",
+        template="apache",
+        ready=partial(_speaks_tls, site.front.port),
+    )
+
+
+def _environment(site: Site) -> dict[str, str]:
+    """No more than the programs need; PYTHON* and NODE_* of whoever starts them do not get through."""
+    return {"PATH": f"{site.current}/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+
+
+def _host(address: str) -> str:
+    """An address as a URL takes it: IPv6 in brackets."""
+    return f"[{address}]" if ":" in address else address
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 2).close()
+    except OSError:
+        return False
+    return True
+
+
+def _healthy(address: str, port: int) -> bool:
+    caller = http.client.HTTPConnection(address, port, timeout=5)
+    try:
+        caller.request("GET", "/hub/health")
+        return caller.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        caller.close()
+
+
+def _speaks_tls(port: int) -> bool:
+    """Whether the web server shakes hands. Whose certificate it shows is the doctor's question, not this one."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with socket.create_connection(("127.0.0.1", port), 2) as plain, context.wrap_socket(plain):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,77 @@
+"""What turns packages into a hub environment: extensions, settings for everybody, kernels, bytecode."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from ..command import run
+from ..files import write_atomic
+from .pieces import Piece
+from .releases import Release
+
+GUARD = "sitekit.session.lmod_guard"
+
+
+def configure(release: Release, pieces: list[Piece]) -> None:
+    """Write the settings that hold for every server. A user's own files below ~/.jupyter still come after them."""
+    etc = release.path / "etc" / "jupyter"
+    for path, content in settings(pieces).items():
+        _write(etc / path, content)
+    _write(release.path / "share/jupyter/lab/settings/overrides.json", OVERRIDES)
+    hide_own_kernel(release.path)
+    if any(piece.name == "bash_kernel" for piece in pieces):
+        # Its spec is written by its own installer, not by its package.
+        run([release.python, "-I", "-m", "bash_kernel.install", "--sys-prefix"], env=plain_environment(release.path))
+
+
+def settings(pieces: list[Piece]) -> dict[str, object]:
+    """The files below etc/jupyter of the prefix."""
+    extensions = {name: True for piece in pieces for name in piece.server}
+    if GUARD in extensions:
+        extensions["jupyterlmod"] = False  # the guard loads it
+    return {
+        # The last by name: it has the last word over the files of the packages.
+        "jupyter_server_config.d/zz-sitekit.json": {"ServerApp": {"jpserver_extensions": extensions}},
+        # The hub environment is not a place to work in; the cluster's software is offered as kernels of its own.
+        "jupyter_config.json": {"KernelSpecManager": {"ensure_native_kernel": False}},
+        # Nobody can install into a shared prefix, and nobody wants to be told about releases of JupyterLab in a class.
+        "jupyter_server_config.json": {
+            "LabApp": {
+                "extension_manager": "readonly",
+                "news_url": None,
+                "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+            }
+        },
+    }
+
+
+OVERRIDES = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+
+
+def hide_own_kernel(prefix: Path) -> None:
+    """Remove the kernel spec of the hub environment's own Python, which ipykernel's package brings."""
+    shutil.rmtree(prefix / "share/jupyter/kernels/python3", ignore_errors=True)
+
+
+def compile_all(release: Release) -> int:
+    """Write the bytecode that rattler leaves out, as nobody can write it later; return the number of compiled files.
+
+    Without it every start of a server compiles all again. What is no Python 3 (templates, tests) is passed over.
+    """
+    folders = [folder for pattern in ("lib/python3*", "local/lib/python3*") for folder in release.path.glob(pattern)]
+    run([release.python, "-I", "-m", "compileall", "-qq", "-j", "0", *folders], check=False, timeout=900)
+    return sum(1 for folder in folders for _ in folder.rglob("*.pyc"))
+
+
+def plain_environment(prefix: Path, home: Path = Path("/nonexistent")) -> dict[str, str]:
+    """The environment in which the release's programs are run here: nothing of whoever runs make gets in."""
+    keep = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TZ") if name in os.environ}
+    return {"PATH": f"{prefix}/bin:/usr/bin:/bin", "HOME": str(home), "LMOD_CMD": "/bin/false", **keep}
+
+
+def _write(path: Path, content: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, json.dumps(content, indent=2) + "\n")

@@ -1,0 +1,76 @@
+"""Run by a release's own Python, by path: tries what verify.py names, and prints what fails as JSON {name: why}.
+
+Imports only the standard library until it is asked to try something.
+"""
+
+import asyncio
+import importlib
+import json
+import sys
+
+REFUSED = "x; exit 1"
+
+
+def modules(names):
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            yield f"module {name}", repr(error)
+
+
+def server_extensions(names):
+    if not names:
+        return
+    from jupyter_core.paths import jupyter_config_path
+    from jupyter_server.extension.config import ExtensionConfigManager
+    from jupyter_server.extension.manager import ExtensionPackage
+
+    enabled = ExtensionConfigManager(read_config_path=jupyter_config_path()).get_jpserver_extensions()
+    for name in names:
+        if not enabled.get(name):
+            yield f"server extension {name}", "is not enabled"
+        elif not ExtensionPackage(name=name, enabled=True).validate():
+            yield f"server extension {name}", "does not load"
+    if "sitekit.session.lmod_guard" in names and enabled.get("jupyterlmod"):
+        yield "server extension jupyterlmod", "is enabled without its guard"
+
+
+def lab_extensions(names):
+    if not names:
+        return
+    from jupyter_core.paths import jupyter_path
+    from jupyterlab_server.config import get_federated_extensions
+
+    found = get_federated_extensions(jupyter_path("labextensions"))
+    for name in names:
+        if name not in found:
+            yield f"lab extension {name}", "is not there"
+
+
+def kernels(names):
+    if names is None:
+        return
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_core.application import JupyterApp
+
+    app = JupyterApp()
+    app.load_config_file()
+    found = KernelSpecManager(parent=app).find_kernel_specs()
+    own = {name for name, path in found.items() if path.startswith(sys.prefix)}
+    for name in sorted(set(names) ^ own):
+        yield f"kernel {name}", "is not there" if name in names else "should not be offered"
+
+
+def guard(names):
+    for name in names:
+        answer = asyncio.run(importlib.import_module(name).guarded("show", REFUSED))
+        if "not the name of a module" not in (answer or ""):
+            yield f"guard {name}", f"let a hostile module name pass: {answer!r}"
+
+
+if __name__ == "__main__":
+    request = json.load(sys.stdin)
+    out, sys.stdout = sys.stdout, sys.stderr  # what a module prints while it is imported is no answer
+    tries = (modules, server_extensions, lab_extensions, kernels, guard)
+    json.dump(dict(pair for try_ in tries for pair in try_(request[try_.__name__])), out)

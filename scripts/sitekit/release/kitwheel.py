@@ -1,0 +1,53 @@
+"""sitekit's own wheel: built from the checkout, installed into the release."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from .. import __version__
+from ..command import run
+from ..data import CHECKOUT
+from ..errors import Problem
+from .install import pip_install
+from .releases import Release
+
+PARTS = ("pyproject.toml", "scripts/sitekit", "apache", "config/templates", "kernels", "scripts/gate", "systemd")
+"""What goes into the wheel; the same list as in pyproject.toml."""
+
+
+def digest(checkout: Path = CHECKOUT) -> str:
+    """SHA-256 over names and contents of all that goes into the wheel. Raises Problem for an unreadable file."""
+    total = hashlib.sha256()
+    for file in sorted(_files(checkout)):
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            remedy = "run it as somebody who can read the checkout"
+            raise Problem(f"cannot be read: {error.strerror}", str(file), remedy) from None
+        total.update(f"{file.relative_to(checkout)}\0{len(content)}\0".encode() + content)
+    return total.hexdigest()
+
+
+def _files(checkout: Path) -> list[Path]:
+    found = []
+    for part in PARTS:
+        top = checkout / part
+        found += [top] if top.is_file() else [file for file in top.rglob("*") if file.is_file()]
+    return [file for file in found if "__pycache__" not in file.parts]
+
+
+def install_kit(release: Release, checkout: Path = CHECKOUT) -> dict[str, str]:
+    """Build the wheel and install it without dependencies, which environment.yml has; return what to record."""
+    before = digest(checkout)
+    with tempfile.TemporaryDirectory(prefix="sitekit-") as folder:
+        environment = {**os.environ, "SOURCE_DATE_EPOCH": "315532800"}
+        # Not -I: hatchling comes from the kit's own Python, and the build reads nothing but pyproject.toml.
+        build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
+        run(build, cwd=checkout, env=environment, timeout=120)
+        wheel = next(Path(folder).glob("sitekit-*.whl"))
+        run([*pip_install(release), "--no-deps", "--no-index", "--force-reinstall", wheel], timeout=120)
+    return {"version": __version__, "hash": before}

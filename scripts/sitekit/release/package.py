@@ -1,0 +1,146 @@
+"""One conda package: its files and what is said about them, written as a `.conda` file and as a repodata entry."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+try:
+    from compression import zstd
+except ImportError:
+    from backports import zstd
+
+PLACEHOLDER = "/opt/anaconda1anaconda2anaconda3"
+"""Stands for the prefix in the files of a package; the installer replaces it."""
+
+_EPOCH = 315532800  # 1980-01-01, the first day of zip: the same input gives the same bytes
+_MACHINES = {"x86_64": "linux-64", "aarch64": "linux-aarch64", "ppc64le": "linux-ppc64le"}
+
+Entry = dict[str, Any]
+
+
+def subdir() -> str:
+    """The folder of a channel for this machine, such as `linux-64`. Raises KeyError for an unknown architecture."""
+    return _MACHINES[os.uname().machine]
+
+
+class Package:
+    """A package being filled. Paths are relative to the prefix, or begin with `site-packages/`, `python-scripts/`."""
+
+    def __init__(self, name: str, version: str, build: str, where: str, depends: list[str], **index: object) -> None:
+        self.name = f"{name}-{version}-{build}"
+        self.subdir = where
+        self.index = {
+            "name": name,
+            "version": version,
+            "build": build,
+            "build_number": 0,
+            "depends": sorted(depends),
+            "subdir": where,
+            "timestamp": _EPOCH * 1000,
+            **index,
+        }
+        self._paths: list[dict[str, object]] = []
+        self._members: list[tuple[str, bytes, int, str | None]] = []
+
+    def add(self, path: str, content: bytes, mode: int = 0o644) -> None:
+        """A file. Text that holds PLACEHOLDER gets the true prefix at installation."""
+        entry: dict[str, object] = {
+            "_path": path,
+            "path_type": "hardlink",
+            "sha256": _sha256(content),
+            "size_in_bytes": len(content),
+        }
+        if PLACEHOLDER.encode() in content and b"\0" not in content:
+            entry |= {"file_mode": "text", "prefix_placeholder": PLACEHOLDER}
+        self._paths.append(entry)
+        self._members.append((path, content, 0o755 if mode & 0o111 else 0o644, None))
+
+    def link(self, path: str, target: str) -> None:
+        """A symbolic link."""
+        self._paths.append({"_path": path, "path_type": "softlink"})
+        self._members.append((path, b"", 0o777, target))
+
+    def add_tree(self, root: Path) -> None:
+        """Everything below `root`, which is laid out as a prefix."""
+        for file in sorted(root.rglob("*")):
+            path = file.relative_to(root).as_posix()
+            if file.is_symlink():
+                self.link(path, os.readlink(file))
+            elif file.is_file():
+                self.add(path, file.read_bytes(), file.stat().st_mode)
+
+    def write(self, channel: Path, link: Entry | None = None, about: Entry | None = None) -> tuple[str, str, Entry]:
+        """Write the package into `channel`; return (subdir, file name, repodata entry).
+
+        The format is conda's: a zip of two zstd tarballs, `pkg-` with the files, `info-` with what is said of them.
+        """
+        info = {
+            "index.json": _json(self.index),
+            "paths.json": _json({"paths_version": 1, "paths": self._paths}),
+            "files": "".join(f"{entry['_path']}\n" for entry in self._paths).encode(),
+            "about.json": _json(about or {}),
+        }
+        if link:
+            info["link.json"] = _json({"package_metadata_version": 1, "noarch": link})
+        inside = {
+            "metadata.json": b'{"conda_pkg_format_version": 2}',
+            f"pkg-{self.name}.tar.zst": _tar(self._members),
+            f"info-{self.name}.tar.zst": _tar(
+                [(f"info/{name}", content, 0o644, None) for name, content in info.items()]
+            ),
+        }
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+            for name, content in inside.items():
+                archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
+        whole = buffer.getvalue()
+        file = channel / self.subdir / f"{self.name}.conda"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(whole)
+        md5 = hashlib.md5(whole, usedforsecurity=False).hexdigest()
+        return self.subdir, file.name, {**self.index, "md5": md5, "sha256": _sha256(whole), "size": len(whole)}
+
+
+def write_repodata(channel: Path, entries: list[tuple[str, str, Entry]]) -> None:
+    """Write the index of `channel`, for this machine's folder and for `noarch`."""
+    for where in ("noarch", subdir()):
+        packages = {file: entry for folder, file, entry in entries if folder == where}
+        index = {
+            "info": {"subdir": where},
+            "packages": {},
+            "packages.conda": packages,
+            "removed": [],
+            "repodata_version": 1,
+        }
+        (channel / where).mkdir(parents=True, exist_ok=True)
+        (channel / where / "repodata.json").write_bytes(_json(index))
+
+
+def _tar(members: list[tuple[str, bytes, int, str | None]]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path, content, mode, target in members:
+            entry = tarfile.TarInfo(path)
+            entry.mode, entry.mtime = mode, _EPOCH
+            if target is None:
+                entry.size = len(content)
+                archive.addfile(entry, io.BytesIO(content))
+            else:
+                entry.type, entry.linkname = tarfile.SYMTYPE, target
+                archive.addfile(entry)
+    return zstd.compress(buffer.getvalue(), 1)  # read back within the minute, on the same disk: speed over size
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, indent=1, sort_keys=True).encode()

@@ -1,0 +1,48 @@
+"""The named pieces of the hub environment, and how each is known to be there and to work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .packages import Packages
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A package of environment.yml: its modules, its programs, its extensions of the server and of JupyterLab."""
+
+    name: str
+    modules: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
+    server: tuple[str, ...] = ()
+    lab: tuple[str, ...] = ()
+
+
+PIECES = (
+    Piece("jupyterhub", ("jupyterhub.app", "jupyterhub.singleuser"), ("jupyterhub", "jupyterhub-singleuser")),
+    Piece("batchspawner", ("batchspawner",), ("batchspawner-singleuser",)),
+    Piece("wrapspawner", ("wrapspawner",)),
+    Piece("jupyterhub-idle-culler", ("jupyterhub_idle_culler",)),
+    Piece("configurable-http-proxy", (), ("configurable-http-proxy",)),
+    Piece("nodejs", (), ("node",)),
+    Piece("supervisor", ("supervisor.supervisord",), ("supervisord", "supervisorctl")),
+    Piece("jupyterlab", ("jupyterlab",), ("jupyter-lab",), ("jupyterlab", "jupyter_lsp", "jupyter_server_terminals")),
+    Piece("notebook", ("notebook",), ("jupyter-notebook",), ("notebook",), ("@jupyter-notebook/lab-extension",)),
+    Piece("ipykernel", ("ipykernel.kernelapp",)),
+    Piece("ipywidgets", ("ipywidgets",), lab=("@jupyter-widgets/jupyterlab-manager",)),
+    Piece("bash_kernel", ("bash_kernel.kernel",)),
+    Piece("envkernel", ("envkernel",), ("envkernel",)),
+    Piece("jupyterlmod", ("jupyterlmod",), server=("sitekit.session.lmod_guard",), lab=("@cmd-ntrf/jupyterlab-lmod",)),
+    Piece("jupyter-resource-usage", server=("jupyter_resource_usage",), lab=("@jupyter-server/resource-usage",)),
+    Piece("jupyter-server-proxy", server=("jupyter_server_proxy",), lab=("@jupyterhub/jupyter-server-proxy",)),
+    Piece("nbdime", ("nbdime",), ("nbdime", "git-nbdiffdriver"), ("nbdime",), ("nbdime-jupyterlab",)),
+    Piece("nbgitpuller", ("nbgitpuller",), ("gitpuller",), ("nbgitpuller",)),
+    Piece("jinja2", ("jinja2",)),
+    Piece("pydantic", ("pydantic",)),
+    Piece("ruamel.yaml", ("ruamel.yaml",)),
+)
+
+
+def wanted(packages: Packages) -> list[Piece]:
+    """The pieces that environment.yml names."""
+    return [piece for piece in PIECES if piece.name in packages.names]

@@ -1,0 +1,92 @@
+"""The prefix as a place to write: safe parents, one writer at a time, modes that hold whatever the umask."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import Problem
+from ..site import Site
+
+
+@contextmanager
+def opened(site: Site) -> Iterator[Path]:
+    """Make the prefix ready, hold it alone while the block runs, and give its cache, which only its owner can read.
+
+    The cache lies in the prefix: then releases are hard links into it, and no user could ever write to one of them.
+    Raises Problem when the prefix is not safe, not writable, or held by another sitekit.
+    """
+    refuse_unsafe(site.paths.prefix)
+    before = os.umask(0o022)
+    try:
+        cache = site.paths.prefix / ".cache"
+        try:
+            for folder in (site.paths.prefix, site.releases):
+                folder.mkdir(parents=True, exist_ok=True)
+            cache.mkdir(mode=0o700, exist_ok=True)
+            cache.chmod(0o700)
+            lock = os.open(cache / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            remedy = "run it as the owner of the prefix, or change paths.prefix in site.yml"
+            raise Problem(f"cannot write here: {error.strerror}", str(site.paths.prefix), remedy) from None
+        try:
+            _hold(lock, site)
+            yield cache
+        finally:
+            os.close(lock)
+    finally:
+        os.umask(before)
+
+
+def refuse_unsafe(prefix: Path) -> None:
+    """Raise Problem when somebody else than root and the owner could replace the prefix or what lies in it."""
+    for folder in (prefix, *prefix.parents):
+        try:
+            found = folder.stat()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise Problem(f"cannot be looked at: {error.strerror}", str(folder), "run it as its owner") from None
+        if found.st_uid not in (0, os.geteuid()):
+            raise Problem(
+                f"belongs to user {found.st_uid}, who could replace the environment that everybody runs",
+                str(folder),
+                "run it as that user, or give the directory to root",
+            )
+        sticky = found.st_mode & stat.S_ISVTX and folder != prefix
+        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky:
+            who = "anybody" if found.st_mode & stat.S_IWOTH else f"every member of group {found.st_gid}"
+            raise Problem(f"{who} can write here and replace the environment", str(folder), f"chmod go-w {folder}")
+
+
+def set_modes(release: Path) -> int:
+    """Let everybody read the release and nobody but its owner write to it; return how many modes were changed.
+
+    Packages bring modes of their own, and rattler makes entry points with 0775.
+    """
+    changed = 0
+    for folder, _, files in os.walk(release):
+        for path in (folder, *(os.path.join(folder, name) for name in files)):
+            mode = os.lstat(path).st_mode
+            if stat.S_ISLNK(mode):
+                continue
+            wanted = (mode | 0o444 | (0o111 if stat.S_ISDIR(mode) or mode & 0o111 else 0)) & 0o7777 & ~0o022
+            if stat.S_IMODE(mode) != wanted:
+                os.chmod(path, wanted)
+                changed += 1
+    return changed
+
+
+def _hold(lock: int, site: Site) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(lock, 100, 0).decode(errors="replace").strip()
+        where = str(site.paths.prefix)
+        raise Problem(f"another sitekit is at work here ({holder})", where, "wait until it is done") from None
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"process {os.getpid()} on {os.uname().nodename}".encode(), 0)

@@ -1,0 +1,94 @@
+"""Which source of packages answers: the channels of site.yml, else wheels."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import Problem
+from ..site import Site
+from .child import ENGINE, ask
+from .package import subdir
+
+_PATIENCE = 8.0  # seconds for a channel to answer
+
+WHAT = {
+    "channels": "from the channels of site.yml",
+    "wheels": "from PyPI wheels: JupyterHub's packages as their authors publish them, not conda-forge's builds",
+}
+"""What kind of packages these are, in words."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the packages come from, and the sentence that says so."""
+
+    kind: Literal["channels", "wheels"]
+    told: str
+
+
+def choose(site: Site) -> Source:
+    """Ask every channel for its index. Raises Problem when one is silent and site.yml allows no other source."""
+    names = site.environment.channels
+    urls = ask(ENGINE, {"verb": "urls", "channels": list(names)}, timeout=60)
+    # Not a `with` block: a name server that never answers would hold it long after the patience is over.
+    pool = ThreadPoolExecutor(len(urls))
+    asked = [pool.submit(silence, url) for url in urls]
+    faults = {}
+    for name, answer in zip(names, asked, strict=True):
+        try:
+            fault = answer.result(_PATIENCE + 1)
+        except TimeoutError:
+            fault = f"no answer within {_PATIENCE:g} s"
+        if fault:
+            faults[name] = fault
+    pool.shutdown(wait=False, cancel_futures=True)
+    if not faults:
+        return Source("channels", f"Taking packages from {', '.join(names)}.")
+    silent = "; ".join(f"{name} did not answer ({fault})" for name, fault in faults.items())
+    if site.environment.fallback == "none":
+        raise Problem(
+            silent,
+            "environment.channels",
+            "name a channel that this machine can reach, or set environment.fallback: wheels in site.yml",
+        )
+    return Source("wheels", f"{silent}. Building a channel {WHAT['wheels']}.")
+
+
+def silence(url: str) -> str | None:
+    """Why the channel at `url` cannot be used, in plain words; None when it answers."""
+    fault = "it has no index"
+    for index in ("repodata.json.zst", "repodata.json"):
+        try:
+            with urllib.request.urlopen(f"{url.rstrip('/')}/{subdir()}/{index}", timeout=_PATIENCE) as answer:  # noqa: S310
+                if answer.read(1):
+                    return None
+        except urllib.error.HTTPError as error:
+            fault = f"it has no packages for {subdir()}: HTTP 404"
+            if error.code != 404:
+                return "it wants a login" if error.code in (401, 407) else f"HTTP {error.code}"
+        except (urllib.error.URLError, OSError) as error:
+            reason = getattr(error, "reason", error)
+            if not isinstance(reason, FileNotFoundError):
+                return _plain(reason)
+            fault = "there is no such directory, or no index in it"
+    return fault
+
+
+def _plain(reason: object) -> str:
+    if isinstance(reason, socket.gaierror):
+        return "name does not resolve"
+    if isinstance(reason, TimeoutError):
+        return f"no answer within {_PATIENCE:g} s"
+    if isinstance(reason, ConnectionRefusedError):
+        return "connection refused"
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {reason.verify_message}"
+    if isinstance(reason, OSError):
+        return reason.strerror or str(reason)
+    return str(reason)

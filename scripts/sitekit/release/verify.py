@@ -1,0 +1,82 @@
+"""Prove a release before anybody gets it: its records, its dependencies, its programs, every named piece."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ..command import run
+from ..errors import Problem
+from .child import ENGINE, ask
+from .finish import GUARD, plain_environment
+from .pieces import Piece
+from .releases import Release
+
+
+def verify(release: Release, pieces: list[Piece]) -> int:
+    """Return the number of checks that passed. Raises Problem with everything that failed."""
+    with tempfile.TemporaryDirectory(prefix="sitekit-") as home:
+        environment = plain_environment(release.path, Path(home))
+        checks: list[Callable[[], list[str]]] = [
+            lambda: _records(release),
+            lambda: _agreement(release, environment),
+            lambda: _pieces(release, pieces, environment),
+            lambda: _programs(release, pieces, environment),
+        ]
+        with ThreadPoolExecutor(2) as pool:
+            faults = [fault for found in pool.map(lambda check: check(), checks) for fault in found]
+    if faults:
+        listed = "".join(f"\n    {fault}" for fault in faults)
+        raise Problem(
+            f"this release does not work and will not be used:{listed}",
+            str(release.path),
+            f"mend environment.yml, or remove {release.path} and build it again",
+        )
+    return len(release.facts["packages"]) + len(pieces)
+
+
+def _records(release: Release) -> list[str]:
+    found = set(ask(ENGINE, {"verb": "records", "prefix": str(release.path)}, timeout=120))
+    missing = sorted({package["name"] for package in release.facts["packages"]} - found)
+    return [f"conda does not know of {name} here" for name in missing]
+
+
+def _agreement(release: Release, environment: dict[str, str]) -> list[str]:
+    done = run([release.python, "-I", "-m", "pip", "check"], env=environment, check=False, timeout=120)
+    return [] if done.returncode == 0 else [f"pip check: {line}" for line in (done.stdout + done.stderr).splitlines()]
+
+
+def _pieces(release: Release, pieces: list[Piece], environment: dict[str, str]) -> list[str]:
+    request = {
+        "modules": [module for piece in pieces for module in piece.modules],
+        "server_extensions": [name for piece in pieces for name in piece.server],
+        "lab_extensions": [name for piece in pieces for name in piece.lab],
+        "kernels": _kernels({piece.name for piece in pieces}),
+        "guard": [GUARD] * any(GUARD in piece.server for piece in pieces),
+    }
+    script = Path(__file__).with_name("inside.py")
+    done = run([release.python, "-I", script], stdin=json.dumps(request), env=environment, check=False, timeout=300)
+    try:
+        return [f"{what}: {why}" for what, why in json.loads(done.stdout).items()]
+    except ValueError:
+        return ["the release's Python: " + (done.stderr.strip().splitlines() or ["says nothing"])[-1]]
+
+
+def _kernels(names: set[str]) -> list[str] | None:
+    """The kernels that this environment offers by itself; None where it has no Jupyter to ask."""
+    return (["bash"] if "bash_kernel" in names else []) if "ipykernel" in names else None
+
+
+def _programs(release: Release, pieces: list[Piece], environment: dict[str, str]) -> list[str]:
+    programs = [release.path / "bin" / program for piece in pieces for program in piece.programs]
+    faults = [f"{program} is missing" for program in programs if not program.exists()]
+    for name in ("jupyterhub", "configurable-http-proxy"):
+        program = release.path / "bin" / name
+        if program in programs and program.exists():
+            done = run([program, "--version"], env=environment, check=False, timeout=60)
+            if done.returncode:
+                faults.append(f"{name} --version: {done.stderr.strip()[-200:]}")
+    return faults

@@ -1,0 +1,134 @@
+"""One wheel, as its author published it, turned into a conda package."""
+
+from __future__ import annotations
+
+import configparser
+import email.parser
+import hashlib
+import os
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from email.message import Message
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name, parse_wheel_filename
+
+from .package import PLACEHOLDER, Entry, Package, subdir
+
+CONDA_NAMES = {"bash-kernel": "bash_kernel", "ruamel-yaml": "ruamel.yaml"}
+"""PyPI's name -> conda-forge's, where they differ beyond the case. Every other package keeps its name."""
+
+PYPI_NAMES = {conda: pypi for pypi, conda in CONDA_NAMES.items()}
+
+
+def conda_name(name: str) -> str:
+    """What conda calls the PyPI project `name`."""
+    plain = canonicalize_name(name)
+    return CONDA_NAMES.get(plain, plain)
+
+
+class Wheel:
+    """A wheel file and its metadata."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.archive = zipfile.ZipFile(path)
+        name, version, _, tags = parse_wheel_filename(path.name)
+        self.name, self.version = str(name), str(version)
+        self.pure = all(tag.platform == "any" for tag in tags)
+        names = self.archive.namelist()
+        self.info = next(name.split("/")[0] for name in names if re.fullmatch(r"[^/]+\.dist-info/METADATA", name))
+        self.metadata: Message = email.parser.BytesParser().parsebytes(self.archive.read(f"{self.info}/METADATA"))
+
+    def requires(self, target: Mapping[str, str], extra: str = "") -> Iterator[Requirement]:
+        """What this wheel needs on `target` (a marker environment), or what its `extra` adds."""
+        for requirement in map(Requirement, self.metadata.get_all("Requires-Dist") or []):
+            if not requirement.marker or requirement.marker.evaluate({**target, "extra": extra}):
+                yield requirement
+
+    def depends(self, target: Mapping[str, str], house: Mapping[str, Wheel]) -> list[str]:
+        """Its requirements as conda writes them. Conda has no extras: the asker asks for what the extra needs."""
+        wanted: dict[str, set[str]] = {}
+        seen: set[tuple[str, str]] = set()
+        waiting = list(self.requires(target))
+        while waiting:
+            requirement = waiting.pop()
+            name = canonicalize_name(requirement.name)
+            wanted.setdefault(name, set()).update(str(part).replace(" ", "") for part in requirement.specifier)
+            for extra in requirement.extras:
+                if (name, extra) not in seen and name in house:
+                    seen.add((name, extra))
+                    waiting += house[name].requires(target, extra)
+        wanted.pop(self.name, None)
+        return [f"{conda_name(name)} {','.join(sorted(parts))}".strip() for name, parts in wanted.items()]
+
+    def entry_points(self) -> list[str]:
+        """`jupyter = jupyter_core.command:main` and so on."""
+        if f"{self.info}/entry_points.txt" not in self.archive.namelist():
+            return []
+        parser = configparser.ConfigParser(delimiters=("=",))
+        parser.optionxform = str  # type: ignore[method-assign, assignment]
+        parser.read_string(self.archive.read(f"{self.info}/entry_points.txt").decode())
+        sections = [parser[name] for name in ("console_scripts", "gui_scripts") if name in parser]
+        return [f"{name} = {function}" for section in sections for name, function in section.items()]
+
+    def convert(self, channel: Path, target: Mapping[str, str], house: Mapping[str, Wheel]) -> tuple[str, str, Entry]:
+        """Write the package into `channel`. A compiled wheel keeps the noarch layout, bound to the target's Python."""
+        version = target["python_version"]
+        package = Package(
+            conda_name(self.name),
+            self.version,
+            "pypi_py_0" if self.pure else f"pypi_py{version.replace('.', '')}_0",
+            "noarch" if self.pure else subdir(),
+            [*self.depends(target, house), self._python(version)],
+            noarch="python",
+            license=str(self.metadata["License-Expression"] or self.metadata["License"] or "")[:120],
+        )
+        for entry in self.archive.infolist():
+            if not entry.is_dir():
+                path, content, mode = self._place(entry, version)
+                package.add(path, content, mode)
+        package.add(f"site-packages/{self.info}/INSTALLER", b"conda\n")
+        about: dict[str, Any] = {"summary": str(self.metadata["Summary"] or "")}
+        digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
+        about["extra"] = {"converted_from": self.path.name, "wheel_sha256": digest}
+        return package.write(channel, {"type": "python", "entry_points": self.entry_points()}, about)
+
+    def _python(self, version: str) -> str:
+        if self.pure:
+            return f"python {(self.metadata['Requires-Python'] or '').replace(' ', '')}".strip()
+        major, minor = version.split(".")
+        return f"python >={version},<{major}.{int(minor) + 1}.0a0"
+
+    def _place(self, entry: zipfile.ZipInfo, version: str) -> tuple[str, bytes, int]:
+        """Where a file of the wheel goes. Source: the binary distribution format, `.data` directories."""
+        content, mode = self.archive.read(entry), entry.external_attr >> 16
+        data = self.info.removesuffix(".dist-info") + ".data/"
+        if not entry.filename.startswith(data):
+            return f"site-packages/{entry.filename}", content, mode
+        kind, _, rest = entry.filename.removeprefix(data).partition("/")
+        if kind == "scripts":
+            script = re.sub(rb"^#!pythonw?", b"#!" + PLACEHOLDER.encode() + b"/bin/python", content)
+            return f"python-scripts/{rest}", script, 0o755
+        folder = {"data": "", "headers": f"include/python{version}/{self.name}/"}.get(kind, "site-packages/")
+        return folder + rest, content, mode
+
+
+def target_environment(version: str) -> dict[str, str]:
+    """The values of dependency markers for CPython `version` (such as 3.11.2) on this machine's kind of Linux."""
+    return {
+        "implementation_name": "cpython",
+        "implementation_version": version,
+        "os_name": "posix",
+        "platform_machine": os.uname().machine,
+        "platform_python_implementation": "CPython",
+        "platform_release": "",
+        "platform_system": "Linux",
+        "platform_version": "",
+        "python_full_version": version,
+        "python_version": ".".join(version.split(".")[:2]),
+        "sys_platform": "linux",
+    }

@@ -1,0 +1,147 @@
+"""Start this job's single-user server: clean environment, a port of its own, a word to the hub when it listens.
+
+Run by the job script as `python -I -m sitekit.session.server`. All that it needs comes in JUPYTERHUB_* variables, from
+the hub, and in SITEKIT_SESSION, from the gate; nothing is read from the user's home.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import socket
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+KEPT_OF_SLURM = {"SLURM_CONF", "SLURM_JOB_ID", "SLURM_JOB_PARTITION", "SLURM_JOB_NODELIST", "SLURM_CPUS_ON_NODE"}
+"""The rest of SLURM_* and SBATCH_* would steer the srun and sbatch that a user types in a terminal of the server."""
+
+
+def main() -> None:
+    settings = json.loads(os.environ.pop("SITEKIT_SESSION"))
+    job = os.environ.get("SLURM_JOB_ID", "0")
+    clean_environment(settings)
+    await_hub(os.environ["JUPYTERHUB_API_URL"])
+    listener = bind(*settings["port_range"])
+    runtime = tempfile.mkdtemp(prefix=f"jupyter-{job}-")
+    os.environ["JUPYTER_RUNTIME_DIR"] = runtime
+    try:
+        serve(listener)
+    finally:
+        shutil.rmtree(runtime, ignore_errors=True)
+
+
+def clean_environment(settings: dict[str, Any]) -> None:
+    """What the server and its kernels see: the site's kernels and paths, and no Slurm variable that would mislead."""
+    for name in list(os.environ):
+        if name.startswith(("SLURM", "SBATCH", "SRUN")) and name not in KEPT_OF_SLURM:
+            del os.environ[name]
+    os.environ["PATH"] = f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin"
+    # without this a user's stale kernel of the same name hides the site's (jupyter_core prefers ~/.local/share/jupyter)
+    os.environ["JUPYTER_PATH"] = settings["kernels"]
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    os.environ["MODULEPATH"] = settings["modulepath"]
+    os.environ["LMOD_CMD"] = f"{settings['lmod']}/libexec/lmod"  # jupyterlmod looks for it when it is imported
+    os.environ["LMOD_PKG"] = settings["lmod"]
+    os.environ.setdefault("TERM", "xterm-256color")
+
+
+def await_hub(api: str) -> None:
+    """Wait until the hub answers: it may be restarting just now. JupyterHub's own server gives up after a minute."""
+    pause, told = 1.0, False
+    while True:
+        try:
+            urllib.request.urlopen(api, timeout=10).close()  # noqa: S310  (http, from the gate)
+            return
+        except urllib.error.HTTPError:
+            return
+        except OSError as error:
+            if not told:
+                print(f"sitekit: the hub does not answer at {api} ({error}); trying until it does", flush=True)
+            told = True
+            time.sleep(pause)
+            pause = min(30, pause * 1.5)
+
+
+def bind(low: int, high: int) -> socket.socket:
+    """A listening socket on a free port of the range, held from now on so that none can take it (jupyterhub#3005)."""
+    for port in random.sample(range(low, high + 1), high + 1 - low):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("", port))
+            listener.listen(128)
+        except OSError:
+            listener.close()
+            continue
+        listener.setblocking(False)
+        return listener
+    sys.exit(f"sitekit: no free port from {low} to {high} on {socket.gethostname()}")
+
+
+def serve(listener: socket.socket) -> None:
+    """JupyterHub's single-user server on our socket; it tells the hub as soon as its event loop runs."""
+    # an optional format checker of jsonschema, which takes 0.6 s to build its grammar at every start; without it
+    # jsonschema leaves that one format unchecked (python-jsonschema/jsonschema, _format.py suppresses ImportError)
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+    port = listener.getsockname()[1]
+    url = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])
+    os.environ["JUPYTERHUB_SERVICE_URL"] = urlunsplit(url._replace(netloc=f"0.0.0.0:{port}"))
+
+    from jupyter_core import paths
+    from jupyter_server.serverapp import ServerApp
+
+    paths.SYSTEM_JUPYTER_PATH.clear()  # kernels of the distribution's packages: nobody has proven them on this cluster
+
+    def bind_tcp(app: ServerApp) -> bool:
+        app.http_server.add_sockets([listener])
+        app.io_loop.add_callback(tell_hub, port)
+        return True
+
+    # ServerApp closes the port that it found free before it binds it again (jupyterhub#3005)
+    ServerApp._find_http_port = lambda app: None
+    ServerApp._bind_http_server_tcp = bind_tcp
+
+    from jupyterhub.singleuser.app import main as singleuser
+
+    sys.argv = ["jupyterhub-singleuser"]
+    singleuser()
+
+
+async def tell_hub(port: int) -> None:
+    """POST the port until the hub takes it; end the server when the hub says that nobody waits for it."""
+    import asyncio
+
+    from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+
+    request = HTTPRequest(
+        os.environ["JUPYTERHUB_API_URL"] + "/sitekit/listening",
+        method="POST",
+        headers={"Authorization": f"token {os.environ['JUPYTERHUB_API_TOKEN']}", "Content-Type": "application/json"},
+        body=json.dumps({"port": port}),
+        request_timeout=20,
+    )
+    pause = 0.5
+    while True:
+        try:
+            await AsyncHTTPClient().fetch(request)
+            return
+        except HTTPClientError as error:
+            if 400 <= error.code < 500 and error.code != 429:
+                print(f"sitekit: the hub does not want this server any more ({error}); ending", flush=True)
+                os.kill(os.getpid(), 15)
+                return
+        except OSError as error:
+            print(f"sitekit: telling the hub: {error}", flush=True)
+        await asyncio.sleep(pause)
+        pause = min(15.0, pause * 1.5)
+
+
+if __name__ == "__main__":
+    main()

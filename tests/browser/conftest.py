@@ -1,0 +1,75 @@
+"""A real browser: Debian's Chromium, driven by playwright, which brings no browser of its own."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from ..conftest import CHECKOUT, Demo
+
+SHOTS = CHECKOUT / "tests" / "browser" / "shots"
+# Chromium's own errands (updates, sync, look-ups) would fail on a machine without internet, many at a time
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not shutil.which("chromium"):
+        subprocess.run(
+            [
+                "apt-get",
+                "-q",
+                "-o",
+                "DPkg::Lock::Timeout=600",
+                "install",
+                "-y",
+                "--no-install-recommends",
+                "chromium",
+                "fonts-dejavu-core",
+            ],
+            check=True,
+            timeout=600,
+            stdout=subprocess.DEVNULL,
+        )
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=QUIET)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def window(browser: Browser, demo: Demo) -> Iterator[BrowserContext]:
+    """A fresh window, 1280 x 800; the demo's certificate is its own, so the browser is told to take it."""
+    context = browser.new_context(
+        ignore_https_errors=True, base_url=demo.site.front.url, viewport={"width": 1280, "height": 800}
+    )
+    context.set_default_timeout(60_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(window: BrowserContext) -> Page:
+    return window.new_page()
+
+
+def shoot(page: Page, name: str) -> Path:
+    """Keep a picture of the page for people to look at."""
+    SHOTS.mkdir(exist_ok=True)
+    path = SHOTS / f"{name}.png"
+    page.screenshot(path=path)
+    return path

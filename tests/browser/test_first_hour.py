@@ -1,0 +1,56 @@
+"""The first hour of a cluster user, in a browser: log in, choose, wait, open a notebook, run a cell, see the output."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from ..conftest import Demo
+from ..person import Person
+from .conftest import shoot
+
+
+def login(page: Page, demo: Demo, name: str, password: str | None = None) -> None:
+    page.goto("/")
+    page.fill("#username_input", name)
+    page.fill("#password_input", password or demo.passwords[name])
+    page.click("#login_submit")
+
+
+def test_wrong_password_is_told_in_words(page: Page, demo: Demo) -> None:
+    login(page, demo, "bob", "wrong")
+    expect(page.locator(".login_error")).to_contain_text("Invalid username or password")
+    shoot(page, "wrong-password")
+
+
+def test_log_in_choose_start_and_run_a_cell(page: Page, demo: Demo, bob: Person) -> None:
+    login(page, demo, "bob")
+    page.wait_for_selector("input[name=tier]")
+    expect(page.locator(".sitekit-tier")).to_have_count(len(demo.site.tiers))
+    shoot(page, "form")
+    page.check("input[name=tier][value=small]")
+    page.click("#spawn_form [type=submit]")
+    page.wait_for_url("**/hub/spawn-pending/bob**")
+    page.wait_for_function("document.querySelector('#progress-message')?.textContent.length > 5")
+    shoot(page, "waiting")
+    page.wait_for_url("**/user/bob/lab**")
+    page.goto("/user/bob/lab?reset")  # not what an earlier session of bob's had open
+    page.wait_for_selector('.jp-LauncherCard[data-category="Notebook"]')
+    page.wait_for_timeout(1000)  # the launcher's icons arrive after its cards; this is for the picture only
+    shoot(page, "launcher")
+    page.locator('.jp-LauncherCard[data-category="Notebook"]', has_text="Python").first.click()
+    expect(page.get_by_role("button", name="| Idle")).to_be_visible()
+    page.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()
+    page.keyboard.type("import os, sys\nprint('answer', 6 * 7)\nprint(os.environ['LOADEDMODULES'])\nsys.executable")
+    page.keyboard.press("Shift+Enter")
+    output = page.locator(".jp-OutputArea-output pre")
+    expect(output.first).to_contain_text("answer 42")
+    expect(output.first).to_contain_text("python/")
+    expect(output.last).to_contain_text("/opt/sitekit/demo/software/python/")
+    shoot(page, "notebook")
+    for entry in bob.server_api("GET", "contents").json()["content"]:
+        if entry["type"] == "notebook":
+            bob.server_api("DELETE", f"contents/{entry['path']}")
+    page.goto("/hub/home")
+    page.click("#stop")
+    expect(page.locator("#stop")).to_be_hidden()
+    shoot(page, "stopped")

@@ -1,0 +1,89 @@
+"""The demo site for the tests that need a cluster: brought up once, by the command that a new user types."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sitekit.site import Site, load_site
+
+from .person import Person
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+NEEDS_DEMO = ("chain", "browser", "attacks", "faults")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="run the long tests too: many kills, many users")
+    parser.addoption("--update-golden", action="store_true", help="write tests/golden again, from what is rendered now")
+    parser.addoption("--keep-demo", action="store_true", help="leave the demo up afterwards")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Fast tests first; tests that need root or the demo are skipped without root, soaks without --soak."""
+    items.sort(key=lambda item: _room(item) in NEEDS_DEMO)
+    deselected = [item for item in items if item.get_closest_marker("soak") and not config.getoption("--soak")]
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = [item for item in items if item not in deselected]
+    if os.geteuid() != 0:
+        for item in items:
+            if _room(item) in NEEDS_DEMO:
+                item.add_marker(
+                    pytest.mark.skip(reason="needs root: the demo's cluster is made by root; run sudo make test")
+                )
+
+
+def _room(item: pytest.Item) -> str:
+    return item.path.relative_to(CHECKOUT / "tests").parts[0]
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The running demo: its site, its address and its people's passwords."""
+
+    site: Site
+    passwords: dict[str, str]
+
+    def person(self, name: str) -> Person:
+        return Person(name, self.passwords[name], self.site.front.url)
+
+
+@pytest.fixture(scope="session")
+def demo(request: pytest.FixtureRequest) -> Iterator[Demo]:
+    """`make demo`. When it was not up before, it is taken away again afterwards."""
+    site = load_site(CHECKOUT / "config" / "sites" / "demo.yml")
+    was_there = (site.etc / "site.yml").exists()
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        subprocess.run(["make", "demo"], cwd=CHECKOUT, check=True, timeout=900)
+    passwords = json.loads(Path("/var/lib/sitekit/demo-cluster/passwords.json").read_text())
+    yield Demo(site, passwords)
+    if not was_there and not request.config.getoption("--keep-demo"):
+        subprocess.run(["make", "demo_reset"], cwd=CHECKOUT, check=True, timeout=300)
+
+
+@pytest.fixture
+def alice(demo: Demo) -> Iterator[Person]:
+    yield from _logged_in(demo, "alice")
+
+
+@pytest.fixture
+def bob(demo: Demo) -> Iterator[Person]:
+    yield from _logged_in(demo, "bob")
+
+
+def _logged_in(demo: Demo, name: str) -> Iterator[Person]:
+    """A person with a session and without a server; whatever server the test left is stopped."""
+    with demo.person(name) as person:
+        assert person.login().url.path != "/hub/login"
+        if person.server() is not None:
+            person.stop_and_wait()
+        yield person
+        if person.server() is not None:
+            person.stop_and_wait()

@@ -1,0 +1,188 @@
+"""A person at the hub: logs in, chooses a tier, waits, runs code in a kernel. All over HTTPS, as a browser does it."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import ssl
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import websocket
+
+
+class Person:
+    """One cluster user with a session at the hub. `base` is the site's address."""
+
+    def __init__(self, name: str, password: str, base: str) -> None:
+        self.name, self.password, self.base = name, password, base
+        self.http = httpx.Client(base_url=base, verify=False, follow_redirects=True, timeout=90)  # noqa: S501  (self-signed)
+
+    def close(self) -> None:
+        self.http.close()
+
+    def __enter__(self) -> Person:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- the hub -----------------------------------------------------------------------------------------------
+
+    def xsrf(self, path: str = "/hub/") -> str:
+        return next((c.value for c in self.http.cookies.jar if c.name == "_xsrf" and c.path == path), "")
+
+    def login(self, password: str | None = None) -> httpx.Response:
+        page = self.http.get("/hub/login")
+        found = re.search(r'name="_xsrf" value="([^"]+)"', page.text)
+        form = {
+            "username": self.name,
+            "password": password or self.password,
+            "_xsrf": html.unescape(found[1]) if found else "",
+        }
+        return self.http.post("/hub/login", data=form)
+
+    def api(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
+        """A call of JupyterHub's REST API with this person's session."""
+        sent = {"X-XSRFToken": self.xsrf(), "Referer": f"{self.base}/hub/home", **headers}
+        return self.http.request(method, f"/hub/api{path}", json=body, headers=sent)
+
+    def form(self, query: str = "") -> str:
+        return self.http.get(f"/hub/spawn{query}").text
+
+    def choose(self, tier: str, name: str = "") -> httpx.Response:
+        """Submit the form. Returns the answer to the POST, redirects not followed."""
+        page = self.http.get(f"/hub/spawn/{self.name}/{name}".rstrip("/")).text
+        action = re.search(r'<form[^>]*id="spawn_form"[^>]*action="([^"]*)"', page)
+        url = html.unescape(action[1]) if action else f"/hub/spawn/{self.name}"
+        url += ("&" if "?" in url else "?") + f"_xsrf={self.xsrf()}"
+        return self.http.post(url, data={"tier": tier, "_xsrf": self.xsrf()}, follow_redirects=False)
+
+    def progress(self, name: str = "") -> Iterator[dict[str, Any]]:
+        """The events of the progress page until the server is ready or has failed."""
+        path = f"/hub/api/users/{self.name}/" + (f"servers/{name}" if name else "server") + "/progress"
+        headers = {"Accept": "text/event-stream", "X-XSRFToken": self.xsrf(), "Referer": f"{self.base}/hub/home"}
+        with self.http.stream("GET", path, headers=headers, params={"_xsrf": self.xsrf()}) as answer:
+            if answer.status_code != 200:
+                answer.read()
+                raise AssertionError(f"progress answered {answer.status_code}: {answer.text[:300]}")
+            for line in answer.iter_lines():
+                if line.startswith("data:"):
+                    event = json.loads(line[5:])
+                    yield event
+                    if event.get("ready") or event.get("failed"):
+                        return
+
+    def start(self, tier: str, name: str = "") -> list[dict[str, Any]]:
+        """Choose a tier and wait until the server is ready or has failed; the events that were shown meanwhile."""
+        answer = self.choose(tier, name)
+        assert answer.status_code == 302, f"the form answered {answer.status_code}: {_words(answer.text)}"
+        return list(self.progress(name))
+
+    def server(self, name: str = "") -> dict[str, Any] | None:
+        """The model of this person's server, or None when there is none."""
+        return self.api("GET", f"/users/{self.name}").json().get("servers", {}).get(name)
+
+    def stop(self, name: str = "") -> httpx.Response:
+        return self.api("DELETE", f"/users/{self.name}/" + (f"servers/{name}" if name else "server"))
+
+    def stop_and_wait(self, name: str = "", patience: float = 60) -> None:
+        """Stop, and wait until the hub says that the server is no more."""
+        self.stop(name)
+        deadline = time.monotonic() + patience
+        while self.server(name) is not None:
+            assert time.monotonic() < deadline, "the server did not stop"
+            time.sleep(0.3)
+
+    # --- the server ----------------------------------------------------------------------------------------------
+
+    def lab(self, name: str = "") -> httpx.Response:
+        return self.http.get(f"/user/{self.name}/{name + '/' if name else ''}lab")
+
+    def _server_path(self, name: str) -> str:
+        return f"/user/{self.name}/{name + '/' if name else ''}"
+
+    def server_api(self, method: str, path: str, body: Any = None, name: str = "") -> httpx.Response:
+        """A call of the single-user server's REST API. Opens the lab first, which sets the cookies."""
+        base = self._server_path(name)
+        if not self.xsrf(base):
+            assert self.lab(name).status_code == 200
+        headers = {"X-XSRFToken": self.xsrf(base), "Referer": f"{self.base}{base}lab"}
+        return self.http.request(method, f"{base}api/{path}", json=body, headers=headers)
+
+    def kernelspecs(self, name: str = "") -> dict[str, Any]:
+        return self.server_api("GET", "kernelspecs", name=name).json()["kernelspecs"]
+
+    def kernel(self, spec: str, name: str = "") -> Kernel:
+        answer = self.server_api("POST", "kernels", {"name": spec}, name=name)
+        assert answer.status_code == 201, answer.text[:500]
+        return Kernel(self, answer.json()["id"], self._server_path(name))
+
+
+class Kernel:
+    """A running kernel, spoken to over its WebSocket through the front and the proxy."""
+
+    def __init__(self, person: Person, number: str, base: str) -> None:
+        self.person, self.id = person, number
+        cookies = "; ".join(f"{c.name}={c.value}" for c in person.http.cookies.jar if c.path in ("/", base))
+        self.socket = websocket.create_connection(
+            person.base.replace("https", "wss") + f"{base}api/kernels/{number}/channels?session_id={uuid.uuid4()}",
+            sslopt={"cert_reqs": ssl.CERT_NONE},
+            cookie=cookies,
+            origin=person.base,
+            timeout=120,
+        )
+
+    def run(self, code: str) -> str:
+        """Execute `code`; what it printed, or `ERROR name: value`. Raises KernelDied when the kernel restarts."""
+        number = uuid.uuid4().hex
+        header = {
+            "msg_id": number,
+            "username": "",
+            "session": uuid.uuid4().hex,
+            "msg_type": "execute_request",
+            "version": "5.3",
+            "date": "",
+        }
+        content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False}
+        message = {
+            "header": header,
+            "parent_header": {},
+            "metadata": {},
+            "content": content,
+            "channel": "shell",
+            "buffers": [],
+        }
+        self.socket.send(json.dumps(message))
+        printed, open_ends = "", {"reply", "idle"}  # the two arrive on channels of their own, in either order
+        while open_ends:
+            answer = json.loads(self.socket.recv())
+            kind, content = answer["msg_type"], answer["content"]
+            if kind == "status" and content["execution_state"] in ("restarting", "dead"):
+                raise KernelDied(content["execution_state"])
+            if answer.get("parent_header", {}).get("msg_id") != number:
+                continue
+            if kind == "stream":
+                printed += content["text"]
+            elif kind == "error":
+                printed += f"ERROR {content['ename']}: {content['evalue']}"
+            elif kind == "execute_reply":
+                open_ends.discard("reply")
+            elif kind == "status" and content["execution_state"] == "idle":
+                open_ends.discard("idle")
+        return printed.strip()
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+class KernelDied(Exception):
+    """The server reported that the kernel process ended."""
+
+
+def _words(page: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))[:600]

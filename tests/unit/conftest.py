@@ -1,0 +1,19 @@
+"""What tests in here may ask for besides pure functions."""
+
+from __future__ import annotations
+
+import os
+
+import kernel_site
+import pytest
+
+
+@pytest.fixture(scope="session")
+def hub_environment(request: pytest.FixtureRequest) -> None:
+    """A release to start kernels with: the one that is there, else that of the demo, which root can make."""
+    why = kernel_site.missing()
+    if why is not None and os.geteuid() == 0 and "SITEKIT_TEST_RELEASE" not in os.environ:
+        request.getfixturevalue("demo")
+        why = kernel_site.missing()
+    if why is not None:
+        pytest.skip(f"kernels cannot be started: {why}")

@@ -1,0 +1,54 @@
+"""Sites and machines for the tests of the machine room."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sitekit.data import data
+from sitekit.machine.platform import Platform, platforms
+from sitekit.site import Site, load_site
+
+ACCOUNTS = {
+    "etc/passwd": "root:x:0:0:root:/root:/bin/bash\nwww-data:x:33:33::/var/www:/usr/sbin/nologin\n",
+    "etc/group": "root:x:0:\nshadow:x:42:\nwww-data:x:33:\njupyter-users:x:2000:\njupyter-admins:x:2001:\n",
+    "etc/shadow": "root:*:19000:0:99999:7:::\nwww-data:*:19000:0:99999:7:::\n",
+    "etc/gshadow": "root:*::\nshadow:*::\nwww-data:*::\njupyter-users:!::\njupyter-admins:!::\n",
+    "etc/login.defs": "SYS_UID_MIN 100\nSYS_UID_MAX 999\nSYS_GID_MIN 100\nSYS_GID_MAX 999\n",
+    "etc/os-release": 'ID=debian\nVERSION_ID="12"\n',
+    "etc/pam.d/login": "auth required pam_unix.so\n",
+    "etc/sudoers.d/README": "the distribution's own\n",
+}
+
+
+def demo(**changes: object) -> Site:
+    """The demo site, with sections replaced by name: `demo(front={"instance": "system"})`."""
+    values = load_site(data("config/sites/demo.yml")).model_dump(mode="json")
+    for name, change in changes.items():
+        values[name] = values[name] | change if isinstance(change, dict) else change
+    return Site.model_validate(values)
+
+
+def family(name: str = "debian") -> Platform:
+    return platforms()[name]
+
+
+def bare_machine(root: Path) -> Path:
+    """A file tree with accounts and the folders that a distribution has."""
+    for name, text in ACCOUNTS.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    for name in ("run", "usr/local", "var/lib", "var/log"):
+        (root / name).mkdir(parents=True)
+    return root
+
+
+def tree(root: Path) -> dict[str, tuple[int, int, int, bytes | None]]:
+    """Everything below `root`: mode, owner, group and content, by path. The backups that useradd keeps are left out."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        if path.parent.name == "etc" and (path.name.endswith("-") or path.name == ".pwd.lock"):
+            continue
+        status = path.lstat()
+        content = path.read_bytes() if path.is_file() else None
+        found[str(path.relative_to(root))] = (status.st_mode, status.st_uid, status.st_gid, content)
+    return found

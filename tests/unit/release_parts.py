@@ -1,0 +1,110 @@
+"""Small real wheels, and a channel made of them and of this machine's own Python, for the tests of the release."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import os
+import platform
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from sitekit.release import nonpython
+from sitekit.release.child import CONVERT, ask
+from sitekit.release.package import write_repodata
+from sitekit.release.wheel import target_environment
+from sitekit.site import Site, load_site
+
+TOP = Path(__file__).parents[2]
+VERSION = platform.python_version()
+SHORT = ".".join(VERSION.split(".")[:2])
+
+needs_system_python = pytest.mark.skipif(
+    not Path(f"/usr/lib/python{SHORT}/os.py").exists() or not Path(f"/usr/bin/python{SHORT}").exists(),
+    reason=f"needs the distribution's own Python {SHORT}, to make a package of it",
+)
+
+
+def wheel(
+    folder: Path,
+    name: str,
+    files: dict[str, str],
+    *,
+    version: str = "1.0",
+    tag: str = "py3-none-any",
+    requires: tuple[str, ...] = (),
+    scripts: str = "",
+) -> Path:
+    """Write a wheel with these files (path -> text) into `folder`."""
+    info = f"{name}-{version}.dist-info"
+    metadata = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", "Requires-Python: >=3.8"]
+    metadata += [f"Requires-Dist: {line}" for line in requires]
+    inside = {**files, f"{info}/METADATA": "\n".join(metadata) + "\n"}
+    inside[f"{info}/WHEEL"] = f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n"
+    if scripts:
+        inside[f"{info}/entry_points.txt"] = f"[console_scripts]\n{scripts}\n"
+    record = io.StringIO()
+    for path, text in inside.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+        csv.writer(record).writerow([path, f"sha256={digest}", len(text)])
+    inside[f"{info}/RECORD"] = record.getvalue() + f"{info}/RECORD,,\n"
+    file = folder / f"{name}-{version}-{tag}.whl"
+    with zipfile.ZipFile(file, "w") as archive:
+        for path, text in inside.items():
+            archive.writestr(path, text)
+    return file
+
+
+def small_wheels(folder: Path) -> list[Path]:
+    """`hello`, which needs `words[loud]`, which needs `horn`; and a compiled one."""
+    folder.mkdir(exist_ok=True)
+    short = SHORT.replace(".", "")
+    return [
+        wheel(
+            folder,
+            "hello",
+            {
+                "hello.py": "import words\ndef main():\n    print(words.GREETING)\n",
+                "hello-1.0.data/scripts/hello-script": "#!python\nimport hello\nhello.main()\n",
+                "hello-1.0.data/data/etc/hello/hello.json": "{}\n",
+            },
+            requires=("words[loud]>=1,<2", "nothere; sys_platform == 'win32'", "tests-only; extra == 'test'"),
+            scripts="hello = hello:main",
+        ),
+        wheel(folder, "words", {"words.py": "GREETING = 'good morning'\n"}, requires=("horn; extra == 'loud'",)),
+        wheel(folder, "horn", {"horn.py": ""}),
+        wheel(folder, "Stone_Age", {"stone.py": ""}, tag=f"cp{short}-cp{short}-linux_{os.uname().machine}"),
+    ]
+
+
+def small_channel(folder: Path) -> Path:
+    """A channel of the small wheels and of this machine's Python."""
+    wheels = small_wheels(folder / "wheels")
+    channel = folder / "channel"
+    request = {
+        "wheels": [str(file) for file in wheels],
+        "mine": [str(file) for file in wheels],
+        "channel": str(channel),
+        "target": target_environment(VERSION),
+    }
+    entries = ask(CONVERT, request, timeout=60)
+    entries.append(nonpython.python_package(channel, Path("/usr"), VERSION))
+    write_repodata(channel, entries)
+    return channel
+
+
+def site_at(folder: Path, channel: Path | str, fallback: str = "none") -> Site:
+    """The demo's site, with its prefix below `folder` and its packages from `channel`."""
+    text = (TOP / "config/sites/demo.yml").read_text()
+    text = text.replace("/opt/sitekit/demo", str(folder / "prefix"))
+    address = channel.as_uri() if isinstance(channel, Path) else channel
+    text = text.replace("channels: [conda-forge]", f"channels: ['{address}']").replace(
+        "fallback: wheels", f"fallback: {fallback}"
+    )
+    file = folder / "site.yml"
+    file.write_text(text)
+    return load_site(file)

@@ -1,0 +1,39 @@
+"""The house keeps its own rules: the rooms stay apart, the code is clean, a file has one idea."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[2]
+CODE = sorted(path for folder in ("scripts/sitekit", "config") for path in (TOP / folder).rglob("*.py"))
+
+
+def tool(name: str, *words: str) -> None:
+    """Run a tool of the kit's own environment; its complaints are the test's."""
+    program = Path(sys.executable).with_name(name)
+    environment = {**os.environ, "PYTHONPATH": str(TOP / "scripts"), "NO_COLOR": "1"}
+    done = subprocess.run([program, *words], cwd=TOP, capture_output=True, text=True, timeout=120, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_rooms_stay_apart() -> None:
+    tool("lint-imports", "--no-cache")
+
+
+@pytest.mark.parametrize(
+    "words", [("check", "--no-cache"), ("format", "--no-cache", "--check")], ids=lambda words: words[0]
+)
+def test_the_code_is_clean(words: tuple[str, ...]) -> None:
+    tool("ruff", *words, "scripts", "config", "tests")
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(TOP)))
+def test_a_file_has_one_idea_and_says_which(path: Path) -> None:
+    text = path.read_text()
+    assert text.count("\n") <= 300
+    assert not text.strip() or text.startswith(('"""', "#")), "the first line says what the file is for"

@@ -1,0 +1,93 @@
+"""Slurm's endings and refusals, told as cards."""
+
+from __future__ import annotations
+
+import pytest
+
+from sitekit.hub.cards import card_of, card_of_refusal
+from sitekit.slurm.inquiry import Ending
+
+CHOICE = {"title": "Small", "cap": 1500, "time": 14400}
+
+
+def card(state: str, *lines: str, starting: bool = False, **more):
+    return card_of(Ending(7, state, **more), CHOICE, lines, starting=starting)
+
+
+@pytest.mark.parametrize(
+    ("state", "kind", "word"),
+    [
+        ("OUT_OF_MEMORY", "memory", "1.5 GB"),
+        ("TIMEOUT", "time", "4 hours"),
+        ("NODE_FAIL", "node", "failed"),
+        ("PREEMPTED", "preempted", "priority"),
+        ("CANCELLED", "cancelled", "cancelled"),
+        ("FAILED", "crash", "exit code"),
+        ("BOOT_FAIL", "node", "failed"),
+        ("DEADLINE", "time", "time"),
+        ("REVOKED", "revoked", "federation"),
+    ],
+)
+def test_each_ending_has_its_sentence(state: str, kind: str, word: str) -> None:
+    told = card(state, exit_code=1)
+    assert told.kind == kind and word in told.what and told.remedy.endswith(".")
+
+
+def test_a_server_that_was_asked_to_end_has_no_card() -> None:
+    assert card("COMPLETED") is None
+    assert card("COMPLETED", starting=True).kind == "crash"
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("OSError: [Errno 28] No space left on device: '/home/a'", "home"),
+        ("sitekit: no free port from 20000 to 20001 on n1", "port"),
+        ("/opt/x/bin/python: not found", "release"),
+        ("sitekit: the hub does not answer at http://h", "network"),
+        ("Lmod has detected the following error", "module"),
+        ("FATAL: could not open image x.sif", "image"),
+    ],
+)
+def test_the_log_tells_why_a_server_crashed(line: str, kind: str) -> None:
+    assert card("FAILED", "something", line, exit_code=1).kind == kind
+
+
+def test_figures() -> None:
+    told = card("OUT_OF_MEMORY", peak_memory=1490, elapsed=600, node="n1")
+    assert told.figures == {
+        "job": "7",
+        "tier": "Small",
+        "memory used": "1.5 GB of 1.5 GB",
+        "ran for": "10 minutes of 4 hours",
+        "node": "n1",
+    }
+
+
+def test_markup_in_a_log_is_shown_not_rendered() -> None:
+    assert "<script>" not in card("FAILED", "<script>alert(1)</script>", exit_code=1).as_html()
+
+
+SBATCH = "sbatch: error: Batch job submission failed: "
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (SBATCH + "Invalid account or account/partition combination specified", "account"),
+        (SBATCH + "Invalid qos specification", "qos"),
+        (SBATCH + "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)", "limit"),
+        ("sbatch: error: invalid partition specified: nope", "partition"),
+        (SBATCH + "Requested time limit is invalid (missing or exceeds some limit)", "time"),
+        (SBATCH + "Required partition not available (inactive or drain)", "partition"),
+        (SBATCH + "Requested node configuration is not available", "size"),
+        ("sbatch: error: something new", "refused"),
+    ],
+)
+def test_sbatchs_refusals(text: str, kind: str) -> None:
+    assert card_of_refusal("sbatch", text).kind == kind
+
+
+def test_a_home_that_is_full() -> None:
+    assert "full" in card_of_refusal("home", "/home/a/.jupyterhub cannot be written: No space left on device").what
+    assert "cannot be written" in card_of_refusal("home", "/home/a cannot be written: Permission denied").what

@@ -1,0 +1,281 @@
+"""`make kernels` with real modules, Lmod and kernels: what is offered, what is not, what a reader sees meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import kernel_site
+import pytest
+from kernel_site import KernelSite
+
+from sitekit.errors import Problem
+from sitekit.kernels import generation
+from sitekit.kernels.kernel import from_record
+from sitekit.kernels.prove import prove
+from sitekit.kernels.rules import Rules
+
+SMOKE = Path(generation.__file__).parent / "inside" / "smoke.py"
+
+
+@pytest.fixture(scope="module")
+def base(hub_environment: None) -> Iterator[KernelSite]:
+    """One published site for the tests that only look, or that undo what they do."""
+    with kernel_site.world_readable() as root:
+        site = KernelSite(root)
+        site.python_module("python/3.99")
+        site.python_module("old/1.0", ipykernel=False)
+        place = site.python_module("lost/1.0").parents[1]
+        site.module("broken/1.0", f'prepend_path("PATH", "{place}/bin")\ndepends_on("nothere/1.0")\n')
+        site.module("syntax/python/1.0", "this is not Lua\n")
+        site.module("tools/1.0", 'setenv("TOOLS", "1")\n')
+        site.module("gcc/12", f'prepend_path("MODULEPATH", "{root}/gcc")\n')
+        site.python_module("deep/2.0", tree=root / "gcc")
+        if kernel_site.HAS_R:
+            (site.software / "r" / "bin").mkdir(parents=True)
+            (site.software / "r" / "bin" / "R").symlink_to("/usr/bin/R")
+            site.module("r/4.2", f'prepend_path("PATH", "{site.software}/r/bin")\n')
+        previous = os.umask(0o077)
+        try:
+            assert site.make() == 0
+        finally:
+            os.umask(previous)
+        yield site
+
+
+def test_working_modules_are_offered_and_others_are_not(base: KernelSite) -> None:
+    offered = {"python-3.99", "lost-1.0", "deep-2.0"} | ({"r-4.2"} if kernel_site.HAS_R else set())
+    assert set(base.names()) == offered
+
+
+def test_the_spec_is_envkernels_with_our_launcher(base: KernelSite) -> None:
+    spec = json.loads((base.published / "python-3.99" / "kernel.json").read_text())
+    launch = base.site.paths.prefix / "kernels" / "launch"
+    assert spec["argv"] == [str(launch), "python-3.99", "-f", "{connection_file}"]
+    assert spec["display_name"].startswith("Python 3.") and spec["language"] == "python"
+    asked = [
+        base.site.current / "bin" / "python",
+        "-I",
+        "-c",
+        "import ipykernel.kernelspec as k, json; print(json.dumps(k.get_kernel_dict()))",
+    ]
+    own = json.loads(subprocess.run(asked, capture_output=True, text=True, check=True).stdout)
+    assert spec["metadata"] == own["metadata"]
+    assert (base.published / "python-3.99" / "logo-64x64.png").exists()
+
+
+def test_the_hierarchy_is_loaded(base: KernelSite) -> None:
+    told = json.loads((base.published / "deep-2.0" / "launch.json").read_text())
+    assert told["modules"] == ["gcc/12", "deep/2.0"]
+
+
+def test_everybody_can_read_it_and_only_the_owner_write_whatever_the_umask(base: KernelSite) -> None:
+    for folder, _, files in os.walk(base.site.kernels_current.resolve()):
+        assert stat.S_IMODE(os.stat(folder).st_mode) == 0o755
+        for name in files:
+            mode = 0o755 if name == "launch" else 0o644
+            assert stat.S_IMODE(os.stat(os.path.join(folder, name)).st_mode) == mode
+
+
+def test_nothing_changed_means_nothing_started_and_nothing_switched(
+    base: KernelSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = base.generations()
+    assert base.make() == 0
+    said = capsys.readouterr().out
+    assert "Starting each kernel" not in said and "Nothing has changed" in said
+    assert base.generations() == before
+
+
+def test_the_table_says_why_the_broken_ones_are_not_there(base: KernelSite, capsys: pytest.CaptureFixture[str]) -> None:
+    base.make()
+    said = capsys.readouterr().out
+    assert "nothere/1.0" in said and "syntax/python/1.0" in said and "no working ipykernel" in said
+    assert "tools/1.0" not in said
+
+
+def test_a_diff_publishes_nothing(base: KernelSite, capsys: pytest.CaptureFixture[str]) -> None:
+    before = base.generations(), base.names()
+    base.rules.write_text("kernels:\n  - {match: python/3.99, name: 'My {version}'}\n")
+    try:
+        assert base.make(switch=False) == 0
+    finally:
+        base.rules.write_text("# no opinions\n")
+    assert "changed" in capsys.readouterr().out
+    assert (base.generations(), base.names()) == before
+
+
+def test_what_is_named_and_fails_ends_with_1_and_stays_as_it_was(base: KernelSite) -> None:
+    base.rules.write_text("kernels:\n  - {match: lost/1.0, check: 'import no_such_module_here'}\n")
+    try:
+        assert base.make() == 1
+        assert "lost-1.0" in base.names()
+    finally:
+        base.rules.write_text("# no opinions\n")
+
+
+def test_what_is_named_and_is_broken_ends_with_1(base: KernelSite) -> None:
+    base.rules.write_text("kernels:\n  - {match: broken/1.0}\n")
+    try:
+        assert base.make(switch=False) == 1
+    finally:
+        base.rules.write_text("# no opinions\n")
+
+
+def test_a_concurrent_run_is_refused(base: KernelSite) -> None:
+    with generation.lock(base.site), pytest.raises(Problem, match="under way"):
+        base.make()
+
+
+def test_a_writable_modulefile_is_refused_and_nothing_changes(base: KernelSite) -> None:
+    file = base.modules / "tools" / "1.0.lua"
+    before = base.generations()
+    file.chmod(0o666)
+    try:
+        with pytest.raises(Problem, match=r"tools/1\.0\.lua can be written by everybody"):
+            base.make()
+    finally:
+        file.chmod(0o644)
+    assert base.generations() == before
+
+
+def test_a_vanished_module_becomes_a_tombstone_and_then_goes(base: KernelSite) -> None:
+    (base.modules / "lost" / "1.0.lua").unlink()
+    record = generation.read_record(base.site.kernels_current.resolve())
+    kernel = next(from_record(k) for k in record["kernels"] if k["id"] == "lost-1.0")
+    user = "nobody" if os.geteuid() == 0 else None
+    why = prove(base.site, Rules(), base.site.kernels_current.resolve(), [kernel], user)["lost-1.0"]
+    assert "could not start" in why and "`module load lost/1.0` failed" in why and "What to do" in why
+    assert base.make() == 0
+    assert "lost-1.0" not in base.names() and "python-3.99" in base.names()
+    # A server that still shows it: its next start finds no instructions, and says so.
+    assert "no longer offered" in answer(base, "lost-1.0")["reason"]
+
+
+def answer(site: KernelSite, name: str) -> dict:
+    """What comes of a start through the published launcher, as a server does it."""
+    argv = [str(site.site.paths.prefix / "kernels" / "launch"), name, "-f", "{connection_file}"]
+    home = site.root / "empty"
+    home.mkdir(exist_ok=True)
+    start = {"id": name, "environment": "clean", "argv": argv, "env": {}, "home": str(home), "code": [], "timeout": 60}
+    order = json.dumps({"parallel": 1, "starts": [start]})
+    python = site.site.current / "bin" / "python"
+    done = subprocess.run([python, "-I", SMOKE], input=order, capture_output=True, text=True, timeout=90)
+    return json.loads(done.stdout)
+
+
+def test_a_reader_during_publications_sees_whole_specs_only(base: KernelSite) -> None:
+    record = generation.read_record(base.site.kernels_current.resolve())
+    kernels = [from_record(told) for told in record["kernels"]]
+    assert kernels
+    # Two generations with other titles, published in turn.
+    made = []
+    for title in ("one", "two"):
+        made.append(new := generation.begin(base.site))
+        generation.write_specs(base.site, new, [kernel.titled(title) for kernel in kernels])
+        generation.write_record(new, kernels, {}, complete=True)
+        generation.settle(new)
+    reads, torn, stop = [0], [], threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            try:
+                for name in [kernel.id for kernel in kernels]:
+                    spec = json.loads((base.published / name / "kernel.json").read_text())
+                    assert spec["display_name"]
+                    reads[0] += 1
+            except (OSError, ValueError, AssertionError) as error:
+                torn.append(error)
+
+    reader = threading.Thread(target=read)
+    generation.publish(base.site, made[0])
+    reader.start()
+    try:
+        for number in range(50):
+            generation.publish(base.site, made[number % 2])
+            seen = reads[0]
+            while reads[0] == seen and not torn:
+                time.sleep(0.001)
+    finally:
+        stop.set()
+        reader.join()
+    assert not torn and reads[0] >= 50
+
+
+def test_only_our_own_generations_are_pruned(base: KernelSite) -> None:
+    folder = generation.root(base.site) / "generations"
+    (folder / "somebody-elses").mkdir()
+    unfinished = generation.begin(base.site).name
+    for _ in range(4):
+        new = generation.begin(base.site)
+        generation.write_record(new, [], {}, complete=True)
+    generation.publish(base.site, new)
+    gone = generation.prune(base.site)
+    assert unfinished in gone and new.name not in gone
+    assert "somebody-elses" in base.generations() and len(base.generations()) == 1 + generation.KEPT
+
+
+def test_an_interrupted_start_leaves_no_kernel_behind(base: KernelSite, tmp_path: Path) -> None:
+    slow = tmp_path / "slow"
+    slow.write_text("#!/bin/sh\nexec sleep 321.5\n")
+    slow.chmod(0o755)
+    (tmp_path / "home").mkdir()
+    start = {"id": "slow", "environment": "clean", "argv": [str(slow)], "env": {}, "home": str(tmp_path / "home")}
+    order = json.dumps({"parallel": 1, "starts": [{**start, "code": [], "timeout": 300}]})
+    child = subprocess.Popen(
+        [base.site.current / "bin" / "python", "-I", SMOKE], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    child.stdin.write(order.encode())
+    child.stdin.close()
+    while not sleeping():
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    child.send_signal(signal.SIGINT)  # from the terminal, and from the parent
+    child.wait(30)
+    child.stdout.close()
+    assert not sleeping()
+
+
+def sleeping() -> bool:
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if b"321.5" in place.read_bytes():
+                return True
+        except OSError:
+            continue
+    return False
+
+
+TALK = """
+import json, subprocess, sys
+from jupyter_client import BlockingKernelClient, write_connection_file
+file, _ = write_connection_file(sys.argv[1] + "/connection.json")
+process = subprocess.Popen([sys.argv[2], "no-such-kernel", "-f", file], stderr=subprocess.DEVNULL)
+client = BlockingKernelClient(connection_file=file)
+client.load_connection_file()
+client.start_channels()
+client.wait_for_ready(timeout=60)
+ask = lambda code: client.execute_interactive(code, timeout=30, output_hook=print)["content"]
+answers = [ask("1 + 1"), ask("import os")]
+alive = process.poll() is None
+client.shutdown()
+print("\\n" + json.dumps([alive, process.wait(30), *answers]))
+"""
+
+
+def test_a_tombstone_answers_each_cell_stays_and_can_be_shut_down(base: KernelSite, tmp_path: Path) -> None:
+    launch = base.site.paths.prefix / "kernels" / "launch"
+    python = base.site.current / "bin" / "python"
+    done = subprocess.run([python, "-I", "-c", TALK, tmp_path, launch], capture_output=True, text=True, timeout=120)
+    alive, code, first, second = json.loads(done.stdout.strip().splitlines()[-1])
+    assert alive and code == 0
+    for answer in (first, second):
+        assert answer["status"] == "error" and answer["ename"] == "KernelCannotStart"
+        assert "no longer offered here" in "\n".join(answer["traceback"])

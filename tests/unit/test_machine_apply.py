@@ -1,0 +1,337 @@
+"""Apply and uninstall, in a file tree of their own: nothing clobbered, everything recorded, all of it undone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from pathlib import Path
+
+import pytest
+from machine_sites import bare_machine, demo, family, tree
+
+from sitekit.command import CommandFailed
+from sitekit.errors import BadInput, Problem
+from sitekit.machine import apply as apply_module
+from sitekit.machine.apply import apply, changed_services
+from sitekit.machine.manifest import load_manifest
+from sitekit.machine.uninstall import uninstall
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("visudo", path="/usr/sbin"), reason="needs root and sudo's visudo"
+)
+SITE = demo()
+SYSTEMD = demo(supervisor="systemd")
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    os.umask(0o077)  # what an administrator's shell may have must not show in what is written
+    yield bare_machine(tmp_path)
+    os.umask(0o022)
+
+
+def look(machine: Path, path: str | Path) -> tuple[int, int, int]:
+    status = (machine / Path(path).relative_to("/")).stat()
+    return stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid
+
+
+def accounts(machine: Path) -> dict[str, tuple[int, int, str, str]]:
+    rows = (line.split(":") for line in (machine / "etc/passwd").read_text().splitlines())
+    return {row[0]: (int(row[2]), int(row[3]), row[5], row[6]) for row in rows}
+
+
+def manifest(machine: Path):
+    return load_manifest(machine / "etc/sitekit/demo/manifest.json")
+
+
+def test_modes_and_owners_whatever_the_umask(machine: Path):
+    assert apply(SITE, root=machine) == 0
+    hub, proxy = accounts(machine)["jupyterhub-daemon"], accounts(machine)["jupyterhub-proxy"]
+    assert hub[2:] == ("/var/lib/sitekit/demo", "/usr/sbin/nologin") and proxy[2:] == (
+        "/nonexistent",
+        "/usr/sbin/nologin",
+    )
+    assert hub[0] < 1000 and proxy[0] < 1000
+    expected = {
+        "/etc/sitekit/demo": (0o755, 0, 0),
+        "/etc/sitekit/demo/proxy.env": (0o640, 0, proxy[1]),
+        "/etc/sitekit/demo/manifest.json": (0o600, 0, 0),
+        "/etc/sitekit/demo/site.yml": (0o644, 0, 0),
+        "/etc/sitekit/demo/tls": (0o700, 0, 0),
+        "/etc/sitekit/demo/tls/key.pem": (0o600, 0, 0),
+        "/etc/sudoers.d/sitekit-demo": (0o440, 0, 0),
+        "/usr/local/libexec/sitekit/demo/gate": (0o755, 0, 0),
+        "/usr/local/libexec/sitekit": (0o755, 0, 0),
+        "/var/lib/sitekit": (0o755, 0, 0),
+        "/var/lib/sitekit/demo": (0o700, hub[0], hub[1]),
+        "/var/log/sitekit/demo": (0o750, 0, 0),
+    }
+    assert {path: look(machine, path) for path in expected} == expected
+
+
+def test_the_hub_joins_the_groups_that_it_needs_and_no_other(machine: Path):
+    apply(SITE, root=machine)
+    groups = [line.split(":") for line in (machine / "etc/group").read_text().splitlines()]
+    assert {row[0] for row in groups if "jupyterhub-daemon" in row[3].split(",")} == {"shadow", "jupyterhub-proxy"}
+    assert not [row for row in groups if "jupyterhub-proxy" in row[3].split(",")]
+
+
+def test_twice_is_once(machine: Path):
+    apply(SITE, root=machine)
+    before = tree(machine)
+    assert apply(SITE, root=machine) == 0
+    assert tree(machine) == before
+
+
+def test_uninstall_leaves_the_machine_as_it_was(machine: Path):
+    before = tree(machine)
+    apply(SITE, root=machine)
+    assert tree(machine) != before
+    assert uninstall(SITE, root=machine) == 0
+    assert tree(machine) == before
+    assert uninstall(SITE, root=machine) == 0
+    apply(SITE, root=machine)
+    uninstall(SITE, root=machine)
+    assert tree(machine) == before
+
+
+def test_what_was_edited_by_hand_is_kept_and_the_new_lies_beside_it(machine: Path, capsys: pytest.CaptureFixture[str]):
+    apply(SITE, root=machine)
+    conf = machine / "etc/sitekit/demo/apache.conf"
+    conf.write_text(conf.read_text() + "# mine\n")
+    assert apply(SITE, root=machine) == 0, "there is nothing new to offer"
+    assert "apache.conf: changed by hand" in capsys.readouterr().out
+    assert not conf.with_name("apache.conf.new").exists()
+
+    other = demo(front={"url": "https://localhost:8444"})
+    assert apply(other, root=machine) == 1
+    assert "apache.conf.new" in capsys.readouterr().out
+    assert conf.read_text().endswith("# mine\n")
+    assert "8444" in conf.with_name("apache.conf.new").read_text()
+    assert apply(other, root=machine) == 1, "as long as it lies there"
+
+    conf.with_name("apache.conf.new").unlink()
+    assert apply(other, root=machine) == 0, "dealt with"
+    assert conf.read_text().endswith("# mine\n")
+
+
+def test_an_offer_that_is_taken_makes_the_file_sitekits_again(machine: Path):
+    apply(SITE, root=machine)
+    conf = machine / "etc/sitekit/demo/apache.conf"
+    conf.write_text("mine\n")
+    other = demo(front={"url": "https://localhost:8444"})
+    apply(other, root=machine)
+    conf.with_name("apache.conf.new").rename(conf)
+    assert apply(other, root=machine) == 0
+    assert apply(SITE, root=machine) == 0
+    assert "8443" in conf.read_text()
+
+
+def test_a_file_that_was_there_before_is_nobodys_to_overwrite_or_remove(machine: Path):
+    (machine / "etc/pam.d/sitekit-demo").write_text("the site's own\n")
+    before = tree(machine)
+    assert apply(SITE, root=machine) == 1
+    assert (machine / "etc/pam.d/sitekit-demo").read_text() == "the site's own\n"
+    assert "pam_unix" in (machine / "etc/pam.d/sitekit-demo.new").read_text()
+    uninstall(SITE, root=machine)
+    assert tree(machine) == before
+
+
+def test_a_link_is_not_followed(machine: Path):
+    (machine / "etc/precious").write_text("precious\n")
+    (machine / "etc/pam.d/sitekit-demo").symlink_to("../precious")
+    assert apply(SITE, root=machine) == 1
+    assert (machine / "etc/precious").read_text() == "precious\n"
+
+
+def test_uninstall_keeps_edited_files_and_the_hubs_memory_and_says_so(
+    machine: Path, capsys: pytest.CaptureFixture[str]
+):
+    apply(SITE, root=machine)
+    (machine / "etc/pam.d/sitekit-demo").write_text("mine\n")
+    database = machine / "var/lib/sitekit/demo/jupyterhub.sqlite"
+    database.write_text("people\n")
+    shutil.chown(database, accounts(machine)["jupyterhub-daemon"][0])
+    capsys.readouterr()
+    uninstall(SITE, root=machine)
+    said = capsys.readouterr().out
+    assert "/etc/pam.d/sitekit-demo: changed by hand" in said and "rm -r /var/lib/sitekit/demo" in said
+    assert (machine / "etc/pam.d/sitekit-demo").exists() and database.read_text() == "people\n"
+    assert look(machine, "/var/lib/sitekit/demo") == (0o700, 0, 0), "the number of the account may be given out again"
+    assert look(machine, "/var/lib/sitekit/demo/jupyterhub.sqlite")[1] == 0
+    assert "jupyterhub-daemon" not in accounts(machine)
+
+
+def test_after_uninstall_the_next_apply_gives_the_hub_its_memory_back(machine: Path):
+    apply(SITE, root=machine)
+    database = machine / "var/lib/sitekit/demo/folder/jupyterhub.sqlite"
+    database.parent.mkdir()
+    database.write_text("people\n")
+    (machine / "precious").write_text("root's\n")
+    (database.parent / "link").symlink_to(machine / "precious")
+    for _ in range(2):
+        uninstall(SITE, root=machine)
+        assert look(machine, "/var/lib/sitekit/demo") == (0o700, 0, 0)
+        assert apply(SITE, root=machine) == 0
+    hub = accounts(machine)["jupyterhub-daemon"][0]
+    assert look(machine, "/var/lib/sitekit/demo/folder/jupyterhub.sqlite")[1] == hub
+    assert look(machine, "/precious")[1] == 0, "no link is followed"
+
+
+def test_somebody_elses_folder_does_not_become_the_hubs(machine: Path):
+    (machine / "srv/data").mkdir(parents=True)
+    (machine / "srv/data").chmod(0o755)
+    (machine / "srv/data/thesis").write_text("mine\n")
+    before = tree(machine)
+    with pytest.raises(BadInput, match=r"paths\.state: /srv/data is not empty"):
+        apply(demo(paths={"state": "/srv/data"}), root=machine)
+    assert tree(machine) == before
+
+
+def test_an_account_that_was_there_before_stays(machine: Path):
+    with (machine / "etc/passwd").open("a") as passwd, (machine / "etc/group").open("a") as group:
+        passwd.write("jupyterhub-proxy:x:500:500::/home/p:/bin/false\n")
+        group.write("webproxy:x:500:\n")
+    before = tree(machine)
+    apply(SITE, root=machine)
+    assert look(machine, "/etc/sitekit/demo/proxy.env") == (0o640, 0, 500)
+    uninstall(SITE, root=machine)
+    assert tree(machine) == before
+
+
+def test_changing_the_supervisor_takes_its_files_away(machine: Path):
+    apply(SITE, root=machine)
+    apply(SYSTEMD, root=machine)
+    assert not (machine / "etc/sitekit/demo/supervisord.conf").exists()
+    assert (machine / "etc/systemd/system/sitekit-demo-hub.service").exists()
+    apply(SITE, root=machine)
+    assert not (machine / "etc/systemd/system/sitekit-demo-hub.service").exists()
+
+
+def test_secrets_are_made_once_and_differ_between_machines(machine: Path, tmp_path_factory: pytest.TempPathFactory):
+    apply(SITE, root=machine)
+    secrets = [machine / "etc/sitekit/demo" / name for name in ("proxy.env", "tls/key.pem", "tls/cert.pem")]
+    before = [path.read_text() for path in secrets]
+    apply(SITE, root=machine)
+    assert [path.read_text() for path in secrets] == before
+    other = bare_machine(tmp_path_factory.mktemp("other"))
+    apply(SITE, root=other)
+    assert not set(before) & {(other / path.relative_to(machine)).read_text() for path in secrets}
+
+
+def test_a_token_that_is_no_token_is_replaced_only_beside_what_somebody_wrote(machine: Path):
+    apply(SITE, root=machine)
+    token = machine / "etc/sitekit/demo/proxy.env"
+    token.write_text("CONFIGPROXY_AUTH_TOKEN=short\n")
+    assert apply(SITE, root=machine) == 1
+    assert token.read_text() == "CONFIGPROXY_AUTH_TOKEN=short\n"
+
+
+def test_a_new_host_gets_a_new_certificate(machine: Path):
+    apply(SITE, root=machine)
+    cert = machine / "etc/sitekit/demo/tls/cert.pem"
+    before = cert.read_text()
+    assert apply(demo(front={"url": "https://jupyter.example.org:8443"}), root=machine) == 0
+    assert cert.read_text() != before
+
+
+def test_a_write_that_was_cut_short_is_still_known_as_ours(machine: Path, monkeypatch: pytest.MonkeyPatch):
+    """The power fails after some files are on disk and before the manifest is written a last time."""
+    before = tree(machine)
+    place, count = apply_module.Target.place, iter(range(100))
+
+    def fails(target, *words, **more):
+        done = place(target, *words, **more)
+        if next(count) == 6:
+            target.save = lambda: None
+            raise OSError("the power failed")
+        return done
+
+    with monkeypatch.context() as broken:
+        broken.setattr(apply_module.Target, "place", fails)
+        with pytest.raises(OSError, match="power"):
+            apply(SITE, root=machine)
+    assert apply(SITE, root=machine) == 0
+    uninstall(SITE, root=machine)
+    assert tree(machine) == before
+
+
+def test_a_broken_sudo_rule_never_reaches_the_machine(machine: Path, monkeypatch: pytest.MonkeyPatch):
+    before = tree(machine)
+    broken = {Path("/etc/sudoers.d/sitekit-demo"): apply_module.File("nonsense here\n", 0o440)}
+    monkeypatch.setattr(apply_module, "render", lambda site, platform: broken)
+    with pytest.raises(CommandFailed, match="visudo"):
+        apply(SITE, root=machine)
+    assert tree(machine) == before
+
+
+def test_a_group_that_is_not_there_is_told_before_anything_changes(machine: Path):
+    before = tree(machine)
+    with pytest.raises(
+        BadInput, match=r"(?s)login\.allowed_groups: there is no group nobodys.*login\.admin_groups: .*bosses"
+    ):
+        apply(demo(login={"allowed_groups": ["nobodys"], "admin_groups": ["bosses"]}), root=machine)
+    assert tree(machine) == before
+
+
+def test_a_new_title_restarts_the_hub_alone(machine: Path):
+    """A restart of the proxy or of Apache would cut every open notebook's connection."""
+    apply(SYSTEMD, root=machine)
+    other = demo(supervisor="systemd", title="Another")
+    target = apply_module.Target(other, machine)
+    apply_module.bring(target, family(), apply_module.render(other, family()))
+    assert changed_services(other, family(), target.changed) == {"sitekit-demo-hub"}
+
+
+def test_a_damaged_manifest_stops_everything(machine: Path):
+    apply(SITE, root=machine)
+    (machine / "etc/sitekit/demo/manifest.json").write_text("{")
+    before = tree(machine)
+    for command in (apply, uninstall):
+        with pytest.raises(Problem, match=r"manifest\.json"):
+            command(SITE, root=machine)
+    assert tree(machine) == before
+
+
+def test_the_manifest_lists_every_file_that_was_written(machine: Path):
+    before = set(tree(machine))
+    apply(SITE, root=machine)
+    made = {f"/{name}" for name in set(tree(machine)) - before}
+    listed = {*manifest(machine).files, *manifest(machine).folders, "/etc/sitekit/demo/manifest.json"}
+    assert made == listed
+
+
+def test_two_sites_share_a_machine(machine: Path):
+    before = tree(machine)
+    ports = {
+        "hub": {"port": 9081},
+        "proxy": {"port": 9000, "api_port": 9001},
+        "front": {"url": "https://localhost:9443"},
+    }
+    second = demo(name="second", paths={"prefix": "/opt/second", "state": "/var/lib/sitekit/second"}, **ports)
+    apply(SITE, root=machine)
+    alone = tree(machine)
+    apply(second, root=machine)
+    uninstall(second, root=machine)
+    assert tree(machine) == alone
+    uninstall(SITE, root=machine)
+    assert tree(machine) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "services"),
+    [
+        ("/etc/sitekit/demo/site.yml", {"hub"}),
+        ("/etc/sitekit/demo/local.d/extra.py", {"hub"}),
+        ("/etc/sitekit/demo/proxy.env", {"hub", "proxy"}),
+        ("/etc/sitekit/demo/tls/cert.pem", {"front"}),
+        ("/etc/sitekit/demo/apache.conf", {"front"}),
+        ("/etc/systemd/system/sitekit-demo-proxy.service", {"proxy"}),
+        ("/etc/sudoers.d/sitekit-demo", set()),
+        ("/usr/local/libexec/sitekit/demo/gate", set()),
+        ("/etc/pam.d/sitekit-demo", set()),
+    ],
+)
+def test_only_what_reads_a_changed_file_restarts(path: str, services: set[str]):
+    assert changed_services(SYSTEMD, family(), [Path(path)]) == {f"sitekit-demo-{part}" for part in services}

@@ -1,0 +1,205 @@
+"""Site -> files: golden, and read by the very programs that they are for."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from machine_sites import demo, family
+
+from sitekit.data import data
+from sitekit.machine.generated import self_signed, serves
+from sitekit.machine.platform import this_platform
+from sitekit.machine.render import folders, render
+from sitekit.show import dump
+from sitekit.site import load_site
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "machine"
+OWN_TLS = {"certificate": "/etc/ssl/jupyter.pem", "key": "/etc/ssl/private/jupyter.key"}
+SYSTEM_FRONT = {"url": "https://jupyter.example.org", "instance": "system", "certificate": OWN_TLS}
+CASES = {
+    "demo-supervisord": (demo(), "debian"),
+    "demo-systemd": (demo(supervisor="systemd"), "debian"),
+    "cluster-debian": (demo(name="cluster", supervisor="systemd", front=SYSTEM_FRONT), "debian"),
+    "cluster-el": (demo(name="cluster", supervisor="systemd", front=SYSTEM_FRONT), "el"),
+    "own-443": (demo(name="own", supervisor="systemd", front=SYSTEM_FRONT | {"instance": "own"}), "debian"),
+}
+# Copied as they are, or tested by the room that defines them.
+ELSEWHERE = {"site.yml", "culler_config.py", "jupyterhub_config.py", "gate", "gate.json", "job.sh"}
+
+
+def rendered(case: str) -> dict[Path, object]:
+    site, platform = CASES[case]
+    return render(site, family(platform))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_golden(case: str, request: pytest.FixtureRequest):
+    shown = {
+        str(path.relative_to("/")): f"{file.content}"
+        for path, file in rendered(case).items()
+        if path.name not in ELSEWHERE
+    }
+    folder = GOLDEN / case
+    if request.config.getoption("--update-golden"):
+        shutil.rmtree(folder, ignore_errors=True)
+        for name, text in shown.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+    there = {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    assert shown == there, "look at it; if it is right: pytest --update-golden"
+
+
+def test_nothing_of_the_machine_is_in_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Neither the clock, nor the host's name, nor the working directory, nor the environment."""
+    before = rendered("demo-systemd")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    monkeypatch.setenv("HOME", "/elsewhere")
+    assert rendered("demo-systemd") == before
+    assert os.uname().nodename not in {
+        word for file in before.values() for word in re.findall(r"[\w.-]+", file.content)
+    }
+
+
+def test_the_dumped_site_is_the_same_site(tmp_path: Path):
+    for number, (site, _) in enumerate(CASES.values()):
+        path = tmp_path / f"{number}.yml"
+        path.write_text(dump(site))
+        assert load_site(path) == site
+
+
+def test_every_default_is_dumped():
+    text = dump(demo())
+    assert "lmod:" in text and "api_port: 18001" in text
+    assert "conf: null" in dump(demo(slurm={"conf": None}))
+
+
+def test_gate_lies_beside_what_it_reads_and_belongs_to_root():
+    site = demo()
+    files = render(site, family())
+    gate = files[site.libexec / "gate"]
+    assert (gate.mode, gate.owner, gate.content) == (0o755, "root", data("scripts/gate").read_text())
+    assert json.loads(files[site.libexec / "gate.json"].content)["groups"] == ["jupyter-users"]
+    assert "{{" not in files[site.libexec / "job.sh"].content
+    assert all(file.mode & 0o022 == 0 for file in files.values())
+
+
+def test_every_file_has_its_folder():
+    for site, platform in CASES.values():
+        there = folders(site, family(platform))
+        assert all(path.parent in there for path in render(site, family(platform)))
+        assert all(path.parent in there or path.parent == Path("/") for path in there)
+
+
+# Read by the programs that they are for.
+
+
+def needs(program: str) -> str:
+    path = shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin")
+    if path is None:
+        pytest.skip(f"{program} is not installed")
+    return path
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_visudo_takes_the_rule(case: str, tmp_path: Path):
+    visudo = needs("visudo")
+    site, platform = CASES[case]
+    file = rendered(case)[family(platform).sudoers / f"sitekit-{site.name}"]
+    assert file.mode == 0o440
+    (tmp_path / "rule").write_text(file.content)
+    done = subprocess.run([visudo, "-c", "-s", "-f", tmp_path / "rule"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_rule_is_one_command_without_arguments_for_members_only():
+    site = demo(login={"allowed_groups": ["jupyter-users", "staff"]})
+    text = render(site, family())[Path("/etc/sudoers.d/sitekit-demo")].content
+    rules = [line for line in text.splitlines() if not line.startswith(("#", "Defaults"))]
+    assert rules == [
+        "jupyterhub-daemon ALL=(%jupyter-users, %staff, !root, !#0, !jupyterhub-daemon, !jupyterhub-proxy) "
+        'NOPASSWD: /usr/local/libexec/sitekit/demo/gate ""'
+    ]
+    assert "SETENV" not in text and "!setenv" in text and "env_reset" in text
+
+
+@pytest.mark.parametrize("case", [case for case, (site, _) in CASES.items() if site.supervisor == "systemd"])
+def test_systemd_takes_the_units_without_a_word(case: str, tmp_path: Path):
+    analyze = needs("systemd-analyze")
+    site, platform = CASES[case]
+    shutil.copytree("/lib/systemd/system", tmp_path / "usr/lib/systemd/system", symlinks=True)
+    (tmp_path / "lib").symlink_to("usr/lib")
+    for program in (
+        site.current / "bin/jupyterhub",
+        site.current / "bin/configurable-http-proxy",
+        Path("/bin/kill"),
+        family(platform).apache.program,
+    ):
+        stub = tmp_path / program.relative_to("/")
+        stub.parent.mkdir(parents=True, exist_ok=True)
+        stub.write_text("#!/bin/sh\n")
+        stub.chmod(0o755)
+    units = {path: file for path, file in rendered(case).items() if path.suffix == ".service"}
+    for path, file in units.items():
+        (tmp_path / path.relative_to("/")).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path.relative_to("/")).write_text(file.content)
+    done = subprocess.run([analyze, "verify", "--man=no", f"--root={tmp_path}", *units], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    for path in units:
+        exposure(analyze, tmp_path, path, {"proxy": 20, "front": 45, "hub": 70}[path.stem.rpartition("-")[2]])
+
+
+def exposure(analyze: str, root: Path, unit: Path, highest: int) -> None:
+    """At most `highest` tenths on systemd's own scale, in which 100 is no protection at all."""
+    words = ["security", "--offline=true", "--no-pager", f"--threshold={highest}", f"--root={root}", unit]
+    done = subprocess.run([analyze, *words], capture_output=True, text=True)
+    assert done.returncode == 0, (done.stdout[-200:], done.stderr)
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "jupyter.example.org", "192.0.2.7", "a" * 60 + "." + "b" * 60 + ".example.org"]
+)
+def test_a_self_signed_certificate_is_for_its_host_and_no_other(host: str, tmp_path: Path):
+    needs("openssl")
+    site = demo(front={"url": f"https://{host}:8443"})
+    cert, key = self_signed(site)
+    (tmp_path / "cert.pem").write_text(cert)
+    assert serves(tmp_path / "cert.pem", site)
+    assert not serves(tmp_path / "cert.pem", demo(front={"url": "https://other.example.org:8443"}))
+    assert "PRIVATE KEY" in key
+    names = subprocess.run(
+        ["openssl", "x509", "-in", tmp_path / "cert.pem", "-noout", "-ext", "subjectAltName"],
+        capture_output=True,
+        text=True,
+    )
+    assert ("127.0.0.1" in names.stdout) == (host == "localhost")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("ID=debian\n", "debian"),
+        ("ID=ubuntu\nID_LIKE=debian\n", "debian"),
+        ('ID="rocky"\nID_LIKE="rhel centos fedora"\n', "el"),
+        ('ID=newish\nID_LIKE="x rhel"\n', "el"),
+    ],
+)
+def test_the_family_of_a_distribution(text: str, name: str, tmp_path: Path):
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/os-release").write_text(text)
+    assert this_platform(tmp_path) == family(name)
+
+
+def test_an_unknown_distribution_is_refused_by_name(tmp_path: Path):
+    from sitekit.errors import BadInput
+
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/os-release").write_text("ID=plan9\n")
+    with pytest.raises(BadInput, match="plan9"):
+        this_platform(tmp_path)

@@ -1,0 +1,182 @@
+"""Starting and stopping services with a real supervisord."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from machine_sites import demo, family
+
+from sitekit.errors import Problem
+from sitekit.machine import supervise
+from sitekit.machine.services import Service
+from sitekit.machine.site_services import site_services
+from sitekit.machine.supervise import SupervisordSupervisor
+
+PROGRAM = next(
+    (p for p in (Path(sys.executable).with_name("supervisord"), shutil.which("supervisord")) if p and Path(p).exists()),
+    None,
+)
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="supervisord is not installed (scripts/requirements-test.txt)")
+ME = "root" if os.geteuid() == 0 else os.environ.get("USER", "nobody")
+
+SERVER = """
+import os, socket, sys
+words = [os.environ.get(name, "-") for name in ("SECRET", "PLAIN", "LEAK")]
+open(sys.argv[2], "w").write(" ".join([*words, os.getcwd()]))
+print("listening", flush=True)
+made = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    made.accept()[0].close()
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path) -> Iterator[SupervisordSupervisor]:
+    made = SupervisordSupervisor(tmp_path / "s.conf", tmp_path / "s.sock", tmp_path / "log", Path(PROGRAM))
+    yield made
+    if (tmp_path / "supervisord.pid").exists():
+        os.kill(int((tmp_path / "supervisord.pid").read_text()), signal.SIGTERM)
+
+
+def write(supervisor: SupervisordSupervisor, services: list[Service]) -> list[Service]:
+    for path, text in supervisor.files(services).items():
+        path.write_text(text)
+    return services
+
+
+def server(tmp_path: Path, name: str, port: int, **more: object) -> Service:
+    (tmp_path / "secret").write_text("SECRET=abc\n")
+    (tmp_path / "server.py").write_text(SERVER)
+    command = (sys.executable, str(tmp_path / "server.py"), str(port), str(tmp_path / f"{name}.env"))
+    given = {
+        "user": ME,
+        "environment_file": tmp_path / "secret",
+        "environment": {"PLAIN": "50% b"},
+        "directory": tmp_path,
+    }
+    return Service(name, name, command, ready=partial(listens, port), stop_seconds=5, **(given | more))
+
+
+def pid(supervisor: SupervisordSupervisor, service: Service) -> int | None:
+    return supervisor.state(service).pid
+
+
+def test_the_whole_life(supervisor: SupervisordSupervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LEAK", "leaked")
+    first, second = write(supervisor, [server(tmp_path, "first", free_port()), server(tmp_path, "second", free_port())])
+    supervise.start([first, second], supervisor, within=20)
+    assert (tmp_path / "first.env").read_text() == f"abc 50% b - {tmp_path}", (
+        "the environment is the service's and no more"
+    )
+    assert {s.word for s in supervise.status([first, second], supervisor).values()} == {"running"}
+
+    before = pid(supervisor, first)
+    supervise.start([first, second], supervisor, within=20)
+    assert pid(supervisor, first) == before, "what runs is left alone"
+
+    supervise.start([first, second], supervisor, within=20, afresh=["second"])
+    assert pid(supervisor, first) == before
+    supervise.restart([first], supervisor, within=20)
+    assert pid(supervisor, first) != before
+
+    supervise.stop([first, second], supervisor)
+    assert {s.word for s in supervise.status([first, second], supervisor).values()} == {"stopped"}
+    assert not supervisor.control.exists(), "supervisord went with its last service"
+    supervise.stop([first, second], supervisor)
+
+
+def test_a_changed_section_restarts_that_service_only(supervisor: SupervisordSupervisor, tmp_path: Path):
+    first, second = server(tmp_path, "first", free_port()), server(tmp_path, "second", free_port())
+    supervise.start(write(supervisor, [first, second]), supervisor, within=20)
+    before = pid(supervisor, first)
+    moved = server(tmp_path, "second", free_port())
+    supervise.start(write(supervisor, [first, moved]), supervisor, within=20)
+    assert pid(supervisor, first) == before and moved.ready()
+    assert not second.ready(), "the old one is gone"
+    supervise.stop([first, moved], supervisor)
+
+
+def test_one_that_dies_is_named_with_its_last_words(supervisor: SupervisordSupervisor, tmp_path: Path):
+    good, bad = (
+        server(tmp_path, "good", free_port()),
+        Service("bad", "bad", ("/bin/sh", "-c", "echo the disk is full; exit 3"), user=ME),
+    )
+    write(supervisor, [good, bad])
+    with pytest.raises(Problem, match=r"(?s)bad: ends by itself.*the disk is full.*all of it: less "):
+        supervise.start([good, bad], supervisor, within=60)
+    assert supervise.status([good, bad], supervisor)["good"].word == "running"
+    supervise.stop([good, bad], supervisor)
+
+
+def test_one_that_dies_late_is_not_waited_for_to_the_end(supervisor: SupervisordSupervisor, tmp_path: Path):
+    """Up long enough for supervisord to call it running, and never ready."""
+    late = Service(
+        "late", "late", ("/bin/sh", "-c", "sleep 1.3; echo no such key; exit 1"), user=ME, ready=lambda: False
+    )
+    write(supervisor, [late])
+    with pytest.raises(Problem, match=r"(?s)late: ends by itself, again and again.*no such key"):
+        supervise.start([late], supervisor, within=500)
+    supervise.stop([late], supervisor)
+
+
+def test_one_that_does_not_answer_is_named(supervisor: SupervisordSupervisor, tmp_path: Path):
+    deaf = Service(
+        "deaf", "deaf", ("/bin/sh", "-c", "echo still thinking; exec sleep 60"), user=ME, ready=lambda: False
+    )
+    write(supervisor, [deaf])
+    with pytest.raises(Problem, match=r"(?s)deaf: did not become ready within 2 s.*still thinking"):
+        supervise.start([deaf], supervisor, within=2)
+    assert supervise.status([deaf], supervisor)["deaf"].word == "starting"
+    supervise.stop([deaf], supervisor)
+
+
+def test_children_outlive_a_hub_and_no_other_service(supervisor: SupervisordSupervisor, tmp_path: Path):
+    def parent(name: str, mode: str) -> Service:
+        script = f"sleep 60 & echo $! > {tmp_path}/{name}.child; wait"
+        return Service(
+            name, name, ("/bin/sh", "-c", script), user=ME, kill_mode=mode, ready=(tmp_path / f"{name}.child").exists
+        )
+
+    services = write(supervisor, [parent("hub", "process"), parent("proxy", "control-group")])
+    supervise.start(services, supervisor, within=20)
+    hubs, proxys = (int((tmp_path / f"{name}.child").read_text()) for name in ("hub", "proxy"))
+    supervise.stop(services, supervisor)
+    try:
+        assert Path(f"/proc/{hubs}").exists()
+        assert not Path(f"/proc/{proxys}").exists() or "Z" in Path(f"/proc/{proxys}/stat").read_text()
+    finally:
+        os.kill(hubs, signal.SIGKILL)
+
+
+def test_without_files_the_remedy_is_apply(supervisor: SupervisordSupervisor):
+    with pytest.raises(Problem, match="sudo make apply"):
+        supervise.start([], supervisor)
+
+
+def test_readiness_of_the_sites_services_is_asked_of_the_services():
+    site = demo(
+        front={"url": f"https://localhost:{free_port()}"}, proxy={"api_port": free_port()}, hub={"port": free_port()}
+    )
+    services = site_services(site, family())
+    assert [service.ready() for service in services] == [False, False, False]
+    with socket.create_server(("127.0.0.1", site.proxy.api_port)):
+        assert services[0].ready()

@@ -1,0 +1,72 @@
+"""Work in a program of its own: its answer counts, its crash before the answer is told, its crash after it is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sitekit.errors import Problem
+from sitekit.release.child import ask
+
+PROGRAM = """
+import json, os, signal, sys, time
+from sitekit.errors import Problem
+from sitekit.release.child import serve, tell
+
+def work(request):
+    if request == "problem":
+        raise Problem("the disk is full", "/shared", "make room")
+    if request == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if request == "error":
+        raise ValueError("not foreseen")
+    if request == "sleep":
+        time.sleep(60)
+    tell({"advance": 1})
+    if request == "late crash":
+        print(json.dumps({"answer": "done"}), flush=True)
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return [request, oct(os.umask(0))]
+
+serve(work)
+"""
+
+
+@pytest.fixture(autouse=True)
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "worker.py").write_text(PROGRAM)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+
+def test_answer_events_and_umask() -> None:
+    events: list[object] = []
+    assert ask("worker", {"a": 1}, events.append, timeout=30) == [{"a": 1}, "0o22"]  # type: ignore[comparison-overlap]
+    assert events == [{"advance": 1}]
+
+
+def test_a_crash_after_the_answer_is_no_failure() -> None:
+    assert ask("worker", "late crash", timeout=30) == "done"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("request_", "told"),
+    [
+        ("problem", "the disk is full"),
+        ("crash", "SIGSEGV before it was done"),
+        ("error", "not foreseen"),
+    ],
+)
+def test_a_failure_is_told(request_: str, told: str) -> None:
+    with pytest.raises(Problem, match=told):
+        ask("worker", request_, timeout=30)  # type: ignore[arg-type]
+
+
+def test_what_takes_too_long_is_ended() -> None:
+    with pytest.raises(Problem, match="SIGKILL"):
+        ask("worker", "sleep", timeout=0.5)  # type: ignore[arg-type]
+
+
+def test_a_program_that_cannot_start_is_told() -> None:
+    with pytest.raises(Problem, match="No module named no_such_program"):
+        ask("no_such_program", {"x": "y" * 200_000}, timeout=30)

@@ -1,0 +1,120 @@
+"""The prefix: who could replace it, who holds it, which release in it is whole, and where `current` points."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import release_parts as parts
+
+from sitekit.errors import Problem
+from sitekit.release import releases
+from sitekit.release.prefix import opened, refuse_unsafe, set_modes
+from sitekit.site import Site
+
+PACKAGES = [{"name": "a", "version": "1", "build": "0", "url": "file:///c/a.conda", "sha256": "ab"}]
+FACTS = {"inputs": ["x"], "specs": ["a"], "source": {"kind": "wheels", "told": ".", "channels": []}}
+INPUTS = {"wheels": "x", "channels": "y"}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return parts.site_at(tmp_path, "conda-forge")
+
+
+def begun(site: Site, packages: list[dict[str, str]] = PACKAGES) -> releases.Release:
+    site.releases.mkdir(parents=True, exist_ok=True)
+    lock = site.paths.prefix / "some.lock"
+    lock.write_text("version: 7\n")
+    return releases.begin(site, packages, lock, FACTS)
+
+
+@pytest.mark.parametrize("mode", [0o775, 0o777, 0o2775])
+def test_a_parent_that_others_can_write_to_is_refused(tmp_path: Path, mode: int) -> None:
+    parent = tmp_path / "shared"
+    parent.mkdir()
+    parent.chmod(mode)
+    with pytest.raises(Problem, match="can write here") as refused:
+        refuse_unsafe(parent / "deep" / "prefix")
+    assert refused.value.where == str(parent)
+    parent.chmod(0o755)
+    refuse_unsafe(parent / "deep" / "prefix")
+
+
+def test_a_sticky_parent_is_safe_but_not_a_sticky_prefix(tmp_path: Path) -> None:
+    tmp_path.chmod(0o1777)
+    refuse_unsafe(tmp_path / "prefix")
+    with pytest.raises(Problem, match="anybody can write here"):
+        refuse_unsafe(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory to somebody else")
+def test_a_parent_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    os.chown(folder, 65534, 65534)
+    with pytest.raises(Problem, match="belongs to user 65534"):
+        refuse_unsafe(folder / "prefix")
+
+
+def test_one_at_a_time(site: Site) -> None:
+    with opened(site), pytest.raises(Problem, match=f"process {os.getpid()} on"), opened(site):
+        pass
+    with opened(site):
+        pass
+
+
+def test_modes(tmp_path: Path) -> None:
+    for name, mode in (("script", 0o700), ("page", 0o600), ("open", 0o666), ("right", 0o644)):
+        (tmp_path / name).write_text("")
+        (tmp_path / name).chmod(mode)
+    (tmp_path / "link").symlink_to("/etc/shadow")
+    (tmp_path / "inner").mkdir(0o700)
+    before = os.stat("/etc/shadow").st_mode if os.path.exists("/etc/shadow") else 0
+    tmp_path.chmod(0o755)
+    assert set_modes(tmp_path) == 4
+    assert [oct((tmp_path / name).stat().st_mode & 0o777) for name in ("script", "page", "open", "right", "inner")] == [
+        "0o755", "0o644", "0o644", "0o644", "0o755",
+    ]  # fmt: skip
+    assert not before or os.stat("/etc/shadow").st_mode == before
+
+
+def test_a_release_is_whole_only_when_it_says_so(site: Site) -> None:
+    release = begun(site)
+    assert (release.whole, release.installed) == (False, False)
+    assert releases.made_from(site, INPUTS) == release
+    release = releases.note(release, installed=True)
+    found = releases.made_from(site, INPUTS)
+    assert found and found.installed and not found.whole
+    done = releases.finish(found, kit={"hash": "k"})
+    assert [r.whole for r in releases.releases(site)] == [True]
+    assert not (done.path / releases.BUILDING).exists()
+    assert (done.path / "explicit.txt").read_text() == "@EXPLICIT\nfile:///c/a.conda#sha256:ab\n"
+
+
+def test_other_directories_are_no_releases(site: Site) -> None:
+    begun(site)
+    (site.releases / "notes").mkdir()
+    (site.releases / "link").symlink_to("notes")
+    assert len(releases.releases(site)) == 1
+    assert releases.made_from(site, {"wheels": "other", "channels": "other"}) is None
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"begun": 1}'])
+def test_a_damaged_state_is_told(site: Site, text: str) -> None:
+    release = begun(site)
+    (release.path / releases.WHOLE).write_text(text)
+    with pytest.raises(Problem, match="is not what sitekit writes"):
+        releases.releases(site)
+
+
+def test_current_is_relative_and_switched_in_one_step(site: Site) -> None:
+    assert releases.current(site) is None
+    first = begun(site)
+    releases.switch(site, first)
+    assert os.readlink(site.current) == f"releases/{first.name}"
+    assert releases.current(site) == first.path
+    second = begun(site, [{**PACKAGES[0], "version": "2"}])
+    releases.switch(site, second)
+    assert releases.current(site) == second.path != first.path

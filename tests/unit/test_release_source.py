@@ -1,0 +1,76 @@
+"""Which source answers, asked of real addresses: no name, a closed port, a server without packages, a directory."""
+
+from __future__ import annotations
+
+import http.server
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import release_parts as parts
+
+from sitekit.errors import Problem
+from sitekit.release.package import subdir, write_repodata
+from sitekit.release.source import choose, silence
+
+
+@pytest.fixture
+def closed_port() -> str:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}/channel"
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """Answers every request with the code that its path begins with."""
+
+    def do_GET(self) -> None:
+        self.send_error(int(self.path.split("/")[1]))
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    with http.server.HTTPServer(("127.0.0.1", 0), Server) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+        thread.join()
+
+
+def test_why_a_channel_is_silent(closed_port: str, server: str, tmp_path: Path) -> None:
+    assert silence(closed_port) == "connection refused"
+    assert silence("http://no-such-host.invalid/channel") == "name does not resolve"
+    assert silence(f"{server}/404") == f"it has no packages for {subdir()}: HTTP 404"
+    assert silence(f"{server}/401") == "it wants a login"
+    assert silence(f"{server}/503") == "HTTP 503"
+    assert silence((tmp_path / "nothing").as_uri()) == "there is no such directory, or no index in it"
+    write_repodata(tmp_path, [])
+    assert silence(tmp_path.as_uri()) is None
+    assert silence(tmp_path.as_uri() + "/") is None
+
+
+def test_channels_come_first(tmp_path: Path) -> None:
+    write_repodata(tmp_path / "channel", [])
+    assert choose(parts.site_at(tmp_path, tmp_path / "channel", "wheels")).kind == "channels"
+
+
+def test_then_wheels_and_it_says_so(tmp_path: Path, closed_port: str) -> None:
+    source = choose(parts.site_at(tmp_path, closed_port, "wheels"))
+    assert source.kind == "wheels"
+    assert source.told.startswith(
+        f"{closed_port} did not answer (connection refused). Building a channel from PyPI wheels"
+    )
+    assert "not conda-forge's builds" in source.told
+
+
+def test_or_nothing_where_the_site_says_so(tmp_path: Path, closed_port: str) -> None:
+    with pytest.raises(Problem, match="connection refused") as refused:
+        choose(parts.site_at(tmp_path, closed_port, "none"))
+    assert refused.value.where == "environment.channels"
+    assert "fallback: wheels" in str(refused.value)

@@ -1,0 +1,102 @@
+"""config/site.yml as it is shipped: every key of the model is there, explained, with its true default."""
+
+from __future__ import annotations
+
+import copy
+import re
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from sitekit.errors import BadInputs
+from sitekit.fields import is_list, model_in, walk
+from sitekit.site import Site, load_site
+from sitekit.validate import validate
+from sitekit.yamlfile import Document, read_yaml
+
+FILE = Path(__file__).parents[2] / "config" / "site.yml"
+DOCUMENT = read_yaml(FILE)
+LINES = FILE.read_text().splitlines()
+FIELDS = dict(walk(Site))
+
+
+def place(path: tuple[str, ...]) -> tuple[str | int, ...]:
+    """The key path of a field in the file; of a list of rows, its first row."""
+    key: tuple[str | int, ...] = ()
+    for depth, name in enumerate(path, 1):
+        key = (*key, name)
+        field = FIELDS[path[:depth]]
+        if depth < len(path) and is_list(field) and model_in(field.annotation):
+            key = (*key, 0)
+    return key
+
+
+def comment(path: tuple[str, ...]) -> list[str]:
+    """The comment lines directly above the key."""
+    end = DOCUMENT.lines[place(path)] - 1
+    begin = end
+    while begin and re.match(r"\s*# ", LINES[begin - 1]):
+        begin -= 1
+    return [line.strip().removeprefix("# ") for line in LINES[begin:end]]
+
+
+def changed(path: tuple[str, ...], *value: object) -> object:
+    """What the site says at `path` when the file gives it `value`, or leaves it out."""
+    values = copy.deepcopy(DOCUMENT.values)
+    *above, last = place(path)
+    here = values
+    for part in above:
+        here = here[part]
+    if value:
+        here[last] = value[0]
+    else:
+        del here[last]
+    found = validate(Site, Document(FILE, values, DOCUMENT.lines))
+    for part in place(path):
+        found = found[part] if isinstance(part, int) else getattr(found, part)
+    return found
+
+
+dotted = pytest.mark.parametrize("path", FIELDS, ids=".".join)
+
+
+def test_it_is_a_good_site() -> None:
+    assert load_site(FILE).front.host == "hub.example.org"
+
+
+@dotted
+def test_the_key_is_there(path: tuple[str, ...]) -> None:
+    assert place(path) in DOCUMENT.lines, (
+        f"config/site.yml lacks {'.'.join(path)}: add it with a comment and its default"
+    )
+
+
+@dotted
+def test_the_key_is_explained(path: tuple[str, ...]) -> None:
+    *meaning, last = comment(path)
+    assert 1 <= len(meaning) <= 4, "one to three lines, and a fourth where it must be"
+    assert len(" ".join(meaning)) >= 12
+    assert re.fullmatch(r"Required\.|Default: .+", last)
+    assert (last == "Required.") == FIELDS[path].is_required()
+
+
+@dotted
+def test_the_default_in_the_comment_is_the_true_one(path: tuple[str, ...]) -> None:
+    told = comment(path)[-1].removeprefix("Default: ")
+    field = FIELDS[path]
+    if field.is_required():
+        with pytest.raises(BadInputs, match=rf"{path[-1]}: this key is missing"):
+            changed(path)
+    elif model_in(field.annotation) and not isinstance(field.default, str):
+        assert told == "those of its keys."
+    elif field.default is None:
+        assert told.startswith("none")
+    else:
+        assert changed(path, YAML(typ="safe", pure=True).load(told)) == changed(path)
+
+
+def test_nothing_else_is_there() -> None:
+    """Every key of the file is one of the model; the model refuses others, and this names them all."""
+    written = {tuple(part for part in key if isinstance(part, str)) for key in DOCUMENT.lines}
+    assert written == set(FIELDS)
