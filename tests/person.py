@@ -137,8 +137,8 @@ class Kernel:
             timeout=120,
         )
 
-    def run(self, code: str) -> str:
-        """Execute `code`; what it printed, or `ERROR name: value`. Raises KernelDied when the kernel restarts."""
+    def begin(self, code: str) -> str:
+        """Send `code` to be executed, and do not wait for it; the number of the message."""
         number = uuid.uuid4().hex
         header = {
             "msg_id": number,
@@ -158,6 +158,11 @@ class Kernel:
             "buffers": [],
         }
         self.socket.send(json.dumps(message))
+        return number
+
+    def run(self, code: str) -> str:
+        """Execute `code`; what it printed, or `ERROR name: value`. Raises KernelDied when the kernel restarts."""
+        number = self.begin(code)
         printed, open_ends = "", {"reply", "idle"}  # the two arrive on channels of their own, in either order
         while open_ends:
             answer = json.loads(self.socket.recv())

@@ -33,6 +33,9 @@ def session_settings(site: Site) -> dict[str, Any]:
         "kernels": str(site.kernels_current),
         "modulepath": ":".join(map(str, site.kernels.modulepath)),
         "lmod": str(site.kernels.lmod),
+        "root": site.server.folder,
+        "links": site.server.links,
+        "user_variables": list(site.server.user_variables),
     }
 
 

@@ -53,6 +53,40 @@ def _word(name: str) -> str:
     return name
 
 
+def _home_path(path: str) -> str:
+    if not re.fullmatch(r"(~|/[A-Za-z0-9._+@{}-]+)(/[A-Za-z0-9._+@{}-]+)*", path) or ".." in path.split("/"):
+        raise Unfit(
+            f"{shown(path)} is not a folder of a user's", "write it from '~' or '/', without '..', like /scratch/{user}"
+        )
+    if re.search(r"[{}]", path.replace("{user}", "")):
+        raise Unfit(f"{shown(path)} has braces around something else than 'user'", "the one word to fill in is {user}")
+    return path
+
+
+def _link_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,30}", name):
+        raise Unfit(f"{shown(name)} cannot be the name of a link", "use at most 31 of a-z, A-Z, 0-9, '.', '_' and '-'")
+    return name
+
+
+# What decides which programs a server or a kernel runs, and where it looks for its code and its settings.
+_STEERING = re.compile(
+    r"(PYTHON|IPYTHON|LD_|DYLD_|JUPYTER|JPY_|SLURM|SBATCH|SRUN|SITEKIT|LMOD|MODULE|NODE_|CONDA|BASH_|XDG_|LC_).*"
+    r"|PATH|HOME|USER|LOGNAME|SHELL|ENV|IFS|TMPDIR|TMP|TEMP|TERM|LANG|LANGUAGE|(MEM|CPU)_(LIMIT|GUARANTEE)|_"
+)
+
+
+def _user_variable(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", name):
+        raise Unfit(f"{shown(name)} is no name of a variable", "write one name each, like WANDB_API_KEY")
+    if _STEERING.fullmatch(name.upper()):
+        raise Unfit(
+            f"{shown(name)} decides what a server runs, which is not its user's to say",
+            "leave it out; software belongs into modules, and its settings into their module files",
+        )
+    return name
+
+
 def _line(text: str) -> str:
     if not text.strip() or not text.isprintable() or len(text) > 80:
         raise Unfit(f"{shown(text)} is not a title", "write one line of 1 to 80 characters")
@@ -123,10 +157,13 @@ Account = Annotated[str, AfterValidator(_account)]
 Address = Annotated[str, AfterValidator(_address)]
 Channel = Annotated[str, AfterValidator(_channel)]
 Count = Annotated[int, Field(strict=True)]
+HomePath = Annotated[str, AfterValidator(_home_path)]
 HttpsUrl = Annotated[str, AfterValidator(_https)]
+LinkName = Annotated[str, AfterValidator(_link_name)]
 Port = Annotated[int, BeforeValidator(_port)]
 PortRange = Annotated[tuple[int, int], BeforeValidator(_port_range)]
 ServiceAccount = Annotated[str, AfterValidator(_service_account)]
 Title = Annotated[str, AfterValidator(_line)]
 UrlPath = Annotated[str, AfterValidator(_url_path)]
+UserVariable = Annotated[str, AfterValidator(_user_variable)]
 Word = Annotated[str, AfterValidator(_word)]

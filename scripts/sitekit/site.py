@@ -20,12 +20,15 @@ from .kinds import (
     Address,
     Channel,
     Count,
+    HomePath,
     HttpsUrl,
+    LinkName,
     Port,
     PortRange,
     ServiceAccount,
     Title,
     UrlPath,
+    UserVariable,
     Word,
 )
 from .tier import Tier
@@ -116,11 +119,30 @@ class Slurm(Section):
 
 
 class Server(Section):
-    """What all servers have in common, whatever their tier. The ports are those that compute nodes open to the hub."""
+    """What all servers have in common, whatever their tier. The ports are those that compute nodes open to the hub;
+    `root` is the folder that the file browser shows, with `links` in it."""
 
     default_url: UrlPath = "/lab"
     port_range: PortRange = (20000, 29999)
     named: Annotated[Count, Field(ge=0, le=100)] = 0
+    root: HomePath | None = None
+    links: dict[LinkName, HomePath] = {}
+    user_variables: tuple[UserVariable, ...] = ()
+
+    @model_validator(mode="after")
+    def _links_have_a_folder(self) -> Server:
+        if self.links and not self.folder.startswith("~/"):
+            raise Unfit(
+                f"the links would be put into {self.root}, among other files",
+                "leave root out, or give them a folder of their own in the user's home, like ~/.jupyterhub-tree",
+                "root",
+            )
+        return self
+
+    @property
+    def folder(self) -> str:
+        """The root, with its default: the home directory, or a folder of its own where there are links to hold."""
+        return self.root or ("~/.jupyterhub-tree" if self.links else "~")
 
 
 class Kernels(Section):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from .errors import Unfit, shown
-from .kinds import Count, Title
+from .kinds import Account, Count, Title
 from .units import TIME_FORM, format_memory, format_time, human_memory, human_time, parse_memory, parse_time
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 def _key(word: str) -> str:
@@ -19,7 +21,13 @@ def _key(word: str) -> str:
 
 
 def _slurm_name(word: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", word):
+    if not NAME.fullmatch(word):
+        raise Unfit(f"{shown(word)} cannot be a name in Slurm", "write one that sinfo, sacctmgr or scontrol lists")
+    return word
+
+
+def _partition(word: str) -> str:
+    if not NAME.fullmatch(word):
         raise Unfit(f"{shown(word)} cannot be the name of a partition", "write a name that `sinfo -s` lists")
     return word
 
@@ -49,26 +57,71 @@ def _format_idle(seconds: int | None) -> str:
 
 
 SlurmName = Annotated[str, AfterValidator(_slurm_name)]
+Partition = Annotated[str, AfterValidator(_partition)]
 Memory = Annotated[int, BeforeValidator(parse_memory), PlainSerializer(format_memory)]
 Time = Annotated[int, BeforeValidator(parse_time), PlainSerializer(format_time)]
 Idle = Annotated[int | None, BeforeValidator(_idle), PlainSerializer(_format_idle)]
 
 
-class Tier(BaseModel):
-    """One row of the form. Memory is in MiB, times are in seconds; `idle` None means never culled;
-    `start_timeout` is how long a server may wait in the queue and start."""
+def _ordered(bounds: tuple[int, int]) -> tuple[int, int]:
+    if bounds[0] > bounds[1]:
+        raise Unfit("the bounds are the wrong way round", "write the smallest first, then the largest")
+    return bounds
+
+
+Whole = Annotated[Count, Field(ge=0, le=4096)]
+MemoryBounds = Annotated[tuple[Memory, Memory], AfterValidator(_ordered)]
+TimeBounds = Annotated[tuple[Time, Time], AfterValidator(_ordered)]
+WholeBounds = Annotated[tuple[Whole, Whole], AfterValidator(_ordered)]
+
+
+class Row(BaseModel):
+    """A mapping below `tiers`: unknown keys are refused, values never change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+
+class Requires(Row):
+    """Who may have the tier: members of a Unix group, users of a Slurm account, or both."""
+
+    group: Account | None = None
+    account: SlurmName | None = None
+
+
+class Choose(Row):
+    """What users may set themselves, within bounds, both ends included; they start from the tier's own figures."""
+
+    memory: MemoryBounds | None = None
+    cpus: WholeBounds | None = None
+    time: TimeBounds | None = None
+    gpus: WholeBounds | None = None
+    constraint: tuple[SlurmName, ...] = ()
+    account: bool = False
+    reservation: bool = False
+
+
+class Tier(Row):
+    """One row of the form. Memory is in MiB, times are in seconds; `idle` None means never culled; `busy` says
+    whether a computing kernel counts as activity; `start_timeout` is how long a server may wait and start."""
+
     key: Annotated[str, AfterValidator(_key), Field(examples=["small"])]
     title: Annotated[Title, Field(examples=["Small, for a first look"])]
-    partitions: Annotated[tuple[SlurmName, ...], Field(min_length=1, examples=[["jupyter-short"]])]
+    partitions: Annotated[tuple[Partition, ...], Field(min_length=1, examples=[["jupyter-short"]])]
     memory: Annotated[Memory, Field(examples=["2G"])]
     memory_cap: Annotated[str, BeforeValidator(_cap)] = "1x"
     cpus: Annotated[Count, Field(ge=1, le=4096)] = 1
     time: Annotated[Time, Field(examples=["4:00:00"])]
     idle: Annotated[Idle, Field(examples=["60m"])]
+    busy: Literal["keep", "stop"] = "keep"
     start_timeout: Time = 1800
+    gpus: Whole = 0
+    gpu_type: SlurmName | None = None
+    account: SlurmName | None = None
+    qos: SlurmName | None = None
+    reservation: SlurmName | None = None
+    constraint: SlurmName | None = None
+    requires: Requires = Requires()
+    choose: Choose = Choose()
 
     @model_validator(mode="after")
     def _cap_holds_request(self) -> Tier:
@@ -80,11 +133,17 @@ class Tier(BaseModel):
             )
         return self
 
+    def cap_of(self, memory: int) -> int:
+        """What the cgroup allows a server of this tier that reserves `memory`; both in MiB."""
+        if self.memory_cap.endswith("x"):
+            return int(memory * float(self.memory_cap[:-1]))
+        return max(memory, parse_memory(self.memory_cap))
+
     @property
     def cap(self) -> int:
         """What the cgroup allows, in MiB."""
         if self.memory_cap.endswith("x"):
-            return int(self.memory * float(self.memory_cap[:-1]))
+            return self.cap_of(self.memory)
         return parse_memory(self.memory_cap)
 
     @property
@@ -94,5 +153,7 @@ class Tier(BaseModel):
         if self.cap > self.memory:
             memory += f" (up to {human_memory(self.cap)})"
         idle = "not stopped when idle" if self.idle is None else f"stopped after {human_time(self.idle)} idle"
-        cpus = f"{self.cpus} CPU{'' if self.cpus == 1 else 's'}"
-        return f"{memory}, {cpus}, {human_time(self.time)}, {idle}"
+        parts = [memory, f"{self.cpus} CPU{'' if self.cpus == 1 else 's'}"]
+        if self.gpus:
+            parts.append(f"{self.gpus} GPU{'' if self.gpus == 1 else 's'}")
+        return ", ".join([*parts, human_time(self.time), idle])

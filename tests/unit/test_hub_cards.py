@@ -38,6 +38,14 @@ def test_a_server_that_was_asked_to_end_has_no_card() -> None:
     assert card("COMPLETED", starting=True).kind == "crash"
 
 
+@pytest.mark.parametrize(("state", "elapsed", "kind"), [("COMPLETED", 14330, "time"), ("FAILED", 14290, "time")])
+def test_a_server_that_ended_at_slurms_warning_was_out_of_time(state: str, elapsed: int, kind: str) -> None:
+    """SIGTERM comes a minute or two before the limit; the server then ends by itself, and to Slurm it has completed."""
+    told = card(state, elapsed=elapsed, limit=14400)
+    assert told.kind == kind and "4 hours" in told.what
+    assert card("COMPLETED", elapsed=14000, limit=14400) is None
+
+
 @pytest.mark.parametrize(
     ("line", "kind"),
     [

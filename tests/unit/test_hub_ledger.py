@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from sitekit.hub.ledger import Ledger
+from sitekit.slurm.jobs import parse_queue
+from sitekit.slurm.queue import Snapshot
 
 
 @pytest.fixture
@@ -54,7 +57,8 @@ def test_a_token_finds_its_open_server_only(ledger: Ledger) -> None:
     assert ledger.by_token("hash-8") is None
     ledger.end(tag)
     assert ledger.by_token("hash-7") is None
-    assert ledger.tokens_of_the_ended() == ["hash-7"]
+    assert ledger.tokens_of_the_ended(time.time() - 60) == ["hash-7"]
+    assert ledger.tokens_of_the_ended(time.time() + 60) == []
 
 
 def test_a_card_is_kept_until_dismissed_or_a_later_start(ledger: Ledger) -> None:
@@ -67,3 +71,26 @@ def test_a_card_is_kept_until_dismissed_or_a_later_start(ledger: Ledger) -> None
     assert ledger.last_card("alice", "") == {"kind": "node"}
     start(ledger)
     assert ledger.last_card("alice", "") is None
+
+
+def test_why_a_start_was_given_up_outlasts_how_its_job_ended(ledger: Ledger) -> None:
+    tag = start(ledger)
+    ledger.abandon(tag, {"kind": "outage"})
+    ledger.abandon(tag)
+    ledger.end(tag, {"kind": "cancelled"})
+    assert ledger.last_card("alice", "") == {"kind": "outage"}
+
+
+def test_a_job_of_a_closed_row_is_seen_by_its_tag(ledger: Ledger) -> None:
+    """sbatch may be heard after the start was given up, its number never learnt."""
+    tag = start(ledger)
+    ledger.end(tag)
+    later = time.time() + 5
+    assert [row.tag for row in ledger.closed_with_live_job(snapshot(tag, "RUNNING", later))] == [tag]
+    assert not ledger.closed_with_live_job(snapshot(tag, "COMPLETING", later))
+    assert not ledger.closed_with_live_job(snapshot(tag, "RUNNING", later - 60)), "a snapshot from before says nothing"
+
+
+def snapshot(tag: str, state: str, at: float) -> Snapshot:
+    line = f"9|alice|{state}|short|n1|N/A|N/A|1|sitekit:demo:{tag}|None"
+    return Snapshot(parse_queue(line), 1.0, at)

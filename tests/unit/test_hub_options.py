@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sitekit.data import data
-from sitekit.hub.options import BadChoice, read_choice
-from sitekit.site import load_site
+from sitekit.hub.options import BadChoice, Standing, from_form, read_choice, tiers_for
+from sitekit.site import Site, load_site
 
 SITE = load_site(data("config/sites/demo.yml"))
 HOSTILE = [
@@ -36,9 +36,9 @@ HOSTILE = [
 
 
 def test_a_tier_of_the_site() -> None:
-    choice = read_choice(SITE, {"tier": "large"})
+    choice = read_choice(SITE, {"tier": "large"})[0]
     assert (choice.memory, choice.cap, choice.cpus, choice.partitions[0]) == (1024, 5120, 2, "jupyter-short")
-    assert read_choice(SITE, {"profile": "large"}) == choice
+    assert read_choice(SITE, {"profile": "large"}) == (choice, {"profile": "large"})
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=lambda value: repr(value)[:20])
@@ -78,7 +78,7 @@ anything = st.recursive(
 @given(anything)
 def test_nothing_else_gets_through(options: object) -> None:
     try:
-        choice = read_choice(SITE, options)
+        choice, _ = read_choice(SITE, options)
     except BadChoice:
         return
     assert choice.tier in {tier.key for tier in SITE.tiers}
@@ -87,7 +87,7 @@ def test_nothing_else_gets_through(options: object) -> None:
 @given(st.dictionaries(st.sampled_from(["tier", "profile", "memory", "prologue", "partition"]), anything))
 def test_a_choice_holds_only_the_sites_own_figures(options: dict[str, object]) -> None:
     try:
-        choice = read_choice(SITE, options)
+        choice, _ = read_choice(SITE, options)
     except BadChoice:
         return
     tier = SITE.tier(choice.tier)
@@ -97,3 +97,102 @@ def test_a_choice_holds_only_the_sites_own_figures(options: dict[str, object]) -
         tier.time,
         tier.partitions,
     )
+
+
+ROOMY = Site.model_validate(
+    {
+        **SITE.model_dump(),
+        "tiers": [
+            {"key": "plain", "title": "Plain", "partitions": ["p"], "memory": "1G", "time": "1h", "idle": "1h"},
+            {
+                "key": "own",
+                "title": "Own",
+                "partitions": ["p"],
+                "memory": "2G",
+                "memory_cap": "2x",
+                "time": "1h",
+                "idle": "1h",
+                "gpu_type": "a100",
+                "requires": {"group": "staff"},
+                "choose": {
+                    "memory": ["1G", "8G"],
+                    "cpus": [1, 4],
+                    "time": ["0:30:00", "8h"],
+                    "gpus": [0, 2],
+                    "constraint": ["avx"],
+                    "account": True,
+                    "reservation": True,
+                },
+            },
+        ],
+    }
+)
+STAFF = Standing(frozenset({"staff"}), ("physics", "teaching"), ("course",))
+
+
+def test_a_tier_of_a_group_is_for_its_members() -> None:
+    assert [tier.key for tier in tiers_for(ROOMY, Standing())] == ["plain"]
+    with pytest.raises(BadChoice, match="for you; choose one of: plain"):
+        read_choice(ROOMY, {"tier": "own"})
+    assert read_choice(ROOMY, {"tier": "own"}, STAFF)[0].memory == 2048
+
+
+def test_what_a_tier_lets_users_choose_reaches_the_gate() -> None:
+    options = {
+        "tier": "own",
+        "memory": "4G",
+        "cpus": "3",
+        "time": "2h",
+        "gpus": 1,
+        "account": "physics",
+        "constraint": "avx",
+    }
+    choice, remembered = read_choice(ROOMY, options, STAFF)
+    request = choice.request("0" * 16)
+    assert (request["memory"], request["cpus"], request["minutes"], request["gres"]) == (4096, 3, 120, "gpu:a100:1")
+    assert (request["account"], request["constraint"], choice.cap) == ("physics", "avx", 8192)
+    assert remembered == {
+        "profile": "own",
+        "memory": "4G",
+        "cpus": "3",
+        "time": "2:00:00",
+        "gpus": "1",
+        "account": "physics",
+        "constraint": "avx",
+    }
+    assert read_choice(ROOMY, remembered, STAFF) == (choice, remembered)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("memory", "9G"),
+        ("memory", "1"),
+        ("cpus", 0),
+        ("cpus", True),
+        ("cpus", "1e1"),
+        ("cpus", "\u0663"),
+        ("time", "9h"),
+        ("gpus", 3),
+        ("gpus", -1),
+        ("account", "chemistry"),
+        ("account", ["physics"]),
+        ("reservation", "other"),
+        ("constraint", "avx&x"),
+        ("qos", "high"),
+        ("partitions", "batch"),
+    ],
+)
+def test_beyond_the_bounds_is_refused(field: str, value: object) -> None:
+    with pytest.raises(BadChoice):
+        read_choice(ROOMY, {"tier": "own", field: value}, STAFF)
+
+
+def test_names_cannot_be_checked_while_slurm_is_silent() -> None:
+    with pytest.raises(BadChoice, match="Slurm does not answer"):
+        read_choice(ROOMY, {"tier": "own", "account": "physics"}, Standing(frozenset({"staff"})))
+
+
+def test_a_form_holds_the_fields_of_all_tiers_and_only_the_chosen_ones_count() -> None:
+    form = {"tier": ["own"], "own.memory": ["4G"], "other.memory": ["99G"], "own.account": [""], "_xsrf": ["x"]}
+    assert from_form(form) == {"tier": "own", "memory": "4G"}

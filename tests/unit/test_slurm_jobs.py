@@ -36,6 +36,7 @@ def test_an_unknown_state_is_neither_running_nor_ended() -> None:
         "12|alice",
         LINE + "\nbash: warning",
         LINE.replace("12|", "12_3|", 1),
+        LINE.replace("12|", "1²|", 1),
         LINE.replace("PENDING", "pending"),
     ],
 )

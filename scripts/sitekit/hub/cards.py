@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import html
 import re
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..slurm.gate import log_lines
 from ..slurm.inquiry import Ending, ending
+from ..slurm.reasons import explain
 from ..units import human_memory, human_time
 from .life import Life
 
@@ -137,6 +139,20 @@ def card_of_outage(text: str) -> Card:
     )
 
 
+async def card_of_patience(life: Life, tag: str) -> Card:
+    """A server that did not start within its tier's start_timeout."""
+    row = life.ledger.row(tag)
+    job = life.job(tag, row.job) if row else None
+    within = f"within {human_time(round(time.time() - row.intended))}" if row else "in time"
+    if job is None or job.pending:
+        why = f" {explain(job.reason).split(';')[0].rstrip('.')}." if job else ""  # what follows ; speaks of the future
+        return Card(
+            "patience", f"Slurm found no room for your server {within}.{why}", "Try again later, or with another tier."
+        )
+    lines = tuple(await log_lines(life.site, row.user, job.id)) if row else ()
+    return Card("slow", f"The server did not answer {within}.", "Start again.", {"job": str(job.id)}, lines)
+
+
 async def card_of_ending(life: Life, tag: str, *, starting: bool) -> Card | None:
     """How the server's job ended. None for a server that ended as it was asked to."""
     row = life.ledger.row(tag)
@@ -164,10 +180,10 @@ def card_of(told: Ending, choice: dict[str, Any], lines: tuple[str, ...], *, sta
             figures,
             lines,
         )
-    if told.state in ("TIMEOUT", "DEADLINE"):
+    if told.state in ("TIMEOUT", "DEADLINE") or _ended_in_time(told):
         return Card(
             "time",
-            f"The server's time was up: it ran for {human_time(choice['time'])}, its time limit.",
+            f"The server's time was up: its limit was {human_time(told.limit or choice['time'])}.",
             "Start it again; for longer work choose a tier with more time.",
             figures,
             lines,
@@ -200,6 +216,13 @@ def card_of(told: Ending, choice: dict[str, Any], lines: tuple[str, ...], *, sta
             "revoked", "Another cluster of the federation took the job.", "Start the server again.", figures, lines
         )
     return _crash(told, figures, lines, log)
+
+
+def _ended_in_time(told: Ending) -> bool:
+    """Whether the server ended by itself at Slurm's warning, which comes 60 to 120 s before the time limit (the gate's
+    --signal; sbatch(1): "up to 60 seconds earlier than specified"). To Slurm it has then COMPLETED."""
+    near = told.limit is not None and told.elapsed is not None and told.elapsed >= told.limit - 125
+    return near and told.state in ("COMPLETED", "FAILED")
 
 
 CRASHES = (

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from ..data import data
 from ..login.pam import update_login
 from ..site import Site
-from . import reconcile, routes
+from . import endings, reconcile, routes
 from .callback import PATH, ListeningHandler, replace_batchspawners_handler
 from .culling import update_culling
 from .forecast import Forecast
 from .life import Life
+from .narrow import limit_bodies, replace_server_handler
+from .proxy import SilentProxy
+from .rest import CardHandler, StatusHandler
 from .server import SlurmServer
 from .tiers import TierSpawner
+
+log = logging.getLogger(__name__)
 
 
 def configure(c: Any, site: Site) -> None:
@@ -34,11 +42,14 @@ def update_addresses(c: Any, site: Site) -> None:
     c.JupyterHub.public_url = f"{site.front.url}/"
     c.JupyterHub.hub_bind_url = f"http://{site.hub.address}:{site.hub.port}"
     c.JupyterHub.hub_connect_url = f"http://{site.hub.address}:{site.hub.port}"
+    # JupyterHub marks its login cookies so by itself, but not its _xsrf
+    c.JupyterHub.tornado_settings = {"cookie_options": {"secure": True, "samesite": "Lax"}}
 
 
 def update_proxy(c: Any, site: Site) -> None:
     """The proxy is a service of its own, so that a hub that restarts interrupts nobody. Both services' environments
     hold the secret between them, CONFIGPROXY_AUTH_TOKEN, which JupyterHub takes from there by itself."""
+    c.JupyterHub.proxy_class = SilentProxy
     c.ConfigurableHTTPProxy.should_start = False
     c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{site.proxy.api_port}"
     c.JupyterHub.cleanup_proxy = False
@@ -71,18 +82,42 @@ def update_pages(c: Any, site: Site) -> None:
 
 def update_life(c: Any, life: Life) -> None:
     """Hand the shared parts to the classes that need them, and start their loops in JupyterHub's own event loop."""
-    TierSpawner.life = SlurmServer.life = ListeningHandler.life = life
+    TierSpawner.life = SlurmServer.life = ListeningHandler.life = CardHandler.life = StatusHandler.life = life
     replace_batchspawners_handler()
-    c.JupyterHub.extra_handlers = [(PATH, ListeningHandler)]
+    replace_server_handler()
+    c.JupyterHub.extra_handlers = [
+        (PATH, ListeningHandler),
+        (r"/api/sitekit/card", CardHandler),
+        (r"/api/sitekit/status", StatusHandler),
+    ]
+
+    def card_of(user: Any) -> Callable[[str], dict[str, Any] | None]:
+        """JupyterHub calls this with the user of each page; the page calls the result with a server's name."""
+        return lambda name: life.ledger.last_card(user.name, name) if user else None
+
+    c.JupyterHub.template_vars["sitekit_card"] = card_of  # no method: traitlets copies it, with all that hangs on it
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:  # `jupyterhub token` and the like read the configuration without serving
         return
     forecast = Forecast(life)
     life.sooner = forecast.sooner
-    life.tasks = [
-        loop.create_task(life.queue.run(), name="queue snapshot"),
-        loop.create_task(reconcile.run(life), name="reconciler"),
-        loop.create_task(routes.run(), name="routes"),
-        loop.create_task(forecast.run(), name="forecast"),
-    ]
+    loops = {
+        "queue snapshot": life.queue.run,
+        "endings": partial(endings.run, life),
+        "reconciler": partial(reconcile.run, life),
+        "routes": routes.run,
+        "limits": limit_bodies,
+        "forecast": forecast.run,
+    }
+    life.tasks = [loop.create_task(_keep_running(run, name), name=name) for name, run in loops.items()]
+
+
+async def _keep_running(run: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+    """Servers depend on these loops; a fault in one of them must not end it for the rest of the hub's life."""
+    while True:
+        try:
+            return await run()
+        except Exception:
+            log.exception("The loop '%s' failed; it is started again", name)
+            await asyncio.sleep(5)

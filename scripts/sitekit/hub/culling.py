@@ -1,17 +1,41 @@
-"""Culling per tier: idle-culler runs as JupyterHub's service, and asks here whether a server's own tier lets it go."""
+"""Culling per tier: idle-culler runs as JupyterHub's service, and asks here whether a server's own tier lets it go.
+
+What counts as activity is the server's own to say (session/activity.py), and it says so every few minutes.
+"""
 
 from __future__ import annotations
 
 import sys
+import time
 from datetime import timedelta
 from typing import Any
 
 from ..site import Site
+from ..tier import Tier
+from .options import Choice
 
 EVERY = 60  # seconds between rounds
 PAGE = 200  # users in one answer: JupyterHub's own limit; idle-culler asks for page after page
 
 SCOPES = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
+
+
+def told_every(limit: int) -> int:
+    """How often a server tells the hub of its activity, where it may be idle for `limit`; both in seconds."""
+    return max(10, min(300, limit // 12))
+
+
+def lag(limit: int) -> float:
+    """How old the hub's knowledge of a server can be, in seconds: JupyterHub's server adds up to a tenth to the
+    interval. So much longer is waited, lest a server be stopped whose user has just come back."""
+    return told_every(limit) * 1.1 + 10
+
+
+def session_environment(tier: Tier, choice: Choice) -> dict[str, str]:
+    """What a server needs to know of its tier, as variables that the gate lets through."""
+    told = {"BUSY": tier.busy, "IDLE": str(tier.idle or "never"), "TIME": str(choice.time)}
+    every = {"JUPYTERHUB_ACTIVITY_INTERVAL": str(told_every(tier.idle))} if tier.idle else {}
+    return {f"JUPYTERHUB_SITEKIT_{key}": value for key, value in told.items()} | every
 
 
 def update_culling(c: Any, site: Site) -> None:
@@ -29,11 +53,17 @@ def update_culling(c: Any, site: Site) -> None:
 def configure_culler(c: Any, site: Site) -> None:
     """The culler's own configuration: how often, and the hook that knows the tiers."""
     limits = {tier.key: tier.idle for tier in site.tiers}
+    began = time.monotonic()
 
     def may_go(*, inactive: timedelta, server: dict[str, Any], **_: Any) -> bool:
-        """Whether a server has been idle for longer than its tier allows. A tier that is no more keeps its servers."""
+        """Whether a server has been idle for longer than its tier allows. A tier that is no more keeps its servers.
+
+        The culler begins with the hub; while a hub was away, no server could tell it anything: they are heard first.
+        """
         limit = limits.get((server.get("user_options") or {}).get("profile", ""))
-        return limit is not None and inactive is not None and inactive.total_seconds() >= limit
+        if limit is None or inactive is None or time.monotonic() - began < lag(limit):
+            return False
+        return inactive.total_seconds() >= limit + lag(limit)
 
     c.IdleCuller.cull_arbiter_hook = may_go
     c.IdleCuller.timeout = max((limit for limit in limits.values() if limit), default=3600)

@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, Template
 
 from ..data import data
 from .life import Life
+from .options import Standing, fields_of, tiers_for
 
 
 @cache
@@ -15,12 +16,15 @@ def _template() -> Template:
     return Environment(loader=FileSystemLoader(data("config/templates")), autoescape=True).get_template("tiers.html")
 
 
-def tier_form(life: Life, user: str, name: str, asked: str) -> str:
-    """The fields of the form as HTML; `asked` is the tier that is chosen beforehand, if the site has it."""
-    keys = [tier.key for tier in life.site.tiers]
+def tier_form(life: Life, user: str, name: str, standing: Standing, asked: str, last: dict[str, str]) -> str:
+    """The fields of the form as HTML; `asked`, or the tier of the `last` choice, is chosen beforehand."""
+    tiers = tiers_for(life.site, standing)
+    keys = [tier.key for tier in tiers]
+    chosen = next((key for key in (asked, last.get("profile", "")) if key in keys), keys[0] if keys else "")
     return _template().render(
-        tiers=life.site.tiers,
-        chosen=asked if asked in keys else keys[0],
+        tiers=[(tier, fields_of(tier, standing)) for tier in tiers],
+        chosen=chosen,
+        last=last,
         card=life.ledger.last_card(user, name),
         outage=life.queue.silent_since is not None,
     )

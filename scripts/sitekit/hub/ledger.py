@@ -90,14 +90,18 @@ class Ledger:
         )
         return changed.rowcount == 1
 
-    def abandon(self, tag: str) -> None:
-        """Nobody waits for this server any more: its job, wherever it turns up, is to be cancelled."""
-        self._db.execute("UPDATE servers SET abandoned = ? WHERE tag = ? AND ended IS NULL", (time.time(), tag))
+    def abandon(self, tag: str, card: dict[str, Any] | None = None) -> None:
+        """Nobody waits for this server any more: its job, wherever it turns up, is to be cancelled. `card` says why,
+        where it was not its user's wish."""
+        self._db.execute(
+            "UPDATE servers SET abandoned = ?, card = COALESCE(card, ?) WHERE tag = ? AND ended IS NULL",
+            (time.time(), json.dumps(card) if card else None, tag),
+        )
 
     def end(self, tag: str, card: dict[str, Any] | None = None) -> None:
-        """The job is gone, by Slurm's own word. The first ending of a row stays."""
+        """The job is gone, by Slurm's own word. The first ending of a row stays, and so does its first card."""
         self._db.execute(
-            "UPDATE servers SET ended = ?, card = ? WHERE tag = ? AND ended IS NULL",
+            "UPDATE servers SET ended = ?, card = COALESCE(card, ?) WHERE tag = ? AND ended IS NULL",
             (time.time(), json.dumps(card) if card else None, tag),
         )
 
@@ -116,15 +120,13 @@ class Ledger:
 
     def closed_with_live_job(self, snapshot: Snapshot) -> list[Row]:
         """Servers that have ended by our own account while Slurm lists their job as alive."""
-        alive = [job.tag for job in snapshot.jobs.values() if job.tag and not job.ended]
+        alive = [j.tag for j in snapshot.jobs.values() if j.tag and not j.ended and j.state != "COMPLETING"]
         rows = [self.row(tag) for tag in alive]
         return [row for row in rows if row and row.ended and row.ended < snapshot.at]
 
-    def tokens_of_the_ended(self) -> list[str]:
-        """The hashes of the API tokens of servers that ended within the last day."""
-        found = self._db.execute(
-            "SELECT token FROM servers WHERE ended > ? AND token IS NOT NULL", (time.time() - 86400,)
-        )
+    def tokens_of_the_ended(self, since: float) -> list[str]:
+        """The hashes of the API tokens of servers that ended `since` then (seconds since the epoch)."""
+        found = self._db.execute("SELECT token FROM servers WHERE ended > ? AND token IS NOT NULL", (since,))
         return [row["token"] for row in found]
 
     def last_card(self, user: str, name: str) -> dict[str, Any] | None:

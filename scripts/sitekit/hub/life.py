@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
 
 from ..site import Site
-from ..slurm.inquiry import node_address
+from ..slurm.inquiry import gone, node_address
 from ..slurm.jobs import Job
+from ..slurm.privacy import hidden_jobs
 from ..slurm.queue import Queue
+from ..slurm.say import Silent
+from ..slurm.standing import Names
 from ..tier import Tier
 from .ledger import Ledger
 
+log = logging.getLogger(__name__)
+
+DOUBT = 45.0  # seconds after which a start that has no number, and no job in the queue, never had one
 ADDRESS_KEPT = 600.0  # seconds that a node's address is believed
+PRIVACY_KEPT = 300.0  # seconds that the hub's view of other people's jobs is believed
 
 
 class Life:
@@ -23,10 +31,13 @@ class Life:
     def __init__(self, site: Site) -> None:
         self.site = site
         self.queue = Queue(site)
+        self.names = Names(site)
         self.ledger = Ledger(site.paths.state / "ledger.sqlite")
         self.tasks: list[asyncio.Task[None]] = []  # kept here: the event loop itself holds tasks only weakly
         self.sooner: Callable[[Job], Tier | None] | None = None  # the forecast, once it runs
         self.strays: list[int] = []  # jobs with this site's tag that stand in no ledger
+        self.hidden = ""  # what is to be done, where PrivateData hides jobs from the hub
+        self._looked = float("-inf")
         self._expected: dict[str, asyncio.Event] = {}
         self._addresses: dict[str, tuple[float, str]] = {}
 
@@ -62,9 +73,23 @@ class Life:
             self._addresses[node] = known
         return known[1]
 
+    async def gone(self, number: int) -> bool | None:
+        """Whether Slurm says that it knows no such live job. None: it is silent, or hides jobs from the hub, which
+        it does by denying that they exist."""
+        try:
+            if time.monotonic() - self._looked > PRIVACY_KEPT:
+                hidden = await hidden_jobs(self.site)
+                if hidden and hidden != self.hidden:
+                    log.error("%s", hidden)
+                self.hidden, self._looked = hidden, time.monotonic()
+        except Silent:
+            return None
+        return None if self.hidden else await gone(self.site, number)
+
     def doubtful(self) -> bool:
         """Whether a server start is in the ledger whose job is still to be found, or to be ended."""
-        return any(row.abandoned or row.job is None for row in self.ledger.open())
+        unsettled = any(row.abandoned or row.job is None for row in self.ledger.open())
+        return unsettled or bool(self.ledger.closed_with_live_job(self.queue.snapshot))
 
     def summary(self) -> dict[str, Any]:
         """The scheduler's health, for pages and status. Times in seconds."""
@@ -75,5 +100,6 @@ class Life:
             "trouble": queue.trouble,
             "queries": queue.queries,
             "jobs": len(queue.snapshot.jobs),
+            "hidden": self.hidden,
             "strays": self.strays,
         }

@@ -16,29 +16,34 @@ from jupyterhub import orm
 from jupyterhub.app import JupyterHub
 
 from ..slurm import gate
-from ..slurm.inquiry import gone
 from ..slurm.say import Silent
 from .cards import card_of_ending
 from .ledger import Row
-from .life import Life
+from .life import DOUBT, Life
 
 log = logging.getLogger(__name__)
 
 EVERY, SOON = 300.0, 15.0  # seconds between rounds: always, and while a job is still to be found or ended
-DOUBT = 120.0  # seconds after which an unnumbered start whose job Slurm does not list never had one
+DAY = 86400.0
+STOPPING = 40.0  # seconds that a server's own stop(), which is gentler, is given before its job is ended from here
 
 
 async def run(life: Life) -> None:
     """Reconcile for ever. A round that fails is told and tried again; it never ends the hub."""
-    await asyncio.sleep(5)  # JupyterHub looks after the servers in its database first
-    last = float("-inf")
+    while JupyterHub.instance().http_server is None:  # before, it may not have read from its database which it holds
+        await asyncio.sleep(0.5)
+    last, ended_since = float("-inf"), time.time() - DAY
     while True:
-        if life.doubtful() or time.monotonic() - last >= EVERY:
-            try:
+        try:
+            if life.doubtful() or time.monotonic() - last >= EVERY:
                 await reconcile(life)
                 last = time.monotonic()
-            except Exception:
-                log.exception("The ledger and Slurm could not be compared; trying again in %.0f s", SOON)
+            now = time.time()
+            revoke_tokens(life, ended_since)
+            ended_since = now - SOON
+        except Exception:
+            JupyterHub.instance().db.rollback()  # the session is everybody's
+            log.exception("The ledger and Slurm could not be compared; trying again in %.0f s", SOON)
         await asyncio.sleep(SOON)
 
 
@@ -49,7 +54,7 @@ async def reconcile(life: Life) -> None:
         return
     held = set(held_tags())
     for row in life.ledger.open():
-        if row.tag not in held or row.abandoned:
+        if row.tag not in held or (row.abandoned and time.time() - row.abandoned > STOPPING):
             await settle(life, row)
     known = {row.tag for row in life.ledger.open()}
     life.strays = [
@@ -59,7 +64,6 @@ async def reconcile(life: Life) -> None:
     ]
     for row in life.ledger.closed_with_live_job(snapshot):
         await end_job(life, row)
-    revoke_tokens(life)
 
 
 def held_tags() -> list[str]:
@@ -73,13 +77,9 @@ async def settle(life: Life, row: Row) -> None:
     """A start that nobody holds: find its job, end it if it lives, and close the row once Slurm says it is gone."""
     job = life.job(row.tag, row.job)
     if job and not job.ended:
-        if row.job is None:
-            life.ledger.submitted(row.tag, job.id)
-        await end_job(life, life.ledger.row(row.tag) or row)
-    elif job or (row.job and await gone(life.site, row.job)):
-        card = (
-            None if row.abandoned and row.listening else await card_of_ending(life, row.tag, starting=not row.listening)
-        )
+        await end_job(life, row)
+    elif job or (row.job and await life.gone(row.job)):
+        card = None if row.abandoned else await card_of_ending(life, row.tag, starting=not row.listening)
         life.ledger.end(row.tag, card.as_dict() if card else None)
     elif row.job is None and time.time() - row.intended > DOUBT:
         life.ledger.end(row.tag)
@@ -87,18 +87,23 @@ async def settle(life: Life, row: Row) -> None:
 
 async def end_job(life: Life, row: Row) -> None:
     """Cancel the job of a server that nobody holds. A scheduler that is silent is asked again next time."""
-    if row.job is None:
+    job = life.job(row.tag, row.job)
+    if job is None:
         return
-    log.warning("Job %d of %s is held by no server; cancelling it", row.job, row.user)
+    if row.job is None:  # its number was never learnt; its tag says whose it is
+        life.ledger.submitted(row.tag, job.id)
+    log.warning("Job %d of %s is held by no server; cancelling it", job.id, row.user)
     try:
-        await gate.cancel(life.site, row.user, row.job, graceful=False)
+        await gate.cancel(life.site, row.user, job.id, graceful=False)
     except (gate.Refused, Silent) as trouble:
-        log.warning("Job %d of %s is still to be cancelled: %s", row.job, row.user, trouble)
+        log.warning("Job %d of %s is still to be cancelled: %s", job.id, row.user, trouble)
 
 
-def revoke_tokens(life: Life) -> None:
-    """Delete the API tokens of ended servers; JupyterHub forgets those of servers that died while it was down."""
+def revoke_tokens(life: Life, since: float) -> None:
+    """Delete the API tokens of the servers that ended `since` then; JupyterHub knows only those that it gave out itself
+    since it started (user.py, stop)."""
     session: Any = JupyterHub.instance().db
-    for token in session.query(orm.APIToken).filter(orm.APIToken.hashed.in_(life.ledger.tokens_of_the_ended())):
-        session.delete(token)
-    session.commit()
+    if hashes := life.ledger.tokens_of_the_ended(since):
+        for token in session.query(orm.APIToken).filter(orm.APIToken.hashed.in_(hashes)):
+            session.delete(token)
+        session.commit()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
@@ -19,13 +20,13 @@ from jupyterhub.utils import utcnow
 from sqlalchemy.orm import object_session
 
 from ..slurm import gate
-from ..slurm.inquiry import gone
 from ..slurm.jobs import Job
 from ..slurm.say import Silent
 from ..units import format_memory, format_time
 from . import waiting
-from .cards import Card, card_of_ending, card_of_outage, card_of_refusal
-from .life import Life
+from .cards import Card, card_of_ending, card_of_outage, card_of_patience, card_of_refusal
+from .culling import session_environment
+from .life import DOUBT, Life
 from .options import Choice
 
 GRACE = 8.0  # seconds between SIGTERM and Slurm's own way of ending a job
@@ -53,25 +54,26 @@ class SlurmServer(SlurmSpawner):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.tag = ""
+        self.address = ""  # of its node, once Slurm has told it
 
     # --- state -----------------------------------------------------------------------------------------------
 
     def get_state(self) -> dict[str, Any]:
         state = super().get_state()
         if self.tag:
-            state["tag"] = self.tag
+            state |= {"tag": self.tag, "address": self.address}
         return state
 
     def load_state(self, state: dict[str, Any]) -> None:
         super().load_state(state)
-        self.tag = state.get("tag", "")
+        self.tag, self.address = state.get("tag", ""), state.get("address", "")
         row = self.life.ledger.row(self.tag) if self.tag else None
         if row:  # the ledger is written first; after a crash it may know more than JupyterHub's database
             self.job_id = str(row.job or "")
 
     def clear_state(self) -> None:
         super().clear_state()
-        self.tag = ""
+        self.tag = self.address = ""
 
     # --- start -----------------------------------------------------------------------------------------------
 
@@ -88,7 +90,16 @@ class SlurmServer(SlurmSpawner):
         self.persist()
         await self.submit_batch_script()
         with self.life.queue.waiting():
-            return await self.until_listening()
+            return await self.listening_within(self.start_timeout)
+
+    async def listening_within(self, seconds: float) -> tuple[str, int]:
+        """until_listening(), for as long as its user is ready to wait. JupyterHub stops what failed to start."""
+        try:
+            return await asyncio.wait_for(self.until_listening(), seconds)
+        except (TimeoutError, asyncio.TimeoutError):
+            card = await card_of_patience(self.life, self.tag)
+            self.life.ledger.abandon(self.tag, card.as_dict())
+            raise NotStarted(card) from None
 
     def _take_figures(self) -> None:
         """The choice as batchspawner's req_* traits, for templates and hooks that read them."""
@@ -96,6 +107,9 @@ class SlurmServer(SlurmSpawner):
         self.req_memory = format_memory(self.choice.memory)
         self.req_nprocs = str(self.choice.cpus)
         self.req_runtime = format_time(self.choice.time)
+        self.req_account, self.req_qos = self.choice.account, self.choice.qos
+        self.req_reservation, self.req_gres = self.choice.reservation, self.choice.gres
+        self.req_ngpus = str(self.choice.gpus or "")
         self.mem_limit = self.choice.cap * 1024**2
         self.mem_guarantee = self.choice.memory * 1024**2
         self.cpu_guarantee = float(self.choice.cpus)
@@ -109,12 +123,12 @@ class SlurmServer(SlurmSpawner):
         except gate.Refused as refusal:
             await self._fail(card_of_refusal(refusal.kind, str(refusal)))
         except Silent as silence:
-            # sbatch may have been heard all the same: the row stays open, and the reconciler ends what it finds
-            self.life.ledger.abandon(self.tag)
-            raise NotStarted(card_of_outage(str(silence))) from None
-        except BaseException:  # cancelled, most likely: the same doubt
-            self.life.ledger.abandon(self.tag)
-            raise
+            # sbatch may have been heard all the same: the row stays open, and the reconciler ends what it finds. So it
+            # does when this is cancelled: by its user, whose stop() abandons the row, or by a hub that ends
+            self.life.queue.look()
+            card = card_of_outage(str(silence))
+            self.life.ledger.abandon(self.tag, card.as_dict())
+            raise NotStarted(card) from None
         self.life.ledger.submitted(self.tag, number)
         self.job_id = str(number)
         self.persist()
@@ -123,40 +137,46 @@ class SlurmServer(SlurmSpawner):
     def _environment(self) -> dict[str, str]:
         """JupyterHub's variables for its single-user server; the gate takes no others."""
         wanted = ("JUPYTERHUB_", "MEM_", "CPU_")
-        return {key: str(value) for key, value in self.get_env().items() if key.startswith(wanted)}
+        given = {key: str(value) for key, value in self.get_env().items() if key.startswith(wanted)}
+        return given | session_environment(self.life.site.tier(self.choice.tier), self.choice)
 
     async def until_listening(self) -> tuple[str, int]:
         """Wait for the callback, however long Slurm takes; look at each new snapshot for a job that has ended."""
         heard = self.life.expect(self.tag)
         try:
-            while not self._port_told():
+            while not self.port_told():
                 turn = asyncio.ensure_future(self.life.queue.next())
                 bell = asyncio.ensure_future(heard.wait())
                 await asyncio.wait({turn, bell}, return_when=asyncio.FIRST_COMPLETED)
                 turn.cancel()
                 bell.cancel()
-                if not self._port_told() and await self.query_job_status() == JobStatus.NOTFOUND:
+                if not self.port_told() and await self.query_job_status() == JobStatus.NOTFOUND:
                     await self._fail(await card_of_ending(self.life, self.tag, starting=True))
-            self.port = self._port_told()
+            self.port = self.port_told()
             self.ip = await self._host()
             return self.ip, self.port
         finally:
             self.life.forget(self.tag)
 
-    def _port_told(self) -> int:
+    def port_told(self) -> int:
+        """The port that the server has told; 0 before."""
         row = self.life.ledger.row(self.tag)
         return row.port or 0 if row else 0
 
     async def _host(self) -> str:
-        """The address of the node that Slurm allocated. The server's own word is not asked for."""
-        while True:
+        """The address of the node that Slurm allocated. The server's own word is not asked for. It is remembered, so
+        that a hub which restarts while Slurm is silent finds its servers."""
+        while not self.address:
             if await self.query_job_status() == JobStatus.NOTFOUND:
                 await self._fail(await card_of_ending(self.life, self.tag, starting=True))
             node = self.state_gethost() if self.state_isrunning() else None
             if node:
                 with contextlib.suppress(Silent):
-                    return await self.life.address(node)
+                    # what state_exechost_exp makes of the node's name is an address already, as in batchspawner
+                    self.address = node if self.state_exechost_exp else await self.life.address(node)
+                    break
             await self.life.queue.newer()
+        return self.address
 
     async def _fail(self, card: Card) -> None:
         self.life.ledger.end(self.tag, card.as_dict())
@@ -170,7 +190,7 @@ class SlurmServer(SlurmSpawner):
         if row is None or row.ended:
             self.job_status = ""
             return JobStatus.NOTFOUND
-        if self.life.queue.snapshot.taken < 0:
+        if self.life.queue.snapshot.taken < 0 and self.life.queue.silent_since is None:
             await self.life.queue.newer()
         job = self.life.job(self.tag, row.job)
         if job is None:
@@ -190,20 +210,27 @@ class SlurmServer(SlurmSpawner):
         self.job_status = ""
         if not self.life.queue.healthy or self.life.younger_than_snapshot(intended):
             return JobStatus.UNKNOWN
-        if number is None:
-            return JobStatus.NOTFOUND
-        return JobStatus.NOTFOUND if await gone(self.life.site, number) else JobStatus.UNKNOWN
+        if number is None:  # the hub died beside sbatch, which may still run and be heard
+            return JobStatus.NOTFOUND if time.time() - intended > DOUBT else JobStatus.UNKNOWN
+        return JobStatus.NOTFOUND if await self.life.gone(number) else JobStatus.UNKNOWN
 
     async def poll(self) -> int | None:
         """None while the job lives or while nobody can say that it does not; 1 when Slurm says that it ended."""
+        try:
+            return await self._poll()
+        except Exception:  # JupyterHub takes a poll that fails for a server that is gone (app.py, check_spawner)
+            self.log.exception("The server of %s could not be looked after; it is kept", self.user.name)
+            return None
+
+    async def _poll(self) -> int | None:
         if not self.tag:
             return 1
         if await self.query_job_status() != JobStatus.NOTFOUND:
             return None
         row = self.life.ledger.row(self.tag)
         if row and not row.ended:
-            card = await card_of_ending(self.life, self.tag, starting=False)
-            self.life.ledger.end(self.tag, card.as_dict() if card else None)
+            card = await card_of_ending(self.life, self.tag, starting=not row.listening)
+            self.life.ledger.end(self.tag, card.as_dict() if card and not row.abandoned else None)
         return 1
 
     # --- stop ------------------------------------------------------------------------------------------------
@@ -249,7 +276,8 @@ class SlurmServer(SlurmSpawner):
                 if event != last:
                     yield event
                 last = event
-                await asyncio.wait({asyncio.ensure_future(self.life.queue.next())}, timeout=2)
+                with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
+                    await asyncio.wait_for(self.life.queue.next(), 2)
 
     def current_job(self) -> Job | None:
         """This server's job in the last snapshot."""

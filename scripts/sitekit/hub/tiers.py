@@ -6,20 +6,25 @@ child, a process on the hub), and no child but SlurmServer can ever be built.
 
 from __future__ import annotations
 
+import contextlib
+import grp
+import os
+import pwd
 from collections.abc import AsyncIterator
 from typing import Any
 
 from jupyterhub.spawner import Spawner, SpawnException
 from sqlalchemy.orm import object_session
-from tornado import httpclient
 from traitlets import Type, default, directional_link
 from wrapspawner import ProfilesSpawner
 
-from ..slurm.say import Silent
+from .adopt import adopted_url
 from .form import tier_form
 from .life import Life
-from .options import BadChoice, Choice, from_form, read_choice
+from .options import BadChoice, Choice, Standing, from_form, read_choice
 from .server import SlurmServer
+
+SUBMITTING = 90  # seconds that the gate may take, at the very most, before a server begins to wait
 
 
 class ConfirmFirst(Exception):
@@ -40,10 +45,20 @@ class TierSpawner(ProfilesSpawner):
     # --- the choice ------------------------------------------------------------------------------------------
 
     async def get_options_form(self) -> str:
-        """The tiers with what each gives. Never waits for Slurm."""
+        """The tiers with what each gives. Waits for Slurm two seconds at most, and only if a tier asks for names."""
         asked = self.handler.get_query_argument("tier", "") if self.handler else ""
-        last = (self.orm_spawner.user_options or {}).get("profile", "") if self.orm_spawner else ""
-        return tier_form(self.life, self.user.name, self.name, asked or last)
+        last = (self.orm_spawner.user_options or {}) if self.orm_spawner else {}
+        return tier_form(self.life, self.user.name, self.name, await self.standing(), asked, last)
+
+    async def standing(self) -> Standing:
+        """What this user is to the system. Slurm is asked only where a tier wants to know."""
+        tiers, names, user = self.life.site.tiers, self.life.names, self.user.name
+        accounts = reservations = None
+        if any(tier.requires.account or tier.choose.account or tier.choose.reservation for tier in tiers):
+            accounts = await names.accounts(user)
+        if any(tier.choose.reservation for tier in tiers):
+            reservations = await names.reservations(user, accounts)
+        return Standing(unix_groups(user), accounts, reservations)
 
     def options_from_form(self, form_data: dict[str, list[Any]]) -> dict[str, Any]:
         return from_form(form_data)
@@ -52,17 +67,17 @@ class TierSpawner(ProfilesSpawner):
         """A GET never starts a server: another site's page could send one (jupyterhub, CVE-2026-40864)."""
         raise ConfirmFirst
 
-    def take_options(self, options: object) -> None:
+    async def take_options(self, options: object) -> None:
         """Check the options, whichever way they came, before anything else happens. Raises SpawnException (400)."""
         try:
-            self.choice = read_choice(self.life.site, options)
+            self.choice, remembered = read_choice(self.life.site, options, await self.standing())
         except BadChoice as bad:
             self.orm_spawner.user_options = {}  # JupyterHub stores options before it asks what they are worth
             object_session(self.orm_spawner).commit()
             raise SpawnException(str(bad), reason="options") from None
-        self.user_options = {"profile": self.choice.tier}
-        self.orm_spawner.user_options = self.user_options
-        self.start_timeout = self.life.site.tier(self.choice.tier).start_timeout
+        self.user_options = self.orm_spawner.user_options = remembered
+        # JupyterHub's own limit says nothing to the user; the child, whose limit is the tier's, ends first and says why
+        self.start_timeout = self.life.site.tier(self.choice.tier).start_timeout + SUBMITTING
 
     # --- the child -------------------------------------------------------------------------------------------
 
@@ -129,7 +144,8 @@ class TierSpawner(ProfilesSpawner):
         if self.choice is None:  # only reachable past JupyterHub's own order of calls; then fail closed
             raise SpawnException("no tier was chosen", reason="options")
         child = self.construct_child()
-        child.choice, child.start_timeout = self.choice, self.start_timeout
+        child.choice = self.choice
+        child.start_timeout = self.life.site.tier(self.choice.tier).start_timeout
         return await child.start()
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
@@ -138,24 +154,18 @@ class TierSpawner(ProfilesSpawner):
                 yield event
 
     async def get_url(self) -> str:
-        """Called by JupyterHub when it starts and finds this server in its database: the moment of adoption.
+        """JupyterHub calls this when it starts and finds this server in its database."""
+        return await adopted_url(self)
 
-        It returns when the server answers, so that a server which is pending, or whose node is slow to answer, is
-        waited for; JupyterHub would shut it down after http_timeout (app.py, check_spawner). A job that has ended
-        makes JupyterHub's own check fail at once, which then cleans up.
-        """
-        child = self.child_spawner
-        while child and await child.poll() is None:
-            try:
-                child.ip, child.port = await child.until_listening()
-                await httpclient.AsyncHTTPClient().fetch(
-                    f"http://{child.ip}:{child.port}{self.server.base_url}api", request_timeout=5
-                )
-            except SpawnException:
-                break
-            except (httpclient.HTTPError, OSError, Silent):
-                await self.life.queue.next()
-            else:
-                return f"http://{child.ip}:{child.port}{self.server.base_url}"
-        self.http_timeout = 1
-        return self.server.url
+
+def unix_groups(user: str) -> frozenset[str]:
+    """The names of the Unix groups of `user`; none for an account that does not exist."""
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        return frozenset()
+    found = set()
+    for gid in os.getgrouplist(user, entry.pw_gid):
+        with contextlib.suppress(KeyError):
+            found.add(grp.getgrgid(gid).gr_name)
+    return frozenset(found)

@@ -19,7 +19,11 @@ def event(life: Life, tag: str) -> dict[str, Any]:
     """A progress event of JupyterHub's form for the server start with this tag."""
     row = life.ledger.row(tag)
     if row is None or row.job is None:
-        return {"progress": 5, "message": "Asking Slurm for a place."}
+        silence = "The scheduler does not answer; running servers are not affected. "
+        return {
+            "progress": 5,
+            "message": ("" if life.queue.silent_since is None else silence) + "Asking Slurm for a place.",
+        }
     if row.port:
         return {"progress": 95, "message": f"Your server listens (job {row.job}); opening it."}
     if life.queue.silent_since is not None:

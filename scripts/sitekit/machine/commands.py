@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from ..errors import Problem
+from ..files import write_atomic
 from ..progress import say
 from ..site import Site
 from . import supervise
@@ -17,11 +20,18 @@ READY_SECONDS = 60
 
 
 def start(site: Site) -> int:
-    """Start the site's services in order, each when the one before it answers. Raises Problem."""
+    """Start the site's services in order, each when the one before it answers. Raises Problem.
+
+    A hub that runs from another release than the one in use, or from an earlier state of it, is started afresh.
+    """
     need_root("start")
     if not (site.current / "bin/jupyterhub").exists():
         raise Problem("there is no hub environment to run", str(site.current), "make setup_conda install_all")
-    supervise.start(site_services(site, this_platform()), running_supervisor(site), within=READY_SECONDS)
+    in_use = hashlib.sha256((site.current / "release.json").read_bytes()).hexdigest()
+    stamp = site.run / "release.sha256"
+    afresh = () if stamp.exists() and stamp.read_text() == in_use else (site.service("hub"),)
+    supervise.start(site_services(site, this_platform()), running_supervisor(site), within=READY_SECONDS, afresh=afresh)
+    write_atomic(stamp, in_use)
     return 0
 
 

@@ -13,6 +13,7 @@ from .pieces import Piece
 from .releases import Release
 
 GUARD = "sitekit.session.lmod_guard"
+NOTICE = "@sitekit/notice"
 
 
 def configure(release: Release, pieces: list[Piece]) -> None:
@@ -22,6 +23,8 @@ def configure(release: Release, pieces: list[Piece]) -> None:
         _write(etc / path, content)
     _write(release.path / "share/jupyter/lab/settings/overrides.json", OVERRIDES)
     hide_own_kernel(release.path)
+    if any(NOTICE in piece.lab for piece in pieces):
+        install_notice(release.path)
     if any(piece.name == "bash_kernel" for piece in pieces):
         # Its spec is written by its own installer, not by its package.
         run([release.python, "-I", "-m", "bash_kernel.install", "--sys-prefix"], env=plain_environment(release.path))
@@ -49,6 +52,13 @@ def settings(pieces: list[Piece]) -> dict[str, object]:
 
 
 OVERRIDES = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+
+
+def install_notice(prefix: Path) -> None:
+    """Put the kit's own lab extension, which needs no build, where JupyterLab looks for extensions."""
+    place = prefix / "share/jupyter/labextensions" / NOTICE
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(Path(__file__).parents[1] / "session" / "labextension", place, copy_function=shutil.copyfile)
 
 
 def hide_own_kernel(prefix: Path) -> None:

@@ -6,35 +6,55 @@ the hub, and in SITEKIT_SESSION, from the gate; nothing is read from the user's 
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import random
 import shutil
+import signal
 import socket
 import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+
+from .home import make_root
+from .variables import LoginShell
 
 KEPT_OF_SLURM = {"SLURM_CONF", "SLURM_JOB_ID", "SLURM_JOB_PARTITION", "SLURM_JOB_NODELIST", "SLURM_CPUS_ON_NODE"}
 """The rest of SLURM_* and SBATCH_* would steer the srun and sbatch that a user types in a terminal of the server."""
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until Jupyter Server's own handler takes its place
     settings = json.loads(os.environ.pop("SITEKIT_SESSION"))
     job = os.environ.get("SLURM_JOB_ID", "0")
+    note_end()
     clean_environment(settings)
+    # a gate that was written before these keys knows nothing of them: `make apply` comes after `make install_all`
+    shell = LoginShell(settings.get("user_variables", ()))
+    root, links = settings.get("root", "~"), settings.get("links", {})
+    home, user = Path(os.environ["HOME"]), os.environ["USER"]
+    os.environ["JUPYTERHUB_ROOT_DIR"] = str(make_root(root, links, home, user))
     await_hub(os.environ["JUPYTERHUB_API_URL"])
     listener = bind(*settings["port_range"])
     runtime = tempfile.mkdtemp(prefix=f"jupyter-{job}-")
     os.environ["JUPYTER_RUNTIME_DIR"] = runtime
     try:
-        serve(listener)
+        serve(listener, shell)
     finally:
         shutil.rmtree(runtime, ignore_errors=True)
+
+
+def note_end() -> None:
+    """When the job's time is over, in seconds since the epoch: by Slurm's word, or by the length of its time."""
+    length = os.environ.get("JUPYTERHUB_SITEKIT_TIME", "")
+    if end := os.environ.get("SLURM_JOB_END_TIME") or (length.isdigit() and str(int(time.time()) + int(length))):
+        os.environ["JUPYTERHUB_SITEKIT_END"] = end
 
 
 def clean_environment(settings: dict[str, Any]) -> None:
@@ -55,13 +75,14 @@ def clean_environment(settings: dict[str, Any]) -> None:
 def await_hub(api: str) -> None:
     """Wait until the hub answers: it may be restarting just now. JupyterHub's own server gives up after a minute."""
     pause, told = 1.0, False
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever http_proxy a site's job.sh sets
     while True:
         try:
-            urllib.request.urlopen(api, timeout=10).close()  # noqa: S310  (http, from the gate)
+            direct.open(api, timeout=10).close()
             return
-        except urllib.error.HTTPError:
-            return
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, urllib.error.HTTPError) and error.code < 500:
+                return
             if not told:
                 print(f"sitekit: the hub does not answer at {api} ({error}); trying until it does", flush=True)
             told = True
@@ -85,7 +106,7 @@ def bind(low: int, high: int) -> socket.socket:
     sys.exit(f"sitekit: no free port from {low} to {high} on {socket.gethostname()}")
 
 
-def serve(listener: socket.socket) -> None:
+def serve(listener: socket.socket, shell: LoginShell) -> None:
     """JupyterHub's single-user server on our socket; it tells the hub as soon as its event loop runs."""
     # an optional format checker of jsonschema, which takes 0.6 s to build its grammar at every start; without it
     # jsonschema leaves that one format unchecked (python-jsonschema/jsonschema, _format.py suppresses ImportError)
@@ -100,6 +121,9 @@ def serve(listener: socket.socket) -> None:
     paths.SYSTEM_JUPYTER_PATH.clear()  # kernels of the distribution's packages: nobody has proven them on this cluster
 
     def bind_tcp(app: ServerApp) -> bool:
+        # the front speaks TLS only; JupyterHub's cookies say so by themselves (cookie_options), this one does not
+        app.web_app.settings.setdefault("xsrf_cookie_kwargs", {}).update(secure=True, samesite="Lax")
+        os.environ.update(shell.variables())  # the server is what it is by now; kernels and terminals inherit them
         app.http_server.add_sockets([listener])
         app.io_loop.add_callback(tell_hub, port)
         return True
@@ -108,7 +132,7 @@ def serve(listener: socket.socket) -> None:
     ServerApp._find_http_port = lambda app: None
     ServerApp._bind_http_server_tcp = bind_tcp
 
-    from jupyterhub.singleuser.app import main as singleuser
+    from jupyterhub.singleuser import main as singleuser
 
     sys.argv = ["jupyterhub-singleuser"]
     singleuser()
@@ -133,6 +157,8 @@ async def tell_hub(port: int) -> None:
             await AsyncHTTPClient().fetch(request)
             return
         except HTTPClientError as error:
+            if error.code == 409:  # a hub that was restarted had heard it, and its answer was lost
+                return
             if 400 <= error.code < 500 and error.code != 429:
                 print(f"sitekit: the hub does not want this server any more ({error}); ending", flush=True)
                 os.kill(os.getpid(), 15)

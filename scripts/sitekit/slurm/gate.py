@@ -33,7 +33,7 @@ async def ask_gate(site: Site, user: str, request: dict[str, Any], timeout: floa
         raise Refused("gate", f"sudo did not let the hub act for {user}: {answer.err[-500:]}") from None
     if told.get("ok"):
         return told
-    if told.get("kind") == "silent" or _outage(told.get("error", "")):
+    if told.get("kind") == "silent" or (told.get("kind") in ("sbatch", "scancel") and _outage(told.get("error", ""))):
         raise Silent(told["error"])
     raise Refused(told.get("kind", "gate"), told.get("error", ""))
 

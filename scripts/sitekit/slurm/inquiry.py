@@ -20,6 +20,7 @@ class Ending:
     reason: str = ""
     node: str = ""
     elapsed: int | None = None
+    limit: int | None = None
     peak_memory: int | None = None
     by: int | None = None  # uid that cancelled it
 
@@ -69,16 +70,18 @@ async def _from_scontrol(site: Site, job: int) -> Ending | None:
         reason=fields.get("Reason", "").replace("None", ""),
         node=fields.get("BatchHost", ""),
         elapsed=_clock(fields.get("RunTime", "")),
+        limit=_clock(fields.get("TimeLimit", "")),
     )
 
 
 async def _from_sacct(site: Site, job: int) -> Ending | None:
-    words = ("--noheader", "--parsable2", f"--jobs={job}", "--format=JobID,State,ExitCode,ElapsedRaw,NodeList,MaxRSS")
+    fields = "JobID,State,ExitCode,ElapsedRaw,NodeList,MaxRSS,TimelimitRaw"
+    words = ("--noheader", "--parsable2", f"--jobs={job}", f"--format={fields}")
     try:
         answer = await say(site, "sacct", *words)
     except Silent:
         return None
-    rows = [line.split("|") for line in answer.out.splitlines() if line.count("|") == 5] if answer.code == 0 else []
+    rows = [line.split("|") for line in answer.out.splitlines() if line.count("|") == 6] if answer.code == 0 else []
     main = next((row for row in rows if row[0] == str(job)), None)
     if main is None:
         return None
@@ -91,6 +94,7 @@ async def _from_sacct(site: Site, job: int) -> Ending | None:
         signal=int(signal or 0),
         node=main[4],
         elapsed=int(main[3]) if main[3].isdigit() else None,
+        limit=int(main[6]) * 60 if main[6].isdigit() else None,
         peak_memory=max((_mib(row[5]) for row in rows), default=0) or None,
         by=int(by[1]) if by else None,
     )

@@ -74,7 +74,7 @@ def parse_queue(text: str) -> dict[int, Job]:
     jobs = {}
     for line in text.splitlines():
         parts = line.split("|", 9)
-        if len(parts) != 10 or not parts[0].isdigit() or not re.fullmatch(r"[A-Z_]+", parts[2]):
+        if len(parts) != 10 or not _is_number(parts[0]) or not re.fullmatch(r"[A-Z_]+", parts[2]):
             raise Rubbish(f"squeue answered with something that is not a queue: {line[:80]!r}")
         number, user, state, partition, host, start, end, priority, comment, reason = parts
         jobs[int(number)] = Job(
@@ -85,7 +85,7 @@ def parse_queue(text: str) -> dict[int, Job]:
             host="" if host == "n/a" else host,
             start=_seconds(start),
             end=_seconds(end),
-            priority=int(priority) if priority.isdigit() else 0,
+            priority=int(priority) if _is_number(priority) else 0,
             comment="" if comment == "(null)" else comment,
             reason=reason.strip("()"),
         )
@@ -93,4 +93,8 @@ def parse_queue(text: str) -> dict[int, Job]:
 
 
 def _seconds(text: str) -> int | None:
-    return int(text) if text.isdigit() and int(text) > 0 else None
+    return int(text) if _is_number(text) and int(text) > 0 else None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()  # to str.isdigit alone a superscript is a digit, to int() it is not

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 FAST, SLOW = 4.0, 30.0  # seconds between queries: while somebody waits, otherwise
 RATE, BURST = 0.5, 3.0  # what all queries together may cost: one per 2 s on average, a few at once
-BACKOFF_LIMIT = 60.0  # seconds
+BACKOFF_LIMIT, BACKOFF_WAITING = 60.0, 15.0  # seconds between queries in an outage: at most, and while somebody waits
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,11 @@ class Queue:
         finally:
             self._waiters -= 1
 
+    def look(self) -> None:
+        """Ask as soon as the allowance permits: somebody else has just found the scheduler silent."""
+        self._wanted = True
+        self._stir.set()
+
     async def next(self) -> Snapshot:
         """The next answer, or, when the scheduler is silent, the old snapshot after the failed query."""
         await self._answered.wait()
@@ -85,8 +90,7 @@ class Queue:
         """A snapshot whose query begins after this call, once the allowance permits; the old one in an outage."""
         called = time.monotonic()
         while True:
-            self._wanted = True
-            self._stir.set()
+            self.look()
             await self.next()
             if self.snapshot.taken >= called or self.silent_since is not None:
                 return self.snapshot
@@ -101,7 +105,7 @@ class Queue:
             self._answered.set()
             self._answered = asyncio.Event()
             if failures:
-                await asyncio.sleep(min(BACKOFF_LIMIT, FAST * 2**failures))
+                await asyncio.sleep(min(BACKOFF_WAITING if self._waiters else BACKOFF_LIMIT, FAST * 2**failures))
             else:
                 await self._until_due(time.monotonic())
 
@@ -136,7 +140,9 @@ class Queue:
             if answer.code:
                 raise Silent(answer.err or f"squeue ended with code {answer.code}")
             jobs = parse_queue(answer.out)
-        except (Silent, Rubbish) as trouble:
+        except Exception as trouble:  # whatever it is: this loop must outlive it, for everybody waits for it
+            if not isinstance(trouble, Silent | Rubbish):
+                log.exception("squeue could not be asked")
             if self.silent_since is None:
                 self.silent_since = time.time()
                 log.warning("The scheduler does not answer; running servers are not affected. %s", trouble)

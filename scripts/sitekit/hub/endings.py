@@ -1,0 +1,26 @@
+"""Servers that have ended: noticed with the snapshot that tells of it, not at JupyterHub's own next poll.
+
+Until JupyterHub knows, the proxy sends their users to a node where nothing listens any more.
+"""
+
+from __future__ import annotations
+
+from jupyterhub.app import JupyterHub
+from jupyterhub.spawner import Spawner
+
+from .life import Life
+
+
+async def run(life: Life) -> None:
+    """Look at every snapshot, for ever. One server after the other: how each ended is asked of Slurm."""
+    while True:
+        await life.queue.next()
+        for spawner in ended(life):
+            await spawner.poll_and_notify()
+
+
+def ended(life: Life) -> list[Spawner]:
+    """The servers that JupyterHub takes for running, and whose jobs the last snapshot lists as ended."""
+    spawners = [s for user in JupyterHub.instance().users.values() for s in user.spawners.values() if s.ready]
+    jobs = [(spawner, spawner.child_spawner.current_job()) for spawner in spawners if spawner.child_spawner]
+    return [spawner for spawner, job in jobs if job and job.ended]

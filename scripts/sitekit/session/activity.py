@@ -1,0 +1,80 @@
+"""A Jupyter server extension: what counts as activity, and how long an idle server and its job still have.
+
+JupyterHub's culler goes by the time of the last activity that the server reports. By Jupyter Server's own count a lab
+that is open in some window is never idle, since it asks for its lists every few seconds, and a kernel that computes in
+silence is (jupyterhub-idle-culler#43). Here it is the other way round: what only reads is no activity, a busy kernel is
+one where the tier says so, and the lab tells when somebody types or clicks in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from datetime import datetime, timezone
+from typing import Any
+
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import APIHandler
+from jupyter_server.utils import url_path_join
+from tornado import web
+from tornado.ioloop import PeriodicCallback
+
+from .notice import notice
+
+EVERY = 15  # seconds between looks at the kernels
+READS = ("GET", "HEAD", "OPTIONS")
+UPKEEP = re.compile(r"/lab/api/workspaces(/|$)")  # the lab stores its layout whenever it has asked for its lists
+
+
+def note_busy_kernels(settings: dict[str, Any]) -> None:
+    """A busy kernel counts as activity of this moment. Jupyter Server takes the latest `*_last_activity` there is."""
+    kernels = settings["kernel_manager"]
+    states = [getattr(kernels.get_kernel(number), "execution_state", "") for number in kernels.list_kernel_ids()]
+    if "busy" in states:
+        settings["busy_kernel_last_activity"] = datetime.now(timezone.utc)
+
+
+class NoticeHandler(APIHandler):
+    """GET: the notice. POST, while somebody types or clicks: the same, and it counts as activity."""
+
+    auth_resource = "sitekit"
+
+    @web.authenticated
+    @authorized
+    def get(self) -> None:
+        self.tell()
+
+    @web.authenticated
+    @authorized
+    def post(self) -> None:
+        self.settings["person_last_activity"] = datetime.now(timezone.utc)
+        self.tell()
+
+    def tell(self) -> None:
+        active = self.application.last_activity().timestamp()  # type: ignore[attr-defined]
+        self.finish(json.dumps(notice(datetime.now(timezone.utc).timestamp(), active, os.environ)))
+
+
+def count_only_changes() -> None:
+    """Requests that only read, and what a lab does by itself, are no activity from now on."""
+    counted = APIHandler.update_api_activity
+
+    def update_api_activity(handler: APIHandler) -> None:
+        if handler.request.method not in READS and not UPKEEP.search(handler.request.path):
+            counted(handler)
+
+    APIHandler.update_api_activity = update_api_activity  # type: ignore[method-assign]
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": "sitekit.session.activity"}]
+
+
+def _load_jupyter_server_extension(server: Any) -> None:
+    settings = server.web_app.settings
+    count_only_changes()
+    server.web_app.add_handlers(".*$", [(url_path_join(settings["base_url"], "sitekit/notice"), NoticeHandler)])
+    if os.environ.get("JUPYTERHUB_SITEKIT_BUSY", "keep") == "keep":
+        look = PeriodicCallback(lambda: note_busy_kernels(settings), EVERY * 1000)
+        server.io_loop.add_callback(look.start)

@@ -1,0 +1,105 @@
+// Warns in JupyterLab and Notebook before an idle server is stopped, and before its job's time is over.
+// Written by hand in the form in which JupyterLab loads extensions (a module federation container), so that it needs
+// no build: it uses only what the application object offers.
+(() => {
+  "use strict";
+
+  const EVERY = 60; // seconds
+  const STAY = "sitekit:stay";
+  const TOUCHES = ["keydown", "pointerdown", "wheel"];
+
+  const minutes = (seconds) => {
+    const count = Math.max(1, Math.round(seconds / 60));
+    return count === 1 ? "1 minute" : `${count} minutes`;
+  };
+
+  const clock = (seconds) =>
+    new Date(Date.now() + seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+
+  async function ask(app, method) {
+    const { baseUrl, token } = app.serviceManager.serverSettings;
+    const xsrf = document.cookie.match(/(?:^|;\s*)_xsrf=([^;]*)/);
+    const headers = {};
+    if (token) headers.Authorization = `token ${token}`;
+    if (xsrf) headers["X-XSRFToken"] = decodeURIComponent(xsrf[1]);
+    const answer = await fetch(`${baseUrl}sitekit/notice`, { method, headers, cache: "no-store" });
+    if (!answer.ok) throw new Error(`sitekit: the server answered ${answer.status}`);
+    return answer.json();
+  }
+
+  function activate(app) {
+    let touched = true; // opening the page is something that a person does
+    let idleNotice = null;
+    let timeWarned = Infinity; // the smallest of the time warnings that was given
+
+    for (const kind of TOUCHES) {
+      document.addEventListener(kind, () => { touched = true; }, { capture: true, passive: true });
+    }
+
+    const notify = (message, actions) =>
+      app.commands.execute("apputils:notify", { message, type: "warning", options: { autoClose: false, actions } });
+
+    async function showIdle({ idle, idle_warning: warning }) {
+      const due = idle !== null && idle <= warning;
+      if (due && idleNotice === null) {
+        idleNotice = await notify(
+          `Nobody seems to use this server: it is stopped in ${minutes(idle)}, at ${clock(idle)}. Files are kept; ` +
+            "what is only in a kernel's memory is lost.",
+          [{ label: "Stay", commandId: STAY, caption: "Keep this server" }],
+        );
+      } else if (!due && idleNotice !== null) {
+        await app.commands.execute("apputils:dismiss-notification", { id: idleNotice });
+        idleNotice = null;
+      }
+    }
+
+    async function showTime({ time, time_warnings: warnings }) {
+      if (time === null) return;
+      const passed = Math.min(...warnings.filter((limit) => time <= limit));
+      if (passed < timeWarned) {
+        timeWarned = passed;
+        await notify(`The time of this server is over in ${minutes(time)}, at ${clock(time)}. Save your work; you can start a new server afterwards.`, []);
+      }
+    }
+
+    async function look() {
+      const method = touched ? "POST" : "GET";
+      touched = false;
+      try {
+        const told = await ask(app, method);
+        await showIdle(told);
+        await showTime(told);
+      } catch (error) {
+        touched ||= method === "POST"; // to be told next time
+        console.debug(error);
+      }
+    }
+
+    app.commands.addCommand(STAY, {
+      label: "Keep this server",
+      execute: () => {
+        touched = true;
+        return look();
+      },
+    });
+    app.restored.then(() => {
+      if (!app.commands.hasCommand("apputils:notify")) return;
+      setInterval(look, EVERY * 1000);
+      document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+      look();
+    });
+  }
+
+  const plugin = {
+    id: "@sitekit/notice:plugin",
+    description: "Warns before an idle server is stopped, and before its time is over.",
+    autoStart: true,
+    activate,
+  };
+
+  window._JUPYTERLAB = window._JUPYTERLAB || {};
+  window._JUPYTERLAB["@sitekit/notice"] = {
+    init: () => {},
+    get: async () => () => ({ __esModule: true, default: plugin }),
+  };
+})();

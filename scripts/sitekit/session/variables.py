@@ -1,0 +1,76 @@
+"""The few variables of the user's own that the site lets in: read from a login shell, for kernels and terminals only.
+
+The shell runs while the server starts, in an environment without any secret; its answer is taken when everything that
+decides which server runs has been decided.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable
+from typing import IO
+
+PATIENCE = 10.0  # seconds
+ANSWER_LIMIT = 1024**2  # bytes
+ASK = r"/usr/bin/printf '\0'; /usr/bin/env -0"  # what a dotfile prints stands before the first NUL
+
+
+class LoginShell:
+    """The user's login shell, asked for its environment. Asks nothing where no variable is wanted."""
+
+    def __init__(self, wanted: Iterable[str]) -> None:
+        self.wanted = frozenset(wanted)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._answer: IO[bytes] | None = None
+        self._deadline = time.monotonic() + PATIENCE
+        if self.wanted:
+            self._start()
+
+    def _start(self) -> None:
+        plain = {name: os.environ[name] for name in ("HOME", "USER", "LOGNAME", "SHELL")}  # the gate's, from passwd
+        shell = plain["SHELL"]
+        name = os.path.basename(shell)
+        # csh takes -l only alone; a dash before its name says the same to it
+        words = [f"-{name}", "-c" if name.endswith("csh") else "-lc", ASK]
+        self._answer = tempfile.TemporaryFile()  # noqa: SIM115  (open until the shell has ended)
+        try:
+            self._process = subprocess.Popen(
+                words,
+                executable=shell,
+                env={**plain, "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "TERM": "dumb"},
+                cwd=plain["HOME"],
+                stdin=subprocess.DEVNULL,
+                stdout=self._answer,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as error:
+            print(f"sitekit: {shell} does not run ({error.strerror}); no variables are taken from it", flush=True)
+
+    def variables(self) -> dict[str, str]:
+        """What the shell says of the wanted variables; nothing when it does not end within PATIENCE seconds."""
+        if self._process is None or self._answer is None:
+            return {}
+        try:
+            self._process.wait(max(0.0, self._deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            print(f"sitekit: your login shell took longer than {PATIENCE:g} s; no variables are taken", flush=True)
+            return {}
+        finally:
+            self._end()
+        self._answer.seek(0)
+        entries = self._answer.read(ANSWER_LIMIT).split(b"\0")[:-1]
+        pairs = (entry.decode("utf-8", "surrogateescape").partition("=") for entry in entries)
+        return {name: value for name, _, value in pairs if name in self.wanted}
+
+    def _end(self) -> None:
+        """Nothing of the shell's stays behind, whatever a dotfile has started."""
+        if self._process:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()

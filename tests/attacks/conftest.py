@@ -1,0 +1,124 @@
+"""The people of the attacks: alice, who has a server and its token; bob, who has none; carol, who administers."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from ..chain.test_chain import python_of
+from ..conftest import Demo
+from ..person import Person
+from ..slurm import jobs, until
+from .state import routes
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server, and what its owner can read from within it."""
+
+    person: Person
+    job: str
+    port: int
+    token: str
+    environment: dict[str, str]
+
+    @property
+    def base(self) -> str:
+        return f"/user/{self.person.name}/"
+
+
+def call(base: str, method: str, path: str, token: str | None = None, **more: Any) -> httpx.Response:
+    """One request without cookies and without following redirects."""
+    headers = {**more.pop("headers", {}), **({"Authorization": f"token {token}"} if token else {})}
+    return httpx.request(method, base + path, headers=headers, verify=False, timeout=90, **more)  # noqa: S501
+
+
+def new_token(person: Person) -> str:
+    """An API token of a person's own, with all of the person's rights; taken back with the person's others."""
+    answer = person.api("POST", f"/users/{person.name}/tokens", {"note": "attack", "expires_in": 3600})
+    assert answer.status_code == 201, answer.text
+    return answer.json()["token"]
+
+
+def drop_tokens(person: Person) -> None:
+    for token in person.api("GET", f"/users/{person.name}/tokens").json()["api_tokens"]:
+        if token["note"] == "attack":
+            person.api("DELETE", f"/users/{person.name}/tokens/{token['id']}")
+
+
+def environment_of(process: int | str) -> dict[str, str]:
+    """The environment that a process was started with."""
+    text = Path(f"/proc/{process}/environ").read_bytes().decode(errors="replace")
+    return dict(line.split("=", 1) for line in text.split("\0") if "=" in line)
+
+
+def _entered(demo: Demo, name: str) -> Iterator[Person]:
+    with demo.person(name) as person:
+        assert person.login().url.path != "/hub/login"
+        if person.server() is not None:
+            person.stop_and_wait()
+        until(lambda: not jobs(demo.site, name))
+        yield person
+        drop_tokens(person)
+        if person.server() is not None:
+            person.stop_and_wait()
+
+
+@pytest.fixture(scope="package")
+def idle(demo: Demo) -> Iterator[Person]:
+    """bob, logged in, without a server."""
+    yield from _entered(demo, "bob")
+
+
+@pytest.fixture(scope="package")
+def admin(demo: Demo) -> Iterator[Person]:
+    """carol, logged in, without a server."""
+    yield from _entered(demo, "carol")
+
+
+@pytest.fixture(scope="package")
+def owner(demo: Demo) -> Iterator[Person]:
+    """alice, logged in."""
+    yield from _entered(demo, "alice")
+
+
+@pytest.fixture(scope="package")
+def server(demo: Demo, owner: Person) -> Server:
+    """alice's running server, with the token that it holds: a kernel of hers can read it."""
+    assert owner.start("small")[-1].get("ready")
+    [job] = jobs(demo.site, owner.name)
+    kernel = owner.kernel(python_of(owner))
+    told = kernel.run("import os; print(repr(dict(os.environ)))")
+    kernel.close()
+    environment: dict[str, str] = eval(told, {"__builtins__": {}})  # noqa: S307  (a repr of our own making)
+    port = int(routes(demo.site)[f"/user/{owner.name}"].rsplit(":", 1)[1])
+    return Server(owner, job.split()[0], port, environment["JUPYTERHUB_API_TOKEN"], environment)
+
+
+@pytest.fixture(scope="package")
+def tokens(server: Server, idle: Person, admin: Person) -> dict[str, str | None]:
+    """A token of every kind of caller that the hub knows."""
+    return {
+        "nobody": None,
+        "garbage": "0123456789abcdef" * 2,
+        "server": server.token,
+        "user": new_token(server.person),
+        "another": new_token(idle),
+        "culler": culler_token(),
+        "admin": new_token(admin),
+    }
+
+
+def culler_token() -> str:
+    """What the idle culler was given; root can read it from its environment."""
+    for folder in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if folder.name.isdigit() and b"jupyterhub_idle_culler" in (folder / "cmdline").read_bytes().split(b"\0"):
+                return environment_of(folder.name)["JUPYTERHUB_API_TOKEN"]
+    raise AssertionError("the culler does not run")

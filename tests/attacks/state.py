@@ -1,0 +1,99 @@
+"""What an attack must leave as it was: routes, jobs, servers, ledger, people, rights. Read as root, in copies."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from sitekit.site import Site
+
+from ..slurm import ask
+
+
+def look(site: Site) -> dict[str, Any]:
+    """The state of the hub as it can be seen from outside of it. What changes by itself, such as times, is left out."""
+    hub = site.paths.state / "jupyterhub.sqlite"
+    return {
+        "routes": routes(site),
+        "jobs": ask(site, "squeue", "--noheader", "--states=PD,R,CF,CG,S", "--format=%i %u %j %k").splitlines(),
+        "ledger": rows(site.paths.state / "ledger.sqlite", "SELECT tag, user, name, choice, job, port FROM servers"),
+        "servers": rows(
+            hub,
+            "SELECT users.name, spawners.name, spawners.user_options, spawners.state, servers.ip, servers.port "
+            "FROM spawners JOIN users ON users.id = spawners.user_id "
+            "LEFT JOIN servers ON servers.id = spawners.server_id "
+            "WHERE length(spawners.user_options) > 4 OR length(spawners.state) > 4",
+        ),
+        "users": rows(hub, "SELECT name, admin FROM users"),
+        "groups": rows(hub, "SELECT name FROM groups"),
+        "roles": rows(
+            hub,
+            "SELECT users.name, roles.name FROM user_role_map JOIN users ON users.id = user_id "
+            "JOIN roles ON roles.id = role_id",
+        ),
+        "tokens": rows(
+            hub, "SELECT hashed, scopes FROM api_tokens WHERE note NOT LIKE '%OAuth%' AND session_id IS NULL"
+        ),
+        "shares": rows(hub, "SELECT id FROM shares"),
+    }
+
+
+@contextmanager
+def nothing_changes(site: Site) -> Iterator[None]:
+    """The block leaves the hub's state as it found it."""
+    before = look(site)
+    yield
+    after = look(site)
+    # the choice that the form remembers of a server that is not started may be forgotten; nothing may be added to it
+    idle = {row for row in before["servers"] if row[-1] is None}
+    before["servers"] = [row for row in before["servers"] if row in after["servers"] or row not in idle]
+    for part in before:
+        assert after[part] == before[part], f"the attack changed the {part}"
+
+
+def routes(site: Site) -> dict[str, str]:
+    """The proxy's table: path -> target."""
+    told = httpx.get(proxy_api(site), headers={"Authorization": f"token {proxy_secret(site)}"}, timeout=30)
+    return {path: route["target"] for path, route in sorted(told.json().items())}
+
+
+def proxy_api(site: Site) -> str:
+    return f"http://127.0.0.1:{site.proxy.api_port}/api/routes"
+
+
+def proxy_secret(site: Site) -> str:
+    """What the hub and the proxy share, as only root and the proxy can read it."""
+    lines = (site.etc / "proxy.env").read_text().splitlines()
+    return next(line.split("=", 1)[1].strip("'\"") for line in lines if line.startswith("CONFIGPROXY_AUTH_TOKEN="))
+
+
+def rows(database: Path, query: str, *values: object) -> list[tuple[Any, ...]]:
+    """The answer of a copy of an SQLite database, sorted: the live one is not disturbed."""
+    with tempfile.TemporaryDirectory() as folder:
+        for suffix in ("", "-wal"):
+            if (part := database.with_name(database.name + suffix)).exists():
+                shutil.copy(part, folder)
+        copy = sqlite3.connect(Path(folder) / database.name)
+        try:
+            return sorted(copy.execute(query, values).fetchall(), key=repr)
+        finally:
+            copy.close()
+
+
+def ledger_row(site: Site, job: str | int) -> dict[str, Any]:
+    """The ledger's row of a job."""
+    columns = ("tag", "user", "name", "port", "listening", "ended")
+    query = f"SELECT {', '.join(columns)} FROM servers WHERE job = ?"  # noqa: S608  (our own words)
+    [row] = rows(site.paths.state / "ledger.sqlite", query, int(job))
+    return dict(zip(columns, row, strict=True))
+
+
+def hub_log(site: Site) -> Path:
+    return site.log / f"{site.service('hub')}.log"

@@ -1,0 +1,173 @@
+"""Nobody comes in by a header, a link or somebody else's cookie; cookies and pages say what browsers must not do."""
+
+from __future__ import annotations
+
+import http.cookies
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+import pytest
+
+from ..conftest import Demo
+from ..person import Person
+from .conftest import Server, call
+from .state import nothing_changes
+
+FORGED = [
+    {"REMOTE_USER": "carol"},
+    {"Remote-User": "carol"},
+    {"X-Remote-User": "carol"},
+    {"X-Forwarded-User": "carol"},
+    {"X-Forwarded-Preferred-Username": "carol"},
+    {"X-Forwarded-Email": "carol@localhost"},
+    {"X-Auth-Request-User": "carol"},
+    {"X-Webauth-User": "carol"},
+    {"X-Shib-User": "carol", "eppn": "carol", "uid": "carol"},
+    {"X-SSL-Client-S-DN": "CN=carol", "SSL_CLIENT_S_DN_CN": "carol"},
+    {"X-JupyterHub-User": "carol", "JupyterHub-User": "carol"},
+    {"X-Forwarded-For": "127.0.0.1", "X-Real-IP": "127.0.0.1", "Forwarded": "for=127.0.0.1;by=carol"},
+    {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http", "X-Forwarded-Port": "80"},
+    {"X-Original-URL": "/hub/admin", "X-Rewrite-URL": "/hub/admin"},
+    {"X-HTTP-Method-Override": "DELETE"},
+    {"Authorization": "Basic Y2Fyb2w6"},
+    {"Authorization": "token"},
+    {"Authorization": "Bearer carol"},
+    {"Authorization": "Negotiate Y2Fyb2w="},
+    {"Cookie": "jupyterhub-hub-login=carol; jupyterhub-session-id=1; jupyterhub-user-carol=x"},
+    {"Cookie": 'jupyterhub-hub-login="2|1:0|10:1600000000|20:jupyterhub-hub-login|8:Y2Fyb2w=|' + "0" * 64 + '"'},
+]
+
+
+@pytest.mark.parametrize("headers", FORGED, ids=lambda headers: ", ".join(headers))
+def test_a_forged_header_logs_nobody_in(demo: Demo, headers: dict[str, str]) -> None:
+    """At the front, and behind it, where the hub and the proxy listen."""
+    site = demo.site
+    with nothing_changes(site):
+        for base in (site.front.url, f"http://127.0.0.1:{site.hub.port}", f"http://127.0.0.1:{site.proxy.port}"):
+            for path in ("/hub/home", "/hub/admin", "/hub/spawn", "/hub/token"):
+                answer = call(base, "GET", path, headers=headers)
+                assert answer.status_code == 302 and urlsplit(answer.headers["location"]).path == "/hub/login"
+                assert base != site.front.url or "evil.example" not in answer.headers["location"]
+            for path in ("/hub/api/user", "/hub/api/users", "/hub/api/users/carol"):
+                assert call(base, "GET", path, headers=headers).status_code == 403
+            assert call(base, "POST", "/hub/api/users/carol/server", headers=headers, json={}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "user", ["root", "jupyterhub-daemon", "nobody", "", " carol", "carol ", "CAROL", "carol\0", "../carol"]
+)
+def test_an_account_that_is_none_of_the_group_stays_out(demo: Demo, user: str) -> None:
+    for password in ("", demo.passwords["carol"]):
+        with Person(user, password, demo.site.front.url) as person:
+            answer = person.login()
+            if user.strip(" \0").lower() == "carol" and password:
+                continue  # names are trimmed and lowered; whoever knows carol's password is carol
+            assert answer.status_code in (400, 403), answer.text[:200]
+            assert person.http.get("/hub/api/user").status_code == 403
+
+
+NEXT = [
+    "https://evil.example/",
+    "//evil.example/",
+    "///evil.example/",
+    "/\\evil.example/",
+    "\\\\evil.example",
+    "https:evil.example",
+    "/hub/../..//evil.example",
+    "https://localhost:8443@evil.example/",
+    "https://localhost:8443.evil.example/",
+    "javascript:alert(1)",
+    "/\t/evil.example/",
+    "/%2f/evil.example/",
+    " //evil.example",
+]
+
+
+@pytest.mark.parametrize("where", NEXT)
+def test_login_sends_nobody_to_another_site(demo: Demo, owner: Person, where: str) -> None:
+    """For one who is logged in the login page redirects at once."""
+    answer = owner.http.get("/hub/login", params={"next": where}, follow_redirects=False)
+    assert answer.status_code == 302
+    target = answer.headers["location"].replace("\\", "/").replace("\t", "").strip()
+    assert urlsplit(urljoin(demo.site.front.url + "/hub/login", target)).netloc == urlsplit(demo.site.front.url).netloc
+
+
+def test_cookies_are_for_https_for_the_server_and_for_one_path(demo: Demo, server: Server) -> None:
+    """All cookies that a login and the opening of a server set."""
+    seen: dict[tuple[str, str], http.cookies.Morsel[str]] = {}
+
+    def remember(answer: httpx.Response) -> None:
+        for line in answer.headers.get_list("set-cookie"):
+            for name, morsel in http.cookies.SimpleCookie(line).items():
+                if morsel.value:
+                    seen[name, morsel["path"]] = morsel
+
+    with demo.person("alice") as person:
+        person.http.event_hooks["response"] = [remember]
+        assert person.login().url.path != "/hub/login"
+        assert person.lab().status_code == 200
+    paths = {name: {path for other, path in seen if other == name} for name, _ in seen}
+    assert paths["jupyterhub-hub-login"] == {"/hub/"}
+    assert paths["jupyterhub-session-id"] == {"/"}
+    assert paths["jupyterhub-user-alice"] == {"/user/alice/"}
+    assert paths["_xsrf"] <= {"/hub/", "/user/alice/"}
+    assert set(paths) <= {"jupyterhub-hub-login", "jupyterhub-session-id", "jupyterhub-user-alice", "_xsrf"} | {
+        name for name in paths if name.startswith("jupyterhub-user-alice-oauth-state")
+    }
+    for cookie, morsel in seen.items():
+        assert morsel["secure"] and not morsel["domain"], cookie
+        assert morsel["samesite"].lower() in ("lax", "strict"), cookie
+        assert morsel["httponly"] or cookie[0] == "_xsrf", cookie  # JupyterLab's pages read that one
+
+
+def test_a_stolen_server_cookie_is_worth_nothing_elsewhere(demo: Demo, server: Server) -> None:
+    """What alice's server sees of her browser opens neither the hub nor anybody else's server."""
+    sent = [cookie for cookie in server.person.http.cookies.jar if cookie.path in ("/", server.base)]
+    header = "; ".join(f"{cookie.name}={cookie.value}" for cookie in sent)
+    assert "jupyterhub-user-alice" in header and "hub-login" not in header
+    base = demo.site.front.url
+    assert call(base, "GET", "/hub/api/user", headers={"Cookie": header}).status_code == 403
+    assert call(base, "GET", "/hub/home", headers={"Cookie": header}).status_code == 302
+    renamed = header.replace("jupyterhub-user-alice", "jupyterhub-hub-login")
+    assert call(base, "GET", "/hub/api/user", headers={"Cookie": renamed}).status_code == 403
+
+
+PAGES = ["/hub/login", "/hub/home", "/hub/spawn", "/hub/token", "/hub/admin", "/hub/nope", "/hub/error",
+         "/hub/api/user", "/hub/api/users/nope", "/user/bob/", "/user/alice/lab",
+         "/user/alice/api/status", "/user/alice/nope"]  # fmt: skip
+
+
+FILES = ["/hub/logo", "/hub/static/css/style.min.css"]
+
+
+@pytest.mark.parametrize("path", PAGES + FILES)
+def test_no_other_site_may_frame_a_page(demo: Demo, server: Server, path: str) -> None:
+    answer = server.person.http.get(path)
+    policy = answer.headers.get("content-security-policy", "")
+    assert "frame-ancestors 'self'" in policy or "frame-ancestors 'none'" in policy or path in FILES
+    assert set(answer.headers["x-frame-options"].upper().split(", ")) <= {"SAMEORIGIN", "DENY"}
+    assert set(answer.headers["x-content-type-options"].split(", ")) == {"nosniff"}
+    assert "max-age" in answer.headers["strict-transport-security"]
+    assert "*" not in answer.headers.get("access-control-allow-origin", "")
+    assert not {"x-powered-by", "x-jupyterhub-version"} & {name.lower() for name in answer.headers}
+    assert answer.headers["server"] == "Apache"
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "https://localhost:8443.evil.example"])
+def test_a_page_of_another_site_cannot_use_a_session(demo: Demo, server: Server, origin: str) -> None:
+    """With alice's cookies, as her browser would send them, but without what only the hub's pages know."""
+    sent = {"Origin": origin, "Referer": f"{origin}/", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}
+    http = server.person.http
+    with nothing_changes(demo.site):
+        for method, path in [
+            ("DELETE", "/hub/api/users/alice/server"),
+            ("POST", "/hub/api/users/alice/tokens"),
+            ("POST", "/hub/api/users/alice/servers/x"),
+            ("POST", "/user/alice/api/kernels"),
+            ("POST", "/user/alice/api/terminals"),
+            ("POST", "/user/alice/api/shutdown"),
+        ]:
+            for content in ("application/json", "text/plain", "application/x-www-form-urlencoded"):
+                answer = http.request(method, path, headers={**sent, "Content-Type": content}, content="{}")
+                assert answer.status_code == 403, (method, path, content)
+    assert server.person.server() is not None

@@ -1,0 +1,113 @@
+"""What listens where, and what it says to whoever comes without a token."""
+
+from __future__ import annotations
+
+import contextlib
+import pwd
+import socket
+import ssl
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ..chain.test_chain import python_of
+from ..conftest import Demo
+from .conftest import Server, call
+from .state import nothing_changes, proxy_api, routes
+
+LISTEN = "0A"
+
+
+def listeners() -> set[tuple[str, int, int]]:
+    """(address, port, uid) of every TCP listener, from the kernel."""
+    found = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            words = line.split()
+            if words[3] == LISTEN:
+                address, port = words[1].split(":")
+                found.add((address, int(port, 16), int(words[7])))
+    return found
+
+
+LOOPBACK = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
+
+
+def test_hub_and_proxy_listen_on_this_machine_only(demo: Demo) -> None:
+    """In the demo compute nodes are on this machine too; elsewhere the hub's address is what site.yml says."""
+    site = demo.site
+    for port in (site.hub.port, site.proxy.port, site.proxy.api_port):
+        assert {address for address, number, _ in listeners() if number == port} <= LOOPBACK
+        assert [1 for _, number, _ in listeners() if number == port]
+
+
+def test_the_hubs_accounts_listen_on_nothing_else(demo: Demo) -> None:
+    site = demo.site
+    own = {site.hub.user: {site.hub.port}, site.proxy.user: {site.proxy.port, site.proxy.api_port}}
+    for account, ports in own.items():
+        uid = pwd.getpwnam(account).pw_uid
+        assert {port for _, port, owner in listeners() if owner == uid} == ports
+
+
+def test_a_users_server_opens_its_one_port_and_kernels_none(demo: Demo, server: Server) -> None:
+    """Other nodes reach the server, never a kernel."""
+    uid = pwd.getpwnam(server.person.name).pw_uid
+    kernel = server.person.kernel(python_of(server.person))
+    try:
+        assert kernel.run("print(1)") == "1"
+        opened = {port for address, port, owner in listeners() if owner == uid and address not in LOOPBACK}
+    finally:
+        server.person.server_api("DELETE", f"kernels/{kernel.id}")
+        kernel.close()
+    assert opened == {server.port}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("path", ["", "/", "/user/alice/", "/hub/", "/evil"])
+def test_the_proxys_api_wants_its_own_secret(demo: Demo, tokens: dict[str, str | None], method: str, path: str) -> None:
+    with nothing_changes(demo.site):
+        for token in tokens.values():
+            answer = call(proxy_api(demo.site), method, path, token, json={"target": "http://127.0.0.1:9"})
+            assert answer.status_code in (401, 403)
+
+
+def test_the_proxys_api_is_not_behind_the_front(demo: Demo) -> None:
+    """Whatever a path says, a request goes to the hub or to a user's server."""
+    with nothing_changes(demo.site):
+        for path in ("/api/routes", "/hub/../api/routes", "//127.0.0.1:18001/api/routes", "/api/routes/evil"):
+            answer = call(demo.site.front.url, "POST", path, json={"target": "http://127.0.0.1:9"})
+            assert answer.status_code in (302, 400, 403, 404, 405)
+    assert "/evil" not in routes(demo.site)
+
+
+@pytest.mark.parametrize("path", ["users", "user", "proxy", "info", "services", "groups", "sitekit/status", "shutdown"])
+def test_the_hubs_own_port_wants_a_token(demo: Demo, path: str) -> None:
+    """Where compute nodes reach it, past the front."""
+    for port in (demo.site.hub.port, demo.site.proxy.port):
+        base = f"http://127.0.0.1:{port}"
+        assert call(base, "GET", f"/hub/api/{path}").status_code in (403, 405)
+        assert call(base, "POST", f"/hub/api/{path}", json={}).status_code in (403, 405)
+
+
+def test_the_front_speaks_only_tls(demo: Demo) -> None:
+    site = demo.site.front
+    with contextlib.suppress(httpx.TransportError):  # no answer is as good
+        assert httpx.get(f"http://{site.host}:{site.port}/hub/login", timeout=30).status_code == 400
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
+def test_the_front_speaks_no_old_tls(demo: Demo, version: ssl.TLSVersion) -> None:
+    site = demo.site.front
+
+    def shake(lowest: ssl.TLSVersion, highest: ssl.TLSVersion) -> str | None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.minimum_version, context.maximum_version = lowest, highest
+        with socket.create_connection((site.host, site.port), timeout=30) as plain, context.wrap_socket(plain) as safe:
+            return safe.version()
+
+    assert shake(ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2) == "TLSv1.2"
+    with pytest.raises((ssl.SSLError, OSError)):
+        shake(version, version)

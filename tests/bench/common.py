@@ -1,0 +1,145 @@
+"""What the rows share: the demo, tables, JSON, a sudo rule for the while, and programs run as somebody."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from sitekit.command import run
+from sitekit.site import Site, load_site
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+OUTPUT = CHECKOUT / "tests" / "output"
+PASSWORDS = Path("/var/lib/sitekit/demo-cluster/passwords.json")
+SUDO_RULE = Path("/etc/sudoers.d/sitekit-bench")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The demo that is measured."""
+
+    site: Site
+    passwords: dict[str, str]
+
+    @classmethod
+    def of_the_demo(cls) -> Bench:
+        """Ends the program when the demo is not up."""
+        site = load_site(CHECKOUT / "config" / "sites" / "demo.yml")
+        if not PASSWORDS.exists() or not site.current.exists():
+            sys.exit("The demo is not up. Run: make demo")
+        return cls(site, json.loads(PASSWORDS.read_text()))
+
+    @property
+    def python(self) -> Path:
+        """The release's Python, which has JupyterHub, upstream's spawners and sitekit."""
+        return self.site.current / "bin" / "python"
+
+    def slurm(self, *words: str, timeout: float = 120) -> str:
+        """One of Slurm's programs, as root; its output."""
+        environment = {"PATH": "/usr/bin:/bin", "SLURM_CONF": str(self.site.slurm.conf), "SLURM_TIME_FORMAT": "%s"}
+        return run([self.site.slurm.bin / words[0], *words[1:]], env=environment, timeout=timeout).stdout.strip()
+
+    def hub(self) -> psutil.Process:
+        """The demo's own hub."""
+        config = str(self.site.etc / "jupyterhub_config.py")
+        return next(p for p in psutil.process_iter() if config in _words_of(p) and p.ppid() != 0 and _is_hub(p))
+
+
+def _words_of(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def _is_hub(process: psutil.Process) -> bool:
+    return any(word.endswith("/bin/jupyterhub") for word in _words_of(process)[:2])
+
+
+def memory(process: psutil.Process) -> int:
+    """Resident memory of the process without its children, in MiB."""
+    return round(process.memory_info().rss / 1024**2)
+
+
+def table(title: str, rows: Sequence[Mapping[str, Any]], notes: Sequence[str] = ()) -> None:
+    """Print rows of the same keys, figures to the right."""
+    heads = list(rows[0])
+    cells = [[_shown(row[head]) for head in heads] for row in rows]
+    widths = [max(len(line[i]) for line in [heads, *cells]) for i in range(len(heads))]
+    print(f"\n{title}")
+    for line in [heads, ["-" * width for width in widths], *cells]:
+        print("  " + "  ".join(_aligned(word, width) for word, width in zip(line, widths, strict=True)).rstrip())
+    for note in notes:
+        print(f"  {note}")
+    sys.stdout.flush()
+
+
+def _shown(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def _aligned(word: str, width: int) -> str:
+    return word.rjust(width) if word[:1].isdigit() else word.ljust(width)
+
+
+def keep(row: str, **told: Any) -> Path:
+    """Write what was measured to tests/output/, one file per run."""
+    OUTPUT.mkdir(exist_ok=True)
+    path = OUTPUT / f"bench-{row}-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    machine = {"cpus": os.cpu_count(), "at": time.strftime("%Y-%m-%d %H:%M:%S")}
+    path.write_text(json.dumps({"row": row, "machine": machine, **told}, indent=1) + "\n")
+    print(f"  {path.relative_to(CHECKOUT)}")
+    return path
+
+
+@contextmanager
+def sudo_rule(*lines: str) -> Iterator[None]:
+    """A sudoers file that lasts as long as the block. Checked by visudo before sudo sees it."""
+    draft = SUDO_RULE.with_name("sitekit-bench.new")  # a name with a dot is not read by sudo
+    draft.write_text("# For the time of `make bench` only.\n" + "".join(f"{line}\n" for line in lines))
+    draft.chmod(0o440)
+    try:
+        run(["/usr/sbin/visudo", "-c", "-f", draft])
+        draft.rename(SUDO_RULE)
+        yield
+    finally:
+        draft.unlink(missing_ok=True)
+        SUDO_RULE.unlink(missing_ok=True)
+
+
+@contextmanager
+def ended(process: subprocess.Popen[Any]) -> Iterator[subprocess.Popen[Any]]:
+    """A process that leads a session of its own, ended with its group after the block."""
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            process.wait()
+
+
+def free_ports(count: int) -> list[int]:
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [listener.getsockname()[1] for listener in held]
+    for listener in held:
+        listener.close()
+    return ports
+
+
+def secret() -> str:
+    return secrets.token_hex(16)

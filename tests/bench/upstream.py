@@ -1,0 +1,157 @@
+"""A second, temporary hub of the same release: ProfilesSpawner and SlurmSpawner as released, with their defaults."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import psutil
+
+from sitekit.command import identity
+
+from .common import Bench, ended, free_ports, memory, secret, sudo_rule
+from .moments import uptime
+
+JOB_NAME = "spawner-jupyterhub"  # of batchspawner's own template
+CONFIG = """# Written by make bench.
+from batchspawner import SlurmSpawner
+import batchspawner
+
+c.JupyterHub.bind_url = "http://127.0.0.1:{proxy}/"
+c.JupyterHub.hub_bind_url = "http://127.0.0.1:{hub}"
+c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{api}"
+c.ConfigurableHTTPProxy.command = ["{release}/configurable-http-proxy"]
+c.JupyterHub.authenticator_class = "dummy"
+c.Authenticator.allowed_users = {{"{user}"}}
+c.JupyterHub.services = [{{"name": "bench", "api_token": "{token}"}}]
+scopes = ["admin:users", "admin:servers", "list:users", "access:servers"]
+c.JupyterHub.load_roles = [{{"name": "bench", "services": ["bench"], "scopes": scopes}}]
+c.JupyterHub.spawner_class = "wrapspawner.ProfilesSpawner"
+figures = dict(req_partition="{partition}", req_memory="{memory}M", req_nprocs="{cpus}", req_runtime="{minutes}")
+c.ProfilesSpawner.profiles = [("Small", "small", SlurmSpawner, figures)]
+c.Spawner.default_url = "/lab"
+c.Spawner.cmd = ["{release}/jupyterhub-singleuser"]
+c.Spawner.environment = {{"SLURM_CONF": "{conf}"}}
+c.Spawner.http_timeout = 60
+c.BatchSpawnerBase.batchspawner_singleuser_cmd = "{release}/batchspawner-singleuser"
+c.SlurmSpawner.batch_submit_cmd = "{slurm}/sbatch --parsable"
+c.SlurmSpawner.batch_query_cmd = "{slurm}/squeue -h -j {{job_id}} -o '%T %B'"
+c.SlurmSpawner.batch_cancel_cmd = "{slurm}/scancel {{job_id}}"
+c.SlurmSpawner.state_exechost_exp = "127.0.0.1"  # the names of the demo's nodes are in no DNS
+"""
+
+
+class UpstreamHub:
+    """The hub as a context: `start` and `stop` one server of `user`."""
+
+    def __init__(self, bench: Bench, user: str, tier: str) -> None:
+        self._bench, self._user, self._tier = bench, user, bench.site.tier(tier)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> UpstreamHub:
+        with self._stack:
+            self._bring_up()
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _bring_up(self) -> None:
+        site, token = self._bench.site, secret()
+        slurm = site.slurm.bin
+        programs = ", ".join(str(slurm / name) for name in ("sbatch", "squeue", "scancel"))
+        self._stack.enter_context(sudo_rule(f"{site.hub.user} ALL=({self._user}) NOPASSWD:SETENV: {programs}"))
+        folder = Path(tempfile.mkdtemp(prefix="sitekit-bench-"))
+        self._stack.callback(shutil.rmtree, folder)
+        shutil.chown(folder, site.hub.user)
+        hub, proxy, api = free_ports(3)
+        config = folder / "jupyterhub_config.py"
+        config.write_text(
+            CONFIG.format(
+                hub=hub,
+                proxy=proxy,
+                api=api,
+                token=token,
+                user=self._user,
+                release=site.current / "bin",
+                slurm=slurm,
+                conf=site.slurm.conf,
+                partition=self._tier.partitions[0],
+                memory=self._tier.memory,
+                cpus=self._tier.cpus,
+                minutes=self._tier.time // 60,
+            )
+        )
+        shutil.chown(config, site.hub.user)
+        config.chmod(0o600)
+        environment = {"PATH": f"{site.current}/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(folder)}
+        environment["SLURM_CONF"] = str(site.slurm.conf)
+        self._log = folder / "hub.log"
+        self._process = self._stack.enter_context(
+            ended(
+                subprocess.Popen(
+                    [site.current / "bin" / "jupyterhub", "-f", config],
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._log.open("w"),
+                    stderr=subprocess.STDOUT,
+                    cwd=folder,
+                    env=environment,
+                    start_new_session=True,
+                    **identity(site.hub.user),
+                )
+            )
+        )
+        self._stack.callback(self._no_jobs)
+        headers = {"Authorization": f"token {token}"}
+        self._http = self._stack.enter_context(
+            httpx.Client(base_url=f"http://127.0.0.1:{proxy}", headers=headers, timeout=90)
+        )
+        self._until_up()
+
+    def _until_up(self) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                if self._http.get("/hub/api/").status_code == 200:
+                    assert self._http.post(f"/hub/api/users/{self._user}").status_code in (201, 409)
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.3)
+        raise SystemExit("The temporary hub did not come up:\n" + self._log.read_text()[-3000:])
+
+    def start(self) -> tuple[float, float, int]:
+        asked = uptime()
+        answer = self._http.post(f"/hub/api/users/{self._user}/server", json={"profile": "small"})
+        if answer.status_code == 202:  # it takes longer than 10 s
+            with self._http.stream("GET", f"/hub/api/users/{self._user}/server/progress") as events:
+                assert any('"ready": true' in line for line in events.iter_lines()), self._log.read_text()[-3000:]
+        else:
+            assert answer.status_code == 201, answer.text + self._log.read_text()[-3000:]
+        answered = uptime()
+        assert self._http.get(f"/user/{self._user}/api").status_code == 200
+        words = ("--noheader", "--states=running", f"--user={self._user}", f"--name={JOB_NAME}", "--format=%i")
+        [job] = self._bench.slurm("squeue", *words).splitlines()
+        return asked, answered, int(job)
+
+    def stop(self) -> None:
+        self._http.delete(f"/hub/api/users/{self._user}/server")
+        self._no_jobs()
+        deadline = time.monotonic() + 60
+        while self._http.get(f"/hub/api/users/{self._user}").json()["servers"] and time.monotonic() < deadline:
+            time.sleep(0.3)
+
+    def _no_jobs(self) -> None:
+        self._bench.slurm("scancel", f"--name={JOB_NAME}", f"--user={self._user}")
+        while self._bench.slurm("squeue", "--noheader", f"--name={JOB_NAME}", f"--user={self._user}"):
+            time.sleep(0.3)
+
+    def memory(self) -> int:
+        """The hub's resident memory, in MiB."""
+        return memory(psutil.Process(self._process.pid))

@@ -1,0 +1,104 @@
+"""The lab's own warnings, in a browser: before an idle server is stopped, and before its time is over."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from ..conftest import Demo
+from ..person import Person
+from .conftest import shoot
+from .test_first_hour import login
+
+TOAST = ".Toastify__toast"
+QUIET = {"idle": 3600, "idle_warning": 600, "time": 14000, "time_warnings": [900, 300]}
+
+
+class Told:
+    """Answers for the server: `say` is told to the page, `asked` are the methods of its requests."""
+
+    def __init__(self, **say: object) -> None:
+        self.say, self.asked = {**QUIET, **say}, []
+
+    def __call__(self, route: Route) -> None:
+        self.asked.append(route.request.method)
+        route.fulfill(status=200, content_type="application/json", body=json.dumps(self.say))
+
+
+@pytest.fixture
+def page_of_bob(page: Page, demo: Demo, bob: Person) -> Page:
+    """bob's browser, logged in; his server runs."""
+    assert bob.start("small")[-1].get("ready")
+    login(page, demo, "bob")
+    page.wait_for_url("**/user/bob/**")
+    return page
+
+
+def open_lab(page: Page, told: Told | None = None) -> None:
+    if told:
+        page.route("**/sitekit/notice", told)
+    page.goto("/user/bob/lab?reset")
+    page.wait_for_selector('.jp-LauncherCard[data-category="Notebook"]')
+
+
+def test_an_idle_server_is_told_of_and_one_click_keeps_it(page_of_bob: Page) -> None:
+    told = Told(idle=300)
+    open_lab(page_of_bob, told)
+    toast = page_of_bob.locator(TOAST, has_text="Nobody seems to use this server")
+    expect(toast).to_contain_text("stopped in 5 minutes")
+    shoot(page_of_bob, "notice-idle")
+    posts = told.asked.count("POST")
+    told.say = QUIET
+    toast.get_by_role("button", name="Stay").click()
+    expect(toast).to_be_hidden()
+    assert told.asked.count("POST") == posts + 1, "the click did not count as activity"
+    expect(page_of_bob.locator(TOAST)).to_have_count(0)
+
+
+def test_the_end_of_its_time_is_told_twice(page_of_bob: Page) -> None:
+    told = Told(time=890)
+    open_lab(page_of_bob, told)
+    toasts = page_of_bob.locator(TOAST, has_text="The time of this server is over")
+    expect(toasts).to_have_count(1)
+    expect(toasts).to_contain_text("in 15 minutes")
+    for time, count in ((600, 1), (299, 2), (120, 2)):
+        told.say = {**QUIET, "time": time}
+        asked = len(told.asked)
+        page_of_bob.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        page_of_bob.wait_for_timeout(500)
+        assert len(told.asked) == asked + 1
+        expect(toasts).to_have_count(count)
+    shoot(page_of_bob, "notice-time")
+
+
+def test_a_server_that_lives_on_is_not_talked_about(page_of_bob: Page) -> None:
+    told = Told(idle=None, idle_warning=None, time=None)
+    open_lab(page_of_bob, told)
+    page_of_bob.wait_for_timeout(1500)
+    assert told.asked[0] == "POST", "opening the lab is something that a person does"
+    expect(page_of_bob.locator(TOAST)).to_have_count(0)
+
+
+def test_a_lab_that_is_left_open_is_idle_and_a_touch_is_not(page_of_bob: Page, bob: Person) -> None:
+    """The real answers, of the real server."""
+    open_lab(page_of_bob)
+    page_of_bob.wait_for_timeout(5000)  # the lab still stores its layout
+
+    def last() -> str:
+        return bob.server_api("GET", "status").json()["last_activity"]
+
+    before = last()
+    page_of_bob.wait_for_timeout(25_000)  # the lab asks for its lists every ten seconds
+    assert last() == before
+    page_of_bob.mouse.wheel(0, 10)
+    page_of_bob.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page_of_bob.wait_for_timeout(1000)
+    assert last() > before
+
+
+def test_the_classic_notebook_warns_too(page_of_bob: Page) -> None:
+    page_of_bob.route("**/sitekit/notice", Told(idle=60))
+    page_of_bob.goto("/user/bob/tree")
+    expect(page_of_bob.locator(TOAST)).to_contain_text("stopped in 1 minute,")

@@ -1,0 +1,109 @@
+"""What a user chooses: own figures in bounds, a named server, an address that fills in the form, the last choice."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pytest
+
+from ..conftest import Demo
+from ..person import Person
+from ..slurm import ask, jobs, until
+
+
+def chosen(page: str) -> str:
+    """The tier that the form has chosen beforehand."""
+    found = re.search(r'name="tier" value="([a-z]+)" required checked', page)
+    assert found, page[:2000]
+    return found[1]
+
+
+def spawn(person: Person, options: object) -> int:
+    return person.api("POST", f"/users/{person.name}/server", options).status_code
+
+
+def test_figures_of_ones_own_reach_slurm_and_are_remembered(demo: Demo, alice: Person) -> None:
+    page = alice.form()
+    accounts = re.findall(r'<option value="(\w+)"', page)
+    assert {"research", "teaching"} <= set(accounts), "alice is in both accounts of the demo"
+    assert spawn(alice, {"tier": "own", "memory": "700M", "cpus": 2, "time": "0:30:00", "account": "teaching"}) in (
+        201,
+        202,
+    )
+    assert list(alice.progress())[-1].get("ready")
+    [job] = jobs(demo.site, "alice")
+    shown = ask(demo.site, "scontrol", "--oneliner", "show", "job", job.split()[0])
+    for word in ("Account=teaching", "TimeLimit=00:30:00", "mem=700M", "NumCPUs=2"):
+        assert word in shown
+    alice.stop_and_wait()
+    page = html.unescape(alice.form())
+    assert chosen(page) == "own"
+    assert 'name="own.memory" value="700M"' in page
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tier": "own", "memory": "5G"},
+        {"tier": "own", "cpus": 5},
+        {"tier": "own", "time": "4:00:01"},
+        {"tier": "own", "account": "physics"},
+        {"tier": "small", "memory": "300M"},
+        {"tier": "own", "partition": "batch"},
+        {"tier": "nope"},
+        {},
+    ],
+    ids=str,
+)
+def test_what_is_not_offered_is_refused_and_nothing_is_submitted(
+    demo: Demo, bob: Person, options: dict[str, object]
+) -> None:
+    assert spawn(bob, options) == 400
+    assert bob.server() is None
+    assert not jobs(demo.site, "bob")
+
+
+def test_an_address_fills_in_the_form_and_starts_nothing(demo: Demo, bob: Person) -> None:
+    assert chosen(bob.form("?tier=long")) == "long"
+    assert chosen(bob.form("?opt-tier=large")) in {tier.key for tier in demo.site.tiers}
+    assert bob.server() is None
+    assert not jobs(demo.site, "bob")
+
+
+def test_a_server_with_a_name_stands_beside_the_ordinary_one(demo: Demo, alice: Person) -> None:
+    assert alice.start("small")[-1].get("ready")
+    assert alice.api("POST", "/users/alice/servers/second", {"tier": "small"}).status_code in (201, 202)
+    try:
+        assert list(alice.progress("second"))[-1].get("ready")
+        assert len(jobs(demo.site, "alice")) == 2
+        kernel = alice.kernel("python-3.9", "second")
+        assert kernel.run("print(6 * 7)") == "42"
+        kernel.close()
+    finally:
+        alice.stop_and_wait("second")
+    until(lambda: len(jobs(demo.site, "alice")) == 1)
+    assert alice.lab().status_code == 200
+
+
+def test_hidden_jobs_are_told_and_servers_are_kept(demo: Demo, alice: Person) -> None:
+    """PrivateData=jobs hides users' jobs from an account that is no Operator: what squeue does not list is not gone."""
+    conf = demo.site.slurm.conf
+    before = conf.read_text()
+    level = ("sacctmgr", "-i", "modify", "user", demo.site.hub.user, "set")
+    assert alice.start("small")[-1].get("ready")
+    try:
+        conf.write_text(before + "PrivateData=jobs\n")
+        ask(demo.site, *level, "AdminLevel=None")
+        ask(demo.site, "scontrol", "reconfigure")
+        # JupyterHub polls each server every 30 s; two rounds and the kept view of PrivateData lie within this bound
+        with demo.person("carol") as admin:
+            admin.login()
+            until(lambda: "Operator" in admin.api("GET", "/sitekit/status").json()["hidden"], 120, 2)
+        assert alice.server()["ready"]
+        assert alice.server_api("GET", "status").status_code == 200
+    finally:
+        conf.write_text(before)
+        ask(demo.site, *level, "AdminLevel=Operator")
+        ask(demo.site, "scontrol", "reconfigure")
+    assert alice.server()["ready"]

@@ -1,0 +1,165 @@
+"""Breaking the demo on purpose, and mending it again: its processes by their supervisor's word, its files by root."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from sitekit.demo import services as cluster
+from sitekit.demo.layout import demo_site
+from sitekit.machine import supervise
+from sitekit.machine.platform import this_platform
+from sitekit.machine.services import Service
+from sitekit.machine.site_services import site_services, site_supervisor
+from sitekit.site import Site
+
+from ..slurm import ask, until
+
+
+class Machine:
+    """The demo's services by short names: hub, proxy, munge, slurmctld, slurmd-demo1 and so on."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        as_run = demo_site(supervise.which_supervisor())
+        own = [(service, site_supervisor(as_run)) for service in site_services(as_run, this_platform())]
+        daemons = (*cluster.accounting(as_run), *cluster.scheduling(as_run))
+        others = [(service, cluster.supervisor(as_run)) for service in daemons]
+        self.strays: set[int] = set()  # jobs that other tests have left
+        self.strays |= self.live_jobs().keys() - {row["job"] for row in self.rows()}
+        self._services = {service.name.removeprefix(site.service("")): (service, by) for service, by in own + others}
+
+    def pid(self, name: str) -> int:
+        """The process of a service that runs. The hub's and the proxy's shell has become it by exec."""
+        service, supervisor = self._services[name]
+        state = supervisor.state(service)
+        assert state.pid, f"{name} does not run: {state.detail}"
+        return state.pid
+
+    def kill(self, name: str) -> None:
+        """kill -9, which leaves no time for anything."""
+        with suppress(AssertionError):  # one that does not run is dead already
+            os.kill(self.pid(name), signal.SIGKILL)
+
+    def mend(self, *names: str) -> None:
+        """See that services run and answer; the supervisor has usually brought them back by itself."""
+        for name in names:
+            service, supervisor = self._services[name]
+            with suppress(AssertionError):
+                os.kill(self.pid(name), signal.SIGCONT)
+            with suppress(AssertionError):
+                until(lambda s=service, by=supervisor: _answers(s, by), 20, 0.1)
+            supervise.start([service], supervisor)
+
+    @contextmanager
+    def stopped(self, name: str) -> Iterator[None]:
+        """The service is down while the block runs."""
+        service, supervisor = self._services[name]
+        supervisor.stop(service)
+        try:
+            yield
+        finally:
+            self.mend(name)
+
+    @contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """The service takes connections and never answers while the block runs."""
+        process = self.pid(name)
+        os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(process, signal.SIGCONT)
+            self.mend(name)
+
+    def kill_hub(self) -> None:
+        """kill -9 the hub, and wait until its successor serves."""
+        self.kill("hub")
+        self.mend("hub")
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The ledger, the oldest start first; read in a copy."""
+        return _query(self.site.paths.state / "ledger.sqlite", "SELECT * FROM servers ORDER BY intended")
+
+    def token_hashes(self) -> set[str]:
+        """The API tokens that the hub would accept, as it stores them."""
+        found = _query(self.site.paths.state / "jupyterhub.sqlite", "SELECT hashed FROM api_tokens")
+        return {row["hashed"] for row in found}
+
+    def live_jobs(self) -> dict[int, str]:
+        """The tags of the site's jobs that wait or run, by number."""
+        words = ("squeue", "--noheader", "--states=PD,R,CF,S", f"--name={self.site.job_name}", "--format=%i %k")
+        pairs = (line.split(maxsplit=1) for line in ask(self.site, *words).splitlines())
+        tags = {int(number): comment.rsplit(":", 1)[-1] for number, comment in pairs}
+        return {number: tag for number, tag in tags.items() if number not in self.strays}
+
+    def process_of(self, job: int) -> int:
+        """The process of a job's server."""
+        for folder in Path("/proc").iterdir():
+            with suppress(OSError):
+                given = (folder / "environ").read_bytes() if folder.name.isdigit() else b""
+                if (
+                    f"\0SLURM_JOB_ID={job}\0".encode() in b"\0" + given
+                    and b"session.server" in (folder / "cmdline").read_bytes()
+                ):
+                    return int(folder.name)
+        raise AssertionError(f"no process of job {job}")
+
+    def token_of(self, job: int) -> str:
+        """The API token that a job's server was started with."""
+        given = Path(f"/proc/{self.process_of(job)}/environ").read_bytes().decode(errors="replace").split("\0")
+        return dict(line.split("=", 1) for line in given if "=" in line)["JUPYTERHUB_API_TOKEN"]
+
+    def token_answers(self, token: str) -> int:
+        """The hub's status for a call with this token."""
+        url = f"http://{self.site.hub.address}:{self.site.hub.port}/hub/api/user"
+        return httpx.get(url, headers={"Authorization": f"token {token}"}, timeout=20).status_code
+
+    @contextmanager
+    def partition(self, name: str, state: str) -> Iterator[None]:
+        """A partition in another state: `down` queues jobs and starts none, `inactive` takes none."""
+        ask(self.site, "scontrol", "update", f"PartitionName={name}", f"State={state}")
+        try:
+            yield
+        finally:
+            ask(self.site, "scontrol", "update", f"PartitionName={name}", "State=up")
+
+
+@contextmanager
+def changed(path: Path, change: Callable[[str], str]) -> Iterator[None]:
+    """A file with another text; its own is put back. The file itself stays, and so do its owner and mode."""
+    text = path.read_text()
+    path.write_text(change(text))
+    try:
+        yield
+    finally:
+        path.write_text(text)
+
+
+def _answers(service: Service, supervisor: supervise.Supervisor) -> bool:
+    return supervisor.state(service).word == "running" and (service.ready is None or service.ready())
+
+
+def _query(path: Path, statement: str) -> list[dict[str, Any]]:
+    """Rows of a database that the hub has open. It is read in a copy, so that no lock and no file is left beside it."""
+    with tempfile.TemporaryDirectory() as folder:
+        for end in ("", "-wal"):
+            with suppress(FileNotFoundError):
+                Path(folder, f"copy{end}").write_bytes(Path(f"{path}{end}").read_bytes())
+        with closing(sqlite3.connect(Path(folder, "copy"))) as copy:
+            copy.row_factory = sqlite3.Row
+            return [dict(row) for row in copy.execute(statement)]
+
+
+def outlast(seconds: float, since: float) -> None:
+    """Let an outage last this long: the time that it is to take, not one that is measured."""
+    time.sleep(max(0.0, since + seconds - time.monotonic()))

@@ -1,0 +1,168 @@
+"""Slurm falls silent in four ways under running servers: none is lost, kernels compute on, pages answer and say so."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from sitekit.demo.layout import SLURMCTLD_PORT
+
+from ..chain.test_chain import python_of
+from ..person import Kernel, Person
+from ..slurm import until
+from .agreement import answers, patiently, settled
+from .conftest import servers
+from .machine import Machine, outlast
+
+SILENCE = "The scheduler does not answer; running servers are not affected"
+PAGE = 10  # seconds within which every page of the hub has to come
+
+
+@contextmanager
+def rubbish(machine: Machine) -> Iterator[None]:
+    """Something on slurmctld's port that takes connections and talks nonsense."""
+    with machine.stopped("slurmctld"), socket.create_server(("127.0.0.1", SLURMCTLD_PORT)) as listener:
+        talking = threading.Thread(target=talk_nonsense, args=(listener,))
+        talking.start()
+        try:
+            yield
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            talking.join()
+
+
+def talk_nonsense(listener: socket.socket) -> None:
+    while True:
+        try:
+            caller, _ = listener.accept()
+            with caller:
+                caller.recv(4096)
+                caller.sendall(b"\x00\x00\x00\x20HTTP/1.1 200 OK\r\n\r\n1|alice|RUNNING|\xff\xfe" * 3)
+        except OSError:
+            if listener.fileno() == -1 or not_listening(listener):
+                return
+
+
+def not_listening(listener: socket.socket) -> bool:
+    return not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+
+
+OUTAGES: dict[str, Callable[[Machine], AbstractContextManager[None]]] = {
+    "slurmctld stopped": lambda machine: machine.stopped("slurmctld"),
+    "slurmctld hangs": lambda machine: machine.frozen("slurmctld"),
+    "munge stopped": lambda machine: machine.stopped("munge"),
+    "rubbish": rubbish,
+}
+
+
+@dataclass
+class Class:
+    """Three people at work, each with an open kernel, and what must be as it was afterwards."""
+
+    people: dict[str, Person]
+    kernels: dict[str, Kernel] = field(default_factory=dict)
+    jobs: dict[int, str] = field(default_factory=dict)
+
+
+@pytest.fixture
+def at_work(machine: Machine, people: dict[str, Person]) -> Iterator[Class]:
+    school = Class(people)
+    for name, person in people.items():
+        assert person.start("small")[-1].get("ready")
+        school.kernels[name] = person.kernel(python_of(person))
+        assert school.kernels[name].run(f"kept = '{name}'") == ""
+    school.jobs = machine.live_jobs()
+    assert len(school.jobs) == 3
+    yield school
+    for kernel in school.kernels.values():
+        kernel.close()
+
+
+@pytest.mark.parametrize("kind", OUTAGES)
+def test_outage(machine: Machine, at_work: Class, kind: str) -> None:
+    """25 s of silence while three work, one asks for a server and one stops a second server."""
+    silence(machine, at_work, OUTAGES[kind], 25)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", OUTAGES)
+def test_long_outage(machine: Machine, at_work: Class, kind: str) -> None:
+    silence(machine, at_work, OUTAGES[kind], 75)
+
+
+def silence(
+    machine: Machine, school: Class, outage: Callable[[Machine], AbstractContextManager[None]], seconds: float
+) -> None:
+    alice, bob, carol = (school.people[name] for name in ("alice", "bob", "carol"))
+    assert bob.start("small", "second")[-1].get("ready")
+    [second] = set(machine.live_jobs()) - set(school.jobs)
+    late: list[dict[str, Any]] = []
+    with outage(machine):
+        since = time.monotonic()
+        asking = threading.Thread(target=lambda: late.extend(alice.start("long", "late")))
+        asking.start()
+        assert bob.stop("second").status_code in (202, 204)
+        until(lambda: SILENCE in page(carol, "/hub/spawn/carol/another"), 45, 1)
+        for person in school.people.values():
+            assert "/hub/logout" in page(person, "/hub/home")
+        for name, kernel in school.kernels.items():
+            assert kernel.run("print(kept)") == name
+            assert answers(school.people[name], "") == 200
+        outlast(seconds, since)
+        assert all(servers(person)[""]["ready"] for person in school.people.values())
+    asking.join()
+    told(late)
+    settled(machine, school.people)
+    for name, kernel in school.kernels.items():
+        assert kernel.run("print(kept)") == name
+    alive = machine.live_jobs()
+    assert second not in alive, "the server that was stopped during the outage runs on"
+    assert school.jobs.items() <= alive.items()
+    assert set(alive) - set(school.jobs) <= {row["job"] for row in machine.rows() if row["name"] == "late"}
+
+
+def told(events: list[dict[str, Any]]) -> None:
+    """Who asked for a server in an outage got it in the end, or was told why not; and read so while waiting."""
+    last = events[-1]
+    if not last.get("ready"):
+        assert last.get("failed") and SILENCE in last["message"], events
+
+
+def page(person: Person, path: str) -> str:
+    answer = person.http.get(path, timeout=PAGE)
+    assert answer.status_code == 200, f"{path} answered {answer.status_code}"
+    return answer.text
+
+
+def test_a_waiting_user_reads_of_the_outage_and_still_gets_in(machine: Machine, people: dict[str, Person]) -> None:
+    alice = people["alice"]
+    with machine.partition("jupyter-long", "down"):
+        assert alice.choose("long").status_code == 302
+        events = alice.progress()
+        assert any("waits in" in event["message"] for event in events)
+        with machine.stopped("slurmctld"):
+            outage = next(event for event in events if SILENCE in event["message"])
+            assert "Your request is kept" in outage["message"]
+    *_, last = events
+    assert last.get("ready"), last
+    settled(machine, people)
+
+
+def test_hub_killed_during_an_outage(machine: Machine, at_work: Class) -> None:
+    """The next hub finds the servers without Slurm's help."""
+    with machine.frozen("slurmctld"):
+        machine.kill_hub()
+        for name, person in at_work.people.items():
+            until(lambda p=person: servers(p)[""]["ready"], 30)
+            assert answers(person, "") == 200
+            assert at_work.kernels[name].run("print(kept)") == name
+            assert patiently(lambda p=person: p.lab()).status_code == 200
+    settled(machine, at_work.people)
+    assert machine.live_jobs() == at_work.jobs

@@ -1,0 +1,122 @@
+"""The hub is killed while a job waits, or beside sbatch. The next hub takes the job over; nobody has to ask again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sitekit.hub.life import DOUBT
+
+from ..person import Person
+from ..slurm import jobs, until
+from .agreement import patiently, settled
+from .conftest import servers
+from .machine import Machine, changed
+
+SUBMITS = '    done = call(config, "sbatch", ["--parsable"'
+ANSWERS = '    return {"job": int('
+
+
+def waiting_job(machine: Machine, user: str) -> int:
+    """The number of the one job of `user`, which is pending."""
+    job = until(lambda: jobs(machine.site, user), 30)[0]
+    number, _, state, _ = job.split()
+    assert state == "PENDING", job
+    return int(number)
+
+
+def test_hub_killed_while_pending(machine: Machine, people: dict[str, Person]) -> None:
+    """Its user reads on why it waits, and comes in when it starts: the same job, the same start."""
+    alice = people["alice"]
+    with machine.partition("jupyter-long", "down"):
+        assert alice.choose("long").status_code == 302
+        job = waiting_job(machine, "alice")
+        [row] = [row for row in machine.rows() if row["job"] == job]
+        machine.kill_hub()
+        events = patiently(lambda: alice.progress())
+        waits = next(event for event in events if "waits in" in event["message"])
+        assert f"Job {job} waits in jupyter-long. The partition is stopped by the administrators." in waits["message"]
+    *_, last = events
+    assert last.get("ready"), last
+    assert alice.lab().status_code == 200
+    assert [line.split()[0] for line in jobs(machine.site, "alice")] == [str(job)]
+    assert machine.rows()[-1]["tag"] == row["tag"]
+    settled(machine, people)
+
+
+def test_cancelled_while_pending_under_the_next_hub(machine: Machine, people: dict[str, Person]) -> None:
+    alice = people["alice"]
+    with machine.partition("jupyter-long", "down"):
+        assert alice.choose("long").status_code == 302
+        waiting_job(machine, "alice")
+        machine.kill_hub()
+        assert patiently(lambda: alice.stop()).status_code in (202, 204)
+        until(lambda: not jobs(machine.site, "alice"), 60)
+        until(lambda: not servers(alice), 60)
+        settled(machine, people)
+    assert alice.start("small")[-1].get("ready"), "a server of the same name starts as if nothing had been"
+    settled(machine, people)
+
+
+@pytest.fixture
+def gate(machine: Machine) -> Iterator[Path]:
+    yield machine.site.libexec / "gate"
+
+
+@pytest.mark.parametrize("where", [SUBMITS, ANSWERS], ids=["before sbatch", "after sbatch"])
+def test_hub_killed_beside_sbatch(machine: Machine, people: dict[str, Person], gate: Path, where: str) -> None:
+    """sbatch is slow, the hub dies and never hears the job's number: it finds the job by its tag."""
+    bob = people["bob"]
+    with changed(gate, slower(where, 7)):
+        asking = ask_in_background(bob)
+        row = until(lambda: next((r for r in machine.rows() if not r["ended"]), None), 30)
+        if where == ANSWERS:
+            until(lambda: jobs(machine.site, "bob"), 30)
+        assert row["job"] is None
+        machine.kill_hub()
+        asking.join()
+        until(lambda: (servers(bob).get("") or {}).get("ready"), 60)
+    [job] = jobs(machine.site, "bob")
+    last = machine.rows()[-1]
+    assert (last["tag"], last["job"]) == (row["tag"], int(job.split()[0]))
+    settled(machine, people)
+
+
+@pytest.mark.soak
+def test_a_job_that_turns_up_after_all_hope_is_cancelled(
+    machine: Machine, people: dict[str, Person], gate: Path
+) -> None:
+    """sbatch is heard so late that the start was given up: the job must not run on for nobody."""
+    bob = people["bob"]
+    with changed(gate, slower(SUBMITS, DOUBT + 20)):
+        asking = ask_in_background(bob)
+        row = until(lambda: next((r for r in machine.rows() if not r["ended"]), None), 30)
+        machine.kill_hub()
+        asking.join()
+        until(lambda: machine.rows()[-1]["ended"], DOUBT + 30)
+        assert not jobs(machine.site, "bob")
+        until(lambda: row["tag"] in machine.live_jobs().values(), 60)
+    settled(machine, people)
+    assert not machine.live_jobs()
+
+
+def slower(line: str, seconds: float) -> Callable[[str], str]:
+    """What makes the gate sleep before this line of its own."""
+
+    def change(text: str) -> str:
+        assert text.count(line) == 1, f"the gate has changed: {line!r}"
+        return text.replace(line, f"    time.sleep({seconds})\n{line}")
+
+    return change
+
+
+def ask_in_background(person: Person) -> threading.Thread:
+    """Ask for a server in a thread: the hub dies before it answers."""
+    from .test_kills import ask
+
+    asking = threading.Thread(target=ask, args=(person, ""))
+    asking.start()
+    return asking

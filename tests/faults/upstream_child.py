@@ -1,0 +1,133 @@
+"""Run in the release's own Python by test_upstream: a SlurmServer with a real ledger and a snapshot made by hand.
+
+Arguments: the site file, a folder for the ledger. Prints what batchspawner's methods and traits say, as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from batchspawner import BatchSpawnerBase
+from jupyterhub import orm
+from jupyterhub.user import User
+from traitlets.config import Config
+
+from sitekit.hub.cards import Card
+from sitekit.hub.life import Life
+from sitekit.hub.options import read_choice
+from sitekit.hub.server import NotStarted, SlurmServer
+from sitekit.site import load_site
+from sitekit.slurm import gate
+from sitekit.slurm.jobs import parse_queue
+from sitekit.slurm.queue import Snapshot
+
+STATES = ["PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "COMPLETING", "TIMEOUT", "CANCELLED", "NEWEST_STATE"]
+
+
+async def main(site_file: Path, folder: Path) -> dict[str, Any]:
+    site = load_site(site_file)
+    life = Life(site.model_copy(update={"paths": site.paths.model_copy(update={"state": folder})}))
+    SlurmServer.life = life
+    return {
+        "states": {state: await said_of(life, state) for state in STATES},
+        "own regexes": await said_of(
+            life,
+            "RUNNING",
+            state_pending_re="^NOTHING",
+            state_exechost_re=r"\s+(\w+)$",
+            state_exechost_exp=r"\1.fabric",
+        ),
+        "traits": figures(life),
+        "silence": await silence(life),
+        "patience": await patience(life),
+        "ancestor": issubclass(SlurmServer, BatchSpawnerBase),
+    }
+
+
+def server(life: Life, **settings: Any) -> SlurmServer:
+    """A spawner with a database of its own behind it."""
+    db = orm.new_session_factory("sqlite:///:memory:")()
+    person = orm.User(name="alice")
+    db.add(person)
+    kept = orm.Spawner(name="", user=person)
+    db.add(kept)
+    db.commit()
+    user = User(person, {}, db)
+    child = SlurmServer(user=user, orm_spawner=kept, config=Config({"SlurmServer": settings}), hub=None)
+    child.api_token = "a token that no database knows"
+    child.persist = lambda: None
+    child.choice, _ = read_choice(life.site, {"tier": "small"})
+    child.get_env = dict
+    return child
+
+
+def listed(life: Life, child: SlurmServer, state: str, job: int = 77) -> None:
+    """The queue snapshot: one job, the child's, in this state."""
+    child.tag = life.ledger.intend("alice", "", None, child.choice.as_dict())
+    life.ledger.submitted(child.tag, job)
+    line = f"{job}|alice|{state}|jupyter-short|demo1|N/A|N/A|1|sitekit:demo:{child.tag}|None"
+    life.queue.snapshot = Snapshot(parse_queue(line), time.monotonic(), time.time())
+    life.queue.silent_since = None
+
+
+async def said_of(life: Life, state: str, **settings: Any) -> dict[str, Any]:
+    child = server(life, **settings)
+    listed(life, child, state)
+    status = await child.query_job_status()
+    running = bool(child.state_isrunning())
+    return {
+        "status": status.name,
+        "pending": bool(child.state_ispending()),
+        "running": running,
+        "host": child.state_gethost() if running else None,
+        "address": await asyncio.wait_for(child._host(), 5) if running else None,
+        "job_id": child.job_id,
+        "job_status": child.job_status,
+    }
+
+
+def figures(life: Life) -> dict[str, str]:
+    child = server(life, req_prologue="module load site", req_options="--exclusive")
+    child._take_figures()
+    return {key: value for key, value in child.get_req_subvars().items() if isinstance(value, str)}
+
+
+async def silence(life: Life) -> dict[str, Any]:
+    """What is said of a live server when the scheduler has never answered this hub, and of one whose poll fails."""
+    child = server(life)
+    listed(life, child, "RUNNING")
+    life.queue.snapshot = Snapshot({}, float("-inf"))
+    life.queue.silent_since = time.time()
+    told = {"unknown": (await child.query_job_status()).name, "poll": await child.poll()}
+    child.query_job_status = None
+    return {**told, "failing poll": await child.poll()}
+
+
+async def patience(life: Life) -> dict[str, Any]:
+    """A start that lasts longer than its tier allows: the card that is told and the one that is kept."""
+    child = server(life)
+    child.start_timeout = 1
+
+    async def accepted(*_: object) -> int:
+        line = f"78|alice|PENDING|jupyter-short||N/A|N/A|1|sitekit:demo:{child.tag}|Resources"
+        life.queue.snapshot = Snapshot(parse_queue(line), time.monotonic(), time.time())
+        life.queue.silent_since = None
+        return 78
+
+    gate.submit = accepted
+    try:
+        await child.start()
+    except NotStarted as failure:
+        card: Card = failure.card
+        row = life.ledger.row(child.tag)
+        return {"told": card.kind, "what": card.what, "kept": row.card["kind"], "abandoned": bool(row.abandoned)}
+    return {}
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2])))))

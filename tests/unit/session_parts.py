@@ -1,0 +1,209 @@
+"""A small HTTP server that plays the hub, and the session's server as a child of the test, in a release's Python."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import kernel_site
+
+from sitekit.data import data
+from sitekit.gatefile import session_settings
+from sitekit.site import load_site
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+USER_TOKEN = "the-users"
+RUN = "import runpy, sys; sys.path.insert(0, {!r}); runpy.run_module('sitekit.session.server', run_name='__main__')"
+
+
+def user_model() -> dict[str, Any]:
+    return {"kind": "user", "name": "u", "admin": False, "groups": [], "scopes": ["access:servers!server=u/"]}
+
+
+class Hub:
+    """What a single-user server asks of its hub. `answer` is what a callback gets; `heard` what was posted."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.answer, self.heard, self.refused = 204, [], 0
+        hub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def reply(self, code: int, body: object = None) -> None:
+                content = b"" if body is None else json.dumps(body).encode()
+                self.send_response(code)
+                self.send_header("X-JupyterHub-Version", "6.1.1")
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def do_GET(self) -> None:
+                if self.path.rstrip("/") == "/hub/api":
+                    self.reply(200, {"version": "6.1.1"})
+                elif self.path.startswith("/hub/api/user"):
+                    known = self.headers.get("Authorization") == f"token {USER_TOKEN}"
+                    self.reply(200, user_model()) if known else self.reply(403, {})
+                else:
+                    self.reply(404, {})
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                listening = self.path == "/hub/api/sitekit/listening"
+                if listening and hub.answer >= 400:
+                    hub.refused += 1
+                    return self.reply(hub.answer, {})
+                hub.heard.append((self.path, self.headers.get("Authorization"), body))
+                self.reply(204 if listening else 200, None if listening else {})
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.port = self.http.server_address[1]
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+    def port_told(self) -> int | None:
+        return next((body["port"] for path, _, body in self.heard if path.endswith("listening")), None)
+
+    def activity(self) -> list[str]:
+        posts = [body for path, _, body in self.heard if path.endswith("/activity")]
+        return [body["servers"][""]["last_activity"] for body in posts]
+
+    def close(self) -> None:
+        self.http.shutdown()
+        self.http.server_close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """The session's server, started as the job script does it. `folder` is its user's home."""
+
+    def __init__(self, hub_port: int, folder: Path, settings: dict[str, Any] | None = None, **extra: str) -> None:
+        self.home, self.tmp = folder / "home", folder / "tmp"
+        for place in (self.home, self.tmp):
+            place.mkdir(exist_ok=True)
+        config = folder / "config"
+        config.mkdir(exist_ok=True)
+        extensions = {"jpserver_extensions": {"sitekit.session.activity": True}, "allow_root": True}
+        (config / "jupyter_server_config.json").write_text(json.dumps({"ServerApp": extensions}))
+        kernels = folder / "kernels" / "kernels" / "own"
+        kernels.mkdir(parents=True, exist_ok=True)
+        python = str(kernel_site.release() / "bin" / "python")
+        argv = [python, "-I", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        (kernels / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "P", "language": "python"}))
+        session = {**session_settings(load_site(data("config/sites/demo.yml"))), "kernels": str(folder / "kernels")}
+        api = f"http://127.0.0.1:{hub_port}/hub/api"
+        environment = {
+            "HOME": str(self.home),
+            "USER": "u",
+            "LOGNAME": "u",
+            "SHELL": "/bin/bash",
+            "LANG": "C.UTF-8",
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "TMPDIR": str(self.tmp),
+            "JUPYTER_CONFIG_PATH": str(config),
+            "SITEKIT_SESSION": json.dumps({**session, **(settings or {})}),
+            "JUPYTERHUB_API_URL": api,
+            "JUPYTERHUB_API_TOKEN": "the-servers",
+            "JUPYTERHUB_ACTIVITY_URL": f"{api}/users/u/activity",
+            "JUPYTERHUB_CLIENT_ID": "jupyterhub-user-u",
+            "JUPYTERHUB_HOST": "",
+            "JUPYTERHUB_USER": "u",
+            "JUPYTERHUB_SERVER_NAME": "",
+            "JUPYTERHUB_BASE_URL": "/",
+            "JUPYTERHUB_SERVICE_PREFIX": "/user/u/",
+            "JUPYTERHUB_SERVICE_URL": "http://0.0.0.0:0/user/u/",
+            "JUPYTERHUB_OAUTH_CALLBACK_URL": "/user/u/oauth_callback",
+            "JUPYTERHUB_OAUTH_SCOPES": '["access:servers!server=u/"]',
+            "JUPYTERHUB_OAUTH_ACCESS_SCOPES": '["access:servers!server=u/"]',
+            "JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES": "[]",
+            "JUPYTERHUB_DEFAULT_URL": "/lab",
+            "JUPYTERHUB_DISABLE_USER_CONFIG": "1",
+            "JUPYTERHUB_SITEKIT_IDLE": "3600",
+            "JUPYTERHUB_SITEKIT_BUSY": "keep",
+            "JUPYTERHUB_SITEKIT_TIME": "7200",
+            **extra,
+        }
+        self.log = (folder / "log").open("w+")
+        self.process = subprocess.Popen(
+            [python, "-I", "-c", RUN.format(str(SCRIPTS))],
+            env=environment,
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self.port = 0
+
+    def ask(self, method: str, path: str, body: object = None, token: str | None = USER_TOKEN) -> Any:
+        """One request below /user/u/; its JSON. Raises urllib.error.HTTPError."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/user/u/{path}", data, method=method)
+        if token:
+            request.add_header("Authorization", f"token {token}")
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            content = answer.read()
+        return json.loads(content) if content else None
+
+    def listening(self, hub: Hub) -> Server:
+        """Wait until it has told its port."""
+        until(lambda: hub.port_told() or self.process.poll() is not None, self.said)
+        assert hub.port_told(), self.said()
+        self.port = hub.port_told() or 0
+        return self
+
+    def ends(self) -> int:
+        """Wait until it ends, which takes some seconds at most; its exit code."""
+        return self.process.wait(60)
+
+    def said(self) -> str:
+        self.log.seek(0)
+        return self.log.read()
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        self.log.close()
+
+
+@contextmanager
+def session(
+    settings: dict[str, Any] | None = None, hub: Hub | None = None, **extra: str
+) -> Iterator[tuple[Hub, Server]]:
+    """A hub and a server that has told it its port."""
+    hub = hub or Hub()
+    with tempfile.TemporaryDirectory(prefix="sitekit-test-session-") as folder:
+        server = Server(hub.port, Path(folder), settings, **extra)
+        try:
+            yield hub, server.listening(hub)
+        finally:
+            server.close()
+            hub.close()
+
+
+def until(what: Any, why: Any = lambda: "", patience: float = 60) -> Any:
+    """Wait until `what()` is true; return it. The patience is a bound, not a measure."""
+    deadline = time.monotonic() + patience
+    while not (found := what()):
+        assert time.monotonic() < deadline, f"did not happen: {why()}"
+        time.sleep(0.1)
+    return found

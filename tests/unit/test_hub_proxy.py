@@ -1,0 +1,66 @@
+"""The hub's view of a real configurable-http-proxy: the routes, and no word of who is active."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+import kernel_site
+import pytest
+from session_parts import free_port, until
+
+pytestmark = pytest.mark.usefixtures("hub_environment")
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+ASK = """
+import asyncio, json, sys
+sys.path.insert(0, {scripts!r})
+from jupyterhub.proxy import ConfigurableHTTPProxy
+from sitekit.hub.proxy import SilentProxy
+
+async def routes():
+    kinds = (ConfigurableHTTPProxy, SilentProxy)
+    return [await kind(api_url={url!r}, auth_token="t").get_all_routes() for kind in kinds]
+
+print(json.dumps(asyncio.run(routes())))
+"""
+
+
+def test_the_proxys_idea_of_activity_is_left_out(tmp_path: Path) -> None:
+    release, api = kernel_site.release(), free_port()
+    url = f"http://127.0.0.1:{api}"
+    words = ["--ip=127.0.0.1", f"--port={free_port()}", "--api-ip=127.0.0.1", f"--api-port={api}"]
+    environment = {"PATH": f"{release}/bin:/usr/bin:/bin", "HOME": str(tmp_path), "CONFIGPROXY_AUTH_TOKEN": "t"}
+    proxy = subprocess.Popen(
+        [release / "bin/configurable-http-proxy", *words],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        route = {"target": "http://127.0.0.1:9", "user": "u", "server_name": "", "jupyterhub": True}
+        until(lambda: answers(f"{url}/api/routes/user/u", route))
+        ask = ASK.format(scripts=str(SCRIPTS), url=f"{url}/")
+        told = subprocess.run(
+            [release / "bin/python", "-I", "-c", ask], capture_output=True, text=True, timeout=60, env=os.environ
+        )
+        upstreams, ours = json.loads(told.stdout or f'"{told.stderr}"')
+    finally:
+        proxy.terminate()
+        proxy.wait(30)
+    assert upstreams["/user/u/"]["data"].pop("last_activity")
+    assert ours == upstreams
+    assert ours["/user/u/"]["data"] == {"user": "u", "server_name": ""}
+
+
+def answers(url: str, body: object) -> bool:
+    request = Request(url, json.dumps(body).encode(), {"Authorization": "token t"}, method="POST")  # noqa: S310
+    try:
+        urlopen(request, timeout=10).close()  # noqa: S310
+    except URLError:
+        return False
+    return True

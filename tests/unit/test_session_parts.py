@@ -1,0 +1,156 @@
+"""The parts of a session that need no Jupyter: the tree of links, the user's variables, the notice's arithmetic."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sitekit.gatefile import session_settings
+from sitekit.session import variables
+from sitekit.session.home import make_root
+from sitekit.session.notice import notice
+from sitekit.session.variables import LoginShell
+from sitekit.site import load_site
+
+SITE = load_site(Path(__file__).parents[2] / "config" / "site.yml")
+ROOT = "~/.jupyterhub-tree"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home directory, and the variables that the gate sets for its owner."""
+    for name, value in {"HOME": str(tmp_path), "USER": "u", "LOGNAME": "u", "SHELL": "/bin/bash"}.items():
+        monkeypatch.setenv(name, value)
+    return tmp_path
+
+
+def test_a_tree_holds_links_to_what_exists(home: Path) -> None:
+    (home / "work" / "u").mkdir(parents=True)
+    links = {"home": "~", "work": f"{home}/work/{{user}}", "scratch": f"{home}/scratch/{{user}}", "here": "~/work"}
+    root = make_root(ROOT, links, home, "u")
+    assert root == home / ".jupyterhub-tree"
+    assert root.stat().st_mode & 0o777 == 0o700
+    assert {path.name: os.readlink(path) for path in root.iterdir()} == {
+        "home": str(home),
+        "work": str(home / "work" / "u"),
+        "here": str(home / "work"),
+    }
+
+
+def test_links_follow_the_site_and_the_users_own_files_stay(home: Path) -> None:
+    for name in ("old", "new"):
+        (home / name).mkdir()
+    root = make_root(ROOT, {"work": "~/old", "data": "~/old", "gone": "~/old"}, home, "u")
+    (root / "mine").mkdir()
+    (root / "note").write_text("mine")
+    (root / "my link").symlink_to("/nonexistent")
+    (root / "gone").unlink()
+    (root / "gone").symlink_to(home / "away")
+    links = {"work": "~/new", "data": "~/old", "mine": "~/new", "note": "~/new", "gone": "~/away"}
+    assert make_root(ROOT, links, home, "u") == root
+    assert os.readlink(root / "work") == str(home / "new")
+    assert os.readlink(root / "data") == str(home / "old")
+    assert (root / "mine").is_dir() and not (root / "mine").is_symlink()
+    assert (root / "note").read_text() == "mine"
+    assert os.readlink(root / "my link") == "/nonexistent"
+    assert not (root / "gone").is_symlink(), "a link to nothing was left"
+    assert sorted(path.name for path in root.iterdir()) == ["data", "mine", "my link", "note", "work"]
+
+
+def test_without_a_tree_the_root_is_the_home(home: Path) -> None:
+    assert make_root("~", {}, home, "u") == home
+    assert list(home.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_does_not_keep_the_server_from_starting(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / ".jupyterhub-tree").write_text("a file of the user's")
+    assert make_root(ROOT, {"home": "~"}, home, "u") == home
+    assert (home / ".jupyterhub-tree").read_text() == "a file of the user's"
+    assert f"starting in {home}" in capsys.readouterr().out
+
+
+def test_the_site_reaches_the_session() -> None:
+    settings = session_settings(SITE)
+    assert settings["root"] == "~/.jupyterhub-tree"
+    assert settings["links"] == {"home": "~", "work": "/work/{user}", "scratch": "/scratch/{user}"}
+    assert settings["user_variables"] == ["WANDB_API_KEY", "HF_TOKEN"]
+
+
+LOGINS = [
+    ("/bin/bash", ".bash_profile", "export {}='{}'"),
+    ("/bin/sh", ".profile", "export {}='{}'"),
+    ("/bin/tcsh", ".login", "setenv {} '{}'"),
+    ("/bin/zsh", ".zprofile", "export {}='{}'"),
+]
+
+
+@pytest.mark.parametrize(("shell", "dotfile", "line"), [login for login in LOGINS if shutil.which(login[0])])
+def test_wanted_variables_come_from_the_login_shell(
+    home: Path, monkeypatch: pytest.MonkeyPatch, shell: str, dotfile: str, line: str
+) -> None:
+    monkeypatch.setenv("SHELL", shell)
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "secret")
+    words = [line.format("WANTED", "a=b; $HOME"), line.format("OTHER", "x"), "env > $HOME/seen", "echo hello"]
+    (home / dotfile).write_text("\n".join(words) + "\n")
+    assert LoginShell(["WANTED", "ABSENT"]).variables() == {"WANTED": "a=b; $HOME"}
+    assert "secret" not in (home / "seen").read_text()
+
+
+def test_what_a_dotfile_prints_spoils_nothing(home: Path) -> None:
+    (home / ".profile").write_text("export WANTED='two\nlines' FIRST=1\necho welcome; printf 'no end of line'\n")
+    names = ["WANTED", "FIRST", "HOME", "USER", "LOGNAME", "SHELL", "PATH", "LANG", "TERM", "PWD", "SHLVL"]
+    got = LoginShell(names).variables()
+    assert sorted(got) == sorted(names), "the first of them was taken for what the dotfile printed"
+    assert (got["WANTED"], got["FIRST"]) == ("two\nlines", "1")
+
+
+def test_nothing_is_asked_where_nothing_is_wanted(home: Path) -> None:
+    (home / ".profile").write_text("touch $HOME/ran\n")
+    assert LoginShell([]).variables() == {}
+    assert not (home / "ran").exists()
+
+
+def test_a_shell_that_hangs_is_given_up_with_all_that_it_started(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(variables, "PATIENCE", 1.0)
+    (home / ".profile").write_text("export WANTED=1\nsleep 4321 & echo $! > $HOME/child\nsleep 4321\n")
+    assert LoginShell(["WANTED"]).variables() == {}
+    assert "took longer" in capsys.readouterr().out
+    child = (home / "child").read_text().strip()
+    state = subprocess.run(["ps", "-o", "stat=", "-p", child], capture_output=True, text=True).stdout
+    assert state.strip()[:1] in ("", "Z")
+
+
+def test_an_account_without_a_shell_has_no_variables(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for shell in ("/usr/sbin/nologin", "/nonexistent"):
+        monkeypatch.setenv("SHELL", shell)
+        assert LoginShell(["HOME", "WANTED"]).variables() == {}
+
+
+def told(now: float, active: float, idle: str = "never", end: str = "") -> tuple[object, object, object]:
+    answer = notice(now, active, {"JUPYTERHUB_SITEKIT_IDLE": idle, "JUPYTERHUB_SITEKIT_END": end})
+    return answer["idle"], answer["idle_warning"], answer["time"]
+
+
+def test_the_notice_counts_down_to_both_ends() -> None:
+    assert told(1000, 900, "3600", "5000") == (3500, 600, 4000)
+    assert told(1000, 1000, "1200") == (1200, 400, None)
+    assert told(9000, 900, "3600", "5000") == (0, 600, 0)
+    assert told(1000, 0) == (None, None, None)
+    assert notice(1000, 900, {}) == {"idle": None, "idle_warning": None, "time": None, "time_warnings": [900, 300]}
+
+
+@given(st.integers(60, 10**7), st.floats(0, 10**8))
+def test_a_fresh_server_is_never_warned(limit: int, silent: float) -> None:
+    idle, warning, _ = told(10**9, 10**9 - silent, str(limit))
+    assert 0 <= idle <= limit and 0 < warning < limit
+    assert (idle <= warning) == (round(limit - silent) <= warning)

@@ -1,0 +1,247 @@
+"""The program of a job, for real: JupyterHub's single-user server in a release's Python, a small server as its hub."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from urllib.error import HTTPError
+
+import pytest
+import session_parts as parts
+from session_parts import Hub, Server, session, until
+
+pytestmark = pytest.mark.usefixtures("hub_environment")
+
+
+def test_it_listens_tells_its_port_once_and_ends_well_on_sigterm() -> None:
+    with session() as (hub, server):
+        callbacks = [(token, body) for path, token, body in hub.heard if path.endswith("/sitekit/listening")]
+        assert callbacks == [("token the-servers", {"port": server.port})]
+        assert 20000 <= server.port <= 29999
+        assert server.ask("GET", "api/status")["kernels"] == 0
+        assert [path.name for path in server.tmp.iterdir() if path.name.startswith("jupyter-")]
+        kernel = server.ask("POST", "api/kernels", {"name": "own"})
+        until(lambda: kernels_of(server), server.said)
+        children = kernels_of(server)
+        assert kernel["name"] == "own"
+        server.process.terminate()
+        assert server.ends() == 0, server.said()
+        assert not [path.name for path in server.tmp.iterdir() if path.name.startswith("jupyter-")]
+        for child in children:
+            until(lambda child=child: not Path(f"/proc/{child}").exists())
+
+
+def kernels_of(server: Server) -> list[int]:
+    found = subprocess.run(
+        ["pgrep", "-P", str(server.process.pid), "-f", "ipykernel_launcher"], capture_output=True, text=True
+    ).stdout
+    return [int(pid) for pid in found.split()]
+
+
+def test_it_ends_well_with_a_kernel_that_does_not_listen() -> None:
+    with session() as (_, server):
+        kernel = server.ask("POST", "api/kernels", {"name": "own"})["id"]
+        busy(server, kernel, "import signal, time\nsignal.signal(2, signal.SIG_IGN)\ntime.sleep(9999)")
+        [child] = kernels_of(server)
+        server.process.terminate()
+        assert server.ends() == 0, server.said()
+        until(lambda: not Path(f"/proc/{child}").exists())
+
+
+def busy(server: Server, kernel: str, code: str) -> None:
+    """Let a kernel compute; returns when the server sees it busy."""
+    import json
+    import uuid
+
+    import websocket
+
+    header = {"msg_id": uuid.uuid4().hex, "username": "", "session": uuid.uuid4().hex, "version": "5.3"}
+    message = {
+        "header": {**header, "msg_type": "execute_request", "date": ""},
+        "parent_header": {},
+        "metadata": {},
+        "content": {
+            "code": code,
+            "silent": False,
+            "store_history": False,
+            "user_expressions": {},
+            "allow_stdin": False,
+        },
+        "channel": "shell",
+        "buffers": [],
+    }
+    line = websocket.create_connection(
+        f"ws://127.0.0.1:{server.port}/user/u/api/kernels/{kernel}/channels",
+        header={"Authorization": f"token {parts.USER_TOKEN}"},
+        timeout=60,
+    )
+    line.send(json.dumps(message))
+    until(lambda: server.ask("GET", f"api/kernels/{kernel}")["execution_state"] == "busy", server.said)
+    line.close()
+
+
+def test_sigterm_while_it_waits_for_the_hub_ends_it_well() -> None:
+    with tempfile.TemporaryDirectory(prefix="sitekit-test-session-") as folder:
+        server = Server(parts.free_port(), Path(folder))
+        try:
+            until(lambda: "does not answer" in server.said(), server.said)
+            server.process.terminate()
+            assert server.ends() == 0, server.said()
+        finally:
+            server.close()
+
+
+def test_it_waits_for_a_hub_that_is_away() -> None:
+    port = parts.free_port()
+    with tempfile.TemporaryDirectory(prefix="sitekit-test-session-") as folder:
+        server = Server(port, Path(folder), http_proxy="http://127.0.0.1:9")
+        try:
+            until(lambda: "the hub does not answer" in server.said(), server.said)
+            assert server.process.poll() is None
+            hub = Hub(port)
+            try:
+                server.listening(hub)
+                assert server.said().count("does not answer") == 1
+            finally:
+                hub.close()
+        finally:
+            server.close()
+
+
+@pytest.mark.parametrize("code", [403, 404])
+def test_it_ends_when_the_hub_does_not_want_it(code: int) -> None:
+    hub = Hub()
+    hub.answer = code
+    with tempfile.TemporaryDirectory(prefix="sitekit-test-session-") as folder:
+        server = Server(hub.port, Path(folder))
+        try:
+            assert server.ends() == 0, server.said()
+            assert "does not want this server any more" in server.said()
+            assert (hub.refused, hub.port_told()) == (1, None)
+        finally:
+            server.close()
+            hub.close()
+
+
+@pytest.mark.parametrize("code", [500, 503, 429])
+def test_it_tells_again_when_the_hub_stumbles(code: int) -> None:
+    hub = Hub()
+    hub.answer = code
+    with tempfile.TemporaryDirectory(prefix="sitekit-test-session-") as folder:
+        server = Server(hub.port, Path(folder))
+        try:
+            until(lambda: hub.refused >= 2, server.said)
+            hub.answer = 204
+            server.listening(hub)
+        finally:
+            server.close()
+            hub.close()
+
+
+def test_it_lives_on_when_the_hub_had_heard_its_port_before() -> None:
+    """The hub was killed between its commit and its answer; the next one says 409 to the same port."""
+    hub = Hub()
+    hub.answer = 409
+    with tempfile.TemporaryDirectory(prefix="sitekit-test-session-") as folder:
+        server = Server(hub.port, Path(folder))
+        try:
+            until(lambda: hub.refused == 1, server.said)
+            until(lambda: hub.activity(), server.said)
+            time.sleep(1)  # it would end within this time
+            assert server.process.poll() is None, server.said()
+        finally:
+            server.close()
+            hub.close()
+
+
+def test_it_takes_a_port_that_is_free_and_says_so_when_none_is() -> None:
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(AssertionError, match=f"no free port from {port} to {port}"),
+            session({"port_range": [port, port]}),
+        ):
+            pass
+    with session({"port_range": [port, port]}) as (hub, _):
+        assert hub.port_told() == port
+
+
+def test_nobody_gets_in_without_the_hubs_word() -> None:
+    with session() as (_, server):
+        for token in (None, "another"):
+            for path in ("sitekit/notice", "api/kernels"):
+                with pytest.raises(HTTPError) as refused:
+                    server.ask("GET", path, token=token)
+                assert refused.value.code == 403
+
+
+def test_a_tree_and_the_users_variables_arrive_where_they_should() -> None:
+    settings = {"root": "~/.jupyterhub-tree", "links": {"home": "~", "work": "/nonexistent/{user}"}}
+    hub = Hub()
+    with tempfile.TemporaryDirectory(prefix="sitekit-test-session-") as folder:
+        (Path(folder) / "home").mkdir()
+        profile = "export WANTED=yes OTHER=no PYTHONPATH=$HOME/evil; mkdir -p ran\n"
+        (Path(folder) / "home" / ".profile").write_text(profile)
+        server = Server(hub.port, Path(folder), {**settings, "user_variables": ["WANTED"]})
+        try:
+            server.listening(hub)
+            shown = [entry["name"] for entry in server.ask("GET", "api/contents")["content"]]
+            assert shown == ["home"]
+            kernel = server.ask("POST", "api/kernels", {"name": "own"})["id"]
+            busy(server, kernel, "import time; time.sleep(9999)")
+            [child] = kernels_of(server)
+            environment = Path(f"/proc/{child}/environ").read_bytes().split(b"\0")
+            assert b"WANTED=yes" in environment
+            assert not [entry for entry in environment if entry.startswith((b"OTHER=", b"PYTHONPATH="))]
+            started_with = Path(f"/proc/{server.process.pid}/environ").read_bytes()
+            assert b"WANTED" not in started_with.replace(b'"WANTED"', b"")
+        finally:
+            server.close()
+            hub.close()
+
+
+def test_reading_is_no_activity_and_a_person_is() -> None:
+    with session() as (_, server):
+        first = server.ask("GET", "api/status")["last_activity"]
+        for path in ("api/contents", "api/kernels", "api/sessions", "api/terminals", "sitekit/notice"):
+            server.ask("GET", path)
+        layout = {"data": {}, "metadata": {"id": "default"}}
+        server.ask("PUT", "lab/api/workspaces/default", layout)
+        assert server.ask("GET", "api/status")["last_activity"] == first
+        told = server.ask("POST", "sitekit/notice", {})
+        assert told["idle"] == 3600 and told["idle_warning"] == 600 and 7100 < told["time"] <= 7200
+        assert server.ask("GET", "api/status")["last_activity"] > first
+
+
+@pytest.mark.parametrize("rule", ["keep", "stop"])
+def test_a_busy_kernel_is_activity_where_the_tier_says_so(rule: str) -> None:
+    quick = {"JUPYTERHUB_ACTIVITY_INTERVAL": "1", "JUPYTERHUB_SITEKIT_BUSY": rule}
+    with session(**quick) as (hub, server):
+        kernel = server.ask("POST", "api/kernels", {"name": "own"})["id"]
+        busy(server, kernel, "import time; time.sleep(9999)")
+        time.sleep(2)  # what the start of the kernel itself has set off
+        before = server.ask("GET", "api/status")["last_activity"]
+        if rule == "keep":
+            until(lambda: hub.activity()[-1] > before, server.said)
+            assert server.ask("GET", "sitekit/notice")["idle"] > 3580
+        else:
+            reports = len(hub.activity())
+            time.sleep(17)  # a look at the kernels is due every 15 s
+            assert server.ask("GET", "api/status")["last_activity"] == before
+            assert len(hub.activity()) > reports, "the server tells the hub nothing"
+            assert max(hub.activity()) == before
+
+
+def test_it_needs_little_memory() -> None:
+    with session() as (_, server):
+        resident = next(
+            int(line.split()[1]) // 1024
+            for line in Path(f"/proc/{server.process.pid}/status").read_text().splitlines()
+            if line.startswith("VmRSS")
+        )
+        assert resident < 200, f"{resident} MB"

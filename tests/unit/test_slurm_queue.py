@@ -1,0 +1,92 @@
+"""The queue snapshot against a squeue that answers, fails, talks rubbish and breaks: the old snapshot stays."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from sitekit.data import data
+from sitekit.site import Site, load_site
+from sitekit.slurm import queue as module
+from sitekit.slurm.queue import Queue
+
+JOB = "12|alice|RUNNING|short|n1|1790000000|N/A|1|sitekit:demo:0123456789abcdef|None"
+Say = Callable[[str], None]
+
+
+@pytest.fixture
+def squeue(tmp_path: Path) -> tuple[Site, Say]:
+    """A site whose squeue is a script, and the way to say what the script does."""
+    program = tmp_path / "squeue"
+
+    def does(script: str) -> None:
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+
+    site = load_site(data("config/sites/demo.yml"))
+    return site.model_copy(update={"slurm": site.slurm.model_copy(update={"bin": tmp_path, "conf": None})}), does
+
+
+def with_queue(site: Site, scenario: Callable[[Queue], Awaitable[None]]) -> None:
+    async def run() -> None:
+        queue = Queue(site)
+        loop = asyncio.ensure_future(queue.run())
+        try:
+            await asyncio.wait_for(scenario(queue), 60)
+        finally:
+            loop.cancel()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1",
+        "printf '\\377\\376|x|RUNNING'",
+        f"echo '{JOB}'; echo 'Zero Bytes were transmitted'",
+        "kill -9 $$",
+    ],
+)
+def test_trouble_keeps_the_snapshot_and_is_told(
+    squeue: tuple[Site, Say], trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FAST", 0.05)  # the same back-off, only shorter
+    site, does = squeue
+
+    async def scenario(queue: Queue) -> None:
+        does(f"echo '{JOB}'")
+        assert list((await queue.newer()).jobs) == [12]
+        assert queue.healthy
+        does(trouble)
+        assert list((await queue.newer()).jobs) == [12]
+        assert not queue.healthy and queue.silent_since and queue.trouble
+        does("true")
+        while not queue.healthy:
+            await queue.next()
+        assert queue.snapshot.jobs == {}
+
+    with_queue(site, scenario)
+
+
+def test_a_fault_of_our_own_does_not_end_the_loop(squeue: tuple[Site, Say], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FAST", 0.05)
+    site, does = squeue
+    does(f"echo '{JOB}'")
+
+    def broken(_: str) -> None:
+        raise RuntimeError("a fault")
+
+    async def scenario(queue: Queue) -> None:
+        parse = module.parse_queue
+        monkeypatch.setattr(module, "parse_queue", broken)
+        await queue.newer()
+        assert not queue.healthy
+        monkeypatch.setattr(module, "parse_queue", parse)
+        while not queue.healthy:
+            await queue.next()
+
+    with_queue(site, scenario)
