@@ -6,6 +6,7 @@ import json
 import os
 import pwd
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,48 +132,28 @@ def python_version(demo: Demo) -> str:
 
 @pytest.fixture
 def marks(demo: Demo, idle: Person, tmp_path: Path) -> Iterator[Path]:
-    """bob's home with all of the traps; what was there before is there again afterwards."""
+    """bob's home with all of the traps; afterwards his own home is back, whatever was written meanwhile."""
     entry = pwd.getpwnam(idle.name)
     home = Path(entry.pw_dir)
+    aside = home.with_name(f".{home.name}-aside-{os.getpid()}")
     folder = Path("/var/tmp") / f"sitekit-attack-{os.getpid()}"
     folder.mkdir(mode=0o777)
     folder.chmod(0o777)
-    kept: dict[Path, tuple[bytes, int]] = {}
-    made: list[Path] = []
+    home.rename(aside)
     try:
+        subprocess.run(["cp", "--archive", aside, home], check=True, timeout=60)
         for path, text in traps(home, folder, python_version(demo)).items():
-            for parent in reversed(
-                [parent for parent in path.parents if home in parent.parents and not parent.exists()]
-            ):
-                parent.mkdir()
-                made.append(parent)
-                os.chown(parent, entry.pw_uid, entry.pw_gid)
-            if path.exists():
-                kept[path] = path.read_bytes(), path.stat().st_mode
-            else:
-                made.append(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-            os.chown(path, entry.pw_uid, entry.pw_gid)
             path.chmod(0o755)
+        subprocess.run(["chown", "--recursive", f"{entry.pw_uid}:{entry.pw_gid}", home], check=True, timeout=60)
         yield folder
     finally:
         if idle.server() is not None:
             idle.stop_and_wait()
-        for path, (data, mode) in kept.items():
-            path.write_bytes(data)
-            path.chmod(mode)
-        for path in reversed(made):
-            if path.is_dir():
-                for rest in path.rglob("__pycache__/*"):
-                    rest.unlink()
-                for rest in path.rglob("__pycache__"):
-                    rest.rmdir()
-                path.rmdir()
-            else:
-                path.unlink(missing_ok=True)
-        for rest in folder.iterdir():
-            rest.unlink()
-        folder.rmdir()
+        shutil.rmtree(home, ignore_errors=True)
+        aside.rename(home)
+        shutil.rmtree(folder)
 
 
 def test_the_server_that_starts_is_the_releases(demo: Demo, idle: Person, marks: Path) -> None:

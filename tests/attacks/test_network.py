@@ -96,6 +96,7 @@ def test_the_front_speaks_only_tls(demo: Demo) -> None:
         assert httpx.get(f"http://{site.host}:{site.port}/hub/login", timeout=30).status_code == 400
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
 def test_the_front_speaks_no_old_tls(demo: Demo, version: ssl.TLSVersion) -> None:
     site = demo.site.front

@@ -23,7 +23,7 @@ from .life import DOUBT, Life
 
 log = logging.getLogger(__name__)
 
-EVERY, SOON = 300.0, 15.0  # seconds between rounds: always, and while a job is still to be found or ended
+EVERY, SOON = 300.0, 5.0  # seconds between rounds: always, and while a job is still to be found or ended
 DAY = 86400.0
 STOPPING = 40.0  # seconds that a server's own stop(), which is gentler, is given before its job is ended from here
 
