@@ -85,7 +85,7 @@ def at_work(machine: Machine, people: dict[str, Person]) -> Iterator[Class]:
         kernel.close()
 
 
-@pytest.mark.parametrize("kind", ["slurmctld stopped", "munge stopped"])
+@pytest.mark.parametrize("kind", ["munge stopped"])  # test_long_outage has them all
 def test_outage(machine: Machine, at_work: Class, kind: str) -> None:
     silence(machine, at_work, OUTAGES[kind], 25)
 
