@@ -115,7 +115,9 @@ class Person:
         return self.http.request(method, f"{base}api/{path}", json=body, headers=headers)
 
     def kernelspecs(self, name: str = "") -> dict[str, Any]:
-        return self.server_api("GET", "kernelspecs", name=name).json()["kernelspecs"]
+        answer = self.server_api("GET", "kernelspecs", name=name)
+        assert answer.status_code == 200, f"{answer.status_code} {answer.text[:500]}"
+        return answer.json()["kernelspecs"]
 
     def kernel(self, spec: str, name: str = "") -> Kernel:
         answer = self.server_api("POST", "kernels", {"name": spec}, name=name)

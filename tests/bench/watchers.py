@@ -55,7 +55,6 @@ def ours(settings):
     """Spawners of the kit, with its queue snapshot and its forecast."""
     from traitlets.config import Config
 
-    from sitekit.hub.forecast import Forecast
     from sitekit.hub.life import Life
     from sitekit.hub.options import Choice
     from sitekit.hub.server import SlurmServer
@@ -65,11 +64,9 @@ def ours(settings):
 
     gate.SUDO = settings["sudo"]
     life = TierSpawner.life = SlurmServer.life = Life(load_site(Path(settings["site"])))
-    forecast = Forecast(life)
-    life.sooner = forecast.sooner
     tasks = [asyncio.ensure_future(life.queue.run())]
     if settings["state"] == "waiting":  # it asks nothing otherwise; held jobs that stand for running ones would stir it
-        tasks.append(asyncio.ensure_future(forecast.run()))
+        tasks.append(asyncio.ensure_future(life.forecast.run()))
     choice = Choice.of(life.site.tiers[0])
     config = Config()
     config.Spawner.poll_interval = 30

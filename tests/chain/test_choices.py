@@ -86,7 +86,7 @@ def test_a_server_with_a_name_stands_beside_the_ordinary_one(demo: Demo, alice: 
     assert alice.lab().status_code == 200
 
 
-def test_hidden_jobs_are_told_and_servers_are_kept(demo: Demo, alice: Person) -> None:
+def test_hidden_jobs_are_told_and_servers_are_kept_and_placed(demo: Demo, alice: Person, bob: Person) -> None:
     """PrivateData=jobs hides users' jobs from an account that is no Operator: what squeue does not list is not gone."""
     conf = demo.site.slurm.conf
     before = conf.read_text()
@@ -102,6 +102,12 @@ def test_hidden_jobs_are_told_and_servers_are_kept(demo: Demo, alice: Person) ->
             until(lambda: "Operator" in admin.api("GET", "/sitekit/status").json()["hidden"], 120, 2)
         assert alice.server()["ready"]
         assert alice.server_api("GET", "status").status_code == 200
+        assert bob.start("small")[-1].get("ready")
+        bob.stop_and_wait()
+        assert bob.start("small")[-1].get("ready")
+        ask(demo.site, "scancel", jobs(demo.site, "bob")[0].split()[0])
+        until(lambda: bob.server() is None, 120)
+        assert bob.api("GET", "/sitekit/card").json()["kind"] == "cancelled"
     finally:
         conf.write_text(before)
         ask(demo.site, *level, "AdminLevel=Operator")

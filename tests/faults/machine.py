@@ -6,7 +6,6 @@ import os
 import signal
 import sqlite3
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -119,6 +118,15 @@ class Machine:
         given = Path(f"/proc/{self.process_of(job)}/environ").read_bytes().decode(errors="replace").split("\0")
         return dict(line.split("=", 1) for line in given if "=" in line)["JUPYTERHUB_API_TOKEN"]
 
+    def cullers_token(self) -> str:
+        """The token of the hub's culler, read where root can read it."""
+        for folder in Path("/proc").iterdir():
+            with suppress(OSError):
+                if folder.name.isdigit() and b"jupyterhub_idle_culler" in (folder / "cmdline").read_bytes():
+                    given = (folder / "environ").read_bytes().decode().split("\0")
+                    return dict(line.split("=", 1) for line in given if "=" in line)["JUPYTERHUB_API_TOKEN"]
+        raise AssertionError("no culler runs")
+
     def token_answers(self, token: str) -> int:
         """The hub's status for a call with this token."""
         url = f"http://{self.site.hub.address}:{self.site.hub.port}/hub/api/user"
@@ -158,8 +166,3 @@ def _query(path: Path, statement: str) -> list[dict[str, Any]]:
         with closing(sqlite3.connect(Path(folder, "copy"))) as copy:
             copy.row_factory = sqlite3.Row
             return [dict(row) for row in copy.execute(statement)]
-
-
-def outlast(seconds: float, since: float) -> None:
-    """Let an outage last this long: the time that it is to take, not one that is measured."""
-    time.sleep(max(0.0, since + seconds - time.monotonic()))

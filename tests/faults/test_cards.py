@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from sitekit.demo.services import node_state
@@ -98,6 +99,23 @@ def eat(kernel: Any) -> None:
         return
     except Exception as trouble:  # the socket's own errors, when the server is gone
         assert "WebSocket" in type(trouble).__name__, trouble
+
+
+def test_stopped_by_somebody_else(machine: Machine, people: dict[str, Person]) -> None:
+    alice, bob, carol = people["alice"], people["bob"], people["carol"]
+    for person in (alice, bob):
+        running(machine, person)
+    assert carol.api("DELETE", "/users/alice/server").status_code in (202, 204)
+    url = f"http://{machine.site.hub.address}:{machine.site.hub.port}/hub/api/users/bob/server"
+    answer = httpx.delete(url, headers={"Authorization": f"token {machine.cullers_token()}"}, timeout=30)
+    assert answer.status_code in (202, 204)
+    assert "administrator" in shown(alice, "stopped")["what"]
+    assert "limit: 1 hour" in shown(bob, "idle")["what"]
+    settled(machine, people)
+    running(machine, bob)
+    bob.stop_and_wait()
+    assert card(bob) is None, "who stops a server of their own need not be told"
+    settled(machine, people)
 
 
 def test_node_down(machine: Machine, people: dict[str, Person]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -59,6 +60,25 @@ def test_cancelled_while_pending_under_the_next_hub(machine: Machine, people: di
         settled(machine, people)
     assert alice.start("small")[-1].get("ready"), "a server of the same name starts as if nothing had been"
     settled(machine, people)
+
+
+def test_who_waits_reads_how_many_are_ahead_and_which_tier_would_start_sooner(
+    machine: Machine, people: dict[str, Person]
+) -> None:
+    alice, bob = people["alice"], people["bob"]
+    with machine.partition("jupyter-long", "down"):
+        for person in (alice, bob):
+            assert person.choose("long").status_code == 302
+            waiting_job(machine, person.name)
+        waits = "The partition is stopped by the administrators. One job is ahead of it. Expected start: unknown."
+        advice = 'The tier "Small, for a first look" would start sooner.'
+        until(lambda: any(f"{waits} {advice}" in line for line in said_to(bob)), 150)
+        assert not [line for line in said_to(alice) if "ahead" in line]
+
+
+def said_to(person: Person) -> list[str]:
+    """What a progress page that is opened now says first: JupyterHub's own words, then ours."""
+    return [event["message"] for event in itertools.islice(person.progress(), 2)]
 
 
 @pytest.fixture

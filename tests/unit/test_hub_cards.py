@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
-from sitekit.hub.cards import card_of, card_of_refusal
+from sitekit.data import data
+from sitekit.hub.cards import card_of_refusal
+from sitekit.hub.culling import CULLER
+from sitekit.hub.ended import card_of
+from sitekit.hub.stopped import card_of_stop
+from sitekit.site import load_site
 from sitekit.slurm.inquiry import Ending
 
+SITE = load_site(data("config/sites/demo.yml"))
 CHOICE = {"title": "Small", "cap": 1500, "time": 14400}
 
 
 def card(state: str, *lines: str, starting: bool = False, **more):
-    return card_of(Ending(7, state, **more), CHOICE, lines, starting=starting)
+    return card_of(Ending(7, state, **more), CHOICE, SITE.tiers, lines, starting=starting)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +39,35 @@ def card(state: str, *lines: str, starting: bool = False, **more):
 def test_each_ending_has_its_sentence(state: str, kind: str, word: str) -> None:
     told = card(state, exit_code=1)
     assert told.kind == kind and word in told.what and told.remedy.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("state", "choice", "remedy"),
+    [
+        ("OUT_OF_MEMORY", {"cap": 1500}, 'The tier "Your own size" has 2.4 GB.'),
+        ("OUT_OF_MEMORY", {"cap": 2500}, 'The tier "Large" has 5 GB.'),
+        ("OUT_OF_MEMORY", {"cap": 9999}, "No tier has more memory."),
+        ("TIMEOUT", {"time": 14400}, 'The tier "Five days" has 5 days.'),
+        ("TIMEOUT", {"time": 432000}, "No tier has more time."),
+    ],
+)
+def test_the_tier_that_would_have_fitted_is_named(state: str, choice: dict[str, int], remedy: str) -> None:
+    told = card_of(Ending(7, state), CHOICE | choice, SITE.tiers, (), starting=False)
+    assert told and remedy in told.remedy
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "card", "word"),
+    [
+        ("user", "alice", None, ""),
+        ("user", "carol", "stopped", "administrator"),
+        ("service", CULLER, "idle", "1 hour"),
+        ("service", "backup", "stopped", "backup"),
+    ],
+)
+def test_who_is_told_of_a_stop(kind: str, name: str, card: str | None, word: str) -> None:
+    told = card_of_stop(SITE, SimpleNamespace(kind=kind, name=name), "alice", {"tier": "small", "title": "Small"})
+    assert (told.kind if told else None) == card and (told is None or word in told.what)
 
 
 def test_a_server_that_was_asked_to_end_has_no_card() -> None:

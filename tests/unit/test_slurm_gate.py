@@ -33,6 +33,7 @@ def told(kind: str, error: str) -> str:
         ("sbatch", "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)"),
         ("sbatch", "sbatch: error: Batch job submission failed: Protocol authentication error"),
         ("scancel", "scancel: error: Kill job error on job id 7: Socket timed out on send/recv operation"),
+        ("sbatch", "sbatch: error: slurm_unpack_received_msg: [[localhost]:6817] Message receive failure"),
         ("silent", "sbatch did not answer"),
     ],
 )

@@ -1,10 +1,10 @@
-"""squeue's answer, read: every line is a job, or the whole answer is rubbish."""
+"""squeue's and sacct's answers, read: every line is a job, or the whole answer is rubbish."""
 
 from __future__ import annotations
 
 import pytest
 
-from sitekit.slurm.jobs import Rubbish, parse_queue
+from sitekit.slurm.jobs import Rubbish, parse_queue, parse_records
 
 LINE = "12|alice|PENDING|jupyter-short|n/a|1790000000|N/A|4294901741|sitekit:demo:0123456789abcdef|(Resources)"
 
@@ -47,3 +47,21 @@ def test_rubbish_is_not_a_queue(text: str) -> None:
 
 def test_an_empty_answer_is_an_empty_queue() -> None:
     assert parse_queue("") == {}
+
+
+RECORD = "12|alice|CANCELLED by 1001|jupyter-short|None assigned|Unknown|1790000000|4294901741||None"
+
+
+def test_a_record_of_the_accounting() -> None:
+    job = parse_records(RECORD)[12]
+    assert (job.state, job.ended, job.host, job.start, job.end, job.tag) == (
+        "CANCELLED",
+        True,
+        "",
+        None,
+        1790000000,
+        None,
+    )
+    assert parse_records(RECORD.replace("None assigned", "node[1-2]"))[12].host == "node[1-2]"
+    with pytest.raises(Rubbish):
+        parse_records("sacct: error: slurmdbd: Connection refused")

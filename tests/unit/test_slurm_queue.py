@@ -20,12 +20,12 @@ Say = Callable[[str], None]
 @pytest.fixture
 def squeue(tmp_path: Path) -> tuple[Site, Say]:
     """A site whose squeue is a script, and the way to say what the script does."""
-    program = tmp_path / "squeue"
 
-    def does(script: str) -> None:
-        program.write_text(f"#!/bin/sh\n{script}\n")
-        program.chmod(0o755)
+    def does(script: str, program: str = "squeue") -> None:
+        (tmp_path / program).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / program).chmod(0o755)
 
+    does("echo 'PrivateData = none'", "scontrol")
     site = load_site(data("config/sites/demo.yml"))
     return site.model_copy(update={"slurm": site.slurm.model_copy(update={"bin": tmp_path, "conf": None})}), does
 
@@ -77,15 +77,15 @@ def test_a_fault_of_our_own_does_not_end_the_loop(squeue: tuple[Site, Say], monk
     site, does = squeue
     does(f"echo '{JOB}'")
 
-    def broken(_: str) -> None:
+    async def broken(_: Site) -> None:
         raise RuntimeError("a fault")
 
     async def scenario(queue: Queue) -> None:
-        parse = module.parse_queue
-        monkeypatch.setattr(module, "parse_queue", broken)
+        listed = module.listed
+        monkeypatch.setattr(module, "listed", broken)
         await queue.newer()
         assert not queue.healthy
-        monkeypatch.setattr(module, "parse_queue", parse)
+        monkeypatch.setattr(module, "listed", listed)
         while not queue.healthy:
             await queue.next()
 

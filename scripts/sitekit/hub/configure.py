@@ -14,9 +14,8 @@ from ..site import Site
 from . import endings, reconcile, routes
 from .callback import PATH, ListeningHandler, replace_batchspawners_handler
 from .culling import update_culling
-from .forecast import Forecast
 from .life import Life
-from .narrow import limit_bodies, replace_server_handler
+from .narrow import ServerHandler, limit_bodies, replace_server_handler
 from .proxy import SilentProxy
 from .rest import CardHandler, StatusHandler
 from .server import SlurmServer
@@ -82,7 +81,8 @@ def update_pages(c: Any, site: Site) -> None:
 
 def update_life(c: Any, life: Life) -> None:
     """Hand the shared parts to the classes that need them, and start their loops in JupyterHub's own event loop."""
-    TierSpawner.life = SlurmServer.life = ListeningHandler.life = CardHandler.life = StatusHandler.life = life
+    for part in (TierSpawner, SlurmServer, ListeningHandler, ServerHandler, CardHandler, StatusHandler):
+        part.life = life
     replace_batchspawners_handler()
     replace_server_handler()
     c.JupyterHub.extra_handlers = [
@@ -100,15 +100,13 @@ def update_life(c: Any, life: Life) -> None:
         loop = asyncio.get_running_loop()
     except RuntimeError:  # `jupyterhub token` and the like read the configuration without serving
         return
-    forecast = Forecast(life)
-    life.sooner = forecast.sooner
     loops = {
         "queue snapshot": life.queue.run,
         "endings": partial(endings.run, life),
         "reconciler": partial(reconcile.run, life),
         "routes": routes.run,
         "limits": limit_bodies,
-        "forecast": forecast.run,
+        "forecast": life.forecast.run,
     }
     life.tasks = [loop.create_task(_keep_running(run, name), name=name) for name, run in loops.items()]
 

@@ -17,6 +17,7 @@ from .options import Choice
 EVERY = 60  # seconds between rounds
 PAGE = 200  # users in one answer: JupyterHub's own limit; idle-culler asks for page after page
 
+CULLER = "idle-culler"
 SCOPES = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
 
 
@@ -46,8 +47,8 @@ def update_culling(c: Any, site: Site) -> None:
     # with the hub, also when the hub is killed: the next hub starts a culler of its own, with a token of its own
     mortal = ["/usr/bin/setpriv", "--pdeathsig", "TERM"]
     command = [*mortal, sys.executable, "-I", "-m", "jupyterhub_idle_culler", f"--config={config}"]
-    c.JupyterHub.services.append({"name": "idle-culler", "command": command, "environment": {"PATH": "/usr/bin:/bin"}})
-    c.JupyterHub.load_roles.append({"name": "idle-culler", "scopes": SCOPES, "services": ["idle-culler"]})
+    c.JupyterHub.services.append({"name": CULLER, "command": command, "environment": {"PATH": "/usr/bin:/bin"}})
+    c.JupyterHub.load_roles.append({"name": CULLER, "scopes": SCOPES, "services": [CULLER]})
 
 
 def configure_culler(c: Any, site: Site) -> None:

@@ -1,4 +1,5 @@
-"""Which tier would start sooner: asked of Slurm while somebody waits, for all at once, within the queue's allowance."""
+"""What Slurm is asked while somebody waits, for all at once and within the queue's allowance: which tier would start
+sooner, and which other jobs wait in the same partitions."""
 
 from __future__ import annotations
 
@@ -6,11 +7,13 @@ import asyncio
 import contextlib
 import time
 
+from ..site import Site
 from ..slurm import gate
+from ..slurm.inquiry import Waiting, waiting_jobs
 from ..slurm.jobs import Job
+from ..slurm.queue import Queue
 from ..slurm.say import Silent
 from ..tier import Tier
-from .life import Life
 from .options import Choice
 
 EVERY = 60.0  # seconds that an answer is believed
@@ -18,33 +21,52 @@ SOONER = 120  # seconds that make a difference worth telling
 
 
 class Forecast:
-    """The last answers: tier -> when a server of it would start, in seconds since the epoch."""
+    """The last answers: `starts` of the tiers, in seconds since the epoch, and who is `waiting`."""
 
-    def __init__(self, life: Life) -> None:
-        self._life = life
+    def __init__(self, site: Site, queue: Queue) -> None:
+        self._site, self._queue = site, queue
         self.starts: dict[str, int | None] = {}
+        self.waiting: list[Waiting] = []
         self._asked = 0.0
 
-    def sooner(self, job: Job) -> Tier | None:
-        """The tier that would start soonest, if that is well before `job` is expected to start."""
-        if time.time() - self._asked > 2 * EVERY:
+    @property
+    def stale(self) -> bool:
+        return time.time() - self._asked > 2 * EVERY
+
+    def sooner(self, job: Job, own: str) -> Tier | None:
+        """The tier that would start soonest, if that is well before `job`, of the tier `own`, is expected to start."""
+        if self.stale:
             return None
         expected = job.start or float("inf")
-        known = [(start, tier) for tier in self._life.site.tiers if (start := self.starts.get(tier.key)) is not None]
+        others = [tier for tier in self._site.tiers if tier.key != own]
+        known = [(start, tier) for tier in others if (start := self.starts.get(tier.key)) is not None]
         start, tier = min(known, key=lambda pair: pair[0], default=(float("inf"), None))
         return tier if start + SOONER < expected else None
+
+    def ahead(self, job: Job) -> int | None:
+        """How many jobs, anybody's, wait before `job` in one of its partitions. None: not known."""
+        if self.stale or self._queue.hidden:
+            return None
+        partitions, turn = set(job.partition.split(",")), (-job.priority, job.id)
+        return sum(
+            (-other.priority, other.id) < turn and partitions & other.partitions != set() for other in self.waiting
+        )
 
     async def run(self) -> None:
         """Ask for ever, while somebody waits for room."""
         while True:
             await asyncio.sleep(5)
-            waiting = [job for job in self._life.queue.snapshot.jobs.values() if job.pending]
-            if waiting and self._life.queue.healthy and time.time() - self._asked > EVERY:
+            waiting = [job for job in self._queue.snapshot.jobs.values() if job.pending]
+            if waiting and self._queue.healthy and time.time() - self._asked > EVERY:
                 await self._ask(waiting[0].user)
                 self._asked = time.time()
 
     async def _ask(self, user: str) -> None:
-        for tier in self._life.site.tiers:
+        partitions = sorted({partition for tier in self._site.tiers for partition in tier.partitions})
+        with contextlib.suppress(Silent):
+            await self._queue.spend()
+            self.waiting = await waiting_jobs(self._site, partitions)
+        for tier in self._site.tiers:
             with contextlib.suppress(gate.Refused, Silent):
-                await self._life.queue.spend()
-                self.starts[tier.key] = await gate.start_of(self._life.site, user, Choice.of(tier).request("0" * 16))
+                await self._queue.spend()
+                self.starts[tier.key] = await gate.start_of(self._site, user, Choice.of(tier).request("0" * 16))

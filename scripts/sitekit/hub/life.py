@@ -5,24 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from typing import Any
 
 from ..site import Site
-from ..slurm.inquiry import gone, node_address
+from ..slurm.inquiry import gone, node_address, recorded_as_gone
 from ..slurm.jobs import Job
-from ..slurm.privacy import hidden_jobs
 from ..slurm.queue import Queue
 from ..slurm.say import Silent
 from ..slurm.standing import Names
-from ..tier import Tier
+from .forecast import Forecast
 from .ledger import Ledger
 
 log = logging.getLogger(__name__)
 
 DOUBT = 45.0  # seconds after which a start that has no number, and no job in the queue, never had one
 ADDRESS_KEPT = 600.0  # seconds that a node's address is believed
-PRIVACY_KEPT = 300.0  # seconds that the hub's view of other people's jobs is believed
 
 
 class Life:
@@ -34,10 +31,8 @@ class Life:
         self.names = Names(site)
         self.ledger = Ledger(site.paths.state / "ledger.sqlite")
         self.tasks: list[asyncio.Task[None]] = []  # kept here: the event loop itself holds tasks only weakly
-        self.sooner: Callable[[Job], Tier | None] | None = None  # the forecast, once it runs
+        self.forecast = Forecast(site, self.queue)
         self.strays: list[int] = []  # jobs with this site's tag that stand in no ledger
-        self.hidden = ""  # what is to be done, where PrivateData hides jobs from the hub
-        self._looked = float("-inf")
         self._expected: dict[str, asyncio.Event] = {}
         self._addresses: dict[str, tuple[float, str]] = {}
 
@@ -74,17 +69,12 @@ class Life:
         return known[1]
 
     async def gone(self, number: int) -> bool | None:
-        """Whether Slurm says that it knows no such live job. None: it is silent, or hides jobs from the hub, which
-        it does by denying that they exist."""
+        """Whether Slurm says that it knows no such live job. None: it is silent, or cannot tell."""
         try:
-            if time.monotonic() - self._looked > PRIVACY_KEPT:
-                hidden = await hidden_jobs(self.site)
-                if hidden and hidden != self.hidden:
-                    log.error("%s", hidden)
-                self.hidden, self._looked = hidden, time.monotonic()
+            await self.queue.look_for_privacy()  # now: to an account from which jobs are hidden, Slurm denies them
         except Silent:
             return None
-        return None if self.hidden else await gone(self.site, number)
+        return await (recorded_as_gone if self.queue.hidden else gone)(self.site, number)
 
     def doubtful(self) -> bool:
         """Whether a server start is in the ledger whose job is still to be found, or to be ended."""
@@ -100,6 +90,6 @@ class Life:
             "trouble": queue.trouble,
             "queries": queue.queries,
             "jobs": len(queue.snapshot.jobs),
-            "hidden": self.hidden,
+            "hidden": queue.hidden,
             "strays": self.strays,
         }

@@ -1,4 +1,5 @@
-"""JupyterHub's REST API, narrower where it would keep, or write into the log, whatever a user sends."""
+"""JupyterHub's REST API of servers: narrower where it would keep, or log, whatever a user sends. And who stops a server
+that is not theirs is told to its user."""
 
 from __future__ import annotations
 
@@ -8,7 +9,11 @@ from typing import Any
 from jupyterhub.apihandlers import default_handlers
 from jupyterhub.apihandlers.users import UserServerAPIHandler
 from jupyterhub.app import JupyterHub
+from jupyterhub.user import User
 from tornado import web
+
+from .life import Life
+from .stopped import card_of_stop
 
 BODY_LIMIT = 64 * 1024  # bytes of a request to the hub; tornado would take 100 MB
 NAME_LIMIT = 100  # characters of a server's title
@@ -20,6 +25,8 @@ class ServerHandler(UserServerAPIHandler):
 
     JupyterHub's PUT and PATCH store unchecked options, and PATCH logs them in full (apihandlers/users.py).
     """
+
+    life: Life
 
     def get_json_body(self) -> Any:
         body = super().get_json_body()
@@ -35,6 +42,13 @@ class ServerHandler(UserServerAPIHandler):
         if self.request.method == "PUT" and body["user_options"]:
             raise web.HTTPError(400, "give the options when you start the server")
         return body
+
+    async def stop_single_user(self, user: User, server_name: str = "") -> Any:
+        child = getattr(user.spawners[server_name], "child_spawner", None)
+        row = self.life.ledger.row(child.tag) if child else None
+        if row and (card := card_of_stop(self.life.site, self.current_user, user.name, row.choice)):
+            self.life.ledger.abandon(row.tag, card.as_dict())
+        return await super().stop_single_user(user, server_name)
 
 
 def replace_server_handler() -> None:

@@ -17,7 +17,7 @@ from jupyterhub.app import JupyterHub
 
 from ..slurm import gate
 from ..slurm.say import Silent
-from .cards import card_of_ending
+from .ended import card_of_ending
 from .ledger import Row
 from .life import DOUBT, Life
 

@@ -24,8 +24,9 @@ from ..slurm.jobs import Job
 from ..slurm.say import Silent
 from ..units import format_memory, format_time
 from . import waiting
-from .cards import Card, card_of_ending, card_of_outage, card_of_patience, card_of_refusal
+from .cards import Card, card_of_outage, card_of_patience, card_of_refusal
 from .culling import session_environment
+from .ended import card_of_ending
 from .life import DOUBT, Life
 from .options import Choice
 

@@ -1,4 +1,4 @@
-"""What a waiting user reads on the progress page, from the last snapshot alone."""
+"""What a waiting user reads on the progress page, from the last snapshot and the last forecast alone."""
 
 from __future__ import annotations
 
@@ -32,24 +32,18 @@ def event(life: Life, tag: str) -> dict[str, Any]:
     if job is None:
         return {"progress": 15, "message": f"Slurm has taken the request as job {row.job}."}
     if job.pending:
-        return {"progress": 25, "message": _pending(life, job)}
+        return {"progress": 25, "message": _pending(life, job, row.choice["tier"])}
     return {"progress": 60, "message": f"Job {job.id} runs on {job.host}; your server is starting there."}
 
 
-def _pending(life: Life, job: Job) -> str:
-    ahead = sum(
-        other.priority > job.priority
-        for other in life.queue.snapshot.jobs.values()
-        if other.pending and other.id != job.id
-    )
-    place = (
-        f" {ahead} other server{'' if ahead == 1 else 's'} of this hub wait{'s' if ahead == 1 else ''} ahead of you."
-        if ahead
-        else ""
-    )
-    tier = life.sooner(job) if life.sooner else None
-    advice = f' The tier "{tier.title}" would start sooner.' if tier else ""
-    return f"Job {job.id} waits in {job.partition}. {explain(job.reason)}{place} {_expected(job.start)}{advice}"
+def _pending(life: Life, job: Job, tier_key: str) -> str:
+    said = [f"Job {job.id} waits in {job.partition}.", explain(job.reason)]
+    if ahead := life.forecast.ahead(job):
+        said.append("One job is ahead of it." if ahead == 1 else f"{ahead} jobs are ahead of it.")
+    said.append(_expected(job.start))
+    if tier := life.forecast.sooner(job, tier_key):
+        said.append(f'The tier "{tier.title}" would start sooner.')
+    return " ".join(said)
 
 
 def _expected(start: int | None) -> str:

@@ -51,6 +51,11 @@ def _outage(text: str) -> bool:
         "Slurm temporarily unable to accept job",
         "Connection timed out",
         "Unexpected missing socket error",
+        "Message receive failure",  # and below: something that is no slurmctld answers, or one that is out of step
+        "Insane message length",
+        "Header lengths are longer than data received",
+        "Incompatible versions of client and server code",
+        "Unspecified error",
     )
     return any(sign.lower() in text.lower() for sign in signs)
 

@@ -1,4 +1,4 @@
-"""Questions that the queue snapshot does not answer: is a job gone, how did it end, where is its node."""
+"""Questions that the queue snapshot does not answer: how did a job end, where is its node, who else waits."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from ..site import Site
+from .jobs import ENDED
 from .say import Silent, say
 
 
@@ -26,10 +27,8 @@ class Ending:
 
 
 async def gone(site: Site, job: int) -> bool | None:
-    """Whether Slurm itself says that it knows no such live job. None: it did not answer, or may not tell us.
-
-    `scontrol show job` is asked because squeue hides other users' jobs without a word where PrivateData says so.
-    """
+    """Whether Slurm itself says that it knows no such live job. None: it did not answer. Where PrivateData hides jobs
+    from the hub, its answer is worth nothing: it denies that they exist."""
     try:
         answer = await say(site, "scontrol", "--oneliner", "show", "job", str(job))
     except Silent:
@@ -40,6 +39,12 @@ async def gone(site: Site, job: int) -> bool | None:
             None if not states else states.isdisjoint({"PENDING", "RUNNING", "SUSPENDED", "COMPLETING", "CONFIGURING"})
         )
     return True if "Invalid job id specified" in answer.err else None
+
+
+async def recorded_as_gone(site: Site, job: int) -> bool | None:
+    """The same by the accounting's word, which is not hidden together with the queue. None: it knows no such job."""
+    told = await _from_sacct(site, job)
+    return told.state in ENDED if told else None
 
 
 async def ending(site: Site, job: int) -> Ending | None:
@@ -112,6 +117,25 @@ def _mib(text: str) -> int:
     match = re.fullmatch(r"([\d.]+)([KMGT]?)", text)
     factor = {"": 1 / 1024**2, "K": 1 / 1024, "M": 1, "G": 1024, "T": 1024**2}
     return int(float(match[1]) * factor[match[2]]) if match else 0
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A job that waits, whoever's it is."""
+
+    id: int
+    priority: int
+    partitions: frozenset[str]
+
+
+async def waiting_jobs(site: Site, partitions: list[str]) -> list[Waiting]:
+    """All pending jobs of these partitions; a job array counts as one. Raises Silent."""
+    words = ("--noheader", "--states=PENDING", f"--partition={','.join(partitions)}", "--format=%A|%Q|%P")
+    answer = await say(site, "squeue", *words)
+    if answer.code:
+        raise Silent(answer.err or f"squeue ended with code {answer.code}")
+    rows = re.findall(r"(?m)^(\d+)\|(\d+)\|(\S+)$", answer.out)
+    return [Waiting(int(job), int(priority), frozenset(names.split(","))) for job, priority, names in rows]
 
 
 async def node_address(site: Site, node: str) -> str:

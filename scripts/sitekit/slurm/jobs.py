@@ -1,4 +1,4 @@
-"""A job as Slurm tells it, and the reading of squeue's answer. Pure: text in, jobs out."""
+"""A job as Slurm tells it, and the reading of squeue's and sacct's answers. Pure: text in, jobs out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 FIELDS = "%i|%u|%T|%P|%B|%S|%e|%Q|%k|%r"
 """squeue's format. The reason comes last: it may hold anything."""
+
+RECORDED = "JobIDRaw,User,State,Partition,NodeList,Start,End,Priority,Comment,Reason"
+"""The same of sacct."""
 
 PENDING = frozenset(
     {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
@@ -71,18 +74,27 @@ class Job:
 
 def parse_queue(text: str) -> dict[int, Job]:
     """squeue's output in FIELDS' form -> jobs by id. Raises Rubbish at the first line that is not a job."""
+    return _parse(text, r"[A-Z_]+", "n/a")
+
+
+def parse_records(text: str) -> dict[int, Job]:
+    """sacct's output in RECORDED's form -> jobs by id. Raises Rubbish at the first line that is not a job."""
+    return _parse(text, r"([A-Z_]+)( by \d+)?", "None assigned")  # CANCELLED by 1000
+
+
+def _parse(text: str, form_of_state: str, no_host: str) -> dict[int, Job]:
     jobs = {}
     for line in text.splitlines():
         parts = line.split("|", 9)
-        if len(parts) != 10 or not _is_number(parts[0]) or not re.fullmatch(r"[A-Z_]+", parts[2]):
-            raise Rubbish(f"squeue answered with something that is not a queue: {line[:80]!r}")
+        if len(parts) != 10 or not _is_number(parts[0]) or not re.fullmatch(form_of_state, parts[2]):
+            raise Rubbish(f"Slurm answered with something that is not a queue: {line[:80]!r}")
         number, user, state, partition, host, start, end, priority, comment, reason = parts
         jobs[int(number)] = Job(
             id=int(number),
             user=user,
-            state=state,
+            state=state.split()[0],
             partition=partition,
-            host="" if host == "n/a" else host,
+            host="" if host == no_host else host,
             start=_seconds(start),
             end=_seconds(end),
             priority=int(priority) if _is_number(priority) else 0,

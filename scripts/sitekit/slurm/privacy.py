@@ -1,4 +1,4 @@
-"""Whether Slurm shows the hub other people's jobs. Where PrivateData hides them, its account has to be an Operator."""
+"""Whether Slurm shows the hub other people's jobs. Where PrivateData hides them, its account should be an Operator."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ async def hidden_jobs(site: Site) -> str:
     if level in ("Operator", "Administrator"):
         return ""
     return (
-        f"PrivateData={private[1]} in slurm.conf hides users' jobs from the hub. Run: "
+        f"PrivateData={private[1]} in slurm.conf hides users' jobs from the hub, which has to read them in the "
+        "accounting, where nothing says why a job waits. Run: "
         f"sacctmgr modify user {site.hub.user} set AdminLevel=Operator"
     )

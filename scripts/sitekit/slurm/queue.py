@@ -1,4 +1,4 @@
-"""The queue snapshot: one squeue for everybody, often while somebody waits, seldom otherwise.
+"""The queue snapshot: one query for everybody, often while somebody waits, seldom otherwise.
 
 Polls, progress pages, the form and the administrator's page read the last snapshot; none of them starts a query.
 A scheduler that is silent leaves the old snapshot in place and says since when: its silence ends no server.
@@ -15,13 +15,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..site import Site
-from .jobs import FIELDS, Job, Rubbish, parse_queue
-from .say import Silent, say
+from .jobs import Job, Rubbish
+from .listing import listed, recorded
+from .privacy import hidden_jobs
+from .say import Silent
 
 log = logging.getLogger(__name__)
 
 FAST, SLOW = 4.0, 30.0  # seconds between queries: while somebody waits, otherwise
 RATE, BURST = 0.5, 3.0  # what all queries together may cost: one per 2 s on average, a few at once
+PRIVACY_KEPT = 300.0  # seconds until the hub looks whether it has been given the right to see jobs
 BACKOFF_LIMIT, BACKOFF_WAITING = 60.0, 15.0  # seconds between queries in an outage: at most, and while somebody waits
 
 
@@ -47,6 +50,8 @@ class Queue:
         self.silent_since: float | None = None  # time.time() of the first failed query in a row
         self.trouble = ""
         self.queries = 0
+        self.hidden = ""  # what is to be done, where PrivateData hides jobs from the hub
+        self._looked: float | None = None
         self._waiters = 0
         self._allowance, self._counted = BURST, time.monotonic()
         self._waiting_since = float("-inf")
@@ -135,14 +140,12 @@ class Queue:
     async def _ask(self) -> bool:
         begun = time.monotonic()
         try:
-            words = ("--noheader", "--states=all", f"--name={self._site.job_name}", f"--format={FIELDS}")
-            answer = await say(self._site, "squeue", *words)
-            if answer.code:
-                raise Silent(answer.err or f"squeue ended with code {answer.code}")
-            jobs = parse_queue(answer.out)
+            if self._looked is None or (self.hidden and begun - self._looked > PRIVACY_KEPT):
+                await self.look_for_privacy()
+            jobs = await (recorded if self.hidden else listed)(self._site)
         except Exception as trouble:  # whatever it is: this loop must outlive it, for everybody waits for it
             if not isinstance(trouble, Silent | Rubbish):
-                log.exception("squeue could not be asked")
+                log.exception("Slurm could not be asked")
             if self.silent_since is None:
                 self.silent_since = time.time()
                 log.warning("The scheduler does not answer; running servers are not affected. %s", trouble)
@@ -155,3 +158,10 @@ class Queue:
         for listener in self._listeners:
             listener(self.snapshot)
         return True
+
+    async def look_for_privacy(self) -> None:
+        """See whether squeue tells the hub of its users' jobs at all. Raises Silent."""
+        hidden = await hidden_jobs(self._site)
+        if hidden and hidden != self.hidden:
+            log.error("%s", hidden)
+        self.hidden, self._looked = hidden, time.monotonic()

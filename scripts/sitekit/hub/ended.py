@@ -1,0 +1,167 @@
+"""How a server's job ended, in Slurm's words and its log's, told as a card."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ..slurm.gate import log_lines
+from ..slurm.inquiry import Ending, ending
+from ..tier import Requires, Tier
+from ..units import human_memory, human_time
+from .cards import Card
+from .life import Life
+
+
+async def card_of_ending(life: Life, tag: str, *, starting: bool) -> Card | None:
+    """How the server's job ended. None for a server that ended as it was asked to."""
+    row = life.ledger.row(tag)
+    if row is None or row.job is None:
+        return Card("lost", "The job was never accepted by Slurm.", "Start again.") if starting else None
+    told = await ending(life.site, row.job)
+    lines = tuple(await log_lines(life.site, row.user, row.job))
+    if told is None:
+        return Card(
+            "unknown", "The server's job is gone, and Slurm does not remember why.", "Start again.", lines=lines
+        )
+    return card_of(told, row.choice, life.site.tiers, lines, starting=starting)
+
+
+def card_of(
+    told: Ending, choice: dict[str, Any], tiers: tuple[Tier, ...], lines: tuple[str, ...], *, starting: bool
+) -> Card | None:
+    """Slurm's ending and the server's figures -> a card. Pure."""
+    figures = _figures(told, choice)
+    log = "\n".join(lines)
+    if told.state == "OUT_OF_MEMORY" or ("oom-kill" in log.lower() and told.state != "COMPLETED"):
+        return Card(
+            "memory",
+            f"The server ran out of memory: it may use {human_memory(choice['cap'])} and needed more.",
+            _with_more(tiers, "cap", choice["cap"], human_memory) + " Or work on less data at a time.",
+            figures,
+            lines,
+        )
+    if told.state in ("TIMEOUT", "DEADLINE") or _ended_in_time(told):
+        limit = told.limit or choice["time"]
+        return Card(
+            "time",
+            f"The server's time was up: its limit was {human_time(limit)}.",
+            "Start it again. " + _with_more(tiers, "time", limit, human_time),
+            figures,
+            lines,
+        )
+    if told.state in ("NODE_FAIL", "BOOT_FAIL", "LAUNCH_FAILED"):
+        return Card(
+            "node",
+            f"The node {told.node or ''} failed.".replace("  ", " "),
+            "Start the server again; it goes to another node.",
+            figures,
+            lines,
+        )
+    if told.state == "PREEMPTED":
+        return Card(
+            "preempted",
+            "Slurm took the place for work with a higher priority.",
+            "Start again, or choose a tier that cannot be preempted.",
+            figures,
+            lines,
+        )
+    if told.state == "CANCELLED":
+        who = "by an administrator or by yourself, with scancel"
+        return Card(
+            "cancelled", f"The server's job was cancelled {who}.", "Start it again when you need it.", figures, lines
+        )
+    if told.state == "COMPLETED" and not starting:
+        return None
+    if told.state == "REVOKED":
+        return Card(
+            "revoked", "Another cluster of the federation took the job.", "Start the server again.", figures, lines
+        )
+    return _crash(told, figures, lines, log)
+
+
+def _with_more(tiers: tuple[Tier, ...], what: str, had: int, human: Callable[[int], str]) -> str:
+    """Which tier would have fitted: the next larger one of those that are for everybody."""
+    larger = [tier for tier in tiers if getattr(tier, what) > had and tier.requires == Requires()]
+    best = min(larger, key=lambda tier: getattr(tier, what), default=None)
+    word = "memory" if what == "cap" else "time"
+    return f'The tier "{best.title}" has {human(getattr(best, what))}.' if best else f"No tier has more {word}."
+
+
+def _ended_in_time(told: Ending) -> bool:
+    """Whether the server ended by itself at Slurm's warning, which comes 60 to 120 s before the time limit (the gate's
+    --signal; sbatch(1): "up to 60 seconds earlier than specified"). To Slurm it has then COMPLETED."""
+    near = told.limit is not None and told.elapsed is not None and told.elapsed >= told.limit - 125
+    return near and told.state in ("COMPLETED", "FAILED")
+
+
+CRASHES = (
+    (
+        r"No space left on device|Disk quota exceeded",
+        "home",
+        "Your home directory is full.",
+        "Make room and start again.",
+    ),
+    (
+        r"Permission denied.*home|Read-only file system",
+        "home",
+        "Your home directory cannot be written.",
+        "Ask your administrators to look at it.",
+    ),
+    (
+        r"sitekit: no free port",
+        "port",
+        "Every port that servers may use on the node is taken.",
+        "Start again; if it stays so, tell your administrators.",
+    ),
+    (
+        r"bin/python: (not found|No such file)|readlink|No module named 'sitekit",
+        "release",
+        "The environment of the hub is missing on the node.",
+        "Tell your administrators: is the shared file system mounted there?",
+    ),
+    (
+        r"module.*(unknown|not found|cannot be loaded)|Lmod has detected",
+        "module",
+        "A module that the server needs could not be loaded.",
+        "Tell your administrators.",
+    ),
+    (
+        r"(image|container).*(not found|no such file)|could not open image",
+        "image",
+        "The container image is missing.",
+        "Choose another image, or tell your administrators.",
+    ),
+    (
+        r"sitekit: the hub does not answer",
+        "network",
+        "The node cannot reach the hub.",
+        "Tell your administrators: `make doctor` tests the way from the nodes to the hub.",
+    ),
+)
+
+
+def _crash(told: Ending, figures: dict[str, str], lines: tuple[str, ...], log: str) -> Card:
+    for pattern, kind, what, remedy in CRASHES:
+        if re.search(pattern, log, re.IGNORECASE):
+            return Card(kind, what, remedy, figures, lines)
+    how = f"signal {told.signal}" if told.signal else f"exit code {told.exit_code}"
+    return Card(
+        "crash",
+        f"The server ended by itself ({how}).",
+        "Start it again; the last lines of its log may say why.",
+        figures,
+        lines,
+    )
+
+
+def _figures(told: Ending, choice: dict[str, Any]) -> dict[str, str]:
+    figures = {"job": str(told.job), "tier": str(choice.get("title", ""))}
+    if told.peak_memory:
+        figures["memory used"] = f"{human_memory(told.peak_memory)} of {human_memory(choice['cap'])}"
+    if told.elapsed is not None:
+        figures["ran for"] = f"{human_time(told.elapsed)} of {human_time(choice['time'])}"
+    if told.node:
+        figures["node"] = told.node
+    return figures

@@ -1,0 +1,31 @@
+"""A start is cancelled with the button on its own page, also that of a named server."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page
+
+from ..conftest import Demo
+from ..person import Person
+from ..slurm import ask, jobs, until
+from .test_first_hour import login
+
+
+@pytest.mark.parametrize("name", ["", "second"])
+def test_cancel_a_server_that_waits_for_room(page: Page, demo: Demo, bob: Person, name: str) -> None:
+    login(page, demo, "bob")
+    ask(demo.site, "scontrol", "update", "PartitionName=jupyter-long", "State=down")
+    try:
+        page.goto(f"/hub/spawn/bob/{name}")
+        page.check("input[name=tier][value=long]")
+        page.click("#spawn_form [type=submit]")
+        page.wait_for_url("**/hub/spawn-pending/bob**")
+        until(lambda: jobs(demo.site, "bob"))
+        page.click("#stop-server-btn")
+        until(lambda: not jobs(demo.site, "bob"))
+        until(lambda: bob.server(name) is None)
+    finally:
+        ask(demo.site, "scontrol", "update", "PartitionName=jupyter-long", "State=up")
+        bob.stop_and_wait(name)
+        if name:
+            bob.api("DELETE", f"/users/bob/servers/{name}", {"remove": True})
