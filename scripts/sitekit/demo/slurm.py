@@ -77,13 +77,15 @@ def cgroup_conf(host: Host) -> str:
 
 def slurmdbd_conf(host: Host) -> str:
     """The accounting daemon. There is no password: the database knows the Unix account slurm at its own socket."""
+    # slurmdbd.conf(5) does not name this word, but slurmdbd binds by the same code as the other daemons
+    bind = "CommunicationParameters=NoInAddrAny\n" if host.loopback_only else ""
     return f"""\
 AuthType=auth/munge
 AuthInfo=socket={layout.MUNGE_SOCKET}
 DbdHost={host.name}
 DbdAddr={host.address}
 DbdPort={layout.SLURMDBD_PORT}
-SlurmUser=slurm
+{bind}SlurmUser=slurm
 DebugLevel=info
 LogFile={layout.LOG}/slurm/slurmdbd.log
 PidFile={layout.RUN}/slurm/slurmdbd.pid
