@@ -10,6 +10,7 @@ from sitekit.data import data
 from sitekit.hub.cards import card_of_refusal
 from sitekit.hub.culling import CULLER
 from sitekit.hub.ended import card_of
+from sitekit.hub.form import _template
 from sitekit.hub.stopped import card_of_stop
 from sitekit.site import load_site
 from sitekit.slurm.inquiry import Ending
@@ -110,7 +111,11 @@ def test_figures() -> None:
 
 
 def test_markup_in_a_log_is_shown_not_rendered() -> None:
-    assert "<script>" not in card("FAILED", "<script>alert(1)</script>", exit_code=1).as_html()
+    """On the page of a start, and in the form."""
+    told = card("FAILED", "<script>alert(1)</script>", exit_code=1)
+    form = _template().render(tiers=[], chosen="", last={}, card=told.as_dict(), outage=False)
+    for page in (told.as_html(), form):
+        assert "&lt;script&gt;alert(1)" in page and "<script>alert" not in page
 
 
 SBATCH = "sbatch: error: Batch job submission failed: "

@@ -105,6 +105,15 @@ ROOMY = Site.model_validate(
         "tiers": [
             {"key": "plain", "title": "Plain", "partitions": ["p"], "memory": "1G", "time": "1h", "idle": "1h"},
             {
+                "key": "paid",
+                "title": "Paid",
+                "partitions": ["p"],
+                "memory": "1G",
+                "time": "1h",
+                "idle": "1h",
+                "requires": {"account": "physics"},
+            },
+            {
                 "key": "own",
                 "title": "Own",
                 "partitions": ["p"],
@@ -137,6 +146,13 @@ def test_a_tier_of_a_group_is_for_its_members() -> None:
     assert read_choice(ROOMY, {"tier": "own"}, STAFF)[0].memory == 2048
 
 
+def test_a_tier_of_an_account_is_for_its_members() -> None:
+    for accounts in (("teaching",), (), None):  # None: Slurm is silent
+        with pytest.raises(BadChoice, match="for you; choose one of: plain"):
+            read_choice(ROOMY, {"tier": "paid"}, Standing(accounts=accounts))
+    assert read_choice(ROOMY, {"tier": "paid"}, Standing(accounts=("physics",)))[0].tier == "paid"
+
+
 def test_what_a_tier_lets_users_choose_reaches_the_gate() -> None:
     options = {
         "tier": "own",
@@ -145,12 +161,14 @@ def test_what_a_tier_lets_users_choose_reaches_the_gate() -> None:
         "time": "2h",
         "gpus": 1,
         "account": "physics",
+        "reservation": "course",
         "constraint": "avx",
     }
     choice, remembered = read_choice(ROOMY, options, STAFF)
     request = choice.request("0" * 16)
     assert (request["memory"], request["cpus"], request["minutes"], request["gres"]) == (4096, 3, 120, "gpu:a100:1")
-    assert (request["account"], request["constraint"], choice.cap) == ("physics", "avx", 8192)
+    assert (request["account"], request["reservation"], request["constraint"]) == ("physics", "course", "avx")
+    assert choice.cap == 8192
     assert remembered == {
         "profile": "own",
         "memory": "4G",
@@ -158,6 +176,7 @@ def test_what_a_tier_lets_users_choose_reaches_the_gate() -> None:
         "time": "2:00:00",
         "gpus": "1",
         "account": "physics",
+        "reservation": "course",
         "constraint": "avx",
     }
     assert read_choice(ROOMY, remembered, STAFF) == (choice, remembered)
@@ -171,6 +190,10 @@ def test_what_a_tier_lets_users_choose_reaches_the_gate() -> None:
         ("cpus", 0),
         ("cpus", True),
         ("cpus", "1e1"),
+        ("cpus", "+3"),
+        ("cpus", " 3"),
+        ("cpus", 3.0),
+        ("cpus", "9" * 5000),
         ("cpus", "\u0663"),
         ("time", "9h"),
         ("gpus", 3),
@@ -178,6 +201,7 @@ def test_what_a_tier_lets_users_choose_reaches_the_gate() -> None:
         ("account", "chemistry"),
         ("account", ["physics"]),
         ("reservation", "other"),
+        ("reservation", "physics"),
         ("constraint", "avx&x"),
         ("qos", "high"),
         ("partitions", "batch"),
@@ -196,3 +220,10 @@ def test_names_cannot_be_checked_while_slurm_is_silent() -> None:
 def test_a_form_holds_the_fields_of_all_tiers_and_only_the_chosen_ones_count() -> None:
     form = {"tier": ["own"], "own.memory": ["4G"], "other.memory": ["99G"], "own.account": [""], "_xsrf": ["x"]}
     assert from_form(form) == {"tier": "own", "memory": "4G"}
+
+
+def test_a_form_that_says_a_thing_twice_is_refused() -> None:
+    with pytest.raises(BadChoice):
+        read_choice(ROOMY, from_form({"tier": ["plain", "own"]}), STAFF)
+    with pytest.raises(BadChoice):
+        read_choice(ROOMY, from_form({"tier": ["own"], "own.memory": ["4G", "8G"]}), STAFF)

@@ -15,7 +15,7 @@ from . import endings, reconcile, routes
 from .callback import PATH, ListeningHandler, replace_batchspawners_handler
 from .culling import update_culling
 from .life import Life
-from .narrow import ServerHandler, limit_bodies, replace_server_handler
+from .narrow import ServerHandler, limit_bodies, log_refusals_in_one_line, replace_handlers
 from .proxy import SilentProxy
 from .rest import CardHandler, StatusHandler
 from .server import SlurmServer
@@ -84,7 +84,8 @@ def update_life(c: Any, life: Life) -> None:
     for part in (TierSpawner, SlurmServer, ListeningHandler, ServerHandler, CardHandler, StatusHandler):
         part.life = life
     replace_batchspawners_handler()
-    replace_server_handler()
+    replace_handlers()
+    log_refusals_in_one_line()
     c.JupyterHub.extra_handlers = [
         (PATH, ListeningHandler),
         (r"/api/sitekit/card", CardHandler),

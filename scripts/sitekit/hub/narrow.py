@@ -1,14 +1,17 @@
-"""JupyterHub's REST API of servers: narrower where it would keep, or log, whatever a user sends. And who stops a server
+"""JupyterHub's own handlers: narrower where they would start, keep or log whatever a user sends. And who stops a server
 that is not theirs is told to its user."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
-from jupyterhub.apihandlers import default_handlers
+from jupyterhub import apihandlers, handlers
 from jupyterhub.apihandlers.users import UserServerAPIHandler
 from jupyterhub.app import JupyterHub
+from jupyterhub.handlers.pages import SpawnHandler
+from jupyterhub.spawner import SpawnException
 from jupyterhub.user import User
 from tornado import web
 
@@ -32,13 +35,10 @@ class ServerHandler(UserServerAPIHandler):
         body = super().get_json_body()
         if self.request.method == "PATCH" and not (isinstance(body, dict) and body.keys() <= PATCHABLE):
             raise web.HTTPError(400, f"only these can be changed: {', '.join(sorted(PATCHABLE))}")
-        title = body.get("display_name") if isinstance(body, dict) else None
-        if title is not None and not (isinstance(title, str) and len(title) <= NAME_LIMIT):
-            raise web.HTTPError(400, f"display_name is not a text of at most {NAME_LIMIT} characters")
-        return body
+        return _with_short_title(body)
 
-    def get_server_json_body(self) -> dict[str, Any]:
-        body = super().get_server_json_body()
+    def get_server_json_body(self) -> dict[str, Any]:  # does not ask get_json_body above, but APIHandler's
+        body = _with_short_title(super().get_server_json_body())
         if self.request.method == "PUT" and body["user_options"]:
             raise web.HTTPError(400, "give the options when you start the server")
         return body
@@ -51,11 +51,40 @@ class ServerHandler(UserServerAPIHandler):
         return await super().stop_single_user(user, server_name)
 
 
-def replace_server_handler() -> None:
-    """Put ServerHandler in the place of JupyterHub's own."""
-    default_handlers[:] = [
-        (rule[0], ServerHandler, *rule[2:]) if rule[1] is UserServerAPIHandler else rule for rule in default_handlers
-    ]
+def _with_short_title(body: Any) -> Any:
+    title = body.get("display_name") if isinstance(body, dict) else None
+    if title is not None and not (isinstance(title, str) and len(title) <= NAME_LIMIT):
+        raise web.HTTPError(400, f"display_name is not a text of at most {NAME_LIMIT} characters")
+    return body
+
+
+class FormHandler(SpawnHandler):
+    """An address fills in the form and starts nothing: another site's page could send a reader there (CVE-2026-40864).
+
+    JupyterHub takes what it does not know in an address for options, and starts a server with them (handlers/pages.py).
+    """
+
+    def _get_user_options(self, query_options: dict[str, list[str]]) -> dict[str, list[str]]:
+        return {}
+
+
+def replace_handlers() -> None:
+    """Put ours in the place of JupyterHub's own."""
+    ours = {UserServerAPIHandler: ServerHandler, SpawnHandler: FormHandler}
+    for table in (apihandlers.default_handlers, handlers.default_handlers):
+        table[:] = [(rule[0], ours.get(rule[1], rule[1]), *rule[2:]) for rule in table]
+
+
+def log_refusals_in_one_line() -> None:
+    """JupyterHub promises no traceback for a SpawnException, and writes one for options that are refused (spawner.py,
+    _run_apply_user_options; handlers/pages.py, _post). Its reason stands in the line that follows."""
+
+    def shorten(record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], SpawnException):
+            record.exc_info = None
+        return True
+
+    logging.getLogger("JupyterHub").addFilter(shorten)
 
 
 async def limit_bodies() -> None:

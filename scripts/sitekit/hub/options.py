@@ -177,9 +177,9 @@ def _one_of(label: str, words: tuple[str, ...] | None, start: str | None) -> Fie
 
 
 def _whole(value: object) -> int:
-    if isinstance(value, bool) or not str(value).isascii() or not str(value).isdigit():
+    if not (str(value).isascii() and str(value).isdigit()):
         raise ValueError(value)
-    return int(str(value)[:6])
+    return int(str(value))
 
 
 def from_form(form: Mapping[str, list[Any]]) -> dict[str, Any]:

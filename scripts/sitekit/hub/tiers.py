@@ -27,10 +27,6 @@ from .server import SlurmServer
 SUBMITTING = 90  # seconds that the gate may take, at the very most, before a server begins to wait
 
 
-class ConfirmFirst(Exception):
-    """An address like /hub/spawn?tier=long fills in the form; starting is left to the person who reads it."""
-
-
 class TierSpawner(ProfilesSpawner):
     """One user's server under one name. `life` is set by configure()."""
 
@@ -62,10 +58,6 @@ class TierSpawner(ProfilesSpawner):
 
     def options_from_form(self, form_data: dict[str, list[Any]]) -> dict[str, Any]:
         return from_form(form_data)
-
-    def options_from_query(self, query_data: dict[str, list[Any]]) -> dict[str, Any]:
-        """A GET never starts a server: another site's page could send one (jupyterhub, CVE-2026-40864)."""
-        raise ConfirmFirst
 
     async def take_options(self, options: object) -> None:
         """Check the options, whichever way they came, before anything else happens. Raises SpawnException (400)."""
