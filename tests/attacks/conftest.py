@@ -15,7 +15,7 @@ from ..chain.test_chain import python_of
 from ..conftest import Demo
 from ..person import Person
 from ..slurm import jobs, until
-from .state import routes
+from .state import ANY, routes
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Server:
 def call(base: str, method: str, path: str, token: str | None = None, **more: Any) -> httpx.Response:
     """One request without cookies and without following redirects."""
     headers = {**more.pop("headers", {}), **({"Authorization": f"token {token}"} if token else {})}
-    return httpx.request(method, base + path, headers=headers, verify=False, timeout=90, **more)  # noqa: S501
+    return httpx.request(method, base + path, headers=headers, verify=ANY, timeout=90, **more)
 
 
 def new_token(person: Person) -> str:
@@ -61,13 +61,16 @@ def environment_of(process: int | str) -> dict[str, str]:
 def _entered(demo: Demo, name: str) -> Iterator[Person]:
     with demo.person(name) as person:
         assert person.login().url.path != "/hub/login"
-        if person.server() is not None:
-            person.stop_and_wait()
-        until(lambda: not jobs(demo.site, name))
+        _leave_nothing(demo, person)
         yield person
-        drop_tokens(person)
-        if person.server() is not None:
-            person.stop_and_wait()
+        _leave_nothing(demo, person)
+
+
+def _leave_nothing(demo: Demo, person: Person) -> None:
+    drop_tokens(person)
+    for name in person.api("GET", f"/users/{person.name}?include_stopped_servers=1").json()["servers"]:
+        person.api("DELETE", f"/users/{person.name}/servers/{name}", {"remove": True}) if name else person.stop()
+    until(lambda: not jobs(demo.site, person.name))
 
 
 @pytest.fixture(scope="package")

@@ -27,9 +27,18 @@ class Done:
         return json.loads(self.out)
 
 
-def as_account(user: str, argv: list[str], given: str | bytes = b"", environment: dict[str, str] | None = None) -> Done:
-    """Run `argv` as an account of the system, from root, with nothing but `environment`."""
-    account = [f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--init-groups"]
+def as_account(
+    user: str,
+    argv: list[str],
+    given: str | bytes = b"",
+    environment: dict[str, str] | None = None,
+    identity: tuple[str, ...] = (),
+) -> Done:
+    """Run `argv` as an account of the system, from root, with nothing but `environment`.
+
+    `identity`: other words for setpriv than the account's own user, group and groups.
+    """
+    account = identity or (f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--init-groups")
     clean = ["/usr/bin/env", "-i", *(f"{name}={value}" for name, value in (environment or CLEAN).items())]
     data = given.encode(errors="surrogatepass") if isinstance(given, str) else given
     words = ["/usr/bin/setpriv", *account, "--", *clean, *argv]

@@ -16,33 +16,39 @@ from sitekit.site import Site
 
 from ..slurm import ask
 
+ANY = httpx.create_ssl_context(verify=False)
+
+
+HUB = {
+    "servers": "SELECT users.name, spawners.name, spawners.user_options, spawners.state, servers.ip, servers.port "
+    "FROM spawners JOIN users ON users.id = spawners.user_id LEFT JOIN servers ON servers.id = spawners.server_id "
+    "WHERE spawners.name != '' OR length(spawners.user_options) > 4 OR length(spawners.state) > 4",
+    "users": "SELECT name, admin FROM users",
+    "groups": "SELECT groups.name, users.name FROM groups LEFT JOIN user_group_map ON groups.id = group_id "
+    "LEFT JOIN users ON users.id = user_id",
+    "services": "SELECT name, admin FROM services",
+    "roles": "SELECT users.name, roles.name FROM user_role_map JOIN users ON users.id = user_id "
+    "JOIN roles ON roles.id = role_id",
+    "tokens": "SELECT hashed, scopes FROM api_tokens WHERE note NOT LIKE '%OAuth%' AND session_id IS NULL",
+    "shares": "SELECT id FROM shares UNION ALL SELECT id FROM share_codes",
+}
+LEDGER = {
+    "ledger": "SELECT tag, user, name, choice, job, port FROM servers",
+    "over": "SELECT token FROM servers WHERE ended IS NOT NULL",
+}
+
 
 def look(site: Site) -> dict[str, Any]:
     """The state of the hub as it can be seen from outside of it. What changes by itself, such as times, is left out."""
-    hub = site.paths.state / "jupyterhub.sqlite"
-    tokens = rows(hub, "SELECT hashed, scopes FROM api_tokens WHERE note NOT LIKE '%OAuth%' AND session_id IS NULL")
-    # the reconciler revokes these in its own time
-    over = rows(site.paths.state / "ledger.sqlite", "SELECT token FROM servers WHERE ended IS NOT NULL")
+    with copy_of(site.paths.state / "jupyterhub.sqlite") as hub, copy_of(site.paths.state / "ledger.sqlite") as ledger:
+        found = {part: answer(hub, query) for part, query in HUB.items()}
+        found |= {part: answer(ledger, query) for part, query in LEDGER.items()}
+    over = found.pop("over")  # the reconciler revokes these tokens in its own time
     return {
+        **found,
+        "tokens": [token for token in found["tokens"] if token[:1] not in over],
         "routes": routes(site),
         "jobs": ask(site, "squeue", "--noheader", "--states=PD,R,CF,CG,S", "--format=%i %u %j %k").splitlines(),
-        "ledger": rows(site.paths.state / "ledger.sqlite", "SELECT tag, user, name, choice, job, port FROM servers"),
-        "servers": rows(
-            hub,
-            "SELECT users.name, spawners.name, spawners.user_options, spawners.state, servers.ip, servers.port "
-            "FROM spawners JOIN users ON users.id = spawners.user_id "
-            "LEFT JOIN servers ON servers.id = spawners.server_id "
-            "WHERE length(spawners.user_options) > 4 OR length(spawners.state) > 4",
-        ),
-        "users": rows(hub, "SELECT name, admin FROM users"),
-        "groups": rows(hub, "SELECT name FROM groups"),
-        "roles": rows(
-            hub,
-            "SELECT users.name, roles.name FROM user_role_map JOIN users ON users.id = user_id "
-            "JOIN roles ON roles.id = role_id",
-        ),
-        "tokens": [token for token in tokens if token[:1] not in over],
-        "shares": rows(hub, "SELECT id FROM shares"),
     }
 
 
@@ -60,7 +66,8 @@ def nothing_changes(site: Site) -> Iterator[None]:
 
 def routes(site: Site) -> dict[str, str]:
     """The proxy's table: path -> target."""
-    told = httpx.get(proxy_api(site), headers={"Authorization": f"token {proxy_secret(site)}"}, timeout=30)
+    headers = {"Authorization": f"token {proxy_secret(site)}"}
+    told = httpx.get(proxy_api(site), headers=headers, verify=ANY, timeout=30)
     return {path: route["target"] for path, route in sorted(told.json().items())}
 
 
@@ -74,17 +81,28 @@ def proxy_secret(site: Site) -> str:
     return next(line.split("=", 1)[1].strip("'\"") for line in lines if line.startswith("CONFIGPROXY_AUTH_TOKEN="))
 
 
-def rows(database: Path, query: str, *values: object) -> list[tuple[Any, ...]]:
-    """The answer of a copy of an SQLite database, sorted: the live one is not disturbed."""
+@contextmanager
+def copy_of(database: Path) -> Iterator[sqlite3.Connection]:
+    """A copy of an SQLite database: the live one is not disturbed."""
     with tempfile.TemporaryDirectory() as folder:
         for suffix in ("", "-wal"):
             if (part := database.with_name(database.name + suffix)).exists():
                 shutil.copy(part, folder)
-        copy = sqlite3.connect(Path(folder) / database.name)
+        connection = sqlite3.connect(Path(folder) / database.name)
         try:
-            return sorted(copy.execute(query, values).fetchall(), key=repr)
+            yield connection
         finally:
-            copy.close()
+            connection.close()
+
+
+def answer(database: sqlite3.Connection, query: str, *values: object) -> list[tuple[Any, ...]]:
+    return sorted(database.execute(query, values).fetchall(), key=repr)
+
+
+def rows(database: Path, query: str, *values: object) -> list[tuple[Any, ...]]:
+    """The sorted answer of a copy of a database."""
+    with copy_of(database) as connection:
+        return answer(connection, query, *values)
 
 
 def ledger_row(site: Site, job: str | int) -> dict[str, Any]:
@@ -93,7 +111,3 @@ def ledger_row(site: Site, job: str | int) -> dict[str, Any]:
     query = f"SELECT {', '.join(columns)} FROM servers WHERE job = ?"  # noqa: S608  (our own words)
     [row] = rows(site.paths.state / "ledger.sqlite", query, int(job))
     return dict(zip(columns, row, strict=True))
-
-
-def hub_log(site: Site) -> Path:
-    return site.log / f"{site.service('hub')}.log"

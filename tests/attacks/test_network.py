@@ -11,6 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sitekit.demo import layout
+from sitekit.demo.host import this_host
+
 from ..chain.test_chain import python_of
 from ..conftest import Demo
 from .conftest import Server, call
@@ -31,20 +34,30 @@ def listeners() -> set[tuple[str, int, int]]:
     return found
 
 
-LOOPBACK = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
+def is_local(address: str) -> bool:
+    """Whether an address is one of 127.0.0.0/8, or ::1. The kernel writes words of 32 bits backwards."""
+    return address[-2:] == "7F" if len(address) == 8 else address == "00000000000000000000000001000000"
 
 
-def test_hub_and_proxy_listen_on_this_machine_only(demo: Demo) -> None:
-    """In the demo compute nodes are on this machine too; elsewhere the hub's address is what site.yml says."""
+def test_the_demo_listens_on_this_machine_only(demo: Demo) -> None:
+    """All of it but the users' servers. Slurm binds to the address of the machine's own name, or else to all."""
+    found = listeners()
+    for port, what in layout.ports(demo.site).items():
+        addresses = {address for address, number, _ in found if number == port}
+        assert addresses, f"{what} does not listen"
+        if this_host().loopback_only or not what.startswith("slurm"):
+            assert all(map(is_local, addresses)), f"{what} listens on {addresses}"
+
+
+def test_its_accounts_listen_on_nothing_else(demo: Demo) -> None:
+    """The database, which is the account slurm's, and munge have no network port."""
     site = demo.site
-    for port in (site.hub.port, site.proxy.port, site.proxy.api_port):
-        assert {address for address, number, _ in listeners() if number == port} <= LOOPBACK
-        assert [1 for _, number, _ in listeners() if number == port]
-
-
-def test_the_hubs_accounts_listen_on_nothing_else(demo: Demo) -> None:
-    site = demo.site
-    own = {site.hub.user: {site.hub.port}, site.proxy.user: {site.proxy.port, site.proxy.api_port}}
+    own = {
+        site.hub.user: {site.hub.port},
+        site.proxy.user: {site.proxy.port, site.proxy.api_port},
+        "slurm": {layout.SLURMCTLD_PORT, layout.SLURMDBD_PORT},
+        "munge": set(),
+    }
     for account, ports in own.items():
         uid = pwd.getpwnam(account).pw_uid
         assert {port for _, port, owner in listeners() if owner == uid} == ports
@@ -56,7 +69,7 @@ def test_a_users_server_opens_its_one_port_and_kernels_none(demo: Demo, server: 
     kernel = server.person.kernel(python_of(server.person))
     try:
         assert kernel.run("print(1)") == "1"
-        opened = {port for address, port, owner in listeners() if owner == uid and address not in LOOPBACK}
+        opened = {port for address, port, owner in listeners() if owner == uid and not is_local(address)}
     finally:
         server.person.server_api("DELETE", f"kernels/{kernel.id}")
         kernel.close()

@@ -1,104 +1,200 @@
-"""Who may call what: the matrix of the hub's callers and calls. What is not allowed also does nothing."""
+"""Who may call what: the matrix of the hub's callers and calls. What is not allowed also does nothing.
+
+Every caller makes every call. What those may do who may is done to throwaway objects, and undone by the administrator.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pytest
 
 from ..conftest import Demo
 from ..person import Person
+from ..slurm import jobs, until
 from .conftest import Server, call
 from .state import nothing_changes
 
-NOBODY: frozenset[str] = frozenset()
-START = {"tier": "small"}
-CALLS: list[tuple[str, str, Any, frozenset[str]]] = [
-    # method, path, body, who may (all others are refused); alice is the server's owner, bob another user
-    ("GET", "/user", None, frozenset({"server", "user", "another", "admin", "culler"})),
-    ("GET", "/users/alice", None, frozenset({"server", "user", "admin", "culler"})),
-    ("GET", "/users/bob", None, frozenset({"another", "admin", "culler"})),
-    ("GET", "/users", None, frozenset({"admin", "culler"})),
-    ("POST", "/users/bob/server", START, NOBODY),
-    ("POST", "/users/bob/servers/x", START, NOBODY),
-    ("PUT", "/users/bob/servers/x", START, NOBODY),
-    ("PATCH", "/users/bob/server", {"user_options": START}, NOBODY),
-    ("DELETE", "/users/bob/server", None, NOBODY),
-    ("DELETE", "/users/alice/server", None, NOBODY),
-    ("GET", "/users/alice/server/progress", None, NOBODY),
-    ("POST", "/users/alice/activity", {}, NOBODY),
-    ("POST", "/users/bob/activity", {}, NOBODY),
-    ("GET", "/users/bob/tokens", None, frozenset({"another", "admin"})),
-    ("GET", "/users/alice/tokens", None, frozenset({"user", "admin"})),
-    ("POST", "/users/bob/tokens", {"note": "stolen"}, NOBODY),
-    ("POST", "/users/carol/tokens", {"note": "stolen"}, NOBODY),
-    ("POST", "/users/mallory", None, NOBODY),
-    ("POST", "/users", {"usernames": ["mallory"], "admin": True}, NOBODY),
-    ("PATCH", "/users/alice", {"admin": True}, NOBODY),
-    ("PATCH", "/users/bob", {"name": "mallory"}, NOBODY),
-    ("DELETE", "/users/bob", None, NOBODY),
-    ("GET", "/groups", None, frozenset({"admin"})),
-    ("POST", "/groups/mallory", None, NOBODY),
-    ("POST", "/groups/jupyter-admins/users", {"users": ["alice"]}, NOBODY),
-    ("GET", "/services", None, frozenset({"admin"})),
-    ("GET", "/services/idle-culler", None, frozenset({"admin"})),
-    ("POST", "/services/mallory", {"api_token": "x" * 32}, NOBODY),
-    ("GET", "/info", None, frozenset({"admin"})),
-    ("GET", "/proxy", None, frozenset({"admin"})),
-    ("PATCH", "/proxy", {"api_url": "http://127.0.0.1:9/"}, NOBODY),
-    ("POST", "/shutdown", {"proxy": True, "servers": True}, NOBODY),
-    ("POST", "/shares/alice/", {"user": "bob"}, NOBODY),
-    ("POST", "/shares/bob/", {"user": "alice"}, NOBODY),
-    ("POST", "/share-codes/bob/", {}, NOBODY),
-    ("GET", "/sitekit/status", None, frozenset({"admin"})),
-    ("POST", "/sitekit/listening", {"port": 20777}, NOBODY),
-    ("POST", "/batchspawner", {"port": 20777}, NOBODY),
+CALLERS = ("nobody", "garbage", "server", "user", "another", "culler", "admin")
+STRANGERS = ("nobody", "garbage", "server", "another")  # to alice's server; that its own token cannot end it, too
+EVERYBODY = ("server", "user", "another", "culler", "admin")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of the REST API: who may make it, and the answer; all others are refused.
+
+    `given` is what the administrator does beforehand, `undo` afterwards. Their paths, and the call's own, may name what
+    was made last, as in `/users/bob/tokens/{id}`. alice owns the server, bob is another user, games nobody yet.
+    """
+
+    method: str
+    path: str
+    may: dict[str, int]
+    body: Any = None
+    given: tuple[tuple[Any, ...], ...] = ()
+    undo: tuple[tuple[Any, ...], ...] = ()
+    callers: tuple[str, ...] = CALLERS
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def reads(path: str, *callers: str) -> Call:
+    return Call("GET", path, dict.fromkeys(callers, 200))
+
+
+MADE = (("POST", "/users/games"),)
+UNMADE = (("DELETE", "/users/games"), ("DELETE", "/users/kit-mallory"))
+GROUP = (("POST", "/groups/kit-attack"),)
+UNGROUP = (("DELETE", "/groups/kit-attack"),)
+FORGET = (("DELETE", "/users/bob/servers/kit-attack", {"remove": True}),)
+TOKEN = (("POST", "/users/alice/tokens", {"note": "attack", "expires_in": 60}),)
+SEEN = {"last_activity": "2026-01-01T00:00:00Z"}
+WRONG = {"tier": "nope"}  # whoever may start a server is told 400; a right one is started below
+
+CALLS = [
+    reads("/user", *EVERYBODY),
+    reads("/users/alice", "server", "user", "culler", "admin"),
+    reads("/users/bob", "another", "culler", "admin"),
+    reads("/users", "culler", "admin"),
+    reads("/groups", "admin"),
+    reads("/services", "admin"),
+    reads("/services/idle-culler", "admin"),
+    reads("/info", "admin"),
+    reads("/proxy", "admin"),
+    reads("/sitekit/status", "admin"),
+    reads("/users/alice/server/progress", "user", "culler", "admin"),
+    reads("/users/alice/server", "user", "culler", "admin"),
+    reads("/users/alice/tokens", "user", "admin"),
+    reads("/users/bob/tokens", "another", "admin"),
+    Call("GET", "/sitekit/card?server=kit-none", {"server": 404, "user": 404, "another": 404, "admin": 404}),
+    Call("DELETE", "/sitekit/card?server=kit-none", {"server": 204, "user": 204, "another": 204, "admin": 204}),
+    # servers
+    Call("POST", "/users/bob/server", {"another": 400, "admin": 400}, WRONG),
+    Call("POST", "/users/bob/servers/kit-attack", {"another": 400, "admin": 400}, WRONG, undo=FORGET),
+    Call("PUT", "/users/bob/servers/kit-attack", {"another": 201, "admin": 201}, {"display_name": "x"}, undo=FORGET),
+    Call(
+        "PATCH",
+        "/users/bob/servers/kit-attack",
+        {"another": 200, "admin": 200},
+        {"display_name": "x"},
+        given=(("PUT", "/users/bob/servers/kit-attack"),),
+        undo=FORGET,
+    ),
+    Call("DELETE", "/users/bob/server", {"another": 204, "culler": 204, "admin": 204}),
+    Call("DELETE", "/users/alice/server", {}, callers=STRANGERS),
+    Call("POST", "/users/alice/activity", {"server": 200, "user": 200, "admin": 200}, SEEN),
+    Call("POST", "/users/bob/activity", {"another": 200, "admin": 200}, SEEN),
+    # tokens
+    Call(
+        "POST",
+        "/users/bob/tokens",
+        {"another": 201, "admin": 201},
+        {"note": "attack", "expires_in": 60},
+        undo=(("DELETE", "/users/bob/tokens/{id}"),),
+    ),
+    Call(
+        "POST",
+        "/users/carol/tokens",
+        {"admin": 201},
+        {"note": "attack", "expires_in": 60},
+        undo=(("DELETE", "/users/carol/tokens/{id}"),),
+    ),
+    Call(
+        "GET",
+        "/users/alice/tokens/{id}",
+        {"user": 200, "admin": 200},
+        given=TOKEN,
+        undo=(("DELETE", "/users/alice/tokens/{id}"),),
+    ),
+    Call(
+        "DELETE",
+        "/users/alice/tokens/{id}",
+        {"user": 204, "admin": 204},
+        given=TOKEN,
+        undo=(("DELETE", "/users/alice/tokens/{id}"),),
+    ),
+    # users
+    Call("POST", "/users/games", {"admin": 201}, undo=UNMADE),
+    Call("POST", "/users", {"admin": 201}, {"usernames": ["games"], "admin": True}, undo=UNMADE),
+    Call("PATCH", "/users/games", {"admin": 200}, {"admin": True}, given=MADE, undo=UNMADE),
+    Call("PATCH", "/users/games", {"admin": 200}, {"name": "kit-mallory"}, given=MADE, undo=UNMADE),
+    Call("DELETE", "/users/games", {"admin": 204}, given=MADE, undo=UNMADE),
+    Call("PATCH", "/users/alice", {"admin": 200}, {"admin": True}, undo=(("PATCH", "/users/alice", {"admin": False}),)),
+    Call("PATCH", "/users/bob", {"admin": 400}, {"name": "carol"}),  # that name is taken
+    Call("DELETE", "/users/alice", {}, callers=(*STRANGERS, "user", "culler")),
+    # groups and services
+    Call("POST", "/groups/kit-attack", {"admin": 201}, undo=UNGROUP),
+    Call("POST", "/groups/kit-attack/users", {"admin": 200}, {"users": ["alice"]}, given=GROUP, undo=UNGROUP),
+    Call("DELETE", "/groups/kit-attack", {"admin": 204}, given=GROUP, undo=UNGROUP),
+    Call(
+        "POST",
+        "/services/kit-attack",
+        {"admin": 201},
+        {"api_token": "kit-attack" * 4},
+        undo=(("DELETE", "/services/kit-attack"),),
+    ),
+    Call("DELETE", "/services/idle-culler", {"admin": 405}),  # it stands in the hub's configuration
+    # the hub itself
+    Call("POST", "/proxy", {"admin": 200}),
+    Call("PATCH", "/proxy", {"admin": 200}, {}),  # the address that it has
+    Call("POST", "/shutdown", {"admin": 400}, {"proxy": "perhaps"}),
+    # shares
+    Call("POST", "/shares/alice/", {"admin": 200}, {"user": "bob"}, undo=(("DELETE", "/shares/alice/"),)),
+    Call("POST", "/share-codes/bob/", {"admin": 200}, {}, undo=(("DELETE", "/share-codes/bob/"),)),
+    # callbacks
+    Call("POST", "/sitekit/listening", {"server": 409}, {"port": 20777}),  # it has told its port
+    Call("POST", "/batchspawner", {}, {"port": 20777}),
 ]
-MAY_BY_RIGHT = {
-    # What callers may do that would change something: not called here, as JupyterHub's own tests do.
-    ("POST", "/users/bob/server"): {"another", "admin"},
-    ("POST", "/users/bob/servers/x"): {"another", "admin"},
-    ("PUT", "/users/bob/servers/x"): {"another", "admin"},
-    ("PATCH", "/users/bob/server"): {"another", "admin"},
-    ("DELETE", "/users/bob/server"): {"another", "admin", "culler"},
-    ("DELETE", "/users/alice/server"): {"user", "admin", "culler"},
-    ("GET", "/users/alice/server/progress"): {"user", "admin", "culler"},
-    ("POST", "/users/alice/activity"): {"server", "user", "admin"},
-    ("POST", "/users/bob/activity"): {"another", "admin"},
-    ("POST", "/users/bob/tokens"): {"another", "admin"},
-    ("POST", "/users/carol/tokens"): {"admin"},
-    ("POST", "/users/mallory"): {"admin"},
-    ("POST", "/users"): {"admin"},
-    ("PATCH", "/users/alice"): {"admin"},
-    ("PATCH", "/users/bob"): {"admin"},
-    ("DELETE", "/users/bob"): {"admin"},
-    ("POST", "/groups/mallory"): {"admin"},
-    ("POST", "/groups/jupyter-admins/users"): {"admin"},
-    ("POST", "/services/mallory"): {"admin"},
-    ("PATCH", "/proxy"): {"admin"},
-    ("POST", "/shutdown"): {"admin"},
-    ("POST", "/shares/alice/"): {"user", "admin"},
-    ("POST", "/shares/bob/"): {"another", "admin"},
-    ("POST", "/share-codes/bob/"): {"another", "admin"},
-}
-CALLERS = ["nobody", "garbage", "server", "user", "another", "culler", "admin"]
 
 
-@pytest.mark.parametrize("caller", CALLERS)
-@pytest.mark.parametrize(("method", "path", "body", "may"), CALLS, ids=[f"{m} {p}" for m, p, _, _ in CALLS])
-def test_who_may_call_what(
-    demo: Demo, tokens: dict[str, str | None], caller: str, method: str, path: str, body: Any, may: frozenset[str]
-) -> None:
-    if caller in MAY_BY_RIGHT.get((method, path), ()):
-        return
-    with nothing_changes(demo.site):
-        answer = call(demo.site.front.url, method, f"/hub/api{path}", tokens[caller], json=body)
-    if caller in may:
-        assert answer.status_code == 200, answer.text
-    elif caller == "culler" and answer.status_code == 200:  # a list that is filtered down to nothing
-        assert answer.json() in ([], {})
-    else:
-        assert answer.status_code in (401, 403, 404, 405, 409), answer.text
+@pytest.mark.parametrize("asked", CALLS, ids=str)
+def test_who_may_call_what(demo: Demo, tokens: dict[str, str | None], asked: Call) -> None:
+    made = ["none"]  # the ids of what was made, the last of which a path may name
+
+    def ask(caller: str, method: str, path: str, body: Any = None) -> httpx.Response:
+        where = f"/hub/api{path}".replace("{id}", made[-1])
+        answer = call(demo.site.front.url, method, where, tokens[caller], json=body)
+        made.extend(re.findall(r'"id": "(\w+)"', answer.text) if answer.status_code == 201 else ())
+        return answer
+
+    @contextmanager
+    def needed() -> Iterator[None]:
+        """What the call needs is there within, and nothing of it, nor of what the call did, is left."""
+        with nothing_changes(demo.site):
+            for words in asked.given:
+                assert ask("admin", *words).status_code in (200, 201), words
+            yield
+            for words in asked.undo:
+                assert ask("admin", *words).status_code in (200, 204, 404), words
+
+    with needed(), nothing_changes(demo.site):
+        callers = [caller for caller in asked.callers if caller not in asked.may]
+        refusals = {caller: ask(caller, asked.method, asked.path, asked.body).status_code for caller in callers}
+    assert set(refusals.values()) <= {403, 404, 405}, refusals
+    for caller, status in asked.may.items():
+        with needed():
+            answer = ask(caller, asked.method, asked.path, asked.body)
+            assert answer.status_code == status, (caller, answer.text)
+
+
+def test_tokens_start_and_stop_servers(demo: Demo, tokens: dict[str, str | None], idle: Person) -> None:
+    """bob's own starts his, and the culler's stops it; the administrator's starts him another, his own stops that."""
+    for starter, path, stopper in (("another", "server", "culler"), ("admin", "servers/kit-attack", "another")):
+        where = f"/hub/api/users/bob/{path}"
+        started = call(demo.site.front.url, "POST", where, tokens[starter], json={"tier": "small"})
+        assert started.status_code in (201, 202), started.text
+        assert len(jobs(demo.site, "bob")) == 1
+        stopped = call(demo.site.front.url, "DELETE", where, tokens[stopper], json={"remove": "servers/" in path})
+        assert stopped.status_code in (202, 204), stopped.text
+        until(lambda: not jobs(demo.site, "bob"))
+    until(lambda: idle.api("GET", "/users/bob").json()["servers"] == {})
 
 
 def test_the_culler_sees_no_more_than_it_needs(demo: Demo, tokens: dict[str, str | None], server: Server) -> None:

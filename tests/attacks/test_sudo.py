@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import pwd
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,7 +56,7 @@ REFUSED = {
     "an editor": ["-u", "alice", "-e", "/home/alice/.bashrc"],
     "an editor on the gate": ["-e", GATE],
     "another directory": ["-D", "/tmp", "-u", "alice", "--", GATE],
-    "another root": ["-R", "/tmp", "-u", "alice", "--", GATE],
+    "another root": ["-R", "/", "-u", "alice", "--", GATE],
     "open files": ["-C", "7", "-u", "alice", "--", GATE],
     "a time limit": ["-T", "1", "-u", "alice", "--", GATE],
     "another host": ["-h", "elsewhere", "-u", "alice", "--", GATE],
@@ -88,6 +90,29 @@ def test_sudo_refuses(demo: Demo, words: list[str]) -> None:
     assert done.code != 0
     assert done.out == "", "something ran"
     assert done.err.startswith(("sudo:", "Sorry", "usage: sudo", "sudoedit:")), done.err
+
+
+def test_the_hubs_own_groups_do_not_get_through(demo: Demo) -> None:
+    """No rule can forbid -P: with it, a link in a user's folder of logs would show what the hub's groups may read."""
+    for word in ("-P", "--preserve-groups"):
+        argv = [*SUDO, word, "-u", "alice", "--", str(demo.site.libexec / "gate")]
+        done = as_hub(demo.site, argv, json.dumps({"verb": "log", "job": 1}))
+        assert done.code == 1 and done.answer["kind"] == "refused"
+
+
+@pytest.fixture(params=["root", "jupyterhub-daemon", "jupyterhub-proxy"])
+def stray(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An account of the system that somebody put into the users' group."""
+    subprocess.run(["gpasswd", "--add", request.param, "jupyter-users"], check=True, capture_output=True, timeout=30)
+    yield request.param
+    subprocess.run(["gpasswd", "--delete", request.param, "jupyter-users"], check=True, capture_output=True, timeout=30)
+
+
+def test_an_account_of_the_system_is_no_member(demo: Demo, stray: str) -> None:
+    for name in (stray, f"#{pwd.getpwnam(stray).pw_uid}"):
+        argv = [*SUDO, "-u", name, "--", str(demo.site.libexec / "gate")]
+        done = as_hub(demo.site, argv, json.dumps({"verb": "log", "job": 1}))
+        assert done.code != 0 and done.out == "" and done.err.startswith(("sudo:", "Sorry"))
 
 
 @pytest.fixture
@@ -142,14 +167,17 @@ def test_the_rule_is_one_line_and_root_owns_it(demo: Demo) -> None:
     rules = [line.strip() for line in listed.splitlines() if line.strip().startswith("(")]
     assert len(rules) == 1
     assert rules[0].endswith(f'NOPASSWD: {demo.site.libexec / "gate"} ""')
-    assert "SETENV" not in listed and "!setenv" in listed and "!env_keep" in listed
+    words = set(listed.replace(",", " ").split())
+    assert {"env_reset", "!setenv", "!env_keep", "!env_check"} <= words
+    assert not {"SETENV:", "setenv", "!env_reset", "!authenticate"} & words and "env_keep+" not in listed
     for place in [*demo.site.libexec.iterdir(), demo.site.libexec, *demo.site.libexec.parents]:
         found = place.stat()
         assert (found.st_uid, found.st_mode & 0o022) == (0, 0), f"{place} can be written by others than root"
 
 
-def test_the_hubs_environment_does_not_get_through(demo: Demo, folder: Path) -> None:
-    """What the hub's account has in its environment reaches neither the gate nor the job."""
+@pytest.mark.parametrize("lock", ["sudo", "gate"])
+def test_the_hubs_environment_does_not_get_through(demo: Demo, folder: Path, lock: str) -> None:
+    """What the hub's account has in its environment reaches neither the gate nor the job; nor would it without sudo."""
     for name in ("sbatch", "env", "python3", "sitecustomize.py", "json.py", "rc"):
         script = (
             f"import os; os.system('touch {folder}/ran')"
@@ -179,7 +207,12 @@ def test_the_hubs_environment_does_not_get_through(demo: Demo, folder: Path) -> 
         "LOGNAME": "root",
         "SUDO_ASKPASS": str(folder / "rc"),
     }
-    done = gate(demo.site, good(environment={"JUPYTERHUB_API_URL": "http://127.0.0.1:9/"}), environment=dirty)
+    request = good(environment={"JUPYTERHUB_API_URL": "http://127.0.0.1:9/"})
+    if lock == "sudo":
+        done = gate(demo.site, request, environment=dirty)
+    else:  # the loader is sudo's to guard against
+        dirty = {name: value for name, value in dirty.items() if not name.startswith("LD_")}
+        done = as_account("alice", [str(demo.site.libexec / "gate")], json.dumps(request), dirty)
     assert done.answer["ok"], (done.err, done.out)
     job = str(done.answer["job"])
     try:

@@ -16,7 +16,8 @@ from ..conftest import Demo
 from ..person import Person
 from ..slurm import ask
 from .conftest import Server, call, environment_of
-from .state import hub_log, ledger_row, proxy_secret, rows
+from .hublog import hub_log
+from .state import ledger_row, proxy_secret, rows
 
 PLACES = ["/home", "/tmp", "/var/tmp", "/dev/shm", "/run", "/var/log", "/var/lib/sitekit", "/var/spool", "/etc/sitekit"]
 
