@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import pwd
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,7 @@ def server(demo: Demo, owner: Person) -> Server:
 
 
 @pytest.fixture(scope="package")
-def tokens(server: Server, idle: Person, admin: Person) -> dict[str, str | None]:
+def tokens(demo: Demo, server: Server, idle: Person, admin: Person) -> dict[str, str | None]:
     """A token of every kind of caller that the hub knows."""
     return {
         "nobody": None,
@@ -113,15 +114,17 @@ def tokens(server: Server, idle: Person, admin: Person) -> dict[str, str | None]
         "server": server.token,
         "user": new_token(server.person),
         "another": new_token(idle),
-        "culler": culler_token(),
+        "culler": culler_token(demo),
         "admin": new_token(admin),
     }
 
 
-def culler_token() -> str:
-    """What the idle culler was given; root can read it from its environment."""
+def culler_token(demo: Demo) -> str:
+    """What the hub's idle culler was given; root can read it from its environment."""
+    hub = pwd.getpwnam(demo.site.hub.user).pw_uid
     for folder in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
-            if folder.name.isdigit() and b"jupyterhub_idle_culler" in (folder / "cmdline").read_bytes().split(b"\0"):
+            words = (folder / "cmdline").read_bytes().split(b"\0") if folder.name.isdigit() else []
+            if b"jupyterhub_idle_culler" in words and folder.stat().st_uid == hub:
                 return environment_of(folder.name)["JUPYTERHUB_API_TOKEN"]
     raise AssertionError("the culler does not run")

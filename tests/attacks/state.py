@@ -39,7 +39,8 @@ LEDGER = {
 
 
 def look(site: Site) -> dict[str, Any]:
-    """The state of the hub as it can be seen from outside of it. What changes by itself, such as times, is left out."""
+    """The state of the hub as it can be seen from outside of it. What changes by itself is left out: times,
+    and jobs that are ending already."""
     with copy_of(site.paths.state / "jupyterhub.sqlite") as hub, copy_of(site.paths.state / "ledger.sqlite") as ledger:
         found = {part: answer(hub, query) for part, query in HUB.items()}
         found |= {part: answer(ledger, query) for part, query in LEDGER.items()}
@@ -48,7 +49,7 @@ def look(site: Site) -> dict[str, Any]:
         **found,
         "tokens": [token for token in found["tokens"] if token[:1] not in over],
         "routes": routes(site),
-        "jobs": ask(site, "squeue", "--noheader", "--states=PD,R,CF,CG,S", "--format=%i %u %j %k").splitlines(),
+        "jobs": ask(site, "squeue", "--noheader", "--states=PD,R,CF,S", "--format=%i %u %j %k").splitlines(),
     }
 
 

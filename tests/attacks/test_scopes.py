@@ -168,11 +168,13 @@ def test_who_may_call_what(demo: Demo, tokens: dict[str, str | None], asked: Cal
     def needed() -> Iterator[None]:
         """What the call needs is there within, and nothing of it, nor of what the call did, is left."""
         with nothing_changes(demo.site):
-            for words in asked.given:
-                assert ask("admin", *words).status_code in (200, 201), words
-            yield
-            for words in asked.undo:
-                assert ask("admin", *words).status_code in (200, 204, 404), words
+            try:
+                for words in asked.given:
+                    assert ask("admin", *words).status_code in (200, 201), words
+                yield
+            finally:
+                for words in asked.undo:
+                    assert ask("admin", *words).status_code in (200, 204, 404), words
 
     with needed(), nothing_changes(demo.site):
         callers = [caller for caller in asked.callers if caller not in asked.may]
