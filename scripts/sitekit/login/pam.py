@@ -15,4 +15,5 @@ def update_login(c: Any, site: Site) -> None:
     c.PAMAuthenticator.allowed_groups = set(site.login.allowed_groups)
     c.PAMAuthenticator.admin_groups = set(site.login.admin_groups)
     c.Authenticator.allow_all = False
-    c.Authenticator.delete_invalid_users = True
+    # JupyterHub would forget whom it cannot find when it starts, servers and all; a directory may be silent just then
+    c.Authenticator.delete_invalid_users = False
