@@ -19,6 +19,7 @@ from typing import Any
 # libraries. Everything else stays: Slurm's variables, tickets, proxies, CUDA_VISIBLE_DEVICES, the user's own settings.
 DROPPED_PREFIXES = (
     "LMOD_", "__LMOD_", "_ModuleTable", "MODULE", "PYTHON", "R_", "LUA_", "TCL", "LD_", "CONDA_", "_CE_", "BASH_FUNC_",
+    "APPTAINER", "SINGULARITY",
 )  # fmt: skip
 DROPPED = frozenset(
     [
@@ -67,12 +68,23 @@ def cleaned(environ: Mapping[str, str]) -> dict[str, str]:
 def load(
     kernel: Mapping[str, Any], environ: Mapping[str, str], run: Callable[..., Any] = subprocess.run
 ) -> dict[str, str]:
-    """The environment after `module load` of the kernel's modules, from a clean start. Raises CannotStart."""
+    """The environment after `module load` of the kernel's modules, if it has any, from a clean start.
+
+    Raises CannotStart.
+    """
     env = cleaned(environ)
     env.update(kernel["load_environment"], PATH=kernel["path"], MODULEPATH=kernel["modulepath"])
     if not kernel["user_site"]:
         env["PYTHONNOUSERSITE"] = "1"
         env["R_PROFILE_USER"] = env["R_ENVIRON_USER"] = os.devnull
+    if kernel["modules"]:
+        env = with_modules(kernel, env, run)
+    env.update(kernel["environment"])
+    return env
+
+
+def with_modules(kernel: Mapping[str, Any], env: Mapping[str, str], run: Callable[..., Any]) -> dict[str, str]:
+    """`env` after `module load`. Raises CannotStart."""
     words = "module load " + " ".join(kernel["modules"])
     # The cache of a system may lag behind its module tree; for full names it saves nothing.
     argv = [kernel["lmod"], "python", "--ignore_cache", "load", *kernel["modules"]]
@@ -89,9 +101,7 @@ def load(
         raise CannotStart(f"Lmod did not answer to `{words}`.", str(error)) from None
     if done.returncode:
         raise CannotStart(f"`{words}` failed.", done.stderr)
-    env = applied(done.stdout, env)
-    env.update(kernel["environment"])
-    return env
+    return applied(done.stdout, env)
 
 
 def applied(assignments: str, env: Mapping[str, str]) -> dict[str, str]:
