@@ -5,8 +5,8 @@ export SITE PYTHON
 KIT := @scripts/kit
 
 .DEFAULT_GOAL := help
-.PHONY: help check_site show setup_conda install_all kernels kernels_diff apply uninstall start stop status \
-        demo demo_status demo_stop demo_reset test lint bench soak
+.PHONY: help check_site show setup_conda install_all kernels kernels_diff kernels_check apply uninstall start stop \
+        status demo demo_status demo_stop demo_reset test lint bench soak
 
 help:           ## list the targets
 	@awk -F ':.*## ' '/^[a-z_]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,8 @@ kernels:        ## turn the cluster's modules into proven Jupyter kernels
 	$(KIT) kernels
 kernels_diff:   ## show what `make kernels` would change
 	$(KIT) kernels_diff
+kernels_check:  ## start every published kernel again; hide those that fail, bring back those that pass
+	$(KIT) kernels_check
 apply:          ## write services, web server, sudoers and PAM files (as root)
 	$(KIT) apply
 uninstall:      ## remove what `make apply` wrote (as root)

@@ -28,6 +28,7 @@ COMMANDS = {
     "install_all": Command("sitekit.release.commands:install_all"),
     "kernels": Command("sitekit.kernels.commands:kernels"),
     "kernels_diff": Command("sitekit.kernels.commands:kernels_diff"),
+    "kernels_check": Command("sitekit.kernels.commands:kernels_check"),
     "apply": Command("sitekit.machine.commands:apply"),
     "uninstall": Command("sitekit.machine.commands:uninstall"),
     "start": Command("sitekit.machine.commands:start"),

@@ -152,10 +152,17 @@ def _channel(name: str) -> str:
     return name
 
 
+def _clock_time(text: object) -> object:
+    if text != "never" and not (isinstance(text, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text)):
+        raise Unfit(f"{shown(text)} is not a time of the day", "write it like 04:00, or never")
+    return text
+
+
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 Account = Annotated[str, AfterValidator(_account)]
 Address = Annotated[str, AfterValidator(_address)]
 Channel = Annotated[str, AfterValidator(_channel)]
+ClockTime = Annotated[str, BeforeValidator(_clock_time)]
 Count = Annotated[int, Field(strict=True)]
 HomePath = Annotated[str, AfterValidator(_home_path)]
 HttpsUrl = Annotated[str, AfterValidator(_https)]

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-console = Console(highlight=False, soft_wrap=True)
+from functools import cache
+from typing import Any
 
 
 class Step:
     """One piece of work that is under way. `advance` counts items; `note` says which one."""
 
-    def __init__(self, progress: Progress | None, task: object) -> None:
+    def __init__(self, progress: Any, task: object) -> None:
         self._progress, self._task = progress, task
         self.result = ""
 
@@ -44,21 +42,40 @@ def step(title: str, total: int | None = None) -> Iterator[Step]:
     A terminal has one live bar, the main thread's; what other threads do is told in lines above it.
     """
     start = time.monotonic()
-    if console.is_terminal and threading.current_thread() is threading.main_thread():
-        columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20)]
-        columns += [MofNCompleteColumn()] if total is not None else []
-        columns += [TimeElapsedColumn(), TextColumn("[dim]{task.fields[note]}")]
-        with Progress(*columns, console=console, transient=True) as progress:
-            current = Step(progress, progress.add_task(title, total=total, note=""))
+    if sys.stdout.isatty() and threading.current_thread() is threading.main_thread():
+        with _bar(total) as bar:
+            current = Step(bar, bar.add_task(title, total=total, note=""))
             yield current
     else:
-        console.print(f"... {title}", markup=False)
+        say(f"... {title}")
         current = Step(None, None)
         yield current
     took = time.monotonic() - start
-    console.print(f" ok {title}{': ' + current.result if current.result else ''} ({took:.1f} s)", markup=False)
+    say(f" ok {title}{': ' + current.result if current.result else ''} ({took:.1f} s)")
 
 
 def say(text: str = "") -> None:
     """A line for the person at the keyboard."""
-    console.print(text, markup=False)
+    if sys.stdout.isatty():
+        _console().print(text, markup=False)
+    else:
+        print(text, flush=True)
+
+
+# rich is loaded for a terminal only: a timer runs the kit in the release, which does without.
+
+
+@cache
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)
+
+
+def _bar(total: int | None) -> Any:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20)]
+    columns += [MofNCompleteColumn()] if total is not None else []
+    columns += [TimeElapsedColumn(), TextColumn("[dim]{task.fields[note]}")]
+    return Progress(*columns, console=_console(), transient=True)

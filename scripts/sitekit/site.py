@@ -19,6 +19,7 @@ from .kinds import (
     Account,
     Address,
     Channel,
+    ClockTime,
     Count,
     HomePath,
     HttpsUrl,
@@ -31,7 +32,7 @@ from .kinds import (
     UserVariable,
     Word,
 )
-from .tier import Tier
+from .tier import Memory, Partition, SlurmName, Tier, Time
 from .validate import validate
 from .yamlfile import read_yaml
 
@@ -145,11 +146,26 @@ class Server(Section):
         return self.root or ("~/.jupyterhub-tree" if self.links else "~")
 
 
+class KernelCheck(Section):
+    """How `make kernels_check` starts all published kernels again: when, where, and what becomes of one that fails.
+
+    Without a partition it does so on its own host; with one, in a job there. `memory` is in MiB, `time` in seconds.
+    """
+
+    at: ClockTime = "04:00"
+    partition: Partition | None = None
+    account: SlurmName | None = None
+    memory: Memory = 2048
+    time: Time = 1800
+    on_failure: Literal["hide", "flag"] = "hide"
+
+
 class Kernels(Section):
     """The cluster's modules, which become kernels by the rules in kernels/kernels.yml."""
 
     modulepath: Annotated[tuple[AbsolutePath, ...], Field(min_length=1, examples=[["/opt/modules"]])]
     lmod: AbsolutePath = Path("/usr/share/lmod/lmod")
+    check: KernelCheck = KernelCheck()
 
 
 class Site(Section):

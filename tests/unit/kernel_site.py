@@ -59,7 +59,7 @@ class KernelSite:
         self.rules.write_text("# no opinions\n")
         values = load_site(data("config/sites/demo.yml")).model_dump(mode="json")
         values["paths"]["prefix"] = str(root / "prefix")
-        values["kernels"] |= {"modulepath": [str(self.modules)], "lmod": str(LMOD)}
+        values["kernels"] |= {"modulepath": [str(self.modules)], "lmod": str(LMOD), "check": {}}
         self.site = Site.model_validate(values)
 
     def make(self, switch: bool = True) -> int:

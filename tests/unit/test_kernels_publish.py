@@ -18,9 +18,8 @@ from kernel_site import KernelSite
 
 from sitekit.errors import Problem
 from sitekit.kernels import generation
-from sitekit.kernels.kernel import from_record
-from sitekit.kernels.prove import prove
-from sitekit.kernels.rules import Rules
+from sitekit.kernels.prove import Trial, prove
+from sitekit.kernels.record import Record, read_record, write_record
 
 SMOKE = Path(generation.__file__).parent / "inside" / "smoke.py"
 
@@ -148,10 +147,9 @@ def test_a_writable_modulefile_is_refused_and_nothing_changes(base: KernelSite) 
 
 def test_a_vanished_module_becomes_a_tombstone_and_then_goes(base: KernelSite) -> None:
     (base.modules / "lost" / "1.0.lua").unlink()
-    record = generation.read_record(base.site.kernels_current.resolve())
-    kernel = next(from_record(k) for k in record["kernels"] if k["id"] == "lost-1.0")
+    kernel = read_record(base.site.kernels_current.resolve()).kernels["lost-1.0"]
     user = "nobody" if os.geteuid() == 0 else None
-    why = prove(base.site, Rules(), base.site.kernels_current.resolve(), [kernel], user)["lost-1.0"]
+    why = prove(base.site, base.site.kernels_current.resolve(), [kernel], Trial(user, 60))["lost-1.0"]
     assert "could not start" in why and "`module load lost/1.0` failed" in why and "What to do" in why
     assert base.make() == 0
     assert "lost-1.0" not in base.names() and "python-3.99" in base.names()
@@ -172,15 +170,14 @@ def answer(site: KernelSite, name: str) -> dict:
 
 
 def test_a_reader_during_publications_sees_whole_specs_only(base: KernelSite) -> None:
-    record = generation.read_record(base.site.kernels_current.resolve())
-    kernels = [from_record(told) for told in record["kernels"]]
+    kernels = list(read_record(base.site.kernels_current.resolve()).kernels.values())
     assert kernels
     # Two generations with other titles, published in turn.
     made = []
     for title in ("one", "two"):
         made.append(new := generation.begin(base.site))
         generation.write_specs(base.site, new, [kernel.titled(title) for kernel in kernels])
-        generation.write_record(new, kernels, {}, complete=True)
+        write_record(new, Record({kernel.id: kernel for kernel in kernels}, complete=True))
         generation.settle(new)
     reads, torn, stop = [0], [], threading.Event()
 
@@ -215,7 +212,7 @@ def test_only_our_own_generations_are_pruned(base: KernelSite) -> None:
     unfinished = generation.begin(base.site).name
     for _ in range(4):
         new = generation.begin(base.site)
-        generation.write_record(new, [], {}, complete=True)
+        write_record(new, Record(complete=True))
     generation.publish(base.site, new)
     gone = generation.prune(base.site)
     assert unfinished in gone and new.name not in gone

@@ -1,10 +1,11 @@
-"""`make kernels` and `make kernels_diff`."""
+"""`make kernels`, `make kernels_diff` and `make kernels_check`."""
 
 from __future__ import annotations
 
 from ..data import data
 from ..errors import BadInput
 from ..site import Site
+from .check import check_kernels
 from .pipeline import make_kernels
 
 
@@ -18,6 +19,12 @@ def kernels_diff(site: Site, *words: str) -> int:
     """The same up to the table: what would be added, changed and removed, and what fails. Nothing is published."""
     _no_words(words)
     return make_kernels(site, data("kernels/kernels.yml"), switch=False)
+
+
+def kernels_check(site: Site, *words: str) -> int:
+    """Start every published kernel again, where the site says. Returns 1 if one failed."""
+    _no_words(words)
+    return check_kernels(site)
 
 
 def _no_words(words: tuple[str, ...]) -> None:

@@ -3,7 +3,7 @@
 PREFIX/kernels/current       -> generations/<id>; a folder for JUPYTER_PATH
 PREFIX/kernels/launch        -> current/launch; the path in every kernel.json, so that no generation is named there
 PREFIX/kernels/generations/<id>/{launch, tombstone.py, generation.json}
-PREFIX/kernels/generations/<id>/kernels/<name>/{kernel.json, launch.json, logo-*}
+PREFIX/kernels/generations/<id>/kernels/<name>/{kernel.json, launch.json, logo-*}; a hidden one has a hidden.json
 """
 
 from __future__ import annotations
@@ -14,24 +14,23 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from ..command import run
 from ..data import data
 from ..errors import Problem
 from ..files import switch_link, write_atomic
 from ..site import Site
-from .kernel import Kernel, from_record
+from .kernel import Kernel
 from .logos import logo_files
+from .record import MARK, Record, read_record, write_record
 
-# Records written by a sitekit whose Kernel was another are not read; its kernels are then proven afresh.
-FORMAT = " ".join(field.name for field in fields(Kernel))
-_MAKER = "sitekit make kernels"
 KEPT = 3
-_MARK = "generation.json"
+SPEC, HIDDEN = "kernel.json", "hidden.json"
+FLAG = " (fails its test)"
+Showing = Literal["offer", "flag", "hide"]
 _INSIDE = Path(__file__).parent / "inside"
 
 
@@ -54,29 +53,21 @@ def lock(site: Site) -> Iterator[None]:
         yield
 
 
-def read_record(generation: Path) -> dict[str, Any]:
-    """What generation.json says; empty for a folder that is not ours."""
-    try:
-        record = json.loads((generation / _MARK).read_text())
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) and record.get("made_by") == _MAKER else {}
-
-
-def read_kernels(record: dict[str, Any]) -> dict[str, Kernel]:
-    told = record["kernels"] if record.get("format") == FORMAT else []
-    return {kernel.id: kernel for kernel in map(from_record, told)}
-
-
 def current(site: Site) -> Path | None:
     """The generation that is offered now."""
     return site.kernels_current.resolve() if site.kernels_current.exists() else None
 
 
+def spec_file(generation: Path, name: str) -> Path:
+    """The spec of a kernel: kernel.json, or a name that Jupyter does not look for while the kernel is hidden."""
+    hidden = generation / "kernels" / name / HIDDEN
+    return hidden if hidden.exists() else hidden.with_name(SPEC)
+
+
 def holds(generation: Path | None, kernel: Kernel) -> bool:
     """Whether the kernel's files are still there."""
-    folder = generation and generation / "kernels" / kernel.id
-    return bool(folder and (folder / "kernel.json").exists() and (folder / "launch.json").exists())
+    spec = generation and spec_file(generation, kernel.id)
+    return bool(spec and spec.exists() and spec.with_name("launch.json").exists())
 
 
 def begin(site: Site) -> Path:
@@ -86,25 +77,36 @@ def begin(site: Site) -> Path:
     if len(first) > 127:  # the kernel's limit for the first line of a program, BINPRM_BUF_SIZE
         what = f"{python} is too long for the first line of a program"
         raise Problem(what, "site.yml: paths.prefix", "choose a shorter prefix")
-    name = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-%f")[:-3]
-    folder = root(site) / "generations" / name
+    folder = _fresh(site)
     (folder / "kernels").mkdir(parents=True)
-    write_record(folder, [], {}, complete=False)
+    write_record(folder, Record())
     write_atomic(folder / "launch", first + data("kernels/launch.py").read_text(), 0o755)
     write_atomic(folder / "tombstone.py", data("kernels/tombstone.py").read_text())
     return folder
 
 
-def write_record(folder: Path, kernels: Iterable[Kernel], quiet: dict[str, Any], complete: bool) -> None:
-    """The marker: `kernels` as proven; `quiet`: what was probed and has no kernel in it, so that nobody asks again."""
-    record = {
-        "made_by": _MAKER,
-        "format": FORMAT,
-        "complete": complete,
-        "kernels": [kernel.record() for kernel in kernels],
-        "quiet": quiet,
-    }
-    write_atomic(folder / _MARK, json.dumps(record, indent=1) + "\n")
+def copy(site: Site, old: Path) -> Path:
+    """A new generation that is like `old`, launcher and all; unfinished, like the one that `begin` makes."""
+    folder = _fresh(site)
+    folder.mkdir()
+    write_record(folder, Record())
+    shutil.copytree(old, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MARK))
+    return folder
+
+
+def _fresh(site: Site) -> Path:
+    return root(site) / "generations" / datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-%f")[:-3]
+
+
+@contextmanager
+def under_way(site: Site, new: Path) -> Iterator[None]:
+    """However the block ends: what it did not publish goes, and so do our oldest generations."""
+    try:
+        yield
+    finally:
+        if current(site) != new.resolve():
+            shutil.rmtree(new)
+        prune(site)
 
 
 def write_specs(site: Site, generation: Path, kernels: list[Kernel]) -> None:
@@ -144,6 +146,24 @@ def drop(generation: Path, names: Iterable[str]) -> None:
         shutil.rmtree(generation / "kernels" / name)
 
 
+def shown(generation: Path, name: str) -> Showing:
+    """How the launcher shows the kernel."""
+    spec = spec_file(generation, name)
+    if spec.name == HIDDEN:
+        return "hide"
+    return "flag" if json.loads(spec.read_text())["display_name"].endswith(FLAG) else "offer"
+
+
+def show(generation: Path, kernel: Kernel, how: Showing) -> None:
+    """Have the launcher show the kernel so."""
+    now = spec_file(generation, kernel.id)
+    then = now.with_name(HIDDEN if how == "hide" else SPEC)
+    spec = {**json.loads(now.read_text()), "display_name": kernel.shown + (FLAG if how == "flag" else "")}
+    write_atomic(then, json.dumps(spec, indent=1, sort_keys=True))
+    if now != then:
+        now.unlink()
+
+
 def settle(generation: Path) -> None:
     """Everybody may read it and only its owner write, whatever the umask and the modes copied; and it is on disk."""
     for folder, _, files in os.walk(generation):
@@ -172,7 +192,7 @@ def prune(site: Site) -> list[str]:
         for folder in sorted((root(site) / "generations").iterdir())
         if read_record(folder) and folder.resolve() != used
     ]
-    complete = [folder for folder in ours if read_record(folder)["complete"]]
+    complete = [folder for folder in ours if read_record(folder).complete]
     gone = [folder for folder in ours if folder not in complete[-(KEPT - 1) :]]
     for folder in gone:
         shutil.rmtree(folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 Stamp = list[int] | None
@@ -31,9 +31,6 @@ class Kernel:
     expect: dict[str, str]
     watch: dict[str, Stamp]
 
-    def record(self) -> dict[str, Any]:
-        return asdict(self)
-
     def titled(self, title: str) -> Kernel:
         return replace(self, launch={**self.launch, "title": title})
 
@@ -41,11 +38,6 @@ class Kernel:
     def shown(self) -> str:
         """The title in the launcher: `title`, with the module behind it where two kernels have the same."""
         return self.launch["title"]
-
-
-def from_record(record: Mapping[str, Any]) -> Kernel:
-    """The opposite of Kernel.record. Raises TypeError for a record of another version of sitekit."""
-    return Kernel(**record)
 
 
 def stamp(path: str) -> Stamp:

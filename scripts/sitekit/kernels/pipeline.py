@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-import pwd
-import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .. import progress
 from ..errors import Problem
+from ..kernelstate import KernelState, read_kernel_state, write_kernel_state
 from ..site import Site
 from . import generation, table
 from .candidates import Candidate, Note, candidates
 from .kernel import Kernel, is_unchanged, told_apart
 from .probe import Failure, key_of, probe_all
-from .prove import prove
+from .prove import Trial, account, prove
+from .record import Record, read_record, write_record
 from .rules import Rules, load_rules
 from .spider import Module, read_tree
 from .table import Row
@@ -25,15 +26,19 @@ from .trust import refuse_writable
 
 @dataclass
 class Plan:
-    """What is offered now and what shall be, before anything was started. `old` and `wanted` are by id."""
+    """What is offered now and what shall be, before anything was started; `wanted` is by id."""
 
-    old: dict[str, Kernel]
+    record: Record
     wanted: dict[str, Kernel]
     fresh: list[Kernel]
     failures: list[Failure]
     notes: list[Note]
     quiet: dict[str, Any]
     listed: set[str]
+
+    @property
+    def old(self) -> Mapping[str, Kernel]:
+        return self.record.kernels
 
 
 def make_kernels(site: Site, rules_file: Path, switch: bool = True) -> int:
@@ -42,49 +47,32 @@ def make_kernels(site: Site, rules_file: Path, switch: bool = True) -> int:
     Raises Problem (nothing was switched) or BadInput (kernels.yml has a fault).
     """
     rules = load_rules(rules_file)
-    user = _test_account(site, rules)
+    trial = Trial(account(site, rules.test_as), rules.start_timeout)
     before = os.umask(0o022)
     try:
         with generation.lock(site):
-            return _make(site, rules, user, switch)
+            return _make(site, rules, trial, switch)
     finally:
         os.umask(before)
 
 
-def _test_account(site: Site, rules: Rules) -> str | None:
-    """Under root, modules and kernels run as somebody who can do no harm, and reads no more than users do."""
-    if not (site.current / "bin" / "python").exists():
-        raise Problem("there is no hub environment yet", str(site.current), "run `make setup_conda install_all` first")
-    if os.geteuid() != 0:
-        return None
-    try:
-        pwd.getpwnam(rules.test_as)
-    except KeyError:
-        raise Problem(
-            f"there is no account '{rules.test_as}' to try kernels as",
-            "kernels.yml: test_as",
-            "name an ordinary account",
-        ) from None
-    return rules.test_as
-
-
-def _make(site: Site, rules: Rules, user: str | None, switch: bool) -> int:
+def _make(site: Site, rules: Rules, trial: Trial, switch: bool) -> int:
     with progress.step("Reading the module tree") as step:
-        tree = read_tree(site, user)
+        tree = read_tree(site, trial.user)
         step.done(f"{len(tree)} modules")
     _refuse_untrusted(site, rules, tree)
-    plan = _plan(site, rules, tree, user)
     old = generation.current(site)
+    plan = _plan(site, rules, tree, trial, old)
     if old is not None and plan.wanted == plan.old:
         rows = _rows(plan, {}, {})
         table.show(rows)
-        if switch and generation.read_record(old)["quiet"] != plan.quiet:
-            generation.write_record(old, plan.old.values(), plan.quiet, complete=True)
+        if switch and _record(rules, plan, plan.old) != plan.record:
+            write_record(old, _record(rules, plan, plan.old))
         progress.say(f"Nothing has changed: {table.counted(rows)}.")
         return _code(rows)
     new = generation.begin(site)
-    try:
-        kept, failed = _build(site, rules, plan, old, new, user)
+    with generation.under_way(site, new):
+        kept, failed = _build(site, plan, old, new, trial)
         rows = _rows(plan, kept, failed)
         table.show(rows)
         offered = {**{k.id: k for k in plan.wanted.values() if k.id not in failed}, **kept}
@@ -97,15 +85,20 @@ def _make(site: Site, rules: Rules, user: str | None, switch: bool) -> int:
         if not switch:
             progress.say(f"Nothing was switched: {table.counted(rows)}. `make kernels` publishes what works.")
             return _code(rows)
-        generation.write_record(new, offered.values(), plan.quiet, complete=True)
+        record = _record(rules, plan, offered)
+        write_record(new, record)
         generation.settle(new)
         generation.publish(site, new)
+        before = read_kernel_state(site) or KernelState()
+        write_kernel_state(site, replace(before, proven=len(offered) - len(record.failing), failing=record.failing))
         progress.say(f"Published {len(offered)} kernels in {site.kernels_current}: {table.counted(rows)}.")
         return _code(rows)
-    finally:
-        if generation.current(site) != new.resolve():
-            shutil.rmtree(new)
-        generation.prune(site)
+
+
+def _record(rules: Rules, plan: Plan, offered: dict[str, Kernel]) -> Record:
+    """A kernel that is as it was when a check found it failing is failing still."""
+    failing = {name: why for name, why in plan.record.failing.items() if offered.get(name) == plan.old[name]}
+    return Record(offered, failing, plan.quiet, rules.test_as, rules.start_timeout, complete=True)
 
 
 def _code(rows: list[Row]) -> int:
@@ -122,11 +115,10 @@ def _refuse_untrusted(site: Site, rules: Rules, tree: list[Module]) -> None:
     refuse_writable(places, rules.trusted_groups, owners)
 
 
-def _plan(site: Site, rules: Rules, tree: list[Module], user: str | None) -> Plan:
+def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path | None) -> Plan:
     """Find the candidates, keep what is known and unchanged, and probe the rest."""
-    now = generation.current(site)
-    record = generation.read_record(now) if now else {}
-    old, asked = generation.read_kernels(record), record.get("quiet", {})
+    record = (read_record(now) if now else None) or Record()
+    old, asked = record.kernels, record.quiet
     found, notes = candidates(tree, rules)
     same: dict[str, Kernel] = {}
     failures: list[Failure] = []
@@ -142,7 +134,7 @@ def _plan(site: Site, rules: Rules, tree: list[Module], user: str | None) -> Pla
             open_ones.append(candidate)
     probed = {
         result.id if isinstance(result, Kernel) else result.candidate.id: result
-        for result in probe_all(site, rules, open_ones, user)
+        for result in probe_all(site, rules, open_ones, trial.user)
     }
     failures += [result for result in probed.values() if isinstance(result, Failure)]
     together = [result for c in found if isinstance(result := same.get(c.id) or probed.get(c.id), Kernel)]
@@ -150,11 +142,11 @@ def _plan(site: Site, rules: Rules, tree: list[Module], user: str | None) -> Pla
     fresh = [kernel for kernel in wanted.values() if old.get(kernel.id) != kernel]
     quiet = {f.candidate.id: {"key": f.key, "reason": f.reason, "watch": f.watch} for f in failures if not f.broken}
     listed = {candidate.id for candidate in found if candidate.listed}
-    return Plan(old, wanted, fresh, failures, notes, quiet, listed)
+    return Plan(record, wanted, fresh, failures, notes, quiet, listed)
 
 
 def _build(
-    site: Site, rules: Rules, plan: Plan, old: Path | None, new: Path, user: str | None
+    site: Site, plan: Plan, old: Path | None, new: Path, trial: Trial
 ) -> tuple[dict[str, Kernel], dict[str, str]]:
     """Fill the generation `new`. Returns the kernels that stay as they were, and why those that failed did."""
     generation.write_specs(site, new, plan.fresh)
@@ -162,7 +154,7 @@ def _build(
     if old is not None:
         generation.carry_over(old, new, (kernel for kernel in plan.wanted.values() if kernel.id not in fresh))
     generation.settle(new)
-    failed = prove(site, rules, new, plan.fresh, user)
+    failed = prove(site, new, plan.fresh, trial)
     generation.drop(new, failed)
     # What the site names outright stays as it last worked; what was merely found goes.
     gone = {*failed, *(failure.candidate.id for failure in plan.failures)} & plan.listed
@@ -176,25 +168,12 @@ def _rows(plan: Plan, kept: dict[str, Kernel], failed: dict[str, str]) -> list[R
     fresh = {kernel.id for kernel in plan.fresh}
     rows = []
     for kernel in plan.wanted.values():
-        status = (
-            "FAILED"
-            if kernel.id in failed
-            else "unchanged"
-            if kernel.id not in fresh
-            else "changed"
-            if kernel.id in plan.old
-            else "added"
-        )
-        rows.append(
-            Row(
-                status,
-                kernel.id,
-                kernel.shown,
-                f"{kernel.label}: {kernel.detail}",
-                failed.get(kernel.id, ""),
-                kernel.id in plan.listed,
-            )
-        )
+        why = failed.get(kernel.id, "")
+        if kernel.id not in fresh and kernel.id in plan.record.failing:
+            why = f"{plan.record.failing[kernel.id]}\n`make kernels_check` found this, and will try it again."
+        status = "unchanged" if kernel.id not in fresh else "changed" if kernel.id in plan.old else "added"
+        detail, listed = f"{kernel.label}: {kernel.detail}", kernel.id in plan.listed
+        rows.append(Row("FAILED" if why else status, kernel.id, kernel.shown, detail, why, listed))
     for failure in plan.failures:
         listed = failure.candidate.listed
         status = "FAILED" if failure.broken or listed else "skipped"

@@ -1,14 +1,16 @@
-"""Start each new or changed kernel for real, in a clean and in a hostile environment; compare it with its probe."""
+"""Start kernels for real, in a clean and in a hostile environment, and compare each with what its probe found."""
 
 from __future__ import annotations
 
 import json
 import os
+import pwd
 import shutil
 import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,8 @@ from ..command import identity
 from ..errors import Problem
 from ..site import Site
 from . import hostile
-from .generation import root
+from .generation import root, spec_file
 from .kernel import Kernel
-from .rules import Rules
 
 _SMOKE = Path(__file__).parent / "inside" / "smoke.py"
 ASK = {
@@ -29,19 +30,51 @@ ASK = {
 }
 
 
-def prove(site: Site, rules: Rules, generation: Path, kernels: list[Kernel], user: str | None) -> dict[str, str]:
-    """Kernel id -> why it failed, for those that did. Starts 2 x cores at a time, as `user`, showing progress."""
+@dataclass(frozen=True)
+class Trial:
+    """How kernels are started: as `user` (None: as whoever runs this), how long each may take (in seconds), and the
+    words that put a program on a compute node, if that is where."""
+
+    user: str | None
+    timeout: int
+    srun: tuple[str, ...] = ()
+
+
+def account(site: Site, name: str) -> str | None:
+    """Under root, modules and kernels run as `name`, who can do no harm, and reads no more than users do.
+
+    Raises Problem if there is no such account, or no environment to start kernels with.
+    """
+    if not (site.current / "bin" / "python").exists():
+        raise Problem("there is no hub environment yet", str(site.current), "run `make setup_conda install_all` first")
+    if os.geteuid() != 0:
+        return None
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        what = f"there is no account '{name}' to try kernels as"
+        raise Problem(what, "kernels.yml: test_as", "name an ordinary account") from None
+    return name
+
+
+def prove(site: Site, generation: Path, kernels: list[Kernel], trial: Trial) -> dict[str, str]:
+    """Kernel id -> why it failed, for those that did. Starts two to a core at a time, showing progress.
+
+    Raises Problem if the program that starts them does not come to its end.
+    """
     if not kernels:
         return {}
     known = {kernel.id: kernel for kernel in kernels}
     failed: dict[str, str] = {}
+    # A compute node sees the prefix, and not this host's /tmp.
+    place = root(site) if trial.srun else None
     with (
-        tempfile.TemporaryDirectory(prefix="sitekit-kernels-") as scratch,
+        tempfile.TemporaryDirectory(prefix=".trial-", dir=place) as scratch,
         progress.step("Starting each kernel, clean and hostile", total=2 * len(kernels)) as step,
     ):
         homes = _homes(Path(scratch), kernels)
-        starts = [_start(site, rules, generation, kernel, kind, homes[kind]) for kernel in kernels for kind in homes]
-        for result in _results(site, Path(scratch), starts, user):
+        starts = [_start(site, generation, kernel, kind, homes[kind], trial) for kernel in kernels for kind in homes]
+        for result in _results(site, Path(scratch), starts, trial):
             kernel = known[result["id"]]
             if why := _fault(kernel, result):
                 failed.setdefault(kernel.id, f"in a {result['environment']} environment: {why}")
@@ -64,8 +97,8 @@ def _homes(scratch: Path, kernels: list[Kernel]) -> dict[str, Path]:
     return homes
 
 
-def _start(site: Site, rules: Rules, generation: Path, kernel: Kernel, kind: str, home: Path) -> dict[str, Any]:
-    argv = json.loads((generation / "kernels" / kernel.id / "kernel.json").read_text())["argv"]
+def _start(site: Site, generation: Path, kernel: Kernel, kind: str, home: Path, trial: Trial) -> dict[str, Any]:
+    argv = json.loads(spec_file(generation, kernel.id).read_text())["argv"]
     if argv[0] != str(root(site) / "launch"):
         raise Problem(f"the spec of {kernel.id} does not start with our launcher but with {argv[0]}", str(generation))
     path = f"{site.current}/bin:/usr/local/bin:/usr/bin:/bin"
@@ -79,20 +112,21 @@ def _start(site: Site, rules: Rules, generation: Path, kernel: Kernel, kind: str
         "env": {**env, **(hostile.environment() if kind == "hostile" else {})},
         "home": str(home),
         "code": [*code, *([kernel.check] if kernel.check else [])],
-        "timeout": rules.start_timeout,
+        "timeout": trial.timeout,
     }
 
 
-def _results(site: Site, scratch: Path, starts: list[dict[str, Any]], user: str | None) -> Iterator[dict[str, Any]]:
-    argv = [str(site.current / "bin" / "python"), "-I", str(scratch / _SMOKE.name)]
+def _results(site: Site, scratch: Path, starts: list[dict[str, Any]], trial: Trial) -> Iterator[dict[str, Any]]:
+    argv = [*trial.srun, str(site.current / "bin" / "python"), "-I", str(scratch / _SMOKE.name)]
     env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(scratch)}
-    (scratch / "order.json").write_text(json.dumps({"parallel": 2 * (os.cpu_count() or 1), "starts": starts}))
-    told = 0
+    env |= {"SLURM_CONF": str(site.slurm.conf)} if site.slurm.conf else {}
+    (scratch / "order.json").write_text(json.dumps({"starts": starts}))
+    told, whose = 0, identity(trial.user)
     with (
         open(scratch / "order.json") as order,
         open(scratch / "errors", "w+") as errors,
         subprocess.Popen(
-            argv, stdin=order, stdout=subprocess.PIPE, stderr=errors, env=env, cwd="/", text=True, **identity(user)
+            argv, stdin=order, stdout=subprocess.PIPE, stderr=errors, env=env, cwd="/", text=True, **whose
         ) as child,
     ):
         try:
@@ -108,7 +142,8 @@ def _results(site: Site, scratch: Path, starts: list[dict[str, Any]], user: str 
         errors.seek(0)
         if told < len(starts):
             raise Problem(
-                "the program that starts the kernels ended early", remedy=f"it said: {errors.read()[-2000:].strip()}"
+                "the kernels could not all be started; nothing was changed",
+                remedy=f"the program that starts them ended early, and said: {errors.read()[-2000:].strip()}",
             )
 
 

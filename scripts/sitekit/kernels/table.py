@@ -1,4 +1,4 @@
-"""What `make kernels` did, in one table; and for each failure, why."""
+"""What `make kernels` or `make kernels_check` found, in one table; and for each failure, why."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .. import progress
 
-ORDER = ("added", "changed", "unchanged", "kept", "removed", "FAILED", "skipped")
+ORDER = ("proven", "back", "added", "changed", "unchanged", "kept", "removed", "FAILED", "skipped")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Run by the release's Python: start kernels as a server would, run code in each, and say what came of it.
 
-Reads `{"parallel": N, "starts": [{"id", "environment", "argv", "env", "home", "code": [...], "timeout"}]}` on stdin.
+Reads `{"starts": [{"id", "environment", "argv", "env", "home", "code": [...], "timeout"}], "parallel": N}` on stdin;
+without N it starts two to a core.
 Prints one line of JSON per start: `{"id", "environment", "seconds"}`, with `"reason"` if it failed, else with
 `"printed"`, `"modules"` (LOADEDMODULES of the process) and `"implementation"`.
 """
@@ -170,7 +171,7 @@ def said(log: Any) -> str:
 async def main() -> None:
     order = json.load(sys.stdin)
     scratch = tempfile.mkdtemp(prefix="kernels-")
-    turn = asyncio.Semaphore(order["parallel"])
+    turn = asyncio.Semaphore(order.get("parallel") or 2 * len(os.sched_getaffinity(0)))
 
     async def one(told: dict[str, Any]) -> None:
         async with turn:

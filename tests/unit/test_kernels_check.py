@@ -1,0 +1,141 @@
+"""`make kernels_check` with real kernels: what fails is hidden or flagged with a reason, and comes back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+
+import kernel_site
+import pytest
+from kernel_site import KernelSite
+
+from sitekit.errors import Problem
+from sitekit.kernels.check import check_kernels
+from sitekit.kernelstate import read_kernel_state, told
+from sitekit.site import Site
+
+LIST = "import json, jupyter_client.kernelspec as k; print(json.dumps(k.KernelSpecManager().get_all_specs()))"
+
+
+@pytest.fixture(scope="module")
+def site(hub_environment: None) -> Iterator[KernelSite]:
+    """Two kernels that work. One of them, by its rule, needs a file that nobody watches."""
+    with kernel_site.world_readable() as root:
+        site = KernelSite(root)
+        site.python_module("python/3.99")
+        site.plain_python_module("fragile/1.0")
+        site.rules.write_text(f"kernels:\n  - {{match: fragile/1.0, check: 'open(\"{root}/needed\")'}}\n")
+        (root / "needed").write_text("")
+        assert site.make() == 0
+        yield site
+
+
+@pytest.fixture
+def broken(site: KernelSite) -> Iterator[None]:
+    (site.root / "needed").unlink()
+    yield
+    (site.root / "needed").write_text("")
+    assert check_kernels(site.site) == 0 and sorted(launcher(site)) == ["fragile-1.0", "python-3.99"]
+
+
+def with_check(site: KernelSite, **check: object) -> Site:
+    values = site.site.model_dump(mode="json")
+    values["kernels"]["check"] |= check
+    return Site.model_validate(values)
+
+
+def launcher(site: KernelSite) -> dict[str, str]:
+    """Name -> title, as a server offers them."""
+    env = {"JUPYTER_PATH": str(site.site.kernels_current), "JUPYTER_PREFER_ENV_PATH": "1", "HOME": "/nonexistent"}
+    python = site.site.current / "bin" / "python"
+    done = subprocess.run([python, "-c", LIST], env=env, capture_output=True, text=True, timeout=60, check=True)
+    specs = json.loads(done.stdout)
+    ours = {name: told for name, told in specs.items() if told["resource_dir"].startswith(env["JUPYTER_PATH"])}
+    return {name: told["spec"]["display_name"] for name, told in ours.items()}
+
+
+def test_when_all_pass_nothing_changes_but_the_state(site: KernelSite, capsys: pytest.CaptureFixture[str]) -> None:
+    before = site.generations()
+    assert next(told(read_kernel_state(site.site))) == "2 proven; last checked never; make kernels_check"
+    assert check_kernels(site.site) == 0
+    assert "nothing changes" in capsys.readouterr().out and site.generations() == before
+    state = read_kernel_state(site.site)
+    assert (state.proven, state.failing, state.where) == (2, {}, "this host") and state.checked > 1_700_000_000
+
+
+@pytest.mark.usefixtures("broken")
+def test_what_fails_is_hidden_with_its_reason_until_it_passes(
+    site: KernelSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check_kernels(site.site) == 1
+    assert "FAILED  fragile-1.0" in capsys.readouterr().out
+    assert list(launcher(site)) == ["python-3.99"]
+    lines = list(told(read_kernel_state(site.site)))
+    assert lines[0].startswith("1 proven, 1 FAILING") and "fragile-1.0" in lines[1] and "FileNotFound" in lines[1]
+    # A server that was there before still has it: it is asked of the same launcher, and starts for all it can.
+    assert (site.published / "fragile-1.0" / "launch.json").exists()
+
+
+@pytest.mark.usefixtures("broken")
+def test_make_kernels_leaves_it_hidden_and_says_why(site: KernelSite, capsys: pytest.CaptureFixture[str]) -> None:
+    check_kernels(site.site)
+    before = site.generations()
+    capsys.readouterr()
+    assert site.make() == 1  # it is named in kernels.yml
+    said = capsys.readouterr().out
+    assert "Starting each" not in said and "FAILED     fragile-1.0" in said and "kernels_check` found this" in said
+    assert list(launcher(site)) == ["python-3.99"] and site.generations() == before
+    # Publishing something else does not bring it back either.
+    site.module("other/1.0", (site.modules / "python" / "3.99.lua").read_text())
+    try:
+        assert site.make() == 1
+        assert sorted(launcher(site)) == ["other-1.0", "python-3.99"]
+        state = read_kernel_state(site.site)
+        assert state.proven == 2 and list(state.failing) == ["fragile-1.0"] and state.where == "this host"
+    finally:
+        (site.modules / "other" / "1.0.lua").unlink()
+        assert site.make() == 1
+
+
+@pytest.mark.usefixtures("broken")
+def test_where_the_site_says_so_it_stays_with_a_warning(site: KernelSite) -> None:
+    before = launcher(site)
+    flagging = with_check(site, on_failure="flag")
+    assert check_kernels(flagging) == 1
+    assert launcher(site) == before | {"fragile-1.0": before["fragile-1.0"] + " (fails its test)"}
+    generations = site.generations()
+    assert check_kernels(flagging) == 1 and site.generations() == generations
+
+
+def test_when_nothing_starts_the_launcher_stays_as_it_is(site: KernelSite) -> None:
+    lmod = with_check(site).model_copy(update={"kernels": site.site.kernels})
+    tree = site.modules.rename(site.root / "away")
+    try:
+        with pytest.raises(Problem, match="not one kernel starts on this host"):
+            check_kernels(lmod)
+        assert len(launcher(site)) == 2
+        assert read_kernel_state(site.site).proven == 0 and len(read_kernel_state(site.site).failing) == 2
+    finally:
+        tree.rename(site.modules)
+    assert check_kernels(site.site) == 0
+
+
+def test_a_check_that_could_not_be_made_changes_nothing(site: KernelSite) -> None:
+    """No srun here: that says nothing about the kernels."""
+    before = site.generations(), read_kernel_state(site.site)
+    nowhere = with_check(site, partition="batch").model_copy(
+        update={"slurm": site.site.slurm.model_copy(update={"bin": site.root})}
+    )
+    with pytest.raises(Problem, match="srun"):
+        check_kernels(nowhere)
+    assert (site.generations(), read_kernel_state(site.site)) == before
+    assert not list((site.root / "prefix" / "kernels").glob(".trial-*"))
+
+
+def test_before_anything_is_published_there_is_nothing_to_check(site: KernelSite) -> None:
+    empty = site.site.model_copy(
+        update={"paths": site.site.paths.model_copy(update={"prefix": site.root / "software"})}
+    )
+    with pytest.raises(Problem, match="make kernels"):
+        check_kernels(empty)
