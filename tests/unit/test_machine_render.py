@@ -13,6 +13,7 @@ import pytest
 from machine_sites import demo, family
 
 from sitekit.data import data
+from sitekit.machine.apply import changed_services
 from sitekit.machine.generated import self_signed, serves
 from sitekit.machine.platform import this_platform
 from sitekit.machine.render import folders, render
@@ -138,6 +139,7 @@ def test_systemd_takes_the_units_without_a_word(case: str, tmp_path: Path):
     for program in (
         site.current / "bin/jupyterhub",
         site.current / "bin/configurable-http-proxy",
+        site.current / "bin/python",
         Path("/bin/kill"),
         family(platform).apache.program,
     ):
@@ -145,14 +147,32 @@ def test_systemd_takes_the_units_without_a_word(case: str, tmp_path: Path):
         stub.parent.mkdir(parents=True, exist_ok=True)
         stub.write_text("#!/bin/sh\n")
         stub.chmod(0o755)
-    units = {path: file for path, file in rendered(case).items() if path.suffix == ".service"}
+    units = {path: file for path, file in rendered(case).items() if path.suffix in (".service", ".timer")}
     for path, file in units.items():
         (tmp_path / path.relative_to("/")).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path.relative_to("/")).write_text(file.content)
     done = subprocess.run([analyze, "verify", "--man=no", f"--root={tmp_path}", *units], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    highest = {"proxy": 20, "front": 45, "hub": 70, "kernels": 95}
     for path in units:
-        exposure(analyze, tmp_path, path, {"proxy": 20, "front": 45, "hub": 70}[path.stem.rpartition("-")[2]])
+        if path.suffix == ".service":
+            exposure(analyze, tmp_path, path, highest[path.stem.rpartition("-")[2]])
+
+
+def test_the_daily_check_comes_with_the_hub_where_systemd_is_and_can_be_turned_off():
+    units = {Path("/etc/systemd/system/sitekit-demo-kernels").with_suffix(kind) for kind in (".timer", ".service")}
+    off = demo(supervisor="systemd")
+    off = off.model_copy(
+        update={
+            "kernels": off.kernels.model_copy(update={"check": off.kernels.check.model_copy(update={"at": "never"})})
+        }
+    )
+    assert units <= set(rendered("demo-systemd")) and not units & set(rendered("demo-supervisord"))
+    files = render(off, family())
+    hub = files[Path("/etc/systemd/system/sitekit-demo-hub.service")].content
+    assert not units & set(files) and "kernels" not in hub
+    timer = next(path for path in units if path.suffix == ".timer")
+    assert changed_services(demo(supervisor="systemd"), family(), [timer]) == {"sitekit-demo-hub"}
 
 
 def exposure(analyze: str, root: Path, unit: Path, highest: int) -> None:

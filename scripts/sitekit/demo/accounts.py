@@ -30,6 +30,7 @@ def wanted(site: Site) -> list[tuple[str, ...]]:
         words.append(("account", account, f"Description={account}", "Organization=demo", "QOS=normal,interactive"))
         words += [("user", member, f"Account={account}") for member in members]
     words.append(("user", site.hub.user, "Account=services", "AdminLevel=Operator", "MaxSubmitJobs=0"))
+    words.append(("user", "nobody", "Account=services"))  # starts kernels on a node, for make kernels_check
     return words
 
 

@@ -15,6 +15,7 @@ from . import endings, reconcile, routes
 from .callback import PATH, ListeningHandler, replace_batchspawners_handler
 from .culling import update_culling
 from .life import Life
+from .metrics import update_metrics
 from .narrow import ServerHandler, limit_bodies, log_refusals_in_one_line, replace_handlers
 from .proxy import SilentProxy
 from .rest import CardHandler, StatusHandler
@@ -34,6 +35,7 @@ def configure(c: Any, site: Site) -> None:
     update_culling(c, site)
     update_pages(c, site)
     update_life(c, Life(site))
+    update_metrics(site)
 
 
 def update_addresses(c: Any, site: Site) -> None:

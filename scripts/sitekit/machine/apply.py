@@ -117,7 +117,7 @@ def changed_services(site: Site, platform: Platform, changed: Collection[Path]) 
         "proxy": [site.etc / "proxy.env"],
         "front": [front_path(site, platform), *certificate(site)],
     }
-    reads["hub"] += [path for path in changed if path.parent == site.etc / "local.d"]
+    reads["hub"] += [path for path in changed if path.parent == site.etc / "local.d" or path.suffix == ".timer"]
     names = {site.service(part) for part, paths in reads.items() if not set(paths).isdisjoint(changed)}
     units = {path.stem for path in changed if path.suffix == ".service"}
     return (names | units) & {service.name for service in site_services(site, platform)}

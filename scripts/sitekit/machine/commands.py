@@ -6,6 +6,7 @@ import hashlib
 
 from ..errors import Problem
 from ..files import write_atomic
+from ..kernelstate import read_kernel_state, told
 from ..progress import say
 from ..site import Site
 from . import supervise
@@ -43,9 +44,11 @@ def stop(site: Site) -> int:
 
 
 def status(site: Site) -> int:
-    """Say how each service does. 0 when all of them run and answer, else 1."""
+    """Say how each service does, and the kernels. 0 when all services run and answer, else 1."""
     need_root("status")
     states = supervise.status(site_services(site, this_platform()), running_supervisor(site))
     for name, state in states.items():
         say(f"{name:<32} {state.word:<9} {state.detail}")
+    for number, line in enumerate(told(read_kernel_state(site))):
+        say(f"{'' if number else 'kernels':<32} {line}")
     return 0 if all(state.word == "running" for state in states.values()) else 1

@@ -12,6 +12,7 @@ from ..site import Site
 from .access import pam, sudoers
 from .file import File, Folder
 from .front import front
+from .nightly import nightly_check
 from .platform import Platform
 from .site_services import site_services, site_supervisor
 
@@ -51,7 +52,7 @@ def gate(site: Site) -> dict[Path, File]:
 
 def services(site: Site, platform: Platform) -> dict[Path, File]:
     """Units, or the supervisord.conf."""
-    rendered = site_supervisor(site).files(site_services(site, platform))
+    rendered = site_supervisor(site).files(site_services(site, platform)) | nightly_check(site)
     return {path: File(text) for path, text in rendered.items()}
 
 

@@ -22,8 +22,9 @@ class Service:
     """One program that stays up. The same object renders to a systemd unit and to a section of supervisord.conf.
 
     `environment_file` holds KEY=value lines that must not be seen in a process list; it has to exist.
-    `after` names services that start before this one. `kill_mode` is systemd's word: with `process` a stop ends the
-    main process alone and its children live on. `runtime_directories` lie below /run and are made before each start,
+    `after` names services that start before this one; `wants` are other units of systemd's that come up with it.
+    `kill_mode` is systemd's word: with `process` a stop ends the main process alone and its children live on.
+    `runtime_directories` lie below /run and are made before each start,
     for `user`. `template` is the unit in the top-level systemd/ folder: `service` is the plain one, the others add a
     sandbox to it. `ready` says whether the service answers; None: running is enough.
     """
@@ -38,6 +39,7 @@ class Service:
     directory: Path | None = None
     runtime_directories: tuple[Path, ...] = ()
     after: tuple[str, ...] = ()
+    wants: tuple[str, ...] = ()
     kill_mode: Literal["control-group", "mixed", "process"] = "control-group"
     stop_signal: str = "TERM"
     stop_seconds: int = 30

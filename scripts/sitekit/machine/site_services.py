@@ -9,6 +9,7 @@ from functools import partial
 
 from ..errors import Problem
 from ..site import Site
+from .nightly import timer
 from .platform import Platform
 from .services import Service
 from .supervise import Supervisor, SupervisordSupervisor, SystemdSupervisor, which_supervisor
@@ -60,6 +61,7 @@ def _proxy(site: Site) -> Service:
 
 def _hub(site: Site) -> Service:
     slurm = {"SLURM_CONF": str(site.slurm.conf)} if site.slurm.conf else {}
+    nightly = timer(site)
     return Service(
         name=site.service("hub"),
         description=f"JupyterHub of the site {site.name}",
@@ -69,6 +71,7 @@ def _hub(site: Site) -> Service:
         environment_file=site.etc / "proxy.env",
         directory=site.paths.state,
         after=(site.service("proxy"),),
+        wants=(nightly,) if nightly else (),
         kill_mode="process",  # whatever the hub has started belongs to users
         umask="0077",
         template="hub",
