@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from sitekit.command import run
-from sitekit.kernelstate import read_kernel_state
 from sitekit.kernels.generation import shown
+from sitekit.kernelstate import read_kernel_state
 
 from ..conftest import Demo
-from ..slurm import ask
+from ..slurm import ask, until
 
 CHECK = ["-I", "-m", "sitekit", "kernels_check"]
 
@@ -50,11 +50,10 @@ def test_on_a_compute_node_as_an_ordinary_account(demo: Demo) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     state = read_kernel_state(demo.site)
     assert state.where == "a node of batch" and state.proven >= 2 and not state.failing
-    said = ask(
-        demo.site, "sacct", "--allusers", "--noheader", "--parsable2", "--starttime=now-10minutes",
-        "--name=sitekit-kernels", "--format=user,partition,state,nodelist",
-    )  # fmt: skip
-    user, partition, _, node = said.splitlines()[0].split("|")
+    words = ("--allusers", "--allocations", "--noheader", "--parsable2", "--starttime=now-10minutes")
+    words += ("--name=sitekit-kernels", "--format=user,partition,nodelist")
+    said = until(lambda: ask(demo.site, "sacct", *words))  # slurmctld tells slurmdbd when it finds the time
+    user, partition, node = said.splitlines()[0].split("|")
     assert (user, partition) == ("nobody", "batch") and node.startswith("demo")
     assert not list(demo.site.kernels_current.parent.glob(".trial-*"))
     told = metrics(demo)
