@@ -142,6 +142,13 @@ def verified(kernel: Mapping[str, Any], env: Mapping[str, str]) -> str:
     return found
 
 
+def filled(words: list[str], connection_file: str) -> list[str]:
+    """The words of a command, with what only this start knows."""
+    known = {"{home}": os.path.expanduser("~"), "{uid}": str(os.getuid()), "{gid}": str(os.getgid())}
+    known["{connection_file}"] = connection_file
+    return [re.sub("|".join(map(re.escape, known)), lambda match: known[match[0]], word) for word in words]
+
+
 def read(folder: str, name: str) -> dict[str, Any]:
     """The instructions for the kernel `name`, written by `make kernels`. Raises CannotStart if there are none."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
@@ -185,8 +192,7 @@ def main(argv: list[str]) -> None:
         title, site = kernel["title"], kernel["site"]
         env = load(kernel, os.environ)
         program = verified(kernel, env)
-        rest = [word.replace("{connection_file}", connection_file) for word in kernel["command"][1:]]
-        os.execve(program, [program, *rest], env)  # noqa: S606
+        os.execve(program, [program, *filled(kernel["command"][1:], connection_file)], env)  # noqa: S606
     except CannotStart as why:
         tombstone(folder, connection_file, title, site, why)
     except Exception as error:  # whatever it is, the user shall read it instead of watching restarts

@@ -47,7 +47,7 @@ def test_every_key_is_explained_in_the_shipped_file_and_its_examples_are_good(tm
     keys = [line for line in text.splitlines() if re.match(r"# ( *(- )?)[a-z_]+:|#  +#|# +- ", line)]
     bare = "\n".join(line[2:] for line in keys)
     read = rules(tmp_path, bare)
-    assert read.discover.exclude and len(read.kernels) == 4 and read.trusted_groups == ("software",)
+    assert read.discover.exclude and len(read.kernels) == 7 and read.trusted_groups == ("software",)
     shown = set(re.findall(r"^#[ -]*([a-z_]+):", text, re.MULTILINE))
     known = {*Rules.model_fields, *Rules.model_fields["discover"].annotation.model_fields}
     known |= set(type(read.kernels[0]).model_fields)
@@ -59,7 +59,12 @@ def test_every_key_is_explained_in_the_shipped_file_and_its_examples_are_good(tm
     [
         ("discovr: {}\n", ":1", "did you mean 'discover'"),
         ("kernels:\n  - match: python/*\n    titel: x\n", ":3", "titel"),
-        ("kernels:\n  - name: x\n", ":2", "either 'match' or 'modules'"),
+        ("kernels:\n  - name: x\n", ":2", "one of match, modules"),
+        ("kernels:\n  - {match: a/1, conda: /envs/a}\n", ":2", "one of match, modules"),
+        ("kernels:\n  - conda: envs/a\n", ":2", "not an absolute path"),
+        ("kernels:\n  - virtualenv: /envs/a\n    options: [--nv]\n", ":3", "the engine of an image"),
+        ("kernels:\n  - image: quay.io/nlp\n", ":2", "needs the file"),
+        ("kernels:\n  - {image: 'nlp;id', engine: docker}\n", ":2", "neither a file nor a name"),
         ("kernels:\n  - match: '*'\n", ":2", "matches every module"),
         ("kernels:\n  - match: '~('\n", ":2", "not a regular expression"),
         ("kernels:\n  - match: a/1\n    name: '{modul}'\n", ":3", "{modul}"),

@@ -1,4 +1,4 @@
-"""Which modules may become kernels: those that the rules name, and those that bring an interpreter along."""
+"""What may become a kernel: modules, environments and images that the rules name; modules that bring an interpreter."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from .rules import Discover, Rule, Rules, matches
 from .spider import Chain, Module, natural
@@ -32,7 +33,7 @@ class Candidate:
 
     @property
     def label(self) -> str:
-        return " ".join(self.modules)
+        return " ".join(self.modules) or self.rule.label
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ def candidates(tree: list[Module], rules: Rules) -> tuple[list[Candidate], list[
     for rule in rules.kernels:
         if rule.modules:
             found += _named(rule, known, taken, notes)
+        elif rule.place:
+            found += _placed(rule, notes)
         else:
             found += _matched(rule, tree, taken, notes)
     found += _discovered(tree, rules.discover, taken, notes)
@@ -71,6 +74,16 @@ def _named(rule: Rule, known: dict[str, Module], taken: set[str], notes: list[No
     if len(names) == 1:
         names = (*_chains(module, "newest")[0], module.full)
     yield Candidate(rule.id or slug(*(rule.modules or ())), names, module, rule, rule.language, True)
+
+
+def _placed(rule: Rule, notes: list[Note]) -> Iterator[Candidate]:
+    place = Path(rule.place)
+    if place.is_absolute() and not place.exists():
+        notes.append(Note("FAILED", rule.label, "it is not there, or this account may not see it", True))
+        return
+    name = place.name.removesuffix(".sif").replace(":", "-")
+    module = Module(full=name, files=(), roots=(), parents=(), bins=(), hidden=False)
+    yield Candidate(rule.id or slug(name), (), module, rule, rule.language, True)
 
 
 def _matched(rule: Rule, tree: list[Module], taken: set[str], notes: list[Note]) -> Iterator[Candidate]:

@@ -123,7 +123,7 @@ def write_specs(site: Site, generation: Path, kernels: list[Kernel]) -> None:
             "id": kernel.id,
             "title": kernel.shown,
             "language": kernel.language,
-            "modules": kernel.launch["modules"],
+            "envkernel": kernel.envkernel,
             "argv": [str(root(site) / "launch"), kernel.id, "-f", "{connection_file}"],
             "spec": kernel.spec,
             "files": {"launch.json": str(instructions)} | {file.name: str(file) for file in logo_files(kernel.logo)},

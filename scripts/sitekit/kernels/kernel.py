@@ -13,7 +13,8 @@ Stamp = list[int] | None
 
 @dataclass(frozen=True)
 class Kernel:
-    """`launch` are the launcher's instructions, `spec` goes into kernel.json, `expect` is what it must report.
+    """`envkernel` are the words from which envkernel makes such a kernel, `launch` the launcher's instructions; `spec`
+    goes into kernel.json, `expect` is what it must report.
 
     `key` sums up how it was asked for; `watch` holds the files that it was made from, with their stamps at the probe.
     """
@@ -26,6 +27,7 @@ class Kernel:
     logo: str
     key: str
     check: str | None
+    envkernel: list[str]
     launch: dict[str, Any]
     spec: dict[str, Any]
     expect: dict[str, str]

@@ -111,7 +111,9 @@ def _refuse_untrusted(site: Site, rules: Rules, tree: list[Module]) -> None:
         for file in module.files:
             places |= {file, file.parent}
             places |= {folder for root in module.roots for folder in file.parents if folder.is_relative_to(root)}
-    owners = {path.stat().st_uid for path in (site.paths.prefix, *site.kernels.modulepath)}
+    named = [path for rule in rules.kernels for path in (rule.bin, *rule.marks) if path and path.exists()]
+    places |= {*named, *(path.parent for path in named)}
+    owners = {path.stat().st_uid for path in (site.paths.prefix, *site.kernels.modulepath, *named)}
     refuse_writable(places, rules.trusted_groups, owners)
 
 

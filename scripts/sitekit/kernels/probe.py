@@ -1,4 +1,4 @@
-"""Load each candidate's modules in isolation and ask the interpreter what it is, before any kernel is started."""
+"""Prepare each candidate's environment in isolation and ask its interpreter what it is, before a kernel is started."""
 
 from __future__ import annotations
 
@@ -6,25 +6,24 @@ import functools
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from .. import progress
-from ..command import CommandFailed, identity, run
+from ..command import CommandFailed, identity
 from ..site import Site
-from .candidates import PROGRAMS, Candidate
+from . import containers, interpreters
+from .candidates import Candidate
+from .interpreters import Interpreter
 from .kernel import Kernel, Stamp, stamps
 from .launcher import launcher, launcher_digest
 from .logos import logo_digest
-from .rules import CONNECTION, Rules
+from .rules import Rules
 
-PATH = "/usr/local/bin:/usr/bin:/bin"
+PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 NAMES = {"python": "Python", "matlab": "MATLAB", "r": "R"}
-_INSIDE = Path(__file__).parent / "inside"
 
 
 @dataclass(frozen=True)
@@ -40,16 +39,18 @@ class Failure:
 
 def instructions(site: Site, rules: Rules, candidate: Candidate) -> dict[str, Any]:
     """What the launcher is told, as far as it is known before the probe."""
-    slurm = str(site.slurm.bin)
+    rule, slurm = candidate.rule, str(site.slurm.bin)
+    activated = {"CONDA_PREFIX": rule.conda, "VIRTUAL_ENV": rule.virtualenv}
+    path = [rule.bin, *([] if slurm in PATH else [slurm]), *PATH]
     return {
         "site": site.title,
         "modules": list(candidate.modules),
         "modulepath": ":".join(map(str, site.kernels.modulepath)),
         "lmod": str(site.kernels.lmod / "libexec" / "lmod"),
         "load_environment": dict(rules.load_environment),
-        "path": PATH if slurm in PATH.split(":") else f"{slurm}:{PATH}",
-        "environment": dict(candidate.rule.environment),
-        "user_site": candidate.rule.user_site,
+        "path": ":".join(str(folder) for folder in path if folder),
+        "environment": {**{name: str(value) for name, value in activated.items() if value}, **rule.environment},
+        "user_site": rule.user_site,
     }
 
 
@@ -57,6 +58,7 @@ def key_of(site: Site, rules: Rules, candidate: Candidate) -> str:
     """A digest of all that decides what the kernel will be, apart from the software itself (see Kernel.watch)."""
     rule = candidate.rule
     asked = [rule.name, rule.command, rule.check, rule.language, candidate.language]
+    asked += [rule.image and containers.words(rule)]
     ours = [logo_digest(_logo(candidate)), launcher_digest(), str(site.paths.prefix)]
     parts = [instructions(site, rules, candidate), asked, ours, [str(file) for file in candidate.module.files]]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
@@ -67,7 +69,7 @@ def probe_all(site: Site, rules: Rules, found: list[Candidate], user: str | None
     if not found:
         return []
     with (
-        progress.step("Loading and probing modules", total=len(found)) as step,
+        progress.step("Loading and probing candidates", total=len(found)) as step,
         ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool,
     ):
 
@@ -86,7 +88,7 @@ def probe(site: Site, rules: Rules, candidate: Candidate, user: str | None) -> K
     """One candidate: its Kernel, or why there is none."""
     told = instructions(site, rules, candidate)
     key = key_of(site, rules, candidate)
-    files = [str(file) for file in candidate.module.files]
+    files = [str(file) for file in (*candidate.module.files, *candidate.rule.marks)]
     failure = functools.partial(Failure, candidate, key=key)
     start = functools.partial(subprocess.run, cwd="/", stdin=subprocess.DEVNULL, **identity(user))
     try:
@@ -96,77 +98,25 @@ def probe(site: Site, rules: Rules, candidate: Candidate, user: str | None) -> K
     # Another version beside a module changes what an unversioned dependency means: the folders count as well.
     files += [file for file in env.get("_LMFILES_", "").split(":") if file]
     files += [os.path.dirname(file) for file in files]
-    found = _interpreter(candidate, told, env)
-    if found is None:
-        wanted = (
-            candidate.rule.command[0]
-            if candidate.rule.command
-            else " or ".join(PROGRAMS.get(candidate.language or "python"))
-        )
-        return failure(reason=f"its modules bring no {wanted}", broken=False, watch=stamps(files))
-    language, program = found
-    files += [program, os.path.realpath(program)]
+    interpreter = interpreters.find(candidate, told, env)
+    if interpreter is None:
+        return failure(reason=interpreters.missing(candidate), broken=False, watch=stamps(files))
+    files += [interpreter.program, os.path.realpath(interpreter.program)]
     try:
-        seen = _ask(language, program, env, user, rules.start_timeout)
+        seen = interpreters.ask(interpreter, env, user, rules.start_timeout)
     except (CommandFailed, ValueError) as error:
         return failure(reason=f"its interpreter does not run: {error}", broken=True, watch={})
     files += seen.pop("watch")
     if "error" in seen:
         return failure(reason=seen["error"], broken=False, watch=stamps(files))
-    return _kernel(candidate, told, env, language, program, seen, key, stamps(files))
-
-
-def _interpreter(candidate: Candidate, told: dict[str, Any], env: dict[str, str]) -> tuple[str, str] | None:
-    if command := candidate.rule.command:
-        program = shutil.which(command[0], path=env["PATH"])
-        return (candidate.rule.language, program) if program else None
-    for language in (candidate.language,) if candidate.language else tuple(PROGRAMS):
-        for name in PROGRAMS[language]:
-            program = shutil.which(name, path=env["PATH"])
-            # The machine's own interpreter is not the module's, unless a rule asks for just that.
-            if program and (candidate.rule.language or program != shutil.which(name, path=told["path"])):
-                return language, program
-    return None
-
-
-def _ask(language: str, program: str, env: dict[str, str], user: str | None, timeout: float) -> dict[str, Any]:
-    """What the interpreter says: version, interpreter, library, kernel, spec, and paths to watch; or an `error`."""
-    env = {**env, "HOME": launcher().NO_HOME}
-    if language == "python":
-        source = (_INSIDE / "probe_python.py").read_text()
-        done = run([program, "-"], stdin=source, env=env, user=user, cwd=Path("/"), timeout=timeout)
-        told = json.loads(done.stdout.strip().splitlines()[-1])
-        watch = [*told.pop("libraries"), told.get("library", "")]
-        if "error" in told:
-            told["error"] = f"Python {told['version']} has no working ipykernel ({told['error']})"
-        return {**told, "watch": watch}
-    if language == "R":
-        source = (_INSIDE / "probe.R").read_text().split("\n", 1)[1]
-        done = run(
-            [program, "--vanilla", "--slave", "-e", " ".join(source.split())],
-            env=env,
-            user=user,
-            cwd=Path("/"),
-            timeout=timeout,
-        )
-        line = next((line for line in done.stdout.splitlines() if line.startswith("sitekit\t")), "")
-        _, version, home, where, kernel, libraries = line.split("\t")
-        told = {
-            "version": version,
-            "interpreter": home,
-            "watch": [*libraries.split(":"), where and f"{where}/IRkernel/DESCRIPTION"],
-        }
-        if not where:
-            return {**told, "error": f"R {version} has no IRkernel"}
-        return {**told, "library": f"{where}/IRkernel", "kernel": kernel, "spec": {}}
-    return {"version": "", "interpreter": "", "spec": {}, "watch": []}
+    return _kernel(candidate, told, env, interpreter, seen, key, stamps(files))
 
 
 def _kernel(
-    candidate: Candidate, told: dict[str, Any], env: dict[str, str], language: str, program: str,
+    candidate: Candidate, told: dict[str, Any], env: dict[str, str], interpreter: Interpreter,
     seen: dict[str, Any], key: str, watch: dict[str, Stamp],
 ) -> Kernel:  # fmt: skip
-    library = seen.get("library", "")
+    library, language = seen.get("library", ""), interpreter.language
     expect = {"modules": env.get("LOADEDMODULES", "")}
     if library:
         expect |= {"interpreter": seen["interpreter"], "library": library}
@@ -178,9 +128,9 @@ def _kernel(
     launch = {
         **told,
         "title": title,
-        "command": list(candidate.rule.command or _command(language, program, library)),
-        "interpreter": program,
-        "needs": [library] if library else [],
+        "command": interpreter.command(library),
+        "interpreter": interpreter.program,
+        "needs": _needs(candidate, library),
     }
     return Kernel(
         id=candidate.id,
@@ -191,6 +141,7 @@ def _kernel(
         logo=_logo(candidate, language),
         key=key,
         check=candidate.rule.check,
+        envkernel=_envkernel(candidate),
         launch=launch,
         spec=seen["spec"],
         expect=expect,
@@ -198,13 +149,21 @@ def _kernel(
     )
 
 
-def _command(language: str, program: str, library: str) -> tuple[str, ...]:
-    name = os.path.basename(program)
-    if language == "python":
-        return (name, "-m", "ipykernel_launcher", "-f", CONNECTION)
-    # An IRkernel in the user's own library would come first otherwise; their other packages stay within reach.
-    begin = f"loadNamespace('IRkernel', lib.loc = {json.dumps(os.path.dirname(library))}); IRkernel::main()"
-    return (name, "--slave", "-e", begin, "--args", CONNECTION)
+def _needs(candidate: Candidate, library: str) -> list[str]:
+    """Files without which the kernel is not started; what lies inside an image cannot be seen from here."""
+    image = candidate.rule.image
+    return [path for path in ([image] if image else [library]) if path.startswith("/")]
+
+
+def _envkernel(candidate: Candidate) -> list[str]:
+    """The mode of envkernel's that makes such a kernel, and its words."""
+    rule = candidate.rule
+    if rule.image:
+        mode = "singularity" if rule.engine in ("apptainer", "singularity") else "docker"
+        return [mode, rule.image, *rule.options]
+    if rule.place:
+        return ["conda" if rule.conda else "virtualenv", str(rule.place)]
+    return ["lmod", *candidate.modules]
 
 
 def _title(candidate: Candidate, language: str, version: str) -> str:

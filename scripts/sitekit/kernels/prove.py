@@ -25,7 +25,7 @@ from .kernel import Kernel
 _SMOKE = Path(__file__).parent / "inside" / "smoke.py"
 ASK = {
     "python": "import ipykernel, os, sys\n"
-    "print('sitekit', sys.executable, ipykernel.__file__, os.environ.get('LOADEDMODULES'), sep='\\t')",
+    "print('sitekit', sys.executable, ipykernel.__file__, os.environ.get('LOADEDMODULES', ''), sep='\\t')",
     "R": "cat('sitekit', R.home(), getNamespaceInfo('IRkernel', 'path'), Sys.getenv('LOADEDMODULES'), sep = '\\t')",
 }
 

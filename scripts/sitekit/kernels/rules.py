@@ -1,4 +1,4 @@
-"""kernels/kernels.yml: which modules become kernels, and how they are named. A site with no opinions writes nothing."""
+"""kernels/kernels.yml: what becomes a kernel, and how it is named. A site with no opinions writes nothing."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ..errors import Unfit, shown
-from ..kinds import Account
+from ..kinds import AbsolutePath, Account
 from ..units import parse_time
 from ..validate import validate
 from ..yamlfile import read_yaml
 
 CONNECTION = "{connection_file}"
+SOURCES = ("match", "modules", "conda", "virtualenv", "image")
 TITLE_WORDS = ("module", "name", "version", "language", "language_version", "parents")
 
 
@@ -83,6 +84,14 @@ def _command(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
+def _image(name: str) -> str:
+    if not re.fullmatch(r"/[\w./+@-]+|[a-z0-9][\w./:@-]*", name, re.ASCII):
+        raise Unfit(
+            f"{shown(name)} is neither a file nor a name of an image", "write a path like /shared/images/nlp.sif"
+        )
+    return name
+
+
 def _newest(value: object) -> object:
     if value != "all" and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000):
         raise Unfit(f"{shown(value)} is not a number of versions", "use 1, 2, 3, ... or all")
@@ -113,6 +122,11 @@ class Rule(Part):
 
     match: Annotated[Pattern | None, Field(examples=["python/3.*"])] = None
     modules: Annotated[tuple[ModuleName, ...] | None, Field(min_length=1, examples=[["python/3.11"]])] = None
+    conda: AbsolutePath | None = None
+    virtualenv: AbsolutePath | None = None
+    image: Annotated[str, AfterValidator(_image)] | None = None
+    engine: Literal["apptainer", "singularity", "docker", "podman"] = "apptainer"
+    options: tuple[str, ...] = ()
     parents: Literal["newest", "all"] = "newest"
     id: Annotated[str, AfterValidator(_id)] | None = None
     name: Annotated[str, AfterValidator(_title)] | None = None
@@ -125,8 +139,14 @@ class Rule(Part):
 
     @model_validator(mode="after")
     def _agrees(self) -> Rule:
-        if (self.match is None) == (self.modules is None):
-            raise Unfit("a kernel has either 'match' or 'modules'", "write one of the two")
+        if sum(getattr(self, source) is not None for source in SOURCES) != 1:
+            raise Unfit(f"a kernel comes from one of {', '.join(SOURCES)}", "write one of them")
+        if self.options and not self.image:
+            raise Unfit("options are for the engine of an image", "leave them out", "options")
+        if self.image and self.engine in ("apptainer", "singularity") and not self.image.startswith("/"):
+            raise Unfit(
+                f"{self.engine} needs the file of the image", "write its path, like /shared/images/nlp.sif", "image"
+            )
         if self.id and not self.listed:
             raise Unfit(
                 f"'{self.id}' would name several kernels", "give it to one that is named without wildcards", "id"
@@ -140,11 +160,31 @@ class Rule(Part):
     @property
     def listed(self) -> bool:
         """Named outright: then it is a failure if it does not work."""
-        return self.modules is not None or not (self.match.startswith("~") or set(self.match) & set("*?["))
+        return self.match is None or not (self.match.startswith("~") or set(self.match) & set("*?["))
 
     @property
     def label(self) -> str:
-        return self.match or " ".join(self.modules or ())
+        return self.match or " ".join(self.modules or ()) or str(self.place)
+
+    @property
+    def place(self) -> Path | str | None:
+        """The environment or the image, where the kernel comes from none of the modules."""
+        return self.conda or self.virtualenv or self.image
+
+    @property
+    def bin(self) -> Path | None:
+        """The folder of programs of an environment."""
+        place = self.conda or self.virtualenv
+        return place and place / "bin"
+
+    @property
+    def marks(self) -> list[Path]:
+        """Files that change with the environment or the image."""
+        if self.image:
+            return [Path(self.image)] if self.image.startswith("/") else []
+        if self.conda:
+            return [self.conda / "conda-meta" / "history"]
+        return [self.virtualenv / "pyvenv.cfg"] if self.virtualenv else []
 
     def takes(self, module: str) -> bool:
         return self.match is not None and matches(self.match, module)

@@ -1,7 +1,8 @@
-"""Run by the release's Python: envkernel's lmod class writes each kernel spec, with our launcher in its argv.
+"""Run by the release's Python: envkernel's classes write each kernel spec, with our launcher in its argv.
 
-Reads `{"prefix", "kernels": [{"id", "title", "language", "modules", "argv", "spec", "files"}]}` on stdin and prints one
-line of JSON per kernel written, below PREFIX/share/jupyter/kernels.
+Reads `{"prefix", "kernels": [{"id", "title", "language", "envkernel", "argv", "spec", "files"}]}` on stdin, in which
+"envkernel" is a mode of envkernel's and its words, and prints one line of JSON per kernel written, below
+PREFIX/share/jupyter/kernels.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import envkernel
 
 
-class Lmod(envkernel.lmod):
+class Ours:
     """With our argv: `lmod run` of envkernel 1.1.1 starts the hub's Python when a load fails (os.popen hides it)."""
 
     def __init__(self, told: dict[str, Any], prefix: str) -> None:
@@ -24,7 +25,7 @@ class Lmod(envkernel.lmod):
             f"--language={told['language']}",
             f"--prefix={prefix}",
         ]
-        super().__init__([*named, *told["modules"]])
+        super().__init__([*named, *told["envkernel"][1:]])
         self.told = told
 
     def install_kernel(self, kernel: dict[str, Any], name: str, **options: Any) -> None:
@@ -38,7 +39,8 @@ def main() -> None:
     os.umask(0o022)
     order = json.load(sys.stdin)
     for told in order["kernels"]:
-        Lmod(told, order["prefix"]).setup()
+        mode = getattr(envkernel, told["envkernel"][0])
+        type(mode.__name__, (Ours, mode), {})(told, order["prefix"]).setup()
         print(json.dumps({"id": told["id"]}), flush=True)
 
 

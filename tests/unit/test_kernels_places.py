@@ -1,0 +1,122 @@
+"""Environments and images of the site as kernels: a real virtual environment and a real conda prefix are started."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import kernel_site
+import pytest
+from kernel_site import KernelSite
+
+from sitekit.errors import Problem
+from sitekit.kernels.candidates import candidates
+from sitekit.kernels.check import check_kernels
+from sitekit.kernels.containers import words
+from sitekit.kernels.launcher import launcher
+from sitekit.kernels.rules import Rule, Rules
+from sitekit.kernelstate import read_kernel_state
+
+
+@pytest.fixture(scope="module")
+def site(hub_environment: None) -> Iterator[KernelSite]:
+    with kernel_site.world_readable() as root:
+        site = KernelSite(root)
+        site.python("dask")
+        site.python("bare", ipykernel=False)
+        conda = kernel_site.release().resolve()
+        site.rules.write_text(
+            f"kernels:\n  - conda: {conda}\n    id: torch\n    name: 'Torch on {{language_version}}'\n"
+            f"  - virtualenv: {root}/software/dask\n    environment: {{OMP_NUM_THREADS: '1'}}\n"
+            f'    check: \'import os; assert os.environ["OMP_NUM_THREADS"] == "1"; os.environ["VIRTUAL_ENV"]\'\n'
+        )
+        assert site.make() == 0
+        yield site
+
+
+def spec(site: KernelSite, name: str, file: str = "kernel.json") -> dict:
+    return json.loads((site.published / name / file).read_text())
+
+
+def test_both_are_offered(site: KernelSite) -> None:
+    assert site.names() == ["dask", "torch"]
+    assert spec(site, "torch")["display_name"].startswith("Torch on 3.")
+    assert spec(site, "dask")["display_name"].startswith("dask (Python 3.")
+
+
+def test_the_launcher_is_the_same_and_no_module_is_loaded(site: KernelSite) -> None:
+    launch = str(site.site.paths.prefix / "kernels" / "launch")
+    assert spec(site, "torch")["argv"] == [launch, "torch", "-f", "{connection_file}"]
+    told = spec(site, "torch", "launch.json")
+    assert told["modules"] == [] and told["interpreter"] == str(kernel_site.release().resolve() / "bin" / "python")
+    assert told["environment"] == {"CONDA_PREFIX": str(kernel_site.release().resolve())}
+
+
+def test_nothing_changed_means_nothing_started(site: KernelSite, capsys: pytest.CaptureFixture[str]) -> None:
+    assert site.make() == 0
+    assert "Nothing has changed: 2 unchanged" in capsys.readouterr().out
+
+
+def diff(site: KernelSite, capsys: pytest.CaptureFixture[str], *more: str) -> str:
+    """What `make kernels_diff` says with more entries in kernels.yml, at least one of which fails."""
+    before = site.rules.read_text()
+    site.rules.write_text(before + "".join(f"  - {entry}\n" for entry in more))
+    try:
+        assert site.make(switch=False) == 1
+    finally:
+        site.rules.write_text(before)
+    return capsys.readouterr().out
+
+
+def test_one_without_ipykernel_and_one_that_is_not_there_fail(
+    site: KernelSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = diff(site, capsys, f"virtualenv: {site.software}/bare", f"conda: {site.software}/gone")
+    assert "no working ipykernel" in said and "it is not there" in said
+
+
+def test_an_environment_that_goes_after_publication_is_a_tombstone(site: KernelSite) -> None:
+    away = (site.software / "dask").rename(site.software / "away")
+    try:
+        assert check_kernels(site.site) == 1
+        why = read_kernel_state(site.site).failing["dask"]
+        assert "has changed since it was tested" in why and f"Expected: {site.software}/dask/bin/python" in why
+    finally:
+        away.rename(site.software / "dask")
+    assert check_kernels(site.site) == 0
+
+
+def test_one_that_a_group_can_write_is_refused(site: KernelSite) -> None:
+    folder = site.software / "dask" / "bin"
+    os.chown(folder, -1, 1)
+    folder.chmod(0o775)
+    try:
+        with pytest.raises(Problem, match="dask/bin can be written by the group daemon"):
+            site.make()
+    finally:
+        folder.chmod(0o755)
+
+
+def test_an_image_whose_engine_is_not_there_fails(site: KernelSite, capsys: pytest.CaptureFixture[str]) -> None:
+    (site.root / "nlp.sif").write_text("")
+    assert "this host has no singularity" in diff(site, capsys, f"{{image: {site.root}/nlp.sif, engine: singularity}}")
+
+
+def test_the_words_of_the_engines() -> None:
+    rule = Rule(image="/images/nlp.sif", options=("--nv",))
+    assert words(rule, kernel=False) == ("apptainer", "exec", "--nv", "/images/nlp.sif")
+    told = launcher().filled([*words(rule), "python3", "-f", "{connection_file}"], "/run/{home}/k.json")
+    assert told[2:4] == ["--bind", "/run/{home}/k.json"] and told[-1] == "/run/{home}/k.json"
+    docker = launcher().filled(list(words(Rule(image="nlp:1", engine="docker"))), "/run/k.json")
+    assert f"--user={os.getuid()}:{os.getgid()}" in docker and docker[-1] == "nlp:1"
+    assert f"--volume={Path.home()}:{Path.home()}" in docker and "--volume=/run/k.json:/run/k.json:ro" in docker
+
+
+def test_an_image_is_a_candidate_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "NLP-2.sif").write_text("")
+    rules = Rules(kernels=[Rule(image=f"{tmp_path}/NLP-2.sif"), Rule(image="quay.io/lab/r:4.3", engine="docker")])
+    found, notes = candidates([], rules)
+    assert [(one.id, one.modules, one.listed) for one in found] == [("nlp-2", (), True), ("r-4.3", (), True)]
+    assert not notes and found[0].label == f"{tmp_path}/NLP-2.sif"
