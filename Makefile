@@ -5,7 +5,7 @@ export SITE PYTHON
 KIT := @scripts/kit
 
 .DEFAULT_GOAL := help
-.PHONY: help check_site show setup_conda install_all kernels kernels_diff kernels_check apply uninstall start stop \
+.PHONY: help check_site show setup_conda install_all kernels kernels_diff kernels_check kernels_import apply uninstall start stop \
         status demo demo_status demo_stop demo_reset test lint bench soak
 
 help:           ## list the targets
@@ -25,6 +25,8 @@ kernels_diff:   ## show what `make kernels` would change
 	$(KIT) kernels_diff
 kernels_check:  ## start every published kernel again; hide those that fail, bring back those that pass
 	$(KIT) kernels_check
+kernels_import: ## print the kernels.yml for an older Makefile's envkernel lines (MAKEFILE=path)
+	$(KIT) kernels_import $(MAKEFILE)
 apply:          ## write services, web server, sudoers and PAM files (as root)
 	$(KIT) apply
 uninstall:      ## remove what `make apply` wrote (as root)

@@ -29,6 +29,7 @@ COMMANDS = {
     "kernels": Command("sitekit.kernels.commands:kernels"),
     "kernels_diff": Command("sitekit.kernels.commands:kernels_diff"),
     "kernels_check": Command("sitekit.kernels.commands:kernels_check"),
+    "kernels_import": Command("sitekit.kernels.commands:kernels_import"),
     "apply": Command("sitekit.machine.commands:apply"),
     "uninstall": Command("sitekit.machine.commands:uninstall"),
     "start": Command("sitekit.machine.commands:start"),

@@ -1,11 +1,15 @@
-"""`make kernels`, `make kernels_diff` and `make kernels_check`."""
+"""`make kernels`, `make kernels_diff`, `make kernels_check` and `make kernels_import`."""
 
 from __future__ import annotations
+
+import sys
+from pathlib import Path
 
 from ..data import data
 from ..errors import BadInput
 from ..site import Site
 from .check import check_kernels
+from .importing import imported
 from .pipeline import make_kernels
 
 
@@ -25,6 +29,14 @@ def kernels_check(site: Site, *words: str) -> int:
     """Start every published kernel again, where the site says. Returns 1 if one failed."""
     _no_words(words)
     return check_kernels(site)
+
+
+def kernels_import(site: Site, *words: str) -> int:
+    """Print the kernels.yml that equals envkernel's command lines in a Makefile. Raises BadInput."""
+    if len(words) != 1:
+        raise BadInput("which Makefile is not said", remedy="make kernels_import MAKEFILE=path/to/Makefile")
+    sys.stdout.write(imported(site, Path(words[0])))
+    return 0
 
 
 def _no_words(words: tuple[str, ...]) -> None:
