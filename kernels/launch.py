@@ -46,6 +46,9 @@ DROPPED = frozenset(
 # Lmod reads ~/.modulerc and ~/.lmodrc.lua; either may send a module name elsewhere.
 NO_HOME = "/nonexistent"
 LOAD_SECONDS = 120
+# Where the session's server notes what is loaded in its Software Modules tab (sitekit/session/modules.py).
+LOADED = "modules.json"
+TAB = "in the Software Modules tab, then Kernel > Restart Kernel"
 
 _STRING = r'"((?:[^"\\]|\\.)*)"'
 _SET = re.compile(rf"^os\.environ\[{_STRING}\] = {_STRING};", re.MULTILINE | re.DOTALL)
@@ -123,6 +126,39 @@ def _plain(quoted: str) -> str:
     return re.sub(r"\\(\d{1,3}|.)", one, quoted, flags=re.DOTALL)
 
 
+def with_loaded(kernel: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    """The kernel with the modules that its user has loaded in this session, and nothing else of theirs."""
+    try:
+        with open(os.path.join(environ.get("JUPYTER_RUNTIME_DIR", NO_HOME), LOADED), encoding="utf-8") as file:
+            told = json.load(file)
+    except FileNotFoundError:
+        told = {}
+    if not (modules := [name for name in told.get("LOADEDMODULES", "").split(":") if name]):
+        raise CannotStart("This kernel runs what you have loaded, and no module is loaded.", remedy=_load(kernel))
+    return {**kernel, "modules": modules, "modulepath": told["MODULEPATH"]}
+
+
+def brought(kernel: Mapping[str, Any], env: Mapping[str, str]) -> str:
+    """The interpreter that the user's modules bring along. Raises CannotStart if there is none, or no kernel in it."""
+    asked = kernel["inherit"]
+    for name in asked["programs"]:
+        program = shutil.which(name, path=env["PATH"])
+        if program and program != shutil.which(name, path=kernel["path"]):
+            words = [program, *asked["test"]]
+            done = subprocess.run(
+                words, env=env, capture_output=True, text=True, errors="replace", timeout=LOAD_SECONDS
+            )
+            if done.returncode:
+                raise CannotStart(f"{program} has no working {asked['package']}.", done.stderr, _load(kernel))
+            return program
+    loaded = f"Loaded: {' '.join(kernel['modules'])}"
+    raise CannotStart(f"No module that you have loaded brings {asked['programs'][0]}.", loaded, _load(kernel))
+
+
+def _load(kernel: Mapping[str, Any]) -> str:
+    return f"load {' or '.join(kernel['inherit']['known'])} {TAB}."
+
+
 def verified(kernel: Mapping[str, Any], env: Mapping[str, str]) -> str:
     """Full path of the program to start. Raises CannotStart unless modules, interpreter and files are as proven."""
     loaded = env.get("LOADEDMODULES", "").split(":")
@@ -130,6 +166,8 @@ def verified(kernel: Mapping[str, Any], env: Mapping[str, str]) -> str:
         raise CannotStart(
             f"After `module load`, {', '.join(missing)} is not among the loaded modules.", f"Loaded: {' '.join(loaded)}"
         )
+    if "inherit" in kernel:
+        return brought(kernel, env)
     found = shutil.which(kernel["command"][0], path=env["PATH"]) or f"no '{kernel['command'][0]}'"
     if found != kernel["interpreter"]:
         raise CannotStart(
@@ -150,11 +188,13 @@ def filled(words: list[str], connection_file: str) -> list[str]:
 
 
 def read(folder: str, name: str) -> dict[str, Any]:
-    """The instructions for the kernel `name`, written by `make kernels`. Raises CannotStart if there are none."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+    """The instructions for the kernel `name`, written by `make kernels`; those of a user's own kernel lie where its
+    kernel.json says, written by sitekit-kernel. Raises CannotStart if there are none."""
+    if not (os.path.isabs(name) or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name)):
         raise CannotStart(f"'{name}' is not the name of a kernel.")
+    path = name if os.path.isabs(name) else os.path.join(folder, "kernels", name, "launch.json")
     try:
-        with open(os.path.join(folder, "kernels", name, "launch.json"), encoding="utf-8") as file:
+        with open(path, encoding="utf-8") as file:
             return json.load(file)
     except FileNotFoundError:
         raise CannotStart(
@@ -186,14 +226,17 @@ def main(argv: list[str]) -> None:
     name, connection_file = argv[1], argv[-1]
     # The published path is a link into a generation: its launcher, tombstone and kernels belong together.
     folder = os.path.dirname(os.path.realpath(__file__))
-    title, site = name, ""
+    title, site, remedy = name, "", ""
     try:
         kernel = read(folder, name)
-        title, site = kernel["title"], kernel["site"]
+        title, site, remedy = kernel["title"], kernel["site"], kernel.get("remedy", "")
+        if "inherit" in kernel:
+            kernel = with_loaded(kernel, os.environ)
         env = load(kernel, os.environ)
         program = verified(kernel, env)
         os.execve(program, [program, *filled(kernel["command"][1:], connection_file)], env)  # noqa: S606
     except CannotStart as why:
+        why.remedy = why.remedy or remedy
         tombstone(folder, connection_file, title, site, why)
     except Exception as error:  # whatever it is, the user shall read it instead of watching restarts
         tombstone(folder, connection_file, title, site, CannotStart("The launcher failed.", repr(error)))
