@@ -22,6 +22,8 @@ import kernel_site
 
 from sitekit.data import data
 from sitekit.gatefile import session_settings
+from sitekit.release.finish import settings as release_settings
+from sitekit.release.pieces import PIECES
 from sitekit.site import load_site
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -101,8 +103,10 @@ class Server:
             place.mkdir(exist_ok=True)
         config = folder / "config"
         config.mkdir(exist_ok=True)
-        extensions = {"jpserver_extensions": {"sitekit.session.activity": True}, "allow_root": True}
-        (config / "jupyter_server_config.json").write_text(json.dumps({"ServerApp": extensions}))
+        for name, content in release_settings(list(PIECES)).items():
+            (config / name).parent.mkdir(exist_ok=True)
+            (config / name).write_text(json.dumps(content))
+        (config / "jupyter_config.json").write_text(json.dumps({"ServerApp": {"allow_root": True}}))
         kernels = folder / "kernels" / "kernels" / "own"
         kernels.mkdir(parents=True, exist_ok=True)
         python = str(kernel_site.release() / "bin" / "python")

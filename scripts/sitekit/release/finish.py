@@ -10,6 +10,7 @@ from pathlib import Path
 from ..command import run
 from ..files import write_atomic
 from .pieces import Piece
+from .programs import write_programs
 from .releases import Release
 
 GUARD = "sitekit.session.lmod_guard"
@@ -23,6 +24,7 @@ def configure(release: Release, pieces: list[Piece]) -> None:
         _write(etc / path, content)
     _write(release.path / "share/jupyter/lab/settings/overrides.json", OVERRIDES)
     hide_own_kernel(release.path)
+    write_programs(release.path, {piece.name for piece in pieces})
     if any(NOTICE in piece.lab for piece in pieces):
         install_notice(release.path)
     if any(piece.name == "bash_kernel" for piece in pieces):
@@ -46,7 +48,8 @@ def settings(pieces: list[Piece]) -> dict[str, object]:
                 "extension_manager": "readonly",
                 "news_url": None,
                 "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
-            }
+            },
+            "TerminalsExtensionApp": {"terminal_manager_class": "sitekit.session.terminals.Terminals"},
         },
     }
 

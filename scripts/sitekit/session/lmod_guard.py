@@ -1,17 +1,23 @@
 """A Jupyter server extension that loads jupyterlmod only after its calls of Lmod have been made safe.
 
-jupyterlmod 5.3 does not keep the words of a request apart when it calls Lmod (module/__init__.py, `module`). Here they
-are checked, and Lmod is called without a shell. In the hub environment jupyterlmod is enabled through this module alone
-(release/finish.py): should the guard ever fail to load, there is no Software Modules tab rather than an open one.
+jupyterlmod 5.3 does not keep the words of a request apart when it calls Lmod (module/__init__.py, `module`), lets what
+is loaded change the server itself (the same, and `update_sys_path`), and answers whoever asks (handler.py). Here words
+are checked, Lmod is called without a shell, what is loaded stays beside the server (session/modules.py), and only the
+user's own lab is answered. In the hub environment jupyterlmod is enabled through this module alone (release/finish.py):
+should the guard ever fail to load, there is no Software Modules tab rather than an open one.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import html
+import inspect
+import os
 import re
-from asyncio.subprocess import PIPE
+from asyncio.subprocess import DEVNULL, PIPE
 from typing import Any
+
+from . import modules
 
 WORD = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+@:-]*", re.ASCII)
 """A module, a collection or a path. No blank, no quote, no sign that a shell or Lua reads, no dash in front."""
@@ -19,8 +25,10 @@ WORD = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+@:-]*", re.ASCII)
 OPTIONS = {"--force", "-a"}
 """What jupyterlmod itself adds: to purge, and to use."""
 
-CHANGES = {"load", "unload", "purge", "reset", "restore", "save", "use", "unuse"}
-"""The commands whose output is Python that brings the change into this process."""
+CHANGES = {"load", "unload", "purge", "reset", "restore", "use", "unuse"}
+"""The commands after which other modules, or other paths to them, are in use."""
+
+_turn = asyncio.Lock()
 
 
 def refusal(words: tuple[object, ...]) -> str | None:
@@ -32,20 +40,47 @@ def refusal(words: tuple[object, ...]) -> str | None:
 
 
 async def guarded(command: str, *words: object) -> str | None:
-    """In place of jupyterlmod's `module.module`: the same answers, the error text or None, without a shell."""
+    """In place of jupyterlmod's `module.module`: the same answers, Lmod's text or None, with nothing changed here."""
     import module  # jupyterlmod's
 
     if not module.MODULE_CMD:
         return "Module system not found"
     if (why := refusal(words)) is not None:
-        return why
+        return html.escape(why)
     argv = [module.MODULE_CMD, "python", "--terse", command, *map(str, words)]
-    process = await asyncio.create_subprocess_exec(*argv, stdout=PIPE, stderr=PIPE)
-    output, errors = await process.communicate()
-    if command in CHANGES:
-        with contextlib.suppress(NameError):  # Lmod ends a failed command with the word `false`
-            exec(output.decode())  # noqa: S102 - Lmod's own Python, which its init/env_modules_python.py runs alike
-    return errors.decode() or None
+    async with _turn:
+        environment = modules.applied(modules.read(), os.environ)
+        process = await asyncio.create_subprocess_exec(*argv, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=environment)
+        output, errors = await process.communicate()
+        if command in CHANGES and process.returncode == 0:
+            modules.write(modules.after(output.decode(errors="surrogateescape"), environment))
+    # the tab puts the text into its page as HTML (jupyterlab-lmod, `innerHTML`)
+    return html.escape(errors.decode(errors="replace"), quote=False) or None
+
+
+def is_from_the_lab(handler: Any) -> bool:
+    """Whether the user's lab asks, or a program with a token. No other page does, and no link leads here."""
+    headers = handler.request.headers
+    if handler.token_authenticated:
+        return True
+    if "Sec-Fetch-Site" in headers:  # browsers since 2023; no page can change it
+        return headers["Sec-Fetch-Site"] == "same-origin" and headers.get("Sec-Fetch-Mode") != "navigate"
+    return handler.check_referer()
+
+
+def guard_handlers(handlers: Any) -> None:
+    """Let each handler of jupyterlmod's `handlers` ask `is_from_the_lab` before anything else."""
+    from jupyter_server.base.handlers import JupyterHandler
+    from tornado.web import HTTPError
+
+    async def prepare(handler: JupyterHandler) -> None:
+        await JupyterHandler.prepare(handler)
+        if not is_from_the_lab(handler):
+            raise HTTPError(403, "only the lab's own Software Modules tab may ask this")
+
+    for kind in vars(handlers).values():
+        if inspect.isclass(kind) and issubclass(kind, JupyterHandler) and kind is not JupyterHandler:
+            kind.prepare = prepare
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
@@ -57,4 +92,7 @@ def _load_jupyter_server_extension(server: Any) -> None:
     import module
 
     module.module = guarded
+    for name in CHANGES:  # without the wrappers that would change this server's sys.path
+        setattr(module.ModuleAPI, name, inspect.unwrap(getattr(module.ModuleAPI, name)))
+    guard_handlers(jupyterlmod.handler)
     jupyterlmod._load_jupyter_server_extension(server)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import json
+import os
 import sys
 import types
 from pathlib import Path
@@ -14,12 +16,15 @@ from hypothesis import strategies as st
 
 from sitekit.release.finish import GUARD, settings
 from sitekit.release.pieces import PIECES
-from sitekit.session import lmod_guard
+from sitekit.session import lmod_guard, modules
 
 LMOD = """#!{python}
 import json, pathlib, sys
 pathlib.Path({log!r}).write_text(json.dumps(sys.argv[1:]))
-print("import os; os.environ['LOADED_HERE'] = 'yes'" if sys.argv[-1] != "absent" else "false")
+if sys.argv[-1] == "absent":
+    print("_mlstatus = False")
+    sys.exit("<b>not</b> there")
+print("import os\\nos.environ[\\"LOADED_HERE\\"] = \\"yes\\";\\nos.environ[\\"GONE\\"] = ''\\ndel os.environ[\\"GONE\\"]\\n_mlstatus = True")
 print("told", file=sys.stderr)
 """
 
@@ -31,7 +36,8 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     lmod.write_text(LMOD.format(python=sys.executable, log=str(log)))
     lmod.chmod(0o755)
     monkeypatch.setitem(sys.modules, "module", types.SimpleNamespace(MODULE_CMD=str(lmod)))
-    monkeypatch.delenv("LOADED_HERE", raising=False)
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("GONE", "here")
     return log
 
 
@@ -60,29 +66,37 @@ HOSTILE = [
 @pytest.mark.parametrize("word", HOSTILE)
 @pytest.mark.parametrize("command", ["load", "show", "use", "save"])
 def test_hostile_words_never_arrive(log: Path, command: str, word: object) -> None:
-    assert asyncio.run(lmod_guard.guarded(command, "gcc/12", word)) == f"not the name of a module: {word!r}"
+    told = asyncio.run(lmod_guard.guarded(command, "gcc/12", word))
+    assert told == html.escape(f"not the name of a module: {word!r}")
     assert not log.exists()
 
 
 @pytest.mark.parametrize(
     "word", ["gcc/12.2", "python/3.11.3-GCCcore-12.3.0", ".hidden/1", "/opt/modules", "a+b", "c@1", "--force"]
 )
-def test_names_arrive_as_they_are(log: Path, word: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOADED_HERE", "")
+def test_names_arrive_as_they_are(log: Path, word: str) -> None:
     assert asyncio.run(lmod_guard.guarded("load", word)) == "told\n"
     assert json.loads(log.read_text()) == ["python", "--terse", "load", word]
 
 
-def test_what_lmod_changes_reaches_the_server(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
-    monkeypatch.setenv("LOADED_HERE", "")
+def test_what_lmod_changes_is_kept_beside_the_server(log: Path) -> None:
+    before = dict(os.environ)
     asyncio.run(lmod_guard.guarded("show", "gcc"))
-    assert os.environ["LOADED_HERE"] == ""
-    asyncio.run(lmod_guard.guarded("load", "absent"))  # Lmod's answer to a failed load is the word `false`
-    assert os.environ["LOADED_HERE"] == ""
+    assert modules.read() == {}
+    assert asyncio.run(lmod_guard.guarded("load", "absent")) == "&lt;b&gt;not&lt;/b&gt; there\n"
+    assert modules.read() == {}
     asyncio.run(lmod_guard.guarded("load", "gcc"))
-    assert os.environ["LOADED_HERE"] == "yes"
+    assert modules.read() == {"LOADED_HERE": "yes", "GONE": None}
+    started = modules.applied(modules.read(), os.environ)
+    assert started["LOADED_HERE"] == "yes" and "GONE" not in started
+    assert dict(os.environ) == before
+
+
+def test_what_lmod_prints_gets_hold_of_nothing() -> None:
+    assert modules.after('import os\nos.environ["A"] = "b";\n', {"C": "d"}) == {"A": "b", "C": "d"}
+    for program in ("open('/dev/null')", "import os; os.system('true')", "__builtins__['open']", "print()"):
+        with pytest.raises((NameError, AttributeError, KeyError)):
+            modules.after(program, {})
 
 
 def test_without_a_module_system_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

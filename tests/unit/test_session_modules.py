@@ -1,0 +1,141 @@
+"""The Software Modules tab's requests to a real server, with the real Lmod: what they do, and what they leave alone."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import websocket
+from session_parts import USER_TOKEN, Server, session, until
+
+pytestmark = pytest.mark.usefixtures("hub_environment")
+
+TOOLS = 'prepend_path("PATH", "{folder}/bin")\nsetenv("TOOLS", "2")\nprepend_path("PYTHONPATH", "{folder}/python")\n'
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A session on a module tree of its own. `tools/2.0` brings a program, and a Python package that breaks kernels."""
+    folder = tmp_path_factory.mktemp("modules")
+    for name, text in {"bin/tool": "#!/bin/sh\necho tool 2\n", "python/ipykernel.py": "raise ImportError\n"}.items():
+        (folder / name).parent.mkdir()
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    for name, text in {
+        "tools/2.0": TOOLS,
+        "gcc/12.2": 'family("compiler")\n',
+        "broken/1.0": 'LmodError("no <b>")\n',
+    }.items():
+        (folder / "tree" / name).parent.mkdir(parents=True)
+        (folder / "tree" / f"{name}.lua").write_text(text.format(folder=folder))
+    with session({"modulepath": str(folder / "tree")}) as (_, server):
+        yield server
+        assert b"tools" not in Path(f"/proc/{server.process.pid}/environ").read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def nothing_loaded(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    server = request.getfixturevalue("server")
+    if loaded := server.ask("GET", "module"):
+        server.ask("DELETE", "module", {"modules": loaded})
+
+
+def test_it_lists_loads_shows_and_unloads(server: Server) -> None:
+    assert server.ask("GET", "module/system") == "lmod"
+    assert server.ask("GET", "module/modules") == ["broken/1.0", "gcc/12.2", "tools/2.0"]
+    assert server.ask("GET", "module") == []
+    assert server.ask("POST", "module", {"modules": ["gcc/12.2", "tools/2.0"]}) is None
+    assert server.ask("GET", "module") == ["gcc/12.2", "tools/2.0"]
+    assert 'setenv("TOOLS","2")' in server.ask("GET", "module/modules/tools/2.0")
+    assert server.ask("DELETE", "module", {"modules": ["gcc/12.2"]}) is None
+    assert server.ask("GET", "module") == ["tools/2.0"]
+
+
+def test_collections_are_saved_and_restored(server: Server) -> None:
+    server.ask("POST", "module", {"modules": ["tools/2.0"]})
+    assert "Saved" in server.ask("POST", "module/collections", {"name": "mine"})
+    assert server.ask("GET", "module/collections") == ["mine"]
+    server.ask("DELETE", "module", {"modules": ["tools/2.0"]})
+    assert server.ask("GET", "module") == []
+    server.ask("PATCH", "module/collections", {"name": "mine"})
+    assert server.ask("GET", "module") == ["tools/2.0"]
+
+
+def test_a_module_that_fails_says_so_and_changes_nothing(server: Server) -> None:
+    server.ask("POST", "module", {"modules": ["gcc/12.2"]})
+    told = server.ask("POST", "module", {"modules": ["tools/2.0", "broken/1.0"]})
+    assert "no &lt;b&gt;" in told and "<" not in told
+    assert server.ask("GET", "module") == ["gcc/12.2"]
+
+
+def test_hostile_names_are_refused(server: Server) -> None:
+    witness = server.tmp / "witness"
+    told = server.ask("POST", "module", {"modules": [f"x;touch {witness}"]})
+    assert told.startswith("not the name of a module")
+    assert server.ask("POST", "module/paths", {"paths": ["$(id)"]}).startswith("not the name of a module")
+    assert server.ask("GET", f"module/modules/x;touch%20{witness}").startswith("not the name of a module")
+    assert not witness.exists()
+
+
+def test_what_is_loaded_reaches_terminals_and_no_kernel(server: Server) -> None:
+    server.ask("POST", "module", {"modules": ["tools/2.0"]})
+    kernel = server.ask("POST", "api/kernels", {"name": "own"})["id"]
+    until(lambda: server.ask("GET", f"api/kernels/{kernel}")["execution_state"] in ("starting", "idle"), server.said)
+    [child] = [pid for pid in children(server) if b"ipykernel" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    told = Path(f"/proc/{child}/environ").read_bytes()
+    assert b"tools" not in told and b"PYTHONPATH" not in told
+    server.ask("DELETE", f"api/kernels/{kernel}")
+    said = typed(server, "tool; echo [$TOOLS]; command -v sitekit-kernel jupyter-lab; module --terse list 2>&1")
+    assert "tool 2" in said and "[2]" in said and "tools/2.0" in said
+    assert "/jupyter-lab" not in said.replace("sitekit-kernel jupyter-lab", ""), "the hub environment is on PATH"
+
+
+def children(server: Server) -> list[int]:
+    found = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
+    return [int(pid) for pid in found.split()]
+
+
+def typed(server: Server, line: str) -> str:
+    """What a terminal shows after `line`."""
+    name = server.ask("POST", "api/terminals")["name"]
+    address = f"ws://127.0.0.1:{server.port}/user/u/terminals/websocket/{name}"
+    socket = websocket.create_connection(address, header={"Authorization": f"token {USER_TOKEN}"}, timeout=60)
+    shown = ""
+    try:
+        socket.send(json.dumps(["stdin", f"{line}; echo EN''D\r"]))
+        while "END" not in shown:
+            kind, *rest = json.loads(socket.recv())
+            shown += rest[0] if kind == "stdout" else ""
+    finally:
+        socket.close()
+        server.ask("DELETE", f"api/terminals/{name}")
+    return shown
+
+
+def asked(server: Server, path: str, method: str = "GET", **headers: str) -> int:
+    """The code that a request with these headers gets."""
+    url = f"http://127.0.0.1:{server.port}/user/u/{path}"
+    request = urllib.request.Request(url, method=method, headers={k.replace("_", "-"): v for k, v in headers.items()})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_nobody_is_answered_without_the_hubs_word(server: Server) -> None:
+    for path in (
+        "module",
+        "module/modules/gcc",
+        "module/collections",
+        "module/paths",
+        "module/folders/",
+        "module/logo",
+    ):
+        assert asked(server, path) == 403
+        assert asked(server, path, Authorization="token another") == 403
