@@ -63,7 +63,11 @@ class KernelSite:
         self.site = Site.model_validate(values)
 
     def make(self, switch: bool = True) -> int:
-        return make_kernels(self.site, self.rules, switch)
+        """`make kernels`. The kernels that inherit what is loaded come only where a test's rules ask for them."""
+        told = self.rules.read_text()
+        used = self.rules.with_suffix(".used.yml")
+        used.write_text(told if "inherit:" in told else f"{told}\ninherit: []\n")
+        return make_kernels(self.site, used, switch)
 
     def module(self, name: str, text: str, tree: Path | None = None) -> Path:
         file = (tree or self.modules) / f"{name}.lua"

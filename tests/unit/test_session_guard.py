@@ -24,7 +24,8 @@ pathlib.Path({log!r}).write_text(json.dumps(sys.argv[1:]))
 if sys.argv[-1] == "absent":
     print("_mlstatus = False")
     sys.exit("<b>not</b> there")
-print("import os\\nos.environ[\\"LOADED_HERE\\"] = \\"yes\\";\\nos.environ[\\"GONE\\"] = ''\\ndel os.environ[\\"GONE\\"]\\n_mlstatus = True")
+print("import os\\nos.environ[\\"LOADED_HERE\\"] = \\"yes\\";")
+print("os.environ[\\"GONE\\"] = ''\\ndel os.environ[\\"GONE\\"]\\n_mlstatus = True")
 print("told", file=sys.stderr)
 """
 

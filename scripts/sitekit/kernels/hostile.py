@@ -12,7 +12,7 @@ BROKEN = "raise ImportError('this file was put here to break kernels')\n"
 
 def files(kernels: list[Kernel]) -> dict[str, str]:
     """Path -> content of the hostile home: modules of the same names, broken packages, start files that quit."""
-    names = sorted({name for kernel in kernels for name in kernel.launch["modules"]})
+    names = sorted({name for kernel in kernels for name in kernel.expect["modules"].split(":") if name})
     told = {
         "hostile/bin-env": "exit 3\n",
         ".bashrc": "exit 3\n",

@@ -14,6 +14,7 @@ from ..kernelstate import KernelState, read_kernel_state, write_kernel_state
 from ..site import Site
 from . import generation, table
 from .candidates import Candidate, Note, candidates
+from .inherit import inheriting
 from .kernel import Kernel, is_unchanged, told_apart
 from .probe import Failure, key_of, probe_all
 from .prove import Trial, account, prove
@@ -140,7 +141,7 @@ def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path 
     }
     failures += [result for result in probed.values() if isinstance(result, Failure)]
     together = [result for c in found if isinstance(result := same.get(c.id) or probed.get(c.id), Kernel)]
-    wanted = {kernel.id: kernel for kernel in told_apart(together)}
+    wanted = {kernel.id: kernel for kernel in told_apart([*together, *inheriting(rules.inherit, together)])}
     fresh = [kernel for kernel in wanted.values() if old.get(kernel.id) != kernel]
     quiet = {f.candidate.id: {"key": f.key, "reason": f.reason, "watch": f.watch} for f in failures if not f.broken}
     listed = {candidate.id for candidate in found if candidate.listed}

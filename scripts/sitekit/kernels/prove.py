@@ -18,7 +18,7 @@ from .. import progress
 from ..command import identity
 from ..errors import Problem
 from ..site import Site
-from . import hostile
+from . import hostile, inherit
 from .generation import root, spec_file
 from .kernel import Kernel
 
@@ -89,6 +89,8 @@ def _homes(scratch: Path, kernels: list[Kernel]) -> dict[str, Path]:
     for home in homes.values():
         home.mkdir()
     hostile.write(homes["hostile"], kernels)
+    for home in homes.values():
+        inherit.write(home, kernels)
     shutil.copy(_SMOKE, scratch)
     for folder, _, files in os.walk(scratch):
         os.chmod(folder, 0o755)  # noqa: S103
@@ -109,7 +111,7 @@ def _start(site: Site, generation: Path, kernel: Kernel, kind: str, home: Path, 
         "environment": kind,
         # The link to the launcher still leads to the generation before this one.
         "argv": [str(generation / "launch"), *argv[1:]],
-        "env": {**env, **(hostile.environment() if kind == "hostile" else {})},
+        "env": {**env, **(hostile.environment() if kind == "hostile" else {}), **inherit.environment(kernel)},
         "home": str(home),
         "code": [*code, *([kernel.check] if kernel.check else [])],
         "timeout": trial.timeout,

@@ -194,6 +194,7 @@ class Rules(Part):
     """All of kernels.yml."""
 
     discover: Discover = Discover()
+    inherit: tuple[Literal["python", "R"], ...] = ("python", "R")
     kernels: tuple[Rule, ...] = ()
     test_as: Account = "nobody"
     start_timeout: Annotated[int, BeforeValidator(parse_time)] = 120
