@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 
@@ -42,7 +43,7 @@ def step(title: str, total: int | None = None) -> Iterator[Step]:
     A terminal has one live bar, the main thread's; what other threads do is told in lines above it.
     """
     start = time.monotonic()
-    if sys.stdout.isatty() and threading.current_thread() is threading.main_thread():
+    if _live() and threading.current_thread() is threading.main_thread():
         with _bar(total) as bar:
             current = Step(bar, bar.add_task(title, total=total, note=""))
             yield current
@@ -56,13 +57,18 @@ def step(title: str, total: int | None = None) -> Iterator[Step]:
 
 def say(text: str = "") -> None:
     """A line for the person at the keyboard."""
-    if sys.stdout.isatty():
+    if _live():
         _console().print(text, markup=False)
     else:
         print(text, flush=True)
 
 
-# rich is loaded for a terminal only: a timer runs the kit in the release, which does without.
+# rich is loaded for a terminal only, where it is: a release, in which timers and users run parts of the kit, has none.
+
+
+@cache
+def _live() -> bool:
+    return sys.stdout.isatty() and find_spec("rich") is not None
 
 
 @cache

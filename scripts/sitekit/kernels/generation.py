@@ -2,7 +2,7 @@
 
 PREFIX/kernels/current       -> generations/<id>; a folder for JUPYTER_PATH
 PREFIX/kernels/launch        -> current/launch; the path in every kernel.json, so that no generation is named there
-PREFIX/kernels/generations/<id>/{launch, tombstone.py, generation.json}
+PREFIX/kernels/generations/<id>/{launch, tombstone.py, generation.json, site.json}
 PREFIX/kernels/generations/<id>/kernels/<name>/{kernel.json, launch.json, logo-*}; a hidden one has a hidden.json
 """
 
@@ -109,8 +109,11 @@ def under_way(site: Site, new: Path) -> Iterator[None]:
         prune(site)
 
 
-def write_specs(site: Site, generation: Path, kernels: list[Kernel]) -> None:
-    """Let envkernel write the specs of `kernels` into the generation; it is the release's, so its Python runs it."""
+def write_specs(site: Site, generation: Path, kernels: list[Kernel], named: str = "") -> None:
+    """Let envkernel write the specs of `kernels` into the generation; it is the release's, so its Python runs it.
+
+    `named` is what the launcher is told in place of a kernel's id.
+    """
     if not kernels:
         return
     staging = generation / "staging"
@@ -124,7 +127,7 @@ def write_specs(site: Site, generation: Path, kernels: list[Kernel]) -> None:
             "title": kernel.shown,
             "language": kernel.language,
             "envkernel": kernel.envkernel,
-            "argv": [str(root(site) / "launch"), kernel.id, "-f", "{connection_file}"],
+            "argv": [str(root(site) / "launch"), named or kernel.id, "-f", "{connection_file}"],
             "spec": kernel.spec,
             "files": {"launch.json": str(instructions)} | {file.name: str(file) for file in logo_files(kernel.logo)},
         })  # fmt: skip

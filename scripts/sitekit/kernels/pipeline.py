@@ -12,7 +12,7 @@ from .. import progress
 from ..errors import Problem
 from ..kernelstate import KernelState, read_kernel_state, write_kernel_state
 from ..site import Site
-from . import generation, table
+from . import generation, known, table
 from .candidates import Candidate, Note, candidates
 from .inherit import inheriting
 from .kernel import Kernel, is_unchanged, told_apart
@@ -73,6 +73,7 @@ def _make(site: Site, rules: Rules, trial: Trial, switch: bool) -> int:
         return _code(rows)
     new = generation.begin(site)
     with generation.under_way(site, new):
+        known.write(new, site, rules)
         kept, failed = _build(site, plan, old, new, trial)
         rows = _rows(plan, kept, failed)
         table.show(rows)

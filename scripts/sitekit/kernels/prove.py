@@ -100,7 +100,8 @@ def _homes(scratch: Path, kernels: list[Kernel]) -> dict[str, Path]:
 
 
 def _start(site: Site, generation: Path, kernel: Kernel, kind: str, home: Path, trial: Trial) -> dict[str, Any]:
-    argv = json.loads(spec_file(generation, kernel.id).read_text())["argv"]
+    spec = spec_file(generation, kernel.id)
+    argv = [word.replace("{resource_dir}", str(spec.parent)) for word in json.loads(spec.read_text())["argv"]]
     if argv[0] != str(root(site) / "launch"):
         raise Problem(f"the spec of {kernel.id} does not start with our launcher but with {argv[0]}", str(generation))
     path = f"{site.current}/bin:/usr/local/bin:/usr/bin:/bin"
