@@ -59,7 +59,7 @@ def start(site: KernelSite, **loaded: str) -> dict[str, Any]:
 def test_there_is_one_for_each_language_of_the_site(site: KernelSite) -> None:
     assert [name for name in site.names() if name.startswith("loaded")] == ["loaded-python"]
     spec = json.loads((site.published / "loaded-python" / "kernel.json").read_text())
-    assert (spec["display_name"], spec["language"]) == ("Python (modules you loaded)", "python")
+    assert (spec["display_name"], spec["language"]) == ("Python with the modules you loaded", "python")
     assert (site.published / "loaded-python" / "logo-svg.svg").exists()
     launch = json.loads((site.published / "loaded-python" / "launch.json").read_text())
     assert launch["inherit"]["known"] == ["python/3.10", "python/3.9"]

@@ -49,7 +49,7 @@ def _like(models: list[Kernel]) -> Kernel:
     model = models[-1]
     language = model.language
     way = WAYS[language]
-    title = f"{NAMES.get(language, language)} (modules you loaded)"
+    title = f"{NAMES.get(language, language)} with the modules you loaded"
     asked = {
         "programs": list(PROGRAMS[language]),
         "test": way["test"],

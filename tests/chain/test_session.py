@@ -1,0 +1,104 @@
+"""What a session has besides the site's kernels: loaded modules, kernels of one's own, git for notebooks."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import websocket
+
+from ..conftest import Demo
+from ..person import Person
+
+
+@pytest.fixture(scope="module")
+def bob(demo: Demo) -> Iterator[Person]:
+    """bob with a server, for all tests in here."""
+    with demo.person("bob") as person:
+        person.login()
+        if person.server() is not None:
+            person.stop_and_wait()
+        assert person.start("large")[-1].get("ready")
+        yield person
+        typed(person, "sitekit-kernel remove Mine; rm -rf ~/sitekit-test-git")
+        person.stop_and_wait()
+
+
+def tab(person: Person, method: str, **body: object) -> object:
+    """A request of the Software Modules tab."""
+    base = f"/user/{person.name}/"
+    if not person.xsrf(base):
+        assert person.lab().status_code == 200
+    headers = {"X-XSRFToken": person.xsrf(base), "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}
+    answer = person.http.request(method, f"{base}module", json=body or None, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def typed(person: Person, line: str) -> str:
+    """What a new terminal shows after `line`."""
+    name = person.server_api("POST", "terminals").json()["name"]
+    base = f"/user/{person.name}/"
+    socket = websocket.create_connection(
+        f"{person.base.replace('https', 'wss')}{base}terminals/websocket/{name}",
+        sslopt={"cert_reqs": ssl.CERT_NONE},
+        cookie="; ".join(f"{c.name}={c.value}" for c in person.http.cookies.jar if c.path in ("/", base)),
+        origin=person.base,
+        timeout=120,
+    )
+    shown = ""
+    try:
+        socket.send(json.dumps(["set_size", 50, 400]))
+        socket.send(json.dumps(["stdin", f"{line}; echo EN''D\r"]))
+        while "END" not in shown:
+            kind, *rest = json.loads(socket.recv())
+            shown += rest[0] if kind == "stdout" else ""
+    finally:
+        socket.close()
+        person.server_api("DELETE", f"terminals/{name}")
+    return shown
+
+
+def test_what_is_loaded_reaches_terminals_and_one_kernel_per_language(demo: Demo, bob: Person) -> None:
+    assert tab(bob, "POST", modules=["python/3.9"]) is None
+    assert tab(bob, "GET") == ["python/3.9"]
+    ask = "import os, sys; print(os.environ['LOADEDMODULES'], sys.executable)"
+    software = "/opt/sitekit/demo/software/python"
+    loaded = bob.kernel("loaded-python")
+    assert loaded.run(ask) == f"python/3.9 {software}/3.9/bin/python"
+    loaded.close()
+    other = bob.kernel("python-3.11")
+    assert other.run(ask) == f"python/3.11 {software}/3.11/bin/python"
+    other.close()
+    without = bob.kernel("loaded-r")
+    assert "ERROR KernelCannotStart" in without.run("1")
+    without.close()
+    assert f"{software}/3.9/bin/python" in typed(bob, "command -v python; sitekit-kernel list")
+    assert tab(bob, "DELETE", modules=["python/3.9"]) is None
+    assert f"{software}/3.9/bin/python" not in typed(bob, "command -v python")
+
+
+def test_a_user_makes_a_kernel_in_a_terminal(demo: Demo, bob: Person) -> None:
+    said = typed(bob, "sitekit-kernel add --name Mine --module python/3.9")
+    assert "'Mine' works" in said
+    assert bob.kernelspecs()["my-mine"]["spec"]["display_name"] == "Mine"
+    kernel = bob.kernel("my-mine")
+    assert kernel.run("import os; print(os.environ['LOADEDMODULES'])") == "python/3.9"
+    kernel.close()
+    assert "'Mine' is removed" in typed(bob, "sitekit-kernel remove Mine")
+
+
+def test_notebooks_are_compared_as_such_in_the_sessions_git_alone(demo: Demo, bob: Person) -> None:
+    cell = '{"cell_type": "markdown", "metadata": {}, "source": ["%s"]}'
+    book = f'{{"cells": [{cell}], "metadata": {{}}, "nbformat": 4, "nbformat_minor": 4}}'
+    said = typed(
+        bob,
+        "mkdir ~/sitekit-test-git && cd ~/sitekit-test-git && git init -q . && "
+        f"echo '{book % 'one'}' >a.ipynb && git add . && echo '{book % 'two'}' >a.ipynb && git --no-pager diff",
+    )
+    assert "nbdiff" in said
+    machine = Path("/etc/gitconfig")
+    assert not machine.exists() or "nbd" not in machine.read_text()
