@@ -135,7 +135,7 @@ def with_loaded(kernel: Mapping[str, Any], environ: Mapping[str, str]) -> dict[s
         told = {}
     if not (modules := [name for name in told.get("LOADEDMODULES", "").split(":") if name]):
         raise CannotStart("This kernel runs what you have loaded, and no module is loaded.", remedy=_load(kernel))
-    return {**kernel, "modules": modules, "modulepath": told["MODULEPATH"]}
+    return {**kernel, "modules": modules, "modulepath": told.get("MODULEPATH", kernel["modulepath"])}
 
 
 def brought(kernel: Mapping[str, Any], env: Mapping[str, str]) -> str:

@@ -69,7 +69,7 @@ def test_there_is_one_for_each_language_of_the_site(site: KernelSite) -> None:
 
 def test_it_runs_what_is_loaded_and_nothing_else_of_the_session(site: KernelSite) -> None:
     for modules in (["python/3.9"], ["tools/1.0", "python/3.10"]):
-        told = start(site, LOADEDMODULES=":".join(modules), MODULEPATH=str(site.modules), PYTHONPATH="/nonexistent")
+        told = start(site, LOADEDMODULES=":".join(modules), PYTHONPATH="/nonexistent")
         assert "reason" not in told, told["reason"]
         assert told["modules"] == ":".join(modules)
         interpreter = site.software / modules[-1].replace("/", "-") / "bin" / "python"
@@ -86,14 +86,21 @@ def test_it_runs_what_is_loaded_and_nothing_else_of_the_session(site: KernelSite
     ],
 )
 def test_where_nothing_can_run_it_says_what_to_load(site: KernelSite, loaded: str, why: str) -> None:
-    reason = start(site, LOADEDMODULES=loaded, MODULEPATH=str(site.modules))["reason"]
+    reason = start(site, LOADEDMODULES=loaded)["reason"]
     assert why in reason
     assert "load python/3.10 or python/3.9 in the Software Modules tab" in reason
 
 
 def test_a_loaded_module_that_has_broken_since_is_told(site: KernelSite) -> None:
-    reason = start(site, LOADEDMODULES="broken/1.0", MODULEPATH=str(site.modules))["reason"]
+    reason = start(site, LOADEDMODULES="broken/1.0")["reason"]
     assert "`module load broken/1.0` failed" in reason and "its licence has run out" in reason
+
+
+def test_a_path_that_the_user_has_added_counts(site: KernelSite) -> None:
+    own = site.root / "own"
+    site.module("mine/1.0", f'prepend_path("PATH", "{site.software}/python-3.9/bin")\n', tree=own)
+    told = start(site, LOADEDMODULES="mine/1.0", MODULEPATH=f"{own}:{site.modules}")
+    assert told["modules"] == "mine/1.0"
 
 
 def test_it_is_proven_and_not_published_where_it_fails(site: KernelSite, monkeypatch: pytest.MonkeyPatch) -> None:
