@@ -82,6 +82,8 @@ def load(
         env["R_PROFILE_USER"] = env["R_ENVIRON_USER"] = os.devnull
     if kernel["modules"]:
         env = with_modules(kernel, env, run)
+    if "bin" in kernel:  # of an environment, which may have been made with the Python of a module
+        env["PATH"] = f"{kernel['bin']}:{env['PATH']}"
     env.update(kernel["environment"])
     return env
 

@@ -1,4 +1,4 @@
-"""The launcher and the kernels of the demo, in a browser: logos, names, a notebook in each language, the modules tab."""
+"""Launcher and kernels of the demo, in a browser: logos, names, a notebook in each language, the modules tab."""
 
 from __future__ import annotations
 

@@ -112,6 +112,9 @@ def test_one_whose_software_vanishes_says_so(site: KernelSite, run: Run) -> None
         (["--name", "A", "--module", "absent/1.0"], 1, "`module load absent/1.0` failed"),
         (["--name", "A", "--module=-a"], 2, "is not a module's full name"),
         (["--name", "A", "--module", "x;touch y"], 2, "is not a module's full name"),
+        (["--name", "A", "--venv", "/usr"], 2, "/usr is no virtual environment"),
+        (["--name", "A", "--conda", "/usr"], 2, "/usr is no conda environment"),
+        (["--name", "A", "--conda", "fish"], 2, "give its path; conda knows none of yours"),
         (["--name", "A"], 2, "nothing is named that the kernel could run"),
         (["--name", "", "--module", "gcc/12.2"], 2, "is no name for a kernel"),
         (["--name", "a\nb", "--module", "gcc/12.2"], 2, "is no name for a kernel"),
@@ -126,6 +129,33 @@ def test_what_cannot_work_or_may_not_be_is_refused_and_leaves_nothing(
     ended, said = run("add", *(of_the_site.upper() if word == SITES else word for word in words))
     assert (ended, told in said) == (code, True), said
     assert not list(run.home.rglob("*.json"))
+
+
+def test_a_virtual_environment(site: KernelSite, run: Run) -> None:
+    """One made with a module's Python needs that module; the environment comes first all the same."""
+    place = site.python("thesis")
+    assert run("add", "--name", "Thesis", "--venv", str(place), "--module", "python/3.11")[0] == 0
+    told = started(site, run.folder("my-thesis"), "import os, sys; print(sys.prefix, os.environ['LOADEDMODULES'])")
+    assert told["printed"] == [f"{place} python/3.11\n"]
+    shutil.rmtree(place)
+    reason = started(site, run.folder("my-thesis"), "1")["reason"]
+    assert "The software behind this kernel has changed since it was tested." in reason
+    bare = site.python("bare", ipykernel=False)
+    code, said = run("add", "--name", "Bare", "--venv", str(bare))
+    assert code == 1 and f"install it: {bare}/bin/python -m pip install ipykernel" in said
+
+
+def test_a_conda_environment_by_path_and_by_name(site: KernelSite, run: Run) -> None:
+    place = site.python("fish")
+    (place / "conda-meta").mkdir()
+    assert run("add", "--name", "By path", "--conda", str(place))[0] == 0
+    assert run("add", "--name", "By name", "--conda", "fish")[0] == 2
+    (run.home / ".conda").mkdir()
+    (run.home / ".conda" / "environments.txt").write_text(f"{place}\n/gone\n")
+    assert run("add", "--name", "By name", "--conda", "fish")[0] == 0
+    told = started(site, run.folder("my-by-name"), "import os, sys; print(sys.prefix, os.environ['CONDA_PREFIX'])")
+    assert told["printed"] == [f"{place} {place}\n"]
+    assert "conda knows fish" in run("add", "--name", "Other", "--conda", "cat")[1]
 
 
 def test_a_name_is_taken_once(run: Run) -> None:

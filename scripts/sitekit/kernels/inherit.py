@@ -67,6 +67,7 @@ def _like(models: list[Kernel]) -> Kernel:
         logo=language.lower(),
         key=model.key,
         check=None,
+        envkernel=model.envkernel,
         launch=launch,
         spec={},  # what an ipykernel can do beyond the rest is not known before it is loaded
         expect=model.expect,

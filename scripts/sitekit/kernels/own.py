@@ -14,19 +14,16 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from ..errors import BadInput, Problem, Unfit
+from ..errors import BadInput, Problem
 from ..site import Site
 from . import generation
-from .candidates import Candidate, slug
+from .candidates import Candidate
 from .kernel import Kernel
+from .own_source import PREFIX
 from .probe import Failure, probe
 from .prove import Trial, prove
-from .rules import Rule, Rules
-from .spider import Module
+from .rules import Rules
 
-PREFIX = "my-"
 MARK = "own.json"
 
 
@@ -72,34 +69,14 @@ def find(home: Path, name: str) -> Own:
     raise BadInput(f"you have no kernel '{name}'", str(folder_of(home)), remedy)
 
 
-def rule(title: str, home: Path, modules: list[str], conda: str | None, venv: str | None, user_site: bool) -> Rule:
-    """What is wanted, as a rule of kernels.yml would say it. Raises BadInput."""
-    if conda or venv:
-        raise NotImplementedError
-    if not modules:
-        raise BadInput("nothing is named that the kernel could run", remedy="say --module, --conda or --venv")
-    if not title.isprintable() or not 0 < len(title.strip()) <= 60:
-        raise BadInput(f"{title!r} is no name for a kernel", remedy="use 1 to 60 ordinary characters")
-    try:
-        name = title.strip().replace("{", "{{").replace("}", "}}")
-        return Rule(name=name, modules=tuple(modules), user_site=user_site)
-    except ValidationError as error:
-        fault = error.errors()[0].get("ctx", {}).get("error")
-        if not isinstance(fault, Unfit):
-            raise
-        raise BadInput(fault.what, remedy=fault.remedy) from None
-
-
-def add(site: Site, rules: Rules, home: Path, wanted: Rule, words: list[str]) -> Own:
+def add(site: Site, rules: Rules, home: Path, wanted: Candidate, words: list[str]) -> Own:
     """Make the kernel, start it in a clean and in a hostile environment, and put it where Jupyter looks.
 
     Raises BadInput where it may not be called so, Problem where it does not work; nothing is left behind then.
     """
-    title = (wanted.name or "").format()
-    name = PREFIX + slug(title)
+    title, name = wanted.module.full, wanted.id
     _refuse_taken(site, home, title, name)
-    module = Module((wanted.modules or ("",))[-1], (), (), (), (), False)
-    found = probe(site, rules, Candidate(name, wanted.modules or (), module, wanted, wanted.language, True), None)
+    found = probe(site, rules, wanted, None)
     if isinstance(found, Failure):
         raise Problem(f"'{title}' cannot become a kernel: {found.reason}", remedy=_cure(found.reason, wanted))
     repair = f"see `sitekit-kernel check {name}` in a terminal, or `sitekit-kernel remove {name}`"
@@ -129,8 +106,6 @@ def remove(own: Own) -> None:
 
 
 def _refuse_taken(site: Site, home: Path, title: str, name: str) -> None:
-    if name == PREFIX + "kernel" and not any(c.isalnum() and c.isascii() for c in title):
-        raise BadInput(f"'{title}' has no letter a-z and no digit", remedy="put one into the name: its folder needs it")
     if (folder_of(home) / name).exists():
         raise BadInput(f"you have a kernel '{title}' already", str(folder_of(home) / name), "remove it first")
     for spec in site.kernels_current.glob("kernels/*/*.json"):
@@ -141,10 +116,10 @@ def _refuse_taken(site: Site, home: Path, title: str, name: str) -> None:
             )
 
 
-def _cure(reason: str, wanted: Rule) -> str:
-    if "no working ipykernel" in reason:
-        return "install ipykernel there (python -m pip install ipykernel), or choose another"
-    return "see `module avail`" if wanted.modules else ""
+def _cure(reason: str, wanted: Candidate) -> str:
+    if "ipykernel" in reason:
+        return f"install it: {wanted.rule.bin / 'python' if wanted.rule.bin else 'python'} -m pip install ipykernel"
+    return "mend that, or name another" if wanted.rule.place else "`module avail` shows what there is"
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 from .. import progress
 from ..errors import Problem
 from . import known, own
+from .own_source import candidate
 
 EXAMPLES = """\
 examples:
@@ -59,7 +60,7 @@ def main(words: list[str], prefix: Path, home: Path) -> int:
 
 def _add(told: argparse.Namespace, prefix: Path, home: Path, words: list[str]) -> None:
     site, rules = known.read(prefix)
-    wanted = own.rule(told.name, home, told.module, told.conda, told.venv, told.user_site)
+    wanted = candidate(home, told.name, told.module, told.conda, told.venv, told.user_site)
     made = own.add(site, rules, home, wanted, words[1:])
     progress.say(f"'{made.title}' works ({made.kernel.detail}); the launcher shows it when you open a new one.")
 

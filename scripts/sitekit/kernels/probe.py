@@ -41,14 +41,14 @@ def instructions(site: Site, rules: Rules, candidate: Candidate) -> dict[str, An
     """What the launcher is told, as far as it is known before the probe."""
     rule, slurm = candidate.rule, str(site.slurm.bin)
     activated = {"CONDA_PREFIX": rule.conda, "VIRTUAL_ENV": rule.virtualenv}
-    path = [rule.bin, *([] if slurm in PATH else [slurm]), *PATH]
     return {
         "site": site.title,
         "modules": list(candidate.modules),
         "modulepath": ":".join(map(str, site.kernels.modulepath)),
         "lmod": str(site.kernels.lmod / "libexec" / "lmod"),
         "load_environment": dict(rules.load_environment),
-        "path": ":".join(str(folder) for folder in path if folder),
+        "path": ":".join(PATH if slurm in PATH else (slurm, *PATH)),
+        **({"bin": str(rule.bin)} if rule.bin else {}),
         "environment": {**{name: str(value) for name, value in activated.items() if value}, **rule.environment},
         "user_site": rule.user_site,
     }
