@@ -90,10 +90,10 @@ def test_what_the_user_has_set_wins(git: Git, home: Path) -> None:
     (home / ".gitconfig").unlink()
     own = home / ".config" / "git" / "attributes"
     own.parent.mkdir(parents=True)
-    own.write_text("*.txt -diff\n*.ipynb merge=union\n")
+    own.write_text("*.txt -diff\n*.ipynb !merge\n")
     assert git("check-attr", "diff", "merge", "--", "a.ipynb", "b.txt").splitlines() == [
         "a.ipynb: diff: jupyternotebook",
-        "a.ipynb: merge: union",
+        "a.ipynb: merge: unspecified",
         "b.txt: diff: unset",
         "b.txt: merge: unspecified",
     ]

@@ -13,6 +13,7 @@ from ..errors import Problem
 from .child import ENGINE, ask
 from .finish import GUARD, plain_environment
 from .pieces import Piece
+from .programs import folder
 from .releases import Release
 
 
@@ -73,10 +74,10 @@ def _kernels(names: set[str]) -> list[str] | None:
 def _programs(release: Release, pieces: list[Piece], environment: dict[str, str]) -> list[str]:
     programs = [release.path / "bin" / program for piece in pieces for program in piece.programs]
     faults = [f"{program} is missing" for program in programs if not program.exists()]
-    for name in ("jupyterhub", "configurable-http-proxy"):
-        program = release.path / "bin" / name
-        if program in programs and program.exists():
-            done = run([program, "--version"], env=environment, check=False, timeout=60)
+    tried = [release.path / "bin" / name for name in ("jupyterhub", "configurable-http-proxy")]
+    for program in (*filter(programs.__contains__, tried), folder(release.path) / "sitekit-kernel"):
+        if program.exists():
+            done = run([program, "--help"], env=environment, check=False, timeout=60)
             if done.returncode:
-                faults.append(f"{name} --version: {done.stderr.strip()[-200:]}")
+                faults.append(f"{program.name} --help: {done.stderr.strip()[-200:]}")
     return faults
