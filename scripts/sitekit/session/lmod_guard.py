@@ -63,7 +63,7 @@ def is_from_the_lab(handler: Any) -> bool:
     headers = handler.request.headers
     if handler.token_authenticated:
         return True
-    if "Sec-Fetch-Site" in headers:  # browsers since 2023; no page can change it
+    if "Sec-Fetch-Site" in headers:  # all browsers since 2023; no page can set it
         return headers["Sec-Fetch-Site"] == "same-origin" and headers.get("Sec-Fetch-Mode") != "navigate"
     return handler.check_referer()
 
