@@ -160,11 +160,14 @@ def _build(
     generation.settle(new)
     failed = prove(site, new, plan.fresh, trial)
     generation.drop(new, failed)
-    # What the site names outright stays as it last worked; what was merely found goes.
+    # What the site names outright stays as it last worked, if it does still; what was merely found goes.
     gone = {*failed, *(failure.candidate.id for failure in plan.failures)} & plan.listed
     kept = {name: plan.old[name] for name in gone if name in plan.old}
-    if old is not None:
+    if old is not None and kept:
         generation.carry_over(old, new, kept.values())
+        useless = prove(site, new, list(kept.values()), trial)
+        generation.drop(new, useless)
+        kept = {name: kernel for name, kernel in kept.items() if name not in useless}
     return kept, failed
 
 
