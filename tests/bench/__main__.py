@@ -7,22 +7,23 @@ import os
 import signal
 import sys
 
-from . import queue, spawn
+from . import kernels, queue, spawn
 from .common import Bench
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help="queue or spawn (default: both)")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help="queue, spawn or kernels (default: all)")
     parser.add_argument("--sizes", default="1,10,100,300", help="queue: numbers of servers")
     parser.add_argument("--states", default="waiting,running", help="queue: what the servers do")
     parser.add_argument("--seconds", type=float, default=60, help="queue: length of each window")
-    parser.add_argument("--times", type=int, default=8, help="spawn: starts of each kind")
+    parser.add_argument("--times", type=int, default=8, help="spawn, kernels: starts of each kind")
     given = parser.parse_args()
     sizes, states = [int(size) for size in given.sizes.split(",")], given.states.split(",")
     rows = {
         "queue": lambda bench: queue.measure(bench, sizes, states, given.seconds),
         "spawn": lambda bench: spawn.measure(bench, given.times),
+        "kernels": lambda bench: kernels.measure(bench, given.times),
     }
     if unknown := set(given.rows) - set(rows):
         parser.error(f"there is no row {', '.join(sorted(unknown))}; there are {', '.join(rows)}")

@@ -36,7 +36,8 @@ def site(hub_environment: None) -> Iterator[KernelSite]:
 @pytest.fixture
 def rules(site: KernelSite) -> Iterator[Callable[..., None]]:
     """Writes kernels.yml; afterwards the site is as it was."""
-    yield lambda *entries, **more: site.rules.write_text(json.dumps({"kernels": entries, **more}))
+    write = site.rules.write_text
+    yield lambda *entries, more="": write(f"kernels: {json.dumps(entries)}\n{more}")
     site.rules.write_text("# no opinions\n")
     assert site.make() == 0 and site.names() == ["deep-2.0", "lab-1.0", "python-3.99"]
 
@@ -127,7 +128,7 @@ def test_a_module_that_is_slow_to_load_fails_in_its_time(
 def test_a_kernel_that_is_slow_to_answer_fails_in_its_time(
     site: KernelSite, rules: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rules({"match": "lab/1.0", "id": "idle", "check": "import time; time.sleep(60)"}, start_timeout="3s")
+    rules({"match": "lab/1.0", "id": "idle", "check": "import time; time.sleep(60)"}, more="start_timeout: 3s")
     assert site.make(switch=False) == 1
     assert "no answer within 3 s" in capsys.readouterr().out
 

@@ -72,8 +72,7 @@ def prove(site: Site, generation: Path, kernels: list[Kernel], trial: Trial) -> 
         tempfile.TemporaryDirectory(prefix=".trial-", dir=place) as scratch,
         progress.step("Starting each kernel, clean and hostile", total=2 * len(kernels)) as step,
     ):
-        homes = _homes(Path(scratch), kernels)
-        starts = [_start(site, generation, kernel, kind, homes[kind], trial) for kernel in kernels for kind in homes]
+        starts = _starts(site, generation, kernels, Path(scratch), trial)
         for result in _results(site, Path(scratch), starts, trial):
             kernel = known[result["id"]]
             if why := _fault(kernel, result):
@@ -84,19 +83,23 @@ def prove(site: Site, generation: Path, kernels: list[Kernel], trial: Trial) -> 
     return failed
 
 
-def _homes(scratch: Path, kernels: list[Kernel]) -> dict[str, Path]:
-    homes = {kind: scratch / kind for kind in ("clean", "hostile")}
-    for home in homes.values():
-        home.mkdir()
-    hostile.write(homes["hostile"], kernels)
-    for home in homes.values():
-        inherit.write(home, kernels)
+def _starts(site: Site, generation: Path, kernels: list[Kernel], scratch: Path, trial: Trial) -> list[dict[str, Any]]:
+    """What the program that starts kernels is asked for; it is put into `scratch` itself, beside the homes."""
+    starts = []
+    for kernel in kernels:
+        for kind in ("clean", "hostile"):
+            home = scratch / kind / kernel.id
+            home.mkdir(parents=True)
+            if kind == "hostile":
+                hostile.write(home, [kernel])
+            inherit.write(home, [kernel])
+            starts.append(_start(site, generation, kernel, kind, home, trial))
     shutil.copy(_SMOKE, scratch)
     for folder, _, files in os.walk(scratch):
         os.chmod(folder, 0o755)  # noqa: S103
         for file in files:
             os.chmod(os.path.join(folder, file), 0o644)
-    return homes
+    return starts
 
 
 def _start(site: Site, generation: Path, kernel: Kernel, kind: str, home: Path, trial: Trial) -> dict[str, Any]:
