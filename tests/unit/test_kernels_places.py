@@ -111,6 +111,7 @@ def test_the_words_of_the_engines() -> None:
     assert told[2:4] == ["--bind", "/run/{home}/k.json"] and told[-1] == "/run/{home}/k.json"
     docker = launcher().filled(list(words(Rule(image="nlp:1", engine="docker"))), "/run/k.json")
     assert f"--user={os.getuid()}:{os.getgid()}" in docker and docker[-1] == "nlp:1"
+    assert "--env=PYTHONNOUSERSITE" in docker
     assert f"--volume={Path.home()}:{Path.home()}" in docker and "--volume=/run/k.json:/run/k.json:ro" in docker
 
 

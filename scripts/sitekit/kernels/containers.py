@@ -6,19 +6,19 @@ from .rules import CONNECTION, Rule
 
 PROGRAMS = {"python": "python3", "R": "R"}
 
-_SERVICE = ("run", "--rm", "--interactive", "--network=host")
-# Words to start anything with, and those that only a kernel needs: its connection file may lie where the engine mounts
-# nothing by itself. Docker and podman mount nothing at all. {home}, {uid} and {gid} are the user's, for the launcher.
-_SERVED = (f"--volume={CONNECTION}:{CONNECTION}:ro", "--volume={home}:{home}", "--workdir={home}", "--env=HOME={home}")
-_WORDS = {
-    "apptainer": (("exec",), ("--bind", CONNECTION)),
-    "singularity": (("exec",), ("--bind", CONNECTION)),
-    "docker": (_SERVICE, ("--user={uid}:{gid}", *_SERVED)),
-    "podman": (_SERVICE, ("--userns=keep-id", *_SERVED)),
-}
+# With --init the container ends when docker's client is told to; a Python that is process 1 would not heed that.
+_DOCKER = ("run", "--rm", "--init", "--interactive", "--network=host")
+# Docker shows a container nothing of the host but what is named. {home}, {uid} and {gid} are the launcher's to fill in.
+_SHOWN = (
+    "--user={uid}:{gid}", f"--volume={CONNECTION}:{CONNECTION}:ro", "--volume={home}:{home}", "--workdir={home}",
+    "--env=HOME={home}", "--env=PYTHONNOUSERSITE", "--env=R_PROFILE_USER", "--env=R_ENVIRON_USER",
+)  # fmt: skip
 
 
 def words(rule: Rule, kernel: bool = True) -> tuple[str, ...]:
     """The engine and its words, the site's options, the image. Without `kernel`: to look into the image only."""
-    always, served = _WORDS[rule.engine]
+    if rule.engine == "docker":
+        always, served = _DOCKER, (*_SHOWN, *(f"--env={name}" for name in rule.environment))
+    else:
+        always, served = ("exec",), ("--bind", CONNECTION)  # it may lie where the engine binds nothing by itself
     return (rule.engine, *always, *(served if kernel else ()), *rule.options, str(rule.image))

@@ -125,7 +125,7 @@ class Rule(Part):
     conda: AbsolutePath | None = None
     virtualenv: AbsolutePath | None = None
     image: Annotated[str, AfterValidator(_image)] | None = None
-    engine: Literal["apptainer", "singularity", "docker", "podman"] = "apptainer"
+    engine: Literal["apptainer", "singularity", "docker"] = "apptainer"
     options: tuple[str, ...] = ()
     parents: Literal["newest", "all"] = "newest"
     id: Annotated[str, AfterValidator(_id)] | None = None

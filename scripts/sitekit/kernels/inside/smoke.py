@@ -96,11 +96,24 @@ async def start(told: dict[str, Any], scratch: str) -> dict[str, Any]:
         finally:
             client.stop_channels()
             if process is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                await end(process)
     shutil.rmtree(place, ignore_errors=True)
     return {**result, "seconds": round(time.monotonic() - began, 2)}
+
+
+async def end(process: subprocess.Popen) -> None:
+    """The container of a docker that is killed at once would live on; so everything is told to end first."""
+    try:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        for _ in range(100):
+            if process.poll() is not None:
+                break
+            await asyncio.sleep(0.02)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 async def converse(client: AsyncKernelClient, process: subprocess.Popen, code: list[str]) -> dict[str, Any]:
