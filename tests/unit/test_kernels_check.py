@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 
 import kernel_site
 import pytest
 from kernel_site import KernelSite
 
+from sitekit.data import CHECKOUT
 from sitekit.errors import Problem
 from sitekit.kernels.check import check_kernels
 from sitekit.kernelstate import read_kernel_state, told
+from sitekit.show import dump
 from sitekit.site import Site
 
 LIST = "import json, jupyter_client.kernelspec as k; print(json.dumps(k.KernelSpecManager().get_all_specs()))"
@@ -131,6 +135,26 @@ def test_a_check_that_could_not_be_made_changes_nothing(site: KernelSite) -> Non
         check_kernels(nowhere)
     assert (site.generations(), read_kernel_state(site.site)) == before
     assert not list((site.root / "prefix" / "kernels").glob(".trial-*"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, which becomes another account")
+def test_root_works_as_the_account_that_owns_the_prefix(site: KernelSite) -> None:
+    """What root left there, its owner could not replace."""
+    prefix = site.root / "prefix"
+    (site.root / "site.yml").write_text(dump(site.site))
+    (site.root / "needed").unlink()
+    subprocess.run(["chown", "-R", "nobody", prefix], check=True)
+    try:
+        env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(CHECKOUT / "scripts"), "SITE": str(site.root / "site.yml")}
+        argv = [sys.executable, "-m", "sitekit", "kernels_check"]
+        done = subprocess.run(argv, env=env, cwd="/", capture_output=True, text=True, timeout=120)
+        assert done.returncode == 1 and "hidden from the launcher" in done.stdout, done.stdout + done.stderr
+        owners = {path.lstat().st_uid for path in (prefix / "kernels").rglob("*")}
+        assert owners == {prefix.stat().st_uid} != {0}
+    finally:
+        subprocess.run(["chown", "-R", "root", prefix], check=True)
+        (site.root / "needed").write_text("")
+    assert check_kernels(site.site) == 0
 
 
 def test_before_anything_is_published_there_is_nothing_to_check(site: KernelSite) -> None:
