@@ -73,8 +73,11 @@ def diff(site: KernelSite, capsys: pytest.CaptureFixture[str], *more: str) -> st
 def test_one_without_ipykernel_and_one_that_is_not_there_fail(
     site: KernelSite, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = diff(site, capsys, f"virtualenv: {site.software}/bare", f"conda: {site.software}/gone")
+    (site.software / "empty" / "bin").mkdir(parents=True)
+    places = ("virtualenv: {}/bare", "conda: {}/gone", "conda: {}/empty")
+    said = diff(site, capsys, *(place.format(site.software) for place in places))
     assert "no working ipykernel" in said and "it is not there" in said
+    assert f"{site.software}/empty brings no python or python3" in said
 
 
 def test_an_environment_that_goes_after_publication_is_a_tombstone(site: KernelSite) -> None:

@@ -221,7 +221,7 @@ def test_only_our_own_generations_are_pruned(base: KernelSite) -> None:
 
 def test_an_interrupted_start_leaves_no_kernel_behind(base: KernelSite, tmp_path: Path) -> None:
     slow = tmp_path / "slow"
-    slow.write_text("#!/bin/sh\nexec sleep 321.5\n")
+    slow.write_text("#!/bin/sh\ntrap '' TERM\nexec sleep 321.5\n")
     slow.chmod(0o755)
     (tmp_path / "home").mkdir()
     start = {"id": "slow", "environment": "clean", "argv": [str(slow)], "env": {}, "home": str(tmp_path / "home")}
