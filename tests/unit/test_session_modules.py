@@ -95,6 +95,18 @@ def test_what_is_loaded_reaches_terminals_and_no_kernel(server: Server) -> None:
     assert "/jupyter-lab" not in said.replace("sitekit-kernel jupyter-lab", ""), "the hub environment is on PATH"
 
 
+def test_users_own_kernels_are_offered_and_hide_none(server: Server) -> None:
+    for name in ("own", "my-own"):
+        folder = server.home / ".local/share/jupyter/kernels" / name
+        folder.mkdir(parents=True)
+        (folder / "kernel.json").write_text(json.dumps({"argv": ["x"], "display_name": "Mine", "language": "python"}))
+    specs = server.ask("GET", "api/kernelspecs")["kernelspecs"]
+    assert {name: spec["spec"]["display_name"] for name, spec in specs.items() if "own" in name} == {
+        "own": "P",
+        "my-own": "Mine",
+    }
+
+
 def children(server: Server) -> list[int]:
     found = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
     return [int(pid) for pid in found.split()]

@@ -123,6 +123,8 @@ def serve(listener: socket.socket, shell: LoginShell) -> None:
     def bind_tcp(app: ServerApp) -> bool:
         # the front speaks TLS only; JupyterHub's cookies say so by themselves (cookie_options), this one does not
         app.web_app.settings.setdefault("xsrf_cookie_kwargs", {}).update(secure=True, samesite="Lax")
+        # users' own kernels, which disable_user_config leaves out with all else in the home; the last can hide none
+        app.kernel_spec_manager.kernel_dirs.append(os.path.expanduser("~/.local/share/jupyter/kernels"))
         os.environ.update(shell.variables())  # the server is what it is by now; kernels and terminals inherit them
         app.http_server.add_sockets([listener])
         app.io_loop.add_callback(tell_hub, port)
