@@ -58,9 +58,7 @@ def test_whoever_has_no_right_to_the_server_is_not_answered(demo: Demo, server: 
         assert httpx.get(f"{demo.site.front.url}{server.base}module", verify=False).status_code in (302, 403)  # noqa: S501
 
 
-@pytest.mark.parametrize(
-    "word", ["x; touch /tmp/sitekit-tab", "$(touch /tmp/sitekit-tab)", "--config", "a\nb", ["a"], 3]
-)
+@pytest.mark.parametrize("word", ["a b", "a;b", "$a", "--config", "a\nb", ["a"], 3])
 def test_nothing_but_names_reaches_lmod(server: Server, word: object) -> None:
     headers = own(server)
     for path, method, body in (

@@ -166,6 +166,18 @@ def test_a_name_is_taken_once(run: Run) -> None:
     assert "say one of: 'Mine'" in run("remove", "Other")[1]
 
 
+def test_one_that_another_sitekit_has_made_is_listed_and_can_be_removed(run: Run) -> None:
+    assert run("add", "--name", "Mine", "--module", "python/3.11")[0] == 0
+    mark = run.folder("my-mine") / "own.json"
+    told = json.loads(mark.read_text())
+    del told["kernel"]["expect"]
+    mark.write_text(json.dumps(told))
+    assert "made by another sitekit" in run("list")[1]
+    code, said = run("check", "Mine")
+    assert code == 1 and "sitekit-kernel add --name Mine --module python/3.11" in said
+    assert run("remove", "Mine")[0] == 0 and not mark.exists()
+
+
 def test_other_kernels_of_the_user_are_left_alone(run: Run) -> None:
     theirs = run.folder("my-ipython")
     theirs.mkdir(parents=True)

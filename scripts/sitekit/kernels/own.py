@@ -7,6 +7,7 @@ launcher; so one whose software has vanished says so, like the site's own.
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -94,7 +95,7 @@ def add(site: Site, rules: Rules, home: Path, wanted: Candidate, words: list[str
 def check(site: Site, rules: Rules, own: Own) -> None:
     """Start it again, clean and hostile. Raises Problem if it does not work any more."""
     if own.kernel is None:
-        again = f"remove it, and make it again: sitekit-kernel add {' '.join(own.words)}"
+        again = f"remove it, and make it again: sitekit-kernel add {shlex.join(own.words)}"
         raise Problem(f"'{own.title}' was made by another version of sitekit", str(own.folder), again)
     with _scratch(site) as place:
         (place / "kernels" / own.folder.name).symlink_to(own.folder)
@@ -117,6 +118,8 @@ def _refuse_taken(site: Site, home: Path, title: str, name: str) -> None:
 
 
 def _cure(reason: str, wanted: Candidate) -> str:
+    if "IRkernel" in reason:
+        return "install it with that R: install.packages('IRkernel')"
     if "ipykernel" in reason:
         return f"install it: {wanted.rule.bin / 'python' if wanted.rule.bin else 'python'} -m pip install ipykernel"
     return "mend that, or name another" if wanted.rule.place else "`module avail` shows what there is"

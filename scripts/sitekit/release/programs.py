@@ -17,7 +17,7 @@ NBDIME = {
     "git-nbdiffdriver": "nbdime.vcs.git.diffdriver",
     "git-nbmergedriver": "nbdime.vcs.git.mergedriver",
 }
-PROGRAM = '#!/bin/sh\nexec env -u LD_LIBRARY_PATH -u LD_PRELOAD {python} -I -m {module} "$@"\n'
+PROGRAM = '#!/bin/sh\nexec /usr/bin/env -u LD_LIBRARY_PATH -u LD_PRELOAD {python} -I -m {module} "$@"\n'
 
 
 def folder(prefix: Path) -> Path:

@@ -1,10 +1,10 @@
 """A Jupyter server extension that loads jupyterlmod only after its calls of Lmod have been made safe.
 
 jupyterlmod 5.3 does not keep the words of a request apart when it calls Lmod (module/__init__.py, `module`), lets what
-is loaded change the server itself (the same, and `update_sys_path`), and answers whoever asks (handler.py). Here words
-are checked, Lmod is called without a shell, what is loaded stays beside the server (session/modules.py), and only the
-user's own lab is answered. In the hub environment jupyterlmod is enabled through this module alone (release/finish.py):
-should the guard ever fail to load, there is no Software Modules tab rather than an open one.
+is loaded change the server's own environment (the same), and answers whatever page asks (handler.py). Here words are
+checked, Lmod is called without a shell, what is loaded stays beside the server (session/modules.py), and only the
+user's own lab is answered. In the hub environment jupyterlmod is enabled through this module alone (release/finish.py): should
+the guard ever fail to load, there is no Software Modules tab rather than an open one.
 """
 
 from __future__ import annotations
@@ -92,7 +92,5 @@ def _load_jupyter_server_extension(server: Any) -> None:
     import module
 
     module.module = guarded
-    for name in CHANGES:  # without the wrappers that would change this server's sys.path
-        setattr(module.ModuleAPI, name, inspect.unwrap(getattr(module.ModuleAPI, name)))
     guard_handlers(jupyterlmod.handler)
     jupyterlmod._load_jupyter_server_extension(server)
