@@ -53,6 +53,8 @@ HOSTILE = [
     "a&b",
     "-f",
     "--config",
+    "--force",
+    "-aa",
     "'",
     '"',
     "",
@@ -73,11 +75,18 @@ def test_hostile_words_never_arrive(log: Path, command: str, word: object) -> No
 
 
 @pytest.mark.parametrize(
-    "word", ["gcc/12.2", "python/3.11.3-GCCcore-12.3.0", ".hidden/1", "/opt/modules", "a+b", "c@1", "--force"]
+    "word", ["gcc/12.2", "python/3.11.3-GCCcore-12.3.0", ".hidden/1", "/opt/modules", "a+b", "c@1"]
 )
 def test_names_arrive_as_they_are(log: Path, word: str) -> None:
     assert asyncio.run(lmod_guard.guarded("load", word)) == "told\n"
     assert json.loads(log.read_text()) == ["python", "--terse", "load", word]
+
+
+def test_the_options_of_jupyterlmods_own_arrive_where_they_belong(log: Path) -> None:
+    asyncio.run(lmod_guard.guarded("purge", "--force"))
+    assert json.loads(log.read_text()) == ["python", "--terse", "purge", "--force"]
+    asyncio.run(lmod_guard.guarded("use", "-a", "/opt/modules"))
+    assert json.loads(log.read_text()) == ["python", "--terse", "use", "-a", "/opt/modules"]
 
 
 def test_what_lmod_changes_is_kept_beside_the_server(log: Path) -> None:
@@ -107,7 +116,7 @@ def test_without_a_module_system_it_says_so(monkeypatch: pytest.MonkeyPatch) -> 
 
 @given(st.text())
 def test_no_sign_of_a_shell_passes(word: str) -> None:
-    if lmod_guard.refusal((word,)) is None:
+    if lmod_guard.refusal("load", (word,)) is None:
         assert word and not set(word) & set(" \t\n\r;&|<>()$`\\\"'*?[]#~=%{}!")
 
 

@@ -74,7 +74,7 @@ def test_a_module_that_fails_says_so_and_changes_nothing(server: Server) -> None
     assert server.ask("GET", "module") == ["gcc/12.2"]
 
 
-@pytest.mark.parametrize("word", ["a b", "a;b", "$a", "-a", "é"])
+@pytest.mark.parametrize("word", ["a b", "a;b", "$a", "-f", "é"])
 def test_what_is_no_name_is_refused(server: Server, word: str) -> None:
     for method, path, body in (
         ("POST", "module", {"modules": [word]}),

@@ -3,8 +3,8 @@
 jupyterlmod 5.3 does not keep the words of a request apart when it calls Lmod (module/__init__.py, `module`), lets what
 is loaded change the server's own environment (the same), and answers whatever page asks (handler.py). Here words are
 checked, Lmod is called without a shell, what is loaded stays beside the server (session/modules.py), and only the
-user's own lab is answered. In the hub environment jupyterlmod is enabled through this module alone (release/finish.py): should
-the guard ever fail to load, there is no Software Modules tab rather than an open one.
+user's own lab is answered. In the hub environment jupyterlmod is enabled through this module alone
+(release/finish.py): should the guard ever fail to load, there is no Software Modules tab rather than an open one.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from . import modules
 WORD = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+@:-]*", re.ASCII)
 """A module, a collection or a path. No blank, no quote, no sign that a shell or Lua reads, no dash in front."""
 
-OPTIONS = {"--force", "-a"}
-"""What jupyterlmod itself adds: to purge, and to use."""
+OPTIONS = {"purge": "--force", "use": "-a"}
+"""What jupyterlmod itself adds."""
 
 CHANGES = {"load", "unload", "purge", "reset", "restore", "use", "unuse"}
 """The commands after which other modules, or other paths to them, are in use."""
@@ -31,10 +31,10 @@ CHANGES = {"load", "unload", "purge", "reset", "restore", "use", "unuse"}
 _turn = asyncio.Lock()
 
 
-def refusal(words: tuple[object, ...]) -> str | None:
-    """Why `words` are not passed on to Lmod, or None when they are harmless."""
+def refusal(command: str, words: tuple[object, ...]) -> str | None:
+    """Why `words` are not passed on to this command of Lmod's, or None when they are harmless."""
     for word in words:
-        if not isinstance(word, str) or not (word in OPTIONS or WORD.fullmatch(word)):
+        if not isinstance(word, str) or not (word == OPTIONS.get(command) or WORD.fullmatch(word)):
             return f"not the name of a module: {word!r}"
     return None
 
@@ -45,7 +45,7 @@ async def guarded(command: str, *words: object) -> str | None:
 
     if not module.MODULE_CMD:
         return "Module system not found"
-    if (why := refusal(words)) is not None:
+    if (why := refusal(command, words)) is not None:
         return html.escape(why)
     argv = [module.MODULE_CMD, "python", "--terse", command, *map(str, words)]
     async with _turn:
