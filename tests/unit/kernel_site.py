@@ -66,7 +66,8 @@ class KernelSite:
         """`make kernels`. The kernels that inherit what is loaded come only where a test's rules ask for them."""
         told = self.rules.read_text()
         used = self.rules.with_suffix(".used.yml")
-        used.write_text(told if "inherit:" in told else f"{told}\ninherit: []\n")
+        without = told.replace("{", '{"inherit": [], ', 1) if told.startswith("{") else f"{told}\ninherit: []\n"
+        used.write_text(told if "inherit:" in told else without)
         return make_kernels(self.site, used, switch)
 
     def module(self, name: str, text: str, tree: Path | None = None) -> Path:
