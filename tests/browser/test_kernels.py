@@ -17,18 +17,29 @@ CARDS += ["R with the modules you loaded"]
 OPEN = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 
 
+@pytest.fixture(scope="module")
+def bob(demo: Demo) -> Iterator[Person]:
+    """bob with a server, for all tests in here; the notebooks that they make are removed."""
+    with demo.person("bob") as person:
+        person.login()
+        if person.server() is not None:
+            person.stop_and_wait()
+        assert person.start("large")[-1].get("ready")
+        yield person
+        for entry in person.server_api("GET", "contents").json()["content"]:
+            if entry["type"] == "notebook":
+                person.server_api("DELETE", f"contents/{entry['path']}")
+        person.stop_and_wait()
+
+
 @pytest.fixture
-def lab(page: Page, demo: Demo, bob: Person) -> Iterator[Page]:
-    """bob's lab, with the launcher open; the notebooks that a test makes are removed."""
-    assert bob.start("large")[-1].get("ready")
+def lab(page: Page, demo: Demo, bob: Person) -> Page:
+    """bob's lab, with the launcher open."""
     login(page, demo, "bob")
     page.wait_for_url("**/user/bob/**")
     page.goto("/user/bob/lab?reset")
     page.wait_for_selector('.jp-LauncherCard[data-category="Notebook"]')
-    yield page
-    for entry in bob.server_api("GET", "contents").json()["content"]:
-        if entry["type"] == "notebook":
-            bob.server_api("DELETE", f"contents/{entry['path']}")
+    return page
 
 
 def card(lab: Page, title: str) -> Locator:
