@@ -135,9 +135,9 @@ def with_loaded(kernel: Mapping[str, Any], environ: Mapping[str, str]) -> dict[s
             told = json.load(file)
     except FileNotFoundError:
         told = {}
-    if not (modules := [name for name in told.get("LOADEDMODULES", "").split(":") if name]):
+    if not (modules := [name for name in (told.get("LOADEDMODULES") or "").split(":") if name]):
         raise CannotStart("This kernel runs what you have loaded, and no module is loaded.", remedy=_load(kernel))
-    return {**kernel, "modules": modules, "modulepath": told.get("MODULEPATH", kernel["modulepath"])}
+    return {**kernel, "modules": modules, "modulepath": told.get("MODULEPATH") or kernel["modulepath"]}
 
 
 def brought(kernel: Mapping[str, Any], env: Mapping[str, str]) -> str:

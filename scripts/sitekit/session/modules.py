@@ -43,7 +43,7 @@ def applied(changes: Changes, environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def after(output: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` after what `lmod python` printed, which is a Python program; it gets hold of nothing else."""
+    """`environment` after what `lmod python` printed: a Python program, which knows no name but `os.environ`."""
     told = SimpleNamespace(environ=dict(environment))
     exec(output, {"__builtins__": {"__import__": lambda *_: told}})  # noqa: S102
     return told.environ
