@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import pwd
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import websocket
+
+from sitekit.command import run
 
 from ..conftest import Demo
 from ..person import Person
@@ -88,6 +91,9 @@ def test_a_user_makes_a_kernel_in_a_terminal(demo: Demo, bob: Person) -> None:
     kernel = bob.kernel("my-mine")
     assert kernel.run("import os; print(os.environ['LOADEDMODULES'])") == "python/3.9"
     kernel.close()
+    program = demo.site.current / "share/sitekit/bin/sitekit-kernel"
+    by_ssh = {"HOME": pwd.getpwnam("bob").pw_dir, "PATH": "/usr/bin:/bin", "PYTHONPATH": "/nonexistent"}
+    assert "'Mine' works" in run([program, "check", "Mine"], env=by_ssh, user="bob", cwd=Path("/")).stdout
     assert "'Mine' is removed" in typed(bob, "sitekit-kernel remove Mine")
 
 
