@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -41,7 +42,7 @@ def write_kernel_state(site: Site, state: KernelState) -> None:
 
 
 def told(state: KernelState | None) -> Iterator[str]:
-    """The state as lines for a person: the figures, then each kernel that fails with the first line of its reason."""
+    """The state as lines for a person: the figures, then each kernel that fails with the beginning of its reason."""
     if state is None:
         yield "none published; make kernels"
         return
@@ -49,7 +50,7 @@ def told(state: KernelState | None) -> Iterator[str]:
     failing = f", {len(state.failing)} FAILING" if state.failing else ""
     yield f"{state.proven} proven{failing}; last checked {when}"
     for name, reason in state.failing.items():
-        yield f"  {name}: {reason.strip().splitlines()[0]}"
+        yield f"  {name}: {textwrap.shorten(reason, 160, placeholder=' ...')}"
 
 
 def _moment(seconds: int) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sitekit.command import run
-from sitekit.kernels.generation import shown
+from sitekit.kernels.generation import showing
 from sitekit.kernelstate import read_kernel_state
 
 from ..conftest import Demo
@@ -64,7 +64,7 @@ def test_on_a_compute_node_as_an_ordinary_account(demo: Demo) -> None:
 def test_what_fails_there_is_hidden_and_told(demo: Demo, broken: str) -> None:
     done = check(demo)
     assert done.returncode == 1 and "FAILED" in done.stdout
-    assert shown(demo.site.kernels_current, broken) == "hide"
+    assert showing(demo.site.kernels_current, broken) == "hide"
     failing = read_kernel_state(demo.site).failing
     assert set(failing) == {broken, "loaded-r"}  # that kernel is tried with the same module
     assert metrics(demo)["sitekit_kernels_failing"] == len(failing)

@@ -157,6 +157,22 @@ def test_root_works_as_the_account_that_owns_the_prefix(site: KernelSite) -> Non
     assert check_kernels(site.site) == 0
 
 
+def test_one_that_fails_only_once_is_not_hidden(site: KernelSite, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its check fails twice, which is the first time clean and hostile; then no more."""
+    before, count = site.rules.read_text(), site.root / "count"
+    count.mkdir()
+    count.chmod(0o777)
+    code = f"import os, tempfile; tempfile.mkstemp(dir='{count}'); assert len(os.listdir('{count}')) not in (3, 4)"
+    site.rules.write_text(f'kernels:\n  - {{match: fragile/1.0, check: "{code}"}}\n')
+    try:
+        assert site.make() == 0
+        assert check_kernels(site.site) == 0
+        assert "tried once more" in capsys.readouterr().out and len(os.listdir(count)) == 6
+    finally:
+        site.rules.write_text(before)
+        assert site.make() == 0
+
+
 def test_before_anything_is_published_there_is_nothing_to_check(site: KernelSite) -> None:
     empty = site.site.model_copy(
         update={"paths": site.site.paths.model_copy(update={"prefix": site.root / "software"})}

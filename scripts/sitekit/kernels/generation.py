@@ -149,7 +149,7 @@ def drop(generation: Path, names: Iterable[str]) -> None:
         shutil.rmtree(generation / "kernels" / name)
 
 
-def shown(generation: Path, name: str) -> Showing:
+def showing(generation: Path, name: str) -> Showing:
     """How the launcher shows the kernel."""
     spec = spec_file(generation, name)
     if spec.name == HIDDEN:
