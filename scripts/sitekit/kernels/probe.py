@@ -88,7 +88,7 @@ def probe(site: Site, rules: Rules, candidate: Candidate, user: str | None) -> K
     """One candidate: its Kernel, or why there is none."""
     told = instructions(site, rules, candidate)
     key = key_of(site, rules, candidate)
-    files = [str(file) for file in (*candidate.module.files, *candidate.rule.marks)]
+    files = [str(file) for file in candidate.module.files]
     failure = functools.partial(Failure, candidate, key=key)
     start = functools.partial(subprocess.run, cwd="/", stdin=subprocess.DEVNULL, **identity(user))
     try:
@@ -98,6 +98,7 @@ def probe(site: Site, rules: Rules, candidate: Candidate, user: str | None) -> K
     # Another version beside a module changes what an unversioned dependency means: the folders count as well.
     files += [file for file in env.get("_LMFILES_", "").split(":") if file]
     files += [os.path.dirname(file) for file in files]
+    files += map(str, candidate.rule.marks)
     interpreter = interpreters.find(candidate, told, env)
     if interpreter is None:
         return failure(reason=interpreters.missing(candidate), broken=False, watch=stamps(files))
@@ -106,7 +107,7 @@ def probe(site: Site, rules: Rules, candidate: Candidate, user: str | None) -> K
         seen = interpreters.ask(interpreter, env, user, rules.start_timeout)
     except (CommandFailed, ValueError) as error:
         return failure(reason=f"its interpreter does not run: {error}", broken=True, watch={})
-    files += seen.pop("watch")
+    files += [] if candidate.rule.image else seen.pop("watch")  # inside an image, paths are other files
     if "error" in seen:
         return failure(reason=seen["error"], broken=False, watch=stamps(files))
     return _kernel(candidate, told, env, interpreter, seen, key, stamps(files))
