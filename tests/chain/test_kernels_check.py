@@ -69,4 +69,4 @@ def test_what_fails_there_is_hidden_and_told(demo: Demo, broken: str) -> None:
     assert set(failing) == {broken, "loaded-r"}  # that kernel is tried with the same module
     assert metrics(demo)["sitekit_kernels_failing"] == len(failing)
     status = subprocess.run(["make", "demo_status"], capture_output=True, text=True, timeout=60)
-    assert f"{broken}: in a " in status.stdout and "2 FAILING" in status.stdout
+    assert f"{broken}: in a clean environment" in status.stdout and "2 FAILING" in status.stdout

@@ -75,8 +75,9 @@ def prove(site: Site, generation: Path, kernels: list[Kernel], trial: Trial) -> 
         starts = _starts(site, generation, kernels, Path(scratch), trial)
         for result in _results(site, Path(scratch), starts, trial):
             kernel = known[result["id"]]
-            if why := _fault(kernel, result):
-                failed.setdefault(kernel.id, f"in a {result['environment']} environment: {why}")
+            why, where = _fault(kernel, result), result["environment"]
+            if why and (where == "clean" or kernel.id not in failed):  # of two failures, the simpler tells more
+                failed[kernel.id] = f"in a {where} environment: {why}"
             step.note(kernel.id)
             step.advance()
         step.done(f"{len(kernels) - len(failed)} of {len(kernels)} work")
