@@ -70,6 +70,18 @@ def test_the_spec_is_envkernels_with_our_launcher(base: KernelSite) -> None:
     assert (base.published / "python-3.99" / "logo-64x64.png").exists()
 
 
+def test_an_ipykernel_of_a_known_version_is_found_without_importing_it(base: KernelSite) -> None:
+    def probe(*known: str) -> dict:
+        python = base.software / "python-3.99" / "bin" / "python"
+        done = subprocess.run([python, SMOKE.with_name("probe_python.py"), *known], capture_output=True, check=True)
+        return json.loads(done.stdout)
+
+    whole = probe()
+    quick = probe(whole["kernel"])
+    assert "spec" not in quick and quick == {name: told for name, told in whole.items() if name != "spec"}
+    assert probe("0.1") == whole
+
+
 def test_the_hierarchy_is_loaded(base: KernelSite) -> None:
     told = json.loads((base.published / "deep-2.0" / "launch.json").read_text())
     assert told["modules"] == ["gcc/12", "deep/2.0"]

@@ -90,13 +90,22 @@ def ask(interpreter: Interpreter, env: Mapping[str, str], user: str | None, time
     return ways[interpreter.language](interpreter, {**env, "HOME": launcher().NO_HOME}, user, timeout)
 
 
+# What ipykernel can do, by its version. Whether this one works its kernel shows, when it is started.
+_specs: dict[str, dict[str, Any]] = {}
+
+
 def _ask_python(interpreter: Interpreter, env: dict[str, str], user: str | None, timeout: float) -> dict[str, Any]:
     source = (_INSIDE / "probe_python.py").read_text()
-    done = run([*interpreter.look, "-"], stdin=source, env=env, user=user, cwd=Path("/"), timeout=timeout)
+    known = dict(_specs)
+    done = run([*interpreter.look, "-", *known], stdin=source, env=env, user=user, cwd=Path("/"), timeout=timeout)
     told = json.loads((done.stdout.strip().splitlines() or [""])[-1])
     watch = [*told.pop("libraries"), told.get("library", "")]
     if "error" in told:
         told["error"] = f"Python {told['version']} has no working ipykernel ({told['error']})"
+    elif "spec" in told:
+        _specs[told["kernel"]] = told["spec"]
+    else:
+        told["spec"] = known[told["kernel"]]
     return {**told, "watch": watch}
 
 
