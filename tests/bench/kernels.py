@@ -68,6 +68,7 @@ def measure(bench: Bench, times: int) -> None:
     notes = [
         f"floor: {starts} kernel starts x {one:.2f} CPU s of one / {cores} cores = {floor:.1f} s.",
         f"cold: {cold:.2f} x floor (goal {GOALS['cold']}, {'met' if cold <= GOALS['cold'] else 'MISSED'}).",
+        f"cold took {rows[0]['CPU s'] / (starts * one):.2f} x the CPU seconds of its starts (no other load counts).",
         f"no change: {same:.2f} s (goal {GOALS['no change']}, {'met' if same <= GOALS['no change'] else 'MISSED'}).",
         "sitekit starts each kernel, clean and hostile, before it publishes it; envkernel starts none.",
     ]
