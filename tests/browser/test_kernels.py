@@ -96,7 +96,7 @@ def test_a_kernel_that_cannot_start_says_why_and_the_modules_tab_cures_it(lab: P
     module.hover()
     module.get_by_role("button").click()
     expect(lab.locator("#module_loaded_list li")).to_contain_text(["python/3.9"])
-    lab.get_by_role("button", name="Restart the kernel").locator("visible=true").click()
+    lab.get_by_role("button", name="Restart the kernel", exact=True).click()
     lab.locator(".jp-Dialog button.jp-mod-accept").click()
     lab.wait_for_timeout(1000)  # until it restarts it is idle
     expect(lab.get_by_role("button", name="| Idle")).to_be_visible(timeout=30_000)
