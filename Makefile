@@ -5,11 +5,12 @@ export SITE PYTHON
 KIT := @scripts/kit
 
 .DEFAULT_GOAL := help
-.PHONY: help check_site show setup_conda install_all kernels kernels_diff kernels_check kernels_import apply uninstall start stop \
+.PHONY: help check_site show setup_conda install_all lock releases upgrade rollback prune_releases uninstall_environment \
+        kernels kernels_diff kernels_check kernels_import apply uninstall start stop \
         status demo demo_status demo_stop demo_reset test lint bench soak
 
 help:           ## list the targets
-	@awk -F ':.*## ' '/^[a-z_]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z_]+:.*## /{printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 check_site:     ## check the site file; says file, line and key of every fault
 	$(KIT) check_site
@@ -19,6 +20,18 @@ setup_conda:    ## build the hub environment from environment.yml
 	$(KIT) setup_conda
 install_all:    ## install the hub, the lab extensions and the checks into it, then switch to it
 	$(KIT) install_all
+lock:           ## write environment.lock: exactly which packages setup_conda is to install
+	$(KIT) lock
+releases:       ## the releases of the environment: age, size, which is current, who uses them
+	$(KIT) releases
+upgrade:        ## newest packages of environment.yml: build, verify, switch; restarts the hub only (as root)
+	$(KIT) upgrade
+rollback:       ## back to the release before, or RELEASE=name; restarts the hub only (as root)
+	$(KIT) rollback $(RELEASE)
+prune_releases: ## remove old releases but KEEP=2 of them, and never one in use (as root)
+	$(KIT) prune_releases $(KEEP)
+uninstall_environment: ## remove all releases, and nothing else below the prefix (as root)
+	$(KIT) uninstall_environment
 kernels:        ## turn the cluster's modules into proven Jupyter kernels
 	$(KIT) kernels
 kernels_diff:   ## show what `make kernels` would change

@@ -158,6 +158,22 @@ def _clock_time(text: object) -> object:
     return text
 
 
+def _web_address(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and is_host(parts.hostname or "") and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or re.search(r"[\s'\"]", url):
+        raise Unfit(f"{shown(url)} is not a web address", "write it in full, like http://proxy.example.org:3128")
+    if urlsplit(url).username is not None:
+        raise Unfit(
+            f"{shown(url.split('@')[-1])} comes with a password, and everybody may read this file",
+            "leave the password out; environment.credentials names a file for those of channels",
+        )
+    return url
+
+
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 Account = Annotated[str, AfterValidator(_account)]
 Address = Annotated[str, AfterValidator(_address)]
@@ -173,4 +189,5 @@ ServiceAccount = Annotated[str, AfterValidator(_service_account)]
 Title = Annotated[str, AfterValidator(_line)]
 UrlPath = Annotated[str, AfterValidator(_url_path)]
 UserVariable = Annotated[str, AfterValidator(_user_variable)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
 Word = Annotated[str, AfterValidator(_word)]

@@ -30,6 +30,7 @@ from .kinds import (
     Title,
     UrlPath,
     UserVariable,
+    WebAddress,
     Word,
 )
 from .tier import Memory, Partition, SlurmName, Tier, Time
@@ -55,6 +56,17 @@ class Environment(Section):
 
     channels: Annotated[tuple[Channel, ...], Field(min_length=1)] = ("conda-forge",)
     fallback: Literal["wheels", "none"] = "wheels"
+    mirrors: dict[Channel, Annotated[tuple[WebAddress, ...], Field(min_length=1)]] = {}
+    credentials: AbsolutePath | None = None
+    proxy: WebAddress | None = None
+
+    @model_validator(mode="after")
+    def _mirrors_are_of_channels(self) -> Environment:
+        for name in self.mirrors:
+            if name not in self.channels:
+                what = f"'{name}' is not one of the channels"
+                raise Unfit(what, f"name one of {', '.join(self.channels)}, or add it to channels", "mirrors", name)
+        return self
 
 
 class Hub(Section):
@@ -224,6 +236,11 @@ class Site(Section):
     def kernels_current(self) -> Path:
         """The link to the published generation of kernels; a directory for JUPYTER_PATH."""
         return self.paths.prefix / "kernels" / "current"
+
+    @property
+    def database(self) -> Path:
+        """JupyterHub's own."""
+        return self.paths.state / "jupyterhub.sqlite"
 
     @property
     def job_name(self) -> str:

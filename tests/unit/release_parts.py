@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.release import nonpython
-from sitekit.release.child import CONVERT, ask
-from sitekit.release.package import write_repodata
-from sitekit.release.wheel import target_environment
+from sitekit.channel import nonpython
+from sitekit.channel.child import CONVERT, ask
+from sitekit.channel.package import write_repodata
+from sitekit.channel.wheel import target_environment
 from sitekit.site import Site, load_site
 
 TOP = Path(__file__).parents[2]

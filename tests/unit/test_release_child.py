@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from sitekit.channel.child import ask
 from sitekit.errors import Problem
-from sitekit.release.child import ask
 
 PROGRAM = """
 import json, os, signal, sys, time
 from sitekit.errors import Problem
-from sitekit.release.child import serve, tell
+from sitekit.channel.child import serve, tell
 
 def work(request):
     if request == "problem":

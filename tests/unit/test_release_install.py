@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 import release_parts as parts
 
+from sitekit.channel.child import ENGINE, ask
+from sitekit.channel.packages import Packages
 from sitekit.errors import Problem
 from sitekit.release import commands, releases
-from sitekit.release.child import ENGINE, ask
 from sitekit.release.finish import compile_all
-from sitekit.release.packages import Packages
 from sitekit.site import Site
 
 pytestmark = parts.needs_system_python
@@ -34,9 +34,10 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def site(channel: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def site(channel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """A site whose environment.yml asks for WANTED; its prefix lies where other users can see it."""
     monkeypatch.setattr(commands, "read_packages", lambda: WANTED)
+    monkeypatch.setattr(commands, "LOCK", tmp_path / "environment.lock")
     folder = Path(tempfile.mkdtemp(prefix="sitekit-test-"))
     folder.chmod(0o755)
     yield parts.site_at(folder, channel)
@@ -137,7 +138,7 @@ def test_the_second_time_there_is_nothing_to_do(site: Site, capsys: pytest.Captu
 def test_an_interrupted_build_is_seen_and_finished(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     """Killed with SIGKILL while packages are being linked; then the same command again."""
     program = (
-        "import sys, pathlib; from sitekit.release import commands; from sitekit.release.packages import Packages\n"
+        "import sys, pathlib; from sitekit.release import commands; from sitekit.channel.packages import Packages\n"
         f"commands.read_packages = lambda: {WANTED!r}\n"
         "from sitekit.site import load_site; commands.setup_conda(load_site(pathlib.Path(sys.argv[1])))"
     )

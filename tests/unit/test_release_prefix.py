@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 import release_parts as parts
 
+from sitekit.channel.solution import Solution
 from sitekit.errors import Problem
 from sitekit.release import releases
 from sitekit.release.prefix import opened, refuse_unsafe, set_modes
 from sitekit.site import Site
 
 PACKAGES = [{"name": "a", "version": "1", "build": "0", "url": "file:///c/a.conda", "sha256": "ab"}]
-FACTS = {"inputs": ["x"], "specs": ["a"], "source": {"kind": "wheels", "told": ".", "channels": []}}
+KIT = {"version": "1", "hash": "k"}
 INPUTS = {"wheels": "x", "channels": "y"}
 
 
@@ -25,9 +26,8 @@ def site(tmp_path: Path) -> Site:
 
 def begun(site: Site, packages: list[dict[str, str]] = PACKAGES) -> releases.Release:
     site.releases.mkdir(parents=True, exist_ok=True)
-    lock = site.paths.prefix / "some.lock"
-    lock.write_text("version: 7\n")
-    return releases.begin(site, packages, lock, FACTS)
+    solution = Solution("wheels", ".", [], ["a"], [], packages, "version: 7\n")
+    return releases.begin(site, solution, KIT, "x")
 
 
 @pytest.mark.parametrize("mode", [0o775, 0o777, 0o2775])
@@ -87,7 +87,7 @@ def test_a_release_is_whole_only_when_it_says_so(site: Site) -> None:
     release = releases.note(release, installed=True)
     found = releases.made_from(site, INPUTS)
     assert found and found.installed and not found.whole
-    done = releases.finish(found, kit={"hash": "k"})
+    done = releases.finish(found)
     assert [r.whole for r in releases.releases(site)] == [True]
     assert not (done.path / releases.BUILDING).exists()
     assert (done.path / "explicit.txt").read_text() == "@EXPLICIT\nfile:///c/a.conda#sha256:ab\n"

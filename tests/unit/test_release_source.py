@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import release_parts as parts
 
+from sitekit.channel.package import subdir, write_repodata
+from sitekit.channel.source import choose, silence
 from sitekit.errors import Problem
-from sitekit.release.package import subdir, write_repodata
-from sitekit.release.source import choose, silence
 
 
 @pytest.fixture

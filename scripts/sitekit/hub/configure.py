@@ -58,7 +58,7 @@ def update_proxy(c: Any, site: Site) -> None:
 
 def update_state(c: Any, site: Site) -> None:
     """Everything that changes lies on the hub's own disk: SQLite on a shared filesystem loses data."""
-    c.JupyterHub.db_url = f"sqlite:///{site.paths.state / 'jupyterhub.sqlite'}"
+    c.JupyterHub.db_url = f"sqlite:///{site.database}"
     c.JupyterHub.cookie_secret_file = str(site.paths.state / "cookie_secret")
 
 

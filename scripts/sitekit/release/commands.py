@@ -1,71 +1,57 @@
-"""`make setup_conda` and `make install_all`: from environment.yml to a release in use. Both may be interrupted."""
+"""`make setup_conda`, `install_all`, `lock`: from environment.yml to a release in use. All may be interrupted."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from ..channel.packages import Packages, read_packages
+from ..channel.reach import reaching
+from ..channel.solution import Solution, difference, explicit, from_lock, kept_lock, solve
+from ..channel.source import WHAT
+from ..channel.wheellock import matching
+from ..data import CHECKOUT
 from ..errors import BadInput, Problem
+from ..files import write_atomic
 from ..progress import say, step
 from ..site import Site
-from .channel import build_channel
 from .finish import compile_all, configure
-from .install import install, install_pip, solve
-from .kitwheel import digest, install_kit
-from .packages import Packages, read_packages
+from .install import install
+from .kitwheel import install_kit, kit
 from .pieces import wanted
 from .prefix import opened, set_modes
-from .releases import Release, begin, current, finish, made_from, note, same_packages, switch
-from .source import WHAT, choose
+from .releases import Release, begin, current, finish, made_from, note, read, same, set_aside, switch
 from .verify import verify
-from .wheellock import matching
+
+LOCK = CHECKOUT / "environment.lock"
 
 
 def setup_conda(site: Site, *words: str) -> int:
     """Install the packages of environment.yml into a release, from the first source that answers; return 0.
 
-    Raises Problem (no source, no solution, no room, ...) and BadInput (environment.yml).
+    With an environment.lock, exactly those that it names. Raises Problem (no source, no solution, no room, a lock of
+    another environment.yml, ...) and BadInput (environment.yml).
     """
     _no_words("setup_conda", words)
     packages = read_packages()
-    with opened(site) as cache:
-        release = made_from(site, _inputs(site, packages))
+    lock = kept_lock(LOCK, packages)
+    with at_work(site) as cache:
+        release = made_from(site, _inputs(site, packages, lock), kit()["hash"])
         if release and release.installed:
             say(f"The environment {release.name} is built, and environment.yml has not changed. Nothing to do.")
             return 0
         if release:
             say(f"Going on with {release.name}, which was interrupted.")
         else:
-            release = _begun(site, packages, cache)
-        if release.installed:
-            return 0
-        release = install(release, cache)
-        if release.facts["source"]["kind"] == "channels":
-            install_pip(release, packages, cache)
-        note(release, installed=True)
+            release = _begun(site, packages, lock, cache)
+        if not release.installed:
+            install(site, release, cache)
     say(f"The packages are in place in {release.path}. Next: make install_all")
     return 0
-
-
-def _begun(site: Site, packages: Packages, cache: Path) -> Release:
-    """A new release with its lock; or the one that turns out to have the same packages."""
-    source = choose(site)
-    say(source.told)
-    specs, channels = list(packages.conda), list(site.environment.channels)
-    if source.kind == "wheels":
-        channels = [build_channel(packages, cache).as_uri()]
-        specs += [line.replace("==", " ==") for line in packages.pip]
-    elif any("conda-forge" in channel for channel in channels) and "conda" not in packages.names:
-        specs.append("conda")
-    solution, lock = solve(channels, specs, cache)
-    inputs = _inputs(site, packages)[source.kind]
-    if same := same_packages(site, solution):
-        say(f"The packages are those of {same.name}.")
-        return note(same, inputs=[*same.facts["inputs"], inputs])
-    told = {"kind": source.kind, "told": source.told, "channels": channels}
-    return begin(site, solution, lock, {"inputs": [inputs], "specs": specs, "source": told})
 
 
 def install_all(site: Site, *words: str) -> int:
@@ -75,41 +61,100 @@ def install_all(site: Site, *words: str) -> int:
     """
     _no_words("install_all", words)
     packages = read_packages()
-    with opened(site) as cache:
-        release = made_from(site, _inputs(site, packages))
+    with at_work(site) as cache:
+        release = made_from(site, _inputs(site, packages, kept_lock(LOCK, packages)), kit()["hash"])
         if release is None or not release.installed:
             raise Problem(
                 "the packages of environment.yml are not there yet", str(site.releases), "run: make setup_conda"
             )
-        if not (release.whole and release.facts["kit"]["hash"] == digest()):
-            release = _finished(release, packages, cache)
-        elif current(site) == release.path.resolve():
+        if release.whole and current(site) == release.path.resolve():
             say(f"{release.name} is complete and in use. Nothing to do.")
             return 0
-        switch(site, release)
+        switch(site, finished(site, release, packages, cache))
     say(f"In use now: {release.name}, {WHAT[release.facts['source']['kind']]}.")
     return 0
 
 
-def _finished(release: Release, packages: Packages, cache: Path) -> Release:
+def lock(site: Site, *words: str) -> int:
+    """Solve environment.yml afresh, write environment.lock and its @EXPLICIT form, and show what changed; return 0."""
+    _no_words("lock", words)
+    packages = read_packages()
+    with at_work(site) as cache:
+        new_lock(site, packages, cache)
+    return 0
+
+
+def new_lock(site: Site, packages: Packages, cache: Path) -> Solution:
+    """The newest solution, written to environment.lock; what changes against the release in use is shown."""
+    path = current(site)
+    in_use = read(path) if path else None
+    before = in_use.facts["packages"] if in_use else []
+    solution = solve(site, packages, cache)
+    text = solution.locked(packages)
+    owner = (CHECKOUT.stat().st_uid, CHECKOUT.stat().st_gid)
+    write_atomic(LOCK, text, owner=owner)
+    write_atomic(LOCK.with_suffix(".explicit.txt"), explicit(solution.packages), owner=owner)
+    lines = difference(before, solution.packages)
+    say("\n".join(f"    {line}" for line in lines) or "    no package changes")
+    say(f"{LOCK} names {len(solution.packages)} packages, {len(lines)} of them other than before.")
+    return solution
+
+
+@contextmanager
+def at_work(site: Site) -> Iterator[Path]:
+    """Hold the prefix, and reach the network as site.yml says; gives the cache."""
+    with opened(site) as cache, reaching(site):
+        yield cache
+
+
+def _begun(site: Site, packages: Packages, lock: str | None, cache: Path) -> Release:
+    """A new release with its lock; or the one that turns out to be the same."""
+    kits, inputs = kit(), _inputs(site, packages, lock)
+    if sibling := made_from(site, inputs):
+        say(f"sitekit itself has changed: a new release of the packages of {sibling.name}.")
+        solution = from_lock(sibling.solution.locked(packages), packages, cache)
+    elif lock:
+        say(f"Taking exactly the packages of {LOCK.name}.")
+        solution = from_lock(lock, packages, cache)
+    else:
+        solution = solve(site, packages, cache)
+    mark = inputs[solution.kind]
+    if found := same(site, solution, kits["hash"]):
+        say(f"The packages are those of {found.name}.")
+        return note(found, inputs=[*found.facts["inputs"], mark])
+    return begin(site, solution, kits, mark)
+
+
+def finished(site: Site, release: Release, packages: Packages, cache: Path) -> Release:
+    """The release with the kit in it, compiled, verified and declared whole; what fails is set aside, by a Problem."""
+    if release.whole:
+        return release
+    if release.facts.get("finishing"):
+        release = install(site, release, cache)
+    release = note(release, finishing=True)
     pieces = wanted(packages)
     with step("Installing sitekit and the extensions"):
-        kit = install_kit(release)
-        configure(release, pieces)
+        install_kit(release)
+        own = configure(release, pieces)
     with step("Compiling") as s:
         s.done(f"{compile_all(release)} files")
     set_modes(release.path)
-    with step("Checking the release") as s:
-        s.done(f"{verify(release, pieces)} checks")
+    try:
+        with step("Checking the release") as s:
+            s.done(f"{verify(site, release, pieces, own)} checks")
+    except Problem as problem:
+        aside = set_aside(release, problem.what)
+        raise Problem(problem.what, str(aside), "mend what it says, then run the same command again") from None
     python = next(package["version"] for package in release.facts["packages"] if package["name"] == "python")
-    return finish(release, kit=kit, python=python, built_with=sys.version.split()[0])
+    return finish(release, own=own, python=python, built_with=sys.version.split()[0])
 
 
-def _inputs(site: Site, packages: Packages) -> dict[str, str]:
-    """What a release is made from, by kind of source: the same inputs need no second release."""
+def _inputs(site: Site, packages: Packages, lock: str | None) -> dict[str, str]:
+    """What a release's packages follow from, by kind of source: the same inputs need no second solution."""
     environment = site.environment
     asked = [packages.digest, list(environment.channels), environment.fallback]
-    inputs = {"channels": asked, "wheels": [*asked, matching(packages)]}
+    locked = [hashlib.sha256(lock.encode()).hexdigest()] if lock else []
+    inputs = {"channels": [*asked, *locked], "wheels": [*asked, matching(packages), *locked]}
     return {kind: hashlib.sha256(json.dumps(parts).encode()).hexdigest() for kind, parts in inputs.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -9,27 +10,40 @@ from pathlib import Path
 
 from ..command import run
 from ..files import write_atomic
+from . import programs
 from .pieces import Piece
-from .programs import write_programs
 from .releases import Release
 
 GUARD = "sitekit.session.lmod_guard"
+UNCHECKED = ("--invalidation-mode", "unchecked-hash")
+HIDDEN = "share/jupyter/kernels/python3"
 NOTICE = "@sitekit/notice"
 
 
-def configure(release: Release, pieces: list[Piece]) -> None:
-    """Write the settings that hold for every server. A user's own files below ~/.jupyter still come after them."""
-    etc = release.path / "etc" / "jupyter"
-    for path, content in settings(pieces).items():
-        _write(etc / path, content)
-    _write(release.path / "share/jupyter/lab/settings/overrides.json", OVERRIDES)
+def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
+    """Write the settings that hold for every server; return the files, path -> SHA-256.
+
+    A user's own files below ~/.jupyter still come after them.
+    """
+    written = {f"etc/jupyter/{path}": content for path, content in settings(pieces).items()}
+    written["share/jupyter/lab/settings/overrides.json"] = OVERRIDES
+    for path, content in written.items():
+        _write(release.path / path, content)
     hide_own_kernel(release.path)
-    write_programs(release.path, {piece.name for piece in pieces})
+    programs.write_programs(release.path, {piece.name for piece in pieces})
+    folders = [programs.folder(release.path)]
     if any(NOTICE in piece.lab for piece in pieces):
-        install_notice(release.path)
+        folders.append(install_notice(release.path))
     if any(piece.name == "bash_kernel" for piece in pieces):
         # Its spec is written by its own installer, not by its package.
         run([release.python, "-I", "-m", "bash_kernel.install", "--sys-prefix"], env=plain_environment(release.path))
+        folders.append(release.path / "share/jupyter/kernels/bash")
+    files = [release.path / path for path in written] + [file for folder in folders for file in folder.rglob("*")]
+    return {
+        str(file.relative_to(release.path)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in files
+        if file.is_file()
+    }
 
 
 def settings(pieces: list[Piece]) -> dict[str, object]:
@@ -57,32 +71,35 @@ def settings(pieces: list[Piece]) -> dict[str, object]:
 OVERRIDES = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 
 
-def install_notice(prefix: Path) -> None:
+def install_notice(prefix: Path) -> Path:
     """Put the kit's own lab extension, which needs no build, where JupyterLab looks for extensions."""
     place = prefix / "share/jupyter/labextensions" / NOTICE
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(Path(__file__).parents[1] / "session" / "labextension", place, copy_function=shutil.copyfile)
+    return place
 
 
 def hide_own_kernel(prefix: Path) -> None:
     """Remove the kernel spec of the hub environment's own Python, which ipykernel's package brings."""
-    shutil.rmtree(prefix / "share/jupyter/kernels/python3", ignore_errors=True)
+    shutil.rmtree(prefix / HIDDEN, ignore_errors=True)
 
 
 def compile_all(release: Release) -> int:
     """Write the bytecode that rattler leaves out, as nobody can write it later; return the number of compiled files.
 
     Without it every start of a server compiles all again. What is no Python 3 (templates, tests) is passed over.
+    It holds whatever the times of its sources are: they are never changed, and times do not survive every copy.
     """
     folders = [folder for pattern in ("lib/python3*", "local/lib/python3*") for folder in release.path.glob(pattern)]
-    run([release.python, "-I", "-m", "compileall", "-qq", "-j", "0", *folders], check=False, timeout=900)
+    run([release.python, "-I", "-m", "compileall", "-qq", "-j", "0", *UNCHECKED, *folders], check=False, timeout=900)
     return sum(1 for folder in folders for _ in folder.rglob("*.pyc"))
 
 
 def plain_environment(prefix: Path, home: Path = Path("/nonexistent")) -> dict[str, str]:
     """The environment in which the release's programs are run here: nothing of whoever runs make gets in."""
     keep = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TZ") if name in os.environ}
-    return {"PATH": f"{prefix}/bin:/usr/bin:/bin", "HOME": str(home), "LMOD_CMD": "/bin/false", **keep}
+    own = {"PATH": f"{prefix}/bin:/usr/bin:/bin", "HOME": str(home), "LMOD_CMD": "/bin/false"}
+    return {**own, "PYTHONDONTWRITEBYTECODE": "1", **keep}
 
 
 def _write(path: Path, content: object) -> None:

@@ -1,41 +1,38 @@
-"""Solve the packages and install them into the release's final directory: a built prefix cannot be moved."""
+"""Install a solution into the release's final directory: a built prefix cannot be moved."""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
+from ..channel.child import ENGINE, ask
+from ..channel.pins import requirement_name
+from ..channel.solution import configuration
 from ..command import run
 from ..progress import step
-from .child import ENGINE, ask
-from .packages import Packages
+from ..site import Site
 from .prefix import set_modes
-from .releases import Release, note
-from .wheel import target_environment
-from .wheellock import entries, matching
+from .releases import Release, clear, note
+
+LISTING = "requirements.txt"
 
 
-def solve(channels: list[str], specs: list[str], cache: Path) -> tuple[list[dict[str, str]], Path]:
-    """The packages that fit `specs`, and the file with rattler's lock of them. Raises Problem when none fit."""
-    lock = cache / "solution.lock"
-    request = {"verb": "solve", "channels": channels, "specs": specs, "cache": str(cache), "lock": str(lock)}
-    with step("Solving") as s:
-        packages = ask(ENGINE, request, timeout=900)
-        s.done(f"{len(packages)} packages")
-    return packages, lock
+def install(site: Site, release: Release, cache: Path) -> Release:
+    """Put the packages of the release's lock in place, and what pip adds. What an interrupted run left goes first.
 
-
-def install(release: Release, cache: Path) -> Release:
-    """Put the packages of the release's lock in place, or those that an interrupted run left out."""
+    Raises Problem; the release is then unfinished, and the same call finishes it.
+    """
+    release = clear(release)
     request = {
         "verb": "install",
         "lock": str(release.lock),
         "prefix": str(release.path),
         "cache": str(cache),
         "specs": release.facts["specs"],
+        "config": configuration(site),
     }
     with step(f"Installing into {release.path}", total=len(release.facts["packages"])) as s:
 
@@ -49,29 +46,41 @@ def install(release: Release, cache: Path) -> Release:
         (release.path / "CACHEDIR.TAG").unlink(missing_ok=True)
         set_modes(release.path)
         s.done(f"{len(release.facts['packages'])} packages")
+    _install_pip(release, cache)
     return note(release, installed=True)
 
 
-def install_pip(release: Release, packages: Packages, cache: Path) -> None:
-    """The `pip:` part of environment.yml, for channels that do not carry it; by hash where the lock has it."""
-    if not packages.pip:
+def _install_pip(release: Release, cache: Path) -> None:
+    """The `pip:` part of environment.yml, for channels that do not carry it: by hash."""
+    pinned = release.facts.get("pip", [])
+    if not pinned:
         return
-    version = run([release.python, "-I", "-c", "import platform; print(platform.python_version())"]).stdout.strip()
-    lock = matching(packages)
-    known = entries(lock, target_environment(version)) if lock else {}
-    listing = cache / "pip.txt"
-    names = [requirement_name(line) for line in packages.pip]
-    hashed = bool(known) and all(name in known for name in names)
-    listing.write_text("".join(known[name] for name in names) if hashed else "\n".join(packages.pip) + "\n")
-    options = ["--no-deps", "--require-hashes"] if hashed else []
+    names = [requirement_name(line.split(" --hash")[0]) for line in pinned]
     with step("Installing with pip what the channel does not carry") as s:
-        run([*pip_install(release), *options, "-r", listing], timeout=900)
+        wheels = _pip_wheels(release, pinned, cache)
+        options = ["--no-deps", "--require-hashes", "--no-index", "--find-links", wheels]
+        run([*pip_install(release), *options, "-r", wheels / LISTING], timeout=900)
         s.done(", ".join(names))
 
 
-def requirement_name(line: str) -> str:
-    """`Jupyterlmod ==5.3.*` -> `jupyterlmod`."""
-    return canonicalize_name(Requirement(line).name)
+def _pip_wheels(release: Release, pinned: list[str], cache: Path) -> Path:
+    """A folder with the pinned wheels: kept from an earlier time, out of a bundle, or downloaded."""
+    folder = cache / wheels_name(pinned)
+    if not folder.is_dir():
+        work = cache / "wheels.partial"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        (work / LISTING).write_text("".join(f"{line}\n" for line in pinned))
+        pip = [release.python, "-I", "-m", "pip", "--no-input", "--disable-pip-version-check", "-q", "download"]
+        get = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "-d", work, "-r", work / LISTING]
+        run([*pip, *get], timeout=900)
+        os.rename(work, folder)
+    return folder
+
+
+def wheels_name(pinned: list[str]) -> str:
+    """What the folder with exactly these wheels is called in the cache and in a bundle."""
+    return "wheels-" + hashlib.sha256("\n".join(pinned).encode()).hexdigest()[:16]
 
 
 def pip_install(release: Release) -> list[str | Path]:

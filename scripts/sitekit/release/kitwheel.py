@@ -40,9 +40,15 @@ def _files(checkout: Path) -> list[Path]:
     return [file for file in found if "__pycache__" not in file.parts]
 
 
-def install_kit(release: Release, checkout: Path = CHECKOUT) -> dict[str, str]:
-    """Build the wheel and install it without dependencies, which environment.yml has; return what to record."""
-    before = digest(checkout)
+def kit(checkout: Path = CHECKOUT) -> dict[str, str]:
+    """What a release records of the kit in it."""
+    return {"version": __version__, "hash": digest(checkout)}
+
+
+def install_kit(release: Release, checkout: Path = CHECKOUT) -> None:
+    """Build the wheel and install it without dependencies, which environment.yml has. Raises Problem."""
+    if kit(checkout) != release.facts["kit"]:
+        raise Problem("was changed meanwhile", str(checkout), "run: make setup_conda install_all")
     with tempfile.TemporaryDirectory(prefix="sitekit-") as folder:
         environment = {**os.environ, "SOURCE_DATE_EPOCH": "315532800"}
         # Not -I: hatchling comes from the kit's own Python, and the build reads nothing but pyproject.toml.
@@ -50,4 +56,13 @@ def install_kit(release: Release, checkout: Path = CHECKOUT) -> dict[str, str]:
         run(build, cwd=checkout, env=environment, timeout=120)
         wheel = next(Path(folder).glob("sitekit-*.whl"))
         run([*pip_install(release), "--no-deps", "--no-index", "--force-reinstall", wheel], timeout=120)
-    return {"version": __version__, "hash": before}
+    for origin in release.path.rglob("sitekit-*.dist-info/direct_url.json"):
+        forget(origin)
+
+
+def forget(origin: Path) -> None:
+    """Remove pip's note of the folder that the wheel was built in: it is gone, and no two builds would be the same."""
+    record = origin.with_name("RECORD")
+    lines = record.read_text().splitlines(keepends=True)
+    record.write_text("".join(line for line in lines if "/direct_url.json," not in line))
+    origin.unlink()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .packages import Packages
+from ..channel.packages import Packages
 
 
 @dataclass(frozen=True)

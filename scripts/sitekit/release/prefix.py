@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -12,39 +13,62 @@ from pathlib import Path
 from ..errors import Problem
 from ..site import Site
 
+LONGEST = 255
+"""conda packages hold a placeholder of this length, which the prefix replaces; a longer one does not fit."""
+
 
 @contextmanager
 def opened(site: Site) -> Iterator[Path]:
     """Make the prefix ready, hold it alone while the block runs, and give its cache, which only its owner can read.
 
     The cache lies in the prefix: then releases are hard links into it, and no user could ever write to one of them.
-    Raises Problem when the prefix is not safe, not writable, or held by another sitekit.
+    Raises Problem when the prefix is not safe, not writable, full, or held by another sitekit.
     """
     refuse_unsafe(site.paths.prefix)
+    cache = site.paths.prefix / ".cache"
+    for place in (site.releases, cache):
+        if place.is_symlink():
+            what = f"is a link to {os.readlink(place)}, and leaves the prefix"
+            raise Problem(what, str(place), "make it a directory of the prefix, or move paths.prefix in site.yml")
+    if len(str(site.releases / "2000-01-01-01234567")) > LONGEST:
+        raise Problem(f"is too long: with its releases it has more than {LONGEST} letters", str(site.paths.prefix))
     before = os.umask(0o022)
     try:
-        cache = site.paths.prefix / ".cache"
-        try:
-            for folder in (site.paths.prefix, site.releases):
-                folder.mkdir(parents=True, exist_ok=True)
-            cache.mkdir(mode=0o700, exist_ok=True)
-            cache.chmod(0o700)
-            lock = os.open(cache / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            remedy = "run it as the owner of the prefix, or change paths.prefix in site.yml"
-            raise Problem(f"cannot write here: {error.strerror}", str(site.paths.prefix), remedy) from None
-        try:
-            _hold(lock, site)
+        with _held(site, cache):
             yield cache
-        finally:
-            os.close(lock)
+    except OSError as error:
+        remedy = "make room, then run the same command again" if error.errno == errno.ENOSPC else "run it again"
+        raise Problem(f"{error.strerror}", str(error.filename or site.paths.prefix), remedy) from error
     finally:
         os.umask(before)
 
 
+@contextmanager
+def _held(site: Site, cache: Path) -> Iterator[None]:
+    try:
+        for folder in (site.paths.prefix, site.releases):
+            folder.mkdir(parents=True, exist_ok=True)
+        cache.mkdir(mode=0o700, exist_ok=True)
+        cache.chmod(0o700)
+        lock = os.open(cache / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        remedy = "run it as the owner of the prefix, or change paths.prefix in site.yml"
+        raise Problem(f"cannot write here: {error.strerror}", str(site.paths.prefix), remedy) from None
+    try:
+        _hold(lock, site)
+        yield
+    finally:
+        os.close(lock)
+
+
 def refuse_unsafe(prefix: Path) -> None:
-    """Raise Problem when somebody else than root and the owner could replace the prefix or what lies in it."""
-    for folder in (prefix, *prefix.parents):
+    """Raise Problem when somebody else than root and the owner could replace the prefix or what lies in it.
+
+    Where the prefix is reached through links, both ways to it are looked at.
+    """
+    for folder in dict.fromkeys([prefix, *prefix.parents, prefix.resolve(), *prefix.resolve().parents]):
         try:
             found = folder.stat()
         except FileNotFoundError:
@@ -57,7 +81,7 @@ def refuse_unsafe(prefix: Path) -> None:
                 str(folder),
                 "run it as that user, or give the directory to root",
             )
-        sticky = found.st_mode & stat.S_ISVTX and folder != prefix
+        sticky = found.st_mode & stat.S_ISVTX and folder not in (prefix, prefix.resolve())
         if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky:
             who = "anybody" if found.st_mode & stat.S_IWOTH else f"every member of group {found.st_gid}"
             raise Problem(f"{who} can write here and replace the environment", str(folder), f"chmod go-w {folder}")
@@ -82,11 +106,15 @@ def set_modes(release: Path) -> int:
 
 
 def _hold(lock: int, site: Site) -> None:
+    """The kernel lets go of the lock when its holder dies, however it dies, on whichever node it was."""
+    where = str(site.paths.prefix)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         holder = os.pread(lock, 100, 0).decode(errors="replace").strip()
-        where = str(site.paths.prefix)
         raise Problem(f"another sitekit is at work here ({holder})", where, "wait until it is done") from None
+    except OSError as error:
+        remedy = "mount it with flock (Lustre: -o flock), so that two cannot write at once"
+        raise Problem(f"this filesystem knows no locks: {error.strerror}", where, remedy) from None
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"process {os.getpid()} on {os.uname().nodename}".encode(), 0)

@@ -8,35 +8,42 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from ..channel.child import ENGINE, ask
 from ..command import run
 from ..errors import Problem
-from .child import ENGINE, ask
+from ..site import Site
+from . import files, serving
 from .finish import GUARD, plain_environment
 from .pieces import Piece
 from .programs import folder
 from .releases import Release
 
 
-def verify(release: Release, pieces: list[Piece]) -> int:
+def verify(site: Site, release: Release, pieces: list[Piece], own: dict[str, str]) -> int:
     """Return the number of checks that passed. Raises Problem with everything that failed."""
-    with tempfile.TemporaryDirectory(prefix="sitekit-") as home:
-        environment = plain_environment(release.path, Path(home))
+    with tempfile.TemporaryDirectory(prefix="sitekit-") as scratch:
+        folder = Path(scratch)
+        environment = plain_environment(release.path, folder)
         checks: list[Callable[[], list[str]]] = [
-            lambda: _records(release),
-            lambda: _agreement(release, environment),
             lambda: _pieces(release, pieces, environment),
+            lambda: files.faults(release.path, own),
+            lambda: _agreement(release, environment),
+            lambda: _records(release),
             lambda: _programs(release, pieces, environment),
         ]
+        named = {piece.name for piece in pieces}
+        if "jupyterhub" in named:
+            checks.insert(0, lambda: serving.hub_reads_the_site(site, release, environment, folder))
+        if {"jupyterhub", "jupyterlab"} <= named:
+            checks.insert(0, lambda: serving.server_answers(site, release, environment, folder))
+        if "configurable-http-proxy" in named:
+            checks.insert(0, lambda: serving.proxy_routes(release, environment, folder))
         with ThreadPoolExecutor(2) as pool:
             faults = [fault for found in pool.map(lambda check: check(), checks) for fault in found]
     if faults:
         listed = "".join(f"\n    {fault}" for fault in faults)
-        raise Problem(
-            f"this release does not work and will not be used:{listed}",
-            str(release.path),
-            f"mend environment.yml, or remove {release.path} and build it again",
-        )
-    return len(release.facts["packages"]) + len(pieces)
+        raise Problem(f"this release does not work and will not be used:{listed}", str(release.path))
+    return len(release.facts["packages"]) + len(pieces) + len(checks)
 
 
 def _records(release: Release) -> list[str]:

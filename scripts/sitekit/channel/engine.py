@@ -1,4 +1,4 @@
-"""`python -m sitekit.release.engine`: all that rattler does for sitekit, in a program of its own (see child.py)."""
+"""`python -m sitekit.channel.engine`: all that rattler does for sitekit, in a program of its own (see child.py)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 from rattler import (
     Channel,
+    Client,
+    Config,
     Gateway,
     LockChannel,
     LockFile,
@@ -40,7 +42,7 @@ async def solve_(request: dict[str, Any]) -> list[dict[str, str]]:
             sources=request["channels"],
             specs=[MatchSpec(spec) for spec in request["specs"]],
             virtual_packages=VirtualPackage.detect(),
-            gateway=Gateway(cache_dir=Path(request["cache"]) / "repodata"),
+            gateway=Gateway(cache_dir=Path(request["cache"]) / "repodata", client=client(request)),
         )
     except SolverError as error:
         raise Problem(f"its packages do not fit together in this channel:\n{error}", "environment.yml") from None
@@ -54,16 +56,42 @@ async def solve_(request: dict[str, Any]) -> list[dict[str, str]]:
     for record in records:
         lock.add_conda_package("default", platform, record)
     lock.to_path(request["lock"])
-    return [
-        {
-            "name": record.name.normalized,
-            "version": str(record.version),
-            "build": str(record.build),
-            "url": record.url,
-            "sha256": record.sha256.hex() if record.sha256 else "",
-        }
-        for record in records
-    ]
+    return [told(record) for record in records]
+
+
+def told(record: RepoDataRecord) -> dict[str, str]:
+    """What the rest of sitekit needs to know of a package."""
+    return {
+        "name": record.name.normalized,
+        "version": str(record.version),
+        "build": str(record.build),
+        "url": record.url,
+        "sha256": record.sha256.hex() if record.sha256 else "",
+    }
+
+
+def client(request: dict[str, Any]) -> Client:
+    """With the site's mirrors and credentials."""
+    return Client.from_config(Config.from_toml(request["config"]))
+
+
+def locked(request: dict[str, Any]) -> list[dict[str, str]]:
+    """The packages that the file `lock` names."""
+    return [told(record) for record in lock_records(request)]
+
+
+def lock_records(request: dict[str, Any]) -> list[RepoDataRecord]:
+    """The records in the file `lock`. Raises Problem when it cannot be read."""
+    try:
+        lock = LockFile.from_path(request["lock"])
+    except Exception as error:  # rattler raises various ones; each means the same here
+        raise Problem(f"is not a lock: {error}", request["lock"], "run: make lock") from None
+    environment = lock.default_environment()
+    platform = next((one for one in lock.platforms() if str(one) == subdir()), None)
+    found = environment.conda_repodata_records_for_platform(platform) if environment and platform else None
+    if not found:
+        raise Problem(f"this lock has no packages for {subdir()}", request["lock"], "run: make lock")
+    return found
 
 
 class Told:
@@ -82,15 +110,14 @@ class Told:
 
 async def install_(request: dict[str, Any]) -> None:
     """Install what the file `lock` says into `prefix`, or what is still missing there."""
-    lock = LockFile.from_path(request["lock"])
-    environment = lock.default_environment()
-    found = environment.conda_repodata_records_for_platform(lock.platforms()[0]) if environment else None
-    check_local(found or [])
+    found = lock_records(request)
+    check_local(found)
     try:
         await install(
-            found or [],
+            found,
             target_prefix=request["prefix"],
             cache_dir=Path(request["cache"]) / "packages",
+            client=client(request),
             # py-rattler 0.28.0 hands its wrappers to Rust as they are, which wants the inner MatchSpecs (TypeError).
             requested_specs=[MatchSpec(spec)._match_spec for spec in request["specs"]],  # type: ignore[misc]
             reporter=Told(),
@@ -129,10 +156,8 @@ def records(request: dict[str, Any]) -> list[str]:
 def work(request: dict[str, Any]) -> Any:
     """Do what the request's `verb` says."""
     verb = request["verb"]
-    if verb == "urls":
-        return urls(request)
-    if verb == "records":
-        return records(request)
+    if verb in ("urls", "records", "locked"):
+        return {"urls": urls, "records": records, "locked": locked}[verb](request)
     return asyncio.run({"solve": solve_, "install": install_}[verb](request))
 
 

@@ -15,6 +15,7 @@ from ..site import Site
 from .child import ENGINE, ask
 from .package import subdir
 
+WANTS_LOGIN = "it wants a login"
 _PATIENCE = 8.0  # seconds for a channel to answer
 
 WHAT = {
@@ -32,13 +33,18 @@ class Source:
     told: str
 
 
+def bases(channels: list[str]) -> dict[str, str]:
+    """The addresses of channels, which are given as names or addresses."""
+    return dict(zip(channels, ask(ENGINE, {"verb": "urls", "channels": channels}, timeout=60), strict=True))
+
+
 def choose(site: Site) -> Source:
     """Ask every channel for its index. Raises Problem when one is silent and site.yml allows no other source."""
-    names = site.environment.channels
-    urls = ask(ENGINE, {"verb": "urls", "channels": list(names)}, timeout=60)
+    names, mirrors = site.environment.channels, site.environment.mirrors
+    urls = [mirrors.get(name, (base,)) for name, base in bases(list(names)).items()]
     # Not a `with` block: a name server that never answers would hold it long after the patience is over.
     pool = ThreadPoolExecutor(len(urls))
-    asked = [pool.submit(silence, url) for url in urls]
+    asked = [pool.submit(_all_silent, places, bool(site.environment.credentials)) for places in urls]
     faults = {}
     for name, answer in zip(names, asked, strict=True):
         try:
@@ -60,6 +66,17 @@ def choose(site: Site) -> Source:
     return Source("wheels", f"{silent}. Building a channel {WHAT['wheels']}.")
 
 
+def _all_silent(places: tuple[str, ...], login: bool) -> str | None:
+    """Why none of a channel's mirrors can be used. One that wants a `login` which we have is left to rattler."""
+    faults = []
+    for place in places:
+        fault = silence(place)
+        if fault is None or (login and fault == WANTS_LOGIN):
+            return None
+        faults.append(fault)
+    return ", ".join(faults)
+
+
 def silence(url: str) -> str | None:
     """Why the channel at `url` cannot be used, in plain words; None when it answers."""
     fault = "it has no index"
@@ -71,7 +88,7 @@ def silence(url: str) -> str | None:
         except urllib.error.HTTPError as error:
             fault = f"it has no packages for {subdir()}: HTTP 404"
             if error.code != 404:
-                return "it wants a login" if error.code in (401, 407) else f"HTTP {error.code}"
+                return WANTS_LOGIN if error.code in (401, 407) else f"HTTP {error.code}"
         except (urllib.error.URLError, OSError) as error:
             reason = getattr(error, "reason", error)
             if not isinstance(reason, FileNotFoundError):

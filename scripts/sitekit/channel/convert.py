@@ -1,4 +1,4 @@
-"""`python -m sitekit.release.convert`: turns wheels into packages; several run side by side."""
+"""`python -m sitekit.channel.convert`: turns wheels into packages; several run side by side."""
 
 from __future__ import annotations
 

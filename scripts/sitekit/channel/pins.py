@@ -1,0 +1,67 @@
+"""The `pip:` part of environment.yml, pinned by version and hash, for channels that do not carry it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from ..command import run
+from ..errors import Problem
+from ..progress import step
+from .packages import Packages
+from .wheel import PYPI_NAMES, target_environment
+from .wheellock import entries, matching
+
+
+def pin(packages: Packages, found: Sequence[dict[str, str]], cache: Path) -> list[str]:
+    """One requirement with its hash for each package that pip is to add to the conda packages `found`.
+
+    Raises Problem with pip's words when one cannot be had, or does not fit the conda packages.
+    """
+    if not packages.pip:
+        return []
+    version = next(package["version"] for package in found if package["name"] == "python")
+    lock = matching(packages)
+    known = entries(lock, target_environment(version)) if lock else {}
+    names = [requirement_name(line) for line in packages.pip]
+    if known and all(name in known for name in names):
+        return [" ".join(known[name].replace("\\\n", " ").split()) for name in names]
+    with step("Looking up what pip is to add") as s:
+        pinned = _resolved(packages, found, version, cache)
+        s.done(", ".join(line.split()[0] for line in pinned))
+    return pinned
+
+
+def requirement_name(line: str) -> str:
+    """`Jupyterlmod ==5.3.*` -> `jupyterlmod`."""
+    return canonicalize_name(Requirement(line).name)
+
+
+def _resolved(packages: Packages, found: Sequence[dict[str, str]], version: str, cache: Path) -> list[str]:
+    """By the kit's pip, for the release's Python; what conda has already is held at conda's version, and left out."""
+    have = {canonicalize_name(PYPI_NAMES.get(one["name"], one["name"])): one["version"] for one in found}
+    constraints, report = cache / "constraints.txt", cache / "pip-report.json"
+    constraints.write_text("".join(f"{name}=={held}\n" for name, held in have.items()))
+    short = ".".join(version.split(".")[:2])
+    pip = [sys.executable, "-I", "-m", "pip", "-q", "--no-input", "--disable-pip-version-check", "install"]
+    target = ["--target", cache / "nowhere", "--python-version", short, "--only-binary", ":all:"]
+    options = ["--dry-run", "--ignore-installed", "--report", report, "-c", constraints]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    try:
+        run([*pip, *options, *target, *packages.pip], env=environment, timeout=600)
+    except Problem as failed:
+        remedy = "check the versions in the pip: part, the network and pip's settings, then run it again"
+        raise Problem(f"the pip: part cannot be had. {failed.what}", "environment.yml", remedy) from None
+    lines = []
+    for item in json.loads(report.read_text())["install"]:
+        about = item["metadata"]
+        if canonicalize_name(about["name"]) not in have:
+            digest = item["download_info"]["archive_info"]["hashes"]["sha256"]
+            lines.append(f"{canonicalize_name(about['name'])}=={about['version']} --hash=sha256:{digest}")
+    return sorted(lines)
