@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from ..errors import Problem
 from ..files import write_atomic
 from ..kernelstate import read_kernel_state, told
 from ..progress import say
 from ..site import Site
-from . import supervise
+from . import database, supervise
 from .apply import apply, need_root
 from .platform import this_platform
+from .services import Service
 from .site_services import running_supervisor, site_services
 from .uninstall import uninstall
 
-__all__ = ["apply", "start", "status", "stop", "uninstall"]
+__all__ = ["apply", "renew", "start", "status", "stop", "uninstall"]
 
 READY_SECONDS = 60
 
@@ -23,17 +22,34 @@ READY_SECONDS = 60
 def start(site: Site) -> int:
     """Start the site's services in order, each when the one before it answers. Raises Problem.
 
-    A hub that runs from another release than the one in use, or from an earlier state of it, is started afresh.
+    A hub that runs from another release than the one in use is started afresh, and its database fitted to that release
+    while it is down.
     """
     need_root("start")
     if not (site.current / "bin/jupyterhub").exists():
         raise Problem("there is no hub environment to run", str(site.current), "make setup_conda install_all")
-    in_use = hashlib.sha256((site.current / "release.json").read_bytes()).hexdigest()
-    stamp = site.run / "release.sha256"
-    afresh = () if stamp.exists() and stamp.read_text() == in_use else (site.service("hub"),)
-    supervise.start(site_services(site, this_platform()), running_supervisor(site), within=READY_SECONDS, afresh=afresh)
+    in_use, stamp = str(site.current.resolve()), site.run / "release"
+    services, supervisor = site_services(site, this_platform()), running_supervisor(site)
+    if not stamp.exists() or stamp.read_text() != in_use:
+        database.refuse_strange(site)
+        supervisor.stop(_hub(site))
+        database.fit(site)
+    supervise.start(services, supervisor, within=READY_SECONDS)
     write_atomic(stamp, in_use)
     return 0
+
+
+def renew(site: Site) -> None:
+    """Let the hub take in the release in use, unless it is stopped. What else runs stays up. Raises Problem."""
+    if running_supervisor(site).state(_hub(site)).word == "stopped":
+        say("The hub is stopped. It takes the release in use when it starts (make start).")
+    else:
+        start(site)
+
+
+def _hub(site: Site) -> Service:
+    name = site.service("hub")
+    return next(service for service in site_services(site, this_platform()) if service.name == name)
 
 
 def stop(site: Site) -> int:

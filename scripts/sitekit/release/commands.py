@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,24 +81,35 @@ def lock(site: Site, *words: str) -> int:
     _no_words("lock", words)
     packages = read_packages()
     with at_work(site) as cache:
-        new_lock(site, packages, cache)
+        keep_lock(newest(site, packages, cache), packages)
     return 0
 
 
-def new_lock(site: Site, packages: Packages, cache: Path) -> Solution:
-    """The newest solution, written to environment.lock; what changes against the release in use is shown."""
+def newest(site: Site, packages: Packages, cache: Path) -> Solution:
+    """The newest solution of environment.yml; what changes against the release in use is shown. Raises Problem."""
     path = current(site)
     in_use = read(path) if path else None
     before = in_use.facts["packages"] if in_use else []
     solution = solve(site, packages, cache)
-    text = solution.locked(packages)
-    owner = (CHECKOUT.stat().st_uid, CHECKOUT.stat().st_gid)
-    write_atomic(LOCK, text, owner=owner)
-    write_atomic(LOCK.with_suffix(".explicit.txt"), explicit(solution.packages), owner=owner)
     lines = difference(before, solution.packages)
     say("\n".join(f"    {line}" for line in lines) or "    no package changes")
-    say(f"{LOCK} names {len(solution.packages)} packages, {len(lines)} of them other than before.")
     return solution
+
+
+def keep_lock(solution: Solution, packages: Packages) -> None:
+    """Write environment.lock, and beside it the same in the form that conda reads."""
+    about = LOCK.parent.stat()
+    owner = (about.st_uid, about.st_gid) if os.geteuid() == 0 else None
+    write_atomic(LOCK, solution.locked(packages), owner=owner)
+    write_atomic(LOCK.with_suffix(".explicit.txt"), explicit(solution.packages), owner=owner)
+    say(f"{LOCK} names {len(solution.packages)} packages.")
+
+
+def built(site: Site, packages: Packages, solution: Solution, cache: Path) -> Release:
+    """A whole release of `solution`: there already, or built and verified now. Raises Problem."""
+    inputs = _inputs(site, packages, solution.locked(packages))
+    release = _release_of(site, solution, inputs)
+    return finished(site, release if release.installed else install(site, release, cache), packages, cache)
 
 
 @contextmanager
@@ -109,7 +121,7 @@ def at_work(site: Site) -> Iterator[Path]:
 
 def _begun(site: Site, packages: Packages, lock: str | None, cache: Path) -> Release:
     """A new release with its lock; or the one that turns out to be the same."""
-    kits, inputs = kit(), _inputs(site, packages, lock)
+    inputs = _inputs(site, packages, lock)
     if sibling := made_from(site, inputs):
         say(f"sitekit itself has changed: a new release of the packages of {sibling.name}.")
         solution = from_lock(sibling.solution.locked(packages), packages, cache)
@@ -118,10 +130,15 @@ def _begun(site: Site, packages: Packages, lock: str | None, cache: Path) -> Rel
         solution = from_lock(lock, packages, cache)
     else:
         solution = solve(site, packages, cache)
-    mark = inputs[solution.kind]
+    return _release_of(site, solution, inputs)
+
+
+def _release_of(site: Site, solution: Solution, inputs: dict[str, str]) -> Release:
+    """A release of exactly these packages and this kit: one that is there, or a new one, begun."""
+    kits, mark = kit(), inputs[solution.kind]
     if found := same(site, solution, kits["hash"]):
         say(f"The packages are those of {found.name}.")
-        return note(found, inputs=[*found.facts["inputs"], mark])
+        return found if mark in found.facts["inputs"] else note(found, inputs=[*found.facts["inputs"], mark])
     return begin(site, solution, kits, mark)
 
 

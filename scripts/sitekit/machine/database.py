@@ -1,0 +1,107 @@
+"""The hub's database, backed up before the hub takes in another release, and upgraded or restored to fit that one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+from ..command import run
+from ..errors import Problem
+from ..progress import say
+from ..site import Site
+
+KEPT = 10
+_REVISIONS = """
+import json, os, jupyterhub
+from alembic.script import ScriptDirectory
+script = ScriptDirectory(os.path.join(os.path.dirname(jupyterhub.__file__), "alembic"))
+print(json.dumps([script.get_current_head(), *(one.revision for one in script.walk_revisions())]))
+"""
+
+
+def refuse_strange(site: Site) -> None:
+    """Raise Problem when the release in use cannot work with the database, and there is no backup that it can."""
+    known = _known(site) if site.database.exists() else []
+    if known and _revision(site.database) not in known and _backup_of(site, known) is None:
+        raise Problem(
+            f"has the form of a newer JupyterHub ({_revision(site.database)}), and there is no backup from before",
+            str(site.database),
+            "go to the newer release (make releases, make rollback RELEASE=...), or move the database away",
+        )
+
+
+def fit(site: Site) -> None:
+    """Back the database up, and bring it into the form that the release in use has. The hub must be stopped.
+
+    A newer release upgrades it, as `jupyterhub upgrade-db` does. For an older one the newest backup that it knows is
+    put back, when the form has moved since. Raises Problem.
+    """
+    if not site.database.exists():
+        return
+    known, have = _known(site), _revision(site.database)
+    _back_up(site, have)
+    if have not in known:
+        backup = _backup_of(site, known)
+        if backup is None:
+            return refuse_strange(site)
+        _restore(site, backup)
+        say(f"The hub's database is that of {backup.stem} again: this release does not know the form that it had.")
+    if _revision(site.database) != known[0]:
+        upgrade = "import sys; from jupyterhub.dbutil import upgrade; upgrade(sys.argv[1])"
+        argv = [site.current / "bin/python", "-I", "-c", upgrade, f"sqlite:///{site.database}"]
+        run(argv, user=site.hub.user, cwd=site.paths.state, timeout=600)
+        say("The hub's database was upgraded to the form of this release; the backup is in " + str(_folder(site)))
+
+
+def _known(site: Site) -> list[str]:
+    """The forms of the database that the release in use knows; the one that it wants comes first."""
+    argv = [site.current / "bin/python", "-I", "-c", _REVISIONS]
+    known = json.loads(run(argv, user=site.hub.user, cwd=Path("/")).stdout)
+    return list(dict.fromkeys(known))
+
+
+def _revision(database: Path) -> str:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as opened:
+        found = opened.execute("SELECT version_num FROM alembic_version").fetchone()
+    return str(found[0])
+
+
+def _folder(site: Site) -> Path:
+    return site.paths.state / "backups"
+
+
+def _back_up(site: Site, revision: str) -> None:
+    """A whole copy, readable by the hub's account only, named by time and form; the oldest ones go."""
+    folder, owner = _folder(site), site.database.stat()
+    folder.mkdir(mode=0o700, exist_ok=True)
+    os.chown(folder, owner.st_uid, owner.st_gid)
+    draft = folder / "draft"
+    draft.unlink(missing_ok=True)
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL, 0o600))
+    os.chown(draft, owner.st_uid, owner.st_gid)
+    with closing(sqlite3.connect(site.database)) as source, closing(sqlite3.connect(draft)) as copy:
+        source.backup(copy)
+    draft.rename(folder / f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{revision}.sqlite")
+    for old in sorted(folder.glob("*.sqlite"))[:-KEPT]:
+        old.unlink()
+
+
+def _backup_of(site: Site, known: list[str]) -> Path | None:
+    """The newest backup in a form that the release knows."""
+    kept = sorted(_folder(site).glob("*.sqlite"), reverse=True)
+    return next((backup for backup in kept if backup.stem.rpartition("-")[2] in known), None)
+
+
+def _restore(site: Site, backup: Path) -> None:
+    owner, draft = site.database.stat(), site.database.with_name(".restored.sqlite")
+    shutil.copyfile(backup, draft)
+    draft.chmod(0o600)
+    os.chown(draft, owner.st_uid, owner.st_gid)
+    for rest in ("-wal", "-shm", "-journal"):
+        site.database.with_name(site.database.name + rest).unlink(missing_ok=True)
+    os.replace(draft, site.database)

@@ -1,0 +1,128 @@
+"""An upgrade and the way back while people work: a kernel's WebSocket stays open, and its server keeps its release."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sitekit.release import releases
+from sitekit.site import Site
+from sitekit.upkeep import commands
+
+from ..conftest import CHECKOUT, Demo
+from ..person import Person
+from .test_chain import python_of
+
+
+class Checkout:
+    """A copy of the checkout with an environment.yml of its own; packages come from where the demo's came from."""
+
+    def __init__(self, folder: Path, demo: Demo) -> None:
+        self.folder = folder
+        left_out = shutil.ignore_patterns(
+            ".git", ".kit", ".kit.lock", "tests", "docs", "environment.lock", "__pycache__"
+        )
+        shutil.copytree(CHECKOUT, folder, ignore=left_out, symlinks=True)
+        (folder / ".kit").symlink_to(CHECKOUT / ".kit")
+        in_use = releases.read(demo.site.current.resolve())
+        assert in_use
+        site = (CHECKOUT / "config/sites/demo.yml").read_text()
+        channels = ", ".join(f"'{channel}'" for channel in in_use.facts["source"]["channels"])
+        (folder / "site.yml").write_text(site.replace("channels: [conda-forge]", f"channels: [{channels}]"))
+        # Without nbgitpuller; and without a pip: part, which would be looked up on PyPI
+        wanted = (CHECKOUT / "environment.yml").read_text().replace("  - nbgitpuller\n", "")
+        (folder / "environment.yml").write_text(re.sub(r"  - pip:\n +- (\S+) ==(\S+)", r"  - \1 \2", wanted))
+
+    def make(self, *words: str) -> str:
+        environment = {
+            key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "KIT_TEST", "PYTHON")
+        }
+        done = subprocess.run(
+            ["make", *words], cwd=self.folder, env={**environment, "SITE": str(self.folder / "site.yml")},
+            capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+@pytest.fixture
+def checkout(demo: Demo, tmp_path: Path) -> Iterator[Checkout]:
+    """Afterwards the demo has the release that it had, and no other."""
+    before = releases.current(demo.site)
+    there = {release.name for release in releases.releases(demo.site)}
+    made = Checkout(tmp_path / "checkout", demo)
+    yield made
+    if releases.current(demo.site) != before:
+        made.make("rollback", f"RELEASE={before.name}")
+    for release in releases.releases(demo.site):
+        if release.name not in there:
+            shutil.rmtree(release.path)
+
+
+def server_release(site: Site, person: Person) -> str:
+    """The release that the process of a person's server runs from."""
+    for process in psutil.process_iter(["username", "cmdline"]):
+        words = process.info["cmdline"] or []
+        if process.info["username"] == person.name and "sitekit.session.server" in words:
+            return Path(words[0]).relative_to(site.releases).parts[0]
+    raise AssertionError(f"{person.name} has no server")
+
+
+def hub(site: Site) -> psutil.Process:
+    return next(p for p in psutil.process_iter() if any(w.endswith("current/bin/jupyterhub") for w in p.cmdline()[:3]))
+
+
+def proxy() -> int:
+    return next(p.pid for p in psutil.process_iter() if any("configurable-http-proxy" in w for w in p.cmdline()[:2]))
+
+
+def test_an_upgrade_and_the_way_back_are_not_noticed(
+    demo: Demo, alice: Person, bob: Person, checkout: Checkout, record_property: pytest.RecordProperty
+) -> None:
+    site, old = demo.site, releases.current(demo.site)
+    assert alice.start("small")[-1].get("ready")
+    kernel = alice.kernel(python_of(alice))
+    assert kernel.run("x = 41; print('held')") == "held"
+    first_hub, first_proxy = hub(site).pid, proxy()
+
+    told = checkout.make("upgrade")
+    new = releases.current(site)
+    assert new != old and f"In use now: {new.name}" in told
+    assert re.search(r"^    - nbgitpuller 1", told, re.MULTILINE), told
+    assert releases.read(new).whole
+    assert not (new / "local/lib").exists() or not list((new / "local/lib").rglob("nbgitpuller"))
+    assert hub(site).pid != first_hub and proxy() == first_proxy
+
+    assert kernel.run("print(x + 1)") == "42"  # the same socket, the same kernel
+    assert server_release(site, alice) == old.name
+    assert alice.server_api("GET", "status").status_code == 200
+    assert bob.start("small")[-1].get("ready")
+    assert server_release(site, bob) == new.name
+
+    table = {line.split()[0]: line for line in checkout.make("releases").splitlines() if line.startswith("20")}
+    assert "current" in table[new.name] and "bob's server" in table[new.name]
+    assert "current" not in table[old.name] and "alice's server" in table[old.name]
+
+    told = checkout.make("rollback")
+    assert releases.current(site) == old and f"In use now: {old.name}" in told
+    assert kernel.run("print(x + 1)") == "42"
+    assert bob.server_api("GET", "status").status_code == 200
+    assert server_release(site, bob) == new.name
+    kernel.close()
+
+    checkout.make("prune_releases", "KEEP=1")
+    assert old.exists() and new.exists()  # the newest and the current one
+
+    begun = time.monotonic()
+    releases.switch(site, releases.read(new))
+    releases.switch(site, releases.read(old))
+    record_property("seconds for a switch and a rollback of the link", round(time.monotonic() - begun, 3))
+    assert commands._before(site).path == new
