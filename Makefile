@@ -1,11 +1,11 @@
 # sitekit: the front door. One line per target; what each does is in scripts/sitekit/.
 # SITE=path/to/site.yml picks another site file; PYTHON=python3.12 another interpreter for the kit itself.
 
-export SITE PYTHON
+export SITE PYTHON BUNDLE
 KIT := @scripts/kit
 
 .DEFAULT_GOAL := help
-.PHONY: help check_site show setup_conda install_all lock releases upgrade rollback prune_releases uninstall_environment \
+.PHONY: help check_site show setup_conda install_all lock bundle releases upgrade rollback prune_releases uninstall_environment \
         kernels kernels_diff kernels_check kernels_import apply uninstall start stop \
         status demo demo_status demo_stop demo_reset test lint bench soak
 
@@ -16,12 +16,14 @@ check_site:     ## check the site file; says file, line and key of every fault
 	$(KIT) check_site
 show:           ## print what the site file means, defaults included
 	$(KIT) show
-setup_conda:    ## build the hub environment from environment.yml
-	$(KIT) setup_conda
+setup_conda:    ## build the hub environment from environment.yml; BUNDLE=file: from a bundle, without a network
+	$(KIT) setup_conda $(BUNDLE)
 install_all:    ## install the hub, the lab extensions and the checks into it, then switch to it
 	$(KIT) install_all
 lock:           ## write environment.lock: exactly which packages setup_conda is to install
 	$(KIT) lock
+bundle:         ## the release in use as one file, for a site without a network; FILE=name
+	$(KIT) bundle $(FILE)
 releases:       ## the releases of the environment: age, size, which is current, who uses them
 	$(KIT) releases
 upgrade:        ## newest packages of environment.yml: build, verify, switch; restarts the hub only (as root)

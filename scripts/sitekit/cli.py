@@ -26,6 +26,7 @@ COMMANDS = {
     "show": Command("sitekit.show:show"),
     "setup_conda": Command("sitekit.release.commands:setup_conda"),
     "install_all": Command("sitekit.release.commands:install_all"),
+    "bundle": Command("sitekit.release.commands:bundle"),
     "lock": Command("sitekit.release.commands:lock"),
     "releases": Command("sitekit.upkeep.commands:releases"),
     "upgrade": Command("sitekit.upkeep.commands:upgrade"),

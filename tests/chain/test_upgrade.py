@@ -76,12 +76,16 @@ def server_release(site: Site, person: Person) -> str:
     raise AssertionError(f"{person.name} has no server")
 
 
-def hub(site: Site) -> psutil.Process:
-    return next(p for p in psutil.process_iter() if any(w.endswith("current/bin/jupyterhub") for w in p.cmdline()[:3]))
+def hub(site: Site) -> int:
+    return _running(str(site.current / "bin/jupyterhub"))
 
 
-def proxy() -> int:
-    return next(p.pid for p in psutil.process_iter() if any("configurable-http-proxy" in w for w in p.cmdline()[:2]))
+def proxy(site: Site) -> int:
+    return _running(str(site.current / "bin/configurable-http-proxy"))
+
+
+def _running(program: str) -> int:
+    return next(p.pid for p in psutil.process_iter(["cmdline"]) if program in (p.info["cmdline"] or [])[:3])
 
 
 def test_an_upgrade_and_the_way_back_are_not_noticed(
@@ -91,7 +95,7 @@ def test_an_upgrade_and_the_way_back_are_not_noticed(
     assert alice.start("small")[-1].get("ready")
     kernel = alice.kernel(python_of(alice))
     assert kernel.run("x = 41; print('held')") == "held"
-    first_hub, first_proxy = hub(site).pid, proxy()
+    first_hub, first_proxy = hub(site), proxy(site)
 
     told = checkout.make("upgrade")
     new = releases.current(site)
@@ -99,7 +103,7 @@ def test_an_upgrade_and_the_way_back_are_not_noticed(
     assert re.search(r"^    - nbgitpuller 1", told, re.MULTILINE), told
     assert releases.read(new).whole
     assert not (new / "local/lib").exists() or not list((new / "local/lib").rglob("nbgitpuller"))
-    assert hub(site).pid != first_hub and proxy() == first_proxy
+    assert hub(site) != first_hub and proxy(site) == first_proxy
 
     assert kernel.run("print(x + 1)") == "42"  # the same socket, the same kernel
     assert server_release(site, alice) == old.name

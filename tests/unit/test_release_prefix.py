@@ -27,7 +27,7 @@ def site(tmp_path: Path) -> Site:
 def begun(site: Site, packages: list[dict[str, str]] = PACKAGES) -> releases.Release:
     site.releases.mkdir(parents=True, exist_ok=True)
     solution = Solution("wheels", ".", [], ["a"], [], packages, "version: 7\n")
-    return releases.begin(site, solution, KIT, "x")
+    return releases.begin(site, solution, KIT, "x", "y")
 
 
 @pytest.mark.parametrize("mode", [0o775, 0o777, 0o2775])

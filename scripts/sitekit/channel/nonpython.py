@@ -20,6 +20,7 @@ PYTHON = Path("/usr/bin/python3")
 """The distribution's own. A kit that runs in another Python builds for this one all the same."""
 
 _LOCK = Path(__file__).with_name("chp")
+LOCKED_PROXY = _LOCK / "package-lock.json"
 _LEFT_OUT = {"__pycache__", "test", "tests", "idlelib", "dist-packages", "sitecustomize.py", "EXTERNALLY-MANAGED"}
 
 

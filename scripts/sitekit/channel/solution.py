@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -45,11 +45,21 @@ class Solution:
     def source(self) -> dict[str, Any]:
         return {"kind": self.kind, "told": self.told, "channels": self.channels}
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether all that lies on this machine is still there. What lies on servers is believed to be."""
+        local = [package["url"] for package in self.packages if package["url"].startswith("file:")]
+        return all(Path(_path_of(url)).exists() for url in local)
+
+    def head(self, packages: Packages) -> dict[str, Any]:
+        """What a kept lock says of itself, beside the packages."""
+        told = {key: getattr(self, key) for key in ("kind", "told", "channels", "specs", "pip")}
+        return {**told, "dependencies": packages.digest}
+
     def locked(self, packages: Packages) -> str:
         """The lock as a file to keep: with what it was made from, and free of this machine's paths."""
-        head = {**asdict(self), "dependencies": packages.digest}
-        del head["lock"], head["packages"]
-        text = f"# Written by `make lock`: exactly these builds.\n{_HEAD}{json.dumps(head)}\n{self.lock}"
+        bare = re.sub(rf"^{_HEAD}.*\n|^# Written by .*\n", "", self.lock, flags=re.MULTILINE)
+        text = f"# Written by `make lock`: exactly these builds.\n{_HEAD}{json.dumps(self.head(packages))}\n{bare}"
         if self.kind == "wheels":
             uri = self.channels[0]
             text = text.replace(uri, f"file://{HERE}").replace(_path_of(uri), HERE)

@@ -20,12 +20,14 @@ from ..errors import BadInput, Problem
 from ..files import write_atomic
 from ..progress import say, step
 from ..site import Site
+from .bundle import write_bundle
 from .finish import compile_all, configure
 from .install import install
 from .kitwheel import install_kit, kit
 from .pieces import wanted
 from .prefix import opened, set_modes
 from .releases import Release, begin, current, finish, made_from, note, read, same, set_aside, switch
+from .unbundle import read_bundle
 from .verify import verify
 
 LOCK = CHECKOUT / "environment.lock"
@@ -34,10 +36,14 @@ LOCK = CHECKOUT / "environment.lock"
 def setup_conda(site: Site, *words: str) -> int:
     """Install the packages of environment.yml into a release, from the first source that answers; return 0.
 
-    With an environment.lock, exactly those that it names. Raises Problem (no source, no solution, no room, a lock of
-    another environment.yml, ...) and BadInput (environment.yml).
+    With an environment.lock, exactly those that it names; with a word, those of the bundle in that file. Raises Problem
+    (no source, no solution, no room, a lock of another environment.yml, ...) and BadInput (environment.yml).
     """
-    _no_words("setup_conda", words)
+    bundle = Path(words[0]).resolve() if len(words) == 1 else None
+    if bundle is None:
+        _no_words("setup_conda", words)
+    elif not bundle.is_file():
+        raise BadInput("there is no such bundle", str(bundle), "name the file that make bundle wrote: BUNDLE=...")
     packages = read_packages()
     lock = kept_lock(LOCK, packages)
     with at_work(site) as cache:
@@ -48,7 +54,7 @@ def setup_conda(site: Site, *words: str) -> int:
         if release:
             say(f"Going on with {release.name}, which was interrupted.")
         else:
-            release = _begun(site, packages, lock, cache)
+            release = _begun(site, packages, lock, cache, bundle)
         if not release.installed:
             install(site, release, cache)
     say(f"The packages are in place in {release.path}. Next: make install_all")
@@ -73,6 +79,21 @@ def install_all(site: Site, *words: str) -> int:
             return 0
         switch(site, finished(site, release, packages, cache))
     say(f"In use now: {release.name}, {WHAT[release.facts['source']['kind']]}.")
+    return 0
+
+
+def bundle(site: Site, *words: str) -> int:
+    """Write the release in use, and all that another site needs to build it, into one file; return 0."""
+    path = current(site)
+    release = read(path) if path else None
+    if release is None:
+        raise Problem("there is no release to bundle", str(site.current), "run: make setup_conda install_all")
+    file = Path(words[0] if words else f"sitekit-{release.name}.tar").resolve()
+    packages = read_packages()
+    if release.facts.get("dependencies") != packages.digest:
+        raise Problem("environment.yml has changed since it was built", str(release.path), "run: make upgrade")
+    with at_work(site) as cache:
+        write_bundle(site, release, packages, cache, file)
     return 0
 
 
@@ -108,7 +129,7 @@ def keep_lock(solution: Solution, packages: Packages) -> None:
 def built(site: Site, packages: Packages, solution: Solution, cache: Path) -> Release:
     """A whole release of `solution`: there already, or built and verified now. Raises Problem."""
     inputs = _inputs(site, packages, solution.locked(packages))
-    release = _release_of(site, solution, inputs)
+    release = _release_of(site, packages, solution, inputs)
     return finished(site, release if release.installed else install(site, release, cache), packages, cache)
 
 
@@ -119,27 +140,30 @@ def at_work(site: Site) -> Iterator[Path]:
         yield cache
 
 
-def _begun(site: Site, packages: Packages, lock: str | None, cache: Path) -> Release:
+def _begun(site: Site, packages: Packages, lock: str | None, cache: Path, bundle: Path | None) -> Release:
     """A new release with its lock; or the one that turns out to be the same."""
     inputs = _inputs(site, packages, lock)
-    if sibling := made_from(site, inputs):
+    if bundle:
+        solution = read_bundle(bundle, packages, cache)
+    elif sibling := made_from(site, inputs):
         say(f"sitekit itself has changed: a new release of the packages of {sibling.name}.")
-        solution = from_lock(sibling.solution.locked(packages), packages, cache)
+        same_ = sibling.solution
+        solution = same_ if same_.at_hand else from_lock(same_.locked(packages), packages, cache)
     elif lock:
         say(f"Taking exactly the packages of {LOCK.name}.")
         solution = from_lock(lock, packages, cache)
     else:
         solution = solve(site, packages, cache)
-    return _release_of(site, solution, inputs)
+    return _release_of(site, packages, solution, inputs)
 
 
-def _release_of(site: Site, solution: Solution, inputs: dict[str, str]) -> Release:
+def _release_of(site: Site, packages: Packages, solution: Solution, inputs: dict[str, str]) -> Release:
     """A release of exactly these packages and this kit: one that is there, or a new one, begun."""
     kits, mark = kit(), inputs[solution.kind]
     if found := same(site, solution, kits["hash"]):
         say(f"The packages are those of {found.name}.")
         return found if mark in found.facts["inputs"] else note(found, inputs=[*found.facts["inputs"], mark])
-    return begin(site, solution, kits, mark)
+    return begin(site, solution, kits, mark, packages.digest)
 
 
 def finished(site: Site, release: Release, packages: Packages, cache: Path) -> Release:

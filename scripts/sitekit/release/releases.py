@@ -136,7 +136,7 @@ def same(site: Site, solution: Solution, kit: str) -> Release | None:
     return None
 
 
-def begin(site: Site, solution: Solution, kit: dict[str, str], inputs: str) -> Release:
+def begin(site: Site, solution: Solution, kit: dict[str, str], inputs: str, asked: str) -> Release:
     """Make the directory of a new release, with its lock and its state; nothing is installed yet."""
     digest = packages_hash(solution.packages)
     short = hashlib.sha256("\n".join([digest, *solution.pip, kit["hash"]]).encode()).hexdigest()[:8]
@@ -147,7 +147,15 @@ def begin(site: Site, solution: Solution, kit: dict[str, str], inputs: str) -> R
     write_atomic(path / LOCK, solution.lock)
     write_atomic(path / EXPLICIT, explicit(solution.packages))
     facts = {"specs": solution.specs, "pip": solution.pip, "source": solution.source, "kit": kit, "inputs": [inputs]}
-    state = {"name": path.name, "begun": _now(), "hash": digest, "packages": solution.packages, **facts}
+    facts["dependencies"] = asked
+    state = {
+        "name": path.name,
+        "begun": _now(),
+        "hash": digest,
+        "dependencies": asked,
+        "packages": solution.packages,
+        **facts,
+    }
     return note(Release(path, state, False))
 
 

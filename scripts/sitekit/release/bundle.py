@@ -1,0 +1,116 @@
+"""`make bundle`: the release in use as one file, with all that a site without a network needs to build it again.
+
+It is a tar of: `channel/`, the packages with their index; `wheels/`, what pip adds; `kit/`, this checkout;
+`kit-wheels/`, the kit's own requirements; the lock, `sbom.cdx.json`, `bundle.json`, and SHA256SUMS over all of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from ..channel.packages import Packages
+from ..command import run
+from ..data import CHECKOUT
+from ..progress import say, step
+from ..site import Site
+from .fetch import fetch
+from .install import wheels_name
+from .releases import Release
+from .sbom import sbom
+
+HERE = "/bundle"
+"""What the lock in a bundle calls the bundle's own channel."""
+
+SUMS, ABOUT, LOCK = "SHA256SUMS", "bundle.json", "environment.lock"
+_EPOCH = 315532800
+
+
+def write_bundle(site: Site, release: Release, packages: Packages, cache: Path, file: Path) -> None:
+    """Write the bundle of `release` to `file`. Raises Problem; an unfinished one is never called `file`."""
+    work = cache / "bundle.partial"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    with step("Collecting packages", total=len(release.facts["packages"])) as s:
+        lock = _channel(site, release, work / "channel", s.advance)
+        s.done(f"{len(release.facts['packages'])} packages")
+    head = {**release.solution.head(packages), "channels": [f"file://{HERE}"]}
+    (work / LOCK).write_text(f"# sitekit: {json.dumps(head)}\n{lock}")
+    if pinned := release.facts.get("pip", []):
+        shutil.copytree(cache / wheels_name(pinned), work / "wheels")
+    with step("Collecting the kit"):
+        _kit(work)
+    (work / "sbom.cdx.json").write_text(json.dumps(sbom(release, work), indent=1) + "\n")
+    python = ".".join(map(str, sys.version_info[:2]))
+    about = {"release": release.name, "source": release.facts["source"]["told"], "kit_python": python}
+    (work / ABOUT).write_text(json.dumps({**about, "machine": os.uname().machine}, indent=1) + "\n")
+    files = sorted(path for path in work.rglob("*") if path.is_file() and not path.is_symlink())
+    (work / SUMS).write_text("".join(f"{_sha256(path)}  {path.relative_to(work)}\n" for path in files))
+    with step(f"Writing {file}") as s:
+        draft = file.with_name(f".{file.name}.partial")
+        with tarfile.open(draft, "w") as archive:
+            for path in [work / SUMS, *files]:
+                archive.add(path, str(path.relative_to(work)), filter=_plain)
+        os.replace(draft, file)
+        s.done(f"{file.stat().st_size // 10**6} MB")
+    shutil.rmtree(work)
+    say(f"On a machine with Python {python} and no network: tar -xf {file.name} kit && cd kit, edit config/site.yml,")
+    say(f"then: make setup_conda install_all BUNDLE=/path/to/{file.name}")
+
+
+def _channel(site: Site, release: Release, channel: Path, collected: object) -> str:
+    """The packages, each held against its hash; returns the lock with the addresses that they have in the bundle."""
+    lock, indexes = release.solution.lock, {}
+    for package in release.facts["packages"]:
+        url = package["url"]
+        *_, subdir, name = unquote(urlsplit(url).path).split("/")
+        target = channel / subdir / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fetch(site, url, package["sha256"], target)
+        indexes.setdefault(subdir, []).append(name)
+        for form in (url, unquote(urlsplit(url).path) if url.startswith("file:") else url):
+            lock = lock.replace(form, f"{HERE}/{subdir}/{name}")
+        collected()  # type: ignore[operator]
+    return lock
+
+
+def _kit(work: Path) -> None:
+    """The checkout as it is, without what git ignores; its requirements, for the Python that the kit runs in here."""
+    for path in _checkouts_files():
+        target = work / "kit" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(CHECKOUT / path, target)
+    pip = [sys.executable, "-I", "-m", "pip", "-q", "--no-input", "--disable-pip-version-check", "download"]
+    into = ["--only-binary", ":all:", "-d", work / "kit-wheels"]
+    run([*pip, *into, "--require-hashes", "-r", CHECKOUT / "scripts/requirements.txt"], timeout=600)
+    run([*pip, *into, "--no-deps", "pip"], timeout=300)
+
+
+def _checkouts_files() -> list[str]:
+    left_out = {".git", ".kit", "tests"}
+    listed = subprocess.run(
+        ["git", "-C", CHECKOUT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    names = listed.stdout.split("\0") if listed.returncode == 0 else []
+    if not names:
+        names = [str(path.relative_to(CHECKOUT)) for path in CHECKOUT.rglob("*") if "__pycache__" not in path.parts]
+    return [name for name in names if name and Path(name).parts[0] not in left_out and (CHECKOUT / name).is_file()]
+
+
+def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """The same release gives the same bundle, whoever makes it."""
+    member.mtime, member.uid, member.gid, member.uname, member.gname = _EPOCH, 0, 0, "", ""
+    member.mode = 0o755 if member.mode & 0o100 else 0o644
+    return member
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
