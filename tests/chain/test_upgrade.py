@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,40 +15,20 @@ from sitekit.release import releases
 from sitekit.site import Site
 from sitekit.upkeep import commands
 
+from ..checkout import Checkout
 from ..conftest import CHECKOUT, Demo
 from ..person import Person
 from .test_chain import python_of
 
 
-class Checkout:
-    """A copy of the checkout with an environment.yml of its own; packages come from where the demo's came from."""
-
-    def __init__(self, folder: Path, demo: Demo) -> None:
-        self.folder = folder
-        left_out = shutil.ignore_patterns(
-            ".git", ".kit", ".kit.lock", "tests", "docs", "environment.lock", "__pycache__"
-        )
-        shutil.copytree(CHECKOUT, folder, ignore=left_out, symlinks=True)
-        (folder / ".kit").symlink_to(CHECKOUT / ".kit")
-        in_use = releases.read(demo.site.current.resolve())
-        assert in_use
-        site = (CHECKOUT / "config/sites/demo.yml").read_text()
-        channels = ", ".join(f"'{channel}'" for channel in in_use.facts["source"]["channels"])
-        (folder / "site.yml").write_text(site.replace("channels: [conda-forge]", f"channels: [{channels}]"))
-        # Without nbgitpuller; and without a pip: part, which would be looked up on PyPI
-        wanted = (CHECKOUT / "environment.yml").read_text().replace("  - nbgitpuller\n", "")
-        (folder / "environment.yml").write_text(re.sub(r"  - pip:\n +- (\S+) ==(\S+)", r"  - \1 \2", wanted))
-
-    def make(self, *words: str) -> str:
-        environment = {
-            key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "KIT_TEST", "PYTHON")
-        }
-        done = subprocess.run(
-            ["make", *words], cwd=self.folder, env={**environment, "SITE": str(self.folder / "site.yml")},
-            capture_output=True, text=True, timeout=300,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+def of_the_demo(folder: Path, demo: Demo) -> Checkout:
+    """Packages come from where the demo's came from, all but one. No pip: part, which would be looked up on PyPI."""
+    in_use = releases.read(demo.site.current.resolve())
+    assert in_use
+    channels = ", ".join(f"'{channel}'" for channel in in_use.facts["source"]["channels"])
+    site = (CHECKOUT / "config/sites/demo.yml").read_text().replace("[conda-forge]", f"[{channels}]")
+    wanted = (CHECKOUT / "environment.yml").read_text().replace("  - nbgitpuller\n", "")
+    return Checkout(folder, site, re.sub(r"  - pip:\n +- (\S+) ==(\S+)", r"  - \1 \2", wanted))
 
 
 @pytest.fixture
@@ -58,7 +36,7 @@ def checkout(demo: Demo, tmp_path: Path) -> Iterator[Checkout]:
     """Afterwards the demo has the release that it had, and no other."""
     before = releases.current(demo.site)
     there = {release.name for release in releases.releases(demo.site)}
-    made = Checkout(tmp_path / "checkout", demo)
+    made = of_the_demo(tmp_path / "checkout", demo)
     yield made
     if releases.current(demo.site) != before:
         made.make("rollback", f"RELEASE={before.name}")

@@ -83,7 +83,8 @@ def small_wheels(folder: Path) -> list[Path]:
 
 def small_channel(folder: Path) -> Path:
     """A channel of the small wheels and of this machine's Python."""
-    wheels = small_wheels(folder / "wheels")
+    small_wheels(folder / "wheels")
+    wheels = sorted((folder / "wheels").glob("*.whl"))
     channel = folder / "channel"
     request = {
         "wheels": [str(file) for file in wheels],

@@ -213,11 +213,14 @@ def switch(site: Site, release: Release) -> None:
 
 
 def history(site: Site) -> list[tuple[float, str]]:
-    """When `current` was pointed at which release, the oldest first. A line that a crash cut off is passed over."""
+    """When `current` was pointed at which release, the oldest first. A line that a crash cut off is passed over.
+
+    Somebody may have moved the link by hand: its own time tells when.
+    """
     try:
         lines = (site.releases / HISTORY).read_text().splitlines()
     except FileNotFoundError:
-        return []
+        lines = []
     found = []
     for line in lines:
         try:
@@ -225,6 +228,9 @@ def history(site: Site) -> list[tuple[float, str]]:
             found.append((float(entry["at"]), str(entry["release"])))
         except (ValueError, KeyError, TypeError):
             continue
+    in_use = current(site)
+    if in_use and (not found or found[-1][1] != in_use.name):
+        found.append((site.current.lstat().st_mtime, in_use.name))
     return found
 
 

@@ -1,0 +1,264 @@
+"""A hostile filesystem: kills, a full disk, two at once, read-only, odd paths. The current release works after each,
+and the same command finishes the job."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import release_parts as parts
+import small_checkout as small
+from tests.checkout import Checkout
+
+from sitekit.release import commands, files, releases
+from sitekit.release.finish import compile_all
+from sitekit.release.prefix import opened
+from sitekit.site import Paths
+
+pytestmark = parts.needs_system_python
+BUILD = ("setup_conda", "install_all")
+
+
+@pytest.fixture(scope="module")
+def channel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small.channel(tmp_path_factory.mktemp("channel"))
+
+
+@pytest.fixture(scope="module")
+def built(channel: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """One whole release, in use. Tests that add another take it away again."""
+    folder = tmp_path_factory.mktemp("built")
+    made = small.checkout(folder / "checkout", channel, folder / "prefix")
+    made.make(*BUILD)
+    return made
+
+
+@pytest.fixture
+def larger(built: Checkout) -> Iterator[Checkout]:
+    """The same with a longer environment.yml, which is not built yet. Afterwards there is the first release alone."""
+    first = small.works(built.site)
+    (built.folder / "environment.yml").write_text(small.LARGER)
+    yield built
+    (built.folder / "environment.yml").write_text(small.ENVIRONMENT)
+    releases.switch(built.site, releases.read(built.site.releases / first))
+    for path in built.site.releases.iterdir():
+        if path.is_dir() and path.name != first:
+            shutil.rmtree(path)
+
+
+def kill_once(checkout: Checkout, longest: float) -> float:
+    """Start the build, and kill its program at a random moment within `longest` seconds; its children are left to see
+    to themselves. Returns the moment."""
+    moment = random.uniform(0, longest)  # noqa: S311
+    with checkout.start(*BUILD) as build:
+        time.sleep(moment)
+        os.killpg(build.pid, signal.SIGKILL)
+    return moment
+
+
+def test_kills_in_a_row_at_random_moments(larger: Checkout) -> None:
+    first = small.works(larger.site)
+    moments = []
+    for _ in range(3):
+        moments.append(kill_once(larger, 6.0))
+        assert small.works(larger.site) == first, moments
+    larger.make(*BUILD)
+    assert small.works(larger.site) != first, moments
+
+
+@pytest.mark.soak
+def test_twenty_kills_each_of_them_mended_by_the_same_command(larger: Checkout) -> None:
+    first = small.works(larger.site)
+    for _ in range(20):
+        moment = kill_once(larger, 8.0)
+        small.works(larger.site)
+        larger.make(*BUILD)
+        second = small.works(larger.site)
+        assert second != first, moment
+        releases.switch(larger.site, releases.read(larger.site.releases / first))
+        small.forget(larger.site, second)
+
+
+def test_two_at_once(larger: Checkout) -> None:
+    """One does it, and the other is told who; then it finds nothing to do."""
+    both = [larger.start("setup_conda") for _ in range(2)]
+    said = [one.communicate(timeout=120)[0] for one in both]
+    ends = sorted(one.returncode for one in both)
+    if ends != [0, 0]:  # both 0: the second came when the first was done
+        assert ends == [0, 2] and any("another sitekit is at work here (process " in text for text in said), said
+    assert "Nothing to do" in larger.make("setup_conda")
+    small.works(larger.site)
+
+
+def test_a_release_that_does_not_pass_is_set_aside(larger: Checkout) -> None:
+    first = small.works(larger.site)
+    larger.make("setup_conda")
+    [new] = [release for release in releases.releases(larger.site) if not release.whole]
+    (new.path / "lib/stray.so").write_text("whose?")
+    words = next(new.path.rglob("words.py"))
+    words.unlink()
+    words.write_text("GREETING = 'good night'\n")
+    said = larger.make("install_all", code=2)
+    assert f"{new.path}.failed: this release does not work and will not be used" in said
+    assert "words.py was altered" in said and "lib/stray.so belongs to no package" in said
+    assert small.works(larger.site) == first
+    said = larger.make("releases")
+    assert any(f"{new.name}.failed" in line and "failed" in line for line in said.splitlines())
+    assert "not there yet" in larger.make("install_all", code=2)
+
+
+@contextmanager
+def disk(folder: Path, megabytes: int) -> Iterator[Path]:
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "sitekit-test", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small disk")
+def test_a_full_disk_and_one_that_cannot_be_written_to(channel: Path, tmp_path: Path) -> None:
+    with disk(tmp_path / "disk", 400) as place:
+        checkout = small.checkout(tmp_path / "checkout", channel, place / "prefix")
+        checkout.make(*BUILD)
+        first = small.works(checkout.site)
+        (checkout.folder / "environment.yml").write_text(small.LARGER)
+        room = os.statvfs(place)
+        for left in (0, 2_000_000, 6_000_000):
+            filler = place / "filler"
+            with filler.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize - left)
+            said = checkout.make(*BUILD, code=2)
+            assert "No space left" in said or "os error 28" in said, said
+            assert "Traceback" not in said
+            assert small.works(checkout.site) == first
+            filler.unlink()
+        subprocess.run(["mount", "-o", "remount,ro", place], check=True)
+        assert "cannot write here: Read-only file system" in checkout.make("setup_conda", code=2)
+        assert first in checkout.make("releases")
+        subprocess.run(["mount", "-o", "remount,rw", place], check=True)
+        checkout.make(*BUILD)
+        assert small.works(checkout.site) != first
+
+
+def test_a_long_prefix_with_blanks(built: Checkout, channel: Path, tmp_path: Path) -> None:
+    """site.yml refuses blanks, as services could not start from there; the release itself can live with them."""
+    prefix = tmp_path / "a b" / ("x" * (140 - len(str(tmp_path)) - 5))
+    assert len(str(prefix)) == 140
+    site = built.site.model_copy(update={"paths": Paths.model_construct(prefix=prefix, state=tmp_path / "state")})
+    program = (
+        "import sys, pickle; from sitekit.release import commands\n"
+        "site = pickle.load(sys.stdin.buffer); commands.setup_conda(site); commands.install_all(site)"
+    )
+    kit = [built.folder / "scripts/kit", "--python", "-c", program]
+    subprocess.run(kit, input=pickle.dumps(site), check=True, timeout=120, capture_output=True)
+    small.works(site)
+    said = subprocess.run([site.current / "bin/hello-script"], capture_output=True, text=True, check=True, timeout=60)
+    assert said.stdout == "good morning\n"
+    pip = subprocess.run(
+        [site.current / "bin/pip", "--version"], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert str(prefix) in pip.stdout
+
+
+def test_a_prefix_longer_than_packages_can_hold_is_refused(built: Checkout, tmp_path: Path) -> None:
+    prefix = tmp_path / ("x" * 120) / ("y" * 120)
+    site = built.site.model_copy(update={"paths": Paths.model_construct(prefix=prefix, state=tmp_path / "state")})
+    with pytest.raises(commands.Problem, match="too long"), opened(site):
+        pass
+    assert not prefix.exists()
+
+
+@pytest.mark.parametrize("name", [".cache", "releases"])
+def test_links_that_leave_the_prefix_are_refused(built: Checkout, tmp_path: Path, name: str) -> None:
+    prefix = tmp_path / "prefix"
+    prefix.mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (prefix / name).symlink_to(tmp_path / "elsewhere")
+    site = built.site.model_copy(update={"paths": Paths.model_construct(prefix=prefix, state=tmp_path / "state")})
+    with pytest.raises(commands.Problem, match="leaves the prefix"), opened(site):
+        pass
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../../../other"])
+def test_a_link_that_leaves_the_release_is_told(built: Checkout, target: str) -> None:
+    path = built.site.current.resolve()
+    link = path / "lib/away"
+    link.symlink_to(target)
+    try:
+        faults = files.faults(path, releases.read(path).facts["own"])
+    finally:
+        link.unlink()
+    assert faults == ["lib/away belongs to no package", "lib/away leaves the release"]
+
+
+def test_from_a_lock_every_byte_is_the_same(larger: Checkout) -> None:
+    larger.make("lock")
+    site, built_from = larger.site, []
+    for _ in range(2):
+        larger.make(*BUILD)
+        name = small.works(site)
+        built_from.append(contents(site.current.resolve()))
+        releases.switch(site, next(one for one in releases.releases(site) if one.name != name))
+        small.forget(site, name)
+    assert built_from[0] == built_from[1]
+    assert any(path.endswith(".pyc") for path in built_from[0])
+    (larger.folder / "environment.yml").write_text(small.ENVIRONMENT)
+    said = larger.make("setup_conda", code=2)
+    assert "was made from another environment.yml" in said and "the lock alone: stone-age" in said
+    (larger.folder / "environment.lock").unlink()
+    (larger.folder / "environment.lock.explicit.txt").unlink(missing_ok=True)
+
+
+def contents(release: Path) -> dict[str, bytes]:
+    """Every file of a release but the one that tells the times."""
+    return {
+        str(path.relative_to(release)): os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
+        for path in release.rglob("*")
+        if path.name != releases.WHOLE and (path.is_symlink() or path.is_file())
+    }
+
+
+def test_bytecode_does_not_ask_for_the_time_of_its_source(built: Checkout) -> None:
+    """A prefix that was copied, or whose files were touched, is not compiled again at every start."""
+    [compiled] = built.site.current.resolve().rglob("__pycache__/words.*.pyc")
+    assert compiled.read_bytes()[4:8] == b"\x01\0\0\0"  # PEP 552: by hash, unchecked
+    assert compile_all(releases.read(built.site.current.resolve())) > 100
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_an_ordinary_account_can_read_all_of_it_and_change_none(built: Checkout) -> None:
+    for folder in built.folder.parents[:-1]:
+        if folder.stat().st_mode & 0o005 != 0o005 and folder != Path("/tmp"):
+            folder.chmod(0o755)
+    walk = (
+        "import os, sys\n"
+        "refused = lambda error: sys.exit(f'cannot enter {error.filename}')\n"
+        "for folder, folders, files in os.walk(sys.argv[1], onerror=refused):\n"
+        "    if os.access(folder, os.W_OK): sys.exit(f'can write to {folder}')\n"
+        "    for name in files:\n"
+        "        path = os.path.join(folder, name)\n"
+        "        open(path, 'rb').read(1)\n"
+        "        if os.access(path, os.W_OK): sys.exit(f'can write to {path}')\n"
+        "print('walked')"
+    )
+    release = built.site.current.resolve()
+    said = subprocess.run(
+        ["/usr/bin/python3", "-I", "-c", walk, release], user="nobody", group="nogroup", extra_groups=[],
+        env={}, cwd="/", capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert (said.stdout, said.stderr) == ("walked\n", "")
+    hello = subprocess.run([release / "bin/hello"], user="nobody", group="nogroup", extra_groups=[], env={}, cwd="/",
+                           capture_output=True, text=True, timeout=60)  # fmt: skip
+    assert hello.stdout == "good morning\n"
