@@ -17,13 +17,13 @@ check_site:     ## check the site file; says file, line and key of every fault
 show:           ## print what the site file means, defaults included
 	$(KIT) show
 setup_conda:    ## build the hub environment from environment.yml; BUNDLE=file: from a bundle, without a network
-	$(KIT) setup_conda $(BUNDLE)
+	$(KIT) setup_conda $(if $(BUNDLE),"$(BUNDLE)")
 install_all:    ## install the hub, the lab extensions and the checks into it, then switch to it
 	$(KIT) install_all
 lock:           ## write environment.lock: exactly which packages setup_conda is to install
 	$(KIT) lock
 bundle:         ## the release in use as one file, for a site without a network; FILE=name
-	$(KIT) bundle $(FILE)
+	$(KIT) bundle $(if $(FILE),"$(FILE)")
 releases:       ## the releases of the environment: age, size, which is current, who uses them
 	$(KIT) releases
 upgrade:        ## newest packages of environment.yml: build, verify, switch; restarts the hub only (as root)

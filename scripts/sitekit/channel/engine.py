@@ -50,13 +50,27 @@ async def solve_(request: dict[str, Any]) -> list[dict[str, str]]:
         raise Problem(f"one of its packages is not written as conda does: {error}", "environment.yml") from None
     except (GatewayError, FetchRepoDataError) as error:
         raise Problem(f"the channel's index could not be read: {error}", remedy="run it again") from None
+    write_lock(records, request["channels"], request["lock"])
+    return [told(record) for record in records]
+
+
+def write_lock(found: list[RepoDataRecord], channels: list[str], path: str) -> None:
+    """Write rattler's lock of these packages."""
     platform = LockPlatform(subdir())
     lock = LockFile([platform])
-    lock.set_channels("default", [LockChannel(channel) for channel in request["channels"]])
-    for record in records:
+    lock.set_channels("default", [LockChannel(channel) for channel in channels])
+    for record in found:
         lock.add_conda_package("default", platform, record)
-    lock.to_path(request["lock"])
-    return [told(record) for record in records]
+    lock.to_path(path)
+
+
+def move(request: dict[str, Any]) -> None:
+    """Write the file `lock` again, its packages in another `channel`."""
+    found = lock_records(request)
+    for record in found:
+        record.url = f"{request['channel']}/{record.subdir}/{record.url.rpartition('/')[2]}"
+        record.channel = request["channel"]
+    write_lock(found, [request["channel"]], request["lock"])
 
 
 def told(record: RepoDataRecord) -> dict[str, str]:
@@ -156,8 +170,8 @@ def records(request: dict[str, Any]) -> list[str]:
 def work(request: dict[str, Any]) -> Any:
     """Do what the request's `verb` says."""
     verb = request["verb"]
-    if verb in ("urls", "records", "locked"):
-        return {"urls": urls, "records": records, "locked": locked}[verb](request)
+    if verb in ("urls", "records", "locked", "move"):
+        return {"urls": urls, "records": records, "locked": locked, "move": move}[verb](request)
     return asyncio.run({"solve": solve_, "install": install_}[verb](request))
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -62,6 +65,15 @@ def _resolved(packages: Packages, found: Sequence[dict[str, str]], version: str,
     for item in json.loads(report.read_text())["install"]:
         about = item["metadata"]
         if canonicalize_name(about["name"]) not in have:
-            digest = item["download_info"]["archive_info"]["hashes"]["sha256"]
+            digest = _sha256(item["download_info"])
             lines.append(f"{canonicalize_name(about['name'])}=={about['version']} --hash=sha256:{digest}")
     return sorted(lines)
+
+
+def _sha256(origin: dict[str, Any]) -> str:
+    """What the index says, or that of the file where the "index" is a folder. Raises Problem where neither is told."""
+    if digest := origin.get("archive_info", {}).get("hashes", {}).get("sha256"):
+        return str(digest)
+    if not origin["url"].startswith("file:"):
+        raise Problem("this index tells no SHA-256 of its files", origin["url"], "let pip use another index")
+    return hashlib.sha256(Path(unquote(urlsplit(origin["url"]).path)).read_bytes()).hexdigest()

@@ -58,8 +58,7 @@ class Solution:
 
     def locked(self, packages: Packages) -> str:
         """The lock as a file to keep: with what it was made from, and free of this machine's paths."""
-        bare = re.sub(rf"^{_HEAD}.*\n|^# Written by .*\n", "", self.lock, flags=re.MULTILINE)
-        text = f"# Written by `make lock`: exactly these builds.\n{_HEAD}{json.dumps(self.head(packages))}\n{bare}"
+        text = kept(self.head(packages), self.lock)
         if self.kind == "wheels":
             uri = self.channels[0]
             text = text.replace(uri, f"file://{HERE}").replace(_path_of(uri), HERE)
@@ -93,6 +92,12 @@ def _path_of(uri: str) -> str:
 def configuration(site: Site) -> str:
     """rattler's configuration for this site."""
     return rattlers_configuration(site, bases(list(site.environment.mirrors)) if site.environment.mirrors else {})
+
+
+def kept(head: dict[str, Any], lock: str) -> str:
+    """A lock with its head, to be kept as a file."""
+    bare = re.sub(rf"^{_HEAD}.*\n|^# Written by .*\n", "", lock, flags=re.MULTILINE)
+    return f"# Written by sitekit: exactly these builds.\n{_HEAD}{json.dumps(head)}\n{bare}"
 
 
 def head_of(lock: str) -> dict[str, Any]:

@@ -82,7 +82,9 @@ def silence(url: str) -> str | None:
     fault = "it has no index"
     for index in ("repodata.json.zst", "repodata.json"):
         try:
-            with urllib.request.urlopen(f"{url.rstrip('/')}/{subdir()}/{index}", timeout=_PATIENCE) as answer:  # noqa: S310
+            # An opener of its own: urllib keeps the first one for ever, with the proxy of that moment.
+            opener = urllib.request.build_opener()
+            with opener.open(f"{url.rstrip('/')}/{subdir()}/{index}", timeout=_PATIENCE) as answer:
                 if answer.read(1):
                     return None
         except urllib.error.HTTPError as error:

@@ -54,7 +54,8 @@ def fit(site: Site) -> None:
     if _revision(site.database) != known[0]:
         upgrade = "import sys; from jupyterhub.dbutil import upgrade; upgrade(sys.argv[1])"
         argv = [site.current / "bin/python", "-I", "-c", upgrade, f"sqlite:///{site.database}"]
-        run(argv, user=site.hub.user, cwd=site.paths.state, timeout=600)
+        path = {"PATH": f"{site.current}/bin:/usr/bin:/bin"}  # it calls alembic by its name
+        run(argv, env=path, user=site.hub.user, cwd=site.paths.state, timeout=600)
         say("The hub's database was upgraded to the form of this release; the backup is in " + str(_folder(site)))
 
 

@@ -16,9 +16,12 @@ import tarfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from ..channel.child import ENGINE, ask
 from ..channel.packages import Packages
+from ..channel.solution import kept
 from ..command import run
 from ..data import CHECKOUT
+from ..files import write_atomic
 from ..progress import say, step
 from ..site import Site
 from .fetch import fetch
@@ -39,10 +42,15 @@ def write_bundle(site: Site, release: Release, packages: Packages, cache: Path, 
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
     with step("Collecting packages", total=len(release.facts["packages"])) as s:
-        lock = _channel(site, release, work / "channel", s.advance)
+        for package in release.facts["packages"]:
+            *_, subdir, name = unquote(urlsplit(package["url"]).path).split("/")
+            (work / "channel" / subdir).mkdir(parents=True, exist_ok=True)
+            fetch(site, package["url"], package["sha256"], work / "channel" / subdir / name)
+            s.advance()
         s.done(f"{len(release.facts['packages'])} packages")
-    head = {**release.solution.head(packages), "channels": [f"file://{HERE}"]}
-    (work / LOCK).write_text(f"# sitekit: {json.dumps(head)}\n{lock}")
+    shutil.copy(release.lock, work / LOCK)
+    ask(ENGINE, {"verb": "move", "lock": str(work / LOCK), "channel": f"file://{HERE}"}, timeout=60)
+    write_atomic(work / LOCK, kept(release.solution.head(packages), (work / LOCK).read_text()))
     if pinned := release.facts.get("pip", []):
         shutil.copytree(cache / wheels_name(pinned), work / "wheels")
     with step("Collecting the kit"):
@@ -63,22 +71,6 @@ def write_bundle(site: Site, release: Release, packages: Packages, cache: Path, 
     shutil.rmtree(work)
     say(f"On a machine with Python {python} and no network: tar -xf {file.name} kit && cd kit, edit config/site.yml,")
     say(f"then: make setup_conda install_all BUNDLE=/path/to/{file.name}")
-
-
-def _channel(site: Site, release: Release, channel: Path, collected: object) -> str:
-    """The packages, each held against its hash; returns the lock with the addresses that they have in the bundle."""
-    lock, indexes = release.solution.lock, {}
-    for package in release.facts["packages"]:
-        url = package["url"]
-        *_, subdir, name = unquote(urlsplit(url).path).split("/")
-        target = channel / subdir / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        fetch(site, url, package["sha256"], target)
-        indexes.setdefault(subdir, []).append(name)
-        for form in (url, unquote(urlsplit(url).path) if url.startswith("file:") else url):
-            lock = lock.replace(form, f"{HERE}/{subdir}/{name}")
-        collected()  # type: ignore[operator]
-    return lock
 
 
 def _kit(work: Path) -> None:

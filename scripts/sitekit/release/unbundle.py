@@ -37,7 +37,7 @@ def read_bundle(file: Path, packages: Packages, cache: Path) -> Solution:
         os.rename(work / "wheels", cache / wheels_name(head["pip"]))
     shutil.rmtree(work)
     head |= {"channels": [channel.as_uri()], "told": f"From a bundle: {head['told']}"}
-    return read(text.replace(HERE, str(channel)), head, cache)
+    return read(text.replace(f"file://{HERE}", channel.as_uri()).replace(HERE, str(channel)), head, cache)
 
 
 def _unpack(file: Path, work: Path) -> str:
