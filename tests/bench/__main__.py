@@ -7,13 +7,13 @@ import os
 import signal
 import sys
 
-from . import kernels, queue, spawn
+from . import kernels, queue, release, spawn
 from .common import Bench
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help="queue, spawn or kernels (default: all)")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help="queue, spawn, kernels or release (default: all)")
     parser.add_argument("--sizes", default="1,10,100,300", help="queue: numbers of servers")
     parser.add_argument("--states", default="waiting,running", help="queue: what the servers do")
     parser.add_argument("--seconds", type=float, default=60, help="queue: length of each window")
@@ -24,6 +24,7 @@ def main() -> int:
         "queue": lambda bench: queue.measure(bench, sizes, states, given.seconds),
         "spawn": lambda bench: spawn.measure(bench, given.times),
         "kernels": lambda bench: kernels.measure(bench, given.times),
+        "release": release.measure,
     }
     if unknown := set(given.rows) - set(rows):
         parser.error(f"there is no row {', '.join(sorted(unknown))}; there are {', '.join(rows)}")

@@ -22,20 +22,24 @@ from ..command import run
 from ..data import data
 from ..gatefile import session_settings
 from ..show import dump
-from ..site import Paths, Site
+from ..site import Site
 from .releases import Release
 
 PATIENCE = 60.0  # seconds for a program to answer: a shared filesystem may be slow at the first reading
 
 
-def hub_reads_the_site(site: Site, release: Release, environment: Mapping[str, str], folder: Path) -> list[str]:
-    """Load the hub's configuration as the hub does, with the site's raw extras, and with a state of its own."""
+def hub_reads_the_site(
+    site: Site, release: Release, environment: Mapping[str, str], folder: Path, text: str = ""
+) -> list[str]:
+    """Load the hub's configuration as the hub does, with the site's raw extras, and with a state of its own.
+
+    `text` is a site file that was written before; without it the site is written out as `make apply` would.
+    """
     state = folder / "state"
     state.mkdir()
     etc = folder / "etc"
     etc.mkdir()
-    private = site.model_copy(update={"paths": Paths.model_construct(prefix=site.paths.prefix, state=state)})
-    (etc / "site.yml").write_text(dump(private))
+    (etc / "site.yml").write_text((text or dump(site)).replace(str(site.paths.state), str(state)))
     shutil.copy(data("config/jupyterhub_config.py"), etc)
     with suppress(FileNotFoundError):
         shutil.copytree(data("config/local.d"), etc / "local.d")
@@ -72,7 +76,7 @@ def server_answers(site: Site, release: Release, environment: Mapping[str, str],
             while not told and server.poll() is None and time.monotonic() < end:
                 time.sleep(0.05)
             if not told:
-                return [f"a server does not come up: {_last(log.read())}"]
+                return [f"a server does not come up: {_last(log.read()) or 'it says nothing'}"]
             return _answers("a server", urllib.request.Request(f"http://127.0.0.1:{told[0]}/user/u/api"), server, log)
 
 
@@ -182,5 +186,7 @@ def _free_ports() -> tuple[int, int]:
 
 
 def _last(text: str) -> str:
-    lines = [line for line in text.strip().splitlines() if line.strip()]
-    return lines[-1][-300:] if lines else "it says nothing"
+    """The last line that begins at the margin, as the message of an exception does, with what belongs to it."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    start = max((number for number, line in enumerate(lines) if not line[0].isspace()), default=0)
+    return " ".join(line.strip() for line in lines[start:])[-300:]

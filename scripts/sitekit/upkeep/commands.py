@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import os
+import tempfile
 import time
+from pathlib import Path
 
 from ..channel.packages import read_packages
 from ..errors import BadInput, Problem
@@ -12,9 +14,11 @@ from ..machine import commands as machine
 from ..progress import say
 from ..release import commands as build
 from ..release import releases as known
+from ..release.finish import plain_environment
 from ..release.prefix import opened
 from ..release.releases import Release
 from ..release.remove import remove, remove_environment, size, sweep
+from ..release.serving import hub_reads_the_site
 from ..site import Site
 from .users import Uses, users
 
@@ -67,6 +71,7 @@ def rollback(site: Site, *words: str) -> int:
     _words("rollback", words, 1)
     with opened(site):
         release = _named(site, words[0]) if words else _before(site)
+        _refuse_strange(site, release)
         known.switch(site, release)
     say(f"In use now: {release.name}.")
     _restart_hub(site)
@@ -119,6 +124,20 @@ def uninstall_environment(site: Site, *words: str) -> int:
         say(f"    left {path}: sitekit did not make it here")
     say(f"The environment in {site.paths.prefix} is removed.")
     return 0
+
+
+def _refuse_strange(site: Site, release: Release) -> None:
+    """Raise Problem when the hub of `release`, whose kit may be older, cannot read what `make apply` wrote here."""
+    written = site.etc / "site.yml"
+    if not written.exists():
+        return
+    with tempfile.TemporaryDirectory(prefix="sitekit-") as scratch:
+        environment = plain_environment(release.path, Path(scratch))
+        faults = hub_reads_the_site(site, release, environment, Path(scratch), written.read_text())
+    if faults:
+        kit = release.facts["kit"]["version"]
+        remedy = f"take sitekit {kit}, with which it was built, and run its make apply first; or another release"
+        raise Problem(f"the hub of {release.name} would not start here: {faults[0]}", str(written), remedy)
 
 
 def _restart_hub(site: Site) -> None:
