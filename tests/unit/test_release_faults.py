@@ -7,16 +7,17 @@ import os
 import pickle
 import random
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 import release_parts as parts
 import small_checkout as small
+from session_parts import until
 from tests.checkout import Checkout
 
 from sitekit.release import commands, files, releases
@@ -56,12 +57,15 @@ def larger(built: Checkout) -> Iterator[Checkout]:
 
 
 def kill_once(checkout: Checkout, longest: float) -> float:
-    """Start the build, and kill its program at a random moment within `longest` seconds; its children are left to see
-    to themselves. Returns the moment."""
+    """Start the build, and kill its program, and that alone, at a random moment within `longest` seconds; returns the
+    moment. Nothing that it had started may go on."""
     moment = random.uniform(0, longest)  # noqa: S311
     with checkout.start(*BUILD) as build:
         time.sleep(moment)
-        os.killpg(build.pid, signal.SIGKILL)
+        for program in psutil.Process(build.pid).children() if build.poll() is None else []:
+            program.kill()
+    prefix = str(checkout.site.paths.prefix)
+    until(lambda: not [p for p in psutil.process_iter(["cmdline"]) if prefix in " ".join(p.info["cmdline"] or [])])
     return moment
 
 

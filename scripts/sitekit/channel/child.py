@@ -10,13 +10,16 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ..command import Arg
 from ..errors import Problem
 
 Event = dict[str, Any]
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 ENGINE, CONVERT = "sitekit.channel.engine", "sitekit.channel.convert"
 """The two modules of this room that are run so. Only ENGINE loads rattler."""
@@ -80,13 +83,21 @@ def serve(work: Callable[[Event], Any]) -> NoReturn:
     os._exit(0)
 
 
+_MORTAL = (
+    f"import ctypes, os, sys; ctypes.CDLL(None).prctl({_PR_SET_PDEATHSIG}, 9); os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+def mortal(argv: Sequence[Arg]) -> list[str]:
+    """The same program, as one that ends when this one does, even by SIGKILL: it must not go on writing to a release
+    that the next run works on. `argv` begins with a path."""
+    return [sys.executable, "-I", "-S", "-c", _MORTAL, *map(str, argv)]
+
+
 def tell(event: Event) -> None:
     """Send one event to the program that asked."""
     sys.stdout.write(json.dumps(event) + "\n")
     sys.stdout.flush()
-
-
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def _ending(code: int) -> str:

@@ -6,8 +6,10 @@ import hashlib
 import json
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from ..channel.child import mortal
 from ..command import run
 from ..files import write_atomic
 from . import programs
@@ -91,7 +93,13 @@ def compile_all(release: Release) -> int:
     It holds whatever the times of its sources are: they are never changed, and times do not survive every copy.
     """
     folders = [folder for pattern in ("lib/python3*", "local/lib/python3*") for folder in release.path.glob(pattern)]
-    run([release.python, "-I", "-m", "compileall", "-qq", "-j", "0", *UNCHECKED, *folders], check=False, timeout=900)
+    sources = [str(file) for folder in folders for file in folder.rglob("*.py")]
+    count = os.cpu_count() or 1
+    # Not compileall's own -j: its workers outlive it when it is killed, for ever.
+    compiler = mortal([release.python, "-I", "-m", "compileall", "-qq", *UNCHECKED, "-i", "-"])
+    shares = ["\n".join(sources[start::count]) for start in range(count)]
+    with ThreadPoolExecutor(count) as pool:
+        list(pool.map(lambda share: run(compiler, stdin=share, check=False, timeout=900), shares))
     return sum(1 for folder in folders for _ in folder.rglob("*.pyc"))
 
 

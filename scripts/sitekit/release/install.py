@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ..channel.child import ENGINE, ask
+from ..channel.child import ENGINE, ask, mortal
 from ..channel.pins import requirement_name
 from ..channel.solution import configuration
 from ..command import run
@@ -83,7 +83,7 @@ def wheels_name(pinned: list[str]) -> str:
     return "wheels-" + hashlib.sha256("\n".join(pinned).encode()).hexdigest()[:16]
 
 
-def pip_install(release: Release) -> list[str | Path]:
+def pip_install(release: Release) -> list[str]:
     """The release's own `pip install`, to be continued. The bytecode comes later, with everybody's."""
     quiet = ["-q", "--disable-pip-version-check", "--no-input", "--no-compile", "--root-user-action=ignore"]
-    return [release.python, "-I", "-m", "pip", "install", *quiet]
+    return [*mortal([release.python, "-I", "-m", "pip", "install"]), *quiet]

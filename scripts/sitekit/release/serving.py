@@ -12,13 +12,14 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO
 
-from ..command import run
+from ..channel.child import mortal
+from ..command import Arg, run
 from ..data import data
 from ..gatefile import session_settings
 from ..show import dump
@@ -147,11 +148,11 @@ def _hub() -> Iterator[tuple[int, list[int]]]:
 
 @contextmanager
 def _started(
-    argv: list[object], environment: Mapping[str, str], log: Path
+    argv: Sequence[Arg], environment: Mapping[str, str], log: Path
 ) -> Iterator[tuple[subprocess.Popen[bytes], IO[str]]]:
     with log.open("w") as out, log.open() as read:
         program = subprocess.Popen(
-            [str(word) for word in argv],
+            mortal(argv),
             env=dict(environment),
             cwd=log.parent,
             stdin=subprocess.DEVNULL,
