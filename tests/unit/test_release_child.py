@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
+import release_parts as parts
 
 from sitekit.channel.child import ask
 from sitekit.errors import Problem
@@ -22,7 +27,8 @@ def work(request):
     if request == "error":
         raise ValueError("not foreseen")
     if request == "sleep":
-        time.sleep(60)
+        tell({"advance": 1})
+        time.sleep(600)
     tell({"advance": 1})
     if request == "late crash":
         print(json.dumps({"answer": "done"}), flush=True)
@@ -70,3 +76,26 @@ def test_what_takes_too_long_is_ended() -> None:
 def test_a_program_that_cannot_start_is_told() -> None:
     with pytest.raises(Problem, match="No module named no_such_program"):
         ask("no_such_program", {"x": "y" * 200_000}, timeout=30)
+
+
+ORPHAN = {
+    "ask": "from sitekit.channel.child import ask\n"
+    "ask('worker', 'sleep', lambda _: print('up', flush=True), timeout=600)",
+    "mortal": "import subprocess; from sitekit.channel.child import mortal\n"
+    "subprocess.run(mortal(['/bin/sh', '-c', 'echo up; exec sleep 600']))",
+}
+
+
+@pytest.mark.parametrize("way", ORPHAN)
+def test_what_was_started_ends_with_a_program_that_is_killed(way: str) -> None:
+    """Its work would go on in a prefix that the next run holds."""
+    environment = {**os.environ, "PYTHONPATH": f"{parts.TOP / 'scripts'}:{os.environ['PYTHONPATH']}"}
+    started = subprocess.Popen([sys.executable, "-c", ORPHAN[way]], env=environment, stdout=subprocess.PIPE, text=True)
+    with started:
+        assert started.stdout.readline() == "up\n"
+        [child] = psutil.Process(started.pid).children()
+        started.kill()
+    gone, alive = psutil.wait_procs([child], timeout=60)
+    for one in alive:
+        one.kill()
+    assert gone and not alive

@@ -8,6 +8,7 @@ import pickle
 import random
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,14 +93,25 @@ def test_twenty_kills_each_of_them_mended_by_the_same_command(larger: Checkout) 
         small.forget(larger.site, second)
 
 
-def test_two_at_once(larger: Checkout) -> None:
-    """One does it, and the other is told who; then it finds nothing to do."""
-    both = [larger.start("setup_conda") for _ in range(2)]
-    said = [one.communicate(timeout=120)[0] for one in both]
-    ends = sorted(one.returncode for one in both)
-    if ends != [0, 0]:  # both 0: the second came when the first was done
-        assert ends == [0, 2] and any("another sitekit is at work here (process " in text for text in said), said
-    assert "Nothing to do" in larger.make("setup_conda")
+HOLD = """
+import sys, time; from pathlib import Path
+from sitekit.release.prefix import opened
+from sitekit.site import load_site
+with opened(load_site(Path(sys.argv[1]))):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_two_at_once_and_one_that_died(larger: Checkout) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(larger.folder / "scripts")}
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, larger.file], env=environment, stdout=subprocess.PIPE)
+    with holder:
+        assert holder.stdout.readline() == b"held\n"
+        said = larger.make("setup_conda", code=2)
+        assert f"another sitekit is at work here (process {holder.pid} on " in said
+        holder.kill()
+    assert "The packages are in place" in larger.make("setup_conda")
     small.works(larger.site)
 
 

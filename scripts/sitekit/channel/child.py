@@ -83,15 +83,13 @@ def serve(work: Callable[[Event], Any]) -> NoReturn:
     os._exit(0)
 
 
-_MORTAL = (
-    f"import ctypes, os, sys; ctypes.CDLL(None).prctl({_PR_SET_PDEATHSIG}, 9); os.execv(sys.argv[1], sys.argv[1:])"
-)
+_MORTAL = "import ctypes, os, sys; ctypes.CDLL(None).prctl(int(sys.argv[1]), 9); os.execv(sys.argv[2], sys.argv[2:])"
 
 
 def mortal(argv: Sequence[Arg]) -> list[str]:
     """The same program, as one that ends when this one does, even by SIGKILL: it must not go on writing to a release
     that the next run works on. `argv` begins with a path."""
-    return [sys.executable, "-I", "-S", "-c", _MORTAL, *map(str, argv)]
+    return [sys.executable, "-I", "-S", "-c", _MORTAL, str(_PR_SET_PDEATHSIG), *map(str, argv)]
 
 
 def tell(event: Event) -> None:
