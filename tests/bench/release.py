@@ -102,7 +102,8 @@ def _uv(scratch: Path) -> Path:
 def _run(argv: list[Any], scratch: Path) -> None:
     places = {"PIP_CACHE_DIR": str(scratch / "pip-others"), "UV_CACHE_DIR": str(scratch / "uv-cache")}
     environment = {key: value for key, value in os.environ.items() if not re.match("PYTHON|VIRTUAL_ENV", key)}
-    subprocess.run([str(word) for word in argv], check=True, env={**environment, **places}, timeout=900)
+    words = [str(word) for word in argv]
+    subprocess.run(words, check=True, env={**environment, **places}, timeout=900, capture_output=True)
 
 
 def _row(what: str, work: Callable[[], object]) -> dict[str, Any]:

@@ -55,15 +55,16 @@ def server_release(site: Site, person: Person) -> str:
 
 
 def hub(site: Site) -> int:
-    return _running(str(site.current / "bin/jupyterhub"))
+    return _running(site.current / "bin/jupyterhub", str(site.etc / "jupyterhub_config.py"))
 
 
 def proxy(site: Site) -> int:
-    return _running(str(site.current / "bin/configurable-http-proxy"))
+    return _running(site.current / "bin/configurable-http-proxy", str(site.proxy.port))
 
 
-def _running(program: str) -> int:
-    return next(p.pid for p in psutil.process_iter(["cmdline"]) if program in (p.info["cmdline"] or [])[:3])
+def _running(program: Path, word: str) -> int:
+    wanted = {str(program), word}
+    return next(p.pid for p in psutil.process_iter(["cmdline"]) if wanted <= set(p.info["cmdline"] or []))
 
 
 def test_an_upgrade_and_the_way_back_are_not_noticed(

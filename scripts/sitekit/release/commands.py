@@ -39,11 +39,11 @@ def setup_conda(site: Site, *words: str) -> int:
     With an environment.lock, exactly those that it names; with a word, those of the bundle in that file. Raises Problem
     (no source, no solution, no room, a lock of another environment.yml, ...) and BadInput (environment.yml).
     """
-    bundle = Path(words[0]).resolve() if len(words) == 1 else None
-    if bundle is None:
+    file = Path(words[0]).resolve() if len(words) == 1 else None
+    if file is None:
         _no_words("setup_conda", words)
-    elif not bundle.is_file():
-        raise BadInput("there is no such bundle", str(bundle), "name the file that make bundle wrote: BUNDLE=...")
+    elif not file.is_file():
+        raise BadInput("there is no such bundle", str(file), "name the file that make bundle wrote: BUNDLE=...")
     packages = read_packages()
     lock = kept_lock(LOCK, packages)
     with at_work(site) as cache:
@@ -54,7 +54,7 @@ def setup_conda(site: Site, *words: str) -> int:
         if release:
             say(f"Going on with {release.name}, which was interrupted.")
         else:
-            release = _begun(site, packages, lock, cache, bundle)
+            release = _begun(site, packages, lock, cache, file)
         if not release.installed:
             install(site, release, cache)
     say(f"The packages are in place in {release.path}. Next: make install_all")
@@ -140,15 +140,16 @@ def at_work(site: Site) -> Iterator[Path]:
         yield cache
 
 
-def _begun(site: Site, packages: Packages, lock: str | None, cache: Path, bundle: Path | None) -> Release:
-    """A new release with its lock; or the one that turns out to be the same."""
+def _begun(site: Site, packages: Packages, lock: str | None, cache: Path, file: Path | None) -> Release:
+    """A new release with its lock, out of the bundle `file` if there is one; or one that turns out to be the same."""
     inputs = _inputs(site, packages, lock)
-    if bundle:
-        solution = read_bundle(bundle, packages, cache)
+    if file:
+        solution = read_bundle(file, packages, cache)
     elif sibling := made_from(site, inputs):
         say(f"sitekit itself has changed: a new release of the packages of {sibling.name}.")
-        same_ = sibling.solution
-        solution = same_ if same_.at_hand else from_lock(same_.locked(packages), packages, cache)
+        solution = sibling.solution
+        if not solution.at_hand:
+            solution = from_lock(solution.locked(packages), packages, cache)
     elif lock:
         say(f"Taking exactly the packages of {LOCK.name}.")
         solution = from_lock(lock, packages, cache)
