@@ -18,6 +18,7 @@ from sitekit.upkeep import commands
 from ..checkout import Checkout
 from ..conftest import CHECKOUT, Demo
 from ..person import Person
+from ..walk import walked
 from .test_chain import python_of
 
 
@@ -109,3 +110,8 @@ def test_an_upgrade_and_the_way_back_are_not_noticed(
     releases.switch(site, releases.read(old))
     record_property("seconds for a switch and a rollback of the link", round(time.monotonic() - begun, 3))
     assert commands._before(site).path == new
+
+
+def test_a_user_can_read_the_whole_prefix_and_change_nothing(demo: Demo) -> None:
+    """All but the cache, which the releases are hard links into."""
+    assert walked(demo.site.paths.prefix, "alice", demo.site.paths.prefix / ".cache") > 10000

@@ -226,7 +226,7 @@ def people(site: Site) -> list[str]:
 def test_a_change_of_release_leaves_a_backup(hub: Site) -> None:
     database.fit(hub)
     [backup] = (hub.paths.state / "backups").iterdir()
-    assert backup.stem.endswith(database._known(hub)[0])
+    assert backup.stem.endswith(database._known(hub, hub.current)[0])
     assert backup.stat().st_mode & 0o777 == 0o600
     assert people(hub) == ["alice"]
     for _ in range(database.KEPT + 2):
@@ -235,7 +235,7 @@ def test_a_change_of_release_leaves_a_backup(hub: Site) -> None:
 
 
 def test_a_newer_release_upgrades_the_database(hub: Site) -> None:
-    wanted, older = database._known(hub)[:2]
+    wanted, older = database._known(hub, hub.current)[:2]
     program = (
         "import subprocess, sys; from jupyterhub import dbutil\n"
         "with dbutil._temp_alembic_ini(sys.argv[1]) as ini:\n"
@@ -256,9 +256,9 @@ def test_an_older_release_gets_the_database_from_before(hub: Site) -> None:
     with closing(sqlite3.connect(hub.database)) as db, db:
         db.execute("INSERT INTO users (name, cookie_id) VALUES ('late', 'x')")
     stamp(hub.database, "0123456789ab")
-    database.refuse_strange(hub)
+    database.refuse_strange(hub, hub.current)
     database.fit(hub)
-    assert database._revision(hub.database) == database._known(hub)[0]
+    assert database._revision(hub.database) == database._known(hub, hub.current)[0]
     assert people(hub) == ["alice"]
     newer = [file for file in (hub.paths.state / "backups").iterdir() if "0123456789ab" in file.name]
     assert len(newer) == 1  # nothing is lost: what came after is kept beside it
@@ -267,13 +267,13 @@ def test_an_older_release_gets_the_database_from_before(hub: Site) -> None:
 def test_without_a_backup_the_hub_is_left_alone(hub: Site) -> None:
     stamp(hub.database, "0123456789ab")
     with pytest.raises(Problem, match="form of a newer JupyterHub") as refused:
-        database.refuse_strange(hub)
+        database.refuse_strange(hub, hub.current)
     assert "make rollback" in str(refused.value.remedy)
     assert people(hub) == ["alice"]
 
 
 def test_a_site_without_a_database_needs_nothing(hub: Site) -> None:
     hub.database.unlink()
-    database.refuse_strange(hub)
+    database.refuse_strange(hub, hub.current)
     database.fit(hub)
     assert json.dumps([path.name for path in hub.paths.state.iterdir()]) == "[]"

@@ -31,7 +31,7 @@ def start(site: Site) -> int:
     in_use, stamp = str(site.current.resolve()), site.run / "release"
     services, supervisor = site_services(site, this_platform()), running_supervisor(site)
     if not stamp.exists() or stamp.read_text() != in_use:
-        database.refuse_strange(site)
+        database.refuse_strange(site, site.current)
         supervisor.stop(_hub(site))
         database.fit(site)
     supervise.start(services, supervisor, within=READY_SECONDS)

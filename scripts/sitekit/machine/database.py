@@ -24,9 +24,9 @@ print(json.dumps([script.get_current_head(), *(one.revision for one in script.wa
 """
 
 
-def refuse_strange(site: Site) -> None:
-    """Raise Problem when the release in use cannot work with the database, and there is no backup that it can."""
-    known = _known(site) if site.database.exists() else []
+def refuse_strange(site: Site, release: Path) -> None:
+    """Raise Problem when `release` cannot work with the database, and there is no backup that it can."""
+    known = _known(site, release) if site.database.exists() else []
     if known and _revision(site.database) not in known and _backup_of(site, known) is None:
         raise Problem(
             f"has the form of a newer JupyterHub ({_revision(site.database)}), and there is no backup from before",
@@ -43,12 +43,12 @@ def fit(site: Site) -> None:
     """
     if not site.database.exists():
         return
-    known, have = _known(site), _revision(site.database)
+    known, have = _known(site, site.current), _revision(site.database)
     _back_up(site, have)
     if have not in known:
         backup = _backup_of(site, known)
         if backup is None:
-            return refuse_strange(site)
+            return refuse_strange(site, site.current)
         _restore(site, backup)
         say(f"The hub's database is that of {backup.stem} again: this release does not know the form that it had.")
     if _revision(site.database) != known[0]:
@@ -59,9 +59,9 @@ def fit(site: Site) -> None:
         say("The hub's database was upgraded to the form of this release; the backup is in " + str(_folder(site)))
 
 
-def _known(site: Site) -> list[str]:
-    """The forms of the database that the release in use knows; the one that it wants comes first."""
-    argv = [site.current / "bin/python", "-I", "-c", _REVISIONS]
+def _known(site: Site, release: Path) -> list[str]:
+    """The forms of the database that `release` knows; the one that it wants comes first."""
+    argv = [release / "bin/python", "-I", "-c", _REVISIONS]
     known = json.loads(run(argv, user=site.hub.user, cwd=Path("/")).stdout)
     return list(dict.fromkeys(known))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from ..channel.packages import read_packages
 from ..errors import BadInput, Problem
 from ..machine import commands as machine
+from ..machine.database import refuse_strange
 from ..progress import say
 from ..release import commands as build
 from ..release import releases as known
@@ -71,7 +72,7 @@ def rollback(site: Site, *words: str) -> int:
     _words("rollback", words, 1)
     with opened(site):
         release = _named(site, words[0]) if words else _before(site)
-        _refuse_strange(site, release)
+        _refuse_unfit(site, release)
         known.switch(site, release)
     say(f"In use now: {release.name}.")
     _restart_hub(site)
@@ -126,8 +127,9 @@ def uninstall_environment(site: Site, *words: str) -> int:
     return 0
 
 
-def _refuse_strange(site: Site, release: Release) -> None:
-    """Raise Problem when the hub of `release`, whose kit may be older, cannot read what `make apply` wrote here."""
+def _refuse_unfit(site: Site, release: Release) -> None:
+    """Raise Problem when the hub of `release`, which may be older, cannot start with what it would find here: the site
+    file that `make apply` wrote, and the database, which root can read."""
     written = site.etc / "site.yml"
     if not written.exists():
         return
@@ -138,6 +140,8 @@ def _refuse_strange(site: Site, release: Release) -> None:
         kit = release.facts["kit"]["version"]
         remedy = f"take sitekit {kit}, with which it was built, and run its make apply first; or another release"
         raise Problem(f"the hub of {release.name} would not start here: {faults[0]}", str(written), remedy)
+    if os.geteuid() == 0:
+        refuse_strange(site, release.path)
 
 
 def _restart_hub(site: Site) -> None:
