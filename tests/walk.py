@@ -27,9 +27,8 @@ print(count)
 
 
 def walked(folder: Path, user: str, *but: Path) -> int:
-    """How many files `user` can read below `folder`, leaving out the folders `but`; fails at the first that is not so."""
+    """How many files `user` can read below `folder`, but the folders `but`; fails at the first that is not so."""
     argv = ["/usr/bin/python3", "-I", "-c", WALK, folder, *but]
-    bare = {"user": user, "group": "nogroup", "extra_groups": [], "env": {}, "cwd": "/"}
     bare = {"user": user, "group": "nogroup", "extra_groups": [], "env": {}, "cwd": "/"}
     done = subprocess.run(argv, **bare, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
