@@ -5,13 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import shutil
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import release_parts as parts
-
-sys.path.insert(0, str(parts.TOP))
 from tests.checkout import Checkout
 
 from sitekit.release import files, releases

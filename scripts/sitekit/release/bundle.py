@@ -1,6 +1,6 @@
 """`make bundle`: the release in use as one file, with all that a site without a network needs to build it again.
 
-It is a tar of: `channel/`, the packages with their index; `wheels/`, what pip adds; `kit/`, this checkout;
+It is a tar of: `channel/`, the packages; `wheels/`, what pip adds; `kit/`, this checkout;
 `kit-wheels/`, the kit's own requirements; the lock, `sbom.cdx.json`, `bundle.json`, and SHA256SUMS over all of it.
 """
 
@@ -16,9 +16,9 @@ import tarfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from ..channel import solution
 from ..channel.child import ENGINE, ask
 from ..channel.packages import Packages
-from ..channel.solution import kept
 from ..command import run
 from ..data import CHECKOUT
 from ..files import write_atomic
@@ -50,7 +50,7 @@ def write_bundle(site: Site, release: Release, packages: Packages, cache: Path, 
         s.done(f"{len(release.facts['packages'])} packages")
     shutil.copy(release.lock, work / LOCK)
     ask(ENGINE, {"verb": "move", "lock": str(work / LOCK), "channel": f"file://{HERE}"}, timeout=60)
-    write_atomic(work / LOCK, kept(release.solution.head(packages), (work / LOCK).read_text()))
+    write_atomic(work / LOCK, solution.kept(release.solution.head(packages), (work / LOCK).read_text()))
     if pinned := release.facts.get("pip", []):
         shutil.copytree(cache / wheels_name(pinned), work / "wheels")
     with step("Collecting the kit"):
@@ -86,15 +86,18 @@ def _kit(work: Path) -> None:
 
 
 def _checkouts_files() -> list[str]:
-    left_out = {".git", ".kit", "tests"}
-    listed = subprocess.run(
-        ["git", "-C", CHECKOUT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    names = listed.stdout.split("\0") if listed.returncode == 0 else []
-    if not names:
+    """What git knows or would add; without git, or in a copy, all but what the kit makes there itself."""
+    listed = subprocess.CompletedProcess([], 1, "")
+    if shutil.which("git"):
+        asked = ["git", "-C", CHECKOUT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        listed = run(asked, check=False)
+    if listed.returncode == 0 and listed.stdout:
+        names = listed.stdout.rstrip("\0").split("\0")
+    else:
         names = [str(path.relative_to(CHECKOUT)) for path in CHECKOUT.rglob("*") if "__pycache__" not in path.parts]
-    return [name for name in names if name and Path(name).parts[0] not in left_out and (CHECKOUT / name).is_file()]
+    tops = {".git", ".kit", "tests"}
+    kept = [name for name in names if Path(name).parts[0] not in tops and not Path(name).match("*sitekit-*.tar*")]
+    return [name for name in kept if (CHECKOUT / name).is_file()]
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
