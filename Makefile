@@ -26,13 +26,13 @@ bundle:         ## the release in use as one file, for a site without a network;
 	$(KIT) bundle $(if $(FILE),"$(FILE)")
 releases:       ## the releases of the environment: age, size, which is current, who uses them
 	$(KIT) releases
-upgrade:        ## newest packages of environment.yml: build, verify, switch; restarts the hub only (as root)
+upgrade:        ## newest packages of environment.yml: build, verify, switch; restarts the hub only
 	$(KIT) upgrade
-rollback:       ## back to the release before, or RELEASE=name; restarts the hub only (as root)
+rollback:       ## back to the release before, or RELEASE=name; restarts the hub only
 	$(KIT) rollback $(RELEASE)
-prune_releases: ## remove old releases but KEEP=2 of them, and never one in use (as root)
+prune_releases: ## remove old releases but KEEP=2 of them, and never one in use
 	$(KIT) prune_releases $(KEEP)
-uninstall_environment: ## remove all releases, and nothing else below the prefix (as root)
+uninstall_environment: ## remove all releases, and nothing else below the prefix
 	$(KIT) uninstall_environment
 kernels:        ## turn the cluster's modules into proven Jupyter kernels
 	$(KIT) kernels
