@@ -93,6 +93,13 @@ def test_a_release_is_whole_only_when_it_says_so(site: Site) -> None:
     assert (done.path / "explicit.txt").read_text() == "@EXPLICIT\nfile:///c/a.conda#sha256:ab\n"
 
 
+def test_what_a_kill_left_of_a_note_goes_with_the_next(site: Site) -> None:
+    release = begun(site)
+    (release.path / ".building.json.k1ll3d").write_text("{")
+    releases.note(release, installed=True)
+    assert sorted(path.name for path in release.path.iterdir()) == sorted(releases.STATE - {releases.WHOLE})
+
+
 def test_other_directories_are_no_releases(site: Site) -> None:
     begun(site)
     (site.releases / "notes").mkdir()

@@ -165,6 +165,7 @@ def test_uninstall_takes_what_it_made_and_nothing_else(
     with pytest.raises(Problem, match="in use: jupyterhub"):
         commands.uninstall_environment(site)
     nobody.certain.clear()
+    site.current.with_name(".current.new").symlink_to("of a switch that was interrupted")
     (site.releases / "notes").mkdir()
     (site.releases / "notes/mine.txt").write_text("mine")
     (site.paths.prefix / "kernels").mkdir()

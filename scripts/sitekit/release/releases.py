@@ -189,8 +189,10 @@ def set_aside(release: Release, why: str) -> Path:
 
 def note(release: Release, **facts: object) -> Release:
     """Write `facts` into the release's state."""
-    state = {**release.facts, **facts}
-    write_atomic(release.path / (WHOLE if release.whole else BUILDING), json.dumps(state, indent=1) + "\n")
+    state, name = {**release.facts, **facts}, WHOLE if release.whole else BUILDING
+    for draft in release.path.glob(f".{name}.*"):  # of a run that was killed while it wrote
+        draft.unlink()
+    write_atomic(release.path / name, json.dumps(state, indent=1) + "\n")
     return Release(release.path, state, release.whole)
 
 

@@ -40,7 +40,8 @@ def sweep(site: Site, cache: Path) -> None:
 def remove_environment(site: Site) -> list[Path]:
     """Remove the link, every release and the cache; return what else there is in the folders of the environment."""
     cache = site.paths.prefix / ".cache"
-    site.current.unlink(missing_ok=True)
+    for link in (site.current, site.current.with_name(".current.new")):  # the second is that of an interrupted switch
+        link.unlink(missing_ok=True)
     for release in releases(site):
         remove(release, cache)
     (site.releases / HISTORY).unlink(missing_ok=True)
