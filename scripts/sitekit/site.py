@@ -62,10 +62,9 @@ class Environment(Section):
 
     @model_validator(mode="after")
     def _mirrors_are_of_channels(self) -> Environment:
-        for name in self.mirrors:
-            if name not in self.channels:
-                what = f"'{name}' is not one of the channels"
-                raise Unfit(what, f"name one of {', '.join(self.channels)}, or add it to channels", "mirrors", name)
+        for name in set(self.mirrors).difference(self.channels):
+            what, known = f"'{name}' is not one of the channels", ", ".join(self.channels)
+            raise Unfit(what, f"name one of {known}, or add it to channels", "mirrors", name)
         return self
 
 
@@ -239,7 +238,6 @@ class Site(Section):
 
     @property
     def database(self) -> Path:
-        """JupyterHub's own."""
         return self.paths.state / "jupyterhub.sqlite"
 
     @property
@@ -283,11 +281,8 @@ def _ports_apart(site: Site) -> Iterator[Unfit]:
 
 def _accounts_apart(site: Site) -> Iterator[Unfit]:
     if site.hub.user == site.proxy.user:
-        yield Unfit(
-            f"'{site.proxy.user}' is the account of the hub, which may use sudo; the proxy must not",
-            "give the proxy an account of its own, such as jupyterhub-proxy",
-            *("proxy", "user"),
-        )
+        what = f"'{site.proxy.user}' is the account of the hub, which may use sudo; the proxy must not"
+        yield Unfit(what, "give the proxy an account of its own, such as jupyterhub-proxy", "proxy", "user")
 
 
 def _paths_apart(site: Site) -> Iterator[Unfit]:
