@@ -82,7 +82,8 @@ def _programs(release: Release, pieces: list[Piece], environment: dict[str, str]
     programs = [release.path / "bin" / program for piece in pieces for program in piece.programs]
     faults = [f"{program} is missing" for program in programs if not program.exists()]
     tried = [release.path / "bin" / name for name in ("jupyterhub", "configurable-http-proxy")]
-    for program in (*filter(programs.__contains__, tried), folder(release.path) / "sitekit-kernel"):
+    kernels = [folder(release.path) / "sitekit-kernel"] * any(piece.name == "ipykernel" for piece in pieces)
+    for program in (*filter(programs.__contains__, tried), *kernels):
         if program.exists():
             done = run([program, "--help"], env=environment, check=False, timeout=60)
             if done.returncode:
