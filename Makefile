@@ -6,8 +6,9 @@ KIT := @scripts/kit
 
 .DEFAULT_GOAL := help
 .PHONY: help check_site show setup_conda install_all lock bundle releases upgrade rollback prune_releases uninstall_environment \
-        kernels kernels_diff kernels_check kernels_import apply uninstall start stop \
-        status demo demo_status demo_stop demo_reset test lint bench soak
+        kernels kernels_diff kernels_check kernels_import \
+        diff apply uninstall start stop status backup restore rotate_secrets \
+        demo demo_status demo_stop demo_reset test lint bench soak
 
 help:           ## list the targets
 	@awk -F ':.*## ' '/^[a-z_]+:.*## /{printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,16 +43,24 @@ kernels_check:  ## start every published kernel again; hide those that fail, bri
 	$(KIT) kernels_check
 kernels_import: ## print the kernels.yml for an older Makefile's envkernel lines (MAKEFILE=path)
 	$(KIT) kernels_import $(MAKEFILE)
+diff:           ## show what `make apply` would change on this machine; needs no root (scripts/kit diff: 1 for changes)
+	@scripts/kit diff || [ $$? -eq 1 ]
 apply:          ## write services, web server, sudoers and PAM files (as root)
 	$(KIT) apply
-uninstall:      ## remove what `make apply` wrote (as root)
-	$(KIT) uninstall
+uninstall:      ## remove what `make apply` wrote (as root); PURGE=1: the database, logs and backups too
+	$(KIT) uninstall $(if $(PURGE),purge)
 start:          ## start the site's services (as root)
 	$(KIT) start
 stop:           ## stop the site's services; users' servers stay up (as root)
 	$(KIT) stop
 status:         ## say which services run
 	$(KIT) status
+backup:         ## database, secrets and configuration into one file (as root)
+	$(KIT) backup
+restore:        ## put FROM=file back, on this machine or another (as root)
+	$(KIT) restore $(FROM)
+rotate_secrets: ## new secrets for hub and proxy; servers go on, users log in again (as root)
+	$(KIT) rotate_secrets
 demo:           ## a whole cluster with its JupyterHub on this one machine (as root)
 	$(KIT) demo
 demo_status:    ## the demo's address, users, passwords and services

@@ -14,6 +14,12 @@ from .errors import Problem
 Arg = str | os.PathLike[str]
 
 
+def need_root(command: str) -> None:
+    """Raises Problem for anybody else."""
+    if os.geteuid() != 0:
+        raise Problem("this needs root", remedy=f"sudo make {command}")
+
+
 class CommandFailed(Problem):
     """A program ended with a non-zero code, did not end in time, or is not there."""
 

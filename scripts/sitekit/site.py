@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from .errors import Unfit, Unfits
+from .keeping import Backup
 from .kinds import (
     AbsolutePath,
     Account,
@@ -195,6 +196,7 @@ class Site(Section):
     server: Server = Server()
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)]
     kernels: Kernels
+    backup: Backup = Backup()
 
     @model_validator(mode="after")
     def _agrees(self) -> Site:
@@ -216,6 +218,10 @@ class Site(Section):
     @property
     def log(self) -> Path:
         return Path("/var/log/sitekit") / self.name
+
+    @property
+    def backups(self) -> Path:
+        return self.backup.folder / self.name
 
     @property
     def libexec(self) -> Path:
@@ -292,6 +298,12 @@ def _paths_apart(site: Site) -> Iterator[Unfit]:
             f"{state} holds secrets, and lies inside the prefix {prefix}, which everybody may read, or around it",
             "put the state on the hub's own disk, such as /var/lib/sitekit",
             *("paths", "state"),
+        )
+    if site.backup.folder.is_relative_to(prefix):
+        yield Unfit(
+            f"backups hold secrets, and {site.backup.folder} lies inside {prefix}, which everybody may read",
+            "put them on the hub's own disk, such as /var/backups/sitekit",
+            *("backup", "folder"),
         )
 
 

@@ -13,6 +13,12 @@ ACCOUNTS = {
     "etc/group": "root:x:0:\nshadow:x:42:\nwww-data:x:33:\njupyter-users:x:2000:\njupyter-admins:x:2001:\n",
     "etc/shadow": "root:*:19000:0:99999:7:::\nwww-data:*:19000:0:99999:7:::\n",
     "etc/gshadow": "root:*::\nshadow:*::\nwww-data:*::\njupyter-users:!::\njupyter-admins:!::\n",
+    "etc/subuid": "alice:100000:65536\n",
+    "etc/subgid": "alice:100000:65536\n",
+    "etc/passwd-": "root:x:0:0:root:/root:/bin/bash\n",
+    "etc/shadow-": "root:*:19000:0:99999:7:::\n",
+    "etc/group-": "root:x:0:\n",
+    "etc/.pwd.lock": "",
     "etc/login.defs": "SYS_UID_MIN 100\nSYS_UID_MAX 999\nSYS_GID_MIN 100\nSYS_GID_MAX 999\n",
     "etc/os-release": 'ID=debian\nVERSION_ID="12"\n',
     "etc/pam.d/login": "auth required pam_unix.so\n",
@@ -43,11 +49,9 @@ def bare_machine(root: Path) -> Path:
 
 
 def tree(root: Path) -> dict[str, tuple[int, int, int, bytes | None]]:
-    """Everything below `root`: mode, owner, group and content, by path. The backups that useradd keeps are left out."""
+    """Everything below `root`: mode, owner, group and content, by path."""
     found = {}
     for path in sorted(root.rglob("*")):
-        if path.parent.name == "etc" and (path.name.endswith("-") or path.name == ".pwd.lock"):
-            continue
         status = path.lstat()
         content = path.read_bytes() if path.is_file() else None
         found[str(path.relative_to(root))] = (status.st_mode, status.st_uid, status.st_gid, content)

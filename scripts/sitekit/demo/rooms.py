@@ -16,7 +16,7 @@ def environment(site: Site) -> None:
 
 def machine(site: Site) -> None:
     """Accounts, files and folders of the site, as `make apply` writes them."""
-    from ..machine import commands
+    from ..change import commands
 
     _done(commands.apply(site), "apply")
 
@@ -51,7 +51,7 @@ def stop(site: Site) -> None:
 
 def uninstall(site: Site) -> None:
     """Take away what `machine` wrote."""
-    from ..machine import commands
+    from ..change import commands
 
     _done(commands.uninstall(site), "uninstall")
 

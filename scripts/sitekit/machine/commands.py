@@ -1,20 +1,19 @@
-"""The room's commands: apply, uninstall, start, stop, status."""
+"""The room's commands: start, stop, status."""
 
 from __future__ import annotations
 
+from ..command import need_root
 from ..errors import Problem
 from ..files import write_atomic
 from ..kernelstate import read_kernel_state, told
 from ..progress import say
 from ..site import Site
 from . import database, supervise
-from .apply import apply, need_root
 from .platform import this_platform
 from .services import Service
 from .site_services import running_supervisor, site_services
-from .uninstall import uninstall
 
-__all__ = ["apply", "renew", "start", "status", "stop", "uninstall"]
+__all__ = ["renew", "start", "status", "stop"]
 
 READY_SECONDS = 60
 
@@ -35,6 +34,7 @@ def start(site: Site) -> int:
         supervisor.stop(_hub(site))
         database.fit(site)
     supervise.start(services, supervisor, within=READY_SECONDS)
+    stamp.parent.mkdir(mode=0o755, parents=True, exist_ok=True)  # /run is empty after a boot
     write_atomic(stamp, in_use)
     return 0
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class File:
-    """Content, mode and owner. `group` None is the owner's own group, whatever its name is on this machine."""
+    """Content, mode and owner. Its group is the own group of the account `group_of`, or of its owner."""
 
     content: str
     mode: int = 0o644
     owner: str = "root"
-    group: str | None = None
+    group_of: str | None = None
 
     @property
     def sha256(self) -> str:
@@ -26,7 +26,6 @@ class Folder:
 
     mode: int = 0o755
     owner: str = "root"
-    group: str | None = None
     shared: bool = False
 
 

@@ -9,11 +9,11 @@ import ipaddress
 import re
 import secrets
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from ..command import run
 from ..site import Site
-from .accounts import group_name
 from .file import File
 from .front import certificate
 from .target import Target
@@ -30,12 +30,17 @@ def generated(target: Target) -> dict[Path, File]:
 
 def _token(target: Target) -> dict[Path, File]:
     """The secret between the hub and the proxy's API. The proxy's account reads it, and the hub's as a member."""
-    path = target.site.etc / "proxy.env"
-    real = target.on_disk(path)
-    text = real.read_text() if real.is_file() else ""
-    if not _TOKEN.fullmatch(text):
-        text = f"CONFIGPROXY_AUTH_TOKEN={secrets.token_hex(32)}\n"
-    return {path: File(text, 0o640, "root", group_name(target.root, target.site.proxy.user))}
+    made = renewed(target.site)
+    for path in made:
+        if target.on_disk(path).is_file() and _TOKEN.fullmatch(text := target.on_disk(path).read_text()):
+            made[path] = replace(made[path], content=text)
+    return made
+
+
+def renewed(site: Site) -> dict[Path, File]:
+    """The secrets that can be replaced at any time, new."""
+    token = f"CONFIGPROXY_AUTH_TOKEN={secrets.token_hex(32)}\n"
+    return {site.etc / "proxy.env": File(token, 0o640, group_of=site.proxy.user)}
 
 
 def _certificate(target: Target) -> dict[Path, File]:

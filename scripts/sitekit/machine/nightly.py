@@ -1,4 +1,4 @@
-"""The timer that runs `make kernels_check` each day, where systemd is in charge."""
+"""The timers that run `make kernels_check` and `make backup` each day, where systemd is in charge."""
 
 from __future__ import annotations
 
@@ -8,20 +8,25 @@ from ..site import Site
 from .systemd import UNITS
 from .templates import templates
 
-
-def timer(site: Site) -> str | None:
-    """The name of the timer's unit; None where the site has none."""
-    wanted = site.supervisor == "systemd" and site.kernels.check.at != "never"
-    return f"{site.service('kernels')}.timer" if wanted else None
+_TITLES = {"kernels": "Daily test of the kernels", "backup": "Nightly backup"}
 
 
-def nightly_check(site: Site) -> dict[Path, str]:
-    """The timer and the service that it starts. The hub's unit wants the timer, and stops it."""
-    name = timer(site)
-    if name is None:
-        return {}
-    units = templates("systemd")
-    return {
-        UNITS / name: units.get_template("kernels.timer.j2").render(site=site),
-        (UNITS / name).with_suffix(".service"): units.get_template("kernels.service.j2").render(site=site),
-    }
+def timers(site: Site) -> tuple[str, ...]:
+    """The names of the timers' units. The hub's unit wants them, and stops them."""
+    return tuple(f"{site.service(part)}.timer" for part in _wanted(site))
+
+
+def nightly(site: Site) -> dict[Path, str]:
+    """The timers, and the services that they start."""
+    units, files = templates("systemd"), {}
+    for part, at in _wanted(site).items():
+        timer = UNITS / f"{site.service(part)}.timer"
+        files[timer] = units.get_template("nightly.timer.j2").render(site=site, title=_TITLES[part], at=at)
+        files[timer.with_suffix(".service")] = units.get_template(f"{part}.service.j2").render(site=site)
+    return files
+
+
+def _wanted(site: Site) -> dict[str, str]:
+    """The parts with a timer, and when each runs."""
+    times = {"kernels": site.kernels.check.at, "backup": site.backup.at}
+    return {part: at for part, at in times.items() if at != "never" and site.supervisor == "systemd"}

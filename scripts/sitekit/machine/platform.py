@@ -23,6 +23,7 @@ class Apache(_Row):
     modules: Path
     user: str
     group: str
+    pid: Path
     sites: Path
     enable: str
 

@@ -1,4 +1,4 @@
-"""Site -> files: everything that `make apply` writes but what it has to make up, which is in generated.py. Pure."""
+"""Site -> files: everything that `make apply` writes but what is made up there, which is in generated.py. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from ..site import Site
 from .access import pam, sudoers
 from .file import File, Folder
 from .front import front
-from .nightly import nightly_check
+from .logs import log_rotation
+from .nightly import nightly
 from .platform import Platform
 from .site_services import site_services, site_supervisor
 
@@ -23,7 +24,7 @@ def render(site: Site, platform: Platform) -> dict[Path, File]:
     No clock, no host name, and nothing of the machine decides what is in them.
     """
     reached = pam(site, platform) | front(site, platform) | services(site, platform)
-    return configuration(site) | gate(site) | reached | sudoers(site, platform)
+    return configuration(site) | gate(site) | reached | log_rotation(site, platform) | sudoers(site, platform)
 
 
 def configuration(site: Site) -> dict[Path, File]:
@@ -52,7 +53,7 @@ def gate(site: Site) -> dict[Path, File]:
 
 def services(site: Site, platform: Platform) -> dict[Path, File]:
     """Units, or the supervisord.conf."""
-    rendered = site_supervisor(site).files(site_services(site, platform)) | nightly_check(site)
+    rendered = site_supervisor(site).files(site_services(site, platform)) | nightly(site)
     return {path: File(text) for path, text in rendered.items()}
 
 
@@ -64,7 +65,7 @@ def folders(site: Site, platform: Platform) -> dict[Path, Folder]:
         site.etc / "local.d": Folder(),
         site.libexec: Folder(),
         site.log: Folder(0o750),
-        site.run: Folder(),
+        site.backups: Folder(0o700),
         site.paths.state: Folder(0o700, site.hub.user),
     }
     shared = {parent: Folder(shared=True) for folder in [*own, *render(site, platform)] for parent in folder.parents}

@@ -26,7 +26,8 @@ class Service:
     `kill_mode` is systemd's word: with `process` a stop ends the main process alone and its children live on.
     `runtime_directories` lie below /run and are made before each start,
     for `user`. `template` is the unit in the top-level systemd/ folder: `service` is the plain one, the others add a
-    sandbox to it. `ready` says whether the service answers; None: running is enough.
+    sandbox to it. `reload_signal` has it read its configuration again. `ready` says whether the service answers; None:
+    running is enough.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Service:
     wants: tuple[str, ...] = ()
     kill_mode: Literal["control-group", "mixed", "process"] = "control-group"
     stop_signal: str = "TERM"
+    reload_signal: str | None = None
     stop_seconds: int = 30
     umask: str = "0022"
     template: str = "service"

@@ -9,7 +9,7 @@ from functools import partial
 
 from ..errors import Problem
 from ..site import Site
-from .nightly import timer
+from .nightly import timers
 from .platform import Platform
 from .services import Service
 from .supervise import Supervisor, SupervisordSupervisor, SystemdSupervisor, which_supervisor
@@ -61,7 +61,6 @@ def _proxy(site: Site) -> Service:
 
 def _hub(site: Site) -> Service:
     slurm = {"SLURM_CONF": str(site.slurm.conf)} if site.slurm.conf else {}
-    nightly = timer(site)
     return Service(
         name=site.service("hub"),
         description=f"JupyterHub of the site {site.name}",
@@ -71,7 +70,7 @@ def _hub(site: Site) -> Service:
         environment_file=site.etc / "proxy.env",
         directory=site.paths.state,
         after=(site.service("proxy"),),
-        wants=(nightly,) if nightly else (),
+        wants=timers(site),
         kill_mode="process",  # whatever the hub has started belongs to users
         umask="0077",
         template="hub",
@@ -87,6 +86,7 @@ def _front(site: Site, platform: Platform) -> Service:
         runtime_directories=(site.run / "apache",),
         after=(site.service("proxy"),),
         kill_mode="mixed",  # Apache's parent ends its own children
+        reload_signal="USR1",  # graceful: open connections stay
         umask="0027",
         template="apache",
         ready=partial(_speaks_tls, site.front.port),

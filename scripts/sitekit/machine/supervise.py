@@ -12,13 +12,14 @@ from ..errors import Problem
 from .services import Service
 from .supervisor import State, Supervisor
 from .supervisord import SupervisordSupervisor
-from .systemd import SystemdSupervisor
+from .systemd import SystemdSupervisor, read_units
 
 __all__ = [
     "State",
     "Supervisor",
     "SupervisordSupervisor",
     "SystemdSupervisor",
+    "read_units",
     "restart",
     "start",
     "status",
@@ -37,12 +38,18 @@ def which_supervisor() -> Literal["systemd", "supervisord"]:
 
 
 def start(
-    services: Sequence[Service], supervisor: Supervisor, *, within: float = 60, afresh: Collection[str] = ()
+    services: Sequence[Service],
+    supervisor: Supervisor,
+    *,
+    within: float = 60,
+    afresh: Collection[str] = (),
+    again: Collection[str] = (),
 ) -> None:
     """Start `services` in this order, each when the one before it answers. What runs already is left alone.
 
     `within` is the limit for each, in seconds. Those whose names are in `afresh` are stopped first, so that they take
-    in what changed. Raises Problem: which one did not become ready, and the last lines of its log.
+    in what changed; those in `again` read their configuration again as they run. Raises Problem: which one did not
+    become ready, and the last lines of its log.
     """
     with progress.step("Starting services", total=len(services)) as step:
         supervisor.load(services)
@@ -54,6 +61,8 @@ def start(
             if supervisor.state(service).word != "running":
                 supervisor.start(service)
                 begun += 1
+            elif service.name in again:
+                supervisor.reload(service)
             _wait(service, supervisor, within)
             step.advance()
         step.done(f"{len(services)} ready" + ("" if begun else ", all ran already"))

@@ -31,6 +31,9 @@ class Supervisor(Protocol):
     def start(self, service: Service) -> None:
         """Ask for a start and return at once. A running service is left alone."""
 
+    def reload(self, service: Service) -> None:
+        """Have a running service, one with a `reload_signal`, read its configuration again, without an interruption."""
+
     def stop(self, service: Service) -> None:
         """End a service and wait for its end. A stopped or unknown one is left alone."""
 

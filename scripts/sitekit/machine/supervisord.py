@@ -58,6 +58,9 @@ class SupervisordSupervisor:
                 remedy = f"read its log: {self.read_log(service)}"
                 raise Problem(f"supervisord will not start it: {fault.faultString}", service.name, remedy) from None
 
+    def reload(self, service: Service) -> None:
+        self._rpc.signalProcess(service.name, service.reload_signal)
+
     def stop(self, service: Service) -> None:
         if not self._up():
             return

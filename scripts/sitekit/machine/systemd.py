@@ -23,12 +23,15 @@ class SystemdSupervisor:
         for path in self.files(services):
             if not path.is_file():
                 raise Problem("the unit is not there", str(path), "sudo make apply")
-        run(["systemctl", "daemon-reload"])
+        read_units()
         run(["systemctl", "enable", "--quiet", *map(_unit, services)])
 
     def start(self, service: Service) -> None:
         run(["systemctl", "reset-failed", _unit(service)], check=False)
         run(["systemctl", "start", "--no-block", _unit(service)])
+
+    def reload(self, service: Service) -> None:
+        run(["systemctl", "kill", f"--signal=SIG{service.reload_signal}", "--kill-who=main", _unit(service)])
 
     def stop(self, service: Service) -> None:
         if self.state(service).word != "stopped":
@@ -55,6 +58,11 @@ class SystemdSupervisor:
 
     def read_log(self, service: Service) -> str:
         return f"journalctl --unit {_unit(service)}"
+
+
+def read_units() -> None:
+    """Let systemd take in what changed below /etc/systemd. Raises CommandFailed."""
+    run(["systemctl", "daemon-reload"])
 
 
 def _unit(service: Service) -> str:

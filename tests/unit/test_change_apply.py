@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from machine_sites import bare_machine, demo, family, tree
 
+from sitekit.change import apply as apply_module
+from sitekit.change.affected import affected
+from sitekit.change.apply import apply, planned
+from sitekit.change.manifest import load_manifest
+from sitekit.change.tree import NOTHING
+from sitekit.change.uninstall import uninstall
 from sitekit.command import CommandFailed
 from sitekit.errors import BadInput, Problem
-from sitekit.machine import apply as apply_module
-from sitekit.machine.apply import apply, changed_services
-from sitekit.machine.manifest import load_manifest
-from sitekit.machine.uninstall import uninstall
+from sitekit.machine.file import File
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("visudo", path="/usr/sbin"), reason="needs root and sudo's visudo"
@@ -42,7 +46,7 @@ def accounts(machine: Path) -> dict[str, tuple[int, int, str, str]]:
 
 
 def manifest(machine: Path):
-    return load_manifest(machine / "etc/sitekit/demo/manifest.json")
+    return load_manifest(SITE, machine)
 
 
 def test_modes_and_owners_whatever_the_umask(machine: Path):
@@ -56,7 +60,7 @@ def test_modes_and_owners_whatever_the_umask(machine: Path):
     expected = {
         "/etc/sitekit/demo": (0o755, 0, 0),
         "/etc/sitekit/demo/proxy.env": (0o640, 0, proxy[1]),
-        "/etc/sitekit/demo/manifest.json": (0o600, 0, 0),
+        "/etc/sitekit/demo/manifest.json": (0o644, 0, 0),
         "/etc/sitekit/demo/site.yml": (0o644, 0, 0),
         "/etc/sitekit/demo/tls": (0o700, 0, 0),
         "/etc/sitekit/demo/tls/key.pem": (0o600, 0, 0),
@@ -236,22 +240,17 @@ def test_a_new_host_gets_a_new_certificate(machine: Path):
     assert cert.read_text() != before
 
 
-def test_a_write_that_was_cut_short_is_still_known_as_ours(machine: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_write_that_was_cut_short_is_still_known_as_ours(machine: Path):
     """The power fails after some files are on disk and before the manifest is written a last time."""
     before = tree(machine)
-    place, count = apply_module.Target.place, iter(range(100))
-
-    def fails(target, *words, **more):
-        done = place(target, *words, **more)
-        if next(count) == 6:
-            target.save = lambda: None
-            raise OSError("the power failed")
-        return done
-
-    with monkeypatch.context() as broken:
-        broken.setattr(apply_module.Target, "place", fails)
-        with pytest.raises(OSError, match="power"):
-            apply(SITE, root=machine)
+    pid = os.fork()
+    if not pid:
+        actions = planned(SITE, family(), machine).actions
+        with ExitStack() as undo:
+            for action in actions[: len(actions) // 2]:
+                action.do(machine, undo)
+            os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0 and tree(machine) != before
     assert apply(SITE, root=machine) == 0
     uninstall(SITE, root=machine)
     assert tree(machine) == before
@@ -259,7 +258,7 @@ def test_a_write_that_was_cut_short_is_still_known_as_ours(machine: Path, monkey
 
 def test_a_broken_sudo_rule_never_reaches_the_machine(machine: Path, monkeypatch: pytest.MonkeyPatch):
     before = tree(machine)
-    broken = {Path("/etc/sudoers.d/sitekit-demo"): apply_module.File("nonsense here\n", 0o440)}
+    broken = {Path("/etc/sudoers.d/sitekit-demo"): File("nonsense here\n", 0o440)}
     monkeypatch.setattr(apply_module, "render", lambda site, platform: broken)
     with pytest.raises(CommandFailed, match="visudo"):
         apply(SITE, root=machine)
@@ -273,15 +272,6 @@ def test_a_group_that_is_not_there_is_told_before_anything_changes(machine: Path
     ):
         apply(demo(login={"allowed_groups": ["nobodys"], "admin_groups": ["bosses"]}), root=machine)
     assert tree(machine) == before
-
-
-def test_a_new_title_restarts_the_hub_alone(machine: Path):
-    """A restart of the proxy or of Apache would cut every open notebook's connection."""
-    apply(SYSTEMD, root=machine)
-    other = demo(supervisor="systemd", title="Another")
-    target = apply_module.Target(other, machine)
-    apply_module.bring(target, family(), apply_module.render(other, family()))
-    assert changed_services(other, family(), target.changed) == {"sitekit-demo-hub"}
 
 
 def test_a_damaged_manifest_stops_everything(machine: Path):
@@ -325,13 +315,34 @@ def test_two_sites_share_a_machine(machine: Path):
         ("/etc/sitekit/demo/site.yml", {"hub"}),
         ("/etc/sitekit/demo/local.d/extra.py", {"hub"}),
         ("/etc/sitekit/demo/proxy.env", {"hub", "proxy"}),
-        ("/etc/sitekit/demo/tls/cert.pem", {"front"}),
-        ("/etc/sitekit/demo/apache.conf", {"front"}),
+        ("/etc/sitekit/demo/tls/cert.pem", {"front": "reload"}),
+        ("/etc/sitekit/demo/apache.conf", {"front": "reload"}),
+        ("/etc/systemd/system/sitekit-demo-front.service", {"front"}),
+        ("/etc/systemd/system/sitekit-demo-backup.timer", {"hub"}),
         ("/etc/systemd/system/sitekit-demo-proxy.service", {"proxy"}),
         ("/etc/sudoers.d/sitekit-demo", set()),
         ("/usr/local/libexec/sitekit/demo/gate", set()),
         ("/etc/pam.d/sitekit-demo", set()),
     ],
 )
-def test_only_what_reads_a_changed_file_restarts(path: str, services: set[str]):
-    assert changed_services(SYSTEMD, family(), [Path(path)]) == {f"sitekit-demo-{part}" for part in services}
+def test_only_what_reads_a_changed_file_takes_it_in_and_as_gently_as_can_be(path: str, services: set[str] | dict):
+    """A restart of the proxy or of Apache would cut every open notebook's connection."""
+    running = {SYSTEMD.service(part): "running" for part in ("hub", "proxy", "front")}
+    found = affected(SYSTEMD, family(), {Path(path): NOTHING}, {}, running)
+    verbs = services if isinstance(services, dict) else dict.fromkeys(services, "restart")
+    assert {change.name: change.verb for change in found} == {f"sitekit-demo-{part}": v for part, v in verbs.items()}
+
+
+def test_what_is_stopped_stays_so():
+    path = {Path("/etc/sitekit/demo/site.yml"): NOTHING}
+    assert affected(SYSTEMD, family(), path, {}, {"sitekit-demo-hub": "stopped"}) == []
+
+
+def test_a_changed_supervisord_conf_restarts_the_programs_that_changed_in_it(machine: Path):
+    apply(SITE, root=machine)
+    moved = demo(proxy={"port": 18005})
+    found = planned(moved, family(), machine)
+    conf = next(action for action in found.actions if action.what[1].endswith("supervisord.conf"))
+    running = {SITE.service(part): "running" for part in ("hub", "proxy", "front")}
+    changes = affected(moved, family(), {conf.path: conf.before}, {conf.path: conf.file}, running)
+    assert [(change.name, change.verb) for change in changes] == [("sitekit-demo-proxy", "restart")]

@@ -1,0 +1,207 @@
+"""The kinds of change. Each says what it is, is done, and leaves behind how it is undone, even when it fails halfway.
+
+An action knows what stood there before; if that is not so any more when its turn comes, it refuses.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ..errors import Problem
+from ..files import write_atomic
+from ..machine.file import File, Folder
+from ..machine.wanted import Account
+from . import accounts
+from .manifest import Manifest
+from .tree import Entry, look, on_disk, put_back
+
+
+class Action(Protocol):
+    """One change of the machine."""
+
+    @property
+    def what(self) -> tuple[str, str]:
+        """The kind of the change and its object, such as ("new file", "/etc/pam.d/sitekit-main")."""
+
+    def do(self, root: Path, undo: ExitStack) -> None:
+        """Do it in the tree `root`. Whatever has to be undone later is pushed on `undo` before it is done."""
+
+
+@dataclass(frozen=True)
+class NewFolder:
+    """A directory, with its owner and mode from the beginning."""
+
+    path: Path
+    folder: Folder
+
+    @property
+    def what(self) -> tuple[str, str]:
+        return "new folder", f"{self.path}/"
+
+    def do(self, root: Path, undo: ExitStack) -> None:
+        real = on_disk(root, self.path)
+        owner = accounts.numbers(root, self.folder.owner)
+        real.mkdir(0o700)
+        undo.callback(real.rmdir)
+        os.chown(real, *owner)
+        real.chmod(self.folder.mode)
+
+
+@dataclass(frozen=True)
+class ChangedFolder:
+    """A directory of the site's own that gets its owner and mode back; what lies in it changes hands with it."""
+
+    path: Path
+    folder: Folder
+    before: Entry
+
+    @property
+    def what(self) -> tuple[str, str]:
+        return "owner and mode", f"{self.path}/"
+
+    def do(self, root: Path, undo: ExitStack) -> None:
+        real = on_disk(root, self.path)
+        owner = accounts.numbers(root, self.folder.owner)
+        owners = {path: path.lstat() for path in [real, *real.rglob("*")]}
+        undo.callback(_owners_back, owners, real, self.before.mode)
+        if self.before.owner != owner:
+            hand_over(real, owner)
+        real.chmod(self.folder.mode)
+
+
+@dataclass(frozen=True)
+class NewGroup:
+    name: str
+
+    @property
+    def what(self) -> tuple[str, str]:
+        return "new group", self.name
+
+    def do(self, root: Path, undo: ExitStack) -> None:
+        undo.callback(_remove_group, root, self.name)
+        accounts.make_group(root, self.name)
+
+
+@dataclass(frozen=True)
+class NewAccount:
+    account: Account
+
+    @property
+    def what(self) -> tuple[str, str]:
+        return "new account", self.account.name
+
+    def do(self, root: Path, undo: ExitStack) -> None:
+        undo.callback(_remove_account, root, self.account.name)
+        accounts.make_account(root, self.account.name, self.account.home, self.account.shell)
+
+
+@dataclass(frozen=True)
+class NewMember:
+    user: str
+    group: str
+    why: str
+
+    @property
+    def what(self) -> tuple[str, str]:
+        return "new member", f"{self.user} of {self.group}"
+
+    def do(self, root: Path, undo: ExitStack) -> None:
+        undo.callback(_remove_member, root, self.user, self.group)
+        accounts.add_member(root, self.user, self.group)
+
+
+@dataclass(frozen=True)
+class Write:
+    """A file, new or in the place of what sitekit wrote there before. A secret is neither shown nor kept."""
+
+    path: Path
+    file: File
+    before: Entry
+    secret: bool = False
+
+    @property
+    def what(self) -> tuple[str, str]:
+        if self.before.kind == "nothing":
+            return "new file", str(self.path)
+        same = self.before.sha256 == self.file.sha256
+        return "owner and mode" if same else "changed file", str(self.path)
+
+    def do(self, root: Path, undo: ExitStack) -> None:
+        _untouched(root, self.path, self.before)
+        owner = accounts.numbers(root, self.file.owner, self.file.group_of)
+        undo.callback(put_back, root, self.path, self.before)
+        write_atomic(on_disk(root, self.path), self.file.content, self.file.mode, owner)
+
+
+@dataclass(frozen=True)
+class Remove:
+    """A file that sitekit wrote, and that the site does not ask for any more."""
+
+    path: Path
+    before: Entry
+    secret: bool = False
+
+    @property
+    def what(self) -> tuple[str, str]:
+        return "removed file", str(self.path)
+
+    def do(self, root: Path, undo: ExitStack) -> None:
+        _untouched(root, self.path, self.before)
+        undo.callback(put_back, root, self.path, self.before)
+        on_disk(root, self.path).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Record:
+    """The manifest, written before the first change with all that may become so, and after the last with what is so."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def what(self) -> tuple[str, str]:
+        return "record", str(self.path)
+
+    def do(self, root: Path, undo: ExitStack) -> None:
+        undo.callback(put_back, root, self.path, look(root, self.path))
+        write_atomic(on_disk(root, self.path), self.manifest.text)
+
+
+def hand_over(real: Path, owner: tuple[int, int]) -> None:
+    """Give a folder and all in it to `owner`. Meanwhile it is closed, so that nobody can put something in the way."""
+    os.chown(real, 0, 0)
+    real.chmod(0o700)
+    for path in real.rglob("*"):
+        os.chown(path, *owner, follow_symlinks=False)
+    os.chown(real, *owner)
+
+
+def _owners_back(owners: dict[Path, os.stat_result], folder: Path, mode: int) -> None:
+    for path, status in owners.items():
+        os.chown(path, status.st_uid, status.st_gid, follow_symlinks=False)
+    folder.chmod(mode)
+
+
+def _untouched(root: Path, path: Path, before: Entry) -> None:
+    """Raises Problem."""
+    if look(root, path) != before:
+        raise Problem("somebody changed it at this very moment", str(path), "run it again")
+
+
+def _remove_group(root: Path, name: str) -> None:
+    if accounts.has_group(root, name):  # userdel may have taken it along (login.defs(5), USERGROUPS_ENAB)
+        accounts.remove_group(root, name)
+
+
+def _remove_account(root: Path, name: str) -> None:
+    if accounts.has_account(root, name):
+        accounts.remove_account(root, name)
+
+
+def _remove_member(root: Path, user: str, group: str) -> None:
+    if accounts.is_member(root, user, group):
+        accounts.remove_member(root, user, group)

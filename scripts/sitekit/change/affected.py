@@ -1,0 +1,74 @@
+"""Which services have to take in what changed, and how gently that can be done. Pure.
+
+Users' servers are Slurm's jobs: none of this touches them. A proxy or an Apache that restarts cuts the connections of
+open notebooks, which come back by themselves; so Apache re-reads its configuration where that alone changed.
+"""
+
+from __future__ import annotations
+
+import configparser
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..machine.file import File
+from ..machine.front import certificate, front_path
+from ..machine.platform import Platform
+from ..machine.site_services import site_services
+from ..site import Site
+from .tree import Entry
+
+
+@dataclass(frozen=True)
+class ServiceChange:
+    """`reload`: read the configuration again, without an interruption. Not `sure`: only if the service runs."""
+
+    name: str
+    verb: Literal["restart", "reload"]
+    sure: bool = True
+
+
+def affected(
+    site: Site,
+    platform: Platform,
+    changed: Mapping[Path, Entry],
+    files: Mapping[Path, File],
+    states: Mapping[str, str],
+) -> list[ServiceChange]:
+    """In the order of their start. `changed` are the paths with what stood there before; what is stopped stays so."""
+    restart, reload = _readers(site, platform, changed)
+    conf = site.etc / "supervisord.conf"
+    if conf in changed and conf in files:
+        restart |= _sections_changed(changed[conf], files[conf])
+    found = []
+    for service in site_services(site, platform):
+        state = states.get(service.name, "stopped")
+        if state != "stopped" and service.name in restart | reload:
+            verb: Literal["restart", "reload"] = "restart" if service.name in restart else "reload"
+            found.append(ServiceChange(service.name, verb, state != "unknown"))
+    return found
+
+
+def _readers(site: Site, platform: Platform, changed: Mapping[Path, Entry]) -> tuple[set[str], set[str]]:
+    """The services that read one of the changed files at their start, and those that can read it again as they run."""
+    hub = {site.etc / name for name in ("site.yml", "jupyterhub_config.py", "culler_config.py", "proxy.env")}
+    # The hub's unit brings the timers up with it.
+    hub |= {path for path in changed if path.parent == site.etc / "local.d" or path.suffix == ".timer"}
+    reads = {"hub": hub, "proxy": {site.etc / "proxy.env"}}
+    restart = {site.service(part) for part, paths in reads.items() if paths & changed.keys()}
+    restart |= {path.stem for path in changed if path.suffix == ".service"}
+    front = {front_path(site, platform), *certificate(site)}
+    return restart, {site.service("front")} if front & changed.keys() else set()
+
+
+def _sections_changed(before: Entry, after: File) -> set[str]:
+    """The programs whose sections differ between two supervisord.conf; all of them where the old one is not known."""
+    old, new = (_sections(text) for text in ((before.content or b"").decode(), after.content))
+    return {name for name, section in new.items() if section != old.get(name)}
+
+
+def _sections(text: str) -> dict[str, dict[str, str]]:
+    parser = configparser.RawConfigParser(inline_comment_prefixes=(";",))
+    parser.read_string(text)
+    return {name.removeprefix("program:"): dict(parser[name]) for name in parser.sections() if ":" in name}

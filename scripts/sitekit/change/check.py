@@ -1,0 +1,148 @@
+"""Every file is read by the program that it is for, before anything changes. What stays is not asked again."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..command import CommandFailed, run
+from ..errors import Problem
+from ..machine.file import File
+from ..machine.front import front_path
+from ..machine.platform import Platform
+from ..machine.site_services import site_services
+from ..site import Site, load_site
+from . import accounts
+from .pamcheck import check_pam
+from .tree import MACHINE
+
+# What JupyterHub does with its configuration before it touches its database.
+_LOAD = """
+import sys
+from jupyterhub.app import JupyterHub
+from traitlets.config import PyFileConfigLoader
+JupyterHub(config=PyFileConfigLoader(sys.argv[1]).load_config())
+"""
+
+
+def check(site: Site, platform: Platform, files: Mapping[Path, File], changed: set[Path], root: Path) -> None:
+    """`files` are all of the site's. Raises Problem, which says what the program said; nothing has changed then."""
+    with tempfile.TemporaryDirectory(prefix="sitekit-check-") as name:
+        staged = _Staged(site, files, Path(name))
+        for path in changed & files.keys():
+            if path.parent == platform.sudoers:
+                run(["visudo", "-c", "-q", "-f", staged.at(path)])
+            elif path.parent == Path("/etc/pam.d"):
+                check_pam(path, files[path].content)
+            elif path == front_path(site, platform):
+                _apache(site, platform, staged)
+            elif path.parent == Path("/etc/logrotate.d"):
+                _logrotate(staged.at(path))
+        if any(path.parent == Path("/etc/systemd/system") for path in changed):
+            _systemd(site, staged)
+        if any(path.is_relative_to(site.etc) and path.suffix in (".py", ".yml") for path in changed):
+            _reads_back(site, staged)
+            if root == MACHINE:
+                _hub(site, platform, staged)
+
+
+class _Staged:
+    """All of the site's files in a folder of their own; those for programs name the others there."""
+
+    def __init__(self, site: Site, files: Mapping[Path, File], folder: Path) -> None:
+        self.files, self.folder = files, folder
+        folder.chmod(0o755)  # the hub's account reads its configuration here
+        for path in (site.log, site.run / "apache", *(path.parent for path in files)):
+            self.at(path).mkdir(0o755, parents=True, exist_ok=True)
+        for path, file in files.items():
+            text = file.content
+            for place in (site.etc, site.log, site.run) if path.suffix not in (".yml", ".py") else ():
+                text = text.replace(str(place), str(self.at(place)))
+            self.at(path).touch(0o600)
+            self.at(path).write_text(text)
+            self.at(path).chmod(file.mode)
+
+    def at(self, path: Path) -> Path:
+        return self.folder / path.relative_to("/")
+
+
+def _apache(site: Site, platform: Platform, staged: _Staged) -> None:
+    """A virtual host of the machine's own Apache is read behind the modules that it needs. Raises CommandFailed."""
+    conf = staged.at(front_path(site, platform))
+    if site.front.instance == "system":
+        modules = (
+            "mpm_event",
+            "authz_core",
+            "alias",
+            "headers",
+            "proxy",
+            "proxy_http",
+            "reqtimeout",
+            "socache_shmcb",
+            "ssl",
+        )
+        loads = [f"LoadModule {module}_module {platform.apache.modules}/mod_{module}.so" for module in modules]
+        conf.write_text("\n".join([f"ServerRoot {staged.folder}", "ServerName localhost", *loads, conf.read_text()]))
+    run([platform.apache.program, "-t", "-f", conf])
+
+
+def _logrotate(path: Path) -> None:
+    """Only where logrotate is; without it the file does no harm. Raises Problem."""
+    try:
+        said = run(["logrotate", "--debug", path], check=False)
+    except CommandFailed:
+        return
+    if "error:" in said.stderr:
+        raise Problem(f"logrotate does not take it:\n{said.stderr}", path.name)
+
+
+def _systemd(site: Site, staged: _Staged) -> None:
+    """systemd-analyze ends with 0 for a key that it does not know: any word that it says of these units is a fault.
+
+    What it says of others that they name, such as the distribution's, is not ours to mend. The programs of the release
+    need not be there yet; empty ones stand in for them. Raises Problem.
+    """
+    units = []
+    for path in staged.files:
+        if path.parent == Path("/etc/systemd/system"):
+            units.append(staged.at(path))
+            text = staged.at(path).read_text()
+            for program in re.findall(rf"{re.escape(str(site.current))}/bin/[\w.-]+", text):
+                stub = staged.at(Path(program))
+                stub.parent.mkdir(parents=True, exist_ok=True)
+                stub.write_text("#!/bin/sh\n")
+                stub.chmod(0o755)
+            units[-1].write_text(text.replace(f"={site.current}/bin/", f"={staged.at(site.current)}/bin/"))
+    said = run(["systemd-analyze", "verify", "--man=no", *units], check=False)
+    faults = [line for line in (said.stdout + said.stderr).splitlines() if site.service("") in line]
+    if faults:
+        raise Problem("\n    | ".join(["systemd does not take the units:", *faults]), "systemd-analyze verify")
+
+
+def _reads_back(site: Site, staged: _Staged) -> None:
+    """The site is read back as the same, and what is Python is Python. Raises Problem."""
+    if load_site(staged.at(site.etc / "site.yml")) != site:
+        what = "what is written for the hub is not what the site file says"
+        raise Problem(what, str(site.etc / "site.yml"), "this is a fault of sitekit's; please report it")
+    for path, file in staged.files.items():
+        if path.suffix == ".py":
+            try:
+                compile(file.content, str(path), "exec")
+            except SyntaxError as fault:
+                raise Problem(f"{fault.msg}: {(fault.text or '').strip()}", f"{path}:{fault.lineno}") from None
+
+
+def _hub(site: Site, platform: Platform, staged: _Staged) -> None:
+    """JupyterHub takes its configuration, where release and account are there already. Raises CommandFailed."""
+    python = site.current / "bin/python"
+    if not python.exists() or not accounts.has_account(MACHINE, site.hub.user) or not site.paths.state.is_dir():
+        return
+    hub = next(service for service in site_services(site, platform) if service.name == site.service("hub"))
+    conf = staged.at(site.etc / "jupyterhub_config.py")
+    try:
+        run([python, "-I", "-c", _LOAD, conf], user=site.hub.user, env=hub.environment, cwd=site.paths.state)
+    except CommandFailed as failed:
+        failed.remedy = "if the release is older than this checkout: make install_all; else mend what is named above"
+        raise

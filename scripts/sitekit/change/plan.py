@@ -1,0 +1,168 @@
+"""(what the site asks for, what is on the machine, the manifest) -> the plan. Pure: `make diff` shows it, `make apply`
+executes the very same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..machine.file import File, Folder
+from ..machine.platform import Platform
+from ..machine.render import folders
+from ..machine.wanted import accounts, memberships
+from ..site import Site
+from .actions import Action, ChangedFolder, NewAccount, NewFolder, NewGroup, NewMember, Record, Remove, Write
+from .affected import ServiceChange, affected
+from .manifest import FileRecord, Manifest, manifest_path
+from .seen import Seen, beside
+from .tree import NOTHING, Entry
+
+
+@dataclass
+class Plan:
+    """What will be done, in this order, then to which services; and what is there to be told without being done.
+
+    `files` are all that the site asks for, changed or not. `offers` are the files beside which new content lies.
+    `manifest` is what will be recorded.
+    """
+
+    files: dict[Path, File]
+
+    actions: list[Action] = field(default_factory=list)
+    services: list[ServiceChange] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    offers: list[Path] = field(default_factory=list)
+    manifest: Manifest = field(default_factory=Manifest)
+
+    @property
+    def changes(self) -> list[tuple[str, str]]:
+        """Every change as (kind, object); empty when the machine is what the site says."""
+        done = [action.what for action in self.actions if not isinstance(action, Record)]
+        return [*done, *((service.verb, service.name) for service in self.services)]
+
+    @property
+    def changed(self) -> set[Path]:
+        """The paths at which a file will be another, or none."""
+        return {action.path for action in self.actions if isinstance(action, Write | Remove)}
+
+
+def plan(
+    site: Site, platform: Platform, files: dict[Path, File], made_up: dict[Path, File], seen: Seen, before: Manifest
+) -> Plan:
+    """The way from `seen` to the site. `files` follow from it; `made_up` are the machine's own, such as a key."""
+    made = Plan(made_up | files, manifest=before.model_copy(deep=True))
+    wanted = folders(site, platform)
+    roots = {path: folder for path, folder in wanted.items() if folder.owner == "root"}
+    _folders(made, seen, roots)
+    place = len(made.actions)
+    _accounts(made, site, platform, seen)
+    _folders(made, seen, {path: folder for path, folder in wanted.items() if path not in roots})
+    for path, file in (made_up | files).items():
+        _file(made, seen, path, file, generated=path in made_up)
+    _retire(made, seen, made_up.keys() | files.keys())
+    changed = {action.path: action.before for action in made.actions if isinstance(action, Write | Remove)}
+    made.services = affected(site, platform, changed, files, seen.services)
+    if made.changes or made.manifest != before:
+        made.actions.insert(place, Record(manifest_path(site), before.joined(made.manifest)))
+        made.actions.append(Record(manifest_path(site), made.manifest))
+    return made
+
+
+def _folders(made: Plan, seen: Seen, wanted: dict[Path, Folder]) -> None:
+    for path, folder in wanted.items():
+        entry = seen.entries[path]
+        if entry.kind == "nothing":
+            made.actions.append(NewFolder(path, folder))
+            made.manifest.folders.append(str(path))
+        elif not folder.shared and (entry.mode, entry.owner) != (folder.mode, seen.users.get(folder.owner)):
+            made.actions.append(ChangedFolder(path, folder, entry))
+
+
+def _accounts(made: Plan, site: Site, platform: Platform, seen: Seen) -> None:
+    for account in accounts(site, platform):
+        if account.name in seen.users:
+            continue
+        if account.name not in seen.groups:
+            made.actions.append(NewGroup(account.name))
+            made.manifest.groups.append(account.name)
+        made.actions.append(NewAccount(account))
+        made.manifest.accounts.append(account.name)
+    for wish in memberships(site, platform):
+        pair = (wish.user, wish.group or seen.own_group[wish.group_of])
+        there = pair[1] in seen.groups or pair[1] in made.manifest.groups
+        if there and pair not in seen.members:
+            made.actions.append(NewMember(*pair, wish.why))
+            made.manifest.memberships.append(pair)
+
+
+def _file(made: Plan, seen: Seen, path: Path, file: File, *, generated: bool) -> None:
+    """Write it, unless somebody else's work stands there: then it is laid beside that as `.new`."""
+    entry, record = seen.entries[path], made.manifest.files.get(str(path))
+    ours = FileRecord(hashes=[file.sha256], mode=file.mode, generated=generated)
+    secret = generated and not file.mode & 0o004
+    if entry.closed and record is not None and record.hashes == [file.sha256]:
+        made.notes.append(f"{path}: you may not read it; as sitekit left it, there is nothing to do")
+    elif _ours(entry, record):
+        if entry.sha256 != file.sha256 or (entry.mode, entry.owner) != (file.mode, _owner(seen, file)):
+            made.actions.append(Write(path, file, entry, secret))
+        made.manifest.files[str(path)] = ours
+    else:
+        record = made.manifest.files.setdefault(str(path), FileRecord(foreign=True))
+        if entry.sha256 == file.sha256:
+            # The offer was taken, or the edit undone: ours again. What merely happens to be the same stays theirs.
+            if not record.foreign or record.offered == file.sha256:
+                made.manifest.files[str(path)] = ours
+        else:
+            _offer(made, path, file, record, seen.entries[beside(path)], secret)
+
+
+def _ours(entry: Entry, record: FileRecord | None) -> bool:
+    """If it may be replaced. What may not be seen is taken to be as the manifest has it; root will look again."""
+    if record is None:
+        return entry.kind in ("nothing", "hidden")
+    return record.owns(entry) or (entry.closed and not record.foreign)
+
+
+def _offer(made: Plan, path: Path, file: File, record: FileRecord, there: Entry, secret: bool) -> None:
+    """Lay `file` beside what stands at `path`, unless it was laid there before and has been dealt with."""
+    new = beside(path)
+    if there.kind == "nothing" and file.sha256 in (*record.hashes, record.offered):
+        made.notes.append(f"{path}: changed by hand, and there is nothing new for it")
+        return
+    made.offers.append(path)
+    if there.kind != "nothing" and there.sha256 not in (record.offered, file.sha256):
+        made.notes.append(f"{new}: changed by hand as well, and left alone")
+        return
+    if there.sha256 != file.sha256:
+        made.actions.append(Write(new, file, there, secret))
+    record.offered = file.sha256
+
+
+def _retire(made: Plan, seen: Seen, wanted: set[Path]) -> None:
+    """Take away what an earlier apply wrote and the site no longer asks for."""
+    for name, record in list(made.manifest.files.items()):
+        path = Path(name)
+        if path in wanted or record.generated or record.foreign:
+            continue
+        entry = seen.entries[path]
+        if record.owns(entry) or entry.closed:
+            made.actions += _removals(path, record, seen)
+            del made.manifest.files[name]
+        else:
+            made.notes.append(f"{path}: the site does not ask for it any more, but it was changed by hand and stays")
+
+
+def _removals(path: Path, record: FileRecord, seen: Seen) -> Iterator[Remove]:
+    new = seen.entries[beside(path)]
+    if record.offered is not None and new.sha256 == record.offered:
+        yield Remove(beside(path), new)
+    if seen.entries[path] != NOTHING:
+        yield Remove(path, seen.entries[path])
+
+
+def _owner(seen: Seen, file: File) -> tuple[int, int] | None:
+    """The numbers of a file's owner; None while the account is yet to be made."""
+    owner, other = seen.users.get(file.owner), seen.users.get(file.group_of or file.owner)
+    return (owner[0], other[1]) if owner and other else None

@@ -1,0 +1,45 @@
+"""`sudo make rotate_secrets`: new secrets for hub and proxy. Servers are jobs, and know neither: they go on."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from ..command import need_root
+from ..errors import Problem
+from ..machine.file import File
+from ..machine.generated import renewed
+from ..machine.platform import this_platform
+from ..progress import say
+from ..site import Site
+from .actions import Record, Write
+from .apply import fit, planned, settle
+from .execute import alone, execute
+from .tree import MACHINE, NOTHING, look
+
+
+def rotate_secrets(site: Site, *, root: Path = MACHINE) -> int:
+    """The token between hub and proxy, and the secret that signs the hub's cookies: users log in again. Raises Problem.
+
+    Both services restart. The old secrets are on this machine nowhere any more, but in the backups that were made.
+    """
+    need_root("rotate_secrets")
+    platform = this_platform(root)
+    with alone(root):
+        fit(site, root)
+        if planned(site, platform, root).changes:
+            raise Problem("the machine is not what the site says", remedy="make diff; sudo make apply; then this again")
+        found = planned(site, platform, root, renewed(site))
+        if found.offers:
+            raise Problem("changed by hand, and not replaced", str(found.offers[0]), "remove it; sudo make apply")
+        cookie = site.paths.state / "cookie_secret"
+        if (there := look(root, cookie)) != NOTHING:
+            # As JupyterHub writes it (app.py, init_secrets): 32 bytes in hexadecimal.
+            fresh = Write(cookie, File(f"{secrets.token_hex(32)}\n", 0o600, site.hub.user), there, secret=True)
+            place = next(number for number, action in enumerate(found.actions) if not isinstance(action, Record))
+            found.actions.insert(place, fresh)
+        execute(found, site, root, lambda: settle(found, site, platform, root))
+    for kind, what in found.changes:
+        say(f" ok {kind} {what}")
+    say("    users log in again; their servers go on")
+    return 0

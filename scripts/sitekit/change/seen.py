@@ -1,0 +1,69 @@
+"""What a plan has to know of the machine, looked up at one go and without changing anything. Root sees all of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..machine import supervise
+from ..machine.platform import Platform
+from ..machine.render import folders
+from ..machine.site_services import site_services, site_supervisor
+from ..machine.wanted import accounts as wanted_accounts
+from ..machine.wanted import memberships
+from ..site import Site
+from . import accounts
+from .manifest import Manifest
+from .tree import MACHINE, Entry, look
+
+
+@dataclass(frozen=True)
+class Seen:
+    """`entries` by path; `users` and `groups` those of the site's names that are there; `members` as (user, group).
+
+    `own_group` names the own group of each of the site's accounts. `services` has the state of each service in the
+    supervisor's word, or `unknown`.
+    """
+
+    entries: Mapping[Path, Entry]
+    users: Mapping[str, tuple[int, int]]
+    groups: frozenset[str]
+    members: frozenset[tuple[str, str]]
+    own_group: Mapping[str, str]
+    services: Mapping[str, str]
+
+
+def beside(path: Path) -> Path:
+    """Where new content lies that may not replace `path`. sudo, systemd and Apache all pass over such a name."""
+    return path.with_name(path.name + ".new")
+
+
+def see(site: Site, platform: Platform, files: Iterable[Path], manifest: Manifest, root: Path) -> Seen:
+    """Look at everything that the site asks for, and at everything that the manifest lists."""
+    own = [account.name for account in wanted_accounts(site, platform)]
+    own_group = {name: accounts.group_name(root, name) for name in own}
+    pairs = {(wish.user, wish.group or own_group[wish.group_of]) for wish in memberships(site, platform)}
+    names = {*own, *own_group.values(), *(group for _, group in pairs)}
+    known = {*files, *map(Path, manifest.files)}
+    paths = {*known, *map(beside, known), *folders(site, platform)}
+    return Seen(
+        entries={path: look(root, path) for path in sorted(paths)},
+        users={name: accounts.numbers(root, name) for name in ["root", *own] if accounts.has_account(root, name)},
+        groups=frozenset(name for name in names if accounts.has_group(root, name)),
+        members=frozenset(pair for pair in pairs if accounts.is_member(root, *pair)),
+        own_group=own_group,
+        services=service_states(site, platform) if root == MACHINE else {},
+    )
+
+
+def service_states(site: Site, platform: Platform) -> dict[str, str]:
+    """What the supervisor says of each service on this machine."""
+    services = site_services(site, platform)
+    if site.supervisor == "systemd" and supervise.which_supervisor() != "systemd":
+        return {}
+    if site.supervisor == "supervisord" and os.geteuid() != 0 and (site.run / "supervisor.sock").exists():
+        return {service.name: "unknown" for service in services}  # its socket is root's alone
+    supervisor = site_supervisor(site)
+    return {service.name: supervisor.state(service).word for service in services}

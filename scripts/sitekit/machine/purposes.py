@@ -1,0 +1,39 @@
+"""What each file of a site is for, in one sentence: for `make diff` and for the page of installer actions."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+PURPOSES = {
+    "/etc/sitekit/*/site.yml": "the site with every default written out, for the hub",
+    "/etc/sitekit/*/jupyterhub_config.py": "the hub's configuration: it reads site.yml",
+    "/etc/sitekit/*/culler_config.py": "idle-culler's configuration: it reads site.yml",
+    "/etc/sitekit/*/local.d/*.py": "raw configuration of the site's own, read last",
+    "/etc/sitekit/*/proxy.env": "the secret between hub and proxy, made up on this machine",
+    "/etc/sitekit/*/tls/cert.pem": "the self-signed certificate, made up on this machine",
+    "/etc/sitekit/*/tls/key.pem": "its key, made up on this machine",
+    "/etc/sitekit/*/apache.conf": "the configuration of the site's own Apache",
+    "/etc/sitekit/*/supervisord.conf": "the services, for a supervisord of the site's own",
+    "/etc/apache2/sites-available/*": "a virtual host of this machine's Apache",
+    "/etc/httpd/conf.d/*": "a virtual host of this machine's Apache",
+    "/etc/systemd/system/*-proxy.service": "configurable-http-proxy as a service",
+    "/etc/systemd/system/*-hub.service": "JupyterHub as a service",
+    "/etc/systemd/system/*-front.service": "the site's own Apache as a service",
+    "/etc/systemd/system/*-kernels.*": "the daily test of the kernels",
+    "/etc/systemd/system/*-backup.*": "the nightly backup",
+    "/etc/pam.d/*": "how people log in",
+    "/etc/sudoers.d/*": "the one rule by which the hub starts the gate as a cluster user",
+    "/etc/logrotate.d/*": "how long the web server's logs are kept",
+    "/usr/local/libexec/sitekit/*/gate": "the program behind the sudo rule: submits, cancels, reads logs as the user",
+    "/usr/local/libexec/sitekit/*/gate.json": "what the gate knows of the site",
+    "/usr/local/libexec/sitekit/*/job.sh": "the job script that the gate submits",
+}
+
+
+def purpose(path: Path) -> str:
+    """Raises KeyError for a file that nobody has told the purpose of."""
+    for pattern, text in PURPOSES.items():
+        if fnmatchcase(str(path), pattern):
+            return text
+    raise KeyError(f"tell in purposes.py what {path} is for")

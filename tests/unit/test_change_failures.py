@@ -1,0 +1,205 @@
+"""Whatever fails during apply, at whichever step, the machine is as it was, byte for byte: files, accounts, backups."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from machine_sites import bare_machine, demo, family, tree
+
+from sitekit.change import actions, execute
+from sitekit.change import apply as apply_module
+from sitekit.change.apply import apply, planned
+from sitekit.errors import Problem
+from sitekit.machine.file import File
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("visudo", path="/usr/sbin"), reason="needs root and sudo's visudo"
+)
+SITE = demo()
+OTHER = demo(front={"url": "https://other.example.org:8444"}, title="Another", supervisor="systemd")
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    return bare_machine(tmp_path)
+
+
+class Crash(Exception):
+    """What no part of apply expects."""
+
+
+def steps(site, machine: Path) -> int:
+    return len(planned(site, family(), machine).actions)
+
+
+def break_after(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """Let the action number `count` fail once it is done; the next `_keep` and the services come after the last."""
+    done = iter(range(1000))
+
+    def break_it(do):
+        def broken(self, root: Path, undo: ExitStack) -> None:
+            do(self, root, undo)
+            if next(done) == count:
+                raise Crash(f"after {self.what}")
+
+        return broken
+
+    for kind in vars(actions).values():
+        if isinstance(kind, type) and hasattr(kind, "do") and kind is not actions.Action:
+            monkeypatch.setattr(kind, "do", break_it(kind.do))
+
+
+def test_the_first_apply_at_every_step(machine: Path, monkeypatch: pytest.MonkeyPatch):
+    before = tree(machine)
+    for count in range(steps(SITE, machine)):
+        with monkeypatch.context() as broken, pytest.raises(Crash):
+            break_after(broken, count)
+            apply(SITE, root=machine)
+        assert tree(machine) == before, f"after step {count}"
+
+
+def test_a_later_apply_at_every_step(machine: Path, monkeypatch: pytest.MonkeyPatch):
+    """One that changes, adds, removes and offers files, and mends a folder's owner."""
+    apply(SITE, root=machine)
+    (machine / "etc/pam.d/sitekit-demo").write_text("mine\n")
+    (machine / "var/lib/sitekit/demo/database").write_text("people\n")
+    os.chown(machine / "var/lib/sitekit/demo", 33, 33)
+    os.chmod(machine / "var/lib/sitekit/demo/database", 0o640)
+    monkeypatch.setattr(apply_module, "fit", lambda site, root: None)
+    before, count = tree(machine), steps(OTHER, machine)
+    kinds = {kind for kind, _ in planned(OTHER, family(), machine).changes}
+    assert kinds >= {"new file", "changed file", "removed file", "owner and mode"}
+    for number in range(count):
+        with monkeypatch.context() as broken, pytest.raises(Crash):
+            break_after(broken, number)
+            apply(OTHER, root=machine)
+        assert tree(machine) == before, f"after step {number}"
+    with monkeypatch.context() as broken, pytest.raises(Crash):
+        broken.setattr(apply_module, "settle", lambda *words: (_ for _ in ()).throw(Crash()))
+        apply(OTHER, root=machine)
+    assert tree(machine) == before, "when a service does not come up again"
+
+
+# Real failures.
+
+
+def test_no_number_is_left_for_an_account(machine: Path):
+    defs = machine / "etc/login.defs"
+    defs.write_text(defs.read_text().replace("UID_MIN 100", "UID_MIN 33").replace("UID_MAX 999", "UID_MAX 33"))
+    before = tree(machine)
+    with pytest.raises(Problem, match=r"(?s)useradd.*UID"):
+        apply(SITE, root=machine)
+    assert tree(machine) == before
+
+
+def test_a_full_disk(machine: Path, tmp_path_factory: pytest.TempPathFactory):
+    """/usr/local is a disk of its own, with room for a few files of the gate's folder only."""
+    local = machine / "usr/local"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12k,mode=755", "none", local], check=True)
+    try:
+        before = tree(machine)
+        with pytest.raises(OSError, match="No space left"):
+            apply(SITE, root=machine)
+        assert tree(machine) == before
+    finally:
+        subprocess.run(["umount", local], check=True)
+
+
+def test_a_folder_that_may_not_be_written(machine: Path):
+    sudoers = machine / "etc/sudoers.d"
+    subprocess.run(["mount", "--bind", sudoers, sudoers], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", sudoers], check=True)
+        before = tree(machine)
+        with pytest.raises(OSError, match="Read-only"):
+            apply(SITE, root=machine)
+        assert tree(machine) == before
+    finally:
+        subprocess.run(["umount", sudoers], check=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_an_interrupt_and_a_lost_connection(number: signal.Signals, machine: Path, monkeypatch: pytest.MonkeyPatch):
+    before, write = tree(machine), actions.Write.do
+
+    def interrupted(self, root: Path, undo: ExitStack) -> None:
+        write(self, root, undo)
+        if self.path.name == "gate":
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(actions.Write, "do", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        apply(SITE, root=machine)
+    assert tree(machine) == before
+    assert signal.getsignal(number) != execute._interrupt, "the handlers are those of before"
+
+
+def test_a_file_that_somebody_edits_at_this_very_moment(machine: Path, monkeypatch: pytest.MonkeyPatch):
+    apply(SITE, root=machine)
+    conf, check = machine / "etc/sitekit/demo/apache.conf", apply_module.check
+
+    def meanwhile(*words: object) -> None:
+        check(*words)
+        conf.write_text("mine\n")
+
+    monkeypatch.setattr(apply_module, "check", meanwhile)
+    site_yml = (machine / "etc/sitekit/demo/site.yml").read_text()
+    with pytest.raises(Problem, match=r"apache\.conf: somebody changed it at this very moment"):
+        apply(demo(front={"url": "https://localhost:8444"}), root=machine)
+    assert conf.read_text() == "mine\n" and (machine / "etc/sitekit/demo/site.yml").read_text() == site_yml
+
+
+def test_two_at_a_time(machine: Path):
+    with execute.alone(machine), pytest.raises(Problem, match="another sitekit"):
+        apply(SITE, root=machine)
+
+
+# Validation: the file is refused by the program that it is for, and nothing has changed.
+
+BROKEN = {
+    "visudo": ("/etc/sudoers.d/sitekit-demo", "nonsense here"),
+    r"pam\.d/sitekit-demo:\d+: this is no rule": ("/etc/pam.d/sitekit-demo", "auth requried pam_unix.so"),
+    "includes nowhere": ("/etc/pam.d/sitekit-demo", "auth include nowhere"),
+    "module unknown": ("/etc/pam.d/sitekit-demo", "auth required pam_nowhere.so"),
+    "apache2.*Invalid command": ("/etc/sitekit/demo/apache.conf", "Nonsense"),
+    "systemd.*Unknown key": ("/etc/systemd/system/sitekit-demo-hub.service", "Nonsense=yes"),
+    r"extra\.py:2": ("/etc/sitekit/demo/local.d/extra.py", "this is no Python"),
+}
+
+
+@pytest.mark.parametrize("words", BROKEN)
+def test_what_its_program_refuses_never_reaches_the_machine(words: str, machine: Path, monkeypatch: pytest.MonkeyPatch):
+    name, line = BROKEN[words]
+    path, site, render = Path(name), demo(supervisor="systemd"), apply_module.render
+
+    def broken(*asked: object) -> dict[Path, File]:
+        files = render(*asked)
+        return files | {path: File(f"{files[path].content if path in files else '# new'}\n{line}\n", 0o440)}
+
+    monkeypatch.setattr(apply_module, "render", broken)
+    before = tree(machine)
+    with pytest.raises(Problem, match=f"(?s){words}"):
+        apply(site, root=machine)
+    assert tree(machine) == before
+
+
+def test_what_was_replaced_is_kept_but_for_secrets_and_not_for_ever(machine: Path, monkeypatch: pytest.MonkeyPatch):
+    apply(SITE, root=machine)
+    kept = machine / "etc/sitekit/demo/before"
+    assert not kept.exists()
+    moments = iter("abcdefg")
+    monkeypatch.setattr(execute.time, "strftime", lambda form: next(moments))
+    site_yml = (machine / "etc/sitekit/demo/site.yml").read_text()
+    apply(demo(title="1", front={"url": "https://other.example.org:8443"}), root=machine)
+    assert (kept / "a/etc/sitekit/demo/site.yml").read_text() == site_yml
+    assert [path.name for path in (kept / "a/etc/sitekit/demo/tls").iterdir()] == ["cert.pem"]
+    assert kept.stat().st_mode & 0o777 == 0o700
+    for title in "23456":
+        apply(demo(title=title), root=machine)
+    assert sorted(path.name for path in kept.iterdir()) == list("bcdef")

@@ -1,0 +1,130 @@
+"""`make diff` tells the whole truth: it shows the plan that apply executes, and needs no root for it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from machine_sites import bare_machine, demo, family, tree
+
+from sitekit.change.apply import apply, diff, planned
+from sitekit.change.manifest import load_manifest
+from sitekit.errors import BadInput
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("visudo", path="/usr/sbin"), reason="needs root and sudo's visudo"
+)
+SITE = demo()
+OTHER = demo(front={"url": "https://localhost:8444"}, title="Another")
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    return bare_machine(tmp_path)
+
+
+def test_diff_changes_nothing_and_after_apply_it_is_empty(machine: Path, capsys: pytest.CaptureFixture[str]):
+    before = tree(machine)
+    assert diff(SITE, root=machine) == 1
+    assert tree(machine) == before
+    apply(SITE, root=machine)
+    capsys.readouterr()
+    assert diff(SITE, root=machine) == 0
+    assert capsys.readouterr().out.strip() == "ok the machine is what the site says"
+
+
+@pytest.mark.parametrize("site", [SITE, demo(supervisor="systemd")], ids=lambda site: site.supervisor)
+def test_what_diff_lists_is_what_changes_and_what_the_manifest_records(site, machine: Path):
+    """Three accounts of the same: the plan, the tree before and after, and the manifest."""
+    before = tree(machine)
+    listed = planned(site, family(), machine).changes
+    apply(site, root=machine)
+    made = {f"/{name}" for name in tree(machine).keys() - before.keys()} - {"/etc/sitekit/demo/manifest.json"}
+    assert made == {what.rstrip("/") for kind, what in listed if kind in ("new file", "new folder")}
+    record = load_manifest(site, machine)
+    assert {(kind, what) for kind, what in listed} == {
+        *(("new file", name) for name in record.files),
+        *(("new folder", f"{name}/") for name in record.folders),
+        *(("new account", name) for name in record.accounts),
+        *(("new group", name) for name in record.groups),
+        *(("new member", f"{user} of {group}") for user, group in record.memberships),
+    }
+
+
+def test_a_change_is_shown_as_a_unified_diff(machine: Path, capsys: pytest.CaptureFixture[str]):
+    apply(SITE, root=machine)
+    capsys.readouterr()
+    assert diff(OTHER, root=machine) == 1
+    shown = capsys.readouterr().out
+    assert "--- /etc/sitekit/demo/apache.conf\n+++ /etc/sitekit/demo/apache.conf\n@@" in shown
+    assert "-title: Demo cluster\n+title: Another\n" in shown
+    assert re.search(r"changed file +/etc/sitekit/demo/site.yml \(0644 root\): the site", shown)
+
+
+def test_no_secret_is_shown(machine: Path, capsys: pytest.CaptureFixture[str]):
+    diff(SITE, root=machine)
+    assert "it is a secret, and not shown" in (shown := capsys.readouterr().out)
+    assert "PRIVATE KEY" not in shown and "CONFIGPROXY_AUTH_TOKEN=" not in shown
+
+
+def test_a_wrong_mode_or_owner_is_a_change(machine: Path):
+    apply(SITE, root=machine)
+    before = tree(machine)
+    (machine / "etc/sudoers.d/sitekit-demo").chmod(0o644)
+    os.chown(machine / "usr/local/libexec/sitekit/demo/gate", 33, 33)
+    (machine / "etc/sitekit/demo/tls").chmod(0o755)
+    assert sorted(planned(SITE, family(), machine).changes) == [
+        ("owner and mode", "/etc/sitekit/demo/tls/"),
+        ("owner and mode", "/etc/sudoers.d/sitekit-demo"),
+        ("owner and mode", "/usr/local/libexec/sitekit/demo/gate"),
+    ]
+    apply(SITE, root=machine)
+    assert tree(machine) == before
+
+
+@pytest.fixture
+def open_machine() -> Iterator[Path]:
+    """One that others may look into: pytest closes its own folders."""
+    with tempfile.TemporaryDirectory(prefix="sitekit-test-") as folder:
+        Path(folder).chmod(0o755)
+        yield bare_machine(Path(folder))
+
+
+def test_without_root_it_says_what_it_may_not_read(open_machine: Path):
+    """A user who is not root, in a process of their own; the site is installed and about to change."""
+    machine = open_machine
+    apply(SITE, root=machine)
+    (machine / "etc/sudoers.d").chmod(0o750)
+    code = (
+        "import sys; from pathlib import Path; from machine_sites import demo; from sitekit.change.apply import diff; "
+        f"sys.exit(diff(demo(title='Another'), root=Path({str(machine)!r})))"
+    )
+    paths = os.pathsep.join(sys.path)
+    asked = subprocess.run(
+        [shutil.which("python3", path="/usr/bin"), "-c", code],
+        env={"PYTHONPATH": paths, "LANG": "C.UTF-8"}, user=65534, group=65534, extra_groups=[],
+        capture_output=True, text=True, cwd="/", timeout=60,
+    )  # fmt: skip
+    assert asked.returncode == 1, asked.stdout + asked.stderr
+    assert "+title: Another" in asked.stdout
+    assert (
+        "/etc/sudoers.d/sitekit-demo: you may not read it; as sitekit left it, there is nothing to do" in asked.stdout
+    )
+    assert "/etc/sitekit/demo/proxy.env: you may not read it" in asked.stdout
+    changes = [line.split()[:2] for line in asked.stdout.split("in this order:")[1].splitlines() if "file" in line]
+    assert changes == [["changed", "file"]], "what root would do, and no more"
+
+
+def test_trouble_is_told_apart_from_changes(machine: Path):
+    (machine / "etc/sitekit/demo").mkdir(parents=True)
+    (machine / "etc/sitekit/demo/manifest.json").write_text("{")
+    with pytest.raises(BadInput) as trouble:
+        diff(SITE, root=machine)
+    assert trouble.value.exit_code == 2
