@@ -97,12 +97,15 @@ def _copy(path: Path, to: Path) -> None:
             with to.open("xb") as copy:
                 shutil.copyfileobj(content, copy)
             return
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source, closing(sqlite3.connect(to)) as copy:
-        source.backup(copy)
-        copy.execute("PRAGMA journal_mode=DELETE")
-        (sound,) = copy.execute("PRAGMA quick_check").fetchone()
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source, closing(sqlite3.connect(to)) as copy:
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
+            (sound,) = copy.execute("PRAGMA quick_check").fetchone()
+    except sqlite3.DatabaseError as fault:
+        sound = str(fault)
     if sound != "ok":
-        raise Problem(f"the database is damaged: {sound}", str(path), "stop the hub, and put an earlier backup back")
+        raise Problem(f"the database is damaged: {sound}", str(path), "make stop, and put an earlier backup back")
 
 
 def sha256_of(path: Path) -> str:

@@ -39,7 +39,7 @@ def check_pam(path: Path, content: str) -> None:
             name = included[1] if included else match["module"] if match and match["control"] in _INCLUDING else None
             if name and not Path(folder, name).is_file():
                 raise Problem(f"it includes {name}, which is not there", place, f"see what is in {FOLDER}")
-            # Each alone: the answer for a whole service is that of the first module that refuses. `-`: it may be missing.
+            # Each alone: a whole service answers with the first module that refuses. `-`: the module may be missing.
             if match and not name and not rule.startswith("-"):
                 _ask(place, folder, f"{match['type']} required {match['module']} {match['words']}")
         _ask(str(path), folder, content)

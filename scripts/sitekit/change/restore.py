@@ -33,6 +33,9 @@ from .plan import Plan
 from .seen import beside, service_states
 from .tree import MACHINE, look, on_disk
 
+_OURS = ("checkout/config/", "checkout/kernels/")
+"""What of a checkout is in a backup."""
+
 
 @dataclass(frozen=True)
 class Fill:
@@ -108,7 +111,11 @@ def _plan(site: Site, root: Path, files: Mapping[str, Path]) -> Plan:
     if root == MACHINE and (up := [name for name, word in service_states(site, platform).items() if word != "stopped"]):
         raise BadInput(f"{', '.join(up)}: running, with the state that would be replaced", remedy="sudo make stop")
     made = Plan({}, manifest=before.model_copy(deep=True))
-    placed = {Path("/", name): path for name, path in files.items() if not name.startswith("checkout/")}
+    placed = {Path("/", name): path for name, path in files.items() if not name.startswith(_OURS)}
+    if strays := [str(path) for path in placed if not any(map(path.is_relative_to, (site.etc, site.paths.state)))]:
+        raise BadInput(
+            f"it holds what is not the site's: {', '.join(strays)}", remedy="take a backup that sitekit made"
+        )
     inside = {path for path in placed if path.is_relative_to(site.paths.state)}
     state = {str(path.relative_to(site.paths.state)): placed[path] for path in inside}
     secrets = {path: placed[path] for path in placed.keys() - inside - {manifest_path(site), site.etc / "site.yml"}}
@@ -138,7 +145,7 @@ def _plan(site: Site, root: Path, files: Mapping[str, Path]) -> Plan:
 def _configuration(files: Mapping[str, Path], checkout: Path) -> None:
     """The files that a person wrote go into the checkout; beside those that are there and differ."""
     for name, source in files.items():
-        if name.startswith("checkout/"):
+        if name.startswith(_OURS):
             path = checkout / PurePosixPath(name).relative_to("checkout")
             content = source.read_bytes()
             if path.exists() and path.read_bytes() == content:

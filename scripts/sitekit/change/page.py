@@ -1,0 +1,130 @@
+"""The page docs/installer-actions.md: everything that sitekit does to a machine, taken from the plan that does it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..machine.generated import generated
+from ..machine.platform import Platform
+from ..machine.purposes import purpose
+from ..machine.render import folders, render
+from ..machine.site_services import site_services
+from ..machine.target import Target
+from ..site import Site
+from .actions import NewAccount, NewFolder, NewGroup, NewMember, Write
+from .execute import KEPT, before_path
+from .manifest import Manifest, manifest_path
+from .plan import plan
+from .seen import Seen, beside
+from .tree import NOTHING
+
+HEAD = """\
+# What sitekit does to a machine
+
+Everything that `sudo make apply` and the other commands of the machine change, for a site named `{name}` with systemd
+on Debian. This page is made by the code that plans the changes, and a test holds the two together. `make diff` shows
+the same for your own site and machine, with the contents of the files, before anything happens.
+
+## sudo make apply
+
+It looks at the machine, plans, and has every file that would change read by the program that it is for: `visudo`,
+the web server, `systemd-analyze verify`, libpam, `logrotate --debug`, Python, and the release's JupyterHub. Then it
+does what follows, in this order. When a step fails, or a service that ran does not answer afterwards, all of it is
+undone, byte for byte.
+
+What is there already stays, and is not recorded: folders, accounts, groups, memberships. A file that is there
+already, or that was changed by hand, stays as well; what the site says is laid beside it as `.new`.
+"""
+
+TAIL = """\
+Folders of the distribution are made where they are missing: {shared}.
+
+It also keeps its own records:
+
+| what | why |
+|---|---|
+| `{manifest}` | all of the above with hashes, for the next apply and for uninstall |
+| `{before}/` | what the last {kept} applies replaced or removed, but for secrets; root's alone |
+
+Services that run, and read something that changed, take it in: Apache reloads, hub and proxy restart. What is stopped
+stays so. Users' servers are Slurm's jobs, and are not touched. After a change below `/etc/systemd` comes
+`systemctl daemon-reload`. `/etc/passwd-` and the other copies that the account tools keep stay what they were: they
+hold what the last administrator's change replaced. The lock that these tools leave, `/etc/.pwd.lock`, stays.
+
+## sudo make start, sudo make stop
+
+`start` makes `{run}/`, enables these units and starts them; `stop` stops and disables them. Under supervisord there
+are no units and no timers: one supervisord runs as root, with its socket in `{run}/`.
+
+| unit | runs as | what |
+|---|---|---|
+{services}
+
+What they write while they run, besides the journal:
+
+| where | what | whose |
+|---|---|---|
+| `{state}/` | database, ledger, cookie secret | `{hub}` |
+| `{log}/` | the web server's logs; under supervisord all logs | root |
+| `{backups}/` | nightly backups | root |
+| `~/{jobs}/` | the logs of a user's jobs | each user |
+
+## sudo make backup, restore, rotate_secrets
+
+`backup` writes one file into `{backups}/`, and removes all but the newest {keep}.
+
+`restore` makes the folders of state and secrets, fills them, and records that. The files of the checkout (`config/`,
+`kernels/kernels.yml`) are written where they are missing, else beside as `.new`.
+
+`rotate_secrets` replaces `{token}` and `{state}/cookie_secret`, and restarts proxy and hub.
+
+## sudo make uninstall
+
+Stops the services, and takes away everything that the manifest lists, the last thing first, with sitekit's own records
+and `{run}/`. It leaves, and says so: files that were changed by hand or were there before; state, logs and backups,
+which become root's alone (`PURGE=1` removes what is in them). Not touched at all: users' homes, jobs that run, packages,
+and the prefix with releases and kernels.
+"""
+
+
+def page(site: Site, platform: Platform) -> str:
+    """The text of the page for a site on a machine that has nothing yet."""
+    files, made_up = render(site, platform), generated(Target(site, Path("/nonexistent")))
+    paths = [*files, *made_up, *map(beside, [*files, *made_up]), *folders(site, platform)]
+    own_group = {site.hub.user: site.hub.user, site.proxy.user: site.proxy.user}
+    groups = frozenset({platform.shadow_group} - {None})
+    bare = Seen(dict.fromkeys(paths, NOTHING), {"root": (0, 0)}, groups, frozenset(), own_group, {})
+    rows = "\n".join(_rows(plan(site, platform, files, made_up, bare, Manifest()).actions))
+    services = [f"| `{s.name}.service` | `{s.user}` | {s.description} |" for s in site_services(site, platform)]
+    timers = sorted(path for path in files if path.suffix == ".timer")
+    services += [f"| `{path.name}` | `root` | {purpose(path)} |" for path in timers]
+    shared = [f"`{path}`" for path, folder in folders(site, platform).items() if folder.shared and not _ours(path)]
+    tail = TAIL.format(
+        shared=", ".join(shared), manifest=manifest_path(site), before=before_path(site), kept=KEPT, run=site.run,
+        log=site.log, jobs=site.log_dir, state=site.paths.state, hub=site.hub.user, backups=site.backups,
+        keep=site.backup.keep, token=site.etc / "proxy.env", services="\n".join(services),
+    )  # fmt: skip
+    return f"{HEAD.format(name=site.name)}\n| what | whose | mode | why |\n|---|---|---|---|\n{rows}\n\n{tail}"
+
+
+def _ours(path: Path) -> bool:
+    return "sitekit" in path.parts
+
+
+def _rows(actions: list) -> Iterator[str]:
+    for action in actions:
+        if isinstance(action, NewFolder):
+            if _ours(action.path):
+                whose = "of all sites" if action.folder.shared else "the site's own"
+                yield f"| folder `{action.path}/` | {action.folder.owner} | {action.folder.mode:04o} | {whose} |"
+        elif isinstance(action, Write):
+            group = f", group of {action.file.group_of}" if action.file.group_of else ""
+            whose = f"{action.file.owner}{group}"
+            yield f"| file `{action.path}` | {whose} | {action.file.mode:04o} | {purpose(action.path)} |"
+        elif isinstance(action, NewGroup):
+            yield f"| group `{action.name}` | | | of the account of that name |"
+        elif isinstance(action, NewAccount):
+            yield f"| account `{action.account.name}` | | | {action.account.why}; no password, no login |"
+        elif isinstance(action, NewMember):
+            yield f"| `{action.user}` in group `{action.group}` | | | {action.why} |"

@@ -1,0 +1,198 @@
+"""Backup and restore: every file that a machine cannot be given again goes to another machine, whole, or not at all."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import sqlite3
+import tarfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from machine_sites import bare_machine, demo, tree
+
+from sitekit.change import backup as backup_module
+from sitekit.change.apply import apply, diff
+from sitekit.change.backup import backup
+from sitekit.change.restore import restore
+from sitekit.change.uninstall import uninstall
+from sitekit.errors import BadInput, Problem
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("visudo", path="/usr/sbin"), reason="needs root and sudo's visudo"
+)
+SITE = demo(backup={"keep": 3})
+STATE = "var/lib/sitekit/demo"
+SECRETS = ("etc/sitekit/demo/proxy.env", "etc/sitekit/demo/tls/key.pem", "etc/sitekit/demo/tls/cert.pem")
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Path]:
+    """One with a hub's state, whose database is being written: its last rows are in the write-ahead log."""
+    root = bare_machine(tmp_path / "old")
+    apply(SITE, root=root)
+    state = root / STATE
+    (state / "cookie_secret").write_text("ab" * 32)
+    (state / "totp").mkdir(0o700)
+    (state / "totp/alice").write_text("JBSWY3DP\n")
+    with closing(sqlite3.connect(state / "ledger.sqlite", isolation_level=None)) as writer:
+        writer.execute("PRAGMA journal_mode=WAL")
+        writer.execute("CREATE TABLE servers (tag TEXT)")
+        writer.executemany("INSERT INTO servers VALUES (?)", [(f"tag{n}",) for n in range(1000)])
+        assert (state / "ledger.sqlite-wal").stat().st_size
+        yield root
+
+
+def made(machine: Path) -> Path:
+    assert backup(SITE, root=machine) == 0
+    return max((machine / "var/backups/sitekit/demo").glob("*.tar.gz"))
+
+
+def tags(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute("SELECT count(*) FROM servers").fetchone()[0]
+
+
+def test_a_round_trip_to_another_machine(machine: Path, tmp_path: Path):
+    archive, other = made(machine), bare_machine(tmp_path / "new")
+    bare = tree(other)
+    assert archive.stat().st_mode & 0o777 == 0o600 and archive.parent.stat().st_mode & 0o777 == 0o700
+    assert restore(str(archive), root=other, checkout=tmp_path / "checkout") == 0
+    state = other / STATE
+    assert state.stat().st_mode & 0o777 == 0o700 and state.stat().st_uid == 0, "root's, until apply hands it over"
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in state.rglob("*") if path.is_file())
+    assert apply(SITE, root=other) == 0 and diff(SITE, root=other) == 0
+    assert tags(state / "ledger.sqlite") == 1000
+    for name in (*SECRETS, f"{STATE}/cookie_secret", f"{STATE}/totp/alice"):
+        assert (other / name).read_bytes() == (machine / name).read_bytes(), name
+    hub = next(
+        row.split(":") for row in (other / "etc/passwd").read_text().splitlines() if row.startswith("jupyterhub-d")
+    )
+    assert {path.stat().st_uid for path in state.rglob("*")} == {int(hub[2])}
+    assert not list(state.glob("*-wal")), "a copy needs no log"
+    uninstall(SITE, "purge", root=other)
+    assert tree(other) == bare, "what restore brought is recorded like all else"
+
+
+def test_the_hub_may_write_meanwhile_and_keeps_its_files(machine: Path):
+    before = {path: path.stat().st_uid for path in (machine / STATE).iterdir()}
+    made(machine)
+    assert {path: path.stat().st_uid for path in (machine / STATE).iterdir()} == before
+
+
+def test_what_a_person_wrote_goes_beside_what_is_there(machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    for checkout in (ours, theirs):
+        (checkout / "config/local.d").mkdir(parents=True)
+        (checkout / "config/site.yml").write_text(f"# {checkout.name}\n")
+    (ours / "Makefile").touch()
+    (ours / "config/local.d/extra.py").write_text("c.x = 1\n")
+    monkeypatch.setattr(backup_module, "CHECKOUT", ours)
+    monkeypatch.setattr(backup_module, "data", lambda name: ours / name)
+    restore(str(made(machine)), root=bare_machine(tmp_path / "new"), checkout=theirs)
+    assert (theirs / "config/site.yml").read_text() == "# theirs\n"
+    assert (theirs / "config/site.yml.new").read_text() == "# ours\n"
+    assert (theirs / "config/local.d/extra.py").read_text() == "c.x = 1\n"
+
+
+def test_only_so_many_stay(machine: Path, monkeypatch: pytest.MonkeyPatch):
+    moments = (f"moment{number}" for number in range(1000))
+    monkeypatch.setattr(backup_module.time, "strftime", lambda *form: next(moments))
+    archives = [made(machine).name for _ in range(5)]
+    assert sorted(path.name for path in (machine / "var/backups/sitekit/demo").iterdir()) == archives[-3:]
+
+
+def repacked(archive: Path, to: Path, change) -> Path:
+    """The archive with its members changed: name -> content; None takes one out."""
+    with tarfile.open(archive) as old, tarfile.open(to, "w:gz") as new:
+        members = {member.name: old.extractfile(member).read() for member in old if member.isreg()}
+        for name, content in {**members, **change(members)}.items():
+            if content is not None:
+                entry = tarfile.TarInfo(name)
+                entry.size = len(content)
+                new.addfile(entry, io.BytesIO(content))
+    return to
+
+
+def relisted(members: dict[str, bytes], name: str, as_name: str) -> dict[str, bytes | None]:
+    """Another name for a member, also in the list: only its name is wrong."""
+    index = json.loads(members["backup.json"])
+    index["sha256"][as_name] = index["sha256"].pop(name)
+    return {as_name: members[name], name: None, "backup.json": json.dumps(index).encode()}
+
+
+DAMAGES = {
+    "one byte": (lambda m: {f"{STATE}/cookie_secret": b"cd" + m[f"{STATE}/cookie_secret"][2:]}, "cookie_secret"),
+    "a file is missing": (lambda m: {f"{STATE}/ledger.sqlite": None}, "ledger.sqlite"),
+    "a file too many": (lambda m: {f"{STATE}/evil": b""}, "evil"),
+    "no list": (lambda m: {"backup.json": None}, "no backup"),
+    "a way out": (lambda m: relisted(m, f"{STATE}/totp/alice", f"{STATE}/../../../../etc/cron.d/x"), "cron"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_backup_is_refused_before_anything_changes(damage: str, machine: Path, tmp_path: Path):
+    change, words = DAMAGES[damage]
+    archive = repacked(made(machine), tmp_path / "damaged.tar.gz", change)
+    other = bare_machine(tmp_path / "new")
+    before = tree(other)
+    with pytest.raises(BadInput, match=words):
+        restore(str(archive), root=other, checkout=tmp_path / "checkout")
+    assert tree(other) == before
+
+
+def test_a_file_that_belongs_nowhere_is_refused(machine: Path, tmp_path: Path):
+    """Even from a list that agrees: only the site's own folders are written."""
+    name = f"{STATE}/totp/alice"
+    archive = repacked(made(machine), tmp_path / "moved.tar.gz", lambda m: relisted(m, name, "etc/cron.d/evil"))
+    other = bare_machine(tmp_path / "new")
+    before = tree(other)
+    with pytest.raises(BadInput, match=r"cron\.d/evil"):
+        restore(str(archive), root=other, checkout=tmp_path / "checkout")
+    assert tree(other) == before
+
+
+@pytest.mark.parametrize("words", [(), ("a", "b"), ("/nonexistent",), ("/etc/passwd",)])
+def test_what_is_no_backup_is_refused(words: tuple[str, ...], tmp_path: Path):
+    with pytest.raises(BadInput):
+        restore(*words, root=bare_machine(tmp_path))
+
+
+def test_nothing_that_is_there_is_overwritten(machine: Path, tmp_path: Path):
+    archive = made(machine)
+    before = tree(machine)
+    with pytest.raises(BadInput, match=r"(?s)/var/lib/sitekit/demo: it is not empty.*mv /var/lib/sitekit/demo"):
+        restore(str(archive), root=machine, checkout=tmp_path / "checkout")
+    assert tree(machine) == before
+
+    other = bare_machine(tmp_path / "new")
+    (other / "etc/sitekit/demo").mkdir(parents=True)
+    (other / "etc/sitekit/demo/proxy.env").write_text("mine\n")
+    before = tree(other)
+    with pytest.raises(BadInput, match=r"proxy\.env: something else stands there"):
+        restore(str(archive), root=other, checkout=tmp_path / "checkout")
+    assert tree(other) == before
+
+
+def test_a_damaged_database_is_told_and_the_backups_stay(machine: Path):
+    archive = made(machine)
+    (machine / STATE / "jupyterhub.sqlite").write_bytes(b"SQLite format 3\0" + b"nonsense" * 1000)
+    with pytest.raises(Problem, match=r"jupyterhub\.sqlite: the database is damaged"):
+        backup(SITE, root=machine)
+    assert list(archive.parent.iterdir()) == [archive]
+
+
+def test_uninstall_keeps_the_memory_until_it_is_told_to_forget(machine: Path, capsys: pytest.CaptureFixture[str]):
+    archive = made(machine)
+    uninstall(SITE, root=machine)
+    said = capsys.readouterr().out
+    assert f"left /{STATE}" in said and "left /var/backups/sitekit/demo" in said
+    assert archive.exists() and (machine / STATE).stat().st_uid == 0
+    uninstall(SITE, "purge", root=machine)
+    assert not archive.exists() and not list((machine / STATE).iterdir())
+    with pytest.raises(BadInput):
+        uninstall(SITE, "perge", root=machine)

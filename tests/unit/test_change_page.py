@@ -1,0 +1,42 @@
+"""docs/installer-actions.md is what the code does, and every file has a purpose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from machine_sites import family
+from test_machine_render import CASES, rendered
+
+from sitekit.change.page import page
+from sitekit.data import data
+from sitekit.machine.purposes import PURPOSES, purpose
+from sitekit.site import load_site
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_page_is_current(request: pytest.FixtureRequest):
+    text = page(load_site(data("config/site.yml")), family())
+    if request.config.getoption("--update-golden"):
+        (DOCS / "installer-actions.md").write_text(text)
+    assert (DOCS / "installer-actions.md").read_text() == text, "look at it; if it is right: pytest --update-golden"
+
+
+def test_the_page_names_every_file_and_every_unit():
+    text = page(load_site(data("config/site.yml")), family())
+    for path in rendered("cluster-debian"):
+        assert str(path).replace("cluster", "example") in text, path
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_file_has_a_purpose(case: str):
+    for path in rendered(case):
+        assert purpose(path)
+
+
+def test_no_purpose_is_without_its_file():
+    paths = {path for case in CASES for path in rendered(case)}
+    made_up = {"proxy.env", "cert.pem", "key.pem", "*.py"}
+    idle = [pattern for pattern in PURPOSES if not any(path.match(pattern) for path in paths)]
+    assert {Path(pattern).name for pattern in idle} <= made_up
