@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
+
+import pytest
 
 from sitekit.data import data
 from sitekit.machine.platform import Platform, platforms
 from sitekit.site import Site, load_site
 
+PROGRAMS = ("apache2", "openssl", "systemd-analyze", "useradd", "visudo")
+can_change = pytest.mark.skipif(
+    os.geteuid() != 0 or not all(shutil.which(program, path="/usr/sbin:/usr/bin") for program in PROGRAMS),
+    reason=f"needs root, and {', '.join(PROGRAMS)}",
+)
 ACCOUNTS = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/bash\nwww-data:x:33:33::/var/www:/usr/sbin/nologin\n",
     "etc/group": "root:x:0:\nshadow:x:42:\nwww-data:x:33:\njupyter-users:x:2000:\njupyter-admins:x:2001:\n",

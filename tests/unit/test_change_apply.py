@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from machine_sites import bare_machine, demo, family, tree
+from machine_sites import bare_machine, can_change, demo, family, tree
 
 from sitekit.change import apply as apply_module
 from sitekit.change.affected import affected
@@ -21,9 +21,7 @@ from sitekit.command import CommandFailed
 from sitekit.errors import BadInput, Problem
 from sitekit.machine.file import File
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not shutil.which("visudo", path="/usr/sbin"), reason="needs root and sudo's visudo"
-)
+pytestmark = can_change
 SITE = demo()
 SYSTEMD = demo(supervisor="systemd")
 

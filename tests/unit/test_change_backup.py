@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import shutil
 import sqlite3
 import tarfile
 from collections.abc import Iterator
@@ -13,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from machine_sites import bare_machine, demo, tree
+from machine_sites import bare_machine, can_change, demo, tree
 
 from sitekit.change import backup as backup_module
 from sitekit.change.apply import apply, diff
@@ -22,9 +20,7 @@ from sitekit.change.restore import restore
 from sitekit.change.uninstall import uninstall
 from sitekit.errors import BadInput, Problem
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not shutil.which("visudo", path="/usr/sbin"), reason="needs root and sudo's visudo"
-)
+pytestmark = can_change
 SITE = demo(backup={"keep": 3})
 STATE = "var/lib/sitekit/demo"
 SECRETS = ("etc/sitekit/demo/proxy.env", "etc/sitekit/demo/tls/key.pem", "etc/sitekit/demo/tls/cert.pem")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from machine_sites import bare_machine, demo, family, tree
+from machine_sites import bare_machine, can_change, demo, family, tree
 
 from sitekit.change import actions, execute
 from sitekit.change import apply as apply_module
@@ -18,9 +17,7 @@ from sitekit.change.apply import apply, planned
 from sitekit.errors import Problem
 from sitekit.machine.file import File
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not shutil.which("visudo", path="/usr/sbin"), reason="needs root and sudo's visudo"
-)
+pytestmark = can_change
 SITE = demo()
 OTHER = demo(front={"url": "https://other.example.org:8444"}, title="Another", supervisor="systemd")
 

@@ -12,15 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from machine_sites import bare_machine, demo, family, tree
+from machine_sites import bare_machine, can_change, demo, family, tree
 
 from sitekit.change.apply import apply, diff, planned
 from sitekit.change.manifest import load_manifest
 from sitekit.errors import BadInput
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not shutil.which("visudo", path="/usr/sbin"), reason="needs root and sudo's visudo"
-)
+pytestmark = can_change
 SITE = demo()
 OTHER = demo(front={"url": "https://localhost:8444"}, title="Another")
 

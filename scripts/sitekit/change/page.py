@@ -83,7 +83,7 @@ What they write while they run, besides the journal:
 
 Stops the services, and takes away everything that the manifest lists, the last thing first, with sitekit's own records
 and `{run}/`. It leaves, and says so: files that were changed by hand or were there before; state, logs and backups,
-which become root's alone (`PURGE=1` removes what is in them). Not touched at all: users' homes, jobs that run, packages,
+which become root's alone (`PURGE=1` removes what is in them). Not touched at all: users' homes, running jobs, packages,
 and the prefix with releases and kernels.
 """
 

@@ -1,0 +1,211 @@
+"""Changing the machine while people work on it: gently, or not at all; and taking its memory elsewhere."""
+
+from __future__ import annotations
+
+import pwd
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sitekit.change.apply import apply, diff
+from sitekit.change.backup import backup
+from sitekit.change.restore import restore
+from sitekit.change.rotate import rotate_secrets
+from sitekit.demo.layout import demo_site
+from sitekit.errors import Problem
+from sitekit.machine.front import certificate
+from sitekit.machine.supervise import which_supervisor
+from sitekit.show import dump
+from sitekit.site import Site
+
+from ..conftest import CHECKOUT, Demo
+from ..faults.machine import Machine
+from ..person import Kernel, Person
+from ..slurm import jobs
+from .test_chain import python_of
+
+WATCHED = ("/etc/sitekit/demo", "/usr/local/libexec/sitekit", "/etc/sudoers.d", "/etc/pam.d", "/etc/logrotate.d")
+ACCOUNTS = [
+    Path("/etc", name + end) for name in ("passwd", "group", "shadow", "gshadow", "subuid") for end in ("", "-")
+]
+
+
+@pytest.fixture
+def site(demo: Demo) -> Iterator[Site]:
+    """The demo's site as it runs; whatever the test applied is taken back."""
+    as_run = demo_site(which_supervisor())
+    yield as_run
+    apply(as_run)
+
+
+@pytest.fixture
+def at_work(site: Site, alice: Person) -> Iterator[Kernel]:
+    """Alice with a server and a kernel that remembers something; afterwards all of it is still there."""
+    assert alice.start("small")[-1].get("ready")
+    [job] = jobs(site, "alice")
+    kernel = alice.kernel(python_of(alice))
+    assert kernel.run("kept = 6 * 7") == ""
+    yield kernel
+    assert jobs(site, "alice") == [job]
+    again = Kernel(alice, kernel.id, "/user/alice/")
+    assert again.run("print(kept)") == "42"
+    again.close()
+
+
+@pytest.fixture
+def local_d() -> Iterator[Path]:
+    """config/local.d of the checkout, as it was afterwards."""
+    folder = CHECKOUT / "config/local.d"
+    there = folder.exists()
+    folder.mkdir(exist_ok=True)
+    extra = folder / "zz_test.py"
+    yield extra
+    extra.unlink(missing_ok=True)
+    if not there:
+        folder.rmdir()
+
+
+def watched() -> dict[Path, tuple[int, int, int, bytes]]:
+    """All files that apply may touch, by path."""
+    files = [
+        path for folder in WATCHED for path in Path(folder).rglob("*") if path.is_file() and "before" not in path.parts
+    ]
+    found = {}
+    for path in [*files, *filter(Path.exists, ACCOUNTS)]:
+        status = path.stat()
+        found[path] = (status.st_mode, status.st_uid, status.st_gid, path.read_bytes())
+    return found
+
+
+def test_diff_without_root_agrees_with_root(site: Site, tmp_path: Path):
+    """The release's own kit, asked by nobody, with the site file as applied and with another."""
+    assert diff(site) == 0
+    Path("/tmp/sitekit-test.yml").write_text(dump(site.model_copy(update={"title": "Another"})))
+    try:
+        for file, code, words in (
+            (site.etc / "site.yml", 0, "the machine is what the site says"),
+            (Path("/tmp/sitekit-test.yml"), 1, "+title: Another"),
+        ):
+            asked = subprocess.run(
+                [site.current / "bin/python", "-I", "-m", "sitekit", "diff"], env={"SITE": str(file)},
+                user="nobody", group="nogroup", extra_groups=[], cwd="/", capture_output=True, text=True, timeout=60,
+            )  # fmt: skip
+            assert (asked.returncode, words in asked.stdout) == (code, True), asked.stdout + asked.stderr
+        assert "restart         sitekit-demo-hub, if it runs" in asked.stdout
+        assert "sitekit-demo-proxy" not in asked.stdout.split("in this order")[1]
+    finally:
+        Path("/tmp/sitekit-test.yml").unlink()
+
+
+def test_a_change_reaches_the_hub_and_nobody_else_notices(site: Site, at_work: Kernel, alice: Person):
+    machine = Machine(site)
+    before = {name: machine.pid(name) for name in ("hub", "proxy", "front")}
+    assert apply(site.model_copy(update={"title": "Another demo"})) == 0
+    assert "Another demo" in httpx.get(f"{site.front.url}/hub/login", verify=False).text  # noqa: S501
+    after = {name: machine.pid(name) for name in before}
+    assert {name for name in before if before[name] != after[name]} == {"hub"}
+    assert at_work.run("print(kept)") == "42", "not even the connection was cut"
+
+
+def test_a_new_certificate_is_served_and_no_connection_is_cut(site: Site, at_work: Kernel):
+    machine = Machine(site)
+    before, cert = machine.pid("front"), certificate(site)[0]
+    old = cert.read_bytes()
+    cert.unlink()
+    assert apply(site) == 0
+    assert cert.read_bytes() != old and machine.pid("front") == before
+    served = subprocess.run(
+        ["openssl", "s_client", "-connect", f"localhost:{site.front.port}"], input="", capture_output=True, text=True
+    )
+    assert "".join(cert.read_text().split()) in "".join(served.stdout.split())
+    assert at_work.run("print(kept)") == "42"
+
+
+def test_a_hub_that_does_not_come_up_is_put_back(site: Site, at_work: Kernel, local_d: Path, alice: Person):
+    """A configuration that reads well, and ends the hub when it serves."""
+    local_d.write_text("import sys\nif sys.argv[0].endswith('jupyterhub'):\n    sys.exit('the disk is full')\n")
+    before = watched()
+    with pytest.raises(Problem, match=r"(?s)sitekit-demo-hub: .*the disk is full"):
+        apply(site)
+    assert watched() == before
+    assert alice.api("GET", "/user").json()["name"] == "alice", "the hub is back, and knows her still"
+
+
+def test_a_hub_configuration_that_cannot_be_read_changes_nothing(site: Site, local_d: Path):
+    local_d.write_text("c.JupyterHub.bind_url = 3\n")
+    before, pid = watched(), Machine(site).pid("hub")
+    with pytest.raises(Problem, match="bind_url"):
+        apply(site)
+    assert watched() == before and Machine(site).pid("hub") == pid
+
+
+def test_new_secrets_and_the_servers_go_on(site: Site, alice: Person, at_work: Kernel):
+    machine = Machine(site)
+    old = [
+        (site.etc / "proxy.env").read_text().split("=")[1].strip(),
+        (site.paths.state / "cookie_secret").read_text().strip(),
+    ]
+    assert alice.http.get("/hub/api/user").status_code == 200
+    assert rotate_secrets(site) == 0
+    with alice.http.stream("GET", "/hub/home", follow_redirects=False) as answer:
+        assert "/hub/login" in answer.headers["Location"], "logged out"
+    assert alice.login().status_code == 200
+    assert alice.server()["ready"]
+    assert holders(old, [site.etc, site.paths.state, site.libexec, site.log, site.run]) == []
+    for name in ("hub", "proxy"):
+        environment = Path(f"/proc/{machine.pid(name)}/environ").read_text()
+        assert "CONFIGPROXY_AUTH_TOKEN=" in environment and not any(secret in environment for secret in old)
+    assert diff(site) == 0
+
+
+def holders(secrets: list[str], folders: list[Path]) -> list[Path]:
+    """The files in which one of these still stands."""
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    return [path for path in files if any(secret.encode() in path.read_bytes() for secret in secrets)]
+
+
+def test_the_demos_memory_goes_to_another_machine(site: Site, at_work: Kernel, tmp_path: Path):
+    """Backed up while the hub works, put back into a tree of its own, and taken over there by apply."""
+    sys.path.insert(0, str(CHECKOUT / "tests/unit"))
+    from machine_sites import bare_machine
+
+    folder = site.backups
+    there = set(folder.glob("*"))
+    assert backup(site) == 0
+    (archive,) = set(folder.glob("*")) - there
+    try:
+        other = bare_machine(tmp_path)
+        restore(str(archive), root=other, checkout=tmp_path / "checkout")
+        assert apply(site, root=other) == 0
+    finally:
+        archive.unlink()
+    state = other / site.paths.state.relative_to("/")
+    assert rows(state / "jupyterhub.sqlite", "SELECT name FROM users") >= {("alice",)}
+    assert rows(state / "ledger.sqlite", "SELECT user, tag FROM servers WHERE ended IS NULL") == rows(
+        site.paths.state / "ledger.sqlite", "SELECT user, tag FROM servers WHERE ended IS NULL"
+    )
+    for path in (site.etc / "proxy.env", site.paths.state / "cookie_secret"):
+        assert (other / path.relative_to("/")).read_bytes() == path.read_bytes()
+    hub = pwd.getpwnam(site.hub.user).pw_uid
+    assert {path.stat().st_uid for path in site.paths.state.rglob("*")} == {hub}, "the hub's files are still the hub's"
+
+
+def rows(path: Path, question: str) -> set[tuple[object, ...]]:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        return set(database.execute(question).fetchall())
+
+
+def test_restore_refuses_while_the_services_run(site: Site, tmp_path: Path):
+    backup(site)
+    archive = max(site.backups.glob("*.tar.gz"))
+    before = watched()
+    with pytest.raises(Problem, match=r"sitekit-demo-hub.*running"):
+        restore(str(archive), checkout=tmp_path)
+    assert watched() == before
+    archive.unlink()
