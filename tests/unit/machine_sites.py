@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,17 @@ def demo(**changes: object) -> Site:
     for name, change in changes.items():
         values[name] = values[name] | change if isinstance(change, dict) else change
     return Site.model_validate(values)
+
+
+def as_nobody(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the kit's Python as an account that may nothing, wherever the checkout lies: it is seen as /mnt meanwhile."""
+    script = 'mount --make-rprivate / && mount --bind "$1" /mnt && shift && cd / && exec "$@"'
+    drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/mnt/.kit/bin/python", *words]
+    return subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, "sh", Path(__file__).parents[2], *drop],
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": "/mnt/scripts:/mnt/tests/unit", "LANG": "C.UTF-8", **environment},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
 
 
 def family(name: str = "debian") -> Platform:

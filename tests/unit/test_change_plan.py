@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from machine_sites import bare_machine, can_change, demo, family, tree
+from machine_sites import as_nobody, bare_machine, can_change, demo, family, tree
 
 from sitekit.change.apply import apply, diff, planned
 from sitekit.change.manifest import load_manifest
@@ -104,12 +101,7 @@ def test_without_root_it_says_what_it_may_not_read(open_machine: Path):
         "import sys; from pathlib import Path; from machine_sites import demo; from sitekit.change.apply import diff; "
         f"sys.exit(diff(demo(title='Another'), root=Path({str(machine)!r})))"
     )
-    paths = os.pathsep.join(sys.path)
-    asked = subprocess.run(
-        [shutil.which("python3", path="/usr/bin"), "-c", code],
-        env={"PYTHONPATH": paths, "LANG": "C.UTF-8"}, user=65534, group=65534, extra_groups=[],
-        capture_output=True, text=True, cwd="/", timeout=60,
-    )  # fmt: skip
+    asked = as_nobody("-c", code)
     assert asked.returncode == 1, asked.stdout + asked.stderr
     assert "+title: Another" in asked.stdout
     assert (

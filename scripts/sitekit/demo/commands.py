@@ -7,6 +7,7 @@ import os
 import ssl
 import time
 
+from ..change.uninstall import memories
 from ..errors import BadInput, Problem
 from ..machine.supervise import which_supervisor
 from ..progress import say, step
@@ -92,8 +93,8 @@ def demo_reset(*words: str) -> int:
             return 0
         _stop(site)
         made = Made()
-        # Uninstalling a real site keeps its database and logs. Here they go first: nothing is left to be told of them.
-        removed = remove_directories(made, (site.paths.state, site.log))
+        # Uninstalling a real site keeps its memory. Here it goes first: nothing is left to be told of it.
+        removed = remove_directories(made, memories(site))
         rooms.uninstall(site)
         for line in reset(site, made, removed):
             say(line)

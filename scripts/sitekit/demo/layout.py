@@ -81,5 +81,6 @@ def directories(site: Site) -> tuple[Path, ...]:
         site.paths.state,
         site.run,
         site.log,
+        site.backups,
         site.libexec,
     )
