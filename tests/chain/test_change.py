@@ -43,16 +43,36 @@ def site(demo: Demo) -> Iterator[Site]:
     apply(as_run)
 
 
-@pytest.fixture
-def at_work(site: Site, alice: Person) -> Iterator[Kernel]:
-    """Alice with a server and a kernel that remembers something; afterwards all of it is still there."""
-    assert alice.start("small")[-1].get("ready")
-    [job] = jobs(site, "alice")
+@pytest.fixture(scope="module")
+def alice(demo: Demo) -> Iterator[Person]:
+    """With a server, for all of these tests."""
+    with demo.person("alice") as person:
+        person.login()
+        if person.server() is not None:
+            person.stop_and_wait()
+        assert person.start("small")[-1].get("ready")
+        yield person
+        person.stop_and_wait()
+
+
+@pytest.fixture(scope="module")
+def memory(alice: Person) -> str:
+    """The number of a kernel of hers that remembers something."""
     kernel = alice.kernel(python_of(alice))
     assert kernel.run("kept = 6 * 7") == ""
+    kernel.close()
+    return kernel.id
+
+
+@pytest.fixture
+def at_work(site: Site, alice: Person, memory: str) -> Iterator[Kernel]:
+    """Alice in her notebook; afterwards it is still the same job, and the kernel remembers."""
+    before = jobs(site, "alice")
+    kernel = Kernel(alice, memory, "/user/alice/")
     yield kernel
-    assert jobs(site, "alice") == [job]
-    again = Kernel(alice, kernel.id, "/user/alice/")
+    kernel.close()
+    assert jobs(site, "alice") == before != []
+    again = Kernel(alice, memory, "/user/alice/")
     assert again.run("print(kept)") == "42"
     again.close()
 

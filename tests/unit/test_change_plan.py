@@ -92,24 +92,36 @@ def open_machine() -> Iterator[Path]:
         yield bare_machine(Path(folder))
 
 
-def test_without_root_it_says_what_it_may_not_read(open_machine: Path):
+@pytest.mark.parametrize(
+    ("change", "sudoers"),
+    [
+        ({"title": "Another"}, "you may not read it; as sitekit left it, there is nothing to do"),
+        ({"login": {"allowed_groups": ["jupyter-admins"]}}, "--- /etc/sudoers.d/sitekit-demo"),
+    ],
+    ids=["stays", "changes"],
+)
+def test_without_root_it_says_what_it_may_not_read_and_lists_what_root_does(
+    change: dict[str, object], sudoers: str, open_machine: Path, capsys: pytest.CaptureFixture[str]
+):
     """A user who is not root, in a process of their own; the site is installed and about to change."""
-    machine = open_machine
-    apply(SITE, root=machine)
-    (machine / "etc/sudoers.d").chmod(0o750)
-    code = (
+    apply(SITE, root=open_machine)
+    (open_machine / "etc/sudoers.d").chmod(0o750)
+    capsys.readouterr()
+    diff(demo(**change), root=open_machine)
+    roots = capsys.readouterr().out
+    asked = as_nobody(
+        "-c",
         "import sys; from pathlib import Path; from machine_sites import demo; from sitekit.change.apply import diff; "
-        f"sys.exit(diff(demo(title='Another'), root=Path({str(machine)!r})))"
+        f"sys.exit(diff(demo(**{change}), root=Path({str(open_machine)!r})))",
     )
-    asked = as_nobody("-c", code)
     assert asked.returncode == 1, asked.stdout + asked.stderr
-    assert "+title: Another" in asked.stdout
-    assert (
-        "/etc/sudoers.d/sitekit-demo: you may not read it; as sitekit left it, there is nothing to do" in asked.stdout
-    )
-    assert "/etc/sitekit/demo/proxy.env: you may not read it" in asked.stdout
-    changes = [line.split()[:2] for line in asked.stdout.split("in this order:")[1].splitlines() if "file" in line]
-    assert changes == [["changed", "file"]], "what root would do, and no more"
+    assert sudoers in asked.stdout and "/etc/sitekit/demo/proxy.env: you may not read it" in asked.stdout
+    assert listed(asked.stdout) == listed(roots) != []
+
+
+def listed(shown: str) -> list[str]:
+    """The changes by name, as diff shows them after the files."""
+    return [line for line in shown.split("in this order:")[1].splitlines() if "file  " in line]
 
 
 def test_trouble_is_told_apart_from_changes(machine: Path):

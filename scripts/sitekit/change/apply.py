@@ -10,6 +10,7 @@ from ..command import need_root
 from ..errors import BadInput, BadInputs, Problem
 from ..machine import supervise
 from ..machine.file import File
+from ..machine.front import front_path
 from ..machine.generated import generated
 from ..machine.platform import Platform, this_platform
 from ..machine.render import render
@@ -64,6 +65,9 @@ def planned(site: Site, platform: Platform, root: Path, made_up: dict[Path, File
         own |= generated(Target(site, root))
     own |= made_up or {}
     found = plan(site, platform, files, own, see(site, platform, [*own, *files], before, root), before)
+    if site.front.instance == "system" and front_path(site, platform) in found.changed:
+        command = platform.apache.enable.format(site=f"sitekit-{site.name}")
+        found.notes.append(f"the web server is the machine's own, and yours to reload afterwards: {command}")
     unread = {name for name, record in before.files.items() if record.generated} - {str(path) for path in own}
     found.notes += [f"{name}: you may not read it; it is kept as long as it serves" for name in sorted(unread)]
     return found

@@ -80,6 +80,8 @@ def _or_nothing() -> Iterator[ExitStack]:
                 say(f" !! {str(failure) or 'interrupted'}\n    putting everything back")
                 _unwind(undo)
                 say(" ok everything is as it was")
+                if isinstance(failure, OSError):
+                    raise Problem(f"{failure.strerror}", failure.filename, "mend that, then run it again") from failure
                 raise
             undo.pop_all()
     finally:
