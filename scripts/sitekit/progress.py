@@ -75,7 +75,7 @@ def _live() -> bool:
 def _console() -> Any:
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True)
+    return Console(highlight=False, soft_wrap=True, emoji=False)
 
 
 def _bar(total: int | None) -> Any:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +19,9 @@ from sitekit.change.manifest import load_manifest
 from sitekit.errors import BadInput
 
 pytestmark = can_change
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 SITE = demo()
-OTHER = demo(front={"url": "https://localhost:8444"}, title="Another")
+OTHER = demo(front={"url": "https://localhost:8444"}, title="Another :bug: [red]")
 
 
 @pytest.fixture
@@ -59,8 +63,17 @@ def test_a_change_is_shown_as_a_unified_diff(machine: Path, capsys: pytest.Captu
     assert diff(OTHER, root=machine) == 1
     shown = capsys.readouterr().out
     assert "--- /etc/sitekit/demo/apache.conf\n+++ /etc/sitekit/demo/apache.conf\n@@" in shown
-    assert "-title: Demo cluster\n+title: Another\n" in shown
+    assert "-title: Demo cluster\n+title: 'Another :bug: [red]'\n" in shown
     assert re.search(r"changed file +/etc/sitekit/demo/site.yml \(0644 root\): the site", shown)
+
+
+def test_a_terminal_shows_the_lines_of_files_as_they_are(tmp_path: Path):
+    """rich would make pictures of words between colons."""
+    code = "from sitekit.progress import say; say('+title: Another :bug: [red]')"
+    words = ["script", "--quiet", "--return", "--command", f"{sys.executable} -c {shlex.quote(code)}", "/dev/null"]
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS), "TERM": "xterm"}
+    shown = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=60, check=True).stdout
+    assert shown.strip() == "+title: Another :bug: [red]"
 
 
 def test_no_secret_is_shown(machine: Path, capsys: pytest.CaptureFixture[str]):
