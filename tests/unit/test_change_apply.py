@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -288,6 +289,17 @@ def test_the_manifest_lists_every_file_that_was_written(machine: Path):
     made = {f"/{name}" for name in set(tree(machine)) - before}
     listed = {*manifest(machine).files, *manifest(machine).folders, "/etc/sitekit/demo/manifest.json"}
     assert made == listed
+
+
+def test_what_was_taken_away_by_hand_is_made_again_and_recorded_once(machine: Path):
+    apply(SITE, root=machine)
+    record = manifest(machine).text
+    (machine / "var/backups/sitekit/demo").rmdir()
+    subprocess.run(["gpasswd", "--root", machine, "--delete", "jupyterhub-daemon", "shadow"], check=True)
+    assert [kind for kind, _ in planned(SITE, family(), machine).changes] == ["new folder", "new member"]
+    apply(SITE, root=machine)
+    assert planned(SITE, family(), machine).changes == []
+    assert manifest(machine).text == record
 
 
 def test_two_sites_share_a_machine(machine: Path):

@@ -16,7 +16,7 @@ from ..machine.platform import Platform, this_platform
 from ..machine.render import render
 from ..machine.site_services import site_services, site_supervisor
 from ..machine.target import Target
-from ..progress import say
+from ..progress import say, step
 from ..site import Site
 from . import accounts
 from .check import check
@@ -50,7 +50,9 @@ def apply(site: Site, *, root: Path = MACHINE) -> int:
     with alone(root):
         fit(site, root)
         found = planned(site, platform, root)
-        check(site, platform, found.files, found.changed, root)
+        if found.changed:
+            with step("Checking what will be written", total=len(found.changed)):
+                check(site, platform, found.files, found.changed, root)
         execute(found, site, root, lambda: settle(found, site, platform, root))
     for line in done(found):
         say(line)

@@ -29,7 +29,6 @@ class Plan:
     """
 
     files: dict[Path, File]
-
     actions: list[Action] = field(default_factory=list)
     services: list[ServiceChange] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -75,7 +74,7 @@ def _folders(made: Plan, seen: Seen, wanted: dict[Path, Folder]) -> None:
         entry = seen.entries[path]
         if entry.kind == "nothing":
             made.actions.append(NewFolder(path, folder))
-            made.manifest.folders.append(str(path))
+            _record(made.manifest.folders, str(path))
         elif not folder.shared and (entry.mode, entry.owner) != (folder.mode, seen.users.get(folder.owner)):
             made.actions.append(ChangedFolder(path, folder, entry))
 
@@ -86,15 +85,21 @@ def _accounts(made: Plan, site: Site, platform: Platform, seen: Seen) -> None:
             continue
         if account.name not in seen.groups:
             made.actions.append(NewGroup(account.name))
-            made.manifest.groups.append(account.name)
+            _record(made.manifest.groups, account.name)
         made.actions.append(NewAccount(account))
-        made.manifest.accounts.append(account.name)
+        _record(made.manifest.accounts, account.name)
     for wish in memberships(site, platform):
         pair = (wish.user, wish.group or seen.own_group[wish.group_of])
         there = pair[1] in seen.groups or pair[1] in made.manifest.groups
         if there and pair not in seen.members:
             made.actions.append(NewMember(*pair, wish.why))
-            made.manifest.memberships.append(pair)
+            _record(made.manifest.memberships, pair)
+
+
+def _record(known: list, thing: object) -> None:
+    """Once: what somebody took away by hand is made again."""
+    if thing not in known:
+        known.append(thing)
 
 
 def _file(made: Plan, seen: Seen, path: Path, file: File, *, generated: bool) -> None:

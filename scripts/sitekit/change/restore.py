@@ -21,7 +21,7 @@ from ..data import CHECKOUT
 from ..errors import BadInput
 from ..files import write_atomic
 from ..machine.file import File, Folder
-from ..machine.platform import this_platform
+from ..machine.platform import Platform, this_platform
 from ..machine.render import folders
 from ..progress import say
 from ..site import Site, load_site
@@ -91,7 +91,7 @@ def _unpack(archive: Path, folder: Path) -> dict[str, Path]:
         raise BadInput(f"this is no backup that sitekit made ({fault})", str(archive)) from None
     wrong = hashes.keys() ^ found.keys()
     wrong |= {name for name in hashes.keys() & found.keys() if sha256_of(found[name]) != hashes[name]}
-    if wrong or not any(map(_is_applied_site, found)):
+    if wrong or sum(map(_is_applied_site, found)) != 1:
         what = f"it is damaged: {', '.join(sorted(wrong)) or 'the site is missing'}"
         raise BadInput(what, str(archive), "take another backup; nothing was changed")
     return found
@@ -106,25 +106,12 @@ def _is_applied_site(name: str) -> bool:
 
 
 def _plan(site: Site, root: Path, files: Mapping[str, Path]) -> Plan:
-    """Raises BadInput when something is in the way."""
+    """Folders, secrets and state. Raises BadInput when something is in the way."""
     platform, before = this_platform(root), load_manifest(site, root)
-    if root == MACHINE and (up := [name for name, word in service_states(site, platform).items() if word != "stopped"]):
-        raise BadInput(f"{', '.join(up)}: running, with the state that would be replaced", remedy="sudo make stop")
+    _nothing_in_the_way(site, root, platform)
+    state, secrets = _sorted(site, files)
     made = Plan({}, manifest=before.model_copy(deep=True))
-    placed = {Path("/", name): path for name, path in files.items() if not name.startswith(_OURS)}
-    if strays := [str(path) for path in placed if not any(map(path.is_relative_to, (site.etc, site.paths.state)))]:
-        raise BadInput(
-            f"it holds what is not the site's: {', '.join(strays)}", remedy="take a backup that sitekit made"
-        )
-    inside = {path for path in placed if path.is_relative_to(site.paths.state)}
-    state = {str(path.relative_to(site.paths.state)): placed[path] for path in inside}
-    secrets = {path: placed[path] for path in placed.keys() - inside - {manifest_path(site), site.etc / "site.yml"}}
-    real = on_disk(root, site.paths.state)
-    if real.is_dir() and any(real.iterdir()):
-        remedy = f"move it away first: mv {site.paths.state} {site.paths.state}.old"
-        raise BadInput("it is not empty, and nothing of it is overwritten", str(site.paths.state), remedy)
-    needed = {site.paths.state, *site.paths.state.parents, site.etc}
-    needed |= {parent for path in secrets for parent in path.parents}
+    needed = {site.etc, site.paths.state, *site.paths.state.parents, *(up for path in secrets for up in path.parents)}
     for path, folder in folders(site, platform).items():
         if path in needed and look(root, path).kind == "nothing":
             made.actions.append(NewFolder(path, Folder(folder.mode)))
@@ -140,6 +127,32 @@ def _plan(site: Site, root: Path, files: Mapping[str, Path]) -> Plan:
     made.actions.insert(place, Record(manifest_path(site), before.joined(made.manifest)))
     made.actions.append(Record(manifest_path(site), made.manifest))
     return made
+
+
+def _nothing_in_the_way(site: Site, root: Path, platform: Platform) -> None:
+    """Raises BadInput."""
+    states = service_states(site, platform) if root == MACHINE else {}
+    if up := [name for name, word in states.items() if word != "stopped"]:
+        raise BadInput(f"{', '.join(up)}: running, with the state that would be replaced", remedy="sudo make stop")
+    real = on_disk(root, site.paths.state)
+    if real.is_dir() and any(real.iterdir()):
+        remedy = f"move it away first: mv {site.paths.state} {site.paths.state}.old"
+        raise BadInput("it is not empty, and nothing of it is overwritten", str(site.paths.state), remedy)
+
+
+def _sorted(site: Site, files: Mapping[str, Path]) -> tuple[dict[str, Path], dict[Path, Path]]:
+    """(state by the name below its folder, secrets by their path). Raises BadInput for what belongs nowhere."""
+    state: dict[str, Path] = {}
+    secrets: dict[Path, Path] = {}
+    for name, source in files.items():
+        path = Path("/", name)
+        if path.is_relative_to(site.paths.state):
+            state[str(path.relative_to(site.paths.state))] = source
+        elif not path.is_relative_to(site.etc) and not name.startswith(_OURS):
+            raise BadInput(f"it holds {path}, which is not the site's", remedy="take a backup that sitekit made")
+        elif path.is_relative_to(site.etc) and path not in (manifest_path(site), site.etc / "site.yml"):
+            secrets[path] = source
+    return state, secrets
 
 
 def _configuration(files: Mapping[str, Path], checkout: Path) -> None:
