@@ -216,10 +216,13 @@ def rows(path: Path, question: str) -> set[tuple[object, ...]]:
 
 
 def test_restore_refuses_while_the_services_run(site: Site, tmp_path: Path):
+    there = set(site.backups.glob("*"))
     backup(site)
-    archive = max(site.backups.glob("*.tar.gz"))
+    (archive,) = set(site.backups.glob("*")) - there
     before = watched()
-    with pytest.raises(Problem, match=r"sitekit-demo-hub.*running"):
-        restore(str(archive), checkout=tmp_path)
+    try:
+        with pytest.raises(Problem, match=r"sitekit-demo-hub.*running"):
+            restore(str(archive), checkout=tmp_path)
+    finally:
+        archive.unlink()
     assert watched() == before
-    archive.unlink()
