@@ -13,14 +13,13 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from .daily import Backup, KernelCheck
 from .errors import Unfit, Unfits
-from .keeping import Backup
 from .kinds import (
     AbsolutePath,
     Account,
     Address,
     Channel,
-    ClockTime,
     Count,
     HomePath,
     HttpsUrl,
@@ -34,7 +33,7 @@ from .kinds import (
     WebAddress,
     Word,
 )
-from .tier import Memory, Partition, SlurmName, Tier, Time
+from .tier import Tier
 from .validate import validate
 from .yamlfile import read_yaml
 
@@ -156,20 +155,6 @@ class Server(Section):
     def folder(self) -> str:
         """The root, with its default: the home directory, or a folder of its own where there are links to hold."""
         return self.root or ("~/.jupyterhub-tree" if self.links else "~")
-
-
-class KernelCheck(Section):
-    """How `make kernels_check` starts all published kernels again: when, where, and what becomes of one that fails.
-
-    Without a partition it does so on its own host; with one, in a job there. `memory` is in MiB, `time` in seconds.
-    """
-
-    at: ClockTime = "04:00"
-    partition: Partition | None = None
-    account: SlurmName | None = None
-    memory: Memory = 2048
-    time: Time = 1800
-    on_failure: Literal["hide", "flag"] = "hide"
 
 
 class Kernels(Section):
