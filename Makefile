@@ -7,7 +7,7 @@ KIT := @scripts/kit
 .DEFAULT_GOAL := help
 .PHONY: help check_site show setup_conda install_all lock bundle releases upgrade rollback prune_releases uninstall_environment \
         kernels kernels_diff kernels_check kernels_import \
-        diff apply uninstall start stop status backup restore rotate_secrets \
+        diff apply uninstall start stop status backup restore rotate_secrets certificate maintenance_on maintenance_off \
         demo demo_status demo_stop demo_reset test lint bench soak
 
 help:           ## list the targets
@@ -61,6 +61,12 @@ restore:        ## put FROM=file back, on this machine or another (as root)
 	$(KIT) restore $(FROM)
 rotate_secrets: ## new secrets for hub and proxy; servers go on, users log in again (as root)
 	$(KIT) rotate_secrets
+certificate:    ## ask the ACME server for the certificate, where nginx is the front (as root)
+	$(KIT) certificate
+maintenance_on: ## show the maintenance page to all but front.maintenance_allow (as root)
+	$(KIT) maintenance_on
+maintenance_off: ## open the site again (as root)
+	$(KIT) maintenance_off
 demo:           ## a whole cluster with its JupyterHub on this one machine (as root)
 	$(KIT) demo
 demo_status:    ## the demo's address, users, passwords and services

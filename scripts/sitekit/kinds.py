@@ -113,10 +113,15 @@ def _url_path(path: str) -> str:
 
 def is_host(name: str) -> bool:
     """Whether `name` is a host name or an IP address, without port."""
+    return is_ip(name) or (bool(_HOST.fullmatch(name)) and not re.fullmatch(r"[0-9.]+", name))
+
+
+def is_ip(name: str) -> bool:
+    """Whether `name` is an IP address."""
     try:
         ipaddress.ip_address(name)
     except ValueError:
-        return bool(_HOST.fullmatch(name)) and not re.fullmatch(r"[0-9.]+", name)
+        return False
     return True
 
 
@@ -144,6 +149,34 @@ def _https(url: str) -> str:
             "write a host without a path, like https://jupyter.example.org, with :port if it is not 443",
         )
     return url.rstrip("/")
+
+
+def _url(url: str) -> str:
+    """An https address with a path. Blanks, quotes, '%' and '$' mean something to web servers."""
+    parts = urlsplit(url)
+    if not re.fullmatch(r"https://[A-Za-z0-9._~:/?&=+@,-]+", url) or not is_host(parts.hostname or ""):
+        raise Unfit(f"{shown(url)} is not an https address", "write it like https://login.example.org/directory")
+    return url
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        raise Unfit(f"{shown(text)} is not a network", "write it like 130.233.0.0/16 or 2001:708::/32") from None
+
+
+def _email(text: str) -> str:
+    name, _, host = text.rpartition("@")
+    if not re.fullmatch(r"[A-Za-z0-9._+-]{1,64}", name) or not is_host(host):
+        raise Unfit(f"{shown(text)} is not an e-mail address", "write one that is read, like hpc-admins@example.org")
+    return text
+
+
+def _client_id(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._:/@~-]{1,200}", text):
+        raise Unfit(f"{shown(text)} is not a client's id", "write the id that the provider gave you")
+    return text
 
 
 def _channel(name: str) -> str:
@@ -178,15 +211,19 @@ AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 Account = Annotated[str, AfterValidator(_account)]
 Address = Annotated[str, AfterValidator(_address)]
 Channel = Annotated[str, AfterValidator(_channel)]
+ClientId = Annotated[str, AfterValidator(_client_id)]
 ClockTime = Annotated[str, BeforeValidator(_clock_time)]
 Count = Annotated[int, Field(strict=True)]
+Email = Annotated[str, AfterValidator(_email)]
 HomePath = Annotated[str, AfterValidator(_home_path)]
 HttpsUrl = Annotated[str, AfterValidator(_https)]
 LinkName = Annotated[str, AfterValidator(_link_name)]
+Network = Annotated[str, AfterValidator(_network)]
 Port = Annotated[int, BeforeValidator(_port)]
 PortRange = Annotated[tuple[int, int], BeforeValidator(_port_range)]
 ServiceAccount = Annotated[str, AfterValidator(_service_account)]
 Title = Annotated[str, AfterValidator(_line)]
+Url = Annotated[str, AfterValidator(_url)]
 UrlPath = Annotated[str, AfterValidator(_url_path)]
 UserVariable = Annotated[str, AfterValidator(_user_variable)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]

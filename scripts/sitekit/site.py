@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .daily import Backup, KernelCheck
 from .errors import Unfit, Unfits
+from .front import Front
 from .kinds import (
     AbsolutePath,
     Account,
@@ -22,7 +22,6 @@ from .kinds import (
     Channel,
     Count,
     HomePath,
-    HttpsUrl,
     LinkName,
     Port,
     PortRange,
@@ -33,7 +32,8 @@ from .kinds import (
     WebAddress,
     Word,
 )
-from .tier import Tier
+from .tier import Tier, Time
+from .units import parse_time
 from .validate import validate
 from .yamlfile import read_yaml
 
@@ -84,43 +84,15 @@ class Proxy(Section):
     api_port: Port = 8001
 
 
-class Certificate(Section):
-    """A certificate that the site already has."""
-
-    certificate: Annotated[AbsolutePath, Field(examples=["/etc/ssl/certs/jupyter.pem"])]
-    key: Annotated[AbsolutePath, Field(examples=["/etc/ssl/private/jupyter.key"])]
-
-
-def _arm(value: object) -> str:
-    """Which form of `certificate` is meant, so that a fault is told for that one only."""
-    return "files" if isinstance(value, (dict, Certificate)) else "word"
-
-
-class Front(Section):
-    """The web server that users reach: TLS ends here."""
-
-    url: Annotated[HttpsUrl, Field(examples=["https://jupyter.example.org"])]
-    server: Literal["apache"] = "apache"
-    instance: Literal["system", "own"] = "system"
-    certificate: Annotated[
-        Annotated[Literal["self-signed"], Tag("word")] | Annotated[Certificate, Tag("files")], Discriminator(_arm)
-    ] = "self-signed"
-
-    @property
-    def host(self) -> str:
-        return urlsplit(self.url).hostname or ""
-
-    @property
-    def port(self) -> int:
-        return urlsplit(self.url).port or 443
-
-
 class Login(Section):
-    """Who may come in, and how. Nobody by default."""
+    """Who may come in, and how. Nobody by default. `session` is in seconds."""
 
     method: Literal["pam"] = "pam"
     allowed_groups: Annotated[tuple[Account, ...], Field(min_length=1, examples=[["jupyter-users"]])]
     admin_groups: tuple[Account, ...] = ()
+    passwords: Literal["shadow", "sssd"] = "shadow"
+    second_factor: Literal["none", "totp"] = "none"
+    session: Time = parse_time("14d")
 
 
 class Slurm(Section):
@@ -212,6 +184,21 @@ class Site(Section):
     def libexec(self) -> Path:
         """Root's programs that the hub may call through sudo."""
         return Path("/usr/local/libexec/sitekit") / self.name
+
+    @property
+    def totp(self) -> Path:
+        """The secrets of users' authenticator apps, a file each; the hub's alone."""
+        return self.paths.state / "totp"
+
+    @property
+    def front_state(self) -> Path:
+        """What the web server keeps: certificates that it was issued, the switch for maintenance; root's."""
+        return Path("/var/lib/sitekit-front") / self.name
+
+    @property
+    def maintenance(self) -> Path:
+        """While this file is there, the front shows the maintenance page."""
+        return self.front_state / "maintenance"
 
     @property
     def releases(self) -> Path:

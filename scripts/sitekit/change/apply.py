@@ -9,8 +9,9 @@ from pathlib import Path
 from ..command import need_root
 from ..errors import BadInput, BadInputs, Problem
 from ..machine import supervise
+from ..machine.brought import check_brought
 from ..machine.file import File
-from ..machine.front import front_path
+from ..machine.front import enable, front_path
 from ..machine.generated import generated
 from ..machine.platform import Platform, this_platform
 from ..machine.render import render
@@ -68,7 +69,7 @@ def planned(site: Site, platform: Platform, root: Path, made_up: dict[Path, File
     own |= made_up or {}
     found = plan(site, platform, files, own, see(site, platform, [*own, *files], before, root), before)
     if site.front.instance == "system" and front_path(site, platform) in found.changed:
-        command = platform.apache.enable.format(site=f"sitekit-{site.name}")
+        command = enable(site, platform)
         found.notes.append(f"the web server is the machine's own, and yours to reload afterwards: {command}")
     unread = {name for name, record in before.files.items() if record.generated} - {str(path) for path in own}
     found.notes += [f"{name}: you may not read it; it is kept as long as it serves" for name in sorted(unread)]
@@ -93,6 +94,8 @@ def fit(site: Site, root: Path) -> None:
     """Whether the site can live on this machine at all. Raises BadInputs, BadInput."""
     _groups_are_there(site, root)
     _state_is_the_hubs(site, root)
+    with suppress(PermissionError):  # root will look
+        check_brought(Target(site, root))
 
 
 def _groups_are_there(site: Site, root: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..command import CommandFailed, run
 from ..errors import Problem
 from ..machine.file import File
-from ..machine.front import front_path
+from ..machine.front import front_path, modules, server
 from ..machine.platform import Platform
 from ..machine.site_services import site_services
 from ..site import Site, load_site
@@ -37,7 +37,7 @@ def check(site: Site, platform: Platform, files: Mapping[Path, File], changed: s
             elif path.parent == Path("/etc/pam.d"):
                 check_pam(path, files[path].content)
             elif path == front_path(site, platform):
-                _apache(site, platform, staged)
+                _front(site, platform, staged)
             elif path.parent == Path("/etc/logrotate.d"):
                 _logrotate(staged.at(path))
         if any(path.parent == Path("/etc/systemd/system") for path in changed):
@@ -54,7 +54,7 @@ class _Staged:
     def __init__(self, site: Site, files: Mapping[Path, File], folder: Path) -> None:
         self.files, self.folder = files, folder
         folder.chmod(0o755)  # the hub's account reads its configuration here
-        for path in (site.log, site.run / "apache", *(path.parent for path in files)):
+        for path in (site.log, site.run / site.front.server, *(path.parent for path in files)):
             self.at(path).mkdir(0o755, parents=True, exist_ok=True)
         for path, file in files.items():
             text = file.content
@@ -68,24 +68,21 @@ class _Staged:
         return self.folder / path.relative_to("/")
 
 
-def _apache(site: Site, platform: Platform, staged: _Staged) -> None:
-    """A virtual host of the machine's own Apache is read behind the modules that it needs. Raises CommandFailed."""
-    conf = staged.at(front_path(site, platform))
+def _front(site: Site, platform: Platform, staged: _Staged) -> None:
+    """A part of the machine's own web server is read inside the least that makes a whole. Raises CommandFailed."""
+    conf, program = staged.at(front_path(site, platform)), server(site, platform).program
+    text = conf.read_text()
+    if site.front.server == "nginx":
+        if site.front.instance == "system":
+            conf.write_text(f"pid {staged.folder}/nginx.pid;\nevents {{}}\nhttp {{\n{text}}}\n")
+        run([program, "-t", "-q", "-e", "stderr", "-c", conf])
+        return
     if site.front.instance == "system":
-        modules = (
-            "mpm_event",
-            "authz_core",
-            "alias",
-            "headers",
-            "proxy",
-            "proxy_http",
-            "reqtimeout",
-            "socache_shmcb",
-            "ssl",
-        )
-        loads = [f"LoadModule {module}_module {platform.apache.modules}/mod_{module}.so" for module in modules]
-        conf.write_text("\n".join([f"ServerRoot {staged.folder}", "ServerName localhost", *loads, conf.read_text()]))
-    run([platform.apache.program, "-t", "-f", conf])
+        wanted = ["mpm_event", "authz_core", "socache_shmcb", *modules(site)]
+        loads = [f"LoadModule {name}_module {platform.apache.modules}/mod_{name}.so" for name in wanted]
+        head = [f"ServerRoot {staged.folder}", "ServerName localhost", f"DefaultRuntimeDir {staged.folder}", *loads]
+        conf.write_text("\n".join([*head, text]))
+    run([program, "-t", "-f", conf])
 
 
 def _logrotate(path: Path) -> None:

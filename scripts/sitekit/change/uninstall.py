@@ -116,8 +116,9 @@ def _memory(here: _Installed) -> Iterator[str]:
 
 
 def _folders(here: _Installed) -> Iterator[str]:
-    """Empty folders go. What is in /run is of this moment only, and goes as well."""
+    """Empty folders go. What is in /run is of this moment only, certificates can be asked for again: they go too."""
     shutil.rmtree(here.on_disk(here.site.run), ignore_errors=True)
+    shutil.rmtree(here.on_disk(here.site.front_state), ignore_errors=True)
     here.on_disk(manifest_path(here.site)).unlink(missing_ok=True)
     for path in [Path(name) for name in reversed(here.manifest.folders)]:
         real = here.on_disk(path)

@@ -41,6 +41,9 @@ def configure(c: Any, site: Site) -> None:
 def update_addresses(c: Any, site: Site) -> None:
     c.JupyterHub.bind_url = f"http://127.0.0.1:{site.proxy.port}/"
     c.JupyterHub.public_url = f"{site.front.url}/"
+    if site.front.subdomains:  # each server is a site of its own to browsers: no page of one user reaches another's
+        c.JupyterHub.subdomain_host = site.front.url
+        c.JupyterHub.cookie_host_prefix_enabled = True
     c.JupyterHub.hub_bind_url = f"http://{site.hub.address}:{site.hub.port}"
     c.JupyterHub.hub_connect_url = f"http://{site.hub.address}:{site.hub.port}"
     # JupyterHub marks its login cookies so by itself, but not its _xsrf

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..errors import BadInput
 from ..site import Site
 from .file import File
 from .platform import Platform
@@ -30,7 +31,18 @@ Defaults:{hub} !use_pty, !pam_session, !log_allowed, !lecture
 
 
 def pam(site: Site, platform: Platform) -> dict[Path, File]:
-    """The PAM service that the hub asks. It opens no session: the hub is not root, and a job is not a login."""
+    """The PAM service that the hub asks. It opens no session: the hub is not root, and a job is not a login.
+
+    Raises BadInput where the hub cannot check passwords itself.
+    """
+    lines = platform.pam.shadow if site.login.passwords == "shadow" else platform.pam.sssd
+    if lines is None:
+        remedy = "write `passwords: sssd`, and let sssd check them"
+        raise BadInput("on this distribution root alone can read /etc/shadow", "login.passwords", remedy)
+    if site.login.second_factor == "totp":
+        factor = platform.pam.totp.format(hub=site.hub.user, secrets=site.totp)
+        last = max(place for place, line in enumerate(lines) if line.startswith("auth"))
+        lines = (*lines[: last + 1], factor, *lines[last + 1 :])
     name = f"sitekit-{site.name}"
     head = f"# Written by sitekit: how people log in at {site.front.url}. Lines added here by hand are kept.\n"
-    return {Path("/etc/pam.d") / name: File(head + "".join(f"{line}\n" for line in platform.pam))}
+    return {Path("/etc/pam.d") / name: File(head + "".join(f"{line}\n" for line in lines))}

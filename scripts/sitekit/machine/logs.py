@@ -1,4 +1,4 @@
-"""Site -> logrotate's file for the logs that Apache writes. systemd's journal and supervisord see to the others."""
+"""Site -> logrotate's file for the logs of the web server. systemd's journal and supervisord see to the others."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from pathlib import Path
 
 from ..site import Site
 from .file import File
+from .front import server
 from .platform import Platform
 
 
 def log_rotation(site: Site, platform: Platform) -> dict[Path, File]:
-    """Eight weeks. Afterwards Apache opens its logs anew, without an interruption."""
-    pid = site.run / "apache" / "apache.pid" if site.front.instance == "own" else platform.apache.pid
+    """Eight weeks. Afterwards the web server opens its logs anew, without an interruption; Apache takes its
+    certificates anew, too."""
+    kind = site.front.server
+    pid = site.run / kind / f"{kind}.pid" if site.front.instance == "own" else server(site, platform).pid
     text = f"""\
 # Written by sitekit for the site {site.name}.
-{site.log}/apache-*.log {{
+{site.log}/{kind}-*.log {{
     weekly
     rotate 8
     compress

@@ -16,16 +16,29 @@ class _Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Apache(_Row):
-    """The distribution's web server."""
+class Pam(_Row):
+    """Lines of the hub's PAM service, by who checks passwords, and the one for a second factor."""
+
+    shadow: tuple[str, ...] | None
+    sssd: tuple[str, ...]
+    totp: str
+
+
+class WebServer(_Row):
+    """A web server as the distribution has it."""
 
     program: Path
-    modules: Path
     user: str
     group: str
     pid: Path
     sites: Path
     enable: str
+
+
+class Apache(WebServer):
+    """Apache, whose parts are loaded from a folder."""
+
+    modules: Path
 
 
 class Platform(_Row):
@@ -35,8 +48,9 @@ class Platform(_Row):
     nologin: Path
     sudoers: Path
     shadow_group: str | None
-    pam: tuple[str, ...]
+    pam: Pam
     apache: Apache
+    nginx: WebServer
 
 
 @cache

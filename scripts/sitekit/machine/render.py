@@ -35,7 +35,7 @@ def configuration(site: Site) -> dict[Path, File]:
         site.etc / "culler_config.py": _copy("config/culler_config.py"),
     }
     try:
-        extras = sorted(data("config/local.d").glob("*.py"))
+        extras = sorted(path for path in data("config/local.d").iterdir() if path.suffix in (".py", ".conf"))
     except FileNotFoundError:
         extras = []
     return files | {site.etc / "local.d" / extra.name: _copy(f"config/local.d/{extra.name}") for extra in extras}
@@ -66,8 +66,11 @@ def folders(site: Site, platform: Platform) -> dict[Path, Folder]:
         site.libexec: Folder(),
         site.log: Folder(0o750),
         site.backups: Folder(0o700),
+        site.front_state: Folder(),
         site.paths.state: Folder(0o700, site.hub.user),
     }
+    if site.login.second_factor == "totp":
+        own[site.totp] = Folder(0o700, site.hub.user)
     shared = {parent: Folder(shared=True) for folder in [*own, *render(site, platform)] for parent in folder.parents}
     ordered = sorted(shared | own, key=lambda path: len(path.parts))
     return {path: own.get(path) or shared[path] for path in ordered if path != Path("/")}

@@ -9,6 +9,7 @@ from functools import partial
 
 from ..errors import Problem
 from ..site import Site
+from .front import front_path, server
 from .nightly import timers
 from .platform import Platform
 from .services import Service
@@ -46,10 +47,11 @@ def _proxy(site: Site) -> Service:
     users = ("--ip", "127.0.0.1", "--port", str(site.proxy.port))
     api = ("--api-ip", "127.0.0.1", "--api-port", str(site.proxy.api_port))
     fallback = ("--default-target", hub, "--error-target", f"{hub}/hub/error")
+    names = ("--host-routing",) if site.front.subdomains else ()
     return Service(
         name=site.service("proxy"),
         description=f"configurable-http-proxy of the site {site.name}",
-        command=(f"{site.current}/bin/configurable-http-proxy", *users, *api, *fallback),
+        command=(f"{site.current}/bin/configurable-http-proxy", *users, *api, *fallback, *names),
         user=site.proxy.user,
         environment=_environment(site),
         environment_file=site.etc / "proxy.env",
@@ -79,16 +81,23 @@ def _hub(site: Site) -> Service:
 
 
 def _front(site: Site, platform: Platform) -> Service:
+    kind = site.front.server
+    foreground = ("-D", "FOREGROUND") if kind == "apache" else ()
     return Service(
         name=site.service("front"),
-        description=f"Apache of the site {site.name}",
-        command=(str(platform.apache.program), "-f", f"{site.etc}/apache.conf", "-D", "FOREGROUND"),
-        runtime_directories=(site.run / "apache",),
+        description=f"{kind} of the site {site.name}",
+        command=(
+            str(server(site, platform).program),
+            *("-f" if kind == "apache" else "-c", str(front_path(site, platform))),
+            *foreground,
+        ),
+        runtime_directories=(site.run / kind,),
         after=(site.service("proxy"),),
-        kill_mode="mixed",  # Apache's parent ends its own children
-        reload_signal="USR1",  # graceful: open connections stay
+        kill_mode="mixed",  # the parent ends its own children
+        stop_signal="TERM" if kind == "apache" else "QUIT",
+        reload_signal="USR1" if kind == "apache" else "HUP",  # open connections stay
         umask="0027",
-        template="apache",
+        template="acme" if (kind, site.front.certificate) == ("apache", "acme") else kind,
         ready=partial(_speaks_tls, site.front.port),
     )
 

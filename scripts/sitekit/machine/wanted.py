@@ -40,7 +40,7 @@ def accounts(site: Site, platform: Platform) -> list[Account]:
 def memberships(site: Site, platform: Platform) -> list[Membership]:
     """Without which the hub cannot do its work."""
     found = [Membership(site.hub.user, "to read proxy.env", group_of=site.proxy.user)]
-    if platform.shadow_group:
+    if site.login.passwords == "shadow" and platform.shadow_group:
         why = "so that PAM's pam_unix can check other people's passwords for it"
         found.append(Membership(site.hub.user, why, group=platform.shadow_group))
     return found
