@@ -38,7 +38,12 @@ ACCOUNTS = {
 
 def demo(**changes: object) -> Site:
     """The demo site, with sections replaced by name: `demo(front={"instance": "system"})`."""
-    values = load_site(data("config/sites/demo.yml")).model_dump(mode="json")
+    return shipped("demo", **changes)
+
+
+def shipped(site: str, **changes: object) -> Site:
+    """A site of config/sites, changed in the same way."""
+    values = load_site(data(f"config/sites/{site}.yml")).model_dump(mode="json")
     for name, change in changes.items():
         values[name] = values[name] | change if isinstance(change, dict) else change
     return Site.model_validate(values)

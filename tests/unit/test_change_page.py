@@ -25,8 +25,8 @@ def test_the_page_is_current(request: pytest.FixtureRequest):
 
 def test_the_page_names_every_file_and_every_unit():
     text = page(load_site(data("config/site.yml")), family())
-    for path in rendered("cluster-debian"):
-        assert str(path).replace("cluster", "example") in text, path
+    for path in rendered("triton-apache-systemd"):
+        assert str(path).replace("triton", "example") in text, path
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -37,6 +37,6 @@ def test_every_file_has_a_purpose(case: str):
 
 def test_no_purpose_is_without_its_file():
     paths = {path for case in CASES for path in rendered(case)}
-    made_up = {"proxy.env", "cert.pem", "key.pem", "*.py"}
+    made_up = {"proxy.env", "cert.pem", "key.pem", "openid.conf", "*.py", "*.conf"}
     idle = [pattern for pattern in PURPOSES if not any(path.match(pattern) for path in paths)]
     assert {Path(pattern).name for pattern in idle} <= made_up

@@ -10,10 +10,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from machine_sites import demo, family
+from machine_sites import demo, family, shipped
 
 from sitekit.data import data
-from sitekit.machine.generated import self_signed, serves
+from sitekit.machine.certificate import self_signed, serves
 from sitekit.machine.platform import this_platform
 from sitekit.machine.render import folders, render
 from sitekit.show import dump
@@ -21,13 +21,26 @@ from sitekit.site import load_site
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "machine"
 OWN_TLS = {"certificate": "/etc/ssl/jupyter.pem", "key": "/etc/ssl/private/jupyter.key"}
-SYSTEM_FRONT = {"url": "https://jupyter.example.org", "instance": "system", "certificate": OWN_TLS}
+SITES = sorted(path.stem for path in data("config/sites").glob("*.yml"))
+# nginx has no login in front of the hub.
+FRONTS = {"apache": {}, "nginx": {"server": "nginx", "outside": None}}
 CASES = {
-    "demo-supervisord": (demo(), "debian"),
-    "demo-systemd": (demo(supervisor="systemd"), "debian"),
-    "cluster-debian": (demo(name="cluster", supervisor="systemd", front=SYSTEM_FRONT), "debian"),
-    "cluster-el": (demo(name="cluster", supervisor="systemd", front=SYSTEM_FRONT), "el"),
-    "own-443": (demo(name="own", supervisor="systemd", front=SYSTEM_FRONT | {"instance": "own"}), "debian"),
+    f"{site}-{front}-{supervisor}": (shipped(site, front=keys, supervisor=supervisor), "debian")
+    for site in SITES
+    for front, keys in FRONTS.items()
+    for supervisor in ("systemd", "supervisord")
+}
+DISCOVERY = "https://login.example.org/.well-known/openid-configuration"
+OPENID = {"provider": DISCOVERY, "client_id": "jupyter", "client_secret": "/etc/ssl/private/openid"}
+OUTSIDE = {"inside": ["10.0.0.0/8"], "method": "openid", "openid": OPENID}
+OWN = {"url": "https://jupyter.example.org"}
+GUARDED = OWN | {"certificate": OWN_TLS, "subdomains": True, "outside": OUTSIDE}
+ACME = OWN | {"certificate": "acme", "acme": {"contact": "admins@example.org"}}
+CASES |= {
+    "triton-el": (shipped("triton"), "el"),
+    "own-443": (demo(name="own", supervisor="systemd", front=GUARDED, login={"second_factor": "totp"}), "debian"),
+    "own-acme-apache": (demo(name="own", supervisor="systemd", front=ACME), "debian"),
+    "own-acme-nginx": (demo(name="own", supervisor="systemd", front=ACME | {"server": "nginx"}), "debian"),
 }
 # Copied as they are, or tested by the room that defines them.
 ELSEWHERE = {"site.yml", "culler_config.py", "jupyterhub_config.py", "gate", "gate.json", "job.sh"}
@@ -57,11 +70,11 @@ def test_golden(case: str, request: pytest.FixtureRequest):
 
 def test_nothing_of_the_machine_is_in_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Neither the clock, nor the host's name, nor the working directory, nor the environment."""
-    before = rendered("demo-systemd")
+    before = rendered("demo-apache-systemd")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     monkeypatch.setenv("HOME", "/elsewhere")
-    assert rendered("demo-systemd") == before
+    assert rendered("demo-apache-systemd") == before
     assert os.uname().nodename not in {
         word for file in before.values() for word in re.findall(r"[\w.-]+", file.content)
     }
@@ -141,6 +154,7 @@ def test_systemd_takes_the_units_without_a_word(case: str, tmp_path: Path):
         site.current / "bin/python",
         Path("/bin/kill"),
         family(platform).apache.program,
+        family(platform).nginx.program,
     ):
         stub = tmp_path / program.relative_to("/")
         stub.parent.mkdir(parents=True, exist_ok=True)
@@ -166,7 +180,7 @@ def test_the_daily_check_comes_with_the_hub_where_systemd_is_and_can_be_turned_o
             "kernels": off.kernels.model_copy(update={"check": off.kernels.check.model_copy(update={"at": "never"})})
         }
     )
-    assert units <= set(rendered("demo-systemd")) and not units & set(rendered("demo-supervisord"))
+    assert units <= set(rendered("demo-apache-systemd")) and not units & set(rendered("demo-apache-supervisord"))
     files = render(off, family())
     hub = files[Path("/etc/systemd/system/sitekit-demo-hub.service")].content
     assert not units & set(files) and "kernels" not in hub
@@ -187,8 +201,8 @@ def test_a_self_signed_certificate_is_for_its_host_and_no_other(host: str, tmp_p
     site = demo(front={"url": f"https://{host}:8443"})
     cert, key = self_signed(site)
     (tmp_path / "cert.pem").write_text(cert)
-    assert serves(tmp_path / "cert.pem", site)
-    assert not serves(tmp_path / "cert.pem", demo(front={"url": "https://other.example.org:8443"}))
+    assert serves(tmp_path / "cert.pem", site, 86400)
+    assert not serves(tmp_path / "cert.pem", demo(front={"url": "https://other.example.org:8443"}), 0)
     assert "PRIVATE KEY" in key
     names = subprocess.run(
         ["openssl", "x509", "-in", tmp_path / "cert.pem", "-noout", "-ext", "subjectAltName"],
