@@ -17,6 +17,7 @@ from .person import Person
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 NEEDS_DEMO = ("chain", "browser", "attacks", "faults")
+NEEDS_ROOT = ("front", *NEEDS_DEMO)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,10 +35,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in deselected]
     if os.geteuid() != 0:
         for item in items:
-            if _room(item) in NEEDS_DEMO:
-                item.add_marker(
-                    pytest.mark.skip(reason="needs root: the demo's cluster is made by root; run sudo make test")
-                )
+            if _room(item) in NEEDS_ROOT:
+                item.add_marker(pytest.mark.skip(reason="needs root, to install packages; run sudo make test"))
 
 
 def _room(item: pytest.Item) -> str:

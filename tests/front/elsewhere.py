@@ -1,0 +1,81 @@
+"""A place with this machine's programs, but with accounts, configuration, state and network of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..conftest import CHECKOUT
+
+# In namespaces of mounts and network: what is written to these folders goes to a memory disk, and `lo` is all there is.
+PLACE = """
+set -e
+mount --make-rprivate /
+mount -t tmpfs -o mode=755 tmpfs "$1"
+for part in $2; do
+    mkdir -p "$1/$part/upper" "$1/$part/work"
+    mount -t overlay -o "lowerdir=/$part,upperdir=$1/$part/upper,workdir=$1/$part/work" overlay "/$part"
+done
+ip link set lo up
+echo ready
+exec sleep infinity
+"""
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """`pid` holds the namespaces open."""
+
+    pid: int
+
+    def argv(self, *words: object) -> list[str]:
+        return ["nsenter", "-t", str(self.pid), "-m", "-n", "--", *map(str, words)]
+
+    def run(self, *words: object, check: bool = True, **more: object) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(self.argv(*words), capture_output=True, text=True, timeout=120, **more)
+        assert not check or done.returncode == 0, (words, done.stdout, done.stderr)
+        return done
+
+    def kit(self, command: str, site: Path, **variables: str) -> str:
+        """A command of the kit, as `make` runs it."""
+        environment = {**os.environ, "SITE": str(site), "PYTHONPATH": str(CHECKOUT / "scripts"), **variables}
+        return self.run(sys.executable, "-m", "sitekit", command, env=environment).stdout
+
+    @contextmanager
+    def up(self, *words: object, until: str = "", **variables: str) -> Iterator[subprocess.Popen]:
+        """A program that runs in there while this lasts; `until` is a command that succeeds once it serves."""
+        environment = {**os.environ, **variables}
+        program = subprocess.Popen(self.argv(*words), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            for _ in range(200):
+                if not until or self.run("sh", "-c", until, check=False).returncode == 0:
+                    break
+                assert program.poll() is None, program.communicate()[0]
+                time.sleep(0.1)
+            else:
+                program.terminate()
+                raise AssertionError(f"{words[0]} does not serve: {program.communicate()[0]}")
+            yield program
+        finally:
+            program.terminate()
+            program.communicate(timeout=20)
+
+
+@contextmanager
+def elsewhere(folder: Path, parts: str = "etc var run usr/local") -> Iterator[Elsewhere]:
+    """Such a place, while this lasts, with `parts` of the file tree of its own. `folder` is empty, and stays so."""
+    argv = ["unshare", "-m", "-n", "sh", "-c", PLACE, "sh", str(folder), parts]
+    holder = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "ready\n"
+        yield Elsewhere(holder.pid)
+    finally:
+        holder.terminate()
+        holder.wait(20)
+        holder.stdout.close()
