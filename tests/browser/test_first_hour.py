@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Page, expect
 
 from ..conftest import Demo
@@ -30,7 +32,7 @@ def test_log_in_choose_start_and_run_a_cell(page: Page, demo: Demo, bob: Person)
     page.check("input[name=tier][value=small]")
     page.click("#spawn_form [type=submit]")
     page.wait_for_url("**/hub/spawn-pending/bob**")
-    page.wait_for_function("document.querySelector('#progress-message')?.textContent.length > 5")
+    expect(page.locator("#progress-message")).to_contain_text(re.compile(".{6}"))
     shoot(page, "waiting")
     page.wait_for_url("**/user/bob/lab**")
     page.goto("/user/bob/lab?reset")  # not what an earlier session of bob's had open
