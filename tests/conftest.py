@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,15 +70,18 @@ def demo(request: pytest.FixtureRequest) -> Iterator[Demo]:
 
 @pytest.fixture
 def alice(demo: Demo) -> Iterator[Person]:
-    yield from _logged_in(demo, "alice")
+    with logged_in(demo, "alice") as person:
+        yield person
 
 
 @pytest.fixture
 def bob(demo: Demo) -> Iterator[Person]:
-    yield from _logged_in(demo, "bob")
+    with logged_in(demo, "bob") as person:
+        yield person
 
 
-def _logged_in(demo: Demo, name: str) -> Iterator[Person]:
+@contextmanager
+def logged_in(demo: Demo, name: str) -> Iterator[Person]:
     """A person with a session and without a server; whatever server the test left is stopped."""
     with demo.person(name) as person:
         assert person.login().url.path != "/hub/login"

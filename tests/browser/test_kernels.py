@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from ..conftest import Demo
+from ..conftest import Demo, logged_in
 from ..person import Person
 from .conftest import shoot
 from .test_first_hour import login
@@ -20,16 +20,12 @@ OPEN = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 @pytest.fixture(scope="module")
 def bob(demo: Demo) -> Iterator[Person]:
     """bob with a server, for all tests in here; the notebooks that they make are removed."""
-    with demo.person("bob") as person:
-        person.login()
-        if person.server() is not None:
-            person.stop_and_wait()
+    with logged_in(demo, "bob") as person:
         assert person.start("large")[-1].get("ready")
         yield person
         for entry in person.server_api("GET", "contents").json()["content"]:
             if entry["type"] == "notebook":
                 person.server_api("DELETE", f"contents/{entry['path']}")
-        person.stop_and_wait()
 
 
 @pytest.fixture

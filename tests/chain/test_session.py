@@ -13,21 +13,17 @@ import websocket
 
 from sitekit.command import run
 
-from ..conftest import Demo
+from ..conftest import Demo, logged_in
 from ..person import Person
 
 
 @pytest.fixture(scope="module")
 def bob(demo: Demo) -> Iterator[Person]:
     """bob with a server, for all tests in here."""
-    with demo.person("bob") as person:
-        person.login()
-        if person.server() is not None:
-            person.stop_and_wait()
+    with logged_in(demo, "bob") as person:
         assert person.start("large")[-1].get("ready")
         yield person
         typed(person, "sitekit-kernel remove Mine; rm -rf ~/sitekit-test-git")
-        person.stop_and_wait()
 
 
 def tab(person: Person, method: str, **body: object) -> object:

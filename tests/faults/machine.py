@@ -115,16 +115,14 @@ class Machine:
 
     def token_of(self, job: int) -> str:
         """The API token that a job's server was started with."""
-        given = Path(f"/proc/{self.process_of(job)}/environ").read_bytes().decode(errors="replace").split("\0")
-        return dict(line.split("=", 1) for line in given if "=" in line)["JUPYTERHUB_API_TOKEN"]
+        return _token(Path(f"/proc/{self.process_of(job)}"))
 
     def cullers_token(self) -> str:
         """The token of the hub's culler, read where root can read it."""
         for folder in Path("/proc").iterdir():
             with suppress(OSError):
                 if folder.name.isdigit() and b"jupyterhub_idle_culler" in (folder / "cmdline").read_bytes():
-                    given = (folder / "environ").read_bytes().decode().split("\0")
-                    return dict(line.split("=", 1) for line in given if "=" in line)["JUPYTERHUB_API_TOKEN"]
+                    return _token(folder)
         raise AssertionError("no culler runs")
 
     def token_answers(self, token: str) -> int:
@@ -151,6 +149,12 @@ def changed(path: Path, change: Callable[[str], str]) -> Iterator[None]:
         yield
     finally:
         path.write_text(text)
+
+
+def _token(process: Path) -> str:
+    """The API token in the environment of a process, which is a folder of /proc."""
+    given = (process / "environ").read_bytes().decode(errors="replace").split("\0")
+    return dict(line.split("=", 1) for line in given if "=" in line)["JUPYTERHUB_API_TOKEN"]
 
 
 def _answers(service: Service, supervisor: supervise.Supervisor) -> bool:

@@ -9,8 +9,8 @@ import time
 
 from ..site import Site
 from ..slurm import gate
-from ..slurm.inquiry import Waiting, waiting_jobs
 from ..slurm.jobs import Job
+from ..slurm.listing import Waiting, waiting_jobs
 from ..slurm.queue import Queue
 from ..slurm.say import Silent
 from ..tier import Tier

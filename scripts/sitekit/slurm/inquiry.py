@@ -1,4 +1,4 @@
-"""Questions that the queue snapshot does not answer: how did a job end, where is its node, who else waits."""
+"""Questions that the queue snapshot does not answer: is a job gone, how did it end, where is its node."""
 
 from __future__ import annotations
 
@@ -117,25 +117,6 @@ def _mib(text: str) -> int:
     match = re.fullmatch(r"([\d.]+)([KMGT]?)", text)
     factor = {"": 1 / 1024**2, "K": 1 / 1024, "M": 1, "G": 1024, "T": 1024**2}
     return int(float(match[1]) * factor[match[2]]) if match else 0
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """A job that waits, whoever's it is."""
-
-    id: int
-    priority: int
-    partitions: frozenset[str]
-
-
-async def waiting_jobs(site: Site, partitions: list[str]) -> list[Waiting]:
-    """All pending jobs of these partitions; a job array counts as one. Raises Silent."""
-    words = ("--noheader", "--states=PENDING", f"--partition={','.join(partitions)}", "--format=%A|%Q|%P")
-    answer = await say(site, "squeue", *words)
-    if answer.code:
-        raise Silent(answer.err or f"squeue ended with code {answer.code}")
-    rows = re.findall(r"(?m)^(\d+)\|(\d+)\|(\S+)$", answer.out)
-    return [Waiting(int(job), int(priority), frozenset(names.split(","))) for job, priority, names in rows]
 
 
 async def node_address(site: Site, node: str) -> str:

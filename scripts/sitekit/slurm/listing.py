@@ -1,6 +1,10 @@
-"""The site's jobs as Slurm lists them: by squeue, or, where PrivateData hides them from the hub, by the accounting."""
+"""Jobs as Slurm lists them: the site's by squeue, or, where PrivateData hides them from the hub, by the accounting; and
+everybody's that wait in its partitions."""
 
 from __future__ import annotations
+
+import re
+from dataclasses import dataclass
 
 from ..site import Site
 from .jobs import FIELDS, RECORDED, Job, parse_queue, parse_records
@@ -26,6 +30,22 @@ async def recorded(site: Site) -> dict[int, Job]:
     """
     words = ("--noheader", "--parsable2", "--allusers", "--allocations", f"--starttime={REMEMBERED}", "--endtime=now")
     return parse_records(_answered(await say(site, "sacct", *words, f"--name={site.job_name}", f"--format={RECORDED}")))
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A job that waits, whoever's it is."""
+
+    id: int
+    priority: int
+    partitions: frozenset[str]
+
+
+async def waiting_jobs(site: Site, partitions: list[str]) -> list[Waiting]:
+    """All pending jobs of these partitions; a job array counts as one. Raises Silent."""
+    words = ("--noheader", "--states=PENDING", f"--partition={','.join(partitions)}", "--format=%A|%Q|%P")
+    rows = re.findall(r"(?m)^(\d+)\|(\d+)\|(\S+)$", _answered(await say(site, "squeue", *words)))
+    return [Waiting(int(job), int(priority), frozenset(names.split(","))) for job, priority, names in rows]
 
 
 def _answered(answer: Answer) -> str:

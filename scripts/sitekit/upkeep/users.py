@@ -6,18 +6,18 @@ history of the link, tell which one it has.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
-from ..command import CommandFailed, run
 from ..release.releases import history, releases
 from ..site import Site
-from ..slurm.jobs import FIELDS as JOB_FIELDS
-from ..slurm.jobs import PENDING, Rubbish, parse_queue
-from ..slurm.say import slurm_environment
+from ..slurm.jobs import PENDING, Rubbish
+from ..slurm.listing import listed
+from ..slurm.say import Silent
 
 EARLY, LATE = 60.0, 600.0
 """Seconds by which a start and a switch may be told apart wrongly: clocks differ, and a job's prolog takes its time."""
@@ -43,7 +43,7 @@ def users(site: Site) -> Uses:
     try:
         for who, start in _servers(site):
             _note(uses, who, start, past, everything)
-    except (CommandFailed, Rubbish) as trouble:
+    except (Silent, Rubbish) as trouble:
         uses.unseen.append(f"Slurm does not say which servers run: {trouble}")
     for who, release, start in _programs(site):
         if release:
@@ -73,9 +73,7 @@ def _note(uses: Uses, who: str, start: float | None, past: list[tuple[float, str
 
 def _servers(site: Site) -> Iterator[tuple[str, int | None]]:
     """The running servers, with the start of their jobs. A waiting one will start with the release of that moment."""
-    words = ["--noheader", "--states=all", f"--name={site.job_name}", f"--format={JOB_FIELDS}"]
-    answer = run([site.slurm.bin / "squeue", *words], env=slurm_environment(site), timeout=20)
-    for job in parse_queue(answer.stdout).values():
+    for job in asyncio.run(listed(site)).values():
         if job.state not in PENDING and not job.ended:
             yield f"{job.user}'s server (job {job.id})", job.start
 
