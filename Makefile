@@ -7,7 +7,7 @@ KIT := @scripts/kit
 .DEFAULT_GOAL := help
 .PHONY: help check_site show setup_conda install_all lock bundle releases upgrade rollback prune_releases uninstall_environment \
         kernels kernels_diff kernels_check kernels_import \
-        diff apply uninstall start stop status backup restore rotate_secrets certificate maintenance_on maintenance_off \
+        diff apply uninstall start stop status backup restore rotate_secrets certificate certificate_check maintenance_on maintenance_off \
         demo demo_status demo_stop demo_reset test lint bench soak
 
 help:           ## list the targets
@@ -63,6 +63,8 @@ rotate_secrets: ## new secrets for hub and proxy; servers go on, users log in ag
 	$(KIT) rotate_secrets
 certificate:    ## ask the ACME server for the certificate, where nginx is the front (as root)
 	$(KIT) certificate
+certificate_check: ## say how long the certificate lasts that the web server shows; fails three weeks before its end
+	$(KIT) certificate_check
 maintenance_on: ## show the maintenance page to all but front.maintenance_allow (as root)
 	$(KIT) maintenance_on
 maintenance_off: ## open the site again (as root)

@@ -47,6 +47,7 @@ COMMANDS = {
     "stop": Command("sitekit.machine.commands:stop"),
     "status": Command("sitekit.machine.commands:status"),
     "certificate": Command("sitekit.machine.acme:certificate"),
+    "certificate_check": Command("sitekit.machine.expiry:certificate_check"),
     "maintenance_on": Command("sitekit.machine.maintenance:maintenance_on"),
     "maintenance_off": Command("sitekit.machine.maintenance:maintenance_off"),
     "demo": Command("sitekit.demo.commands:demo", site=False),

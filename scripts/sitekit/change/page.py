@@ -98,7 +98,12 @@ def page(site: Site, platform: Platform) -> str:
     rows = "\n".join(_rows(plan(site, platform, files, made_up, bare, Manifest()).actions))
     services = [f"| `{s.name}.service` | `{s.user}` | {s.description} |" for s in site_services(site, platform)]
     timers = sorted(path for path in files if path.suffix == ".timer")
-    services += [f"| `{path.name}` | `root` | {purpose(path)} |" for path in timers]
+    passing = "a passing account"  # systemd's DynamicUser=
+    whose = {
+        path: passing if "DynamicUser=yes" in files[path.with_suffix(".service")].content else "`root`"
+        for path in timers
+    }
+    services += [f"| `{path.name}` | {whose[path]} | {purpose(path)} |" for path in timers]
     shared = [f"`{path}`" for path, folder in folders(site, platform).items() if folder.shared and not _ours(path)]
     tail = TAIL.format(
         shared=", ".join(shared), manifest=manifest_path(site), before=before_path(site), kept=KEPT, run=site.run,

@@ -11,7 +11,7 @@ from typing import Any
 from ..data import data
 from ..login.pam import update_login
 from ..site import Site
-from . import endings, reconcile, routes
+from . import endings, heartbeat, reconcile, routes
 from .callback import PATH, ListeningHandler, replace_batchspawners_handler
 from .culling import update_culling
 from .life import Life
@@ -113,6 +113,7 @@ def update_life(c: Any, life: Life) -> None:
         "routes": routes.run,
         "limits": limit_bodies,
         "forecast": life.forecast.run,
+        "heartbeat": heartbeat.run,
     }
     life.tasks = [loop.create_task(_keep_running(run, name), name=name) for name, run in loops.items()]
 

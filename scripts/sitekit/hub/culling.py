@@ -44,8 +44,9 @@ def update_culling(c: Any, site: Site) -> None:
     if all(tier.idle is None for tier in site.tiers):
         return
     config = site.etc / "culler_config.py"
-    # with the hub, also when the hub is killed: the next hub starts a culler of its own, with a token of its own
-    mortal = ["/usr/bin/setpriv", "--pdeathsig", "TERM"]
+    # No unit of its own: it begins with each hub (see may_go), with a token that stands in no file, and ends with it,
+    # also when the hub is killed. Unlike the hub it needs no sudo.
+    mortal = ["/usr/bin/setpriv", "--pdeathsig", "TERM", "--no-new-privs"]
     command = [*mortal, sys.executable, "-I", "-m", "jupyterhub_idle_culler", f"--config={config}"]
     c.JupyterHub.services.append({"name": CULLER, "command": command, "environment": {"PATH": "/usr/bin:/bin"}})
     c.JupyterHub.load_roles.append({"name": CULLER, "scopes": SCOPES, "services": [CULLER]})

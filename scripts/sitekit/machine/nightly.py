@@ -1,4 +1,4 @@
-"""The timers that run `make kernels_check` and `make backup` each day, where systemd is in charge."""
+"""The timers that run `make kernels_check`, `backup` and `certificate_check` each day, where systemd is in charge."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from ..site import Site
 from .systemd import UNITS
 from .templates import templates
 
-_TITLES = {"kernels": "Daily test of the kernels", "backup": "Nightly backup"}
+_TITLES = {
+    "kernels": "Daily test of the kernels",
+    "backup": "Nightly backup",
+    "certificate": "Daily look at the certificate",
+}
 
 
 def timers(site: Site) -> tuple[str, ...]:
@@ -28,5 +32,5 @@ def nightly(site: Site) -> dict[Path, str]:
 
 def _wanted(site: Site) -> dict[str, str]:
     """The parts with a timer, and when each runs."""
-    times = {"kernels": site.kernels.check.at, "backup": site.backup.at}
+    times = {"kernels": site.kernels.check.at, "backup": site.backup.at, "certificate": "05:00"}
     return {part: at for part, at in times.items() if at != "never" and site.supervisor == "systemd"}

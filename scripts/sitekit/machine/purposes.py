@@ -26,6 +26,7 @@ PURPOSES = {
     "/etc/systemd/system/*-front.service": "the site's own web server as a service",
     "/etc/systemd/system/*-kernels.*": "the daily test of the kernels",
     "/etc/systemd/system/*-backup.*": "the nightly backup",
+    "/etc/systemd/system/*-certificate.*": "the daily look at how long the certificate lasts",
     "/etc/pam.d/*": "how people log in",
     "/etc/sudoers.d/*": "the one rule by which the hub starts the gate as a cluster user",
     "/etc/logrotate.d/*": "how long the web server's logs are kept",

@@ -27,7 +27,8 @@ class Service:
     `runtime_directories` lie below /run and are made before each start,
     for `user`. `template` is the unit in the top-level systemd/ folder: `service` is the plain one, the others add a
     sandbox to it. `reload_signal` has it read its configuration again. `ready` says whether the service answers; None:
-    running is enough.
+    running is enough. With `heartbeat_seconds` the program tells systemd when it is ready, and then that it lives, at
+    least so often; supervisord does not listen to that.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Service:
     stop_signal: str = "TERM"
     reload_signal: str | None = None
     stop_seconds: int = 30
+    heartbeat_seconds: int = 0
     umask: str = "0022"
     template: str = "service"
     ready: Callable[[], bool] | None = field(default=None, compare=False)

@@ -74,6 +74,7 @@ def _hub(site: Site) -> Service:
         after=(site.service("proxy"),),
         wants=timers(site),
         kill_mode="process",  # whatever the hub has started belongs to users
+        heartbeat_seconds=60,
         umask="0077",
         template="hub",
         ready=partial(_healthy, site.hub.address, site.hub.port),
