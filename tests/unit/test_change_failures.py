@@ -14,6 +14,7 @@ from machine_sites import bare_machine, can_change, demo, family, tree
 from sitekit.change import actions, execute
 from sitekit.change import apply as apply_module
 from sitekit.change.apply import apply, planned
+from sitekit.change.check import faults_of
 from sitekit.errors import Problem
 from sitekit.machine.file import File
 
@@ -186,6 +187,14 @@ def test_what_its_program_refuses_never_reaches_the_machine(words: str, machine:
     with pytest.raises(Problem, match=f"(?s){words}"):
         apply(site, root=machine)
     assert tree(machine) == before
+
+
+def test_what_an_older_systemd_does_not_know_yet_is_no_fault():
+    """The words of systemd 239, which EL 8 has."""
+    at = "/tmp/sitekit-check-x/etc/systemd/system/sitekit-demo-proxy.service:41"
+    newer = f"{at}: Unknown lvalue 'ProtectClock' in section 'Service'"
+    fault = f"{at}: Unknown lvalue 'ProtectClocks' in section 'Service'"
+    assert faults_of(SITE, f"{newer}\n{fault}\nsshd.service:1: Unknown lvalue 'X'\n") == [fault]
 
 
 def test_what_was_replaced_is_kept_but_for_secrets_and_not_for_ever(machine: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,0 +1,168 @@
+"""This machine a second time, with a real systemd as PID 1: its file tree below a memory disk, everything else its own.
+
+Nothing is copied or built, so it boots in two seconds; what is written stays in memory, and ends with it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from ..conftest import CHECKOUT
+from ..slurm import until
+
+# The tree outlives a reboot, and so does the network: both are held by a process outside of the booted machine.
+GROUND = """
+set -e
+mount --make-rprivate /
+mount -t tmpfs -o mode=755 tmpfs "$1"
+mkdir "$1/upper" "$1/work" "$1/root"
+mount -t overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" overlay "$1/root"
+mount -t tmpfs -o mode=1777 tmpfs "$1/root/tmp"
+mkdir -p "$1/root$2"
+mount --rbind "$2" "$1/root$2"
+mount -o remount,bind,ro "$1/root$2"
+ip link set lo up
+echo ready
+exec sleep infinity
+"""
+CGROUPS = Path("/sys/fs/cgroup")
+CLONE_NEWNET = 0x40000000
+
+
+class Booted:
+    """`root` is the tree as this process reaches it, `pid` systemd's number out here."""
+
+    def __init__(self, folder: Path, holder: int, said: Path) -> None:
+        self.inner, self.holder, self.said = folder / "root", holder, said
+        self.root = Path(f"/proc/{holder}/root{self.inner}")
+        self.groups = [path / f"sitekit-test-{os.getpid()}" for path in hierarchies()]
+        self._shell: subprocess.Popen | None = None
+        self.pid = 0
+
+    def boot(self) -> None:
+        """Returns when systemd has started all that is enabled, or has given it up."""
+        for group in self.groups:
+            group.mkdir(exist_ok=True)
+            for given in ("cpuset.cpus", "cpuset.mems"):  # with v1 a group has none until it is told
+                if (group / given).exists() and (group.parent / given).exists():
+                    (group / given).write_text((group.parent / given).read_text())
+        into = ["nsenter", "-t", str(self.holder), "-m", "-n", "--", "unshare", "-m", "-p", "-u", "-i", "-C"]
+        with self.said.open("a") as said:
+            self._shell = subprocess.Popen(
+                [*into, "--fork", "--kill-child", "sh", Path(__file__).with_name("boot.sh"), self.inner],
+                stdin=subprocess.DEVNULL, stdout=said, stderr=said, preexec_fn=self._join,
+            )  # fmt: skip
+        until(lambda: self._starts() or self._shell.poll() is not None, 20, 0.1)
+        assert self._shell.poll() is None, self.said.read_text()[-3000:]
+        until(
+            lambda: self.run("systemctl", "is-system-running", check=False).stdout in ("running\n", "degraded\n"), 120
+        )
+
+    def _join(self) -> None:
+        for group in self.groups:
+            (group / "cgroup.procs").write_text("0")
+
+    def _starts(self) -> bool:
+        with suppress(OSError, ValueError):
+            shell = self._shell.pid
+            self.pid = int(Path(f"/proc/{shell}/task/{shell}/children").read_text())
+            return Path(f"/proc/{self.pid}/comm").read_text() == "systemd\n"
+        return False
+
+    def argv(self, *words: object) -> list[str]:
+        return ["nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", "--", *map(str, words)]
+
+    def run(self, *words: object, check: bool = True, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        clean = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
+        argv = self.argv(*words)
+        done = subprocess.run(
+            argv, env=clean, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout
+        )
+        assert not check or done.returncode == 0, (words, done.stdout[-3000:], done.stderr[-3000:])
+        return done
+
+    def kit(self, command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """A command of the kit, as `make` runs it."""
+        kit = ["env", f"PYTHONPATH={CHECKOUT / 'scripts'}", CHECKOUT / ".kit/bin/python", "-B", "-m", "sitekit"]
+        return self.run(*kit, command, check=check, timeout=300)
+
+    def systemctl(self, *words: object) -> str:
+        return self.run("systemctl", *words).stdout.strip()
+
+    def shown(self, unit: str, what: str) -> str:
+        return self.systemctl("show", "--value", f"--property={what}", unit)
+
+    def main_pid(self, unit: str) -> int:
+        """In there; 0 while it is away."""
+        return int(self.shown(unit, "MainPID"))
+
+    def reboot(self) -> None:
+        self.systemctl("reboot")
+        self._shell.wait(120)
+        self.boot()
+
+    def end(self) -> None:
+        """Nothing of it is left: not a process, and not a group."""
+        if self._shell and self._shell.poll() is None:
+            self._shell.send_signal(signal.SIGKILL)  # and with it, by --kill-child, PID 1 and all below it
+            self._shell.wait(20)
+        for group in self.groups:
+            for _ in range(200):
+                for below in sorted((p for p in group.rglob("*") if p.is_dir()), reverse=True):
+                    with suppress(OSError):
+                        below.rmdir()
+                with suppress(OSError):
+                    group.rmdir()
+                if not group.exists():
+                    break
+                time.sleep(0.05)
+            assert not group.exists(), f"{group} is still in use"
+
+
+def hierarchies() -> list[Path]:
+    """Where the control groups are mounted: one place with v2, several with v1."""
+    mounts = [line.split()[1:3] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    return [Path(at) for at, kind in mounts if kind.startswith("cgroup") and Path(at).is_relative_to(CGROUPS)]
+
+
+@contextmanager
+def booted(folder: Path, prepare: Callable[[Path], None]) -> Iterator[Booted]:
+    """The machine, while this lasts. `folder` is empty, and stays so; `prepare` may change the tree before the boot."""
+    ground, said = folder / "ground", folder / "said"
+    ground.mkdir()
+    with ExitStack() as stack:
+        argv = ["unshare", "-m", "-n", "sh", "-c", GROUND, "sh", ground, CHECKOUT]
+        holder = subprocess.Popen(list(map(str, argv)), stdout=subprocess.PIPE, text=True)
+        stack.callback(holder.stdout.close)
+        stack.callback(holder.wait, 20)
+        stack.callback(holder.terminate)
+        assert holder.stdout.readline() == "ready\n"
+        machine = Booted(ground, holder.pid, said)
+        stack.callback(machine.end)
+        prepare(machine.root)
+        machine.boot()
+        yield machine
+
+
+@contextmanager
+def network_of(pid: int) -> Iterator[None]:
+    """What this thread connects to meanwhile is in the network of that process: setns(2)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def enter(handle: int) -> None:
+        if libc.setns(handle, CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "setns")
+
+    with open("/proc/thread-self/ns/net") as here, open(f"/proc/{pid}/ns/net") as there:
+        enter(there.fileno())
+        try:
+            yield
+        finally:
+            enter(here.fileno())

@@ -1,0 +1,63 @@
+"""The demo under a real systemd: `make demo` in a machine of its own, which the tests then hurt."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ..conftest import Demo
+from ..front.conftest import install
+from .booted import Booted, booted, network_of
+
+# What is enabled on this machine, which is none of ours, and what the demo outside has in its memory.
+NOT_IN_HERE = (
+    "etc/systemd/system/*",
+    "etc/rc?.d/*",
+    "var/log/sitekit/*",
+    "var/lib/sitekit/demo/*",
+    "var/lib/sitekit/demo-cluster/mariadb*",
+    "var/lib/sitekit/demo-cluster/slurm*",
+)
+# Two things that the tests can ask of the hub by a signal; the site's own configuration of JupyterHub is read last.
+HURT = """
+import signal, time
+
+def eat(*_):
+    return b"x" * (1 << 30)
+
+def hang(*_):
+    time.sleep(3600)
+
+signal.signal(signal.SIGALRM, eat)
+signal.signal(signal.SIGUSR2, hang)
+"""
+
+
+@pytest.fixture(scope="package")
+def machine(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
+    """Up, with the demo in it; whoever runs these tests reaches it as `localhost`."""
+    install("systemd", "dbus", "iproute2")
+    with booted(tmp_path_factory.mktemp("booted"), as_installed) as machine:
+        machine.kit("demo")
+        with network_of(machine.holder):
+            yield machine
+
+
+def as_installed(root: Path) -> None:
+    """As a machine on which no service is enabled and nothing has happened yet."""
+    (root / "etc/fstab").write_text("")
+    (root / "etc/sitekit/demo/local.d/hurt.py").write_text(HURT)
+    for pattern in NOT_IN_HERE:
+        for path in root.glob(pattern):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+@pytest.fixture(autouse=True)
+def calm(machine: Booted) -> Iterator[None]:
+    """Each test has the unit's five attempts for itself; what it has set is forgotten afterwards."""
+    machine.systemctl("reset-failed")
+    yield
+    machine.systemctl("revert", "sitekit-demo-hub.service")

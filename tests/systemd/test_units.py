@@ -1,0 +1,147 @@
+"""Units are killed, starved, frozen and restarted, and the machine is rebooted: what has to come back does so by
+itself, and servers that run notice nothing of it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import websocket
+
+from ..chain.test_chain import python_of
+from ..conftest import Demo
+from ..person import Kernel, Person
+from ..slurm import until
+from .booted import Booted
+
+HUB, PROXY, FRONT = (f"sitekit-demo-{part}.service" for part in ("hub", "proxy", "front"))
+
+
+class Notebook:
+    """alice's, in a server that she started before all of it."""
+
+    def __init__(self, person: Person) -> None:
+        assert person.login().url.path != "/hub/login"
+        assert person.start("small")[-1].get("ready")
+        self.person, self.kernel = person, person.kernel(python_of(person))
+        assert self.kernel.run("import os; kept = os.getpid()") == ""
+        self.process = self.kernel.run("print(kept)")
+
+    def goes_on(self) -> bool:
+        """Through a new connection, by web server and proxy; and the hub knows the server."""
+        with contextlib.suppress(httpx.TransportError, websocket.WebSocketException, OSError):
+            again = Kernel(self.person, self.kernel.id, f"/user/{self.person.name}/")
+            try:
+                server = self.person.server() or {}
+                return again.run("print(os.getpid())") == self.process and server.get("ready", False)
+            finally:
+                again.close()
+        return False
+
+
+@pytest.fixture(scope="module")
+def notebook(machine: Booted, demo: Demo) -> Iterator[Notebook]:
+    with demo.person("alice") as alice:
+        yield Notebook(alice)
+
+
+def came_back(machine: Booted, unit: str, before: int) -> bool:
+    return machine.main_pid(unit) not in (0, before) and machine.shown(unit, "ActiveState") == "active"
+
+
+def test_make_demo_has_made_units_of_all_of_it(machine: Booted) -> None:
+    assert machine.run("systemctl", "is-system-running", check=False).stdout == "running\n"
+    for unit in (HUB, PROXY, FRONT, "sitekit-demo-slurmctld.service"):
+        assert machine.shown(unit, "ActiveState") == "active"
+    assert machine.shown(HUB, "Type") == "notify"
+
+
+def test_the_sandboxes_are_in_force(machine: Booted) -> None:
+    """By the kernel's word. The hub may still use sudo; the proxy and its children may become nobody else."""
+    status = {unit: machine.run("cat", f"/proc/{machine.main_pid(unit)}/status").stdout for unit in (HUB, PROXY)}
+    assert "NoNewPrivs:\t1" in status[PROXY] and "Seccomp:\t2" in status[PROXY] and "NoNewPrivs:\t0" in status[HUB]
+    assert f"CapBnd:\t{0:016x}" in status[PROXY] and f"CapEff:\t{0:016x}" in status[HUB]
+    for unit, path in ((PROXY, "/var/lib"), (PROXY, "/etc"), (HUB, "/etc"), (HUB, "/usr")):
+        mounts = machine.run("cat", f"/proc/{machine.main_pid(unit)}/mountinfo").stdout.splitlines()
+        assert not writable(mounts, path), f"{unit} sees {path} writable"
+
+
+def writable(mounts: list[str], path: str) -> bool:
+    """Whether the mount that holds `path` is: proc(5), mountinfo. Of two in one place the later one counts."""
+    holding = [line.split()[4:6] for line in mounts if Path(path).is_relative_to(line.split()[4])]
+    return "ro" not in sorted(holding, key=lambda found: len(found[0]))[-1][1].split(",")
+
+
+def test_a_killed_hub_comes_back_and_the_proxy_is_not_touched(machine: Booted, notebook: Notebook) -> None:
+    hub, proxy = machine.main_pid(HUB), machine.main_pid(PROXY)
+    machine.systemctl("kill", "--signal=KILL", "--kill-who=main", HUB)
+    until(lambda: came_back(machine, HUB, hub))
+    until(notebook.goes_on)
+    assert machine.main_pid(PROXY) == proxy
+
+
+def test_a_killed_proxy_gets_its_routes_back(machine: Booted, notebook: Notebook) -> None:
+    hub, proxy = machine.main_pid(HUB), machine.main_pid(PROXY)
+    machine.systemctl("kill", "--signal=KILL", "--kill-who=main", PROXY)
+    until(lambda: came_back(machine, PROXY, proxy))
+    until(notebook.goes_on)
+    assert machine.main_pid(HUB) == hub
+
+
+def test_restarts_touch_no_server(machine: Booted, notebook: Notebook) -> None:
+    for unit in (HUB, PROXY, FRONT, "sitekit-demo-slurmctld.service", "sitekit-demo-slurmd-demo1.service"):
+        machine.systemctl("restart", unit)
+    until(notebook.goes_on)
+
+
+def test_a_hub_that_eats_memory_is_ended_alone(machine: Booted, notebook: Notebook) -> None:
+    assert int(machine.shown(HUB, "MemoryMax")) == 4 << 30
+    machine.systemctl("set-property", "--runtime", HUB, "MemoryMax=600M")
+    hub = machine.main_pid(HUB)
+    machine.systemctl("kill", "--signal=ALRM", "--kill-who=main", HUB)
+    until(lambda: came_back(machine, HUB, hub))
+    assert machine.shown(HUB, "NRestarts") == "1"
+    until(notebook.goes_on)
+
+
+def test_a_hub_that_hangs_is_ended_and_the_journal_says_where(machine: Booted, notebook: Notebook) -> None:
+    assert machine.shown(HUB, "WatchdogUSec") == "1min"
+    folder = f"/run/systemd/system/{HUB}.d"
+    machine.run("sh", "-c", f"mkdir -p {folder} && printf '[Service]\\nWatchdogSec=4\\n' >{folder}/sooner.conf")
+    machine.systemctl("daemon-reload")
+    machine.systemctl("restart", HUB)
+    for how in ("USR2", "STOP"):  # its event loop alone, and all of it
+        hub = machine.main_pid(HUB)
+        machine.systemctl("kill", f"--signal={how}", "--kill-who=main", HUB)
+        until(lambda before=hub: came_back(machine, HUB, before))
+    until(notebook.goes_on)
+    journal = machine.run("journalctl", "--unit", HUB, "--output=cat", "--no-pager").stdout
+    assert "Watchdog timeout" in journal and 'hurt.py", line 8 in hang' in journal
+
+
+def test_the_timers_wait_and_what_they_start_ends_well(machine: Booted) -> None:
+    listed = machine.systemctl("list-timers", "--all", "--no-legend", "sitekit-demo-*")
+    assert all(f"sitekit-demo-{part}.timer" in listed for part in ("kernels", "backup", "certificate"))
+    for part in ("backup", "certificate"):
+        machine.systemctl("start", f"sitekit-demo-{part}.service")
+        assert machine.shown(f"sitekit-demo-{part}.service", "Result") == "success"
+    assert list((machine.root / "var/backups/sitekit/demo").glob("*.tar.gz"))
+
+
+@pytest.mark.soak
+def test_the_check_of_the_kernels_ends_well(machine: Booted) -> None:
+    machine.run("systemctl", "start", "sitekit-demo-kernels.service", timeout=600)
+    assert machine.shown("sitekit-demo-kernels.service", "Result") == "success"
+
+
+def test_after_a_reboot_all_of_it_comes_up_by_itself(machine: Booted, demo: Demo) -> None:
+    machine.reboot()
+    until(lambda: machine.kit("demo_status", check=False).returncode == 0, 90, 1)
+    with demo.person("bob") as bob:
+        assert bob.login().url.path != "/hub/login"
+        assert bob.start("small")[-1].get("ready")
+        assert bob.kernel(python_of(bob)).run("print(6 * 7)") == "42"
+        bob.stop_and_wait()
