@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -32,6 +30,7 @@ ip link set lo up
 echo ready
 exec sleep infinity
 """
+MORTAL = ["setpriv", "--pdeathsig", "KILL"]  # also when pytest is killed
 CGROUPS = Path("/sys/fs/cgroup")
 CLONE_NEWNET = 0x40000000
 
@@ -53,7 +52,7 @@ class Booted:
             for given in ("cpuset.cpus", "cpuset.mems"):  # with v1 a group has none until it is told
                 if (group / given).exists() and (group.parent / given).exists():
                     (group / given).write_text((group.parent / given).read_text())
-        into = ["nsenter", "-t", str(self.holder), "-m", "-n", "--", "unshare", "-m", "-p", "-u", "-i", "-C"]
+        into = [*MORTAL, "nsenter", "-t", str(self.holder), "-m", "-n", "--", "unshare", "-m", "-p", "-u", "-i", "-C"]
         with self.said.open("a") as said:
             self._shell = subprocess.Popen(
                 [*into, "--fork", "--kill-child", "sh", Path(__file__).with_name("boot.sh"), self.inner],
@@ -61,9 +60,7 @@ class Booted:
             )  # fmt: skip
         until(lambda: self._starts() or self._shell.poll() is not None, 20, 0.1)
         assert self._shell.poll() is None, self.said.read_text()[-3000:]
-        until(
-            lambda: self.run("systemctl", "is-system-running", check=False).stdout in ("running\n", "degraded\n"), 120
-        )
+        until(self._is_up, 120)
 
     def _join(self) -> None:
         for group in self.groups:
@@ -75,6 +72,9 @@ class Booted:
             self.pid = int(Path(f"/proc/{shell}/task/{shell}/children").read_text())
             return Path(f"/proc/{self.pid}/comm").read_text() == "systemd\n"
         return False
+
+    def _is_up(self) -> bool:
+        return self.run("systemctl", "is-system-running", check=False).stdout in ("running\n", "degraded\n")
 
     def argv(self, *words: object) -> list[str]:
         return ["nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", "--", *map(str, words)]
@@ -106,24 +106,23 @@ class Booted:
     def reboot(self) -> None:
         self.systemctl("reboot")
         self._shell.wait(120)
+        until(self._groups_are_gone, 10, 0.05)
         self.boot()
 
     def end(self) -> None:
         """Nothing of it is left: not a process, and not a group."""
         if self._shell and self._shell.poll() is None:
-            self._shell.send_signal(signal.SIGKILL)  # and with it, by --kill-child, PID 1 and all below it
+            self._shell.kill()  # and with it, by --kill-child, PID 1 and all below it
             self._shell.wait(20)
+        until(self._groups_are_gone, 10, 0.05)
+
+    def _groups_are_gone(self) -> bool:
+        """A group goes when the last process in it, and the last group below it, is gone."""
         for group in self.groups:
-            for _ in range(200):
-                for below in sorted((p for p in group.rglob("*") if p.is_dir()), reverse=True):
-                    with suppress(OSError):
-                        below.rmdir()
+            for path in sorted([group, *(path for path in group.rglob("*") if path.is_dir())], reverse=True):
                 with suppress(OSError):
-                    group.rmdir()
-                if not group.exists():
-                    break
-                time.sleep(0.05)
-            assert not group.exists(), f"{group} is still in use"
+                    path.rmdir()
+        return not any(group.exists() for group in self.groups)
 
 
 def hierarchies() -> list[Path]:
@@ -138,8 +137,8 @@ def booted(folder: Path, prepare: Callable[[Path], None]) -> Iterator[Booted]:
     ground, said = folder / "ground", folder / "said"
     ground.mkdir()
     with ExitStack() as stack:
-        argv = ["unshare", "-m", "-n", "sh", "-c", GROUND, "sh", ground, CHECKOUT]
-        holder = subprocess.Popen(list(map(str, argv)), stdout=subprocess.PIPE, text=True)
+        argv = [*MORTAL, "unshare", "-m", "-n", "sh", "-c", GROUND, "sh", ground, CHECKOUT]
+        holder = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
         stack.callback(holder.stdout.close)
         stack.callback(holder.wait, 20)
         stack.callback(holder.terminate)
