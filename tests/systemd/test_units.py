@@ -145,3 +145,9 @@ def test_after_a_reboot_all_of_it_comes_up_by_itself(machine: Booted, demo: Demo
         assert bob.start("small")[-1].get("ready")
         assert bob.kernel(python_of(bob)).run("print(6 * 7)") == "42"
         bob.stop_and_wait()
+
+
+def test_what_was_stopped_stays_so(machine: Booted) -> None:
+    machine.kit("demo_stop")
+    assert "sitekit" not in machine.systemctl("list-units", "--no-legend", "--state=active,activating,failed")
+    assert "sitekit" not in machine.systemctl("list-unit-files", "--no-legend", "--state=enabled")
