@@ -27,6 +27,10 @@ mkdir -p "$1/root$2"
 mount --rbind "$2" "$1/root$2"
 mount -o remount,bind,ro "$1/root$2"
 ip link set lo up
+# A cable to nowhere: with nothing but `lo`, getaddrinfo(3) does not look up names for Slurm (AI_ADDRCONFIG).
+ip link add cable type veth peer name nowhere
+ip addr add 192.0.2.1/24 dev cable
+ip link set cable up
 echo ready
 exec sleep infinity
 """

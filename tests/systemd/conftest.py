@@ -49,6 +49,8 @@ def machine(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bo
 def as_installed(root: Path) -> None:
     """As a machine on which no service is enabled and nothing has happened yet."""
     (root / "etc/fstab").write_text("")
+    (root / "etc/hostname").write_text("booted\n")
+    (root / "etc/hosts").write_text("127.0.0.1 localhost booted\n::1 localhost\n")
     (root / "etc/sitekit/demo/local.d/hurt.py").write_text(HURT)
     for pattern in NOT_IN_HERE:
         for path in root.glob(pattern):
