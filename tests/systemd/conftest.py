@@ -49,6 +49,9 @@ def machine(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bo
 def as_installed(root: Path) -> None:
     """As a machine on which no service is enabled and nothing has happened yet."""
     (root / "etc/fstab").write_text("")
+    # At the end of all units systemd waits so long for what is left: the processes of jobs, which do not heed SIGTERM.
+    (root / "etc/systemd/system.conf.d").mkdir(exist_ok=True)
+    (root / "etc/systemd/system.conf.d/soon.conf").write_text("[Manager]\nDefaultTimeoutStopSec=3\n")
     (root / "etc/hostname").write_text("booted\n")
     (root / "etc/hosts").write_text("127.0.0.1 localhost booted\n::1 localhost\n")
     (root / "etc/sitekit/demo/local.d/hurt.py").write_text(HURT)
