@@ -120,7 +120,6 @@ def test_a_hub_that_hangs_is_ended_and_the_journal_says_where(machine: Booted, n
     until(notebook.goes_on)
     journal = machine.run("journalctl", "--unit", HUB, "--output=cat", "--no-pager").stdout
     assert 'hurt.py", line 8 in hang' in journal
-    assert machine.said.read_text().count("Watchdog timeout") == 2
 
 
 def test_the_timers_wait_and_what_they_start_ends_well(machine: Booted) -> None:
