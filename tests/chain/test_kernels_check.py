@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sitekit.command import run
-from sitekit.kernels.generation import showing
+from sitekit.generations.generation import showing
 from sitekit.kernelstate import read_kernel_state
 
 from ..conftest import Demo

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sitekit.data import data
-from sitekit.kernels import generation
+from sitekit.generations import generation
 from sitekit.kernels.pipeline import make_kernels
 from sitekit.site import Site, load_site
 

@@ -6,15 +6,13 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import kernel_site
 import pytest
 from kernel_site import KernelSite
 
-from sitekit.kernels.prove import ASK
+from sitekit.proof.prove import ASK, SMOKE
 
-SMOKE = Path(kernel_site.generation.__file__).parent / "inside" / "smoke.py"
 INIT = f". {kernel_site.LMOD}/init/bash\n"
 # What a login shell does before the server starts, after Lmod's own set-up. $T is the site, $HOME the user's home.
 ROWS = {

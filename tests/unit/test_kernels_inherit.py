@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import kernel_site
 import pytest
 from kernel_site import HAS_R, KernelSite
 
-from sitekit.kernels.inherit import inheriting
-from sitekit.kernels.launcher import launcher
-from sitekit.kernels.prove import ASK
-from sitekit.kernels.rules import Rules
-
-SMOKE = Path(kernel_site.generation.__file__).parent / "inside" / "smoke.py"
+from sitekit.candidates.rules import Rules
+from sitekit.proof.inherit import inheriting
+from sitekit.proof.launcher import launcher
+from sitekit.proof.prove import ASK, SMOKE
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +101,7 @@ def test_a_path_that_the_user_has_added_counts(site: KernelSite) -> None:
 
 
 def test_it_is_proven_and_not_published_where_it_fails(site: KernelSite, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sitekit.kernels import inherit
+    from sitekit.proof import inherit
 
     worse = {**inherit.WAYS["python"], "command": ["python", "-c", "exit(3)", "{connection_file}"]}
     monkeypatch.setitem(inherit.WAYS, "python", worse)

@@ -14,7 +14,7 @@ import pytest
 from kernel_site import KernelSite
 
 from sitekit.errors import Problem
-from sitekit.kernels.launcher import launcher
+from sitekit.proof.launcher import launcher
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,10 @@ import kernel_site
 import pytest
 from kernel_site import KernelSite
 
-from sitekit.kernels.own_cli import main
+from sitekit.own.cli import main
+from sitekit.proof.prove import SMOKE
 
 SITES = "the title of a kernel of the site"
-SMOKE = Path(kernel_site.generation.__file__).parent / "inside" / "smoke.py"
 
 
 @pytest.fixture(scope="module")

@@ -11,13 +11,13 @@ import kernel_site
 import pytest
 from kernel_site import KernelSite
 
+from sitekit.candidates.candidate import candidates
+from sitekit.candidates.rules import Rule, Rules
 from sitekit.errors import Problem
-from sitekit.kernels.candidates import candidates
 from sitekit.kernels.check import check_kernels
-from sitekit.kernels.containers import words
-from sitekit.kernels.launcher import launcher
-from sitekit.kernels.rules import Rule, Rules
 from sitekit.kernelstate import read_kernel_state
+from sitekit.proof.containers import words
+from sitekit.proof.launcher import launcher
 
 
 @pytest.fixture(scope="module")

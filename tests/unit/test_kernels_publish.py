@@ -17,11 +17,9 @@ import pytest
 from kernel_site import KernelSite
 
 from sitekit.errors import Problem
-from sitekit.kernels import generation
-from sitekit.kernels.prove import Trial, prove
-from sitekit.kernels.record import Record, read_record, write_record
-
-SMOKE = Path(generation.__file__).parent / "inside" / "smoke.py"
+from sitekit.generations import generation
+from sitekit.generations.record import Record, read_record, write_record
+from sitekit.proof.prove import SMOKE, Trial, prove
 
 
 @pytest.fixture(scope="module")

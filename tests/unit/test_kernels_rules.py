@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from sitekit.candidates.candidate import candidates, slug
+from sitekit.candidates.rules import Rules, load_rules, matches
+from sitekit.candidates.spider import Module, natural
 from sitekit.data import data
 from sitekit.errors import BadInput, Problem
+from sitekit.generations.kernel import is_unchanged, stamps
+from sitekit.generations.logos import FILES, logo_files
 from sitekit.kernels import table
-from sitekit.kernels.candidates import candidates, slug
-from sitekit.kernels.kernel import is_unchanged, stamps
-from sitekit.kernels.launcher import launcher
-from sitekit.kernels.logos import FILES, logo_files
-from sitekit.kernels.rules import Rules, load_rules, matches
-from sitekit.kernels.spider import Module, natural
 from sitekit.kernels.trust import refuse_writable
+from sitekit.proof.launcher import launcher
 
 
 def rules(tmp_path: Path, text: str) -> Rules:

@@ -1,5 +1,1 @@
-"""The cluster's modules become Jupyter kernels: each is loaded, probed and run before anyone sees it."""
-
-from .commands import kernels, kernels_check, kernels_diff, kernels_import
-
-__all__ = ["kernels", "kernels_check", "kernels_diff", "kernels_import"]
+"""From the cluster's modules to the kernels that JupyterLab offers, none of which anyone sees before it has run."""

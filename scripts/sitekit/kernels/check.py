@@ -8,11 +8,12 @@ from pathlib import Path
 
 from .. import progress
 from ..errors import Problem
+from ..generations import generation
+from ..generations.record import Record, read_record, write_record
 from ..kernelstate import KernelState, write_kernel_state
+from ..proof.prove import Trial, account, prove
 from ..site import Site
-from . import generation, table
-from .prove import Trial, account, prove
-from .record import Record, read_record, write_record
+from . import table
 from .table import Row
 
 

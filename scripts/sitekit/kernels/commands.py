@@ -7,11 +7,11 @@ import pwd
 import sys
 from pathlib import Path
 
+from ..candidates.importing import imported
 from ..data import data
 from ..errors import BadInput
 from ..site import Site
 from .check import check_kernels
-from .importing import imported
 from .pipeline import make_kernels
 
 

@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from .. import progress
+from ..candidates.candidate import Candidate, Note, candidates
+from ..candidates.rules import Rules, load_rules
+from ..candidates.spider import Module, read_tree
 from ..errors import Problem
+from ..generations import generation
+from ..generations.kernel import Kernel, is_unchanged, told_apart
+from ..generations.record import Record, read_record, write_record
 from ..kernelstate import KernelState, read_kernel_state, write_kernel_state
+from ..own import known
+from ..proof.inherit import inheriting
+from ..proof.probe import Failure, key_of, probe_all
+from ..proof.prove import Trial, account, prove
 from ..site import Site
-from . import generation, known, table
-from .candidates import Candidate, Note, candidates
-from .inherit import inheriting
-from .kernel import Kernel, is_unchanged, told_apart
-from .probe import Failure, key_of, probe_all
-from .prove import Trial, account, prove
-from .record import Record, read_record, write_record
-from .rules import Rules, load_rules
-from .spider import Module, read_tree
+from . import table
 from .table import Row
 from .trust import refuse_writable
 

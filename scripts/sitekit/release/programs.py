@@ -29,6 +29,6 @@ def write_programs(prefix: Path, pieces: set[str]) -> None:
     """Write them all, for the named pieces of the hub environment."""
     shutil.rmtree(folder(prefix), ignore_errors=True)
     folder(prefix).mkdir(parents=True)
-    modules = {"sitekit-kernel": "sitekit.kernels.own_cli", **(NBDIME if "nbdime" in pieces else {})}
+    modules = {"sitekit-kernel": "sitekit.own.cli", **(NBDIME if "nbdime" in pieces else {})}
     for name, module in modules.items():
         write_atomic(folder(prefix) / name, PROGRAM.format(python=prefix / "bin" / "python", module=module), 0o755)

@@ -31,7 +31,7 @@ KEPT = 3
 SPEC, HIDDEN = "kernel.json", "hidden.json"
 FLAG = " (fails its test)"
 Showing = Literal["offer", "flag", "hide"]
-_INSIDE = Path(__file__).parent / "inside"
+_WRITER = Path(__file__).with_name("write_specs.py")
 
 
 def root(site: Site) -> Path:
@@ -132,7 +132,7 @@ def write_specs(site: Site, generation: Path, kernels: list[Kernel], named: str 
             "files": {"launch.json": str(instructions)} | {file.name: str(file) for file in logo_files(kernel.logo)},
         })  # fmt: skip
     order = json.dumps({"prefix": str(staging), "kernels": orders})
-    run([site.current / "bin" / "python", "-I", _INSIDE / "write_specs.py"], stdin=order, timeout=60 + len(kernels))
+    run([site.current / "bin" / "python", "-I", _WRITER], stdin=order, timeout=60 + len(kernels))
     for folder in (staging / "share" / "jupyter" / "kernels").iterdir():
         folder.rename(generation / "kernels" / folder.name)
     shutil.rmtree(staging)

@@ -15,15 +15,15 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from ..candidates.candidate import Candidate
+from ..candidates.rules import Rules
 from ..errors import BadInput, Problem
+from ..generations import generation
+from ..generations.kernel import Kernel
+from ..proof.probe import Failure, probe
+from ..proof.prove import Trial, prove
 from ..site import Site
-from . import generation
-from .candidates import Candidate
-from .kernel import Kernel
-from .own_source import PREFIX
-from .probe import Failure, probe
-from .prove import Trial, prove
-from .rules import Rules
+from .source import PREFIX
 
 MARK = "own.json"
 

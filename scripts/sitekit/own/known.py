@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ..candidates.rules import Rules
 from ..errors import Problem
 from ..files import write_atomic
 from ..site import Kernels, Paths, Site, Slurm
-from .rules import Rules
 
 FILE = "site.json"
 _OF_SITE = {"title": True, "paths": {"prefix"}, "slurm": {"bin"}, "kernels": {"modulepath", "lmod"}}

@@ -13,11 +13,11 @@ from ..command import run
 from ..errors import BadInput, Problem
 from ..fields import flow
 from ..site import Site
-from .candidates import slug
+from .candidate import slug
 from .makefile import Line, command_lines
 from .rules import Rule
 
-_READER = Path(__file__).parent / "inside" / "read_envkernel.py"
+_READER = Path(__file__).with_name("read_envkernel.py")
 _OURS = {"python": ["-m", "ipykernel_launcher"], "R": ["--slave", "-e", "IRkernel::main()"]}
 _HEAD = """\
 # From {path}. Look it through, then put it into kernels/kernels.yml; `make kernels_diff` shows what comes of it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .kernel import Kernel
+from ..generations.kernel import Kernel
 
 HOSTILE_MODULE = 'setenv("PYTHONPATH", "/nonexistent/hostile")\nprepend_path("PATH", "/nonexistent/hostile/bin")\n'
 BROKEN = "raise ImportError('this file was put here to break kernels')\n"

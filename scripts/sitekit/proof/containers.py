@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .rules import CONNECTION, Rule
+from ..candidates.rules import CONNECTION, Rule
 
 PROGRAMS = {"python": "python3", "R": "R"}
 

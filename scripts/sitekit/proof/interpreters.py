@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..candidates.candidate import PROGRAMS, Candidate
+from ..candidates.rules import CONNECTION
 from ..command import run
 from . import containers
-from .candidates import PROGRAMS, Candidate
 from .launcher import launcher
-from .rules import CONNECTION
 
 _INSIDE = Path(__file__).parent / "inside"
 

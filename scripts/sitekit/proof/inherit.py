@@ -9,12 +9,12 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from .candidates import PROGRAMS
-from .kernel import Kernel
+from ..candidates.candidate import PROGRAMS
+from ..candidates.rules import CONNECTION
+from ..candidates.spider import natural
+from ..generations.kernel import Kernel
 from .launcher import launcher
 from .probe import NAMES
-from .rules import CONNECTION
-from .spider import natural
 
 # An IRkernel in the user's own library would come first otherwise.
 _R = (

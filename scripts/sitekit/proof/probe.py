@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import progress
+from ..candidates.candidate import Candidate
+from ..candidates.rules import Rules
 from ..command import CommandFailed, identity
+from ..generations.kernel import Kernel, Stamp, stamps
+from ..generations.logos import logo_digest
 from ..site import Site
 from . import containers, interpreters
-from .candidates import Candidate
 from .interpreters import Interpreter
-from .kernel import Kernel, Stamp, stamps
 from .launcher import launcher, launcher_digest
-from .logos import logo_digest
-from .rules import Rules
 
 PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 NAMES = {"python": "Python", "matlab": "MATLAB", "r": "R"}

@@ -17,12 +17,12 @@ from typing import Any
 from .. import progress
 from ..command import identity
 from ..errors import Problem
+from ..generations.generation import root, spec_file
+from ..generations.kernel import Kernel
 from ..site import Site
 from . import hostile, inherit
-from .generation import root, spec_file
-from .kernel import Kernel
 
-_SMOKE = Path(__file__).parent / "inside" / "smoke.py"
+SMOKE = Path(__file__).parent / "inside" / "smoke.py"
 ASK = {
     "python": "import ipykernel, os, sys\n"
     "print('sitekit', sys.executable, ipykernel.__file__, os.environ.get('LOADEDMODULES', ''), sep='\\t')",
@@ -95,7 +95,7 @@ def _starts(site: Site, generation: Path, kernels: list[Kernel], scratch: Path, 
                 hostile.write(home, [kernel])
             inherit.write(home, [kernel])
             starts.append(_start(site, generation, kernel, kind, home, trial))
-    shutil.copy(_SMOKE, scratch)
+    shutil.copy(SMOKE, scratch)
     for folder, _, files in os.walk(scratch):
         os.chmod(folder, 0o755)  # noqa: S103
         for file in files:
@@ -124,7 +124,7 @@ def _start(site: Site, generation: Path, kernel: Kernel, kind: str, home: Path, 
 
 
 def _results(site: Site, scratch: Path, starts: list[dict[str, Any]], trial: Trial) -> Iterator[dict[str, Any]]:
-    argv = [*trial.srun, str(site.current / "bin" / "python"), "-I", str(scratch / _SMOKE.name)]
+    argv = [*trial.srun, str(site.current / "bin" / "python"), "-I", str(scratch / SMOKE.name)]
     env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(scratch)}
     env |= {"SLURM_CONF": str(site.slurm.conf)} if site.slurm.conf else {}
     (scratch / "order.json").write_text(json.dumps({"starts": starts}))

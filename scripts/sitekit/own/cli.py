@@ -9,8 +9,8 @@ from pathlib import Path
 
 from .. import progress
 from ..errors import Problem
-from . import known, own
-from .own_source import candidate
+from . import kept, known
+from .source import candidate
 
 EXAMPLES = """\
 examples:
@@ -61,12 +61,12 @@ def main(words: list[str], prefix: Path, home: Path) -> int:
 def _add(told: argparse.Namespace, prefix: Path, home: Path, words: list[str]) -> None:
     site, rules = known.read(prefix)
     wanted = candidate(home, told.name, told.module, told.conda, told.venv, told.user_site)
-    made = own.add(site, rules, home, wanted, words[1:])
+    made = kept.add(site, rules, home, wanted, words[1:])
     progress.say(f"'{made.title}' works ({made.kernel.detail}); the launcher shows it when you open a new one.")
 
 
 def _list(_: argparse.Namespace, __: Path, home: Path, ___: list[str]) -> None:
-    there = own.all_of(home)
+    there = kept.all_of(home)
     for one in there:
         progress.say(
             f"{one.title}\n    {one.folder}\n    {one.kernel.detail if one.kernel else 'made by another sitekit'}"
@@ -76,14 +76,14 @@ def _list(_: argparse.Namespace, __: Path, home: Path, ___: list[str]) -> None:
 
 
 def _check(told: argparse.Namespace, prefix: Path, home: Path, _: list[str]) -> None:
-    one = own.find(home, told.name)
-    own.check(*known.read(prefix), one)
+    one = kept.find(home, told.name)
+    kept.check(*known.read(prefix), one)
     progress.say(f"'{one.title}' works.")
 
 
 def _remove(told: argparse.Namespace, _: Path, home: Path, __: list[str]) -> None:
-    one = own.find(home, told.name)
-    own.remove(one)
+    one = kept.find(home, told.name)
+    kept.remove(one)
     progress.say(f"'{one.title}' is removed.")
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ..candidates.candidate import Candidate, slug
+from ..candidates.rules import Rule
+from ..candidates.spider import Module
 from ..errors import BadInput, Unfit
-from .candidates import Candidate, slug
-from .rules import Rule
-from .spider import Module
 
 PREFIX = "my-"
 """The folders of users' kernels begin so, and none of the site's does that they could hide."""

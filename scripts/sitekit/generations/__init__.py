@@ -1,0 +1,1 @@
+"""Kernels as they are kept: in generations, of which one is offered."""

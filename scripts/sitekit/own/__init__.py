@@ -1,0 +1,1 @@
+"""The kernels that users make for themselves, in their homes."""

@@ -1,0 +1,1 @@
+"""A candidate is started for real, until it is known to be a kernel that works."""
