@@ -107,7 +107,7 @@ def token_of_pending(demo: Demo, job: str) -> str:
 def attributes(demo: Demo) -> list[str]:
     """Every public attribute that a server's objects in the hub have."""
     code = (
-        "from sitekit.hub.server import SlurmServer as S; from sitekit.hub.tiers import TierSpawner as T;"
+        "from sitekit.spawner.server import SlurmServer as S; from sitekit.spawner.tiers import TierSpawner as T;"
         "print(*sorted({name for name in [*dir(S), *dir(T)] if not name.startswith('__')}))"
     )
     python = [str(demo.site.current / "bin/python"), "-I", "-c", code]

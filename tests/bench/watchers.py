@@ -55,12 +55,12 @@ def ours(settings):
     """Spawners of the kit, with its queue snapshot and its forecast."""
     from traitlets.config import Config
 
-    from sitekit.hub.life import Life
-    from sitekit.hub.options import Choice
-    from sitekit.hub.server import SlurmServer
-    from sitekit.hub.tiers import TierSpawner
+    from sitekit.servers.life import Life
+    from sitekit.servers.options import Choice
     from sitekit.site import load_site
     from sitekit.slurm import gate
+    from sitekit.spawner.server import SlurmServer
+    from sitekit.spawner.tiers import TierSpawner
 
     gate.SUDO = settings["sudo"]
     life = TierSpawner.life = SlurmServer.life = Life(load_site(Path(settings["site"])))

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from sitekit.data import data
-from sitekit.hub.culling import SCOPES, lag
+from sitekit.hub.culling import SCOPES
+from sitekit.servers.idle import lag
 from sitekit.show import dump
 from sitekit.site import Site
 

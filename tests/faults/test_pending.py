@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.hub.life import DOUBT
+from sitekit.servers.life import DOUBT
 
 from ..person import Person
 from ..slurm import jobs, until

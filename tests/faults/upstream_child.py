@@ -17,14 +17,14 @@ from jupyterhub import orm
 from jupyterhub.user import User
 from traitlets.config import Config
 
-from sitekit.hub.cards import Card
-from sitekit.hub.life import Life
-from sitekit.hub.options import read_choice
-from sitekit.hub.server import NotStarted, SlurmServer
+from sitekit.servers.life import Life
+from sitekit.servers.options import read_choice
 from sitekit.site import load_site
 from sitekit.slurm import gate
 from sitekit.slurm.jobs import parse_queue
 from sitekit.slurm.queue import Snapshot
+from sitekit.spawner.server import NotStarted, SlurmServer
+from sitekit.told.cards import Card
 
 STATES = ["PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "COMPLETING", "TIMEOUT", "CANCELLED", "NEWEST_STATE"]
 

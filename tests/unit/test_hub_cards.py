@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import pytest
 
 from sitekit.data import data
-from sitekit.hub.cards import card_of_refusal
-from sitekit.hub.culling import CULLER
-from sitekit.hub.ended import card_of
-from sitekit.hub.form import _template
-from sitekit.hub.stopped import card_of_stop
+from sitekit.servers.idle import CULLER
 from sitekit.site import load_site
 from sitekit.slurm.inquiry import Ending
+from sitekit.told.cards import card_of_refusal
+from sitekit.told.ended import card_of
+from sitekit.told.form import _template
+from sitekit.told.stopped import card_of_stop
 
 SITE = load_site(data("config/sites/demo.yml"))
 CHOICE = {"title": "Small", "cap": 1500, "time": 14400}

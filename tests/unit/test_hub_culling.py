@@ -10,8 +10,9 @@ import pytest
 
 from sitekit.data import data
 from sitekit.hub import culling
-from sitekit.hub.culling import lag, session_environment, told_every, update_culling
-from sitekit.hub.options import Choice
+from sitekit.hub.culling import update_culling
+from sitekit.servers.idle import lag, session_environment, told_every
+from sitekit.servers.options import Choice
 from sitekit.site import Site, load_site
 
 SITE = load_site(data("config/sites/demo.yml"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.hub.ledger import Ledger
+from sitekit.servers.ledger import Ledger
 from sitekit.slurm.jobs import parse_queue
 from sitekit.slurm.queue import Snapshot
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sitekit.data import data
-from sitekit.hub.options import BadChoice, Standing, from_form, read_choice, tiers_for
+from sitekit.servers.options import BadChoice, Standing, from_form, read_choice, tiers_for
 from sitekit.site import Site, load_site
 
 SITE = load_site(data("config/sites/demo.yml"))

@@ -1,1 +1,1 @@
-"""What runs inside JupyterHub: tiers, options, server, ledger, callback, cards, pages."""
+"""JupyterHub itself: its configuration, with what is narrower or added in its own parts."""

@@ -12,7 +12,7 @@ from jupyterhub.apihandlers import default_handlers
 from jupyterhub.apihandlers.base import APIHandler
 from tornado import web
 
-from .life import Life
+from ..servers.life import Life
 
 PATH = r"/api/sitekit/listening"
 BODY_LIMIT = 256  # bytes

@@ -10,17 +10,18 @@ from typing import Any
 
 from ..data import data
 from ..login.pam import update_login
+from ..servers.life import Life
 from ..site import Site
-from . import endings, heartbeat, reconcile, routes
+from ..spawner import endings, reconcile
+from ..spawner.server import SlurmServer
+from ..spawner.tiers import TierSpawner
+from . import heartbeat, routes
 from .callback import PATH, ListeningHandler, replace_batchspawners_handler
 from .culling import update_culling
-from .life import Life
 from .metrics import update_metrics
 from .narrow import ServerHandler, limit_bodies, log_refusals_in_one_line, replace_handlers
 from .proxy import SilentProxy
 from .rest import CardHandler, StatusHandler
-from .server import SlurmServer
-from .tiers import TierSpawner
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from jupyterhub.spawner import SpawnException
 from jupyterhub.user import User
 from tornado import web
 
-from .life import Life
-from .stopped import card_of_stop
+from ..servers.life import Life
+from ..told.stopped import card_of_stop
 
 BODY_LIMIT = 64 * 1024  # bytes of a request to the hub; tornado would take 100 MB
 NAME_LIMIT = 100  # characters of a server's title

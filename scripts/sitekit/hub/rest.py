@@ -6,7 +6,7 @@ from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.scopes import needs_scope
 from tornado import web
 
-from .life import Life
+from ..servers.life import Life
 
 
 class CardHandler(APIHandler):

@@ -15,11 +15,11 @@ from typing import Any
 from jupyterhub import orm
 from jupyterhub.app import JupyterHub
 
+from ..servers.ledger import Row
+from ..servers.life import DOUBT, Life
 from ..slurm import gate
 from ..slurm.say import Silent
-from .ended import card_of_ending
-from .ledger import Row
-from .life import DOUBT, Life
+from ..told.ended import card_of_ending
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from jupyterhub.app import JupyterHub
 from jupyterhub.spawner import Spawner
 
-from .life import Life
+from ..servers.life import Life
 
 
 async def run(life: Life) -> None:

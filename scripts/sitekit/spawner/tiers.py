@@ -18,10 +18,10 @@ from sqlalchemy.orm import object_session
 from traitlets import Type, default, directional_link
 from wrapspawner import ProfilesSpawner
 
+from ..servers.life import Life
+from ..servers.options import BadChoice, Choice, Standing, from_form, read_choice
+from ..told.form import tier_form
 from .adopt import adopted_url
-from .form import tier_form
-from .life import Life
-from .options import BadChoice, Choice, Standing, from_form, read_choice
 from .server import SlurmServer
 
 SUBMITTING = 90  # seconds that the gate may take, at the very most, before a server begins to wait

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from ..servers.life import Life
 from ..slurm.jobs import Job
 from ..slurm.reasons import explain
 from ..units import human_time
-from .life import Life
 
 OUTAGE = (
     "The scheduler does not answer; running servers are not affected. Your request is kept and goes on when it is back."

@@ -10,10 +10,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..servers.life import Life
 from ..slurm.gate import log_lines
 from ..slurm.reasons import explain
 from ..units import human_time
-from .life import Life
 
 
 @dataclass(frozen=True)

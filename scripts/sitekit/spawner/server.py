@@ -19,16 +19,16 @@ from jupyterhub.spawner import SpawnException
 from jupyterhub.utils import utcnow
 from sqlalchemy.orm import object_session
 
+from ..servers.idle import session_environment
+from ..servers.life import DOUBT, Life
+from ..servers.options import Choice
 from ..slurm import gate
 from ..slurm.jobs import Job
 from ..slurm.say import Silent
+from ..told import waiting
+from ..told.cards import Card, card_of_outage, card_of_patience, card_of_refusal
+from ..told.ended import card_of_ending
 from ..units import format_memory, format_time
-from . import waiting
-from .cards import Card, card_of_outage, card_of_patience, card_of_refusal
-from .culling import session_environment
-from .ended import card_of_ending
-from .life import DOUBT, Life
-from .options import Choice
 
 GRACE = 8.0  # seconds between SIGTERM and Slurm's own way of ending a job
 PATIENCE = 20.0  # seconds that a stop waits for Slurm to say that the job is gone

@@ -7,8 +7,8 @@ from functools import cache
 from jinja2 import Environment, FileSystemLoader, Template
 
 from ..data import data
-from .life import Life
-from .options import Standing, fields_of, tiers_for
+from ..servers.life import Life
+from ..servers.options import Standing, fields_of, tiers_for
 
 
 @cache

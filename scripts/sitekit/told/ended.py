@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from ..servers.life import Life
 from ..slurm.gate import log_lines
 from ..slurm.inquiry import Ending, ending
 from ..tier import Requires, Tier
 from ..units import human_memory, human_time
 from .cards import Card
-from .life import Life
 
 
 async def card_of_ending(life: Life, tag: str, *, starting: bool) -> Card | None:

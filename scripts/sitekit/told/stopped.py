@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..servers.idle import CULLER
 from ..site import Site
 from ..units import human_time
 from .cards import Card
-from .culling import CULLER
 
 ADMINISTRATOR = Card(
     "stopped", "An administrator of the hub stopped your server.", "Start it again, or ask them why they did it."

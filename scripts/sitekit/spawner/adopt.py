@@ -16,7 +16,7 @@ from jupyterhub.spawner import SpawnException
 from sqlalchemy.orm import object_session
 from tornado import httpclient
 
-from .cards import Card
+from ..told.cards import Card
 from .server import NotStarted, SlurmServer
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""What the hub knows of every server, from before its job exists until after it has ended."""
