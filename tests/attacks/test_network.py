@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sitekit.demo import layout
-from sitekit.demo.host import this_host
+from sitekit.cluster import layout
+from sitekit.cluster.host import this_host
 
 from ..chain.test_chain import python_of
 from ..conftest import Demo

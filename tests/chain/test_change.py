@@ -15,7 +15,7 @@ from sitekit.change.apply import apply, diff
 from sitekit.change.backup import backup
 from sitekit.change.restore import restore
 from sitekit.change.rotate import rotate_secrets
-from sitekit.demo.layout import demo_site
+from sitekit.cluster.layout import demo_site
 from sitekit.errors import Problem
 from sitekit.machine.front import certificate
 from sitekit.machine.supervise import which_supervisor

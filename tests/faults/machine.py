@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx
 
-from sitekit.demo import services as cluster
-from sitekit.demo.layout import demo_site
+from sitekit.cluster import services as cluster
+from sitekit.cluster.layout import demo_site
 from sitekit.machine import supervise
 from sitekit.machine.platform import this_platform
 from sitekit.machine.services import Service

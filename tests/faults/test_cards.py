@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sitekit.demo.services import node_state
+from sitekit.cluster.services import node_state
 
 from ..chain.test_chain import python_of
 from ..person import KernelDied, Person

@@ -14,13 +14,14 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from sitekit.demo import layout, people, reset, services
-from sitekit.demo.made import Made
-from sitekit.demo.packages import missing_packages
-from sitekit.demo.pythons import PINS, pins_for
+from sitekit.cluster import layout, people, services
+from sitekit.cluster.made import Made
+from sitekit.demo import reset
 from sitekit.demo.together import together
 from sitekit.errors import Problem
 from sitekit.machine.services import supervisord_conf, systemd_unit
+from sitekit.software.packages import missing_packages
+from sitekit.software.pythons import PINS, pins_for
 
 SITE = layout.demo_site("supervisord")
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.demo import layout, preflight
+from sitekit.cluster import layout
+from sitekit.cluster.made import Made
+from sitekit.demo import preflight
 from sitekit.demo.listeners import Process, listeners, process
-from sitekit.demo.made import Made
-from sitekit.demo.platform import distribution, table
 from sitekit.errors import BadInput, Problem
+from sitekit.software.platform import distribution, table
 
 SITE = layout.demo_site("supervisord")
 

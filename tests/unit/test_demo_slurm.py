@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.demo import layout
-from sitekit.demo.accounts import wanted
-from sitekit.demo.host import Host, node_memory, writable_cgroup
-from sitekit.demo.modulefiles import modulefiles
-from sitekit.demo.slurm import PARTITIONS, render, slurm_conf
+from sitekit.cluster import layout
+from sitekit.cluster.accounts import wanted
+from sitekit.cluster.host import Host, node_memory, writable_cgroup
+from sitekit.cluster.slurm import PARTITIONS, render, slurm_conf
+from sitekit.software.modulefiles import modulefiles
 from sitekit.units import parse_time
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "demo"

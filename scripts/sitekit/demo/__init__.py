@@ -1,1 +1,1 @@
-"""A whole cluster on one machine: Slurm, modules and people, for `make demo` and for the tests."""
+"""`make demo`: the one-machine cluster with its hub, for a first look as for the tests."""

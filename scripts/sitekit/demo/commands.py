@@ -8,18 +8,19 @@ import ssl
 import time
 
 from ..change.uninstall import memories
+from ..cluster import layout
+from ..cluster.made import Made
+from ..cluster.people import ensure_passwords, ensure_people
+from ..cluster.whole import cancel_jobs, cluster_status, start_cluster, stop_cluster
 from ..errors import BadInput, Problem
 from ..machine.supervise import which_supervisor
 from ..progress import say, step
 from ..site import Site
-from . import layout, rooms
-from .cluster import cancel_jobs, cluster_status, start_cluster, stop_cluster
+from ..software.modules import ensure_modules
+from ..software.packages import install_packages
+from ..software.platform import Distribution
+from . import rooms
 from .lock import alone
-from .made import Made
-from .modules import ensure_modules
-from .packages import install_packages
-from .people import ensure_passwords, ensure_people
-from .platform import Distribution
 from .preflight import need_root, preflight
 from .reset import remove_directories, reset
 from .together import together

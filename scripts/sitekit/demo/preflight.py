@@ -8,12 +8,12 @@ import pwd
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ..cluster import layout
+from ..cluster.made import Made
 from ..errors import BadInput, BadInputs
 from ..site import Site
-from . import layout
+from ..software.platform import Distribution, distribution
 from .listeners import Process, listeners, processes
-from .made import Made
-from .platform import Distribution, distribution
 
 NOT_OURS = (
     "the demo touches nothing that exists; use a machine of its own, such as a fresh virtual machine or container"

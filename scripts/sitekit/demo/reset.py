@@ -7,14 +7,14 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ..cluster import layout, services
+from ..cluster.made import Made
+from ..cluster.people import remove_people
+from ..cluster.whole import daemons
 from ..command import run
 from ..progress import step
 from ..site import Site
-from . import layout, services
-from .cluster import daemons
-from .made import Made
-from .packages import missing_packages
-from .people import remove_people
+from ..software.packages import missing_packages
 
 CGROUPS = Path("/sys/fs/cgroup")
 

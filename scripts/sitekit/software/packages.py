@@ -7,9 +7,9 @@ import re
 import subprocess
 from collections.abc import Sequence
 
+from ..cluster.made import Made
 from ..command import CommandFailed, run
 from ..progress import step
-from .made import Made
 from .platform import table
 
 APT = ("apt-get", "-o", "DPkg::Lock::Timeout=600", "-o", "Dpkg::Use-Pty=0")

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from ..cluster import layout
+from ..cluster.made import Made
 from ..command import run
 from ..errors import Problem
 from ..files import write_atomic
 from ..progress import say, step
 from ..site import Site
-from . import layout
-from .made import Made
 from .modulefiles import BROKEN, modulefiles
 from .platform import Distribution, table
 from .pythons import SYSTEM, Python, make_previous_python, make_system_python, system_version

@@ -1,0 +1,1 @@
+"""The software of the one-machine cluster: the distribution's packages, behind modules."""
