@@ -13,13 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sitekit.channel.nonpython import PYTHON
-from sitekit.channel.packages import read_packages
-from sitekit.channel.wheel import target_environment
-from sitekit.channel.wheellock import entries, matching
 from sitekit.release.pieces import wanted
 from sitekit.release.releases import read
 from sitekit.release.verify import verify
+from sitekit.wheels.lock import entries, matching
+from sitekit.wheels.nonpython import PYTHON
+from sitekit.wheels.packages import read_packages
+from sitekit.wheels.wheel import target_environment
 
 from ..checkout import TOP, Checkout
 from .common import Bench, keep, table

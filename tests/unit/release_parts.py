@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.channel import nonpython
-from sitekit.channel.child import CONVERT, ask
-from sitekit.channel.package import write_repodata
-from sitekit.channel.wheel import target_environment
+from sitekit.child import ask
 from sitekit.site import Site, load_site
+from sitekit.wheels import nonpython
+from sitekit.wheels.build import CONVERT
+from sitekit.wheels.package import write_repodata
+from sitekit.wheels.wheel import target_environment
 
 TOP = Path(__file__).parents[2]
 VERSION = platform.python_version()

@@ -11,13 +11,13 @@ import psutil
 import pytest
 import release_parts as parts
 
-from sitekit.channel.child import ask
+from sitekit.child import ask
 from sitekit.errors import Problem
 
 PROGRAM = """
 import json, os, signal, sys, time
 from sitekit.errors import Problem
-from sitekit.channel.child import serve, tell
+from sitekit.child import serve, tell
 
 def work(request):
     if request == "problem":
@@ -79,9 +79,8 @@ def test_a_program_that_cannot_start_is_told() -> None:
 
 
 ORPHAN = {
-    "ask": "from sitekit.channel.child import ask\n"
-    "ask('worker', 'sleep', lambda _: print('up', flush=True), timeout=600)",
-    "mortal": "import subprocess; from sitekit.channel.child import mortal\n"
+    "ask": "from sitekit.child import ask\nask('worker', 'sleep', lambda _: print('up', flush=True), timeout=600)",
+    "mortal": "import subprocess; from sitekit.child import mortal\n"
     "subprocess.run(mortal(['/bin/sh', '-c', 'echo up; exec sleep 600']))",
 }
 

@@ -21,11 +21,11 @@ from session_parts import until
 from tests.checkout import Checkout
 from tests.walk import walked
 
-from sitekit.channel.packages import Packages
 from sitekit.release import commands, files, releases
 from sitekit.release.finish import compile_all
 from sitekit.release.prefix import opened
 from sitekit.site import Paths
+from sitekit.wheels.packages import Packages
 
 pytestmark = parts.needs_system_python
 BUILD = ("setup_conda", "install_all")

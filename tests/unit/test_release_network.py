@@ -17,10 +17,10 @@ import pytest
 import release_parts as parts
 import small_checkout as small
 
-from sitekit.channel.packages import Packages
 from sitekit.channel.pins import pin
 from sitekit.release import commands, releases
 from sitekit.site import Environment, Site
+from sitekit.wheels.packages import Packages
 
 pytestmark = parts.needs_system_python
 LOGIN = {"BasicHTTP": {"username": "me", "password": "secret"}}

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import release_parts as parts
 
-from sitekit.channel.package import subdir, write_repodata
 from sitekit.channel.source import choose, silence
 from sitekit.errors import Problem
+from sitekit.wheels.package import subdir, write_repodata
 
 
 @pytest.fixture

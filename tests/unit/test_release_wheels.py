@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import release_parts as parts
 
-from sitekit.channel.packages import read_packages
-from sitekit.channel.wheel import Wheel, conda_name, target_environment
-from sitekit.channel.wheellock import entries, matching
 from sitekit.errors import BadInput
+from sitekit.wheels.lock import entries, matching
+from sitekit.wheels.packages import read_packages
+from sitekit.wheels.wheel import Wheel, conda_name, target_environment
 
 TARGET = target_environment("3.11.2")
 

@@ -1,1 +1,4 @@
-"""Where packages come from: environment.yml, its lock, the channels of site.yml, wheels, and rattler, which solves."""
+"""Exactly which packages a release is made of, as rattler solves it, from the source that answers."""
+
+ENGINE = "sitekit.channel.engine"
+"""The one module that loads rattler. It is run, by child.ask, and never imported."""

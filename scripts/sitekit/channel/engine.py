@@ -25,9 +25,9 @@ from rattler import (
 )
 from rattler.exceptions import FetchRepoDataError, GatewayError, InstallerError, InvalidMatchSpecError, SolverError
 
+from ..child import serve, tell
 from ..errors import Problem
-from .child import serve, tell
-from .package import subdir
+from ..wheels.package import subdir
 
 
 def urls(request: dict[str, Any]) -> list[str]:

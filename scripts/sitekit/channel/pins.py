@@ -17,9 +17,9 @@ from packaging.utils import canonicalize_name
 from ..command import run
 from ..errors import Problem
 from ..progress import step
-from .packages import Packages
-from .wheel import PYPI_NAMES, target_environment
-from .wheellock import entries, matching
+from ..wheels.lock import entries, matching
+from ..wheels.packages import Packages
+from ..wheels.wheel import PYPI_NAMES, target_environment
 
 
 def pin(packages: Packages, found: Sequence[dict[str, str]], cache: Path) -> list[str]:

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from ..child import ask
 from ..errors import Problem
 from ..progress import say, step
 from ..site import Site
-from .build import build_channel
-from .child import ENGINE, ask
-from .packages import Packages
+from ..wheels.build import build_channel
+from ..wheels.packages import Packages
+from . import ENGINE
 from .pins import pin
 from .reach import rattlers_configuration
 from .source import bases, choose

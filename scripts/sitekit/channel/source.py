@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
+from ..child import ask
 from ..errors import Problem
 from ..site import Site
-from .child import ENGINE, ask
-from .package import subdir
+from ..wheels.package import subdir
+from . import ENGINE
 
 WANTS_LOGIN = "it wants a login"
 _PATIENCE = 8.0  # seconds for a channel to answer

@@ -16,14 +16,14 @@ import tarfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from ..channel import solution
-from ..channel.child import ENGINE, ask
-from ..channel.packages import Packages
+from ..channel import ENGINE, solution
+from ..child import ask
 from ..command import run
 from ..data import CHECKOUT
 from ..files import write_atomic
 from ..progress import say, step
 from ..site import Site
+from ..wheels.packages import Packages
 from .fetch import fetch
 from .install import wheels_name
 from .releases import Release

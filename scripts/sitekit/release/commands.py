@@ -10,16 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..channel.packages import Packages, read_packages
 from ..channel.reach import reaching
 from ..channel.solution import Solution, difference, explicit, from_lock, kept_lock, solve
 from ..channel.source import WHAT
-from ..channel.wheellock import matching
 from ..data import CHECKOUT
 from ..errors import BadInput, Problem
 from ..files import write_atomic
 from ..progress import say, step
 from ..site import Site
+from ..wheels.lock import matching
+from ..wheels.packages import Packages, read_packages
 from .bundle import write_bundle
 from .finish import compile_all, configure
 from .install import install

@@ -9,7 +9,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ..channel.child import mortal
+from ..child import mortal
 from ..command import run
 from ..files import write_atomic
 from . import programs

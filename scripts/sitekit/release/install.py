@@ -8,9 +8,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ..channel.child import ENGINE, ask, mortal
+from ..channel import ENGINE
 from ..channel.pins import requirement_name
 from ..channel.solution import configuration
+from ..child import ask, mortal
 from ..command import run
 from ..progress import step
 from ..site import Site

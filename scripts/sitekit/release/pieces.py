@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..channel.packages import Packages
+from ..wheels.packages import Packages
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from packaging.utils import parse_wheel_filename
 
 from .. import __version__
-from ..channel.nonpython import LOCKED_PROXY
+from ..wheels.nonpython import LOCKED_PROXY
 from .releases import Release
 
 Component = dict[str, Any]

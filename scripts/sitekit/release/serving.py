@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO
 
-from ..channel.child import mortal
+from ..child import mortal
 from ..command import Arg, run
 from ..data import data
 from ..gatefile import session_settings

@@ -8,10 +8,10 @@ import shutil
 import tarfile
 from pathlib import Path, PurePosixPath
 
-from ..channel.packages import Packages
 from ..channel.solution import Solution, head_of, read
 from ..errors import BadInput, Problem
 from ..progress import step
+from ..wheels.packages import Packages
 from .bundle import HERE, LOCK, SUMS
 from .install import wheels_name
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ..channel.child import ENGINE, ask
+from ..channel import ENGINE
+from ..child import ask
 from ..command import run
 from ..errors import Problem
 from ..site import Site

@@ -8,7 +8,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from ..channel.packages import read_packages
 from ..errors import BadInput, Problem
 from ..machine import commands as machine
 from ..machine.database import refuse_strange
@@ -21,6 +20,7 @@ from ..release.releases import Release
 from ..release.remove import remove, remove_environment, size, sweep
 from ..release.serving import hub_reads_the_site
 from ..site import Site
+from ..wheels.packages import read_packages
 from .users import Uses, users
 
 KEPT = 2

