@@ -19,8 +19,9 @@ import release_parts as parts
 
 from sitekit.channel import ENGINE
 from sitekit.child import ask
+from sitekit.environment import commands, steps
 from sitekit.errors import Problem
-from sitekit.release import commands, releases
+from sitekit.release import releases
 from sitekit.release.finish import compile_all
 from sitekit.site import Site
 from sitekit.wheels.packages import Packages
@@ -38,7 +39,7 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(channel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """A site whose environment.yml asks for WANTED; its prefix lies where other users can see it."""
     monkeypatch.setattr(commands, "read_packages", lambda: WANTED)
-    monkeypatch.setattr(commands, "LOCK", tmp_path / "environment.lock")
+    monkeypatch.setattr(steps, "LOCK", tmp_path / "environment.lock")
     folder = Path(tempfile.mkdtemp(prefix="sitekit-test-"))
     folder.chmod(0o755)
     yield parts.site_at(folder, channel)
@@ -139,7 +140,7 @@ def test_the_second_time_there_is_nothing_to_do(site: Site, capsys: pytest.Captu
 def test_an_interrupted_build_is_seen_and_finished(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     """Killed with SIGKILL while packages are being linked; then the same command again."""
     program = (
-        "import sys, pathlib; from sitekit.release import commands; from sitekit.wheels.packages import Packages\n"
+        "import sys, pathlib; from sitekit.environment import commands; from sitekit.wheels.packages import Packages\n"
         f"commands.read_packages = lambda: {WANTED!r}\n"
         "from sitekit.site import load_site; commands.setup_conda(load_site(pathlib.Path(sys.argv[1])))"
     )

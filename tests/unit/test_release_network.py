@@ -18,7 +18,8 @@ import release_parts as parts
 import small_checkout as small
 
 from sitekit.channel.pins import pin
-from sitekit.release import commands, releases
+from sitekit.environment import commands, steps
+from sitekit.release import releases
 from sitekit.site import Environment, Site
 from sitekit.wheels.packages import Packages
 
@@ -58,7 +59,7 @@ class Server(http.server.ThreadingHTTPServer):
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setattr(commands, "read_packages", lambda: Packages(("python", "hello"), ()))
-    monkeypatch.setattr(commands, "LOCK", tmp_path / "environment.lock")
+    monkeypatch.setattr(steps, "LOCK", tmp_path / "environment.lock")
     yield parts.site_at(tmp_path, "http://conda.invalid/main")
 
 

@@ -8,7 +8,7 @@ from ..site import Site
 
 def environment(site: Site) -> None:
     """The hub's environment, as `make setup_conda install_all` builds it."""
-    from ..release import commands
+    from ..environment import commands
 
     _done(commands.setup_conda(site), "setup_conda")
     _done(commands.install_all(site), "install_all")

@@ -8,11 +8,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from ..environment import steps as build
 from ..errors import BadInput, Problem
 from ..machine import commands as machine
 from ..machine.database import refuse_strange
 from ..progress import say
-from ..release import commands as build
 from ..release import releases as known
 from ..release.finish import plain_environment
 from ..release.prefix import opened

@@ -12,8 +12,8 @@ from .. import __version__
 from ..command import run
 from ..data import CHECKOUT
 from ..errors import Problem
-from .install import pip_install
-from .releases import Release
+from ..release.install import pip_install
+from ..release.releases import Release
 
 PARTS = ("pyproject.toml", "scripts/sitekit", "apache", "config/templates", "kernels", "scripts/gate", "systemd")
 """What goes into the wheel; the same list as in pyproject.toml."""

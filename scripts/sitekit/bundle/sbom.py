@@ -11,8 +11,8 @@ from urllib.parse import quote
 from packaging.utils import parse_wheel_filename
 
 from .. import __version__
+from ..release.releases import Release
 from ..wheels.nonpython import LOCKED_PROXY
-from .releases import Release
 
 Component = dict[str, Any]
 

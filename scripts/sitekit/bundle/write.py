@@ -22,11 +22,11 @@ from ..command import run
 from ..data import CHECKOUT
 from ..files import write_atomic
 from ..progress import say, step
+from ..release.install import wheels_name
+from ..release.releases import Release
 from ..site import Site
 from ..wheels.packages import Packages
 from .fetch import fetch
-from .install import wheels_name
-from .releases import Release
 from .sbom import sbom
 
 HERE = "/bundle"

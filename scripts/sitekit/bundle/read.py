@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 from ..channel.solution import Solution, head_of, read
 from ..errors import BadInput, Problem
 from ..progress import step
+from ..release.install import wheels_name
 from ..wheels.packages import Packages
-from .bundle import HERE, LOCK, SUMS
-from .install import wheels_name
+from .write import HERE, LOCK, SUMS
 
 _TAKEN = ("channel/", "wheels/", LOCK)
 

@@ -1,0 +1,1 @@
+"""A release as one file, for a site without a network."""

@@ -1,0 +1,1 @@
+"""From environment.yml to a release in use."""

@@ -1,0 +1,96 @@
+"""`make setup_conda`, `install_all`, `bundle` and `lock`. All of them may be interrupted, and run again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..bundle.write import write_bundle
+from ..channel.solution import kept_lock
+from ..channel.source import WHAT
+from ..errors import BadInput, Problem
+from ..progress import say
+from ..release.install import install
+from ..release.releases import current, made_from, read, switch
+from ..site import Site
+from ..wheels.packages import read_packages
+from . import steps
+from .kitwheel import kit
+from .steps import at_work, begun, finished, inputs, keep_lock, newest
+
+
+def setup_conda(site: Site, *words: str) -> int:
+    """Install the packages of environment.yml into a release, from the first source that answers; return 0.
+
+    With an environment.lock, exactly those that it names; with a word, those of the bundle in that file. Raises Problem
+    (no source, no solution, no room, a lock of another environment.yml, ...) and BadInput (environment.yml).
+    """
+    file = Path(words[0]).resolve() if len(words) == 1 else None
+    if file is None:
+        _no_words("setup_conda", words)
+    elif not file.is_file():
+        raise BadInput("there is no such bundle", str(file), "name the file that make bundle wrote: BUNDLE=...")
+    packages = read_packages()
+    lock = kept_lock(steps.LOCK, packages)
+    with at_work(site) as cache:
+        release = made_from(site, inputs(site, packages, lock), kit()["hash"])
+        if release and release.installed:
+            say(f"The environment {release.name} is built, and environment.yml has not changed. Nothing to do.")
+            return 0
+        if release:
+            say(f"Going on with {release.name}, which was interrupted.")
+        else:
+            release = begun(site, packages, lock, cache, file)
+        if not release.installed:
+            install(site, release, cache)
+    say(f"The packages are in place in {release.path}. Next: make install_all")
+    return 0
+
+
+def install_all(site: Site, *words: str) -> int:
+    """Make the packages of setup_conda a hub environment, prove it, and point `current` at it; return 0.
+
+    Raises Problem when there are no packages, and for all that does not work; `current` then stays where it was.
+    """
+    _no_words("install_all", words)
+    packages = read_packages()
+    with at_work(site) as cache:
+        release = made_from(site, inputs(site, packages, kept_lock(steps.LOCK, packages)), kit()["hash"])
+        if release is None or not release.installed:
+            raise Problem(
+                "the packages of environment.yml are not there yet", str(site.releases), "run: make setup_conda"
+            )
+        if release.whole and current(site) == release.path.resolve():
+            say(f"{release.name} is complete and in use. Nothing to do.")
+            return 0
+        switch(site, finished(site, release, packages, cache))
+    say(f"In use now: {release.name}, {WHAT[release.facts['source']['kind']]}.")
+    return 0
+
+
+def bundle(site: Site, *words: str) -> int:
+    """Write the release in use, and all that another site needs to build it, into one file; return 0."""
+    path = current(site)
+    release = read(path) if path else None
+    if release is None:
+        raise Problem("there is no release to bundle", str(site.current), "run: make setup_conda install_all")
+    file = Path(words[0] if words else f"sitekit-{release.name}.tar").resolve()
+    packages = read_packages()
+    if release.facts.get("dependencies") != packages.digest:
+        raise Problem("environment.yml has changed since it was built", str(release.path), "run: make upgrade")
+    with at_work(site) as cache:
+        write_bundle(site, release, packages, cache, file)
+    return 0
+
+
+def lock(site: Site, *words: str) -> int:
+    """Solve environment.yml afresh, write environment.lock and its @EXPLICIT form, and show what changed; return 0."""
+    _no_words("lock", words)
+    packages = read_packages()
+    with at_work(site) as cache:
+        keep_lock(newest(site, packages, cache), packages)
+    return 0
+
+
+def _no_words(command: str, words: tuple[str, ...]) -> None:
+    if words:
+        raise BadInput(f"{command} takes no words, and got '{' '.join(words)}'", remedy=f"run: make {command}")
