@@ -20,6 +20,18 @@ _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
 
 
+def spelled(pattern: str, fault: str, remedy: str) -> AfterValidator:
+    """Take only text that fits all of the `pattern`. A refusal quotes the text, with the `fault` behind it."""
+    form = re.compile(pattern)
+
+    def fits(text: str) -> str:
+        if not form.fullmatch(text):
+            raise Unfit(f"{shown(text)} {fault}", remedy)
+        return text
+
+    return AfterValidator(fits)
+
+
 def _absolute(path: Path) -> Path:
     if path == Path("/"):
         raise Unfit("'/' is the whole machine", "name a directory of its own, such as /opt/sitekit")
@@ -33,23 +45,9 @@ def _absolute(path: Path) -> Path:
     return path
 
 
-def _account(name: str) -> str:
-    if not re.fullmatch(r"[a-z_][a-z0-9_.-]{0,31}", name):
-        raise Unfit(
-            f"{shown(name)} is no name of a Unix account or group", "use a-z, 0-9, '_', '.' and '-', a letter first"
-        )
-    return name
-
-
-def _service_account(name: str) -> str:
+def _not_root(name: str) -> str:
     if name == "root":
         raise Unfit("the service would run as root", "give it an account of its own; make apply creates it")
-    return _account(name)
-
-
-def _word(name: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", name):
-        raise Unfit(f"{shown(name)} cannot name files and services", "use a-z, 0-9 and '-', a letter first")
     return name
 
 
@@ -61,12 +59,6 @@ def _home_path(path: str) -> str:
     if re.search(r"[{}]", path.replace("{user}", "")):
         raise Unfit(f"{shown(path)} has braces around something else than 'user'", "the one word to fill in is {user}")
     return path
-
-
-def _link_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,30}", name):
-        raise Unfit(f"{shown(name)} cannot be the name of a link", "use at most 31 of a-z, A-Z, 0-9, '.', '_' and '-'")
-    return name
 
 
 # What decides which programs a server or a kernel runs, and where it looks for its code and its settings.
@@ -103,12 +95,6 @@ def _port_range(ports: object) -> object:
     if not isinstance(ports, (list, tuple)) or len(ports) != 2 or not _port(ports[0]) <= _port(ports[1]):
         raise Unfit("these are not the first and the last of a range of ports", "write them like [20000, 29999]")
     return ports
-
-
-def _url_path(path: str) -> str:
-    if not re.fullmatch(r"/[A-Za-z0-9_./-]*", path):
-        raise Unfit(f"{shown(path)} is not a page of a server", "write it from '/', like /lab or /tree")
-    return path
 
 
 def is_host(name: str) -> bool:
@@ -173,18 +159,6 @@ def _email(text: str) -> str:
     return text
 
 
-def _client_id(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9._:/@~-]{1,200}", text):
-        raise Unfit(f"{shown(text)} is not a client's id", "write the id that the provider gave you")
-    return text
-
-
-def _channel(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9._-]+)*|(https?|file)://[^\s'\"]+|/[^\s'\"]+", name):
-        raise Unfit(f"{shown(name)} is not a conda channel", "write a name like conda-forge, or the URL of a mirror")
-    return name
-
-
 def _clock_time(text: object) -> object:
     if text != "never" and not (isinstance(text, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text)):
         raise Unfit(f"{shown(text)} is not a time of the day", "write it like 04:00, or never")
@@ -208,23 +182,50 @@ def _web_address(url: str) -> str:
 
 
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
-Account = Annotated[str, AfterValidator(_account)]
+Account = Annotated[
+    str,
+    spelled(
+        r"[a-z_][a-z0-9_.-]{0,31}",
+        "is no name of a Unix account or group",
+        "use a-z, 0-9, '_', '.' and '-', a letter first",
+    ),
+]
 Address = Annotated[str, AfterValidator(_address)]
-Channel = Annotated[str, AfterValidator(_channel)]
-ClientId = Annotated[str, AfterValidator(_client_id)]
+Channel = Annotated[
+    str,
+    spelled(
+        r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9._-]+)*|(https?|file)://[^\s'\"]+|/[^\s'\"]+",
+        "is not a conda channel",
+        "write a name like conda-forge, or the URL of a mirror",
+    ),
+]
+ClientId = Annotated[
+    str, spelled(r"[A-Za-z0-9._:/@~-]{1,200}", "is not a client's id", "write the id that the provider gave you")
+]
 ClockTime = Annotated[str, BeforeValidator(_clock_time)]
 Count = Annotated[int, Field(strict=True)]
 Email = Annotated[str, AfterValidator(_email)]
 HomePath = Annotated[str, AfterValidator(_home_path)]
 HttpsUrl = Annotated[str, AfterValidator(_https)]
-LinkName = Annotated[str, AfterValidator(_link_name)]
+LinkName = Annotated[
+    str,
+    spelled(
+        r"[A-Za-z0-9][A-Za-z0-9._-]{0,30}",
+        "cannot be the name of a link",
+        "use at most 31 of a-z, A-Z, 0-9, '.', '_' and '-'",
+    ),
+]
 Network = Annotated[str, AfterValidator(_network)]
 Port = Annotated[int, BeforeValidator(_port)]
 PortRange = Annotated[tuple[int, int], BeforeValidator(_port_range)]
-ServiceAccount = Annotated[str, AfterValidator(_service_account)]
+ServiceAccount = Annotated[Account, AfterValidator(_not_root)]
 Title = Annotated[str, AfterValidator(_line)]
 Url = Annotated[str, AfterValidator(_url)]
-UrlPath = Annotated[str, AfterValidator(_url_path)]
+UrlPath = Annotated[
+    str, spelled(r"/[A-Za-z0-9_./-]*", "is not a page of a server", "write it from '/', like /lab or /tree")
+]
 UserVariable = Annotated[str, AfterValidator(_user_variable)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
-Word = Annotated[str, AfterValidator(_word)]
+Word = Annotated[
+    str, spelled(r"[a-z][a-z0-9-]{0,30}", "cannot name files and services", "use a-z, 0-9 and '-', a letter first")
+]

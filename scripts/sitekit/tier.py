@@ -8,28 +8,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from .errors import Unfit, shown
-from .kinds import Account, Count, Title
+from .kinds import Account, Count, Title, spelled
 from .units import TIME_FORM, format_memory, format_time, human_memory, human_time, parse_memory, parse_time
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-
-
-def _key(word: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,30}", word):
-        raise Unfit(f"{shown(word)} cannot be a tier's key", "use at most 31 of a-z, 0-9, '_' and '-'")
-    return word
-
-
-def _slurm_name(word: str) -> str:
-    if not NAME.fullmatch(word):
-        raise Unfit(f"{shown(word)} cannot be a name in Slurm", "write one that sinfo, sacctmgr or scontrol lists")
-    return word
-
-
-def _partition(word: str) -> str:
-    if not NAME.fullmatch(word):
-        raise Unfit(f"{shown(word)} cannot be the name of a partition", "write a name that `sinfo -s` lists")
-    return word
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 
 
 def _cap(text: object) -> str:
@@ -56,8 +38,13 @@ def _format_idle(seconds: int | None) -> str:
     return "never" if seconds is None else format_time(seconds)
 
 
-SlurmName = Annotated[str, AfterValidator(_slurm_name)]
-Partition = Annotated[str, AfterValidator(_partition)]
+Key = Annotated[
+    str, spelled(r"[a-z0-9][a-z0-9_-]{0,30}", "cannot be a tier's key", "use at most 31 of a-z, 0-9, '_' and '-'")
+]
+SlurmName = Annotated[
+    str, spelled(_NAME, "cannot be a name in Slurm", "write one that sinfo, sacctmgr or scontrol lists")
+]
+Partition = Annotated[str, spelled(_NAME, "cannot be the name of a partition", "write a name that `sinfo -s` lists")]
 Memory = Annotated[int, BeforeValidator(parse_memory), PlainSerializer(format_memory)]
 Time = Annotated[int, BeforeValidator(parse_time), PlainSerializer(format_time)]
 Idle = Annotated[int | None, BeforeValidator(_idle), PlainSerializer(_format_idle)]
@@ -104,7 +91,7 @@ class Tier(Row):
     """One row of the form. Memory is in MiB, times are in seconds; `idle` None means never culled; `busy` says
     whether a computing kernel counts as activity; `start_timeout` is how long a server may wait and start."""
 
-    key: Annotated[str, AfterValidator(_key), Field(examples=["small"])]
+    key: Annotated[Key, Field(examples=["small"])]
     title: Annotated[Title, Field(examples=["Small, for a first look"])]
     partitions: Annotated[tuple[Partition, ...], Field(min_length=1, examples=[["jupyter-short"]])]
     memory: Annotated[Memory, Field(examples=["2G"])]

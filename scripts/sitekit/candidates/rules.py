@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ..errors import Unfit, shown
-from ..kinds import AbsolutePath, Account
+from ..kinds import AbsolutePath, Account, spelled
 from ..units import parse_time
 from ..validate import validate
 from ..yamlfile import read_yaml
@@ -19,15 +19,6 @@ from ..yamlfile import read_yaml
 CONNECTION = "{connection_file}"
 SOURCES = ("match", "modules", "conda", "virtualenv", "image")
 TITLE_WORDS = ("module", "name", "version", "language", "language_version", "parents")
-
-
-def _module(name: str) -> str:
-    # Names reach Lmod as one argument and never a shell; a leading '-' would be an option all the same.
-    if not re.fullmatch(r"[A-Za-z0-9_.][\w.+/@:=-]*", name):
-        raise Unfit(
-            f"{shown(name)} is not a module's full name", "write it as `module avail` does, such as python/3.11"
-        )
-    return name
 
 
 def _match(pattern: str) -> str:
@@ -53,43 +44,11 @@ def _title(text: str) -> str:
     return text
 
 
-def _id(name: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,60}", name):
-        raise Unfit(f"{shown(name)} cannot name a kernel's folder", "use a-z, 0-9, '.', '_' and '-'")
-    return name
-
-
-def _language(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+# ._-]{0,30}", name):
-        raise Unfit(f"{shown(name)} is not a language", "write it as the kernel itself reports it, such as julia")
-    return name
-
-
-def _logo(name: str) -> str:
-    if not re.fullmatch(r"[a-z0-9_-]+", name):
-        raise Unfit(f"{shown(name)} is not a folder in kernels/logos", "use its bare name, such as python")
-    return name
-
-
-def _variable(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise Unfit(f"{shown(name)} is not the name of an environment variable", "use letters, digits and '_'")
-    return name
-
-
 def _command(words: tuple[str, ...]) -> tuple[str, ...]:
     if len(words) < 2 or "/" in words[0] or not any(CONNECTION in word for word in words[1:]):
         remedy = f"write a program that the modules bring, then its words, one of them '{CONNECTION}'"
         raise Unfit("this is not how a kernel is started", remedy)
     return words
-
-
-def _image(name: str) -> str:
-    if not re.fullmatch(r"/[\w./+@-]+|[a-z0-9][\w./:@-]*", name, re.ASCII):
-        raise Unfit(
-            f"{shown(name)} is neither a file nor a name of an image", "write a path like /shared/images/nlp.sif"
-        )
-    return name
 
 
 def _newest(value: object) -> object:
@@ -98,9 +57,40 @@ def _newest(value: object) -> object:
     return value
 
 
-ModuleName = Annotated[str, AfterValidator(_module)]
+Id = Annotated[
+    str, spelled(r"[a-z0-9][a-z0-9._-]{0,60}", "cannot name a kernel's folder", "use a-z, 0-9, '.', '_' and '-'")
+]
+Image = Annotated[
+    str,
+    spelled(
+        r"(?a)/[\w./+@-]+|[a-z0-9][\w./:@-]*",
+        "is neither a file nor a name of an image",
+        "write a path like /shared/images/nlp.sif",
+    ),
+]
+Language = Annotated[
+    str,
+    spelled(
+        r"[A-Za-z][A-Za-z0-9+# ._-]{0,30}",
+        "is not a language",
+        "write it as the kernel itself reports it, such as julia",
+    ),
+]
+Logo = Annotated[str, spelled(r"[a-z0-9_-]+", "is not a folder in kernels/logos", "use its bare name, such as python")]
+# Such names reach Lmod as one argument and never a shell; a leading '-' would be an option all the same.
+ModuleName = Annotated[
+    str,
+    spelled(
+        r"[A-Za-z0-9_.][\w.+/@:=-]*",
+        "is not a module's full name",
+        "write it as `module avail` does, such as python/3.11",
+    ),
+]
+Variable = Annotated[
+    str, spelled(r"[A-Za-z_][A-Za-z0-9_]*", "is not the name of an environment variable", "use letters, digits and '_'")
+]
 Pattern = Annotated[str, AfterValidator(_match)]
-Variables = dict[Annotated[str, AfterValidator(_variable)], str]
+Variables = dict[Variable, str]
 
 
 class Part(BaseModel):
@@ -124,15 +114,15 @@ class Rule(Part):
     modules: Annotated[tuple[ModuleName, ...] | None, Field(min_length=1, examples=[["python/3.11"]])] = None
     conda: AbsolutePath | None = None
     virtualenv: AbsolutePath | None = None
-    image: Annotated[str, AfterValidator(_image)] | None = None
+    image: Image | None = None
     engine: Literal["apptainer", "singularity", "docker"] = "apptainer"
     options: tuple[str, ...] = ()
     parents: Literal["newest", "all"] = "newest"
-    id: Annotated[str, AfterValidator(_id)] | None = None
+    id: Id | None = None
     name: Annotated[str, AfterValidator(_title)] | None = None
-    language: Annotated[str, AfterValidator(_language)] | None = None
+    language: Language | None = None
     command: Annotated[tuple[str, ...], AfterValidator(_command)] | None = None
-    logo: Annotated[str, AfterValidator(_logo)] | None = None
+    logo: Logo | None = None
     check: str | None = None
     environment: Variables = {}
     user_site: bool = False
