@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import pwd
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import websocket
 
 from sitekit.command import run
 
 from ..conftest import Demo, logged_in
 from ..person import Person
+from ..terminal import typed
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +22,7 @@ def bob(demo: Demo) -> Iterator[Person]:
     with logged_in(demo, "bob") as person:
         assert person.start("large")[-1].get("ready")
         yield person
-        typed(person, "sitekit-kernel remove Mine; rm -rf ~/sitekit-test-git")
+        in_terminal(person, "sitekit-kernel remove Mine; rm -rf ~/sitekit-test-git")
 
 
 def tab(person: Person, method: str, **body: object) -> object:
@@ -37,28 +36,20 @@ def tab(person: Person, method: str, **body: object) -> object:
     return answer.json()
 
 
-def typed(person: Person, line: str) -> str:
+def in_terminal(person: Person, line: str) -> str:
     """What a new terminal shows after `line`."""
     name = person.server_api("POST", "terminals").json()["name"]
     base = f"/user/{person.name}/"
-    socket = websocket.create_connection(
-        f"{person.base.replace('https', 'wss')}{base}terminals/websocket/{name}",
-        sslopt={"cert_reqs": ssl.CERT_NONE},
-        cookie="; ".join(f"{c.name}={c.value}" for c in person.http.cookies.jar if c.path in ("/", base)),
-        origin=person.base,
-        timeout=120,
-    )
-    shown = ""
     try:
-        socket.send(json.dumps(["set_size", 50, 400]))
-        socket.send(json.dumps(["stdin", f"{line}; echo EN''D\r"]))
-        while "END" not in shown:
-            kind, *rest = json.loads(socket.recv())
-            shown += rest[0] if kind == "stdout" else ""
+        return typed(
+            f"{person.base.replace('https', 'wss')}{base}terminals/websocket/{name}",
+            line,
+            sslopt={"cert_reqs": ssl.CERT_NONE},
+            cookie="; ".join(f"{c.name}={c.value}" for c in person.http.cookies.jar if c.path in ("/", base)),
+            origin=person.base,
+        )
     finally:
-        socket.close()
         person.server_api("DELETE", f"terminals/{name}")
-    return shown
 
 
 def test_what_is_loaded_reaches_terminals_and_one_kernel_per_language(demo: Demo, bob: Person) -> None:
@@ -75,13 +66,13 @@ def test_what_is_loaded_reaches_terminals_and_one_kernel_per_language(demo: Demo
     without = bob.kernel("loaded-r")
     assert "ERROR KernelCannotStart" in without.run("1")
     without.close()
-    assert f"{software}/3.9/bin/python" in typed(bob, "command -v python; sitekit-kernel list")
+    assert f"{software}/3.9/bin/python" in in_terminal(bob, "command -v python; sitekit-kernel list")
     assert tab(bob, "DELETE", modules=["python/3.9"]) is None
-    assert f"{software}/3.9/bin/python" not in typed(bob, "command -v python")
+    assert f"{software}/3.9/bin/python" not in in_terminal(bob, "command -v python")
 
 
 def test_a_user_makes_a_kernel_in_a_terminal(demo: Demo, bob: Person) -> None:
-    said = typed(bob, "sitekit-kernel add --name Mine --module python/3.9")
+    said = in_terminal(bob, "sitekit-kernel add --name Mine --module python/3.9")
     assert "'Mine' works" in said
     assert bob.kernelspecs()["my-mine"]["spec"]["display_name"] == "Mine"
     kernel = bob.kernel("my-mine")
@@ -90,13 +81,13 @@ def test_a_user_makes_a_kernel_in_a_terminal(demo: Demo, bob: Person) -> None:
     program = demo.site.current / "share/sitekit/bin/sitekit-kernel"
     by_ssh = {"HOME": pwd.getpwnam("bob").pw_dir, "PATH": "/usr/bin:/bin", "PYTHONPATH": "/nonexistent"}
     assert "'Mine' works" in run([program, "check", "Mine"], env=by_ssh, user="bob", cwd=Path("/")).stdout
-    assert "'Mine' is removed" in typed(bob, "sitekit-kernel remove Mine")
+    assert "'Mine' is removed" in in_terminal(bob, "sitekit-kernel remove Mine")
 
 
 def test_notebooks_are_compared_as_such_in_the_sessions_git_alone(demo: Demo, bob: Person) -> None:
     cell = '{"cell_type": "markdown", "metadata": {}, "source": ["%s"]}'
     book = f'{{"cells": [{cell}], "metadata": {{}}, "nbformat": 4, "nbformat_minor": 4}}'
-    said = typed(
+    said = in_terminal(
         bob,
         "mkdir ~/sitekit-test-git && cd ~/sitekit-test-git && git init -q . && "
         f"echo '{book % 'one'}' >a.ipynb && git add . && echo '{book % 'two'}' >a.ipynb && git --no-pager diff",

@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-import websocket
 from session_parts import USER_TOKEN, Server, session, until
+from tests.terminal import typed
 
 pytestmark = pytest.mark.usefixtures("hub_environment")
 
@@ -94,7 +94,7 @@ def test_what_is_loaded_reaches_terminals_and_no_kernel(server: Server) -> None:
     told = Path(f"/proc/{child}/environ").read_bytes()
     assert b"tools" not in told and b"PYTHONPATH" not in told
     server.ask("DELETE", f"api/kernels/{kernel}")
-    said = typed(server, "tool; echo [$TOOLS]; command -v sitekit-kernel jupyter-lab; module --terse list 2>&1")
+    said = in_terminal(server, "tool; echo [$TOOLS]; command -v sitekit-kernel jupyter-lab; module --terse list 2>&1")
     assert "tool 2" in said and "[2]" in said and "tools/2.0" in said
     assert "/jupyter-lab" not in said.replace("sitekit-kernel jupyter-lab", ""), "the hub environment is on PATH"
 
@@ -116,21 +116,14 @@ def children(server: Server) -> list[int]:
     return [int(pid) for pid in found.split()]
 
 
-def typed(server: Server, line: str) -> str:
-    """What a terminal shows after `line`."""
+def in_terminal(server: Server, line: str) -> str:
+    """What a new terminal shows after `line`."""
     name = server.ask("POST", "api/terminals")["name"]
     address = f"ws://127.0.0.1:{server.port}/user/u/terminals/websocket/{name}"
-    socket = websocket.create_connection(address, header={"Authorization": f"token {USER_TOKEN}"}, timeout=60)
-    shown = ""
     try:
-        socket.send(json.dumps(["stdin", f"{line}; echo EN''D\r"]))
-        while "END" not in shown:
-            kind, *rest = json.loads(socket.recv())
-            shown += rest[0] if kind == "stdout" else ""
+        return typed(address, line, header={"Authorization": f"token {USER_TOKEN}"})
     finally:
-        socket.close()
         server.ask("DELETE", f"api/terminals/{name}")
-    return shown
 
 
 def asked(server: Server, path: str, method: str = "GET", **headers: str) -> int:

@@ -1,0 +1,21 @@
+"""A terminal of a server, as its user's browser talks to it."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from typing import Any
+
+import websocket
+
+
+def typed(address: str, line: str, **admission: Any) -> str:
+    """What the terminal at this address shows after `line`. `admission` goes to websocket.create_connection."""
+    shown = ""
+    with closing(websocket.create_connection(address, timeout=120, **admission)) as socket:
+        socket.send(json.dumps(["set_size", 50, 400]))
+        socket.send(json.dumps(["stdin", f"{line}; echo EN''D\r"]))
+        while "END" not in shown:
+            kind, *rest = json.loads(socket.recv())
+            shown += rest[0] if kind == "stdout" else ""
+    return shown
