@@ -74,11 +74,34 @@ def bare_machine(root: Path) -> Path:
     return root
 
 
+APACHE = {
+    "headers": (), "mime": (), "mpm_event": (), "proxy": (), "proxy_http": ("proxy",), "reqtimeout": (), "setenvif": (),
+    "socache_shmcb": (), "ssl": ("setenvif", "mime", "socache_shmcb"), "alias": (), "authz_core": (),
+}  # fmt: skip
+SETTINGS = ("alias", "mime", "proxy", "setenvif", "ssl")
+
+
+def with_apache(root: Path, *enabled: str) -> Path:
+    """The machine with an Apache of Debian's, in which the modules `enabled` are so already."""
+    conf = root / "etc/apache2"
+    for name in ("mods-available", "mods-enabled", "sites-available", "sites-enabled"):
+        (conf / name).mkdir(parents=True)
+    for name, depends in APACHE.items():
+        said = f"# Depends: {' '.join(depends)}\n" if depends else ""
+        load = f"{said}LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"
+        (conf / f"mods-available/{name}.load").write_text(load)
+    for name in SETTINGS:
+        (conf / f"mods-available/{name}.conf").write_text("# settings\n")
+    for name in enabled:
+        (conf / f"mods-enabled/{name}.load").symlink_to(f"../mods-available/{name}.load")
+    return root
+
+
 def tree(root: Path) -> dict[str, tuple[int, int, int, bytes | None]]:
-    """Everything below `root`: mode, owner, group and content, by path."""
+    """Everything below `root`: mode, owner, group, and content or where a link points, by path."""
     found = {}
     for path in sorted(root.rglob("*")):
         status = path.lstat()
-        content = path.read_bytes() if path.is_file() else None
+        content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes() if path.is_file() else None
         found[str(path.relative_to(root))] = (status.st_mode, status.st_uid, status.st_gid, content)
     return found

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from machine_sites import bare_machine, demo, family
 
-from sitekit.change.apply import planned
 from sitekit.errors import BadInput
 from sitekit.machine.brought import check_brought
 from sitekit.machine.certificate import self_signed, serves
@@ -152,16 +151,3 @@ def test_where_only_root_reads_the_shadow_file_the_hub_does_not_pretend_to():
     assert refusal.value.where == "login.passwords" and "passwords: sssd" in refusal.value.remedy
     assert "pam_unix" not in render(demo(login={"passwords": "sssd"}), family("el"))[PAM].content
     assert "pam_sss" not in render(demo(), family())[PAM].content
-
-
-@pytest.mark.parametrize(
-    ("kind", "command"), [("apache", "a2enmod alias headers proxy proxy_http"), ("nginx", "nginx -t")]
-)
-def test_the_machines_own_server_is_named_with_what_it_takes(kind: str, command: str, tmp_path: Path):
-    wanted = site(server=kind, instance="system")
-    bare_machine(tmp_path)
-    folder = tmp_path / {"apache": "etc/apache2/sites-available", "nginx": "etc/nginx/conf.d"}[kind]
-    folder.mkdir(parents=True)
-    found = planned(wanted, family(), tmp_path)
-    assert [note for note in found.notes if command in note]
-    assert folder / f"sitekit-{wanted.name}.conf" in {tmp_path / path.relative_to("/") for path in found.changed}

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from ..command import CommandFailed
 from ..errors import Problem
 from ..files import write_atomic
+from ..machine import webserver
 from ..machine.file import File, Folder
+from ..machine.platform import WebServer
 from ..machine.wanted import Account
 from . import accounts
 from .manifest import Manifest
-from .tree import Entry, look, on_disk, put_back
+from .tree import MACHINE, NOTHING, Entry, look, on_disk, put_back
 
 
 class Action(Protocol):
@@ -138,8 +141,25 @@ class Write:
 
 
 @dataclass(frozen=True)
+class NewLink:
+    """A symbolic link where nothing stands."""
+
+    path: Path
+    target: str
+
+    @property
+    def what(self) -> tuple[str, str]:
+        return "new link", f"{self.path} -> {self.target}"
+
+    def do(self, root: Path, undo: ExitStack) -> None:
+        _untouched(root, self.path, NOTHING)
+        undo.callback(put_back, root, self.path, NOTHING)
+        on_disk(root, self.path).symlink_to(self.target)
+
+
+@dataclass(frozen=True)
 class Remove:
-    """A file that sitekit wrote, and that the site does not ask for any more."""
+    """A file or a link that sitekit made, and that the site does not ask for any more."""
 
     path: Path
     before: Entry
@@ -147,7 +167,7 @@ class Remove:
 
     @property
     def what(self) -> tuple[str, str]:
-        return "removed file", str(self.path)
+        return f"removed {self.before.kind}", str(self.path)
 
     def do(self, root: Path, undo: ExitStack) -> None:
         _untouched(root, self.path, self.before)
@@ -169,6 +189,25 @@ class Record:
     def do(self, root: Path, undo: ExitStack) -> None:
         undo.callback(put_back, root, self.path, look(root, self.path))
         write_atomic(on_disk(root, self.path), self.manifest.text)
+
+
+@dataclass(frozen=True)
+class Tested:
+    """The machine's own web server reads all of its configuration, as it is now, before it has to use it."""
+
+    web: WebServer
+
+    @property
+    def what(self) -> tuple[str, str]:
+        return "test", self.web.control.test
+
+    def do(self, root: Path, undo: ExitStack) -> None:
+        if root == MACHINE:
+            try:
+                webserver.test(self.web)
+            except CommandFailed as refused:
+                refused.remedy = f"mend what it names, so that {self.web.service} can take the site in"
+                raise
 
 
 def hand_over(real: Path, owner: tuple[int, int]) -> None:

@@ -1,20 +1,21 @@
 """Which services have to take in what changed, and how gently that can be done. Pure.
 
 Users' servers are Slurm's jobs: none of this touches them. A proxy or an Apache that restarts cuts the connections of
-open notebooks, which come back by themselves; so Apache re-reads its configuration where that alone changed.
+open notebooks, which come back by themselves; so Apache re-reads its configuration where that alone changed. For other
+modules than it had it restarts: once a reload has loaded mod_auth_openidc 2.4.12, each child of Apache 2.4.71 crashes.
 """
 
 from __future__ import annotations
 
 import configparser
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ..machine.file import File
-from ..machine.front import certificate, front_path
-from ..machine.platform import Platform
+from ..machine.front import certificate, front_path, server
+from ..machine.platform import Platform, WebServer
 from ..machine.site_services import site_services
 from ..site import Site
 from .tree import Entry
@@ -47,19 +48,44 @@ def affected(
         if state != "stopped" and service.name in restart | reload:
             verb: Literal["restart", "reload"] = "restart" if service.name in restart else "reload"
             found.append(ServiceChange(service.name, verb, state != "unknown"))
+    for web in web_servers(site, platform, changed):
+        if runs(states, web):
+            afresh = web.links and any(path.parent == web.links.modules for path in changed)
+            found.append(ServiceChange(web.service, "restart" if afresh else "reload"))
     return found
+
+
+def web_servers(site: Site, platform: Platform, changed: Collection[Path]) -> list[WebServer]:
+    """The machine's own web servers that read one of the changed paths."""
+    there = {path for path in changed if path.suffix != ".new"}
+    mine = server(site, platform) if site.front.instance == "system" else None
+    return [
+        web
+        for web in (platform.apache, platform.nginx)
+        if (web is mine and _fronts(site, platform) & there) or {path.parent for path in there} & web.folders
+    ]
+
+
+def runs(states: Mapping[str, str], web: WebServer) -> bool:
+    return states.get(web.service) in ("running", "starting")
+
+
+def _fronts(site: Site, platform: Platform) -> set[Path]:
+    """What the front reads."""
+    extras = site.etc / "local.d" / f"{site.front.server}.conf"
+    return {front_path(site, platform), *certificate(site), site.etc / "tls" / "openid.conf", extras}
 
 
 def _readers(site: Site, platform: Platform, changed: Mapping[Path, Entry]) -> tuple[set[str], set[str]]:
     """The services that read one of the changed files at their start, and those that can read it again as they run."""
     hub = {site.etc / name for name in ("site.yml", "jupyterhub_config.py", "culler_config.py", "proxy.env")}
     # The hub's unit brings the timers up with it.
-    hub |= {path for path in changed if path.parent == site.etc / "local.d" or path.suffix == ".timer"}
+    extras = {path for path in changed if path.parent == site.etc / "local.d" and path.suffix == ".py"}
+    hub |= extras | {path for path in changed if path.suffix == ".timer"}
     reads = {"hub": hub, "proxy": {site.etc / "proxy.env"}}
     restart = {site.service(part) for part, paths in reads.items() if paths & changed.keys()}
     restart |= {path.stem for path in changed if path.suffix == ".service"}
-    front = {front_path(site, platform), *certificate(site)}
-    return restart, {site.service("front")} if front & changed.keys() else set()
+    return restart, {site.service("front")} if _fronts(site, platform) & changed.keys() else set()
 
 
 def _sections_changed(before: Entry, after: File) -> set[str]:

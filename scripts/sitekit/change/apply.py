@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from ..command import need_root
 from ..errors import BadInput, BadInputs, Problem
-from ..machine import supervise
+from ..machine import supervise, webserver
 from ..machine.brought import check_brought
 from ..machine.file import File
-from ..machine.front import enable, front_path
+from ..machine.front import front_path
 from ..machine.generated import generated
-from ..machine.platform import Platform, this_platform
+from ..machine.links import check_installed, links
+from ..machine.platform import Platform, WebServer, this_platform
 from ..machine.render import render
 from ..machine.site_services import site_services, site_supervisor
 from ..machine.target import Target
 from ..progress import say, step
 from ..site import Site
 from . import accounts
+from .affected import runs, web_servers
 from .check import check
 from .execute import alone, execute
 from .manifest import load_manifest
 from .plan import Plan, plan
-from .seen import see
+from .seen import Seen, see
 from .show import as_diff, done
-from .tree import MACHINE
+from .tree import MACHINE, NOTHING
 
 
 def diff(site: Site, *, root: Path = MACHINE) -> int:
@@ -53,7 +56,7 @@ def apply(site: Site, *, root: Path = MACHINE) -> int:
         found = planned(site, platform, root)
         if found.changed:
             with step("Checking what will be written", total=len(found.changed)):
-                check(site, platform, found.files, found.changed, root)
+                check(Target(site, root), platform, found.files, found.changed.keys())
         execute(found, site, root, lambda: settle(found, site, platform, root))
     for line in done(found):
         say(line)
@@ -67,13 +70,22 @@ def planned(site: Site, platform: Platform, root: Path, made_up: dict[Path, File
     with suppress(PermissionError):  # whoever may not read them cannot change them either
         own |= generated(Target(site, root))
     own |= made_up or {}
-    found = plan(site, platform, files, own, see(site, platform, [*own, *files], before, root), before)
-    if site.front.instance == "system" and front_path(site, platform) in found.changed:
-        command = enable(site, platform)
-        found.notes.append(f"the web server is the machine's own, and yours to reload afterwards: {command}")
+    wanted = links(Target(site, root), platform)
+    seen = see(site, platform, [*own, *files, *wanted], before, root)
+    found = plan(site, platform, files, own, wanted, seen, before)
+    found.notes += _by_hand(found, site, platform, seen)
     unread = {name for name, record in before.files.items() if record.generated} - {str(path) for path in own}
     found.notes += [f"{name}: you may not read it; it is kept as long as it serves" for name in sorted(unread)]
     return found
+
+
+def _by_hand(found: Plan, site: Site, platform: Platform, seen: Seen) -> Iterator[str]:
+    """What is left to the administrator, where the web server is the machine's."""
+    for web in web_servers(site, platform, found.changed):
+        if not runs(seen.services, web):
+            yield f"{web.service} does not run, and sitekit does not start it: systemctl enable --now {web.service}"
+        if web.by_hand and found.changed.get(front_path(site, platform)) == NOTHING:
+            yield f"once, by hand, so that it may reach the hub: {web.by_hand}"
 
 
 def settle(found: Plan, site: Site, platform: Platform, root: Path) -> None:
@@ -83,16 +95,31 @@ def settle(found: Plan, site: Site, platform: Platform, root: Path) -> None:
     units = any(path.is_relative_to("/etc/systemd/system") for path in found.changed)
     if units and supervise.which_supervisor() == "systemd":
         supervise.read_units()
-    if found.services:
+    services = site_services(site, platform)
+    named = {verb: {s.name for s in found.services if s.verb == verb} for verb in ("restart", "reload")}
+    if {service.name for service in services} & (named["restart"] | named["reload"]):
         supervisor = site_supervisor(site)
-        running = [s for s in site_services(site, platform) if supervisor.state(s).word != "stopped"]
-        named = {verb: {s.name for s in found.services if s.verb == verb} for verb in ("restart", "reload")}
+        running = [service for service in services if supervisor.state(service).word != "stopped"]
         supervise.start(running, supervisor, afresh=named["restart"], again=named["reload"])
+    verbs = {service.name: service.verb for service in found.services}
+    for web in web_servers(site, platform, found.changed):
+        if web.service in verbs:
+            with step(f"{verbs[web.service].capitalize()}ing {web.service}, the machine's own web server"):
+                webserver.take_in(web, verbs[web.service])
+                if in_use(site, platform, web):
+                    webserver.wait(web, site)
+
+
+def in_use(site: Site, platform: Platform, web: WebServer) -> bool:
+    """Whether the site is a part of this web server just now: after a failure it may have ceased to be."""
+    path = front_path(site, platform)
+    return path.parent == web.sites and path.exists() and (not web.links or (web.links.sites / path.name).exists())
 
 
 def fit(site: Site, root: Path) -> None:
     """Whether the site can live on this machine at all. Raises BadInputs, BadInput."""
     _groups_are_there(site, root)
+    check_installed(Target(site, root), this_platform(root))
     _state_is_the_hubs(site, root)
     with suppress(PermissionError):  # root will look
         check_brought(Target(site, root))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 
 from ..command import CommandFailed, run
 from ..errors import Problem
+from ..machine import links
 from ..machine.file import File
 from ..machine.front import front_path, modules, server
 from ..machine.platform import Platform
 from ..machine.site_services import site_services
+from ..machine.target import Target
 from ..site import Site, load_site
 from . import accounts
 from .pamcheck import check_pam
@@ -30,8 +32,9 @@ JupyterHub(config=PyFileConfigLoader(sys.argv[1]).load_config())
 """
 
 
-def check(site: Site, platform: Platform, files: Mapping[Path, File], changed: set[Path], root: Path) -> None:
+def check(target: Target, platform: Platform, files: Mapping[Path, File], changed: Set[Path]) -> None:
     """`files` are all of the site's. Raises Problem, which says what the program said; nothing has changed then."""
+    site = target.site
     with tempfile.TemporaryDirectory(prefix="sitekit-check-") as name:
         staged = _Staged(site, files, Path(name))
         for path in changed & files.keys():
@@ -40,14 +43,14 @@ def check(site: Site, platform: Platform, files: Mapping[Path, File], changed: s
             elif path.parent == Path("/etc/pam.d"):
                 check_pam(path, files[path].content)
             elif path == front_path(site, platform):
-                _front(site, platform, staged)
+                _front(target, platform, staged)
             elif path.parent == Path("/etc/logrotate.d"):
                 _logrotate(staged.at(path))
         if any(path.parent == Path("/etc/systemd/system") for path in changed):
             _systemd(site, staged)
         if any(path.is_relative_to(site.etc) and path.suffix in (".py", ".yml") for path in changed):
             _reads_back(site, staged)
-            if root == MACHINE:
+            if target.root == MACHINE:
                 _hub(site, platform, staged)
 
 
@@ -71,8 +74,10 @@ class _Staged:
         return self.folder / path.relative_to("/")
 
 
-def _front(site: Site, platform: Platform, staged: _Staged) -> None:
-    """A part of the machine's own web server is read inside the least that makes a whole. Raises CommandFailed."""
+def _front(target: Target, platform: Platform, staged: _Staged) -> None:
+    """A part of the machine's own web server is read inside the least that makes a whole: all of that server's own is
+    read when the part is in there. Raises CommandFailed."""
+    site = target.site
     conf, program = staged.at(front_path(site, platform)), server(site, platform).program
     text = conf.read_text()
     if site.front.server == "nginx":
@@ -81,9 +86,11 @@ def _front(site: Site, platform: Platform, staged: _Staged) -> None:
         run([program, "-t", "-q", "-e", "stderr", "-c", conf])
         return
     if site.front.instance == "system":
+        there = links.loads(target, platform)
         wanted = ["mpm_event", "authz_core", "socache_shmcb", *modules(site)]
-        loads = [f"LoadModule {name}_module {platform.apache.modules}/mod_{name}.so" for name in wanted]
-        head = [f"ServerRoot {staged.folder}", "ServerName localhost", f"DefaultRuntimeDir {staged.folder}", *loads]
+        loads = [there[name].line for name in wanted if name in there]
+        places = [f"ServerRoot {staged.folder}", f"DefaultRuntimeDir {staged.folder}", f"ErrorLog {staged.folder}/log"]
+        head = ["ServerName localhost", *places, *loads]
         conf.write_text("\n".join([*head, text]))
     run([program, "-t", "-f", conf])
 

@@ -1,4 +1,4 @@
-"""The record of what `make apply` put on the machine: files with their hashes, folders, accounts, memberships."""
+"""The record of what `make apply` put on the machine: files with their hashes, links, folders, accounts, members."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import Problem
+from ..machine.front import certificate
 from ..site import Site
 from .tree import Entry, look
 
@@ -34,10 +35,11 @@ class FileRecord(_Record):
 
 
 class Manifest(_Record):
-    """All of it, by path. Of folders, accounts and groups only those that were not there before."""
+    """All of it, by path; of links, where they point. All but files only where it was not there before."""
 
     version: int = 1
     files: dict[str, FileRecord] = {}
+    links: dict[str, str] = {}
     folders: list[str] = []
     accounts: list[str] = []
     groups: list[str] = []
@@ -50,7 +52,12 @@ class Manifest(_Record):
 
     @property
     def empty(self) -> bool:
-        return not (self.files or self.folders or self.accounts or self.groups or self.memberships)
+        things = (self.files, self.links, self.folders, self.accounts, self.groups, self.memberships)
+        return not any(things)
+
+    def owns_link(self, path: Path, entry: Entry) -> bool:
+        """Whether the link that stands there is as sitekit made it."""
+        return entry.kind == "link" and entry.target == self.links.get(str(path))
 
     def joined(self, after: Manifest) -> Manifest:
         """What may be on the machine on the way from this manifest to `after`, wherever that is cut short."""
@@ -62,7 +69,7 @@ class Manifest(_Record):
             key: list(dict.fromkeys([*getattr(self, key), *getattr(after, key)]))
             for key in ("folders", "accounts", "groups", "memberships")
         }
-        return Manifest(files=files, **lists)
+        return Manifest(files=files, links=self.links | after.links, **lists)
 
 
 def manifest_path(site: Site) -> Path:
@@ -77,7 +84,18 @@ def load_manifest(site: Site, root: Path) -> Manifest:
     if entry.closed:
         raise Problem("it may not be read by you", str(manifest_path(site)), "run it once with sudo")
     try:
-        return Manifest.model_validate_json(entry.content or b"")
+        manifest = Manifest.model_validate_json(entry.content or b"")
     except ValidationError:
         remedy = "restore it from a backup; without it sitekit cannot tell its own files from yours"
         raise Problem("this is no manifest of this version of sitekit", str(manifest_path(site)), remedy) from None
+    _taken(manifest, site, root)
+    return manifest
+
+
+def _taken(manifest: Manifest, site: Site, root: Path) -> None:
+    """What certbot renewed and `take_certificate` put in its place is sitekit's work, whatever its hash."""
+    if (site.front.server, site.front.certificate) == ("nginx", "acme"):
+        for path in certificate(site):
+            record, there = manifest.files.get(str(path)), look(root, path)
+            if record and not record.foreign and there.sha256:
+                record.hashes = [there.sha256]

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..machine.front import modules
 from ..machine.generated import generated
+from ..machine.links import links
 from ..machine.platform import Platform
 from ..machine.purposes import purpose
 from ..machine.render import folders, render
 from ..machine.site_services import site_services
 from ..machine.target import Target
 from ..site import Site
-from .actions import NewAccount, NewFolder, NewGroup, NewMember, Write
+from .actions import NewAccount, NewFolder, NewGroup, NewLink, NewMember, Write
 from .execute import KEPT, before_path
 from .manifest import Manifest, manifest_path
 from .plan import plan
@@ -33,7 +35,7 @@ the web server, `systemd-analyze verify`, libpam, `logrotate --debug`, Python, a
 does what follows, in this order. When a step fails, or a service that ran does not answer afterwards, all of it is
 undone, byte for byte.
 
-What is there already stays, and is not recorded: folders, accounts, groups, memberships. A file that is there
+What is there already stays, and is not recorded: folders, accounts, groups, memberships, links. A file that is there
 already, or that was changed by hand, stays as well; what the site says is laid beside it as `.new`.
 """
 
@@ -47,10 +49,16 @@ It also keeps its own records:
 | `{manifest}` | all of the above with hashes, for the next apply and for uninstall |
 | `{before}/` | what the last {kept} applies replaced or removed, but for secrets; root's alone |
 
+Before the link to the virtual host come those in `{enabled}/` for the modules {names}, and
+for what these depend on (`# Depends:` in their `.load` files). Modules that somebody enabled before stay as they are.
+
 Services that run, and read something that changed, take it in: Apache reloads, hub and proxy restart. What is stopped
-stays so. Users' servers are Slurm's jobs, and are not touched. After a change below `/etc/systemd` comes
-`systemctl daemon-reload`. `/etc/passwd-` and the other copies that the account tools keep stay what they were: they
-hold what the last administrator's change replaced. The lock that these tools leave, `/etc/.pwd.lock`, stays.
+stays so. The machine's own web server first reads its whole configuration, with the changes in it (`{test}`).
+It reloads, or restarts for modules that it did not have, and has to hand the site's address to the site afterwards.
+
+Users' servers are Slurm's jobs, and are not touched. After a change below `/etc/systemd` comes `systemctl
+daemon-reload`. `/etc/passwd-` and the other copies that the account tools keep stay what they were: they hold what the
+last administrator's change replaced. The lock that these tools leave, `/etc/.pwd.lock`, stays.
 
 ## sudo make start, sudo make stop
 
@@ -82,20 +90,22 @@ What they write while they run, besides the journal:
 ## sudo make uninstall
 
 Stops the services, and takes away everything that the manifest lists, the last thing first, with sitekit's own records
-and `{run}/`. It leaves, and says so: files that were changed by hand or were there before; state, logs and backups,
-which become root's alone (`PURGE=1` removes what is in them). Not touched at all: users' homes, running jobs, packages,
-and the prefix with releases and kernels.
+and `{run}/`. The machine's own web server then takes its configuration in without the site. It leaves, and says so:
+files and links that were changed by hand; files that were there before; links to modules that another site of the web
+server has come to need; state, logs and backups, which become root's alone (`PURGE=1` removes what is in them). Not
+touched at all: users' homes, running jobs, packages, and the prefix with releases and kernels.
 """
 
 
 def page(site: Site, platform: Platform) -> str:
     """The text of the page for a site on a machine that has nothing yet."""
     files, made_up = render(site, platform), generated(Target(site, Path("/nonexistent")))
-    paths = [*files, *made_up, *map(beside, [*files, *made_up]), *folders(site, platform)]
+    wanted = links(Target(site, Path("/nonexistent")), platform)
+    paths = [*files, *made_up, *wanted, *map(beside, [*files, *made_up]), *folders(site, platform)]
     own_group = {site.hub.user: site.hub.user, site.proxy.user: site.proxy.user}
     groups = frozenset({platform.shadow_group} - {None})
     bare = Seen(dict.fromkeys(paths, NOTHING), {"root": (0, 0)}, groups, frozenset(), own_group, {})
-    rows = "\n".join(_rows(plan(site, platform, files, made_up, bare, Manifest()).actions))
+    rows = "\n".join(_rows(plan(site, platform, files, made_up, wanted, bare, Manifest()).actions))
     services = [f"| `{s.name}.service` | `{s.user}` | {s.description} |" for s in site_services(site, platform)]
     timers = sorted(path for path in files if path.suffix == ".timer")
     passing = "a passing account"  # systemd's DynamicUser=
@@ -105,7 +115,9 @@ def page(site: Site, platform: Platform) -> str:
     }
     services += [f"| `{path.name}` | {whose[path]} | {purpose(path)} |" for path in timers]
     shared = [f"`{path}`" for path, folder in folders(site, platform).items() if folder.shared and not _ours(path)]
+    web = platform.apache
     tail = TAIL.format(
+        names=", ".join(modules(site)), enabled=web.links.modules, test=web.control.test,
         shared=", ".join(shared), manifest=manifest_path(site), before=before_path(site), kept=KEPT, run=site.run,
         log=site.log, jobs=site.log_dir, state=site.paths.state, hub=site.hub.user, backups=site.backups,
         keep=site.backup.keep, token=site.etc / "proxy.env", services="\n".join(services),
@@ -127,6 +139,8 @@ def _rows(actions: list) -> Iterator[str]:
             group = f", group of {action.file.group_of}" if action.file.group_of else ""
             whose = f"{action.file.owner}{group}"
             yield f"| file `{action.path}` | {whose} | {action.file.mode:04o} | {purpose(action.path)} |"
+        elif isinstance(action, NewLink):
+            yield f"| link `{action.path}` | | | {purpose(action.path)} |"
         elif isinstance(action, NewGroup):
             yield f"| group `{action.name}` | | | of the account of that name |"
         elif isinstance(action, NewAccount):

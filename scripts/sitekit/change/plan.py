@@ -9,12 +9,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..machine.file import File, Folder
+from ..machine.links import Link
 from ..machine.platform import Platform
 from ..machine.render import folders
 from ..machine.wanted import accounts, memberships
 from ..site import Site
-from .actions import Action, ChangedFolder, NewAccount, NewFolder, NewGroup, NewMember, Record, Remove, Write
-from .affected import ServiceChange, affected
+from .actions import (
+    Action,
+    ChangedFolder,
+    NewAccount,
+    NewFolder,
+    NewGroup,
+    NewLink,
+    NewMember,
+    Record,
+    Remove,
+    Tested,
+    Write,
+)
+from .affected import ServiceChange, affected, web_servers
 from .manifest import FileRecord, Manifest, manifest_path
 from .seen import Seen, beside
 from .tree import NOTHING, Entry
@@ -42,15 +55,23 @@ class Plan:
         return [*done, *((service.verb, service.name) for service in self.services)]
 
     @property
-    def changed(self) -> set[Path]:
-        """The paths at which a file will be another, or none."""
-        return {action.path for action in self.actions if isinstance(action, Write | Remove)}
+    def changed(self) -> dict[Path, Entry]:
+        """The paths at which a file or a link will be another, or none, with what stands there before."""
+        there = {action.path: action.before for action in self.actions if isinstance(action, Write | Remove)}
+        return there | {action.path: NOTHING for action in self.actions if isinstance(action, NewLink)}
 
 
 def plan(
-    site: Site, platform: Platform, files: dict[Path, File], made_up: dict[Path, File], seen: Seen, before: Manifest
+    site: Site,
+    platform: Platform,
+    files: dict[Path, File],
+    made_up: dict[Path, File],
+    links: dict[Path, Link],
+    seen: Seen,
+    before: Manifest,
 ) -> Plan:
-    """The way from `seen` to the site. `files` follow from it; `made_up` are the machine's own, such as a key."""
+    """The way from `seen` to the site. `files` follow from it; `made_up` are the machine's own, such as a key; `links`
+    are what its web server wants besides."""
     made = Plan(made_up | files, manifest=before.model_copy(deep=True))
     wanted = folders(site, platform)
     roots = {path: folder for path, folder in wanted.items() if folder.owner == "root"}
@@ -60,9 +81,10 @@ def plan(
     _folders(made, seen, {path: folder for path, folder in wanted.items() if path not in roots})
     for path, file in (made_up | files).items():
         _file(made, seen, path, file, generated=path in made_up)
+    _links(made, seen, links)
     _retire(made, seen, made_up.keys() | files.keys())
-    changed = {action.path: action.before for action in made.actions if isinstance(action, Write | Remove)}
-    made.services = affected(site, platform, changed, files, seen.services)
+    made.services = affected(site, platform, made.changed, files, seen.services)
+    made.actions += [Tested(web) for web in web_servers(site, platform, made.changed)]
     if made.changes or made.manifest != before:
         made.actions.insert(place, Record(manifest_path(site), before.joined(made.manifest)))
         made.actions.append(Record(manifest_path(site), made.manifest))
@@ -143,6 +165,23 @@ def _offer(made: Plan, path: Path, file: File, record: FileRecord, there: Entry,
     if there.sha256 != file.sha256:
         made.actions.append(Write(new, file, there, secret))
     record.offered = file.sha256
+
+
+def _links(made: Plan, seen: Seen, wanted: dict[Path, Link]) -> None:
+    """Those that nobody has made yet. What stands at such a path is somebody's decision, and theirs to take back."""
+    known = made.manifest.links
+    for path, entry in [(path, seen.entries[path]) for path in map(Path, known)]:
+        owned = made.manifest.owns_link(path, entry)
+        if not owned and entry != NOTHING:
+            made.notes.append(f"{path}: changed by hand, and left alone")
+        if owned and path not in wanted:
+            made.actions.append(Remove(path, entry))
+        if not owned or path not in wanted:
+            del known[str(path)]
+    for path, link in wanted.items():
+        if seen.entries[path] == NOTHING and (link.part_of is None or str(link.part_of) in known):
+            made.actions.append(NewLink(path, link.target))
+            known[str(path)] = link.target
 
 
 def _retire(made: Plan, seen: Seen, wanted: set[Path]) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..machine import supervise
+from ..machine import supervise, webserver
 from ..machine.platform import Platform
 from ..machine.render import folders
+from ..machine.services import Service
 from ..machine.site_services import site_services, site_supervisor
 from ..machine.wanted import accounts as wanted_accounts
 from ..machine.wanted import memberships
@@ -46,7 +47,7 @@ def see(site: Site, platform: Platform, files: Iterable[Path], manifest: Manifes
     own_group = {name: accounts.group_name(root, name) for name in own}
     pairs = {(wish.user, wish.group or own_group[wish.group_of]) for wish in memberships(site, platform)}
     names = {*own, *own_group.values(), *(group for _, group in pairs)}
-    known = {*files, *map(Path, manifest.files)}
+    known = {*files, *map(Path, manifest.files), *map(Path, manifest.links)}
     paths = {*known, *map(beside, known), *folders(site, platform)}
     return Seen(
         entries={path: look(root, path) for path in sorted(paths)},
@@ -59,8 +60,12 @@ def see(site: Site, platform: Platform, files: Iterable[Path], manifest: Manifes
 
 
 def service_states(site: Site, platform: Platform) -> dict[str, str]:
-    """What the supervisor says of each service on this machine."""
-    services = site_services(site, platform)
+    """What the supervisor says of each of the site's services on this machine, and its own web servers' states."""
+    shared = {web.service: webserver.state(web).word for web in (platform.apache, platform.nginx)}
+    return shared | _own_states(site, site_services(site, platform))
+
+
+def _own_states(site: Site, services: list[Service]) -> dict[str, str]:
     if site.supervisor == "systemd" and supervise.which_supervisor() != "systemd":
         return {}
     if site.supervisor == "supervisord" and os.geteuid() != 0 and (site.run / "supervisor.sock").exists():

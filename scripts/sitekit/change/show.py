@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator
 
 from ..machine.purposes import purpose
-from .actions import Action, ChangedFolder, NewAccount, NewFolder, NewMember, Record, Remove, Write
+from .actions import Action, ChangedFolder, NewAccount, NewFolder, NewLink, NewMember, Record, Remove, Write
 from .plan import Plan
 from .seen import beside
 
@@ -49,7 +49,7 @@ def done(plan: Plan) -> Iterator[str]:
 def _lines(action: Write | Remove) -> Iterator[str]:
     """The unified diff of one file against the machine."""
     before, after = action.before.content, action.file.content if isinstance(action, Write) else ""
-    if action.what[0] == "owner and mode":
+    if action.what[0] in ("owner and mode", "removed link"):
         return
     old = "/dev/null" if action.before.kind == "nothing" else str(action.path)
     new = "/dev/null" if isinstance(action, Remove) else str(action.path)
@@ -71,4 +71,6 @@ def _more(action: Action) -> str:
         return f" ({action.folder.mode:04o} {action.folder.owner})"
     if isinstance(action, NewAccount):
         return f" (home {action.account.home}, shell {action.account.shell}): {action.account.why}"
+    if isinstance(action, NewLink):
+        return f": {purpose(action.path)}"
     return f": {action.why}" if isinstance(action, NewMember) else ""

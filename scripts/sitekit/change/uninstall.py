@@ -20,10 +20,12 @@ from ..progress import say
 from ..site import Site
 from . import accounts
 from .actions import hand_over
+from .affected import web_servers
 from .execute import alone, before_path
 from .manifest import Manifest, load_manifest, manifest_path
 from .seen import beside
 from .tree import MACHINE, NOTHING, look, on_disk
+from .without import without_site
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,12 @@ def _uninstall(here: _Installed, purge: bool) -> int:
     if here.manifest.empty:
         return 0
     try:
-        left = [*_files(here), *_memory(here), *_folders(here)]
+        links = {Path(name): to for name, to in here.manifest.links.items()}
+        webs = web_servers(site, this_platform(root), [*links, *map(Path, here.manifest.files)])
+        left = [*_links(here), *_files(here)]
+        if root == MACHINE:
+            left += [line for web in webs for line in without_site(web, links)]
+        left += [*_memory(here), *_folders(here)]
         _accounts(here)
         if root == MACHINE and supervise.which_supervisor() == "systemd":
             supervise.read_units()
@@ -87,6 +94,16 @@ def _forget(here: _Installed) -> None:
             say(f" ok removed what was in {path}: {_inside(real)}")
             for thing in real.iterdir():
                 shutil.rmtree(thing) if thing.is_dir() and not thing.is_symlink() else thing.unlink()
+
+
+def _links(here: _Installed) -> Iterator[str]:
+    for path in reversed([*map(Path, here.manifest.links)]):
+        entry = look(here.root, path)
+        if here.manifest.owns_link(path, entry):
+            here.on_disk(path).unlink()
+        elif entry != NOTHING:
+            yield f"left {path}: changed by hand; remove it with: rm {path}"
+        del here.manifest.links[str(path)]
 
 
 def _files(here: _Installed) -> Iterator[str]:

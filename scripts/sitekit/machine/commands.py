@@ -8,10 +8,12 @@ from ..files import write_atomic
 from ..kernelstate import read_kernel_state, told
 from ..progress import say
 from ..site import Site
-from . import database, supervise
+from . import database, supervise, webserver
+from .front import server
 from .platform import this_platform
 from .services import Service
 from .site_services import running_supervisor, site_services
+from .supervisor import State
 
 __all__ = ["renew", "start", "status", "stop"]
 
@@ -34,6 +36,10 @@ def start(site: Site) -> int:
         supervisor.stop(_hub(site))
         database.fit(site)
     supervise.start(services, supervisor, within=READY_SECONDS)
+    for web, state in _machines_own(site).items():
+        if state.word != "running":
+            say(f" !! {web} is not the site's to start, and users do not reach {site.front.url}: {state.detail}")
+            say(f"    -> systemctl enable --now {web}; if it runs: sudo make apply")
     stamp.parent.mkdir(mode=0o755, parents=True, exist_ok=True)  # /run is empty after a boot
     write_atomic(stamp, in_use)
     return 0
@@ -56,6 +62,8 @@ def stop(site: Site) -> int:
     """Stop them, the last one first. Users' servers are Slurm's jobs, and stay up. Raises Problem."""
     need_root("stop")
     supervise.stop(site_services(site, this_platform()), running_supervisor(site))
+    for web in _machines_own(site):
+        say(f"    {web} serves others as well and goes on; it tells users that the hub does not answer")
     return 0
 
 
@@ -63,8 +71,17 @@ def status(site: Site) -> int:
     """Say how each service does, and the kernels. 0 when all services run and answer, else 1."""
     need_root("status")
     states = supervise.status(site_services(site, this_platform()), running_supervisor(site))
+    states |= _machines_own(site)
     for name, state in states.items():
         say(f"{name:<32} {state.word:<9} {state.detail}")
     for number, line in enumerate(told(read_kernel_state(site))):
         say(f"{'' if number else 'kernels':<32} {line}")
     return 0 if all(state.word == "running" for state in states.values()) else 1
+
+
+def _machines_own(site: Site) -> dict[str, State]:
+    """The web server by its unit's name, where the site is a part of the machine's."""
+    if site.front.instance == "own":
+        return {}
+    web = server(site, this_platform())
+    return {web.service: webserver.told(web, site)}

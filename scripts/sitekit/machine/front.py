@@ -64,11 +64,6 @@ def modules(site: Site) -> list[str]:
     return sorted(wanted)
 
 
-def enable(site: Site, platform: Platform) -> str:
-    """The command that takes the file into use, where the web server is the machine's."""
-    return server(site, platform).enable.format(site=f"sitekit-{site.name}", modules=" ".join(modules(site)))
-
-
 def take_certificate(site: Site) -> Path:
     """The program that certbot calls after each issue."""
     return site.libexec / "take_certificate"

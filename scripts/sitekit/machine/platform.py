@@ -24,27 +24,56 @@ class Pam(_Row):
     totp: str
 
 
+class Control(_Row):
+    """The web server's own commands."""
+
+    test: str
+    start: str
+    stop: str
+    reload: str
+
+
+class Links(_Row):
+    """The folders whose links take virtual hosts and modules into use."""
+
+    sites: Path
+    modules: Path
+
+
 class WebServer(_Row):
     """A web server as the distribution has it."""
 
+    package: str
     program: Path
     user: str
     group: str
     pid: Path
+    log: Path
     sites: Path
-    enable: str
+    service: str
+    control: Control
+    links: Links | None = None
+    by_hand: str | None = None
+
+    @property
+    def folders(self) -> set[Path]:
+        """Those in which a site changes something."""
+        return {self.sites, *((self.links.sites, self.links.modules) if self.links else ())}
 
 
 class Apache(WebServer):
     """Apache, whose parts are loaded from a folder."""
 
     modules: Path
+    loads: Path
+    packages: dict[str, str]
 
 
 class Platform(_Row):
     """One entry of platforms.yml, which explains the keys."""
 
     ids: tuple[str, ...]
+    install: str
     nologin: Path
     sudoers: Path
     shadow_group: str | None

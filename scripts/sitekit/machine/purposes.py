@@ -1,4 +1,4 @@
-"""What each file of a site is for, in one sentence: for `make diff` and for the page of installer actions."""
+"""What each file and link of a site is for, in one sentence: for `make diff` and for the page of installer actions."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ PURPOSES = {
     "/etc/sitekit/*/nginx.conf": "the configuration of the site's own nginx",
     "/etc/sitekit/*/supervisord.conf": "the services, for a supervisord of the site's own",
     "/etc/apache2/sites-available/*": "a virtual host of this machine's Apache",
+    "/etc/apache2/sites-enabled/*": "takes the virtual host into use",
+    "/etc/apache2/mods-enabled/*": "a module that it needs, or that one of these needs; enabled ones stay as they are",
     "/etc/httpd/conf.d/*": "a virtual host of this machine's Apache",
     "/etc/nginx/conf.d/*": "a server of this machine's nginx",
     "/etc/systemd/system/*-proxy.service": "configurable-http-proxy as a service",

@@ -48,7 +48,8 @@ class SystemdSupervisor:
         told = dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
         active, sub = told.get("ActiveState", "inactive"), told.get("SubState", "")
         # A unit that waits for its next attempt is `activating (auto-restart)`: it may yet come up.
-        word = {"active": "running", "activating": "starting", "failed": "failed"}.get(active, "stopped")
+        words = {"active": "running", "reloading": "running", "activating": "starting", "failed": "failed"}
+        word = words.get(active, "stopped")
         pid = int(told.get("MainPID", "0")) or None
         return State(word, f"{active} ({sub})" + (f", pid {pid}" if pid else ""), pid)
 

@@ -1,0 +1,57 @@
+"""After the site's files and links are gone, the machine's own web server goes on without them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..command import CommandFailed
+from ..errors import Problem
+from ..machine import webserver
+from ..machine.platform import WebServer
+from .tree import MACHINE, NOTHING, look
+
+
+def without_site(web: WebServer, links: dict[Path, str]) -> Iterator[str]:
+    """Have `web` take that in, if it runs. `links` are those that were removed; what it cannot do without, other sites
+    need by now, and it stays: says which. What the web server refuses is told, and no more."""
+    modules = {path: to for path, to in links.items() if web.links and path.parent == web.links.modules}
+    if modules and not _takes(web):
+        left = list(_needed(web, modules))
+        yield from (f"left {path}: another site of {web.service} has come to need it" for path in left)
+        modules = {path: to for path, to in modules.items() if path not in left}
+    if webserver.state(web).word == "running":
+        try:
+            webserver.take_in(web, "restart" if modules else "reload")
+        except Problem as trouble:
+            yield f"{web.service} does not take in what is left to it: {trouble}"
+
+
+def _needed(web: WebServer, modules: dict[Path, str]) -> Iterator[Path]:
+    """All of them back; then each module goes if it can, with its settings, what it depends on after it."""
+    _link(modules)
+    if not _takes(web):  # nor with them: the fault is another one
+        for path in modules:
+            path.unlink()
+        return
+    for name in dict.fromkeys(path.stem for path in reversed(modules)):
+        own = {path: to for path, to in modules.items() if path.stem == name}
+        for path in own:
+            path.unlink()
+        if not _takes(web):
+            _link(own)
+            yield from own
+
+
+def _link(links: dict[Path, str]) -> None:
+    for path, to in links.items():
+        if look(MACHINE, path) == NOTHING:
+            path.symlink_to(to)
+
+
+def _takes(web: WebServer) -> bool:
+    try:
+        webserver.test(web)
+    except CommandFailed:
+        return False
+    return True

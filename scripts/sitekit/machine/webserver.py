@@ -1,0 +1,115 @@
+"""The machine's own web server, of which the site may be a part: how it does, and how it takes in what changed.
+
+It serves others as well. So its whole configuration is tested first, it is never started for the site's sake, and it
+restarts only where a reload would not do.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import socket
+import ssl
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+from ..command import run
+from ..errors import Problem
+from ..site import Site
+from .platform import WebServer
+from .services import Service
+from .supervise import which_supervisor
+from .supervisor import State
+from .systemd import SystemdSupervisor
+
+ANSWER_SECONDS = 60
+_TAIL = 65536
+_STOP_SECONDS = 180  # systemd lets open connections end for a minute and a half
+
+
+def state(web: WebServer) -> State:
+    """As systemd has it, or else as its own pid file says."""
+    if which_supervisor() == "systemd":
+        return SystemdSupervisor().state(Service(web.service, "", ()))
+    with suppress(OSError, ValueError):
+        pid = int(web.pid.read_text())
+        if Path(f"/proc/{pid}/comm").read_text().strip() == web.program.name:
+            return State("running", f"pid {pid}", pid)
+    return State("stopped", f"{web.pid} names no process of it")
+
+
+def test(web: WebServer) -> None:
+    """Have it read its whole configuration. Raises CommandFailed with what it says."""
+    run(shlex.split(web.control.test))
+
+
+def take_in(web: WebServer, verb: Literal["restart", "reload"]) -> None:
+    """Have one that ran read its configuration again; one that did not survive the last is started. Raises Problem."""
+    test(web)
+    if state(web).word != "running":
+        verb = "restart"
+    if which_supervisor() == "systemd":
+        run(["systemctl", verb, f"{web.service}.service"], timeout=_STOP_SECONDS)
+    elif verb == "reload":
+        run(shlex.split(web.control.reload))
+    else:
+        _stop(web)
+        run(shlex.split(web.control.start))
+
+
+def _stop(web: WebServer) -> None:
+    pid = state(web).pid
+    if pid is None:
+        return
+    run(shlex.split(web.control.stop))
+    end = time.monotonic() + _STOP_SECONDS
+    while Path(f"/proc/{pid}").exists():
+        if time.monotonic() > end:
+            raise Problem("it does not end", web.service, f"look at process {pid}")
+        time.sleep(0.05)
+
+
+def wait(web: WebServer, site: Site) -> None:
+    """Until the site's virtual host answers. Raises Problem when that takes too long, or the server ends."""
+    end = time.monotonic() + ANSWER_SECONDS
+    while not answers(site):
+        if state(web).word != "running":
+            raise Problem("ended as it took the site in", web.service, f"read the end of {web.log}")
+        if time.monotonic() > end:
+            remedy = f"another of its sites may have the same name, or another program the port; read {web.log}"
+            raise Problem(f"does not hand {site.front.url} to this site within {ANSWER_SECONDS} s", web.service, remedy)
+        time.sleep(0.1)
+
+
+def answers(site: Site) -> bool:
+    """Whether the virtual host that answers is the site's: it writes what it is asked for into the site's log.
+
+    Whose certificate it shows is `make certificate_check`'s question, and whether the hub is behind it is the hub's.
+    """
+    mark = f"/sitekit-{secrets.token_hex(8)}"
+    request = f"HEAD {mark} HTTP/1.1\r\nHost: {site.front.host}:{site.front.port}\r\nConnection: close\r\n\r\n"
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection(("127.0.0.1", site.front.port), 5) as plain,
+            context.wrap_socket(plain, server_hostname=site.front.host) as tls,
+        ):
+            tls.sendall(request.encode())
+            while tls.recv(4096):
+                pass
+        with (site.log / f"{site.front.server}-access.log").open("rb") as log:
+            log.seek(max(0, log.seek(0, 2) - _TAIL))
+            return mark.encode() in log.read()
+    except OSError:
+        return False
+
+
+def told(web: WebServer, site: Site) -> State:
+    """The state of the site's front in there, for `make status`. What it says needs root."""
+    found = state(web)
+    if found.word == "running" and not answers(site):
+        return State("starting", f"{found.detail}; it does not hand {site.front.url} to this site")
+    return found
