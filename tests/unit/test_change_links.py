@@ -67,7 +67,7 @@ def test_whatever_fails_the_links_are_as_they_were(machine: Path, monkeypatch: p
     monkeypatch.setattr(apply_module, "check", lambda *words: None)
     kinds = [action.what[0] for action in planned(SITE, family(), machine).actions]
     first = kinds.index("new link")
-    # The others are test_change_failures': here the first link, one in the middle, the site's own, the test, the record.
+    # The others are those of test_change_failures: the first link, one later, the site's own, the test, the record.
     for number in (first, first + 5, kinds.index("test") - 1, kinds.index("test"), len(kinds) - 1):
         with monkeypatch.context() as broken, pytest.raises(Crash):
             break_after(broken, number)

@@ -6,8 +6,10 @@ An action knows what stood there before; if that is not so any more when its tur
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -49,7 +51,8 @@ class NewFolder:
         real = on_disk(root, self.path)
         owner = accounts.numbers(root, self.folder.owner)
         real.mkdir(0o700)
-        undo.callback(real.rmdir)
+        # In the site's own there may be more by then, such as the logs of a web server that did not take the site in.
+        undo.callback(real.rmdir if self.folder.shared else partial(shutil.rmtree, real))
         os.chown(real, *owner)
         real.chmod(self.folder.mode)
 

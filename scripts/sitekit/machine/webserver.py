@@ -35,7 +35,7 @@ def state(web: WebServer) -> State:
         return SystemdSupervisor().state(Service(web.service, "", ()))
     with suppress(OSError, ValueError):
         pid = int(web.pid.read_text())
-        if Path(f"/proc/{pid}/comm").read_text().strip() == web.program.name:
+        if _process(pid) == web.program.name:
             return State("running", f"pid {pid}", pid)
     return State("stopped", f"{web.pid} names no process of it")
 
@@ -65,10 +65,19 @@ def _stop(web: WebServer) -> None:
         return
     run(shlex.split(web.control.stop))
     end = time.monotonic() + _STOP_SECONDS
-    while Path(f"/proc/{pid}").exists():
+    while _process(pid):
         if time.monotonic() > end:
             raise Problem("it does not end", web.service, f"look at process {pid}")
         time.sleep(0.05)
+
+
+def _process(pid: int) -> str:
+    """The name of a process that lives; nothing where there is none, or a dead one that nobody has buried."""
+    try:
+        name, rest = Path(f"/proc/{pid}/stat").read_text().split("(", 1)[1].rsplit(")", 1)
+    except FileNotFoundError:
+        return ""
+    return "" if rest.split()[0] == "Z" else name
 
 
 def wait(web: WebServer, site: Site) -> None:
