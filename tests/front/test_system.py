@@ -162,6 +162,9 @@ def test_what_the_web_server_does_not_take_or_does_not_serve_is_put_back(spoiled
         assert re.search(said, told, re.DOTALL), told
         assert "ok everything is as it was" in told and "not everything" not in told
         assert spoiled.etc == before, said
+        assert ("starting the services again" in told) == ("AH00526" not in said), (
+            "what was not told, goes on as it was"
+        )
         assert "others" in spoiled.others() and spoiled.hub() == "", said
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from ..machine import supervise, webserver
 from ..machine.platform import Platform
 from ..machine.render import folders
-from ..machine.services import Service
 from ..machine.site_services import site_services, site_supervisor
 from ..machine.wanted import accounts as wanted_accounts
 from ..machine.wanted import memberships
@@ -24,8 +23,8 @@ from .tree import MACHINE, Entry, look
 class Seen:
     """`entries` by path; `users` and `groups` those of the site's names that are there; `members` as (user, group).
 
-    `own_group` names the own group of each of the site's accounts. `services` has the state of each service in the
-    supervisor's word, or `unknown`.
+    `own_group` names the own group of each of the site's accounts. `services` has the state of each service, and of the
+    machine's own web servers, in the supervisor's word, or `unknown`.
     """
 
     entries: Mapping[Path, Entry]
@@ -55,17 +54,18 @@ def see(site: Site, platform: Platform, files: Iterable[Path], manifest: Manifes
         groups=frozenset(name for name in names if accounts.has_group(root, name)),
         members=frozenset(pair for pair in pairs if accounts.is_member(root, *pair)),
         own_group=own_group,
-        services=service_states(site, platform) if root == MACHINE else {},
+        services=service_states(site, platform) | _web_states(platform) if root == MACHINE else {},
     )
 
 
+def _web_states(platform: Platform) -> dict[str, str]:
+    """Of the machine's own web servers."""
+    return {web.service: webserver.state(web).word for web in (platform.apache, platform.nginx)}
+
+
 def service_states(site: Site, platform: Platform) -> dict[str, str]:
-    """What the supervisor says of each of the site's services on this machine, and its own web servers' states."""
-    shared = {web.service: webserver.state(web).word for web in (platform.apache, platform.nginx)}
-    return shared | _own_states(site, site_services(site, platform))
-
-
-def _own_states(site: Site, services: list[Service]) -> dict[str, str]:
+    """What the supervisor says of each of the site's services on this machine."""
+    services = site_services(site, platform)
     if site.supervisor == "systemd" and supervise.which_supervisor() != "systemd":
         return {}
     if site.supervisor == "supervisord" and os.geteuid() != 0 and (site.run / "supervisor.sock").exists():

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from ..command import run
+from ..command import CommandFailed, run
 from ..errors import Problem
 from ..site import Site
 from .platform import WebServer
@@ -25,6 +25,7 @@ from .supervisor import State
 from .systemd import SystemdSupervisor
 
 ANSWER_SECONDS = 60
+_PATIENCE = 20  # mod_shib tries for six seconds to reach a shibd that does not run
 _TAIL = 65536
 _STOP_SECONDS = 180  # systemd lets open connections end for a minute and a half
 
@@ -51,7 +52,11 @@ def take_in(web: WebServer, verb: Literal["restart", "reload"]) -> None:
     if state(web).word != "running":
         verb = "restart"
     if which_supervisor() == "systemd":
-        run(["systemctl", verb, f"{web.service}.service"], timeout=_STOP_SECONDS)
+        try:
+            run(["systemctl", verb, f"{web.service}.service"], timeout=_STOP_SECONDS)
+        except CommandFailed as failed:
+            failed.remedy = f"journalctl --unit {web.service}; and read the end of {web.log}"
+            raise
     elif verb == "reload":
         run(shlex.split(web.control.reload))
     else:
@@ -103,7 +108,7 @@ def answers(site: Site) -> bool:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
         with (
-            socket.create_connection(("127.0.0.1", site.front.port), 5) as plain,
+            socket.create_connection(("127.0.0.1", site.front.port), _PATIENCE) as plain,
             context.wrap_socket(plain, server_hostname=site.front.host) as tls,
         ):
             tls.sendall(request.encode())
