@@ -26,6 +26,7 @@ from .systemd import SystemdSupervisor
 
 ANSWER_SECONDS = 60
 _PATIENCE = 20  # mod_shib tries for six seconds to reach a shibd that does not run
+_RELOAD_SECONDS = 1
 _TAIL = 65536
 _STOP_SECONDS = 180  # systemd lets open connections end for a minute and a half
 
@@ -62,6 +63,9 @@ def take_in(web: WebServer, verb: Literal["restart", "reload"]) -> None:
     else:
         _stop(web)
         run(shlex.split(web.control.start))
+    if verb == "reload":
+        # That is under way by now: those answer yet that have not heard of it, though it may end the whole server.
+        time.sleep(_RELOAD_SECONDS)
 
 
 def _stop(web: WebServer) -> None:
@@ -80,7 +84,7 @@ def _process(pid: int) -> str:
     """The name of a process that lives; nothing where there is none, or a dead one that nobody has buried."""
     try:
         name, rest = Path(f"/proc/{pid}/stat").read_text().split("(", 1)[1].rsplit(")", 1)
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return ""
     return "" if rest.split()[0] == "Z" else name
 
