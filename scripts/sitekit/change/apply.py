@@ -12,7 +12,7 @@ from ..errors import BadInput, BadInputs, Problem
 from ..machine import supervise, webserver
 from ..machine.brought import check_brought
 from ..machine.file import File
-from ..machine.front import front_path
+from ..machine.front import front_path, server
 from ..machine.generated import generated
 from ..machine.links import check_installed, links
 from ..machine.platform import Platform, WebServer, this_platform
@@ -80,11 +80,12 @@ def planned(site: Site, platform: Platform, root: Path, made_up: dict[Path, File
 
 
 def _by_hand(found: Plan, site: Site, platform: Platform, seen: Seen) -> Iterator[str]:
-    """What is left to the administrator, where the web server is the machine's."""
-    for web in web_servers(site, platform, found.changed):
+    """What is left to the administrator, where the site comes into the machine's own web server."""
+    web, there = server(site, platform), found.changed.get(front_path(site, platform))
+    if site.front.instance == "system" and there:
         if not runs(seen.services, web):
             yield f"{web.service} does not run, and sitekit does not start it: systemctl enable --now {web.service}"
-        if web.by_hand and found.changed.get(front_path(site, platform)) == NOTHING:
+        if web.by_hand and there == NOTHING:
             yield f"once, by hand, so that it may reach the hub: {web.by_hand}"
 
 

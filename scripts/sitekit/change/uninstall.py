@@ -64,11 +64,11 @@ def _uninstall(here: _Installed, purge: bool) -> int:
     if here.manifest.empty:
         return 0
     try:
-        links = {Path(name): to for name, to in here.manifest.links.items()}
-        webs = web_servers(site, this_platform(root), [*links, *map(Path, here.manifest.files)])
-        left = [*_links(here), *_files(here)]
+        webs = web_servers(site, this_platform(root), [*map(Path, [*here.manifest.links, *here.manifest.files])])
+        gone: dict[Path, str] = {}
+        left = [*_links(here, gone), *_files(here)]
         if root == MACHINE:
-            left += [line for web in webs for line in without_site(web, links)]
+            left += [line for web in webs for line in without_site(web, gone)]
         left += [*_memory(here), *_folders(here)]
         _accounts(here)
         if root == MACHINE and supervise.which_supervisor() == "systemd":
@@ -96,11 +96,13 @@ def _forget(here: _Installed) -> None:
                 shutil.rmtree(thing) if thing.is_dir() and not thing.is_symlink() else thing.unlink()
 
 
-def _links(here: _Installed) -> Iterator[str]:
+def _links(here: _Installed, gone: dict[Path, str]) -> Iterator[str]:
+    """What is removed is added to `gone`, with where it led."""
     for path in reversed([*map(Path, here.manifest.links)]):
         entry = look(here.root, path)
         if here.manifest.owns_link(path, entry):
             here.on_disk(path).unlink()
+            gone[path] = entry.target
         elif entry != NOTHING:
             yield f"left {path}: changed by hand; remove it with: rm {path}"
         del here.manifest.links[str(path)]

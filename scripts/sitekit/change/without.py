@@ -9,13 +9,12 @@ from ..command import CommandFailed
 from ..errors import Problem
 from ..machine import webserver
 from ..machine.platform import WebServer
-from .tree import MACHINE, NOTHING, look
 
 
-def without_site(web: WebServer, links: dict[Path, str]) -> Iterator[str]:
-    """Have `web` take that in, if it runs. `links` are those that were removed; what it cannot do without, other sites
-    need by now, and it stays: says which. What the web server refuses is told, and no more."""
-    modules = {path: to for path, to in links.items() if web.links and path.parent == web.links.modules}
+def without_site(web: WebServer, gone: dict[Path, str]) -> Iterator[str]:
+    """Have `web` take that in, if it runs. What it cannot do without of the links that are `gone`, other sites need by
+    now, and it stays: says which. What the web server refuses is told, and no more."""
+    modules = {path: to for path, to in gone.items() if web.links and path.parent == web.links.modules}
     if modules and not _takes(web):
         left = list(_needed(web, modules))
         yield from (f"left {path}: another site of {web.service} has come to need it" for path in left)
@@ -28,13 +27,13 @@ def without_site(web: WebServer, links: dict[Path, str]) -> Iterator[str]:
 
 
 def _needed(web: WebServer, modules: dict[Path, str]) -> Iterator[Path]:
-    """All of them back; then each module goes if it can, with its settings, what it depends on after it."""
+    """All of them back; then each module goes if it can, with its settings, before what it depends on."""
     _link(modules)
     if not _takes(web):  # nor with them: the fault is another one
         for path in modules:
             path.unlink()
         return
-    for name in dict.fromkeys(path.stem for path in reversed(modules)):
+    for name in dict.fromkeys(path.stem for path in modules):
         own = {path: to for path, to in modules.items() if path.stem == name}
         for path in own:
             path.unlink()
@@ -45,8 +44,7 @@ def _needed(web: WebServer, modules: dict[Path, str]) -> Iterator[Path]:
 
 def _link(links: dict[Path, str]) -> None:
     for path, to in links.items():
-        if look(MACHINE, path) == NOTHING:
-            path.symlink_to(to)
+        path.symlink_to(to)
 
 
 def _takes(web: WebServer) -> bool:

@@ -43,8 +43,9 @@ def state(web: WebServer) -> State:
 
 
 def test(web: WebServer) -> None:
-    """Have it read its whole configuration. Raises CommandFailed with what it says."""
-    run(shlex.split(web.control.test))
+    """Have it read its whole configuration, unless it was uninstalled. Raises CommandFailed with what it says."""
+    if web.program.exists():
+        run(shlex.split(web.control.test))
 
 
 def take_in(web: WebServer, verb: Literal["restart", "reload"]) -> None:
