@@ -7,6 +7,7 @@ administrator's change replaced, and sitekit undoes its own by the manifest.
 from __future__ import annotations
 
 import grp
+import os
 import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -106,9 +107,12 @@ def _tools_backups(root: Path) -> Iterator[None]:
         for path in backups:
             if path not in before:
                 path.unlink(missing_ok=True)
-            elif path.read_bytes() != before[path][0]:
-                path.write_bytes(before[path][0])
-                path.chmod(before[path][1].st_mode & 0o7777)
+            else:
+                content, status = before[path]
+                if path.read_bytes() != content:
+                    path.write_bytes(content)
+                os.chown(path, status.st_uid, status.st_gid)
+                path.chmod(status.st_mode & 0o7777)
 
 
 def _user(root: Path, name: str) -> tuple[int, int] | None:
