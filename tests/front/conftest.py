@@ -54,7 +54,7 @@ def install(*packages: str) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def servers() -> None:
-    install("apache2-bin", "nginx-light", "sudo", "openssl", "curl", "iproute2")
+    install("apache2-bin", "nginx-light", "sudo", "openssl", "curl", "iproute2", "logrotate")
 
 
 def free_port() -> int:

@@ -87,7 +87,9 @@ def _front(target: Target, platform: Platform, staged: _Staged) -> None:
         return
     if site.front.instance == "system":
         there = links.loads(target, platform)
-        wanted = ["mpm_event", "authz_core", "socache_shmcb", *modules(site)]
+        # Those of the first line are built in on some distributions, loaded on others.
+        wanted = ["log_config", "logio", "unixd", "watchdog"]
+        wanted += ["mpm_event", "authz_core", "socache_shmcb", *modules(site)]
         loads = [there[name].line for name in wanted if name in there]
         places = [f"ServerRoot {staged.folder}", f"DefaultRuntimeDir {staged.folder}", f"ErrorLog {staged.folder}/log"]
         head = ["ServerName localhost", *places, *loads]

@@ -65,6 +65,7 @@ class Apache(WebServer):
     """Apache, whose parts are loaded from a folder."""
 
     modules: Path
+    elsewhere: dict[str, Path] = {}
     loads: Path
     packages: dict[str, str]
 
