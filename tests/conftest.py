@@ -18,7 +18,7 @@ from .person import Person
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 NEEDS_DEMO = ("chain", "browser", "attacks", "faults", "systemd")
-NEEDS_ROOT = ("front", *NEEDS_DEMO)
+NEEDS_ROOT = ("front", "platforms", *NEEDS_DEMO)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

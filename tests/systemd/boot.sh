@@ -1,5 +1,5 @@
 #!/bin/sh
-# Become systemd on the file tree $1, as PID 1. Runs in namespaces of its own: mounts, processes, hostname, IPC, cgroups.
+# Become systemd on the file tree $1, as PID 1. `v2` as $2: with the control groups of v2 alone. Runs in namespaces of its own: mounts, processes, hostname, IPC, cgroups.
 set -e
 root=$1
 mount -t proc proc "$root/proc"
@@ -24,6 +24,7 @@ mount -t tmpfs -o mode=755 tmpfs "$root/run"
 [ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ] || mount -t tmpfs -o mode=755 tmpfs "$root/sys/fs/cgroup"
 sort -u /proc/self/mounts | while read -r _ at kind options _; do
     case $kind:$at in cgroup*:/sys/fs/cgroup*) ;; *) continue ;; esac
+    case $2:$kind in v2:cgroup2) at=/sys/fs/cgroup ;; v2:*) continue ;; esac
     hierarchy=$(echo "$options" | tr , '\n' | grep -vxE 'rw|ro|relatime|nosuid|nodev|noexec' | paste -sd, -)
     case $hierarchy in name=*) hierarchy="none,$hierarchy" ;; esac
     mkdir -p "$root$at"

@@ -1,6 +1,7 @@
 """This machine a second time, with a real systemd as PID 1: its file tree below a memory disk, everything else its own.
 
-Nothing is copied or built, so it boots in two seconds; what is written stays in memory, and ends with it.
+Nothing is copied or built, so it boots in two seconds; what is written stays in memory, and ends with it. The file tree
+of another machine can be booted in the same way.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ set -e
 mount --make-rprivate /
 mount -t tmpfs -o mode=755 tmpfs "$1"
 mkdir "$1/upper" "$1/work" "$1/root"
-mount -t overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" overlay "$1/root"
+mount -t overlay -o "lowerdir=$3,upperdir=$1/upper,workdir=$1/work" overlay "$1/root"
 mount -t tmpfs -o mode=1777 tmpfs "$1/root/tmp"
 mkdir -p "$1/root$2"
 mount --rbind "$2" "$1/root$2"
@@ -40,10 +41,10 @@ CLONE_NEWNET = 0x40000000
 
 
 class Booted:
-    """`root` is the tree as this process reaches it, `pid` systemd's number out here."""
+    """`root` is the tree as this process reaches it, `pid` systemd's number out here; `cgroups`: see boot.sh."""
 
-    def __init__(self, folder: Path, holder: int, said: Path) -> None:
-        self.inner, self.holder, self.said = folder / "root", holder, said
+    def __init__(self, folder: Path, holder: int, said: Path, cgroups: str) -> None:
+        self.inner, self.holder, self.said, self.cgroups = folder / "root", holder, said, cgroups
         self.root = Path(f"/proc/{holder}/root{self.inner}")
         self.groups = [path / f"sitekit-test-{os.getpid()}" for path in hierarchies()]
         self._shell: subprocess.Popen | None = None
@@ -57,9 +58,10 @@ class Booted:
                 if (group / given).exists() and (group.parent / given).exists():
                     (group / given).write_text((group.parent / given).read_text())
         into = [*MORTAL, "nsenter", "-t", str(self.holder), "-m", "-n", "--", "unshare", "-m", "-p", "-u", "-i", "-C"]
+        boot = ["sh", Path(__file__).with_name("boot.sh"), self.inner, self.cgroups]
         with self.said.open("a") as said:
             self._shell = subprocess.Popen(
-                [*into, "--fork", "--kill-child", "sh", Path(__file__).with_name("boot.sh"), self.inner],
+                [*into, "--fork", "--kill-child", *boot],
                 stdin=subprocess.DEVNULL, stdout=said, stderr=said, preexec_fn=self._join,
             )  # fmt: skip
         until(lambda: self._starts() or self._shell.poll() is not None, 20, 0.1)
@@ -136,22 +138,43 @@ def hierarchies() -> list[Path]:
 
 
 @contextmanager
-def booted(folder: Path, prepare: Callable[[Path], None]) -> Iterator[Booted]:
-    """The machine, while this lasts. `folder` is empty, and stays so; `prepare` may change the tree before the boot."""
+def booted(
+    folder: Path, prepare: Callable[[Path], None], below: Path = Path("/"), cgroups: str = ""
+) -> Iterator[Booted]:
+    """The machine with the file tree `below`, while this lasts. `prepare` may change what it will see of that.
+
+    `folder` is empty, and stays so.
+    """
     ground, said = folder / "ground", folder / "said"
     ground.mkdir()
     with ExitStack() as stack:
-        argv = [*MORTAL, "unshare", "-m", "-n", "sh", "-c", GROUND, "sh", ground, CHECKOUT]
+        argv = [*MORTAL, "unshare", "-m", "-n", "sh", "-c", GROUND, "sh", ground, CHECKOUT, below]
         holder = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
         stack.callback(holder.stdout.close)
         stack.callback(holder.wait, 20)
         stack.callback(holder.terminate)
         assert holder.stdout.readline() == "ready\n"
-        machine = Booted(ground, holder.pid, said)
+        machine = Booted(ground, holder.pid, said, cgroups)
         stack.callback(machine.end)
         prepare(machine.root)
         machine.boot()
         yield machine
+
+
+@contextmanager
+def online(machine: Booted) -> Iterator[None]:
+    """The machine reaches what this one reaches: slirp4netns(1), which changes nothing outside."""
+    resolv = machine.root / "etc/resolv.conf"
+    resolv.unlink(missing_ok=True)
+    resolv.write_text("nameserver 10.0.2.3\n")
+    words = ["--configure", "--mtu=65520", "--disable-host-loopback", str(machine.holder), "tap0"]
+    slirp = subprocess.Popen([*MORTAL, "slirp4netns", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until(lambda: "inet 10.0.2" in machine.run("ip", "address", "show", "tap0", check=False).stdout, 20)
+        yield
+    finally:
+        slirp.terminate()
+        slirp.wait(20)
 
 
 @contextmanager

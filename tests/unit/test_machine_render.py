@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from machine_sites import demo, family, shipped
+from machine_sites import demo, documented, family, shipped
 
 from sitekit.data import data
 from sitekit.machine.certificate import self_signed, serves
@@ -20,7 +20,6 @@ from sitekit.show import dump
 from sitekit.site import load_site
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "machine"
-MACHINE_PAGE = Path(__file__).parents[2] / "docs" / "machine.md"
 OWN_TLS = {"certificate": "/etc/ssl/jupyter.pem", "key": "/etc/ssl/private/jupyter.key"}
 SITES = sorted(path.stem for path in data("config/sites").glob("*.yml"))
 # nginx has no login in front of the hub.
@@ -184,12 +183,6 @@ def test_the_daily_check_comes_with_the_hub_where_systemd_is_and_can_be_turned_o
     files = render(off, family())
     hub = files[Path("/etc/systemd/system/sitekit-demo-hub.service")].content
     assert not units & set(files) and "kernels" not in hub
-
-
-def documented() -> dict[str, int]:
-    """The exposures in docs/machine.md, in tenths; two more for the few settings that differ from site to site."""
-    rows = re.findall(r"^\| `sitekit-NAME-(\w+)\.\w+` \|[^|]*\| ([\d.]+) \|", MACHINE_PAGE.read_text(), re.MULTILINE)
-    return {part: round(float(figure) * 10) + 2 for part, figure in rows}
 
 
 def test_the_proxys_exposure_is_what_was_asked_for():
