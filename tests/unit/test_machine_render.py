@@ -68,6 +68,10 @@ def test_golden(case: str, request: pytest.FixtureRequest):
     assert shown == there, "look at it; if it is right: pytest --update-golden"
 
 
+def test_no_golden_file_is_left_of_a_case_that_is_gone():
+    assert {path.name for path in GOLDEN.iterdir()} == set(CASES)
+
+
 def test_nothing_of_the_machine_is_in_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Neither the clock, nor the host's name, nor the working directory, nor the environment."""
     before = rendered("demo-apache-systemd")
