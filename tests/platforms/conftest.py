@@ -22,7 +22,7 @@ RELEASE = "trixie"
 # What an administrator has there already, and what else a site may ask for. The demo installs the rest by itself.
 PACKAGES = (
     "apache2", "ca-certificates", "curl", "dbus", "iproute2", "libapache2-mod-shib", "libpam-google-authenticator",
-    "libpam-sss", "libpam-systemd", "logrotate", "make", "nginx-light", "openssl", "procps", "python3-venv", "sudo",
+    "libpam-sss", "libpam-systemd", "logrotate", "make", "nginx-light", "openssl", "procps", "python3", "sudo",
     "systemd-sysv",
 )  # fmt: skip
 INSIDE = Path("/srv/sitekit")
