@@ -33,10 +33,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
         place.run("groupadd", "-f", "jupyter-users")
         place.kit("apply", folder / "site.yml")
         place.run("mkdir", "-p", "/run/sitekit/shib/apache")
-        idp = identity_provider(place, folder / "idp")
+        idp = identity_provider(place, folder / "idp", "hub.test")
         variables = {"SIMPLESAMLPHP_CONFIG_DIR": str(folder / "idp")}
         stack.enter_context(place.up(*idp, until="curl -s http://idp.test:9200/", **variables))
-        service_provider(place)
+        service_provider(place, "hub.test")
         # in the test shibd runs as root: its socket has to be open to Apache's account
         shibd = "umask 0; exec shibd -f -F -c /etc/shibboleth/shibboleth2.xml"
         stack.enter_context(place.up("sh", "-c", shibd, until="test -S /run/shibboleth/shibd.sock"))

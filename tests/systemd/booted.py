@@ -94,9 +94,10 @@ class Booted:
         assert not check or done.returncode == 0, (words, done.stdout[-3000:], done.stderr[-3000:])
         return done
 
-    def kit(self, command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def kit(self, command: str, check: bool = True, site: Path | None = None) -> subprocess.CompletedProcess[str]:
         """A command of the kit, as `make` runs it."""
-        kit = ["env", f"PYTHONPATH={CHECKOUT / 'scripts'}", CHECKOUT / ".kit/bin/python", "-B", "-m", "sitekit"]
+        kit = ["env", f"PYTHONPATH={CHECKOUT / 'scripts'}", *([f"SITE={site}"] if site else [])]
+        kit += [CHECKOUT / ".kit/bin/python", "-B", "-m", "sitekit"]
         return self.run(*kit, command, check=check, timeout=300)
 
     def systemctl(self, *words: object) -> str:

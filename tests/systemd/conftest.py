@@ -11,6 +11,7 @@ import pytest
 from ..conftest import Demo
 from ..front.conftest import install
 from .booted import Booted, booted, network_of
+from .campus import PACKAGES, download
 
 # What is enabled on this machine, which is none of ours, and what the demo outside has in its memory.
 NOT_IN_HERE = (
@@ -39,7 +40,7 @@ signal.signal(signal.SIGUSR2, hang)
 @pytest.fixture(scope="package")
 def machine(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
     """Up, with the demo in it; whoever runs these tests reaches it as `localhost`."""
-    install("systemd", "dbus", "iproute2")
+    install("systemd", "dbus", "iproute2", *PACKAGES)
     with booted(tmp_path_factory.mktemp("booted"), as_installed) as machine:
         machine.kit("demo")
         with network_of(machine.holder):
@@ -55,6 +56,7 @@ def as_installed(root: Path) -> None:
     (root / "etc/hostname").write_text("booted\n")
     (root / "etc/hosts").write_text("127.0.0.1 localhost booted\n::1 localhost\n")
     (root / "etc/sitekit/demo/local.d/hurt.py").write_text(HURT)
+    download(root)
     for pattern in NOT_IN_HERE:
         for path in root.glob(pattern):
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
