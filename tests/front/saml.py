@@ -23,8 +23,8 @@ _IDP = """<?php $metadata['{idp}idp'] = ['host' => '__DEFAULT__', 'privatekey' =
   'auth' => 'campus', 'scope' => ['campus.test'],
   'attributes.NameFormat' => 'urn:oasis:names:tc:SAML:2.0:attrname-format:uri',
   'authproc' => [100 => ['class' => 'core:AttributeMap', 'name2oid']]];"""
-_SP = """<?php $metadata['https://{host}/shibboleth'] = ['AssertionConsumerService' => [['index' => 1, 'isDefault' => true,
-  'Location' => 'https://{host}/Shibboleth.sso/SAML2/POST',
+_SP = """<?php $metadata['https://{host}/shibboleth'] = ['AssertionConsumerService' => [['index' => 1,
+  'isDefault' => true, 'Location' => 'https://{host}/Shibboleth.sso/SAML2/POST',
   'Binding' => 'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST']]];"""
 
 

@@ -157,6 +157,7 @@ def test_systemd_takes_the_units_without_a_word(case: str, tmp_path: Path):
         site.current / "bin/configurable-http-proxy",
         site.current / "bin/python",
         Path("/bin/kill"),
+        Path("/bin/sh"),
         family(platform).apache.program,
         family(platform).nginx.program,
     ):

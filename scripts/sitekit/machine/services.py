@@ -22,7 +22,8 @@ class Service:
     """One program that stays up. The same object renders to a systemd unit and to a section of supervisord.conf.
 
     `environment_file` holds KEY=value lines that must not be seen in a process list; it has to exist.
-    `after` names services that start before this one; `wants` are other units of systemd's that come up with it.
+    `mounts` are folders whose filesystems have to be mounted first. `after` names services that start before this one;
+    `wants` are other units of systemd's that come up with it.
     `kill_mode` is systemd's word: with `process` a stop ends the main process alone and its children live on.
     `runtime_directories` lie below /run and are made before each start,
     for `user`. `template` is the unit in the top-level systemd/ folder: `service` is the plain one, the others add a
@@ -39,6 +40,7 @@ class Service:
     environment: Mapping[str, str] = field(default_factory=dict)
     environment_file: Path | None = None
     directory: Path | None = None
+    mounts: tuple[Path, ...] = ()
     runtime_directories: tuple[Path, ...] = ()
     after: tuple[str, ...] = ()
     wants: tuple[str, ...] = ()

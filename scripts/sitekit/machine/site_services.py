@@ -55,6 +55,7 @@ def _proxy(site: Site) -> Service:
         user=site.proxy.user,
         environment=_environment(site),
         environment_file=site.etc / "proxy.env",
+        mounts=(site.paths.prefix,),
         umask="0077",
         template="proxy",
         ready=partial(_listens, site.proxy.api_port),
@@ -71,6 +72,7 @@ def _hub(site: Site) -> Service:
         environment=_environment(site) | {"HOME": str(site.paths.state)} | slurm,
         environment_file=site.etc / "proxy.env",
         directory=site.paths.state,
+        mounts=(site.paths.prefix,),  # the state folder is mounted first by WorkingDirectory=
         after=(site.service("proxy"),),
         wants=timers(site),
         kill_mode="process",  # whatever the hub has started belongs to users
