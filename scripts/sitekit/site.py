@@ -106,7 +106,7 @@ class Server(Section):
     """What all servers have in common, whatever their tier. The ports are those that compute nodes open to the hub;
     `root` is the folder that the file browser shows, with `links` in it."""
 
-    default_url: UrlPath = "/lab"
+    interfaces: Annotated[dict[Title, UrlPath], Field(min_length=1)] = {"JupyterLab": "/lab"}
     port_range: PortRange = (20000, 29999)
     named: Annotated[Count, Field(ge=0, le=100)] = 0
     root: HomePath | None = None

@@ -227,3 +227,16 @@ def test_a_form_that_says_a_thing_twice_is_refused() -> None:
         read_choice(ROOMY, from_form({"tier": ["plain", "own"]}), STAFF)
     with pytest.raises(BadChoice):
         read_choice(ROOMY, from_form({"tier": ["own"], "own.memory": ["4G", "8G"]}), STAFF)
+
+
+def test_what_a_server_opens_is_one_of_the_sites_interfaces() -> None:
+    server = SITE.server.model_copy(update={"interfaces": {"JupyterLab": "/lab", "Notebook": "/tree"}})
+    site = SITE.model_copy(update={"server": server})
+    assert read_choice(site, {"tier": "small"})[0].interface == "JupyterLab"
+    choice, remembered = read_choice(site, {"tier": "small", "interface": "Notebook"})
+    assert (choice.interface, remembered) == ("Notebook", {"profile": "small", "interface": "Notebook"})
+    for value in ("/tree", "notebook", "", None, ["Notebook"], "https://elsewhere.example.org"):
+        with pytest.raises(BadChoice, match="one of: JupyterLab, Notebook"):
+            read_choice(site, {"tier": "small", "interface": value})
+    with pytest.raises(BadChoice, match="no option 'interface'"):
+        read_choice(SITE, {"tier": "small", "interface": "JupyterLab"})

@@ -115,7 +115,8 @@ def test_the_front_knows_its_host_and_port(text: str, host: str, port: int) -> N
         ("paths", "state", "~/state"),
         ("environment", "channels", ["conda-forge --insecure"]),
         ("environment", "channels", []),
-        ("server", "default_url", "//elsewhere.example.org/?x"),
+        ("server", "interfaces", {"JupyterLab": "//elsewhere.example.org/?x"}),
+        ("server", "interfaces", {}),
         ("kernels", "modulepath", ["/opt/modules:/tmp"]),
     ],
 )

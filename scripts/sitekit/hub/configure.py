@@ -73,7 +73,6 @@ def update_servers(c: Any, site: Site) -> None:
     c.JupyterHub.allow_named_servers = site.server.named > 0
     c.JupyterHub.named_server_limit_per_user = site.server.named
     c.TierSpawner.apply_user_options = TierSpawner.take_options
-    c.Spawner.default_url = site.server.default_url
     c.Spawner.disable_user_config = True  # a user's dotfiles cannot change the server
     c.Spawner.poll_interval = 30  # reads the shared snapshot: costs nothing
     c.Spawner.http_timeout = 60

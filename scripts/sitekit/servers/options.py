@@ -29,7 +29,8 @@ class Standing:
 
 @dataclass(frozen=True)
 class Choice:
-    """What one server gets. Memory in MiB, time in seconds; an empty text where Slurm's own default is to hold."""
+    """What one server gets. Memory in MiB, time in seconds; an empty text where Slurm's own default is to hold.
+    `interface` is the title of the page that it opens."""
 
     tier: str
     title: str
@@ -44,6 +45,7 @@ class Choice:
     qos: str = ""
     reservation: str = ""
     constraint: str = ""
+    interface: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self), "partitions": list(self.partitions)}
@@ -105,8 +107,8 @@ def read_choice(site: Site, options: object, standing: Standing = Standing()) ->
     if not isinstance(keys[0], str) or keys[0] not in tiers:
         raise BadChoice(f"there is no tier {_shown(keys[0])} for you; choose one of: {offered}")
     tier = tiers[keys[0]]
-    fields = fields_of(tier, standing)
-    choice = Choice.of(tier)
+    fields = fields_of(site, tier, standing)
+    choice = replace(Choice.of(tier), interface=next(iter(site.server.interfaces)))
     for key, value in given.items():
         if key not in fields:
             known = f"it lets you choose: {', '.join(fields)}" if fields else "its figures are fixed"
@@ -128,9 +130,11 @@ class Field:
     start: str = ""
 
 
-def fields_of(tier: Tier, standing: Standing) -> dict[str, Field]:
-    """The fields that `tier` offers to a user of this standing."""
+def fields_of(site: Site, tier: Tier, standing: Standing) -> dict[str, Field]:
+    """The fields that `tier` offers to a user of this standing; and the interface, where the site has several."""
     choose, fields = tier.choose, {}
+    if len(site.server.interfaces) > 1:
+        fields["interface"] = _titled("Interface", tuple(site.server.interfaces))
     if choose.memory:
         fields["memory"] = _bounded("Memory", choose.memory, parse_memory, format_memory, tier.memory)
     if choose.cpus:
@@ -174,6 +178,15 @@ def _one_of(label: str, words: tuple[str, ...] | None, start: str | None) -> Fie
         raise BadChoice(f"{label.lower()}: {_shown(value)} is not one of yours: {', '.join(words) or 'you have none'}")
 
     return Field(label, "", read, words=("", *(words or ())), start=start or "")
+
+
+def _titled(label: str, titles: tuple[str, ...]) -> Field:
+    def read(value: object) -> str:
+        if value not in titles:
+            raise BadChoice(f"{label.lower()}: {_shown(value)} is not one of: {', '.join(titles)}")
+        return str(value)
+
+    return Field(label, "", read, words=titles, start=titles[0])
 
 
 def _whole(value: object) -> int:

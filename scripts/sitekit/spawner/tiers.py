@@ -68,6 +68,7 @@ class TierSpawner(ProfilesSpawner):
             object_session(self.orm_spawner).commit()
             raise SpawnException(str(bad), reason="options") from None
         self.user_options = self.orm_spawner.user_options = remembered
+        self.default_url = self.life.site.server.interfaces[self.choice.interface]
         # JupyterHub's own limit says nothing to the user; the child, whose limit is the tier's, ends first and says why
         self.start_timeout = self.life.site.tier(self.choice.tier).start_timeout + SUBMITTING
 

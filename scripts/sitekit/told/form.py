@@ -22,7 +22,7 @@ def tier_form(life: Life, user: str, name: str, standing: Standing, asked: str, 
     keys = [tier.key for tier in tiers]
     chosen = next((key for key in (asked, last.get("profile", "")) if key in keys), keys[0] if keys else "")
     return _template().render(
-        tiers=[(tier, fields_of(tier, standing)) for tier in tiers],
+        tiers=[(tier, fields_of(life.site, tier, standing)) for tier in tiers],
         chosen=chosen,
         last=last,
         card=life.ledger.last_card(user, name),
