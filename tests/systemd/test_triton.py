@@ -108,10 +108,16 @@ def test_a_server_is_a_job_as_its_tier_says(alice: Person, machine: Booted, tier
     assert limits == [str(5 * 2200 << 20)] * 2, "five times what is reserved"
 
 
-def test_lab_and_classic_notebook_on_a_tree_of_links(alice: Person) -> None:
+@pytest.mark.parametrize(("interface", "page"), [("Classic notebook", "tree"), ("JupyterLab", "lab")])
+def test_lab_or_classic_notebook_as_one_chose(alice: Person, interface: str, page: str) -> None:
+    asked = alice.api("POST", "/users/alice/server", {"tier": "small", "interface": interface})
+    assert asked.status_code in (201, 202), asked.text
+    assert list(alice.progress())[-1].get("ready")
+    assert alice.http.get("/user/alice/").url.path == f"/user/alice/{page}"
+
+
+def test_the_folder_is_a_tree_of_links(alice: Person) -> None:
     assert alice.start("small")[-1].get("ready")
-    assert alice.lab().status_code == 200
-    assert "Jupyter Notebook" in alice.http.get("/user/alice/tree").text
     shown = alice.server_api("GET", "contents").json()["content"]
     assert {entry["name"]: entry["type"] for entry in shown} == dict.fromkeys(("home", "work", "scratch"), "directory")
     code = (
