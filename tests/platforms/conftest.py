@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from sitekit.demo.platform import distribution
 from sitekit.demo.pythons import mirror
 
