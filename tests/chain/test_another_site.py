@@ -16,6 +16,7 @@ from sitekit.site import Site
 from ..conftest import CHECKOUT, Demo
 from ..front.conftest import free_port, install
 from ..front.elsewhere import Elsewhere, elsewhere
+from ..prowl import holders, may, secrets_of
 
 # As docs/login.md tells an administrator to do it.
 ENROL = (
@@ -86,6 +87,16 @@ def test_password_and_code_together_let_in(another: Another, demo: Demo) -> None
     assert "__Host-jupyterhub-hub-login" in shown["both"], "which no other name can set"
     folder = another.place.run("stat", "-c", "%a %U", another.site.totp).stdout
     assert folder == f"700 {another.site.hub.user}\n"
+
+
+def test_the_second_factors_are_the_hubs_alone(another: Another) -> None:
+    """Not even their owners read them: who has the password must not find the other half on the machine."""
+    enrol(another)
+    secrets = secrets_of(another.site, another.place)
+    held = holders(another.place, secrets, map(Path, ("/etc", "/run", "/usr/local", "/var/lib/sitekit", "/var/log")), 0)
+    assert "second factor of alice" in held[another.site.totp / "alice"]
+    for user in ("alice", "bob", "www-data"):
+        assert may(another.place, user, "R_OK", held) == set()
 
 
 def test_each_user_has_a_name_of_her_own(another: Another) -> None:

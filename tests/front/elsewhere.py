@@ -34,6 +34,11 @@ class Elsewhere:
 
     pid: int
 
+    @property
+    def root(self) -> Path:
+        """Its file tree, as this process reaches it."""
+        return Path(f"/proc/{self.pid}/root")
+
     def argv(self, *words: object) -> list[str]:
         return ["nsenter", "-t", str(self.pid), "-m", "-n", "--", *map(str, words)]
 
