@@ -19,7 +19,7 @@ from . import heartbeat, routes
 from .callback import PATH, ListeningHandler, replace_batchspawners_handler
 from .culling import update_culling
 from .metrics import update_metrics
-from .narrow import ServerHandler, limit_bodies, log_refusals_in_one_line, replace_handlers
+from .narrow import ServerHandler, limit_bodies, log_no_cookie_ids, log_refusals_in_one_line, replace_handlers
 from .proxy import SilentProxy
 from .rest import CardHandler, StatusHandler
 
@@ -91,6 +91,7 @@ def update_life(c: Any, life: Life) -> None:
     replace_batchspawners_handler()
     replace_handlers()
     log_refusals_in_one_line()
+    log_no_cookie_ids()
     c.JupyterHub.extra_handlers = [
         (PATH, ListeningHandler),
         (r"/api/sitekit/card", CardHandler),

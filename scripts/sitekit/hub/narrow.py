@@ -14,6 +14,7 @@ from jupyterhub.handlers.pages import SpawnHandler
 from jupyterhub.spawner import SpawnException
 from jupyterhub.user import User
 from tornado import web
+from tornado.log import app_log
 
 from ..servers.life import Life
 from ..told.stopped import card_of_stop
@@ -85,6 +86,12 @@ def log_refusals_in_one_line() -> None:
         return True
 
     logging.getLogger("JupyterHub").addFilter(shorten)
+
+
+def log_no_cookie_ids() -> None:
+    """JupyterHub logs what it makes a browser's _xsrf from: the session's id, and the one that the login cookie carries
+    (_xsrf_utils.py, _set_xsrf_cookie). Logs are sent on, and read by people who need not know them."""
+    app_log.addFilter(lambda record: not str(record.msg).startswith("Setting new xsrf cookie"))
 
 
 async def limit_bodies() -> None:
