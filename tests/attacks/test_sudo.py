@@ -49,6 +49,11 @@ REFUSED = {
     "PATH": ["-u", "alice", "PATH=/tmp", GATE],
     "BASH_ENV": ["-u", "alice", "BASH_ENV=/tmp/x", GATE],
     "SLURM_CONF": ["-u", "alice", "SLURM_CONF=/tmp/slurm.conf", GATE],
+    "SUDO_ASKPASS": ["-A", "-u", "root", "--", GATE],
+    "a password": ["-S", "-u", "root", "--", GATE],
+    "in the background": ["-b", "-u", "root", "--", GATE],
+    "what root may do": ["-l", "-U", "root"],
+    "what alice may do": ["-l", "-U", "alice"],
     "a shell": ["-u", "alice", "-s"],
     "a shell with a command": ["-u", "alice", "-s", "--", GATE],
     "a login shell": ["-u", "alice", "-i"],
@@ -81,12 +86,19 @@ REFUSED = {
 """Words after `sudo -n` -> refused by sudo itself: nothing runs."""
 
 
+@pytest.fixture(scope="module")
+def unchanged(demo: Demo) -> Iterator[None]:
+    """All that is tried here leaves the hub's state, jobs and people as they were."""
+    with nothing_changes(demo.site):
+        yield
+
+
 @pytest.mark.parametrize("words", REFUSED.values(), ids=REFUSED.keys())
-def test_sudo_refuses(demo: Demo, words: list[str]) -> None:
+def test_sudo_refuses(demo: Demo, unchanged: None, words: list[str]) -> None:
     path = str(demo.site.libexec / "gate")
     argv = [*SUDO, *(word.replace(GATE, path) for word in words)]
-    with nothing_changes(demo.site):
-        done = as_hub(demo.site, argv, json.dumps({"verb": "log", "job": 1}), {**CLEAN, "EDITOR": "/bin/true"})
+    environment = {**CLEAN, "EDITOR": "/bin/true", "SUDO_ASKPASS": "/bin/true"}
+    done = as_hub(demo.site, argv, json.dumps({"verb": "log", "job": 1}), environment)
     assert done.code != 0
     assert done.out == "", "something ran"
     assert done.err.startswith(("sudo:", "Sorry", "usage: sudo", "sudoedit:")), done.err
@@ -113,6 +125,24 @@ def test_an_account_of_the_system_is_no_member(demo: Demo, stray: str) -> None:
         argv = [*SUDO, "-u", name, "--", str(demo.site.libexec / "gate")]
         done = as_hub(demo.site, argv, json.dumps({"verb": "log", "job": 1}))
         assert done.code != 0 and done.out == "" and done.err.startswith(("sudo:", "Sorry"))
+
+
+@pytest.fixture(params=["", "jupyter-admins", "shadow"])
+def outsider(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A person with an account of the cluster, who is not in the groups that may have servers."""
+    groups = ["--groups", request.param] if request.param else []
+    subprocess.run(["useradd", "--no-create-home", *groups, "mallory"], check=True, capture_output=True, timeout=30)
+    yield "mallory"
+    subprocess.run(["userdel", "mallory"], check=True, capture_output=True, timeout=30)
+
+
+def test_who_is_in_none_of_the_groups_has_no_servers(demo: Demo, outsider: str) -> None:
+    """Administrators of the hub neither, as long as they are nothing else."""
+    for name in (outsider, f"#{pwd.getpwnam(outsider).pw_uid}"):
+        done = as_hub(
+            demo.site, [*SUDO, "-u", name, "--", str(demo.site.libexec / "gate")], '{"verb": "log", "job": 1}'
+        )
+        assert done.code != 0 and done.out == "" and done.err.startswith("sudo:")
 
 
 @pytest.fixture
