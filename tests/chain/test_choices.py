@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import html
 import re
+import subprocess
+import sys
 
 import pytest
 
-from ..conftest import Demo
+from ..conftest import CHECKOUT, Demo
 from ..person import Person
 from ..slurm import ask, jobs, until
 
@@ -86,6 +88,23 @@ def test_a_server_with_a_name_stands_beside_the_ordinary_one(demo: Demo, alice: 
     assert alice.lab().status_code == 200
 
 
+UNSEEN = """
+import os, pwd, sys
+from sitekit.demo.layout import demo_site
+from sitekit.upkeep.users import users
+site, who = demo_site("supervisord"), pwd.getpwnam(sys.argv[1])
+os.initgroups(who.pw_name, who.pw_gid), os.setgid(who.pw_gid), os.setuid(who.pw_uid)
+print(users(site).unseen)
+"""
+
+
+def unseen(account: str, *inside: str) -> str:
+    """What an owner of the prefix cannot see who is about to remove a release. The kit's Python may be root's alone."""
+    argv = [*inside, sys.executable, "-c", UNSEEN, account]
+    environment = {"PYTHONPATH": str(CHECKOUT / "scripts"), "PATH": "/usr/bin:/bin"}
+    return subprocess.run(argv, env=environment, check=True, capture_output=True, text=True, timeout=60).stdout
+
+
 def test_hidden_jobs_are_told_and_servers_are_kept_and_placed(demo: Demo, alice: Person, bob: Person) -> None:
     """PrivateData=jobs hides users' jobs from an account that is no Operator: what squeue does not list is not gone."""
     conf = demo.site.slurm.conf
@@ -102,6 +121,8 @@ def test_hidden_jobs_are_told_and_servers_are_kept_and_placed(demo: Demo, alice:
             until(lambda: "Operator" in admin.api("GET", "/sitekit/status").json()["hidden"], 120, 2)
         assert alice.server()["ready"]
         assert alice.server_api("GET", "status").status_code == 200
+        assert "PrivateData=jobs in slurm.conf hides users' jobs from bob" in unseen("bob")
+        assert unseen("root") == "{}\n"
         assert bob.start("small")[-1].get("ready")
         bob.stop_and_wait()
         assert bob.start("small")[-1].get("ready")
@@ -113,3 +134,9 @@ def test_hidden_jobs_are_told_and_servers_are_kept_and_placed(demo: Demo, alice:
         ask(demo.site, *level, "AdminLevel=Operator")
         ask(demo.site, "scontrol", "reconfigure")
     assert alice.server()["ready"]
+
+
+def test_hidden_processes_are_told(demo: Demo) -> None:
+    hidden = ("unshare", "--mount", "sh", "-c", 'mount -t proc -o hidepid=2 proc /proc && exec "$@"', "sh")
+    assert "hides other people's processes from bob" in unseen("bob", *hidden)
+    assert unseen("bob") == unseen("root", *hidden) == "{}\n"

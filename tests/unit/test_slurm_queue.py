@@ -11,7 +11,9 @@ import pytest
 from sitekit.data import data
 from sitekit.site import Site, load_site
 from sitekit.slurm import queue as module
+from sitekit.slurm.privacy import hidden_jobs
 from sitekit.slurm.queue import Queue
+from sitekit.slurm.say import Silent
 
 JOB = "12|alice|RUNNING|short|n1|1790000000|N/A|1|sitekit:demo:0123456789abcdef|None"
 Say = Callable[[str], None]
@@ -25,7 +27,7 @@ def squeue(tmp_path: Path) -> tuple[Site, Say]:
         (tmp_path / program).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / program).chmod(0o755)
 
-    does("echo 'PrivateData = none'", "scontrol")
+    does("echo 'PrivateData = none'; echo 'SlurmUser = slurm(64030)'", "scontrol")
     site = load_site(data("config/sites/demo.yml"))
     return site.model_copy(update={"slurm": site.slurm.model_copy(update={"bin": tmp_path, "conf": None})}), does
 
@@ -90,3 +92,33 @@ def test_a_fault_of_our_own_does_not_end_the_loop(squeue: tuple[Site, Say], monk
             await queue.next()
 
     with_queue(site, scenario)
+
+
+@pytest.mark.parametrize(
+    ("private", "account", "level", "hides"),
+    [
+        ("none", "alice", "None", False),
+        ("jobs", "alice", "None", True),
+        ("accounts,jobs,usage", "alice", "", True),
+        ("all", "alice", "None", True),
+        ("accounts,usage", "alice", "None", False),
+        ("jobs", "alice", "Operator", False),
+        ("jobs", "alice", "Administrator", False),
+        ("jobs", "root", "None", False),
+        ("jobs", "slurm", "None", False),
+    ],
+)
+def test_who_sees_other_peoples_jobs(
+    squeue: tuple[Site, Say], private: str, account: str, level: str, hides: bool
+) -> None:
+    site, does = squeue
+    does(f"echo 'PrivateData             = {private}'; echo 'SlurmUser               = slurm(64030)'", "scontrol")
+    does(f'case " $* " in *" {account} "*) echo "{level}";; esac', "sacctmgr")
+    assert bool(asyncio.run(hidden_jobs(site, account))) == hides
+
+
+def test_whether_jobs_are_hidden_is_not_guessed(squeue: tuple[Site, Say]) -> None:
+    site, does = squeue
+    does("echo 'slurm_load_ctl_conf error: Unable to contact slurm controller' >&2; exit 1", "scontrol")
+    with pytest.raises(Silent):
+        asyncio.run(hidden_jobs(site, "alice"))

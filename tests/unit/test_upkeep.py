@@ -144,11 +144,25 @@ def test_pruning_keeps_the_newest_the_current_and_the_used(
 
 def test_pruning_needs_to_see_who_uses_what(make: Callable[..., Release], site: Site, nobody: Uses) -> None:
     make("1"), make("2"), make("3")
-    nobody.unseen.append("Slurm does not say")
+    nobody.unseen["Slurm does not say"] = "ask it again"
     for command in (commands.prune_releases, commands.uninstall_environment):
-        with pytest.raises(Problem, match="not removing anything: Slurm does not say"):
+        with pytest.raises(Problem, match="not removing anything: Slurm does not say") as refused:
             command(site)
+        assert refused.value.remedy == "ask it again"
     assert len(releases.releases(site)) == 3
+
+
+def test_what_cannot_be_seen_is_shown_as_unknown(
+    make: Callable[..., Release], site: Site, nobody: Uses, capsys: pytest.CaptureFixture[str]
+) -> None:
+    release = make("1")
+    nobody.certain[release.name] = ["jupyterhub (process 1)"]
+    commands.releases(site)
+    assert "unknown" not in capsys.readouterr().out
+    nobody.unseen["Slurm does not say"] = "ask it again"
+    commands.releases(site)
+    told = capsys.readouterr().out
+    assert "jupyterhub (process 1), unknown" in told and "Slurm does not say" in told
 
 
 @pytest.mark.parametrize("keep", ["0", "-1", "x", "²", ""])

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from ..site import Site
 from .jobs import Job, Rubbish
 from .listing import listed, recorded
-from .privacy import hidden_jobs
+from .privacy import hidden_jobs, to_see_them
 from .say import Silent
 
 log = logging.getLogger(__name__)
@@ -161,7 +161,10 @@ class Queue:
 
     async def look_for_privacy(self) -> None:
         """See whether squeue tells the hub of its users' jobs at all. Raises Silent."""
-        hidden = await hidden_jobs(self._site)
+        hub = self._site.hub.user
+        if hidden := await hidden_jobs(self._site, hub):
+            hidden += " from the hub, which has to read them in the accounting, where nothing says why a job waits. "
+            hidden += f"Run: {to_see_them(hub)}"
         if hidden and hidden != self.hidden:
             log.error("%s", hidden)
         self.hidden, self._looked = hidden, time.monotonic()

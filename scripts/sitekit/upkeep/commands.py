@@ -37,7 +37,7 @@ def releases(site: Site, *words: str) -> int:
     rows = [("release", "packages from", "age", "size", "state", "used by")]
     for release in found:
         state = "current" if release.path.resolve() == in_use else _state(release)
-        who = _few(uses.of(release.name))
+        who = ", ".join([who for who in (_few(uses.of(release.name)), "unknown" if uses.unseen else "") if who])
         rows.append((release.name, release.facts["source"]["kind"], _age(release), _size(release), state, who))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     for row in rows:
@@ -175,9 +175,7 @@ def _before(site: Site) -> Release:
 
 def _all_seen(uses: Uses) -> Uses:
     if uses.unseen:
-        raise Problem(
-            f"not removing anything: {'; '.join(uses.unseen)}", remedy="run it on the hub's host, with Slurm up"
-        )
+        raise Problem(f"not removing anything: {'; '.join(uses.unseen)}", remedy="; ".join(uses.unseen.values()))
     return uses
 
 

@@ -17,6 +17,7 @@ from ..release.releases import history, releases
 from ..site import Site
 from ..slurm.jobs import PENDING, Rubbish
 from ..slurm.listing import listed
+from ..slurm.privacy import hidden_jobs, to_see_them
 from ..slurm.say import Silent
 
 EARLY, LATE = 60.0, 600.0
@@ -25,11 +26,11 @@ EARLY, LATE = 60.0, 600.0
 
 @dataclass(frozen=True)
 class Uses:
-    """By release: who has it for certain, and who may have it. `unseen` says what could not be looked at."""
+    """By release: who has it for certain, and who may have it. `unseen`: what could not be looked at -> the remedy."""
 
     certain: dict[str, list[str]] = field(default_factory=dict)
     perhaps: dict[str, list[str]] = field(default_factory=dict)
-    unseen: list[str] = field(default_factory=list)
+    unseen: dict[str, str] = field(default_factory=dict)
 
     def of(self, release: str) -> list[str]:
         """All of them; who may have it is marked by `?`."""
@@ -40,18 +41,24 @@ def users(site: Site) -> Uses:
     """Ask Slurm and this machine. Changes nothing."""
     uses, past = Uses(), history(site)
     everything = {release.name for release in releases(site)}
+    asker = psutil.Process().username()
     try:
         for who, start in _servers(site):
             _note(uses, who, start, past, everything)
+        if hidden := asyncio.run(hidden_jobs(site, asker)):
+            uses.unseen[f"{hidden} from {asker}"] = f"run it as root, or once: {to_see_them(asker)}"
     except (Silent, Rubbish) as trouble:
-        uses.unseen.append(f"Slurm does not say which servers run: {trouble}")
+        uses.unseen[f"Slurm does not say which servers run: {trouble}"] = "run it when Slurm answers"
     for who, release, start in _programs(site):
         if release:
             uses.certain.setdefault(release, []).append(who)
         else:
             _note(uses, who, start, past, everything)
+    if not _sees_others():
+        uses.unseen[f"/proc hides other people's processes from {asker} (hidepid)"] = "run it as root"
     if not (site.etc / "site.yml").exists():
-        uses.unseen.append("this is not the hub's host: the release of the hub and of the proxy is seen there only")
+        elsewhere = "this is not the hub's host: the release of the hub and of the proxy is seen there only"
+        uses.unseen[elsewhere] = "run it on the hub's host"
     return uses
 
 
@@ -90,6 +97,15 @@ def _programs(site: Site) -> Iterator[tuple[str, str | None, float]]:
         if release or any(Path(word).is_relative_to(site.current) for word in words):
             what = next((word for word in words[1:] if not word.startswith("-")), words[0])
             yield f"{Path(what).name} (process {process.pid})", release, start
+
+
+def _sees_others() -> bool:
+    """What everybody sees of the first process, whatever it is: proc(5), hidepid."""
+    try:
+        psutil.Process(1).cmdline()
+    except psutil.Error:
+        return False
+    return True
 
 
 def _release_in(site: Site, word: str) -> str | None:
