@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sqlite3
 import tarfile
 from collections.abc import Iterator
@@ -180,6 +181,24 @@ def test_a_damaged_database_is_told_and_the_backups_stay(machine: Path):
     with pytest.raises(Problem, match=r"jupyterhub\.sqlite: the database is damaged"):
         backup(SITE, root=machine)
     assert list(archive.parent.iterdir()) == [archive]
+
+
+def test_what_a_killed_hub_left_half_done_is_backed_up_as_it_was_before(machine: Path, tmp_path: Path):
+    """SQLite's journal is hot then: who may not write cannot read either."""
+    state, aside = machine / STATE, tmp_path / "aside"
+    aside.mkdir()
+    with closing(sqlite3.connect(aside / "hot.sqlite")) as hub:
+        hub.execute("CREATE TABLE servers (tag TEXT)")
+        hub.executemany("INSERT INTO servers VALUES (?)", [("before" * 100,)] * 1000)
+        hub.commit()
+        hub.execute("PRAGMA cache_size=5")
+        hub.execute("UPDATE servers SET tag = 'after'")
+        for name in ("hot.sqlite", "hot.sqlite-journal"):
+            shutil.copy(aside / name, state / name)
+    with tarfile.open(made(machine)) as archive:
+        (tmp_path / "copy").write_bytes(archive.extractfile(f"{STATE}/hot.sqlite").read())
+    with closing(sqlite3.connect(tmp_path / "copy")) as copy:
+        assert copy.execute("SELECT DISTINCT tag, count(*) FROM servers").fetchall() == [("before" * 100, 1000)]
 
 
 def test_uninstall_keeps_the_memory_until_it_is_told_to_forget(machine: Path, capsys: pytest.CaptureFixture[str]):

@@ -289,6 +289,19 @@ def test_without_a_backup_the_hub_is_left_alone(hub: Site) -> None:
     assert people(hub) == ["alice"]
 
 
+def test_a_damaged_database_is_found_before_the_hub_is_stopped_and_not_kept(hub: Site) -> None:
+    """In the middle: its head can still be read."""
+    pages = bytearray(hub.database.read_bytes())
+    pages[8192:20480] = b"x" * 12288
+    hub.database.write_bytes(pages)
+    assert database._revision(hub.database)
+    for look in (lambda: database.refuse_strange(hub, hub.current), lambda: database.fit(hub)):
+        with pytest.raises(Problem, match="the database is damaged") as refused:
+            look()
+        assert refused.value.where == str(hub.database)
+    assert not list((hub.paths.state / "backups").glob("*.sqlite"))
+
+
 def test_a_site_without_a_database_needs_nothing(hub: Site) -> None:
     hub.database.unlink()
     database.refuse_strange(hub, hub.current)

@@ -11,18 +11,17 @@ import io
 import json
 import os
 import shutil
-import sqlite3
 import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 from .. import __version__
 from ..command import need_root
 from ..data import CHECKOUT, data
 from ..errors import Problem
+from ..machine import sqlite
 from ..progress import step
 from ..site import Site
 from .manifest import load_manifest, manifest_path
@@ -92,20 +91,12 @@ def _copy(path: Path, to: Path) -> None:
     """A database as one moment saw it, and sound; all else as it is. Raises Problem."""
     to.unlink(missing_ok=True)
     with path.open("rb") as content:
-        if content.read(len(_SQLITE)) != _SQLITE:
+        if content.read(len(_SQLITE)) == _SQLITE:
+            sqlite.copy(path, to)
+        else:
             content.seek(0)
             with to.open("xb") as copy:
                 shutil.copyfileobj(content, copy)
-            return
-    try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source, closing(sqlite3.connect(to)) as copy:
-            source.backup(copy)
-            copy.execute("PRAGMA journal_mode=DELETE")
-            (sound,) = copy.execute("PRAGMA quick_check").fetchone()
-    except sqlite3.DatabaseError as fault:
-        sound = str(fault)
-    if sound != "ok":
-        raise Problem(f"the database is damaged: {sound}", str(path), "make stop, and put an earlier backup back")
 
 
 def sha256_of(path: Path) -> str:

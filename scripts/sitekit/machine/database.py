@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sqlite3
 import time
-from contextlib import closing
 from pathlib import Path
 
 from ..command import run
 from ..errors import Problem
 from ..progress import say
 from ..site import Site
+from . import sqlite
 
 KEPT = 10
 _REVISIONS = """
@@ -25,7 +24,10 @@ print(json.dumps([script.get_current_head(), *(one.revision for one in script.wa
 
 
 def refuse_strange(site: Site, release: Path) -> None:
-    """Raise Problem when `release` cannot work with the database, and there is no backup that it can."""
+    """Raise Problem when the database is damaged, or when `release` cannot work with it, and there is no backup that it
+    can."""
+    if site.database.exists():
+        sqlite.refuse_damaged(site.database)
     known = _known(site, release) if site.database.exists() else []
     if known and _revision(site.database) not in known and _backup_of(site, known) is None:
         raise Problem(
@@ -67,8 +69,8 @@ def _known(site: Site, release: Path) -> list[str]:
 
 
 def _revision(database: Path) -> str:
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as opened:
-        found = opened.execute("SELECT version_num FROM alembic_version").fetchone()
+    with sqlite.opened(database) as connection:
+        found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return str(found[0])
 
 
@@ -77,7 +79,7 @@ def _folder(site: Site) -> Path:
 
 
 def _back_up(site: Site, revision: str) -> None:
-    """A whole copy, readable by the hub's account only, named by time and form; the oldest ones go."""
+    """A copy, readable by the hub's account only, named by time and form; the oldest ones go."""
     folder, owner = _folder(site), site.database.stat()
     folder.mkdir(mode=0o700, exist_ok=True)
     os.chown(folder, owner.st_uid, owner.st_gid)
@@ -85,8 +87,7 @@ def _back_up(site: Site, revision: str) -> None:
     draft.unlink(missing_ok=True)
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL, 0o600))
     os.chown(draft, owner.st_uid, owner.st_gid)
-    with closing(sqlite3.connect(site.database)) as source, closing(sqlite3.connect(draft)) as copy:
-        source.backup(copy)
+    sqlite.copy(site.database, draft)
     draft.rename(folder / f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{revision}.sqlite")
     for old in sorted(folder.glob("*.sqlite"))[:-KEPT]:
         old.unlink()
