@@ -45,7 +45,7 @@ def check(target: Target, platform: Platform, files: Mapping[Path, File], change
             elif path == front_path(site, platform):
                 _front(target, platform, staged)
             elif path.parent == Path("/etc/logrotate.d"):
-                _logrotate(staged.at(path))
+                check_rotation(staged.at(path))
         if any(path.parent == Path("/etc/systemd/system") for path in changed):
             _systemd(site, staged)
         if any(path.is_relative_to(site.etc) and path.suffix in (".py", ".yml") for path in changed):
@@ -97,7 +97,7 @@ def _front(target: Target, platform: Platform, staged: _Staged) -> None:
     run([program, "-t", "-f", conf])
 
 
-def _logrotate(path: Path) -> None:
+def check_rotation(path: Path) -> None:
     """Only where logrotate is; without it the file does no harm. Raises Problem."""
     try:
         said = run(["logrotate", "--debug", path], check=False)

@@ -10,6 +10,9 @@ from .file import File
 from .platform import Platform, WebServer
 from .templates import templates
 
+RELOAD = {"apache": "USR1", "nginx": "HUP"}
+"""The signals on which they start afresh, with new logs and certificates, while open connections stay."""
+
 # Long enough for every scanner: two years. A name that many things on this machine answer to is held for minutes only.
 _HSTS, _HSTS_LOCALHOST = 63072000, 300
 # Mozilla's intermediate profile of version 5.7 without the DHE suites, whose parameters a server would have to choose.

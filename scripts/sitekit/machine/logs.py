@@ -6,22 +6,17 @@ from pathlib import Path
 
 from ..site import Site
 from .file import File
+from .front import RELOAD, server
 from .platform import Platform
-
-# nginx's workers would have to open the new file by its name, and the folder is closed to them.
-_NGINX = "    copytruncate"
-_APACHE = """\
-    create 0640 root root
-    sharedscripts
-    postrotate
-        ! test -s {pid} || kill -USR1 "$(cat {pid})"
-    endscript"""
 
 
 def log_rotation(site: Site, platform: Platform) -> dict[Path, File]:
-    """Eight weeks. Afterwards Apache opens its logs anew, without an interruption, and takes its certificates anew."""
+    """Eight weeks. Afterwards the web server starts afresh without an interruption, with new logs and certificates.
+
+    nginx's USR1 would not do: its workers open the logs by themselves, which are root's, and go on in the old ones.
+    """
     kind = site.front.server
-    pid = site.run / "apache/apache.pid" if site.front.instance == "own" else platform.apache.pid
+    pid = site.run / kind / f"{kind}.pid" if site.front.instance == "own" else server(site, platform).pid
     text = f"""\
 # Written by sitekit for the site {site.name}.
 {site.log}/{kind}-*.log {{
@@ -31,7 +26,11 @@ def log_rotation(site: Site, platform: Platform) -> dict[Path, File]:
     delaycompress
     missingok
     notifempty
-{_NGINX if kind == "nginx" else _APACHE.format(pid=pid)}
+    create 0640 root root
+    sharedscripts
+    postrotate
+        ! test -s {pid} || kill -{RELOAD[kind]} "$(cat {pid})"
+    endscript
 }}
 """
     return {Path("/etc/logrotate.d") / f"sitekit-{site.name}": File(text)}

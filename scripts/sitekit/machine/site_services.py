@@ -9,7 +9,7 @@ from functools import partial
 
 from ..errors import Problem
 from ..site import Site
-from .front import front_path, server
+from .front import RELOAD, front_path, server
 from .nightly import timers
 from .platform import Platform
 from .services import Service
@@ -98,7 +98,7 @@ def _front(site: Site, platform: Platform) -> Service:
         after=(site.service("proxy"),),
         kill_mode="mixed",  # the parent ends its own children
         stop_signal="TERM" if kind == "apache" else "QUIT",
-        reload_signal="USR1" if kind == "apache" else "HUP",  # open connections stay
+        reload_signal=RELOAD[kind],
         umask="0027",
         template="acme" if (kind, site.front.certificate) == ("apache", "acme") else kind,
         ready=partial(_speaks_tls, site.front.port),
