@@ -16,11 +16,8 @@ from pathlib import Path
 import pytest
 
 from sitekit.machine.front import front, front_path
-from sitekit.machine.logs import log_rotation
-from sitekit.machine.render import folders
 from sitekit.site import Site
 
-from ..slurm import until
 from .conftest import a_site, backend, configuration, demo, family, free_port, program, running
 
 KINDS = ("apache", "nginx")
@@ -225,20 +222,6 @@ def test_no_log_holds_a_query(web: Running):
             break
         time.sleep(0.05)
     assert "GET /hub/login HTTP/1.1" in logs and SECRET not in logs
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_logs_go_on_after_their_rotation(kind: str, tmp_path: Path):
-    site = a_site(kind)
-    rule, logs = tmp_path / "rule", tmp_path / site.log.relative_to("/")
-    [file] = log_rotation(site, family()).values()
-    with running(site, tmp_path):
-        ask(site, "/before")
-        logs.chmod(folders(site, family())[site.log].mode)
-        rule.write_text(file.content.replace(" /run", f" {tmp_path}/run").replace(f"{site.log}/", f"{logs}/"))
-        subprocess.run(["logrotate", "--force", f"--state={tmp_path}/state", rule], check=True)
-        until(lambda: ask(site, "/after") and "GET /after" in (logs / f"{kind}-access.log").read_text())
-        assert "GET /before" in (logs / f"{kind}-access.log.1").read_text()
 
 
 @pytest.mark.parametrize("kind", KINDS)
