@@ -104,9 +104,9 @@ def with_apache(root: Path, *enabled: str) -> Path:
 
 
 def tree(root: Path) -> dict[str, tuple[int, int, int, bytes | None]]:
-    """Everything below `root`: mode, owner, group, and content or where a link points, by path."""
+    """Everything below `root` but sitekit's lock: mode, owner, group, and content or where a link points, by path."""
     found = {}
-    for path in sorted(root.rglob("*")):
+    for path in sorted(set(root.rglob("*")) - {root / "run/sitekit.lock"}):
         status = path.lstat()
         content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes() if path.is_file() else None
         found[str(path.relative_to(root))] = (status.st_mode, status.st_uid, status.st_gid, content)

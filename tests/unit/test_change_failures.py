@@ -17,6 +17,7 @@ from sitekit.change.apply import apply, planned
 from sitekit.change.check import faults_of
 from sitekit.errors import Problem
 from sitekit.machine.file import File
+from sitekit.machine.lock import alone
 
 pytestmark = can_change
 SITE = demo()
@@ -156,7 +157,7 @@ def test_a_file_that_somebody_edits_at_this_very_moment(machine: Path, monkeypat
 
 
 def test_two_at_a_time(machine: Path):
-    with execute.alone(machine), pytest.raises(Problem, match="another sitekit"):
+    with alone(machine), pytest.raises(Problem, match=rf"another sitekit.*process {os.getpid()}"):
         apply(SITE, root=machine)
 
 

@@ -15,6 +15,7 @@ from ..machine.file import File
 from ..machine.front import front_path, server
 from ..machine.generated import generated
 from ..machine.links import check_installed, links
+from ..machine.lock import alone
 from ..machine.platform import Platform, WebServer, this_platform
 from ..machine.render import render
 from ..machine.site_services import site_services, site_supervisor
@@ -24,7 +25,7 @@ from ..site import Site
 from . import accounts
 from .affected import runs, web_servers
 from .check import check
-from .execute import alone, execute
+from .execute import execute
 from .manifest import load_manifest
 from .plan import Plan, plan
 from .seen import Seen, see

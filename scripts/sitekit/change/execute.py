@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import signal
@@ -48,21 +47,6 @@ def execute(plan: Plan, site: Site, root: Path, services: Callable[[], None]) ->
         services()
     for old in _kept(site, root)[:-KEPT]:
         shutil.rmtree(old)
-
-
-@contextmanager
-def alone(root: Path) -> Iterator[None]:
-    """One sitekit at a time changes a machine. Raises Problem."""
-    folder = os.open(on_disk(root, Path("/etc")), os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            remedy = "wait for it, then run this again"
-            raise Problem("another sitekit changes this machine just now", remedy=remedy) from None
-        yield
-    finally:
-        os.close(folder)
 
 
 @contextmanager

@@ -52,6 +52,8 @@ It also keeps its own records:
 Before the link to the virtual host come those in `{enabled}/` for the modules {names}, and
 for what these depend on (`# Depends:` in their `.load` files). Modules that somebody enabled before stay as they are.
 
+`/run/sitekit.lock` keeps a second sitekit out; it is root's alone, and stays until the next boot.
+
 Services that run, and read something that changed, take it in: Apache reloads, hub and proxy restart. What is stopped
 stays so. The machine's own web server first reads its whole configuration, with the changes in it (`{test}`).
 It reloads, or restarts for modules that it did not have, and has to hand the site's address to the site afterwards.

@@ -21,13 +21,14 @@ from ..data import CHECKOUT
 from ..errors import BadInput
 from ..files import write_atomic
 from ..machine.file import File, Folder
+from ..machine.lock import alone
 from ..machine.platform import Platform, this_platform
 from ..machine.render import folders
 from ..progress import say
 from ..site import Site, load_site
 from .actions import NewFolder, Record, Write
 from .backup import INDEX, sha256_of
-from .execute import alone, execute
+from .execute import execute
 from .manifest import FileRecord, load_manifest, manifest_path
 from .plan import Plan
 from .seen import beside, service_states

@@ -9,12 +9,13 @@ from ..command import need_root
 from ..errors import Problem
 from ..machine.file import File
 from ..machine.generated import renewed
+from ..machine.lock import alone
 from ..machine.platform import this_platform
 from ..progress import say
 from ..site import Site
 from .actions import Record, Write
 from .apply import fit, planned, settle
-from .execute import alone, execute
+from .execute import execute
 from .tree import MACHINE, NOTHING, look
 
 

@@ -14,6 +14,7 @@ from ..command import need_root
 from ..errors import BadInput
 from ..files import write_atomic
 from ..machine import supervise
+from ..machine.lock import alone
 from ..machine.platform import this_platform
 from ..machine.site_services import site_services, site_supervisor
 from ..progress import say
@@ -21,7 +22,7 @@ from ..site import Site
 from . import accounts
 from .actions import hand_over
 from .affected import web_servers
-from .execute import alone, before_path
+from .execute import before_path
 from .manifest import Manifest, load_manifest, manifest_path
 from .seen import beside
 from .tree import MACHINE, NOTHING, look, on_disk

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..progress import say
 
-LOCK = Path("/run/lock/sitekit-demo.lock")
+LOCK = Path("/run/sitekit-demo.lock")  # not in /run/lock, where anybody could make it first, and hold it
 
 
 @contextmanager

@@ -43,7 +43,8 @@ def lock(site: Site) -> Iterator[None]:
     """One `make kernels` at a time. Raises Problem if another is under way."""
     folder = root(site) / "generations"
     folder.mkdir(parents=True, exist_ok=True)
-    with open(root(site) / ".lock", "w") as file:
+    with open(root(site) / ".lock", "w", opener=_closed) as file:
+        os.fchmod(file.fileno(), 0o600)  # who may only open it could hold the lock
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -51,6 +52,10 @@ def lock(site: Site) -> Iterator[None]:
                 "another `make kernels` is under way", str(root(site)), "wait for it, then run this again"
             ) from None
         yield
+
+
+def _closed(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
 def current(site: Site) -> Path | None:

@@ -9,6 +9,7 @@ from ..errors import BadInput, Problem
 from ..progress import say, step
 from ..site import Site
 from .front import take_certificate
+from .lock import alone
 
 
 def certificate(site: Site) -> int:
@@ -26,7 +27,7 @@ def certificate(site: Site) -> int:
         raise Problem("certbot is not installed", remedy="apt-get install certbot, or dnf install certbot (EPEL)")
     webroot = site.front_state / "acme"
     webroot.mkdir(mode=0o755, exist_ok=True)
-    with step(f"Asking {site.front.acme.directory} for a certificate"):
+    with alone(), step(f"Asking {site.front.acme.directory} for a certificate"):
         run(
             [
                 "certbot", "certonly", "--non-interactive", "--agree-tos", "--keep-until-expiring",

@@ -10,6 +10,7 @@ from ..progress import say
 from ..site import Site
 from . import database, supervise, webserver
 from .front import server
+from .lock import alone
 from .platform import this_platform
 from .services import Service
 from .site_services import running_supervisor, site_services
@@ -31,17 +32,18 @@ def start(site: Site) -> int:
         raise Problem("there is no hub environment to run", str(site.current), "make setup_conda install_all")
     in_use, stamp = str(site.current.resolve()), site.run / "release"
     services, supervisor = site_services(site, this_platform()), running_supervisor(site)
-    if not stamp.exists() or stamp.read_text() != in_use:
-        database.refuse_strange(site, site.current)
-        supervisor.stop(_hub(site))
-        database.fit(site)
-    supervise.start(services, supervisor, within=READY_SECONDS)
+    with alone():
+        if not stamp.exists() or stamp.read_text() != in_use:
+            database.refuse_strange(site, site.current)
+            supervisor.stop(_hub(site))
+            database.fit(site)
+        supervise.start(services, supervisor, within=READY_SECONDS)
+        stamp.parent.mkdir(mode=0o755, parents=True, exist_ok=True)  # /run is empty after a boot
+        write_atomic(stamp, in_use)
     for web, state in _machines_own(site).items():
         if state.word != "running":
             say(f" !! {web} is not the site's to start, and users do not reach {site.front.url}: {state.detail}")
             say(f"    -> systemctl enable --now {web}; if it runs: sudo make apply")
-    stamp.parent.mkdir(mode=0o755, parents=True, exist_ok=True)  # /run is empty after a boot
-    write_atomic(stamp, in_use)
     return 0
 
 
@@ -61,7 +63,8 @@ def _hub(site: Site) -> Service:
 def stop(site: Site) -> int:
     """Stop them, the last one first. Users' servers are Slurm's jobs, and stay up. Raises Problem."""
     need_root("stop")
-    supervise.stop(site_services(site, this_platform()), running_supervisor(site))
+    with alone():
+        supervise.stop(site_services(site, this_platform()), running_supervisor(site))
     for web in _machines_own(site):
         say(f"    {web} serves others as well and goes on; it tells users that the hub does not answer")
     return 0
