@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .data import CHECKOUT
-from .errors import Problem
+from .errors import Problem, as_problem
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ def main(words: list[str]) -> int:
 
             return _function(command)(load_site(site_path()), *words[1:])
         return _function(command)(*words[1:])
-    except Problem as problem:
+    except (Problem, OSError) as trouble:
+        problem = as_problem(trouble)
         print(f"\nsitekit: {problem}" if problem.exit_code == 1 else str(problem), file=sys.stderr)
         return problem.exit_code
     except KeyboardInterrupt:

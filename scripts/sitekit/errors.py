@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 
 class Problem(Exception):
     """Something that the person at the keyboard has to know.
@@ -70,3 +72,12 @@ def shown(value: object) -> str:
         return "a section"
     text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}...{text[-1]}"
+
+
+def as_problem(trouble: Problem | OSError) -> Problem:
+    """What the system would not do, as a person is told it; a Problem as it is."""
+    if isinstance(trouble, Problem):
+        return trouble
+    mend = "run it as root" if isinstance(trouble, PermissionError) and os.geteuid() else "mend that, then run it again"
+    where = None if trouble.filename is None else os.fsdecode(trouble.filename)
+    return Problem(trouble.strerror or str(trouble), where, mend)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..command import need_root
-from ..errors import BadInput, BadInputs, Problem
+from ..errors import BadInput, BadInputs, Problem, as_problem
 from ..machine import supervise, webserver
 from ..machine.brought import check_brought
 from ..machine.file import File
@@ -38,8 +38,9 @@ def diff(site: Site, *, root: Path = MACHINE) -> int:
     try:
         fit(site, root)
         found = planned(site, this_platform(root), root)
-    except Problem as trouble:
-        raise BadInput(trouble.what, trouble.where, trouble.remedy) from trouble
+    except (Problem, OSError) as trouble:
+        problem = as_problem(trouble)
+        raise BadInput(problem.what, problem.where, problem.remedy) from trouble
     for line in as_diff(found):
         say(line)
     return 1 if found.changes or found.offers else 0
@@ -122,8 +123,8 @@ def fit(site: Site, root: Path) -> None:
     """Whether the site can live on this machine at all. Raises BadInputs, BadInput."""
     _groups_are_there(site, root)
     check_installed(Target(site, root), this_platform(root))
-    _state_is_the_hubs(site, root)
     with suppress(PermissionError):  # root will look
+        _state_is_the_hubs(site, root)
         check_brought(Target(site, root))
 
 

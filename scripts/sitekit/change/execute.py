@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from ..errors import Problem
+from ..errors import Problem, as_problem
 from ..progress import say
 from ..site import Site
 from .actions import Action, Remove, Write
@@ -65,7 +65,7 @@ def _or_nothing() -> Iterator[ExitStack]:
                 _unwind(undo)
                 say(" ok everything is as it was")
                 if isinstance(failure, OSError):
-                    raise Problem(f"{failure.strerror}", failure.filename, "mend that, then run it again") from failure
+                    raise as_problem(failure) from failure
                 raise
             undo.pop_all()
     finally:
