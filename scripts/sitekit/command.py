@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,26 @@ def identity(user: str | None) -> dict[str, Any]:
     entry = pwd.getpwnam(user)
     groups = [group.gr_gid for group in grp.getgrall() if user in group.gr_mem]
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": groups}
+
+
+@contextmanager
+def acting_as(user: int, group: int) -> Iterator[None]:
+    """For the block, root has an account's rights and no more: in a folder that this account writes, whatever it put in
+    the way leads nowhere that it could not go itself.
+
+    The process stays root's, so the account can neither signal nor trace it; a program started meanwhile could become
+    root again, so start none: `run` has `user`.
+    """
+    before = os.getgroups(), os.getegid(), os.geteuid()
+    os.setgroups([])
+    os.setegid(group)
+    os.seteuid(user)
+    try:
+        yield
+    finally:
+        os.seteuid(before[2])
+        os.setegid(before[1])
+        os.setgroups(before[0])
 
 
 def run(

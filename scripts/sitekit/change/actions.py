@@ -5,7 +5,6 @@ An action knows what stood there before; if that is not so any more when its tur
 
 from __future__ import annotations
 
-import os
 import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from ..machine.file import File, Folder
 from ..machine.platform import WebServer
 from ..machine.wanted import Account
 from . import accounts
+from .hands import hand_over, owners_in, set_folder
 from .manifest import Manifest
 from .tree import MACHINE, NOTHING, Entry, look, on_disk, put_back
 
@@ -53,30 +53,30 @@ class NewFolder:
         real.mkdir(0o700)
         # In the site's own there may be more by then, such as the logs of a web server that did not take the site in.
         undo.callback(real.rmdir if self.folder.shared else partial(shutil.rmtree, real))
-        os.chown(real, *owner)
-        real.chmod(self.folder.mode)
+        set_folder(real, owner, self.folder.mode)
 
 
 @dataclass(frozen=True)
 class ChangedFolder:
-    """A directory of the site's own that gets its owner and mode back; what lies in it changes hands with it."""
+    """A directory of the site's own that gets its owner and mode; what lies in a service's changes hands with it."""
 
     path: Path
     folder: Folder
     before: Entry
+    changes_hands: bool
 
     @property
     def what(self) -> tuple[str, str]:
-        return "owner and mode", f"{self.path}/"
+        return "owner and mode", f"{self.path}/" + (" and all in it" if self.changes_hands else "")
 
     def do(self, root: Path, undo: ExitStack) -> None:
-        real = on_disk(root, self.path)
-        owner = accounts.numbers(root, self.folder.owner)
-        owners = {path: path.lstat() for path in [real, *real.rglob("*")]}
-        undo.callback(_owners_back, owners, real, self.before.mode)
-        if self.before.owner != owner:
-            hand_over(real, owner)
-        real.chmod(self.folder.mode)
+        real, owner = on_disk(root, self.path), accounts.numbers(root, self.folder.owner)
+        if self.changes_hands:
+            undo.callback(hand_over, real, self.before.owner, self.before.mode, owners_in(real))
+            hand_over(real, owner, self.folder.mode)
+        else:
+            undo.callback(set_folder, real, self.before.owner, self.before.mode)
+            set_folder(real, owner, self.folder.mode)
 
 
 @dataclass(frozen=True)
@@ -211,21 +211,6 @@ class Tested:
             except CommandFailed as refused:
                 refused.remedy = f"mend what it names, so that {self.web.service} can take the site in"
                 raise
-
-
-def hand_over(real: Path, owner: tuple[int, int]) -> None:
-    """Give a folder and all in it to `owner`. Meanwhile it is closed, so that nobody can put something in the way."""
-    os.chown(real, 0, 0)
-    real.chmod(0o700)
-    for path in real.rglob("*"):
-        os.chown(path, *owner, follow_symlinks=False)
-    os.chown(real, *owner)
-
-
-def _owners_back(owners: dict[Path, os.stat_result], folder: Path, mode: int) -> None:
-    for path, status in owners.items():
-        os.chown(path, status.st_uid, status.st_gid, follow_symlinks=False)
-    folder.chmod(mode)
 
 
 def _untouched(root: Path, path: Path, before: Entry) -> None:

@@ -30,7 +30,7 @@ from .manifest import load_manifest
 from .plan import Plan, plan
 from .seen import Seen, see
 from .show import as_diff, done
-from .tree import MACHINE, NOTHING
+from .tree import MACHINE, NOTHING, on_disk
 
 
 def diff(site: Site, *, root: Path = MACHINE) -> int:
@@ -122,6 +122,7 @@ def in_use(site: Site, platform: Platform, web: WebServer) -> bool:
 def fit(site: Site, root: Path) -> None:
     """Whether the site can live on this machine at all. Raises BadInputs, BadInput."""
     _groups_are_there(site, root)
+    _nobody_else_puts_folders_there(site, root)
     check_installed(Target(site, root), this_platform(root))
     with suppress(PermissionError):  # root will look
         _state_is_the_hubs(site, root)
@@ -138,6 +139,21 @@ def _groups_are_there(site: Site, root: Path) -> None:
     ]
     if missing:
         raise BadInputs(missing)
+
+
+def _nobody_else_puts_folders_there(site: Site, root: Path) -> None:
+    """Root changes the owners of these folders by their paths: nobody else may lead those to another place."""
+    for key, folder in (("paths.state", site.paths.state), ("backup.folder", site.backups)):
+        for above in folder.parents:
+            if not (real := on_disk(root, above)).is_dir():
+                continue
+            status = real.stat()
+            # In a folder like /tmp what is root's stays in its place, but not what is the hub's.
+            sticky = status.st_mode & stat.S_ISVTX and above != folder.parent
+            if status.st_uid or (status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky):
+                what = f"others than root can write to {above}, and put something else in the place of {folder}"
+                remedy = f"name a folder below root's own ones only, or: chown root {above}; chmod go-w {above}"
+                raise BadInput(what, key, remedy)
 
 
 def _state_is_the_hubs(site: Site, root: Path) -> None:

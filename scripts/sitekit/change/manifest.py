@@ -35,12 +35,16 @@ class FileRecord(_Record):
 
 
 class Manifest(_Record):
-    """All of it, by path; of links, where they point. All but files only where it was not there before."""
+    """All of it, by path; of links, where they point. All but files only where it was not there before.
+
+    `found` has mode, user and group of folders that were there before and became the site's: uninstall gives them back.
+    """
 
     version: int = 1
     files: dict[str, FileRecord] = {}
     links: dict[str, str] = {}
     folders: list[str] = []
+    found: dict[str, tuple[int, int, int]] = {}
     accounts: list[str] = []
     groups: list[str] = []
     memberships: list[tuple[str, str]] = []
@@ -52,7 +56,7 @@ class Manifest(_Record):
 
     @property
     def empty(self) -> bool:
-        things = (self.files, self.links, self.folders, self.accounts, self.groups, self.memberships)
+        things = (self.files, self.links, self.folders, self.found, self.accounts, self.groups, self.memberships)
         return not any(things)
 
     def owns_link(self, path: Path, entry: Entry) -> bool:
@@ -69,7 +73,12 @@ class Manifest(_Record):
             key: list(dict.fromkeys([*getattr(self, key), *getattr(after, key)]))
             for key in ("folders", "accounts", "groups", "memberships")
         }
-        return Manifest(files=files, links=self.links | after.links, **lists)
+        return Manifest(files=files, links=self.links | after.links, found={**after.found, **self.found}, **lists)
+
+    def note_found(self, path: Path, entry: Entry) -> None:
+        """What a folder is before it first becomes the site's."""
+        if str(path) not in self.folders:
+            self.found.setdefault(str(path), (entry.mode, *entry.owner))
 
 
 def manifest_path(site: Site) -> Path:

@@ -36,7 +36,8 @@ does what follows, in this order. When a step fails, or a service that ran does 
 undone, byte for byte.
 
 What is there already stays, and is not recorded: folders, accounts, groups, memberships, links. A file that is there
-already, or that was changed by hand, stays as well; what the site says is laid beside it as `.new`.
+already, or that was changed by hand, stays as well; what the site says is laid beside it as `.new`. Only a folder of
+the site's own gets its owner and mode, and the hub's with all in it; `make uninstall` gives it back as it was.
 """
 
 TAIL = """\
@@ -94,7 +95,7 @@ What they write while they run, besides the journal:
 Stops the services, and takes away everything that the manifest lists, the last thing first, with sitekit's own records
 and `{run}/`. The machine's own web server then takes its configuration in without the site. It leaves, and says so:
 files and links that were changed by hand; files that were there before; links to modules that another site of the web
-server has come to need; state, logs and backups, which become root's alone (`PURGE=1` removes what is in them). Not
+server has come to need; state, logs and backups, which are root's alone then (`PURGE=1` removes what is in them). Not
 touched at all: users' homes, running jobs, packages, and the prefix with releases and kernels.
 """
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..errors import BadInput
 from ..machine.file import File, Folder
 from ..machine.links import Link
 from ..machine.platform import Platform
@@ -93,12 +94,17 @@ def plan(
 
 def _folders(made: Plan, seen: Seen, wanted: dict[Path, Folder]) -> None:
     for path, folder in wanted.items():
-        entry = seen.entries[path]
+        entry, owner = seen.entries[path], seen.users.get(folder.owner)
         if entry.kind == "nothing":
             made.actions.append(NewFolder(path, folder))
             _record(made.manifest.folders, str(path))
-        elif not folder.shared and (entry.mode, entry.owner) != (folder.mode, seen.users.get(folder.owner)):
-            made.actions.append(ChangedFolder(path, folder, entry))
+        elif entry.kind not in ("folder", "hidden") and not folder.shared:
+            remedy = "remove it, or move it away; to have the folder elsewhere, name it in site.yml or mount it here"
+            raise BadInput(f"a {entry.kind} stands where a folder of the site's own has to be", str(path), remedy)
+        elif not folder.shared and (entry.mode, entry.owner) != (folder.mode, owner):
+            changes_hands = folder.owner != "root" and entry.owner != owner
+            made.actions.append(ChangedFolder(path, folder, entry, changes_hands))
+            made.manifest.note_found(path, entry)
 
 
 def _accounts(made: Plan, site: Site, platform: Platform, seen: Seen) -> None:

@@ -7,7 +7,6 @@ old machine's manifest stays in the archive: which accounts were made, each mach
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tarfile
 import tempfile
@@ -16,9 +15,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ..command import need_root
+from ..command import acting_as, need_root
 from ..data import CHECKOUT
-from ..errors import BadInput
+from ..errors import BadInput, Problem
 from ..files import write_atomic
 from ..machine.file import File, Folder
 from ..machine.lock import alone
@@ -29,6 +28,7 @@ from ..site import Site, load_site
 from .actions import NewFolder, Record, Write
 from .backup import INDEX, sha256_of
 from .execute import execute
+from .hands import hand_over
 from .manifest import FileRecord, load_manifest, manifest_path
 from .plan import Plan
 from .seen import beside, service_states
@@ -50,7 +50,11 @@ class Fill:
         return "put back", f"{self.path}: {', '.join(sorted(self.files))}"
 
     def do(self, root: Path, undo: ExitStack) -> None:
-        real = on_disk(root, self.path)
+        real, before = on_disk(root, self.path), look(root, self.path)
+        undo.callback(hand_over, real, before.owner, before.mode)
+        hand_over(real, (0, 0))  # closed: nobody puts anything in the way, and the next apply sees whom to give it to
+        if any(real.iterdir()):
+            raise Problem("somebody put something into it at this very moment", str(self.path), "run it again")
         undo.callback(_empty, real)
         for name, source in self.files.items():
             (real / name).parent.mkdir(0o700, parents=True, exist_ok=True)
@@ -71,7 +75,7 @@ def restore(*words: str, root: Path = MACHINE, checkout: Path = CHECKOUT) -> int
         execute(found, site, root, lambda: None)
         for kind, what in found.changes:
             say(f" ok {kind} {what}")
-        _configuration(files, checkout)
+        _configuration(files, checkout, words[0])
     say("    now: make check_site, make diff, sudo make apply, sudo make start")
     return 0
 
@@ -117,6 +121,8 @@ def _plan(site: Site, root: Path, files: Mapping[str, Path]) -> Plan:
         if path in needed and look(root, path).kind == "nothing":
             made.actions.append(NewFolder(path, Folder(folder.mode)))
             made.manifest.folders.append(str(path))
+    if (there := look(root, site.paths.state)).kind == "folder":
+        made.manifest.note_found(site.paths.state, there)
     place = len(made.actions)
     for path, source in secrets.items():
         file, there = File(source.read_text(), 0o600), look(root, path)
@@ -156,18 +162,29 @@ def _sorted(site: Site, files: Mapping[str, Path]) -> tuple[dict[str, Path], dic
     return state, secrets
 
 
-def _configuration(files: Mapping[str, Path], checkout: Path) -> None:
-    """The files that a person wrote go into the checkout; beside those that are there and differ."""
+def _configuration(files: Mapping[str, Path], checkout: Path, archive: str) -> None:
+    """The files that a person wrote go into the checkout, as that person's; beside those that are there and differ.
+
+    One that cannot be written is told, and no more: the machine has what it needs, and the archive still holds it.
+    """
     for name, source in files.items():
         if name.startswith(_OURS):
-            path = checkout / PurePosixPath(name).relative_to("checkout")
-            content = source.read_bytes()
-            if path.exists() and path.read_bytes() == content:
-                continue
-            new = beside(path) if path.exists() else path
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(new, content, owner=(os.stat(checkout).st_uid, os.stat(checkout).st_gid))
-            say(f" {'!!' if new != path else 'ok'} wrote {new}" + (f": {path.name} is another" if new != path else ""))
+            path, content = checkout / PurePosixPath(name).relative_to("checkout"), source.read_bytes()
+            try:
+                owner = checkout.stat()
+                with acting_as(owner.st_uid, owner.st_gid):
+                    _lay(path, content)
+            except OSError as trouble:
+                say(f" !! {path}: {trouble.strerror}\n    -> tar -xzOf {archive} {name} >{path}")
+
+
+def _lay(path: Path, content: bytes) -> None:
+    if path.exists() and path.read_bytes() == content:
+        return
+    new = beside(path) if path.exists() else path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(new, content)
+    say(f" {'!!' if new != path else 'ok'} wrote {new}" + (f": {path.name} is another" if new != path else ""))
 
 
 def _empty(real: Path) -> None:

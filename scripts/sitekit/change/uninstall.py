@@ -20,9 +20,9 @@ from ..machine.site_services import site_services, site_supervisor
 from ..progress import say
 from ..site import Site
 from . import accounts
-from .actions import hand_over
 from .affected import web_servers
 from .execute import before_path
+from .hands import hand_over, set_folder
 from .manifest import Manifest, load_manifest, manifest_path
 from .seen import beside
 from .tree import MACHINE, NOTHING, look, on_disk
@@ -130,7 +130,7 @@ def _memory(here: _Installed) -> Iterator[str]:
     for path in memories(here.site):
         real = here.on_disk(path)
         if real.is_dir() and any(real.iterdir()):
-            if here.site.hub.user in here.manifest.accounts:
+            if path == here.site.paths.state and here.site.hub.user in here.manifest.accounts:
                 hand_over(real, (0, 0))
             yield f"left {path}: {_inside(real)}; remove it with: rm -r {path}"
 
@@ -147,6 +147,11 @@ def _folders(here: _Installed) -> Iterator[str]:
         elif real.is_dir() and path not in memories(here.site) and not _holds_another(real):
             yield f"left {path}: {_inside(real)}"
         here.manifest.folders.remove(str(path))
+    for path, (mode, *owner) in [(Path(name), before) for name, before in here.manifest.found.items()]:
+        real = here.on_disk(path)
+        if real.is_dir() and (path != here.site.paths.state or not any(real.iterdir())):
+            set_folder(real, owner, mode)
+        del here.manifest.found[str(path)]
 
 
 def _holds_another(real: Path) -> bool:
