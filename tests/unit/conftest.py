@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import kernel_site
 import pytest
+
+
+@pytest.fixture
+def open_path() -> Iterator[Path]:
+    """A folder like `tmp_path` that other accounts can reach: pytest's own are root's alone."""
+    with tempfile.TemporaryDirectory(prefix="sitekit-test-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import sqlite3
 import tarfile
@@ -28,6 +29,12 @@ SECRETS = ("etc/sitekit/demo/proxy.env", "etc/sitekit/demo/tls/key.pem", "etc/si
 
 
 @pytest.fixture
+def tmp_path(open_path: Path) -> Path:
+    """The hub's account reads here."""
+    return open_path
+
+
+@pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Path]:
     """One with a hub's state, whose database is being written: its last rows are in the write-ahead log."""
     root = bare_machine(tmp_path / "old")
@@ -41,6 +48,8 @@ def machine(tmp_path: Path) -> Iterator[Path]:
         writer.execute("CREATE TABLE servers (tag TEXT)")
         writer.executemany("INSERT INTO servers VALUES (?)", [(f"tag{n}",) for n in range(1000)])
         assert (state / "ledger.sqlite-wal").stat().st_size
+        for path in state.rglob("*"):
+            os.chown(path, state.stat().st_uid, state.stat().st_gid)
         yield root
 
 
@@ -195,6 +204,7 @@ def test_what_a_killed_hub_left_half_done_is_backed_up_as_it_was_before(machine:
         hub.execute("UPDATE servers SET tag = 'after'")
         for name in ("hot.sqlite", "hot.sqlite-journal"):
             shutil.copy(aside / name, state / name)
+            shutil.chown(state / name, state.stat().st_uid)
     with tarfile.open(made(machine)) as archive:
         (tmp_path / "copy").write_bytes(archive.extractfile(f"{STATE}/hot.sqlite").read())
     with closing(sqlite3.connect(tmp_path / "copy")) as copy:

@@ -7,8 +7,6 @@ import re
 import shlex
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -97,14 +95,6 @@ def test_a_wrong_mode_or_owner_is_a_change(machine: Path):
     assert tree(machine) == before
 
 
-@pytest.fixture
-def open_machine() -> Iterator[Path]:
-    """One that others may look into: pytest closes its own folders."""
-    with tempfile.TemporaryDirectory(prefix="sitekit-test-") as folder:
-        Path(folder).chmod(0o755)
-        yield bare_machine(Path(folder))
-
-
 @pytest.mark.parametrize(
     ("change", "sudoers"),
     [
@@ -114,9 +104,10 @@ def open_machine() -> Iterator[Path]:
     ids=["stays", "changes"],
 )
 def test_without_root_it_says_what_it_may_not_read_and_lists_what_root_does(
-    change: dict[str, object], sudoers: str, open_machine: Path, capsys: pytest.CaptureFixture[str]
+    change: dict[str, object], sudoers: str, open_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     """A user who is not root, in a process of their own; the site is installed and about to change."""
+    open_machine = bare_machine(open_path)
     apply(SITE, root=open_machine)
     (open_machine / "etc/sudoers.d").chmod(0o750)
     capsys.readouterr()

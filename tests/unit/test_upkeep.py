@@ -261,9 +261,9 @@ def test_a_newer_release_upgrades_the_database(hub: Site) -> None:
     argv = [hub.current / "bin/python", "-I", "-c", program, f"sqlite:///{hub.database}", older]
     path = {"PATH": f"{hub.current}/bin:/usr/bin:/bin"}
     subprocess.run(argv, env=path, check=True, capture_output=True, timeout=60)
-    assert database._revision(hub.database) == older
+    assert database._revision(hub) == older
     database.fit(hub)
-    assert database._revision(hub.database) == wanted
+    assert database._revision(hub) == wanted
     assert people(hub) == ["alice"]
     assert any(older in backup.name for backup in (hub.paths.state / "backups").iterdir())
 
@@ -275,7 +275,7 @@ def test_an_older_release_gets_the_database_from_before(hub: Site) -> None:
     stamp(hub.database, "0123456789ab")
     database.refuse_strange(hub, hub.current)
     database.fit(hub)
-    assert database._revision(hub.database) == database._known(hub, hub.current)[0]
+    assert database._revision(hub) == database._known(hub, hub.current)[0]
     assert people(hub) == ["alice"]
     newer = [file for file in (hub.paths.state / "backups").iterdir() if "0123456789ab" in file.name]
     assert len(newer) == 1  # nothing is lost: what came after is kept beside it
@@ -294,7 +294,7 @@ def test_a_damaged_database_is_found_before_the_hub_is_stopped_and_not_kept(hub:
     pages = bytearray(hub.database.read_bytes())
     pages[8192:20480] = b"x" * 12288
     hub.database.write_bytes(pages)
-    assert database._revision(hub.database)
+    assert database._revision(hub)
     for look in (lambda: database.refuse_strange(hub, hub.current), lambda: database.fit(hub)):
         with pytest.raises(Problem, match="the database is damaged") as refused:
             look()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..files import switch_link, write_atomic
+from ..files import open_file, switch_link, write_atomic
 from ..machine.file import digest
 
 MACHINE = Path("/")
@@ -63,7 +63,8 @@ def look(root: Path, path: Path) -> Entry:
     if not stat.S_ISREG(status.st_mode):
         return Entry("other", mode, owner)
     try:
-        return Entry("file", mode, owner, real.read_bytes())
+        with open_file(real) as file:
+            return Entry("file", mode, owner, file.read())
     except PermissionError:
         return Entry("file", mode, owner)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
+import pwd
 import shutil
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from ..command import run
+from ..command import acting_as, run
 from ..errors import Problem
 from ..progress import say
 from ..site import Site
@@ -26,12 +27,14 @@ print(json.dumps([script.get_current_head(), *(one.revision for one in script.wa
 def refuse_strange(site: Site, release: Path) -> None:
     """Raise Problem when the database is damaged, or when `release` cannot work with it, and there is no backup that it
     can."""
-    if site.database.exists():
+    if not site.database.exists():
+        return
+    with _as_the_hub(site):
         sqlite.refuse_damaged(site.database)
-    known = _known(site, release) if site.database.exists() else []
-    if known and _revision(site.database) not in known and _backup_of(site, known) is None:
+    known, have = _known(site, release), _revision(site)
+    if have not in known and _backup_of(site, known) is None:
         raise Problem(
-            f"has the form of a newer JupyterHub ({_revision(site.database)}), and there is no backup from before",
+            f"has the form of a newer JupyterHub ({have}), and there is no backup from before",
             str(site.database),
             "go to the newer release (make releases, make rollback RELEASE=...), or move the database away",
         )
@@ -45,7 +48,7 @@ def fit(site: Site) -> None:
     """
     if not site.database.exists():
         return
-    known, have = _known(site, site.current), _revision(site.database)
+    known, have = _known(site, site.current), _revision(site)
     _back_up(site, have)
     if have not in known:
         backup = _backup_of(site, known)
@@ -53,7 +56,7 @@ def fit(site: Site) -> None:
             return refuse_strange(site, site.current)
         _restore(site, backup)
         say(f"The hub's database is that of {backup.stem} again: this release does not know the form that it had.")
-    if _revision(site.database) != known[0]:
+    if _revision(site) != known[0]:
         upgrade = "import sys; from jupyterhub.dbutil import upgrade; upgrade(sys.argv[1])"
         argv = [site.current / "bin/python", "-I", "-c", upgrade, f"sqlite:///{site.database}"]
         path = {"PATH": f"{site.current}/bin:/usr/bin:/bin"}  # it calls alembic by its name
@@ -68,8 +71,14 @@ def _known(site: Site, release: Path) -> list[str]:
     return list(dict.fromkeys(known))
 
 
-def _revision(database: Path) -> str:
-    with sqlite.opened(database) as connection:
+def _as_the_hub(site: Site) -> AbstractContextManager[None]:
+    """All that is done in the hub's folder, the hub's account could do itself."""
+    hub = pwd.getpwnam(site.hub.user)
+    return acting_as(hub.pw_uid, hub.pw_gid)
+
+
+def _revision(site: Site) -> str:
+    with _as_the_hub(site), sqlite.opened(site.database) as connection:
         found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return str(found[0])
 
@@ -80,30 +89,30 @@ def _folder(site: Site) -> Path:
 
 def _back_up(site: Site, revision: str) -> None:
     """A copy, readable by the hub's account only, named by time and form; the oldest ones go."""
-    folder, owner = _folder(site), site.database.stat()
-    folder.mkdir(mode=0o700, exist_ok=True)
-    os.chown(folder, owner.st_uid, owner.st_gid)
-    draft = folder / "draft"
-    draft.unlink(missing_ok=True)
-    os.close(os.open(draft, os.O_CREAT | os.O_EXCL, 0o600))
-    os.chown(draft, owner.st_uid, owner.st_gid)
-    sqlite.copy(site.database, draft)
-    draft.rename(folder / f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{revision}.sqlite")
-    for old in sorted(folder.glob("*.sqlite"))[:-KEPT]:
-        old.unlink()
+    folder, draft = _folder(site), _folder(site) / "draft"
+    with _as_the_hub(site):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        draft.unlink(missing_ok=True)
+        draft.touch(0o600)
+        sqlite.copy(site.database, draft)
+        draft.rename(folder / f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{revision}.sqlite")
+        for old in sorted(folder.glob("*.sqlite"))[:-KEPT]:
+            old.unlink()
 
 
 def _backup_of(site: Site, known: list[str]) -> Path | None:
     """The newest backup in a form that the release knows."""
-    kept = sorted(_folder(site).glob("*.sqlite"), reverse=True)
+    with _as_the_hub(site):
+        kept = sorted(_folder(site).glob("*.sqlite"), reverse=True)
     return next((backup for backup in kept if backup.stem.rpartition("-")[2] in known), None)
 
 
 def _restore(site: Site, backup: Path) -> None:
-    owner, draft = site.database.stat(), site.database.with_name(".restored.sqlite")
-    shutil.copyfile(backup, draft)
-    draft.chmod(0o600)
-    os.chown(draft, owner.st_uid, owner.st_gid)
-    for rest in ("-wal", "-shm", "-journal"):
-        site.database.with_name(site.database.name + rest).unlink(missing_ok=True)
-    os.replace(draft, site.database)
+    draft = site.database.with_name(".restored.sqlite")
+    with _as_the_hub(site):
+        draft.unlink(missing_ok=True)
+        draft.touch(0o600)
+        shutil.copyfile(backup, draft)
+        for rest in ("-wal", "-shm", "-journal"):
+            site.database.with_name(site.database.name + rest).unlink(missing_ok=True)
+        draft.replace(site.database)

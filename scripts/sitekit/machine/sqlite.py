@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
+from ..command import acting_as
 from ..errors import Problem
 
 
@@ -16,11 +17,8 @@ def opened(database: Path) -> Iterator[sqlite3.Connection]:
 
     Raises Problem for what SQLite finds wrong.
     """
-    try:
-        with closing(sqlite3.connect(f"file:{database}?mode=rw", uri=True)) as connection:
-            yield connection
-    except sqlite3.DatabaseError as fault:
-        raise _damaged(database, str(fault)) from None
+    with _told(database), closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True)) as connection:
+        yield connection
 
 
 def refuse_damaged(database: Path) -> None:
@@ -29,10 +27,15 @@ def refuse_damaged(database: Path) -> None:
         _check(connection, database)
 
 
-def copy(database: Path, to: Path) -> None:
-    """Write it as one moment saw it to `to`, a new or empty file. Raises Problem when the copy is not sound."""
-    with opened(database) as source, closing(sqlite3.connect(to)) as made:
-        source.backup(made)
+def copy(database: Path, to: Path, owner: tuple[int, int] | None = None) -> None:
+    """Write it as one moment saw it to `to`, a new or empty file. Raises Problem when the copy is not sound.
+
+    `owner` is the account (uid, gid) with whose rights it is read, where that may not write the copy.
+    """
+    with _told(database), closing(sqlite3.connect(to)) as made:
+        made.execute("PRAGMA journal_mode=OFF")  # so that nothing has to be opened beside it meanwhile
+        with acting_as(*owner) if owner else nullcontext(), opened(database) as source:
+            source.backup(made)
         made.execute("PRAGMA journal_mode=DELETE")  # one file, whatever the original keeps beside it
         _check(made, database)
 
@@ -41,6 +44,17 @@ def _check(connection: sqlite3.Connection, database: Path) -> None:
     (found,) = connection.execute("PRAGMA quick_check").fetchone()
     if found != "ok":
         raise _damaged(database, found)
+
+
+@contextmanager
+def _told(database: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as fault:
+        remedy = "see that it is the hub's, and that there is room on its disk"
+        raise Problem(f"the database cannot be worked with: {fault}", str(database), remedy) from None
+    except sqlite3.DatabaseError as fault:
+        raise _damaged(database, str(fault)) from None
 
 
 def _damaged(database: Path, fault: str) -> Problem:
