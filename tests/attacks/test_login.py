@@ -6,6 +6,7 @@ import http.cookies
 import secrets
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -13,8 +14,10 @@ import pytest
 
 from ..conftest import Demo
 from ..person import Person
+from ..slurm import until
 from .conftest import Server, call
-from .state import nothing_changes
+from .hublog import end_of_log, logged
+from .state import ANY, nothing_changes
 
 FORGED = [
     {"REMOTE_USER": "carol"},
@@ -63,6 +66,64 @@ def test_a_wrong_name_or_password_stays_out(demo: Demo, user: str) -> None:
     with Person(user, password, demo.site.front.url) as person:
         assert person.login().status_code in (400, 403)
         assert person.http.get("/hub/api/user").status_code == 403
+
+
+ELSEWHERE = [f"127.0.0.{number}" for number in (2, 3)]  # addresses of two clients; the site's services have 127.0.0.1
+CLAIMS = [{name: said for name in ("X-Forwarded-For", "X-Real-IP")} | {"Forwarded": f"for={said}"}
+          for said in ("192.0.2.1", "127.0.0.1", ELSEWHERE[1])]  # fmt: skip
+
+
+def client(base: str, address: str, **more: object) -> httpx.Client:
+    return httpx.Client(
+        base_url=base, timeout=90, transport=httpx.HTTPTransport(verify=ANY, local_address=address), **more
+    )
+
+
+def test_who_guesses_at_a_name_keeps_its_owner_waiting_nowhere_else(demo: Demo) -> None:
+    """Guesses from one address wait for each other, wherever they claim to come from. Meanwhile the owner logs in."""
+    site, done = demo.site, []
+
+    def log_in(address: str, password: str, claims: dict[str, str]) -> httpx.Response:
+        with demo.person("bob") as person:
+            person.http = client(site.front.url, address, headers=claims, follow_redirects=True)
+            answer = person.login(password)
+        done.append(address)
+        return answer
+
+    start = end_of_log(site)
+    with ThreadPoolExecutor() as clients:
+        guesses = [clients.submit(log_in, ELSEWHERE[0], "wrong", claims) for claims in CLAIMS]
+        until(lambda: b"PAM Authentication failed" in logged(site, start))
+        assert log_in(ELSEWHERE[1], demo.passwords["bob"], CLAIMS[0]).url.path != "/hub/login"
+        assert [guess.result().status_code for guess in guesses] == [403] * 3
+    assert done[-1] == ELSEWHERE[0]
+    lines = logged(site, start).decode().splitlines()
+    assert sum(f"('bob'@{ELSEWHERE[0]})" in line for line in lines) == 3, lines
+    logins = [line for line in lines if "POST /hub/login" in line]
+    assert sorted(f"@{ELSEWHERE[1]})" in line for line in logins) == [False] * 3 + [True], logins
+
+
+PAST_THE_FRONT = ["/", "/hub/login", "/hub/home", "/hub/oauth_callback", "/hub/logout", "/hub/nope", "/nope",
+                  "/hub/api/oauth2/authorize"]  # fmt: skip
+
+
+def test_the_hubs_port_answers_other_machines_no_page(demo: Demo, tokens: dict[str, str | None]) -> None:
+    """Compute nodes want the REST API of it. To the rest the way leads through the front, with all its limits."""
+    site = demo.site
+    start = end_of_log(site)
+    with nothing_changes(site), client(f"http://127.0.0.1:{site.hub.port}", ELSEWHERE[0], headers=CLAIMS[1]) as node:
+        form = {"username": "bob", "password": demo.passwords["bob"]}
+        for path in PAST_THE_FRONT:
+            for answer in (node.get(path), node.post(path, data=form)):
+                assert answer.status_code == 403 and f"Go to {site.front.url}" in answer.text, path
+        assert node.get("/hub/health").status_code == 200
+        assert node.get("/hub/api/").json()["version"]
+        assert node.get("/hub/api/user").status_code == 403
+        answer = node.get("/hub/api/user", headers={"Authorization": f"token {tokens['server']}"})
+        assert answer.json()["name"] == "alice"
+        assert node.get("/hub/metrics", headers={"Authorization": f"token {tokens['server']}"}).status_code == 403
+    text = logged(site, start).decode()
+    assert f"403 POST /hub/login (@{ELSEWHERE[0]})" in text and "PAM" not in text
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A browser where the other site is. Prints as JSON what it finds.
 
-`attempts`: the cookies that each login got, none if it failed. `visit`: what an address leads to. `leave`: where the
-hub's page is for one who logs in, and then leaves the group.
+`attempts`: the cookies that each login got, none if it failed. `visit`: what an address leads to. `leave`: what an
+administrator finds who is one no more, and then may not come in at all.
 """
 
 from __future__ import annotations
@@ -42,13 +42,23 @@ def visit(base: str, url: str) -> dict[str, object]:
     return shown | {"host": page.url.host, "path": page.url.path}
 
 
-def leave(base: str, words: list[str]) -> dict[str, str]:
-    with browser(base) as client:
+def leave(base: str, words: list[str]) -> list[tuple[str, int, int]]:
+    """After each step: where the home page is, and what an administrator's page and call by token are answered."""
+    name, *_ = words
+    groups = ("jupyter-users,jupyter-admins", "jupyter-users", "jupyter-admins")
+    with browser(base) as client, browser(base) as program:
+        subprocess.run(["usermod", "--groups", groups[0], name], check=True)
         assert log_in(client, *words)
-        before = client.get("/hub/home", follow_redirects=True).url.path
-        subprocess.run(["gpasswd", "--delete", words[0], "jupyter-users"], check=True, stdout=subprocess.DEVNULL)
-        time.sleep(1.2)  # longer than what the hub remembers it for
-        return {"before": before, "after": client.get("/hub/home", follow_redirects=True).url.path}
+        xsrf = next(cookie.value for cookie in client.cookies.jar if cookie.name.endswith("_xsrf"))
+        made = client.post(f"/hub/api/users/{name}/tokens", json={}, headers={"X-XSRFToken": xsrf})
+        program.headers["Authorization"] = f"token {made.json()['token']}"
+        found = []
+        for names in groups:
+            subprocess.run(["usermod", "--groups", names, name], check=True)
+            time.sleep(1.2)  # longer than what the hub remembers for
+            home, admin = (client.get(f"/hub/{page}", follow_redirects=True) for page in ("home", "admin"))
+            found.append((home.url.path, admin.status_code, program.get("/hub/api/info").status_code))
+    return found
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The delay after a failed login, of the real authenticator: attempts in one name wait in turn, others do not."""
+"""The delay after a failed login, and the second look at who is logged in, of the real authenticator."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ TRY = """
 import asyncio, json, sys
 sys.path.insert(0, {scripts!r})
 from types import SimpleNamespace
-from sitekit.login import pam
+from sitekit.login import pam, patience
 
-pam.DELAY, pam.WAITING = 0.05, 2
+patience.DELAY, patience.WAITING, patience.REMEMBERED, pam.CLASSROOM = 0.05, 2, 50, 4
 order = []
+
+def new(**settings):
+    return pam.PatientAuthenticator(service="sitekit-no-such-service", executor_threads=4, **settings)
 
 async def attempt(authenticator, name, address):
     handler = SimpleNamespace(request=SimpleNamespace(remote_ip=address))
@@ -32,23 +35,120 @@ async def attempt(authenticator, name, address):
     return answer
 
 async def main():
-    authenticator = pam.PatientAuthenticator(service="sitekit-no-such-service", executor_threads=4)
-    many = [attempt(authenticator, "nobody-here", "192.0.2.1") for _ in range(4)]
-    others = [attempt(authenticator, "nobody-here", "192.0.2.2"), attempt(authenticator, "another", "192.0.2.1")]
-    answers = await asyncio.gather(*many, *others)
-    left = len(authenticator._turns) + len(authenticator._waiting)
-    print(json.dumps([answers, order, left, max(authenticator._failures.values())]))
+{body}
 
-asyncio.run(main())
+print(json.dumps(asyncio.run(main())))
+"""
+
+
+def run(tmp_path: Path, body: str) -> list:
+    program = TRY.format(scripts=str(SCRIPTS), body="\n".join(f"    {line}" for line in body.splitlines()))
+    argv = [kernel_site.release() / "bin/python", "-c", program]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+ONE_NAME = """
+authenticator = new()
+names = ["nobody-here", "Nobody-Here", "NOBODY-HERE", "nobody-HERE"]  # a directory may not tell them apart
+many = [attempt(authenticator, name, "192.0.2.1") for name in names]
+others = [attempt(authenticator, "nobody-here", "192.0.2.2"), attempt(authenticator, "another", "192.0.2.1")]
+answers = await asyncio.gather(*many, *others)
+left = len(authenticator._names._turns) + len(authenticator._names._inside)
+addresses = [authenticator._addresses.failed("192.0.2.1/32") for _ in range(2)]
+return [answers, order, left, authenticator._names.failed(("nobody-here", "192.0.2.1/32")), addresses]
 """
 
 
 def test_attempts_in_one_name_come_one_by_one_and_keep_nobody_else_waiting(tmp_path: Path) -> None:
-    argv = [kernel_site.release() / "bin/python", "-c", TRY.format(scripts=str(SCRIPTS))]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    answers, order, left, failures = json.loads(done.stdout)
+    answers, order, left, third, address = run(tmp_path, ONE_NAME)
     assert answers[:4].count(429) == 2 and answers.count(None) == 4, "two wait, the others are sent away"
-    assert failures == 2 and left == 0
+    assert third == 0.05 * 4 and left == 0
+    assert address == [0, 0.05], "three of the four that cost nothing were these"
     last = order.index("another@192.0.2.1"), order.index("nobody-here@192.0.2.2")
     assert max(last) < len(order) - 1, "they did not wait for those of the crowded name"
+
+
+MANY_NAMES = """
+addresses = patience.Patience(free=4)
+async def guess():
+    try:
+        async with addresses.turn("192.0.2.1"):
+            await asyncio.sleep(0)  # while PAM is asked
+            await asyncio.sleep(addresses.failed("192.0.2.1"))
+    except Exception as refusal:
+        return refusal.status_code
+answers = [await asyncio.gather(*(guess() for _ in range(many))) for many in (9, 4)]
+return [[said.count(429) for said in answers], len(addresses._turns) + len(addresses._inside)]
+"""
+
+
+def test_whatever_the_names_an_address_has_so_many_failures_and_then_waits(tmp_path: Path) -> None:
+    """Four are free, also when they come at once; then attempts come one by one, two of them waiting."""
+    assert run(tmp_path, MANY_NAMES) == [[9 - 4 - 2, 4 - 2], 0]
+
+
+NETWORKS = """
+addresses = ["192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1", "2001:db8::ffff:1", "fe80::1%lo"]
+return [pam.network_of(address) for address in addresses]
+"""
+
+
+def test_with_ipv6_a_client_has_a_network_of_addresses(tmp_path: Path) -> None:
+    assert run(tmp_path, NETWORKS) == ["192.0.2.1/32"] * 2 + ["2001:db8::/64"] * 2 + ["fe80::/64"]
+
+
+OLDEST = """
+authenticator = new()
+for number in range(60):
+    authenticator._names.failed((f"name{number}", "192.0.2.1/32"))
+return [authenticator._names.failed((name, "192.0.2.1/32")) for name in ("name0", "name59")]
+"""
+
+
+def test_made_up_names_push_out_the_oldest_and_no_others(tmp_path: Path) -> None:
+    assert run(tmp_path, OLDEST) == [0.05, 0.1]
+
+
+FORGOTTEN = """
+patience.LONGEST, patience.DELAY = 0.05, 0.001
+authenticator = new()
+first = [authenticator._names.failed("x") for _ in range(3)]
+await asyncio.sleep(0.2)
+return [*first, authenticator._names.failed("x")]
+"""
+
+
+def test_failures_are_forgotten_with_time(tmp_path: Path) -> None:
+    assert run(tmp_path, FORGOTTEN) == [0.001, 0.002, 0.004, 0.001]
+
+
+STANDING = """
+import grp, os, pwd
+told = []
+async def auth_to_user(standing, user):
+    told.append(standing)
+handler = SimpleNamespace(auth_to_user=auth_to_user, request=SimpleNamespace(remote_ip="192.0.2.1"))
+root, gone = (SimpleNamespace(name=name, admin=True) for name in ("root", "nobody-here"))
+said = []
+for settings in ({"allowed_groups": {"root"}, "admin_groups": {"root"}},
+                 {"allowed_groups": {"root"}},
+                 {"allowed_groups": {"daemon"}, "admin_groups": {"root"}}):
+    said.append(await new(**settings).refresh_user(root, handler))
+authenticator = new(allowed_groups={"root"})
+said.append(await authenticator.refresh_user(gone, handler))
+pam.SILENCE = 0
+said.append(await authenticator.refresh_user(gone, handler))
+return [said, told]
+"""
+
+
+def test_who_may_not_administer_any_more_does_not_and_who_is_gone_for_long_is_gone(tmp_path: Path) -> None:
+    said, told = run(tmp_path, STANDING)
+    assert said[0] == {"name": "root", "admin": True}
+    assert said[1] == {"name": "root", "admin": False}, "there are no admin groups"
+    assert said[2] is False, "not in the allowed groups: to log in again"
+    assert said[3] is True, "a directory may be silent for a while"
+    assert said[4] is False
+    assert told == [{"name": "root", "admin": False}, {"name": "nobody-here", "admin": False}]

@@ -20,6 +20,7 @@ from .callback import PATH, ListeningHandler, replace_batchspawners_handler
 from .culling import update_culling
 from .metrics import update_metrics
 from .narrow import ServerHandler, limit_bodies, log_no_cookie_ids, log_refusals_in_one_line, replace_handlers
+from .peers import keep_pages_behind_the_front
 from .proxy import SilentProxy
 from .rest import CardHandler, StatusHandler
 
@@ -47,6 +48,8 @@ def update_addresses(c: Any, site: Site) -> None:
         c.JupyterHub.cookie_host_prefix_enabled = True
     c.JupyterHub.hub_bind_url = f"http://{site.hub.address}:{site.hub.port}"
     c.JupyterHub.hub_connect_url = f"http://{site.hub.address}:{site.hub.port}"
+    c.JupyterHub.trusted_downstream_ips = ["127.0.0.1"]  # the front and the proxy: who comes by them is who they name
+    keep_pages_behind_the_front(site.front.url)
     # JupyterHub marks its login cookies so by itself, but not its _xsrf
     c.JupyterHub.tornado_settings = {"cookie_options": {"secure": True, "samesite": "Lax"}}
 

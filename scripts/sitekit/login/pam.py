@@ -3,70 +3,81 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+import time
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from jupyterhub.auth import PAMAuthenticator
-from tornado import web
 from tornado.concurrent import run_on_executor
 
 from ..site import Site
+from .patience import Patience
 
-DELAY = 1.0  # seconds that a failure costs, doubled by each that follows on it
-LONGEST = 30.0
-WAITING = 5  # attempts in one name from one address that may wait at a time
-REMEMBERED = 10_000  # names and addresses
+CLASSROOM = 100  # failures that people behind one address may have at once, before they wait for each other
+SILENCE = 3600.0  # seconds for which a directory that does not know somebody is taken to be silent
 
 
 class PatientAuthenticator(PAMAuthenticator):
     """PAM, with the delay after a failure outside of PAM, and with a second look at who is logged in.
 
     PAM's own delay holds one of JupyterHub's few threads (auth.py, executor_threads): some wrong passwords at once
-    would keep everybody out. Here who fails waits alone: attempts in one name from one address come one by one.
+    would keep everybody out. Here who fails waits alone: attempts in one name from one address come one by one, and so
+    do those from an address with many failures, whatever the names.
     """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self._failures: Counter[tuple[str, str]] = Counter()
-        self._turns: dict[tuple[str, str], asyncio.Lock] = {}
-        self._waiting: Counter[tuple[str, str]] = Counter()
+        self._names: Patience[tuple[str, str]] = Patience()
+        self._addresses: Patience[str] = Patience(free=CLASSROOM)
+        self._unknown: dict[str, float] = {}
 
     async def authenticate(self, handler: Any, data: dict[str, str]) -> str | None:
-        who = (data["username"][:64], handler.request.remote_ip if handler else "")
-        if self._waiting[who] >= WAITING:
-            raise web.HTTPError(429, "Too many attempts at once. Wait a minute.")
-        self._waiting[who] += 1
-        try:
-            async with self._turns.setdefault(who, asyncio.Lock()):
-                return await self._attempt(who, handler, data)
-        finally:
-            self._waiting[who] -= 1
-            if not self._waiting[who]:
-                del self._waiting[who], self._turns[who]
+        address = network_of(handler.request.remote_ip) if handler else ""
+        name = self.normalize_username(data["username"])[:64], address
+        async with self._names.turn(name), self._addresses.turn(address):
+            if await super().authenticate(handler, data) is not None:
+                self._names.forget(name)
+                return data["username"]
+            await asyncio.sleep(max(self._names.failed(name), self._addresses.failed(address)))
+            return None
 
-    async def _attempt(self, who: tuple[str, str], handler: Any, data: dict[str, str]) -> str | None:
-        if await super().authenticate(handler, data) is not None:
-            del self._failures[who]
-            return data["username"]
-        self._failures[who] += 1
-        await asyncio.sleep(min(LONGEST, DELAY * 2 ** (self._failures[who] - 1)))
-        if len(self._failures) > REMEMBERED:
-            self._failures.clear()
-        return None
+    async def is_admin(self, handler: Any, authentication: dict[str, Any]) -> bool:
+        """Without `admin_groups` JupyterHub's says None (auth.py): nobody would ever cease to administer."""
+        return bool(await super().is_admin(handler, authentication))
 
-    @run_on_executor
-    def refresh_user(self, user: Any, handler: Any = None) -> bool:
+    async def refresh_user(self, user: Any, handler: Any = None) -> bool | dict[str, Any]:
         """Every few minutes (auth_refresh_age): whoever left the allowed groups has to log in again, and cannot.
 
-        A directory that is silent knows nobody: open notebooks are not to notice, so that counts as no news.
+        A directory that is silent knows nobody. Open notebooks are not to notice: that counts as no news for a while.
         """
         try:
-            self._getpwnam(user.name)
-            for group in self.allowed_groups:
-                self._getgrnam(group)
+            allowed = await self._is_allowed(user.name)
+            admin = allowed and await self.is_admin(handler, {"name": user.name})
+            self._unknown.pop(user.name, None)
         except KeyError:
-            return True
-        return bool(self.check_allowed(user.name))
+            now = time.monotonic()
+            if now - self._unknown.setdefault(user.name, now) < SILENCE:
+                return True
+            allowed = admin = False
+        standing = {"name": user.name, "admin": admin}
+        if user.admin and not allowed:  # the tokens of whoever has to log in again stay valid (auth_refresh_strict)
+            await handler.auth_to_user(standing, user)
+        return allowed and standing
+
+    @run_on_executor
+    def _is_allowed(self, name: str) -> bool:
+        """Raises KeyError for a name, or for a group of the site's, that the directory does not know."""
+        self._getpwnam(name)
+        for group in self.allowed_groups:
+            self._getgrnam(group)
+        return bool(self.check_allowed(name))
+
+
+def network_of(address: str) -> str:
+    """The addresses among which one client can choose: with IPv6 a /64, else the one."""
+    ip = ip_address(address)
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    return str(ip_network((ip, 64 if ip.version == 6 else 32), strict=False))
 
 
 def update_login(c: Any, site: Site) -> None:
