@@ -34,6 +34,7 @@ ACCOUNTS = {
     "etc/login.defs": "SYS_UID_MIN 100\nSYS_UID_MAX 999\nSYS_GID_MIN 100\nSYS_GID_MAX 999\n",
     "etc/os-release": 'ID=debian\nVERSION_ID="12"\n',
     "etc/pam.d/login": "auth required pam_unix.so\n",
+    "usr/lib/x86_64-linux-gnu/security/pam_sss.so": "",
     "etc/sudoers.d/README": "the distribution's own\n",
 }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -21,6 +23,7 @@ from sitekit.change.uninstall import uninstall
 from sitekit.command import CommandFailed
 from sitekit.errors import BadInput, Problem
 from sitekit.machine.file import File
+from sitekit.machine.front import front_path
 
 pytestmark = can_change
 SITE = demo()
@@ -139,6 +142,29 @@ def test_a_file_that_was_there_before_is_nobodys_to_overwrite_or_remove(machine:
     assert "pam_unix" in (machine / "etc/pam.d/sitekit-demo.new").read_text()
     uninstall(SITE, root=machine)
     assert tree(machine) == before
+
+
+@pytest.mark.parametrize("kind", ["apache", "nginx"])
+def test_nothing_reads_what_is_laid_beside(kind: str, machine: Path, monkeypatch: pytest.MonkeyPatch):
+    """logrotate reads whatever lies in its folder; nginx's include has a pattern, so that the file may be missing."""
+    site, render = demo(front={"server": kind}), apply_module.render
+    extra = site.etc / f"local.d/{kind}.conf"
+    line = {"apache": "Redirect 410 /old", "nginx": "location /old { return 410; }"}[kind]
+    rotation = Path("/etc/logrotate.d/sitekit-demo")
+    monkeypatch.setattr(apply_module, "render", lambda *asked: render(*asked) | {extra: File(f"{line}\n")})
+    for path in (extra, rotation):
+        there = machine / path.relative_to("/")
+        there.parent.mkdir(parents=True, exist_ok=True)
+        there.write_text(f"# ours\n{line}\n" if path == extra else render(site, family())[path].content + "# ours\n")
+    assert apply(site, root=machine) == 1
+    assert {path.name for path in planned(site, family(), machine).offers} == {extra.name, rotation.name}
+    folder = machine / "etc/logrotate.d"
+    assert len(list(folder.iterdir())) == 2
+    said = subprocess.run(["logrotate", "--debug", folder], capture_output=True, text=True, check=True).stderr
+    assert "duplicate" not in said and "sitekit-demo" in said
+    text = (machine / front_path(site, family()).relative_to("/")).read_text()
+    [pattern] = re.findall(r"(?m)^ *include(?:optional)? (\S+?);?$", text, re.IGNORECASE)
+    assert glob.glob(f"{machine}{pattern}") == [f"{machine}{extra}"]
 
 
 def test_a_link_is_not_followed(machine: Path):
@@ -327,6 +353,9 @@ def test_two_sites_share_a_machine(machine: Path):
         ("/etc/sitekit/demo/proxy.env", {"hub", "proxy"}),
         ("/etc/sitekit/demo/tls/cert.pem", {"front": "reload"}),
         ("/etc/sitekit/demo/apache.conf", {"front": "reload"}),
+        ("/etc/sitekit/demo/local.d/apache.conf", {"front": "reload"}),
+        ("/etc/sitekit/demo/local.d/nginx.conf", set()),
+        ("/etc/sitekit/demo/tls/openid.conf", {"front": "reload"}),
         ("/etc/systemd/system/sitekit-demo-front.service", {"front"}),
         ("/etc/systemd/system/sitekit-demo-backup.timer", {"hub"}),
         ("/etc/systemd/system/sitekit-demo-proxy.service", {"proxy"}),

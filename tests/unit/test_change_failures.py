@@ -190,6 +190,17 @@ def test_what_its_program_refuses_never_reaches_the_machine(words: str, machine:
     assert tree(machine) == before
 
 
+def test_the_fronts_raw_directives_are_read_too(machine: Path, monkeypatch: pytest.MonkeyPatch):
+    """A web server that is told to reload what it does not understand ends, with all that it serves."""
+    apply(SITE, root=machine)
+    before, render = tree(machine), apply_module.render
+    extra = {SITE.etc / "local.d/apache.conf": File("ThisIsNo Directive\n")}
+    monkeypatch.setattr(apply_module, "render", lambda *asked: render(*asked) | extra)
+    with pytest.raises(Problem, match=r"(?s)apache2.*Invalid command 'ThisIsNo'"):
+        apply(SITE, root=machine)
+    assert tree(machine) == before
+
+
 def test_what_an_older_systemd_does_not_know_yet_is_no_fault():
     """The words of systemd 239, which EL 8 has."""
     at = "/tmp/sitekit-check-x/etc/systemd/system/sitekit-demo-proxy.service:41"

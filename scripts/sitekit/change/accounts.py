@@ -70,6 +70,20 @@ def is_member(root: Path, user: str, group: str) -> bool:
     return user in members or account[1] == gid
 
 
+def members(root: Path, group: str) -> set[str]:
+    """Whose group it is, their own or a further one, as far as can be listed: a directory may keep it to itself."""
+    if root == MACHINE:
+        entry = grp.getgrnam(group)
+        return {*entry.gr_mem, *(user.pw_name for user in pwd.getpwall() if user.pw_gid == entry.gr_gid)}
+    row = next(row for row in _rows(root / "etc/group") if row[0] == group)
+    return {*filter(None, row[3].split(",")), *(user[0] for user in _rows(root / "etc/passwd") if user[3] == row[2])}
+
+
+def with_password(root: Path) -> set[str]:
+    """Who has a hash in /etc/shadow. One behind a `!` is locked, on purpose. Raises PermissionError."""
+    return {row[0] for row in _rows(root / "etc/shadow") if row[1].strip("!*")}
+
+
 def add_member(root: Path, user: str, group: str) -> None:
     """Raises CommandFailed."""
     _change(root, "usermod", "--append", "--groups", group, user)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..machine.file import File
-from ..machine.front import certificate, front_path, server
+from ..machine.front import read_by_front, server
 from ..machine.platform import Platform, WebServer
 from ..machine.site_services import site_services
 from ..site import Site
@@ -62,7 +62,7 @@ def web_servers(site: Site, platform: Platform, changed: Collection[Path]) -> li
     return [
         web
         for web in (platform.apache, platform.nginx)
-        if (web is mine and _fronts(site, platform) & there) or {path.parent for path in there} & web.folders
+        if (web is mine and read_by_front(site, platform) & there) or {path.parent for path in there} & web.folders
     ]
 
 
@@ -70,22 +70,15 @@ def runs(states: Mapping[str, str], web: WebServer) -> bool:
     return states.get(web.service) in ("running", "starting")
 
 
-def _fronts(site: Site, platform: Platform) -> set[Path]:
-    """What the front reads."""
-    extras = site.etc / "local.d" / f"{site.front.server}.conf"
-    return {front_path(site, platform), *certificate(site), site.etc / "tls" / "openid.conf", extras}
-
-
 def _readers(site: Site, platform: Platform, changed: Mapping[Path, Entry]) -> tuple[set[str], set[str]]:
     """The services that read one of the changed files at their start, and those that can read it again as they run."""
     hub = {site.etc / name for name in ("site.yml", "jupyterhub_config.py", "culler_config.py", "proxy.env")}
-    # The hub's unit brings the timers up with it.
-    extras = {path for path in changed if path.parent == site.etc / "local.d" and path.suffix == ".py"}
-    hub |= extras | {path for path in changed if path.suffix == ".timer"}
+    hub |= {path for path in changed if path.parent == site.etc / "local.d" and path.suffix == ".py"}
+    hub |= {path for path in changed if path.suffix == ".timer"}  # the hub's unit brings the timers up with it
     reads = {"hub": hub, "proxy": {site.etc / "proxy.env"}}
     restart = {site.service(part) for part, paths in reads.items() if paths & changed.keys()}
     restart |= {path.stem for path in changed if path.suffix == ".service"}
-    return restart, {site.service("front")} if _fronts(site, platform) & changed.keys() else set()
+    return restart, {site.service("front")} if read_by_front(site, platform) & changed.keys() else set()
 
 
 def _sections_changed(before: Entry, after: File) -> set[str]:

@@ -27,6 +27,7 @@ from .affected import runs, web_servers
 from .check import check
 from .execute import execute
 from .manifest import load_manifest
+from .passwords import check_module, who_stays_out
 from .plan import Plan, plan
 from .seen import Seen, see
 from .show import as_diff, done
@@ -77,6 +78,7 @@ def planned(site: Site, platform: Platform, root: Path, made_up: dict[Path, File
     found = plan(site, platform, files, own, wanted, seen, before)
     found.notes += _by_hand(found, site, platform, seen)
     unread = {name for name, record in before.files.items() if record.generated} - {str(path) for path in own}
+    found.notes += who_stays_out(site, platform, root)
     found.notes += [f"{name}: you may not read it; it is kept as long as it serves" for name in sorted(unread)]
     return found
 
@@ -122,8 +124,11 @@ def in_use(site: Site, platform: Platform, web: WebServer) -> bool:
 def fit(site: Site, root: Path) -> None:
     """Whether the site can live on this machine at all. Raises BadInputs, BadInput."""
     _groups_are_there(site, root)
+    _group_is_the_proxys(site, root)
     _nobody_else_puts_folders_there(site, root)
-    check_installed(Target(site, root), this_platform(root))
+    platform = this_platform(root)
+    check_module(site, platform, root)
+    check_installed(Target(site, root), platform)
     with suppress(PermissionError):  # root will look
         _state_is_the_hubs(site, root)
         check_brought(Target(site, root))
@@ -154,6 +159,18 @@ def _nobody_else_puts_folders_there(site: Site, root: Path) -> None:
                 what = f"others than root can write to {above}, and put something else in the place of {folder}"
                 remedy = f"name a folder below root's own ones only, or: chown root {above}; chmod go-w {above}"
                 raise BadInput(what, key, remedy)
+
+
+def _group_is_the_proxys(site: Site, root: Path) -> None:
+    """Whoever is in it reads proxy.env, and could send everybody's browser elsewhere."""
+    if not accounts.has_account(root, site.proxy.user):
+        return
+    group = accounts.group_name(root, site.proxy.user)
+    others = accounts.members(root, group) - {site.proxy.user, site.hub.user}
+    if others:
+        what = f"{site.proxy.user}'s own group, {group}, is also that of {', '.join(sorted(others)[:3])}"
+        remedy = f"they could read the proxy's secret; groupadd --system NAME; usermod --gid NAME {site.proxy.user}"
+        raise BadInput(what, "proxy.user", remedy)
 
 
 def _state_is_the_hubs(site: Site, root: Path) -> None:

@@ -11,7 +11,7 @@ from ..command import CommandFailed, run
 from ..errors import Problem
 from ..machine import links
 from ..machine.file import File
-from ..machine.front import front_path, modules, server
+from ..machine.front import front_path, modules, read_by_front, server
 from ..machine.platform import Platform
 from ..machine.site_services import site_services
 from ..machine.target import Target
@@ -42,10 +42,10 @@ def check(target: Target, platform: Platform, files: Mapping[Path, File], change
                 run(["visudo", "-c", "-q", "-f", staged.at(path)])
             elif path.parent == Path("/etc/pam.d"):
                 check_pam(path, files[path].content)
-            elif path == front_path(site, platform):
-                _front(target, platform, staged)
             elif path.parent == Path("/etc/logrotate.d"):
                 check_rotation(staged.at(path))
+        if changed & read_by_front(site, platform):
+            _front(target, platform, staged)
         if any(path.parent == Path("/etc/systemd/system") for path in changed):
             _systemd(site, staged)
         if any(path.is_relative_to(site.etc) and path.suffix in (".py", ".yml") for path in changed):

@@ -36,8 +36,9 @@ does what follows, in this order. When a step fails, or a service that ran does 
 undone, byte for byte.
 
 What is there already stays, and is not recorded: folders, accounts, groups, memberships, links. A file that is there
-already, or that was changed by hand, stays as well; what the site says is laid beside it as `.new`. Only a folder of
-the site's own gets its owner and mode, and the hub's with all in it; `make uninstall` gives it back as it was.
+already, or that was changed by hand, stays as well; what the site says is laid beside it as `.new` (for logrotate as
+`.dpkg-new`, which it passes over). Only a folder of the site's own gets its owner and mode, and the hub's with all in
+it; `make uninstall` gives it back as it was.
 """
 
 TAIL = """\

@@ -36,8 +36,16 @@ class Seen:
 
 
 def beside(path: Path) -> Path:
-    """Where new content lies that may not replace `path`. sudo, systemd and Apache all pass over such a name."""
-    return path.with_name(path.name + ".new")
+    """Where new content lies that may not replace `path`, under a name that its program passes over.
+
+    logrotate reads all that lies in its folder, save what package managers leave there (logrotate(8), tabooext).
+    """
+    return path.with_name(path.name + (".dpkg-new" if path.parent == Path("/etc/logrotate.d") else ".new"))
+
+
+def is_beside(path: Path) -> bool:
+    """Whether `path` is such a place."""
+    return path.suffix in (".new", ".dpkg-new")
 
 
 def see(site: Site, platform: Platform, files: Iterable[Path], manifest: Manifest, root: Path) -> Seen:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ..machine.purposes import purpose
 from .actions import Action, ChangedFolder, NewAccount, NewFolder, NewLink, NewMember, Record, Remove, Write
 from .plan import Plan
-from .seen import beside
+from .seen import beside, is_beside
 
 
 def as_diff(plan: Plan) -> Iterator[str]:
@@ -65,7 +65,7 @@ def _more(action: Action) -> str:
     """What a name alone does not tell: owner, mode, and what it is for."""
     if isinstance(action, Write):
         group = f":{action.file.group_of}" if action.file.group_of else ""
-        why = "" if action.path.suffix == ".new" else f": {purpose(action.path)}"
+        why = "" if is_beside(action.path) else f": {purpose(action.path)}"
         return f" ({action.file.mode:04o} {action.file.owner}{group}){why}"
     if isinstance(action, NewFolder | ChangedFolder):
         return f" ({action.folder.mode:04o} {action.folder.owner})"

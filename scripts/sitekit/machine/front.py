@@ -52,6 +52,12 @@ def front_path(site: Site, platform: Platform) -> Path:
     return server(site, platform).sites / f"sitekit-{site.name}.conf"
 
 
+def read_by_front(site: Site, platform: Platform) -> set[Path]:
+    """The files that the web server reads when it starts or reloads, made up ones and the site's own directives too."""
+    extra = site.etc / "local.d" / f"{site.front.server}.conf"
+    return {front_path(site, platform), *certificate(site), site.etc / "tls/openid.conf", extra}
+
+
 def server(site: Site, platform: Platform) -> WebServer:
     """The distribution's web server of the kind that the site names."""
     return platform.nginx if site.front.server == "nginx" else platform.apache

@@ -17,8 +17,10 @@ class _Row(BaseModel):
 
 
 class Pam(_Row):
-    """Lines of the hub's PAM service, by who checks passwords, and the one for a second factor."""
+    """Lines of the hub's PAM service, by who checks passwords, and that for a second factor; where PAM's parts are."""
 
+    modules: Path
+    sssd_pipe: Path
     shadow: tuple[str, ...] | None
     sssd: tuple[str, ...]
     totp: str

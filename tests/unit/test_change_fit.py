@@ -1,0 +1,67 @@
+"""Whether a site fits the machine: can the people log in whom it lets in, and does what is secret stay so."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from machine_sites import bare_machine, can_change, demo, family
+
+from sitekit.change.apply import apply, fit, planned
+from sitekit.errors import BadInput
+
+pytestmark = can_change
+SITE = demo()
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    return bare_machine(tmp_path)
+
+
+def add(machine: Path, file: str, *rows: str) -> None:
+    with (machine / "etc" / file).open("a") as rest:
+        rest.writelines(f"{row}\n" for row in rows)
+
+
+def test_whose_password_is_not_in_the_shadow_file_is_told(machine: Path):
+    """A hash behind `!` is locked, on purpose; `*` or `!` alone is none."""
+    add(machine, "passwd", "dave:x:1000:2000::/:/bin/sh")
+    group = machine / "etc/group"
+    group.write_text(group.read_text().replace("jupyter-users:x:2000:", "jupyter-users:x:2000:alice,bob,carol"))
+    add(machine, "shadow", "alice:$y$j9T$x:1::::::", "bob:!$y$j9T$x:1::::::", "carol:!*:1::::::")
+    note = " ".join(planned(SITE, family(), machine).notes)
+    assert "2 of 4" in note and "(carol, dave)" in note and "passwords: sssd" in note
+    add(machine, "shadow", "dave:$y$j9T$x:1::::::", "carol:$y$j9T$x:1::::::")
+    assert planned(SITE, family(), machine).notes == []
+
+
+def test_sssd_has_its_module_and_answers():
+    site = demo(login={"passwords": "sssd"})
+    with TemporaryDirectory() as short:  # a socket's path has 107 characters at most
+        machine = bare_machine(Path(short))
+        pipe = machine / family().pam.sssd_pipe.relative_to("/")
+        pipe.parent.mkdir(parents=True)
+        with socket.socket(socket.AF_UNIX) as daemon:
+            daemon.bind(str(pipe))
+            daemon.listen()
+            assert planned(site, family(), machine).notes == []
+        [note] = planned(site, family(), machine).notes
+        assert "sssd does not answer" in note
+        shutil.rmtree(machine / "usr/lib")
+        with pytest.raises(BadInput, match=r"(?s)no pam_sss\.so.*libpam-sss"):
+            apply(site, root=machine)
+        (machine / "etc/pam.d/sitekit-demo").write_text("auth required pam_winbind.so\n")
+        fit(site, machine)
+
+
+def test_the_proxys_secret_is_not_for_a_group_that_others_share(machine: Path):
+    add(machine, "group", "users:x:100:jupyterhub-daemon")
+    add(machine, "passwd", "jupyterhub-proxy:x:900:100::/:/bin/false")
+    fit(SITE, machine)
+    add(machine, "passwd", "alice:x:1000:100::/:/bin/sh")
+    with pytest.raises(BadInput, match=r"(?s)users, is also that of alice.*usermod --gid"):
+        apply(SITE, root=machine)
