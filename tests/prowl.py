@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sitekit.change.manifest import load_manifest
-from sitekit.demo import layout
+from sitekit.cluster import layout
 from sitekit.site import Site
 
 from .attacks.state import rows

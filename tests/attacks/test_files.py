@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sitekit.change.backup import backup
-from sitekit.demo import layout
+from sitekit.cluster import layout
 from sitekit.site import Site
 
 from ..conftest import Demo

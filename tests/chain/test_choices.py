@@ -90,7 +90,7 @@ def test_a_server_with_a_name_stands_beside_the_ordinary_one(demo: Demo, alice: 
 
 UNSEEN = """
 import os, pwd, sys
-from sitekit.demo.layout import demo_site
+from sitekit.cluster.layout import demo_site
 from sitekit.upkeep.users import users
 site, who = demo_site("supervisord"), pwd.getpwnam(sys.argv[1])
 os.initgroups(who.pw_name, who.pw_gid), os.setgid(who.pw_gid), os.setuid(who.pw_uid)

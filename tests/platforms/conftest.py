@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sitekit.demo.platform import distribution
-from sitekit.demo.pythons import mirror
+
+from sitekit.software.platform import distribution
+from sitekit.software.pythons import mirror
 
 from ..conftest import CHECKOUT
 from ..front.conftest import install

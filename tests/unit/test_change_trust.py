@@ -24,7 +24,7 @@ from sitekit.change.restore import Fill, restore
 from sitekit.change.uninstall import uninstall
 from sitekit.errors import BadInput, Problem
 from sitekit.files import open_file
-from sitekit.kernels import generation
+from sitekit.generations import generation
 from sitekit.machine import commands, database
 from sitekit.machine.lock import LOCK, alone
 from sitekit.site import Site
