@@ -12,11 +12,9 @@ from pathlib import Path
 import pytest
 from machine_sites import as_nobody, bare_machine, can_change, demo, family, tree
 
-from sitekit.change import apply as apply_module
 from sitekit.change.apply import apply, diff, planned
 from sitekit.change.manifest import load_manifest
 from sitekit.errors import BadInput
-from sitekit.machine.file import File
 
 pytestmark = can_change
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -74,18 +72,6 @@ def test_a_terminal_shows_the_lines_of_files_as_they_are(tmp_path: Path):
     environment = {**os.environ, "PYTHONPATH": str(SCRIPTS), "TERM": "xterm"}
     shown = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=60, check=True).stdout
     assert shown.strip() == "+title: Another :bug: [red]"
-
-
-def test_the_machines_web_server_is_to_be_reloaded_for_whatever_it_reads(
-    machine: Path, monkeypatch: pytest.MonkeyPatch
-):
-    site, render = demo(front={"instance": "system"}), apply_module.render
-    apply(site, root=machine)
-    assert planned(site, family(), machine).notes == []
-    extra = {site.etc / "local.d/apache.conf": File("Redirect 410 /old\n")}
-    monkeypatch.setattr(apply_module, "render", lambda *asked: render(*asked) | extra)
-    [note] = planned(site, family(), machine).notes
-    assert "yours to reload" in note
 
 
 def test_no_secret_is_shown(machine: Path, capsys: pytest.CaptureFixture[str]):
