@@ -28,7 +28,8 @@ def end_of_log(site: Site) -> int:
 
 def logged(site: Site, start: int) -> bytes:
     """What the hub has said since the log ended at `start`."""
-    return _since(site, start)[: end_of_log(site) - start]
+    end = end_of_log(site)
+    return _since(site, start)[: end - start]
 
 
 def _since(site: Site, start: int) -> bytes:
