@@ -167,6 +167,15 @@ def test_nothing_reads_what_is_laid_beside(kind: str, machine: Path, monkeypatch
     assert glob.glob(f"{machine}{pattern}") == [f"{machine}{extra}"]
 
 
+def test_what_is_gone_by_the_time_is_not_said_to_be_left(machine: Path, capsys: pytest.CaptureFixture[str]):
+    (machine / "etc/pam.d/sitekit-demo").write_text("the site's own\n")
+    apply(SITE, root=machine)
+    (machine / "etc/pam.d/sitekit-demo").unlink()
+    capsys.readouterr()
+    uninstall(SITE, root=machine)
+    assert "pam.d" not in capsys.readouterr().out
+
+
 def test_a_link_is_not_followed(machine: Path):
     (machine / "etc/precious").write_text("precious\n")
     (machine / "etc/pam.d/sitekit-demo").symlink_to("../precious")
@@ -227,6 +236,18 @@ def test_an_account_that_was_there_before_stays(machine: Path):
     assert look(machine, "/etc/sitekit/demo/proxy.env") == (0o640, 0, 500)
     uninstall(SITE, root=machine)
     assert tree(machine) == before
+
+
+def test_the_memory_of_an_account_that_was_there_before_stays_its_own(machine: Path):
+    with (machine / "etc/passwd").open("a") as passwd, (machine / "etc/group").open("a") as group:
+        passwd.write("jupyterhub-daemon:x:501:501::/home/h:/bin/false\n")
+        group.write("hub:x:501:\n")
+    apply(SITE, root=machine)
+    database = machine / "var/lib/sitekit/demo/jupyterhub.sqlite"
+    database.write_text("people\n")
+    os.chown(database, 501, 501)
+    uninstall(SITE, root=machine)
+    assert (database.parent.stat().st_uid, database.stat().st_uid) == (501, 501)
 
 
 def test_changing_the_supervisor_takes_its_files_away(machine: Path):
@@ -372,9 +393,12 @@ def test_only_what_reads_a_changed_file_takes_it_in_and_as_gently_as_can_be(path
     assert {change.name: change.verb for change in found} == {f"sitekit-demo-{part}": v for part, v in verbs.items()}
 
 
-def test_what_is_stopped_stays_so():
+def test_what_is_stopped_stays_so_and_what_cannot_be_asked_is_told_with_an_if():
     path = {Path("/etc/sitekit/demo/site.yml"): NOTHING}
     assert affected(SYSTEMD, family(), path, {}, {"sitekit-demo-hub": "stopped"}) == []
+    for state, sure in (("running", True), ("unknown", False)):
+        [change] = affected(SYSTEMD, family(), path, {}, {"sitekit-demo-hub": state})
+        assert change.sure == sure
 
 
 def test_a_changed_supervisord_conf_restarts_the_programs_that_changed_in_it(machine: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from contextlib import ExitStack
@@ -15,9 +16,11 @@ from sitekit.change import actions, execute
 from sitekit.change import apply as apply_module
 from sitekit.change.apply import apply, planned
 from sitekit.change.check import faults_of
+from sitekit.change.rotate import rotate_secrets
 from sitekit.errors import Problem
 from sitekit.machine.file import File
 from sitekit.machine.lock import alone
+from sitekit.site import Site
 
 pytestmark = can_change
 SITE = demo()
@@ -90,6 +93,35 @@ def test_a_later_apply_at_every_step(machine: Path, monkeypatch: pytest.MonkeyPa
 # Real failures.
 
 
+def test_a_folder_that_was_put_right_is_wrong_again(machine: Path, monkeypatch: pytest.MonkeyPatch):
+    apply(SITE, root=machine)
+    state = machine / "var/lib/sitekit/demo"
+    state.chmod(0o711)
+    os.chown(state, 501, 501)
+    before = tree(machine)
+    break_after(monkeypatch, steps(SITE, machine) - 1)
+    with pytest.raises(Crash):
+        apply(SITE, root=machine)
+    assert tree(machine) == before
+
+
+def test_new_secrets_or_the_old_ones(machine: Path, monkeypatch: pytest.MonkeyPatch):
+    apply(SITE, root=machine)
+    cookie, token = machine / "var/lib/sitekit/demo/cookie_secret", machine / "etc/sitekit/demo/proxy.env"
+    cookie.write_text("ab" * 32)
+    before = tree(machine)
+    with monkeypatch.context() as broken:
+        break_after(broken, 2)
+        with pytest.raises(Crash):
+            rotate_secrets(SITE, root=machine)
+    assert tree(machine) == before
+    old = token.read_text()
+    assert rotate_secrets(SITE, root=machine) == 0
+    assert re.fullmatch("[0-9a-f]{64}\n", cookie.read_text()) and token.read_text() != old
+    assert (cookie.stat().st_uid, cookie.stat().st_mode & 0o777) == (cookie.parent.stat().st_uid, 0o600)
+    assert not planned(SITE, family(), machine).changes, "the manifest knows the new ones"
+
+
 def test_no_number_is_left_for_an_account(machine: Path):
     defs = machine / "etc/login.defs"
     defs.write_text(defs.read_text().replace("UID_MIN 100", "UID_MIN 33").replace("UID_MAX 999", "UID_MAX 33"))
@@ -141,9 +173,16 @@ def test_an_interrupt_and_a_lost_connection(number: signal.Signals, machine: Pat
     assert signal.getsignal(number) != execute._interrupt, "the handlers are those of before"
 
 
-def test_a_file_that_somebody_edits_at_this_very_moment(machine: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(
+    ("name", "site"),
+    [("apache.conf", demo(front={"url": "https://localhost:8444"})), ("supervisord.conf", demo(supervisor="systemd"))],
+    ids=["written", "removed"],
+)
+def test_a_file_that_somebody_edits_at_this_very_moment(
+    name: str, site: Site, machine: Path, monkeypatch: pytest.MonkeyPatch
+):
     apply(SITE, root=machine)
-    conf, check = machine / "etc/sitekit/demo/apache.conf", apply_module.check
+    conf, check = machine / "etc/sitekit/demo" / name, apply_module.check
 
     def meanwhile(*words: object) -> None:
         check(*words)
@@ -151,8 +190,8 @@ def test_a_file_that_somebody_edits_at_this_very_moment(machine: Path, monkeypat
 
     monkeypatch.setattr(apply_module, "check", meanwhile)
     site_yml = (machine / "etc/sitekit/demo/site.yml").read_text()
-    with pytest.raises(Problem, match=r"apache\.conf: somebody changed it at this very moment"):
-        apply(demo(front={"url": "https://localhost:8444"}), root=machine)
+    with pytest.raises(Problem, match=rf"{name}: somebody changed it at this very moment"):
+        apply(site, root=machine)
     assert conf.read_text() == "mine\n" and (machine / "etc/sitekit/demo/site.yml").read_text() == site_yml
 
 
@@ -215,9 +254,14 @@ def test_what_was_replaced_is_kept_but_for_secrets_and_not_for_ever(machine: Pat
     assert not kept.exists()
     moments = iter("abcdefg")
     monkeypatch.setattr(execute.time, "strftime", lambda form: next(moments))
-    site_yml = (machine / "etc/sitekit/demo/site.yml").read_text()
+    site_yml, conf = (machine / "etc/sitekit/demo" / name for name in ("site.yml", "apache.conf"))
+    before = site_yml.read_text()
+    os.chown(conf, 0, 4)
+    conf.chmod(0o640)
     apply(demo(title="1", front={"url": "https://other.example.org:8443"}), root=machine)
-    assert (kept / "a/etc/sitekit/demo/site.yml").read_text() == site_yml
+    assert (kept / "a/etc/sitekit/demo/site.yml").read_text() == before
+    copy = (kept / "a/etc/sitekit/demo/apache.conf").stat()
+    assert (copy.st_gid, copy.st_mode & 0o777) == (4, 0o640)
     assert [path.name for path in (kept / "a/etc/sitekit/demo/tls").iterdir()] == ["cert.pem"]
     assert kept.stat().st_mode & 0o777 == 0o700
     for title in "23456":

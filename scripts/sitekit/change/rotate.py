@@ -13,7 +13,7 @@ from ..machine.lock import alone
 from ..machine.platform import this_platform
 from ..progress import say
 from ..site import Site
-from .actions import Record, Write
+from .actions import Write
 from .apply import fit, planned, settle
 from .execute import execute
 from .tree import MACHINE, NOTHING, look
@@ -36,9 +36,8 @@ def rotate_secrets(site: Site, *, root: Path = MACHINE) -> int:
         cookie = site.paths.state / "cookie_secret"
         if (there := look(root, cookie)) != NOTHING:
             # As JupyterHub writes it (app.py, init_secrets): 32 bytes in hexadecimal.
-            fresh = Write(cookie, File(f"{secrets.token_hex(32)}\n", 0o600, site.hub.user), there, secret=True)
-            place = next(number for number, action in enumerate(found.actions) if not isinstance(action, Record))
-            found.actions.insert(place, fresh)
+            fresh = File(f"{secrets.token_hex(32)}\n", 0o600, site.hub.user)
+            found.actions.append(Write(cookie, fresh, there, secret=True))
         execute(found, site, root, lambda: settle(found, site, platform, root))
     for kind, what in found.changes:
         say(f" ok {kind} {what}")
