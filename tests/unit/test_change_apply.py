@@ -286,19 +286,21 @@ def test_a_new_host_gets_a_new_certificate(machine: Path):
     assert cert.read_text() != before
 
 
-def test_a_write_that_was_cut_short_is_still_known_as_ours(machine: Path):
+@pytest.mark.parametrize("installed", [False, True], ids=["the first apply", "a later one"])
+def test_a_write_that_was_cut_short_is_still_known_as_ours(installed: bool, machine: Path):
     """The power fails after some files are on disk and before the manifest is written a last time."""
-    before = tree(machine)
+    before, other = tree(machine), demo(front={"url": "https://localhost:8444"}, title="Other")
+    assert not installed or apply(SITE, root=machine) == 0
     pid = os.fork()
     if not pid:
-        actions = planned(SITE, family(), machine).actions
+        actions = planned(other, family(), machine).actions
         with ExitStack() as undo:
             for action in actions[: len(actions) // 2]:
                 action.do(machine, undo)
             os._exit(0)
     assert os.waitpid(pid, 0)[1] == 0 and tree(machine) != before
-    assert apply(SITE, root=machine) == 0
-    uninstall(SITE, root=machine)
+    assert apply(other, root=machine) == 0
+    uninstall(other, root=machine)
     assert tree(machine) == before
 
 
