@@ -18,8 +18,6 @@ from .supervisor import State
 
 __all__ = ["renew", "start", "status", "stop"]
 
-READY_SECONDS = 60
-
 
 def start(site: Site) -> int:
     """Start the site's services in order, each when the one before it answers. Raises Problem.
@@ -37,7 +35,7 @@ def start(site: Site) -> int:
             database.refuse_strange(site, site.current)
             supervisor.stop(_hub(site))
             database.fit(site)
-        supervise.start(services, supervisor, within=READY_SECONDS)
+        supervise.start(services, supervisor)
         stamp.parent.mkdir(mode=0o755, parents=True, exist_ok=True)  # /run is empty after a boot
         write_atomic(stamp, in_use)
     for web, state in _machines_own(site).items():

@@ -17,6 +17,10 @@ from .templates import templates
 _WITH_FILE = ("/bin/sh", "-c", 'set -a; . "$1"; shift; exec "$@"', "sh")
 
 
+START_SECONDS = 300
+"""So long a start may take: for an environment that comes over the network, file by file."""
+
+
 @dataclass(frozen=True)
 class Service:
     """One program that stays up. The same object renders to a systemd unit and to a section of supervisord.conf.
@@ -56,7 +60,7 @@ class Service:
 
 def systemd_unit(service: Service) -> str:
     """The text of `<name>.service`."""
-    return _templates().get_template(_unit_template(service)).render(service=service)
+    return _templates().get_template(_unit_template(service)).render(service=service, start_seconds=START_SECONDS)
 
 
 def supervisord_conf(services: Sequence[Service], *, socket: Path, log: Path) -> str:

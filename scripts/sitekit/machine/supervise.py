@@ -9,7 +9,7 @@ from typing import Literal
 
 from .. import progress
 from ..errors import Problem
-from .services import Service
+from .services import START_SECONDS, Service
 from .supervisor import State, Supervisor
 from .supervisord import SupervisordSupervisor
 from .systemd import SystemdSupervisor, read_units
@@ -41,15 +41,16 @@ def start(
     services: Sequence[Service],
     supervisor: Supervisor,
     *,
-    within: float = 60,
+    within: float = START_SECONDS,
     afresh: Collection[str] = (),
     again: Collection[str] = (),
+    unasked: Collection[str] = (),
 ) -> None:
     """Start `services` in this order, each when the one before it answers. What runs already is left alone.
 
     `within` is the limit for each, in seconds. Those whose names are in `afresh` are stopped first, so that they take
-    in what changed; those in `again` read their configuration again as they run. Raises Problem: which one did not
-    become ready, and the last lines of its log.
+    in what changed; those in `again` read their configuration again as they run; those in `unasked` need not answer.
+    Raises Problem: which one did not become ready, and the last lines of its log.
     """
     with progress.step("Starting services", total=len(services)) as step:
         supervisor.load(services)
@@ -63,12 +64,13 @@ def start(
                 begun += 1
             elif service.name in again:
                 supervisor.reload(service)
-            _wait(service, supervisor, within)
+            if service.name not in unasked:
+                _wait(service, supervisor, within)
             step.advance()
         step.done(f"{len(services)} ready" + ("" if begun else ", all ran already"))
 
 
-def restart(services: Sequence[Service], supervisor: Supervisor, *, within: float = 60) -> None:
+def restart(services: Sequence[Service], supervisor: Supervisor, *, within: float = START_SECONDS) -> None:
     """Stop and start each of `services`. Raises Problem as `start` does."""
     start(services, supervisor, within=within, afresh={service.name for service in services})
 
