@@ -201,6 +201,15 @@ class Site(Section):
         return self.front_state / "maintenance"
 
     @property
+    def ports(self) -> dict[tuple[str, str], int]:
+        """The ports on which the site's own services listen, by the key that says so."""
+        ports = {("hub", "port"): self.hub.port, ("proxy", "port"): self.proxy.port}
+        ports["proxy", "api_port"] = self.proxy.api_port
+        if self.front.instance == "own":
+            ports["front", "url"] = self.front.port
+        return ports
+
+    @property
     def releases(self) -> Path:
         return self.paths.prefix / "releases"
 
@@ -246,12 +255,8 @@ def _tiers_apart(site: Site) -> Iterator[Unfit]:
 
 
 def _ports_apart(site: Site) -> Iterator[Unfit]:
-    ports = {("hub", "port"): site.hub.port, ("proxy", "port"): site.proxy.port}
-    ports["proxy", "api_port"] = site.proxy.api_port
-    if site.front.instance == "own":
-        ports["front", "url"] = site.front.port
     owners: dict[int, tuple[str, str]] = {}
-    for key, port in ports.items():
+    for key, port in site.ports.items():
         if (owner := owners.setdefault(port, key)) != key:
             what = f"port {port} is that of {'.'.join(owner)} already"
             yield Unfit(what, "give each service a port of its own", *key)

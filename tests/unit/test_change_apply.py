@@ -390,17 +390,17 @@ def test_two_sites_share_a_machine(machine: Path):
 def test_only_what_reads_a_changed_file_takes_it_in_and_as_gently_as_can_be(path: str, services: set[str] | dict):
     """A restart of the proxy or of Apache would cut every open notebook's connection."""
     running = {SYSTEMD.service(part): "running" for part in ("hub", "proxy", "front")}
-    found = affected(SYSTEMD, family(), {Path(path): NOTHING}, {}, running)
+    found = affected(SYSTEMD, family(), {Path(path): NOTHING}, {}, running, SYSTEMD)
     verbs = services if isinstance(services, dict) else dict.fromkeys(services, "restart")
     assert {change.name: change.verb for change in found} == {f"sitekit-demo-{part}": v for part, v in verbs.items()}
 
 
 def test_what_is_stopped_stays_so_and_what_cannot_be_asked_is_told_with_an_if():
     path = {Path("/etc/sitekit/demo/site.yml"): NOTHING}
-    assert affected(SYSTEMD, family(), path, {}, {"sitekit-demo-hub": "stopped"}) == []
-    for state, sure in (("running", True), ("unknown", False)):
-        [change] = affected(SYSTEMD, family(), path, {}, {"sitekit-demo-hub": state})
-        assert change.sure == sure
+    assert affected(SYSTEMD, family(), path, {}, {"sitekit-demo-hub": "stopped"}, SYSTEMD) == []
+    for state in ("running", "unknown"):
+        [change] = affected(SYSTEMD, family(), path, {}, {"sitekit-demo-hub": state}, SYSTEMD)
+        assert change.state == state
 
 
 def test_a_changed_supervisord_conf_restarts_the_programs_that_changed_in_it(machine: Path):
@@ -409,5 +409,5 @@ def test_a_changed_supervisord_conf_restarts_the_programs_that_changed_in_it(mac
     found = planned(moved, family(), machine)
     conf = next(action for action in found.actions if action.what[1].endswith("supervisord.conf"))
     running = {SITE.service(part): "running" for part in ("hub", "proxy", "front")}
-    changes = affected(moved, family(), {conf.path: conf.before}, {conf.path: conf.file}, running)
+    changes = affected(moved, family(), {conf.path: conf.before}, {conf.path: conf.file}, running, SITE)
     assert [(change.name, change.verb) for change in changes] == [("sitekit-demo-proxy", "restart")]

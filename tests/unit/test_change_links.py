@@ -168,9 +168,9 @@ def test_where_modules_are_loaded_by_files_alone_there_are_no_links(tmp_path: Pa
 )
 def test_the_machines_web_server_takes_in_what_it_reads_as_gently_as_can_be(changed: str, verb: str | None):
     paths = {Path(changed): NOTHING}
-    found = affected(SITE, family(), paths, {}, {"apache2": "running", "nginx": "running"})
+    found = affected(SITE, family(), paths, {}, {"apache2": "running", "nginx": "running"}, SITE)
     assert [(change.name, change.verb) for change in found] == ([("apache2", verb)] if verb else [])
-    assert affected(SITE, family(), paths, {}, {"apache2": "stopped", "nginx": "running"}) == []
+    assert affected(SITE, family(), paths, {}, {"apache2": "stopped", "nginx": "running"}, SITE) == []
 
 
 def test_a_certificate_that_certbot_renewed_is_sitekits_own(tmp_path: Path):

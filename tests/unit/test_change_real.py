@@ -50,8 +50,9 @@ def test_the_real_etc_and_accounts_are_byte_identical_after_install_and_uninstal
         name="test",
         supervisor="systemd",
         paths={"state": "/var/lib/sitekit/test"},
-        hub={"user": "hub-of-test"},
-        proxy={"user": "proxy-of-test"},
+        hub={"user": "hub-of-test", "port": 18181},
+        proxy={"user": "proxy-of-test", "port": 18100, "api_port": 18101},
+        front={"url": "https://localhost:18443"},
         login={"allowed_groups": ["users"], "admin_groups": []},
     )
     scratch = Path("/dev/shm/sitekit-test")

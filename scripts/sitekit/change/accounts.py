@@ -63,11 +63,14 @@ def is_member(root: Path, user: str, group: str) -> bool:
     account, gid = _user(root, user), _group(root, group)
     if account is None or gid is None:
         return False
+    return user in listed(root, group) or account[1] == gid
+
+
+def listed(root: Path, group: str) -> list[str]:
+    """A group's members, in the order in which they stand there."""
     if root == MACHINE:
-        members = grp.getgrnam(group).gr_mem
-    else:
-        members = next(row[3].split(",") for row in _rows(root / "etc/group") if row[0] == group)
-    return user in members or account[1] == gid
+        return grp.getgrnam(group).gr_mem
+    return next(row[3].split(",") for row in _rows(root / "etc/group") if row[0] == group)
 
 
 def members(root: Path, group: str) -> set[str]:
@@ -101,8 +104,17 @@ def remove_group(root: Path, name: str) -> None:
 
 def remove_member(root: Path, user: str, group: str) -> None:
     """Raises CommandFailed."""
+    _gpasswd(root, "--delete", user, group)
+
+
+def put_members(root: Path, group: str, members: list[str]) -> None:
+    """These and no others, in this order. Raises CommandFailed."""
+    _gpasswd(root, "--members", ",".join(members), group)
+
+
+def _gpasswd(root: Path, *words: Arg) -> None:
     with _tools_backups(root):
-        run(["gpasswd", *([] if root == MACHINE else ["--root", str(root)]), "--delete", user, group])
+        run(["gpasswd", *([] if root == MACHINE else ["--root", str(root)]), *words])
 
 
 def _change(root: Path, tool: str, *words: Arg) -> None:

@@ -15,10 +15,13 @@ from typing import Protocol
 from ..command import CommandFailed
 from ..errors import Problem
 from ..files import write_atomic
-from ..machine import webserver
+from ..machine import supervise, webserver
 from ..machine.file import File, Folder
 from ..machine.platform import WebServer
+from ..machine.services import Service
+from ..machine.site_services import site_supervisor
 from ..machine.wanted import Account
+from ..site import Site
 from . import accounts
 from .hands import hand_over, owners_in, set_folder
 from .manifest import Manifest
@@ -118,6 +121,42 @@ class NewMember:
     def do(self, root: Path, undo: ExitStack) -> None:
         undo.callback(_remove_member, root, self.user, self.group)
         accounts.add_member(root, self.user, self.group)
+
+
+@dataclass(frozen=True)
+class RemoveMember:
+    """A membership that sitekit made, and that the site does not need any more."""
+
+    user: str
+    group: str
+
+    @property
+    def what(self) -> tuple[str, str]:
+        return "removed member", f"{self.user} of {self.group}"
+
+    def do(self, root: Path, undo: ExitStack) -> None:
+        undo.callback(accounts.put_members, root, self.group, accounts.listed(root, self.group))
+        accounts.remove_member(root, self.user, self.group)
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A service that the site as `applied` has, and will not have any more, or not under this supervisor.
+
+    It does not start again here, but with the other services: when the last of its files is back.
+    """
+
+    applied: Site
+    service: Service
+    state: str
+
+    @property
+    def what(self) -> tuple[str, str]:
+        disable = ["disable"] if self.applied.supervisor == "systemd" else []
+        return ", ".join([*(["stop"] if self.state != "stopped" else []), *disable]), self.service.name
+
+    def do(self, root: Path, undo: ExitStack) -> None:
+        supervise.stop([self.service], site_supervisor(self.applied))
 
 
 @dataclass(frozen=True)

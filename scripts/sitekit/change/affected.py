@@ -16,6 +16,7 @@ from typing import Literal
 from ..machine.file import File
 from ..machine.front import read_by_front, server
 from ..machine.platform import Platform, WebServer
+from ..machine.services import Service
 from ..machine.site_services import site_services
 from ..site import Site
 from .tree import Entry
@@ -23,11 +24,17 @@ from .tree import Entry
 
 @dataclass(frozen=True)
 class ServiceChange:
-    """`reload`: read the configuration again, without an interruption. Not `sure`: only if the service runs."""
+    """`reload`: read the configuration again, without an interruption. `state` is that of before, as in `Seen`; systemd
+    starts what is `enabled` at each boot."""
 
     name: str
-    verb: Literal["restart", "reload"]
-    sure: bool = True
+    verb: Literal["restart", "reload", "start"]
+    state: str = "running"
+    enabled: bool = False
+
+    @property
+    def what(self) -> tuple[str, str]:
+        return f"{'enable, ' if self.enabled else ''}{self.verb}", self.name
 
 
 def affected(
@@ -36,23 +43,34 @@ def affected(
     changed: Mapping[Path, Entry],
     files: Mapping[Path, File],
     states: Mapping[str, str],
+    applied: Site,
 ) -> list[ServiceChange]:
-    """In the order of their start. `changed` are the paths with what stood there before; what is stopped stays so."""
+    """In the order of their start. `changed` are the paths with what stood there before; what is stopped stays so.
+
+    What the site as `applied` did not have, or had under the other supervisor, starts where its like or the proxy ran.
+    """
     restart, reload = _readers(site, platform, changed)
     conf = site.etc / "supervisord.conf"
     if conf in changed and conf in files:
         restart |= _sections_changed(changed[conf], files[conf])
+    there = {key for key, _ in supervised(applied, platform)}
     found = []
-    for service in site_services(site, platform):
-        state = states.get(service.name, "stopped")
-        if state != "stopped" and service.name in restart | reload:
-            verb: Literal["restart", "reload"] = "restart" if service.name in restart else "reload"
-            found.append(ServiceChange(service.name, verb, state != "unknown"))
+    for key, service in supervised(site, platform):
+        state = states.get(service.name, states.get(site.service("proxy"), "stopped"))
+        if state != "stopped" and key not in there:
+            found.append(ServiceChange(service.name, "start", state, enabled=site.supervisor == "systemd"))
+        elif state != "stopped" and service.name in restart | reload:
+            found.append(ServiceChange(service.name, "restart" if service.name in restart else "reload", state))
     for web in web_servers(site, platform, changed):
         if runs(states, web):
             afresh = web.links and any(path.parent == web.links.modules for path in changed)
             found.append(ServiceChange(web.service, "restart" if afresh else "reload"))
     return found
+
+
+def supervised(site: Site, platform: Platform) -> list[tuple[tuple[str, str], Service]]:
+    """The site's services, each by its supervisor and name."""
+    return [((site.supervisor, service.name), service) for service in site_services(site, platform)]
 
 
 def web_servers(site: Site, platform: Platform, changed: Collection[Path]) -> list[WebServer]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 from ..command import need_root
@@ -13,17 +14,18 @@ from ..machine import supervise, webserver
 from ..machine.brought import check_brought
 from ..machine.file import File
 from ..machine.front import front_path, server
-from ..machine.generated import generated
+from ..machine.generated import generated, made_here
 from ..machine.links import check_installed, links
 from ..machine.lock import alone
 from ..machine.platform import Platform, WebServer, this_platform
 from ..machine.render import render
-from ..machine.site_services import site_services, site_supervisor
+from ..machine.site_services import running_supervisor, site_services
 from ..machine.target import Target
 from ..progress import say, step
 from ..site import Site
 from . import accounts
-from .affected import runs, web_servers
+from .affected import ServiceChange, runs, web_servers
+from .applied import applied, check_follows
 from .check import check
 from .execute import execute
 from .manifest import load_manifest
@@ -60,7 +62,7 @@ def apply(site: Site, *, root: Path = MACHINE) -> int:
         if found.changed:
             with step("Checking what will be written", total=len(found.changed)):
                 check(Target(site, root), platform, found.files, found.changed.keys())
-        execute(found, site, root, lambda: settle(found, site, platform, root))
+        execute(found, site, root, partial(settle, found, site, platform, root))
     for line in done(found):
         say(line)
     return 1 if found.offers else 0
@@ -68,7 +70,7 @@ def apply(site: Site, *, root: Path = MACHINE) -> int:
 
 def planned(site: Site, platform: Platform, root: Path, made_up: dict[Path, File] | None = None) -> Plan:
     """Look at the machine, and plan. `made_up` takes the place of what stands there, or would be made."""
-    files, before = render(site, platform), load_manifest(site, root)
+    files, before = render(site, platform), load_manifest(applied(site, root), root)
     own: dict[Path, File] = {}
     with suppress(PermissionError):  # whoever may not read them cannot change them either
         own |= generated(Target(site, root))
@@ -77,9 +79,11 @@ def planned(site: Site, platform: Platform, root: Path, made_up: dict[Path, File
     seen = see(site, platform, [*own, *files, *wanted], before, root)
     found = plan(site, platform, files, own, wanted, seen, before)
     found.notes += _by_hand(found, site, platform, seen)
-    unread = {name for name, record in before.files.items() if record.generated} - {str(path) for path in own}
+    unread = sorted(path for path in made_here(site) - own.keys() if str(path) in before.files)
     found.notes += who_stays_out(site, platform, root)
-    found.notes += [f"{name}: you may not read it; it is kept as long as it serves" for name in sorted(unread)]
+    found.notes += [f"{path}: you may not read it; it is kept as long as it serves" for path in unread]
+    if any(change.verb == "start" for change in found.services):
+        running_supervisor(site)  # that can start them
     return found
 
 
@@ -93,26 +97,49 @@ def _by_hand(found: Plan, site: Site, platform: Platform, seen: Seen) -> Iterato
             yield f"once, by hand, so that it may reach the hub: {web.by_hand}"
 
 
-def settle(found: Plan, site: Site, platform: Platform, root: Path) -> None:
-    """Have the services take in what changed, and wait until all that ran answer again. Raises Problem."""
+def settle(found: Plan, site: Site, platform: Platform, root: Path, undo: ExitStack | None) -> None:
+    """Have the services take in what changed, and wait until all that answered answer again. Raises Problem.
+
+    Those that begin here stop by `undo`. None: all is put back, and the services as they were before take that in.
+    """
     if root != MACHINE:
         return
+    site, changes = (site, found.services) if undo else (found.applied, found.back)
     units = any(path.is_relative_to("/etc/systemd/system") for path in found.changed)
     if units and supervise.which_supervisor() == "systemd":
         supervise.read_units()
-    services = site_services(site, platform)
-    named = {verb: {s.name for s in found.services if s.verb == verb} for verb in ("restart", "reload")}
-    if {service.name for service in services} & (named["restart"] | named["reload"]):
-        supervisor = site_supervisor(site)
-        running = [service for service in services if supervisor.state(service).word != "stopped"]
-        supervise.start(running, supervisor, afresh=named["restart"], again=named["reload"])
-    verbs = {service.name: service.verb for service in found.services}
-    for web in web_servers(site, platform, found.changed):
-        if web.service in verbs:
-            with step(f"{verbs[web.service].capitalize()}ing {web.service}, the machine's own web server"):
-                webserver.take_in(web, verbs[web.service])
-                if in_use(site, platform, web):
-                    webserver.wait(web, site)
+    verbs = {change.name: change.verb for change in changes}
+    webs = [web for web in web_servers(site, platform, found.changed) if web.service in verbs]
+    # A web server that the site has left gives its ports to the site's own, and gets theirs where the site comes to it.
+    _web_servers([web for web in webs if not in_use(site, platform, web)], verbs, site, platform)
+    _own_services(site, platform, changes, undo)
+    _web_servers([web for web in webs if in_use(site, platform, web)], verbs, site, platform)
+
+
+def _web_servers(webs: list[WebServer], verbs: dict[str, str], site: Site, platform: Platform) -> None:
+    for web in webs:
+        with step(f"{verbs[web.service].capitalize()}ing {web.service}, the machine's own web server"):
+            webserver.take_in(web, verbs[web.service])
+            if in_use(site, platform, web):
+                webserver.wait(web, site)
+
+
+def _own_services(site: Site, platform: Platform, changes: list[ServiceChange], undo: ExitStack | None) -> None:
+    """Start what begins, restart and reload the others. What did not answer before need not answer now."""
+    verbs = {change.name: change.verb for change in changes}
+    mine = [service for service in site_services(site, platform) if service.name in verbs]
+    if not mine:
+        return
+    supervisor, begin = running_supervisor(site), [service for service in mine if verbs[service.name] == "start"]
+    if undo and begin:
+        undo.callback(supervise.stop, begin, supervisor)
+    supervise.start(
+        mine,
+        supervisor,
+        afresh={name for name, verb in verbs.items() if verb == "restart"},
+        again={name for name, verb in verbs.items() if verb == "reload"},
+        unasked={change.name for change in changes if change.state != "running"},
+    )
 
 
 def in_use(site: Site, platform: Platform, web: WebServer) -> bool:
@@ -124,6 +151,7 @@ def in_use(site: Site, platform: Platform, web: WebServer) -> bool:
 def fit(site: Site, root: Path) -> None:
     """Whether the site can live on this machine at all. Raises BadInputs, BadInput."""
     _groups_are_there(site, root)
+    check_follows(site, root)
     _group_is_the_proxys(site, root)
     _nobody_else_puts_folders_there(site, root)
     platform = this_platform(root)
@@ -166,7 +194,8 @@ def _group_is_the_proxys(site: Site, root: Path) -> None:
     if not accounts.has_account(root, site.proxy.user):
         return
     group = accounts.group_name(root, site.proxy.user)
-    others = accounts.members(root, group) - {site.proxy.user, site.hub.user}
+    before = applied(site, root).hub.user  # leaves it with this apply
+    others = accounts.members(root, group) - {site.proxy.user, site.hub.user, before}
     if others:
         what = f"{site.proxy.user}'s own group, {group}, is also that of {', '.join(sorted(others)[:3])}"
         remedy = f"they could read the proxy's secret; groupadd --system NAME; usermod --gid NAME {site.proxy.user}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from ..errors import Problem, as_problem
 from ..progress import say
 from ..site import Site
-from .actions import Action, Remove, Write
+from .actions import Action, Remove, Stop, Write
 from .plan import Plan
 from .tree import on_disk
 
@@ -26,25 +26,26 @@ def before_path(site: Site) -> Path:
     return site.etc / "before"
 
 
-def execute(plan: Plan, site: Site, root: Path, services: Callable[[], None]) -> None:
+def execute(plan: Plan, site: Site, root: Path, services: Callable[[ExitStack | None], None]) -> None:
     """Do every action, then call `services`, which has the services take it in and waits until they answer.
 
-    Raises what failed, after everything was put back and `services` was called again if it had begun.
+    Raises what failed, after everything was put back. If services had been touched by then, `services` was called once
+    more, with None in the place of the stack of undoings: for those that stood before.
     """
-    begun: list[bool] = []
+    begun = any(isinstance(action, Stop) for action in plan.actions)
 
     def again() -> None:
         if begun:
             say("    starting the services again with what they had")
-            services()
+            services(None)
 
     with _or_nothing() as undo:
         undo.callback(again)
         for action in plan.actions:
             action.do(root, undo)
         _keep(plan.actions, site, root, undo)
-        begun.append(True)
-        services()
+        begun = True
+        services(undo)
     for old in _kept(site, root)[:-KEPT]:
         shutil.rmtree(old)
 
@@ -78,7 +79,7 @@ def _unwind(undo: ExitStack) -> None:
     try:
         undo.close()
     except (OSError, Problem) as failure:
-        remedy = "see what stands there; then run `sudo make apply` again"
+        remedy = "see what stands there; `make diff` tells how the machine differs from the site file"
         raise Problem(f"not everything could be put back: {failure}", remedy=remedy) from failure
 
 

@@ -57,7 +57,10 @@ for what these depend on (`# Depends:` in their `.load` files). Modules that som
 `/run/sitekit.lock` keeps a second sitekit out; it is root's alone, and stays until the next boot.
 
 Services that run, and read something that changed, take it in: Apache reloads, hub and proxy restart. What is stopped
-stays so. The machine's own web server first reads its whole configuration, with the changes in it (`{test}`).
+stays so. What the site no longer asks for goes: files, links, memberships, secrets; its services stop, and are disabled
+under systemd. Those that are new start, and are enabled under systemd, where their like ran before, or the proxy.
+
+The machine's own web server first reads its whole configuration, with the changes in it (`{test}`).
 It reloads, or restarts for modules that it did not have, and has to hand the site's address to the site afterwards.
 
 Users' servers are Slurm's jobs, and are not touched. After a change below `/etc/systemd` comes `systemctl
@@ -93,11 +96,13 @@ What they write while they run, besides the journal:
 
 ## sudo make uninstall
 
-Stops the services, and takes away everything that the manifest lists, the last thing first, with sitekit's own records
-and `{run}/`. The machine's own web server then takes its configuration in without the site. It leaves, and says so:
-files and links that were changed by hand; files that were there before; links to modules that another site of the web
-server has come to need; state, logs and backups, which are root's alone then (`PURGE=1` removes what is in them). Not
-touched at all: users' homes, running jobs, packages, and the prefix with releases and kernels.
+Stops the services of the site as it was applied, and takes away everything that the manifest lists, with `{run}/`; the
+manifest and the site as applied go last, so that a second try does what a first one could not. The machine's own web
+server takes its configuration in without the site. It leaves, and says so: files and links that were changed by hand;
+files that were there before; links to modules that another site of the web server has come to need; accounts that
+another site has as well; state, logs and backups, which become root's alone (`PURGE=1` removes what is in them, where
+sitekit has made the folder). Not touched at all: users' homes, running jobs, packages, and the prefix with releases and
+kernels.
 """
 
 
@@ -108,7 +113,7 @@ def page(site: Site, platform: Platform) -> str:
     paths = [*files, *made_up, *wanted, *map(beside, [*files, *made_up]), *folders(site, platform)]
     own_group = {site.hub.user: site.hub.user, site.proxy.user: site.proxy.user}
     groups = frozenset({platform.shadow_group} - {None})
-    bare = Seen(dict.fromkeys(paths, NOTHING), {"root": (0, 0)}, groups, frozenset(), own_group, {})
+    bare = Seen(dict.fromkeys(paths, NOTHING), {"root": (0, 0)}, groups, frozenset(), own_group, {}, site, Manifest())
     rows = "\n".join(_rows(plan(site, platform, files, made_up, wanted, bare, Manifest()).actions))
     services = [f"| `{s.name}.service` | `{s.user}` | {s.description} |" for s in site_services(site, platform)]
     timers = sorted(path for path in files if path.suffix == ".timer")

@@ -4,12 +4,13 @@ executes the very same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import BadInput
 from ..machine.file import File, Folder
+from ..machine.generated import made_here
 from ..machine.links import Link
 from ..machine.platform import Platform
 from ..machine.render import folders
@@ -25,10 +26,12 @@ from .actions import (
     NewMember,
     Record,
     Remove,
+    RemoveMember,
+    Stop,
     Tested,
     Write,
 )
-from .affected import ServiceChange, affected, web_servers
+from .affected import ServiceChange, affected, supervised, web_servers
 from .manifest import FileRecord, Manifest, manifest_path
 from .seen import Seen, beside
 from .tree import NOTHING, Entry
@@ -39,9 +42,10 @@ class Plan:
     """What will be done, in this order, then to which services; and what is there to be told without being done.
 
     `files` are all that the site asks for, changed or not. `offers` are the files beside which new content lies.
-    `manifest` is what will be recorded.
+    `manifest` is what will be recorded; `applied` is the site as it stands before.
     """
 
+    applied: Site
     files: dict[Path, File]
     actions: list[Action] = field(default_factory=list)
     services: list[ServiceChange] = field(default_factory=list)
@@ -53,7 +57,14 @@ class Plan:
     def changes(self) -> list[tuple[str, str]]:
         """Every change as (kind, object); empty when the machine is what the site says."""
         done = [action.what for action in self.actions if not isinstance(action, Record)]
-        return [*done, *((service.verb, service.name) for service in self.services)]
+        return [*done, *(service.what for service in self.services)]
+
+    @property
+    def back(self) -> list[ServiceChange]:
+        """What the services that stood before have to do when everything is put back."""
+        stopped = [action for action in self.actions if isinstance(action, Stop) and action.state != "stopped"]
+        starts = [ServiceChange(action.service.name, "start", action.state) for action in stopped]
+        return [*starts, *(change for change in self.services if change.verb != "start")]
 
     @property
     def changed(self) -> dict[Path, Entry]:
@@ -73,23 +84,37 @@ def plan(
 ) -> Plan:
     """The way from `seen` to the site. `files` follow from it; `made_up` are the machine's own, such as a key; `links`
     are what its web server wants besides."""
-    made = Plan(made_up | files, manifest=before.model_copy(deep=True))
+    made = Plan(seen.applied, made_up | files, manifest=before.model_copy(deep=True))
     wanted = folders(site, platform)
-    roots = {path: folder for path, folder in wanted.items() if folder.owner == "root"}
-    _folders(made, seen, roots)
+    record = {path: folder for path, folder in wanted.items() if path in manifest_path(site).parents}
+    roots = {path: folder for path, folder in wanted.items() if path not in record and folder.owner == "root"}
+    _folders(made, seen, record)
     place = len(made.actions)
+    _stops(made, site, platform, seen)
+    _folders(made, seen, roots)
     _accounts(made, site, platform, seen)
-    _folders(made, seen, {path: folder for path, folder in wanted.items() if path not in roots})
+    _folders(made, seen, {path: folder for path, folder in wanted.items() if path not in {**record, **roots}})
     for path, file in (made_up | files).items():
         _file(made, seen, path, file, generated=path in made_up)
     _links(made, seen, links)
-    _retire(made, seen, made_up.keys() | files.keys())
-    made.services = affected(site, platform, made.changed, files, seen.services)
+    _retire(made, seen, made_up.keys() | files.keys() | made_here(site))
+    _leave(made, seen, _pairs(site, platform, seen).keys())
+    _share(made, site, platform, seen)
+    made.services = affected(site, platform, made.changed, files, seen.services, seen.applied)
     made.actions += [Tested(web) for web in web_servers(site, platform, made.changed)]
     if made.changes or made.manifest != before:
         made.actions.insert(place, Record(manifest_path(site), before.joined(made.manifest)))
         made.actions.append(Record(manifest_path(site), made.manifest))
     return made
+
+
+def _stops(made: Plan, site: Site, platform: Platform, seen: Seen) -> None:
+    """The last one first. What is enabled is disabled, also where it does not run."""
+    stay = {key for key, _ in supervised(site, platform)}
+    for key, service in reversed(supervised(seen.applied, platform)):
+        if key not in stay and service.name in seen.services:
+            stop = Stop(seen.applied, service, seen.services[service.name])
+            made.actions += [stop] if stop.what[0] else []
 
 
 def _folders(made: Plan, seen: Seen, wanted: dict[Path, Folder]) -> None:
@@ -116,12 +141,40 @@ def _accounts(made: Plan, site: Site, platform: Platform, seen: Seen) -> None:
             _record(made.manifest.groups, account.name)
         made.actions.append(NewAccount(account))
         _record(made.manifest.accounts, account.name)
-    for wish in memberships(site, platform):
-        pair = (wish.user, wish.group or seen.own_group[wish.group_of])
+    for pair, why in _pairs(site, platform, seen).items():
         there = pair[1] in seen.groups or pair[1] in made.manifest.groups
         if there and pair not in seen.members:
-            made.actions.append(NewMember(*pair, wish.why))
+            made.actions.append(NewMember(*pair, why))
             _record(made.manifest.memberships, pair)
+
+
+def _pairs(site: Site, platform: Platform, seen: Seen) -> dict[tuple[str, str], str]:
+    """The memberships that the site needs, as (user, group), and why."""
+    wishes = memberships(site, platform)
+    return {(wish.user, wish.group or seen.own_group[wish.group_of]): wish.why for wish in wishes}
+
+
+def _leave(made: Plan, seen: Seen, wanted: Collection[tuple[str, str]]) -> None:
+    """The groups that nothing needs any more: neither this site, nor another one with the same account."""
+    for pair in [pair for pair in made.manifest.memberships if pair not in wanted]:
+        if pair in seen.members and pair not in seen.shared.memberships:
+            made.actions.append(RemoveMember(*pair))
+        made.manifest.memberships.remove(pair)
+
+
+def _share(made: Plan, site: Site, platform: Platform, seen: Seen) -> None:
+    """What another site made and this one uses as well, both list: the last of them takes it away."""
+    names = [account.name for account in accounts(site, platform)]
+    uses = {
+        "folders": {str(path) for path in folders(site, platform)},
+        "accounts": names,
+        "groups": names,
+        "memberships": _pairs(site, platform, seen),
+    }
+    for kind, mine in uses.items():
+        for thing in getattr(seen.shared, kind):
+            if thing in mine:
+                _record(getattr(made.manifest, kind), thing)
 
 
 def _record(known: list, thing: object) -> None:
@@ -180,7 +233,7 @@ def _links(made: Plan, seen: Seen, wanted: dict[Path, Link]) -> None:
         owned = made.manifest.owns_link(path, entry)
         if not owned and entry != NOTHING:
             made.notes.append(f"{path}: changed by hand, and left alone")
-        if owned and path not in wanted:
+        if owned and path not in wanted and str(path) not in seen.shared.links:
             made.actions.append(Remove(path, entry))
         if not owned or path not in wanted:
             del known[str(path)]
@@ -188,13 +241,15 @@ def _links(made: Plan, seen: Seen, wanted: dict[Path, Link]) -> None:
         if seen.entries[path] == NOTHING and (link.part_of is None or str(link.part_of) in known):
             made.actions.append(NewLink(path, link.target))
             known[str(path)] = link.target
+        elif str(path) in seen.shared.links:
+            known[str(path)] = link.target
 
 
 def _retire(made: Plan, seen: Seen, wanted: set[Path]) -> None:
     """Take away what an earlier apply wrote and the site no longer asks for."""
     for name, record in list(made.manifest.files.items()):
         path = Path(name)
-        if path in wanted or record.generated or record.foreign:
+        if path in wanted or record.foreign:
             continue
         entry = seen.entries[path]
         if record.owns(entry) or entry.closed:
@@ -209,7 +264,7 @@ def _removals(path: Path, record: FileRecord, seen: Seen) -> Iterator[Remove]:
     if record.offered is not None and new.sha256 == record.offered:
         yield Remove(beside(path), new)
     if seen.entries[path] != NOTHING:
-        yield Remove(path, seen.entries[path])
+        yield Remove(path, seen.entries[path], secret=record.generated and not record.mode & 0o004)
 
 
 def _owner(seen: Seen, file: File) -> tuple[int, int] | None:

@@ -72,7 +72,7 @@ def restore(*words: str, root: Path = MACHINE, checkout: Path = CHECKOUT) -> int
         (applied,) = (path for name, path in files.items() if _is_applied_site(name))
         site = load_site(applied)
         found = _plan(site, root, files)
-        execute(found, site, root, lambda: None)
+        execute(found, site, root, lambda undo: None)
         for kind, what in found.changes:
             say(f" ok {kind} {what}")
         _configuration(files, checkout, words[0])
@@ -115,7 +115,7 @@ def _plan(site: Site, root: Path, files: Mapping[str, Path]) -> Plan:
     platform, before = this_platform(root), load_manifest(site, root)
     _nothing_in_the_way(site, root, platform)
     state, secrets = _sorted(site, files)
-    made = Plan({}, manifest=before.model_copy(deep=True))
+    made = Plan(site, {}, manifest=before.model_copy(deep=True))
     needed = {site.etc, site.paths.state, *site.paths.state.parents, *(up for path in secrets for up in path.parents)}
     for path, folder in folders(site, platform).items():
         if path in needed and look(root, path).kind == "nothing":

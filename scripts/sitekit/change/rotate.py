@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from functools import partial
 from pathlib import Path
 
 from ..command import need_root
@@ -38,7 +39,7 @@ def rotate_secrets(site: Site, *, root: Path = MACHINE) -> int:
             # As JupyterHub writes it (app.py, init_secrets): 32 bytes in hexadecimal.
             fresh = File(f"{secrets.token_hex(32)}\n", 0o600, site.hub.user)
             found.actions.append(Write(cookie, fresh, there, secret=True))
-        execute(found, site, root, lambda: settle(found, site, platform, root))
+        execute(found, site, root, partial(settle, found, site, platform, root))
     for kind, what in found.changes:
         say(f" ok {kind} {what}")
     say("    users log in again; their servers go on")

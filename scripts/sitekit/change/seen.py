@@ -15,6 +15,7 @@ from ..machine.wanted import accounts as wanted_accounts
 from ..machine.wanted import memberships
 from ..site import Site
 from . import accounts
+from .applied import applied, shared
 from .manifest import Manifest
 from .tree import MACHINE, Entry, look
 
@@ -23,8 +24,9 @@ from .tree import MACHINE, Entry, look
 class Seen:
     """`entries` by path; `users` and `groups` those of the site's names that are there; `members` as (user, group).
 
-    `own_group` names the own group of each of the site's accounts. `services` has the state of each service, and of the
-    machine's own web servers, in the supervisor's word, or `unknown`.
+    `own_group` names the own group of each of the site's accounts. `applied` is the site as it stands; `services` has
+    the state of each of its services, `starting` also where it does not answer, and of the machine's own web servers;
+    `unknown` where that cannot be seen. `shared` is what the machine's other sites list.
     """
 
     entries: Mapping[Path, Entry]
@@ -33,6 +35,8 @@ class Seen:
     members: frozenset[tuple[str, str]]
     own_group: Mapping[str, str]
     services: Mapping[str, str]
+    applied: Site
+    shared: Manifest
 
 
 def beside(path: Path) -> Path:
@@ -53,6 +57,8 @@ def see(site: Site, platform: Platform, files: Iterable[Path], manifest: Manifes
     own = [account.name for account in wanted_accounts(site, platform)]
     own_group = {name: accounts.group_name(root, name) for name in own}
     pairs = {(wish.user, wish.group or own_group[wish.group_of]) for wish in memberships(site, platform)}
+    pairs |= set(manifest.memberships)
+    before = applied(site, root)
     names = {*own, *own_group.values(), *(group for _, group in pairs)}
     known = {*files, *map(Path, manifest.files), *map(Path, manifest.links)}
     paths = {*known, *map(beside, known), *folders(site, platform)}
@@ -62,7 +68,9 @@ def see(site: Site, platform: Platform, files: Iterable[Path], manifest: Manifes
         groups=frozenset(name for name in names if accounts.has_group(root, name)),
         members=frozenset(pair for pair in pairs if accounts.is_member(root, *pair)),
         own_group=own_group,
-        services=service_states(site, platform) | _web_states(platform) if root == MACHINE else {},
+        services=service_states(before, platform) | _web_states(platform) if root == MACHINE else {},
+        applied=before,
+        shared=shared(site, root),
     )
 
 
@@ -78,5 +86,4 @@ def service_states(site: Site, platform: Platform) -> dict[str, str]:
         return {}
     if site.supervisor == "supervisord" and os.geteuid() != 0 and (site.run / "supervisor.sock").exists():
         return {service.name: "unknown" for service in services}  # its socket is root's alone
-    supervisor = site_supervisor(site)
-    return {service.name: supervisor.state(service).word for service in services}
+    return {name: state.word for name, state in supervise.status(services, site_supervisor(site)).items()}

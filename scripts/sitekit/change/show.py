@@ -10,6 +10,8 @@ from .actions import Action, ChangedFolder, NewAccount, NewFolder, NewLink, NewM
 from .plan import Plan
 from .seen import beside, is_beside
 
+_STATES = {"unknown": ", if it runs"} | dict.fromkeys(("starting", "failed"), ", which does not answer as it is")
+
 
 def as_diff(plan: Plan) -> Iterator[str]:
     """The changes of files line by line, then every change by name, then what stays as it is though it looks odd."""
@@ -23,7 +25,8 @@ def as_diff(plan: Plan) -> Iterator[str]:
         kind, what = action.what
         yield f"    {kind:<15} {what}{_more(action)}"
     for service in plan.services:
-        yield f"    {service.verb:<15} {service.name}{'' if service.sure else ', if it runs'}"
+        kind, what = service.what
+        yield f"    {kind:<15} {what}{_STATES.get(service.state, '')}"
     for path in plan.offers:
         yield f"    {'left alone':<15} {path}: changed by hand, or not sitekit's; the new goes into {beside(path)}"
     for note in plan.notes:

@@ -1,12 +1,13 @@
-"""Take away what `make apply` brought: what the manifest lists, the last thing first. Others' work stays.
+"""Take away what `make apply` brought: what the manifest lists, of each kind the last thing first. Others' work stays.
 
 What users and the hub made is the site's memory, and goes only when it is asked for: `sudo make uninstall PURGE=1`.
+The record goes last, and shrinks as things go: whatever fails, a second try does the rest.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ..command import need_root
 from ..errors import BadInput
 from ..files import write_atomic
 from ..machine import supervise
+from ..machine.front import front_path
 from ..machine.lock import alone
 from ..machine.platform import this_platform
 from ..machine.site_services import site_services, site_supervisor
@@ -21,6 +23,7 @@ from ..progress import say
 from ..site import Site
 from . import accounts
 from .affected import web_servers
+from .applied import applied, applied_path, shared
 from .execute import before_path
 from .hands import hand_over, set_folder
 from .manifest import Manifest, load_manifest, manifest_path
@@ -31,14 +34,28 @@ from .without import without_site
 
 @dataclass(frozen=True)
 class _Installed:
-    """One site on one machine; the manifest shrinks as things go."""
+    """One site on one machine, as it was applied; `shared` is what other sites there list as well."""
 
     site: Site
     root: Path
     manifest: Manifest
+    shared: Manifest
+    purge: bool
 
     def on_disk(self, path: Path) -> Path:
         return on_disk(self.root, path)
+
+    def each(self, kind: str, but: Iterable[Path] = ()) -> Iterator:
+        """What the manifest lists of this kind, the deepest first. Each is forgotten when it was dealt with."""
+        known = getattr(self.manifest, kind)
+        listed = reversed(sorted(known, key=lambda name: str(name).count("/")))
+        for name in [name for name in listed if name not in map(str, but)]:
+            yield name
+            self.forget(known, name)
+
+    def forget(self, known: list | dict, name: object) -> None:
+        known.pop(name) if isinstance(known, dict) else known.remove(name)
+        write_atomic(self.on_disk(manifest_path(self.site)), self.manifest.text)
 
 
 def uninstall(site: Site, *words: str, root: Path = MACHINE) -> int:
@@ -51,34 +68,25 @@ def uninstall(site: Site, *words: str, root: Path = MACHINE) -> int:
     if words not in ((), ("purge",)):
         raise BadInput(f"uninstall does not know {' '.join(words)}", remedy="sudo make uninstall, or with PURGE=1")
     with alone(root):
-        return _uninstall(_Installed(site, root, load_manifest(site, root)), bool(words))
+        there = applied(site, root)
+        return _uninstall(_Installed(there, root, load_manifest(there, root), shared(site, root), bool(words)))
 
 
-def _uninstall(here: _Installed, purge: bool) -> int:
-    site, root = here.site, here.root
-    if here.manifest.empty:
-        say(f" ok nothing of the site {site.name} is installed here")
-    elif root == MACHINE and (site.supervisor != "systemd" or supervise.which_supervisor() == "systemd"):
-        supervise.stop(site_services(site, this_platform()), site_supervisor(site))
-    if purge:
-        _forget(here)
-    if here.manifest.empty:
-        return 0
-    try:
-        webs = web_servers(site, this_platform(root), [*map(Path, [*here.manifest.links, *here.manifest.files])])
-        gone: dict[Path, str] = {}
-        left = [*_links(here, gone), *_files(here)]
-        if root == MACHINE:
-            left += [line for web in webs for line in without_site(web, gone)]
-        left += [*_memory(here), *_folders(here)]
-        _accounts(here)
-        if root == MACHINE and supervise.which_supervisor() == "systemd":
-            supervise.read_units()
-    finally:
-        _put_away_manifest(here)
-    for line in left:
+def _uninstall(here: _Installed) -> int:
+    installed, left = not here.manifest.empty, False
+    if installed and here.root == MACHINE:
+        supervise.stop(site_services(here.site, this_platform()), site_supervisor(here.site))
+    for step in (_reached, _memories, _accounts, _folders) if installed else ():
+        for line in step(here):
+            say(f"    {line}")
+            left = True
+    for line in _record(here):
         say(f"    {line}")
-    say(f" ok the site {site.name} is uninstalled" + (", but for the above" if left else ""))
+        left = True
+    if installed:
+        say(f" ok the site {here.site.name} is uninstalled" + (", but for the above" if left else ""))
+    else:
+        say(f" ok nothing of the site {here.site.name} is installed here; what an earlier uninstall left is yours")
     return 0
 
 
@@ -87,71 +95,98 @@ def memories(site: Site) -> tuple[Path, ...]:
     return site.paths.state, site.log, site.backups
 
 
-def _forget(here: _Installed) -> None:
-    """What lies in the site's memories. The folders themselves go with the others, if the manifest has them."""
-    for path in memories(here.site):
-        real = here.on_disk(path)
-        if real.is_dir() and any(real.iterdir()):
-            say(f" ok removed what was in {path}: {_inside(real)}")
-            for thing in real.iterdir():
-                shutil.rmtree(thing) if thing.is_dir() and not thing.is_symlink() else thing.unlink()
+def _reached(here: _Installed) -> Iterator[str]:
+    """Links and files; what has read them goes on without them."""
+    platform, gone = this_platform(here.root), {}
+    reach = [front_path(here.site, platform), *map(Path, [*here.manifest.links, *here.manifest.files])]
+    yield from _links(here, gone)
+    for name in here.each("files", but=[applied_path(here.site)]):
+        yield from _file(here, name)
+    if here.root == MACHINE:
+        for web in web_servers(here.site, platform, reach):
+            yield from without_site(web, gone)
+        if supervise.which_supervisor() == "systemd":
+            supervise.read_units()
 
 
 def _links(here: _Installed, gone: dict[Path, str]) -> Iterator[str]:
     """What is removed is added to `gone`, with where it led."""
-    for path in reversed([*map(Path, here.manifest.links)]):
-        entry = look(here.root, path)
+    for name in here.each("links"):
+        path, entry = Path(name), look(here.root, Path(name))
+        if name in here.shared.links:
+            continue
         if here.manifest.owns_link(path, entry):
             here.on_disk(path).unlink()
             gone[path] = entry.target
         elif entry != NOTHING:
             yield f"left {path}: changed by hand; remove it with: rm {path}"
-        del here.manifest.links[str(path)]
 
 
-def _files(here: _Installed) -> Iterator[str]:
-    for name, record in reversed(list(here.manifest.files.items())):
-        path, offered = Path(name), beside(Path(name))
-        entry = look(here.root, path)
-        if record.offered is not None and look(here.root, offered).sha256 == record.offered:
-            here.on_disk(offered).unlink()
-        if record.foreign and entry != NOTHING:
-            yield f"left {path}: it was here before"
-        elif not record.owns(entry):
-            yield f"left {path}: changed by hand; remove it with: rm {path}"
-        else:
-            here.on_disk(path).unlink(missing_ok=True)
-        del here.manifest.files[name]
-    shutil.rmtree(here.on_disk(before_path(here.site)), ignore_errors=True)
+def _file(here: _Installed, name: str) -> Iterator[str]:
+    path, record, offered = Path(name), here.manifest.files[name], beside(Path(name))
+    entry = look(here.root, path)
+    if record.offered is not None and look(here.root, offered).sha256 == record.offered:
+        here.on_disk(offered).unlink()
+    if record.foreign and entry != NOTHING:
+        yield f"left {path}: it was here before"
+    elif not record.owns(entry):
+        yield f"left {path}: changed by hand; remove it with: rm {path}"
+    else:
+        here.on_disk(path).unlink(missing_ok=True)
 
 
-def _memory(here: _Installed) -> Iterator[str]:
-    """Closed, so that whoever gets the account's number next does not inherit it."""
+def _memories(here: _Installed) -> Iterator[str]:
+    """What is purged is the content; the folders go with the others. Only in those that sitekit made all is the site's.
+
+    What stays is closed, so that whoever gets the account's number next does not inherit it.
+    """
     for path in memories(here.site):
         real = here.on_disk(path)
-        if real.is_dir() and any(real.iterdir()):
-            if path == here.site.paths.state and here.site.hub.user in here.manifest.accounts:
-                hand_over(real, (0, 0))
-            yield f"left {path}: {_inside(real)}; remove it with: rm -r {path}"
+        if not real.is_dir() or not any(real.iterdir()):
+            continue
+        if here.purge and str(path) in here.manifest.folders:
+            say(f" ok removed what was in {path}: {_inside(real)}")
+            for thing in real.iterdir():
+                shutil.rmtree(thing) if thing.is_dir() and not thing.is_symlink() else thing.unlink()
+            continue
+        if path == here.site.paths.state and here.site.hub.user in here.manifest.accounts:
+            hand_over(real, (0, 0))
+        yield f"left {path}: {_inside(real)}; remove it with: rm -r {path}"
+
+
+def _accounts(here: _Installed) -> Iterator[str]:
+    """Before the folders: an account may be in use by a process, and nothing else can then go wrong."""
+    root, others = here.root, here.shared
+    go = {*here.manifest.accounts} - {*others.accounts}  # with their memberships
+    for user, group in here.each("memberships"):
+        stays = user in go or (user, group) in others.memberships
+        if not stays and accounts.is_member(root, user, group):
+            accounts.remove_member(root, user, group)
+    for name in here.each("accounts"):
+        if name in others.accounts:
+            yield f"left the account {name}: another site has it, too"
+        elif accounts.has_account(root, name):
+            accounts.remove_account(root, name)
+    for name in here.each("groups"):
+        # userdel may have taken it along (login.defs(5), USERGROUPS_ENAB)
+        if name not in others.groups and accounts.has_group(root, name):
+            accounts.remove_group(root, name)
 
 
 def _folders(here: _Installed) -> Iterator[str]:
     """Empty folders go. What is in /run is of this moment only, certificates can be asked for again: they go too."""
-    shutil.rmtree(here.on_disk(here.site.run), ignore_errors=True)
-    shutil.rmtree(here.on_disk(here.site.front_state), ignore_errors=True)
-    here.on_disk(manifest_path(here.site)).unlink(missing_ok=True)
-    for path in [Path(name) for name in reversed(here.manifest.folders)]:
-        real = here.on_disk(path)
+    for path in (before_path(here.site), here.site.run, here.site.front_state):
+        shutil.rmtree(here.on_disk(path), ignore_errors=True)
+    for name in here.each("folders", but=manifest_path(here.site).parents):
+        path, real = Path(name), here.on_disk(Path(name))
         if real.is_dir() and not any(real.iterdir()):
             real.rmdir()
-        elif real.is_dir() and path not in memories(here.site) and not _holds_another(real):
+        elif real.is_dir() and not (path in memories(here.site) or name in here.shared.folders or _holds_another(real)):
             yield f"left {path}: {_inside(real)}"
-        here.manifest.folders.remove(str(path))
-    for path, (mode, *owner) in [(Path(name), before) for name, before in here.manifest.found.items()]:
-        real = here.on_disk(path)
+    for name in here.each("found"):
+        path, real, (mode, *owner) = Path(name), here.on_disk(Path(name)), here.manifest.found[name]
         if real.is_dir() and (path != here.site.paths.state or not any(real.iterdir())):
             set_folder(real, owner, mode)
-        del here.manifest.found[str(path)]
 
 
 def _holds_another(real: Path) -> bool:
@@ -164,26 +199,14 @@ def _inside(real: Path) -> str:
     return f"it holds {', '.join(names[:4])}" + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
-def _accounts(here: _Installed) -> None:
-    root, manifest = here.root, here.manifest
-    for user, group in manifest.memberships:
-        if user not in manifest.accounts and accounts.is_member(root, user, group):
-            accounts.remove_member(root, user, group)
-    manifest.memberships.clear()
-    for name in reversed(list(manifest.accounts)):
-        if accounts.has_account(root, name):
-            accounts.remove_account(root, name)
-        manifest.accounts.remove(name)
-    for name in reversed(list(manifest.groups)):
-        if accounts.has_group(root, name):  # userdel may have taken it along (login.defs(5), USERGROUPS_ENAB)
-            accounts.remove_group(root, name)
-        manifest.groups.remove(name)
-
-
-def _put_away_manifest(here: _Installed) -> None:
-    """When something could not be removed, the manifest stays, for the next try."""
-    path = here.on_disk(manifest_path(here.site))
-    if here.manifest.empty:
-        path.unlink(missing_ok=True)
-    elif path.parent.is_dir():
-        write_atomic(path, here.manifest.text)
+def _record(here: _Installed) -> Iterator[str]:
+    """The site as it was applied, the manifest, and the folders that hold them. Two of these are never anybody else's:
+    they go as well where a cut has left them empty."""
+    if str(applied_path(here.site)) in here.manifest.files:
+        yield from _file(here, str(applied_path(here.site)))
+    here.on_disk(manifest_path(here.site)).unlink(missing_ok=True)
+    etc, made = here.site.etc, map(Path, here.manifest.folders)
+    for path in dict.fromkeys([etc, etc.parent, *sorted({*made} & {*etc.parents}, reverse=True)]):
+        real = here.on_disk(path)
+        if real.is_dir() and not any(real.iterdir()):
+            real.rmdir()

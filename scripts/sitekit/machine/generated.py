@@ -26,6 +26,16 @@ def generated(target: Target) -> dict[Path, File]:
     return _token(target) | _certificate(target) | openid(target)
 
 
+def made_here(site: Site) -> set[Path]:
+    """Where the site has such files."""
+    paths = {site.etc / "proxy.env", *(() if isinstance(site.front.certificate, Certificate) else certificate(site))}
+    return paths | ({_openid(site)} if site.front.outside and site.front.outside.openid else set())
+
+
+def _openid(site: Site) -> Path:
+    return site.etc / "tls" / "openid.conf"
+
+
 def _token(target: Target) -> dict[Path, File]:
     """The secret between the hub and the proxy's API. The proxy's account reads it, and the hub's as a member."""
     made = renewed(target.site)
@@ -46,7 +56,7 @@ def openid(target: Target) -> dict[Path, File]:
     outside = target.site.front.outside
     if outside is None or outside.openid is None:
         return {}
-    path = target.site.etc / "tls" / "openid.conf"
+    path = _openid(target.site)
     real, secret = target.on_disk(path), client_secret(target, outside.openid)
     kept = _PASSPHRASE.search(real.read_text()) if real.is_file() else None
     passphrase = kept[1] if kept else secrets.token_hex(32)
