@@ -46,6 +46,7 @@ def another(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[An
     values = demo.site.model_dump(mode="json")
     values |= {"name": "another", "supervisor": "supervisord"}
     values["paths"]["state"] = "/var/lib/sitekit/another"
+    values["hub"]["port"], values["proxy"]["port"], values["proxy"]["api_port"] = 18181, 18100, 18101
     values["login"]["second_factor"] = "totp"
     values["front"] |= {"url": f"https://hub.test:{free_port()}", "subdomains": True}
     site, file = Site.model_validate(values), folder / "site.yml"

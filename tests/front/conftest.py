@@ -132,7 +132,8 @@ def _answers(port: int, web: subprocess.Popen, said: Path) -> None:
 def bare(name: str, front_keys: dict[str, object]) -> Site:
     """A site for `make apply` where nothing but the front matters: no release, no group of administrators."""
     paths = {"prefix": "/opt/sitekit/none", "state": f"/var/lib/sitekit/{name}"}
-    return demo(name=name, paths=paths, front=front_keys, login={"admin_groups": []})
+    ports = {"hub": {"port": 18181}, "proxy": {"port": 18100, "api_port": 18101}}  # a demo may be installed here
+    return demo(name=name, paths=paths, front=front_keys, login={"admin_groups": []}, **ports)
 
 
 def a_site(kind: str, **front_keys: object) -> Site:

@@ -11,8 +11,11 @@ import httpx
 import pytest
 import websocket
 
+from sitekit.cluster.layout import demo_site
+from sitekit.show import dump
+
 from ..chain.test_chain import python_of
-from ..conftest import Demo
+from ..conftest import CHECKOUT, Demo
 from ..person import Kernel, Person
 from ..slurm import until
 from .booted import Booted
@@ -135,6 +138,26 @@ def test_the_timers_wait_and_what_they_start_ends_well(machine: Booted) -> None:
 def test_the_check_of_the_kernels_ends_well(machine: Booted) -> None:
     machine.run("systemctl", "start", "sitekit-demo-kernels.service", timeout=600)
     assert machine.shown("sitekit-demo-kernels.service", "Result") == "success"
+
+
+def test_services_move_to_another_supervisor_and_back(machine: Booted, notebook: Notebook) -> None:
+    """What ran is stopped and disabled there, and runs here; nothing of it is left behind."""
+    words = ["env", f"PYTHONPATH={CHECKOUT / 'scripts'}", CHECKOUT / ".kit/bin/python", "-B", "-m", "sitekit", "apply"]
+    for supervisor in ("supervisord", "systemd"):
+        (machine.root / "tmp/site.yml").write_text(dump(demo_site(supervisor)))
+        said = machine.run("env", "SITE=/tmp/site.yml", *words, timeout=300).stdout
+        moved = {part: f"sitekit-demo-{part}" for part in ("proxy", "hub", "front")}
+        verbs = ("stop, disable", "start") if supervisor == "supervisord" else ("stop", "enable, start")
+        assert all(f"ok {verb} {name}\n" in said for verb in verbs for name in moved.values()), said
+        active = "active" if supervisor == "systemd" else "inactive"
+        assert {machine.shown(f"{name}.service", "ActiveState") for name in moved.values()} == {active}
+        wants = machine.root / "etc/systemd/system/multi-user.target.wants"
+        assert {path.name for path in wants.glob("sitekit-demo-[hpf]*")} == (
+            {f"{name}.service" for name in moved.values()} if supervisor == "systemd" else set()
+        )
+        timers = machine.systemctl("list-units", "--all", "--no-legend", "--state=active", "sitekit-demo-*.timer")
+        assert timers.count(".timer") == (3 if supervisor == "systemd" else 0)
+        until(notebook.goes_on)
 
 
 def test_after_a_reboot_all_of_it_comes_up_by_itself(machine: Booted, demo: Demo) -> None:
