@@ -73,20 +73,18 @@ def uninstall(site: Site, *words: str, root: Path = MACHINE) -> int:
 
 
 def _uninstall(here: _Installed) -> int:
-    installed, left = not here.manifest.empty, False
-    if installed and here.root == MACHINE:
-        supervise.stop(site_services(here.site, this_platform()), site_supervisor(here.site))
-    for step in (_reached, _memories, _accounts, _folders) if installed else ():
+    site, installed, left = here.site, not here.manifest.empty, False
+    can_stop = here.root == MACHINE and (site.supervisor != "systemd" or supervise.which_supervisor() == "systemd")
+    if installed and can_stop:
+        supervise.stop(site_services(site, this_platform()), site_supervisor(site))
+    for step in (_reached, _memories, _accounts, _folders, _record) if installed else (_record,):
         for line in step(here):
             say(f"    {line}")
             left = True
-    for line in _record(here):
-        say(f"    {line}")
-        left = True
     if installed:
-        say(f" ok the site {here.site.name} is uninstalled" + (", but for the above" if left else ""))
+        say(f" ok the site {site.name} is uninstalled" + (", but for the above" if left else ""))
     else:
-        say(f" ok nothing of the site {here.site.name} is installed here; what an earlier uninstall left is yours")
+        say(f" ok nothing of the site {site.name} is installed here; what an earlier uninstall left is yours")
     return 0
 
 
