@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 import pytest
 from machine_sites import bare_machine, can_change, demo, family
 
-from sitekit.change.apply import apply, fit, planned
+from sitekit.change.apply import apply, planned
+from sitekit.change.fit import fit
 from sitekit.errors import BadInput
 
 pytestmark = can_change

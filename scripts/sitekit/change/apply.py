@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from ..command import need_root
-from ..errors import BadInput, BadInputs, Problem, as_problem
-from ..machine import supervise, webserver
-from ..machine.brought import check_brought
+from ..errors import BadInput, Problem, as_problem
 from ..machine.file import File
 from ..machine.front import front_path, server
 from ..machine.generated import generated, made_here
-from ..machine.links import check_installed, links
+from ..machine.links import links
 from ..machine.lock import alone
-from ..machine.platform import Platform, WebServer, this_platform
+from ..machine.platform import Platform, this_platform
 from ..machine.render import render
-from ..machine.site_services import running_supervisor, site_services
+from ..machine.site_services import running_supervisor
 from ..machine.target import Target
 from ..progress import say, step
 from ..site import Site
-from . import accounts
-from .affected import ServiceChange, runs, web_servers
-from .applied import applied, check_follows
+from .affected import runs
+from .applied import applied
 from .check import check
 from .execute import execute
+from .fit import fit
 from .manifest import load_manifest
-from .passwords import check_module, who_stays_out
-from .plan import Plan, plan
+from .passwords import who_stays_out
+from .plan import Plan
+from .planning import plan
 from .seen import Seen, see
+from .settle import settle
 from .show import as_diff, done
-from .tree import MACHINE, NOTHING, on_disk
+from .tree import MACHINE, NOTHING
 
 
 def diff(site: Site, *, root: Path = MACHINE) -> int:
@@ -95,125 +94,3 @@ def _by_hand(found: Plan, site: Site, platform: Platform, seen: Seen) -> Iterato
             yield f"{web.service} does not run, and sitekit does not start it: systemctl enable --now {web.service}"
         if web.by_hand and there == NOTHING:
             yield f"once, by hand, so that it may reach the hub: {web.by_hand}"
-
-
-def settle(found: Plan, site: Site, platform: Platform, root: Path, undo: ExitStack | None) -> None:
-    """Have the services take in what changed, and wait until all that answered answer again. Raises Problem.
-
-    Those that begin here stop by `undo`. None: all is put back, and the services as they were before take that in.
-    """
-    if root != MACHINE:
-        return
-    site, changes = (site, found.services) if undo else (found.applied, found.back)
-    units = any(path.is_relative_to("/etc/systemd/system") for path in found.changed)
-    if units and supervise.which_supervisor() == "systemd":
-        supervise.read_units()
-    verbs = {change.name: change.verb for change in changes}
-    webs = [web for web in web_servers(site, platform, found.changed) if web.service in verbs]
-    # A web server that the site has left gives its ports to the site's own, and gets theirs where the site comes to it.
-    _web_servers([web for web in webs if not in_use(site, platform, web)], verbs, site, platform)
-    _own_services(site, platform, changes, undo)
-    _web_servers([web for web in webs if in_use(site, platform, web)], verbs, site, platform)
-
-
-def _web_servers(webs: list[WebServer], verbs: dict[str, str], site: Site, platform: Platform) -> None:
-    for web in webs:
-        with step(f"{verbs[web.service].capitalize()}ing {web.service}, the machine's own web server"):
-            webserver.take_in(web, verbs[web.service])
-            if in_use(site, platform, web):
-                webserver.wait(web, site)
-
-
-def _own_services(site: Site, platform: Platform, changes: list[ServiceChange], undo: ExitStack | None) -> None:
-    """Start what begins, restart and reload the others. What did not answer before need not answer now."""
-    verbs = {change.name: change.verb for change in changes}
-    mine = [service for service in site_services(site, platform) if service.name in verbs]
-    if not mine:
-        return
-    supervisor, begin = running_supervisor(site), [service for service in mine if verbs[service.name] == "start"]
-    if undo and begin:
-        undo.callback(supervise.stop, begin, supervisor)
-    supervise.start(
-        mine,
-        supervisor,
-        afresh={name for name, verb in verbs.items() if verb == "restart"},
-        again={name for name, verb in verbs.items() if verb == "reload"},
-        unasked={change.name for change in changes if change.state != "running"},
-    )
-
-
-def in_use(site: Site, platform: Platform, web: WebServer) -> bool:
-    """Whether the site is a part of this web server just now: after a failure it may have ceased to be."""
-    path = front_path(site, platform)
-    return path.parent == web.sites and path.exists() and (not web.links or (web.links.sites / path.name).exists())
-
-
-def fit(site: Site, root: Path) -> None:
-    """Whether the site can live on this machine at all. Raises BadInputs, BadInput."""
-    _groups_are_there(site, root)
-    check_follows(site, root)
-    _group_is_the_proxys(site, root)
-    _nobody_else_puts_folders_there(site, root)
-    platform = this_platform(root)
-    check_module(site, platform, root)
-    check_installed(Target(site, root), platform)
-    with suppress(PermissionError):  # root will look
-        _state_is_the_hubs(site, root)
-        check_brought(Target(site, root))
-
-
-def _groups_are_there(site: Site, root: Path) -> None:
-    """JupyterHub answers every login with an error when an admin group is missing (PAMAuthenticator.is_admin, 6.1)."""
-    missing = [
-        BadInput(f"there is no group {group} on this machine", f"login.{key}", "make the group first, or mend its name")
-        for key, groups in (("allowed_groups", site.login.allowed_groups), ("admin_groups", site.login.admin_groups))
-        for group in groups
-        if not accounts.has_group(root, group)
-    ]
-    if missing:
-        raise BadInputs(missing)
-
-
-def _nobody_else_puts_folders_there(site: Site, root: Path) -> None:
-    """Root changes the owners of these folders by their paths: nobody else may lead those to another place."""
-    for key, folder in (("paths.state", site.paths.state), ("backup.folder", site.backups)):
-        for above in folder.parents:
-            if not (real := on_disk(root, above)).is_dir():
-                continue
-            status = real.stat()
-            # In a folder like /tmp what is root's stays in its place, but not what is the hub's.
-            sticky = status.st_mode & stat.S_ISVTX and above != folder.parent
-            if status.st_uid or (status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky):
-                what = f"others than root can write to {above}, and put something else in the place of {folder}"
-                remedy = f"name a folder below root's own ones only, or: chown root {above}; chmod go-w {above}"
-                raise BadInput(what, key, remedy)
-
-
-def _group_is_the_proxys(site: Site, root: Path) -> None:
-    """Whoever is in it reads proxy.env, and could send everybody's browser elsewhere."""
-    if not accounts.has_account(root, site.proxy.user):
-        return
-    group = accounts.group_name(root, site.proxy.user)
-    before = applied(site, root).hub.user  # leaves it with this apply
-    others = accounts.members(root, group) - {site.proxy.user, site.hub.user, before}
-    if others:
-        what = f"{site.proxy.user}'s own group, {group}, is also that of {', '.join(sorted(others)[:3])}"
-        remedy = f"they could read the proxy's secret; groupadd --system NAME; usermod --gid NAME {site.proxy.user}"
-        raise BadInput(what, "proxy.user", remedy)
-
-
-def _state_is_the_hubs(site: Site, root: Path) -> None:
-    """A folder that holds somebody else's things does not become the hub's.
-
-    Root's own, closed to all others, is one that `make uninstall` left, or that was put back from a backup.
-    """
-    real = root / site.paths.state.relative_to("/")
-    if not real.is_dir():
-        return
-    status = real.stat()
-    hub = accounts.numbers(root, site.hub.user)[0] if accounts.has_account(root, site.hub.user) else None
-    if status.st_uid == hub or (status.st_uid, stat.S_IMODE(status.st_mode)) == (0, 0o700):
-        return
-    if any(real.iterdir()):
-        what = f"{site.paths.state} is not empty, and not {site.hub.user}'s: the hub's state would take it over"
-        raise BadInput(what, "paths.state", "name a folder of the hub's own, such as /var/lib/sitekit")

@@ -17,7 +17,7 @@ from ..site import Site
 from .actions import NewAccount, NewFolder, NewGroup, NewLink, NewMember, Write
 from .execute import KEPT, before_path
 from .manifest import Manifest, manifest_path
-from .plan import plan
+from .planning import plan
 from .seen import Seen, beside
 from .tree import NOTHING
 

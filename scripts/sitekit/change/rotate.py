@@ -15,8 +15,10 @@ from ..machine.platform import this_platform
 from ..progress import say
 from ..site import Site
 from .actions import Write
-from .apply import fit, planned, settle
+from .apply import planned
 from .execute import execute
+from .fit import fit
+from .settle import settle
 from .tree import MACHINE, NOTHING, look
 
 
