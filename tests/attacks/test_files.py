@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.change.backup import backup
+from sitekit.back.backup import backup
 from sitekit.cluster import layout
 from sitekit.site import Site
 

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from sitekit.back.backup import backup
+from sitekit.back.restore import restore
+from sitekit.back.rotate import rotate_secrets
 from sitekit.change.apply import apply, diff
-from sitekit.change.backup import backup
-from sitekit.change.restore import restore
-from sitekit.change.rotate import rotate_secrets
 from sitekit.cluster.layout import demo_site
 from sitekit.errors import Problem
-from sitekit.machine.front import certificate
-from sitekit.machine.supervise import which_supervisor
+from sitekit.fronts.front import certificate
 from sitekit.show import dump
 from sitekit.site import Site
+from sitekit.supervisors.supervise import which_supervisor
 
 from ..conftest import CHECKOUT, Demo
 from ..faults.machine import Machine

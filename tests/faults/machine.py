@@ -15,11 +15,11 @@ import httpx
 
 from sitekit.cluster import services as cluster
 from sitekit.cluster.layout import demo_site
-from sitekit.machine import supervise
-from sitekit.machine.platform import this_platform
-from sitekit.machine.services import Service
+from sitekit.host.platform import this_platform
 from sitekit.machine.site_services import site_services, site_supervisor
 from sitekit.site import Site
+from sitekit.supervisors import supervise
+from sitekit.supervisors.services import Service
 
 from ..slurm import ask, until
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.machine.certificate import self_signed
-from sitekit.machine.front import certificate, front, front_path, modules
+from sitekit.fronts.certificate import self_signed
+from sitekit.fronts.front import certificate, front, front_path, modules
 from sitekit.site import Site
 
 from .echo import Echo

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.change.check import check_rotation
+from sitekit.checks.check import check_rotation
 from sitekit.errors import Problem
-from sitekit.machine.logs import log_rotation
+from sitekit.fronts.logs import log_rotation
 from sitekit.machine.render import folders
 
 from ..conftest import CHECKOUT

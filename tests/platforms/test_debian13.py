@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from sitekit.machine.front import server
-from sitekit.machine.platform import this_platform
+from sitekit.fronts.front import server
+from sitekit.host.platform import this_platform
 from sitekit.show import dump
 from sitekit.site import Site
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sitekit.data import data
-from sitekit.machine.platform import Platform, platforms
+from sitekit.host.platform import Platform, platforms
 from sitekit.site import Site, load_site
 
 PROGRAMS = ("apache2", "openssl", "systemd-analyze", "useradd", "visudo")

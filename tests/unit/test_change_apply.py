@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 from machine_sites import bare_machine, can_change, demo, family, tree
 
+from sitekit.back.uninstall import uninstall
 from sitekit.change import apply as apply_module
 from sitekit.change.affected import affected
 from sitekit.change.apply import apply, planned
-from sitekit.change.manifest import load_manifest
-from sitekit.change.tree import NOTHING
-from sitekit.change.uninstall import uninstall
 from sitekit.command import CommandFailed
 from sitekit.errors import BadInput, Problem
-from sitekit.machine.file import File
-from sitekit.machine.front import front_path
+from sitekit.fronts.front import front_path
+from sitekit.host.file import File
+from sitekit.standing.manifest import load_manifest
+from sitekit.standing.tree import NOTHING
 
 pytestmark = can_change
 SITE = demo()

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from machine_sites import bare_machine, can_change, demo, tree
 
-from sitekit.change import backup as backup_module
+from sitekit.back import backup as backup_module
+from sitekit.back.backup import backup
+from sitekit.back.restore import restore
+from sitekit.back.uninstall import uninstall
 from sitekit.change.apply import apply, diff
-from sitekit.change.backup import backup
-from sitekit.change.restore import restore
-from sitekit.change.uninstall import uninstall
 from sitekit.errors import BadInput, Problem
 
 pytestmark = can_change

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from machine_sites import bare_machine, can_change, demo, family, tree
 
+from sitekit.back.rotate import rotate_secrets
 from sitekit.change import actions, execute
 from sitekit.change import apply as apply_module
 from sitekit.change.apply import apply, planned
-from sitekit.change.check import faults_of
-from sitekit.change.rotate import rotate_secrets
+from sitekit.checks.check import faults_of
 from sitekit.errors import Problem
-from sitekit.machine.file import File
-from sitekit.machine.lock import alone
+from sitekit.host.file import File
+from sitekit.host.lock import alone
 from sitekit.site import Site
 
 pytestmark = can_change

@@ -11,7 +11,7 @@ import pytest
 from machine_sites import bare_machine, can_change, demo, family
 
 from sitekit.change.apply import apply, planned
-from sitekit.change.fit import fit
+from sitekit.checks.fit import fit
 from sitekit.errors import BadInput
 
 pytestmark = can_change

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from machine_sites import bare_machine, can_change, demo, family, tree, with_apache
 
+from sitekit.back.uninstall import uninstall
 from sitekit.change import apply as apply_module
-from sitekit.change.accounts import listed, numbers
-from sitekit.change.applied import applied
 from sitekit.change.apply import apply, diff, planned
-from sitekit.change.uninstall import uninstall
 from sitekit.errors import BadInput
-from sitekit.machine.file import digest
+from sitekit.host.file import digest
 from sitekit.site import Site
+from sitekit.standing.accounts import listed, numbers
+from sitekit.standing.applied import applied
 
 pytestmark = can_change
 SITE = demo()

@@ -8,16 +8,16 @@ import pytest
 from machine_sites import APACHE, bare_machine, can_change, demo, family, tree, with_apache
 from test_change_failures import Crash, break_after
 
+from sitekit.back.uninstall import uninstall
 from sitekit.change import apply as apply_module
 from sitekit.change.affected import affected
 from sitekit.change.apply import apply, diff, planned
-from sitekit.change.manifest import load_manifest
-from sitekit.change.tree import NOTHING
-from sitekit.change.uninstall import uninstall
 from sitekit.errors import BadInput
-from sitekit.machine.certificate import self_signed
-from sitekit.machine.links import check_installed
-from sitekit.machine.target import Target
+from sitekit.fronts.certificate import self_signed
+from sitekit.fronts.links import check_installed
+from sitekit.host.target import Target
+from sitekit.standing.manifest import load_manifest
+from sitekit.standing.tree import NOTHING
 
 pytestmark = can_change
 SITE = demo(front={"instance": "system"})

@@ -13,8 +13,8 @@ import pytest
 from machine_sites import as_nobody, bare_machine, can_change, demo, family, tree
 
 from sitekit.change.apply import apply, diff, planned
-from sitekit.change.manifest import load_manifest
 from sitekit.errors import BadInput
+from sitekit.standing.manifest import load_manifest
 
 pytestmark = can_change
 SCRIPTS = Path(__file__).parents[2] / "scripts"

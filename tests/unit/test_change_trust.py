@@ -15,19 +15,19 @@ import pytest
 from machine_sites import as_nobody, bare_machine, can_change, demo, family, tree
 
 from sitekit import cli
+from sitekit.back import backup as backup_module
+from sitekit.back.backup import backup
+from sitekit.back.restore import Fill, restore
+from sitekit.back.uninstall import uninstall
 from sitekit.change import apply as apply_module
-from sitekit.change import backup as backup_module
 from sitekit.change.apply import apply, planned
-from sitekit.change.backup import backup
-from sitekit.change.hands import hand_over, set_folder
-from sitekit.change.restore import Fill, restore
-from sitekit.change.uninstall import uninstall
 from sitekit.errors import BadInput, Problem
 from sitekit.files import open_file
 from sitekit.generations import generation
+from sitekit.host.lock import LOCK, alone
 from sitekit.machine import commands, database
-from sitekit.machine.lock import LOCK, alone
 from sitekit.site import Site
+from sitekit.standing.hands import hand_over, set_folder
 
 pytestmark = can_change
 SITE = demo()

@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 from machine_sites import bare_machine, can_change, demo, family, tree
 
-from sitekit.change import accounts, actions
+from sitekit.back import uninstall as uninstall_module
+from sitekit.back.uninstall import uninstall
+from sitekit.change import actions
 from sitekit.change import apply as apply_module
-from sitekit.change import uninstall as uninstall_module
 from sitekit.change.apply import apply, planned
-from sitekit.change.manifest import load_manifest
-from sitekit.change.uninstall import uninstall
 from sitekit.errors import Problem
+from sitekit.standing import accounts
+from sitekit.standing.manifest import load_manifest
 
 pytestmark = can_change
 SITE = demo()

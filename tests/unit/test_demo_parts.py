@@ -19,9 +19,9 @@ from sitekit.cluster.made import Made
 from sitekit.demo import reset
 from sitekit.demo.together import together
 from sitekit.errors import Problem
-from sitekit.machine.services import supervisord_conf, systemd_unit
 from sitekit.software.packages import missing_packages
 from sitekit.software.pythons import PINS, pins_for
+from sitekit.supervisors.services import supervisord_conf, systemd_unit
 
 SITE = layout.demo_site("supervisord")
 

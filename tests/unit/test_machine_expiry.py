@@ -14,8 +14,8 @@ import pytest
 from machine_sites import demo
 
 from sitekit.errors import Problem
-from sitekit.machine import expiry
-from sitekit.machine.certificate import VALID_DAYS, self_signed
+from sitekit.fronts import expiry
+from sitekit.fronts.certificate import VALID_DAYS, self_signed
 from sitekit.site import Site
 
 

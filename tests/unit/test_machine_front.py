@@ -9,11 +9,11 @@ import pytest
 from machine_sites import bare_machine, demo, family
 
 from sitekit.errors import BadInput
-from sitekit.machine.brought import check_brought
-from sitekit.machine.certificate import self_signed, serves
+from sitekit.fronts.brought import check_brought
+from sitekit.fronts.certificate import self_signed, serves
+from sitekit.host.target import Target
 from sitekit.machine.generated import generated, openid
 from sitekit.machine.render import render
-from sitekit.machine.target import Target
 from sitekit.site import Site
 
 CERT, KEY = "/etc/ssl/own.pem", "/etc/ssl/own.key"

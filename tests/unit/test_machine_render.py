@@ -13,8 +13,8 @@ import pytest
 from machine_sites import demo, documented, family, shipped
 
 from sitekit.data import data
-from sitekit.machine.certificate import self_signed, serves
-from sitekit.machine.platform import this_platform
+from sitekit.fronts.certificate import self_signed, serves
+from sitekit.host.platform import this_platform
 from sitekit.machine.render import folders, render
 from sitekit.show import dump
 from sitekit.site import load_site

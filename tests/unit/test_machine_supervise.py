@@ -15,10 +15,10 @@ import pytest
 from machine_sites import demo, family
 
 from sitekit.errors import Problem
-from sitekit.machine import supervise
-from sitekit.machine.services import Service
 from sitekit.machine.site_services import site_services
-from sitekit.machine.supervise import SupervisordSupervisor
+from sitekit.supervisors import supervise
+from sitekit.supervisors.services import Service
+from sitekit.supervisors.supervise import SupervisordSupervisor
 
 PROGRAM = next(
     (p for p in (Path(sys.executable).with_name("supervisord"), shutil.which("supervisord")) if p and Path(p).exists()),

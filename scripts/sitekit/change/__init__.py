@@ -1,1 +1,1 @@
-"""Change: how a machine is brought to what its site says, shown first and recorded; and all the ways back."""
+"""How a machine is brought to what its site says: one plan, shown or executed."""

@@ -15,17 +15,18 @@ from typing import Protocol
 from ..command import CommandFailed
 from ..errors import Problem
 from ..files import write_atomic
-from ..machine import supervise, webserver
-from ..machine.file import File, Folder
-from ..machine.platform import WebServer
-from ..machine.services import Service
+from ..fronts import webserver
+from ..host.file import File, Folder
+from ..host.platform import WebServer
 from ..machine.site_services import site_supervisor
 from ..machine.wanted import Account
 from ..site import Site
-from . import accounts
-from .hands import hand_over, owners_in, set_folder
-from .manifest import Manifest
-from .tree import MACHINE, NOTHING, Entry, look, on_disk, put_back
+from ..standing import accounts
+from ..standing.hands import hand_over, owners_in, set_folder
+from ..standing.manifest import Manifest
+from ..standing.tree import MACHINE, NOTHING, Entry, look, on_disk, put_back
+from ..supervisors import supervise
+from ..supervisors.services import Service
 
 
 class Action(Protocol):

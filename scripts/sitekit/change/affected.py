@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..machine.file import File
-from ..machine.front import read_by_front, server
-from ..machine.platform import Platform, WebServer
-from ..machine.services import Service
+from ..fronts.front import read_by_front, server
+from ..host.file import File
+from ..host.platform import Platform, WebServer
 from ..machine.site_services import site_services
 from ..site import Site
-from .tree import Entry
+from ..standing.tree import Entry
+from ..supervisors.services import Service
 
 
 @dataclass(frozen=True)

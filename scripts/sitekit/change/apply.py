@@ -7,32 +7,32 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from ..checks.check import check
+from ..checks.fit import fit
+from ..checks.passwords import who_stays_out
 from ..command import need_root
 from ..errors import BadInput, Problem, as_problem
-from ..machine.file import File
-from ..machine.front import front_path, server
+from ..fronts.front import front_path, server
+from ..fronts.links import links
+from ..host.file import File
+from ..host.lock import alone
+from ..host.platform import Platform, this_platform
+from ..host.target import Target
 from ..machine.generated import generated, made_here
-from ..machine.links import links
-from ..machine.lock import alone
-from ..machine.platform import Platform, this_platform
 from ..machine.render import render
 from ..machine.site_services import running_supervisor
-from ..machine.target import Target
 from ..progress import say, step
 from ..site import Site
+from ..standing.applied import applied
+from ..standing.manifest import load_manifest
+from ..standing.tree import MACHINE, NOTHING
 from .affected import runs
-from .applied import applied
-from .check import check
 from .execute import execute
-from .fit import fit
-from .manifest import load_manifest
-from .passwords import who_stays_out
 from .plan import Plan
 from .planning import plan
 from .seen import Seen, see
 from .settle import settle
 from .show import as_diff, done
-from .tree import MACHINE, NOTHING
 
 
 def diff(site: Site, *, root: Path = MACHINE) -> int:

@@ -13,9 +13,9 @@ from pathlib import Path
 from ..errors import Problem, as_problem
 from ..progress import say
 from ..site import Site
+from ..standing.tree import on_disk
 from .actions import Action, Remove, Stop, Write
 from .plan import Plan
-from .tree import on_disk
 
 KEPT = 5
 """So many applies ago can be looked up in the folder `before`."""

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..machine.front import modules
+from ..fronts.front import modules
+from ..fronts.links import links
+from ..host.platform import Platform
+from ..host.target import Target
 from ..machine.generated import generated
-from ..machine.links import links
-from ..machine.platform import Platform
 from ..machine.purposes import purpose
 from ..machine.render import folders, render
 from ..machine.site_services import site_services
-from ..machine.target import Target
 from ..site import Site
+from ..standing.manifest import Manifest, manifest_path
+from ..standing.tree import NOTHING
 from .actions import NewAccount, NewFolder, NewGroup, NewLink, NewMember, Write
 from .execute import KEPT, before_path
-from .manifest import Manifest, manifest_path
 from .planning import plan
 from .seen import Seen, beside
-from .tree import NOTHING
 
 HEAD = """\
 # What sitekit does to a machine

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..machine.file import File
-from ..machine.links import Link
+from ..fronts.links import Link
+from ..host.file import File
+from ..standing.manifest import FileRecord
+from ..standing.tree import NOTHING, Entry
 from .actions import NewLink, Remove, Write
-from .manifest import FileRecord
 from .plan import Plan
 from .seen import Seen, beside
-from .tree import NOTHING, Entry
 
 
 def place_file(made: Plan, seen: Seen, path: Path, file: File, *, generated: bool) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..machine.file import File
+from ..host.file import File
 from ..site import Site
+from ..standing.manifest import Manifest
+from ..standing.tree import NOTHING, Entry
 from .actions import Action, NewLink, Record, Remove, Stop, Write
 from .affected import ServiceChange
-from .manifest import Manifest
-from .tree import NOTHING, Entry
 
 
 @dataclass

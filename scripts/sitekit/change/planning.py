@@ -6,16 +6,16 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ..errors import BadInput
-from ..machine.file import File, Folder
+from ..fronts.links import Link
+from ..host.file import File, Folder
+from ..host.platform import Platform
 from ..machine.generated import made_here
-from ..machine.links import Link
-from ..machine.platform import Platform
 from ..machine.render import folders
 from ..machine.wanted import accounts, memberships
 from ..site import Site
+from ..standing.manifest import Manifest, manifest_path
 from .actions import ChangedFolder, NewAccount, NewFolder, NewGroup, NewMember, Record, RemoveMember, Stop, Tested
 from .affected import affected, supervised, web_servers
-from .manifest import Manifest, manifest_path
 from .placing import place_file, place_links, retire
 from .plan import Plan
 from .seen import Seen

@@ -7,17 +7,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..machine import supervise, webserver
-from ..machine.platform import Platform
+from ..fronts import webserver
+from ..host.platform import Platform
 from ..machine.render import folders
 from ..machine.site_services import site_services, site_supervisor
 from ..machine.wanted import accounts as wanted_accounts
 from ..machine.wanted import memberships
 from ..site import Site
-from . import accounts
-from .applied import applied, shared
-from .manifest import Manifest
-from .tree import MACHINE, Entry, look
+from ..standing import accounts
+from ..standing.applied import applied, shared
+from ..standing.manifest import Manifest
+from ..standing.tree import MACHINE, Entry, look
+from ..supervisors import supervise
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from ..machine import supervise, webserver
-from ..machine.front import front_path
-from ..machine.platform import Platform, WebServer
+from ..fronts import webserver
+from ..fronts.front import front_path
+from ..host.platform import Platform, WebServer
 from ..machine.site_services import running_supervisor, site_services
 from ..progress import step
 from ..site import Site
+from ..standing.tree import MACHINE
+from ..supervisors import supervise
 from .affected import ServiceChange, web_servers
 from .plan import Plan
-from .tree import MACHINE
 
 
 def settle(found: Plan, site: Site, platform: Platform, root: Path, undo: ExitStack | None) -> None:

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from ..command import CommandFailed, run
-from ..machine.services import Service
-from ..machine.supervise import Supervisor, SupervisordSupervisor, SystemdSupervisor
 from ..site import Site
+from ..supervisors.services import Service
+from ..supervisors.supervise import Supervisor, SupervisordSupervisor, SystemdSupervisor
 from . import layout
 from .accounts import environment
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from ..command import CommandFailed, run
 from ..errors import Problem
 from ..files import write_atomic
-from ..machine import supervise
-from ..machine.services import Service
 from ..progress import say, step
 from ..site import Site
+from ..supervisors import supervise
+from ..supervisors.services import Service
 from . import layout, services
 from .accounts import ensure_accounts, environment
 from .host import Host, this_host

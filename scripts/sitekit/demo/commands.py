@@ -7,18 +7,18 @@ import os
 import ssl
 import time
 
-from ..change.uninstall import memories
+from ..back.uninstall import memories
 from ..cluster import layout
 from ..cluster.made import Made
 from ..cluster.people import ensure_passwords, ensure_people
 from ..cluster.whole import cancel_jobs, cluster_status, start_cluster, stop_cluster
 from ..errors import BadInput, Problem
-from ..machine.supervise import which_supervisor
 from ..progress import say, step
 from ..site import Site
 from ..software.modules import ensure_modules
 from ..software.packages import install_packages
 from ..software.platform import Distribution
+from ..supervisors.supervise import which_supervisor
 from . import rooms
 from .lock import alone
 from .preflight import need_root, preflight

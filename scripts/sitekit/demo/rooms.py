@@ -16,9 +16,9 @@ def environment(site: Site) -> None:
 
 def machine(site: Site) -> None:
     """Accounts, files and folders of the site, as `make apply` writes them."""
-    from ..change import commands
+    from ..change.apply import apply
 
-    _done(commands.apply(site), "apply")
+    _done(apply(site), "apply")
 
 
 def kernels(site: Site) -> None:
@@ -51,9 +51,9 @@ def stop(site: Site) -> None:
 
 def uninstall(site: Site) -> None:
     """Take away what `machine` wrote."""
-    from ..change import commands
+    from ..back import uninstall
 
-    _done(commands.uninstall(site), "uninstall")
+    _done(uninstall.uninstall(site), "uninstall")
 
 
 def _done(code: int, what: str) -> None:

@@ -1,1 +1,1 @@
-"""The machine: what a Site means in files, accounts and services; put there, run, and taken away again."""
+"""What a Site means on a machine, in files, accounts and services."""

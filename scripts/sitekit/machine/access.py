@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import BadInput
+from ..host.file import File
+from ..host.platform import Platform
 from ..site import Site
-from .file import File
-from .platform import Platform
 
 
 def sudoers(site: Site, platform: Platform) -> dict[Path, File]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from ..command import need_root
 from ..errors import Problem
 from ..files import write_atomic
+from ..fronts import webserver
+from ..fronts.front import server
+from ..host.lock import alone
+from ..host.platform import this_platform
 from ..kernelstate import read_kernel_state, told
 from ..progress import say
 from ..site import Site
-from . import database, supervise, webserver
-from .front import server
-from .lock import alone
-from .platform import this_platform
-from .services import Service
+from ..supervisors import supervise
+from ..supervisors.services import Service
+from ..supervisors.supervisor import State
+from . import database
 from .site_services import running_supervisor, site_services
-from .supervisor import State
 
 __all__ = ["renew", "start", "status", "stop"]
 

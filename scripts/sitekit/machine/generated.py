@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..front import Certificate
+from ..fronts.brought import client_secret
+from ..fronts.certificate import self_signed, serves
+from ..fronts.front import certificate
+from ..host.file import File
+from ..host.target import Target
 from ..site import Site
-from .brought import client_secret
-from .certificate import self_signed, serves
-from .file import File
-from .front import certificate
-from .target import Target
 
 _PASSPHRASE = re.compile(r"^OIDCCryptoPassphrase ([0-9a-f]{64})$", re.MULTILINE)
 _TOKEN = re.compile(r"CONFIGPROXY_AUTH_TOKEN=[0-9a-f]{64}\n")

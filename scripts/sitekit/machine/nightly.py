@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..site import Site
-from .systemd import UNITS
-from .templates import templates
+from ..supervisors.systemd import UNITS
+from ..templates import templates
 
 _TITLES = {
     "kernels": "Daily test of the kernels",

@@ -6,15 +6,15 @@ import json
 from pathlib import Path
 
 from ..data import data
+from ..fronts.front import front
+from ..fronts.logs import log_rotation
 from ..gatefile import gate_config, job_script
+from ..host.file import File, Folder
+from ..host.platform import Platform
 from ..show import dump
 from ..site import Site
 from .access import pam, sudoers
-from .file import File, Folder
-from .front import front
-from .logs import log_rotation
 from .nightly import nightly
-from .platform import Platform
 from .site_services import site_services, site_supervisor
 
 

@@ -8,12 +8,12 @@ import ssl
 from functools import partial
 
 from ..errors import Problem
+from ..fronts.front import RELOAD, front_path, server
+from ..host.platform import Platform
 from ..site import Site
-from .front import RELOAD, front_path, server
+from ..supervisors.services import Service
+from ..supervisors.supervise import Supervisor, SupervisordSupervisor, SystemdSupervisor, which_supervisor
 from .nightly import timers
-from .platform import Platform
-from .services import Service
-from .supervise import Supervisor, SupervisordSupervisor, SystemdSupervisor, which_supervisor
 
 
 def site_services(site: Site, platform: Platform) -> list[Service]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..host.platform import Platform
 from ..site import Site
-from .platform import Platform
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Changing a site that people work in: releases come and go, the hub restarts, servers stay."""
+"""Changing the environment of a site that people work in."""

@@ -6,20 +6,20 @@ import secrets
 from functools import partial
 from pathlib import Path
 
+from ..change.actions import Write
+from ..change.apply import planned
+from ..change.execute import execute
+from ..change.settle import settle
+from ..checks.fit import fit
 from ..command import need_root
 from ..errors import Problem
-from ..machine.file import File
+from ..host.file import File
+from ..host.lock import alone
+from ..host.platform import this_platform
 from ..machine.generated import renewed
-from ..machine.lock import alone
-from ..machine.platform import this_platform
 from ..progress import say
 from ..site import Site
-from .actions import Write
-from .apply import planned
-from .execute import execute
-from .fit import fit
-from .settle import settle
-from .tree import MACHINE, NOTHING, look
+from ..standing.tree import MACHINE, NOTHING, look
 
 
 def rotate_secrets(site: Site, *, root: Path = MACHINE) -> int:

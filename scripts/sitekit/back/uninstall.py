@@ -11,24 +11,24 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..change.affected import web_servers
+from ..change.execute import before_path
+from ..change.seen import beside
 from ..command import need_root
 from ..errors import BadInput
 from ..files import write_atomic
-from ..machine import supervise
-from ..machine.front import front_path
-from ..machine.lock import alone
-from ..machine.platform import this_platform
+from ..fronts.front import front_path
+from ..host.lock import alone
+from ..host.platform import this_platform
 from ..machine.site_services import site_services, site_supervisor
 from ..progress import say
 from ..site import Site
-from . import accounts
-from .affected import web_servers
-from .applied import applied, applied_path, shared
-from .execute import before_path
-from .hands import hand_over, set_folder
-from .manifest import Manifest, load_manifest, manifest_path
-from .seen import beside
-from .tree import MACHINE, NOTHING, look, on_disk
+from ..standing import accounts
+from ..standing.applied import applied, applied_path, shared
+from ..standing.hands import hand_over, set_folder
+from ..standing.manifest import Manifest, load_manifest, manifest_path
+from ..standing.tree import MACHINE, NOTHING, look, on_disk
+from ..supervisors import supervise
 from .without import without_site
 
 

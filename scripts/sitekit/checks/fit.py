@@ -7,15 +7,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import BadInput, BadInputs
-from ..machine.brought import check_brought
-from ..machine.links import check_installed
-from ..machine.platform import this_platform
-from ..machine.target import Target
+from ..fronts.brought import check_brought
+from ..fronts.links import check_installed
+from ..host.platform import this_platform
+from ..host.target import Target
 from ..site import Site
-from . import accounts
-from .applied import applied, check_follows
+from ..standing import accounts
+from ..standing.applied import applied, check_follows
+from ..standing.tree import on_disk
 from .passwords import check_module
-from .tree import on_disk
 
 
 def fit(site: Site, root: Path) -> None:

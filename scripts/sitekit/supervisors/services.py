@@ -11,7 +11,7 @@ from typing import Literal
 
 from jinja2 import Environment
 
-from .templates import templates
+from ..templates import templates
 
 # supervisord has no EnvironmentFile=, so a shell reads the file and becomes the program: the process id stays the same.
 _WITH_FILE = ("/bin/sh", "-c", 'set -a; . "$1"; shift; exec "$@"', "sh")

@@ -15,24 +15,24 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from ..change.actions import NewFolder, Record, Write
+from ..change.execute import execute
+from ..change.plan import Plan
+from ..change.seen import beside, service_states
 from ..command import acting_as, need_root
 from ..data import CHECKOUT
 from ..errors import BadInput, Problem
 from ..files import write_atomic
-from ..machine.file import File, Folder
-from ..machine.lock import alone
-from ..machine.platform import Platform, this_platform
+from ..host.file import File, Folder
+from ..host.lock import alone
+from ..host.platform import Platform, this_platform
 from ..machine.render import folders
 from ..progress import say
 from ..site import Site, load_site
-from .actions import NewFolder, Record, Write
+from ..standing.hands import hand_over
+from ..standing.manifest import FileRecord, load_manifest, manifest_path
+from ..standing.tree import MACHINE, look, on_disk
 from .backup import INDEX, sha256_of
-from .execute import execute
-from .hands import hand_over
-from .manifest import FileRecord, load_manifest, manifest_path
-from .plan import Plan
-from .seen import beside, service_states
-from .tree import MACHINE, look, on_disk
 
 _OURS = ("checkout/config/", "checkout/kernels/")
 """What of a checkout is in a backup."""

@@ -6,10 +6,10 @@ import shutil
 
 from ..command import need_root, run
 from ..errors import BadInput, Problem
+from ..host.lock import alone
 from ..progress import say, step
 from ..site import Site
 from .front import take_certificate
-from .lock import alone
 
 
 def certificate(site: Site) -> int:

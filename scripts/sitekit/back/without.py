@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ..command import CommandFailed
 from ..errors import Problem
-from ..machine import webserver
-from ..machine.platform import WebServer
+from ..fronts import webserver
+from ..host.platform import WebServer
 
 
 def without_site(web: WebServer, gone: dict[Path, str]) -> Iterator[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..host.file import File
+from ..host.platform import Platform
 from ..site import Site
-from .file import File
 from .front import RELOAD, server
-from .platform import Platform
 
 
 def log_rotation(site: Site, platform: Platform) -> dict[Path, File]:

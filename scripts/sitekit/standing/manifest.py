@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import Problem
-from ..machine.front import certificate
+from ..fronts.front import certificate
 from ..site import Site
 from .tree import Entry, look
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..front import Certificate
+from ..host.file import File
+from ..host.platform import Platform, WebServer
 from ..site import Site
-from .file import File
-from .platform import Platform, WebServer
-from .templates import templates
+from ..templates import templates
 
 RELOAD = {"apache": "USR1", "nginx": "HUP"}
 """The signals on which they start afresh, with new logs and certificates, while open connections stay."""

@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import BadInput
-from ..machine.platform import Platform
+from ..host.platform import Platform
 from ..site import Site
-from . import accounts
+from ..standing import accounts
 
 MODULE = "pam_sss.so"
 SHOWN = 3  # names

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from ..command import CommandFailed, run
 from ..errors import Problem
-from ..machine import links
-from ..machine.file import File
-from ..machine.front import front_path, modules, read_by_front, server
-from ..machine.platform import Platform
+from ..fronts import links
+from ..fronts.front import front_path, modules, read_by_front, server
+from ..host.file import File
+from ..host.platform import Platform
+from ..host.target import Target
 from ..machine.site_services import site_services
-from ..machine.target import Target
 from ..site import Site, load_site
-from . import accounts
+from ..standing import accounts
+from ..standing.tree import MACHINE
 from .pamcheck import check_pam
-from .tree import MACHINE
 
 # Came with systemd 240 to 247. An older one, such as EL 8's 239, says that it does not know them, and does without.
 _NEWER = re.compile(r"Unknown \w+( name)? '(Protect(Clock|Hostname|KernelLogs|Proc)|ProcSubset|RestrictSUIDSGID)'")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..files import open_file, switch_link, write_atomic
-from ..machine.file import digest
+from ..host.file import digest
 
 MACHINE = Path("/")
 

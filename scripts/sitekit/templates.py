@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ..data import data
+from .data import data
 
 
 def templates(folder: str, **filters: Callable[..., str]) -> Environment:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BadInput, BadInputs
+from ..host.platform import Platform
+from ..host.target import Target
 from .front import front_path, modules, server
-from .platform import Platform
-from .target import Target
 
 _LOAD = re.compile(r"^[ \t]*LoadModule[ \t]+((?:mod_)?(\w+?)(?:_module)?)[ \t]+(\S+)", re.MULTILINE)
 _DEPENDS = re.compile(r"^# Depends: (.*)", re.MULTILINE)

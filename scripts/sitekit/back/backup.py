@@ -26,9 +26,9 @@ from ..files import open_file
 from ..machine import sqlite
 from ..progress import step
 from ..site import Site
-from .hands import Owner
-from .manifest import load_manifest, manifest_path
-from .tree import MACHINE, look, on_disk
+from ..standing.hands import Owner
+from ..standing.manifest import load_manifest, manifest_path
+from ..standing.tree import MACHINE, look, on_disk
 
 INDEX = "backup.json"
 ROOT = (0, 0)

@@ -17,12 +17,12 @@ from typing import Literal
 
 from ..command import CommandFailed, run
 from ..errors import Problem
+from ..host.platform import WebServer
 from ..site import Site
-from .platform import WebServer
-from .services import Service
-from .supervise import which_supervisor
-from .supervisor import State
-from .systemd import SystemdSupervisor
+from ..supervisors.services import Service
+from ..supervisors.supervise import which_supervisor
+from ..supervisors.supervisor import State
+from ..supervisors.systemd import SystemdSupervisor
 
 ANSWER_SECONDS = 60
 _PATIENCE = 20  # mod_shib tries for six seconds to reach a shibd that does not run

@@ -6,8 +6,8 @@ import re
 
 from ..errors import BadInput
 from ..front import Certificate, OpenId
+from ..host.target import Target
 from .certificate import is_for, lasts, names
-from .target import Target
 
 _SECRET = re.compile(r"[!#-\[\]-~]{8,}")  # what Apache reads between quotes as it is
 

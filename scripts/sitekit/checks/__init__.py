@@ -1,0 +1,1 @@
+"""Whether a machine will take what its site asks for, found out before anything changes."""

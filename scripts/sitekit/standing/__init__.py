@@ -1,0 +1,1 @@
+"""What stands on a machine, and which of it is sitekit's."""

@@ -1,0 +1,1 @@
+"""Programs that stay up, under systemd or supervisord."""
