@@ -15,7 +15,6 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from .. import __version__
@@ -24,7 +23,7 @@ from ..data import CHECKOUT, data
 from ..errors import Problem
 from ..files import open_file
 from ..machine import sqlite
-from ..progress import step
+from ..progress import say, step
 from ..site import Site
 from ..standing.hands import Owner
 from ..standing.manifest import load_manifest, manifest_path
@@ -38,27 +37,34 @@ _BESIDE = ("-wal", "-shm", "-journal")
 
 
 def backup(site: Site, *, root: Path = MACHINE) -> int:
-    """Write one, and remove those that are too old. The hub may run meanwhile. Raises Problem."""
+    """Write one, and remove those that are too old. The hub may run meanwhile. Returns 1 if something had to be left
+    out. Raises Problem."""
     need_root("backup")
     folder = on_disk(root, site.backups)
     if not folder.is_dir():
         raise Problem("there is no folder for backups", str(site.backups), "sudo make apply")
     with step("Backing up") as progress, tempfile.TemporaryDirectory(prefix=".making-", dir=folder) as name:
         made = folder / f"sitekit-{site.name}-{time.strftime('%Y-%m-%d_%H%M%S')}.tar.gz"
-        _archive(site, root, Path(name))
+        left = _archive(site, root, Path(name))
         os.replace(Path(name, INDEX), made)
         for old in sorted(folder.glob("sitekit-*.tar.gz"))[: -site.backup.keep]:
             old.unlink()
         progress.done(f"{made} ({made.stat().st_size / 1e6:.1f} MB)")
-    return 0
+    for path in left:
+        say(f" !! left out {path}: the account whose folder it lies in may not read it; chown it, or move it away")
+    return 1 if left else 0
 
 
-def _archive(site: Site, root: Path, folder: Path) -> None:
-    """The archive, as the file INDEX in `folder`, which is on the disk of the backups."""
-    copy, hashes = folder / "copy", {}
+def _archive(site: Site, root: Path, folder: Path) -> list[Path]:
+    """The archive, as the file INDEX in `folder`, which is on the disk of the backups. Returns what is not in it."""
+    copy, hashes, left = folder / "copy", {}, []
     with open(folder / INDEX, "xb", opener=_closed) as raw, tarfile.open(fileobj=raw, mode="w:gz") as archive:
-        for name, path, owner in _files(site, root):
-            _copy(path, copy, owner)
+        for name, path, owner in _files(site, root, left):
+            try:
+                _copy(path, copy, owner)
+            except PermissionError:
+                left.append(path)
+                continue
             hashes[name] = sha256_of(copy)
             archive.add(copy, name, filter=_plain)
         index = {"format": 1, "site": site.name, "sitekit": __version__, "made": time.strftime("%FT%TZ", time.gmtime())}
@@ -66,43 +72,36 @@ def _archive(site: Site, root: Path, folder: Path) -> None:
         entry = tarfile.TarInfo(INDEX)
         entry.size, entry.mode = len(text), 0o600
         archive.addfile(entry, io.BytesIO(text))
+    return left
 
 
-def _files(site: Site, root: Path) -> Iterator[tuple[str, Path, Owner]]:
-    """Everything that goes in: its name in the archive, where it lies, and as whom it is to be read."""
+def _files(site: Site, root: Path, left: list[Path]) -> Iterator[tuple[str, Path, Owner]]:
+    """Everything that goes in: its name in the archive, where it lies, and as whom it is to be read. What cannot be
+    entered is added to `left`."""
     hub = look(root, site.paths.state).owner
-    for path in _kept(on_disk(root, site.paths.state), hub):
+    for path in _kept(on_disk(root, site.paths.state), hub, left):
         yield str(path.relative_to(root)), path, hub
     records = load_manifest(site, root).files
     made_up = [Path(name) for name, record in records.items() if record.generated]
     for path in [*made_up, site.etc / "site.yml", manifest_path(site)]:
         if on_disk(root, path).is_file():
             yield str(path.relative_to("/")), on_disk(root, path), ROOT
+    checkout = CHECKOUT.stat()
     for path in _configuration():
-        yield f"checkout/{path.relative_to(CHECKOUT)}", path, ROOT
+        yield f"checkout/{path.relative_to(CHECKOUT)}", path, (checkout.st_uid, checkout.st_gid)
 
 
-def _kept(state: Path, hub: Owner) -> list[Path]:
-    """The files of the state folder, as the hub's account finds them. Raises Problem."""
-    with _reading_as(hub):
-        found = [Path(folder, name) for folder, _, names in os.walk(state, onerror=_refuse) for name in names]
+def _kept(state: Path, hub: Owner, left: list[Path]) -> list[Path]:
+    """The files of the state folder, as the hub's account finds them."""
+
+    def skip(trouble: OSError) -> None:
+        if Path(trouble.filename).name != "lost+found":  # of a state folder that is a filesystem of its own
+            left.append(Path(trouble.filename))
+
+    with acting_as(*hub):
+        found = [Path(folder, name) for folder, _, names in os.walk(state, onerror=skip) for name in names]
         files = [path for path in sorted(found) if path.is_file() and not path.is_symlink()]
     return [path for path in files if not path.name.endswith(_BESIDE)]
-
-
-def _refuse(trouble: OSError) -> None:
-    raise trouble
-
-
-@contextmanager
-def _reading_as(owner: Owner) -> Iterator[None]:
-    """Raises Problem."""
-    try:
-        with acting_as(*owner):
-            yield
-    except PermissionError as refused:
-        remedy = "give it to the account of the folder that it lies in (chown), or move it away"
-        raise Problem("the hub itself may not read it", refused.filename, remedy) from None
 
 
 def _configuration() -> Iterator[Path]:
@@ -113,9 +112,9 @@ def _configuration() -> Iterator[Path]:
 
 
 def _copy(path: Path, to: Path, owner: Owner) -> None:
-    """A database as one moment saw it, and sound; all else as it is. Raises Problem."""
+    """A database as one moment saw it, and sound; all else as it is. Raises PermissionError, Problem."""
     to.unlink(missing_ok=True)
-    with _reading_as(owner):
+    with acting_as(*owner):
         opened = open_file(path)
     with opened as content:
         if content.read(len(_SQLITE)) == _SQLITE:
