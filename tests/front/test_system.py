@@ -25,7 +25,7 @@ ETC = "find /etc -printf '%y %p %m %U %G %l\n' | sort; find /etc -type f -exec s
 APPLY = """
 import sys
 from sitekit.cli import main
-from sitekit.machine import webserver
+from sitekit.fronts import webserver
 webserver.ANSWER_SECONDS = 0.5
 sys.exit(main(["apply"]))
 """
@@ -135,6 +135,12 @@ def test_apply_takes_the_site_into_use_and_uninstall_out_of_it(apache: Machine) 
     apache.kit("uninstall")
     assert apache.etc == before
     assert "others" in apache.others() and apache.hub() == ""
+
+
+def test_one_that_listens_on_the_address_of_the_name_alone_takes_it_in(apache: Machine) -> None:
+    apache.place.run("sh", "-c", f"echo 127.0.0.5 {HOST} >>/etc/hosts")
+    apache.write("/etc/apache2/ports.conf", "Listen 80\n<IfModule ssl_module>\nListen 127.0.0.5:443\n</IfModule>\n")
+    assert "ok restart apache2" in apache.kit("apply")
 
 
 TLS = "SSLEngine on\nSSLCertificateFile /etc/own.pem\nSSLCertificateKeyFile /etc/own.key\n"

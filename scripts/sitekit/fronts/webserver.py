@@ -105,15 +105,20 @@ def wait(web: WebServer, site: Site) -> None:
 def answers(site: Site) -> bool:
     """Whether the virtual host that answers is the site's: it writes what it is asked for into the site's log.
 
-    Whose certificate it shows is `make certificate_check`'s question, and whether the hub is behind it is the hub's.
+    Whose certificate it shows is `make certificate_check`'s question, and whether the hub is behind it is the hub's. It
+    may listen on the address of its name alone.
     """
     mark = f"/sitekit-{secrets.token_hex(8)}"
+    return any(_handed_on(site, address, mark) for address in ("127.0.0.1", site.front.host))
+
+
+def _handed_on(site: Site, address: str, mark: str) -> bool:
     request = f"HEAD {mark} HTTP/1.1\r\nHost: {site.front.host}:{site.front.port}\r\nConnection: close\r\n\r\n"
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
         with (
-            socket.create_connection(("127.0.0.1", site.front.port), _PATIENCE) as plain,
+            socket.create_connection((address, site.front.port), _PATIENCE) as plain,
             context.wrap_socket(plain, server_hostname=site.front.host) as tls,
         ):
             tls.sendall(request.encode())
