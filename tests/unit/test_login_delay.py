@@ -19,7 +19,7 @@ sys.path.insert(0, {scripts!r})
 from types import SimpleNamespace
 from sitekit.login import pam, patience
 
-patience.DELAY, patience.WAITING, patience.REMEMBERED, pam.CLASSROOM = 0.05, 2, 50, 4
+patience.DELAY, patience.AT_ONCE, patience.REMEMBERED = 0.05, 2, 50
 order = []
 
 def new(**settings):
@@ -56,37 +56,41 @@ many = [attempt(authenticator, name, "192.0.2.1") for name in names]
 others = [attempt(authenticator, "nobody-here", "192.0.2.2"), attempt(authenticator, "another", "192.0.2.1")]
 answers = await asyncio.gather(*many, *others)
 left = len(authenticator._names._turns) + len(authenticator._names._inside)
-addresses = [authenticator._addresses.failed("192.0.2.1/32") for _ in range(2)]
-return [answers, order, left, authenticator._names.failed(("nobody-here", "192.0.2.1/32")), addresses]
+return [answers, order, left, authenticator._names.failed(("nobody-here", "192.0.2.1/32"))]
 """
 
 
 def test_attempts_in_one_name_come_one_by_one_and_keep_nobody_else_waiting(tmp_path: Path) -> None:
-    answers, order, left, third, address = run(tmp_path, ONE_NAME)
-    assert answers[:4].count(429) == 2 and answers.count(None) == 4, "two wait, the others are sent away"
+    answers, order, left, third = run(tmp_path, ONE_NAME)
+    assert answers[:4].count(429) == 2 and answers.count(None) == 4, "two may be there, the others are sent away"
     assert third == 0.05 * 4 and left == 0
-    assert address == [0, 0.05], "three of the four that cost nothing were these"
     last = order.index("another@192.0.2.1"), order.index("nobody-here@192.0.2.2")
     assert max(last) < len(order) - 1, "they did not wait for those of the crowded name"
 
 
-MANY_NAMES = """
-addresses = patience.Patience(free=4)
-async def guess():
-    try:
-        async with addresses.turn("192.0.2.1"):
-            await asyncio.sleep(0)  # while PAM is asked
-            await asyncio.sleep(addresses.failed("192.0.2.1"))
-    except Exception as refusal:
-        return refusal.status_code
-answers = [await asyncio.gather(*(guess() for _ in range(many))) for many in (9, 4)]
-return [[said.count(429) for said in answers], len(addresses._turns) + len(addresses._inside)]
-"""
+@pytest.fixture(scope="module")
+def scenes() -> dict[str, dict[str, float]]:
+    program = Path(__file__).with_name("login_class.py")
+    done = subprocess.run([kernel_site.release() / "bin/python", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
-def test_whatever_the_names_an_address_has_so_many_failures_and_then_waits(tmp_path: Path) -> None:
-    """Four are free, also when they come at once; then attempts come one by one, two of them waiting."""
-    assert run(tmp_path, MANY_NAMES) == [[9 - 4 - 2, 4 - 2], 0]
+@pytest.mark.parametrize(("scene", "people"), [("at_once", 150), ("typos", 60), ("looping", 150)])
+def test_right_passwords_of_a_class_pass_whatever_others_at_its_address_do(
+    scenes: dict[str, dict[str, float]], scene: str, people: int
+) -> None:
+    told = scenes[scene]
+    assert (told["in"], told["refused"]) == (people, 0)
+    assert told["longest"] <= 2, "seconds of login_class.py, which pass as it says"
+
+
+def test_an_address_may_guess_a_hundred_times_and_then_twice_a_second(scenes: dict[str, dict[str, float]]) -> None:
+    """Whether they wait for their answers, or ask all at once."""
+    assert 360 < scenes["looping"]["guesses"] <= 100 + 2 * 360 + 16
+    assert 100 < scenes["flood"]["guesses"] <= 100 + 2 * 30, "who waits for half a minute is sent away"
+    assert scenes["flood"]["in"] == 1, "half a minute later it is over"
+    assert scenes["left"] == 0, "nothing is kept of addresses where nobody fails"
 
 
 NETWORKS = """

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from ipaddress import ip_address, ip_network
 from typing import Any
+from weakref import WeakValueDictionary
 
 from jupyterhub.auth import PAMAuthenticator
 from tornado.concurrent import run_on_executor
 
 from ..site import Site
-from .patience import Patience
+from .patience import Patience, Turns
 
-CLASSROOM = 100  # failures that people behind one address may have at once, before they wait for each other
 SILENCE = 3600.0  # seconds for which a directory that does not know somebody is taken to be silent
 
 
@@ -21,24 +22,25 @@ class PatientAuthenticator(PAMAuthenticator):
     """PAM, with the delay after a failure outside of PAM, and with a second look at who is logged in.
 
     PAM's own delay holds one of JupyterHub's few threads (auth.py, executor_threads): some wrong passwords at once
-    would keep everybody out. Here who fails waits alone: attempts in one name from one address come one by one, and so
-    do those from an address with many failures, whatever the names.
+    would keep everybody out. Here who fails waits alone: attempts in one name from one address come one by one, and all
+    from one address may fail so often, whatever the names.
     """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self._names: Patience[tuple[str, str]] = Patience()
-        self._addresses: Patience[str] = Patience(free=CLASSROOM)
+        self._addresses: WeakValueDictionary[str, Turns] = WeakValueDictionary()  # those with turns that are out
         self._unknown: dict[str, float] = {}
 
     async def authenticate(self, handler: Any, data: dict[str, str]) -> str | None:
         address = network_of(handler.request.remote_ip) if handler else ""
         name = self.normalize_username(data["username"])[:64], address
-        async with self._names.turn(name), self._addresses.turn(address):
-            if await super().authenticate(handler, data) is not None:
+        async with self._names.turn(name):
+            turns = self._addresses.setdefault(address, Turns())
+            if await turns.ask(partial(super().authenticate, handler, data)) is not None:
                 self._names.forget(name)
                 return data["username"]
-            await asyncio.sleep(max(self._names.failed(name), self._addresses.failed(address)))
+            await asyncio.sleep(max(self._names.failed(name), turns.delay()))
             return None
 
     async def is_admin(self, handler: Any, authentication: dict[str, Any]) -> bool:

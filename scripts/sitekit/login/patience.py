@@ -1,4 +1,4 @@
-"""What guessing costs: whoever fails waits, alone, and failures are forgotten with time."""
+"""What guessing costs: after a failure the next attempt in that name waits; an address may have so many failures."""
 
 from __future__ import annotations
 
@@ -6,28 +6,27 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Hashable
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
 from tornado import web
 
-DELAY = 1.0  # seconds that a failure costs, doubled by each that follows on it
-LONGEST = 30.0  # seconds; in as many, one failure is forgotten
-WAITING = 5  # attempts that may wait for their turn
-REMEMBERED = 10_000  # keys with failures
+DELAY = 1.0  # seconds that a failure in a name costs, doubled by each that follows on it
+LONGEST = 30.0  # seconds; in as many, one failure is forgotten, and nobody waits longer for an address's turn
+AT_ONCE = 5  # attempts in one name that may be under way
+REMEMBERED = 10_000  # names with failures
+CLASSROOM = 100  # failures that an address may have at once; from half of them on they are answered later and later
+PACE = 0.5  # seconds in which one of these is forgotten
 
 Key = TypeVar("Key", bound=Hashable)
+Answer = TypeVar("Answer")
 
 
 class Patience(Generic[Key]):
-    """Failures by key. Up to `free` of them cost nothing; from then on attempts come one by one, and later and later.
+    """Failures by name. Attempts in one come one by one, and later and later."""
 
-    An attempt that is under way counts as a failure until it is none: many at once are no way around.
-    """
-
-    def __init__(self, free: int = 0) -> None:
-        self.free = free
+    def __init__(self) -> None:
         self._failures: dict[Key, tuple[float, float]] = {}  # how many, and as of when; the latest last
         self._inside: Counter[Key] = Counter()
         self._turns: dict[Key, asyncio.Lock] = {}
@@ -37,11 +36,10 @@ class Patience(Generic[Key]):
         """Wait until it is this attempt's turn. Raises HTTPError (429) where too many wait already."""
         lock = self._turns.setdefault(key, asyncio.Lock())
         self._inside[key] += 1
-        place = self._inside[key] - max(0, self.free - math.ceil(self._count(key)))
         try:
-            if place > WAITING:
-                raise web.HTTPError(429, "Too many attempts at once. Wait a minute.")
-            async with lock if place > 0 else nullcontext():
+            if self._inside[key] > AT_ONCE:
+                raise web.HTTPError(429, "Too many attempts in this name at once. Try again in a few minutes.")
+            async with lock:
                 yield
         finally:
             self._inside[key] -= 1
@@ -55,8 +53,7 @@ class Patience(Generic[Key]):
         self._failures[key] = count, time.monotonic()
         if len(self._failures) > REMEMBERED:
             del self._failures[next(iter(self._failures))]
-        beyond = math.ceil(count - self.free)
-        return min(LONGEST, DELAY * 2 ** (beyond - 1)) if beyond > 0 else 0.0
+        return min(LONGEST, DELAY * 2 ** (math.ceil(count) - 1))
 
     def forget(self, key: Key) -> None:
         """After a success."""
@@ -65,3 +62,37 @@ class Patience(Generic[Key]):
     def _count(self, key: Key) -> float:
         count, when = self._failures.get(key, (0.0, 0.0))
         return max(0.0, count - (time.monotonic() - when) / LONGEST)
+
+
+class Turns(asyncio.Semaphore):
+    """The turns of an address. A success gives its turn back at once; failures give theirs back later, one by one.
+
+    Who loops over names is slowed down before no turn is left: right passwords, which cost none, find one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(CLASSROOM)
+        self._forgotten = 0.0  # when the last of the failures is
+
+    async def ask(self, question: Callable[[], Awaitable[Answer | None]]) -> Answer | None:
+        """Ask when there is a turn; None is a failure. Raises HTTPError (429) if there is none for too long."""
+        try:
+            async with asyncio.timeout(LONGEST):
+                await self.acquire()
+        except TimeoutError:
+            raise web.HTTPError(429, "Too many wrong passwords from your network. Try again in a minute.") from None
+        answer = None
+        try:
+            answer = await question()
+            return answer
+        finally:
+            if answer is None:
+                loop = asyncio.get_running_loop()
+                self._forgotten = max(self._forgotten, loop.time()) + PACE
+                loop.call_at(self._forgotten, self.release)
+            else:
+                self.release()
+
+    def delay(self) -> float:
+        """How many seconds the answer to a failure has to wait."""
+        return max(0.0, self._forgotten - asyncio.get_running_loop().time() - PACE * CLASSROOM / 2)
