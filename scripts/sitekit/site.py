@@ -75,6 +75,11 @@ class Hub(Section):
     address: Address = "127.0.0.1"
     port: Port = 8081
 
+    @property
+    def url(self) -> str:
+        """What reaches it, with an IPv6 address in brackets."""
+        return f"http://[{self.address}]:{self.port}" if ":" in self.address else f"http://{self.address}:{self.port}"
+
 
 class Proxy(Section):
     """configurable-http-proxy, a service of its own: it stays up while the hub restarts."""

@@ -46,8 +46,7 @@ def update_addresses(c: Any, site: Site) -> None:
     if site.front.subdomains:  # each server is a site of its own to browsers: no page of one user reaches another's
         c.JupyterHub.subdomain_host = site.front.url
         c.JupyterHub.cookie_host_prefix_enabled = True
-    c.JupyterHub.hub_bind_url = f"http://{site.hub.address}:{site.hub.port}"
-    c.JupyterHub.hub_connect_url = f"http://{site.hub.address}:{site.hub.port}"
+    c.JupyterHub.hub_bind_url = c.JupyterHub.hub_connect_url = site.hub.url
     c.JupyterHub.trusted_downstream_ips = ["127.0.0.1"]  # the front and the proxy: who comes by them is who they name
     keep_pages_behind_the_front(site.front.url)
     # JupyterHub marks its login cookies so by itself, but not its _xsrf

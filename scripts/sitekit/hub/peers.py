@@ -5,6 +5,8 @@ JupyterHub's one port serves both. It "should never be accessed directly" (app.p
 
 from __future__ import annotations
 
+import socket
+
 from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.handlers.metrics import MetricsHandler
@@ -34,6 +36,13 @@ def keep_pages_behind_the_front(url: str) -> None:
 
 
 def is_of_this_machine(request: HTTPServerRequest) -> bool:
-    """Whoever connects to one of a machine's own addresses from that machine comes from this very address."""
-    socket = request.connection.stream.socket
-    return socket is not None and socket.getsockname()[0] == request.connection.context.address[0]
+    """Whoever connects from this machine has the address that the kernel picks for the way to the hub's own.
+
+    Mostly that very one; but the first of a network of which the machine has several, and 127.0.0.1 for 127.0.1.1.
+    """
+    ours = request.connection.stream.socket
+    if ours is None:
+        return False
+    with socket.socket(ours.family, socket.SOCK_DGRAM) as here:
+        here.connect(ours.getsockname())  # sends nothing
+        return bool(here.getsockname()[0] == request.connection.context.address[0])

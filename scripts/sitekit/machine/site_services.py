@@ -43,10 +43,9 @@ def running_supervisor(site: Site) -> Supervisor:
 
 
 def _proxy(site: Site) -> Service:
-    hub = f"http://{_host(site.hub.address)}:{site.hub.port}"
     users = ("--ip", "127.0.0.1", "--port", str(site.proxy.port))
     api = ("--api-ip", "127.0.0.1", "--api-port", str(site.proxy.api_port))
-    fallback = ("--default-target", hub, "--error-target", f"{hub}/hub/error")
+    fallback = ("--default-target", site.hub.url, "--error-target", f"{site.hub.url}/hub/error")
     names = ("--host-routing",) if site.front.subdomains else ()
     return Service(
         name=site.service("proxy"),
@@ -108,11 +107,6 @@ def _front(site: Site, platform: Platform) -> Service:
 def _environment(site: Site) -> dict[str, str]:
     """No more than the programs need; PYTHON* and NODE_* of whoever starts them do not get through."""
     return {"PATH": f"{site.current}/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
-
-
-def _host(address: str) -> str:
-    """An address as a URL takes it: IPv6 in brackets."""
-    return f"[{address}]" if ":" in address else address
 
 
 def _listens(port: int) -> bool:
