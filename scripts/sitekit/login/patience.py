@@ -77,9 +77,8 @@ class Turns(asyncio.Semaphore):
     async def ask(self, question: Callable[[], Awaitable[Answer | None]]) -> Answer | None:
         """Ask when there is a turn; None is a failure. Raises HTTPError (429) if there is none for too long."""
         try:
-            async with asyncio.timeout(LONGEST):
-                await self.acquire()
-        except TimeoutError:
+            await asyncio.wait_for(self.acquire(), LONGEST)
+        except asyncio.TimeoutError:  # a TimeoutError from Python 3.11 on
             raise web.HTTPError(429, "Too many wrong passwords from your network. Try again in a minute.") from None
         answer = None
         try:
