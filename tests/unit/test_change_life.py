@@ -18,6 +18,7 @@ from sitekit.host.file import digest
 from sitekit.site import Site
 from sitekit.standing.accounts import listed, numbers
 from sitekit.standing.applied import applied
+from sitekit.standing.manifest import load_manifest, manifest_path
 
 pytestmark = can_change
 SITE = demo()
@@ -50,6 +51,37 @@ def test_of_two_sites_either_may_go_first(order: tuple[Site, Site], machine: Pat
     assert "jupyterhub-daemon" in listed(machine, "shadow")
     assert planned(stays, family(), machine).changes == []
     uninstall(stays, root=machine)
+    assert tree(machine) == before
+
+
+def as_of_old(machine: Path, site: Site, first: Site) -> None:
+    """An older sitekit's record: it listed nothing that another site had brought before."""
+    mine, theirs = load_manifest(site, machine), load_manifest(first, machine)
+    for kind in ("folders", "accounts", "groups", "memberships"):
+        setattr(mine, kind, [thing for thing in getattr(mine, kind) if thing not in getattr(theirs, kind)])
+    mine.links = {path: target for path, target in mine.links.items() if path not in theirs.links}
+    (machine / manifest_path(site).relative_to("/")).write_text(mine.text)
+
+
+@pytest.mark.parametrize("instance", ["own", "system"])
+def test_what_an_older_sitekit_did_not_list_goes_with_the_last_as_well(
+    instance: str, machine: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(apply_module, "check", lambda *words: None)
+    before = tree(with_apache(machine))
+    first, second = (
+        site.model_copy(update={"front": site.front.model_copy(update={"instance": instance})})
+        for site in (SITE, SECOND)
+    )
+    apply(first, root=machine)
+    apply(second, root=machine)
+    as_of_old(machine, second, first)
+    hub, modules = numbers(machine, "jupyterhub-daemon"), {*(machine / "etc/apache2/mods-enabled").iterdir()}
+    uninstall(first, root=machine)
+    assert numbers(machine, "jupyterhub-daemon") == hub and "jupyterhub-daemon" in listed(machine, "shadow")
+    assert {*(machine / "etc/apache2/mods-enabled").iterdir()} == modules
+    assert planned(second, family(), machine).changes == []
+    uninstall(second, root=machine)
     assert tree(machine) == before
 
 
@@ -126,6 +158,19 @@ def test_a_membership_that_another_site_needs_stays(machine: Path, monkeypatch: 
     apply(sssd, root=machine)
     assert "jupyterhub-daemon" in listed(machine, "shadow")
     assert planned(sssd, family(), machine).changes == []
+
+
+def test_a_membership_that_another_site_does_not_list_stays_until_that_goes(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(apply_module, "check", lambda *words: None)
+    apply(SITE, root=machine)
+    apply(SECOND, root=machine)
+    as_of_old(machine, SECOND, SITE)
+    apply(demo(login={"passwords": "sssd"}), root=machine)
+    assert "jupyterhub-daemon" in listed(machine, "shadow")
+    uninstall(SECOND, root=machine)
+    assert "jupyterhub-daemon" not in listed(machine, "shadow") and numbers(machine, "jupyterhub-daemon")
 
 
 def test_a_secret_goes_when_nothing_asks_for_it_any_more(machine: Path, capsys: pytest.CaptureFixture[str]):

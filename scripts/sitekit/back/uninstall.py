@@ -24,9 +24,10 @@ from ..machine.site_services import site_services, site_supervisor
 from ..progress import say
 from ..site import Site
 from ..standing import accounts
-from ..standing.applied import applied, applied_path, shared
+from ..standing.applied import applied, applied_path
 from ..standing.hands import hand_over, set_folder
 from ..standing.manifest import Manifest, load_manifest, manifest_path
+from ..standing.shared import share, shared
 from ..standing.tree import MACHINE, NOTHING, look, on_disk
 from ..supervisors import supervise
 from .without import without_site
@@ -34,7 +35,7 @@ from .without import without_site
 
 @dataclass(frozen=True)
 class _Installed:
-    """One site on one machine, as it was applied; `shared` is what other sites there list as well."""
+    """One site on one machine, as it was applied; `shared` is what other sites there have as well."""
 
     site: Site
     root: Path
@@ -69,6 +70,7 @@ def uninstall(site: Site, *words: str, root: Path = MACHINE) -> int:
         raise BadInput(f"uninstall does not know {' '.join(words)}", remedy="sudo make uninstall, or with PURGE=1")
     with alone(root):
         there = applied(site, root)
+        share(there, root)
         return _uninstall(_Installed(there, root, load_manifest(there, root), shared(site, root), bool(words)))
 
 

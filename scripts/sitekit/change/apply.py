@@ -25,6 +25,7 @@ from ..progress import say, step
 from ..site import Site
 from ..standing.applied import applied
 from ..standing.manifest import load_manifest
+from ..standing.shared import share
 from ..standing.tree import MACHINE, NOTHING
 from .affected import runs
 from .execute import execute
@@ -61,6 +62,7 @@ def apply(site: Site, *, root: Path = MACHINE) -> int:
         if found.changed:
             with step("Checking what will be written", total=len(found.changed)):
                 check(Target(site, root), platform, found.files, found.changed.keys())
+        share(site, root)
         execute(found, site, root, partial(settle, found, site, platform, root))
     for line in done(found):
         say(line)

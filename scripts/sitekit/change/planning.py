@@ -14,6 +14,7 @@ from ..machine.render import folders
 from ..machine.wanted import accounts, memberships
 from ..site import Site
 from ..standing.manifest import Manifest, manifest_path
+from ..standing.shared import used
 from .actions import ChangedFolder, NewAccount, NewFolder, NewGroup, NewMember, Record, RemoveMember, Stop, Tested
 from .affected import affected, supervised, web_servers
 from .placing import place_file, place_links, retire
@@ -112,17 +113,7 @@ def _leave(made: Plan, seen: Seen, wanted: Collection[tuple[str, str]]) -> None:
 
 def _share(made: Plan, site: Site, platform: Platform, seen: Seen) -> None:
     """What another site made and this one uses as well, both list: the last of them takes it away."""
-    names = [account.name for account in accounts(site, platform)]
-    uses = {
-        "folders": {str(path) for path in folders(site, platform)},
-        "accounts": names,
-        "groups": names,
-        "memberships": _pairs(site, platform, seen),
-    }
-    for kind, mine in uses.items():
-        for thing in getattr(seen.shared, kind):
-            if thing in mine:
-                _record(getattr(made.manifest, kind), thing)
+    made.manifest = made.manifest.joined(used(seen.shared, site, platform, _pairs(site, platform, seen)))
 
 
 def _record(known: list, thing: object) -> None:

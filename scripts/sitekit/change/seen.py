@@ -15,8 +15,9 @@ from ..machine.wanted import accounts as wanted_accounts
 from ..machine.wanted import memberships
 from ..site import Site
 from ..standing import accounts
-from ..standing.applied import applied, shared
+from ..standing.applied import applied
 from ..standing.manifest import Manifest
+from ..standing.shared import shared
 from ..standing.tree import MACHINE, Entry, look
 from ..supervisors import supervise
 
@@ -27,7 +28,7 @@ class Seen:
 
     `own_group` names the own group of each of the site's accounts. `applied` is the site as it stands; `services` has
     the state of each of its services, `starting` also where it does not answer, and of the machine's own web servers;
-    `unknown` where that cannot be seen. `shared` is what the machine's other sites list.
+    `unknown` where that cannot be seen. `shared` is what the machine's other sites have as well.
     """
 
     entries: Mapping[Path, Entry]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import reduce
 from pathlib import Path
 
 from ..errors import BadInput, BadInputs
@@ -15,11 +14,11 @@ from ..site import Site
 from ..validate import validate
 from ..yamlfile import read_yaml
 from . import accounts
-from .manifest import Manifest, load_manifest, manifest_path
+from .manifest import manifest_path
 from .tree import on_disk
 
-_STANDS = ("name", "paths", "supervisor", "hub", "proxy", "front", "backup")
-"""The sections that decide which services, files and folders there are."""
+_STANDS = ("name", "paths", "supervisor", "hub", "proxy", "login", "front", "backup")
+"""The sections that decide which services, files, folders and memberships there are."""
 
 
 def applied_path(site: Site) -> Path:
@@ -48,11 +47,6 @@ def _read(path: Path, site: Site) -> Site:
         mine, there = values[key], document.values.get(key, values[key])
         values[key] = {name: there.get(name, mine[name]) for name in mine} if isinstance(mine, dict) else there
     return validate(Site, replace(document, values=values))
-
-
-def shared(site: Site, root: Path) -> Manifest:
-    """What the other sites list, in one: a thing that several list goes with the last of them. Raises Problem."""
-    return reduce(Manifest.joined, (load_manifest(other, root) for other in others(site, root)), Manifest())
 
 
 def check_follows(site: Site, root: Path) -> None:

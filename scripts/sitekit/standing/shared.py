@@ -1,0 +1,60 @@
+"""What the sites of a machine have in common, such as the hub's account: each lists it, and it goes with the last."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from functools import reduce
+from pathlib import Path
+
+from ..files import write_atomic
+from ..fronts.links import links
+from ..host.platform import Platform, this_platform
+from ..host.target import Target
+from ..machine import wanted
+from ..machine.render import folders
+from ..site import Site
+from . import accounts
+from .applied import others
+from .manifest import Manifest, load_manifest, manifest_path
+from .tree import on_disk
+
+
+def used(
+    record: Manifest,
+    site: Site,
+    platform: Platform,
+    members: Collection[tuple[str, str]],
+    linked: Collection[Path] = (),
+) -> Manifest:
+    """What of another site's record this one uses as well; `members` are its (user, group). Pure."""
+    names = [account.name for account in wanted.accounts(site, platform)]
+    paths = {str(path) for path in folders(site, platform)}
+    return Manifest(
+        links={path: target for path, target in record.links.items() if Path(path) in linked},
+        folders=[path for path in record.folders if path in paths],
+        accounts=[name for name in record.accounts if name in names],
+        groups=[name for name in record.groups if name in names],
+        memberships=[pair for pair in record.memberships if pair in members],
+    )
+
+
+def shared(site: Site, root: Path) -> Manifest:
+    """What the machine's other sites list, or use of what this one lists, in one. Raises Problem."""
+    return reduce(Manifest.joined, (record for _, record in _others(site, root)), Manifest())
+
+
+def share(site: Site, root: Path) -> None:
+    """Let the other sites list what they use of this one's. Raises Problem."""
+    for other, record in _others(site, root):
+        if record != load_manifest(other, root):
+            write_atomic(on_disk(root, manifest_path(other)), record.text)
+
+
+def _others(site: Site, root: Path) -> Iterator[tuple[Site, Manifest]]:
+    """The other sites with their records. Those of an older sitekit lack what was there when the site came."""
+    mine, platform = load_manifest(site, root), this_platform(root)
+    for other in others(site, root):
+        wishes = wanted.memberships(other, platform)
+        members = {(wish.user, wish.group or accounts.group_name(root, wish.group_of)) for wish in wishes}
+        uses = used(mine, other, platform, members, links(Target(other, root), platform))
+        yield other, load_manifest(other, root).joined(uses)
