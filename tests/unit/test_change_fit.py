@@ -10,12 +10,19 @@ from tempfile import TemporaryDirectory
 import pytest
 from machine_sites import bare_machine, can_change, demo, family
 
+from sitekit.change import apply as apply_module
 from sitekit.change.apply import apply, planned
 from sitekit.checks.fit import fit
 from sitekit.errors import BadInput
 
 pytestmark = can_change
 SITE = demo()
+SECOND = {
+    "name": "second",
+    "paths": {"prefix": "/opt/second", "state": "/var/lib/sitekit/second"},
+    "proxy": {"port": 9000, "api_port": 9001},
+    "front": {"url": "https://localhost:9443"},
+}
 
 
 @pytest.fixture
@@ -66,3 +73,18 @@ def test_the_proxys_secret_is_not_for_a_group_that_others_share(machine: Path):
     add(machine, "passwd", "alice:x:1000:100::/:/bin/sh")
     with pytest.raises(BadInput, match=r"(?s)users, is also that of alice.*usermod --gid"):
         apply(SITE, root=machine)
+
+
+def test_two_hubs_do_not_read_one_proxys_secret(machine: Path, monkeypatch: pytest.MonkeyPatch):
+    """What is told to do is enough, also where both are installed that way."""
+    second = demo(**SECOND, hub={"port": 9081, "user": "second-hub"})
+    apply(SITE, root=machine)
+    with monkeypatch.context() as older:
+        older.setattr(apply_module, "fit", lambda *words: None)
+        apply(second, root=machine)
+    for site in (SITE, second):
+        with pytest.raises(BadInput, match=r"a proxy\.user of its own") as refused:
+            apply(site, root=machine)
+        assert "usermod" not in str(refused.value)
+    apply(second.model_copy(update={"proxy": second.proxy.model_copy(update={"user": "second-proxy"})}), root=machine)
+    fit(SITE, machine)

@@ -13,7 +13,7 @@ from ..host.platform import this_platform
 from ..host.target import Target
 from ..site import Site
 from ..standing import accounts
-from ..standing.applied import applied, check_follows
+from ..standing.applied import applied, check_follows, others
 from ..standing.tree import on_disk
 from .passwords import check_module
 
@@ -65,11 +65,14 @@ def _group_is_the_proxys(site: Site, root: Path) -> None:
         return
     group = accounts.group_name(root, site.proxy.user)
     before = applied(site, root).hub.user  # leaves it with this apply
-    others = accounts.members(root, group) - {site.proxy.user, site.hub.user, before}
-    if others:
-        what = f"{site.proxy.user}'s own group, {group}, is also that of {', '.join(sorted(others)[:3])}"
-        remedy = f"they could read the proxy's secret; groupadd --system NAME; usermod --gid NAME {site.proxy.user}"
-        raise BadInput(what, "proxy.user", remedy)
+    strangers = accounts.members(root, group) - {site.proxy.user, site.hub.user, before}
+    hubs = {other.hub.user for other in others(site, root)}
+    if strangers:
+        what = f"{site.proxy.user}'s own group, {group}, is also that of {', '.join(sorted(strangers)[:3])}"
+        mend = f"groupadd --system NAME; usermod --gid NAME {site.proxy.user}"
+        if strangers <= hubs:
+            mend = "give this site a proxy.user of its own, as another site's hub is in that group"
+        raise BadInput(what, "proxy.user", f"they could read the proxy's secret; {mend}")
 
 
 def _state_is_the_hubs(site: Site, root: Path) -> None:
