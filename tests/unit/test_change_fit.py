@@ -88,3 +88,10 @@ def test_two_hubs_do_not_read_one_proxys_secret(machine: Path, monkeypatch: pyte
         assert "usermod" not in str(refused.value)
     apply(second.model_copy(update={"proxy": second.proxy.model_copy(update={"user": "second-proxy"})}), root=machine)
     fit(SITE, machine)
+
+
+def test_hubs_at_two_addresses_may_have_one_port(machine: Path):
+    apply(SITE, root=machine)
+    fit(demo(**SECOND, hub={"address": "10.1.0.9", "port": SITE.hub.port}), machine)
+    with pytest.raises(BadInput, match=r"hub\.port: port 18000 is that of the site demo"):
+        fit(demo(**SECOND, hub={"address": "10.1.0.9", "port": SITE.proxy.port}), machine)

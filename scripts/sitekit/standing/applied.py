@@ -79,10 +79,11 @@ def _holds_something(real: Path) -> bool:
 
 def _clashes(site: Site, other: Site) -> Iterator[BadInput]:
     remedy = f"if that is this site's old name: sudo make uninstall SITE={applied_path(other)}; else take another"
-    taken = {port: ".".join(key) for key, port in other.ports.items()}
+    taken = {port: key for key, port in other.ports.items()}
+    apart = site.hub.address != other.hub.address
     for key, port in site.ports.items():
-        if port in taken:
-            what = f"port {port} is that of the site {other.name} ({taken[port]}) on this machine"
+        if port in taken and not (apart and key == taken[port] == ("hub", "port")):
+            what = f"port {port} is that of the site {other.name} ({'.'.join(taken[port])}) on this machine"
             yield BadInput(what, ".".join(key), remedy)
     mine, theirs = site.paths.state, other.paths.state
     if mine.is_relative_to(theirs) or theirs.is_relative_to(mine):
