@@ -95,3 +95,19 @@ def test_hubs_at_two_addresses_may_have_one_port(machine: Path):
     fit(demo(**SECOND, hub={"address": "10.1.0.9", "port": SITE.hub.port}), machine)
     with pytest.raises(BadInput, match=r"hub\.port: port 18000 is that of the site demo"):
         fit(demo(**SECOND, hub={"address": "10.1.0.9", "port": SITE.proxy.port}), machine)
+
+
+def test_another_module_in_the_service_is_a_persons_choice(machine: Path):
+    """Only where it was written by hand: what sitekit wrote there changes with the site."""
+    group = machine / "etc/group"
+    group.write_text(group.read_text().replace("jupyter-users:x:2000:", "jupyter-users:x:2000:alice"))
+    apply(SITE, root=machine)
+    assert "1 of 1" in planned(SITE, family(), machine).notes[0]
+    shutil.rmtree(machine / "usr/lib")
+    with pytest.raises(BadInput, match=r"no pam_sss\.so"):
+        fit(demo(login={"passwords": "sssd"}), machine)
+    (machine / "etc/pam.d/sitekit-demo").write_text("auth required pam_winbind.so\n")
+    assert not any("/etc/shadow" in note for note in planned(SITE, family(), machine).notes)
+    sssd = demo(login={"passwords": "sssd"})
+    fit(sssd, machine)
+    assert not any("sssd does not answer" in note for note in planned(sssd, family(), machine).notes)

@@ -11,24 +11,28 @@ from ..errors import BadInput
 from ..host.platform import Platform
 from ..site import Site
 from ..standing import accounts
+from ..standing.manifest import FileRecord, load_manifest
+from ..standing.tree import look
 
-MODULE = "pam_sss.so"
+MODULES = {"sssd": "pam_sss.so", "shadow": "pam_unix.so"}
 SHOWN = 3  # names
 PATIENCE = 5.0  # seconds
 
 
 def check_module(site: Site, platform: Platform, root: Path) -> None:
-    """Raises BadInput for sssd without its module, unless the service file was changed by hand to ask another."""
-    service = root / "etc/pam.d" / f"sitekit-{site.name}"
-    if site.login.passwords != "sssd" or (service.is_file() and MODULE not in service.read_text()):
+    """Raises BadInput for sssd without its module."""
+    module = MODULES["sssd"]
+    if site.login.passwords != "sssd" or not _asks(site, root, module):
         return
-    if not any(root.glob(f"{platform.pam.modules.relative_to('/')}/{MODULE}")):
-        what = f"there is no {MODULE} in {platform.pam.modules}: nobody could log in"
+    if not any(root.glob(f"{platform.pam.modules.relative_to('/')}/{module}")):
+        what = f"there is no {module} in {platform.pam.modules}: nobody could log in"
         raise BadInput(what, "login.passwords", "install it (Debian: libpam-sss, EL: sssd-client), and set sssd up")
 
 
 def who_stays_out(site: Site, platform: Platform, root: Path) -> Iterator[str]:
     """A line for the administrator about those whose password cannot be checked. Of hashes root alone knows."""
+    if not _asks(site, root, MODULES[site.login.passwords]):
+        return
     if site.login.passwords == "sssd":
         pipe = platform.pam.sssd_pipe
         if not _answers(root / pipe.relative_to("/")):
@@ -40,6 +44,13 @@ def who_stays_out(site: Site, platform: Platform, root: Path) -> Iterator[str]:
             names = ", ".join(out[:SHOWN]) + (", ..." if len(out) > SHOWN else "")
             yield f"{len(out)} of {len(people)} who may log in have no password in /etc/shadow, and cannot ({names});"
             yield "    if they come from a directory, let sssd check them: `passwords: sssd` under login"
+
+
+def _asks(site: Site, root: Path, module: str) -> bool:
+    """Whether the site's PAM service asks it after an apply, which leaves one that was changed by hand alone."""
+    path = Path("/etc/pam.d", f"sitekit-{site.name}")
+    there, record = look(root, path), load_manifest(site, root).files.get(str(path), FileRecord())
+    return record.owns(there) or module.encode() in (there.content or b"")
 
 
 def _answers(pipe: Path) -> bool:
