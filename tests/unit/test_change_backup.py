@@ -184,6 +184,17 @@ def test_nothing_that_is_there_is_overwritten(machine: Path, tmp_path: Path):
     assert tree(other) == before
 
 
+def test_nothing_is_put_where_others_could_lead_it_elsewhere(machine: Path, tmp_path: Path):
+    archive, other = made(machine), bare_machine(tmp_path / "new")
+    (other / "data/sitekit").mkdir(parents=True)
+    os.chown(other / "data", 33, 33)
+    (other / "var/lib/sitekit").symlink_to("../../data/sitekit")
+    before = tree(other)
+    with pytest.raises(BadInput, match=r"others than root can write to .*/data,"):
+        restore(str(archive), root=other, checkout=tmp_path / "checkout")
+    assert tree(other) == before
+
+
 def test_a_damaged_database_is_told_and_the_backups_stay(machine: Path):
     archive = made(machine)
     (machine / STATE / "jupyterhub.sqlite").write_bytes(b"SQLite format 3\0" + b"nonsense" * 1000)

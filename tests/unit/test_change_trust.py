@@ -205,6 +205,28 @@ def test_nobody_else_can_put_something_in_the_folders_place(key: str, uid: int, 
         apply(demo(**{section: {name: below}}), root=machine)
 
 
+@pytest.mark.parametrize(
+    ("mode", "uid", "whose", "to", "told"),
+    [
+        (0o755, 33, 0, "shared/deep", "/srv/shared"),
+        (0o755, 33, 0, "shared/on", "/srv/shared"),
+        (0o1777, 0, 33, "shared/on", "/srv/shared/on"),
+    ],
+    ids=["into", "through", "sticky"],
+)
+def test_nor_where_a_link_leads_there(mode: int, uid: int, whose: int, to: str, told: str, machine: Path):
+    above = machine / "srv/shared"
+    for folder in (above / "deep", machine / "srv/deep"):
+        folder.mkdir(parents=True)
+    (machine / "srv/link").symlink_to(to)
+    (above / "on").symlink_to("../deep")
+    os.chown(above / "on", whose, 0, follow_symlinks=False)
+    os.chown(above, uid, 0)
+    above.chmod(mode)
+    with pytest.raises(BadInput, match=rf"paths\.state: others than root can write to {told},"):
+        apply(demo(paths={"state": "/srv/link/hub"}), root=machine)
+
+
 # Folders that were there before.
 
 

@@ -19,6 +19,7 @@ from ..change.actions import NewFolder, Record, Write
 from ..change.execute import execute
 from ..change.plan import Plan
 from ..change.seen import beside, service_states
+from ..checks.fit import check_places
 from ..command import acting_as, need_root
 from ..data import CHECKOUT
 from ..errors import BadInput, Problem
@@ -138,6 +139,7 @@ def _plan(site: Site, root: Path, files: Mapping[str, Path]) -> Plan:
 
 def _nothing_in_the_way(site: Site, root: Path, platform: Platform) -> None:
     """Raises BadInput."""
+    check_places(site, root)
     states = service_states(site, platform) if root == MACHINE else {}
     if up := [name for name, word in states.items() if word != "stopped"]:
         raise BadInput(f"{', '.join(up)}: running, with the state that would be replaced", remedy="sudo make stop")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import stat
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,7 +25,7 @@ def fit(site: Site, root: Path) -> None:
     _groups_are_there(site, root)
     check_follows(site, root)
     _group_is_the_proxys(site, root)
-    _nobody_else_puts_folders_there(site, root)
+    check_places(site, root)
     platform = this_platform(root)
     check_module(site, platform, root)
     check_installed(Target(site, root), platform)
@@ -44,19 +46,30 @@ def _groups_are_there(site: Site, root: Path) -> None:
         raise BadInputs(missing)
 
 
-def _nobody_else_puts_folders_there(site: Site, root: Path) -> None:
-    """Root changes the owners of these folders by their paths: nobody else may lead those to another place."""
+def check_places(site: Site, root: Path) -> None:
+    """Root changes the owners of these folders by their paths: nobody else may lead those to another place.
+
+    Raises BadInput.
+    """
     for key, folder in (("paths.state", site.paths.state), ("backup.folder", site.backups)):
-        for above in folder.parents:
-            if not (real := on_disk(root, above)).is_dir():
-                continue
-            status = real.stat()
+        for above in _way(root, folder.parent):
+            real, status = on_disk(root, above), on_disk(root, above).stat()
             # In a folder like /tmp what is root's stays in its place, but not what is the hub's.
             sticky = status.st_mode & stat.S_ISVTX and above != folder.parent
-            if status.st_uid or (status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky):
+            if status.st_uid or real.lstat().st_uid or (status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky):
                 what = f"others than root can write to {above}, and put something else in the place of {folder}"
                 remedy = f"name a folder below root's own ones only, or: chown root {above}; chmod go-w {above}"
                 raise BadInput(what, key, remedy)
+
+
+def _way(root: Path, folder: Path) -> Iterator[Path]:
+    """The folder and those above it, as far as they are there, with all that links on the way lead through."""
+    for place in (folder, *folder.parents):
+        real = on_disk(root, place)
+        if real.is_dir():
+            yield place
+            if real.is_symlink():
+                yield from _way(root, place.parent / os.readlink(real))
 
 
 def _group_is_the_proxys(site: Site, root: Path) -> None:
