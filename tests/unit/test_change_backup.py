@@ -230,5 +230,9 @@ def test_uninstall_keeps_the_memory_until_it_is_told_to_forget(machine: Path, ca
     assert archive.exists() and (machine / STATE).stat().st_uid == 0
     uninstall(SITE, "purge", root=machine)
     assert archive.exists(), "whose it is by now, nothing tells any more"
+    apply(SITE, root=machine)
+    capsys.readouterr()
+    uninstall(SITE, "purge", root=machine)
+    assert archive.exists() and "remove it with: rm -r /var/backups/sitekit/demo" in capsys.readouterr().out
     with pytest.raises(BadInput):
         uninstall(SITE, "perge", root=machine)
