@@ -21,6 +21,7 @@ set -eu
 mount --make-rprivate /
 cp -a /etc "$1/etc"
 mount --bind "$1/etc" /etc
+rm -rf /etc/sitekit  # other sites of this machine, such as the demo, whose folders are not here
 [ -e /etc/.pwd.lock ] || touch /etc/.pwd.lock
 mkdir "$1/upper" "$1/work"
 mount -t overlay overlay -o "lowerdir=/usr/local,upperdir=$1/upper,workdir=$1/work" /usr/local
