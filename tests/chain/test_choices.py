@@ -105,6 +105,7 @@ def unseen(account: str, *inside: str) -> str:
     return subprocess.run(argv, env=environment, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
+@pytest.mark.soak
 def test_hidden_jobs_are_told_and_servers_are_kept_and_placed(demo: Demo, alice: Person, bob: Person) -> None:
     """PrivateData=jobs hides users' jobs from an account that is no Operator: what squeue does not list is not gone."""
     conf = demo.site.slurm.conf

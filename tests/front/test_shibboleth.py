@@ -17,6 +17,7 @@ from .elsewhere import Elsewhere, elsewhere
 from .saml import PASSWORD, USER, identity_provider, service_provider
 
 CONF = "/etc/sitekit/shib/apache.conf"
+pytestmark = pytest.mark.soak  # each run of `make test` logs in this way to the site triton, in tests/systemd
 
 
 @pytest.fixture(scope="module")
