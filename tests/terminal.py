@@ -14,8 +14,8 @@ def typed(address: str, line: str, **admission: Any) -> str:
     shown = ""
     with closing(websocket.create_connection(address, timeout=120, **admission)) as socket:
         socket.send(json.dumps(["set_size", 50, 400]))
-        socket.send(json.dumps(["stdin", f"{line}; echo EN''D\r"]))
-        while "END" not in shown:
+        socket.send(json.dumps(["stdin", f"{line}; echo TYP''ED\r"]))
+        while "TYPED" not in shown:
             kind, *rest = json.loads(socket.recv())
             shown += rest[0] if kind == "stdout" else ""
     return shown

@@ -94,7 +94,8 @@ def test_what_is_loaded_reaches_terminals_and_no_kernel(server: Server) -> None:
     told = Path(f"/proc/{child}/environ").read_bytes()
     assert b"tools" not in told and b"PYTHONPATH" not in told
     server.ask("DELETE", f"api/kernels/{kernel}")
-    said = in_terminal(server, "tool; echo [$TOOLS]; command -v sitekit-kernel jupyter-lab; module --terse list 2>&1")
+    shown = "tool; echo [$TOOLS]; command -v sitekit-kernel jupyter-lab; LMOD_PAGER=none module --terse list 2>&1"
+    said = in_terminal(server, shown)
     assert "tool 2" in said and "[2]" in said and "tools/2.0" in said
     assert "/jupyter-lab" not in said.replace("sitekit-kernel jupyter-lab", ""), "the hub environment is on PATH"
 
