@@ -16,7 +16,7 @@ for folder, folders, files in os.walk(sys.argv[1], onerror=refused):
     folders[:] = [name for name in folders if os.path.join(folder, name) not in sys.argv[2:]]
     if os.access(folder, os.W_OK):
         sys.exit(f"can write to {folder}")
-    for path in [os.path.join(folder, name) for name in files]:
+    for path in {os.path.join(folder, name) for name in files}.difference(sys.argv[2:]):
         if os.path.exists(path):
             open(path, "rb").read(1)
             count += 1
@@ -27,7 +27,7 @@ print(count)
 
 
 def walked(folder: Path, user: str, *but: Path) -> int:
-    """How many files `user` can read below `folder`, but the folders `but`; fails at the first that is not so."""
+    """How many files `user` can read below `folder`, but what is named in `but`; fails at the first that is not so."""
     argv = ["/usr/bin/python3", "-I", "-c", WALK, folder, *but]
     bare = {"user": user, "group": "nogroup", "extra_groups": [], "env": {}, "cwd": "/"}
     done = subprocess.run(argv, **bare, capture_output=True, text=True, timeout=120)

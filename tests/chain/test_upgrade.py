@@ -111,5 +111,6 @@ def test_an_upgrade_and_the_way_back_are_not_noticed(
 
 
 def test_a_user_can_read_the_whole_prefix_and_change_nothing(demo: Demo) -> None:
-    """All but the cache, which the releases are hard links into."""
-    assert walked(demo.site.paths.prefix, "alice", demo.site.paths.prefix / ".cache") > 10000
+    """All but the cache, which the releases are hard links into, and the lock, which nobody else shall hold."""
+    prefix = demo.site.paths.prefix
+    assert walked(prefix, "alice", prefix / ".cache", prefix / "kernels/.lock") > 10000
