@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 import tempfile
 import time
@@ -11,6 +10,7 @@ from ..command import run
 from ..errors import Problem
 from ..progress import say
 from ..site import Site
+from .tls import spoken
 
 DAY = 86400.0
 MARGIN = 21 * DAY  # mod_md and certbot renew a month before the end: by then something has gone wrong for days
@@ -38,13 +38,8 @@ def certificate_check(site: Site) -> int:
 def shown(site: Site) -> tuple[float, float]:
     """Begin and end, in epoch seconds, of the certificate that the web server shows here: a file may be newer, when
     nobody had it reload. Raises Problem."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        with (
-            socket.create_connection(("127.0.0.1", site.front.port), 10) as plain,
-            context.wrap_socket(plain, server_hostname=site.front.host) as tls,
-        ):
+        with spoken("127.0.0.1", site.front.port, 10, site.front.host) as tls:
             seen = ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True) or b"")
     except OSError as trouble:
         where = f"127.0.0.1:{site.front.port}"

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import secrets
 import shlex
-import socket
-import ssl
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +21,7 @@ from ..supervisors.services import Service
 from ..supervisors.supervise import which_supervisor
 from ..supervisors.supervisor import State
 from ..supervisors.systemd import SystemdSupervisor
+from .tls import spoken
 
 ANSWER_SECONDS = 60
 _PATIENCE = 20  # mod_shib tries for six seconds to reach a shibd that does not run
@@ -114,13 +113,8 @@ def answers(site: Site) -> bool:
 
 def _handed_on(site: Site, address: str, mark: str) -> bool:
     request = f"HEAD {mark} HTTP/1.1\r\nHost: {site.front.host}:{site.front.port}\r\nConnection: close\r\n\r\n"
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        with (
-            socket.create_connection((address, site.front.port), _PATIENCE) as plain,
-            context.wrap_socket(plain, server_hostname=site.front.host) as tls,
-        ):
+        with spoken(address, site.front.port, _PATIENCE, site.front.host) as tls:
             tls.sendall(request.encode())
             while tls.recv(4096):
                 pass

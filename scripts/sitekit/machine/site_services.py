@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import http.client
 import socket
-import ssl
 from functools import partial
 
 from ..errors import Problem
 from ..fronts.front import RELOAD, front_path, server
+from ..fronts.tls import spoken
 from ..host.platform import Platform
 from ..site import Site
 from ..supervisors.services import Service
@@ -130,10 +130,8 @@ def _healthy(address: str, port: int) -> bool:
 
 def _speaks_tls(port: int) -> bool:
     """Whether the web server shakes hands. Whose certificate it shows is the doctor's question, not this one."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        with socket.create_connection(("127.0.0.1", port), 2) as plain, context.wrap_socket(plain):
+        with spoken("127.0.0.1", port, 2):
             return True
     except OSError:
         return False

@@ -40,21 +40,23 @@ def used(
 
 def shared(site: Site, root: Path) -> Manifest:
     """What the machine's other sites list, or use of what this one lists, in one. Raises Problem."""
-    return reduce(Manifest.joined, (record for _, record in _others(site, root)), Manifest())
+    return reduce(Manifest.joined, (record for _, _, record in _others(site, root)), Manifest())
 
 
 def share(site: Site, root: Path) -> None:
     """Let the other sites list what they use of this one's. Raises Problem."""
-    for other, record in _others(site, root):
-        if record != load_manifest(other, root):
+    for other, before, record in _others(site, root):
+        if record != before:
             write_atomic(on_disk(root, manifest_path(other)), record.text)
 
 
-def _others(site: Site, root: Path) -> Iterator[tuple[Site, Manifest]]:
-    """The other sites with their records. Those of an older sitekit lack what was there when the site came."""
+def _others(site: Site, root: Path) -> Iterator[tuple[Site, Manifest, Manifest]]:
+    """The other sites with their records, as they stand, and in full: an older sitekit's lack what was there
+    when the site came."""
     mine, platform = load_manifest(site, root), this_platform(root)
     for other in others(site, root):
         wishes = wanted.memberships(other, platform)
         members = {(wish.user, wish.group or accounts.group_name(root, wish.group_of)) for wish in wishes}
         uses = used(mine, other, platform, members, links(Target(other, root), platform))
-        yield other, load_manifest(other, root).joined(uses)
+        before = load_manifest(other, root)
+        yield other, before, before.joined(uses)
