@@ -67,7 +67,7 @@ class Machine:
         try:
             yield
         finally:
-            self.mend(name)
+            supervise.start([service], supervisor)  # a supervisor does not start again what was stopped
 
     @contextmanager
     def frozen(self, name: str) -> Iterator[None]:

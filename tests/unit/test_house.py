@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -37,3 +38,19 @@ def test_a_file_has_one_idea_and_says_which(path: Path) -> None:
     text = path.read_text()
     assert text.count("\n") <= 300
     assert not text.strip() or text.startswith(('"""', "#")), "the first line says what the file is for"
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(TOP)))
+def test_a_timeout_is_caught_on_every_python(path: Path) -> None:
+    """In Python 3.10 futures and asyncio raise a TimeoutError of their own, which the built-in name does not catch."""
+    for block in ast.walk(ast.parse(path.read_text())):
+        if isinstance(block, ast.Try) and _waits(block.body):
+            for handler in block.handlers:
+                caught = ast.unparse(handler.type) if handler.type else ""
+                assert caught != "TimeoutError", f"{path}:{handler.lineno}: name the future's TimeoutError as well"
+
+
+def _waits(body: list[ast.stmt]) -> bool:
+    calls = [node for statement in body for node in ast.walk(statement) if isinstance(node, ast.Call)]
+    names = [call.func.attr for call in calls if isinstance(call.func, ast.Attribute)]
+    return "wait_for" in names or "result" in names

@@ -94,3 +94,11 @@ def test_a_job_of_a_closed_row_is_seen_by_its_tag(ledger: Ledger) -> None:
 def snapshot(tag: str, state: str, at: float) -> Snapshot:
     line = f"9|alice|{state}|short|n1|N/A|N/A|1|sitekit:demo:{tag}|None"
     return Snapshot(parse_queue(line), 1.0, at)
+
+
+def test_nothing_is_written_before_the_first_question(tmp_path: Path) -> None:
+    """`make apply` reads the hub's configuration to check it, beside the hub that runs."""
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    assert list(tmp_path.iterdir()) == []
+    assert ledger.open() == []
+    assert (tmp_path / "ledger.sqlite").exists()

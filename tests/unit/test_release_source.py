@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import release_parts as parts
 
+from sitekit.channel import source
 from sitekit.channel.source import choose, silence
 from sitekit.errors import Problem
 from sitekit.wheels.package import subdir, write_repodata
@@ -61,12 +62,12 @@ def test_channels_come_first(tmp_path: Path) -> None:
 
 
 def test_then_wheels_and_it_says_so(tmp_path: Path, closed_port: str) -> None:
-    source = choose(parts.site_at(tmp_path, closed_port, "wheels"))
-    assert source.kind == "wheels"
-    assert source.told.startswith(
+    chosen = choose(parts.site_at(tmp_path, closed_port, "wheels"))
+    assert chosen.kind == "wheels"
+    assert chosen.told.startswith(
         f"{closed_port} did not answer (connection refused). Building a channel from PyPI wheels"
     )
-    assert "not conda-forge's builds" in source.told
+    assert "not conda-forge's builds" in chosen.told
 
 
 def test_or_nothing_where_the_site_says_so(tmp_path: Path, closed_port: str) -> None:
@@ -74,3 +75,14 @@ def test_or_nothing_where_the_site_says_so(tmp_path: Path, closed_port: str) -> 
         choose(parts.site_at(tmp_path, closed_port, "none"))
     assert refused.value.where == "environment.channels"
     assert "fallback: wheels" in str(refused.value)
+
+
+def test_a_name_server_that_never_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hang = threading.Event()
+    monkeypatch.setattr(source, "_PATIENCE", 0.2)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: hang.wait(30) and [])
+    try:
+        chosen = choose(parts.site_at(tmp_path, "http://channel.example.org", "wheels"))
+    finally:
+        hang.set()
+    assert chosen.told.startswith("http://channel.example.org did not answer (no answer within 0.2 s)")

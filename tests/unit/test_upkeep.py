@@ -251,21 +251,43 @@ def test_a_change_of_release_leaves_a_backup(hub: Site) -> None:
     assert len(list((hub.paths.state / "backups").iterdir())) == database.KEPT
 
 
-def test_a_newer_release_upgrades_the_database(hub: Site) -> None:
+def downgrade(hub: Site) -> tuple[str, str]:
+    """Give the database the form of an earlier JupyterHub; return the form that the release wants, and that one."""
     wanted, older = database._known(hub, hub.current)[:2]
     program = (
         "import subprocess, sys; from jupyterhub import dbutil\n"
         "with dbutil._temp_alembic_ini(sys.argv[1]) as ini:\n"
         "    subprocess.run(['alembic', '-c', ini, 'downgrade', sys.argv[2]], check=True)"
     )
-    argv = [hub.current / "bin/python", "-I", "-c", program, f"sqlite:///{hub.database}", older]
+    in_release(hub, program, older)
+    assert database._revision(hub) == older
+    return wanted, older
+
+
+def in_release(hub: Site, program: str, *words: str) -> None:
+    argv = [hub.current / "bin/python", "-I", "-c", program, f"sqlite:///{hub.database}", *words]
     path = {"PATH": f"{hub.current}/bin:/usr/bin:/bin"}
     subprocess.run(argv, env=path, check=True, capture_output=True, timeout=60)
-    assert database._revision(hub) == older
+
+
+def test_a_newer_release_upgrades_the_database(hub: Site) -> None:
+    wanted, older = downgrade(hub)
     database.fit(hub)
     assert database._revision(hub) == wanted
     assert people(hub) == ["alice"]
     assert any(older in backup.name for backup in (hub.paths.state / "backups").iterdir())
+
+
+def test_the_copy_that_jupyterhub_made_before_its_own_upgrade_is_a_way_back(hub: Site) -> None:
+    """A hub that systemd starts after a crash or a boot upgrades its database itself (c.JupyterHub.upgrade_db)."""
+    wanted, older = downgrade(hub)
+    upgrade = "import logging, sys; from jupyterhub import dbutil; dbutil.upgrade_if_needed(sys.argv[1], log=logging)"
+    in_release(hub, upgrade)
+    assert database._revision(hub) == wanted
+    database.fit(hub)
+    [copy] = (backup for backup in (hub.paths.state / "backups").iterdir() if backup.stem.endswith(older))
+    assert database._backup_of(hub, [older]) == copy
+    assert [path.name for path in hub.paths.state.glob("jupyterhub.sqlite.*")] == []
 
 
 def test_an_older_release_gets_the_database_from_before(hub: Site) -> None:

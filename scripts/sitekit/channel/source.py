@@ -7,6 +7,7 @@ import ssl
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NoAnswerYet  # Python 3.10: not the TimeoutError that is built in
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,7 +51,7 @@ def choose(site: Site) -> Source:
     for name, answer in zip(names, asked, strict=True):
         try:
             fault = answer.result(_PATIENCE + 1)
-        except TimeoutError:
+        except NoAnswerYet:
             fault = f"no answer within {_PATIENCE:g} s"
         if fault:
             faults[name] = fault

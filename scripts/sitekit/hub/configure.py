@@ -65,6 +65,8 @@ def update_proxy(c: Any, site: Site) -> None:
 def update_state(c: Any, site: Site) -> None:
     """Everything that changes lies on the hub's own disk: SQLite on a shared filesystem loses data."""
     c.JupyterHub.db_url = f"sqlite:///{site.database}"
+    # A newer release may be started by systemd after a crash or a boot. JupyterHub copies the database first.
+    c.JupyterHub.upgrade_db = True
     c.JupyterHub.cookie_secret_file = str(site.paths.state / "cookie_secret")
 
 
@@ -109,6 +111,7 @@ def update_life(c: Any, life: Life) -> None:
         loop = asyncio.get_running_loop()
     except RuntimeError:  # `jupyterhub token` and the like read the configuration without serving
         return
+    life.ledger.open()  # a hub that cannot read its ledger must not start
     loops = {
         "queue snapshot": life.queue.run,
         "endings": partial(endings.run, life),

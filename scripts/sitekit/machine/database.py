@@ -1,4 +1,8 @@
-"""The hub's database, backed up before the hub takes in another release, and upgraded or restored to fit that one."""
+"""The hub's database: backed up, and upgraded or restored, when the hub changes to another release.
+
+`make start` does this while the hub is down. A hub that is started in another way (by systemd after a crash or a boot,
+by `make apply`) upgrades the database itself (c.JupyterHub.upgrade_db), after it has copied it. Both keep a way back.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import json
 import pwd
 import shutil
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from ..command import acting_as, run
@@ -31,6 +35,7 @@ def refuse_strange(site: Site, release: Path) -> None:
         return
     with _as_the_hub(site):
         sqlite.refuse_damaged(site.database)
+    _keep_jupyterhubs_copies(site)
     known, have = _known(site, release), _revision(site)
     if have not in known and _backup_of(site, known) is None:
         raise Problem(
@@ -49,6 +54,7 @@ def fit(site: Site) -> None:
     if not site.database.exists():
         return
     known, have = _known(site, site.current), _revision(site)
+    _keep_jupyterhubs_copies(site)
     _back_up(site, have)
     if have not in known:
         backup = _backup_of(site, known)
@@ -78,7 +84,12 @@ def _as_the_hub(site: Site) -> AbstractContextManager[None]:
 
 
 def _revision(site: Site) -> str:
-    with _as_the_hub(site), sqlite.opened(site.database) as connection:
+    with _as_the_hub(site):
+        return _revision_of(site.database)
+
+
+def _revision_of(database: Path) -> str:
+    with sqlite.opened(database) as connection:
         found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return str(found[0])
 
@@ -98,6 +109,18 @@ def _back_up(site: Site, revision: str) -> None:
         draft.rename(folder / f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{revision}.sqlite")
         for old in sorted(folder.glob("*.sqlite"))[:-KEPT]:
             old.unlink()
+
+
+def _keep_jupyterhubs_copies(site: Site) -> None:
+    """Move the copies that JupyterHub made before it upgraded the database (jupyterhub.dbutil, backup_db_file) to the
+    other backups. One that cannot be read stays where it is."""
+    with _as_the_hub(site):
+        for copy in sorted(site.database.parent.glob(f"{site.database.name}.[0-9]*")):
+            made = time.strftime("%Y-%m-%dT%H-%M-%S", time.localtime(copy.stat().st_mtime))
+            with suppress(Problem):
+                revision = _revision_of(copy)
+                _folder(site).mkdir(mode=0o700, exist_ok=True)
+                copy.rename(_folder(site) / f"{made}-{revision}.sqlite")
 
 
 def _backup_of(site: Site, known: list[str]) -> Path | None:

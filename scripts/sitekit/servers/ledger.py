@@ -13,6 +13,7 @@ import secrets
 import sqlite3
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -59,14 +60,23 @@ class Row:
 
 
 class Ledger:
-    """Reads and writes are single SQL statements, each durable when it returns."""
+    """Reads and writes are single SQL statements, each durable when it returns.
+
+    The file is opened at the first of them: whoever only reads the hub's configuration, as `make apply` does to check
+    it, leaves the file of the running hub alone.
+    """
 
     def __init__(self, path: Path | str) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.executescript(SCHEMA)
+        self._path = path
+
+    @cached_property
+    def _db(self) -> sqlite3.Connection:
+        opened = sqlite3.connect(self._path, isolation_level=None)
+        opened.row_factory = sqlite3.Row
+        opened.execute("PRAGMA journal_mode=WAL")
+        opened.execute("PRAGMA synchronous=FULL")
+        opened.executescript(SCHEMA)
+        return opened
 
     def intend(self, user: str, name: str, token: str | None, choice: dict[str, Any]) -> str:
         """Record that a job is about to be submitted; return its tag."""
