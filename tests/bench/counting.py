@@ -9,7 +9,15 @@ WRAPPER = """#!/bin/sh
 printf . >>'{tally}'
 exec '{program}' "$@"
 """
-SCHEDULER = ("squeue", "scontrol", "sbatch", "scancel", "sacct")
+SCHEDULER = (
+    "sacct", "sacctmgr", "salloc", "sbatch", "scancel", "scontrol", "sdiag", "sinfo", "sprio", "squeue", "srun", "sshare"
+)  # fmt: skip
+"""Every program of Slurm that puts a question to slurmctld or slurmdbd."""
+
+
+def scheduler_programs(folder: Path) -> list[Path]:
+    """Those of them that lie in `folder`, all of which a counting folder must hold: what lacks is never asked."""
+    return [path for path in (folder / name for name in SCHEDULER) if path.exists()]
 
 
 class Counter:

@@ -19,7 +19,7 @@ from sitekit.command import identity
 from sitekit.site import Site, load_site
 
 from .common import CHECKOUT, Bench, ended, keep, memory, sudo_rule, table
-from .counting import SCHEDULER, Counter, queries, since
+from .counting import Counter, queries, scheduler_programs, since
 
 PEOPLE = ("alice", "bob")
 RUNNING_AT_MOST = 120  # sleeping jobs for which the demo has room; the others stand in the queue and are polled alike
@@ -33,11 +33,10 @@ def measure(bench: Bench, sizes: list[int], states: list[str], seconds: float) -
     rows, programs_by_row = [], []
     with ExitStack() as stack:
         folder = stack.enter_context(_folder())
-        paths = [bench.site.slurm.bin / name for name in SCHEDULER]
-        counter = Counter(folder, [*paths, Path("/usr/bin/sudo")])
+        counter = Counter(folder, [*scheduler_programs(bench.site.slurm.bin), Path("/usr/bin/sudo")])
         site = stack.enter_context(_site_of_the_bench(bench, counter, folder))
         hub, people = site.hub.user, ",".join(PEOPLE)
-        programs = ", ".join(str(counter.bin / name) for name in SCHEDULER)
+        programs = ", ".join(str(path) for path in scheduler_programs(counter.bin))
         stack.enter_context(
             sudo_rule(
                 f'{hub} ALL=({people}) NOPASSWD: {site.libexec / "gate"} ""',
@@ -58,7 +57,7 @@ def measure(bench: Bench, sizes: list[int], states: list[str], seconds: float) -
 
 
 NOTES = (
-    "queries: starts of squeue, scontrol, sbatch (also --test-only), scancel and sacct. programs: those, and sudo.",
+    "queries: starts of Slurm's programs, sinfo and sbatch --test-only included. programs: those, and sudo.",
     "CPU s: of the process that holds the spawners, with its children; slurmctld s: of the scheduler.",
     "The servers are the released spawners of real jobs that sleep or are held; no JupyterLab runs in them.",
     "upstream's sudo has no terminal, PAM session or log line to make here, as ours has not; usually it has.",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from .counting import Counter, queries, since
+from .common import CHECKOUT
+from .counting import SCHEDULER, Counter, queries, since
 
 
 def test_every_start_is_counted_and_nothing_else_changes(tmp_path: Path) -> None:
@@ -30,3 +32,10 @@ def test_every_start_is_counted_and_nothing_else_changes(tmp_path: Path) -> None
     started = since(before, counter.counts())
     assert started == {"squeue": 40, "sudo": 3}
     assert queries(started) == 40  # sudo asks the scheduler nothing
+
+
+def test_no_program_of_slurm_that_the_kit_starts_is_left_out() -> None:
+    """One that the counting folder lacks is not only not counted: the gate then asks nothing at all."""
+    code = [*(CHECKOUT / "scripts/sitekit").rglob("*.py"), CHECKOUT / "scripts/gate"]
+    called = {name for path in code for name in re.findall(r'(?:say|call)\((?:\w+\.)*\w+, "(\w+)"', path.read_text())}
+    assert {"squeue", "sbatch", "sinfo"} <= called <= set(SCHEDULER)
