@@ -10,7 +10,8 @@ printf . >>'{tally}'
 exec '{program}' "$@"
 """
 SCHEDULER = (
-    "sacct", "sacctmgr", "salloc", "sbatch", "scancel", "scontrol", "sdiag", "sinfo", "sprio", "squeue", "srun", "sshare"
+    "sacct", "sacctmgr", "salloc", "sbatch", "scancel", "scontrol",
+    "sdiag", "sinfo", "sprio", "squeue", "srun", "sshare",
 )  # fmt: skip
 """Every program of Slurm that puts a question to slurmctld or slurmdbd."""
 
