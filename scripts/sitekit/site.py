@@ -95,6 +95,7 @@ class Login(Section):
     method: Literal["pam"] = "pam"
     allowed_groups: Annotated[tuple[Account, ...], Field(min_length=1, examples=[["jupyter-users"]])]
     admin_groups: tuple[Account, ...] = ()
+    admin_access: bool = False
     passwords: Literal["shadow", "sssd"] = "shadow"
     second_factor: Literal["none", "totp"] = "none"
     session: Time = parse_time("14d")

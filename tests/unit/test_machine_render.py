@@ -43,7 +43,16 @@ CASES |= {
     "own-acme-nginx": (demo(name="own", supervisor="systemd", front=ACME | {"server": "nginx"}), "debian"),
 }
 # Copied as they are, or tested by the room that defines them.
-ELSEWHERE = {"site.yml", "culler_config.py", "jupyterhub_config.py", "gate", "gate.json", "job.sh"}
+ELSEWHERE = {
+    "class.mjs",
+    "owners.mjs",
+    "site.yml",
+    "culler_config.py",
+    "jupyterhub_config.py",
+    "gate",
+    "gate.json",
+    "job.sh",
+}
 
 
 def rendered(case: str) -> dict[Path, object]:

@@ -93,7 +93,8 @@ def _readers(site: Site, platform: Platform, changed: Mapping[Path, Entry]) -> t
     hub = {site.etc / name for name in ("site.yml", "jupyterhub_config.py", "culler_config.py", "proxy.env")}
     hub |= {path for path in changed if path.parent == site.etc / "local.d" and path.suffix == ".py"}
     hub |= {path for path in changed if path.suffix == ".timer"}  # the hub's unit brings the timers up with it
-    reads = {"hub": hub, "proxy": {site.etc / "proxy.env"}}
+    proxy = {site.etc / "proxy.env"} | {path for path in changed if path.parent == site.libexec / "proxy"}
+    reads = {"hub": hub, "proxy": proxy}
     restart = {site.service(part) for part, paths in reads.items() if paths & changed.keys()}
     restart |= {path.stem for path in changed if path.suffix == ".service"}
     return restart, {site.service("front")} if read_by_front(site, platform) & changed.keys() else set()

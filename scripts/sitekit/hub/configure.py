@@ -15,7 +15,8 @@ from ..site import Site
 from ..spawner import endings, reconcile
 from ..spawner.server import SlurmServer
 from ..spawner.tiers import TierSpawner
-from . import heartbeat, routes
+from . import enter, heartbeat, routes
+from .admins import keep_administrators_out_of_servers
 from .callback import PATH, ListeningHandler, replace_batchspawners_handler
 from .culling import update_culling
 from .metrics import update_metrics
@@ -35,6 +36,7 @@ def configure(c: Any, site: Site) -> None:
     update_login(c, site)
     update_servers(c, site)
     update_culling(c, site)
+    update_entry(site)
     update_pages(c, site)
     update_life(c, Life(site))
     update_metrics(site)
@@ -83,6 +85,14 @@ def update_servers(c: Any, site: Site) -> None:
     c.Spawner.args = []
 
 
+def update_entry(site: Site) -> None:
+    """Who may open whose server. With a name for each user's, browsers keep users' pages apart by themselves."""
+    if not site.login.admin_access:
+        keep_administrators_out_of_servers()
+    if not site.front.subdomains:
+        enter.let_owners_in(site)
+
+
 def update_pages(c: Any, site: Site) -> None:
     c.JupyterHub.template_paths = [str(data("config/templates"))]
     c.JupyterHub.template_vars = {"site_title": site.title}
@@ -93,13 +103,15 @@ def update_life(c: Any, life: Life) -> None:
     for part in (TierSpawner, SlurmServer, ListeningHandler, ServerHandler, CardHandler, StatusHandler):
         part.life = life
     replace_batchspawners_handler()
-    replace_handlers()
+    guarded = not life.site.front.subdomains
+    replace_handlers(enter.HANDLERS if guarded else {})
     log_refusals_in_one_line()
     log_no_cookie_ids()
     c.JupyterHub.extra_handlers = [
         (PATH, ListeningHandler),
         (r"/api/sitekit/card", CardHandler),
         (r"/api/sitekit/status", StatusHandler),
+        *([(enter.PATH, enter.EnterHandler)] if guarded else []),
     ]
 
     def card_of(user: Any) -> Callable[[str], dict[str, Any] | None]:

@@ -69,9 +69,9 @@ class FormHandler(SpawnHandler):
         return {}
 
 
-def replace_handlers() -> None:
+def replace_handlers(more: dict[type, type]) -> None:
     """Put ours in the place of JupyterHub's own."""
-    ours = {UserServerAPIHandler: ServerHandler, SpawnHandler: FormHandler}
+    ours = {UserServerAPIHandler: ServerHandler, SpawnHandler: FormHandler, **more}
     for table in (apihandlers.default_handlers, handlers.default_handlers):
         table[:] = [(rule[0], ours.get(rule[1], rule[1]), *rule[2:]) for rule in table]
 

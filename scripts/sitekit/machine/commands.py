@@ -16,6 +16,7 @@ from ..supervisors import supervise
 from ..supervisors.services import Service
 from ..supervisors.supervisor import State
 from . import database
+from .apart import administrators, kept_apart
 from .site_services import running_supervisor, site_services
 
 __all__ = ["renew", "start", "status", "stop"]
@@ -71,15 +72,18 @@ def stop(site: Site) -> int:
 
 
 def status(site: Site) -> int:
-    """Say how each service does, and the kernels. 0 when all services run and answer, else 1."""
+    """Say how each service does, what keeps users' pages apart, and the kernels. 0 when all is well, else 1."""
     need_root("status")
     states = supervise.status(site_services(site, this_platform()), running_supervisor(site))
     states |= _machines_own(site)
     for name, state in states.items():
         say(f"{name:<32} {state.word:<9} {state.detail}")
+    apart, by_what = kept_apart(site, states[site.service("proxy")])
+    say(f"{'pages of users':<32} {by_what}")
+    say(f"{'administrators':<32} {administrators(site)}")
     for number, line in enumerate(told(read_kernel_state(site))):
         say(f"{'' if number else 'kernels':<32} {line}")
-    return 0 if all(state.word == "running" for state in states.values()) else 1
+    return 0 if apart and all(state.word == "running" for state in states.values()) else 1
 
 
 def _machines_own(site: Site) -> dict[str, State]:

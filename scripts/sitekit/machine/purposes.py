@@ -35,6 +35,7 @@ PURPOSES = {
     "/usr/local/libexec/sitekit/*/gate": "the program behind the sudo rule: submits, cancels, reads logs as the user",
     "/usr/local/libexec/sitekit/*/gate.json": "what the gate knows of the site",
     "/usr/local/libexec/sitekit/*/take_certificate": "puts a certificate that certbot got in its place",
+    "/usr/local/libexec/sitekit/*/proxy/*.mjs": "what the proxy loads first: it asks whose server a request is for",
     "/usr/local/libexec/sitekit/*/job.sh": "the job script that the gate submits",
 }
 

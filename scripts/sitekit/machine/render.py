@@ -15,6 +15,7 @@ from ..show import dump
 from ..site import Site
 from .access import pam, sudoers
 from .nightly import nightly
+from .preloaded import preloaded
 from .site_services import site_services, site_supervisor
 
 
@@ -23,7 +24,7 @@ def render(site: Site, platform: Platform) -> dict[Path, File]:
 
     No clock, no host name, and nothing of the machine decides what is in them.
     """
-    reached = pam(site, platform) | front(site, platform) | services(site, platform)
+    reached = pam(site, platform) | front(site, platform) | preloaded(site) | services(site, platform)
     return configuration(site) | gate(site) | reached | log_rotation(site, platform) | sudoers(site, platform)
 
 
@@ -69,6 +70,8 @@ def folders(site: Site, platform: Platform) -> dict[Path, Folder]:
         site.front_state: Folder(),
         site.paths.state: Folder(0o700, site.hub.user),
     }
+    if preloaded(site):
+        own[site.libexec / "proxy"] = Folder()
     if site.login.second_factor == "totp":
         own[site.totp] = Folder(0o700, site.hub.user)
     shared = {parent: Folder(shared=True) for folder in [*own, *render(site, platform)] for parent in folder.parents}

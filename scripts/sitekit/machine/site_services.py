@@ -14,6 +14,7 @@ from ..site import Site
 from ..supervisors.services import Service
 from ..supervisors.supervise import Supervisor, SupervisordSupervisor, SystemdSupervisor, which_supervisor
 from .nightly import timers
+from .preloaded import node_options
 
 
 def site_services(site: Site, platform: Platform) -> list[Service]:
@@ -52,7 +53,7 @@ def _proxy(site: Site) -> Service:
         description=f"configurable-http-proxy of the site {site.name}",
         command=(f"{site.current}/bin/configurable-http-proxy", *users, *api, *fallback, *names),
         user=site.proxy.user,
-        environment=_environment(site),
+        environment=_environment(site) | node_options(site),
         environment_file=site.etc / "proxy.env",
         mounts=(site.paths.prefix,),
         umask="0077",
