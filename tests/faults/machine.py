@@ -21,6 +21,7 @@ from sitekit.site import Site
 from sitekit.supervisors import supervise
 from sitekit.supervisors.services import Service
 
+from ..processes import environment_of
 from ..slurm import ask, until
 
 
@@ -115,15 +116,7 @@ class Machine:
 
     def token_of(self, job: int) -> str:
         """The API token that a job's server was started with."""
-        return _token(Path(f"/proc/{self.process_of(job)}"))
-
-    def cullers_token(self) -> str:
-        """The token of the hub's culler, read where root can read it."""
-        for folder in Path("/proc").iterdir():
-            with suppress(OSError):
-                if folder.name.isdigit() and b"jupyterhub_idle_culler" in (folder / "cmdline").read_bytes():
-                    return _token(folder)
-        raise AssertionError("no culler runs")
+        return environment_of(self.process_of(job))["JUPYTERHUB_API_TOKEN"]
 
     def token_answers(self, token: str) -> int:
         """The hub's status for a call with this token."""
@@ -149,12 +142,6 @@ def changed(path: Path, change: Callable[[str], str]) -> Iterator[None]:
         yield
     finally:
         path.write_text(text)
-
-
-def _token(process: Path) -> str:
-    """The API token in the environment of a process, which is a folder of /proc."""
-    given = (process / "environ").read_bytes().decode(errors="replace").split("\0")
-    return dict(line.split("=", 1) for line in given if "=" in line)["JUPYTERHUB_API_TOKEN"]
 
 
 def _answers(service: Service, supervisor: supervise.Supervisor) -> bool:

@@ -19,6 +19,7 @@ from sitekit.cluster.services import node_state
 
 from ..chain.test_chain import python_of
 from ..person import KernelDied, Person
+from ..processes import culler_token
 from ..slurm import ask, jobs, until
 from .agreement import patiently, settled
 from .machine import Machine, changed
@@ -107,7 +108,7 @@ def test_stopped_by_somebody_else(machine: Machine, people: dict[str, Person]) -
         running(machine, person)
     assert carol.api("DELETE", "/users/alice/server").status_code in (202, 204)
     url = f"http://{machine.site.hub.address}:{machine.site.hub.port}/hub/api/users/bob/server"
-    answer = httpx.delete(url, headers={"Authorization": f"token {machine.cullers_token()}"}, timeout=30)
+    answer = httpx.delete(url, headers={"Authorization": f"token {culler_token(machine.site)}"}, timeout=30)
     assert answer.status_code in (202, 204)
     assert "administrator" in shown(alice, "stopped")["what"]
     assert "limit: 1 hour" in shown(bob, "idle")["what"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
@@ -20,36 +19,13 @@ from sitekit.fronts.certificate import self_signed
 from sitekit.fronts.front import certificate, front, front_path, modules
 from sitekit.site import Site
 
+from ..packages import install
 from .echo import Echo
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from machine_sites import demo, family
 
 __all__ = ["demo", "family"]
-
-
-def install(*packages: str) -> None:
-    """From the distribution; it starts no service of them. They stay, as what `make demo` installed does."""
-    missing = [name for name in packages if subprocess.run(["dpkg", "-s", name], capture_output=True).returncode]
-    if not missing:
-        return
-    policy = Path("/usr/sbin/policy-rc.d")
-    ours = not policy.exists()
-    if ours:
-        policy.write_text("#!/bin/sh\nexit 101\n")
-        policy.chmod(0o755)
-    apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=600", "-o", "Dpkg::Use-Pty=0"]
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    try:
-        if subprocess.run([*apt, "install", "-s", *missing], env=quiet, capture_output=True).returncode:
-            subprocess.run([*apt, "update"], env=quiet, check=True, timeout=600)
-        subprocess.run(
-            [*apt, "install", "-y", "--no-install-recommends", *missing],
-            env=quiet, check=True, timeout=600, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-    finally:
-        if ours:
-            policy.unlink()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ..conftest import Demo
-from ..front.conftest import install
+from ..packages import install
 from .booted import Booted, booted, network_of
 from .campus import PACKAGES, download
 

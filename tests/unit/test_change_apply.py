@@ -145,7 +145,7 @@ def test_a_file_that_was_there_before_is_nobodys_to_overwrite_or_remove(machine:
 
 
 @pytest.mark.parametrize("kind", ["apache", "nginx"])
-def test_nothing_reads_what_is_laid_beside(kind: str, machine: Path, monkeypatch: pytest.MonkeyPatch):
+def test_nothing_reads_what_is_laid_beside(kind: str, machine: Path, logrotate: None, monkeypatch: pytest.MonkeyPatch):
     """logrotate reads whatever lies in its folder; nginx's include has a pattern, so that the file may be missing."""
     site, render = demo(front={"server": kind}), apply_module.render
     extra = site.etc / f"local.d/{kind}.conf"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import kernel_site
 import pytest
@@ -137,24 +140,48 @@ def test_a_check_that_could_not_be_made_changes_nothing(site: KernelSite) -> Non
     assert not list((site.root / "prefix" / "kernels").glob(".trial-*"))
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, which becomes another account")
-def test_root_works_as_the_account_that_owns_the_prefix(site: KernelSite) -> None:
-    """What root left there, its owner could not replace."""
+@pytest.fixture
+def hidden_kit(site: KernelSite, tmp_path: Path) -> Path:
+    """A copy of the kit, with the site's rules, in a folder that root alone can read, as below root's home."""
+    hidden = tmp_path / "sitekit"
+    left_out = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(CHECKOUT / "scripts", hidden / "scripts", ignore=left_out)
+    shutil.copytree(CHECKOUT / "kernels", hidden / "kernels", ignore=left_out)
+    shutil.copy(site.rules.with_suffix(".used.yml"), hidden / "kernels/kernels.yml")
+    (hidden / "site.yml").write_text(dump(site.site))
+    hidden.chmod(0o700)
+    return hidden
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, which runs it as another account")
+def test_root_works_as_the_account_that_owns_the_prefix(site: KernelSite, hidden_kit: Path) -> None:
+    """What root left there, its owner could not replace. The owner cannot read the checkout."""
     prefix = site.root / "prefix"
-    (site.root / "site.yml").write_text(dump(site.site))
     (site.root / "needed").unlink()
     subprocess.run(["chown", "-R", "nobody", prefix], check=True)
+    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(hidden_kit / "scripts"), "SITE": str(hidden_kit / "site.yml")}
+
+    def kit(command: str) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-m", "sitekit", command]
+        return subprocess.run(argv, env=env, cwd="/", capture_output=True, text=True, timeout=180)
+
     try:
-        env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(CHECKOUT / "scripts"), "SITE": str(site.root / "site.yml")}
-        argv = [sys.executable, "-m", "sitekit", "kernels_check"]
-        done = subprocess.run(argv, env=env, cwd="/", capture_output=True, text=True, timeout=120)
+        done = kit("kernels_check")
         assert done.returncode == 1 and "hidden from the launcher" in done.stdout, done.stdout + done.stderr
+        (site.root / "needed").write_text("")
+        done = kit("kernels_check")
+        assert done.returncode == 0 and "are offered" in done.stdout, done.stdout + done.stderr
+        site.python_module("later/1.0")
+        done = kit("kernels")
+        assert done.returncode == 0 and "later-1.0" in site.names(), done.stdout + done.stderr
         owners = {path.lstat().st_uid for path in (prefix / "kernels").rglob("*")}
         assert owners == {prefix.stat().st_uid} != {0}
+        assert not list(Path(tempfile.gettempdir()).glob("sitekit-copy-*"))
     finally:
         subprocess.run(["chown", "-R", "root", prefix], check=True)
         (site.root / "needed").write_text("")
-    assert check_kernels(site.site) == 0
+        (site.modules / "later/1.0.lua").unlink(missing_ok=True)
+    assert site.make() == 0 and check_kernels(site.site) == 0
 
 
 def test_one_that_fails_only_once_is_not_hidden(site: KernelSite, capsys: pytest.CaptureFixture[str]) -> None:
