@@ -192,12 +192,17 @@ def test_cookies_are_for_https_for_the_server_and_for_one_path(demo: Demo, serve
         assert person.lab().status_code == 200
     paths = {name: {path for other, path in seen if other == name} for name, _ in seen}
     assert paths["jupyterhub-hub-login"] == {"/hub/"}
-    assert paths["jupyterhub-session-id"] == {"/"}
+    assert paths["jupyterhub-session-id"] == paths["__Host-sitekit-servers"] == {"/"}
     assert paths["jupyterhub-user-alice"] == {"/user/alice/"}
     assert paths["_xsrf"] <= {"/hub/", "/user/alice/"}
-    assert set(paths) <= {"jupyterhub-hub-login", "jupyterhub-session-id", "jupyterhub-user-alice", "_xsrf"} | {
-        name for name in paths if name.startswith("jupyterhub-user-alice-oauth-state")
+    known = {
+        "jupyterhub-hub-login",
+        "jupyterhub-session-id",
+        "jupyterhub-user-alice",
+        "_xsrf",
+        "__Host-sitekit-servers",
     }
+    assert set(paths) <= known | {name for name in paths if name.startswith("jupyterhub-user-alice-oauth-state")}
     for cookie, morsel in seen.items():
         assert morsel["secure"] and not morsel["domain"], cookie
         assert morsel["samesite"].lower() in ("lax", "strict"), cookie
