@@ -35,6 +35,7 @@ def session_settings(site: Site) -> dict[str, Any]:
         "lmod": str(site.kernels.lmod),
         "root": site.server.folder,
         "links": site.server.links,
+        "root_read_only": site.server.root_read_only,
         "user_variables": list(site.server.user_variables),
     }
 

@@ -52,7 +52,7 @@ def _not_root(name: str) -> str:
 
 
 def _home_path(path: str) -> str:
-    if not re.fullmatch(r"(~|/[A-Za-z0-9._+@{}-]+)(/[A-Za-z0-9._+@{}-]+)*", path) or ".." in path.split("/"):
+    if not re.fullmatch(r"(~|/[A-Za-z0-9._+@{}-]+)(/[A-Za-z0-9._+@{}-]+)*|/", path) or ".." in path.split("/"):
         raise Unfit(
             f"{shown(path)} is not a folder of a user's", "write it from '~' or '/', without '..', like /scratch/{user}"
         )

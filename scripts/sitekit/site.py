@@ -117,6 +117,7 @@ class Server(Section):
     named: Annotated[Count, Field(ge=0, le=100)] = 0
     root: HomePath | None = None
     links: dict[LinkName, HomePath] = {}
+    root_read_only: bool = False
     user_variables: tuple[UserVariable, ...] = ()
 
     @model_validator(mode="after")
@@ -126,6 +127,10 @@ class Server(Section):
                 f"the links would be put into {self.root}, among other files",
                 "leave root out, or give them a folder of their own in the user's home, like ~/.jupyterhub-tree",
                 "root",
+            )
+        if self.root_read_only and not self.links:
+            raise Unfit(
+                "there are no links, so that users could save nothing", "add links, or leave it out", "root_read_only"
             )
         return self
 

@@ -73,6 +73,31 @@ def test_an_address_fills_in_the_form_and_starts_nothing(demo: Demo, bob: Person
     assert not jobs(demo.site, "bob")
 
 
+def test_a_job_goes_to_the_overflow_partition_only_while_the_first_one_is_full(demo: Demo, alice: Person) -> None:
+    fill = (
+        "sbatch",
+        "--parsable",
+        "--partition=jupyter-short",
+        "--nodes=2",
+        "--mem=0",
+        "--time=10",
+        "--output=/dev/null",
+    )
+    full = ask(demo.site, *fill, "--chdir=/", "--wrap=sleep 600", user="bob")
+    try:
+        until(lambda: any(f"{full} jupyter-short RUNNING" in job for job in jobs(demo.site, "bob")), 30)
+        assert alice.start("small")[-1].get("ready")
+        [job] = jobs(demo.site, "alice")
+        assert "jupyter-overflow RUNNING" in job
+        alice.stop_and_wait()
+    finally:
+        ask(demo.site, "scancel", full)
+    until(lambda: not jobs(demo.site, "bob"), 60)
+    assert alice.start("small")[-1].get("ready")
+    [job] = jobs(demo.site, "alice")
+    assert "jupyter-short RUNNING" in job
+
+
 def test_a_server_with_a_name_stands_beside_the_ordinary_one(demo: Demo, alice: Person) -> None:
     assert alice.start("small")[-1].get("ready")
     assert alice.api("POST", "/users/alice/servers/second", {"tier": "small"}).status_code in (201, 202)

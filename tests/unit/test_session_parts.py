@@ -63,6 +63,13 @@ def test_links_follow_the_site_and_the_users_own_files_stay(home: Path) -> None:
     assert sorted(path.name for path in root.iterdir()) == ["data", "mine", "my link", "note", "work"]
 
 
+def test_a_tree_can_be_closed_and_is_opened_again_when_the_site_changes(home: Path) -> None:
+    for read_only, mode, links in ((True, 0o500, {"a": "~"}), (True, 0o500, {"b": "~"}), (False, 0o700, {"c": "~"})):
+        root = make_root(ROOT, links, home, "u", read_only)
+        assert root.stat().st_mode & 0o777 == mode
+    assert sorted(path.name for path in root.iterdir()) == ["a", "b", "c"]
+
+
 def test_without_a_tree_the_root_is_the_home(home: Path) -> None:
     assert make_root("~", {}, home, "u") == home
     assert list(home.iterdir()) == []

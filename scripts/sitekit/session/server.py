@@ -39,7 +39,8 @@ def main() -> None:
     shell = LoginShell(settings.get("user_variables", ()))
     root, links = settings.get("root", "~"), settings.get("links", {})
     home, user = Path(os.environ["HOME"]), os.environ["USER"]
-    os.environ["JUPYTERHUB_ROOT_DIR"] = str(make_root(root, links, home, user))
+    read_only = settings.get("root_read_only", False)
+    os.environ["JUPYTERHUB_ROOT_DIR"] = str(make_root(root, links, home, user, read_only))
     await_hub(os.environ["JUPYTERHUB_API_URL"])
     listener = bind(*settings["port_range"])
     runtime = tempfile.mkdtemp(prefix=f"jupyter-{job}-")
