@@ -33,8 +33,8 @@ rollback:       ## back to the release before, or RELEASE=name; restarts the hub
 	$(KIT) rollback $(RELEASE)
 prune_releases: ## remove old releases but KEEP=2 of them, and never one in use
 	$(KIT) prune_releases $(KEEP)
-uninstall_environment: ## remove all releases, and nothing else below the prefix
-	$(KIT) uninstall_environment
+uninstall_environment: ## remove all releases, and nothing else below the prefix; UNINSTALLED=1: no host runs the site any more
+	$(KIT) uninstall_environment $(if $(UNINSTALLED),uninstalled)
 kernels:        ## turn the cluster's modules into proven Jupyter kernels
 	$(KIT) kernels
 kernels_diff:   ## show what `make kernels` would change
@@ -53,7 +53,7 @@ start:          ## start the site's services (as root)
 	$(KIT) start
 stop:           ## stop the site's services; users' servers stay up (as root)
 	$(KIT) stop
-status:         ## say which services run
+status:         ## say which services run (as root)
 	$(KIT) status
 backup:         ## database, secrets and configuration into one file (as root)
 	$(KIT) backup

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -57,10 +58,13 @@ def step(title: str, total: int | None = None) -> Iterator[Step]:
 
 def say(text: str = "") -> None:
     """A line for the person at the keyboard."""
-    if _live():
-        _console().print(text, markup=False)
-    else:
-        print(text, flush=True)
+    try:
+        if _live():
+            _console().print(text, markup=False)
+        else:
+            print(text, flush=True)
+    except BrokenPipeError:  # nobody reads on, as after `make status | head -1`; the work goes on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 # rich is loaded for a terminal only, where it is: a release, in which timers and users run parts of the kit, has none.

@@ -97,12 +97,15 @@ def test_what_a_person_wrote_goes_beside_what_is_there(machine: Path, tmp_path: 
         (checkout / "config/site.yml").write_text(f"# {checkout.name}\n")
     (ours / "Makefile").touch()
     (ours / "config/local.d/extra.py").write_text("c.x = 1\n")
+    for name in ("environment.yml", "environment.lock"):
+        (ours / name).write_text(f"# {name} of ours\n")
     monkeypatch.setattr(backup_module, "CHECKOUT", ours)
-    monkeypatch.setattr(backup_module, "data", lambda name: ours / name)
     restore(str(made(machine)), root=bare_machine(tmp_path / "new"), checkout=theirs)
     assert (theirs / "config/site.yml").read_text() == "# theirs\n"
     assert (theirs / "config/site.yml.new").read_text() == "# ours\n"
     assert (theirs / "config/local.d/extra.py").read_text() == "c.x = 1\n"
+    for name in ("environment.yml", "environment.lock"):
+        assert (theirs / name).read_text() == f"# {name} of ours\n"
 
 
 def test_only_so_many_stay(machine: Path, monkeypatch: pytest.MonkeyPatch):

@@ -54,7 +54,7 @@ def test_a_parent_of_somebody_else_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "theirs"
     folder.mkdir()
     os.chown(folder, 65534, 65534)
-    with pytest.raises(Problem, match="belongs to user 65534"):
+    with pytest.raises(Problem, match="belongs to the account nobody, who"):
         refuse_unsafe(folder / "prefix")
 
 

@@ -15,14 +15,16 @@ import kernel_site
 import pytest
 import release_parts as parts
 
-from sitekit.channel.solution import Solution, difference
+from sitekit.channel.solution import Solution, difference, kept_lock
+from sitekit.environment import steps as build
 from sitekit.errors import BadInput, Problem
 from sitekit.machine import database
 from sitekit.release import releases
 from sitekit.release.releases import Release
 from sitekit.site import Hub, Paths, Site
 from sitekit.upkeep import commands
-from sitekit.upkeep.users import EARLY, LATE, Uses, around, users
+from sitekit.upkeep.users import EARLY, LATE, NOT_HERE, Uses, around, users
+from sitekit.wheels.packages import read_packages
 
 
 @pytest.fixture
@@ -114,6 +116,22 @@ def test_rollback_goes_where_the_link_was_before(make: Callable[..., Release], s
     assert releases.current(site) == second.path
 
 
+def test_a_rollback_puts_the_lock_back_so_that_setup_conda_agrees(
+    make: Callable[..., Release], site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(build, "LOCK", site.paths.prefix / "environment.lock")
+    first, second = make("1"), make("2")
+    commands.rollback(site)
+    assert "another environment.yml" in capsys.readouterr().out
+    assert not build.LOCK.exists()
+    packages = read_packages()
+    for release in (first, second):
+        releases.note(release, dependencies=packages.digest)
+    for release in (second, first):
+        commands.rollback(site, release.name)
+        assert kept_lock(build.LOCK, packages) == release.solution.locked(packages)
+
+
 def test_rollback_to_what_cannot_be_used_is_refused(make: Callable[..., Release], site: Site) -> None:
     first = make("1")
     with pytest.raises(Problem, match="no other release"):
@@ -193,6 +211,22 @@ def test_uninstall_takes_what_it_made_and_nothing_else(
     (site.releases / "notes").rmdir()
     (site.paths.prefix / "kernels").rmdir()
     commands.uninstall_environment(site)
+    assert not site.paths.prefix.exists()
+
+
+def test_an_environment_whose_site_is_uninstalled_can_be_removed(
+    make: Callable[..., Release], site: Site, nobody: Uses
+) -> None:
+    make("1")
+    nobody.unseen[NOT_HERE] = "run it on the hub's host"
+    with pytest.raises(Problem, match="not installed on this machine") as refused:
+        commands.uninstall_environment(site)
+    assert "make uninstall_environment UNINSTALLED=1" in str(refused.value)
+    nobody.unseen["Slurm does not say"] = "ask it again"
+    with pytest.raises(Problem, match="Slurm does not say"):
+        commands.uninstall_environment(site, "uninstalled")
+    del nobody.unseen["Slurm does not say"]
+    commands.uninstall_environment(site, "uninstalled")
     assert not site.paths.prefix.exists()
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..command import acting_as, need_root
-from ..data import CHECKOUT, data
+from ..data import CHECKOUT
 from ..errors import Problem
 from ..files import open_file
 from ..machine import sqlite
@@ -107,7 +107,8 @@ def _kept(state: Path, hub: Owner, left: list[Path]) -> list[Path]:
 def _configuration() -> Iterator[Path]:
     """What a person wrote. The nightly backup is made by the release, which has no checkout."""
     if (CHECKOUT / "Makefile").exists():
-        yield from (path for path in [CHECKOUT / "config/site.yml", data("kernels/kernels.yml")] if path.exists())
+        written = ("config/site.yml", "kernels/kernels.yml", "environment.yml", "environment.lock")
+        yield from (path for path in map(CHECKOUT.joinpath, written) if path.exists())
         yield from sorted(path for path in (CHECKOUT / "config/local.d").glob("*") if path.is_file())
 
 

@@ -35,7 +35,7 @@ from ..standing.manifest import FileRecord, load_manifest, manifest_path
 from ..standing.tree import MACHINE, look, on_disk
 from .backup import INDEX, sha256_of
 
-_OURS = ("checkout/config/", "checkout/kernels/")
+_OURS = ("checkout/config/", "checkout/kernels/", "checkout/environment.")
 """What of a checkout is in a backup."""
 
 

@@ -30,7 +30,8 @@ def check_module(site: Site, platform: Platform, root: Path) -> None:
 
 
 def who_stays_out(site: Site, platform: Platform, root: Path) -> Iterator[str]:
-    """A line for the administrator about those whose password cannot be checked. Of hashes root alone knows."""
+    """Lines for the administrator about those who cannot log in. Of hashes root alone knows."""
+    yield from _administrators(site, root)
     if not _asks(site, root, MODULES[site.login.passwords]):
         return
     if site.login.passwords == "sssd":
@@ -44,6 +45,16 @@ def who_stays_out(site: Site, platform: Platform, root: Path) -> Iterator[str]:
             names = ", ".join(out[:SHOWN]) + (", ..." if len(out) > SHOWN else "")
             yield f"{len(out)} of {len(people)} who may log in have no password in /etc/shadow, and cannot ({names});"
             yield "    if they come from a directory, let sssd check them: `passwords: sssd` under login"
+
+
+def _administrators(site: Site, root: Path) -> Iterator[str]:
+    """`login.admin_groups` says who administers the hub. Whether they may log in, only `login.allowed_groups` says."""
+    admins = {name for group in site.login.admin_groups for name in accounts.members(root, group)}
+    people = {name for group in site.login.allowed_groups for name in accounts.members(root, group)}
+    if out := sorted(admins - people):
+        names = ", ".join(out[:SHOWN]) + (", ..." if len(out) > SHOWN else "")
+        yield f"{len(out)} of {len(admins)} members of login.admin_groups are in none of login.allowed_groups ({names})"
+        yield "    and cannot log in: add them to such a group, or name their group in allowed_groups as well"
 
 
 def _asks(site: Site, root: Path, module: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ..command import need_root
 from ..errors import Problem
 from ..files import write_atomic
@@ -18,6 +20,7 @@ from ..supervisors.supervisor import State
 from . import database
 from .apart import administrators, kept_apart
 from .site_services import running_supervisor, site_services
+from .site_state import site_state
 
 __all__ = ["renew", "start", "status", "stop"]
 
@@ -31,10 +34,10 @@ def start(site: Site) -> int:
     need_root("start")
     if not (site.current / "bin/jupyterhub").exists():
         raise Problem("there is no hub environment to run", str(site.current), "make setup_conda install_all")
-    in_use, stamp = str(site.current.resolve()), site.run / "release"
+    in_use, stamp = str(site.current.resolve()), _stamp(site)
     services, supervisor = site_services(site, this_platform()), running_supervisor(site)
     with alone():
-        if not stamp.exists() or stamp.read_text() != in_use:
+        if hub_release(site) != in_use:
             database.refuse_strange(site, site.current)
             supervisor.stop(_hub(site))
             database.fit(site)
@@ -46,6 +49,16 @@ def start(site: Site) -> int:
             say(f" !! {web} is not the site's to start, and users do not reach {site.front.url}: {state.detail}")
             say(f"    -> systemctl enable --now {web}; if it runs: sudo make apply")
     return 0
+
+
+def hub_release(site: Site) -> str | None:
+    """The folder of the release with which the hub was last started; None where it has not been since the boot."""
+    stamp = _stamp(site)
+    return stamp.read_text() if stamp.exists() else None
+
+
+def _stamp(site: Site) -> Path:
+    return site.run / "release"
 
 
 def renew(site: Site) -> None:
@@ -72,7 +85,10 @@ def stop(site: Site) -> int:
 
 
 def status(site: Site) -> int:
-    """Say how each service does, what keeps users' pages apart, and the kernels. 0 when all is well, else 1."""
+    """Say how each service does, what keeps users' pages apart, the kernels, and what keeps users out.
+
+    0 when all is well, else 1.
+    """
     need_root("status")
     states = supervise.status(site_services(site, this_platform()), running_supervisor(site))
     states |= _machines_own(site)
@@ -83,7 +99,11 @@ def status(site: Site) -> int:
     say(f"{'administrators':<32} {administrators(site)}")
     for number, line in enumerate(told(read_kernel_state(site))):
         say(f"{'' if number else 'kernels':<32} {line}")
-    return 0 if apart and all(state.word == "running" for state in states.values()) else 1
+    found = list(site_state(site))
+    for subject, what, _ in found:
+        say(f"{subject:<32} {what}")
+    running = all(state.word == "running" for state in states.values())
+    return 0 if apart and running and all(well for *_, well in found) else 1
 
 
 def _machines_own(site: Site) -> dict[str, State]:

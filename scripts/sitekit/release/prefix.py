@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import grp
 import os
+import pwd
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,14 +79,28 @@ def refuse_unsafe(prefix: Path) -> None:
             raise Problem(f"cannot be looked at: {error.strerror}", str(folder), "run it as its owner") from None
         if found.st_uid not in (0, os.geteuid()):
             raise Problem(
-                f"belongs to user {found.st_uid}, who could replace the environment that everybody runs",
+                f"belongs to {_account(found.st_uid)}, who could replace the environment that everybody runs",
                 str(folder),
                 "run it as that user, or give the directory to root",
             )
         sticky = found.st_mode & stat.S_ISVTX and folder not in (prefix, prefix.resolve())
         if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky:
-            who = "anybody" if found.st_mode & stat.S_IWOTH else f"every member of group {found.st_gid}"
+            who = "anybody" if found.st_mode & stat.S_IWOTH else f"every member of {_group(found.st_gid)}"
             raise Problem(f"{who} can write here and replace the environment", str(folder), f"chmod go-w {folder}")
+
+
+def _account(uid: int) -> str:
+    try:
+        return f"the account {pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"uid {uid}, which has no account here"
+
+
+def _group(gid: int) -> str:
+    try:
+        return f"the group {grp.getgrgid(gid).gr_name}"
+    except KeyError:
+        return f"gid {gid}, which has no name here"
 
 
 def set_modes(release: Path) -> int:

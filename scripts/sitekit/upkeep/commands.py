@@ -21,7 +21,7 @@ from ..release.remove import remove, remove_environment, size, sweep
 from ..release.serving import hub_reads_the_site
 from ..site import Site
 from ..wheels.packages import read_packages
-from .users import Uses, users
+from .users import NOT_HERE, Uses, users
 
 KEPT = 2
 
@@ -63,18 +63,24 @@ def upgrade(site: Site, *words: str) -> int:
         if switched:
             known.switch(site, release)
     say(f"In use now: {release.name}." if switched else f"{release.name} has the newest packages, and is in use.")
-    _restart_hub(site)
+    if switched or machine.hub_release(site) != str(release.path):
+        _restart_hub(site)
     return 0
 
 
 def rollback(site: Site, *words: str) -> int:
     """Back to the release in use before, or to the one that is named; the hub restarts. Returns 0. Raises Problem."""
     _words("rollback", words, 1)
+    packages = read_packages()
     with opened(site):
         release = _named(site, words[0]) if words else _before(site)
         _refuse_unfit(site, release)
         known.switch(site, release)
     say(f"In use now: {release.name}.")
+    if release.facts.get("dependencies") == packages.digest:
+        build.keep_lock(release.solution, packages)  # else the next setup_conda would build the newer packages again
+    else:
+        say("environment.lock stays as it is: that release was built from another environment.yml.")
     _restart_hub(site)
     return 0
 
@@ -108,14 +114,23 @@ def prune_releases(site: Site, *words: str) -> int:
 def uninstall_environment(site: Site, *words: str) -> int:
     """Remove all releases, the link and the cache. What else lies in the prefix stays, and is named. Returns 0.
 
-    Raises Problem while anybody uses one of them.
+    Raises Problem while anybody uses one of them. The word `uninstalled` says that no host runs the site any more.
     """
-    _words("uninstall_environment", words, 0)
+    _words("uninstall_environment", words, 1)
+    if words and words[0] != "uninstalled":
+        raise BadInput(f"does not know the word '{words[0]}'", "uninstall_environment", "write UNINSTALLED=1")
     if not site.paths.prefix.exists():
         say(f"There is no environment in {site.paths.prefix}.")
         return 0
     with opened(site):
-        uses = _all_seen(users(site))
+        uses = users(site)
+        if words:
+            uses.unseen.pop(NOT_HERE, None)
+        elif NOT_HERE in uses.unseen:
+            uses.unseen[NOT_HERE] += (
+                ", or, once the site is uninstalled there: make uninstall_environment UNINSTALLED=1"
+            )
+        uses = _all_seen(uses)
         if who := sorted({who for release in known.releases(site) for who in uses.of(release.name)}):
             raise Problem(
                 f"the environment is in use: {_few(who)}", str(site.paths.prefix), "stop them first (make stop)"

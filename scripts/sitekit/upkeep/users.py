@@ -23,6 +23,8 @@ from ..slurm.say import Silent
 EARLY, LATE = 60.0, 600.0
 """Seconds by which a start and a switch may be told apart wrongly: clocks differ, and a job's prolog takes its time."""
 
+NOT_HERE = "the site is not installed on this machine, and only the hub's host shows which release its services use"
+
 
 @dataclass(frozen=True)
 class Uses:
@@ -57,8 +59,7 @@ def users(site: Site) -> Uses:
     if not _sees_others():
         uses.unseen[f"/proc hides other people's processes from {asker} (hidepid)"] = "run it as root"
     if not (site.etc / "site.yml").exists():
-        elsewhere = "this is not the hub's host: the release of the hub and of the proxy is seen there only"
-        uses.unseen[elsewhere] = "run it on the hub's host"
+        uses.unseen[NOT_HERE] = "run it on the hub's host"
     return uses
 
 
