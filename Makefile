@@ -5,7 +5,7 @@ export SITE PYTHON BUNDLE
 KIT := @scripts/kit
 
 .DEFAULT_GOAL := help
-.PHONY: help check_site show setup_conda install_all lock bundle releases upgrade rollback prune_releases uninstall_environment \
+.PHONY: help new_site check_site show setup_conda install_all lock bundle releases upgrade rollback prune_releases uninstall_environment \
         kernels kernels_diff kernels_check kernels_import \
         diff apply uninstall start stop status backup restore rotate_secrets certificate certificate_check maintenance_on maintenance_off \
         demo demo_status demo_stop demo_reset test lint bench soak
@@ -13,6 +13,8 @@ KIT := @scripts/kit
 help:           ## list the targets
 	@awk -F ':.*## ' '/^[a-z_]+:.*## /{printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+new_site:       ## write a small config/site.yml; NAME= URL= GROUP= PREFIX= PARTITION= fill it in
+	$(KIT) new_site $(foreach v,NAME URL GROUP PREFIX PARTITION,$(if $(filter command,$(firstword $(origin $v))),'$v=$($v)'))
 check_site:     ## check the site file; says file, line and key of every fault
 	$(KIT) check_site
 show:           ## print what the site file means, defaults included

@@ -22,6 +22,7 @@ class Command:
 
 
 COMMANDS = {
+    "new_site": Command("sitekit.new_site:new_site", site=False),
     "check_site": Command("sitekit.show:check_site"),
     "show": Command("sitekit.show:show"),
     "setup_conda": Command("sitekit.environment.commands:setup_conda"),

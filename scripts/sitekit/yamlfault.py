@@ -46,7 +46,11 @@ _FAULTS = (
 def unreadable(path: Path, error: OSError) -> BadInput:
     """Why a file could not be opened."""
     if isinstance(error, FileNotFoundError):
-        return BadInput("there is no such file", str(path), "check the path; complete site files are in config/sites/")
+        return BadInput(
+            "there is no such file",
+            str(path),
+            "check the path, or write one: make new_site. Complete ones are in config/sites/",
+        )
     if isinstance(error, PermissionError):
         return BadInput("you may not read this file", str(path), f"see who may: ls -l {path}")
     return BadInput(f"cannot read the file: {error.strerror}", str(path), "check the path")

@@ -17,14 +17,14 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_the_page_is_current(request: pytest.FixtureRequest):
-    text = page(load_site(data("config/site.yml")), family())
+    text = page(load_site(data("config/site.example.yml")), family())
     if request.config.getoption("--update-golden"):
         (DOCS / "installer-actions.md").write_text(text)
     assert (DOCS / "installer-actions.md").read_text() == text, "look at it; if it is right: pytest --update-golden"
 
 
 def test_the_page_names_every_file_and_every_unit():
-    text = page(load_site(data("config/site.yml")), family())
+    text = page(load_site(data("config/site.example.yml")), family())
     for path in rendered("triton-apache-systemd"):
         assert str(path).replace("triton", "example") in text, path
 

@@ -18,7 +18,7 @@ from sitekit.session.notice import notice
 from sitekit.session.variables import LoginShell
 from sitekit.site import load_site
 
-SITE = load_site(Path(__file__).parents[2] / "config" / "site.yml")
+SITE = load_site(Path(__file__).parents[2] / "config" / "site.example.yml")
 ROOT = "~/.jupyterhub-tree"
 
 

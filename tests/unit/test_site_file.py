@@ -1,4 +1,4 @@
-"""config/site.yml as it is shipped: every key of the model is there, explained, with its true default."""
+"""config/site.example.yml as it is shipped: every key of the model is there, explained, with its true default."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sitekit.site import Site, load_site
 from sitekit.validate import validate
 from sitekit.yamlfile import Document, read_yaml
 
-FILE = Path(__file__).parents[2] / "config" / "site.yml"
+FILE = Path(__file__).parents[2] / "config" / "site.example.yml"
 DOCUMENT = read_yaml(FILE)
 LINES = FILE.read_text().splitlines()
 FIELDS = dict(walk(Site))
@@ -69,7 +69,7 @@ def test_it_is_a_good_site() -> None:
 @dotted
 def test_the_key_is_there(path: tuple[str, ...]) -> None:
     assert place(path) in DOCUMENT.lines, (
-        f"config/site.yml lacks {'.'.join(path)}: add it with a comment and its default"
+        f"config/site.example.yml lacks {'.'.join(path)}: add it with a comment and its default"
     )
 
 
