@@ -23,7 +23,7 @@ from tests.walk import walked
 
 from sitekit.environment import commands, steps
 from sitekit.release import files, releases
-from sitekit.release.finish import compile_all
+from sitekit.release.bytecode import compile_all
 from sitekit.release.prefix import opened
 from sitekit.site import Paths
 from sitekit.wheels.packages import Packages

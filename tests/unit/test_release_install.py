@@ -22,7 +22,7 @@ from sitekit.child import ask
 from sitekit.environment import commands, steps
 from sitekit.errors import Problem
 from sitekit.release import releases
-from sitekit.release.finish import compile_all
+from sitekit.release.bytecode import compile_all
 from sitekit.site import Site
 from sitekit.wheels.packages import Packages
 
@@ -126,6 +126,27 @@ def test_bytecode_is_written_once_and_for_all(site: Site) -> None:
     before = compiled.stat().st_mtime_ns
     subprocess.run([release.python, "-c", "import hello"], check=True, timeout=60)
     assert compiled.stat().st_mtime_ns == before
+
+
+def test_bytecode_of_the_same_sources_is_taken_from_the_release_before(site: Site) -> None:
+    commands.setup_conda(site)
+    first = only(site)
+    second = releases.Release(first.path.with_name("second"), first.facts, False)
+    subprocess.run(["cp", "--archive", "--link", first.path, second.path], check=True, timeout=60)
+    [changed] = second.path.rglob("stone.py")
+    changed.unlink()
+    changed.write_text("AGE = 'new'\n")
+    count = compile_all(first)
+    assert compile_all(second, first) == count
+    for name, same in (("hello", True), ("stone", False)):
+        [ours], [theirs] = (list(release.path.rglob(f"{name}*.pyc")) for release in (second, first))
+        assert ours.samefile(theirs) is same
+    program = "import hello, stone; print(hello.__loader__.get_code('hello').co_filename, stone.AGE)"
+    said = subprocess.run([second.python, "-c", program], check=True, capture_output=True, text=True, timeout=60).stdout
+    assert said.split() == [str(next(second.path.rglob("hello*.py"))), "new"]
+    first.facts["packages"] = [{**package, "build": "other"} for package in first.facts["packages"]]
+    other = releases.Release(first.path, first.facts, True)
+    assert compile_all(second, other) == count, "another Python compiles for itself"
 
 
 def test_the_second_time_there_is_nothing_to_do(site: Site, capsys: pytest.CaptureFixture[str]) -> None:

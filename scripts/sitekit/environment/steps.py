@@ -17,11 +17,12 @@ from ..data import CHECKOUT
 from ..errors import Problem
 from ..files import write_atomic
 from ..progress import say, step
-from ..release.finish import compile_all, configure
+from ..release.bytecode import compile_all
+from ..release.finish import configure
 from ..release.install import install
 from ..release.pieces import wanted
 from ..release.prefix import opened, set_modes
-from ..release.releases import Release, begin, current, finish, made_from, note, read, same, set_aside
+from ..release.releases import Release, begin, current, finish, made_from, newest_whole, note, read, same, set_aside
 from ..release.verify import verify
 from ..site import Site
 from ..wheels.lock import matching
@@ -103,7 +104,7 @@ def finished(site: Site, release: Release, packages: Packages, cache: Path) -> R
         install_kit(release)
         own = configure(release, pieces)
     with step("Compiling") as s:
-        s.done(f"{compile_all(release)} files")
+        s.done(f"{compile_all(release, newest_whole(site))} files")
     set_modes(release.path)
     try:
         with step("Checking the release") as s:

@@ -1,4 +1,4 @@
-"""What turns packages into a hub environment: extensions, settings for everybody, kernels, bytecode."""
+"""What turns packages into a hub environment: extensions, settings for everybody, kernels."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import hashlib
 import json
 import os
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ..child import mortal
 from ..command import run
 from ..files import write_atomic
 from . import programs
@@ -17,7 +15,6 @@ from .pieces import Piece
 from .releases import Release
 
 GUARD = "sitekit.session.lmod_guard"
-UNCHECKED = ("--invalidation-mode", "unchecked-hash")
 HIDDEN = "share/jupyter/kernels/python3"
 NOTICE = "@sitekit/notice"
 
@@ -84,23 +81,6 @@ def install_notice(prefix: Path) -> Path:
 def hide_own_kernel(prefix: Path) -> None:
     """Remove the kernel spec of the hub environment's own Python, which ipykernel's package brings."""
     shutil.rmtree(prefix / HIDDEN, ignore_errors=True)
-
-
-def compile_all(release: Release) -> int:
-    """Write the bytecode that rattler leaves out, as nobody can write it later; return the number of compiled files.
-
-    Without it every start of a server compiles all again. What is no Python 3 (templates, tests) is passed over.
-    It holds whatever the times of its sources are: they are never changed, and times do not survive every copy.
-    """
-    folders = [folder for pattern in ("lib/python3*", "local/lib/python3*") for folder in release.path.glob(pattern)]
-    sources = [str(file) for folder in folders for file in folder.rglob("*.py")]
-    count = os.cpu_count() or 1
-    # Not compileall's own -j: its workers outlive it when it is killed, for ever.
-    compiler = mortal([release.python, "-I", "-m", "compileall", "-qq", *UNCHECKED, "-i", "-"])
-    shares = ["\n".join(sources[start::count]) for start in range(count)]
-    with ThreadPoolExecutor(count) as pool:
-        list(pool.map(lambda share: run(compiler, stdin=share, check=False, timeout=900), shares))
-    return sum(1 for folder in folders for _ in folder.rglob("*.pyc"))
 
 
 def plain_environment(prefix: Path, home: Path = Path("/nonexistent")) -> dict[str, str]:

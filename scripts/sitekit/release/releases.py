@@ -136,6 +136,11 @@ def same(site: Site, solution: Solution, kit: str) -> Release | None:
     return None
 
 
+def newest_whole(site: Site) -> Release | None:
+    """The release that was finished last; None where there is none."""
+    return next((release for release in releases(site) if release.whole), None)
+
+
 def begin(site: Site, solution: Solution, kit: dict[str, str], inputs: str, asked: str) -> Release:
     """Make the directory of a new release, with its lock and its state; nothing is installed yet."""
     digest = packages_hash(solution.packages)
