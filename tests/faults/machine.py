@@ -38,6 +38,10 @@ class Machine:
         self.strays |= self.live_jobs().keys() - {row["job"] for row in self.rows()}
         self._services = {service.name.removeprefix(site.service("")): (service, by) for service, by in own + others}
 
+    def service(self, name: str) -> Service:
+        """How a service is run."""
+        return self._services[name][0]
+
     def pid(self, name: str) -> int:
         """The process of a service that runs. The hub's and the proxy's shell has become it by exec."""
         service, supervisor = self._services[name]

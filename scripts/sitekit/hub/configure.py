@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -19,13 +17,13 @@ from . import enter, heartbeat, routes
 from .admins import keep_administrators_out_of_servers
 from .callback import PATH, ListeningHandler, replace_batchspawners_handler
 from .culling import update_culling
+from .logs import AbsentUsers, log_no_cookie_ids, log_refusals_in_one_line
+from .loops import begin_with_users
 from .metrics import update_metrics
-from .narrow import ServerHandler, limit_bodies, log_no_cookie_ids, log_refusals_in_one_line, replace_handlers
+from .narrow import ServerHandler, limit_bodies, replace_handlers
 from .peers import keep_pages_behind_the_front
 from .proxy import SilentProxy
 from .rest import CardHandler, StatusHandler
-
-log = logging.getLogger(__name__)
 
 
 def configure(c: Any, site: Site) -> None:
@@ -99,7 +97,7 @@ def update_pages(c: Any, site: Site) -> None:
 
 
 def update_life(c: Any, life: Life) -> None:
-    """Hand the shared parts to the classes that need them, and start their loops in JupyterHub's own event loop."""
+    """Hand the shared parts to the classes that need them, and have their loops started with the hub."""
     for part in (TierSpawner, SlurmServer, ListeningHandler, ServerHandler, CardHandler, StatusHandler):
         part.life = life
     replace_batchspawners_handler()
@@ -119,28 +117,16 @@ def update_life(c: Any, life: Life) -> None:
         return lambda name: life.ledger.last_card(user.name, name) if user else None
 
     c.JupyterHub.template_vars["sitekit_card"] = card_of  # no method: traitlets copies it, with all that hangs on it
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:  # `jupyterhub token` and the like read the configuration without serving
-        return
-    life.ledger.open()  # a hub that cannot read its ledger must not start
-    loops = {
-        "queue snapshot": life.queue.run,
-        "endings": partial(endings.run, life),
-        "reconciler": partial(reconcile.run, life),
-        "routes": routes.run,
-        "limits": limit_bodies,
-        "forecast": life.forecast.run,
-        "heartbeat": heartbeat.run,
-    }
-    life.tasks = [loop.create_task(_keep_running(run, name), name=name) for name, run in loops.items()]
-
-
-async def _keep_running(run: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
-    """Servers depend on these loops; a fault in one of them must not end it for the rest of the hub's life."""
-    while True:
-        try:
-            return await run()
-        except Exception:
-            log.exception("The loop '%s' failed; it is started again", name)
-            await asyncio.sleep(5)
+    begin_with_users(
+        {
+            "absent users": AbsentUsers().tell,
+            "queue snapshot": life.queue.run,
+            "endings": partial(endings.run, life),
+            "reconciler": partial(reconcile.run, life),
+            "routes": routes.run,
+            "limits": limit_bodies,
+            "forecast": life.forecast.run,
+            "heartbeat": heartbeat.run,
+        },
+        first=life.ledger.open,  # a hub that cannot read its ledger must not start
+    )

@@ -1,20 +1,17 @@
-"""JupyterHub's own handlers: narrower where they would start, keep or log whatever a user sends. And who stops a server
+"""JupyterHub's own handlers: narrower where they would start or keep whatever a user sends. And who stops a server
 that is not theirs is told to its user."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import Any
 
 from jupyterhub import apihandlers, handlers
 from jupyterhub.apihandlers.users import UserServerAPIHandler
 from jupyterhub.app import JupyterHub
 from jupyterhub.handlers.pages import SpawnHandler
-from jupyterhub.spawner import SpawnException
 from jupyterhub.user import User
 from tornado import web
-from tornado.log import app_log
 
 from ..servers.life import Life
 from ..told.stopped import card_of_stop
@@ -74,24 +71,6 @@ def replace_handlers(more: dict[type, type]) -> None:
     ours = {UserServerAPIHandler: ServerHandler, SpawnHandler: FormHandler, **more}
     for table in (apihandlers.default_handlers, handlers.default_handlers):
         table[:] = [(rule[0], ours.get(rule[1], rule[1]), *rule[2:]) for rule in table]
-
-
-def log_refusals_in_one_line() -> None:
-    """JupyterHub promises no traceback for a SpawnException, and writes one for options that are refused (spawner.py,
-    _run_apply_user_options; handlers/pages.py, _post). Its reason stands in the line that follows."""
-
-    def shorten(record: logging.LogRecord) -> bool:
-        if record.exc_info and isinstance(record.exc_info[1], SpawnException):
-            record.exc_info = None
-        return True
-
-    logging.getLogger("JupyterHub").addFilter(shorten)
-
-
-def log_no_cookie_ids() -> None:
-    """JupyterHub logs what it makes a browser's _xsrf from: the session's id, and the one that the login cookie carries
-    (_xsrf_utils.py, _set_xsrf_cookie). Logs are sent on, and read by people who need not know them."""
-    app_log.addFilter(lambda record: not str(record.msg).startswith("Setting new xsrf cookie"))
 
 
 async def limit_bodies() -> None:

@@ -30,7 +30,6 @@ class Life:
         self.queue = Queue(site)
         self.names = Names(site)
         self.ledger = Ledger(site.paths.state / "ledger.sqlite")
-        self.tasks: list[asyncio.Task[None]] = []  # kept here: the event loop itself holds tasks only weakly
         self.forecast = Forecast(site, self.queue)
         self.strays: list[int] = []  # jobs with this site's tag that stand in no ledger
         self._expected: dict[str, asyncio.Event] = {}

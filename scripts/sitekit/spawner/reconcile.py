@@ -20,6 +20,7 @@ from ..servers.life import DOUBT, Life
 from ..slurm import gate
 from ..slurm.say import Silent
 from ..told.ended import card_of_ending
+from .held import spawners
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +31,6 @@ STOPPING = 40.0  # seconds that a server's own stop(), which is gentler, is give
 
 async def run(life: Life) -> None:
     """Reconcile for ever. A round that fails is told and tried again; it never ends the hub."""
-    while JupyterHub.instance().http_server is None:  # before, it may not have read from its database which it holds
-        await asyncio.sleep(0.5)
     last, ended_since = float("-inf"), time.time() - DAY
     while True:
         try:
@@ -68,9 +67,7 @@ async def reconcile(life: Life) -> None:
 
 def held_tags() -> list[str]:
     """The tags of the servers that JupyterHub holds at this moment, starting, running or being checked."""
-    users = JupyterHub.instance().users
-    spawners = [spawner for user in users.values() for spawner in user.spawners.values()]
-    return [s.child_spawner.tag for s in spawners if getattr(s, "child_spawner", None) and s.child_spawner.tag]
+    return [s.child_spawner.tag for s in spawners() if s.child_spawner and s.child_spawner.tag]
 
 
 async def settle(life: Life, row: Row) -> None:
