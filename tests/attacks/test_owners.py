@@ -27,7 +27,7 @@ def signing(demo: Demo) -> bytes:
 
 
 @pytest.fixture
-def visitor(demo: Demo) -> Iterator[Person]:
+def visitor(demo: Demo, server: Server) -> Iterator[Person]:
     """alice in a second browser, which has been to her server."""
     with demo.person("alice") as person:
         assert person.login().url.path != "/hub/login"
@@ -56,8 +56,7 @@ def _socket_refused_by_proxy(demo: Demo, server: Server, header: str) -> bool:
             sslopt={"cert_reqs": ssl.CERT_NONE}, cookie=header, origin=demo.site.front.url, timeout=30,
         ).close()  # fmt: skip
     except websocket.WebSocketBadStatusException as refused:
-        # the server says who it is, which the proxy does not
-        return "server" not in {name.lower() for name in refused.resp_headers}
+        return not refused.resp_body  # the server says why
     return False
 
 
@@ -125,7 +124,7 @@ def test_another_login_in_the_same_browser_leaves_the_entry_of_the_first(demo: D
 WHERE = (
     "", "/", "/hub/home", "/user/", "/user/alice/../bob/", "/user/alice/%2e%2E/bob/", "/user/../hub/logout",
     "//evil.example/user/alice/", "https://evil.example/user/alice/", "/\\evil.example/user/alice/",
-    "/user/alice\\@evil.example/", "user/alice/", " /user/alice/", "/user/alice/\r\nSet-Cookie: a=b", "/user/alice/\0",
+    "/user/alice\\@evil.example/", "user/alice/", " /user/alice/", "/user/alice/\r\nSet-Cookie: a=b",
     "/user//evil.example/", "/user/%2F/evil.example", "/user/alice/#https://evil.example",
     "javascript:alert(1)//user/alice/", "/services/alice/", "/User/alice/",
 )  # fmt: skip
@@ -175,7 +174,7 @@ def test_others_read_that_there_is_no_such_page(demo: Demo, server: Server, owne
 def test_without_a_login_the_way_leads_through_it(demo: Demo, server: Server) -> None:
     with demo.person("alice") as stranger:
         answer = stranger.http.get("/user/alice/lab")
-        assert answer.url.path == "/hub/login" and "user%2Falice%2Flab" in str(answer.url)
+        assert answer.url.path == "/hub/login" and "%252Fuser%252Falice%252Flab" in str(answer.url)
         answer = stranger.http.post("/hub/sitekit/enter?next=/user/alice/", data={})
         assert answer.status_code == 403
 
@@ -212,7 +211,7 @@ def test_a_server_of_another_name_is_its_owners_as_well(
 
 
 def test_the_secret_opens_the_api_of_the_proxy_and_nothing_else_does(demo: Demo) -> None:
-    url = f"http://127.0.0.1:{demo.site.proxy.api_port}/api/sitekit/ended/x?until=1"
+    url = f"http://127.0.0.1:{demo.site.proxy.api_port}/api/routes/sitekit/ended/x?until=1"
     for headers in ({}, {"Authorization": "token x"}):
         assert httpx.post(url, headers=headers).status_code == 403
     assert httpx.get(url).status_code in (403, 404)

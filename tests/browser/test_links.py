@@ -118,7 +118,7 @@ def test_with_whom_it_is_shared_is_asked_too(demo: Demo, page: Page, granted: Si
             page.goto("/user/bob/lab")
             expect(page.locator("h1")).to_have_text("This server belongs to bob")
             page.click("#enter")
-            page.click("button:has-text('Authorize')")  # JupyterHub's own question: whether bob's server may know who she is
+            page.click("button:has-text('Authorize')")  # JupyterHub asks: may this server know who you are
             page.wait_for_url("**/user/bob/lab**")
             page.wait_for_selector(".jp-LauncherCard, .jp-Notebook")
         finally:

@@ -259,7 +259,7 @@ def test_one_that_has_ended_opens_nothing_more(proxy: Proxy):
 
 def end(proxy: Proxy, which: str, headers: dict[str, str]) -> int:
     caller = http.client.HTTPConnection("127.0.0.1", proxy.api, timeout=30)
-    caller.request("POST", f"/api/sitekit/ended/{which}?until={LATER + 9}", headers=headers)
+    caller.request("POST", f"/api/routes/sitekit/ended/{which}?until={LATER + 9}", headers=headers)
     status = caller.getresponse().status
     caller.close()
     return status

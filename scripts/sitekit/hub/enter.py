@@ -31,6 +31,8 @@ OTHERS_SECONDS = 12 * 3600  # for which a click holds: a day at work
 NOT_FOUND = "No access to resources or resources not found"  # JupyterHub's words (handlers/base.py, UserUrlHandler)
 _PAGE = re.compile(r"/user/([^/?#]+)(/[^?#]*)?([?].*)?")
 _PATIENCE = 5  # seconds for the proxy to take note of a logout
+_MOST = 1000  # of the latest logouts are told again to a proxy that has started anew
+_ended: dict[str, int] = {}  # entries of this hub's life that ended, until when they would have lasted
 _DOTS = {".", ".."}
 
 
@@ -134,14 +136,23 @@ class EndingLogoutHandler(LogoutHandler):
     """Whoever logs out takes the entry back, also from those who have a copy of the cookie."""
 
     async def default_handle_logout(self) -> None:
-        if self.current_user and (entry_ := held(self)):
-            until = int(time.time()) + max(EnterHandler.own_seconds, OTHERS_SECONDS)
-            told = self.proxy.api_request(f"sitekit/ended/{entry_.id}?until={until}", method="POST")
+        if self.current_user and (ends := held(self)):
+            _ended[ends.id] = int(time.time()) + max(EnterHandler.own_seconds, OTHERS_SECONDS)
             try:
-                await asyncio.wait_for(told, _PATIENCE)
+                await asyncio.wait_for(_tell(self.proxy, ends.id), _PATIENCE)
             except Exception as trouble:
                 log.warning("The proxy was not told that %s has logged out: %s", self.current_user.name, trouble)
         await super().default_handle_logout()
+
+
+async def tell_again(proxy: Any) -> None:
+    """What has ended, to a proxy that has started anew."""
+    for id_ in list(_ended)[-_MOST:]:
+        await _tell(proxy, id_)
+
+
+async def _tell(proxy: Any, id_: str) -> None:
+    await proxy.api_request(f"sitekit/ended/{id_}?until={_ended[id_]}", method="POST")
 
 
 HANDLERS = {OAuthAuthorizeHandler: AuthorizeHandler, LogoutHandler: EndingLogoutHandler}
