@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from ..data import data
+from ..gatefile import COOKIES
 from ..login.pam import update_login
 from ..servers.life import Life
 from ..site import Site
@@ -49,8 +50,7 @@ def update_addresses(c: Any, site: Site) -> None:
     c.JupyterHub.hub_bind_url = c.JupyterHub.hub_connect_url = site.hub.url
     c.JupyterHub.trusted_downstream_ips = ["127.0.0.1"]  # the front and the proxy: who comes by them is who they name
     keep_pages_behind_the_front(site.front.url)
-    # JupyterHub marks its login cookies so by itself, but not its _xsrf
-    c.JupyterHub.tornado_settings = {"cookie_options": {"secure": True, "samesite": "Lax"}}
+    c.JupyterHub.tornado_settings = {"cookie_options": dict(COOKIES)}
 
 
 def update_proxy(c: Any, site: Site) -> None:

@@ -71,9 +71,10 @@ async def start_of(site: Site, user: str, request: dict[str, Any]) -> int | None
     return start if start < NEVER else None
 
 
-async def cancel(site: Site, user: str, job: int, *, graceful: bool) -> None:
-    """End a job of `user`: by SIGTERM to the server, or at once by Slurm's own way."""
-    await ask_gate(site, user, {"verb": "cancel", "job": job, "graceful": graceful})
+async def cancel(site: Site, user: str, job: int, *, graceful: bool) -> bool:
+    """End a job of `user`: by SIGTERM to the server, or at once by Slurm's own way. False: to its owner, from whom no
+    job is hidden, Slurm says that there is none."""
+    return not (await ask_gate(site, user, {"verb": "cancel", "job": job, "graceful": graceful})).get("gone", False)
 
 
 async def log_lines(site: Site, user: str, job: int) -> list[str]:
