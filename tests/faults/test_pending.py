@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.servers.life import DOUBT
+from sitekit.servers.jobs import DOUBT
 
 from ..person import Person
 from ..slurm import jobs, until
@@ -18,7 +18,7 @@ from .conftest import servers
 from .machine import Machine, changed
 
 SUBMITS = '    done = call(config, "sbatch", ["--parsable"'
-ANSWERS = '    return {"job": int('
+ANSWERS = '    return {"job": job, "partition": partition}'
 
 
 def waiting_job(machine: Machine, user: str) -> int:

@@ -6,9 +6,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 
 from ..site import Site
 from ..slurm import gate
+from ..slurm.frame import Unreadable
 from ..slurm.jobs import Job
 from ..slurm.listing import Waiting, waiting_jobs
 from ..slurm.queue import Queue
@@ -23,8 +25,8 @@ SOONER = 120  # seconds that make a difference worth telling
 class Forecast:
     """The last answers: `starts` of the tiers, in seconds since the epoch, and who is `waiting`."""
 
-    def __init__(self, site: Site, queue: Queue) -> None:
-        self._site, self._queue = site, queue
+    def __init__(self, site: Site, queue: Queue, waiting_users: Callable[[], list[str]]) -> None:
+        self._site, self._queue, self._waiting_users = site, queue, waiting_users
         self.starts: dict[str, int | None] = {}
         self.waiting: list[Waiting] = []
         self._asked = 0.0
@@ -56,14 +58,15 @@ class Forecast:
         """Ask for ever, while somebody waits for room."""
         while True:
             await asyncio.sleep(5)
-            waiting = [job for job in self._queue.snapshot.jobs.values() if job.pending]
-            if waiting and self._queue.healthy and time.time() - self._asked > EVERY:
-                await self._ask(waiting[0].user)
+            if not self._queue.healthy or time.time() - self._asked <= EVERY:
+                continue
+            if users := self._waiting_users():
+                await self._ask(users[0])
                 self._asked = time.time()
 
     async def _ask(self, user: str) -> None:
         partitions = sorted({partition for tier in self._site.tiers for partition in tier.partitions})
-        with contextlib.suppress(Silent):
+        with contextlib.suppress(Silent, Unreadable):
             await self._queue.spend()
             self.waiting = await waiting_jobs(self._site, partitions)
         for tier in self._site.tiers:

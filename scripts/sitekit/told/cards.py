@@ -140,10 +140,22 @@ def card_of_outage(text: str) -> Card:
     )
 
 
+def card_of_the_unseen(job: int) -> Card:
+    """Slurm took the job from the gate and does not show it to the hub, which cannot open what it cannot find."""
+    return Card(
+        "unseen",
+        "Slurm took the job of your server, and does not show it to the hub.",
+        "Tell your administrators: the hub's log says which right its account lacks.",
+        {"job": str(job)},
+    )
+
+
 async def card_of_patience(life: Life, tag: str) -> Card:
     """A server that did not start within its tier's start_timeout."""
     row = life.ledger.row(tag)
-    job = life.job(tag, row.job) if row else None
+    job = life.jobs.listed(row) if row else None
+    if row and row.job and job is None and life.jobs.never_seen(row):
+        return card_of_the_unseen(row.job)
     within = f"within {human_time(round(time.time() - row.intended))}" if row else "in time"
     if job is None or job.pending:
         why = f" {explain(job.reason).split(';')[0].rstrip('.')}." if job else ""  # what follows ; speaks of the future

@@ -11,7 +11,7 @@ from ..slurm.gate import log_lines
 from ..slurm.inquiry import Ending, ending
 from ..tier import Requires, Tier
 from ..units import human_memory, human_time
-from .cards import Card
+from .cards import Card, card_of_the_unseen
 
 
 async def card_of_ending(life: Life, tag: str, *, starting: bool) -> Card | None:
@@ -19,7 +19,9 @@ async def card_of_ending(life: Life, tag: str, *, starting: bool) -> Card | None
     row = life.ledger.row(tag)
     if row is None or row.job is None:
         return Card("lost", "The job was never accepted by Slurm.", "Start again.") if starting else None
-    told = await ending(life.site, row.job)
+    told = await ending(life.site, row.job, row.owns)
+    if told is None and starting and life.jobs.never_seen(row):
+        return card_of_the_unseen(row.job)
     lines = tuple(await log_lines(life.site, row.user, row.job))
     if told is None:
         return Card(

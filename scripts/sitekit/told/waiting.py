@@ -28,7 +28,7 @@ def event(life: Life, tag: str) -> dict[str, Any]:
         return {"progress": 95, "message": f"Your server listens (job {row.job}); opening it."}
     if life.queue.silent_since is not None:
         return {"progress": 20, "message": OUTAGE}
-    job = life.job(tag, row.job)
+    job = life.jobs.listed(row)
     if job is None:
         return {"progress": 15, "message": f"Slurm has taken the request as job {row.job}."}
     if job.pending:
