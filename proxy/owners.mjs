@@ -6,7 +6,7 @@
 // image can send. The route that was chosen says whose server it is: no address is read a second time.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { replace } from "./class.mjs";
+import { fail, replace } from "./class.mjs";
 import { hasEnded } from "./ended.mjs";
 
 const COOKIE = "__Host-sitekit-servers"; // with this prefix no other host, and no page of http, can set it
@@ -89,6 +89,5 @@ function refuseSocket(socket) {
 // Between hub and proxy, from proxy.env. What is signed with it uses a key of its own.
 function secret() {
   const token = process.env.CONFIGPROXY_AUTH_TOKEN;
-  if (!token) throw new Error("CONFIGPROXY_AUTH_TOKEN is not set; the service reads it from proxy.env");
-  return token;
+  return token || fail("CONFIGPROXY_AUTH_TOKEN is not set; the service reads it from proxy.env");
 }
