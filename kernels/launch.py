@@ -50,6 +50,35 @@ LOAD_SECONDS = 120
 LOADED = "modules.json"
 TAB = "in the Software Modules tab, then Kernel > Restart Kernel"
 
+# In place of `-m ipykernel_launcher`, where a kernel is reached through Unix sockets. What forked children print goes to the
+# kernel through a TCP port that anybody on the node may connect to (ipykernel, iostream.py, _setup_pipe_in); here it goes
+# through one more Unix socket. The first word is the module, the last the connection file.
+BY_SOCKET = """\
+import json, runpy, sys
+module, here = sys.argv.pop(1), sys.path.pop(0)
+import zmq
+from ipykernel.iostream import IOPubThread
+with open(sys.argv[-1]) as file:
+    pipe = "ipc://%s-out" % json.load(file)["ip"]
+def instead(method, name, function):
+    def changed(self):
+        kept = getattr(zmq.Socket, name)
+        setattr(zmq.Socket, name, function)
+        try:
+            return method(self)
+        finally:
+            setattr(zmq.Socket, name, kept)
+    return changed
+connect = zmq.Socket.connect
+def bind(self, *_, **__):
+    self.bind(pipe)
+    return 0
+IOPubThread._setup_pipe_in = instead(IOPubThread._setup_pipe_in, "bind_to_random_port", bind)
+IOPubThread._setup_pipe_out = instead(IOPubThread._setup_pipe_out, "connect", lambda self, _: connect(self, pipe))
+sys.path.insert(0, here)
+runpy.run_module(module, run_name="__main__", alter_sys=True)
+"""
+
 _STRING = r'"((?:[^"\\]|\\.)*)"'
 _SET = re.compile(rf"^os\.environ\[{_STRING}\] = {_STRING};", re.MULTILINE | re.DOTALL)
 _UNSET = re.compile(rf"^del os\.environ\[{_STRING}\]", re.MULTILINE | re.DOTALL)
@@ -182,10 +211,24 @@ def verified(kernel: Mapping[str, Any], env: Mapping[str, str]) -> str:
     return found
 
 
+def by_socket(words: list[str], connection_file: str) -> list[str]:
+    """The words of a command, with BY_SOCKET in place of `-m ipykernel_launcher` if the kernel is reached by sockets."""
+    with open(connection_file, encoding="utf-8") as file:
+        if json.load(file).get("transport") != "ipc":
+            return words
+    for place in range(len(words)):
+        if words[place : place + 2] == ["-m", "ipykernel_launcher"]:
+            return [*words[:place], "-c", BY_SOCKET, *words[place + 1 :]]
+    return words
+
+
 def filled(words: list[str], connection_file: str) -> list[str]:
     """The words of a command, with what only this start knows."""
     known = {"{home}": os.path.expanduser("~"), "{uid}": str(os.getuid()), "{gid}": str(os.getgid())}
     known["{connection_file}"] = connection_file
+    if any("{sockets}" in word for word in words):  # of a container, which sees what it is shown
+        with open(connection_file, encoding="utf-8") as file:
+            known["{sockets}"] = os.path.dirname(json.load(file)["ip"])
     return [re.sub("|".join(map(re.escape, known)), lambda match: known[match[0]], word) for word in words]
 
 
@@ -236,7 +279,8 @@ def main(argv: list[str]) -> None:
             kernel = with_loaded(kernel, os.environ)
         env = load(kernel, os.environ)
         program = verified(kernel, env)
-        os.execve(program, [program, *filled(kernel["command"][1:], connection_file)], env)  # noqa: S606
+        words = filled(by_socket(kernel["command"][1:], connection_file), connection_file)
+        os.execve(program, [program, *words], env)  # noqa: S606
     except CannotStart as why:
         why.remedy = why.remedy or remedy
         tombstone(folder, connection_file, title, site, why)

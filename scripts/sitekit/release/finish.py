@@ -16,6 +16,7 @@ from .releases import Release
 
 GUARD = "sitekit.session.lmod_guard"
 HIDDEN = "share/jupyter/kernels/python3"
+BASH = "share/jupyter/kernels/bash"
 NOTICE = "@sitekit/notice"
 
 
@@ -36,7 +37,10 @@ def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
     if any(piece.name == "bash_kernel" for piece in pieces):
         # Its spec is written by its own installer, not by its package.
         run([release.python, "-I", "-m", "bash_kernel.install", "--sys-prefix"], env=plain_environment(release.path))
-        folders.append(release.path / "share/jupyter/kernels/bash")
+        folders.append(release.path / BASH)
+        spec = json.loads((release.path / BASH / "kernel.json").read_text())
+        started = [word.replace("bash_kernel", "sitekit.session.bash") for word in spec["argv"]]
+        _write(release.path / BASH / "kernel.json", {**spec, "argv": started})
     files = [release.path / path for path in written] + [file for folder in folders for file in folder.rglob("*")]
     return {
         str(file.relative_to(release.path)): hashlib.sha256(file.read_bytes()).hexdigest()
@@ -63,6 +67,11 @@ def settings(pieces: list[Piece]) -> dict[str, object]:
                 "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
             },
             "TerminalsExtensionApp": {"terminal_manager_class": "sitekit.session.terminals.Terminals"},
+            "ServerApp": {
+                "kernel_spec_manager_class": "sitekit.session.kernels.Specs",
+                "kernel_websocket_connection_class": "sitekit.session.kernels.Channels",
+            },
+            "MappingKernelManager": {"kernel_manager_class": "sitekit.session.kernels.Kernel"},
         },
     }
 

@@ -28,6 +28,9 @@ from .variables import LoginShell
 KEPT_OF_SLURM = {"SLURM_CONF", "SLURM_JOB_ID", "SLURM_JOB_PARTITION", "SLURM_JOB_NODELIST", "SLURM_CPUS_ON_NODE"}
 """The rest of SLURM_* and SBATCH_* would steer the srun and sbatch that a user types in a terminal of the server."""
 
+LONGEST_SOCKET = "k-12345678-s-5"
+"""As long as the names that session/kernels.py gives to sockets, k-12345678/s-5."""
+
 
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until Jupyter Server's own handler takes its place
@@ -43,7 +46,7 @@ def main() -> None:
     os.environ["JUPYTERHUB_ROOT_DIR"] = str(make_root(root, links, home, user, read_only))
     await_hub(os.environ["JUPYTERHUB_API_URL"])
     listener = bind(*settings["port_range"])
-    runtime = tempfile.mkdtemp(prefix=f"jupyter-{job}-")
+    runtime = make_runtime_folder(f"jupyter-{job}-")
     os.environ["JUPYTER_RUNTIME_DIR"] = runtime
     try:
         serve(listener, shell)
@@ -105,6 +108,28 @@ def bind(low: int, high: int) -> socket.socket:
         listener.setblocking(False)
         return listener
     sys.exit(f"sitekit: no free port from {low} to {high} on {socket.gethostname()}")
+
+
+def make_runtime_folder(prefix: str) -> str:
+    """A new folder of mode 0700 for connection files and the kernels' sockets: below TMPDIR if a socket works there.
+
+    A socket's path has 107 bytes at most (unix(7)), and not every filesystem of a cluster can hold one.
+    """
+    for place in (None, "/tmp"):  # noqa: S108  (None: TMPDIR, as tempfile reads it)
+        try:
+            folder = tempfile.mkdtemp(prefix=prefix, dir=place)
+        except OSError:
+            continue
+        with socket.socket(socket.AF_UNIX) as trial:
+            path = os.path.join(folder, LONGEST_SOCKET)
+            try:
+                trial.bind(path)
+                os.unlink(path)
+            except OSError:
+                os.rmdir(folder)
+                continue
+        return folder
+    sys.exit(f"sitekit: no Unix socket can be made below {tempfile.gettempdir()} nor /tmp on {socket.gethostname()}")
 
 
 def serve(listener: socket.socket, shell: LoginShell) -> None:
