@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitekit.release.finish import GUARD, settings
+from sitekit.release.finish import GUARDED, settings
 from sitekit.release.pieces import PIECES
 from sitekit.session import lmod_guard, modules
 
@@ -120,8 +120,8 @@ def test_no_sign_of_a_shell_passes(word: str) -> None:
         assert word and not set(word) & set(" \t\n\r;&|<>()$`\\\"'*?[]#~=%{}!")
 
 
-def test_jupyterlmod_is_loaded_by_its_guard_alone() -> None:
+def test_what_is_guarded_is_loaded_by_its_guard_alone() -> None:
     server = settings(list(PIECES))["jupyter_server_config.d/zz-sitekit.json"]
     extensions = server["ServerApp"]["jpserver_extensions"]  # type: ignore[index]
-    assert extensions[GUARD] is True
-    assert extensions["jupyterlmod"] is False
+    for guard, guarded in GUARDED.items():
+        assert extensions[guard] is True and extensions[guarded] is False

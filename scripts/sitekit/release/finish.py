@@ -14,7 +14,12 @@ from . import programs
 from .pieces import Piece
 from .releases import Release
 
-GUARD = "sitekit.session.lmod_guard"
+GUARDED = {
+    "sitekit.session.lmod_guard": "jupyterlmod",
+    "sitekit.session.port_guard": "jupyter_server_proxy",
+    "sitekit.session.nbdime_guard": "nbdime",
+}
+"""Our server extensions, and the extensions in whose place they are enabled."""
 HIDDEN = "share/jupyter/kernels/python3"
 BASH = "share/jupyter/kernels/bash"
 NOTICE = "@sitekit/notice"
@@ -52,8 +57,7 @@ def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
 def settings(pieces: list[Piece]) -> dict[str, object]:
     """The files below etc/jupyter of the prefix."""
     extensions = {name: True for piece in pieces for name in piece.server}
-    if GUARD in extensions:
-        extensions["jupyterlmod"] = False  # the guard loads it
+    extensions |= {guarded: False for guard, guarded in GUARDED.items() if guard in extensions}
     return {
         # The last by name: it has the last word over the files of the packages.
         "jupyter_server_config.d/zz-sitekit.json": {"ServerApp": {"jpserver_extensions": extensions}},
