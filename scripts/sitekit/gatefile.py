@@ -55,6 +55,7 @@ def session_settings(site: Site) -> dict[str, Any]:
         "links": site.server.links,
         "root_read_only": site.server.root_read_only,
         "user_variables": list(site.server.user_variables),
+        "git_pull": list(site.server.git_pull),
     }
 
 

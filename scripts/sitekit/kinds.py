@@ -137,6 +137,15 @@ def _https(url: str) -> str:
     return url.rstrip("/")
 
 
+def _repositories(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    host, _, path = rest.partition("/")
+    _https(f"{scheme}://{host}" if host else url)
+    if path and (not re.fullmatch(r"[A-Za-z0-9_~.-]+(/[A-Za-z0-9_~.-]+)*/?", path) or ".." in path.split("/")):
+        raise Unfit(f"{shown(url)} is not where repositories lie", "write it like https://git.example.org/courses")
+    return url.rstrip("/")
+
+
 def _url(url: str) -> str:
     """An https address with a path. Blanks, quotes, '%' and '$' mean something to web servers."""
     parts = urlsplit(url)
@@ -218,6 +227,7 @@ LinkName = Annotated[
 Network = Annotated[str, AfterValidator(_network)]
 Port = Annotated[int, BeforeValidator(_port)]
 PortRange = Annotated[tuple[int, int], BeforeValidator(_port_range)]
+Repositories = Annotated[str, AfterValidator(_repositories)]
 ServiceAccount = Annotated[Account, AfterValidator(_not_root)]
 Title = Annotated[str, AfterValidator(_line)]
 Url = Annotated[str, AfterValidator(_url)]

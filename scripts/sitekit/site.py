@@ -20,18 +20,13 @@ from .kinds import (
     Account,
     Address,
     Channel,
-    Count,
-    HomePath,
-    LinkName,
     Port,
-    PortRange,
     ServiceAccount,
     Title,
-    UrlPath,
-    UserVariable,
     WebAddress,
     Word,
 )
+from .server import Server
 from .tier import Tier, Time
 from .units import parse_time
 from .validate import validate
@@ -106,38 +101,6 @@ class Slurm(Section):
 
     bin: AbsolutePath = Path("/usr/bin")
     conf: AbsolutePath | None = None
-
-
-class Server(Section):
-    """What all servers have in common, whatever their tier. The ports are those that compute nodes open to the hub;
-    `root` is the folder that the file browser shows, with `links` in it."""
-
-    interfaces: Annotated[dict[Title, UrlPath], Field(min_length=1)] = {"JupyterLab": "/lab"}
-    port_range: PortRange = (20000, 29999)
-    named: Annotated[Count, Field(ge=0, le=100)] = 0
-    root: HomePath | None = None
-    links: dict[LinkName, HomePath] = {}
-    root_read_only: bool = False
-    user_variables: tuple[UserVariable, ...] = ()
-
-    @model_validator(mode="after")
-    def _links_have_a_folder(self) -> Server:
-        if self.links and not self.folder.startswith("~/"):
-            raise Unfit(
-                f"the links would be put into {self.root}, among other files",
-                "leave root out, or give them a folder of their own in the user's home, like ~/.jupyterhub-tree",
-                "root",
-            )
-        if self.root_read_only and not self.links:
-            raise Unfit(
-                "there are no links, so that users could save nothing", "add links, or leave it out", "root_read_only"
-            )
-        return self
-
-    @property
-    def folder(self) -> str:
-        """The root, with its default: the home directory, or a folder of its own where there are links to hold."""
-        return self.root or ("~/.jupyterhub-tree" if self.links else "~")
 
 
 class Kernels(Section):

@@ -18,6 +18,7 @@ GUARDED = {
     "sitekit.session.lmod_guard": "jupyterlmod",
     "sitekit.session.port_guard": "jupyter_server_proxy",
     "sitekit.session.nbdime_guard": "nbdime",
+    "sitekit.session.pull_guard": "nbgitpuller",
 }
 """Our server extensions, and the extensions in whose place they are enabled."""
 HIDDEN = "share/jupyter/kernels/python3"

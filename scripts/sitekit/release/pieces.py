@@ -44,7 +44,7 @@ PIECES = (
     Piece(
         "nbdime", ("nbdime",), ("nbdime", "git-nbdiffdriver"), ("sitekit.session.nbdime_guard",), ("nbdime-jupyterlab",)
     ),
-    Piece("nbgitpuller", ("nbgitpuller",), ("gitpuller",), ("nbgitpuller",)),
+    Piece("nbgitpuller", ("nbgitpuller",), ("gitpuller",), ("sitekit.session.pull_guard",)),
     Piece("jinja2", ("jinja2",)),
     Piece("pydantic", ("pydantic",)),
     Piece("ruamel.yaml", ("ruamel.yaml",)),

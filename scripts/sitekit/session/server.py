@@ -49,7 +49,7 @@ def main() -> None:
     runtime = make_runtime_folder(f"jupyter-{job}-")
     os.environ["JUPYTER_RUNTIME_DIR"] = runtime
     try:
-        serve(listener, shell)
+        serve(listener, shell, settings)
     finally:
         shutil.rmtree(runtime, ignore_errors=True)
 
@@ -132,7 +132,7 @@ def make_runtime_folder(prefix: str) -> str:
     sys.exit(f"sitekit: no Unix socket can be made below {tempfile.gettempdir()} nor /tmp on {socket.gethostname()}")
 
 
-def serve(listener: socket.socket, shell: LoginShell) -> None:
+def serve(listener: socket.socket, shell: LoginShell, settings: dict[str, Any]) -> None:
     """JupyterHub's single-user server on our socket; it tells the hub as soon as its event loop runs."""
     # an optional format checker of jsonschema, which takes 0.6 s to build its grammar at every start; without it
     # jsonschema leaves that one format unchecked (python-jsonschema/jsonschema, _format.py suppresses ImportError)
@@ -149,6 +149,7 @@ def serve(listener: socket.socket, shell: LoginShell) -> None:
     def bind_tcp(app: ServerApp) -> bool:
         # the front speaks TLS only; JupyterHub's cookies say so by themselves (cookie_options), this one does not
         app.web_app.settings.setdefault("xsrf_cookie_kwargs", {}).update(secure=True, samesite="Lax")
+        app.web_app.settings["sitekit"] = settings  # for our server extensions
         # users' own kernels, which disable_user_config leaves out with all else in the home; the last can hide none
         app.kernel_spec_manager.kernel_dirs.append(os.path.expanduser("~/.local/share/jupyter/kernels"))
         os.environ.update(shell.variables())  # the server is what it is by now; kernels and terminals inherit them
