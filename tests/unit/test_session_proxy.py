@@ -159,6 +159,7 @@ def test_a_strangers_program_gets_nothing(server: Server, address: str) -> None:
         for form in ("proxy/{}", "proxy/localhost:{}", "proxy/127.0.0.1:{}", "proxy/absolute/{}"):
             status, body, _ = ask(server, form.format(stranger.port) + "/")
             assert status == 403 and "another user" in body
+            assert ask(server, form.format(stranger.port) + "/", Accept="text/event-stream")[0] == 403
             with (
                 closing(line(server, form.format(stranger.port) + "/echo")) as socket,
                 pytest.raises(websocket.WebSocketConnectionClosedException),
