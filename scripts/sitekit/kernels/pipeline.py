@@ -110,14 +110,15 @@ def _code(rows: list[Row]) -> int:
 
 
 def _refuse_untrusted(site: Site, rules: Rules, tree: list[Module]) -> None:
-    places = {generation.root(site), generation.root(site) / "generations", *site.kernels.modulepath}
+    places = {generation.root(site), generation.root(site) / "generations", *site.kernels.modulepath, site.kernels.lmod}
     for module in tree:
         for file in module.files:
             places |= {file, file.parent}
             places |= {folder for root in module.roots for folder in file.parents if folder.is_relative_to(root)}
     named = [path for rule in rules.kernels for path in (rule.bin, *rule.marks) if path and path.exists()]
     places |= {*named, *(path.parent for path in named)}
-    owners = {path.stat().st_uid for path in (site.paths.prefix, *site.kernels.modulepath, *named)}
+    trusted = (site.paths.prefix, *site.kernels.modulepath, site.kernels.lmod, *named)
+    owners = {path.stat().st_uid for path in trusted}
     refuse_writable(places, rules.trusted_groups, owners)
 
 
