@@ -17,7 +17,6 @@ from .errors import Unfit, Unfits
 from .front import Front
 from .kinds import (
     AbsolutePath,
-    Account,
     Address,
     Channel,
     Port,
@@ -27,8 +26,8 @@ from .kinds import (
     Word,
 )
 from .server import Server
-from .tier import Tier, Time
-from .units import parse_time
+from .signin import Login
+from .tier import Tier
 from .validate import validate
 from .yamlfile import read_yaml
 
@@ -82,18 +81,6 @@ class Proxy(Section):
     user: ServiceAccount = "jupyterhub-proxy"
     port: Port = 8000
     api_port: Port = 8001
-
-
-class Login(Section):
-    """Who may come in, and how. Nobody by default. `session` is in seconds."""
-
-    method: Literal["pam"] = "pam"
-    allowed_groups: Annotated[tuple[Account, ...], Field(min_length=1, examples=[["jupyter-users"]])]
-    admin_groups: tuple[Account, ...] = ()
-    admin_access: bool = False
-    passwords: Literal["shadow", "sssd"] = "shadow"
-    second_factor: Literal["none", "totp"] = "none"
-    session: Time = parse_time("14d")
 
 
 class Slurm(Section):

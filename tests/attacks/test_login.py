@@ -222,7 +222,7 @@ def test_a_stolen_server_cookie_is_worth_nothing_elsewhere(demo: Demo, server: S
 
 
 PAGES = ["/hub/login", "/hub/home", "/hub/spawn", "/hub/token", "/hub/admin", "/hub/nope", "/hub/error",
-         "/hub/api/user", "/hub/api/users/nope", "/user/bob/", "/user/alice/lab",
+         "/hub/api/", "/hub/api/user", "/hub/api/users/nope", "/user/bob/", "/user/alice/lab",
          "/user/alice/api/status", "/user/alice/nope"]  # fmt: skip
 
 
@@ -237,7 +237,9 @@ def test_no_other_site_may_frame_a_page(demo: Demo, server: Server, path: str) -
     assert set(answer.headers["x-frame-options"].upper().split(", ")) <= {"SAMEORIGIN", "DENY"}
     assert set(answer.headers["x-content-type-options"].split(", ")) == {"nosniff"}
     assert "max-age" in answer.headers["strict-transport-security"]
-    assert "*" not in answer.headers.get("access-control-allow-origin", "")
+    assert "access-control-allow-origin" not in answer.headers
+    hubs = answer.url.path.startswith("/hub/") and path not in FILES
+    assert answer.headers.get("cache-control") == "no-store" or not hubs, "secrets stay in the browser's cache"
     assert not {"x-powered-by", "x-jupyterhub-version"} & {name.lower() for name in answer.headers}
     assert answer.headers["server"] == "Apache"
 

@@ -11,6 +11,9 @@ from machine_sites import bare_machine, demo, family
 from sitekit.errors import BadInput
 from sitekit.fronts.brought import check_brought
 from sitekit.fronts.certificate import self_signed, serves
+from sitekit.fronts.front import front
+from sitekit.host.file import File
+from sitekit.host.platform import this_platform
 from sitekit.host.target import Target
 from sitekit.machine.generated import generated, openid
 from sitekit.machine.render import render
@@ -96,6 +99,21 @@ def test_a_self_signed_one_covers_subdomains_and_is_made_again_when_they_are_swi
     first = made(site())
     assert made(site()) == first and not serves(cert, site(subdomains=True), 0)
     assert made(site(subdomains=True)) != first and serves(cert, site(subdomains=True), 0)
+
+
+@pytest.mark.parametrize("server", ["apache", "nginx"])
+def test_browsers_ask_for_tls_at_users_own_names_too(server: str) -> None:
+    for subdomains, value in ((False, '"max-age=63072000"'), (True, '"max-age=63072000; includeSubDomains"')):
+        files = front(site(server=server, subdomains=subdomains), this_platform(Path("/")))
+        told = {line.split("Strict-Transport-Security ")[1] for line in lines(files) if f"{SET[server]} Strict" in line}
+        assert {text.removesuffix(";").removesuffix(" always") for text in told} == {value}
+
+
+SET = {"apache": "Header always set", "nginx": "add_header"}
+
+
+def lines(files: dict[Path, File]) -> list[str]:
+    return [line for file in files.values() for line in str(file.content).splitlines()]
 
 
 def test_what_an_authority_issued_is_kept_to_its_last_day(tmp_path: Path) -> None:

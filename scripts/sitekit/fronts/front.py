@@ -86,8 +86,9 @@ def front(site: Site, platform: Platform) -> dict[Path, File]:
     cert, key = certificate(site)
     local = site.front.host in ("localhost", "127.0.0.1")
     below = " " + site.front.url.replace("://", "://*.") if site.front.subdomains else ""
+    hsts = f"max-age={_HSTS_LOCALHOST if local else _HSTS}"
     headers = {
-        "Strict-Transport-Security": f"max-age={_HSTS_LOCALHOST if local else _HSTS}",
+        "Strict-Transport-Security": f"{hsts}; includeSubDomains" if site.front.subdomains else hsts,
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "SAMEORIGIN",
         "Referrer-Policy": "strict-origin-when-cross-origin",

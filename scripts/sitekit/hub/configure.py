@@ -8,7 +8,7 @@ from typing import Any
 
 from ..data import data
 from ..gatefile import COOKIES
-from ..login.pam import update_login
+from ..login.pam import PatientAuthenticator, update_login
 from ..servers.life import Life
 from ..site import Site
 from ..spawner import endings, reconcile
@@ -18,7 +18,8 @@ from . import enter, heartbeat, routes
 from .admins import keep_administrators_out_of_servers
 from .callback import PATH, ListeningHandler, replace_batchspawners_handler
 from .culling import update_culling
-from .logs import AbsentUsers, log_no_cookie_ids, log_refusals_in_one_line
+from .logins import forget_old_logins
+from .logs import AbsentUsers, SecretsLeftOut, log_no_cookie_ids, log_no_strangers_names, log_refusals_in_one_line
 from .loops import begin_with_users
 from .metrics import update_metrics
 from .narrow import ServerHandler, limit_bodies, replace_handlers
@@ -50,7 +51,10 @@ def update_addresses(c: Any, site: Site) -> None:
     c.JupyterHub.hub_bind_url = c.JupyterHub.hub_connect_url = site.hub.url
     c.JupyterHub.trusted_downstream_ips = ["127.0.0.1"]  # the front and the proxy: who comes by them is who they name
     keep_pages_behind_the_front(site.front.url)
-    c.JupyterHub.tornado_settings = {"cookie_options": dict(COOKIES)}
+    c.JupyterHub.tornado_settings = {
+        "cookie_options": dict(COOKIES),
+        "headers": {"Cache-Control": "no-store"},  # pages hold tokens and names, which stay in no browser's cache
+    }
 
 
 def update_proxy(c: Any, site: Site) -> None:
@@ -103,8 +107,13 @@ def update_life(c: Any, life: Life) -> None:
     replace_batchspawners_handler()
     guarded = not life.site.front.subdomains
     replace_handlers(enter.HANDLERS if guarded else {})
+    forget_old_logins()
     log_refusals_in_one_line()
     log_no_cookie_ids()
+    log_no_strangers_names(PatientAuthenticator.accounts)
+    c.JupyterHub.logging_config = {
+        "formatters": {"console": {"class": f"{__package__}.logs.{SecretsLeftOut.__name__}"}}
+    }
     c.JupyterHub.extra_handlers = [
         (PATH, ListeningHandler),
         (r"/api/sitekit/card", CardHandler),

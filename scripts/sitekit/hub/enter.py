@@ -16,13 +16,14 @@ from typing import Any
 from urllib.parse import unquote
 
 from jupyterhub.apihandlers.auth import OAuthAuthorizeHandler
+from jupyterhub.handlers import login
 from jupyterhub.handlers.base import BaseHandler
-from jupyterhub.handlers.login import LogoutHandler
 from jupyterhub.user import User
 from tornado import web
 
 from ..site import Site
 from . import entry
+from .logins import LogoutHandler
 
 log = logging.getLogger(__name__)
 
@@ -155,5 +156,5 @@ async def _tell(proxy: Any, id_: str) -> None:
     await proxy.api_request(f"sitekit/ended/{id_}?until={_ended[id_]}", method="POST")
 
 
-HANDLERS = {OAuthAuthorizeHandler: AuthorizeHandler, LogoutHandler: EndingLogoutHandler}
+HANDLERS = {OAuthAuthorizeHandler: AuthorizeHandler, login.LogoutHandler: EndingLogoutHandler}
 """Whose place they take in JupyterHub's tables."""

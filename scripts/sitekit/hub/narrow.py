@@ -7,14 +7,20 @@ import asyncio
 from typing import Any
 
 from jupyterhub import apihandlers, handlers
-from jupyterhub.apihandlers.users import UserServerAPIHandler
+from jupyterhub.apihandlers.hub import RootAPIHandler
+from jupyterhub.apihandlers.users import UserServerAPIHandler, UserTokenListAPIHandler
 from jupyterhub.app import JupyterHub
+from jupyterhub.handlers import login
 from jupyterhub.handlers.pages import SpawnHandler
+from jupyterhub.scopes import needs_scope
 from jupyterhub.user import User
 from tornado import web
 
 from ..servers.life import Life
 from ..told.stopped import card_of_stop
+from .logins import LogoutHandler
+from .slots import only_if_started
+from .tokens import TokenHandler
 
 BODY_LIMIT = 64 * 1024  # bytes of a request to the hub; tornado would take 100 MB
 NAME_LIMIT = 100  # characters of a server's title
@@ -41,6 +47,11 @@ class ServerHandler(UserServerAPIHandler):
             raise web.HTTPError(400, "give the options when you start the server")
         return body
 
+    @needs_scope("start:servers")
+    async def post(self, user_name: str, server_name: str = "") -> None:
+        with only_if_started(self, user_name, server_name):
+            await super().post(user_name, server_name)
+
     async def stop_single_user(self, user: User, server_name: str = "") -> Any:
         child = getattr(user.spawners[server_name], "child_spawner", None)
         row = self.life.ledger.row(child.tag) if child else None
@@ -65,10 +76,35 @@ class FormHandler(SpawnHandler):
     def _get_user_options(self, query_options: dict[str, list[str]]) -> dict[str, list[str]]:
         return {}
 
+    @needs_scope("servers")
+    async def _get(self, user_name: str, server_name: str, display_name: str) -> None:
+        with only_if_started(self, user_name, server_name):
+            await super()._get(user_name, server_name, display_name)
+
+    @needs_scope("servers")
+    async def _post(self, user_name: str, server_name: str, display_name: str) -> None:
+        with only_if_started(self, user_name, server_name):
+            await super()._post(user_name, server_name, display_name)
+
+
+class RootHandler(RootAPIHandler):
+    """JupyterHub allows every page of the web to read this answer (apihandlers/hub.py, Access-Control-Allow-Origin)."""
+
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        self.clear_header("Access-Control-Allow-Origin")
+
 
 def replace_handlers(more: dict[type, type]) -> None:
     """Put ours in the place of JupyterHub's own."""
-    ours = {UserServerAPIHandler: ServerHandler, SpawnHandler: FormHandler, **more}
+    ours = {
+        UserServerAPIHandler: ServerHandler,
+        SpawnHandler: FormHandler,
+        RootAPIHandler: RootHandler,
+        UserTokenListAPIHandler: TokenHandler,
+        login.LogoutHandler: LogoutHandler,
+        **more,
+    }
     for table in (apihandlers.default_handlers, handlers.default_handlers):
         table[:] = [(rule[0], ours.get(rule[1], rule[1]), *rule[2:]) for rule in table]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address, ip_network
-from typing import Any
+from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
 from jupyterhub.auth import PAMAuthenticator
@@ -26,6 +27,9 @@ class PatientAuthenticator(PAMAuthenticator):
     from one address may fail so often, whatever the names.
     """
 
+    accounts: ClassVar[set[str]] = set()
+    """Those of the names that somebody has typed here which are accounts' names: others are not to be logged."""
+
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self._names: Patience[tuple[str, str]] = Patience()
@@ -37,11 +41,15 @@ class PatientAuthenticator(PAMAuthenticator):
         name = self.normalize_username(data["username"])[:64], address
         async with self._names.turn(name):
             turns = self._addresses.setdefault(address, Turns())
-            if await turns.ask(partial(super().authenticate, handler, data)) is not None:
+            if await turns.ask(partial(self._look, handler, data)) is not None:
                 self._names.forget(name)
                 return data["username"]
             await asyncio.sleep(max(self._names.failed(name), turns.delay()))
             return None
+
+    async def _look(self, handler: Any, data: dict[str, str]) -> str | None:
+        await self._note_account(data["username"])
+        return await super().authenticate(handler, data)
 
     async def is_admin(self, handler: Any, authentication: dict[str, Any]) -> bool:
         """Without `admin_groups` JupyterHub's says None (auth.py): nobody would ever cease to administer."""
@@ -65,6 +73,11 @@ class PatientAuthenticator(PAMAuthenticator):
         if user.admin and not allowed:  # the tokens of whoever has to log in again stay valid (auth_refresh_strict)
             await handler.auth_to_user(standing, user)
         return allowed and standing
+
+    @run_on_executor
+    def _note_account(self, name: str) -> None:
+        with suppress(KeyError, ValueError):  # a name with a null byte, or one that is no UTF-8
+            self.accounts.add(self._getpwnam(name).pw_name)
 
     @run_on_executor
     def _is_allowed(self, name: str) -> bool:
@@ -96,3 +109,4 @@ def update_login(c: Any, site: Site) -> None:
     c.Authenticator.refresh_pre_spawn = True
     c.Authenticator.request_otp = site.login.second_factor == "totp"
     c.JupyterHub.cookie_max_age_days = site.login.session / 86400
+    c.JupyterHub.token_expires_in_max_seconds = site.login.tokens or 0

@@ -71,6 +71,9 @@ def settings(pieces: list[Piece]) -> dict[str, object]:
                 "news_url": None,
                 "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
             },
+            # So many seconds a server believes what the hub has said of a cookie, after a logout too (JupyterHub's own:
+            # 300). Each open tab costs the hub one request in that time.
+            "HubAuth": {"cache_max_age": 60},
             "TerminalsExtensionApp": {"terminal_manager_class": "sitekit.session.terminals.Terminals"},
             "ServerApp": {
                 "kernel_spec_manager_class": "sitekit.session.kernels.Specs",
