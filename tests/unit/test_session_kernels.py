@@ -41,6 +41,8 @@ def server(request: pytest.FixtureRequest, hub_environment: None) -> Any:
         tmpdir.mkdir()
         with session(TMPDIR=str(tmpdir)) as (_, server):
             yield server
+            server.process.terminate()  # so that it takes away what it made in /tmp
+            assert server.ends() == 0, server.said()
 
 
 def runtime(server: Server) -> Path:
