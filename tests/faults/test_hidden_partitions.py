@@ -38,6 +38,8 @@ def test_a_server_in_a_hidden_partition_starts_is_adopted_and_stops(
     bob = people["bob"]
     assert bob.start("small")[-1].get("ready")
     [job] = jobs(machine.site, "bob")
+    told = people["carol"].api("GET", "/sitekit/status").json()
+    assert told["jobs"] and not told["unseen"], "the snapshot does not list the job: it was found by its number"
     machine.kill_hub()
     until(lambda: (servers(bob).get("") or {}).get("ready"), 60)
     assert bob.lab().status_code == 200
