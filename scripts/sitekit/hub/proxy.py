@@ -1,10 +1,16 @@
-"""The proxy as JupyterHub's class for it, save that it does not say who is active."""
+"""The proxy as JupyterHub's class for it, without times of activity, and with an end to a wrong token."""
 
 from __future__ import annotations
 
+import logging
+import os
+import signal
 from typing import Any
 
+from aiohttp import ClientResponseError
 from jupyterhub.proxy import ConfigurableHTTPProxy
+
+log = logging.getLogger(__name__)
 
 
 class SilentProxy(ConfigurableHTTPProxy):
@@ -15,7 +21,22 @@ class SilentProxy(ConfigurableHTTPProxy):
     """
 
     async def get_all_routes(self) -> dict[str, Any]:
-        routes = await super().get_all_routes()
+        try:
+            routes = await super().get_all_routes()
+        except ClientResponseError as trouble:
+            if trouble.status == 403:
+                end_for_another_token()
+            raise
         for route in routes.values():
             route["data"].pop("last_activity", None)
         return routes
+
+
+def end_for_another_token() -> None:
+    """The proxy has been started with another token than the hub. Without routes users are redirected in a circle, and
+    the hub cannot read its token again: it ends, and its supervisor starts it with the token of that moment."""
+    log.critical(
+        "The proxy refuses this hub's token. The hub ends, and is started again with the CONFIGPROXY_AUTH_TOKEN that "
+        "stands in proxy.env now. If this repeats itself, restart the proxy too"
+    )
+    os.kill(os.getpid(), signal.SIGTERM)
