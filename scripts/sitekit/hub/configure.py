@@ -26,6 +26,7 @@ from .narrow import ServerHandler, limit_bodies, replace_handlers
 from .peers import keep_pages_behind_the_front
 from .proxy import SilentProxy
 from .rest import CardHandler, StatusHandler
+from .unreachable import NoAnswerHandler, ServerPageHandler
 
 
 def configure(c: Any, site: Site) -> None:
@@ -102,7 +103,8 @@ def update_pages(c: Any, site: Site) -> None:
 
 def update_life(c: Any, life: Life) -> None:
     """Hand the shared parts to the classes that need them, and have their loops started with the hub."""
-    for part in (TierSpawner, SlurmServer, ListeningHandler, ServerHandler, CardHandler, StatusHandler):
+    handlers = (ListeningHandler, ServerHandler, CardHandler, StatusHandler, NoAnswerHandler, ServerPageHandler)
+    for part in (TierSpawner, SlurmServer, *handlers):
         part.life = life
     replace_batchspawners_handler()
     guarded = not life.site.front.subdomains

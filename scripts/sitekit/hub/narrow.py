@@ -13,6 +13,8 @@ from jupyterhub.app import JupyterHub
 from jupyterhub.handlers import login
 from jupyterhub.handlers.pages import SpawnHandler
 from jupyterhub.scopes import needs_scope
+from jupyterhub.handlers.base import UserUrlHandler
+from jupyterhub.handlers.pages import ProxyErrorHandler, SpawnHandler
 from jupyterhub.user import User
 from tornado import web
 
@@ -21,6 +23,7 @@ from ..told.stopped import card_of_stop
 from .logins import LogoutHandler
 from .slots import only_if_started
 from .tokens import TokenHandler
+from .unreachable import NoAnswerHandler, ServerPageHandler
 
 BODY_LIMIT = 64 * 1024  # bytes of a request to the hub; tornado would take 100 MB
 NAME_LIMIT = 100  # characters of a server's title
@@ -103,6 +106,8 @@ def replace_handlers(more: dict[type, type]) -> None:
         RootAPIHandler: RootHandler,
         UserTokenListAPIHandler: TokenHandler,
         login.LogoutHandler: LogoutHandler,
+        ProxyErrorHandler: NoAnswerHandler,
+        UserUrlHandler: ServerPageHandler,
         **more,
     }
     for table in (apihandlers.default_handlers, handlers.default_handlers):

@@ -10,6 +10,8 @@ from typing import Any
 from aiohttp import ClientResponseError
 from jupyterhub.proxy import ConfigurableHTTPProxy
 
+from .stand_ins import MARK, spec
+
 log = logging.getLogger(__name__)
 
 
@@ -20,6 +22,8 @@ class SilentProxy(ConfigurableHTTPProxy):
     say (app.py, update_last_activity): a server would never be idle (jupyterhub-idle-culler#43).
     """
 
+    stand_ins: frozenset[str] | set[str] = frozenset()  # those of stand_ins.py, of which JupyterHub is not told
+
     async def get_all_routes(self) -> dict[str, Any]:
         try:
             routes = await super().get_all_routes()
@@ -29,7 +33,14 @@ class SilentProxy(ConfigurableHTTPProxy):
             raise
         for route in routes.values():
             route["data"].pop("last_activity", None)
-        return routes
+        self.stand_ins = {path for path, route in routes.items() if MARK in route["data"]}
+        return {path: route for path, route in routes.items() if path not in self.stand_ins}
+
+    async def delete_user(self, user: Any, server_name: str = "") -> None:
+        """A named server that stops is not answered by the default one for a moment, either."""
+        await super().delete_user(user, server_name)
+        if server_name and user.spawner.ready:
+            await self.add_route(spec(user, server_name), self.app.hub.host, {MARK: True})
 
 
 def end_for_another_token() -> None:

@@ -9,6 +9,7 @@ import logging
 from jupyterhub.app import JupyterHub
 
 from ..spawner.held import spawners
+from . import stand_ins
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,8 @@ async def run() -> None:
 async def restore(app: JupyterHub) -> None:
     """Give the proxy back what it lacks."""
     routes = await app.proxy.get_all_routes()
-    ready = [spawner.proxy_spec for spawner in spawners() if spawner.ready]
+    await stand_ins.tend(app)
+    ready = [s.proxy_spec for s in spawners() if s.ready and not stand_ins.is_suspended(s)]
     if app.hub.routespec not in routes or not set(ready) <= set(routes):
         log.warning("The proxy has lost routes; giving them back")
         await app.proxy.check_routes(app.users, app._service_map, routes)

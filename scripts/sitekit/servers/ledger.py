@@ -162,7 +162,7 @@ class Ledger:
         """Servers that have ended by our own account while Slurm lists their job as alive."""
         rows = [row for row in self.rows_of(snapshot.by_tag) if row.ended and row.ended < snapshot.at]
         jobs = [(row, row.job_in(snapshot)) for row in rows]
-        return [row for row, job in jobs if job and not job.ended and job.state != "COMPLETING"]
+        return [row for row, job in jobs if job and not job.ended]
 
     def tokens_of_the_ended(self, since: float) -> list[str]:
         """The hashes of the API tokens of servers that ended `since` then (seconds since the epoch)."""

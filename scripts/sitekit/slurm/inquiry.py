@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from ..site import Site
 from .frame import Frame, Unreadable
-from .jobs import is_number
+from .jobs import ENDED, is_number
 from .listing import answered
 from .say import Silent, say
 
@@ -47,8 +47,19 @@ async def ending(site: Site, job: int, is_ours: Owner) -> Ending | None:
     with contextlib.suppress(Silent, Unreadable):
         recorded = await _from_sacct(site, job, is_ours)
     if told and recorded:
-        return replace(told, peak_memory=recorded.peak_memory, elapsed=recorded.elapsed or told.elapsed)
-    return told or recorded
+        state = recorded.state if told.state == "COMPLETING" and recorded.state in ENDED else told.state
+        elapsed = recorded.elapsed or told.elapsed
+        return _named(replace(told, state=state, peak_memory=recorded.peak_memory, elapsed=elapsed))
+    return _named(told) if told else recorded
+
+
+def _named(told: Ending) -> Ending:
+    """While a job's epilog runs its state is COMPLETING; how it ended stands in its reason or its exit code then."""
+    if told.state != "COMPLETING":
+        return told
+    reasons = {"TimeLimit": "TIMEOUT", "NodeDown": "NODE_FAIL", "OutOfMemory": "OUT_OF_MEMORY"}
+    by_code = "CANCELLED" if told.signal else "FAILED" if told.exit_code else "COMPLETED"
+    return replace(told, state=reasons.get(told.reason, by_code))
 
 
 FIELDS = ("JobArrayID", "UserID", "UserName", "State", "BatchHost", "TimeUsed", "TimeLimit", "exit_code", "Reason")

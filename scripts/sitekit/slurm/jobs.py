@@ -17,7 +17,8 @@ RECORDED = ("JobID", "UID", "User", "State", "Partition", "NodeList", "Start", "
 PENDING = frozenset(
     {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
 )
-RUNNING = frozenset({"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING"})
+SUSPENDED = frozenset({"SUSPENDED", "STOPPED"})
+RUNNING = frozenset({"RUNNING", "SIGNALING", "STAGE_OUT", "RESIZING"}) | SUSPENDED
 ENDED = frozenset(
     {
         "BOOT_FAIL",
@@ -32,6 +33,7 @@ ENDED = frozenset(
         "TIMEOUT",
         "LAUNCH_FAILED",
         "RECONFIG_FAIL",
+        "COMPLETING",  # it has ended; what is left of it is killed, and the epilog runs, which may take long
     }
 )
 """Slurm's states; squeue(1), JOB STATE CODES. A state in none of the three is unknown: the server is kept."""
@@ -64,6 +66,11 @@ class Job:
     @property
     def running(self) -> bool:
         return self.state in RUNNING
+
+    @property
+    def suspended(self) -> bool:
+        """It holds its place, and none of its processes runs."""
+        return self.state in SUSPENDED
 
     @property
     def ended(self) -> bool:

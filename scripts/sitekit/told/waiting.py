@@ -33,6 +33,8 @@ def event(life: Life, tag: str) -> dict[str, Any]:
         return {"progress": 15, "message": f"Slurm has taken the request as job {row.job}."}
     if job.pending:
         return {"progress": 25, "message": _pending(life, job, row.choice["tier"])}
+    if job.suspended:
+        return {"progress": 50, "message": f"Job {job.id} is suspended; it goes on when Slurm resumes it."}
     return {"progress": 60, "message": f"Job {job.id} runs on {job.host}; your server is starting there."}
 
 
