@@ -130,12 +130,12 @@ def test_what_a_service_lacks_comes_back_and_so_does_the_service(machine: Booted
     """The release in use is away for many attempts, and the pauses between them grow; then it is there again."""
     current = machine.root / "opt/sitekit/demo/current"
     release = current.readlink()
-    seconds = {unit: machine.root / f"run/sitekit/demo/pauses/{part}/seconds" for unit, part in PARTS.items()}
+    seconds = {unit: f"/run/sitekit/demo/pauses/{part}/seconds" for unit, part in PARTS.items()}
     current.unlink()
     try:
         for unit in seconds:
             machine.systemctl("kill", "--signal=KILL", "--kill-who=main", unit)
-        until(lambda: all(int(file.read_text()) >= 7 for file in seconds.values()))
+        until(lambda: all(int(machine.run("cat", file).stdout) >= 7 for file in seconds.values()))
         for unit in seconds:  # the pauses tested, many more attempts are made at once
             folder = f"/run/systemd/system/{unit}.d"
             sooner = "[Service]\\nRestartSec=50ms\\nExecStartPre=\\n"

@@ -52,10 +52,15 @@ class Class:
                 await asyncio.sleep(PAM_TAKES)
             return data["username"] if data["password"] == "right" else None
 
-        async def look_up(_: Any, name: str) -> None:
+        async def account(_: Any, typed: str) -> str:
             """Real threads would take real time, in which this clock runs on."""
+            return typed
 
-        PAMAuthenticator.authenticate, pam.PatientAuthenticator._note_account = ask, look_up
+        async def refusal(_: Any, name: str) -> str:
+            return ""
+
+        PAMAuthenticator.authenticate = ask
+        pam.PatientAuthenticator.account, pam.PatientAuthenticator.refusal = account, refusal
         self.authenticator = pam.PatientAuthenticator()
         self.waits: list[float] = []  # seconds that right passwords took
         self.refused: list[str] = []  # by 429

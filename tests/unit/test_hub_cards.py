@@ -90,7 +90,7 @@ def test_a_server_that_ended_at_slurms_warning_was_out_of_time(state: str, elaps
         ("OSError: [Errno 28] No space left on device: '/home/a'", "home"),
         ("sitekit: no free port from 20000 to 20001 on n1", "port"),
         ("/opt/x/bin/python: not found", "release"),
-        ("sitekit: the hub does not answer at http://h", "network"),
+        ("sitekit: the hub did not answer at http://h within 300 s; giving up", "network"),
         ("Lmod has detected the following error", "module"),
         ("FATAL: could not open image x.sif", "image"),
     ],

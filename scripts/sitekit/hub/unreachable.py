@@ -28,6 +28,7 @@ class NoAnswerHandler(ProxyErrorHandler):
         if status_code_s != "503" or not path.startswith("/user/"):
             await super().get(status_code_s)
             return
+        self.life.queue.look()  # the lab asks for its server again and again: its end is noticed soon
         # without JupyterHub's ?redirects=N: its limit of redirects is for a browser that goes on without a pause
         url = f"{self.life.site.front.url}/hub{path}"
         what = "Your server does not answer."

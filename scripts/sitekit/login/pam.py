@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
+import pamela
 from jupyterhub.auth import PAMAuthenticator
+from tornado import web
 from tornado.concurrent import run_on_executor
 
 from ..site import Site
@@ -38,18 +42,61 @@ class PatientAuthenticator(PAMAuthenticator):
 
     async def authenticate(self, handler: Any, data: dict[str, str]) -> str | None:
         address = network_of(handler.request.remote_ip) if handler else ""
-        name = self.normalize_username(data["username"])[:64], address
+        name = data["username"].lower()[:64], address
         async with self._names.turn(name):
             turns = self._addresses.setdefault(address, Turns())
-            if await turns.ask(partial(self._look, handler, data)) is not None:
+            if account := await turns.ask(partial(self._with_password, handler, data)):
                 self._names.forget(name)
-                return data["username"]
+                if refusal := await self.refusal(account):
+                    raise web.HTTPError(403, refusal)
+                return account
             await asyncio.sleep(max(self._names.failed(name), turns.delay()))
             return None
 
-    async def _look(self, handler: Any, data: dict[str, str]) -> str | None:
-        await self._note_account(data["username"])
-        return await super().authenticate(handler, data)
+    async def _with_password(self, handler: Any, data: dict[str, str]) -> str | None:
+        """The account's name as the directory writes it; None unless the password is right."""
+        name = await self.account(data["username"])
+        return await super().authenticate(handler, {**data, "username": name})
+
+    @run_on_executor
+    def account(self, typed: str) -> str:
+        """The name of the account that somebody means. An account may have capital letters, and a keyboard may put one
+        where there is none. What the directory does not know is PAM's to refuse."""
+        for name in (typed, typed.lower()):
+            with suppress(KeyError, ValueError):
+                found = str(self._getpwnam(name).pw_name)
+                self.accounts.add(found)
+                return found
+        return typed
+
+    def normalize_username(self, username: str) -> str:
+        """JupyterHub's makes all letters small, and then finds no account BigBob (auth.py); see account()."""
+        return str(self.username_map.get(username, username))
+
+    @run_on_executor
+    def refusal(self, account: str) -> str:
+        """Why PAM does not let the account in although the password is right; empty when it does. To JupyterHub this is
+        "Invalid username or password"."""
+        try:
+            pamela.check_account(account, service=self.service, encoding=self.encoding)
+        except pamela.PAMError as error:
+            self.log.warning("PAM does not let %s in: %s", account, error)
+            why = _nologin() or re.sub(r"^\[PAM Error \d+\] ", "", str(error))
+            return f"Your password is right, but this account may not log in now: {why}"
+        return ""
+
+    async def check_allowed(self, username: str, authentication: Any = None) -> bool:
+        """JupyterHub's asks the directory in the hub's event loop; a slow one would hold everybody."""
+        try:
+            return await self._is_allowed(username)
+        except KeyError as unknown:
+            self.log.error("%s is not let in: the directory does not know %s", username, unknown)
+            return False
+
+    @run_on_executor
+    def system_user_exists(self, user: Any) -> bool:
+        """JupyterHub's, outside of the event loop."""
+        return super().system_user_exists(user)
 
     async def is_admin(self, handler: Any, authentication: dict[str, Any]) -> bool:
         """Without `admin_groups` JupyterHub's says None (auth.py): nobody would ever cease to administer."""
@@ -75,17 +122,20 @@ class PatientAuthenticator(PAMAuthenticator):
         return allowed and standing
 
     @run_on_executor
-    def _note_account(self, name: str) -> None:
-        with suppress(KeyError, ValueError):  # a name with a null byte, or one that is no UTF-8
-            self.accounts.add(self._getpwnam(name).pw_name)
-
-    @run_on_executor
     def _is_allowed(self, name: str) -> bool:
         """Raises KeyError for a name, or for a group of the site's, that the directory does not know."""
         self._getpwnam(name)
         for group in self.allowed_groups:
             self._getgrnam(group)
-        return bool(self.check_allowed(name))
+        return bool(super().check_allowed(name))
+
+
+def _nologin() -> str:
+    """What administrators wrote for those who may not log in; pam_nologin(8)."""
+    for path in (Path("/run/nologin"), Path("/etc/nologin")):
+        with suppress(OSError):
+            return path.read_text(errors="replace")[:1000].strip() or "logins are closed"
+    return ""
 
 
 def network_of(address: str) -> str:
@@ -99,6 +149,7 @@ def update_login(c: Any, site: Site) -> None:
     """Who may log in, and who administers, by Unix group; what they are asked for, and for how long it holds."""
     c.JupyterHub.authenticator_class = PatientAuthenticator
     c.PAMAuthenticator.service = f"sitekit-{site.name}"
+    c.PAMAuthenticator.check_account = False  # PatientAuthenticator does, and says why
     c.PAMAuthenticator.open_sessions = False  # needs root, which the hub is not
     c.PAMAuthenticator.allowed_groups = set(site.login.allowed_groups)
     c.PAMAuthenticator.admin_groups = set(site.login.admin_groups)

@@ -23,6 +23,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from .home import make_root
+from .memory import end_kernels_first
 from .variables import LoginShell
 
 KEPT_OF_SLURM = {"SLURM_CONF", "SLURM_JOB_ID", "SLURM_JOB_PARTITION", "SLURM_JOB_NODELIST", "SLURM_CPUS_ON_NODE"}
@@ -30,6 +31,8 @@ KEPT_OF_SLURM = {"SLURM_CONF", "SLURM_JOB_ID", "SLURM_JOB_PARTITION", "SLURM_JOB
 
 LONGEST_SOCKET = "k-12345678-s-5"
 """As long as the names that session/kernels.py gives to sockets, k-12345678/s-5."""
+PATIENCE = 300.0
+"""So many seconds a server that starts waits for the hub, which may be restarting."""
 
 
 def main() -> None:
@@ -76,22 +79,29 @@ def clean_environment(settings: dict[str, Any]) -> None:
     os.environ.setdefault("TERM", "xterm-256color")
 
 
-def await_hub(api: str) -> None:
-    """Wait until the hub answers: it may be restarting just now. JupyterHub's own server gives up after a minute."""
-    pause, told = 1.0, False
+def await_hub(api: str, patience: float = PATIENCE) -> None:
+    """Wait until the hub answers: it may be restarting just now. Ends the job where it does not: a node that cannot
+    reach the hub would hold its place for the whole of the tier's time."""
+    end, pause, told = time.monotonic() + patience, 1.0, False
+    while trouble := _no_hub(api):
+        if time.monotonic() > end:
+            sys.exit(f"sitekit: the hub did not answer at {api} within {patience:.0f} s ({trouble}); giving up")
+        if not told:
+            print(f"sitekit: no answer of the hub yet at {api} ({trouble}); trying again", flush=True)
+        told = True
+        time.sleep(pause)
+        pause = min(15, pause * 1.5)
+
+
+def _no_hub(api: str) -> str:
+    """Why what is at `api` is no hub that answers; empty if it is one. Anything else may answer there."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever http_proxy a site's job.sh sets
-    while True:
-        try:
-            direct.open(api, timeout=10).close()
-            return
-        except (OSError, http.client.HTTPException) as error:
-            if isinstance(error, urllib.error.HTTPError) and error.code < 500:
-                return
-            if not told:
-                print(f"sitekit: the hub does not answer at {api} ({error}); trying until it does", flush=True)
-            told = True
-            time.sleep(pause)
-            pause = min(30, pause * 1.5)
+    try:
+        with direct.open(f"{api.rstrip('/')}/", timeout=10) as answer:
+            told = json.loads(answer.read(10_000))
+        return "" if isinstance(told, dict) and "version" in told else "what answers there is no JupyterHub"
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return str(error)
 
 
 def bind(low: int, high: int) -> socket.socket:
@@ -144,6 +154,7 @@ def serve(listener: socket.socket, shell: LoginShell, settings: dict[str, Any]) 
     from jupyter_core import paths
     from jupyter_server.serverapp import ServerApp
 
+    end_kernels_first()
     paths.SYSTEM_JUPYTER_PATH.clear()  # kernels of the distribution's packages: nobody has proven them on this cluster
 
     def bind_tcp(app: ServerApp) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 from jupyter_server_terminals.terminalmanager import TerminalManager
 
 from . import git, modules
+from .memory import first_to_end
 
 PROGRAMS = Path(sys.prefix, "share", "sitekit", "bin")
 """What users may call by name: sitekit-kernel and nbdime (release/programs.py)."""
@@ -47,7 +48,7 @@ class Terminals(TerminalManager):
 
     def __init__(self, **settings: Any) -> None:
         shell = shell_command(os.environ.get("SHELL") or "/bin/sh")
-        super().__init__(**{**settings, "shell_command": shell})
+        super().__init__(**{**settings, "shell_command": first_to_end(shell)})
         self.git = git.set_up(Path(os.environ["JUPYTER_RUNTIME_DIR"]), PROGRAMS, os.environ)
 
     def make_term_env(self, *words: Any, **settings: Any) -> dict[str, str]:

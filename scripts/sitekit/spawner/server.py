@@ -134,6 +134,11 @@ class SlurmServer(SlurmSpawner):
         self.persist()
         return self.job_id
 
+    def user_env(self, env: dict[str, str]) -> dict[str, str]:
+        """Nothing more: batchspawner's asks the directory in the hub's event loop, and fails where it is silent
+        (batchspawner.py, UserEnvMixin). HOME, USER and SHELL are the gate's to set."""
+        return env
+
     def _environment(self) -> dict[str, str]:
         """JupyterHub's variables for its single-user server; the gate takes no others."""
         wanted = ("JUPYTERHUB_", "MEM_", "CPU_")

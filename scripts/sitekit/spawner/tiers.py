@@ -6,11 +6,13 @@ child, a process on the hub), and no child but SlurmServer can ever be built.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import grp
 import os
 import pwd
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from jupyterhub.spawner import Spawner, SpawnException
@@ -24,6 +26,7 @@ from ..told.form import tier_form
 from .adopt import adopted_url
 from .server import SlurmServer
 
+PATIENCE = 5.0  # seconds that a page waits for the directory
 SUBMITTING = 90  # seconds that the gate may take, at the very most, before a server begins to wait
 
 
@@ -54,7 +57,7 @@ class TierSpawner(ProfilesSpawner):
             accounts = await names.accounts(user)
         if any(tier.choose.reservation for tier in tiers):
             reservations = await names.reservations(user, accounts)
-        return Standing(unix_groups(user), accounts, reservations)
+        return Standing(await groups_of(user), accounts, reservations)
 
     def options_from_form(self, form_data: dict[str, list[Any]]) -> dict[str, Any]:
         return from_form(form_data)
@@ -149,6 +152,18 @@ class TierSpawner(ProfilesSpawner):
     async def get_url(self) -> str:
         """JupyterHub calls this when it starts and finds this server in its database."""
         return await adopted_url(self)
+
+
+_DIRECTORY = ThreadPoolExecutor(8, "directory")
+
+
+async def groups_of(user: str) -> frozenset[str]:
+    """unix_groups(), outside of the event loop: a slow directory holds nobody else. None of them where it is silent."""
+    asked = asyncio.get_running_loop().run_in_executor(_DIRECTORY, unix_groups, user)
+    try:
+        return await asyncio.wait_for(asked, PATIENCE)
+    except (TimeoutError, asyncio.TimeoutError):
+        return frozenset()
 
 
 def unix_groups(user: str) -> frozenset[str]:

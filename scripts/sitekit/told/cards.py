@@ -104,6 +104,13 @@ REFUSALS = (
 )
 
 
+NETWORK = (
+    "The node cannot reach the hub.",
+    "Tell your administrators: from that node the hub's address does not answer.",
+)
+"""What happened, and what to do."""
+
+
 def card_of_refusal(kind: str, text: str) -> Card:
     """What sbatch or the gate said when they refused to start a server."""
     lines = tuple(text.splitlines()[-8:])
@@ -122,10 +129,13 @@ def card_of_refusal(kind: str, text: str) -> Card:
             "Choose another tier, or show these lines to your administrators.",
             lines=lines,
         )
+    if re.search(r"unknown user|no passwd entry|you do not exist", text):
+        what = "The directory of accounts does not know yours at the moment."
+        return Card("directory", what, "Try again in a few minutes; running servers are not affected.", lines=lines)
     return Card(
         "gate",
         "The hub may not start servers for you.",
-        "Tell your administrators; `make doctor` shows them why.",
+        "Tell your administrators.",
         lines=lines,
     )
 
@@ -163,4 +173,6 @@ async def card_of_patience(life: Life, tag: str) -> Card:
             "patience", f"Slurm found no room for your server {within}.{why}", "Try again later, or with another tier."
         )
     lines = tuple(await log_lines(life.site, row.user, job.id)) if row else ()
+    if any("sitekit: no answer of the hub" in line for line in lines):
+        return Card("network", *NETWORK, {"job": str(job.id)}, lines)
     return Card("slow", f"The server did not answer {within}.", "Start again.", {"job": str(job.id)}, lines)

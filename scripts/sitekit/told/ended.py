@@ -11,7 +11,7 @@ from ..slurm.gate import log_lines
 from ..slurm.inquiry import Ending, ending
 from ..tier import Requires, Tier
 from ..units import human_memory, human_time
-from .cards import Card, card_of_the_unseen
+from .cards import NETWORK, Card, card_of_the_unseen
 
 
 async def card_of_ending(life: Life, tag: str, *, starting: bool) -> Card | None:
@@ -136,10 +136,9 @@ CRASHES = (
         "Choose another image, or tell your administrators.",
     ),
     (
-        r"sitekit: the hub does not answer",
+        r"sitekit: the hub did not answer",
         "network",
-        "The node cannot reach the hub.",
-        "Tell your administrators: `make doctor` tests the way from the nodes to the hub.",
+        *NETWORK,
     ),
 )
 

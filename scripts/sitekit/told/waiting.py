@@ -10,6 +10,7 @@ from ..slurm.jobs import Job
 from ..slurm.reasons import explain
 from ..units import human_time
 
+LATE = 90  # seconds between a job's start and its server's first word, above which something may be wrong
 OUTAGE = (
     "The scheduler does not answer; running servers are not affected. Your request is kept and goes on when it is back."
 )
@@ -35,7 +36,16 @@ def event(life: Life, tag: str) -> dict[str, Any]:
         return {"progress": 25, "message": _pending(life, job, row.choice["tier"])}
     if job.suspended:
         return {"progress": 50, "message": f"Job {job.id} is suspended; it goes on when Slurm resumes it."}
-    return {"progress": 60, "message": f"Job {job.id} runs on {job.host}; your server is starting there."}
+    return {"progress": 60, "message": f"Job {job.id} runs on {job.host}; your server is starting there.{_late(job)}"}
+
+
+def _late(job: Job) -> str:
+    """What to think of a server that has been running for long without a word to the hub."""
+    seconds = time.time() - (job.start or time.time())
+    if seconds < LATE:
+        return ""
+    since = human_time(round(seconds / 60) * 60)
+    return f" It has not reached the hub for {since}: the node is slow, or cannot connect to the hub's address."
 
 
 def _pending(life: Life, job: Job, tier_key: str) -> str:
