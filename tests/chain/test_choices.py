@@ -66,6 +66,22 @@ def test_what_is_not_offered_is_refused_and_nothing_is_submitted(
     assert not jobs(demo.site, "bob")
 
 
+def test_a_slip_in_the_form_is_told_and_keeps_what_was_typed(demo: Demo, alice: Person) -> None:
+    """And the last choice that was good."""
+    assert spawn(alice, {"tier": "own", "memory": "600M"}) in (201, 202)
+    assert list(alice.progress())[-1].get("ready")
+    alice.stop_and_wait()
+    answer = alice.submit({"tier": "own", "own.memory": "99 GB", "own.cpus": "3", "own.time": "0:20:00"})
+    page = html.unescape(answer.text)
+    assert answer.status_code == 400 and "SpawnException" not in page
+    assert "Memory: '99 GB' is not within 200M to 4G." in page
+    assert chosen(page) == "own"
+    for field, value in (("memory", "99 GB"), ("cpus", "3"), ("time", "0:20:00")):
+        assert f'name="own.{field}" value="{value}"' in page
+    page = html.unescape(alice.form())
+    assert chosen(page) == "own" and 'name="own.memory" value="600M"' in page
+
+
 def test_an_address_fills_in_the_form_and_starts_nothing(demo: Demo, bob: Person) -> None:
     assert chosen(bob.form("?tier=long")) == "long"
     assert chosen(bob.form("?opt-tier=large")) in {tier.key for tier in demo.site.tiers}

@@ -174,6 +174,13 @@ class Ledger:
         found = self._one(f"{ROWS} WHERE user = ? AND name = ? ORDER BY intended DESC LIMIT 1", user, name)
         return found.card if found and found.seen is None else None
 
+    def last_choice(self, user: str, name: str) -> dict[str, Any] | None:
+        """What the user's last server of this name was."""
+        found = self._one(
+            "SELECT * FROM servers WHERE user = ? AND name = ? ORDER BY intended DESC LIMIT 1", user, name
+        )
+        return found.choice if found else None
+
     def dismiss(self, user: str, name: str) -> None:
         self._db.execute("UPDATE servers SET seen = ? WHERE user = ? AND name = ?", (time.time(), user, name))
 

@@ -12,6 +12,7 @@ from typing import Any
 from ..site import Site
 from ..tier import Tier
 from ..units import format_memory, format_time, parse_memory, parse_time
+from .typed import as_typed
 
 
 class BadChoice(ValueError):
@@ -118,6 +119,15 @@ def read_choice(site: Site, options: object, standing: Standing = Standing()) ->
     return choice, {"profile": tier.key, **{key: fields[key].write(getattr(choice, key)) for key in given}}
 
 
+def remembered(site: Site, choice: Mapping[str, Any] | None, standing: Standing) -> dict[str, str]:
+    """An earlier choice, as the ledger has it, in the words of the form; nothing if its tier is no longer offered."""
+    tier = next((tier for tier in tiers_for(site, standing) if choice and tier.key == choice["tier"]), None)
+    if choice is None or tier is None:
+        return {}
+    fields = fields_of(site, tier, standing)
+    return {"profile": tier.key, **{key: field.write(choice[key]) for key, field in fields.items() if choice.get(key)}}
+
+
 @dataclass(frozen=True)
 class Field:
     """One thing that a tier lets users choose: how the form shows it, how a value is read (or refused) and written."""
@@ -136,11 +146,13 @@ def fields_of(site: Site, tier: Tier, standing: Standing) -> dict[str, Field]:
     if len(site.server.interfaces) > 1:
         fields["interface"] = _titled("Interface", tuple(site.server.interfaces))
     if choose.memory:
-        fields["memory"] = _bounded("Memory", choose.memory, parse_memory, format_memory, tier.memory)
+        read_memory = as_typed(parse_memory, ("M", "G"), choose.memory)
+        fields["memory"] = _bounded("Memory", choose.memory, read_memory, format_memory, tier.memory)
     if choose.cpus:
         fields["cpus"] = _bounded("CPUs", choose.cpus, _whole, str, tier.cpus)
     if choose.time:
-        fields["time"] = _bounded("Time", choose.time, parse_time, format_time, tier.time)
+        read_time = as_typed(parse_time, ("m", "h"), choose.time)
+        fields["time"] = _bounded("Time", choose.time, read_time, format_time, tier.time)
     if choose.gpus:
         fields["gpus"] = _bounded("GPUs", choose.gpus, _whole, str, tier.gpus)
     if choose.constraint:

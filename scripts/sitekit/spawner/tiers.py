@@ -21,7 +21,7 @@ from traitlets import Type, default, directional_link
 from wrapspawner import ProfilesSpawner
 
 from ..servers.life import Life
-from ..servers.options import BadChoice, Choice, Standing, from_form, read_choice
+from ..servers.options import BadChoice, Choice, Standing, from_form, read_choice, remembered
 from ..told.form import tier_form
 from .adopt import adopted_url
 from .server import SlurmServer
@@ -30,11 +30,20 @@ PATIENCE = 5.0  # seconds that a page waits for the directory
 SUBMITTING = 90  # seconds that the gate may take, at the very most, before a server begins to wait
 
 
+class NotOffered(SpawnException):
+    """Options that are refused. JupyterHub shows str() of an exception without a jupyterhub_message (utils.py)."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why, reason="options")
+        self.jupyterhub_message = why[:1].upper() + why[1:] + "."
+
+
 class TierSpawner(ProfilesSpawner):
     """One user's server under one name. `life` is set by configure()."""
 
     life: Life
     choice: Choice | None = None
+    typed: dict[str, str] = {}  # noqa: RUF012  (replaced, never changed)
     child_class = Type(SlurmServer, SlurmServer)  # any other class is refused by the trait itself
 
     @default("profiles")
@@ -46,7 +55,8 @@ class TierSpawner(ProfilesSpawner):
     async def get_options_form(self) -> str:
         """The tiers with what each gives. Waits for Slurm two seconds at most, and only if a tier asks for names."""
         asked = self.handler.get_query_argument("tier", "") if self.handler else ""
-        last = (self.orm_spawner.user_options or {}) if self.orm_spawner else {}
+        typed, self.typed = self.typed, {}
+        last = typed or (self.orm_spawner.user_options or {} if self.orm_spawner else {})
         return tier_form(self.life, self.user.name, self.name, await self.standing(), asked, last)
 
     async def standing(self) -> Standing:
@@ -60,17 +70,25 @@ class TierSpawner(ProfilesSpawner):
         return Standing(await groups_of(user), accounts, reservations)
 
     def options_from_form(self, form_data: dict[str, list[Any]]) -> dict[str, Any]:
-        return from_form(form_data)
+        """JupyterHub shows the form again, with the default server's spawner, where the options are refused or the
+        start fails (handlers/pages.py, _post): what was typed is to be in it."""
+        options = from_form(form_data)
+        fields = {key: value for key, value in options.items() if isinstance(value, str) and key != "tier"}
+        self.user.spawner.typed = {**fields, "profile": str(options.get("tier", ""))}
+        return options
 
     async def take_options(self, options: object) -> None:
         """Check the options, whichever way they came, before anything else happens. Raises SpawnException (400)."""
+        standing = await self.standing()
         try:
-            self.choice, remembered = read_choice(self.life.site, options, await self.standing())
-        except BadChoice as bad:
-            self.orm_spawner.user_options = {}  # JupyterHub stores options before it asks what they are worth
+            self.choice, kept = read_choice(self.life.site, options, standing)
+        except BadChoice as bad:  # JupyterHub has stored the options before it asks what they are worth
+            before = self.life.ledger.last_choice(self.user.name, self.name)
+            self.orm_spawner.user_options = remembered(self.life.site, before, standing)
             object_session(self.orm_spawner).commit()
-            raise SpawnException(str(bad), reason="options") from None
-        self.user_options = self.orm_spawner.user_options = remembered
+            raise NotOffered(str(bad)) from None
+        self.user_options = self.orm_spawner.user_options = kept
+        self.user.spawner.typed = {}
         self.default_url = self.life.site.server.interfaces[self.choice.interface]
         # JupyterHub's own limit says nothing to the user; the child, whose limit is the tier's, ends first and says why
         self.start_timeout = self.life.site.tier(self.choice.tier).start_timeout + SUBMITTING
