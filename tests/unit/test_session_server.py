@@ -94,7 +94,7 @@ def test_sigterm_while_it_waits_for_the_hub_ends_it_well() -> None:
     with tempfile.TemporaryDirectory(prefix="sitekit-test-session-") as folder:
         server = Server(parts.free_port(), Path(folder))
         try:
-            until(lambda: "does not answer" in server.said(), server.said)
+            until(lambda: "no answer of the hub yet" in server.said(), server.said)
             server.process.terminate()
             assert server.ends() == 0, server.said()
         finally:
