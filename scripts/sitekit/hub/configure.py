@@ -13,7 +13,7 @@ from ..servers.life import Life
 from ..site import Site
 from ..spawner import endings, reconcile
 from ..spawner.server import SlurmServer
-from ..spawner.tiers import TierSpawner
+from ..spawner.tiers import TierSpawner, told_at_the_end
 from . import enter, heartbeat, routes
 from .admins import keep_administrators_out_of_servers
 from .callback import PATH, ListeningHandler, replace_batchspawners_handler
@@ -26,6 +26,7 @@ from .narrow import ServerHandler, limit_bodies, replace_handlers
 from .peers import keep_pages_behind_the_front
 from .proxy import SilentProxy
 from .rest import CardHandler, StatusHandler
+from .trouble import tell_of_database
 from .unreachable import NoAnswerHandler, ServerPageHandler
 
 
@@ -82,6 +83,7 @@ def update_servers(c: Any, site: Site) -> None:
     c.JupyterHub.allow_named_servers = site.server.named > 0
     c.JupyterHub.named_server_limit_per_user = site.server.named
     c.TierSpawner.apply_user_options = TierSpawner.take_options
+    c.Spawner.progress_ready_hook = told_at_the_end
     c.Spawner.disable_user_config = True  # a user's dotfiles cannot change the server
     c.Spawner.poll_interval = 30  # reads the shared snapshot: costs nothing
     c.Spawner.http_timeout = 60
@@ -107,6 +109,7 @@ def update_life(c: Any, life: Life) -> None:
     for part in (TierSpawner, SlurmServer, *handlers):
         part.life = life
     replace_batchspawners_handler()
+    tell_of_database()
     guarded = not life.site.front.subdomains
     replace_handlers(enter.HANDLERS if guarded else {})
     forget_old_logins()

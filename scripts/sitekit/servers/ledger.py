@@ -81,6 +81,18 @@ class Row:
         return max((job for job in found if self.owns(job.uid, job.user)), key=lambda job: job.id, default=None)
 
 
+class LedgerTrouble(Exception):
+    """SQLite could not read or write: the disk is full, or something holds a lock on the file."""
+
+
+class _Connection(sqlite3.Connection):
+    def execute(self, *words: Any) -> sqlite3.Cursor:
+        try:
+            return super().execute(*words)
+        except sqlite3.OperationalError as error:
+            raise LedgerTrouble(f"the ledger cannot be used: {error}") from error
+
+
 class Ledger:
     """Reads and writes are single SQL statements, each durable when it returns.
 
@@ -93,7 +105,7 @@ class Ledger:
 
     @cached_property
     def _db(self) -> sqlite3.Connection:
-        opened = sqlite3.connect(self._path, isolation_level=None)
+        opened = sqlite3.connect(self._path, isolation_level=None, factory=_Connection)
         opened.row_factory = sqlite3.Row
         opened.execute("PRAGMA journal_mode=WAL")
         opened.execute("PRAGMA synchronous=FULL")

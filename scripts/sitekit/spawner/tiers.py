@@ -163,13 +163,27 @@ class TierSpawner(ProfilesSpawner):
         return await child.start()
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
-        if self.child_spawner:
-            async for event in self.child_spawner.progress():
-                yield event
+        """Begins before the child is there: Slurm and the directory are asked first, and may take seconds."""
+        if self.child_spawner is None:
+            yield {"progress": 2, "message": "Asking what you may have on this cluster."}
+        while self.child_spawner is None:  # JupyterHub ends this together with the start
+            await asyncio.sleep(0.2)
+        async for event in self.child_spawner.progress():
+            yield event
 
     async def get_url(self) -> str:
         """JupyterHub calls this when it starts and finds this server in its database."""
         return await adopted_url(self)
+
+
+def told_at_the_end(spawner: TierSpawner, event: dict[str, Any]) -> dict[str, Any]:
+    """The last event of the progress page. To JupyterHub a start that was cancelled is ready until its stop begins
+    (apihandlers/users.py, SpawnProgressAPIHandler)."""
+    child, start = spawner.child_spawner, spawner._spawn_future
+    row = child.life.ledger.row(child.tag) if child else None
+    if (start and start.cancelled()) or row is None or row.abandoned or row.ended:
+        return {"progress": 100, "failed": True, "message": "The start was cancelled."}
+    return event
 
 
 _DIRECTORY = ThreadPoolExecutor(8, "directory")
