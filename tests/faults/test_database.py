@@ -1,4 +1,4 @@
-"""The hub's database cannot be used: pages say so, and go on when it can be used again. And a start that is cancelled."""
+"""The hub cannot use its database: pages say so, and go on later. And a start that is cancelled."""
 
 from __future__ import annotations
 
