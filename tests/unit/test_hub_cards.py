@@ -71,6 +71,19 @@ def test_who_is_told_of_a_stop(kind: str, name: str, card: str | None, word: str
     assert (told.kind if told else None) == card and (told is None or word in told.what)
 
 
+def test_a_limit_that_slurm_had_cut_is_told_and_the_same_tier_is_not_advised() -> None:
+    told = card_of(
+        Ending(7, "TIMEOUT", elapsed=3600, limit=3600), {**CHOICE, "tier": "small"}, SITE.tiers, (), starting=False
+    )
+    assert told and told.figures["ran for"] == "1 hour of 1 hour"
+    assert SITE.tier("small").title not in told.remedy and SITE.tier("large").title in told.remedy
+
+
+def test_a_release_that_nobody_may_read_is_the_administrators() -> None:
+    line = "/var/spool/slurmd/job00007/slurm_script: 7: exec: /opt/x/releases/1/bin/python: Permission denied"
+    assert card("FAILED", line, exit_code=126).kind == "release"
+
+
 def test_a_server_that_was_asked_to_end_has_no_card() -> None:
     assert card("COMPLETED") is None
     assert card("COMPLETED", starting=True).kind == "crash"

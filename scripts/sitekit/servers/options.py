@@ -5,7 +5,7 @@ Only the fields of a Choice reach the gate. Nothing falls back to a default tier
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -56,8 +56,10 @@ class Choice:
         """The GPUs as Slurm's --gres wants them; empty without any."""
         return ":".join(filter(None, ("gpu", self.gpu_type, str(self.gpus)))) if self.gpus else ""
 
-    def request(self, tag: str, environment: dict[str, str] | None = None) -> dict[str, Any]:
-        """The choice as the gate wants it."""
+    def request(
+        self, tag: str, environment: dict[str, str] | None = None, running: Iterable[int] = ()
+    ) -> dict[str, Any]:
+        """The choice as the gate wants it. `running` are the user's jobs whose logs are still written."""
         names = {
             key: getattr(self, key) for key in ("account", "qos", "reservation", "constraint") if getattr(self, key)
         }
@@ -70,6 +72,7 @@ class Choice:
             "cpus": self.cpus,
             "minutes": -(-self.time // 60),
             "environment": environment or {},
+            "running": sorted(running),
             **names,
         }
 

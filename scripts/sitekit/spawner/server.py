@@ -117,9 +117,9 @@ class SlurmServer(SlurmSpawner):
     async def submit_batch_script(self) -> str:
         """Hand the validated figures to the gate, which renders the script and runs sbatch as the user."""
         try:
-            number = await gate.submit(
-                self.life.site, self.user.name, self.choice.request(self.tag, self._environment())
-            )
+            theirs = {row.job for row in self.life.ledger.open() if row.user == self.user.name and row.job}
+            request = self.choice.request(self.tag, self._environment(), theirs)
+            number = await gate.submit(self.life.site, self.user.name, request)
         except gate.Refused as refusal:
             await self._fail(card_of_refusal(refusal.kind, str(refusal)))
         except Silent as silence:

@@ -40,7 +40,7 @@ def card_of(
         return Card(
             "memory",
             f"The server ran out of memory: it may use {human_memory(choice['cap'])} and needed more.",
-            _with_more(tiers, "cap", choice["cap"], human_memory) + " Or work on less data at a time.",
+            _with_more(tiers, "cap", choice, choice["cap"], human_memory) + " Or work on less data at a time.",
             figures,
             lines,
         )
@@ -49,7 +49,7 @@ def card_of(
         return Card(
             "time",
             f"The server's time was up: its limit was {human_time(limit)}.",
-            "Start it again. " + _with_more(tiers, "time", limit, human_time),
+            "Start it again. " + _with_more(tiers, "time", choice, limit, human_time),
             figures,
             lines,
         )
@@ -83,9 +83,16 @@ def card_of(
     return _crash(told, figures, lines, log)
 
 
-def _with_more(tiers: tuple[Tier, ...], what: str, had: int, human: Callable[[int], str]) -> str:
-    """Which tier would have fitted: the next larger one of those that are for everybody."""
-    larger = [tier for tier in tiers if getattr(tier, what) > had and tier.requires == Requires()]
+def _with_more(
+    tiers: tuple[Tier, ...], what: str, choice: dict[str, Any], had: int, human: Callable[[int], str]
+) -> str:
+    """Which tier would have fitted: the next larger one of those that are for everybody, and not the one that ended,
+    whose limit Slurm may have cut."""
+    larger = [
+        tier
+        for tier in tiers
+        if getattr(tier, what) > had and tier.requires == Requires() and tier.key != choice.get("tier")
+    ]
     best = min(larger, key=lambda tier: getattr(tier, what), default=None)
     word = "memory" if what == "cap" else "time"
     return f'The tier "{best.title}" has {human(getattr(best, what))}.' if best else f"No tier has more {word}."
@@ -118,10 +125,10 @@ CRASHES = (
         "Start again; if it stays so, tell your administrators.",
     ),
     (
-        r"bin/python: (not found|No such file)|readlink|No module named 'sitekit",
+        r"bin/python: (not found|No such file|Permission denied)|readlink|No module named 'sitekit",
         "release",
-        "The environment of the hub is missing on the node.",
-        "Tell your administrators: is the shared file system mounted there?",
+        "The environment of the hub is missing on the node, or cannot be read there.",
+        "Tell your administrators: is the shared file system mounted there, and may everybody read the release?",
     ),
     (
         r"module.*(unknown|not found|cannot be loaded)|Lmod has detected",
@@ -162,7 +169,7 @@ def _figures(told: Ending, choice: dict[str, Any]) -> dict[str, str]:
     if told.peak_memory:
         figures["memory used"] = f"{human_memory(told.peak_memory)} of {human_memory(choice['cap'])}"
     if told.elapsed is not None:
-        figures["ran for"] = f"{human_time(told.elapsed)} of {human_time(choice['time'])}"
+        figures["ran for"] = f"{human_time(told.elapsed)} of {human_time(told.limit or choice['time'])}"
     if told.node:
         figures["node"] = told.node
     return figures

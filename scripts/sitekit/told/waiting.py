@@ -33,7 +33,7 @@ def event(life: Life, tag: str) -> dict[str, Any]:
     if job is None:
         return {"progress": 15, "message": f"Slurm has taken the request as job {row.job}."}
     if job.pending:
-        return {"progress": 25, "message": _pending(life, job, row.choice["tier"])}
+        return {"progress": 25, "message": _pending(life, job, row.choice)}
     if job.suspended:
         return {"progress": 50, "message": f"Job {job.id} is suspended; it goes on when Slurm resumes it."}
     return {"progress": 60, "message": f"Job {job.id} runs on {job.host}; your server is starting there.{_late(job)}"}
@@ -48,12 +48,12 @@ def _late(job: Job) -> str:
     return f" It has not reached the hub for {since}: the node is slow, or cannot connect to the hub's address."
 
 
-def _pending(life: Life, job: Job, tier_key: str) -> str:
+def _pending(life: Life, job: Job, asked: dict[str, Any]) -> str:
     said = [f"Job {job.id} waits in {job.partition}.", explain(job.reason)]
     if ahead := life.forecast.ahead(job):
         said.append("One job is ahead of it." if ahead == 1 else f"{ahead} jobs are ahead of it.")
     said.append(_expected(job.start))
-    if tier := life.forecast.sooner(job, tier_key):
+    if tier := life.forecast.sooner(job, asked):
         said.append(f'The tier "{tier.title}" would start sooner.')
     return " ".join(said)
 
