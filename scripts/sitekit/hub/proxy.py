@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import ClientResponseError
 from jupyterhub.proxy import ConfigurableHTTPProxy
 
-from .stand_ins import MARK, spec
+from .stand_ins import MARK, ROUTE, spec
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class SilentProxy(ConfigurableHTTPProxy):
         """A named server that stops is not answered by the default one for a moment, either."""
         await super().delete_user(user, server_name)
         if server_name and user.spawner.ready:
-            await self.add_route(spec(user, server_name), self.app.hub.host, {MARK: True})
+            await self.add_route(spec(user, server_name), self.app.hub.host, ROUTE)
 
 
 def end_for_another_token() -> None:

@@ -13,7 +13,8 @@ from jupyterhub.app import JupyterHub
 from jupyterhub.utils import url_escape_path, url_path_join
 
 MARK = "sitekit_stand_in"
-"""In a route's data: the hub answers there, and JupyterHub, which deletes what it does not know, is not told of it."""
+"""In a route's data: JupyterHub, which deletes what it does not know, is not told of it."""
+ROUTE = {MARK: True, "hub": True}  # of the hub, to which all may come: proxy/owners.mjs
 
 
 def wanted(app: JupyterHub) -> set[str]:
@@ -31,7 +32,7 @@ async def tend(app: JupyterHub) -> None:
     """Make the proxy's routes of this kind the wanted ones."""
     specs = wanted(app)
     for path in specs - app.proxy.stand_ins:
-        await app.proxy.add_route(path, app.hub.host, {MARK: True})
+        await app.proxy.add_route(path, app.hub.host, ROUTE)
     ready = {s.proxy_spec for user in app.users.values() for s in user.spawners.values() if s.ready}
     for path in app.proxy.stand_ins - specs - ready:  # those that are ready get their own again, without a gap
         await app.proxy.delete_route(path)

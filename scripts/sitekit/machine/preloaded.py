@@ -12,12 +12,12 @@ from ..site import Site
 def changes(site: Site) -> tuple[str, ...]:
     """The files in the folder proxy/ that this site's proxy is changed by."""
     # With a name for each user's server, browsers keep the pages of users apart by themselves.
-    return () if site.front.subdomains else ("owners.mjs",)
+    return ("away.mjs",) if site.front.subdomains else ("owners.mjs", "away.mjs")
 
 
 def preloaded(site: Site) -> dict[Path, File]:
     """These, and what they share, where root alone can change them."""
-    names = ("class.mjs", "ended.mjs", *changes(site)) if changes(site) else ()
+    names = ("class.mjs", *([] if site.front.subdomains else ["ended.mjs"]), *changes(site))
     return {site.libexec / "proxy" / name: File(data(f"proxy/{name}").read_text(encoding="utf-8")) for name in names}
 
 
