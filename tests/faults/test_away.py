@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,6 +94,19 @@ def suspended(person: Person) -> str | None:
     except httpx.TimeoutException:  # until the hub has seen it, the proxy waits for the server
         return None
     return answer.text if answer.status_code == 503 and "suspended" in answer.text else None
+
+
+def test_the_server_of_who_has_left_the_group_can_be_stopped(machine: Machine, people: dict[str, Person]) -> None:
+    bob, carol = people["bob"], people["carol"]
+    assert bob.start("small")[-1].get("ready")
+    job = job_of(machine, bob)
+    subprocess.run(["gpasswd", "--delete", "bob", "jupyter-users"], check=True, capture_output=True, timeout=30)
+    try:
+        assert carol.api("DELETE", "/users/bob/server").status_code in (202, 204)
+        until(lambda: job not in machine.live_jobs(), 60)
+    finally:
+        subprocess.run(["gpasswd", "--add", "bob", "jupyter-users"], check=True, capture_output=True, timeout=30)
+    settled(machine, people)
 
 
 @contextmanager

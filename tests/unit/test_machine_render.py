@@ -144,13 +144,15 @@ def test_visudo_takes_the_rule(case: str, tmp_path: Path):
     assert done.returncode == 0, done.stderr
 
 
-def test_the_rule_is_one_command_without_arguments_for_members_only():
+def test_the_rules_are_one_command_each_without_arguments_for_members_and_to_end_what_is_left():
     site = demo(login={"allowed_groups": ["jupyter-users", "staff"]})
     text = render(site, family())[Path("/etc/sudoers.d/sitekit-demo")].content
     rules = [line for line in text.splitlines() if not line.startswith(("#", "Defaults"))]
     assert rules == [
         "jupyterhub-daemon ALL=(%jupyter-users, %staff, !root, !#0, !jupyterhub-daemon, !jupyterhub-proxy) "
-        'NOPASSWD: /usr/local/libexec/sitekit/demo/gate ""'
+        'NOPASSWD: /usr/local/libexec/sitekit/demo/gate ""',
+        "jupyterhub-daemon ALL=(ALL, !root, !#0, !jupyterhub-daemon, !jupyterhub-proxy) "
+        'NOPASSWD: /usr/local/libexec/sitekit/demo/end ""',
     ]
     assert "SETENV" not in text and "!setenv" in text and "env_reset" in text
 

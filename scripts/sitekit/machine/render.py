@@ -49,6 +49,7 @@ def gate(site: Site) -> dict[Path, File]:
         site.libexec / "gate.json": File(json.dumps(gate_config(site), indent=2) + "\n"),
         site.libexec / "job.sh": File(script),
         site.libexec / "gate": _copy("scripts/gate", 0o755),
+        site.libexec / "end": _copy("scripts/gate", 0o755),
     }
 
 
