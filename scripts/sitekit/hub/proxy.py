@@ -39,7 +39,7 @@ class SilentProxy(ConfigurableHTTPProxy):
     async def delete_user(self, user: Any, server_name: str = "") -> None:
         """A named server that stops is not answered by the default one for a moment, either."""
         await super().delete_user(user, server_name)
-        if server_name and user.spawner.ready:
+        if server_name and "" in user.spawners and user.spawners[""].ready:
             await self.add_route(spec(user, server_name), self.app.hub.host, ROUTE)
 
 

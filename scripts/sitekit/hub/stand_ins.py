@@ -19,7 +19,7 @@ ROUTE = {MARK: True, "hub": True}  # of the hub, to which all may come: proxy/ow
 
 def wanted(app: JupyterHub) -> set[str]:
     """The routes at which the hub should answer now."""
-    running = {user.name: user for user in app.users.values() if user.spawner.ready}
+    running = {user.name: user for user in app.users.values() if _ready(user, "")}
     suspended = {s.proxy_spec for user in app.users.values() for s in user.spawners.values() if is_suspended(s)}
     if not app.allow_named_servers:
         return suspended
