@@ -179,9 +179,9 @@ class TierSpawner(ProfilesSpawner):
 def told_at_the_end(spawner: TierSpawner, event: dict[str, Any]) -> dict[str, Any]:
     """The last event of the progress page. To JupyterHub a start that was cancelled is ready until its stop begins
     (apihandlers/users.py, SpawnProgressAPIHandler)."""
-    child, start = spawner.child_spawner, spawner._spawn_future
+    child = spawner.child_spawner
     row = child.life.ledger.row(child.tag) if child else None
-    if (start and start.cancelled()) or row is None or row.abandoned or row.ended:
+    if row is None or row.abandoned or row.ended or not row.port:
         return {"progress": 100, "failed": True, "message": "The start was cancelled."}
     return event
 

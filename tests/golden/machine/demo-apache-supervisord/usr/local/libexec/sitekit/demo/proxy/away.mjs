@@ -5,7 +5,9 @@ import { replace } from "./class.mjs";
 // Upstream logs what nobody catches and goes on (bin/configurable-http-proxy): without its API it would serve old routes
 // for ever, or none. It ends, and its supervisor tries again until the port is free.
 process.on("uncaughtException", (error) => {
-  if (error.syscall === "listen") process.exit(1);
+  if (error.syscall !== "listen") return;
+  console.error(`The proxy ends: ${error.message}`);
+  process.exit(1);
 });
 
 const WORDS = "JupyterHub does not answer. This page tries again; running servers are not affected.";
