@@ -24,6 +24,19 @@ from ..slurm import ask, jobs, until
 from .agreement import patiently, settled
 from .machine import Machine, changed
 
+POOL = """
+import os, time
+children = []
+for _ in range(60):
+    child = os.fork()
+    if child == 0:
+        held = b"x" * 45 * 1024**2
+        time.sleep(10)
+        os._exit(0)
+    children.append(child)
+killed = sum(os.waitpid(child, 0)[1] != 0 for child in children)
+"""
+"""Many processes, each smaller than the server, and all together more than the job may have."""
 EAT = "held = [bytearray(b'x' * 50 * 1024**2) for _ in range(200)]"
 
 
@@ -100,6 +113,19 @@ def eat(kernel: Any) -> None:
         return
     except Exception as trouble:  # the socket's own errors, when the server is gone
         assert "WebSocket" in type(trouble).__name__, trouble
+
+
+def test_a_pool_of_processes_ends_before_the_server(machine: Machine, people: dict[str, Person]) -> None:
+    alice = people["alice"]
+    job = running(machine, alice)
+    server = machine.process_of(job)
+    kernel = alice.kernel(python_of(alice))
+    with suppress(KernelDied):
+        assert kernel.run(POOL) == ""
+        assert int(kernel.run("print(killed)")) > 0
+    assert machine.process_of(job) == server and alice.server()["ready"]
+    assert alice.kernel(python_of(alice)).run("print(6 * 7)") == "42"
+    settled(machine, people)
 
 
 def test_stopped_by_somebody_else(machine: Machine, people: dict[str, Person]) -> None:
