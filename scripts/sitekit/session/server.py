@@ -154,6 +154,9 @@ def serve(listener: socket.socket, shell: LoginShell, settings: dict[str, Any]) 
     from jupyter_core import paths
     from jupyter_server.serverapp import ServerApp
 
+    from .saving import save_whole
+
+    save_whole()
     end_kernels_first()
     paths.SYSTEM_JUPYTER_PATH.clear()  # kernels of the distribution's packages: nobody has proven them on this cluster
 
