@@ -135,13 +135,13 @@ def _hub() -> Iterator[tuple[int, list[int]]]:
 
     class Hub(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._reply(b"{}")
+            self._reply(b'{"version": ""}')
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if self.path.endswith("/sitekit/listening"):
                 told.append(body["port"])
-            self._reply(b"{}")
+            self._reply(b'{"version": ""}')
 
         def _reply(self, content: bytes) -> None:
             self.send_response(200)
