@@ -1,14 +1,14 @@
 // Entries that ended before their time, because somebody has logged out. The hub tells them by the proxy's API:
 //
-//     POST /api/sitekit/ended/ID?until=SECONDS      as of which no cookie with that id is good any more by itself
+//     POST /api/routes/sitekit/ended/ID?until=SECONDS      as of which each cookie with that id is over by itself
 //
-// They are kept in memory, as the routes are. A proxy that starts anew has forgotten them.
+// They are kept in memory, as the routes are; to a proxy that started anew the hub tells them again.
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { replace } from "./class.mjs";
 
 const MOST = 100_000; // then the oldest is forgotten: somebody may log in and out in a loop
-const ADDRESS = /^\/api\/sitekit\/ended\/([\w-]{1,64})\?until=(\d{1,12})$/;
+const ADDRESS = /^\/api\/routes\/sitekit\/ended\/([\w-]{1,64})\?until=(\d{1,12})$/;
 const until = new Map();
 
 export function hasEnded(id) {
@@ -18,9 +18,9 @@ export function hasEnded(id) {
 replace("handleApiRequest", (before) => function (req, res) {
   const found = req.method === "POST" && ADDRESS.exec(req.url);
   if (!found) return before.apply(this, arguments);
-  if (!same(req.headers.authorization ?? "", `token ${this.authToken}`)) return res.writeHead(403).end();
-  end(found[1], Number(found[2]));
-  return res.writeHead(204).end();
+  const authorized = same(req.headers.authorization ?? "", `token ${this.authToken}`);
+  if (authorized) end(found[1], Number(found[2]));
+  res.writeHead(authorized ? 204 : 403).end();
 });
 
 function end(id, when) {
