@@ -43,12 +43,12 @@ def test_a_stopped_named_server_is_not_answered_by_the_default_one(machine: Mach
     assert asked.status_code == 424 and "no longer running" in asked.json()["message"]
     machine.kill("proxy")
     machine.mend("proxy")
-    until(lambda: alice.http.get("/user/alice/one/lab").status_code == 424, 20)
+    until(lambda: alice.http.get("/user/alice/one/lab").status_code == 424, 60)
     assert answers(alice, "") == 200
     assert alice.start("small", "one")[-1].get("ready")
     assert answers(alice, "one") == 200
     ask(machine.site, "scancel", str(job_of(machine, alice, "one")))
-    page = until(lambda: shown_as_ended(alice, "one"), 20)
+    page = until(lambda: shown_as_ended(alice, "one"), 60)
     assert 'data-kind="cancelled"' in page
     assert 'data-kind="cancelled"' in alice.http.get("/hub/home").text
     settled(machine, people)
@@ -135,8 +135,8 @@ def test_a_job_that_is_completing_has_ended(machine: Machine, people: dict[str, 
         assert carol.start("small")[-1].get("ready")
         theirs = [job_of(machine, person) for person in (alice, carol)]
         ask(machine.site, "scancel", str(theirs[0]))
-        carol.stop_and_wait(patience=30)
-        until(lambda: alice.server() is None, 40)
+        carol.stop_and_wait(patience=60)
+        until(lambda: alice.server() is None, 90)
         assert card(alice)["kind"] == "cancelled"
         states = ask(machine.site, "squeue", "--noheader", f"--jobs={theirs[0]},{theirs[1]}", "--format=%T").split()
         assert states == ["COMPLETING", "COMPLETING"]
