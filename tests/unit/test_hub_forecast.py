@@ -19,7 +19,7 @@ from sitekit.slurm.say import Silent
 
 SITE = load_site(data("config/sites/demo.yml"))
 SOON = int(time.time()) + 60
-JOB = Job(7, "alice", "PENDING", "jupyter-short", "", SOON + 7200, None, 1, "", "Resources")
+JOB = Job(7, None, "alice", "PENDING", "jupyter-short", "", SOON + 7200, None, 1, "Resources", None)
 SMALL, LARGE = SITE.tier("small"), SITE.tier("large")
 
 
@@ -33,7 +33,7 @@ class Asked:
 
 
 def forecast(**starts: int) -> Forecast:
-    made = Forecast(SITE, Asked())
+    made = Forecast(SITE, Asked(), list)
     made.starts, made._asked = dict(starts), time.time()
     return made
 
@@ -60,7 +60,7 @@ def test_one_that_not_everybody_may_have_is_not_named() -> None:
     tiers = [tier.model_dump(mode="json") for tier in SITE.tiers]
     tiers[1]["requires"] = {"group": "staff"}
     site = type(SITE).model_validate({**SITE.model_dump(mode="json"), "tiers": tiers})
-    made = Forecast(site, Asked())
+    made = Forecast(site, Asked(), list)
     made.starts, made._asked = {"large": SOON}, time.time()
     assert made.sooner(JOB, Choice.of(SMALL).as_dict()) is None
 

@@ -50,6 +50,7 @@ ELSEWHERE = {
     "culler_config.py",
     "jupyterhub_config.py",
     "gate",
+    "end",
     "gate.json",
     "job.sh",
 }
@@ -111,6 +112,7 @@ def test_gate_lies_beside_what_it_reads_and_belongs_to_root():
     files = render(site, family())
     gate = files[site.libexec / "gate"]
     assert (gate.mode, gate.owner, gate.content) == (0o755, "root", data("scripts/gate").read_text())
+    assert files[site.libexec / "end"] == gate
     assert json.loads(files[site.libexec / "gate.json"].content)["groups"] == ["jupyter-users"]
     assert "{{" not in files[site.libexec / "job.sh"].content
     assert all(file.mode & 0o022 == 0 for file in files.values())
