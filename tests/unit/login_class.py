@@ -16,7 +16,6 @@ from types import SimpleNamespace
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
-from jupyterhub.auth import PAMAuthenticator
 from tornado.web import HTTPError
 
 from sitekit.login import pam, patience
@@ -59,7 +58,7 @@ class Class:
         async def refusal(_: Any, name: str) -> str:
             return ""
 
-        PAMAuthenticator.authenticate = ask
+        pam.PatientAuthenticator.password_is_right = ask
         pam.PatientAuthenticator.account, pam.PatientAuthenticator.refusal = account, refusal
         self.authenticator = pam.PatientAuthenticator()
         self.waits: list[float] = []  # seconds that right passwords took

@@ -56,7 +56,20 @@ class PatientAuthenticator(PAMAuthenticator):
     async def _with_password(self, handler: Any, data: dict[str, str]) -> str | None:
         """The account's name as the directory writes it; None unless the password is right."""
         name = await self.account(data["username"])
-        return await super().authenticate(handler, {**data, "username": name})
+        return await self.password_is_right(handler, {**data, "username": name})
+
+    @run_on_executor
+    def password_is_right(self, handler: Any, data: dict[str, str]) -> str | None:
+        """As JupyterHub's (auth.py), where pamela asks for the account as well, and does not tell the two apart."""
+        name, password = data["username"], (data["password"], data["otp"]) if "otp" in data else data["password"]
+        try:
+            pamela.authenticate(name, password, service=self.service, encoding=self.encoding, check=False)
+        except pamela.PAMError as error:
+            shown = name if len(name) <= 32 else f"{name[:16]}...({len(name)} chars)"  # it may be a password
+            address = handler.request.remote_ip if handler else ""
+            self.log.warning("PAM Authentication failed (%r@%s): %s", shown, address, error)
+            return None
+        return name
 
     @run_on_executor
     def account(self, typed: str) -> str:
