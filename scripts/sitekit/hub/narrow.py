@@ -11,10 +11,9 @@ from jupyterhub.apihandlers.hub import RootAPIHandler
 from jupyterhub.apihandlers.users import UserServerAPIHandler, UserTokenListAPIHandler
 from jupyterhub.app import JupyterHub
 from jupyterhub.handlers import login
-from jupyterhub.handlers.pages import SpawnHandler
-from jupyterhub.scopes import needs_scope
 from jupyterhub.handlers.base import UserUrlHandler
 from jupyterhub.handlers.pages import ProxyErrorHandler, SpawnHandler
+from jupyterhub.scopes import needs_scope
 from jupyterhub.user import User
 from tornado import web
 
