@@ -11,14 +11,22 @@ from ..slurm import ask
 
 
 @contextmanager
-def job(site: Site, user: str, *words: str, comment: str = "", count: int = 1) -> Iterator[list[str]]:
-    """`count` held jobs of `user` with the name of the site's servers, by number. Cancelled at the end."""
-    ours = ("--parsable", f"--job-name={site.job_name}", "--partition=jupyter-short", "--mem=10M", "--hold")
+def job(
+    site: Site, user: str, *words: str, comment: str = "", count: int = 1, runs: bool = False
+) -> Iterator[list[str]]:
+    """`count` jobs with the name of servers, held unless they are to run, by number. Cancelled at the end."""
+    ours = (
+        "--parsable",
+        f"--job-name={site.job_name}",
+        "--partition=jupyter-short",
+        "--mem=10M",
+        *(() if runs else ("--hold",)),
+    )
     more = ("--chdir=/", "--output=/dev/null", f"--comment={comment}", *words)
     numbers: list[str] = []
     try:
         for _ in range(count):
-            numbers.append(ask(site, "sbatch", *ours, *more, "--wrap=sleep 1", user=user))
+            numbers.append(ask(site, "sbatch", *ours, *more, "--wrap=sleep 300", user=user))
         yield numbers
     finally:
         if numbers:
