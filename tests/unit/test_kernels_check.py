@@ -17,6 +17,7 @@ from kernel_site import KernelSite
 
 from sitekit.data import CHECKOUT
 from sitekit.errors import Problem
+from sitekit.kernels import commands
 from sitekit.kernels.check import check_kernels
 from sitekit.kernelstate import read_kernel_state, told
 from sitekit.show import dump
@@ -206,3 +207,27 @@ def test_before_anything_is_published_there_is_nothing_to_check(site: KernelSite
     )
     with pytest.raises(Problem, match="make kernels"):
         check_kernels(empty)
+
+
+def test_new_versions_are_published_where_the_site_says_so(
+    site: KernelSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the rules of the last `make kernels`, whatever kernels.yml lies beside the code that the timer runs."""
+    file = site.module("python/4.0", (site.modules / "python" / "3.99.lua").read_text())
+    try:
+        assert commands.kernels_check(site.site) == 0 and "python-4.0" not in site.names()
+        assert commands.kernels_check(with_check(site, publish_new=True)) == 0
+        assert "python-4.0" in site.names() and "loaded-python" not in site.names()
+        assert len(read_kernel_state(site.site).failing) == 0 and read_kernel_state(site.site).proven == 3
+    finally:
+        file.unlink()
+    assert commands.kernels_check(with_check(site, publish_new=True)) == 0 and "python-4.0" not in site.names()
+    # what keeps it from publishing keeps it from no check
+    (site.modules / "python" / "3.99.lua").chmod(0o666)
+    try:
+        capsys.readouterr()
+        assert commands.kernels_check(with_check(site, publish_new=True)) == 1
+        said = capsys.readouterr().out
+    finally:
+        (site.modules / "python" / "3.99.lua").chmod(0o644)
+    assert "Nothing new is published" in said and "2 of 2 kernels work" in said

@@ -218,15 +218,6 @@ def test_whose_folder_holds_the_tree_could_replace_it(open_path: Path, mode: int
         refuse_writable([elsewhere / "a.lua"], [])
 
 
-def test_what_lmod_says_is_read_and_never_executed() -> None:
-    said = (
-        'import os\nos.environ["A"] = "x\\"y\\\\z$HOME`id`\\\nnext\\13end";\nprint("executed")\n'
-        'os.environ["B"] = \'\'\ndel os.environ["B"]\n_mlstatus = True\n'
-    )
-    env = launcher().applied(said, {"B": "1", "C": "2"})
-    assert env == {"A": 'x"y\\z$HOME`id`\nnext\rend', "C": "2"}
-
-
 def test_the_scrub_keeps_what_is_the_users_own() -> None:
     kept = {"HOME": "/h", "SLURM_JOB_ID": "1", "KRB5CCNAME": "k", "CUDA_VISIBLE_DEVICES": "0", "WANDB_API_KEY": "w"}
     dropped = ("LMOD_CMD", "_ModuleTable001_", "__LMOD_REF_COUNT_PATH", "LOADEDMODULES", "_LMFILES_", "PYTHONPATH")

@@ -9,7 +9,7 @@ from ..candidates.importing import imported
 from ..data import data
 from ..errors import BadInput
 from ..site import Site
-from .check import check_kernels
+from .check import check_kernels, publish_new
 from .owner import another_owner, run_as
 from .pipeline import make_kernels
 
@@ -35,7 +35,8 @@ def kernels_check(site: Site, *words: str) -> int:
     _no_words(words)
     if owner := another_owner(site):
         return run_as(owner, site, "kernels_check")
-    return check_kernels(site)
+    first = publish_new(site) if site.kernels.check.publish_new else 0
+    return max(first, check_kernels(site))
 
 
 def kernels_import(site: Site, *words: str) -> int:

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import json
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,10 @@ from typing import Any
 
 from jupyter_client.asynchronous import AsyncKernelClient
 
+try:
+    USER = pwd.getpwuid(os.geteuid()).pw_name
+except KeyError:
+    USER = str(os.geteuid())
 PORTS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
 LONGEST = 80
 """Bytes of a folder in which sockets still fit: a socket's path has 107 at most (unix(7))."""
@@ -57,7 +62,7 @@ async def start(told: dict[str, Any], scratch: str) -> dict[str, Any]:
         try:
             process = subprocess.Popen(
                 argv,
-                env={**env, "HOME": home},
+                env={"USER": USER, "LOGNAME": USER, **env, "HOME": home},
                 cwd=home,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
