@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -26,6 +27,7 @@ def needed(
     if not kernel["modules"]:
         return None
     said = launcher().lmod(kernel, before, "bash", run).stdout.decode(errors="surrogateescape")
+    said = re.sub(r"^false;?\s*\Z", "", said, flags=re.MULTILINE)  # Lmod's own end where a module has warned
     words = ["/bin/bash", "--noprofile", "--norc", "-c", _SCRIPT.format(failed=_FAILED, load=said)]
     done = run(words, env=before, capture_output=True, timeout=launcher().LOAD_SECONDS)
     shown = done.stdout.decode(errors="surrogateescape").split("\0")[1:-1]
