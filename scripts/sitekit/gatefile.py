@@ -56,6 +56,7 @@ def session_settings(site: Site) -> dict[str, Any]:
         "root_read_only": site.server.root_read_only,
         "user_variables": list(site.server.user_variables),
         "git_pull": list(site.server.git_pull),
+        "umask": site.server.umask,
     }
 
 

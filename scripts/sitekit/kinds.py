@@ -174,6 +174,14 @@ def _clock_time(text: object) -> object:
     return text
 
 
+def _file_mask(value: object) -> object:
+    # YAML reads 0022 as the number 22; no number that it makes of 0o022 has these digits only
+    text = str(value).zfill(4) if isinstance(value, int) and not isinstance(value, bool) else value
+    if text != "login" and not (isinstance(text, str) and re.fullmatch(r"00[027]{2}", text)):
+        raise Unfit(f"{shown(value)} is not a umask for users' files", "write 0002, 0022, 0027, 0077 or login")
+    return text
+
+
 def _web_address(url: str) -> str:
     try:
         parts = urlsplit(url)
@@ -214,6 +222,7 @@ ClientId = Annotated[
 ClockTime = Annotated[str, BeforeValidator(_clock_time)]
 Count = Annotated[int, Field(strict=True)]
 Email = Annotated[str, AfterValidator(_email)]
+FileMask = Annotated[str, BeforeValidator(_file_mask)]
 HomePath = Annotated[str, AfterValidator(_home_path)]
 HttpsUrl = Annotated[str, AfterValidator(_https)]
 LinkName = Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from .errors import Unfit
-from .kinds import Count, HomePath, LinkName, PortRange, Repositories, Title, UrlPath, UserVariable
+from .kinds import Count, FileMask, HomePath, LinkName, PortRange, Repositories, Title, UrlPath, UserVariable
 from .tier import Row
 
 
@@ -22,6 +22,7 @@ class Server(Row):
     links: dict[LinkName, HomePath] = {}  # noqa: RUF012
     root_read_only: bool = False
     user_variables: tuple[UserVariable, ...] = ()
+    umask: FileMask = "0022"
     git_pull: tuple[Repositories, ...] = ("https://github.com", "https://gitlab.com")
 
     @model_validator(mode="after")

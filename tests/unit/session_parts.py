@@ -111,10 +111,11 @@ class Server:
             place.mkdir(exist_ok=True)
         config = folder / "config"
         config.mkdir(exist_ok=True)
-        for name, content in release_settings(list(PIECES)).items():
+        files = release_settings(list(PIECES))
+        files["jupyter_config.json"] = {**files["jupyter_config.json"], "ServerApp": {"allow_root": True}}  # type: ignore[dict-item]
+        for name, content in files.items():
             (config / name).parent.mkdir(exist_ok=True)
             (config / name).write_text(json.dumps(content))
-        (config / "jupyter_config.json").write_text(json.dumps({"ServerApp": {"allow_root": True}}))
         if more:  # a site's own configuration beside the release's
             (folder / "more").mkdir()
             shutil.copy(more, folder / "more")

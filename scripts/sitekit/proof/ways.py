@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..candidates.rules import CONNECTION
+from .interpreters import IPYKERNEL
 
 # An IRkernel in the user's own library would come first otherwise.
 _R = (
@@ -13,7 +14,7 @@ _R = (
 )
 WAYS = {
     "python": {
-        "command": ["python", "-m", "ipykernel_launcher", "-f", CONNECTION],
+        "command": ["python", *IPYKERNEL],
         "test": ["-c", "import ipykernel.kernelapp"],
         "package": "ipykernel",
     },

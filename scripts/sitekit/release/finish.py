@@ -59,7 +59,9 @@ def settings(pieces: list[Piece]) -> dict[str, object]:
     """The files below etc/jupyter of the prefix."""
     extensions = {name: True for piece in pieces for name in piece.server}
     extensions |= {guarded: False for guard, guarded in GUARDED.items() if guard in extensions}
-    return {
+    names = {piece.name for piece in pieces}
+    files = {"labconfig/page_config.json": DISABLED} if {"jupyterlmod", "jupyter-server-proxy"} <= names else {}
+    return files | {
         # The last by name: it has the last word over the files of the packages.
         "jupyter_server_config.d/zz-sitekit.json": {"ServerApp": {"jpserver_extensions": extensions}},
         # The hub environment is not a place to work in; the cluster's software is offered as kernels of its own.
@@ -78,12 +80,22 @@ def settings(pieces: list[Piece]) -> dict[str, object]:
             "ServerApp": {
                 "kernel_spec_manager_class": "sitekit.session.kernels.Specs",
                 "kernel_websocket_connection_class": "sitekit.session.kernels.Channels",
+                "tornado_settings": {"websocket_max_message_size": MESSAGE},
             },
             "MappingKernelManager": {"kernel_manager_class": "sitekit.session.kernels.Kernel"},
+            # A trash in the home fills it, and nothing empties it.
+            "FileContentsManager": {"delete_to_trash": False},
+            # A database on Lustre or NFS may wait for its lock for ever.
+            "NotebookNotary": {"db_file": ":memory:"},
         },
     }
 
 
+MESSAGE = 200 * 1024**2
+"""Bytes of one message between page and kernel. Tornado closes the connection at a longer one; its own limit is 10 MiB,
+which an image or a widget's data exceeds."""
+# jupyterlab-lmod starts a server-proxy of its own, which registers the same commands (jupyter-lmod, README: "disable").
+DISABLED = {"disabledExtensions": {"@jupyterhub/jupyter-server-proxy:add-launcher-entries": True}}
 OVERRIDES = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 
 

@@ -12,11 +12,13 @@ import shutil
 import tempfile
 from typing import Any
 
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.kernelspec import KernelSpec
 from jupyter_server.services.kernels.connection.base import deserialize_binary_message, deserialize_msg_from_ws_v1
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.kernelmanager import ServerKernelManager
 from traitlets import default
+
+from .kernelspecs import KernelSpecs
 
 V1 = "v1.kernel.websocket.jupyter.org"
 
@@ -40,7 +42,7 @@ class Kernel(ServerKernelManager):
             shutil.rmtree(os.path.dirname(self.ip), ignore_errors=True)
 
 
-class Specs(KernelSpecManager):
+class Specs(KernelSpecs):
     """Kernel specs that offer no debugger: see Channels."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:

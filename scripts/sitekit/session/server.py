@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 import os
 import random
 import shutil
@@ -26,8 +27,9 @@ from .home import make_root
 from .memory import end_kernels_first
 from .variables import LoginShell
 
-KEPT_OF_SLURM = {"SLURM_CONF", "SLURM_JOB_ID", "SLURM_JOB_PARTITION", "SLURM_JOB_NODELIST", "SLURM_CPUS_ON_NODE"}
-"""The rest of SLURM_* and SBATCH_* would steer the srun and sbatch that a user types in a terminal of the server."""
+KEPT_OF_SLURM = {"SLURM_CONF", "SLURM_CPUS_ON_NODE"}
+"""The rest would steer what a user starts in a terminal or a kernel: with SLURM_JOB_ID, srun makes a step of the
+server's own job instead of a job, and mpirun starts its processes by srun. docs/servers.md tells what users get."""
 
 LONGEST_SOCKET = "k-12345678-s-5"
 """As long as the names that session/kernels.py gives to sockets, k-12345678/s-5."""
@@ -40,9 +42,9 @@ def main() -> None:
     settings = json.loads(os.environ.pop("SITEKIT_SESSION"))
     job = os.environ.get("SLURM_JOB_ID", "0")
     note_end()
-    clean_environment(settings)
+    clean_environment(settings, job)
     # a gate that was written before these keys knows nothing of them: `make apply` comes after `make install_all`
-    shell = LoginShell(settings.get("user_variables", ()))
+    shell = LoginShell(settings.get("user_variables", ()), settings.get("umask", "0077"))
     root, links = settings.get("root", "~"), settings.get("links", {})
     home, user = Path(os.environ["HOME"]), os.environ["USER"]
     read_only = settings.get("root_read_only", False)
@@ -64,11 +66,12 @@ def note_end() -> None:
         os.environ["JUPYTERHUB_SITEKIT_END"] = end
 
 
-def clean_environment(settings: dict[str, Any]) -> None:
+def clean_environment(settings: dict[str, Any], job: str) -> None:
     """What the server and its kernels see: the site's kernels and paths, and no Slurm variable that would mislead."""
     for name in list(os.environ):
         if name.startswith(("SLURM", "SBATCH", "SRUN")) and name not in KEPT_OF_SLURM:
             del os.environ[name]
+    os.environ["SITEKIT_JOB_ID"] = job
     os.environ["PATH"] = f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin"
     # without this a user's stale kernel of the same name hides the site's (jupyter_core prefers ~/.local/share/jupyter)
     os.environ["JUPYTER_PATH"] = settings["kernels"]
@@ -166,7 +169,10 @@ def serve(listener: socket.socket, shell: LoginShell, settings: dict[str, Any]) 
         app.web_app.settings["sitekit"] = settings  # for our server extensions
         # users' own kernels, which disable_user_config leaves out with all else in the home; the last can hide none
         app.kernel_spec_manager.kernel_dirs.append(os.path.expanduser("~/.local/share/jupyter/kernels"))
-        os.environ.update(shell.variables())  # the server is what it is by now; kernels and terminals inherit them
+        app.kernel_manager.default_kernel_name = app.kernel_spec_manager.default()
+        # the log is what a card shows of a server that died: requests that went well tell nothing there
+        logging.getLogger("tornado.access").setLevel(logging.WARNING)
+        shell.apply()  # the server is what it is by now; what it starts and writes from here on is the user's
         app.http_server.add_sockets([listener])
         app.io_loop.add_callback(tell_hub, port)
         return True

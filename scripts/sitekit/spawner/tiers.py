@@ -108,7 +108,6 @@ class TierSpawner(ProfilesSpawner):
                 authenticator=self.authenticator,
                 oauth_client_id=self.oauth_client_id,
                 orm_spawner=self.orm_spawner,
-                server=self._server,
                 config=self.config,
                 cookie_options=self.cookie_options,
                 cookie_host_prefix_enabled=self.cookie_host_prefix_enabled,
