@@ -32,6 +32,7 @@ class Ending:
     elapsed: int | None = None
     limit: int | None = None
     peak_memory: int | None = None
+    owner: int | None = None  # uid of its user
     by: int | None = None  # uid that cancelled it
 
 
@@ -49,7 +50,7 @@ async def ending(site: Site, job: int, is_ours: Owner) -> Ending | None:
     if told and recorded:
         state = recorded.state if told.state == "COMPLETING" and recorded.state in ENDED else told.state
         elapsed = recorded.elapsed or told.elapsed
-        return _named(replace(told, state=state, peak_memory=recorded.peak_memory, elapsed=elapsed))
+        return _named(replace(told, state=state, peak_memory=recorded.peak_memory, elapsed=elapsed, by=recorded.by))
     return _named(told) if told else recorded
 
 
@@ -82,6 +83,7 @@ async def _from_squeue(site: Site, job: int, is_ours: Owner) -> Ending | None:
                 node="" if node == "n/a" else node,
                 elapsed=_clock(elapsed),
                 limit=_clock(limit),
+                owner=int(uid) if is_number(uid) else None,
             )
     return None
 
@@ -117,6 +119,7 @@ async def _from_sacct(site: Site, job: int, is_ours: Owner) -> Ending | None:
         elapsed=int(elapsed) if is_number(elapsed) else None,
         limit=int(limit) * 60 if is_number(limit) else None,
         peak_memory=max((_mib(row[7]) for row in steps), default=0) or None,
+        owner=int(main[1]) if is_number(main[1]) else None,
         by=int(by[1]) if by else None,
     )
 

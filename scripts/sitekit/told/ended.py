@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..servers.life import Life
@@ -22,12 +22,21 @@ async def card_of_ending(life: Life, tag: str, *, starting: bool) -> Card | None
     told = await ending(life.site, row.job, row.owns)
     if told is None and starting and life.jobs.never_seen(row):
         return card_of_the_unseen(row.job)
-    lines = tuple(await log_lines(life.site, row.user, row.job))
+    lines = tuple(telling(await log_lines(life.site, row.user, row.job)))
     if told is None:
         return Card(
             "unknown", "The server's job is gone, and Slurm does not remember why.", "Start again.", lines=lines
         )
     return card_of(told, row.choice, life.site.tiers, lines, starting=starting)
+
+
+ACCESS = re.compile(r"\] [1-5]\d\d [A-Z]+ /\S* \(")
+"""A request in the log of JupyterHub's single-user server (jupyterhub/log.py, log_request)."""
+
+
+def telling(lines: Iterable[str]) -> list[str]:
+    """The lines of a log without those of single requests, whose addresses are words of whoever asks."""
+    return [line for line in lines if not ACCESS.search(line)]
 
 
 def card_of(
@@ -70,10 +79,8 @@ def card_of(
             lines,
         )
     if told.state == "CANCELLED":
-        who = "by an administrator or by yourself, with scancel"
-        return Card(
-            "cancelled", f"The server's job was cancelled {who}.", "Start it again when you need it.", figures, lines
-        )
+        what = f"The server's job was cancelled {_canceller(told)}."
+        return Card("cancelled", what, "Start it again when you need it.", figures, lines)
     if told.state == "COMPLETED" and not starting:
         return None
     if told.state == "REVOKED":
@@ -81,6 +88,12 @@ def card_of(
             "revoked", "Another cluster of the federation took the job.", "Start the server again.", figures, lines
         )
     return _crash(told, figures, lines, log)
+
+
+def _canceller(told: Ending) -> str:
+    if told.by is None or told.owner is None:
+        return "with scancel; Slurm does not say by whom"
+    return "by yourself, with scancel" if told.by == told.owner else "by an administrator of the cluster, with scancel"
 
 
 def _with_more(
