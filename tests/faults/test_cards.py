@@ -92,6 +92,8 @@ def test_scancel_memory_and_time(machine: Machine, people: dict[str, Person]) ->
     assert cancelled["figures"]["job"] == str(started["alice"])
     assert cancelled["figures"]["tier"] == site.tier("small").title
     assert cancelled["lines"], "the last lines of the log are missing"
+    assert not [line for line in cancelled["lines"] if " 200 GET " in line]
+    assert "by yourself" not in cancelled["what"], "it was root"
     until(lambda: not jobs(site, "carol"), 150, 1)
     shown(carol, "time")
     settled(machine, people)
