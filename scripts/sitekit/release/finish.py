@@ -95,7 +95,10 @@ MESSAGE = 200 * 1024**2
 """Bytes of one message between page and kernel. Tornado closes the connection at a longer one; its own limit is 10 MiB,
 which an image or a widget's data exceeds."""
 # jupyterlab-lmod starts a server-proxy of its own, which registers the same commands (jupyter-lmod, README: "disable").
-DISABLED = {"disabledExtensions": {"@jupyterhub/jupyter-server-proxy:add-launcher-entries": True}}
+_TWICE = {"@jupyterhub/jupyter-server-proxy:add-launcher-entries": True}
+# What is disabled and not locked JupyterLab would lock at its start, by writing this file, or one in the user's home
+# (jupyterlab/commands.py, _maybe_mirror_disabled_in_locked).
+DISABLED = {"disabledExtensions": _TWICE, "lockedExtensions": _TWICE}
 OVERRIDES = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 
 
