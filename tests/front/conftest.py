@@ -30,7 +30,7 @@ __all__ = ["demo", "family"]
 
 @pytest.fixture(scope="session", autouse=True)
 def servers() -> None:
-    install("apache2-bin", "nginx-light", "sudo", "openssl", "curl", "iproute2", "logrotate")
+    install("apache2-bin", "nginx-light", "sudo", "openssl", "curl", "iproute2", "logrotate", "slurm-client")
 
 
 def free_port() -> int:
@@ -109,7 +109,8 @@ def bare(name: str, front_keys: dict[str, object]) -> Site:
     """A site for `make apply` where nothing but the front matters: no release, no group of administrators."""
     paths = {"prefix": "/opt/sitekit/none", "state": f"/var/lib/sitekit/{name}"}
     ports = {"hub": {"port": 18181}, "proxy": {"port": 18100, "api_port": 18101}}  # a demo may be installed here
-    return demo(name=name, paths=paths, front=front_keys, login={"admin_groups": []}, **ports)
+    slurm = {"conf": "/dev/null"}  # there is no cluster in there, and Slurm's programs say so at once
+    return demo(name=name, paths=paths, front=front_keys, login={"admin_groups": []}, slurm=slurm, **ports)
 
 
 def a_site(kind: str, **front_keys: object) -> Site:

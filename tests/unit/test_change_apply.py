@@ -107,7 +107,8 @@ def test_what_was_edited_by_hand_is_kept_and_the_new_lies_beside_it(machine: Pat
     conf = machine / "etc/sitekit/demo/apache.conf"
     conf.write_text(conf.read_text() + "# mine\n")
     assert apply(SITE, root=machine) == 0, "there is nothing new to offer"
-    assert "apache.conf: changed by hand" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "apache.conf was changed by hand" in told and "ok the machine" not in told
     assert not conf.with_name("apache.conf.new").exists()
 
     other = demo(front={"url": "https://localhost:8444"})

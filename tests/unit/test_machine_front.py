@@ -37,7 +37,9 @@ def machine(root: Path, certificate_of: Site | None = None) -> Path:
         group.write("jupyterhub-proxy:x:900:\n")
     if certificate_of:
         (root / "etc/ssl").mkdir()
-        (root / CERT[1:]).write_text(self_signed(certificate_of)[0])
+        for path, text in zip((CERT, KEY), self_signed(certificate_of), strict=True):
+            (root / path[1:]).parent.mkdir(parents=True, exist_ok=True)
+            (root / path[1:]).write_text(text)
     return root
 
 
@@ -82,6 +84,26 @@ def test_one_out_of_date_is_refused(tmp_path: Path) -> None:
     sign = ["openssl", "x509", "-req", "-in", request, "-signkey", key, "-days", "-1", "-copy_extensions", "copy"]
     subprocess.run([*sign, "-out", root / CERT[1:]], check=True, capture_output=True)
     with pytest.raises(BadInput, match="out of date"):
+        looked_at(site(**FILES), root)
+
+
+def test_a_key_that_cannot_serve_with_it_is_refused(tmp_path: Path) -> None:
+    """Apache's own test passes such a key, and the whole server ends with it."""
+    root = machine(tmp_path, site())
+    key = root / KEY[1:]
+    own = key.read_text()
+    key.write_text(self_signed(site())[1])
+    with pytest.raises(BadInput, match="is not the key of") as refusal:
+        looked_at(site(**FILES), root)
+    assert refusal.value.where == "front.certificate.key"
+    key.write_text(own)
+    closed = ["openssl", "pkey", "-in", key, "-aes128", "-passout", "pass:secret", "-out", tmp_path / "closed"]
+    subprocess.run(closed, check=True, capture_output=True)
+    (tmp_path / "closed").rename(key)
+    with pytest.raises(BadInput, match="has a passphrase"):
+        looked_at(site(**FILES), root)
+    key.unlink()
+    with pytest.raises(BadInput, match=f"{KEY} is not there"):
         looked_at(site(**FILES), root)
 
 

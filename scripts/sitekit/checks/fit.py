@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import BadInput, BadInputs
@@ -19,17 +19,35 @@ from .passwords import check_module
 
 
 def fit(site: Site, root: Path) -> None:
-    """Whether the site can live on this machine at all. Raises BadInputs, BadInput."""
-    _groups_are_there(site, root)
-    check_follows(site, root)
-    _group_is_the_proxys(site, root)
-    check_places(site, root)
-    platform = this_platform(root)
-    check_module(site, platform, root)
-    check_installed(Target(site, root), platform)
-    with suppress(PermissionError):  # root will look
-        _state_is_the_hubs(site, root)
-        check_brought(Target(site, root))
+    """Whether the site can live on this machine at all. Raises BadInputs with all that stands against it."""
+    if found := unfit(site, root):
+        raise BadInputs(found)
+
+
+def unfit(site: Site, root: Path) -> list[BadInput]:
+    """All that stands against it. Each question is asked for itself, so that no answer hides another."""
+    platform, target = this_platform(root), Target(site, root)
+    questions: tuple[Callable[[], None], ...] = (
+        lambda: _groups_are_there(site, root),
+        lambda: check_follows(site, root),
+        lambda: _group_is_the_proxys(site, root),
+        lambda: check_places(site, root),
+        lambda: check_module(site, platform, root),
+        lambda: check_installed(target, platform),
+        lambda: _state_is_the_hubs(site, root),
+        lambda: check_brought(target),
+    )
+    found: list[BadInput] = []
+    for ask in questions:
+        try:
+            ask()
+        except BadInputs as several:
+            found += several.problems
+        except BadInput as one:
+            found.append(one)
+        except PermissionError:
+            continue  # root will look
+    return found
 
 
 def _groups_are_there(site: Site, root: Path) -> None:

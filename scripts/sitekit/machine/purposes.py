@@ -23,11 +23,14 @@ PURPOSES = {
     "/etc/apache2/mods-enabled/*": "a module that it needs, or that one of these needs; enabled ones stay as they are",
     "/etc/httpd/conf.d/*": "a virtual host of this machine's Apache",
     "/etc/nginx/conf.d/*": "a server of this machine's nginx",
+    "/etc/nginx/sites-available/*": "a server of this machine's nginx",
+    "/etc/nginx/sites-enabled/*": "takes that server into use",
     "/etc/systemd/system/*-proxy.service": "configurable-http-proxy as a service",
     "/etc/systemd/system/*-hub.service": "JupyterHub as a service",
     "/etc/systemd/system/*-front.service": "the site's own web server as a service",
     "/etc/systemd/system/*-kernels.*": "the daily test of the kernels",
     "/etc/systemd/system/*-backup.*": "the nightly backup",
+    "/etc/systemd/system/*-renewal.*": "takes a renewed certificate into use when its files change",
     "/etc/systemd/system/*-certificate.*": "the daily look at how long the certificate lasts",
     "/etc/pam.d/*": "how people log in",
     "/etc/sudoers.d/*": "the rules by which the hub starts the gate as a cluster user",
@@ -37,6 +40,7 @@ PURPOSES = {
     "/usr/local/libexec/sitekit/*/gate.json": "what the gate knows of the site",
     "/usr/local/libexec/sitekit/*/take_certificate": "puts a certificate that certbot got in its place",
     "/usr/local/libexec/sitekit/*/proxy/*.mjs": "what the proxy loads first: it asks whose server a request is for",
+    "/usr/local/libexec/sitekit/*/reload_certificate": "has the web server take a renewed certificate into use",
     "/usr/local/libexec/sitekit/*/job.sh": "the job script that the gate submits",
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..data import data
 from ..fronts.front import front
 from ..fronts.logs import log_rotation
+from ..fronts.renewal import renewal
 from ..gatefile import gate_config, job_script
 from ..host.file import File, Folder
 from ..host.platform import Platform
@@ -24,7 +25,8 @@ def render(site: Site, platform: Platform) -> dict[Path, File]:
 
     No clock, no host name, and nothing of the machine decides what is in them.
     """
-    reached = pam(site, platform) | front(site, platform) | preloaded(site) | services(site, platform)
+    web = front(site, platform) | renewal(site, platform)
+    reached = pam(site, platform) | web | preloaded(site) | services(site, platform)
     return configuration(site) | gate(site) | reached | log_rotation(site, platform) | sudoers(site, platform)
 
 

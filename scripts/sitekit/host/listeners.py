@@ -51,15 +51,17 @@ def process(pid: int) -> Process | None:
 
 
 def listeners(ports: set[int]) -> dict[int, Process | None]:
-    """Those of `ports` on which something listens, with the process, or None where it belongs to nobody we can see."""
+    """Those of `ports` on which something listens, with the process, or None where it belongs to nobody we can see.
+
+    Of several that share a socket it is the oldest: the others, such as nginx's workers, do not show what they run.
+    """
     sockets = {inode: port for inode, port in _sockets() if port in ports}
     found: dict[int, Process | None] = dict.fromkeys(sockets.values())
     if not found:
         return found
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            for inode in _open_sockets(entry) & sockets.keys():
-                found[sockets[inode]] = process(int(entry.name))
+    for pid in sorted(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()):
+        for inode in _open_sockets(Path(f"/proc/{pid}")) & sockets.keys():
+            found[sockets[inode]] = found[sockets[inode]] or process(pid)
     return found
 
 
