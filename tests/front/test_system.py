@@ -238,7 +238,7 @@ def test_a_stapling_cache_of_an_older_sitekit_goes_without_the_end_of_the_web_se
 SPOILED = {
     "does not hand https://hub.test to this site": f"<VirtualHost *:443>\nServerName {HOST}\n{TLS}</VirtualHost>",
     "apache2 is to listen to 127.0.0.1:8077, where python.* does so already": "Listen 127.0.0.1:8077",
-    "`Listen 443` stands there 2 times": "Listen 443",
+    "Cannot define multiple Listeners on the same IP:port": "Listen 443",
     "/etc/other.key: the key does not belong to the certificate /etc/own.pem": (
         f"<VirtualHost *:443>\nServerName own.test\n{TLS.replace('own.key', 'other.key')}</VirtualHost>"
     ),

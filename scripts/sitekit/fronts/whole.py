@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import shlex
 import socket
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,10 +64,6 @@ def _keys(lines: list[tuple[str, list[str]]]) -> None:
 
 def _ports(web: WebServer, lines: list[tuple[str, list[str]]]) -> None:
     wanted = [(place, words[1]) for place, words in lines if words[0].lower() == "listen" and len(words) > 1]
-    for listen, times in Counter(listen for _, listen in wanted).items():
-        if times > 1:
-            places = ", ".join(place for place, which in wanted if which == listen)
-            raise Problem(f"`Listen {listen}` stands there {times} times", places, "leave one of them")
     ports = {int(listen.rpartition(":")[2]) for _, listen in wanted if listen.rpartition(":")[2].isdigit()}
     holders = listeners(ports)
     for place, listen in wanted:
