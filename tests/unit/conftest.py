@@ -8,9 +8,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import kernel_site
 import pytest
 from tests.packages import install
+
+
+hypothesis.settings.register_profile("sitekit", deadline=None)  # a busy machine is not a fault of the code
+hypothesis.settings.load_profile("sitekit")
 
 
 @pytest.fixture

@@ -388,14 +388,14 @@ def test_a_checkout_that_cannot_be_written_is_told_and_no_fault(
 ):
     """As root may not write it on a network filesystem; here it is root's own folder that is in its owner's way."""
     checkout = tmp_path / "checkout"
-    (checkout / "config").mkdir(parents=True)
+    (checkout / "kernels").mkdir(parents=True)
     os.chown(checkout, 33, 33)
     with tarfile.open(archive) as packed:
-        (name,) = (name for name in packed.getnames() if name == "checkout/config/site.yml")
+        (name,) = (name for name in packed.getnames() if name == "checkout/kernels/kernels.yml")
     assert restore(str(archive), root=bare_machine(tmp_path / "new"), checkout=checkout) == 0
     said = capsys.readouterr().out
-    assert f"Permission denied\n    -> tar -xzOf {archive} {name} >{checkout}/config/site.yml" in said
-    assert not list((checkout / "config").iterdir())
+    assert f"Permission denied\n    -> tar -xzOf {archive} {name} >{checkout}/kernels/kernels.yml" in said
+    assert not list((checkout / "kernels").iterdir())
 
 
 # Locks, and what a person is told.
