@@ -13,7 +13,6 @@ import kernel_site
 import pytest
 from tests.packages import install
 
-
 hypothesis.settings.register_profile("sitekit", deadline=None)  # a busy machine is not a fault of the code
 hypothesis.settings.load_profile("sitekit")
 
