@@ -86,9 +86,9 @@ def squatter() -> Iterator[int]:
 
 def test_an_address_of_another_host_and_a_port_of_another_program_are_refused(demo: Demo, squatter: int) -> None:
     platform, states = this_platform(), service_states(demo.site, this_platform())
-    site = changed(demo.site, hub={"address": "192.0.2.1"}, proxy={"port": squatter})
+    site = changed(demo.site, hub={"address": "198.51.100.1"}, proxy={"port": squatter})
     told = refused(list(network.look(site, demo.site, states, platform)))
-    assert told[0].startswith("hub.address: this host has no address 192.0.2.1 (Cannot assign requested address)")
+    assert told[0].startswith("hub.address: this host has no address 198.51.100.1 (Cannot assign requested address)")
     assert told[1].startswith(f"proxy.port: {Path('/proc/self/comm').read_text().strip()} (process {os.getpid()})")
     assert len(told) == 2, "the ports that the demo's own services hold are its own"
 
@@ -127,7 +127,7 @@ def test_all_of_it_is_told_at_once_and_nothing_changes(demo: Demo, squatter: int
     site = changed(
         demo.site,
         {"partitions": ["nowhere"], "memory_cap": "6x"},
-        hub={"address": "192.0.2.1", "port": 18281},
+        hub={"address": "198.51.100.1", "port": 18281},
         proxy={"port": squatter, "api_port": 18282},
         front={"url": "https://localhost:8543"},
         login={"admin_groups": ["nobodys-group"]},
@@ -140,6 +140,6 @@ def test_all_of_it_is_told_at_once_and_nothing_changes(demo: Demo, squatter: int
             capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         assert done.returncode == 2, done.stdout + done.stderr
-        for said in ("nobodys-group", "no partition nowhere", "promises 6x", "192.0.2.1", f"port {squatter}"):
+        for said in ("nobodys-group", "no partition nowhere", "promises 6x", "198.51.100.1", f"port {squatter}"):
             assert said in done.stderr, (command, said, done.stderr)
     assert not site.etc.exists()
