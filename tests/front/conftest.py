@@ -109,7 +109,7 @@ def bare(name: str, front_keys: dict[str, object]) -> Site:
     """A site for `make apply` where nothing but the front matters: no release, no group of administrators."""
     paths = {"prefix": "/opt/sitekit/none", "state": f"/var/lib/sitekit/{name}"}
     ports = {"hub": {"port": 18181}, "proxy": {"port": 18100, "api_port": 18101}}  # a demo may be installed here
-    slurm = {"conf": "/dev/null"}  # there is no cluster in there, and Slurm's programs say so at once
+    slurm = {"conf": "/etc/debian_version"}  # names no cluster, so that Slurm's programs end at once
     return demo(name=name, paths=paths, front=front_keys, login={"admin_groups": []}, slurm=slurm, **ports)
 
 
