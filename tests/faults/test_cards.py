@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from sitekit.cluster.services import node_state
@@ -82,7 +83,9 @@ def test_scancel_memory_and_time(machine: Machine, people: dict[str, Person]) ->
     if "task/cgroup" in ask(site, "scontrol", "show", "config"):
         kernel = bob.kernel(python_of(bob))
         # the kernel of the machine shall choose the server itself, not the child that eats
-        Path(f"/proc/{machine.process_of(started['bob'])}/oom_score_adj").write_text("1000")
+        server = psutil.Process(machine.process_of(started["bob"]))
+        for process, score in ((server, 1000), *((child, 0) for child in server.children(recursive=True))):
+            Path(f"/proc/{process.pid}/oom_score_adj").write_text(str(score))
         eating = threading.Thread(target=eat, args=(kernel,))
         eating.start()
         told = shown(bob, "memory")
