@@ -84,6 +84,15 @@ def owner(demo: Demo) -> Iterator[Person]:
     yield from _entered(demo, "alice")
 
 
+@pytest.fixture(autouse=True)
+def still_logged_in(request: pytest.FixtureRequest) -> None:
+    """A logout, which an earlier test may have tried, ends a person's session in all browsers."""
+    for name in {"idle", "admin", "owner"} & set(request.fixturenames):
+        person = request.getfixturevalue(name)
+        if person.api("GET", "/user").status_code != 200:
+            assert person.login().url.path != "/hub/login"
+
+
 @pytest.fixture(scope="package")
 def server(demo: Demo, owner: Person) -> Server:
     """alice's running server, with the token that it holds: a kernel of hers can read it."""
