@@ -100,7 +100,7 @@ def copy(site: Site, old: Path) -> Path:
 
 
 def _fresh(site: Site) -> Path:
-    return root(site) / "generations" / datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-%f")[:-3]
+    return root(site) / "generations" / datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-%f")
 
 
 @contextmanager
