@@ -5,7 +5,7 @@ export SITE PYTHON BUNDLE
 KIT := @scripts/kit
 
 .DEFAULT_GOAL := help
-.PHONY: help new_site check_site show setup_conda install_all lock bundle releases upgrade rollback prune_releases uninstall_environment \
+.PHONY: help new_site check_site show setup_conda install_all lock bundle releases upgrade rollback prune_releases uninstall_environment advisories \
         kernels kernels_diff kernels_check kernels_import \
         diff apply uninstall start stop status backup restore rotate_secrets certificate certificate_check maintenance_on maintenance_off \
         demo demo_status demo_stop demo_reset test lint bench soak
@@ -35,6 +35,8 @@ rollback:       ## back to the release before, or RELEASE=name; restarts the hub
 	$(KIT) rollback $(RELEASE)
 prune_releases: ## remove old releases but KEEP=2 of them, and never one in use
 	$(KIT) prune_releases $(KEEP)
+advisories:     ## hold the installed packages against known weaknesses; OSV=file, folder or https address of OSV's
+	$(KIT) advisories $(OSV)
 uninstall_environment: ## remove all releases, and nothing else below the prefix; UNINSTALLED=1: no host runs the site any more
 	$(KIT) uninstall_environment $(if $(UNINSTALLED),uninstalled)
 kernels:        ## turn the cluster's modules into proven Jupyter kernels

@@ -1,11 +1,12 @@
 """Start one kernel: forget the caller's modules, load the site's, verify, exec. Where that fails, exec the tombstone.
 
 `make kernels` publishes a copy of this file with the release's `python -I` in its first line, and calls the same
-functions when it probes. Standard library only: it must start where nothing else does.
+functions when it probes. Standard library only: it must start where nothing else does. `lmod_output.py` lies beside it.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -43,16 +44,43 @@ DROPPED = frozenset(
         "INFOPATH",
     ]
 )
-# Lmod reads ~/.modulerc and ~/.lmodrc.lua; either may send a module name elsewhere.
+# Any of these in the home may send a module's name elsewhere (Lmod: utils.lua, getModuleRCT; ReadLmodRC.lua).
+REDIRECTING = (".modulerc", ".modulerc.lua", ".lmodrc.lua")
+# What Lmod is told in place of a home that has one of them.
 NO_HOME = "/nonexistent"
 LOAD_SECONDS = 120
 # Where the session's server notes what is loaded in its Software Modules tab (sitekit/session/modules.py).
 LOADED = "modules.json"
 TAB = "in the Software Modules tab, then Kernel > Restart Kernel"
 
-_STRING = r'"((?:[^"\\]|\\.)*)"'
-_SET = re.compile(rf"^os\.environ\[{_STRING}\] = {_STRING};", re.MULTILINE | re.DOTALL)
-_UNSET = re.compile(rf"^del os\.environ\[{_STRING}\]", re.MULTILINE | re.DOTALL)
+# In place of `-m ipykernel_launcher`, where a kernel is reached through Unix sockets. What forked children print goes to the
+# kernel through a TCP port that anybody on the node may connect to (ipykernel, iostream.py, _setup_pipe_in); here it goes
+# through one more Unix socket. The first word is the module, the last the connection file.
+BY_SOCKET = """\
+import json, runpy, sys
+module, here = sys.argv.pop(1), sys.path.pop(0)
+import zmq
+from ipykernel.iostream import IOPubThread
+with open(sys.argv[-1]) as file:
+    pipe = "ipc://%s-out" % json.load(file)["ip"]
+def instead(method, name, function):
+    def changed(self):
+        kept = getattr(zmq.Socket, name)
+        setattr(zmq.Socket, name, function)
+        try:
+            return method(self)
+        finally:
+            setattr(zmq.Socket, name, kept)
+    return changed
+connect = zmq.Socket.connect
+def bind(self, *_, **__):
+    self.bind(pipe)
+    return 0
+IOPubThread._setup_pipe_in = instead(IOPubThread._setup_pipe_in, "bind_to_random_port", bind)
+IOPubThread._setup_pipe_out = instead(IOPubThread._setup_pipe_out, "connect", lambda self, _: connect(self, pipe))
+sys.path.insert(0, here)
+runpy.run_module(module, run_name="__main__", alter_sys=True)
+"""
 
 
 class CannotStart(Exception):
@@ -68,6 +96,18 @@ def cleaned(environ: Mapping[str, str]) -> dict[str, str]:
     return {k: v for k, v in environ.items() if k not in DROPPED and not k.startswith(DROPPED_PREFIXES)}
 
 
+def _beside(name: str) -> Any:
+    """The module `name` that lies in this file's folder, where `python -I` does not look."""
+    path = os.path.join(os.path.dirname(os.path.realpath(__file__)), f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+lmod_output = _beside("lmod_output")
+
+
 def load(
     kernel: Mapping[str, Any], environ: Mapping[str, str], run: Callable[..., Any] = subprocess.run
 ) -> dict[str, str]:
@@ -75,13 +115,22 @@ def load(
 
     Raises CannotStart.
     """
+    return completed(kernel, with_modules(kernel, prepared(kernel, environ), run))
+
+
+def prepared(kernel: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` as it is before the load."""
     env = cleaned(environ)
     env.update(kernel["load_environment"], PATH=kernel["path"], MODULEPATH=kernel["modulepath"])
     if not kernel["user_site"]:
         env["PYTHONNOUSERSITE"] = "1"
         env["R_PROFILE_USER"] = env["R_ENVIRON_USER"] = os.devnull
-    if kernel["modules"]:
-        env = with_modules(kernel, env, run)
+    return env
+
+
+def completed(kernel: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, str]:
+    """`env` with what comes after the load."""
+    env = dict(env)
     if "bin" in kernel:  # of an environment, which may have been made with the Python of a module
         env["PATH"] = f"{kernel['bin']}:{env['PATH']}"
     env.update(kernel["environment"])
@@ -89,43 +138,50 @@ def load(
 
 
 def with_modules(kernel: Mapping[str, Any], env: Mapping[str, str], run: Callable[..., Any]) -> dict[str, str]:
-    """`env` after `module load`. Raises CannotStart."""
-    words = "module load " + " ".join(kernel["modules"])
-    # The cache of a system may lag behind its module tree; for full names it saves nothing.
-    argv = [kernel["lmod"], "python", "--ignore_cache", "load", *kernel["modules"]]
-    try:
-        done = run(
-            argv,
-            env={**env, "HOME": NO_HOME},
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            timeout=LOAD_SECONDS,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise CannotStart(f"Lmod did not answer to `{words}`.", str(error)) from None
-    if done.returncode:
-        raise CannotStart(f"`{words}` failed.", done.stderr)
-    return applied(done.stdout, env)
-
-
-def applied(assignments: str, env: Mapping[str, str]) -> dict[str, str]:
-    """`env` after the assignments that `lmod python` printed: read, not executed; all else in there is ignored."""
-    after = dict(env)
-    for match in _SET.finditer(assignments):
-        after[_plain(match[1])] = _plain(match[2])
-    for match in _UNSET.finditer(assignments):
-        after.pop(_plain(match[1]), None)
+    """`env` after `module load`, done as the person whose HOME, USER and LOGNAME are in it. Raises CannotStart."""
+    if not kernel["modules"]:
+        return dict(env)
+    home = env.get("HOME", NO_HOME)
+    redirected = any(os.path.exists(os.path.join(home, name)) for name in REDIRECTING)
+    done = lmod(kernel, {**env, "HOME": NO_HOME} if redirected else env, "python", run)
+    found = lmod_output.changes(done.stdout)
+    if redirected:
+        found = {name: value and value.replace(NO_HOME, home) for name, value in found.items()}
+    after = lmod_output.applied(found, env)
+    # A module that only warns makes Lmod end with 1; one whose name Lmod takes for an option makes it end with 0.
+    full_names(kernel["modules"], lmod_output.loaded(after), done.stderr.decode(errors="replace"))
     return after
 
 
-def _plain(quoted: str) -> str:
-    # Lmod quotes with Lua's %q: an escaped newline is a newline, and \13 is decimal. Python would read both otherwise.
-    def one(match: re.Match[str]) -> str:
-        code = match[1]
-        return chr(int(code)) if code.isdigit() else {"r": "\r", "n": "\n"}.get(code, code)
+def lmod(kernel: Mapping[str, Any], env: Mapping[str, str], language: str, run: Callable[..., Any]) -> Any:
+    """Let Lmod print the load of the kernel's modules in `language`. Raises CannotStart if it does not answer."""
+    # The cache of a system may lag behind its module tree; for full names it saves nothing.
+    argv = [kernel["lmod"], language, "--ignore_cache", "load", *kernel["modules"]]
+    try:
+        return run(argv, env=env, capture_output=True, timeout=LOAD_SECONDS)
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        raise CannotStart(f"Lmod did not answer to `{_words(kernel['modules'])}`.", str(error)) from None
 
-    return re.sub(r"\\(\d{1,3}|.)", one, quoted, flags=re.DOTALL)
+
+def full_names(modules: list[str], loaded: list[str], said: str = "") -> list[str]:
+    """The names by which the `modules` are loaded: `python` may have become python/3.11.
+
+    Raises CannotStart with what Lmod has `said`, if one is not loaded.
+    """
+    found = []
+    for name in modules:
+        same = [full for full in loaded if full == name or full.startswith(f"{name}/")]
+        if not same:
+            raise CannotStart(
+                f"`{_words(modules)}` failed: {name} is not among the loaded modules.",
+                said.strip() or f"Loaded: {' '.join(loaded) or 'nothing'}",
+            )
+        found.append(same[-1])
+    return found
+
+
+def _words(modules: list[str]) -> str:
+    return "module load " + " ".join(modules)
 
 
 def with_loaded(kernel: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
@@ -161,31 +217,51 @@ def _load(kernel: Mapping[str, Any]) -> str:
     return f"load {' or '.join(kernel['inherit']['known'])} {TAB}."
 
 
-def verified(kernel: Mapping[str, Any], env: Mapping[str, str]) -> str:
-    """Full path of the program to start. Raises CannotStart unless modules, interpreter and files are as proven."""
-    loaded = env.get("LOADEDMODULES", "").split(":")
-    if missing := [name for name in kernel["modules"] if name not in loaded]:
-        raise CannotStart(
-            f"After `module load`, {', '.join(missing)} is not among the loaded modules.", f"Loaded: {' '.join(loaded)}"
-        )
+def verified(kernel: Mapping[str, Any], env: Mapping[str, str]) -> list[str]:
+    """The words to start, the program by its full path. Raises CannotStart unless interpreter and files are as proven,
+    or the modules bring another build of the same version that has a working kernel."""
     if "inherit" in kernel:
-        return brought(kernel, env)
-    found = shutil.which(kernel["command"][0], path=env["PATH"]) or f"no '{kernel['command'][0]}'"
+        return [brought(kernel, env), *kernel["command"][1:]]
+    name = kernel["command"][0]
+    found = shutil.which(name, path=env["PATH"])
     if found != kernel["interpreter"]:
-        raise CannotStart(
-            "The software behind this kernel has changed since it was tested.",
-            f"Expected: {kernel['interpreter']}\nFound:    {found}",
-        )
+        return another_build(kernel, env, found)
     for path in kernel["needs"]:
         if not os.path.exists(path):
             raise CannotStart("A file that this kernel needs is gone.", path)
-    return found
+    return [found, *kernel["command"][1:]]
+
+
+def another_build(kernel: Mapping[str, Any], env: Mapping[str, str], found: str | None) -> list[str]:
+    """The words to start `found`: a module may choose a build by the node's CPU type. Raises CannotStart."""
+    other, name = kernel.get("another_build"), kernel["command"][0]
+    seen = f"Expected: {kernel['interpreter']}\nFound:    {found or f'no {name!r}'}"
+    if other and found and found != shutil.which(name, path=kernel["path"]):  # the machine's own is never meant
+        done = subprocess.run([found, *other["test"]], env=env, capture_output=True, timeout=LOAD_SECONDS)
+        if done.returncode == 0:
+            return [found, *other["command"][1:]]
+        seen += "\n" + done.stderr.decode(errors="replace").strip()
+    raise CannotStart("The software behind this kernel has changed since it was tested.", seen)
+
+
+def by_socket(words: list[str], connection_file: str) -> list[str]:
+    """The words of a command, with BY_SOCKET in place of `-m ipykernel_launcher` if the kernel is reached by sockets."""
+    with open(connection_file, encoding="utf-8") as file:
+        if json.load(file).get("transport") != "ipc":
+            return words
+    for place in range(len(words)):
+        if words[place : place + 2] == ["-m", "ipykernel_launcher"]:
+            return [*words[:place], "-c", BY_SOCKET, *words[place + 1 :]]
+    return words
 
 
 def filled(words: list[str], connection_file: str) -> list[str]:
     """The words of a command, with what only this start knows."""
     known = {"{home}": os.path.expanduser("~"), "{uid}": str(os.getuid()), "{gid}": str(os.getgid())}
     known["{connection_file}"] = connection_file
+    if any("{sockets}" in word for word in words):  # of a container, which sees what it is shown
+        with open(connection_file, encoding="utf-8") as file:
+            known["{sockets}"] = os.path.dirname(json.load(file)["ip"])
     return [re.sub("|".join(map(re.escape, known)), lambda match: known[match[0]], word) for word in words]
 
 
@@ -235,8 +311,9 @@ def main(argv: list[str]) -> None:
         if "inherit" in kernel:
             kernel = with_loaded(kernel, os.environ)
         env = load(kernel, os.environ)
-        program = verified(kernel, env)
-        os.execve(program, [program, *filled(kernel["command"][1:], connection_file)], env)  # noqa: S606
+        program, *words = verified(kernel, env)
+        words = filled(by_socket(words, connection_file), connection_file)
+        os.execve(program, [program, *words], env)  # noqa: S606
     except CannotStart as why:
         why.remedy = why.remedy or remedy
         tombstone(folder, connection_file, title, site, why)

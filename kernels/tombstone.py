@@ -12,8 +12,12 @@ from typing import Any
 os.environ["IPYTHONDIR"] = tempfile.mkdtemp(prefix="tombstone-")
 atexit.register(shutil.rmtree, os.environ["IPYTHONDIR"], True)
 
+from ipykernel.iostream import IOPubThread  # noqa: E402
 from ipykernel.kernelapp import IPKernelApp  # noqa: E402
 from ipykernel.kernelbase import Kernel  # noqa: E402
+
+# A TCP port for what forked children print, which anybody on the node may connect to; there are no such children here.
+IOPubThread._setup_pipe_in = lambda self: setattr(self, "_pipe_flag", False)
 
 FAULT = os.environ.pop("SITEKIT_KERNEL_FAULT", "This kernel could not start.")
 

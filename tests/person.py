@@ -55,12 +55,16 @@ class Person:
         return self.http.get(f"/hub/spawn{query}").text
 
     def choose(self, tier: str, name: str = "") -> httpx.Response:
-        """Submit the form. Returns the answer to the POST, redirects not followed."""
+        """Choose a tier in the form. Returns the answer to the POST, redirects not followed."""
+        return self.submit({"tier": tier}, name)
+
+    def submit(self, fields: dict[str, str], name: str = "") -> httpx.Response:
+        """Submit the form with these fields."""
         page = self.http.get(f"/hub/spawn/{self.name}/{name}".rstrip("/")).text
         action = re.search(r'<form[^>]*id="spawn_form"[^>]*action="([^"]*)"', page)
         url = html.unescape(action[1]) if action else f"/hub/spawn/{self.name}"
         url += ("&" if "?" in url else "?") + f"_xsrf={self.xsrf()}"
-        return self.http.post(url, data={"tier": tier, "_xsrf": self.xsrf()}, follow_redirects=False)
+        return self.http.post(url, data={**fields, "_xsrf": self.xsrf()}, follow_redirects=False)
 
     def progress(self, name: str = "") -> Iterator[dict[str, Any]]:
         """The events of the progress page until the server is ready or has failed."""

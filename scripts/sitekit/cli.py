@@ -51,6 +51,7 @@ COMMANDS = {
     "certificate_check": Command("sitekit.fronts.expiry:certificate_check"),
     "maintenance_on": Command("sitekit.fronts.maintenance:maintenance_on"),
     "maintenance_off": Command("sitekit.fronts.maintenance:maintenance_off"),
+    "advisories": Command("sitekit.advisories.commands:advisories"),
     "demo": Command("sitekit.demo.commands:demo", site=False),
     "demo_status": Command("sitekit.demo.commands:demo_status", site=False),
     "demo_stop": Command("sitekit.demo.commands:demo_stop", site=False),

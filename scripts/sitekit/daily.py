@@ -23,6 +23,7 @@ class KernelCheck(Row):
     memory: Memory = 2048
     time: Time = 1800
     on_failure: Literal["hide", "flag"] = "hide"
+    publish_new: bool = False
 
 
 class Backup(Row):

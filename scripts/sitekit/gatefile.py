@@ -23,6 +23,24 @@ def gate_config(site: Site) -> dict[str, Any]:
         "slurm_conf": str(site.slurm.conf) if site.slurm.conf else "",
         "log_dir": site.log_dir,
         "session": json.dumps(session_settings(site)),
+        "hub": hub_variables(site),
+    }
+
+
+COOKIES = {"secure": True, "samesite": "Lax"}
+"""How cookies are marked. JupyterHub marks its login cookies so by itself, but not its _xsrf."""
+
+
+def hub_variables(site: Site) -> dict[str, str]:
+    """Variables of JupyterHub's single-user server that are the same for all servers: the hub cannot change them."""
+    return {
+        "JUPYTERHUB_API_URL": f"{site.hub.url}/hub/api",
+        "JUPYTERHUB_BASE_URL": "/",
+        "JUPYTERHUB_HOST": site.front.url,
+        "JUPYTERHUB_PUBLIC_HUB_URL": f"{site.front.url}/hub/",
+        "JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED": "1" if site.front.subdomains else "0",
+        "JUPYTERHUB_COOKIE_OPTIONS": json.dumps(COOKIES),
+        "JUPYTERHUB_DISABLE_USER_CONFIG": "1",
     }
 
 
@@ -35,7 +53,10 @@ def session_settings(site: Site) -> dict[str, Any]:
         "lmod": str(site.kernels.lmod),
         "root": site.server.folder,
         "links": site.server.links,
+        "root_read_only": site.server.root_read_only,
         "user_variables": list(site.server.user_variables),
+        "git_pull": list(site.server.git_pull),
+        "umask": site.server.umask,
     }
 
 

@@ -52,7 +52,7 @@ def _not_root(name: str) -> str:
 
 
 def _home_path(path: str) -> str:
-    if not re.fullmatch(r"(~|/[A-Za-z0-9._+@{}-]+)(/[A-Za-z0-9._+@{}-]+)*", path) or ".." in path.split("/"):
+    if not re.fullmatch(r"(~|/[A-Za-z0-9._+@{}-]+)(/[A-Za-z0-9._+@{}-]+)*|/", path) or ".." in path.split("/"):
         raise Unfit(
             f"{shown(path)} is not a folder of a user's", "write it from '~' or '/', without '..', like /scratch/{user}"
         )
@@ -137,6 +137,15 @@ def _https(url: str) -> str:
     return url.rstrip("/")
 
 
+def _repositories(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    host, _, path = rest.partition("/")
+    _https(f"{scheme}://{host}" if host else url)
+    if path and (not re.fullmatch(r"[A-Za-z0-9_~.-]+(/[A-Za-z0-9_~.-]+)*/?", path) or ".." in path.split("/")):
+        raise Unfit(f"{shown(url)} is not where repositories lie", "write it like https://git.example.org/courses")
+    return url.rstrip("/")
+
+
 def _url(url: str) -> str:
     """An https address with a path. Blanks, quotes, '%' and '$' mean something to web servers."""
     parts = urlsplit(url)
@@ -162,6 +171,14 @@ def _email(text: str) -> str:
 def _clock_time(text: object) -> object:
     if text != "never" and not (isinstance(text, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text)):
         raise Unfit(f"{shown(text)} is not a time of the day", "write it like 04:00, or never")
+    return text
+
+
+def _file_mask(value: object) -> object:
+    # YAML reads 0022 as the number 22; no number that it makes of 0o022 has these digits only
+    text = str(value).zfill(4) if isinstance(value, int) and not isinstance(value, bool) else value
+    if text != "login" and not (isinstance(text, str) and re.fullmatch(r"00[027]{2}", text)):
+        raise Unfit(f"{shown(value)} is not a umask for users' files", "write 0002, 0022, 0027, 0077 or login")
     return text
 
 
@@ -205,6 +222,7 @@ ClientId = Annotated[
 ClockTime = Annotated[str, BeforeValidator(_clock_time)]
 Count = Annotated[int, Field(strict=True)]
 Email = Annotated[str, AfterValidator(_email)]
+FileMask = Annotated[str, BeforeValidator(_file_mask)]
 HomePath = Annotated[str, AfterValidator(_home_path)]
 HttpsUrl = Annotated[str, AfterValidator(_https)]
 LinkName = Annotated[
@@ -218,6 +236,7 @@ LinkName = Annotated[
 Network = Annotated[str, AfterValidator(_network)]
 Port = Annotated[int, BeforeValidator(_port)]
 PortRange = Annotated[tuple[int, int], BeforeValidator(_port_range)]
+Repositories = Annotated[str, AfterValidator(_repositories)]
 ServiceAccount = Annotated[Account, AfterValidator(_not_root)]
 Title = Annotated[str, AfterValidator(_line)]
 Url = Annotated[str, AfterValidator(_url)]

@@ -17,23 +17,17 @@ from .errors import Unfit, Unfits
 from .front import Front
 from .kinds import (
     AbsolutePath,
-    Account,
     Address,
     Channel,
-    Count,
-    HomePath,
-    LinkName,
     Port,
-    PortRange,
     ServiceAccount,
     Title,
-    UrlPath,
-    UserVariable,
     WebAddress,
     Word,
 )
-from .tier import Tier, Time
-from .units import parse_time
+from .server import Server
+from .signin import Login
+from .tier import Tier
 from .validate import validate
 from .yamlfile import read_yaml
 
@@ -89,49 +83,11 @@ class Proxy(Section):
     api_port: Port = 8001
 
 
-class Login(Section):
-    """Who may come in, and how. Nobody by default. `session` is in seconds."""
-
-    method: Literal["pam"] = "pam"
-    allowed_groups: Annotated[tuple[Account, ...], Field(min_length=1, examples=[["jupyter-users"]])]
-    admin_groups: tuple[Account, ...] = ()
-    passwords: Literal["shadow", "sssd"] = "shadow"
-    second_factor: Literal["none", "totp"] = "none"
-    session: Time = parse_time("14d")
-
-
 class Slurm(Section):
     """The cluster's scheduler, as the hub's host reaches it."""
 
     bin: AbsolutePath = Path("/usr/bin")
     conf: AbsolutePath | None = None
-
-
-class Server(Section):
-    """What all servers have in common, whatever their tier. The ports are those that compute nodes open to the hub;
-    `root` is the folder that the file browser shows, with `links` in it."""
-
-    interfaces: Annotated[dict[Title, UrlPath], Field(min_length=1)] = {"JupyterLab": "/lab"}
-    port_range: PortRange = (20000, 29999)
-    named: Annotated[Count, Field(ge=0, le=100)] = 0
-    root: HomePath | None = None
-    links: dict[LinkName, HomePath] = {}
-    user_variables: tuple[UserVariable, ...] = ()
-
-    @model_validator(mode="after")
-    def _links_have_a_folder(self) -> Server:
-        if self.links and not self.folder.startswith("~/"):
-            raise Unfit(
-                f"the links would be put into {self.root}, among other files",
-                "leave root out, or give them a folder of their own in the user's home, like ~/.jupyterhub-tree",
-                "root",
-            )
-        return self
-
-    @property
-    def folder(self) -> str:
-        """The root, with its default: the home directory, or a folder of its own where there are links to hold."""
-        return self.root or ("~/.jupyterhub-tree" if self.links else "~")
 
 
 class Kernels(Section):

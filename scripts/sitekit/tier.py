@@ -25,16 +25,16 @@ def _cap(text: object) -> str:
     return word
 
 
-def _idle(text: object) -> int | None:
+def _time_or_never(text: object) -> int | None:
     if text == "never":
         return None
     try:
         return parse_time(text)
     except ValueError:
-        raise Unfit(f"{shown(text)} is not an idle limit", f"{TIME_FORM}, or never") from None
+        raise Unfit(f"{shown(text)} is not a time limit", f"{TIME_FORM}, or never") from None
 
 
-def _format_idle(seconds: int | None) -> str:
+def _format_time_or_never(seconds: int | None) -> str:
     return "never" if seconds is None else format_time(seconds)
 
 
@@ -47,7 +47,7 @@ SlurmName = Annotated[
 Partition = Annotated[str, spelled(_NAME, "cannot be the name of a partition", "write a name that `sinfo -s` lists")]
 Memory = Annotated[int, BeforeValidator(parse_memory), PlainSerializer(format_memory)]
 Time = Annotated[int, BeforeValidator(parse_time), PlainSerializer(format_time)]
-Idle = Annotated[int | None, BeforeValidator(_idle), PlainSerializer(_format_idle)]
+TimeOrNever = Annotated[int | None, BeforeValidator(_time_or_never), PlainSerializer(_format_time_or_never)]
 
 
 def _ordered(bounds: tuple[int, int]) -> tuple[int, int]:
@@ -98,7 +98,7 @@ class Tier(Row):
     memory_cap: Annotated[str, BeforeValidator(_cap)] = "1x"
     cpus: Annotated[Count, Field(ge=1, le=4096)] = 1
     time: Annotated[Time, Field(examples=["4:00:00"])]
-    idle: Annotated[Idle, Field(examples=["60m"])]
+    idle: Annotated[TimeOrNever, Field(examples=["60m"])]
     busy: Literal["keep", "stop"] = "keep"
     start_timeout: Time = 1800
     gpus: Whole = 0

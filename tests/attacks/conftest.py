@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import pwd
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +12,7 @@ import pytest
 from ..chain.test_chain import python_of
 from ..conftest import Demo
 from ..person import Person
+from ..processes import culler_token
 from ..slurm import jobs, until
 from .state import ANY, routes
 
@@ -53,12 +51,6 @@ def drop_tokens(person: Person) -> None:
             person.api("DELETE", f"/users/{person.name}/tokens/{token['id']}")
 
 
-def environment_of(process: int | str) -> dict[str, str]:
-    """The environment that a process was started with."""
-    text = Path(f"/proc/{process}/environ").read_bytes().decode(errors="replace")
-    return dict(line.split("=", 1) for line in text.split("\0") if "=" in line)
-
-
 def _entered(demo: Demo, name: str) -> Iterator[Person]:
     with demo.person(name) as person:
         assert person.login().url.path != "/hub/login"
@@ -92,6 +84,15 @@ def owner(demo: Demo) -> Iterator[Person]:
     yield from _entered(demo, "alice")
 
 
+@pytest.fixture(autouse=True)
+def still_logged_in(request: pytest.FixtureRequest) -> None:
+    """A logout, which an earlier test may have tried, ends a person's session in all browsers."""
+    for name in {"idle", "admin", "owner"} & set(request.fixturenames):
+        person = request.getfixturevalue(name)
+        if person.api("GET", "/user").status_code != 200:
+            assert person.login().url.path != "/hub/login"
+
+
 @pytest.fixture(scope="package")
 def server(demo: Demo, owner: Person) -> Server:
     """alice's running server, with the token that it holds: a kernel of hers can read it."""
@@ -114,17 +115,6 @@ def tokens(demo: Demo, server: Server, idle: Person, admin: Person) -> dict[str,
         "server": server.token,
         "user": new_token(server.person),
         "another": new_token(idle),
-        "culler": culler_token(demo),
+        "culler": culler_token(demo.site),
         "admin": new_token(admin),
     }
-
-
-def culler_token(demo: Demo) -> str:
-    """What the hub's idle culler was given; root can read it from its environment."""
-    hub = pwd.getpwnam(demo.site.hub.user).pw_uid
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            words = (folder / "cmdline").read_bytes().split(b"\0") if folder.name.isdigit() else []
-            if b"jupyterhub_idle_culler" in words and folder.stat().st_uid == hub:
-                return environment_of(folder.name)["JUPYTERHUB_API_TOKEN"]
-    raise AssertionError("the culler does not run")

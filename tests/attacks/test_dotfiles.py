@@ -15,7 +15,7 @@ import pytest
 
 from ..conftest import Demo
 from ..person import Person
-from .conftest import environment_of
+from ..processes import environment_of
 from .test_tokens import server_process
 
 SHELL = [

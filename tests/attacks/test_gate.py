@@ -7,6 +7,7 @@ import os
 import pwd
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -90,11 +91,22 @@ def test_the_gate_itself_takes_no_arguments(demo: Demo, words: list[str]) -> Non
 
 @pytest.fixture(scope="module")
 def bobs(demo: Demo) -> Iterator[int]:
-    """A job of bob's, through the gate, held so that it neither runs nor ends."""
-    number = int(gate(demo.site, good(tag="b0bb0bb0bb0bb0bb", partitions="jupyter-long"), "bob").answer["job"])
-    yield number
-    gate(demo.site, {"verb": "cancel", "job": number}, "bob")
-    until(lambda: not any(job.startswith(f"{number} ") for job in jobs(demo.site, "bob")))
+    """A job of bob's, through the gate, in a partition that starts none, so that it neither runs nor ends."""
+    with waiting(demo, "bob") as number:
+        yield number
+
+
+@contextmanager
+def waiting(demo: Demo, user: str) -> Iterator[int]:
+    """A server's job that waits."""
+    ask(demo.site, "scontrol", "update", "PartitionName=jupyter-long", "State=down")
+    number = int(gate(demo.site, good(tag="b0bb0bb0bb0bb0bb", partitions="jupyter-long"), user).answer["job"])
+    try:
+        yield number
+    finally:
+        ask(demo.site, "scancel", str(number))
+        until(lambda: not any(job.startswith(f"{number} ") for job in jobs(demo.site, user)))
+        ask(demo.site, "scontrol", "update", "PartitionName=jupyter-long", "State=up")
 
 
 @pytest.mark.parametrize("graceful", [True, False])
@@ -104,8 +116,33 @@ def test_another_users_job_cannot_be_cancelled(demo: Demo, bobs: int, graceful: 
     assert "JobState=RUNNING" in state or "JobState=PENDING" in state
 
 
+def test_a_job_is_a_servers_whatever_its_user_calls_it(demo: Demo) -> None:
+    """Name and comment are its user's to change; where a running job's output goes is not."""
+    told = gate(demo.site, good(environment={}))
+    number = str(told.answer["job"])
+    ask(demo.site, "scontrol", "update", f"JobId={number}", "JobName=mine\n|9|", "Comment=a\nb|", user="alice")
+    assert gate(demo.site, {"verb": "cancel", "job": int(number), "graceful": False}).answer == {"ok": True}
+    until(lambda: not any(job.startswith(f"{number} ") for job in jobs(demo.site, "alice")))
+
+
+def test_a_job_that_is_gone_is_told(demo: Demo) -> None:
+    """To its owner Slurm shows every job, so that the hub can rely on it."""
+    for number in (60_000_000, 4_000_000_000):  # one that Slurm may give, and one that it never does
+        assert gate(demo.site, {"verb": "cancel", "job": number}).answer == {"ok": True, "gone": True}
+
+
+def test_arrays_are_no_servers(demo: Demo) -> None:
+    words = ["--hold", "--array=1-2", f"--job-name={demo.site.job_name}", "--partition=jupyter-short", "--mem=10M"]
+    number = ask(demo.site, "sbatch", "--parsable", *words, "--output=/dev/null", "--wrap=true", user="alice")
+    try:
+        assert gate(demo.site, {"verb": "cancel", "job": int(number)}).answer["kind"] == "refused"
+        assert ask(demo.site, "squeue", "--noheader", f"--jobs={number}", "--format=%i")
+    finally:
+        ask(demo.site, "scancel", number)
+
+
 def test_ones_own_other_jobs_cannot_be_cancelled(demo: Demo) -> None:
-    """Only servers' jobs are the hub's business, by their name."""
+    """Only servers' jobs are the hub's business: by their name, their comment, or where their output goes."""
     words = [
         "--parsable",
         "--partition=jupyter-short",
@@ -116,7 +153,8 @@ def test_ones_own_other_jobs_cannot_be_cancelled(demo: Demo) -> None:
     ]
     number = ask(demo.site, "sbatch", *words, user="alice")
     try:
-        gate(demo.site, {"verb": "cancel", "job": int(number), "graceful": False}, "alice")
+        done = gate(demo.site, {"verb": "cancel", "job": int(number), "graceful": False}, "alice")
+        assert done.answer["kind"] == "refused" and "is not a server's" in done.answer["error"]
         assert any(job.startswith(f"{number} ") for job in jobs(demo.site, "alice"))
     finally:
         ask(demo.site, "scancel", number)

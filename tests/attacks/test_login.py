@@ -192,12 +192,17 @@ def test_cookies_are_for_https_for_the_server_and_for_one_path(demo: Demo, serve
         assert person.lab().status_code == 200
     paths = {name: {path for other, path in seen if other == name} for name, _ in seen}
     assert paths["jupyterhub-hub-login"] == {"/hub/"}
-    assert paths["jupyterhub-session-id"] == {"/"}
+    assert paths["jupyterhub-session-id"] == paths["__Host-sitekit-servers"] == {"/"}
     assert paths["jupyterhub-user-alice"] == {"/user/alice/"}
     assert paths["_xsrf"] <= {"/hub/", "/user/alice/"}
-    assert set(paths) <= {"jupyterhub-hub-login", "jupyterhub-session-id", "jupyterhub-user-alice", "_xsrf"} | {
-        name for name in paths if name.startswith("jupyterhub-user-alice-oauth-state")
+    known = {
+        "jupyterhub-hub-login",
+        "jupyterhub-session-id",
+        "jupyterhub-user-alice",
+        "_xsrf",
+        "__Host-sitekit-servers",
     }
+    assert set(paths) <= known | {name for name in paths if name.startswith("jupyterhub-user-alice-oauth-state")}
     for cookie, morsel in seen.items():
         assert morsel["secure"] and not morsel["domain"], cookie
         assert morsel["samesite"].lower() in ("lax", "strict"), cookie
@@ -217,7 +222,7 @@ def test_a_stolen_server_cookie_is_worth_nothing_elsewhere(demo: Demo, server: S
 
 
 PAGES = ["/hub/login", "/hub/home", "/hub/spawn", "/hub/token", "/hub/admin", "/hub/nope", "/hub/error",
-         "/hub/api/user", "/hub/api/users/nope", "/user/bob/", "/user/alice/lab",
+         "/hub/api/", "/hub/api/user", "/hub/api/users/nope", "/user/bob/", "/user/alice/lab",
          "/user/alice/api/status", "/user/alice/nope"]  # fmt: skip
 
 
@@ -232,7 +237,9 @@ def test_no_other_site_may_frame_a_page(demo: Demo, server: Server, path: str) -
     assert set(answer.headers["x-frame-options"].upper().split(", ")) <= {"SAMEORIGIN", "DENY"}
     assert set(answer.headers["x-content-type-options"].split(", ")) == {"nosniff"}
     assert "max-age" in answer.headers["strict-transport-security"]
-    assert "*" not in answer.headers.get("access-control-allow-origin", "")
+    assert "access-control-allow-origin" not in answer.headers
+    hubs = answer.url.path.startswith("/hub/") and path not in FILES
+    assert answer.headers.get("cache-control") == "no-store" or not hubs, "secrets stay in the browser's cache"
     assert not {"x-powered-by", "x-jupyterhub-version"} & {name.lower() for name in answer.headers}
     assert answer.headers["server"] == "Apache"
 

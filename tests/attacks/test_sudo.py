@@ -136,6 +136,19 @@ def outsider(request: pytest.FixtureRequest) -> Iterator[str]:
     subprocess.run(["userdel", "mallory"], check=True, capture_output=True, timeout=30)
 
 
+def test_the_servers_of_who_has_left_can_be_ended_and_that_is_all(demo: Demo, outsider: str) -> None:
+    argv = [*SUDO, "-u", outsider, "--", str(demo.site.libexec / "end")]
+    for request in ({"verb": "log", "job": 1}, {"verb": "submit", "tag": "0" * 16}):
+        done = as_hub(demo.site, argv, json.dumps(request))
+        assert done.code != 0 and done.answer["kind"] == "refused"
+    done = as_hub(demo.site, argv, json.dumps({"verb": "cancel", "job": 2**31}))
+    assert done.answer.get("kind") != "refused"
+    for name in ("root", "daemon", "jupyterhub-daemon"):
+        argv = [*SUDO, "-u", name, "--", str(demo.site.libexec / "end")]
+        done = as_hub(demo.site, argv, '{"verb": "cancel", "job": 1}')
+        assert done.code != 0 and (done.err.startswith(("sudo:", "Sorry")) or done.answer["kind"] == "refused")
+
+
 def test_who_is_in_none_of_the_groups_has_no_servers(demo: Demo, outsider: str) -> None:
     """Administrators of the hub neither, as long as they are nothing else."""
     for name in (outsider, f"#{pwd.getpwnam(outsider).pw_uid}"):
@@ -195,7 +208,8 @@ def test_the_rule_is_one_line_and_root_owns_it(demo: Demo) -> None:
     """Nothing else in sudo's configuration speaks of the hub's account."""
     listed = as_account("root", ["/usr/bin/sudo", "-n", "-l", "-U", demo.site.hub.user]).out
     rules = [line.strip() for line in listed.splitlines() if line.strip().startswith("(")]
-    assert len(rules) == 1
+    assert len(rules) == 2
+    assert rules[1].startswith("(ALL, !root, !#0, !") and rules[1].endswith(f'NOPASSWD: {demo.site.libexec / "end"} ""')
     assert rules[0].endswith(f'NOPASSWD: {demo.site.libexec / "gate"} ""')
     words = set(listed.replace(",", " ").split())
     assert {"env_reset", "!setenv", "!env_keep", "!env_check"} <= words

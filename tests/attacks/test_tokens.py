@@ -13,8 +13,9 @@ from sitekit.site import Site
 
 from ..conftest import Demo
 from ..person import Person
+from ..processes import environment_of
 from ..slurm import ask
-from .conftest import Server, call, environment_of
+from .conftest import Server, call
 from .hublog import hub_log
 from .state import ledger_row, proxy_secret, rows
 

@@ -8,7 +8,7 @@ import signal
 import sys
 
 from . import kernels, queue, release, spawn
-from .common import Bench
+from .common import Bench, apart
 
 
 def main() -> int:
@@ -30,6 +30,7 @@ def main() -> int:
         parser.error(f"there is no row {', '.join(sorted(unknown))}; there are {', '.join(rows)}")
     if os.geteuid() != 0:
         parser.error("needs root: it submits jobs as the demo's people, and gives upstream a sudo rule for the while")
+    apart()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was put up is taken away again
     bench = Bench.of_the_demo()
     for row in given.rows or rows:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from ..conftest import CHECKOUT, Demo
 
@@ -45,6 +45,7 @@ def browser() -> Iterator[Browser]:
             timeout=600,
             stdout=subprocess.DEVNULL,
         )
+    expect.set_options(timeout=60_000)  # as that of a page below: a machine may be busy
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=QUIET)
         yield chromium

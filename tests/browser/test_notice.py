@@ -7,8 +7,9 @@ import json
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from ..chain.test_chain import EAT
 from ..conftest import Demo
-from ..person import Person
+from ..person import KernelDied, Person
 from .conftest import shoot
 from .test_first_hour import login
 
@@ -102,3 +103,18 @@ def test_the_classic_notebook_warns_too(page_of_bob: Page) -> None:
     page_of_bob.route("**/sitekit/notice", Told(idle=60))
     page_of_bob.goto("/user/bob/tree")
     expect(page_of_bob.locator(TOAST)).to_contain_text("stopped in 1 minute,")
+
+
+def test_a_kernel_that_was_ended_for_memory_is_told_with_the_figure(page_of_bob: Page, bob: Person) -> None:
+    """The real one: a kernel takes more than the cap of its tier, and the node ends it."""
+    open_lab(page_of_bob)
+    kernel = bob.kernel("python-3.11")
+    with pytest.raises(KernelDied):
+        kernel.run(EAT.format(count=400))
+    page_of_bob.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    toast = page_of_bob.locator(TOAST, has_text="The memory of this server, 1.5 GB, was used up")
+    expect(toast).to_have_count(1)
+    page_of_bob.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page_of_bob.wait_for_timeout(500)
+    expect(toast).to_have_count(1)
+    shoot(page_of_bob, "notice-memory")

@@ -54,7 +54,7 @@ def test_server_runs_as_its_user_in_a_slurm_job_of_the_first_partition(demo: Dem
     told = json.loads(
         kernel.run(
             "import os, json, sys, getpass; print(json.dumps([getpass.getuser(), os.getuid(), sys.executable, "
-            "os.environ['LOADEDMODULES'], os.environ.get('SLURM_JOB_ID')]))"
+            "os.environ['LOADEDMODULES'], os.environ.get('SITEKIT_JOB_ID')]))"
         )
     )
     assert told[0] == "alice"

@@ -16,8 +16,12 @@ from sitekit.back.restore import restore
 from sitekit.back.rotate import rotate_secrets
 from sitekit.change.apply import apply, diff
 from sitekit.cluster.layout import demo_site
+from sitekit.command import CommandFailed
 from sitekit.errors import Problem
 from sitekit.fronts.front import certificate
+from sitekit.host.file import File
+from sitekit.machine import render
+from sitekit.machine.preloaded import preloaded
 from sitekit.show import dump
 from sitekit.site import Site
 from sitekit.supervisors.supervise import which_supervisor
@@ -113,7 +117,7 @@ def test_diff_without_root_agrees_with_root(site: Site):
     finally:
         other.unlink()
     assert diff(site) == same.returncode == 0, same.stdout + same.stderr
-    assert "ok the machine is what the site says" in same.stdout
+    assert "the machine is what the site says" in same.stdout
     assert asked.returncode == 1 and "+title: Another" in asked.stdout
     listed = asked.stdout.split("in this order")[1]
     assert "sitekit-demo-hub, if it runs" in listed and "sitekit-demo-proxy" not in listed
@@ -228,3 +232,21 @@ def test_restore_refuses_while_the_services_run(site: Site, tmp_path: Path):
     finally:
         archive.unlink()
     assert watched() == before
+
+
+def test_what_the_proxy_would_not_load_changes_nothing(
+    site: Site, at_work: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a release has another configurable-http-proxy than the one that the kit was made for."""
+    before = {path: path.read_bytes() for path in (site.libexec / "proxy").iterdir()}
+
+    def other(site: Site) -> dict[Path, File]:
+        path = site.libexec / "proxy/owners.mjs"
+        return {**preloaded(site), path: File(preloaded(site)[path].content.replace('"targetForReq"', '"targetOf"'))}
+
+    monkeypatch.setattr(render, "preloaded", other)
+    with pytest.raises(CommandFailed, match="has no method targetOf"):
+        apply(site)
+    monkeypatch.undo()
+    assert {path: path.read_bytes() for path in (site.libexec / "proxy").iterdir()} == before
+    assert at_work.run("print(kept)") == "42"

@@ -66,11 +66,52 @@ def test_what_is_not_offered_is_refused_and_nothing_is_submitted(
     assert not jobs(demo.site, "bob")
 
 
+def test_a_slip_in_the_form_is_told_and_keeps_what_was_typed(demo: Demo, alice: Person) -> None:
+    """And the last choice that was good."""
+    assert spawn(alice, {"tier": "own", "memory": "600M"}) in (201, 202)
+    assert list(alice.progress())[-1].get("ready")
+    alice.stop_and_wait()
+    answer = alice.submit({"tier": "own", "own.memory": "99 GB", "own.cpus": "3", "own.time": "0:20:00"})
+    page = html.unescape(answer.text)
+    assert answer.status_code == 400 and "SpawnException" not in page
+    assert "Memory: '99 GB' is not within 200M to 4G." in page
+    assert chosen(page) == "own"
+    for field, value in (("memory", "99 GB"), ("cpus", "3"), ("time", "0:20:00")):
+        assert f'name="own.{field}" value="{value}"' in page
+    page = html.unescape(alice.form())
+    assert chosen(page) == "own" and 'name="own.memory" value="600M"' in page
+
+
 def test_an_address_fills_in_the_form_and_starts_nothing(demo: Demo, bob: Person) -> None:
     assert chosen(bob.form("?tier=long")) == "long"
     assert chosen(bob.form("?opt-tier=large")) in {tier.key for tier in demo.site.tiers}
     assert bob.server() is None
     assert not jobs(demo.site, "bob")
+
+
+def test_a_job_goes_to_the_overflow_partition_only_while_the_first_one_is_full(demo: Demo, alice: Person) -> None:
+    fill = (
+        "sbatch",
+        "--parsable",
+        "--partition=jupyter-short",
+        "--nodes=2",
+        "--mem=0",
+        "--time=10",
+        "--output=/dev/null",
+    )
+    full = ask(demo.site, *fill, "--chdir=/", "--wrap=sleep 600", user="bob")
+    try:
+        until(lambda: any(f"{full} jupyter-short RUNNING" in job for job in jobs(demo.site, "bob")), 30)
+        assert alice.start("small")[-1].get("ready")
+        [job] = jobs(demo.site, "alice")
+        assert "jupyter-overflow RUNNING" in job
+        alice.stop_and_wait()
+    finally:
+        ask(demo.site, "scancel", full)
+    until(lambda: not jobs(demo.site, "bob"), 60)
+    assert alice.start("small")[-1].get("ready")
+    [job] = jobs(demo.site, "alice")
+    assert "jupyter-short RUNNING" in job
 
 
 def test_a_server_with_a_name_stands_beside_the_ordinary_one(demo: Demo, alice: Person) -> None:
@@ -110,11 +151,9 @@ def test_hidden_jobs_are_told_and_servers_are_kept_and_placed(demo: Demo, alice:
     """PrivateData=jobs hides users' jobs from an account that is no Operator: what squeue does not list is not gone."""
     conf = demo.site.slurm.conf
     before = conf.read_text()
-    level = ("sacctmgr", "-i", "modify", "user", demo.site.hub.user, "set")
     assert alice.start("small")[-1].get("ready")
     try:
         conf.write_text(before + "PrivateData=jobs\n")
-        ask(demo.site, *level, "AdminLevel=None")
         ask(demo.site, "scontrol", "reconfigure")
         # JupyterHub polls each server every 30 s; two rounds and the kept view of PrivateData lie within this bound
         with demo.person("carol") as admin:
@@ -132,7 +171,6 @@ def test_hidden_jobs_are_told_and_servers_are_kept_and_placed(demo: Demo, alice:
         assert bob.api("GET", "/sitekit/card").json()["kind"] == "cancelled"
     finally:
         conf.write_text(before)
-        ask(demo.site, *level, "AdminLevel=Operator")
         ask(demo.site, "scontrol", "reconfigure")
     assert alice.server()["ready"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pwd
+import re
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from sitekit.command import run
 
 from ..conftest import Demo, logged_in
 from ..person import Person
+from ..slurm import jobs
 from ..terminal import typed
 
 
@@ -95,3 +97,22 @@ def test_notebooks_are_compared_as_such_in_the_sessions_git_alone(demo: Demo, bo
     assert "nbdiff" in said
     machine = Path("/etc/gitconfig")
     assert not machine.exists() or "nbd" not in machine.read_text()
+
+
+def test_what_a_terminal_or_a_kernel_submits_is_a_job_of_its_own(demo: Demo, bob: Person) -> None:
+    """srun would be a step of the server's job if it found SLURM_JOB_ID, and share or wait for its CPUs."""
+    [line] = jobs(demo.site, "bob")
+    server = line.split()[0]
+    submit = "srun --partition=batch sh -c 'echo job=$SLURM_JOB_ID'"
+    said = in_terminal(
+        bob, f"{submit}; sbatch --partition=batch --wait --output=/dev/null --wrap true; echo i=$SITEKIT_JOB_ID"
+    )
+    assert f"i={server}" in said
+    [stepped], [batch] = re.findall(r"^job=(\d+)", said, re.MULTILINE), re.findall(r"Submitted batch job (\d+)", said)
+    kernel = bob.kernel("python-3.11")
+    told = kernel.run(
+        f"import subprocess; print(subprocess.run({submit!r}, shell=True, capture_output=True, text=True).stdout)"
+    )
+    kernel.close()
+    numbers = {stepped, batch, told.strip().removeprefix("job=")}
+    assert len(numbers) == 3 and all(number.isdigit() for number in numbers) and server not in numbers, (said, told)

@@ -21,6 +21,7 @@ from sitekit.site import Site
 from sitekit.supervisors import supervise
 from sitekit.supervisors.services import Service
 
+from ..processes import environment_of
 from ..slurm import ask, until
 
 
@@ -36,6 +37,10 @@ class Machine:
         self.strays: set[int] = set()  # jobs that other tests have left
         self.strays |= self.live_jobs().keys() - {row["job"] for row in self.rows()}
         self._services = {service.name.removeprefix(site.service("")): (service, by) for service, by in own + others}
+
+    def service(self, name: str) -> Service:
+        """How a service is run."""
+        return self._services[name][0]
 
     def pid(self, name: str) -> int:
         """The process of a service that runs. The hub's and the proxy's shell has become it by exec."""
@@ -81,9 +86,14 @@ class Machine:
             self.mend(name)
 
     def kill_hub(self) -> None:
-        """kill -9 the hub, and wait until its successor serves."""
-        self.kill("hub")
-        self.mend("hub")
+        """kill -9 the hub, and wait until its successor serves. The supervisor's own pause, which grows with each kill
+        soon after a start, is not waited for."""
+        service, supervisor = self._services["hub"]
+        with suppress(AssertionError):  # one that does not run is dead already
+            killed = self.pid("hub")
+            os.kill(killed, signal.SIGKILL)
+            until(lambda: supervisor.state(service).pid != killed, 20, 0.05)
+        supervise.start([service], supervisor)
 
     def rows(self) -> list[dict[str, Any]]:
         """The ledger, the oldest start first; read in a copy."""
@@ -115,15 +125,7 @@ class Machine:
 
     def token_of(self, job: int) -> str:
         """The API token that a job's server was started with."""
-        return _token(Path(f"/proc/{self.process_of(job)}"))
-
-    def cullers_token(self) -> str:
-        """The token of the hub's culler, read where root can read it."""
-        for folder in Path("/proc").iterdir():
-            with suppress(OSError):
-                if folder.name.isdigit() and b"jupyterhub_idle_culler" in (folder / "cmdline").read_bytes():
-                    return _token(folder)
-        raise AssertionError("no culler runs")
+        return environment_of(self.process_of(job))["JUPYTERHUB_API_TOKEN"]
 
     def token_answers(self, token: str) -> int:
         """The hub's status for a call with this token."""
@@ -149,12 +151,6 @@ def changed(path: Path, change: Callable[[str], str]) -> Iterator[None]:
         yield
     finally:
         path.write_text(text)
-
-
-def _token(process: Path) -> str:
-    """The API token in the environment of a process, which is a folder of /proc."""
-    given = (process / "environ").read_bytes().decode(errors="replace").split("\0")
-    return dict(line.split("=", 1) for line in given if "=" in line)["JUPYTERHUB_API_TOKEN"]
 
 
 def _answers(service: Service, supervisor: supervise.Supervisor) -> bool:

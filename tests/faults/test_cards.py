@@ -13,16 +13,31 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from sitekit.cluster.services import node_state
 
 from ..chain.test_chain import python_of
 from ..person import KernelDied, Person
+from ..processes import culler_token
 from ..slurm import ask, jobs, until
 from .agreement import patiently, settled
 from .machine import Machine, changed
 
+POOL = """
+import os, time
+children = []
+for _ in range(60):
+    child = os.fork()
+    if child == 0:
+        held = b"x" * 45 * 1024**2
+        time.sleep(10)
+        os._exit(0)
+    children.append(child)
+killed = sum(os.waitpid(child, 0)[1] != 0 for child in children)
+"""
+"""Many processes, each smaller than the server, and all together more than the job may have."""
 EAT = "held = [bytearray(b'x' * 50 * 1024**2) for _ in range(200)]"
 
 
@@ -68,7 +83,9 @@ def test_scancel_memory_and_time(machine: Machine, people: dict[str, Person]) ->
     if "task/cgroup" in ask(site, "scontrol", "show", "config"):
         kernel = bob.kernel(python_of(bob))
         # the kernel of the machine shall choose the server itself, not the child that eats
-        Path(f"/proc/{machine.process_of(started['bob'])}/oom_score_adj").write_text("1000")
+        server = psutil.Process(machine.process_of(started["bob"]))
+        for process, score in ((server, 1000), *((child, 0) for child in server.children(recursive=True))):
+            Path(f"/proc/{process.pid}/oom_score_adj").write_text(str(score))
         eating = threading.Thread(target=eat, args=(kernel,))
         eating.start()
         told = shown(bob, "memory")
@@ -78,6 +95,8 @@ def test_scancel_memory_and_time(machine: Machine, people: dict[str, Person]) ->
     assert cancelled["figures"]["job"] == str(started["alice"])
     assert cancelled["figures"]["tier"] == site.tier("small").title
     assert cancelled["lines"], "the last lines of the log are missing"
+    assert not [line for line in cancelled["lines"] if " 200 GET " in line]
+    assert "by yourself" not in cancelled["what"], "it was root"
     until(lambda: not jobs(site, "carol"), 150, 1)
     shown(carol, "time")
     settled(machine, people)
@@ -101,13 +120,26 @@ def eat(kernel: Any) -> None:
         assert "WebSocket" in type(trouble).__name__, trouble
 
 
+def test_a_pool_of_processes_ends_before_the_server(machine: Machine, people: dict[str, Person]) -> None:
+    alice = people["alice"]
+    job = running(machine, alice)
+    server = machine.process_of(job)
+    kernel = alice.kernel(python_of(alice))
+    with suppress(KernelDied):
+        assert kernel.run(POOL) == ""
+        assert int(kernel.run("print(killed)")) > 0
+    assert machine.process_of(job) == server and alice.server()["ready"]
+    assert alice.kernel(python_of(alice)).run("print(6 * 7)") == "42"
+    settled(machine, people)
+
+
 def test_stopped_by_somebody_else(machine: Machine, people: dict[str, Person]) -> None:
     alice, bob, carol = people["alice"], people["bob"], people["carol"]
     for person in (alice, bob):
         running(machine, person)
     assert carol.api("DELETE", "/users/alice/server").status_code in (202, 204)
     url = f"http://{machine.site.hub.address}:{machine.site.hub.port}/hub/api/users/bob/server"
-    answer = httpx.delete(url, headers={"Authorization": f"token {machine.cullers_token()}"}, timeout=30)
+    answer = httpx.delete(url, headers={"Authorization": f"token {culler_token(machine.site)}"}, timeout=30)
     assert answer.status_code in (202, 204)
     assert "administrator" in shown(alice, "stopped")["what"]
     assert "limit: 1 hour" in shown(bob, "idle")["what"]

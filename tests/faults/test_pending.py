@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.servers.life import DOUBT
+from sitekit.servers.jobs import DOUBT
 
 from ..person import Person
 from ..slurm import jobs, until
@@ -18,7 +18,7 @@ from .conftest import servers
 from .machine import Machine, changed
 
 SUBMITS = '    done = call(config, "sbatch", ["--parsable"'
-ANSWERS = '    return {"job": int('
+ANSWERS = '    return {"job": job, "partition": partition}'
 
 
 def waiting_job(machine: Machine, user: str) -> int:
@@ -66,12 +66,12 @@ def test_who_waits_reads_how_many_are_ahead_and_which_tier_would_start_sooner(
     machine: Machine, people: dict[str, Person]
 ) -> None:
     alice, bob = people["alice"], people["bob"]
-    with machine.partition("jupyter-long", "down"):
+    with machine.partition("jupyter-short", "down"), machine.partition("jupyter-overflow", "down"):
         for person in (alice, bob):
-            assert person.choose("long").status_code == 302
+            assert person.choose("small").status_code == 302
             waiting_job(machine, person.name)
         waits = "The partition is stopped by the administrators. One job is ahead of it. Expected start: unknown."
-        advice = 'The tier "Small, for a first look" would start sooner.'
+        advice = 'The tier "Five days" would start sooner.'
         until(lambda: any(f"{waits} {advice}" in line for line in said_to(bob)), 150)
         assert not [line for line in said_to(alice) if "ahead" in line]
 

@@ -32,7 +32,7 @@ def said(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]
         ("CONFIGURING", "PENDING"),
         ("RUNNING", "RUNNING"),
         ("SUSPENDED", "RUNNING"),
-        ("COMPLETING", "RUNNING"),
+        ("COMPLETING", "NOTFOUND"),  # to batchspawner it runs: its server has ended, and the epilog may take long
         ("TIMEOUT", "NOTFOUND"),
         ("CANCELLED", "NOTFOUND"),
         ("NEWEST_STATE", "UNKNOWN"),

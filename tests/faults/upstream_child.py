@@ -21,7 +21,7 @@ from sitekit.servers.life import Life
 from sitekit.servers.options import read_choice
 from sitekit.site import load_site
 from sitekit.slurm import gate
-from sitekit.slurm.jobs import parse_queue
+from sitekit.slurm.jobs import Job
 from sitekit.slurm.queue import Snapshot
 from sitekit.spawner.server import NotStarted, SlurmServer
 from sitekit.told.cards import Card
@@ -70,8 +70,14 @@ def listed(life: Life, child: SlurmServer, state: str, job: int = 77) -> None:
     """The queue snapshot: one job, the child's, in this state."""
     child.tag = life.ledger.intend("alice", "", None, child.choice.as_dict())
     life.ledger.submitted(child.tag, job)
-    line = f"{job}|alice|{state}|jupyter-short|demo1|N/A|N/A|1|sitekit:demo:{child.tag}|None"
-    life.queue.snapshot = Snapshot(parse_queue(line), time.monotonic(), time.time())
+    show(life, job, child.tag, state, "demo1", "None")
+
+
+def show(life: Life, number: int, tag: str, state: str, host: str, reason: str) -> None:
+    """The queue snapshot: this one job, alice's."""
+    row = life.ledger.row(tag)
+    job = Job(number, row.uid, "alice", state, "jupyter-short", host, None, None, 1, reason, tag)
+    life.queue.snapshot = Snapshot({number: job}, time.monotonic(), time.time())
     life.queue.silent_since = None
 
 
@@ -114,9 +120,7 @@ async def patience(life: Life) -> dict[str, Any]:
     child.start_timeout = 1
 
     async def accepted(*_: object) -> int:
-        line = f"78|alice|PENDING|jupyter-short||N/A|N/A|1|sitekit:demo:{child.tag}|Resources"
-        life.queue.snapshot = Snapshot(parse_queue(line), time.monotonic(), time.time())
-        life.queue.silent_since = None
+        show(life, 78, child.tag, "PENDING", "", "Resources")
         return 78
 
     gate.submit = accepted

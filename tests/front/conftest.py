@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
@@ -20,6 +19,7 @@ from sitekit.fronts.certificate import self_signed
 from sitekit.fronts.front import certificate, front, front_path, modules
 from sitekit.site import Site
 
+from ..packages import install
 from .echo import Echo
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
@@ -28,33 +28,9 @@ from machine_sites import demo, family
 __all__ = ["demo", "family"]
 
 
-def install(*packages: str) -> None:
-    """From the distribution; it starts no service of them. They stay, as what `make demo` installed does."""
-    missing = [name for name in packages if subprocess.run(["dpkg", "-s", name], capture_output=True).returncode]
-    if not missing:
-        return
-    policy = Path("/usr/sbin/policy-rc.d")
-    ours = not policy.exists()
-    if ours:
-        policy.write_text("#!/bin/sh\nexit 101\n")
-        policy.chmod(0o755)
-    apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=600", "-o", "Dpkg::Use-Pty=0"]
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    try:
-        if subprocess.run([*apt, "install", "-s", *missing], env=quiet, capture_output=True).returncode:
-            subprocess.run([*apt, "update"], env=quiet, check=True, timeout=600)
-        subprocess.run(
-            [*apt, "install", "-y", "--no-install-recommends", *missing],
-            env=quiet, check=True, timeout=600, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-    finally:
-        if ours:
-            policy.unlink()
-
-
 @pytest.fixture(scope="session", autouse=True)
 def servers() -> None:
-    install("apache2-bin", "nginx-light", "sudo", "openssl", "curl", "iproute2", "logrotate")
+    install("apache2-bin", "nginx-light", "sudo", "openssl", "curl", "iproute2", "logrotate", "slurm-client")
 
 
 def free_port() -> int:
@@ -133,7 +109,8 @@ def bare(name: str, front_keys: dict[str, object]) -> Site:
     """A site for `make apply` where nothing but the front matters: no release, no group of administrators."""
     paths = {"prefix": "/opt/sitekit/none", "state": f"/var/lib/sitekit/{name}"}
     ports = {"hub": {"port": 18181}, "proxy": {"port": 18100, "api_port": 18101}}  # a demo may be installed here
-    return demo(name=name, paths=paths, front=front_keys, login={"admin_groups": []}, **ports)
+    slurm = {"conf": "/etc/debian_version"}  # names no cluster, so that Slurm's programs end at once
+    return demo(name=name, paths=paths, front=front_keys, login={"admin_groups": []}, slurm=slurm, **ports)
 
 
 def a_site(kind: str, **front_keys: object) -> Site:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 import threading
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from sitekit.host.file import digest
 from sitekit.show import dump
 
 from .conftest import bare, install
@@ -57,9 +59,10 @@ class Machine:
     def write(self, path: str, text: str) -> None:
         self.place.run("tee", path, input=text)
 
-    def others(self) -> str:
-        """What the other site says."""
-        return self.place.run("curl", "-sS", "-m", "5", "http://127.0.0.1/", check=False).stdout
+    def others(self, url: str = "http://127.0.0.1/") -> str:
+        """What another site says. Every name leads to 127.0.0.1."""
+        ask = ["curl", "-ksS", "-m", "5", "--connect-to", "::127.0.0.1:", url]
+        return self.place.run(*ask, check=False).stdout
 
     def hub(self) -> str:
         """The answer of the site's virtual host, which is in the log of this site alone. There is no hub behind it."""
@@ -67,22 +70,31 @@ class Machine:
         return self.place.run(*ask, check=False).stdout
 
     @contextmanager
-    def watched(self) -> Iterator[list[str]]:
-        """What the other site did not answer while this lasts, asked again and again."""
+    def watched(self, *urls: str) -> Iterator[list[str]]:
+        """What other sites did not answer while this lasts, asked again and again: by default that of port 80."""
+        urls = urls or ("http://127.0.0.1/",)
         missed, over = [], threading.Event()
+        asked = [word for url in urls for word in ("--connect-to", "::127.0.0.1:", url)]
+        script = 'while read -r _; do curl -ksS -m 5 -w " %{url} %{http_code}\\n" "$@" 2>&1; echo .; done'
+        words = self.place.argv("sh", "-c", script, "sh", *asked)
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as asker:
 
-        def look() -> None:
-            while not over.is_set():
-                if "others" not in self.others():
-                    missed.append(time.strftime("%X"))
+            def look() -> None:
+                while not over.wait(0.05):
+                    asker.stdin.write("\n")
+                    asker.stdin.flush()
+                    said = "".join(iter(asker.stdout.readline, ".\n"))
+                    if not said.count("others") == said.count(" 200\n") == len(urls):
+                        missed.append(f"{time.strftime('%X')} {said}")
 
-        watcher = threading.Thread(target=look)
-        watcher.start()
-        try:
-            yield missed
-        finally:
-            over.set()
-            watcher.join()
+            watcher = threading.Thread(target=look)
+            watcher.start()
+            try:
+                yield missed
+            finally:
+                over.set()
+                watcher.join()
+                asker.stdin.close()
 
 
 @contextmanager
@@ -124,15 +136,14 @@ def test_apply_takes_the_site_into_use_and_uninstall_out_of_it(apache: Machine) 
     before = apache.etc
     shown = apache.kit("diff", code=1)
     assert "new link        /etc/apache2/mods-enabled/ssl.load -> ../mods-available/ssl.load: a module" in shown
-    assert "    restart         apache2\n" in shown, "for modules that it did not have"
-    apache.kit("apply")
-    assert "content-security-policy: default-src 'self'" in apache.hub().lower() and "503" in apache.hub()
-    assert "apache2                          running" in apache.kit("status", code=1), "though the hub does not"
-    assert "others" in apache.others()
+    assert "    reload          apache2\n" in shown, "also for modules that it did not have"
     with apache.watched() as missed:
+        apache.kit("apply")
+        assert "content-security-policy: default-src 'self'" in apache.hub().lower() and "503" in apache.hub()
+        assert "apache2                          running" in apache.kit("status", code=1), "though the hub does not"
         assert "ok reload apache2" in apache.kit("apply", maintenance_allow=["10.0.0.0/8"])
+        apache.kit("uninstall")
     assert missed == []
-    apache.kit("uninstall")
     assert apache.etc == before
     assert "others" in apache.others() and apache.hub() == ""
 
@@ -140,36 +151,122 @@ def test_apply_takes_the_site_into_use_and_uninstall_out_of_it(apache: Machine) 
 def test_one_that_listens_on_the_address_of_the_name_alone_takes_it_in(apache: Machine) -> None:
     apache.place.run("sh", "-c", f"echo 127.0.0.5 {HOST} >>/etc/hosts")
     apache.write("/etc/apache2/ports.conf", "Listen 80\n<IfModule ssl_module>\nListen 127.0.0.5:443\n</IfModule>\n")
-    assert "ok restart apache2" in apache.kit("apply")
+    assert "ok reload apache2" in apache.kit("apply")
 
 
 TLS = "SSLEngine on\nSSLCertificateFile /etc/own.pem\nSSLCertificateKeyFile /etc/own.key\n"
+NAMED = ("http://www.test/", "https://www.test/")
+
+
+def a_certificate(machine: Machine, name: str) -> dict[str, str]:
+    """One for the hub, in files of this name in /etc; as site.yml names it."""
+    files = {"certificate": f"/etc/{name}.pem", "key": f"/etc/{name}.key"}
+    subject = ["-subj", f"/CN={HOST}", "-addext", f"subjectAltName=DNS:{HOST}", "-days", "90"]
+    where = ["-keyout", files["key"], "-out", files["certificate"]]
+    machine.place.run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject, *where)
+    return files
+
+
+@pytest.fixture
+def named(apache: Machine) -> Machine:
+    """The other site has a name, on 80 and 443, in a file that comes late in the alphabet, and nobody else is there."""
+    a_certificate(apache, "own")
+    page = "DocumentRoot /var/www/html\n"
+    hosts = "".join(
+        f"<VirtualHost *:{port}>\nServerName www.test\n{page}{TLS if port == 443 else ''}</VirtualHost>\n"
+        for port in (80, 443)
+    )
+    apache.write("/etc/apache2/sites-available/www.conf", hosts)
+    apache.place.run("sh", "-c", "a2enmod -q ssl; a2ensite -q www; a2dissite -q 000-default; apache2ctl restart")
+    for _ in range(100):
+        if all("others" in apache.others(url) for url in NAMED):
+            return apache
+        time.sleep(0.1)
+    raise AssertionError("the other site does not answer")
+
+
+def test_the_other_site_stays_the_one_for_names_that_nobody_has(named: Machine) -> None:
+    ask = ("curl", "-sSI", "--connect-to", "::127.0.0.1:", f"http://{HOST}/x")
+    with named.watched(*NAMED, "http://unknown.test/", "https://unknown.test/") as missed:
+        told = named.kit("apply")
+        assert "503" in named.hub()
+        assert f"Location: https://{HOST}/x" in named.place.run(*ask).stdout
+        named.kit("uninstall")
+    assert missed == []
+    assert "as before answer the other hosts of apache2: www.test" in told
+
+
+def test_where_no_site_has_a_virtual_host_the_main_server_answers_as_before(apache: Machine) -> None:
+    apache.write("/etc/apache2/conf-enabled/main.conf", "DocumentRoot /var/www/html\nServerTokens OS\n")
+    apache.place.run("sh", "-c", "a2disconf -q security; a2dissite -q 000-default; apache2ctl restart")
+    banner = "curl -sSI http://127.0.0.1/ | grep -i ^server:"
+    with apache.watched("http://127.0.0.1/", "http://any.test/") as missed:
+        apache.kit("apply")
+        assert "(Debian)" in apache.place.run("sh", "-c", banner).stdout, "what it says of itself is its own"
+        apache.kit("uninstall")
+    assert missed == []
+
+
+def test_a_key_of_another_certificate_is_refused_before_anything_is_touched(named: Machine) -> None:
+    mine, other = a_certificate(named, "hub"), a_certificate(named, "another")
+    before = named.etc
+    with named.watched(*NAMED) as missed:
+        told = named.kit("apply", code=2, certificate={**mine, "key": other["key"]})
+        assert "front.certificate.key: /etc/another.key is not the key of /etc/hub.pem" in told
+        assert named.etc == before
+        named.kit("apply", certificate=mine)
+        named.kit("apply", certificate="self-signed")
+        named.kit("apply", certificate=mine)
+        named.kit("uninstall")
+    assert missed == []
+
+
+def test_a_stapling_cache_of_an_older_sitekit_goes_without_the_end_of_the_web_server(named: Machine) -> None:
+    named.kit("apply", certificate=a_certificate(named, "hub"))
+    path, manifest = "/etc/apache2/sites-available/zz-sitekit-shared.conf", "/etc/sitekit/shared/manifest.json"
+    written = named.place.run("cat", path).stdout
+    older = f"SSLStaplingCache shmcb:sitekit-shared-ocsp(128000)\n{written}"
+    record = named.place.run("cat", manifest).stdout
+    assert digest(written.encode()) in record
+    named.write(path, older)
+    named.write(manifest, record.replace(digest(written.encode()), digest(older.encode())))
+    named.place.run("apache2ctl", "restart")
+    assert "ok restart apache2" in named.kit("apply", certificate="self-signed")
+    assert "503" in named.hub() and all("others" in named.others(url) for url in NAMED)
+
+
 SPOILED = {
     "does not hand https://hub.test to this site": f"<VirtualHost *:443>\nServerName {HOST}\n{TLS}</VirtualHost>",
-    "apache2ctl start: ended with code 1.*Address already in use": "Listen 127.0.0.1:8077",
+    "apache2 is to listen to 127.0.0.1:8077, where python.* does so already": "Listen 127.0.0.1:8077",
+    "Cannot define multiple Listeners on the same IP:port": "Listen 443",
+    "/etc/other.key: the key does not belong to the certificate /etc/own.pem": (
+        f"<VirtualHost *:443>\nServerName own.test\n{TLS.replace('own.key', 'other.key')}</VirtualHost>"
+    ),
 }
 
 
 @pytest.fixture
 def spoiled(apache: Machine) -> Iterator[Machine]:
-    """There is a certificate for another site, and somebody else on a port."""
-    named = ["-subj", "/CN=other", "-keyout", "/etc/own.key", "-out", "/etc/own.pem"]
-    apache.place.run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *named)
+    """There are certificates for another site, and somebody else on a port."""
+    a_certificate(apache, "own")
+    a_certificate(apache, "other")
     squatter = (sys.executable, "-m", "http.server", "-b", "127.0.0.1", "8077")
     with apache.place.up(*squatter, until="curl -s http://127.0.0.1:8077"):
         yield apache
 
 
 def test_what_the_web_server_does_not_survive_or_does_not_serve_is_put_back(spoiled: Machine) -> None:
-    """Faults of others, which no test shows, and only once there is TLS: in who answers, and at the start."""
-    for said, fault in SPOILED.items():
-        spoiled.write("/etc/apache2/conf-enabled/spoiled.conf", f"<IfModule ssl_module>\n{fault}\n</IfModule>\n")
-        before = spoiled.etc
-        told = spoiled.kit("apply", code=1)
-        assert re.search(said, told, re.DOTALL), told
-        assert "ok everything is as it was" in told and "not everything" not in told
-        assert spoiled.etc == before, said
-        assert "others" in spoiled.others() and spoiled.hub() == "", said
+    """Faults of others, which no test of Apache's own shows, and only once there is TLS. Visitors notice none of it."""
+    with spoiled.watched() as missed:
+        for said, fault in SPOILED.items():
+            spoiled.write("/etc/apache2/conf-enabled/spoiled.conf", f"<IfModule ssl_module>\n{fault}\n</IfModule>\n")
+            before = spoiled.etc
+            told = spoiled.kit("apply", code=1)
+            assert re.search(said, told, re.DOTALL), told
+            assert "ok everything is as it was" in told and "not everything" not in told
+            assert spoiled.etc == before, said
+            assert "others" in spoiled.others() and spoiled.hub() == "", said
+    assert missed == []
 
 
 def test_one_that_does_not_run_is_not_started_and_keeps_the_modules_that_others_have_come_to_need(
@@ -190,6 +287,31 @@ def test_one_that_does_not_run_is_not_started_and_keeps_the_modules_that_others_
     assert "left /etc/apache2/mods-enabled/headers.load: another site of apache2 has come to need it" in told
     assert set(apache.place.run("sh", "-c", modules).stdout.split()) - before == {"headers.load"}
     assert "others" in apache.others() and apache.hub() == ""
+
+
+def test_another_site_of_nginx_stays_the_one_for_names_that_nobody_has(nginx: Machine) -> None:
+    """It says nothing of being the default, and its file comes late in the alphabet."""
+    a_certificate(nginx, "own")
+    tls = "ssl_certificate /etc/own.pem; ssl_certificate_key /etc/own.key;"
+    hosts = "".join(
+        f"server {{ listen {port}; server_name www.test; root /var/www/html; {tls if 'ssl' in port else ''} }}\n"
+        for port in ("80", "443 ssl")
+    )
+    nginx.write("/etc/nginx/sites-enabled/www", hosts)
+    nginx.place.run("sh", "-c", "rm /etc/nginx/sites-enabled/default; nginx -s reload")
+    mine, other = a_certificate(nginx, "hub"), a_certificate(nginx, "another")
+    urls = (*NAMED, "http://unknown.test/", "https://unknown.test/")
+    for _ in range(100):
+        if all("others" in nginx.others(url) for url in urls):
+            break
+        time.sleep(0.1)
+    with nginx.watched(*urls) as missed:
+        told = nginx.kit("apply", certificate=mine)
+        assert "content-security-policy: default-src 'self'" in nginx.hub().lower()
+        assert "is not the key of" in nginx.kit("apply", code=2, certificate={**mine, "key": other["key"]})
+        nginx.kit("uninstall")
+    assert missed == []
+    assert "as before answer the other hosts of nginx: www.test" in told
 
 
 def test_nginx_reads_all_that_is_its_own_with_the_site_in_it(nginx: Machine) -> None:

@@ -15,7 +15,7 @@ from sitekit.software.platform import distribution
 from sitekit.software.pythons import mirror
 
 from ..conftest import CHECKOUT
-from ..front.conftest import install
+from ..packages import install
 from ..systemd.booted import Booted, booted, online
 
 RELEASE = "trixie"

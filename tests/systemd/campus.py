@@ -55,7 +55,7 @@ def prepare(machine: Booted, demo: Demo, site: Site) -> None:
     for group, members in (("triton-users", "alice,carol"), ("triton-admins", "carol")):
         machine.run("groupadd", group)
         machine.run("gpasswd", "--members", members, group)
-    machine.run("mkdir", "-p", site.paths.prefix, "/scratch/work/alice")
+    machine.run("mkdir", "-p", site.paths.prefix, "/scratch/work/alice", "/m")
     machine.run("chown", "alice:", "/scratch/work/alice")
     machine.run("ln", "-s", demo.site.slurm.conf, site.slurm.conf)
     machine.run("ln", "-s", demo.site.kernels.modulepath[0], site.kernels.modulepath[0])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ..conftest import Demo
-from ..front.conftest import install
+from ..packages import install
 from .booted import Booted, booted, network_of
 from .campus import PACKAGES, download
 
@@ -64,7 +64,7 @@ def as_installed(root: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def calm(machine: Booted) -> Iterator[None]:
-    """Each test has the unit's five attempts for itself; what it has set is forgotten afterwards."""
+    """Each test begins without restarts that count; what it has set is forgotten afterwards."""
     machine.systemctl("reset-failed")
     yield
     machine.systemctl("revert", "sitekit-demo-hub.service")

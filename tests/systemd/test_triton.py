@@ -73,10 +73,10 @@ def test_who_is_in_the_group_logs_in_with_the_cluster_password(triton: Demo, mac
         assert alice.login().url.path != "/hub/login"
 
 
-def test_a_session_lasts_for_seven_days(triton: Demo, alice: Person, machine: Booted) -> None:
+def test_a_session_lasts_for_three_days(triton: Demo, alice: Person, machine: Booted) -> None:
     secret = bytes.fromhex((machine.root / triton.site.paths.state.relative_to("/") / "cookie_secret").read_text())
     url, now = f"{triton.site.front.url}/hub/home", alice.http.cookies.get(COOKIE, path="/hub/")
-    for days, seen in ((6.9, 200), (7.1, 302)):
+    for days, seen in ((2.9, 200), (3.1, 302)):
         cookies = {COOKIE: aged(now, days * 86400, secret)}
         assert httpx.get(url, cookies=cookies, verify=False).status_code == seen  # noqa: S501
 
@@ -98,7 +98,7 @@ def test_the_form_offers_what_aalto_publishes(triton: Demo, alice: Person) -> No
 
 @pytest.mark.parametrize(
     ("tier", "job"),
-    [("small", "jupyter-short 10:00:00 2200M 4"), ("long", "jupyter-long 5-00:00:00 2200M 4")],
+    [("small", "jupyter-long 10:00:00 2200M 2"), ("long", "jupyter-long 5-00:00:00 2200M 2")],
 )
 def test_a_server_is_a_job_as_its_tier_says(alice: Person, machine: Booted, tier: str, job: str) -> None:
     assert alice.start(tier)[-1].get("ready")
@@ -119,7 +119,10 @@ def test_lab_or_classic_notebook_as_one_chose(alice: Person, interface: str, pag
 def test_the_folder_is_a_tree_of_links(alice: Person) -> None:
     assert alice.start("small")[-1].get("ready")
     shown = alice.server_api("GET", "contents").json()["content"]
-    assert {entry["name"]: entry["type"] for entry in shown} == dict.fromkeys(("home", "work", "scratch"), "directory")
+    names = ("home", "work", "scratch", "m", "filesystem")
+    assert {entry["name"]: entry["type"] for entry in shown} == dict.fromkeys(names, "directory")
+    refused = alice.server_api("POST", "contents", {"type": "notebook"})
+    assert refused.status_code in (403, 500), "nothing is saved beside the links"
     code = (
         "import os; os.chdir(os.path.expanduser('~/.jupyterhub-tree')); print(*map(os.path.realpath, ['home', 'work']))"
     )

@@ -21,6 +21,7 @@ from ..slurm import until
 from .booted import Booted
 
 HUB, PROXY, FRONT = (f"sitekit-demo-{part}.service" for part in ("hub", "proxy", "front"))
+PARTS = {HUB: "hub", PROXY: "proxy"}
 
 
 class Notebook:
@@ -125,6 +126,40 @@ def test_a_hub_that_hangs_is_ended_and_the_journal_says_where(machine: Booted, n
     assert 'hurt.py", line 8 in hang' in journal
 
 
+def test_what_a_service_lacks_comes_back_and_so_does_the_service(machine: Booted, notebook: Notebook) -> None:
+    """The release in use is away for many attempts, and the pauses between them grow; then it is there again."""
+    current = machine.root / "opt/sitekit/demo/current"
+    release = current.readlink()
+    seconds = {unit: f"/run/sitekit/demo/pauses/{part}/seconds" for unit, part in PARTS.items()}
+    current.unlink()
+    try:
+        for unit in seconds:
+            machine.systemctl("kill", "--signal=KILL", "--kill-who=main", unit)
+        until(lambda: all(int(machine.run("cat", file).stdout) >= 7 for file in seconds.values()))
+        for unit in seconds:  # the pauses tested, many more attempts are made at once
+            folder = f"/run/systemd/system/{unit}.d"
+            sooner = "[Service]\\nRestartSec=50ms\\nExecStartPre=\\n"
+            machine.run("sh", "-c", f"mkdir -p {folder} && printf '{sooner}' >{folder}/sooner.conf")
+        machine.systemctl("daemon-reload")
+        until(lambda: all(int(machine.shown(unit, "NRestarts")) > 20 for unit in seconds))
+        assert {machine.shown(unit, "ActiveState") for unit in seconds} == {"activating"}
+    finally:
+        current.symlink_to(release)
+        for unit in seconds:
+            machine.run("rm", "-rf", f"/run/systemd/system/{unit}.d")
+        machine.systemctl("daemon-reload")
+    until(notebook.goes_on)
+
+
+def test_a_hub_whose_token_the_proxy_refuses_takes_the_new_one(machine: Booted, notebook: Notebook) -> None:
+    hub, file = machine.main_pid(HUB), machine.root / "etc/sitekit/demo/proxy.env"
+    file.write_text("CONFIGPROXY_AUTH_TOKEN=" + "0123456789abcdef" * 4 + "\n")
+    machine.systemctl("restart", PROXY)
+    until(lambda: came_back(machine, HUB, hub))
+    until(notebook.goes_on)
+    assert "The proxy refuses this hub's token" in machine.run("journalctl", "--unit", HUB, "--no-pager").stdout
+
+
 def test_the_timers_wait_and_what_they_start_ends_well(machine: Booted) -> None:
     listed = machine.systemctl("list-timers", "--all", "--no-legend", "sitekit-demo-*")
     assert all(f"sitekit-demo-{part}.timer" in listed for part in ("kernels", "backup", "certificate"))
@@ -172,6 +207,6 @@ def test_after_a_reboot_all_of_it_comes_up_by_itself(machine: Booted, demo: Demo
 
 def test_what_was_stopped_stays_so(machine: Booted) -> None:
     machine.kit("demo_stop")
-    assert "sitekit" not in machine.systemctl("list-units", "--no-legend", "--state=active,activating,failed")
-    enabled = machine.run("systemctl", "list-unit-files", "--no-legend", "--state=enabled", check=False).stdout
-    assert "sitekit" not in enabled
+    ours = "sitekit-demo-*"  # the mounts of a checkout in a folder called sitekit are units too
+    assert not machine.systemctl("list-units", "--no-legend", "--state=active,activating,failed", ours)
+    assert not machine.run("systemctl", "list-unit-files", "--no-legend", "--state=enabled", ours, check=False).stdout

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import kernel_site
 import pytest
+from tests.packages import install
+
+hypothesis.settings.register_profile("sitekit", deadline=None)  # a busy machine is not a fault of the code
+hypothesis.settings.load_profile("sitekit")
 
 
 @pytest.fixture
@@ -17,6 +23,15 @@ def open_path() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="sitekit-test-") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def logrotate() -> None:
+    """The program, which `make demo` does not bring. Root installs it."""
+    if shutil.which("logrotate", path="/usr/sbin:/usr/bin") is None:
+        if os.geteuid() != 0:
+            pytest.skip("logrotate is not installed, and installing it needs root")
+        install("logrotate")
 
 
 @pytest.fixture(scope="session")

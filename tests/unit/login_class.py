@@ -16,7 +16,6 @@ from types import SimpleNamespace
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
-from jupyterhub.auth import PAMAuthenticator
 from tornado.web import HTTPError
 
 from sitekit.login import pam, patience
@@ -52,7 +51,15 @@ class Class:
                 await asyncio.sleep(PAM_TAKES)
             return data["username"] if data["password"] == "right" else None
 
-        PAMAuthenticator.authenticate = ask
+        async def account(_: Any, typed: str) -> str:
+            """Real threads would take real time, in which this clock runs on."""
+            return typed
+
+        async def refusal(_: Any, name: str) -> str:
+            return ""
+
+        pam.PatientAuthenticator.password_is_right = ask
+        pam.PatientAuthenticator.account, pam.PatientAuthenticator.refusal = account, refusal
         self.authenticator = pam.PatientAuthenticator()
         self.waits: list[float] = []  # seconds that right passwords took
         self.refused: list[str] = []  # by 429

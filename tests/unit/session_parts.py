@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -97,21 +98,33 @@ def free_port() -> int:
 class Server:
     """The session's server, started as the job script does it. `folder` is its user's home."""
 
-    def __init__(self, hub_port: int, folder: Path, settings: dict[str, Any] | None = None, **extra: str) -> None:
+    def __init__(
+        self,
+        hub_port: int,
+        folder: Path,
+        settings: dict[str, Any] | None = None,
+        more: Path | None = None,
+        **extra: str,
+    ) -> None:
         self.home, self.tmp = folder / "home", folder / "tmp"
         for place in (self.home, self.tmp):
             place.mkdir(exist_ok=True)
         config = folder / "config"
         config.mkdir(exist_ok=True)
-        for name, content in release_settings(list(PIECES)).items():
+        files = release_settings(list(PIECES))
+        files["jupyter_config.json"] = {**files["jupyter_config.json"], "ServerApp": {"allow_root": True}}  # type: ignore[dict-item]
+        for name, content in files.items():
             (config / name).parent.mkdir(exist_ok=True)
             (config / name).write_text(json.dumps(content))
-        (config / "jupyter_config.json").write_text(json.dumps({"ServerApp": {"allow_root": True}}))
+        if more:  # a site's own configuration beside the release's
+            (folder / "more").mkdir()
+            shutil.copy(more, folder / "more")
         kernels = folder / "kernels" / "kernels" / "own"
         kernels.mkdir(parents=True, exist_ok=True)
         python = str(kernel_site.release() / "bin" / "python")
         argv = [python, "-I", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        (kernels / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "P", "language": "python"}))
+        spec = {"argv": argv, "display_name": "P", "language": "python", "metadata": {"debugger": True}}
+        (kernels / "kernel.json").write_text(json.dumps(spec))
         session = {**session_settings(load_site(data("config/sites/demo.yml"))), "kernels": str(folder / "kernels")}
         api = f"http://127.0.0.1:{hub_port}/hub/api"
         environment = {
@@ -122,7 +135,7 @@ class Server:
             "LANG": "C.UTF-8",
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "TMPDIR": str(self.tmp),
-            "JUPYTER_CONFIG_PATH": str(config),
+            "JUPYTER_CONFIG_PATH": f"{folder}/more:{config}",
             "SITEKIT_SESSION": json.dumps({**session, **(settings or {})}),
             "JUPYTERHUB_API_URL": api,
             "JUPYTERHUB_API_TOKEN": "the-servers",
@@ -191,12 +204,12 @@ class Server:
 
 @contextmanager
 def session(
-    settings: dict[str, Any] | None = None, hub: Hub | None = None, **extra: str
+    settings: dict[str, Any] | None = None, hub: Hub | None = None, more: Path | None = None, **extra: str
 ) -> Iterator[tuple[Hub, Server]]:
     """A hub and a server that has told it its port."""
     hub = hub or Hub()
     with tempfile.TemporaryDirectory(prefix="sitekit-test-session-") as folder:
-        server = Server(hub.port, Path(folder), settings, **extra)
+        server = Server(hub.port, Path(folder), settings, more, **extra)
         try:
             yield hub, server.listening(hub)
         finally:

@@ -107,7 +107,8 @@ def test_what_was_edited_by_hand_is_kept_and_the_new_lies_beside_it(machine: Pat
     conf = machine / "etc/sitekit/demo/apache.conf"
     conf.write_text(conf.read_text() + "# mine\n")
     assert apply(SITE, root=machine) == 0, "there is nothing new to offer"
-    assert "apache.conf: changed by hand" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "apache.conf was changed by hand" in told and "ok the machine" not in told
     assert not conf.with_name("apache.conf.new").exists()
 
     other = demo(front={"url": "https://localhost:8444"})
@@ -145,7 +146,7 @@ def test_a_file_that_was_there_before_is_nobodys_to_overwrite_or_remove(machine:
 
 
 @pytest.mark.parametrize("kind", ["apache", "nginx"])
-def test_nothing_reads_what_is_laid_beside(kind: str, machine: Path, monkeypatch: pytest.MonkeyPatch):
+def test_nothing_reads_what_is_laid_beside(kind: str, machine: Path, logrotate: None, monkeypatch: pytest.MonkeyPatch):
     """logrotate reads whatever lies in its folder; nginx's include has a pattern, so that the file may be missing."""
     site, render = demo(front={"server": kind}), apply_module.render
     extra = site.etc / f"local.d/{kind}.conf"

@@ -80,7 +80,7 @@ def test_two_hubs_do_not_read_one_proxys_secret(machine: Path, monkeypatch: pyte
     second = demo(**SECOND, hub={"port": 9081, "user": "second-hub"})
     apply(SITE, root=machine)
     with monkeypatch.context() as older:
-        older.setattr(apply_module, "fit", lambda *words: None)
+        older.setattr(apply_module, "unfit", lambda *words: [])
         apply(second, root=machine)
     for site in (SITE, second):
         with pytest.raises(BadInput, match=r"a proxy\.user of its own") as refused:
@@ -111,3 +111,17 @@ def test_another_module_in_the_service_is_a_persons_choice(machine: Path):
     sssd = demo(login={"passwords": "sssd"})
     fit(sssd, machine)
     assert not any("sssd does not answer" in note for note in planned(sssd, family(), machine).notes)
+
+
+def test_one_fault_does_not_hide_another(machine: Path):
+    site = demo(
+        login={"admin_groups": ["nobodys-group"]},
+        front={"certificate": {"certificate": "/etc/none.pem", "key": "/etc/none.key"}},
+        paths={"state": "/srv/data/state"},
+    )
+    (machine / "srv/data").mkdir(parents=True)
+    (machine / "srv/data").chmod(0o777)
+    with pytest.raises(BadInput) as refused:
+        fit(site, machine)
+    told = str(refused.value)
+    assert "nobodys-group" in told and "/etc/none.pem is not there" in told and "others than root can write to" in told

@@ -21,7 +21,7 @@ from sitekit.standing.tree import NOTHING
 
 pytestmark = can_change
 SITE = demo(front={"instance": "system"})
-OWN, MODULES = Path("etc/apache2/sites-enabled/sitekit-demo.conf"), Path("etc/apache2/mods-enabled")
+OWN, MODULES = Path("etc/apache2/sites-enabled/zz-sitekit-demo.conf"), Path("etc/apache2/mods-enabled")
 THERE = ("alias", "authz_core", "mime", "mpm_event", "setenvif")
 # What the site needs and was not enabled, with what that depends on.
 LOADED = {"headers", "proxy", "proxy_http", "reqtimeout", "socache_shmcb", "ssl"}
@@ -53,9 +53,9 @@ def test_the_links_are_shown_made_recorded_and_taken_away(machine: Path, capsys:
     }
     assert made == links(machine) and sorted(f"{path} -> {to}" for path, to in made.items()) == sorted(listed)
     assert all(f"new link        {line}: " in shown for line in listed)
-    assert {Path(path).stem for path in made} == LOADED | {"sitekit-demo"}
+    assert {Path(path).stem for path in made} == LOADED | {"zz-sitekit-demo"}
     assert made["/etc/apache2/mods-enabled/ssl.conf"] == "../mods-available/ssl.conf"
-    assert made[f"/{OWN}"] == "../sites-available/sitekit-demo.conf", "as a2ensite makes it"
+    assert made[f"/{OWN}"] == "../sites-available/zz-sitekit-demo.conf", "as a2ensite makes it"
     assert listed[-1].startswith(f"/{OWN}"), "when all that it needs is there"
     assert planned(SITE, family(), machine).changes == []
     assert uninstall(SITE, root=machine) == 0
@@ -157,12 +157,13 @@ def test_where_modules_are_loaded_by_files_alone_there_are_no_links(tmp_path: Pa
 @pytest.mark.parametrize(
     ("changed", "verb"),
     [
-        ("/etc/apache2/sites-available/sitekit-demo.conf", "reload"),
-        ("/etc/apache2/sites-enabled/sitekit-demo.conf", "reload"),
-        ("/etc/apache2/mods-enabled/ssl.load", "restart"),
+        ("/etc/apache2/sites-available/zz-sitekit-demo.conf", "reload"),
+        ("/etc/apache2/sites-enabled/zz-sitekit-demo.conf", "reload"),
+        ("/etc/apache2/mods-enabled/ssl.load", "reload"),
+        ("/etc/apache2/mods-enabled/auth_openidc.load", "restart"),
         ("/etc/sitekit/demo/tls/cert.pem", "reload"),
         ("/etc/sitekit/demo/local.d/apache.conf", "reload"),
-        ("/etc/apache2/sites-available/sitekit-demo.conf.new", None),
+        ("/etc/apache2/sites-available/zz-sitekit-demo.conf.new", None),
         ("/etc/sitekit/demo/site.yml", None),
     ],
 )

@@ -38,6 +38,7 @@ def test_every_file_has_a_purpose(case: str):
 def test_no_purpose_is_without_its_file():
     paths = {path for case in CASES for path in rendered(case)}
     paths |= {Path("/etc/apache2") / name for name in ("sites-enabled/x.conf", "mods-enabled/ssl.load")}
+    paths |= {Path("/etc/nginx") / name for name in ("sites-enabled/x.conf", "conf.d/x.conf")}  # the latter on EL
     made_up = {"proxy.env", "cert.pem", "key.pem", "openid.conf", "*.py", "*.conf"}
     idle = [pattern for pattern in PURPOSES if not any(path.match(pattern) for path in paths)]
     assert {Path(pattern).name for pattern in idle} <= made_up

@@ -134,3 +134,29 @@ def test_trouble_is_told_apart_from_changes(machine: Path):
     with pytest.raises(BadInput) as trouble:
         diff(SITE, root=machine)
     assert trouble.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/etc/sudoers.d/sitekit-demo", "/usr/local/libexec/sitekit/demo/gate", "/etc/pam.d/sitekit-demo"],
+)
+def test_what_was_changed_by_hand_is_a_difference_and_not_ok_though_nothing_is_new(
+    path: str, machine: Path, capsys: pytest.CaptureFixture[str]
+):
+    apply(SITE, root=machine)
+    there = machine / path.lstrip("/")
+    there.chmod(there.stat().st_mode | 0o200)
+    edited = there.read_text() + "# by hand\n"
+    there.write_text(edited)
+    there.chmod(planned(SITE, family(), machine).files[Path(path)].mode)
+    capsys.readouterr()
+    assert diff(SITE, root=machine) == 1
+    shown = capsys.readouterr().out
+    assert f"--- {path} (the site)\n+++ {path} (changed by hand)\n" in shown and "\n+# by hand\n" in shown
+    assert "ok the machine" not in shown
+    assert apply(SITE, root=machine) == 1
+    said = capsys.readouterr().out
+    assert f"!! {path} was changed by hand" in said and "ok the machine" not in said
+    assert there.read_text() == edited and not there.with_name(f"{there.name}.new").exists()
+    there.unlink()
+    assert apply(SITE, root=machine) == 0 and there.read_text() + "# by hand\n" == edited

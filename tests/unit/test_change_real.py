@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from machine_sites import can_change, demo
+from tests.packages import install
 
 from sitekit.show import dump
 
@@ -55,7 +56,9 @@ def test_the_real_etc_and_accounts_are_byte_identical_after_install_and_uninstal
         proxy={"user": "proxy-of-test", "port": 18100, "api_port": 18101},
         front={"url": "https://localhost:18443"},
         login={"allowed_groups": ["users"], "admin_groups": []},
+        slurm={"conf": "/etc/debian_version"},  # names no cluster, so that Slurm's programs end at once
     )
+    install("slurm-client")
     scratch = Path("/dev/shm/sitekit-test")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(0o700)

@@ -21,6 +21,7 @@ from sitekit.back.restore import Fill, restore
 from sitekit.back.uninstall import uninstall
 from sitekit.change import apply as apply_module
 from sitekit.change.apply import apply, planned
+from sitekit.checks.fit import check_places
 from sitekit.errors import BadInput, Problem
 from sitekit.files import open_file
 from sitekit.generations import generation
@@ -225,6 +226,25 @@ def test_nor_where_a_link_leads_there(mode: int, uid: int, whose: int, to: str, 
     above.chmod(mode)
     with pytest.raises(BadInput, match=rf"paths\.state: others than root can write to {told},"):
         apply(demo(paths={"state": "/srv/link/hub"}), root=machine)
+
+
+@pytest.mark.parametrize(("uid", "mode"), [(33, 0o755), (33, 0o1755), (0, 0o775), (0, 0o757)])
+@pytest.mark.parametrize("key", ["paths.prefix", "slurm.bin", "slurm.conf"])
+def test_nobody_else_can_put_other_programs_there(key: str, uid: int, mode: int, machine: Path):
+    """They are run as every user. Whoever owns them may own the folders above as well."""
+    section, name = key.split(".")
+    above, place = machine / "srv/shared", machine / "srv/shared/deep/place"
+    place.parent.mkdir(parents=True)
+    place.touch() if name == "conf" else place.mkdir()
+    os.chown(above, uid, 0)
+    above.chmod(mode)
+    site = demo(**{section: {name: "/srv/shared/deep/place"}})
+    with pytest.raises(BadInput, match=rf"{key}: others than root can write to /srv/shared,"):
+        check_places(site, machine)
+    above.chmod(0o755)
+    for path in (above / "deep", place):
+        os.chown(path, uid, 0)
+    check_places(site, machine)
 
 
 # Folders that were there before.

@@ -14,8 +14,8 @@ import pytest
 from sitekit.cluster import layout
 from sitekit.cluster.made import Made
 from sitekit.demo import preflight
-from sitekit.demo.listeners import Process, listeners, process
 from sitekit.errors import BadInput, Problem
+from sitekit.host.listeners import Process, listeners, process
 from sitekit.software.platform import distribution, table
 
 SITE = layout.demo_site("supervisord")

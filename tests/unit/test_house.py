@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,3 +55,17 @@ def _waits(body: list[ast.stmt]) -> bool:
     calls = [node for statement in body for node in ast.walk(statement) if isinstance(node, ast.Call)]
     names = [call.func.attr for call in calls if isinstance(call.func, ast.Attribute)]
     return "wait_for" in names or "result" in names
+
+
+def test_each_command_that_is_named_exists() -> None:
+    """Users' cards, remedies and docs: a target of make that is named in backquotes is one of the Makefile."""
+    targets = set(re.findall(r"^([a-z_]+):", (TOP / "Makefile").read_text(), re.MULTILINE))
+    places = [TOP / "README.md", TOP / "CONTRIBUTING.md", TOP / "CHANGELOG.md"]
+    for folder in ("scripts", "config", "docs", "kernels", "systemd", "apache"):
+        places += [path for path in (TOP / folder).rglob("*") if path.is_file()]
+    unknown = {}
+    for path in places:
+        if "__pycache__" not in path.parts and path.suffix not in (".png", ".svg", ".pyc"):
+            named = set(re.findall(r"`(?:sudo )?make ([a-z_]+)", path.read_text(errors="replace")))
+            unknown |= {str(path): named - targets} if named - targets else {}
+    assert unknown == {}

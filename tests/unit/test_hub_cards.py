@@ -11,7 +11,7 @@ from sitekit.servers.idle import CULLER
 from sitekit.site import load_site
 from sitekit.slurm.inquiry import Ending
 from sitekit.told.cards import card_of_refusal
-from sitekit.told.ended import card_of
+from sitekit.told.ended import card_of, telling
 from sitekit.told.form import _template
 from sitekit.told.stopped import card_of_stop
 
@@ -71,6 +71,38 @@ def test_who_is_told_of_a_stop(kind: str, name: str, card: str | None, word: str
     assert (told.kind if told else None) == card and (told is None or word in told.what)
 
 
+def test_a_limit_that_slurm_had_cut_is_told_and_the_same_tier_is_not_advised() -> None:
+    told = card_of(
+        Ending(7, "TIMEOUT", elapsed=3600, limit=3600), {**CHOICE, "tier": "small"}, SITE.tiers, (), starting=False
+    )
+    assert told and told.figures["ran for"] == "1 hour of 1 hour"
+    assert SITE.tier("small").title not in told.remedy and SITE.tier("large").title in told.remedy
+
+
+def test_a_release_that_nobody_may_read_is_the_administrators() -> None:
+    line = "/var/spool/slurmd/job00007/slurm_script: 7: exec: /opt/x/releases/1/bin/python: Permission denied"
+    assert card("FAILED", line, exit_code=126).kind == "release"
+
+
+@pytest.mark.parametrize(
+    ("by", "owner", "who"),
+    [
+        (1001, 1001, "by yourself, with scancel"),
+        (0, 1001, "by an administrator of the cluster, with scancel"),
+        (1002, 1001, "by an administrator of the cluster, with scancel"),
+        (None, 1001, "Slurm does not say by whom"),
+    ],
+)
+def test_a_cancelled_job_says_by_whom(by: int | None, owner: int, who: str) -> None:
+    assert who in card("CANCELLED", by=by, owner=owner).what
+
+
+def test_the_log_is_shown_without_single_requests() -> None:
+    request = "[W 2026-11-28 03:50:01.200 ServerApp log:192] 404 GET /user/u/module/not%20found (u@127.0.0.1) 1.20ms"
+    said = ["[I 2026-11-28 03:50:01.100 ServerApp] Kernel started", request.replace("404", "200"), request]
+    assert telling(said) == said[:1]
+
+
 def test_a_server_that_was_asked_to_end_has_no_card() -> None:
     assert card("COMPLETED") is None
     assert card("COMPLETED", starting=True).kind == "crash"
@@ -90,7 +122,7 @@ def test_a_server_that_ended_at_slurms_warning_was_out_of_time(state: str, elaps
         ("OSError: [Errno 28] No space left on device: '/home/a'", "home"),
         ("sitekit: no free port from 20000 to 20001 on n1", "port"),
         ("/opt/x/bin/python: not found", "release"),
-        ("sitekit: the hub does not answer at http://h", "network"),
+        ("sitekit: the hub did not answer at http://h within 300 s; giving up", "network"),
         ("Lmod has detected the following error", "module"),
         ("FATAL: could not open image x.sif", "image"),
     ],

@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
+from slurm_parts import job
 
 from sitekit.servers.ledger import Ledger
-from sitekit.slurm.jobs import parse_queue
 from sitekit.slurm.queue import Snapshot
 
 
@@ -92,8 +92,7 @@ def test_a_job_of_a_closed_row_is_seen_by_its_tag(ledger: Ledger) -> None:
 
 
 def snapshot(tag: str, state: str, at: float) -> Snapshot:
-    line = f"9|alice|{state}|short|n1|N/A|N/A|1|sitekit:demo:{tag}|None"
-    return Snapshot(parse_queue(line), 1.0, at)
+    return Snapshot({9: job(9, uid=None, tag=tag, state=state)}, 1.0, at)
 
 
 def test_nothing_is_written_before_the_first_question(tmp_path: Path) -> None:

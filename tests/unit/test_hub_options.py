@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sitekit.data import data
-from sitekit.servers.options import BadChoice, Standing, from_form, read_choice, tiers_for
+from sitekit.servers.options import BadChoice, Standing, from_form, read_choice, remembered, tiers_for
+from sitekit.servers.typed import as_typed
 from sitekit.site import Site, load_site
+from sitekit.units import parse_time
 
 SITE = load_site(data("config/sites/demo.yml"))
 HOSTILE = [
@@ -186,7 +188,8 @@ def test_what_a_tier_lets_users_choose_reaches_the_gate() -> None:
     ("field", "value"),
     [
         ("memory", "9G"),
-        ("memory", "1"),
+        ("memory", "900000"),
+        ("memory", "4 boxes"),
         ("cpus", 0),
         ("cpus", True),
         ("cpus", "1e1"),
@@ -210,6 +213,39 @@ def test_what_a_tier_lets_users_choose_reaches_the_gate() -> None:
 def test_beyond_the_bounds_is_refused(field: str, value: object) -> None:
     with pytest.raises(BadChoice):
         read_choice(ROOMY, {"tier": "own", field: value}, STAFF)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "minutes_or_mib"),
+    [
+        ("memory", "4 GB", 4096),
+        ("memory", "4gb", 4096),
+        ("memory", " 4 GiB ", 4096),
+        ("memory", "2", 2048),
+        ("memory", 2048, 2048),
+        ("memory", "1.5", 1536),
+        ("time", "90 min", 90),
+        ("time", "2 hours", 120),
+        ("time", "90", 90),
+        ("time", 2, 120),
+    ],
+)
+def test_sizes_and_times_as_people_type_them(field: str, value: object, minutes_or_mib: int) -> None:
+    request = read_choice(ROOMY, {"tier": "own", field: value}, STAFF)[0].request("0" * 16)
+    assert request["memory" if field == "memory" else "minutes"] == minutes_or_mib
+
+
+def test_a_number_that_may_mean_two_things_is_refused() -> None:
+    read = as_typed(parse_time, ("m", "h"), (60, 86400))
+    with pytest.raises(ValueError, match="unit"):
+        read("20")
+
+
+def test_an_earlier_choice_is_remembered_in_the_words_of_the_form() -> None:
+    choice, kept = read_choice(ROOMY, {"tier": "own", "memory": "4G", "time": "2h"}, STAFF)
+    told = remembered(ROOMY, choice.as_dict(), STAFF)
+    assert kept.items() <= told.items() and read_choice(ROOMY, told, STAFF)[0] == choice
+    assert remembered(ROOMY, {**choice.as_dict(), "tier": "gone"}, STAFF) == remembered(ROOMY, None, STAFF) == {}
 
 
 def test_names_cannot_be_checked_while_slurm_is_silent() -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import kernel_site
 import pytest
@@ -14,6 +17,7 @@ from kernel_site import KernelSite
 
 from sitekit.data import CHECKOUT
 from sitekit.errors import Problem
+from sitekit.kernels import commands
 from sitekit.kernels.check import check_kernels
 from sitekit.kernelstate import read_kernel_state, told
 from sitekit.show import dump
@@ -137,24 +141,48 @@ def test_a_check_that_could_not_be_made_changes_nothing(site: KernelSite) -> Non
     assert not list((site.root / "prefix" / "kernels").glob(".trial-*"))
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, which becomes another account")
-def test_root_works_as_the_account_that_owns_the_prefix(site: KernelSite) -> None:
-    """What root left there, its owner could not replace."""
+@pytest.fixture
+def hidden_kit(site: KernelSite, tmp_path: Path) -> Path:
+    """A copy of the kit, with the site's rules, in a folder that root alone can read, as below root's home."""
+    hidden = tmp_path / "sitekit"
+    left_out = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(CHECKOUT / "scripts", hidden / "scripts", ignore=left_out)
+    shutil.copytree(CHECKOUT / "kernels", hidden / "kernels", ignore=left_out)
+    shutil.copy(site.rules.with_suffix(".used.yml"), hidden / "kernels/kernels.yml")
+    (hidden / "site.yml").write_text(dump(site.site))
+    hidden.chmod(0o700)
+    return hidden
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, which runs it as another account")
+def test_root_works_as_the_account_that_owns_the_prefix(site: KernelSite, hidden_kit: Path) -> None:
+    """What root left there, its owner could not replace. The owner cannot read the checkout."""
     prefix = site.root / "prefix"
-    (site.root / "site.yml").write_text(dump(site.site))
     (site.root / "needed").unlink()
     subprocess.run(["chown", "-R", "nobody", prefix], check=True)
+    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(hidden_kit / "scripts"), "SITE": str(hidden_kit / "site.yml")}
+
+    def kit(command: str) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-m", "sitekit", command]
+        return subprocess.run(argv, env=env, cwd="/", capture_output=True, text=True, timeout=180)
+
     try:
-        env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(CHECKOUT / "scripts"), "SITE": str(site.root / "site.yml")}
-        argv = [sys.executable, "-m", "sitekit", "kernels_check"]
-        done = subprocess.run(argv, env=env, cwd="/", capture_output=True, text=True, timeout=120)
+        done = kit("kernels_check")
         assert done.returncode == 1 and "hidden from the launcher" in done.stdout, done.stdout + done.stderr
+        (site.root / "needed").write_text("")
+        done = kit("kernels_check")
+        assert done.returncode == 0 and "are offered" in done.stdout, done.stdout + done.stderr
+        site.python_module("later/1.0")
+        done = kit("kernels")
+        assert done.returncode == 0 and "later-1.0" in site.names(), done.stdout + done.stderr
         owners = {path.lstat().st_uid for path in (prefix / "kernels").rglob("*")}
         assert owners == {prefix.stat().st_uid} != {0}
+        assert not list(Path(tempfile.gettempdir()).glob("sitekit-copy-*"))
     finally:
         subprocess.run(["chown", "-R", "root", prefix], check=True)
         (site.root / "needed").write_text("")
-    assert check_kernels(site.site) == 0
+        (site.modules / "later/1.0.lua").unlink(missing_ok=True)
+    assert site.make() == 0 and check_kernels(site.site) == 0
 
 
 def test_one_that_fails_only_once_is_not_hidden(site: KernelSite, capsys: pytest.CaptureFixture[str]) -> None:
@@ -179,3 +207,27 @@ def test_before_anything_is_published_there_is_nothing_to_check(site: KernelSite
     )
     with pytest.raises(Problem, match="make kernels"):
         check_kernels(empty)
+
+
+def test_new_versions_are_published_where_the_site_says_so(
+    site: KernelSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the rules of the last `make kernels`, whatever kernels.yml lies beside the code that the timer runs."""
+    file = site.module("python/4.0", (site.modules / "python" / "3.99.lua").read_text())
+    try:
+        assert commands.kernels_check(site.site) == 0 and "python-4.0" not in site.names()
+        assert commands.kernels_check(with_check(site, publish_new=True)) == 0
+        assert "python-4.0" in site.names() and "loaded-python" not in site.names()
+        assert len(read_kernel_state(site.site).failing) == 0 and read_kernel_state(site.site).proven == 3
+    finally:
+        file.unlink()
+    assert commands.kernels_check(with_check(site, publish_new=True)) == 0 and "python-4.0" not in site.names()
+    # what keeps it from publishing keeps it from no check
+    (site.modules / "python" / "3.99.lua").chmod(0o666)
+    try:
+        capsys.readouterr()
+        assert commands.kernels_check(with_check(site, publish_new=True)) == 1
+        said = capsys.readouterr().out
+    finally:
+        (site.modules / "python" / "3.99.lua").chmod(0o644)
+    assert "Nothing new is published" in said and "2 of 2 kernels work" in said

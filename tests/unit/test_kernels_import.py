@@ -32,8 +32,8 @@ def test_golden(site, capsys: pytest.CaptureFixture[str], request: pytest.Fixtur
 
 def test_it_is_a_good_kernels_yml() -> None:
     rules = load_rules(FIXTURE / "kernels.yml").kernels
-    assert [rule.id for rule in rules if rule.modules][:2] == ["python3", None]
-    assert {rule.language for rule in rules} == {None, "matlab", "R", "julia"}
+    assert [rule.id for rule in rules if rule.modules][:2] == ["python3", "pypy_3.10"]
+    assert {rule.language for rule in rules} == {None, "matlab", "R", "julia", "bash"}
     assert {str(rule.place) for rule in rules if rule.place} >= {"/appl/envs/torch", "/appl/images/nlp.sif"}
 
 

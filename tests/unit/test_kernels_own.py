@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -156,6 +157,25 @@ def test_a_conda_environment_by_path_and_by_name(site: KernelSite, run: Run) -> 
     told = started(site, run.folder("my-by-name"), "import os, sys; print(sys.prefix, os.environ['CONDA_PREFIX'])")
     assert told["printed"] == [f"{place} {place}\n"]
     assert "conda knows fish" in run("add", "--name", "Other", "--conda", "cat")[1]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a home that is full")
+def test_on_a_full_home_it_is_all_or_nothing(run: Run) -> None:
+    run.home.mkdir()
+    # room for the folders and for some of the kernel's files, and not for all
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20k", "tmpfs", run.home], check=True)
+    try:
+        code, said = run("add", "--name", "Mine", "--module", "python/3.11")
+        left = [path for path in run.home.rglob("*") if path.is_file()]
+    finally:
+        subprocess.run(["umount", run.home], check=True)
+    assert (code, left) == (1, []) and "No space left on device" in said, said
+
+
+def test_a_module_without_a_version_is_lmods_default(site: KernelSite, run: Run) -> None:
+    assert run("add", "--name", "Plain", "--module", "python")[0] == 0
+    told = started(site, run.folder("my-plain"), "import os; print(os.environ['LOADEDMODULES'])")
+    assert told["printed"] == ["python/3.11\n"]
 
 
 def test_a_name_is_taken_once(run: Run) -> None:

@@ -107,15 +107,28 @@ def test_an_image_whose_engine_is_not_there_fails(site: KernelSite, capsys: pyte
     assert "this host has no singularity" in diff(site, capsys, f"{{image: {site.root}/nlp.sif, engine: singularity}}")
 
 
-def test_the_words_of_the_engines() -> None:
+def test_the_words_of_the_engines(tmp_path: Path) -> None:
+    file = tmp_path / "{home}.json"
+    file.write_text('{"transport": "ipc", "ip": "/run/k-1/s"}')
     rule = Rule(image="/images/nlp.sif", options=("--nv",))
     assert words(rule, kernel=False) == ("apptainer", "exec", "--nv", "/images/nlp.sif")
-    told = launcher().filled([*words(rule), "python3", "-f", "{connection_file}"], "/run/{home}/k.json")
-    assert told[2:4] == ["--bind", "/run/{home}/k.json"] and told[-1] == "/run/{home}/k.json"
-    docker = launcher().filled(list(words(Rule(image="nlp:1", engine="docker"))), "/run/k.json")
+    told = launcher().filled([*words(rule), "python3", "-f", "{connection_file}"], str(file))
+    assert told[2:6] == ["--bind", str(file), "--bind", "/run/k-1"] and told[-1] == str(file)
+    docker = launcher().filled(list(words(Rule(image="nlp:1", engine="docker"))), str(file))
     assert f"--user={os.getuid()}:{os.getgid()}" in docker and docker[-1] == "nlp:1"
     assert "--env=PYTHONNOUSERSITE" in docker
-    assert f"--volume={Path.home()}:{Path.home()}" in docker and "--volume=/run/k.json:/run/k.json:ro" in docker
+    assert f"--volume={Path.home()}:{Path.home()}" in docker and f"--volume={file}:{file}:ro" in docker
+    assert "--volume=/run/k-1:/run/k-1" in docker
+
+
+def test_a_python_opens_no_port_for_its_children_where_it_is_reached_by_sockets(tmp_path: Path) -> None:
+    words = ["exec", "/images/a.sif", "python3", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    (tmp_path / "tcp").write_text('{"transport": "tcp", "ip": "127.0.0.1"}')
+    (tmp_path / "ipc").write_text('{"transport": "ipc", "ip": "/run/k-1/s"}')
+    assert launcher().by_socket(words, str(tmp_path / "tcp")) == words
+    told = launcher().by_socket(words, str(tmp_path / "ipc"))
+    assert told == [*words[:3], "-c", launcher().BY_SOCKET, "ipykernel_launcher", "-f", "{connection_file}"]
+    assert launcher().by_socket(["R", "{connection_file}"], str(tmp_path / "ipc")) == ["R", "{connection_file}"]
 
 
 def test_an_image_is_a_candidate_by_its_name(tmp_path: Path) -> None:

@@ -196,13 +196,26 @@ def test_another_owner_and_a_group_are_named_unless_trusted(tmp_path: Path) -> N
         refuse_writable([file], ["no-such-group"])
 
 
-def test_what_lmod_says_is_read_and_never_executed() -> None:
-    said = (
-        'import os\nos.environ["A"] = "x\\"y\\\\z$HOME`id`\\\nnext\\13end";\nprint("executed")\n'
-        'os.environ["B"] = \'\'\ndel os.environ["B"]\n_mlstatus = True\n'
-    )
-    env = launcher().applied(said, {"B": "1", "C": "2"})
-    assert env == {"A": 'x"y\\z$HOME`id`\nnext\rend', "C": "2"}
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: folders of another account")
+@pytest.mark.parametrize("mode", [0o755, 0o1777], ids=["plain", "sticky"])
+def test_whose_folder_holds_the_tree_could_replace_it(open_path: Path, mode: int) -> None:
+    """Also where the tree itself is root's, and where a link leads through that folder, or lies in it."""
+    theirs, elsewhere = open_path / "theirs", open_path / "modules"
+    file = theirs / "modules" / "a.lua"
+    file.parent.mkdir(parents=True)
+    file.write_text("")
+    elsewhere.symlink_to("theirs/modules")
+    os.chown(theirs, 65534, 0)
+    theirs.chmod(mode)
+    for path in (file, file.parent, elsewhere, elsewhere / "a.lua"):
+        with pytest.raises(Problem, match="theirs belongs to nobody"):
+            refuse_writable([path], [])
+        refuse_writable([path], [], owners=[65534])
+    os.chown(theirs, 0, 0)
+    refuse_writable([file, elsewhere], [])
+    os.chown(elsewhere, 65534, 0, follow_symlinks=False)
+    with pytest.raises(Problem, match="modules belongs to nobody"):
+        refuse_writable([elsewhere / "a.lua"], [])
 
 
 def test_the_scrub_keeps_what_is_the_users_own() -> None:

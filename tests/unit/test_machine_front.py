@@ -11,6 +11,9 @@ from machine_sites import bare_machine, demo, family
 from sitekit.errors import BadInput
 from sitekit.fronts.brought import check_brought
 from sitekit.fronts.certificate import self_signed, serves
+from sitekit.fronts.front import front
+from sitekit.host.file import File
+from sitekit.host.platform import this_platform
 from sitekit.host.target import Target
 from sitekit.machine.generated import generated, openid
 from sitekit.machine.render import render
@@ -34,7 +37,9 @@ def machine(root: Path, certificate_of: Site | None = None) -> Path:
         group.write("jupyterhub-proxy:x:900:\n")
     if certificate_of:
         (root / "etc/ssl").mkdir()
-        (root / CERT[1:]).write_text(self_signed(certificate_of)[0])
+        for path, text in zip((CERT, KEY), self_signed(certificate_of), strict=True):
+            (root / path[1:]).parent.mkdir(parents=True, exist_ok=True)
+            (root / path[1:]).write_text(text)
     return root
 
 
@@ -82,6 +87,26 @@ def test_one_out_of_date_is_refused(tmp_path: Path) -> None:
         looked_at(site(**FILES), root)
 
 
+def test_a_key_that_cannot_serve_with_it_is_refused(tmp_path: Path) -> None:
+    """Apache's own test passes such a key, and the whole server ends with it."""
+    root = machine(tmp_path, site())
+    key = root / KEY[1:]
+    own = key.read_text()
+    key.write_text(self_signed(site())[1])
+    with pytest.raises(BadInput, match="is not the key of") as refusal:
+        looked_at(site(**FILES), root)
+    assert refusal.value.where == "front.certificate.key"
+    key.write_text(own)
+    closed = ["openssl", "pkey", "-in", key, "-aes128", "-passout", "pass:secret", "-out", tmp_path / "closed"]
+    subprocess.run(closed, check=True, capture_output=True)
+    (tmp_path / "closed").rename(key)
+    with pytest.raises(BadInput, match="has a passphrase"):
+        looked_at(site(**FILES), root)
+    key.unlink()
+    with pytest.raises(BadInput, match=f"{KEY} is not there"):
+        looked_at(site(**FILES), root)
+
+
 def test_a_self_signed_one_covers_subdomains_and_is_made_again_when_they_are_switched_on(tmp_path: Path) -> None:
     root = machine(tmp_path)
     cert = root / "etc/sitekit/demo/tls/cert.pem"
@@ -96,6 +121,21 @@ def test_a_self_signed_one_covers_subdomains_and_is_made_again_when_they_are_swi
     first = made(site())
     assert made(site()) == first and not serves(cert, site(subdomains=True), 0)
     assert made(site(subdomains=True)) != first and serves(cert, site(subdomains=True), 0)
+
+
+@pytest.mark.parametrize("server", ["apache", "nginx"])
+def test_browsers_ask_for_tls_at_users_own_names_too(server: str) -> None:
+    for subdomains, value in ((False, '"max-age=63072000"'), (True, '"max-age=63072000; includeSubDomains"')):
+        files = front(site(server=server, subdomains=subdomains), this_platform(Path("/")))
+        told = {line.split("Strict-Transport-Security ")[1] for line in lines(files) if f"{SET[server]} Strict" in line}
+        assert {text.removesuffix(";").removesuffix(" always") for text in told} == {value}
+
+
+SET = {"apache": "Header always set", "nginx": "add_header"}
+
+
+def lines(files: dict[Path, File]) -> list[str]:
+    return [line for file in files.values() for line in str(file.content).splitlines()]
 
 
 def test_what_an_authority_issued_is_kept_to_its_last_day(tmp_path: Path) -> None:

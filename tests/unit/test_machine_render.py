@@ -43,7 +43,17 @@ CASES |= {
     "own-acme-nginx": (demo(name="own", supervisor="systemd", front=ACME | {"server": "nginx"}), "debian"),
 }
 # Copied as they are, or tested by the room that defines them.
-ELSEWHERE = {"site.yml", "culler_config.py", "jupyterhub_config.py", "gate", "gate.json", "job.sh"}
+ELSEWHERE = {
+    "class.mjs",
+    "owners.mjs",
+    "site.yml",
+    "culler_config.py",
+    "jupyterhub_config.py",
+    "gate",
+    "end",
+    "gate.json",
+    "job.sh",
+}
 
 
 def rendered(case: str) -> dict[Path, object]:
@@ -102,6 +112,7 @@ def test_gate_lies_beside_what_it_reads_and_belongs_to_root():
     files = render(site, family())
     gate = files[site.libexec / "gate"]
     assert (gate.mode, gate.owner, gate.content) == (0o755, "root", data("scripts/gate").read_text())
+    assert files[site.libexec / "end"] == gate
     assert json.loads(files[site.libexec / "gate.json"].content)["groups"] == ["jupyter-users"]
     assert "{{" not in files[site.libexec / "job.sh"].content
     assert all(file.mode & 0o022 == 0 for file in files.values())
@@ -135,13 +146,15 @@ def test_visudo_takes_the_rule(case: str, tmp_path: Path):
     assert done.returncode == 0, done.stderr
 
 
-def test_the_rule_is_one_command_without_arguments_for_members_only():
+def test_the_rules_are_one_command_each_without_arguments_for_members_and_to_end_what_is_left():
     site = demo(login={"allowed_groups": ["jupyter-users", "staff"]})
     text = render(site, family())[Path("/etc/sudoers.d/sitekit-demo")].content
     rules = [line for line in text.splitlines() if not line.startswith(("#", "Defaults"))]
     assert rules == [
         "jupyterhub-daemon ALL=(%jupyter-users, %staff, !root, !#0, !jupyterhub-daemon, !jupyterhub-proxy) "
-        'NOPASSWD: /usr/local/libexec/sitekit/demo/gate ""'
+        'NOPASSWD: /usr/local/libexec/sitekit/demo/gate ""',
+        "jupyterhub-daemon ALL=(ALL, !root, !#0, !jupyterhub-daemon, !jupyterhub-proxy) "
+        'NOPASSWD: /usr/local/libexec/sitekit/demo/end ""',
     ]
     assert "SETENV" not in text and "!setenv" in text and "env_reset" in text
 

@@ -7,8 +7,12 @@ import shutil
 import signal
 import socket
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -172,11 +176,54 @@ def test_without_files_the_remedy_is_apply(supervisor: SupervisordSupervisor):
         supervise.start([], supervisor)
 
 
-def test_readiness_of_the_sites_services_is_asked_of_the_services():
-    site = demo(
-        front={"url": f"https://localhost:{free_port()}"}, proxy={"api_port": free_port()}, hub={"port": free_port()}
-    )
-    services = site_services(site, family())
-    assert [service.ready() for service in services] == [False, False, False]
-    with socket.create_server(("127.0.0.1", site.proxy.api_port)):
-        assert services[0].ready()
+def test_another_program_on_the_port_is_not_the_service():
+    """One that takes connections, and one that answers HTTP to everything."""
+    with Everything() as first, Everything() as second, Everything() as third:
+        ports = [first.server_address[1], second.server_address[1], third.server_address[1]]
+        front = {"url": f"https://localhost:{ports[2]}"}
+        site = demo(front=front, proxy={"api_port": ports[0]}, hub={"port": ports[1]})
+        assert [service.ready() for service in site_services(site, family())] == [False, False, False]
+        assert all(server.asked == [] for server in (first, third)), "the token went to a stranger"
+
+
+class Everything(ThreadingHTTPServer):
+    """Answers 200 and an empty mapping."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.asked: list[str] = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class _Answer(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_one_that_cannot_start_is_tried_for_ever(supervisor: SupervisordSupervisor, tmp_path: Path):
+    """As when `current` dangles, or the filesystem below it is away. What it lacks comes back, and so does it."""
+    program, attempts = tmp_path / "current", set()
+    program.symlink_to(sys.executable)
+    real = server(tmp_path, "late", free_port())
+    late = replace(real, command=(str(program), *real.command[1:]), environment_file=None)
+    supervise.start(write(supervisor, [late]), supervisor, within=20)
+    program.unlink()
+    os.kill(pid(supervisor, late), signal.SIGKILL)
+    while len(attempts) < 7:
+        state = supervisor.state(late)
+        assert state.word in ("running", "starting"), state
+        attempts.add(state.attempt)
+        time.sleep(0.2)
+    program.symlink_to(sys.executable)
+    supervise.start([late], supervisor, within=20)  # at once, not after the pause
+    supervise.stop([late], supervisor)

@@ -58,6 +58,24 @@ def test_a_parent_of_somebody_else_is_refused(tmp_path: Path) -> None:
         refuse_unsafe(folder / "prefix")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link to somebody else")
+def test_links_of_somebody_else_are_refused(open_path: Path) -> None:
+    """One that leads to the prefix; and one behind another, of which the end says nothing."""
+    for name in ("prefix", "theirs"):
+        (open_path / name).mkdir()
+    (open_path / "theirs" / "on").symlink_to("../prefix")
+    (open_path / "link").symlink_to("theirs/on")
+    refuse_unsafe(open_path / "link")
+    os.chown(open_path / "theirs", 65534, 65534)
+    with pytest.raises(Problem, match="belongs to the account nobody") as refused:
+        refuse_unsafe(open_path / "link")
+    assert refused.value.where == str(open_path / "theirs")
+    os.chown(open_path / "link", 65534, 65534, follow_symlinks=False)
+    with pytest.raises(Problem, match="belongs to the account nobody") as refused:
+        refuse_unsafe(open_path / "link" / "deep")
+    assert refused.value.where == str(open_path / "link")
+
+
 def test_one_at_a_time(site: Site) -> None:
     with opened(site), pytest.raises(Problem, match=f"process {os.getpid()} on"), opened(site):
         pass

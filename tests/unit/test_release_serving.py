@@ -49,6 +49,23 @@ def test_a_good_release_passes(site: Site, real: Release, folder: Path) -> None:
     assert serving.server_answers(site, real, environment, folder) == []
 
 
+def test_a_proxy_that_would_not_ask_whose_server_it_is_is_told(
+    real: Release, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one of another version, whose methods are called by other names, or are no longer called."""
+    (tmp_path / "proxy").mkdir()
+    monkeypatch.setattr(serving, "data", lambda name: tmp_path / name)
+    for name in ("class.mjs", "ended.mjs"):
+        (tmp_path / "proxy" / name).write_text((parts.TOP / "proxy" / name).read_text())
+    ours, environment = (parts.TOP / "proxy/owners.mjs").read_text(), plain_environment(real.path, folder)
+    (tmp_path / "proxy/owners.mjs").write_text(ours.replace('"targetForReq"', '"targetOf"'))
+    [fault] = serving.proxy_routes(real, environment, folder)
+    assert "has no method targetOf" in fault
+    (tmp_path / "proxy/owners.mjs").write_text(ours.replace('"targetForReq"', '"getRoute"'))
+    [fault] = serving.proxy_routes(real, environment, folder)
+    assert fault == "the proxy opens a user's server without asking the hub (it answers 403)"
+
+
 def test_a_broken_one_is_told(site: Site, broken: Release, folder: Path) -> None:
     environment, why = plain_environment(broken.path, folder), "libz.so.1 is not there"
     assert serving.hub_reads_the_site(site, broken, environment, folder) == [

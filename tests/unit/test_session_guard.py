@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitekit.release.finish import GUARD, settings
+from sitekit.release.finish import GUARDED, settings
 from sitekit.release.pieces import PIECES
-from sitekit.session import lmod_guard, modules
+from sitekit.session import lmod_guard, lmod_output, modules
 
 LMOD = """#!{python}
 import json, pathlib, sys
@@ -24,6 +24,9 @@ pathlib.Path({log!r}).write_text(json.dumps(sys.argv[1:]))
 if sys.argv[-1] == "absent":
     print("_mlstatus = False")
     sys.exit("<b>not</b> there")
+if sys.argv[-1] == "warns":
+    print("import os\\nos.environ[\\"WARNED\\"] = \\"yes\\";\\n_mlstatus = True\\n_mlstatus = False")
+    sys.exit("it is old")
 print("import os\\nos.environ[\\"LOADED_HERE\\"] = \\"yes\\";")
 print("os.environ[\\"GONE\\"] = ''\\ndel os.environ[\\"GONE\\"]\\n_mlstatus = True")
 print("told", file=sys.stderr)
@@ -97,16 +100,14 @@ def test_what_lmod_changes_is_kept_beside_the_server(log: Path) -> None:
     assert modules.read() == {}
     asyncio.run(lmod_guard.guarded("load", "gcc"))
     assert modules.read() == {"LOADED_HERE": "yes", "GONE": None}
-    started = modules.applied(modules.read(), os.environ)
+    started = lmod_output.applied(modules.read(), os.environ)
     assert started["LOADED_HERE"] == "yes" and "GONE" not in started
     assert dict(os.environ) == before
 
 
-def test_what_lmod_prints_gets_hold_of_nothing() -> None:
-    assert modules.after('import os\nos.environ["A"] = "b";\n', {"C": "d"}) == {"A": "b", "C": "d"}
-    for program in ("open('/dev/null')", "import os; os.system('true')", "__builtins__['open']", "print()"):
-        with pytest.raises((NameError, AttributeError, KeyError)):
-            modules.after(program, {})
+def test_a_module_that_only_warns_is_loaded(log: Path) -> None:
+    assert asyncio.run(lmod_guard.guarded("load", "warns")) == "it is old\n"
+    assert modules.read()["WARNED"] == "yes"
 
 
 def test_without_a_module_system_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,8 +121,8 @@ def test_no_sign_of_a_shell_passes(word: str) -> None:
         assert word and not set(word) & set(" \t\n\r;&|<>()$`\\\"'*?[]#~=%{}!")
 
 
-def test_jupyterlmod_is_loaded_by_its_guard_alone() -> None:
+def test_what_is_guarded_is_loaded_by_its_guard_alone() -> None:
     server = settings(list(PIECES))["jupyter_server_config.d/zz-sitekit.json"]
     extensions = server["ServerApp"]["jpserver_extensions"]  # type: ignore[index]
-    assert extensions[GUARD] is True
-    assert extensions["jupyterlmod"] is False
+    for guard, guarded in GUARDED.items():
+        assert extensions[guard] is True and extensions[guarded] is False

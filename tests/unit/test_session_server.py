@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from urllib.error import HTTPError
 
 import pytest
 import session_parts as parts
 from session_parts import Hub, Server, session, until
+
+from sitekit.session.server import await_hub
 
 pytestmark = pytest.mark.usefixtures("hub_environment")
 
@@ -87,7 +94,7 @@ def test_sigterm_while_it_waits_for_the_hub_ends_it_well() -> None:
     with tempfile.TemporaryDirectory(prefix="sitekit-test-session-") as folder:
         server = Server(parts.free_port(), Path(folder))
         try:
-            until(lambda: "does not answer" in server.said(), server.said)
+            until(lambda: "no answer of the hub yet" in server.said(), server.said)
             server.process.terminate()
             assert server.ends() == 0, server.said()
         finally:
@@ -99,16 +106,66 @@ def test_it_waits_for_a_hub_that_is_away() -> None:
     with tempfile.TemporaryDirectory(prefix="sitekit-test-session-") as folder:
         server = Server(port, Path(folder), http_proxy="http://127.0.0.1:9")
         try:
-            until(lambda: "the hub does not answer" in server.said(), server.said)
+            until(lambda: "no answer of the hub yet" in server.said(), server.said)
             assert server.process.poll() is None
             hub = Hub(port)
             try:
                 server.listening(hub)
-                assert server.said().count("does not answer") == 1
+                assert server.said().count("no answer") == 1
             finally:
                 hub.close()
         finally:
             server.close()
+
+
+def test_another_service_is_no_hub_and_a_node_without_one_gives_up(capsys: pytest.CaptureFixture[str]) -> None:
+    with another_service() as port:
+        api = f"http://127.0.0.1:{port}/hub/api"
+        with pytest.raises(SystemExit, match=r"the hub did not answer at .* within 0 s .*404.*; giving up"):
+            await_hub(api, patience=0)
+    with pytest.raises(SystemExit, match="giving up"):
+        await_hub(api, patience=0)
+    assert "Traceback" not in capsys.readouterr().out
+
+
+@contextmanager
+def another_service() -> Iterator[int]:
+    """A web server with its own idea of what is there: nothing."""
+    with HTTPServer(("127.0.0.1", 0), NothingThere) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+class NothingThere(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_error(404)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_kernels_and_terminals_go_first_when_memory_is_short() -> None:
+    """What they start as well; and the server itself last."""
+    with session() as (_, server):
+        server.ask("POST", "api/kernels", {"name": "own"})
+        server.ask("POST", "api/terminals", {})
+        until(lambda: len(children_of(server)) >= 2, server.said)
+        until(lambda: {score(child) for child in children_of(server)} - {None} == {500}, server.said)
+        assert score(server.process.pid) == score(os.getpid())
+
+
+def children_of(server: Server) -> list[int]:
+    listed = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True).stdout
+    return [int(pid) for pid in listed.split()]
+
+
+def score(pid: int) -> int | None:
+    """None for one that has ended meanwhile."""
+    try:
+        return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+    except OSError:
+        return None
 
 
 @pytest.mark.parametrize("code", [403, 404])

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from slurm_parts import answering, record
 
 from sitekit.data import data
 from sitekit.site import Site, load_site
@@ -14,8 +15,9 @@ from sitekit.slurm import queue as module
 from sitekit.slurm.privacy import hidden_jobs
 from sitekit.slurm.queue import Queue
 from sitekit.slurm.say import Silent
+from sitekit.slurm.standing import Names
 
-JOB = "12|alice|RUNNING|short|n1|1790000000|N/A|1|sitekit:demo:0123456789abcdef|None"
+JOB = answering(record(12))
 Say = Callable[[str], None]
 
 
@@ -49,7 +51,7 @@ def with_queue(site: Site, scenario: Callable[[Queue], Awaitable[None]]) -> None
     [
         "echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1",
         "printf '\\377\\376|x|RUNNING'",
-        f"echo '{JOB}'; echo 'Zero Bytes were transmitted'",
+        f"{JOB}; echo 'Zero Bytes were transmitted'",
         "kill -9 $$",
     ],
 )
@@ -60,7 +62,7 @@ def test_trouble_keeps_the_snapshot_and_is_told(
     site, does = squeue
 
     async def scenario(queue: Queue) -> None:
-        does(f"echo '{JOB}'")
+        does(JOB)
         assert list((await queue.newer()).jobs) == [12]
         assert queue.healthy
         does(trouble)
@@ -77,7 +79,7 @@ def test_trouble_keeps_the_snapshot_and_is_told(
 def test_a_fault_of_our_own_does_not_end_the_loop(squeue: tuple[Site, Say], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FAST", 0.05)
     site, does = squeue
-    does(f"echo '{JOB}'")
+    does(JOB)
 
     async def broken(_: Site) -> None:
         raise RuntimeError("a fault")
@@ -122,3 +124,36 @@ def test_whether_jobs_are_hidden_is_not_guessed(squeue: tuple[Site, Say]) -> Non
     does("echo 'slurm_load_ctl_conf error: Unable to contact slurm controller' >&2; exit 1", "scontrol")
     with pytest.raises(Silent):
         asyncio.run(hidden_jobs(site, "alice"))
+
+
+@pytest.mark.parametrize(
+    ("private", "listed", "level", "accounts"),
+    [
+        ("none", "research", "None", ("research",)),
+        ("none", "", "None", ()),
+        ("users", "", "None", None),
+        ("accounts,jobs", "", "None", None),
+        ("jobs", "", "None", ()),
+        ("users", "", "Operator", ()),
+        ("users", "research", "None", ("research",)),
+    ],
+)
+def test_accounts_that_are_hidden_are_not_taken_for_none(
+    squeue: tuple[Site, Say], private: str, listed: str, level: str, accounts: tuple[str, ...] | None
+) -> None:
+    site, does = squeue
+    does(
+        'case "$*" in\n'
+        f'*associations*) echo "{listed}";;\n'
+        f'*configuration*) echo "PrivateData = none"; echo "PrivateData = {private}";;\n'
+        f'*"show user"*) echo "{level}";;\nesac',
+        "sacctmgr",
+    )
+    assert asyncio.run(Names(site).accounts("alice")) == accounts
+
+
+def test_the_comment_of_a_reservation_is_no_field_of_it(squeue: tuple[Site, Say]) -> None:
+    site, does = squeue
+    does("echo 'ReservationName=class Users=bob Accounts=(null) Comment=Users=alice'", "scontrol")
+    assert asyncio.run(Names(site).reservations("alice", ())) == ()
+    assert asyncio.run(Names(site).reservations("bob", ())) == ("class",)

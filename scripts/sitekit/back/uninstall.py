@@ -98,13 +98,15 @@ def memories(site: Site) -> tuple[Path, ...]:
 def _reached(here: _Installed) -> Iterator[str]:
     """Links and files; what has read them goes on without them."""
     platform, gone = this_platform(here.root), {}
-    reach = [front_path(here.site, platform), *map(Path, [*here.manifest.links, *here.manifest.files])]
+    own = front_path(here.site, platform)
+    before = look(here.root, own).content or b""
+    reach = [own, *map(Path, [*here.manifest.links, *here.manifest.files])]
     yield from _links(here, gone)
     for name in here.each("files", but=[applied_path(here.site)]):
         yield from _file(here, name)
     if here.root == MACHINE:
         for web in web_servers(here.site, platform, reach):
-            yield from without_site(web, gone)
+            yield from without_site(web, gone, before, own)
         if supervise.which_supervisor() == "systemd":
             supervise.read_units()
 

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from ..command import CommandFailed
 from ..errors import Problem
-from ..fronts import webserver
+from ..fronts import neighbours, webserver
 from ..host.platform import WebServer
+from ..progress import say
 
 
-def without_site(web: WebServer, gone: dict[Path, str]) -> Iterator[str]:
+def without_site(web: WebServer, gone: dict[Path, str], before: bytes, mine: Path) -> Iterator[str]:
     """Have `web` take that in, if it runs. What it cannot do without of the links that are `gone`, other sites need by
-    now, and it stays: says which. What the web server refuses is told, and no more."""
+    now, and it stays: says which. What the web server refuses is told, and no more. `before` stood in `mine`, the
+    site's own file."""
     modules = {path: to for path, to in gone.items() if web.links and path.parent == web.links.modules}
     if modules and not _takes(web):
         left = list(_needed(web, modules))
@@ -21,7 +23,11 @@ def without_site(web: WebServer, gone: dict[Path, str]) -> Iterator[str]:
         modules = {path: to for path, to in modules.items() if path not in left}
     if webserver.state(web).word == "running":
         try:
-            webserver.take_in(web, "restart" if modules else "reload")
+            answered = neighbours.quiet(web, mine)
+            webserver.take_in(web, "restart" if webserver.cannot_reload(modules, before) else "reload")
+            neighbours.check_same(web, answered)
+            if names := neighbours.shown(answered):
+                say(f"    as before answer the other hosts of {web.service}: {names}")
         except Problem as trouble:
             yield f"{web.service} does not take in what is left to it: {trouble}"
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from .rules import Discover, Rule, Rules, matches
 from .spider import Chain, Module, natural
+from .spidering import Broken
 
+LONGEST = 100
+"""Letters in the name of a kernel's folder; a file name has room for 255."""
 PROGRAMS = {"python": ("python", "python3"), "R": ("R",)}
 # A module of such a name that brings no interpreter is worth a line in the table: it is broken more likely than not.
 TELLING = {
@@ -51,7 +55,8 @@ def candidates(tree: list[Module], rules: Rules) -> tuple[list[Candidate], list[
     found: list[Candidate] = []
     notes: list[Note] = []
     taken: set[str] = set()
-    known = {module.full: module for module in tree}
+    known = {module.short: module for module in sorted(tree, key=lambda module: module.weight) if not module.hidden}
+    known |= {module.full: module for module in tree}
     for rule in rules.kernels:
         if rule.modules:
             found += _named(rule, known, taken, notes)
@@ -63,7 +68,16 @@ def candidates(tree: list[Module], rules: Rules) -> tuple[list[Candidate], list[
     return _distinct(found, notes), notes
 
 
+def unreadable(broken: Iterable[Broken]) -> list[Note]:
+    """What of the module path Lmod cannot read: a line for each."""
+    return [
+        Note("FAILED", str(entry.path), f"Lmod cannot read this part of the module path\n{entry.reason}")
+        for entry in broken
+    ]
+
+
 def _named(rule: Rule, known: dict[str, Module], taken: set[str], notes: list[Note]) -> Iterator[Candidate]:
+    """`modules` of kernels.yml. A name without a version stays so: it is the load that tells which is the default."""
     names = rule.modules or ()
     if missing := [name for name in names if name not in known]:
         notes.append(Note("FAILED", rule.label, f"there is no module {missing[0]}{_near(missing[0], known)}", True))
@@ -72,7 +86,7 @@ def _named(rule: Rule, known: dict[str, Module], taken: set[str], notes: list[No
     if len(names) == 1 or module.parents:
         taken.add(module.full)
     if len(names) == 1:
-        names = (*_chains(module, "newest")[0], module.full)
+        names = (*_chains(module, "newest")[0], names[0])
     yield Candidate(rule.id or slug(*(rule.modules or ())), names, module, rule, rule.language, True)
 
 
@@ -124,7 +138,7 @@ def _discovered(tree: list[Module], discover: Discover, taken: set[str], notes: 
                 Note("skipped", f"{name}/…", f"older than the newest {count}: {names} (kernels.yml: discover.newest)")
             )
         for module, languages in versions[-count:]:
-            rule = Rule(modules=(module.full,))
+            rule = Rule.model_construct(modules=(module.full,))  # not checked: what is found may have any name
             for language in languages:
                 name_of = slug(module.full) if language == languages[0] else slug(module.full, language)
                 yield Candidate(name_of, (*_chains(module, "newest")[0], module.full), module, rule, language, False)
@@ -160,4 +174,7 @@ def _near(name: str, known: object) -> str:
 
 def slug(*names: str) -> str:
     """Module names -> the name of a kernel's folder, which notebooks remember: python/3.11 -> `python-3.11`."""
-    return re.sub(r"[^a-z0-9._]+", "-", "-".join(names).lower()).strip("-._") or "kernel"
+    plain = re.sub(r"[^a-z0-9._]+", "-", "-".join(names).lower()).strip("-._") or "kernel"
+    if len(plain) <= LONGEST:
+        return plain
+    return f"{plain[: LONGEST - 9].rstrip('-._')}-{hashlib.sha256(plain.encode()).hexdigest()[:8]}"

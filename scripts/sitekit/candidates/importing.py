@@ -15,10 +15,11 @@ from ..fields import flow
 from ..site import Site
 from .candidate import slug
 from .makefile import Line, command_lines
-from .rules import Rule
+from .rules import CONNECTION, Rule
 
 _READER = Path(__file__).with_name("read_envkernel.py")
 _OURS = {"python": ["-m", "ipykernel_launcher"], "R": ["--slave", "-e", "IRkernel::main()"]}
+_BASH = "the bash kernel is part of the hub's environment, as long as environment.yml has bash_kernel"
 _HEAD = """\
 # From {path}. Look it through, then put it into kernels/kernels.yml; `make kernels_diff` shows what comes of it.
 # Here modules are always purged first, whatever --purge said; where kernels are installed is the site file's to say.
@@ -38,8 +39,11 @@ def imported(site: Site, makefile: Path) -> str:
         raise BadInput("no command line of envkernel's is in it", str(makefile), "name the Makefile that has them")
     asked = json.dumps([line.words for line in lines if line.words])
     told = iter(json.loads(run([python, "-I", _READER], stdin=asked).stdout))
-    entries, left = [], []
+    entries, left, there = [], [], []
     for line in lines:
+        if line.bash:
+            there.append(f"# line {line.number}: {line.text}\n#     {_BASH}\n")
+            continue
         try:
             if line.fault:
                 raise ValueError(line.fault)
@@ -47,6 +51,7 @@ def imported(site: Site, makefile: Path) -> str:
         except ValueError as fault:
             left.append(f"# line {line.number}: {line.text}\n#     {fault}\n")
     text = _HEAD.format(path=makefile) + ("kernels:\n" + "\n".join(entries) if entries else "")
+    text += "\n# There already:\n" + "".join(there) if there else ""
     return text + ("\n# Not translated:\n" + "".join(left) if left else "")
 
 
@@ -95,11 +100,13 @@ def _shape(told: dict[str, Any], notes: list[str]) -> dict[str, Any]:
             notes.append(f"    its name was {name}, which notebooks remember")
     if told["title"]:
         shape["name"] = re.sub(r"[{}]", r"\g<0>\g<0>", told["title"])
-    if argv[1 : 1 + len(_OURS.get(language, []))] != _OURS.get(language):
+    if told["template"] == "bash" and language == "python":
+        shape["language"], shape["command"] = "bash", ["python", "-m", "bash_kernel", "-f", CONNECTION]
+    elif argv[1 : 1 + len(_OURS.get(language, []))] != _OURS.get(language):
         shape["language"], shape["command"] = language, argv
     elif language == "R":
         shape["language"] = "R"
-    if told["template"] and language == "python" and not told["template"].startswith("python"):
+    if told["template"] and language == "python" and not told["template"].startswith(("python", "bash")):
         notes.append("    its template is taken for a Python's; if it is none, add language and command")
     if told["pwd"]:
         notes.append("    --pwd is left out: the home directory is there, and what else is needed belongs into options")

@@ -13,18 +13,27 @@ from ..errors import BadInput
 _VARIABLE = re.compile(r"(?:export\s+)?([A-Za-z_][\w.-]*)\s*(\+|\?|::?)?=\s*(.*)")
 _RECIPE = re.compile(r"(?:\t|[\w./ -]+:[^=;]*;)(.*)")
 _LOOP = re.compile(r"for\s+(\w+)\s+in\s+(.*?)\s*;\s*do\b(.*?);?\s*\bdone\b")
+# The names of the loop, with one sign in place of another: no ranges, no classes.
+_TRANSLATED = re.compile(
+    r"""echo\s+(?P<q>["']?)(?P<text>[^|"'`]+?)(?P=q)\s*\|\s*tr\s+(?P<a>["']?)(?P<old>[^\s"'\\\[-]+)(?P=a)"""
+    r"""\s+(?P<b>["']?)(?P<new>[^\s"'\\\[]+)(?P=b)"""
+)
 # What only a shell or make would know.
 SHELL = "$(...)"
 
 
 @dataclass(frozen=True)
 class Line:
-    """One command line, as words after `envkernel`; or why it could not be made out. `number` counts from 1."""
+    """One command line, as words after `envkernel`; or why it could not be made out. `number` counts from 1.
+
+    `bash` is true of one that installs bash_kernel's own kernel.
+    """
 
     number: int
     text: str
     words: tuple[str, ...] = ()
     fault: str = ""
+    bash: bool = False
 
 
 def command_lines(path: Path) -> list[Line]:
@@ -62,20 +71,33 @@ def _logical(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _of_recipe(number: int, line: str, variables: dict[str, str]) -> Iterator[Line]:
-    script = re.sub(r"`[^`]*`|\$\$\([^()]*\)", SHELL, _expanded(line.lstrip("@-+ "), variables))
-    if "envkernel" not in script:
+    script = _expanded(line.lstrip("@-+ "), variables)
+    if "envkernel" not in script and "bash_kernel" not in script:
         return
     script = re.sub(r"(?<!\$)\$(\([^()]*\)|\{[^{}]*\})", SHELL, script).replace("$$", "$")
     for piece in _unrolled(script):
         try:
-            lexer = shlex.shlex(piece.replace(SHELL, "\0"), posix=True, punctuation_chars="();&|<>")
+            lexer = shlex.shlex(_substituted(piece).replace(SHELL, "\0"), posix=True, punctuation_chars="();&|<>")
             lexer.whitespace_split, lexer.commenters = True, "#"
             words = [word.replace("\0", SHELL) for word in lexer]
         except ValueError as error:
             yield Line(number, line, fault=f"the shell line cannot be read ({error})")
             continue
         for command in _commands(words):
-            yield Line(number, shlex.join(command), tuple(command[1:]))
+            bash = command[0] != "envkernel" and command[0].rpartition("/")[2] != "envkernel"
+            yield Line(number, shlex.join(command), () if bash else tuple(command[1:]), bash=bash)
+
+
+def _substituted(script: str) -> str:
+    """The script with what its command substitutions print: `echo python/3.11 | tr / _` is known, others are not."""
+
+    def one(match: re.Match[str]) -> str:
+        told = _TRANSLATED.fullmatch((match[1] or match[2] or "").strip())
+        if not told or len(told["old"]) != len(told["new"]) or "$" in told["text"]:
+            return SHELL
+        return told["text"].strip().translate(str.maketrans(told["old"], told["new"]))
+
+    return re.sub(r"`([^`]*)`|\$\(([^()]*)\)", one, script.replace(SHELL, "\0")).replace("\0", SHELL)
 
 
 def _expanded(text: str, variables: dict[str, str], depth: int = 10) -> str:
@@ -99,7 +121,7 @@ def _unrolled(script: str) -> list[str]:
 
 
 def _commands(words: list[str]) -> Iterator[list[str]]:
-    """The simple commands among the words of a shell line that are envkernel's."""
+    """The simple commands among the words of a shell line that are envkernel's, or install bash_kernel's kernel."""
     command: list[str] = []
     for word in [*words, ";"]:
         if not re.fullmatch(r"[();&|<>]+", word):
@@ -109,6 +131,6 @@ def _commands(words: list[str]) -> Iterator[list[str]]:
             command.pop(0)
         if command[1:3] == ["-m", "envkernel"]:
             command[:3] = ["envkernel"]
-        if command and command[0].rpartition("/")[2] == "envkernel":
+        if command and (command[0].rpartition("/")[2] == "envkernel" or command[1:3] == ["-m", "bash_kernel.install"]):
             yield command
         command = []

@@ -17,6 +17,8 @@ from ..validate import validate
 from ..yamlfile import read_yaml
 
 CONNECTION = "{connection_file}"
+SOCKETS = "{sockets}"
+"""The folder of the kernel's sockets, which the launcher reads from the connection file."""
 SOURCES = ("match", "modules", "conda", "virtualenv", "image")
 TITLE_WORDS = ("module", "name", "version", "language", "language_version", "parents")
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..command import run
 from ..errors import Problem
 from ..site import Site
+from .spidering import Broken, Spider
 
 Chain = tuple[str, ...]
 
@@ -18,7 +18,8 @@ Chain = tuple[str, ...]
 class Module:
     """A module by its full name, from however many files (one per parent, in a hierarchy).
 
-    `parents` are the chains that make it loadable, none if it always is; `bins` the folders that it puts on PATH.
+    `parents` are the chains that make it loadable, none if it always is; `bins` the folders that it puts on PATH;
+    `short` is the name without a version, for which Lmod loads the version of the highest `weight`.
     """
 
     full: str
@@ -27,6 +28,8 @@ class Module:
     parents: tuple[Chain, ...]
     bins: tuple[Path, ...]
     hidden: bool
+    short: str = ""
+    weight: str = ""
 
     @property
     def name(self) -> str:
@@ -37,13 +40,13 @@ class Module:
         return self.full.rpartition("/")[2] if "/" in self.full else ""
 
 
-def read_tree(site: Site, user: str | None) -> list[Module]:
-    """All modules below kernels.modulepath, by name and version. Raises Problem if Lmod or the tree is not there.
+def read_tree(site: Site, user: str | None, variables: Mapping[str, str]) -> tuple[list[Module], list[Broken]]:
+    """All modules below kernels.modulepath, by name and version; and what there Lmod cannot read.
 
-    Source of the format: Lmod's `spider -o spider-json`. Broken modulefiles are listed as well; only a load tells.
+    `variables` are those that the site's Lmod needs. Raises Problem if Lmod or the tree is not there.
     """
-    spider = site.kernels.lmod / "libexec" / "spider"
-    if not spider.exists():
+    program = site.kernels.lmod / "libexec" / "spider"
+    if not program.exists():
         raise Problem(
             f"Lmod is not at {site.kernels.lmod}",
             "site.yml: kernels.lmod",
@@ -55,41 +58,33 @@ def read_tree(site: Site, user: str | None) -> list[Module]:
             "site.yml: kernels.modulepath",
             "give the folders that `module use` would take",
         )
-    paths = ":".join(map(str, site.kernels.modulepath))
-    env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "MODULEPATH": paths, "HOME": "/nonexistent", "LANG": "C.UTF-8"}
-    done = run([spider, "-o", "spider-json", paths], env=env, cwd=Path("/"), timeout=600, user=user)
-    try:
-        tree = json.loads(done.stdout or "{}")
-    except ValueError:
-        raise Problem(
-            "Lmod's spider did not answer with JSON",
-            str(spider),
-            f"it said: {(done.stderr or done.stdout).strip()[:300]}",
-        ) from None
-    named: dict[str, list[tuple[str, dict]]] = {}
-    for files in _values(tree):
+    tree, broken = Spider(program, site.kernels.modulepath, variables, user).read()
+    named: dict[str, list[Entry]] = {}
+    for short, files in tree.items():
         for file, entry in files.items():
-            named.setdefault(entry["fullName"], []).append((file, entry))
-    return sorted((_module(full, entries) for full, entries in named.items()), key=lambda module: natural(module.full))
+            named.setdefault(entry["fullName"], []).append((short, file, entry))
+    modules = (_module(full, entries) for full, entries in named.items())
+    return sorted(modules, key=lambda module: natural(module.full)), broken
 
 
-def _values(tree: object) -> list[dict]:
-    # Lua writes an empty table as a list.
-    return list(tree.values()) if isinstance(tree, dict) else []
+Entry = tuple[str, str, dict]
 
 
-def _module(full: str, entries: list[tuple[str, dict]]) -> Module:
-    chains = [[tuple(chain) for chain in entry.get("parentAA") or ()] for _, entry in entries]
+def _module(full: str, entries: list[Entry]) -> Module:
+    chains = [[tuple(chain) for chain in entry.get("parentAA") or ()] for _, _, entry in entries]
     return Module(
         full=full,
-        files=tuple(sorted(Path(file) for file, _ in entries)),
-        roots=tuple(sorted({Path(entry.get("mpath") or Path(file).parent) for file, entry in entries})),
+        files=tuple(sorted(Path(file) for _, file, _ in entries)),
+        roots=tuple(sorted({Path(entry.get("mpath") or Path(file).parent) for _, file, entry in entries})),
         parents=tuple(sorted({c for some in chains for c in some})) if all(chains) else (),
-        bins=tuple(sorted({Path(folder) for _, entry in entries for folder in entry.get("pathA") or ()})),
-        hidden=all(entry.get("hidden") for _, entry in entries),
+        bins=tuple(sorted({Path(folder) for *_, entry in entries for folder in entry.get("pathA") or ()})),
+        hidden=all(entry.get("hidden") for *_, entry in entries),
+        short=entries[0][0],
+        weight=max(str(entry.get("wV", "")) for *_, entry in entries),
     )
 
 
 def natural(text: str) -> tuple:
     """A key that sorts 3.9 before 3.11."""
-    return tuple((1, int(part), "") if part.isdigit() else (0, 0, part) for part in re.split(r"(\d+)", text) if part)
+    parts = (part for part in re.split(r"([0-9]+)", text) if part)
+    return tuple((1, int(part), "") if part[0] in "0123456789" else (0, 0, part) for part in parts)

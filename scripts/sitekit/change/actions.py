@@ -16,6 +16,7 @@ from ..command import CommandFailed
 from ..errors import Problem
 from ..files import write_atomic
 from ..fronts import webserver
+from ..fronts.whole import check_whole
 from ..host.file import File, Folder
 from ..host.platform import WebServer
 from ..machine.site_services import site_supervisor
@@ -248,6 +249,8 @@ class Tested:
         if root == MACHINE:
             try:
                 webserver.test(self.web)
+                if webserver.state(self.web).word == "running":
+                    check_whole(self.web)
             except CommandFailed as refused:
                 refused.remedy = f"mend what it names, so that {self.web.service} can take the site in"
                 raise

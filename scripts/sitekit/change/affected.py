@@ -1,8 +1,8 @@
 """Which services have to take in what changed, and how gently that can be done. Pure.
 
 Users' servers are Slurm's jobs: none of this touches them. A proxy or an Apache that restarts cuts the connections of
-open notebooks, which come back by themselves; so Apache re-reads its configuration where that alone changed. For other
-modules than it had it restarts: once a reload has loaded mod_auth_openidc 2.4.12, each child of Apache 2.4.71 crashes.
+open notebooks, which come back by themselves; so a web server reads its configuration again, and restarts only for what
+a reload cannot bring (`webserver.cannot_reload`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..fronts.front import read_by_front, server
+from ..fronts import webserver
+from ..fronts.front import front_path, read_by_front, server
 from ..host.file import File
 from ..host.platform import Platform, WebServer
 from ..machine.site_services import site_services
@@ -63,7 +64,9 @@ def affected(
             found.append(ServiceChange(service.name, "restart" if service.name in restart else "reload", state))
     for web in web_servers(site, platform, changed):
         if runs(states, web):
-            afresh = web.links and any(path.parent == web.links.modules for path in changed)
+            linked = [path for path in changed if web.links and path.parent == web.links.modules]
+            mine = changed.get(front_path(site, platform))
+            afresh = webserver.cannot_reload(linked, (mine and mine.content) or b"")
             found.append(ServiceChange(web.service, "restart" if afresh else "reload"))
     return found
 
@@ -93,7 +96,8 @@ def _readers(site: Site, platform: Platform, changed: Mapping[Path, Entry]) -> t
     hub = {site.etc / name for name in ("site.yml", "jupyterhub_config.py", "culler_config.py", "proxy.env")}
     hub |= {path for path in changed if path.parent == site.etc / "local.d" and path.suffix == ".py"}
     hub |= {path for path in changed if path.suffix == ".timer"}  # the hub's unit brings the timers up with it
-    reads = {"hub": hub, "proxy": {site.etc / "proxy.env"}}
+    proxy = {site.etc / "proxy.env"} | {path for path in changed if path.parent == site.libexec / "proxy"}
+    reads = {"hub": hub, "proxy": proxy}
     restart = {site.service(part) for part, paths in reads.items() if paths & changed.keys()}
     restart |= {path.stem for path in changed if path.suffix == ".service"}
     return restart, {site.service("front")} if read_by_front(site, platform) & changed.keys() else set()

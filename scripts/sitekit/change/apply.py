@@ -8,10 +8,12 @@ from functools import partial
 from pathlib import Path
 
 from ..checks.check import check
-from ..checks.fit import fit
+from ..checks.finding import Finding
+from ..checks.findings import Asked, findings, refusals, told
+from ..checks.fit import unfit
 from ..checks.passwords import who_stays_out
 from ..command import need_root
-from ..errors import BadInput, Problem, as_problem
+from ..errors import BadInput, BadInputs, Problem, as_problem
 from ..fronts.front import front_path, server
 from ..fronts.links import links
 from ..host.file import File
@@ -20,7 +22,7 @@ from ..host.platform import Platform, this_platform
 from ..host.target import Target
 from ..machine.generated import generated, made_here
 from ..machine.render import render
-from ..machine.site_services import running_supervisor
+from ..machine.site_services import running_supervisor, site_services
 from ..progress import say, step
 from ..site import Site
 from ..standing.applied import applied
@@ -31,7 +33,7 @@ from .affected import runs
 from .execute import execute
 from .plan import Plan
 from .planning import plan
-from .seen import Seen, see
+from .seen import Seen, see, service_states
 from .settle import settle
 from .show import as_diff, done
 
@@ -39,26 +41,37 @@ from .show import as_diff, done
 def diff(site: Site, *, root: Path = MACHINE) -> int:
     """Show what `sudo make apply` would bring; needs no root. Returns 0 for nothing, 1 for changes. Raises BadInput."""
     try:
-        fit(site, root)
+        asked = _asked(site, root, unfit(site, root))
         found = planned(site, this_platform(root), root)
+    except BadInputs:
+        raise
     except (Problem, OSError) as trouble:
         problem = as_problem(trouble)
         raise BadInput(problem.what, problem.where, problem.remedy) from trouble
-    for line in as_diff(found):
+    found.notes += told(asked)
+    against = refusals(asked)
+    for line in as_diff(found, bool(against)):
         say(line)
-    return 1 if found.changes or found.offers else 0
+    if against:
+        raise BadInputs(against)
+    return 1 if found.changes or found.offers or found.edited else 0
 
 
 def apply(site: Site, *, root: Path = MACHINE) -> int:
     """Bring the machine whose file tree is `root` to what the site says, or leave it as it was.
 
-    Idempotent. Returns 0, or 1 when new content lies beside a file that was changed by hand. Raises Problem.
+    Idempotent. Returns 0, or 1 when new content lies beside a file that was changed by hand, or when a sudo rule, a PAM
+    service or the gate was. Raises Problem.
     """
     need_root("apply")
     platform = this_platform(root)
     with alone(root):
-        fit(site, root)
+        asked = _asked(site, root, unfit(site, root))
+        if against := refusals(asked):
+            raise BadInputs(against)
         found = planned(site, platform, root)
+        found.notes += told(asked)
+        _check_release(found, site, platform)
         if found.changed:
             with step("Checking what will be written", total=len(found.changed)):
                 check(Target(site, root), platform, found.files, found.changed.keys())
@@ -66,7 +79,28 @@ def apply(site: Site, *, root: Path = MACHINE) -> int:
         execute(found, site, root, partial(settle, found, site, platform, root))
     for line in done(found):
         say(line)
-    return 1 if found.offers else 0
+    grants = {platform.sudoers, Path("/etc/pam.d"), site.libexec}  # who may do what: there an edit is never all right
+    return 1 if found.offers or any(path.parent in grants for path in found.edited) else 0
+
+
+def _check_release(found: Plan, site: Site, platform: Platform) -> None:
+    """Raises BadInput where services of the site would restart into nothing."""
+    own = {service.name for service in site_services(site, platform)}
+    if own & {change.name for change in found.services} and not (site.current / "bin").is_dir():
+        what = f"there is no release in {site.paths.prefix}, and services would restart"
+        raise BadInput(what, "paths.prefix", "make setup_conda install_all")
+
+
+def _asked(site: Site, root: Path, against: list[BadInput]) -> list[Finding]:
+    """What machine and cluster say of the site. Raises BadInputs, with all of it, where the site does not fit."""
+    found: list[Finding] = []
+    if root == MACHINE:
+        platform, before = this_platform(root), applied(site, root)
+        with step("Asking this host and Slurm about the site"):
+            found = findings(Asked(site, platform, before, service_states(before, platform)))
+    if against:
+        raise BadInputs([*against, *refusals(found)])
+    return found
 
 
 def planned(site: Site, platform: Platform, root: Path, made_up: dict[Path, File] | None = None) -> Plan:

@@ -10,7 +10,7 @@ from ..host.file import File
 from ..standing.manifest import FileRecord
 from ..standing.tree import NOTHING, Entry
 from .actions import NewLink, Remove, Write
-from .plan import Plan
+from .plan import Edited, Plan
 from .seen import Seen, beside
 
 
@@ -21,6 +21,7 @@ def place_file(made: Plan, seen: Seen, path: Path, file: File, *, generated: boo
     secret = generated and not file.mode & 0o004
     if entry.closed and record is not None and record.hashes == [file.sha256]:
         made.notes.append(f"{path}: you may not read it; as sitekit left it, there is nothing to do")
+        made.unread.append(path)
     elif _ours(entry, record):
         if entry.sha256 != file.sha256 or (entry.mode, entry.owner) != (file.mode, _owner(seen, file)):
             made.actions.append(Write(path, file, entry, secret))
@@ -32,7 +33,7 @@ def place_file(made: Plan, seen: Seen, path: Path, file: File, *, generated: boo
             if not record.foreign or record.offered == file.sha256:
                 made.manifest.files[str(path)] = ours
         else:
-            _offer(made, path, file, record, seen.entries[beside(path)], secret)
+            _offer(made, path, file, record, seen, secret)
 
 
 def _ours(entry: Entry, record: FileRecord | None) -> bool:
@@ -42,11 +43,12 @@ def _ours(entry: Entry, record: FileRecord | None) -> bool:
     return record.owns(entry) or (entry.closed and not record.foreign)
 
 
-def _offer(made: Plan, path: Path, file: File, record: FileRecord, there: Entry, secret: bool) -> None:
+def _offer(made: Plan, path: Path, file: File, record: FileRecord, seen: Seen, secret: bool) -> None:
     """Lay `file` beside what stands at `path`, unless it was laid there before and has been dealt with."""
     new = beside(path)
+    there = seen.entries[new]
     if there.kind == "nothing" and file.sha256 in (*record.hashes, record.offered):
-        made.notes.append(f"{path}: changed by hand, and there is nothing new for it")
+        made.edited[path] = Edited(file, seen.entries[path], secret)
         return
     made.offers.append(path)
     if there.kind != "nothing" and there.sha256 not in (record.offered, file.sha256):

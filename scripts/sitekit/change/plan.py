@@ -13,11 +13,22 @@ from .actions import Action, NewLink, Record, Remove, Stop, Write
 from .affected import ServiceChange
 
 
+@dataclass(frozen=True)
+class Edited:
+    """A file as the site says it, and as somebody has left it."""
+
+    file: File
+    there: Entry
+    secret: bool
+
+
 @dataclass
 class Plan:
     """What will be done, in this order, then to which services; and what is there to be told without being done.
 
-    `files` are all that the site asks for, changed or not. `offers` are the files beside which new content lies.
+    `files` are all that the site asks for, changed or not. `offers` are the files beside which new content lies,
+    `edited` those that were changed by hand while the site says nothing new of them, `unread` those that whoever looks
+    may not read.
     `manifest` is what will be recorded; `applied` is the site as it stands before.
     """
 
@@ -27,6 +38,8 @@ class Plan:
     services: list[ServiceChange] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     offers: list[Path] = field(default_factory=list)
+    edited: dict[Path, Edited] = field(default_factory=dict)
+    unread: list[Path] = field(default_factory=list)
     manifest: Manifest = field(default_factory=Manifest)
 
     @property

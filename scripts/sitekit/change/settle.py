@@ -5,11 +5,12 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from ..fronts import webserver
+from ..checks.sudo import check_rule
+from ..fronts import neighbours, webserver
 from ..fronts.front import front_path
 from ..host.platform import Platform, WebServer
 from ..machine.site_services import running_supervisor, site_services
-from ..progress import step
+from ..progress import say, step
 from ..site import Site
 from ..standing.tree import MACHINE
 from ..supervisors import supervise
@@ -33,15 +34,22 @@ def settle(found: Plan, site: Site, platform: Platform, root: Path, undo: ExitSt
     # A web server that the site has left gives its ports to the site's own, and gets theirs where the site comes to it.
     _web_servers([web for web in webs if not in_use(site, platform, web)], verbs, site, platform)
     _own_services(site, platform, changes, undo)
+    if undo and any(path.parent == platform.sudoers for path in found.changed):
+        check_rule(site)
     _web_servers([web for web in webs if in_use(site, platform, web)], verbs, site, platform)
 
 
 def _web_servers(webs: list[WebServer], verbs: dict[str, str], site: Site, platform: Platform) -> None:
     for web in webs:
         with step(f"{verbs[web.service].capitalize()}ing {web.service}, the machine's own web server"):
-            webserver.take_in(web, verbs[web.service])
+            own = front_path(site, platform)
+            before = neighbours.quiet(web, own) if webserver.state(web).word == "running" else {}
+            webserver.take_in(web, verbs[web.service], webserver.site_log(site))
             if in_use(site, platform, web):
                 webserver.wait(web, site)
+            neighbours.check_same(web, before)
+        if names := neighbours.shown(before):
+            say(f"    as before answer the other hosts of {web.service}: {names}")
 
 
 def _own_services(site: Site, platform: Platform, changes: list[ServiceChange], undo: ExitStack | None) -> None:

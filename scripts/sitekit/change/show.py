@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
+from pathlib import Path
 
 from ..machine.purposes import purpose
 from .actions import Action, ChangedFolder, NewAccount, NewFolder, NewLink, NewMember, Record, Remove, Write
-from .plan import Plan
+from .plan import Edited, Plan
 from .seen import beside, is_beside
 
 _STATES = {"unknown": ", if it runs"} | dict.fromkeys(("starting", "failed"), ", which does not answer as it is")
 
 
-def as_diff(plan: Plan) -> Iterator[str]:
-    """The changes of files line by line, then every change by name, then what stays as it is though it looks odd."""
+def as_diff(plan: Plan, refused: bool = False) -> Iterator[str]:
+    """The changes of files line by line, then every change by name, then what stays as it is though it looks odd.
+
+    `refused`: an apply would not begin, for reasons that are told afterwards.
+    """
     actions = [action for action in plan.actions if not isinstance(action, Record)]
     for action in actions:
         if isinstance(action, Write | Remove):
             yield from _lines(action)
+    for path, edited in plan.edited.items():
+        yield from _by_hand(path, edited)
     if actions or plan.services:
         yield "\n`sudo make apply` would bring, in this order:"
     for action in actions:
@@ -31,8 +37,9 @@ def as_diff(plan: Plan) -> Iterator[str]:
         yield f"    {'left alone':<15} {path}: changed by hand, or not sitekit's; the new goes into {beside(path)}"
     for note in plan.notes:
         yield f"    {note}"
-    if not plan.changes and not plan.offers:
-        yield " ok the machine is what the site says"
+    yield from _edited(plan)
+    if not (plan.changes or plan.offers or plan.edited or refused):
+        yield f" ok {'what you may read of ' if plan.unread else ''}the machine is what the site says"
 
 
 def done(plan: Plan) -> Iterator[str]:
@@ -45,8 +52,26 @@ def done(plan: Plan) -> Iterator[str]:
         yield f"    -> merge the two and remove {new.name}; or move it over the old one, and sitekit looks after it"
     for note in plan.notes:
         yield f"    {note}"
-    if not plan.changes and not plan.offers:
+    yield from _edited(plan)
+    if not (plan.changes or plan.offers or plan.edited):
         yield " ok the machine is what the site says; nothing was changed"
+
+
+def _edited(plan: Plan) -> Iterator[str]:
+    for path in plan.edited:
+        yield f" !! {path} was changed by hand, and is not what the site says; it is left alone. See: make diff"
+        yield "    -> to have it written again, move it away, then: sudo make apply"
+
+
+def _by_hand(path: Path, edited: Edited) -> Iterator[str]:
+    """From what the site says to what stands there."""
+    if edited.secret or edited.there.closed:
+        yield f"--- {path} (the site)\n+++ {path} (changed by hand)"
+        yield "(it is a secret, and not shown)" if edited.secret else "(you may not read what stands there)"
+        return
+    there = (edited.there.content or b"").decode(errors="replace")
+    text = [edited.file.content.splitlines(), there.splitlines()]
+    yield from difflib.unified_diff(*text, f"{path} (the site)", f"{path} (changed by hand)", lineterm="")
 
 
 def _lines(action: Write | Remove) -> Iterator[str]:

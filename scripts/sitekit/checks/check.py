@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Mapping, Set
@@ -14,6 +15,7 @@ from ..fronts.front import front_path, modules, read_by_front, server
 from ..host.file import File
 from ..host.platform import Platform
 from ..host.target import Target
+from ..machine.preloaded import node_options, preloaded
 from ..machine.site_services import site_services
 from ..site import Site, load_site
 from ..standing import accounts
@@ -48,6 +50,8 @@ def check(target: Target, platform: Platform, files: Mapping[Path, File], change
             _front(target, platform, staged)
         if any(path.parent == Path("/etc/systemd/system") for path in changed):
             _systemd(site, staged)
+        if changed & preloaded(site).keys() and target.root == MACHINE:
+            _proxy(site, staged)
         if any(path.is_relative_to(site.etc) and path.suffix in (".py", ".yml") for path in changed):
             _reads_back(site, staged)
             if target.root == MACHINE:
@@ -133,6 +137,16 @@ def _systemd(site: Site, staged: _Staged) -> None:
 def faults_of(site: Site, said: str) -> list[str]:
     """What systemd-analyze says of the site's units that is a fault of theirs."""
     return [line for line in said.splitlines() if site.service("") in line and not _NEWER.search(line)]
+
+
+def _proxy(site: Site, staged: _Staged) -> None:
+    """The release's proxy takes what it is to load first, where release and account are there. Raises CommandFailed."""
+    program = site.current / "bin/configurable-http-proxy"
+    if not program.exists() or not accounts.has_account(MACHINE, site.proxy.user):
+        return
+    told = node_options(site)["NODE_OPTIONS"].replace(str(site.libexec), str(staged.at(site.libexec)))
+    environment = {"PATH": f"{site.current}/bin:/usr/bin:/bin", "NODE_OPTIONS": told, "CONFIGPROXY_AUTH_TOKEN": "none"}
+    run([program, "--help"], user=site.proxy.user if os.geteuid() == 0 else None, env=environment)
 
 
 def _reads_back(site: Site, staged: _Staged) -> None:

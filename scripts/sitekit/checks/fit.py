@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import stat
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import BadInput, BadInputs
@@ -16,22 +14,40 @@ from ..host.target import Target
 from ..site import Site
 from ..standing import accounts
 from ..standing.applied import applied, check_follows, others
-from ..standing.tree import on_disk
+from ..ways import Step, way
 from .passwords import check_module
 
 
 def fit(site: Site, root: Path) -> None:
-    """Whether the site can live on this machine at all. Raises BadInputs, BadInput."""
-    _groups_are_there(site, root)
-    check_follows(site, root)
-    _group_is_the_proxys(site, root)
-    check_places(site, root)
-    platform = this_platform(root)
-    check_module(site, platform, root)
-    check_installed(Target(site, root), platform)
-    with suppress(PermissionError):  # root will look
-        _state_is_the_hubs(site, root)
-        check_brought(Target(site, root))
+    """Whether the site can live on this machine at all. Raises BadInputs with all that stands against it."""
+    if found := unfit(site, root):
+        raise BadInputs(found)
+
+
+def unfit(site: Site, root: Path) -> list[BadInput]:
+    """All that stands against it. Each question is asked for itself, so that no answer hides another."""
+    platform, target = this_platform(root), Target(site, root)
+    questions: tuple[Callable[[], None], ...] = (
+        lambda: _groups_are_there(site, root),
+        lambda: check_follows(site, root),
+        lambda: _group_is_the_proxys(site, root),
+        lambda: check_places(site, root),
+        lambda: check_module(site, platform, root),
+        lambda: check_installed(target, platform),
+        lambda: _state_is_the_hubs(site, root),
+        lambda: check_brought(target),
+    )
+    found: list[BadInput] = []
+    for ask in questions:
+        try:
+            ask()
+        except BadInputs as several:
+            found += several.problems
+        except BadInput as one:
+            found.append(one)
+        except PermissionError:
+            continue  # root will look
+    return found
 
 
 def _groups_are_there(site: Site, root: Path) -> None:
@@ -47,29 +63,38 @@ def _groups_are_there(site: Site, root: Path) -> None:
 
 
 def check_places(site: Site, root: Path) -> None:
-    """Root changes the owners of these folders by their paths: nobody else may lead those to another place.
+    """Where root or everybody would follow somebody else. Raises BadInput.
 
-    Raises BadInput.
+    Root changes the owners of the folders of the state and of backups by their paths. The programs of the prefix and of
+    Slurm are run by root's services and by the gate as each user, and Slurm's file names plugins for them.
     """
     for key, folder in (("paths.state", site.paths.state), ("backup.folder", site.backups)):
-        for above in _way(root, folder.parent):
-            real, status = on_disk(root, above), on_disk(root, above).stat()
-            # In a folder like /tmp what is root's stays in its place, but not what is the hub's.
-            sticky = status.st_mode & stat.S_ISVTX and above != folder.parent
-            if status.st_uid or real.lstat().st_uid or (status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky):
-                what = f"others than root can write to {above}, and put something else in the place of {folder}"
-                remedy = f"name a folder below root's own ones only, or: chown root {above}; chmod go-w {above}"
-                raise BadInput(what, key, remedy)
+        _check_way(key, folder.parent, folder, root, {0})
+    for key, path in (
+        ("paths.prefix", site.paths.prefix),
+        ("slurm.bin", site.slurm.bin),
+        ("slurm.conf", site.slurm.conf),
+    ):
+        if path and (steps := _steps(path, root)) and steps[-1].last:
+            _check_way(key, path, path, root, {0, steps[-1].status.st_uid})
 
 
-def _way(root: Path, folder: Path) -> Iterator[Path]:
-    """The folder and those above it, as far as they are there, with all that links on the way lead through."""
-    for place in (folder, *folder.parents):
-        real = on_disk(root, place)
-        if real.is_dir():
-            yield place
-            if real.is_symlink():
-                yield from _way(root, place.parent / os.readlink(real))
+def _check_way(key: str, path: Path, named: Path, root: Path, owners: set[int]) -> None:
+    """Raise BadInput where others than `owners` can put something else in the place of what the site names."""
+    for step in _steps(path, root):
+        if step.status.st_uid not in owners or step.everybody_writes or step.group_writes:
+            who = "root" if owners == {0} else "root and its owner"
+            what = f"others than {who} can write to {step.path}, and put something else in the place of {named}"
+            remedy = f"name a folder below root's own ones only, or: chown root {step.path}; chmod go-w {step.path}"
+            raise BadInput(what, key, remedy)
+
+
+def _steps(path: Path, root: Path) -> list[Step]:
+    """None where this account may not look: root will."""
+    try:
+        return way(path, root)
+    except PermissionError:
+        return []
 
 
 def _group_is_the_proxys(site: Site, root: Path) -> None:

@@ -114,7 +114,9 @@ def node_state(site: Site, node: str) -> str:
     """What sinfo calls the state of a node, such as `idle`, or `idle*` where slurmd does not answer; or nothing."""
     try:
         return run(
-            [site.slurm.bin / "sinfo", "-h", "-N", "-n", node, "-o", "%T"], env=environment(site), timeout=20
+            [site.slurm.bin / "sinfo", "--noheader", "--all", "--Node", f"--nodes={node}", "--format=%T"],
+            env=environment(site),
+            timeout=20,
         ).stdout.split()[0]
     except (CommandFailed, IndexError):
         return ""

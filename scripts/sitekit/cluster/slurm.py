@@ -16,11 +16,13 @@ CPUS = 8
 """Of each virtual node. More than the machine has: notebooks mostly wait, and the demo should hold a few of them."""
 
 # name: (nodes, shortest MaxTime in seconds, other options). `batch` says FORCE:1, for at Slurm's default of NO its jobs
-# and those of the overlapping jupyter partition would shut each other out, node by node.
+# and those of the overlapping jupyter partition would shut each other out, node by node. The notebooks' partitions are
+# closed to the hub's account by AllowGroups, as they are on clusters that keep them for users.
+NOTEBOOKS = "AllowGroups=jupyter-users OverSubscribe=FORCE:10"
 PARTITIONS = {
-    "jupyter-short": (("demo1", "demo2"), 4 * 3600, "OverSubscribe=FORCE:10 PriorityTier=10"),
-    "jupyter-long": (("demo1", "demo2"), 5 * 86400, "OverSubscribe=FORCE:10 PriorityTier=10"),
-    "jupyter-overflow": (("demo3",), 5 * 86400, "OverSubscribe=FORCE:10 PriorityTier=5"),
+    "jupyter-short": (("demo1", "demo2"), 4 * 3600, f"{NOTEBOOKS} PriorityTier=10"),
+    "jupyter-long": (("demo1", "demo2"), 5 * 86400, f"{NOTEBOOKS} PriorityTier=10"),
+    "jupyter-overflow": (("demo3",), 5 * 86400, f"{NOTEBOOKS} PriorityTier=5"),
     "batch": (("demo2", "demo3"), 86400, "OverSubscribe=FORCE:1 PriorityTier=1 Default=YES"),
 }
 

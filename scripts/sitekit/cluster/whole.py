@@ -105,7 +105,9 @@ def cancel_jobs(site: Site) -> int:
 def _jobs(site: Site) -> list[str]:
     if not services.scheduling(site)[0].ready():
         return []
-    return run([site.slurm.bin / "squeue", "-h", "-a", "-o", "%A"], env=environment(site), timeout=30).stdout.split()
+    return run(
+        [site.slurm.bin / "squeue", "--noheader", "--all", "--format=%A"], env=environment(site), timeout=30
+    ).stdout.split()
 
 
 def stop_cluster(site: Site) -> None:

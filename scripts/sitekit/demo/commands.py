@@ -48,8 +48,8 @@ def _bring_up(site: Site, linux: Distribution) -> None:
         ensure_people(made)
 
     together(lambda: rooms.environment(site), [ground, lambda: ensure_modules(site, linux, made)])
-    rooms.machine(site)
     start_cluster(site, made)
+    rooms.machine(site)
     rooms.kernels(site)
     rooms.start(site)
     _wait_for_login(site)

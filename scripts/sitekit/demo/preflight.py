@@ -11,9 +11,9 @@ from pathlib import Path
 from ..cluster import layout
 from ..cluster.made import Made
 from ..errors import BadInput, BadInputs
+from ..host.listeners import Process, listeners, processes
 from ..site import Site
 from ..software.platform import Distribution, distribution
-from .listeners import Process, listeners, processes
 
 NOT_OURS = (
     "the demo touches nothing that exists; use a machine of its own, such as a fresh virtual machine or container"

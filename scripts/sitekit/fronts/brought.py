@@ -7,7 +7,7 @@ import re
 from ..errors import BadInput
 from ..front import Certificate, OpenId
 from ..host.target import Target
-from .certificate import is_for, lasts, names
+from .certificate import fits, has_passphrase, is_for, lasts, names
 
 _SECRET = re.compile(r"[!#-\[\]-~]{8,}")  # what Apache reads between quotes as it is
 
@@ -43,3 +43,12 @@ def _certificate(target: Target, given: Certificate) -> None:
             raise BadInput(f"{given.certificate} is not a certificate for {name}", where, remedy)
     if not lasts(real, 0):
         raise BadInput(f"{given.certificate} is out of date", where, "renew it")
+    key, where = target.on_disk(given.key), "front.certificate.key"
+    if not key.is_file():
+        raise BadInput(f"{given.key} is not there", where, "put it there, or mend the path")
+    if has_passphrase(key):
+        what = f"{given.key} has a passphrase, and nobody is there to type it when the web server starts"
+        raise BadInput(what, where, f"openssl pkey -in {given.key} -out NEW-KEY")
+    if not fits(real, key):
+        what = f"{given.key} is not the key of {given.certificate}: the web server would end with the two"
+        raise BadInput(what, where, "name the key with which that certificate was asked for")

@@ -30,6 +30,19 @@ def lasts(certificate: Path, seconds: int) -> bool:
     return done.returncode == 0
 
 
+def fits(certificate: Path, key: Path) -> bool:
+    """Whether the key is that of the certificate; also where it cannot be told, such as for one with a passphrase."""
+    of_certificate = run(["openssl", "x509", "-in", certificate, "-noout", "-pubkey"], check=False)
+    of_key = run(["openssl", "pkey", "-in", key, "-passin", "pass:", "-pubout"], check=False)
+    told = of_certificate.returncode == of_key.returncode == 0
+    return not told or of_certificate.stdout.split() == of_key.stdout.split()
+
+
+def has_passphrase(key: Path) -> bool:
+    """Whether a web server would have to ask somebody when it starts."""
+    return "ENCRYPTED" in key.read_text(errors="replace")
+
+
 def serves(certificate: Path, site: Site, seconds: int) -> bool:
     """Whether it is for all of the site's names, and stays valid for so long."""
     return all(is_for(certificate, name) for name in names(site)) and lasts(certificate, seconds)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import tempfile
 import time
+from pathlib import Path
 
 from ..command import run
 from ..errors import Problem
 from ..progress import say
 from ..site import Site
+from .certificate import is_for, names
 from .tls import spoken
 
 DAY = 86400.0
 MARGIN = 21 * DAY  # mod_md and certbot renew a month before the end: by then something has gone wrong for days
+_FIRST = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 REMEDIES = {
     ("self-signed", "apache"): "sudo make apply, which makes a new one",
     ("self-signed", "nginx"): "sudo make apply, which makes a new one",
@@ -23,30 +27,50 @@ REMEDIES = {
 
 
 def certificate_check(site: Site) -> int:
-    """Say how many days are left. Raises Problem when they are fewer than 21, or than a quarter of its life."""
-    begin, end = shown(site)
-    left = end - time.time()
+    """Say how many days are left. Raises Problem when they are fewer than 21, or than a quarter of its life, when it is
+    not for the site's names, and when another one lies where the site has it."""
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write(seen := shown(site))
+        file.flush()
+        begin, end = _life(Path(file.name))
+        strange = [name for name in names(site) if not is_for(Path(file.name), name)]
+    left, own = end - time.time(), getattr(site.front.certificate, "certificate", "")
+    if strange:
+        what = f"its certificate is not for {', '.join(strange)}"
+        raise Problem(what, site.front.url, "another virtual host may answer; else get one that names it")
     if left < min(MARGIN, (end - begin) / 4):
-        own = f"put a new one into {getattr(site.front.certificate, 'certificate', '')}, then reload the web server"
-        remedy = REMEDIES.get((str(site.front.certificate), site.front.server), own)
+        remedy = REMEDIES.get((str(site.front.certificate), site.front.server), f"put a new one into {own}")
         what = f"its certificate lasts {left / DAY:.1f} more days" if left > 0 else "its certificate is out of date"
         raise Problem(what, site.front.url, remedy)
+    if own and _differs(own, seen):
+        remedy = f"sudo {site.libexec}/reload_certificate, which says what hinders it; systemd runs it by itself"
+        raise Problem(f"it shows another certificate than {own}", site.front.url, remedy)
     say(f" ok the certificate of {site.front.url} lasts {left / DAY:.0f} more days")
     return 0
 
 
-def shown(site: Site) -> tuple[float, float]:
-    """Begin and end, in epoch seconds, of the certificate that the web server shows here: a file may be newer, when
-    nobody had it reload. Raises Problem."""
+def shown(site: Site) -> str:
+    """The certificate that the web server shows here, in PEM: a file may be newer, when nobody had it reload. Raises
+    Problem."""
     try:
         with spoken("127.0.0.1", site.front.port, 10, site.front.host) as tls:
-            seen = ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True) or b"")
+            return ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True) or b"")
     except OSError as trouble:
         where = f"127.0.0.1:{site.front.port}"
         raise Problem(f"no certificate is shown: {trouble}", where, "sudo make status") from None
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-        file.write(seen)
-        file.flush()
-        told = run(["openssl", "x509", "-in", file.name, "-noout", "-startdate", "-enddate"]).stdout
+
+
+def _life(certificate: Path) -> tuple[float, float]:
+    """Begin and end, in epoch seconds."""
+    told = run(["openssl", "x509", "-in", certificate, "-noout", "-startdate", "-enddate"]).stdout
     dates = dict(line.split("=", 1) for line in told.splitlines())
     return ssl.cert_time_to_seconds(dates["notBefore"]), ssl.cert_time_to_seconds(dates["notAfter"])
+
+
+def _differs(file: Path, seen: str) -> bool:
+    """Whether the first certificate of the file is another. One that may not be read is taken to be the same."""
+    try:
+        found = _FIRST.search(file.read_text(errors="replace"))
+    except OSError:
+        return False
+    return found is not None and ssl.PEM_cert_to_DER_cert(found[0]) != ssl.PEM_cert_to_DER_cert(seen)

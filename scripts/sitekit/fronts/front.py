@@ -49,7 +49,8 @@ def front_path(site: Site, platform: Platform) -> Path:
     """Where the web server's configuration lies."""
     if site.front.instance == "own":
         return site.etc / f"{site.front.server}.conf"
-    return server(site, platform).sites / f"sitekit-{site.name}.conf"
+    # After the names of others: the first virtual host of a port answers for all names that nobody has.
+    return server(site, platform).sites / f"zz-sitekit-{site.name}.conf"
 
 
 def read_by_front(site: Site, platform: Platform) -> set[Path]:
@@ -86,8 +87,9 @@ def front(site: Site, platform: Platform) -> dict[Path, File]:
     cert, key = certificate(site)
     local = site.front.host in ("localhost", "127.0.0.1")
     below = " " + site.front.url.replace("://", "://*.") if site.front.subdomains else ""
+    hsts = f"max-age={_HSTS_LOCALHOST if local else _HSTS}"
     headers = {
-        "Strict-Transport-Security": f"max-age={_HSTS_LOCALHOST if local else _HSTS}",
+        "Strict-Transport-Security": f"{hsts}; includeSubDomains" if site.front.subdomains else hsts,
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "SAMEORIGIN",
         "Referrer-Policy": "strict-origin-when-cross-origin",
@@ -100,11 +102,15 @@ def front(site: Site, platform: Platform) -> dict[Path, File]:
         names=" ".join([site.front.host, *([f"*.{site.front.host}"] if site.front.subdomains else [])]),
         certificate=cert,
         key=key,
-        # A site on localhost is for this machine; the network does not see it.
-        listen="127.0.0.1:" if local else "",
+        # A site on localhost is for this machine; the network does not see it. In the machine's own nginx a socket for
+        # 127.0.0.1 would take over what others answer there, so there it is by who may ask.
+        listen="127.0.0.1:" if local and (site.front.instance, site.front.server) != ("system", "nginx") else "",
+        loopback_only=local and (site.front.instance, site.front.server) == ("system", "nginx"),
         ciphers=_CIPHERS,
-        # A certificate of one's own may come from an authority that answers; Let's Encrypt stopped in 2025.
-        stapling=isinstance(site.front.certificate, Certificate),
+        # A certificate of one's own may come from an authority that answers; Let's Encrypt stopped in 2025. Apache's
+        # cache for that is one for the whole server; the machine's own Apache is left without it, and nginx needs none.
+        stapling=isinstance(site.front.certificate, Certificate)
+        and (site.front.instance, site.front.server) != ("system", "apache"),
         headers=headers,
         hidden=[*_BANNERS, *headers],
         csp=_CSP + below,  # the login form's answer leads to the user's own name

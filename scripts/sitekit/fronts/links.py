@@ -76,7 +76,7 @@ def links(target: Target, platform: Platform) -> dict[Path, Link]:
     if target.site.front.instance == "own" or web.links is None:
         return {}
     found, there = {}, loads(target, platform)
-    for name in _closure(modules(target.site), there):
+    for name in _closure(modules(target.site), there) if web.links.modules else ():
         load = web.links.modules / there[name].path.name
         found[load] = _link(load, there[name].path)
         settings = there[name].path.with_suffix(".conf")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import shlex
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -24,6 +25,9 @@ from ..supervisors.systemd import SystemdSupervisor
 from .tls import spoken
 
 ANSWER_SECONDS = 60
+RESTART_MODULES = frozenset({"auth_openidc", "shib"})
+"""Apache's modules that a reload cannot bring or take: once it has loaded mod_auth_openidc 2.4.12, each child of Apache
+2.4.71 crashes; mod_shib was not tried."""
 _PATIENCE = 20  # mod_shib tries for six seconds to reach a shibd that does not run
 _RELOAD_SECONDS = 1
 _TAIL = 65536
@@ -47,8 +51,17 @@ def test(web: WebServer) -> None:
         run(shlex.split(web.control.test))
 
 
-def take_in(web: WebServer, verb: Literal["restart", "reload"]) -> None:
-    """Have one that ran read its configuration again; one that did not survive the last is started. Raises Problem."""
+def cannot_reload(modules: Iterable[Path], before: bytes) -> bool:
+    """Whether Apache has to restart for these links to modules, or for what stood in the site's file before: it ends at
+    a reload that takes its stapling cache away."""
+    return any(path.stem in RESTART_MODULES for path in modules) or b"SSLStaplingCache" in before
+
+
+def take_in(web: WebServer, verb: Literal["restart", "reload"], log: Path | None = None) -> None:
+    """Have one that ran read its configuration again; one that did not survive the last is started. Raises Problem.
+
+    `log` is that of the site, where it is a part of the web server.
+    """
     test(web)
     if state(web).word != "running":
         verb = "restart"
@@ -56,16 +69,29 @@ def take_in(web: WebServer, verb: Literal["restart", "reload"]) -> None:
         try:
             run(["systemctl", verb, f"{web.service}.service"], timeout=_STOP_SECONDS)
         except CommandFailed as failed:
-            failed.remedy = f"journalctl --unit {web.service}; and read the end of {web.log}"
+            failed.remedy = f"journalctl --unit {web.service}; and read the end of {_logs(web, log)}"
             raise
-    elif verb == "reload":
-        run(shlex.split(web.control.reload))
     else:
-        _stop(web)
-        run(shlex.split(web.control.start))
+        try:
+            if verb == "restart":
+                _stop(web)
+            run(shlex.split(web.control.reload if verb == "reload" else web.control.start))
+        except CommandFailed as failed:
+            failed.remedy = f"read the end of {_logs(web, log)}"
+            raise
     if verb == "reload":
         # That is under way by now: those answer yet that have not heard of it, though it may end the whole server.
         time.sleep(_RELOAD_SECONDS)
+
+
+def _logs(web: WebServer, log: Path | None) -> str:
+    """Apache tells of a virtual host's own faults, such as a wrong key, in the log of that host alone."""
+    return f"{log} and of {web.log}" if log else str(web.log)
+
+
+def site_log(site: Site) -> Path:
+    """Where the web server writes what goes wrong in the site's virtual host."""
+    return site.log / f"{site.front.server}-error.log"
 
 
 def _stop(web: WebServer) -> None:
@@ -94,7 +120,8 @@ def wait(web: WebServer, site: Site) -> None:
     end = time.monotonic() + ANSWER_SECONDS
     while not answers(site):
         if state(web).word != "running":
-            raise Problem("ended as it took the site in", web.service, f"read the end of {web.log}")
+            remedy = f"read the end of {_logs(web, site_log(site))}"
+            raise Problem("ended as it took the site in", web.service, remedy)
         if time.monotonic() > end:
             remedy = f"another of its sites may have the same name, or another program the port; read {web.log}"
             raise Problem(f"does not hand {site.front.url} to this site within {ANSWER_SECONDS} s", web.service, remedy)

@@ -2,7 +2,7 @@
 
 PREFIX/kernels/current       -> generations/<id>; a folder for JUPYTER_PATH
 PREFIX/kernels/launch        -> current/launch; the path in every kernel.json, so that no generation is named there
-PREFIX/kernels/generations/<id>/{launch, tombstone.py, generation.json, site.json}
+PREFIX/kernels/generations/<id>/{launch, lmod_output.py, tombstone.py, generation.json, site.json, kernels.yml}
 PREFIX/kernels/generations/<id>/kernels/<name>/{kernel.json, launch.json, logo-*}; a hidden one has a hidden.json
 """
 
@@ -28,6 +28,8 @@ from .logos import logo_files
 from .record import MARK, Record, read_record, write_record
 
 KEPT = 3
+RULES = "kernels.yml"
+"""The kernels.yml that a generation was made by."""
 SPEC, HIDDEN = "kernel.json", "hidden.json"
 FLAG = " (fails its test)"
 Showing = Literal["offer", "flag", "hide"]
@@ -86,7 +88,8 @@ def begin(site: Site) -> Path:
     (folder / "kernels").mkdir(parents=True)
     write_record(folder, Record())
     write_atomic(folder / "launch", first + data("kernels/launch.py").read_text(), 0o755)
-    write_atomic(folder / "tombstone.py", data("kernels/tombstone.py").read_text())
+    for name in ("tombstone.py", "lmod_output.py"):
+        write_atomic(folder / name, data(f"kernels/{name}").read_text())
     return folder
 
 
@@ -114,13 +117,13 @@ def under_way(site: Site, new: Path) -> Iterator[None]:
         prune(site)
 
 
-def write_specs(site: Site, generation: Path, kernels: list[Kernel], named: str = "") -> None:
+def write_specs(site: Site, generation: Path, kernels: list[Kernel], named: str = "") -> dict[str, str]:
     """Let envkernel write the specs of `kernels` into the generation; it is the release's, so its Python runs it.
 
-    `named` is what the launcher is told in place of a kernel's id.
+    `named` is what the launcher is told in place of a kernel's id. Returns why some could not be written, by id.
     """
     if not kernels:
-        return
+        return {}
     staging = generation / "staging"
     staging.mkdir()
     orders = []
@@ -137,10 +140,13 @@ def write_specs(site: Site, generation: Path, kernels: list[Kernel], named: str 
             "files": {"launch.json": str(instructions)} | {file.name: str(file) for file in logo_files(kernel.logo)},
         })  # fmt: skip
     order = json.dumps({"prefix": str(staging), "kernels": orders})
-    run([site.current / "bin" / "python", "-I", _WRITER], stdin=order, timeout=60 + len(kernels))
-    for folder in (staging / "share" / "jupyter" / "kernels").iterdir():
-        folder.rename(generation / "kernels" / folder.name)
+    done = run([site.current / "bin" / "python", "-I", _WRITER], stdin=order, timeout=60 + len(kernels))
+    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"id"')]
+    for result in told:
+        if "error" not in result:
+            (staging / "share" / "jupyter" / "kernels" / result["id"]).rename(generation / "kernels" / result["id"])
     shutil.rmtree(staging)
+    return {result["id"]: result["error"] for result in told if "error" in result}
 
 
 def carry_over(old: Path, generation: Path, kernels: Iterable[Kernel]) -> None:
@@ -151,7 +157,7 @@ def carry_over(old: Path, generation: Path, kernels: Iterable[Kernel]) -> None:
 
 def drop(generation: Path, names: Iterable[str]) -> None:
     for name in names:
-        shutil.rmtree(generation / "kernels" / name)
+        shutil.rmtree(generation / "kernels" / name, ignore_errors=True)  # one that could not be written is not there
 
 
 def showing(generation: Path, name: str) -> Showing:

@@ -1,8 +1,8 @@
 """Run by the release's Python: envkernel's classes write each kernel spec, with our launcher in its argv.
 
 Reads `{"prefix", "kernels": [{"id", "title", "language", "envkernel", "argv", "spec", "files"}]}` on stdin, in which
-"envkernel" is a mode of envkernel's and its words, and prints one line of JSON per kernel written, below
-PREFIX/share/jupyter/kernels.
+"envkernel" is a mode of envkernel's and its words. Writes below PREFIX/share/jupyter/kernels, and prints one line of
+JSON per kernel: `{"id"}`, with an `"error"` where it could not be written.
 """
 
 from __future__ import annotations
@@ -39,9 +39,13 @@ def main() -> None:
     os.umask(0o022)
     order = json.load(sys.stdin)
     for told in order["kernels"]:
-        mode = getattr(envkernel, told["envkernel"][0])
-        type(mode.__name__, (Ours, mode), {})(told, order["prefix"]).setup()
-        print(json.dumps({"id": told["id"]}), flush=True)
+        result = {"id": told["id"]}
+        try:
+            mode = getattr(envkernel, told["envkernel"][0])
+            type(mode.__name__, (Ours, mode), {})(told, order["prefix"]).setup()
+        except (Exception, SystemExit) as error:  # the last is argparse's; the other kernels have nothing to do with it
+            result["error"] = repr(error)
+        print(json.dumps(result), flush=True)
 
 
 if __name__ == "__main__":

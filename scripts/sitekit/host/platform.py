@@ -33,13 +33,15 @@ class Control(_Row):
     start: str
     stop: str
     reload: str
+    hosts: str
+    whole: str | None = None
 
 
 class Links(_Row):
     """The folders whose links take virtual hosts and modules into use."""
 
     sites: Path
-    modules: Path
+    modules: Path | None = None
 
 
 class WebServer(_Row):
@@ -60,7 +62,8 @@ class WebServer(_Row):
     @property
     def folders(self) -> set[Path]:
         """Those in which a site changes something."""
-        return {self.sites, *((self.links.sites, self.links.modules) if self.links else ())}
+        links = (self.links.sites, self.links.modules) if self.links else ()
+        return {self.sites, *(folder for folder in links if folder)}
 
 
 class Apache(WebServer):

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from ..data import data
-from ..login.pam import update_login
+from ..gatefile import COOKIES
+from ..login.pam import PatientAuthenticator, update_login
 from ..servers.life import Life
 from ..site import Site
 from ..spawner import endings, reconcile
 from ..spawner.server import SlurmServer
-from ..spawner.tiers import TierSpawner
-from . import heartbeat, routes
+from ..spawner.tiers import TierSpawner, told_at_the_end
+from . import enter, heartbeat, routes
+from .admins import keep_administrators_out_of_servers
 from .callback import PATH, ListeningHandler, replace_batchspawners_handler
 from .culling import update_culling
+from .logins import forget_old_logins
+from .logs import AbsentUsers, SecretsLeftOut, log_no_cookie_ids, log_no_strangers_names, log_refusals_in_one_line
+from .loops import begin_with_users
 from .metrics import update_metrics
-from .narrow import ServerHandler, limit_bodies, log_no_cookie_ids, log_refusals_in_one_line, replace_handlers
+from .narrow import ServerHandler, limit_bodies, replace_handlers
 from .peers import keep_pages_behind_the_front
 from .proxy import SilentProxy
 from .rest import CardHandler, StatusHandler
-
-log = logging.getLogger(__name__)
+from .trouble import tell_of_database
+from .unreachable import NoAnswerHandler, ServerPageHandler
 
 
 def configure(c: Any, site: Site) -> None:
@@ -35,6 +38,7 @@ def configure(c: Any, site: Site) -> None:
     update_login(c, site)
     update_servers(c, site)
     update_culling(c, site)
+    update_entry(site)
     update_pages(c, site)
     update_life(c, Life(site))
     update_metrics(site)
@@ -49,8 +53,10 @@ def update_addresses(c: Any, site: Site) -> None:
     c.JupyterHub.hub_bind_url = c.JupyterHub.hub_connect_url = site.hub.url
     c.JupyterHub.trusted_downstream_ips = ["127.0.0.1"]  # the front and the proxy: who comes by them is who they name
     keep_pages_behind_the_front(site.front.url)
-    # JupyterHub marks its login cookies so by itself, but not its _xsrf
-    c.JupyterHub.tornado_settings = {"cookie_options": {"secure": True, "samesite": "Lax"}}
+    c.JupyterHub.tornado_settings = {
+        "cookie_options": dict(COOKIES),
+        "headers": {"Cache-Control": "no-store"},  # pages hold tokens and names, which stay in no browser's cache
+    }
 
 
 def update_proxy(c: Any, site: Site) -> None:
@@ -77,10 +83,19 @@ def update_servers(c: Any, site: Site) -> None:
     c.JupyterHub.allow_named_servers = site.server.named > 0
     c.JupyterHub.named_server_limit_per_user = site.server.named
     c.TierSpawner.apply_user_options = TierSpawner.take_options
+    c.Spawner.progress_ready_hook = told_at_the_end
     c.Spawner.disable_user_config = True  # a user's dotfiles cannot change the server
     c.Spawner.poll_interval = 30  # reads the shared snapshot: costs nothing
     c.Spawner.http_timeout = 60
     c.Spawner.args = []
+
+
+def update_entry(site: Site) -> None:
+    """Who may open whose server. With a name for each user's, browsers keep users' pages apart by themselves."""
+    if not site.login.admin_access:
+        keep_administrators_out_of_servers()
+    if not site.front.subdomains:
+        enter.let_owners_in(site)
 
 
 def update_pages(c: Any, site: Site) -> None:
@@ -89,17 +104,26 @@ def update_pages(c: Any, site: Site) -> None:
 
 
 def update_life(c: Any, life: Life) -> None:
-    """Hand the shared parts to the classes that need them, and start their loops in JupyterHub's own event loop."""
-    for part in (TierSpawner, SlurmServer, ListeningHandler, ServerHandler, CardHandler, StatusHandler):
+    """Hand the shared parts to the classes that need them, and have their loops started with the hub."""
+    handlers = (ListeningHandler, ServerHandler, CardHandler, StatusHandler, NoAnswerHandler, ServerPageHandler)
+    for part in (TierSpawner, SlurmServer, *handlers):
         part.life = life
     replace_batchspawners_handler()
-    replace_handlers()
+    tell_of_database()
+    guarded = not life.site.front.subdomains
+    replace_handlers(enter.HANDLERS if guarded else {})
+    forget_old_logins()
     log_refusals_in_one_line()
     log_no_cookie_ids()
+    log_no_strangers_names(PatientAuthenticator.accounts)
+    c.JupyterHub.logging_config = {
+        "formatters": {"console": {"class": f"{__package__}.logs.{SecretsLeftOut.__name__}"}}
+    }
     c.JupyterHub.extra_handlers = [
         (PATH, ListeningHandler),
         (r"/api/sitekit/card", CardHandler),
         (r"/api/sitekit/status", StatusHandler),
+        *([(enter.PATH, enter.EnterHandler)] if guarded else []),
     ]
 
     def card_of(user: Any) -> Callable[[str], dict[str, Any] | None]:
@@ -107,28 +131,16 @@ def update_life(c: Any, life: Life) -> None:
         return lambda name: life.ledger.last_card(user.name, name) if user else None
 
     c.JupyterHub.template_vars["sitekit_card"] = card_of  # no method: traitlets copies it, with all that hangs on it
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:  # `jupyterhub token` and the like read the configuration without serving
-        return
-    life.ledger.open()  # a hub that cannot read its ledger must not start
-    loops = {
-        "queue snapshot": life.queue.run,
-        "endings": partial(endings.run, life),
-        "reconciler": partial(reconcile.run, life),
-        "routes": routes.run,
-        "limits": limit_bodies,
-        "forecast": life.forecast.run,
-        "heartbeat": heartbeat.run,
-    }
-    life.tasks = [loop.create_task(_keep_running(run, name), name=name) for name, run in loops.items()]
-
-
-async def _keep_running(run: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
-    """Servers depend on these loops; a fault in one of them must not end it for the rest of the hub's life."""
-    while True:
-        try:
-            return await run()
-        except Exception:
-            log.exception("The loop '%s' failed; it is started again", name)
-            await asyncio.sleep(5)
+    begin_with_users(
+        {
+            "absent users": AbsentUsers().tell,
+            "queue snapshot": life.queue.run,
+            "endings": partial(endings.run, life),
+            "reconciler": partial(reconcile.run, life),
+            "routes": routes.run,
+            "limits": limit_bodies,
+            "forecast": life.forecast.run,
+            "heartbeat": heartbeat.run,
+        },
+        first=life.ledger.open,  # a hub that cannot read its ledger must not start
+    )

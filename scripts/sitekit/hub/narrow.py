@@ -1,23 +1,28 @@
-"""JupyterHub's own handlers: narrower where they would start, keep or log whatever a user sends. And who stops a server
+"""JupyterHub's own handlers: narrower where they would start or keep whatever a user sends. And who stops a server
 that is not theirs is told to its user."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import Any
 
 from jupyterhub import apihandlers, handlers
-from jupyterhub.apihandlers.users import UserServerAPIHandler
+from jupyterhub.apihandlers.hub import RootAPIHandler
+from jupyterhub.apihandlers.users import UserServerAPIHandler, UserTokenListAPIHandler
 from jupyterhub.app import JupyterHub
-from jupyterhub.handlers.pages import SpawnHandler
-from jupyterhub.spawner import SpawnException
+from jupyterhub.handlers import login
+from jupyterhub.handlers.base import UserUrlHandler
+from jupyterhub.handlers.pages import ProxyErrorHandler, SpawnHandler
+from jupyterhub.scopes import needs_scope
 from jupyterhub.user import User
 from tornado import web
-from tornado.log import app_log
 
 from ..servers.life import Life
 from ..told.stopped import card_of_stop
+from .logins import LogoutHandler
+from .slots import only_if_started
+from .tokens import TokenHandler
+from .unreachable import NoAnswerHandler, ServerPageHandler
 
 BODY_LIMIT = 64 * 1024  # bytes of a request to the hub; tornado would take 100 MB
 NAME_LIMIT = 100  # characters of a server's title
@@ -44,6 +49,11 @@ class ServerHandler(UserServerAPIHandler):
             raise web.HTTPError(400, "give the options when you start the server")
         return body
 
+    @needs_scope("start:servers")
+    async def post(self, user_name: str, server_name: str = "") -> None:
+        with only_if_started(self, user_name, server_name):
+            await super().post(user_name, server_name)
+
     async def stop_single_user(self, user: User, server_name: str = "") -> Any:
         child = getattr(user.spawners[server_name], "child_spawner", None)
         row = self.life.ledger.row(child.tag) if child else None
@@ -68,30 +78,39 @@ class FormHandler(SpawnHandler):
     def _get_user_options(self, query_options: dict[str, list[str]]) -> dict[str, list[str]]:
         return {}
 
+    @needs_scope("servers")
+    async def _get(self, user_name: str, server_name: str, display_name: str) -> None:
+        with only_if_started(self, user_name, server_name):
+            await super()._get(user_name, server_name, display_name)
 
-def replace_handlers() -> None:
+    @needs_scope("servers")
+    async def _post(self, user_name: str, server_name: str, display_name: str) -> None:
+        with only_if_started(self, user_name, server_name):
+            await super()._post(user_name, server_name, display_name)
+
+
+class RootHandler(RootAPIHandler):
+    """JupyterHub allows every page of the web to read this answer (apihandlers/hub.py, Access-Control-Allow-Origin)."""
+
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        self.clear_header("Access-Control-Allow-Origin")
+
+
+def replace_handlers(more: dict[type, type]) -> None:
     """Put ours in the place of JupyterHub's own."""
-    ours = {UserServerAPIHandler: ServerHandler, SpawnHandler: FormHandler}
+    ours = {
+        UserServerAPIHandler: ServerHandler,
+        SpawnHandler: FormHandler,
+        RootAPIHandler: RootHandler,
+        UserTokenListAPIHandler: TokenHandler,
+        login.LogoutHandler: LogoutHandler,
+        ProxyErrorHandler: NoAnswerHandler,
+        UserUrlHandler: ServerPageHandler,
+        **more,
+    }
     for table in (apihandlers.default_handlers, handlers.default_handlers):
         table[:] = [(rule[0], ours.get(rule[1], rule[1]), *rule[2:]) for rule in table]
-
-
-def log_refusals_in_one_line() -> None:
-    """JupyterHub promises no traceback for a SpawnException, and writes one for options that are refused (spawner.py,
-    _run_apply_user_options; handlers/pages.py, _post). Its reason stands in the line that follows."""
-
-    def shorten(record: logging.LogRecord) -> bool:
-        if record.exc_info and isinstance(record.exc_info[1], SpawnException):
-            record.exc_info = None
-        return True
-
-    logging.getLogger("JupyterHub").addFilter(shorten)
-
-
-def log_no_cookie_ids() -> None:
-    """JupyterHub logs what it makes a browser's _xsrf from: the session's id, and the one that the login cookie carries
-    (_xsrf_utils.py, _set_xsrf_cookie). Logs are sent on, and read by people who need not know them."""
-    app_log.addFilter(lambda record: not str(record.msg).startswith("Setting new xsrf cookie"))
 
 
 async def limit_bodies() -> None:

@@ -8,6 +8,9 @@ import logging
 
 from jupyterhub.app import JupyterHub
 
+from ..spawner.held import spawners
+from . import stand_ins
+
 log = logging.getLogger(__name__)
 
 EVERY = 2.0  # seconds
@@ -29,7 +32,8 @@ async def run() -> None:
 async def restore(app: JupyterHub) -> None:
     """Give the proxy back what it lacks."""
     routes = await app.proxy.get_all_routes()
-    ready = [s.proxy_spec for user in app.users.values() for s in user.spawners.values() if s.ready]
+    await stand_ins.tend(app)
+    ready = [s.proxy_spec for s in spawners() if s.ready and not stand_ins.is_suspended(s)]
     if app.hub.routespec not in routes or not set(ready) <= set(routes):
         log.warning("The proxy has lost routes; giving them back")
         await app.proxy.check_routes(app.users, app._service_map, routes)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import sys
 from pathlib import Path
 
@@ -11,29 +9,34 @@ from ..candidates.importing import imported
 from ..data import data
 from ..errors import BadInput
 from ..site import Site
-from .check import check_kernels
+from .check import check_kernels, publish_new
+from .owner import another_owner, run_as
 from .pipeline import make_kernels
 
 
 def kernels(site: Site, *words: str) -> int:
     """Turn the site's modules into proven kernels and publish them. Returns 1 if one that kernels.yml names failed."""
     _no_words(words)
-    _become_owner(site)
+    if owner := another_owner(site):
+        return run_as(owner, site, "kernels")
     return make_kernels(site, data("kernels/kernels.yml"))
 
 
 def kernels_diff(site: Site, *words: str) -> int:
     """The same up to the table: what would be added, changed and removed, and what fails. Nothing is published."""
     _no_words(words)
-    _become_owner(site)
+    if owner := another_owner(site):
+        return run_as(owner, site, "kernels_diff")
     return make_kernels(site, data("kernels/kernels.yml"), switch=False)
 
 
 def kernels_check(site: Site, *words: str) -> int:
     """Start every published kernel again, where the site says. Returns 1 if one failed."""
     _no_words(words)
-    _become_owner(site)
-    return check_kernels(site)
+    if owner := another_owner(site):
+        return run_as(owner, site, "kernels_check")
+    first = publish_new(site) if site.kernels.check.publish_new else 0
+    return max(first, check_kernels(site))
 
 
 def kernels_import(site: Site, *words: str) -> int:
@@ -42,22 +45,6 @@ def kernels_import(site: Site, *words: str) -> int:
         raise BadInput("which Makefile is not said", remedy="make kernels_import MAKEFILE=path/to/Makefile")
     sys.stdout.write(imported(site, Path(words[0])))
     return 0
-
-
-def _become_owner(site: Site) -> None:
-    """Under root, go on as the account that owns the prefix: what root left there, that account could not replace.
-
-    And on a network filesystem root may have no say at all.
-    """
-    if os.geteuid() != 0 or not site.paths.prefix.exists():
-        return
-    owner = site.paths.prefix.stat().st_uid
-    if owner != 0:
-        entry = pwd.getpwuid(owner)
-        os.initgroups(entry.pw_name, entry.pw_gid)
-        os.setgid(entry.pw_gid)
-        os.setuid(owner)
-        os.environ["HOME"] = entry.pw_dir
 
 
 def _no_words(words: tuple[str, ...]) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from .. import progress
-from ..candidates.candidate import Candidate, Note, candidates
+from ..candidates.candidate import Candidate, Note, candidates, unreadable
 from ..candidates.rules import Rules, load_rules
 from ..candidates.spider import Module, read_tree
 from ..errors import Problem
+from ..files import write_atomic
 from ..generations import generation
 from ..generations.kernel import Kernel, is_unchanged, told_apart
 from ..generations.record import Record, read_record, write_record
@@ -47,35 +48,41 @@ class Plan:
 def make_kernels(site: Site, rules_file: Path, switch: bool = True) -> int:
     """Run the pipeline; without `switch` stop after the table. Returns 1 if what kernels.yml names outright failed.
 
-    Raises Problem (nothing was switched) or BadInput (kernels.yml has a fault).
+    What it publishes carries the rules that it was made by. Raises Problem (nothing was switched) or BadInput
+    (kernels.yml has a fault).
     """
     rules = load_rules(rules_file)
+    text = rules_file.read_text(encoding="utf-8")
     trial = Trial(account(site, rules.test_as), rules.start_timeout)
     before = os.umask(0o022)
     try:
         with generation.lock(site):
-            return _make(site, rules, trial, switch)
+            return _make(site, rules, text, trial, switch)
     finally:
         os.umask(before)
 
 
-def _make(site: Site, rules: Rules, trial: Trial, switch: bool) -> int:
+def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> int:
     with progress.step("Reading the module tree") as step:
-        tree = read_tree(site, trial.user)
+        tree, broken = read_tree(site, trial.user, rules.load_environment)
         step.done(f"{len(tree)} modules")
     _refuse_untrusted(site, rules, tree)
     old = generation.current(site)
     plan = _plan(site, rules, tree, trial, old)
+    plan.notes += unreadable(broken)
     if old is not None and plan.wanted == plan.old:
         rows = _rows(plan, {}, {})
         table.show(rows)
-        if switch and _record(rules, plan, plan.old) != plan.record:
-            write_record(old, _record(rules, plan, plan.old))
+        if switch:
+            write_atomic(old / generation.RULES, text)
+            if _record(rules, plan, plan.old) != plan.record:
+                write_record(old, _record(rules, plan, plan.old))
         progress.say(f"Nothing has changed: {table.counted(rows)}.")
         return _code(rows)
     new = generation.begin(site)
     with generation.under_way(site, new):
         known.write(new, site, rules)
+        write_atomic(new / generation.RULES, text)
         kept, failed = _build(site, plan, old, new, trial)
         rows = _rows(plan, kept, failed)
         table.show(rows)
@@ -110,14 +117,15 @@ def _code(rows: list[Row]) -> int:
 
 
 def _refuse_untrusted(site: Site, rules: Rules, tree: list[Module]) -> None:
-    places = {generation.root(site), generation.root(site) / "generations", *site.kernels.modulepath}
+    places = {generation.root(site), generation.root(site) / "generations", *site.kernels.modulepath, site.kernels.lmod}
     for module in tree:
         for file in module.files:
             places |= {file, file.parent}
             places |= {folder for root in module.roots for folder in file.parents if folder.is_relative_to(root)}
     named = [path for rule in rules.kernels for path in (rule.bin, *rule.marks) if path and path.exists()]
     places |= {*named, *(path.parent for path in named)}
-    owners = {path.stat().st_uid for path in (site.paths.prefix, *site.kernels.modulepath, *named)}
+    trusted = (site.paths.prefix, *site.kernels.modulepath, site.kernels.lmod, *named)
+    owners = {path.stat().st_uid for path in trusted}
     refuse_writable(places, rules.trusted_groups, owners)
 
 
@@ -155,12 +163,13 @@ def _build(
     site: Site, plan: Plan, old: Path | None, new: Path, trial: Trial
 ) -> tuple[dict[str, Kernel], dict[str, str]]:
     """Fill the generation `new`. Returns the kernels that stay as they were, and why those that failed did."""
-    generation.write_specs(site, new, plan.fresh)
+    unwritten = generation.write_specs(site, new, plan.fresh)
     fresh = {kernel.id for kernel in plan.fresh}
     if old is not None:
         generation.carry_over(old, new, (kernel for kernel in plan.wanted.values() if kernel.id not in fresh))
     generation.settle(new)
-    failed = prove(site, new, plan.fresh, trial)
+    written = [kernel for kernel in plan.fresh if kernel.id not in unwritten]
+    failed = {**unwritten, **prove(site, new, written, trial)}
     generation.drop(new, failed)
     # What the site names outright stays as it last worked, if it does still; what was merely found goes.
     gone = {*failed, *(failure.candidate.id for failure in plan.failures)} & plan.listed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .. import progress
 
@@ -23,8 +23,8 @@ class Row:
 
 
 def lines(rows: Iterable[Row]) -> list[str]:
-    """The table as text, in columns as wide as they need to be."""
-    rows = sorted(rows, key=lambda row: (ORDER.index(row.status), row.id))
+    """The table as text, in columns as wide as they need to be. Modules may be named, and may say, what they like."""
+    rows = sorted(map(_plain, rows), key=lambda row: (ORDER.index(row.status), row.id))
     widths = [max((len(getattr(row, name)) for row in rows), default=0) for name in ("status", "id", "title")]
     text = []
     for row in rows:
@@ -34,6 +34,16 @@ def lines(rows: Iterable[Row]) -> list[str]:
         text.append(f"  {row.status:{widths[0]}}  {row.id:{widths[1]}}  {row.title:{widths[2]}}  {end}".rstrip())
         text += [] if short else [f"      {line.rstrip()}" for line in reason[:12] if line.strip()]
     return text
+
+
+def _plain(row: Row) -> Row:
+    """The row without what a terminal would obey, or could not show."""
+    texts = {name: getattr(row, name).expandtabs() for name in ("id", "title", "detail", "reason")}
+    return replace(row, **{name: _printable(text) for name, text in texts.items()})
+
+
+def _printable(text: str) -> str:
+    return "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text)
 
 
 def show(rows: Iterable[Row]) -> None:

@@ -5,54 +5,45 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import stat
 from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import Problem
+from ..ways import Step, way
 
 
 def refuse_writable(paths: Iterable[Path], trusted_groups: Iterable[str], owners: Iterable[int] = ()) -> None:
     """Raise Problem if others than root, the account that runs this, `owners` (uids) or the trusted groups may write.
 
-    Folders above `paths` count too, except where the sticky bit protects what lies in them.
+    The folders and links that lead to `paths` count too, except where the sticky bit protects what lies in a folder.
     """
-    groups = {_gid(name) for name in trusted_groups}
+    groups = {_gid(name) for name in trusted_groups} | {0}
     good = {0, os.geteuid(), *owners}
-    given = set(paths)
     faults: dict[Path, str] = {}
-    seen: set[Path] = set()
-    for path in sorted(given):
-        for place in (path, *path.parents):
-            if place in seen:
-                break
-            seen.add(place)
-            if fault := _fault(place, groups, good, above=place not in given):
-                faults[place] = fault
+    for path in sorted(set(paths)):
+        try:
+            steps = way(path)
+        except OSError as error:
+            faults[path] = f"cannot be looked at by this account: {error.strerror}"
+            continue
+        faults |= {step.path: fault for step in steps if (fault := _fault(step, groups, good))}
     if faults:
         shown = [f"{path} {fault}" for path, fault in list(faults.items())[:5]]
         shown += [f"and {len(faults) - 5} more"] if len(faults) > 5 else []
         raise Problem(
             "whoever can write these can run code as every user of a kernel:\n    " + "\n    ".join(shown),
-            remedy="take the permission away (chmod go-w PATH), or name a group under trusted_groups in kernels.yml",
+            remedy="take the permission away (chmod go-w PATH), give it to root, or name a group under trusted_groups "
+            "in kernels.yml",
         )
 
 
-def _fault(path: Path, groups: set[int], good: set[int], above: bool) -> str | None:
-    try:
-        info = path.stat()
-    except FileNotFoundError:
-        return None
-    except PermissionError:
-        return "cannot be looked at by this account"
-    if info.st_uid not in good and not above:
-        return f"belongs to {_user(info.st_uid)}"
-    if above and info.st_mode & stat.S_ISVTX:
-        return None
-    if info.st_mode & stat.S_IWOTH:
+def _fault(step: Step, groups: set[int], good: set[int]) -> str | None:
+    if step.status.st_uid not in good:
+        return f"belongs to {_user(step.status.st_uid)}"
+    if step.everybody_writes:
         return "can be written by everybody"
-    if info.st_mode & stat.S_IWGRP and info.st_gid not in groups | {0}:
-        return f"can be written by the group {_group(info.st_gid)}"
+    if step.group_writes and step.status.st_gid not in groups:
+        return f"can be written by the group {_group(step.status.st_gid)}"
     return None
 
 

@@ -1,4 +1,4 @@
-"""Who may do what: the one sudo rule of the hub, and the PAM service by which people log in. Pure."""
+"""Who may do what: the sudo rules of the hub, and the PAM service by which people log in. Pure."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from ..site import Site
 
 
 def sudoers(site: Site, platform: Platform) -> dict[Path, File]:
-    """The rule that lets the hub start the gate as a cluster user. Understood by sudo 1.8.29 and later.
+    """The rules that let the hub start the gate as a cluster user. Understood by sudo 1.8.29 and later.
 
     `""` after the command means: without arguments. The user list names the groups that may have servers; root is taken
     out by name and by number, and so are the site's own accounts. Nothing of the hub's environment gets through.
     """
     hub = site.hub.user
     groups = [f"%{group}" for group in site.login.allowed_groups]
-    people = ", ".join([*groups, "!root", "!#0", f"!{hub}", f"!{site.proxy.user}"])
+    never = ["!root", "!#0", f"!{hub}", f"!{site.proxy.user}"]
+    people, everybody = ", ".join([*groups, *never]), ", ".join(["ALL", *never])
     text = f"""\
 # Written by sitekit for the site {site.name}. The hub may start one program as a cluster user, without arguments:
 # it submits, cancels or reads the log of that user's own server, and refuses all else.
@@ -26,6 +27,8 @@ Defaults:{hub} env_reset, !setenv, !env_keep, !env_check, !requiretty
 # No terminal, no PAM session and no log line for what is allowed: this runs often. What is refused is logged as ever.
 Defaults:{hub} !use_pty, !pam_session, !log_allowed, !lecture
 {hub} ALL=({people}) NOPASSWD: {site.libexec}/gate ""
+# Servers of people who have left these groups can still be ended: this program cancels them, and refuses all else.
+{hub} ALL=({everybody}) NOPASSWD: {site.libexec}/end ""
 """
     return {platform.sudoers / f"sitekit-{site.name}": File(text, 0o440)}
 

@@ -18,6 +18,7 @@ from ..supervisors import supervise
 from ..supervisors.services import Service
 from ..supervisors.supervisor import State
 from . import database
+from .apart import administrators, kept_apart
 from .site_services import running_supervisor, site_services
 from .site_state import site_state
 
@@ -84,19 +85,25 @@ def stop(site: Site) -> int:
 
 
 def status(site: Site) -> int:
-    """Say how each service does, the kernels, and what else keeps users out. 0 when all is well, else 1."""
+    """Say how each service does, what keeps users' pages apart, the kernels, and what keeps users out.
+
+    0 when all is well, else 1.
+    """
     need_root("status")
     states = supervise.status(site_services(site, this_platform()), running_supervisor(site))
     states |= _machines_own(site)
     for name, state in states.items():
         say(f"{name:<32} {state.word:<9} {state.detail}")
+    apart, by_what = kept_apart(site, states[site.service("proxy")])
+    say(f"{'pages of users':<32} {by_what}")
+    say(f"{'administrators':<32} {administrators(site)}")
     for number, line in enumerate(told(read_kernel_state(site))):
         say(f"{'' if number else 'kernels':<32} {line}")
     found = list(site_state(site))
     for subject, what, _ in found:
         say(f"{subject:<32} {what}")
     running = all(state.word == "running" for state in states.values())
-    return 0 if running and all(well for *_, well in found) else 1
+    return 0 if apart and running and all(well for *_, well in found) else 1
 
 
 def _machines_own(site: Site) -> dict[str, State]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..data import data
 from ..fronts.front import front
 from ..fronts.logs import log_rotation
+from ..fronts.renewal import renewal
 from ..gatefile import gate_config, job_script
 from ..host.file import File, Folder
 from ..host.platform import Platform
@@ -15,6 +16,7 @@ from ..show import dump
 from ..site import Site
 from .access import pam, sudoers
 from .nightly import nightly
+from .preloaded import preloaded
 from .site_services import site_services, site_supervisor
 
 
@@ -23,7 +25,8 @@ def render(site: Site, platform: Platform) -> dict[Path, File]:
 
     No clock, no host name, and nothing of the machine decides what is in them.
     """
-    reached = pam(site, platform) | front(site, platform) | services(site, platform)
+    web = front(site, platform) | renewal(site, platform)
+    reached = pam(site, platform) | web | preloaded(site) | services(site, platform)
     return configuration(site) | gate(site) | reached | log_rotation(site, platform) | sudoers(site, platform)
 
 
@@ -48,6 +51,7 @@ def gate(site: Site) -> dict[Path, File]:
         site.libexec / "gate.json": File(json.dumps(gate_config(site), indent=2) + "\n"),
         site.libexec / "job.sh": File(script),
         site.libexec / "gate": _copy("scripts/gate", 0o755),
+        site.libexec / "end": _copy("scripts/gate", 0o755),
     }
 
 
@@ -69,6 +73,8 @@ def folders(site: Site, platform: Platform) -> dict[Path, Folder]:
         site.front_state: Folder(),
         site.paths.state: Folder(0o700, site.hub.user),
     }
+    if preloaded(site):
+        own[site.libexec / "proxy"] = Folder()
     if site.login.second_factor == "totp":
         own[site.totp] = Folder(0o700, site.hub.user)
     shared = {parent: Folder(shared=True) for folder in [*own, *render(site, platform)] for parent in folder.parents}

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import http.client
-import socket
 from functools import partial
+from pathlib import Path
 
 from ..errors import Problem
 from ..fronts.front import RELOAD, front_path, server
-from ..fronts.tls import spoken
 from ..host.platform import Platform
 from ..site import Site
 from ..supervisors.services import Service
 from ..supervisors.supervise import Supervisor, SupervisordSupervisor, SystemdSupervisor, which_supervisor
 from .nightly import timers
+from .preloaded import node_options
+from .ready import front_answers, hub_answers, proxy_answers
 
 
 def site_services(site: Site, platform: Platform) -> list[Service]:
@@ -52,12 +52,13 @@ def _proxy(site: Site) -> Service:
         description=f"configurable-http-proxy of the site {site.name}",
         command=(f"{site.current}/bin/configurable-http-proxy", *users, *api, *fallback, *names),
         user=site.proxy.user,
-        environment=_environment(site),
+        environment=_environment(site) | node_options(site),
         environment_file=site.etc / "proxy.env",
         mounts=(site.paths.prefix,),
+        pauses=_pauses(site, "proxy"),
         umask="0077",
         template="proxy",
-        ready=partial(_listens, site.proxy.api_port),
+        ready=partial(proxy_answers, site),
     )
 
 
@@ -72,13 +73,14 @@ def _hub(site: Site) -> Service:
         environment_file=site.etc / "proxy.env",
         directory=site.paths.state,
         mounts=(site.paths.prefix,),  # the state folder is mounted first by WorkingDirectory=
+        pauses=_pauses(site, "hub"),
         after=(site.service("proxy"),),
         wants=timers(site),
         kill_mode="process",  # whatever the hub has started belongs to users
         heartbeat_seconds=60,
         umask="0077",
         template="hub",
-        ready=partial(_healthy, site.hub.address, site.hub.port),
+        ready=partial(hub_answers, site),
     )
 
 
@@ -94,13 +96,14 @@ def _front(site: Site, platform: Platform) -> Service:
             *foreground,
         ),
         runtime_directories=(site.run / kind,),
+        pauses=_pauses(site, "front"),
         after=(site.service("proxy"),),
         kill_mode="mixed",  # the parent ends its own children
         stop_signal="TERM" if kind == "apache" else "QUIT",
         reload_signal=RELOAD[kind],
         umask="0027",
         template="acme" if (kind, site.front.certificate) == ("apache", "acme") else kind,
-        ready=partial(_speaks_tls, site.front.port),
+        ready=partial(front_answers, site),
     )
 
 
@@ -109,29 +112,5 @@ def _environment(site: Site) -> dict[str, str]:
     return {"PATH": f"{site.current}/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), 2).close()
-    except OSError:
-        return False
-    return True
-
-
-def _healthy(address: str, port: int) -> bool:
-    caller = http.client.HTTPConnection(address, port, timeout=5)
-    try:
-        caller.request("GET", "/hub/health")
-        return caller.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        caller.close()
-
-
-def _speaks_tls(port: int) -> bool:
-    """Whether the web server shakes hands. Whose certificate it shows is the doctor's question, not this one."""
-    try:
-        with spoken("127.0.0.1", port, 2):
-            return True
-    except OSError:
-        return False
+def _pauses(site: Site, part: str) -> Path:
+    return site.run / "pauses" / part

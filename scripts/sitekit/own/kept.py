@@ -6,6 +6,7 @@ launcher; so one whose software has vanished says so, like the site's own.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import shutil
@@ -83,13 +84,30 @@ def add(site: Site, rules: Rules, home: Path, wanted: Candidate, words: list[str
     repair = f"see `sitekit-kernel check {name}` in a terminal, or `sitekit-kernel remove {name}`"
     kernel = replace(found, launch={**found.launch, "remedy": repair})
     with _scratch(site) as place:
-        generation.write_specs(site, place, [kernel], named="{resource_dir}/launch.json")
+        if fault := generation.write_specs(site, place, [kernel], named="{resource_dir}/launch.json"):
+            raise Problem(f"'{title}' cannot be written: {fault[name]}", remedy="choose another --name")
         _prove(site, rules, place, kernel)
         told = {"title": title, "words": words, "kernel": asdict(kernel)}
         (place / "kernels" / name / MARK).write_text(json.dumps(told, indent=1) + "\n")
-        folder_of(home).mkdir(parents=True, exist_ok=True)
-        shutil.move(place / "kernels" / name, folder_of(home) / name)
+        _put(place / "kernels" / name, folder_of(home) / name)
     return Own(folder_of(home) / name, title, words, kernel)
+
+
+def _put(made: Path, folder: Path) -> None:
+    """Copy the kernel to its place, all of it or nothing. Raises Problem."""
+    there = folder.parent.exists()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # beside the others, and under a name in which Jupyter looks for no kernel
+        with tempfile.TemporaryDirectory(prefix="~", dir=folder.parent) as aside:
+            whole = shutil.copytree(made, Path(aside) / folder.name)
+            whole.rename(folder)
+    except OSError as error:
+        if not there:
+            with contextlib.suppress(OSError):
+                folder.parent.rmdir()
+        why = error.strerror or "; ".join(sorted({str(fault[-1]) for fault in error.args[0]}))  # of shutil.copytree
+        raise Problem(f"the kernel cannot be written: {why}", str(folder), "make room there, then try again") from None
 
 
 def check(site: Site, rules: Rules, own: Own) -> None:

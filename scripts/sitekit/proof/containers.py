@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..candidates.rules import CONNECTION, Rule
+from ..candidates.rules import CONNECTION, SOCKETS, Rule
 
 PROGRAMS = {"python": "python3", "R": "R"}
 
@@ -10,8 +10,9 @@ PROGRAMS = {"python": "python3", "R": "R"}
 _DOCKER = ("run", "--rm", "--init", "--interactive", "--network=host")
 # Docker shows a container nothing of the host but what is named. {home}, {uid} and {gid} are the launcher's to fill in.
 _SHOWN = (
-    "--user={uid}:{gid}", f"--volume={CONNECTION}:{CONNECTION}:ro", "--volume={home}:{home}", "--workdir={home}",
-    "--env=HOME={home}", "--env=PYTHONNOUSERSITE", "--env=R_PROFILE_USER", "--env=R_ENVIRON_USER",
+    "--user={uid}:{gid}", f"--volume={CONNECTION}:{CONNECTION}:ro", f"--volume={SOCKETS}:{SOCKETS}",
+    "--volume={home}:{home}", "--workdir={home}", "--env=HOME={home}",
+    "--env=PYTHONNOUSERSITE", "--env=R_PROFILE_USER", "--env=R_ENVIRON_USER",
 )  # fmt: skip
 
 
@@ -20,5 +21,6 @@ def words(rule: Rule, kernel: bool = True) -> tuple[str, ...]:
     if rule.engine == "docker":
         always, served = _DOCKER, (*_SHOWN, *(f"--env={name}" for name in rule.environment))
     else:
-        always, served = ("exec",), ("--bind", CONNECTION)  # it may lie where the engine binds nothing by itself
+        # they may lie where the engine binds nothing by itself
+        always, served = ("exec",), ("--bind", CONNECTION, "--bind", SOCKETS)
     return (rule.engine, *always, *(served if kernel else ()), *rule.options, str(rule.image))

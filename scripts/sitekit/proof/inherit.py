@@ -10,29 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..candidates.candidate import PROGRAMS
-from ..candidates.rules import CONNECTION
 from ..candidates.spider import natural
 from ..generations.kernel import Kernel
 from .launcher import launcher
 from .probe import NAMES
-
-# An IRkernel in the user's own library would come first otherwise.
-_R = (
-    "own <- normalizePath(strsplit(Sys.getenv('R_LIBS_USER'), ':')[[1]], mustWork = FALSE); "
-    "loadNamespace('IRkernel', lib.loc = setdiff(.libPaths(), own))"
-)
-WAYS = {
-    "python": {
-        "command": ["python", "-m", "ipykernel_launcher", "-f", CONNECTION],
-        "test": ["-c", "import ipykernel.kernelapp"],
-        "package": "ipykernel",
-    },
-    "R": {
-        "command": ["R", "--slave", "-e", f"{_R}; IRkernel::main()", "--args", CONNECTION],
-        "test": ["--slave", "-e", _R],
-        "package": "IRkernel",
-    },
-}
+from .ways import WAYS
 
 
 def inheriting(languages: Iterable[str], kernels: Iterable[Kernel]) -> list[Kernel]:
@@ -58,6 +40,7 @@ def _like(models: list[Kernel]) -> Kernel:
     }
     nothing = {"modules": [], "environment": {}, "user_site": False, "interpreter": "", "needs": []}
     launch = {**model.launch, **nothing, "title": title, "command": way["command"], "inherit": asked}
+    launch.pop("another_build", None)
     return Kernel(
         id=f"loaded-{language.lower()}",
         label=f"tried with {model.label}",

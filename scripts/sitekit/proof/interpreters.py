@@ -16,6 +16,9 @@ from ..command import run
 from . import containers
 from .launcher import launcher
 
+# A history on Lustre or NFS may wait for its lock for ever, and keep the kernel from starting.
+# The connection file comes last: the launcher's BY_SOCKET counts on it.
+IPYKERNEL = ("-m", "ipykernel_launcher", "--HistoryManager.hist_file=:memory:", "-f", CONNECTION)
 _INSIDE = Path(__file__).parent / "inside"
 
 
@@ -34,7 +37,7 @@ class Interpreter:
     def command(self, library: str) -> list[str]:
         """The kernel's command line; `library` is where its Jupyter kernel lies."""
         if self.language == "python":
-            return [*self.words, "-m", "ipykernel_launcher", "-f", CONNECTION]
+            return [*self.words, *IPYKERNEL]
         if self.language == "R":
             # An IRkernel in the user's own library would come first otherwise; their other packages stay within reach.
             place = json.dumps(os.path.dirname(library))

@@ -6,9 +6,13 @@ import functools
 import hashlib
 import json
 import os
+import pwd
 import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import progress
@@ -18,9 +22,10 @@ from ..command import CommandFailed, identity
 from ..generations.kernel import Kernel, Stamp, stamps
 from ..generations.logos import logo_digest
 from ..site import Site
-from . import containers, interpreters
+from . import containers, interpreters, shell
 from .interpreters import Interpreter
 from .launcher import launcher, launcher_digest
+from .ways import WAYS, another_build
 
 PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 NAMES = {"python": "Python", "matlab": "MATLAB", "r": "R"}
@@ -74,7 +79,10 @@ def probe_all(site: Site, rules: Rules, found: list[Candidate], user: str | None
     ):
 
         def one(candidate: Candidate) -> Kernel | Failure:
-            result = probe(site, rules, candidate, user)
+            try:
+                result = probe(site, rules, candidate, user)
+            except Exception as error:  # whatever one module does, it is one line of the table
+                result = Failure(candidate, f"it cannot be tried: {error!r}", True, "", {})
             step.note(candidate.label)
             step.advance()
             return result
@@ -91,13 +99,18 @@ def probe(site: Site, rules: Rules, candidate: Candidate, user: str | None) -> K
     files = [str(file) for file in candidate.module.files]
     failure = functools.partial(Failure, candidate, key=key)
     start = functools.partial(subprocess.run, cwd="/", stdin=subprocess.DEVNULL, **identity(user))
-    try:
-        env = launcher().load(told, {"HOME": launcher().NO_HOME, "LANG": "C.UTF-8"}, start)
-    except launcher().CannotStart as why:
-        return failure(reason=f"{why.what}\n{why.detail}".strip(), broken=True, watch={})
-    # Another version beside a module changes what an unversioned dependency means: the folders count as well.
-    files += [file for file in env.get("_LMFILES_", "").split(":") if file]
-    files += [os.path.dirname(file) for file in files]
+    with person(user) as environ:
+        try:
+            before = launcher().prepared(told, environ)
+            env = launcher().with_modules(told, before, start)
+            told["modules"] = launcher().full_names(told["modules"], launcher().lmod_output.loaded(env))
+            if why := shell.needed(told, before, env, start):
+                return failure(reason=why, broken=True, watch={})
+            env = launcher().completed(told, env)
+        except launcher().CannotStart as why:
+            return failure(reason=f"{why.what}\n{why.detail}".strip(), broken=True, watch={})
+    candidate = _as_loaded(candidate, told["modules"])
+    files += module_files(env)
     files += map(str, candidate.rule.marks)
     interpreter = interpreters.find(candidate, told, env)
     if interpreter is None:
@@ -111,6 +124,40 @@ def probe(site: Site, rules: Rules, candidate: Candidate, user: str | None) -> K
     if "error" in seen:
         return failure(reason=seen["error"], broken=False, watch=stamps(files))
     return _kernel(candidate, told, env, interpreter, seen, key, stamps(files))
+
+
+@contextmanager
+def person(user: str | None) -> Iterator[dict[str, str]]:
+    """The environment of somebody who loads modules: the account's name, and a home that is empty."""
+    entry = pwd.getpwnam(user) if user else None
+    name = entry.pw_name if entry else own_name()
+    with tempfile.TemporaryDirectory(prefix="sitekit-probe-") as home:
+        if entry:
+            os.chown(home, entry.pw_uid, entry.pw_gid)
+        yield {"HOME": home, "USER": name, "LOGNAME": name, "LANG": "C.UTF-8"}
+
+
+def own_name() -> str:
+    """The name of the account that runs this."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def module_files(env: Mapping[str, str]) -> list[str]:
+    """The files of the loaded modules, with what decides which version a name means: their folders, and files there."""
+    files = [file for file in env.get("_LMFILES_", "").split(":") if file]
+    folders = sorted({os.path.dirname(file) for file in files})
+    rules = [os.path.join(folder, name) for folder in folders for name in (".modulerc", ".modulerc.lua", ".version")]
+    return [*files, *folders, *(file for file in rules if os.path.exists(file))]
+
+
+def _as_loaded(candidate: Candidate, modules: list[str]) -> Candidate:
+    """The candidate with the version that Lmod has chosen, where none was named."""
+    if not modules or modules[-1] == candidate.modules[-1] or candidate.rule.place:
+        return candidate
+    return replace(candidate, modules=tuple(modules), module=replace(candidate.module, full=modules[-1]))
 
 
 def _kernel(
@@ -133,6 +180,8 @@ def _kernel(
         "interpreter": interpreter.program,
         "needs": _needs(candidate, library),
     }
+    if told["modules"] and library and not (candidate.rule.place or candidate.rule.command) and language in WAYS:
+        launch["another_build"] = another_build(language, seen["version"])
     return Kernel(
         id=candidate.id,
         label=candidate.label,

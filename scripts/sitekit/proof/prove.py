@@ -22,6 +22,7 @@ from ..generations.kernel import Kernel
 from ..site import Site
 from . import hostile, inherit
 
+KINDS = ("clean", "hostile")
 SMOKE = Path(__file__).parent / "inside" / "smoke.py"
 ASK = {
     "python": "import ipykernel, os, sys\n"
@@ -72,10 +73,10 @@ def prove(site: Site, generation: Path, kernels: list[Kernel], trial: Trial) -> 
         tempfile.TemporaryDirectory(prefix=".trial-", dir=place) as scratch,
         progress.step("Starting each kernel, clean and hostile", total=2 * len(kernels)) as step,
     ):
-        starts = _starts(site, generation, kernels, Path(scratch), trial)
+        starts = _starts(site, generation, kernels, Path(scratch), trial, failed)
         for result in _results(site, Path(scratch), starts, trial):
             kernel = known[result["id"]]
-            why, where = _fault(kernel, result), result["environment"]
+            why, where = _fault(kernel, result, elsewhere=bool(trial.srun)), result["environment"]
             if why and (where == "clean" or kernel.id not in failed):  # of two failures, the simpler tells more
                 failed[kernel.id] = f"in a {where} environment: {why}"
             step.note(kernel.id)
@@ -84,17 +85,21 @@ def prove(site: Site, generation: Path, kernels: list[Kernel], trial: Trial) -> 
     return failed
 
 
-def _starts(site: Site, generation: Path, kernels: list[Kernel], scratch: Path, trial: Trial) -> list[dict[str, Any]]:
-    """What the program that starts kernels is asked for; it is put into `scratch` itself, beside the homes."""
+def _starts(
+    site: Site, generation: Path, kernels: list[Kernel], scratch: Path, trial: Trial, failed: dict[str, str]
+) -> list[dict[str, Any]]:
+    """What the program that starts kernels is asked for; it is put into `scratch` itself, beside the homes.
+
+    A kernel for which that cannot be written, such as one whose module's name is too long, is put into `failed`.
+    """
     starts = []
     for kernel in kernels:
-        for kind in ("clean", "hostile"):
-            home = scratch / kind / kernel.id
-            home.mkdir(parents=True)
-            if kind == "hostile":
-                hostile.write(home, [kernel])
-            inherit.write(home, [kernel])
-            starts.append(_start(site, generation, kernel, kind, home, trial))
+        try:
+            pair = [_start(site, generation, kernel, kind, scratch / kind / kernel.id, trial) for kind in KINDS]
+        except OSError as error:
+            failed[kernel.id] = f"it cannot be tried: {error}"
+            continue
+        starts += pair
     shutil.copy(SMOKE, scratch)
     for folder, _, files in os.walk(scratch):
         os.chmod(folder, 0o755)  # noqa: S103
@@ -104,6 +109,10 @@ def _starts(site: Site, generation: Path, kernels: list[Kernel], scratch: Path, 
 
 
 def _start(site: Site, generation: Path, kernel: Kernel, kind: str, home: Path, trial: Trial) -> dict[str, Any]:
+    home.mkdir(parents=True)
+    if kind == "hostile":
+        hostile.write(home, [kernel])
+    inherit.write(home, [kernel])
     spec = spec_file(generation, kernel.id)
     argv = [word.replace("{resource_dir}", str(spec.parent)) for word in json.loads(spec.read_text())["argv"]]
     if argv[0] != str(root(site) / "launch"):
@@ -154,8 +163,11 @@ def _results(site: Site, scratch: Path, starts: list[dict[str, Any]], trial: Tri
             )
 
 
-def _fault(kernel: Kernel, result: dict[str, Any]) -> str | None:
-    """Why this start is no proof. An answer is not enough: interpreter, modules and library must be those probed."""
+def _fault(kernel: Kernel, result: dict[str, Any], elsewhere: bool) -> str | None:
+    """Why this start is no proof. An answer is not enough: interpreter, modules and library must be those probed.
+
+    `elsewhere`, on a compute node, the modules may choose another build by its CPU type, which the launcher has tested.
+    """
     if "reason" in result:
         return result["reason"]
     expect, got = kernel.expect, {"modules": result["modules"]}
@@ -164,6 +176,9 @@ def _fault(kernel: Kernel, result: dict[str, Any]) -> str | None:
         if line.count("\t") != 3:
             return f"its output did not come through; it printed {result['printed'][0]!r}"
         _, got["interpreter"], got["library"], got["modules"] = line.split("\t")
+    if elsewhere and "another_build" in kernel.launch and got["interpreter"] != expect["interpreter"]:
+        absent = set(kernel.launch["modules"]) - set(got["modules"].split(":"))
+        return f"{', '.join(sorted(absent))} is not loaded" if absent else None
     for name, wanted in expect.items():
         if got[name] != wanted and os.path.realpath(got[name]) != os.path.realpath(wanted):
             return f"its {name} is {got[name] or 'none'}, not {wanted}"

@@ -14,8 +14,15 @@ from . import programs
 from .pieces import Piece
 from .releases import Release
 
-GUARD = "sitekit.session.lmod_guard"
+GUARDED = {
+    "sitekit.session.lmod_guard": "jupyterlmod",
+    "sitekit.session.port_guard": "jupyter_server_proxy",
+    "sitekit.session.nbdime_guard": "nbdime",
+    "sitekit.session.pull_guard": "nbgitpuller",
+}
+"""Our server extensions, and the extensions in whose place they are enabled."""
 HIDDEN = "share/jupyter/kernels/python3"
+BASH = "share/jupyter/kernels/bash"
 NOTICE = "@sitekit/notice"
 
 
@@ -36,7 +43,10 @@ def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
     if any(piece.name == "bash_kernel" for piece in pieces):
         # Its spec is written by its own installer, not by its package.
         run([release.python, "-I", "-m", "bash_kernel.install", "--sys-prefix"], env=plain_environment(release.path))
-        folders.append(release.path / "share/jupyter/kernels/bash")
+        folders.append(release.path / BASH)
+        spec = json.loads((release.path / BASH / "kernel.json").read_text())
+        started = [word.replace("bash_kernel", "sitekit.session.bash") for word in spec["argv"]]
+        _write(release.path / BASH / "kernel.json", {**spec, "argv": started})
     files = [release.path / path for path in written] + [file for folder in folders for file in folder.rglob("*")]
     return {
         str(file.relative_to(release.path)): hashlib.sha256(file.read_bytes()).hexdigest()
@@ -48,9 +58,10 @@ def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
 def settings(pieces: list[Piece]) -> dict[str, object]:
     """The files below etc/jupyter of the prefix."""
     extensions = {name: True for piece in pieces for name in piece.server}
-    if GUARD in extensions:
-        extensions["jupyterlmod"] = False  # the guard loads it
-    return {
+    extensions |= {guarded: False for guard, guarded in GUARDED.items() if guard in extensions}
+    names = {piece.name for piece in pieces}
+    files = {"labconfig/page_config.json": DISABLED} if {"jupyterlmod", "jupyter-server-proxy"} <= names else {}
+    return files | {
         # The last by name: it has the last word over the files of the packages.
         "jupyter_server_config.d/zz-sitekit.json": {"ServerApp": {"jpserver_extensions": extensions}},
         # The hub environment is not a place to work in; the cluster's software is offered as kernels of its own.
@@ -62,11 +73,32 @@ def settings(pieces: list[Piece]) -> dict[str, object]:
                 "news_url": None,
                 "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
             },
+            # So many seconds a server believes what the hub has said of a cookie, after a logout too (JupyterHub's own:
+            # 300). Each open tab costs the hub one request in that time.
+            "HubAuth": {"cache_max_age": 60},
             "TerminalsExtensionApp": {"terminal_manager_class": "sitekit.session.terminals.Terminals"},
+            "ServerApp": {
+                "kernel_spec_manager_class": "sitekit.session.kernels.Specs",
+                "kernel_websocket_connection_class": "sitekit.session.kernels.Channels",
+                "tornado_settings": {"websocket_max_message_size": MESSAGE},
+            },
+            "MappingKernelManager": {"kernel_manager_class": "sitekit.session.kernels.Kernel"},
+            # A trash in the home fills it, and nothing empties it.
+            "FileContentsManager": {"delete_to_trash": False},
+            # A database on Lustre or NFS may wait for its lock for ever.
+            "NotebookNotary": {"db_file": ":memory:"},
         },
     }
 
 
+MESSAGE = 200 * 1024**2
+"""Bytes of one message between page and kernel. Tornado closes the connection at a longer one; its own limit is 10 MiB,
+which an image or a widget's data exceeds."""
+# jupyterlab-lmod starts a server-proxy of its own, which registers the same commands (jupyter-lmod, README: "disable").
+_TWICE = {"@jupyterhub/jupyter-server-proxy:add-launcher-entries": True}
+# What is disabled and not locked JupyterLab would lock at its start, by writing this file, or one in the user's home
+# (jupyterlab/commands.py, _maybe_mirror_disabled_in_locked).
+DISABLED = {"disabledExtensions": _TWICE, "lockedExtensions": _TWICE}
 OVERRIDES = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 
 

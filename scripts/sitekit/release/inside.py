@@ -22,18 +22,28 @@ def modules(names):
 def server_extensions(names):
     if not names:
         return
-    from jupyter_core.paths import jupyter_config_path
-    from jupyter_server.extension.config import ExtensionConfigManager
     from jupyter_server.extension.manager import ExtensionPackage
 
-    enabled = ExtensionConfigManager(read_config_path=jupyter_config_path()).get_jpserver_extensions()
+    switches = enabled()
     for name in names:
-        if not enabled.get(name):
+        if not switches.get(name):
             yield f"server extension {name}", "is not enabled"
         elif not ExtensionPackage(name=name, enabled=True).validate():
             yield f"server extension {name}", "does not load"
-    if "sitekit.session.lmod_guard" in names and enabled.get("jupyterlmod"):
-        yield "server extension jupyterlmod", "is enabled without its guard"
+
+
+def enabled():
+    """Server extensions, name: whether they are enabled."""
+    from jupyter_core.paths import jupyter_config_path
+    from jupyter_server.extension.config import ExtensionConfigManager
+
+    return ExtensionConfigManager(read_config_path=jupyter_config_path()).get_jpserver_extensions()
+
+
+def guarded(names):
+    for name in names:
+        if enabled().get(name):
+            yield f"server extension {name}", "is enabled without its guard"
 
 
 def lab_extensions(names):
@@ -72,5 +82,5 @@ def guard(names):
 if __name__ == "__main__":
     request = json.load(sys.stdin)
     out, sys.stdout = sys.stdout, sys.stderr  # what a module prints while it is imported is no answer
-    tries = (modules, server_extensions, lab_extensions, kernels, guard)
+    tries = (modules, server_extensions, guarded, lab_extensions, kernels, guard)
     json.dump(dict(pair for try_ in tries for pair in try_(request[try_.__name__])), out)

@@ -40,9 +40,11 @@ PIECES = (
     Piece("envkernel", ("envkernel",), ("envkernel",)),
     Piece("jupyterlmod", ("jupyterlmod",), server=("sitekit.session.lmod_guard",), lab=("@cmd-ntrf/jupyterlab-lmod",)),
     Piece("jupyter-resource-usage", server=("jupyter_resource_usage",), lab=("@jupyter-server/resource-usage",)),
-    Piece("jupyter-server-proxy", server=("jupyter_server_proxy",), lab=("@jupyterhub/jupyter-server-proxy",)),
-    Piece("nbdime", ("nbdime",), ("nbdime", "git-nbdiffdriver"), ("nbdime",), ("nbdime-jupyterlab",)),
-    Piece("nbgitpuller", ("nbgitpuller",), ("gitpuller",), ("nbgitpuller",)),
+    Piece("jupyter-server-proxy", server=("sitekit.session.port_guard",), lab=("@jupyterhub/jupyter-server-proxy",)),
+    Piece(
+        "nbdime", ("nbdime",), ("nbdime", "git-nbdiffdriver"), ("sitekit.session.nbdime_guard",), ("nbdime-jupyterlab",)
+    ),
+    Piece("nbgitpuller", ("nbgitpuller",), ("gitpuller",), ("sitekit.session.pull_guard",)),
     Piece("jinja2", ("jinja2",)),
     Piece("pydantic", ("pydantic",)),
     Piece("ruamel.yaml", ("ruamel.yaml",)),

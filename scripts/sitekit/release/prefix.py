@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..errors import Problem
 from ..site import Site
+from ..ways import way
 
 LONGEST = 255
 """conda packages hold a placeholder of this length, which the prefix replaces; a longer one does not fit."""
@@ -66,27 +67,22 @@ def _held(site: Site, cache: Path) -> Iterator[None]:
 
 
 def refuse_unsafe(prefix: Path) -> None:
-    """Raise Problem when somebody else than root and the owner could replace the prefix or what lies in it.
-
-    Where the prefix is reached through links, both ways to it are looked at.
-    """
-    for folder in dict.fromkeys([prefix, *prefix.parents, prefix.resolve(), *prefix.resolve().parents]):
-        try:
-            found = folder.stat()
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise Problem(f"cannot be looked at: {error.strerror}", str(folder), "run it as its owner") from None
-        if found.st_uid not in (0, os.geteuid()):
+    """Raise Problem when somebody else than root and the owner could replace the prefix or what lies in it, or a folder
+    or a link that leads there."""
+    try:
+        steps = way(prefix)
+    except OSError as error:
+        raise Problem(f"cannot be looked at: {error.strerror}", str(prefix), "run it as its owner") from None
+    for step in steps:
+        where, status = str(step.path), step.status
+        if status.st_uid not in (0, os.geteuid()):
+            what = f"belongs to {_account(status.st_uid)}, who could replace the environment that everybody runs"
             raise Problem(
-                f"belongs to {_account(found.st_uid)}, who could replace the environment that everybody runs",
-                str(folder),
-                "run it as that user, or give the directory to root",
+                what, where, f"run it as that user, or give the {'link' if step.link else 'directory'} to root"
             )
-        sticky = found.st_mode & stat.S_ISVTX and folder not in (prefix, prefix.resolve())
-        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not sticky:
-            who = "anybody" if found.st_mode & stat.S_IWOTH else f"every member of {_group(found.st_gid)}"
-            raise Problem(f"{who} can write here and replace the environment", str(folder), f"chmod go-w {folder}")
+        if step.everybody_writes or step.group_writes:
+            who = "anybody" if step.everybody_writes else f"every member of {_group(status.st_gid)}"
+            raise Problem(f"{who} can write here and replace the environment", where, f"chmod go-w {where}")
 
 
 def _account(uid: int) -> str:

@@ -54,16 +54,30 @@ def hub_reads_the_site(
 
 
 def proxy_routes(release: Release, environment: Mapping[str, str], folder: Path) -> list[str]:
-    """Start the proxy on ports of its own, and ask for its routes."""
+    """Start the proxy as a site does, on ports of its own; ask for its routes, and for a user's server."""
     port, api = _free_ports()
     token = secrets.token_hex(16)
     addresses = ["--ip", "127.0.0.1", "--port", port, "--api-ip", "127.0.0.1", "--api-port", api]
     argv = [release.path / "bin" / "configurable-http-proxy", *addresses]
-    with _started(argv, {**environment, "CONFIGPROXY_AUTH_TOKEN": token}, folder / "proxy.log") as (proxy, log):
+    loads = {"NODE_OPTIONS": f"--import={data('proxy/owners.mjs').as_uri()}", "CONFIGPROXY_AUTH_TOKEN": token}
+    with _started(argv, {**environment, **loads}, folder / "proxy.log") as (proxy, log):
         asked = urllib.request.Request(
             f"http://127.0.0.1:{api}/api/routes", headers={"Authorization": f"token {token}"}
         )
-        return _answers("the proxy", asked, proxy, log)
+        return _answers("the proxy", asked, proxy, log) or _asks_whose_server_it_is(port, asked)
+
+
+def _asks_whose_server_it_is(port: int, routes: urllib.request.Request) -> list[str]:
+    """Whether the proxy sends a browser to the hub that has no entry to a server, and not on to that server."""
+    told = json.dumps({"target": routes.full_url, "user": "u"}).encode()
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    url = f"{routes.full_url}/user/u"
+    direct.open(urllib.request.Request(url, told, dict(routes.header_items())), timeout=5).close()  # noqa: S310 (ours)
+    caller = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    caller.request("GET", "/user/u/")
+    status = caller.getresponse().status
+    caller.close()
+    return [] if status == 302 else [f"the proxy opens a user's server without asking the hub (it answers {status})"]
 
 
 def server_answers(site: Site, release: Release, environment: Mapping[str, str], folder: Path) -> list[str]:
@@ -121,13 +135,13 @@ def _hub() -> Iterator[tuple[int, list[int]]]:
 
     class Hub(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._reply(b"{}")
+            self._reply(b'{"version": ""}')
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if self.path.endswith("/sitekit/listening"):
                 told.append(body["port"])
-            self._reply(b"{}")
+            self._reply(b'{"version": ""}')
 
         def _reply(self, content: bytes) -> None:
             self.send_response(200)

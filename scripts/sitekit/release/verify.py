@@ -14,7 +14,7 @@ from ..command import run
 from ..errors import Problem
 from ..site import Site
 from . import files, serving
-from .finish import GUARD, plain_environment
+from .finish import GUARDED, plain_environment
 from .pieces import Piece
 from .programs import folder
 from .releases import Release
@@ -59,12 +59,14 @@ def _agreement(release: Release, environment: dict[str, str]) -> list[str]:
 
 
 def _pieces(release: Release, pieces: list[Piece], environment: dict[str, str]) -> list[str]:
+    servers = [name for piece in pieces for name in piece.server]
     request = {
         "modules": [module for piece in pieces for module in piece.modules],
-        "server_extensions": [name for piece in pieces for name in piece.server],
+        "server_extensions": servers,
+        "guarded": [GUARDED[name] for name in servers if name in GUARDED],
         "lab_extensions": [name for piece in pieces for name in piece.lab],
         "kernels": _kernels({piece.name for piece in pieces}),
-        "guard": [GUARD] * any(GUARD in piece.server for piece in pieces),
+        "guard": [name for name in servers if name == "sitekit.session.lmod_guard"],
     }
     script = Path(__file__).with_name("inside.py")
     done = run([release.python, "-I", script], stdin=json.dumps(request), env=environment, check=False, timeout=300)

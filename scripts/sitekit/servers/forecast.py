@@ -5,26 +5,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
+from collections.abc import Callable
+from typing import Any
 
 from ..site import Site
 from ..slurm import gate
+from ..slurm.frame import Unreadable
 from ..slurm.jobs import Job
 from ..slurm.listing import Waiting, waiting_jobs
 from ..slurm.queue import Queue
 from ..slurm.say import Silent
-from ..tier import Tier
+from ..tier import Requires, Tier
 from .options import Choice
 
 EVERY = 60.0  # seconds that an answer is believed
 SOONER = 120  # seconds that make a difference worth telling
+LIMITED = re.compile(r"Assoc|QOS|Max|Grp|Limit|Held|hold|Invalid|Account|Dependency|BeginTime")
+"""Slurm's reasons with which the user's job would wait in each tier, such as AssocMaxJobsLimit."""
 
 
 class Forecast:
     """The last answers: `starts` of the tiers, in seconds since the epoch, and who is `waiting`."""
 
-    def __init__(self, site: Site, queue: Queue) -> None:
-        self._site, self._queue = site, queue
+    def __init__(self, site: Site, queue: Queue, waiting_users: Callable[[], list[str]]) -> None:
+        self._site, self._queue, self._waiting_users = site, queue, waiting_users
         self.starts: dict[str, int | None] = {}
         self.waiting: list[Waiting] = []
         self._asked = 0.0
@@ -33,15 +39,15 @@ class Forecast:
     def stale(self) -> bool:
         return time.time() - self._asked > 2 * EVERY
 
-    def sooner(self, job: Job, own: str) -> Tier | None:
-        """The tier that would start soonest, if that is well before `job`, of the tier `own`, is expected to start."""
-        if self.stale:
+    def sooner(self, job: Job, asked: dict[str, Any]) -> Tier | None:
+        """The tier that would start soonest, if that is well before `job` is expected to start. One that is for
+        everybody and has no less than what was `asked` for; none where a limit of the user's holds the job."""
+        if self.stale or LIMITED.search(job.reason):
             return None
-        expected = job.start or float("inf")
-        others = [tier for tier in self._site.tiers if tier.key != own]
+        others = [tier for tier in self._site.tiers if _fits(tier, asked)]
         known = [(start, tier) for tier in others if (start := self.starts.get(tier.key)) is not None]
         start, tier = min(known, key=lambda pair: pair[0], default=(float("inf"), None))
-        return tier if start + SOONER < expected else None
+        return tier if start + SOONER < (job.start or float("inf")) else None
 
     def ahead(self, job: Job) -> int | None:
         """How many jobs, anybody's, wait before `job` in one of its partitions. None: not known."""
@@ -56,17 +62,28 @@ class Forecast:
         """Ask for ever, while somebody waits for room."""
         while True:
             await asyncio.sleep(5)
-            waiting = [job for job in self._queue.snapshot.jobs.values() if job.pending]
-            if waiting and self._queue.healthy and time.time() - self._asked > EVERY:
-                await self._ask(waiting[0].user)
+            if not self._queue.healthy or time.time() - self._asked <= EVERY:
+                continue
+            if users := self._waiting_users():
+                await self._ask(users[0])
                 self._asked = time.time()
 
     async def _ask(self, user: str) -> None:
         partitions = sorted({partition for tier in self._site.tiers for partition in tier.partitions})
-        with contextlib.suppress(Silent):
+        with contextlib.suppress(Silent, Unreadable):
             await self._queue.spend()
             self.waiting = await waiting_jobs(self._site, partitions)
+        starts: dict[str, int | None] = {}  # afresh: an answer that does not come is not replaced by an old one
         for tier in self._site.tiers:
             with contextlib.suppress(gate.Refused, Silent):
                 await self._queue.spend()
-                self.starts[tier.key] = await gate.start_of(self._site, user, Choice.of(tier).request("0" * 16))
+                starts[tier.key] = await gate.start_of(self._site, user, Choice.of(tier).request("0" * 16))
+        self.starts = starts
+
+
+def _fits(tier: Tier, asked: dict[str, Any]) -> bool:
+    """Whether another tier, as it stands, would do for somebody who `asked` for this."""
+    wanted = asked.get("gpu_type")
+    if tier.key == asked["tier"] or tier.requires != Requires() or (wanted and wanted != tier.gpu_type):
+        return False
+    return all(getattr(tier, what) >= asked.get(what, 0) for what in ("memory", "cap", "cpus", "time", "gpus"))

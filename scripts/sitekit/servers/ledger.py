@@ -8,15 +8,19 @@ JupyterHub's hash of it (its number would not do, as SQLite gives numbers out ag
 
 from __future__ import annotations
 
+import contextlib
 import json
+import pwd
 import secrets
 import sqlite3
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ..slurm.jobs import Job
 from ..slurm.queue import Snapshot
 
 SCHEMA = """
@@ -36,7 +40,10 @@ CREATE TABLE IF NOT EXISTS servers (
     seen      REAL
 );
 CREATE INDEX IF NOT EXISTS open_servers ON servers (ended) WHERE ended IS NULL;
+CREATE TABLE IF NOT EXISTS owners (tag TEXT PRIMARY KEY, uid INTEGER);
 """
+ROWS = "SELECT servers.*, owners.uid FROM servers LEFT JOIN owners USING (tag)"
+"""The uids have a table of their own, since an older release, after a rollback, does not know their column."""
 KEEP = 90 * 86400  # seconds that an ended row stays
 
 
@@ -57,6 +64,33 @@ class Row:
     ended: float | None
     card: dict[str, Any] | None
     seen: float | None
+    uid: int | None = None
+
+    def owns(self, uid: int | None, user: str) -> bool:
+        """Whether a job of this owner can be this server's. By number where both are known: while a name service is
+        away, Slurm's programs have no names."""
+        return uid == self.uid if uid is not None and self.uid is not None else user == self.user
+
+    def job_in(self, snapshot: Snapshot) -> Job | None:
+        """This start's job: by its number or, where that was never learnt, the youngest with its tag. Anybody can write
+        a tag into a comment, so that only a job of its own user counts."""
+        if self.job:
+            found = [snapshot.jobs[self.job]] if self.job in snapshot.jobs else []
+        else:
+            found = snapshot.by_tag.get(self.tag, [])
+        return max((job for job in found if self.owns(job.uid, job.user)), key=lambda job: job.id, default=None)
+
+
+class LedgerTrouble(Exception):
+    """SQLite could not read or write: the disk is full, or something holds a lock on the file."""
+
+
+class _Connection(sqlite3.Connection):
+    def execute(self, *words: Any) -> sqlite3.Cursor:
+        try:
+            return super().execute(*words)
+        except sqlite3.OperationalError as error:
+            raise LedgerTrouble(f"the ledger cannot be used: {error}") from error
 
 
 class Ledger:
@@ -71,7 +105,7 @@ class Ledger:
 
     @cached_property
     def _db(self) -> sqlite3.Connection:
-        opened = sqlite3.connect(self._path, isolation_level=None)
+        opened = sqlite3.connect(self._path, isolation_level=None, factory=_Connection)
         opened.row_factory = sqlite3.Row
         opened.execute("PRAGMA journal_mode=WAL")
         opened.execute("PRAGMA synchronous=FULL")
@@ -82,6 +116,8 @@ class Ledger:
         """Record that a job is about to be submitted; return its tag."""
         tag = secrets.token_hex(8)
         self._db.execute("DELETE FROM servers WHERE ended < ?", (time.time() - KEEP,))
+        self._db.execute("DELETE FROM owners WHERE tag NOT IN (SELECT tag FROM servers)")
+        self._db.execute("INSERT INTO owners (tag, uid) VALUES (?, ?)", (tag, uid_of(user)))
         self._db.execute(
             "INSERT INTO servers (tag, user, name, token, choice, intended) VALUES (?, ?, ?, ?, ?, ?)",
             (tag, user, name, token, json.dumps(choice), time.time()),
@@ -116,23 +152,29 @@ class Ledger:
         )
 
     def row(self, tag: str) -> Row | None:
-        return self._one("SELECT * FROM servers WHERE tag = ?", tag)
+        return self._one(f"{ROWS} WHERE tag = ?", tag)
 
     def by_token(self, token: str) -> Row | None:
         """The open server start to which an API token (its hash) was given."""
-        return self._one("SELECT * FROM servers WHERE token = ? AND ended IS NULL", token)
+        return self._one(f"{ROWS} WHERE token = ? AND ended IS NULL", token)
 
     def open(self) -> list[Row]:
         """Every server start whose job may exist."""
-        return [
-            _row(found) for found in self._db.execute("SELECT * FROM servers WHERE ended IS NULL ORDER BY intended")
-        ]
+        return [_row(found) for found in self._db.execute(f"{ROWS} WHERE ended IS NULL ORDER BY intended")]
+
+    def rows_of(self, tags: Iterable[str]) -> list[Row]:
+        """The server starts with these tags."""
+        wanted, found = list(tags), []
+        for at in range(0, len(wanted), 500):  # SQLite takes 999 values in a statement
+            some = wanted[at : at + 500]
+            found += self._db.execute(f"{ROWS} WHERE tag IN ({','.join('?' * len(some))})", some).fetchall()
+        return [_row(row) for row in found]
 
     def closed_with_live_job(self, snapshot: Snapshot) -> list[Row]:
         """Servers that have ended by our own account while Slurm lists their job as alive."""
-        alive = [j.tag for j in snapshot.jobs.values() if j.tag and not j.ended and j.state != "COMPLETING"]
-        rows = [self.row(tag) for tag in alive]
-        return [row for row in rows if row and row.ended and row.ended < snapshot.at]
+        rows = [row for row in self.rows_of(snapshot.by_tag) if row.ended and row.ended < snapshot.at]
+        jobs = [(row, row.job_in(snapshot)) for row in rows]
+        return [row for row, job in jobs if job and not job.ended]
 
     def tokens_of_the_ended(self, since: float) -> list[str]:
         """The hashes of the API tokens of servers that ended `since` then (seconds since the epoch)."""
@@ -141,10 +183,15 @@ class Ledger:
 
     def last_card(self, user: str, name: str) -> dict[str, Any] | None:
         """The card of the user's last server of this name, until it was dismissed or a later one started."""
+        found = self._one(f"{ROWS} WHERE user = ? AND name = ? ORDER BY intended DESC LIMIT 1", user, name)
+        return found.card if found and found.seen is None else None
+
+    def last_choice(self, user: str, name: str) -> dict[str, Any] | None:
+        """What the user's last server of this name was."""
         found = self._one(
             "SELECT * FROM servers WHERE user = ? AND name = ? ORDER BY intended DESC LIMIT 1", user, name
         )
-        return found.card if found and found.seen is None else None
+        return found.choice if found else None
 
     def dismiss(self, user: str, name: str) -> None:
         self._db.execute("UPDATE servers SET seen = ? WHERE user = ? AND name = ?", (time.time(), user, name))
@@ -152,6 +199,13 @@ class Ledger:
     def _one(self, statement: str, *values: object) -> Row | None:
         found = self._db.execute(statement, values).fetchone()
         return _row(found) if found else None
+
+
+def uid_of(user: str) -> int | None:
+    """The uid of an account; None for one that does not exist, or that the name service does not tell now."""
+    with contextlib.suppress(KeyError):
+        return pwd.getpwnam(user).pw_uid
+    return None
 
 
 def _row(found: sqlite3.Row) -> Row:

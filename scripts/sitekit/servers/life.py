@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from typing import Any
 
 from ..site import Site
-from ..slurm.inquiry import gone, node_address, recorded_as_gone
-from ..slurm.jobs import Job
+from ..slurm.inquiry import node_address
 from ..slurm.queue import Queue
-from ..slurm.say import Silent
 from ..slurm.standing import Names
 from .forecast import Forecast
+from .jobs import ServerJobs
 from .ledger import Ledger
 
-log = logging.getLogger(__name__)
-
-DOUBT = 45.0  # seconds after which a start that has no number, and no job in the queue, never had one
 ADDRESS_KEPT = 600.0  # seconds that a node's address is believed
 
 
@@ -30,8 +25,8 @@ class Life:
         self.queue = Queue(site)
         self.names = Names(site)
         self.ledger = Ledger(site.paths.state / "ledger.sqlite")
-        self.tasks: list[asyncio.Task[None]] = []  # kept here: the event loop itself holds tasks only weakly
-        self.forecast = Forecast(site, self.queue)
+        self.jobs = ServerJobs(site, self.queue, self.ledger)
+        self.forecast = Forecast(site, self.queue, self.jobs.waiting_users)
         self.strays: list[int] = []  # jobs with this site's tag that stand in no ledger
         self._expected: dict[str, asyncio.Event] = {}
         self._addresses: dict[str, tuple[float, str]] = {}
@@ -51,15 +46,6 @@ class Life:
             self._expected[tag].set()
         return True
 
-    def job(self, tag: str, number: int | None) -> Job | None:
-        """The job of a server start in the last snapshot, by its number or, where that was never learnt, by its tag."""
-        snapshot = self.queue.snapshot
-        return snapshot.jobs.get(number) if number else snapshot.by_tag(tag)
-
-    def younger_than_snapshot(self, moment: float) -> bool:
-        """Whether something that happened at `moment` (epoch seconds) can be missing from the last snapshot."""
-        return moment > self.queue.snapshot.at - 2
-
     async def address(self, node: str) -> str:
         """A node's address, from Slurm, remembered for a while. Raises Silent."""
         known = self._addresses.get(node)
@@ -67,14 +53,6 @@ class Life:
             known = (time.monotonic(), await node_address(self.site, node))
             self._addresses[node] = known
         return known[1]
-
-    async def gone(self, number: int) -> bool | None:
-        """Whether Slurm says that it knows no such live job. None: it is silent, or cannot tell."""
-        try:
-            await self.queue.look_for_privacy()  # now: to an account from which jobs are hidden, Slurm denies them
-        except Silent:
-            return None
-        return await (recorded_as_gone if self.queue.hidden else gone)(self.site, number)
 
     def doubtful(self) -> bool:
         """Whether a server start is in the ledger whose job is still to be found, or to be ended."""
@@ -92,4 +70,5 @@ class Life:
             "jobs": len(queue.snapshot.jobs),
             "hidden": queue.hidden,
             "strays": self.strays,
+            "unseen": sorted(self.jobs.unseen.values()),
         }

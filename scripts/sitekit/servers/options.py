@@ -5,13 +5,14 @@ Only the fields of a Choice reach the gate. Nothing falls back to a default tier
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..site import Site
 from ..tier import Tier
 from ..units import format_memory, format_time, parse_memory, parse_time
+from .typed import as_typed
 
 
 class BadChoice(ValueError):
@@ -55,8 +56,10 @@ class Choice:
         """The GPUs as Slurm's --gres wants them; empty without any."""
         return ":".join(filter(None, ("gpu", self.gpu_type, str(self.gpus)))) if self.gpus else ""
 
-    def request(self, tag: str, environment: dict[str, str] | None = None) -> dict[str, Any]:
-        """The choice as the gate wants it."""
+    def request(
+        self, tag: str, environment: dict[str, str] | None = None, running: Iterable[int] = ()
+    ) -> dict[str, Any]:
+        """The choice as the gate wants it. `running` are the user's jobs whose logs are still written."""
         names = {
             key: getattr(self, key) for key in ("account", "qos", "reservation", "constraint") if getattr(self, key)
         }
@@ -69,6 +72,7 @@ class Choice:
             "cpus": self.cpus,
             "minutes": -(-self.time // 60),
             "environment": environment or {},
+            "running": sorted(running),
             **names,
         }
 
@@ -118,6 +122,15 @@ def read_choice(site: Site, options: object, standing: Standing = Standing()) ->
     return choice, {"profile": tier.key, **{key: fields[key].write(getattr(choice, key)) for key in given}}
 
 
+def remembered(site: Site, choice: Mapping[str, Any] | None, standing: Standing) -> dict[str, str]:
+    """An earlier choice, as the ledger has it, in the words of the form; nothing if its tier is no longer offered."""
+    tier = next((tier for tier in tiers_for(site, standing) if choice and tier.key == choice["tier"]), None)
+    if choice is None or tier is None:
+        return {}
+    fields = fields_of(site, tier, standing)
+    return {"profile": tier.key, **{key: field.write(choice[key]) for key, field in fields.items() if choice.get(key)}}
+
+
 @dataclass(frozen=True)
 class Field:
     """One thing that a tier lets users choose: how the form shows it, how a value is read (or refused) and written."""
@@ -136,11 +149,13 @@ def fields_of(site: Site, tier: Tier, standing: Standing) -> dict[str, Field]:
     if len(site.server.interfaces) > 1:
         fields["interface"] = _titled("Interface", tuple(site.server.interfaces))
     if choose.memory:
-        fields["memory"] = _bounded("Memory", choose.memory, parse_memory, format_memory, tier.memory)
+        read_memory = as_typed(parse_memory, ("M", "G"), choose.memory)
+        fields["memory"] = _bounded("Memory", choose.memory, read_memory, format_memory, tier.memory)
     if choose.cpus:
         fields["cpus"] = _bounded("CPUs", choose.cpus, _whole, str, tier.cpus)
     if choose.time:
-        fields["time"] = _bounded("Time", choose.time, parse_time, format_time, tier.time)
+        read_time = as_typed(parse_time, ("m", "h"), choose.time)
+        fields["time"] = _bounded("Time", choose.time, read_time, format_time, tier.time)
     if choose.gpus:
         fields["gpus"] = _bounded("GPUs", choose.gpus, _whole, str, tier.gpus)
     if choose.constraint:

@@ -20,6 +20,7 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.ioloop import PeriodicCallback
 
+from . import oom
 from .notice import notice
 
 EVERY = 15  # seconds between looks at the kernels
@@ -53,7 +54,7 @@ class NoticeHandler(APIHandler):
 
     def tell(self) -> None:
         active = self.application.last_activity().timestamp()  # type: ignore[attr-defined]
-        self.finish(json.dumps(notice(datetime.now(timezone.utc).timestamp(), active, os.environ)))
+        self.finish(json.dumps(notice(datetime.now(timezone.utc).timestamp(), active, os.environ, oom.killed())))
 
 
 def count_only_changes() -> None:

@@ -6,17 +6,24 @@ It is made as the user, in the user's own home. What is there already and is no 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 
-def make_root(folder: str, links: Mapping[str, str], home: Path, user: str) -> Path:
-    """The server's root, made if it is missing, with `links` in it; the home directory where it cannot be had."""
+def make_root(folder: str, links: Mapping[str, str], home: Path, user: str, read_only: bool = False) -> Path:
+    """The server's root, made if it is missing, with `links` in it; the home directory where it cannot be had.
+
+    With `read_only` its user can save nothing beside the links. Files that are there already stay, and can be read.
+    """
     root = filled(folder, home, user)
     if root == home:
         return home
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        root.chmod(
+            stat.S_IMODE(root.stat().st_mode) | stat.S_IWUSR
+        )  # for the links; an earlier start may have closed it
         os.listdir(root)
     except OSError as error:
         print(f"sitekit: {root} cannot be the server's folder ({error.strerror}); starting in {home}", flush=True)
@@ -26,6 +33,8 @@ def make_root(folder: str, links: Mapping[str, str], home: Path, user: str) -> P
             link(root / name, filled(target, home, user))
         except OSError as error:
             print(f"sitekit: no link {root / name}: {error.strerror}", flush=True)
+    if read_only:
+        root.chmod(stat.S_IMODE(root.stat().st_mode) & 0o555)
     return root
 
 

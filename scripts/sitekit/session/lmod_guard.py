@@ -17,7 +17,7 @@ import re
 from asyncio.subprocess import DEVNULL, PIPE
 from typing import Any
 
-from . import modules
+from . import lmod_output, modules
 
 WORD = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+@:-]*", re.ASCII)
 """A module, a collection or a path. No blank, no quote, no sign that a shell or Lua reads, no dash in front."""
@@ -49,11 +49,12 @@ async def guarded(command: str, *words: object) -> str | None:
         return html.escape(why)
     argv = [module.MODULE_CMD, "python", "--terse", command, *map(str, words)]
     async with _turn:
-        environment = modules.applied(modules.read(), os.environ)
+        environment = lmod_output.applied(modules.read(), os.environ)
         process = await asyncio.create_subprocess_exec(*argv, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=environment)
         output, errors = await process.communicate()
-        if command in CHANGES and process.returncode == 0:
-            modules.write(modules.after(output.decode(errors="surrogateescape"), environment))
+        # Lmod's exit code tells nothing: it is 1 where a module only warns
+        if command in CHANGES and (found := lmod_output.changes(output)):
+            modules.write(lmod_output.applied(found, environment))
     # the tab puts the text into its page as HTML (jupyterlab-lmod, `innerHTML`)
     return html.escape(errors.decode(errors="replace"), quote=False) or None
 

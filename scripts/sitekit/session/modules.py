@@ -10,10 +10,8 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
 
-Changes = dict[str, str | None]
-"""Variables that the modules have set; None for those that they have taken away."""
+from .lmod_output import Changes
 
 
 def _file() -> Path:
@@ -35,15 +33,3 @@ def write(environment: Mapping[str, str]) -> None:
     aside = _file().with_suffix(".new")
     aside.write_text(json.dumps(changes))
     aside.replace(_file())
-
-
-def applied(changes: Changes, environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` with the loaded modules in it."""
-    return {name: value for name, value in {**environment, **changes}.items() if value is not None}
-
-
-def after(output: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` after what `lmod python` printed: a Python program, which knows no name but `os.environ`."""
-    told = SimpleNamespace(environ=dict(environment))
-    exec(output, {"__builtins__": {"__import__": lambda *_: told}})  # noqa: S102
-    return told.environ

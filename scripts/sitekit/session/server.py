@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 import os
 import random
 import shutil
@@ -23,10 +24,17 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from .home import make_root
+from .memory import end_kernels_first
 from .variables import LoginShell
 
-KEPT_OF_SLURM = {"SLURM_CONF", "SLURM_JOB_ID", "SLURM_JOB_PARTITION", "SLURM_JOB_NODELIST", "SLURM_CPUS_ON_NODE"}
-"""The rest of SLURM_* and SBATCH_* would steer the srun and sbatch that a user types in a terminal of the server."""
+KEPT_OF_SLURM = {"SLURM_CONF", "SLURM_CPUS_ON_NODE"}
+"""The rest would steer what a user starts in a terminal or a kernel: with SLURM_JOB_ID, srun makes a step of the
+server's own job instead of a job, and mpirun starts its processes by srun. docs/servers.md tells what users get."""
+
+LONGEST_SOCKET = "k-12345678-s-5"
+"""As long as the names that session/kernels.py gives to sockets, k-12345678/s-5."""
+PATIENCE = 300.0
+"""So many seconds a server that starts waits for the hub, which may be restarting."""
 
 
 def main() -> None:
@@ -34,18 +42,19 @@ def main() -> None:
     settings = json.loads(os.environ.pop("SITEKIT_SESSION"))
     job = os.environ.get("SLURM_JOB_ID", "0")
     note_end()
-    clean_environment(settings)
+    clean_environment(settings, job)
     # a gate that was written before these keys knows nothing of them: `make apply` comes after `make install_all`
-    shell = LoginShell(settings.get("user_variables", ()))
+    shell = LoginShell(settings.get("user_variables", ()), settings.get("umask", "0077"))
     root, links = settings.get("root", "~"), settings.get("links", {})
     home, user = Path(os.environ["HOME"]), os.environ["USER"]
-    os.environ["JUPYTERHUB_ROOT_DIR"] = str(make_root(root, links, home, user))
+    read_only = settings.get("root_read_only", False)
+    os.environ["JUPYTERHUB_ROOT_DIR"] = str(make_root(root, links, home, user, read_only))
     await_hub(os.environ["JUPYTERHUB_API_URL"])
     listener = bind(*settings["port_range"])
-    runtime = tempfile.mkdtemp(prefix=f"jupyter-{job}-")
+    runtime = make_runtime_folder(f"jupyter-{job}-")
     os.environ["JUPYTER_RUNTIME_DIR"] = runtime
     try:
-        serve(listener, shell)
+        serve(listener, shell, settings)
     finally:
         shutil.rmtree(runtime, ignore_errors=True)
 
@@ -57,11 +66,12 @@ def note_end() -> None:
         os.environ["JUPYTERHUB_SITEKIT_END"] = end
 
 
-def clean_environment(settings: dict[str, Any]) -> None:
+def clean_environment(settings: dict[str, Any], job: str) -> None:
     """What the server and its kernels see: the site's kernels and paths, and no Slurm variable that would mislead."""
     for name in list(os.environ):
         if name.startswith(("SLURM", "SBATCH", "SRUN")) and name not in KEPT_OF_SLURM:
             del os.environ[name]
+    os.environ["SITEKIT_JOB_ID"] = job
     os.environ["PATH"] = f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin"
     # without this a user's stale kernel of the same name hides the site's (jupyter_core prefers ~/.local/share/jupyter)
     os.environ["JUPYTER_PATH"] = settings["kernels"]
@@ -72,22 +82,29 @@ def clean_environment(settings: dict[str, Any]) -> None:
     os.environ.setdefault("TERM", "xterm-256color")
 
 
-def await_hub(api: str) -> None:
-    """Wait until the hub answers: it may be restarting just now. JupyterHub's own server gives up after a minute."""
-    pause, told = 1.0, False
+def await_hub(api: str, patience: float = PATIENCE) -> None:
+    """Wait until the hub answers: it may be restarting just now. Ends the job where it does not: a node that cannot
+    reach the hub would hold its place for the whole of the tier's time."""
+    end, pause, told = time.monotonic() + patience, 1.0, False
+    while trouble := _no_hub(api):
+        if time.monotonic() > end:
+            sys.exit(f"sitekit: the hub did not answer at {api} within {patience:.0f} s ({trouble}); giving up")
+        if not told:
+            print(f"sitekit: no answer of the hub yet at {api} ({trouble}); trying again", flush=True)
+        told = True
+        time.sleep(pause)
+        pause = min(15, pause * 1.5)
+
+
+def _no_hub(api: str) -> str:
+    """Why what is at `api` is no hub that answers; empty if it is one. Anything else may answer there."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever http_proxy a site's job.sh sets
-    while True:
-        try:
-            direct.open(api, timeout=10).close()
-            return
-        except (OSError, http.client.HTTPException) as error:
-            if isinstance(error, urllib.error.HTTPError) and error.code < 500:
-                return
-            if not told:
-                print(f"sitekit: the hub does not answer at {api} ({error}); trying until it does", flush=True)
-            told = True
-            time.sleep(pause)
-            pause = min(30, pause * 1.5)
+    try:
+        with direct.open(f"{api.rstrip('/')}/", timeout=10) as answer:
+            told = json.loads(answer.read(10_000))
+        return "" if isinstance(told, dict) and "version" in told else "what answers there is no JupyterHub"
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return str(error)
 
 
 def bind(low: int, high: int) -> socket.socket:
@@ -106,7 +123,29 @@ def bind(low: int, high: int) -> socket.socket:
     sys.exit(f"sitekit: no free port from {low} to {high} on {socket.gethostname()}")
 
 
-def serve(listener: socket.socket, shell: LoginShell) -> None:
+def make_runtime_folder(prefix: str) -> str:
+    """A new folder of mode 0700 for connection files and the kernels' sockets: below TMPDIR if a socket works there.
+
+    A socket's path has 107 bytes at most (unix(7)), and not every filesystem of a cluster can hold one.
+    """
+    for place in (None, "/tmp"):  # noqa: S108  (None: TMPDIR, as tempfile reads it)
+        try:
+            folder = tempfile.mkdtemp(prefix=prefix, dir=place)
+        except OSError:
+            continue
+        with socket.socket(socket.AF_UNIX) as trial:
+            path = os.path.join(folder, LONGEST_SOCKET)
+            try:
+                trial.bind(path)
+                os.unlink(path)
+            except OSError:
+                os.rmdir(folder)
+                continue
+        return folder
+    sys.exit(f"sitekit: no Unix socket can be made below {tempfile.gettempdir()} nor /tmp on {socket.gethostname()}")
+
+
+def serve(listener: socket.socket, shell: LoginShell, settings: dict[str, Any]) -> None:
     """JupyterHub's single-user server on our socket; it tells the hub as soon as its event loop runs."""
     # an optional format checker of jsonschema, which takes 0.6 s to build its grammar at every start; without it
     # jsonschema leaves that one format unchecked (python-jsonschema/jsonschema, _format.py suppresses ImportError)
@@ -118,14 +157,22 @@ def serve(listener: socket.socket, shell: LoginShell) -> None:
     from jupyter_core import paths
     from jupyter_server.serverapp import ServerApp
 
+    from .saving import save_whole
+
+    save_whole()
+    end_kernels_first()
     paths.SYSTEM_JUPYTER_PATH.clear()  # kernels of the distribution's packages: nobody has proven them on this cluster
 
     def bind_tcp(app: ServerApp) -> bool:
         # the front speaks TLS only; JupyterHub's cookies say so by themselves (cookie_options), this one does not
         app.web_app.settings.setdefault("xsrf_cookie_kwargs", {}).update(secure=True, samesite="Lax")
+        app.web_app.settings["sitekit"] = settings  # for our server extensions
         # users' own kernels, which disable_user_config leaves out with all else in the home; the last can hide none
         app.kernel_spec_manager.kernel_dirs.append(os.path.expanduser("~/.local/share/jupyter/kernels"))
-        os.environ.update(shell.variables())  # the server is what it is by now; kernels and terminals inherit them
+        app.kernel_manager.default_kernel_name = app.kernel_spec_manager.default()
+        # the log is what a card shows of a server that died: requests that went well tell nothing there
+        logging.getLogger("tornado.access").setLevel(logging.WARNING)
+        shell.apply()  # the server is what it is by now; what it starts and writes from here on is the user's
         app.http_server.add_sockets([listener])
         app.io_loop.add_callback(tell_hub, port)
         return True

@@ -13,7 +13,8 @@ from typing import Any
 
 from jupyter_server_terminals.terminalmanager import TerminalManager
 
-from . import git, modules
+from . import git, lmod_output, modules
+from .memory import first_to_end
 
 PROGRAMS = Path(sys.prefix, "share", "sitekit", "bin")
 """What users may call by name: sitekit-kernel and nbdime (release/programs.py)."""
@@ -35,7 +36,7 @@ def terminal_path(path: str) -> str:
 def terminal_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """`environment`, the server's, as a new terminal has it."""
     loaded = modules.read()
-    told = modules.applied(loaded, environment)
+    told = lmod_output.applied(loaded, environment)
     told["PATH"] = terminal_path(told["PATH"])
     if loaded.get("LOADEDMODULES"):
         told["__Init_Default_Modules"] = "1"  # Lmod's start files would put the user's default collection in its place
@@ -47,7 +48,7 @@ class Terminals(TerminalManager):
 
     def __init__(self, **settings: Any) -> None:
         shell = shell_command(os.environ.get("SHELL") or "/bin/sh")
-        super().__init__(**{**settings, "shell_command": shell})
+        super().__init__(**{**settings, "shell_command": first_to_end(shell)})
         self.git = git.set_up(Path(os.environ["JUPYTER_RUNTIME_DIR"]), PROGRAMS, os.environ)
 
     def make_term_env(self, *words: Any, **settings: Any) -> dict[str, str]:

@@ -1,4 +1,5 @@
-"""The few variables of the user's own that the site lets in: read from a login shell, for kernels and terminals only.
+"""What the site lets in of the user's own: a few variables and the umask, read from a login shell, for kernels and
+terminals only.
 
 The shell runs while the server starts, in an environment without any secret; its answer is taken when everything that
 decides which server runs has been decided.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -17,18 +19,20 @@ from typing import IO
 
 PATIENCE = 10.0  # seconds
 ANSWER_LIMIT = 1024**2  # bytes
-ASK = r"/usr/bin/printf '\0'; /usr/bin/env -0"  # what a dotfile prints stands before the first NUL
+# What a dotfile prints stands before the first NUL, and then the umask on a line of its own.
+ASK = r"umask; /usr/bin/printf '\0'; /usr/bin/env -0"
 
 
 class LoginShell:
-    """The user's login shell, asked for its environment. Asks nothing where no variable is wanted."""
+    """The user's login shell, asked for its environment and its umask. Asks nothing where nothing is wanted."""
 
-    def __init__(self, wanted: Iterable[str]) -> None:
+    def __init__(self, wanted: Iterable[str], umask: str) -> None:
         self.wanted = frozenset(wanted)
+        self.umask = umask
         self._process: subprocess.Popen[bytes] | None = None
         self._answer: IO[bytes] | None = None
         self._deadline = time.monotonic() + PATIENCE
-        if self.wanted:
+        if self.wanted or umask == "login":
             self._start()
 
     def _start(self) -> None:
@@ -52,21 +56,32 @@ class LoginShell:
         except OSError as error:
             print(f"sitekit: {shell} does not run ({error.strerror}); no variables are taken from it", flush=True)
 
-    def variables(self) -> dict[str, str]:
-        """What the shell says of the wanted variables; nothing when it does not end within PATIENCE seconds."""
+    def apply(self) -> None:
+        """Set the wanted variables and the umask: of this process, and so of all that it starts from now on."""
+        printed, *entries = self._answered()
+        pairs = (entry.decode("utf-8", "surrogateescape").partition("=") for entry in entries)
+        os.environ.update({name: value for name, _, value in pairs if name in self.wanted})
+        last = (printed.split() or [b""])[-1].decode(errors="replace")
+        mask = last if self.umask == "login" else self.umask
+        if re.fullmatch(r"0?[0-7]{1,3}", mask, re.ASCII):
+            os.umask(int(mask, 8) & 0o077)  # never what would keep users from their own files
+        else:
+            print("sitekit: your login shell told no umask; your files stay private (0077)", flush=True)
+
+    def _answered(self) -> list[bytes]:
+        """What the shell said, cut at its NULs; nothing when it does not end within PATIENCE seconds."""
         if self._process is None or self._answer is None:
-            return {}
+            return [b""]
         try:
             self._process.wait(max(0.0, self._deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            print(f"sitekit: your login shell took longer than {PATIENCE:g} s; no variables are taken", flush=True)
-            return {}
+            print(f"sitekit: your login shell took longer than {PATIENCE:g} s; nothing is taken from it", flush=True)
+            return [b""]
         finally:
             self._end()
         self._answer.seek(0)
-        entries = self._answer.read(ANSWER_LIMIT).split(b"\0")[:-1]
-        pairs = (entry.decode("utf-8", "surrogateescape").partition("=") for entry in entries)
-        return {name: value for name, _, value in pairs if name in self.wanted}
+        printed, *entries = self._answer.read(ANSWER_LIMIT).split(b"\0")
+        return [printed, *entries[:-1]]
 
     def _end(self) -> None:
         """Nothing of the shell's stays behind, whatever a dotfile has started."""

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ..site import Site
-from .say import Silent, converse
+from .say import Silent, converse, say
 
 SUDO = "/usr/bin/sudo"
 NEVER = 2**53  # the gate's word for a job that could not start
@@ -20,12 +20,14 @@ class Refused(Exception):
         self.kind = kind
 
 
-async def ask_gate(site: Site, user: str, request: dict[str, Any], timeout: float = 60) -> dict[str, Any]:
+async def ask_gate(
+    site: Site, user: str, request: dict[str, Any], timeout: float = 60, program: str = "gate"
+) -> dict[str, Any]:
     """Hand `request` to the gate as `user` and return its answer. `timeout` in seconds.
 
     Raises Refused with the reason, or Silent when Slurm behind it does not answer.
     """
-    argv = [SUDO, "-n", "-u", user, "--", str(site.libexec / "gate")]
+    argv = [SUDO, "-n", "-u", user, "--", str(site.libexec / program)]
     answer = await converse(argv, {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}, json.dumps(request), timeout)
     try:
         told = json.loads(answer.out)
@@ -71,9 +73,28 @@ async def start_of(site: Site, user: str, request: dict[str, Any]) -> int | None
     return start if start < NEVER else None
 
 
-async def cancel(site: Site, user: str, job: int, *, graceful: bool) -> None:
-    """End a job of `user`: by SIGTERM to the server, or at once by Slurm's own way."""
-    await ask_gate(site, user, {"verb": "cancel", "job": job, "graceful": graceful})
+async def cancel(site: Site, user: str, job: int, *, graceful: bool) -> bool:
+    """End a job of `user`: by SIGTERM to the server, or at once by Slurm's own way. Also for somebody who may not start
+    servers any more; and for an account that is gone, if the hub's own is an Operator of Slurm's. False: to its owner,
+    from whom no job is hidden, Slurm says that there is none."""
+    request = {"verb": "cancel", "job": job, "graceful": graceful}
+    try:
+        told = await ask_gate(site, user, dict(request))
+    except Refused as refusal:
+        if refusal.kind not in ("gate", "refused"):
+            raise
+        try:
+            told = await ask_gate(site, user, request, program="end")
+        except Refused:
+            await _cancel_as_operator(site, job, refusal)
+            return True
+    return not told.get("gone", False)
+
+
+async def _cancel_as_operator(site: Site, job: int, refusal: Refused) -> None:
+    answer = await say(site, "scancel", f"--name={site.job_name}", str(job))
+    if answer.code:
+        raise Refused("scancel", f"{refusal}; {answer.err}") from None
 
 
 async def log_lines(site: Site, user: str, job: int) -> list[str]:

@@ -1,13 +1,22 @@
-"""Questions that the queue snapshot does not answer: is a job gone, how did it end, where is its node."""
+"""Questions that the queue snapshot does not answer: how did a job end, where is its node."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import logging
 import re
-from dataclasses import dataclass
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from ..site import Site
-from .jobs import ENDED
+from .frame import Frame, Unreadable
+from .jobs import ENDED, is_number
+from .listing import answered
 from .say import Silent, say
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -23,90 +32,101 @@ class Ending:
     elapsed: int | None = None
     limit: int | None = None
     peak_memory: int | None = None
+    owner: int | None = None  # uid of its user
     by: int | None = None  # uid that cancelled it
 
 
-async def gone(site: Site, job: int) -> bool | None:
-    """Whether Slurm itself says that it knows no such live job. None: it did not answer. Where PrivateData hides jobs
-    from the hub, its answer is worth nothing: it denies that they exist."""
-    try:
-        answer = await say(site, "scontrol", "--oneliner", "show", "job", str(job))
-    except Silent:
-        return None
-    if answer.code == 0:
-        states = set(re.findall(r"\bJobState=([A-Z_]+)", answer.out))
-        return (
-            None if not states else states.isdisjoint({"PENDING", "RUNNING", "SUSPENDED", "COMPLETING", "CONFIGURING"})
-        )
-    return True if "Invalid job id specified" in answer.err else None
+Owner = Callable[[int | None, str], bool]
+"""Whether a job of this uid and this user's name is the one that is meant. Slurm may give numbers out again."""
 
 
-async def recorded_as_gone(site: Site, job: int) -> bool | None:
-    """The same by the accounting's word, which is not hidden together with the queue. None: it knows no such job."""
-    told = await _from_sacct(site, job)
-    return told.state in ENDED if told else None
-
-
-async def ending(site: Site, job: int) -> Ending | None:
+async def ending(site: Site, job: int, is_ours: Owner) -> Ending | None:
     """How `job` ended: from slurmctld while it remembers, with the figures of the accounting where there is one."""
-    told = await _from_scontrol(site, job)
-    recorded = await _from_sacct(site, job)
+    told = recorded = None
+    with contextlib.suppress(Silent, Unreadable):
+        told = await _from_squeue(site, job, is_ours)
+    with contextlib.suppress(Silent, Unreadable):
+        recorded = await _from_sacct(site, job, is_ours)
     if told and recorded:
-        return Ending(
-            **{**vars(told), "peak_memory": recorded.peak_memory, "elapsed": recorded.elapsed or told.elapsed}
-        )
-    return told or recorded
+        state = recorded.state if told.state == "COMPLETING" and recorded.state in ENDED else told.state
+        elapsed = recorded.elapsed or told.elapsed
+        return _named(replace(told, state=state, peak_memory=recorded.peak_memory, elapsed=elapsed, by=recorded.by))
+    return _named(told) if told else recorded
 
 
-async def _from_scontrol(site: Site, job: int) -> Ending | None:
-    try:
-        answer = await say(site, "scontrol", "--oneliner", "show", "job", str(job))
-    except Silent:
-        return None
-    fields = dict(re.findall(r"(\w+)=(\S*)", answer.out)) if answer.code == 0 else {}
-    if "JobState" not in fields:
-        return None
-    code, _, signal = fields.get("ExitCode", "0:0").partition(":")
-    return Ending(
-        job=job,
-        state=fields["JobState"],
-        exit_code=int(code or 0),
-        signal=int(signal or 0),
-        reason=fields.get("Reason", "").replace("None", ""),
-        node=fields.get("BatchHost", ""),
-        elapsed=_clock(fields.get("RunTime", "")),
-        limit=_clock(fields.get("TimeLimit", "")),
-    )
+def _named(told: Ending) -> Ending:
+    """While a job's epilog runs its state is COMPLETING; how it ended stands in its reason or its exit code then."""
+    if told.state != "COMPLETING":
+        return told
+    reasons = {"TimeLimit": "TIMEOUT", "NodeDown": "NODE_FAIL", "OutOfMemory": "OUT_OF_MEMORY"}
+    by_code = "CANCELLED" if told.signal else "FAILED" if told.exit_code else "COMPLETED"
+    return replace(told, state=reasons.get(told.reason, by_code))
 
 
-async def _from_sacct(site: Site, job: int) -> Ending | None:
-    fields = "JobID,State,ExitCode,ElapsedRaw,NodeList,MaxRSS,TimelimitRaw"
-    words = ("--noheader", "--parsable2", f"--jobs={job}", f"--format={fields}")
-    try:
-        answer = await say(site, "sacct", *words)
-    except Silent:
-        return None
-    rows = [line.split("|") for line in answer.out.splitlines() if line.count("|") == 6] if answer.code == 0 else []
+FIELDS = ("JobArrayID", "UserID", "UserName", "State", "BatchHost", "TimeUsed", "TimeLimit", "exit_code", "Reason")
+
+
+async def _from_squeue(site: Site, job: int, is_ours: Owner) -> Ending | None:
+    """Not from scontrol: it prints a job's name, which may hold anything, before its state and its exit code."""
+    frame = Frame(len(FIELDS))
+    words = ("--noheader", "--all", "--states=all", f"--jobs={job}", frame.long_format(FIELDS))
+    for row in frame.records(answered(await say(site, "squeue", *words))):
+        number, uid, user, state, node, elapsed, limit, code, reason = row
+        if number == str(job) and is_ours(int(uid) if is_number(uid) else None, user):
+            exit_code, signal = _exit(code)
+            return Ending(
+                job=job,
+                state=state,
+                exit_code=exit_code,
+                signal=signal,
+                reason="" if reason == "None" else reason,
+                node="" if node == "n/a" else node,
+                elapsed=_clock(elapsed),
+                limit=_clock(limit),
+                owner=int(uid) if is_number(uid) else None,
+            )
+    return None
+
+
+def _exit(code: str) -> tuple[int, int]:
+    """Exit code and signal, from squeue's number, which is wait(2)'s, or from sacct's `code:signal`."""
+    if is_number(code):
+        return int(code) >> 8, int(code) & 0x7F
+    match = re.fullmatch(r"(\d+):(\d+)", code, re.ASCII)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+RECORDED = ("JobID", "UID", "User", "State", "ExitCode", "ElapsedRaw", "NodeList", "MaxRSS", "TimelimitRaw")
+
+
+async def _from_sacct(site: Site, job: int, is_ours: Owner) -> Ending | None:
+    frame = Frame(len(RECORDED))
+    words = ("--noheader", "--allusers", f"--jobs={job}", *frame.columns(RECORDED))
+    rows = frame.records(answered(await say(site, "sacct", *words)))
     main = next((row for row in rows if row[0] == str(job)), None)
-    if main is None:
+    if main is None or not is_ours(int(main[1]) if is_number(main[1]) else None, main[2]):
         return None
-    code, _, signal = main[2].partition(":")
-    by = re.search(r"CANCELLED by (\d+)", main[1])
+    _, _, _, state, code, elapsed, node, _, limit = main
+    exit_code, signal = _exit(code)
+    by = re.search(r"CANCELLED by (\d+)", state)
+    steps = [row for row in rows if row[0].startswith(f"{job}.")]
     return Ending(
         job=job,
-        state=main[1].split()[0],
-        exit_code=int(code or 0),
-        signal=int(signal or 0),
-        node=main[4],
-        elapsed=int(main[3]) if main[3].isdigit() else None,
-        limit=int(main[6]) * 60 if main[6].isdigit() else None,
-        peak_memory=max((_mib(row[5]) for row in rows), default=0) or None,
+        state=(state.split() or [""])[0],
+        exit_code=exit_code,
+        signal=signal,
+        node=node,
+        elapsed=int(elapsed) if is_number(elapsed) else None,
+        limit=int(limit) * 60 if is_number(limit) else None,
+        peak_memory=max((_mib(row[7]) for row in steps), default=0) or None,
+        owner=int(main[1]) if is_number(main[1]) else None,
         by=int(by[1]) if by else None,
     )
 
 
 def _clock(text: str) -> int | None:
-    match = re.fullmatch(r"(?:(\d+)-)?(\d+):(\d+):(\d+)", text)
+    """Slurm's `days-hours:minutes:seconds`, of which the first may be missing."""
+    match = re.fullmatch(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)", text, re.ASCII)
     if not match:
         return None
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
@@ -120,9 +140,18 @@ def _mib(text: str) -> int:
 
 
 async def node_address(site: Site, node: str) -> str:
-    """The address of a node as Slurm has it (NodeAddr). Raises Silent. A node's name need not be in DNS."""
-    answer = await say(site, "scontrol", "--oneliner", "show", "node", node)
-    match = re.search(r"\bNodeAddr=(\S+)", answer.out)
-    if answer.code or not match:
+    """The address of a node as Slurm has it (NodeAddr); a node's name need not be in DNS. Where PrivateData=nodes hides
+    nodes from the hub, its name must do. Raises Silent."""
+    answer = await say(site, "scontrol", "--all", "--oneliner", "show", "node", node)
+    match = re.search(
+        r"\bNodeAddr=(\S+)", answer.out
+    )  # the first: what may hold free text, such as Reason, comes later
+    if answer.code == 0 and match:
+        return match[1]
+    if "denied" not in answer.err:
         raise Silent(answer.err or f"Slurm tells no address of node {node}")
-    return match[1]
+    try:
+        return (await asyncio.get_running_loop().getaddrinfo(node, None, type=socket.SOCK_STREAM))[0][4][0]
+    except OSError as error:
+        log.error("Slurm does not show the hub's account its nodes (PrivateData=nodes), and %s: %s", node, error)
+        raise Silent(f"Slurm does not show the hub's account its nodes, and no name service knows {node}") from None

@@ -1,20 +1,24 @@
-"""A job as Slurm tells it, and the reading of squeue's and sacct's answers. Pure: text in, jobs out."""
+"""A job as Slurm tells it, and the reading of squeue's and sacct's records. Pure: records in, jobs out."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-FIELDS = "%i|%u|%T|%P|%B|%S|%e|%Q|%k|%r"
-"""squeue's format. The reason comes last: it may hold anything."""
+from .frame import Unreadable
 
-RECORDED = "JobIDRaw,User,State,Partition,NodeList,Start,End,Priority,Comment,Reason"
-"""The same of sacct."""
+LISTED = tuple("iUuTPBSeQrk")
+"""squeue's letters for the fields of a Job. What holds free text comes last; squeue(1), --format."""
+
+RECORDED = ("JobID", "UID", "User", "State", "Partition", "NodeList", "Start", "End", "Priority", "Reason", "Comment")
+"""The same of sacct, in the same order. JobID and not JobIDRaw, which makes a plain number of an array's task."""
 
 PENDING = frozenset(
     {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
 )
-RUNNING = frozenset({"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING"})
+SUSPENDED = frozenset({"SUSPENDED", "STOPPED"})
+RUNNING = frozenset({"RUNNING", "SIGNALING", "STAGE_OUT", "RESIZING"}) | SUSPENDED
 ENDED = frozenset(
     {
         "BOOT_FAIL",
@@ -29,20 +33,22 @@ ENDED = frozenset(
         "TIMEOUT",
         "LAUNCH_FAILED",
         "RECONFIG_FAIL",
+        "COMPLETING",  # it has ended; what is left of it is killed, and the epilog runs, which may take long
     }
 )
 """Slurm's states; squeue(1), JOB STATE CODES. A state in none of the three is unknown: the server is kept."""
 
-
-class Rubbish(ValueError):
-    """squeue answered, but not with a queue."""
+TEXT_LIMIT = 200  # characters of a reason that are kept
 
 
 @dataclass(frozen=True)
 class Job:
-    """One job in the queue snapshot. Times are seconds since the epoch, or None where Slurm says N/A."""
+    """One plain job. Times are seconds since the epoch, or None where Slurm does not know them. `uid` is the owner's,
+    None where Slurm does not tell it. `tag` names the server start that the job says it belongs to: its owner can write
+    there what he likes, so that it counts for nothing but a server of his."""
 
     id: int
+    uid: int | None
     user: str
     state: str
     partition: str
@@ -50,8 +56,8 @@ class Job:
     start: int | None
     end: int | None
     priority: int
-    comment: str
     reason: str
+    tag: str | None
 
     @property
     def pending(self) -> bool:
@@ -62,51 +68,72 @@ class Job:
         return self.state in RUNNING
 
     @property
+    def suspended(self) -> bool:
+        """It holds its place, and none of its processes runs."""
+        return self.state in SUSPENDED
+
+    @property
     def ended(self) -> bool:
         return self.state in ENDED
 
-    @property
-    def tag(self) -> str | None:
-        """The server start that this job belongs to, from its comment `sitekit:<site>:<tag>`."""
-        match = re.fullmatch(r"sitekit:[a-z][a-z0-9-]*:([0-9a-f]{16})", self.comment)
-        return match[1] if match else None
+
+@dataclass(frozen=True)
+class Listing:
+    """What was read of an answer: jobs by number; how many records were something else than a plain job (tasks of
+    arrays, parts of heterogeneous jobs); and how many could not be read."""
+
+    jobs: dict[int, Job]
+    passed_over: int = 0
+    unreadable: int = 0
 
 
-def parse_queue(text: str) -> dict[int, Job]:
-    """squeue's output in FIELDS' form -> jobs by id. Raises Rubbish at the first line that is not a job."""
-    return _parse(text, r"[A-Z_]+", "n/a")
+def read_jobs(records: Iterable[list[str]], site: str) -> Listing:
+    """Records in the order of LISTED or RECORDED -> jobs. `site` is the name in the tags that count. A record that
+    cannot be read is left out. Raises Unreadable where nothing else is there."""
+    jobs: dict[int, Job] = {}
+    passed_over = unreadable = 0
+    for record in records:
+        if not is_job_number(record[0]):
+            part_of_another = re.match(r"\d+[_+]", record[0], re.ASCII)  # 123_4, 123_[1-9], 123+0
+            passed_over, unreadable = passed_over + bool(part_of_another), unreadable + (not part_of_another)
+        elif job := _read(record, site):
+            jobs[job.id] = job
+        else:
+            unreadable += 1
+    if unreadable and not jobs and not passed_over:
+        raise Unreadable(f"Slurm answered with {unreadable} records, and none of them is a job's")
+    return Listing(jobs, passed_over, unreadable)
 
 
-def parse_records(text: str) -> dict[int, Job]:
-    """sacct's output in RECORDED's form -> jobs by id. Raises Rubbish at the first line that is not a job."""
-    return _parse(text, r"([A-Z_]+)( by \d+)?", "None assigned")  # CANCELLED by 1000
+def _read(record: list[str], site: str) -> Job | None:
+    number, uid, user, state, partition, host, start, end, priority, reason, comment = record
+    if not re.fullmatch(r"[A-Z_]+( by \d+)?", state, re.ASCII):  # sacct: CANCELLED by 1000
+        return None
+    tag = re.fullmatch(rf"sitekit:{re.escape(site)}:([0-9a-f]{{16}})", comment)
+    return Job(
+        id=int(number),
+        uid=int(uid) if is_number(uid) else None,
+        user=user,
+        state=state.split()[0],
+        partition=partition,
+        host="" if host in ("n/a", "None assigned") else host,
+        start=_seconds(start),
+        end=_seconds(end),
+        priority=int(priority) if is_number(priority) else 0,
+        reason=reason.strip("()")[:TEXT_LIMIT],
+        tag=tag[1] if tag else None,
+    )
 
 
-def _parse(text: str, form_of_state: str, no_host: str) -> dict[int, Job]:
-    jobs = {}
-    for line in text.splitlines():
-        parts = line.split("|", 9)
-        if len(parts) != 10 or not _is_number(parts[0]) or not re.fullmatch(form_of_state, parts[2]):
-            raise Rubbish(f"Slurm answered with something that is not a queue: {line[:80]!r}")
-        number, user, state, partition, host, start, end, priority, comment, reason = parts
-        jobs[int(number)] = Job(
-            id=int(number),
-            user=user,
-            state=state.split()[0],
-            partition=partition,
-            host="" if host == no_host else host,
-            start=_seconds(start),
-            end=_seconds(end),
-            priority=int(priority) if _is_number(priority) else 0,
-            comment="" if comment == "(null)" else comment,
-            reason=reason.strip("()"),
-        )
-    return jobs
+def is_job_number(text: str) -> bool:
+    """Whether this is the number of a plain job."""
+    return is_number(text) and int(text) > 0
+
+
+def is_number(text: str) -> bool:
+    """Whether this is a number that Slurm writes. To str.isdigit alone a superscript is a digit, to int() it is not."""
+    return text.isascii() and text.isdigit() and len(text) <= 18  # SQLite's whole numbers end at 2**63
 
 
 def _seconds(text: str) -> int | None:
-    return int(text) if _is_number(text) and int(text) > 0 else None
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit()  # to str.isdigit alone a superscript is a digit, to int() it is not
+    return int(text) if is_number(text) and int(text) > 0 else None

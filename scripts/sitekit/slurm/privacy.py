@@ -19,9 +19,24 @@ async def hidden_jobs(site: Site, account: str) -> str:
     private = configured["PrivateData"]
     if not {"jobs", "all"} & set(private.split(",")) or account in ("root", configured["SlurmUser"].split("(")[0]):
         return ""
+    return "" if await _is_operator(site, account) else f"PrivateData={private} in slurm.conf hides users' jobs"
+
+
+async def hidden_associations(site: Site, account: str) -> str:
+    """How the accounting hides from `account` what others may charge to; empty when it does not. Raises Silent.
+
+    Source: slurmdbd.conf(5), PrivateData: `users` and `accounts`.
+    """
+    told = (await say(site, "sacctmgr", "show", "configuration")).out
+    private = (re.findall(r"(?m)^PrivateData\s*= (\S+)", told) or ["none"])[-1]  # slurm.conf's comes before slurmdbd's
+    if {"users", "accounts"}.isdisjoint(private.split(",")) or account == "root" or await _is_operator(site, account):
+        return ""
+    return f"PrivateData={private} in slurmdbd.conf hides users' accounts"
+
+
+async def _is_operator(site: Site, account: str) -> bool:
     words = ("--noheader", "--parsable2", "show", "user", account, "format=AdminLevel")
-    level = (await say(site, "sacctmgr", *words)).out.strip()
-    return "" if level in ("Operator", "Administrator") else f"PrivateData={private} in slurm.conf hides users' jobs"
+    return (await say(site, "sacctmgr", *words)).out.strip() in ("Operator", "Administrator")
 
 
 def to_see_them(account: str) -> str:

@@ -13,9 +13,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 from ..site import Site
-from .jobs import Job, Rubbish
+from .frame import Unreadable
+from .jobs import Job, Listing
 from .listing import listed, recorded
 from .privacy import hidden_jobs, to_see_them
 from .say import Silent
@@ -36,9 +38,14 @@ class Snapshot:
     taken: float
     at: float = 0.0
 
-    def by_tag(self, tag: str) -> Job | None:
-        """The youngest job with this tag."""
-        return max((job for job in self.jobs.values() if job.tag == tag), key=lambda job: job.id, default=None)
+    @cached_property
+    def by_tag(self) -> dict[str, list[Job]]:
+        """The jobs that say that they belong to a server start, whoever's they are."""
+        found: dict[str, list[Job]] = {}
+        for job in self.jobs.values():
+            if job.tag:
+                found.setdefault(job.tag, []).append(job)
+        return found
 
 
 class Queue:
@@ -51,6 +58,7 @@ class Queue:
         self.trouble = ""
         self.queries = 0
         self.hidden = ""  # what is to be done, where PrivateData hides jobs from the hub
+        self.unreadable = 0  # records of the last answer that could not be read
         self._looked: float | None = None
         self._waiters = 0
         self._allowance, self._counted = BURST, time.monotonic()
@@ -142,9 +150,9 @@ class Queue:
         try:
             if self._looked is None or (self.hidden and begun - self._looked > PRIVACY_KEPT):
                 await self.look_for_privacy()
-            jobs = await (recorded if self.hidden else listed)(self._site)
+            listing = await (recorded if self.hidden else listed)(self._site)
         except Exception as trouble:  # whatever it is: this loop must outlive it, for everybody waits for it
-            if not isinstance(trouble, Silent | Rubbish):
+            if not isinstance(trouble, Silent | Unreadable):
                 log.exception("Slurm could not be asked")
             if self.silent_since is None:
                 self.silent_since = time.time()
@@ -154,10 +162,18 @@ class Queue:
         if self.silent_since is not None:
             log.warning("The scheduler answers again after %.0f s", time.time() - self.silent_since)
         self.silent_since, self.trouble = None, ""
-        self.snapshot = Snapshot(jobs, begun, time.time() - (time.monotonic() - begun))
+        self._note(listing)
+        self.snapshot = Snapshot(listing.jobs, begun, time.time() - (time.monotonic() - begun))
         for listener in self._listeners:
             listener(self.snapshot)
         return True
+
+    def _note(self, listing: Listing) -> None:
+        """Say that records could not be read: once, however long they stay."""
+        if listing.unreadable and not self.unreadable:
+            what = f"{listing.unreadable} of Slurm's records could not be read, and {len(listing.jobs)} could"
+            log.warning("%s; those that could not are left out", what)
+        self.unreadable = listing.unreadable
 
     async def look_for_privacy(self) -> None:
         """See whether squeue tells the hub of its users' jobs at all. Raises Silent."""

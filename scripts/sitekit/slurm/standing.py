@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 import time
 
 from ..site import Site
+from .privacy import hidden_associations, to_see_them
 from .say import Silent, say
+
+log = logging.getLogger(__name__)
 
 KEPT = 300.0  # seconds that an answer is believed
 PATIENCE = 2.0  # seconds that a page waits for an answer
@@ -20,11 +24,24 @@ class Names:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._known: dict[str, tuple[float, tuple[str, ...]]] = {}
+        self._told = ""
 
     async def accounts(self, user: str) -> tuple[str, ...] | None:
         """The accounts that `user` may charge (sacctmgr's associations)."""
         words = ("--noheader", "--parsable2", "show", "associations", f"user={user}", "format=Account")
-        return await self._ask(f"accounts {user}", "sacctmgr", words, r"(?m)^([A-Za-z0-9_.-]+)$")
+        found = await self._ask(f"accounts {user}", "sacctmgr", words, r"(?m)^([A-Za-z0-9_.-]+)$")
+        return None if found == () and await self._hidden() else found
+
+    async def _hidden(self) -> bool:
+        """Whether "no accounts" is no answer, because they are not shown to the hub. Its log says so once."""
+        hub = self._site.hub.user
+        with contextlib.suppress(Silent):
+            if hidden := await hidden_associations(self._site, hub):
+                if hidden != self._told:
+                    log.error("%s from the hub. Run: %s", hidden, to_see_them(hub))
+                self._told = hidden
+                return True
+        return False
 
     async def reservations(self, user: str, accounts: tuple[str, ...] | None) -> tuple[str, ...] | None:
         """The reservations that name `user`, or one of the accounts, or everybody."""
@@ -43,7 +60,7 @@ class Names:
 
 
 def _open_to(line: str, user: str, accounts: tuple[str, ...]) -> str | None:
-    fields = dict(re.findall(r"(\w+)=(\S*)", line))
+    fields = dict(reversed(re.findall(r"(\w+)=(\S*)", line)))  # the first of each: a comment, which is last, is text
     users = set(fields.get("Users", "").split(",")) - {"", "(null)"}
     wanted = set(fields.get("Accounts", "").split(",")) - {"", "(null)"}
     if (users and user not in users) or (wanted and wanted.isdisjoint(accounts)):

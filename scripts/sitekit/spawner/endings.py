@@ -5,10 +5,9 @@ Until JupyterHub knows, the proxy sends their users to a node where nothing list
 
 from __future__ import annotations
 
-from jupyterhub.app import JupyterHub
-from jupyterhub.spawner import Spawner
-
 from ..servers.life import Life
+from .held import spawners
+from .tiers import TierSpawner
 
 
 async def run(life: Life) -> None:
@@ -19,8 +18,8 @@ async def run(life: Life) -> None:
             await spawner.poll_and_notify()
 
 
-def ended(life: Life) -> list[Spawner]:
+def ended(life: Life) -> list[TierSpawner]:
     """The servers that JupyterHub takes for running, and whose jobs the last snapshot lists as ended."""
-    spawners = [s for user in JupyterHub.instance().users.values() for s in user.spawners.values() if s.ready]
-    jobs = [(spawner, spawner.child_spawner.current_job()) for spawner in spawners if spawner.child_spawner]
+    ready = [spawner for spawner in spawners() if spawner.ready]
+    jobs = [(spawner, spawner.child_spawner.current_job()) for spawner in ready if spawner.child_spawner]
     return [spawner for spawner, job in jobs if job and job.ended]

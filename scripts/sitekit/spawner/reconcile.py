@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from typing import Any
 
@@ -16,27 +17,31 @@ from jupyterhub import orm
 from jupyterhub.app import JupyterHub
 
 from ..servers.ledger import Row
-from ..servers.life import DOUBT, Life
+from ..servers.life import Life
 from ..slurm import gate
+from ..slurm.jobs import Job
+from ..slurm.queue import Snapshot
 from ..slurm.say import Silent
 from ..told.ended import card_of_ending
+from .held import spawners
+from .pauses import Pauses
 
 log = logging.getLogger(__name__)
 
 EVERY, SOON = 300.0, 5.0  # seconds between rounds: always, and while a job is still to be found or ended
+AT_ONCE = 20  # servers that one round looks after: each may take a query or two, and a sudo
+STRAYS_TOLD = 100  # jobs
 DAY = 86400.0
 STOPPING = 40.0  # seconds that a server's own stop(), which is gentler, is given before its job is ended from here
 
 
 async def run(life: Life) -> None:
     """Reconcile for ever. A round that fails is told and tried again; it never ends the hub."""
-    while JupyterHub.instance().http_server is None:  # before, it may not have read from its database which it holds
-        await asyncio.sleep(0.5)
-    last, ended_since = float("-inf"), time.time() - DAY
+    last, ended_since, pauses = float("-inf"), time.time() - DAY, Pauses()
     while True:
         try:
             if life.doubtful() or time.monotonic() - last >= EVERY:
-                await reconcile(life)
+                await reconcile(life, pauses)
                 last = time.monotonic()
             now = time.time()
             revoke_tokens(life, ended_since)
@@ -47,54 +52,60 @@ async def run(life: Life) -> None:
         await asyncio.sleep(SOON)
 
 
-async def reconcile(life: Life) -> None:
-    """One round. Does nothing while the scheduler is silent."""
+async def reconcile(life: Life, pauses: Pauses) -> None:
+    """One round. Does nothing while the scheduler is silent. At most AT_ONCE servers are looked after, taken by lot, so
+    that those that cannot be ended keep no others waiting."""
     snapshot = await life.queue.newer()
     if not life.queue.healthy:
         return
     held = set(held_tags())
-    for row in life.ledger.open():
-        if row.tag not in held or (row.abandoned and time.time() - row.abandoned > STOPPING):
-            await settle(life, row)
-    known = {row.tag for row in life.ledger.open()}
-    life.strays = [
-        job.id
-        for job in snapshot.jobs.values()
-        if job.tag and not job.ended and job.tag not in known and life.ledger.row(job.tag) is None
-    ]
-    for row in life.ledger.closed_with_live_job(snapshot):
-        await end_job(life, row)
+    open_rows = life.ledger.open()
+    unheld = [r for r in open_rows if r.tag not in held or (r.abandoned and time.time() - r.abandoned > STOPPING)]
+    life.strays = strays(life, snapshot)
+    unsettled = [*unheld, *life.ledger.closed_with_live_job(snapshot)]
+    due = pauses.due(unsettled)
+    for row in random.sample(due, min(AT_ONCE, len(due))):
+        pauses.tried(row)
+        await settle(life, row)
+    pauses.keep(unsettled)
+    life.jobs.forget_ended()
+
+
+def strays(life: Life, snapshot: Snapshot) -> list[int]:
+    """Live jobs with a tag of this site that stands in no ledger. Anybody can submit as many as he likes."""
+    alive = {tag: [job for job in jobs if not job.ended] for tag, jobs in snapshot.by_tag.items()}
+    known = {row.tag for row in life.ledger.rows_of(alive)}
+    numbers = sorted(job.id for tag, jobs in alive.items() if tag not in known for job in jobs)
+    return numbers[:STRAYS_TOLD]
 
 
 def held_tags() -> list[str]:
     """The tags of the servers that JupyterHub holds at this moment, starting, running or being checked."""
-    users = JupyterHub.instance().users
-    spawners = [spawner for user in users.values() for spawner in user.spawners.values()]
-    return [s.child_spawner.tag for s in spawners if getattr(s, "child_spawner", None) and s.child_spawner.tag]
+    return [s.child_spawner.tag for s in spawners() if s.child_spawner and s.child_spawner.tag]
 
 
 async def settle(life: Life, row: Row) -> None:
     """A start that nobody holds: find its job, end it if it lives, and close the row once Slurm says it is gone."""
-    job = life.job(row.tag, row.job)
-    if job and not job.ended:
-        await end_job(life, row)
-    elif job or (row.job and await life.gone(row.job)):
-        card = None if row.abandoned else await card_of_ending(life, row.tag, starting=not row.listening)
-        life.ledger.end(row.tag, card.as_dict() if card else None)
-    elif row.job is None and time.time() - row.intended > DOUBT:
-        life.ledger.end(row.tag)
-
-
-async def end_job(life: Life, row: Row) -> None:
-    """Cancel the job of a server that nobody holds. A scheduler that is silent is asked again next time."""
-    job = life.job(row.tag, row.job)
-    if job is None:
+    try:
+        job = await life.jobs.find(row)
+    except Silent:
         return
+    if job and not job.ended:
+        await end_job(life, row, job)
+    elif row.ended is None:
+        told = row.job is not None and not row.abandoned
+        card = await card_of_ending(life, row.tag, starting=not row.listening) if told else None
+        life.ledger.end(row.tag, card.as_dict() if card else None)
+
+
+async def end_job(life: Life, row: Row, job: Job) -> None:
+    """Cancel the job of a server that nobody holds. A scheduler that is silent is asked again next time."""
     if row.job is None:  # its number was never learnt; its tag says whose it is
         life.ledger.submitted(row.tag, job.id)
     log.warning("Job %d of %s is held by no server; cancelling it", job.id, row.user)
     try:
-        await gate.cancel(life.site, row.user, job.id, graceful=False)
+        if not await gate.cancel(life.site, row.user, job.id, graceful=False):
+            life.ledger.end(row.tag)
     except (gate.Refused, Silent) as trouble:
         log.warning("Job %d of %s is still to be cancelled: %s", job.id, row.user, trouble)
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from batchspawner import JobStatus, SlurmSpawner
 from jupyterhub import orm
@@ -20,7 +19,7 @@ from jupyterhub.utils import utcnow
 from sqlalchemy.orm import object_session
 
 from ..servers.idle import session_environment
-from ..servers.life import DOUBT, Life
+from ..servers.life import Life
 from ..servers.options import Choice
 from ..slurm import gate
 from ..slurm.jobs import Job
@@ -118,9 +117,9 @@ class SlurmServer(SlurmSpawner):
     async def submit_batch_script(self) -> str:
         """Hand the validated figures to the gate, which renders the script and runs sbatch as the user."""
         try:
-            number = await gate.submit(
-                self.life.site, self.user.name, self.choice.request(self.tag, self._environment())
-            )
+            theirs = {row.job for row in self.life.ledger.open() if row.user == self.user.name and row.job}
+            request = self.choice.request(self.tag, self._environment(), theirs)
+            number = await gate.submit(self.life.site, self.user.name, request)
         except gate.Refused as refusal:
             await self._fail(card_of_refusal(refusal.kind, str(refusal)))
         except Silent as silence:
@@ -134,6 +133,11 @@ class SlurmServer(SlurmSpawner):
         self.job_id = str(number)
         self.persist()
         return self.job_id
+
+    def user_env(self, env: dict[str, str]) -> dict[str, str]:
+        """Nothing more: batchspawner's asks the directory in the hub's event loop, and fails where it is silent
+        (batchspawner.py, UserEnvMixin). HOME, USER and SHELL are the gate's to set."""
+        return env
 
     def _environment(self) -> dict[str, str]:
         """JupyterHub's variables for its single-user server; the gate takes no others."""
@@ -152,7 +156,7 @@ class SlurmServer(SlurmSpawner):
                 turn.cancel()
                 bell.cancel()
                 if not self.port_told() and await self.query_job_status() == JobStatus.NOTFOUND:
-                    await self._fail(await card_of_ending(self.life, self.tag, starting=True))
+                    await self._fail_with_job()
             self.port = self.port_told()
             self.ip = await self._host()
             return self.ip, self.port
@@ -169,7 +173,7 @@ class SlurmServer(SlurmSpawner):
         that a hub which restarts while Slurm is silent finds its servers."""
         while not self.address:
             if await self.query_job_status() == JobStatus.NOTFOUND:
-                await self._fail(await card_of_ending(self.life, self.tag, starting=True))
+                await self._fail_with_job()
             node = self.state_gethost() if self.state_isrunning() else None
             if node:
                 with contextlib.suppress(Silent):
@@ -179,7 +183,15 @@ class SlurmServer(SlurmSpawner):
             await self.life.queue.newer()
         return self.address
 
-    async def _fail(self, card: Card) -> None:
+    async def _fail_with_job(self) -> NoReturn:
+        """The job has ended before its server could be opened; or Slurm denies that there is one."""
+        card = await card_of_ending(self.life, self.tag, starting=True)
+        if card.kind == "unseen":  # it may live: the stop that follows a failed start ends it, by its number
+            self.life.ledger.abandon(self.tag, card.as_dict())
+            raise NotStarted(card)
+        await self._fail(card)
+
+    async def _fail(self, card: Card) -> NoReturn:
         self.life.ledger.end(self.tag, card.as_dict())
         raise NotStarted(card)
 
@@ -193,9 +205,14 @@ class SlurmServer(SlurmSpawner):
             return JobStatus.NOTFOUND
         if self.life.queue.snapshot.taken < 0 and self.life.queue.silent_since is None:
             await self.life.queue.newer()
-        job = self.life.job(self.tag, row.job)
+        try:
+            job = await self.life.jobs.find(row)
+        except Silent:
+            self.job_status = ""
+            return JobStatus.UNKNOWN
         if job is None:
-            return await self._unlisted(row.job, row.intended)
+            self.job_status = ""
+            return JobStatus.NOTFOUND
         if row.job is None:  # the hub died between sbatch and its answer: here is the job
             self.life.ledger.submitted(self.tag, job.id)
             self.job_id = str(job.id)
@@ -205,15 +222,6 @@ class SlurmServer(SlurmSpawner):
         if self.state_ispending() or job.pending:
             return JobStatus.PENDING
         return JobStatus.RUNNING if self.state_isrunning() or job.running else JobStatus.UNKNOWN
-
-    async def _unlisted(self, number: int | None, intended: float) -> JobStatus:
-        """The snapshot does not name the job: it is too old, the job is hidden from us, or it is gone."""
-        self.job_status = ""
-        if not self.life.queue.healthy or self.life.younger_than_snapshot(intended):
-            return JobStatus.UNKNOWN
-        if number is None:  # the hub died beside sbatch, which may still run and be heard
-            return JobStatus.NOTFOUND if time.time() - intended > DOUBT else JobStatus.UNKNOWN
-        return JobStatus.NOTFOUND if await self.life.gone(number) else JobStatus.UNKNOWN
 
     async def poll(self) -> int | None:
         """None while the job lives or while nobody can say that it does not; 1 when Slurm says that it ended."""
@@ -245,13 +253,14 @@ class SlurmServer(SlurmSpawner):
             return
         try:
             with self.life.queue.waiting():
-                job = self.life.job(tag, row.job)
+                job = self.life.jobs.listed(row)
                 if not now and row.listening and (job is None or job.running):
-                    await gate.cancel(self.life.site, self.user.name, row.job, graceful=True)
-                    if await self._ended_within(GRACE):
+                    lives = await gate.cancel(self.life.site, self.user.name, row.job, graceful=True)
+                    if lives and await self._ended_within(GRACE):
                         return
-                await gate.cancel(self.life.site, self.user.name, row.job, graceful=False)
-                if not now:
+                if not await gate.cancel(self.life.site, self.user.name, row.job, graceful=False):
+                    self.life.ledger.end(tag)
+                elif not now:
                     await self._ended_within(PATIENCE)
         except (gate.Refused, Silent) as trouble:
             self.log.warning("Job %s of %s is still to be cancelled: %s", row.job, self.user.name, trouble)
@@ -283,4 +292,4 @@ class SlurmServer(SlurmSpawner):
     def current_job(self) -> Job | None:
         """This server's job in the last snapshot."""
         row = self.life.ledger.row(self.tag) if self.tag else None
-        return self.life.job(self.tag, row.job) if row else None
+        return self.life.jobs.listed(row) if row else None

@@ -6,11 +6,13 @@ child, a process on the hub), and no child but SlurmServer can ever be built.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import grp
 import os
 import pwd
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from jupyterhub.spawner import Spawner, SpawnException
@@ -19,12 +21,21 @@ from traitlets import Type, default, directional_link
 from wrapspawner import ProfilesSpawner
 
 from ..servers.life import Life
-from ..servers.options import BadChoice, Choice, Standing, from_form, read_choice
+from ..servers.options import BadChoice, Choice, Standing, from_form, read_choice, remembered
 from ..told.form import tier_form
 from .adopt import adopted_url
 from .server import SlurmServer
 
+PATIENCE = 5.0  # seconds that a page waits for the directory
 SUBMITTING = 90  # seconds that the gate may take, at the very most, before a server begins to wait
+
+
+class NotOffered(SpawnException):
+    """Options that are refused. JupyterHub shows str() of an exception without a jupyterhub_message (utils.py)."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why, reason="options")
+        self.jupyterhub_message = why[:1].upper() + why[1:] + "."
 
 
 class TierSpawner(ProfilesSpawner):
@@ -32,6 +43,7 @@ class TierSpawner(ProfilesSpawner):
 
     life: Life
     choice: Choice | None = None
+    typed: dict[str, str] = {}  # noqa: RUF012  (replaced, never changed)
     child_class = Type(SlurmServer, SlurmServer)  # any other class is refused by the trait itself
 
     @default("profiles")
@@ -43,7 +55,8 @@ class TierSpawner(ProfilesSpawner):
     async def get_options_form(self) -> str:
         """The tiers with what each gives. Waits for Slurm two seconds at most, and only if a tier asks for names."""
         asked = self.handler.get_query_argument("tier", "") if self.handler else ""
-        last = (self.orm_spawner.user_options or {}) if self.orm_spawner else {}
+        typed, self.typed = self.typed, {}
+        last = typed or (self.orm_spawner.user_options or {} if self.orm_spawner else {})
         return tier_form(self.life, self.user.name, self.name, await self.standing(), asked, last)
 
     async def standing(self) -> Standing:
@@ -54,20 +67,28 @@ class TierSpawner(ProfilesSpawner):
             accounts = await names.accounts(user)
         if any(tier.choose.reservation for tier in tiers):
             reservations = await names.reservations(user, accounts)
-        return Standing(unix_groups(user), accounts, reservations)
+        return Standing(await groups_of(user), accounts, reservations)
 
     def options_from_form(self, form_data: dict[str, list[Any]]) -> dict[str, Any]:
-        return from_form(form_data)
+        """JupyterHub shows the form again, with the default server's spawner, where the options are refused or the
+        start fails (handlers/pages.py, _post): what was typed is to be in it."""
+        options = from_form(form_data)
+        fields = {key: value for key, value in options.items() if isinstance(value, str) and key != "tier"}
+        self.user.spawner.typed = {**fields, "profile": str(options.get("tier", ""))}
+        return options
 
     async def take_options(self, options: object) -> None:
         """Check the options, whichever way they came, before anything else happens. Raises SpawnException (400)."""
+        standing = await self.standing()
         try:
-            self.choice, remembered = read_choice(self.life.site, options, await self.standing())
-        except BadChoice as bad:
-            self.orm_spawner.user_options = {}  # JupyterHub stores options before it asks what they are worth
+            self.choice, kept = read_choice(self.life.site, options, standing)
+        except BadChoice as bad:  # JupyterHub has stored the options before it asks what they are worth
+            before = self.life.ledger.last_choice(self.user.name, self.name)
+            self.orm_spawner.user_options = remembered(self.life.site, before, standing)
             object_session(self.orm_spawner).commit()
-            raise SpawnException(str(bad), reason="options") from None
-        self.user_options = self.orm_spawner.user_options = remembered
+            raise NotOffered(str(bad)) from None
+        self.user_options = self.orm_spawner.user_options = kept
+        self.user.spawner.typed = {}
         self.default_url = self.life.site.server.interfaces[self.choice.interface]
         # JupyterHub's own limit says nothing to the user; the child, whose limit is the tier's, ends first and says why
         self.start_timeout = self.life.site.tier(self.choice.tier).start_timeout + SUBMITTING
@@ -87,7 +108,6 @@ class TierSpawner(ProfilesSpawner):
                 authenticator=self.authenticator,
                 oauth_client_id=self.oauth_client_id,
                 orm_spawner=self.orm_spawner,
-                server=self._server,
                 config=self.config,
                 cookie_options=self.cookie_options,
                 cookie_host_prefix_enabled=self.cookie_host_prefix_enabled,
@@ -142,13 +162,39 @@ class TierSpawner(ProfilesSpawner):
         return await child.start()
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
-        if self.child_spawner:
-            async for event in self.child_spawner.progress():
-                yield event
+        """Begins before the child is there: Slurm and the directory are asked first, and may take seconds."""
+        if self.child_spawner is None:
+            yield {"progress": 2, "message": "Asking what you may have on this cluster."}
+        while self.child_spawner is None:  # JupyterHub ends this together with the start
+            await asyncio.sleep(0.2)
+        async for event in self.child_spawner.progress():
+            yield event
 
     async def get_url(self) -> str:
         """JupyterHub calls this when it starts and finds this server in its database."""
         return await adopted_url(self)
+
+
+def told_at_the_end(spawner: TierSpawner, event: dict[str, Any]) -> dict[str, Any]:
+    """The last event of the progress page. To JupyterHub a start that was cancelled is ready until its stop begins
+    (apihandlers/users.py, SpawnProgressAPIHandler)."""
+    child = spawner.child_spawner
+    row = child.life.ledger.row(child.tag) if child else None
+    if row is None or row.abandoned or row.ended or not row.port:
+        return {"progress": 100, "failed": True, "message": "The start was cancelled."}
+    return event
+
+
+_DIRECTORY = ThreadPoolExecutor(8, "directory")
+
+
+async def groups_of(user: str) -> frozenset[str]:
+    """unix_groups(), outside of the event loop: a slow directory holds nobody else. None of them where it is silent."""
+    asked = asyncio.get_running_loop().run_in_executor(_DIRECTORY, unix_groups, user)
+    try:
+        return await asyncio.wait_for(asked, PATIENCE)
+    except (TimeoutError, asyncio.TimeoutError):
+        return frozenset()
 
 
 def unix_groups(user: str) -> frozenset[str]:

@@ -26,14 +26,14 @@ class Service:
     """One program that stays up. The same object renders to a systemd unit and to a section of supervisord.conf.
 
     `environment_file` holds KEY=value lines that must not be seen in a process list; it has to exist.
-    `mounts` are folders whose filesystems have to be mounted first. `after` names services that start before this one;
-    `wants` are other units of systemd's that come up with it.
+    `mounts` are folders whose filesystems are mounted first, if they can be. `after` names services that start before
+    this one; `wants` are other units of systemd's that come up with it.
     `kill_mode` is systemd's word: with `process` a stop ends the main process alone and its children live on.
-    `runtime_directories` lie below /run and are made before each start,
-    for `user`. `template` is the unit in the top-level systemd/ folder: `service` is the plain one, the others add a
-    sandbox to it. `reload_signal` has it read its configuration again. `ready` says whether the service answers; None:
-    running is enough. With `heartbeat_seconds` the program tells systemd when it is ready, and then that it lives, at
-    least so often; supervisord does not listen to that.
+    `runtime_directories` lie below /run and are made before each start, for `user`; so does `pauses`, in which systemd
+    notes how long it waits before the next attempt. `template` is the unit in the top-level systemd/ folder: `service`
+    is the plain one, the others add a sandbox to it. `reload_signal` has it read its configuration again. `ready` says
+    whether the service answers; None: running is enough. With `heartbeat_seconds` the program tells systemd when it is
+    ready, and then that it lives, at least so often; supervisord does not listen to that.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Service:
     directory: Path | None = None
     mounts: tuple[Path, ...] = ()
     runtime_directories: tuple[Path, ...] = ()
+    pauses: Path | None = None
     after: tuple[str, ...] = ()
     wants: tuple[str, ...] = ()
     kill_mode: Literal["control-group", "mixed", "process"] = "control-group"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -59,7 +60,10 @@ def start(
             step.note(service.name)
             if service.name in afresh:
                 supervisor.stop(service)
-            if supervisor.state(service).word != "running":
+            state = supervisor.state(service)
+            if state.word == "starting" and state.pid is None:  # between two attempts: the next one is now
+                supervisor.stop(service)
+            if state.word != "running":
                 supervisor.start(service)
                 begun += 1
             elif service.name in again:
@@ -92,18 +96,21 @@ def status(services: Sequence[Service], supervisor: Supervisor) -> dict[str, Sta
 
 
 def _seen(service: Service, supervisor: Supervisor) -> State:
+    """supervisord calls a program running when it is some seconds old; here it is when it answers."""
     state = supervisor.state(service)
-    if state.word == "running" and service.ready is not None and not service.ready():
-        return State("starting", f"{state.detail}; does not answer yet")
-    return state
+    if service.ready is None or state.pid is None or state.word not in ("starting", "running"):
+        return state
+    if service.ready():
+        return replace(state, word="running")
+    return replace(state, word="starting", detail=f"{state.detail}; does not answer yet")
 
 
 def _wait(service: Service, supervisor: Supervisor, within: float) -> None:
     end = time.monotonic() + within
-    lives = set()
+    attempts = set()
     while (state := _seen(service, supervisor)).word != "running":
-        lives |= {state.pid} - {None}
-        if state.word == "failed" or len(lives) > _LIVES:
+        attempts.add(state.attempt)
+        if state.word == "failed" or len(attempts) > _LIVES:
             raise _not_up(service, supervisor, f"ends by itself, again and again ({state.detail})")
         if time.monotonic() > end:
             raise _not_up(service, supervisor, f"did not become ready within {within:g} s ({state.detail})")

@@ -12,11 +12,15 @@ from .services import Service
 
 @dataclass(frozen=True)
 class State:
-    """What the supervisor says of a service; `detail` in its own words, `pid` its main process if it has one."""
+    """What the supervisor says of a service; `detail` in its own words, `pid` its main process if it has one.
+
+    `attempt` changes with each start that follows on an end.
+    """
 
     word: Literal["stopped", "starting", "running", "failed"]
     detail: str = ""
     pid: int | None = None
+    attempt: str = ""
 
 
 class Supervisor(Protocol):

@@ -89,7 +89,8 @@ class SupervisordSupervisor:
         word = _WORDS.get(info["statename"], "stopped")
         # A program that ended by itself is EXITED while supervisord decides; one that was told to stop is STOPPED.
         detail = info["description"] or info["spawnerr"]
-        return State(word, info["statename"] + (f", {detail}" if detail else ""), info["pid"] or None)
+        detail = info["statename"] + (f", {detail}" if detail else "")
+        return State(word, detail, info["pid"] or None, str(info["start"]))
 
     def log(self, service: Service, lines: int = 12) -> str:
         try:

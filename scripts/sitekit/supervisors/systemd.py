@@ -44,14 +44,15 @@ class SystemdSupervisor:
             run(["systemctl", "reset-failed", *there], check=False)
 
     def state(self, service: Service) -> State:
-        shown = run(["systemctl", "show", "--property=ActiveState,SubState,MainPID", _unit(service)], check=False)
+        wanted = "--property=ActiveState,SubState,MainPID,NRestarts"
+        shown = run(["systemctl", "show", wanted, _unit(service)], check=False)
         told = dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
         active, sub = told.get("ActiveState", "inactive"), told.get("SubState", "")
         # A unit that waits for its next attempt is `activating (auto-restart)`: it may yet come up.
         words = {"active": "running", "reloading": "running", "activating": "starting", "failed": "failed"}
         word = words.get(active, "stopped")
         pid = int(told.get("MainPID", "0")) or None
-        return State(word, f"{active} ({sub})" + (f", pid {pid}" if pid else ""), pid)
+        return State(word, f"{active} ({sub})" + (f", pid {pid}" if pid else ""), pid, told.get("NRestarts", ""))
 
     def log(self, service: Service, lines: int = 12) -> str:
         words = ["--unit", _unit(service), f"--lines={lines}", "--no-pager", "--output=cat"]

@@ -104,6 +104,13 @@ REFUSALS = (
 )
 
 
+NETWORK = (
+    "The node cannot reach the hub.",
+    "Tell your administrators: from that node the hub's address does not answer.",
+)
+"""What happened, and what to do."""
+
+
 def card_of_refusal(kind: str, text: str) -> Card:
     """What sbatch or the gate said when they refused to start a server."""
     lines = tuple(text.splitlines()[-8:])
@@ -122,10 +129,13 @@ def card_of_refusal(kind: str, text: str) -> Card:
             "Choose another tier, or show these lines to your administrators.",
             lines=lines,
         )
+    if re.search(r"unknown user|no passwd entry|you do not exist", text):
+        what = "The directory of accounts does not know yours at the moment."
+        return Card("directory", what, "Try again in a few minutes; running servers are not affected.", lines=lines)
     return Card(
         "gate",
         "The hub may not start servers for you.",
-        "Tell your administrators; `make doctor` shows them why.",
+        "Tell your administrators.",
         lines=lines,
     )
 
@@ -140,10 +150,22 @@ def card_of_outage(text: str) -> Card:
     )
 
 
+def card_of_the_unseen(job: int) -> Card:
+    """Slurm took the job from the gate and does not show it to the hub, which cannot open what it cannot find."""
+    return Card(
+        "unseen",
+        "Slurm took the job of your server, and does not show it to the hub.",
+        "Tell your administrators: the hub's log says which right its account lacks.",
+        {"job": str(job)},
+    )
+
+
 async def card_of_patience(life: Life, tag: str) -> Card:
     """A server that did not start within its tier's start_timeout."""
     row = life.ledger.row(tag)
-    job = life.job(tag, row.job) if row else None
+    job = life.jobs.listed(row) if row else None
+    if row and row.job and job is None and life.jobs.never_seen(row):
+        return card_of_the_unseen(row.job)
     within = f"within {human_time(round(time.time() - row.intended))}" if row else "in time"
     if job is None or job.pending:
         why = f" {explain(job.reason).split(';')[0].rstrip('.')}." if job else ""  # what follows ; speaks of the future
@@ -151,4 +173,6 @@ async def card_of_patience(life: Life, tag: str) -> Card:
             "patience", f"Slurm found no room for your server {within}.{why}", "Try again later, or with another tier."
         )
     lines = tuple(await log_lines(life.site, row.user, job.id)) if row else ()
+    if any("sitekit: no answer of the hub" in line for line in lines):
+        return Card("network", *NETWORK, {"job": str(job.id)}, lines)
     return Card("slow", f"The server did not answer {within}.", "Start again.", {"job": str(job.id)}, lines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..servers.life import Life
@@ -11,7 +11,7 @@ from ..slurm.gate import log_lines
 from ..slurm.inquiry import Ending, ending
 from ..tier import Requires, Tier
 from ..units import human_memory, human_time
-from .cards import Card
+from .cards import NETWORK, Card, card_of_the_unseen
 
 
 async def card_of_ending(life: Life, tag: str, *, starting: bool) -> Card | None:
@@ -19,13 +19,24 @@ async def card_of_ending(life: Life, tag: str, *, starting: bool) -> Card | None
     row = life.ledger.row(tag)
     if row is None or row.job is None:
         return Card("lost", "The job was never accepted by Slurm.", "Start again.") if starting else None
-    told = await ending(life.site, row.job)
-    lines = tuple(await log_lines(life.site, row.user, row.job))
+    told = await ending(life.site, row.job, row.owns)
+    if told is None and starting and life.jobs.never_seen(row):
+        return card_of_the_unseen(row.job)
+    lines = tuple(telling(await log_lines(life.site, row.user, row.job)))
     if told is None:
         return Card(
             "unknown", "The server's job is gone, and Slurm does not remember why.", "Start again.", lines=lines
         )
     return card_of(told, row.choice, life.site.tiers, lines, starting=starting)
+
+
+ACCESS = re.compile(r"\] [1-5]\d\d [A-Z]+ /\S* \(")
+"""A request in the log of JupyterHub's single-user server (jupyterhub/log.py, log_request)."""
+
+
+def telling(lines: Iterable[str]) -> list[str]:
+    """The lines of a log without those of single requests, whose addresses are words of whoever asks."""
+    return [line for line in lines if not ACCESS.search(line)]
 
 
 def card_of(
@@ -38,7 +49,7 @@ def card_of(
         return Card(
             "memory",
             f"The server ran out of memory: it may use {human_memory(choice['cap'])} and needed more.",
-            _with_more(tiers, "cap", choice["cap"], human_memory) + " Or work on less data at a time.",
+            _with_more(tiers, "cap", choice, choice["cap"], human_memory) + " Or work on less data at a time.",
             figures,
             lines,
         )
@@ -47,7 +58,7 @@ def card_of(
         return Card(
             "time",
             f"The server's time was up: its limit was {human_time(limit)}.",
-            "Start it again. " + _with_more(tiers, "time", limit, human_time),
+            "Start it again. " + _with_more(tiers, "time", choice, limit, human_time),
             figures,
             lines,
         )
@@ -68,10 +79,8 @@ def card_of(
             lines,
         )
     if told.state == "CANCELLED":
-        who = "by an administrator or by yourself, with scancel"
-        return Card(
-            "cancelled", f"The server's job was cancelled {who}.", "Start it again when you need it.", figures, lines
-        )
+        what = f"The server's job was cancelled {_canceller(told)}."
+        return Card("cancelled", what, "Start it again when you need it.", figures, lines)
     if told.state == "COMPLETED" and not starting:
         return None
     if told.state == "REVOKED":
@@ -81,9 +90,22 @@ def card_of(
     return _crash(told, figures, lines, log)
 
 
-def _with_more(tiers: tuple[Tier, ...], what: str, had: int, human: Callable[[int], str]) -> str:
-    """Which tier would have fitted: the next larger one of those that are for everybody."""
-    larger = [tier for tier in tiers if getattr(tier, what) > had and tier.requires == Requires()]
+def _canceller(told: Ending) -> str:
+    if told.by is None or told.owner is None:
+        return "with scancel; Slurm does not say by whom"
+    return "by yourself, with scancel" if told.by == told.owner else "by an administrator of the cluster, with scancel"
+
+
+def _with_more(
+    tiers: tuple[Tier, ...], what: str, choice: dict[str, Any], had: int, human: Callable[[int], str]
+) -> str:
+    """Which tier would have fitted: the next larger one of those that are for everybody, and not the one that ended,
+    whose limit Slurm may have cut."""
+    larger = [
+        tier
+        for tier in tiers
+        if getattr(tier, what) > had and tier.requires == Requires() and tier.key != choice.get("tier")
+    ]
     best = min(larger, key=lambda tier: getattr(tier, what), default=None)
     word = "memory" if what == "cap" else "time"
     return f'The tier "{best.title}" has {human(getattr(best, what))}.' if best else f"No tier has more {word}."
@@ -116,10 +138,10 @@ CRASHES = (
         "Start again; if it stays so, tell your administrators.",
     ),
     (
-        r"bin/python: (not found|No such file)|readlink|No module named 'sitekit",
+        r"bin/python: (not found|No such file|Permission denied)|readlink|No module named 'sitekit",
         "release",
-        "The environment of the hub is missing on the node.",
-        "Tell your administrators: is the shared file system mounted there?",
+        "The environment of the hub is missing on the node, or cannot be read there.",
+        "Tell your administrators: is the shared file system mounted there, and may everybody read the release?",
     ),
     (
         r"module.*(unknown|not found|cannot be loaded)|Lmod has detected",
@@ -134,10 +156,9 @@ CRASHES = (
         "Choose another image, or tell your administrators.",
     ),
     (
-        r"sitekit: the hub does not answer",
+        r"sitekit: the hub did not answer",
         "network",
-        "The node cannot reach the hub.",
-        "Tell your administrators: `make doctor` tests the way from the nodes to the hub.",
+        *NETWORK,
     ),
 )
 
@@ -161,7 +182,7 @@ def _figures(told: Ending, choice: dict[str, Any]) -> dict[str, str]:
     if told.peak_memory:
         figures["memory used"] = f"{human_memory(told.peak_memory)} of {human_memory(choice['cap'])}"
     if told.elapsed is not None:
-        figures["ran for"] = f"{human_time(told.elapsed)} of {human_time(choice['time'])}"
+        figures["ran for"] = f"{human_time(told.elapsed)} of {human_time(told.limit or choice['time'])}"
     if told.node:
         figures["node"] = told.node
     return figures

@@ -26,5 +26,6 @@ def tier_form(life: Life, user: str, name: str, standing: Standing, asked: str, 
         chosen=chosen,
         last=last,
         card=life.ledger.last_card(user, name),
+        server_name=name,
         outage=life.queue.silent_since is not None,
     )

@@ -10,6 +10,7 @@ from ..slurm.jobs import Job
 from ..slurm.reasons import explain
 from ..units import human_time
 
+LATE = 90  # seconds between a job's start and its server's first word, above which something may be wrong
 OUTAGE = (
     "The scheduler does not answer; running servers are not affected. Your request is kept and goes on when it is back."
 )
@@ -28,20 +29,31 @@ def event(life: Life, tag: str) -> dict[str, Any]:
         return {"progress": 95, "message": f"Your server listens (job {row.job}); opening it."}
     if life.queue.silent_since is not None:
         return {"progress": 20, "message": OUTAGE}
-    job = life.job(tag, row.job)
+    job = life.jobs.listed(row)
     if job is None:
         return {"progress": 15, "message": f"Slurm has taken the request as job {row.job}."}
     if job.pending:
-        return {"progress": 25, "message": _pending(life, job, row.choice["tier"])}
-    return {"progress": 60, "message": f"Job {job.id} runs on {job.host}; your server is starting there."}
+        return {"progress": 25, "message": _pending(life, job, row.choice)}
+    if job.suspended:
+        return {"progress": 50, "message": f"Job {job.id} is suspended; it goes on when Slurm resumes it."}
+    return {"progress": 60, "message": f"Job {job.id} runs on {job.host}; your server is starting there.{_late(job)}"}
 
 
-def _pending(life: Life, job: Job, tier_key: str) -> str:
+def _late(job: Job) -> str:
+    """What to think of a server that has been running for long without a word to the hub."""
+    seconds = time.time() - (job.start or time.time())
+    if seconds < LATE:
+        return ""
+    since = human_time(round(seconds / 60) * 60)
+    return f" It has not reached the hub for {since}: the node is slow, or cannot connect to the hub's address."
+
+
+def _pending(life: Life, job: Job, asked: dict[str, Any]) -> str:
     said = [f"Job {job.id} waits in {job.partition}.", explain(job.reason)]
     if ahead := life.forecast.ahead(job):
         said.append("One job is ahead of it." if ahead == 1 else f"{ahead} jobs are ahead of it.")
     said.append(_expected(job.start))
-    if tier := life.forecast.sooner(job, tier_key):
+    if tier := life.forecast.sooner(job, asked):
         said.append(f'The tier "{tier.title}" would start sooner.')
     return " ".join(said)
 

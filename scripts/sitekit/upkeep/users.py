@@ -15,7 +15,7 @@ import psutil
 
 from ..release.releases import history, releases
 from ..site import Site
-from ..slurm.jobs import PENDING, Rubbish
+from ..slurm.frame import Unreadable
 from ..slurm.listing import listed
 from ..slurm.privacy import hidden_jobs, to_see_them
 from ..slurm.say import Silent
@@ -49,7 +49,7 @@ def users(site: Site) -> Uses:
             _note(uses, who, start, past, everything)
         if hidden := asyncio.run(hidden_jobs(site, asker)):
             uses.unseen[f"{hidden} from {asker}"] = f"run it as root, or once: {to_see_them(asker)}"
-    except (Silent, Rubbish) as trouble:
+    except (Silent, Unreadable) as trouble:
         uses.unseen[f"Slurm does not say which servers run: {trouble}"] = "run it when Slurm answers"
     for who, release, start in _programs(site):
         if release:
@@ -80,9 +80,10 @@ def _note(uses: Uses, who: str, start: float | None, past: list[tuple[float, str
 
 
 def _servers(site: Site) -> Iterator[tuple[str, int | None]]:
-    """The running servers, with the start of their jobs. A waiting one will start with the release of that moment."""
-    for job in asyncio.run(listed(site)).values():
-        if job.state not in PENDING and not job.ended:
+    """The running servers, with the start of their jobs. A waiting one will start with the release of that moment.
+    Anybody can submit a job that looks like a server's; one that does not say of which start it is, is none."""
+    for job in asyncio.run(listed(site)).jobs.values():
+        if job.tag and not job.pending and not job.ended:
             yield f"{job.user}'s server (job {job.id})", job.start
 
 

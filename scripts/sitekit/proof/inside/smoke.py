@@ -12,10 +12,9 @@ import asyncio
 import contextlib
 import json
 import os
-import random
+import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,40 +24,24 @@ from typing import Any
 
 from jupyter_client.asynchronous import AsyncKernelClient
 
+try:
+    USER = pwd.getpwuid(os.geteuid()).pw_name
+except KeyError:
+    USER = str(os.geteuid())
 PORTS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
-_ports: set[int] = set()
+LONGEST = 80
+"""Bytes of a folder in which sockets still fit: a socket's path has 107 at most (unix(7))."""
 
 
 class Failed(Exception):
     """Why a start did not pass."""
 
 
-def connection() -> dict[str, Any]:
-    """A fresh connection file's content.
-
-    Kernels bind their ports late. So none is given twice, and all lie below those that outgoing connections take.
-    """
-    with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
-        low = int(file.read().split()[0])
-    first, end = (max(low - 12000, 5000), low) if low > 8000 else (20000, 60000)
-    chosen: list[int] = []
-    while len(chosen) < len(PORTS):
-        port = random.randrange(first, end)  # noqa: S311
-        if port not in _ports and is_free(port):
-            chosen.append(port)
-            _ports.add(port)
-    named = dict(zip(PORTS, chosen, strict=True))
-    common = {"ip": "127.0.0.1", "transport": "tcp", "signature_scheme": "hmac-sha256", "kernel_name": ""}
-    return {**common, **named, "key": uuid.uuid4().hex}
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+def connection(place: str) -> dict[str, Any]:
+    """A fresh connection file's content: over Unix sockets in `place`, as in a session (session/kernels.py)."""
+    numbered = {name: number for number, name in enumerate(PORTS, 1)}
+    common = {"ip": os.path.join(place, "s"), "transport": "ipc", "signature_scheme": "hmac-sha256", "kernel_name": ""}
+    return {**common, **numbered, "key": uuid.uuid4().hex}
 
 
 async def start(told: dict[str, Any], scratch: str) -> dict[str, Any]:
@@ -66,7 +49,7 @@ async def start(told: dict[str, Any], scratch: str) -> dict[str, Any]:
     began = time.monotonic()
     place = tempfile.mkdtemp(dir=scratch)
     home = shutil.copytree(told["home"], os.path.join(place, "home"), symlinks=True)
-    info = connection()
+    info = connection(place)
     file = os.path.join(place, "connection.json")
     with open(file, "w") as out:
         json.dump(info, out)
@@ -79,7 +62,7 @@ async def start(told: dict[str, Any], scratch: str) -> dict[str, Any]:
         try:
             process = subprocess.Popen(
                 argv,
-                env={**env, "HOME": home},
+                env={"USER": USER, "LOGNAME": USER, **env, "HOME": home},
                 cwd=home,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -183,15 +166,13 @@ def said(log: Any) -> str:
 
 async def main() -> None:
     order = json.load(sys.stdin)
-    scratch = tempfile.mkdtemp(prefix="kernels-")
+    short = len(tempfile.gettempdir()) < LONGEST - len("/kernels-12345678/tmp12345678")
+    scratch = tempfile.mkdtemp(prefix="kernels-", dir=None if short else "/tmp")  # noqa: S108
     turn = asyncio.Semaphore(order.get("parallel") or 2 * len(os.sched_getaffinity(0)))
 
     async def one(told: dict[str, Any]) -> None:
         async with turn:
-            result = await start(told, scratch)
-            if "Address already in use" in result.get("reason", ""):  # somebody else on this machine took the port
-                result = await start(told, scratch)
-            print(json.dumps(result), flush=True)
+            print(json.dumps(await start(told, scratch)), flush=True)
 
     # The first interruption ends the kernels; a second one must not disturb that.
     everything = asyncio.gather(*(one(told) for told in order["starts"]))

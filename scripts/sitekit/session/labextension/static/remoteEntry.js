@@ -1,10 +1,11 @@
-// Warns in JupyterLab and Notebook before an idle server is stopped, and before its job's time is over.
+// Warns in JupyterLab and Notebook before an idle server is stopped, and before its job's time is over; tells when a
+// program of the server, such as a kernel, was ended because the server's memory was used up.
 // Written by hand in the form in which JupyterLab loads extensions (a module federation container), so that it needs
 // no build: it uses only what the application object offers.
 (() => {
   "use strict";
 
-  const EVERY = 60; // seconds
+  const EVERY = 15; // seconds
   const STAY = "sitekit:stay";
   const TOUCHES = ["keydown", "pointerdown", "wheel"];
 
@@ -31,6 +32,7 @@
     let touched = true; // opening the page is something that a person does
     let idleNotice = null;
     let timeWarned = Infinity; // the smallest of the time warnings that was given
+    let killedBefore = null; // how many programs were ended for memory when this page last asked
 
     for (const kind of TOUCHES) {
       document.addEventListener(kind, () => { touched = true; }, { capture: true, passive: true });
@@ -62,6 +64,15 @@
       }
     }
 
+    async function showMemory({ killed, memory }) {
+      if (killed == null) return;
+      const before = killedBefore;
+      killedBefore = killed;
+      if (before === null || killed <= before) return;
+      const size = memory ? `, ${(memory / 1024 ** 3).toFixed(1)} GB,` : "";
+      await notify(`The memory of this server${size} was used up, and the node ended a program of it: most likely the kernel that has just restarted. Work on less data at a time, shut down kernels that you do not need, or start a server of a larger size.`, []);
+    }
+
     async function look() {
       const method = touched ? "POST" : "GET";
       touched = false;
@@ -69,6 +80,7 @@
         const told = await ask(app, method);
         await showIdle(told);
         await showTime(told);
+        await showMemory(told);
       } catch (error) {
         touched ||= method === "POST"; // to be told next time
         console.debug(error);
@@ -92,7 +104,7 @@
 
   const plugin = {
     id: "@sitekit/notice:plugin",
-    description: "Warns before an idle server is stopped, and before its time is over.",
+    description: "Warns before a server is stopped, and tells when its memory was used up.",
     autoStart: true,
     activate,
   };

@@ -1,0 +1,1 @@
+../scripts/sitekit/session/lmod_output.py

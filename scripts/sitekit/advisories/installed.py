@@ -1,0 +1,62 @@
+"""Which packages of PyPI and npm lie below a folder, by what they say of themselves there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.parser import HeaderParser
+from pathlib import Path
+
+
+@dataclass(frozen=True, order=True)
+class Package:
+    """One version of a package. `place` is the installation that it belongs to; a name of PyPI is normalized."""
+
+    ecosystem: str
+    name: str
+    version: str
+    place: str
+
+
+def installed(folder: Path, place: str) -> Iterator[Package]:
+    """All below `folder`, each once. What cannot be read holds no package that anybody could use."""
+    found = set()
+    for path, folders, files in os.walk(folder):
+        for name in folders:
+            if name.endswith(".dist-info"):
+                found.add(_python(Path(path, name, "METADATA"), place))
+        if "package.json" in files and _is_package(Path(path)):
+            found.add(_node(Path(path, "package.json"), place))
+    yield from sorted(filter(None, found))
+
+
+def normalized(name: str) -> str:
+    """A name as PyPI compares names. Source: the packaging user guide, Names and normalization."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _python(metadata: Path, place: str) -> Package | None:
+    try:
+        said = HeaderParser().parsestr(metadata.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return None
+    name, version = said.get("Name"), said.get("Version")
+    return Package("PyPI", normalized(name), version, place) if name and version else None
+
+
+def _is_package(path: Path) -> bool:
+    """In node_modules itself, or there in the folder of a scope."""
+    above = path.parent
+    return above.name == "node_modules" or (above.name.startswith("@") and above.parent.name == "node_modules")
+
+
+def _node(file: Path, place: str) -> Package | None:
+    try:
+        said = json.loads(file.read_text(encoding="utf-8", errors="replace"))
+        name, version = said["name"], said["version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return Package("npm", name, version, place) if isinstance(name, str) and isinstance(version, str) else None

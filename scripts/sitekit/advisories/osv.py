@@ -1,0 +1,121 @@
+"""Advisories in OSV's form, from files: https://ossf.github.io/osv-schema/. What others wrote there is data."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .installed import Package, normalized
+from .versions import key
+
+ECOSYSTEMS = ("PyPI", "npm")
+_LARGEST = 16 * 1024 * 1024  # bytes; an advisory has a few thousand
+
+
+@dataclass(frozen=True)
+class Hit:
+    """An advisory that a package falls under. `fixed` is the next version without the fault, where one is named."""
+
+    package: Package
+    id: str
+    aliases: tuple[str, ...]
+    summary: str
+    fixed: str | None
+
+
+def read(path: Path) -> Iterator[Any]:
+    """Every document of a JSON file, a zip archive, or a folder of these; None for one that is no JSON."""
+    if path.is_dir():
+        for inner in sorted(path.rglob("*")):
+            if inner.suffix in (".json", ".zip") and inner.is_file():
+                yield from read(inner)
+    elif zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                if entry.filename.endswith(".json"):
+                    yield _document(archive.read(entry)) if entry.file_size <= _LARGEST else None
+    else:
+        yield _document(path.read_bytes()) if path.stat().st_size <= _LARGEST else None
+
+
+def _document(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def is_advisory(document: Any) -> bool:
+    return isinstance(document, dict) and isinstance(document.get("id"), str) and "affected" in document
+
+
+def hits(document: dict[str, Any], packages: dict[tuple[str, str], list[Package]]) -> Iterator[Hit]:
+    """The packages that fall under one advisory; `packages` are by ecosystem and name. Raises ValueError, TypeError,
+    KeyError or AttributeError for a document that is not in OSV's form."""
+    if document.get("withdrawn"):
+        return
+    found: dict[Package, str | None] = {}
+    for affected in document["affected"]:
+        ecosystem = affected["package"]["ecosystem"].split(":")[0]
+        name = affected["package"]["name"]
+        for package in packages.get((ecosystem, normalized(name) if ecosystem == "PyPI" else name), ()):
+            if _is_affected(affected, package):
+                found[package] = found.get(package) or _fixed(affected, package)
+    for package, fixed in found.items():
+        aliases = tuple(alias for alias in document.get("aliases") or () if isinstance(alias, str))
+        summary = document.get("summary") or document.get("details") or ""
+        yield Hit(package, document["id"], aliases, str(summary).strip().partition("\n")[0], fixed)
+
+
+def _is_affected(affected: dict[str, Any], package: Package) -> bool:
+    if package.version in (affected.get("versions") or ()):
+        return True
+    return any(_in_range(events, package) for events in _ranges(affected))
+
+
+def _ranges(affected: dict[str, Any]) -> Iterator[list[tuple[str, str]]]:
+    """The events of each range of versions, as (what happens, version). Those of commits say nothing of a release."""
+    for one in affected.get("ranges") or ():
+        if one["type"] in ("ECOSYSTEM", "SEMVER"):
+            yield [(what, version) for event in one["events"] for what, version in event.items()]
+
+
+def _in_range(events: list[tuple[str, str]], package: Package) -> bool:
+    """The schema's own rule, under Evaluation. A version that is none, such as one of a site's own, is never in one."""
+    try:
+        here = key(package.ecosystem, package.version)
+    except ValueError:
+        return False
+    limits = [version for what, version in events if what == "limit" and version != "*"]
+    if limits and not any(here < key(package.ecosystem, limit) for limit in limits):
+        return False
+    inside = False
+    for what, version in sorted(events, key=lambda event: _place(package.ecosystem, event)):
+        place = None if version == "0" else key(package.ecosystem, version)
+        if what == "introduced" and (place is None or here >= place):
+            inside = True
+        elif (what == "fixed" and here >= place) or (what == "last_affected" and here > place):
+            inside = False
+    return inside
+
+
+def _place(ecosystem: str, event: tuple[str, str]) -> tuple[Any, ...]:
+    what, version = event
+    if version in ("0", "*"):
+        return (0,)
+    return (1, key(ecosystem, version), what != "introduced")
+
+
+def _fixed(affected: dict[str, Any], package: Package) -> str | None:
+    """The first fix after the version that is installed."""
+    try:
+        here = key(package.ecosystem, package.version)
+        fixes = [version for events in _ranges(affected) for what, version in events if what == "fixed"]
+        later = {key(package.ecosystem, version): version for version in fixes}
+        return next((later[place] for place in sorted(later) if place > here), None)
+    except ValueError:
+        return None

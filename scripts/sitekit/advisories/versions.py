@@ -1,0 +1,28 @@
+"""Which of two versions comes first: by PEP 440 for PyPI, by semantic versioning for npm."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from packaging.version import InvalidVersion, Version
+
+_SEMVER = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
+
+
+def key(ecosystem: str, version: str) -> Any:
+    """Something to sort by. Raises ValueError for what is no version there."""
+    if ecosystem == "PyPI":
+        try:
+            return Version(version)
+        except InvalidVersion as fault:
+            raise ValueError(str(fault)) from None
+    found = _SEMVER.fullmatch(version.strip())
+    if not found:
+        raise ValueError(f"{version!r} is no semantic version")
+    numbers = tuple(int(part) for part in found.groups()[:3])
+    # semver.org, item 11: without a pre-release is later; numbers come before words, and fewer fields before more.
+    before = tuple(
+        (0, int(part), "") if part.isdigit() else (1, 0, part) for part in (found[4] or "").split(".") if part
+    )
+    return (numbers, not before, before)

@@ -1,0 +1,86 @@
+"""Which process listens on which TCP port, and which processes are whose, from /proc alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_LISTEN = "0A"  # net/ipv4/tcp_states.h, TCP_LISTEN
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process as it shows itself. `environment` is empty where we may not read it."""
+
+    pid: int
+    name: str
+    command: str
+    environment: str
+
+    def mentions(self, *paths: Path) -> bool:
+        """Whether something in one of these directories stands in its command line or environment."""
+        return any(f"{path}/" in text for path in paths for text in (self.command, self.environment))
+
+    def __str__(self) -> str:
+        return f"{self.name} (process {self.pid})"
+
+
+def processes() -> Iterator[Process]:
+    """All processes of this machine that are there while we look."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and (found := process(int(entry.name))):
+            yield found
+
+
+def process(pid: int) -> Process | None:
+    """One process, or None if it has gone."""
+    folder = Path("/proc") / str(pid)
+    try:
+        name = (folder / "comm").read_text().strip()
+        command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return None
+    try:
+        environment = (folder / "environ").read_bytes().decode(errors="replace")
+    except OSError:
+        environment = ""
+    return Process(pid, name, command, environment)
+
+
+def listeners(ports: set[int]) -> dict[int, Process | None]:
+    """Those of `ports` on which something listens, with the process, or None where it belongs to nobody we can see.
+
+    Of several that share a socket it is the oldest: the others, such as nginx's workers, do not show what they run.
+    """
+    sockets = {inode: port for inode, port in _sockets() if port in ports}
+    found: dict[int, Process | None] = dict.fromkeys(sockets.values())
+    if not found:
+        return found
+    for pid in sorted(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()):
+        for inode in _open_sockets(Path(f"/proc/{pid}")) & sockets.keys():
+            found[sockets[inode]] = found[sockets[inode]] or process(pid)
+    return found
+
+
+def _sockets() -> Iterator[tuple[str, int]]:
+    """Inode and port of every listening TCP socket. Source: proc(5), /proc/net/tcp."""
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        if os.path.exists(table):
+            for line in Path(table).read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == _LISTEN:
+                    yield fields[9], int(fields[1].rpartition(":")[2], 16)
+
+
+def _open_sockets(folder: Path) -> set[str]:
+    """Inodes of the sockets that a process holds. One that ends, or closes a file, while we look is passed over."""
+    found = set()
+    with suppress(OSError):
+        for entry in list((folder / "fd").iterdir()):
+            with suppress(OSError):
+                if (link := os.readlink(entry)).startswith("socket:["):
+                    found.add(link[8:-1])
+    return found

@@ -1,0 +1,26 @@
+"""Administrators look after servers without entering them, unless the site says so (`login.admin_access`).
+
+JupyterHub has no setting for it: `admin_access` has gone, and its role `admin` cannot be defined anew (roles.py,
+create_role). To share a server (`shares`) is to enter it, by the account that it is shared with.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyterhub import roles
+
+ENTERS = {"access:servers", "shares"}
+INSTEAD = ["read:shares", "users:shares", "groups:shares"]  # what `shares` holds beside: to see them, and to end them
+
+
+def keep_administrators_out_of_servers() -> None:
+    upstream = roles.get_default_roles
+
+    def narrower() -> list[dict[str, Any]]:
+        found = upstream()
+        [admin] = [role for role in found if role["name"] == "admin"]
+        admin["scopes"] = [scope for scope in admin["scopes"] if scope not in ENTERS] + INSTEAD
+        return found
+
+    roles.get_default_roles = narrower

@@ -1,0 +1,54 @@
+"""What a page says while the hub's database cannot be used: the disk is full, or something holds a lock on it.
+
+JupyterHub takes such a database for a visitor without a login (handlers/base.py, prepare): "403 : None".
+It answers other errors with "You can try restarting your server", which is no remedy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyterhub.handlers.base import BaseHandler
+from sqlalchemy.exc import SQLAlchemyError
+from tornado import web
+
+from ..servers.ledger import LedgerTrouble
+
+WORDS = (
+    "The hub cannot use its database: the disk may be full. Running servers are not affected. "
+    "Try again in a few minutes, and tell your administrators if it stays so."
+)
+
+
+def tell_of_database() -> None:
+    """Put these words on every page and into every answer that such an error ends."""
+    SQLAlchemyError.jupyterhub_message = LedgerTrouble.jupyterhub_message = WORDS
+    SQLAlchemyError.jupyterhub_html_message = LedgerTrouble.jupyterhub_html_message = WORDS
+    ask, prepare, write = BaseHandler.get_current_user, BaseHandler.prepare, BaseHandler.write_error
+
+    async def get_current_user(handler: BaseHandler) -> object:
+        try:
+            return await ask(handler)
+        except SQLAlchemyError:
+            handler.database_fails = True  # JupyterHub goes on without a user
+            raise
+
+    async def prepare_or_tell(handler: BaseHandler) -> None:
+        try:
+            await prepare(handler)
+        except web.HTTPError:
+            if not getattr(handler, "database_fails", False):
+                raise
+        if getattr(handler, "database_fails", False):
+            trouble = web.HTTPError(503, WORDS)
+            trouble.jupyterhub_message = WORDS
+            raise trouble
+
+    def write_error(handler: BaseHandler, status_code: int, **settings: Any) -> None:
+        trouble = (settings.get("exc_info") or (None, None))[1]
+        if isinstance(trouble, SQLAlchemyError | LedgerTrouble):
+            handler.extra_error_html = ""  # JupyterHub's advice to start the server again
+        write(handler, status_code, **settings)
+
+    BaseHandler.get_current_user = get_current_user
+    BaseHandler.prepare, BaseHandler.write_error = prepare_or_tell, write_error

@@ -1,0 +1,60 @@
+"""Settings of JupyterHub's and batchspawner's that mean nothing here, and what to write instead. A site whose own
+configuration has one is told so before its hub starts: dropped in silence, it would be looked for in vain.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+CLASSES = (
+    "Spawner", "BatchSpawnerBase", "BatchSpawnerRegexStates", "UserEnvMixin", "SlurmSpawner", "SlurmServer",
+    "WrapSpawner", "ProfilesSpawner", "TierSpawner",
+)  # fmt: skip
+JOB = "write it into config/templates/job.sh, above its last two lines, and run make apply"
+TIERS = "it is a matter of `tiers` in site.yml"
+GATE = "the gate alone speaks to Slurm for users; see scripts/gate"
+INSTEAD = {
+    "environment": JOB.replace("write it", "export the variables"),
+    "env_keep": JOB.replace("write it", "export the variables"),
+    "cmd": "users' servers are started by config/templates/job.sh",
+    "args": "write the options of Jupyter Server into etc/jupyter of the release, or /etc/jupyter on the nodes",
+    "notebook_dir": "see `server.folder` in site.yml",
+    "default_url": "see `server.interfaces` in site.yml",
+    "profiles": TIERS,
+    "batch_script": JOB,
+    "req_prologue": JOB,
+    "req_epilogue": JOB,
+    "req_options": TIERS,
+    "req_keepvars": JOB,
+    "req_keepvars_extra": JOB,
+    "exec_prefix": GATE,
+    "batch_submit_cmd": GATE,
+    "batch_query_cmd": GATE,
+    "batch_cancel_cmd": GATE,
+    **dict.fromkeys(
+        ("req_partition", "req_queue", "req_memory", "req_nprocs", "req_ngpus", "req_runtime", "req_account", "req_qos",
+         "req_reservation", "req_gres", "req_cluster", "mem_limit", "cpu_limit", "mem_guarantee", "cpu_guarantee"),
+        TIERS,
+    ),
+}  # fmt: skip
+"""Setting -> what to do."""
+
+
+def unheard(config: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A sentence for each setting that would be dropped."""
+    return [
+        f"c.{name}.{key} has no effect here: {instead}"
+        for name in CLASSES
+        if name in config
+        for key, instead in INSTEAD.items()
+        if key in config[name] and config[name][key]
+    ]
+
+
+def refuse_unheard(config: Mapping[str, Mapping[str, Any]], folder: Path) -> None:
+    """End here, with what is wrong, if there is such a setting. They can only come from `folder`."""
+    if found := unheard(config):
+        sys.exit("\n".join([f"{folder}: these settings of the site's own have to go:", *found]))

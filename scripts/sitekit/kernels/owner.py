@@ -1,0 +1,87 @@
+"""Under root, the kernels' commands run as the account that owns the prefix, from a copy of the kit that it can read.
+
+What root left in the prefix, that account could not replace; and on a network filesystem root may have no say at all.
+The checkout, its `.kit` and its site file may lie where that account may not read, such as below root's home.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+from ..command import identity
+from ..data import data
+from ..errors import Problem
+from ..show import dump
+from ..site import Site
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def another_owner(site: Site) -> str | None:
+    """The account that owns the prefix, for root where that is somebody else. Raises Problem if it has no name."""
+    if os.geteuid() != 0 or not site.paths.prefix.exists():
+        return None
+    owner = site.paths.prefix.stat().st_uid
+    if owner == 0:
+        return None
+    try:
+        return pwd.getpwuid(owner).pw_name
+    except KeyError:
+        what = f"it belongs to the number {owner}, and no account has that number on this host"
+        remedy = "chown it to the account that looks after it"
+        raise Problem(what, str(site.paths.prefix), remedy) from None
+
+
+def run_as(owner: str, site: Site, command: str) -> int:
+    """Run the kit's `command` as `owner`, and return its exit code. The copy of the kit goes afterwards."""
+    with tempfile.TemporaryDirectory(prefix="sitekit-copy-") as name:
+        copy = Path(name)
+        _copy_kit(copy)
+        (copy / "site.yml").write_text(dump(site))
+        for folder, _, files in os.walk(copy):
+            os.chmod(folder, 0o755)  # noqa: S103
+            for file in files:
+                os.chmod(os.path.join(folder, file), 0o644)
+        path = os.pathsep.join([str(copy / "scripts"), str(copy / "packages")])
+        environment = {**os.environ, "HOME": pwd.getpwnam(owner).pw_dir, "SITE": str(copy / "site.yml")}
+        environment |= {"PYTHONPATH": path, "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        # Python itself, not that of a virtual environment, which may lie below the checkout.
+        argv = [getattr(sys, "_base_executable", sys.executable), "-m", "sitekit", command]
+        before = signal.getsignal(signal.SIGINT)
+        try:
+            with subprocess.Popen(argv, cwd="/", env=environment, **identity(owner)) as child:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the child, which then cleans up
+                return child.wait()
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+def _copy_kit(copy: Path) -> None:
+    """The kit, what it knows of kernels, and the packages that it has loaded."""
+    without = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(_PACKAGE, copy / "scripts/sitekit", ignore=without)
+    shutil.copytree(data("kernels"), copy / "kernels", ignore=without, dirs_exist_ok=True)
+    (copy / "packages").mkdir()
+    for package in _loaded_packages():
+        if package.is_dir():
+            shutil.copytree(package, copy / "packages" / package.name, ignore=without)
+        else:
+            shutil.copy(package, copy / "packages")
+
+
+def _loaded_packages() -> set[Path]:
+    """The packages and modules of site-packages that this process has imported, but the kit itself."""
+    folders = {Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib")}
+    files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    found = set()
+    for file in {Path(file).resolve() for file in files if file}:
+        found |= {folder / file.relative_to(folder).parts[0] for folder in folders if folder in file.parents}
+    return found - {_PACKAGE}

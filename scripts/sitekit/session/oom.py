@@ -1,0 +1,24 @@
+"""How often the kernel of the node has ended a program of this server because its memory was used up."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+OF_THIS_PROCESS = Path("/proc/self/cgroup")
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+def killed() -> int | None:
+    """The number so far; None where the node does not tell. Slurm has one cgroup for all programs of a job's task."""
+    try:
+        lines = [line.split(":", 2) for line in OF_THIS_PROCESS.read_text().splitlines()]
+        places = {controllers: path.lstrip("/") for _, controllers, path in lines}
+        if "memory" in places:  # cgroup v1
+            file = CGROUPS / "memory" / places["memory"] / "memory.oom_control"
+        else:
+            file = CGROUPS / places[""] / "memory.events"
+        count = re.search(r"^oom_kill (\d+)$", file.read_text(), re.MULTILINE)
+    except (OSError, ValueError, KeyError):
+        return None
+    return int(count[1]) if count else None

@@ -1,0 +1,120 @@
+"""A Jupyter server extension that answers nbgitpuller's links, and pulls nothing before its user has agreed.
+
+nbgitpuller 1.3 shows text of the address as HTML (handlers.py, jinja_env without autoescape), and whatever page opens
+git-pull/api in the browser writes: into any folder, from any address. So its own handlers are not loaded
+(release/finish.py); its GitPuller does the work (pull_child.py), and pull.py says what is allowed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.utils import url_path_join
+from tornado import web
+from tornado.iostream import StreamClosedError
+
+from . import origin, question
+from .pull import Pull, Refused, read
+
+FIELDS = (
+    *("repo", "branch", "depth", "backup", "targetpath", "targetPath"),
+    *("urlpath", "urlPath", "subpath", "subPath", "app"),
+)
+LONGEST = 10_000  # characters of output in one page
+
+_turn = asyncio.Lock()
+
+
+class PullHandler(JupyterHandler):
+    """/git-pull: GET asks, POST pulls and shows how it goes."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        told = {name: self.get_query_argument(name) for name in FIELDS if self.get_query_argument(name, "")}
+        if (pull := self.allowed(told)) is None:
+            return
+        facts = {"From": pull.repo, "Branch": pull.branch or "the repository's default", "Into": str(pull.folder)}
+        if pull.exists:
+            facts["What is there"] = (
+                "is kept beside it, under another name" if pull.backup else "is brought up to date; your changes stay"
+            )
+        question.begin(self, "Pull this repository?", {**facts, "Then opens": pull.page})
+        fields = {**told, "_xsrf": self.xsrf_token.decode()}
+        self.write("<p>A link brought you here. Only pull what you, or your course, know.</p>")
+        self.finish(question.form(url_path_join(self.base_url, "git-pull"), fields, "Pull"))
+
+    @web.authenticated
+    async def post(self) -> None:
+        if origin.is_foreign(self):
+            raise web.HTTPError(403, "no page of another site may pull")
+        told = {name: self.get_body_argument(name) for name in FIELDS if self.get_body_argument(name, "")}
+        if (pull := self.allowed(told)) is None:
+            return
+        question.begin(self, f"Pulling into {pull.folder.name}", {"From": pull.repo})
+        if _turn.locked():
+            self.finish("<p>Another pull is under way. Try again when it is over.</p>")
+            return
+        async with _turn:
+            code = await self.show(pull)
+        page = url_path_join(self.base_url, pull.page)
+        if code == 0:
+            self.write(f'<p>Done.</p><meta http-equiv="refresh" content="1; url={escape(page)}">')
+        else:
+            self.write("<p>It did not come to its end. What git said last stands above.</p>")
+        self.finish(question.link(page, "Open it" if code == 0 else "Go on without it"))
+
+    def allowed(self, told: dict[str, str]) -> Pull | None:
+        """What the arguments ask for; None when it is refused, and the answer says why."""
+        site = self.settings.get("sitekit", {})
+        root = Path(self.settings["server_root_dir"]).expanduser()
+        try:
+            return read(told, site.get("git_pull", ()), root, site.get("links", ()))
+        except (Refused, OSError) as why:
+            self.set_status(403)
+            question.begin(self, "Nothing is pulled", {"Why": str(why)})
+            self.finish(question.link(self.base_url, "To your server"))
+            return None
+
+    async def show(self, pull: Pull) -> int:
+        """Run the program that pulls, and show its lines; it goes on if the page is closed. Returns its exit code."""
+        order = json.dumps({**dataclasses.asdict(pull), "folder": str(pull.folder)})
+        program = (sys.executable, "-I", str(Path(__file__).with_name("pull_child.py")), order)
+        child = await asyncio.create_subprocess_exec(*program, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
+        self.write("<pre>")
+        shown = 0
+        while text := (await child.stdout.read(4096)).decode(errors="replace"):
+            if shown < LONGEST:
+                self.write(escape(text))
+                shown += len(text)
+                try:
+                    await self.flush()
+                except StreamClosedError:
+                    shown = LONGEST
+        self.write("</pre>")
+        return await child.wait()
+
+
+class OldHandler(JupyterHandler):
+    """/git-sync, the name of older links."""
+
+    @web.authenticated
+    def get(self) -> None:
+        self.redirect(f"{url_path_join(self.base_url, 'git-pull')}?{self.request.query}")
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": "sitekit.session.pull_guard"}]
+
+
+def _load_jupyter_server_extension(server: Any) -> None:
+    base = server.web_app.settings["base_url"]
+    handlers = [(url_path_join(base, "git-pull"), PullHandler), (url_path_join(base, "git-sync"), OldHandler)]
+    server.web_app.add_handlers(".*", handlers)

@@ -1,0 +1,74 @@
+"""The way to a file: all folders and links that lead there. Whoever can change one of them decides what is found."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+LINKS = 40  # on one way, as in the kernel
+
+
+@dataclass(frozen=True)
+class Step:
+    """One folder, link or file on the way; `last`: it is what the way leads to."""
+
+    path: Path
+    status: os.stat_result
+    last: bool
+
+    @property
+    def link(self) -> bool:
+        return stat.S_ISLNK(self.status.st_mode)
+
+    @property
+    def group_writes(self) -> bool:
+        return self._written_by(stat.S_IWGRP)
+
+    @property
+    def everybody_writes(self) -> bool:
+        return self._written_by(stat.S_IWOTH)
+
+    def _written_by(self, who: int) -> bool:
+        """Not those of a link, which say nothing; nor those of a folder like /tmp, where the sticky bit keeps others'
+        hands from what lies in it. The owner of such a folder may still remove what is not theirs."""
+        sticky = self.status.st_mode & stat.S_ISVTX and not self.last
+        return bool(self.status.st_mode & who) and not self.link and not sticky
+
+
+def way(path: Path, root: Path = Path("/")) -> list[Step]:
+    """From `/` to `path`, as far as something is there. `root` is where the machine's file tree lies.
+
+    Raises OSError: PermissionError where this account may not look, ELOOP for links that lead in circles.
+    """
+    return list(_steps(path, root))
+
+
+def _steps(path: Path, root: Path) -> Iterator[Step]:
+    here, ahead, links = Path("/"), list(path.parts[1:]), 0
+    yield Step(here, root.stat(), not ahead)
+    while ahead:
+        name = ahead.pop(0)
+        if name == "..":
+            here = here.parent
+            continue
+        place = here / name
+        try:
+            status = (root / place.relative_to("/")).lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        if not stat.S_ISLNK(status.st_mode):
+            here = place
+            yield Step(place, status, not ahead)
+            continue
+        yield Step(place, status, False)
+        links += 1
+        if links > LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+        target = Path(os.readlink(root / place.relative_to("/")))
+        if target.is_absolute():
+            here = Path("/")
+        ahead = [part for part in target.parts if part != "/"] + ahead

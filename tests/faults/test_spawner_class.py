@@ -1,0 +1,91 @@
+"""A hub whose users would get another spawner than ours ends, and says why; running servers go on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from ..person import Person
+from .agreement import settled
+from .machine import Machine
+
+ANOTHER = 'c.JupyterHub.spawner_class = "jupyterhub.spawner.SimpleLocalProcessSpawner"'
+EARLY = """
+import asyncio
+from jupyterhub.app import JupyterHub
+
+async def read_early():
+    JupyterHub.instance().users
+
+task = asyncio.get_running_loop().create_task(read_early())
+"""
+LATER = """
+import asyncio
+from jupyterhub.app import JupyterHub
+from jupyterhub.spawner import LocalProcessSpawner
+
+async def replace_later():
+    while not (app := JupyterHub.instance()).http_server:
+        await asyncio.sleep(0.1)
+    user = app.users["alice"]
+    user.spawners[""] = user._new_spawner("", spawner_class=LocalProcessSpawner)
+
+task = asyncio.get_running_loop().create_task(replace_later())
+"""
+
+
+@pytest.mark.parametrize(
+    ("configuration", "named"),
+    [
+        (ANOTHER, "jupyterhub.spawner.SimpleLocalProcessSpawner"),
+        (EARLY, "JupyterHub's default"),
+        (LATER, "jupyterhub.spawner.LocalProcessSpawner"),
+    ],
+)
+def test_the_hub_ends(machine: Machine, people: dict[str, Person], configuration: str, named: str) -> None:
+    alice = people["alice"]
+    assert alice.start("small")[-1].get("ready")
+    jobs = machine.live_jobs()
+    with machine.stopped("hub"), local_configuration(machine, configuration):
+        ended = run_hub(machine)
+    assert ended.returncode == os.EX_CONFIG
+    [line] = [line for line in ended.stderr.splitlines() if "The hub ends" in line]
+    assert f"spawners is {named}, not" in line and f"{machine.site.etc}/local.d" in line
+    assert "appears to have stopped" not in ended.stderr
+    assert machine.live_jobs() == jobs
+    settled(machine, people)
+    assert alice.server(), "the next hub, without that configuration, does not hold the server"
+
+
+@contextmanager
+def local_configuration(machine: Machine, text: str) -> Iterator[None]:
+    """A file in local.d, JupyterHub configuration of the site's own."""
+    folder = machine.site.etc / "local.d"
+    was_there = folder.exists()
+    folder.mkdir(exist_ok=True)
+    file = folder / "zz-test.py"
+    file.write_text(text)
+    try:
+        yield
+    finally:
+        file.unlink()
+        if not was_there:
+            folder.rmdir()
+
+
+def run_hub(machine: Machine) -> subprocess.CompletedProcess[str]:
+    """The hub as its service runs it, until it ends by itself."""
+    service = machine.service("hub")
+    secrets = dict(line.split("=", 1) for line in service.environment_file.read_text().splitlines() if "=" in line)
+    return subprocess.run(
+        ["setpriv", f"--reuid={service.user}", f"--regid={service.user}", "--init-groups", "--", *service.command],
+        env=service.environment | {key: value.strip("'\"") for key, value in secrets.items()},
+        cwd=service.directory,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )

@@ -1,0 +1,265 @@
+"""Every handler that a user's server answers with, judged: who adds it, at which addresses, and why it is safe.
+
+tests/unit/test_session_handlers.py holds the table against a running server: a handler that stands here not yet fails.
+tests/attacks/test_handlers.py tries what the kind of each promises. `*` in an address is where a caller puts a word.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ID = "a-b-c-d-e"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Handlers of one module that are safe for one reason."""
+
+    kind: str
+    why: str
+    module: str
+    addresses: dict[str, tuple[str, ...]]
+
+
+API = "JSON, which no browser reads as a page or script; a change takes the token against forgery"
+PAGE = "what the address says stands in it as text or JSON; it changes nothing by itself; other sites cannot frame it"
+FILE = "a file of the release, below one folder"
+SOCKET = "asks who it is, and whether a page of this host opens it, before the handshake"
+
+JUDGED = (
+    Judged("api", API, "jupyter_lsp.handlers", {"LanguageServersHandler": ("/lsp/status",)}),
+    Judged("websocket", SOCKET, "jupyter_lsp.handlers", {"LanguageServerWebSocketHandler": ("/lsp/ws/*",)}),
+    Judged(
+        "api",
+        "only reads: memory, CPU, and a kernel's own word of both",
+        "jupyter_resource_usage.api",
+        {"ApiHandler": ("/api/metrics/v1",), "KernelUsageHandler": ("/api/metrics/v1/kernel_usage/get_usage/*",)},
+    ),
+    Judged("websocket", SOCKET, "jupyter_server_terminals.handlers", {"TermSocket": ("/terminals/websocket/1",)}),
+    Judged(
+        "api",
+        API,
+        "jupyter_server_terminals.api_handlers",
+        {"TerminalRootHandler": ("/api/terminals",), "TerminalHandler": ("/api/terminals/1",)},
+    ),
+    Judged(
+        "api",
+        "the extension manager is read-only, news and updates are off (release/finish.py)",
+        "jupyterlab.handlers",
+        {
+            "build_handler:BuildHandler": ("/lab/api/build",),
+            "extension_manager_handler:ExtensionHandler": ("/lab/api/extensions",),
+            "plugin_manager_handler:PluginHandler": ("/lab/api/plugins",),
+            "announcements:CheckForUpdateHandler": ("/lab/api/update",),
+            "announcements:NewsHandler": ("/lab/api/news",),
+        },
+    ),
+    Judged(
+        "page",
+        PAGE,
+        "jupyterlab_server.handlers",
+        {"LabHandler": ("/lab", "/lab/tree/*", "/doc/workspaces/a/tree/*"), "NotFoundHandler": ("/lab/*",)},
+    ),
+    Judged(
+        "api",
+        API,
+        "jupyterlab_server",
+        {
+            "settings_handler:SettingsHandler": ("/lab/api/settings/", "/lab/api/settings/*"),
+            "translations_handler:TranslationsHandler": ("/lab/api/translations/", "/lab/api/translations/*"),
+            "workspaces_handler:WorkspacesHandler": ("/lab/api/workspaces/", "/lab/api/workspaces/*"),
+            "listings_handler:ListingsHandler": ("/lab/api/listings/*",),
+            "licenses_handler:LicensesHandler": ("/lab/api/licenses/*",),
+        },
+    ),
+    Judged("file", FILE, "jupyterlab_server.themes_handler", {"ThemesHandler": ("/lab/api/themes/*",)}),
+    Judged(
+        "asked",
+        "asks origin.is_foreign; compares files of the server alone (session/nbdime_guard.py)",
+        "nbdime.webapp.nb_server_extension",
+        {
+            "AuthMainDifftoolHandler": ("/nbdime/difftool",),
+            "CheckpointDifftoolHandler": ("/nbdime/checkpoint-difftool",),
+            "GitDifftoolHandler": ("/nbdime/git-difftool",),
+            "ExtensionApiDiffHandler": ("/nbdime/api/diff",),
+            "IsGitHandler": ("/nbdime/api/isgit",),
+            "GitDiffHandler": ("/nbdime/api/gitdiff",),
+        },
+    ),
+    Judged(
+        "page",
+        PAGE,
+        "notebook.app",
+        {
+            "TreeHandler": ("/tree", "/tree/*"),
+            "NotebookHandler": ("/notebooks/*",),
+            "FileHandler": ("/edit/*",),
+            "ConsoleHandler": ("/consoles/*",),
+            "TerminalHandler": ("/terminals/*",),
+        },
+    ),
+    Judged("file", "the user's own style sheet", "notebook.app", {"CustomCssHandler": ("/custom/custom.css",)}),
+    Judged(
+        "api", "only reads: when the server ends", "sitekit.session.activity", {"NoticeHandler": ("/sitekit/notice",)}
+    ),
+    Judged(
+        "asked",
+        "answers the lab alone, and its words are names (session/lmod_guard.py)",
+        "jupyterlmod.handler",
+        {
+            "ModuleSystem": ("/module/system",),
+            "Module": ("/module",),
+            "AvailModules": ("/module/modules",),
+            "ShowModule": ("/module/modules/*",),
+            "ModuleCollections": ("/module/collections",),
+            "ModulePaths": ("/module/paths",),
+            "FoldersHandler": ("/module/folders/*",),
+            "PinsHandler": ("/module/launcher-pins",),
+            "ModuleMapHandler": ("/module/launcher-module-map",),
+            "ModuleSystemLogoHandler": ("/module/logo",),
+        },
+    ),
+    Judged(
+        "asked",
+        "asks origin.is_foreign; connects to listeners of the user's own (session/port_guard.py)",
+        "jupyter_server_proxy.handlers",
+        {
+            "LocalProxyHandler": ("/proxy/1/*", "/proxy/absolute/1/*"),
+            "RemoteProxyHandler": ("/proxy/localhost:1/*", "/proxy/absolute/localhost:1/*"),
+        },
+    ),
+    Judged(
+        "page",
+        "JSON: the named servers",
+        "jupyter_server_proxy.api",
+        {"ServersInfoHandler": ("/server-proxy/servers-info",)},
+    ),
+    Judged(
+        "file",
+        "pictures that the site's configuration names",
+        "jupyter_server_proxy.api",
+        {"IconHandler": ("/server-proxy/icon/*",)},
+    ),
+    Judged(
+        "question",
+        "shows what the address says as text; acts only on a POST of its own page (session/pull_guard.py)",
+        "sitekit.session.pull_guard",
+        {"PullHandler": ("/git-pull",), "OldHandler": ("/git-sync",)},
+    ),
+    Judged(
+        "file",
+        FILE,
+        "jupyter_server.base.handlers",
+        {
+            "FileFindHandler": (
+                *("/robots.txt", "/favicon.ico", "/static/*", "/static/lab/*", "/static/notebook/*"),
+                "/lab/extensions/*",
+            ),
+            "PublicStaticFileHandler": ("/robots.txt",),
+        },
+    ),
+    Judged(
+        "file",
+        "a description of the API",
+        "jupyter_server.services.api.handlers",
+        {"APISpecHandler": ("/api/spec.yaml",)},
+    ),
+    Judged(
+        "file",
+        "what lies beside a kernel spec, which is the site's or the user's",
+        "jupyter_server.kernelspecs.handlers",
+        {"KernelSpecResourceHandler": ("/kernelspecs/a/*",)},
+    ),
+    Judged(
+        "page",
+        "the user's own files, shown in a sandbox of the Content-Security-Policy",
+        "jupyter_server",
+        {
+            "base.handlers:AuthenticatedFileHandler": ("/files/*",),
+            "view.handlers:ViewHandler": ("/view/*",),
+            "nbconvert.handlers:NbconvertFileHandler": ("/nbconvert/html/*",),
+            "nbconvert.handlers:NbconvertPostHandler": ("/nbconvert/html",),
+        },
+    ),
+    Judged(
+        "page",
+        "leads to an address of this server's own, or says that there is none",
+        "jupyter_server",
+        {
+            "base.handlers:RedirectWithParams": ("/",),
+            "base.handlers:TrailingSlashHandler": ("/*/",),
+            "base.handlers:Template404": ("*",),
+            "services.contents.handlers:NotebooksRedirectHandler": ("/api/notebooks/*",),
+        },
+    ),
+    Judged(
+        "page",
+        "figures, or a POST that takes the token against forgery",
+        "jupyter_server",
+        {
+            "base.handlers:PrometheusMetricsHandler": ("/metrics",),
+            "services.contents.handlers:TrustNotebooksHandler": ("/api/contents/*/trust",),
+            "services.shutdown:ShutdownHandler": ("/api/shutdown",),
+        },
+    ),
+    Judged(
+        "api",
+        API,
+        "jupyter_server",
+        {
+            "base.handlers:APIVersionHandler": ("/api",),
+            "services.api.handlers:APIStatusHandler": ("/api/status",),
+            "services.api.handlers:IdentityHandler": ("/api/me",),
+            "services.api.handlers:PathResolverHandler": ("/api/resolvePath",),
+            "services.config.handlers:ConfigHandler": ("/api/config/a",),
+            "services.contents.handlers:ContentsHandler": ("/api/contents", "/api/contents/*"),
+            "services.contents.handlers:CheckpointsHandler": ("/api/contents/*/checkpoints",),
+            "services.contents.handlers:ModifyCheckpointsHandler": ("/api/contents/*/checkpoints/a",),
+            "services.events.handlers:EventHandler": ("/api/events",),
+            "services.kernels.handlers:MainKernelHandler": ("/api/kernels",),
+            "services.kernels.handlers:KernelHandler": (f"/api/kernels/{ID}",),
+            "services.kernels.handlers:KernelActionHandler": (f"/api/kernels/{ID}/restart",),
+            "services.kernelspecs.handlers:MainKernelSpecHandler": ("/api/kernelspecs",),
+            "services.kernelspecs.handlers:KernelSpecHandler": ("/api/kernelspecs/a",),
+            "services.nbconvert.handlers:NbconvertRootHandler": ("/api/nbconvert",),
+            "services.sessions.handlers:SessionRootHandler": ("/api/sessions",),
+            "services.sessions.handlers:SessionHandler": (f"/api/sessions/{ID}",),
+        },
+    ),
+    Judged(
+        "report",
+        "browsers post violations of the policy here without a token; they are logged, a line each",
+        "jupyter_server.services.security.handlers",
+        {"CSPReportHandler": ("/api/security/csp-report",)},
+    ),
+    Judged(
+        "websocket",
+        SOCKET,
+        "jupyter_server.services",
+        {
+            "events.handlers:SubscribeWebsocket": ("/api/events/subscribe",),
+            "kernels.websocket:KernelWebsocketHandler": (f"/api/kernels/{ID}/channels",),
+        },
+    ),
+    Judged(
+        "hub",
+        "JupyterHub's own: ends the login, or takes the hub's answer with the state that it gave out",
+        "jupyterhub.singleuser.extension",
+        {"JupyterHubLogoutHandler": ("/logout",), "JupyterHubOAuthCallbackHandler": ("/oauth_callback",)},
+    ),
+)
+
+
+def table() -> dict[str, tuple[Judged, tuple[str, ...]]]:
+    """`module:class` -> its judgement and its addresses."""
+    found: dict[str, tuple[Judged, tuple[str, ...]]] = {}
+    for judged in JUDGED:
+        for name, addresses in judged.addresses.items():
+            rest, _, kind = name.rpartition(":")
+            found[f"{judged.module}{'.' * bool(rest)}{rest}:{kind}"] = (judged, addresses)
+    return found
+
+
+def addresses(*kinds: str) -> list[str]:
+    """The addresses of all handlers of these kinds."""
+    return sorted({one for judged, found in table().values() if judged.kind in kinds for one in found})

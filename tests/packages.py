@@ -1,0 +1,31 @@
+"""Packages of the distribution that tests need, installed by the tests themselves."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+
+def install(*packages: str) -> None:
+    """From the distribution; it starts no service of them. They stay, as what `make demo` installed does."""
+    missing = [name for name in packages if subprocess.run(["dpkg", "-s", name], capture_output=True).returncode]
+    if not missing:
+        return
+    policy = Path("/usr/sbin/policy-rc.d")
+    ours = not policy.exists()
+    if ours:
+        policy.write_text("#!/bin/sh\nexit 101\n")
+        policy.chmod(0o755)
+    apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=600", "-o", "Dpkg::Use-Pty=0"]
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        if subprocess.run([*apt, "install", "-s", *missing], env=quiet, capture_output=True).returncode:
+            subprocess.run([*apt, "update"], env=quiet, check=True, timeout=600)
+        subprocess.run(
+            [*apt, "install", "-y", "--no-install-recommends", *missing],
+            env=quiet, check=True, timeout=600, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+    finally:
+        if ours:
+            policy.unlink()
