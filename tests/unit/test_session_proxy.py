@@ -34,7 +34,9 @@ class App:
     def __init__(self, address: str, **started: object) -> None:
         python = str(kernel_site.release() / "bin" / "python")
         self.out = tempfile.TemporaryFile("w+")  # noqa: SIM115
-        self.process = subprocess.Popen([python, "-I", "-c", APP.read_text(), address], stdout=self.out, cwd="/", **started)  # type: ignore[call-overload]
+        self.process = subprocess.Popen(
+            [python, "-I", "-c", APP.read_text(), address], stdout=self.out, cwd="/", **started
+        )  # type: ignore[call-overload]
         parts.until(lambda: self.lines() or self.process.poll() is not None)
         self.port = int(self.lines()[0])
 
