@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from batchspawner import BatchSpawnerBase
+from batchspawner import BatchSpawnerBase, JobStatus
 from jupyterhub import orm
 from jupyterhub.user import User
 from traitlets.config import Config
@@ -91,7 +91,8 @@ async def said_of(life: Life, state: str, **settings: Any) -> dict[str, Any]:
         "pending": bool(child.state_ispending()),
         "running": running,
         "host": child.state_gethost() if running else None,
-        "address": await asyncio.wait_for(child._host(), 5) if running else None,
+        # COMPLETING is running to batchspawner's regex, and has ended all the same: nobody asks where it is
+        "address": await asyncio.wait_for(child._host(), 5) if running and status == JobStatus.RUNNING else None,
         "job_id": child.job_id,
         "job_status": child.job_status,
     }

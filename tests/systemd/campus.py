@@ -61,12 +61,19 @@ def prepare(machine: Booted, demo: Demo, site: Site) -> None:
     machine.run("ln", "-s", demo.site.kernels.modulepath[0], site.kernels.modulepath[0])
     machine.run("ln", "-s", demo.site.releases, site.releases)
     machine.run("cp", "--no-dereference", demo.site.current, site.current)
-    for partition, time in (("jupyter-short", "10:00:00"), ("jupyter-long", "5-00:00:00")):
-        machine.run("scontrol", "update", f"PartitionName={partition}", f"MaxTime={time}")
+    larger_nodes(machine, demo)
     own_certificate(machine, site)
     sssd(machine)
     machine.systemctl("start", "apache2")
     organisation(machine, site)
+
+
+def larger_nodes(machine: Booted, demo: Demo) -> None:
+    """Nodes and limits of Triton's size: `make apply` asks Slurm whether the site's tiers fit in them."""
+    sizes = "s/RealMemory=[0-9]*/RealMemory=128000/; /^PartitionName=jupyter-/s/MaxTime=[0-9:-]*/MaxTime=5-00:00:00/"
+    machine.run("sed", "--in-place", sizes, demo.site.slurm.conf)
+    machine.systemctl("restart", "sitekit-demo-slurmctld.service", "sitekit-demo-slurmd-*.service")
+    until(lambda: set(machine.run("sinfo", "--noheader", "--format=%T").stdout.split()) == {"idle"}, 30)
 
 
 def own_certificate(machine: Booted, site: Site) -> None:
