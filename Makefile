@@ -67,7 +67,7 @@ rotate_secrets: ## new secrets for hub and proxy; servers go on, users log in ag
 	$(KIT) rotate_secrets
 certificate:    ## ask the ACME server for the certificate, where nginx is the front (as root)
 	$(KIT) certificate
-certificate_check: ## say how long the certificate lasts that the web server shows; fails three weeks before its end
+certificate_check: ## say how long the certificates last that web server and proxy show; fails three weeks before their end
 	$(KIT) certificate_check
 maintenance_on: ## show the maintenance page to all but front.maintenance_allow (as root)
 	$(KIT) maintenance_on

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from .internal import hub_url
 from .site import Site
 
 MIN_UID = 1000
@@ -34,7 +35,7 @@ COOKIES = {"secure": True, "samesite": "Lax"}
 def hub_variables(site: Site) -> dict[str, str]:
     """Variables of JupyterHub's single-user server that are the same for all servers: the hub cannot change them."""
     return {
-        "JUPYTERHUB_API_URL": f"{site.hub.url}/hub/api",
+        "JUPYTERHUB_API_URL": f"{hub_url(site)}/hub/api",
         "JUPYTERHUB_BASE_URL": "/",
         "JUPYTERHUB_HOST": site.front.url,
         "JUPYTERHUB_PUBLIC_HUB_URL": f"{site.front.url}/hub/",

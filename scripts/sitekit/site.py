@@ -69,11 +69,6 @@ class Hub(Section):
     address: Address = "127.0.0.1"
     port: Port = 8081
 
-    @property
-    def url(self) -> str:
-        """What reaches it, with an IPv6 address in brackets."""
-        return f"http://[{self.address}]:{self.port}" if ":" in self.address else f"http://{self.address}:{self.port}"
-
 
 class Proxy(Section):
     """configurable-http-proxy, a service of its own: it stays up while the hub restarts."""
@@ -106,6 +101,7 @@ class Site(Section):
     paths: Paths
     environment: Environment = Environment()
     supervisor: Literal["systemd", "supervisord"] = "systemd"
+    internal_tls: bool = True
     hub: Hub = Hub()
     proxy: Proxy = Proxy()
     front: Front

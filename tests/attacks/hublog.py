@@ -7,10 +7,10 @@ from pathlib import Path
 
 import httpx
 
+from sitekit.internal import calling, hub_url
 from sitekit.site import Site
 
 from ..slurm import until
-from .state import ANY
 
 
 def hub_log(site: Site) -> Path:
@@ -21,7 +21,7 @@ def end_of_log(site: Site) -> int:
     """Where the log ends, in bytes, once all is in it that was said until now: another process writes it."""
     mark = uuid.uuid4().hex
     start = hub_log(site).stat().st_size
-    httpx.get(f"http://127.0.0.1:{site.hub.port}/hub/{mark}", verify=ANY, timeout=30)
+    httpx.get(f"{hub_url(site)}/hub/{mark}", verify=calling(site, "proxy"), timeout=30)
     until(lambda: mark.encode() in _since(site, start), every=0.02)
     return hub_log(site).stat().st_size
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from sitekit.internal import calling, proxy_api_url
 from sitekit.site import Site
 
 from ..slurm import ask
@@ -68,12 +69,12 @@ def nothing_changes(site: Site) -> Iterator[None]:
 def routes(site: Site) -> dict[str, str]:
     """The proxy's table: path -> target."""
     headers = {"Authorization": f"token {proxy_secret(site)}"}
-    told = httpx.get(proxy_api(site), headers=headers, verify=ANY, timeout=30)
+    told = httpx.get(proxy_api(site), headers=headers, verify=calling(site, "hub"), timeout=30)
     return {path: route["target"] for path, route in sorted(told.json().items())}
 
 
 def proxy_api(site: Site) -> str:
-    return f"http://127.0.0.1:{site.proxy.api_port}/api/routes"
+    return f"{proxy_api_url(site)}/api/routes"
 
 
 def proxy_secret(site: Site) -> str:

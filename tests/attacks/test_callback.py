@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from sitekit.internal import name_of
+
 from ..conftest import Demo
 from ..person import Person
 from ..slurm import ask, jobs, until
@@ -209,7 +211,7 @@ def test_the_server_starts_as_if_nothing_had_been_and_its_port_stays(demo: Demo,
     row = ledger_row(demo.site, waiting.job)
     low, high = demo.site.server.port_range
     assert low <= row["port"] <= high
-    assert routes(demo.site)["/user/bob"] == f"http://127.0.0.1:{row['port']}"
+    assert routes(demo.site)["/user/bob"] == f"https://{name_of(row['tag'])}:{row['port']}"
     with nothing_changes(demo.site):
         for port in (row["port"], PORT, 20778):
             assert post(demo, f'{{"port": {port}}}', waiting.token) == 409

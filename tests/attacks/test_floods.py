@@ -10,11 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
+from sitekit.internal import calling, hub_url
+
 from ..conftest import Demo
 from ..person import Person
 from .conftest import call
 from .hublog import end_of_log, logged
-from .state import nothing_changes
+from .state import ANY, nothing_changes
 
 SIZES = {"within what the hub reads": 40_000, "beyond": 1_000_000}
 
@@ -57,8 +59,9 @@ def test_long_options(demo: Demo, idle: Person, way: str, size: int) -> None:
 @pytest.mark.parametrize("field", ["username", "password", "both", "other", "many"])
 def test_a_long_login(demo: Demo, where: str, field: str) -> None:
     long = "m" * 100_000
-    base = demo.site.front.url if where == "front" else f"http://127.0.0.1:{demo.site.hub.port}"
-    with nothing_changes(demo.site), log_stays_short(demo), httpx.Client(base_url=base, verify=False) as client:  # noqa: S501
+    base = demo.site.front.url if where == "front" else hub_url(demo.site)
+    verify = ANY if where == "front" else calling(demo.site, "proxy")
+    with nothing_changes(demo.site), log_stays_short(demo), httpx.Client(base_url=base, verify=verify) as client:
         client.get("/hub/login")
         form = {
             "username": long if field in ("username", "both") else "mallory",
@@ -90,12 +93,14 @@ def test_a_long_address(demo: Demo, path: str) -> None:
 
 def test_the_hub_itself_takes_no_long_body(demo: Demo, tokens: dict[str, str | None]) -> None:
     """Past the front, which has a limit of its own, where compute nodes reach the hub."""
-    base = f"http://127.0.0.1:{demo.site.hub.port}"
+    base, verify = hub_url(demo.site), calling(demo.site, "proxy")
     with nothing_changes(demo.site), log_stays_short(demo):
         for size, taken in ((30_000, True), (70_000, False)):
             body = b'{"last_activity": "2026-01-01T00:00:00Z"}' + b" " * size
             try:
-                answer = call(base, "POST", "/hub/api/users/bob/activity", tokens["another"], content=body)
+                answer = call(
+                    base, "POST", "/hub/api/users/bob/activity", tokens["another"], content=body, verify=verify
+                )
                 assert answer.status_code == 200 if taken else answer.status_code in (400, 413)
             except httpx.TransportError:  # it hangs up
                 assert not taken
@@ -110,10 +115,10 @@ def test_a_long_header(demo: Demo) -> None:
 def test_many_wrong_tokens(demo: Demo) -> None:
     """A hundred requests with tokens that nobody has: each one line, and no token in it."""
     with nothing_changes(demo.site):
-        start = end_of_log(demo.site)
+        start, verify = end_of_log(demo.site), calling(demo.site, "proxy")
         for number in range(100):
             token = f"{number:02d}" + "deadbeef" * 4
-            assert call(f"http://127.0.0.1:{demo.site.hub.port}", "GET", "/hub/api/user", token).status_code == 403
+            assert call(hub_url(demo.site), "GET", "/hub/api/user", token, verify=verify).status_code == 403
         text = logged(demo.site, start)
     assert len(text) < 100 * 500 and b"deadbeef" not in text
 

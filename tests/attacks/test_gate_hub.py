@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from sitekit.internal import hub_url
+
 from ..conftest import Demo
 from ..slurm import ask
 from .conftest import Server
@@ -55,8 +57,8 @@ def test_a_servers_hub_is_the_one_of_roots_file(demo: Demo) -> None:
         assert not LEFT_OUT.keys() & environment.keys()
         assert environment["JUPYTERHUB_SERVER_NAME"] == "kept"
         assert environment["JUPYTERHUB_USER"] == "alice"
-        assert environment["JUPYTERHUB_API_URL"] == f"{demo.site.hub.url}/hub/api"
-        assert environment["JUPYTERHUB_ACTIVITY_URL"] == f"{demo.site.hub.url}/hub/api/users/alice/activity"
+        assert environment["JUPYTERHUB_API_URL"] == f"{hub_url(demo.site)}/hub/api"
+        assert environment["JUPYTERHUB_ACTIVITY_URL"] == f"{hub_url(demo.site)}/hub/api/users/alice/activity"
         assert environment["JUPYTERHUB_DISABLE_USER_CONFIG"] == "1"
         assert json.loads(environment["JUPYTERHUB_COOKIE_OPTIONS"])["secure"] is True
 

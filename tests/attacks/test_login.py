@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.cookies
 import secrets
+import ssl
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +13,12 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 import pytest
 
+from sitekit.internal import calling, hub_url
+
 from ..conftest import Demo
 from ..person import Person
 from ..slurm import until
+from .certificates import certificate_of
 from .conftest import Server, call
 from .hublog import end_of_log, logged
 from .state import ANY, nothing_changes
@@ -49,14 +53,16 @@ def test_a_forged_header_logs_nobody_in(demo: Demo, headers: dict[str, str]) -> 
     """At the front, and behind it, where the hub and the proxy listen."""
     site = demo.site
     with nothing_changes(site):
-        for base in (site.front.url, f"http://127.0.0.1:{site.hub.port}", f"http://127.0.0.1:{site.proxy.port}"):
+        for base in (site.front.url, hub_url(site), f"http://127.0.0.1:{site.proxy.port}"):
+            verify = calling(site, "proxy") if base == hub_url(site) else ANY
             for path in ("/hub/home", "/hub/admin", "/hub/spawn", "/hub/token"):
-                answer = call(base, "GET", path, headers=headers)
+                answer = call(base, "GET", path, headers=headers, verify=verify)
                 assert answer.status_code == 302 and urlsplit(answer.headers["location"]).path == "/hub/login"
                 assert base != site.front.url or "evil.example" not in answer.headers["location"]
             for path in ("/hub/api/user", "/hub/api/users", "/hub/api/users/carol"):
-                assert call(base, "GET", path, headers=headers).status_code == 403
-            assert call(base, "POST", "/hub/api/users/carol/server", headers=headers, json={}).status_code == 403
+                assert call(base, "GET", path, headers=headers, verify=verify).status_code == 403
+            answer = call(base, "POST", "/hub/api/users/carol/server", headers=headers, json={}, verify=verify)
+            assert answer.status_code == 403
 
 
 @pytest.mark.parametrize("user", ["root", "carol", "../carol"])
@@ -73,9 +79,9 @@ CLAIMS = [{name: said for name in ("X-Forwarded-For", "X-Real-IP")} | {"Forwarde
           for said in ("192.0.2.1", "127.0.0.1", ELSEWHERE[1])]  # fmt: skip
 
 
-def client(base: str, address: str, **more: object) -> httpx.Client:
+def client(base: str, address: str, verify: ssl.SSLContext = ANY, **more: object) -> httpx.Client:
     return httpx.Client(
-        base_url=base, timeout=90, transport=httpx.HTTPTransport(verify=ANY, local_address=address), **more
+        base_url=base, timeout=90, transport=httpx.HTTPTransport(verify=verify, local_address=address), **more
     )
 
 
@@ -107,11 +113,13 @@ PAST_THE_FRONT = ["/", "/hub/login", "/hub/home", "/hub/oauth_callback", "/hub/l
                   "/hub/api/oauth2/authorize"]  # fmt: skip
 
 
-def test_the_hubs_port_answers_other_machines_no_page(demo: Demo, tokens: dict[str, str | None]) -> None:
+def test_the_hubs_port_answers_servers_no_page(
+    demo: Demo, server: Server, idle: Person, tokens: dict[str, str | None]
+) -> None:
     """Compute nodes want the REST API of it. To the rest the way leads through the front, with all its limits."""
-    site = demo.site
+    site, certified = demo.site, certificate_of(server)
     start = end_of_log(site)
-    with nothing_changes(site), client(f"http://127.0.0.1:{site.hub.port}", ELSEWHERE[0], headers=CLAIMS[1]) as node:
+    with nothing_changes(site), client(hub_url(site), ELSEWHERE[0], certified, headers=CLAIMS[1]) as node:
         form = {"username": "bob", "password": demo.passwords["bob"]}
         for path in PAST_THE_FRONT:
             for answer in (node.get(path), node.post(path, data=form)):

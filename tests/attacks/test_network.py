@@ -13,6 +13,7 @@ import pytest
 
 from sitekit.cluster import layout
 from sitekit.cluster.host import this_host
+from sitekit.internal import calling, hub_url
 
 from ..chain.test_chain import python_of
 from ..conftest import Demo
@@ -81,7 +82,8 @@ def test_a_users_server_opens_its_one_port_and_kernels_none(demo: Demo, server: 
 def test_the_proxys_api_wants_its_own_secret(demo: Demo, tokens: dict[str, str | None], method: str, path: str) -> None:
     with nothing_changes(demo.site):
         for token in tokens.values():
-            answer = call(proxy_api(demo.site), method, path, token, json={"target": "http://127.0.0.1:9"})
+            target = {"target": "http://127.0.0.1:9"}
+            answer = call(proxy_api(demo.site), method, path, token, json=target, verify=calling(demo.site, "hub"))
             assert answer.status_code in (401, 403)
 
 
@@ -97,10 +99,10 @@ def test_the_proxys_api_is_not_behind_the_front(demo: Demo) -> None:
 @pytest.mark.parametrize("path", ["users", "user", "proxy", "info", "services", "groups", "sitekit/status", "shutdown"])
 def test_the_hubs_own_port_wants_a_token(demo: Demo, path: str) -> None:
     """Where compute nodes reach it, past the front."""
-    for port in (demo.site.hub.port, demo.site.proxy.port):
-        base = f"http://127.0.0.1:{port}"
-        assert call(base, "GET", f"/hub/api/{path}").status_code in (403, 405)
-        assert call(base, "POST", f"/hub/api/{path}", json={}).status_code in (403, 405)
+    verify = calling(demo.site, "culler")
+    for base in (hub_url(demo.site), f"http://127.0.0.1:{demo.site.proxy.port}"):
+        assert call(base, "GET", f"/hub/api/{path}", verify=verify).status_code in (403, 405)
+        assert call(base, "POST", f"/hub/api/{path}", json={}, verify=verify).status_code in (403, 405)
 
 
 def test_the_front_speaks_only_tls(demo: Demo) -> None:

@@ -13,11 +13,13 @@ import pytest
 import websocket
 
 from sitekit.hub import entry
+from sitekit.internal import calling
 
 from ..conftest import Demo
 from ..person import Person
 from ..slurm import until
 from .conftest import Server, call, new_token
+from .state import proxy_api
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +216,7 @@ def test_a_server_of_another_name_is_its_owners_as_well(
 
 
 def test_the_secret_opens_the_api_of_the_proxy_and_nothing_else_does(demo: Demo) -> None:
-    url = f"http://127.0.0.1:{demo.site.proxy.api_port}/api/routes/sitekit/ended/x?until=1"
+    url, verify = f"{proxy_api(demo.site)}/sitekit/ended/x?until=1", calling(demo.site, "hub")
     for headers in ({}, {"Authorization": "token x"}):
-        assert httpx.post(url, headers=headers).status_code == 403
-    assert httpx.get(url).status_code in (403, 404)
+        assert httpx.post(url, headers=headers, verify=verify).status_code == 403
+    assert httpx.get(url, verify=verify).status_code in (403, 404)

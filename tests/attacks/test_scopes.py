@@ -15,11 +15,14 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from sitekit.internal import pair
+
 from ..conftest import Demo
 from ..person import Person
 from ..slurm import jobs, until
+from .certificates import context
 from .conftest import Server, call
-from .state import nothing_changes
+from .state import ANY, nothing_changes
 
 CALLERS = ("nobody", "garbage", "server", "user", "another", "culler", "admin")
 STRANGERS = ("nobody", "garbage", "server", "another")  # to alice's server; that its own token cannot end it, too
@@ -228,9 +231,10 @@ def test_a_server_is_its_owners_alone(
     demo: Demo, server: Server, tokens: dict[str, str | None], idle: Person, path: str
 ) -> None:
     """Through the front and straight at its port, by every stranger's token and by a stranger's session."""
-    for base in (demo.site.front.url, f"http://127.0.0.1:{server.port}"):
+    as_the_proxy = context(pair(demo.site, "proxy").read_bytes())
+    for base, verify in ((demo.site.front.url, ANY), (f"https://127.0.0.1:{server.port}", as_the_proxy)):
         for caller in ("nobody", "garbage", "another", "culler"):
-            answer = call(base, "GET", server.base + path, tokens[caller])
+            answer = call(base, "GET", server.base + path, tokens[caller], verify=verify)
             assert answer.status_code in (302, 403), (base, caller, answer.status_code)
             asked = {"/hub/sitekit/enter", "/hub/api/oauth2/authorize"}  # by the proxy, by the server itself
             assert answer.status_code == 403 or urlsplit(answer.headers["location"]).path in asked
@@ -241,9 +245,11 @@ def test_a_server_is_its_owners_alone(
 @pytest.mark.parametrize("path", ["api/kernels", "api/terminals", "api/shutdown", "api/contents"])
 def test_a_stranger_starts_nothing_on_it(demo: Demo, server: Server, tokens: dict[str, str | None], path: str) -> None:
     before = server.person.server_api("GET", "kernels").json()
-    for base in (demo.site.front.url, f"http://127.0.0.1:{server.port}"):
+    as_the_proxy = context(pair(demo.site, "proxy").read_bytes())
+    for base, verify in ((demo.site.front.url, ANY), (f"https://127.0.0.1:{server.port}", as_the_proxy)):
         for caller in ("nobody", "garbage", "another", "culler"):
-            assert call(base, "POST", server.base + path, tokens[caller], json={}).status_code == 403
+            answer = call(base, "POST", server.base + path, tokens[caller], json={}, verify=verify)
+            assert answer.status_code == 403
     after = server.person.server_api("GET", "kernels").json()
     assert [kernel["id"] for kernel in after] == [kernel["id"] for kernel in before]
     assert server.person.server_api("GET", "terminals").json() == []

@@ -11,8 +11,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.request import Request, urlopen
 
+import httpx
+
+from sitekit.internal import calling, proxy_api_url
 from sitekit.site import Site
 
 PAGE = """<!doctype html><title>bob</title><h1>bob's page</h1><script>
@@ -85,7 +87,8 @@ def evil(site: Site, path: str, victim: str) -> Iterator[Evil]:
 
 def _route(site: Site, method: str, path: str, told: object = None) -> None:
     token = (site.etc / "proxy.env").read_text().strip().split("=", 1)[1]
-    url = f"http://127.0.0.1:{site.proxy.api_port}/api/routes{path}"
+    url = f"{proxy_api_url(site)}/api/routes{path}"
     body = None if told is None else json.dumps(told).encode()
     headers = {"Authorization": f"token {token}"}
-    urlopen(Request(url, body, headers, method=method), timeout=10).close()
+    known = {"verify": calling(site, "hub"), "timeout": 10}
+    httpx.request(method, url, content=body, headers=headers, **known).raise_for_status()

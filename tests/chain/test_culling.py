@@ -13,6 +13,7 @@ import pytest
 
 from sitekit.data import data
 from sitekit.hub.culling import SCOPES
+from sitekit.internal import calling, hub_url
 from sitekit.servers.idle import lag
 from sitekit.show import dump
 from sitekit.site import Site
@@ -67,7 +68,7 @@ def culler(site: Site, token: str, folder: Path) -> Iterator[Path]:
     (folder / "site.yml").write_text(dump(site))
     own = "\nc.IdleCuller.cull_every = 4\nc.IdleCuller.api_page_size = 1\nc.IdleCuller.log_level = 'DEBUG'\n"
     (folder / "culler_config.py").write_text(data("config/culler_config.py").read_text() + own)
-    url = f"http://{site.hub.address}:{site.hub.port}/hub/api"
+    url = f"{hub_url(site)}/hub/api"
     command = [site.current / "bin/python", "-I", "-m", "jupyterhub_idle_culler", f"--url={url}"]
     log = folder / "log"
     with log.open("w") as file:
@@ -105,11 +106,12 @@ def compute(person: Person) -> tuple[str, str]:
     return token, url
 
 
-def report(person: Person, token: str, url: str) -> None:
+def report(site: Site, person: Person, token: str, url: str) -> None:
     """What the server does every few minutes, done now: its own figure, with its own token."""
     last = person.server_api("GET", "status").json()["last_activity"]
     body = {"servers": {"": {"last_activity": last}}, "last_activity": last}
-    answer = httpx.post(url, json=body, headers={"Authorization": f"token {token}"}, timeout=30)
+    headers = {"Authorization": f"token {token}"}
+    answer = httpx.post(url, json=body, headers=headers, verify=calling(site, "culler"), timeout=30)
     assert answer.status_code == 200, answer.text[:300]
 
 
@@ -126,7 +128,7 @@ def test_each_server_is_culled_or_kept_as_its_tier_says(
     assert granted.status_code == 201, granted.text[:300]
 
     def gone() -> bool:
-        report(bob, token, url)
+        report(demo.site, bob, token, url)
         return alice.server() is None
 
     with culler(site, granted.json()["token"], tmp_path) as log:

@@ -16,6 +16,7 @@ import httpx
 from sitekit.cluster import services as cluster
 from sitekit.cluster.layout import demo_site
 from sitekit.host.platform import this_platform
+from sitekit.internal import calling, hub_url
 from sitekit.machine.site_services import site_services, site_supervisor
 from sitekit.site import Site
 from sitekit.supervisors import supervise
@@ -129,8 +130,13 @@ class Machine:
 
     def token_answers(self, token: str) -> int:
         """The hub's status for a call with this token."""
-        url = f"http://{self.site.hub.address}:{self.site.hub.port}/hub/api/user"
-        return httpx.get(url, headers={"Authorization": f"token {token}"}, timeout=20).status_code
+        headers = {"Authorization": f"token {token}"}
+        return httpx.get(f"{hub_url(self.site)}/hub/api/user", headers=headers, **self.known).status_code
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """For httpx: a certificate that the hub takes."""
+        return {"verify": calling(self.site, "culler"), "timeout": 30}
 
     @contextmanager
     def partition(self, name: str, state: str) -> Iterator[None]:

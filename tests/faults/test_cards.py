@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from sitekit.cluster.services import node_state
+from sitekit.internal import hub_url
 
 from ..chain.test_chain import python_of
 from ..person import KernelDied, Person
@@ -138,8 +139,8 @@ def test_stopped_by_somebody_else(machine: Machine, people: dict[str, Person]) -
     for person in (alice, bob):
         running(machine, person)
     assert carol.api("DELETE", "/users/alice/server").status_code in (202, 204)
-    url = f"http://{machine.site.hub.address}:{machine.site.hub.port}/hub/api/users/bob/server"
-    answer = httpx.delete(url, headers={"Authorization": f"token {culler_token(machine.site)}"}, timeout=30)
+    url = f"{hub_url(machine.site)}/hub/api/users/bob/server"
+    answer = httpx.delete(url, headers={"Authorization": f"token {culler_token(machine.site)}"}, **machine.known)
     assert answer.status_code in (202, 204)
     assert "administrator" in shown(alice, "stopped")["what"]
     assert "limit: 1 hour" in shown(bob, "idle")["what"]

@@ -116,4 +116,4 @@ def bare(name: str, front_keys: dict[str, object]) -> Site:
 def a_site(kind: str, **front_keys: object) -> Site:
     """The demo with a front of this kind, on free ports."""
     keys = {"url": f"https://localhost:{free_port()}", "server": kind, **front_keys}
-    return demo(front=keys, proxy={"port": free_port()})
+    return demo(front=keys, proxy={"port": free_port()}, internal_tls=False)

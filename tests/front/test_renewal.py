@@ -56,7 +56,7 @@ def test_it_is_taken_if_it_fits_its_key_and_the_daily_look_notices_if_not(kind: 
 
 
 def shown(site: Site) -> bytes:
-    return der(expiry.shown(site))
+    return der(expiry.shown(site.front.port, site.front.host))
 
 
 def der(pem: str) -> bytes:

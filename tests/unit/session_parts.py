@@ -62,7 +62,7 @@ class Hub:
                     self.reply(404, {})
 
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or "null")
                 listening = self.path == "/hub/api/sitekit/listening"
                 if listening and hub.answer >= 400:
                     hub.refused += 1

@@ -39,6 +39,18 @@ def test_no_purpose_is_without_its_file():
     paths = {path for case in CASES for path in rendered(case)}
     paths |= {Path("/etc/apache2") / name for name in ("sites-enabled/x.conf", "mods-enabled/ssl.load")}
     paths |= {Path("/etc/nginx") / name for name in ("sites-enabled/x.conf", "conf.d/x.conf")}  # the latter on EL
-    made_up = {"proxy.env", "cert.pem", "key.pem", "openid.conf", "*.py", "*.conf"}
+    made_up = {
+        "proxy.env",
+        "services-ca.*",
+        "servers-ca.*",
+        "hub.pem",
+        "proxy.pem",
+        "culler.pem",
+        "cert.pem",
+        "key.pem",
+        "openid.conf",
+        "*.py",
+        "*.conf",
+    }
     idle = [pattern for pattern in PURPOSES if not any(path.match(pattern) for path in paths)]
     assert {Path(pattern).name for pattern in idle} <= made_up

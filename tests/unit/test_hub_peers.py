@@ -97,5 +97,5 @@ def test_nobody_else_is_whatever_he_says() -> None:
 
 
 def test_a_hub_may_have_an_ipv6_address() -> None:
-    url = "http://[fd00::5]:8081/hub/"
+    url = "https://[fd00::5]:8081/hub/"
     assert run(ADDRESSES) == ["fd00::5", 8081, url, f"{url}api"]

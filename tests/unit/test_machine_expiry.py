@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +17,9 @@ from machine_sites import demo
 from sitekit.errors import Problem
 from sitekit.fronts import expiry
 from sitekit.fronts.certificate import VALID_DAYS, self_signed
+from sitekit.host.target import Target
+from sitekit.internal import authority, pair
+from sitekit.machine.authorities import internal
 from sitekit.site import Site
 
 
@@ -23,7 +27,7 @@ from sitekit.site import Site
 def site(tmp_path: Path) -> Iterator[Site]:
     """A site whose certificate is shown on its port, once."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        site = demo(front={"url": f"https://localhost:{server.getsockname()[1]}"})
+        site = demo(internal_tls=False, front={"url": f"https://localhost:{server.getsockname()[1]}"})
         cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
         for path, text in zip((cert, key), self_signed(site), strict=True):
             path.write_text(text)
@@ -57,3 +61,37 @@ def test_three_weeks_before_the_end_it_fails(site: Site, monkeypatch: pytest.Mon
 def test_a_web_server_that_is_down_is_said_so() -> None:
     with pytest.raises(Problem, match="no certificate is shown"):
         expiry.certificate_check(demo(front={"url": "https://localhost:1"}))
+
+
+def test_the_certificate_of_internal_tls_is_looked_at_as_well(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The proxy's, which it shows at the port of its API. A client without a certificate sees it too."""
+    files = internal(Target(site, tmp_path))
+    shows, known = tmp_path / "proxy.pem", tmp_path / "ca.pem"
+    shows.write_text(files[pair(site, "proxy")].content)
+    known.write_text(files[authority(site, "services")].content)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(shows)
+    context.load_verify_locations(known)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError), server.accept()[0] as plain, context.wrap_socket(plain, server_side=True):
+                pass
+
+        port = server.getsockname()[1]
+        both = site.model_copy(update={"internal_tls": True, "proxy": site.proxy.model_copy(update={"api_port": port})})
+        threading.Thread(target=serve, daemon=True).start()
+        assert expiry.certificate_check(both) == 0
+        assert "the proxy (internal TLS) lasts 182" in capsys.readouterr().out
+
+
+def test_internal_tls_ends_with_a_problem(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expiry, "shown", lambda port, name=None: self_signed(site)[0])
+    lives = iter([99, 20])  # of the web server's certificate, then of the proxy's
+    monkeypatch.setattr(expiry, "_life", lambda path: (0.0, time.time() + next(lives) * expiry.DAY))
+    with pytest.raises(Problem, match=r"lasts 20\.0 more days") as told:
+        expiry.certificate_check(site.model_copy(update={"internal_tls": True}))
+    assert "the proxy" in str(told.value) and "sudo make apply" in str(told.value)

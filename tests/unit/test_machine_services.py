@@ -106,4 +106,4 @@ def test_only_the_hub_may_gain_privileges():
 
 def test_ipv6_addresses_of_the_hub_are_urls_in_brackets():
     proxy = site_services(demo(hub={"address": "fd00::1"}), family())[0]
-    assert "http://[fd00::1]:18081" in proxy.command
+    assert "https://[fd00::1]:18081" in proxy.command

@@ -55,7 +55,7 @@ def test_a_proxy_that_would_not_ask_whose_server_it_is_is_told(
     """As one of another version, whose methods are called by other names, or are no longer called."""
     (tmp_path / "proxy").mkdir()
     monkeypatch.setattr(serving, "data", lambda name: tmp_path / name)
-    for name in ("class.mjs", "ended.mjs"):
+    for name in ("class.mjs", "ended.mjs", "tls.mjs"):
         (tmp_path / "proxy" / name).write_text((parts.TOP / "proxy" / name).read_text())
     ours, environment = (parts.TOP / "proxy/owners.mjs").read_text(), plain_environment(real.path, folder)
     (tmp_path / "proxy/owners.mjs").write_text(ours.replace('"targetForReq"', '"targetOf"'))

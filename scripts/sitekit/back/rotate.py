@@ -16,6 +16,7 @@ from ..errors import Problem
 from ..host.file import File
 from ..host.lock import alone
 from ..host.platform import this_platform
+from ..host.target import Target
 from ..machine.generated import renewed
 from ..progress import say
 from ..site import Site
@@ -33,7 +34,7 @@ def rotate_secrets(site: Site, *, root: Path = MACHINE) -> int:
         fit(site, root)
         if planned(site, platform, root).changes:
             raise Problem("the machine is not what the site says", remedy="make diff; sudo make apply; then this again")
-        found = planned(site, platform, root, renewed(site))
+        found = planned(site, platform, root, renewed(Target(site, root)))
         if found.offers:
             raise Problem("changed by hand, and not replaced", str(found.offers[0]), "remove it; sudo make apply")
         cookie = site.paths.state / "cookie_secret"

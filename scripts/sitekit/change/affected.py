@@ -17,6 +17,7 @@ from ..fronts import webserver
 from ..fronts.front import front_path, read_by_front, server
 from ..host.file import File
 from ..host.platform import Platform, WebServer
+from ..internal import authority, authority_key, pair
 from ..machine.site_services import site_services
 from ..site import Site
 from ..standing.tree import Entry
@@ -96,7 +97,10 @@ def _readers(site: Site, platform: Platform, changed: Mapping[Path, Entry]) -> t
     hub = {site.etc / name for name in ("site.yml", "jupyterhub_config.py", "culler_config.py", "proxy.env")}
     hub |= {path for path in changed if path.parent == site.etc / "local.d" and path.suffix == ".py"}
     hub |= {path for path in changed if path.suffix == ".timer"}  # the hub's unit brings the timers up with it
-    proxy = {site.etc / "proxy.env"} | {path for path in changed if path.parent == site.libexec / "proxy"}
+    authorities = {authority(site, "services"), authority(site, "servers")}
+    hub |= {*authorities, authority_key(site, "servers"), pair(site, "hub"), pair(site, "culler")}
+    proxy = {site.etc / "proxy.env", pair(site, "proxy"), *authorities}
+    proxy |= {path for path in changed if path.parent == site.libexec / "proxy"}
     reads = {"hub": hub, "proxy": proxy}
     restart = {site.service(part) for part, paths in reads.items() if paths & changed.keys()}
     restart |= {path.stem for path in changed if path.suffix == ".service"}

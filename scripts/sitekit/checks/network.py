@@ -71,7 +71,7 @@ def reached(site: Site, nodes: set[str]) -> Iterator[Finding]:
         yield Finding(what, "hub.address", "write the address of this host in the cluster's network")
     else:
         what = f"whether compute nodes reach the hub at {site.hub.address}, port {site.hub.port}, is not seen from here"
-        yield unknown(what, f"on {elsewhere[0]}, once the hub runs: curl {site.hub.url}/hub/health")
+        yield unknown(what, f"on {elsewhere[0]}, once the hub runs: nc -z {site.hub.address} {site.hub.port}")
 
 
 def _is_here(name: str) -> bool:

@@ -1,4 +1,7 @@
-"""`make certificate_check`: how long the certificate lasts that the web server shows; each day by a systemd timer."""
+"""`make certificate_check`: how long the certificates last that web server and proxy show; each day by a systemd timer.
+
+The hub's own is made with the proxy's, and renewed with it (machine/authorities.py).
+"""
 
 from __future__ import annotations
 
@@ -30,34 +33,52 @@ def certificate_check(site: Site) -> int:
     """Say how many days are left. Raises Problem when they are fewer than 21, or than a quarter of its life, when it is
     not for the site's names, and when another one lies where the site has it."""
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-        file.write(seen := shown(site))
+        file.write(seen := shown(site.front.port, site.front.host))
         file.flush()
-        begin, end = _life(Path(file.name))
+        life = _life(Path(file.name))
         strange = [name for name in names(site) if not is_for(Path(file.name), name)]
-    left, own = end - time.time(), getattr(site.front.certificate, "certificate", "")
+    own = getattr(site.front.certificate, "certificate", "")
     if strange:
         what = f"its certificate is not for {', '.join(strange)}"
         raise Problem(what, site.front.url, "another virtual host may answer; else get one that names it")
-    if left < min(MARGIN, (end - begin) / 4):
-        remedy = REMEDIES.get((str(site.front.certificate), site.front.server), f"put a new one into {own}")
-        what = f"its certificate lasts {left / DAY:.1f} more days" if left > 0 else "its certificate is out of date"
-        raise Problem(what, site.front.url, remedy)
+    remedy = REMEDIES.get((str(site.front.certificate), site.front.server), f"put a new one into {own}")
+    left = _lasts(life, site.front.url, remedy)
     if own and _differs(own, seen):
         remedy = f"sudo {site.libexec}/reload_certificate, which says what hinders it; systemd runs it by itself"
         raise Problem(f"it shows another certificate than {own}", site.front.url, remedy)
     say(f" ok the certificate of {site.front.url} lasts {left / DAY:.0f} more days")
+    if site.internal_tls:
+        _internal(site)
     return 0
 
 
-def shown(site: Site) -> str:
-    """The certificate that the web server shows here, in PEM: a file may be newer, when nobody had it reload. Raises
-    Problem."""
+def _internal(site: Site) -> None:
+    """The proxy's own, of internal TLS: it shows it at the port of its API."""
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write(shown(site.proxy.api_port))
+        file.flush()
+        left = _lasts(_life(Path(file.name)), "the proxy (internal TLS)", "sudo make apply, which makes a new one")
+    say(f" ok the certificate of the proxy (internal TLS) lasts {left / DAY:.0f} more days")
+
+
+def _lasts(life: tuple[float, float], whose: str, remedy: str) -> float:
+    """How long, in seconds. Raises Problem where that is fewer than 21 days, or than a quarter of its life."""
+    begin, end = life
+    left = end - time.time()
+    if left < min(MARGIN, (end - begin) / 4):
+        what = f"its certificate lasts {left / DAY:.1f} more days" if left > 0 else "its certificate is out of date"
+        raise Problem(what, whose, remedy)
+    return left
+
+
+def shown(port: int, name: str | None = None) -> str:
+    """The certificate that is shown at a port of this machine, in PEM: a file may be newer, when nobody had it read
+    again. Raises Problem."""
     try:
-        with spoken("127.0.0.1", site.front.port, 10, site.front.host) as tls:
+        with spoken("127.0.0.1", port, 10, name) as tls:
             return ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True) or b"")
     except OSError as trouble:
-        where = f"127.0.0.1:{site.front.port}"
-        raise Problem(f"no certificate is shown: {trouble}", where, "sudo make status") from None
+        raise Problem(f"no certificate is shown: {trouble}", f"127.0.0.1:{port}", "sudo make status") from None
 
 
 def _life(certificate: Path) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""The callback: a server that listens tells the hub its port. One integer, once, from its own token, while it starts.
+"""The callbacks: a server tells the hub its port once, while it starts, and that it ends. Each by its own token alone.
 
 It takes the place of batchspawner's handler, which sets any attribute of the spawner that the request names
 (batchspawner/api.py, `setattr(spawner, key, value)`); that one is taken out of JupyterHub's list.
@@ -12,14 +12,16 @@ from jupyterhub.apihandlers import default_handlers
 from jupyterhub.apihandlers.base import APIHandler
 from tornado import web
 
+from ..servers.ledger import Row
 from ..servers.life import Life
 
-PATH = r"/api/sitekit/listening"
+LISTENING = r"/api/sitekit/listening"
+ENDING = r"/api/sitekit/ending"
 BODY_LIMIT = 256  # bytes
 
 
-class ListeningHandler(APIHandler):
-    """POST {"port": N}. 204 when taken; 4xx, and nothing changed, for whatever else."""
+class ServersOwnHandler(APIHandler):
+    """Answers to nobody but the server itself: to the token that this start of it was given."""
 
     life: Life
 
@@ -29,12 +31,21 @@ class ListeningHandler(APIHandler):
     def get_current_user_cookie(self) -> None:
         return None
 
-    @web.authenticated
-    async def post(self) -> None:
+    def row(self) -> Row:
+        """The ledger's row of the caller. Raises HTTPError."""
         token = self.get_token()
         row = self.life.ledger.by_token(token.hashed) if token else None
         if row is None or self.current_user is None or self.current_user.name != row.user:
             raise web.HTTPError(403, "this token belongs to no server that is starting")
+        return row
+
+
+class ListeningHandler(ServersOwnHandler):
+    """POST {"port": N}. 204 when taken; 4xx, and nothing changed, for whatever else."""
+
+    @web.authenticated
+    async def post(self) -> None:
+        row = self.row()
         port = self._port()
         if not self.life.listens(row.tag, port):
             raise web.HTTPError(409, "this server has told its port before")
@@ -52,6 +63,27 @@ class ListeningHandler(APIHandler):
         if isinstance(port, bool) or not isinstance(port, int) or not low <= port <= high:
             raise web.HTTPError(400, f'send {{"port": N}} with N from {low} to {high}, and nothing else')
         return port
+
+
+class EndingHandler(ServersOwnHandler):
+    """POST, without a body: the server was told to end, and answers nobody any more. 204; its route is gone then.
+
+    Whoever binds its port from now on gets no request. JupyterHub would keep the route until Slurm says that the job is
+    gone.
+    """
+
+    @web.authenticated
+    async def post(self) -> None:
+        row = self.row()
+        user = self.find_user(row.user)
+        spawner = user.spawners.get(row.name) if user else None
+        child = getattr(spawner, "child_spawner", None)
+        if child is not None and child.tag == row.tag and not child.leaving:
+            was_ready = spawner.ready
+            child.leaving = True
+            if was_ready:
+                await self.proxy.delete_user(user, row.name)
+        self.set_status(204)
 
 
 def replace_batchspawners_handler() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..data import data
 from ..gatefile import COOKIES
+from ..internal import as_installed, hub_url, proxy_api_url
 from ..login.pam import PatientAuthenticator, update_login
 from ..servers.life import Life
 from ..site import Site
@@ -16,8 +17,9 @@ from ..spawner.server import SlurmServer
 from ..spawner.tiers import TierSpawner, told_at_the_end
 from . import enter, heartbeat, routes
 from .admins import keep_administrators_out_of_servers
-from .callback import PATH, ListeningHandler, replace_batchspawners_handler
+from .callback import ENDING, LISTENING, EndingHandler, ListeningHandler, replace_batchspawners_handler
 from .culling import update_culling
+from .internal_tls import speak_tls
 from .logins import forget_old_logins
 from .logs import AbsentUsers, SecretsLeftOut, log_no_cookie_ids, log_no_strangers_names, log_refusals_in_one_line
 from .loops import begin_with_users
@@ -32,7 +34,10 @@ from .unreachable import NoAnswerHandler, ServerPageHandler
 
 def configure(c: Any, site: Site) -> None:
     """Set all of `c` that sitekit decides."""
+    site = as_installed(site)
+    life = Life(site)
     update_addresses(c, site)
+    keep_pages_behind_the_front(site.front.url, life.over)
     update_proxy(c, site)
     update_state(c, site)
     update_login(c, site)
@@ -40,7 +45,7 @@ def configure(c: Any, site: Site) -> None:
     update_culling(c, site)
     update_entry(site)
     update_pages(c, site)
-    update_life(c, Life(site))
+    update_life(c, life)
     update_metrics(site)
 
 
@@ -50,9 +55,8 @@ def update_addresses(c: Any, site: Site) -> None:
     if site.front.subdomains:  # each server is a site of its own to browsers: no page of one user reaches another's
         c.JupyterHub.subdomain_host = site.front.url
         c.JupyterHub.cookie_host_prefix_enabled = True
-    c.JupyterHub.hub_bind_url = c.JupyterHub.hub_connect_url = site.hub.url
+    c.JupyterHub.hub_bind_url = c.JupyterHub.hub_connect_url = hub_url(site)
     c.JupyterHub.trusted_downstream_ips = ["127.0.0.1"]  # the front and the proxy: who comes by them is who they name
-    keep_pages_behind_the_front(site.front.url)
     c.JupyterHub.tornado_settings = {
         "cookie_options": dict(COOKIES),
         "headers": {"Cache-Control": "no-store"},  # pages hold tokens and names, which stay in no browser's cache
@@ -64,7 +68,7 @@ def update_proxy(c: Any, site: Site) -> None:
     hold the secret between them, CONFIGPROXY_AUTH_TOKEN, which JupyterHub takes from there by itself."""
     c.JupyterHub.proxy_class = SilentProxy
     c.ConfigurableHTTPProxy.should_start = False
-    c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{site.proxy.api_port}"
+    c.ConfigurableHTTPProxy.api_url = proxy_api_url(site)
     c.JupyterHub.cleanup_proxy = False
 
 
@@ -105,9 +109,10 @@ def update_pages(c: Any, site: Site) -> None:
 
 def update_life(c: Any, life: Life) -> None:
     """Hand the shared parts to the classes that need them, and have their loops started with the hub."""
-    handlers = (ListeningHandler, ServerHandler, CardHandler, StatusHandler, NoAnswerHandler, ServerPageHandler)
-    for part in (TierSpawner, SlurmServer, *handlers):
+    handlers = (ListeningHandler, EndingHandler, ServerHandler, CardHandler, StatusHandler)
+    for part in (SilentProxy, TierSpawner, SlurmServer, *handlers, NoAnswerHandler, ServerPageHandler):
         part.life = life
+    speak_tls(life)
     replace_batchspawners_handler()
     tell_of_database()
     guarded = not life.site.front.subdomains
@@ -120,7 +125,8 @@ def update_life(c: Any, life: Life) -> None:
         "formatters": {"console": {"class": f"{__package__}.logs.{SecretsLeftOut.__name__}"}}
     }
     c.JupyterHub.extra_handlers = [
-        (PATH, ListeningHandler),
+        (LISTENING, ListeningHandler),
+        (ENDING, EndingHandler),
         (r"/api/sitekit/card", CardHandler),
         (r"/api/sitekit/status", StatusHandler),
         *([(enter.PATH, enter.EnterHandler)] if guarded else []),

@@ -10,6 +10,7 @@ import time
 from datetime import timedelta
 from typing import Any
 
+from ..internal import as_installed, calling
 from ..servers.idle import CULLER, lag
 from ..site import Site
 
@@ -51,3 +52,12 @@ def configure_culler(c: Any, site: Site) -> None:
     c.IdleCuller.timeout = max((limit for limit in limits.values() if limit), default=3600)
     c.IdleCuller.cull_every = EVERY
     c.IdleCuller.api_page_size = PAGE
+
+
+def show_certificate(c: Any, site: Site) -> None:
+    """The culler has a certificate of its own. Its make_ssl_context would show the hub's, which can do more."""
+    if as_installed(site).internal_tls:
+        import jupyterhub_idle_culler
+
+        c.IdleCuller.ssl_enabled = True
+        jupyterhub_idle_culler.make_ssl_context = lambda *_: calling(site, "culler")

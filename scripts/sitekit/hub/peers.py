@@ -1,11 +1,14 @@
 """Who is at the other end: the proxy hands on what people ask; users' servers, on compute nodes, want REST alone.
 
 JupyterHub's one port serves both. It "should never be accessed directly" (app.py, hub_port), and nothing prevents it.
+With internal TLS the certificate says who it is; else only the address is known.
 """
 
 from __future__ import annotations
 
 import socket
+import ssl
+from collections.abc import Callable
 
 from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.handlers.base import BaseHandler
@@ -17,22 +20,35 @@ from tornado.httputil import HTTPServerRequest
 FOR_OTHERS = APIHandler | HealthCheckHandler | MetricsHandler
 
 
-def keep_pages_behind_the_front(url: str) -> None:
-    """From another machine no page is answered, login least of all: the way to them leads through the front at `url`.
+def keep_pages_behind_the_front(url: str, over: Callable[[str], bool]) -> None:
+    """To nobody but the proxy a page is answered, login least of all: the way to them leads through the front at `url`.
 
     Nor does such a caller say which address it has, for the log and for the delays of login: X-Forwarded-For and its
-    like are the proxy's, which listens on this machine only.
+    like are the proxy's. The certificate of a server is good for nothing once that server is `over` (by its tag).
     """
     prepare = BaseHandler.prepare
 
     async def narrower(handler: BaseHandler) -> None:
-        if not is_of_this_machine(handler.request):
+        authority, name = certified(handler.request)
+        if authority == "servers" and name != "culler" and over(name):
+            raise web.HTTPError(403, "The server that this certificate was made for has ended")
+        if not (name == "proxy" if authority else is_of_this_machine(handler.request)):
             handler.request.remote_ip = handler.request.connection.context.address[0]
             if not isinstance(handler, FOR_OTHERS):
                 raise web.HTTPError(403, f"Pages are not to be had here. Go to {url}")
         await prepare(handler)
 
     BaseHandler.prepare = narrower
+
+
+def certified(request: HTTPServerRequest) -> tuple[str, str]:
+    """(authority, name) of the caller's certificate, which has been verified; two empty words for one without TLS."""
+    connection = request.connection.stream.socket
+    found = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
+    if not found:
+        return "", ""
+    issuer, subject = (dict(pair for part in found[key] for pair in part) for key in ("issuer", "subject"))
+    return issuer["commonName"].rpartition(" ")[2], subject["commonName"]
 
 
 def is_of_this_machine(request: HTTPServerRequest) -> bool:

@@ -1,4 +1,4 @@
-"""The proxy as JupyterHub's class for it, without times of activity, and with an end to a wrong token."""
+"""The proxy as JupyterHub's class: without times of activity, told where servers are, with an end to a wrong token."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import logging
 import os
 import signal
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import ClientResponseError
 from jupyterhub.proxy import ConfigurableHTTPProxy
 
+from ..internal import tag_in
+from ..servers.life import Life
 from .stand_ins import MARK, ROUTE, spec
 
 log = logging.getLogger(__name__)
@@ -23,6 +26,14 @@ class SilentProxy(ConfigurableHTTPProxy):
     """
 
     stand_ins: frozenset[str] | set[str] = frozenset()  # those of stand_ins.py, of which JupyterHub is not told
+    life: Life
+
+    async def add_route(self, routespec: str, target: str, data: dict[str, Any]) -> None:
+        """To the name of a server with a certificate belongs the address of its node (proxy/tls.mjs)."""
+        tag = tag_in(urlsplit(target).hostname or "")
+        if tag is not None:
+            data = {**data, "address": self.life.addresses[tag]}
+        await super().add_route(routespec, target, data)
 
     async def get_all_routes(self) -> dict[str, Any]:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..command import need_root
+from ..command import CommandFailed, need_root
 from ..errors import Problem
 from ..files import write_atomic
 from ..fronts import webserver
@@ -17,7 +17,7 @@ from ..site import Site
 from ..supervisors import supervise
 from ..supervisors.services import Service
 from ..supervisors.supervisor import State
-from . import database
+from . import authorities, database
 from .apart import administrators, kept_apart
 from .site_services import running_supervisor, site_services
 from .site_state import site_state
@@ -97,6 +97,7 @@ def status(site: Site) -> int:
     apart, by_what = kept_apart(site, states[site.service("proxy")])
     say(f"{'pages of users':<32} {by_what}")
     say(f"{'administrators':<32} {administrators(site)}")
+    say(f"{'internal TLS':<32} {_internal_tls(site)}")
     for number, line in enumerate(told(read_kernel_state(site))):
         say(f"{'' if number else 'kernels':<32} {line}")
     found = list(site_state(site))
@@ -104,6 +105,13 @@ def status(site: Site) -> int:
         say(f"{subject:<32} {what}")
     running = all(state.word == "running" for state in states.values())
     return 0 if apart and running and all(well for *_, well in found) else 1
+
+
+def _internal_tls(site: Site) -> str:
+    try:
+        return authorities.told(site)
+    except CommandFailed:
+        return "its certificates are not there: sudo make apply"
 
 
 def _machines_own(site: Site) -> dict[str, State]:

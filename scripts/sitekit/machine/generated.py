@@ -1,5 +1,5 @@
-"""What is made up on this machine instead of following from the site: the proxy's token, a self-signed certificate, and
-the web server's secrets towards an OpenID provider. Each is made once and kept as long as it serves."""
+"""What is made up on this machine instead of following from the site: the proxy's token, internal TLS, a self-signed
+certificate, and the web server's secrets towards an OpenID provider. Each is made once and kept while it serves."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ..fronts.front import certificate
 from ..host.file import File
 from ..host.target import Target
 from ..site import Site
+from .authorities import internal, made_for
 
 _PASSPHRASE = re.compile(r"^OIDCCryptoPassphrase ([0-9a-f]{64})$", re.MULTILINE)
 _TOKEN = re.compile(r"CONFIGPROXY_AUTH_TOKEN=[0-9a-f]{64}\n")
@@ -23,12 +24,13 @@ RENEW_SECONDS = 30 * 86400
 
 def generated(target: Target) -> dict[Path, File]:
     """What stands on the machine where that is good, else something new. Raises CommandFailed."""
-    return _token(target) | _certificate(target) | openid(target)
+    return _token(target) | internal(target) | _certificate(target) | openid(target)
 
 
 def made_here(site: Site) -> set[Path]:
     """Where the site has such files."""
     paths = {site.etc / "proxy.env", *(() if isinstance(site.front.certificate, Certificate) else certificate(site))}
+    paths |= made_for(site)
     return paths | ({_openid(site)} if site.front.outside and site.front.outside.openid else set())
 
 
@@ -38,15 +40,19 @@ def _openid(site: Site) -> Path:
 
 def _token(target: Target) -> dict[Path, File]:
     """The secret between the hub and the proxy's API. The proxy's account reads it, and the hub's as a member."""
-    made = renewed(target.site)
+    made = _new_token(target.site)
     for path in made:
         if target.on_disk(path).is_file() and _TOKEN.fullmatch(text := target.on_disk(path).read_text()):
             made[path] = replace(made[path], content=text)
     return made
 
 
-def renewed(site: Site) -> dict[Path, File]:
-    """The secrets that can be replaced at any time, new."""
+def renewed(target: Target) -> dict[Path, File]:
+    """The secrets that can be replaced at any time, new. Raises CommandFailed."""
+    return _new_token(target.site) | internal(target, afresh=True)
+
+
+def _new_token(site: Site) -> dict[Path, File]:
     token = f"CONFIGPROXY_AUTH_TOKEN={secrets.token_hex(32)}\n"
     return {site.etc / "proxy.env": File(token, 0o640, group_of=site.proxy.user)}
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from ..data import data
 from ..host.file import File
+from ..internal import folder
 from ..site import Site
 
 
 def changes(site: Site) -> tuple[str, ...]:
     """The files in the folder proxy/ that this site's proxy is changed by."""
     # With a name for each user's server, browsers keep the pages of users apart by themselves.
-    return ("away.mjs",) if site.front.subdomains else ("owners.mjs", "away.mjs")
+    return ("tls.mjs", "away.mjs") if site.front.subdomains else ("tls.mjs", "owners.mjs", "away.mjs")
 
 
 def preloaded(site: Site) -> dict[Path, File]:
@@ -22,6 +23,6 @@ def preloaded(site: Site) -> dict[Path, File]:
 
 
 def node_options(site: Site) -> dict[str, str]:
-    """The variable by which Node.js is told. A file that cannot be loaded ends the proxy at its start."""
+    """Variables that tell Node.js and these files. A file that cannot be loaded ends the proxy at its start."""
     told = " ".join(f"--import={site.libexec}/proxy/{name}" for name in changes(site))
-    return {"NODE_OPTIONS": told} if told else {}
+    return {"NODE_OPTIONS": told, "SITEKIT_INTERNAL": str(folder(site))}

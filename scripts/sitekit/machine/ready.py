@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from ..fronts.tls import spoken
+from ..internal import calling
 from ..site import Site
 
 _LISTENS = "0A"  # net/ipv4/tcp_states.h, TCP_LISTEN
@@ -25,16 +26,16 @@ def proxy_answers(site: Site) -> bool:
     try:
         token = _token(site.etc / "proxy.env")
     except PermissionError:
-        return _get("127.0.0.1", site.proxy.api_port, "/api/routes", {})[0] == 403
+        return site.internal_tls or _get(site, "127.0.0.1", site.proxy.api_port, "/api/routes", {})[0] == 403
     except OSError:
         return False
-    code, text = _get("127.0.0.1", site.proxy.api_port, "/api/routes", {"Authorization": f"token {token}"})
+    code, text = _get(site, "127.0.0.1", site.proxy.api_port, "/api/routes", {"Authorization": f"token {token}"})
     return code == 200 and text.startswith("{")
 
 
 def hub_answers(site: Site) -> bool:
     """Whether JupyterHub's API tells its version."""
-    code, text = _get(site.hub.address, site.hub.port, "/hub/api/", {})
+    code, text = _get(site, site.hub.address, site.hub.port, "/hub/api/", {})
     try:
         return code == 200 and "version" in json.loads(text)
     except (ValueError, TypeError):
@@ -70,9 +71,16 @@ def _owned(port: int, account: str) -> bool:
         return False
 
 
-def _get(address: str, port: int, path: str, headers: dict[str, str]) -> tuple[int, str]:
-    """The status and the text of an answer; 0 where there is none."""
-    caller = http.client.HTTPConnection(address, port, timeout=5)
+def _get(site: Site, address: str, port: int, path: str, headers: dict[str, str]) -> tuple[int, str]:
+    """The status and the text of an answer; 0 where there is none. With internal TLS root asks with the hub's own
+    certificate."""
+    try:
+        if site.internal_tls:
+            caller = http.client.HTTPSConnection(address, port, timeout=5, context=calling(site, "hub"))
+        else:
+            caller = http.client.HTTPConnection(address, port, timeout=5)
+    except OSError:  # it is yet to be made, or not to be read
+        return 0, ""
     try:
         caller.request("GET", path, headers=headers)
         answer = caller.getresponse()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from .. import internal
 from ..data import data
 from ..fronts.front import front
 from ..fronts.logs import log_rotation
@@ -66,15 +67,15 @@ def folders(site: Site, platform: Platform) -> dict[Path, Folder]:
     own = {
         site.etc: Folder(),
         site.etc / "tls": Folder(0o700),
+        internal.folder(site): Folder(),
         site.etc / "local.d": Folder(),
         site.libexec: Folder(),
+        site.libexec / "proxy": Folder(),
         site.log: Folder(0o750),
         site.backups: Folder(0o700),
         site.front_state: Folder(),
         site.paths.state: Folder(0o700, site.hub.user),
     }
-    if preloaded(site):
-        own[site.libexec / "proxy"] = Folder()
     if site.login.second_factor == "totp":
         own[site.totp] = Folder(0o700, site.hub.user)
     shared = {parent: Folder(shared=True) for folder in [*own, *render(site, platform)] for parent in folder.parents}

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import Problem
 from ..fronts.front import RELOAD, front_path, server
 from ..host.platform import Platform
+from ..internal import authority, hub_url, pair
 from ..site import Site
 from ..supervisors.services import Service
 from ..supervisors.supervise import Supervisor, SupervisordSupervisor, SystemdSupervisor, which_supervisor
@@ -45,8 +46,9 @@ def running_supervisor(site: Site) -> Supervisor:
 def _proxy(site: Site) -> Service:
     users = ("--ip", "127.0.0.1", "--port", str(site.proxy.port))
     api = ("--api-ip", "127.0.0.1", "--api-port", str(site.proxy.api_port))
-    fallback = ("--default-target", site.hub.url, "--error-target", f"{site.hub.url}/hub/error")
+    fallback = ("--default-target", hub_url(site), "--error-target", f"{hub_url(site)}/hub/error")
     names = ("--host-routing",) if site.front.subdomains else ()
+    names += _api_tls(site) if site.internal_tls else ()
     return Service(
         name=site.service("proxy"),
         description=f"configurable-http-proxy of the site {site.name}",
@@ -60,6 +62,13 @@ def _proxy(site: Site) -> Service:
         template="proxy",
         ready=partial(proxy_answers, site),
     )
+
+
+def _api_tls(site: Site) -> tuple[str, ...]:
+    """The API answers the hub, and whoever else the authority for services has signed for: the proxy itself."""
+    own, trusted = str(pair(site, "proxy")), str(authority(site, "services"))
+    files = ("--api-ssl-key", own, "--api-ssl-cert", own, "--api-ssl-ca", trusted)
+    return (*files, "--api-ssl-request-cert", "--api-ssl-reject-unauthorized")
 
 
 def _hub(site: Site) -> Service:

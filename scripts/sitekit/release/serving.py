@@ -59,7 +59,8 @@ def proxy_routes(release: Release, environment: Mapping[str, str], folder: Path)
     token = secrets.token_hex(16)
     addresses = ["--ip", "127.0.0.1", "--port", port, "--api-ip", "127.0.0.1", "--api-port", api]
     argv = [release.path / "bin" / "configurable-http-proxy", *addresses]
-    loads = {"NODE_OPTIONS": f"--import={data('proxy/owners.mjs').as_uri()}", "CONFIGPROXY_AUTH_TOKEN": token}
+    told = " ".join(f"--import={data(f'proxy/{name}.mjs').as_uri()}" for name in ("tls", "owners"))
+    loads = {"NODE_OPTIONS": told, "CONFIGPROXY_AUTH_TOKEN": token}
     with _started(argv, {**environment, **loads}, folder / "proxy.log") as (proxy, log):
         asked = urllib.request.Request(
             f"http://127.0.0.1:{api}/api/routes", headers={"Authorization": f"token {token}"}

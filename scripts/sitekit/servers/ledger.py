@@ -41,6 +41,7 @@ CREATE TABLE IF NOT EXISTS servers (
 );
 CREATE INDEX IF NOT EXISTS open_servers ON servers (ended) WHERE ended IS NULL;
 CREATE TABLE IF NOT EXISTS owners (tag TEXT PRIMARY KEY, uid INTEGER);
+CREATE TABLE IF NOT EXISTS certificates (tag TEXT PRIMARY KEY);
 """
 ROWS = "SELECT servers.*, owners.uid FROM servers LEFT JOIN owners USING (tag)"
 """The uids have a table of their own, since an older release, after a rollback, does not know their column."""
@@ -118,11 +119,20 @@ class Ledger:
         self._db.execute("DELETE FROM servers WHERE ended < ?", (time.time() - KEEP,))
         self._db.execute("DELETE FROM owners WHERE tag NOT IN (SELECT tag FROM servers)")
         self._db.execute("INSERT INTO owners (tag, uid) VALUES (?, ?)", (tag, uid_of(user)))
+        self._db.execute("DELETE FROM certificates WHERE tag NOT IN (SELECT tag FROM servers)")
         self._db.execute(
             "INSERT INTO servers (tag, user, name, token, choice, intended) VALUES (?, ?, ?, ?, ?, ?)",
             (tag, user, name, token, json.dumps(choice), time.time()),
         )
         return tag
+
+    def certified(self, tag: str) -> None:
+        """Record that this start was given a certificate: it is reached by TLS. (A table of its own, so that an older
+        sitekit can read the ledger after a rollback.)"""
+        self._db.execute("INSERT INTO certificates (tag) VALUES (?)", (tag,))
+
+    def speaks_tls(self, tag: str) -> bool:
+        return self._db.execute("SELECT 1 FROM certificates WHERE tag = ?", (tag,)).fetchone() is not None
 
     def submitted(self, tag: str, job: int) -> None:
         self._db.execute("UPDATE servers SET job = ? WHERE tag = ?", (job, tag))
@@ -169,6 +179,11 @@ class Ledger:
             some = wanted[at : at + 500]
             found += self._db.execute(f"{ROWS} WHERE tag IN ({','.join('?' * len(some))})", some).fetchall()
         return [_row(row) for row in found]
+
+    def without_tls(self) -> int:
+        """How many servers may run that were started without a certificate, and know the hub by its http address."""
+        counted = "SELECT count(*) FROM servers WHERE ended IS NULL AND tag NOT IN (SELECT tag FROM certificates)"
+        return int(self._db.execute(counted).fetchone()[0])
 
     def closed_with_live_job(self, snapshot: Snapshot) -> list[Row]:
         """Servers that have ended by our own account while Slurm lists their job as alive."""

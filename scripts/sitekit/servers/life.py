@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
+from ..internal import name_of
 from ..site import Site
 from ..slurm.inquiry import node_address
 from ..slurm.queue import Queue
@@ -14,7 +17,16 @@ from .forecast import Forecast
 from .jobs import ServerJobs
 from .ledger import Ledger
 
+if TYPE_CHECKING:
+    from .certificates import Certificates
+
+SLACK = timedelta(minutes=10)  # by which a token and a certificate outlive the job's time limit
 ADDRESS_KEPT = 600.0  # seconds that a node's address is believed
+
+
+def longest(time_limit: float, start_timeout: float) -> timedelta:
+    """How long a server that is submitted now can be there: so long its token and its certificate last."""
+    return timedelta(seconds=time_limit + start_timeout) + SLACK
 
 
 class Life:
@@ -27,9 +39,16 @@ class Life:
         self.ledger = Ledger(site.paths.state / "ledger.sqlite")
         self.jobs = ServerJobs(site, self.queue, self.ledger)
         self.forecast = Forecast(site, self.queue, self.jobs.waiting_users)
+        self.addresses: dict[str, str] = {}  # of the nodes of servers, by tag
         self.strays: list[int] = []  # jobs with this site's tag that stand in no ledger
         self._expected: dict[str, asyncio.Event] = {}
         self._addresses: dict[str, tuple[float, str]] = {}
+
+    @cached_property
+    def certificates(self) -> Certificates:
+        from .certificates import Certificates  # its library is the hub's; the kit, which reads the ledger, has it not
+
+        return Certificates(self.site)
 
     def expect(self, tag: str) -> asyncio.Event:
         """An event that is set when the server with this tag says that it listens."""
@@ -45,6 +64,30 @@ class Life:
         if tag in self._expected:
             self._expected[tag].set()
         return True
+
+    def certificate(self, tag: str, lasts: timedelta) -> dict[str, str]:
+        """Key and certificate for this start of a server, as a variable of its job; none where it gets none."""
+        if not self.ledger.speaks_tls(tag):
+            return {}
+        return {"JUPYTERHUB_SITEKIT_TLS": self.certificates.issue(tag, lasts)}
+
+    def lies_at(self, tag: str, address: str) -> None:
+        """A server's node, once it is known: the hub's own client and the proxy ask for it by the tag."""
+        if tag and address:
+            self.addresses[tag] = address
+
+    def url(self, tag: str, address: str, port: int) -> str:
+        """Where hub and proxy reach a server. With a certificate its host is the name in that: both check the name, and
+        connect to the node's address."""
+        self.lies_at(tag, address)
+        if self.ledger.speaks_tls(tag):
+            return f"https://{name_of(tag)}:{port}"
+        return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+
+    def over(self, tag: str) -> bool:
+        """Whether the server start with this tag has ended, or never was."""
+        row = self.ledger.row(tag)
+        return row is None or row.ended is not None
 
     async def address(self, node: str) -> str:
         """A node's address, from Slurm, remembered for a while. Raises Silent."""
@@ -71,4 +114,5 @@ class Life:
             "hidden": queue.hidden,
             "strays": self.strays,
             "unseen": sorted(self.jobs.unseen.values()),
+            "without_tls": self.ledger.without_tls(),
         }

@@ -25,6 +25,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from .home import make_root
 from .memory import end_kernels_first
+from .tls import Identity, forget_names, take_identity
 from .variables import LoginShell
 
 KEPT_OF_SLURM = {"SLURM_CONF", "SLURM_CPUS_ON_NODE"}
@@ -41,6 +42,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until Jupyter Server's own handler takes its place
     settings = json.loads(os.environ.pop("SITEKIT_SESSION"))
     job = os.environ.get("SLURM_JOB_ID", "0")
+    identity = take_identity()
     note_end()
     clean_environment(settings, job)
     # a gate that was written before these keys knows nothing of them: `make apply` comes after `make install_all`
@@ -49,12 +51,12 @@ def main() -> None:
     home, user = Path(os.environ["HOME"]), os.environ["USER"]
     read_only = settings.get("root_read_only", False)
     os.environ["JUPYTERHUB_ROOT_DIR"] = str(make_root(root, links, home, user, read_only))
-    await_hub(os.environ["JUPYTERHUB_API_URL"])
+    await_hub(os.environ["JUPYTERHUB_API_URL"], identity)
     listener = bind(*settings["port_range"])
     runtime = make_runtime_folder(f"jupyter-{job}-")
     os.environ["JUPYTER_RUNTIME_DIR"] = runtime
     try:
-        serve(listener, shell, settings)
+        serve(listener, shell, settings, identity)
     finally:
         shutil.rmtree(runtime, ignore_errors=True)
 
@@ -82,11 +84,11 @@ def clean_environment(settings: dict[str, Any], job: str) -> None:
     os.environ.setdefault("TERM", "xterm-256color")
 
 
-def await_hub(api: str, patience: float = PATIENCE) -> None:
+def await_hub(api: str, identity: Identity | None = None, patience: float = PATIENCE) -> None:
     """Wait until the hub answers: it may be restarting just now. Ends the job where it does not: a node that cannot
     reach the hub would hold its place for the whole of the tier's time."""
     end, pause, told = time.monotonic() + patience, 1.0, False
-    while trouble := _no_hub(api):
+    while trouble := _no_hub(api, identity):
         if time.monotonic() > end:
             sys.exit(f"sitekit: the hub did not answer at {api} within {patience:.0f} s ({trouble}); giving up")
         if not told:
@@ -96,9 +98,10 @@ def await_hub(api: str, patience: float = PATIENCE) -> None:
         pause = min(15, pause * 1.5)
 
 
-def _no_hub(api: str) -> str:
+def _no_hub(api: str, identity: Identity | None) -> str:
     """Why what is at `api` is no hub that answers; empty if it is one. Anything else may answer there."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever http_proxy a site's job.sh sets
+    tls = [urllib.request.HTTPSHandler(context=identity.calling())] if identity else []
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), *tls)  # whatever http_proxy job.sh sets
     try:
         with direct.open(f"{api.rstrip('/')}/", timeout=10) as answer:
             told = json.loads(answer.read(10_000))
@@ -145,18 +148,22 @@ def make_runtime_folder(prefix: str) -> str:
     sys.exit(f"sitekit: no Unix socket can be made below {tempfile.gettempdir()} nor /tmp on {socket.gethostname()}")
 
 
-def serve(listener: socket.socket, shell: LoginShell, settings: dict[str, Any]) -> None:
+def serve(listener: socket.socket, shell: LoginShell, settings: dict[str, Any], identity: Identity | None) -> None:
     """JupyterHub's single-user server on our socket; it tells the hub as soon as its event loop runs."""
     # an optional format checker of jsonschema, which takes 0.6 s to build its grammar at every start; without it
     # jsonschema leaves that one format unchecked (python-jsonschema/jsonschema, _format.py suppresses ImportError)
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     port = listener.getsockname()[1]
     url = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])
-    os.environ["JUPYTERHUB_SERVICE_URL"] = urlunsplit(url._replace(netloc=f"0.0.0.0:{port}"))
+    scheme = "https" if identity else "http"
+    os.environ["JUPYTERHUB_SERVICE_URL"] = urlunsplit(url._replace(scheme=scheme, netloc=f"0.0.0.0:{port}"))
+    if identity:
+        identity.tell_jupyterhub()
 
     from jupyter_core import paths
     from jupyter_server.serverapp import ServerApp
 
+    from .ending import tell_at_sigterm
     from .saving import save_whole
 
     save_whole()
@@ -173,8 +180,12 @@ def serve(listener: socket.socket, shell: LoginShell, settings: dict[str, Any]) 
         # the log is what a card shows of a server that died: requests that went well tell nothing there
         logging.getLogger("tornado.access").setLevel(logging.WARNING)
         shell.apply()  # the server is what it is by now; what it starts and writes from here on is the user's
+        if identity:
+            forget_names()
+            app.http_server.ssl_options = identity.answering()  # Jupyter Server would build one at each connection
         app.http_server.add_sockets([listener])
-        app.io_loop.add_callback(tell_hub, port)
+        app.io_loop.add_callback(tell_hub, port, identity)
+        app.io_loop.add_callback(tell_at_sigterm, app.io_loop, identity)
         return True
 
     # ServerApp closes the port that it found free before it binds it again (jupyterhub#3005)
@@ -187,7 +198,7 @@ def serve(listener: socket.socket, shell: LoginShell, settings: dict[str, Any]) 
     singleuser()
 
 
-async def tell_hub(port: int) -> None:
+async def tell_hub(port: int, identity: Identity | None = None) -> None:
     """POST the port until the hub takes it; end the server when the hub says that nobody waits for it."""
     import asyncio
 
@@ -199,6 +210,7 @@ async def tell_hub(port: int) -> None:
         headers={"Authorization": f"token {os.environ['JUPYTERHUB_API_TOKEN']}", "Content-Type": "application/json"},
         body=json.dumps({"port": port}),
         request_timeout=20,
+        ssl_options=identity.calling() if identity else None,
     )
     pause = 0.5
     while True:

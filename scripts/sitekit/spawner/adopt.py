@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+import aiohttp
 from jupyterhub.app import JupyterHub
+from jupyterhub.httpclient import fetch
 from jupyterhub.spawner import SpawnException
 from sqlalchemy.orm import object_session
-from tornado import httpclient
 
 from ..told.cards import Card
 from .server import NotStarted, SlurmServer
@@ -52,15 +54,16 @@ async def _until_up(spawner: TierSpawner, child: SlurmServer) -> str:
         if await child.poll() is not None:
             row = child.life.ledger.row(child.tag)
             raise NotStarted(Card(**row.card)) if row and row.card else SpawnException("The server has ended.")
-        child.ip, child.port = await (child.until_listening() if was_up else child.listening_within(_time_left(child)))
-        url = f"http://{child.ip}:{child.port}{spawner.server.base_url}"
+        base = await (child.until_listening() if was_up else child.listening_within(_time_left(child)))
+        url = f"{base}{spawner.server.base_url}"
         try:
-            await httpclient.AsyncHTTPClient().fetch(f"{url}api", request_timeout=5)
+            (await fetch(f"{url}api", timeout=aiohttp.ClientTimeout(total=5))).release()
             break
-        except (httpclient.HTTPError, OSError):
+        except (aiohttp.ClientError, asyncio.TimeoutError, TimeoutError, OSError):
             await child.life.queue.next()
+    spawner.server.proto = urlsplit(base).scheme  # JupyterHub's check writes it to `protocol` (app.py, check_spawner)
     if not was_up:
-        await _open(spawner, child)
+        await _open(spawner, child, base)
     return url
 
 
@@ -72,9 +75,9 @@ def _time_left(child: SlurmServer) -> float:
     return max(60.0, (row.intended if row else 0) + whole - time.time())
 
 
-async def _open(spawner: TierSpawner, child: SlurmServer) -> None:
+async def _open(spawner: TierSpawner, child: SlurmServer, url: str) -> None:
     """Do what JupyterHub does at the end of a start, so that whoever waits on the progress page can go in."""
-    spawner.server.ip, spawner.server.port = child.ip, child.port
+    spawner.server.ip, spawner.server.port = urlsplit(url).hostname, child.port
     object_session(spawner.orm_spawner).commit()
     child.persist()
     await JupyterHub.instance().proxy.add_user(spawner.user, spawner.name)

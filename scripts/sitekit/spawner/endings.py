@@ -20,6 +20,11 @@ async def run(life: Life) -> None:
 
 def ended(life: Life) -> list[TierSpawner]:
     """The servers that JupyterHub takes for running, and whose jobs the last snapshot lists as ended."""
-    ready = [spawner for spawner in spawners() if spawner.ready]
-    jobs = [(spawner, spawner.child_spawner.current_job()) for spawner in ready if spawner.child_spawner]
+    up = [spawner for spawner in spawners() if spawner.child_spawner and (spawner.ready or is_leaving(spawner))]
+    jobs = [(spawner, spawner.child_spawner.current_job()) for spawner in up]
     return [spawner for spawner, job in jobs if job and job.ended]
+
+
+def is_leaving(spawner: TierSpawner) -> bool:
+    """Whether its server ends by its own account, and nobody has stopped it."""
+    return spawner.child_spawner.leaving and not spawner._stop_pending

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
 from typing import Any, NoReturn
 
 from batchspawner import JobStatus, SlurmSpawner
@@ -19,7 +18,7 @@ from jupyterhub.utils import utcnow
 from sqlalchemy.orm import object_session
 
 from ..servers.idle import session_environment
-from ..servers.life import Life
+from ..servers.life import Life, longest
 from ..servers.options import Choice
 from ..slurm import gate
 from ..slurm.jobs import Job
@@ -31,7 +30,6 @@ from ..units import format_memory, format_time
 
 GRACE = 8.0  # seconds between SIGTERM and Slurm's own way of ending a job
 PATIENCE = 20.0  # seconds that a stop waits for Slurm to say that the job is gone
-SLACK = timedelta(minutes=10)  # a token outlives its job's time limit by this much
 
 
 class NotStarted(SpawnException):
@@ -55,6 +53,7 @@ class SlurmServer(SlurmSpawner):
         super().__init__(**settings)
         self.tag = ""
         self.address = ""  # of its node, once Slurm has told it
+        self.leaving = False  # the server says that it ends
 
     # --- state -----------------------------------------------------------------------------------------------
 
@@ -70,15 +69,17 @@ class SlurmServer(SlurmSpawner):
         row = self.life.ledger.row(self.tag) if self.tag else None
         if row:  # the ledger is written first; after a crash it may know more than JupyterHub's database
             self.job_id = str(row.job or "")
+        self.life.lies_at(self.tag, self.address)
 
     def clear_state(self) -> None:
         super().clear_state()
-        self.tag = self.address = ""
+        self.life.addresses.pop(self.tag, None)
+        self.tag, self.address, self.leaving = "", "", False
 
     # --- start -----------------------------------------------------------------------------------------------
 
-    async def start(self) -> tuple[str, int]:
-        """Submit the job and wait until its server listens. Returns (address, port). Raises NotStarted with a card."""
+    async def start(self) -> str:
+        """Submit the job and wait until its server listens. Returns its URL. Raises NotStarted with a card."""
         self.ip, self.port = "0.0.0.0", 0  # noqa: S104  (what batchspawner starts from; the server binds as its site says)
         self._take_figures()
         token = orm.APIToken.find(object_session(self.orm_spawner), self.api_token)
@@ -86,13 +87,15 @@ class SlurmServer(SlurmSpawner):
             self.user.name, self.name, token.hashed if token else None, self.choice.as_dict()
         )
         if token:
-            token.expires_at = utcnow(with_tz=False) + timedelta(seconds=self.choice.time + self.start_timeout) + SLACK
+            token.expires_at = utcnow(with_tz=False) + longest(self.choice.time, self.start_timeout)
+        if self.life.site.internal_tls:
+            self.life.ledger.certified(self.tag)
         self.persist()
         await self.submit_batch_script()
         with self.life.queue.waiting():
             return await self.listening_within(self.start_timeout)
 
-    async def listening_within(self, seconds: float) -> tuple[str, int]:
+    async def listening_within(self, seconds: float) -> str:
         """until_listening(), for as long as its user is ready to wait. JupyterHub stops what failed to start."""
         try:
             return await asyncio.wait_for(self.until_listening(), seconds)
@@ -143,9 +146,10 @@ class SlurmServer(SlurmSpawner):
         """JupyterHub's variables for its single-user server; the gate takes no others."""
         wanted = ("JUPYTERHUB_", "MEM_", "CPU_")
         given = {key: str(value) for key, value in self.get_env().items() if key.startswith(wanted)}
-        return given | session_environment(self.life.site.tier(self.choice.tier), self.choice)
+        told = session_environment(self.life.site.tier(self.choice.tier), self.choice)
+        return given | told | self.life.certificate(self.tag, longest(self.choice.time, self.start_timeout))
 
-    async def until_listening(self) -> tuple[str, int]:
+    async def until_listening(self) -> str:
         """Wait for the callback, however long Slurm takes; look at each new snapshot for a job that has ended."""
         heard = self.life.expect(self.tag)
         try:
@@ -159,7 +163,7 @@ class SlurmServer(SlurmSpawner):
                     await self._fail_with_job()
             self.port = self.port_told()
             self.ip = await self._host()
-            return self.ip, self.port
+            return self.life.url(self.tag, self.ip, self.port)
         finally:
             self.life.forget(self.tag)
 

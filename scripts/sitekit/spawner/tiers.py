@@ -153,13 +153,19 @@ class TierSpawner(ProfilesSpawner):
 
     # --- start, poll, stop -----------------------------------------------------------------------------------
 
-    async def start(self) -> tuple[str, int]:
+    async def start(self) -> str:
         if self.choice is None:  # only reachable past JupyterHub's own order of calls; then fail closed
             raise SpawnException("no tier was chosen", reason="options")
         child = self.construct_child()
         child.choice = self.choice
         child.start_timeout = self.life.site.tier(self.choice.tier).start_timeout
         return await child.start()
+
+    @property
+    def pending(self) -> str | None:
+        """A server that says that it ends counts as stopping: it has no route any more, and gets none (proxy.py,
+        check_routes)."""
+        return super().pending or ("stop" if self.child_spawner and self.child_spawner.leaving else None)
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Begins before the child is there: Slurm and the directory are asked first, and may take seconds."""

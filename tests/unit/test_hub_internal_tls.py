@@ -1,0 +1,172 @@
+"""The hub's side of internal TLS, in the hub's Python: whom its client reaches, and whom its port answers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import kernel_site
+import pytest
+from machine_sites import demo
+
+from sitekit.host.target import Target
+from sitekit.machine.authorities import internal
+from sitekit.show import dump
+
+pytestmark = pytest.mark.usefixtures("hub_environment")
+
+# internal.py takes its files from here
+HEAD = """
+import asyncio, json, ssl, sys, tempfile
+from base64 import b64decode
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+sys.path.insert(0, {scripts!r})
+place = Path({folder!r})
+from sitekit import internal
+internal.folder = lambda site: place
+from sitekit.internal import *
+from sitekit.servers.certificates import Certificates
+from sitekit.site import load_site
+site = load_site(place / "site.yml")
+issue = Certificates(site).issue
+HOUR, OVER = timedelta(hours=1), timedelta(hours=-1, seconds=-1)  # the second is over by a second, whatever the skew
+
+def context(sent, side=ssl.PROTOCOL_TLS_SERVER):
+    made = ssl.SSLContext(side)
+    made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b64decode(sent))
+        file.flush()
+        made.load_cert_chain(file.name)
+    return made
+"""
+
+# Prints, by who listens at the address of the server `aaaa`, what JupyterHub's own client gets there; then how much all
+# who were not to be asked were told.
+CALL = """
+from jupyterhub.app import JupyterHub
+from jupyterhub.utils import wait_for_http_server
+from sitekit.hub.internal_tls import call_by_name
+
+told = []
+
+async def answer(reader, writer):
+    try:
+        told.append((await reader.readuntil(b"\\r\\n\\r\\n")).decode())
+        writer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\nConnection: close\\r\\n\\r\\n{{}}")
+        await writer.drain()
+    except (OSError, asyncio.IncompleteReadError):
+        pass
+    writer.close()
+
+async def main():
+    life = SimpleNamespace(site=site, addresses={{"aaaa": "127.0.0.1"}})
+    call_by_name(life)
+    JupyterHub().init_internal_ssl()
+    listeners = {{"itself": context(issue("aaaa", HOUR)), "another": context(issue("bbbb", HOUR)),
+                 "expired": context(issue("aaaa", OVER)), "plain": None}}
+    found = {{}}
+    for who, tls in listeners.items():
+        told.clear()
+        server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=tls)
+        port = server.sockets[0].getsockname()[1]
+        try:
+            await wait_for_http_server(f"https://{{name_of('aaaa')}}:{{port}}/api", timeout=0.5)
+            found[who] = len(told)
+        except TimeoutError:
+            found[who] = -len(told)
+        server.close()
+    try:
+        await wait_for_http_server(f"https://{{name_of('cccc')}}:1/api", timeout=0.1)
+    except TimeoutError:
+        found["unknown"] = 0
+    print(json.dumps(found))
+
+asyncio.run(main())
+"""
+
+# Prints, by caller, what the hub's port answers while plain HTTP is not taken, and while it is.
+ANSWER = """
+from sitekit.hub import internal_tls, peers
+import tornado.httpserver
+from tornado.web import Application, RequestHandler
+
+class Who(RequestHandler):
+    def get(self):
+        self.finish(json.dumps(peers.certified(self.request)))
+
+async def call(port, tls, said=b"GET / HTTP/1.0\\r\\n\\r\\n"):
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
+        writer.write(said)
+        answer = await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+        return json.loads(answer.split(b"\\r\\n\\r\\n")[1])
+    except (OSError, IndexError):
+        return None
+
+async def main():
+    plain = [False]
+    internal_tls.answer(answering(site, "hub"), lambda: plain[0])
+    served = tornado.httpserver.HTTPServer(Application([("/", Who)]))
+    served.listen(0, "127.0.0.1")
+    [listening] = served._sockets.values()
+    port = listening.getsockname()[1]
+    bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    bare.check_hostname, bare.verify_mode = False, ssl.CERT_NONE
+    server, expired = (context(issue("aaaa", lasts), ssl.PROTOCOL_TLS_CLIENT) for lasts in (HOUR, OVER))
+    callers = {{"server": server, "proxy": calling(site, "proxy"), "culler": calling(site, "culler"),
+               "expired": expired, "without": bare, "plain": None}}
+    found = {{who: await call(port, tls) for who, tls in callers.items()}}
+    silent = asyncio.create_task(call(port, None, b""))
+    plain[0] = True
+    found["plain, while it is taken"] = await call(port, None)
+    found["server, while plain is taken"] = await call(port, callers["server"])
+    silent.cancel()
+    print(json.dumps(found))
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """What lies in /etc/sitekit/NAME/internal, and the site."""
+    site = demo()
+    for path, file in internal(Target(site, tmp_path / "machine")).items():
+        (tmp_path / path.name).write_text(file.content)
+    (tmp_path / "site.yml").write_text(dump(site))
+    return tmp_path
+
+
+def said(program: str, folder: Path) -> Any:
+    """What a program prints in the hub's Python."""
+    text = (HEAD + program).format(scripts=str(Path(__file__).parents[2] / "scripts"), folder=str(folder))
+    command = [kernel_site.release() / "bin/python", "-I", "-c", text]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_the_hubs_client_speaks_to_the_server_of_this_start_alone(folder: Path) -> None:
+    """Negative: nobody answered; 0: and nobody was told a byte of the request."""
+    found = said(CALL, folder)
+    assert found.pop("itself") > 0
+    assert found == {"another": 0, "expired": 0, "plain": 0, "unknown": 0}
+
+
+def test_the_hubs_port_answers_who_has_a_certificate(folder: Path) -> None:
+    assert said(ANSWER, folder) == {
+        "server": ["servers", "aaaa"],
+        "proxy": ["services", "proxy"],
+        "culler": ["servers", "culler"],
+        "expired": None,
+        "without": None,
+        "plain": None,
+        "plain, while it is taken": ["", ""],
+        "server, while plain is taken": ["servers", "aaaa"],
+    }
