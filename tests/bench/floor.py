@@ -70,12 +70,12 @@ class Floor:
             (Path(self._environment["HOME"]) / LOG).unlink(missing_ok=True)
 
     def like(self, environment: dict[str, str]) -> None:
-        """Take the environment of a job of ours for the starts to come, with this hub's address in it."""
-        ours = urlsplit(environment["JUPYTERHUB_API_URL"]).netloc
+        """Take the environment of a job of ours for the next starts, with this hub's address in it, and without TLS."""
+        ours = "{0.scheme}://{0.netloc}".format(urlsplit(environment["JUPYTERHUB_API_URL"]))
         self._environment = {
-            key: value.replace(ours, f"127.0.0.1:{self._hub.server_address[1]}")
+            key: value.replace(ours, f"http://127.0.0.1:{self._hub.server_address[1]}")
             for key, value in environment.items()
-            if not key.startswith(("SLURM", "SBATCH")) or key in KEPT
+            if (not key.startswith(("SLURM", "SBATCH")) or key in KEPT) and key != "JUPYTERHUB_SITEKIT_TLS"
         }
 
 
