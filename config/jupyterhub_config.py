@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sitekit.hub.configure import configure
-from sitekit.hub.unheard import refuse_unheard
+from sitekit.hub.loops.unheard import refuse_unheard
 from sitekit.site import load_site
 
 here = Path(__file__).resolve().parent

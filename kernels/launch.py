@@ -49,7 +49,7 @@ REDIRECTING = (".modulerc", ".modulerc.lua", ".lmodrc.lua")
 # What Lmod is told in place of a home that has one of them.
 NO_HOME = "/nonexistent"
 LOAD_SECONDS = 120
-# Where the session's server notes what is loaded in its Software Modules tab (sitekit/session/modules.py).
+# Where the session's server notes what is loaded in its Software Modules tab (sitekit/session/loaded_modules.py).
 LOADED = "modules.json"
 TAB = "in the Software Modules tab, then Kernel > Restart Kernel"
 

@@ -2,7 +2,7 @@
 //
 // On one domain the pages of all users have one origin: what alice opens below /user/bob/ could act with alice's login
 // ("Security Overview" in JupyterHub's manual). So this proxy contacts a server only for a browser with the cookie that
-// scripts/sitekit/hub/entry.py signs, or for a client with a token in the Authorization header, which no link, form or
+// scripts/sitekit/hub/pages/entry_cookie.py signs, or for a client with a token in the Authorization header, which no link, form or
 // image can send. The route that was chosen says whose server it is: no address is read a second time.
 
 import { createHmac, timingSafeEqual } from "node:crypto";

@@ -15,9 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from sitekit.cluster import layout
+from sitekit.demo.cluster import layout
+from sitekit.machine.installed.manifest import load_manifest
 from sitekit.site import Site
-from sitekit.standing.manifest import load_manifest
 
 from .attacks.state import rows
 

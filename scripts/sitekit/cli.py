@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .data import CHECKOUT
-from .errors import Problem, as_problem
+from .base.data import CHECKOUT
+from .base.errors import Problem, as_problem
 
 
 @dataclass(frozen=True)
@@ -22,36 +22,36 @@ class Command:
 
 
 COMMANDS = {
-    "new_site": Command("sitekit.new_site:new_site", site=False),
-    "check_site": Command("sitekit.show:check_site"),
-    "show": Command("sitekit.show:show"),
+    "new_site": Command("sitekit.site.new_site:new_site", site=False),
+    "check_site": Command("sitekit.site.show:check_site"),
+    "show": Command("sitekit.site.show:show"),
     "setup_conda": Command("sitekit.environment.commands:setup_conda"),
     "install_all": Command("sitekit.environment.commands:install_all"),
     "bundle": Command("sitekit.environment.commands:bundle"),
     "lock": Command("sitekit.environment.commands:lock"),
-    "releases": Command("sitekit.upkeep.commands:releases"),
-    "upgrade": Command("sitekit.upkeep.commands:upgrade"),
-    "rollback": Command("sitekit.upkeep.commands:rollback"),
-    "prune_releases": Command("sitekit.upkeep.commands:prune_releases"),
-    "uninstall_environment": Command("sitekit.upkeep.commands:uninstall_environment"),
+    "releases": Command("sitekit.operations.upgrade.commands:releases"),
+    "upgrade": Command("sitekit.operations.upgrade.commands:upgrade"),
+    "rollback": Command("sitekit.operations.upgrade.commands:rollback"),
+    "prune_releases": Command("sitekit.operations.upgrade.commands:prune_releases"),
+    "uninstall_environment": Command("sitekit.operations.upgrade.commands:uninstall_environment"),
     "kernels": Command("sitekit.kernels.commands:kernels"),
     "kernels_diff": Command("sitekit.kernels.commands:kernels_diff"),
     "kernels_check": Command("sitekit.kernels.commands:kernels_check"),
     "kernels_import": Command("sitekit.kernels.commands:kernels_import"),
-    "diff": Command("sitekit.change.apply:diff"),
-    "apply": Command("sitekit.change.apply:apply"),
-    "uninstall": Command("sitekit.back.uninstall:uninstall"),
-    "backup": Command("sitekit.back.backup:backup"),
-    "restore": Command("sitekit.back.restore:restore", site=False),
-    "rotate_secrets": Command("sitekit.back.rotate:rotate_secrets"),
-    "start": Command("sitekit.machine.commands:start"),
-    "stop": Command("sitekit.machine.commands:stop"),
-    "status": Command("sitekit.machine.commands:status"),
-    "certificate": Command("sitekit.fronts.acme:certificate"),
-    "certificate_check": Command("sitekit.fronts.expiry:certificate_check"),
-    "maintenance_on": Command("sitekit.fronts.maintenance:maintenance_on"),
-    "maintenance_off": Command("sitekit.fronts.maintenance:maintenance_off"),
-    "advisories": Command("sitekit.advisories.commands:advisories"),
+    "diff": Command("sitekit.machine.apply.commands:diff"),
+    "apply": Command("sitekit.machine.apply.commands:apply"),
+    "uninstall": Command("sitekit.machine.uninstall.uninstall:uninstall"),
+    "backup": Command("sitekit.machine.backup.backup:backup"),
+    "restore": Command("sitekit.machine.backup.restore:restore", site=False),
+    "rotate_secrets": Command("sitekit.machine.apply.rotate_secrets:rotate_secrets"),
+    "start": Command("sitekit.machine.run.commands:start"),
+    "stop": Command("sitekit.machine.run.commands:stop"),
+    "status": Command("sitekit.machine.run.commands:status"),
+    "certificate": Command("sitekit.machine.web.certbot:certificate"),
+    "certificate_check": Command("sitekit.machine.web.expiry:certificate_check"),
+    "maintenance_on": Command("sitekit.machine.web.maintenance:maintenance_on"),
+    "maintenance_off": Command("sitekit.machine.web.maintenance:maintenance_off"),
+    "advisories": Command("sitekit.operations.advisories.commands:advisories"),
     "demo": Command("sitekit.demo.commands:demo", site=False),
     "demo_status": Command("sitekit.demo.commands:demo_status", site=False),
     "demo_stop": Command("sitekit.demo.commands:demo_stop", site=False),

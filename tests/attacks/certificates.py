@@ -7,8 +7,8 @@ import ssl
 import tempfile
 from pathlib import Path
 
-from sitekit.fronts.certificate import self_signed
-from sitekit.internal import authority
+from sitekit.contracts.internal_tls import authority
+from sitekit.machine.web.certificate import self_signed
 from sitekit.site import Site
 
 from ..processes import environment_of

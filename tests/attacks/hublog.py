@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from sitekit.internal import calling, hub_url
+from sitekit.contracts.internal_tls import calling, hub_url
 from sitekit.site import Site
 
 from ..slurm import until

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from sitekit.internal import calling, proxy_api_url
+from sitekit.contracts.internal_tls import calling, proxy_api_url
 from sitekit.site import Site
 
 from ..slurm import ask

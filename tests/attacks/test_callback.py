@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.internal import name_of
+from sitekit.contracts.internal_tls import name_of
 
 from ..conftest import Demo
 from ..person import Person
@@ -109,7 +109,7 @@ def token_of_pending(demo: Demo, job: str) -> str:
 def attributes(demo: Demo) -> list[str]:
     """Every public attribute that a server's objects in the hub have."""
     code = (
-        "from sitekit.spawner.server import SlurmServer as S; from sitekit.spawner.tiers import TierSpawner as T;"
+        "from sitekit.hub.spawner.slurm_server import SlurmServer as S; from sitekit.hub.spawner.tier_spawner import TierSpawner as T;"
         "print(*sorted({name for name in [*dir(S), *dir(T)] if not name.startswith('__')}))"
     )
     python = [str(demo.site.current / "bin/python"), "-I", "-c", code]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.back.backup import backup
-from sitekit.cluster import layout
+from sitekit.demo.cluster import layout
+from sitekit.machine.backup.backup import backup
 from sitekit.site import Site
 
 from ..conftest import Demo

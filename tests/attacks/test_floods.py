@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sitekit.internal import calling, hub_url
+from sitekit.contracts.internal_tls import calling, hub_url
 
 from ..conftest import Demo
 from ..person import Person

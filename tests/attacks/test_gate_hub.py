@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.internal import hub_url
+from sitekit.contracts.internal_tls import hub_url
 
 from ..conftest import Demo
 from ..slurm import ask

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sitekit.internal import authority, authority_key, calling, hub_url, name_of, pair
+from sitekit.contracts.internal_tls import authority, authority_key, calling, hub_url, name_of, pair
 from sitekit.site import Site
 
 from ..chain.test_chain import python_of

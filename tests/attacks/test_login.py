@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 import pytest
 
-from sitekit.internal import calling, hub_url
+from sitekit.contracts.internal_tls import calling, hub_url
 
 from ..conftest import Demo
 from ..person import Person

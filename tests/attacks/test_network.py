@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sitekit.cluster import layout
-from sitekit.cluster.host import this_host
-from sitekit.internal import calling, hub_url
+from sitekit.contracts.internal_tls import calling, hub_url
+from sitekit.demo.cluster import layout
+from sitekit.demo.cluster.host import this_host
 
 from ..chain.test_chain import python_of
 from ..conftest import Demo

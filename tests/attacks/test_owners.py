@@ -12,8 +12,8 @@ import httpx
 import pytest
 import websocket
 
-from sitekit.hub import entry
-from sitekit.internal import calling
+from sitekit.contracts.internal_tls import calling
+from sitekit.hub.pages import entry_cookie
 
 from ..conftest import Demo
 from ..person import Person
@@ -25,7 +25,7 @@ from .state import proxy_api
 @pytest.fixture(scope="module")
 def signing(demo: Demo) -> bytes:
     """The key of the cookies, as root can read it."""
-    return entry.key((demo.site.etc / "proxy.env").read_text().strip().split("=", 1)[1])
+    return entry_cookie.key((demo.site.etc / "proxy.env").read_text().strip().split("=", 1)[1])
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def visitor(demo: Demo, server: Server) -> Iterator[Person]:
 
 
 def cookie_of(person: Person) -> str:
-    return next(cookie.value for cookie in person.http.cookies.jar if cookie.name == entry.COOKIE)
+    return next(cookie.value for cookie in person.http.cookies.jar if cookie.name == entry_cookie.COOKIE)
 
 
 def opens(demo: Demo, server: Server, cookies: dict[str, str]) -> bool:
@@ -66,7 +66,7 @@ def _socket_refused_by_proxy(demo: Demo, server: Server, header: str) -> bool:
 
 
 def test_the_cookie_says_what_it_should(visitor: Person, signing: bytes) -> None:
-    found = entry.read(cookie_of(visitor), signing)
+    found = entry_cookie.read(cookie_of(visitor), signing)
     assert found and found.user == "alice" and list(found.servers) == ["alice"]
     assert found.servers["alice"] <= time.time() + 14 * 86400 + 1
 
@@ -77,19 +77,21 @@ def test_forged_old_and_borrowed_cookies(demo: Demo, server: Server, visitor: Pe
         bob.login()
         borrowed = cookie_of(bob)
     right = cookie_of(visitor)
-    assert opens(demo, server, {entry.COOKIE: right})
+    assert opens(demo, server, {entry_cookie.COOKIE: right})
     said = json.loads(urlsafe_b64decode(borrowed.split(".")[0] + "==="))
     assert list(said["servers"]) == ["bob"]
     wrong = {
         "none": "",
         "bob's": borrowed,
         "bob's with alice's text": f"{right.split('.')[0]}.{borrowed.split('.')[1]}",
-        "over": entry.write(entry.Entry("alice", {"alice": int(time.time()) - 1}), signing),
-        "signed by another": entry.write(entry.Entry("alice", {"alice": later}), entry.key("0" * 64)),
+        "over": entry_cookie.write(entry_cookie.Entry("alice", {"alice": int(time.time()) - 1}), signing),
+        "signed by another": entry_cookie.write(
+            entry_cookie.Entry("alice", {"alice": later}), entry_cookie.key("0" * 64)
+        ),
         "hub-login": visitor.http.cookies.get("jupyterhub-hub-login", path="/hub/"),
     }
     for what, value in wrong.items():
-        assert not opens(demo, server, {entry.COOKIE: value}), what
+        assert not opens(demo, server, {entry_cookie.COOKIE: value}), what
     assert not opens(demo, server, {"jupyterhub-user-alice": "2|1:0|", "_xsrf": "x", "jupyterhub-session-id": "x"})
 
 
@@ -99,9 +101,11 @@ def test_what_was_copied_before_a_logout_is_good_for_nothing_afterwards(
     copied = {cookie.name: cookie.value for cookie in visitor.http.cookies.jar if cookie.path in ("/", server.base)}
     assert opens(demo, server, copied)
     visitor.http.get("/hub/logout")
-    assert entry.COOKIE not in {cookie.name for cookie in visitor.http.cookies.jar}
+    assert entry_cookie.COOKIE not in {cookie.name for cookie in visitor.http.cookies.jar}
     assert not opens(demo, server, copied)
-    assert opens(demo, server, {entry.COOKIE: cookie_of(server.person)}), "that of her other browser has its own end"
+    assert opens(demo, server, {entry_cookie.COOKIE: cookie_of(server.person)}), (
+        "that of her other browser has its own end"
+    )
 
 
 def test_who_comes_back_with_one_that_has_ended_is_asked_and_not_sent_in_circles(
@@ -110,7 +114,7 @@ def test_who_comes_back_with_one_that_has_ended_is_asked_and_not_sent_in_circles
     ended = cookie_of(visitor)
     visitor.http.get("/hub/logout")
     visitor.login()
-    visitor.http.cookies.set(entry.COOKIE, ended, domain="localhost.local", path="/")
+    visitor.http.cookies.set(entry_cookie.COOKIE, ended, domain="localhost.local", path="/")
     answer = visitor.http.get("/user/alice/lab")
     assert answer.url.path == "/hub/sitekit/enter" and "The server did not open" in answer.text
     answer = visitor.http.post(answer.url, data={"_xsrf": visitor.xsrf()})
@@ -120,9 +124,9 @@ def test_who_comes_back_with_one_that_has_ended_is_asked_and_not_sent_in_circles
 def test_another_login_in_the_same_browser_leaves_the_entry_of_the_first(demo: Demo, signing: bytes) -> None:
     with demo.person("alice") as alice, demo.person("bob") as bob:
         alice.login()
-        bob.http.cookies.set(entry.COOKIE, cookie_of(alice), domain="localhost.local", path="/")
+        bob.http.cookies.set(entry_cookie.COOKIE, cookie_of(alice), domain="localhost.local", path="/")
         bob.login()
-        found = entry.read(cookie_of(bob), signing)
+        found = entry_cookie.read(cookie_of(bob), signing)
         assert found and (found.user, list(found.servers)) == ("bob", ["bob"])
 
 
@@ -154,7 +158,7 @@ def test_the_way_back_is_the_address_that_was_asked_for(demo: Demo, server: Serv
             "/user/alice/lab/tree/a%20b.ipynb?x=1&y=%2F",
             "/user/alice/2nd/lab",
         ):
-            fresh.http.cookies.delete(entry.COOKIE)
+            fresh.http.cookies.delete(entry_cookie.COOKIE)
             sent = fresh.http.get(path, follow_redirects=False)
             answer = fresh.http.get(sent.headers["location"], follow_redirects=False)
             assert (answer.status_code, answer.headers["location"]) == (302, path)

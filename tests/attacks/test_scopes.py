@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from sitekit.internal import pair
+from sitekit.contracts.internal_tls import pair
 
 from ..conftest import Demo
 from ..person import Person

@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from sitekit.command import run
+from sitekit.base.command import run
 from sitekit.site import Site, load_site
 
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sitekit.command import run
+from sitekit.base.command import run
 
 from .common import Bench
 from .moments import uptime

@@ -17,7 +17,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from sitekit.command import run
+from sitekit.base.command import run
 
 from .common import CHECKOUT, Bench, keep, table
 

@@ -13,13 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sitekit.release.pieces import wanted
-from sitekit.release.releases import read
-from sitekit.release.verify import verify
-from sitekit.wheels.lock import entries, matching
-from sitekit.wheels.nonpython import PYTHON
-from sitekit.wheels.packages import read_packages
-from sitekit.wheels.wheel import target_environment
+from sitekit.environment.release.components import wanted
+from sitekit.environment.release.releases import read
+from sitekit.environment.release.verify import verify
+from sitekit.environment.wheels.lock import entries, matching
+from sitekit.environment.wheels.packages import read_packages
+from sitekit.environment.wheels.python_node_proxy import PYTHON
+from sitekit.environment.wheels.wheel import target_environment
 
 from ..checkout import TOP, Checkout
 from .common import Bench, keep, table

@@ -55,12 +55,12 @@ def ours(settings):
     """Spawners of the kit, with its queue snapshot and its forecast."""
     from traitlets.config import Config
 
-    from sitekit.servers.life import Life
-    from sitekit.servers.options import Choice
+    from sitekit.backends.slurm import gate
+    from sitekit.hub.servers.choices import Choice
+    from sitekit.hub.servers.hub_state import Life
+    from sitekit.hub.spawner.slurm_server import SlurmServer
+    from sitekit.hub.spawner.tier_spawner import TierSpawner
     from sitekit.site import load_site
-    from sitekit.slurm import gate
-    from sitekit.spawner.server import SlurmServer
-    from sitekit.spawner.tiers import TierSpawner
 
     gate.SUDO = settings["sudo"]
     life = TierSpawner.life = SlurmServer.life = Life(load_site(Path(settings["site"])))

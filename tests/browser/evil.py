@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 
-from sitekit.internal import calling, proxy_api_url
+from sitekit.contracts.internal_tls import calling, proxy_api_url
 from sitekit.site import Site
 
 PAGE = """<!doctype html><title>bob</title><h1>bob's page</h1><script>

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from sitekit.change.apply import apply
-from sitekit.cluster.layout import demo_site
-from sitekit.hub.entry import COOKIE
+from sitekit.demo.cluster.layout import demo_site
+from sitekit.hub.pages.entry_cookie import COOKIE
+from sitekit.machine.apply.commands import apply
+from sitekit.machine.supervisors.control import which_supervisor
 from sitekit.site import Site
-from sitekit.supervisors.supervise import which_supervisor
 
 from ..conftest import Demo, logged_in
 from ..person import Person

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.show import dump
 from sitekit.site import Site
+from sitekit.site.show import dump
 
 from ..conftest import CHECKOUT, Demo
 from ..front.conftest import free_port, install

@@ -11,20 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.back.backup import backup
-from sitekit.back.restore import restore
-from sitekit.back.rotate import rotate_secrets
-from sitekit.change.apply import apply, diff
-from sitekit.cluster.layout import demo_site
-from sitekit.command import CommandFailed
-from sitekit.errors import Problem
-from sitekit.fronts.front import certificate
-from sitekit.host.file import File
-from sitekit.machine import render
-from sitekit.machine.preloaded import preloaded
-from sitekit.show import dump
+from sitekit.base.command import CommandFailed
+from sitekit.base.errors import Problem
+from sitekit.demo.cluster.layout import demo_site
+from sitekit.machine.apply.commands import apply, diff
+from sitekit.machine.apply.rotate_secrets import rotate_secrets
+from sitekit.machine.backup.backup import backup
+from sitekit.machine.backup.restore import restore
+from sitekit.machine.host.file import File
+from sitekit.machine.render import rendered_files
+from sitekit.machine.render.preloaded import preloaded
+from sitekit.machine.supervisors.control import which_supervisor
+from sitekit.machine.web.config import certificate
 from sitekit.site import Site
-from sitekit.supervisors.supervise import which_supervisor
+from sitekit.site.show import dump
 
 from ..conftest import CHECKOUT, Demo
 from ..faults.machine import Machine
@@ -244,7 +244,7 @@ def test_what_the_proxy_would_not_load_changes_nothing(
         path = site.libexec / "proxy/owners.mjs"
         return {**preloaded(site), path: File(preloaded(site)[path].content.replace('"targetForReq"', '"targetOf"'))}
 
-    monkeypatch.setattr(render, "preloaded", other)
+    monkeypatch.setattr(rendered_files, "preloaded", other)
     with pytest.raises(CommandFailed, match="has no method targetOf"):
         apply(site)
     monkeypatch.undo()

@@ -11,12 +11,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sitekit.data import data
+from sitekit.base.data import data
+from sitekit.contracts.internal_tls import calling, hub_url
 from sitekit.hub.culling import SCOPES
-from sitekit.internal import calling, hub_url
-from sitekit.servers.idle import lag
-from sitekit.show import dump
+from sitekit.hub.servers.idle_limits import lag
 from sitekit.site import Site
+from sitekit.site.show import dump
 
 from ..conftest import Demo
 from ..person import Person

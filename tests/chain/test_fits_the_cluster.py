@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from sitekit.change.seen import service_states
-from sitekit.checks import cluster, network, sudo
-from sitekit.checks.finding import Finding
-from sitekit.checks.findings import Asked, findings
-from sitekit.errors import Problem
-from sitekit.host.platform import this_platform
-from sitekit.show import dump
+from sitekit.base.errors import Problem
+from sitekit.machine.apply.observed import service_states
+from sitekit.machine.checks import cluster, network, sudo
+from sitekit.machine.checks.finding import Finding
+from sitekit.machine.checks.findings import Asked, findings
+from sitekit.machine.host.platform import this_platform
 from sitekit.site import Site
+from sitekit.site.show import dump
 
 from ..conftest import CHECKOUT, Demo
 

@@ -8,10 +8,10 @@ from contextlib import suppress
 
 import pytest
 
-from sitekit.change.apply import apply
-from sitekit.cluster.layout import demo_site
+from sitekit.demo.cluster.layout import demo_site
+from sitekit.machine.apply.commands import apply
+from sitekit.machine.supervisors.control import which_supervisor
 from sitekit.site import Site
-from sitekit.supervisors.supervise import which_supervisor
 
 from ..attacks.state import routes
 from ..conftest import Demo, logged_in

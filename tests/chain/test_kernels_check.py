@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.command import run
-from sitekit.generations.generation import showing
-from sitekit.kernelstate import read_kernel_state
+from sitekit.base.command import run
+from sitekit.contracts.kernel_state import read_kernel_state
+from sitekit.kernels.generations.generation import showing
 
 from ..conftest import Demo
 from ..slurm import ask, until

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.command import run
+from sitekit.base.command import run
 
 from ..conftest import Demo, logged_in
 from ..person import Person

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sitekit.release import releases
+from sitekit.environment.release import releases
 from sitekit.site import Site
 
 from ..checkout import Checkout

@@ -13,14 +13,14 @@ from typing import Any
 
 import httpx
 
-from sitekit.cluster import services as cluster
-from sitekit.cluster.layout import demo_site
-from sitekit.host.platform import this_platform
-from sitekit.internal import calling, hub_url
-from sitekit.machine.site_services import site_services, site_supervisor
+from sitekit.contracts.internal_tls import calling, hub_url
+from sitekit.demo.cluster import services as cluster
+from sitekit.demo.cluster.layout import demo_site
+from sitekit.machine.host.platform import this_platform
+from sitekit.machine.render.services import site_services, site_supervisor
+from sitekit.machine.supervisors import control
+from sitekit.machine.supervisors.service import Service
 from sitekit.site import Site
-from sitekit.supervisors import supervise
-from sitekit.supervisors.services import Service
 
 from ..processes import environment_of
 from ..slurm import ask, until
@@ -31,7 +31,7 @@ class Machine:
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        as_run = demo_site(supervise.which_supervisor())
+        as_run = demo_site(control.which_supervisor())
         own = [(service, site_supervisor(as_run)) for service in site_services(as_run, this_platform())]
         daemons = (*cluster.accounting(as_run), *cluster.scheduling(as_run))
         others = [(service, cluster.supervisor(as_run)) for service in daemons]
@@ -63,7 +63,7 @@ class Machine:
                 os.kill(self.pid(name), signal.SIGCONT)
             with suppress(AssertionError):
                 until(lambda s=service, by=supervisor: _answers(s, by), 20, 0.1)
-            supervise.start([service], supervisor)
+            control.start([service], supervisor)
 
     @contextmanager
     def stopped(self, name: str) -> Iterator[None]:
@@ -73,7 +73,7 @@ class Machine:
         try:
             yield
         finally:
-            supervise.start([service], supervisor)  # a supervisor does not start again what was stopped
+            control.start([service], supervisor)  # a supervisor does not start again what was stopped
 
     @contextmanager
     def frozen(self, name: str) -> Iterator[None]:
@@ -94,7 +94,7 @@ class Machine:
             killed = self.pid("hub")
             os.kill(killed, signal.SIGKILL)
             until(lambda: supervisor.state(service).pid != killed, 20, 0.05)
-        supervise.start([service], supervisor)
+        control.start([service], supervisor)
 
     def rows(self) -> list[dict[str, Any]]:
         """The ledger, the oldest start first; read in a copy."""
@@ -159,7 +159,7 @@ def changed(path: Path, change: Callable[[str], str]) -> Iterator[None]:
         path.write_text(text)
 
 
-def _answers(service: Service, supervisor: supervise.Supervisor) -> bool:
+def _answers(service: Service, supervisor: control.Supervisor) -> bool:
     return supervisor.state(service).word == "running" and (service.ready is None or service.ready())
 
 

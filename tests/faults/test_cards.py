@@ -16,8 +16,8 @@ import httpx
 import psutil
 import pytest
 
-from sitekit.cluster.services import node_state
-from sitekit.internal import hub_url
+from sitekit.contracts.internal_tls import hub_url
+from sitekit.demo.cluster.services import node_state
 
 from ..chain.test_chain import python_of
 from ..person import KernelDied, Person

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.show import dump
 from sitekit.site import Site
+from sitekit.site.show import dump
 
 from ..front.conftest import bare, install
 from ..front.elsewhere import Elsewhere, elsewhere

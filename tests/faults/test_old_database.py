@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from sitekit.machine import database
+from sitekit.machine.run import database
 
 from .machine import Machine
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sitekit.cluster.layout import SLURMCTLD_PORT
+from sitekit.demo.cluster.layout import SLURMCTLD_PORT
 
 from ..chain.test_chain import python_of
 from ..person import Kernel, Person

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.servers.jobs import DOUBT
+from sitekit.hub.servers.jobs import DOUBT
 
 from ..person import Person
 from ..slurm import jobs, until

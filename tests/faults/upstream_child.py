@@ -17,14 +17,14 @@ from jupyterhub import orm
 from jupyterhub.user import User
 from traitlets.config import Config
 
-from sitekit.servers.life import Life
-from sitekit.servers.options import read_choice
+from sitekit.backends.slurm import gate
+from sitekit.backends.slurm.parse import Job
+from sitekit.backends.slurm.queue import Snapshot
+from sitekit.hub.messages.cards import Card
+from sitekit.hub.servers.choices import read_choice
+from sitekit.hub.servers.hub_state import Life
+from sitekit.hub.spawner.slurm_server import NotStarted, SlurmServer
 from sitekit.site import load_site
-from sitekit.slurm import gate
-from sitekit.slurm.jobs import Job
-from sitekit.slurm.queue import Snapshot
-from sitekit.spawner.server import NotStarted, SlurmServer
-from sitekit.told.cards import Card
 
 STATES = ["PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "COMPLETING", "TIMEOUT", "CANCELLED", "NEWEST_STATE"]
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.fronts.certificate import self_signed
-from sitekit.fronts.front import certificate, front, front_path, modules
+from sitekit.machine.web.certificate import self_signed
+from sitekit.machine.web.config import certificate, front, front_path, modules
 from sitekit.site import Site
 
 from ..packages import install

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.show import dump
+from sitekit.site.show import dump
 
 from .conftest import bare, install
 from .elsewhere import Elsewhere, elsewhere

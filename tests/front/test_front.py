@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.fronts.front import front, front_path
+from sitekit.machine.web.config import front, front_path
 from sitekit.site import Site
 
 from .conftest import a_site, backend, configuration, demo, family, free_port, program, running

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sitekit.host.target import Target
-from sitekit.machine.generated import openid
+from sitekit.machine.host.target import Target
+from sitekit.machine.render.machine_secrets import openid
 from sitekit.site import Site
 
 from .conftest import a_site, backend, free_port, install, running

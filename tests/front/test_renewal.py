@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.errors import Problem
-from sitekit.fronts import expiry
-from sitekit.fronts.certificate import self_signed
-from sitekit.fronts.renewal import renewal
+from sitekit.base.errors import Problem
+from sitekit.machine.web import expiry
+from sitekit.machine.web.certificate import self_signed
+from sitekit.machine.web.renewal import renewal
 from sitekit.site import Site
 
 from ..slurm import until

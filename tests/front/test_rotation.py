@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.checks.check import check_rotation
-from sitekit.errors import Problem
-from sitekit.fronts.logs import log_rotation
-from sitekit.machine.render import folders
+from sitekit.base.errors import Problem
+from sitekit.machine.checks.written_files import check_rotation
+from sitekit.machine.render.rendered_files import folders
+from sitekit.machine.web.logrotate import log_rotation
 
 from ..conftest import CHECKOUT
 from ..slurm import until

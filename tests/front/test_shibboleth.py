@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from sitekit.show import dump
+from sitekit.site.show import dump
 
 from ..conftest import CHECKOUT
 from .conftest import bare, install

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.host.file import digest
-from sitekit.show import dump
+from sitekit.machine.host.file import digest
+from sitekit.site.show import dump
 
 from .conftest import bare, install
 from .elsewhere import Elsewhere, elsewhere

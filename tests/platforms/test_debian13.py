@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from sitekit.fronts.front import server
-from sitekit.host.platform import this_platform
-from sitekit.show import dump
+from sitekit.machine.host.platform import this_platform
+from sitekit.machine.web.config import server
 from sitekit.site import Site
+from sitekit.site.show import dump
 
 from ..chain.test_chain import python_of
 from ..front.conftest import demo

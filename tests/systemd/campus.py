@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.front import Certificate
 from sitekit.site import Site
+from sitekit.site.front import Certificate
 
 from ..conftest import Demo
 from ..front.saml import IDP, identity_provider, service_provider

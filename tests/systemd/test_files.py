@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.cluster import layout
+from sitekit.demo.cluster import layout
 
 from ..prowl import first_of, found_in, holders, installed, may, secrets_of
 from .booted import Booted

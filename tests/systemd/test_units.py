@@ -11,8 +11,8 @@ import httpx
 import pytest
 import websocket
 
-from sitekit.cluster.layout import demo_site
-from sitekit.show import dump
+from sitekit.demo.cluster.layout import demo_site
+from sitekit.site.show import dump
 
 from ..chain.test_chain import python_of
 from ..conftest import CHECKOUT, Demo

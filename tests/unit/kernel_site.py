@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sitekit.data import data
-from sitekit.generations import generation
+from sitekit.base.data import data
+from sitekit.kernels.generations import generation
 from sitekit.kernels.pipeline import make_kernels
 from sitekit.site import Site, load_site
 

@@ -18,7 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 from tornado.web import HTTPError
 
-from sitekit.login import pam, patience
+from sitekit.hub.login import pam, rate_limit
 
 PAM_TAKES, PAM_THREADS = 0.1, 16
 PEOPLE = [f"student{number}" for number in range(150)]
@@ -120,7 +120,7 @@ async def flood(room: Class) -> None:
 
 
 async def main() -> dict[str, Any]:
-    patience.time = SimpleNamespace(monotonic=asyncio.get_running_loop().time)
+    rate_limit.time = SimpleNamespace(monotonic=asyncio.get_running_loop().time)
     told = {}
     for scene in (at_once, typos, looping, flood):
         room = Class()

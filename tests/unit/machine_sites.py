@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.data import data
-from sitekit.host.platform import Platform, platforms
+from sitekit.base.data import data
+from sitekit.machine.host.platform import Platform, platforms
 from sitekit.site import Site, load_site
 
 PROGRAMS = ("apache2", "openssl", "systemd-analyze", "useradd", "visudo")

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.child import ask
+from sitekit.base.child import ask
+from sitekit.environment.wheels import python_node_proxy
+from sitekit.environment.wheels.build import CONVERT
+from sitekit.environment.wheels.package import write_repodata
+from sitekit.environment.wheels.wheel import target_environment
 from sitekit.site import Site, load_site
-from sitekit.wheels import nonpython
-from sitekit.wheels.build import CONVERT
-from sitekit.wheels.package import write_repodata
-from sitekit.wheels.wheel import target_environment
 
 TOP = Path(__file__).parents[2]
 VERSION = platform.python_version()
@@ -94,7 +94,7 @@ def small_channel(folder: Path) -> Path:
         "target": target_environment(VERSION),
     }
     entries = ask(CONVERT, request, timeout=60)
-    entries.append(nonpython.python_package(channel, Path("/usr"), VERSION))
+    entries.append(python_node_proxy.python_package(channel, Path("/usr"), VERSION))
     write_repodata(channel, entries)
     return channel
 

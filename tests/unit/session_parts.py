@@ -21,10 +21,10 @@ from typing import Any
 
 import kernel_site
 
-from sitekit.data import data
-from sitekit.gatefile import session_settings
-from sitekit.release.finish import settings as release_settings
-from sitekit.release.pieces import PIECES
+from sitekit.base.data import data
+from sitekit.contracts.gate_config import session_settings
+from sitekit.environment.release.components import PIECES
+from sitekit.environment.release.configure import settings as release_settings
 from sitekit.site import load_site
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sitekit.slurm.jobs import Job
+from sitekit.backends.slurm.parse import Job
 
 TAG = "0123456789abcdef"
 

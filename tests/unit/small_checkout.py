@@ -11,7 +11,7 @@ from pathlib import Path
 import release_parts as parts
 from tests.checkout import Checkout
 
-from sitekit.release import files, releases
+from sitekit.environment.release import file_hashes, releases
 from sitekit.site import Site
 
 ENVIRONMENT = "name: hub\ndependencies:\n  - python\n  - pip\n  - hello\n"
@@ -54,7 +54,7 @@ def works(site: Site) -> str:
     path = site.current.resolve(strict=True)
     release = releases.read(path)
     assert release and release.whole
-    assert files.faults(path, release.facts["own"]) == []
+    assert file_hashes.faults(path, release.facts["own"]) == []
     said = subprocess.run([path / "bin/hello"], capture_output=True, text=True, timeout=60, check=True)
     assert said.stdout == "good morning\n"
     return release.name

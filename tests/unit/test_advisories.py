@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from machine_sites import demo
 
-from sitekit.advisories.commands import advisories
-from sitekit.advisories.installed import Package, installed
-from sitekit.advisories.osv import hits, is_advisory
-from sitekit.advisories.versions import key
-from sitekit.errors import BadInput
+from sitekit.base.errors import BadInput
+from sitekit.operations.advisories.commands import advisories
+from sitekit.operations.advisories.installed import Package, installed
+from sitekit.operations.advisories.osv import hits, is_advisory
+from sitekit.operations.advisories.versions import key
 from sitekit.site import Site
 
 

@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 from machine_sites import bare_machine, can_change, demo, family, tree
 
-from sitekit.back.uninstall import uninstall
-from sitekit.change import apply as apply_module
-from sitekit.change.affected import affected
-from sitekit.change.apply import apply, planned
-from sitekit.command import CommandFailed
-from sitekit.errors import BadInput, Problem
-from sitekit.fronts.front import front_path
-from sitekit.host.file import File
-from sitekit.standing.manifest import load_manifest
-from sitekit.standing.tree import NOTHING
+from sitekit.base.command import CommandFailed
+from sitekit.base.errors import BadInput, Problem
+from sitekit.machine.apply import commands as apply_module
+from sitekit.machine.apply.commands import apply, planned
+from sitekit.machine.apply.service_changes import affected
+from sitekit.machine.host.file import File
+from sitekit.machine.installed.entries import NOTHING
+from sitekit.machine.installed.manifest import load_manifest
+from sitekit.machine.uninstall.uninstall import uninstall
+from sitekit.machine.web.config import front_path
 
 pytestmark = can_change
 SITE = demo()

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 from machine_sites import bare_machine, can_change, demo, tree
 
-from sitekit.back import backup as backup_module
-from sitekit.back.backup import backup
-from sitekit.back.restore import restore
-from sitekit.back.uninstall import uninstall
-from sitekit.change.apply import apply, diff
-from sitekit.errors import BadInput, Problem
+from sitekit.base.errors import BadInput, Problem
+from sitekit.machine.apply.commands import apply, diff
+from sitekit.machine.backup import backup as backup_module
+from sitekit.machine.backup.backup import backup
+from sitekit.machine.backup.restore import restore
+from sitekit.machine.uninstall.uninstall import uninstall
 
 pytestmark = can_change
 SITE = demo(backup={"keep": 3})

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from machine_sites import bare_machine, can_change, demo, family, tree
 
-from sitekit.back.rotate import rotate_secrets
-from sitekit.change import actions, execute
-from sitekit.change import apply as apply_module
-from sitekit.change.apply import apply, planned
-from sitekit.checks.check import faults_of
-from sitekit.errors import Problem
-from sitekit.host.file import File
-from sitekit.host.lock import alone
+from sitekit.base.errors import Problem
+from sitekit.machine.apply import actions, execute
+from sitekit.machine.apply import commands as apply_module
+from sitekit.machine.apply.commands import apply, planned
+from sitekit.machine.apply.rotate_secrets import rotate_secrets
+from sitekit.machine.checks.written_files import faults_of
+from sitekit.machine.host.file import File
+from sitekit.machine.host.lock import alone
 from sitekit.site import Site
 
 pytestmark = can_change

@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 import pytest
 from machine_sites import bare_machine, can_change, demo, family
 
-from sitekit.change import apply as apply_module
-from sitekit.change.apply import apply, planned
-from sitekit.checks.fit import fit
-from sitekit.errors import BadInput
+from sitekit.base.errors import BadInput
+from sitekit.machine.apply import commands as apply_module
+from sitekit.machine.apply.commands import apply, planned
+from sitekit.machine.checks.preconditions import fit
 
 pytestmark = can_change
 SITE = demo()

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from machine_sites import bare_machine, can_change, demo, family, tree, with_apache
 
-from sitekit.back.uninstall import uninstall
-from sitekit.change import apply as apply_module
-from sitekit.change.apply import apply, diff, planned
-from sitekit.errors import BadInput
-from sitekit.host.file import digest
+from sitekit.base.errors import BadInput
+from sitekit.machine.apply import commands as apply_module
+from sitekit.machine.apply.commands import apply, diff, planned
+from sitekit.machine.host.file import digest
+from sitekit.machine.installed.applied import applied
+from sitekit.machine.installed.manifest import load_manifest, manifest_path
+from sitekit.machine.installed.unix_accounts import listed, numbers
+from sitekit.machine.uninstall.uninstall import uninstall
 from sitekit.site import Site
-from sitekit.standing.accounts import listed, numbers
-from sitekit.standing.applied import applied
-from sitekit.standing.manifest import load_manifest, manifest_path
 
 pytestmark = can_change
 SITE = demo()

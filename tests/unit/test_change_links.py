@@ -8,16 +8,16 @@ import pytest
 from machine_sites import APACHE, bare_machine, can_change, demo, family, tree, with_apache
 from test_change_failures import Crash, break_after
 
-from sitekit.back.uninstall import uninstall
-from sitekit.change import apply as apply_module
-from sitekit.change.affected import affected
-from sitekit.change.apply import apply, diff, planned
-from sitekit.errors import BadInput
-from sitekit.fronts.certificate import self_signed
-from sitekit.fronts.links import check_installed
-from sitekit.host.target import Target
-from sitekit.standing.manifest import load_manifest
-from sitekit.standing.tree import NOTHING
+from sitekit.base.errors import BadInput
+from sitekit.machine.apply import commands as apply_module
+from sitekit.machine.apply.commands import apply, diff, planned
+from sitekit.machine.apply.service_changes import affected
+from sitekit.machine.host.target import Target
+from sitekit.machine.installed.entries import NOTHING
+from sitekit.machine.installed.manifest import load_manifest
+from sitekit.machine.uninstall.uninstall import uninstall
+from sitekit.machine.web.apache_links import check_installed
+from sitekit.machine.web.certificate import self_signed
 
 pytestmark = can_change
 SITE = demo(front={"instance": "system"})

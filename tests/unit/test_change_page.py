@@ -8,9 +8,9 @@ import pytest
 from machine_sites import family
 from test_machine_render import CASES, rendered
 
-from sitekit.change.page import page
-from sitekit.data import data
-from sitekit.machine.purposes import PURPOSES, purpose
+from sitekit.base.data import data
+from sitekit.machine.apply.actions_page import page
+from sitekit.machine.render.purposes import PURPOSES, purpose
 from sitekit.site import load_site
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from machine_sites import as_nobody, bare_machine, can_change, demo, family, tree
 
-from sitekit.change.apply import apply, diff, planned
-from sitekit.errors import BadInput
-from sitekit.standing.manifest import load_manifest
+from sitekit.base.errors import BadInput
+from sitekit.machine.apply.commands import apply, diff, planned
+from sitekit.machine.installed.manifest import load_manifest
 
 pytestmark = can_change
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -67,7 +67,7 @@ def test_a_change_is_shown_as_a_unified_diff(machine: Path, capsys: pytest.Captu
 
 def test_a_terminal_shows_the_lines_of_files_as_they_are(tmp_path: Path):
     """rich would make pictures of words between colons."""
-    code = "from sitekit.progress import say; say('+title: Another :bug: [red]')"
+    code = "from sitekit.base.progress import say; say('+title: Another :bug: [red]')"
     words = ["script", "--quiet", "--return", "--command", f"{sys.executable} -c {shlex.quote(code)}", "/dev/null"]
     environment = {**os.environ, "PYTHONPATH": str(SCRIPTS), "TERM": "xterm"}
     shown = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=60, check=True).stdout
@@ -115,7 +115,7 @@ def test_without_root_it_says_what_it_may_not_read_and_lists_what_root_does(
     roots = capsys.readouterr().out
     asked = as_nobody(
         "-c",
-        "import sys; from pathlib import Path; from machine_sites import demo; from sitekit.change.apply import diff; "
+        "import sys; from pathlib import Path; from machine_sites import demo; from sitekit.machine.apply.commands import diff; "
         f"sys.exit(diff(demo(**{change}), root=Path({str(open_machine)!r})))",
     )
     assert asked.returncode == 1, asked.stdout + asked.stderr

@@ -11,7 +11,7 @@ from pathlib import Path
 from machine_sites import can_change, demo
 from tests.packages import install
 
-from sitekit.show import dump
+from sitekit.site.show import dump
 
 pytestmark = can_change
 SCRIPTS = Path(__file__).parents[2] / "scripts"

@@ -15,20 +15,20 @@ import pytest
 from machine_sites import as_nobody, bare_machine, can_change, demo, family, tree
 
 from sitekit import cli
-from sitekit.back import backup as backup_module
-from sitekit.back.backup import backup
-from sitekit.back.restore import Fill, restore
-from sitekit.back.uninstall import uninstall
-from sitekit.change import apply as apply_module
-from sitekit.change.apply import apply, planned
-from sitekit.checks.fit import check_places
-from sitekit.errors import BadInput, Problem
-from sitekit.files import open_file
-from sitekit.generations import generation
-from sitekit.host.lock import LOCK, alone
-from sitekit.machine import commands, database
+from sitekit.base.errors import BadInput, Problem
+from sitekit.base.files import open_file
+from sitekit.kernels.generations import generation
+from sitekit.machine.apply import commands as apply_module
+from sitekit.machine.apply.commands import apply, planned
+from sitekit.machine.backup import backup as backup_module
+from sitekit.machine.backup.backup import backup
+from sitekit.machine.backup.restore import Fill, restore
+from sitekit.machine.checks.preconditions import check_places
+from sitekit.machine.host.lock import LOCK, alone
+from sitekit.machine.installed.ownership import hand_over, set_folder
+from sitekit.machine.run import commands, database
+from sitekit.machine.uninstall.uninstall import uninstall
 from sitekit.site import Site
-from sitekit.standing.hands import hand_over, set_folder
 
 pytestmark = can_change
 SITE = demo()
@@ -448,7 +448,7 @@ def test_what_the_system_refuses_is_no_traceback(tmp_path: Path):
     root = bare_machine(tmp_path)
     (root / STATE).mkdir(0o700, parents=True)
     os.chown(root / STATE, 33, 33)
-    look_at = "from machine_sites import demo; from sitekit.change.apply import diff"
+    look_at = "from machine_sites import demo; from sitekit.machine.apply.commands import diff"
     asked = as_nobody("-c", f"from pathlib import Path; {look_at}; diff(demo(), root=Path({str(root)!r}))")
     assert asked.returncode == 0, asked.stdout + asked.stderr
     assert "/var/lib/sitekit/demo/" in asked.stdout

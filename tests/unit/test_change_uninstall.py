@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 from machine_sites import bare_machine, can_change, demo, family, tree
 
-from sitekit.back import uninstall as uninstall_module
-from sitekit.back.uninstall import uninstall
-from sitekit.change import actions
-from sitekit.change import apply as apply_module
-from sitekit.change.apply import apply, planned
-from sitekit.errors import Problem
-from sitekit.standing import accounts
-from sitekit.standing.manifest import load_manifest
+from sitekit.base.errors import Problem
+from sitekit.machine.apply import actions
+from sitekit.machine.apply import commands as apply_module
+from sitekit.machine.apply.commands import apply, planned
+from sitekit.machine.installed import unix_accounts
+from sitekit.machine.installed.manifest import load_manifest
+from sitekit.machine.uninstall import uninstall as uninstall_module
+from sitekit.machine.uninstall.uninstall import uninstall
 
 pytestmark = can_change
 SITE = demo()
@@ -45,7 +45,7 @@ class Crash(Exception):
 
 
 STEPS = [(Path, "unlink"), (Path, "rmdir"), (shutil, "rmtree"), (uninstall_module, "write_atomic")]
-STEPS += [(accounts, f"remove_{what}") for what in ("account", "group", "member")]
+STEPS += [(unix_accounts, f"remove_{what}") for what in ("account", "group", "member")]
 
 
 def break_before(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
@@ -91,9 +91,11 @@ def test_an_account_that_cannot_be_removed_is_still_known(machine: Path, monkeyp
     before = tree(machine)
     apply(SITE, root=machine)
     with monkeypatch.context() as broken, pytest.raises(Problem, match="userdel"):
-        broken.setattr(accounts, "remove_account", lambda root, name: accounts._change(root, "userdel", "nobodys"))
+        broken.setattr(
+            unix_accounts, "remove_account", lambda root, name: unix_accounts._change(root, "userdel", "nobodys")
+        )
         uninstall(SITE, root=machine)
-    assert accounts.has_account(machine, "jupyterhub-daemon")
+    assert unix_accounts.has_account(machine, "jupyterhub-daemon")
     uninstall(SITE, root=machine)
     assert tree(machine) == before
 

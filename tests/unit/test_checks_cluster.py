@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sitekit.checks.cluster import read
+from sitekit.machine.checks.cluster import read
 
 SAID = """\
 10.0.0.1|gpu|64|512000|5-00:00:00|gpu:a100:4(S:0-3),gpu:v100:2

@@ -14,14 +14,15 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from sitekit.cluster import layout, people, services
-from sitekit.cluster.made import Made
+from sitekit.base.errors import Problem
 from sitekit.demo import reset
-from sitekit.demo.together import together
-from sitekit.errors import Problem
-from sitekit.software.packages import missing_packages
-from sitekit.software.pythons import PINS, pins_for
-from sitekit.supervisors.services import supervisord_conf, systemd_unit
+from sitekit.demo.cluster import layout, services
+from sitekit.demo.cluster import users as people
+from sitekit.demo.cluster.record import Made
+from sitekit.demo.parallel import together
+from sitekit.demo.software.packages import missing_packages
+from sitekit.demo.software.pythons import PINS, pins_for
+from sitekit.machine.supervisors.service import supervisord_conf, systemd_unit
 
 SITE = layout.demo_site("supervisord")
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.cluster import layout
-from sitekit.cluster.made import Made
+from sitekit.base.errors import BadInput, Problem
 from sitekit.demo import preflight
-from sitekit.errors import BadInput, Problem
-from sitekit.host.listeners import Process, listeners, process
-from sitekit.software.platform import distribution, table
+from sitekit.demo.cluster import layout
+from sitekit.demo.cluster.record import Made
+from sitekit.demo.software.platform import distribution, table
+from sitekit.machine.host.listeners import Process, listeners, process
 
 SITE = layout.demo_site("supervisord")
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.cluster import layout
-from sitekit.cluster.accounts import wanted
-from sitekit.cluster.host import Host, node_memory, writable_cgroup
-from sitekit.cluster.slurm import PARTITIONS, render, slurm_conf
-from sitekit.software.modulefiles import modulefiles
-from sitekit.units import parse_time
+from sitekit.demo.cluster import layout
+from sitekit.demo.cluster.accounting import wanted
+from sitekit.demo.cluster.host import Host, node_memory, writable_cgroup
+from sitekit.demo.cluster.slurm_conf import PARTITIONS, render, slurm_conf
+from sitekit.demo.software.modulefiles import modulefiles
+from sitekit.site.units import parse_time
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "demo"
 SITE = layout.demo_site("supervisord")

@@ -6,14 +6,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from sitekit.data import data
-from sitekit.servers.idle import CULLER
+from sitekit.backends.slurm.job_queries import Ending
+from sitekit.base.data import data
+from sitekit.hub.messages.cards import card_of_refusal
+from sitekit.hub.messages.ended_cards import card_of, telling
+from sitekit.hub.messages.form import _template
+from sitekit.hub.messages.stopped_cards import card_of_stop
+from sitekit.hub.servers.idle_limits import CULLER
 from sitekit.site import load_site
-from sitekit.slurm.inquiry import Ending
-from sitekit.told.cards import card_of_refusal
-from sitekit.told.ended import card_of, telling
-from sitekit.told.form import _template
-from sitekit.told.stopped import card_of_stop
 
 SITE = load_site(data("config/sites/demo.yml"))
 CHOICE = {"title": "Small", "cap": 1500, "time": 14400}

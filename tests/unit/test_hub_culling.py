@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from sitekit.data import data
+from sitekit.base.data import data
 from sitekit.hub import culling
 from sitekit.hub.culling import update_culling
-from sitekit.servers.idle import lag, session_environment, told_every
-from sitekit.servers.options import Choice
+from sitekit.hub.servers.choices import Choice
+from sitekit.hub.servers.idle_limits import lag, session_environment, told_every
 from sitekit.site import Site, load_site
 
 SITE = load_site(data("config/sites/demo.yml"))

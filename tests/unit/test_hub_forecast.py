@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from sitekit.data import data
-from sitekit.servers import forecast as module
-from sitekit.servers.forecast import Forecast
-from sitekit.servers.options import Choice
+from sitekit.backends.slurm.command import Silent
+from sitekit.backends.slurm.parse import Job
+from sitekit.base.data import data
+from sitekit.hub.servers import forecast as module
+from sitekit.hub.servers.choices import Choice
+from sitekit.hub.servers.forecast import Forecast
 from sitekit.site import load_site
-from sitekit.slurm.jobs import Job
-from sitekit.slurm.say import Silent
 
 SITE = load_site(data("config/sites/demo.yml"))
 SOON = int(time.time()) + 60

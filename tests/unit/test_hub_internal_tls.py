@@ -11,9 +11,9 @@ import kernel_site
 import pytest
 from machine_sites import demo
 
-from sitekit.host.target import Target
-from sitekit.machine.authorities import internal
-from sitekit.show import dump
+from sitekit.machine.host.target import Target
+from sitekit.machine.render.authorities import internal
+from sitekit.site.show import dump
 
 pytestmark = pytest.mark.usefixtures("hub_environment")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from slurm_parts import job
 
-from sitekit.servers.ledger import Ledger
-from sitekit.slurm.queue import Snapshot
+from sitekit.backends.slurm.queue import Snapshot
+from sitekit.hub.servers.ledger import Ledger
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitekit.data import data
-from sitekit.servers.options import BadChoice, Standing, from_form, read_choice, remembered, tiers_for
-from sitekit.servers.typed import as_typed
+from sitekit.base.data import data
+from sitekit.hub.servers.choices import BadChoice, Standing, from_form, read_choice, remembered, tiers_for
+from sitekit.hub.servers.typed_values import as_typed
 from sitekit.site import Site, load_site
-from sitekit.units import parse_time
+from sitekit.site.units import parse_time
 
 SITE = load_site(data("config/sites/demo.yml"))
 HOSTILE = [

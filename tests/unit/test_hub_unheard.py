@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.hub.unheard import refuse_unheard, unheard
+from sitekit.hub.loops.unheard import refuse_unheard, unheard
 
 
 def test_each_is_named_with_what_to_do(tmp_path: Path) -> None:

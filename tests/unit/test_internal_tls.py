@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from machine_sites import demo
 
-from sitekit.command import run
-from sitekit.host.file import File
-from sitekit.host.target import Target
-from sitekit.internal import SUFFIX, authority, authority_key, name_of, pair, tag_in
-from sitekit.machine import authorities
-from sitekit.machine.authorities import internal, made_for
-from sitekit.machine.generated import renewed
+from sitekit.base.command import run
+from sitekit.contracts.internal_tls import SUFFIX, authority, authority_key, name_of, pair, tag_in
+from sitekit.machine.host.file import File
+from sitekit.machine.host.target import Target
+from sitekit.machine.render import authorities
+from sitekit.machine.render.authorities import internal, made_for
+from sitekit.machine.render.machine_secrets import renewed
 
 SITE = demo(hub={"address": "hub.cluster.example"})
 Files = dict[Path, File]

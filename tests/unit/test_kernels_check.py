@@ -15,13 +15,13 @@ import kernel_site
 import pytest
 from kernel_site import KernelSite
 
-from sitekit.data import CHECKOUT
-from sitekit.errors import Problem
+from sitekit.base.data import CHECKOUT
+from sitekit.base.errors import Problem
+from sitekit.contracts.kernel_state import read_kernel_state, told
 from sitekit.kernels import commands
-from sitekit.kernels.check import check_kernels
-from sitekit.kernelstate import read_kernel_state, told
-from sitekit.show import dump
+from sitekit.kernels.recheck import check_kernels
 from sitekit.site import Site
+from sitekit.site.show import dump
 
 LIST = "import json, jupyter_client.kernelspec as k; print(json.dumps(k.KernelSpecManager().get_all_specs()))"
 

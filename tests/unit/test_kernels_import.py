@@ -8,10 +8,10 @@ import kernel_site
 import pytest
 from kernel_site import KernelSite
 
-from sitekit.candidates.makefile import command_lines
-from sitekit.candidates.rules import load_rules
-from sitekit.errors import BadInput
+from sitekit.base.errors import BadInput
 from sitekit.kernels.commands import kernels_import
+from sitekit.kernels.discovery.parse_makefile import command_lines
+from sitekit.kernels.discovery.rules import load_rules
 
 FIXTURE = Path(__file__).parent / "envkernel_makefile"
 

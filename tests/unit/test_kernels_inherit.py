@@ -11,10 +11,10 @@ import kernel_site
 import pytest
 from kernel_site import HAS_R, KernelSite
 
-from sitekit.candidates.rules import Rules
-from sitekit.proof.inherit import inheriting
-from sitekit.proof.launcher import launcher
-from sitekit.proof.prove import ASK, SMOKE
+from sitekit.kernels.discovery.rules import Rules
+from sitekit.kernels.proof.inherit import inheriting
+from sitekit.kernels.proof.launcher import launcher
+from sitekit.kernels.proof.prove import ASK, SMOKE
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_a_path_that_the_user_has_added_counts(site: KernelSite) -> None:
 
 
 def test_it_is_proven_and_not_published_where_it_fails(site: KernelSite, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sitekit.proof import inherit
+    from sitekit.kernels.proof import inherit
 
     worse = {**inherit.WAYS["python"], "command": ["python", "-c", "exit(3)", "{connection_file}"]}
     monkeypatch.setitem(inherit.WAYS, "python", worse)

@@ -12,7 +12,7 @@ import kernel_site
 import pytest
 from kernel_site import KernelSite
 
-from sitekit.proof.prove import SMOKE
+from sitekit.kernels.proof.prove import SMOKE
 
 OF_THE_PERSON = """
 setenv("THEIR_HOME", pathJoin(os.getenv("HOME"), "data"))

@@ -13,8 +13,8 @@ import kernel_site
 import pytest
 from kernel_site import KernelSite
 
-from sitekit.errors import Problem
-from sitekit.proof.launcher import launcher
+from sitekit.base.errors import Problem
+from sitekit.kernels.proof.launcher import launcher
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_site import KernelSite
 
-from sitekit.candidates import spidering
-from sitekit.candidates.candidate import candidates
-from sitekit.candidates.rules import Rules
-from sitekit.candidates.spider import natural, read_tree
-from sitekit.kernels import table
-from sitekit.kernels.table import Row
-from sitekit.proof.probe import Failure, probe
+from sitekit.kernels import report
+from sitekit.kernels.discovery import run_spider
+from sitekit.kernels.discovery.candidate import candidates
+from sitekit.kernels.discovery.module_tree import natural, read_tree
+from sitekit.kernels.discovery.rules import Rules
+from sitekit.kernels.proof.probe import Failure, probe
+from sitekit.kernels.report import Row
 
 ODD = ["~", "a b,c%d^e[f]*", "é²", "{0}'\"$\\`", "a:b", "-x", "a\nb", "x" * 240]
 BEHAVIOUR = {
@@ -46,14 +46,14 @@ def published(site: KernelSite, capsys: pytest.CaptureFixture[str]) -> list[str]
     site.make()
     assert "python-3.99" in site.names()
     said = capsys.readouterr().out.splitlines()
-    return [line for line in said if line.startswith("  ") and line[2:].split(" ")[0] in table.ORDER]
+    return [line for line in said if line.startswith("  ") and line[2:].split(" ")[0] in report.ORDER]
 
 
 def test_odd_names_and_what_modules_do_never_end_the_command(
     site: KernelSite, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spidering, "WHOLE", 10)
-    monkeypatch.setattr(spidering, "PART", 10)
+    monkeypatch.setattr(run_spider, "WHOLE", 10)
+    monkeypatch.setattr(run_spider, "PART", 10)
     text = (site.modules / "python" / "3.99.lua").read_text()
     for name in ODD:
         site.module(f"{name}/1", text)
@@ -130,7 +130,7 @@ def test_any_name_is_a_kernel_or_a_reason(site: KernelSite, names: list[str]) ->
         for candidate in found:
             result = probe(small, Rules(), candidate, None)
             reason = result.reason if isinstance(result, Failure) else ""
-            shown = table.lines([Row("FAILED", candidate.id, candidate.label, "", reason)])
+            shown = report.lines([Row("FAILED", candidate.id, candidate.label, "", reason)])
             assert "\n".join(shown).replace("\n", "").isprintable()
     finally:
         shutil.rmtree(tree)
@@ -143,7 +143,7 @@ def test_any_two_names_can_be_sorted(one: str, other: str) -> None:
 
 
 def test_no_file_can_be_named_longer_than_the_filesystem_has_it(site: KernelSite) -> None:
-    from sitekit.candidates.candidate import slug
+    from sitekit.kernels.discovery.candidate import slug
 
     names = ["x" * 240, "x" * 239 + "y"]
     assert all(len(slug(name)) <= 110 for name in names) and slug(names[0]) != slug(names[1])

@@ -13,8 +13,8 @@ import kernel_site
 import pytest
 from kernel_site import KernelSite
 
-from sitekit.own.cli import main
-from sitekit.proof.prove import SMOKE
+from sitekit.kernels.personal.cli import main
+from sitekit.kernels.proof.prove import SMOKE
 
 SITES = "the title of a kernel of the site"
 

@@ -11,13 +11,13 @@ import kernel_site
 import pytest
 from kernel_site import KernelSite
 
-from sitekit.candidates.candidate import candidates
-from sitekit.candidates.rules import Rule, Rules
-from sitekit.errors import Problem
-from sitekit.kernels.check import check_kernels
-from sitekit.kernelstate import read_kernel_state
-from sitekit.proof.containers import words
-from sitekit.proof.launcher import launcher
+from sitekit.base.errors import Problem
+from sitekit.contracts.kernel_state import read_kernel_state
+from sitekit.kernels.discovery.candidate import candidates
+from sitekit.kernels.discovery.rules import Rule, Rules
+from sitekit.kernels.proof.containers import words
+from sitekit.kernels.proof.launcher import launcher
+from sitekit.kernels.recheck import check_kernels
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,10 @@ import kernel_site
 import pytest
 from kernel_site import KernelSite
 
-from sitekit.errors import Problem
-from sitekit.generations import generation
-from sitekit.generations.record import Record, read_record, write_record
-from sitekit.proof.prove import SMOKE, Trial, prove
+from sitekit.base.errors import Problem
+from sitekit.kernels.generations import generation
+from sitekit.kernels.generations.record import Record, read_record, write_record
+from sitekit.kernels.proof.prove import SMOKE, Trial, prove
 
 
 @pytest.fixture(scope="module")

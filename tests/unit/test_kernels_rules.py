@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.candidates.candidate import candidates, slug
-from sitekit.candidates.rules import Rules, load_rules, matches
-from sitekit.candidates.spider import Module, natural
-from sitekit.data import data
-from sitekit.errors import BadInput, Problem
-from sitekit.generations.kernel import is_unchanged, stamps
-from sitekit.generations.logos import FILES, logo_files
-from sitekit.kernels import table
-from sitekit.kernels.trust import refuse_writable
-from sitekit.proof.launcher import launcher
+from sitekit.base.data import data
+from sitekit.base.errors import BadInput, Problem
+from sitekit.kernels import report
+from sitekit.kernels.discovery.candidate import candidates, slug
+from sitekit.kernels.discovery.module_tree import Module, natural
+from sitekit.kernels.discovery.rules import Rules, load_rules, matches
+from sitekit.kernels.generations.kernel import is_unchanged, stamps
+from sitekit.kernels.generations.logos import FILES, logo_files
+from sitekit.kernels.permissions import refuse_writable
+from sitekit.kernels.proof.launcher import launcher
 
 
 def rules(tmp_path: Path, text: str) -> Rules:
@@ -227,16 +227,16 @@ def test_the_scrub_keeps_what_is_the_users_own() -> None:
 
 def test_the_table_tells_each_kernel_and_each_reason() -> None:
     rows = [
-        table.Row("FAILED", "b", "b/1", "", "first\nsecond"),
-        table.Row("added", "python-3.11", "Python 3.11", "python/3.11: Python 3.11.2"),
+        report.Row("FAILED", "b", "b/1", "", "first\nsecond"),
+        report.Row("added", "python-3.11", "Python 3.11", "python/3.11: Python 3.11.2"),
     ]
-    assert table.lines(rows) == [
+    assert report.lines(rows) == [
         "  added   python-3.11  Python 3.11  python/3.11: Python 3.11.2",
         "  FAILED  b            b/1",
         "      first",
         "      second",
     ]
-    assert table.counted(rows) == "1 added, 1 FAILED"
+    assert report.counted(rows) == "1 added, 1 FAILED"
 
 
 def test_a_stamp_changes_with_the_file_and_with_the_folder(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sitekit.proof.launcher import launcher
-from sitekit.session import lmod_guard, lmod_output, modules
+from sitekit.kernels.proof.launcher import launcher
+from sitekit.session import lmod_guard, lmod_output, loaded_modules
 
 needs_lmod = pytest.mark.skipif(
     not (kernel_site.LMOD / "libexec" / "lmod").exists(), reason="Lmod is not installed (apt install lmod)"
@@ -77,4 +77,4 @@ def test_launcher_and_session_have_the_same_reader() -> None:
     assert theirs.name == ours.name and theirs.read_bytes() == ours.read_bytes()
     readers = [path for path in ours.parents[1].rglob("*.py") if "os\\.environ\\[" in path.read_text()]
     assert readers == [ours]
-    assert lmod_guard.lmod_output is lmod_output and not hasattr(modules, "after")
+    assert lmod_guard.lmod_output is lmod_output and not hasattr(loaded_modules, "after")

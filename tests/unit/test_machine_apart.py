@@ -9,10 +9,10 @@ from contextlib import contextmanager
 import pytest
 from machine_sites import demo
 
-from sitekit.machine.apart import administrators, kept_apart
-from sitekit.machine.preloaded import node_options
+from sitekit.machine.render.preloaded import node_options
+from sitekit.machine.run.apart import administrators, kept_apart
+from sitekit.machine.supervisors.interface import State
 from sitekit.site import Site
-from sitekit.supervisors.supervisor import State
 
 
 @contextmanager

@@ -14,12 +14,12 @@ from types import SimpleNamespace
 import pytest
 from machine_sites import demo
 
-from sitekit.errors import Problem
-from sitekit.fronts import expiry
-from sitekit.fronts.certificate import VALID_DAYS, self_signed
-from sitekit.host.target import Target
-from sitekit.internal import authority, pair
-from sitekit.machine.authorities import internal
+from sitekit.base.errors import Problem
+from sitekit.contracts.internal_tls import authority, pair
+from sitekit.machine.host.target import Target
+from sitekit.machine.render.authorities import internal
+from sitekit.machine.web import expiry
+from sitekit.machine.web.certificate import VALID_DAYS, self_signed
 from sitekit.site import Site
 
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from machine_sites import bare_machine, demo, family
 
-from sitekit.errors import BadInput
-from sitekit.fronts.brought import check_brought
-from sitekit.fronts.certificate import self_signed, serves
-from sitekit.fronts.front import front
-from sitekit.host.file import File
-from sitekit.host.platform import this_platform
-from sitekit.host.target import Target
-from sitekit.machine.generated import generated, openid
-from sitekit.machine.render import render
+from sitekit.base.errors import BadInput
+from sitekit.machine.host.file import File
+from sitekit.machine.host.platform import this_platform
+from sitekit.machine.host.target import Target
+from sitekit.machine.render.machine_secrets import generated, openid
+from sitekit.machine.render.rendered_files import render
+from sitekit.machine.web.certificate import self_signed, serves
+from sitekit.machine.web.config import front
+from sitekit.machine.web.provided import check_brought
 from sitekit.site import Site
 
 CERT, KEY = "/etc/ssl/own.pem", "/etc/ssl/own.key"

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from machine_sites import demo, documented, family, shipped
 
-from sitekit.data import data
-from sitekit.fronts.certificate import self_signed, serves
-from sitekit.host.platform import this_platform
-from sitekit.machine.render import folders, render
-from sitekit.show import dump
+from sitekit.base.data import data
+from sitekit.machine.host.platform import this_platform
+from sitekit.machine.render.rendered_files import folders, render
+from sitekit.machine.web.certificate import self_signed, serves
 from sitekit.site import load_site
+from sitekit.site.show import dump
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "machine"
 OWN_TLS = {"certificate": "/etc/ssl/jupyter.pem", "key": "/etc/ssl/private/jupyter.key"}
@@ -249,7 +249,7 @@ def test_the_family_of_a_distribution(text: str, name: str, tmp_path: Path):
 
 
 def test_an_unknown_distribution_is_refused_by_name(tmp_path: Path):
-    from sitekit.errors import BadInput
+    from sitekit.base.errors import BadInput
 
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/os-release").write_text("ID=plan9\n")

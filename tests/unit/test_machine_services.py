@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from machine_sites import demo, family
 
-from sitekit.machine.site_services import site_services
-from sitekit.supervisors.services import Service, supervisord_conf, systemd_unit
+from sitekit.machine.render.services import site_services
+from sitekit.machine.supervisors.service import Service, supervisord_conf, systemd_unit
 
 SOCKET, LOG = Path("/run/x/s.sock"), Path("/var/log/x")
 

@@ -10,12 +10,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from sitekit.checks.passwords import who_stays_out
-from sitekit.data import data
-from sitekit.host.platform import this_platform
-from sitekit.machine import site_state as state_module
-from sitekit.machine.site_state import site_state
-from sitekit.site import Paths, Site, load_site
+from sitekit.base.data import data
+from sitekit.machine.checks.passwords import who_stays_out
+from sitekit.machine.host.platform import this_platform
+from sitekit.machine.run import site_state as state_module
+from sitekit.machine.run.site_state import site_state
+from sitekit.site import Site, load_site
+from sitekit.site.model import Paths
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_administrators_who_may_not_log_in_are_named(site: Site, tmp_path: Path)
 
 
 def test_work_goes_on_when_nobody_reads_its_output() -> None:
-    program = "from sitekit.progress import say; [say('x' * 4096) for _ in range(100)]; raise SystemExit(7)"
+    program = "from sitekit.base.progress import say; [say('x' * 4096) for _ in range(100)]; raise SystemExit(7)"
     worker = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert worker.stdout and worker.stderr
     worker.stdout.read(1)

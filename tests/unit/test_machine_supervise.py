@@ -18,11 +18,11 @@ from pathlib import Path
 import pytest
 from machine_sites import demo, family
 
-from sitekit.errors import Problem
-from sitekit.machine.site_services import site_services
-from sitekit.supervisors import supervise
-from sitekit.supervisors.services import Service
-from sitekit.supervisors.supervise import SupervisordSupervisor
+from sitekit.base.errors import Problem
+from sitekit.machine.render.services import site_services
+from sitekit.machine.supervisors import control
+from sitekit.machine.supervisors.control import SupervisordSupervisor
+from sitekit.machine.supervisors.service import Service
 
 PROGRAM = next(
     (p for p in (Path(sys.executable).with_name("supervisord"), shutil.which("supervisord")) if p and Path(p).exists()),
@@ -87,36 +87,36 @@ def pid(supervisor: SupervisordSupervisor, service: Service) -> int | None:
 def test_the_whole_life(supervisor: SupervisordSupervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LEAK", "leaked")
     first, second = write(supervisor, [server(tmp_path, "first", free_port()), server(tmp_path, "second", free_port())])
-    supervise.start([first, second], supervisor, within=20)
+    control.start([first, second], supervisor, within=20)
     assert (tmp_path / "first.env").read_text() == f"abc 50% b - {tmp_path}", (
         "the environment is the service's and no more"
     )
-    assert {s.word for s in supervise.status([first, second], supervisor).values()} == {"running"}
+    assert {s.word for s in control.status([first, second], supervisor).values()} == {"running"}
 
     before = pid(supervisor, first)
-    supervise.start([first, second], supervisor, within=20)
+    control.start([first, second], supervisor, within=20)
     assert pid(supervisor, first) == before, "what runs is left alone"
 
-    supervise.start([first, second], supervisor, within=20, afresh=["second"])
+    control.start([first, second], supervisor, within=20, afresh=["second"])
     assert pid(supervisor, first) == before
-    supervise.restart([first], supervisor, within=20)
+    control.restart([first], supervisor, within=20)
     assert pid(supervisor, first) != before
 
-    supervise.stop([first, second], supervisor)
-    assert {s.word for s in supervise.status([first, second], supervisor).values()} == {"stopped"}
+    control.stop([first, second], supervisor)
+    assert {s.word for s in control.status([first, second], supervisor).values()} == {"stopped"}
     assert not supervisor.control.exists(), "supervisord went with its last service"
-    supervise.stop([first, second], supervisor)
+    control.stop([first, second], supervisor)
 
 
 def test_a_changed_section_restarts_that_service_only(supervisor: SupervisordSupervisor, tmp_path: Path):
     first, second = server(tmp_path, "first", free_port()), server(tmp_path, "second", free_port())
-    supervise.start(write(supervisor, [first, second]), supervisor, within=20)
+    control.start(write(supervisor, [first, second]), supervisor, within=20)
     before = pid(supervisor, first)
     moved = server(tmp_path, "second", free_port())
-    supervise.start(write(supervisor, [first, moved]), supervisor, within=20)
+    control.start(write(supervisor, [first, moved]), supervisor, within=20)
     assert pid(supervisor, first) == before and moved.ready()
     assert not second.ready(), "the old one is gone"
-    supervise.stop([first, moved], supervisor)
+    control.stop([first, moved], supervisor)
 
 
 def test_one_that_dies_is_named_with_its_last_words(supervisor: SupervisordSupervisor, tmp_path: Path):
@@ -126,9 +126,9 @@ def test_one_that_dies_is_named_with_its_last_words(supervisor: SupervisordSuper
     )
     write(supervisor, [good, bad])
     with pytest.raises(Problem, match=r"(?s)bad: ends by itself.*the disk is full.*all of it: less "):
-        supervise.start([good, bad], supervisor, within=60)
-    assert supervise.status([good, bad], supervisor)["good"].word == "running"
-    supervise.stop([good, bad], supervisor)
+        control.start([good, bad], supervisor, within=60)
+    assert control.status([good, bad], supervisor)["good"].word == "running"
+    control.stop([good, bad], supervisor)
 
 
 def test_one_that_dies_late_is_not_waited_for_to_the_end(supervisor: SupervisordSupervisor, tmp_path: Path):
@@ -138,8 +138,8 @@ def test_one_that_dies_late_is_not_waited_for_to_the_end(supervisor: Supervisord
     )
     write(supervisor, [late])
     with pytest.raises(Problem, match=r"(?s)late: ends by itself, again and again.*no such key"):
-        supervise.start([late], supervisor, within=500)
-    supervise.stop([late], supervisor)
+        control.start([late], supervisor, within=500)
+    control.stop([late], supervisor)
 
 
 def test_one_that_does_not_answer_is_named(supervisor: SupervisordSupervisor, tmp_path: Path):
@@ -148,9 +148,9 @@ def test_one_that_does_not_answer_is_named(supervisor: SupervisordSupervisor, tm
     )
     write(supervisor, [deaf])
     with pytest.raises(Problem, match=r"(?s)deaf: did not become ready within 2 s.*still thinking"):
-        supervise.start([deaf], supervisor, within=2)
-    assert supervise.status([deaf], supervisor)["deaf"].word == "starting"
-    supervise.stop([deaf], supervisor)
+        control.start([deaf], supervisor, within=2)
+    assert control.status([deaf], supervisor)["deaf"].word == "starting"
+    control.stop([deaf], supervisor)
 
 
 def test_children_outlive_a_hub_and_no_other_service(supervisor: SupervisordSupervisor, tmp_path: Path):
@@ -161,9 +161,9 @@ def test_children_outlive_a_hub_and_no_other_service(supervisor: SupervisordSupe
         )
 
     services = write(supervisor, [parent("hub", "process"), parent("proxy", "control-group")])
-    supervise.start(services, supervisor, within=20)
+    control.start(services, supervisor, within=20)
     hubs, proxys = (int((tmp_path / f"{name}.child").read_text()) for name in ("hub", "proxy"))
-    supervise.stop(services, supervisor)
+    control.stop(services, supervisor)
     try:
         assert Path(f"/proc/{hubs}").exists()
         assert not Path(f"/proc/{proxys}").exists() or "Z" in Path(f"/proc/{proxys}/stat").read_text()
@@ -173,7 +173,7 @@ def test_children_outlive_a_hub_and_no_other_service(supervisor: SupervisordSupe
 
 def test_without_files_the_remedy_is_apply(supervisor: SupervisordSupervisor):
     with pytest.raises(Problem, match="sudo make apply"):
-        supervise.start([], supervisor)
+        control.start([], supervisor)
 
 
 def test_another_program_on_the_port_is_not_the_service():
@@ -216,7 +216,7 @@ def test_one_that_cannot_start_is_tried_for_ever(supervisor: SupervisordSupervis
     program.symlink_to(sys.executable)
     real = server(tmp_path, "late", free_port())
     late = replace(real, command=(str(program), *real.command[1:]), environment_file=None)
-    supervise.start(write(supervisor, [late]), supervisor, within=20)
+    control.start(write(supervisor, [late]), supervisor, within=20)
     program.unlink()
     os.kill(pid(supervisor, late), signal.SIGKILL)
     while len(attempts) < 7:
@@ -225,5 +225,5 @@ def test_one_that_cannot_start_is_tried_for_ever(supervisor: SupervisordSupervis
         attempts.add(state.attempt)
         time.sleep(0.2)
     program.symlink_to(sys.executable)
-    supervise.start([late], supervisor, within=20)  # at once, not after the pause
-    supervise.stop([late], supervisor)
+    control.start([late], supervisor, within=20)  # at once, not after the pause
+    control.stop([late], supervisor)

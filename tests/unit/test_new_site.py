@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.errors import BadInput
-from sitekit.new_site import new_site
+from sitekit.base.errors import BadInput
 from sitekit.site import load_site
+from sitekit.site.new_site import new_site
 
 
 def test_what_it_writes_is_a_valid_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,12 +19,12 @@ import kernel_site
 import pytest
 from session_parts import free_port, until
 
-from sitekit.data import data
-from sitekit.hub import entry
+from sitekit.base.data import data
+from sitekit.hub.pages import entry_cookie
 
 pytestmark = pytest.mark.usefixtures("hub_environment")
 
-KEY = entry.key("t")
+KEY = entry_cookie.key("t")
 LATER = int(time.time()) + 3600
 
 
@@ -123,7 +123,7 @@ def _listens(port: int) -> bool:
 
 
 def cookie(servers: object, key: bytes = KEY, user: str = "alice") -> str:
-    return f"{entry.COOKIE}={entry.write(entry.Entry(user, servers), key)}"
+    return f"{entry_cookie.COOKIE}={entry_cookie.write(entry_cookie.Entry(user, servers), key)}"
 
 
 def test_its_owner_gets_in_and_the_cookie_does_not(proxy: Proxy):
@@ -142,7 +142,7 @@ def test_the_hub_and_services_are_asked_as_ever_and_services_do_not_see_the_cook
     assert [seen[2].get("Cookie") for seen in proxy.service.seen] == [None]
 
 
-OTHER_KEY = entry.key("u")
+OTHER_KEY = entry_cookie.key("u")
 WRONG = {
     "none": "",
     "another user's": cookie({"alice": LATER}),
@@ -155,7 +155,7 @@ WRONG = {
     "of two parts too many": cookie({"bob": LATER}) + ".x.y",
     "with another's signature": cookie({"bob": LATER}).split(".")[0] + "." + cookie({}).split(".")[1],
     "two": f"{cookie({'alice': LATER})}; {cookie({'bob': LATER})}",
-    "under another name": "sitekit-servers" + cookie({"bob": LATER}).removeprefix(entry.COOKIE),
+    "under another name": "sitekit-servers" + cookie({"bob": LATER}).removeprefix(entry_cookie.COOKIE),
     "in other letters": cookie({"bob": LATER}).replace("__Host-", "__host-"),
     "with a no-break space before its name": "a=1; \xa0" + cookie({"bob": LATER}),
     "with a tab before its name": "a=1;\t" + cookie({"bob": LATER}),
@@ -246,15 +246,15 @@ def test_no_header_changes_whose_server_it_is(proxy: Proxy, name: str):
 
 
 def test_one_that_has_ended_opens_nothing_more(proxy: Proxy):
-    one, other = entry.Entry("bob", {"bob": LATER}), entry.Entry("bob", {"bob": LATER})
-    sent = [f"{entry.COOKIE}={entry.write(each, KEY)}" for each in (one, other)]
+    one, other = entry_cookie.Entry("bob", {"bob": LATER}), entry_cookie.Entry("bob", {"bob": LATER})
+    sent = [f"{entry_cookie.COOKIE}={entry_cookie.write(each, KEY)}" for each in (one, other)]
     for wrong in ({}, {"Authorization": "token u"}, {"Authorization": "token t x"}):
         assert end(proxy, one.id, wrong) == 403
     assert [proxy.ask("/user/bob/", Cookie=each).status for each in sent] == [200, 200]
     assert end(proxy, one.id, {"Authorization": "token t"}) == 204
     assert [proxy.ask("/user/bob/", Cookie=each).status for each in sent] == [302, 200]
-    renewed = entry.write(one.to("bob", LATER + 9, now=0), KEY)
-    assert proxy.ask("/user/bob/", Cookie=f"{entry.COOKIE}={renewed}").status == 302
+    renewed = entry_cookie.write(one.to("bob", LATER + 9, now=0), KEY)
+    assert proxy.ask("/user/bob/", Cookie=f"{entry_cookie.COOKIE}={renewed}").status == 302
 
 
 def end(proxy: Proxy, which: str, headers: dict[str, str]) -> int:
@@ -266,12 +266,20 @@ def end(proxy: Proxy, which: str, headers: dict[str, str]) -> int:
 
 
 def test_python_reads_what_python_wrote():
-    first = entry.Entry("alice", {"alice": 5, "bob": 9})
-    assert entry.read(entry.write(first, KEY), KEY) == first
-    assert first.to("carol", 20.5, now=6) == entry.Entry("alice", {"bob": 9, "carol": 20}, first.id)
-    for value in ("", ".", "x", "x.y", entry.write(first, OTHER_KEY), entry.write(first, KEY)[:-1], "é.é"):
-        assert entry.read(value, KEY) is None
-    assert hmac.compare_digest(KEY, entry.key("t")) and entry.key("u") != KEY
+    first = entry_cookie.Entry("alice", {"alice": 5, "bob": 9})
+    assert entry_cookie.read(entry_cookie.write(first, KEY), KEY) == first
+    assert first.to("carol", 20.5, now=6) == entry_cookie.Entry("alice", {"bob": 9, "carol": 20}, first.id)
+    for value in (
+        "",
+        ".",
+        "x",
+        "x.y",
+        entry_cookie.write(first, OTHER_KEY),
+        entry_cookie.write(first, KEY)[:-1],
+        "é.é",
+    ):
+        assert entry_cookie.read(value, KEY) is None
+    assert hmac.compare_digest(KEY, entry_cookie.key("t")) and entry_cookie.key("u") != KEY
 
 
 @pytest.mark.parametrize("lacks", ["secret", "method"])

@@ -11,8 +11,8 @@ import psutil
 import pytest
 import release_parts as parts
 
-from sitekit.child import ask
-from sitekit.errors import Problem
+from sitekit.base.child import ask
+from sitekit.base.errors import Problem
 
 PROGRAM = """
 import json, os, signal, sys, time
@@ -79,8 +79,8 @@ def test_a_program_that_cannot_start_is_told() -> None:
 
 
 ORPHAN = {
-    "ask": "from sitekit.child import ask\nask('worker', 'sleep', lambda _: print('up', flush=True), timeout=600)",
-    "mortal": "import subprocess; from sitekit.child import mortal\n"
+    "ask": "from sitekit.base.child import ask\nask('worker', 'sleep', lambda _: print('up', flush=True), timeout=600)",
+    "mortal": "import subprocess; from sitekit.base.child import mortal\n"
     "subprocess.run(mortal(['/bin/sh', '-c', 'echo up; exec sleep 600']))",
 }
 

@@ -21,12 +21,13 @@ from session_parts import until
 from tests.checkout import Checkout
 from tests.walk import walked
 
-from sitekit.environment import commands, steps
-from sitekit.release import files, releases
-from sitekit.release.bytecode import compile_all
-from sitekit.release.prefix import opened
-from sitekit.site import Paths
-from sitekit.wheels.packages import Packages
+from sitekit.environment import build as steps
+from sitekit.environment import commands
+from sitekit.environment.release import file_hashes, releases
+from sitekit.environment.release.bytecode import compile_all
+from sitekit.environment.release.prefix import opened
+from sitekit.environment.wheels.packages import Packages
+from sitekit.site.model import Paths
 
 pytestmark = parts.needs_system_python
 BUILD = ("setup_conda", "install_all")
@@ -193,7 +194,7 @@ def test_a_prefix_with_blanks(built: Checkout, channel: Path, tmp_path: Path, mo
     site = built.site.model_copy(update={"paths": paths})
     commands.setup_conda(site)
     [release] = releases.releases(site)
-    assert files.faults(release.path, {}) == []
+    assert file_hashes.faults(release.path, {}) == []
     for program in ("hello", "hello-script"):
         said = subprocess.run([release.path / "bin" / program], capture_output=True, text=True, check=True, timeout=60)
         assert said.stdout == "good morning\n"
@@ -225,7 +226,7 @@ def test_a_link_that_leaves_the_release_is_told(built: Checkout, target: str) ->
     link = path / "lib/away"
     link.symlink_to(target)
     try:
-        faults = files.faults(path, releases.read(path).facts["own"])
+        faults = file_hashes.faults(path, releases.read(path).facts["own"])
     finally:
         link.unlink()
     assert faults == ["lib/away belongs to no package", "lib/away leaves the release"]

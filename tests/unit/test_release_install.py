@@ -16,15 +16,16 @@ from pathlib import Path
 
 import pytest
 import release_parts as parts
-
 from sitekit.channel import ENGINE
-from sitekit.child import ask
-from sitekit.environment import commands, steps
-from sitekit.errors import Problem
-from sitekit.release import releases
-from sitekit.release.bytecode import compile_all
+
+from sitekit.base.child import ask
+from sitekit.base.errors import Problem
+from sitekit.environment import build as steps
+from sitekit.environment import commands
+from sitekit.environment.release import releases
+from sitekit.environment.release.bytecode import compile_all
+from sitekit.environment.wheels.packages import Packages
 from sitekit.site import Site
-from sitekit.wheels.packages import Packages
 
 pytestmark = parts.needs_system_python
 WANTED = Packages(("python", "hello", "stone-age"), ())
@@ -161,7 +162,7 @@ def test_the_second_time_there_is_nothing_to_do(site: Site, capsys: pytest.Captu
 def test_an_interrupted_build_is_seen_and_finished(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     """Killed with SIGKILL while packages are being linked; then the same command again."""
     program = (
-        "import sys, pathlib; from sitekit.environment import commands; from sitekit.wheels.packages import Packages\n"
+        "import sys, pathlib; from sitekit.environment import commands; from sitekit.environment.wheels.packages import Packages\n"
         f"commands.read_packages = lambda: {WANTED!r}\n"
         "from sitekit.site import load_site; commands.setup_conda(load_site(pathlib.Path(sys.argv[1])))"
     )

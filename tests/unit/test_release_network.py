@@ -17,11 +17,12 @@ import pytest
 import release_parts as parts
 import small_checkout as small
 
-from sitekit.channel.pins import pin
-from sitekit.environment import commands, steps
-from sitekit.release import releases
-from sitekit.site import Environment, Site
-from sitekit.wheels.packages import Packages
+from sitekit.environment import build, commands
+from sitekit.environment.channel.pip_pins import pin
+from sitekit.environment.release import releases
+from sitekit.environment.wheels.packages import Packages
+from sitekit.site import Site
+from sitekit.site.model import Environment
 
 pytestmark = parts.needs_system_python
 LOGIN = {"BasicHTTP": {"username": "me", "password": "secret"}}
@@ -59,7 +60,7 @@ class Server(http.server.ThreadingHTTPServer):
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setattr(commands, "read_packages", lambda: Packages(("python", "hello"), ()))
-    monkeypatch.setattr(steps, "LOCK", tmp_path / "environment.lock")
+    monkeypatch.setattr(build, "LOCK", tmp_path / "environment.lock")
     yield parts.site_at(tmp_path, "http://conda.invalid/main")
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import release_parts as parts
 
-from sitekit.channel.solution import Solution
-from sitekit.errors import Problem
-from sitekit.release import releases
-from sitekit.release.prefix import opened, refuse_unsafe, set_modes
+from sitekit.base.errors import Problem
+from sitekit.environment.channel.solution import Solution
+from sitekit.environment.release import releases
+from sitekit.environment.release.prefix import opened, refuse_unsafe, set_modes
 from sitekit.site import Site
 
 PACKAGES = [{"name": "a", "version": "1", "build": "0", "url": "file:///c/a.conda", "sha256": "ab"}]

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import release_parts as parts
 
-from sitekit.channel import source
-from sitekit.channel.source import choose, silence
-from sitekit.errors import Problem
-from sitekit.wheels.package import subdir, write_repodata
+from sitekit.base.errors import Problem
+from sitekit.environment.channel import source
+from sitekit.environment.channel.source import choose, silence
+from sitekit.environment.wheels.package import subdir, write_repodata
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import release_parts as parts
 
-from sitekit.errors import BadInput
-from sitekit.wheels.lock import entries, matching
-from sitekit.wheels.packages import read_packages
-from sitekit.wheels.wheel import Wheel, conda_name, target_environment
+from sitekit.base.errors import BadInput
+from sitekit.environment.wheels.lock import entries, matching
+from sitekit.environment.wheels.packages import read_packages
+from sitekit.environment.wheels.wheel import Wheel, conda_name, target_environment
 
 TARGET = target_environment("3.11.2")
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from slurm_parts import TAG, answering, job, record
 
-from sitekit.data import data
-from sitekit.servers.jobs import ServerJobs
-from sitekit.servers.ledger import Ledger, Row
+from sitekit.backends.slurm.command import Silent
+from sitekit.backends.slurm.parse import Job
+from sitekit.backends.slurm.queue import Queue, Snapshot
+from sitekit.base.data import data
+from sitekit.hub.servers.jobs import ServerJobs
+from sitekit.hub.servers.ledger import Ledger, Row
 from sitekit.site import Site, load_site
-from sitekit.slurm.jobs import Job
-from sitekit.slurm.queue import Queue, Snapshot
-from sitekit.slurm.say import Silent
 
 Say = Callable[[str, str], None]
 DENIES = "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1"

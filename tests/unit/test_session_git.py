@@ -11,7 +11,7 @@ from pathlib import Path
 import kernel_site
 import pytest
 
-from sitekit.release import programs
+from sitekit.environment.release import user_programs
 from sitekit.session.git import set_up
 
 pytestmark = pytest.mark.usefixtures("hub_environment")
@@ -30,7 +30,7 @@ def prefix(tmp_path_factory: pytest.TempPathFactory, hub_environment: None) -> P
     for folder in ("bin", "lib", "local"):
         if (kernel_site.release() / folder).exists():
             (prefix / folder).symlink_to(kernel_site.release() / folder)
-    programs.write_programs(prefix, {"nbdime"})
+    user_programs.write_programs(prefix, {"nbdime"})
     return prefix
 
 
@@ -47,7 +47,7 @@ def git(prefix: Path, home: Path, tmp_path: Path) -> Git:
     plain |= {"LD_LIBRARY_PATH": "/nonexistent", "PYTHONHOME": "/nonexistent", "PYTHONPATH": "/nonexistent"}
 
     def run(*words: str, session: bool = True, **more: str) -> str:
-        told = set_up(tmp_path, programs.folder(prefix), plain) if session else {}
+        told = set_up(tmp_path, user_programs.folder(prefix), plain) if session else {}
         me = ["-c", "user.name=u", "-c", "user.email=u@localhost", "-c", "init.defaultBranch=main"]
         environment = {**plain, **told, **more}
         done = subprocess.run(
@@ -105,7 +105,7 @@ def test_the_machines_settings_and_the_environments_hold(git: Git, prefix: Path,
     assert git("config", "core.editor", **counted) == "ed\n"
     assert git("diff", **counted).startswith("nbdiff ")
     theirs = {"HOME": str(tmp_path), "GIT_CONFIG_SYSTEM": "/their/own"}
-    assert set_up(tmp_path, programs.folder(prefix), theirs) == {}
+    assert set_up(tmp_path, user_programs.folder(prefix), theirs) == {}
 
 
 def test_without_nbdime_nothing_is_set(tmp_path: Path) -> None:

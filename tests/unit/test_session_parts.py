@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitekit.gatefile import session_settings
-from sitekit.session import oom, variables
-from sitekit.session.home import make_root
-from sitekit.session.notice import notice
-from sitekit.session.variables import LoginShell
+from sitekit.contracts.gate_config import session_settings
+from sitekit.session import oom, user_variables
+from sitekit.session.root_folder import make_root
+from sitekit.session.time_left import notice
+from sitekit.session.user_variables import LoginShell
 from sitekit.site import load_site
 
 SITE = load_site(Path(__file__).parents[2] / "config" / "site.example.yml")
@@ -151,7 +151,7 @@ def test_nothing_is_asked_where_nothing_is_wanted(home: Path) -> None:
 def test_a_shell_that_hangs_is_given_up_with_all_that_it_started(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(variables, "PATIENCE", 1.0)
+    monkeypatch.setattr(user_variables, "PATIENCE", 1.0)
     (home / ".profile").write_text("export WANTED=1\nsleep 4321 & echo $! > $HOME/child\nsleep 4321\n")
     assert asked("WANTED") == {}
     assert "took longer" in capsys.readouterr().out

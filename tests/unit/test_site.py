@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sitekit.errors import BadInput, BadInputs
-from sitekit.fields import example, walk
+from sitekit.base.errors import BadInput, BadInputs
 from sitekit.site import Site, load_site
-from sitekit.tier import Tier
-from sitekit.validate import validate
-from sitekit.yamlfile import Document, read_yaml
+from sitekit.site.model_fields import example, walk
+from sitekit.site.tier import Tier
+from sitekit.site.validate import validate
+from sitekit.site.yaml_file import Document, read_yaml
 
 HERE = Path(__file__).parent
 GOOD = read_yaml(HERE / "good_site.yml")

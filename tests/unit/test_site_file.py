@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from sitekit.errors import BadInputs
-from sitekit.fields import is_list, model_in, walk
+from sitekit.base.errors import BadInputs
 from sitekit.site import Site, load_site
-from sitekit.validate import validate
-from sitekit.yamlfile import Document, read_yaml
+from sitekit.site.model_fields import is_list, model_in, walk
+from sitekit.site.validate import validate
+from sitekit.site.yaml_file import Document, read_yaml
 
 FILE = Path(__file__).parents[2] / "config" / "site.example.yml"
 DOCUMENT = read_yaml(FILE)

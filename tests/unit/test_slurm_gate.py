@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.data import data
+from sitekit.backends.slurm import gate
+from sitekit.backends.slurm.command import Silent
+from sitekit.base.data import data
 from sitekit.site import load_site
-from sitekit.slurm import gate
-from sitekit.slurm.say import Silent
 
 
 def answered(monkeypatch: pytest.MonkeyPatch, folder: Path, out: str) -> None:

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slurm_parts import TAG, printed, record
 
-from sitekit.slurm.frame import Frame, Unreadable
-from sitekit.slurm.jobs import LISTED, RECORDED, Job, Listing, read_jobs
+from sitekit.backends.slurm.frame import Frame, Unreadable
+from sitekit.backends.slurm.parse import LISTED, RECORDED, Job, Listing, read_jobs
 
 
 def read(*records: list[str]) -> Listing:

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from slurm_parts import answering, record
 
-from sitekit.data import data
+from sitekit.backends.slurm import queue as module
+from sitekit.backends.slurm.associations import Names
+from sitekit.backends.slurm.command import Silent
+from sitekit.backends.slurm.privacy import hidden_jobs
+from sitekit.backends.slurm.queue import Queue
+from sitekit.base.data import data
 from sitekit.site import Site, load_site
-from sitekit.slurm import queue as module
-from sitekit.slurm.privacy import hidden_jobs
-from sitekit.slurm.queue import Queue
-from sitekit.slurm.say import Silent
-from sitekit.slurm.standing import Names
 
 JOB = answering(record(12))
 Say = Callable[[str], None]

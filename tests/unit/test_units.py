@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitekit import units
+from sitekit.site import units
 
 MEMORY = [
     ("2200M", 2200),

@@ -15,16 +15,17 @@ import kernel_site
 import pytest
 import release_parts as parts
 
-from sitekit.channel.solution import Solution, difference, kept_lock
-from sitekit.environment import steps as build
-from sitekit.errors import BadInput, Problem
-from sitekit.machine import database
-from sitekit.release import releases
-from sitekit.release.releases import Release
-from sitekit.site import Hub, Paths, Site
-from sitekit.upkeep import commands
-from sitekit.upkeep.users import EARLY, LATE, NOT_HERE, Uses, around, users
-from sitekit.wheels.packages import read_packages
+from sitekit.base.errors import BadInput, Problem
+from sitekit.environment import build as build
+from sitekit.environment.channel.solution import Solution, difference, kept_lock
+from sitekit.environment.release import releases
+from sitekit.environment.release.releases import Release
+from sitekit.environment.wheels.packages import read_packages
+from sitekit.machine.run import database
+from sitekit.operations.upgrade import commands
+from sitekit.operations.upgrade.releases_in_use import EARLY, LATE, NOT_HERE, Uses, around, users
+from sitekit.site import Site
+from sitekit.site.model import Hub, Paths
 
 
 @pytest.fixture

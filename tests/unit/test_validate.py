@@ -8,9 +8,9 @@ from typing import Annotated
 import pytest
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from sitekit.errors import BadInputs, Unfit, Unfits, shown
-from sitekit.validate import validate
-from sitekit.yamlfile import read_yaml
+from sitekit.base.errors import BadInputs, Unfit, Unfits, shown
+from sitekit.site.validate import validate
+from sitekit.site.yaml_file import read_yaml
 
 
 def _even(number: int) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.ways import way
+from sitekit.base.path_access import way
 
 
 @pytest.fixture

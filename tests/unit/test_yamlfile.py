@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sitekit.errors import BadInput
-from sitekit.yamlfile import Document, dotted, read_yaml
+from sitekit.base.errors import BadInput
+from sitekit.site.yaml_file import Document, dotted, read_yaml
 
 IN_ONE_DIRECTORY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 

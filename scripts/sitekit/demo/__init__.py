@@ -1,1 +1,1 @@
-"""`make demo`: the one-machine cluster with its hub, for a first look as for the tests."""
+"""`make demo`: the one-machine cluster with its hub, for a first look and for the tests."""

@@ -7,23 +7,23 @@ import os
 import ssl
 import time
 
-from ..back.uninstall import memories
-from ..cluster import layout
-from ..cluster.made import Made
-from ..cluster.people import ensure_passwords, ensure_people
-from ..cluster.whole import cancel_jobs, cluster_status, start_cluster, stop_cluster
-from ..errors import BadInput, Problem
-from ..progress import say, step
+from ..base.errors import BadInput, Problem
+from ..base.progress import say, step
+from ..machine.supervisors.control import which_supervisor
+from ..machine.uninstall.uninstall import memories
 from ..site import Site
-from ..software.modules import ensure_modules
-from ..software.packages import install_packages
-from ..software.platform import Distribution
-from ..supervisors.supervise import which_supervisor
-from . import rooms
+from . import steps
+from .cluster import layout
+from .cluster.bring_up import cancel_jobs, cluster_status, start_cluster, stop_cluster
+from .cluster.record import Made
+from .cluster.users import ensure_passwords, ensure_people
 from .lock import alone
+from .parallel import together
 from .preflight import need_root, preflight
 from .reset import remove_directories, reset
-from .together import together
+from .software.modules import ensure_modules
+from .software.packages import install_packages
+from .software.platform import Distribution
 
 LOGIN_SECONDS = 60
 
@@ -47,11 +47,11 @@ def _bring_up(site: Site, linux: Distribution) -> None:
         install_packages()
         ensure_people(made)
 
-    together(lambda: rooms.environment(site), [ground, lambda: ensure_modules(site, linux, made)])
+    together(lambda: steps.environment(site), [ground, lambda: ensure_modules(site, linux, made)])
     start_cluster(site, made)
-    rooms.machine(site)
-    rooms.kernels(site)
-    rooms.start(site)
+    steps.machine(site)
+    steps.kernels(site)
+    steps.start(site)
     _wait_for_login(site)
 
 
@@ -64,7 +64,7 @@ def demo_status(*words: str) -> int:
     cluster = cluster_status(site)
     for name, state in cluster.items():
         say(f"{name:<32} {state.word:<9} {state.detail}")
-    well = rooms.status(site) and all(state.word == "running" for state in cluster.values())
+    well = steps.status(site) and all(state.word == "running" for state in cluster.values())
     say()
     if well:
         _welcome(site)
@@ -96,7 +96,7 @@ def demo_reset(*words: str) -> int:
         made = Made()
         # Uninstalling a real site keeps its memory. Here it goes first: nothing is left to be told of it.
         removed = remove_directories(made, memories(site))
-        rooms.uninstall(site)
+        steps.uninstall(site)
         for line in reset(site, made, removed):
             say(line)
     return 0
@@ -121,7 +121,7 @@ def _claim(site: Site, made: Made) -> None:
 
 def _stop(site: Site) -> None:
     """The hub first, so that nobody starts a server while the jobs are being cancelled."""
-    rooms.stop(site)
+    steps.stop(site)
     cancel_jobs(site)
     stop_cluster(site)
 

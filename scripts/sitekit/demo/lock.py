@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..progress import say
+from ..base.progress import say
 
 LOCK = Path("/run/sitekit-demo.lock")  # not in /run/lock, where anybody could make it first, and hold it
 

@@ -8,12 +8,12 @@ import pwd
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..cluster import layout
-from ..cluster.made import Made
-from ..errors import BadInput, BadInputs
-from ..host.listeners import Process, listeners, processes
+from ..base.errors import BadInput, BadInputs
+from ..machine.host.listeners import Process, listeners, processes
 from ..site import Site
-from ..software.platform import Distribution, distribution
+from .cluster import layout
+from .cluster.record import Made
+from .software.platform import Distribution, distribution
 
 NOT_OURS = (
     "the demo touches nothing that exists; use a machine of its own, such as a fresh virtual machine or container"

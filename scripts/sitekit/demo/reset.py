@@ -7,14 +7,14 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..cluster import layout, services
-from ..cluster.made import Made
-from ..cluster.people import remove_people
-from ..cluster.whole import daemons
-from ..command import run
-from ..progress import step
+from ..base.command import run
+from ..base.progress import step
 from ..site import Site
-from ..software.packages import missing_packages
+from .cluster import layout, services
+from .cluster.bring_up import daemons
+from .cluster.record import Made
+from .cluster.users import remove_people
+from .software.packages import missing_packages
 
 CGROUPS = Path("/sys/fs/cgroup")
 

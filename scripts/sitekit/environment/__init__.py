@@ -1,1 +1,1 @@
-"""From environment.yml to a release in use."""
+"""The hub's environment, from environment.yml to a release in use."""

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..bundle.write import write_bundle
-from ..channel.solution import kept_lock
-from ..channel.source import WHAT
-from ..errors import BadInput, Problem
-from ..progress import say
-from ..release.install import install
-from ..release.releases import current, made_from, read, switch
+from ..base.errors import BadInput, Problem
+from ..base.progress import say
 from ..site import Site
-from ..wheels.packages import read_packages
-from . import steps
-from .kitwheel import kit
-from .steps import at_work, begun, finished, inputs, keep_lock, newest
+from . import build
+from .build import at_work, begun, finished, inputs, keep_lock, newest
+from .bundle.write import write_bundle
+from .channel.solution import kept_lock
+from .channel.source import WHAT
+from .kit_wheel import kit
+from .release.install import install
+from .release.releases import current, made_from, read, switch
+from .wheels.packages import read_packages
 
 
 def setup_conda(site: Site, *words: str) -> int:
@@ -30,7 +30,7 @@ def setup_conda(site: Site, *words: str) -> int:
     elif not file.is_file():
         raise BadInput("there is no such bundle", str(file), "name the file that make bundle wrote: BUNDLE=...")
     packages = read_packages()
-    lock = kept_lock(steps.LOCK, packages)
+    lock = kept_lock(build.LOCK, packages)
     with at_work(site) as cache:
         release = made_from(site, inputs(site, packages, lock), kit()["hash"])
         if release and release.installed:
@@ -54,7 +54,7 @@ def install_all(site: Site, *words: str) -> int:
     _no_words("install_all", words)
     packages = read_packages()
     with at_work(site) as cache:
-        release = made_from(site, inputs(site, packages, kept_lock(steps.LOCK, packages)), kit()["hash"])
+        release = made_from(site, inputs(site, packages, kept_lock(build.LOCK, packages)), kit()["hash"])
         if release is None or not release.installed:
             raise Problem(
                 "the packages of environment.yml are not there yet", str(site.releases), "run: make setup_conda"

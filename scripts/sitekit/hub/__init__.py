@@ -1,1 +1,1 @@
-"""JupyterHub itself: its configuration, with what is narrower or added in its own parts."""
+"""What runs inside JupyterHub: its configuration, and the parts that sitekit adds to it or makes narrower."""

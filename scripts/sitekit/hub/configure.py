@@ -6,30 +6,37 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ..data import data
-from ..gatefile import COOKIES
-from ..internal import as_installed, hub_url, proxy_api_url
-from ..login.pam import PatientAuthenticator, update_login
-from ..servers.life import Life
+from ..base.data import data
+from ..contracts.gate_config import COOKIES
+from ..contracts.internal_tls import as_installed, hub_url, proxy_api_url
 from ..site import Site
-from ..spawner import endings, reconcile
-from ..spawner.server import SlurmServer
-from ..spawner.tiers import TierSpawner, told_at_the_end
-from . import enter, heartbeat, routes
-from .admins import keep_administrators_out_of_servers
-from .callback import ENDING, LISTENING, EndingHandler, ListeningHandler, replace_batchspawners_handler
+from .api.callback import ENDING, LISTENING, EndingHandler, ListeningHandler, replace_batchspawners_handler
+from .api.cards_and_status import CardHandler, StatusHandler
+from .api.metrics import update_metrics
 from .culling import update_culling
-from .internal_tls import speak_tls
-from .logins import forget_old_logins
-from .logs import AbsentUsers, SecretsLeftOut, log_no_cookie_ids, log_no_strangers_names, log_refusals_in_one_line
-from .loops import begin_with_users
-from .metrics import update_metrics
-from .narrow import ServerHandler, limit_bodies, replace_handlers
-from .peers import keep_pages_behind_the_front
-from .proxy import SilentProxy
-from .rest import CardHandler, StatusHandler
-from .trouble import tell_of_database
-from .unreachable import NoAnswerHandler, ServerPageHandler
+from .login.admins import keep_administrators_out_of_servers
+from .login.pam import PatientAuthenticator, update_login
+from .login.sessions import forget_old_logins
+from .loops import heartbeat, proxy_routes
+from .loops.start import begin_with_users
+from .messages.trouble import tell_of_database
+from .overrides.handlers import ServerHandler, limit_bodies, replace_handlers
+from .overrides.internal_port import keep_pages_behind_the_front
+from .overrides.internal_tls import speak_tls
+from .overrides.logs import (
+    AbsentUsers,
+    SecretsLeftOut,
+    log_no_cookie_ids,
+    log_no_strangers_names,
+    log_refusals_in_one_line,
+)
+from .overrides.proxy import SilentProxy
+from .pages import enter
+from .pages.unreachable import NoAnswerHandler, ServerPageHandler
+from .servers.hub_state import Life
+from .spawner import reconcile, watch_endings
+from .spawner.slurm_server import SlurmServer
+from .spawner.tier_spawner import TierSpawner, told_at_the_end
 
 
 def configure(c: Any, site: Site) -> None:
@@ -141,9 +148,9 @@ def update_life(c: Any, life: Life) -> None:
         {
             "absent users": AbsentUsers().tell,
             "queue snapshot": life.queue.run,
-            "endings": partial(endings.run, life),
+            "endings": partial(watch_endings.run, life),
             "reconciler": partial(reconcile.run, life),
-            "routes": routes.run,
+            "routes": proxy_routes.run,
             "limits": limit_bodies,
             "forecast": life.forecast.run,
             "heartbeat": heartbeat.run,

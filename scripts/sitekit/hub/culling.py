@@ -10,9 +10,9 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from ..internal import as_installed, calling
-from ..servers.idle import CULLER, lag
+from ..contracts.internal_tls import as_installed, calling
 from ..site import Site
+from .servers.idle_limits import CULLER, lag
 
 EVERY = 60  # seconds between rounds
 PAGE = 200  # users in one answer: JupyterHub's own limit; idle-culler asks for page after page

@@ -1,1 +1,1 @@
-"""From the cluster's modules to the kernels that JupyterLab offers, none of which anyone sees before it has run."""
+"""From the cluster's modules to Jupyter kernels that were started before anybody sees them."""

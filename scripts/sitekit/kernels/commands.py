@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ..candidates.importing import imported
-from ..data import data
-from ..errors import BadInput
+from ..base.data import data
+from ..base.errors import BadInput
 from ..site import Site
-from .check import check_kernels, publish_new
+from .discovery.import_makefile import imported
 from .owner import another_owner, run_as
 from .pipeline import make_kernels
+from .recheck import check_kernels, publish_new
 
 
 def kernels(site: Site, *words: str) -> int:

@@ -16,11 +16,11 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-from ..command import identity
-from ..data import data
-from ..errors import Problem
-from ..show import dump
+from ..base.command import identity
+from ..base.data import data
+from ..base.errors import Problem
 from ..site import Site
+from ..site.show import dump
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 

@@ -8,24 +8,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .. import progress
-from ..candidates.candidate import Candidate, Note, candidates, unreadable
-from ..candidates.rules import Rules, load_rules
-from ..candidates.spider import Module, read_tree
-from ..errors import Problem
-from ..files import write_atomic
-from ..generations import generation
-from ..generations.kernel import Kernel, is_unchanged, told_apart
-from ..generations.record import Record, read_record, write_record
-from ..kernelstate import KernelState, read_kernel_state, write_kernel_state
-from ..own import known
-from ..proof.inherit import inheriting
-from ..proof.probe import Failure, key_of, probe_all
-from ..proof.prove import Trial, account, prove
+from ..base import progress
+from ..base.errors import Problem
+from ..base.files import write_atomic
+from ..contracts.kernel_state import KernelState, read_kernel_state, write_kernel_state
 from ..site import Site
-from . import table
-from .table import Row
-from .trust import refuse_writable
+from . import report
+from .discovery.candidate import Candidate, Note, candidates, unreadable
+from .discovery.module_tree import Module, read_tree
+from .discovery.rules import Rules, load_rules
+from .generations import generation
+from .generations.kernel import Kernel, is_unchanged, told_apart
+from .generations.record import Record, read_record, write_record
+from .permissions import refuse_writable
+from .personal import site_info as known
+from .proof.inherit import inheriting
+from .proof.probe import Failure, key_of, probe_all
+from .proof.prove import Trial, account, prove
+from .report import Row
 
 
 @dataclass
@@ -72,12 +72,12 @@ def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> in
     plan.notes += unreadable(broken)
     if old is not None and plan.wanted == plan.old:
         rows = _rows(plan, {}, {})
-        table.show(rows)
+        report.show(rows)
         if switch:
             write_atomic(old / generation.RULES, text)
             if _record(rules, plan, plan.old) != plan.record:
                 write_record(old, _record(rules, plan, plan.old))
-        progress.say(f"Nothing has changed: {table.counted(rows)}.")
+        progress.say(f"Nothing has changed: {report.counted(rows)}.")
         return _code(rows)
     new = generation.begin(site)
     with generation.under_way(site, new):
@@ -85,7 +85,7 @@ def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> in
         write_atomic(new / generation.RULES, text)
         kept, failed = _build(site, plan, old, new, trial)
         rows = _rows(plan, kept, failed)
-        table.show(rows)
+        report.show(rows)
         offered = {**{k.id: k for k in plan.wanted.values() if k.id not in failed}, **kept}
         if plan.old and not offered:
             raise Problem(
@@ -94,7 +94,7 @@ def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> in
                 "mend what the table shows first",
             )
         if not switch:
-            progress.say(f"Nothing was switched: {table.counted(rows)}. `make kernels` publishes what works.")
+            progress.say(f"Nothing was switched: {report.counted(rows)}. `make kernels` publishes what works.")
             return _code(rows)
         record = _record(rules, plan, offered)
         write_record(new, record)
@@ -102,7 +102,7 @@ def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> in
         generation.publish(site, new)
         before = read_kernel_state(site) or KernelState()
         write_kernel_state(site, replace(before, proven=len(offered) - len(record.failing), failing=record.failing))
-        progress.say(f"Published {len(offered)} kernels in {site.kernels_current}: {table.counted(rows)}.")
+        progress.say(f"Published {len(offered)} kernels in {site.kernels_current}: {report.counted(rows)}.")
         return _code(rows)
 
 

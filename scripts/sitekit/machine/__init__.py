@@ -1,1 +1,1 @@
-"""What a Site means on a machine, in files, accounts and services."""
+"""The machine of the hub: its files rendered from the site, shown, written, checked, undone."""

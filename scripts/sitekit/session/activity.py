@@ -21,7 +21,7 @@ from tornado import web
 from tornado.ioloop import PeriodicCallback
 
 from . import oom
-from .notice import notice
+from .time_left import notice
 
 EVERY = 15  # seconds between looks at the kernels
 READS = ("GET", "HEAD", "OPTIONS")

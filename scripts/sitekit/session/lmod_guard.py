@@ -17,7 +17,7 @@ import re
 from asyncio.subprocess import DEVNULL, PIPE
 from typing import Any
 
-from . import lmod_output, modules
+from . import lmod_output, loaded_modules
 
 WORD = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+@:-]*", re.ASCII)
 """A module, a collection or a path. No blank, no quote, no sign that a shell or Lua reads, no dash in front."""
@@ -49,12 +49,12 @@ async def guarded(command: str, *words: object) -> str | None:
         return html.escape(why)
     argv = [module.MODULE_CMD, "python", "--terse", command, *map(str, words)]
     async with _turn:
-        environment = lmod_output.applied(modules.read(), os.environ)
+        environment = lmod_output.applied(loaded_modules.read(), os.environ)
         process = await asyncio.create_subprocess_exec(*argv, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=environment)
         output, errors = await process.communicate()
         # Lmod's exit code tells nothing: it is 1 where a module only warns
         if command in CHANGES and (found := lmod_output.changes(output)):
-            modules.write(lmod_output.applied(found, environment))
+            loaded_modules.write(lmod_output.applied(found, environment))
     # the tab puts the text into its page as HTML (jupyterlab-lmod, `innerHTML`)
     return html.escape(errors.decode(errors="replace"), quote=False) or None
 

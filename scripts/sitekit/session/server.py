@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from .home import make_root
 from .memory import end_kernels_first
+from .root_folder import make_root
 from .tls import Identity, forget_names, take_identity
-from .variables import LoginShell
+from .user_variables import LoginShell
 
 KEPT_OF_SLURM = {"SLURM_CONF", "SLURM_CPUS_ON_NODE"}
 """The rest would steer what a user starts in a terminal or a kernel: with SLURM_JOB_ID, srun makes a step of the

@@ -13,7 +13,7 @@ from typing import Any
 
 from jupyter_server_terminals.terminalmanager import TerminalManager
 
-from . import git, lmod_output, modules
+from . import git, lmod_output, loaded_modules
 from .memory import first_to_end
 
 PROGRAMS = Path(sys.prefix, "share", "sitekit", "bin")
@@ -35,7 +35,7 @@ def terminal_path(path: str) -> str:
 
 def terminal_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """`environment`, the server's, as a new terminal has it."""
-    loaded = modules.read()
+    loaded = loaded_modules.read()
     told = lmod_output.applied(loaded, environment)
     told["PATH"] = terminal_path(told["PATH"])
     if loaded.get("LOADEDMODULES"):

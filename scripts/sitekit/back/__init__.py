@@ -1,1 +1,0 @@
-"""The ways back: what was made is taken away, put back from a backup, or made anew."""

@@ -1,0 +1,157 @@
+"""Questions that the queue snapshot does not answer: how did a job end, where is its node."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ...site import Site
+from .command import Silent, say
+from .frame import Frame, Unreadable
+from .listing import answered
+from .parse import ENDED, is_number
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a job ended, in Slurm's words. Memory in MiB, time in seconds; None where Slurm does not know."""
+
+    job: int
+    state: str
+    exit_code: int = 0
+    signal: int = 0
+    reason: str = ""
+    node: str = ""
+    elapsed: int | None = None
+    limit: int | None = None
+    peak_memory: int | None = None
+    owner: int | None = None  # uid of its user
+    by: int | None = None  # uid that cancelled it
+
+
+Owner = Callable[[int | None, str], bool]
+"""Whether a job of this uid and this user's name is the one that is meant. Slurm may give numbers out again."""
+
+
+async def ending(site: Site, job: int, is_ours: Owner) -> Ending | None:
+    """How `job` ended: from slurmctld while it remembers, with the figures of the accounting where there is one."""
+    told = recorded = None
+    with contextlib.suppress(Silent, Unreadable):
+        told = await _from_squeue(site, job, is_ours)
+    with contextlib.suppress(Silent, Unreadable):
+        recorded = await _from_sacct(site, job, is_ours)
+    if told and recorded:
+        state = recorded.state if told.state == "COMPLETING" and recorded.state in ENDED else told.state
+        elapsed = recorded.elapsed or told.elapsed
+        return _named(replace(told, state=state, peak_memory=recorded.peak_memory, elapsed=elapsed, by=recorded.by))
+    return _named(told) if told else recorded
+
+
+def _named(told: Ending) -> Ending:
+    """While a job's epilog runs its state is COMPLETING; how it ended stands in its reason or its exit code then."""
+    if told.state != "COMPLETING":
+        return told
+    reasons = {"TimeLimit": "TIMEOUT", "NodeDown": "NODE_FAIL", "OutOfMemory": "OUT_OF_MEMORY"}
+    by_code = "CANCELLED" if told.signal else "FAILED" if told.exit_code else "COMPLETED"
+    return replace(told, state=reasons.get(told.reason, by_code))
+
+
+FIELDS = ("JobArrayID", "UserID", "UserName", "State", "BatchHost", "TimeUsed", "TimeLimit", "exit_code", "Reason")
+
+
+async def _from_squeue(site: Site, job: int, is_ours: Owner) -> Ending | None:
+    """Not from scontrol: it prints a job's name, which may hold anything, before its state and its exit code."""
+    frame = Frame(len(FIELDS))
+    words = ("--noheader", "--all", "--states=all", f"--jobs={job}", frame.long_format(FIELDS))
+    for row in frame.records(answered(await say(site, "squeue", *words))):
+        number, uid, user, state, node, elapsed, limit, code, reason = row
+        if number == str(job) and is_ours(int(uid) if is_number(uid) else None, user):
+            exit_code, signal = _exit(code)
+            return Ending(
+                job=job,
+                state=state,
+                exit_code=exit_code,
+                signal=signal,
+                reason="" if reason == "None" else reason,
+                node="" if node == "n/a" else node,
+                elapsed=_clock(elapsed),
+                limit=_clock(limit),
+                owner=int(uid) if is_number(uid) else None,
+            )
+    return None
+
+
+def _exit(code: str) -> tuple[int, int]:
+    """Exit code and signal, from squeue's number, which is wait(2)'s, or from sacct's `code:signal`."""
+    if is_number(code):
+        return int(code) >> 8, int(code) & 0x7F
+    match = re.fullmatch(r"(\d+):(\d+)", code, re.ASCII)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+RECORDED = ("JobID", "UID", "User", "State", "ExitCode", "ElapsedRaw", "NodeList", "MaxRSS", "TimelimitRaw")
+
+
+async def _from_sacct(site: Site, job: int, is_ours: Owner) -> Ending | None:
+    frame = Frame(len(RECORDED))
+    words = ("--noheader", "--allusers", f"--jobs={job}", *frame.columns(RECORDED))
+    rows = frame.records(answered(await say(site, "sacct", *words)))
+    main = next((row for row in rows if row[0] == str(job)), None)
+    if main is None or not is_ours(int(main[1]) if is_number(main[1]) else None, main[2]):
+        return None
+    _, _, _, state, code, elapsed, node, _, limit = main
+    exit_code, signal = _exit(code)
+    by = re.search(r"CANCELLED by (\d+)", state)
+    steps = [row for row in rows if row[0].startswith(f"{job}.")]
+    return Ending(
+        job=job,
+        state=(state.split() or [""])[0],
+        exit_code=exit_code,
+        signal=signal,
+        node=node,
+        elapsed=int(elapsed) if is_number(elapsed) else None,
+        limit=int(limit) * 60 if is_number(limit) else None,
+        peak_memory=max((_mib(row[7]) for row in steps), default=0) or None,
+        owner=int(main[1]) if is_number(main[1]) else None,
+        by=int(by[1]) if by else None,
+    )
+
+
+def _clock(text: str) -> int | None:
+    """Slurm's `days-hours:minutes:seconds`, of which the first may be missing."""
+    match = re.fullmatch(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)", text, re.ASCII)
+    if not match:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+def _mib(text: str) -> int:
+    match = re.fullmatch(r"([\d.]+)([KMGT]?)", text)
+    factor = {"": 1 / 1024**2, "K": 1 / 1024, "M": 1, "G": 1024, "T": 1024**2}
+    return int(float(match[1]) * factor[match[2]]) if match else 0
+
+
+async def node_address(site: Site, node: str) -> str:
+    """The address of a node as Slurm has it (NodeAddr); a node's name need not be in DNS. Where PrivateData=nodes hides
+    nodes from the hub, its name must do. Raises Silent."""
+    answer = await say(site, "scontrol", "--all", "--oneliner", "show", "node", node)
+    match = re.search(
+        r"\bNodeAddr=(\S+)", answer.out
+    )  # the first: what may hold free text, such as Reason, comes later
+    if answer.code == 0 and match:
+        return match[1]
+    if "denied" not in answer.err:
+        raise Silent(answer.err or f"Slurm tells no address of node {node}")
+    try:
+        return (await asyncio.get_running_loop().getaddrinfo(node, None, type=socket.SOCK_STREAM))[0][4][0]
+    except OSError as error:
+        log.error("Slurm does not show the hub's account its nodes (PrivateData=nodes), and %s: %s", node, error)
+        raise Silent(f"Slurm does not show the hub's account its nodes, and no name service knows {node}") from None

@@ -1,0 +1,105 @@
+"""Work that is done in a program of its own: a Python module, one request in, events and an answer out, all as JSON."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from .command import Arg
+from .errors import Problem
+
+Event = dict[str, Any]
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+def ask(module: str, request: Event, on_event: Callable[[Event], None] = lambda _: None, *, timeout: float) -> Any:
+    """Run `python -m module` on `request`; return what it answers. `timeout` is in seconds.
+
+    An answer counts even when the program crashes after it: rattler now and then dies of a signal while Python ends,
+    after a complete installation. Raises Problem when the program reports one, dies before, or takes too long.
+    """
+    answer: Event | None = None
+    places = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))}
+    argv = [sys.executable, "-m", module]
+    with tempfile.TemporaryFile("w+") as errors:
+        child = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment, umask=0o022
+        )
+        timer = threading.Timer(timeout, child.kill)
+        timer.start()
+        try:
+            try:
+                json.dump(request, child.stdin)
+                child.stdin.close()
+            except BrokenPipeError:
+                pass  # it died at once; what it wrote says why
+            for line in child.stdout:
+                event = json.loads(line)
+                if "answer" in event or "problem" in event:
+                    answer = event
+                else:
+                    on_event(event)
+            child.wait()
+        finally:
+            timer.cancel()
+            child.kill()
+            child.wait()
+            child.stdout.close()
+        if answer is None:
+            errors.seek(0)
+            raise Problem(f"{_ending(child.returncode)}{_tail(errors.read())}", remedy="run the same command again")
+    if "problem" in answer:
+        raise Problem(*answer["problem"])
+    return answer["answer"]
+
+
+def serve(work: Callable[[Event], Any]) -> NoReturn:
+    """The other side: read the request, do the `work`, write the answer, and end without Python's clean-up.
+
+    It ends with the program that asked, however that ends: nobody holds the prefix for it any longer. os._exit keeps
+    rattler's threads from meeting an interpreter that is being taken down (SIGSEGV, 1 in 30).
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    try:
+        reply: Event = {"answer": work(json.load(sys.stdin))}
+    except Problem as problem:
+        reply = {"problem": [problem.what, problem.where, problem.remedy]}
+    tell(reply)
+    sys.stderr.flush()
+    os._exit(0)
+
+
+_MORTAL = "import ctypes, os, sys; ctypes.CDLL(None).prctl(int(sys.argv[1]), 9); os.execv(sys.argv[2], sys.argv[2:])"
+
+
+def mortal(argv: Sequence[Arg]) -> list[str]:
+    """The same program, as one that ends when this one does, even by SIGKILL: it must not go on writing to a release
+    that the next run works on. `argv` begins with a path."""
+    return [sys.executable, "-I", "-S", "-c", _MORTAL, str(_PR_SET_PDEATHSIG), *map(str, argv)]
+
+
+def tell(event: Event) -> None:
+    """Send one event to the program that asked."""
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
+
+
+def _ending(code: int) -> str:
+    if code < 0:
+        return f"the program was ended by {signal.Signals(-code).name} before it was done"
+    return f"the program ended with code {code} before it was done"
+
+
+def _tail(text: str) -> str:
+    return "".join(f"\n    | {line}" for line in text.strip().splitlines()[-12:])

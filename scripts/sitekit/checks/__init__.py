@@ -1,1 +1,0 @@
-"""Whether a machine will take what its site asks for, found out before anything changes."""

@@ -1,0 +1,115 @@
+"""The cluster as a whole: bring it up, see how it does, take it down."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+
+from ...base.command import CommandFailed, run
+from ...base.errors import Problem
+from ...base.files import write_atomic
+from ...base.progress import say, step
+from ...machine.supervisors import control
+from ...machine.supervisors.service import Service
+from ...site import Site
+from . import layout, services
+from .accounting import ensure_accounts, environment
+from .host import Host, this_host
+from .prepare import prepare
+from .record import Made
+
+UNCAPPED = (
+    "    The memory cap is not enforced here: no cgroup can be used. "
+    "Slurm reserves memory, but stops no job that takes more."
+)
+_NO_CGROUP = layout.STATE / "no-cgroup"
+"""Says that Slurm was tried with this machine's cgroups, and did not do."""
+
+
+def daemons(site: Site) -> list[Service]:
+    """All services of the cluster in the order of their start."""
+    return [*services.accounting(site), *services.scheduling(site)]
+
+
+def start_cluster(site: Site, made: Made) -> Host:
+    """Bring the cluster up, or see that it is. Returns the host as Slurm was told of it. Root only.
+
+    Needs the packages and the hub's account. Raises Problem: which daemon did not come up, and the end of its log.
+    """
+    host = this_host()
+    if _NO_CGROUP.exists():
+        host = dataclasses.replace(host, cgroup=None)
+    try:
+        _bring_up(site, host, made)
+    except Problem as problem:
+        if host.cgroup is None or not (problem.where or "").startswith(site.service("slurmd-")):
+            raise
+        # Which Slurm, systemd and container go together with which cgroups is not for us to know: it was tried.
+        say(f"    Slurm does not come up with cgroup {host.cgroup} on this machine; going on without:\n{problem}")
+        control.stop(services.scheduling(site), services.supervisor(site))
+        _NO_CGROUP.touch()
+        host = dataclasses.replace(host, cgroup=None)
+        _bring_up(site, host, made)
+    if host.cgroup is None:
+        say(UNCAPPED)
+    return host
+
+
+def _bring_up(site: Site, host: Host, made: Made) -> None:
+    changed = prepare(site, host, made)
+    supervisor = services.supervisor(site)
+    for path, content in supervisor.files(daemons(site)).items():
+        if not path.exists() or path.read_text() != content:
+            write_atomic(path, content)
+    afresh = [service.name for service in daemons(site)] if changed else []
+    running = all(state.word == "running" for state in cluster_status(site).values())
+    control.start(services.accounting(site), supervisor, afresh=afresh)
+    ensure_accounts(site)
+    control.start(services.scheduling(site), supervisor, afresh=afresh)
+    if changed or not running:
+        _try_a_job(site)
+
+
+def _try_a_job(site: Site) -> None:
+    """One job through every part of Slurm, so that the first to meet a fault is not a user. Raises Problem."""
+    srun = [site.slurm.bin / "srun", "--partition=batch", "--mem=50M", "--time=1", "/bin/true"]
+    try:
+        run(srun, env=environment(site), timeout=60, cwd=Path("/"))
+    except CommandFailed as failed:
+        raise Problem(
+            f"the nodes are up, but a job does not run: {failed.what}",
+            site.service(f"slurmd-{layout.NODES[-1]}"),
+            f"read {layout.LOG}",
+        ) from None
+
+
+def cluster_status(site: Site) -> dict[str, control.State]:
+    """The state of each daemon by name."""
+    return control.status(daemons(site), services.supervisor(site))
+
+
+def cancel_jobs(site: Site) -> int:
+    """Cancel every job of the demo cluster and wait, at most 20 s, until they are gone. Returns how many there were."""
+    if not (jobs := _jobs(site)):
+        return 0
+    with step("Cancelling jobs") as shown:
+        run([site.slurm.bin / "scancel", *jobs], env=environment(site), check=False)
+        end = time.monotonic() + 20
+        while _jobs(site) and time.monotonic() < end:
+            time.sleep(0.2)
+        shown.done(str(len(jobs)))
+    return len(jobs)
+
+
+def _jobs(site: Site) -> list[str]:
+    if not services.scheduling(site)[0].ready():
+        return []
+    return run(
+        [site.slurm.bin / "squeue", "--noheader", "--all", "--format=%A"], env=environment(site), timeout=30
+    ).stdout.split()
+
+
+def stop_cluster(site: Site) -> None:
+    """End the cluster's daemons, ours only. Its files stay. Raises Problem for one that does not end."""
+    control.stop(daemons(site), services.supervisor(site))

@@ -1,0 +1,86 @@
+"""Where the demo cluster lies on the machine, which ports it uses and who lives in it. All of it is the demo's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...base.data import data
+from ...site import Site, load_site
+
+NAME = "demo-cluster"
+ETC = Path("/etc/sitekit/demo/cluster")
+STATE = Path("/var/lib/sitekit") / NAME
+RUN = Path("/run/sitekit") / NAME
+LOG = Path("/var/log/sitekit") / NAME
+
+MADE = STATE / "made.json"
+PASSWORDS = STATE / "passwords.json"
+
+MUNGE_KEY = ETC / "munge.key"
+MUNGE_SOCKET = RUN / "munge" / "munge.socket"
+DATABASE = STATE / "mariadb"
+DATABASE_SOCKET = RUN / "slurm" / "mariadb.sock"
+
+SLURMCTLD_PORT = 26817
+SLURMDBD_PORT = 26819
+SLURMD_PORT = 26821
+NODES = ("demo1", "demo2", "demo3")
+
+USERS = ("alice", "bob", "carol")
+GROUPS = {"jupyter-users": USERS, "jupyter-admins": ("carol",)}
+ACCOUNTS = {"research": ("alice", "carol"), "teaching": ("alice", "bob")}
+
+
+def demo_site(supervisor: str) -> Site:
+    """The demo's site, under the supervisor that this machine has: `systemd` or `supervisord`."""
+    site = load_site(data("config/sites/demo.yml"))
+    return site.model_copy(update={"supervisor": supervisor})
+
+
+def modules(site: Site) -> Path:
+    """The module tree."""
+    return site.kernels.modulepath[0]
+
+
+def software(site: Site) -> Path:
+    """What the modules point to."""
+    return site.paths.prefix / "software"
+
+
+def slurm_conf(site: Site) -> Path:
+    """The cluster's slurm.conf; Slurm looks for its other files beside it. Raises ValueError if the site names none."""
+    if site.slurm.conf is None:
+        raise ValueError("the demo's site must name its slurm.conf")
+    return site.slurm.conf
+
+
+def ports(site: Site) -> dict[int, str]:
+    """Every port that the demo listens on, with what listens there."""
+    return {
+        site.front.port: "the web server",
+        site.proxy.port: "the proxy",
+        site.proxy.api_port: "the proxy's own interface",
+        site.hub.port: "the hub",
+        SLURMCTLD_PORT: "slurmctld",
+        SLURMDBD_PORT: "slurmdbd",
+        **{SLURMD_PORT + number: f"slurmd of {node}" for number, node in enumerate(NODES)},
+    }
+
+
+def directories(site: Site) -> tuple[Path, ...]:
+    """Every directory that the demo makes and `make demo_reset` removes, deepest first where one holds another."""
+    return (
+        modules(site),
+        software(site),
+        slurm_conf(site).parent,
+        ETC,
+        STATE,
+        RUN,
+        LOG,
+        site.etc,
+        site.paths.state,
+        site.run,
+        site.log,
+        site.backups,
+        site.libexec,
+    )

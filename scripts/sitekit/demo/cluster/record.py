@@ -1,0 +1,47 @@
+"""What the demo made on this machine, written down before it is made, so that an interrupted run can be undone."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+from ...base.errors import Problem
+from ...base.files import write_atomic
+from .layout import MADE
+
+KINDS = ("packages", "users", "groups", "directories")
+_lock = threading.Lock()
+
+
+class Made:
+    """The record. A thing that is in it is the demo's own; a thing that existed before never gets in."""
+
+    def __init__(self, path: Path = MADE) -> None:
+        self.path = path
+        try:
+            self._things: dict[str, list[str]] = json.loads(path.read_text())
+        except FileNotFoundError:
+            self._things = {}
+        except ValueError as error:
+            raise Problem(
+                f"is not the demo's record any more: {error}", str(path), "mend it, or undo by hand what it lists"
+            ) from None
+
+    def __contains__(self, thing: tuple[str, object]) -> bool:
+        kind, name = thing
+        return str(name) in self._things.get(kind, [])
+
+    def names(self, kind: str) -> list[str]:
+        """The things of one kind, in the order in which they were made."""
+        return list(self._things.get(kind, []))
+
+    def claim(self, kind: str, *names: object) -> None:
+        """Record that the demo is about to make these. Safe from several threads."""
+        if kind not in KINDS:
+            raise ValueError(f"nothing of the kind '{kind}' is recorded")
+        with _lock:
+            known = self._things.setdefault(kind, [])
+            known.extend(str(name) for name in names if str(name) not in known)
+            self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            write_atomic(self.path, json.dumps(self._things, indent=2) + "\n", mode=0o600)

@@ -1,0 +1,153 @@
+"""Site and host -> the cluster's slurm.conf, cgroup.conf and slurmdbd.conf. Pure: the same in, the same out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...site import Site
+from ...site.units import format_time
+from . import layout
+from .host import Host
+
+CAP_PERCENT = 500
+"""AllowedRAMSpace: a job may use this share of its request, in percent, before it is killed. cgroup.conf(5)."""
+
+CPUS = 8
+"""Of each virtual node. More than the machine has: notebooks mostly wait, and the demo should hold a few of them."""
+
+# name: (nodes, shortest MaxTime in seconds, other options). `batch` says FORCE:1, for at Slurm's default of NO its jobs
+# and those of the overlapping jupyter partition would shut each other out, node by node. The notebooks' partitions are
+# closed to the hub's account by AllowGroups, as they are on clusters that keep them for users.
+NOTEBOOKS = "AllowGroups=jupyter-users OverSubscribe=FORCE:10"
+PARTITIONS = {
+    "jupyter-short": (("demo1", "demo2"), 4 * 3600, f"{NOTEBOOKS} PriorityTier=10"),
+    "jupyter-long": (("demo1", "demo2"), 5 * 86400, f"{NOTEBOOKS} PriorityTier=10"),
+    "jupyter-overflow": (("demo3",), 5 * 86400, f"{NOTEBOOKS} PriorityTier=5"),
+    "batch": (("demo2", "demo3"), 86400, "OverSubscribe=FORCE:1 PriorityTier=1 Default=YES"),
+}
+
+
+def render(site: Site, host: Host) -> dict[Path, str]:
+    """All three files by path. slurmdbd.conf must be the user slurm's and 0600, the others readable by everybody."""
+    folder = layout.slurm_conf(site).parent
+    return {
+        layout.slurm_conf(site): slurm_conf(site, host),
+        folder / "cgroup.conf": cgroup_conf(host),
+        folder / "slurmdbd.conf": slurmdbd_conf(host),
+    }
+
+
+def slurm_conf(site: Site, host: Host) -> str:
+    """The cluster: three virtual nodes on one host, partitions that admit every tier of the site."""
+    head = _HEAD.format(
+        host=host,
+        layout=layout,
+        bind="CommunicationParameters=NoInAddrAny,NoCtldInAddrAny\n" if host.loopback_only else "",
+        tracking=_WITH_CGROUP if host.cgroup else _WITHOUT_CGROUP,
+    )
+    nodes = [
+        f"NodeName={name} NodeHostname={host.name} NodeAddr={host.address} Port={layout.SLURMD_PORT + number}"
+        f" CPUs={CPUS} CoresPerSocket={CPUS} RealMemory={host.node_memory} State=UNKNOWN"
+        for number, name in enumerate(layout.NODES)
+    ]
+    partitions = [
+        f"PartitionName={name} Nodes={','.join(nodes)}"
+        f" MaxTime={format_time(_longest(site, name, least))} DefaultTime=1:00:00 {more}"
+        for name, (nodes, least, more) in PARTITIONS.items()
+    ]
+    return head + "\n".join([*nodes, *partitions]) + "\n"
+
+
+def _longest(site: Site, partition: str, least: int) -> int:
+    return max([least, *(tier.time for tier in site.tiers if partition in tier.partitions)])
+
+
+def cgroup_conf(host: Host) -> str:
+    """How the memory cap is enforced, or that it is not."""
+    if host.cgroup is None:
+        # slurmd loads a cgroup plugin even if nothing uses it. v2's wants a writable tree, v1's wants nothing.
+        return "# No cgroup can be used on this machine: the memory cap is not enforced.\nCgroupPlugin=cgroup/v1\n"
+    constrain = (
+        f"ConstrainRAMSpace=yes\nAllowedRAMSpace={CAP_PERCENT}\n"
+        "ConstrainSwapSpace=no\nConstrainCores=no\nConstrainDevices=no\n"
+    )
+    if host.cgroup == "v1":
+        return "CgroupPlugin=cgroup/v1\nCgroupMountpoint=/sys/fs/cgroup\n" + constrain
+    # Not run by the tests, whose machines have v1. If slurmd does not come up with it, the demo goes on without a cap.
+    return "CgroupPlugin=cgroup/v2\nIgnoreSystemdOnFailure=yes\n" + constrain
+
+
+def slurmdbd_conf(host: Host) -> str:
+    """The accounting daemon. There is no password: the database knows the Unix account slurm at its own socket."""
+    # slurmdbd.conf(5) does not name this word, but slurmdbd binds by the same code as the other daemons
+    bind = "CommunicationParameters=NoInAddrAny\n" if host.loopback_only else ""
+    return f"""\
+AuthType=auth/munge
+AuthInfo=socket={layout.MUNGE_SOCKET}
+DbdHost={host.name}
+DbdAddr={host.address}
+DbdPort={layout.SLURMDBD_PORT}
+{bind}SlurmUser=slurm
+DebugLevel=info
+LogFile={layout.LOG}/slurm/slurmdbd.log
+PidFile={layout.RUN}/slurm/slurmdbd.pid
+StorageType=accounting_storage/mysql
+StorageHost=localhost
+StorageUser=slurm
+StorageLoc=sitekit_demo
+"""
+
+
+_HEAD = """\
+# The demo cluster, written by `make demo`; a change made here is lost the next time.
+ClusterName=demo
+SlurmctldHost={host.name}({host.address})
+SlurmctldPort={layout.SLURMCTLD_PORT}
+{bind}SlurmUser=slurm
+AuthType=auth/munge
+AuthInfo=socket={layout.MUNGE_SOCKET}
+
+StateSaveLocation={layout.STATE}/slurmctld
+SlurmdSpoolDir={layout.STATE}/slurmd/%n
+SlurmctldPidFile={layout.RUN}/slurm/slurmctld.pid
+SlurmdPidFile={layout.RUN}/slurmd-%n.pid
+SlurmctldLogFile={layout.LOG}/slurm/slurmctld.log
+SlurmdLogFile={layout.LOG}/slurmd-%n.log
+MailProg=/bin/true
+MpiDefault=none
+
+# The nodes have more processors than the machine.
+SlurmdParameters=config_overrides
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+# Slurm's default of 3 s would make the second of two people who start together wait for it.
+SchedulerParameters=batch_sched_delay=0
+EnforcePartLimits=ALL
+PropagateResourceLimits=NONE
+DefMemPerNode=200
+ReturnToService=2
+InactiveLimit=0
+KillWait=10
+MinJobAge=300
+
+{tracking}JobAcctGatherFrequency=5
+AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost={host.address}
+AccountingStoragePort={layout.SLURMDBD_PORT}
+# For slurmdbd this is no password, but the socket of the munge that speaks for us. slurm.conf(5)
+AccountingStoragePass={layout.MUNGE_SOCKET}
+AccountingStorageEnforce=associations,limits,qos
+
+"""
+
+_WITH_CGROUP = """\
+ProctrackType=proctrack/cgroup
+TaskPlugin=task/cgroup,task/affinity
+JobAcctGatherType=jobacct_gather/cgroup
+"""
+
+_WITHOUT_CGROUP = """\
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/linux
+"""

@@ -1,0 +1,71 @@
+"""The demo's cluster users, their groups and their passwords."""
+
+from __future__ import annotations
+
+import grp
+import json
+import pwd
+import secrets
+from pathlib import Path
+
+from ...base.command import run
+from ...base.files import write_atomic
+from . import layout
+from .record import Made
+
+_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
+"""Without what is mistaken for something else when read from a screen."""
+
+
+def ensure_people(made: Made) -> dict[str, str]:
+    """Make users, groups and passwords where they are missing. Returns name -> password. Raises CommandFailed."""
+    passwords = ensure_passwords(layout.PASSWORDS)
+    for user in layout.USERS:
+        if not _exists(pwd.getpwnam, user):
+            made.claim("users", user)
+            # 0700: a home is its owner's business. The umask and the distribution's default do not decide.
+            run(["useradd", "--create-home", "--shell", "/bin/bash", "--user-group", "--key", "HOME_MODE=0700", user])
+            run(["chpasswd"], stdin=f"{user}:{passwords[user]}\n")
+    for group, members in layout.GROUPS.items():
+        if not _exists(grp.getgrnam, group):
+            made.claim("groups", group)
+            run(["groupadd", group])
+        for member in members:
+            if member not in grp.getgrnam(group).gr_mem:
+                run(["usermod", "--append", "--groups", group, member])
+    return passwords
+
+
+def ensure_passwords(path: Path) -> dict[str, str]:
+    """Read the passwords, or make them up once. They are root's to read."""
+    if not path.exists():
+        words = {user: "-".join(_word() for _ in range(3)) for user in layout.USERS}
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        write_atomic(path, json.dumps(words, indent=2) + "\n", mode=0o600)
+    return json.loads(path.read_text())
+
+
+def _word() -> str:
+    return "".join(secrets.choice(_LETTERS) for _ in range(4))
+
+
+def _exists(lookup, name: str) -> bool:
+    try:
+        lookup(name)
+    except KeyError:
+        return False
+    return True
+
+
+def remove_people(made: Made) -> list[str]:
+    """Remove the users that the demo made, with their homes, and its groups. Returns what was removed."""
+    removed = []
+    for user in made.names("users"):
+        if _exists(pwd.getpwnam, user):
+            run(["userdel", "--remove", "--force", user])
+            removed.append(f"user {user}")
+    for group in made.names("groups"):
+        if _exists(grp.getgrnam, group):
+            run(["groupdel", group])
+            removed.append(f"group {group}")
+    return removed

@@ -1,0 +1,97 @@
+"""Install what the demo needs from the distribution's packages, and see to it that none of them starts a service."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+
+from ...base.command import CommandFailed, run
+from ...base.progress import step
+from ..cluster.record import Made
+from .platform import table
+
+APT = ("apt-get", "-o", "DPkg::Lock::Timeout=600", "-o", "Dpkg::Use-Pty=0")
+QUIET = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+
+
+def missing_packages(wanted: Sequence[str | list[str]]) -> list[list[str]]:
+    """Those that are not installed; each as its list of alternative names. Asks dpkg, takes a few milliseconds."""
+    choices = [[name] if isinstance(name, str) else name for name in wanted]
+    names = [name for choice in choices for name in choice]
+    asked = run(["dpkg-query", "-W", "-f", "${Package} ${Status}\\n", *names], check=False)
+    there = {line.split()[0] for line in asked.stdout.splitlines() if line.endswith(" installed")}
+    return [choice for choice in choices if not there & set(choice)]
+
+
+def install_packages() -> list[str]:
+    """Install what is missing; return the names of all new packages. Raises CommandFailed with apt's last words."""
+    data, made = table(), Made()
+    if not (missing := missing_packages(data["packages"])):
+        return []
+    with step("Installing packages") as shown:
+        if not all(_known(choice) for choice in missing):
+            run([*APT, "update"], env=QUIET, timeout=600)
+        names = [_known(choice) or choice[0] for choice in missing]
+        fresh = _would_install(names)
+        made.claim("packages", *fresh)
+        shown.total(2 * len(fresh))
+        masked = _mask([f"{unit}.service" for unit in data["services"] if unit in fresh])
+        try:
+            _install(names, shown.advance)
+        finally:
+            _unmask(masked)
+        shown.done(f"{len(fresh)} packages")
+    return fresh
+
+
+def _known(choice: Sequence[str]) -> str | None:
+    for name in choice:
+        if re.search(r"Candidate: (?!\(none\))", run(["apt-cache", "policy", name], env=QUIET).stdout):
+            return name
+    return None
+
+
+def _would_install(names: Sequence[str]) -> list[str]:
+    plan = run([*APT, "install", "-s", "--no-install-recommends", *names], env=QUIET, timeout=120).stdout
+    # A line with the old version in brackets is an upgrade of a package that was there.
+    return [m[1] for m in re.finditer(r"^Inst (\S+) (?!\[)", plan, re.MULTILINE)]
+
+
+def _install(names: Sequence[str], advance) -> None:
+    """apt in a session of its own: Ctrl-C ends the demo, but must not leave dpkg in the middle of a package."""
+    run(["dpkg", "--configure", "-a"], env=QUIET, timeout=600)
+    argv = [*APT, "install", "-y", "--no-install-recommends", *names]
+    last: list[str] = []
+    with subprocess.Popen(
+        argv,
+        env=QUIET,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as apt:
+        for line in apt.stdout:
+            last = [*last[-20:], line.rstrip()]
+            if line.startswith(("Unpacking ", "Setting up ")):
+                advance()
+    if apt.returncode:
+        raise CommandFailed(
+            argv, f"ended with code {apt.returncode}", "\n".join(last), "mend what apt says, then run `make demo` again"
+        )
+
+
+def _mask(units: list[str]) -> list[str]:
+    """Keep systemd from starting these when their packages arrive."""
+    if not units or not os.path.exists("/usr/bin/systemctl"):
+        return []
+    run(["systemctl", "mask", *units], env=QUIET)
+    return units
+
+
+def _unmask(units: list[str]) -> None:
+    if units:
+        run(["systemctl", "unmask", *units], env=QUIET)
+        run(["systemctl", "disable", *units], env=QUIET, check=False)

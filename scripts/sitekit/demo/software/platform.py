@@ -1,0 +1,51 @@
+"""Which distribution this is, and what that means for the demo: the table platforms.yml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...base.errors import BadInput
+from ...site.yaml_file import read_yaml
+
+REMEDY = "the demo needs Debian 12 or Ubuntu 22.04, or newer; on another system set up a site with config/site.yml"
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """The distribution of this machine: its id, version and code name as in os-release(5)."""
+
+    id: str
+    version: str
+    codename: str
+    title: str
+
+
+def table() -> dict[str, Any]:
+    """The table of what differs between distributions."""
+    return read_yaml(Path(__file__).with_name("platforms.yml")).values
+
+
+def distribution(path: Path = Path("/etc/os-release")) -> Distribution:
+    """The distribution of this machine. Raises BadInput where the demo does not run on it."""
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        raise BadInput("no distribution is named here", str(path), REMEDY) from None
+    values = dict(line.split("=", 1) for line in lines if "=" in line)
+    fields = {key: value.strip().strip("\"'") for key, value in values.items()}
+    found = Distribution(
+        fields.get("ID", ""),
+        fields.get("VERSION_ID", ""),
+        fields.get("VERSION_CODENAME", ""),
+        fields.get("PRETTY_NAME", "?"),
+    )
+    oldest = table()["versions"].get(found.id)
+    if oldest is None or _number(found.version) < _number(oldest):
+        raise BadInput(f"this machine runs {found.title}", str(path), REMEDY)
+    return found
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())

@@ -1,0 +1,71 @@
+"""`make setup_conda BUNDLE=file`: the packages out of a bundle, every file held against its checksum. No network."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tarfile
+from pathlib import Path, PurePosixPath
+
+from ...base.errors import BadInput, Problem
+from ...base.progress import step
+from ..channel.solution import Solution, head_of, read
+from ..release.install import wheels_name
+from ..wheels.packages import Packages
+from .write import HERE, LOCK, SUMS
+
+_TAKEN = ("channel/", "wheels/", LOCK)
+
+
+def read_bundle(file: Path, packages: Packages, cache: Path) -> Solution:
+    """The solution in the bundle, its packages unpacked into the cache. Raises Problem for one that is damaged."""
+    work = cache / "unbundle.partial"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    with step(f"Unpacking {file}") as s:
+        digest = _unpack(file, work)
+        s.done("every checksum is right")
+    text = (work / LOCK).read_text()
+    head = head_of(text)
+    if head["dependencies"] != packages.digest:
+        raise BadInput("was made from another environment.yml", str(file), "take the kit that is in the bundle")
+    channel = cache / f"channel-bundle-{digest[:16]}"
+    if not channel.is_dir():
+        os.rename(work / "channel", channel)
+    if head["pip"] and not (cache / wheels_name(head["pip"])).is_dir():
+        os.rename(work / "wheels", cache / wheels_name(head["pip"]))
+    shutil.rmtree(work)
+    head |= {"channels": [channel.as_uri()], "told": f"From a bundle: {head['told']}"}
+    return read(text.replace(f"file://{HERE}", channel.as_uri()).replace(HERE, str(channel)), head, cache)
+
+
+def _unpack(file: Path, work: Path) -> str:
+    """Write what an installation needs below `work`; return the digest of the list of checksums."""
+    try:
+        with tarfile.open(file) as archive:
+            first = archive.next()
+            if first is None or first.name != SUMS:
+                raise Problem("is not a bundle of sitekit's", str(file), "make one with: make bundle")
+            listed = archive.extractfile(first).read()
+            sums = dict(reversed(line.split("  ", 1)) for line in listed.decode().splitlines())
+            while member := archive.next():
+                _take(archive, member, sums, work, file)
+    except (tarfile.TarError, OSError, ValueError) as error:
+        raise Problem(f"cannot be read: {error}", str(file), "copy it again") from None
+    if sums:
+        raise Problem(f"is cut short: {len(sums)} files are missing", str(file), "copy it again")
+    return hashlib.sha256(listed).hexdigest()
+
+
+def _take(archive: tarfile.TarFile, member: tarfile.TarInfo, sums: dict[str, str], work: Path, file: Path) -> None:
+    path = PurePosixPath(member.name)
+    if not member.isreg() or path.is_absolute() or ".." in path.parts or member.name not in sums:
+        raise Problem(f"holds {member.name!r}, which is not in its list", str(file), "make it again with: make bundle")
+    content = archive.extractfile(member).read()
+    if hashlib.sha256(content).hexdigest() != sums.pop(member.name):
+        raise Problem(f"is damaged: {member.name} does not have its checksum", str(file), "copy it again")
+    if member.name.startswith(_TAKEN):
+        target = work / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)

@@ -1,0 +1,68 @@
+"""What is in a bundle, as a bill of materials: CycloneDX 1.5, in JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from packaging.utils import parse_wheel_filename
+
+from ... import __version__
+from ..release.releases import Release
+from ..wheels.python_node_proxy import LOCKED_PROXY
+
+Component = dict[str, Any]
+
+
+def sbom(release: Release, bundle: Path) -> dict[str, Any]:
+    """The conda packages of `release`, what npm and pip brought, and the wheels of the unpacked `bundle`."""
+    components = [*_condas(release), *_pips(bundle), *_npms(release)]
+    return {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "version": 1,
+        "metadata": {
+            "timestamp": release.facts["begun"],
+            "component": {"type": "application", "bom-ref": "sitekit", "name": "sitekit", "version": __version__},
+        },
+        "components": sorted(components, key=lambda component: component["bom-ref"]),
+    }
+
+
+def _condas(release: Release) -> Iterator[Component]:
+    for file in (release.path / "conda-meta").glob("*.json"):
+        record = json.loads(file.read_bytes())
+        where = f"build={quote(record['build'])}&channel={quote(record['channel'], safe='')}&subdir={record['subdir']}"
+        component = _component("conda", record["name"], record["version"], f"?{where}")
+        if record.get("sha256"):
+            component["hashes"] = [{"alg": "SHA-256", "content": record["sha256"]}]
+        if record.get("license"):
+            component["licenses"] = [{"license": {"name": record["license"]}}]
+        yield component
+
+
+def _pips(bundle: Path) -> Iterator[Component]:
+    hashes = {}
+    for wheel in sorted({*bundle.glob("wheels/*.whl"), *bundle.glob("kit-wheels/*.whl")}):
+        name, version, _, _ = parse_wheel_filename(wheel.name)
+        if (name, version) not in hashes:
+            hashes[name, version] = wheel
+            yield _component("pypi", str(name), str(version))
+
+
+def _npms(release: Release) -> Iterator[Component]:
+    """What is inside the proxy's package, when it is the one that the kit makes with npm."""
+    locks = release.path.glob("lib/configurable-http-proxy/package-lock.json")
+    for path in [*locks, LOCKED_PROXY][:1]:
+        for place, about in json.loads(path.read_text())["packages"].items():
+            if place and "version" in about:
+                name = place.rpartition("node_modules/")[2]
+                yield _component("npm", name, about["version"], quoted=name.replace("@", "%40"))
+
+
+def _component(kind: str, name: str, version: str, more: str = "", quoted: str = "") -> Component:
+    purl = f"pkg:{kind}/{quoted or name}@{version}{more}"
+    return {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl}

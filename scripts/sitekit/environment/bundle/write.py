@@ -1,0 +1,112 @@
+"""`make bundle`: the release in use as one file, with all that a site without a network needs to build it again.
+
+It is a tar of: `channel/`, the packages; `wheels/`, what pip adds; `kit/`, this checkout;
+`kit-wheels/`, the kit's own requirements; the lock, `sbom.cdx.json`, `bundle.json`, and SHA256SUMS over all of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from ...base.child import ask
+from ...base.command import run
+from ...base.data import CHECKOUT
+from ...base.files import write_atomic
+from ...base.progress import say, step
+from ...channel import ENGINE
+from ...site import Site
+from ..channel import solution
+from ..release.install import wheels_name
+from ..release.releases import Release
+from ..wheels.packages import Packages
+from .fetch import fetch
+from .sbom import sbom
+
+HERE = "/bundle"
+"""What the lock in a bundle calls the bundle's own channel."""
+
+SUMS, ABOUT, LOCK = "SHA256SUMS", "bundle.json", "environment.lock"
+_EPOCH = 315532800
+
+
+def write_bundle(site: Site, release: Release, packages: Packages, cache: Path, file: Path) -> None:
+    """Write the bundle of `release` to `file`. Raises Problem; an unfinished one is never called `file`."""
+    work = cache / "bundle.partial"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    with step("Collecting packages", total=len(release.facts["packages"])) as s:
+        for package in release.facts["packages"]:
+            *_, subdir, name = unquote(urlsplit(package["url"]).path).split("/")
+            (work / "channel" / subdir).mkdir(parents=True, exist_ok=True)
+            fetch(site, package["url"], package["sha256"], work / "channel" / subdir / name)
+            s.advance()
+        s.done(f"{len(release.facts['packages'])} packages")
+    shutil.copy(release.lock, work / LOCK)
+    ask(ENGINE, {"verb": "move", "lock": str(work / LOCK), "channel": f"file://{HERE}"}, timeout=60)
+    write_atomic(work / LOCK, solution.kept(release.solution.head(packages), (work / LOCK).read_text()))
+    if pinned := release.facts.get("pip", []):
+        shutil.copytree(cache / wheels_name(pinned), work / "wheels")
+    with step("Collecting the kit"):
+        _kit(work)
+    (work / "sbom.cdx.json").write_text(json.dumps(sbom(release, work), indent=1) + "\n")
+    python = ".".join(map(str, sys.version_info[:2]))
+    about = {"release": release.name, "source": release.facts["source"]["told"], "kit_python": python}
+    (work / ABOUT).write_text(json.dumps({**about, "machine": os.uname().machine}, indent=1) + "\n")
+    files = sorted(path for path in work.rglob("*") if path.is_file() and not path.is_symlink())
+    (work / SUMS).write_text("".join(f"{_sha256(path)}  {path.relative_to(work)}\n" for path in files))
+    with step(f"Writing {file}") as s:
+        draft = file.with_name(f".{file.name}.partial")
+        with tarfile.open(draft, "w") as archive:
+            for path in [work / SUMS, *files]:
+                archive.add(path, str(path.relative_to(work)), filter=_plain)
+        os.replace(draft, file)
+        s.done(f"{file.stat().st_size // 10**6} MB")
+    shutil.rmtree(work)
+    say(f"On a machine with Python {python} and no network: tar -xf {file.name} kit && cd kit, edit config/site.yml,")
+    say(f"then: make setup_conda install_all BUNDLE=/path/to/{file.name}")
+
+
+def _kit(work: Path) -> None:
+    """The checkout as it is, without what git ignores; its requirements, for the Python that the kit runs in here."""
+    for path in _checkouts_files():
+        target = work / "kit" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(CHECKOUT / path, target)
+    pip = [sys.executable, "-I", "-m", "pip", "-q", "--no-input", "--disable-pip-version-check", "download"]
+    into = ["--only-binary", ":all:", "-d", work / "kit-wheels"]
+    run([*pip, *into, "--require-hashes", "-r", CHECKOUT / "scripts/requirements.txt"], timeout=600)
+    run([*pip, *into, "--no-deps", "pip"], timeout=300)
+
+
+def _checkouts_files() -> list[str]:
+    """What git knows or would add; without git, or in a copy, all but what the kit makes there itself."""
+    listed = subprocess.CompletedProcess([], 1, "")
+    if shutil.which("git"):
+        asked = ["git", "-C", CHECKOUT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        listed = run(asked, check=False)
+    if listed.returncode == 0 and listed.stdout:
+        names = listed.stdout.rstrip("\0").split("\0")
+    else:
+        names = [str(path.relative_to(CHECKOUT)) for path in CHECKOUT.rglob("*") if "__pycache__" not in path.parts]
+    tops = {".git", ".kit", "tests"}
+    kept = [name for name in names if Path(name).parts[0] not in tops and not Path(name).match("*sitekit-*.tar*")]
+    return [name for name in kept if (CHECKOUT / name).is_file()]
+
+
+def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """The same release gives the same bundle, whoever makes it."""
+    member.mtime, member.uid, member.gid, member.uname, member.gname = _EPOCH, 0, 0, "", ""
+    member.mode = 0o755 if member.mode & 0o100 else 0o644
+    return member
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,55 @@
+"""How this machine reaches channels and PyPI: mirrors, credentials and a proxy, as site.yml says."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ...base.errors import Problem
+from ...site import Site
+
+
+def rattlers_configuration(site: Site, bases: dict[str, str]) -> str:
+    """Mirrors and credentials in the TOML of rattler's own configuration; `bases` are the channels' addresses."""
+    lines = []
+    if site.environment.credentials:
+        lines.append(f"authentication-override-file = {json.dumps(str(_private(site.environment.credentials)))}")
+    lines.append("[mirrors]")
+    for channel, mirrors in site.environment.mirrors.items():
+        lines.append(f"{json.dumps(bases[channel])} = {json.dumps([_slashed(mirror) for mirror in mirrors])}")
+    return "\n".join(lines) + "\n"
+
+
+@contextmanager
+def reaching(site: Site) -> Iterator[None]:
+    """While the block runs, whatever is started here goes through the site's proxy: rattler, pip, npm and apt alike."""
+    before = dict(os.environ)
+    if site.environment.proxy:
+        for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+            os.environ[name] = site.environment.proxy
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _private(file: Path) -> Path:
+    """Raises Problem when the file with passwords is not there, or others can read it."""
+    try:
+        mode = file.stat().st_mode
+        file.read_bytes()
+    except OSError as error:
+        remedy = "name another in environment.credentials"
+        raise Problem(f"cannot be read: {error.strerror}", str(file), remedy) from None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise Problem("holds passwords, and others can read it", str(file), f"chmod 600 {file}")
+    return file
+
+
+def _slashed(url: str) -> str:
+    return url.rstrip("/") + "/"

@@ -1,0 +1,79 @@
+"""The `pip:` part of environment.yml, pinned by version and hash, for channels that do not carry it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from ...base.command import run
+from ...base.errors import Problem
+from ...base.progress import step
+from ..wheels.lock import entries, matching
+from ..wheels.packages import Packages
+from ..wheels.wheel import PYPI_NAMES, target_environment
+
+
+def pin(packages: Packages, found: Sequence[dict[str, str]], cache: Path) -> list[str]:
+    """One requirement with its hash for each package that pip is to add to the conda packages `found`.
+
+    Raises Problem with pip's words when one cannot be had, or does not fit the conda packages.
+    """
+    if not packages.pip:
+        return []
+    version = next(package["version"] for package in found if package["name"] == "python")
+    lock = matching(packages)
+    known = entries(lock, target_environment(version)) if lock else {}
+    names = [requirement_name(line) for line in packages.pip]
+    if known and all(name in known for name in names):
+        return [" ".join(known[name].replace("\\\n", " ").split()) for name in names]
+    with step("Looking up what pip is to add") as s:
+        pinned = _resolved(packages, found, version, cache)
+        s.done(", ".join(line.split()[0] for line in pinned))
+    return pinned
+
+
+def requirement_name(line: str) -> str:
+    """`Jupyterlmod ==5.3.*` -> `jupyterlmod`."""
+    return canonicalize_name(Requirement(line).name)
+
+
+def _resolved(packages: Packages, found: Sequence[dict[str, str]], version: str, cache: Path) -> list[str]:
+    """By the kit's pip, for the release's Python; what conda has already is held at conda's version, and left out."""
+    have = {canonicalize_name(PYPI_NAMES.get(one["name"], one["name"])): one["version"] for one in found}
+    constraints, report = cache / "constraints.txt", cache / "pip-report.json"
+    constraints.write_text("".join(f"{name}=={held}\n" for name, held in have.items()))
+    short = ".".join(version.split(".")[:2])
+    pip = [sys.executable, "-I", "-m", "pip", "-q", "--no-input", "--disable-pip-version-check", "install"]
+    target = ["--target", cache / "nowhere", "--python-version", short, "--only-binary", ":all:"]
+    options = ["--dry-run", "--ignore-installed", "--report", report, "-c", constraints]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    try:
+        run([*pip, *options, *target, *packages.pip], env=environment, timeout=600)
+    except Problem as failed:
+        remedy = "check the versions in the pip: part, the network and pip's settings, then run it again"
+        raise Problem(f"the pip: part cannot be had. {failed.what}", "environment.yml", remedy) from None
+    lines = []
+    for item in json.loads(report.read_text())["install"]:
+        about = item["metadata"]
+        if canonicalize_name(about["name"]) not in have:
+            digest = _sha256(item["download_info"])
+            lines.append(f"{canonicalize_name(about['name'])}=={about['version']} --hash=sha256:{digest}")
+    return sorted(lines)
+
+
+def _sha256(origin: dict[str, Any]) -> str:
+    """What the index says, or that of the file where the "index" is a folder. Raises Problem where neither is told."""
+    if digest := origin.get("archive_info", {}).get("hashes", {}).get("sha256"):
+        return str(digest)
+    if not origin["url"].startswith("file:"):
+        raise Problem("this index tells no SHA-256 of its files", origin["url"], "let pip use another index")
+    return hashlib.sha256(Path(unquote(urlsplit(origin["url"]).path)).read_bytes()).hexdigest()

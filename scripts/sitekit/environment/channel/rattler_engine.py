@@ -1,0 +1,179 @@
+"""`python -m sitekit.environment.channel.rattler_engine`: all that rattler does for sitekit, in a program of its own (see child.py)."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from rattler import (
+    Channel,
+    Client,
+    Config,
+    Gateway,
+    LockChannel,
+    LockFile,
+    LockPlatform,
+    MatchSpec,
+    PrefixRecord,
+    RepoDataRecord,
+    VirtualPackage,
+    install,
+    solve,
+)
+from rattler.exceptions import FetchRepoDataError, GatewayError, InstallerError, InvalidMatchSpecError, SolverError
+
+from ...base.child import serve, tell
+from ...base.errors import Problem
+from ..wheels.package import subdir
+
+
+def urls(request: dict[str, Any]) -> list[str]:
+    """The addresses of `channels`, which are names or addresses."""
+    return [Channel(channel).base_url for channel in request["channels"]]
+
+
+async def solve_(request: dict[str, Any]) -> list[dict[str, str]]:
+    """Solve `specs` against `channels`; write the solution to the file `lock` and return its packages."""
+    try:
+        records = await solve(
+            sources=request["channels"],
+            specs=[MatchSpec(spec) for spec in request["specs"]],
+            virtual_packages=VirtualPackage.detect(),
+            gateway=Gateway(cache_dir=Path(request["cache"]) / "repodata", client=client(request)),
+        )
+    except SolverError as error:
+        raise Problem(f"its packages do not fit together in this channel:\n{error}", "environment.yml") from None
+    except InvalidMatchSpecError as error:
+        raise Problem(f"one of its packages is not written as conda does: {error}", "environment.yml") from None
+    except (GatewayError, FetchRepoDataError) as error:
+        raise Problem(f"the channel's index could not be read: {error}", remedy="run it again") from None
+    write_lock(records, request["channels"], request["lock"])
+    return [told(record) for record in records]
+
+
+def write_lock(found: list[RepoDataRecord], channels: list[str], path: str) -> None:
+    """Write rattler's lock of these packages."""
+    platform = LockPlatform(subdir())
+    lock = LockFile([platform])
+    lock.set_channels("default", [LockChannel(channel) for channel in channels])
+    for record in found:
+        lock.add_conda_package("default", platform, record)
+    lock.to_path(path)
+
+
+def move(request: dict[str, Any]) -> None:
+    """Write the file `lock` again, its packages in another `channel`."""
+    found = lock_records(request)
+    for record in found:
+        record.url = f"{request['channel']}/{record.subdir}/{record.url.rpartition('/')[2]}"
+        record.channel = request["channel"]
+    write_lock(found, [request["channel"]], request["lock"])
+
+
+def told(record: RepoDataRecord) -> dict[str, str]:
+    """What the rest of sitekit needs to know of a package."""
+    return {
+        "name": record.name.normalized,
+        "version": str(record.version),
+        "build": str(record.build),
+        "url": record.url,
+        "sha256": record.sha256.hex() if record.sha256 else "",
+    }
+
+
+def client(request: dict[str, Any]) -> Client:
+    """With the site's mirrors and credentials."""
+    return Client.from_config(Config.from_toml(request["config"]))
+
+
+def locked(request: dict[str, Any]) -> list[dict[str, str]]:
+    """The packages that the file `lock` names."""
+    return [told(record) for record in lock_records(request)]
+
+
+def lock_records(request: dict[str, Any]) -> list[RepoDataRecord]:
+    """The records in the file `lock`. Raises Problem when it cannot be read."""
+    try:
+        lock = LockFile.from_path(request["lock"])
+    except Exception as error:  # rattler raises various ones; each means the same here
+        raise Problem(f"is not a lock: {error}", request["lock"], "run: make lock") from None
+    environment = lock.default_environment()
+    platform = next((one for one in lock.platforms() if str(one) == subdir()), None)
+    found = environment.conda_repodata_records_for_platform(platform) if environment and platform else None
+    if not found:
+        raise Problem(f"this lock has no packages for {subdir()}", request["lock"], "run: make lock")
+    return found
+
+
+class Told:
+    """rattler's InstallerReporter, for the one figure that people watch."""
+
+    def on_transaction_start(self, total_operations: int) -> None:
+        tell({"total": total_operations})
+
+    def on_link_start(self, operation: int, package_name: str) -> int:
+        tell({"note": package_name})
+        return 0
+
+    def on_link_complete(self, index: int) -> None:
+        tell({"advance": 1})
+
+
+async def install_(request: dict[str, Any]) -> None:
+    """Install what the file `lock` says into `prefix`, or what is still missing there."""
+    found = lock_records(request)
+    check_local(found)
+    try:
+        await install(
+            found,
+            target_prefix=request["prefix"],
+            cache_dir=Path(request["cache"]) / "packages",
+            client=client(request),
+            # py-rattler 0.28.0 hands its wrappers to Rust as they are, which wants the inner MatchSpecs (TypeError).
+            requested_specs=[MatchSpec(spec)._match_spec for spec in request["specs"]],  # type: ignore[misc]
+            reporter=Told(),
+            show_progress=False,
+        )
+    except InstallerError as error:
+        raise Problem(f"a package could not be installed: {error}", request["prefix"], "run it again") from None
+
+
+def check_local(found: list[RepoDataRecord]) -> None:
+    """Hold packages of file:// channels against their hashes: rattler 0.28.0 does so for http, and not for files."""
+    for record in found:
+        file = Path(unquote(urlsplit(record.url).path))
+        if not record.url.startswith("file:") or record.sha256 is None:
+            continue
+        if not file.is_file():
+            raise Problem(
+                "this package is no longer there", str(file), "remove the unfinished release, and run it again"
+            )
+        if hashlib.sha256(file.read_bytes()).digest() != record.sha256:
+            remedy = "remove the channel that it is in, and run it again"
+            raise Problem("this package does not have the hash that its channel names", str(file), remedy)
+
+
+def records(request: dict[str, Any]) -> list[str]:
+    """The packages that `prefix` says it holds. Raises Problem for a record that cannot be read."""
+    names = []
+    for file in sorted(Path(request["prefix"], "conda-meta").glob("*.json")):
+        try:
+            names.append(PrefixRecord.from_path(file).name.normalized)
+        except Exception as error:  # rattler raises various ones; each means the same here
+            raise Problem(f"is not a record of conda: {error}", str(file), "build a new release") from None
+    return names
+
+
+def work(request: dict[str, Any]) -> Any:
+    """Do what the request's `verb` says."""
+    verb = request["verb"]
+    if verb in ("urls", "records", "locked", "move"):
+        return {"urls": urls, "records": records, "locked": locked, "move": move}[verb](request)
+    return asyncio.run({"solve": solve_, "install": install_}[verb](request))
+
+
+if __name__ == "__main__":
+    serve(work)

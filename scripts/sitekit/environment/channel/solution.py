@@ -1,0 +1,180 @@
+"""Exactly which packages: solved afresh from environment.yml, or read from a lock that was made from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from ...base.child import ask
+from ...base.errors import Problem
+from ...base.progress import say, step
+from ...channel import ENGINE
+from ...site import Site
+from ..wheels.build import build_channel
+from ..wheels.packages import Packages
+from .network import rattlers_configuration
+from .pip_pins import pin
+from .source import bases, choose
+
+HERE = "/made-of-wheels"
+"""What a lock calls the channel that the kit builds on the spot: it lies elsewhere on every machine."""
+
+_HEAD = "# sitekit: "
+
+Package = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The packages, where they lie, and all that is needed to install them. `lock` is rattler's, as text."""
+
+    kind: str
+    told: str
+    channels: list[str]
+    specs: list[str]
+    pip: list[str]
+    packages: list[Package]
+    lock: str
+
+    @property
+    def source(self) -> dict[str, Any]:
+        return {"kind": self.kind, "told": self.told, "channels": self.channels}
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether all that lies on this machine is still there. What lies on servers is believed to be."""
+        local = [package["url"] for package in self.packages if package["url"].startswith("file:")]
+        return all(Path(_path_of(url)).exists() for url in local)
+
+    def head(self, packages: Packages) -> dict[str, Any]:
+        """What a kept lock says of itself, beside the packages."""
+        told = {key: getattr(self, key) for key in ("kind", "told", "channels", "specs", "pip")}
+        return {**told, "dependencies": packages.digest}
+
+    def locked(self, packages: Packages) -> str:
+        """The lock as a file to keep: with what it was made from, and free of this machine's paths."""
+        text = kept(self.head(packages), self.lock)
+        if self.kind == "wheels":
+            uri = self.channels[0]
+            text = text.replace(uri, f"file://{HERE}").replace(_path_of(uri), HERE)
+        return text
+
+
+def solve(site: Site, packages: Packages, cache: Path) -> Solution:
+    """The newest packages that fit environment.yml, from the first source that answers. Raises Problem."""
+    source = choose(site)
+    say(source.told)
+    specs, channels, pip = list(packages.conda), list(site.environment.channels), []
+    if source.kind == "wheels":
+        channels = [build_channel(packages, cache).as_uri()]
+        specs += [line.replace("==", " ==") for line in packages.pip]
+    elif any("conda-forge" in channel for channel in channels) and "conda" not in packages.names:
+        specs.append("conda")
+    lock = cache / "solution.lock"
+    request = {"verb": "solve", "channels": channels, "specs": specs, "cache": str(cache), "lock": str(lock)}
+    with step("Solving") as s:
+        found = ask(ENGINE, {**request, "config": configuration(site)}, timeout=900)
+        s.done(f"{len(found)} packages")
+    if source.kind == "channels":
+        pip = pin(packages, found, cache)
+    return Solution(source.kind, source.told, channels, specs, pip, found, lock.read_text())
+
+
+def _path_of(uri: str) -> str:
+    return unquote(urlsplit(uri).path)
+
+
+def configuration(site: Site) -> str:
+    """rattler's configuration for this site."""
+    return rattlers_configuration(site, bases(list(site.environment.mirrors)) if site.environment.mirrors else {})
+
+
+def kept(head: dict[str, Any], lock: str) -> str:
+    """A lock with its head, to be kept as a file."""
+    bare = re.sub(rf"^{_HEAD}.*\n|^# Written by .*\n", "", lock, flags=re.MULTILINE)
+    return f"# Written by sitekit: exactly these builds.\n{_HEAD}{json.dumps(head)}\n{bare}"
+
+
+def head_of(lock: str) -> dict[str, Any]:
+    """What a kept lock says of itself. Raises ValueError when it is not one of ours."""
+    match = re.search(rf"^{_HEAD}(.*)$", lock, re.MULTILINE)
+    if match is None:
+        raise ValueError("it has no line '# sitekit:'")
+    return json.loads(match[1])
+
+
+def from_lock(text: str, packages: Packages, cache: Path) -> Solution:
+    """The solution that a kept lock describes; a channel of wheels is built where it is missing."""
+    head = head_of(text)
+    if head["kind"] == "wheels":
+        channel = build_channel(packages, cache)
+        text = text.replace(f"file://{HERE}", channel.as_uri()).replace(HERE, str(channel))
+        head["channels"] = [channel.as_uri()]
+    return read(text, head, cache)
+
+
+def read(text: str, head: dict[str, Any], cache: Path) -> Solution:
+    """A lock's text, with true addresses in it, as a solution."""
+    file = cache / "solution.lock"
+    file.write_text(text)
+    found = ask(ENGINE, {"verb": "locked", "lock": str(file)}, timeout=60)
+    return Solution(head["kind"], head["told"], head["channels"], head["specs"], head["pip"], found, text)
+
+
+def kept_lock(path: Path, packages: Packages) -> str | None:
+    """The text of environment.lock, None when there is none. Raises Problem when it is not that of environment.yml."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        head = head_of(text)
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise Problem(f"is not a lock of sitekit's: {error}", str(path), "remove it, or run: make lock") from None
+    if head["dependencies"] != packages.digest:
+        raise Problem(
+            "was made from another environment.yml" + _disagreement(head, packages),
+            str(path),
+            "run: make lock (or make upgrade); or take back the change to environment.yml",
+        )
+    return text
+
+
+def _disagreement(head: dict[str, Any], packages: Packages) -> str:
+    """The lines that only one of the two has."""
+    locked, asked = {*head["specs"]} - {"conda"}, {*packages.conda}
+    if head["kind"] == "wheels":
+        asked |= {line.replace("==", " ==") for line in packages.pip}
+    only = [f"\n    the lock alone: {line}" for line in sorted(locked - asked)]
+    return "".join(only + [f"\n    environment.yml alone: {line}" for line in sorted(asked - locked)])
+
+
+def packages_hash(packages: Sequence[Package]) -> str:
+    """SHA-256 over names, versions, builds and hashes; where they came from does not count."""
+    lines = sorted(f"{p['name']} {p['version']} {p['build']} {p['sha256']}" for p in packages)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def explicit(packages: Sequence[Package]) -> str:
+    """The same in the form that conda reads: `conda create --file`."""
+    return "".join(["@EXPLICIT\n", *(f"{p['url']}#sha256:{p['sha256']}\n" for p in packages)])
+
+
+def difference(old: Sequence[Package], new: Sequence[Package]) -> list[str]:
+    """What changes from `old` to `new`, a line for each package."""
+    before, after = ({p["name"]: f"{p['version']} {p['build']}" for p in side} for side in (old, new))
+    lines = []
+    for name in sorted({*before, *after}):
+        was, is_ = before.get(name), after.get(name)
+        if was is None:
+            lines.append(f"+ {name} {is_}")
+        elif is_ is None:
+            lines.append(f"- {name} {was}")
+        elif was != is_:
+            lines.append(f"~ {name} {was} -> {is_}")
+    return lines

@@ -1,0 +1,115 @@
+"""Which source of packages answers: the channels of site.yml, else wheels."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NoAnswerYet  # Python 3.10: not the TimeoutError that is built in
+from dataclasses import dataclass
+from typing import Literal
+
+from ...base.child import ask
+from ...base.errors import Problem
+from ...channel import ENGINE
+from ...site import Site
+from ..wheels.package import subdir
+
+WANTS_LOGIN = "it wants a login"
+_PATIENCE = 8.0  # seconds for a channel to answer
+
+WHAT = {
+    "channels": "from the channels of site.yml",
+    "wheels": "from PyPI wheels: JupyterHub's packages as their authors publish them, not conda-forge's builds",
+}
+"""What kind of packages these are, in words."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the packages come from, and the sentence that says so."""
+
+    kind: Literal["channels", "wheels"]
+    told: str
+
+
+def bases(channels: list[str]) -> dict[str, str]:
+    """The addresses of channels, which are given as names or addresses."""
+    return dict(zip(channels, ask(ENGINE, {"verb": "urls", "channels": channels}, timeout=60), strict=True))
+
+
+def choose(site: Site) -> Source:
+    """Ask every channel for its index. Raises Problem when one is silent and site.yml allows no other source."""
+    names, mirrors = site.environment.channels, site.environment.mirrors
+    urls = [mirrors.get(name, (base,)) for name, base in bases(list(names)).items()]
+    # Not a `with` block: a name server that never answers would hold it long after the patience is over.
+    pool = ThreadPoolExecutor(len(urls))
+    asked = [pool.submit(_all_silent, places, bool(site.environment.credentials)) for places in urls]
+    faults = {}
+    for name, answer in zip(names, asked, strict=True):
+        try:
+            fault = answer.result(_PATIENCE + 1)
+        except NoAnswerYet:
+            fault = f"no answer within {_PATIENCE:g} s"
+        if fault:
+            faults[name] = fault
+    pool.shutdown(wait=False, cancel_futures=True)
+    if not faults:
+        return Source("channels", f"Taking packages from {', '.join(names)}.")
+    silent = "; ".join(f"{name} did not answer ({fault})" for name, fault in faults.items())
+    if site.environment.fallback == "none":
+        raise Problem(
+            silent,
+            "environment.channels",
+            "name a channel that this machine can reach, or set environment.fallback: wheels in site.yml",
+        )
+    return Source("wheels", f"{silent}. Building a channel {WHAT['wheels']}.")
+
+
+def _all_silent(places: tuple[str, ...], login: bool) -> str | None:
+    """Why none of a channel's mirrors can be used. One that wants a `login` which we have is left to rattler."""
+    faults = []
+    for place in places:
+        fault = silence(place)
+        if fault is None or (login and fault == WANTS_LOGIN):
+            return None
+        faults.append(fault)
+    return ", ".join(faults)
+
+
+def silence(url: str) -> str | None:
+    """Why the channel at `url` cannot be used, in plain words; None when it answers."""
+    fault = "it has no index"
+    for index in ("repodata.json.zst", "repodata.json"):
+        try:
+            # An opener of its own: urllib keeps the first one for ever, with the proxy of that moment.
+            opener = urllib.request.build_opener()
+            with opener.open(f"{url.rstrip('/')}/{subdir()}/{index}", timeout=_PATIENCE) as answer:
+                if answer.read(1):
+                    return None
+        except urllib.error.HTTPError as error:
+            fault = f"it has no packages for {subdir()}: HTTP 404"
+            if error.code != 404:
+                return WANTS_LOGIN if error.code in (401, 407) else f"HTTP {error.code}"
+        except (urllib.error.URLError, OSError) as error:
+            reason = getattr(error, "reason", error)
+            if not isinstance(reason, FileNotFoundError):
+                return _plain(reason)
+            fault = "there is no such directory, or no index in it"
+    return fault
+
+
+def _plain(reason: object) -> str:
+    if isinstance(reason, socket.gaierror):
+        return "name does not resolve"
+    if isinstance(reason, TimeoutError):
+        return f"no answer within {_PATIENCE:g} s"
+    if isinstance(reason, ConnectionRefusedError):
+        return "connection refused"
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {reason.verify_message}"
+    if isinstance(reason, OSError):
+        return reason.strerror or str(reason)
+    return str(reason)

@@ -1,0 +1,68 @@
+"""Take releases away, and what the cache holds for nobody. A crash in the middle leaves nothing that looks like one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from ...site import Site
+from .install import wheels_name
+from .releases import HISTORY, Release, releases
+
+_GONE = "removed-"
+
+
+def remove(release: Release, cache: Path) -> None:
+    """Remove a release. It is moved out of sight first: a half-removed one must not be taken for whole."""
+    gone = cache / f"{_GONE}{release.name}"
+    shutil.rmtree(gone, ignore_errors=True)
+    os.rename(release.path, gone)
+    shutil.rmtree(gone)
+
+
+def sweep(site: Site, cache: Path) -> None:
+    """Remove from the cache what an interrupted removal left, and what no release needs any more."""
+    needed = {"lock", "packages", "repodata"}
+    packages = set()
+    for release in releases(site):
+        packages |= {f"{p['name']}-{p['version']}-{p['build']}" for p in release.facts["packages"]}
+        needed |= {Path(channel).name for channel in release.facts["source"]["channels"]}
+        needed.add(wheels_name(release.facts.get("pip", [])))
+    for path in cache.iterdir():
+        if path.is_dir() and path.name not in needed:
+            shutil.rmtree(path)
+    for path in (cache / "packages").glob("*"):
+        if path.name.removesuffix(".lock") not in packages:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def remove_environment(site: Site) -> list[Path]:
+    """Remove the link, every release and the cache; return what else there is in the folders of the environment."""
+    cache = site.paths.prefix / ".cache"
+    for link in (site.current, site.current.with_name(".current.new")):  # the second is that of an interrupted switch
+        link.unlink(missing_ok=True)
+    for release in releases(site):
+        remove(release, cache)
+    (site.releases / HISTORY).unlink(missing_ok=True)
+    shutil.rmtree(cache)
+    left = sorted(site.releases.iterdir())
+    if not left:
+        site.releases.rmdir()
+    left += sorted(path for path in site.paths.prefix.iterdir() if path != site.releases)
+    if not left:
+        site.paths.prefix.rmdir()
+    return left
+
+
+def size(path: Path) -> tuple[int, int]:
+    """MB that only this release takes, and MB that it shares with the cache and other releases (hard links)."""
+    own = shared = 0
+    for folder, _, files in os.walk(path):
+        for name in files:
+            about = os.lstat(os.path.join(folder, name))
+            if about.st_nlink > 1:
+                shared += about.st_size
+            else:
+                own += about.st_size
+    return own // 10**6, shared // 10**6

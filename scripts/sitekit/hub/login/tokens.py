@@ -1,0 +1,49 @@
+"""The tokens that users make for programs: how many, for how long, with how long a note.
+
+JupyterHub limits their time alone (token_expires_in_max_seconds, see update_login).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyterhub import orm
+from jupyterhub.apihandlers.users import UserTokenListAPIHandler
+from tornado import web
+
+from .sessions import PROGRAMS
+
+TOKENS = 50  # of one user at a time, those of the user's servers included
+NOTE = 250  # characters
+LONGEST = 100 * 365 * 86400  # seconds; a date beyond the year 9999 cannot be stored
+
+
+class TokenHandler(UserTokenListAPIHandler):
+    """JupyterHub's, within these limits; the token page calls it too."""
+
+    def get_json_body(self) -> Any:
+        body = super().get_json_body()
+        if self.request.method == "POST" and isinstance(body, dict):
+            note, lifetime = body.get("note"), body.get("expires_in")
+            if note is not None and not (isinstance(note, str) and len(note) <= NOTE):
+                raise web.HTTPError(400, f"note is not a text of at most {NOTE} characters")
+            if isinstance(lifetime, int) and not 1 <= lifetime <= LONGEST:
+                raise web.HTTPError(400, f"expires_in is not a number of seconds from 1 to {LONGEST}")
+        return body
+
+    async def post(self, user_name: str) -> None:
+        if self.current_user is not None:
+            self._refuse_more()
+        await super().post(user_name)
+
+    async def authenticate(self, data: Any) -> Any:
+        """JupyterHub asks this for a request that has a password instead of a token."""
+        who = await super().authenticate(data)
+        self._refuse_more()
+        return who
+
+    def _refuse_more(self) -> None:
+        name = self.path_args[0]
+        found = self.db.query(orm.APIToken).join(orm.User, orm.APIToken.user_id == orm.User.id)
+        if found.filter(orm.User.name == name, orm.APIToken.client_id == PROGRAMS).count() >= TOKENS:
+            raise web.HTTPError(400, f"{name} has {TOKENS} tokens, and no more are allowed. Delete one first")

@@ -1,0 +1,1 @@
+"""What the hub does again and again, from its start to its end."""

@@ -1,0 +1,1 @@
+"""What users read about their servers: the form, the progress page, cards."""

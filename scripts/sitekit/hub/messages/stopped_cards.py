@@ -1,0 +1,30 @@
+"""A server that somebody else stopped, the culler or an administrator: its user reads who did it, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...site import Site
+from ...site.units import human_time
+from ..servers.idle_limits import CULLER
+from .cards import Card
+
+ADMINISTRATOR = Card(
+    "stopped", "An administrator of the hub stopped your server.", "Start it again, or ask them why they did it."
+)
+
+
+def card_of_stop(site: Site, stopper: Any, owner: str, choice: dict[str, Any]) -> Card | None:
+    """`stopper` is JupyterHub's user or service of the request. None: it is the owner, who knows."""
+    if stopper.kind == "user":
+        return None if stopper.name == owner else ADMINISTRATOR
+    if stopper.name != CULLER:
+        return Card("stopped", f"The service {stopper.name} stopped your server.", "Start it again when you need it.")
+    idle = next((tier.idle for tier in site.tiers if tier.key == choice.get("tier")), None)
+    limit = f", which is its tier's limit: {human_time(idle)}" if idle else ""
+    return Card(
+        "idle",
+        f"The server was stopped because nobody had used it for too long{limit}.",
+        "Start it again when you need it; your files are as you left them.",
+        {"tier": str(choice.get("title", ""))},
+    )

@@ -1,0 +1,120 @@
+"""JupyterHub's own handlers: narrower where they would start or keep whatever a user sends. And who stops a server
+that is not theirs is told to its user."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from jupyterhub import apihandlers, handlers
+from jupyterhub.apihandlers.hub import RootAPIHandler
+from jupyterhub.apihandlers.users import UserServerAPIHandler, UserTokenListAPIHandler
+from jupyterhub.app import JupyterHub
+from jupyterhub.handlers import login
+from jupyterhub.handlers.base import UserUrlHandler
+from jupyterhub.handlers.pages import ProxyErrorHandler, SpawnHandler
+from jupyterhub.scopes import needs_scope
+from jupyterhub.user import User
+from tornado import web
+
+from ..login.sessions import LogoutHandler
+from ..login.tokens import TokenHandler
+from ..messages.stopped_cards import card_of_stop
+from ..pages.unreachable import NoAnswerHandler, ServerPageHandler
+from ..servers.hub_state import Life
+from .named_servers import only_if_started
+
+BODY_LIMIT = 64 * 1024  # bytes of a request to the hub; tornado would take 100 MB
+NAME_LIMIT = 100  # characters of a server's title
+PATCHABLE = {"name", "display_name"}
+
+
+class ServerHandler(UserServerAPIHandler):
+    """Options count when a server is started, where they are checked; they cannot be left with a server that is not.
+
+    JupyterHub's PUT and PATCH store unchecked options, and PATCH logs them in full (apihandlers/users.py).
+    """
+
+    life: Life
+
+    def get_json_body(self) -> Any:
+        body = super().get_json_body()
+        if self.request.method == "PATCH" and not (isinstance(body, dict) and body.keys() <= PATCHABLE):
+            raise web.HTTPError(400, f"only these can be changed: {', '.join(sorted(PATCHABLE))}")
+        return _with_short_title(body)
+
+    def get_server_json_body(self) -> dict[str, Any]:  # does not ask get_json_body above, but APIHandler's
+        body = _with_short_title(super().get_server_json_body())
+        if self.request.method == "PUT" and body["user_options"]:
+            raise web.HTTPError(400, "give the options when you start the server")
+        return body
+
+    @needs_scope("start:servers")
+    async def post(self, user_name: str, server_name: str = "") -> None:
+        with only_if_started(self, user_name, server_name):
+            await super().post(user_name, server_name)
+
+    async def stop_single_user(self, user: User, server_name: str = "") -> Any:
+        child = getattr(user.spawners[server_name], "child_spawner", None)
+        row = self.life.ledger.row(child.tag) if child else None
+        if row and (card := card_of_stop(self.life.site, self.current_user, user.name, row.choice)):
+            self.life.ledger.abandon(row.tag, card.as_dict())
+        return await super().stop_single_user(user, server_name)
+
+
+def _with_short_title(body: Any) -> Any:
+    title = body.get("display_name") if isinstance(body, dict) else None
+    if title is not None and not (isinstance(title, str) and len(title) <= NAME_LIMIT):
+        raise web.HTTPError(400, f"display_name is not a text of at most {NAME_LIMIT} characters")
+    return body
+
+
+class FormHandler(SpawnHandler):
+    """An address fills in the form and starts nothing: another site's page could send a reader there (CVE-2026-40864).
+
+    JupyterHub takes what it does not know in an address for options, and starts a server with them (handlers/pages.py).
+    """
+
+    def _get_user_options(self, query_options: dict[str, list[str]]) -> dict[str, list[str]]:
+        return {}
+
+    @needs_scope("servers")
+    async def _get(self, user_name: str, server_name: str, display_name: str) -> None:
+        with only_if_started(self, user_name, server_name):
+            await super()._get(user_name, server_name, display_name)
+
+    @needs_scope("servers")
+    async def _post(self, user_name: str, server_name: str, display_name: str) -> None:
+        with only_if_started(self, user_name, server_name):
+            await super()._post(user_name, server_name, display_name)
+
+
+class RootHandler(RootAPIHandler):
+    """JupyterHub allows every page of the web to read this answer (apihandlers/hub.py, Access-Control-Allow-Origin)."""
+
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        self.clear_header("Access-Control-Allow-Origin")
+
+
+def replace_handlers(more: dict[type, type]) -> None:
+    """Put ours in the place of JupyterHub's own."""
+    ours = {
+        UserServerAPIHandler: ServerHandler,
+        SpawnHandler: FormHandler,
+        RootAPIHandler: RootHandler,
+        UserTokenListAPIHandler: TokenHandler,
+        login.LogoutHandler: LogoutHandler,
+        ProxyErrorHandler: NoAnswerHandler,
+        UserUrlHandler: ServerPageHandler,
+        **more,
+    }
+    for table in (apihandlers.default_handlers, handlers.default_handlers):
+        table[:] = [(rule[0], ours.get(rule[1], rule[1]), *rule[2:]) for rule in table]
+
+
+async def limit_bodies() -> None:
+    """As soon as the hub serves: no request is longer than BODY_LIMIT. JupyterHub has no setting for it."""
+    while (server := JupyterHub.instance().http_server) is None:
+        await asyncio.sleep(0.1)
+    server.conn_params.max_body_size = BODY_LIMIT

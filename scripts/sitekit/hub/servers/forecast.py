@@ -1,0 +1,89 @@
+"""What Slurm is asked while somebody waits, for all at once and within the queue's allowance: which tier would start
+sooner, and which other jobs wait in the same partitions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ...backends.slurm import gate
+from ...backends.slurm.command import Silent
+from ...backends.slurm.frame import Unreadable
+from ...backends.slurm.listing import Waiting, waiting_jobs
+from ...backends.slurm.parse import Job
+from ...backends.slurm.queue import Queue
+from ...site import Site
+from ...site.tier import Requires, Tier
+from .choices import Choice
+
+EVERY = 60.0  # seconds that an answer is believed
+SOONER = 120  # seconds that make a difference worth telling
+LIMITED = re.compile(r"Assoc|QOS|Max|Grp|Limit|Held|hold|Invalid|Account|Dependency|BeginTime")
+"""Slurm's reasons with which the user's job would wait in each tier, such as AssocMaxJobsLimit."""
+
+
+class Forecast:
+    """The last answers: `starts` of the tiers, in seconds since the epoch, and who is `waiting`."""
+
+    def __init__(self, site: Site, queue: Queue, waiting_users: Callable[[], list[str]]) -> None:
+        self._site, self._queue, self._waiting_users = site, queue, waiting_users
+        self.starts: dict[str, int | None] = {}
+        self.waiting: list[Waiting] = []
+        self._asked = 0.0
+
+    @property
+    def stale(self) -> bool:
+        return time.time() - self._asked > 2 * EVERY
+
+    def sooner(self, job: Job, asked: dict[str, Any]) -> Tier | None:
+        """The tier that would start soonest, if that is well before `job` is expected to start. One that is for
+        everybody and has no less than what was `asked` for; none where a limit of the user's holds the job."""
+        if self.stale or LIMITED.search(job.reason):
+            return None
+        others = [tier for tier in self._site.tiers if _fits(tier, asked)]
+        known = [(start, tier) for tier in others if (start := self.starts.get(tier.key)) is not None]
+        start, tier = min(known, key=lambda pair: pair[0], default=(float("inf"), None))
+        return tier if start + SOONER < (job.start or float("inf")) else None
+
+    def ahead(self, job: Job) -> int | None:
+        """How many jobs, anybody's, wait before `job` in one of its partitions. None: not known."""
+        if self.stale or self._queue.hidden:
+            return None
+        partitions, turn = set(job.partition.split(",")), (-job.priority, job.id)
+        return sum(
+            (-other.priority, other.id) < turn and partitions & other.partitions != set() for other in self.waiting
+        )
+
+    async def run(self) -> None:
+        """Ask for ever, while somebody waits for room."""
+        while True:
+            await asyncio.sleep(5)
+            if not self._queue.healthy or time.time() - self._asked <= EVERY:
+                continue
+            if users := self._waiting_users():
+                await self._ask(users[0])
+                self._asked = time.time()
+
+    async def _ask(self, user: str) -> None:
+        partitions = sorted({partition for tier in self._site.tiers for partition in tier.partitions})
+        with contextlib.suppress(Silent, Unreadable):
+            await self._queue.spend()
+            self.waiting = await waiting_jobs(self._site, partitions)
+        starts: dict[str, int | None] = {}  # afresh: an answer that does not come is not replaced by an old one
+        for tier in self._site.tiers:
+            with contextlib.suppress(gate.Refused, Silent):
+                await self._queue.spend()
+                starts[tier.key] = await gate.start_of(self._site, user, Choice.of(tier).request("0" * 16))
+        self.starts = starts
+
+
+def _fits(tier: Tier, asked: dict[str, Any]) -> bool:
+    """Whether another tier, as it stands, would do for somebody who `asked` for this."""
+    wanted = asked.get("gpu_type")
+    if tier.key == asked["tier"] or tier.requires != Requires() or (wanted and wanted != tier.gpu_type):
+        return False
+    return all(getattr(tier, what) >= asked.get(what, 0) for what in ("memory", "cap", "cpus", "time", "gpus"))

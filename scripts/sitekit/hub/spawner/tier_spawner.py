@@ -1,0 +1,216 @@
+"""TierSpawner: wrapspawner's ProfilesSpawner, its profiles made of the site's tiers, its openings closed.
+
+Whatever is not a tier of this site is refused (wrapspawner takes an unknown profile for none and starts its default
+child, a process on the hub), and no child but SlurmServer can ever be built.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import grp
+import os
+import pwd
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from jupyterhub.spawner import Spawner, SpawnException
+from sqlalchemy.orm import object_session
+from traitlets import Type, default, directional_link
+from wrapspawner import ProfilesSpawner
+
+from ..messages.form import tier_form
+from ..servers.choices import BadChoice, Choice, Standing, from_form, read_choice, remembered
+from ..servers.hub_state import Life
+from .adopt import adopted_url
+from .slurm_server import SlurmServer
+
+PATIENCE = 5.0  # seconds that a page waits for the directory
+SUBMITTING = 90  # seconds that the gate may take, at the very most, before a server begins to wait
+
+
+class NotOffered(SpawnException):
+    """Options that are refused. JupyterHub shows str() of an exception without a jupyterhub_message (utils.py)."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why, reason="options")
+        self.jupyterhub_message = why[:1].upper() + why[1:] + "."
+
+
+class TierSpawner(ProfilesSpawner):
+    """One user's server under one name. `life` is set by configure()."""
+
+    life: Life
+    choice: Choice | None = None
+    typed: dict[str, str] = {}  # noqa: RUF012  (replaced, never changed)
+    child_class = Type(SlurmServer, SlurmServer)  # any other class is refused by the trait itself
+
+    @default("profiles")
+    def _tiers_as_profiles(self) -> list[tuple[str, str, type[Spawner], dict[str, Any]]]:
+        return [(tier.title, tier.key, SlurmServer, {}) for tier in self.life.site.tiers]
+
+    # --- the choice ------------------------------------------------------------------------------------------
+
+    async def get_options_form(self) -> str:
+        """The tiers with what each gives. Waits for Slurm two seconds at most, and only if a tier asks for names."""
+        asked = self.handler.get_query_argument("tier", "") if self.handler else ""
+        typed, self.typed = self.typed, {}
+        last = typed or (self.orm_spawner.user_options or {} if self.orm_spawner else {})
+        return tier_form(self.life, self.user.name, self.name, await self.standing(), asked, last)
+
+    async def standing(self) -> Standing:
+        """What this user is to the system. Slurm is asked only where a tier wants to know."""
+        tiers, names, user = self.life.site.tiers, self.life.names, self.user.name
+        accounts = reservations = None
+        if any(tier.requires.account or tier.choose.account or tier.choose.reservation for tier in tiers):
+            accounts = await names.accounts(user)
+        if any(tier.choose.reservation for tier in tiers):
+            reservations = await names.reservations(user, accounts)
+        return Standing(await groups_of(user), accounts, reservations)
+
+    def options_from_form(self, form_data: dict[str, list[Any]]) -> dict[str, Any]:
+        """JupyterHub shows the form again, with the default server's spawner, where the options are refused or the
+        start fails (handlers/pages.py, _post): what was typed is to be in it."""
+        options = from_form(form_data)
+        fields = {key: value for key, value in options.items() if isinstance(value, str) and key != "tier"}
+        self.user.spawner.typed = {**fields, "profile": str(options.get("tier", ""))}
+        return options
+
+    async def take_options(self, options: object) -> None:
+        """Check the options, whichever way they came, before anything else happens. Raises SpawnException (400)."""
+        standing = await self.standing()
+        try:
+            self.choice, kept = read_choice(self.life.site, options, standing)
+        except BadChoice as bad:  # JupyterHub has stored the options before it asks what they are worth
+            before = self.life.ledger.last_choice(self.user.name, self.name)
+            self.orm_spawner.user_options = remembered(self.life.site, before, standing)
+            object_session(self.orm_spawner).commit()
+            raise NotOffered(str(bad)) from None
+        self.user_options = self.orm_spawner.user_options = kept
+        self.user.spawner.typed = {}
+        self.default_url = self.life.site.server.interfaces[self.choice.interface]
+        # JupyterHub's own limit says nothing to the user; the child, whose limit is the tier's, ends first and says why
+        self.start_timeout = self.life.site.tier(self.choice.tier).start_timeout + SUBMITTING
+
+    # --- the child -------------------------------------------------------------------------------------------
+
+    def select_profile(self, profile: str) -> None:
+        """A profile decides nothing here; the choice does. wrapspawner keeps the previous child for an unknown one."""
+
+    def construct_child(self) -> SlurmServer:
+        """The child, with what released wrapspawner forgets to hand on: orm_spawner and cookie options, without which
+        a named server gets the address and the cookies of the default one (wrapspawner#26, fixed in master only)."""
+        if self.child_spawner is None:
+            child = SlurmServer(
+                user=self.user,
+                hub=self.hub,
+                authenticator=self.authenticator,
+                oauth_client_id=self.oauth_client_id,
+                orm_spawner=self.orm_spawner,
+                config=self.config,
+                cookie_options=self.cookie_options,
+                cookie_host_prefix_enabled=self.cookie_host_prefix_enabled,
+            )
+            child.persist = self._persist
+            own = {
+                "orm_spawner",
+                "user_options",
+                "child_spawner",
+                "start_timeout",
+                "ip",
+                "port",
+                "mem_limit",
+                "mem_guarantee",
+                "cpu_guarantee",
+            }
+            for trait in (set(self.trait_names()) & set(child.trait_names())) - own:
+                directional_link((self, trait), (child, trait))
+            self.child_spawner = child
+        return self.child_spawner
+
+    def _persist(self) -> None:
+        """Write the state to the database now, not after start() as JupyterHub does (user.py, spawn)."""
+        self.orm_spawner.state = self.get_state()
+        object_session(self.orm_spawner).commit()
+
+    # --- state: the tag is all that is needed; tiers may change while servers run ----------------------------------
+
+    def get_state(self) -> dict[str, Any]:
+        state = Spawner.get_state(self)
+        if self.child_spawner and self.child_spawner.tag:
+            state["child_state"] = self.child_spawner.get_state()
+        return state
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        Spawner.load_state(self, state)
+        if state.get("child_state"):
+            self.construct_child().load_state(state["child_state"])
+
+    def clear_state(self) -> None:
+        Spawner.clear_state(self)
+        self.child_spawner = None
+
+    # --- start, poll, stop -----------------------------------------------------------------------------------
+
+    async def start(self) -> str:
+        if self.choice is None:  # only reachable past JupyterHub's own order of calls; then fail closed
+            raise SpawnException("no tier was chosen", reason="options")
+        child = self.construct_child()
+        child.choice = self.choice
+        child.start_timeout = self.life.site.tier(self.choice.tier).start_timeout
+        return await child.start()
+
+    @property
+    def pending(self) -> str | None:
+        """A server that says that it ends counts as stopping: it has no route any more, and gets none (proxy.py,
+        check_routes)."""
+        return super().pending or ("stop" if self.child_spawner and self.child_spawner.leaving else None)
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Begins before the child is there: Slurm and the directory are asked first, and may take seconds."""
+        if self.child_spawner is None:
+            yield {"progress": 2, "message": "Asking what you may have on this cluster."}
+        while self.child_spawner is None:  # JupyterHub ends this together with the start
+            await asyncio.sleep(0.2)
+        async for event in self.child_spawner.progress():
+            yield event
+
+    async def get_url(self) -> str:
+        """JupyterHub calls this when it starts and finds this server in its database."""
+        return await adopted_url(self)
+
+
+def told_at_the_end(spawner: TierSpawner, event: dict[str, Any]) -> dict[str, Any]:
+    """The last event of the progress page. To JupyterHub a start that was cancelled is ready until its stop begins
+    (apihandlers/users.py, SpawnProgressAPIHandler)."""
+    child = spawner.child_spawner
+    row = child.life.ledger.row(child.tag) if child else None
+    if row is None or row.abandoned or row.ended or not row.port:
+        return {"progress": 100, "failed": True, "message": "The start was cancelled."}
+    return event
+
+
+_DIRECTORY = ThreadPoolExecutor(8, "directory")
+
+
+async def groups_of(user: str) -> frozenset[str]:
+    """unix_groups(), outside of the event loop: a slow directory holds nobody else. None of them where it is silent."""
+    asked = asyncio.get_running_loop().run_in_executor(_DIRECTORY, unix_groups, user)
+    try:
+        return await asyncio.wait_for(asked, PATIENCE)
+    except (TimeoutError, asyncio.TimeoutError):
+        return frozenset()
+
+
+def unix_groups(user: str) -> frozenset[str]:
+    """The names of the Unix groups of `user`; none for an account that does not exist."""
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        return frozenset()
+    found = set()
+    for gid in os.getgrouplist(user, entry.pw_gid):
+        with contextlib.suppress(KeyError):
+            found.add(grp.getgrgid(gid).gr_name)
+    return frozenset(found)

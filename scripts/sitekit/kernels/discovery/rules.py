@@ -1,0 +1,212 @@
+"""kernels/kernels.yml: what becomes a kernel, and how it is named. A site with no opinions writes nothing."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import string
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from ...base.errors import Unfit, shown
+from ...site.units import parse_time
+from ...site.validate import validate
+from ...site.value_types import AbsolutePath, Account, spelled
+from ...site.yaml_file import read_yaml
+
+CONNECTION = "{connection_file}"
+SOCKETS = "{sockets}"
+"""The folder of the kernel's sockets, which the launcher reads from the connection file."""
+SOURCES = ("match", "modules", "conda", "virtualenv", "image")
+TITLE_WORDS = ("module", "name", "version", "language", "language_version", "parents")
+
+
+def _match(pattern: str) -> str:
+    if pattern.startswith("~"):
+        try:
+            re.compile(pattern[1:])
+        except re.error as error:
+            what = f"{shown(pattern[1:])} is not a regular expression ({error})"
+            raise Unfit(what, "mend it, or use a glob such as 'python/3.*'") from None
+    elif not pattern.strip("*?/"):
+        raise Unfit(f"{shown(pattern)} matches every module", "name some, such as 'python/*'")
+    return pattern
+
+
+def _title(text: str) -> str:
+    try:
+        words = [word for _, word, _, _ in string.Formatter().parse(text) if word is not None]
+    except ValueError as error:
+        raise Unfit(f"{shown(text)} has a brace too many or too few ({error})", "write {{ for a plain brace") from None
+    if unknown := [word for word in words if word not in TITLE_WORDS]:
+        known = ", ".join("{" + word + "}" for word in TITLE_WORDS)
+        raise Unfit(f"'{{{unknown[0]}}}' is not known here", f"use {known}")
+    return text
+
+
+def _command(words: tuple[str, ...]) -> tuple[str, ...]:
+    if len(words) < 2 or "/" in words[0] or not any(CONNECTION in word for word in words[1:]):
+        remedy = f"write a program that the modules bring, then its words, one of them '{CONNECTION}'"
+        raise Unfit("this is not how a kernel is started", remedy)
+    return words
+
+
+def _newest(value: object) -> object:
+    if value != "all" and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000):
+        raise Unfit(f"{shown(value)} is not a number of versions", "use 1, 2, 3, ... or all")
+    return value
+
+
+Id = Annotated[
+    str, spelled(r"[a-z0-9][a-z0-9._-]{0,60}", "cannot name a kernel's folder", "use a-z, 0-9, '.', '_' and '-'")
+]
+Image = Annotated[
+    str,
+    spelled(
+        r"(?a)/[\w./+@-]+|[a-z0-9][\w./:@-]*",
+        "is neither a file nor a name of an image",
+        "write a path like /shared/images/nlp.sif",
+    ),
+]
+Language = Annotated[
+    str,
+    spelled(
+        r"[A-Za-z][A-Za-z0-9+# ._-]{0,30}",
+        "is not a language",
+        "write it as the kernel itself reports it, such as julia",
+    ),
+]
+Logo = Annotated[str, spelled(r"[a-z0-9_-]+", "is not a folder in kernels/logos", "use its bare name, such as python")]
+# Such names reach Lmod as one argument and never a shell; a leading '-' would be an option all the same.
+ModuleName = Annotated[
+    str,
+    spelled(
+        r"[A-Za-z0-9_.][\w.+/@:=-]*",
+        "is not a module's full name",
+        "write it as `module avail` does, such as python/3.11",
+    ),
+]
+Variable = Annotated[
+    str, spelled(r"[A-Za-z_][A-Za-z0-9_]*", "is not the name of an environment variable", "use letters, digits and '_'")
+]
+Pattern = Annotated[str, AfterValidator(_match)]
+Variables = dict[Variable, str]
+
+
+class Part(BaseModel):
+    """A mapping in kernels.yml: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Discover(Part):
+    """Which modules become kernels without being named."""
+
+    languages: tuple[Literal["python", "R"], ...] = ("python", "R")
+    exclude: tuple[Pattern, ...] = ()
+    newest: Annotated[int | str, BeforeValidator(_newest)] = 3
+
+
+class Rule(Part):
+    """One entry under `kernels`: modules by pattern or by name, and what their kernels are like."""
+
+    match: Annotated[Pattern | None, Field(examples=["python/3.*"])] = None
+    modules: Annotated[tuple[ModuleName, ...] | None, Field(min_length=1, examples=[["python/3.11"]])] = None
+    conda: AbsolutePath | None = None
+    virtualenv: AbsolutePath | None = None
+    image: Image | None = None
+    engine: Literal["apptainer", "singularity", "docker"] = "apptainer"
+    options: tuple[str, ...] = ()
+    parents: Literal["newest", "all"] = "newest"
+    id: Id | None = None
+    name: Annotated[str, AfterValidator(_title)] | None = None
+    language: Language | None = None
+    command: Annotated[tuple[str, ...], AfterValidator(_command)] | None = None
+    logo: Logo | None = None
+    check: str | None = None
+    environment: Variables = {}
+    user_site: bool = False
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Rule:
+        if sum(getattr(self, source) is not None for source in SOURCES) != 1:
+            raise Unfit(f"a kernel comes from one of {', '.join(SOURCES)}", "write one of them")
+        if self.options and not self.image:
+            raise Unfit("options are for the engine of an image", "leave them out", "options")
+        if self.image and self.engine in ("apptainer", "singularity") and not self.image.startswith("/"):
+            raise Unfit(
+                f"{self.engine} needs the file of the image", "write its path, like /shared/images/nlp.sif", "image"
+            )
+        if self.id and not self.listed:
+            raise Unfit(
+                f"'{self.id}' would name several kernels", "give it to one that is named without wildcards", "id"
+            )
+        if self.command and not self.language:
+            raise Unfit("a command needs its 'language'", "add it as the kernel itself reports it, such as julia")
+        if self.language not in (None, "python", "R") and not self.command:
+            raise Unfit(f"how to start '{self.language}' is not known", "add its 'command'", "language")
+        return self
+
+    @property
+    def listed(self) -> bool:
+        """Named outright: then it is a failure if it does not work."""
+        return self.match is None or not (self.match.startswith("~") or set(self.match) & set("*?["))
+
+    @property
+    def label(self) -> str:
+        return self.match or " ".join(self.modules or ()) or str(self.place)
+
+    @property
+    def place(self) -> Path | str | None:
+        """The environment or the image, where the kernel comes from none of the modules."""
+        return self.conda or self.virtualenv or self.image
+
+    @property
+    def bin(self) -> Path | None:
+        """The folder of programs of an environment."""
+        place = self.conda or self.virtualenv
+        return place and place / "bin"
+
+    @property
+    def marks(self) -> list[Path]:
+        """Files that change with the environment or the image."""
+        if self.image:
+            return [Path(self.image)] if self.image.startswith("/") else []
+        if self.conda:
+            return [self.conda / "conda-meta" / "history"]
+        return [self.virtualenv / "pyvenv.cfg"] if self.virtualenv else []
+
+    def takes(self, module: str) -> bool:
+        return self.match is not None and matches(self.match, module)
+
+
+class Rules(Part):
+    """All of kernels.yml."""
+
+    discover: Discover = Discover()
+    inherit: tuple[Literal["python", "R"], ...] = ("python", "R")
+    kernels: tuple[Rule, ...] = ()
+    test_as: Account = "nobody"
+    start_timeout: Annotated[int, BeforeValidator(parse_time)] = 120
+    load_environment: Variables = {}
+    trusted_groups: tuple[Account, ...] = ()
+
+
+def matches(pattern: str, module: str) -> bool:
+    """Whether all of a module's full name fits a glob (`python/3.*`), or a regular expression behind `~`."""
+    if pattern.startswith("~"):
+        return re.fullmatch(pattern[1:], module) is not None
+    return fnmatch.fnmatchcase(module, pattern)
+
+
+def load_rules(path: Path) -> Rules:
+    """Read kernels.yml; one that holds comments only means the defaults. Raises BadInput with line, key and remedy."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        text = "unreadable"  # read_yaml says how
+    if all(line.strip() in ("", "---") or line.lstrip(" ").startswith("#") for line in text.splitlines()):
+        return Rules()
+    return validate(Rules, read_yaml(path))

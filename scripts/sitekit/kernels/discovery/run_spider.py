@@ -1,0 +1,116 @@
+"""Run Lmod's spider over the module path. What makes it fail is found by halves, and all else is read."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...base.command import CommandFailed, run
+from ...base.errors import Problem
+
+Tree = dict[str, dict[str, dict[str, Any]]]
+"""Name without version -> file -> what the spider says of it."""
+WHOLE, PART = 300, 30  # seconds; it takes one for 5,000 modules
+MOST_BROKEN = 10
+"""Where more than so many entries fail, it is Lmod itself that does."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """An entry of a folder of the module path, such as /shared/modules/cluster, and what the spider said of it."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Spider:
+    """Lmod's `spider`, run as `user`. `variables` are those that the site's Lmod needs."""
+
+    program: Path
+    modulepath: Sequence[Path]
+    variables: Mapping[str, str]
+    user: str | None
+
+    def read(self) -> tuple[Tree, list[Broken]]:
+        """The whole tree, and the entries without which it can be read."""
+        try:
+            return self._run(self.modulepath, WHOLE), []
+        except Problem as failure:
+            entries = [path for folder in self.modulepath for path in sorted(folder.glob("[!.]*"))]
+            if not entries:
+                raise
+            tree, broken = self._by_halves(entries)
+            if not tree or len(broken) > MOST_BROKEN:
+                raise failure from None
+            return tree, broken
+
+    def _by_halves(self, entries: list[Path]) -> tuple[Tree, list[Broken]]:
+        tree: Tree = {}
+        broken: list[Broken] = []
+        waiting = [entries]
+        while waiting and len(broken) <= MOST_BROKEN:
+            some = waiting.pop()
+            try:
+                for name, files in self._some(some).items():
+                    tree.setdefault(name, {}).update(files)
+            except Problem as failure:
+                half = len(some) // 2
+                if half:
+                    waiting += [some[half:], some[:half]]
+                else:
+                    broken.append(Broken(some[0], str(failure)))
+        return tree, broken
+
+    def _some(self, entries: list[Path]) -> Tree:
+        """The tree of these entries alone, which the spider sees in folders of links."""
+        with tempfile.TemporaryDirectory(prefix="sitekit-spider-") as top:
+            os.chmod(top, 0o755)  # noqa: S103
+            folders: dict[Path, Path] = {}
+            for entry in entries:
+                folder = folders.setdefault(entry.parent, Path(top, str(len(folders))))
+                folder.mkdir(exist_ok=True)
+                (folder / entry.name).symlink_to(entry)
+            seen = json.dumps(self._run(list(folders.values()), PART))
+            for real, folder in folders.items():
+                seen = seen.replace(json.dumps(f"{folder}/")[1:-1], json.dumps(f"{real}/")[1:-1])
+                seen = seen.replace(json.dumps(str(folder)), json.dumps(str(real)))
+            return json.loads(seen)
+
+    def _run(self, folders: Sequence[Path], seconds: float) -> Tree:
+        paths = ":".join(map(str, folders))
+        env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8", **self.variables}
+        words = [self.program, "-o", "spider-json", paths]
+        done = run(words, env={**env, "MODULEPATH": paths}, cwd=Path("/"), timeout=seconds, user=self.user)
+        return tree_of(done.stdout, words)
+
+
+def tree_of(output: str, words: Sequence[Any]) -> Tree:
+    """What the spider found, behind whatever modulefiles have printed. Raises CommandFailed if there is nothing.
+
+    Source of the format: Lmod's `spider -o spider-json`. Broken modulefiles are listed as well; only a load tells.
+    """
+    decoder = json.JSONDecoder(strict=False)  # Lmod writes control characters as they are
+    for begin in re.finditer(r"[{\[]", output):
+        try:
+            tree, end = decoder.raw_decode(output, begin.start())
+        except ValueError:
+            continue
+        if not re.compile(r"\s*\Z").match(output, end):
+            continue
+        if isinstance(tree, dict):
+            return {name: found for name, files in tree.items() if (found := _entries(files))}
+        if tree == []:  # Lua writes an empty table as a list
+            return {}
+    raise CommandFailed(words, "did not answer with JSON", output)
+
+
+def _entries(files: Any) -> dict[str, dict[str, Any]]:
+    named = files.items() if isinstance(files, dict) else ()
+    return {file: entry for file, entry in named if isinstance(entry, dict) and isinstance(entry.get("fullName"), str)}

@@ -1,0 +1,1 @@
+"""Published kernels, in generations of which one is in use."""

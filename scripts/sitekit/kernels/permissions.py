@@ -1,0 +1,71 @@
+"""Who could change what a kernel runs: whoever writes a modulefile or the kernels' folder runs code as every user."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..base.errors import Problem
+from ..base.path_access import Step, way
+
+
+def refuse_writable(paths: Iterable[Path], trusted_groups: Iterable[str], owners: Iterable[int] = ()) -> None:
+    """Raise Problem if others than root, the account that runs this, `owners` (uids) or the trusted groups may write.
+
+    The folders and links that lead to `paths` count too, except where the sticky bit protects what lies in a folder.
+    """
+    groups = {_gid(name) for name in trusted_groups} | {0}
+    good = {0, os.geteuid(), *owners}
+    faults: dict[Path, str] = {}
+    for path in sorted(set(paths)):
+        try:
+            steps = way(path)
+        except OSError as error:
+            faults[path] = f"cannot be looked at by this account: {error.strerror}"
+            continue
+        faults |= {step.path: fault for step in steps if (fault := _fault(step, groups, good))}
+    if faults:
+        shown = [f"{path} {fault}" for path, fault in list(faults.items())[:5]]
+        shown += [f"and {len(faults) - 5} more"] if len(faults) > 5 else []
+        raise Problem(
+            "whoever can write these can run code as every user of a kernel:\n    " + "\n    ".join(shown),
+            remedy="take the permission away (chmod go-w PATH), give it to root, or name a group under trusted_groups "
+            "in kernels.yml",
+        )
+
+
+def _fault(step: Step, groups: set[int], good: set[int]) -> str | None:
+    if step.status.st_uid not in good:
+        return f"belongs to {_user(step.status.st_uid)}"
+    if step.everybody_writes:
+        return "can be written by everybody"
+    if step.group_writes and step.status.st_gid not in groups:
+        return f"can be written by the group {_group(step.status.st_gid)}"
+    return None
+
+
+def _gid(name: str) -> int:
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise Problem(
+            f"there is no group '{name}' on this machine", "kernels.yml: trusted_groups", "correct or remove it"
+        ) from None
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"the unknown account {uid}"
+
+
+def _group(gid: int) -> str:
+    try:
+        group = grp.getgrgid(gid)
+    except KeyError:
+        return str(gid)
+    return f"{group.gr_name} ({', '.join(group.gr_mem)})" if group.gr_mem else group.gr_name

@@ -1,0 +1,1 @@
+"""`sitekit-kernel`: the kernels that a user makes for themselves."""

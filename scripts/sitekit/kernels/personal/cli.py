@@ -1,0 +1,94 @@
+"""`sitekit-kernel`, which users call in terminals: add, list, check and remove kernels of their own."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from ...base import progress
+from ...base.errors import Problem
+from . import site_info, store
+from .source import candidate
+
+EXAMPLES = """\
+examples:
+  sitekit-kernel add --name "My Python" --module gcc/12.2 --module python/3.11
+  sitekit-kernel add --name "Fish" --conda ~/envs/fish
+  sitekit-kernel add --name "Thesis" --venv ~/thesis/venv
+  sitekit-kernel list
+  sitekit-kernel check "My Python"
+  sitekit-kernel remove "My Python"
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="sitekit-kernel",
+        description="Your own kernels for JupyterLab, tested like those of the site. They lie in your home directory.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="add|list|check|remove")
+    add = commands.add_parser("add", help="make a kernel and test it")
+    add.add_argument("--name", required=True, help="what the launcher shows")
+    add.add_argument("--module", action="append", default=[], metavar="NAME/VERSION", help="load it; may be repeated")
+    where = add.add_mutually_exclusive_group()
+    where.add_argument("--conda", metavar="PATH|NAME", help="a conda environment")
+    where.add_argument("--venv", metavar="PATH", help="a virtual environment")
+    add.add_argument("--user-site", action="store_true", help="let packages in ~/.local count (pip install --user)")
+    commands.add_parser("list", help="show your kernels")
+    for name, what in (("check", "test a kernel again"), ("remove", "remove a kernel")):
+        commands.add_parser(name, help=what).add_argument("name", help="as the launcher shows it, or its folder's name")
+    return top
+
+
+def main(words: list[str], prefix: Path, home: Path) -> int:
+    """Run one command; `prefix` is that of the site. Exit code: 0 done, 1 failed, 2 refused, 130 interrupted."""
+    arguments = parser().parse_args(words)
+    try:
+        COMMANDS[arguments.command](arguments, prefix, home, words)
+    except Problem as problem:
+        print(f"sitekit-kernel: {problem}", file=sys.stderr)
+        return problem.exit_code
+    except KeyboardInterrupt:
+        print("\nsitekit-kernel: interrupted; nothing has changed", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _add(told: argparse.Namespace, prefix: Path, home: Path, words: list[str]) -> None:
+    site, rules = site_info.read(prefix)
+    wanted = candidate(home, told.name, told.module, told.conda, told.venv, told.user_site)
+    made = store.add(site, rules, home, wanted, words[1:])
+    progress.say(f"'{made.title}' works ({made.kernel.detail}); the launcher shows it when you open a new one.")
+
+
+def _list(_: argparse.Namespace, __: Path, home: Path, ___: list[str]) -> None:
+    there = store.all_of(home)
+    for one in there:
+        progress.say(
+            f"{one.title}\n    {one.folder}\n    {one.kernel.detail if one.kernel else 'made by another sitekit'}"
+        )
+    if not there:
+        progress.say("You have no kernels of your own. `sitekit-kernel add --help` says how to make one.")
+
+
+def _check(told: argparse.Namespace, prefix: Path, home: Path, _: list[str]) -> None:
+    one = store.find(home, told.name)
+    store.check(*site_info.read(prefix), one)
+    progress.say(f"'{one.title}' works.")
+
+
+def _remove(told: argparse.Namespace, _: Path, home: Path, __: list[str]) -> None:
+    one = store.find(home, told.name)
+    store.remove(one)
+    progress.say(f"'{one.title}' is removed.")
+
+
+COMMANDS = {"add": _add, "list": _list, "check": _check, "remove": _remove}
+
+if __name__ == "__main__":
+    # PREFIX/releases/<name> is where this Python lies
+    sys.exit(main(sys.argv[1:], Path(sys.prefix).parents[1], Path(os.environ["HOME"])))

@@ -1,0 +1,40 @@
+"""What a user's own kernels have to know of their site: published with each generation, for sitekit-kernel to read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ...base.errors import Problem
+from ...base.files import write_atomic
+from ...site import Site
+from ...site.model import Kernels, Paths, Slurm
+from ..discovery.rules import Rules
+
+FILE = "site.json"
+_OF_SITE = {"title": True, "paths": {"prefix"}, "slurm": {"bin"}, "kernels": {"modulepath", "lmod"}}
+_OF_RULES = {"load_environment", "start_timeout"}
+
+
+def write(generation: Path, site: Site, rules: Rules) -> None:
+    told = {
+        "site": site.model_dump(mode="json", include=_OF_SITE),
+        "rules": rules.model_dump(mode="json", include=_OF_RULES),
+    }
+    write_atomic(generation / FILE, json.dumps(told, indent=1) + "\n")
+
+
+def read(prefix: Path) -> tuple[Site, Rules]:
+    """The site whose environment lies below `prefix`, as far as users may know it: asking it for more is an error."""
+    file = prefix / "kernels" / "current" / FILE
+    try:
+        told = json.loads(file.read_text())
+    except OSError:
+        raise Problem("this site has not published any kernels yet", str(file), "ask the people who run it") from None
+    site = told["site"]
+    parts = {
+        "paths": Paths.model_construct(prefix=Path(site["paths"]["prefix"])),
+        "slurm": Slurm.model_validate(site["slurm"]),
+        "kernels": Kernels.model_validate(site["kernels"]),
+    }
+    return Site.model_construct(title=site["title"], **parts), Rules.model_construct(**told["rules"])

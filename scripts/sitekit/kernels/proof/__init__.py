@@ -1,0 +1,1 @@
+"""Candidates probed in isolation, and kernels started for real."""

@@ -1,0 +1,1 @@
+"""Programs that run inside a kernel or its interpreter."""

@@ -1,0 +1,185 @@
+"""Start kernels for real, in a clean and in a hostile environment, and compare each with what its probe found."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...base import progress
+from ...base.command import identity
+from ...base.errors import Problem
+from ...site import Site
+from ..generations.generation import root, spec_file
+from ..generations.kernel import Kernel
+from . import hostile, inherit
+
+KINDS = ("clean", "hostile")
+SMOKE = Path(__file__).parent / "inside" / "smoke.py"
+ASK = {
+    "python": "import ipykernel, os, sys\n"
+    "print('sitekit', sys.executable, ipykernel.__file__, os.environ.get('LOADEDMODULES', ''), sep='\\t')",
+    "R": "cat('sitekit', R.home(), getNamespaceInfo('IRkernel', 'path'), Sys.getenv('LOADEDMODULES'), sep = '\\t')",
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How kernels are started: as `user` (None: as whoever runs this), how long each may take (in seconds), and the
+    words that put a program on a compute node, if that is where."""
+
+    user: str | None
+    timeout: int
+    srun: tuple[str, ...] = ()
+
+
+def account(site: Site, name: str) -> str | None:
+    """Under root, modules and kernels run as `name`, who can do no harm, and reads no more than users do.
+
+    Raises Problem if there is no such account, or no environment to start kernels with.
+    """
+    if not (site.current / "bin" / "python").exists():
+        raise Problem("there is no hub environment yet", str(site.current), "run `make setup_conda install_all` first")
+    if os.geteuid() != 0:
+        return None
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        what = f"there is no account '{name}' to try kernels as"
+        raise Problem(what, "kernels.yml: test_as", "name an ordinary account") from None
+    return name
+
+
+def prove(site: Site, generation: Path, kernels: list[Kernel], trial: Trial) -> dict[str, str]:
+    """Kernel id -> why it failed, for those that did. Starts two to a core at a time, showing progress.
+
+    Raises Problem if the program that starts them does not come to its end.
+    """
+    if not kernels:
+        return {}
+    known = {kernel.id: kernel for kernel in kernels}
+    failed: dict[str, str] = {}
+    # A compute node sees the prefix, and not this host's /tmp.
+    place = root(site) if trial.srun else None
+    with (
+        tempfile.TemporaryDirectory(prefix=".trial-", dir=place) as scratch,
+        progress.step("Starting each kernel, clean and hostile", total=2 * len(kernels)) as step,
+    ):
+        starts = _starts(site, generation, kernels, Path(scratch), trial, failed)
+        for result in _results(site, Path(scratch), starts, trial):
+            kernel = known[result["id"]]
+            why, where = _fault(kernel, result, elsewhere=bool(trial.srun)), result["environment"]
+            if why and (where == "clean" or kernel.id not in failed):  # of two failures, the simpler tells more
+                failed[kernel.id] = f"in a {where} environment: {why}"
+            step.note(kernel.id)
+            step.advance()
+        step.done(f"{len(kernels) - len(failed)} of {len(kernels)} work")
+    return failed
+
+
+def _starts(
+    site: Site, generation: Path, kernels: list[Kernel], scratch: Path, trial: Trial, failed: dict[str, str]
+) -> list[dict[str, Any]]:
+    """What the program that starts kernels is asked for; it is put into `scratch` itself, beside the homes.
+
+    A kernel for which that cannot be written, such as one whose module's name is too long, is put into `failed`.
+    """
+    starts = []
+    for kernel in kernels:
+        try:
+            pair = [_start(site, generation, kernel, kind, scratch / kind / kernel.id, trial) for kind in KINDS]
+        except OSError as error:
+            failed[kernel.id] = f"it cannot be tried: {error}"
+            continue
+        starts += pair
+    shutil.copy(SMOKE, scratch)
+    for folder, _, files in os.walk(scratch):
+        os.chmod(folder, 0o755)  # noqa: S103
+        for file in files:
+            os.chmod(os.path.join(folder, file), 0o644)
+    return starts
+
+
+def _start(site: Site, generation: Path, kernel: Kernel, kind: str, home: Path, trial: Trial) -> dict[str, Any]:
+    home.mkdir(parents=True)
+    if kind == "hostile":
+        hostile.write(home, [kernel])
+    inherit.write(home, [kernel])
+    spec = spec_file(generation, kernel.id)
+    argv = [word.replace("{resource_dir}", str(spec.parent)) for word in json.loads(spec.read_text())["argv"]]
+    if argv[0] != str(root(site) / "launch"):
+        raise Problem(f"the spec of {kernel.id} does not start with our launcher but with {argv[0]}", str(generation))
+    path = f"{site.current}/bin:/usr/local/bin:/usr/bin:/bin"
+    env = {"PATH": path, "LANG": "C.UTF-8", "JUPYTER_PATH": str(site.kernels_current)}
+    code = [ASK[kernel.language]] if kernel.language in ASK else []
+    return {
+        "id": kernel.id,
+        "environment": kind,
+        # The link to the launcher still leads to the generation before this one.
+        "argv": [str(generation / "launch"), *argv[1:]],
+        "env": {**env, **(hostile.environment() if kind == "hostile" else {}), **inherit.environment(kernel)},
+        "home": str(home),
+        "code": [*code, *([kernel.check] if kernel.check else [])],
+        "timeout": trial.timeout,
+    }
+
+
+def _results(site: Site, scratch: Path, starts: list[dict[str, Any]], trial: Trial) -> Iterator[dict[str, Any]]:
+    argv = [*trial.srun, str(site.current / "bin" / "python"), "-I", str(scratch / SMOKE.name)]
+    env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(scratch)}
+    env |= {"SLURM_CONF": str(site.slurm.conf)} if site.slurm.conf else {}
+    (scratch / "order.json").write_text(json.dumps({"starts": starts}))
+    told, whose = 0, identity(trial.user)
+    with (
+        open(scratch / "order.json") as order,
+        open(scratch / "errors", "w+") as errors,
+        subprocess.Popen(
+            argv, stdin=order, stdout=subprocess.PIPE, stderr=errors, env=env, cwd="/", text=True, **whose
+        ) as child,
+    ):
+        try:
+            for line in child.stdout or ():
+                told += 1
+                yield json.loads(line)
+        finally:
+            # It ends its kernels when it is interrupted; killed, it would leave them behind.
+            if child.poll() is None and told < len(starts):
+                child.send_signal(signal.SIGINT)
+                child.wait(30)
+        child.wait()
+        errors.seek(0)
+        if told < len(starts):
+            raise Problem(
+                "the kernels could not all be started; nothing was changed",
+                remedy=f"the program that starts them ended early, and said: {errors.read()[-2000:].strip()}",
+            )
+
+
+def _fault(kernel: Kernel, result: dict[str, Any], elsewhere: bool) -> str | None:
+    """Why this start is no proof. An answer is not enough: interpreter, modules and library must be those probed.
+
+    `elsewhere`, on a compute node, the modules may choose another build by its CPU type, which the launcher has tested.
+    """
+    if "reason" in result:
+        return result["reason"]
+    expect, got = kernel.expect, {"modules": result["modules"]}
+    if kernel.language in ASK:
+        line = next((line for line in result["printed"][0].splitlines() if line.startswith("sitekit\t")), "")
+        if line.count("\t") != 3:
+            return f"its output did not come through; it printed {result['printed'][0]!r}"
+        _, got["interpreter"], got["library"], got["modules"] = line.split("\t")
+    if elsewhere and "another_build" in kernel.launch and got["interpreter"] != expect["interpreter"]:
+        absent = set(kernel.launch["modules"]) - set(got["modules"].split(":"))
+        return f"{', '.join(sorted(absent))} is not loaded" if absent else None
+    for name, wanted in expect.items():
+        if got[name] != wanted and os.path.realpath(got[name]) != os.path.realpath(wanted):
+            return f"its {name} is {got[name] or 'none'}, not {wanted}"
+    return None

@@ -1,0 +1,41 @@
+"""How a kernel is tried and started whose interpreter is only known on the node where it starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..discovery.rules import CONNECTION
+from .interpreters import IPYKERNEL
+
+# An IRkernel in the user's own library would come first otherwise.
+_R = (
+    "own <- normalizePath(strsplit(Sys.getenv('R_LIBS_USER'), ':')[[1]], mustWork = FALSE); "
+    "loadNamespace('IRkernel', lib.loc = setdiff(.libPaths(), own))"
+)
+WAYS = {
+    "python": {
+        "command": ["python", *IPYKERNEL],
+        "test": ["-c", "import ipykernel.kernelapp"],
+        "package": "ipykernel",
+    },
+    "R": {
+        "command": ["R", "--slave", "-e", f"{_R}; IRkernel::main()", "--args", CONNECTION],
+        "test": ["--slave", "-e", _R],
+        "package": "IRkernel",
+    },
+}
+
+
+def another_build(language: str, version: str) -> dict[str, Any]:
+    """How the launcher tries and starts another build of the interpreter: of the same version, down to 3.11 or 4.2.
+
+    A module may choose its build by the CPU type of the node.
+    """
+    way, numbers = WAYS[language], version.split(".")[:2]
+    same = {
+        "python": f"import sys; sys.exit(sys.version_info[:2] != ({', '.join(numbers)}))",
+        "R": "if (!startsWith(paste(R.version$major, R.version$minor, sep = '.'), "
+        f"'{'.'.join(numbers)}.')) quit(status = 1)",
+    }
+    *words, test = way["test"]
+    return {"command": way["command"], "test": [*words, f"{test}; {same[language]}"]}

@@ -1,0 +1,99 @@
+"""`make kernels_check`: start every published kernel again; hide or flag those that fail, bring back what passes.
+
+Where the site says so, it publishes new versions of modules first.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from ..base import progress
+from ..base.errors import Problem
+from ..contracts.kernel_state import KernelState, write_kernel_state
+from ..site import Site
+from . import report
+from .generations import generation
+from .generations.record import Record, read_record, write_record
+from .pipeline import make_kernels
+from .proof.prove import Trial, account, prove
+from .report import Row
+
+
+def publish_new(site: Site) -> int:
+    """`make kernels` again, by the kernels.yml of its last run. Returns 1 if something failed; the check goes on."""
+    now = generation.current(site)
+    try:
+        if now is None or not (now / generation.RULES).exists():
+            what = "how kernels are made here is not known"
+            raise Problem(what, str(site.kernels_current), "run `make kernels` once by hand")
+        return make_kernels(site, now / generation.RULES)
+    except Problem as problem:
+        progress.say(f"Nothing new is published: {problem}")
+        return 1
+
+
+def check_kernels(site: Site) -> int:
+    """Returns 1 if a kernel failed. Raises Problem, and changes nothing, if they could not be tried at all."""
+    with generation.lock(site):
+        now = generation.current(site)
+        record = read_record(now) if now else None
+        if record is None or not record.kernels:
+            raise Problem("no kernels are published here", str(site.kernels_current), "run `make kernels` first")
+        trial = Trial(account(site, record.test_as), record.start_timeout, _srun(site))
+        failing = prove(site, now, list(record.kernels.values()), trial)
+        if 0 < len(failing) < len(record.kernels):
+            progress.say("Some failed; those are tried once more, for a busy machine is no kernel's fault.")
+            failing = prove(site, now, [record.kernels[name] for name in failing], trial)
+        where = f"a node of {site.kernels.check.partition}" if trial.srun else "this host"
+        proven = len(record.kernels) - len(failing)
+        write_kernel_state(site, KernelState(proven, failing, int(time.time()), where))
+        report.show(_rows(site, record, failing))
+        if not proven:
+            # It is the machine then, rather than each of them, and users would be left with nothing.
+            what = f"not one kernel starts on {where}; the launcher stays as it is"
+            raise Problem(what, str(site.kernels_current), "mend what the table shows, and run this again")
+        _publish(site, now, record, failing)
+    return 1 if failing else 0
+
+
+def _srun(site: Site) -> tuple[str, ...]:
+    """The words before a program that is to run on a compute node; none for this host."""
+    check = site.kernels.check
+    if not check.partition:
+        return ()
+    srun, minutes = site.slurm.bin / "srun", -(-check.time // 60)
+    if not srun.exists():
+        raise Problem(f"there is no {srun}", "site.yml: slurm.bin", "say where Slurm's programs are")
+    words = [str(srun), f"--partition={check.partition}", f"--mem={check.memory}M"]
+    words += [f"--account={check.account}"] if check.account else []
+    words += ["--job-name=sitekit-kernels", "--nodes=1", "--ntasks=1", "--cpus-per-task=2", f"--time={minutes}"]
+    return (*words, f"--immediate={check.time}", "--quit-on-interrupt", "--chdir=/")
+
+
+def _rows(site: Site, record: Record, failing: dict[str, str]) -> list[Row]:
+    rows = []
+    for name, kernel in record.kernels.items():
+        status = "FAILED" if name in failing else "back" if name in record.failing else "proven"
+        rows.append(Row(status, name, kernel.shown, f"{kernel.label}: {kernel.detail}", failing.get(name, "")))
+    return rows
+
+
+def _publish(site: Site, now: Path, record: Record, failing: dict[str, str]) -> None:
+    """A generation that shows what works and, as the site has it, hides or flags the rest; none if this one does."""
+    how = {name: site.kernels.check.on_failure if name in failing else "offer" for name in record.kernels}
+    counts = f"{len(how) - len(failing)} of {len(how)} kernels work"
+    if how == {name: generation.showing(now, name) for name in how}:
+        write_record(now, replace(record, failing=failing))
+        progress.say(f"{counts}; nothing changes in the launcher.")
+        return
+    new = generation.copy(site, now)
+    with generation.under_way(site, new):
+        for kernel in record.kernels.values():
+            generation.show(new, kernel, how[kernel.id])
+        write_record(new, replace(record, failing=failing))
+        generation.settle(new)
+        generation.publish(site, new)
+    verb = {"hide": "hidden from the launcher", "flag": "flagged in the launcher"}[site.kernels.check.on_failure]
+    progress.say(f"{counts}; those that fail are {verb} until they pass." if failing else f"{counts}, and are offered.")

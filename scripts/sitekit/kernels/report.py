@@ -1,0 +1,58 @@
+"""What `make kernels` or `make kernels_check` found, in one table; and for each failure, why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from ..base import progress
+
+ORDER = ("proven", "back", "added", "changed", "unchanged", "kept", "removed", "FAILED", "skipped")
+
+
+@dataclass(frozen=True)
+class Row:
+    """`status` is one of ORDER; `reason` may have several lines; `listed` if kernels.yml names it outright."""
+
+    status: str
+    id: str
+    title: str
+    detail: str
+    reason: str = ""
+    listed: bool = False
+
+
+def lines(rows: Iterable[Row]) -> list[str]:
+    """The table as text, in columns as wide as they need to be. Modules may be named, and may say, what they like."""
+    rows = sorted(map(_plain, rows), key=lambda row: (ORDER.index(row.status), row.id))
+    widths = [max((len(getattr(row, name)) for row in rows), default=0) for name in ("status", "id", "title")]
+    text = []
+    for row in rows:
+        reason = row.reason.strip().splitlines()
+        short = not row.detail and len(reason) == 1
+        end = reason[0] if short else row.detail
+        text.append(f"  {row.status:{widths[0]}}  {row.id:{widths[1]}}  {row.title:{widths[2]}}  {end}".rstrip())
+        text += [] if short else [f"      {line.rstrip()}" for line in reason[:12] if line.strip()]
+    return text
+
+
+def _plain(row: Row) -> Row:
+    """The row without what a terminal would obey, or could not show."""
+    texts = {name: getattr(row, name).expandtabs() for name in ("id", "title", "detail", "reason")}
+    return replace(row, **{name: _printable(text) for name, text in texts.items()})
+
+
+def _printable(text: str) -> str:
+    return "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text)
+
+
+def show(rows: Iterable[Row]) -> None:
+    for line in lines(rows):
+        progress.say(line)
+
+
+def counted(rows: Iterable[Row]) -> str:
+    """`2 added, 1 FAILED`; in the order of the table."""
+    rows = list(rows)
+    counts = {status: sum(row.status == status for row in rows) for status in ORDER}
+    return ", ".join(f"{count} {status}" for status, count in counts.items() if count) or "no kernels"

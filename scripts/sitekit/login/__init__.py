@@ -1,1 +1,0 @@
-"""How people get in: PAM, OAuth, a trusted web server."""

@@ -1,0 +1,76 @@
+"""The services take in what changed, and answer again: the last step of an apply, and of its undoing."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from ...base.progress import say, step
+from ...site import Site
+from ..checks.sudo import check_rule
+from ..host.platform import Platform, WebServer
+from ..installed.entries import MACHINE
+from ..render.services import running_supervisor, site_services
+from ..supervisors import control
+from ..web import other_hosts, system_server
+from ..web.config import front_path
+from .plan import Plan
+from .service_changes import ServiceChange, web_servers
+
+
+def settle(found: Plan, site: Site, platform: Platform, root: Path, undo: ExitStack | None) -> None:
+    """Have the services take in what changed, and wait until all that answered answer again. Raises Problem.
+
+    Those that begin here stop by `undo`. None: all is put back, and the services as they were before take that in.
+    """
+    if root != MACHINE:
+        return
+    site, changes = (site, found.services) if undo else (found.applied, found.back)
+    units = any(path.is_relative_to("/etc/systemd/system") for path in found.changed)
+    if units and control.which_supervisor() == "systemd":
+        control.read_units()
+    verbs = {change.name: change.verb for change in changes}
+    webs = [web for web in web_servers(site, platform, found.changed) if web.service in verbs]
+    # A web server that the site has left gives its ports to the site's own, and gets theirs where the site comes to it.
+    _web_servers([web for web in webs if not in_use(site, platform, web)], verbs, site, platform)
+    _own_services(site, platform, changes, undo)
+    if undo and any(path.parent == platform.sudoers for path in found.changed):
+        check_rule(site)
+    _web_servers([web for web in webs if in_use(site, platform, web)], verbs, site, platform)
+
+
+def _web_servers(webs: list[WebServer], verbs: dict[str, str], site: Site, platform: Platform) -> None:
+    for web in webs:
+        with step(f"{verbs[web.service].capitalize()}ing {web.service}, the machine's own web server"):
+            own = front_path(site, platform)
+            before = other_hosts.quiet(web, own) if system_server.state(web).word == "running" else {}
+            system_server.take_in(web, verbs[web.service], system_server.site_log(site))
+            if in_use(site, platform, web):
+                system_server.wait(web, site)
+            other_hosts.check_same(web, before)
+        if names := other_hosts.shown(before):
+            say(f"    as before answer the other hosts of {web.service}: {names}")
+
+
+def _own_services(site: Site, platform: Platform, changes: list[ServiceChange], undo: ExitStack | None) -> None:
+    """Start what begins, restart and reload the others. What did not answer before need not answer now."""
+    verbs = {change.name: change.verb for change in changes}
+    mine = [service for service in site_services(site, platform) if service.name in verbs]
+    if not mine:
+        return
+    supervisor, begin = running_supervisor(site), [service for service in mine if verbs[service.name] == "start"]
+    if undo and begin:
+        undo.callback(control.stop, begin, supervisor)
+    control.start(
+        mine,
+        supervisor,
+        afresh={name for name, verb in verbs.items() if verb == "restart"},
+        again={name for name, verb in verbs.items() if verb == "reload"},
+        unasked={change.name for change in changes if change.state != "running"},
+    )
+
+
+def in_use(site: Site, platform: Platform, web: WebServer) -> bool:
+    """Whether the site is a part of this web server just now: after a failure it may have ceased to be."""
+    path = front_path(site, platform)
+    return path.parent == web.sites and path.exists() and (not web.links or (web.links.sites / path.name).exists())

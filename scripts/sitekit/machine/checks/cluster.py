@@ -1,0 +1,175 @@
+"""The tiers held against the cluster: partitions, sizes, times, GPUs and caps, by Slurm's own word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...backends.slurm.command import slurm_environment
+from ...base.command import CommandFailed, run
+from ...site import Site
+from ...site.tier import Tier
+from ...site.units import format_memory, format_time
+from .finding import Finding, unknown
+from .network import reached
+
+PROGRAMS = ("sbatch", "squeue", "scancel", "scontrol", "sinfo", "sacct")
+PATIENCE = 8.0  # seconds
+_NODE = "%o|%R|%c|%m|%l|%G"  # sinfo(1): address, partition, CPUs, memory in MiB, time limit, generic resources
+_ROUNDING = 1.005
+# What sbatch says of a request itself. Anything else, such as an account without an association, is the asker's matter.
+_OF_THE_REQUEST = re.compile(
+    r"partition|node configuration|time limit|generic resource|gres|feature|constraint|reservation|qos|memory", re.I
+)
+
+
+@dataclass
+class Partition:
+    """The largest node of each kind, and the limit in seconds; None for no limit."""
+
+    cpus: int = 0
+    memory: int = 0
+    limit: int | None = None
+    gpus: dict[str, int] = field(default_factory=dict)
+
+
+def look(site: Site) -> Iterator[Finding]:
+    """Raises CommandFailed where Slurm does not answer."""
+    missing = [program for program in PROGRAMS if not (site.slurm.bin / program).exists()]
+    if missing:
+        what = f"{site.slurm.bin} has no {', '.join(missing)}"
+        yield Finding(what, "slurm.bin", "name the folder with Slurm's programs: dirname $(command -v sbatch)")
+        return
+    if site.slurm.conf and not site.slurm.conf.exists():
+        yield Finding(f"{site.slurm.conf} is not there", "slurm.conf", "name the cluster's slurm.conf, or leave it out")
+        return
+    said = _ask(site, "sinfo", "--all", "--Node", "--noheader", f"--format={_NODE}")
+    there = read(said)
+    for place, tier in enumerate(site.tiers):
+        for name in tier.partitions:
+            found = list(_fits(there, tier, name, f"tiers[{place}]"))
+            yield from found or _sbatch(site, tier, name, f"tiers[{place}]")
+    check = site.kernels.check
+    if check.partition and check.partition not in there:
+        yield _no_partition(check.partition, "kernels.check.partition", there)
+    yield from _caps(site)
+    yield from reached(site, {line.split("|")[0].strip() for line in said.splitlines() if "|" in line})
+
+
+def read(said: str) -> dict[str, Partition]:
+    """What sinfo says, node by node: by name, the hidden ones too. A line that is none of these is passed over."""
+    found: dict[str, Partition] = {}
+    for line in said.splitlines():
+        fields = line.strip().split("|", 5)[1:]
+        if len(fields) != 5 or not (fields[1].isdigit() and fields[2].isdigit()):
+            continue
+        one = found.setdefault(fields[0], Partition())
+        one.cpus, one.memory = max(one.cpus, int(fields[1])), max(one.memory, int(fields[2]))
+        one.limit = _seconds(fields[3])
+        for gpu in re.finditer(r"gpu(?::([^:,()]+))??:(\d+)(?=[,(]|$)", fields[4]):
+            for kind in {gpu[1] or "", ""}:
+                one.gpus[kind] = max(one.gpus.get(kind, 0), int(gpu[2]))
+    return found
+
+
+def _fits(there: dict[str, Partition], tier: Tier, name: str, key: str) -> Iterator[Finding]:
+    if name not in there:
+        yield _no_partition(name, f"{key}.partitions", there)
+        return
+    one, whose = there[name], f"tier '{tier.key}'"
+    if tier.memory > one.memory:
+        what = f"{whose} asks for {format_memory(tier.memory)}, and the largest node of {name} has"
+        yield Finding(f"{what} {format_memory(one.memory)}", f"{key}.memory", "ask for less, or name other partitions")
+    if tier.cpus > one.cpus:
+        what = f"{whose} asks for {tier.cpus} CPUs, and the largest node of {name} has {one.cpus}"
+        yield Finding(what, f"{key}.cpus", "ask for fewer, or name other partitions")
+    if one.limit is not None and tier.time > one.limit:
+        what = f"{whose} asks for {format_time(tier.time)}, and {name} allows {format_time(one.limit)}"
+        yield Finding(what, f"{key}.time", "ask for less, or raise MaxTime of the partition in slurm.conf")
+    if tier.gpus > one.gpus.get(tier.gpu_type or "", 0):
+        kind = f" of type {tier.gpu_type}" if tier.gpu_type else ""
+        types = ", ".join(sorted(filter(None, one.gpus))) or "none with a type"
+        what = f"{whose} asks for {tier.gpus} GPU{kind}, and no node of {name} has them (types there: {types})"
+        yield Finding(what, f"{key}.{'gpu_type' if tier.gpu_type else 'gpus'}", "see: sinfo --Node --format='%N %G'")
+    yield from _bounds(tier, one, name, key)
+
+
+def _bounds(tier: Tier, one: Partition, name: str, key: str) -> Iterator[Finding]:
+    """What users may choose, and never get, is told: another partition of the tier may have it."""
+    choose = tier.choose
+    most = {
+        "memory": (choose.memory, one.memory, format_memory),
+        "cpus": (choose.cpus, one.cpus, str),
+        "time": (choose.time, one.limit, format_time),
+    }
+    for what, (bounds, limit, shown) in most.items():
+        if bounds and limit is not None and bounds[1] > limit:
+            text = f"users may choose {what} up to {shown(bounds[1])}, and {name} has at most {shown(limit)}"
+            yield Finding(text, f"{key}.choose.{what}", "lower the bound", refuses=False)
+
+
+def _no_partition(name: str, key: str, there: dict[str, Partition]) -> Finding:
+    listed = ", ".join(sorted(there)[:12]) or "none"
+    return Finding(f"Slurm has no partition {name}", key, f"name one that sinfo lists: {listed}")
+
+
+def _sbatch(site: Site, tier: Tier, partition: str, key: str) -> Iterator[Finding]:
+    """Slurm is asked for the very job, as the gate does, and starts none."""
+    words = [f"--partition={partition}", f"--mem={tier.memory}M", f"--cpus-per-task={tier.cpus}", "--nodes=1"]
+    words += ["--ntasks=1", f"--time={max(1, tier.time // 60)}", "--no-requeue", "--chdir=/"]
+    words += [f"--gres=gpu:{f'{tier.gpu_type}:' if tier.gpu_type else ''}{tier.gpus}"] if tier.gpus else []
+    for name in ("account", "qos", "reservation", "constraint"):
+        words += [f"--{name}={value}"] if (value := getattr(tier, name)) else []
+    argv = [site.slurm.bin / "sbatch", "--test-only", *words]
+    done = run(argv, env=slurm_environment(site), stdin="#!/bin/sh\n", cwd=Path("/"), timeout=PATIENCE, check=False)
+    if done.returncode == 0:
+        return
+    lines = [line.split("error: ")[-1].removeprefix("allocation failure: ") for line in done.stderr.splitlines()]
+    said = "; ".join(dict.fromkeys(filter(None, map(str.strip, lines)))) or f"sbatch ended with {done.returncode}"
+    what = f"tier '{tier.key}' in {partition}: {said}"
+    if re.search(r"account|permission|denied|Unable to contact|Socket timed out", said, re.I):
+        yield unknown(f"{what} (asked as another account than your users')")
+    else:
+        yield Finding(what, key, "see: sbatch --test-only", refuses=bool(_OF_THE_REQUEST.search(said)))
+
+
+def _caps(site: Site) -> Iterator[Finding]:
+    """cgroup.conf(5): AllowedRAMSpace is the share of the reserved memory that a job may use, in percent."""
+    config = dict(
+        (part.strip() for part in line.split("=", 1))
+        for line in _ask(site, "scontrol", "show", "config").splitlines()
+        if "=" in line
+    )
+    allowed = re.fullmatch(r"(\d+(?:\.\d+)?)%", config.get("AllowedRAMSpace", ""))
+    above = [(place, tier) for place, tier in enumerate(site.tiers) if tier.cap > tier.memory]
+    if config.get("ConstrainRAMSpace", "").lower() == "no":
+        what = "ConstrainRAMSpace is no: Slurm holds no job to its memory, and a cap is but a word"
+        yield Finding(what, "cgroup.conf", "ConstrainRAMSpace=yes", refuses=False)
+    elif allowed is None and above:
+        yield unknown("AllowedRAMSpace is not in what `scontrol show config` says: the caps were not compared with it")
+    elif allowed:
+        for place, tier in above:
+            if tier.cap > tier.memory * float(allowed[1]) / 100 * _ROUNDING:
+                most = f"{float(allowed[1]) / 100:g}x"
+                what = f"tier '{tier.key}' promises {tier.memory_cap}, and AllowedRAMSpace of cgroup.conf allows {most}"
+                remedy = f"write memory_cap: {most}, or raise AllowedRAMSpace"
+                yield Finding(what, f"tiers[{place}].memory_cap", remedy)
+
+
+def _ask(site: Site, program: str, *words: str) -> str:
+    argv = [site.slurm.bin / program, *words]
+    done = run(argv, env=slurm_environment(site), timeout=PATIENCE, cwd=Path("/"), check=False)
+    if done.returncode:
+        raise CommandFailed(argv, f"ended with code {done.returncode}", done.stderr)
+    return done.stdout
+
+
+def _seconds(limit: str) -> int | None:
+    """[days-][hours:]minutes:seconds, or a word for no limit."""
+    found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit)
+    if not found:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds

@@ -1,0 +1,70 @@
+"""Whether passwords can be checked in the way that the site names: an apply that lets nobody in has not worked."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from ...base.errors import BadInput
+from ...site import Site
+from ..host.platform import Platform
+from ..installed import unix_accounts
+from ..installed.entries import look
+from ..installed.manifest import FileRecord, load_manifest
+
+MODULES = {"sssd": "pam_sss.so", "shadow": "pam_unix.so"}
+SHOWN = 3  # names
+PATIENCE = 5.0  # seconds
+
+
+def check_module(site: Site, platform: Platform, root: Path) -> None:
+    """Raises BadInput for sssd without its module."""
+    module = MODULES["sssd"]
+    if site.login.passwords != "sssd" or not _asks(site, root, module):
+        return
+    if not any(root.glob(f"{platform.pam.modules.relative_to('/')}/{module}")):
+        what = f"there is no {module} in {platform.pam.modules}: nobody could log in"
+        raise BadInput(what, "login.passwords", "install it (Debian: libpam-sss, EL: sssd-client), and set sssd up")
+
+
+def who_stays_out(site: Site, platform: Platform, root: Path) -> Iterator[str]:
+    """Lines for the administrator about those who cannot log in. Of hashes root alone knows."""
+    yield from _administrators(site, root)
+    if not _asks(site, root, MODULES[site.login.passwords]):
+        return
+    if site.login.passwords == "sssd":
+        pipe = platform.pam.sssd_pipe
+        if not _answers(root / pipe.relative_to("/")):
+            yield f"sssd does not answer at {pipe}; until it does, nobody can log in: systemctl status sssd"
+        return
+    with suppress(PermissionError):
+        people = {name for group in site.login.allowed_groups for name in unix_accounts.members(root, group)}
+        if out := sorted(people - unix_accounts.with_password(root)):
+            names = ", ".join(out[:SHOWN]) + (", ..." if len(out) > SHOWN else "")
+            yield f"{len(out)} of {len(people)} who may log in have no password in /etc/shadow, and cannot ({names});"
+            yield "    if they come from a directory, let sssd check them: `passwords: sssd` under login"
+
+
+def _administrators(site: Site, root: Path) -> Iterator[str]:
+    """`login.admin_groups` says who administers the hub. Whether they may log in, only `login.allowed_groups` says."""
+    admins = {name for group in site.login.admin_groups for name in unix_accounts.members(root, group)}
+    people = {name for group in site.login.allowed_groups for name in unix_accounts.members(root, group)}
+    if out := sorted(admins - people):
+        names = ", ".join(out[:SHOWN]) + (", ..." if len(out) > SHOWN else "")
+        yield f"{len(out)} of {len(admins)} members of login.admin_groups are in none of login.allowed_groups ({names})"
+        yield "    and cannot log in: add them to such a group, or name their group in allowed_groups as well"
+
+
+def _asks(site: Site, root: Path, module: str) -> bool:
+    """Whether the site's PAM service asks it after an apply, which leaves one that was changed by hand alone."""
+    path = Path("/etc/pam.d", f"sitekit-{site.name}")
+    there, record = look(root, path), load_manifest(site, root).files.get(str(path), FileRecord())
+    return record.owns(there) or module.encode() in (there.content or b"")
+
+
+def _answers(pipe: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.settimeout(PATIENCE)
+        return caller.connect_ex(str(pipe)) == 0

@@ -1,0 +1,130 @@
+"""Whether a site can live on a machine at all: looked at before anything is planned."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from ...base.errors import BadInput, BadInputs
+from ...base.path_access import Step, way
+from ...site import Site
+from ..host.platform import this_platform
+from ..host.target import Target
+from ..installed import unix_accounts
+from ..installed.applied import applied, check_follows, others
+from ..web.apache_links import check_installed
+from ..web.provided import check_brought
+from .passwords import check_module
+
+
+def fit(site: Site, root: Path) -> None:
+    """Whether the site can live on this machine at all. Raises BadInputs with all that stands against it."""
+    if found := unfit(site, root):
+        raise BadInputs(found)
+
+
+def unfit(site: Site, root: Path) -> list[BadInput]:
+    """All that stands against it. Each question is asked for itself, so that no answer hides another."""
+    platform, target = this_platform(root), Target(site, root)
+    questions: tuple[Callable[[], None], ...] = (
+        lambda: _groups_are_there(site, root),
+        lambda: check_follows(site, root),
+        lambda: _group_is_the_proxys(site, root),
+        lambda: check_places(site, root),
+        lambda: check_module(site, platform, root),
+        lambda: check_installed(target, platform),
+        lambda: _state_is_the_hubs(site, root),
+        lambda: check_brought(target),
+    )
+    found: list[BadInput] = []
+    for ask in questions:
+        try:
+            ask()
+        except BadInputs as several:
+            found += several.problems
+        except BadInput as one:
+            found.append(one)
+        except PermissionError:
+            continue  # root will look
+    return found
+
+
+def _groups_are_there(site: Site, root: Path) -> None:
+    """JupyterHub answers every login with an error when an admin group is missing (PAMAuthenticator.is_admin, 6.1)."""
+    missing = [
+        BadInput(f"there is no group {group} on this machine", f"login.{key}", "make the group first, or mend its name")
+        for key, groups in (("allowed_groups", site.login.allowed_groups), ("admin_groups", site.login.admin_groups))
+        for group in groups
+        if not unix_accounts.has_group(root, group)
+    ]
+    if missing:
+        raise BadInputs(missing)
+
+
+def check_places(site: Site, root: Path) -> None:
+    """Where root or everybody would follow somebody else. Raises BadInput.
+
+    Root changes the owners of the folders of the state and of backups by their paths. The programs of the prefix and of
+    Slurm are run by root's services and by the gate as each user, and Slurm's file names plugins for them.
+    """
+    for key, folder in (("paths.state", site.paths.state), ("backup.folder", site.backups)):
+        _check_way(key, folder.parent, folder, root, {0})
+    for key, path in (
+        ("paths.prefix", site.paths.prefix),
+        ("slurm.bin", site.slurm.bin),
+        ("slurm.conf", site.slurm.conf),
+    ):
+        if path and (steps := _steps(path, root)) and steps[-1].last:
+            _check_way(key, path, path, root, {0, steps[-1].status.st_uid})
+
+
+def _check_way(key: str, path: Path, named: Path, root: Path, owners: set[int]) -> None:
+    """Raise BadInput where others than `owners` can put something else in the place of what the site names."""
+    for step in _steps(path, root):
+        if step.status.st_uid not in owners or step.everybody_writes or step.group_writes:
+            who = "root" if owners == {0} else "root and its owner"
+            what = f"others than {who} can write to {step.path}, and put something else in the place of {named}"
+            remedy = f"name a folder below root's own ones only, or: chown root {step.path}; chmod go-w {step.path}"
+            raise BadInput(what, key, remedy)
+
+
+def _steps(path: Path, root: Path) -> list[Step]:
+    """None where this account may not look: root will."""
+    try:
+        return way(path, root)
+    except PermissionError:
+        return []
+
+
+def _group_is_the_proxys(site: Site, root: Path) -> None:
+    """Whoever is in it reads proxy.env, and could send everybody's browser elsewhere."""
+    if not unix_accounts.has_account(root, site.proxy.user):
+        return
+    group = unix_accounts.group_name(root, site.proxy.user)
+    before = applied(site, root).hub.user  # leaves it with this apply
+    strangers = unix_accounts.members(root, group) - {site.proxy.user, site.hub.user, before}
+    hubs = {other.hub.user for other in others(site, root)}
+    if strangers:
+        what = f"{site.proxy.user}'s own group, {group}, is also that of {', '.join(sorted(strangers)[:3])}"
+        mend = f"groupadd --system NAME; usermod --gid NAME {site.proxy.user}"
+        if strangers <= hubs:
+            mend = "give this site a proxy.user of its own, as another site's hub is in that group"
+        raise BadInput(what, "proxy.user", f"they could read the proxy's secret; {mend}")
+
+
+def _state_is_the_hubs(site: Site, root: Path) -> None:
+    """A folder that holds somebody else's things does not become the hub's.
+
+    Root's own, closed to all others, is one that `make uninstall` left, or that was put back from a backup.
+    """
+    real = root / site.paths.state.relative_to("/")
+    if not real.is_dir():
+        return
+    status = real.stat()
+    hub = unix_accounts.numbers(root, site.hub.user)[0] if unix_accounts.has_account(root, site.hub.user) else None
+    if status.st_uid == hub or (status.st_uid, stat.S_IMODE(status.st_mode)) == (0, 0o700):
+        return
+    if any(real.iterdir()):
+        what = f"{site.paths.state} is not empty, and not {site.hub.user}'s: the hub's state would take it over"
+        raise BadInput(what, "paths.state", "name a folder of the hub's own, such as /var/lib/sitekit")

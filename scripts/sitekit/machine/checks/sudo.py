@@ -1,0 +1,64 @@
+"""Whether sudo reads the folder of the site's rule, and whether it lets the hub start the gate, by sudo's own word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...base.command import CommandFailed, run
+from ...base.errors import Problem
+from ...site import Site
+from ..host.platform import Platform
+from ..installed import unix_accounts
+from ..installed.entries import MACHINE, on_disk
+from .finding import Finding, unknown
+
+SUDOERS = Path("/etc/sudoers")
+# sudoers(5): `#includedir` is the spelling of versions before 1.9.1, and no comment.
+_INCLUDE = re.compile(r'^\s*[@#](include|includedir)\s+"?([^"\n]+?)"?\s*$', re.MULTILINE)
+
+
+def look(site: Site, platform: Platform, root: Path = MACHINE) -> Iterator[Finding]:
+    """Raises OSError where sudoers may not be read."""
+    if not on_disk(root, SUDOERS).exists():
+        yield Finding("sudo is not installed on this machine", str(SUDOERS), f"{platform.install} sudo")
+        return
+    try:
+        folders = set(_folders(root, SUDOERS, 0))
+    except PermissionError:
+        yield unknown(f"only root can read {SUDOERS}: whether it includes {platform.sudoers} was not looked at")
+        return
+    if platform.sudoers not in folders:
+        what = f"it does not include {platform.sudoers}: sudo would not read the site's rule, and no server could start"
+        yield Finding(what, str(SUDOERS), f"visudo, and add the line: @includedir {platform.sudoers}")
+
+
+def _folders(root: Path, file: Path, depth: int) -> Iterator[Path]:
+    real = on_disk(root, file)
+    if depth > 8 or not real.is_file():
+        return
+    for kind, named in _INCLUDE.findall(real.read_text(errors="replace")):
+        path = file.parent / named
+        if kind == "includedir":
+            yield path
+        else:
+            yield from _folders(root, path, depth + 1)
+
+
+def check_rule(site: Site) -> None:
+    """The rule is in place: sudo itself says whether it lets the hub start the gate as a user. Raises Problem.
+
+    Another rule that is read later may take it back.
+    """
+    people = sorted(name for group in site.login.allowed_groups for name in unix_accounts.members(MACHINE, group))
+    people = [name for name in people if unix_accounts.has_account(MACHINE, name)]
+    if not people:
+        return
+    gate = site.libexec / "gate"
+    try:
+        run(["sudo", "-n", "-U", site.hub.user, "-l", "-u", people[0], gate])
+    except CommandFailed as refused:
+        what = f"sudo does not let {site.hub.user} start {gate} as {people[0]}"
+        remedy = f"sudo -l -U {site.hub.user}; another rule may come after {site.name}'s"
+        raise Problem(f"{what}\n    | {refused.output.strip()}", "sudo", remedy) from None

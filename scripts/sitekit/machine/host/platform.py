@@ -1,0 +1,110 @@
+"""What kind of machine this is: the family of its distribution, with the paths and names that follow from it."""
+
+from __future__ import annotations
+
+import shlex
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from ...base.errors import BadInput
+from ...site.yaml_file import read_yaml
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Pam(_Row):
+    """Lines of the hub's PAM service, by who checks passwords, and that for a second factor; where PAM's parts are."""
+
+    modules: Path
+    sssd_pipe: Path
+    shadow: tuple[str, ...] | None
+    sssd: tuple[str, ...]
+    totp: str
+
+
+class Control(_Row):
+    """The web server's own commands."""
+
+    test: str
+    start: str
+    stop: str
+    reload: str
+    hosts: str
+    whole: str | None = None
+
+
+class Links(_Row):
+    """The folders whose links take virtual hosts and modules into use."""
+
+    sites: Path
+    modules: Path | None = None
+
+
+class WebServer(_Row):
+    """A web server as the distribution has it."""
+
+    package: str
+    program: Path
+    user: str
+    group: str
+    pid: Path
+    log: Path
+    sites: Path
+    service: str
+    control: Control
+    links: Links | None = None
+    by_hand: str | None = None
+
+    @property
+    def folders(self) -> set[Path]:
+        """Those in which a site changes something."""
+        links = (self.links.sites, self.links.modules) if self.links else ()
+        return {self.sites, *(folder for folder in links if folder)}
+
+
+class Apache(WebServer):
+    """Apache, whose parts are loaded from a folder."""
+
+    modules: Path
+    elsewhere: dict[str, Path] = {}
+    loads: Path
+    packages: dict[str, str]
+
+
+class Platform(_Row):
+    """One entry of platforms.yml, which explains the keys."""
+
+    ids: tuple[str, ...]
+    install: str
+    nologin: Path
+    sudoers: Path
+    shadow_group: str | None
+    pam: Pam
+    apache: Apache
+    nginx: WebServer
+
+
+@cache
+def platforms() -> dict[str, Platform]:
+    """All families that the kit knows, by name."""
+    document = read_yaml(Path(__file__).with_name("platforms.yml"))
+    return TypeAdapter(dict[str, Platform]).validate_python(document.values)
+
+
+def this_platform(root: Path = Path("/")) -> Platform:
+    """The family of the machine whose file tree is `root`. Raises BadInput for one that the kit does not know."""
+    release = root / "etc/os-release"
+    lines = release.read_text().splitlines() if release.exists() else []
+    said = dict(line.split("=", 1) for line in lines if "=" in line)
+    names = [name for key in ("ID", "ID_LIKE") for word in shlex.split(said.get(key, "")) for name in word.split()]
+    for name in names:
+        if found := next((platform for platform in platforms().values() if name in platform.ids), None):
+            return found
+    known = ", ".join(sorted(name for platform in platforms().values() for name in platform.ids))
+    raise BadInput(
+        f"no known distribution is named here ({' '.join(names) or 'none'})", str(release), f"known: {known}"
+    )

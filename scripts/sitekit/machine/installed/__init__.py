@@ -1,0 +1,1 @@
+"""What is on the machine, and which of it is sitekit's."""

@@ -1,0 +1,1 @@
+"""Site -> the files, accounts and services of the machine. Pure."""

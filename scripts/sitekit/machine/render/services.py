@@ -1,0 +1,125 @@
+"""The site's own services: proxy, hub, and the web server where it is the site's own."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from ...base.errors import Problem
+from ...contracts.internal_tls import authority, hub_url, pair
+from ...site import Site
+from ..host.platform import Platform
+from ..supervisors.control import Supervisor, SupervisordSupervisor, SystemdSupervisor, which_supervisor
+from ..supervisors.ready import front_answers, hub_answers, proxy_answers
+from ..supervisors.service import Service
+from ..web.config import RELOAD, front_path, server
+from .preloaded import node_options
+from .timers import timers
+
+
+def site_services(site: Site, platform: Platform) -> list[Service]:
+    """In the order of their start. Pure; only the `ready` of each looks at the machine."""
+    services = [_proxy(site), _hub(site)]
+    return [*services, _front(site, platform)] if site.front.instance == "own" else services
+
+
+def site_supervisor(site: Site) -> Supervisor:
+    """The supervisor that site.yml names."""
+    if site.supervisor == "systemd":
+        return SystemdSupervisor()
+    return SupervisordSupervisor(
+        conf=site.etc / "supervisord.conf",
+        control=site.run / "supervisor.sock",
+        log_folder=site.log,
+        program=site.current / "bin" / "supervisord",
+    )
+
+
+def running_supervisor(site: Site) -> Supervisor:
+    """The same, on this machine. Raises Problem where it cannot run."""
+    if site.supervisor == "systemd" and which_supervisor() != "systemd":
+        remedy = "write `supervisor: supervisord` into the site file"
+        raise Problem("systemd is not PID 1 on this machine", "supervisor", remedy)
+    return site_supervisor(site)
+
+
+def _proxy(site: Site) -> Service:
+    users = ("--ip", "127.0.0.1", "--port", str(site.proxy.port))
+    api = ("--api-ip", "127.0.0.1", "--api-port", str(site.proxy.api_port))
+    fallback = ("--default-target", hub_url(site), "--error-target", f"{hub_url(site)}/hub/error")
+    names = ("--host-routing",) if site.front.subdomains else ()
+    names += _api_tls(site) if site.internal_tls else ()
+    return Service(
+        name=site.service("proxy"),
+        description=f"configurable-http-proxy of the site {site.name}",
+        command=(f"{site.current}/bin/configurable-http-proxy", *users, *api, *fallback, *names),
+        user=site.proxy.user,
+        environment=_environment(site) | node_options(site),
+        environment_file=site.etc / "proxy.env",
+        mounts=(site.paths.prefix,),
+        pauses=_pauses(site, "proxy"),
+        umask="0077",
+        template="proxy",
+        ready=partial(proxy_answers, site),
+    )
+
+
+def _api_tls(site: Site) -> tuple[str, ...]:
+    """The API answers the hub, and whoever else the authority for services has signed for: the proxy itself."""
+    own, trusted = str(pair(site, "proxy")), str(authority(site, "services"))
+    files = ("--api-ssl-key", own, "--api-ssl-cert", own, "--api-ssl-ca", trusted)
+    return (*files, "--api-ssl-request-cert", "--api-ssl-reject-unauthorized")
+
+
+def _hub(site: Site) -> Service:
+    slurm = {"SLURM_CONF": str(site.slurm.conf)} if site.slurm.conf else {}
+    return Service(
+        name=site.service("hub"),
+        description=f"JupyterHub of the site {site.name}",
+        command=(f"{site.current}/bin/jupyterhub", "-f", f"{site.etc}/jupyterhub_config.py"),
+        user=site.hub.user,
+        environment=_environment(site) | {"HOME": str(site.paths.state)} | slurm,
+        environment_file=site.etc / "proxy.env",
+        directory=site.paths.state,
+        mounts=(site.paths.prefix,),  # the state folder is mounted first by WorkingDirectory=
+        pauses=_pauses(site, "hub"),
+        after=(site.service("proxy"),),
+        wants=timers(site),
+        kill_mode="process",  # whatever the hub has started belongs to users
+        heartbeat_seconds=60,
+        umask="0077",
+        template="hub",
+        ready=partial(hub_answers, site),
+    )
+
+
+def _front(site: Site, platform: Platform) -> Service:
+    kind = site.front.server
+    foreground = ("-D", "FOREGROUND") if kind == "apache" else ()
+    return Service(
+        name=site.service("front"),
+        description=f"{kind} of the site {site.name}",
+        command=(
+            str(server(site, platform).program),
+            *("-f" if kind == "apache" else "-c", str(front_path(site, platform))),
+            *foreground,
+        ),
+        runtime_directories=(site.run / kind,),
+        pauses=_pauses(site, "front"),
+        after=(site.service("proxy"),),
+        kill_mode="mixed",  # the parent ends its own children
+        stop_signal="TERM" if kind == "apache" else "QUIT",
+        reload_signal=RELOAD[kind],
+        umask="0027",
+        template="acme" if (kind, site.front.certificate) == ("apache", "acme") else kind,
+        ready=partial(front_answers, site),
+    )
+
+
+def _environment(site: Site) -> dict[str, str]:
+    """No more than the programs need; PYTHON* and NODE_* of whoever starts them do not get through."""
+    return {"PATH": f"{site.current}/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+
+
+def _pauses(site: Site, part: str) -> Path:
+    return site.run / "pauses" / part

@@ -1,0 +1,1 @@
+"""`sudo make start`, `stop` and `status`, and the database that the hub starts with."""

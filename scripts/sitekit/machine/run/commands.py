@@ -1,0 +1,123 @@
+"""The room's commands: start, stop, status."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...base.command import CommandFailed, need_root
+from ...base.errors import Problem
+from ...base.files import write_atomic
+from ...base.progress import say
+from ...contracts.kernel_state import read_kernel_state, told
+from ...site import Site
+from ..host.lock import alone
+from ..host.platform import this_platform
+from ..render import authorities
+from ..render.services import running_supervisor, site_services
+from ..supervisors import control
+from ..supervisors.interface import State
+from ..supervisors.service import Service
+from ..web import system_server
+from ..web.config import server
+from . import database
+from .apart import administrators, kept_apart
+from .site_state import site_state
+
+__all__ = ["renew", "start", "status", "stop"]
+
+
+def start(site: Site) -> int:
+    """Start the site's services in order, each when the one before it answers. Raises Problem.
+
+    A hub that runs from another release than the one in use is started afresh, and its database fitted to that release
+    while it is down.
+    """
+    need_root("start")
+    if not (site.current / "bin/jupyterhub").exists():
+        raise Problem("there is no hub environment to run", str(site.current), "make setup_conda install_all")
+    in_use, stamp = str(site.current.resolve()), _stamp(site)
+    services, supervisor = site_services(site, this_platform()), running_supervisor(site)
+    with alone():
+        if hub_release(site) != in_use:
+            database.refuse_strange(site, site.current)
+            supervisor.stop(_hub(site))
+            database.fit(site)
+        control.start(services, supervisor)
+        stamp.parent.mkdir(mode=0o755, parents=True, exist_ok=True)  # /run is empty after a boot
+        write_atomic(stamp, in_use)
+    for web, state in _machines_own(site).items():
+        if state.word != "running":
+            say(f" !! {web} is not the site's to start, and users do not reach {site.front.url}: {state.detail}")
+            say(f"    -> systemctl enable --now {web}; if it runs: sudo make apply")
+    return 0
+
+
+def hub_release(site: Site) -> str | None:
+    """The folder of the release with which the hub was last started; None where it has not been since the boot."""
+    stamp = _stamp(site)
+    return stamp.read_text() if stamp.exists() else None
+
+
+def _stamp(site: Site) -> Path:
+    return site.run / "release"
+
+
+def renew(site: Site) -> None:
+    """Let the hub take in the release in use, unless it is stopped. What else runs stays up. Raises Problem."""
+    if running_supervisor(site).state(_hub(site)).word == "stopped":
+        say("The hub is stopped. It takes the release in use when it starts (make start).")
+    else:
+        start(site)
+
+
+def _hub(site: Site) -> Service:
+    name = site.service("hub")
+    return next(service for service in site_services(site, this_platform()) if service.name == name)
+
+
+def stop(site: Site) -> int:
+    """Stop them, the last one first. Users' servers are Slurm's jobs, and stay up. Raises Problem."""
+    need_root("stop")
+    with alone():
+        control.stop(site_services(site, this_platform()), running_supervisor(site))
+    for web in _machines_own(site):
+        say(f"    {web} serves others as well and goes on; it tells users that the hub does not answer")
+    return 0
+
+
+def status(site: Site) -> int:
+    """Say how each service does, what keeps users' pages apart, the kernels, and what keeps users out.
+
+    0 when all is well, else 1.
+    """
+    need_root("status")
+    states = control.status(site_services(site, this_platform()), running_supervisor(site))
+    states |= _machines_own(site)
+    for name, state in states.items():
+        say(f"{name:<32} {state.word:<9} {state.detail}")
+    apart, by_what = kept_apart(site, states[site.service("proxy")])
+    say(f"{'pages of users':<32} {by_what}")
+    say(f"{'administrators':<32} {administrators(site)}")
+    say(f"{'internal TLS':<32} {_internal_tls(site)}")
+    for number, line in enumerate(told(read_kernel_state(site))):
+        say(f"{'' if number else 'kernels':<32} {line}")
+    found = list(site_state(site))
+    for subject, what, _ in found:
+        say(f"{subject:<32} {what}")
+    running = all(state.word == "running" for state in states.values())
+    return 0 if apart and running and all(well for *_, well in found) else 1
+
+
+def _internal_tls(site: Site) -> str:
+    try:
+        return authorities.told(site)
+    except CommandFailed:
+        return "its certificates are not there: sudo make apply"
+
+
+def _machines_own(site: Site) -> dict[str, State]:
+    """The web server by its unit's name, where the site is a part of the machine's."""
+    if site.front.instance == "own":
+        return {}
+    web = server(site, this_platform())
+    return {web.service: system_server.told(web, site)}

@@ -1,0 +1,141 @@
+"""The hub's database: backed up, and upgraded or restored, when the hub changes to another release.
+
+`make start` does this while the hub is down. A hub that is started in another way (by systemd after a crash or a boot,
+by `make apply`) upgrades the database itself (c.JupyterHub.upgrade_db), after it has copied it. Both keep a way back.
+"""
+
+from __future__ import annotations
+
+import json
+import pwd
+import shutil
+import time
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+
+from ...base.command import acting_as, run
+from ...base.errors import Problem
+from ...base.progress import say
+from ...site import Site
+from ..host import sqlite
+
+KEPT = 10
+_REVISIONS = """
+import json, os, jupyterhub
+from alembic.script import ScriptDirectory
+script = ScriptDirectory(os.path.join(os.path.dirname(jupyterhub.__file__), "alembic"))
+print(json.dumps([script.get_current_head(), *(one.revision for one in script.walk_revisions())]))
+"""
+
+
+def refuse_strange(site: Site, release: Path) -> None:
+    """Raise Problem when the database is damaged, or when `release` cannot work with it, and there is no backup that it
+    can."""
+    if not site.database.exists():
+        return
+    with _as_the_hub(site):
+        sqlite.refuse_damaged(site.database)
+    _keep_jupyterhubs_copies(site)
+    known, have = _known(site, release), _revision(site)
+    if have not in known and _backup_of(site, known) is None:
+        raise Problem(
+            f"has the form of a newer JupyterHub ({have}), and there is no backup from before",
+            str(site.database),
+            "go to the newer release (make releases, make rollback RELEASE=...), or move the database away",
+        )
+
+
+def fit(site: Site) -> None:
+    """Back the database up, and bring it into the form that the release in use has. The hub must be stopped.
+
+    A newer release upgrades it, as `jupyterhub upgrade-db` does. For an older one the newest backup that it knows is
+    put back, when the form has moved since. Raises Problem.
+    """
+    if not site.database.exists():
+        return
+    known, have = _known(site, site.current), _revision(site)
+    _keep_jupyterhubs_copies(site)
+    _back_up(site, have)
+    if have not in known:
+        backup = _backup_of(site, known)
+        if backup is None:
+            return refuse_strange(site, site.current)
+        _restore(site, backup)
+        say(f"The hub's database is that of {backup.stem} again: this release does not know the form that it had.")
+    if _revision(site) != known[0]:
+        upgrade = "import sys; from jupyterhub.dbutil import upgrade; upgrade(sys.argv[1])"
+        argv = [site.current / "bin/python", "-I", "-c", upgrade, f"sqlite:///{site.database}"]
+        path = {"PATH": f"{site.current}/bin:/usr/bin:/bin"}  # it calls alembic by its name
+        run(argv, env=path, user=site.hub.user, cwd=site.paths.state, timeout=600)
+        say("The hub's database was upgraded to the form of this release; the backup is in " + str(_folder(site)))
+
+
+def _known(site: Site, release: Path) -> list[str]:
+    """The forms of the database that `release` knows; the one that it wants comes first."""
+    argv = [release / "bin/python", "-I", "-c", _REVISIONS]
+    known = json.loads(run(argv, user=site.hub.user, cwd=Path("/")).stdout)
+    return list(dict.fromkeys(known))
+
+
+def _as_the_hub(site: Site) -> AbstractContextManager[None]:
+    """All that is done in the hub's folder, the hub's account could do itself."""
+    hub = pwd.getpwnam(site.hub.user)
+    return acting_as(hub.pw_uid, hub.pw_gid)
+
+
+def _revision(site: Site) -> str:
+    with _as_the_hub(site):
+        return _revision_of(site.database)
+
+
+def _revision_of(database: Path) -> str:
+    with sqlite.opened(database) as connection:
+        found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return str(found[0])
+
+
+def _folder(site: Site) -> Path:
+    return site.paths.state / "backups"
+
+
+def _back_up(site: Site, revision: str) -> None:
+    """A copy, readable by the hub's account only, named by time and form; the oldest ones go."""
+    folder, draft = _folder(site), _folder(site) / "draft"
+    with _as_the_hub(site):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        draft.unlink(missing_ok=True)
+        draft.touch(0o600)
+        sqlite.copy(site.database, draft)
+        draft.rename(folder / f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{revision}.sqlite")
+        for old in sorted(folder.glob("*.sqlite"))[:-KEPT]:
+            old.unlink()
+
+
+def _keep_jupyterhubs_copies(site: Site) -> None:
+    """Move the copies that JupyterHub made before it upgraded the database (jupyterhub.dbutil, backup_db_file) to the
+    other backups. One that cannot be read stays where it is."""
+    with _as_the_hub(site):
+        for copy in sorted(site.database.parent.glob(f"{site.database.name}.[0-9]*")):
+            made = time.strftime("%Y-%m-%dT%H-%M-%S", time.localtime(copy.stat().st_mtime))
+            with suppress(Problem):
+                revision = _revision_of(copy)
+                _folder(site).mkdir(mode=0o700, exist_ok=True)
+                copy.rename(_folder(site) / f"{made}-{revision}.sqlite")
+
+
+def _backup_of(site: Site, known: list[str]) -> Path | None:
+    """The newest backup in a form that the release knows."""
+    with _as_the_hub(site):
+        kept = sorted(_folder(site).glob("*.sqlite"), reverse=True)
+    return next((backup for backup in kept if backup.stem.rpartition("-")[2] in known), None)
+
+
+def _restore(site: Site, backup: Path) -> None:
+    draft = site.database.with_name(".restored.sqlite")
+    with _as_the_hub(site):
+        draft.unlink(missing_ok=True)
+        draft.touch(0o600)
+        shutil.copyfile(backup, draft)
+        for rest in ("-wal", "-shm", "-journal"):
+            site.database.with_name(site.database.name + rest).unlink(missing_ok=True)
+        draft.replace(site.database)

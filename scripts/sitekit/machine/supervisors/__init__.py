@@ -1,0 +1,1 @@
+"""Long-running services, under systemd or supervisord."""

@@ -1,0 +1,122 @@
+"""Start, stop and show a list of services, in order and until they answer, under either supervisor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from ...base import progress
+from ...base.errors import Problem
+from .interface import State, Supervisor
+from .service import START_SECONDS, Service
+from .supervisord import SupervisordSupervisor
+from .systemd import SystemdSupervisor, read_units
+
+__all__ = [
+    "State",
+    "Supervisor",
+    "SupervisordSupervisor",
+    "SystemdSupervisor",
+    "read_units",
+    "restart",
+    "start",
+    "status",
+    "stop",
+    "which_supervisor",
+]
+
+
+_LIVES = 3
+"""A service that dies before it answers is given up when it has died this often: it would do so for ever."""
+
+
+def which_supervisor() -> Literal["systemd", "supervisord"]:
+    """What this machine offers: systemd where it is PID 1 (the test of sd_booted(3)), else supervisord."""
+    return "systemd" if Path("/run/systemd/system").is_dir() else "supervisord"
+
+
+def start(
+    services: Sequence[Service],
+    supervisor: Supervisor,
+    *,
+    within: float = START_SECONDS,
+    afresh: Collection[str] = (),
+    again: Collection[str] = (),
+    unasked: Collection[str] = (),
+) -> None:
+    """Start `services` in this order, each when the one before it answers. What runs already is left alone.
+
+    `within` is the limit for each, in seconds. Those whose names are in `afresh` are stopped first, so that they take
+    in what changed; those in `again` read their configuration again as they run; those in `unasked` need not answer.
+    Raises Problem: which one did not become ready, and the last lines of its log.
+    """
+    with progress.step("Starting services", total=len(services)) as step:
+        supervisor.load(services)
+        begun = 0
+        for service in services:
+            step.note(service.name)
+            if service.name in afresh:
+                supervisor.stop(service)
+            state = supervisor.state(service)
+            if state.word == "starting" and state.pid is None:  # between two attempts: the next one is now
+                supervisor.stop(service)
+            if state.word != "running":
+                supervisor.start(service)
+                begun += 1
+            elif service.name in again:
+                supervisor.reload(service)
+            if service.name not in unasked:
+                _wait(service, supervisor, within)
+            step.advance()
+        step.done(f"{len(services)} ready" + ("" if begun else ", all ran already"))
+
+
+def restart(services: Sequence[Service], supervisor: Supervisor, *, within: float = START_SECONDS) -> None:
+    """Stop and start each of `services`. Raises Problem as `start` does."""
+    start(services, supervisor, within=within, afresh={service.name for service in services})
+
+
+def stop(services: Sequence[Service], supervisor: Supervisor) -> None:
+    """Stop `services`, the last one first, and wait for their ends. Stopped ones are left alone. Raises Problem."""
+    with progress.step("Stopping services", total=len(services)) as step:
+        for service in reversed(services):
+            step.note(service.name)
+            supervisor.stop(service)
+            step.advance()
+        supervisor.unload(services)
+        step.done(f"{len(services)} stopped")
+
+
+def status(services: Sequence[Service], supervisor: Supervisor) -> dict[str, State]:
+    """The state of each service by name. One that runs but does not answer is `starting`."""
+    return {service.name: _seen(service, supervisor) for service in services}
+
+
+def _seen(service: Service, supervisor: Supervisor) -> State:
+    """supervisord calls a program running when it is some seconds old; here it is when it answers."""
+    state = supervisor.state(service)
+    if service.ready is None or state.pid is None or state.word not in ("starting", "running"):
+        return state
+    if service.ready():
+        return replace(state, word="running")
+    return replace(state, word="starting", detail=f"{state.detail}; does not answer yet")
+
+
+def _wait(service: Service, supervisor: Supervisor, within: float) -> None:
+    end = time.monotonic() + within
+    attempts = set()
+    while (state := _seen(service, supervisor)).word != "running":
+        attempts.add(state.attempt)
+        if state.word == "failed" or len(attempts) > _LIVES:
+            raise _not_up(service, supervisor, f"ends by itself, again and again ({state.detail})")
+        if time.monotonic() > end:
+            raise _not_up(service, supervisor, f"did not become ready within {within:g} s ({state.detail})")
+        time.sleep(0.1)
+
+
+def _not_up(service: Service, supervisor: Supervisor, why: str) -> Problem:
+    tail = "".join(f"\n    | {line}" for line in supervisor.log(service).splitlines())
+    return Problem(why + tail, service.name, f"the end of its log is above; all of it: {supervisor.read_log(service)}")

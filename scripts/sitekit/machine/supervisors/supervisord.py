@@ -1,0 +1,172 @@
+"""Services under a supervisord of our own: one daemon, a socket that is root's alone, for machines without systemd."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shutil
+import socket
+import time
+import xmlrpc.client
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...base.command import run
+from ...base.errors import Problem
+from .interface import State
+from .service import Service, supervisord_conf
+
+_WORDS = {"RUNNING": "running", "STARTING": "starting", "BACKOFF": "starting", "FATAL": "failed"}
+# supervisor/xmlrpc.py, class Faults. The last two: it died at once; whether it comes up yet, `state` tells.
+_NOT_THERE, _NOT_RUNNING, _ALREADY_STARTED, _ENDED, _SPAWN_ERROR = 10, 70, 60, 40, 50
+# What a daemon may inherit from the person who started it: nothing.
+_CLEAN = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/"}
+
+
+@dataclass(frozen=True)
+class SupervisordSupervisor:
+    """The supervisord whose configuration is `conf`, reached at `control` (a Unix socket).
+
+    `log_folder` takes the services' output; `program` is the supervisord to start.
+    """
+
+    conf: Path
+    control: Path
+    log_folder: Path
+    program: Path
+
+    def files(self, services: Sequence[Service]) -> dict[Path, str]:
+        return {self.conf: supervisord_conf(services, socket=self.control, log=self.log_folder)}
+
+    def load(self, services: Sequence[Service]) -> None:
+        if not self.conf.is_file():
+            raise Problem("the configuration of supervisord is not there", str(self.conf), "sudo make apply")
+        if self._up():
+            self._reread()
+        else:
+            self._launch()
+
+    def start(self, service: Service) -> None:
+        for folder in service.runtime_directories:
+            _runtime_directory(folder, service.user)
+        try:
+            self._rpc.startProcess(service.name, False)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode not in (_ALREADY_STARTED, _ENDED, _SPAWN_ERROR):
+                remedy = f"read its log: {self.read_log(service)}"
+                raise Problem(f"supervisord will not start it: {fault.faultString}", service.name, remedy) from None
+
+    def reload(self, service: Service) -> None:
+        self._rpc.signalProcess(service.name, service.reload_signal)
+
+    def stop(self, service: Service) -> None:
+        if not self._up():
+            return
+        try:
+            self._rpc.stopProcess(service.name, True)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode not in (_NOT_RUNNING, _NOT_THERE):
+                raise Problem(f"supervisord will not stop it: {fault.faultString}", service.name) from None
+
+    def unload(self, services: Sequence[Service]) -> None:
+        """supervisord itself goes when nothing is left for it to watch."""
+        if not self._up() or any(info["pid"] for info in self._rpc.getAllProcessInfo()):
+            return
+        daemon = self._rpc.getPID()
+        self._rpc.shutdown()
+        if not _within(10, lambda: not self._up() and not Path(f"/proc/{daemon}").exists()):
+            raise Problem("supervisord does not end", str(self.control), f"look at process {daemon}")
+
+    def state(self, service: Service) -> State:
+        if not self._up():
+            return State("stopped", "supervisord is not running")
+        try:
+            info = self._rpc.getProcessInfo(service.name)
+        except xmlrpc.client.Fault:
+            return State("stopped", "not known to supervisord")
+        word = _WORDS.get(info["statename"], "stopped")
+        # A program that ended by itself is EXITED while supervisord decides; one that was told to stop is STOPPED.
+        detail = info["description"] or info["spawnerr"]
+        detail = info["statename"] + (f", {detail}" if detail else "")
+        return State(word, detail, info["pid"] or None, str(info["start"]))
+
+    def log(self, service: Service, lines: int = 12) -> str:
+        try:
+            with self._log(service).open(encoding="utf-8", errors="replace") as text:
+                return "".join(deque(text, lines))
+        except OSError as error:
+            return f"(no log: {error.strerror})\n"
+
+    def read_log(self, service: Service) -> str:
+        return f"less {self._log(service)}"
+
+    def _log(self, service: Service) -> Path:
+        return self.log_folder / f"{service.name}.log"
+
+    @property
+    def _rpc(self):
+        transport = _UnixTransport(self.control)
+        return xmlrpc.client.ServerProxy("http://supervisord", transport, allow_none=True).supervisor
+
+    def _up(self) -> bool:
+        try:
+            return self._rpc.getState()["statename"] in ("RUNNING", "RESTARTING")
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def _launch(self) -> None:
+        self.control.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self.log_folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        run([self.program, "-c", self.conf], env=_CLEAN, cwd=Path("/"))
+        if not _within(10, self._up):
+            remedy = f"read {self.log_folder / 'supervisord.log'}"
+            raise Problem("supervisord does not answer on its socket", str(self.control), remedy)
+
+    def _reread(self) -> None:
+        """Take in what changed in the file; a program whose section changed stops here and is started by `start`."""
+        ((added, changed, removed),) = self._rpc.reloadConfig()
+        for name in [*changed, *removed]:
+            self._rpc.stopProcessGroup(name)
+            self._rpc.removeProcessGroup(name)
+        for name in [*added, *changed]:
+            self._rpc.addProcessGroup(name)
+
+
+class _UnixTransport(xmlrpc.client.Transport):
+    """XML-RPC over a Unix socket, as supervisor/xmlrpc.py does it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def make_connection(self, host: object) -> http.client.HTTPConnection:
+        return _UnixConnection(self._path)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=60)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def _runtime_directory(folder: Path, user: str) -> None:
+    """What systemd's RuntimeDirectory= does: /run is empty after a boot."""
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if os.geteuid() == 0:
+        shutil.chown(folder, user)
+
+
+def _within(seconds: float, holds) -> bool:
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True

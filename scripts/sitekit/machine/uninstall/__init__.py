@@ -1,0 +1,1 @@
+"""`sudo make uninstall`: what apply brought is taken away."""

@@ -1,0 +1,214 @@
+"""Take away what `make apply` brought: what the manifest lists, of each kind the last thing first. Others' work stays.
+
+What users and the hub made is the site's memory, and goes only when it is asked for: `sudo make uninstall PURGE=1`.
+The record goes last, and shrinks as things go: whatever fails, a second try does the rest.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...base.command import need_root
+from ...base.errors import BadInput
+from ...base.files import write_atomic
+from ...base.progress import say
+from ...site import Site
+from ..apply.execute import before_path
+from ..apply.observed import beside
+from ..apply.service_changes import web_servers
+from ..host.lock import alone
+from ..host.platform import this_platform
+from ..installed import unix_accounts
+from ..installed.applied import applied, applied_path
+from ..installed.entries import MACHINE, NOTHING, look, on_disk
+from ..installed.manifest import Manifest, load_manifest, manifest_path
+from ..installed.ownership import hand_over, set_folder
+from ..installed.shared import share, shared
+from ..render.services import site_services, site_supervisor
+from ..supervisors import control
+from ..web.config import front_path
+from .web_server import without_site
+
+
+@dataclass(frozen=True)
+class _Installed:
+    """One site on one machine, as it was applied; `shared` is what other sites there have as well."""
+
+    site: Site
+    root: Path
+    manifest: Manifest
+    shared: Manifest
+    purge: bool
+
+    def on_disk(self, path: Path) -> Path:
+        return on_disk(self.root, path)
+
+    def each(self, kind: str, but: Iterable[Path] = ()) -> Iterator:
+        """What the manifest lists of this kind, the deepest first. Each is forgotten when it was dealt with."""
+        known = getattr(self.manifest, kind)
+        listed = reversed(sorted(known, key=lambda name: str(name).count("/")))
+        for name in [name for name in listed if name not in map(str, but)]:
+            yield name
+            self.forget(known, name)
+
+    def forget(self, known: list | dict, name: object) -> None:
+        known.pop(name) if isinstance(known, dict) else known.remove(name)
+        write_atomic(self.on_disk(manifest_path(self.site)), self.manifest.text)
+
+
+def uninstall(site: Site, *words: str, root: Path = MACHINE) -> int:
+    """Remove the site's files, accounts and empty folders, and say what stays. Idempotent. Raises Problem.
+
+    The hub's database, the logs and the backups stay, for root alone, unless the word `purge` is said. Homes, jobs that
+    run, kernels and the release are not touched at all.
+    """
+    need_root("uninstall")
+    if words not in ((), ("purge",)):
+        raise BadInput(f"uninstall does not know {' '.join(words)}", remedy="sudo make uninstall, or with PURGE=1")
+    with alone(root):
+        there = applied(site, root)
+        share(there, root)
+        return _uninstall(_Installed(there, root, load_manifest(there, root), shared(site, root), bool(words)))
+
+
+def _uninstall(here: _Installed) -> int:
+    site, installed, left = here.site, not here.manifest.empty, False
+    can_stop = here.root == MACHINE and (site.supervisor != "systemd" or control.which_supervisor() == "systemd")
+    if installed and can_stop:
+        control.stop(site_services(site, this_platform()), site_supervisor(site))
+    for step in (_reached, _memories, _accounts, _folders, _record) if installed else (_record,):
+        for line in step(here):
+            say(f"    {line}")
+            left = True
+    if installed:
+        say(f" ok the site {site.name} is uninstalled" + (", but for the above" if left else ""))
+    else:
+        say(f" ok nothing of the site {site.name} is installed here; what an earlier uninstall left is yours")
+    return 0
+
+
+def memories(site: Site) -> tuple[Path, ...]:
+    """The hub's database, the logs, the backups."""
+    return site.paths.state, site.log, site.backups
+
+
+def _reached(here: _Installed) -> Iterator[str]:
+    """Links and files; what has read them goes on without them."""
+    platform, gone = this_platform(here.root), {}
+    own = front_path(here.site, platform)
+    before = look(here.root, own).content or b""
+    reach = [own, *map(Path, [*here.manifest.links, *here.manifest.files])]
+    yield from _links(here, gone)
+    for name in here.each("files", but=[applied_path(here.site)]):
+        yield from _file(here, name)
+    if here.root == MACHINE:
+        for web in web_servers(here.site, platform, reach):
+            yield from without_site(web, gone, before, own)
+        if control.which_supervisor() == "systemd":
+            control.read_units()
+
+
+def _links(here: _Installed, gone: dict[Path, str]) -> Iterator[str]:
+    """What is removed is added to `gone`, with where it led."""
+    for name in here.each("links"):
+        path, entry = Path(name), look(here.root, Path(name))
+        if name in here.shared.links:
+            continue
+        if here.manifest.owns_link(path, entry):
+            here.on_disk(path).unlink()
+            gone[path] = entry.target
+        elif entry != NOTHING:
+            yield f"left {path}: changed by hand; remove it with: rm {path}"
+
+
+def _file(here: _Installed, name: str) -> Iterator[str]:
+    path, record, offered = Path(name), here.manifest.files[name], beside(Path(name))
+    entry = look(here.root, path)
+    if record.offered is not None and look(here.root, offered).sha256 == record.offered:
+        here.on_disk(offered).unlink()
+    if record.foreign and entry != NOTHING:
+        yield f"left {path}: it was here before"
+    elif not record.owns(entry):
+        yield f"left {path}: changed by hand; remove it with: rm {path}"
+    else:
+        here.on_disk(path).unlink(missing_ok=True)
+
+
+def _memories(here: _Installed) -> Iterator[str]:
+    """What is purged is the content; the folders go with the others. Only in those that sitekit made all is the site's.
+
+    What stays is closed, so that whoever gets the account's number next does not inherit it.
+    """
+    for path in memories(here.site):
+        real = here.on_disk(path)
+        if not real.is_dir() or not any(real.iterdir()):
+            continue
+        if here.purge and str(path) in here.manifest.folders:
+            say(f" ok removed what was in {path}: {_inside(real)}")
+            for thing in real.iterdir():
+                shutil.rmtree(thing) if thing.is_dir() and not thing.is_symlink() else thing.unlink()
+            continue
+        if path == here.site.paths.state and here.site.hub.user in here.manifest.accounts:
+            hand_over(real, (0, 0))
+        yield f"left {path}: {_inside(real)}; remove it with: rm -r {path}"
+
+
+def _accounts(here: _Installed) -> Iterator[str]:
+    """Before the folders: an account may be in use by a process, and nothing else can then go wrong."""
+    root, others = here.root, here.shared
+    go = {*here.manifest.accounts} - {*others.accounts}  # with their memberships
+    for user, group in here.each("memberships"):
+        stays = user in go or (user, group) in others.memberships
+        if not stays and unix_accounts.is_member(root, user, group):
+            unix_accounts.remove_member(root, user, group)
+    for name in here.each("accounts"):
+        if name in others.accounts:
+            yield f"left the account {name}: another site has it, too"
+        elif unix_accounts.has_account(root, name):
+            unix_accounts.remove_account(root, name)
+    for name in here.each("groups"):
+        # userdel may have taken it along (login.defs(5), USERGROUPS_ENAB)
+        if name not in others.groups and unix_accounts.has_group(root, name):
+            unix_accounts.remove_group(root, name)
+
+
+def _folders(here: _Installed) -> Iterator[str]:
+    """Empty folders go. What is in /run is of this moment only, certificates can be asked for again: they go too."""
+    for path in (before_path(here.site), here.site.run, here.site.front_state):
+        shutil.rmtree(here.on_disk(path), ignore_errors=True)
+    for name in here.each("folders", but=manifest_path(here.site).parents):
+        path, real = Path(name), here.on_disk(Path(name))
+        if real.is_dir() and not any(real.iterdir()):
+            real.rmdir()
+        elif real.is_dir() and not (path in memories(here.site) or name in here.shared.folders or _holds_another(real)):
+            yield f"left {path}: {_inside(real)}"
+    for name in here.each("found"):
+        path, real, (mode, *owner) = Path(name), here.on_disk(Path(name)), here.manifest.found[name]
+        if real.is_dir() and (path != here.site.paths.state or not any(real.iterdir())):
+            set_folder(real, owner, mode)
+
+
+def _holds_another(real: Path) -> bool:
+    """Whether a folder was left only because one below it was."""
+    return any(other.is_dir() for other in real.iterdir())
+
+
+def _inside(real: Path) -> str:
+    names = sorted(path.name for path in real.iterdir())
+    return f"it holds {', '.join(names[:4])}" + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def _record(here: _Installed) -> Iterator[str]:
+    """The site as it was applied, the manifest, and the folders that hold them. Two of these are never anybody else's:
+    they go as well where a cut has left them empty."""
+    if str(applied_path(here.site)) in here.manifest.files:
+        yield from _file(here, str(applied_path(here.site)))
+    here.on_disk(manifest_path(here.site)).unlink(missing_ok=True)
+    etc, made = here.site.etc, map(Path, here.manifest.folders)
+    for path in dict.fromkeys([etc, etc.parent, *sorted({*made} & {*etc.parents}, reverse=True)]):
+        real = here.on_disk(path)
+        if real.is_dir() and not any(real.iterdir()):
+            real.rmdir()

@@ -1,0 +1,40 @@
+"""`make certificate`: for nginx, certbot asks for the certificate; Apache's mod_md does so by itself."""
+
+from __future__ import annotations
+
+import shutil
+
+from ...base.command import need_root, run
+from ...base.errors import BadInput, Problem
+from ...base.progress import say, step
+from ...site import Site
+from ..host.lock import alone
+from .config import take_certificate
+
+
+def certificate(site: Site) -> int:
+    """Ask the ACME server for a certificate, unless the one that is there lasts. Raises Problem.
+
+    certbot remembers how, and what to do with a new one; its own timer renews it. Needs root.
+    """
+    need_root("certificate")
+    if site.front.certificate != "acme":
+        raise BadInput("this site does not ask for its certificate", "front.certificate", "write `acme` there")
+    if site.front.server == "apache":
+        say(" ok Apache asks for its certificate when it starts, and renews it (mod_md); its error log tells of it")
+        return 0
+    if not shutil.which("certbot"):
+        raise Problem("certbot is not installed", remedy="apt-get install certbot, or dnf install certbot (EPEL)")
+    webroot = site.front_state / "acme"
+    webroot.mkdir(mode=0o755, exist_ok=True)
+    with alone(), step(f"Asking {site.front.acme.directory} for a certificate"):
+        run(
+            [
+                "certbot", "certonly", "--non-interactive", "--agree-tos", "--keep-until-expiring",
+                "--cert-name", f"sitekit-{site.name}", "--domain", site.front.host, "--key-type", "ecdsa",
+                "--server", site.front.acme.directory, "--email", site.front.acme.contact or "",
+                "--webroot", "--webroot-path", webroot, "--deploy-hook", take_certificate(site),
+            ],
+            timeout=300,
+        )  # fmt: skip
+    return 0

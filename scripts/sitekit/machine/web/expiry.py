@@ -1,0 +1,97 @@
+"""`make certificate_check`: how long the certificates last that web server and proxy show; each day by a systemd timer.
+
+The hub's own is made with the proxy's, and renewed with it (machine/authorities.py).
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+import tempfile
+import time
+from pathlib import Path
+
+from ...base.command import run
+from ...base.errors import Problem
+from ...base.progress import say
+from ...site import Site
+from ..host.tls_client import spoken
+from .certificate import is_for, names
+
+DAY = 86400.0
+MARGIN = 21 * DAY  # mod_md and certbot renew a month before the end: by then something has gone wrong for days
+_FIRST = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+REMEDIES = {
+    ("self-signed", "apache"): "sudo make apply, which makes a new one",
+    ("self-signed", "nginx"): "sudo make apply, which makes a new one",
+    ("acme", "apache"): "reload Apache, so that it takes a renewed one into use; else read its error log for [md:...]",
+    ("acme", "nginx"): "certbot renew, and read what it says; journalctl -u certbot",
+}
+
+
+def certificate_check(site: Site) -> int:
+    """Say how many days are left. Raises Problem when they are fewer than 21, or than a quarter of its life, when it is
+    not for the site's names, and when another one lies where the site has it."""
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write(seen := shown(site.front.port, site.front.host))
+        file.flush()
+        life = _life(Path(file.name))
+        strange = [name for name in names(site) if not is_for(Path(file.name), name)]
+    own = getattr(site.front.certificate, "certificate", "")
+    if strange:
+        what = f"its certificate is not for {', '.join(strange)}"
+        raise Problem(what, site.front.url, "another virtual host may answer; else get one that names it")
+    remedy = REMEDIES.get((str(site.front.certificate), site.front.server), f"put a new one into {own}")
+    left = _lasts(life, site.front.url, remedy)
+    if own and _differs(own, seen):
+        remedy = f"sudo {site.libexec}/reload_certificate, which says what hinders it; systemd runs it by itself"
+        raise Problem(f"it shows another certificate than {own}", site.front.url, remedy)
+    say(f" ok the certificate of {site.front.url} lasts {left / DAY:.0f} more days")
+    if site.internal_tls:
+        _internal(site)
+    return 0
+
+
+def _internal(site: Site) -> None:
+    """The proxy's own, of internal TLS: it shows it at the port of its API."""
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write(shown(site.proxy.api_port))
+        file.flush()
+        left = _lasts(_life(Path(file.name)), "the proxy (internal TLS)", "sudo make apply, which makes a new one")
+    say(f" ok the certificate of the proxy (internal TLS) lasts {left / DAY:.0f} more days")
+
+
+def _lasts(life: tuple[float, float], whose: str, remedy: str) -> float:
+    """How long, in seconds. Raises Problem where that is fewer than 21 days, or than a quarter of its life."""
+    begin, end = life
+    left = end - time.time()
+    if left < min(MARGIN, (end - begin) / 4):
+        what = f"its certificate lasts {left / DAY:.1f} more days" if left > 0 else "its certificate is out of date"
+        raise Problem(what, whose, remedy)
+    return left
+
+
+def shown(port: int, name: str | None = None) -> str:
+    """The certificate that is shown at a port of this machine, in PEM: a file may be newer, when nobody had it read
+    again. Raises Problem."""
+    try:
+        with spoken("127.0.0.1", port, 10, name) as tls:
+            return ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True) or b"")
+    except OSError as trouble:
+        raise Problem(f"no certificate is shown: {trouble}", f"127.0.0.1:{port}", "sudo make status") from None
+
+
+def _life(certificate: Path) -> tuple[float, float]:
+    """Begin and end, in epoch seconds."""
+    told = run(["openssl", "x509", "-in", certificate, "-noout", "-startdate", "-enddate"]).stdout
+    dates = dict(line.split("=", 1) for line in told.splitlines())
+    return ssl.cert_time_to_seconds(dates["notBefore"]), ssl.cert_time_to_seconds(dates["notAfter"])
+
+
+def _differs(file: Path, seen: str) -> bool:
+    """Whether the first certificate of the file is another. One that may not be read is taken to be the same."""
+    try:
+        found = _FIRST.search(file.read_text(errors="replace"))
+    except OSError:
+        return False
+    return found is not None and ssl.PEM_cert_to_DER_cert(found[0]) != ssl.PEM_cert_to_DER_cert(seen)

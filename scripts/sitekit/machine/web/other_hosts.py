@@ -1,0 +1,183 @@
+"""The other virtual hosts of the machine's own web server: which there are, and what they answer.
+
+They are asked before the web server takes the site in, and after it: they have to answer as before.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...base.command import CommandFailed, run
+from ...base.errors import Problem
+from ..host.platform import WebServer
+from ..host.tls_client import spoken
+
+PATIENCE = 5.0  # seconds, for one answer
+AGREE_SECONDS = 20
+_MOST = 200  # hosts; those of a large hosting machine are not all asked
+_HEAD = 8192
+_NOBODYS = "nobody.invalid"
+
+# `apache2ctl -t -D DUMP_VHOSTS`: an address with several hosts, each of these, and an address with one.
+_APACHE = re.compile(
+    r"^(?P<address>\S+):(?P<port>\d+)\s+is a NameVirtualHost"
+    r"|^\s+port \d+ namevhost (?P<name>\S+) \((?P<file>.+):\d+\)"
+    r"|^(?P<only>\S+):(?P<its>\d+)\s+(?P<alone>\S+) \((?P<where>.+):\d+\)",
+    re.MULTILINE,
+)
+_NGINX_FILE = re.compile(r"^# configuration file (.+):$", re.MULTILINE)
+_NGINX_WORD = re.compile(r"""#[^\n]*|[{};]|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s{};]+""")
+
+
+@dataclass(frozen=True, order=True)
+class Host:
+    """A name, at an address and port of this machine."""
+
+    name: str
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.name} (port {self.port})"
+
+
+def hosts(web: WebServer, but: Path) -> list[Host]:
+    """All but those of the file `but`; for each port also a name that nobody has. Raises CommandFailed."""
+    said = run(shlex.split(web.control.hosts)).stdout
+    listed = _nginx(said) if web.service == "nginx" else _apache(said)
+    found = {host for host, file in listed if file.name != but.name}
+    ports = {(host.address, host.port) for host in found} | {("127.0.0.1", 80)}
+    return sorted(found | {Host(_NOBODYS, *place) for place in ports})[:_MOST]
+
+
+def answers(asked: list[Host]) -> dict[Host, str]:
+    """What each says: protocol, status and where it leads; nothing where nobody answers."""
+    with ThreadPoolExecutor(8) as pool:
+        return dict(zip(asked, pool.map(_answer, asked), strict=True))
+
+
+def check_same(web: WebServer, before: dict[Host, str]) -> None:
+    """Raises Problem for a host that answered, and does so no more, or in another way."""
+    end = time.monotonic() + AGREE_SECONDS
+    asked = [host for host, said in before.items() if said]
+    while differ := {host: said for host, said in answers(asked).items() if said != before[host]}:
+        if time.monotonic() > end:
+            host, said = min(differ.items())
+            what = f"{host}, another host of {web.service}, answered {before[host]!r} before, and answers {said!r} now"
+            raise Problem(what, web.service, f"see what of the two configurations meets; and read the end of {web.log}")
+        time.sleep(0.5)
+
+
+def _apache(said: str) -> Iterator[tuple[Host, Path]]:
+    address, port = "", 0
+    for found in _APACHE.finditer(said):
+        if found["address"]:
+            address, port = found["address"], int(found["port"])
+        elif found["name"]:
+            yield Host(found["name"], _reached(address), port), Path(found["file"])
+        else:
+            yield Host(found["alone"], _reached(found["only"]), int(found["its"])), Path(found["where"])
+
+
+def _nginx(said: str) -> Iterator[tuple[Host, Path]]:
+    """`nginx -T` prints each file in full; a server stands in one file."""
+    pieces = _NGINX_FILE.split(said)
+    for file, text in zip(pieces[1::2], pieces[2::2], strict=True):
+        for listens, names in _servers(text):
+            for listen in listens:
+                address, _, port = listen.rpartition(":")
+                if not port.isdigit():
+                    address, port = ("", listen) if listen.isdigit() else (listen, "80")
+                if not port.isdigit() or listen.startswith("unix:"):
+                    continue
+                for name in names:
+                    yield Host(name, _reached(address or "*"), int(port)), Path(file)
+
+
+def _servers(text: str) -> Iterator[tuple[list[str], list[str]]]:
+    """(what it listens to, its plain names) of each server."""
+    depth, inside, words = 0, 0, []
+    listens: list[str] = []
+    names: list[str] = []
+    for word in _NGINX_WORD.findall(text):
+        if word.startswith("#"):
+            continue
+        if word == "{":
+            depth += 1
+            if words == ["server"]:
+                inside, listens, names = depth, [], []
+            words = []
+        elif word == "}":
+            if depth == inside:
+                yield listens or ["80"], [name for name in names if re.fullmatch(r"[\w.-]+", name)] or [_NOBODYS]
+                inside = 0
+            depth -= 1
+            words = []
+        elif word == ";":
+            if depth == inside and words[:1] == ["listen"]:
+                listens.append(words[1])
+            elif depth == inside and words[:1] == ["server_name"]:
+                names += words[1:]
+            words = []
+        else:
+            words.append(word)
+
+
+def _reached(address: str) -> str:
+    """Where one on this machine asks for it."""
+    bare = address.strip("[]")
+    return {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "_default_": "127.0.0.1", "::": "::1"}.get(bare, bare)  # noqa: S104
+
+
+def _answer(host: Host) -> str:
+    request = f"HEAD / HTTP/1.1\r\nHost: {host.name}\r\nUser-Agent: sitekit\r\nConnection: close\r\n\r\n".encode()
+    try:
+        with spoken(host.address, host.port, PATIENCE, host.name) as tls:
+            return _said("https", tls, request)
+    except ssl.SSLError as refused:
+        encrypted = refused.reason not in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
+        if encrypted:
+            return f"https {refused.reason}"
+    except OSError:
+        pass
+    try:
+        with closing(socket.create_connection((host.address, host.port), PATIENCE)) as plain:
+            return _said("http", plain, request)
+    except OSError:
+        return ""
+
+
+def _said(scheme: str, connection: socket.socket, request: bytes) -> str:
+    """Without what changes each time, such as a query with a nonce."""
+    connection.settimeout(PATIENCE)
+    connection.sendall(request)
+    head = b""
+    while b"\r\n\r\n" not in head and len(head) < _HEAD and (more := connection.recv(4096)):
+        head += more
+    lines = head.decode(errors="replace").split("\r\n")
+    status = [*lines[0].split(), "", ""][1]
+    leads = [line.split(":", 1)[1].strip().split("?")[0] for line in lines[1:] if line.lower().startswith("location:")]
+    return " ".join([scheme, status, *leads]).strip()
+
+
+def shown(before: dict[Host, str]) -> str:
+    """Those that answered, in few words."""
+    names = sorted({host.name for host, said in before.items() if said and host.name != _NOBODYS})
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def quiet(web: WebServer, but: Path) -> dict[Host, str]:
+    """What the others answer now; nothing where that cannot be found out, for it is the test that says why."""
+    try:
+        return answers(hosts(web, but))
+    except CommandFailed:
+        return {}

@@ -1,0 +1,29 @@
+"""Site -> the program that has the web server take a renewed certificate of the site's own into use.
+
+Those that are asked for by ACME are looked after by mod_md and certbot, and the self-signed one by `make apply`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...base.templates import templates
+from ...site import Site
+from ...site.front import Certificate
+from ..host.file import File
+from ..host.platform import Platform
+from .config import RELOAD, certificate, server
+
+
+def is_brought(site: Site) -> bool:
+    """Whether somebody else renews the files of the certificate, in their place."""
+    return isinstance(site.front.certificate, Certificate)
+
+
+def renewal(site: Site, platform: Platform) -> dict[Path, File]:
+    if not is_brought(site):
+        return {}
+    cert, key = certificate(site)
+    words = {"certificate": cert, "key": key, "web": server(site, platform), "signal": RELOAD[site.front.server]}
+    text = templates("apache").get_template("reload_certificate.j2").render(site=site, **words)
+    return {site.libexec / "reload_certificate": File(text + "\n", 0o755)}

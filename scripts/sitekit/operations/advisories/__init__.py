@@ -1,0 +1,1 @@
+"""The installed packages, held against what is known of their weaknesses."""

@@ -1,0 +1,1 @@
+"""`make upgrade`, `rollback`, `releases`, `prune_releases`: no running server notices any."""

@@ -1,0 +1,224 @@
+"""`make releases`, `upgrade`, `rollback`, `prune_releases`, `uninstall_environment`: no running server notices any."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from ...base.errors import BadInput, Problem
+from ...base.progress import say
+from ...environment import build as build
+from ...environment.release import releases as known
+from ...environment.release.configure import plain_environment
+from ...environment.release.prefix import opened
+from ...environment.release.releases import Release
+from ...environment.release.remove import remove, remove_environment, size, sweep
+from ...environment.release.trial_run import hub_reads_the_site
+from ...environment.wheels.packages import read_packages
+from ...machine.run import commands as machine
+from ...machine.run.database import refuse_strange
+from ...site import Site
+from .releases_in_use import NOT_HERE, Uses, users
+
+KEPT = 2
+
+
+def releases(site: Site, *words: str) -> int:
+    """Show the releases; return 0."""
+    _words("releases", words, 0)
+    found, in_use = known.releases(site), known.current(site)
+    if not found:
+        say("There is no release yet. `make setup_conda install_all` builds one.")
+        return 0
+    uses = users(site)
+    rows = [("release", "packages from", "age", "size", "state", "used by")]
+    for release in found:
+        state = "current" if release.path.resolve() == in_use else _state(release)
+        who = ", ".join([who for who in (_few(uses.of(release.name)), "unknown" if uses.unseen else "") if who])
+        rows.append((release.name, release.facts["source"]["kind"], _age(release), _size(release), state, who))
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    for row in rows:
+        say("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[5]]).rstrip())
+    for line in uses.unseen:
+        say(f"    {line}")
+    return 0
+
+
+def upgrade(site: Site, *words: str) -> int:
+    """The newest packages that fit environment.yml as a new release: built, verified, switched to; the hub restarts.
+
+    What changes is shown, and environment.lock written, so that setup_conda agrees. Returns 0. Raises Problem; until
+    the new release is proven, nothing else is touched.
+    """
+    _words("upgrade", words, 0)
+    packages = read_packages()
+    with build.at_work(site) as cache:
+        solution = build.newest(site, packages, cache)
+        release = build.built(site, packages, solution, cache)
+        build.keep_lock(solution, packages)
+        switched = known.current(site) != release.path.resolve()
+        if switched:
+            known.switch(site, release)
+    say(f"In use now: {release.name}." if switched else f"{release.name} has the newest packages, and is in use.")
+    if switched or machine.hub_release(site) != str(release.path):
+        _restart_hub(site)
+    return 0
+
+
+def rollback(site: Site, *words: str) -> int:
+    """Back to the release in use before, or to the one that is named; the hub restarts. Returns 0. Raises Problem."""
+    _words("rollback", words, 1)
+    packages = read_packages()
+    with opened(site):
+        release = _named(site, words[0]) if words else _before(site)
+        _refuse_unfit(site, release)
+        known.switch(site, release)
+    say(f"In use now: {release.name}.")
+    if release.facts.get("dependencies") == packages.digest:
+        build.keep_lock(release.solution, packages)  # else the next setup_conda would build the newer packages again
+    else:
+        say("environment.lock stays as it is: that release was built from another environment.yml.")
+    _restart_hub(site)
+    return 0
+
+
+def prune_releases(site: Site, *words: str) -> int:
+    """Remove old releases: all but the `KEEP` newest, the current one, and those that somebody uses. Returns 0.
+
+    Failed and unfinished ones go first. Raises Problem when it cannot be seen who uses what.
+    """
+    _words("prune_releases", words, 1)
+    keep = _count(words[0]) if words else KEPT
+    with opened(site) as cache:
+        uses = _all_seen(users(site))
+        found = known.releases(site)
+        whole = [release for release in found if release.whole]
+        kept = {release.name for release in whole[:keep]}
+        in_use = known.current(site)
+        for release in found:
+            who = uses.of(release.name)
+            if release.path.resolve() == in_use or release.name in kept:
+                continue
+            if who:
+                say(f" kept {release.name}: {_few(who)}")
+                continue
+            remove(release, cache)
+            say(f" removed {release.name}")
+        sweep(site, cache)
+    return 0
+
+
+def uninstall_environment(site: Site, *words: str) -> int:
+    """Remove all releases, the link and the cache. What else lies in the prefix stays, and is named. Returns 0.
+
+    Raises Problem while anybody uses one of them. The word `uninstalled` says that no host runs the site any more.
+    """
+    _words("uninstall_environment", words, 1)
+    if words and words[0] != "uninstalled":
+        raise BadInput(f"does not know the word '{words[0]}'", "uninstall_environment", "write UNINSTALLED=1")
+    if not site.paths.prefix.exists():
+        say(f"There is no environment in {site.paths.prefix}.")
+        return 0
+    with opened(site):
+        uses = users(site)
+        if words:
+            uses.unseen.pop(NOT_HERE, None)
+        elif NOT_HERE in uses.unseen:
+            uses.unseen[NOT_HERE] += (
+                ", or, once the site is uninstalled there: make uninstall_environment UNINSTALLED=1"
+            )
+        uses = _all_seen(uses)
+        if who := sorted({who for release in known.releases(site) for who in uses.of(release.name)}):
+            raise Problem(
+                f"the environment is in use: {_few(who)}", str(site.paths.prefix), "stop them first (make stop)"
+            )
+        left = remove_environment(site)
+    for path in left:
+        say(f"    left {path}: sitekit did not make it here")
+    say(f"The environment in {site.paths.prefix} is removed.")
+    return 0
+
+
+def _refuse_unfit(site: Site, release: Release) -> None:
+    """Raise Problem when the hub of `release`, which may be older, cannot start with what it would find here: the site
+    file that `make apply` wrote, and the database, which root can read."""
+    written = site.etc / "site.yml"
+    if not written.exists():
+        return
+    with tempfile.TemporaryDirectory(prefix="sitekit-") as scratch:
+        environment = plain_environment(release.path, Path(scratch))
+        faults = hub_reads_the_site(site, release, environment, Path(scratch), written.read_text())
+    if faults:
+        kit = release.facts["kit"]["version"]
+        remedy = f"take sitekit {kit}, with which it was built, and run its make apply first; or another release"
+        raise Problem(f"the hub of {release.name} would not start here: {faults[0]}", str(written), remedy)
+    if os.geteuid() == 0:
+        refuse_strange(site, release.path)
+
+
+def _restart_hub(site: Site) -> None:
+    """Proxy, web server and users' servers stay as they are."""
+    if not (site.etc / "site.yml").exists():
+        say("The hub does not run on this machine. Where it does, as root: make start")
+    elif os.geteuid() != 0:
+        say("The hub runs the release before until, as root: make start")
+    else:
+        machine.renew(site)
+
+
+def _named(site: Site, name: str) -> Release:
+    release = next((one for one in known.releases(site) if one.name == name), None)
+    if release is None:
+        raise BadInput(f"there is no release {name}", str(site.releases), "make releases shows them")
+    if not release.whole:
+        raise BadInput("was never finished and proven, and will not be used", str(release.path), "name another release")
+    return release
+
+
+def _before(site: Site) -> Release:
+    """The whole release that was in use before the current one; the newest other one where nothing was written down."""
+    in_use = known.current(site)
+    others = {one.name: one for one in known.releases(site) if one.whole and one.path.resolve() != in_use}
+    if not others:
+        raise Problem("there is no other release to go back to", str(site.releases))
+    order = [name for _, name in reversed(known.history(site)) if name in others] or list(others)
+    return others[order[0]]
+
+
+def _all_seen(uses: Uses) -> Uses:
+    if uses.unseen:
+        raise Problem(f"not removing anything: {'; '.join(uses.unseen)}", remedy="; ".join(uses.unseen.values()))
+    return uses
+
+
+def _few(who: list[str], most: int = 4) -> str:
+    return ", ".join(who[:most]) + (f" and {len(who) - most} more" if len(who) > most else "")
+
+
+def _state(release: Release) -> str:
+    return "failed" if release.failed else "ready" if release.whole else "unfinished"
+
+
+def _age(release: Release) -> str:
+    begun = datetime.datetime.strptime(release.facts["begun"], "%Y-%m-%dT%H:%M:%S%z").timestamp()
+    minutes = int((time.time() - begun) / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} d"
+
+
+def _size(release: Release) -> str:
+    own, shared = size(release.path)
+    return f"{own + shared} MB, {own} of its own"
+
+
+def _count(word: str) -> int:
+    if not word.isascii() or not word.isdigit() or int(word) < 1:
+        raise BadInput(f"KEEP={word} is not a number of releases", remedy="write it like: make prune_releases KEEP=2")
+    return int(word)
+
+
+def _words(command: str, words: tuple[str, ...], most: int) -> None:
+    if len(words) > most:
+        raise BadInput(f"{command} does not know the word '{words[most]}'", remedy="make help shows what it takes")

@@ -1,1 +1,0 @@
-"""The kernels that users make for themselves, in their homes."""

@@ -1,1 +1,0 @@
-"""The environment: one conda prefix per release, built beside the others, verified, then pointed to by `current`."""

@@ -1,0 +1,109 @@
+"""The section `front` of a site file: the web server that users reach, its certificate, and who is asked twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from ..base.errors import Unfit, Unfits
+from .tier import Row
+from .value_types import AbsolutePath, ClientId, Email, HttpsUrl, Network, Url, is_ip
+
+
+class Certificate(Row):
+    """A certificate that the site already has."""
+
+    certificate: Annotated[AbsolutePath, Field(examples=["/etc/ssl/certs/jupyter.pem"])]
+    key: Annotated[AbsolutePath, Field(examples=["/etc/ssl/private/jupyter.key"])]
+
+
+class Acme(Row):
+    """The authority that `certificate: acme` asks. `contact` is whom it may write to."""
+
+    directory: Url = "https://acme-v02.api.letsencrypt.org/directory"
+    contact: Annotated[Email | None, Field(examples=["hpc-admins@example.org"])] = None
+
+
+class OpenId(Row):
+    """An OpenID Connect provider: its discovery document, and what it knows this site by."""
+
+    provider: Annotated[Url, Field(examples=["https://login.example.org/.well-known/openid-configuration"])]
+    client_id: Annotated[ClientId, Field(examples=["jupyter"])]
+    client_secret: Annotated[AbsolutePath, Field(examples=["/etc/ssl/private/jupyter-openid-secret"])]
+
+
+class Outside(Row):
+    """What clients outside the `inside` networks have to pass before they see the login page."""
+
+    inside: Annotated[tuple[Network, ...], Field(min_length=1, examples=[["130.233.0.0/16"]])]
+    method: Annotated[Literal["shibboleth", "openid"], Field(examples=["shibboleth"])]
+    openid: OpenId | None = None
+
+    @model_validator(mode="after")
+    def _knows_its_provider(self) -> Outside:
+        if self.method == "openid" and self.openid is None:
+            raise Unfit("nothing says which provider to ask", "write in 'openid': provider, client_id, client_secret")
+        return self
+
+
+def _arm(value: object) -> str:
+    """Which form of `certificate` is meant, so that a fault is told for that one only."""
+    return "files" if isinstance(value, (dict, Certificate)) else "word"
+
+
+class Front(Row):
+    """The web server that users reach: TLS ends here."""
+
+    url: Annotated[HttpsUrl, Field(examples=["https://jupyter.example.org"])]
+    server: Literal["apache", "nginx"] = "apache"
+    instance: Literal["system", "own"] = "system"
+    certificate: Annotated[
+        Annotated[Literal["self-signed", "acme"], Tag("word")] | Annotated[Certificate, Tag("files")],
+        Discriminator(_arm),
+    ] = "self-signed"
+    acme: Acme = Acme()
+    subdomains: bool = False
+    outside: Outside | None = None
+    maintenance_allow: tuple[Network, ...] = ()
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Front:
+        if faults := [*self._acme_faults(), *self._subdomain_faults(), *self._outside_faults()]:
+            raise Unfits(faults)
+        return self
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or 443
+
+    def _acme_faults(self) -> Iterator[Unfit]:
+        if self.certificate != "acme":
+            return
+        if self.acme.contact is None:
+            yield Unfit("ACME needs somebody to write to", "add `contact: hpc-admins@example.org`", "acme", "contact")
+        if self.port != 443:
+            yield Unfit(f"an ACME server asks at ports 80 and 443, not at {self.port}", "leave the port out", "url")
+        if is_ip(self.host):
+            yield Unfit("ACME is for names, and this is an address", "write the host's name", "url")
+        if self.subdomains:
+            what = "a wildcard certificate takes DNS records that this kit cannot write"
+            yield Unfit(what, "give the two files of one that you have", "certificate")
+
+    def _subdomain_faults(self) -> Iterator[Unfit]:
+        if self.subdomains and is_ip(self.host):
+            yield Unfit(f"{self.host} is an address, and has no subdomains", "write the host's name", "url")
+        if self.subdomains and self.outside and self.outside.method == "shibboleth":
+            what = "Shibboleth's session is one name's, and each user's server has its own"
+            yield Unfit(what, "take openid, or no subdomains", "outside", "method")
+
+    def _outside_faults(self) -> Iterator[Unfit]:
+        if self.outside and self.server == "nginx":
+            what = "nginx has no module for Shibboleth or OpenID Connect in the distributions"
+            yield Unfit(what, "take apache, or leave out 'outside'", "server")

@@ -1,0 +1,237 @@
+"""The Site: everything that `config/site.yml` says, typed, frozen and checked.
+
+Every effect of sitekit follows from this object. Reading one changes nothing; a file with a fault raises
+BadInput with file, line, key and remedy, and nothing else happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ..base.errors import Unfit, Unfits
+from .front import Front
+from .login import Login
+from .schedule import Backup, KernelCheck
+from .server import Server
+from .tier import Tier
+from .validate import validate
+from .value_types import AbsolutePath, Address, Channel, Port, ServiceAccount, Title, WebAddress, Word
+from .yaml_file import read_yaml
+
+
+class Section(BaseModel):
+    """A mapping in site.yml: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class Paths(Section):
+    """Where things lie. The prefix is shared by all nodes, read-only to users; the state is on the hub's own disk."""
+
+    prefix: Annotated[AbsolutePath, Field(examples=["/shared/jupyter"])]
+    state: Annotated[AbsolutePath, Field(examples=["/var/lib/sitekit"])]
+
+
+class Environment(Section):
+    """Where the packages of environment.yml come from."""
+
+    channels: Annotated[tuple[Channel, ...], Field(min_length=1)] = ("conda-forge",)
+    fallback: Literal["wheels", "none"] = "wheels"
+    mirrors: dict[Channel, Annotated[tuple[WebAddress, ...], Field(min_length=1)]] = {}
+    credentials: AbsolutePath | None = None
+    proxy: WebAddress | None = None
+
+    @model_validator(mode="after")
+    def _mirrors_are_of_channels(self) -> Environment:
+        for name in set(self.mirrors).difference(self.channels):
+            what, known = f"'{name}' is not one of the channels", ", ".join(self.channels)
+            raise Unfit(what, f"name one of {known}, or add it to channels", "mirrors", name)
+        return self
+
+
+class Hub(Section):
+    """The hub process. `address` is the one at which compute nodes reach it."""
+
+    user: ServiceAccount = "jupyterhub-daemon"
+    address: Address = "127.0.0.1"
+    port: Port = 8081
+
+
+class Proxy(Section):
+    """configurable-http-proxy, a service of its own: it stays up while the hub restarts."""
+
+    user: ServiceAccount = "jupyterhub-proxy"
+    port: Port = 8000
+    api_port: Port = 8001
+
+
+class Slurm(Section):
+    """The cluster's scheduler, as the hub's host reaches it."""
+
+    bin: AbsolutePath = Path("/usr/bin")
+    conf: AbsolutePath | None = None
+
+
+class Kernels(Section):
+    """The cluster's modules, which become kernels by the rules in kernels/kernels.yml."""
+
+    modulepath: Annotated[tuple[AbsolutePath, ...], Field(min_length=1, examples=[["/opt/modules"]])]
+    lmod: AbsolutePath = Path("/usr/share/lmod/lmod")
+    check: KernelCheck = KernelCheck()
+
+
+class Site(Section):
+    """One site. Its parts are the sections of site.yml; its properties are the paths that follow from them."""
+
+    name: Annotated[Word, Field(examples=["main"])]
+    title: Annotated[Title, Field(examples=["Jupyter at Example University"])]
+    paths: Paths
+    environment: Environment = Environment()
+    supervisor: Literal["systemd", "supervisord"] = "systemd"
+    internal_tls: bool = True
+    hub: Hub = Hub()
+    proxy: Proxy = Proxy()
+    front: Front
+    login: Login
+    slurm: Slurm = Slurm()
+    server: Server = Server()
+    tiers: Annotated[tuple[Tier, ...], Field(min_length=1)]
+    kernels: Kernels
+    backup: Backup = Backup()
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Site:
+        if faults := [*_tiers_apart(self), *_ports_apart(self), *_accounts_apart(self), *_paths_apart(self)]:
+            raise Unfits(faults)
+        return self
+
+    # What follows from the name and the paths. Everything that sitekit writes lies below one of these.
+
+    @property
+    def etc(self) -> Path:
+        """The hub host's own configuration and secrets; root's."""
+        return Path("/etc/sitekit") / self.name
+
+    @property
+    def run(self) -> Path:
+        return Path("/run/sitekit") / self.name
+
+    @property
+    def log(self) -> Path:
+        return Path("/var/log/sitekit") / self.name
+
+    @property
+    def backups(self) -> Path:
+        return self.backup.folder / self.name
+
+    @property
+    def libexec(self) -> Path:
+        """Root's programs that the hub may call through sudo."""
+        return Path("/usr/local/libexec/sitekit") / self.name
+
+    @property
+    def totp(self) -> Path:
+        """The secrets of users' authenticator apps, a file each; the hub's alone."""
+        return self.paths.state / "totp"
+
+    @property
+    def front_state(self) -> Path:
+        """What the web server keeps: certificates that it was issued, the switch for maintenance; root's."""
+        return Path("/var/lib/sitekit-front") / self.name
+
+    @property
+    def maintenance(self) -> Path:
+        """While this file is there, the front shows the maintenance page."""
+        return self.front_state / "maintenance"
+
+    @property
+    def ports(self) -> dict[tuple[str, str], int]:
+        """The ports on which the site's own services listen, by the key that says so."""
+        ports = {("hub", "port"): self.hub.port, ("proxy", "port"): self.proxy.port}
+        ports["proxy", "api_port"] = self.proxy.api_port
+        if self.front.instance == "own":
+            ports["front", "url"] = self.front.port
+        return ports
+
+    @property
+    def releases(self) -> Path:
+        return self.paths.prefix / "releases"
+
+    @property
+    def current(self) -> Path:
+        """The link to the release in use."""
+        return self.paths.prefix / "current"
+
+    @property
+    def kernels_current(self) -> Path:
+        """The link to the published generation of kernels; a directory for JUPYTER_PATH."""
+        return self.paths.prefix / "kernels" / "current"
+
+    @property
+    def database(self) -> Path:
+        return self.paths.state / "jupyterhub.sqlite"
+
+    @property
+    def job_name(self) -> str:
+        """The Slurm name of every server's job."""
+        return f"jupyter-{self.name}"
+
+    @property
+    def log_dir(self) -> str:
+        """Where a user's jobs log, relative to the home directory."""
+        return f".jupyterhub/{self.name}/log"
+
+    def service(self, part: str) -> str:
+        """The name of a service, such as `sitekit-demo-hub`; the same under systemd and supervisord."""
+        return f"sitekit-{self.name}-{part}"
+
+    def tier(self, key: str) -> Tier:
+        """The tier with this key. Raises KeyError; there is no default tier."""
+        return {tier.key: tier for tier in self.tiers}[key]
+
+
+def _tiers_apart(site: Site) -> Iterator[Unfit]:
+    keys = [tier.key for tier in site.tiers]
+    for place, key in enumerate(keys):
+        if (first := keys.index(key)) != place:
+            what = f"tiers[{first}] has the key '{key}' already"
+            yield Unfit(what, "give each tier a key of its own", "tiers", place, "key")
+
+
+def _ports_apart(site: Site) -> Iterator[Unfit]:
+    owners: dict[int, tuple[str, str]] = {}
+    for key, port in site.ports.items():
+        if (owner := owners.setdefault(port, key)) != key:
+            what = f"port {port} is that of {'.'.join(owner)} already"
+            yield Unfit(what, "give each service a port of its own", *key)
+
+
+def _accounts_apart(site: Site) -> Iterator[Unfit]:
+    if site.hub.user == site.proxy.user:
+        what = f"'{site.proxy.user}' is the account of the hub, which may use sudo; the proxy must not"
+        yield Unfit(what, "give the proxy an account of its own, such as jupyterhub-proxy", "proxy", "user")
+
+
+def _paths_apart(site: Site) -> Iterator[Unfit]:
+    prefix, state = site.paths.prefix, site.paths.state
+    if state.is_relative_to(prefix) or prefix.is_relative_to(state):
+        yield Unfit(
+            f"{state} holds secrets, and lies inside the prefix {prefix}, which everybody may read, or around it",
+            "put the state on the hub's own disk, such as /var/lib/sitekit",
+            *("paths", "state"),
+        )
+    if site.backup.folder.is_relative_to(prefix):
+        yield Unfit(
+            f"backups hold secrets, and {site.backup.folder} lies inside {prefix}, which everybody may read",
+            "put them on the hub's own disk, such as /var/backups/sitekit",
+            *("backup", "folder"),
+        )
+
+
+def load_site(path: Path) -> Site:
+    """Read and check a site file. Raises BadInput (or BadInputs, all faults at once) and changes nothing."""
+    return validate(Site, read_yaml(path))

@@ -1,0 +1,45 @@
+"""The section `server` of a site file: what all users' servers have in common."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from ..base.errors import Unfit
+from .tier import Row
+from .value_types import Count, FileMask, HomePath, LinkName, PortRange, Repositories, Title, UrlPath, UserVariable
+
+
+class Server(Row):
+    """What all servers have in common, whatever their tier. The ports are those that compute nodes open to the hub;
+    `root` is the folder that the file browser shows, with `links` in it."""
+
+    interfaces: Annotated[dict[Title, UrlPath], Field(min_length=1)] = {"JupyterLab": "/lab"}  # noqa: RUF012
+    port_range: PortRange = (20000, 29999)
+    named: Annotated[Count, Field(ge=0, le=100)] = 0
+    root: HomePath | None = None
+    links: dict[LinkName, HomePath] = {}  # noqa: RUF012
+    root_read_only: bool = False
+    user_variables: tuple[UserVariable, ...] = ()
+    umask: FileMask = "0022"
+    git_pull: tuple[Repositories, ...] = ("https://github.com", "https://gitlab.com")
+
+    @model_validator(mode="after")
+    def _links_have_a_folder(self) -> Server:
+        if self.links and not self.folder.startswith("~/"):
+            raise Unfit(
+                f"the links would be put into {self.root}, among other files",
+                "leave root out, or give them a folder of their own in the user's home, like ~/.jupyterhub-tree",
+                "root",
+            )
+        if self.root_read_only and not self.links:
+            raise Unfit(
+                "there are no links, so that users could save nothing", "add links, or leave it out", "root_read_only"
+            )
+        return self
+
+    @property
+    def folder(self) -> str:
+        """The root, with its default: the home directory, or a folder of its own where there are links to hold."""
+        return self.root or ("~/.jupyterhub-tree" if self.links else "~")

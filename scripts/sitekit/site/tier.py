@@ -1,0 +1,146 @@
+"""A tier: request, cap, time and idle limit as one object, and the only place where its figures stand."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+
+from ..base.errors import Unfit, shown
+from .units import TIME_FORM, format_memory, format_time, human_memory, human_time, parse_memory, parse_time
+from .value_types import Account, Count, Title, spelled
+
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+
+
+def _cap(text: object) -> str:
+    word = str(text).strip()
+    if re.fullmatch(r"\d{1,4}(\.\d{1,3})?x", word, re.ASCII):
+        return word
+    try:
+        parse_memory(word)
+    except ValueError:
+        raise Unfit(f"{shown(text)} is not a memory cap", "write a factor like 5x, or an amount like 10G") from None
+    return word
+
+
+def _time_or_never(text: object) -> int | None:
+    if text == "never":
+        return None
+    try:
+        return parse_time(text)
+    except ValueError:
+        raise Unfit(f"{shown(text)} is not a time limit", f"{TIME_FORM}, or never") from None
+
+
+def _format_time_or_never(seconds: int | None) -> str:
+    return "never" if seconds is None else format_time(seconds)
+
+
+Key = Annotated[
+    str, spelled(r"[a-z0-9][a-z0-9_-]{0,30}", "cannot be a tier's key", "use at most 31 of a-z, 0-9, '_' and '-'")
+]
+SlurmName = Annotated[
+    str, spelled(_NAME, "cannot be a name in Slurm", "write one that sinfo, sacctmgr or scontrol lists")
+]
+Partition = Annotated[str, spelled(_NAME, "cannot be the name of a partition", "write a name that `sinfo -s` lists")]
+Memory = Annotated[int, BeforeValidator(parse_memory), PlainSerializer(format_memory)]
+Time = Annotated[int, BeforeValidator(parse_time), PlainSerializer(format_time)]
+TimeOrNever = Annotated[int | None, BeforeValidator(_time_or_never), PlainSerializer(_format_time_or_never)]
+
+
+def _ordered(bounds: tuple[int, int]) -> tuple[int, int]:
+    if bounds[0] > bounds[1]:
+        raise Unfit("the bounds are the wrong way round", "write the smallest first, then the largest")
+    return bounds
+
+
+Whole = Annotated[Count, Field(ge=0, le=4096)]
+MemoryBounds = Annotated[tuple[Memory, Memory], AfterValidator(_ordered)]
+TimeBounds = Annotated[tuple[Time, Time], AfterValidator(_ordered)]
+WholeBounds = Annotated[tuple[Whole, Whole], AfterValidator(_ordered)]
+
+
+class Row(BaseModel):
+    """A mapping below `tiers`: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Requires(Row):
+    """Who may have the tier: members of a Unix group, users of a Slurm account, or both."""
+
+    group: Account | None = None
+    account: SlurmName | None = None
+
+
+class Choose(Row):
+    """What users may set themselves, within bounds, both ends included; they start from the tier's own figures."""
+
+    memory: MemoryBounds | None = None
+    cpus: WholeBounds | None = None
+    time: TimeBounds | None = None
+    gpus: WholeBounds | None = None
+    constraint: tuple[SlurmName, ...] = ()
+    account: bool = False
+    reservation: bool = False
+
+
+class Tier(Row):
+    """One row of the form. Memory is in MiB, times are in seconds; `idle` None means never culled; `busy` says
+    whether a computing kernel counts as activity; `start_timeout` is how long a server may wait and start."""
+
+    key: Annotated[Key, Field(examples=["small"])]
+    title: Annotated[Title, Field(examples=["Small, for a first look"])]
+    partitions: Annotated[tuple[Partition, ...], Field(min_length=1, examples=[["jupyter-short"]])]
+    memory: Annotated[Memory, Field(examples=["2G"])]
+    memory_cap: Annotated[str, BeforeValidator(_cap)] = "1x"
+    cpus: Annotated[Count, Field(ge=1, le=4096)] = 1
+    time: Annotated[Time, Field(examples=["4:00:00"])]
+    idle: Annotated[TimeOrNever, Field(examples=["60m"])]
+    busy: Literal["keep", "stop"] = "keep"
+    start_timeout: Time = 1800
+    gpus: Whole = 0
+    gpu_type: SlurmName | None = None
+    account: SlurmName | None = None
+    qos: SlurmName | None = None
+    reservation: SlurmName | None = None
+    constraint: SlurmName | None = None
+    requires: Requires = Requires()
+    choose: Choose = Choose()
+
+    @model_validator(mode="after")
+    def _cap_holds_request(self) -> Tier:
+        if self.cap < self.memory:
+            raise Unfit(
+                f"the cap {self.memory_cap} of tier '{self.key}' is below its request of {format_memory(self.memory)}",
+                "raise memory_cap, or lower memory",
+                "memory_cap",
+            )
+        return self
+
+    def cap_of(self, memory: int) -> int:
+        """What the cgroup allows a server of this tier that reserves `memory`; both in MiB."""
+        if self.memory_cap.endswith("x"):
+            return int(memory * float(self.memory_cap[:-1]))
+        return max(memory, parse_memory(self.memory_cap))
+
+    @property
+    def cap(self) -> int:
+        """What the cgroup allows, in MiB."""
+        if self.memory_cap.endswith("x"):
+            return self.cap_of(self.memory)
+        return parse_memory(self.memory_cap)
+
+    @property
+    def summary(self) -> str:
+        """The tier in one line for the form and the documentation."""
+        memory = human_memory(self.memory)
+        if self.cap > self.memory:
+            memory += f" (up to {human_memory(self.cap)})"
+        idle = "not stopped when idle" if self.idle is None else f"stopped after {human_time(self.idle)} idle"
+        parts = [memory, f"{self.cpus} CPU{'' if self.cpus == 1 else 's'}"]
+        if self.gpus:
+            parts.append(f"{self.gpus} GPU{'' if self.gpus == 1 else 's'}")
+        return ", ".join([*parts, human_time(self.time), idle])

@@ -1,0 +1,79 @@
+"""Sizes and durations as Slurm and people write them, to integers and back."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from ..base.errors import Unfit, shown
+
+MEMORY_FORM = "write it like 2200M or 2G (K, M, G or T; powers of 1024, as in Slurm)"
+TIME_FORM = "write it like 4:00:00, 5-00:00:00 (Slurm's forms) or 60m, 10h, 5d"
+
+_KIB = {"K": 1, "M": 1024, "G": 1024**2, "T": 1024**3}
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+# The largest part may be any number, each smaller one must fit into the next: 90:00 is a time, 4:75:00 is a slip.
+_SLURM_DAYS = re.compile(r"(?P<d>\d{1,5})-(?P<h>[01]?\d|2[0-3])(?::(?P<m>[0-5]?\d))?(?::(?P<s>[0-5]?\d))?", re.ASCII)
+_SLURM_CLOCK = re.compile(r"(?:(?P<h>\d{1,6}):(?P<m>[0-5]?\d)|(?P<mm>\d{1,6})):(?P<s>[0-5]\d)", re.ASCII)
+
+
+def parse_memory(text: object) -> int:
+    """Size -> whole MiB. `2200M` -> 2200, `2G` -> 2048. A bare number is refused: its unit would be a guess.
+
+    Raises ValueError with the accepted forms. Source of the suffixes: sbatch(1), --mem.
+    """
+    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)([KMGT])(?:i?B)?", str(text).strip(), re.IGNORECASE | re.ASCII)
+    if not match:
+        raise Unfit(f"{shown(text)} is not an amount of memory", MEMORY_FORM)
+    mib = Fraction(match[1]) * _KIB[match[2].upper()] / 1024
+    if mib < 1 or mib.denominator != 1:
+        raise Unfit(f"{shown(text)} is not a whole number of megabytes", MEMORY_FORM)
+    return int(mib)
+
+
+def format_memory(mib: int) -> str:
+    """MiB -> the shortest exact Slurm form: 2048 -> `2G`, 2200 -> `2200M`."""
+    for suffix, size in (("T", 1024**2), ("G", 1024)):
+        if mib >= size and mib % size == 0:
+            return f"{mib // size}{suffix}"
+    return f"{mib}M"
+
+
+def human_memory(mib: int) -> str:
+    """MiB -> what a person reads: 2200 -> `2.1 GB`, 300 -> `300 MB`."""
+    return f"{mib} MB" if mib < 1024 else f"{mib / 1024:.1f}".removesuffix(".0") + " GB"
+
+
+def parse_time(text: object) -> int:
+    """Duration -> seconds. Takes Slurm's `mm:ss`, `hh:mm:ss`, `d-hh`, `d-hh:mm`, `d-hh:mm:ss`, and `60m`, `10h`, `5d`.
+
+    A bare number is refused: Slurm means minutes, most people mean something else. Raises ValueError.
+    Source of the forms: sbatch(1), --time.
+    """
+    word = str(text).strip()
+    if match := re.fullmatch(r"(\d{1,9})([smhd])", word, re.ASCII):
+        seconds = int(match[1]) * _SECONDS[match[2]]
+    elif match := _SLURM_DAYS.fullmatch(word) or _SLURM_CLOCK.fullmatch(word):
+        seconds = sum(int(digits or 0) * _SECONDS[name[0]] for name, digits in match.groupdict().items())
+    else:
+        raise Unfit(f"{shown(text)} is not a length of time", TIME_FORM)
+    if seconds <= 0:
+        raise Unfit(f"{shown(text)} is no time at all", TIME_FORM)
+    return seconds
+
+
+def format_time(seconds: int) -> str:
+    """Seconds -> Slurm's d-hh:mm:ss, without leading zero days: 14400 -> `4:00:00`."""
+    days, rest = divmod(int(seconds), 86400)
+    clock = f"{rest // 3600}:{rest // 60 % 60:02}:{rest % 60:02}"
+    return f"{days}-{clock.rjust(8, '0')}" if days else clock
+
+
+def human_time(seconds: int) -> str:
+    """Seconds -> what a person reads, in the largest unit that fits: 432000 -> `5 days`, 5400 -> `90 minutes`."""
+    for size, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size and seconds % size == 0:
+            count = seconds // size
+            return f"{count} {word}{'' if count == 1 else 's'}"
+    return f"{round(seconds / 60)} minutes" if seconds > 300 else f"{seconds} seconds"

@@ -1,0 +1,86 @@
+"""What the YAML parser means, in the words of a person who looks at the file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from ruamel.yaml.error import YAMLError
+
+from ..base.errors import BadInput, shown
+
+_ALIGN = "give the keys of one section the same number of spaces"
+_QUOTE = "put the value in quotes"
+
+
+class _Fault(NamedTuple):
+    """A `piece` of the parser's message, what it means, what would be right; `begins`: the cause is where it begins."""
+
+    piece: str
+    what: str
+    remedy: str
+    begins: bool = False
+
+
+_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # as the parser counts them
+
+_FAULTS = (
+    _Fault("mapping values are not allowed", "a second ':' stands in this line", f"{_QUOTE} if the ':' belongs to it"),
+    _Fault("could not find expected ':'", "this key has no ':' after it", "write it like `key: value`", True),
+    _Fault("expected <block end>, but found '?'", "this line is not in line with its neighbours", _ALIGN),
+    _Fault("expected <block end>, but found", "this line does not fit to the lines above it", _ALIGN),
+    _Fault("expected ',' or ']'", "this '[' is not closed", "write a list like [one, two]", True),
+    _Fault("expected ',' or '}'", "this '{' is not closed", "write keys in braces like {key: value}", True),
+    _Fault("found unexpected end of stream", "this quote is not closed", "close it on the same line", True),
+    _Fault(
+        "but found '<stream end>'", "the file ends where something is still open", "close the bracket, or add a value"
+    ),
+    _Fault("found undefined alias", "this '*' names nothing that was marked with '&' above", _QUOTE),
+    _Fault("could not determine a constructor for the tag", "this '!' has no meaning here", f"remove it, or {_QUOTE}"),
+    _Fault("found another document", "a second document starts here after '---'", "keep one document in the file"),
+    _Fault("that cannot start any token", "a value cannot start with this character", _QUOTE),
+)
+
+
+def unreadable(path: Path, error: OSError) -> BadInput:
+    """Why a file could not be opened."""
+    if isinstance(error, FileNotFoundError):
+        return BadInput(
+            "there is no such file",
+            str(path),
+            "check the path, or write one: make new_site. Complete ones are in config/sites/",
+        )
+    if isinstance(error, PermissionError):
+        return BadInput("you may not read this file", str(path), f"see who may: ls -l {path}")
+    return BadInput(f"cannot read the file: {error.strerror}", str(path), "check the path")
+
+
+def untold(path: Path, text: str, error: YAMLError) -> BadInput:
+    """The parser's refusal of `text`, with the line that a person would look at."""
+    lines = _LINE_END.split(text)
+    begin, mark = getattr(error, "context_mark", None), getattr(error, "problem_mark", None)
+    if not (mark or begin):  # the reader's error, which knows no line
+        odd = next((number for number, line in enumerate(lines, 1) if any(map(_control, line))), 1)
+        what = "this line has a control character, which YAML does not allow"
+        return BadInput(what, f"{path}:{odd}", "remove it, or type the line anew")
+    number = min((mark or begin).line + 1, len(lines))
+    while number > 1 and not lines[number - 1].strip():
+        number -= 1
+    if lines[number - 1].lstrip(" ").startswith("\t"):
+        what, remedy = "a tab character indents this line", "YAML allows only spaces there; replace the tab by spaces"
+        return BadInput(what, f"{path}:{number}", remedy)
+    problem = getattr(error, "problem", None) or str(error)
+    unknown = _Fault("", f"this is not YAML: {problem}", "check indentation and quotes here and on the line above")
+    fault = next((fault for fault in _FAULTS if fault.piece in problem), unknown)
+    if fault.begins and begin:
+        number = begin.line + 1
+    if fault.piece.startswith("mapping values") and lines[number - 1].count(":") < 2:
+        fault = _Fault("", "this line is indented further than its neighbours", _ALIGN)
+    return BadInput(
+        fault.what, f"{path}:{number}", f"{fault.remedy}; the line reads {shown(lines[number - 1].strip())}"
+    )
+
+
+def _control(char: str) -> bool:
+    return not char.isprintable() and char not in "\t\r\x85"

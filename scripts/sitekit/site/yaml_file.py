@@ -1,0 +1,122 @@
+"""Read a YAML file into plain values, remembering on which line each key stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from ..base.errors import BadInput, shown
+from .yaml_errors import unreadable, untold
+
+Key = tuple[str | int, ...]
+
+_TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
+
+
+@dataclass(frozen=True)
+class Document:
+    """A parsed file: its values, and the line (from 1) of each key path."""
+
+    path: Path
+    values: dict[str, Any]
+    lines: dict[Key, int]
+
+    def line(self, key: Sequence[str | int]) -> int:
+        """The line of `key`, or of its nearest ancestor that is written in the file."""
+        key = tuple(key)
+        while key and key not in self.lines:
+            key = key[:-1]
+        return self.lines.get(key, 1)
+
+    def where(self, key: Sequence[str | int]) -> str:
+        """`file:line: key.path`, ready for an error message."""
+        return f"{self.path}:{self.line(key)}" + (f": {dotted(key)}" if key else "")
+
+
+def dotted(key: Sequence[str | int]) -> str:
+    """('tiers', 1, 'memory') -> `tiers[1].memory`."""
+    text = ""
+    for part in key:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def read_yaml(path: Path) -> Document:
+    """Read `path`, which must hold one mapping. Raises BadInput with the line for whatever is wrong with it."""
+    try:
+        # Not read_text: that would turn a lone carriage return into a line end, and lines would be counted wrongly.
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise BadInput("this line is not UTF-8 text", f"{path}:{line}", "save the file as UTF-8") from None
+    parser = YAML(typ="safe", pure=True)
+    try:
+        node = parser.compose(text)
+        lines = dict(_lines(path, node, (), ()))
+        values = parser.load(text)
+    except YAMLError as error:
+        raise untold(path, text, error) from None
+    except ValueError as error:
+        what = f"YAML takes this value for a date or a number, and cannot read it: {error}"
+        raise BadInput(what, f"{path}:{_misread(parser, node)}", "put it in quotes") from None
+    if not isinstance(values, dict):
+        found = "is empty" if values is None else f"holds {shown(values)} where keys with values belong"
+        raise BadInput(f"the file {found}", f"{path}:1", "start from one of the complete files in config/sites/")
+    return Document(path, values, lines)
+
+
+def _lines(path: Path, node: Node | None, prefix: Key, inside: tuple[int, ...]) -> Iterator[tuple[Key, int]]:
+    """Key paths with their lines. Raises BadInput for keys that are not text or stand twice, and endless aliases."""
+    if node is None or isinstance(node, ScalarNode):
+        return
+    if id(node) in inside:
+        line = node.start_mark.line + 1
+        raise BadInput("this part contains itself by a '*' alias", f"{path}:{line}", "write it out instead")
+    inside = (*inside, id(node))
+    if isinstance(node, SequenceNode):
+        for index, value in enumerate(node.value):
+            yield (*prefix, index), value.start_mark.line + 1
+            yield from _lines(path, value, (*prefix, index), inside)
+        return
+    for key, value in node.value:  # merged keys first: a key that is written out overrides them
+        if key.tag == _MERGE:
+            for source in reversed(value.value) if isinstance(value, SequenceNode) else [value]:
+                yield from _lines(path, source, prefix, inside)
+    seen: dict[str, int] = {}
+    for key, value in node.value:
+        if key.tag != _MERGE:
+            here, line = _key(path, key, prefix), key.start_mark.line + 1
+            if key.value in seen:
+                where = f"{path}:{line}: {dotted(here)}"
+                raise BadInput(f"this key stands in line {seen[key.value]} already", where, "keep one of the two")
+            seen[key.value] = line
+            yield here, line
+            yield from _lines(path, value, here, inside)
+
+
+def _key(path: Path, key: Node, prefix: Key) -> Key:
+    if isinstance(key, ScalarNode) and key.tag == _TEXT:
+        return (*prefix, key.value)
+    name = shown(key.value) if isinstance(key, ScalarNode) else "this"
+    where = f"{path}:{key.start_mark.line + 1}"
+    raise BadInput(f"{name} is not a word, so it cannot be a key", where, "put it in quotes if it is meant")
+
+
+def _misread(parser: YAML, node: Node) -> int:
+    """The line of the value that cannot be built, such as the date 2026-13-01."""
+    if isinstance(node, ScalarNode):
+        try:
+            parser.constructor.construct_object(node)
+        except ValueError:
+            return node.start_mark.line + 1
+        return 0
+    below = (value for _, value in node.value) if isinstance(node, MappingNode) else node.value
+    return next((line for value in below if (line := _misread(parser, value))), 0)

@@ -1,1 +1,0 @@
-"""What stands on a machine, and which of it is sitekit's."""

@@ -1,1 +1,0 @@
-"""Programs that stay up, under systemd or supervisord."""

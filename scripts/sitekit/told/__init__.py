@@ -1,1 +1,0 @@
-"""What users read about their servers."""

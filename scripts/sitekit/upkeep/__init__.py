@@ -1,1 +1,0 @@
-"""Changing the environment of a site that people work in."""
