@@ -115,7 +115,8 @@ def test_without_root_it_says_what_it_may_not_read_and_lists_what_root_does(
     roots = capsys.readouterr().out
     asked = as_nobody(
         "-c",
-        "import sys; from pathlib import Path; from machine_sites import demo; from sitekit.machine.apply.commands import diff; "
+        "import sys; from pathlib import Path; from machine_sites import demo; "
+        "from sitekit.machine.apply.commands import diff; "
         f"sys.exit(diff(demo(**{change}), root=Path({str(open_machine)!r})))",
     )
     assert asked.returncode == 1, asked.stdout + asked.stderr

@@ -16,8 +16,7 @@ from packaging.requirements import Requirement
 
 from sitekit.base.errors import Problem
 from sitekit.demo import reset
-from sitekit.demo.cluster import layout, services
-from sitekit.demo.cluster import users as people
+from sitekit.demo.cluster import layout, services, users
 from sitekit.demo.cluster.record import Made
 from sitekit.demo.parallel import together
 from sitekit.demo.software.packages import missing_packages
@@ -50,10 +49,10 @@ def test_passwords_are_made_once_and_for_root_only(tmp_path: Path) -> None:
     path = tmp_path / "passwords.json"
     umask = os.umask(0)
     try:
-        first = people.ensure_passwords(path)
+        first = users.ensure_passwords(path)
     finally:
         os.umask(umask)
-    assert people.ensure_passwords(path) == first == json.loads(path.read_text())
+    assert users.ensure_passwords(path) == first == json.loads(path.read_text())
     assert path.stat().st_mode & 0o777 == 0o600
     assert set(first) == set(layout.USERS) and len(set(first.values())) == 3
     assert all(re.fullmatch(r"([a-z2-9]{4}-){2}[a-z2-9]{4}", word) for word in first.values())

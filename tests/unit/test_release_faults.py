@@ -21,8 +21,7 @@ from session_parts import until
 from tests.checkout import Checkout
 from tests.walk import walked
 
-from sitekit.environment import build as steps
-from sitekit.environment import commands
+from sitekit.environment import build, commands
 from sitekit.environment.release import file_hashes, releases
 from sitekit.environment.release.bytecode import compile_all
 from sitekit.environment.release.prefix import opened
@@ -189,7 +188,7 @@ def test_programs_of_a_long_prefix_run(built: Checkout) -> None:
 def test_a_prefix_with_blanks(built: Checkout, channel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """site.yml refuses it, as services could not be started from there; the packages themselves can live with it."""
     monkeypatch.setattr(commands, "read_packages", lambda: Packages(("python", "hello"), ()))
-    monkeypatch.setattr(steps, "LOCK", tmp_path / "environment.lock")
+    monkeypatch.setattr(build, "LOCK", tmp_path / "environment.lock")
     paths = Paths.model_construct(prefix=tmp_path / "a b" / "c d", state=tmp_path / "state")
     site = built.site.model_copy(update={"paths": paths})
     commands.setup_conda(site)

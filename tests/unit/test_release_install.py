@@ -20,8 +20,7 @@ from sitekit.channel import ENGINE
 
 from sitekit.base.child import ask
 from sitekit.base.errors import Problem
-from sitekit.environment import build as steps
-from sitekit.environment import commands
+from sitekit.environment import build, commands
 from sitekit.environment.release import releases
 from sitekit.environment.release.bytecode import compile_all
 from sitekit.environment.wheels.packages import Packages
@@ -40,7 +39,7 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(channel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """A site whose environment.yml asks for WANTED; its prefix lies where other users can see it."""
     monkeypatch.setattr(commands, "read_packages", lambda: WANTED)
-    monkeypatch.setattr(steps, "LOCK", tmp_path / "environment.lock")
+    monkeypatch.setattr(build, "LOCK", tmp_path / "environment.lock")
     folder = Path(tempfile.mkdtemp(prefix="sitekit-test-"))
     folder.chmod(0o755)
     yield parts.site_at(folder, channel)
@@ -162,7 +161,8 @@ def test_the_second_time_there_is_nothing_to_do(site: Site, capsys: pytest.Captu
 def test_an_interrupted_build_is_seen_and_finished(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     """Killed with SIGKILL while packages are being linked; then the same command again."""
     program = (
-        "import sys, pathlib; from sitekit.environment import commands; from sitekit.environment.wheels.packages import Packages\n"
+        "import sys, pathlib; from sitekit.environment import commands; "
+        "from sitekit.environment.wheels.packages import Packages\n"
         f"commands.read_packages = lambda: {WANTED!r}\n"
         "from sitekit.site import load_site; commands.setup_conda(load_site(pathlib.Path(sys.argv[1])))"
     )

@@ -21,7 +21,7 @@ from .generations import generation
 from .generations.kernel import Kernel, is_unchanged, told_apart
 from .generations.record import Record, read_record, write_record
 from .permissions import refuse_writable
-from .personal import site_info as known
+from .personal import site_info
 from .proof.inherit import inheriting
 from .proof.probe import Failure, key_of, probe_all
 from .proof.prove import Trial, account, prove
@@ -81,7 +81,7 @@ def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> in
         return _code(rows)
     new = generation.begin(site)
     with generation.under_way(site, new):
-        known.write(new, site, rules)
+        site_info.write(new, site, rules)
         write_atomic(new / generation.RULES, text)
         kept, failed = _build(site, plan, old, new, trial)
         rows = _rows(plan, kept, failed)

@@ -1,7 +1,7 @@
 """The kernels of a session: reached through Unix sockets in folders that the user alone may enter.
 
 Over TCP, which is Jupyter's default, messages pass 127.0.0.1 in the clear, and whoever works on the same node may read
-them: a subscriber needs no key. Jupyter Server is told to use these classes by release/finish.py.
+them: a subscriber needs no key. Jupyter Server is told to use these classes by environment/release/configure.py.
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
 jupyterlmod 5.3 does not keep the words of a request apart when it calls Lmod (module/__init__.py, `module`), lets what
 is loaded change the server's own environment (the same), and answers whatever page asks (handler.py). Here words are
-checked, Lmod is called without a shell, what is loaded stays beside the server (session/modules.py), and only the
+checked, Lmod is called without a shell, what is loaded stays beside the server (loaded_modules.py), and only the
 user's own lab is answered. In the hub environment jupyterlmod is enabled through this module alone
-(release/finish.py): should the guard ever fail to load, there is no Software Modules tab rather than an open one.
+(environment/release/configure.py): should the guard ever fail to load, there is no Software Modules tab rather than
+an open one.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ jupyter-server-proxy 4.6 connects to whoever listens on a port of the node, hand
 browser (handlers.py, proxy_request_headers; jupyter-server-proxy#321, #337, #358), and answers whatever page asks. Here
 it connects to listeners of the user's own and to named servers on Unix sockets, keeps what belongs to the hub and the
 front, and asks before a link of another site is followed. In the hub environment it is enabled through this module
-alone (release/finish.py).
+alone (environment/release/configure.py).
 """
 
 from __future__ import annotations

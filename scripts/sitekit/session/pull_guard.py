@@ -2,7 +2,7 @@
 
 nbgitpuller 1.3 shows text of the address as HTML (handlers.py, jinja_env without autoescape), and whatever page opens
 git-pull/api in the browser writes: into any folder, from any address. So its own handlers are not loaded
-(release/finish.py); its GitPuller does the work (pull_child.py), and pull.py says what is allowed.
+(environment/release/configure.py); its GitPuller does the work (pull_child.py), and pull.py says what is allowed.
 """
 
 from __future__ import annotations

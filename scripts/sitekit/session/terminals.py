@@ -1,6 +1,6 @@
 """The terminals of a session: the user's login shell, with what is loaded in the tab, and without the hub environment.
 
-Jupyter Server is told to use it by release/finish.py.
+Jupyter Server is told to use it by environment/release/configure.py.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from . import git, lmod_output, loaded_modules
 from .memory import first_to_end
 
 PROGRAMS = Path(sys.prefix, "share", "sitekit", "bin")
-"""What users may call by name: sitekit-kernel and nbdime (release/programs.py)."""
+"""What users may call by name: sitekit-kernel and nbdime (environment/release/user_programs.py)."""
 
 
 def shell_command(shell: str) -> list[str]:

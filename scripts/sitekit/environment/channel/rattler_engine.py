@@ -1,4 +1,5 @@
-"""`python -m sitekit.environment.channel.rattler_engine`: all that rattler does for sitekit, in a program of its own (see child.py)."""
+"""All that rattler does for sitekit, in a program of its own (see base/child.py):
+`python -m sitekit.environment.channel.rattler_engine`."""
 
 from __future__ import annotations
 

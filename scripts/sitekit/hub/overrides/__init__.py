@@ -1,1 +1,1 @@
-"""Where a class or function of JupyterHub's, the proxy's or wrapspawner's is replaced. Each says why, with its upstream thread."""
+"""Replacements of upstream classes and functions. Each says why, with its upstream thread."""

@@ -14,8 +14,7 @@ from ..installed.applied import applied
 from ..installed.entries import MACHINE, Entry, look
 from ..installed.manifest import Manifest
 from ..installed.shared import shared
-from ..render.accounts import accounts as wanted_accounts
-from ..render.accounts import memberships
+from ..render.accounts import accounts, memberships
 from ..render.rendered_files import folders
 from ..render.services import site_services, site_supervisor
 from ..supervisors import control
@@ -56,7 +55,7 @@ def is_beside(path: Path) -> bool:
 
 def see(site: Site, platform: Platform, files: Iterable[Path], manifest: Manifest, root: Path) -> Seen:
     """Look at everything that the site asks for, and at everything that the manifest lists."""
-    own = [account.name for account in wanted_accounts(site, platform)]
+    own = [account.name for account in accounts(site, platform)]
     own_group = {name: unix_accounts.group_name(root, name) for name in own}
     pairs = {(wish.user, wish.group or own_group[wish.group_of]) for wish in memberships(site, platform)}
     pairs |= set(manifest.memberships)

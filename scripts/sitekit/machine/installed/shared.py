@@ -10,7 +10,7 @@ from ...base.files import write_atomic
 from ...site import Site
 from ..host.platform import Platform, this_platform
 from ..host.target import Target
-from ..render import accounts as wanted
+from ..render.accounts import accounts, memberships
 from ..render.rendered_files import folders
 from ..web.apache_links import links
 from . import unix_accounts
@@ -27,7 +27,7 @@ def used(
     linked: Collection[Path] = (),
 ) -> Manifest:
     """What of another site's record this one uses as well; `members` are its (user, group). Pure."""
-    names = [account.name for account in wanted.accounts(site, platform)]
+    names = [account.name for account in accounts(site, platform)]
     paths = {str(path) for path in folders(site, platform)}
     return Manifest(
         links={path: target for path, target in record.links.items() if Path(path) in linked},
@@ -55,7 +55,7 @@ def _others(site: Site, root: Path) -> Iterator[tuple[Site, Manifest, Manifest]]
     when the site came."""
     mine, platform = load_manifest(site, root), this_platform(root)
     for other in others(site, root):
-        wishes = wanted.memberships(other, platform)
+        wishes = memberships(other, platform)
         members = {(wish.user, wish.group or unix_accounts.group_name(root, wish.group_of)) for wish in wishes}
         uses = used(mine, other, platform, members, links(Target(other, root), platform))
         before = load_manifest(other, root)

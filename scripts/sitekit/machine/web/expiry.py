@@ -1,6 +1,6 @@
 """`make certificate_check`: how long the certificates last that web server and proxy show; each day by a systemd timer.
 
-The hub's own is made with the proxy's, and renewed with it (machine/authorities.py).
+The hub's own is made with the proxy's, and renewed with it (render/authorities.py).
 """
 
 from __future__ import annotations
