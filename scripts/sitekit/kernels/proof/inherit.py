@@ -64,7 +64,7 @@ def environment(kernel: Kernel) -> dict[str, str]:
 
 
 def write(home: Path, kernels: Iterable[Kernel]) -> None:
-    """Load, for each such kernel, the modules that it is tried with, as session/modules.py notes them."""
+    """Load, for each such kernel, the modules that it is tried with, as session/loaded_modules.py notes them."""
     for kernel in kernels:
         if "inherit" in kernel.launch:
             told = {"LOADEDMODULES": kernel.expect["modules"], "MODULEPATH": kernel.launch["modulepath"]}

@@ -13,7 +13,7 @@ from sitekit.machine.apply.actions_page import page
 from sitekit.machine.render.purposes import PURPOSES, purpose
 from sitekit.site import load_site
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 
 
 def test_the_page_is_current(request: pytest.FixtureRequest):

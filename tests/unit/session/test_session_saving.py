@@ -10,7 +10,7 @@ import kernel_site
 import pytest
 
 pytestmark = pytest.mark.usefixtures("hub_environment")
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS = Path(__file__).parents[3] / "scripts"
 SAVE = f"""
 import os, sys
 sys.path.insert(0, {str(SCRIPTS)!r})

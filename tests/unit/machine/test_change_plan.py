@@ -17,7 +17,7 @@ from sitekit.machine.apply.commands import apply, diff, planned
 from sitekit.machine.installed.manifest import load_manifest
 
 pytestmark = can_change
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS = Path(__file__).parents[3] / "scripts"
 SITE = demo()
 OTHER = demo(front={"url": "https://localhost:8444"}, title="Another :bug: [red]")
 

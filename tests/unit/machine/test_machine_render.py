@@ -19,7 +19,7 @@ from sitekit.machine.web.certificate import self_signed, serves
 from sitekit.site import load_site
 from sitekit.site.show import dump
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "machine"
+GOLDEN = Path(__file__).parents[2] / "golden" / "machine"
 OWN_TLS = {"certificate": "/etc/ssl/jupyter.pem", "key": "/etc/ssl/private/jupyter.key"}
 SITES = sorted(path.stem for path in data("config/sites").glob("*.yml"))
 # nginx has no login in front of the hub.

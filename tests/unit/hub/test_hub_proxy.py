@@ -15,12 +15,12 @@ from session_parts import free_port, until
 
 pytestmark = pytest.mark.usefixtures("hub_environment")
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS = Path(__file__).parents[3] / "scripts"
 ASK = """
 import asyncio, json, sys
 sys.path.insert(0, {scripts!r})
 from jupyterhub.proxy import ConfigurableHTTPProxy
-from sitekit.hub.proxy import SilentProxy
+from sitekit.hub.overrides.proxy import SilentProxy
 
 async def routes():
     kinds = (ConfigurableHTTPProxy, SilentProxy)

@@ -15,7 +15,7 @@ from sitekit.site.model_fields import is_list, model_in, walk
 from sitekit.site.validate import validate
 from sitekit.site.yaml_file import Document, read_yaml
 
-FILE = Path(__file__).parents[2] / "config" / "site.example.yml"
+FILE = Path(__file__).parents[3] / "config" / "site.example.yml"
 DOCUMENT = read_yaml(FILE)
 LINES = FILE.read_text().splitlines()
 FIELDS = dict(walk(Site))

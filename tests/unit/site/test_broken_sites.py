@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 BROKEN = Path(__file__).parent / "broken_sites"
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS = Path(__file__).parents[3] / "scripts"
 
 
 def snapshot(folder: Path) -> dict[str, tuple]:

@@ -14,7 +14,7 @@ import pytest
 import session_parts
 from session_parts import session
 
-_spec = importlib.util.spec_from_file_location("judged_handlers", Path(__file__).parents[1] / "handlers.py")
+_spec = importlib.util.spec_from_file_location("judged_handlers", Path(__file__).parents[2] / "handlers.py")
 assert _spec and _spec.loader
 _module = importlib.util.module_from_spec(_spec)
 LIST = """

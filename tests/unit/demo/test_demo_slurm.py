@@ -15,7 +15,7 @@ from sitekit.demo.cluster.slurm_conf import PARTITIONS, render, slurm_conf
 from sitekit.demo.software.modulefiles import modulefiles
 from sitekit.site.units import parse_time
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "demo"
+GOLDEN = Path(__file__).parents[2] / "golden" / "demo"
 SITE = layout.demo_site("supervisord")
 HOST = Host("box", "127.0.1.1", loopback_only=True, node_memory=4096, cgroup="v1")
 CASES = {

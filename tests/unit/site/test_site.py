@@ -46,7 +46,7 @@ def test_a_good_file_is_a_site() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", sorted((HERE.parents[1] / "config" / "sites").glob("*.yml")), ids=lambda path: path.stem
+    "path", sorted((HERE.parents[2] / "config" / "sites").glob("*.yml")), ids=lambda path: path.stem
 )
 def test_every_shipped_site_is_good(path: Path) -> None:
     assert load_site(path).name == path.stem

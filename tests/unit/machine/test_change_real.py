@@ -14,7 +14,7 @@ from tests.packages import install
 from sitekit.site.show import dump
 
 pytestmark = can_change
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS = Path(__file__).parents[3] / "scripts"
 
 # $1 is a folder on a tmpfs, $2 the Python. /etc is a copy of this machine's, so that nobody else changes it meanwhile.
 INSIDE = r"""

@@ -18,7 +18,7 @@ from sitekit.session.time_left import notice
 from sitekit.session.user_variables import LoginShell
 from sitekit.site import load_site
 
-SITE = load_site(Path(__file__).parents[2] / "config" / "site.example.yml")
+SITE = load_site(Path(__file__).parents[3] / "config" / "site.example.yml")
 ROOT = "~/.jupyterhub-tree"
 
 

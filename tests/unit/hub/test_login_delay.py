@@ -11,13 +11,13 @@ import pytest
 
 pytestmark = pytest.mark.usefixtures("hub_environment")
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS = Path(__file__).parents[3] / "scripts"
 # PAM's service for what has none of its own refuses everybody.
 TRY = """
 import asyncio, json, sys
 sys.path.insert(0, {scripts!r})
 from types import SimpleNamespace
-from sitekit.login import pam, patience
+from sitekit.hub.login import pam, rate_limit as patience
 
 patience.DELAY, patience.AT_ONCE, patience.REMEMBERED = 0.05, 2, 50
 order = []
