@@ -1,7 +1,7 @@
 """Every handler that a user's server answers with, judged: who adds it, at which addresses, and why it is safe.
 
-tests/unit/session/test_session_handlers.py holds the table against a running server: a handler that does not stand here
-fails. tests/attacks/test_handlers.py tries what the kind of each promises. `*` in an address is where a caller puts a word.
+tests/unit/session/test_session_handlers.py holds the table against a running server: a handler that is not in it
+fails. tests/attacks/test_handlers.py tries what the kind of each promises. `*` in an address is any word of a caller's.
 """
 
 from __future__ import annotations

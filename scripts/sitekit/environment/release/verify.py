@@ -12,7 +12,8 @@ from ...base.child import ask
 from ...base.command import run
 from ...base.errors import Problem
 from ...site import Site
-from ..channel import ENGINE, file_hashes, trial_run
+from ..channel import ENGINE
+from . import file_hashes, trial_run
 from .components import Piece
 from .configure import GUARDED, plain_environment
 from .releases import Release
