@@ -1,91 +1,95 @@
-# sitekit: the front door. One line per target; what each does is in scripts/sitekit/.
+# Each target calls scripts/kit. What it does, and its variables, are in scripts/sitekit/commands.py; `make help` prints them.
 # SITE=path/to/site.yml picks another site file; PYTHON=python3.12 another interpreter for the kit itself.
 
 export SITE PYTHON BUNDLE
+# make apply HELP=1; a variable HELP of the environment means nothing.
+ifeq ($(origin HELP),command line)
+export SITEKIT_HELP := 1
+endif
 KIT := @scripts/kit
 
 .DEFAULT_GOAL := help
-.PHONY: help new_site check_site show setup_conda install_all lock bundle releases upgrade rollback prune_releases uninstall_environment advisories \
-        kernels kernels_diff kernels_check kernels_import \
-        diff apply uninstall start stop status backup restore rotate_secrets certificate certificate_check maintenance_on maintenance_off \
-        demo demo_status demo_stop demo_reset test lint bench soak
+.PHONY: help new_site check_site show setup_conda install_all lock bundle releases upgrade rollback \
+        prune_releases advisories uninstall_environment kernels kernels_diff kernels_check \
+        kernels_import diff apply uninstall start stop status backup restore rotate_secrets \
+        certificate certificate_check maintenance_on maintenance_off demo demo_status demo_stop \
+        demo_reset test lint bench soak
 
-help:           ## list the targets
-	@awk -F ':.*## ' '/^[a-z_]+:.*## /{printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-
-new_site:       ## write a small config/site.yml; NAME= URL= GROUP= PREFIX= PARTITION= fill it in
+help:
+	@PYTHONPATH=scripts $(or $(PYTHON),python3) -B -m sitekit --help
+new_site:
 	$(KIT) new_site $(foreach v,NAME URL GROUP PREFIX PARTITION,$(if $(filter command,$(firstword $(origin $v))),'$v=$($v)'))
-check_site:     ## check the site file; says file, line and key of every fault
+check_site:
 	$(KIT) check_site
-show:           ## print what the site file means, defaults included
+show:
 	$(KIT) show
-setup_conda:    ## build the hub environment from environment.yml; BUNDLE=file: from a bundle, without a network
+setup_conda:
 	$(KIT) setup_conda $(if $(BUNDLE),"$(BUNDLE)")
-install_all:    ## install the hub, the lab extensions and the checks into it, then switch to it
+install_all:
 	$(KIT) install_all
-lock:           ## write environment.lock: exactly which packages setup_conda is to install
+lock:
 	$(KIT) lock
-bundle:         ## the release in use as one file, for a site without a network; FILE=name
+bundle:
 	$(KIT) bundle $(if $(FILE),"$(FILE)")
-releases:       ## the releases of the environment: age, size, which is current, who uses them
+releases:
 	$(KIT) releases
-upgrade:        ## newest packages of environment.yml: build, verify, switch; restarts the hub only
+upgrade:
 	$(KIT) upgrade
-rollback:       ## back to the release before, or RELEASE=name; restarts the hub only
+rollback:
 	$(KIT) rollback $(RELEASE)
-prune_releases: ## remove old releases but KEEP=2 of them, and never one in use
+prune_releases:
 	$(KIT) prune_releases $(KEEP)
-advisories:     ## hold the installed packages against known weaknesses; OSV=file, folder or https address of OSV's
+advisories:
 	$(KIT) advisories $(OSV)
-uninstall_environment: ## remove all releases, and nothing else below the prefix; UNINSTALLED=1: no host runs the site any more
+uninstall_environment:
 	$(KIT) uninstall_environment $(if $(UNINSTALLED),uninstalled)
-kernels:        ## turn the cluster's modules into proven Jupyter kernels
+kernels:
 	$(KIT) kernels
-kernels_diff:   ## show what `make kernels` would change
+kernels_diff:
 	$(KIT) kernels_diff
-kernels_check:  ## start every published kernel again; hide those that fail, bring back those that pass
+kernels_check:
 	$(KIT) kernels_check
-kernels_import: ## print the kernels.yml for an older Makefile's envkernel lines (MAKEFILE=path)
+kernels_import:
 	$(KIT) kernels_import $(MAKEFILE)
-diff:           ## show what `make apply` would change on this machine; needs no root (scripts/kit diff: 1 for changes)
-	@scripts/kit diff || [ $$? -eq 1 ]
-apply:          ## write services, web server, sudoers and PAM files (as root)
+diff:
+	@scripts/kit diff || [ $$? -eq 1 ]  # 1: something would change
+apply:
 	$(KIT) apply
-uninstall:      ## remove what `make apply` wrote (as root); PURGE=1: the database, logs and backups too
+uninstall:
 	$(KIT) uninstall $(if $(PURGE),purge)
-start:          ## start the site's services (as root)
+start:
 	$(KIT) start
-stop:           ## stop the site's services; users' servers stay up (as root)
+stop:
 	$(KIT) stop
-status:         ## say which services run (as root)
+status:
 	$(KIT) status
-backup:         ## database, secrets and configuration into one file (as root)
+backup:
 	$(KIT) backup
-restore:        ## put FROM=file back, on this machine or another (as root)
+restore:
 	$(KIT) restore $(FROM)
-rotate_secrets: ## new secrets for hub and proxy; servers go on, users log in again (as root)
+rotate_secrets:
 	$(KIT) rotate_secrets
-certificate:    ## ask the ACME server for the certificate, where nginx is the front (as root)
+certificate:
 	$(KIT) certificate
-certificate_check: ## say how long the certificates last that web server and proxy show; fails three weeks before their end
+certificate_check:
 	$(KIT) certificate_check
-maintenance_on: ## show the maintenance page to all but front.maintenance_allow (as root)
+maintenance_on:
 	$(KIT) maintenance_on
-maintenance_off: ## open the site again (as root)
+maintenance_off:
 	$(KIT) maintenance_off
-demo:           ## a whole cluster with its JupyterHub on this one machine (as root)
+demo:
 	$(KIT) demo
-demo_status:    ## the demo's address, users, passwords and services
+demo_status:
 	$(KIT) demo_status
-demo_stop:      ## stop the demo
+demo_stop:
 	$(KIT) demo_stop
-demo_reset:     ## remove the demo, and list what stays behind
+demo_reset:
 	$(KIT) demo_reset
-test:           ## run every test; as root it brings the demo up and tests it (under 30 minutes)
+test:
 	@KIT_TEST=1 scripts/kit --python -m pytest
-lint:           ## ruff, and the walls between the rooms
+lint:
 	@KIT_TEST=1 scripts/kit --python -m pytest -q tests/unit/test_house.py
-bench:          ## measure; the demo must be up
+bench:
 	@KIT_TEST=1 scripts/kit --python -m tests.bench
-soak:           ## the long tests: many kills, many users
+soak:
 	@KIT_TEST=1 scripts/kit --python -m pytest --soak

@@ -455,7 +455,7 @@ def test_what_the_system_refuses_is_no_traceback(tmp_path: Path):
 
 
 def test_an_error_of_the_system_ends_as_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    monkeypatch.setitem(cli.COMMANDS, "show", cli.Command("os:listdir", site=False))
+    monkeypatch.setitem(cli.COMMANDS, "show", cli.Command("", "os:listdir", site=False))
     assert cli.main(["show", "/none"]) == 1
     assert capsys.readouterr().err == (
         "\nsitekit: /none: No such file or directory\n    -> mend that, then run it again\n"
