@@ -110,12 +110,13 @@ def test_a_key_that_cannot_serve_with_it_is_refused(tmp_path: Path) -> None:
 def test_a_self_signed_one_covers_subdomains_and_is_made_again_when_they_are_switched_on(tmp_path: Path) -> None:
     root = machine(tmp_path)
     cert = root / "etc/sitekit/demo/tls/cert.pem"
-    cert.parent.mkdir(parents=True)
 
     def made(wanted: Site) -> str:
         files = generated(Target(wanted, root))
         for path, file in files.items():
-            (root / path.relative_to("/")).write_text(file.content)
+            place = root / path.relative_to("/")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(file.content)
         return cert.read_text()
 
     first = made(site())
