@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...base.errors import BadInput
+from ...base.templates import templates
 from ...site import Site
 from ..host.file import File
 from ..host.platform import Platform
@@ -19,17 +20,8 @@ def sudoers(site: Site, platform: Platform) -> dict[Path, File]:
     hub = site.hub.user
     groups = [f"%{group}" for group in site.login.allowed_groups]
     never = ["!root", "!#0", f"!{hub}", f"!{site.proxy.user}"]
-    people, everybody = ", ".join([*groups, *never]), ", ".join(["ALL", *never])
-    text = f"""\
-# Written by sitekit for the site {site.name}. The hub may start one program as a cluster user, without arguments:
-# it submits, cancels or reads the log of that user's own server, and refuses all else.
-Defaults:{hub} env_reset, !setenv, !env_keep, !env_check, !requiretty
-# No terminal, no PAM session and no log line for what is allowed: this runs often. What is refused is logged as ever.
-Defaults:{hub} !use_pty, !pam_session, !log_allowed, !lecture
-{hub} ALL=({people}) NOPASSWD: {site.libexec}/gate ""
-# Servers of people who have left these groups can still be ended: this program cancels them, and refuses all else.
-{hub} ALL=({everybody}) NOPASSWD: {site.libexec}/end ""
-"""
+    words = {"hub": hub, "people": ", ".join([*groups, *never]), "everybody": ", ".join(["ALL", *never])}
+    text = templates("config/templates").get_template("sudoers.j2").render(site=site, **words) + "\n"
     return {platform.sudoers / f"sitekit-{site.name}": File(text, 0o440)}
 
 
@@ -46,6 +38,5 @@ def pam(site: Site, platform: Platform) -> dict[Path, File]:
         factor = platform.pam.totp.format(hub=site.hub.user, secrets=site.totp)
         last = max(place for place, line in enumerate(lines) if line.startswith("auth"))
         lines = (*lines[: last + 1], factor, *lines[last + 1 :])
-    name = f"sitekit-{site.name}"
-    head = f"# Written by sitekit: how people log in at {site.front.url}. Lines added here by hand are kept.\n"
-    return {Path("/etc/pam.d") / name: File(head + "".join(f"{line}\n" for line in lines))}
+    text = templates("config/templates").get_template("pam.j2").render(site=site, lines=lines)
+    return {Path("/etc/pam.d") / f"sitekit-{site.name}": File(text)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ...base.templates import templates
 from ...site import Site
 from ..host.file import File
 from ..host.platform import Platform
@@ -17,20 +18,6 @@ def log_rotation(site: Site, platform: Platform) -> dict[Path, File]:
     """
     kind = site.front.server
     pid = site.run / kind / f"{kind}.pid" if site.front.instance == "own" else server(site, platform).pid
-    text = f"""\
-# Written by sitekit for the site {site.name}.
-{site.log}/{kind}-*.log {{
-    weekly
-    rotate 8
-    compress
-    delaycompress
-    missingok
-    notifempty
-    create 0640 root root
-    sharedscripts
-    postrotate
-        ! test -s {pid} || kill -{RELOAD[kind]} "$(cat {pid})"
-    endscript
-}}
-"""
+    words = {"server": kind, "pid": pid, "signal": RELOAD[kind]}
+    text = templates("config/templates").get_template("logrotate.j2").render(site=site, **words) + "\n"
     return {Path("/etc/logrotate.d") / f"sitekit-{site.name}": File(text)}
