@@ -30,7 +30,6 @@ from ..installed.manifest import load_manifest, manifest_path
 from ..installed.ownership import Owner
 
 INDEX = "backup.json"
-ROOT = (0, 0)
 _SQLITE = b"SQLite format 3\0"
 _BESIDE = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a database; its copies need none of it."""
@@ -84,8 +83,8 @@ def _files(site: Site, root: Path, left: list[Path]) -> Iterator[tuple[str, Path
     records = load_manifest(site, root).files
     made_up = [Path(name) for name, record in records.items() if record.generated]
     for path in [*made_up, site.etc / "site.yml", manifest_path(site)]:
-        if on_disk(root, path).is_file():
-            yield str(path.relative_to("/")), on_disk(root, path), ROOT
+        if on_disk(root, path).is_file():  # each as its owner: the unit of the nightly backup reads nobody's as root
+            yield str(path.relative_to("/")), on_disk(root, path), look(root, path).owner
     checkout = CHECKOUT.stat()
     for path in _configuration():
         yield f"checkout/{path.relative_to(CHECKOUT)}", path, (checkout.st_uid, checkout.st_gid)
