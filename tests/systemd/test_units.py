@@ -156,7 +156,7 @@ def test_a_hub_whose_token_the_proxy_refuses_takes_the_new_one(machine: Booted, 
     file.write_text("CONFIGPROXY_AUTH_TOKEN=" + "0123456789abcdef" * 4 + "\n")
     machine.systemctl("restart", PROXY)
     until(lambda: came_back(machine, HUB, hub))
-    until(lambda: notebook.person.lab().status_code == 200)  # the cookie that lets a browser in is signed with the token
+    until(lambda: notebook.person.lab().status_code == 200)  # what lets a browser in is signed with it
     until(notebook.goes_on)
     assert "The proxy refuses this hub's token" in machine.run("journalctl", "--unit", HUB, "--no-pager").stdout
 

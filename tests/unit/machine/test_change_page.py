@@ -6,25 +6,24 @@ from pathlib import Path
 
 import pytest
 from machine_sites import family
+from site_example import full_site
 from test_machine_render import CASES, rendered
 
-from sitekit.base.data import data
 from sitekit.machine.apply.actions_page import page
 from sitekit.machine.render.purposes import PURPOSES, purpose
-from sitekit.site import load_site
 
 DOCS = Path(__file__).parents[3] / "docs"
 
 
-def test_the_page_is_current(request: pytest.FixtureRequest):
-    text = page(load_site(data("config/site.example.yml")), family())
+def test_the_page_is_current(request: pytest.FixtureRequest, tmp_path: Path):
+    text = page(full_site(tmp_path), family())
     if request.config.getoption("--update-golden"):
         (DOCS / "installer-actions.md").write_text(text)
     assert (DOCS / "installer-actions.md").read_text() == text, "look at it; if it is right: pytest --update-golden"
 
 
-def test_the_page_names_every_file_and_every_unit():
-    text = page(load_site(data("config/site.example.yml")), family())
+def test_the_page_names_every_file_and_every_unit(tmp_path: Path):
+    text = page(full_site(tmp_path), family())
     for path in rendered("triton-apache-systemd"):
         assert str(path).replace("triton", "example") in text, path
 

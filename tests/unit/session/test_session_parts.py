@@ -10,15 +10,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from site_example import full_site
 
 from sitekit.contracts.gate_config import session_settings
 from sitekit.session import oom, user_variables
 from sitekit.session.root_folder import make_root
 from sitekit.session.time_left import notice
 from sitekit.session.user_variables import LoginShell
-from sitekit.site import load_site
 
-SITE = load_site(Path(__file__).parents[3] / "config" / "site.example.yml")
 ROOT = "~/.jupyterhub-tree"
 
 
@@ -84,8 +83,8 @@ def test_a_folder_that_cannot_be_made_does_not_keep_the_server_from_starting(
     assert f"starting in {home}" in capsys.readouterr().out
 
 
-def test_the_site_reaches_the_session() -> None:
-    settings = session_settings(SITE)
+def test_the_site_reaches_the_session(tmp_path: Path) -> None:
+    settings = session_settings(full_site(tmp_path))
     assert settings["root"] == "~/.jupyterhub-tree"
     assert settings["links"] == {"home": "~", "work": "/work/{user}", "scratch": "/scratch/{user}"}
     assert settings["user_variables"] == ["WANDB_API_KEY", "HF_TOKEN"]

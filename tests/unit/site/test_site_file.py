@@ -1,13 +1,15 @@
-"""config/site.example.yml as it is shipped: every key of the model is there, explained, with its true default."""
+"""config/site.example.yml as it is shipped: a small site, and each key explained, with its true default."""
 
 from __future__ import annotations
 
 import copy
 import re
+import tempfile
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+from site_example import FILE, every_key
 
 from sitekit.base.errors import BadInputs
 from sitekit.site import Site, load_site
@@ -15,8 +17,8 @@ from sitekit.site.model_fields import is_list, model_in, walk
 from sitekit.site.validate import validate
 from sitekit.site.yaml_file import Document, read_yaml
 
-FILE = Path(__file__).parents[3] / "config" / "site.example.yml"
-DOCUMENT = read_yaml(FILE)
+with tempfile.TemporaryDirectory() as _folder:
+    DOCUMENT = every_key(Path(_folder))
 LINES = FILE.read_text().splitlines()
 FIELDS = dict(walk(Site))
 
@@ -37,7 +39,7 @@ def comment(path: tuple[str, ...]) -> list[str]:
     """The comment lines directly above the key."""
     end = DOCUMENT.lines[place(path)] - 1
     begin = end
-    while begin and re.match(r"\s*# ", LINES[begin - 1]):
+    while begin and re.match(r" *# ", LINES[begin - 1]):
         begin -= 1
     return [line.strip().removeprefix("# ") for line in LINES[begin:end]]
 
@@ -62,8 +64,17 @@ def changed(path: tuple[str, ...], *value: object) -> object:
 dotted = pytest.mark.parametrize("path", FIELDS, ids=".".join)
 
 
-def test_it_is_a_good_site() -> None:
-    assert load_site(FILE).front.host == "hub.example.org"
+def test_as_it_stands_it_is_a_small_site() -> None:
+    """Nothing in it is active that does not exist at a site which has just begun."""
+    site = load_site(FILE)
+    assert site.front.host == "hub.example.org" and [tier.key for tier in site.tiers] == ["small"]
+    assert site.front.certificate == "self-signed" and site.front.outside is None and not site.environment.mirrors
+
+
+def test_what_is_written_are_the_required_keys() -> None:
+    written = {tuple(part for part in key if isinstance(part, str)) for key in read_yaml(FILE).lines}
+    required = {path for path in FIELDS if all(FIELDS[path[:depth]].is_required() for depth in range(1, len(path) + 1))}
+    assert written == required
 
 
 @dotted
