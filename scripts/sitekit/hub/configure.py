@@ -129,7 +129,7 @@ def update_life(c: Any, life: Life) -> None:
     log_no_cookie_ids()
     log_no_strangers_names(PatientAuthenticator.accounts)
     c.JupyterHub.logging_config = {
-        "formatters": {"console": {"class": f"{__package__}.logs.{SecretsLeftOut.__name__}"}}
+        "formatters": {"console": {"class": f"{SecretsLeftOut.__module__}.{SecretsLeftOut.__name__}"}}
     }
     c.JupyterHub.extra_handlers = [
         (LISTENING, ListeningHandler),
