@@ -56,7 +56,7 @@ def another(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[An
         place.run("sh", "-c", "echo 127.0.0.1 hub.test alice.hub.test >>/etc/hosts")
         place.kit("apply", file)
         # A failure costs a second, the next one two; who left the groups is found out after five minutes. Not here.
-        quick = "from sitekit.login import patience; patience.DELAY = 0.01; c.Authenticator.auth_refresh_age = 1"
+        quick = "from sitekit.hub.login import rate_limit as patience; patience.DELAY = 0.01; c.Authenticator.auth_refresh_age = 1"
         place.run("sh", "-c", f"echo '{quick}' >/etc/sitekit/another/local.d/quick.py")
         try:
             place.kit("start", file)

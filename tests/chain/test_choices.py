@@ -131,8 +131,8 @@ def test_a_server_with_a_name_stands_beside_the_ordinary_one(demo: Demo, alice: 
 
 UNSEEN = """
 import os, pwd, sys
-from sitekit.cluster.layout import demo_site
-from sitekit.upkeep.users import users
+from sitekit.demo.cluster.layout import demo_site
+from sitekit.operations.upgrade.releases_in_use import users
 site, who = demo_site("supervisord"), pwd.getpwnam(sys.argv[1])
 os.initgroups(who.pw_name, who.pw_gid), os.setgid(who.pw_gid), os.setuid(who.pw_uid)
 print(users(site).unseen)

@@ -27,7 +27,7 @@ ETC = "find /etc -printf '%y %p %m %U %G %l\n' | sort; find /etc -type f -exec s
 APPLY = """
 import sys
 from sitekit.cli import main
-from sitekit.fronts import webserver
+from sitekit.machine.web import system_server as webserver
 webserver.ANSWER_SECONDS = 0.5
 sys.exit(main(["apply"]))
 """

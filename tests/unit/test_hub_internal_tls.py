@@ -26,10 +26,10 @@ from pathlib import Path
 from types import SimpleNamespace
 sys.path.insert(0, {scripts!r})
 place = Path({folder!r})
-from sitekit import internal
+from sitekit.contracts import internal_tls as internal
 internal.folder = lambda site: place
 from sitekit.internal import *
-from sitekit.servers.certificates import Certificates
+from sitekit.hub.servers.certificates import Certificates
 from sitekit.site import load_site
 site = load_site(place / "site.yml")
 issue = Certificates(site).issue
@@ -50,7 +50,7 @@ def context(sent, side=ssl.PROTOCOL_TLS_SERVER):
 CALL = """
 from jupyterhub.app import JupyterHub
 from jupyterhub.utils import wait_for_http_server
-from sitekit.hub.internal_tls import call_by_name
+from sitekit.hub.overrides.internal_tls import call_by_name
 
 told = []
 
@@ -91,7 +91,7 @@ asyncio.run(main())
 
 # Prints, by caller, what the hub's port answers while plain HTTP is not taken, and while it is.
 ANSWER = """
-from sitekit.hub import internal_tls, peers
+from sitekit.hub.overrides import internal_tls, internal_port as peers
 import tornado.httpserver
 from tornado.web import Application, RequestHandler
 

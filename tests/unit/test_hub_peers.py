@@ -24,7 +24,7 @@ exec "$@"
 CALL = """
 import asyncio, json, sys
 sys.path.insert(0, {scripts!r})
-from sitekit.hub.peers import is_of_this_machine
+from sitekit.hub.overrides.internal_port import is_of_this_machine
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
@@ -56,7 +56,7 @@ ADDRESSES = """
 import json, sys
 sys.path.insert(0, {scripts!r})
 from jupyterhub.app import JupyterHub
-from sitekit.data import data
+from sitekit.base.data import data
 from sitekit.hub.configure import update_addresses
 from sitekit.site import Site, load_site
 from traitlets.config import Config

@@ -20,7 +20,7 @@ ASK = """
 import asyncio, json, sys
 sys.path.insert(0, {scripts!r})
 from jupyterhub.proxy import ConfigurableHTTPProxy
-from sitekit.hub.proxy import SilentProxy
+from sitekit.hub.overrides.proxy import SilentProxy
 
 async def routes():
     kinds = (ConfigurableHTTPProxy, SilentProxy)

@@ -17,7 +17,7 @@ TRY = """
 import asyncio, json, sys
 sys.path.insert(0, {scripts!r})
 from types import SimpleNamespace
-from sitekit.login import pam, patience
+from sitekit.hub.login import pam, rate_limit as patience
 
 patience.DELAY, patience.AT_ONCE, patience.REMEMBERED = 0.05, 2, 50
 order = []

@@ -16,8 +16,8 @@ from sitekit.base.errors import Problem
 
 PROGRAM = """
 import json, os, signal, sys, time
-from sitekit.errors import Problem
-from sitekit.child import serve, tell
+from sitekit.base.errors import Problem
+from sitekit.base.child import serve, tell
 
 def work(request):
     if request == "problem":

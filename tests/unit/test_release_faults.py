@@ -107,7 +107,7 @@ def test_twenty_kills_each_of_them_mended_by_the_same_command(larger: Checkout) 
 
 HOLD = """
 import sys, time; from pathlib import Path
-from sitekit.release.prefix import opened
+from sitekit.environment.release.prefix import opened
 from sitekit.site import load_site
 with opened(load_site(Path(sys.argv[1]))):
     print("held", flush=True)

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 import release_parts as parts
-from sitekit.channel import ENGINE
 
 from sitekit.base.child import ask
 from sitekit.base.errors import Problem
 from sitekit.environment import build as steps
 from sitekit.environment import commands
+from sitekit.environment.channel import ENGINE
 from sitekit.environment.release import releases
 from sitekit.environment.release.bytecode import compile_all
 from sitekit.environment.wheels.packages import Packages

@@ -21,9 +21,8 @@ from ...base.command import run
 from ...base.data import CHECKOUT
 from ...base.files import write_atomic
 from ...base.progress import say, step
-from ...channel import ENGINE
 from ...site import Site
-from ..channel import solution
+from ..channel import ENGINE, solution
 from ..release.install import wheels_name
 from ..release.releases import Release
 from ..wheels.packages import Packages

@@ -14,10 +14,10 @@ from urllib.parse import unquote, urlsplit
 from ...base.child import ask
 from ...base.errors import Problem
 from ...base.progress import say, step
-from ...channel import ENGINE
 from ...site import Site
 from ..wheels.build import build_channel
 from ..wheels.packages import Packages
+from . import ENGINE
 from .network import rattlers_configuration
 from .pip_pins import pin
 from .source import bases, choose

@@ -13,9 +13,9 @@ from typing import Literal
 
 from ...base.child import ask
 from ...base.errors import Problem
-from ...channel import ENGINE
 from ...site import Site
 from ..wheels.package import subdir
+from . import ENGINE
 
 WANTS_LOGIN = "it wants a login"
 _PATIENCE = 8.0  # seconds for a channel to answer

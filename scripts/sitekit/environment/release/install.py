@@ -11,8 +11,8 @@ from typing import Any
 from ...base.child import ask, mortal
 from ...base.command import run
 from ...base.progress import step
-from ...channel import ENGINE
 from ...site import Site
+from ..channel import ENGINE
 from ..channel.pip_pins import requirement_name
 from ..channel.solution import configuration
 from .prefix import set_modes

@@ -11,8 +11,8 @@ from pathlib import Path
 from ...base.child import ask
 from ...base.command import run
 from ...base.errors import Problem
-from ...channel import ENGINE
 from ...site import Site
+from ..channel import ENGINE
 from . import file_hashes, trial_run
 from .components import Piece
 from .configure import GUARDED, plain_environment
