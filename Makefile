@@ -13,7 +13,7 @@ KIT := @scripts/kit
         prune_releases advisories uninstall_environment kernels kernels_diff kernels_check \
         kernels_import diff apply uninstall start stop status backup restore rotate_secrets \
         certificate certificate_check maintenance_on maintenance_off demo demo_status demo_stop \
-        demo_reset test lint bench soak
+        demo_reset test test_quick lint bench soak
 
 help:
 	@PYTHONPATH=scripts $(or $(PYTHON),python3) -B -m sitekit --help
@@ -87,6 +87,8 @@ demo_reset:
 	$(KIT) demo_reset
 test:
 	@KIT_TEST=1 scripts/kit --python -m pytest
+test_quick:
+	@KIT_TEST=1 scripts/kit --python -m pytest -q -n auto --quick
 lint:
 	@KIT_TEST=1 scripts/kit --python -m pytest -q tests/unit/test_house.py
 bench:

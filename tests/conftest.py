@@ -23,6 +23,7 @@ NEEDS_ROOT = ("front", "platforms", *NEEDS_DEMO)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run the long tests too: many kills, many users")
+    parser.addoption("--quick", action="store_true", help="only tests that need nothing but Python")
     parser.addoption("--update-golden", action="store_true", help="write tests/golden again, from what is rendered now")
     parser.addoption("--keep-demo", action="store_true", help="leave the demo up afterwards")
 
@@ -30,7 +31,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Fast tests first; tests that need root or the demo are skipped without root, soaks without --soak."""
     items.sort(key=lambda item: _room(item) in NEEDS_DEMO)
-    deselected = [item for item in items if item.get_closest_marker("soak") and not config.getoption("--soak")]
+    soak, quick = config.getoption("--soak"), config.getoption("--quick")
+    deselected = [
+        item for item in items if (item.get_closest_marker("soak") and not soak) or (quick and not _is_quick(item))
+    ]
     if deselected:
         config.hook.pytest_deselected(items=deselected)
         items[:] = [item for item in items if item not in deselected]
@@ -38,6 +42,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if _room(item) in NEEDS_ROOT:
                 item.add_marker(pytest.mark.skip(reason="needs root, to install packages; run sudo make test"))
+
+
+def _is_quick(item: pytest.Item) -> bool:
+    """Whether a test needs nothing but Python: no root, no demo, no release of the hub's environment."""
+    return _room(item) == "unit" and "hub_environment" not in getattr(item, "fixturenames", ())
 
 
 def _room(item: pytest.Item) -> str:

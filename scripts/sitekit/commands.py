@@ -177,6 +177,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     },
     "Development": {
         "test": Command("run every test; as root it brings the demo up and tests it"),
+        "test_quick": Command("run the tests that need nothing but Python, in parallel; no root needed"),
         "lint": Command("run ruff and import-linter"),
         "bench": Command("measure; the demo must be up", root=True),
         "soak": Command("run the long tests too", root=True),
