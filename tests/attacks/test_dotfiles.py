@@ -174,7 +174,8 @@ def test_the_server_that_starts_is_the_releases(demo: Demo, idle: Person, marks:
     assert "attack_extension" not in idle.lab().text
     # another way in that a configuration of the user's would have opened
     assert idle.http.get("/hub/logout").status_code == 200
-    assert idle.http.get(f"/user/{idle.name}/api/kernels?token=attack", follow_redirects=False).status_code == 403
+    asked = idle.http.get(f"/user/{idle.name}/api/kernels?token=attack", follow_redirects=False)
+    assert asked.status_code == 302 and asked.headers["location"].startswith(f"{demo.site.front.url}/hub/"), "the login"
     idle.login()
 
 
