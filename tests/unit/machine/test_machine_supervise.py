@@ -6,10 +6,12 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,7 +34,9 @@ pytestmark = pytest.mark.skipif(PROGRAM is None, reason="supervisord is not inst
 ME = "root" if os.geteuid() == 0 else os.environ.get("USER", "nobody")
 
 SERVER = """
-import os, socket, sys
+import os, signal, socket, sys, time
+if len(sys.argv) > 3:
+    signal.signal(signal.SIGTERM, lambda *_: (time.sleep(float(sys.argv[3])), sys.exit(0)))
 words = [os.environ.get(name, "-") for name in ("SECRET", "PLAIN", "LEAK")]
 open(sys.argv[2], "w").write(" ".join([*words, os.getcwd()]))
 print("listening", flush=True)
@@ -106,6 +110,33 @@ def test_the_whole_life(supervisor: SupervisordSupervisor, tmp_path: Path, monke
     assert {s.word for s in control.status([first, second], supervisor).values()} == {"stopped"}
     assert not supervisor.control.exists(), "supervisord went with its last service"
     control.stop([first, second], supervisor)
+
+
+def test_what_is_stopping_is_started_again(supervisor: SupervisordSupervisor, tmp_path: Path):
+    """An apply that is interrupted while a service stops starts it again, though it needs its time to end."""
+    made = server(tmp_path, "slow", port := free_port())
+    slow = replace(made, command=(*made.command, "2"))
+    control.start(write(supervisor, [slow]), supervisor, within=20)
+    before = pid(supervisor, slow)
+    with stopping(supervisor, slow):
+        control.start([slow], supervisor, within=20)
+    assert pid(supervisor, slow) not in (None, before) and listens(port)
+    with stopping(supervisor, slow):
+        control.stop([slow], supervisor)
+    assert not listens(port)
+
+
+@contextmanager
+def stopping(supervisor: SupervisordSupervisor, service: Service) -> Iterator[None]:
+    """supervisord has been told to stop it by somebody who was interrupted then."""
+    asked = [str(PROGRAM).replace("supervisord", "supervisorctl"), "-s", f"unix://{supervisor.control}"]
+    with subprocess.Popen([*asked, "stop", service.name], stdout=subprocess.DEVNULL) as interrupted:
+        end = time.monotonic() + 20
+        while not supervisor.state(service).detail.startswith("STOPPING"):
+            assert time.monotonic() < end, supervisor.state(service)
+            time.sleep(0.02)
+        interrupted.kill()
+    yield
 
 
 def test_a_changed_section_restarts_that_service_only(supervisor: SupervisordSupervisor, tmp_path: Path):

@@ -51,6 +51,7 @@ class SupervisordSupervisor:
     def start(self, service: Service) -> None:
         for folder in service.runtime_directories:
             _runtime_directory(folder, service.user)
+        self._await_end(service)
         try:
             self._rpc.startProcess(service.name, False)
         except xmlrpc.client.Fault as fault:
@@ -69,6 +70,13 @@ class SupervisordSupervisor:
         except xmlrpc.client.Fault as fault:
             if fault.faultCode not in (_NOT_RUNNING, _NOT_THERE):
                 raise Problem(f"supervisord will not stop it: {fault.faultString}", service.name) from None
+        self._await_end(service)
+
+    def _await_end(self, service: Service) -> None:
+        """Whoever asked for its stop before may have been interrupted: until it has ended, supervisord refuses to start
+        it and takes no other stop."""
+        if not _within(service.stop_seconds + 10, lambda: not self.state(service).detail.startswith("STOPPING")):
+            raise Problem("it was told to stop and does not end", service.name, f"read {self.read_log(service)}")
 
     def unload(self, services: Sequence[Service]) -> None:
         """supervisord itself goes when nothing is left for it to watch."""
