@@ -1,15 +1,22 @@
 """JupyterHub's configuration: all of it follows from the site file that lies beside this one."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sitekit.hub.configure import configure
 from sitekit.hub.loops.unheard import refuse_unheard
 from sitekit.site import load_site
 
+if TYPE_CHECKING:  # JupyterHub provides them
+    c: Any = None
+
+    def load_subconfig(fname: str) -> None: ...
+
+
 here = Path(__file__).resolve().parent
-configure(c, load_site(here / "site.yml"))  # noqa: F821  (JupyterHub provides c)
+configure(c, load_site(here / "site.yml"))
 
 # The escape hatch: raw JupyterHub configuration, read last, in the order of the file names.
 for extra in sorted(here.glob("local.d/*.py")):
-    load_subconfig(str(extra))  # noqa: F821  (and load_subconfig)
-refuse_unheard(c, here / "local.d")  # noqa: F821
+    load_subconfig(str(extra))
+refuse_unheard(c, here / "local.d")

@@ -30,7 +30,10 @@ def main(words: list[str]) -> int:
     if {"--help", "-h"} & set(words[1:]) or os.environ.get("SITEKIT_HELP"):
         print(help_of(words[0]))
         return 0
-    command = COMMANDS[words[0]]
+    return _run(COMMANDS[words[0]], words)
+
+
+def _run(command: Command, words: list[str]) -> int:
     try:
         if command.site:
             from .site import load_site  # late: pydantic takes a tenth of a second, and help needs no site

@@ -10,11 +10,11 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .command import Arg
+from .command import Argv, piped
 from .errors import Problem
 
 Event = dict[str, Any]
@@ -36,15 +36,16 @@ def ask(module: str, request: Event, on_event: Callable[[Event], None] = lambda 
         child = subprocess.Popen(
             argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment, umask=0o022
         )
+        requests, events = piped(child.stdin), piped(child.stdout)
         timer = threading.Timer(timeout, child.kill)
         timer.start()
         try:
             try:
-                json.dump(request, child.stdin)
-                child.stdin.close()
+                json.dump(request, requests)
+                requests.close()
             except BrokenPipeError:
                 pass  # it died at once; what it wrote says why
-            for line in child.stdout:
+            for line in events:
                 event = json.loads(line)
                 if "answer" in event or "problem" in event:
                     answer = event
@@ -55,7 +56,7 @@ def ask(module: str, request: Event, on_event: Callable[[Event], None] = lambda 
             timer.cancel()
             child.kill()
             child.wait()
-            child.stdout.close()
+            events.close()
         if answer is None:
             errors.seek(0)
             raise Problem(f"{_ending(child.returncode)}{_tail(errors.read())}", remedy="run the same command again")
@@ -83,7 +84,7 @@ def serve(work: Callable[[Event], Any]) -> NoReturn:
 _MORTAL = "import ctypes, os, sys; ctypes.CDLL(None).prctl(int(sys.argv[1]), 9); os.execv(sys.argv[2], sys.argv[2:])"
 
 
-def mortal(argv: Sequence[Arg]) -> list[str]:
+def mortal(argv: Argv) -> list[str]:
     """The same program, as one that ends when this one does, even by SIGKILL: it must not go on writing to a release
     that the next run works on. `argv` begins with a path."""
     return [sys.executable, "-I", "-S", "-c", _MORTAL, str(_PR_SET_PDEATHSIG), *map(str, argv)]

@@ -8,11 +8,12 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, AnyStr
 
 from .errors import Problem
 
 Arg = str | os.PathLike[str]
+Argv = Sequence[Arg]
 
 
 def need_root(command: str) -> None:
@@ -24,7 +25,7 @@ def need_root(command: str) -> None:
 class CommandFailed(Problem):
     """A program ended with a non-zero code, did not end in time, or is not there."""
 
-    def __init__(self, argv: Sequence[Arg], why: str, output: str = "", remedy: str | None = None) -> None:
+    def __init__(self, argv: Argv, why: str, output: str = "", remedy: str | None = None) -> None:
         tail = "\n".join("    | " + line for line in output.strip().splitlines()[-12:])
         super().__init__(f"{shlex.join(map(str, argv))}: {why}" + (f"\n{tail}" if tail else ""), remedy=remedy)
         self.output = output
@@ -62,8 +63,15 @@ def acting_as(user: int, group: int) -> Iterator[None]:
         os.setgroups(before[0])
 
 
+def piped(stream: IO[AnyStr] | None) -> IO[AnyStr]:
+    """A stream of a Popen that was started with PIPE for it; the type of Popen allows None, for one without."""
+    if stream is None:
+        raise TypeError("this program was started without a pipe")
+    return stream
+
+
 def run(
-    argv: Sequence[Arg],
+    argv: Argv,
     *,
     timeout: float = 60,
     check: bool = True,

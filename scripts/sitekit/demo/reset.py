@@ -53,7 +53,7 @@ def remove_cgroups(tree: Path = CGROUPS) -> Iterator[tuple[Path, str]]:
             try:
                 group.rmdir()
             except OSError as error:
-                yield group, error.strerror
+                yield group, error.strerror or str(error)
 
 
 def remove_directories(made: Made, places: Sequence[Path]) -> list[str]:

@@ -106,7 +106,7 @@ def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> in
         return _code(rows)
 
 
-def _record(rules: Rules, plan: Plan, offered: dict[str, Kernel]) -> Record:
+def _record(rules: Rules, plan: Plan, offered: Mapping[str, Kernel]) -> Record:
     """A kernel that is as it was when a check found it failing is failing still."""
     failing = {name: why for name, why in plan.record.failing.items() if offered.get(name) == plan.old[name]}
     return Record(offered, failing, plan.quiet, rules.test_as, rules.start_timeout, complete=True)

@@ -39,7 +39,7 @@ def check_kernels(site: Site) -> int:
     with generation.lock(site):
         now = generation.current(site)
         record = read_record(now) if now else None
-        if record is None or not record.kernels:
+        if now is None or record is None or not record.kernels:
             raise Problem("no kernels are published here", str(site.kernels_current), "run `make kernels` first")
         trial = Trial(account(site, record.test_as), record.start_timeout, _srun(site))
         failing = prove(site, now, list(record.kernels.values()), trial)
@@ -82,7 +82,8 @@ def _rows(site: Site, record: Record, failing: dict[str, str]) -> list[Row]:
 
 def _publish(site: Site, now: Path, record: Record, failing: dict[str, str]) -> None:
     """A generation that shows what works and, as the site has it, hides or flags the rest; none if this one does."""
-    how = {name: site.kernels.check.on_failure if name in failing else "offer" for name in record.kernels}
+    how: dict[str, generation.Showing] = dict.fromkeys(record.kernels, "offer")
+    how |= dict.fromkeys(failing, site.kernels.check.on_failure)
     counts = f"{len(how) - len(failing)} of {len(how)} kernels work"
     if how == {name: generation.showing(now, name) for name in how}:
         write_record(now, replace(record, failing=failing))

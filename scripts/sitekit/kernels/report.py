@@ -38,12 +38,17 @@ def lines(rows: Iterable[Row]) -> list[str]:
 
 def _plain(row: Row) -> Row:
     """The row without what a terminal would obey, or could not show."""
-    texts = {name: getattr(row, name).expandtabs() for name in ("id", "title", "detail", "reason")}
-    return replace(row, **{name: _printable(text) for name, text in texts.items()})
+    return replace(
+        row,
+        id=_printable(row.id),
+        title=_printable(row.title),
+        detail=_printable(row.detail),
+        reason=_printable(row.reason),
+    )
 
 
 def _printable(text: str) -> str:
-    return "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text)
+    return "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text.expandtabs())
 
 
 def show(rows: Iterable[Row]) -> None:

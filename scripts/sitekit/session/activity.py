@@ -53,7 +53,7 @@ class NoticeHandler(APIHandler):
         self.tell()
 
     def tell(self) -> None:
-        active = self.application.last_activity().timestamp()  # type: ignore[attr-defined]
+        active = self.application.last_activity().timestamp()
         self.finish(json.dumps(notice(datetime.now(timezone.utc).timestamp(), active, os.environ, oom.killed())))
 
 
@@ -65,7 +65,7 @@ def count_only_changes() -> None:
         if handler.request.method not in READS and not UPKEEP.search(handler.request.path):
             counted(handler)
 
-    APIHandler.update_api_activity = update_api_activity  # type: ignore[method-assign]
+    APIHandler.update_api_activity = update_api_activity
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:

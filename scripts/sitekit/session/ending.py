@@ -21,6 +21,7 @@ def tell_at_sigterm(loop: Any, identity: Identity | None) -> None:
 
     To be called when Jupyter Server has set its own handler.
     """
+    # Jupyter Server's own handler, which is a function; a handler of another kind would be a number or None.
     end: Callable[[int, FrameType | None], Any] = signal.getsignal(signal.SIGTERM)  # type: ignore[assignment]
 
     def told_to_end(number: int, frame: FrameType | None) -> None:

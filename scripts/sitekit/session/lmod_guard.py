@@ -80,8 +80,9 @@ def guard_handlers(handlers: Any) -> None:
         if not is_from_the_lab(handler):
             raise HTTPError(403, "only the lab's own Software Modules tab may ask this")
 
-    for kind in vars(handlers).values():
-        if inspect.isclass(kind) and issubclass(kind, JupyterHandler) and kind is not JupyterHandler:
+    classes: list[Any] = [kind for kind in vars(handlers).values() if inspect.isclass(kind)]
+    for kind in classes:
+        if issubclass(kind, JupyterHandler) and kind is not JupyterHandler:
             kind.prepare = prepare
 
 

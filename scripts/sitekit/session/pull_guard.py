@@ -90,7 +90,7 @@ class PullHandler(JupyterHandler):
         child = await asyncio.create_subprocess_exec(*program, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
         self.write("<pre>")
         shown = 0
-        while text := (await child.stdout.read(4096)).decode(errors="replace"):
+        while child.stdout and (text := (await child.stdout.read(4096)).decode(errors="replace")):
             if shown < LONGEST:
                 self.write(escape(text))
                 shown += len(text)

@@ -151,7 +151,8 @@ def make_runtime_folder(prefix: str) -> str:
 def serve(listener: socket.socket, shell: LoginShell, settings: dict[str, Any], identity: Identity | None) -> None:
     """JupyterHub's single-user server on our socket; it tells the hub as soon as its event loop runs."""
     # an optional format checker of jsonschema, which takes 0.6 s to build its grammar at every start; without it
-    # jsonschema leaves that one format unchecked (python-jsonschema/jsonschema, _format.py suppresses ImportError)
+    # jsonschema leaves that one format unchecked (python-jsonschema/jsonschema, _format.py suppresses ImportError);
+    # None, which the type of sys.modules does not have, makes its import fail
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     port = listener.getsockname()[1]
     url = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])

@@ -56,7 +56,10 @@ def example(field: FieldInfo) -> str | None:
 
 def _as_written(field: FieldInfo) -> Any:
     """The default in the form that a file has it in: `30m`, not 1800 seconds."""
-    kind = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+    kind: Any = field.annotation  # a type that is known only now, so that none can be named for it
+    if field.metadata:
+        parts = (kind, *field.metadata)
+        kind = Annotated[parts]
     return TypeAdapter(kind).dump_python(field.default, mode="json")
 
 

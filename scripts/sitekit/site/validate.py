@@ -105,33 +105,41 @@ _PLAIN = {
 def _reworded(model: type[BaseModel], key: Key, fault: Any) -> tuple[str, str]:
     """What is wrong and what would be right, where pydantic itself refused the value."""
     kind, given, limits = fault["type"], fault["input"], fault.get("ctx", {})
-    field = field_at(model, key)
-    value = field and example(field)
-    name = next((part for part in reversed(key) if isinstance(part, str)), "")
-    such = f"write it like `{name}: {value}`" if value else f"give '{name}' a value of your site"
+    such = _such(model, key)
     if given is None:
         return "this key has no value", such
     if kind in _PLAIN:
-        what, remedy = (words.format(given=shown(given), such=such, **limits) for words in _PLAIN[kind])
-        return what, remedy
+        what, remedy = _PLAIN[kind]
+        return what.format(given=shown(given), **limits), remedy.format(such=such, **limits)
     if kind == "literal_error":
-        return f"{shown(given)} is not one of the choices", _choices(
-            str(given), limits["expected"], names_at(model, key)
-        )
-    if kind in ("tuple_type", "list_type"):
-        remedy = f"write it as a list: `{name}: {flow([given])}`"
+        what, remedy = "is not one of the choices", _choices(str(given), limits["expected"], names_at(model, key))
+    elif kind in ("tuple_type", "list_type"):
+        what, remedy = "stands where a list belongs", f"write it as a list: `{_name(key)}: {flow([given])}`"
         remedy = "begin each entry with '- '" if isinstance(given, dict) else remedy
-        return f"{shown(given)} stands where a list belongs", remedy
-    if kind in ("model_type", "model_attributes_type", "dict_type"):
-        needs = "each entry needs" if field and is_list(field) else f"write below '{name}'"
-        return (
-            f"{shown(given)} stands where keys belong",
-            f"{needs}: {', '.join(names_at(model, key)) or 'keys, values'}",
-        )
-    if kind in ("string_type", "path_type"):
+    elif kind in ("model_type", "model_attributes_type", "dict_type"):
+        what, remedy = "stands where keys belong", _keys(model, key)
+    elif kind in ("string_type", "path_type"):
         number = isinstance(given, (int, float)) and not isinstance(given, bool)
-        return f"{shown(given)} is not text", f'put it in quotes: "{given}"' if number else such
-    return f"{shown(given)} does not fit: {fault['msg'][0].lower()}{fault['msg'][1:]}", such
+        what, remedy = "is not text", f'put it in quotes: "{given}"' if number else such
+    else:
+        what, remedy = f"does not fit: {fault['msg'][0].lower()}{fault['msg'][1:]}", such
+    return f"{shown(given)} {what}", remedy
+
+
+def _such(model: type[BaseModel], key: Key) -> str:
+    field = field_at(model, key)
+    value = field and example(field)
+    return f"write it like `{_name(key)}: {value}`" if value else f"give '{_name(key)}' a value of your site"
+
+
+def _keys(model: type[BaseModel], key: Key) -> str:
+    field = field_at(model, key)
+    needs = "each entry needs" if field and is_list(field) else f"write below '{_name(key)}'"
+    return f"{needs}: {', '.join(names_at(model, key)) or 'keys, values'}"
+
+
+def _name(key: Key) -> str:
+    return next((part for part in reversed(key) if isinstance(part, str)), "")
 
 
 def _choices(given: str, expected: str, below: list[str]) -> str:

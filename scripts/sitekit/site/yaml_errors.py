@@ -59,12 +59,13 @@ def unreadable(path: Path, error: OSError) -> BadInput:
 def untold(path: Path, text: str, error: YAMLError) -> BadInput:
     """The parser's refusal of `text`, with the line that a person would look at."""
     lines = _LINE_END.split(text)
-    begin, mark = getattr(error, "context_mark", None), getattr(error, "problem_mark", None)
-    if not (mark or begin):  # the reader's error, which knows no line
+    begin = getattr(error, "context_mark", None)
+    found = getattr(error, "problem_mark", None) or begin
+    if found is None:  # the reader's error, which knows no line
         odd = next((number for number, line in enumerate(lines, 1) if any(map(_control, line))), 1)
         what = "this line has a control character, which YAML does not allow"
         return BadInput(what, f"{path}:{odd}", "remove it, or type the line anew")
-    number = min((mark or begin).line + 1, len(lines))
+    number = min(found.line + 1, len(lines))
     while number > 1 and not lines[number - 1].strip():
         number -= 1
     if lines[number - 1].lstrip(" ").startswith("\t"):

@@ -86,10 +86,19 @@ def _lines(path: Path, node: Node | None, prefix: Key, inside: tuple[int, ...]) 
             yield (*prefix, index), value.start_mark.line + 1
             yield from _lines(path, value, (*prefix, index), inside)
         return
-    for key, value in node.value:  # merged keys first: a key that is written out overrides them
+    # Merged keys first: a key that is written out overrides them.
+    yield from _merged(path, node, prefix, inside)
+    yield from _written(path, node, prefix, inside)
+
+
+def _merged(path: Path, node: Node, prefix: Key, inside: tuple[int, ...]) -> Iterator[tuple[Key, int]]:
+    for key, value in node.value:
         if key.tag == _MERGE:
             for source in reversed(value.value) if isinstance(value, SequenceNode) else [value]:
                 yield from _lines(path, source, prefix, inside)
+
+
+def _written(path: Path, node: Node, prefix: Key, inside: tuple[int, ...]) -> Iterator[tuple[Key, int]]:
     seen: dict[str, int] = {}
     for key, value in node.value:
         if key.tag != _MERGE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import socket
+import tarfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,11 @@ import pytest
 import release_parts as parts
 
 from sitekit.base.errors import Problem
+from sitekit.environment.bundle.read import read_bundle
 from sitekit.environment.channel import source
 from sitekit.environment.channel.source import choose, silence
 from sitekit.environment.wheels.package import subdir, write_repodata
+from sitekit.environment.wheels.packages import Packages
 
 
 @pytest.fixture
@@ -86,3 +89,13 @@ def test_a_name_server_that_never_answers(tmp_path: Path, monkeypatch: pytest.Mo
     finally:
         hang.set()
     assert chosen.told.startswith("http://channel.example.org did not answer (no answer within 0.2 s)")
+
+
+@pytest.mark.parametrize("kind", [tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.FIFOTYPE])
+def test_an_archive_whose_list_of_checksums_is_no_file_is_no_bundle(tmp_path: Path, kind: bytes) -> None:
+    member = tarfile.TarInfo("SHA256SUMS")
+    member.type, member.linkname = kind, "nowhere"
+    with tarfile.open(tmp_path / "bundle.tar", "w") as archive:
+        archive.addfile(member)
+    with pytest.raises(Problem, match="is not a bundle of sitekit's"):
+        read_bundle(tmp_path / "bundle.tar", Packages(("python",), ()), tmp_path)

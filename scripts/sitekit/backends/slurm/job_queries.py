@@ -151,7 +151,9 @@ async def node_address(site: Site, node: str) -> str:
     if "denied" not in answer.err:
         raise Silent(answer.err or f"Slurm tells no address of node {node}")
     try:
-        return (await asyncio.get_running_loop().getaddrinfo(node, None, type=socket.SOCK_STREAM))[0][4][0]
+        found = await asyncio.get_running_loop().getaddrinfo(node, None, type=socket.SOCK_STREAM)
     except OSError as error:
         log.error("Slurm does not show the hub's account its nodes (PrivateData=nodes), and %s: %s", node, error)
         raise Silent(f"Slurm does not show the hub's account its nodes, and no name service knows {node}") from None
+    address = found[0][4]
+    return str(address[0])

@@ -6,7 +6,7 @@ import dataclasses
 import time
 from pathlib import Path
 
-from ...base.command import CommandFailed, run
+from ...base.command import Argv, CommandFailed, run
 from ...base.errors import Problem
 from ...base.files import write_atomic
 from ...base.progress import say, step
@@ -73,7 +73,7 @@ def _bring_up(site: Site, host: Host, made: Made) -> None:
 
 def _try_a_job(site: Site) -> None:
     """One job through every part of Slurm, so that the first to meet a fault is not a user. Raises Problem."""
-    srun = [site.slurm.bin / "srun", "--partition=batch", "--mem=50M", "--time=1", "/bin/true"]
+    srun: Argv = [site.slurm.bin / "srun", "--partition=batch", "--mem=50M", "--time=1", "/bin/true"]
     try:
         run(srun, env=environment(site), timeout=60, cwd=Path("/"))
     except CommandFailed as failed:
@@ -103,11 +103,11 @@ def cancel_jobs(site: Site) -> int:
 
 
 def _jobs(site: Site) -> list[str]:
-    if not services.scheduling(site)[0].ready():
+    answers = services.scheduling(site)[0].ready
+    if answers is None or not answers():
         return []
-    return run(
-        [site.slurm.bin / "squeue", "--noheader", "--all", "--format=%A"], env=environment(site), timeout=30
-    ).stdout.split()
+    squeue: Argv = [site.slurm.bin / "squeue", "--noheader", "--all", "--format=%A"]
+    return run(squeue, env=environment(site), timeout=30).stdout.split()
 
 
 def stop_cluster(site: Site) -> None:

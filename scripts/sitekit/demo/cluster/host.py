@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +45,8 @@ def this_host() -> Host:
 
 def node_memory(meminfo: str) -> int:
     """A third of the machine for each of three nodes, in MiB, at least 2048 so that every tier fits, at most 8192."""
-    total = int(re.search(r"^MemTotal:\s+(\d+) kB", meminfo, re.MULTILINE)[1]) // 1024
+    line = next(line for line in meminfo.splitlines() if line.startswith("MemTotal:"))
+    total = int(line.split()[1]) // 1024
     return min(8192, max(2048, total // 3 // 256 * 256))
 
 

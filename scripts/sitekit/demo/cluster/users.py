@@ -6,6 +6,7 @@ import grp
 import json
 import pwd
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 from ...base.command import run
@@ -49,7 +50,7 @@ def _word() -> str:
     return "".join(secrets.choice(_LETTERS) for _ in range(4))
 
 
-def _exists(lookup, name: str) -> bool:
+def _exists(lookup: Callable[[str], object], name: str) -> bool:
     try:
         lookup(name)
     except KeyError:

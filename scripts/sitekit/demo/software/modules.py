@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ...base.command import run
 from ...base.errors import Problem
@@ -43,7 +44,10 @@ def ensure_modules(site: Site, linux: Distribution, made: Made) -> None:
 def r_version() -> str:
     """`4.2` or the like, of the distribution's R; dpkg is asked, for R takes half a second to say so itself."""
     said = run(["dpkg-query", "-W", "-f", "${Version}", "r-base-core"]).stdout
-    return re.match(r"\d+\.\d+", said)[0]
+    found = re.match(r"\d+\.\d+", said)
+    if found is None:
+        raise Problem(f"dpkg tells no version of R: {said}", "r-base-core", "dpkg --status r-base-core")
+    return found[0]
 
 
 def _ensure_python(software: Path, version: str, which: str, make: Callable[[Path], Python]) -> Python:
@@ -62,7 +66,7 @@ def _ensure_python(software: Path, version: str, which: str, make: Callable[[Pat
     return python
 
 
-def _ensure_previous(software: Path, entry: dict, linux: Distribution) -> list[Python]:
+def _ensure_previous(software: Path, entry: dict[str, Any], linux: Distribution) -> list[Python]:
     try:
         make = partial(make_previous_python, entry=entry, codename=linux.codename)
         return [_ensure_python(software, entry["python"], f"from {entry['release']}", make)]

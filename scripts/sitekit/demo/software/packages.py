@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from ...base.command import CommandFailed, run
+from ...base.command import CommandFailed, piped, run
 from ...base.progress import step
 from ..cluster.record import Made
 from .platform import table
@@ -59,7 +59,7 @@ def _would_install(names: Sequence[str]) -> list[str]:
     return [m[1] for m in re.finditer(r"^Inst (\S+) (?!\[)", plan, re.MULTILINE)]
 
 
-def _install(names: Sequence[str], advance) -> None:
+def _install(names: Sequence[str], advance: Callable[[], object]) -> None:
     """apt in a session of its own: Ctrl-C ends the demo, but must not leave dpkg in the middle of a package."""
     run(["dpkg", "--configure", "-a"], env=QUIET, timeout=600)
     argv = [*APT, "install", "-y", "--no-install-recommends", *names]
@@ -73,7 +73,7 @@ def _install(names: Sequence[str], advance) -> None:
         text=True,
         start_new_session=True,
     ) as apt:
-        for line in apt.stdout:
+        for line in piped(apt.stdout):
             last = [*last[-20:], line.rstrip()]
             if line.startswith(("Unpacking ", "Setting up ")):
                 advance()

@@ -7,6 +7,7 @@ import os
 import shutil
 import tarfile
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from ...base.errors import BadInput, Problem
 from ...base.progress import step
@@ -45,10 +46,11 @@ def _unpack(file: Path, work: Path) -> str:
     try:
         with tarfile.open(file) as archive:
             first = archive.next()
-            if first is None or first.name != SUMS:
+            content = _regular(archive, first)
+            if first is None or first.name != SUMS or content is None:
                 raise Problem("is not a bundle of sitekit's", str(file), "make one with: make bundle")
-            listed = archive.extractfile(first).read()
-            sums = dict(reversed(line.split("  ", 1)) for line in listed.decode().splitlines())
+            listed = content.read()
+            sums = _sums(listed.decode())
             while member := archive.next():
                 _take(archive, member, sums, work, file)
     except (tarfile.TarError, OSError, ValueError) as error:
@@ -58,14 +60,29 @@ def _unpack(file: Path, work: Path) -> str:
     return hashlib.sha256(listed).hexdigest()
 
 
+def _regular(archive: tarfile.TarFile, member: tarfile.TarInfo | None) -> IO[bytes] | None:
+    """What a regular file holds; None for a link, a folder, and whatever else an archive can have."""
+    return archive.extractfile(member) if member and member.isreg() else None
+
+
+def _sums(text: str) -> dict[str, str]:
+    """Of each file its checksum. Raises ValueError for what is not a list of them."""
+    sums = {}
+    for line in text.splitlines():
+        digest, name = line.split("  ", 1)
+        sums[name] = digest
+    return sums
+
+
 def _take(archive: tarfile.TarFile, member: tarfile.TarInfo, sums: dict[str, str], work: Path, file: Path) -> None:
     path = PurePosixPath(member.name)
-    if not member.isreg() or path.is_absolute() or ".." in path.parts or member.name not in sums:
+    content = _regular(archive, member)
+    if content is None or path.is_absolute() or ".." in path.parts or member.name not in sums:
         raise Problem(f"holds {member.name!r}, which is not in its list", str(file), "make it again with: make bundle")
-    content = archive.extractfile(member).read()
-    if hashlib.sha256(content).hexdigest() != sums.pop(member.name):
+    found = content.read()
+    if hashlib.sha256(found).hexdigest() != sums.pop(member.name):
         raise Problem(f"is damaged: {member.name} does not have its checksum", str(file), "copy it again")
     if member.name.startswith(_TAKEN):
         target = work / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+        target.write_bytes(found)

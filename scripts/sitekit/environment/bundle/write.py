@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ...base.child import ask
-from ...base.command import run
+from ...base.command import Argv, run
 from ...base.data import CHECKOUT
 from ...base.files import write_atomic
 from ...base.progress import say, step
@@ -80,7 +80,7 @@ def _kit(work: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(CHECKOUT / path, target)
     pip = [sys.executable, "-I", "-m", "pip", "-q", "--no-input", "--disable-pip-version-check", "download"]
-    into = ["--only-binary", ":all:", "-d", work / "kit-wheels"]
+    into: Argv = ["--only-binary", ":all:", "-d", work / "kit-wheels"]
     run([*pip, *into, "--require-hashes", "-r", CHECKOUT / "scripts/requirements.txt"], timeout=600)
     run([*pip, *into, "--no-deps", "pip"], timeout=300)
 
@@ -89,7 +89,7 @@ def _checkouts_files() -> list[str]:
     """What git knows or would add; without git, or in a copy, all but what the kit makes there itself."""
     listed = subprocess.CompletedProcess([], 1, "")
     if shutil.which("git"):
-        asked = ["git", "-C", CHECKOUT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        asked: Argv = ["git", "-C", CHECKOUT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
         listed = run(asked, check=False)
     if listed.returncode == 0 and listed.stdout:
         names = listed.stdout.rstrip("\0").split("\0")

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from ...base.command import run
+from ...base.command import Argv, run
 from ...base.errors import Problem
 from ...base.progress import step
 from ..wheels.lock import entries, matching
@@ -53,8 +53,8 @@ def _resolved(packages: Packages, found: Sequence[dict[str, str]], version: str,
     constraints.write_text("".join(f"{name}=={held}\n" for name, held in have.items()))
     short = ".".join(version.split(".")[:2])
     pip = [sys.executable, "-I", "-m", "pip", "-q", "--no-input", "--disable-pip-version-check", "install"]
-    target = ["--target", cache / "nowhere", "--python-version", short, "--only-binary", ":all:"]
-    options = ["--dry-run", "--ignore-installed", "--report", report, "-c", constraints]
+    target: Argv = ["--target", cache / "nowhere", "--python-version", short, "--only-binary", ":all:"]
+    options: Argv = ["--dry-run", "--ignore-installed", "--report", report, "-c", constraints]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     try:
         run([*pip, *options, *target, *packages.pip], env=environment, timeout=600)

@@ -62,7 +62,7 @@ def write_lock(found: list[RepoDataRecord], channels: list[str], path: str) -> N
     lock.set_channels("default", [LockChannel(channel) for channel in channels])
     for record in found:
         lock.add_conda_package("default", platform, record)
-    lock.to_path(path)
+    lock.to_path(Path(path))
 
 
 def move(request: dict[str, Any]) -> None:
@@ -134,8 +134,8 @@ async def install_(request: dict[str, Any]) -> None:
             cache_dir=Path(request["cache"]) / "packages",
             client=client(request),
             # py-rattler 0.28.0 hands its wrappers to Rust as they are, which wants the inner MatchSpecs (TypeError).
-            requested_specs=[MatchSpec(spec)._match_spec for spec in request["specs"]],  # type: ignore[misc]
-            reporter=Told(),
+            requested_specs=[MatchSpec(spec)._match_spec for spec in request["specs"]],
+            reporter=Told(),  # type: ignore[arg-type]  # of its methods, those that are there are called
             show_progress=False,
         )
     except InstallerError as error:

@@ -3,15 +3,20 @@
 Imports only the standard library until it is asked to try something.
 """
 
+from __future__ import annotations
+
 import asyncio
 import importlib
 import json
 import sys
+from collections.abc import Iterator
+
+Failures = Iterator[tuple[str, str]]  # what was tried, why it failed
 
 REFUSED = "x; exit 1"
 
 
-def modules(names):
+def modules(names: list[str]) -> Failures:
     for name in names:
         try:
             importlib.import_module(name)
@@ -19,7 +24,7 @@ def modules(names):
             yield f"module {name}", repr(error)
 
 
-def server_extensions(names):
+def server_extensions(names: list[str]) -> Failures:
     if not names:
         return
     from jupyter_server.extension.manager import ExtensionPackage
@@ -32,7 +37,7 @@ def server_extensions(names):
             yield f"server extension {name}", "does not load"
 
 
-def enabled():
+def enabled() -> dict[str, bool]:
     """Server extensions, name: whether they are enabled."""
     from jupyter_core.paths import jupyter_config_path
     from jupyter_server.extension.config import ExtensionConfigManager
@@ -40,13 +45,13 @@ def enabled():
     return ExtensionConfigManager(read_config_path=jupyter_config_path()).get_jpserver_extensions()
 
 
-def guarded(names):
+def guarded(names: list[str]) -> Failures:
     for name in names:
         if enabled().get(name):
             yield f"server extension {name}", "is enabled without its guard"
 
 
-def lab_extensions(names):
+def lab_extensions(names: list[str]) -> Failures:
     if not names:
         return
     from jupyter_core.paths import jupyter_path
@@ -58,7 +63,7 @@ def lab_extensions(names):
             yield f"lab extension {name}", "is not there"
 
 
-def kernels(names):
+def kernels(names: list[str] | None) -> Failures:
     if names is None:
         return
     from jupyter_client.kernelspec import KernelSpecManager
@@ -72,7 +77,7 @@ def kernels(names):
         yield f"kernel {name}", "is not there" if name in names else "should not be offered"
 
 
-def guard(names):
+def guard(names: list[str]) -> Failures:
     for name in names:
         answer = asyncio.run(importlib.import_module(name).guarded("show", REFUSED))
         if "not the name of a module" not in (answer or ""):

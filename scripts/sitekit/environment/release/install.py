@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...base.child import ask, mortal
-from ...base.command import run
+from ...base.command import Argv, run
 from ...base.progress import step
 from ...site import Site
 from ..channel import ENGINE
@@ -59,7 +59,7 @@ def _install_pip(release: Release, cache: Path) -> None:
     names = [requirement_name(line.split(" --hash")[0]) for line in pinned]
     with step("Installing with pip what the channel does not carry") as s:
         wheels = _pip_wheels(release, pinned, cache)
-        options = ["--no-deps", "--require-hashes", "--no-index", "--find-links", wheels]
+        options: Argv = ["--no-deps", "--require-hashes", "--no-index", "--find-links", wheels]
         run([*pip_install(release), *options, "-r", wheels / LISTING], timeout=900)
         s.done(", ".join(names))
 
@@ -72,8 +72,8 @@ def _pip_wheels(release: Release, pinned: list[str], cache: Path) -> Path:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
         (work / LISTING).write_text("".join(f"{line}\n" for line in pinned))
-        pip = [release.python, "-I", "-m", "pip", "--no-input", "--disable-pip-version-check", "-q", "download"]
-        get = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "-d", work, "-r", work / LISTING]
+        pip: Argv = [release.python, "-I", "-m", "pip", "--no-input", "--disable-pip-version-check", "-q", "download"]
+        get: Argv = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "-d", work, "-r", work / LISTING]
         run([*pip, *get], timeout=900)
         os.rename(work, folder)
     return folder

@@ -12,14 +12,14 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO
 
 from ...base.child import mortal
-from ...base.command import Arg, run
+from ...base.command import Argv, run
 from ...base.data import data
 from ...contracts.gate_config import session_settings
 from ...site import Site
@@ -48,7 +48,7 @@ def hub_reads_the_site(
         "import sys; from jupyterhub.app import JupyterHub\n"
         "app = JupyterHub(); app.load_config_file(sys.argv[1]); app.spawner_class; app.authenticator_class"
     )
-    argv = [release.python, "-I", "-c", program, etc / "jupyterhub_config.py"]
+    argv: Argv = [release.python, "-I", "-c", program, etc / "jupyterhub_config.py"]
     done = run(argv, env=environment, cwd=state, check=False, timeout=120)
     return [] if done.returncode == 0 else [f"the hub's configuration does not load: {_last(done.stderr)}"]
 
@@ -57,8 +57,8 @@ def proxy_routes(release: Release, environment: Mapping[str, str], folder: Path)
     """Start the proxy as a site does, on ports of its own; ask for its routes, and for a user's server."""
     port, api = _free_ports()
     token = secrets.token_hex(16)
-    addresses = ["--ip", "127.0.0.1", "--port", port, "--api-ip", "127.0.0.1", "--api-port", api]
-    argv = [release.path / "bin" / "configurable-http-proxy", *addresses]
+    addresses = ["--ip", "127.0.0.1", "--port", str(port), "--api-ip", "127.0.0.1", "--api-port", str(api)]
+    argv: Argv = [release.path / "bin" / "configurable-http-proxy", *addresses]
     told = " ".join(f"--import={data(f'proxy/{name}.mjs').as_uri()}" for name in ("tls", "owners"))
     loads = {"NODE_OPTIONS": told, "CONFIGPROXY_AUTH_TOKEN": token}
     with _started(argv, {**environment, **loads}, folder / "proxy.log") as (proxy, log):
@@ -86,7 +86,7 @@ def server_answers(site: Site, release: Release, environment: Mapping[str, str],
     home = folder / "home"
     home.mkdir()
     with _hub() as (hub, told):
-        argv = [release.python, "-I", "-m", "sitekit.session.server"]
+        argv: Argv = [release.python, "-I", "-m", "sitekit.session.server"]
         with _started(argv, _session(site, hub, environment, home), folder / "server.log") as (server, log):
             end = time.monotonic() + PATIENCE
             while not told and server.poll() is None and time.monotonic() < end:
@@ -163,7 +163,7 @@ def _hub() -> Iterator[tuple[int, list[int]]]:
 
 @contextmanager
 def _started(
-    argv: Sequence[Arg], environment: Mapping[str, str], log: Path
+    argv: Argv, environment: Mapping[str, str], log: Path
 ) -> Iterator[tuple[subprocess.Popen[bytes], IO[str]]]:
     with log.open("w") as out, log.open() as read:
         program = subprocess.Popen(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ...base.command import run
+from ...base.command import Argv, run
 from ...base.errors import Problem
 from ...base.progress import say
 from .lock import entries, matching
@@ -51,11 +51,13 @@ def _pip(folder: Path, requirements: list[str], listing: str, options: list[str]
     """Run the kit's pip for the distribution's Python; it builds the few that have no wheel."""
     file = folder / listing
     file.write_text("\n".join(requirements) + "\n")
-    pip = [sys.executable, "-I", "-m", "pip", "--python", PYTHON, "-q", "--no-input", "--disable-pip-version-check"]
+    pip: Argv = [sys.executable, "-I", "-m", "pip", "--python", PYTHON]
+    quiet = ["-q", "--no-input", "--disable-pip-version-check"]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": "315532800"}
     environment.pop("PYTHONPATH", None)
+    what: Argv = ["wheel", "--prefer-binary", *options, "-w", folder, "-r", file]
     try:
-        run([*pip, "wheel", "--prefer-binary", *options, "-w", folder, "-r", file], env=environment, timeout=1200)
+        run([*pip, *quiet, *what], env=environment, timeout=1200)
     except Problem as failed:
         remedy = "check the network and pip's settings, then run it again"
         raise Problem(f"wheels could not be fetched. {failed.what}", remedy=remedy) from None

@@ -70,6 +70,7 @@ class Wheel:
         if f"{self.info}/entry_points.txt" not in self.archive.namelist():
             return []
         parser = configparser.ConfigParser(delimiters=("=",))
+        # What configparser's manual says, against its types, so that names keep their capitals.
         parser.optionxform = str  # type: ignore[method-assign, assignment]
         parser.read_string(self.archive.read(f"{self.info}/entry_points.txt").decode())
         sections = [parser[name] for name in ("console_scripts", "gui_scripts") if name in parser]

@@ -78,7 +78,7 @@ class EndingHandler(ServersOwnHandler):
         user = self.find_user(row.user)
         spawner = user.spawners.get(row.name) if user else None
         child = getattr(spawner, "child_spawner", None)
-        if child is not None and child.tag == row.tag and not child.leaving:
+        if spawner is not None and child is not None and child.tag == row.tag and not child.leaving:
             was_ready = spawner.ready
             child.leaving = True
             if was_ready:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Literal, overload
 
 from ...backends.slurm.gate import log_lines
 from ...backends.slurm.job_queries import Ending, ending
@@ -14,6 +14,10 @@ from ..servers.hub_state import Life
 from .cards import NETWORK, Card, card_of_the_unseen
 
 
+@overload
+async def card_of_ending(life: Life, tag: str, *, starting: Literal[True]) -> Card: ...
+@overload
+async def card_of_ending(life: Life, tag: str, *, starting: bool) -> Card | None: ...
 async def card_of_ending(life: Life, tag: str, *, starting: bool) -> Card | None:
     """How the server's job ended. None for a server that ended as it was asked to."""
     row = life.ledger.row(tag)
@@ -39,6 +43,22 @@ def telling(lines: Iterable[str]) -> list[str]:
     return [line for line in lines if not ACCESS.search(line)]
 
 
+_NODE = ("node", "The {node} failed.", "Start the server again; it goes to another node.")
+STATES = {
+    "NODE_FAIL": _NODE,
+    "BOOT_FAIL": _NODE,
+    "LAUNCH_FAILED": _NODE,
+    "PREEMPTED": (
+        "preempted",
+        "Slurm took the place for work with a higher priority.",
+        "Start again, or choose a tier that cannot be preempted.",
+    ),
+    "CANCELLED": ("cancelled", "The server's job was cancelled {by}.", "Start it again when you need it."),
+    "REVOKED": ("revoked", "Another cluster of the federation took the job.", "Start the server again."),
+}
+"""Slurm's states that say it all: kind, what happened, remedy."""
+
+
 def card_of(
     told: Ending, choice: dict[str, Any], tiers: tuple[Tier, ...], lines: tuple[str, ...], *, starting: bool
 ) -> Card | None:
@@ -62,31 +82,12 @@ def card_of(
             figures,
             lines,
         )
-    if told.state in ("NODE_FAIL", "BOOT_FAIL", "LAUNCH_FAILED"):
-        return Card(
-            "node",
-            f"The node {told.node or ''} failed.".replace("  ", " "),
-            "Start the server again; it goes to another node.",
-            figures,
-            lines,
-        )
-    if told.state == "PREEMPTED":
-        return Card(
-            "preempted",
-            "Slurm took the place for work with a higher priority.",
-            "Start again, or choose a tier that cannot be preempted.",
-            figures,
-            lines,
-        )
-    if told.state == "CANCELLED":
-        what = f"The server's job was cancelled {_canceller(told)}."
-        return Card("cancelled", what, "Start it again when you need it.", figures, lines)
+    if told.state in STATES:
+        kind, what, remedy = STATES[told.state]
+        node = f"node {told.node}" if told.node else "node"
+        return Card(kind, what.format(node=node, by=_canceller(told)), remedy, figures, lines)
     if told.state == "COMPLETED" and not starting:
         return None
-    if told.state == "REVOKED":
-        return Card(
-            "revoked", "Another cluster of the federation took the job.", "Start the server again.", figures, lines
-        )
     return _crash(told, figures, lines, log)
 
 

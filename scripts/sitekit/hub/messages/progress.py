@@ -9,6 +9,7 @@ from ...backends.slurm.parse import Job
 from ...backends.slurm.reasons import explain
 from ...site.units import human_time
 from ..servers.hub_state import Life
+from ..servers.ledger import Row
 
 LATE = 90  # seconds between a job's start and its server's first word, above which something may be wrong
 OUTAGE = (
@@ -29,6 +30,10 @@ def event(life: Life, tag: str) -> dict[str, Any]:
         return {"progress": 95, "message": f"Your server listens (job {row.job}); opening it."}
     if life.queue.silent_since is not None:
         return {"progress": 20, "message": OUTAGE}
+    return _of_the_job(life, row)
+
+
+def _of_the_job(life: Life, row: Row) -> dict[str, Any]:
     job = life.jobs.listed(row)
     if job is None:
         return {"progress": 15, "message": f"Slurm has taken the request as job {row.job}."}

@@ -4,6 +4,7 @@ that is not theirs is told to its user."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from jupyterhub import apihandlers, handlers
@@ -97,7 +98,7 @@ class RootHandler(RootAPIHandler):
         self.clear_header("Access-Control-Allow-Origin")
 
 
-def replace_handlers(more: dict[type, type]) -> None:
+def replace_handlers(more: Mapping[type, type]) -> None:
     """Put ours in the place of JupyterHub's own."""
     ours = {
         UserServerAPIHandler: ServerHandler,

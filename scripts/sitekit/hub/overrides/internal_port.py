@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.handlers.base import BaseHandler
@@ -44,11 +45,17 @@ def keep_pages_behind_the_front(url: str, over: Callable[[str], bool]) -> None:
 def certified(request: HTTPServerRequest) -> tuple[str, str]:
     """(authority, name) of the caller's certificate, which has been verified; two empty words for one without TLS."""
     connection = request.connection.stream.socket
-    found = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
+    # Any: to the type of getpeercert all keys hold the same, texts or pairs.
+    found: Any = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
     if not found:
         return "", ""
-    issuer, subject = (dict(pair for part in found[key] for pair in part) for key in ("issuer", "subject"))
+    issuer, subject = _names(found["issuer"]), _names(found["subject"])
     return issuer["commonName"].rpartition(" ")[2], subject["commonName"]
+
+
+def _names(parts: Iterable[Iterable[tuple[str, str]]]) -> dict[str, str]:
+    """A certificate's issuer or subject, which ssl has as tuples of pairs."""
+    return {key: value for part in parts for key, value in part}
 
 
 def is_of_this_machine(request: HTTPServerRequest) -> bool:

@@ -101,8 +101,13 @@ def answer(context: ssl.SSLContext, plain: Callable[[], bool]) -> None:
 async def _first_byte(connection: socket.socket) -> bytes:
     """What a caller says first; it stays to be read. b"" for one that hung up."""
     loop = asyncio.get_running_loop()
-    readable = loop.create_future()
-    loop.add_reader(connection, lambda: readable.done() or readable.set_result(None))
+    readable: asyncio.Future[None] = loop.create_future()
+
+    def tell() -> None:
+        if not readable.done():
+            readable.set_result(None)
+
+    loop.add_reader(connection, tell)
     try:
         await readable
         return connection.recv(1, socket.MSG_PEEK)

@@ -85,7 +85,8 @@ class AbsentUsers:
 
     def _keep_name(self, record: logging.LogRecord) -> bool:
         text = str(record.msg)
-        if text == "Error adding user %s already in db" and record.exc_info and record.exc_info[0] is KeyError:
+        unknown = record.exc_info and record.exc_info[0] is KeyError
+        if text == "Error adding user %s already in db" and unknown and isinstance(record.args, tuple):
             self._names.append(str(record.args[0]))
             return False
         return "c.Authenticator.delete_invalid_users = True" not in text

@@ -45,8 +45,10 @@ class Forecast:
         if self.stale or LIMITED.search(job.reason):
             return None
         others = [tier for tier in self._site.tiers if _fits(tier, asked)]
-        known = [(start, tier) for tier in others if (start := self.starts.get(tier.key)) is not None]
-        start, tier = min(known, key=lambda pair: pair[0], default=(float("inf"), None))
+        known = [(at, tier) for tier in others if (at := self.starts.get(tier.key)) is not None]
+        if not known:
+            return None
+        start, tier = min(known, key=lambda pair: pair[0])
         return tier if start + SOONER < (job.start or float("inf")) else None
 
     def ahead(self, job: Job) -> int | None:

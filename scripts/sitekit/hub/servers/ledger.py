@@ -85,6 +85,9 @@ class Row:
 class LedgerTrouble(Exception):
     """SQLite could not read or write: the disk is full, or something holds a lock on the file."""
 
+    jupyterhub_message: str  # what JupyterHub shows for it; see messages/trouble.py
+    jupyterhub_html_message: str
+
 
 class _Connection(sqlite3.Connection):
     def execute(self, *words: Any) -> sqlite3.Cursor:

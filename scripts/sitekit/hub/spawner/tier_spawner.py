@@ -44,6 +44,7 @@ class TierSpawner(ProfilesSpawner):
     life: Life
     choice: Choice | None = None
     typed: dict[str, str] = {}  # noqa: RUF012  (replaced, never changed)
+    child_spawner: SlurmServer | None
     child_class = Type(SlurmServer, SlurmServer)  # any other class is refused by the trait itself
 
     @default("profiles")

@@ -20,11 +20,12 @@ async def run(life: Life) -> None:
 
 def ended(life: Life) -> list[TierSpawner]:
     """The servers that JupyterHub takes for running, and whose jobs the last snapshot lists as ended."""
-    up = [spawner for spawner in spawners() if spawner.child_spawner and (spawner.ready or is_leaving(spawner))]
-    jobs = [(spawner, spawner.child_spawner.current_job()) for spawner in up]
+    up = [spawner for spawner in spawners() if spawner.ready or is_leaving(spawner)]
+    jobs = [(spawner, spawner.child_spawner.current_job()) for spawner in up if spawner.child_spawner]
     return [spawner for spawner, job in jobs if job and job.ended]
 
 
 def is_leaving(spawner: TierSpawner) -> bool:
     """Whether its server ends by its own account, and nobody has stopped it."""
-    return spawner.child_spawner.leaving and not spawner._stop_pending
+    child = spawner.child_spawner
+    return child is not None and child.leaving and not spawner._stop_pending

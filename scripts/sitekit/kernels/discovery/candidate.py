@@ -61,7 +61,7 @@ def candidates(tree: list[Module], rules: Rules) -> tuple[list[Candidate], list[
         if rule.modules:
             found += _named(rule, known, taken, notes)
         elif rule.place:
-            found += _placed(rule, notes)
+            found += _placed(rule, Path(rule.place), notes)
         else:
             found += _matched(rule, tree, taken, notes)
     found += _discovered(tree, rules.discover, taken, notes)
@@ -90,8 +90,7 @@ def _named(rule: Rule, known: dict[str, Module], taken: set[str], notes: list[No
     yield Candidate(rule.id or slug(*(rule.modules or ())), names, module, rule, rule.language, True)
 
 
-def _placed(rule: Rule, notes: list[Note]) -> Iterator[Candidate]:
-    place = Path(rule.place)
+def _placed(rule: Rule, place: Path, notes: list[Note]) -> Iterator[Candidate]:
     if place.is_absolute() and not place.exists():
         notes.append(Note("FAILED", rule.label, "it is not there, or this account may not see it", True))
         return
@@ -128,7 +127,8 @@ def _discovered(tree: list[Module], discover: Discover, taken: set[str], notes: 
         excluded = any(matches(pattern, module.full) for pattern in discover.exclude)
         if module.hidden or excluded or module.full in taken:
             continue
-        if languages := [language for language in discover.languages if _brings(module, language)]:
+        languages: list[str] = [language for language in discover.languages if _brings(module, language)]
+        if languages:
             by_name.setdefault(module.name, []).append((module, languages))
     for name, versions in by_name.items():
         count = len(versions) if discover.newest == "all" else discover.newest
@@ -167,7 +167,7 @@ def _distinct(found: list[Candidate], notes: list[Note]) -> list[Candidate]:
     return list(first.values())
 
 
-def _near(name: str, known: object) -> str:
+def _near(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, list(known), 1, 0.6)
     return f"; did you mean {close[0]}?" if close else ""
 

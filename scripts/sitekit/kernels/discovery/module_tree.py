@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ...base.errors import Problem
 from ...site import Site
@@ -67,7 +68,7 @@ def read_tree(site: Site, user: str | None, variables: Mapping[str, str]) -> tup
     return sorted(modules, key=lambda module: natural(module.full)), broken
 
 
-Entry = tuple[str, str, dict]
+Entry = tuple[str, str, dict[str, Any]]
 
 
 def _module(full: str, entries: list[Entry]) -> Module:
@@ -84,7 +85,7 @@ def _module(full: str, entries: list[Entry]) -> Module:
     )
 
 
-def natural(text: str) -> tuple:
+def natural(text: str) -> tuple[tuple[int, int, str], ...]:
     """A key that sorts 3.9 before 3.11."""
     parts = (part for part in re.split(r"([0-9]+)", text) if part)
     return tuple((1, int(part), "") if part[0] in "0123456789" else (0, 0, part) for part in parts)

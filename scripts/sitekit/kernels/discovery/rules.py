@@ -106,7 +106,7 @@ class Discover(Part):
 
     languages: tuple[Literal["python", "R"], ...] = ("python", "R")
     exclude: tuple[Pattern, ...] = ()
-    newest: Annotated[int | str, BeforeValidator(_newest)] = 3
+    newest: Annotated[int | Literal["all"], BeforeValidator(_newest)] = 3
 
 
 class Rule(Part):

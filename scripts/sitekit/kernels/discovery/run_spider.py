@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...base.command import CommandFailed, run
+from ...base.command import Argv, CommandFailed, run
 from ...base.errors import Problem
 
 Tree = dict[str, dict[str, dict[str, Any]]]
@@ -86,12 +86,12 @@ class Spider:
     def _run(self, folders: Sequence[Path], seconds: float) -> Tree:
         paths = ":".join(map(str, folders))
         env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8", **self.variables}
-        words = [self.program, "-o", "spider-json", paths]
+        words: Argv = [self.program, "-o", "spider-json", paths]
         done = run(words, env={**env, "MODULEPATH": paths}, cwd=Path("/"), timeout=seconds, user=self.user)
         return tree_of(done.stdout, words)
 
 
-def tree_of(output: str, words: Sequence[Any]) -> Tree:
+def tree_of(output: str, words: Argv) -> Tree:
     """What the spider found, behind whatever modulefiles have printed. Raises CommandFailed if there is nothing.
 
     Source of the format: Lmod's `spider -o spider-json`. Broken modulefiles are listed as well; only a load tells.

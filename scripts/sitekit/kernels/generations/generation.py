@@ -201,12 +201,12 @@ def publish(site: Site, generation: Path) -> None:
 def prune(site: Site) -> list[str]:
     """Remove our own generations, all but the newest few and the one in use. Returns their names."""
     used = current(site)
-    ours = [
-        folder
+    ours = {
+        folder: record
         for folder in sorted((root(site) / "generations").iterdir())
-        if read_record(folder) and folder.resolve() != used
-    ]
-    complete = [folder for folder in ours if read_record(folder).complete]
+        if (record := read_record(folder)) and folder.resolve() != used
+    }
+    complete = [folder for folder, record in ours.items() if record.complete]
     gone = [folder for folder in ours if folder not in complete[-(KEPT - 1) :]]
     for folder in gone:
         shutil.rmtree(folder)

@@ -15,7 +15,7 @@ from typing import Any
 import envkernel
 
 
-class Ours:
+class Ours(envkernel.envkernel):
     """With our argv: `lmod run` of envkernel 1.1.1 starts the hub's Python when a load fails (os.popen hides it)."""
 
     def __init__(self, told: dict[str, Any], prefix: str) -> None:

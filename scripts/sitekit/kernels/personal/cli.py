@@ -62,15 +62,13 @@ def _add(told: argparse.Namespace, prefix: Path, home: Path, words: list[str]) -
     site, rules = site_info.read(prefix)
     wanted = candidate(home, told.name, told.module, told.conda, told.venv, told.user_site)
     made = store.add(site, rules, home, wanted, words[1:])
-    progress.say(f"'{made.title}' works ({made.kernel.detail}); the launcher shows it when you open a new one.")
+    progress.say(f"'{made.title}' works ({made.detail}); the launcher shows it when you open a new one.")
 
 
 def _list(_: argparse.Namespace, __: Path, home: Path, ___: list[str]) -> None:
     there = store.all_of(home)
     for one in there:
-        progress.say(
-            f"{one.title}\n    {one.folder}\n    {one.kernel.detail if one.kernel else 'made by another sitekit'}"
-        )
+        progress.say(f"{one.title}\n    {one.folder}\n    {one.detail}")
     if not there:
         progress.say("You have no kernels of your own. `sitekit-kernel add --help` says how to make one.")
 

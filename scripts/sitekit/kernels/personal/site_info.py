@@ -12,7 +12,12 @@ from ...site.model import Kernels, Paths, Slurm
 from ..discovery.rules import Rules
 
 FILE = "site.json"
-_OF_SITE = {"title": True, "paths": {"prefix"}, "slurm": {"bin"}, "kernels": {"modulepath", "lmod"}}
+_OF_SITE: dict[str, bool | set[str]] = {
+    "title": True,
+    "paths": {"prefix"},
+    "slurm": {"bin"},
+    "kernels": {"modulepath", "lmod"},
+}
 _OF_RULES = {"load_environment", "start_timeout"}
 
 
@@ -31,10 +36,11 @@ def read(prefix: Path) -> tuple[Site, Rules]:
         told = json.loads(file.read_text())
     except OSError:
         raise Problem("this site has not published any kernels yet", str(file), "ask the people who run it") from None
-    site = told["site"]
-    parts = {
-        "paths": Paths.model_construct(prefix=Path(site["paths"]["prefix"])),
-        "slurm": Slurm.model_validate(site["slurm"]),
-        "kernels": Kernels.model_validate(site["kernels"]),
-    }
-    return Site.model_construct(title=site["title"], **parts), Rules.model_construct(**told["rules"])
+    known = told["site"]
+    site = Site.model_construct(
+        title=known["title"],
+        paths=Paths.model_construct(prefix=Path(known["paths"]["prefix"])),
+        slurm=Slurm.model_validate(known["slurm"]),
+        kernels=Kernels.model_validate(known["kernels"]),
+    )
+    return site, Rules.model_construct(**told["rules"])

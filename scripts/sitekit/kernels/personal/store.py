@@ -38,6 +38,10 @@ class Own:
     words: list[str]
     kernel: Kernel | None
 
+    @property
+    def detail(self) -> str:
+        return self.kernel.detail if self.kernel else "made by another sitekit"
+
 
 def folder_of(home: Path) -> Path:
     return home / ".local" / "share" / "jupyter" / "kernels"

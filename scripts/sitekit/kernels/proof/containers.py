@@ -18,6 +18,8 @@ _SHOWN = (
 
 def words(rule: Rule, kernel: bool = True) -> tuple[str, ...]:
     """The engine and its words, the site's options, the image. Without `kernel`: to look into the image only."""
+    always: tuple[str, ...]
+    served: tuple[str, ...]
     if rule.engine == "docker":
         always, served = _DOCKER, (*_SHOWN, *(f"--env={name}" for name in rule.environment))
     else:

@@ -51,7 +51,7 @@ def find(candidate: Candidate, told: Mapping[str, Any], env: Mapping[str, str]) 
     rule = candidate.rule
     if rule.image:
         return _in_image(candidate, env["PATH"])
-    if rule.command:
+    if rule.command and rule.language:  # a command has its language
         program = shutil.which(rule.command[0], path=env["PATH"])
         return Interpreter(rule.language, program, rule.command, ()) if program else None
     for language in (candidate.language,) if candidate.language else tuple(PROGRAMS):

@@ -22,7 +22,10 @@ def launcher() -> ModuleType:
 
 @cache
 def _launcher() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("sitekit_kernel_launch", data("kernels/launch.py"))
+    path = data("kernels/launch.py")
+    spec = importlib.util.spec_from_file_location("sitekit_kernel_launch", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -16,7 +16,7 @@ from ..render.rendered_files import folders, render
 from ..render.services import site_services
 from ..web.apache_links import links
 from ..web.config import modules
-from .actions import NewAccount, NewFolder, NewGroup, NewLink, NewMember, Write
+from .actions import Action, NewAccount, NewFolder, NewGroup, NewLink, NewMember, Write
 from .execute import KEPT, before_path
 from .observed import Seen, beside
 from .planning import plan
@@ -112,7 +112,7 @@ def page(site: Site, platform: Platform) -> str:
     wanted = links(Target(site, Path("/nonexistent")), platform)
     paths = [*files, *made_up, *wanted, *map(beside, [*files, *made_up]), *folders(site, platform)]
     own_group = {site.hub.user: site.hub.user, site.proxy.user: site.proxy.user}
-    groups = frozenset({platform.shadow_group} - {None})
+    groups = frozenset([platform.shadow_group] if platform.shadow_group else [])
     bare = Seen(dict.fromkeys(paths, NOTHING), {"root": (0, 0)}, groups, frozenset(), own_group, {}, site, Manifest())
     rows = "\n".join(_rows(plan(site, platform, files, made_up, wanted, bare, Manifest()).actions))
     services = [f"| `{s.name}.service` | `{s.user}` | {s.description} |" for s in site_services(site, platform)]
@@ -126,7 +126,7 @@ def page(site: Site, platform: Platform) -> str:
     shared = [f"`{path}`" for path, folder in folders(site, platform).items() if folder.shared and not _ours(path)]
     web = platform.apache
     tail = TAIL.format(
-        names=", ".join(modules(site)), enabled=web.links.modules, test=web.control.test,
+        names=", ".join(modules(site)), enabled=web.links.modules if web.links else None, test=web.control.test,
         shared=", ".join(shared), manifest=manifest_path(site), before=before_path(site), kept=KEPT, run=site.run,
         log=site.log, jobs=site.log_dir, state=site.paths.state, hub=site.hub.user, backups=site.backups,
         keep=site.backup.keep, token=site.etc / "proxy.env", services="\n".join(services),
@@ -138,7 +138,7 @@ def _ours(path: Path) -> bool:
     return "sitekit" in path.parts
 
 
-def _rows(actions: list) -> Iterator[str]:
+def _rows(actions: list[Action]) -> Iterator[str]:
     for action in actions:
         if isinstance(action, NewFolder):
             if _ours(action.path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import TypeVar
 
 from ...base.errors import BadInput
 from ...site import Site
@@ -20,6 +21,8 @@ from .observed import Seen
 from .placing import place_file, place_links, retire
 from .plan import Plan
 from .service_changes import affected, supervised, web_servers
+
+Thing = TypeVar("Thing")
 
 
 def plan(
@@ -116,7 +119,7 @@ def _share(made: Plan, site: Site, platform: Platform, seen: Seen) -> None:
     made.manifest = made.manifest.joined(used(seen.shared, site, platform, _pairs(site, platform, seen)))
 
 
-def _record(known: list, thing: object) -> None:
+def _record(known: list[Thing], thing: Thing) -> None:
     """Once: what somebody took away by hand is made again."""
     if thing not in known:
         known.append(thing)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Literal
 
 from ...base.progress import say, step
 from ...site import Site
@@ -15,7 +16,7 @@ from ..supervisors import control
 from ..web import other_hosts, system_server
 from ..web.config import front_path
 from .plan import Plan
-from .service_changes import ServiceChange, web_servers
+from .service_changes import ServiceChange, Verb, web_servers
 
 
 def settle(found: Plan, site: Site, platform: Platform, root: Path, undo: ExitStack | None) -> None:
@@ -39,12 +40,13 @@ def settle(found: Plan, site: Site, platform: Platform, root: Path, undo: ExitSt
     _web_servers([web for web in webs if in_use(site, platform, web)], verbs, site, platform)
 
 
-def _web_servers(webs: list[WebServer], verbs: dict[str, str], site: Site, platform: Platform) -> None:
+def _web_servers(webs: list[WebServer], verbs: dict[str, Verb], site: Site, platform: Platform) -> None:
     for web in webs:
-        with step(f"{verbs[web.service].capitalize()}ing {web.service}, the machine's own web server"):
+        verb: Literal["restart", "reload"] = "restart" if verbs[web.service] == "restart" else "reload"
+        with step(f"{verb.capitalize()}ing {web.service}, the machine's own web server"):
             own = front_path(site, platform)
             before = other_hosts.quiet(web, own) if system_server.state(web).word == "running" else {}
-            system_server.take_in(web, verbs[web.service], system_server.site_log(site))
+            system_server.take_in(web, verb, system_server.site_log(site))
             if in_use(site, platform, web):
                 system_server.wait(web, site)
             other_hosts.check_same(web, before)

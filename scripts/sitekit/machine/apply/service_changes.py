@@ -23,6 +23,8 @@ from ..supervisors.service import Service
 from ..web import system_server
 from ..web.config import front_path, read_by_front, server
 
+Verb = Literal["restart", "reload", "start"]
+
 
 @dataclass(frozen=True)
 class ServiceChange:
@@ -30,7 +32,7 @@ class ServiceChange:
     starts what is `enabled` at each boot."""
 
     name: str
-    verb: Literal["restart", "reload", "start"]
+    verb: Verb
     state: str = "running"
     enabled: bool = False
 

@@ -70,8 +70,7 @@ def _by_hand(path: Path, edited: Edited) -> Iterator[str]:
         yield "(it is a secret, and not shown)" if edited.secret else "(you may not read what stands there)"
         return
     there = (edited.there.content or b"").decode(errors="replace")
-    text = [edited.file.content.splitlines(), there.splitlines()]
-    yield from difflib.unified_diff(*text, f"{path} (the site)", f"{path} (changed by hand)", lineterm="")
+    yield from _diff(edited.file.content, there, f"{path} (the site)", f"{path} (changed by hand)")
 
 
 def _lines(action: Write | Remove) -> Iterator[str]:
@@ -85,8 +84,11 @@ def _lines(action: Write | Remove) -> Iterator[str]:
         yield f"--- {old}\n+++ {new}"
         yield f"({'it is a secret, and not shown' if action.secret else 'you may not read what stands there'})"
         return
-    text = [(side or b"").decode(errors="replace").splitlines() for side in (before, after.encode())]
-    yield from difflib.unified_diff(*text, old, new, lineterm="")
+    yield from _diff((before or b"").decode(errors="replace"), after, old, new)
+
+
+def _diff(before: str, after: str, old: str, new: str) -> Iterator[str]:
+    return difflib.unified_diff(before.splitlines(), after.splitlines(), old, new, lineterm="")
 
 
 def _more(action: Action) -> str:

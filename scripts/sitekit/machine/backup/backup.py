@@ -56,7 +56,8 @@ def backup(site: Site, *, root: Path = MACHINE) -> int:
 
 def _archive(site: Site, root: Path, folder: Path) -> list[Path]:
     """The archive, as the file INDEX in `folder`, which is on the disk of the backups. Returns what is not in it."""
-    copy, hashes, left = folder / "copy", {}, []
+    copy, hashes = folder / "copy", {}
+    left: list[Path] = []
     with open(folder / INDEX, "xb", opener=_closed) as raw, tarfile.open(fileobj=raw, mode="w:gz") as archive:
         for name, path, owner in _files(site, root, left):
             try:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...backends.slurm.command import slurm_environment
-from ...base.command import CommandFailed, run
+from ...base.command import Argv, CommandFailed, run
 from ...site import Site
 from ...site.tier import Tier
 from ...site.units import format_memory, format_time
@@ -99,7 +99,7 @@ def _fits(there: dict[str, Partition], tier: Tier, name: str, key: str) -> Itera
 def _bounds(tier: Tier, one: Partition, name: str, key: str) -> Iterator[Finding]:
     """What users may choose, and never get, is told: another partition of the tier may have it."""
     choose = tier.choose
-    most = {
+    most: dict[str, tuple[tuple[int, int] | None, int | None, Callable[[int], str]]] = {
         "memory": (choose.memory, one.memory, format_memory),
         "cpus": (choose.cpus, one.cpus, str),
         "time": (choose.time, one.limit, format_time),
@@ -122,7 +122,7 @@ def _sbatch(site: Site, tier: Tier, partition: str, key: str) -> Iterator[Findin
     words += [f"--gres=gpu:{f'{tier.gpu_type}:' if tier.gpu_type else ''}{tier.gpus}"] if tier.gpus else []
     for name in ("account", "qos", "reservation", "constraint"):
         words += [f"--{name}={value}"] if (value := getattr(tier, name)) else []
-    argv = [site.slurm.bin / "sbatch", "--test-only", *words]
+    argv: Argv = [site.slurm.bin / "sbatch", "--test-only", *words]
     done = run(argv, env=slurm_environment(site), stdin="#!/bin/sh\n", cwd=Path("/"), timeout=PATIENCE, check=False)
     if done.returncode == 0:
         return
@@ -137,11 +137,11 @@ def _sbatch(site: Site, tier: Tier, partition: str, key: str) -> Iterator[Findin
 
 def _caps(site: Site) -> Iterator[Finding]:
     """cgroup.conf(5): AllowedRAMSpace is the share of the reserved memory that a job may use, in percent."""
-    config = dict(
-        (part.strip() for part in line.split("=", 1))
-        for line in _ask(site, "scontrol", "show", "config").splitlines()
-        if "=" in line
-    )
+    config = {}
+    for line in _ask(site, "scontrol", "show", "config").splitlines():
+        key, sign, value = line.partition("=")
+        if sign:
+            config[key.strip()] = value.strip()
     allowed = re.fullmatch(r"(\d+(?:\.\d+)?)%", config.get("AllowedRAMSpace", ""))
     above = [(place, tier) for place, tier in enumerate(site.tiers) if tier.cap > tier.memory]
     if config.get("ConstrainRAMSpace", "").lower() == "no":
@@ -159,7 +159,7 @@ def _caps(site: Site) -> Iterator[Finding]:
 
 
 def _ask(site: Site, program: str, *words: str) -> str:
-    argv = [site.slurm.bin / program, *words]
+    argv: Argv = [site.slurm.bin / program, *words]
     done = run(argv, env=slurm_environment(site), timeout=PATIENCE, cwd=Path("/"), check=False)
     if done.returncode:
         raise CommandFailed(argv, f"ended with code {done.returncode}", done.stderr)

@@ -27,7 +27,8 @@ class Asked:
 
 def findings(asked: Asked) -> list[Finding]:
     """All of them. What could not be asked is a finding too, which refuses nothing."""
-    site, found = asked.site, []
+    site = asked.site
+    found: list[Finding] = []
     questions: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
         ("the release", lambda: _release(site)),
         ("this host's address and ports", lambda: network.look(site, asked.applied, asked.states, asked.platform)),

@@ -77,7 +77,7 @@ def reached(site: Site, nodes: set[str]) -> Iterator[Finding]:
 def _is_here(name: str) -> bool:
     """Whether a node's address is one of this host's."""
     try:
-        return all(_bind(place[4][0], 0) is None for place in socket.getaddrinfo(name, None))
+        return all(_bind(str(place[4][0]), 0) is None for place in socket.getaddrinfo(name, None))
     except OSError:
         return False
 

@@ -62,11 +62,15 @@ def look(root: Path, path: Path) -> Entry:
         return Entry("folder", mode, owner)
     if not stat.S_ISREG(status.st_mode):
         return Entry("other", mode, owner)
+    return Entry("file", mode, owner, _content(real))
+
+
+def _content(real: Path) -> bytes | None:
     try:
         with open_file(real) as file:
-            return Entry("file", mode, owner, file.read())
+            return file.read()
     except PermissionError:
-        return Entry("file", mode, owner)
+        return None
 
 
 def put_back(root: Path, path: Path, entry: Entry) -> None:

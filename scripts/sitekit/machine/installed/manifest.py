@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -10,6 +11,8 @@ from ...base.errors import Problem
 from ...site import Site
 from ..web.config import certificate
 from .entries import Entry, look
+
+Thing = TypeVar("Thing")
 
 
 class _Record(BaseModel):
@@ -69,16 +72,25 @@ class Manifest(_Record):
         for name in self.files.keys() & after.files.keys():
             hashes = dict.fromkeys([*self.files[name].hashes, *after.files[name].hashes])
             files[name] = after.files[name].model_copy(update={"hashes": list(hashes)})
-        lists = {
-            key: list(dict.fromkeys([*getattr(self, key), *getattr(after, key)]))
-            for key in ("folders", "accounts", "groups", "memberships")
-        }
-        return Manifest(files=files, links=self.links | after.links, found={**after.found, **self.found}, **lists)
+        return Manifest(
+            files=files,
+            links=self.links | after.links,
+            folders=_both(self.folders, after.folders),
+            found={**after.found, **self.found},
+            accounts=_both(self.accounts, after.accounts),
+            groups=_both(self.groups, after.groups),
+            memberships=_both(self.memberships, after.memberships),
+        )
 
     def note_found(self, path: Path, entry: Entry) -> None:
         """What a folder is before it first becomes the site's."""
         if str(path) not in self.folders:
             self.found.setdefault(str(path), (entry.mode, *entry.owner))
+
+
+def _both(one: list[Thing], other: list[Thing]) -> list[Thing]:
+    """What is in either, once."""
+    return list(dict.fromkeys([*one, *other]))
 
 
 def manifest_path(site: Site) -> Path:

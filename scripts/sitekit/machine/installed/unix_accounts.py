@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ...base.command import Arg, run
+from ...base.command import Arg, Argv, run
 from ...base.errors import Problem
 from .entries import MACHINE
 
@@ -44,7 +44,7 @@ def make_group(root: Path, name: str) -> None:
 
 def make_account(root: Path, name: str, home: Path, shell: Path) -> None:
     """A system account without a password; its group, of the same name, has to be there. Raises CommandFailed."""
-    home_and_shell = ["--no-create-home", "--home-dir", home, "--shell", shell]
+    home_and_shell: Argv = ["--no-create-home", "--home-dir", home, "--shell", shell]
     _change(root, "useradd", "--system", "--gid", name, *home_and_shell, name)
 
 

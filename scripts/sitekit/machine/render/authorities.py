@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ...base.command import run
+from ...base.command import Argv, run
 from ...contracts.internal_tls import SIGNED_BY, SUFFIX, Authority, Owner, authority, authority_key, pair
 from ...site import Site
 from ...site.value_types import is_ip
@@ -136,12 +136,12 @@ class _Works:
         whose = ["-subj", f"/CN={owner}"]
         run(["openssl", "req", "-new", *self._config(), *CURVE, *whose, "-keyout", key, "-out", request])
         life = ["-days", str(PAIR_DAYS), "-set_serial", f"0x{secrets.token_hex(16)}"]
-        usage = ["-extfile", self.folder / "config", "-extensions", owner]
-        by = ["-CA", signer, "-CAkey", signers_key]
+        usage: Argv = ["-extfile", self.folder / "config", "-extensions", owner]
+        by: Argv = ["-CA", signer, "-CAkey", signers_key]
         run(["openssl", "x509", "-req", "-sha256", "-in", request, *by, *life, *usage, "-out", cert])
         return cert.read_text() + key.read_text()
 
-    def _config(self) -> list[str | Path]:
+    def _config(self) -> Argv:
         return ["-config", self.folder / "config"]
 
     def _text(self, path: Path) -> str:

@@ -47,7 +47,7 @@ def _proxy(site: Site) -> Service:
     users = ("--ip", "127.0.0.1", "--port", str(site.proxy.port))
     api = ("--api-ip", "127.0.0.1", "--api-port", str(site.proxy.api_port))
     fallback = ("--default-target", hub_url(site), "--error-target", f"{hub_url(site)}/hub/error")
-    names = ("--host-routing",) if site.front.subdomains else ()
+    names: tuple[str, ...] = ("--host-routing",) if site.front.subdomains else ()
     names += _api_tls(site) if site.internal_tls else ()
     return Service(
         name=site.service("proxy"),

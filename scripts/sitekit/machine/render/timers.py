@@ -28,8 +28,8 @@ def nightly(site: Site) -> dict[Path, str]:
     for part, at in _wanted(site).items():
         timer = UNITS / f"{site.service(part)}.timer"
         files[timer] = units.get_template("nightly.timer.j2").render(site=site, title=_TITLES[part], at=at)
-        service = units.get_template(f"{part}.service.j2")
-        files[timer.with_suffix(".service")] = service.render(site=site, watched=_is_watched(site))
+        unit = units.get_template(f"{part}.service.j2")
+        files[timer.with_suffix(".service")] = unit.render(site=site, watched=_is_watched(site))
     if _is_watched(site):
         files[UNITS / _watch(site)] = units.get_template("renewal.path.j2").render(site=site)
         service = UNITS / f"{site.service('renewal')}.service"

@@ -13,7 +13,7 @@ import time
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
-from ...base.command import acting_as, run
+from ...base.command import Argv, acting_as, run
 from ...base.errors import Problem
 from ...base.progress import say
 from ...site import Site
@@ -64,7 +64,7 @@ def fit(site: Site) -> None:
         say(f"The hub's database is that of {backup.stem} again: this release does not know the form that it had.")
     if _revision(site) != known[0]:
         upgrade = "import sys; from jupyterhub.dbutil import upgrade; upgrade(sys.argv[1])"
-        argv = [site.current / "bin/python", "-I", "-c", upgrade, f"sqlite:///{site.database}"]
+        argv: Argv = [site.current / "bin/python", "-I", "-c", upgrade, f"sqlite:///{site.database}"]
         path = {"PATH": f"{site.current}/bin:/usr/bin:/bin"}  # it calls alembic by its name
         run(argv, env=path, user=site.hub.user, cwd=site.paths.state, timeout=600)
         say("The hub's database was upgraded to the form of this release; the backup is in " + str(_folder(site)))
@@ -72,7 +72,7 @@ def fit(site: Site) -> None:
 
 def _known(site: Site, release: Path) -> list[str]:
     """The forms of the database that `release` knows; the one that it wants comes first."""
-    argv = [release / "bin/python", "-I", "-c", _REVISIONS]
+    argv: Argv = [release / "bin/python", "-I", "-c", _REVISIONS]
     known = json.loads(run(argv, user=site.hub.user, cwd=Path("/")).stdout)
     return list(dict.fromkeys(known))
 

@@ -9,6 +9,8 @@ from typing import Literal, Protocol
 
 from .service import Service
 
+Word = Literal["stopped", "starting", "running", "failed"]
+
 
 @dataclass(frozen=True)
 class State:
@@ -17,7 +19,7 @@ class State:
     `attempt` changes with each start that follows on an end.
     """
 
-    word: Literal["stopped", "starting", "running", "failed"]
+    word: Word
     detail: str = ""
     pid: int | None = None
     attempt: str = ""

@@ -74,6 +74,7 @@ def _owned(port: int, account: str) -> bool:
 def _get(site: Site, address: str, port: int, path: str, headers: dict[str, str]) -> tuple[int, str]:
     """The status and the text of an answer; 0 where there is none. With internal TLS root asks with the hub's own
     certificate."""
+    caller: http.client.HTTPConnection
     try:
         if site.internal_tls:
             caller = http.client.HTTPSConnection(address, port, timeout=5, context=calling(site, "hub"))

@@ -9,16 +9,17 @@ import socket
 import time
 import xmlrpc.client
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ...base.command import run
 from ...base.errors import Problem
-from .interface import State
+from .interface import State, Word
 from .service import Service, supervisord_conf
 
-_WORDS = {"RUNNING": "running", "STARTING": "starting", "BACKOFF": "starting", "FATAL": "failed"}
+_WORDS: dict[str, Word] = {"RUNNING": "running", "STARTING": "starting", "BACKOFF": "starting", "FATAL": "failed"}
 # supervisor/xmlrpc.py, class Faults. The last two: it died at once; whether it comes up yet, `state` tells.
 _NOT_THERE, _NOT_RUNNING, _ALREADY_STARTED, _ENDED, _SPAWN_ERROR = 10, 70, 60, 40, 50
 # What a daemon may inherit from the person who started it: nothing.
@@ -114,7 +115,7 @@ class SupervisordSupervisor:
         return self.log_folder / f"{service.name}.log"
 
     @property
-    def _rpc(self):
+    def _rpc(self) -> Any:  # its methods are supervisor's, which answer in XML-RPC's types
         transport = _UnixTransport(self.control)
         return xmlrpc.client.ServerProxy("http://supervisord", transport, allow_none=True).supervisor
 
@@ -171,7 +172,7 @@ def _runtime_directory(folder: Path, user: str) -> None:
         shutil.chown(folder, user)
 
 
-def _within(seconds: float, holds) -> bool:
+def _within(seconds: float, holds: Callable[[], bool]) -> bool:
     end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:

@@ -7,10 +7,16 @@ from pathlib import Path
 
 from ...base.command import run
 from ...base.errors import Problem
-from .interface import State
+from .interface import State, Word
 from .service import Service, systemd_unit
 
 UNITS = Path("/etc/systemd/system")
+_WORDS: dict[str, Word] = {
+    "active": "running",
+    "reloading": "running",
+    "activating": "starting",
+    "failed": "failed",
+}
 
 
 class SystemdSupervisor:
@@ -49,8 +55,7 @@ class SystemdSupervisor:
         told = dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
         active, sub = told.get("ActiveState", "inactive"), told.get("SubState", "")
         # A unit that waits for its next attempt is `activating (auto-restart)`: it may yet come up.
-        words = {"active": "running", "reloading": "running", "activating": "starting", "failed": "failed"}
-        word = words.get(active, "stopped")
+        word = _WORDS.get(active, "stopped")
         pid = int(told.get("MainPID", "0")) or None
         return State(word, f"{active} ({sub})" + (f", pid {pid}" if pid else ""), pid, told.get("NRestarts", ""))
 

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from ...base.command import need_root
 from ...base.errors import BadInput
@@ -32,6 +33,9 @@ from ..supervisors import control
 from ..web.config import front_path
 from .web_server import without_site
 
+Thing = TypeVar("Thing")
+Fact = TypeVar("Fact")
+
 
 @dataclass(frozen=True)
 class _Installed:
@@ -46,16 +50,19 @@ class _Installed:
     def on_disk(self, path: Path) -> Path:
         return on_disk(self.root, path)
 
-    def each(self, kind: str, but: Iterable[Path] = ()) -> Iterator:
-        """What the manifest lists of this kind, the deepest first. Each is forgotten when it was dealt with."""
-        known = getattr(self.manifest, kind)
+    def each(self, known: list[Thing] | dict[Thing, Fact], but: Iterable[Path] = ()) -> Iterator[Thing]:
+        """What a list of the manifest has, the deepest first. Each is forgotten when it was dealt with."""
         listed = reversed(sorted(known, key=lambda name: str(name).count("/")))
-        for name in [name for name in listed if name not in map(str, but)]:
+        kept = {str(path) for path in but}
+        for name in [name for name in listed if str(name) not in kept]:
             yield name
             self.forget(known, name)
 
-    def forget(self, known: list | dict, name: object) -> None:
-        known.pop(name) if isinstance(known, dict) else known.remove(name)
+    def forget(self, known: list[Thing] | dict[Thing, Fact], name: Thing) -> None:
+        if isinstance(known, dict):
+            del known[name]
+        else:
+            known.remove(name)
         write_atomic(self.on_disk(manifest_path(self.site)), self.manifest.text)
 
 
@@ -97,12 +104,13 @@ def memories(site: Site) -> tuple[Path, ...]:
 
 def _reached(here: _Installed) -> Iterator[str]:
     """Links and files; what has read them goes on without them."""
-    platform, gone = this_platform(here.root), {}
+    platform = this_platform(here.root)
+    gone: dict[Path, str] = {}
     own = front_path(here.site, platform)
     before = look(here.root, own).content or b""
     reach = [own, *map(Path, [*here.manifest.links, *here.manifest.files])]
     yield from _links(here, gone)
-    for name in here.each("files", but=[applied_path(here.site)]):
+    for name in here.each(here.manifest.files, but=[applied_path(here.site)]):
         yield from _file(here, name)
     if here.root == MACHINE:
         for web in web_servers(here.site, platform, reach):
@@ -113,7 +121,7 @@ def _reached(here: _Installed) -> Iterator[str]:
 
 def _links(here: _Installed, gone: dict[Path, str]) -> Iterator[str]:
     """What is removed is added to `gone`, with where it led."""
-    for name in here.each("links"):
+    for name in here.each(here.manifest.links):
         path, entry = Path(name), look(here.root, Path(name))
         if name in here.shared.links:
             continue
@@ -160,16 +168,16 @@ def _accounts(here: _Installed) -> Iterator[str]:
     """Before the folders: an account may be in use by a process, and nothing else can then go wrong."""
     root, others = here.root, here.shared
     go = {*here.manifest.accounts} - {*others.accounts}  # with their memberships
-    for user, group in here.each("memberships"):
+    for user, group in here.each(here.manifest.memberships):
         stays = user in go or (user, group) in others.memberships
         if not stays and unix_accounts.is_member(root, user, group):
             unix_accounts.remove_member(root, user, group)
-    for name in here.each("accounts"):
+    for name in here.each(here.manifest.accounts):
         if name in others.accounts:
             yield f"left the account {name}: another site has it, too"
         elif unix_accounts.has_account(root, name):
             unix_accounts.remove_account(root, name)
-    for name in here.each("groups"):
+    for name in here.each(here.manifest.groups):
         # userdel may have taken it along (login.defs(5), USERGROUPS_ENAB)
         if name not in others.groups and unix_accounts.has_group(root, name):
             unix_accounts.remove_group(root, name)
@@ -179,16 +187,16 @@ def _folders(here: _Installed) -> Iterator[str]:
     """Empty folders go. What is in /run is of this moment only, certificates can be asked for again: they go too."""
     for path in (before_path(here.site), here.site.run, here.site.front_state):
         shutil.rmtree(here.on_disk(path), ignore_errors=True)
-    for name in here.each("folders", but=manifest_path(here.site).parents):
+    for name in here.each(here.manifest.folders, but=manifest_path(here.site).parents):
         path, real = Path(name), here.on_disk(Path(name))
         if real.is_dir() and not any(real.iterdir()):
             real.rmdir()
         elif real.is_dir() and not (path in memories(here.site) or name in here.shared.folders or _holds_another(real)):
             yield f"left {path}: {_inside(real)}"
-    for name in here.each("found"):
-        path, real, (mode, *owner) = Path(name), here.on_disk(Path(name)), here.manifest.found[name]
+    for name in here.each(here.manifest.found):
+        path, real, (mode, user, group) = Path(name), here.on_disk(Path(name)), here.manifest.found[name]
         if real.is_dir() and (path != here.site.paths.state or not any(real.iterdir())):
-            set_folder(real, owner, mode)
+            set_folder(real, (user, group), mode)
 
 
 def _holds_another(real: Path) -> bool:

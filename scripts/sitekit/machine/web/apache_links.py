@@ -75,16 +75,22 @@ def links(target: Target, platform: Platform) -> dict[Path, Link]:
     web = server(target.site, platform)
     if target.site.front.instance == "own" or web.links is None:
         return {}
+    found = _modules(target, platform, web.links.modules) if web.links.modules else {}
+    own = front_path(target.site, platform)
+    return found | {web.links.sites / own.name: _link(web.links.sites / own.name, own)}
+
+
+def _modules(target: Target, platform: Platform, folder: Path) -> dict[Path, Link]:
+    """Each with its settings, where it has some."""
     found, there = {}, loads(target, platform)
-    for name in _closure(modules(target.site), there) if web.links.modules else ():
-        load = web.links.modules / there[name].path.name
+    for name in _closure(modules(target.site), there):
+        load = folder / there[name].path.name
         found[load] = _link(load, there[name].path)
         settings = there[name].path.with_suffix(".conf")
         if target.on_disk(settings).exists():
             conf = load.with_suffix(".conf")
             found[conf] = Link(_link(conf, settings).target, part_of=load)
-    own = front_path(target.site, platform)
-    return found | {web.links.sites / own.name: _link(web.links.sites / own.name, own)}
+    return found
 
 
 def _closure(wanted: list[str], there: dict[str, Loaded]) -> list[str]:

@@ -15,6 +15,7 @@ from ...base.command import run
 from ...base.errors import Problem
 from ...base.progress import say
 from ...site import Site
+from ...site.front import Certificate
 from ..host.tls_client import spoken
 from .certificate import is_for, names
 
@@ -33,11 +34,12 @@ def certificate_check(site: Site) -> int:
     """Say how many days are left. Raises Problem when they are fewer than 21, or than a quarter of its life, when it is
     not for the site's names, and when another one lies where the site has it."""
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-        file.write(seen := shown(site.front.port, site.front.host))
+        seen = shown(site.front.port, site.front.host)
+        file.write(seen)
         file.flush()
         life = _life(Path(file.name))
         strange = [name for name in names(site) if not is_for(Path(file.name), name)]
-    own = getattr(site.front.certificate, "certificate", "")
+    own = site.front.certificate.certificate if isinstance(site.front.certificate, Certificate) else None
     if strange:
         what = f"its certificate is not for {', '.join(strange)}"
         raise Problem(what, site.front.url, "another virtual host may answer; else get one that names it")

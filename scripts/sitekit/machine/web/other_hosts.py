@@ -105,7 +105,8 @@ def _nginx(said: str) -> Iterator[tuple[Host, Path]]:
 
 def _servers(text: str) -> Iterator[tuple[list[str], list[str]]]:
     """(what it listens to, its plain names) of each server."""
-    depth, inside, words = 0, 0, []
+    depth, inside = 0, 0
+    words: list[str] = []
     listens: list[str] = []
     names: list[str] = []
     for word in _NGINX_WORD.findall(text):

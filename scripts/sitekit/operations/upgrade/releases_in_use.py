@@ -51,11 +51,11 @@ def users(site: Site) -> Uses:
             uses.unseen[f"{hidden} from {asker}"] = f"run it as root, or once: {to_see_them(asker)}"
     except (Silent, Unreadable) as trouble:
         uses.unseen[f"Slurm does not say which servers run: {trouble}"] = "run it when Slurm answers"
-    for who, release, start in _programs(site):
+    for who, release, began in _programs(site):
         if release:
             uses.certain.setdefault(release, []).append(who)
         else:
-            _note(uses, who, start, past, everything)
+            _note(uses, who, began, past, everything)
     if not _sees_others():
         uses.unseen[f"/proc hides other people's processes from {asker} (hidepid)"] = "run it as root"
     if not (site.etc / "site.yml").exists():

@@ -1,6 +1,7 @@
 """Run by a module's own Python, of any version: what it is, and which ipykernel it would start. One line of JSON.
 
 The words are versions of ipykernel whose "spec" is known already: importing one takes most of the time.
+Types stand in comments, which every Python passes over.
 """
 
 import json
@@ -12,10 +13,11 @@ told = {
     "version": "%d.%d.%d" % sys.version_info[:3],  # noqa: UP031
     "interpreter": sys.executable,
     "libraries": [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))],
-}
+}  # type: dict[str, object]
 
 
 def known():
+    # type: () -> bool
     """Whether an ipykernel of such a version is there; it is told then."""
     from importlib.util import find_spec
 

@@ -84,7 +84,7 @@ async def start(told: dict[str, Any], scratch: str) -> dict[str, Any]:
     return {**result, "seconds": round(time.monotonic() - began, 2)}
 
 
-async def end(process: subprocess.Popen) -> None:
+async def end(process: subprocess.Popen[bytes]) -> None:
     """The container of a docker that is killed at once would live on; so everything is told to end first."""
     try:
         with contextlib.suppress(ProcessLookupError):
@@ -99,7 +99,7 @@ async def end(process: subprocess.Popen) -> None:
         process.wait()
 
 
-async def converse(client: AsyncKernelClient, process: subprocess.Popen, code: list[str]) -> dict[str, Any]:
+async def converse(client: AsyncKernelClient, process: subprocess.Popen[bytes], code: list[str]) -> dict[str, Any]:
     """Wait for the kernel, run each piece of code in it, and return what it printed."""
     told = await ready(client, process)
     if told["implementation"] == "sitekit-tombstone":
@@ -111,7 +111,7 @@ async def converse(client: AsyncKernelClient, process: subprocess.Popen, code: l
     return {"printed": printed, "modules": modules, "implementation": told["implementation"]}
 
 
-async def ready(client: AsyncKernelClient, process: subprocess.Popen) -> dict[str, Any]:
+async def ready(client: AsyncKernelClient, process: subprocess.Popen[bytes]) -> dict[str, Any]:
     """The kernel's answer to kernel_info, once both its answers and its output come through."""
     told = None
     while True:
@@ -126,7 +126,7 @@ async def ready(client: AsyncKernelClient, process: subprocess.Popen) -> dict[st
             return told
 
 
-async def execute(client: AsyncKernelClient, process: subprocess.Popen, code: str) -> str:
+async def execute(client: AsyncKernelClient, process: subprocess.Popen[bytes], code: str) -> str:
     """Run `code` and return its output. Raises Failed with the kernel's error."""
     request = client.execute(code, store_history=False, allow_stdin=False)
     text, error = "", None
@@ -145,7 +145,7 @@ async def execute(client: AsyncKernelClient, process: subprocess.Popen, code: st
             return text
 
 
-async def reply(get: Any, process: subprocess.Popen) -> dict[str, Any]:
+async def reply(get: Any, process: subprocess.Popen[bytes]) -> dict[str, Any]:
     """The next message, or Failed as soon as the process has ended."""
     waiting = asyncio.ensure_future(get())
     try:
