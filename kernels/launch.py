@@ -1,7 +1,7 @@
 """Start one kernel: forget the caller's modules, load the site's, verify, exec. Where that fails, exec the tombstone.
 
 `make kernels` publishes a copy of this file with the release's `python -I` in its first line, and calls the same
-functions when it probes. Standard library only: it must start where nothing else does. `lmod_output.py` lies beside it.
+functions when it probes. Standard library only: it must start where nothing else does. Its other parts lie beside it.
 """
 
 from __future__ import annotations
@@ -53,35 +53,6 @@ LOAD_SECONDS = 120
 LOADED = "modules.json"
 TAB = "in the Software Modules tab, then Kernel > Restart Kernel"
 
-# In place of `-m ipykernel_launcher`, where a kernel is reached through Unix sockets. What forked children print goes to the
-# kernel through a TCP port that anybody on the node may connect to (ipykernel, iostream.py, _setup_pipe_in); here it goes
-# through one more Unix socket. The first word is the module, the last the connection file.
-BY_SOCKET = """\
-import json, runpy, sys
-module, here = sys.argv.pop(1), sys.path.pop(0)
-import zmq
-from ipykernel.iostream import IOPubThread
-with open(sys.argv[-1]) as file:
-    pipe = "ipc://%s-out" % json.load(file)["ip"]
-def instead(method, name, function):
-    def changed(self):
-        kept = getattr(zmq.Socket, name)
-        setattr(zmq.Socket, name, function)
-        try:
-            return method(self)
-        finally:
-            setattr(zmq.Socket, name, kept)
-    return changed
-connect = zmq.Socket.connect
-def bind(self, *_, **__):
-    self.bind(pipe)
-    return 0
-IOPubThread._setup_pipe_in = instead(IOPubThread._setup_pipe_in, "bind_to_random_port", bind)
-IOPubThread._setup_pipe_out = instead(IOPubThread._setup_pipe_out, "connect", lambda self, _: connect(self, pipe))
-sys.path.insert(0, here)
-runpy.run_module(module, run_name="__main__", alter_sys=True)
-"""
-
 
 class CannotStart(Exception):
     """Why a kernel cannot start, and what the user can do about it."""
@@ -96,10 +67,13 @@ def cleaned(environ: Mapping[str, str]) -> dict[str, str]:
     return {k: v for k, v in environ.items() if k not in DROPPED and not k.startswith(DROPPED_PREFIXES)}
 
 
+# The published path is a link into a generation: its launcher, tombstone and kernels belong together.
+HERE = os.path.dirname(os.path.realpath(__file__))
+
+
 def _beside(name: str) -> Any:
     """The module `name` that lies in this file's folder, where `python -I` does not look."""
-    path = os.path.join(os.path.dirname(os.path.realpath(__file__)), f"{name}.py")
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, os.path.join(HERE, f"{name}.py"))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -245,13 +219,14 @@ def another_build(kernel: Mapping[str, Any], env: Mapping[str, str], found: str 
 
 
 def by_socket(words: list[str], connection_file: str) -> list[str]:
-    """The words of a command, with BY_SOCKET in place of `-m ipykernel_launcher` if the kernel is reached by sockets."""
+    """The words of a command; by_socket.py for `-m ipykernel_launcher`, if the kernel is reached through sockets."""
     with open(connection_file, encoding="utf-8") as file:
         if json.load(file).get("transport") != "ipc":
             return words
     for place in range(len(words)):
         if words[place : place + 2] == ["-m", "ipykernel_launcher"]:
-            return [*words[:place], "-c", BY_SOCKET, *words[place + 1 :]]
+            with open(os.path.join(HERE, "by_socket.py"), encoding="utf-8") as file:
+                return [*words[:place], "-c", file.read(), *words[place + 1 :]]
     return words
 
 
@@ -265,12 +240,12 @@ def filled(words: list[str], connection_file: str) -> list[str]:
     return [re.sub("|".join(map(re.escape, known)), lambda match: known[match[0]], word) for word in words]
 
 
-def read(folder: str, name: str) -> dict[str, Any]:
+def read(name: str) -> dict[str, Any]:
     """The instructions for the kernel `name`, written by `make kernels`; those of a user's own kernel lie where its
     kernel.json says, written by sitekit-kernel. Raises CannotStart if there are none."""
     if not (os.path.isabs(name) or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name)):
         raise CannotStart(f"'{name}' is not the name of a kernel.")
-    path = name if os.path.isabs(name) else os.path.join(folder, "kernels", name, "launch.json")
+    path = name if os.path.isabs(name) else os.path.join(HERE, "kernels", name, "launch.json")
     try:
         with open(path, encoding="utf-8") as file:
             return json.load(file)
@@ -280,7 +255,7 @@ def read(folder: str, name: str) -> dict[str, Any]:
         ) from None
 
 
-def tombstone(folder: str, connection_file: str, title: str, site: str, why: CannotStart) -> None:
+def tombstone(connection_file: str, title: str, site: str, why: CannotStart) -> None:
     """Become a kernel that answers every cell with the reason. One that ended would be restarted; this one stays."""
     people = f"the people who run {site}" if site else "the people who run this JupyterHub"
     lines = [
@@ -296,17 +271,15 @@ def tombstone(folder: str, connection_file: str, title: str, site: str, why: Can
     text = "\n".join(lines)[:8000]
     sys.stderr.write(text + "\n")
     env = {**cleaned(os.environ), "SITEKIT_KERNEL_FAULT": text.encode("utf-8", "replace").decode()}
-    os.execve(sys.executable, [sys.executable, "-I", os.path.join(folder, "tombstone.py"), "-f", connection_file], env)  # noqa: S606
+    os.execve(sys.executable, [sys.executable, "-I", os.path.join(HERE, "tombstone.py"), "-f", connection_file], env)  # noqa: S606
 
 
 def main(argv: list[str]) -> None:
     """`launch NAME -f CONNECTION_FILE`, as kernel.json has it."""
     name, connection_file = argv[1], argv[-1]
-    # The published path is a link into a generation: its launcher, tombstone and kernels belong together.
-    folder = os.path.dirname(os.path.realpath(__file__))
     title, site, remedy = name, "", ""
     try:
-        kernel = read(folder, name)
+        kernel = read(name)
         title, site, remedy = kernel["title"], kernel["site"], kernel.get("remedy", "")
         if "inherit" in kernel:
             kernel = with_loaded(kernel, os.environ)
@@ -316,9 +289,9 @@ def main(argv: list[str]) -> None:
         os.execve(program, [program, *words], env)  # noqa: S606
     except CannotStart as why:
         why.remedy = why.remedy or remedy
-        tombstone(folder, connection_file, title, site, why)
+        tombstone(connection_file, title, site, why)
     except Exception as error:  # whatever it is, the user shall read it instead of watching restarts
-        tombstone(folder, connection_file, title, site, CannotStart("The launcher failed.", repr(error)))
+        tombstone(connection_file, title, site, CannotStart("The launcher failed.", repr(error)))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ class Checkout:
 
     def __init__(self, folder: Path, site: str, environment: str) -> None:
         self.folder, self.file = folder, folder / "config/site.yml"
-        left_out = shutil.ignore_patterns(".git", ".kit*", "tests", "docs", "environment.lock", "__pycache__")
+        left_out = shutil.ignore_patterns(".git", ".kit*", "tests", "docs", "environment.*", "__pycache__")
         shutil.copytree(TOP, folder, ignore=left_out, symlinks=True)
         (folder / ".kit").symlink_to(TOP / ".kit")
         self.file.write_text(site)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from ..attacks.hublog import end_of_log, logged
 from ..person import Person
 from ..slurm import ask, jobs, until
 from .agreement import answers, settled
@@ -65,7 +66,7 @@ def test_the_page_of_a_server_that_died_tells_why_at_once(machine: Machine, peop
     assert bob.start("small")[-1].get("ready")
     ask(machine.site, "scancel", str(job_of(machine, bob)))
     until(lambda: not jobs(machine.site, "bob"))
-    answer = bob.lab()
+    answer = until(lambda: (told := bob.lab()).status_code != 200 and told)  # it may answer until its end
     if answer.status_code == 503:  # by the proxy, before the hub has noticed
         assert "Your server does not answer" in answer.text and "Try restarting" not in answer.text
         answer = followed(bob, answer)
@@ -106,6 +107,25 @@ def test_the_server_of_who_has_left_the_group_can_be_stopped(machine: Machine, p
         until(lambda: job not in machine.live_jobs(), 60)
     finally:
         subprocess.run(["gpasswd", "--add", "bob", "jupyter-users"], check=True, capture_output=True, timeout=30)
+    settled(machine, people)
+
+
+def test_the_server_of_an_account_that_is_deleted_can_be_stopped(machine: Machine, people: dict[str, Person]) -> None:
+    """Nobody can act as that account any more: it takes the right of an Operator, and the log says so."""
+    site, bob, carol = machine.site, people["bob"], people["carol"]
+    assert bob.start("small")[-1].get("ready")
+    job, begin = job_of(machine, bob), end_of_log(site)
+    with changed(Path("/etc/passwd"), lambda text: re.sub(r"(?m)^bob:.*\n", "", text)):
+        assert carol.api("DELETE", "/users/bob/server").status_code in (202, 204)
+        told = until(lambda: re.findall(rb"held by no server; cancelling it, which fails.*", logged(site, begin)), 60)
+        [line] = [line for line in told if f"scancel {job}`".encode() in line]
+        once = ["sacctmgr", "-i", *line.decode().partition("or once: sacctmgr ")[2].split()]
+        assert once[-1] == "AdminLevel=Operator"
+        ask(site, *once)
+        try:
+            until(lambda: job not in machine.live_jobs(), 60)
+        finally:
+            ask(site, *once[:-1], "AdminLevel=None")
     settled(machine, people)
 
 

@@ -1,14 +1,17 @@
-"""The directory of accounts (sssd, LDAP) is silent while the hub starts: nobody is forgotten."""
+"""The directory of accounts (sssd, LDAP) does not know people for a while: nobody is forgotten, a start says why."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from ..person import Person
-from .agreement import patiently
-from .machine import Machine
+from .agreement import patiently, settled
+from .machine import Machine, changed
+from .test_cards import refused
 
 NAME = "no-such-account"
 
@@ -26,3 +29,14 @@ def stranger(people: dict[str, Person]) -> Iterator[str]:
 def test_a_user_whose_account_is_not_found_is_kept(machine: Machine, people: dict[str, Person], stranger: str) -> None:
     machine.kill_hub()
     assert patiently(lambda: people["carol"].api("GET", f"/users/{stranger}")).status_code == 200
+
+
+def test_a_start_while_the_directory_does_not_know_its_user_is_a_card(
+    machine: Machine, people: dict[str, Person]
+) -> None:
+    alice = people["alice"]
+    with changed(Path("/etc/passwd"), lambda text: re.sub(r"(?m)^alice:.*\n", "", text)):
+        told = refused(alice, "small", "directory")
+    assert "does not know yours" in told["what"]
+    assert alice.start("small")[-1].get("ready")
+    settled(machine, people)

@@ -73,6 +73,21 @@ def test_silence_ends_no_server(said: dict[str, Any]) -> None:
     assert said["silence"] == {"unknown": "UNKNOWN", "poll": None, "failing poll": None}
 
 
+def test_the_directory_of_accounts_is_asked_outside_of_the_event_loop_and_may_be_silent(said: dict[str, Any]) -> None:
+    told = said["directory"]
+    assert told["asked in the event loop"] and not any(told["asked in the event loop"])
+    assert (told["start"], told["groups"]) == ("patience", None)
+
+
+def test_a_progress_page_that_opens_before_the_child_is_there_says_what_happens(said: dict[str, Any]) -> None:
+    assert "Asking what you may have" in said["first event"]
+
+
+def test_the_child_is_given_only_traits_that_it_has(said: dict[str, Any]) -> None:
+    """Others are dropped by traitlets with a warning."""
+    assert said["handed"] == []
+
+
 def test_a_start_that_takes_too_long_says_why_and_is_given_up(said: dict[str, Any]) -> None:
     told = said["patience"]
     assert (told["told"], told["kept"], told["abandoned"]) == ("patience", "patience", True)

@@ -7,8 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import pwd
 import sys
+import threading
 import time
+import warnings
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +28,9 @@ from sitekit.backends.slurm.queue import Snapshot
 from sitekit.hub.messages.cards import Card
 from sitekit.hub.servers.choices import read_choice
 from sitekit.hub.servers.hub_state import Life
+from sitekit.hub.spawner.directory import groups_of
 from sitekit.hub.spawner.slurm_server import NotStarted, SlurmServer
+from sitekit.hub.spawner.tier_spawner import TierSpawner
 from sitekit.site import load_site
 
 STATES = ["PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "COMPLETING", "TIMEOUT", "CANCELLED", "NEWEST_STATE"]
@@ -45,20 +52,26 @@ async def main(site_file: Path, folder: Path) -> dict[str, Any]:
         "traits": figures(life),
         "silence": await silence(life),
         "patience": await patience(life),
+        "directory": await directory(life),
+        "handed": handed(life),
+        "first event": await first_event(life),
         "ancestor": issubclass(SlurmServer, BatchSpawnerBase),
     }
 
 
-def server(life: Life, **settings: Any) -> SlurmServer:
-    """A spawner with a database of its own behind it."""
+def owner() -> dict[str, Any]:
+    """What JupyterHub tells a spawner of its user, with a database of its own behind it."""
     db = orm.new_session_factory("sqlite:///:memory:")()
     person = orm.User(name="alice")
     db.add(person)
     kept = orm.Spawner(name="", user=person)
     db.add(kept)
     db.commit()
-    user = User(person, {}, db)
-    child = SlurmServer(user=user, orm_spawner=kept, config=Config({"SlurmServer": settings}), hub=None)
+    return {"user": User(person, {}, db), "orm_spawner": kept, "hub": None}
+
+
+def server(life: Life, **settings: Any) -> SlurmServer:
+    child = SlurmServer(**owner(), config=Config({"SlurmServer": settings}))
     child.api_token = "a token that no database knows"
     child.persist = lambda: None
     child.choice, _ = read_choice(life.site, {"tier": "small"})
@@ -132,6 +145,42 @@ async def patience(life: Life) -> dict[str, Any]:
         row = life.ledger.row(child.tag)
         return {"told": card.kind, "what": card.what, "kept": row.card["kind"], "abandoned": bool(row.abandoned)}
     return {}
+
+
+async def directory(life: Life) -> dict[str, Any]:
+    """A start while the directory of accounts knows nobody, and in whose threads it was asked."""
+    asked: list[bool] = []
+
+    def knows_nobody(name: str) -> None:
+        asked.append(threading.current_thread() is threading.main_thread())
+        raise KeyError(name)
+
+    real, pwd.getpwnam = pwd.getpwnam, knows_nobody
+    try:
+        told = await patience(life)
+        return {"asked in the event loop": asked, "start": told["told"], "groups": await groups_of("alice")}
+    finally:
+        pwd.getpwnam = real
+
+
+async def first_event(life: Life) -> str:
+    """What a progress page reads that opens before the child is made."""
+    TierSpawner.life = life
+    spawner = TierSpawner(**owner(), config=Config(), authenticator=None, oauth_client_id="x")
+    event = await asyncio.wait_for(anext(spawner.progress()), 10)
+    return str(event["message"])
+
+
+def handed(life: Life) -> list[str]:
+    """What traitlets and JupyterHub complain of when TierSpawner makes its child."""
+    TierSpawner.life = life
+    spawner = TierSpawner(**owner(), config=Config(), authenticator=None, oauth_client_id="x")
+    said = StringIO()
+    spawner.log.addHandler(logging.StreamHandler(said))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        spawner.construct_child()
+    return [*(str(one.message) for one in caught), *said.getvalue().splitlines()]
 
 
 if __name__ == "__main__":

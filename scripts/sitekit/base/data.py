@@ -8,6 +8,9 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 CHECKOUT = _PACKAGE.parents[1]
 """The top of the checkout; only meaningful where the kit is not installed as a package."""
 
+OWN_KERNELS, OWN_PACKAGES = "config/kernels.yml", "config/environment.yml"
+"""A site's own, which git ignores: in place of kernels/kernels.yml, and on top of environment.yml."""
+
 
 def data(relative: str) -> Path:
     """Path of a data file or folder by its name in a checkout: `config/templates`. Raises FileNotFoundError."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import grp
 import os
+import pwd
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +25,23 @@ class Step:
     @property
     def link(self) -> bool:
         return stat.S_ISLNK(self.status.st_mode)
+
+    @property
+    def owner(self) -> str:
+        """As a person reads it."""
+        try:
+            return f"the account {pwd.getpwuid(self.status.st_uid).pw_name}"
+        except KeyError:
+            return f"uid {self.status.st_uid}, which has no account here"
+
+    @property
+    def group(self) -> str:
+        """The same, with the members that are listed; an account's own group lists none."""
+        try:
+            found = grp.getgrgid(self.status.st_gid)
+        except KeyError:
+            return f"gid {self.status.st_gid}, which has no name here"
+        return f"the group {found.gr_name}" + (f" ({', '.join(found.gr_mem)})" if found.gr_mem else "")
 
     @property
     def group_writes(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ..base.data import data
+from ..base.data import CHECKOUT, OWN_KERNELS, data
 from ..base.errors import BadInput
 from ..site import Site
 from .discovery.import_makefile import imported
@@ -15,11 +15,11 @@ from .recheck import check_kernels, publish_new
 
 
 def kernels(site: Site, *words: str) -> int:
-    """Turn the site's modules into proven kernels and publish them. Returns 1 if one that kernels.yml names failed."""
+    """Make proven kernels of the site's modules, and publish them. Returns 1 if one that is named or offered failed."""
     _no_words(words)
     if owner := another_owner(site):
         return run_as(owner, site, "kernels")
-    return make_kernels(site, data("kernels/kernels.yml"))
+    return make_kernels(site, _rules())
 
 
 def kernels_diff(site: Site, *words: str) -> int:
@@ -27,7 +27,7 @@ def kernels_diff(site: Site, *words: str) -> int:
     _no_words(words)
     if owner := another_owner(site):
         return run_as(owner, site, "kernels_diff")
-    return make_kernels(site, data("kernels/kernels.yml"), switch=False)
+    return make_kernels(site, _rules(), switch=False)
 
 
 def kernels_check(site: Site, *words: str) -> int:
@@ -47,8 +47,13 @@ def kernels_import(site: Site, *words: str) -> int:
     return 0
 
 
+def _rules() -> Path:
+    own = CHECKOUT / OWN_KERNELS
+    return own if own.exists() else data("kernels/kernels.yml")
+
+
 def _no_words(words: tuple[str, ...]) -> None:
     if words:
         raise BadInput(
-            f"nothing is known about '{words[0]}' here", remedy="name the modules in kernels/kernels.yml instead"
+            f"nothing is known about '{words[0]}' here", remedy="name the modules in config/kernels.yml instead"
         )

@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 from ..base.command import identity
-from ..base.data import data
+from ..base.data import CHECKOUT, OWN_KERNELS, data
 from ..base.errors import Problem
 from ..site import Site
 from ..site.show import dump
@@ -69,6 +69,9 @@ def _copy_kit(copy: Path) -> None:
     without = shutil.ignore_patterns("__pycache__")
     shutil.copytree(_PACKAGE, copy / "scripts/sitekit", ignore=without)
     shutil.copytree(data("kernels"), copy / "kernels", ignore=without, dirs_exist_ok=True)
+    if (CHECKOUT / OWN_KERNELS).exists():
+        (copy / OWN_KERNELS).parent.mkdir()
+        shutil.copy(CHECKOUT / OWN_KERNELS, copy / OWN_KERNELS)
     (copy / "packages").mkdir()
     for package in _loaded_packages():
         if package.is_dir():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import grp
 import os
-import pwd
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -39,11 +38,11 @@ def refuse_writable(paths: Iterable[Path], trusted_groups: Iterable[str], owners
 
 def _fault(step: Step, groups: set[int], good: set[int]) -> str | None:
     if step.status.st_uid not in good:
-        return f"belongs to {_user(step.status.st_uid)}"
+        return f"belongs to {step.owner}"
     if step.everybody_writes:
         return "can be written by everybody"
     if step.group_writes and step.status.st_gid not in groups:
-        return f"can be written by the group {_group(step.status.st_gid)}"
+        return f"can be written by {step.group}"
     return None
 
 
@@ -54,18 +53,3 @@ def _gid(name: str) -> int:
         raise Problem(
             f"there is no group '{name}' on this machine", "kernels.yml: trusted_groups", "correct or remove it"
         ) from None
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"the unknown account {uid}"
-
-
-def _group(gid: int) -> str:
-    try:
-        group = grp.getgrgid(gid)
-    except KeyError:
-        return str(gid)
-    return f"{group.gr_name} ({', '.join(group.gr_mem)})" if group.gr_mem else group.gr_name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from .discovery.rules import Rules, load_rules
 from .generations import generation
 from .generations.kernel import Kernel, is_unchanged, told_apart
 from .generations.record import Record, read_record, write_record
+from .lost import keep_out_of_sight, unlisted
 from .permissions import refuse_writable
 from .personal import site_info
 from .proof.inherit import inheriting
@@ -30,7 +31,8 @@ from .report import Row
 
 @dataclass
 class Plan:
-    """What is offered now and what shall be, before anything was started; `wanted` is by id."""
+    """What is offered now and what shall be, before anything was started; `wanted` is by id, and so are the reasons of
+    what is `lost`: offered now, and failing before it is started."""
 
     record: Record
     wanted: dict[str, Kernel]
@@ -39,14 +41,22 @@ class Plan:
     notes: list[Note]
     quiet: dict[str, Any]
     listed: set[str]
+    lost: dict[str, str]
 
     @property
     def old(self) -> Mapping[str, Kernel]:
         return self.record.kernels
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether all that is wanted is there, and what is lost was before (see lost.py on its key)."""
+        before = {name: self.old[name] for name in self.lost if not self.old[name].key}
+        return {**self.wanted, **before} == self.old
+
 
 def make_kernels(site: Site, rules_file: Path, switch: bool = True) -> int:
-    """Run the pipeline; without `switch` stop after the table. Returns 1 if what kernels.yml names outright failed.
+    """Run the pipeline; without `switch` stop after the table. Returns 1 if something failed that kernels.yml names
+    outright, or that is offered.
 
     What it publishes carries the rules that it was made by. Raises Problem (nothing was switched) or BadInput
     (kernels.yml has a fault).
@@ -70,13 +80,13 @@ def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> in
     old = generation.current(site)
     plan = _plan(site, rules, tree, trial, old)
     plan.notes += unreadable(broken)
-    if old is not None and plan.wanted == plan.old:
-        rows = _rows(plan, {}, {})
+    if old is not None and plan.changes_nothing:
+        rows = _rows(site, plan, {}, {})
         report.show(rows)
         if switch:
             write_atomic(old / generation.RULES, text)
-            if _record(rules, plan, plan.old) != plan.record:
-                write_record(old, _record(rules, plan, plan.old))
+            if _record(rules, plan, plan.old, plan.lost) != plan.record:
+                write_record(old, _record(rules, plan, plan.old, plan.lost))
         progress.say(f"Nothing has changed: {report.counted(rows)}.")
         return _code(rows)
     new = generation.begin(site)
@@ -84,9 +94,10 @@ def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> in
         site_info.write(new, site, rules)
         write_atomic(new / generation.RULES, text)
         kept, failed = _build(site, plan, old, new, trial)
-        rows = _rows(plan, kept, failed)
+        rows = _rows(site, plan, kept, failed)
         report.show(rows)
         offered = {**{k.id: k for k in plan.wanted.values() if k.id not in failed}, **kept}
+        lost = {name: why for name, why in {**plan.lost, **failed}.items() if name in plan.old and name not in kept}
         if plan.old and not offered:
             raise Problem(
                 "not one kernel works any more, so those that are offered stay",
@@ -96,24 +107,33 @@ def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> in
         if not switch:
             progress.say(f"Nothing was switched: {report.counted(rows)}. `make kernels` publishes what works.")
             return _code(rows)
-        record = _record(rules, plan, offered)
-        write_record(new, record)
-        generation.settle(new)
-        generation.publish(site, new)
-        before = read_kernel_state(site) or KernelState()
-        write_kernel_state(site, replace(before, proven=len(offered) - len(record.failing), failing=record.failing))
-        progress.say(f"Published {len(offered)} kernels in {site.kernels_current}: {report.counted(rows)}.")
+        if old is not None:
+            offered |= keep_out_of_sight(site, old, new, (plan.old[name] for name in lost))
+        count = _publish(site, new, _record(rules, plan, offered, lost))
+        progress.say(f"Published {count} kernels in {site.kernels_current}: {report.counted(rows)}.")
         return _code(rows)
 
 
-def _record(rules: Rules, plan: Plan, offered: Mapping[str, Kernel]) -> Record:
+def _publish(site: Site, new: Path, record: Record) -> int:
+    """Offer the generation to everybody. Returns how many of its kernels work."""
+    write_record(new, record)
+    generation.settle(new)
+    generation.publish(site, new)
+    count = len(record.kernels) - len(record.failing)
+    before = read_kernel_state(site) or KernelState()
+    write_kernel_state(site, replace(before, proven=count, failing=record.failing))
+    return count
+
+
+def _record(rules: Rules, plan: Plan, offered: Mapping[str, Kernel], lost: Mapping[str, str]) -> Record:
     """A kernel that is as it was when a check found it failing is failing still."""
     failing = {name: why for name, why in plan.record.failing.items() if offered.get(name) == plan.old[name]}
+    failing |= {name: why for name, why in lost.items() if name in offered}
     return Record(offered, failing, plan.quiet, rules.test_as, rules.start_timeout, complete=True)
 
 
 def _code(rows: list[Row]) -> int:
-    return 1 if any(row.listed and row.status in ("FAILED", "kept") for row in rows) else 0
+    return 1 if any(row.counts and row.status in ("FAILED", "kept", "hidden", "flagged") for row in rows) else 0
 
 
 def _refuse_untrusted(site: Site, rules: Rules, tree: list[Module]) -> None:
@@ -133,7 +153,7 @@ def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path 
     """Find the candidates, keep what is known and unchanged, and probe the rest."""
     record = (read_record(now) if now else None) or Record()
     old, asked = record.kernels, record.quiet
-    found, notes = candidates(tree, rules)
+    found, notes = candidates(tree, rules, {name: kernel.language for name, kernel in old.items() if kernel.found})
     same: dict[str, Kernel] = {}
     failures: list[Failure] = []
     open_ones: list[Candidate] = []
@@ -142,7 +162,7 @@ def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path 
         known, silent = old.get(candidate.id), asked.get(candidate.id)
         if known and known.key == key and is_unchanged(known.watch) and generation.holds(now, known):
             same[candidate.id] = known
-        elif silent and silent["key"] == key and is_unchanged(silent["watch"]):
+        elif silent and not known and silent["key"] == key and is_unchanged(silent["watch"]):
             failures.append(Failure(candidate, silent["reason"], False, key, silent["watch"]))
         else:
             open_ones.append(candidate)
@@ -156,7 +176,10 @@ def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path 
     fresh = [kernel for kernel in wanted.values() if old.get(kernel.id) != kernel]
     quiet = {f.candidate.id: {"key": f.key, "reason": f.reason, "watch": f.watch} for f in failures if not f.broken}
     listed = {candidate.id for candidate in found if candidate.listed}
-    return Plan(record, wanted, fresh, failures, notes, quiet, listed)
+    lost = {f.candidate.id: f.reason for f in failures if f.candidate.id in old} | unlisted(
+        site, rules, tree, old.values()
+    )
+    return Plan(record, wanted, fresh, failures, notes, quiet, listed, lost)
 
 
 def _build(
@@ -171,8 +194,8 @@ def _build(
     written = [kernel for kernel in plan.fresh if kernel.id not in unwritten]
     failed = {**unwritten, **prove(site, new, written, trial)}
     generation.drop(new, failed)
-    # What the site names outright stays as it last worked, if it does still; what was merely found goes.
-    gone = {*failed, *(failure.candidate.id for failure in plan.failures)} & plan.listed
+    # What the site names outright stays as it last worked, if it does still.
+    gone = {*failed, *plan.lost} & plan.listed
     kept = {name: plan.old[name] for name in gone if name in plan.old}
     if old is not None and kept:
         generation.carry_over(old, new, kept.values())
@@ -182,27 +205,34 @@ def _build(
     return kept, failed
 
 
-def _rows(plan: Plan, kept: dict[str, Kernel], failed: dict[str, str]) -> list[Row]:
+def _rows(site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, str]) -> list[Row]:
     fresh = {kernel.id for kernel in plan.fresh}
+    counting = plan.listed | plan.old.keys()
     rows = []
     for kernel in plan.wanted.values():
         why = failed.get(kernel.id, "")
         if kernel.id not in fresh and kernel.id in plan.record.failing:
             why = f"{plan.record.failing[kernel.id]}\n`make kernels_check` found this, and will try it again."
         status = "unchanged" if kernel.id not in fresh else "changed" if kernel.id in plan.old else "added"
-        detail, listed = f"{kernel.label}: {kernel.detail}", kernel.id in plan.listed
-        rows.append(Row("FAILED" if why else status, kernel.id, kernel.shown, detail, why, listed))
+        detail = f"{kernel.label}: {kernel.detail}"
+        rows.append(Row("FAILED" if why else status, kernel.id, kernel.shown, detail, why, kernel.id in counting))
     for failure in plan.failures:
-        listed = failure.candidate.listed
-        status = "FAILED" if failure.broken or listed else "skipped"
-        rows.append(Row(status, failure.candidate.id, failure.candidate.label, "", failure.reason, listed))
+        counts = failure.candidate.id in counting
+        status = "FAILED" if failure.broken or counts else "skipped"
+        rows.append(Row(status, failure.candidate.id, failure.candidate.label, "", failure.reason, counts))
     rows += [Row(note.status, "", note.label, "", note.reason, note.listed) for note in plan.notes]
-    bad = {row.id for row in rows if row.status in ("FAILED", "skipped")}
+    return [*rows, *_rows_of_the_offered(site, plan, kept, failed)]
+
+
+def _rows_of_the_offered(site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, str]) -> Iterator[Row]:
+    """What becomes of those kernels that are offered now and not wanted as they are."""
+    shown = {"hide": "hidden", "flag": "flagged"}[site.kernels.check.on_failure]
+    told = {failure.candidate.id for failure in plan.failures}
     for kernel in plan.old.values():
         if kernel.id in kept:
-            rows.append(Row("kept", kernel.id, kernel.shown, "still offered as it last worked", listed=True))
-        elif kernel.id in bad:
-            rows.append(Row("removed", kernel.id, kernel.shown, "no longer offered, because it fails"))
+            yield Row("kept", kernel.id, kernel.shown, "still offered as it last worked", counts=True)
+        elif kernel.id in failed or kernel.id in plan.lost:
+            why = "" if kernel.id in told else plan.lost.get(kernel.id, "")
+            yield Row(shown, kernel.id, kernel.shown, f"{kernel.label}: {shown} until it works", why, counts=True)
         elif kernel.id not in plan.wanted:
-            rows.append(Row("removed", kernel.id, kernel.shown, f"{kernel.label}: no longer a candidate"))
-    return rows
+            yield Row("removed", kernel.id, kernel.shown, f"{kernel.label}: no longer a candidate")

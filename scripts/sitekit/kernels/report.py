@@ -7,19 +7,20 @@ from dataclasses import dataclass, replace
 
 from ..base import progress
 
-ORDER = ("proven", "back", "added", "changed", "unchanged", "kept", "removed", "FAILED", "skipped")
+ORDER = ("proven", "back", "added", "changed", "unchanged", "kept", "removed", "hidden", "flagged", "FAILED", "skipped")
 
 
 @dataclass(frozen=True)
 class Row:
-    """`status` is one of ORDER; `reason` may have several lines; `listed` if kernels.yml names it outright."""
+    """`status` is one of ORDER; `reason` may have several lines; `counts` if a failure is one of `make
+    kernels` itself: of what kernels.yml names outright, or of what is offered."""
 
     status: str
     id: str
     title: str
     detail: str
     reason: str = ""
-    listed: bool = False
+    counts: bool = False
 
 
 def lines(rows: Iterable[Row]) -> list[str]:

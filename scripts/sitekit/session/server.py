@@ -35,7 +35,7 @@ server's own job instead of a job, and mpirun starts its processes by srun. docs
 LONGEST_SOCKET = "k-12345678-s-5"
 """As long as the names that session/kernels.py gives to sockets, k-12345678/s-5."""
 PATIENCE = 300.0
-"""So many seconds a server that starts waits for the hub, which may be restarting."""
+"""So many seconds a server that starts waits for the hub, which may be restarting; and until it takes its port."""
 
 
 def main() -> None:
@@ -90,7 +90,7 @@ def await_hub(api: str, identity: Identity | None = None, patience: float = PATI
     end, pause, told = time.monotonic() + patience, 1.0, False
     while trouble := _no_hub(api, identity):
         if time.monotonic() > end:
-            sys.exit(f"sitekit: the hub did not answer at {api} within {patience:.0f} s ({trouble}); giving up")
+            sys.exit(_giving_up(api, patience, trouble))
         if not told:
             print(f"sitekit: no answer of the hub yet at {api} ({trouble}); trying again", flush=True)
         told = True
@@ -108,6 +108,11 @@ def _no_hub(api: str, identity: Identity | None) -> str:
         return "" if isinstance(told, dict) and "version" in told else "what answers there is no JupyterHub"
     except (OSError, http.client.HTTPException, ValueError) as error:
         return str(error)
+
+
+def _giving_up(api: str, patience: float, trouble: object) -> str:
+    """The line of the log by which the hub knows what to tell its user (told/ended.py)."""
+    return f"sitekit: the hub did not answer at {api} within {patience:.0f} s ({trouble}); giving up"
 
 
 def bind(low: int, high: int) -> socket.socket:
@@ -199,8 +204,8 @@ def serve(listener: socket.socket, shell: LoginShell, settings: dict[str, Any], 
     singleuser()
 
 
-async def tell_hub(port: int, identity: Identity | None = None) -> None:
-    """POST the port until the hub takes it; end the server when the hub says that nobody waits for it."""
+async def tell_hub(port: int, identity: Identity | None = None, patience: float = PATIENCE) -> None:
+    """POST the port until the hub takes it; end the server when the hub says that nobody waits for it, or nothing."""
     import asyncio
 
     from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
@@ -213,22 +218,27 @@ async def tell_hub(port: int, identity: Identity | None = None) -> None:
         request_timeout=20,
         ssl_options=identity.calling() if identity else None,
     )
-    pause = 0.5
+    pause, end = 0.5, time.monotonic() + patience
     while True:
         try:
             await AsyncHTTPClient().fetch(request)
             return
-        except HTTPClientError as error:
-            if error.code == 409:  # a hub that was restarted had heard it, and its answer was lost
-                return
-            if 400 <= error.code < 500 and error.code != 429:
-                print(f"sitekit: the hub does not want this server any more ({error}); ending", flush=True)
-                os.kill(os.getpid(), 15)
-                return
-        except OSError as error:
-            print(f"sitekit: telling the hub: {error}", flush=True)
-        await asyncio.sleep(pause)
-        pause = min(15.0, pause * 1.5)
+        except (HTTPClientError, OSError) as error:
+            code, trouble = getattr(error, "code", None), str(error)
+        if code == 409:  # a hub that was restarted had heard it, and its answer was lost
+            return
+        if code in (400, 401, 403):  # the hub's own; a 404, for one, is some other service's word
+            trouble = f"sitekit: the hub does not want this server any more ({trouble}); ending"
+        elif time.monotonic() > end:
+            trouble = _giving_up(os.environ["JUPYTERHUB_API_URL"], patience, trouble)
+        else:
+            print(f"sitekit: telling the hub: {trouble}", flush=True)
+            await asyncio.sleep(pause)
+            pause = min(15.0, pause * 1.5)
+            continue
+        print(trouble, flush=True)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return
 
 
 if __name__ == "__main__":

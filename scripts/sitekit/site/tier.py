@@ -12,6 +12,17 @@ from .units import TIME_FORM, format_memory, format_time, human_memory, human_ti
 from .value_types import Account, Count, Title, spelled
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+MOST_MEMORY, MOST_TIME, MOST_GPUS = 16 * 1024 * 1024, 366 * 86400, 999
+"""MiB, seconds, GPUs of one node. The gate has the same limits, and the same form of names."""
+
+
+def _at_most(limit: int, shown_as: str) -> AfterValidator:
+    def fits(number: int) -> int:
+        if number > limit:
+            raise Unfit("this is more than sitekit asks Slurm for", f"write at most {shown_as}")
+        return number
+
+    return AfterValidator(fits)
 
 
 def _cap(text: object) -> str:
@@ -45,8 +56,8 @@ SlurmName = Annotated[
     str, spelled(_NAME, "cannot be a name in Slurm", "write one that sinfo, sacctmgr or scontrol lists")
 ]
 Partition = Annotated[str, spelled(_NAME, "cannot be the name of a partition", "write a name that `sinfo -s` lists")]
-Memory = Annotated[int, BeforeValidator(parse_memory), PlainSerializer(format_memory)]
-Time = Annotated[int, BeforeValidator(parse_time), PlainSerializer(format_time)]
+Memory = Annotated[int, BeforeValidator(parse_memory), _at_most(MOST_MEMORY, "16T"), PlainSerializer(format_memory)]
+Time = Annotated[int, BeforeValidator(parse_time), _at_most(MOST_TIME, "366d"), PlainSerializer(format_time)]
 TimeOrNever = Annotated[int | None, BeforeValidator(_time_or_never), PlainSerializer(_format_time_or_never)]
 
 
@@ -56,10 +67,12 @@ def _ordered(bounds: tuple[int, int]) -> tuple[int, int]:
     return bounds
 
 
-Whole = Annotated[Count, Field(ge=0, le=4096)]
+Cpus = Annotated[Count, Field(ge=1, le=4096)]
+Gpus = Annotated[Count, Field(ge=0, le=MOST_GPUS)]
 MemoryBounds = Annotated[tuple[Memory, Memory], AfterValidator(_ordered)]
 TimeBounds = Annotated[tuple[Time, Time], AfterValidator(_ordered)]
-WholeBounds = Annotated[tuple[Whole, Whole], AfterValidator(_ordered)]
+CpuBounds = Annotated[tuple[Cpus, Cpus], AfterValidator(_ordered)]
+GpuBounds = Annotated[tuple[Gpus, Gpus], AfterValidator(_ordered)]
 
 
 class Row(BaseModel):
@@ -79,9 +92,9 @@ class Choose(Row):
     """What users may set themselves, within bounds, both ends included; they start from the tier's own figures."""
 
     memory: MemoryBounds | None = None
-    cpus: WholeBounds | None = None
+    cpus: CpuBounds | None = None
     time: TimeBounds | None = None
-    gpus: WholeBounds | None = None
+    gpus: GpuBounds | None = None
     constraint: tuple[SlurmName, ...] = ()
     account: bool = False
     reservation: bool = False
@@ -96,12 +109,12 @@ class Tier(Row):
     partitions: Annotated[tuple[Partition, ...], Field(min_length=1, examples=[["jupyter-short"]])]
     memory: Annotated[Memory, Field(examples=["2G"])]
     memory_cap: Annotated[str, BeforeValidator(_cap)] = "1x"
-    cpus: Annotated[Count, Field(ge=1, le=4096)] = 1
+    cpus: Cpus = 1
     time: Annotated[Time, Field(examples=["4:00:00"])]
     idle: Annotated[TimeOrNever, Field(examples=["60m"])]
     busy: Literal["keep", "stop"] = "keep"
     start_timeout: Time = 1800
-    gpus: Whole = 0
+    gpus: Gpus = 0
     gpu_type: SlurmName | None = None
     account: SlurmName | None = None
     qos: SlurmName | None = None

@@ -52,8 +52,24 @@ def test_a_comment_that_is_not_ours_is_no_tag(comment: str) -> None:
     assert one(record(comment=comment)).tag is None
 
 
-def test_an_unknown_state_is_neither_running_nor_ended() -> None:
-    job = one(record(state="DREAMING"))
+LIVE = [
+    *("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"),
+    *("RUNNING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING"),
+]
+
+
+@pytest.mark.parametrize("state", LIVE)
+def test_a_live_state_waits_or_runs_and_has_not_ended(state: str) -> None:
+    job = one(record(state=state))
+    assert job.pending != job.running and not job.ended
+
+
+@pytest.mark.parametrize("state", ["DREAMING", "?", "", "running", "RUNNING+SIGNALING", "0x2001"])
+def test_an_unknown_state_is_neither_running_nor_ended(state: str) -> None:
+    """The record is read, whatever others are: a job that is left out of an answer counts as gone."""
+    listing = read(record(7, state=state), record(8))
+    assert listing.unreadable == 0 and list(listing.jobs) == [7, 8]
+    job = listing.jobs[7]
     assert not (job.pending or job.running or job.ended)
 
 
@@ -63,9 +79,7 @@ def test_tasks_of_arrays_and_parts_of_heterogeneous_jobs_are_passed_over(number:
     assert read(record(number)) == Listing({}, passed_over=1)
 
 
-@pytest.mark.parametrize(
-    "bad", [record("1²"), record("0"), record("x"), record(""), record("9" * 30), record(state="running")]
-)
+@pytest.mark.parametrize("bad", [record("1²"), record("0"), record("x"), record(""), record("9" * 30)])
 def test_a_record_that_cannot_be_read_is_left_out(bad: list[str]) -> None:
     assert (list(read(record(7), bad, record(9)).jobs), read(record(7), bad, record(9)).unreadable) == ([7, 9], 1)
     with pytest.raises(Unreadable):

@@ -156,6 +156,7 @@ def test_a_bundle_is_all_that_a_closed_network_needs(channel: Path, tmp_path: Pa
     """Made from a channel on a web server; installed by the kit that is in it, where there is no network at all."""
     with Server(channel) as server:
         open_ = small.checkout(tmp_path / "open", server.url, tmp_path / "one")
+        (open_.folder / "config/environment.yml").write_text("dependencies: [stone-age]\n")  # the site's own
         open_.make("setup_conda", "install_all")
         file = tmp_path / "a bundle.tar"
         open_.make("bundle", f"FILE={file}")
@@ -165,7 +166,9 @@ def test_a_bundle_is_all_that_a_closed_network_needs(channel: Path, tmp_path: Pa
         sbom = json.load(archive.extractfile("sbom.cdx.json"))
     assert {"SHA256SUMS", "environment.lock", "kit/Makefile", "kit/scripts/kit"} <= names
     assert (sbom["bomFormat"], sbom["specVersion"]) == ("CycloneDX", "1.5")
-    assert {"hello", "python", "py-rattler", "configurable-http-proxy"} <= {one["name"] for one in sbom["components"]}
+    assert {"hello", "stone-age", "python", "py-rattler", "configurable-http-proxy"} <= {
+        one["name"] for one in sbom["components"]
+    }
     assert len({one["bom-ref"] for one in sbom["components"]}) == len(sbom["components"])
 
     subprocess.run(["tar", "-xf", file, "-C", tmp_path, "kit"], check=True, timeout=60)

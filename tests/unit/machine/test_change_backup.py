@@ -95,16 +95,17 @@ def test_what_a_person_wrote_goes_beside_what_is_there(machine: Path, tmp_path: 
     for checkout in (ours, theirs):
         (checkout / "config/local.d").mkdir(parents=True)
         (checkout / "config/site.yml").write_text(f"# {checkout.name}\n")
+    written = ("environment.yml", "environment.lock", "config/environment.yml", "config/kernels.yml")
     (ours / "Makefile").touch()
     (ours / "config/local.d/extra.py").write_text("c.x = 1\n")
-    for name in ("environment.yml", "environment.lock"):
+    for name in written:
         (ours / name).write_text(f"# {name} of ours\n")
     monkeypatch.setattr(backup_module, "CHECKOUT", ours)
     restore(str(made(machine)), root=bare_machine(tmp_path / "new"), checkout=theirs)
     assert (theirs / "config/site.yml").read_text() == "# theirs\n"
     assert (theirs / "config/site.yml.new").read_text() == "# ours\n"
     assert (theirs / "config/local.d/extra.py").read_text() == "c.x = 1\n"
-    for name in ("environment.yml", "environment.lock"):
+    for name in written:
         assert (theirs / name).read_text() == f"# {name} of ours\n"
 
 

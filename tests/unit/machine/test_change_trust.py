@@ -102,17 +102,17 @@ def test_a_backup_of_the_database_goes_nowhere_else(hub: Site, machine: Path):
     before = tree(machine)
     (hub.paths.state / "backups").symlink_to(machine / "etc")
     with pytest.raises(OSError):
-        database._back_up(hub, "new")
+        database.back_up(hub, "new")
     assert tree(machine) == before
 
 
 def test_a_database_is_restored_into_the_hubs_folder_alone(hub: Site, machine: Path):
-    database._back_up(hub, "new")
+    database.back_up(hub, "new")
     (kept,) = (hub.paths.state / "backups").iterdir()
     assert owner(kept)[:2] == (0o600, hub.paths.state.stat().st_uid)
     before = tree(machine)
     hub.database.with_name(".restored.sqlite").symlink_to(machine / "etc/shadow")
-    database._restore(hub, kept)
+    database.put_back(hub, kept)
     assert tree(machine) == before
     assert hub.database.read_bytes() == kept.read_bytes() and owner(hub.database)[:2] == owner(kept)[:2]
 
@@ -121,7 +121,7 @@ def test_a_database_that_the_hub_cannot_open_is_told(hub: Site):
     os.chown(hub.database, 0, 0)
     hub.database.chmod(0o600)
     with pytest.raises(Problem, match=r"jupyterhub\.sqlite: the database cannot be worked with: unable to open"):
-        database._revision(hub)
+        database.revision(hub)
 
 
 # An apply that is undone.

@@ -14,6 +14,7 @@ from pathlib import Path
 import kernel_site
 import pytest
 import release_parts as parts
+from tests.old_database import downgrade, in_release
 
 from sitekit.base.errors import BadInput, Problem
 from sitekit.environment import build as build
@@ -278,37 +279,18 @@ def people(site: Site) -> list[str]:
 def test_a_change_of_release_leaves_a_backup(hub: Site) -> None:
     database.fit(hub)
     [backup] = (hub.paths.state / "backups").iterdir()
-    assert backup.stem.endswith(database._known(hub, hub.current)[0])
+    assert backup.stem.endswith(database.known_revisions(hub, hub.current)[0])
     assert backup.stat().st_mode & 0o777 == 0o600
     assert people(hub) == ["alice"]
     for _ in range(database.KEPT + 2):
-        database._back_up(hub, os.urandom(4).hex())
+        database.back_up(hub, os.urandom(4).hex())
     assert len(list((hub.paths.state / "backups").iterdir())) == database.KEPT
-
-
-def downgrade(hub: Site) -> tuple[str, str]:
-    """Give the database the form of an earlier JupyterHub; return the form that the release wants, and that one."""
-    wanted, older = database._known(hub, hub.current)[:2]
-    program = (
-        "import subprocess, sys; from jupyterhub import dbutil\n"
-        "with dbutil._temp_alembic_ini(sys.argv[1]) as ini:\n"
-        "    subprocess.run(['alembic', '-c', ini, 'downgrade', sys.argv[2]], check=True)"
-    )
-    in_release(hub, program, older)
-    assert database._revision(hub) == older
-    return wanted, older
-
-
-def in_release(hub: Site, program: str, *words: str) -> None:
-    argv = [hub.current / "bin/python", "-I", "-c", program, f"sqlite:///{hub.database}", *words]
-    path = {"PATH": f"{hub.current}/bin:/usr/bin:/bin"}
-    subprocess.run(argv, env=path, check=True, capture_output=True, timeout=60)
 
 
 def test_a_newer_release_upgrades_the_database(hub: Site) -> None:
     wanted, older = downgrade(hub)
     database.fit(hub)
-    assert database._revision(hub) == wanted
+    assert database.revision(hub) == wanted
     assert people(hub) == ["alice"]
     assert any(older in backup.name for backup in (hub.paths.state / "backups").iterdir())
 
@@ -318,10 +300,10 @@ def test_the_copy_that_jupyterhub_made_before_its_own_upgrade_is_a_way_back(hub:
     wanted, older = downgrade(hub)
     upgrade = "import logging, sys; from jupyterhub import dbutil; dbutil.upgrade_if_needed(sys.argv[1], log=logging)"
     in_release(hub, upgrade)
-    assert database._revision(hub) == wanted
+    assert database.revision(hub) == wanted
     database.fit(hub)
     [copy] = (backup for backup in (hub.paths.state / "backups").iterdir() if backup.stem.endswith(older))
-    assert database._backup_of(hub, [older]) == copy
+    assert database.backup_of(hub, [older]) == copy
     assert [path.name for path in hub.paths.state.glob("jupyterhub.sqlite.*")] == []
 
 
@@ -332,7 +314,7 @@ def test_an_older_release_gets_the_database_from_before(hub: Site) -> None:
     stamp(hub.database, "0123456789ab")
     database.refuse_strange(hub, hub.current)
     database.fit(hub)
-    assert database._revision(hub) == database._known(hub, hub.current)[0]
+    assert database.revision(hub) == database.known_revisions(hub, hub.current)[0]
     assert people(hub) == ["alice"]
     newer = [file for file in (hub.paths.state / "backups").iterdir() if "0123456789ab" in file.name]
     assert len(newer) == 1  # nothing is lost: what came after is kept beside it
@@ -351,7 +333,7 @@ def test_a_damaged_database_is_found_before_the_hub_is_stopped_and_not_kept(hub:
     pages = bytearray(hub.database.read_bytes())
     pages[8192:20480] = b"x" * 12288
     hub.database.write_bytes(pages)
-    assert database._revision(hub)
+    assert database.revision(hub)
     for look in (lambda: database.refuse_strange(hub, hub.current), lambda: database.fit(hub)):
         with pytest.raises(Problem, match="the database is damaged") as refused:
             look()

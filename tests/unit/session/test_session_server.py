@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -14,10 +15,13 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from urllib.error import HTTPError
 
+import kernel_site
 import pytest
 import session_parts as parts
 from session_parts import Hub, Server, session, until
 
+from sitekit.backends.slurm.job_queries import Ending
+from sitekit.hub.messages.ended_cards import card_of
 from sitekit.session.server import await_hub
 
 pytestmark = pytest.mark.usefixtures("hub_environment")
@@ -168,10 +172,9 @@ def score(pid: int) -> int | None:
         return None
 
 
-@pytest.mark.parametrize("code", [403, 404])
-def test_it_ends_when_the_hub_does_not_want_it(code: int) -> None:
+def test_it_ends_when_the_hub_does_not_want_it() -> None:
     hub = Hub()
-    hub.answer = code
+    hub.answer = 403
     with tempfile.TemporaryDirectory(prefix="sitekit-test-session-") as folder:
         server = Server(hub.port, Path(folder))
         try:
@@ -183,7 +186,26 @@ def test_it_ends_when_the_hub_does_not_want_it(code: int) -> None:
             hub.close()
 
 
-@pytest.mark.parametrize("code", [500, 503, 429])
+TELL = "import asyncio, sys; sys.path.insert(0, {!r}); from sitekit.session.server import tell_hub; {}"
+
+
+def test_it_gives_up_when_something_else_answers_in_the_hubs_place() -> None:
+    """Its user reads that the node cannot reach the hub."""
+    hub = Hub()
+    hub.answer = 404
+    try:
+        program = TELL.format(str(parts.SCRIPTS), "asyncio.run(tell_hub(20001, None, 1))")
+        environment = {"JUPYTERHUB_API_URL": f"http://127.0.0.1:{hub.port}/hub/api", "JUPYTERHUB_API_TOKEN": "x"}
+        argv = [kernel_site.release() / "bin" / "python", "-I", "-c", program]
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=60)
+    finally:
+        hub.close()
+    assert (done.returncode, hub.port_told()) == (-signal.SIGTERM, None) and hub.refused >= 2, done
+    card = card_of(Ending(7, "COMPLETED"), {}, (), tuple(done.stdout.splitlines()), starting=True)
+    assert card and card.kind == "network" and "404" in card.lines[-1]
+
+
+@pytest.mark.parametrize("code", [500, 503, 429, 404])
 def test_it_tells_again_when_the_hub_stumbles(code: int) -> None:
     hub = Hub()
     hub.answer = code

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...site import Site
 from .command import Silent, converse, say
+from .privacy import to_see_them
 
 SUDO = "/usr/bin/sudo"
 NEVER = 2**53  # the gate's word for a job that could not start
@@ -94,7 +95,8 @@ async def cancel(site: Site, user: str, job: int, *, graceful: bool) -> bool:
 async def _cancel_as_operator(site: Site, job: int, refusal: Refused) -> None:
     answer = await say(site, "scancel", f"--name={site.job_name}", str(job))
     if answer.code:
-        raise Refused("scancel", f"{refusal}; {answer.err}") from None
+        instead = f"run `scancel {job}`, or once: {to_see_them(site.hub.user)}"
+        raise Refused("scancel", f"{refusal}; {answer.err}; {instead}") from None
 
 
 async def log_lines(site: Site, user: str, job: int) -> list[str]:

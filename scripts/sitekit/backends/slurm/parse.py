@@ -37,6 +37,8 @@ ENDED = frozenset(
     }
 )
 """Slurm's states; squeue(1), JOB STATE CODES. A state in none of the three is unknown: the server is kept."""
+UNKNOWN = "UNKNOWN"
+"""In the place of a state that is no word, such as the `?` that Slurm's programs print where they have none."""
 
 TEXT_LIMIT = 200  # characters of a reason that are kept
 
@@ -88,16 +90,16 @@ class Listing:
 
 
 def read_jobs(records: Iterable[list[str]], site: str) -> Listing:
-    """Records in the order of LISTED or RECORDED -> jobs. `site` is the name in the tags that count. A record that
-    cannot be read is left out. Raises Unreadable where nothing else is there."""
+    """Records in the order of LISTED or RECORDED -> jobs. `site` is the name in the tags that count. A record without a
+    job's number is left out. Raises Unreadable where nothing else is there."""
     jobs: dict[int, Job] = {}
     passed_over = unreadable = 0
     for record in records:
-        if not is_job_number(record[0]):
-            part_of_another = re.match(r"\d+[_+]", record[0], re.ASCII)  # 123_4, 123_[1-9], 123+0
-            passed_over, unreadable = passed_over + bool(part_of_another), unreadable + (not part_of_another)
-        elif job := _read(record, site):
+        if is_job_number(record[0]):
+            job = _read(record, site)
             jobs[job.id] = job
+        elif re.match(r"\d+[_+]", record[0], re.ASCII):  # 123_4, 123_[1-9], 123+0
+            passed_over += 1
         else:
             unreadable += 1
     if unreadable and not jobs and not passed_over:
@@ -105,16 +107,15 @@ def read_jobs(records: Iterable[list[str]], site: str) -> Listing:
     return Listing(jobs, passed_over, unreadable)
 
 
-def _read(record: list[str], site: str) -> Job | None:
+def _read(record: list[str], site: str) -> Job:
     number, uid, user, state, partition, host, start, end, priority, reason, comment = record
-    if not re.fullmatch(r"[A-Z_]+( by \d+)?", state, re.ASCII):  # sacct: CANCELLED by 1000
-        return None
+    word = re.fullmatch(r"([A-Z_]+)( by \d+)?", state, re.ASCII)  # sacct: CANCELLED by 1000
     tag = re.fullmatch(rf"sitekit:{re.escape(site)}:([0-9a-f]{{16}})", comment)
     return Job(
         id=int(number),
         uid=int(uid) if is_number(uid) else None,
         user=user,
-        state=state.split()[0],
+        state=word[1] if word else UNKNOWN,
         partition=partition,
         host="" if host in ("n/a", "None assigned") else host,
         start=_seconds(start),

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from ...base.child import ask
 from ...base.command import Argv, run
-from ...base.data import CHECKOUT
+from ...base.data import CHECKOUT, OWN_KERNELS, OWN_PACKAGES
 from ...base.files import write_atomic
 from ...base.progress import say, step
 from ...site import Site
@@ -74,8 +74,10 @@ def write_bundle(site: Site, release: Release, packages: Packages, cache: Path, 
 
 
 def _kit(work: Path) -> None:
-    """The checkout as it is, without what git ignores; its requirements, for the Python that the kit runs in here."""
-    for path in _checkouts_files():
+    """The checkout as it is, without what git ignores, but with the site's packages and kernels; its requirements, for
+    the Python that the kit runs in here."""
+    own = [name for name in (OWN_PACKAGES, OWN_KERNELS) if (CHECKOUT / name).exists()]
+    for path in {*_checkouts_files(), *own}:
         target = work / "kit" / path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(CHECKOUT / path, target)

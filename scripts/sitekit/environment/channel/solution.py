@@ -140,7 +140,7 @@ def kept_lock(path: Path, packages: Packages) -> str | None:
         raise Problem(
             "was made from another environment.yml" + _disagreement(head, packages),
             str(path),
-            "run: make lock (or make upgrade); or take back the change to environment.yml",
+            "run: make lock (or make upgrade); or take back the change to environment.yml or config/environment.yml",
         )
     return text
 

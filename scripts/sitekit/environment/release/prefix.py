@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import grp
 import os
-import pwd
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,27 +74,13 @@ def refuse_unsafe(prefix: Path) -> None:
     for step in steps:
         where, status = str(step.path), step.status
         if status.st_uid not in (0, os.geteuid()):
-            what = f"belongs to {_account(status.st_uid)}, who could replace the environment that everybody runs"
+            what = f"belongs to {step.owner}, who could replace the environment that everybody runs"
             raise Problem(
                 what, where, f"run it as that user, or give the {'link' if step.link else 'directory'} to root"
             )
         if step.everybody_writes or step.group_writes:
-            who = "anybody" if step.everybody_writes else f"every member of {_group(status.st_gid)}"
+            who = "anybody" if step.everybody_writes else f"every member of {step.group}"
             raise Problem(f"{who} can write here and replace the environment", where, f"chmod go-w {where}")
-
-
-def _account(uid: int) -> str:
-    try:
-        return f"the account {pwd.getpwuid(uid).pw_name}"
-    except KeyError:
-        return f"uid {uid}, which has no account here"
-
-
-def _group(gid: int) -> str:
-    try:
-        return f"the group {grp.getgrgid(gid).gr_name}"
-    except KeyError:
-        return f"gid {gid}, which has no name here"
 
 
 def set_modes(release: Path) -> int:

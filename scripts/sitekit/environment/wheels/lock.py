@@ -10,7 +10,7 @@ from packaging.markers import Marker
 
 from ...base.data import data
 from ...base.files import write_atomic
-from .packages import Packages, read_packages
+from .packages import Packages, read
 
 _STAMP = "# dependencies: sha256:"
 _ENTRY = re.compile(r"^([A-Za-z0-9._-]+)==[^\s;]+(?: *; *([^\\\n]*?))? *\\?\n(?:[ \t]+.*\n?)*", re.MULTILINE)
@@ -36,7 +36,7 @@ def entries(lock: str, target: dict[str, str]) -> dict[str, str]:
 
 def main(words: list[str]) -> int:
     """`--wanted` prints what to lock; `--stamp` writes into the lock which dependencies it was made from."""
-    packages = read_packages()
+    packages = read(data("environment.yml"))
     if words == ["--wanted"]:
         print("\n".join(packages.wheels))
         return 0

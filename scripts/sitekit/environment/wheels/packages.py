@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...base.data import data
+from ...base.data import CHECKOUT, OWN_PACKAGES, data
 from ...base.errors import BadInput
 from ...site.yaml_file import Document, read_yaml
 from .wheel import PYPI_NAMES
@@ -50,9 +50,21 @@ class Packages:
         return sorted({*wanted, *(re.sub(r"\s+", "", requirement) for requirement in self.pip)})
 
 
-def read_packages(path: Path | None = None) -> Packages:
-    """Read environment.yml. Raises BadInput with the line for whatever sitekit cannot install."""
-    document = read_yaml(path or data("environment.yml"))
+def read_packages() -> Packages:
+    """Those of environment.yml, with the site's own, if it has some. Raises BadInput as read() does."""
+    kits, own = read(data("environment.yml")), CHECKOUT / OWN_PACKAGES
+    return joined(kits, read(own)) if own.exists() else kits
+
+
+def joined(kits: Packages, own: Packages) -> Packages:
+    """What the site asks for, and of what the kit asks for all else: a package that both name is as the site has it."""
+    conda, pip = ([spec for spec in some if _split(spec)[0] not in own.names] for some in (kits.conda, kits.pip))
+    return Packages((*conda, *own.conda), (*pip, *own.pip))
+
+
+def read(path: Path) -> Packages:
+    """The packages of such a file. Raises BadInput with the line for whatever sitekit cannot install."""
+    document = read_yaml(path)
     entries = document.values.get("dependencies")
     if not isinstance(entries, list) or not entries:
         remedy = "add 'dependencies:' with a list of packages"

@@ -28,4 +28,5 @@ def tier_form(life: Life, user: str, name: str, standing: Standing, asked: str, 
         card=life.ledger.last_card(user, name),
         server_name=name,
         outage=life.queue.silent_since is not None,
+        unknown=standing.groups is None and any(tier.requires.group for tier in life.site.tiers),
     )

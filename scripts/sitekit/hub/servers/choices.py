@@ -21,9 +21,10 @@ class BadChoice(ValueError):
 
 @dataclass(frozen=True)
 class Standing:
-    """What a user is to the system: Unix groups, Slurm accounts, open reservations; None where Slurm is silent."""
+    """What a user is to the system: Unix groups, Slurm accounts, open reservations; None where the directory, or Slurm,
+    is silent."""
 
-    groups: frozenset[str] = frozenset()
+    groups: frozenset[str] | None = frozenset()
     accounts: tuple[str, ...] | None = None
     reservations: tuple[str, ...] | None = None
 
@@ -92,7 +93,9 @@ def tiers_for(site: Site, standing: Standing) -> list[Tier]:
 
 def _may(tier: Tier, standing: Standing) -> bool:
     group, account = tier.requires.group, tier.requires.account
-    return (group is None or group in standing.groups) and (account is None or account in (standing.accounts or ()))
+    return (group is None or group in (standing.groups or ())) and (
+        account is None or account in (standing.accounts or ())
+    )
 
 
 def read_choice(site: Site, options: object, standing: Standing = Standing()) -> tuple[Choice, dict[str, str]]:
@@ -109,6 +112,8 @@ def read_choice(site: Site, options: object, standing: Standing = Standing()) ->
     if len(keys) != 1:
         raise BadChoice(f"choose a tier: {offered}" if not keys else "say 'tier' or 'profile', not both")
     if not isinstance(keys[0], str) or keys[0] not in tiers:
+        if standing.groups is None and any(tier.requires.group for tier in site.tiers if tier.key == keys[0]):
+            raise BadChoice("the directory of accounts does not answer, so that nobody can say which groups are yours")
         raise BadChoice(f"there is no tier {_shown(keys[0])} for you; choose one of: {offered}")
     tier = tiers[keys[0]]
     fields = fields_of(site, tier, standing)

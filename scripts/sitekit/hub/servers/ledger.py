@@ -8,9 +8,7 @@ JupyterHub's hash of it (its number would not do, as SQLite gives numbers out ag
 
 from __future__ import annotations
 
-import contextlib
 import json
-import pwd
 import secrets
 import sqlite3
 import time
@@ -116,12 +114,12 @@ class Ledger:
         opened.executescript(SCHEMA)
         return opened
 
-    def intend(self, user: str, name: str, token: str | None, choice: dict[str, Any]) -> str:
-        """Record that a job is about to be submitted; return its tag."""
+    def intend(self, user: str, name: str, token: str | None, choice: dict[str, Any], uid: int | None = None) -> str:
+        """Record that a job is about to be submitted; return its tag. Without the user's `uid`, names are compared."""
         tag = secrets.token_hex(8)
         self._db.execute("DELETE FROM servers WHERE ended < ?", (time.time() - KEEP,))
         self._db.execute("DELETE FROM owners WHERE tag NOT IN (SELECT tag FROM servers)")
-        self._db.execute("INSERT INTO owners (tag, uid) VALUES (?, ?)", (tag, uid_of(user)))
+        self._db.execute("INSERT INTO owners (tag, uid) VALUES (?, ?)", (tag, uid))
         self._db.execute("DELETE FROM certificates WHERE tag NOT IN (SELECT tag FROM servers)")
         self._db.execute(
             "INSERT INTO servers (tag, user, name, token, choice, intended) VALUES (?, ?, ?, ?, ?, ?)",
@@ -217,13 +215,6 @@ class Ledger:
     def _one(self, statement: str, *values: object) -> Row | None:
         found = self._db.execute(statement, values).fetchone()
         return _row(found) if found else None
-
-
-def uid_of(user: str) -> int | None:
-    """The uid of an account; None for one that does not exist, or that the name service does not tell now."""
-    with contextlib.suppress(KeyError):
-        return pwd.getpwnam(user).pw_uid
-    return None
 
 
 def _row(found: sqlite3.Row) -> Row:

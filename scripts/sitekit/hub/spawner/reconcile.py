@@ -66,7 +66,7 @@ async def reconcile(life: Life, pauses: Pauses) -> None:
     due = pauses.due(unsettled)
     for row in random.sample(due, min(AT_ONCE, len(due))):
         pauses.tried(row)
-        await settle(life, row)
+        await settle(life, row, pauses)
     pauses.keep(unsettled)
     life.jobs.forget_ended()
 
@@ -84,30 +84,33 @@ def held_tags() -> list[str]:
     return [s.child_spawner.tag for s in spawners() if s.child_spawner and s.child_spawner.tag]
 
 
-async def settle(life: Life, row: Row) -> None:
+async def settle(life: Life, row: Row, pauses: Pauses) -> None:
     """A start that nobody holds: find its job, end it if it lives, and close the row once Slurm says it is gone."""
     try:
         job = await life.jobs.find(row)
     except Silent:
         return
     if job and not job.ended:
-        await end_job(life, row, job)
+        await end_job(life, row, job, pauses)
     elif row.ended is None:
         told = row.job is not None and not row.abandoned
         card = await card_of_ending(life, row.tag, starting=not row.listening) if told else None
         life.ledger.end(row.tag, card.as_dict() if card else None)
 
 
-async def end_job(life: Life, row: Row, job: Job) -> None:
+async def end_job(life: Life, row: Row, job: Job, pauses: Pauses) -> None:
     """Cancel the job of a server that nobody holds. A scheduler that is silent is asked again next time."""
     if row.job is None:  # its number was never learnt; its tag says whose it is
         life.ledger.submitted(row.tag, job.id)
-    log.warning("Job %d of %s is held by no server; cancelling it", job.id, row.user)
     try:
-        if not await gate.cancel(life.site, row.user, job.id, graceful=False):
-            life.ledger.end(row.tag)
-    except (gate.Refused, Silent) as trouble:
-        log.warning("Job %d of %s is still to be cancelled: %s", job.id, row.user, trouble)
+        lives, trouble = await gate.cancel(life.site, row.user, job.id, graceful=False), ""
+    except (gate.Refused, Silent) as refusal:
+        why = " ".join(str(refusal).split())  # sudo and scancel may have said several lines
+        lives, trouble = True, f", which fails, and is tried again less and less often: {why}"
+    if not lives:
+        life.ledger.end(row.tag)
+    if pauses.is_news(row, trouble):
+        log.warning("Job %d of %s is held by no server; cancelling it%s", job.id, row.user, trouble)
 
 
 def revoke_tokens(life: Life, since: float) -> None:

@@ -27,6 +27,7 @@ from ..messages.ended_cards import card_of_ending
 from ..servers.choices import Choice
 from ..servers.hub_state import Life, longest
 from ..servers.idle_limits import session_environment
+from .directory import uid_of
 
 GRACE = 8.0  # seconds between SIGTERM and Slurm's own way of ending a job
 PATIENCE = 20.0  # seconds that a stop waits for Slurm to say that the job is gone
@@ -83,9 +84,8 @@ class SlurmServer(SlurmSpawner):
         self.ip, self.port = "0.0.0.0", 0  # noqa: S104  (what batchspawner starts from; the server binds as its site says)
         self._take_figures()
         token = orm.APIToken.find(object_session(self.orm_spawner), self.api_token)
-        self.tag = self.life.ledger.intend(
-            self.user.name, self.name, token.hashed if token else None, self.choice.as_dict()
-        )
+        uid, hashed = await uid_of(self.user.name), token.hashed if token else None
+        self.tag = self.life.ledger.intend(self.user.name, self.name, hashed, self.choice.as_dict(), uid)
         if token:
             token.expires_at = utcnow(with_tz=False) + longest(self.choice.time, self.start_timeout)
         if self.life.site.internal_tls:

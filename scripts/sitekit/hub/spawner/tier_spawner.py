@@ -7,12 +7,7 @@ child, a process on the hub), and no child but SlurmServer can ever be built.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import grp
-import os
-import pwd
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from jupyterhub.spawner import Spawner, SpawnException
@@ -24,9 +19,9 @@ from ..messages.form import tier_form
 from ..servers.choices import BadChoice, Choice, Standing, from_form, read_choice, remembered
 from ..servers.hub_state import Life
 from .adopt import adopted_url
+from .directory import groups_of
 from .slurm_server import SlurmServer
 
-PATIENCE = 5.0  # seconds that a page waits for the directory
 SUBMITTING = 90  # seconds that the gate may take, at the very most, before a server begins to wait
 
 
@@ -114,17 +109,9 @@ class TierSpawner(ProfilesSpawner):
                 cookie_host_prefix_enabled=self.cookie_host_prefix_enabled,
             )
             child.persist = self._persist
-            own = {
-                "orm_spawner",
-                "user_options",
-                "child_spawner",
-                "start_timeout",
-                "ip",
-                "port",
-                "mem_limit",
-                "mem_guarantee",
-                "cpu_guarantee",
-            }
+            own = {"orm_spawner", "user_options", "child_spawner", "start_timeout", "ip", "port"}
+            own |= {"mem_limit", "mem_guarantee", "cpu_guarantee"}
+            own |= {"db"}  # to read it makes JupyterHub warn of its end
             for trait in (set(self.trait_names()) & set(child.trait_names())) - own:
                 directional_link((self, trait), (child, trait))
             self.child_spawner = child
@@ -190,28 +177,3 @@ def told_at_the_end(spawner: TierSpawner, event: dict[str, Any]) -> dict[str, An
     if row is None or row.abandoned or row.ended or not row.port:
         return {"progress": 100, "failed": True, "message": "The start was cancelled."}
     return event
-
-
-_DIRECTORY = ThreadPoolExecutor(8, "directory")
-
-
-async def groups_of(user: str) -> frozenset[str]:
-    """unix_groups(), outside of the event loop: a slow directory holds nobody else. None of them where it is silent."""
-    asked = asyncio.get_running_loop().run_in_executor(_DIRECTORY, unix_groups, user)
-    try:
-        return await asyncio.wait_for(asked, PATIENCE)
-    except (TimeoutError, asyncio.TimeoutError):
-        return frozenset()
-
-
-def unix_groups(user: str) -> frozenset[str]:
-    """The names of the Unix groups of `user`; none for an account that does not exist."""
-    try:
-        entry = pwd.getpwnam(user)
-    except KeyError:
-        return frozenset()
-    found = set()
-    for gid in os.getgrouplist(user, entry.pw_gid):
-        with contextlib.suppress(KeyError):
-            found.add(grp.getgrgid(gid).gr_name)
-    return frozenset(found)

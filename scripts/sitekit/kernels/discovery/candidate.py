@@ -6,12 +6,13 @@ import difflib
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from .module_tree import Chain, Module, natural
-from .rules import Discover, Rule, Rules, matches
+from .rules import Discover, Rule, Rules
 from .run_spider import Broken
 
 LONGEST = 100
@@ -26,7 +27,8 @@ TELLING = {
 
 @dataclass(frozen=True)
 class Candidate:
-    """A kernel that may come to be: its folder's name, what it loads, and the rule that shapes it."""
+    """A kernel that may come to be: its folder's name, what it loads, the rule that shapes it. kernels.yml names one
+    that is `listed` outright, and one that is `found` not at all."""
 
     id: str
     modules: Chain
@@ -34,6 +36,7 @@ class Candidate:
     rule: Rule
     language: str | None
     listed: bool
+    found: bool = False
 
     @property
     def label(self) -> str:
@@ -50,8 +53,13 @@ class Note:
     listed: bool = False
 
 
-def candidates(tree: list[Module], rules: Rules) -> tuple[list[Candidate], list[Note]]:
-    """Rules first, in their order; a module that a rule took is not discovered again."""
+def candidates(
+    tree: list[Module], rules: Rules, offered: Mapping[str, str] = MappingProxyType({})
+) -> tuple[list[Candidate], list[Note]]:
+    """Rules first, in their order; a module that a rule took is not discovered again.
+
+    `offered` are the languages of those that were found before: one whose interpreter is gone is a candidate still.
+    """
     found: list[Candidate] = []
     notes: list[Note] = []
     taken: set[str] = set()
@@ -64,7 +72,7 @@ def candidates(tree: list[Module], rules: Rules) -> tuple[list[Candidate], list[
             found += _placed(rule, Path(rule.place), notes)
         else:
             found += _matched(rule, tree, taken, notes)
-    found += _discovered(tree, rules.discover, taken, notes)
+    found += _discovered(tree, rules.discover, offered, taken, notes)
     return _distinct(found, notes), notes
 
 
@@ -121,13 +129,16 @@ def _matched(rule: Rule, tree: list[Module], taken: set[str], notes: list[Note])
             yield Candidate(name, (*chain, module.full), module, rule, rule.language, rule.listed)
 
 
-def _discovered(tree: list[Module], discover: Discover, taken: set[str], notes: list[Note]) -> Iterator[Candidate]:
+def _discovered(
+    tree: list[Module], discover: Discover, offered: Mapping[str, str], taken: set[str], notes: list[Note]
+) -> Iterator[Candidate]:
     by_name: dict[str, list[tuple[Module, list[str]]]] = {}
     for module in tree:
-        excluded = any(matches(pattern, module.full) for pattern in discover.exclude)
-        if module.hidden or excluded or module.full in taken:
+        if module.hidden or discover.excludes(module.full) or module.full in taken:
             continue
-        languages: list[str] = [language for language in discover.languages if _brings(module, language)]
+        languages: list[str] = [
+            one for one in discover.languages if _brings(module, one) or _brought(module, one, offered)
+        ]
         if languages:
             by_name.setdefault(module.name, []).append((module, languages))
     for name, versions in by_name.items():
@@ -141,13 +152,19 @@ def _discovered(tree: list[Module], discover: Discover, taken: set[str], notes: 
             rule = Rule.model_construct(modules=(module.full,))  # not checked: what is found may have any name
             for language in languages:
                 name_of = slug(module.full) if language == languages[0] else slug(module.full, language)
-                yield Candidate(name_of, (*_chains(module, "newest")[0], module.full), module, rule, language, False)
+                yield Candidate(
+                    name_of, (*_chains(module, "newest")[0], module.full), module, rule, language, False, found=True
+                )
 
 
 def _brings(module: Module, language: str) -> bool:
     if TELLING[language].match(module.name.rpartition("/")[2]):
         return True
     return any(os.access(folder / program, os.X_OK) for folder in module.bins for program in PROGRAMS[language])
+
+
+def _brought(module: Module, language: str, offered: Mapping[str, str]) -> bool:
+    return language in (offered.get(slug(module.full)), offered.get(slug(module.full, language)))
 
 
 def _chains(module: Module, which: str) -> list[Chain]:

@@ -21,7 +21,7 @@ _READER = Path(__file__).with_name("read_envkernel.py")
 _OURS = {"python": ["-m", "ipykernel_launcher"], "R": ["--slave", "-e", "IRkernel::main()"]}
 _BASH = "the bash kernel is part of the hub's environment, as long as environment.yml has bash_kernel"
 _HEAD = """\
-# From {path}. Look it through, then put it into kernels/kernels.yml; `make kernels_diff` shows what comes of it.
+# From {path}. Look it through, then put it into config/kernels.yml; `make kernels_diff` shows what comes of it.
 # Here modules are always purged first, whatever --purge said; where kernels are installed is the site file's to say.
 """
 

@@ -108,6 +108,9 @@ class Discover(Part):
     exclude: tuple[Pattern, ...] = ()
     newest: Annotated[int | Literal["all"], BeforeValidator(_newest)] = 3
 
+    def excludes(self, full_name: str) -> bool:
+        return any(matches(pattern, full_name) for pattern in self.exclude)
+
 
 class Rule(Part):
     """One entry under `kernels`: modules by pattern or by name, and what their kernels are like."""

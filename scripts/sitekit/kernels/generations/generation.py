@@ -2,7 +2,7 @@
 
 PREFIX/kernels/current       -> generations/<id>; a folder for JUPYTER_PATH
 PREFIX/kernels/launch        -> current/launch; the path in every kernel.json, so that no generation is named there
-PREFIX/kernels/generations/<id>/{launch, lmod_output.py, tombstone.py, generation.json, site.json, kernels.yml}
+PREFIX/kernels/generations/<id>/{launch, *.py, generation.json, site.json, kernels.yml}
 PREFIX/kernels/generations/<id>/kernels/<name>/{kernel.json, launch.json, logo-*}; a hidden one has a hidden.json
 """
 
@@ -88,7 +88,7 @@ def begin(site: Site) -> Path:
     (folder / "kernels").mkdir(parents=True)
     write_record(folder, Record())
     write_atomic(folder / "launch", first + data("kernels/launch.py").read_text(), 0o755)
-    for name in ("tombstone.py", "lmod_output.py"):
+    for name in ("tombstone.py", "lmod_output.py", "by_socket.py"):
         write_atomic(folder / name, data(f"kernels/{name}").read_text())
     return folder
 

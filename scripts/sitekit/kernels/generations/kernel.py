@@ -14,7 +14,7 @@ Stamp = list[int] | None
 @dataclass(frozen=True)
 class Kernel:
     """`envkernel` are the words from which envkernel makes such a kernel, `launch` the launcher's instructions; `spec`
-    goes into kernel.json, `expect` is what it must report.
+    goes into kernel.json, `expect` is what it must report; `found` is one that kernels.yml does not name.
 
     `key` sums up how it was asked for; `watch` holds the files that it was made from, with their stamps at the probe.
     """
@@ -32,6 +32,7 @@ class Kernel:
     spec: dict[str, Any]
     expect: dict[str, str]
     watch: dict[str, Stamp]
+    found: bool = False
 
     def titled(self, title: str) -> Kernel:
         return replace(self, launch={**self.launch, "title": title})

@@ -17,7 +17,7 @@ from . import containers
 from .launcher import launcher
 
 # A history on Lustre or NFS may wait for its lock for ever, and keep the kernel from starting.
-# The connection file comes last: the launcher's BY_SOCKET counts on it.
+# The connection file comes last: kernels/by_socket.py counts on it.
 IPYKERNEL = ("-m", "ipykernel_launcher", "--HistoryManager.hist_file=:memory:", "-f", CONNECTION)
 _INSIDE = Path(__file__).parent / "inside"
 

@@ -34,5 +34,5 @@ def _launcher() -> ModuleType:
 @cache
 def launcher_digest() -> str:
     """Changes when a kernel would be started in another way, and so has to be proven again."""
-    parts = (data(f"kernels/{name}") for name in ("launch.py", "lmod_output.py", "tombstone.py"))
+    parts = (data(f"kernels/{name}") for name in ("launch.py", "lmod_output.py", "by_socket.py", "tombstone.py"))
     return hashlib.sha256(b"\0".join(part.read_bytes() for part in parts)).hexdigest()[:16]

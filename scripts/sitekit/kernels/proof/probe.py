@@ -196,6 +196,7 @@ def _kernel(
         spec=seen["spec"],
         expect=expect,
         watch=watch,
+        found=candidate.found,
     )
 
 

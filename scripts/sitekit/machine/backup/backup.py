@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ... import __version__
 from ...base.command import acting_as, need_root
-from ...base.data import CHECKOUT
+from ...base.data import CHECKOUT, OWN_KERNELS, OWN_PACKAGES
 from ...base.errors import Problem
 from ...base.files import open_file
 from ...base.progress import say, step
@@ -107,7 +107,8 @@ def _kept(state: Path, hub: Owner, left: list[Path]) -> list[Path]:
 def _configuration() -> Iterator[Path]:
     """What a person wrote. The nightly backup is made by the release, which has no checkout."""
     if (CHECKOUT / "Makefile").exists():
-        written = ("config/site.yml", "kernels/kernels.yml", "environment.yml", "environment.lock")
+        own = ("config/site.yml", OWN_KERNELS, OWN_PACKAGES, "environment.lock")
+        written = (*own, "kernels/kernels.yml", "environment.yml")
         yield from (path for path in map(CHECKOUT.joinpath, written) if path.exists())
         yield from sorted(path for path in (CHECKOUT / "config/local.d").glob("*") if path.is_file())
 

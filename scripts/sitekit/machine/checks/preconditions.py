@@ -16,6 +16,7 @@ from ..installed.applied import applied, check_follows, others
 from ..web.apache_links import check_installed
 from ..web.provided import check_brought
 from .passwords import check_module
+from .secrecy import check_secrecy
 
 
 def fit(site: Site, root: Path) -> None:
@@ -36,6 +37,7 @@ def unfit(site: Site, root: Path) -> list[BadInput]:
         lambda: check_installed(target, platform),
         lambda: _state_is_the_hubs(site, root),
         lambda: check_brought(target),
+        lambda: check_secrecy(target),
     )
     found: list[BadInput] = []
     for ask in questions:

@@ -53,9 +53,16 @@ def group_name(root: Path, user: str) -> str:
     found = _user(root, user)
     if found is None:
         return user
+    return group_of_number(root, found[1]) or str(found[1])
+
+
+def group_of_number(root: Path, gid: int) -> str | None:
     if root == MACHINE:
-        return grp.getgrgid(found[1]).gr_name
-    return next(row[0] for row in _rows(root / "etc/group") if int(row[2]) == found[1])
+        try:
+            return grp.getgrgid(gid).gr_name
+        except KeyError:
+            return None
+    return next((row[0] for row in _rows(root / "etc/group") if int(row[2]) == gid), None)
 
 
 def is_member(root: Path, user: str, group: str) -> bool:

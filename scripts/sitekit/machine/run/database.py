@@ -36,8 +36,8 @@ def refuse_strange(site: Site, release: Path) -> None:
     with _as_the_hub(site):
         sqlite.refuse_damaged(site.database)
     _keep_jupyterhubs_copies(site)
-    known, have = _known(site, release), _revision(site)
-    if have not in known and _backup_of(site, known) is None:
+    known, have = known_revisions(site, release), revision(site)
+    if have not in known and backup_of(site, known) is None:
         raise Problem(
             f"has the form of a newer JupyterHub ({have}), and there is no backup from before",
             str(site.database),
@@ -53,16 +53,16 @@ def fit(site: Site) -> None:
     """
     if not site.database.exists():
         return
-    known, have = _known(site, site.current), _revision(site)
+    known, have = known_revisions(site, site.current), revision(site)
     _keep_jupyterhubs_copies(site)
-    _back_up(site, have)
+    back_up(site, have)
     if have not in known:
-        backup = _backup_of(site, known)
+        backup = backup_of(site, known)
         if backup is None:
             return refuse_strange(site, site.current)
-        _restore(site, backup)
+        put_back(site, backup)
         say(f"The hub's database is that of {backup.stem} again: this release does not know the form that it had.")
-    if _revision(site) != known[0]:
+    if revision(site) != known[0]:
         upgrade = "import sys; from jupyterhub.dbutil import upgrade; upgrade(sys.argv[1])"
         argv: Argv = [site.current / "bin/python", "-I", "-c", upgrade, f"sqlite:///{site.database}"]
         path = {"PATH": f"{site.current}/bin:/usr/bin:/bin"}  # it calls alembic by its name
@@ -70,7 +70,7 @@ def fit(site: Site) -> None:
         say("The hub's database was upgraded to the form of this release; the backup is in " + str(_folder(site)))
 
 
-def _known(site: Site, release: Path) -> list[str]:
+def known_revisions(site: Site, release: Path) -> list[str]:
     """The forms of the database that `release` knows; the one that it wants comes first."""
     argv: Argv = [release / "bin/python", "-I", "-c", _REVISIONS]
     known = json.loads(run(argv, user=site.hub.user, cwd=Path("/")).stdout)
@@ -83,12 +83,13 @@ def _as_the_hub(site: Site) -> AbstractContextManager[None]:
     return acting_as(hub.pw_uid, hub.pw_gid)
 
 
-def _revision(site: Site) -> str:
+def revision(site: Site) -> str:
+    """The form that the database has, by alembic's name."""
     with _as_the_hub(site):
-        return _revision_of(site.database)
+        return revision_of(site.database)
 
 
-def _revision_of(database: Path) -> str:
+def revision_of(database: Path) -> str:
     with sqlite.opened(database) as connection:
         found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return str(found[0])
@@ -98,7 +99,7 @@ def _folder(site: Site) -> Path:
     return site.paths.state / "backups"
 
 
-def _back_up(site: Site, revision: str) -> None:
+def back_up(site: Site, revision: str) -> None:
     """A copy, readable by the hub's account only, named by time and form; the oldest ones go."""
     folder, draft = _folder(site), _folder(site) / "draft"
     with _as_the_hub(site):
@@ -118,19 +119,20 @@ def _keep_jupyterhubs_copies(site: Site) -> None:
         for copy in sorted(site.database.parent.glob(f"{site.database.name}.[0-9]*")):
             made = time.strftime("%Y-%m-%dT%H-%M-%S", time.localtime(copy.stat().st_mtime))
             with suppress(Problem):
-                revision = _revision_of(copy)
+                revision = revision_of(copy)
                 _folder(site).mkdir(mode=0o700, exist_ok=True)
                 copy.rename(_folder(site) / f"{made}-{revision}.sqlite")
 
 
-def _backup_of(site: Site, known: list[str]) -> Path | None:
+def backup_of(site: Site, known: list[str]) -> Path | None:
     """The newest backup in a form that the release knows."""
     with _as_the_hub(site):
         kept = sorted(_folder(site).glob("*.sqlite"), reverse=True)
     return next((backup for backup in kept if backup.stem.rpartition("-")[2] in known), None)
 
 
-def _restore(site: Site, backup: Path) -> None:
+def put_back(site: Site, backup: Path) -> None:
+    """Have `backup` in the place of the database. The hub must be stopped."""
     draft = site.database.with_name(".restored.sqlite")
     with _as_the_hub(site):
         draft.unlink(missing_ok=True)

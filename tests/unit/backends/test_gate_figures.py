@@ -1,0 +1,89 @@
+"""The gate and the check of site.yml agree: what a tier may say, the gate takes; and which logs it removes."""
+
+from __future__ import annotations
+
+import json
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sitekit.base.data import data
+from sitekit.hub.servers.choices import Choice
+from sitekit.site import tier
+from sitekit.site.tier import Tier
+
+TIER = {"key": "small", "title": "Small", "partitions": ["short"], "memory": "2G", "time": "1h", "idle": "never"}
+NAME = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", fullmatch=True)
+
+
+@pytest.fixture(scope="module")
+def gate() -> ModuleType:
+    """The program itself, without its main()."""
+    loader = SourceFileLoader("gate", str(data("scripts/gate")))
+    module = module_from_spec(spec_from_loader("gate", loader))
+    loader.exec_module(module)
+    return module
+
+
+def refused(gate: ModuleType, row: dict[str, object]) -> str:
+    """Why the gate would not submit a server of this tier; empty where it would."""
+    request = Choice.of(Tier.model_validate(TIER | row)).request("0123456789abcdef")
+    try:
+        gate.text(request["partitions"], "partitions", gate.NAMES)
+        for key, highest in gate.NUMBERS.items():
+            gate.whole(request[key], key, highest)
+        for key, (form, _) in gate.TEXTS.items():
+            if key in request:
+                gate.text(request[key], key, form)
+    except gate.Refused as refusal:
+        return str(refusal)
+    return ""
+
+
+@settings(max_examples=60, deadline=None)
+@given(name=NAME, gpus=st.integers(1, tier.MOST_GPUS))
+def test_any_name_that_a_tier_may_have_the_gate_takes(gate: ModuleType, name: str, gpus: int) -> None:
+    row = dict.fromkeys(("gpu_type", "account", "qos", "reservation", "constraint"), name)
+    assert refused(gate, {**row, "partitions": [name, name], "gpus": gpus}) == ""
+
+
+def test_the_largest_figures_of_a_tier_the_gate_takes(gate: ModuleType) -> None:
+    assert refused(gate, {"memory": "16T", "cpus": 4096, "time": "366d", "gpus": tier.MOST_GPUS}) == ""
+
+
+@pytest.mark.parametrize("row", [{"memory": "17T"}, {"cpus": 4097}, {"time": "367d"}, {"gpus": 1000}, {"cpus": 0}])
+def test_others_the_check_refuses(row: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=next(iter(row))):
+        Tier.model_validate(TIER | row)
+    [(key, value)] = row.items()
+    with pytest.raises(ValueError, match=key):
+        Tier.model_validate(TIER | {"choose": {key: [value, value]}})
+
+
+@pytest.mark.parametrize("name", ["a100:2", "gpu,fpga", "-a", "a b", "", "x" * 65, "é"])
+def test_a_type_that_the_gate_would_refuse_the_check_refuses(gate: ModuleType, name: str) -> None:
+    assert not gate.GRES.match(f"gpu:{name}:1")
+    with pytest.raises(ValueError, match="gpu_type"):
+        Tier.model_validate(TIER | {"gpus": 1, "gpu_type": name})
+
+
+def test_the_log_of_a_job_that_runs_stays_however_many_came_after_it(gate: ModuleType, tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    folder.mkdir()
+    for number in (5, 6, *range(100, 100 + 2 * gate.LOGS_KEPT)):
+        (folder / f"job-{number}.log").touch()
+    (folder / "notes").touch()
+    gate.log_folder({"log_dir": "log"}, SimpleNamespace(pw_dir=str(tmp_path)), {5, 103})
+    left = sorted(path.name for path in folder.iterdir())
+    newest = range(100 + gate.LOGS_KEPT + 1, 100 + 2 * gate.LOGS_KEPT)
+    assert left == sorted(["notes", *(f"job-{number}.log" for number in (5, 103, *newest))])
+
+
+def test_the_hub_names_the_jobs_that_run(gate: ModuleType) -> None:
+    request = Choice.of(Tier.model_validate(TIER)).request("0123456789abcdef", {}, {103, 5})
+    assert gate.numbers(json.loads(json.dumps(request))["running"]) == {5, 103}
