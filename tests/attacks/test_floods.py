@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import pwd
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from sitekit.contracts.internal_tls import calling, hub_url
+from sitekit.session.callers import MOST
 
 from ..conftest import Demo
+from ..faults.machine import Machine
 from ..person import Person
-from .conftest import call
+from ..slurm import until
+from .certificates import session_process
+from .conftest import Server, call
 from .hublog import end_of_log, logged
 from .state import ANY, nothing_changes
 
@@ -121,6 +128,27 @@ def test_many_wrong_tokens(demo: Demo) -> None:
             assert call(hub_url(demo.site), "GET", "/hub/api/user", token, verify=verify).status_code == 403
         text = logged(demo.site, start)
     assert len(text) < 100 * 500 and b"deadbeef" not in text
+
+
+def test_silent_connections_keep_nobody_out(demo: Demo, server: Server) -> None:
+    """They cost a neighbour next to nothing, and could take all files that a process may have. Some begin and stop,
+    or say what is no TLS; no log tells of each."""
+    site, home = demo.site, Path(pwd.getpwnam(server.person.name).pw_dir)
+    log = home / site.log_dir / f"job-{server.job}.log"
+    processes = {server.port: session_process(server.job), site.hub.port: Path("/proc", str(Machine(site).pid("hub")))}
+    before = log.stat().st_size
+    with ExitStack() as stack, log_stays_short(demo, 8_000):
+        for port, process in processes.items():
+            for number in range(600):
+                connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), 30))
+                with suppress(OSError):
+                    connection.sendall(
+                        (b"", b"\x16", b"GET / HTTP/1.0\r\n\r\n", b"\x16\x03\x01\x00\x05xxxxx")[number % 4]
+                    )
+            until(lambda where=process: len(list((where / "fd").iterdir())) < MOST + 150)
+        assert server.person.lab().status_code == 200
+        assert server.person.api("GET", "/user").json()["name"] == server.person.name
+    assert log.stat().st_size < before + 2_000
 
 
 def test_the_hub_answers_afterwards(demo: Demo, idle: Person) -> None:

@@ -20,6 +20,7 @@ from sitekit.site import Site
 
 from ..chain.test_chain import python_of
 from ..conftest import Demo, logged_in
+from ..faults.machine import Machine
 from ..person import Kernel, Person
 from ..slurm import ask, jobs, until
 from .certificates import certificate_of, context, of_nobody, sent_to, session_process
@@ -61,15 +62,16 @@ def callers(site: Site, server: Server, other: Server) -> dict[str, ssl.SSLConte
         "the culler's": context(pair(site, "culler").read_bytes()),
         "the proxy's": context(pair(site, "proxy").read_bytes()),
         "the hub's": context(pair(site, "hub").read_bytes()),
+        "the front's": context(pair(site, "front").read_bytes()),
     }
 
 
 def test_who_is_answered_at_which_port(demo: Demo, server: Server, other: Server) -> None:
-    """alice's server and the proxy's API know two callers, the hub knows certificates of this site. Nobody else gets
-    one byte of HTTP."""
+    """alice's server and both ports of the proxy know the site's services, the hub knows certificates of this site.
+    Nobody else gets one byte of HTTP."""
     site = demo.site
-    services = {"the proxy's", "the hub's"}
-    ports = {server.port: services, site.proxy.api_port: services}
+    services = {"the proxy's", "the hub's", "the front's"}
+    ports = {port: services for port in (server.port, site.proxy.api_port, site.proxy.port)}
     ports[site.hub.port] = services | {"its own", "another server's", "the culler's"}
     start = end_of_log(site)
     with nothing_changes(site):
@@ -82,10 +84,10 @@ def test_who_is_answered_at_which_port(demo: Demo, server: Server, other: Server
 def test_a_server_is_asked_by_nobody_at_all_without_tls(demo: Demo, server: Server) -> None:
     """Not even an error in HTTP, which would tell what listens there."""
     with closing(socket.create_connection(("127.0.0.1", server.port), 20)) as plain:
-        plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
-        plain.shutdown(socket.SHUT_WR)
         said = b""
-        with suppress(OSError):
+        with suppress(OSError):  # it may have hung up by then
+            plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            plain.shutdown(socket.SHUT_WR)
             while piece := plain.recv(1000):
                 said += piece
     assert b"HTTP" not in said
@@ -97,9 +99,9 @@ def test_a_server_is_asked_by_nobody_at_all_without_tls(demo: Demo, server: Serv
 class Squatter:
     """Listens where a server was, with whatever certificate, and writes down each byte that it is told."""
 
-    def __init__(self, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None, port: int = 0) -> None:
         self.tls, self.told, self.calls = tls, b"", 0
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("127.0.0.1", port))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -172,9 +174,28 @@ def test_the_host_that_a_request_names_is_not_the_name_that_is_checked(
     own = name_of(ledger_row(site, other.job)["tag"])
     headers = {"Authorization": f"token {SECRET}", "Host": own}
     with closing(squatter.listener), route(site, f"https://{name_of('0123456789abcdef')}:{squatter.port}") as path:
-        base = f"http://127.0.0.1:{site.proxy.port}"
-        assert httpx.get(f"{base}{path}/api", headers=headers, timeout=60).status_code == 503
+        base = f"https://127.0.0.1:{site.proxy.port}"
+        answer = httpx.get(f"{base}{path}/api", headers=headers, timeout=60, verify=calling(site, "front"))
+        assert answer.status_code == 503
     assert squatter.calls > 0 and SECRET.encode() not in squatter.told
+
+
+@pytest.mark.parametrize("shows", ["nothing, in the clear", "a certificate of nobody's", "a server's"])
+def test_who_squats_the_proxys_port_learns_no_password(demo: Demo, other: Server, shows: str) -> None:
+    """The proxy is away for a moment, and anybody on this host may take its port; the web server is sent a login."""
+    site = demo.site
+    pems = {"a certificate of nobody's": of_nobody(site), "a server's": sent_to(other.job)}
+    before = set(routes(site))
+    with Machine(site).stopped("proxy"):
+        squatter = Squatter(context(pems[shows], server=True) if shows in pems else None, site.proxy.port)
+        with closing(squatter.listener):
+            form = {"username": "alice", "password": SECRET}
+            answer = httpx.post(f"{site.front.url}/hub/login", data=form, verify=ANY, timeout=60)
+            squatter.listener.shutdown(socket.SHUT_RDWR)  # else its thread keeps the port until the next call
+            assert answer.status_code in (500, 502, 503) and "JupyterHub does not answer" in answer.text
+    until(lambda: before <= set(routes(site)))  # the hub gives them back
+    assert squatter.calls > 0, "the web server did not even try"
+    assert SECRET.encode() not in squatter.told and b"HTTP" not in squatter.told
 
 
 # --- a certificate that was copied --------------------------------------------------------------------------
@@ -259,6 +280,7 @@ def test_each_service_reads_its_own_key_alone(demo: Demo) -> None:
         pair(site, "hub"): {site.hub.user},
         pair(site, "culler"): {site.hub.user},
         pair(site, "proxy"): {site.proxy.user},
+        pair(site, "front"): set(),
         authority(site, "servers"): {site.hub.user, site.proxy.user, "alice"},
     }
     for path, readers in keys.items():
@@ -303,10 +325,10 @@ def captured(*ports: int) -> Iterator[dict[int, bytearray]]:
 
 
 def test_a_session_shows_no_plain_text_on_the_wire(demo: Demo, server: Server) -> None:
-    """Lab, kernel and cell, the callbacks and the hub's word to the proxy. What the front hands to the proxy on this
-    machine is seen, so that the capture is known to work."""
+    """Lab, kernel and cell, the callbacks, the hub's word to the proxy, and what the front hands on. A request to the
+    front in the clear, which that refuses, is seen, so that the capture is known to work."""
     site, person = demo.site, server.person
-    with captured(server.port, site.hub.port, site.proxy.api_port, site.proxy.port) as wire:
+    with captured(server.port, site.hub.port, site.proxy.api_port, site.proxy.port, site.front.port) as wire:
         assert person.lab().status_code == 200
         kernel = person.kernel(python_of(person))
         assert kernel.run("print('plain' + '-' + 'text')") == "plain-text"
@@ -314,11 +336,12 @@ def test_a_session_shows_no_plain_text_on_the_wire(demo: Demo, server: Server) -
         person.server_api("DELETE", f"kernels/{kernel.id}")
         assert person.api("GET", "/user").status_code == 200
         routes(site)
+        httpx.get(f"http://{site.front.host}:{site.front.port}/plain-text", timeout=30)
     words = [b"plain-text", b"HTTP/1.1", b"jupyterhub-", b"ookie:", server.token.encode(), proxy_secret(site).encode()]
     for port, seen in wire.items():
         assert len(seen) > 500, port
         found = {word for word in words if word in seen}
-        assert (b"plain-text" in found) if port == site.proxy.port else not found, port
+        assert (b"plain-text" in found) if port == site.front.port else not found, port
 
 
 # --- the end ------------------------------------------------------------------------------------------------

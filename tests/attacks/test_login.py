@@ -53,8 +53,8 @@ def test_a_forged_header_logs_nobody_in(demo: Demo, headers: dict[str, str]) -> 
     """At the front, and behind it, where the hub and the proxy listen."""
     site = demo.site
     with nothing_changes(site):
-        for base in (site.front.url, hub_url(site), f"http://127.0.0.1:{site.proxy.port}"):
-            verify = calling(site, "proxy") if base == hub_url(site) else ANY
+        behind = {hub_url(site): calling(site, "proxy"), f"https://127.0.0.1:{site.proxy.port}": calling(site, "front")}
+        for base, verify in {site.front.url: ANY, **behind}.items():
             for path in ("/hub/home", "/hub/admin", "/hub/spawn", "/hub/token"):
                 answer = call(base, "GET", path, headers=headers, verify=verify)
                 assert answer.status_code == 302 and urlsplit(answer.headers["location"]).path == "/hub/login"

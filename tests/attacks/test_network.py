@@ -99,8 +99,9 @@ def test_the_proxys_api_is_not_behind_the_front(demo: Demo) -> None:
 @pytest.mark.parametrize("path", ["users", "user", "proxy", "info", "services", "groups", "sitekit/status", "shutdown"])
 def test_the_hubs_own_port_wants_a_token(demo: Demo, path: str) -> None:
     """Where compute nodes reach it, past the front."""
-    verify = calling(demo.site, "culler")
-    for base in (hub_url(demo.site), f"http://127.0.0.1:{demo.site.proxy.port}"):
+    ways = {hub_url(demo.site): "culler", f"https://127.0.0.1:{demo.site.proxy.port}": "front"}
+    for base, shows in ways.items():
+        verify = calling(demo.site, shows)
         assert call(base, "GET", f"/hub/api/{path}", verify=verify).status_code in (403, 405)
         assert call(base, "POST", f"/hub/api/{path}", json={}, verify=verify).status_code in (403, 405)
 

@@ -16,10 +16,11 @@ from sitekit.contracts.internal_tls import calling
 from sitekit.hub.pages import entry_cookie
 
 from ..conftest import Demo
+from ..faults.machine import Machine
 from ..person import Person
 from ..slurm import until
 from .conftest import Server, call, new_token
-from .state import proxy_api
+from .state import proxy_api, routes
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +107,17 @@ def test_what_was_copied_before_a_logout_is_good_for_nothing_afterwards(
     assert opens(demo, server, {entry_cookie.COOKIE: cookie_of(server.person)}), (
         "that of her other browser has its own end"
     )
+
+
+def test_it_is_so_when_the_proxy_has_started_anew(demo: Demo, server: Server, visitor: Person) -> None:
+    """The proxy keeps in memory what has ended."""
+    copied = {cookie.name: cookie.value for cookie in visitor.http.cookies.jar if cookie.path in ("/", server.base)}
+    visitor.http.get("/hub/logout")
+    with Machine(demo.site).stopped("proxy"):
+        pass
+    until(lambda: "/user/alice" in routes(demo.site))
+    assert not opens(demo, server, copied)
+    assert opens(demo, server, {entry_cookie.COOKIE: cookie_of(server.person)})
 
 
 def test_who_comes_back_with_one_that_has_ended_is_asked_and_not_sent_in_circles(

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from sitekit.machine.host.target import Target
+from sitekit.machine.render.authorities import internal
 from sitekit.machine.web.certificate import self_signed
 from sitekit.machine.web.config import certificate, front, front_path, modules
 from sitekit.site import Site
@@ -49,6 +51,9 @@ def configuration(site: Site, folder: Path, more: str = "") -> Path:
     for path, content in zip(certificate(site), self_signed(site), strict=True):
         (folder / path.relative_to("/")).parent.mkdir(parents=True, exist_ok=True)
         (folder / path.relative_to("/")).write_text(content)
+    for path, file in (internal(Target(site, folder)) if site.internal_tls else {}).items():
+        (folder / path.relative_to("/")).parent.mkdir(exist_ok=True)
+        (folder / path.relative_to("/")).write_text(file.content)
     if site.front.instance == "system" and site.front.server == "apache":
         wanted = ["mpm_event", "authz_core", "socache_shmcb", *modules(site)]
         loads = "".join(f"LoadModule {m}_module /usr/lib/apache2/modules/mod_{m}.so\n" for m in wanted)
@@ -110,10 +115,11 @@ def bare(name: str, front_keys: dict[str, object]) -> Site:
     paths = {"prefix": "/opt/sitekit/none", "state": f"/var/lib/sitekit/{name}"}
     ports = {"hub": {"port": 18181}, "proxy": {"port": 18100, "api_port": 18101}}  # a demo may be installed here
     slurm = {"conf": "/etc/debian_version"}  # names no cluster, so that Slurm's programs end at once
-    return demo(name=name, paths=paths, front=front_keys, login={"admin_groups": []}, slurm=slurm, **ports)
+    more = {"login": {"admin_groups": []}, "slurm": slurm, "internal_tls": False}
+    return demo(name=name, paths=paths, front=front_keys, **more, **ports)
 
 
-def a_site(kind: str, **front_keys: object) -> Site:
+def a_site(kind: str, internal_tls: bool = False, **front_keys: object) -> Site:
     """The demo with a front of this kind, on free ports."""
     keys = {"url": f"https://localhost:{free_port()}", "server": kind, **front_keys}
-    return demo(front=keys, proxy={"port": free_port()}, internal_tls=False)
+    return demo(front=keys, proxy={"port": free_port()}, internal_tls=internal_tls)

@@ -8,12 +8,13 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, AnyStr
+from typing import Any, TypeVar
 
 from .errors import Problem
 
 Arg = str | os.PathLike[str]
 Argv = Sequence[Arg]
+Stream = TypeVar("Stream")
 
 
 def need_root(command: str) -> None:
@@ -63,8 +64,8 @@ def acting_as(user: int, group: int) -> Iterator[None]:
         os.setgroups(before[0])
 
 
-def piped(stream: IO[AnyStr] | None) -> IO[AnyStr]:
-    """A stream of a Popen that was started with PIPE for it; the type of Popen allows None, for one without."""
+def piped(stream: Stream | None) -> Stream:
+    """A stream of a program that was started with PIPE for it; its type allows None, for one without."""
     if stream is None:
         raise TypeError("this program was started without a pipe")
     return stream

@@ -7,11 +7,13 @@ import grp
 import os
 import pwd
 import stat
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 LINKS = 40  # on one way, as in the kernel
+ACL_KINDS, ACL_WRITE = (0x02, 0x08), 0x02  # entries for a user and for a group by number
 
 
 @dataclass(frozen=True)
@@ -28,20 +30,11 @@ class Step:
 
     @property
     def owner(self) -> str:
-        """As a person reads it."""
-        try:
-            return f"the account {pwd.getpwuid(self.status.st_uid).pw_name}"
-        except KeyError:
-            return f"uid {self.status.st_uid}, which has no account here"
+        return account_name(self.status.st_uid)
 
     @property
     def group(self) -> str:
-        """The same, with the members that are listed; an account's own group lists none."""
-        try:
-            found = grp.getgrgid(self.status.st_gid)
-        except KeyError:
-            return f"gid {self.status.st_gid}, which has no name here"
-        return f"the group {found.gr_name}" + (f" ({', '.join(found.gr_mem)})" if found.gr_mem else "")
+        return group_name(self.status.st_gid)
 
     @property
     def group_writes(self) -> bool:
@@ -56,6 +49,35 @@ class Step:
         hands from what lies in it. The owner of such a folder may still remove what is not theirs."""
         sticky = self.status.st_mode & stat.S_ISVTX and not self.last
         return bool(self.status.st_mode & who) and not self.link and not sticky
+
+
+def account_name(uid: int) -> str:
+    """As a person reads it."""
+    try:
+        return f"the account {pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"uid {uid}, which has no account here"
+
+
+def group_name(gid: int) -> str:
+    """As a person reads it, with the members that are listed; an account's own group lists none."""
+    try:
+        found = grp.getgrgid(gid)
+    except KeyError:
+        return f"gid {gid}, which has no name here"
+    return f"the group {found.gr_name}" + (f" ({', '.join(found.gr_mem)})" if found.gr_mem else "")
+
+
+def named_writers(path: Path) -> tuple[set[int], set[int]]:
+    """The users and groups, by number, that an access control list (acl(5)) lets write. Where there is one, the mode's
+    bits for the group are the most that it gives to anybody it names, whoever the owning group is."""
+    try:
+        found = os.getxattr(path, "system.posix_acl_access", follow_symlinks=False)
+    except OSError:  # none, or a filesystem without
+        return set(), set()
+    entries = list(struct.iter_unpack("<HHI", found[4:]))  # linux/posix_acl_xattr.h: tag, rights, number
+    users, groups = ({who for tag, may, who in entries if tag == kind and may & ACL_WRITE} for kind in ACL_KINDS)
+    return users, groups
 
 
 def way(path: Path, root: Path = Path("/")) -> list[Step]:

@@ -1,7 +1,7 @@
 """Internal TLS: who has which certificate, where it lies, and what each asks of the other. docs/internal-tls.md.
 
-Two authorities of the site's own sign. `services` is trusted by users' servers; it signs for the hub and the proxy. Its
-key is root's. `servers` signs for each start of a server and for the culler; its key is the hub's.
+Two authorities of the site's own sign. `services` is trusted by users' servers; it signs for hub, proxy and
+front. Its key is root's. `servers` signs for each start of a server and for the culler; its key is the hub's.
 A certificate of a server is therefore never taken for one of the hub or the proxy, by nobody.
 """
 
@@ -15,9 +15,10 @@ from typing import Literal
 from ..site import Site
 
 Authority = Literal["services", "servers"]
-Owner = Literal["hub", "proxy", "culler"]
+Owner = Literal["hub", "proxy", "front", "culler"]
 
-SIGNED_BY: dict[Owner, Authority] = {"hub": "services", "proxy": "services", "culler": "servers"}
+SIGNED_BY: dict[Owner, Authority] = {"hub": "services", "proxy": "services", "front": "services", "culler": "servers"}
+PROXY = "proxy.internal"  # in the proxy's certificate beside its address: nginx compares names alone
 SUFFIX = ".server.internal"
 """`internal` is reserved for private use (ICANN, 2024): no DNS server and no public authority has such names."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..base.errors import Problem
-from ..base.path_access import Step, way
+from ..base.path_access import Step, account_name, group_name, named_writers, way
 
 
 def refuse_writable(paths: Iterable[Path], trusted_groups: Iterable[str], owners: Iterable[int] = ()) -> None:
@@ -31,8 +31,8 @@ def refuse_writable(paths: Iterable[Path], trusted_groups: Iterable[str], owners
         shown += [f"and {len(faults) - 5} more"] if len(faults) > 5 else []
         raise Problem(
             "whoever can write these can run code as every user of a kernel:\n    " + "\n    ".join(shown),
-            remedy="take the permission away (chmod go-w PATH), give it to root, or name a group under trusted_groups "
-            "in kernels.yml",
+            remedy="take the permission away (chmod go-w PATH, or setfacl -b PATH), give it to root, or name a group "
+            "under trusted_groups in kernels.yml",
         )
 
 
@@ -43,7 +43,9 @@ def _fault(step: Step, groups: set[int], good: set[int]) -> str | None:
         return "can be written by everybody"
     if step.group_writes and step.status.st_gid not in groups:
         return f"can be written by {step.group}"
-    return None
+    users, others = named_writers(step.path) if step.group_writes else (set(), set())
+    names = [*map(account_name, sorted(users - good)), *map(group_name, sorted(others - groups))]
+    return f"can be written by {', '.join(names)} (its access control list)" if names else None
 
 
 def _gid(name: str) -> int:

@@ -169,6 +169,7 @@ def serve(listener: socket.socket, shell: LoginShell, settings: dict[str, Any], 
     from jupyter_core import paths
     from jupyter_server.serverapp import ServerApp
 
+    from .callers import ask_all
     from .ending import tell_at_sigterm
     from .saving import save_whole
 
@@ -189,6 +190,7 @@ def serve(listener: socket.socket, shell: LoginShell, settings: dict[str, Any], 
         if identity:
             forget_names()
             app.http_server.ssl_options = identity.answering()  # Jupyter Server would build one at each connection
+            ask_all(app.http_server)
         app.http_server.add_sockets([listener])
         app.io_loop.add_callback(tell_hub, port, identity)
         app.io_loop.add_callback(tell_at_sigterm, app.io_loop, identity)

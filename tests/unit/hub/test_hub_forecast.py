@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sitekit.backends.slurm.command import Silent
+from sitekit.backends.slurm.listing import Waiting
 from sitekit.backends.slurm.parse import Job
 from sitekit.base.data import data
 from sitekit.hub.servers import forecast as module
@@ -74,3 +75,52 @@ def test_an_answer_that_does_not_come_is_not_replaced_by_an_old_one(monkeypatch:
     made = forecast(large=SOON)
     asyncio.run(made._ask("alice"))
     assert made.starts == {}
+
+
+def test_what_many_read_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody may open the page of a waiting server a thousand times, and others may have ten thousand jobs wait."""
+    looks: list[int] = []
+
+    class Other(Waiting):
+        def __getattribute__(self, name: str) -> Any:
+            if name == "partitions":
+                looks.append(1)
+            return super().__getattribute__(name)
+
+    async def waiting(*_: object) -> list[Waiting]:
+        return [Other(number, 5, frozenset({"jupyter-short"})) for number in range(1, 101)]
+
+    async def start(*_: object) -> int:
+        return SOON
+
+    monkeypatch.setattr(module, "waiting_jobs", waiting)
+    monkeypatch.setattr(module.gate, "start_of", start)
+    made = forecast()
+    asyncio.run(made._ask("alice"))
+    assert {made.ahead(replace(JOB, id=200)) for _ in range(50)} == {100}
+    assert len(looks) == 100
+    assert made.ahead(replace(JOB, id=3, priority=5)) == 2
+    asyncio.run(made._ask("alice"))
+    assert made.ahead(replace(JOB, id=200)) == 100 and len(looks) > 200
+
+
+def test_whose_server_is_asked_for_goes_by_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One user's own limit, or a gate that does not answer, must not be everybody's forecast."""
+    asked: set[str] = set()
+
+    async def ask(_: Forecast, user: str) -> None:
+        asked.add(user)
+        if asked == {"alice", "bob"}:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(module.asyncio, "sleep", pause)
+    monkeypatch.setattr(Forecast, "_ask", ask)
+    monkeypatch.setattr(module, "EVERY", -1)
+    made = forecast()
+    made._queue.healthy, made._waiting_users = True, lambda: ["alice", "bob"]
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(made.run())
+
+
+async def pause(_: float) -> None:
+    """No time passes."""

@@ -132,6 +132,70 @@ async def main():
 asyncio.run(main())
 """
 
+# Prints what becomes of connections that say nothing, or begin and never go on, and how many of one server are taken.
+CROWD = """
+import os
+from sitekit.hub.overrides import internal_tls
+from sitekit.session import callers
+import tornado.httpserver
+from tornado.web import Application, RequestHandler
+
+class Ok(RequestHandler):
+    def get(self):
+        self.finish("ok")
+
+def opened():
+    return len(os.listdir("/proc/self/fd"))
+
+async def until(holds):
+    for _ in range(500):
+        if holds():
+            return True
+        await asyncio.sleep(0.02)
+    return False
+
+async def asks(port, tls):
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
+        writer.write(b"GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+        answer = await asyncio.wait_for(reader.read(1000), 10)
+        return answer.endswith(b"ok") and writer
+    except OSError:
+        return None
+
+async def main():
+    internal_tls.answer(answering(site, "hub"), lambda: False)
+    served = tornado.httpserver.HTTPServer(Application([("/", Ok)]))
+    served.listen(0, "127.0.0.1")
+    [listening] = served._sockets.values()
+    port, found = listening.getsockname()[1], {{}}
+    callers.SECONDS = 600
+    before, ends = opened(), []
+    for number in range(callers.MOST + 200):
+        ends.append(await asyncio.open_connection("127.0.0.1", port))
+        if number % 2:
+            ends[-1][1].write(b"\\x16")
+    most = before + len(ends) + callers.MOST + 10  # both ends are of this process
+    found["no more than that are kept"] = await until(lambda: opened() <= most)
+    found["who has a certificate comes in meanwhile"] = bool(await asks(port, calling(site, "culler")))
+    found["the first have been closed"] = [await asyncio.wait_for(one.read(), 10) for one, _ in ends[:2]] == [b"", b""]
+    callers.SECONDS = 0.1
+    late = await asyncio.open_connection("127.0.0.1", port)
+    late[1].write(b"\\x16")
+    found["who begins and does not go on is closed"] = await asyncio.wait_for(late[0].read(), 10) == b""
+    callers.SECONDS = 600
+    own = context(issue("aaaa", HOUR), ssl.PROTOCOL_TLS_CLIENT)
+    mine = [await asks(port, own) for _ in range(internal_tls.EACH + 5)]
+    found["of one server"] = len([one for one in mine if one]) - internal_tls.EACH
+    found["another server"] = bool(await asks(port, context(issue("bbbb", HOUR), ssl.PROTOCOL_TLS_CLIENT)))
+    mine[0].close()
+    await mine[0].wait_closed()
+    found["in the place of one that was closed"] = bool(await asks(port, own))
+    print(json.dumps(found))
+
+asyncio.run(main())
+"""
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -170,3 +234,9 @@ def test_the_hubs_port_answers_who_has_a_certificate(folder: Path) -> None:
         "plain, while it is taken": ["", ""],
         "server, while plain is taken": ["servers", "aaaa"],
     }
+
+
+def test_strangers_connections_take_no_ones_place(folder: Path) -> None:
+    found = said(CROWD, folder)
+    assert found.pop("of one server") == 0
+    assert all(found.values()), found

@@ -101,3 +101,18 @@ def test_nothing_is_written_before_the_first_question(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     assert ledger.open() == []
     assert (tmp_path / "ledger.sqlite").exists()
+
+
+def test_starts_in_a_loop_fill_no_disk(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each that fails leaves a card. Open rows stay, and so do other users' and the latest."""
+    monkeypatch.setattr("sitekit.hub.servers.ledger.EACH", 5)
+    others, running = ledger.intend("bob", "", "hash-2", {}), start(ledger)
+    ledger.end(others, {"kind": "crash"})
+    for number in range(50):
+        ledger.end(start(ledger), {"kind": "home", "lines": ["x" * 1000], "number": number})
+    last = ledger.intend("alice", "two", "hash-3", {})
+    kept = Ledger(tmp_path / "ledger.sqlite")._db.execute("SELECT user, ended FROM servers").fetchall()
+    assert len(kept) == 5 + 3
+    assert {row.tag for row in ledger.open()} == {running, last}
+    assert ledger.last_card("alice", "")["number"] == 49
+    assert ledger.last_card("bob", "") == {"kind": "crash"}

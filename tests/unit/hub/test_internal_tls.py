@@ -56,18 +56,19 @@ def test_whose_each_is(machine: tuple[Path, Files]) -> None:
         "hub.pem": (hub, "0o400"),
         "culler.pem": (hub, "0o400"),
         "proxy.pem": (proxy, "0o400"),
+        "front.pem": ("root", "0o400"),
     }
 
 
-PAIRS = {"hub.pem", "proxy.pem", "culler.pem"}
+PAIRS = {"hub.pem", "proxy.pem", "front.pem", "culler.pem"}
 LOST = {
-    "the hub's": (lambda root: at(root, pair(SITE, "hub")).unlink(), {"hub.pem"}),
-    "half of the proxy's": (lambda root: halve(at(root, pair(SITE, "proxy"))), {"proxy.pem"}),
+    "the hub's": (lambda root: at(root, pair(SITE, "hub")).unlink(), PAIRS),
+    "half of the proxy's": (lambda root: halve(at(root, pair(SITE, "proxy"))), PAIRS),
     "a key": (lambda root: at(root, authority_key(SITE, "servers")).write_text("no key"), {
-        "servers-ca.pem", "servers-ca.key", "culler.pem",
+        "servers-ca.pem", "servers-ca.key", *PAIRS,
     }),
     "an authority": (lambda root: at(root, authority(SITE, "services")).unlink(), {
-        "services-ca.pem", "services-ca.key", "hub.pem", "proxy.pem",
+        "services-ca.pem", "services-ca.key", *PAIRS,
     }),
 }  # fmt: skip
 
@@ -110,7 +111,7 @@ def test_a_hub_at_another_address_gets_another_certificate(machine: tuple[Path, 
     root, made = machine
     for address in ("10.1.0.5", "fd00::5", "other.cluster.example"):
         moved = Target(SITE.model_copy(update={"hub": SITE.hub.model_copy(update={"address": address})}), root)
-        assert changed(made, internal(moved)) == {"hub.pem"}, address
+        assert changed(made, internal(moved)) == PAIRS, address
 
 
 def test_new_secrets_are_new_pairs_of_the_same_authorities(machine: tuple[Path, Files]) -> None:

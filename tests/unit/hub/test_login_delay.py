@@ -156,3 +156,30 @@ def test_who_may_not_administer_any_more_does_not_and_who_is_gone_for_long_is_go
     assert said[3] is True, "a directory may be silent for a while"
     assert said[4] is False
     assert told == [{"name": "root", "admin": False}, {"name": "nobody-here", "admin": False}]
+
+
+ODD = """
+authenticator, asked = new(), []
+pam.pamela.authenticate = lambda name, *more, **words: asked.append([name, *more])
+pam.pamela.check_account = lambda *more, **words: None
+patience.DELAY = patience.LONGEST = 0.01
+me = __import__("pwd").getpwuid(0).pw_name
+nul, half = chr(0), chr(0xDC80)
+def of(username, password="x", **more):
+    return {{"username": username, "password": password, **more}}
+
+sent = [of(me + nul + "x"), of(me, "x" + nul + "y"), of(me, ["x"]), of([me]), of(me + half), of(me, half),
+        of(me, otp={{}}), {{"username": me}}, {{}}, None, [me, "x"], me, of("")]
+handler = SimpleNamespace(request=SimpleNamespace(remote_ip="192.0.2.1"))
+answers = [await authenticator.authenticate(handler, one) for one in sent]
+good = await authenticator.authenticate(handler, {{"username": me, "password": "x"}})
+return [answers, asked, good, authenticator._names.failed(("", "192.0.2.1/32")) == 0.01]
+"""
+
+
+def test_what_pam_would_read_otherwise_is_not_asked_of_it(tmp_path: Path) -> None:
+    """A name or a password with a NUL in it, or no text at all. It counts as a failure."""
+    answers, asked, good, patience_grows = run(tmp_path, ODD.replace("{{", "{").replace("}}", "}"))
+    assert answers == [None] * 13
+    assert asked == [["root", "x"]] and good == "root"
+    assert patience_grows

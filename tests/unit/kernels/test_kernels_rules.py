@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 from pathlib import Path
 
 import pytest
@@ -194,6 +195,37 @@ def test_another_owner_and_a_group_are_named_unless_trusted(tmp_path: Path) -> N
     refuse_writable([file], ["daemon"])
     with pytest.raises(Problem, match="no group"):
         refuse_writable([file], ["no-such-group"])
+
+
+OWNER, USER, GROUPS, GROUP, MASK, OTHERS = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20  # linux/posix_acl.h
+NOBODY, DAEMON, UNSAID = 65534, 1, 0xFFFFFFFF
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: files of root's group, which is trusted")
+def test_whom_an_access_control_list_lets_write_is_named(open_path: Path) -> None:
+    """setfacl -m u:nobody:rwx on a folder of root's: by its owner and its group it is one that root alone writes."""
+    file = open_path / "a.lua"
+    file.write_text("")
+
+    def allow(path: Path, *named: tuple[int, int, int], mask: int = 7) -> None:
+        entries = [(OWNER, 7, UNSAID), *named, (GROUPS, 5, UNSAID), (MASK, mask, UNSAID), (OTHERS, 5, UNSAID)]
+        acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in sorted(entries))
+        os.setxattr(path, "system.posix_acl_access", acl)
+
+    for path in (open_path, file):
+        allow(path, (USER, 7, NOBODY))
+        with pytest.raises(Problem, match=r"can be written by nobody \(its access control list\)"):
+            refuse_writable([file], [])
+        refuse_writable([file], [], owners=[NOBODY])
+        allow(path, (GROUP, 7, DAEMON))
+        with pytest.raises(Problem, match="by the group daemon"):
+            refuse_writable([file], [])
+        refuse_writable([file], ["daemon"])
+        for harmless in (((USER, 5, NOBODY),), ()):
+            allow(path, *harmless)
+            refuse_writable([file], [])
+        allow(path, (USER, 7, NOBODY), mask=5)  # the mask takes it away
+        refuse_writable([file], [])
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: folders of another account")

@@ -44,6 +44,7 @@ def test_no_purpose_is_without_its_file():
         "servers-ca.*",
         "hub.pem",
         "proxy.pem",
+        "front.pem",
         "culler.pem",
         "cert.pem",
         "key.pem",

@@ -1,16 +1,48 @@
-"""The hub's side of the gate: requests to the one program that may act as a cluster user."""
+"""The hub's side of the gate: requests to the one program that may act as a cluster user.
+
+It acts as that user, whose other programs on this host may stop it, end it or put words into its mouth (ptrace(2)). So
+its answers are that user's words: read as data, held to their form, and worth nothing for anybody else's jobs.
+"""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ...site import Site
 from .command import Silent, converse, say
+from .frame import Unreadable
+from .job_queries import Owner
+from .listing import listed_by_number
 from .privacy import to_see_them
 
 SUDO = "/usr/bin/sudo"
 NEVER = 2**53  # the gate's word for a job that could not start
+ANSWER = 1024**2  # bytes; the longest is that with a log, 40 lines of its last 32 KiB
+TEXT = 4000  # characters of an error
+LINES, LOG = 40, 32 * 1024  # of a log: lines, characters
+AT_ONCE = 16  # requests for one user: a gate that its user has stopped stays, and sudo with it
+KINDS = {"sbatch", "scancel", "home", "refused"}  # beside `gate` and `silent`
+_under_way: Counter[str] = Counter()
+
+
+def _is_number(highest: int) -> Callable[[object], bool]:
+    return lambda value: type(value) is int and 0 < value <= highest
+
+
+FORMS: dict[str, Callable[[Any], bool]] = {
+    "ok": lambda value: isinstance(value, bool),
+    "gone": lambda value: isinstance(value, bool),
+    "kind": lambda value: isinstance(value, str),
+    "error": lambda value: isinstance(value, str),
+    "job": _is_number(2**32),
+    "start": _is_number(NEVER),
+    "lines": lambda value: isinstance(value, list) and all(isinstance(line, str) for line in value),
+}
+"""The form of each value that an answer may have."""
 
 
 class Refused(Exception):
@@ -28,17 +60,42 @@ async def ask_gate(
 
     Raises Refused with the reason, or Silent when Slurm behind it does not answer.
     """
+    if _under_way[user] >= AT_ONCE:
+        raise Silent(f"{AT_ONCE} earlier requests for {user} have not come to their end")
     argv = [SUDO, "-n", "-u", user, "--", str(site.libexec / program)]
-    answer = await converse(argv, {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}, json.dumps(request), timeout)
+    environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+    _under_way[user] += 1
+    answer = await converse(argv, environment, json.dumps(request), timeout, ANSWER, partial(_is_over, user))
     try:
         told = json.loads(answer.out)
-    except ValueError:
-        raise Refused("gate", f"sudo did not let the hub act for {user}: {answer.err[-500:]}") from None
+    except (ValueError, RecursionError):
+        raise Refused("gate", f"sudo did not let the hub act for {user}: {_plain(answer.err)[-500:]}") from None
+    if not isinstance(told, dict) or not all(FORMS[key](told[key]) for key in FORMS.keys() & told.keys()):
+        raise Refused("gate", f"what was said for {user} is no answer of the gate's")
     if told.get("ok"):
         return told
-    if told.get("kind") == "silent" or (told.get("kind") in ("sbatch", "scancel") and _outage(told.get("error", ""))):
-        raise Silent(told["error"])
-    raise Refused(told.get("kind", "gate"), told.get("error", ""))
+    kind, error = told.get("kind", "gate"), _plain(told.get("error", ""))
+    if kind == "silent" or (kind in ("sbatch", "scancel") and _outage(error)):
+        raise Silent(error)
+    raise Refused(kind if kind in KINDS else "gate", error)
+
+
+def _is_over(user: str) -> None:
+    _under_way[user] -= 1
+    if not _under_way[user]:
+        del _under_way[user]
+
+
+def _plain(text: str) -> str:
+    """Without what a terminal obeys; line breaks stay, as sbatch says several things."""
+    return "".join(sign for sign in text[:TEXT] if sign.isprintable() or sign == "\n")
+
+
+def _asked_for(told: dict[str, Any], key: str) -> Any:
+    """Raises Refused."""
+    if key not in told:
+        raise Refused("gate", f"the gate's answer does not say {key}")
+    return told[key]
 
 
 def _outage(text: str) -> bool:
@@ -65,19 +122,22 @@ def _outage(text: str) -> bool:
 
 async def submit(site: Site, user: str, request: dict[str, Any]) -> int:
     """Submit a server's job as `user`; return its id."""
-    return int((await ask_gate(site, user, {**request, "verb": "submit"}))["job"])
+    return int(_asked_for(await ask_gate(site, user, {**request, "verb": "submit"}), "job"))
 
 
 async def start_of(site: Site, user: str, request: dict[str, Any]) -> int | None:
     """When such a job of `user` would start (`sbatch --test-only`), in epoch seconds; None if it never could."""
-    start = int((await ask_gate(site, user, {**request, "verb": "submit", "test": True}))["start"])
+    start = int(_asked_for(await ask_gate(site, user, {**request, "verb": "submit", "test": True}), "start"))
     return start if start < NEVER else None
 
 
-async def cancel(site: Site, user: str, job: int, *, graceful: bool) -> bool:
+async def cancel(site: Site, user: str, job: int, is_theirs: Owner, *, graceful: bool) -> bool:
     """End a job of `user`: by SIGTERM to the server, or at once by Slurm's own way. Also for somebody who may not start
     servers any more; and for an account that is gone, if the hub's own is an Operator of Slurm's. False: to its owner,
-    from whom no job is hidden, Slurm says that there is none."""
+    from whom no job is hidden, Slurm says that there is none.
+
+    Raises Refused, Silent.
+    """
     request = {"verb": "cancel", "job": job, "graceful": graceful}
     try:
         told = await ask_gate(site, user, dict(request))
@@ -87,12 +147,19 @@ async def cancel(site: Site, user: str, job: int, *, graceful: bool) -> bool:
         try:
             told = await ask_gate(site, user, request, program="end")
         except Refused:
-            await _cancel_as_operator(site, job, refusal)
+            await _cancel_as_operator(site, job, is_theirs, refusal)
             return True
     return not told.get("gone", False)
 
 
-async def _cancel_as_operator(site: Site, job: int, refusal: Refused) -> None:
+async def _cancel_as_operator(site: Site, job: int, is_theirs: Owner, refusal: Refused) -> None:
+    """An Operator may cancel everybody's jobs, and the number is the gate's word: Slurm is asked whose it is."""
+    try:
+        found = (await listed_by_number(site, [job])).get(job)
+    except Unreadable as trouble:
+        raise Silent(str(trouble)) from None
+    if found is None or not is_theirs(found.uid, found.user):
+        raise refusal
     answer = await say(site, "scancel", f"--name={site.job_name}", str(job))
     if answer.code:
         instead = f"run `scancel {job}`, or once: {to_see_them(site.hub.user)}"
@@ -102,6 +169,18 @@ async def _cancel_as_operator(site: Site, job: int, refusal: Refused) -> None:
 async def log_lines(site: Site, user: str, job: int) -> list[str]:
     """The last lines of a job's log; none when it cannot be read."""
     try:
-        return list((await ask_gate(site, user, {"verb": "log", "job": job}, timeout=10))["lines"])
+        told = _asked_for(await ask_gate(site, user, {"verb": "log", "job": job}, timeout=10), "lines")
     except (Refused, Silent):
         return []
+    return _within(told[-LINES:])
+
+
+def _within(lines: list[str], left: int = LOG) -> list[str]:
+    """The last of them, so many characters in all: cards are kept for months."""
+    kept: list[str] = []
+    for line in reversed(lines):
+        if left <= 0:
+            break
+        kept.append(line[:left])
+        left -= len(line)
+    return kept[::-1]

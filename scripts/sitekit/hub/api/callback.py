@@ -7,6 +7,7 @@ It takes the place of batchspawner's handler, which sets any attribute of the sp
 from __future__ import annotations
 
 import json
+import time
 
 from jupyterhub.apihandlers import default_handlers
 from jupyterhub.apihandlers.base import APIHandler
@@ -80,7 +81,7 @@ class EndingHandler(ServersOwnHandler):
         child = getattr(spawner, "child_spawner", None)
         if spawner is not None and child is not None and child.tag == row.tag and not child.leaving:
             was_ready = spawner.ready
-            child.leaving = True
+            child.leaving = time.monotonic()
             if was_ready:
                 await self.proxy.delete_user(user, row.name)
         self.set_status(204)

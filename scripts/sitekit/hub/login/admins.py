@@ -1,7 +1,8 @@
 """Administrators look after servers without entering them, unless the site says so (`login.admin_access`).
 
 JupyterHub has no setting for it: `admin_access` has gone, and its role `admin` cannot be defined anew (roles.py,
-create_role). To share a server (`shares`) is to enter it, by the account that it is shared with.
+create_role). To share a server (`shares`) is to enter it, by the account that it is shared with. So is to make a token
+in its user's name (tokens.py), and, on one domain, to put a page of one's own below /services (`admin:services`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from typing import Any
 
 from jupyterhub import roles
 
-ENTERS = {"access:servers", "shares"}
+from .tokens import TokenHandler
+
+ENTERS = {"access:servers", "shares", "admin:services"}
 INSTEAD = ["read:shares", "users:shares", "groups:shares"]  # what `shares` holds beside: to see them, and to end them
 
 
@@ -24,3 +27,4 @@ def keep_administrators_out_of_servers() -> None:
         return found
 
     roles.get_default_roles = narrower
+    TokenHandler.by_administrators = False

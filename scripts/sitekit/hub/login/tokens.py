@@ -9,6 +9,7 @@ from typing import Any
 
 from jupyterhub import orm
 from jupyterhub.apihandlers.users import UserTokenListAPIHandler
+from jupyterhub.user import User
 from tornado import web
 
 from .sessions import PROGRAMS
@@ -19,7 +20,12 @@ LONGEST = 100 * 365 * 86400  # seconds; a date beyond the year 9999 cannot be st
 
 
 class TokenHandler(UserTokenListAPIHandler):
-    """JupyterHub's, within these limits; the token page calls it too."""
+    """JupyterHub's, within these limits; the token page calls it too.
+
+    A token does what its user may, whoever made it. To see and to end those of others is what administrators need.
+    """
+
+    by_administrators = True  # may make tokens in others' names; not where they may not enter their servers
 
     def get_json_body(self) -> Any:
         body = super().get_json_body()
@@ -33,14 +39,22 @@ class TokenHandler(UserTokenListAPIHandler):
 
     async def post(self, user_name: str) -> None:
         if self.current_user is not None:
+            self._refuse_anothers(self.current_user)
             self._refuse_more()
         await super().post(user_name)
 
     async def authenticate(self, data: Any) -> Any:
         """JupyterHub asks this for a request that has a password instead of a token."""
         who = await super().authenticate(data)
+        self._refuse_anothers(self.find_user(who["name"] if isinstance(who, dict) else who) if who else None)
         self._refuse_more()
         return who
+
+    def _refuse_anothers(self, requester: Any) -> None:
+        """A service, or a user who is no administrator, has the right by the site's own configuration."""
+        by_role = isinstance(requester, User) and requester.admin and requester.name != self.path_args[0]
+        if by_role and not self.by_administrators:
+            raise web.HTTPError(403, "administrators make no tokens in others' names here (login.admin_access)")
 
     def _refuse_more(self) -> None:
         name = self.path_args[0]

@@ -8,7 +8,7 @@ import logging
 
 from jupyterhub.app import JupyterHub
 
-from ..pages import stopped_servers
+from ..pages import enter, stopped_servers
 from ..spawner.held import spawners
 
 log = logging.getLogger(__name__)
@@ -36,4 +36,5 @@ async def restore(app: JupyterHub) -> None:
     ready = [s.proxy_spec for s in spawners() if s.ready and not stopped_servers.is_suspended(s)]
     if app.hub.routespec not in routes or not set(ready) <= set(routes):
         log.warning("The proxy has lost routes; giving them back")
+        await enter.tell_again(app.proxy)  # first, so that what has ended never opens any of them
         await app.proxy.check_routes(app.users, app._service_map, routes)

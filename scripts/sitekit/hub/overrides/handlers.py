@@ -9,7 +9,8 @@ from typing import Any
 
 from jupyterhub import apihandlers, handlers
 from jupyterhub.apihandlers.hub import RootAPIHandler
-from jupyterhub.apihandlers.users import UserServerAPIHandler, UserTokenListAPIHandler
+from jupyterhub.apihandlers.proxy import ProxyAPIHandler
+from jupyterhub.apihandlers.users import UserAPIHandler, UserServerAPIHandler, UserTokenListAPIHandler
 from jupyterhub.app import JupyterHub
 from jupyterhub.handlers import login
 from jupyterhub.handlers.base import UserUrlHandler
@@ -63,6 +64,28 @@ class ServerHandler(UserServerAPIHandler):
         return await super().stop_single_user(user, server_name)
 
 
+class AccountHandler(UserAPIHandler):
+    """A user of the hub is an account of the cluster's, as which servers run: an administrator who could rename users
+    could give the one of his own session another account's name (apihandlers/users.py, patch)."""
+
+    def get_json_body(self) -> Any:
+        body = super().get_json_body()
+        if (
+            self.request.method == "PATCH"
+            and isinstance(body, dict)
+            and body.get("name", self.path_args[0]) != self.path_args[0]
+        ):
+            raise web.HTTPError(400, "users are accounts of the cluster, and have their names there")
+        return body
+
+
+class ProxyHandler(ProxyAPIHandler):
+    """Where the proxy is stands in the site's file (apihandlers/proxy.py, patch)."""
+
+    async def patch(self) -> None:
+        raise web.HTTPError(405, "the proxy is the site's own")
+
+
 def _with_short_title(body: Any) -> Any:
     title = body.get("display_name") if isinstance(body, dict) else None
     if title is not None and not (isinstance(title, str) and len(title) <= NAME_LIMIT):
@@ -104,6 +127,8 @@ def replace_handlers(more: Mapping[type, type]) -> None:
         UserServerAPIHandler: ServerHandler,
         SpawnHandler: FormHandler,
         RootAPIHandler: RootHandler,
+        UserAPIHandler: AccountHandler,
+        ProxyAPIHandler: ProxyHandler,
         UserTokenListAPIHandler: TokenHandler,
         login.LogoutHandler: LogoutHandler,
         ProxyErrorHandler: NoAnswerHandler,

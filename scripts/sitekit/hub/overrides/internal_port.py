@@ -33,7 +33,7 @@ def keep_pages_behind_the_front(url: str, over: Callable[[str], bool]) -> None:
         authority, name = certified(handler.request)
         if authority == "servers" and name != "culler" and over(name):
             raise web.HTTPError(403, "The server that this certificate was made for has ended")
-        if not (name == "proxy" if authority else is_of_this_machine(handler.request)):
+        if not ((authority, name) == ("services", "proxy") if authority else is_of_this_machine(handler.request)):
             handler.request.remote_ip = handler.request.connection.context.address[0]
             if not isinstance(handler, FOR_OTHERS):
                 raise web.HTTPError(403, f"Pages are not to be had here. Go to {url}")
@@ -44,7 +44,11 @@ def keep_pages_behind_the_front(url: str, over: Callable[[str], bool]) -> None:
 
 def certified(request: HTTPServerRequest) -> tuple[str, str]:
     """(authority, name) of the caller's certificate, which has been verified; two empty words for one without TLS."""
-    connection = request.connection.stream.socket
+    return shown_by(request.connection.stream.socket)
+
+
+def shown_by(connection: socket.socket | None) -> tuple[str, str]:
+    """The same of a connection."""
     # Any: to the type of getpeercert all keys hold the same, texts or pairs.
     found: Any = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
     if not found:

@@ -16,12 +16,14 @@ import tornado.httpserver
 from aiohttp.abc import AbstractResolver, ResolveResult
 from jupyterhub.app import JupyterHub
 from jupyterhub.httpclient import JupyterHubHTTPClient
-from tornado.iostream import IOStream, StreamClosedError
+from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
 from ...contracts.internal_tls import answering, calling, installed, tag_in
+from ...session.callers import Callers, log_no_failed_handshakes
 from ..servers.hub_state import Life
+from .internal_port import shown_by
 
-HANDSHAKE = 10.0  # seconds that it may take
+EACH = 64  # connections of one server at a time; it needs about ten
 TLS_RECORD = b"\x16"  # the first byte of a TLS connection, and of no HTTP request (RFC 8446, 5.1: handshake)
 
 
@@ -80,22 +82,56 @@ class Nodes(AbstractResolver):
 def answer(context: ssl.SSLContext, plain: Callable[[], bool]) -> None:
     """JupyterHub's server takes TLS, and HTTP in the clear only while `plain` says so: for servers that were started
     before the site had certificates, which know no other way until they end."""
+    callers, servers = Callers(), Servers()
+    log_no_failed_handshakes()
+
+    async def shown(stream: IOStream) -> IOStream:
+        if await _first_byte(stream.socket) == TLS_RECORD:
+            return await _handshake(stream.socket, context)
+        if plain():
+            return stream
+        raise StreamClosedError
 
     class Listener(tornado.httpserver.HTTPServer):
         async def handle_stream(self, stream: IOStream, address: Any) -> None:
-            try:
-                if await asyncio.wait_for(_first_byte(stream.socket), HANDSHAKE) == TLS_RECORD:
-                    stream = await asyncio.wait_for(stream.start_tls(True, context), HANDSHAKE)
-                elif not plain():
-                    raise StreamClosedError
-            except (OSError, TimeoutError, asyncio.TimeoutError):  # StreamClosedError and ssl.SSLError are OSErrors
-                if stream.socket is not None:  # else TLS has it, and has closed it
-                    stream.close()
-                return
-            super().handle_stream(stream, address)
+            known = await callers.known(shown(stream))
+            if known and servers.may_open(known):
+                super().handle_stream(known, address)
+            else:
+                (known or stream).close()
 
     # JupyterHub.start() makes its server from this name; it has no setting for the class
     tornado.httpserver.HTTPServer = Listener
+
+
+class Servers:
+    """The connections of users' servers, each of which its user might copy the certificate of."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, list[IOStream]] = {}
+
+    def may_open(self, stream: IOStream) -> bool:
+        """Whether it is none too many. Those of hub, proxy and culler never are."""
+        authority, name = shown_by(stream.socket)
+        if authority != "servers" or name == "culler":
+            return True
+        if name not in self._open:  # a server is new: a good time to forget others
+            self._open = {one: streams for one, streams in self._open.items() if not all(s.closed() for s in streams)}
+        mine = self._open[name] = [one for one in self._open.get(name, []) if not one.closed()]
+        if len(mine) < EACH:
+            mine.append(stream)
+        return stream in mine
+
+
+async def _handshake(connection: socket.socket, context: ssl.SSLContext) -> SSLIOStream:
+    """Not by IOStream.start_tls(): whoever gives up waiting for that cannot close the connection."""
+    wrapped = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+    stream = SSLIOStream(wrapped, ssl_options=context)
+    try:
+        return await stream.wait_for_handshake()
+    except BaseException:
+        stream.close()
+        raise
 
 
 async def _first_byte(connection: socket.socket) -> bytes:

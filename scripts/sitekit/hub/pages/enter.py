@@ -138,12 +138,20 @@ class EndingLogoutHandler(LogoutHandler):
 
     async def default_handle_logout(self) -> None:
         if self.current_user and (ends := held(self)):
-            _ended[ends.id] = int(time.time()) + max(EnterHandler.own_seconds, OTHERS_SECONDS)
+            _note_end(ends.id)
             try:
                 await asyncio.wait_for(_tell(self.proxy, ends.id), _PATIENCE)
             except Exception as trouble:
                 log.warning("The proxy was not told that %s has logged out: %s", self.current_user.name, trouble)
         await super().default_handle_logout()
+
+
+def _note_end(id_: str) -> None:
+    """Those that would be over by now are forgotten: a hub lives for months."""
+    now = int(time.time())
+    for old in [old for old, until in _ended.items() if until < now]:
+        del _ended[old]
+    _ended[id_] = now + max(EnterHandler.own_seconds, OTHERS_SECONDS)
 
 
 async def tell_again(proxy: Any) -> None:

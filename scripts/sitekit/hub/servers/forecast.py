@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import re
 import time
 from collections.abc import Callable
@@ -33,6 +34,7 @@ class Forecast:
         self._site, self._queue, self._waiting_users = site, queue, waiting_users
         self.starts: dict[str, int | None] = {}
         self.waiting: list[Waiting] = []
+        self._ahead: dict[tuple[int, int, str], int] = {}  # what was counted in this `waiting`, for many who read it
         self._asked = 0.0
 
     @property
@@ -55,10 +57,13 @@ class Forecast:
         """How many jobs, anybody's, wait before `job` in one of its partitions. None: not known."""
         if self.stale or self._queue.hidden:
             return None
-        partitions, turn = set(job.partition.split(",")), (-job.priority, job.id)
-        return sum(
-            (-other.priority, other.id) < turn and partitions & other.partitions != set() for other in self.waiting
-        )
+        key = job.id, job.priority, job.partition
+        if key not in self._ahead:
+            partitions, turn = set(job.partition.split(",")), (-job.priority, job.id)
+            self._ahead[key] = sum(
+                (-other.priority, other.id) < turn and partitions & other.partitions != set() for other in self.waiting
+            )
+        return self._ahead[key]
 
     async def run(self) -> None:
         """Ask for ever, while somebody waits for room."""
@@ -67,14 +72,14 @@ class Forecast:
             if not self._queue.healthy or time.time() - self._asked <= EVERY:
                 continue
             if users := self._waiting_users():
-                await self._ask(users[0])
+                await self._ask(random.choice(users))  # noqa: S311  (by turns: one's own limits are no news to others)
                 self._asked = time.time()
 
     async def _ask(self, user: str) -> None:
         partitions = sorted({partition for tier in self._site.tiers for partition in tier.partitions})
         with contextlib.suppress(Silent, Unreadable):
             await self._queue.spend()
-            self.waiting = await waiting_jobs(self._site, partitions)
+            self.waiting, self._ahead = await waiting_jobs(self._site, partitions), {}
         starts: dict[str, int | None] = {}  # afresh: an answer that does not come is not replaced by an old one
         for tier in self._site.tiers:
             with contextlib.suppress(gate.Refused, Silent):

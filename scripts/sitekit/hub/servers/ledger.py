@@ -38,12 +38,20 @@ CREATE TABLE IF NOT EXISTS servers (
     seen      REAL
 );
 CREATE INDEX IF NOT EXISTS open_servers ON servers (ended) WHERE ended IS NULL;
+CREATE INDEX IF NOT EXISTS users_servers ON servers (user, intended);
 CREATE TABLE IF NOT EXISTS owners (tag TEXT PRIMARY KEY, uid INTEGER);
 CREATE TABLE IF NOT EXISTS certificates (tag TEXT PRIMARY KEY);
 """
 ROWS = "SELECT servers.*, owners.uid FROM servers LEFT JOIN owners USING (tag)"
 """The uids have a table of their own, since an older release, after a rollback, does not know their column."""
 KEEP = 90 * 86400  # seconds that an ended row stays
+EACH = 200  # ended rows of one user that stay: starts that fail at once come in a loop, each with a card
+
+FORGET = """
+DELETE FROM servers WHERE tag IN (
+    SELECT tag FROM servers WHERE user = ? AND ended IS NOT NULL ORDER BY intended DESC LIMIT -1 OFFSET ?
+)
+"""
 
 
 @dataclass(frozen=True)
@@ -118,6 +126,7 @@ class Ledger:
         """Record that a job is about to be submitted; return its tag. Without the user's `uid`, names are compared."""
         tag = secrets.token_hex(8)
         self._db.execute("DELETE FROM servers WHERE ended < ?", (time.time() - KEEP,))
+        self._db.execute(FORGET, (user, EACH))
         self._db.execute("DELETE FROM owners WHERE tag NOT IN (SELECT tag FROM servers)")
         self._db.execute("INSERT INTO owners (tag, uid) VALUES (?, ?)", (tag, uid))
         self._db.execute("DELETE FROM certificates WHERE tag NOT IN (SELECT tag FROM servers)")

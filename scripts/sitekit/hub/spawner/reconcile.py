@@ -33,6 +33,9 @@ AT_ONCE = 20  # servers that one round looks after: each may take a query or two
 STRAYS_TOLD = 100  # jobs
 DAY = 86400.0
 STOPPING = 40.0  # seconds that a server's own stop(), which is gentler, is given before its job is ended from here
+LEAVING = (
+    180.0  # seconds that a server may take which says that it ends; to JupyterHub, which stops no such server, it does
+)
 
 
 async def run(life: Life) -> None:
@@ -80,8 +83,11 @@ def strays(life: Life, snapshot: Snapshot) -> list[int]:
 
 
 def held_tags() -> list[str]:
-    """The tags of the servers that JupyterHub holds at this moment, starting, running or being checked."""
-    return [s.child_spawner.tag for s in spawners() if s.child_spawner and s.child_spawner.tag]
+    """The tags of the servers that JupyterHub holds at this moment, starting, running or being checked; without those
+    that do not end as they said."""
+    children = [spawner.child_spawner for spawner in spawners() if spawner.child_spawner]
+    late = time.monotonic() - LEAVING
+    return [child.tag for child in children if child.tag and not 0 < child.leaving < late]
 
 
 async def settle(life: Life, row: Row, pauses: Pauses) -> None:
@@ -103,7 +109,7 @@ async def end_job(life: Life, row: Row, job: Job, pauses: Pauses) -> None:
     if row.job is None:  # its number was never learnt; its tag says whose it is
         life.ledger.submitted(row.tag, job.id)
     try:
-        lives, trouble = await gate.cancel(life.site, row.user, job.id, graceful=False), ""
+        lives, trouble = await gate.cancel(life.site, row.user, job.id, row.owns, graceful=False), ""
     except (gate.Refused, Silent) as refusal:
         why = " ".join(str(refusal).split())  # sudo and scancel may have said several lines
         lives, trouble = True, f", which fails, and is tried again less and less often: {why}"

@@ -54,7 +54,7 @@ class SlurmServer(SlurmSpawner):
         super().__init__(**settings)
         self.tag = ""
         self.address = ""  # of its node, once Slurm has told it
-        self.leaving = False  # the server says that it ends
+        self.leaving = 0.0  # since when the server says that it ends, by the monotonic clock
 
     # --- state -----------------------------------------------------------------------------------------------
 
@@ -75,7 +75,7 @@ class SlurmServer(SlurmSpawner):
     def clear_state(self) -> None:
         super().clear_state()
         self.life.addresses.pop(self.tag, None)
-        self.tag, self.address, self.leaving = "", "", False
+        self.tag, self.address, self.leaving = "", "", 0.0
 
     # --- start -----------------------------------------------------------------------------------------------
 
@@ -259,10 +259,10 @@ class SlurmServer(SlurmSpawner):
             with self.life.queue.waiting():
                 job = self.life.jobs.listed(row)
                 if not now and row.listening and (job is None or job.running):
-                    lives = await gate.cancel(self.life.site, self.user.name, row.job, graceful=True)
+                    lives = await gate.cancel(self.life.site, self.user.name, row.job, row.owns, graceful=True)
                     if lives and await self._ended_within(GRACE):
                         return
-                if not await gate.cancel(self.life.site, self.user.name, row.job, graceful=False):
+                if not await gate.cancel(self.life.site, self.user.name, row.job, row.owns, graceful=False):
                     self.life.ledger.end(tag)
                 elif not now:
                     await self._ended_within(PATIENCE)

@@ -28,4 +28,4 @@ def ended(life: Life) -> list[TierSpawner]:
 def is_leaving(spawner: TierSpawner) -> bool:
     """Whether its server ends by its own account, and nobody has stopped it."""
     child = spawner.child_spawner
-    return child is not None and child.leaving and not spawner._stop_pending
+    return child is not None and child.leaving > 0 and not spawner._stop_pending

@@ -87,13 +87,13 @@ def _unpack(archive: Path, folder: Path) -> dict[str, Path]:
         with tarfile.open(archive) as tar:
             members = {member.name: member for member in tar if member.isreg() and _is_plain(member.name)}
             index = tar.extractfile(members.pop(INDEX))
-            hashes = json.load(index)["sha256"] if index else {}
+            hashes = dict(json.load(index)["sha256"]) if index else {}
             found = {name: folder / str(number) for number, name in enumerate(members)}
             for name, path in found.items():
                 content = tar.extractfile(members[name])
                 with path.open("xb") as copy:
                     shutil.copyfileobj(content, copy) if content else None
-    except (OSError, EOFError, tarfile.TarError, KeyError, ValueError) as fault:
+    except (OSError, EOFError, tarfile.TarError, KeyError, TypeError, ValueError) as fault:
         raise BadInput(f"this is no backup that sitekit made ({fault})", str(archive)) from None
     wrong = hashes.keys() ^ found.keys()
     wrong |= {name for name in hashes.keys() & found.keys() if sha256_of(found[name]) != hashes[name]}

@@ -1,4 +1,4 @@
-"""The site's own authorities, and what they sign for hub, proxy and culler (internal.py). All of it is openssl's work.
+"""The site's own authorities, and what they sign for hub, proxy, front and culler (internal.py), by openssl.
 
 What stands on the machine is kept as long as it serves: until a fifth of its life is left, and as long as its authority
 and the hub's address are the same. `make apply` looks; so each apply in the last year of a certificate renews it.
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from ...base.command import Argv, run
-from ...contracts.internal_tls import SIGNED_BY, SUFFIX, Authority, Owner, authority, authority_key, pair
+from ...contracts.internal_tls import PROXY, SIGNED_BY, SUFFIX, Authority, Owner, authority, authority_key, pair
 from ...site import Site
 from ...site.value_types import is_ip
 from ..host.file import File
@@ -45,7 +45,10 @@ subjectAltName = {hub}
 [proxy]
 {leaf}
 extendedKeyUsage = serverAuth, clientAuth
-subjectAltName = IP:127.0.0.1
+subjectAltName = IP:127.0.0.1, DNS:{proxy}
+[front]
+{leaf}
+extendedKeyUsage = clientAuth
 [culler]
 {leaf}
 extendedKeyUsage = clientAuth
@@ -57,7 +60,7 @@ authorityKeyIdentifier = keyid"""
 
 
 def internal(target: Target, *, afresh: bool = False) -> dict[Path, File]:
-    """Both authorities and the three pairs. `afresh`: the pairs are new even where the old ones serve.
+    """Both authorities and the four pairs. `afresh`: the pairs are new even where the old ones serve.
 
     Raises CommandFailed, and PermissionError for anybody but root.
     """
@@ -87,7 +90,7 @@ class _Works:
     def __init__(self, target: Target, folder: Path) -> None:
         self.target, self.site, self.folder = target, target.site, folder
         hub = self.site.hub.address
-        config = CONFIG.format(suffix=SUFFIX[1:], leaf=LEAF, hub=f"{'IP' if is_ip(hub) else 'DNS'}:{hub}")
+        config = CONFIG.format(suffix=SUFFIX[1:], leaf=LEAF, proxy=PROXY, hub=f"{'IP' if is_ip(hub) else 'DNS'}:{hub}")
         (folder / "config").write_text(config)
 
     def authority(self, name: Authority) -> dict[Path, File]:
@@ -103,20 +106,28 @@ class _Works:
         return {places[0]: File(cert.read_text()), places[1]: File(key.read_text(), 0o400, owner)}
 
     def pairs(self, afresh: bool) -> dict[Path, File]:
+        """Where one has to be new all are: they end on one day, of which `make certificate_check` sees the proxy's."""
         accounts: dict[Owner, str] = {
             "hub": self.site.hub.user,
             "proxy": self.site.proxy.user,
+            "front": "root",  # as which the web server reads it
             "culler": self.site.hub.user,
         }
-        found = {}
-        for owner, account in accounts.items():
-            path, mine = pair(self.site, owner), self.folder / f"{owner}.found"
-            mine.write_text(self._text(path))
-            signer = self.folder / f"{SIGNED_BY[owner]}.pem"
-            serves = self._serves(mine, mine, signer, PAIR_DAYS, self.site.hub.address if owner == "hub" else "")
-            text = mine.read_text() if serves and not afresh else self._signed(owner)
-            found[path] = File(text, 0o400, account)
-        return found
+        kept = {} if afresh else {owner: text for owner in accounts if (text := self._kept(owner))}
+        return {
+            pair(self.site, owner): File(
+                kept[owner] if kept.keys() == accounts.keys() else self._signed(owner), 0o400, account
+            )
+            for owner, account in accounts.items()
+        }
+
+    def _kept(self, owner: Owner) -> str:
+        """What stands there and serves; "" for none."""
+        mine = self.folder / f"{owner}.found"
+        mine.write_text(self._text(pair(self.site, owner)))
+        signer = self.folder / f"{SIGNED_BY[owner]}.pem"
+        name = {"hub": self.site.hub.address, "proxy": PROXY}.get(owner, "")
+        return mine.read_text() if self._serves(mine, mine, signer, PAIR_DAYS, name) else ""
 
     def _serves(self, cert: Path, key: Path, signer: Path, days: int, name: str = "") -> bool:
         """Whether the key is the certificate's, and its authority vouches for it, and for `name`, until it is due."""
@@ -139,6 +150,9 @@ class _Works:
         usage: Argv = ["-extfile", self.folder / "config", "-extensions", owner]
         by: Argv = ["-CA", signer, "-CAkey", signers_key]
         run(["openssl", "x509", "-req", "-sha256", "-in", request, *by, *life, *usage, "-out", cert])
+        run(
+            ["openssl", "ec", "-in", key, "-out", key]
+        )  # the old form: Apache reads no other (SSLProxyMachineCertificateFile)
         return cert.read_text() + key.read_text()
 
     def _config(self) -> Argv:

@@ -48,7 +48,7 @@ def _proxy(site: Site) -> Service:
     api = ("--api-ip", "127.0.0.1", "--api-port", str(site.proxy.api_port))
     fallback = ("--default-target", hub_url(site), "--error-target", f"{hub_url(site)}/hub/error")
     names: tuple[str, ...] = ("--host-routing",) if site.front.subdomains else ()
-    names += _api_tls(site) if site.internal_tls else ()
+    names += _tls(site) if site.internal_tls else ()
     return Service(
         name=site.service("proxy"),
         description=f"configurable-http-proxy of the site {site.name}",
@@ -64,11 +64,15 @@ def _proxy(site: Site) -> Service:
     )
 
 
-def _api_tls(site: Site) -> tuple[str, ...]:
-    """The API answers the hub, and whoever else the authority for services has signed for: the proxy itself."""
+def _tls(site: Site) -> tuple[str, ...]:
+    """Both ports answer whom the authority for services has signed for: the front with users' requests, the hub at the
+    API. Else whoever works on this host could come past the front, or take a port while the proxy is away."""
     own, trusted = str(pair(site, "proxy")), str(authority(site, "services"))
-    files = ("--api-ssl-key", own, "--api-ssl-cert", own, "--api-ssl-ca", trusted)
-    return (*files, "--api-ssl-request-cert", "--api-ssl-reject-unauthorized")
+    words: tuple[str, ...] = ()
+    for port in ("--", "--api-"):
+        words += (f"{port}ssl-key", own, f"{port}ssl-cert", own, f"{port}ssl-ca", trusted)
+        words += (f"{port}ssl-request-cert", f"{port}ssl-reject-unauthorized")
+    return words
 
 
 def _hub(site: Site) -> Service:

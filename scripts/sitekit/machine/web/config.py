@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...base.templates import templates
+from ...contracts.internal_tls import PROXY, authority, pair
 from ...site import Site
 from ...site.front import Certificate
 from ..host.file import File
@@ -56,7 +57,13 @@ def front_path(site: Site, platform: Platform) -> Path:
 def read_by_front(site: Site, platform: Platform) -> set[Path]:
     """The files that the web server reads when it starts or reloads, made up ones and the site's own directives too."""
     extra = site.etc / "local.d" / f"{site.front.server}.conf"
-    return {front_path(site, platform), *certificate(site), site.etc / "tls/openid.conf", extra}
+    internal = towards_proxy(site) if site.internal_tls else ()
+    return {front_path(site, platform), *certificate(site), site.etc / "tls/openid.conf", extra, *internal}
+
+
+def towards_proxy(site: Site) -> tuple[Path, Path]:
+    """What the web server shows to the proxy, and the authority that it knows the proxy by."""
+    return pair(site, "front"), authority(site, "services")
 
 
 def server(site: Site, platform: Platform) -> WebServer:
@@ -102,6 +109,8 @@ def front(site: Site, platform: Platform) -> dict[Path, File]:
         names=" ".join([site.front.host, *([f"*.{site.front.host}"] if site.front.subdomains else [])]),
         certificate=cert,
         key=key,
+        towards_proxy=towards_proxy(site),
+        proxy_name=PROXY,
         # A site on localhost is for this machine; the network does not see it. In the machine's own nginx a socket for
         # 127.0.0.1 would take over what others answer there, so there it is by who may ask.
         listen="127.0.0.1:" if local and (site.front.instance, site.front.server) != ("system", "nginx") else "",
