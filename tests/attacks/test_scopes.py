@@ -144,6 +144,13 @@ CALLS = [
         {"api_token": "kit-attack" * 4},
         undo=(("DELETE", "/services/kit-attack"),),
     ),
+    Call(
+        "POST",
+        "/services/kit-admin",  # it gets what administrators have, and no more
+        {"admin": 201},
+        {"api_token": "kit-admin" * 4, "admin": True},
+        undo=(("DELETE", "/services/kit-admin"),),
+    ),
     Call("DELETE", "/services/idle-culler", {"admin": 405}),  # it stands in the hub's configuration
     # the hub itself
     Call("POST", "/proxy", {"admin": 200}),

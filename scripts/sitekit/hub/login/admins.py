@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from jupyterhub import roles
+from jupyterhub.apihandlers import services
 
 ENTERS = {"access:servers", "shares"}
 INSTEAD = ["read:shares", "users:shares", "groups:shares"]  # what `shares` holds beside: to see them, and to end them
@@ -23,4 +24,5 @@ def keep_administrators_out_of_servers() -> None:
         admin["scopes"] = [scope for scope in admin["scopes"] if scope not in ENTERS] + INSTEAD
         return found
 
-    roles.get_default_roles = narrower
+    # both names of it: an administrator's service is measured against this role, too (apihandlers/services.py)
+    roles.get_default_roles = services.get_default_roles = narrower
