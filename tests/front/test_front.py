@@ -129,6 +129,7 @@ def test_no_banner_and_the_headers_of_a_careful_server(web: Running):
         assert len(headers.get_all("Strict-Transport-Security")) == 1
         (policy,) = headers.get_all("Content-Security-Policy")
         assert ("default-src 'self'" in policy) == path.startswith("/hub/"), "a user's server speaks for itself"
+        assert "frame-ancestors 'none'" in policy, "JupyterHub's own word against frames is kept"
 
 
 def test_paths_arrive_as_they_were_written(web: Running):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from jupyterhub import roles
+from jupyterhub.apihandlers import services
 
 from .tokens import TokenHandler
 
@@ -26,5 +27,6 @@ def keep_administrators_out_of_servers() -> None:
         admin["scopes"] = [scope for scope in admin["scopes"] if scope not in ENTERS] + INSTEAD
         return found
 
-    roles.get_default_roles = narrower
+    # both names of it: an administrator's service is measured against this role, too (apihandlers/services.py)
+    roles.get_default_roles = services.get_default_roles = narrower
     TokenHandler.by_administrators = False

@@ -21,10 +21,11 @@ _CIPHERS = (
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 )
-# JupyterHub's pages hold scripts and styles of their own, so these cannot be refused (page.html of 6.1).
+# JupyterHub's pages hold scripts and styles of their own, so these cannot be refused (page.html of 6.1). None is in
+# any frame, as JupyterHub's own policy has it: on one domain 'self' would be every user's server, too.
 _CSP = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "font-src 'self' data:; object-src 'none'; base-uri 'self'; frame-ancestors 'self'; form-action 'self'"
+    "font-src 'self' data:; object-src 'none'; base-uri 'self'; frame-ancestors 'none'; form-action 'self'"
 )
 _BANNERS = ("X-Powered-By", "X-JupyterHub-Version")
 # What a client, or whoever stands before it, might say about who and where it is.
