@@ -23,7 +23,7 @@ from ...session.callers import Callers, log_no_failed_handshakes
 from ..servers.hub_state import Life
 from .internal_port import shown_by
 
-EACH = 64  # connections of one server at a time; it needs about ten
+EACH = 64  # connections of one server at a time; JupyterHub's client in it leaves some open, and opens others instead
 TLS_RECORD = b"\x16"  # the first byte of a TLS connection, and of no HTTP request (RFC 8446, 5.1: handshake)
 
 
@@ -94,11 +94,11 @@ def answer(context: ssl.SSLContext, plain: Callable[[], bool]) -> None:
 
     class Listener(tornado.httpserver.HTTPServer):
         async def handle_stream(self, stream: IOStream, address: Any) -> None:
-            known = await callers.known(shown(stream))
-            if known and servers.may_open(known):
+            if known := await callers.known(shown(stream)):
+                servers.take(known)
                 super().handle_stream(known, address)
             else:
-                (known or stream).close()
+                stream.close()
 
     # JupyterHub.start() makes its server from this name; it has no setting for the class
     tornado.httpserver.HTTPServer = Listener
@@ -110,17 +110,16 @@ class Servers:
     def __init__(self) -> None:
         self._open: dict[str, list[IOStream]] = {}
 
-    def may_open(self, stream: IOStream) -> bool:
-        """Whether it is none too many. Those of hub, proxy and culler never are."""
+    def take(self, stream: IOStream) -> None:
+        """One more; where they are too many the oldest of that server's goes. Those of the services never do."""
         authority, name = shown_by(stream.socket)
         if authority != "servers" or name == "culler":
-            return True
+            return
         if name not in self._open:  # a server is new: a good time to forget others
             self._open = {one: streams for one, streams in self._open.items() if not all(s.closed() for s in streams)}
-        mine = self._open[name] = [one for one in self._open.get(name, []) if not one.closed()]
-        if len(mine) < EACH:
-            mine.append(stream)
-        return stream in mine
+        mine = self._open[name] = [one for one in self._open.get(name, []) if not one.closed()] + [stream]
+        if len(mine) > EACH:
+            mine.pop(0).close()
 
 
 async def _handshake(connection: socket.socket, context: ssl.SSLContext) -> SSLIOStream:
