@@ -115,6 +115,7 @@ def test_a_self_signed_one_covers_subdomains_and_is_made_again_when_they_are_swi
     def made(wanted: Site) -> str:
         files = generated(Target(wanted, root))
         for path, file in files.items():
+            (root / path.relative_to("/")).parent.mkdir(parents=True, exist_ok=True)
             (root / path.relative_to("/")).write_text(file.content)
         return cert.read_text()
 
