@@ -246,7 +246,7 @@ def test_whose_folder_holds_the_tree_could_replace_it(open_path: Path, mode: int
     os.chown(theirs, 0, 0)
     refuse_writable([file, elsewhere], [])
     os.chown(elsewhere, 65534, 0, follow_symlinks=False)
-    with pytest.raises(Problem, match="modules belongs to nobody"):
+    with pytest.raises(Problem, match="modules belongs to the account nobody"):
         refuse_writable([elsewhere / "a.lua"], [])
 
 
