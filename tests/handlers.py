@@ -75,7 +75,7 @@ JUDGED = (
     Judged("file", FILE, "jupyterlab_server.themes_handler", {"ThemesHandler": ("/lab/api/themes/*",)}),
     Judged(
         "asked",
-        "asks origin.is_foreign; compares files of the server alone (session/nbdime_guard.py)",
+        "asks origin.is_foreign; compares files of the server alone (overrides/nbdime_guard.py)",
         "nbdime.webapp.nb_server_extension",
         {
             "AuthMainDifftoolHandler": ("/nbdime/difftool",),
@@ -100,11 +100,14 @@ JUDGED = (
     ),
     Judged("file", "the user's own style sheet", "notebook.app", {"CustomCssHandler": ("/custom/custom.css",)}),
     Judged(
-        "api", "only reads: when the server ends", "sitekit.session.activity", {"NoticeHandler": ("/sitekit/notice",)}
+        "api",
+        "only reads: when the server ends",
+        "sitekit.session.overrides.activity",
+        {"NoticeHandler": ("/sitekit/notice",)},
     ),
     Judged(
         "asked",
-        "answers the lab alone, and its words are names (session/lmod_guard.py)",
+        "answers the lab alone, and its words are names (overrides/lmod_guard.py)",
         "jupyterlmod.handler",
         {
             "ModuleSystem": ("/module/system",),
@@ -121,7 +124,7 @@ JUDGED = (
     ),
     Judged(
         "asked",
-        "asks origin.is_foreign; connects to listeners of the user's own (session/port_guard.py)",
+        "asks origin.is_foreign; connects to listeners of the user's own (overrides/port_guard.py)",
         "jupyter_server_proxy.handlers",
         {
             "LocalProxyHandler": ("/proxy/1/*", "/proxy/absolute/1/*"),
@@ -142,8 +145,8 @@ JUDGED = (
     ),
     Judged(
         "question",
-        "shows what the address says as text; acts only on a POST of its own page (session/pull_guard.py)",
-        "sitekit.session.pull_guard",
+        "shows what the address says as text; acts only on a POST of its own page (overrides/pull_guard.py)",
+        "sitekit.session.overrides.pull_guard",
         {"PullHandler": ("/git-pull",), "OldHandler": ("/git-sync",)},
     ),
     Judged(

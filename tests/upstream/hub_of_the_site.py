@@ -27,7 +27,7 @@ from traitlets import Integer, Unicode
 from traitlets.config import Config
 
 import sitekit.hub.configure
-from sitekit.hub.login import tokens
+from sitekit.hub.overrides import tokens
 from sitekit.hub.spawner.tier_spawner import TierSpawner
 from sitekit.site import load_site
 

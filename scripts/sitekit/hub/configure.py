@@ -14,12 +14,11 @@ from .api.callback import ENDING, LISTENING, EndingHandler, ListeningHandler, re
 from .api.cards_and_status import CardHandler, StatusHandler
 from .api.metrics import update_metrics
 from .culling import update_culling
-from .login.admins import keep_administrators_out_of_servers
 from .login.pam import PatientAuthenticator, update_login
-from .login.sessions import forget_old_logins
 from .loops import heartbeat, proxy_routes
-from .loops.start import begin_with_users
-from .messages.trouble import tell_of_database
+from .overrides.admin_scopes import keep_administrators_out_of_servers
+from .overrides.begin_loops import begin_with_users
+from .overrides.database_errors import tell_of_database
 from .overrides.handlers import ServerHandler, limit_bodies, replace_handlers
 from .overrides.internal_port import keep_pages_behind_the_front
 from .overrides.internal_tls import speak_tls
@@ -30,6 +29,7 @@ from .overrides.logs import (
     log_no_strangers_names,
     log_refusals_in_one_line,
 )
+from .overrides.old_logins import forget_old_logins
 from .overrides.proxy import SilentProxy
 from .pages import enter
 from .pages.unreachable import NoAnswerHandler, ServerPageHandler

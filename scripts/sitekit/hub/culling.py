@@ -1,6 +1,6 @@
 """Culling per tier: idle-culler runs as JupyterHub's service, and asks here whether a server's own tier lets it go.
 
-What counts as activity is the server's own to say (session/activity.py), and it says so every few minutes.
+What counts as activity is the server's own to say (session/overrides/activity.py), and it says so every few minutes.
 """
 
 from __future__ import annotations

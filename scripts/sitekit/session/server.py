@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from .memory import end_kernels_first
+from .overrides.memory import end_kernels_first
 from .root_folder import make_root
 from .tls import Identity, forget_names, take_identity
 from .user_variables import LoginShell

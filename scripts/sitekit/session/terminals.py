@@ -14,7 +14,7 @@ from typing import Any
 from jupyter_server_terminals.terminalmanager import TerminalManager
 
 from . import git, lmod_output, loaded_modules
-from .memory import first_to_end
+from .overrides.memory import first_to_end
 
 PROGRAMS = Path(sys.prefix, "share", "sitekit", "bin")
 """What users may call by name: sitekit-kernel and nbdime (environment/release/user_programs.py)."""

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sitekit.kernels.proof.launcher import launcher
-from sitekit.session import lmod_guard, lmod_output, loaded_modules
+from sitekit.session import lmod_output, loaded_modules
+from sitekit.session.overrides import lmod_guard
 
 needs_lmod = pytest.mark.skipif(
     not (kernel_site.LMOD / "libexec" / "lmod").exists(), reason="Lmod is not installed (apt install lmod)"

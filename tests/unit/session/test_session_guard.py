@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from sitekit.environment.release.components import PIECES
 from sitekit.environment.release.configure import GUARDED, settings
-from sitekit.session import lmod_guard, lmod_output, loaded_modules
+from sitekit.session import lmod_output, loaded_modules
+from sitekit.session.overrides import lmod_guard
 
 LMOD = """#!{python}
 import json, pathlib, sys

@@ -18,6 +18,9 @@ class Piece:
     lab: tuple[str, ...] = ()
 
 
+OURS = "sitekit.session.overrides"
+"""The server extensions that load others' after their faults have been mended."""
+
 PIECES = (
     Piece("jupyterhub", ("jupyterhub.app", "jupyterhub.singleuser"), ("jupyterhub", "jupyterhub-singleuser")),
     Piece("batchspawner", ("batchspawner",), ("batchspawner-singleuser",)),
@@ -30,7 +33,7 @@ PIECES = (
         "jupyterlab",
         ("jupyterlab",),
         ("jupyter-lab",),
-        ("jupyterlab", "jupyter_lsp", "jupyter_server_terminals", "sitekit.session.activity"),
+        ("jupyterlab", "jupyter_lsp", "jupyter_server_terminals", f"{OURS}.activity"),
         ("@sitekit/notice",),
     ),
     Piece("notebook", ("notebook",), ("jupyter-notebook",), ("notebook",), ("@jupyter-notebook/lab-extension",)),
@@ -38,13 +41,26 @@ PIECES = (
     Piece("ipywidgets", ("ipywidgets",), lab=("@jupyter-widgets/jupyterlab-manager",)),
     Piece("bash_kernel", ("bash_kernel.kernel",)),
     Piece("envkernel", ("envkernel",), ("envkernel",)),
-    Piece("jupyterlmod", ("jupyterlmod",), server=("sitekit.session.lmod_guard",), lab=("@cmd-ntrf/jupyterlab-lmod",)),
-    Piece("jupyter-resource-usage", server=("jupyter_resource_usage",), lab=("@jupyter-server/resource-usage",)),
-    Piece("jupyter-server-proxy", server=("sitekit.session.port_guard",), lab=("@jupyterhub/jupyter-server-proxy",)),
     Piece(
-        "nbdime", ("nbdime",), ("nbdime", "git-nbdiffdriver"), ("sitekit.session.nbdime_guard",), ("nbdime-jupyterlab",)
+        "jupyterlmod",
+        ("jupyterlmod",),
+        server=(f"{OURS}.lmod_guard",),
+        lab=("@cmd-ntrf/jupyterlab-lmod",),
     ),
-    Piece("nbgitpuller", ("nbgitpuller",), ("gitpuller",), ("sitekit.session.pull_guard",)),
+    Piece("jupyter-resource-usage", server=("jupyter_resource_usage",), lab=("@jupyter-server/resource-usage",)),
+    Piece(
+        "jupyter-server-proxy",
+        server=(f"{OURS}.port_guard",),
+        lab=("@jupyterhub/jupyter-server-proxy",),
+    ),
+    Piece(
+        "nbdime",
+        ("nbdime",),
+        ("nbdime", "git-nbdiffdriver"),
+        (f"{OURS}.nbdime_guard",),
+        ("nbdime-jupyterlab",),
+    ),
+    Piece("nbgitpuller", ("nbgitpuller",), ("gitpuller",), (f"{OURS}.pull_guard",)),
     Piece("jinja2", ("jinja2",)),
     Piece("pydantic", ("pydantic",)),
     Piece("ruamel.yaml", ("ruamel.yaml",)),

@@ -15,10 +15,10 @@ from .components import Piece
 from .releases import Release
 
 GUARDED = {
-    "sitekit.session.lmod_guard": "jupyterlmod",
-    "sitekit.session.port_guard": "jupyter_server_proxy",
-    "sitekit.session.nbdime_guard": "nbdime",
-    "sitekit.session.pull_guard": "nbgitpuller",
+    "sitekit.session.overrides.lmod_guard": "jupyterlmod",
+    "sitekit.session.overrides.port_guard": "jupyter_server_proxy",
+    "sitekit.session.overrides.nbdime_guard": "nbdime",
+    "sitekit.session.overrides.pull_guard": "nbgitpuller",
 }
 """Our server extensions, and the extensions in whose place they are enabled."""
 HIDDEN = "share/jupyter/kernels/python3"
@@ -45,7 +45,7 @@ def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
         run([release.python, "-I", "-m", "bash_kernel.install", "--sys-prefix"], env=plain_environment(release.path))
         folders.append(release.path / BASH)
         spec = json.loads((release.path / BASH / "kernel.json").read_text())
-        started = [word.replace("bash_kernel", "sitekit.session.bash") for word in spec["argv"]]
+        started = [word.replace("bash_kernel", "sitekit.session.overrides.bash") for word in spec["argv"]]
         _write(release.path / BASH / "kernel.json", {**spec, "argv": started})
     files = [release.path / path for path in written] + [file for folder in folders for file in folder.rglob("*")]
     return {

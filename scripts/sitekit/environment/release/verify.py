@@ -66,7 +66,7 @@ def _pieces(release: Release, pieces: list[Piece], environment: dict[str, str]) 
         "guarded": [GUARDED[name] for name in servers if name in GUARDED],
         "lab_extensions": [name for piece in pieces for name in piece.lab],
         "kernels": _kernels({piece.name for piece in pieces}),
-        "guard": [name for name in servers if name == "sitekit.session.lmod_guard"],
+        "guard": [name for name in servers if name == "sitekit.session.overrides.lmod_guard"],
     }
     script = Path(__file__).with_name("inside_release.py")
     done = run([release.python, "-I", script], stdin=json.dumps(request), env=environment, check=False, timeout=300)

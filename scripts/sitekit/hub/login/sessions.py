@@ -10,7 +10,6 @@ from typing import Any
 
 from jupyterhub import orm
 from jupyterhub.handlers import login
-from jupyterhub.oauth.provider import JupyterHubRequestValidator
 
 PROGRAMS = "jupyterhub"  # the OAuth client of all tokens that come from no login: users' own, and those of servers
 REMEMBERED = 50  # logins of one user at servers; the oldest are forgotten
@@ -24,29 +23,10 @@ class LogoutHandler(login.LogoutHandler):
         super()._backend_logout_cleanup(name)
         user.cookie_id = orm.new_token()
         for table in (orm.OAuthCode, orm.APIToken):
-            _forget(self.db, table, user.id, but=0)
+            forget(self.db, table, user.id, but=0)
 
 
-def forget_old_logins() -> None:
-    """Each login at a server leaves a code and a token in the database, for hours and days. A loop of logins, for which
-    the token of one's own server is enough, must not fill the disk."""
-    save_code = JupyterHubRequestValidator.save_authorization_code
-    save_token = JupyterHubRequestValidator.save_bearer_token
-
-    def save_code_and_forget(validator: Any, client_id: str, code: Any, request: Any, *more: Any, **named: Any) -> None:
-        save_code(validator, client_id, code, request, *more, **named)
-        _forget(validator.db, orm.OAuthCode, request.user.id)
-
-    def save_token_and_forget(validator: Any, token: Any, request: Any, *more: Any, **named: Any) -> Any:
-        where = save_token(validator, token, request, *more, **named)
-        _forget(validator.db, orm.APIToken, request.user.id)
-        return where
-
-    JupyterHubRequestValidator.save_authorization_code = save_code_and_forget
-    JupyterHubRequestValidator.save_bearer_token = save_token_and_forget
-
-
-def _forget(session: Any, table: Any, user: int, but: int = REMEMBERED) -> None:
+def forget(session: Any, table: Any, user: int, but: int = REMEMBERED) -> None:
     """Delete the rows that a user's logins at servers have left in `table`, but for the last ones; and commit."""
     rows = session.query(table).filter(table.user_id == user, table.client_id != PROGRAMS)
     for row in rows.order_by(table.id.desc()).offset(but):

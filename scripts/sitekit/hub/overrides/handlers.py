@@ -20,11 +20,11 @@ from jupyterhub.user import User
 from tornado import web
 
 from ..login.sessions import LogoutHandler
-from ..login.tokens import TokenHandler
 from ..messages.stopped_cards import card_of_stop
 from ..pages.unreachable import NoAnswerHandler, ServerPageHandler
 from ..servers.hub_state import Life
 from .named_servers import only_if_started
+from .tokens import TokenHandler
 
 BODY_LIMIT = 64 * 1024  # bytes of a request to the hub; tornado would take 100 MB
 NAME_LIMIT = 100  # characters of a server's title

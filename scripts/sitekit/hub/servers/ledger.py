@@ -91,7 +91,7 @@ class Row:
 class LedgerTrouble(Exception):
     """SQLite could not read or write: the disk is full, or something holds a lock on the file."""
 
-    jupyterhub_message: str  # what JupyterHub shows for it; see messages/trouble.py
+    jupyterhub_message: str  # what JupyterHub shows for it; see overrides/database_errors.py
     jupyterhub_html_message: str
 
 

@@ -20,8 +20,8 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.ioloop import PeriodicCallback
 
-from . import oom
-from .time_left import notice
+from .. import oom
+from ..time_left import notice
 
 EVERY = 15  # seconds between looks at the kernels
 READS = ("GET", "HEAD", "OPTIONS")
@@ -69,7 +69,7 @@ def count_only_changes() -> None:
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
-    return [{"module": "sitekit.session.activity"}]
+    return [{"module": "sitekit.session.overrides.activity"}]
 
 
 def _load_jupyter_server_extension(server: Any) -> None:

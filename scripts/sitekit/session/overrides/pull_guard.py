@@ -21,8 +21,8 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.iostream import StreamClosedError
 
-from . import origin, question
-from .pull import Pull, Refused, read
+from .. import origin, question
+from ..pull import Pull, Refused, read
 
 FIELDS = (
     *("repo", "branch", "depth", "backup", "targetpath", "targetPath"),
@@ -111,7 +111,7 @@ class OldHandler(JupyterHandler):
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
-    return [{"module": "sitekit.session.pull_guard"}]
+    return [{"module": "sitekit.session.overrides.pull_guard"}]
 
 
 def _load_jupyter_server_extension(server: Any) -> None:

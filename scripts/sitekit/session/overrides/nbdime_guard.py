@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import origin
+from .. import origin
 
 
 def guard(nbdime_server: Any) -> None:
@@ -34,7 +34,7 @@ def guard(nbdime_server: Any) -> None:
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
-    return [{"module": "sitekit.session.nbdime_guard"}]
+    return [{"module": "sitekit.session.overrides.nbdime_guard"}]
 
 
 def _load_jupyter_server_extension(server: Any) -> None:

@@ -18,7 +18,7 @@ import re
 from asyncio.subprocess import DEVNULL, PIPE
 from typing import Any
 
-from . import lmod_output, loaded_modules
+from .. import lmod_output, loaded_modules
 
 WORD = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+@:-]*", re.ASCII)
 """A module, a collection or a path. No blank, no quote, no sign that a shell or Lua reads, no dash in front."""
@@ -87,7 +87,7 @@ def guard_handlers(handlers: Any) -> None:
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
-    return [{"module": "sitekit.session.lmod_guard"}]
+    return [{"module": "sitekit.session.overrides.lmod_guard"}]
 
 
 def _load_jupyter_server_extension(server: Any) -> None:

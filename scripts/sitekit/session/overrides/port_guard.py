@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from jupyter_server_proxy import handlers, rawsocket, websocket
 from tornado import httpclient, httputil, iostream, web
 
-from . import credentials, origin, ports, question
+from .. import credentials, origin, ports, question
 
 HOSTS = ("localhost", "127.0.0.1")
 """Both are this node's loopback interface; no name is looked up."""
@@ -140,7 +140,7 @@ def guard() -> None:
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
-    return [{"module": "sitekit.session.port_guard"}]
+    return [{"module": "sitekit.session.overrides.port_guard"}]
 
 
 def _load_jupyter_server_extension(server: Any) -> None:

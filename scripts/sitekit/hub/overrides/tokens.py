@@ -12,7 +12,7 @@ from jupyterhub.apihandlers.users import UserTokenListAPIHandler
 from jupyterhub.user import User
 from tornado import web
 
-from .sessions import PROGRAMS
+from ..login.sessions import PROGRAMS
 
 TOKENS = 50  # of one user at a time, those of the user's servers included
 NOTE = 250  # characters

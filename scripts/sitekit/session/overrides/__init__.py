@@ -1,0 +1,1 @@
+"""Replacements of what Jupyter Server and its extensions do. Each says why, with its upstream thread."""
