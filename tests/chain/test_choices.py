@@ -12,6 +12,7 @@ import pytest
 from ..conftest import CHECKOUT, Demo
 from ..person import Person
 from ..slurm import ask, jobs, until
+from .test_chain import python_of
 
 
 def chosen(page: str) -> str:
@@ -120,7 +121,7 @@ def test_a_server_with_a_name_stands_beside_the_ordinary_one(demo: Demo, alice: 
     try:
         assert list(alice.progress("second"))[-1].get("ready")
         assert len(jobs(demo.site, "alice")) == 2
-        kernel = alice.kernel("python-3.9", "second")
+        kernel = alice.kernel(python_of(alice), "second")
         assert kernel.run("print(6 * 7)") == "42"
         kernel.close()
     finally:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sitekit.base.command import run
+from sitekit.site import Site
 
 from ..conftest import Demo, logged_in
 from ..person import Person
@@ -38,6 +39,12 @@ def tab(person: Person, method: str, **body: object) -> object:
     return answer.json()
 
 
+def pythons(site: Site) -> list[str]:
+    """Their modules' versions: the one of the distribution's release before, and the distribution's own."""
+    there = (path.stem for path in (site.kernels.modulepath[0] / "python").glob("[0-9]*"))
+    return sorted(there, key=lambda version: [int(part) for part in version.split(".")])
+
+
 def in_terminal(person: Person, line: str) -> str:
     """What a new terminal shows after `line`."""
     name = person.server_api("POST", "terminals").json()["name"]
@@ -55,30 +62,32 @@ def in_terminal(person: Person, line: str) -> str:
 
 
 def test_what_is_loaded_reaches_terminals_and_one_kernel_per_language(demo: Demo, bob: Person) -> None:
-    assert tab(bob, "POST", modules=["python/3.9"]) is None
-    assert tab(bob, "GET") == ["python/3.9"]
+    older, own = pythons(demo.site)
+    assert tab(bob, "POST", modules=[f"python/{older}"]) is None
+    assert tab(bob, "GET") == [f"python/{older}"]
     ask = "import os, sys; print(os.environ['LOADEDMODULES'], sys.executable)"
     software = "/opt/sitekit/demo/software/python"
     loaded = bob.kernel("loaded-python")
-    assert loaded.run(ask) == f"python/3.9 {software}/3.9/bin/python"
+    assert loaded.run(ask) == f"python/{older} {software}/{older}/bin/python"
     loaded.close()
-    other = bob.kernel("python-3.11")
-    assert other.run(ask) == f"python/3.11 {software}/3.11/bin/python"
+    other = bob.kernel(f"python-{own}")
+    assert other.run(ask) == f"python/{own} {software}/{own}/bin/python"
     other.close()
     without = bob.kernel("loaded-r")
     assert "ERROR KernelCannotStart" in without.run("1")
     without.close()
-    assert f"{software}/3.9/bin/python" in in_terminal(bob, "command -v python; sitekit-kernel list")
-    assert tab(bob, "DELETE", modules=["python/3.9"]) is None
-    assert f"{software}/3.9/bin/python" not in in_terminal(bob, "command -v python")
+    assert f"{software}/{older}/bin/python" in in_terminal(bob, "command -v python; sitekit-kernel list")
+    assert tab(bob, "DELETE", modules=[f"python/{older}"]) is None
+    assert f"{software}/{older}/bin/python" not in in_terminal(bob, "command -v python")
 
 
 def test_a_user_makes_a_kernel_in_a_terminal(demo: Demo, bob: Person) -> None:
-    said = in_terminal(bob, "sitekit-kernel add --name Mine --module python/3.9")
+    module = f"python/{pythons(demo.site)[0]}"
+    said = in_terminal(bob, f"sitekit-kernel add --name Mine --module {module}")
     assert "'Mine' works" in said
     assert bob.kernelspecs()["my-mine"]["spec"]["display_name"] == "Mine"
     kernel = bob.kernel("my-mine")
-    assert kernel.run("import os; print(os.environ['LOADEDMODULES'])") == "python/3.9"
+    assert kernel.run("import os; print(os.environ['LOADEDMODULES'])") == module
     kernel.close()
     program = demo.site.current / "share/sitekit/bin/sitekit-kernel"
     by_ssh = {"HOME": pwd.getpwnam("bob").pw_dir, "PATH": "/usr/bin:/bin", "PYTHONPATH": "/nonexistent"}
@@ -108,8 +117,8 @@ def test_what_a_terminal_or_a_kernel_submits_is_a_job_of_its_own(demo: Demo, bob
         bob, f"{submit}; sbatch --partition=batch --wait --output=/dev/null --wrap true; echo i=$SITEKIT_JOB_ID"
     )
     assert f"i={server}" in said
-    [stepped], [batch] = re.findall(r"^job=(\d+)", said, re.MULTILINE), re.findall(r"Submitted batch job (\d+)", said)
-    kernel = bob.kernel("python-3.11")
+    [stepped], [batch] = re.findall(r"job=(\d+)", said), re.findall(r"Submitted batch job (\d+)", said)
+    kernel = bob.kernel(f"python-{pythons(demo.site)[1]}")
     told = kernel.run(
         f"import subprocess; print(subprocess.run({submit!r}, shell=True, capture_output=True, text=True).stdout)"
     )

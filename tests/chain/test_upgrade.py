@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from sitekit.environment.release import releases
+from sitekit.machine.supervisors.control import which_supervisor
 from sitekit.site import Site
 
 from ..checkout import Checkout
@@ -27,6 +28,7 @@ def of_the_demo(folder: Path, demo: Demo) -> Checkout:
     assert in_use
     channels = ", ".join(f"'{channel}'" for channel in in_use.facts["source"]["channels"])
     site = (CHECKOUT / "config/sites/demo.yml").read_text().replace("[conda-forge]", f"[{channels}]")
+    site = site.replace("supervisor: supervisord ", f"supervisor: {which_supervisor()} ")
     wanted = (CHECKOUT / "environment.yml").read_text().replace("  - nbgitpuller\n", "")
     return Checkout(folder, site, re.sub(r"  - pip:\n +- (\S+) ==(\S+)", r"  - \1 \2", wanted))
 

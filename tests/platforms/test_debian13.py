@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
@@ -17,9 +18,9 @@ from ..person import Person
 from ..slurm import until
 from ..systemd.booted import Booted, network_of
 from ..unit.machine_sites import documented, shipped
-from .conftest import Debian13
+from .conftest import Debian
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(5400)]
 
 # What a site has to find: its groups, its certificate.
 HERE = {"allowed_groups": ["users"], "admin_groups": []}
@@ -38,7 +39,7 @@ find /etc -xdev -type f -exec sha256sum {} + | sort
 
 
 @pytest.mark.parametrize("name", SITES)
-def test_all_of_it_is_taken_and_taken_away_again(name: str, debian13: Debian13) -> None:
+def test_all_of_it_is_taken_and_taken_away_again(name: str, debian13: Debian) -> None:
     """`make apply` gives each file to its program, and takes any word of systemd's about the units for a fault.
 
     The site of the machine's own web server has to answer there before the apply is over.
@@ -73,10 +74,25 @@ def the_front_works(machine: Booted, site: Site) -> None:
     assert machine.run("test", "-s", f"{log}.1")
 
 
-def test_the_demo_is_made_and_runs(debian13: Debian13) -> None:
-    """Slurm, Lmod, the release and the kernels of that distribution; login by its PAM, with its shadow group."""
-    machine, site = debian13.machine, demo()
+# What reads the words of Slurm's programs and of Lmod, and what says them to users.
+READERS = (
+    "unit/test_lmod_output.py", "chain/test_chain.py", "chain/test_choices.py", "chain/test_fits_the_cluster.py",
+    "chain/test_session.py", "chain/test_kernels_check.py", "faults/test_cards.py",
+    "faults/test_pending.py", "faults/test_hidden_partitions.py",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made(debian13: Debian) -> Iterator[Debian]:
+    """Slurm, Lmod, the release and the kernels of that distribution."""
     debian13.make("demo")
+    yield debian13
+    debian13.make("demo_reset")
+
+
+def test_the_demo_is_made_and_runs(made: Debian) -> None:
+    """Login by its PAM, with its shadow group."""
+    machine, site = made.machine, demo()
     passwords = json.loads((machine.root / "var/lib/sitekit/demo-cluster/passwords.json").read_text())
     with network_of(machine.holder), Person("alice", passwords["alice"], site.front.url) as alice:
         assert alice.login("not the password").status_code == 403
@@ -88,4 +104,11 @@ def test_the_demo_is_made_and_runs(debian13: Debian13) -> None:
         machine.systemctl("start", f"sitekit-demo-{part}.service")
     failed = machine.systemctl("list-units", "--no-legend", "--failed")
     assert "sitekit" not in failed
-    debian13.make("demo_reset")
+
+
+def test_what_its_slurm_and_its_lmod_print_is_read(made: Debian) -> None:
+    """The tests of this machine's versions hold for that release's own too."""
+    major = int(made.machine.run("sinfo", "--version").stdout.removeprefix("slurm ").split(".")[0])
+    assert major >= 24, "this is the Slurm of another release"
+    done = made.pytest(*(f"tests/{name}" for name in READERS))
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]

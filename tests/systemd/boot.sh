@@ -35,4 +35,6 @@ mkdir -p "$root/mnt/outside"
 cd "$root"
 pivot_root . mnt/outside
 umount -l /mnt/outside
+# As systemd itself has it outside of containers: what is mounted later is seen in the units' own mount namespaces too.
+mount --make-rshared /
 exec env -i container=unshare PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --log-target=console

@@ -46,12 +46,18 @@ def _units(site: Site) -> Iterator[str]:
 
 
 def remove_cgroups(tree: Path = CGROUPS) -> Iterator[tuple[Path, str]]:
-    """Remove the groups that slurmd left, the deepest first; yield those that stay, for a process is still in them."""
-    for top in [top for node in layout.NODES for top in tree.glob(f"*/slurm_{node}")]:
+    """Remove the groups that slurmd left, the deepest first; yield those that stay, for a process is still in them.
+
+    Of cgroup v1 there is one in each hierarchy, of v2 one below systemd's slice.
+    """
+    names = [name for node in layout.NODES for name in (f"slurm_{node}", f"{node}_slurmstepd.scope")]
+    for top in [top for name in names for top in tree.glob(f"*/{name}")]:
         below = sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True)
         for group in [*below, top]:
             try:
                 group.rmdir()
+            except FileNotFoundError:  # systemd removes the group of a scope that is empty
+                continue
             except OSError as error:
                 yield group, error.strerror or str(error)
 

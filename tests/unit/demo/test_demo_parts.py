@@ -83,6 +83,10 @@ def test_cgroups_go_from_the_leaves_and_busy_ones_are_told(tmp_path: Path) -> No
     (busy / "uid_1" / "file").touch()
     assert [path for path, _ in reset.remove_cgroups(tmp_path)] == [busy / "uid_1", busy]
     assert sorted(path.name for path in (tmp_path / "memory").iterdir()) == ["slurm_demo2", "slurm_other"]
+    (tmp_path / "system.slice" / "demo3_slurmstepd.scope" / "system").mkdir(parents=True)
+    (tmp_path / "system.slice" / "slurmstepd.scope").mkdir()
+    assert len(list(reset.remove_cgroups(tmp_path))) == 2
+    assert [path.name for path in (tmp_path / "system.slice").iterdir()] == ["slurmstepd.scope"]
 
 
 def test_both_works_are_done_and_the_background_in_turn() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from pathlib import Path
@@ -113,3 +114,16 @@ def _jobs(site: Site) -> list[str]:
 def stop_cluster(site: Site) -> None:
     """End the cluster's daemons, ours only. Its files stay. Raises Problem for one that does not end."""
     control.stop(daemons(site), services.supervisor(site))
+    end_placeholders()
+
+
+def end_placeholders(tree: Path = Path("/sys/fs/cgroup")) -> None:
+    """With cgroup v2 a process of Slurm's, `slurmstepd infinity`, keeps the group of each node's jobs in being, also
+    when slurmd has ended. cgroups(7): whatever is in a group ends when `cgroup.kill` is written."""
+    for group in [group for node in layout.NODES for group in tree.glob(f"*/{node}_slurmstepd.scope")]:
+        with contextlib.suppress(FileNotFoundError):  # systemd removes the group of a scope that is empty
+            if (group / "cgroup.kill").exists():
+                (group / "cgroup.kill").write_text("1")
+            end = time.monotonic() + 10
+            while "populated 1" in (group / "cgroup.events").read_text() and time.monotonic() < end:
+                time.sleep(0.05)

@@ -15,7 +15,7 @@ from ...site import Site
 from . import layout
 from .host import Host
 from .record import Made
-from .slurm_conf import render
+from .slurm_conf import PROGRAMS, render
 
 
 def prepare(site: Site, host: Host, made: Made) -> bool:
@@ -73,7 +73,7 @@ def _database() -> None:
 
 
 def write_configuration(site: Site, host: Host) -> bool:
-    """Write the three files where they differ. True if any did."""
+    """Write the files where they differ. True if any did."""
     slurm = pwd.getpwnam("slurm")
     changed = False
     for path, content in render(site, host).items():
@@ -81,6 +81,7 @@ def write_configuration(site: Site, host: Host) -> bool:
             continue
         private = path.name == "slurmdbd.conf"
         owner = (slurm.pw_uid, slurm.pw_gid) if private else (0, 0)
-        write_atomic(path, content, mode=0o600 if private else 0o644, owner=owner)
+        mode = 0o600 if private else 0o755 if path.name in PROGRAMS else 0o644
+        write_atomic(path, content, mode=mode, owner=owner)
         changed = True
     return changed

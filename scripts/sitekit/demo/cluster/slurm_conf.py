@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ...base.data import data
 from ...site import Site
 from ...site.units import format_time
 from . import layout
@@ -11,6 +12,9 @@ from .host import Host
 
 CAP_PERCENT = 500
 """AllowedRAMSpace: a job may use this share of its request, in percent, before it is killed. cgroup.conf(5)."""
+
+LIFT = "lift-memory-high"
+PROGRAMS = (LIFT,)
 
 CPUS = 8
 """Of each virtual node. More than the machine has: notebooks mostly wait, and the demo should hold a few of them."""
@@ -28,12 +32,14 @@ PARTITIONS = {
 
 
 def render(site: Site, host: Host) -> dict[Path, str]:
-    """All three files by path. slurmdbd.conf must be the user slurm's and 0600, the others readable by everybody."""
+    """All files by path. slurmdbd.conf must be the user slurm's and 0600, the others readable by everybody; what stands
+    in `PROGRAMS` is run."""
     folder = layout.slurm_conf(site).parent
     return {
         layout.slurm_conf(site): slurm_conf(site, host),
         folder / "cgroup.conf": cgroup_conf(host),
         folder / "slurmdbd.conf": slurmdbd_conf(host),
+        **({folder / LIFT: data(f"scripts/{LIFT}").read_text()} if host.cgroup == "v2" else {}),
     }
 
 
@@ -44,6 +50,7 @@ def slurm_conf(site: Site, host: Host) -> str:
         layout=layout,
         bind="CommunicationParameters=NoInAddrAny,NoCtldInAddrAny\n" if host.loopback_only else "",
         tracking=_WITH_CGROUP if host.cgroup else _WITHOUT_CGROUP,
+        health=_health(site) if host.cgroup == "v2" else "",
     )
     nodes = [
         f"NodeName={name} NodeHostname={host.name} NodeAddr={host.address} Port={layout.SLURMD_PORT + number}"
@@ -56,6 +63,12 @@ def slurm_conf(site: Site, host: Host) -> str:
         for name, (nodes, least, more) in PARTITIONS.items()
     ]
     return head + "\n".join([*nodes, *partitions]) + "\n"
+
+
+def _health(site: Site) -> str:
+    program = layout.slurm_conf(site).parent / LIFT
+    why = "# With cgroup v2 memory above the request would be given but slowly."
+    return f"{why}\nHealthCheckProgram={program}\nHealthCheckInterval=10\n\n"
 
 
 def _longest(site: Site, partition: str, least: int) -> int:
@@ -73,7 +86,7 @@ def cgroup_conf(host: Host) -> str:
     )
     if host.cgroup == "v1":
         return "CgroupPlugin=cgroup/v1\nCgroupMountpoint=/sys/fs/cgroup\n" + constrain
-    # Not run by the tests, whose machines have v1. If slurmd does not come up with it, the demo goes on without a cap.
+    # Where slurmd does not come up with it, the demo goes on without a cap.
     return "CgroupPlugin=cgroup/v2\nIgnoreSystemdOnFailure=yes\n" + constrain
 
 
@@ -130,7 +143,7 @@ InactiveLimit=0
 KillWait=10
 MinJobAge=300
 
-{tracking}JobAcctGatherFrequency=5
+{health}{tracking}JobAcctGatherFrequency=5
 AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost={host.address}
 AccountingStoragePort={layout.SLURMDBD_PORT}

@@ -129,7 +129,7 @@ def _sbatch(site: Site, tier: Tier, partition: str, key: str) -> Iterator[Findin
     lines = [line.split("error: ")[-1].removeprefix("allocation failure: ") for line in done.stderr.splitlines()]
     said = "; ".join(dict.fromkeys(filter(None, map(str.strip, lines)))) or f"sbatch ended with {done.returncode}"
     what = f"tier '{tier.key}' in {partition}: {said}"
-    if re.search(r"account|permission|denied|Unable to contact|Socket timed out", said, re.I):
+    if re.search(r"account|permi(ssion|tted)|denied|Unable to contact|Socket timed out", said, re.I):
         yield unknown(f"{what} (asked as another account than your users')")
     else:
         yield Finding(what, key, "see: sbatch --test-only", refuses=bool(_OF_THE_REQUEST.search(said)))
@@ -144,7 +144,10 @@ def _caps(site: Site) -> Iterator[Finding]:
             config[key.strip()] = value.strip()
     allowed = re.fullmatch(r"(\d+(?:\.\d+)?)%", config.get("AllowedRAMSpace", ""))
     above = [(place, tier) for place, tier in enumerate(site.tiers) if tier.cap > tier.memory]
-    if config.get("ConstrainRAMSpace", "").lower() == "no":
+    if "task/cgroup" not in config.get("TaskPlugin", "task/cgroup"):
+        what = "TaskPlugin has no task/cgroup: Slurm holds no job to its memory, and a cap is but a word"
+        yield Finding(what, "slurm.conf", "TaskPlugin=task/cgroup,task/affinity", refuses=False)
+    elif config.get("ConstrainRAMSpace", "").lower() == "no":
         what = "ConstrainRAMSpace is no: Slurm holds no job to its memory, and a cap is but a word"
         yield Finding(what, "cgroup.conf", "ConstrainRAMSpace=yes", refuses=False)
     elif allowed is None and above:
@@ -156,6 +159,19 @@ def _caps(site: Site) -> Iterator[Finding]:
                 what = f"tier '{tier.key}' promises {tier.memory_cap}, and AllowedRAMSpace of cgroup.conf allows {most}"
                 remedy = f"write memory_cap: {most}, or raise AllowedRAMSpace"
                 yield Finding(what, f"tiers[{place}].memory_cap", remedy)
+    if above and slowed_down(config):
+        what = (
+            "with cgroup v2 a job that uses more memory than it reserved is slowed down to a standstill (memory.high)"
+        )
+        remedy = "have the nodes lift it with scripts/lift-memory-high (docs/servers.md), or write memory_cap: 1x"
+        yield Finding(what, f"tiers[{above[0][0]}].memory_cap", remedy, refuses=False)
+
+
+def slowed_down(config: dict[str, str], tree: Path = Path("/sys/fs/cgroup")) -> bool:
+    """Whether memory above the request comes but slowly. With `autodetect` the nodes are taken to be as this host."""
+    plugin = config.get("CgroupPlugin", "")
+    v2 = plugin == "cgroup/v2" or (plugin in ("autodetect", "(null)") and (tree / "cgroup.controllers").exists())
+    return v2 and not config.get("HealthCheckProgram", "").endswith("/lift-memory-high")
 
 
 def _ask(site: Site, program: str, *words: str) -> str:
