@@ -28,7 +28,7 @@ sys.path.insert(0, {scripts!r})
 place = Path({folder!r})
 from sitekit.contracts import internal_tls as internal
 internal.folder = lambda site: place
-from sitekit.internal import *
+from sitekit.contracts.internal_tls import *
 from sitekit.hub.servers.certificates import Certificates
 from sitekit.site import load_site
 site = load_site(place / "site.yml")
