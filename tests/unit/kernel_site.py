@@ -112,5 +112,9 @@ class KernelSite:
     def names(self) -> list[str]:
         return sorted(path.name for path in self.published.iterdir()) if self.published.exists() else []
 
+    def offered(self) -> set[str]:
+        """Those of them that a server shows."""
+        return {name for name in self.names() if generation.showing(self.site.kernels_current, name) == "offer"}
+
     def generations(self) -> list[str]:
         return sorted(path.name for path in (generation.root(self.site) / "generations").iterdir())

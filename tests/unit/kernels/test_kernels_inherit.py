@@ -100,7 +100,7 @@ def test_a_path_that_the_user_has_added_counts(site: KernelSite) -> None:
     assert told["modules"] == "mine/1.0"
 
 
-def test_it_is_proven_and_not_published_where_it_fails(site: KernelSite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_proven_and_not_offered_where_it_fails(site: KernelSite, monkeypatch: pytest.MonkeyPatch) -> None:
     from sitekit.kernels.proof import inherit
 
     worse = {**inherit.WAYS["python"], "command": ["python", "-c", "exit(3)", "{connection_file}"]}
@@ -108,11 +108,11 @@ def test_it_is_proven_and_not_published_where_it_fails(site: KernelSite, monkeyp
     site.python_module("python/3.11")
     try:
         site.make()
-        assert "python-3.11" in site.names() and "loaded-python" not in site.names()
+        assert "python-3.11" in site.offered() and "loaded-python" not in site.offered()
     finally:
         monkeypatch.undo()
         site.make()
-    assert "loaded-python" in site.names()
+    assert "loaded-python" in site.offered()
 
 
 @pytest.mark.skipif(not HAS_R, reason="there is no R with IRkernel")

@@ -11,7 +11,6 @@ import pytest
 from kernel_site import KernelSite
 
 from sitekit.contracts.kernel_state import read_kernel_state
-from sitekit.kernels.generations import generation
 from sitekit.kernels.generations.record import read_record
 from sitekit.kernels.recheck import check_kernels
 
@@ -29,11 +28,6 @@ def base(hub_environment: None) -> Iterator[KernelSite]:
         site.python_module("deep/2.0", tree=root / "gcc")
         assert site.make() == 0
         yield site
-
-
-def shown(site: KernelSite) -> set[str]:
-    """What a server offers."""
-    return {name for name in site.names() if generation.showing(site.site.kernels_current, name) == "offer"}
 
 
 def load_fails(site: KernelSite) -> Path:
@@ -58,21 +52,21 @@ def way_is_cut(site: KernelSite) -> Path:
 def test_it_is_said_hidden_and_back_when_it_works(
     base: KernelSite, capsys: pytest.CaptureFixture[str], name: str, breaks: Callable[[KernelSite], Path]
 ) -> None:
-    everything = shown(base)
+    everything = base.offered()
     kept = {file: file.read_text() for file in base.root.rglob("*.lua")}
     broken = breaks(base)
     assert base.make() == 1
-    assert f"  {name} " in capsys.readouterr().out and shown(base) == everything - {name}
+    assert f"  {name} " in capsys.readouterr().out and base.offered() == everything - {name}
     generations = base.generations()
     assert base.make() == 1 and base.generations() == generations, "a loss that is known is no change"
-    assert f"  {name} " in capsys.readouterr().out and shown(base) == everything - {name}
+    assert f"  {name} " in capsys.readouterr().out and base.offered() == everything - {name}
     state = read_kernel_state(base.site)
     assert state and list(state.failing) == [name] and state.proven == len(everything) - 1
     if broken.suffix:
         broken.write_text(kept[broken])
     else:
         broken.with_name("away").rename(broken)
-    assert base.make() == 0 and shown(base) == everything
+    assert base.make() == 0 and base.offered() == everything
     assert read_kernel_state(base.site).failing == {}
 
 
@@ -80,10 +74,10 @@ def test_a_check_that_passes_brings_it_back(base: KernelSite) -> None:
     file = base.modules / "load" / "1.0.lua"
     before = file.read_text()
     load_fails(base)
-    assert base.make() == 1 == check_kernels(base.site) and "load-1.0" not in shown(base)
+    assert base.make() == 1 == check_kernels(base.site) and "load-1.0" not in base.offered()
     file.write_text(before)
-    assert check_kernels(base.site) == 0 and "load-1.0" in shown(base)
-    assert base.make() == 0 and "load-1.0" in shown(base)
+    assert check_kernels(base.site) == 0 and "load-1.0" in base.offered()
+    assert base.make() == 0 and "load-1.0" in base.offered()
 
 
 def test_what_the_site_takes_away_is_no_loss(base: KernelSite) -> None:
@@ -93,4 +87,4 @@ def test_what_the_site_takes_away_is_no_loss(base: KernelSite) -> None:
     assert base.make() == 0
     shutil.rmtree(base.modules / "lab")
     assert base.make() == 0
-    assert shown(base) == {"whole-1.0", "deep-2.0"} == set(read_record(base.site.kernels_current.resolve()).kernels)
+    assert base.offered() == {"whole-1.0", "deep-2.0"} == set(read_record(base.site.kernels_current.resolve()).kernels)
