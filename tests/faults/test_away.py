@@ -122,6 +122,9 @@ def test_the_server_of_an_account_that_is_deleted_can_be_stopped(machine: Machin
         once = ["sacctmgr", "-i", *line.decode().partition("or once: sacctmgr ")[2].split()]
         assert once[-1] == "AdminLevel=Operator"
         ask(site, *once)
+        ask(
+            site, "scontrol", "reconfigure"
+        )  # the demo names the account to Slurm before it exists: its uid is learnt now
         try:
             until(lambda: job not in machine.live_jobs(), 60)
         finally:

@@ -18,10 +18,10 @@ NAME = "no-such-account"
 
 @pytest.fixture
 def stranger(people: dict[str, Person]) -> Iterator[str]:
-    """A user of the hub whose account the machine does not know: made for one that it knows, and renamed."""
-    carol = people["carol"]
-    assert carol.api("POST", "/users/games", {}).status_code == 201
-    assert carol.api("PATCH", "/users/games", {"name": NAME}).status_code == 200
+    """A user of the hub whose account the machine does not know: it did when the user was made."""
+    carol, account = people["carol"], f"{NAME}:x:64242:64242::/nonexistent:/usr/sbin/nologin\n"
+    with changed(Path("/etc/passwd"), lambda text: text + account):
+        assert carol.api("POST", f"/users/{NAME}", {}).status_code == 201
     yield NAME
     assert patiently(lambda: carol.api("DELETE", f"/users/{NAME}")).status_code == 204
 

@@ -214,7 +214,7 @@ def test_whom_an_access_control_list_lets_write_is_named(open_path: Path) -> Non
 
     for path in (open_path, file):
         allow(path, (USER, 7, NOBODY))
-        with pytest.raises(Problem, match=r"can be written by nobody \(its access control list\)"):
+        with pytest.raises(Problem, match=r"can be written by the account nobody \(its access control list\)"):
             refuse_writable([file], [])
         refuse_writable([file], [], owners=[NOBODY])
         allow(path, (GROUP, 7, DAEMON))
