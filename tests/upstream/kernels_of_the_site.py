@@ -112,7 +112,7 @@ def tests_of(name: str, language: str) -> type[KernelTests]:
         @classmethod
         def tearDownClass(cls) -> None:
             cls.kc.stop_channels()
-            cls.loop.run_until_complete(cls.km.shutdown_kernel(now=True))
+            cls.loop.run_until_complete(cls.km.shutdown_kernel())
 
     for key, value in SAMPLES[language].items():
         setattr(Tests, key, value)
@@ -123,10 +123,11 @@ def until_heard(client: BlockingKernelClient) -> None:
     """Until the kernel answers and what it publishes comes through. wait_for_ready() would take a kernel for dead whose
     heart does not beat within a second of its start."""
     for _ in range(60):
-        client.kernel_info()
+        request = client.kernel_info()
         with contextlib.suppress(Empty):
             client.get_shell_msg(timeout=1)
-            client.get_iopub_msg(timeout=1)
+            while client.get_iopub_msg(timeout=1)["parent_header"].get("msg_id") != request:
+                pass  # a welcome, which jupyter_kernel_test does not know, or an answer to an earlier request
             return
     raise TimeoutError("the kernel does not answer")
 

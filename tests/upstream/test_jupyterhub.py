@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from sitekit.base.command import identity
+from sitekit.machine.web.config import certificate
 
 from ..conftest import Demo
 from ..faults.machine import Machine
@@ -61,11 +62,13 @@ def test_jupyterhubs_own(demo: Demo, machine: Machine, packages: Path, name: str
 
 @contextmanager
 def state(demo: Demo) -> Iterator[Path]:
-    """A folder of the hub's account, for the database, the ledger, and what the tests write."""
+    """A folder of the hub's account, for the database, the ledger, and what the tests write. In it lie the plugin, and
+    the certificate of the front, to which servers send browsers."""
     folder = Path(tempfile.mkdtemp(prefix="sitekit-jupyterhub-"))
     try:
-        (folder / PLUGIN.name).write_text(PLUGIN.read_text())
-        for path in (folder, folder / PLUGIN.name):
+        for file in (PLUGIN, certificate(demo.site)[0]):
+            shutil.copy(file, folder)
+        for path in (folder, *folder.iterdir()):
             shutil.chown(path, demo.site.hub.user)
         yield folder
     finally:
@@ -77,6 +80,7 @@ def run(demo: Demo, machine: Machine, packages: Path, name: str, folder: Path) -
     hub = machine.service("hub")
     secrets = dict(line.split("=", 1) for line in hub.environment_file.read_text().splitlines())
     places = {"PYTHONPATH": f"{packages}:{folder}", "HOME": str(folder), "TMPDIR": str(folder)}
+    places["REQUESTS_CA_BUNDLE"] = str(folder / certificate(demo.site)[0].name)
     told = {
         "SITEKIT_SITE": str(demo.site.etc / "site.yml"),
         "SITEKIT_STATE": str(folder),

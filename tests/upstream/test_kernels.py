@@ -34,7 +34,7 @@ def test_kernels_speak_the_protocol(demo: Demo, packages: Path, folder: Path) ->
     assert {"python", "R"} <= {language for language, _ in kernels.values()}
     said = []
     for name, (language, modules) in kernels.items():
-        outcomes = tested(demo, packages, folder / PROGRAM.name, name, language, modules)
+        outcomes = in_a_job(demo, packages, folder / PROGRAM.name, name, language, modules)
         said += [f"{name}: {what}" for what in complaints(outcomes, listed("kernels", language))]
     assert not said, "\n".join(said)
 
@@ -51,7 +51,7 @@ def published(demo: Demo) -> dict[str, tuple[str, list[str]]]:
     return found
 
 
-def tested(demo: Demo, packages: Path, program: Path, name: str, language: str, modules: list[str]) -> dict[str, str]:
+def in_a_job(demo: Demo, packages: Path, program: Path, name: str, language: str, modules: list[str]) -> dict[str, str]:
     """What became of each test of one kernel, in a job of alice's."""
     site, home = demo.site, "/home/alice"
     srun = [site.slurm.bin / "srun", "--quiet", f"--partition={site.kernels.check.partition}", "--mem=500M"]
