@@ -63,7 +63,7 @@ def nothing_changes(site: Site) -> Iterator[None]:
     # a refusal makes the hub forget what the form remembered of a server that is not started; nothing may be added
     before["servers"] = [row for row in before["servers"] if row in after["servers"] or row[-1] is not None]
     for part in before:
-        assert after[part] == before[part], f"the attack changed the {part}"
+        assert after[part] == before[part], f"the attack changed the {part}: {before[part]} -> {after[part]}"
 
 
 def routes(site: Site) -> dict[str, str]:
