@@ -61,7 +61,11 @@ BODIES: dict[str, Any] = {
     **{f"tier {name}": {"tier": value} for name, value in {**TEXTS, **OTHERS}.items()},
     **{f"profile {name}": {"profile": value} for name, value in {**TEXTS, **OTHERS}.items()},
     **{f"beside: {name!r}": {"tier": "small", name: "x"} for name in NAMES if name != "tier"},
-    **{f"own memory {name}": {"tier": "own", "memory": value} for name, value in {**TEXTS, **OTHERS}.items() if value},
+    **{
+        f"own memory {name}": {"tier": "own", "memory": value}
+        for name, value in {**TEXTS, **OTHERS}.items()
+        if value and name != "one"  # 1 of a tier that gives gigabytes is taken for 1 GB
+    },
     **{
         f"own account {name}": {"tier": "own", "account": value} for name, value in {**TEXTS, **OTHERS}.items() if value
     },
