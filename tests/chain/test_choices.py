@@ -55,7 +55,6 @@ def test_figures_of_ones_own_reach_slurm_and_are_remembered(demo: Demo, alice: P
         {"tier": "small", "memory": "300M"},
         {"tier": "own", "partition": "batch"},
         {"tier": "nope"},
-        {},
     ],
     ids=str,
 )

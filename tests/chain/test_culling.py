@@ -19,6 +19,7 @@ from sitekit.site import Site
 from sitekit.site.show import dump
 
 from ..conftest import Demo
+from ..faults.machine import changed
 from ..person import Person
 from ..slurm import jobs, until
 from .test_chain import python_of
@@ -41,10 +42,10 @@ def alice_after_the_crowd(demo: Demo, carol: Person) -> Iterator[Person]:
         carol.api("DELETE", "/users/alice/server")
         until(lambda: not carol.api("GET", "/users/alice").json()["servers"])
         assert carol.api("DELETE", "/users/alice").status_code == 204
+    lines = [f"{name}:x:{65000 + number}:65000::/nonexistent:/usr/sbin/nologin\n" for number, name in enumerate(CROWD)]
     try:
-        for name in CROWD:  # who is made must have an account of the machine; a new name need not be one's
-            assert carol.api("POST", "/users/games").status_code == 201
-            assert carol.api("PATCH", "/users/games", {"name": name}).status_code == 200
+        with changed(Path("/etc/passwd"), lambda text: text + "".join(lines)):  # who is made must have an account then
+            assert carol.api("POST", "/users", {"usernames": CROWD}).status_code == 201
         with demo.person("alice") as person:
             assert person.login().url.path != "/hub/login"
             yield person
@@ -52,7 +53,7 @@ def alice_after_the_crowd(demo: Demo, carol: Person) -> Iterator[Person]:
                 if person.server(name) is not None:
                     person.stop_and_wait(name)
     finally:
-        for name in (*CROWD, "games"):
+        for name in CROWD:
             carol.api("DELETE", f"/users/{name}")
 
 
