@@ -208,7 +208,7 @@ def session(
 ) -> Iterator[tuple[Hub, Server]]:
     """A hub and a server that has told it its port."""
     hub = hub or Hub()
-    with tempfile.TemporaryDirectory(prefix="sitekit-test-session-") as folder:
+    with tempfile.TemporaryDirectory(prefix="sitekit-test-session-", ignore_cleanup_errors=True) as folder:
         server = Server(hub.port, Path(folder), settings, more, **extra)
         try:
             yield hub, server.listening(hub)

@@ -57,6 +57,39 @@ def test_the_proxys_idea_of_activity_is_left_out(tmp_path: Path) -> None:
     assert ours["/user/u/"]["data"] == {"user": "u", "server_name": ""}
 
 
+ADD = """
+import asyncio, json, sys
+from types import SimpleNamespace
+sys.path.insert(0, {scripts!r})
+from sitekit.hub.overrides.proxy import SilentProxy
+
+added = []
+
+class Proxy(SilentProxy):
+    async def add_route(self, routespec, target, data):
+        added.append(routespec)
+
+def user(child):
+    server = SimpleNamespace(host="http://hub:44651")
+    spawner = SimpleNamespace(child_spawner=child, proxy_spec=f"/{{len(added)}}/", server=server, pending=None)
+    return SimpleNamespace(name="u", spawners={{"": spawner}})
+
+async def add():
+    for child in (None, SimpleNamespace(port_told=lambda: 0), SimpleNamespace(port_told=lambda: 20000)):
+        await Proxy(auth_token="t").add_user(user(child))
+
+asyncio.run(add())
+print(json.dumps(added))
+"""
+
+
+def test_a_server_that_has_told_no_port_gets_no_route() -> None:
+    """JupyterHub makes up an address for it, on the hub's own host."""
+    argv = [kernel_site.release() / "bin/python", "-I", "-c", ADD.format(scripts=str(SCRIPTS))]
+    told = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    assert json.loads(told.stdout or f'"{told.stderr}"') == ["/0/"]
+
+
 def answers(url: str, body: object) -> bool:
     request = Request(url, json.dumps(body).encode(), {"Authorization": "token t"}, method="POST")  # noqa: S310
     try:

@@ -28,6 +28,13 @@ class SilentProxy(ConfigurableHTTPProxy):
     stand_ins: frozenset[str] | set[str] = frozenset()  # those of stand_ins.py, of which JupyterHub is not told
     life: Life
 
+    async def add_user(self, user: Any, server_name: str = "") -> None:
+        """Only for a server that has told its port. While a start is cancelled JupyterHub takes it for ready, with an
+        address on the hub's host that it has made up (proxy.py, check_routes): anybody could listen there."""
+        child = user.spawners[server_name].child_spawner
+        if child is not None and child.port_told():
+            await super().add_user(user, server_name)
+
     async def add_route(self, routespec: str, target: str, data: dict[str, Any]) -> None:
         """To the name of a server with a certificate belongs the address of its node (proxy/tls.mjs)."""
         tag = tag_in(urlsplit(target).hostname or "")
