@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ..slurm import until
@@ -22,6 +22,9 @@ PROCESSOR = "Nehalem"
 BOOT = f"root=/dev/vda rw console=ttyS0 quiet mitigations=off systemd.default_timeout_start_sec={UP}"
 BOOT += f" systemd.default_device_timeout_sec={UP}"
 NETWORK = "[Match]\nName=e*\n[Network]\nAddress=10.0.2.15/24\n"  # qemu's own; there is nobody else in it
+# The demo's web server is on loopback alone. What comes to the other address is passed on: systemd-socket-proxyd(8).
+LISTEN = "[Socket]\nListenStream=10.0.2.15:8443\nFreeBind=yes\n[Install]\nWantedBy=sockets.target\n"
+PASS_ON = "[Service]\nExecStart=/lib/systemd/systemd-socket-proxyd 127.0.0.1:8443\n"
 PATIENT = f"[Service]\nTimeoutStartSec={UP}\nWatchdogSec=0\n"
 # The tree alone, without what is mounted in it.
 IMAGE = 'mount --bind "$1" /mnt && exec mke2fs -q -t ext4 -d /mnt "$2" "$3"'
@@ -33,7 +36,9 @@ class Emulated:
     def __init__(self, folder: Path, qemu: subprocess.Popen) -> None:
         self._folder, self.pid, self._qemu = folder, qemu.pid, qemu
 
-    def run(self, *words: object, check: bool = True, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *words: object, check: bool = True, timeout: float = 600, stdin: str = ""
+    ) -> subprocess.CompletedProcess[str]:
         """A program in there, as root. sh(1) reads the words: they are ours, and quoted where that matters."""
         options = {
             "IdentityFile": self._folder / "key", "UserKnownHostsFile": "/dev/null", "StrictHostKeyChecking": "no",
@@ -43,7 +48,7 @@ class Emulated:
         inside = ["nsenter", "-t", self.pid, "-n", "--", *ssh]
         done = subprocess.run(
             [str(word) for word in inside],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
+            input=stdin, capture_output=True, text=True, timeout=timeout,
         )  # fmt: skip
         assert not check or done.returncode == 0, (words, done.stdout[-3000:], done.stderr[-3000:], self.said())
         return done
@@ -55,8 +60,10 @@ class Emulated:
     def _is_up(self, since: str) -> str:
         assert self._qemu.poll() is None, self.said()
         asked = "cat /proc/sys/kernel/random/boot_id; systemctl is-system-running"
-        told = self.run(asked, check=False).stdout.split()
-        return told[0] if told[1:] in (["running"], ["degraded"]) and told[0] != since else ""
+        with suppress(subprocess.TimeoutExpired):  # it may go down while it is asked
+            told = self.run(asked, check=False, timeout=120).stdout.split()
+            return told[0] if told[1:] in (["running"], ["degraded"]) and told[0] != since else ""
+        return ""
 
     def reboot(self) -> None:
         before = self.run("cat", "/proc/sys/kernel/random/boot_id").stdout.strip()
@@ -94,11 +101,13 @@ def admit(folder: Path, root: Path) -> None:
         "etc/ssh/sshd_config.d/tests.conf": "UsePAM no\nLoginGraceTime 0\n",
         "etc/systemd/network/tests.network": NETWORK,
         "etc/systemd/system/sitekit-demo-.service.d/slow.conf": PATIENT,
+        "etc/systemd/system/tests-front.socket": LISTEN,
+        "etc/systemd/system/tests-front.service": PASS_ON,
     }
     for path, text in files.items():
         (root / path).parent.mkdir(mode=0o700, exist_ok=True)
         (root / path).write_text(text)
-    for unit in ("systemd-networkd", "ssh"):
+    for unit in ("systemd-networkd.service", "ssh.service", "tests-front.socket"):
         subprocess.run(["systemctl", f"--root={root}", "enable", "--quiet", unit], check=True)
 
 

@@ -32,6 +32,14 @@ from sitekit.demo.cluster import layout, record as made, bring_up as whole
 print(whole.start_cluster(layout.demo_site("systemd"), made.Made()).cgroup)
 """
 OTHERS = [f"sitekit-demo-{part}" for part in ("proxy", "hub", "front")]
+JOB = r"""#!/bin/sh
+task=/sys/fs/cgroup$(sed s/^0::// /proc/self/cgroup)
+while [ "$(cat "${task%/task_0}/memory.high")" != max ]; do sleep 1; done
+echo "cap $(cat "${task%/task_0}/memory.max")"
+perl -e '$held = "x" x 90_000_000'; echo "below it $?"
+perl -e '$held = "x" x 400_000_000'; echo "above it $?"
+grep '^oom_kill ' "$task/memory.events"
+"""
 # Where a job's groups lie is in its processes' own words; see cgroups(7).
 GROUPS = """
 import json, os
@@ -53,8 +61,8 @@ class Site:
     def __init__(self, machine: Emulated, passwords: dict[str, str]) -> None:
         self.machine, self.passwords, self.site = machine, passwords, demo()
 
-    def slurm(self, *words: object) -> str:
-        return self.machine.run("env", f"SLURM_CONF={CONF}", *words).stdout.strip()
+    def slurm(self, *words: object, stdin: str = "", check: bool = True) -> str:
+        return self.machine.run("env", f"SLURM_CONF={CONF}", *words, stdin=stdin, check=check).stdout.strip()
 
     def wait_for_login(self) -> None:
         login = ["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", f"{self.site.front.url}/hub/login"]
@@ -87,14 +95,19 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="module")
-def up(made: Site) -> Site:
+def cluster(made: Site) -> Site:
     """The demo's first look at these control groups: its Slurm takes them, and a job runs."""
     kit = f"cd / && PYTHONPATH={INSIDE}/scripts {INSIDE}/.kit/bin/python -c '{BRING_UP}'"
     said = made.machine.run(kit, timeout=3600)
     assert "v2" in said.stdout.splitlines(), said.stdout + said.stderr
-    made.machine.run("systemctl", "enable", "--now", *OTHERS, timeout=SLOW)
-    made.wait_for_login()
     return made
+
+
+@pytest.fixture(scope="module")
+def up(cluster: Site) -> Site:
+    cluster.machine.run("systemctl", "enable", "--now", *OTHERS, timeout=SLOW)
+    cluster.wait_for_login()
+    return cluster
 
 
 @pytest.fixture
@@ -107,11 +120,22 @@ def alice(up: Site) -> Iterator[Person]:
             alice.stop_and_wait(patience=SLOW)
 
 
-def test_slurm_constrains_by_cgroup_v2(up: Site) -> None:
-    assert "memory" in up.machine.run("cat", "/sys/fs/cgroup/cgroup.controllers").stdout.split()
-    assert "CgroupPlugin=cgroup/v2" in up.machine.run("cat", "/etc/sitekit/demo/slurm/cgroup.conf").stdout
-    assert up.machine.run("cat", "/proc/1/comm").stdout == "systemd\n"
-    assert "task/cgroup" in up.slurm("scontrol", "show", "config")
+def test_slurm_constrains_by_cgroup_v2(cluster: Site) -> None:
+    assert "memory" in cluster.machine.run("cat", "/sys/fs/cgroup/cgroup.controllers").stdout.split()
+    assert "CgroupPlugin=cgroup/v2" in cluster.machine.run("cat", "/etc/sitekit/demo/slurm/cgroup.conf").stdout
+    assert cluster.machine.run("cat", "/proc/1/comm").stdout == "systemd\n"
+    assert "task/cgroup" in cluster.slurm("scontrol", "show", "config")
+
+
+def test_a_job_gets_more_than_it_asked_for_and_no_more_than_its_cap(cluster: Site) -> None:
+    """50 MB are requested, 250 MB allowed. Without scripts/lift-memory-high the first program would stand still."""
+    job = ("--partition=batch", "--mem=50M", "--time=30", "--output=/root/told")
+    cluster.slurm("sbatch", "--wait", *job, stdin=JOB, check=False)
+    told = cluster.machine.run("cat", "/root/told").stdout.splitlines()
+    assert [line for line in told if "Killed" not in line and "error" not in line] == [
+        "cap 262144000", "below it 0", "above it 137", "oom_kill 1",
+    ]  # fmt: skip
+    assert "OUT_OF_MEMORY" in cluster.slurm("sacct", "--noheader", "--format=State%20").split(), "what the card goes by"
 
 
 def test_above_the_cap_the_kernel_ends_alone_and_both_are_told(up: Site, alice: Person) -> None:
