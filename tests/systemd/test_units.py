@@ -142,7 +142,8 @@ def test_what_a_service_lacks_comes_back_and_so_does_the_service(machine: Booted
             machine.run("sh", "-c", f"mkdir -p {folder} && printf '{sooner}' >{folder}/sooner.conf")
         machine.systemctl("daemon-reload")
         until(lambda: all(int(machine.shown(unit, "NRestarts")) > 20 for unit in seconds))
-        assert {machine.shown(unit, "ActiveState") for unit in seconds} == {"activating"}
+        # never given up; an attempt of Type=simple is active for the moment before its program is found to be away
+        assert "failed" not in {machine.shown(unit, "ActiveState") for unit in seconds}
     finally:
         current.symlink_to(release)
         for unit in seconds:
