@@ -73,7 +73,7 @@ def larger_nodes(machine: Booted, demo: Demo) -> None:
     sizes = "s/RealMemory=[0-9]*/RealMemory=128000/; /^PartitionName=jupyter-/s/MaxTime=[0-9:-]*/MaxTime=5-00:00:00/"
     machine.run("sed", "--in-place", sizes, demo.site.slurm.conf)
     machine.systemctl("restart", "sitekit-demo-slurmctld.service", "sitekit-demo-slurmd-*.service")
-    until(lambda: set(machine.run("sinfo", "--noheader", "--format=%T").stdout.split()) == {"idle"}, 30)
+    until(lambda: set(machine.run("sinfo", "--noheader", "--format=%T").stdout.split()) <= {"idle", "mixed"}, 60)
 
 
 def own_certificate(machine: Booted, site: Site) -> None:
