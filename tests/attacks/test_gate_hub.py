@@ -153,7 +153,7 @@ def test_a_refusal_is_one_line_that_nobody_can_add_to(
     demo: Demo, syslog: Callable[[], list[str]], request_: object
 ) -> None:
     gate(demo.site, request_)
-    [line] = syslog()
+    [line] = [line for line in syslog() if "refused" in line]  # the hub may end a server of an earlier test meanwhile
     assert line.startswith("<84>"), "authpriv.warning"
     assert f"refused site=demo uid={pwd.getpwnam('alice').pw_uid} error=" in line and 'kind="refused"' in line
     assert line.isprintable() and line.isascii() and len(line) < 800
