@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
 
 from sitekit.site import Site
@@ -13,7 +12,6 @@ from sitekit.site.yaml_file import Document, read_yaml
 FILE = Path(__file__).parents[2] / "config" / "site.example.yml"
 
 
-@cache
 def every_key(folder: Path) -> Document:
     """All keys with their examples, and the lines on which they stand. `folder` may be written to."""
     copy = folder / "site.yml"
