@@ -46,5 +46,19 @@ class Tombstone(Kernel):
         }
 
 
+class TombstoneApp(IPKernelApp):
+    """ipykernel's application, except for the order in which its threads end."""
+
+    def start(self) -> None:
+        """Run until a shutdown request, then end the control thread, which still publishes "idle" after the request.
+
+        ipykernel 7.4 ends the IOPub thread first, at exit. The control thread then waits for it for ever:
+        about one shutdown in ten. https://github.com/posit-dev/positron/issues/7142
+        """
+        super().start()
+        self.control_thread.stop()
+        self.control_thread.join()
+
+
 if __name__ == "__main__":
-    IPKernelApp.launch_instance(kernel_class=Tombstone)
+    TombstoneApp.launch_instance(kernel_class=Tombstone)

@@ -28,6 +28,9 @@ def account(demo: Demo) -> Iterator[str]:
         yield NAME
     finally:
         run("userdel", "--remove", NAME)
+        with demo.person("carol") as carol:
+            carol.login()
+            assert carol.api("DELETE", f"/users/{NAME}").status_code == 204
 
 
 @pytest.fixture
@@ -40,9 +43,6 @@ def test_an_account_with_capital_letters_gets_in_as_itself(demo: Demo, bob: Pers
     answer = bob.login()
     assert answer.status_code == 200 and answer.url.path == "/hub/spawn", answer.text[:500]
     assert bob.api("GET", "/user").json()["name"] == NAME
-    with demo.person("carol") as carol:
-        carol.login()
-        assert carol.api("DELETE", f"/users/{NAME}").status_code == 204
 
 
 def test_a_capital_letter_where_there_is_none_is_forgiven(demo: Demo) -> None:
