@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from sitekit.hub.servers.jobs import DOUBT
 
 from ..person import Person

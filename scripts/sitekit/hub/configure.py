@@ -17,7 +17,7 @@ from .culling import update_culling
 from .login.pam import PatientAuthenticator, update_login
 from .loops import heartbeat, proxy_routes
 from .overrides.admin_scopes import keep_administrators_out_of_servers
-from .overrides.begin_loops import begin_with_users
+from .overrides.begin_loops import Loop, begin_with_users
 from .overrides.database_errors import tell_of_database
 from .overrides.handlers import ServerHandler, limit_bodies, replace_handlers
 from .overrides.internal_port import keep_pages_behind_the_front
@@ -35,7 +35,7 @@ from .pages import enter
 from .pages.unreachable import NoAnswerHandler, ServerPageHandler
 from .servers.hub_state import Life
 from .spawner import reconcile, watch_endings
-from .spawner.slurm_server import SlurmServer
+from .spawner.server import Server
 from .spawner.tier_spawner import TierSpawner, told_at_the_end
 
 
@@ -117,7 +117,7 @@ def update_pages(c: Any, site: Site) -> None:
 def update_life(c: Any, life: Life) -> None:
     """Hand the shared parts to the classes that need them, and have their loops started with the hub."""
     handlers = (ListeningHandler, EndingHandler, ServerHandler, CardHandler, StatusHandler)
-    for part in (SilentProxy, TierSpawner, SlurmServer, *handlers, NoAnswerHandler, ServerPageHandler):
+    for part in (SilentProxy, TierSpawner, Server, *handlers, NoAnswerHandler, ServerPageHandler):
         part.life = life
     speak_tls(life)
     replace_batchspawners_handler()
@@ -147,13 +147,24 @@ def update_life(c: Any, life: Life) -> None:
     begin_with_users(
         {
             "absent users": AbsentUsers().tell,
-            "queue snapshot": life.queue.run,
-            "endings": partial(watch_endings.run, life),
-            "reconciler": partial(reconcile.run, life),
+            **backend_loops(life),
+            "tokens of ended servers": partial(reconcile.revoke_for_ever, life),
             "routes": proxy_routes.run,
             "limits": limit_bodies,
-            "forecast": life.forecast.run,
             "heartbeat": heartbeat.run,
         },
         first=life.ledger.open,  # a hub that cannot read its ledger must not start
     )
+
+
+def backend_loops(life: Life) -> dict[str, Loop]:
+    """What runs for each backend as long as the hub."""
+    loops: dict[str, Loop] = {}
+    for name, backend in life.backends.items():
+        own: dict[str, Loop] = {
+            **backend.loops(),
+            "endings": partial(watch_endings.run, backend),
+            "reconciler": partial(reconcile.run, life, name),
+        }
+        loops |= {f"{name}: {what}": run for what, run in own.items()}
+    return loops

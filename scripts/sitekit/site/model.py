@@ -176,6 +176,11 @@ class Site(Section):
         return self.paths.state / "jupyterhub.sqlite"
 
     @property
+    def ledger(self) -> Path:
+        """The ledger of servers: sitekit.hub.servers.ledger."""
+        return self.paths.state / "ledger.sqlite"
+
+    @property
     def job_name(self) -> str:
         """The Slurm name of every server's job."""
         return f"jupyter-{self.name}"

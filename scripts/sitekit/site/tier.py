@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from ..base.errors import Unfit, shown
+from .backends import BACKENDS
 from .units import TIME_FORM, format_memory, format_time, human_memory, human_time, parse_memory, parse_time
 from .value_types import Account, Count, Title, spelled
 
@@ -49,6 +50,13 @@ def _format_time_or_never(seconds: int | None) -> str:
     return "never" if seconds is None else format_time(seconds)
 
 
+def _backend(name: str) -> str:
+    if name not in BACKENDS:
+        raise Unfit(f"{shown(name)} is nothing that servers can run on", f"write one of: {', '.join(BACKENDS)}")
+    return name
+
+
+RunsOn = Annotated[str, AfterValidator(_backend)]
 Key = Annotated[
     str, spelled(r"[a-z0-9][a-z0-9_-]{0,30}", "cannot be a tier's key", "use at most 31 of a-z, 0-9, '_' and '-'")
 ]
@@ -106,6 +114,7 @@ class Tier(Row):
 
     key: Annotated[Key, Field(examples=["small"])]
     title: Annotated[Title, Field(examples=["Small, for a first look"])]
+    runs_on: RunsOn = "slurm"
     partitions: Annotated[tuple[Partition, ...], Field(min_length=1, examples=[["jupyter-short"]])]
     memory: Annotated[Memory, Field(examples=["2G"])]
     memory_cap: Annotated[str, BeforeValidator(_cap)] = "1x"

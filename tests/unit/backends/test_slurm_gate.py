@@ -14,7 +14,7 @@ import pytest
 from slurm_parts import answering, record
 
 from sitekit.backends.slurm import gate
-from sitekit.backends.slurm.command import Silent
+from sitekit.backends.slurm.command import NoAnswer
 from sitekit.base.data import data
 from sitekit.site import load_site
 
@@ -50,7 +50,7 @@ def told(kind: str, error: str) -> str:
     ],
 )
 def test_silence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str, error: str) -> None:
-    with pytest.raises(Silent):
+    with pytest.raises(NoAnswer):
         answered(monkeypatch, tmp_path, told(kind, error))
 
 
@@ -114,7 +114,7 @@ def test_an_answer_without_an_end_is_not_read_to_its_end(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stream: str
 ) -> None:
     plays(monkeypatch, tmp_path, f"cat > /dev/null; exec yes >&{stream}")
-    with pytest.raises(Silent, match="longer than"):
+    with pytest.raises(NoAnswer, match="longer than"):
         asyncio.run(gate.submit(SITE, "alice", {}))
 
 
@@ -144,9 +144,9 @@ def test_gates_that_do_not_end_are_so_many(monkeypatch: pytest.MonkeyPatch, tmp_
 
     async def many() -> None:
         for _ in range(gate.AT_ONCE):
-            with pytest.raises((gate.Refused, Silent)):
+            with pytest.raises((gate.Refused, NoAnswer)):
                 await gate.ask_gate(SITE, "alice", {}, timeout=0.01)
-        with pytest.raises(Silent, match="have not come to their end"):
+        with pytest.raises(NoAnswer, match="have not come to their end"):
             await gate.ask_gate(SITE, "alice", {}, timeout=0.01)
         assert await gate.submit(SITE, "bob", {}) == 7
         (tmp_path / "go").touch()

@@ -11,7 +11,7 @@ from slurm_parts import answering, record
 
 from sitekit.backends.slurm import queue as module
 from sitekit.backends.slurm.associations import Names
-from sitekit.backends.slurm.command import Silent
+from sitekit.backends.slurm.command import NoAnswer
 from sitekit.backends.slurm.privacy import hidden_jobs
 from sitekit.backends.slurm.queue import Queue
 from sitekit.base.data import data
@@ -122,7 +122,7 @@ def test_who_sees_other_peoples_jobs(
 def test_whether_jobs_are_hidden_is_not_guessed(squeue: tuple[Site, Say]) -> None:
     site, does = squeue
     does("echo 'slurm_load_ctl_conf error: Unable to contact slurm controller' >&2; exit 1", "scontrol")
-    with pytest.raises(Silent):
+    with pytest.raises(NoAnswer):
         asyncio.run(hidden_jobs(site, "alice"))
 
 

@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sitekit.hub.servers.forecast import Forecast
 
-from sitekit.backends.slurm.command import Silent
+from sitekit.backends.slurm.command import NoAnswer
 from sitekit.backends.slurm.listing import Waiting
 from sitekit.backends.slurm.parse import Job
 from sitekit.base.data import data
 from sitekit.hub.servers import forecast as module
 from sitekit.hub.servers.choices import Choice
-from sitekit.hub.servers.forecast import Forecast
 from sitekit.site import load_site
 
 SITE = load_site(data("config/sites/demo.yml"))
@@ -68,7 +68,7 @@ def test_one_that_not_everybody_may_have_is_not_named() -> None:
 
 def test_an_answer_that_does_not_come_is_not_replaced_by_an_old_one(monkeypatch: pytest.MonkeyPatch) -> None:
     async def silent(*_: object) -> int:
-        raise Silent("nobody is there")
+        raise NoAnswer("nobody is there")
 
     monkeypatch.setattr(module.gate, "start_of", silent)
     monkeypatch.setattr(module, "waiting_jobs", silent)

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sitekit.hub.servers.jobs import ServerJobs
 from slurm_parts import TAG, answering, job, record
 
-from sitekit.backends.slurm.command import Silent
+from sitekit.backends.slurm.command import NoAnswer
 from sitekit.backends.slurm.parse import Job
 from sitekit.backends.slurm.queue import Queue, Snapshot
 from sitekit.base.data import data
-from sitekit.hub.servers.jobs import ServerJobs
 from sitekit.hub.servers.ledger import Ledger, Row
 from sitekit.site import Site, load_site
 
@@ -91,7 +91,7 @@ def test_a_job_with_another_name_is_found_by_its_number(site: Site, says: Say) -
 def test_a_number_that_slurm_has_given_out_again_is_no_servers(site: Site, says: Say) -> None:
     says("squeue", answering(record(12, uid="1002", user="bob")))
     assert found(jobs_with(site), row()) is None
-    with pytest.raises(Silent, match="cannot be told"):  # a name that may only be missing
+    with pytest.raises(NoAnswer, match="cannot be told"):  # a name that may only be missing
         found(jobs_with(site), row(uid=None))
 
 
@@ -106,11 +106,11 @@ def test_a_job_that_slurm_denies_is_gone(site: Site, says: Say) -> None:
 
 def test_silence_is_no_answer(site: Site, says: Say) -> None:
     says("squeue", "echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1")
-    with pytest.raises(Silent):
+    with pytest.raises(NoAnswer):
         found(jobs_with(site), row())
     jobs = jobs_with(site)
     jobs._queue.silent_since = time.time()
-    with pytest.raises(Silent):
+    with pytest.raises(NoAnswer):
         found(jobs, row())
 
 
@@ -139,7 +139,7 @@ def test_what_the_accounting_has_forgotten_to_end_is_gone(site: Site, says: Say)
 def test_where_jobs_are_hidden_the_accounting_is_asked(site: Site, says: Say) -> None:
     says("scontrol", "echo 'PrivateData = jobs'; echo 'SlurmUser = slurm(64030)'")
     says("sacctmgr", "true")
-    with pytest.raises(Silent, match="PrivateData"):
+    with pytest.raises(NoAnswer, match="PrivateData"):
         found(jobs_with(site), row())
     says("sacct", answering(record(12, state="CANCELLED by 0")))
     told = found(jobs_with(site), row())

@@ -9,8 +9,9 @@ import re
 import time
 
 from ...site import Site
-from .command import Silent, say
+from ..interface import NoAnswer
 from .privacy import hidden_associations, to_see_them
+from .transport import ask_slurm
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class Names:
     async def _hidden(self) -> bool:
         """Whether "no accounts" is no answer, because they are not shown to the hub. Its log says so once."""
         hub = self._site.hub.user
-        with contextlib.suppress(Silent):
+        with contextlib.suppress(NoAnswer):
             if hidden := await hidden_associations(self._site, hub):
                 if hidden != self._told:
                     log.error("%s from the hub. Run: %s", hidden, to_see_them(hub))
@@ -51,8 +52,8 @@ class Names:
     async def _ask(self, key: str, program: str, words: tuple[str, ...], form: str) -> tuple[str, ...] | None:
         known = self._known.get(key)
         if known is None or time.monotonic() - known[0] > KEPT:
-            with contextlib.suppress(Silent, TimeoutError, asyncio.TimeoutError):
-                answer = await say(self._site, program, *words, timeout=PATIENCE)
+            with contextlib.suppress(NoAnswer, TimeoutError, asyncio.TimeoutError):
+                answer = await ask_slurm(self._site, program, *words, timeout=PATIENCE)
                 if answer.code == 0:
                     known = (time.monotonic(), tuple(dict.fromkeys(re.findall(form, answer.out))))
                     self._known[key] = known

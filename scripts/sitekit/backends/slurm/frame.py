@@ -11,8 +11,10 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..interface import NoAnswer
 
-class Unreadable(ValueError):
+
+class Unreadable(NoAnswer):
     """Slurm's program answered, but not in the form that it was asked for."""
 
 

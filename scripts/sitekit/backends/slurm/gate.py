@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from ...site import Site
-from .command import Silent, converse, say
-from .frame import Unreadable
-from .job_queries import Owner
+from ..choice import Choice
+from ..interface import NoAnswer, Refused, Work
 from .listing import listed_by_number
 from .privacy import to_see_them
+from .transport import ask_slurm, transport
 
-SUDO = "/usr/bin/sudo"
 NEVER = 2**53  # the gate's word for a job that could not start
 ANSWER = 1024**2  # bytes; the longest is that with a log, 40 lines of its last 32 KiB
 TEXT = 4000  # characters of an error
@@ -45,27 +44,18 @@ FORMS: dict[str, Callable[[Any], bool]] = {
 """The form of each value that an answer may have."""
 
 
-class Refused(Exception):
-    """The gate, or sbatch behind it, said no. `kind` is `sbatch`, `scancel`, `home`, `refused` or `gate`."""
-
-    def __init__(self, kind: str, text: str) -> None:
-        super().__init__(text)
-        self.kind = kind
-
-
 async def ask_gate(
     site: Site, user: str, request: dict[str, Any], timeout: float = 60, program: str = "gate"
 ) -> dict[str, Any]:
     """Hand `request` to the gate as `user` and return its answer. `timeout` in seconds.
 
-    Raises Refused with the reason, or Silent when Slurm behind it does not answer.
+    Raises Refused with the reason, or NoAnswer when Slurm behind it does not answer.
     """
     if _under_way[user] >= AT_ONCE:
-        raise Silent(f"{AT_ONCE} earlier requests for {user} have not come to their end")
-    argv = [SUDO, "-n", "-u", user, "--", str(site.libexec / program)]
-    environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+        raise NoAnswer(f"{AT_ONCE} earlier requests for {user} have not come to their end")
     _under_way[user] += 1
-    answer = await converse(argv, environment, json.dumps(request), timeout, ANSWER, partial(_is_over, user))
+    as_user, argv = transport(site).as_user(user), [str(site.libexec / program)]
+    answer = await as_user.run(argv, json.dumps(request), timeout, ANSWER, partial(_has_ended, user))
     try:
         told = json.loads(answer.out)
     except (ValueError, RecursionError):
@@ -76,11 +66,11 @@ async def ask_gate(
         return told
     kind, error = told.get("kind", "gate"), _plain(told.get("error", ""))
     if kind == "silent" or (kind in ("sbatch", "scancel") and _outage(error)):
-        raise Silent(error)
+        raise NoAnswer(error)
     raise Refused(kind if kind in KINDS else "gate", error)
 
 
-def _is_over(user: str) -> None:
+def _has_ended(user: str) -> None:
     _under_way[user] -= 1
     if not _under_way[user]:
         del _under_way[user]
@@ -120,9 +110,24 @@ def _outage(text: str) -> bool:
     return any(sign.lower() in text.lower() for sign in signs)
 
 
-async def submit(site: Site, user: str, request: dict[str, Any]) -> int:
-    """Submit a server's job as `user`; return its id."""
-    return int(_asked_for(await ask_gate(site, user, {**request, "verb": "submit"}), "job"))
+def request_of(choice: Choice, tag: str, environment: Mapping[str, str], live: Iterable[str] = ()) -> dict[str, Any]:
+    """A server's job as the gate wants it. `live` are the account's jobs whose logs are still written."""
+    names = {key: getattr(choice, key) for key in ("account", "qos", "reservation", "constraint", "gres")}
+    return {
+        "tag": tag,
+        "partitions": ",".join(choice.partitions),
+        "memory": choice.memory,
+        "cpus": choice.cpus,
+        "minutes": -(-choice.time // 60),
+        "environment": dict(environment),
+        "running": sorted(int(job) for job in live),
+        **{key: name for key, name in names.items() if name},
+    }
+
+
+async def submit(site: Site, user: str, request: dict[str, Any]) -> str:
+    """Submit a server's job as `user`; return its number."""
+    return str(_asked_for(await ask_gate(site, user, {**request, "verb": "submit"}), "job"))
 
 
 async def start_of(site: Site, user: str, request: dict[str, Any]) -> int | None:
@@ -131,46 +136,43 @@ async def start_of(site: Site, user: str, request: dict[str, Any]) -> int | None
     return start if start < NEVER else None
 
 
-async def cancel(site: Site, user: str, job: int, is_theirs: Owner, *, graceful: bool) -> bool:
-    """End a job of `user`: by SIGTERM to the server, or at once by Slurm's own way. Also for somebody who may not start
-    servers any more; and for an account that is gone, if the hub's own is an Operator of Slurm's. False: to its owner,
-    from whom no job is hidden, Slurm says that there is none.
+async def cancel(site: Site, work: Work, job: str, *, graceful: bool) -> bool:
+    """End a job of `work.account`: by SIGTERM to the server, or at once by Slurm's own way. Also for somebody who may
+    not start servers any more; and for an account that is gone, if the hub's own is an Operator of Slurm's. False: to
+    its owner, from whom no job is hidden, Slurm says that there is none.
 
-    Raises Refused, Silent.
+    Raises Refused, NoAnswer.
     """
-    request = {"verb": "cancel", "job": job, "graceful": graceful}
+    request = {"verb": "cancel", "job": int(job), "graceful": graceful}
     try:
-        told = await ask_gate(site, user, dict(request))
+        told = await ask_gate(site, work.account, dict(request))
     except Refused as refusal:
         if refusal.kind not in ("gate", "refused"):
             raise
         try:
-            told = await ask_gate(site, user, request, program="end")
+            told = await ask_gate(site, work.account, request, program="end")
         except Refused:
-            await _cancel_as_operator(site, job, is_theirs, refusal)
+            await _cancel_as_operator(site, work, job, refusal)
             return True
     return not told.get("gone", False)
 
 
-async def _cancel_as_operator(site: Site, job: int, is_theirs: Owner, refusal: Refused) -> None:
+async def _cancel_as_operator(site: Site, work: Work, job: str, refusal: Refused) -> None:
     """An Operator may cancel everybody's jobs, and the number is the gate's word: Slurm is asked whose it is."""
-    try:
-        found = (await listed_by_number(site, [job])).get(job)
-    except Unreadable as trouble:
-        raise Silent(str(trouble)) from None
-    if found is None or not is_theirs(found.uid, found.user):
+    found = (await listed_by_number(site, [job])).get(job)
+    if found is None or not work.owns(found.uid, found.user):
         raise refusal
-    answer = await say(site, "scancel", f"--name={site.job_name}", str(job))
+    answer = await ask_slurm(site, "scancel", f"--name={site.job_name}", job)
     if answer.code:
         instead = f"run `scancel {job}`, or once: {to_see_them(site.hub.user)}"
         raise Refused("scancel", f"{refusal}; {answer.err}; {instead}") from None
 
 
-async def log_lines(site: Site, user: str, job: int) -> list[str]:
+async def log_lines(site: Site, user: str, job: str) -> list[str]:
     """The last lines of a job's log; none when it cannot be read."""
     try:
-        told = _asked_for(await ask_gate(site, user, {"verb": "log", "job": job}, timeout=10), "lines")
-    except (Refused, Silent):
+        told = _asked_for(await ask_gate(site, user, {"verb": "log", "job": int(job)}, timeout=10), "lines")
+    except (Refused, NoAnswer):
         return []
     return _within(told[-LINES:])
 

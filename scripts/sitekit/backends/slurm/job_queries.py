@@ -11,19 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ...site import Site
-from .command import Silent, say
-from .frame import Frame, Unreadable
+from ..interface import Cause, Ending, NoAnswer
+from .frame import Frame
 from .listing import answered
 from .parse import ENDED, is_number
+from .transport import ask_slurm
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Ending:
-    """How a job ended, in Slurm's words. Memory in MiB, time in seconds; None where Slurm does not know."""
+class JobRecord:
+    """What Slurm keeps of a job that has ended. Memory in MiB, time in seconds; None where Slurm does not know."""
 
-    job: int
+    job: str
     state: str
     exit_code: int = 0
     signal: int = 0
@@ -35,17 +36,58 @@ class Ending:
     owner: int | None = None  # uid of its user
     by: int | None = None  # uid that cancelled it
 
+    @property
+    def cause(self) -> Cause:
+        """Why it ended."""
+        if self.state in ("COMPLETED", "FAILED") and self._ended_at_the_warning():
+            return Cause.TIME
+        return CAUSES.get(self.state, Cause.FAILED)
+
+    def _ended_at_the_warning(self) -> bool:
+        """Whether the server ended by itself at Slurm's warning, which comes 60 to 120 s before the time limit (the
+        gate's --signal; sbatch(1): "up to 60 seconds earlier than specified"). To Slurm it has COMPLETED then."""
+        return self.limit is not None and self.elapsed is not None and self.elapsed >= self.limit - 125
+
+    def ending(self) -> Ending:
+        """The same in the words of every backend."""
+        return Ending(
+            job=self.job,
+            cause=self.cause,
+            exit_code=self.exit_code,
+            signal=self.signal,
+            node=self.node,
+            elapsed=self.elapsed,
+            limit=self.limit,
+            peak_memory=self.peak_memory,
+            owner=self.owner,
+            by=self.by,
+        )
+
+
+CAUSES = {
+    "COMPLETED": Cause.COMPLETED,
+    "OUT_OF_MEMORY": Cause.MEMORY,
+    "TIMEOUT": Cause.TIME,
+    "DEADLINE": Cause.TIME,
+    "NODE_FAIL": Cause.NODE,
+    "BOOT_FAIL": Cause.NODE,
+    "LAUNCH_FAILED": Cause.NODE,
+    "PREEMPTED": Cause.PREEMPTED,
+    "CANCELLED": Cause.CANCELLED,
+    "REVOKED": Cause.REVOKED,
+}
+"""Slurm's states -> causes; squeue(1), JOB STATE CODES."""
 
 Owner = Callable[[int | None, str], bool]
 """Whether a job of this uid and this user's name is the one that is meant. Slurm may give numbers out again."""
 
 
-async def ending(site: Site, job: int, is_ours: Owner) -> Ending | None:
+async def ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
     """How `job` ended: from slurmctld while it remembers, with the figures of the accounting where there is one."""
     told = recorded = None
-    with contextlib.suppress(Silent, Unreadable):
+    with contextlib.suppress(NoAnswer):
         told = await _from_squeue(site, job, is_ours)
-    with contextlib.suppress(Silent, Unreadable):
+    with contextlib.suppress(NoAnswer):
         recorded = await _from_sacct(site, job, is_ours)
     if told and recorded:
         state = recorded.state if told.state == "COMPLETING" and recorded.state in ENDED else told.state
@@ -54,7 +96,7 @@ async def ending(site: Site, job: int, is_ours: Owner) -> Ending | None:
     return _named(told) if told else recorded
 
 
-def _named(told: Ending) -> Ending:
+def _named(told: JobRecord) -> JobRecord:
     """While a job's epilog runs its state is COMPLETING; how it ended stands in its reason or its exit code then."""
     if told.state != "COMPLETING":
         return told
@@ -66,15 +108,15 @@ def _named(told: Ending) -> Ending:
 FIELDS = ("JobArrayID", "UserID", "UserName", "State", "BatchHost", "TimeUsed", "TimeLimit", "exit_code", "Reason")
 
 
-async def _from_squeue(site: Site, job: int, is_ours: Owner) -> Ending | None:
+async def _from_squeue(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
     """Not from scontrol: it prints a job's name, which may hold anything, before its state and its exit code."""
     frame = Frame(len(FIELDS))
     words = ("--noheader", "--all", "--states=all", f"--jobs={job}", frame.long_format(FIELDS))
-    for row in frame.records(answered(await say(site, "squeue", *words))):
+    for row in frame.records(answered(await ask_slurm(site, "squeue", *words))):
         number, uid, user, state, node, elapsed, limit, code, reason = row
-        if number == str(job) and is_ours(int(uid) if is_number(uid) else None, user):
+        if number == job and is_ours(int(uid) if is_number(uid) else None, user):
             exit_code, signal = _exit(code)
-            return Ending(
+            return JobRecord(
                 job=job,
                 state=state,
                 exit_code=exit_code,
@@ -99,18 +141,18 @@ def _exit(code: str) -> tuple[int, int]:
 RECORDED = ("JobID", "UID", "User", "State", "ExitCode", "ElapsedRaw", "NodeList", "MaxRSS", "TimelimitRaw")
 
 
-async def _from_sacct(site: Site, job: int, is_ours: Owner) -> Ending | None:
+async def _from_sacct(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
     frame = Frame(len(RECORDED))
     words = ("--noheader", "--allusers", f"--jobs={job}", *frame.columns(RECORDED))
-    rows = frame.records(answered(await say(site, "sacct", *words)))
-    main = next((row for row in rows if row[0] == str(job)), None)
+    rows = frame.records(answered(await ask_slurm(site, "sacct", *words)))
+    main = next((row for row in rows if row[0] == job), None)
     if main is None or not is_ours(int(main[1]) if is_number(main[1]) else None, main[2]):
         return None
     _, _, _, state, code, elapsed, node, _, limit = main
     exit_code, signal = _exit(code)
     by = re.search(r"CANCELLED by (\d+)", state)
     steps = [row for row in rows if row[0].startswith(f"{job}.")]
-    return Ending(
+    return JobRecord(
         job=job,
         state=(state.split() or [""])[0],
         exit_code=exit_code,
@@ -141,19 +183,19 @@ def _mib(text: str) -> int:
 
 async def node_address(site: Site, node: str) -> str:
     """The address of a node as Slurm has it (NodeAddr); a node's name need not be in DNS. Where PrivateData=nodes hides
-    nodes from the hub, its name must do. Raises Silent."""
-    answer = await say(site, "scontrol", "--all", "--oneliner", "show", "node", node)
+    nodes from the hub, its name must do. Raises NoAnswer."""
+    answer = await ask_slurm(site, "scontrol", "--all", "--oneliner", "show", "node", node)
     match = re.search(
         r"\bNodeAddr=(\S+)", answer.out
     )  # the first: what may hold free text, such as Reason, comes later
     if answer.code == 0 and match:
         return match[1]
     if "denied" not in answer.err:
-        raise Silent(answer.err or f"Slurm tells no address of node {node}")
+        raise NoAnswer(answer.err or f"Slurm tells no address of node {node}")
     try:
         found = await asyncio.get_running_loop().getaddrinfo(node, None, type=socket.SOCK_STREAM)
     except OSError as error:
         log.error("Slurm does not show the hub's account its nodes (PrivateData=nodes), and %s: %s", node, error)
-        raise Silent(f"Slurm does not show the hub's account its nodes, and no name service knows {node}") from None
+        raise NoAnswer(f"Slurm does not show the hub's account its nodes, and no name service knows {node}") from None
     address = found[0][4]
     return str(address[0])

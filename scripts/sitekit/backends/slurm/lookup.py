@@ -11,10 +11,9 @@ import contextlib
 from dataclasses import dataclass, field
 
 from ...site import Site
-from .command import Silent
-from .frame import Unreadable
+from ..interface import NoAnswer
 from .listing import listed_by_number, recorded_by_number
-from .parse import Job
+from .parse import SlurmJob
 from .queue import Queue
 
 AT_ONCE = 2000  # numbers in one query: an argument has 128 KiB at most
@@ -25,8 +24,8 @@ class Found:
     """What slurmctld and the accounting say. `listed` is None where PrivateData hides jobs from the hub, so that what
     slurmctld does not show may exist."""
 
-    listed: dict[int, Job] | None = None
-    recorded: dict[int, Job] = field(default_factory=dict)
+    listed: dict[str, SlurmJob] | None = None
+    recorded: dict[str, SlurmJob] = field(default_factory=dict)
 
 
 class Lookup:
@@ -34,11 +33,11 @@ class Lookup:
 
     def __init__(self, site: Site, queue: Queue) -> None:
         self._site, self._queue = site, queue
-        self._numbers: set[int] = set()
+        self._numbers: set[str] = set()
         self._round: asyncio.Future[Found] | None = None
 
-    async def ask(self, number: int) -> Found:
-        """What Slurm knows of this job, among others. Raises Silent."""
+    async def ask(self, number: str) -> Found:
+        """What Slurm knows of this job, among others. Raises NoAnswer."""
         self._numbers.add(number)
         if self._round is None:
             self._round = asyncio.ensure_future(self._ask())
@@ -53,13 +52,10 @@ class Lookup:
             await self._add(found, set(numbers[at : at + AT_ONCE]))
         return found
 
-    async def _add(self, found: Found, numbers: set[int]) -> None:
+    async def _add(self, found: Found, numbers: set[str]) -> None:
         """Slurmctld's answer, and the accounting's on those that slurmctld does not show, if there is an accounting."""
         if found.listed is not None:
-            try:
-                found.listed.update(await listed_by_number(self._site, numbers))
-            except Unreadable as trouble:
-                raise Silent(str(trouble)) from None
+            found.listed.update(await listed_by_number(self._site, numbers))
         if missing := numbers - set(found.listed or ()):
-            with contextlib.suppress(Silent, Unreadable):
+            with contextlib.suppress(NoAnswer):
                 found.recorded.update(await recorded_by_number(self._site, missing))

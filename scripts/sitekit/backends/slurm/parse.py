@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..interface import Job, Phase
 from .frame import Unreadable
 
 LISTED = tuple("iUuTPBSeQrk")
@@ -18,7 +19,7 @@ PENDING = frozenset(
     {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
 )
 SUSPENDED = frozenset({"SUSPENDED", "STOPPED"})
-RUNNING = frozenset({"RUNNING", "SIGNALING", "STAGE_OUT", "RESIZING"}) | SUSPENDED
+RUNNING = frozenset({"RUNNING", "SIGNALING", "STAGE_OUT", "RESIZING"})
 ENDED = frozenset(
     {
         "BOOT_FAIL",
@@ -36,7 +37,8 @@ ENDED = frozenset(
         "COMPLETING",  # it has ended; what is left of it is killed, and the epilog runs, which may take long
     }
 )
-"""Slurm's states; squeue(1), JOB STATE CODES. A state in none of the three is unknown: the server is kept."""
+PHASES = {Phase.PENDING: PENDING, Phase.SUSPENDED: SUSPENDED, Phase.RUNNING: RUNNING, Phase.ENDED: ENDED}
+"""Slurm's states; squeue(1), JOB STATE CODES. A state in none of them is unknown: the server is kept."""
 UNKNOWN = "UNKNOWN"
 """In the place of a state that is no word, such as the `?` that Slurm's programs print where they have none."""
 
@@ -44,39 +46,21 @@ TEXT_LIMIT = 200  # characters of a reason that are kept
 
 
 @dataclass(frozen=True)
-class Job:
-    """One plain job. Times are seconds since the epoch, or None where Slurm does not know them. `uid` is the owner's,
-    None where Slurm does not tell it. `tag` names the server start that the job says it belongs to: its owner can write
-    there what he likes, so that it counts for nothing but a server of his."""
+class SlurmJob(Job):
+    """One plain job. Times are seconds since the epoch, or None where Slurm does not know them."""
 
-    id: int
-    uid: int | None
-    user: str
-    state: str
     partition: str
-    host: str
-    start: int | None
     end: int | None
     priority: int
     reason: str
-    tag: str | None
 
-    @property
-    def pending(self) -> bool:
-        return self.state in PENDING
 
-    @property
-    def running(self) -> bool:
-        return self.state in RUNNING
-
-    @property
-    def suspended(self) -> bool:
-        """It holds its place, and none of its processes runs."""
-        return self.state in SUSPENDED
-
-    @property
-    def ended(self) -> bool:
-        return self.state in ENDED
+def phase_of(state: str) -> Phase:
+    """The phase of a job in this state of Slurm's."""
+    for phase, states in PHASES.items():
+        if state in states:
+            return phase
+    return Phase.UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -84,7 +68,7 @@ class Listing:
     """What was read of an answer: jobs by number; how many records were something else than a plain job (tasks of
     arrays, parts of heterogeneous jobs); and how many could not be read."""
 
-    jobs: dict[int, Job]
+    jobs: dict[str, SlurmJob]
     passed_over: int = 0
     unreadable: int = 0
 
@@ -92,7 +76,7 @@ class Listing:
 def read_jobs(records: Iterable[list[str]], site: str) -> Listing:
     """Records in the order of LISTED or RECORDED -> jobs. `site` is the name in the tags that count. A record without a
     job's number is left out. Raises Unreadable where nothing else is there."""
-    jobs: dict[int, Job] = {}
+    jobs: dict[str, SlurmJob] = {}
     passed_over = unreadable = 0
     for record in records:
         if is_job_number(record[0]):
@@ -107,15 +91,17 @@ def read_jobs(records: Iterable[list[str]], site: str) -> Listing:
     return Listing(jobs, passed_over, unreadable)
 
 
-def _read(record: list[str], site: str) -> Job:
+def _read(record: list[str], site: str) -> SlurmJob:
     number, uid, user, state, partition, host, start, end, priority, reason, comment = record
     word = re.fullmatch(r"([A-Z_]+)( by \d+)?", state, re.ASCII)  # sacct: CANCELLED by 1000
     tag = re.fullmatch(rf"sitekit:{re.escape(site)}:([0-9a-f]{{16}})", comment)
-    return Job(
-        id=int(number),
+    name = word[1] if word else UNKNOWN
+    return SlurmJob(
+        id=str(int(number)),
         uid=int(uid) if is_number(uid) else None,
         user=user,
-        state=word[1] if word else UNKNOWN,
+        state=name,
+        phase=phase_of(name),
         partition=partition,
         host="" if host in ("n/a", "None assigned") else host,
         start=_seconds(start),

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 
 from ...site import Site
-from .command import Silent, say
+from ..interface import NoAnswer
+from .transport import ask_slurm
 
 
 async def hidden_jobs(site: Site, account: str) -> str:
-    """How PrivateData hides other people's jobs from `account`; empty when it sees them. Raises Silent.
+    """How PrivateData hides other people's jobs from `account`; empty when it sees them. Raises NoAnswer.
 
     Source: slurm.conf(5), PrivateData: `jobs` hides jobs from all but their owners, SlurmUser, root, and Operators.
     """
-    configured = dict(re.findall(r"(?m)^(\w+)\s*= (\S+)", (await say(site, "scontrol", "show", "config")).out))
+    configured = dict(re.findall(r"(?m)^(\w+)\s*= (\S+)", (await ask_slurm(site, "scontrol", "show", "config")).out))
     if "PrivateData" not in configured:
-        raise Silent("scontrol does not show Slurm's configuration")
+        raise NoAnswer("scontrol does not show Slurm's configuration")
     private = configured["PrivateData"]
     if not {"jobs", "all"} & set(private.split(",")) or account in ("root", configured["SlurmUser"].split("(")[0]):
         return ""
@@ -23,11 +24,11 @@ async def hidden_jobs(site: Site, account: str) -> str:
 
 
 async def hidden_associations(site: Site, account: str) -> str:
-    """How the accounting hides from `account` what others may charge to; empty when it does not. Raises Silent.
+    """How the accounting hides from `account` what others may charge to; empty when it does not. Raises NoAnswer.
 
     Source: slurmdbd.conf(5), PrivateData: `users` and `accounts`.
     """
-    told = (await say(site, "sacctmgr", "show", "configuration")).out
+    told = (await ask_slurm(site, "sacctmgr", "show", "configuration")).out
     private = (re.findall(r"(?m)^PrivateData\s*= (\S+)", told) or ["none"])[-1]  # slurm.conf's comes before slurmdbd's
     if {"users", "accounts"}.isdisjoint(private.split(",")) or account == "root" or await _is_operator(site, account):
         return ""
@@ -36,7 +37,7 @@ async def hidden_associations(site: Site, account: str) -> str:
 
 async def _is_operator(site: Site, account: str) -> bool:
     words = ("--noheader", "--parsable2", "show", "user", account, "format=AdminLevel")
-    return (await say(site, "sacctmgr", *words)).out.strip() in ("Operator", "Administrator")
+    return (await ask_slurm(site, "sacctmgr", *words)).out.strip() in ("Operator", "Administrator")
 
 
 def to_see_them(account: str) -> str:

@@ -5,13 +5,11 @@ Here are those of servers that did not start; ended.py has those of servers that
 from __future__ import annotations
 
 import html
-import re
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...backends.slurm.gate import log_lines
-from ...backends.slurm.reasons import explain
+from ...backends.interface import Backend, Refused
 from ...site.units import human_time
 from ..servers.hub_state import Life
 
@@ -46,64 +44,6 @@ class Card:
         )
 
 
-REFUSALS = (
-    (
-        r"Invalid account or account/partition|[Ii]nvalid account",
-        "account",
-        "Slurm does not let you use this account or partition.",
-        "Ask your administrators which account is yours, or choose another tier.",
-    ),
-    (
-        r"[Ii]nvalid qos",
-        "qos",
-        "Slurm does not let you use this quality of service (QOS).",
-        "Choose another tier, or ask your administrators.",
-    ),
-    (
-        r"violates accounting/QOS policy|AssocMax|QOSMax|Job violates",
-        "limit",
-        "You have reached a limit that Slurm sets for your account.",
-        "Stop a job or another server of yours, or choose a smaller tier.",
-    ),
-    (
-        r"[Ii]nvalid partition",
-        "partition",
-        "The partition of this tier does not exist.",
-        "Choose another tier, and tell your administrators.",
-    ),
-    (
-        r"time limit is invalid|Requested time limit",
-        "time",
-        "The tier asks for more time than its partition allows.",
-        "Choose another tier, and tell your administrators.",
-    ),
-    (
-        r"partition is (down|inactive)|state DOWN|Required partition not available|inactive or drain",
-        "partition",
-        "The partition of this tier is out of service.",
-        "Choose another tier, or try again later.",
-    ),
-    (
-        r"node configuration is not available|More processors requested|Memory specification",
-        "size",
-        "No node of the cluster is large enough for this tier.",
-        "Choose a smaller tier, and tell your administrators.",
-    ),
-    (
-        r"reservation",
-        "reservation",
-        "The reservation is not valid, or you may not use it.",
-        "Choose a tier without it, or ask who made it.",
-    ),
-    (
-        r"feature",
-        "constraint",
-        "No node has the features that this tier asks for.",
-        "Choose another tier, and tell your administrators.",
-    ),
-)
-
-
 NETWORK = (
     "The node cannot reach the hub.",
     "Tell your administrators: from that node the hub's address does not answer.",
@@ -111,33 +51,18 @@ NETWORK = (
 """What happened, and what to do."""
 
 
-def card_of_refusal(kind: str, text: str) -> Card:
-    """What sbatch or the gate said when they refused to start a server."""
-    lines = tuple(text.splitlines()[-8:])
-    if kind == "home":
-        full = "no space" in text.lower() or "quota" in text.lower()
-        what = "Your home directory is full." if full else "Your home directory cannot be written."
-        remedy = "Make room and start again." if full else "Ask your administrators to look at its permissions."
-        return Card("home", what, remedy, lines=lines)
-    for pattern, word, what, remedy in REFUSALS:
-        if re.search(pattern, text):
-            return Card(word, what, remedy, lines=lines)
-    if kind == "sbatch":
-        return Card(
-            "refused",
-            "Slurm refused the job.",
-            "Choose another tier, or show these lines to your administrators.",
-            lines=lines,
-        )
-    if re.search(r"unknown user|no passwd entry|you do not exist", text):
-        what = "The directory of accounts does not know yours at the moment."
-        return Card("directory", what, "Try again in a few minutes; running servers are not affected.", lines=lines)
-    return Card(
-        "gate",
-        "The hub may not start servers for you.",
-        "Tell your administrators.",
-        lines=lines,
-    )
+def card_of_refusal(backend: Backend, refusal: Refused) -> Card:
+    """What the backend said when it refused to start a server."""
+    lines = tuple(str(refusal).splitlines()[-8:])
+    if refusal.kind == "home":
+        text = str(refusal).lower()
+        if "no space" in text or "quota" in text:
+            return Card("home", "Your home directory is full.", "Make room and start again.", lines=lines)
+        remedy = "Ask your administrators to look at its permissions."
+        return Card("home", "Your home directory cannot be written.", remedy, lines=lines)
+    if told := backend.explain_refusal(refusal):
+        return Card(told.kind, told.what, told.remedy, lines=lines)
+    return Card("gate", "The hub may not start servers for you.", "Tell your administrators.", lines=lines)
 
 
 def card_of_outage(text: str) -> Card:
@@ -150,29 +75,31 @@ def card_of_outage(text: str) -> Card:
     )
 
 
-def card_of_the_unseen(job: int) -> Card:
-    """Slurm took the job from the gate and does not show it to the hub, which cannot open what it cannot find."""
+def card_of_the_unseen(backend: Backend, job: str) -> Card:
+    """The backend took the job, and does not show it to the hub, which cannot open what it cannot find."""
     return Card(
         "unseen",
-        "Slurm took the job of your server, and does not show it to the hub.",
+        f"{backend.title} took the job of your server, and does not show it to the hub.",
         "Tell your administrators: the hub's log says which right its account lacks.",
-        {"job": str(job)},
+        {"job": job},
     )
 
 
 async def card_of_patience(life: Life, tag: str) -> Card:
     """A server that did not start within its tier's start_timeout."""
     row = life.ledger.row(tag)
-    job = life.jobs.listed(row) if row else None
-    if row and row.job and job is None and life.jobs.never_seen(row):
-        return card_of_the_unseen(row.job)
-    within = f"within {human_time(round(time.time() - row.intended))}" if row else "in time"
+    if row is None:
+        return Card("slow", "The server did not answer in time.", "Start again.")
+    backend, job = life.backend_of(row), life.job_of(row)
+    within = f"within {human_time(round(time.time() - row.intended))}"
+    if row.job and job is None and backend.is_hidden(row):
+        return card_of_the_unseen(backend, row.job)
     if job is None or job.pending:
-        why = f" {explain(job.reason).split(';')[0].rstrip('.')}." if job else ""  # what follows ; speaks of the future
-        return Card(
-            "patience", f"Slurm found no room for your server {within}.{why}", "Try again later, or with another tier."
-        )
-    lines = tuple(await log_lines(life.site, row.user, job.id)) if row else ()
+        what = f"{backend.title} found no room for your server {within}."
+        if job:  # what follows a semicolon speaks of the future
+            what += f" {backend.explain_reason(job).split(';')[0].rstrip('.')}."
+        return Card("patience", what, "Try again later, or with another tier.")
+    lines = tuple(await backend.log_tail(row, job.id))
     if any("sitekit: no answer of the hub" in line for line in lines):
-        return Card("network", *NETWORK, {"job": str(job.id)}, lines)
-    return Card("slow", f"The server did not answer {within}.", "Start again.", {"job": str(job.id)}, lines)
+        return Card("network", *NETWORK, {"job": job.id}, lines)
+    return Card("slow", f"The server did not answer {within}.", "Start again.", {"job": job.id}, lines)

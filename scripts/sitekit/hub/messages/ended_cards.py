@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, overload
 
-from ...backends.slurm.gate import log_lines
-from ...backends.slurm.job_queries import Ending, ending
+from ...backends.interface import Cause, Ending
 from ...site.tier import Requires, Tier
 from ...site.units import human_memory, human_time
 from ..servers.hub_state import Life
@@ -22,15 +21,15 @@ async def card_of_ending(life: Life, tag: str, *, starting: bool) -> Card | None
     """How the server's job ended. None for a server that ended as it was asked to."""
     row = life.ledger.row(tag)
     if row is None or row.job is None:
-        return Card("lost", "The job was never accepted by Slurm.", "Start again.") if starting else None
-    told = await ending(life.site, row.job, row.owns)
-    if told is None and starting and life.jobs.never_seen(row):
-        return card_of_the_unseen(row.job)
-    lines = tuple(telling(await log_lines(life.site, row.user, row.job)))
+        return Card("lost", "The server's job was never accepted.", "Start again.") if starting else None
+    backend = life.backend_of(row)
+    told = await backend.ending(row, row.job)
+    if told is None and starting and backend.is_hidden(row):
+        return card_of_the_unseen(backend, row.job)
+    lines = tuple(telling(await backend.log_tail(row, row.job)))
     if told is None:
-        return Card(
-            "unknown", "The server's job is gone, and Slurm does not remember why.", "Start again.", lines=lines
-        )
+        what = f"The server's job is gone, and {backend.title} does not remember why."
+        return Card("unknown", what, "Start again.", lines=lines)
     return card_of(told, row.choice, life.site.tiers, lines, starting=starting)
 
 
@@ -43,29 +42,27 @@ def telling(lines: Iterable[str]) -> list[str]:
     return [line for line in lines if not ACCESS.search(line)]
 
 
-_NODE = ("node", "The {node} failed.", "Start the server again; it goes to another node.")
-STATES = {
-    "NODE_FAIL": _NODE,
-    "BOOT_FAIL": _NODE,
-    "LAUNCH_FAILED": _NODE,
-    "PREEMPTED": (
+CAUSES = {
+    Cause.NODE: ("node", "The {node} failed.", "Start the server again; it goes to another node."),
+    Cause.PREEMPTED: (
         "preempted",
         "Slurm took the place for work with a higher priority.",
         "Start again, or choose a tier that cannot be preempted.",
     ),
-    "CANCELLED": ("cancelled", "The server's job was cancelled {by}.", "Start it again when you need it."),
-    "REVOKED": ("revoked", "Another cluster of the federation took the job.", "Start the server again."),
+    Cause.CANCELLED: ("cancelled", "The server's job was cancelled {by}.", "Start it again when you need it."),
+    Cause.REVOKED: ("revoked", "Another cluster of the federation took the job.", "Start the server again."),
 }
-"""Slurm's states that say it all: kind, what happened, remedy."""
+"""Causes that say it all: kind, what happened, remedy."""
 
 
 def card_of(
     told: Ending, choice: dict[str, Any], tiers: tuple[Tier, ...], lines: tuple[str, ...], *, starting: bool
 ) -> Card | None:
-    """Slurm's ending and the server's figures -> a card. Pure."""
+    """A job's ending and the server's figures -> a card. Pure."""
     figures = _figures(told, choice)
     log = "\n".join(lines)
-    if told.state == "OUT_OF_MEMORY" or ("oom-kill" in log.lower() and told.state != "COMPLETED"):
+    said_oom = "oom-kill" in log.lower() and told.cause not in (Cause.COMPLETED, Cause.TIME)
+    if told.cause is Cause.MEMORY or said_oom:
         return Card(
             "memory",
             f"The server ran out of memory: it may use {human_memory(choice['cap'])} and needed more.",
@@ -73,7 +70,7 @@ def card_of(
             figures,
             lines,
         )
-    if told.state in ("TIMEOUT", "DEADLINE") or _ended_in_time(told):
+    if told.cause is Cause.TIME:
         limit = told.limit or choice["time"]
         return Card(
             "time",
@@ -82,11 +79,11 @@ def card_of(
             figures,
             lines,
         )
-    if told.state in STATES:
-        kind, what, remedy = STATES[told.state]
+    if told.cause in CAUSES:
+        kind, what, remedy = CAUSES[told.cause]
         node = f"node {told.node}" if told.node else "node"
         return Card(kind, what.format(node=node, by=_canceller(told)), remedy, figures, lines)
-    if told.state == "COMPLETED" and not starting:
+    if told.cause is Cause.COMPLETED and not starting:
         return None
     return _crash(told, figures, lines, log)
 
@@ -110,13 +107,6 @@ def _with_more(
     best = min(larger, key=lambda tier: getattr(tier, what), default=None)
     word = "memory" if what == "cap" else "time"
     return f'The tier "{best.title}" has {human(getattr(best, what))}.' if best else f"No tier has more {word}."
-
-
-def _ended_in_time(told: Ending) -> bool:
-    """Whether the server ended by itself at Slurm's warning, which comes 60 to 120 s before the time limit (the gate's
-    --signal; sbatch(1): "up to 60 seconds earlier than specified"). To Slurm it has then COMPLETED."""
-    near = told.limit is not None and told.elapsed is not None and told.elapsed >= told.limit - 125
-    return near and told.state in ("COMPLETED", "FAILED")
 
 
 CRASHES = (
@@ -179,7 +169,7 @@ def _crash(told: Ending, figures: dict[str, str], lines: tuple[str, ...], log: s
 
 
 def _figures(told: Ending, choice: dict[str, Any]) -> dict[str, str]:
-    figures = {"job": str(told.job), "tier": str(choice.get("title", ""))}
+    figures = {"job": told.job, "tier": str(choice.get("title", ""))}
     if told.peak_memory:
         figures["memory used"] = f"{human_memory(told.peak_memory)} of {human_memory(choice['cap'])}"
     if told.elapsed is not None:

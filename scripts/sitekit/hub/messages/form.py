@@ -27,6 +27,6 @@ def tier_form(life: Life, user: str, name: str, standing: Standing, asked: str, 
         last=last,
         card=life.ledger.last_card(user, name),
         server_name=name,
-        outage=life.queue.silent_since is not None,
+        outage=life.outage,
         unknown=standing.groups is None and any(tier.requires.group for tier in life.site.tiers),
     )

@@ -28,7 +28,8 @@ class NoAnswerHandler(ProxyErrorHandler):
         if status_code_s != "503" or not path.startswith("/user/"):
             await super().get(status_code_s)
             return
-        self.life.queue.look()  # the lab asks for its server again and again: its end is noticed soon
+        for backend in self.life.backends.values():
+            backend.queue.look()  # the lab asks for its server again and again: its end is noticed soon
         # without JupyterHub's ?redirects=N: its limit of redirects is for a browser that goes on without a pause
         url = f"{self.life.site.front.url}/hub{path}"
         what = "Your server does not answer."
@@ -43,7 +44,7 @@ class ServerPageHandler(UserUrlHandler):
 
     async def get(self, user_name: str, user_path: str) -> None:
         if spawner := self._running(user_name, user_path):
-            await look_after(self.life, spawner)
+            await look_after(spawner)
             if is_suspended(spawner):
                 self.set_status(503)
                 what = "Slurm has suspended your server's job. Your server goes on when Slurm resumes it."
@@ -62,14 +63,14 @@ class ServerPageHandler(UserUrlHandler):
         return spawner if spawner.ready else None
 
 
-async def look_after(life: Life, spawner: Any) -> None:
+async def look_after(spawner: Any) -> None:
     """Have JupyterHub notice at once a server whose job has ended. Waits for Slurm some seconds at most."""
     with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
-        await asyncio.wait_for(_look_after(life, spawner), PATIENCE)
+        await asyncio.wait_for(_look_after(spawner), PATIENCE)
 
 
-async def _look_after(life: Life, spawner: Any) -> None:
-    await life.queue.newer()
+async def _look_after(spawner: Any) -> None:
+    await spawner.child_spawner.backend.queue.newer()
     if await spawner.poll() is not None:
         await spawner.poll_and_notify()
         while spawner.ready or spawner.pending == "stop":  # the loop over ended servers may have been first

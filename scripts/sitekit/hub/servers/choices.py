@@ -5,10 +5,11 @@ Only the fields of a Choice reach the gate. Nothing falls back to a default tier
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ...backends.choice import Choice
 from ...site import Site
 from ...site.tier import Tier
 from ...site.units import format_memory, format_time, parse_memory, parse_time
@@ -27,63 +28,6 @@ class Standing:
     groups: frozenset[str] | None = frozenset()
     accounts: tuple[str, ...] | None = None
     reservations: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What one server gets. Memory in MiB, time in seconds; an empty text where Slurm's own default is to hold.
-    `interface` is the title of the page that it opens."""
-
-    tier: str
-    title: str
-    partitions: tuple[str, ...]
-    memory: int
-    cap: int
-    cpus: int
-    time: int
-    gpus: int = 0
-    gpu_type: str = ""
-    account: str = ""
-    qos: str = ""
-    reservation: str = ""
-    constraint: str = ""
-    interface: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "partitions": list(self.partitions)}
-
-    @property
-    def gres(self) -> str:
-        """The GPUs as Slurm's --gres wants them; empty without any."""
-        return ":".join(filter(None, ("gpu", self.gpu_type, str(self.gpus)))) if self.gpus else ""
-
-    def request(
-        self, tag: str, environment: dict[str, str] | None = None, running: Iterable[int] = ()
-    ) -> dict[str, Any]:
-        """The choice as the gate wants it. `running` are the user's jobs whose logs are still written."""
-        names = {
-            key: getattr(self, key) for key in ("account", "qos", "reservation", "constraint") if getattr(self, key)
-        }
-        if self.gres:
-            names["gres"] = self.gres
-        return {
-            "tag": tag,
-            "partitions": ",".join(self.partitions),
-            "memory": self.memory,
-            "cpus": self.cpus,
-            "minutes": -(-self.time // 60),
-            "environment": environment or {},
-            "running": sorted(running),
-            **names,
-        }
-
-    @classmethod
-    def of(cls, tier: Tier) -> Choice:
-        """The tier's own figures."""
-        texts = {key: getattr(tier, key) or "" for key in ("gpu_type", "account", "qos", "reservation", "constraint")}
-        return cls(
-            tier.key, tier.title, tier.partitions, tier.memory, tier.cap, tier.cpus, tier.time, tier.gpus, **texts
-        )
 
 
 def tiers_for(site: Site, standing: Standing) -> list[Tier]:

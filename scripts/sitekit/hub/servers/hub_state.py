@@ -1,27 +1,22 @@
-"""What all servers share: the site, the queue snapshot, the ledger, and who is waiting for which callback."""
+"""What all servers share: the site, its backends, the ledger, and which callbacks are awaited."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ...backends.slurm.associations import Names
-from ...backends.slurm.job_queries import node_address
-from ...backends.slurm.queue import Queue
+from ...backends.interface import Backend, Job, Offers
+from ...backends.named import backends_of
 from ...contracts.internal_tls import name_of
 from ...site import Site
-from .forecast import Forecast
-from .jobs import ServerJobs
-from .ledger import Ledger
+from .ledger import Ledger, Row
 
 if TYPE_CHECKING:
     from .certificates import Certificates
 
 SLACK = timedelta(minutes=10)  # by which a token and a certificate outlive the job's time limit
-ADDRESS_KEPT = 600.0  # seconds that a node's address is believed
 
 
 def longest(time_limit: float, start_timeout: float) -> timedelta:
@@ -34,15 +29,33 @@ class Life:
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        self.queue = Queue(site)
-        self.names = Names(site)
-        self.ledger = Ledger(site.paths.state / "ledger.sqlite")
-        self.jobs = ServerJobs(site, self.queue, self.ledger)
-        self.forecast = Forecast(site, self.queue, self.jobs.waiting_users)
-        self.addresses: dict[str, str] = {}  # of the nodes of servers, by tag
-        self.strays: list[int] = []  # jobs with this site's tag that stand in no ledger
+        self.ledger = Ledger(site.ledger)
+        self.backends: dict[str, Backend] = backends_of(site, self.ledger.open)
+        self.addresses: dict[str, str] = {}  # of the hosts of servers, by tag
         self._expected: dict[str, asyncio.Event] = {}
-        self._addresses: dict[str, tuple[float, str]] = {}
+
+    def backend_of(self, row: Row) -> Backend:
+        """The backend on which a server was started."""
+        return self.backends[row.backend]
+
+    def account_of(self, user: str) -> str:
+        """The cluster's account as which a user of the hub works. With PAM it has the user's name."""
+        return user
+
+    async def offers(self, user: str) -> Offers:
+        """What a user may ask for, by the word of all backends."""
+        found = [await backend.offers(self.account_of(user)) for backend in self.backends.values()]
+        known = [offers for offers in found if offers.accounts is not None or offers.reservations is not None]
+        return known[0] if known else Offers()
+
+    def job_of(self, row: Row) -> Job | None:
+        """A server's job in the last snapshot."""
+        return self.backend_of(row).find(row)
+
+    @property
+    def outage(self) -> bool:
+        """Whether a backend does not answer."""
+        return any(backend.queue.silent_since is not None for backend in self.backends.values())
 
     @cached_property
     def certificates(self) -> Certificates:
@@ -89,30 +102,13 @@ class Life:
         row = self.ledger.row(tag)
         return row is None or row.ended is not None
 
-    async def address(self, node: str) -> str:
-        """A node's address, from Slurm, remembered for a while. Raises Silent."""
-        known = self._addresses.get(node)
-        if known is None or time.monotonic() - known[0] > ADDRESS_KEPT:
-            known = (time.monotonic(), await node_address(self.site, node))
-            self._addresses[node] = known
-        return known[1]
-
-    def doubtful(self) -> bool:
-        """Whether a server start is in the ledger whose job is still to be found, or to be ended."""
-        unsettled = any(row.abandoned or row.job is None for row in self.ledger.open())
-        return unsettled or bool(self.ledger.closed_with_live_job(self.queue.snapshot))
+    def doubtful(self, backend: str) -> bool:
+        """Whether the ledger has a start whose job is still to be found, or to be ended."""
+        unsettled = any(row.abandoned or row.job is None for row in self.ledger.open(backend))
+        return unsettled or bool(self.ledger.closed_with_live_job(self.backends[backend].queue.snapshot))
 
     def summary(self) -> dict[str, Any]:
-        """The scheduler's health, for pages and status. Times in seconds."""
-        queue = self.queue
-        return {
-            "answers": queue.healthy,
-            "silent_for": None if queue.silent_since is None else round(time.time() - queue.silent_since),
-            "trouble": queue.trouble,
-            "queries": queue.queries,
-            "jobs": len(queue.snapshot.jobs),
-            "hidden": queue.hidden,
-            "strays": self.strays,
-            "unseen": sorted(self.jobs.unseen.values()),
-            "without_tls": self.ledger.without_tls(),
-        }
+        """The backend's health, for the status page; of several backends, each below its name. Times in seconds."""
+        statuses = {name: backend.status() for name, backend in self.backends.items()}
+        flat = next(iter(statuses.values())) if len(statuses) == 1 else statuses
+        return {**flat, "without_tls": self.ledger.without_tls()}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ...backends.choice import Choice
 from ...site.tier import Tier
-from .choices import Choice
 
 CULLER = "idle-culler"
 """The service's name, by which JupyterHub says who stopped a server."""

@@ -19,7 +19,7 @@ from jupyterhub.spawner import SpawnException
 from sqlalchemy.orm import object_session
 
 from ..messages.cards import Card
-from .slurm_server import NotStarted, SlurmServer
+from .server import NotStarted, Server
 
 if TYPE_CHECKING:
     from .tier_spawner import TierSpawner
@@ -47,7 +47,7 @@ async def adopted_url(spawner: TierSpawner) -> str:
     return last
 
 
-async def _until_up(spawner: TierSpawner, child: SlurmServer) -> str:
+async def _until_up(spawner: TierSpawner, child: Server) -> str:
     """Wait until the server listens and answers. Raises NotStarted, or SpawnException, when its job has ended."""
     was_up = bool(child.port_told())
     while True:
@@ -60,14 +60,14 @@ async def _until_up(spawner: TierSpawner, child: SlurmServer) -> str:
             (await fetch(f"{url}api", timeout=aiohttp.ClientTimeout(total=5))).release()
             break
         except (aiohttp.ClientError, asyncio.TimeoutError, TimeoutError, OSError):
-            await child.life.queue.next()
+            await child.backend.queue.next()
     spawner.server.proto = urlsplit(base).scheme  # JupyterHub's check writes it to `protocol` (app.py, check_spawner)
     if not was_up:
         await _open(spawner, child, base)
     return url
 
 
-def _time_left(child: SlurmServer) -> float:
+def _time_left(child: Server) -> float:
     """How long a start of an earlier hub may still last, in seconds: at least a minute, as the hub was away."""
     row = child.life.ledger.row(child.tag)
     patience = {tier.key: tier.start_timeout for tier in child.life.site.tiers}
@@ -75,7 +75,7 @@ def _time_left(child: SlurmServer) -> float:
     return max(60.0, (row.intended if row else 0) + whole - time.time())
 
 
-async def _open(spawner: TierSpawner, child: SlurmServer, url: str) -> None:
+async def _open(spawner: TierSpawner, child: Server, url: str) -> None:
     """Do what JupyterHub does at the end of a start, so that whoever waits on the progress page can go in."""
     spawner.server.ip, spawner.server.port = urlsplit(url).hostname, child.port
     object_session(spawner.orm_spawner).commit()

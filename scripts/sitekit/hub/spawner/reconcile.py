@@ -16,10 +16,8 @@ from typing import Any
 from jupyterhub import orm
 from jupyterhub.app import JupyterHub
 
-from ...backends.slurm import gate
-from ...backends.slurm.command import Silent
-from ...backends.slurm.parse import Job
-from ...backends.slurm.queue import Snapshot
+from ...backends.interface import Job, NoAnswer, Refused
+from ...backends.snapshot import Snapshot
 from ..messages.ended_cards import card_of_ending
 from ..servers.hub_state import Life
 from ..servers.ledger import Row
@@ -38,48 +36,59 @@ LEAVING = (
 )
 
 
-async def run(life: Life) -> None:
-    """Reconcile for ever. A round that fails is told and tried again; it never ends the hub."""
-    last, ended_since, pauses = float("-inf"), time.time() - DAY, Pauses()
+async def run(life: Life, backend: str) -> None:
+    """Reconcile the servers of a backend, for ever. A round that fails is logged and tried again."""
+    last, pauses = float("-inf"), Pauses()
     while True:
         try:
-            if life.doubtful() or time.monotonic() - last >= EVERY:
-                await reconcile(life, pauses)
+            if life.doubtful(backend) or time.monotonic() - last >= EVERY:
+                await reconcile(life, backend, pauses)
                 last = time.monotonic()
-            now = time.time()
-            revoke_tokens(life, ended_since)
-            ended_since = now - SOON
         except Exception:
             JupyterHub.instance().db.rollback()  # the session is everybody's
-            log.exception("The ledger and Slurm could not be compared; trying again in %.0f s", SOON)
+            log.exception("The ledger and %s could not be compared; trying again in %.0f s", backend, SOON)
         await asyncio.sleep(SOON)
 
 
-async def reconcile(life: Life, pauses: Pauses) -> None:
-    """One round. Does nothing while the scheduler is silent. At most AT_ONCE servers are looked after, taken by lot, so
-    that those that cannot be ended keep no others waiting."""
-    snapshot = await life.queue.newer()
-    if not life.queue.healthy:
+async def revoke_for_ever(life: Life) -> None:
+    """Revoke the tokens of servers that have ended, for ever."""
+    since = time.time() - DAY
+    while True:
+        try:
+            now = time.time()
+            revoke_tokens(life, since)
+            since = now - SOON
+        except Exception:
+            JupyterHub.instance().db.rollback()  # the session is everybody's
+            log.exception("Tokens of ended servers could not be revoked; trying again in %.0f s", SOON)
+        await asyncio.sleep(SOON)
+
+
+async def reconcile(life: Life, name: str, pauses: Pauses) -> None:
+    """One round for one backend. Does nothing while it does not answer. At most AT_ONCE servers are looked after, taken
+    by lot, so that those that cannot be ended keep no others waiting."""
+    backend = life.backends[name]
+    snapshot = await backend.queue.newer()
+    if not backend.queue.healthy:
         return
     held = set(held_tags())
-    open_rows = life.ledger.open()
+    open_rows = life.ledger.open(name)
     unheld = [r for r in open_rows if r.tag not in held or (r.abandoned and time.time() - r.abandoned > STOPPING)]
-    life.strays = strays(life, snapshot)
+    backend.strays = strays(life, snapshot)
     unsettled = [*unheld, *life.ledger.closed_with_live_job(snapshot)]
     due = pauses.due(unsettled)
     for row in random.sample(due, min(AT_ONCE, len(due))):
         pauses.tried(row)
         await settle(life, row, pauses)
     pauses.keep(unsettled)
-    life.jobs.forget_ended()
 
 
-def strays(life: Life, snapshot: Snapshot) -> list[int]:
+def strays(life: Life, snapshot: Snapshot) -> list[str]:
     """Live jobs with a tag of this site that stands in no ledger. Anybody can submit as many as he likes."""
     alive = {tag: [job for job in jobs if not job.ended] for tag, jobs in snapshot.by_tag.items()}
     known = {row.tag for row in life.ledger.rows_of(alive)}
-    numbers = sorted(job.id for tag, jobs in alive.items() if tag not in known for job in jobs)
-    return numbers[:STRAYS_TOLD]
+    ids = [job.id for tag, jobs in alive.items() if tag not in known for job in jobs]
+    return sorted(ids, key=lambda number: (len(number), number))[:STRAYS_TOLD]
 
 
 def held_tags() -> list[str]:
@@ -93,8 +102,8 @@ def held_tags() -> list[str]:
 async def settle(life: Life, row: Row, pauses: Pauses) -> None:
     """A start that nobody holds: find its job, end it if it lives, and close the row once Slurm says it is gone."""
     try:
-        job = await life.jobs.find(row)
-    except Silent:
+        job = await life.backend_of(row).look_up(row)
+    except NoAnswer:
         return
     if job and not job.ended:
         await end_job(life, row, job, pauses)
@@ -109,14 +118,14 @@ async def end_job(life: Life, row: Row, job: Job, pauses: Pauses) -> None:
     if row.job is None:  # its number was never learnt; its tag says whose it is
         life.ledger.submitted(row.tag, job.id)
     try:
-        lives, trouble = await gate.cancel(life.site, row.user, job.id, row.owns, graceful=False), ""
-    except (gate.Refused, Silent) as refusal:
+        lives, trouble = await life.backend_of(row).stop(row, job.id, graceful=False), ""
+    except (Refused, NoAnswer) as refusal:
         why = " ".join(str(refusal).split())  # sudo and scancel may have said several lines
         lives, trouble = True, f", which fails, and is tried again less and less often: {why}"
     if not lives:
         life.ledger.end(row.tag)
     if pauses.is_news(row, trouble):
-        log.warning("Job %d of %s is held by no server; cancelling it%s", job.id, row.user, trouble)
+        log.warning("Job %s of %s is held by no server; cancelling it%s", job.id, row.user, trouble)
 
 
 def revoke_tokens(life: Life, since: float) -> None:

@@ -1,27 +1,30 @@
 """TierSpawner: wrapspawner's ProfilesSpawner, its profiles made of the site's tiers, its openings closed.
 
 Whatever is not a tier of this site is refused (wrapspawner takes an unknown profile for none and starts its default
-child, a process on the hub), and no child but SlurmServer can ever be built.
+child, a process on the hub), and no child but a Server can ever be built. The tier's backend says which class of Server.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 from jupyterhub.spawner import Spawner, SpawnException
 from sqlalchemy.orm import object_session
 from traitlets import Type, default, directional_link
 from wrapspawner import ProfilesSpawner
 
+from ...backends.choice import Choice
+from ...backends.named import named
 from ..messages.form import tier_form
-from ..servers.choices import BadChoice, Choice, Standing, from_form, read_choice, remembered
+from ..servers.choices import BadChoice, Standing, from_form, read_choice, remembered
 from ..servers.hub_state import Life
 from .adopt import adopted_url
 from .directory import groups_of
-from .slurm_server import SlurmServer
+from .server import Server
 
+DEFAULT = "slurm"  # the backend of a server whose row is no longer in the ledger
 SUBMITTING = 90  # seconds that the gate may take, at the very most, before a server begins to wait
 
 
@@ -38,13 +41,18 @@ class TierSpawner(ProfilesSpawner):
 
     life: Life
     choice: Choice | None = None
+    _backend = DEFAULT  # of the tier that was chosen, or of the server that runs
     typed: dict[str, str] = {}  # noqa: RUF012  (replaced, never changed)
-    child_spawner: SlurmServer | None
-    child_class = Type(SlurmServer, SlurmServer)  # any other class is refused by the trait itself
+    child_spawner: Server | None
+    child_class = Type(Server, Server)  # any other class is refused by the trait itself
 
     @default("profiles")
     def _tiers_as_profiles(self) -> list[tuple[str, str, type[Spawner], dict[str, Any]]]:
-        return [(tier.title, tier.key, SlurmServer, {}) for tier in self.life.site.tiers]
+        return [(tier.title, tier.key, self._class_for(tier.runs_on), {}) for tier in self.life.site.tiers]
+
+    def _class_for(self, backend: str) -> type[Server]:
+        """The class of servers on a backend."""
+        return cast(type[Server], named(self.life.backends[backend].spawner))
 
     # --- the choice ------------------------------------------------------------------------------------------
 
@@ -56,14 +64,10 @@ class TierSpawner(ProfilesSpawner):
         return tier_form(self.life, self.user.name, self.name, await self.standing(), asked, last)
 
     async def standing(self) -> Standing:
-        """What this user is to the system. Slurm is asked only where a tier wants to know."""
-        tiers, names, user = self.life.site.tiers, self.life.names, self.user.name
-        accounts = reservations = None
-        if any(tier.requires.account or tier.choose.account or tier.choose.reservation for tier in tiers):
-            accounts = await names.accounts(user)
-        if any(tier.choose.reservation for tier in tiers):
-            reservations = await names.reservations(user, accounts)
-        return Standing(await groups_of(user), accounts, reservations)
+        """What this user is to the cluster: groups, and what the backends offer the account."""
+        user = self.user.name
+        offers = await self.life.offers(user)
+        return Standing(await groups_of(self.life.account_of(user)), offers.accounts, offers.reservations)
 
     def options_from_form(self, form_data: dict[str, list[Any]]) -> dict[str, Any]:
         """JupyterHub shows the form again, with the default server's spawner, where the options are refused or the
@@ -94,11 +98,12 @@ class TierSpawner(ProfilesSpawner):
     def select_profile(self, profile: str) -> None:
         """A profile decides nothing here; the choice does. wrapspawner keeps the previous child for an unknown one."""
 
-    def construct_child(self) -> SlurmServer:
+    def construct_child(self) -> Server:
         """The child, with what released wrapspawner forgets to hand on: orm_spawner and cookie options, without which
         a named server gets the address and the cookies of the default one (wrapspawner#26, fixed in master only)."""
         if self.child_spawner is None:
-            child = SlurmServer(
+            self.child_class = self._class_for(self._backend)
+            child = self.child_class(
                 user=self.user,
                 hub=self.hub,
                 authenticator=self.authenticator,
@@ -108,6 +113,7 @@ class TierSpawner(ProfilesSpawner):
                 cookie_options=self.cookie_options,
                 cookie_host_prefix_enabled=self.cookie_host_prefix_enabled,
             )
+            child.backend_name = self._backend
             child.persist = self._persist
             own = {"orm_spawner", "user_options", "child_spawner", "start_timeout", "ip", "port"}
             own |= {"mem_limit", "mem_guarantee", "cpu_guarantee"}
@@ -132,8 +138,10 @@ class TierSpawner(ProfilesSpawner):
 
     def load_state(self, state: dict[str, Any]) -> None:
         Spawner.load_state(self, state)
-        if state.get("child_state"):
-            self.construct_child().load_state(state["child_state"])
+        if child_state := state.get("child_state"):
+            row = self.life.ledger.row(child_state.get("tag", ""))
+            self._backend = row.backend if row else DEFAULT
+            self.construct_child().load_state(child_state)
 
     def clear_state(self) -> None:
         Spawner.clear_state(self)
@@ -144,9 +152,11 @@ class TierSpawner(ProfilesSpawner):
     async def start(self) -> str:
         if self.choice is None:  # only reachable past JupyterHub's own order of calls; then fail closed
             raise SpawnException("no tier was chosen", reason="options")
+        tier = self.life.site.tier(self.choice.tier)
+        self._backend = tier.runs_on
         child = self.construct_child()
         child.choice = self.choice
-        child.start_timeout = self.life.site.tier(self.choice.tier).start_timeout
+        child.start_timeout = tier.start_timeout
         return await child.start()
 
     @property

@@ -5,23 +5,24 @@ Until JupyterHub knows, the proxy sends their users to a node where nothing list
 
 from __future__ import annotations
 
-from ..servers.hub_state import Life
+from ...backends.interface import Backend
 from .held import spawners
 from .tier_spawner import TierSpawner
 
 
-async def run(life: Life) -> None:
-    """Look at every snapshot, for ever. One server after the other: how each ended is asked of Slurm."""
+async def run(backend: Backend) -> None:
+    """Look at every snapshot of a backend, for ever. Servers are handled one by one: each takes a query or two."""
     while True:
-        await life.queue.next()
-        for spawner in ended(life):
+        await backend.queue.next()
+        for spawner in ended(backend):
             await spawner.poll_and_notify()
 
 
-def ended(life: Life) -> list[TierSpawner]:
-    """The servers that JupyterHub takes for running, and whose jobs the last snapshot lists as ended."""
+def ended(backend: Backend) -> list[TierSpawner]:
+    """The backend's servers that JupyterHub takes for running, and whose jobs the last snapshot lists as ended."""
     up = [spawner for spawner in spawners() if spawner.ready or is_leaving(spawner)]
-    jobs = [(spawner, spawner.child_spawner.current_job()) for spawner in up if spawner.child_spawner]
+    own = [(spawner, spawner.child_spawner) for spawner in up if spawner.child_spawner]
+    jobs = [(spawner, child.current_job()) for spawner, child in own if child.backend is backend]
     return [spawner for spawner, job in jobs if job and job.ended]
 
 

@@ -20,6 +20,7 @@ from ...environment.release.trial_run import hub_reads_the_site
 from ...environment.wheels.packages import read_packages
 from ...machine.run import commands as machine
 from ...machine.run.database import refuse_strange
+from ...machine.run.ledger import refuse_newer_ledger
 from ...site import Site
 from .releases_in_use import NOT_HERE, Uses, users
 
@@ -157,6 +158,7 @@ def _refuse_unfit(site: Site, release: Release) -> None:
         raise Problem(f"the hub of {release.name} would not start here: {faults[0]}", str(written), remedy)
     if os.geteuid() == 0:
         refuse_strange(site, release.path)
+        refuse_newer_ledger(site, release.path)
 
 
 def _restart_hub(site: Site) -> None:

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from ...backends.slurm.command import Silent
-from ...backends.slurm.frame import Unreadable
+from ...backends.interface import NoAnswer
 from ...backends.slurm.listing import listed
 from ...backends.slurm.privacy import hidden_jobs, to_see_them
 from ...environment.release.releases import history, releases
@@ -49,7 +48,7 @@ def users(site: Site) -> Uses:
             _note(uses, who, start, past, everything)
         if hidden := asyncio.run(hidden_jobs(site, asker)):
             uses.unseen[f"{hidden} from {asker}"] = f"run it as root, or once: {to_see_them(asker)}"
-    except (Silent, Unreadable) as trouble:
+    except NoAnswer as trouble:
         uses.unseen[f"Slurm does not say which servers run: {trouble}"] = "run it when Slurm answers"
     for who, release, began in _programs(site):
         if release:

@@ -9,17 +9,15 @@ import random
 import re
 import time
 from collections.abc import Callable
-from typing import Any
 
-from ...backends.slurm import gate
-from ...backends.slurm.command import Silent
-from ...backends.slurm.frame import Unreadable
-from ...backends.slurm.listing import Waiting, waiting_jobs
-from ...backends.slurm.parse import Job
-from ...backends.slurm.queue import Queue
 from ...site import Site
 from ...site.tier import Requires, Tier
-from .choices import Choice
+from ..choice import Choice
+from ..interface import NoAnswer, Refused
+from . import gate
+from .listing import Waiting, waiting_jobs
+from .parse import SlurmJob
+from .queue import Queue
 
 EVERY = 60.0  # seconds that an answer is believed
 SOONER = 120  # seconds that make a difference worth telling
@@ -30,18 +28,18 @@ LIMITED = re.compile(r"Assoc|QOS|Max|Grp|Limit|Held|hold|Invalid|Account|Depende
 class Forecast:
     """The last answers: `starts` of the tiers, in seconds since the epoch, and who is `waiting`."""
 
-    def __init__(self, site: Site, queue: Queue, waiting_users: Callable[[], list[str]]) -> None:
-        self._site, self._queue, self._waiting_users = site, queue, waiting_users
+    def __init__(self, site: Site, queue: Queue, waiting_accounts: Callable[[], list[str]]) -> None:
+        self._site, self._queue, self._waiting_accounts = site, queue, waiting_accounts
         self.starts: dict[str, int | None] = {}
         self.waiting: list[Waiting] = []
-        self._ahead: dict[tuple[int, int, str], int] = {}  # what was counted in this `waiting`, for many who read it
+        self._ahead: dict[tuple[str, int, str], int] = {}  # what was counted in this `waiting`, for many who read it
         self._asked = 0.0
 
     @property
     def stale(self) -> bool:
         return time.time() - self._asked > 2 * EVERY
 
-    def sooner(self, job: Job, asked: dict[str, Any]) -> Tier | None:
+    def sooner(self, job: SlurmJob, asked: Choice) -> Tier | None:
         """The tier that would start soonest, if that is well before `job` is expected to start. One that is for
         everybody and has no less than what was `asked` for; none where a limit of the user's holds the job."""
         if self.stale or LIMITED.search(job.reason):
@@ -53,13 +51,13 @@ class Forecast:
         start, tier = min(known, key=lambda pair: pair[0])
         return tier if start + SOONER < (job.start or float("inf")) else None
 
-    def ahead(self, job: Job) -> int | None:
+    def ahead(self, job: SlurmJob) -> int | None:
         """How many jobs, anybody's, wait before `job` in one of its partitions. None: not known."""
         if self.stale or self._queue.hidden:
             return None
         key = job.id, job.priority, job.partition
         if key not in self._ahead:
-            partitions, turn = set(job.partition.split(",")), (-job.priority, job.id)
+            partitions, turn = set(job.partition.split(",")), (-job.priority, int(job.id))
             self._ahead[key] = sum(
                 (-other.priority, other.id) < turn and partitions & other.partitions != set() for other in self.waiting
             )
@@ -71,26 +69,28 @@ class Forecast:
             await asyncio.sleep(5)
             if not self._queue.healthy or time.time() - self._asked <= EVERY:
                 continue
-            if users := self._waiting_users():
-                await self._ask(random.choice(users))  # noqa: S311  (by turns: one's own limits are no news to others)
+            if accounts := self._waiting_accounts():
+                await self._ask(random.choice(accounts))  # noqa: S311  (by turns: one's own limits are no news to others)
                 self._asked = time.time()
 
-    async def _ask(self, user: str) -> None:
+    async def _ask(self, account: str) -> None:
         partitions = sorted({partition for tier in self._site.tiers for partition in tier.partitions})
-        with contextlib.suppress(Silent, Unreadable):
+        with contextlib.suppress(NoAnswer):
             await self._queue.spend()
             self.waiting, self._ahead = await waiting_jobs(self._site, partitions), {}
         starts: dict[str, int | None] = {}  # afresh: an answer that does not come is not replaced by an old one
         for tier in self._site.tiers:
-            with contextlib.suppress(gate.Refused, Silent):
+            with contextlib.suppress(Refused, NoAnswer):
                 await self._queue.spend()
-                starts[tier.key] = await gate.start_of(self._site, user, Choice.of(tier).request("0" * 16))
+                starts[tier.key] = await gate.start_of(
+                    self._site, account, gate.request_of(Choice.of(tier), "0" * 16, {})
+                )
         self.starts = starts
 
 
-def _fits(tier: Tier, asked: dict[str, Any]) -> bool:
+def _fits(tier: Tier, asked: Choice) -> bool:
     """Whether another tier, as it stands, would do for somebody who `asked` for this."""
-    wanted = asked.get("gpu_type")
-    if tier.key == asked["tier"] or tier.requires != Requires() or (wanted and wanted != tier.gpu_type):
+    wanted = asked.gpu_type
+    if tier.key == asked.tier or tier.requires != Requires() or (wanted and wanted != tier.gpu_type):
         return False
-    return all(getattr(tier, what) >= asked.get(what, 0) for what in ("memory", "cap", "cpus", "time", "gpus"))
+    return all(getattr(tier, what) >= getattr(asked, what) for what in ("memory", "cap", "cpus", "time", "gpus"))

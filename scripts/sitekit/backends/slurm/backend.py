@@ -1,0 +1,109 @@
+"""Slurm as a backend: sitekit.backends.interface.Backend, made of the parts in this folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Coroutine
+from typing import Any, cast
+
+from ...site import Site
+from ..choice import Choice
+from ..interface import Ending, Explanation, Job, NoAnswer, Offers, Refused, Work
+from . import gate
+from .associations import Names
+from .find_jobs import OpenWork, ServerJobs
+from .forecast import Forecast
+from .job_queries import ended_job, node_address
+from .parse import SlurmJob
+from .queue import Queue
+from .reasons import explain
+from .refusals import explain_refusal
+from .wait import explain_wait
+
+ADDRESS_KEPT = 600.0  # seconds that a node's address is believed
+
+
+class SlurmBackend:
+    """The servers of a site that are jobs of Slurm's. `open_work` returns those whose jobs may exist."""
+
+    title = "Slurm"
+    spawner = "sitekit.hub.spawner.slurm_server:SlurmServer"
+
+    def __init__(self, site: Site, open_work: OpenWork) -> None:
+        self._site = site
+        self.queue = Queue(site)
+        self.strays: list[str] = []
+        self._names = Names(site)
+        self._jobs = ServerJobs(site, self.queue, open_work)
+        self._forecast = Forecast(site, self.queue, self._jobs.waiting_accounts)
+        self._addresses: dict[str, tuple[float, str]] = {}  # by node: when it was asked for, and the address
+
+    async def offers(self, account: str) -> Offers:
+        """Slurm accounts and reservations. Slurm is asked only where a tier wants to know."""
+        tiers = [tier for tier in self._site.tiers if tier.runs_on == "slurm"]
+        accounts = reservations = None
+        if any(tier.requires.account or tier.choose.account or tier.choose.reservation for tier in tiers):
+            accounts = await self._names.accounts(account)
+        if any(tier.choose.reservation for tier in tiers):
+            reservations = await self._names.reservations(account, accounts)
+        return Offers(accounts, reservations)
+
+    async def submit(self, work: Work, choice: Choice, environment: dict[str, str], live: Collection[str]) -> str:
+        """Hand the figures to the gate, which renders the script and runs sbatch as the account."""
+        try:
+            return await gate.submit(self._site, work.account, gate.request_of(choice, work.tag, environment, live))
+        except NoAnswer:
+            self.queue.look()
+            raise
+
+    def find(self, work: Work) -> Job | None:
+        return self._jobs.find(work)
+
+    async def look_up(self, work: Work) -> Job | None:
+        return await self._jobs.look_up(work)
+
+    def is_hidden(self, work: Work) -> bool:
+        return self._jobs.is_hidden(work)
+
+    def explain_reason(self, job: Job) -> str:
+        return explain(cast(SlurmJob, job).reason)
+
+    def explain_wait(self, job: Job, choice: Choice) -> str:
+        return explain_wait(cast(SlurmJob, job), choice, self._forecast)
+
+    def explain_refusal(self, refusal: Refused) -> Explanation | None:
+        return explain_refusal(refusal)
+
+    async def address(self, job: Job) -> str:
+        """The node's address, from Slurm, remembered for a while."""
+        known = self._addresses.get(job.host)
+        if known is None or time.monotonic() - known[0] > ADDRESS_KEPT:
+            known = (time.monotonic(), await node_address(self._site, job.host))
+            self._addresses[job.host] = known
+        return known[1]
+
+    async def stop(self, work: Work, job: str, *, graceful: bool) -> bool:
+        return await gate.cancel(self._site, work, job, graceful=graceful)
+
+    async def ending(self, work: Work, job: str) -> Ending | None:
+        record = await ended_job(self._site, job, work.owns)
+        return record.ending() if record else None
+
+    async def log_tail(self, work: Work, job: str) -> list[str]:
+        return await gate.log_lines(self._site, work.account, job)
+
+    def loops(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+        return {"queue snapshot": self.queue.run, "forecast": self._forecast.run}
+
+    def status(self) -> dict[str, object]:
+        queue = self.queue
+        return {
+            "answers": queue.healthy,
+            "silent_for": None if queue.silent_since is None else round(time.time() - queue.silent_since),
+            "trouble": queue.trouble,
+            "queries": queue.queries,
+            "jobs": len(queue.snapshot.jobs),
+            "hidden": queue.hidden,
+            "strays": self.strays,
+            "unseen": sorted(self._jobs.unseen.values(), key=int),
+        }

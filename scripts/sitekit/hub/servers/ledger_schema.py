@@ -1,0 +1,76 @@
+"""The tables of the ledger, their version, and how the ledger of an older sitekit becomes one of this."""
+
+from __future__ import annotations
+
+import sqlite3
+
+VERSION = 1
+"""Stored in the file as SQLite's user_version. Ledgers from before versions were counted have 0."""
+
+TABLES = """
+CREATE TABLE starts (
+    tag       TEXT PRIMARY KEY,
+    user      TEXT NOT NULL,
+    name      TEXT NOT NULL,
+    backend   TEXT NOT NULL,
+    account   TEXT NOT NULL,
+    uid       INTEGER,
+    token     TEXT,
+    choice    TEXT NOT NULL,
+    intended  REAL NOT NULL,
+    job       TEXT,
+    tls       INTEGER NOT NULL DEFAULT 0,
+    port      INTEGER,
+    listening REAL,
+    abandoned REAL,
+    ended     REAL,
+    card      TEXT,
+    seen      REAL
+);
+CREATE INDEX open_starts ON starts (ended) WHERE ended IS NULL;
+CREATE INDEX users_starts ON starts (user, intended);
+"""
+
+FROM_0 = """
+CREATE TABLE IF NOT EXISTS owners (tag TEXT PRIMARY KEY, uid INTEGER);
+CREATE TABLE IF NOT EXISTS certificates (tag TEXT PRIMARY KEY);
+INSERT INTO starts
+    SELECT tag, user, name, 'slurm', user, uid, token, choice, intended, CAST(job AS TEXT),
+           tag IN (SELECT tag FROM certificates), port, listening, abandoned, ended, card, seen
+    FROM servers LEFT JOIN owners USING (tag);
+DROP TABLE servers;
+DROP TABLE owners;
+DROP TABLE certificates;
+"""
+
+GUARD = "CREATE VIEW servers AS SELECT 'this ledger belongs to a newer sitekit' AS notice;"
+"""A sitekit from before versions were counted makes an index of its table `servers` when it opens a ledger. It fails at
+the view, its hub does not start, and running servers are left alone. Without the view it would find an empty ledger and
+give every server up."""
+
+
+class NewerLedger(Exception):
+    """The ledger was written by a newer sitekit, which may mean something else by its columns."""
+
+
+def version_of(ledger: sqlite3.Connection) -> int:
+    """The version of a ledger's tables."""
+    return int(ledger.execute("PRAGMA user_version").fetchone()[0])
+
+
+def bring_up_to_date(ledger: sqlite3.Connection) -> None:
+    """Make the tables of an empty ledger, or those of an older one. Raises NewerLedger.
+
+    All of it is one transaction: a hub that dies meanwhile leaves the ledger as it was.
+    """
+    found = version_of(ledger)
+    if found > VERSION:
+        raise NewerLedger(
+            f"the ledger has version {found}, and this sitekit knows versions up to {VERSION}: "
+            "go back to the newer release (make rollback), or restore a backup from before it (make restore)"
+        )
+    if found == VERSION:
+        return
+    has_servers = ledger.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'servers'").fetchone()
+    steps = [TABLES, FROM_0 if has_servers else "", GUARD, f"PRAGMA user_version = {VERSION};"]
+    ledger.executescript("BEGIN IMMEDIATE;" + "".join(steps) + "COMMIT;")
