@@ -1,10 +1,17 @@
-"""The demo site for the tests that need a cluster: brought up once, by the command that a new user types."""
+"""The demo site for the tests that need a cluster: brought up once, by the command that a new user types.
+
+`make test` runs in two processes (pytest-xdist). One takes all tests that change the demo or this host, in their order;
+the other takes the tests of single parts, which may read the demo's release and change nothing of it.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +26,8 @@ from .person import Person
 CHECKOUT = Path(__file__).resolve().parents[1]
 NEEDS_DEMO = ("chain", "browser", "attacks", "faults", "systemd", "upstream")
 NEEDS_ROOT = ("front", "platforms", *NEEDS_DEMO)
+RUN = "SITEKIT_TEST_RUN"
+"""Names the folder that the processes of one run share."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,9 +37,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--keep-demo", action="store_true", help="leave the demo up afterwards")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if RUN not in os.environ:
+        os.environ[RUN] = tempfile.mkdtemp(prefix="sitekit-test-run-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The last process takes the demo away again, if this run has made it."""
+    if hasattr(config, "workerinput"):
+        return
+    run = Path(os.environ.pop(RUN))
+    if (run / "made").exists() and not config.getoption("--keep-demo"):
+        subprocess.run(["make", "demo_reset"], cwd=CHECKOUT, check=True, timeout=300)
+    shutil.rmtree(run)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Fast tests first; tests that need root or the demo are skipped without root, soaks without --soak."""
     items.sort(key=lambda item: _room(item) in NEEDS_DEMO)
+    for item in items:
+        if _room(item) in NEEDS_ROOT:
+            item.add_marker(pytest.mark.xdist_group("this host"))
     soak, quick = config.getoption("--soak"), config.getoption("--quick")
     deselected = [
         item for item in items if (item.get_closest_marker("soak") and not soak) or (quick and not _is_quick(item))
@@ -65,16 +92,20 @@ class Demo:
 
 
 @pytest.fixture(scope="session")
-def demo(request: pytest.FixtureRequest) -> Iterator[Demo]:
-    """`make demo`. When it was not up before, it is taken away again afterwards."""
+def demo(request: pytest.FixtureRequest) -> Demo:
+    """`make demo`, by the first process that needs it. The run takes it away at its end, if it was not up before."""
     site = load_site(CHECKOUT / "config" / "sites" / "demo.yml")
-    was_there = (site.etc / "site.yml").exists()
-    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        subprocess.run(["make", "demo"], cwd=CHECKOUT, check=True, timeout=900)
+    run = Path(os.environ[RUN])
+    with (run / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (run / "up").exists():
+            if not (site.etc / "site.yml").exists():
+                (run / "made").touch()
+            with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+                subprocess.run(["make", "demo"], cwd=CHECKOUT, check=True, timeout=900)
+            (run / "up").touch()
     passwords = json.loads(Path("/var/lib/sitekit/demo-cluster/passwords.json").read_text())
-    yield Demo(site, passwords)
-    if not was_there and not request.config.getoption("--keep-demo"):
-        subprocess.run(["make", "demo_reset"], cwd=CHECKOUT, check=True, timeout=300)
+    return Demo(site, passwords)
 
 
 @pytest.fixture

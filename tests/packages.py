@@ -28,4 +28,4 @@ def install(*packages: str) -> None:
         )  # fmt: skip
     finally:
         if ours:
-            policy.unlink()
+            policy.unlink(missing_ok=True)  # another process may have done it

@@ -34,8 +34,8 @@ HUB = {
     "shares": "SELECT id FROM shares UNION ALL SELECT id FROM share_codes",
 }
 LEDGER = {
-    "ledger": "SELECT tag, user, name, choice, job, port FROM servers",
-    "over": "SELECT token FROM servers WHERE ended IS NOT NULL",
+    "ledger": "SELECT tag, user, name, choice, job, port FROM starts",
+    "over": "SELECT token FROM starts WHERE ended IS NOT NULL",
 }
 
 
@@ -110,6 +110,6 @@ def rows(database: Path, query: str, *values: object) -> list[tuple[Any, ...]]:
 def ledger_row(site: Site, job: str | int) -> dict[str, Any]:
     """The ledger's row of a job."""
     columns = ("tag", "user", "name", "port", "listening", "ended")
-    query = f"SELECT {', '.join(columns)} FROM servers WHERE job = ?"  # noqa: S608  (our own words)
-    [row] = rows(site.paths.state / "ledger.sqlite", query, int(job))
+    query = f"SELECT {', '.join(columns)} FROM starts WHERE job = ?"  # noqa: S608  (our own words)
+    [row] = rows(site.paths.state / "ledger.sqlite", query, str(job))
     return dict(zip(columns, row, strict=True))

@@ -85,7 +85,7 @@ def test_jobs_with_a_servers_tag_are_nobodys_work(demo: Demo, server: Server, ad
     """bob's fifty with the tag of a server that has ended, and two with that of one that runs: the hub acts for nobody
     because of them. A copy of carol's own is not her server either."""
     another_starts(admin)
-    ended = "SELECT tag FROM servers WHERE user = ? AND ended IS NOT NULL ORDER BY ended DESC LIMIT 1"
+    ended = "SELECT tag FROM starts WHERE user = ? AND ended IS NOT NULL ORDER BY ended DESC LIMIT 1"
     [(tag,)] = until(lambda: rows(demo.site.paths.state / "ledger.sqlite", ended, "carol"), 60)
     until(lambda: not ask(demo.site, "squeue", "--noheader", "--user=carol"), 60)
     old, running = (

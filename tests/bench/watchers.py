@@ -55,30 +55,31 @@ def ours(settings):
     """Spawners of the kit, with its queue snapshot and its forecast."""
     from traitlets.config import Config
 
-    from sitekit.backends.slurm import gate
-    from sitekit.hub.servers.choices import Choice
+    from sitekit.backends.choice import Choice
+    from sitekit.backends.slurm import transport
     from sitekit.hub.servers.hub_state import Life
     from sitekit.hub.spawner.slurm_server import SlurmServer
     from sitekit.hub.spawner.tier_spawner import TierSpawner
     from sitekit.site import load_site
 
-    gate.SUDO = settings["sudo"]
+    transport.SUDO = settings["sudo"]
     life = TierSpawner.life = SlurmServer.life = Life(load_site(Path(settings["site"])))
-    tasks = [asyncio.ensure_future(life.queue.run())]
-    if settings["state"] == "waiting":  # it asks nothing otherwise; held jobs that stand for running ones would stir it
-        tasks.append(asyncio.ensure_future(life.forecast.run()))
+    loops = life.backends["slurm"].loops()
+    if settings["state"] != "waiting":  # it asks nothing then; held jobs that stand for running ones would stir it
+        del loops["forecast"]
+    tasks = [asyncio.ensure_future(run()) for run in loops.values()]
     choice = Choice.of(life.site.tiers[0])
     config = Config()
     config.Spawner.poll_interval = 30
     numbers = {}
 
     async def submitted(self):
-        life.ledger.submitted(self.tag, numbers[self.name])
+        life.ledger.submitted(self.tag, str(numbers[self.name]))
         self.job_id = str(numbers[self.name])
         self.persist()
         return self.job_id
 
-    SlurmServer.submit_batch_script = submitted
+    SlurmServer.submit = submitted
     for spawner, job in people(settings, TierSpawner, config):
         numbers[spawner.name] = job
         if settings["state"] == "waiting":
@@ -86,7 +87,7 @@ def ours(settings):
             tasks.append(asyncio.ensure_future(wait_for(spawner)))
         else:
             tag = life.ledger.intend(spawner.user.name, spawner.name, None, choice.as_dict())
-            life.ledger.submitted(tag, job)
+            life.ledger.submitted(tag, str(job))
             life.ledger.listens(tag, 20000)
             spawner.load_state({"child_state": {"tag": tag, "job_id": str(job)}})
             spawner.start_polling()

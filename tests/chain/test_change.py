@@ -207,8 +207,8 @@ def test_the_demos_memory_goes_to_another_machine(site: Site, at_work: Kernel, t
         archive.unlink()
     state = other / site.paths.state.relative_to("/")
     assert rows(state / "jupyterhub.sqlite", "SELECT name FROM users") >= {("alice",)}
-    assert rows(state / "ledger.sqlite", "SELECT user, tag FROM servers WHERE ended IS NULL") == rows(
-        site.paths.state / "ledger.sqlite", "SELECT user, tag FROM servers WHERE ended IS NULL"
+    assert rows(state / "ledger.sqlite", "SELECT user, tag FROM starts WHERE ended IS NULL") == rows(
+        site.paths.state / "ledger.sqlite", "SELECT user, tag FROM starts WHERE ended IS NULL"
     )
     for path in (site.etc / "proxy.env", site.paths.state / "cookie_secret"):
         assert (other / path.relative_to("/")).read_bytes() == path.read_bytes()

@@ -98,7 +98,8 @@ class Machine:
 
     def rows(self) -> list[dict[str, Any]]:
         """The ledger, the oldest start first; read in a copy."""
-        return _query(self.site.paths.state / "ledger.sqlite", "SELECT * FROM servers ORDER BY intended")
+        found = _query(self.site.ledger, "SELECT * FROM starts ORDER BY intended")
+        return [{**row, "job": row["job"] and int(row["job"])} for row in found]
 
     def token_hashes(self) -> set[str]:
         """The API tokens that the hub would accept, as it stores them."""

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sitekit.hub.servers.jobs import DOUBT
+
+from sitekit.backends.slurm.find_jobs import NEVER_SUBMITTED
 
 from ..person import Person
 from ..slurm import jobs, until
@@ -110,12 +111,12 @@ def test_a_job_that_turns_up_after_all_hope_is_cancelled(
 ) -> None:
     """sbatch is heard so late that the start was given up: the job must not run on for nobody."""
     bob = people["bob"]
-    with changed(gate, slower(SUBMITS, DOUBT + 20)):
+    with changed(gate, slower(SUBMITS, NEVER_SUBMITTED + 20)):
         asking = ask_in_background(bob)
         row = until(lambda: next((r for r in machine.rows() if not r["ended"]), None), 30)
         machine.kill_hub()
         asking.join()
-        until(lambda: machine.rows()[-1]["ended"], DOUBT + 30)
+        until(lambda: machine.rows()[-1]["ended"], NEVER_SUBMITTED + 30)
         assert not jobs(machine.site, "bob")
         until(lambda: row["tag"] in machine.live_jobs().values(), 60)
     settled(machine, people)

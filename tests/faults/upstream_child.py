@@ -23,13 +23,14 @@ from jupyterhub.user import User
 from traitlets.config import Config
 
 from sitekit.backends.slurm import gate
-from sitekit.backends.slurm.parse import Job
-from sitekit.backends.slurm.queue import Snapshot
+from sitekit.backends.slurm.parse import SlurmJob, phase_of
+from sitekit.backends.snapshot import Snapshot
 from sitekit.hub.messages.cards import Card
 from sitekit.hub.servers.choices import read_choice
 from sitekit.hub.servers.hub_state import Life
 from sitekit.hub.spawner.directory import groups_of
-from sitekit.hub.spawner.slurm_server import NotStarted, SlurmServer
+from sitekit.hub.spawner.not_started import NotStarted
+from sitekit.hub.spawner.slurm_server import SlurmServer
 from sitekit.hub.spawner.tier_spawner import TierSpawner
 from sitekit.site import load_site
 
@@ -82,16 +83,30 @@ def server(life: Life, **settings: Any) -> SlurmServer:
 def listed(life: Life, child: SlurmServer, state: str, job: int = 77) -> None:
     """The queue snapshot: one job, the child's, in this state."""
     child.tag = life.ledger.intend("alice", "", None, child.choice.as_dict())
-    life.ledger.submitted(child.tag, job)
+    life.ledger.submitted(child.tag, str(job))
     show(life, job, child.tag, state, "demo1", "None")
 
 
 def show(life: Life, number: int, tag: str, state: str, host: str, reason: str) -> None:
     """The queue snapshot: this one job, alice's."""
     row = life.ledger.row(tag)
-    job = Job(number, row.uid, "alice", state, "jupyter-short", host, None, None, 1, reason, tag)
-    life.queue.snapshot = Snapshot({number: job}, time.monotonic(), time.time())
-    life.queue.silent_since = None
+    job = SlurmJob(
+        id=str(number),
+        uid=row.uid,
+        user="alice",
+        phase=phase_of(state),
+        state=state,
+        host=host,
+        start=None,
+        tag=tag,
+        partition="jupyter-short",
+        end=None,
+        priority=1,
+        reason=reason,
+    )
+    queue = life.backends["slurm"].queue
+    queue.snapshot = Snapshot({job.id: job}, time.monotonic(), time.time())
+    queue.silent_since = None
 
 
 async def said_of(life: Life, state: str, **settings: Any) -> dict[str, Any]:
@@ -113,7 +128,7 @@ async def said_of(life: Life, state: str, **settings: Any) -> dict[str, Any]:
 
 def figures(life: Life) -> dict[str, str]:
     child = server(life, req_prologue="module load site", req_options="--exclusive")
-    child._take_figures()
+    child.take_figures()
     return {key: value for key, value in child.get_req_subvars().items() if isinstance(value, str)}
 
 
@@ -121,10 +136,11 @@ async def silence(life: Life) -> dict[str, Any]:
     """What is said of a live server when the scheduler has never answered this hub, and of one whose poll fails."""
     child = server(life)
     listed(life, child, "RUNNING")
-    life.queue.snapshot = Snapshot({}, float("-inf"))
-    life.queue.silent_since = time.time()
+    queue = life.backends["slurm"].queue
+    queue.snapshot = Snapshot({}, float("-inf"))
+    queue.silent_since = time.time()
     told = {"unknown": (await child.query_job_status()).name, "poll": await child.poll()}
-    child.query_job_status = None
+    child.job = None
     return {**told, "failing poll": await child.poll()}
 
 
@@ -133,9 +149,9 @@ async def patience(life: Life) -> dict[str, Any]:
     child = server(life)
     child.start_timeout = 1
 
-    async def accepted(*_: object) -> int:
+    async def accepted(*_: object) -> str:
         show(life, 78, child.tag, "PENDING", "", "Resources")
-        return 78
+        return "78"
 
     gate.submit = accepted
     try:

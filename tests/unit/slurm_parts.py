@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from sitekit.backends.slurm.parse import Job
+from sitekit.backends.slurm.parse import SlurmJob, phase_of
 
 TAG = "0123456789abcdef"
 
 
-def job(number: int = 12, **other: Any) -> Job:
+def job(number: int = 12, **other: Any) -> SlurmJob:
     """A running job of alice's."""
     fields: dict[str, Any] = {
-        "id": number,
+        "id": str(number),
         "uid": 1001,
         "user": "alice",
         "state": "RUNNING",
@@ -24,7 +24,8 @@ def job(number: int = 12, **other: Any) -> Job:
         "reason": "None",
         "tag": TAG,
     }
-    return Job(**{**fields, **other})
+    fields |= other
+    return SlurmJob(**fields, phase=phase_of(fields["state"]))
 
 
 def record(number: object = 12, comment: str = f"sitekit:demo:{TAG}", **other: str) -> list[str]:

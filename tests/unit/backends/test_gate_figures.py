@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sitekit.backends.choice import Choice
+from sitekit.backends.slurm.gate import request_of
 from sitekit.base.data import data
-from sitekit.hub.servers.choices import Choice
 from sitekit.site import tier
 from sitekit.site.tier import Tier
 
@@ -32,7 +33,7 @@ def gate() -> ModuleType:
 
 def refused(gate: ModuleType, row: dict[str, object]) -> str:
     """Why the gate would not submit a server of this tier; empty where it would."""
-    request = Choice.of(Tier.model_validate(TIER | row)).request("0123456789abcdef")
+    request = request_of(Choice.of(Tier.model_validate(TIER | row)), "0123456789abcdef", {})
     try:
         gate.text(request["partitions"], "partitions", gate.NAMES)
         for key, highest in gate.NUMBERS.items():
@@ -85,5 +86,5 @@ def test_the_log_of_a_job_that_runs_stays_however_many_came_after_it(gate: Modul
 
 
 def test_the_hub_names_the_jobs_that_run(gate: ModuleType) -> None:
-    request = Choice.of(Tier.model_validate(TIER)).request("0123456789abcdef", {}, {103, 5})
+    request = request_of(Choice.of(Tier.model_validate(TIER)), "0123456789abcdef", {}, {"103", "5"})
     assert gate.numbers(json.loads(json.dumps(request))["running"]) == {5, 103}

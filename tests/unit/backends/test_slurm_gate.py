@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from slurm_parts import answering, record
 
-from sitekit.backends.slurm import gate
-from sitekit.backends.slurm.command import NoAnswer
+from sitekit.backends.interface import NoAnswer, Refused, Work
+from sitekit.backends.slurm import gate, transport
 from sitekit.base.data import data
 from sitekit.site import load_site
 
@@ -26,7 +26,7 @@ def plays(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
     sudo = folder / "sudo"
     sudo.write_text(f"#!/bin/sh\n{script}\n")
     sudo.chmod(0o755)
-    monkeypatch.setattr(gate, "SUDO", str(sudo))
+    monkeypatch.setattr(transport, "SUDO", str(sudo))
 
 
 def answered(monkeypatch: pytest.MonkeyPatch, folder: Path, out: str) -> None:
@@ -63,13 +63,13 @@ def test_silence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str, err
     ],
 )
 def test_refusal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str, error: str) -> None:
-    with pytest.raises(gate.Refused) as refusal:
+    with pytest.raises(Refused) as refusal:
         answered(monkeypatch, tmp_path, told(kind, error))
     assert refusal.value.kind == kind
 
 
 def test_a_sudo_that_says_no(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with pytest.raises(gate.Refused, match="sudo did not let the hub act for alice"):
+    with pytest.raises(Refused, match="sudo did not let the hub act for alice"):
         answered(monkeypatch, tmp_path, "")
 
 
@@ -98,13 +98,13 @@ def test_a_sudo_that_says_no(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     ],
 )
 def test_what_is_no_answer_of_the_gates_is_a_refusal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, out: str) -> None:
-    with pytest.raises(gate.Refused) as refusal:
+    with pytest.raises(Refused) as refusal:
         answered(monkeypatch, tmp_path, out)
     assert refusal.value.kind == "gate"
 
 
 def test_an_error_begins_no_line_of_a_terminals_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with pytest.raises(gate.Refused) as refusal:
+    with pytest.raises(Refused) as refusal:
         answered(monkeypatch, tmp_path, told("sbatch", "no\x1b[2J\r[I] User root logged in\nreally " + "x" * 10_000))
     assert str(refusal.value).startswith("no[2J[I] User root logged in\nreally x") and len(str(refusal.value)) < 5000
 
@@ -121,13 +121,13 @@ def test_an_answer_without_an_end_is_not_read_to_its_end(
 @pytest.mark.parametrize("lines", ["[1, 2]", '"text"', '{"a": 1}', "null", '[["x"]]'])
 def test_a_log_is_lines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lines: str) -> None:
     plays(monkeypatch, tmp_path, f"""cat > /dev/null; echo '{{"ok": true, "lines": {lines}}}'""")
-    assert asyncio.run(gate.log_lines(SITE, "alice", 7)) == []
+    assert asyncio.run(gate.log_lines(SITE, "alice", "7")) == []
 
 
 def test_a_log_is_short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for lines in ([str(number) for number in range(1000)], ["first", "x" * 200_000, "last"]):
         plays(monkeypatch, tmp_path, f"cat > /dev/null; cat <<'END'\n{json.dumps({'ok': True, 'lines': lines})}\nEND")
-        told = asyncio.run(gate.log_lines(SITE, "alice", 7))
+        told = asyncio.run(gate.log_lines(SITE, "alice", "7"))
         assert told[-1] == lines[-1] and len(told) <= 40 and sum(map(len, told)) <= 32 * 1024
 
 
@@ -144,15 +144,15 @@ def test_gates_that_do_not_end_are_so_many(monkeypatch: pytest.MonkeyPatch, tmp_
 
     async def many() -> None:
         for _ in range(gate.AT_ONCE):
-            with pytest.raises((gate.Refused, NoAnswer)):
+            with pytest.raises((Refused, NoAnswer)):
                 await gate.ask_gate(SITE, "alice", {}, timeout=0.01)
         with pytest.raises(NoAnswer, match="have not come to their end"):
             await gate.ask_gate(SITE, "alice", {}, timeout=0.01)
-        assert await gate.submit(SITE, "bob", {}) == 7
+        assert await gate.submit(SITE, "bob", {}) == "7"
         (tmp_path / "go").touch()
         while gate._under_way:  # pytest's own time limit is this one's
             await asyncio.sleep(0.02)
-        with pytest.raises(gate.Refused, match="let the hub act"):
+        with pytest.raises(Refused, match="let the hub act"):
             await gate.ask_gate(SITE, "alice", {}, timeout=5)
 
     asyncio.run(many())
@@ -179,10 +179,10 @@ def test_an_operator_cancels_the_users_own_jobs_alone(
         (tmp_path / name).write_text(f"#!/bin/bash\n{script}\n")
         (tmp_path / name).chmod(0o755)
     site = SITE.model_copy(update={"slurm": SITE.slurm.model_copy(update={"bin": tmp_path, "conf": None})})
-    ask = gate.cancel(site, "alice", 7, lambda owner, _: owner == ALICE, graceful=False)
+    ask = gate.cancel(site, Work(tag="t", account="alice", uid=ALICE, intended=0), "7", graceful=False)
     if cancelled:
         assert asyncio.run(ask)
     else:
-        with pytest.raises(gate.Refused):
+        with pytest.raises(Refused):
             asyncio.run(ask)
     assert (tmp_path / "cancelled").exists() == cancelled

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from slurm_parts import TAG, printed, record
 
 from sitekit.backends.slurm.frame import Frame, Unreadable
-from sitekit.backends.slurm.parse import LISTED, RECORDED, Job, Listing, read_jobs
+from sitekit.backends.slurm.parse import LISTED, RECORDED, Listing, SlurmJob, read_jobs
 
 
 def read(*records: list[str]) -> Listing:
@@ -18,14 +18,14 @@ def read(*records: list[str]) -> Listing:
     return read_jobs(frame.records(printed(list(records), frame.mark)), "demo")
 
 
-def one(record: list[str]) -> Job:
+def one(record: list[str]) -> SlurmJob:
     [job] = read(record).jobs.values()
     return job
 
 
 def test_a_pending_job() -> None:
     job = one(record(12, state="PENDING", host="n/a", priority="4294901741", reason="(Resources)"))
-    assert (job.id, job.uid, job.user, job.state, job.host) == (12, 1001, "alice", "PENDING", "")
+    assert (job.id, job.uid, job.user, job.state, job.host) == ("12", 1001, "alice", "PENDING", "")
     assert (job.start, job.end, job.tag, job.reason) == (1790000000, None, TAG, "Resources")
     assert job.pending and not job.ended
 
@@ -68,20 +68,20 @@ def test_a_live_state_waits_or_runs_and_has_not_ended(state: str) -> None:
 def test_an_unknown_state_is_neither_running_nor_ended(state: str) -> None:
     """The record is read, whatever others are: a job that is left out of an answer counts as gone."""
     listing = read(record(7, state=state), record(8))
-    assert listing.unreadable == 0 and list(listing.jobs) == [7, 8]
-    job = listing.jobs[7]
+    assert listing.unreadable == 0 and list(listing.jobs) == ["7", "8"]
+    job = listing.jobs["7"]
     assert not (job.pending or job.running or job.ended)
 
 
 @pytest.mark.parametrize("number", ["12_3", "12_[1-3]", "12_[1-3%2]", "12_[1,3,5-9,...]", "12+0", "12+1"])
 def test_tasks_of_arrays_and_parts_of_heterogeneous_jobs_are_passed_over(number: str) -> None:
-    assert list(read(record(number), record(7)).jobs) == [7]
+    assert list(read(record(number), record(7)).jobs) == ["7"]
     assert read(record(number)) == Listing({}, passed_over=1)
 
 
 @pytest.mark.parametrize("bad", [record("1²"), record("0"), record("x"), record(""), record("9" * 30)])
 def test_a_record_that_cannot_be_read_is_left_out(bad: list[str]) -> None:
-    assert (list(read(record(7), bad, record(9)).jobs), read(record(7), bad, record(9)).unreadable) == ([7, 9], 1)
+    assert (list(read(record(7), bad, record(9)).jobs), read(record(7), bad, record(9)).unreadable) == (["7", "9"], 1)
     with pytest.raises(Unreadable):
         read(bad)
     assert read(bad, record("12_3")).jobs == {}, "an answer with a stranger's array in it alone is an answer"
@@ -147,10 +147,10 @@ def test_no_record_of_a_stranger_makes_or_breaks_anybody_elses(
     jobs = read(*before, record(7), *between, record(8, state="PENDING"), *after)
     assert jobs.unreadable == 0
     assert {number: job for number, job in jobs.jobs.items() if job.user == "alice"} == {
-        7: one(record(7)),
-        8: one(record(8, state="PENDING")),
+        "7": one(record(7)),
+        "8": one(record(8, state="PENDING")),
     }
-    assert {job.id for job in jobs.jobs.values() if job.user != "alice"} <= {40}
+    assert {job.id for job in jobs.jobs.values() if job.user != "alice"} <= {"40"}
 
 
 @settings(max_examples=200, deadline=None)

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from slurm_parts import answering, record
 
+from sitekit.backends import snapshot
+from sitekit.backends.interface import NoAnswer
 from sitekit.backends.slurm import queue as module
 from sitekit.backends.slurm.associations import Names
-from sitekit.backends.slurm.command import NoAnswer
 from sitekit.backends.slurm.privacy import hidden_jobs
 from sitekit.backends.slurm.queue import Queue
 from sitekit.base.data import data
@@ -58,15 +59,15 @@ def with_queue(site: Site, scenario: Callable[[Queue], Awaitable[None]]) -> None
 def test_trouble_keeps_the_snapshot_and_is_told(
     squeue: tuple[Site, Say], trouble: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "FAST", 0.05)  # the same back-off, only shorter
+    monkeypatch.setattr(snapshot, "FAST", 0.05)  # the same back-off, only shorter
     site, does = squeue
 
     async def scenario(queue: Queue) -> None:
         does(JOB)
-        assert list((await queue.newer()).jobs) == [12]
+        assert list((await queue.newer()).jobs) == ["12"]
         assert queue.healthy
         does(trouble)
-        assert list((await queue.newer()).jobs) == [12]
+        assert list((await queue.newer()).jobs) == ["12"]
         assert not queue.healthy and queue.silent_since and queue.trouble
         does("true")
         while not queue.healthy:
@@ -77,7 +78,7 @@ def test_trouble_keeps_the_snapshot_and_is_told(
 
 
 def test_a_fault_of_our_own_does_not_end_the_loop(squeue: tuple[Site, Say], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FAST", 0.05)
+    monkeypatch.setattr(snapshot, "FAST", 0.05)
     site, does = squeue
     does(JOB)
 

@@ -6,9 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from sitekit.backends.slurm.job_queries import Ending
+from sitekit.backends.interface import Ending, Refused
+from sitekit.backends.slurm.job_queries import JobRecord
+from sitekit.backends.slurm.refusals import explain_refusal
 from sitekit.base.data import data
-from sitekit.hub.messages.cards import card_of_refusal
+from sitekit.hub.messages.cards import Card, card_of_refusal
 from sitekit.hub.messages.ended_cards import card_of, telling
 from sitekit.hub.messages.form import _template
 from sitekit.hub.messages.stopped_cards import card_of_stop
@@ -19,8 +21,20 @@ SITE = load_site(data("config/sites/demo.yml"))
 CHOICE = {"title": "Small", "cap": 1500, "time": 14400}
 
 
+BACKEND = SimpleNamespace(title="Slurm", explain_refusal=explain_refusal)
+
+
+def ending(state: str, **more) -> Ending:
+    """How job 7 ended, by Slurm's word."""
+    return JobRecord("7", state, **more).ending()
+
+
+def refusal(kind: str, text: str) -> Card:
+    return card_of_refusal(BACKEND, Refused(kind, text))
+
+
 def card(state: str, *lines: str, starting: bool = False, **more):
-    return card_of(Ending(7, state, **more), CHOICE, SITE.tiers, lines, starting=starting)
+    return card_of(ending(state, **more), CHOICE, SITE.tiers, lines, starting=starting)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +67,7 @@ def test_each_ending_has_its_sentence(state: str, kind: str, word: str) -> None:
     ],
 )
 def test_the_tier_that_would_have_fitted_is_named(state: str, choice: dict[str, int], remedy: str) -> None:
-    told = card_of(Ending(7, state), CHOICE | choice, SITE.tiers, (), starting=False)
+    told = card_of(ending(state), CHOICE | choice, SITE.tiers, (), starting=False)
     assert told and remedy in told.remedy
 
 
@@ -73,7 +87,7 @@ def test_who_is_told_of_a_stop(kind: str, name: str, card: str | None, word: str
 
 def test_a_limit_that_slurm_had_cut_is_told_and_the_same_tier_is_not_advised() -> None:
     told = card_of(
-        Ending(7, "TIMEOUT", elapsed=3600, limit=3600), {**CHOICE, "tier": "small"}, SITE.tiers, (), starting=False
+        ending("TIMEOUT", elapsed=3600, limit=3600), {**CHOICE, "tier": "small"}, SITE.tiers, (), starting=False
     )
     assert told and told.figures["ran for"] == "1 hour of 1 hour"
     assert SITE.tier("small").title not in told.remedy and SITE.tier("large").title in told.remedy
@@ -167,9 +181,9 @@ SBATCH = "sbatch: error: Batch job submission failed: "
     ],
 )
 def test_sbatchs_refusals(text: str, kind: str) -> None:
-    assert card_of_refusal("sbatch", text).kind == kind
+    assert refusal("sbatch", text).kind == kind
 
 
 def test_a_home_that_is_full() -> None:
-    assert "full" in card_of_refusal("home", "/home/a/.jupyterhub cannot be written: No space left on device").what
-    assert "cannot be written" in card_of_refusal("home", "/home/a cannot be written: Permission denied").what
+    assert "full" in refusal("home", "/home/a/.jupyterhub cannot be written: No space left on device").what
+    assert "cannot be written" in refusal("home", "/home/a cannot be written: Permission denied").what

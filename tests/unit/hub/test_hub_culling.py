@@ -8,10 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from sitekit.backends.choice import Choice
 from sitekit.base.data import data
 from sitekit.hub import culling
 from sitekit.hub.culling import update_culling
-from sitekit.hub.servers.choices import Choice
 from sitekit.hub.servers.idle_limits import lag, session_environment, told_every
 from sitekit.site import Site, load_site
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from slurm_parts import job
 
-from sitekit.backends.slurm.queue import Snapshot
+from sitekit.backends.snapshot import Snapshot
 from sitekit.hub.servers.ledger import Ledger
+from sitekit.hub.servers.ledger_schema import NewerLedger
 
 
 @pytest.fixture
@@ -92,7 +95,7 @@ def test_a_job_of_a_closed_row_is_seen_by_its_tag(ledger: Ledger) -> None:
 
 
 def snapshot(tag: str, state: str, at: float) -> Snapshot:
-    return Snapshot({9: job(9, uid=None, tag=tag, state=state)}, 1.0, at)
+    return Snapshot({"9": job(9, uid=None, tag=tag, state=state)}, 1.0, at)
 
 
 def test_nothing_is_written_before_the_first_question(tmp_path: Path) -> None:
@@ -111,8 +114,59 @@ def test_starts_in_a_loop_fill_no_disk(ledger: Ledger, tmp_path: Path, monkeypat
     for number in range(50):
         ledger.end(start(ledger), {"kind": "home", "lines": ["x" * 1000], "number": number})
     last = ledger.intend("alice", "two", "hash-3", {})
-    kept = Ledger(tmp_path / "ledger.sqlite")._db.execute("SELECT user, ended FROM servers").fetchall()
+    kept = Ledger(tmp_path / "ledger.sqlite")._db.execute("SELECT user, ended FROM starts").fetchall()
     assert len(kept) == 5 + 3
     assert {row.tag for row in ledger.open()} == {running, last}
     assert ledger.last_card("alice", "")["number"] == 49
     assert ledger.last_card("bob", "") == {"kind": "crash"}
+
+
+OLD = """
+CREATE TABLE servers (
+    tag TEXT PRIMARY KEY, user TEXT NOT NULL, name TEXT NOT NULL, token TEXT, choice TEXT NOT NULL,
+    intended REAL NOT NULL, job INTEGER, port INTEGER, listening REAL, abandoned REAL, ended REAL, card TEXT, seen REAL
+);
+CREATE INDEX open_servers ON servers (ended) WHERE ended IS NULL;
+CREATE INDEX users_servers ON servers (user, intended);
+CREATE TABLE owners (tag TEXT PRIMARY KEY, uid INTEGER);
+CREATE TABLE certificates (tag TEXT PRIMARY KEY);
+INSERT INTO servers VALUES ('a', 'alice', '', 'hash', '{"tier": "small"}', 5.0, 77, 20001, 6.0, NULL, NULL, NULL, NULL);
+INSERT INTO servers VALUES ('b', 'bob', 'two', NULL, '{}', 7.0, NULL, NULL, NULL, 8.0, 9.0, '{"kind": "time"}', NULL);
+INSERT INTO owners VALUES ('a', 1001);
+INSERT INTO certificates VALUES ('a');
+"""
+"""A ledger from before versions were counted, with a server that runs and one that has ended."""
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    file = tmp_path / "ledger.sqlite"
+    with closing(sqlite3.connect(file)) as database:
+        database.executescript(OLD)
+    return file
+
+
+def test_an_older_ledger_keeps_its_servers(old: Path) -> None:
+    for _ in range(2):  # the second time it is one of this version
+        [row] = Ledger(old).open()
+        assert (row.tag, row.user, row.account, row.backend, row.uid) == ("a", "alice", "alice", "slurm", 1001)
+        assert (row.job, row.port, row.tls, row.choice) == ("77", 20001, True, {"tier": "small"})
+        assert Ledger(old).last_card("bob", "two") == {"kind": "time"}
+
+
+def test_an_older_sitekit_does_not_take_a_newer_ledger_for_an_empty_one(old: Path) -> None:
+    """What it does first, in these words. It found no servers, and would have given all of them up."""
+    Ledger(old).open()
+    with closing(sqlite3.connect(old)) as database, pytest.raises(sqlite3.OperationalError, match="view"):
+        database.executescript(
+            "CREATE TABLE IF NOT EXISTS servers (tag TEXT PRIMARY KEY, ended REAL);"
+            "CREATE INDEX IF NOT EXISTS open_servers ON servers (ended) WHERE ended IS NULL;"
+        )
+
+
+def test_a_ledger_of_a_newer_sitekit_is_refused(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.open()
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as database:
+        database.execute("PRAGMA user_version = 99")
+    with pytest.raises(NewerLedger, match="version 99"):
+        Ledger(tmp_path / "ledger.sqlite").open()

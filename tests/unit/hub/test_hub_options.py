@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sitekit.backends.slurm.gate import request_of
 from sitekit.base.data import data
 from sitekit.hub.servers.choices import BadChoice, Standing, from_form, read_choice, remembered, tiers_for
 from sitekit.hub.servers.typed_values import as_typed
@@ -167,7 +168,7 @@ def test_what_a_tier_lets_users_choose_reaches_the_gate() -> None:
         "constraint": "avx",
     }
     choice, remembered = read_choice(ROOMY, options, STAFF)
-    request = choice.request("0" * 16)
+    request = request_of(choice, "0" * 16, {})
     assert (request["memory"], request["cpus"], request["minutes"], request["gres"]) == (4096, 3, 120, "gpu:a100:1")
     assert (request["account"], request["reservation"], request["constraint"]) == ("physics", "course", "avx")
     assert choice.cap == 8192
@@ -231,7 +232,7 @@ def test_beyond_the_bounds_is_refused(field: str, value: object) -> None:
     ],
 )
 def test_sizes_and_times_as_people_type_them(field: str, value: object, minutes_or_mib: int) -> None:
-    request = read_choice(ROOMY, {"tier": "own", field: value}, STAFF)[0].request("0" * 16)
+    request = request_of(read_choice(ROOMY, {"tier": "own", field: value}, STAFF)[0], "0" * 16, {})
     assert request["memory" if field == "memory" else "minutes"] == minutes_or_mib
 
 

@@ -12,7 +12,9 @@ from sitekit.hub.spawner.pauses import FIRST, LONGEST, Pauses
 
 
 def row(tag: str) -> Row:
-    return Row(tag, "alice", "", None, {}, 0.0, 12, None, None, None, None, None, None)
+    return Row(
+        tag=tag, user="alice", account="alice", name="", backend="slurm", token=None, choice={}, intended=0.0, job="12"
+    )
 
 
 def test_the_pauses_grow_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ import pytest
 import session_parts as parts
 from session_parts import Hub, Server, session, until
 
-from sitekit.backends.slurm.job_queries import Ending
+from sitekit.backends.interface import Cause, Ending
 from sitekit.hub.messages.ended_cards import card_of
 from sitekit.session.server import await_hub
 
@@ -201,7 +201,7 @@ def test_it_gives_up_when_something_else_answers_in_the_hubs_place() -> None:
     finally:
         hub.close()
     assert (done.returncode, hub.port_told()) == (-signal.SIGTERM, None) and hub.refused >= 2, done
-    card = card_of(Ending(7, "COMPLETED"), {}, (), tuple(done.stdout.splitlines()), starting=True)
+    card = card_of(Ending("7", Cause.COMPLETED), {}, (), tuple(done.stdout.splitlines()), starting=True)
     assert card and card.kind == "network" and "404" in card.lines[-1]
 
 

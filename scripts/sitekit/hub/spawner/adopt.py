@@ -19,7 +19,8 @@ from jupyterhub.spawner import SpawnException
 from sqlalchemy.orm import object_session
 
 from ..messages.cards import Card
-from .server import NotStarted, Server
+from .not_started import NotStarted
+from .server import Server
 
 if TYPE_CHECKING:
     from .tier_spawner import TierSpawner

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, NoReturn
 
 from jupyterhub import orm
-from jupyterhub.spawner import Spawner, SpawnException
+from jupyterhub.spawner import Spawner
 from jupyterhub.utils import utcnow
 from sqlalchemy.orm import object_session
 
@@ -25,19 +25,10 @@ from ..servers.hub_state import Life, longest
 from ..servers.idle_limits import session_environment
 from ..servers.ledger import Row
 from .directory import uid_of
+from .not_started import NotStarted
 
 GRACE = 8.0  # seconds between SIGTERM and the backend's own way of ending a job
 PATIENCE = 20.0  # seconds that a stop waits for the backend to say that the job is gone
-
-
-class NotStarted(SpawnException):
-    """A start that failed for a reason that its user can read. Not the hub's fault: no traceback, no failure count."""
-
-    def __init__(self, card: Card) -> None:
-        super().__init__(f"{card.what} {card.remedy}", reason=card.kind, message_html=card.as_html(), status_code=503)
-        self.jupyterhub_message = f"{card.what} {card.remedy}"
-        self.jupyterhub_html_message = card.as_html()
-        self.card = card
 
 
 class Server(Spawner):

@@ -1,7 +1,7 @@
 """TierSpawner: wrapspawner's ProfilesSpawner, its profiles made of the site's tiers, its openings closed.
 
 Whatever is not a tier of this site is refused (wrapspawner takes an unknown profile for none and starts its default
-child, a process on the hub), and no child but a Server can ever be built. The tier's backend says which class of Server.
+child, a process on the hub), and no child but a Server can be built. The tier's backend says which class of Server.
 """
 
 from __future__ import annotations

@@ -8,23 +8,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sitekit.hub.servers.jobs import ServerJobs
 from slurm_parts import TAG, answering, job, record
 
-from sitekit.backends.slurm.command import NoAnswer
-from sitekit.backends.slurm.parse import Job
-from sitekit.backends.slurm.queue import Queue, Snapshot
+from sitekit.backends.interface import Job, NoAnswer, Work
+from sitekit.backends.slurm.find_jobs import ServerJobs
+from sitekit.backends.slurm.queue import Queue
+from sitekit.backends.snapshot import Snapshot
 from sitekit.base.data import data
-from sitekit.hub.servers.ledger import Ledger, Row
 from sitekit.site import Site, load_site
 
 Say = Callable[[str, str], None]
 DENIES = "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1"
 
 
-def row(number: int | None = 12, uid: int | None = 1001) -> Row:
-    then = time.time() - 600
-    return Row(TAG, "alice", "", None, {}, then, number, None, None, None, None, None, None, uid)
+def work(number: int | None = 12, uid: int | None = 1001) -> Work:
+    job = None if number is None else str(number)
+    return Work(tag=TAG, account="alice", uid=uid, job=job, intended=time.time() - 600)
 
 
 @pytest.fixture
@@ -51,11 +50,11 @@ def jobs_with(site: Site, *listed: Job) -> ServerJobs:
     """The jobs of a hub whose last snapshot lists these."""
     queue = Queue(site)
     queue.snapshot = Snapshot({job.id: job for job in listed}, time.monotonic(), time.time())
-    return ServerJobs(site, queue, Ledger(":memory:"))
+    return ServerJobs(site, queue, lambda: [work()])
 
 
-def found(jobs: ServerJobs, wanted: Row) -> Job | None:
-    return asyncio.run(jobs.find(wanted))
+def found(jobs: ServerJobs, wanted: Work) -> Job | None:
+    return asyncio.run(jobs.look_up(wanted))
 
 
 BOBS = {"uid": 1002, "user": "bob"}
@@ -63,55 +62,55 @@ BOBS = {"uid": 1002, "user": "bob"}
 
 @pytest.mark.parametrize("number", [12, None], ids=["by number", "by tag"])
 def test_only_a_job_of_its_own_user_is_a_servers(site: Site, number: int | None) -> None:
-    assert jobs_with(site, job(12, **BOBS), job(13, **BOBS)).listed(row(number)) is None
-    assert jobs_with(site, job(12), job(13, **BOBS)).listed(row(number)) == job(12)
+    assert jobs_with(site, job(12, **BOBS), job(13, **BOBS)).find(work(number)) is None
+    assert jobs_with(site, job(12), job(13, **BOBS)).find(work(number)) == job(12)
 
 
 def test_a_tag_counts_only_where_the_number_was_never_learnt(site: Site) -> None:
     """alice's own second job with her tag is not her server."""
-    assert jobs_with(site, job(12), job(13)).listed(row(12)) == job(12)
-    assert jobs_with(site, job(13)).listed(row(12)) is None
-    assert jobs_with(site, job(12), job(13)).listed(row(None)) == job(13)
+    assert jobs_with(site, job(12), job(13)).find(work(12)) == job(12)
+    assert jobs_with(site, job(13)).find(work(12)) is None
+    assert jobs_with(site, job(12), job(13)).find(work(None)) == job(13)
 
 
 def test_a_name_service_that_is_away_makes_no_stranger_of_anybody(site: Site) -> None:
     """squeue then prints numbers, or `nobody`, in place of names."""
-    assert jobs_with(site, job(12, user="1001")).listed(row()) is not None
-    assert jobs_with(site, job(12, uid=1001, user="nobody")).listed(row()) is not None
-    assert jobs_with(site, job(12, uid=1002, user="alice")).listed(row()) is None
-    assert jobs_with(site, job(12)).listed(row(uid=None)) is not None
+    assert jobs_with(site, job(12, user="1001")).find(work()) is not None
+    assert jobs_with(site, job(12, uid=1001, user="nobody")).find(work()) is not None
+    assert jobs_with(site, job(12, uid=1002, user="alice")).find(work()) is None
+    assert jobs_with(site, job(12)).find(work(uid=None)) is not None
 
 
 def test_a_job_with_another_name_is_found_by_its_number(site: Site, says: Say) -> None:
     says("squeue", answering(record(12, comment="mine")))
-    told = found(jobs_with(site), row())
-    assert told and (told.id, told.state, told.host) == (12, "RUNNING", "n1")
+    told = found(jobs_with(site), work())
+    assert told and (told.id, told.state, told.host) == ("12", "RUNNING", "n1")
 
 
 def test_a_number_that_slurm_has_given_out_again_is_no_servers(site: Site, says: Say) -> None:
     says("squeue", answering(record(12, uid="1002", user="bob")))
-    assert found(jobs_with(site), row()) is None
+    assert found(jobs_with(site), work()) is None
     with pytest.raises(NoAnswer, match="cannot be told"):  # a name that may only be missing
-        found(jobs_with(site), row(uid=None))
+        found(jobs_with(site), work(uid=None))
 
 
 def test_a_job_that_slurm_denies_is_gone(site: Site, says: Say) -> None:
-    assert found(jobs_with(site), row()) is None
+    assert found(jobs_with(site), work()) is None
     says("sacct", answering(record(12, state="COMPLETED")))
-    told = found(jobs_with(site), row())
+    told = found(jobs_with(site), work())
     assert told is None or told.ended
     says("sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1")
-    assert found(jobs_with(site), row()) is None
+    assert found(jobs_with(site), work()) is None
 
 
 def test_silence_is_no_answer(site: Site, says: Say) -> None:
     says("squeue", "echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1")
     with pytest.raises(NoAnswer):
-        found(jobs_with(site), row())
+        found(jobs_with(site), work())
     jobs = jobs_with(site)
     jobs._queue.silent_since = time.time()
     with pytest.raises(NoAnswer):
-        found(jobs, row())
+        found(jobs, work())
 
 
 def test_a_job_that_lives_and_is_not_shown_is_told(site: Site, says: Say, caplog: pytest.LogCaptureFixture) -> None:
@@ -119,9 +118,9 @@ def test_a_job_that_lives_and_is_not_shown_is_told(site: Site, says: Say, caplog
     says("sacct", answering(record(12)))
     jobs = jobs_with(site)
     for _ in range(3):
-        told = found(jobs, row())
+        told = found(jobs, work())
         assert told and (told.state, told.host) == ("RUNNING", "n1")
-    assert jobs.unseen == {TAG: 12} and jobs.never_seen(row())
+    assert jobs.unseen == {TAG: "12"} and jobs.is_hidden(work())
     [line] = [entry.message for entry in caplog.records]
     assert "does not show the hub's account job 12 of alice" in line
     assert "sacctmgr modify user jupyterhub-daemon set AdminLevel=Operator" in line
@@ -131,30 +130,30 @@ def test_what_the_accounting_has_forgotten_to_end_is_gone(site: Site, says: Say)
     """A job that slurmctld has shown before and denies now has ended, whatever the accounting says (`runaway jobs`)."""
     says("sacct", answering(record(12)))
     jobs = jobs_with(site, job(12))
-    assert jobs.listed(row()) is not None
+    assert jobs.find(work()) is not None
     jobs._queue.snapshot = Snapshot({}, time.monotonic(), time.time())
-    assert found(jobs, row()) is None and not jobs.unseen
+    assert found(jobs, work()) is None and not jobs.unseen
 
 
 def test_where_jobs_are_hidden_the_accounting_is_asked(site: Site, says: Say) -> None:
     says("scontrol", "echo 'PrivateData = jobs'; echo 'SlurmUser = slurm(64030)'")
     says("sacctmgr", "true")
     with pytest.raises(NoAnswer, match="PrivateData"):
-        found(jobs_with(site), row())
+        found(jobs_with(site), work())
     says("sacct", answering(record(12, state="CANCELLED by 0")))
-    told = found(jobs_with(site), row())
+    told = found(jobs_with(site), work())
     assert told and told.ended
     says("sacct", answering(record(12, uid="1002", user="bob", state="COMPLETED")))
-    assert found(jobs_with(site), row()) is None
+    assert found(jobs_with(site), work()) is None
 
 
 def test_many_are_asked_for_in_one_query(site: Site, says: Say, tmp_path: Path) -> None:
     says("squeue", answering(record(12), record(13)))
 
     async def everybody(jobs: ServerJobs) -> list[Job | None]:
-        return await asyncio.gather(*(jobs.find(row(number)) for number in range(12, 112)))
+        return await asyncio.gather(*(jobs.look_up(work(number)) for number in range(12, 112)))
 
     told = asyncio.run(everybody(jobs_with(site)))
-    assert [job.id for job in told if job] == [12, 13]
+    assert [job.id for job in told if job] == ["12", "13"]
     called = [line for line in (tmp_path / "called").read_text().splitlines() if "/squeue " in line]
     assert len(called) == 1 and "--all" in called[0]

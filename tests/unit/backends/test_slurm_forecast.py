@@ -8,19 +8,20 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sitekit.hub.servers.forecast import Forecast
+from slurm_parts import job
 
-from sitekit.backends.slurm.command import NoAnswer
+from sitekit.backends.choice import Choice
+from sitekit.backends.interface import NoAnswer
+from sitekit.backends.slurm import forecast as module
+from sitekit.backends.slurm.forecast import Forecast
 from sitekit.backends.slurm.listing import Waiting
-from sitekit.backends.slurm.parse import Job
+from sitekit.backends.slurm.parse import SlurmJob
 from sitekit.base.data import data
-from sitekit.hub.servers import forecast as module
-from sitekit.hub.servers.choices import Choice
 from sitekit.site import load_site
 
 SITE = load_site(data("config/sites/demo.yml"))
 SOON = int(time.time()) + 60
-JOB = Job(7, None, "alice", "PENDING", "jupyter-short", "", SOON + 7200, None, 1, "Resources", None)
+JOB = job(7, uid=None, state="PENDING", partition="jupyter-short", host="", start=SOON + 7200, reason="Resources")
 SMALL, LARGE = SITE.tier("small"), SITE.tier("large")
 
 
@@ -39,8 +40,8 @@ def forecast(**starts: int) -> Forecast:
     return made
 
 
-def sooner(job: Job, tier: Any, **starts: int) -> str | None:
-    told = forecast(**starts).sooner(job, Choice.of(tier).as_dict())
+def sooner(of: SlurmJob, tier: Any, **starts: int) -> str | None:
+    told = forecast(**starts).sooner(of, Choice.of(tier))
     return told.key if told else None
 
 
@@ -63,7 +64,7 @@ def test_one_that_not_everybody_may_have_is_not_named() -> None:
     site = type(SITE).model_validate({**SITE.model_dump(mode="json"), "tiers": tiers})
     made = Forecast(site, Asked(), list)
     made.starts, made._asked = {"large": SOON}, time.time()
-    assert made.sooner(JOB, Choice.of(SMALL).as_dict()) is None
+    assert made.sooner(JOB, Choice.of(SMALL)) is None
 
 
 def test_an_answer_that_does_not_come_is_not_replaced_by_an_old_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,11 +98,11 @@ def test_what_many_read_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(module.gate, "start_of", start)
     made = forecast()
     asyncio.run(made._ask("alice"))
-    assert {made.ahead(replace(JOB, id=200)) for _ in range(50)} == {100}
+    assert {made.ahead(replace(JOB, id="200")) for _ in range(50)} == {100}
     assert len(looks) == 100
-    assert made.ahead(replace(JOB, id=3, priority=5)) == 2
+    assert made.ahead(replace(JOB, id="3", priority=5)) == 2
     asyncio.run(made._ask("alice"))
-    assert made.ahead(replace(JOB, id=200)) == 100 and len(looks) > 200
+    assert made.ahead(replace(JOB, id="200")) == 100 and len(looks) > 200
 
 
 def test_whose_server_is_asked_for_goes_by_turns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +118,7 @@ def test_whose_server_is_asked_for_goes_by_turns(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Forecast, "_ask", ask)
     monkeypatch.setattr(module, "EVERY", -1)
     made = forecast()
-    made._queue.healthy, made._waiting_users = True, lambda: ["alice", "bob"]
+    made._queue.healthy, made._waiting_accounts = True, lambda: ["alice", "bob"]
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(made.run())
 
