@@ -99,7 +99,7 @@ class Machine:
     def rows(self) -> list[dict[str, Any]]:
         """The ledger, the oldest start first; read in a copy."""
         found = _query(self.site.ledger, "SELECT * FROM starts ORDER BY intended")
-        return [{**row, "job": row["job"] and int(row["job"])} for row in found]
+        return [{**row, "job": int(row["job"]) if (row["job"] or "").isdigit() else row["job"]} for row in found]
 
     def token_hashes(self) -> set[str]:
         """The API tokens that the hub would accept, as it stores them."""

@@ -1,0 +1,121 @@
+"""A second backend takes a server through its life, by sitekit.backends.interface alone: no other code knows of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ..person import Person
+from ..slurm import until
+from .agreement import answers
+from .conftest import servers
+from .machine import Machine, changed
+from .test_cards import card
+
+TIER = """tiers:
+- {key: fake, title: On the second backend, runs_on: fake, partitions: [none], memory: 300M, time: 1h, idle: never}
+"""
+LINE = """
+import sys
+sys.path.insert(0, {folder!r})
+from sitekit.site.backends import BACKENDS
+BACKENDS["fake"] = "fake_backend:FakeBackend"
+
+"""
+
+
+@pytest.fixture(scope="module")
+def jobs(machine: Machine) -> Iterator[Path]:
+    """The folder of the second backend's jobs; the hub knows the backend, and a tier that runs on it."""
+    site, folder = machine.site, machine.site.paths.state / "fake"
+    with (
+        tempfile.TemporaryDirectory(prefix="sitekit-test-") as code,
+        changed(site.etc / "site.yml", lambda text: text.replace("tiers:\n", TIER, 1)),
+        changed(site.etc / "jupyterhub_config.py", lambda text: LINE.format(folder=code) + text),
+    ):
+        Path(code).chmod(0o755)
+        shutil.copy(Path(__file__).with_name("fake_backend.py"), code)
+        restart(machine)
+        yield folder
+    restart(machine)
+    shutil.rmtree(folder)
+
+
+def restart(machine: Machine) -> None:
+    """The hub, with what its files say now."""
+    with machine.stopped("hub"):
+        pass
+
+
+def the_job(jobs: Path) -> Path:
+    """The youngest job's folder, once its process is there."""
+    file = until(lambda: max(jobs.glob("fake-*/job"), key=lambda file: file.stat().st_mtime_ns, default=None), 30)
+    return file.parent
+
+
+def process_of(job: Path) -> int:
+    """The process group of a job."""
+    return int((job / "job").read_text().partition('"pid": ')[2].partition(",")[0])
+
+
+def test_a_server_waits_starts_survives_the_hub_and_stops(
+    machine: Machine, people: dict[str, Person], jobs: Path
+) -> None:
+    alice = people["alice"]
+    assert "On the second backend" in alice.form()
+    assert alice.choose("fake").status_code == 302
+    job = the_job(jobs)
+    told: list[str] = []
+    waits = threading.Thread(target=lambda: told.extend(event["message"] for event in alice.progress()))
+    waits.start()
+    until(lambda: any("Nobody has said go." in message for message in told), 30)
+    machine.kill_hub()
+    waits.join()
+    assert not answers_with(alice, "ready"), "it still waits, and the next hub knows it"
+    (job / "go").touch()
+    assert until(lambda: answers_with(alice, "ready"), 60)
+    assert answers(alice, "") == 200
+    machine.kill_hub()
+    assert until(lambda: answers_with(alice, "ready"), 60)
+    assert answers(alice, "") == 200
+    (jobs / "away").touch()
+    restart(machine)
+    assert answers(alice, "") == 200, "a backend that does not answer ends no server"
+    (jobs / "away").unlink()
+    [row] = [row for row in machine.rows() if not row["ended"]]
+    assert (row["backend"], row["job"], row["account"]) == ("fake", job.name, "alice")
+    alice.stop_and_wait()
+    until(lambda: (job / "exit").exists() or not Path(f"/proc/{process_of(job)}").exists(), 30)
+
+
+def answers_with(person: Person, key: str) -> object:
+    """What the hub says of the person's ordinary server."""
+    return (servers(person).get("") or {}).get(key)
+
+
+def test_what_became_of_it_is_told(people: dict[str, Person], jobs: Path) -> None:
+    alice = people["alice"]
+    (jobs / "full").touch()
+    assert alice.choose("fake").status_code != 302 or not list(alice.progress())[-1].get("ready")
+    assert card(alice)["what"] == "The second backend has no more room."
+    (jobs / "full").unlink()
+    assert alice.choose("fake").status_code == 302
+    job = the_job(jobs)
+    (job / "go").touch()
+    assert until(lambda: answers_with(alice, "ready"), 60)
+    os.killpg(process_of(job), signal.SIGKILL)
+    until(lambda: not servers(alice), 60)
+    assert card(alice)["kind"] == "crash" and "signal 9" in card(alice)["what"]
+
+
+def test_slurm_goes_on_beside_it(people: dict[str, Person], jobs: Path) -> None:
+    bob = people["bob"]
+    assert bob.start("small")[-1].get("ready")
+    assert answers(bob, "") == 200
