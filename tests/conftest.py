@@ -52,6 +52,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(run)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Fast tests first; tests that need root or the demo are skipped without root, soaks without --soak."""
     items.sort(key=lambda item: _room(item) in NEEDS_DEMO)
