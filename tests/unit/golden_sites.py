@@ -70,7 +70,8 @@ def difference(case: str) -> str:
     if "like" in keys:
         like = texts(str(keys["like"]))
         shown = {path for path in shown if like.get(path) != after.get(path)}
-    return "".join(_change(path, before.get(path), after.get(path)) for path in sorted(shown)) or "nothing\n"
+    told = [_change(path, before.get(path), after.get(path)) for path in sorted(shown)]
+    return "".join(told) or "nothing\n"
 
 
 def _change(path: str, before: str | None, after: str | None) -> str:
