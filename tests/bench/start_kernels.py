@@ -1,4 +1,4 @@
-"""Start kernels as a server does, one line of code in each; tell the processor's seconds of each."""
+"""Start kernels as a server does, run a line in each, and tell the processor's seconds of each."""
 
 import json
 import resource

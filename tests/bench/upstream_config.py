@@ -1,4 +1,4 @@
-"""The temporary hub's configuration: upstream's spawners as released; its figures are in $FIGURES."""
+"""The temporary hub's configuration: upstream's spawners as released, with $FIGURES."""
 
 import json
 import os

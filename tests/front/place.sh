@@ -4,8 +4,9 @@ set -e
 mount --make-rprivate /
 mount -t tmpfs -o mode=755 tmpfs "$1"
 for part in $2; do
-    mkdir -p "$1/$part/upper" "$1/$part/work"
-    mount -t overlay -o "lowerdir=/$part,upperdir=$1/$part/upper,workdir=$1/$part/work" overlay "/$part"
+    own=$1/$part
+    mkdir -p "$own/upper" "$own/work"
+    mount -t overlay -o "lowerdir=/$part,upperdir=$own/upper,workdir=$own/work" overlay "/$part"
 done
 ip link set lo up
 echo ready

@@ -1,4 +1,4 @@
-"""Listen on a port, which is printed first; print the first line of each request; answer with a page."""
+"""Listen on a port, which is printed first; print each request's first line; answer with a page."""
 
 import socket
 
