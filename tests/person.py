@@ -107,12 +107,12 @@ class Person:
     def lab(self, name: str = "") -> httpx.Response:
         return self.http.get(f"/user/{self.name}/{name + '/' if name else ''}lab")
 
-    def _server_path(self, name: str) -> str:
+    def server_path(self, name: str) -> str:
         return f"/user/{self.name}/{name + '/' if name else ''}"
 
     def server_api(self, method: str, path: str, body: Any = None, name: str = "") -> httpx.Response:
         """A call of the single-user server's REST API. Opens the lab first, which sets the cookies."""
-        base = self._server_path(name)
+        base = self.server_path(name)
         if not self.xsrf(base):
             assert self.lab(name).status_code == 200
         headers = {"X-XSRFToken": self.xsrf(base), "Referer": f"{self.base}{base}lab"}
@@ -126,7 +126,7 @@ class Person:
     def kernel(self, spec: str, name: str = "") -> Kernel:
         answer = self.server_api("POST", "kernels", {"name": spec}, name=name)
         assert answer.status_code == 201, answer.text[:500]
-        return Kernel(self, answer.json()["id"], self._server_path(name))
+        return Kernel(self, answer.json()["id"], self.server_path(name))
 
 
 class Kernel:

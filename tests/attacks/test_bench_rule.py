@@ -9,22 +9,20 @@ from pathlib import Path
 
 from ..conftest import CHECKOUT, Demo
 
-BENCH = """
-import time
-from tests.bench.common import apart, sudo_rule
-apart()
-with sudo_rule("nobody ALL=(root) NOPASSWD: /usr/bin/true"):
-    print("ready", flush=True)
-    time.sleep(600)
-"""
+BENCH = Path(__file__).parent / "programs" / "hold_a_rule.py"
 
 
 def test_a_bench_that_is_killed_leaves_no_rule(demo: Demo) -> None:
     folder = Path("/etc/sudoers.d")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    where = {"cwd": CHECKOUT, "env": {**os.environ, "PYTHONPATH": "scripts"}, "stdout": subprocess.PIPE, "text": True}
+    where = {
+        "cwd": CHECKOUT,
+        "env": {**os.environ, "PYTHONPATH": f"scripts:{CHECKOUT}"},
+        "stdout": subprocess.PIPE,
+        "text": True,
+    }
     rules = ["sudo", "--list", "--other-user=nobody"]
-    with subprocess.Popen([sys.executable, "-c", BENCH], **where) as bench:
+    with subprocess.Popen([sys.executable, BENCH], **where) as bench:
         try:
             assert bench.stdout and bench.stdout.readline() == "ready\n"
             within = ["nsenter", f"--target={bench.pid}", "--mount", "--", *rules]

@@ -18,23 +18,7 @@ from ..conftest import Demo
 from .conftest import Server
 from .test_network import listeners
 
-LOOK = """
-import os, socket, sys
-from pathlib import Path
-for word in sys.argv[1:]:
-    for path in (Path(word), Path(word).parent, Path(word).parent.parent):
-        for attempt in (os.listdir, os.open):
-            try:
-                attempt(path, *([os.O_RDONLY] if attempt is os.open else []))
-                print("opened", path)
-            except OSError:
-                pass
-        try:
-            socket.socket(socket.AF_UNIX).connect(str(path))
-            print("connected to", path)
-        except OSError:
-            pass
-"""
+LOOK = Path(__file__).parent / "programs" / "look.py"
 
 
 FORK = """
@@ -71,8 +55,10 @@ def unix_sockets() -> set[str]:
     return {line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines()[1:]}
 
 
-def as_bob(program: str, *words: str) -> str:
-    argv = ["setpriv", "--reuid=bob", "--regid=bob", "--init-groups", "--", "/usr/bin/python3", "-c", program, *words]
+def looked(*words: str) -> str:
+    """What bob's look at these paths finds. By the program's text: he may not read the checkout."""
+    bob = ["setpriv", "--reuid=bob", "--regid=bob", "--init-groups", "--"]
+    argv = [*bob, "/usr/bin/python3", "-c", LOOK.read_text(), *words]
     return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=120, cwd="/").stdout
 
 
@@ -101,8 +87,8 @@ def test_what_a_forked_child_prints_still_arrives(server: Server, kind: str) -> 
 def test_a_neighbour_opens_nothing_of_it(server: Server, kernels: dict[str, str]) -> None:
     paths = [f"{connection(server, number)['ip']}-1" for number in kernels.values()]
     paths += [f"{server.environment['JUPYTER_RUNTIME_DIR']}/kernel-{number}.json" for number in kernels.values()]
-    assert as_bob(LOOK, "/etc/hostname/x").splitlines()[0] == "opened /etc/hostname"
-    said = as_bob(LOOK, *paths)
+    assert looked("/etc/hostname/x").splitlines()[0] == "opened /etc/hostname"
+    said = looked(*paths)
     parents = {str(Path(server.environment["JUPYTER_RUNTIME_DIR"]).parent), "/tmp"}
     assert {line for line in said.splitlines() if line.split(" ", 1)[1] not in parents} == set()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,21 +13,14 @@ import pytest
 from ..conftest import Demo
 from .conftest import Server
 
-LISTEN = """
-import json, socket, sys
-line = socket.create_server(("127.0.0.1", 0))
-print(line.getsockname()[1], flush=True)
-while True:
-    other, _ = line.accept()
-    print(json.dumps(other.recv(65536).decode()), flush=True)
-    other.sendall(b"HTTP/1.1 200 OK\\r\\nSet-Cookie: _xsrf=forged; Path=/\\r\\nContent-Length: 2\\r\\n\\r\\nok")
-    other.close()
-"""
+LISTEN = Path(__file__).parent / "programs" / "listen.py"
 FORMS = ("proxy/{}/", "proxy/absolute/{}/", "proxy/localhost:{}/", "proxy/127.0.0.1:{}/")
 
 
 def listener(user: str) -> subprocess.Popen[str]:
-    words = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--", "/usr/bin/python3", "-c", LISTEN]
+    """By the program's text: a user may not read the checkout."""
+    account = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--"]
+    words = [*account, "/usr/bin/python3", "-c", LISTEN.read_text()]
     return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd="/")
 
 

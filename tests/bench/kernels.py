@@ -24,25 +24,7 @@ from .common import CHECKOUT, Bench, keep, table
 COUNT = 100
 GOALS = {"cold": 1.5, "no change": 1.0}  # times the floor; seconds
 STARTS = 2  # of each kernel, by us: clean and hostile
-# A kernel as a server starts it, until it has run one line of code; the seconds of the processor that this takes.
-ONE_START = """
-import json, resource, sys
-from jupyter_client.manager import KernelManager
-used = []
-for name in sys.argv[1:]:
-    manager = KernelManager(kernel_name=name)
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    manager.start_kernel()
-    client = manager.blocking_client()
-    client.start_channels()
-    client.wait_for_ready(timeout=60)
-    client.execute_interactive("1 + 1", timeout=60)
-    client.stop_channels()
-    manager.shutdown_kernel(now=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    used.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-print("\\n" + json.dumps(used))
-"""
+START_KERNELS = Path(__file__).with_name("start_kernels.py")
 
 
 def measure(bench: Bench, times: int) -> None:
@@ -85,7 +67,7 @@ def _timed(what: Callable[[], None]) -> dict[str, Any]:
 
 
 def _starts(bench: Bench, root: Path, times: int) -> list[float]:
-    argv = [bench.python, "-I", "-c", ONE_START, *(f"lang{number:03}-1.0" for number in range(times))]
+    argv = [bench.python, "-I", START_KERNELS, *(f"lang{number:03}-1.0" for number in range(times))]
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(root), "JUPYTER_PATH": str(root / "prefix/kernels/current")}
     return json.loads(run(argv, env=environment, timeout=300).stdout.splitlines()[-1])
 

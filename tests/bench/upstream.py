@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import tempfile
@@ -18,32 +19,7 @@ from .common import Bench, ended, free_ports, memory, secret, sudo_rule
 from .moments import uptime
 
 JOB_NAME = "spawner-jupyterhub"  # of batchspawner's own template
-CONFIG = """# Written by make bench.
-from batchspawner import SlurmSpawner
-import batchspawner
-
-c.JupyterHub.bind_url = "http://127.0.0.1:{proxy}/"
-c.JupyterHub.hub_bind_url = "http://127.0.0.1:{hub}"
-c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{api}"
-c.ConfigurableHTTPProxy.command = ["{release}/configurable-http-proxy"]
-c.JupyterHub.authenticator_class = "dummy"
-c.Authenticator.allowed_users = {{"{user}"}}
-c.JupyterHub.services = [{{"name": "bench", "api_token": "{token}"}}]
-scopes = ["admin:users", "admin:servers", "list:users", "access:servers"]
-c.JupyterHub.load_roles = [{{"name": "bench", "services": ["bench"], "scopes": scopes}}]
-c.JupyterHub.spawner_class = "wrapspawner.ProfilesSpawner"
-figures = dict(req_partition="{partition}", req_memory="{memory}M", req_nprocs="{cpus}", req_runtime="{minutes}")
-c.ProfilesSpawner.profiles = [("Small", "small", SlurmSpawner, figures)]
-c.Spawner.default_url = "/lab"
-c.Spawner.cmd = ["{release}/jupyterhub-singleuser"]
-c.Spawner.environment = {{"SLURM_CONF": "{conf}"}}
-c.Spawner.http_timeout = 60
-c.BatchSpawnerBase.batchspawner_singleuser_cmd = "{release}/batchspawner-singleuser"
-c.SlurmSpawner.batch_submit_cmd = "{slurm}/sbatch --parsable"
-c.SlurmSpawner.batch_query_cmd = "{slurm}/squeue -h -j {{job_id}} -o '%T %B'"
-c.SlurmSpawner.batch_cancel_cmd = "{slurm}/scancel {{job_id}}"
-c.SlurmSpawner.state_exechost_exp = "127.0.0.1"  # the names of the demo's nodes are in no DNS
-"""
+CONFIG = Path(__file__).with_name("upstream_config.py")
 
 
 class UpstreamHub:
@@ -71,27 +47,30 @@ class UpstreamHub:
         self._stack.callback(shutil.rmtree, folder)
         shutil.chown(folder, site.hub.user)
         hub, proxy, api = free_ports(3)
+        told = {
+            "hub": hub,
+            "proxy": proxy,
+            "api": api,
+            "token": token,
+            "user": self._user,
+            "release": str(site.current / "bin"),
+            "slurm": str(slurm),
+            "conf": str(site.slurm.conf),
+            "partition": self._tier.partitions[0],
+            "memory": f"{self._tier.memory}M",
+            "cpus": str(self._tier.cpus),
+            "minutes": str(self._tier.time // 60),
+        }
         config = folder / "jupyterhub_config.py"
-        config.write_text(
-            CONFIG.format(
-                hub=hub,
-                proxy=proxy,
-                api=api,
-                token=token,
-                user=self._user,
-                release=site.current / "bin",
-                slurm=slurm,
-                conf=site.slurm.conf,
-                partition=self._tier.partitions[0],
-                memory=self._tier.memory,
-                cpus=self._tier.cpus,
-                minutes=self._tier.time // 60,
-            )
-        )
-        shutil.chown(config, site.hub.user)
-        config.chmod(0o600)
+        figures = folder / "figures.json"
+        config.write_text(CONFIG.read_text())
+        figures.write_text(json.dumps(told))
+        for file in (config, figures):
+            shutil.chown(file, site.hub.user)
+            file.chmod(0o600)
         environment = {"PATH": f"{site.current}/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(folder)}
         environment["SLURM_CONF"] = str(site.slurm.conf)
+        environment["FIGURES"] = str(figures)
         self._log = folder / "hub.log"
         self._process = self._stack.enter_context(
             ended(

@@ -20,22 +20,15 @@ from .conftest import shoot
 from .test_first_hour import login
 
 MARK = '"><img src=x onerror="document.title=\'ran\'"><script>document.title="ran"</script>'
-LISTEN = """
-import socket
-line = socket.create_server(("127.0.0.1", 0))
-print(line.getsockname()[1], flush=True)
-while True:
-    other, _ = line.accept()
-    print(other.recv(65536).splitlines()[0].decode(), flush=True)
-    other.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Type: text/html\\r\\nContent-Length: 9\\r\\n\\r\\n<p>app</p>")
-    other.close()
-"""
+LISTEN = Path(__file__).parent / "programs" / "listen.py"
 
 
 @pytest.fixture
 def program() -> Iterator[tuple[int, subprocess.Popen[str]]]:
     """A program of bob's that listens; what it prints is the first line of each request."""
-    words = ["setpriv", "--reuid=bob", "--regid=bob", "--init-groups", "--", "/usr/bin/python3", "-c", LISTEN]
+    account = ["setpriv", "--reuid=bob", "--regid=bob", "--init-groups", "--"]
+    # By its text: he may not read the checkout.
+    words = [*account, "/usr/bin/python3", "-c", LISTEN.read_text()]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd="/") as process:
         assert process.stdout
         yield int(process.stdout.readline()), process

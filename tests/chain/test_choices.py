@@ -6,6 +6,7 @@ import html
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -129,19 +130,12 @@ def test_a_server_with_a_name_stands_beside_the_ordinary_one(demo: Demo, alice: 
     assert alice.lab().status_code == 200
 
 
-UNSEEN = """
-import os, pwd, sys
-from sitekit.demo.cluster.layout import demo_site
-from sitekit.operations.upgrade.releases_in_use import users
-site, who = demo_site("supervisord"), pwd.getpwnam(sys.argv[1])
-os.initgroups(who.pw_name, who.pw_gid), os.setgid(who.pw_gid), os.setuid(who.pw_uid)
-print(users(site).unseen)
-"""
+UNSEEN = Path(__file__).parent / "programs" / "unseen.py"
 
 
 def unseen(account: str, *inside: str) -> str:
     """What an owner of the prefix cannot see who is about to remove a release. The kit's Python may be root's alone."""
-    argv = [*inside, sys.executable, "-c", UNSEEN, account]
+    argv = [*inside, sys.executable, UNSEEN, account]
     environment = {"PYTHONPATH": str(CHECKOUT / "scripts"), "PATH": "/usr/bin:/bin"}
     return subprocess.run(argv, env=environment, check=True, capture_output=True, text=True, timeout=60).stdout
 

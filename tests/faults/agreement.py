@@ -60,7 +60,7 @@ def complaints(machine: Machine, people: dict[str, Person]) -> list[str]:
 
 def answers(person: Person, name: str) -> int:
     """The status with which a server answers through front and proxy; of a route that leads elsewhere, no 200."""
-    answer = person.http.get(f"{person._server_path(name)}api", follow_redirects=False)
+    answer = person.http.get(f"{person.server_path(name)}api", follow_redirects=False)
     return answer.status_code if "version" in answer.text or answer.status_code != 200 else 0
 
 

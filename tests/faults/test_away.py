@@ -56,7 +56,7 @@ def test_a_stopped_named_server_is_not_answered_by_the_default_one(machine: Mach
 
 
 def shown_as_ended(person: Person, name: str) -> str | None:
-    answer = person.http.get(f"{person._server_path(name)}lab")
+    answer = person.http.get(f"{person.server_path(name)}lab")
     return answer.text if answer.status_code == 424 else None
 
 

@@ -26,20 +26,7 @@ from ..slurm import ask, jobs, until
 from .agreement import patiently, settled
 from .machine import Machine, changed
 
-POOL = """
-import os, time, warnings
-warnings.simplefilter("ignore")  # Python 3.12 warns of fork(2) in a process with threads
-children = []
-for _ in range(60):
-    child = os.fork()
-    if child == 0:
-        held = b"x" * 45 * 1024**2
-        time.sleep(10)
-        os._exit(0)
-    children.append(child)
-killed = sum(os.waitpid(child, 0)[1] != 0 for child in children)
-"""
-"""Many processes, each smaller than the server, and all together more than the job may have."""
+POOL = Path(__file__).parent / "programs" / "pool.py"
 EAT = "held = [bytearray(b'x' * 50 * 1024**2) for _ in range(200)]"
 
 
@@ -130,7 +117,7 @@ def test_a_pool_of_processes_ends_before_the_server(machine: Machine, people: di
     server = machine.process_of(job)
     kernel = alice.kernel(python_of(alice))
     with suppress(KernelDied):
-        assert kernel.run(POOL) == ""
+        assert kernel.run(POOL.read_text()) == ""
         assert int(kernel.run("print(killed)")) > 0
     assert machine.process_of(job) == server and alice.server()["ready"]
     assert alice.kernel(python_of(alice)).run("print(6 * 7)") == "42"

@@ -23,24 +23,7 @@ from ..front.elsewhere import Elsewhere, elsewhere
 
 PREFIX = "/opt/sitekit/none"
 PORT = 18443
-PROGRAM = """#!/usr/bin/python3
-import re, sys, threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-class Well(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b'{"version": "6"}')  # a hub's version, and a proxy's routes
-words = " ".join(sys.argv)
-ports = re.findall(r"port (\\d+)", words)
-if "jupyterhub_config" in words:
-    site = open(sys.argv[-1].replace("jupyterhub_config.py", "site.yml")).read()
-    if "title: Broken" in site:
-        sys.exit("the disk is full")
-    ports = re.findall(r"^hub:(?:\\n .*)*?\\n  port: (\\d+)", site, re.MULTILINE)
-for port in ports:
-    threading.Thread(target=ThreadingHTTPServer(("127.0.0.1", int(port)), Well).serve_forever).start()
-"""
+PROGRAM = Path(__file__).parent / "programs" / "service.py"
 # Everything below /etc: kind, path, mode, owner, where it points, and the hashes of the contents.
 ETC = "find /etc -printf '%y %p %m %U %G %l\n' | sort; find /etc -type f -exec sha256sum {} + | sort"
 LISTENS = f"import socket, time; kept = socket.create_server(('', {PORT})); time.sleep(600)"
@@ -111,8 +94,9 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         place.run("groupadd", "-f", "jupyter-users")
         bin_ = f"{PREFIX}/current/bin"
         place.run("mkdir", "-p", bin_)
+        program = PROGRAM.read_text()
         for name in ("configurable-http-proxy", "jupyterhub"):
-            place.run("sh", "-c", f"umask 022; cat >{bin_}/{name}; chmod 755 {bin_}/{name}", input=PROGRAM)
+            place.run("sh", "-c", f"umask 022; cat >{bin_}/{name}; chmod 755 {bin_}/{name}", input=program)
         for name in ("supervisord", "supervisorctl"):
             place.run("ln", "-s", Path(sys.executable).with_name(name), f"{bin_}/{name}")
         found = Machine(place, folder / "site.yml")

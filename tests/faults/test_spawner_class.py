@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -14,37 +15,17 @@ from .agreement import settled
 from .machine import Machine
 
 ANOTHER = 'c.JupyterHub.spawner_class = "jupyterhub.spawner.SimpleLocalProcessSpawner"'
-EARLY = """
-import asyncio
-from jupyterhub.app import JupyterHub
-
-async def read_early():
-    JupyterHub.instance().users
-
-task = asyncio.get_running_loop().create_task(read_early())
-"""
-LATER = """
-import asyncio
-from jupyterhub.app import JupyterHub
-from jupyterhub.spawner import LocalProcessSpawner
-
-async def replace_later():
-    while not (app := JupyterHub.instance()).http_server:
-        await asyncio.sleep(0.1)
-    user = app.users["alice"]
-    user.spawners[""] = user._new_spawner("", spawner_class=LocalProcessSpawner)
-
-task = asyncio.get_running_loop().create_task(replace_later())
-"""
+PROGRAMS = Path(__file__).parent / "programs"
 
 
 @pytest.mark.parametrize(
     ("configuration", "named"),
     [
         (ANOTHER, "jupyterhub.spawner.SimpleLocalProcessSpawner"),
-        (EARLY, "JupyterHub's default"),
-        (LATER, "jupyterhub.spawner.LocalProcessSpawner"),
+        ((PROGRAMS / "read_early.py").read_text(), "JupyterHub's default"),
+        ((PROGRAMS / "replace_later.py").read_text(), "jupyterhub.spawner.LocalProcessSpawner"),
     ],
+    ids=["another", "early", "later"],
 )
 def test_the_hub_ends(machine: Machine, people: dict[str, Person], configuration: str, named: str) -> None:
     alice = people["alice"]

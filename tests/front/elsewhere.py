@@ -14,18 +14,7 @@ from pathlib import Path
 from ..conftest import CHECKOUT
 
 # In namespaces of mounts and network: what is written to these folders goes to a memory disk, and `lo` is all there is.
-PLACE = """
-set -e
-mount --make-rprivate /
-mount -t tmpfs -o mode=755 tmpfs "$1"
-for part in $2; do
-    mkdir -p "$1/$part/upper" "$1/$part/work"
-    mount -t overlay -o "lowerdir=/$part,upperdir=$1/$part/upper,workdir=$1/$part/work" overlay "/$part"
-done
-ip link set lo up
-echo ready
-exec sleep infinity
-"""
+PLACE = Path(__file__).with_name("place.sh")
 
 
 @dataclass(frozen=True)
@@ -75,7 +64,7 @@ class Elsewhere:
 @contextmanager
 def elsewhere(folder: Path, parts: str = "etc var run usr/local") -> Iterator[Elsewhere]:
     """Such a place, while this lasts, with `parts` of the file tree of its own. `folder` is empty, and stays so."""
-    argv = ["unshare", "-m", "-n", "sh", "-c", PLACE, "sh", str(folder), parts]
+    argv = ["unshare", "-m", "-n", "sh", PLACE, folder, parts]
     holder = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
     try:
         assert holder.stdout.readline() == "ready\n"

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import gzip
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from golden_sites import CASES, site_of
 
 from sitekit.base.errors import Problem
 from sitekit.machine.checks.written_files import check_rotation
 from sitekit.machine.render.rendered_files import folders
 from sitekit.machine.web.logrotate import log_rotation
 
-from ..conftest import CHECKOUT
 from ..slurm import until
 from .conftest import a_site, backend, family, install, running
 from .test_front import ask
 
-RENDERED = sorted((CHECKOUT / "tests/golden/machine").glob("*/etc/logrotate.d/*"))
+
+def rotation(case: str) -> str:
+    """The file for logrotate of a site of tests/golden."""
+    site, platform = site_of(case)
+    [file] = log_rotation(site, family(platform)).values()
+    return file.content
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -27,9 +31,10 @@ def program() -> None:
     install("logrotate")
 
 
-@pytest.mark.parametrize("file", RENDERED, ids=lambda file: file.parts[-4])
-def test_logrotate_takes_the_file(file: Path, tmp_path: Path) -> None:
-    copy = shutil.copyfile(file, tmp_path / "conf")  # it reads no file that is not root's
+@pytest.mark.parametrize("case", CASES)
+def test_logrotate_takes_the_file(case: str, tmp_path: Path) -> None:
+    copy = tmp_path / "conf"
+    copy.write_text(rotation(case))
     told = subprocess.run(["logrotate", "--debug", copy], capture_output=True, text=True, timeout=30)
     assert told.returncode == 0 and "error:" not in told.stderr
     assert "weekly (8 rotations)" in told.stderr
@@ -38,7 +43,7 @@ def test_logrotate_takes_the_file(file: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fault", ["    weekley\n", "    create 0640 mallory root\n", "}\n"])
 def test_a_fault_is_told_before_anything_is_written(fault: str, tmp_path: Path) -> None:
-    (tmp_path / "conf").write_text(RENDERED[0].read_text().replace("    weekly\n", fault))
+    (tmp_path / "conf").write_text(rotation("demo").replace("    weekly\n", fault))
     with pytest.raises(Problem, match="logrotate does not take it"):
         check_rotation(tmp_path / "conf")
 

@@ -23,14 +23,7 @@ from .elsewhere import Elsewhere, elsewhere
 HOST = "hub.test"
 # Everything below /etc: kind, path, mode, owner, where it points, and the hashes of the contents.
 ETC = "find /etc -printf '%y %p %m %U %G %l\n' | sort; find /etc -type f -exec sha256sum {} + | sort"
-# As `make apply`, without its patience.
-APPLY = """
-import sys
-from sitekit.cli import main
-from sitekit.machine.web import system_server as webserver
-webserver.ANSWER_SECONDS = 0.5
-sys.exit(main(["apply"]))
-"""
+APPLY = Path(__file__).parent / "programs" / "apply.py"
 
 
 @dataclass
@@ -46,7 +39,7 @@ class Machine:
         keys = {"url": f"https://{HOST}", "instance": "system", "server": self.kind, **front}
         site = self.folder / "site.yml"
         site.write_text(dump(bare("shared", keys)))
-        words = ("-c", APPLY) if code and command == "apply" else ("-m", "sitekit", command)
+        words = (APPLY,) if code and command == "apply" else ("-m", "sitekit", command)
         environment = {"SITE": str(site), "PYTHONPATH": ":".join(sys.path), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
         done = self.place.run(sys.executable, *words, env=environment, check=False)
         assert done.returncode == code, done.stdout + done.stderr

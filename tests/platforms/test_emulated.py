@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -40,19 +41,7 @@ perl -e '$held = "x" x 90_000_000'; echo "below it $?"
 perl -e '$held = "x" x 400_000_000'; echo "above it $?"
 grep '^oom_kill ' "$task/memory.events"
 """
-# Where a job's groups lie is in its processes' own words; see cgroups(7).
-GROUPS = """
-import json, os
-place, found = open("/proc/self/cgroup").read().strip().removeprefix("0::"), {}
-while place != "/":
-    here = "/sys/fs/cgroup" + place
-    try:
-        found[place] = [open(here + "/memory." + what).read().split()[0] for what in ("max", "oom.group")]
-    except OSError:
-        pass
-    place = os.path.dirname(place)
-print(json.dumps(found))
-"""
+GROUPS = Path(__file__).parent / "programs" / "groups.py"
 
 
 class Site:
@@ -141,7 +130,7 @@ def test_a_job_gets_more_than_it_asked_for_and_no_more_than_its_cap(cluster: Sit
 def test_above_the_cap_the_kernel_ends_alone_and_both_are_told(up: Site, alice: Person) -> None:
     """300 MB are requested, 1500 MB allowed (AllowedRAMSpace=500)."""
     kernel = up.kernel(alice)
-    groups = json.loads(kernel.run(GROUPS))
+    groups = json.loads(kernel.run(GROUPS.read_text()))
     cap = str(1500 << 20)
     assert cap in [most for most, _ in groups.values()], groups
     assert "1" not in [whole for _, whole in groups.values()], "the kernel of the machine would end the server too"

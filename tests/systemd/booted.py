@@ -17,24 +17,7 @@ from ..conftest import CHECKOUT
 from ..slurm import until
 
 # The tree outlives a reboot, and so does the network: both are held by a process outside of the booted machine.
-GROUND = """
-set -e
-mount --make-rprivate /
-mount -t tmpfs -o mode=755 tmpfs "$1"
-mkdir "$1/upper" "$1/work" "$1/root"
-mount -t overlay -o "lowerdir=$3,upperdir=$1/upper,workdir=$1/work" overlay "$1/root"
-mount -t tmpfs -o mode=1777 tmpfs "$1/root/tmp"
-mkdir -p "$1/root$2"
-mount --rbind "$2" "$1/root$2"
-mount -o remount,bind,ro "$1/root$2"
-ip link set lo up
-# A cable to nowhere: with nothing but `lo`, getaddrinfo(3) does not look up names for Slurm (AI_ADDRCONFIG).
-ip link add cable type veth peer name nowhere
-ip addr add 192.0.2.1/24 dev cable
-ip link set cable up
-echo ready
-exec sleep infinity
-"""
+GROUND = Path(__file__).with_name("ground.sh")
 MORTAL = ["setpriv", "--pdeathsig", "KILL"]  # also when pytest is killed
 CGROUPS = Path("/sys/fs/cgroup")
 CLONE_NEWNET = 0x40000000
@@ -149,7 +132,7 @@ def booted(
     ground, said = folder / "ground", folder / "said"
     ground.mkdir()
     with ExitStack() as stack:
-        argv = [*MORTAL, "unshare", "-m", "-n", "sh", "-c", GROUND, "sh", ground, CHECKOUT, below]
+        argv = [*MORTAL, "unshare", "-m", "-n", "sh", GROUND, ground, CHECKOUT, below]
         holder = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
         stack.callback(holder.stdout.close)
         stack.callback(holder.wait, 20)

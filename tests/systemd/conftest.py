@@ -23,18 +23,7 @@ NOT_IN_HERE = (
     "var/lib/sitekit/demo-cluster/slurm*",
 )
 # Two things that the tests can ask of the hub by a signal; the site's own configuration of JupyterHub is read last.
-HURT = """
-import signal, time
-
-def eat(*_):
-    return b"x" * (1 << 30)
-
-def hang(*_):
-    time.sleep(3600)
-
-signal.signal(signal.SIGALRM, eat)
-signal.signal(signal.SIGUSR2, hang)
-"""
+HURT = Path(__file__).parent / "programs" / "hurt.py"
 
 
 @pytest.fixture(scope="package")
@@ -55,7 +44,7 @@ def as_installed(root: Path) -> None:
     (root / "etc/systemd/system.conf.d/soon.conf").write_text("[Manager]\nDefaultTimeoutStopSec=3\n")
     (root / "etc/hostname").write_text("booted\n")
     (root / "etc/hosts").write_text("127.0.0.1 localhost booted\n::1 localhost\n")
-    (root / "etc/sitekit/demo/local.d/hurt.py").write_text(HURT)
+    (root / "etc/sitekit/demo/local.d/hurt.py").write_text(HURT.read_text())
     download(root)
     for pattern in NOT_IN_HERE:
         for path in root.glob(pattern):

@@ -46,7 +46,12 @@ def demo(**changes: object) -> Site:
 
 def shipped(site: str, **changes: object) -> Site:
     """A site of config/sites, changed in the same way."""
-    values = load_site(data(f"config/sites/{site}.yml")).model_dump(mode="json")
+    return changed(load_site(data(f"config/sites/{site}.yml")), **changes)
+
+
+def changed(site: Site, **changes: object) -> Site:
+    """A site with sections replaced by name."""
+    values = site.model_dump(mode="json")
     for name, change in changes.items():
         values[name] = values[name] | change if isinstance(change, dict) else change
     return Site.model_validate(values)

@@ -125,19 +125,12 @@ def test_an_interruption_lets_the_part_end_and_begins_no_other() -> None:
     assert done == ["apt"]
 
 
-HOLDER = """
-import sys
-from pathlib import Path
-from sitekit.demo.lock import alone
-with alone(Path(sys.argv[1])):
-    print("mine", flush=True)
-    sys.stdin.read()
-"""
+HOLDER = Path(__file__).parent / "programs" / "hold_the_demo.py"
 
 
 def test_two_commands_wait_for_each_other_and_leave_no_file(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    argv = [sys.executable, "-c", HOLDER, str(path)]
+    argv = [sys.executable, HOLDER, path]
     start = partial(subprocess.Popen, argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": "1"}
     with start(env=environment) as first:

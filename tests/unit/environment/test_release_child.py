@@ -14,35 +14,13 @@ import release_parts as parts
 from sitekit.base.child import ask
 from sitekit.base.errors import Problem
 
-PROGRAM = """
-import json, os, signal, sys, time
-from sitekit.base.errors import Problem
-from sitekit.base.child import serve, tell
-
-def work(request):
-    if request == "problem":
-        raise Problem("the disk is full", "/shared", "make room")
-    if request == "crash":
-        os.kill(os.getpid(), signal.SIGSEGV)
-    if request == "error":
-        raise ValueError("not foreseen")
-    if request == "sleep":
-        tell({"advance": 1})
-        time.sleep(600)
-    tell({"advance": 1})
-    if request == "late crash":
-        print(json.dumps({"answer": "done"}), flush=True)
-        os.kill(os.getpid(), signal.SIGSEGV)
-    return [request, oct(os.umask(0))]
-
-serve(work)
-"""
+PROGRAMS = Path(__file__).parent / "programs"
 
 
 @pytest.fixture(autouse=True)
-def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "worker.py").write_text(PROGRAM)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+def program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program `worker` is found."""
+    monkeypatch.setenv("PYTHONPATH", str(PROGRAMS))
 
 
 def test_answer_events_and_umask() -> None:

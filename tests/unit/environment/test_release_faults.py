@@ -104,19 +104,12 @@ def test_twenty_kills_each_of_them_mended_by_the_same_command(larger: Checkout) 
         small.forget(larger.site, second)
 
 
-HOLD = """
-import sys, time; from pathlib import Path
-from sitekit.environment.release.prefix import opened
-from sitekit.site import load_site
-with opened(load_site(Path(sys.argv[1]))):
-    print("held", flush=True)
-    time.sleep(600)
-"""
+HOLD = Path(__file__).parent / "programs" / "hold.py"
 
 
 def test_two_at_once_and_one_that_died(larger: Checkout) -> None:
     environment = {**os.environ, "PYTHONPATH": str(larger.folder / "scripts")}
-    holder = subprocess.Popen([sys.executable, "-c", HOLD, larger.file], env=environment, stdout=subprocess.PIPE)
+    holder = subprocess.Popen([sys.executable, HOLD, larger.file], env=environment, stdout=subprocess.PIPE)
     with holder:
         assert holder.stdout.readline() == b"held\n"
         said = larger.make("setup_conda", code=2)

@@ -27,6 +27,7 @@ from sitekit.environment.wheels.packages import Packages
 from sitekit.site import Site
 
 pytestmark = parts.needs_system_python
+SET_UP = Path(__file__).parent / "programs" / "set_up.py"
 WANTED = Packages(("python", "hello", "stone-age"), ())
 
 
@@ -160,16 +161,11 @@ def test_the_second_time_there_is_nothing_to_do(site: Site, capsys: pytest.Captu
 
 def test_an_interrupted_build_is_seen_and_finished(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     """Killed with SIGKILL while packages are being linked; then the same command again."""
-    program = (
-        "import sys, pathlib; from sitekit.environment import commands; "
-        "from sitekit.environment.wheels.packages import Packages\n"
-        f"commands.read_packages = lambda: {WANTED!r}\n"
-        "from sitekit.site import load_site; commands.setup_conda(load_site(pathlib.Path(sys.argv[1])))"
-    )
     file = site.paths.prefix.parent / "site.yml"
     environment = {**os.environ, "PYTHONPATH": str(parts.TOP / "scripts")}
-    build = subprocess.Popen([sys.executable, "-c", program, file], env=environment, start_new_session=True,
-                             stdout=subprocess.DEVNULL)  # fmt: skip
+    argv = [sys.executable, SET_UP, file, *WANTED.conda]
+    alone = {"start_new_session": True, "stdout": subprocess.DEVNULL}
+    build = subprocess.Popen(argv, env=environment, **alone)
     while build.poll() is None and not list(site.releases.glob("*/conda-meta")):
         time.sleep(0.002)
     os.killpg(build.pid, signal.SIGKILL)

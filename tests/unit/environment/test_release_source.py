@@ -82,7 +82,7 @@ def test_or_nothing_where_the_site_says_so(tmp_path: Path, closed_port: str) -> 
 
 def test_a_name_server_that_never_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hang = threading.Event()
-    monkeypatch.setattr(source, "_PATIENCE", 0.2)
+    monkeypatch.setattr(source, "PATIENCE", 0.2)
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: hang.wait(30) and [])
     try:
         chosen = choose(parts.site_at(tmp_path, "http://channel.example.org", "wheels"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from golden_sites import CASES, rendered
 from machine_sites import family
 from site_example import full_site
-from test_machine_render import CASES, rendered
 
 from sitekit.machine.apply.actions_page import page
 from sitekit.machine.render.purposes import PURPOSES, purpose
@@ -24,7 +24,7 @@ def test_the_page_is_current(request: pytest.FixtureRequest, tmp_path: Path):
 
 def test_the_page_names_every_file_and_every_unit(tmp_path: Path):
     text = page(full_site(tmp_path), family())
-    for path in rendered("triton-apache-systemd"):
+    for path in rendered("triton"):
         assert str(path).replace("triton", "example") in text, path
 
 

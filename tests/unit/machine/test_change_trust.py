@@ -307,25 +307,32 @@ def roots(machine: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("step", "place", "target"), [
-    ("_kept", "sub/shadow", "shadow"),
-    ("_kept", "sub", ""),
-    ("open_file", "ledger.sqlite", "database"),
+@pytest.mark.parametrize(("moment", "place", "target"), [
+    ("listed", "sub/shadow", "shadow"),
+    ("listed", "sub", ""),
+    ("opened", "ledger.sqlite", "database"),
 ])  # fmt: skip
 def test_a_backup_reads_no_more_than_the_hub_may(
-    step: str, place: str, target: str, machine: Path, state: Path, roots: Path, monkeypatch: pytest.MonkeyPatch
+    moment: str, place: str, target: str, machine: Path, state: Path, roots: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """A link takes a place after it was listed, or once it was seen to be a database."""
-    real, todo = getattr(backup_module, step), iter([lambda: in_the_way(state / place, roots / target)])
+    """A link takes a place after all was listed, or once it was seen to be a database."""
+    real, passed = backup_module.open_file, []
 
-    def stepped(*words: object) -> object:
-        found = real(*words)
-        next(todo, lambda: None)()
+    def at(now: str) -> None:
+        if now == moment and now not in passed:
+            passed.append(now)
+            in_the_way(state / place, roots / target)
+
+    def opening(path: Path) -> object:
+        at("listed")
+        found = real(path)
+        at("opened")
         return found
 
-    monkeypatch.setattr(backup_module, step, stepped)
+    monkeypatch.setattr(backup_module, "open_file", opening)
     with suppress(OSError, Problem):
         backup(SITE, root=machine)
+    assert passed == [moment]
     for made in (machine / "var/backups/sitekit/demo").iterdir():
         held = contents(made).values()
         assert not [content for content in held if content == b"root's\n" or b"TABLE secrets" in content]

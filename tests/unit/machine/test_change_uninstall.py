@@ -90,10 +90,9 @@ def test_uninstall_fails_at_every_step_and_a_second_one_ends_it(
 def test_an_account_that_cannot_be_removed_is_still_known(machine: Path, monkeypatch: pytest.MonkeyPatch):
     before = tree(machine)
     apply(SITE, root=machine)
+    remove = unix_accounts.remove_account
     with monkeypatch.context() as broken, pytest.raises(Problem, match="userdel"):
-        broken.setattr(
-            unix_accounts, "remove_account", lambda root, name: unix_accounts._change(root, "userdel", "nobodys")
-        )
+        broken.setattr(unix_accounts, "remove_account", lambda root, name: remove(root, "nobodys"))
         uninstall(SITE, root=machine)
     assert unix_accounts.has_account(machine, "jupyterhub-daemon")
     uninstall(SITE, root=machine)

@@ -89,9 +89,10 @@ def test_the_certificate_of_internal_tls_is_looked_at_as_well(
 
 
 def test_internal_tls_ends_with_a_problem(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy's certificate is looked at on a later day than the web server's."""
     monkeypatch.setattr(expiry, "shown", lambda port, name=None: self_signed(site)[0])
-    lives = iter([99, 20])  # of the web server's certificate, then of the proxy's
-    monkeypatch.setattr(expiry, "_life", lambda path: (0.0, time.time() + next(lives) * expiry.DAY))
+    days = iter([time.time(), time.time() + (VALID_DAYS - 20) * expiry.DAY])
+    monkeypatch.setattr(expiry, "time", SimpleNamespace(time=lambda: next(days)))
     with pytest.raises(Problem, match=r"lasts 20\.0 more days") as told:
         expiry.certificate_check(site.model_copy(update={"internal_tls": True}))
     assert "the proxy" in str(told.value) and "sudo make apply" in str(told.value)

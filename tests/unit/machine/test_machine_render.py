@@ -10,7 +10,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from machine_sites import demo, documented, family, shipped
+from golden_sites import CASES, GOLDEN, PAIRS, WHOLE, difference, rendered, site_of, texts
+from machine_sites import demo, documented, family
 
 from sitekit.base.data import data
 from sitekit.machine.host.platform import this_platform
@@ -19,84 +20,52 @@ from sitekit.machine.web.certificate import self_signed, serves
 from sitekit.site import load_site
 from sitekit.site.show import dump
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "machine"
-OWN_TLS = {"certificate": "/etc/ssl/jupyter.pem", "key": "/etc/ssl/private/jupyter.key"}
-SITES = sorted(path.stem for path in data("config/sites").glob("*.yml"))
-# nginx has no login in front of the hub.
-FRONTS = {"apache": {}, "nginx": {"server": "nginx", "outside": None}}
-CASES = {
-    f"{site}-{front}-{supervisor}": (shipped(site, front=keys, supervisor=supervisor), "debian")
-    for site in SITES
-    for front, keys in FRONTS.items()
-    for supervisor in ("systemd", "supervisord")
-}
-DISCOVERY = "https://login.example.org/.well-known/openid-configuration"
-OPENID = {"provider": DISCOVERY, "client_id": "jupyter", "client_secret": "/etc/ssl/private/openid"}
-OUTSIDE = {"inside": ["10.0.0.0/8"], "method": "openid", "openid": OPENID}
-OWN = {"url": "https://jupyter.example.org"}
-GUARDED = OWN | {"certificate": OWN_TLS, "subdomains": True, "outside": OUTSIDE}
-ACME = OWN | {"certificate": "acme", "acme": {"contact": "admins@example.org"}}
-CASES |= {
-    "triton-el": (shipped("triton"), "el"),
-    "own-443": (demo(name="own", supervisor="systemd", front=GUARDED, login={"second_factor": "totp"}), "debian"),
-    "own-acme-apache": (demo(name="own", supervisor="systemd", front=ACME), "debian"),
-    "own-acme-nginx": (demo(name="own", supervisor="systemd", front=ACME | {"server": "nginx"}), "debian"),
-}
-# Copied as they are, or tested by the room that defines them.
-ELSEWHERE = {
-    "class.mjs",
-    "owners.mjs",
-    "site.yml",
-    "culler_config.py",
-    "jupyterhub_config.py",
-    "gate",
-    "end",
-    "gate.json",
-    "job.sh",
-}
+UNITS = [case for case in CASES if site_of(case)[0].supervisor == "systemd"]
 
 
-def rendered(case: str) -> dict[Path, object]:
-    site, platform = CASES[case]
-    return render(site, family(platform))
-
-
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", WHOLE)
 def test_golden(case: str, request: pytest.FixtureRequest):
-    shown = {
-        str(path.relative_to("/")): f"{file.content}"
-        for path, file in rendered(case).items()
-        if path.name not in ELSEWHERE
-    }
-    folder = GOLDEN / case
+    shown, folder = texts(case), GOLDEN / case
     if request.config.getoption("--update-golden"):
         shutil.rmtree(folder, ignore_errors=True)
         for name, text in shown.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text)
-    there = {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    there = {str(path.relative_to(folder)): path.read_text() for path in files}
     assert shown == there, "look at it; if it is right: pytest --update-golden"
 
 
+@pytest.mark.parametrize("case", PAIRS)
+def test_golden_changes(case: str, request: pytest.FixtureRequest):
+    """A small site file, and beside it the part of the rendering that it changes."""
+    shown, file = difference(case), GOLDEN / f"{case}.txt"
+    if request.config.getoption("--update-golden"):
+        file.write_text(shown)
+    assert shown == file.read_text(), "look at it; if it is right: pytest --update-golden"
+
+
 def test_no_golden_file_is_left_of_a_case_that_is_gone():
-    assert {path.name for path in GOLDEN.iterdir()} == set(CASES)
+    pairs = {f"{case}.{kind}" for case in PAIRS for kind in ("yml", "txt")}
+    assert {path.name for path in GOLDEN.iterdir()} == {*WHOLE, "own.yml", *pairs}
 
 
 def test_nothing_of_the_machine_is_in_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Neither the clock, nor the host's name, nor the working directory, nor the environment."""
-    before = rendered("demo-apache-systemd")
+    before = rendered("demo-systemd")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     monkeypatch.setenv("HOME", "/elsewhere")
-    assert rendered("demo-apache-systemd") == before
+    assert rendered("demo-systemd") == before
     assert os.uname().nodename not in {
         word for file in before.values() for word in re.findall(r"[\w.-]+", file.content)
     }
 
 
 def test_the_dumped_site_is_the_same_site(tmp_path: Path):
-    for number, (site, _) in enumerate(CASES.values()):
-        path = tmp_path / f"{number}.yml"
+    for case in CASES:
+        site, _ = site_of(case)
+        path = tmp_path / f"{case}.yml"
         path.write_text(dump(site))
         assert load_site(path) == site
 
@@ -119,7 +88,8 @@ def test_gate_lies_beside_what_it_reads_and_belongs_to_root():
 
 
 def test_every_file_has_its_folder():
-    for site, platform in CASES.values():
+    for case in CASES:
+        site, platform = site_of(case)
         there = folders(site, family(platform))
         assert all(path.parent in there for path in render(site, family(platform)))
         assert all(path.parent in there or path.parent == Path("/") for path in there)
@@ -138,7 +108,7 @@ def needs(program: str) -> str:
 @pytest.mark.parametrize("case", CASES)
 def test_visudo_takes_the_rule(case: str, tmp_path: Path):
     visudo = needs("visudo")
-    site, platform = CASES[case]
+    site, platform = site_of(case)
     file = rendered(case)[family(platform).sudoers / f"sitekit-{site.name}"]
     assert file.mode == 0o440
     (tmp_path / "rule").write_text(file.content)
@@ -159,10 +129,10 @@ def test_the_rules_are_one_command_each_without_arguments_for_members_and_to_end
     assert "SETENV" not in text and "!setenv" in text and "env_reset" in text
 
 
-@pytest.mark.parametrize("case", [case for case, (site, _) in CASES.items() if site.supervisor == "systemd"])
+@pytest.mark.parametrize("case", UNITS)
 def test_systemd_takes_the_units_without_a_word(case: str, tmp_path: Path):
     analyze = needs("systemd-analyze")
-    site, platform = CASES[case]
+    site, platform = site_of(case)
     shutil.copytree("/lib/systemd/system", tmp_path / "usr/lib/systemd/system", symlinks=True)
     (tmp_path / "lib").symlink_to("usr/lib")
     for program in (
@@ -197,7 +167,7 @@ def test_the_daily_check_comes_with_the_hub_where_systemd_is_and_can_be_turned_o
             "kernels": off.kernels.model_copy(update={"check": off.kernels.check.model_copy(update={"at": "never"})})
         }
     )
-    assert units <= set(rendered("demo-apache-systemd")) and not units & set(rendered("demo-apache-supervisord"))
+    assert units <= set(rendered("demo-systemd")) and not units & set(rendered("demo"))
     files = render(off, family())
     hub = files[Path("/etc/systemd/system/sitekit-demo-hub.service")].content
     assert not units & set(files) and "kernels" not in hub

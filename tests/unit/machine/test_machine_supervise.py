@@ -33,17 +33,7 @@ PROGRAM = next(
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="supervisord is not installed (scripts/requirements-test.txt)")
 ME = "root" if os.geteuid() == 0 else os.environ.get("USER", "nobody")
 
-SERVER = """
-import os, signal, socket, sys, time
-if len(sys.argv) > 3:
-    signal.signal(signal.SIGTERM, lambda *_: (time.sleep(float(sys.argv[3])), sys.exit(0)))
-words = [os.environ.get(name, "-") for name in ("SECRET", "PLAIN", "LEAK")]
-open(sys.argv[2], "w").write(" ".join([*words, os.getcwd()]))
-print("listening", flush=True)
-made = socket.create_server(("127.0.0.1", int(sys.argv[1])))
-while True:
-    made.accept()[0].close()
-"""
+SERVER = Path(__file__).parent / "programs" / "listener.py"
 
 
 def free_port() -> int:
@@ -73,8 +63,7 @@ def write(supervisor: SupervisordSupervisor, services: list[Service]) -> list[Se
 
 def server(tmp_path: Path, name: str, port: int, **more: object) -> Service:
     (tmp_path / "secret").write_text("SECRET=abc\n")
-    (tmp_path / "server.py").write_text(SERVER)
-    command = (sys.executable, str(tmp_path / "server.py"), str(port), str(tmp_path / f"{name}.env"))
+    command = (sys.executable, str(SERVER), str(port), str(tmp_path / f"{name}.env"))
     given = {
         "user": ME,
         "environment_file": tmp_path / "secret",

@@ -28,6 +28,8 @@ from sitekit.operations.upgrade.releases_in_use import EARLY, LATE, NOT_HERE, Us
 from sitekit.site import Site
 from sitekit.site.model import Hub, Paths
 
+ADD_ALICE = Path(__file__).parent / "programs" / "add_alice.py"
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
@@ -257,12 +259,8 @@ def hub(tmp_path: Path, hub_environment: None) -> Site:
     paths = Paths.model_construct(prefix=tmp_path / "prefix", state=tmp_path / "state")
     whoami = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
     site = site.model_copy(update={"paths": paths, "hub": Hub.model_construct(user=whoami)})
-    program = (
-        "import sys; from jupyterhub import orm\n"
-        "db = orm.new_session_factory(sys.argv[1])(); db.add(orm.User(name='alice')); db.commit()"
-    )
     python = site.current / "bin/python"
-    subprocess.run([python, "-I", "-c", program, f"sqlite:///{site.database}"], check=True, timeout=60)
+    subprocess.run([python, "-I", ADD_ALICE, f"sqlite:///{site.database}"], check=True, timeout=60)
     return site
 
 

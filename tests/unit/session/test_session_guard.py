@@ -6,6 +6,7 @@ import asyncio
 import html
 import json
 import os
+import shlex
 import sys
 import types
 from pathlib import Path
@@ -19,26 +20,15 @@ from sitekit.environment.release.configure import GUARDED, settings
 from sitekit.session import lmod_output, loaded_modules
 from sitekit.session.overrides import lmod_guard
 
-LMOD = """#!{python}
-import json, pathlib, sys
-pathlib.Path({log!r}).write_text(json.dumps(sys.argv[1:]))
-if sys.argv[-1] == "absent":
-    print("_mlstatus = False")
-    sys.exit("<b>not</b> there")
-if sys.argv[-1] == "warns":
-    print("import os\\nos.environ[\\"WARNED\\"] = \\"yes\\";\\n_mlstatus = True\\n_mlstatus = False")
-    sys.exit("it is old")
-print("import os\\nos.environ[\\"LOADED_HERE\\"] = \\"yes\\";")
-print("os.environ[\\"GONE\\"] = ''\\ndel os.environ[\\"GONE\\"]\\n_mlstatus = True")
-print("told", file=sys.stderr)
-"""
+PROGRAM = Path(__file__).parent / "programs" / "lmod.py"
 
 
 @pytest.fixture
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file in which the stand-in for Lmod notes what it was called with."""
     lmod, log = tmp_path / "lmod", tmp_path / "log"
-    lmod.write_text(LMOD.format(python=sys.executable, log=str(log)))
+    words = shlex.join([sys.executable, str(PROGRAM), str(log)])
+    lmod.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
     lmod.chmod(0o755)
     monkeypatch.setitem(sys.modules, "module", types.SimpleNamespace(MODULE_CMD=str(lmod)))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))

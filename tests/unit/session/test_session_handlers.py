@@ -17,26 +17,7 @@ from session_parts import session
 _spec = importlib.util.spec_from_file_location("judged_handlers", Path(__file__).parents[2] / "handlers.py")
 assert _spec and _spec.loader
 _module = importlib.util.module_from_spec(_spec)
-LIST = """
-import json, os
-from jupyter_server.serverapp import ServerApp
-
-def listed(rules):
-    for rule in rules:
-        inner = getattr(rule.target, "wildcard_router", rule.target)
-        if hasattr(inner, "rules"):
-            yield from listed(inner.rules)
-        else:
-            kinds = [f"{kind.__module__}:{kind.__qualname__}" for kind in rule.target.__mro__]
-            yield [getattr(getattr(rule.matcher, "regex", None), "pattern", ""), kinds]
-
-def list_and_go_on(app, start=ServerApp.init_httpserver):
-    with open(os.environ["LISTED"], "w") as file:
-        json.dump(list(listed(app.web_app.default_router.rules)), file)
-    start(app)
-
-ServerApp.init_httpserver = list_and_go_on
-"""
+LIST = Path(__file__).parent / "programs" / "list_handlers.py"
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +33,8 @@ def table() -> dict[str, Any]:
 def running(hub_environment: None) -> Iterator[list[tuple[str, list[str]]]]:
     """Each handler's pattern, below the server's own address, and its class with all that it derives from."""
     with tempfile.TemporaryDirectory(prefix="sitekit-test-handlers-") as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session_parts, "RUN", LIST.replace("{", "{{").replace("}", "}}") + session_parts.RUN)
+        lists = f"import runpy; runpy.run_path({str(LIST)!r}); "
+        patch.setattr(session_parts, "RUN", lists + session_parts.RUN)
         with session(LISTED=f"{folder}/listed") as _:
             told = json.loads(Path(folder, "listed").read_text())
     yield [(pattern.replace("/user/u", "", 1), kinds) for pattern, kinds in told]

@@ -21,16 +21,7 @@ from session_parts import Server, session, until
 
 from sitekit.session.server import LONGEST_SOCKET, make_runtime_folder
 
-OTHER = """
-import sys
-from jupyter_client import BlockingKernelClient
-client = BlockingKernelClient(connection_file=sys.argv[1])
-client.load_connection_file()
-client.start_channels()
-client.wait_for_ready(timeout=60)
-client.execute_interactive(sys.argv[2], timeout=60)
-client.stop_channels()
-"""
+OTHER = Path(__file__).parent / "programs" / "join_kernel.py"
 
 
 @pytest.fixture(scope="module", params=["short", "long"])
@@ -113,9 +104,7 @@ def test_another_program_of_the_user_joins_by_the_connection_file(server: Server
     run(server, kernel, "here = 41")
     file = folder / f"kernel-{kernel}.json"
     python = str(kernel_site.release() / "bin" / "python")
-    done = subprocess.run(
-        [python, "-I", "-c", OTHER, file, "print(here + 1)"], capture_output=True, text=True, timeout=120
-    )
+    done = subprocess.run([python, "-I", OTHER, file, "print(here + 1)"], capture_output=True, text=True, timeout=120)
     assert done.stdout == "42\n", done.stderr
     server.ask("DELETE", f"api/kernels/{kernel}")
 

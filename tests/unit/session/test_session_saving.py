@@ -11,25 +11,14 @@ import pytest
 
 pytestmark = pytest.mark.usefixtures("hub_environment")
 SCRIPTS = Path(__file__).parents[3] / "scripts"
-SAVE = f"""
-import os, sys
-sys.path.insert(0, {str(SCRIPTS)!r})
-from sitekit.session.saving import save_whole
-save_whole()
-from jupyter_server.services.contents import fileio
-with fileio.atomic_writing(sys.argv[1], text=True, encoding="utf-8") as file:
-    file.write("new")
-    file.flush()
-    if sys.argv[2:] == ["dies"]:
-        os._exit(9)
-    if sys.argv[2:] == ["fails"]:
-        raise OSError("no space left on device")
-"""
+SAVE = Path(__file__).parent / "programs" / "save.py"
 
 
 def save(path: Path, *how: str) -> int:
     python = kernel_site.release() / "bin/python"
-    return subprocess.run([python, "-c", SAVE, path, *how], capture_output=True, timeout=120).returncode
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
+    argv = [python, SAVE, path, *how]
+    return subprocess.run(argv, env=environment, capture_output=True, timeout=120).returncode
 
 
 @pytest.mark.parametrize(("how", "code"), [("dies", 9), ("fails", 1)])

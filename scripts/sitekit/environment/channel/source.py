@@ -18,7 +18,7 @@ from ..wheels.package import subdir
 from . import ENGINE
 
 WANTS_LOGIN = "it wants a login"
-_PATIENCE = 8.0  # seconds for a channel to answer
+PATIENCE = 8.0  # seconds for a channel to answer
 
 WHAT = {
     "channels": "from the channels of site.yml",
@@ -50,9 +50,9 @@ def choose(site: Site) -> Source:
     faults = {}
     for name, answer in zip(names, asked, strict=True):
         try:
-            fault = answer.result(_PATIENCE + 1)
+            fault = answer.result(PATIENCE + 1)
         except NoAnswerYet:
-            fault = f"no answer within {_PATIENCE:g} s"
+            fault = f"no answer within {PATIENCE:g} s"
         if fault:
             faults[name] = fault
     pool.shutdown(wait=False, cancel_futures=True)
@@ -86,7 +86,7 @@ def silence(url: str) -> str | None:
         try:
             # An opener of its own: urllib keeps the first one for ever, with the proxy of that moment.
             opener = urllib.request.build_opener()
-            with opener.open(f"{url.rstrip('/')}/{subdir()}/{index}", timeout=_PATIENCE) as answer:
+            with opener.open(f"{url.rstrip('/')}/{subdir()}/{index}", timeout=PATIENCE) as answer:
                 if answer.read(1):
                     return None
         except urllib.error.HTTPError as error:
@@ -105,7 +105,7 @@ def _plain(reason: object) -> str:
     if isinstance(reason, socket.gaierror):
         return "name does not resolve"
     if isinstance(reason, TimeoutError):
-        return f"no answer within {_PATIENCE:g} s"
+        return f"no answer within {PATIENCE:g} s"
     if isinstance(reason, ConnectionRefusedError):
         return "connection refused"
     if isinstance(reason, ssl.SSLCertVerificationError):

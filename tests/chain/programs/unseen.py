@@ -1,0 +1,15 @@
+"""Become the account that is named, and print what it cannot see of the demo's servers."""
+
+import os
+import pwd
+import sys
+
+from sitekit.demo.cluster.layout import demo_site
+from sitekit.operations.upgrade.releases_in_use import users
+
+site = demo_site("supervisord")
+who = pwd.getpwnam(sys.argv[1])
+os.initgroups(who.pw_name, who.pw_gid)
+os.setgid(who.pw_gid)
+os.setuid(who.pw_uid)
+print(users(site).unseen)

@@ -1,0 +1,12 @@
+"""Hold the prefix of the site whose file is named, as a build does."""
+
+import sys
+import time
+from pathlib import Path
+
+from sitekit.environment.release.prefix import opened
+from sitekit.site import load_site
+
+with opened(load_site(Path(sys.argv[1]))):
+    print("held", flush=True)
+    time.sleep(600)

@@ -1,0 +1,35 @@
+"""Start a kernel three times, one after another: ask it for two cells, shut it down, and tell what came of each."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from jupyter_client import BlockingKernelClient, write_connection_file
+
+
+def talk(launch: str, name: str, place: Path) -> dict[str, object]:
+    """Whether it was alive after two cells, how it ended, and its answers."""
+    file, _ = write_connection_file(str(place))
+    process = subprocess.Popen([launch, name, "-f", file], stderr=subprocess.DEVNULL)
+    try:
+        client = BlockingKernelClient(connection_file=file)
+        client.load_connection_file()
+        client.start_channels()
+        client.wait_for_ready(timeout=60)
+        answers = []
+        for code in ("1 + 1", "import os"):
+            answer = client.execute_interactive(code, timeout=30, output_hook=print)
+            answers.append(answer["content"])
+        alive = process.poll() is None
+        client.shutdown()
+        ended = process.wait(30)
+        client.stop_channels()
+    finally:
+        process.kill()
+    return {"alive": alive, "code": ended, "answers": answers}
+
+
+folder, launch, name = sys.argv[1:]
+told = [talk(launch, name, Path(folder, f"connection-{number}.json")) for number in range(3)]
+print("\n" + json.dumps(told))

@@ -1,0 +1,25 @@
+"""Listen on a port; note first, in a file, the environment; end late where a third word says so."""
+
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+port, noted, *late = sys.argv[1:]
+
+
+def end(*_: object) -> None:
+    time.sleep(float(late[0]))
+    sys.exit(0)
+
+
+if late:
+    signal.signal(signal.SIGTERM, end)
+words = [os.environ.get(name, "-") for name in ("SECRET", "PLAIN", "LEAK")]
+Path(noted).write_text(" ".join([*words, os.getcwd()]))
+print("listening", flush=True)
+made = socket.create_server(("127.0.0.1", int(port)))
+while True:
+    made.accept()[0].close()

@@ -1,0 +1,12 @@
+"""Join a running kernel by its connection file, and have it run a line."""
+
+import sys
+
+from jupyter_client import BlockingKernelClient
+
+client = BlockingKernelClient(connection_file=sys.argv[1])
+client.load_connection_file()
+client.start_channels()
+client.wait_for_ready(timeout=60)
+client.execute_interactive(sys.argv[2], timeout=60)
+client.stop_channels()
