@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import pwd
 import socket
 import subprocess
@@ -27,6 +28,14 @@ def taken_port():
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         yield listener.getsockname()[1]
+
+
+@pytest.fixture
+def os_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file that Python's own reader takes for /etc/os-release."""
+    monkeypatch.setattr(platform, "_os_release_candidates", (str(tmp_path / "os-release"),))
+    monkeypatch.setattr(platform, "_os_release_cache", None)
+    return tmp_path / "os-release"
 
 
 def test_without_root_it_says_sudo() -> None:
@@ -114,7 +123,7 @@ def test_a_directory_that_is_not_ours_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "fine"),
+    ("text", "fine"),
     [
         ('ID=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\nPRETTY_NAME="Debian 12"\n', True),
         ('ID=debian\nVERSION_ID="11"\nPRETTY_NAME="Debian 11"\n', False),
@@ -124,19 +133,18 @@ def test_a_directory_that_is_not_ours_is_refused(tmp_path: Path) -> None:
         ('ID=debian\nPRETTY_NAME="Debian forky/sid"\n', False),
     ],
 )
-def test_the_distribution(tmp_path: Path, words: str, fine: bool) -> None:
-    release = tmp_path / "os-release"
-    release.write_text(words)
+def test_the_distribution(os_release: Path, text: str, fine: bool) -> None:
+    os_release.write_text(text)
     if fine:
-        assert distribution(release).codename in table()["previous"]
+        assert distribution().codename in table()["previous"]
     else:
         with pytest.raises(BadInput, match=r"this machine runs .*\n.*Debian 12"):
-            distribution(release)
+            distribution()
 
 
-def test_no_os_release(tmp_path: Path) -> None:
+def test_no_os_release(os_release: Path) -> None:
     with pytest.raises(BadInput, match="Debian 12"):
-        distribution(tmp_path / "os-release")
+        distribution()
 
 
 def test_the_record_outlives_an_interruption_and_refuses_rubbish(tmp_path: Path) -> None:
