@@ -17,7 +17,7 @@ from sitekit.demo import preflight
 from sitekit.demo.cluster import layout
 from sitekit.demo.cluster.record import Made
 from sitekit.demo.software.platform import distribution, table
-from sitekit.machine.host.listeners import Process, listeners, process
+from sitekit.machine.host.listeners import Process, listeners, process, processes
 
 SITE = layout.demo_site("supervisord")
 
@@ -65,6 +65,32 @@ def test_a_listener_on_ipv6_is_seen() -> None:
         listener.listen()
         port = listener.getsockname()[1]
         assert listeners({port})[port].pid == os.getpid()
+
+
+def test_of_several_that_share_a_socket_the_oldest_is_told() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        idle = [sys.executable, "-c", "input()"]
+        with subprocess.Popen(idle, stdin=subprocess.PIPE, pass_fds=[listener.fileno()]) as child:
+            port = listener.getsockname()[1]
+            assert listeners({port}) == {port: process(os.getpid())}
+            child.communicate()
+
+
+def test_a_process_shows_its_name_words_and_environment(tmp_path: Path) -> None:
+    program = os.fsencode(tmp_path) + b"/l\xff"
+    os.symlink("/bin/cat", program)
+    given = {"WHERE": "/srv/kit/x"}
+    with subprocess.Popen([program, b"-", b"\xfe"], stdin=subprocess.PIPE, env=given) as child:
+        # Between fork and exec the child still looks like us.
+        while (seen := process(child.pid)).command in ("", process(os.getpid()).command):
+            pass
+        assert (seen.pid, seen.name, seen.command) == (child.pid, "l?", f"{tmp_path}/l? - ?")
+        assert seen.mentions(Path("/srv/kit")) and not seen.mentions(Path("/srv/ki"))
+        assert seen in list(processes())
+        child.stdin.close()
+    assert process(child.pid) is None
 
 
 def test_our_own_daemons_are_known_by_their_paths() -> None:
