@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import pwd
 import socket
 import subprocess
@@ -16,7 +17,7 @@ from sitekit.demo import preflight
 from sitekit.demo.cluster import layout
 from sitekit.demo.cluster.record import Made
 from sitekit.demo.software.platform import distribution, table
-from sitekit.machine.host.listeners import Process, listeners, process
+from sitekit.machine.host.listeners import Process, listeners, process, processes
 
 SITE = layout.demo_site("supervisord")
 
@@ -27,6 +28,14 @@ def taken_port():
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         yield listener.getsockname()[1]
+
+
+@pytest.fixture
+def os_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file that Python's own reader takes for /etc/os-release."""
+    monkeypatch.setattr(platform, "_os_release_candidates", (str(tmp_path / "os-release"),))
+    monkeypatch.setattr(platform, "_os_release_cache", None)
+    return tmp_path / "os-release"
 
 
 def test_without_root_it_says_sudo() -> None:
@@ -56,6 +65,32 @@ def test_a_listener_on_ipv6_is_seen() -> None:
         listener.listen()
         port = listener.getsockname()[1]
         assert listeners({port})[port].pid == os.getpid()
+
+
+def test_of_several_that_share_a_socket_the_oldest_is_told() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        idle = [sys.executable, "-c", "input()"]
+        with subprocess.Popen(idle, stdin=subprocess.PIPE, pass_fds=[listener.fileno()]) as child:
+            port = listener.getsockname()[1]
+            assert listeners({port}) == {port: process(os.getpid())}
+            child.communicate()
+
+
+def test_a_process_shows_its_name_words_and_environment(tmp_path: Path) -> None:
+    program = os.fsencode(tmp_path) + b"/l\xff"
+    os.symlink("/bin/cat", program)
+    given = {"WHERE": "/srv/kit/x"}
+    with subprocess.Popen([program, b"-", b"\xfe"], stdin=subprocess.PIPE, env=given) as child:
+        # Between fork and exec the child still looks like us.
+        while (seen := process(child.pid)).command in ("", process(os.getpid()).command):
+            pass
+        assert (seen.pid, seen.name, seen.command) == (child.pid, "l?", f"{tmp_path}/l? - ?")
+        assert seen.mentions(Path("/srv/kit")) and not seen.mentions(Path("/srv/ki"))
+        assert seen in list(processes())
+        child.stdin.close()
+    assert process(child.pid) is None
 
 
 def test_our_own_daemons_are_known_by_their_paths() -> None:
@@ -114,7 +149,7 @@ def test_a_directory_that_is_not_ours_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "fine"),
+    ("text", "fine"),
     [
         ('ID=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\nPRETTY_NAME="Debian 12"\n', True),
         ('ID=debian\nVERSION_ID="11"\nPRETTY_NAME="Debian 11"\n', False),
@@ -124,19 +159,18 @@ def test_a_directory_that_is_not_ours_is_refused(tmp_path: Path) -> None:
         ('ID=debian\nPRETTY_NAME="Debian forky/sid"\n', False),
     ],
 )
-def test_the_distribution(tmp_path: Path, words: str, fine: bool) -> None:
-    release = tmp_path / "os-release"
-    release.write_text(words)
+def test_the_distribution(os_release: Path, text: str, fine: bool) -> None:
+    os_release.write_text(text)
     if fine:
-        assert distribution(release).codename in table()["previous"]
+        assert distribution().codename in table()["previous"]
     else:
         with pytest.raises(BadInput, match=r"this machine runs .*\n.*Debian 12"):
-            distribution(release)
+            distribution()
 
 
-def test_no_os_release(tmp_path: Path) -> None:
+def test_no_os_release(os_release: Path) -> None:
     with pytest.raises(BadInput, match="Debian 12"):
-        distribution(tmp_path / "os-release")
+        distribution()
 
 
 def test_the_record_outlives_an_interruption_and_refuses_rubbish(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from sitekit.machine.checks.passwords import who_stays_out
 from sitekit.machine.host.platform import this_platform
 from sitekit.machine.run import site_state as state_module
 from sitekit.machine.run.site_state import site_state
+from sitekit.machine.supervisors.interface import State
+from sitekit.machine.web import system_server
 from sitekit.site import Site, load_site
 from sitekit.site.model import Paths
 
@@ -70,3 +72,25 @@ def test_work_goes_on_when_nobody_reads_its_output() -> None:
     assert worker.wait(30) == 7
     assert worker.stderr.read() == b""
     worker.stderr.close()
+
+
+def test_the_web_server_is_told_by_its_pid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system_server, "which_supervisor", lambda: "supervisord")
+    places = {"pid": tmp_path / "pid", "program": tmp_path / "nginx"}
+    web = this_platform().nginx.model_copy(update=places)
+    assert system_server.state(web).word == "stopped"
+    web.program.symlink_to("/bin/cat")
+    with subprocess.Popen([web.program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        child.stdin.write(b"up\n")
+        child.stdin.flush()
+        child.stdout.readline()
+        web.pid.write_text(f"{child.pid}\n")
+        assert system_server.state(web) == State("running", f"pid {child.pid}", child.pid)
+        other = web.model_copy(update={"program": tmp_path / "httpd"})
+        assert system_server.state(other).word == "stopped", "another program has its number now"
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert system_server.state(web).word == "stopped", "dead, and nobody has buried it"
+    for text in (f"{child.pid}\n", "-1\n", "no number\n", ""):
+        web.pid.write_text(text)
+        assert system_server.state(web).word == "stopped"

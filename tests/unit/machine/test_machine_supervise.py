@@ -22,7 +22,7 @@ from machine_sites import demo, family
 
 from sitekit.base.errors import Problem
 from sitekit.machine.render.services import site_services
-from sitekit.machine.supervisors import control
+from sitekit.machine.supervisors import control, supervisord
 from sitekit.machine.supervisors.control import SupervisordSupervisor
 from sitekit.machine.supervisors.service import Service
 
@@ -189,6 +189,18 @@ def test_children_outlive_a_hub_and_no_other_service(supervisor: SupervisordSupe
         assert not Path(f"/proc/{proxys}").exists() or "Z" in Path(f"/proc/{proxys}/stat").read_text()
     finally:
         os.kill(hubs, signal.SIGKILL)
+
+
+def test_one_that_is_silent_is_not_waited_for_for_ever(
+    supervisor: SupervisordSupervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(supervisord, "_PATIENCE", 0.1)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(supervisor.control))
+        silent.listen()
+        started = time.monotonic()
+        assert supervisor.state(Service("hub", "", ())).word == "stopped"
+    assert time.monotonic() - started < 10
 
 
 def test_without_files_the_remedy_is_apply(supervisor: SupervisordSupervisor):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import psutil
+
 Cgroup = Literal["v1", "v2"] | None
 
 
@@ -38,16 +40,17 @@ def this_host() -> Host:
         name=name,
         address=address if local else "127.0.0.1",
         loopback_only=local,
-        node_memory=node_memory(Path("/proc/meminfo").read_text()),
+        node_memory=node_memory(psutil.virtual_memory().total),
         cgroup=writable_cgroup(),
     )
 
 
-def node_memory(meminfo: str) -> int:
-    """A third of the machine for each of three nodes, in MiB, at least 2048 so that every tier fits, at most 8192."""
-    line = next(line for line in meminfo.splitlines() if line.startswith("MemTotal:"))
-    total = int(line.split()[1]) // 1024
-    return min(8192, max(2048, total // 3 // 256 * 256))
+def node_memory(machine: int) -> int:
+    """MiB for each of three nodes: a third of the machine's bytes, at least 2048, at most 8192.
+
+    Every tier fits into the least.
+    """
+    return min(8192, max(2048, machine // 2**20 // 3 // 256 * 256))
 
 
 def writable_cgroup(tree: Path = Path("/sys/fs/cgroup")) -> Cgroup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from ...base.errors import BadInput
 from ...site.yaml_file import read_yaml
 
 REMEDY = "the demo needs Debian 12 or Ubuntu 22.04, or newer; on another system set up a site with config/site.yml"
+
+_NAMED_IN = "/etc/os-release"
 
 
 @dataclass(frozen=True)
@@ -27,23 +30,21 @@ def table() -> dict[str, Any]:
     return read_yaml(Path(__file__).with_name("platforms.yml")).values
 
 
-def distribution(path: Path = Path("/etc/os-release")) -> Distribution:
+def distribution() -> Distribution:
     """The distribution of this machine. Raises BadInput where the demo does not run on it."""
     try:
-        lines = path.read_text().splitlines()
+        fields = platform.freedesktop_os_release()
     except OSError:
-        raise BadInput("no distribution is named here", str(path), REMEDY) from None
-    values = dict(line.split("=", 1) for line in lines if "=" in line)
-    fields = {key: value.strip().strip("\"'") for key, value in values.items()}
+        raise BadInput("no distribution is named here", _NAMED_IN, REMEDY) from None
     found = Distribution(
-        fields.get("ID", ""),
+        fields["ID"],
         fields.get("VERSION_ID", ""),
         fields.get("VERSION_CODENAME", ""),
-        fields.get("PRETTY_NAME", "?"),
+        fields["PRETTY_NAME"],
     )
     oldest = table()["versions"].get(found.id)
     if oldest is None or _number(found.version) < _number(oldest):
-        raise BadInput(f"this machine runs {found.title}", str(path), REMEDY)
+        raise BadInput(f"this machine runs {found.title}", _NAMED_IN, REMEDY)
     return found
 
 

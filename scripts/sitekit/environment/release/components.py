@@ -62,6 +62,7 @@ PIECES = (
     ),
     Piece("nbgitpuller", ("nbgitpuller",), ("gitpuller",), (f"{OURS}.pull_guard",)),
     Piece("jinja2", ("jinja2",)),
+    Piece("psutil", ("psutil",)),
     Piece("pydantic", ("pydantic",)),
     Piece("ruamel.yaml", ("ruamel.yaml",)),
 )

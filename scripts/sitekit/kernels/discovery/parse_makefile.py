@@ -1,4 +1,8 @@
-"""The command lines of envkernel's in a Makefile, found by reading it: nothing in it is run."""
+"""The command lines of envkernel's in a Makefile, found by reading it: nothing in it is run.
+
+Understood is what such Makefiles have: variables, recipes, one `for` over a list, and
+`echo NAME | tr / _` in backquotes. Whatever else may name a kernel is reported and not guessed.
+"""
 
 from __future__ import annotations
 
@@ -10,30 +14,25 @@ from pathlib import Path
 
 from ...base.errors import BadInput
 
-_VARIABLE = re.compile(r"(?:export\s+)?([A-Za-z_][\w.-]*)\s*(\+|\?|::?)?=\s*(.*)")
-_RECIPE = re.compile(r"(?:\t|[\w./ -]+:[^=;]*;)(.*)")
-_LOOP = re.compile(r"for\s+(\w+)\s+in\s+(.*?)\s*;\s*do\b(.*?);?\s*\bdone\b")
-# The names of the loop, with one sign in place of another: no ranges, no classes.
-_TRANSLATED = re.compile(
-    r"""echo\s+(?P<q>["']?)(?P<text>[^|"'`]+?)(?P=q)\s*\|\s*tr\s+(?P<a>["']?)(?P<old>[^\s"'\\\[-]+)(?P=a)"""
-    r"""\s+(?P<b>["']?)(?P<new>[^\s"'\\\[]+)(?P=b)"""
-)
-# What only a shell or make would know.
-SHELL = "$(...)"
+# What make alone would know: one word to shlex, and no variable to make.
+UNKNOWN = "${...}"
+_LOGICAL = re.compile(r"(?:.*\\\n)*.+")
+_VARIABLE = re.compile(r"([A-Za-z_]\w*)\s*([+:?]?)=\s*(.*)")
+_TARGETS = re.compile(r"[\w./%$() -]+:[^=;]*")
+_REFERENCE = re.compile(r"(?<!\$)\$(?:\(([^()]*)\)|\{([^{}]*)\})")
+_LOOP = re.compile(r"for\s+(\w+)\s+in\s+([^;]*);\s*do\b(.*)\bdone\b[\s;]*")
+_TRANSLATED = re.compile(r"`echo ([^\s`$]+) *\| *tr ([^\s\\'\"]) ([^\s\\'\"])`")
+_BASH = "the bash kernel is part of the hub's environment while environment.yml has bash_kernel"
 
 
 @dataclass(frozen=True)
 class Line:
-    """One command line, as words after `envkernel`; or why it could not be made out. `number` counts from 1.
-
-    `bash` is true of one that installs bash_kernel's own kernel.
-    """
+    """A line of the Makefile: the words after `envkernel`, or what is wrong with it."""
 
     number: int
     text: str
     words: tuple[str, ...] = ()
     fault: str = ""
-    bash: bool = False
 
 
 def command_lines(path: Path) -> list[Line]:
@@ -41,96 +40,82 @@ def command_lines(path: Path) -> list[Line]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"this Makefile cannot be read ({error})", str(path), "name another") from None
+        what = f"this Makefile cannot be read ({error})"
+        raise BadInput(what, str(path), "name another") from None
+    recipes: list[tuple[int, str]] = []
     variables: dict[str, str] = {}
     found: list[Line] = []
-    for number, line in _logical(text):
-        if recipe := _RECIPE.fullmatch(line):
-            found += _of_recipe(number, recipe[1].strip(), variables)
-        elif match := _VARIABLE.fullmatch(line.split(" #")[0].strip()):
-            name, how, value = match.groups()
-            if how == "+":
-                variables[name] = f"{variables.get(name, '')} {value}".strip()
-            elif how != "?" or name not in variables:
-                variables[name] = value
-    return found
+    for match in _LOGICAL.finditer(text):
+        number, line = text.count("\n", 0, match.start()) + 1, match[0].replace("\\\n", " ")
+        plain = line.split("#")[0].strip()
+        if line.startswith("\t"):
+            recipes += [(number, line.strip().lstrip("@-+ "))] if plain else []
+        elif assigned := _VARIABLE.fullmatch(plain):
+            _assign(variables, *assigned.groups())
+        elif plain and not _TARGETS.fullmatch(plain):
+            found.append(Line(number, plain, fault="this line of make's is not understood"))
+    for number, line in recipes:
+        found += _read(number, line, variables)
+    return sorted(found, key=lambda line: line.number)
 
 
-def _logical(text: str) -> Iterator[tuple[int, str]]:
-    """Lines with their continuations; comments are left out."""
-    whole, begin = "", 0
-    for number, line in enumerate(text.splitlines(), 1):
-        begin = begin if whole else number
-        if line.endswith("\\"):
-            whole += line[:-1] + " "
-            continue
-        whole += line
-        if not whole.lstrip().startswith("#"):
-            yield begin, whole
-        whole = ""
+def _assign(variables: dict[str, str], name: str, how: str, value: str) -> None:
+    """One that is set a second time depends on how make is called, and is not known."""
+    before = variables.get(name)
+    again = f"{before} {value}" if how == "+" else UNKNOWN
+    variables[name] = value if before is None else again
 
 
-def _of_recipe(number: int, line: str, variables: dict[str, str]) -> Iterator[Line]:
-    script = _expanded(line.lstrip("@-+ "), variables)
-    if "envkernel" not in script and "bash_kernel" not in script:
-        return
-    script = re.sub(r"(?<!\$)\$(\([^()]*\)|\{[^{}]*\})", SHELL, script).replace("$$", "$")
-    for piece in _unrolled(script):
-        try:
-            lexer = shlex.shlex(_substituted(piece).replace(SHELL, "\0"), posix=True, punctuation_chars="();&|<>")
-            lexer.whitespace_split, lexer.commenters = True, "#"
-            words = [word.replace("\0", SHELL) for word in lexer]
-        except ValueError as error:
-            yield Line(number, line, fault=f"the shell line cannot be read ({error})")
-            continue
-        for command in _commands(words):
-            bash = command[0] != "envkernel" and command[0].rpartition("/")[2] != "envkernel"
-            yield Line(number, shlex.join(command), () if bash else tuple(command[1:]), bash=bash)
+def _read(number: int, line: str, variables: dict[str, str]) -> Iterator[Line]:
+    """What one line of a recipe has of envkernel, or of bash_kernel's own kernel."""
+    if "bash_kernel.install" in line:
+        yield Line(number, line, fault=_BASH)
+    try:
+        script = _expanded(line, variables)
+        if "envkernel" not in script:
+            return
+        for command in _commands(script.replace("$$", "$")):
+            programs = [word.rpartition("/")[2] for word in command]
+            if "envkernel" in programs[:-1]:  # the last word is what pip installs
+                at = programs.index("envkernel")
+                if not all(re.match(r"\w+=", word) for word in command[:at]):
+                    raise ValueError("it is not plain that envkernel begins a command")
+                yield Line(number, shlex.join(command), tuple(command[at + 1 :]))
+    except ValueError as error:
+        yield Line(number, line, fault=f"this line is not understood ({error})")
 
 
-def _substituted(script: str) -> str:
-    """The script with what its command substitutions print: `echo python/3.11 | tr / _` is known, others are not."""
+def _expanded(text: str, variables: dict[str, str]) -> str:
+    """Make's variables filled in. Raises ValueError where make itself would write the command."""
 
     def one(match: re.Match[str]) -> str:
-        told = _TRANSLATED.fullmatch((match[1] or match[2] or "").strip())
-        if not told or len(told["old"]) != len(told["new"]) or "$" in told["text"]:
-            return SHELL
-        return told["text"].strip().translate(str.maketrans(told["old"], told["new"]))
+        name = match[1] or match[2] or ""
+        if "envkernel" in name or name.startswith("call "):
+            raise ValueError("a function of make's writes it")
+        return variables.get(name, UNKNOWN)
 
-    return re.sub(r"`([^`]*)`|\$\(([^()]*)\)", one, script.replace(SHELL, "\0")).replace("\0", SHELL)
-
-
-def _expanded(text: str, variables: dict[str, str], depth: int = 10) -> str:
-    """Make's variables filled in; those that the file does not set stay as they are."""
-
-    def one(match: re.Match[str]) -> str:
-        name = match[1] or match[2]
-        return _expanded(variables[name], variables, depth - 1) if name in variables and depth else match[0]
-
-    return re.sub(r"(?<!\$)\$(?:\(([\w.-]+)\)|\{([\w.-]+)\})", one, text)
+    for _ in range(10):  # as deep as they may name each other
+        text = _REFERENCE.sub(one, text)
+    return text
 
 
-def _unrolled(script: str) -> list[str]:
-    """The script with its `for` loops written out."""
-    match = _LOOP.search(script)
-    if not match:
-        return [script]
-    name, words, body = match.groups()
-    turns = [re.sub(rf"\$(?:{name}\b|\{{{name}\}})", lambda _, word=word: word, body) for word in words.split()]
-    return [script[: match.start()], *turns, *_unrolled(script[match.end() :])]
-
-
-def _commands(words: list[str]) -> Iterator[list[str]]:
-    """The simple commands among the words of a shell line that are envkernel's, or install bash_kernel's kernel."""
+def _commands(script: str) -> Iterator[list[str]]:
+    """The simple commands of a shell line, also each turn of a loop. Raises ValueError."""
+    if loop := _LOOP.fullmatch(script):
+        name, words, body = loop.groups()
+        its_name = re.compile(rf"\$(?:{name}\b|\{{{name}\}})")
+        script = ";".join(its_name.sub(lambda _, word=word: word, body) for word in words.split())
+    script = _TRANSLATED.sub(lambda match: match[1].replace(match[2], match[3]), script)
+    if "`" in script or "$(" in script:
+        raise ValueError("a command within the command")
+    lexer = shlex.shlex(script, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
     command: list[str] = []
-    for word in [*words, ";"]:
+    for word in [*lexer, ";"]:
         if not re.fullmatch(r"[();&|<>]+", word):
             command.append(word)
-            continue
-        while command and re.fullmatch(r"[A-Za-z_]\w*=.*", command[0]):
-            command.pop(0)
-        if command[1:3] == ["-m", "envkernel"]:
-            command[:3] = ["envkernel"]
-        if command and (command[0].rpartition("/")[2] == "envkernel" or command[1:3] == ["-m", "bash_kernel.install"]):
+        elif "<" in word or ">" in word:
+            raise ValueError("it redirects")
+        else:
             yield command
-        command = []
+            command = []

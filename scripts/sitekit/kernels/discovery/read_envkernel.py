@@ -1,8 +1,8 @@
 """Run by the release's Python: envkernel's own parser reads command lines of envkernel's.
 
 Reads `[[mode, word, ...], ...]` on stdin. Prints a JSON list with `{"mode", "name", "title", "template", "language",
-"argv", "env", "pwd", "place", "rest"}` for each, where "place" is the path or image and "rest" what is left: modules or
-options; or `{"error"}`.
+"argv", "env", "place", "rest"}` for each, where "place" is the path or image and "rest" what is
+left: modules or options; or `{"error"}`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,6 @@ def understood(mode: str, words: list[str]) -> dict[str, Any]:
         "language": kernel.kernel["language"],
         "argv": kernel.kernel["argv"],
         "env": kernel.kernel.get("env", {}),
-        "pwd": early.pwd,
         "place": getattr(said, "place", None),
         "rest": rest,
     }

@@ -1,4 +1,4 @@
-"""Which process listens on which TCP port, and which processes are whose, from /proc alone."""
+"""Which process listens on which TCP port, and which processes are whose."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import psutil
+
+_SHOWN = ["pid", "name", "cmdline", "environ"]
 _LISTEN = "0A"  # net/ipv4/tcp_states.h, TCP_LISTEN
 
 
@@ -30,24 +34,22 @@ class Process:
 
 def processes() -> Iterator[Process]:
     """All processes of this machine that are there while we look."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (found := process(int(entry.name))):
-            yield found
+    return (_shown(found.info) for found in psutil.process_iter(_SHOWN))
 
 
 def process(pid: int) -> Process | None:
     """One process, or None if it has gone."""
-    folder = Path("/proc") / str(pid)
     try:
-        name = (folder / "comm").read_text().strip()
-        command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-    except OSError:
+        return _shown(psutil.Process(pid).as_dict(_SHOWN))
+    except psutil.NoSuchProcess:
         return None
-    try:
-        environment = (folder / "environ").read_bytes().decode(errors="replace")
-    except OSError:
-        environment = ""
-    return Process(pid, name, command, environment)
+
+
+def _shown(told: dict[str, Any]) -> Process:
+    """psutil has None for what we may not read, and half characters for bytes that are no text."""
+    texts = [told["name"] or ""], told["cmdline"] or [], (told["environ"] or {}).values()
+    shown = (" ".join(text).encode(errors="replace").decode() for text in texts)
+    return Process(told["pid"], *shown)
 
 
 def listeners(ports: set[int]) -> dict[int, Process | None]:
@@ -59,7 +61,7 @@ def listeners(ports: set[int]) -> dict[int, Process | None]:
     found: dict[int, Process | None] = dict.fromkeys(sockets.values())
     if not found:
         return found
-    for pid in sorted(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()):
+    for pid in psutil.pids():  # net_connections of psutil's names the youngest that shares a socket
         for inode in _open_sockets(Path(f"/proc/{pid}")) & sockets.keys():
             found[sockets[inode]] = found[sockets[inode]] or process(pid)
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import psutil
 
 from ...site import Site
 from ..render.preloaded import node_options
@@ -13,7 +13,7 @@ def kept_apart(site: Site, proxy: State) -> tuple[bool, str]:
     """Whether they are, and by what, in the words of `make status`."""
     if proxy.pid is None:
         return False, "unknown: the proxy does not run"
-    if not _started_with(proxy.pid, "cmdline" if site.front.subdomains else "environ", _sign(site)):
+    if not _as_asked(site, proxy.pid):
         return False, "NOT kept apart: the proxy runs with other settings than the site's -> sudo make apply"
     if site.front.subdomains:
         return True, "kept apart by browsers: each server has a name of its own (front.subdomains)"
@@ -27,13 +27,12 @@ def administrators(site: Site) -> str:
     return f"{opens} (login.admin_access)"
 
 
-def _sign(site: Site) -> str:
-    """What the proxy was started with if it keeps them apart."""
-    return "--host-routing" if site.front.subdomains else f"NODE_OPTIONS={node_options(site)['NODE_OPTIONS']}"
-
-
-def _started_with(pid: int, kind: str, word: str) -> bool:
+def _as_asked(site: Site, proxy: int) -> bool:
+    """Whether the proxy was started with what keeps them apart."""
     try:
-        return word in Path(f"/proc/{pid}/{kind}").read_text(errors="replace").split("\0")
-    except OSError:
+        if site.front.subdomains:
+            return "--host-routing" in psutil.Process(proxy).cmdline()
+        wanted = node_options(site)["NODE_OPTIONS"]
+        return bool(psutil.Process(proxy).environ().get("NODE_OPTIONS") == wanted)
+    except psutil.Error:
         return False

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from ...base.command import run
 from ...base.errors import Problem
 from .interface import State, Word
@@ -22,6 +24,7 @@ from .service import Service, supervisord_conf
 _WORDS: dict[str, Word] = {"RUNNING": "running", "STARTING": "starting", "BACKOFF": "starting", "FATAL": "failed"}
 # supervisor/xmlrpc.py, class Faults. The last two: it died at once; whether it comes up yet, `state` tells.
 _NOT_THERE, _NOT_RUNNING, _ALREADY_STARTED, _ENDED, _SPAWN_ERROR = 10, 70, 60, 40, 50
+_PATIENCE = 60  # seconds until supervisord answers
 # What a daemon may inherit from the person who started it: nothing.
 _CLEAN = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/"}
 
@@ -85,7 +88,7 @@ class SupervisordSupervisor:
             return
         daemon = self._rpc.getPID()
         self._rpc.shutdown()
-        if not _within(10, lambda: not self._up() and not Path(f"/proc/{daemon}").exists()):
+        if not _within(10, lambda: not self._up() and not psutil.pid_exists(daemon)):
             raise Problem("supervisord does not end", str(self.control), f"look at process {daemon}")
 
     def state(self, service: Service) -> State:
@@ -144,25 +147,18 @@ class SupervisordSupervisor:
 
 
 class _UnixTransport(xmlrpc.client.Transport):
-    """XML-RPC over a Unix socket, as supervisor/xmlrpc.py does it."""
+    """XML-RPC over a Unix socket. supervisor's own SupervisorTransport waits for ever."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
 
     def make_connection(self, host: object) -> http.client.HTTPConnection:
-        return _UnixConnection(self._path)
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=60)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+        connection = http.client.HTTPConnection("localhost")
+        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.sock.settimeout(_PATIENCE)
+        connection.sock.connect(str(self._path))
+        return connection
 
 
 def _runtime_directory(folder: Path, user: str) -> None:

@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
+import psutil
+
 from ...base.command import CommandFailed, run
 from ...base.errors import Problem
 from ...site import Site
@@ -109,10 +111,10 @@ def _stop(web: WebServer) -> None:
 def _process(pid: int) -> str:
     """The name of a process that lives; nothing where there is none, or a dead one that nobody has buried."""
     try:
-        name, rest = Path(f"/proc/{pid}/stat").read_text().split("(", 1)[1].rsplit(")", 1)
-    except (FileNotFoundError, ProcessLookupError):
+        found = psutil.Process(pid)
+        return "" if found.status() == psutil.STATUS_ZOMBIE else found.name()
+    except psutil.Error:
         return ""
-    return "" if rest.split()[0] == "Z" else name
 
 
 def wait(web: WebServer, site: Site) -> None:
