@@ -108,7 +108,7 @@ def test_silence_is_no_answer(site: Site, says: Say) -> None:
     with pytest.raises(NoAnswer):
         found(jobs_with(site), work())
     jobs = jobs_with(site)
-    jobs._queue.silent_since = time.time()
+    jobs.queue.silent_since = time.time()
     with pytest.raises(NoAnswer):
         found(jobs, work())
 
@@ -131,7 +131,7 @@ def test_what_the_accounting_has_forgotten_to_end_is_gone(site: Site, says: Say)
     says("sacct", answering(record(12)))
     jobs = jobs_with(site, job(12))
     assert jobs.find(work()) is not None
-    jobs._queue.snapshot = Snapshot({}, time.monotonic(), time.time())
+    jobs.queue.snapshot = Snapshot({}, time.monotonic(), time.time())
     assert found(jobs, work()) is None and not jobs.unseen
 
 

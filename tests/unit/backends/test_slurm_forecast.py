@@ -29,6 +29,7 @@ class Asked:
     """A queue that lets everybody ask at once."""
 
     hidden = ""
+    healthy = True
 
     async def spend(self) -> None:
         pass
@@ -36,7 +37,7 @@ class Asked:
 
 def forecast(**starts: int) -> Forecast:
     made = Forecast(SITE, Asked(), list)
-    made.starts, made._asked = dict(starts), time.time()
+    made.starts, made.asked = dict(starts), time.time()
     return made
 
 
@@ -63,7 +64,7 @@ def test_one_that_not_everybody_may_have_is_not_named() -> None:
     tiers[1]["requires"] = {"group": "staff"}
     site = type(SITE).model_validate({**SITE.model_dump(mode="json"), "tiers": tiers})
     made = Forecast(site, Asked(), list)
-    made.starts, made._asked = {"large": SOON}, time.time()
+    made.starts, made.asked = {"large": SOON}, time.time()
     assert made.sooner(JOB, Choice.of(SMALL)) is None
 
 
@@ -74,7 +75,7 @@ def test_an_answer_that_does_not_come_is_not_replaced_by_an_old_one(monkeypatch:
     monkeypatch.setattr(module.gate, "start_of", silent)
     monkeypatch.setattr(module, "waiting_jobs", silent)
     made = forecast(large=SOON)
-    asyncio.run(made._ask("alice"))
+    asyncio.run(made.ask("alice"))
     assert made.starts == {}
 
 
@@ -97,11 +98,11 @@ def test_what_many_read_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(module, "waiting_jobs", waiting)
     monkeypatch.setattr(module.gate, "start_of", start)
     made = forecast()
-    asyncio.run(made._ask("alice"))
+    asyncio.run(made.ask("alice"))
     assert {made.ahead(replace(JOB, id="200")) for _ in range(50)} == {100}
     assert len(looks) == 100
     assert made.ahead(replace(JOB, id="3", priority=5)) == 2
-    asyncio.run(made._ask("alice"))
+    asyncio.run(made.ask("alice"))
     assert made.ahead(replace(JOB, id="200")) == 100 and len(looks) > 200
 
 
@@ -115,10 +116,9 @@ def test_whose_server_is_asked_for_goes_by_turns(monkeypatch: pytest.MonkeyPatch
             raise asyncio.CancelledError
 
     monkeypatch.setattr(module.asyncio, "sleep", pause)
-    monkeypatch.setattr(Forecast, "_ask", ask)
+    monkeypatch.setattr(Forecast, "ask", ask)
     monkeypatch.setattr(module, "EVERY", -1)
-    made = forecast()
-    made._queue.healthy, made._waiting_accounts = True, lambda: ["alice", "bob"]
+    made = Forecast(SITE, Asked(), lambda: ["alice", "bob"])
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(made.run())
 

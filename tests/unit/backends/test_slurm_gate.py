@@ -150,7 +150,7 @@ def test_gates_that_do_not_end_are_so_many(monkeypatch: pytest.MonkeyPatch, tmp_
             await gate.ask_gate(SITE, "alice", {}, timeout=0.01)
         assert await gate.submit(SITE, "bob", {}) == "7"
         (tmp_path / "go").touch()
-        while gate._under_way:  # pytest's own time limit is this one's
+        while gate.under_way:  # pytest's own time limit is this one's
             await asyncio.sleep(0.02)
         with pytest.raises(Refused, match="let the hub act"):
             await gate.ask_gate(SITE, "alice", {}, timeout=5)

@@ -12,7 +12,7 @@ from sitekit.backends.slurm.refusals import explain_refusal
 from sitekit.base.data import data
 from sitekit.hub.messages.cards import Card, card_of_refusal
 from sitekit.hub.messages.ended_cards import card_of, telling
-from sitekit.hub.messages.form import _template
+from sitekit.hub.messages.form import template
 from sitekit.hub.messages.stopped_cards import card_of_stop
 from sitekit.hub.servers.idle_limits import CULLER
 from sitekit.site import load_site
@@ -159,7 +159,7 @@ def test_figures() -> None:
 def test_markup_in_a_log_is_shown_not_rendered() -> None:
     """On the page of a start, and in the form."""
     told = card("FAILED", "<script>alert(1)</script>", exit_code=1)
-    form = _template().render(tiers=[], chosen="", last={}, card=told.as_dict(), outage=False)
+    form = template().render(tiers=[], chosen="", last={}, card=told.as_dict(), outage=False)
     for page in (told.as_html(), form):
         assert "&lt;script&gt;alert(1)" in page and "<script>alert" not in page
 

@@ -114,8 +114,8 @@ def test_starts_in_a_loop_fill_no_disk(ledger: Ledger, tmp_path: Path, monkeypat
     for number in range(50):
         ledger.end(start(ledger), {"kind": "home", "lines": ["x" * 1000], "number": number})
     last = ledger.intend("alice", "two", "hash-3", {})
-    kept = Ledger(tmp_path / "ledger.sqlite")._db.execute("SELECT user, ended FROM starts").fetchall()
-    assert len(kept) == 5 + 3
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as database:
+        assert database.execute("SELECT count(*) FROM starts").fetchone() == (5 + 3,)
     assert {row.tag for row in ledger.open()} == {running, last}
     assert ledger.last_card("alice", "")["number"] == 49
     assert ledger.last_card("bob", "") == {"kind": "crash"}

@@ -28,7 +28,7 @@ class ServerJobs:
     """
 
     def __init__(self, site: Site, queue: Queue, open_work: OpenWork) -> None:
-        self._hub_user, self._queue, self._open_work = site.hub.user, queue, open_work
+        self.queue, self._hub_user, self._open_work = queue, site.hub.user, open_work
         self._lookup = Lookup(site, queue)
         self._seen: set[str] = set()  # tags of the servers whose jobs a snapshot of this hub has listed
         self.unseen: dict[str, str] = {}
@@ -36,7 +36,7 @@ class ServerJobs:
 
     def find(self, work: Work) -> Job | None:
         """The job in the last snapshot."""
-        if job := work.job_in(self._queue.snapshot):
+        if job := work.job_in(self.queue.snapshot):
             self._seen.add(work.tag)
             self.unseen.pop(work.tag, None)
         return job
@@ -48,7 +48,7 @@ class ServerJobs:
         """
         if job := self.find(work):
             return job
-        if not self._queue.healthy or work.intended > self._queue.snapshot.at - 2:
+        if not self.queue.healthy or work.intended > self.queue.snapshot.at - 2:
             raise NoAnswer("the last snapshot is older than the server's job may be")
         if work.job is not None:
             return await self._by_number(work, work.job)

@@ -33,11 +33,11 @@ class Forecast:
         self.starts: dict[str, int | None] = {}
         self.waiting: list[Waiting] = []
         self._ahead: dict[tuple[str, int, str], int] = {}  # what was counted in this `waiting`, for many who read it
-        self._asked = 0.0
+        self.asked = 0.0
 
     @property
     def stale(self) -> bool:
-        return time.time() - self._asked > 2 * EVERY
+        return time.time() - self.asked > 2 * EVERY
 
     def sooner(self, job: SlurmJob, asked: Choice) -> Tier | None:
         """The tier that would start soonest, if that is well before `job` is expected to start. One that is for
@@ -67,13 +67,14 @@ class Forecast:
         """Ask for ever, while somebody waits for room."""
         while True:
             await asyncio.sleep(5)
-            if not self._queue.healthy or time.time() - self._asked <= EVERY:
+            if not self._queue.healthy or time.time() - self.asked <= EVERY:
                 continue
             if accounts := self._waiting_accounts():
-                await self._ask(random.choice(accounts))  # noqa: S311  (by turns: one's own limits are no news to others)
-                self._asked = time.time()
+                await self.ask(random.choice(accounts))  # noqa: S311  (by turns: one's own limits are no news to others)
+                self.asked = time.time()
 
-    async def _ask(self, account: str) -> None:
+    async def ask(self, account: str) -> None:
+        """Renew the answers; starts are those of `account`."""
         partitions = sorted({partition for tier in self._site.tiers for partition in tier.partitions})
         with contextlib.suppress(NoAnswer):
             await self._queue.spend()

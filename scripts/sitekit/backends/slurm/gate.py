@@ -25,7 +25,7 @@ TEXT = 4000  # characters of an error
 LINES, LOG = 40, 32 * 1024  # of a log: lines, characters
 AT_ONCE = 16  # requests for one user: a gate that its user has stopped stays, and sudo with it
 KINDS = {"sbatch", "scancel", "home", "refused"}  # beside `gate` and `silent`
-_under_way: Counter[str] = Counter()
+under_way: Counter[str] = Counter()
 
 
 def _is_number(highest: int) -> Callable[[object], bool]:
@@ -51,9 +51,9 @@ async def ask_gate(
 
     Raises Refused with the reason, or NoAnswer when Slurm behind it does not answer.
     """
-    if _under_way[user] >= AT_ONCE:
+    if under_way[user] >= AT_ONCE:
         raise NoAnswer(f"{AT_ONCE} earlier requests for {user} have not come to their end")
-    _under_way[user] += 1
+    under_way[user] += 1
     as_user, argv = transport(site).as_user(user), [str(site.libexec / program)]
     answer = await as_user.run(argv, json.dumps(request), timeout, ANSWER, partial(_has_ended, user))
     try:
@@ -71,9 +71,9 @@ async def ask_gate(
 
 
 def _has_ended(user: str) -> None:
-    _under_way[user] -= 1
-    if not _under_way[user]:
-        del _under_way[user]
+    under_way[user] -= 1
+    if not under_way[user]:
+        del under_way[user]
 
 
 def _plain(text: str) -> str:

@@ -12,7 +12,7 @@ from ..servers.hub_state import Life
 
 
 @cache
-def _template() -> Template:
+def template() -> Template:
     return Environment(loader=FileSystemLoader(data("config/templates")), autoescape=True).get_template("tiers.html")
 
 
@@ -21,7 +21,7 @@ def tier_form(life: Life, user: str, name: str, standing: Standing, asked: str, 
     tiers = tiers_for(life.site, standing)
     keys = [tier.key for tier in tiers]
     chosen = next((key for key in (asked, last.get("profile", "")) if key in keys), keys[0] if keys else "")
-    return _template().render(
+    return template().render(
         tiers=[(tier, fields_of(life.site, tier, standing)) for tier in tiers],
         chosen=chosen,
         last=last,
