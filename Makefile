@@ -86,7 +86,7 @@ demo_stop:
 demo_reset:
 	$(KIT) demo_reset
 test:
-	@KIT_TEST=1 scripts/kit --python -m pytest -n 2 --dist loadgroup
+	@KIT_TEST=1 scripts/kit --python -m pytest -n 2
 test_quick:
 	@KIT_TEST=1 scripts/kit --python -m pytest -q -n auto --quick
 lint:

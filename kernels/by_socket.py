@@ -1,8 +1,9 @@
-"""Start ipykernel where it is reached through Unix sockets. The launcher gives this text to `python -c` in place of
-`-m ipykernel_launcher`; the first word is that module, the last the connection file.
+"""Start ipykernel where it is reached through Unix sockets. The launcher gives this text to `python
+-c` in place of `-m ipykernel_launcher`; the first word is that module, the last the connection
+file.
 
-What forked children print goes to the kernel through a TCP port that anybody on the node may connect to (ipykernel,
-iostream.py, _setup_pipe_in); here it goes through one more Unix socket.
+What forked children print goes to the kernel through a TCP port that anybody on the node may
+connect to (ipykernel, iostream.py, _setup_pipe_in); here it goes through one more Unix socket.
 """
 
 import sys
@@ -42,7 +43,9 @@ def bind(self, *_, **__):
 
 
 IOPubThread._setup_pipe_in = instead(IOPubThread._setup_pipe_in, "bind_to_random_port", bind)
-IOPubThread._setup_pipe_out = instead(IOPubThread._setup_pipe_out, "connect", lambda self, _: connect(self, pipe))
+IOPubThread._setup_pipe_out = instead(
+    IOPubThread._setup_pipe_out, "connect", lambda self, _: connect(self, pipe)
+)
 
 sys.path.insert(0, here)
 runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -1,7 +1,9 @@
-"""Start one kernel: forget the caller's modules, load the site's, verify, exec. Where that fails, exec the tombstone.
+"""Start one kernel: forget the caller's modules, load the site's, verify, exec. Where that fails,
+exec the tombstone.
 
-`make kernels` publishes a copy of this file with the release's `python -I` in its first line, and calls the same
-functions when it probes. Standard library only: it must start where nothing else does. Its other parts lie beside it.
+`make kernels` publishes a copy of this file with the release's `python -I` in its first line, and
+calls the same functions when it probes. Standard library only: it must start where nothing else
+does. Its other parts lie beside it.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-# What a login shell, a loaded module or a batch job may have left behind that decides which program runs, or with which
-# libraries. Everything else stays: Slurm's variables, tickets, proxies, CUDA_VISIBLE_DEVICES, the user's own settings.
+# What a login shell, a loaded module or a batch job may have left behind that decides which program
+# runs, or with which libraries. Everything else stays: Slurm's variables, tickets, proxies,
+# CUDA_VISIBLE_DEVICES, the user's own settings.
 DROPPED_PREFIXES = (
     "LMOD_", "__LMOD_", "_ModuleTable", "MODULE", "PYTHON", "R_", "LUA_", "TCL", "LD_", "CONDA_", "_CE_", "BASH_FUNC_",
     "APPTAINER", "SINGULARITY",
@@ -44,12 +47,14 @@ DROPPED = frozenset(
         "INFOPATH",
     ]
 )
-# Any of these in the home may send a module's name elsewhere (Lmod: utils.lua, getModuleRCT; ReadLmodRC.lua).
+# Any of these in the home may send a module's name elsewhere (Lmod: utils.lua, getModuleRCT;
+# ReadLmodRC.lua).
 REDIRECTING = (".modulerc", ".modulerc.lua", ".lmodrc.lua")
 # What Lmod is told in place of a home that has one of them.
 NO_HOME = "/nonexistent"
 LOAD_SECONDS = 120
-# Where the session's server notes what is loaded in its Software Modules tab (sitekit/session/loaded_modules.py).
+# Where the session's server notes what is loaded in its Software Modules tab
+# (sitekit/session/loaded_modules.py).
 LOADED = "modules.json"
 TAB = "in the Software Modules tab, then Kernel > Restart Kernel"
 
@@ -64,10 +69,13 @@ class CannotStart(Exception):
 
 def cleaned(environ: Mapping[str, str]) -> dict[str, str]:
     """`environ` without what modules, shells and language set-ups have left in it."""
-    return {k: v for k, v in environ.items() if k not in DROPPED and not k.startswith(DROPPED_PREFIXES)}
+    return {
+        k: v for k, v in environ.items() if k not in DROPPED and not k.startswith(DROPPED_PREFIXES)
+    }
 
 
-# The published path is a link into a generation: its launcher, tombstone and kernels belong together.
+# The published path is a link into a generation: its launcher, tombstone and kernels belong
+# together.
 HERE = os.path.dirname(os.path.realpath(__file__))
 
 
@@ -85,7 +93,8 @@ lmod_output = _beside("lmod_output")
 def load(
     kernel: Mapping[str, Any], environ: Mapping[str, str], run: Callable[..., Any] = subprocess.run
 ) -> dict[str, str]:
-    """The environment after `module load` of the kernel's modules, if it has any, from a clean start.
+    """The environment after `module load` of the kernel's modules, if it has any, from a clean
+    start.
 
     Raises CannotStart.
     """
@@ -111,8 +120,11 @@ def completed(kernel: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, st
     return env
 
 
-def with_modules(kernel: Mapping[str, Any], env: Mapping[str, str], run: Callable[..., Any]) -> dict[str, str]:
-    """`env` after `module load`, done as the person whose HOME, USER and LOGNAME are in it. Raises CannotStart."""
+def with_modules(
+    kernel: Mapping[str, Any], env: Mapping[str, str], run: Callable[..., Any]
+) -> dict[str, str]:
+    """`env` after `module load`, done as the person whose HOME, USER and LOGNAME are in it. Raises
+    CannotStart."""
     if not kernel["modules"]:
         return dict(env)
     home = env.get("HOME", NO_HOME)
@@ -122,19 +134,25 @@ def with_modules(kernel: Mapping[str, Any], env: Mapping[str, str], run: Callabl
     if redirected:
         found = {name: value and value.replace(NO_HOME, home) for name, value in found.items()}
     after = lmod_output.applied(found, env)
-    # A module that only warns makes Lmod end with 1; one whose name Lmod takes for an option makes it end with 0.
+    # A module that only warns makes Lmod end with 1; one whose name Lmod takes for an option makes
+    # it end with 0.
     full_names(kernel["modules"], lmod_output.loaded(after), done.stderr.decode(errors="replace"))
     return after
 
 
-def lmod(kernel: Mapping[str, Any], env: Mapping[str, str], language: str, run: Callable[..., Any]) -> Any:
-    """Let Lmod print the load of the kernel's modules in `language`. Raises CannotStart if it does not answer."""
+def lmod(
+    kernel: Mapping[str, Any], env: Mapping[str, str], language: str, run: Callable[..., Any]
+) -> Any:
+    """Let Lmod print the load of the kernel's modules in `language`. Raises CannotStart if it does
+    not answer."""
     # The cache of a system may lag behind its module tree; for full names it saves nothing.
     argv = [kernel["lmod"], language, "--ignore_cache", "load", *kernel["modules"]]
     try:
         return run(argv, env=env, capture_output=True, timeout=LOAD_SECONDS)
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        raise CannotStart(f"Lmod did not answer to `{_words(kernel['modules'])}`.", str(error)) from None
+        raise CannotStart(
+            f"Lmod did not answer to `{_words(kernel['modules'])}`.", str(error)
+        ) from None
 
 
 def full_names(modules: list[str], loaded: list[str], said: str = "") -> list[str]:
@@ -159,32 +177,51 @@ def _words(modules: list[str]) -> str:
 
 
 def with_loaded(kernel: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
-    """The kernel with the modules that its user has loaded in this session, and nothing else of theirs."""
+    """The kernel with the modules that its user has loaded in this session, and nothing else of
+    theirs."""
     try:
-        with open(os.path.join(environ.get("JUPYTER_RUNTIME_DIR", NO_HOME), LOADED), encoding="utf-8") as file:
+        with open(
+            os.path.join(environ.get("JUPYTER_RUNTIME_DIR", NO_HOME), LOADED), encoding="utf-8"
+        ) as file:
             told = json.load(file)
     except FileNotFoundError:
         told = {}
     if not (modules := [name for name in (told.get("LOADEDMODULES") or "").split(":") if name]):
-        raise CannotStart("This kernel runs what you have loaded, and no module is loaded.", remedy=_load(kernel))
-    return {**kernel, "modules": modules, "modulepath": told.get("MODULEPATH") or kernel["modulepath"]}
+        raise CannotStart(
+            "This kernel runs what you have loaded, and no module is loaded.", remedy=_load(kernel)
+        )
+    return {
+        **kernel,
+        "modules": modules,
+        "modulepath": told.get("MODULEPATH") or kernel["modulepath"],
+    }
 
 
 def brought(kernel: Mapping[str, Any], env: Mapping[str, str]) -> str:
-    """The interpreter that the user's modules bring along. Raises CannotStart if there is none, or no kernel in it."""
+    """The interpreter that the user's modules bring along. Raises CannotStart if there is none, or
+    no kernel in it."""
     asked = kernel["inherit"]
     for name in asked["programs"]:
         program = shutil.which(name, path=env["PATH"])
         if program and program != shutil.which(name, path=kernel["path"]):
             words = [program, *asked["test"]]
             done = subprocess.run(
-                words, env=env, capture_output=True, text=True, errors="replace", timeout=LOAD_SECONDS
+                words,
+                env=env,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=LOAD_SECONDS,
             )
             if done.returncode:
-                raise CannotStart(f"{program} has no working {asked['package']}.", done.stderr, _load(kernel))
+                raise CannotStart(
+                    f"{program} has no working {asked['package']}.", done.stderr, _load(kernel)
+                )
             return program
     loaded = f"Loaded: {' '.join(kernel['modules'])}"
-    raise CannotStart(f"No module that you have loaded brings {asked['programs'][0]}.", loaded, _load(kernel))
+    raise CannotStart(
+        f"No module that you have loaded brings {asked['programs'][0]}.", loaded, _load(kernel)
+    )
 
 
 def _load(kernel: Mapping[str, Any]) -> str:
@@ -192,8 +229,9 @@ def _load(kernel: Mapping[str, Any]) -> str:
 
 
 def verified(kernel: Mapping[str, Any], env: Mapping[str, str]) -> list[str]:
-    """The words to start, the program by its full path. Raises CannotStart unless interpreter and files are as proven,
-    or the modules bring another build of the same version that has a working kernel."""
+    """The words to start, the program by its full path. Raises CannotStart unless interpreter and
+    files are as proven, or the modules bring another build of the same version that has a working
+    kernel."""
     if "inherit" in kernel:
         return [brought(kernel, env), *kernel["command"][1:]]
     name = kernel["command"][0]
@@ -206,12 +244,18 @@ def verified(kernel: Mapping[str, Any], env: Mapping[str, str]) -> list[str]:
     return [found, *kernel["command"][1:]]
 
 
-def another_build(kernel: Mapping[str, Any], env: Mapping[str, str], found: str | None) -> list[str]:
-    """The words to start `found`: a module may choose a build by the node's CPU type. Raises CannotStart."""
+def another_build(
+    kernel: Mapping[str, Any], env: Mapping[str, str], found: str | None
+) -> list[str]:
+    """The words to start `found`: a module may choose a build by the node's CPU type. Raises
+    CannotStart."""
     other, name = kernel.get("another_build"), kernel["command"][0]
     seen = f"Expected: {kernel['interpreter']}\nFound:    {found or f'no {name!r}'}"
-    if other and found and found != shutil.which(name, path=kernel["path"]):  # the machine's own is never meant
-        done = subprocess.run([found, *other["test"]], env=env, capture_output=True, timeout=LOAD_SECONDS)
+    # the machine's own is never meant
+    if other and found and found != shutil.which(name, path=kernel["path"]):
+        done = subprocess.run(
+            [found, *other["test"]], env=env, capture_output=True, timeout=LOAD_SECONDS
+        )
         if done.returncode == 0:
             return [found, *other["command"][1:]]
         seen += "\n" + done.stderr.decode(errors="replace").strip()
@@ -219,7 +263,8 @@ def another_build(kernel: Mapping[str, Any], env: Mapping[str, str], found: str 
 
 
 def by_socket(words: list[str], connection_file: str) -> list[str]:
-    """The words of a command; by_socket.py for `-m ipykernel_launcher`, if the kernel is reached through sockets."""
+    """The words of a command; by_socket.py for `-m ipykernel_launcher`, if the kernel is reached
+    through sockets."""
     with open(connection_file, encoding="utf-8") as file:
         if json.load(file).get("transport") != "ipc":
             return words
@@ -232,17 +277,25 @@ def by_socket(words: list[str], connection_file: str) -> list[str]:
 
 def filled(words: list[str], connection_file: str) -> list[str]:
     """The words of a command, with what only this start knows."""
-    known = {"{home}": os.path.expanduser("~"), "{uid}": str(os.getuid()), "{gid}": str(os.getgid())}
+    known = {
+        "{home}": os.path.expanduser("~"),
+        "{uid}": str(os.getuid()),
+        "{gid}": str(os.getgid()),
+    }
     known["{connection_file}"] = connection_file
     if any("{sockets}" in word for word in words):  # of a container, which sees what it is shown
         with open(connection_file, encoding="utf-8") as file:
             known["{sockets}"] = os.path.dirname(json.load(file)["ip"])
-    return [re.sub("|".join(map(re.escape, known)), lambda match: known[match[0]], word) for word in words]
+    return [
+        re.sub("|".join(map(re.escape, known)), lambda match: known[match[0]], word)
+        for word in words
+    ]
 
 
 def read(name: str) -> dict[str, Any]:
-    """The instructions for the kernel `name`, written by `make kernels`; those of a user's own kernel lie where its
-    kernel.json says, written by sitekit-kernel. Raises CannotStart if there are none."""
+    """The instructions for the kernel `name`, written by `make kernels`; those of a user's own
+    kernel lie where its kernel.json says, written by sitekit-kernel. Raises CannotStart if there
+    are none."""
     if not (os.path.isabs(name) or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name)):
         raise CannotStart(f"'{name}' is not the name of a kernel.")
     path = name if os.path.isabs(name) else os.path.join(HERE, "kernels", name, "launch.json")
@@ -251,12 +304,14 @@ def read(name: str) -> dict[str, Any]:
             return json.load(file)
     except FileNotFoundError:
         raise CannotStart(
-            f"The kernel '{name}' is no longer offered here.", remedy="Choose another: Kernel > Change Kernel."
+            f"The kernel '{name}' is no longer offered here.",
+            remedy="Choose another: Kernel > Change Kernel.",
         ) from None
 
 
 def tombstone(connection_file: str, title: str, site: str, why: CannotStart) -> None:
-    """Become a kernel that answers every cell with the reason. One that ended would be restarted; this one stays."""
+    """Become a kernel that answers every cell with the reason. One that ended would be restarted;
+    this one stays."""
     people = f"the people who run {site}" if site else "the people who run this JupyterHub"
     lines = [
         f"The kernel '{title}' could not start.",
@@ -266,12 +321,20 @@ def tombstone(connection_file: str, title: str, site: str, why: CannotStart) -> 
         "",
     ]
     lines.append(
-        "What to do: " + (why.remedy or f"choose another kernel (Kernel > Change Kernel), and show this to {people}.")
+        "What to do: "
+        + (
+            why.remedy
+            or f"choose another kernel (Kernel > Change Kernel), and show this to {people}."
+        )
     )
     text = "\n".join(lines)[:8000]
     sys.stderr.write(text + "\n")
     env = {**cleaned(os.environ), "SITEKIT_KERNEL_FAULT": text.encode("utf-8", "replace").decode()}
-    os.execve(sys.executable, [sys.executable, "-I", os.path.join(HERE, "tombstone.py"), "-f", connection_file], env)  # noqa: S606
+    os.execve(
+        sys.executable,
+        [sys.executable, "-I", os.path.join(HERE, "tombstone.py"), "-f", connection_file],
+        env,
+    )  # noqa: S606
 
 
 def main(argv: list[str]) -> None:
@@ -290,7 +353,9 @@ def main(argv: list[str]) -> None:
     except CannotStart as why:
         why.remedy = why.remedy or remedy
         tombstone(connection_file, title, site, why)
-    except Exception as error:  # whatever it is, the user shall read it instead of watching restarts
+    except (
+        Exception
+    ) as error:  # whatever it is, the user shall read it instead of watching restarts
         tombstone(connection_file, title, site, CannotStart("The launcher failed.", repr(error)))
 
 

@@ -1,4 +1,5 @@
-"""The kernel that is started in place of one that cannot start: it answers every cell with the reason, and stays."""
+"""The kernel that is started in place of one that cannot start: it answers every cell with the
+reason, and stays."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from ipykernel.iostream import IOPubThread  # noqa: E402
 from ipykernel.kernelapp import IPKernelApp  # noqa: E402
 from ipykernel.kernelbase import Kernel  # noqa: E402
 
-# A TCP port for what forked children print, which anybody on the node may connect to; there are no such children here.
+# A TCP port for what forked children print, which anybody on the node may connect to; there are no
+# such children here.
 IOPubThread._setup_pipe_in = lambda self: setattr(self, "_pipe_flag", False)
 
 FAULT = os.environ.pop("SITEKIT_KERNEL_FAULT", "This kernel could not start.")
@@ -31,7 +33,11 @@ class Tombstone(Kernel):
     language_info = {"name": "text", "mimetype": "text/plain", "file_extension": ".txt"}  # noqa: RUF012
 
     async def do_execute(self, code: str, silent: bool, *_: Any, **__: Any) -> dict[str, Any]:
-        error = {"ename": "KernelCannotStart", "evalue": FAULT.splitlines()[0], "traceback": FAULT.splitlines()}
+        error = {
+            "ename": "KernelCannotStart",
+            "evalue": FAULT.splitlines()[0],
+            "traceback": FAULT.splitlines(),
+        }
         if not silent:
             self.send_response(self.iopub_socket, "error", error)
         return {"status": "error", "execution_count": self.execution_count, **error}
@@ -50,10 +56,11 @@ class TombstoneApp(IPKernelApp):
     """ipykernel's application, except for the order in which its threads end."""
 
     def start(self) -> None:
-        """Run until a shutdown request, then end the control thread, which still publishes "idle" after the request.
+        """Run until a shutdown request, then end the control thread, which still publishes "idle"
+        after the request.
 
-        ipykernel 7.4 ends the IOPub thread first, at exit. The control thread then waits for it for ever:
-        about one shutdown in ten. https://github.com/posit-dev/positron/issues/7142
+        ipykernel 7.4 ends the IOPub thread first, at exit. The control thread then waits for it for
+        ever: about one shutdown in ten. https://github.com/posit-dev/positron/issues/7142
         """
         super().start()
         self.control_thread.stop()

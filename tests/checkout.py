@@ -1,4 +1,5 @@
-"""A copy of the checkout with an environment.yml and a site file of its own, for tests that change releases."""
+"""A copy of the checkout with an environment.yml and a site file of its own, for tests that change
+releases."""
 
 from __future__ import annotations
 
@@ -15,11 +16,14 @@ OURS = ("PYTHONPATH", "KIT_TEST", "PYTHON", "SITE", "BUNDLE")
 
 
 class Checkout:
-    """`site` is the text of its site file, `environment` that of its environment.yml; it borrows the kit's Python."""
+    """`site` is the text of its site file, `environment` that of its environment.yml; it borrows
+    the kit's Python."""
 
     def __init__(self, folder: Path, site: str, environment: str) -> None:
         self.folder, self.file = folder, folder / "config/site.yml"
-        left_out = shutil.ignore_patterns(".git", ".kit*", "tests", "docs", "environment.*", "__pycache__")
+        left_out = shutil.ignore_patterns(
+            ".git", ".kit*", "tests", "docs", "environment.*", "__pycache__"
+        )
         shutil.copytree(TOP, folder, ignore=left_out, symlinks=True)
         (folder / ".kit").symlink_to(TOP / ".kit")
         self.file.write_text(site)
@@ -38,7 +42,8 @@ class Checkout:
         )  # fmt: skip
 
     def make(self, *words: str, before: Sequence[str] = (), code: int = 0, **more: str) -> str:
-        """Run it to its end, which must be `code` (make's own is 2 for every failure); what it said."""
+        """Run it to its end, which must be `code` (make's own is 2 for every failure); what it
+        said."""
         started = self.start(*words, before=before, **more)
         said, _ = started.communicate(timeout=300)
         assert started.returncode == code, said

@@ -1,7 +1,9 @@
-"""The demo site for the tests that need a cluster: brought up once, by the command that a new user types.
+"""The demo site for the tests that need a cluster: brought up once, by the command that a new user
+types.
 
-`make test` runs in two processes (pytest-xdist). One takes all tests that change the demo or this host, in their order;
-the other takes the tests of single parts, which may read the demo's release and change nothing of it.
+`make test` runs in two processes (pytest-xdist). One takes all tests that change the demo or this
+host, in their order; the other takes the tests of single parts, which may read the demo's release
+and change nothing of it.
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from sitekit.site import Site, load_site
 
@@ -31,10 +35,28 @@ RUN = "SITEKIT_TEST_RUN"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--soak", action="store_true", help="run the long tests too: many kills, many users")
+    parser.addoption(
+        "--soak", action="store_true", help="run the long tests too: many kills, many users"
+    )
     parser.addoption("--quick", action="store_true", help="only tests that need nothing but Python")
-    parser.addoption("--update-golden", action="store_true", help="write tests/golden again, from what is rendered now")
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write tests/golden again, from what is rendered now",
+    )
     parser.addoption("--keep-demo", action="store_true", help="leave the demo up afterwards")
+
+
+class ByRoom(LoadScopeScheduling):
+    """Which tests run in one process: all that need this host to themselves, else those of a file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "this host" if file.split("/")[1] in NEEDS_ROOT else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByRoom:
+    return ByRoom(config, log)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -52,16 +74,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(run)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Fast tests first; tests that need root or the demo are skipped without root, soaks without --soak."""
+    """Fast tests first; tests that need root or the demo are skipped without root, soaks without
+    --soak."""
     items.sort(key=lambda item: _room(item) in NEEDS_DEMO)
-    for item in items:
-        if _room(item) in NEEDS_ROOT:
-            item.add_marker(pytest.mark.xdist_group("this host"))
     soak, quick = config.getoption("--soak"), config.getoption("--quick")
     deselected = [
-        item for item in items if (item.get_closest_marker("soak") and not soak) or (quick and not _is_quick(item))
+        item
+        for item in items
+        if (item.get_closest_marker("soak") and not soak) or (quick and not _is_quick(item))
     ]
     if deselected:
         config.hook.pytest_deselected(items=deselected)
@@ -69,11 +90,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if os.geteuid() != 0:
         for item in items:
             if _room(item) in NEEDS_ROOT:
-                item.add_marker(pytest.mark.skip(reason="needs root, to install packages; run sudo make test"))
+                item.add_marker(
+                    pytest.mark.skip(reason="needs root, to install packages; run sudo make test")
+                )
 
 
 def _is_quick(item: pytest.Item) -> bool:
-    """Whether a test needs nothing but Python: no root, no demo, no release of the hub's environment."""
+    """Whether a test needs nothing but Python: no root, no demo, no release of the hub's
+    environment."""
     return _room(item) == "unit" and "hub_environment" not in getattr(item, "fixturenames", ())
 
 
@@ -94,7 +118,8 @@ class Demo:
 
 @pytest.fixture(scope="session")
 def demo(request: pytest.FixtureRequest) -> Demo:
-    """`make demo`, by the first process that needs it. The run takes it away at its end, if it was not up before."""
+    """`make demo`, by the first process that needs it. The run takes it away at its end, if it was
+    not up before."""
     site = load_site(CHECKOUT / "config" / "sites" / "demo.yml")
     run = Path(os.environ[RUN])
     with (run / "lock").open("w") as lock:
@@ -102,7 +127,9 @@ def demo(request: pytest.FixtureRequest) -> Demo:
         if not (run / "up").exists():
             if not (site.etc / "site.yml").exists():
                 (run / "made").touch()
-            with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+            with request.config.pluginmanager.getplugin(
+                "capturemanager"
+            ).global_and_fixture_disabled():
                 subprocess.run(["make", "demo"], cwd=CHECKOUT, check=True, timeout=900)
             (run / "up").touch()
     passwords = json.loads(Path("/var/lib/sitekit/demo-cluster/passwords.json").read_text())

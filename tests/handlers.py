@@ -1,7 +1,9 @@
-"""Every handler that a user's server answers with, judged: who adds it, at which addresses, and why it is safe.
+"""Every handler that a user's server answers with, judged: who adds it, at which addresses, and why
+it is safe.
 
-tests/unit/session/test_session_handlers.py holds the table against a running server: a handler that is not in it
-fails. tests/attacks/test_handlers.py tries what the kind of each promises. `*` in an address is any word of a caller's.
+tests/unit/session/test_session_handlers.py holds the table against a running server: a handler that
+is not in it fails. tests/attacks/test_handlers.py tries what the kind of each promises. `*` in an
+address is any word of a caller's.
 """
 
 from __future__ import annotations
@@ -28,14 +30,27 @@ SOCKET = "asks who it is, and whether a page of this host opens it, before the h
 
 JUDGED = (
     Judged("api", API, "jupyter_lsp.handlers", {"LanguageServersHandler": ("/lsp/status",)}),
-    Judged("websocket", SOCKET, "jupyter_lsp.handlers", {"LanguageServerWebSocketHandler": ("/lsp/ws/*",)}),
+    Judged(
+        "websocket",
+        SOCKET,
+        "jupyter_lsp.handlers",
+        {"LanguageServerWebSocketHandler": ("/lsp/ws/*",)},
+    ),
     Judged(
         "api",
         "only reads: memory, CPU, and a kernel's own word of both",
         "jupyter_resource_usage.api",
-        {"ApiHandler": ("/api/metrics/v1",), "KernelUsageHandler": ("/api/metrics/v1/kernel_usage/get_usage/*",)},
+        {
+            "ApiHandler": ("/api/metrics/v1",),
+            "KernelUsageHandler": ("/api/metrics/v1/kernel_usage/get_usage/*",),
+        },
     ),
-    Judged("websocket", SOCKET, "jupyter_server_terminals.handlers", {"TermSocket": ("/terminals/websocket/1",)}),
+    Judged(
+        "websocket",
+        SOCKET,
+        "jupyter_server_terminals.handlers",
+        {"TermSocket": ("/terminals/websocket/1",)},
+    ),
     Judged(
         "api",
         API,
@@ -58,7 +73,10 @@ JUDGED = (
         "page",
         PAGE,
         "jupyterlab_server.handlers",
-        {"LabHandler": ("/lab", "/lab/tree/*", "/doc/workspaces/a/tree/*"), "NotFoundHandler": ("/lab/*",)},
+        {
+            "LabHandler": ("/lab", "/lab/tree/*", "/doc/workspaces/a/tree/*"),
+            "NotFoundHandler": ("/lab/*",),
+        },
     ),
     Judged(
         "api",
@@ -66,13 +84,21 @@ JUDGED = (
         "jupyterlab_server",
         {
             "settings_handler:SettingsHandler": ("/lab/api/settings/", "/lab/api/settings/*"),
-            "translations_handler:TranslationsHandler": ("/lab/api/translations/", "/lab/api/translations/*"),
-            "workspaces_handler:WorkspacesHandler": ("/lab/api/workspaces/", "/lab/api/workspaces/*"),
+            "translations_handler:TranslationsHandler": (
+                "/lab/api/translations/",
+                "/lab/api/translations/*",
+            ),
+            "workspaces_handler:WorkspacesHandler": (
+                "/lab/api/workspaces/",
+                "/lab/api/workspaces/*",
+            ),
             "listings_handler:ListingsHandler": ("/lab/api/listings/*",),
             "licenses_handler:LicensesHandler": ("/lab/api/licenses/*",),
         },
     ),
-    Judged("file", FILE, "jupyterlab_server.themes_handler", {"ThemesHandler": ("/lab/api/themes/*",)}),
+    Judged(
+        "file", FILE, "jupyterlab_server.themes_handler", {"ThemesHandler": ("/lab/api/themes/*",)}
+    ),
     Judged(
         "asked",
         "asks origin.is_foreign; compares files of the server alone (overrides/nbdime_guard.py)",
@@ -98,7 +124,12 @@ JUDGED = (
             "TerminalHandler": ("/terminals/*",),
         },
     ),
-    Judged("file", "the user's own style sheet", "notebook.app", {"CustomCssHandler": ("/custom/custom.css",)}),
+    Judged(
+        "file",
+        "the user's own style sheet",
+        "notebook.app",
+        {"CustomCssHandler": ("/custom/custom.css",)},
+    ),
     Judged(
         "api",
         "only reads: when the server ends",
@@ -155,7 +186,13 @@ JUDGED = (
         "jupyter_server.base.handlers",
         {
             "FileFindHandler": (
-                *("/robots.txt", "/favicon.ico", "/static/*", "/static/lab/*", "/static/notebook/*"),
+                *(
+                    "/robots.txt",
+                    "/favicon.ico",
+                    "/static/*",
+                    "/static/lab/*",
+                    "/static/notebook/*",
+                ),
                 "/lab/extensions/*",
             ),
             "PublicStaticFileHandler": ("/robots.txt",),
@@ -217,7 +254,9 @@ JUDGED = (
             "services.config.handlers:ConfigHandler": ("/api/config/a",),
             "services.contents.handlers:ContentsHandler": ("/api/contents", "/api/contents/*"),
             "services.contents.handlers:CheckpointsHandler": ("/api/contents/*/checkpoints",),
-            "services.contents.handlers:ModifyCheckpointsHandler": ("/api/contents/*/checkpoints/a",),
+            "services.contents.handlers:ModifyCheckpointsHandler": (
+                "/api/contents/*/checkpoints/a",
+            ),
             "services.events.handlers:EventHandler": ("/api/events",),
             "services.kernels.handlers:MainKernelHandler": ("/api/kernels",),
             "services.kernels.handlers:KernelHandler": (f"/api/kernels/{ID}",),
@@ -248,7 +287,10 @@ JUDGED = (
         "hub",
         "JupyterHub's own: ends the login, or takes the hub's answer with the state that it gave out",
         "jupyterhub.singleuser.extension",
-        {"JupyterHubLogoutHandler": ("/logout",), "JupyterHubOAuthCallbackHandler": ("/oauth_callback",)},
+        {
+            "JupyterHubLogoutHandler": ("/logout",),
+            "JupyterHubOAuthCallbackHandler": ("/oauth_callback",),
+        },
     ),
 )
 
@@ -265,4 +307,6 @@ def table() -> dict[str, tuple[Judged, tuple[str, ...]]]:
 
 def addresses(*kinds: str) -> list[str]:
     """The addresses of all handlers of these kinds."""
-    return sorted({one for judged, found in table().values() if judged.kind in kinds for one in found})
+    return sorted(
+        {one for judged, found in table().values() if judged.kind in kinds for one in found}
+    )

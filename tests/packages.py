@@ -8,8 +8,13 @@ from pathlib import Path
 
 
 def install(*packages: str) -> None:
-    """From the distribution; it starts no service of them. They stay, as what `make demo` installed does."""
-    missing = [name for name in packages if subprocess.run(["dpkg", "-s", name], capture_output=True).returncode]
+    """From the distribution; it starts no service of them. They stay, as what `make demo` installed
+    does."""
+    missing = [
+        name
+        for name in packages
+        if subprocess.run(["dpkg", "-s", name], capture_output=True).returncode
+    ]
     if not missing:
         return
     policy = Path("/usr/sbin/policy-rc.d")
@@ -20,7 +25,9 @@ def install(*packages: str) -> None:
     apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=600", "-o", "Dpkg::Use-Pty=0"]
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     try:
-        if subprocess.run([*apt, "install", "-s", *missing], env=quiet, capture_output=True).returncode:
+        if subprocess.run(
+            [*apt, "install", "-s", *missing], env=quiet, capture_output=True
+        ).returncode:
             subprocess.run([*apt, "update"], env=quiet, check=True, timeout=600)
         subprocess.run(
             [*apt, "install", "-y", "--no-install-recommends", *missing],

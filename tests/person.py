@@ -1,4 +1,5 @@
-"""A person at the hub: logs in, chooses a tier, waits, runs code in a kernel. All over HTTPS, as a browser does it."""
+"""A person at the hub: logs in, chooses a tier, waits, runs code in a kernel. All over HTTPS, as a
+browser does it."""
 
 from __future__ import annotations
 
@@ -34,7 +35,9 @@ class Person:
     # --- the hub -----------------------------------------------------------------------------------------------
 
     def xsrf(self, path: str = "/hub/") -> str:
-        return next((c.value for c in self.http.cookies.jar if c.name == "_xsrf" and c.path == path), "")
+        return next(
+            (c.value for c in self.http.cookies.jar if c.name == "_xsrf" and c.path == path), ""
+        )
 
     def login(self, password: str | None = None) -> httpx.Response:
         page = self.http.get("/hub/login")
@@ -68,9 +71,17 @@ class Person:
 
     def progress(self, name: str = "") -> Iterator[dict[str, Any]]:
         """The events of the progress page until the server is ready or has failed."""
-        path = f"/hub/api/users/{self.name}/" + (f"servers/{name}" if name else "server") + "/progress"
-        headers = {"Accept": "text/event-stream", "X-XSRFToken": self.xsrf(), "Referer": f"{self.base}/hub/home"}
-        with self.http.stream("GET", path, headers=headers, params={"_xsrf": self.xsrf()}) as answer:
+        path = (
+            f"/hub/api/users/{self.name}/" + (f"servers/{name}" if name else "server") + "/progress"
+        )
+        headers = {
+            "Accept": "text/event-stream",
+            "X-XSRFToken": self.xsrf(),
+            "Referer": f"{self.base}/hub/home",
+        }
+        with self.http.stream(
+            "GET", path, headers=headers, params={"_xsrf": self.xsrf()}
+        ) as answer:
             if answer.status_code != 200:
                 answer.read()
                 raise AssertionError(f"progress answered {answer.status_code}: {answer.text[:300]}")
@@ -82,9 +93,12 @@ class Person:
                         return
 
     def start(self, tier: str, name: str = "") -> list[dict[str, Any]]:
-        """Choose a tier and wait until the server is ready or has failed; the events that were shown meanwhile."""
+        """Choose a tier and wait until the server is ready or has failed; the events that were
+        shown meanwhile."""
         answer = self.choose(tier, name)
-        assert answer.status_code == 302, f"the form answered {answer.status_code}: {_words(answer.text)}"
+        assert answer.status_code == 302, (
+            f"the form answered {answer.status_code}: {_words(answer.text)}"
+        )
         return list(self.progress(name))
 
     def server(self, name: str = "") -> dict[str, Any] | None:
@@ -92,7 +106,9 @@ class Person:
         return self.api("GET", f"/users/{self.name}").json().get("servers", {}).get(name)
 
     def stop(self, name: str = "") -> httpx.Response:
-        return self.api("DELETE", f"/users/{self.name}/" + (f"servers/{name}" if name else "server"))
+        return self.api(
+            "DELETE", f"/users/{self.name}/" + (f"servers/{name}" if name else "server")
+        )
 
     def stop_and_wait(self, name: str = "", patience: float = 60) -> None:
         """Stop, and wait until the hub says that the server is no more."""
@@ -110,7 +126,9 @@ class Person:
     def server_path(self, name: str) -> str:
         return f"/user/{self.name}/{name + '/' if name else ''}"
 
-    def server_api(self, method: str, path: str, body: Any = None, name: str = "") -> httpx.Response:
+    def server_api(
+        self, method: str, path: str, body: Any = None, name: str = ""
+    ) -> httpx.Response:
         """A call of the single-user server's REST API. Opens the lab first, which sets the cookies."""
         base = self.server_path(name)
         if not self.xsrf(base):
@@ -134,9 +152,12 @@ class Kernel:
 
     def __init__(self, person: Person, number: str, base: str) -> None:
         self.person, self.id = person, number
-        cookies = "; ".join(f"{c.name}={c.value}" for c in person.http.cookies.jar if c.path in ("/", base))
+        cookies = "; ".join(
+            f"{c.name}={c.value}" for c in person.http.cookies.jar if c.path in ("/", base)
+        )
         self.socket = websocket.create_connection(
-            person.base.replace("https", "wss") + f"{base}api/kernels/{number}/channels?session_id={uuid.uuid4()}",
+            person.base.replace("https", "wss")
+            + f"{base}api/kernels/{number}/channels?session_id={uuid.uuid4()}",
             sslopt={"cert_reqs": ssl.CERT_NONE},
             cookie=cookies,
             origin=person.base,
@@ -154,7 +175,13 @@ class Kernel:
             "version": "5.3",
             "date": "",
         }
-        content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False}
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": False,
+            "user_expressions": {},
+            "allow_stdin": False,
+        }
         message = {
             "header": header,
             "parent_header": {},
@@ -167,9 +194,11 @@ class Kernel:
         return number
 
     def run(self, code: str) -> str:
-        """Execute `code`; what it printed, or `ERROR name: value`. Raises KernelDied when the kernel restarts."""
+        """Execute `code`; what it printed, or `ERROR name: value`. Raises KernelDied when the
+        kernel restarts."""
         number = self.begin(code)
-        printed, open_ends = "", {"reply", "idle"}  # the two arrive on channels of their own, in either order
+        # the two arrive on channels of their own, in either order
+        printed, open_ends = "", {"reply", "idle"}
         while open_ends:
             answer = json.loads(self.socket.recv())
             kind, content = answer["msg_type"], answer["content"]

@@ -1,4 +1,5 @@
-"""What root can read of the demo's processes. Other sites' and other programs of the same name may run beside them."""
+"""What root can read of the demo's processes. Other sites' and other programs of the same name may
+run beside them."""
 
 from __future__ import annotations
 
@@ -18,9 +19,15 @@ def culler_token(site: Site) -> str:
     """What this site's hub gave to its idle culler: the one that speaks to the address of this hub."""
     for folder in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
-            if not folder.name.isdigit() or b"jupyterhub_idle_culler" not in (folder / "cmdline").read_bytes():
+            if (
+                not folder.name.isdigit()
+                or b"jupyterhub_idle_culler" not in (folder / "cmdline").read_bytes()
+            ):
                 continue
             given = environment_of(folder.name)
-            if f":{site.hub.port}/" in given.get("JUPYTERHUB_API_URL", "") and "JUPYTERHUB_API_TOKEN" in given:
+            if (
+                f":{site.hub.port}/" in given.get("JUPYTERHUB_API_URL", "")
+                and "JUPYTERHUB_API_TOKEN" in given
+            ):
                 return given["JUPYTERHUB_API_TOKEN"]
     raise AssertionError(f"no culler of the site {site.name} runs")

@@ -1,6 +1,8 @@
-"""What an account could find on a machine: files and processes that hold a secret, and what it may read or write.
+"""What an account could find on a machine: files and processes that hold a secret, and what it may
+read or write.
 
-Secrets are known by their values, wherever they are. Root looks for them; the account is asked what it may do there.
+Secrets are known by their values, wherever they are. Root looks for them; the account is asked what
+it may do there.
 """
 
 from __future__ import annotations
@@ -49,10 +51,18 @@ class Here:
 
 def may(place: Place, user: str, mode: str, paths: Iterable[Path]) -> set[Path]:
     """Those of `paths` to which `user` has access; `mode` is one of access(2)."""
-    account = ["setpriv", f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--init-groups", "--"]
+    account = [
+        "setpriv",
+        f"--reuid={user}",
+        f"--regid={pwd.getpwnam(user).pw_gid}",
+        "--init-groups",
+        "--",
+    ]
     argv = place.argv(*account, "/usr/bin/python3", "-I", "-c", ASK, mode)
     given = b"\0".join(map(os.fsencode, paths))
-    told = subprocess.run(argv, input=given, cwd="/", check=True, capture_output=True, timeout=60).stdout
+    told = subprocess.run(
+        argv, input=given, cwd="/", check=True, capture_output=True, timeout=60
+    ).stdout
     return {Path(os.fsdecode(path)) for path in told.split(b"\0") if path}
 
 
@@ -61,13 +71,17 @@ def below(place: Place, folders: Iterable[Path], *tests: str) -> list[Path]:
     tops = [place.root / folder.relative_to("/") for folder in folders]
     argv = ["find", *(str(top) for top in tops if top.exists()), "-xdev", *tests, "-print0"]
     # what goes away in the meantime makes find complain
-    told = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=120).stdout.split(b"\0")
+    told = subprocess.run(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=120
+    ).stdout.split(b"\0")
     return ["/" / Path(os.fsdecode(path)).relative_to(place.root) for path in told if path]
 
 
-def holders(place: Place, secrets: dict[str, bytes], folders: Iterable[Path], since: float) -> dict[Path, set[str]]:
-    """The files that hold any of `secrets`, also compressed, and which. Only what changed after `since` is looked at:
-    before that there were none of them."""
+def holders(
+    place: Place, secrets: dict[str, bytes], folders: Iterable[Path], since: float
+) -> dict[Path, set[str]]:
+    """The files that hold any of `secrets`, also compressed, and which. Only what changed after
+    `since` is looked at: before that there were none of them."""
     links: dict[tuple[int, int], list[Path]] = {}
     for path in below(place, folders, "-type", "f", "-newerct", f"@{since:.0f}"):
         with suppress(FileNotFoundError):
@@ -76,12 +90,17 @@ def holders(place: Place, secrets: dict[str, bytes], folders: Iterable[Path], si
     real = {str(place.root / paths[0].relative_to("/")): paths for paths in links.values()}
     found = {name: _content(name) for name in _grep(real, secrets)}
     found |= {name: text for name in real if (text := _unpacked(name))}
-    return {path: names for name, text in found.items() if (names := found_in(text, secrets)) for path in real[name]}
+    return {
+        path: names
+        for name, text in found.items()
+        if (names := found_in(text, secrets))
+        for path in real[name]
+    }
 
 
 def installed(site: Site, place: Place) -> list[Path]:
-    """Every path that `make apply` and `make demo` are answerable for: what they made, all below it, and all above. Of
-    the prefix, which is `make install_all`'s, only the top."""
+    """Every path that `make apply` and `make demo` are answerable for: what they made, all below
+    it, and all above. Of the prefix, which is `make install_all`'s, only the top."""
     manifest = load_manifest(site, place.root)
     made = {*map(Path, manifest.files), *map(Path, manifest.folders), *layout.directories(site)}
     tops = {path for path in made if not path.is_relative_to(site.paths.prefix)}
@@ -92,7 +111,8 @@ def installed(site: Site, place: Place) -> list[Path]:
 
 
 def in_processes(secrets: dict[str, bytes]) -> Iterator[tuple[str, int, set[str]]]:
-    """(what, who can read it, which): `cmdline` is for everybody, `environ` for its owner; of all processes."""
+    """(what, who can read it, which): `cmdline` is for everybody, `environ` for its owner; of all
+    processes."""
     for folder in Path("/proc").glob("[0-9]*"):
         for what in ("cmdline", "environ"):
             try:
@@ -117,14 +137,20 @@ def secrets_of(site: Site, place: Place) -> dict[str, bytes]:
         # what comes after the first line holds the public half too, as the certificate does
         "key of the certificate": _first(r"PRIVATE KEY-----\n(\S{64})\n", etc / "tls/key.pem"),
     }
-    found |= {f"second factor of {path.name}": path.read_bytes().split()[0] for path in (state / "totp").glob("*")}
+    found |= {
+        f"second factor of {path.name}": path.read_bytes().split()[0]
+        for path in (state / "totp").glob("*")
+    }
     kept = {
         "cookie of": "SELECT name, cookie_id FROM users",
         "hash of token": "SELECT id, hashed FROM api_tokens",
         "OAuth secret of": "SELECT identifier, secret FROM oauth_clients WHERE secret != ''",
     }
     for what, query in kept.items():
-        found |= {f"{what} {who}": value.encode() for who, value in rows(state / "jupyterhub.sqlite", query)}
+        found |= {
+            f"{what} {who}": value.encode()
+            for who, value in rows(state / "jupyterhub.sqlite", query)
+        }
     for line in (place.root / "etc/shadow").read_text().splitlines():
         name, password = line.split(":")[:2]
         found |= {f"password hash of {name}": password.encode()} if password.startswith("$") else {}
@@ -144,7 +170,8 @@ def _first(pattern: str, file: Path) -> bytes:
 
 
 def _grep(files: Iterable[str], secrets: dict[str, bytes]) -> list[str]:
-    """Those that hold any, as they are. The patterns are in no file and on no command line, to be found there."""
+    """Those that hold any, as they are. The patterns are in no file and on no command line, to be
+    found there."""
     patterns = os.memfd_create("patterns")
     os.write(patterns, b"\n".join(secrets.values()))
     try:

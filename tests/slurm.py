@@ -12,9 +12,15 @@ from sitekit.site import Site
 
 def ask(site: Site, *words: str, user: str | None = None) -> str:
     """Run one of Slurm's programs; its output. With `user`, as that account."""
-    argv = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--", *words] if user else list(words)
+    argv = (
+        ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--", *words]
+        if user
+        else list(words)
+    )
     environment = {**os.environ, "SLURM_CONF": str(site.slurm.conf), "SLURM_TIME_FORMAT": "%s"}
-    return subprocess.run(argv, env=environment, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+    return subprocess.run(
+        argv, env=environment, check=True, capture_output=True, text=True, timeout=60
+    ).stdout.strip()
 
 
 def jobs(site: Site, user: str) -> list[str]:
@@ -24,7 +30,8 @@ def jobs(site: Site, user: str) -> list[str]:
 
 
 def until(what: Callable[[], object], patience: float = 60, every: float = 0.3) -> object:
-    """Wait until `what()` is true; return it. Fails after `patience` seconds, which is a bound, not a measure."""
+    """Wait until `what()` is true; return it. Fails after `patience` seconds, which is a bound, not
+    a measure."""
     deadline = time.monotonic() + patience
     while not (found := what()):
         assert time.monotonic() < deadline, f"did not happen within {patience:g} s"

@@ -10,7 +10,8 @@ import websocket
 
 
 def typed(address: str, line: str, **admission: Any) -> str:
-    """What the terminal at this address shows after `line`. `admission` goes to websocket.create_connection."""
+    """What the terminal at this address shows after `line`. `admission` goes to
+    websocket.create_connection."""
     shown = ""
     with closing(websocket.create_connection(address, timeout=120, **admission)) as socket:
         socket.send(json.dumps(["set_size", 50, 400]))

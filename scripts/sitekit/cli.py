@@ -19,7 +19,8 @@ def site_path() -> Path:
 
 
 def main(words: list[str]) -> int:
-    """Run one command; return its exit code: 0 done, 1 failed, 2 refused before anything changed, 130 interrupted."""
+    """Run one command; return its exit code: 0 done, 1 failed, 2 refused before anything changed,
+    130 interrupted."""
     if words and words[0] in ("--help", "-h", "help"):
         print(overview())
         return 0
@@ -36,7 +37,8 @@ def main(words: list[str]) -> int:
 def _run(command: Command, words: list[str]) -> int:
     try:
         if command.site:
-            from .site import load_site  # late: pydantic takes a tenth of a second, and help needs no site
+            # late: pydantic takes a tenth of a second, and help needs no site
+            from .site import load_site
 
             return _function(command)(load_site(site_path()), *words[1:])
         return _function(command)(*words[1:])
@@ -45,7 +47,10 @@ def _run(command: Command, words: list[str]) -> int:
         print(f"\nsitekit: {problem}" if problem.exit_code == 1 else str(problem), file=sys.stderr)
         return problem.exit_code
     except KeyboardInterrupt:
-        print(f"\nsitekit: interrupted; run `make {words[0]}` again to go on from here", file=sys.stderr)
+        print(
+            f"\nsitekit: interrupted; run `make {words[0]}` again to go on from here",
+            file=sys.stderr,
+        )
         return 130
 
 

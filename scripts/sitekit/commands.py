@@ -1,4 +1,5 @@
-"""The commands: one table, from which come the command line, its help, `make help` and the page docs/commands.md."""
+"""The commands: one table, from which come the command line, its help, `make help` and the page
+docs/commands.md."""
 
 from __future__ import annotations
 
@@ -8,9 +9,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Command:
-    """One command. `function` is `module:name`; with `site` it gets the Site of the site file first, then the words.
+    """One command. `function` is `module:name`; with `site` it gets the Site of the site file
+    first, then the words.
 
-    `variables` are make's: `make rollback RELEASE=...`. `details` is read by those who ask for help on this command.
+    `variables` are make's: `make rollback RELEASE=...`. `details` is read by those who ask for help
+    on this command.
     """
 
     summary: str
@@ -36,8 +39,12 @@ GROUPS: dict[str, dict[str, Command]] = {
             },
             details="A config/site.yml that is there is never overwritten.",
         ),
-        "check_site": Command("check the site file; file, line and key of every fault", "sitekit.site.show:check_site"),
-        "show": Command("print what the site file means, defaults included", "sitekit.site.show:show"),
+        "check_site": Command(
+            "check the site file; file, line and key of every fault", "sitekit.site.show:check_site"
+        ),
+        "show": Command(
+            "print what the site file means, defaults included", "sitekit.site.show:show"
+        ),
     },
     "The environment (as the owner of the prefix)": {
         "setup_conda": Command(
@@ -89,8 +96,12 @@ GROUPS: dict[str, dict[str, Command]] = {
         ),
     },
     "The kernels (as the owner of the prefix)": {
-        "kernels": Command("make Jupyter kernels of the cluster's modules", "sitekit.kernels.commands:kernels"),
-        "kernels_diff": Command("show what `make kernels` would change", "sitekit.kernels.commands:kernels_diff"),
+        "kernels": Command(
+            "make Jupyter kernels of the cluster's modules", "sitekit.kernels.commands:kernels"
+        ),
+        "kernels_diff": Command(
+            "show what `make kernels` would change", "sitekit.kernels.commands:kernels_diff"
+        ),
         "kernels_check": Command(
             "start every published kernel again; hide those that fail, show those that pass again",
             "sitekit.kernels.commands:kernels_check",
@@ -118,11 +129,17 @@ GROUPS: dict[str, dict[str, Command]] = {
             root=True,
             variables={"PURGE": "1: the database, logs and backups too"},
         ),
-        "start": Command("start the site's services", "sitekit.machine.run.commands:start", root=True),
-        "stop": Command(
-            "stop the site's services; users' servers stay up", "sitekit.machine.run.commands:stop", root=True
+        "start": Command(
+            "start the site's services", "sitekit.machine.run.commands:start", root=True
         ),
-        "status": Command("say which services run", "sitekit.machine.run.commands:status", root=True),
+        "stop": Command(
+            "stop the site's services; users' servers stay up",
+            "sitekit.machine.run.commands:stop",
+            root=True,
+        ),
+        "status": Command(
+            "say which services run", "sitekit.machine.run.commands:status", root=True
+        ),
         "backup": Command(
             "write database, secrets and configuration to one file",
             "sitekit.machine.backup.backup:backup",
@@ -155,7 +172,9 @@ GROUPS: dict[str, dict[str, Command]] = {
             "sitekit.machine.web.maintenance:maintenance_on",
             root=True,
         ),
-        "maintenance_off": Command("open the site again", "sitekit.machine.web.maintenance:maintenance_off", root=True),
+        "maintenance_off": Command(
+            "open the site again", "sitekit.machine.web.maintenance:maintenance_off", root=True
+        ),
     },
     "The demo": {
         "demo": Command(
@@ -170,14 +189,21 @@ GROUPS: dict[str, dict[str, Command]] = {
             site=False,
             root=True,
         ),
-        "demo_stop": Command("stop the demo", "sitekit.demo.commands:demo_stop", site=False, root=True),
+        "demo_stop": Command(
+            "stop the demo", "sitekit.demo.commands:demo_stop", site=False, root=True
+        ),
         "demo_reset": Command(
-            "remove the demo, and list what stays behind", "sitekit.demo.commands:demo_reset", site=False, root=True
+            "remove the demo, and list what stays behind",
+            "sitekit.demo.commands:demo_reset",
+            site=False,
+            root=True,
         ),
     },
     "Development": {
         "test": Command("run every test; as root it brings the demo up and tests it"),
-        "test_quick": Command("run the tests that need nothing but Python, in parallel; no root needed"),
+        "test_quick": Command(
+            "run the tests that need nothing but Python, in parallel; no root needed"
+        ),
         "lint": Command("run ruff and import-linter"),
         "bench": Command("measure; the demo must be up", root=True),
         "soak": Command("run the long tests too", root=True),
@@ -185,7 +211,12 @@ GROUPS: dict[str, dict[str, Command]] = {
 }
 """By group. Those without a function are the Makefile's own."""
 
-COMMANDS = {name: command for group in GROUPS.values() for name, command in group.items() if command.function}
+COMMANDS = {
+    name: command
+    for group in GROUPS.values()
+    for name, command in group.items()
+    if command.function
+}
 
 
 def overview() -> str:
@@ -195,7 +226,11 @@ def overview() -> str:
         "SITE=path picks another site file than config/site.yml; PYTHON=python3.12 another interpreter for sitekit.",
     ]
     for group, commands in GROUPS.items():
-        lines += ["", f"{group}:", *(f"  {name:<21} {_line(command)}" for name, command in commands.items())]
+        lines += [
+            "",
+            f"{group}:",
+            *(f"  {name:<21} {_line(command)}" for name, command in commands.items()),
+        ]
     return "\n".join(lines)
 
 
@@ -207,10 +242,18 @@ def _line(command: Command) -> str:
 def help_of(name: str) -> str:
     """What `sitekit NAME --help` prints."""
     command = COMMANDS[name]
-    lines = [f"{'sudo ' if command.root else ''}make {name}", "", f"{command.summary[0].upper()}{command.summary[1:]}."]
+    lines = [
+        f"{'sudo ' if command.root else ''}make {name}",
+        "",
+        f"{command.summary[0].upper()}{command.summary[1:]}.",
+    ]
     lines += [command.details] if command.details else []
     if command.variables:
-        lines += ["", "Variables:", *(f"  {key:<12} {what}" for key, what in command.variables.items())]
+        lines += [
+            "",
+            "Variables:",
+            *(f"  {key:<12} {what}" for key, what in command.variables.items()),
+        ]
     return "\n".join(lines)
 
 

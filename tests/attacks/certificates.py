@@ -31,7 +31,8 @@ def session_process(job: str) -> Path:
 
 
 def sent_to(job: str) -> bytes:
-    """Key, certificate and authority, in PEM, as its user can read them in the environment of the process."""
+    """Key, certificate and authority, in PEM, as its user can read them in the environment of the
+    process."""
     return base64.b64decode(environment_of(session_process(job).name)[SENT])
 
 

@@ -1,4 +1,5 @@
-"""The people of the attacks: alice, who has a server and its token; bob, who has none; carol, who administers."""
+"""The people of the attacks: alice, who has a server and its token; bob, who has none; carol, who
+administers."""
 
 from __future__ import annotations
 
@@ -32,15 +33,23 @@ class Server:
         return f"/user/{self.person.name}/"
 
 
-def call(base: str, method: str, path: str, token: str | None = None, **more: Any) -> httpx.Response:
-    """One request without cookies and without following redirects. `verify`: a context with a client's certificate."""
+def call(
+    base: str, method: str, path: str, token: str | None = None, **more: Any
+) -> httpx.Response:
+    """One request without cookies and without following redirects. `verify`: a context with a
+    client's certificate."""
     headers = {**more.pop("headers", {}), **({"Authorization": f"token {token}"} if token else {})}
-    return httpx.request(method, base + path, headers=headers, **{"verify": ANY, "timeout": 90, **more})
+    return httpx.request(
+        method, base + path, headers=headers, **{"verify": ANY, "timeout": 90, **more}
+    )
 
 
 def new_token(person: Person) -> str:
-    """An API token of a person's own, with all of the person's rights; taken back with the person's others."""
-    answer = person.api("POST", f"/users/{person.name}/tokens", {"note": "attack", "expires_in": 3600})
+    """An API token of a person's own, with all of the person's rights; taken back with the person's
+    others."""
+    answer = person.api(
+        "POST", f"/users/{person.name}/tokens", {"note": "attack", "expires_in": 3600}
+    )
     assert answer.status_code == 201, answer.text
     return answer.json()["token"]
 
@@ -61,8 +70,12 @@ def _entered(demo: Demo, name: str) -> Iterator[Person]:
 
 def _leave_nothing(demo: Demo, person: Person) -> None:
     drop_tokens(person)
-    for name in person.api("GET", f"/users/{person.name}?include_stopped_servers=1").json()["servers"]:
-        person.api("DELETE", f"/users/{person.name}/servers/{name}", {"remove": True}) if name else person.stop()
+    for name in person.api("GET", f"/users/{person.name}?include_stopped_servers=1").json()[
+        "servers"
+    ]:
+        person.api(
+            "DELETE", f"/users/{person.name}/servers/{name}", {"remove": True}
+        ) if name else person.stop()
     until(lambda: not jobs(demo.site, person.name))
 
 

@@ -38,19 +38,33 @@ def as_account(
 
     `identity`: other words for setpriv than the account's own user, group and groups.
     """
-    account = identity or (f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--init-groups")
-    clean = ["/usr/bin/env", "-i", *(f"{name}={value}" for name, value in (environment or CLEAN).items())]
+    account = identity or (
+        f"--reuid={user}",
+        f"--regid={pwd.getpwnam(user).pw_gid}",
+        "--init-groups",
+    )
+    clean = [
+        "/usr/bin/env",
+        "-i",
+        *(f"{name}={value}" for name, value in (environment or CLEAN).items()),
+    ]
     data = given.encode(errors="surrogatepass") if isinstance(given, str) else given
     words = ["/usr/bin/setpriv", *account, "--", *clean, *argv]
     done = subprocess.run(words, input=data, cwd="/", capture_output=True, timeout=100)
-    return Done(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+    return Done(
+        done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+    )
 
 
-def as_hub(site: Site, argv: list[str], given: str | bytes = b"", environment: dict[str, str] | None = None) -> Done:
+def as_hub(
+    site: Site, argv: list[str], given: str | bytes = b"", environment: dict[str, str] | None = None
+) -> Done:
     return as_account(site.hub.user, argv, given, environment)
 
 
-def gate(site: Site, request: object, user: str = "alice", environment: dict[str, str] | None = None) -> Done:
+def gate(
+    site: Site, request: object, user: str = "alice", environment: dict[str, str] | None = None
+) -> Done:
     """A request as the hub makes it. Text and bytes are sent as they are, anything else as JSON."""
     given = request if isinstance(request, str | bytes) else json.dumps(request)
     return as_hub(site, [*SUDO, "-u", user, "--", str(site.libexec / "gate")], given, environment)

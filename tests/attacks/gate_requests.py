@@ -1,4 +1,5 @@
-"""What the gate must refuse: hostile values of every key, keys that it does not know, and what is no request at all."""
+"""What the gate must refuse: hostile values of every key, keys that it does not know, and what is
+no request at all."""
 
 from __future__ import annotations
 
@@ -45,7 +46,17 @@ REQUESTS: dict[str, Any] = {
         f"{key}: {name}": good(**{key: value})
         for key in ("qos", "reservation", "constraint", "gres")
         for name, value in EVIL.items()
-        if name in ("newline", "trailing newline", "NUL", "double quote", "single quote", "dash", "blank", "list")
+        if name
+        in (
+            "newline",
+            "trailing newline",
+            "NUL",
+            "double quote",
+            "single quote",
+            "dash",
+            "blank",
+            "list",
+        )
     },
     **{
         f"tag: {tag!r}": good(tag=tag)
@@ -53,14 +64,38 @@ REQUESTS: dict[str, Any] = {
     },
     **{
         f"gres: {gres!r}": good(gres=gres)
-        for gres in ("gpu:1\n", "gpu:", "gpu:a100:", "gpu::1", "gpu:1,fpga:1", "fpga:1", "gpu:1:2:3", "gpu:9999")
+        for gres in (
+            "gpu:1\n",
+            "gpu:",
+            "gpu:a100:",
+            "gpu::1",
+            "gpu:1,fpga:1",
+            "fpga:1",
+            "gpu:1:2:3",
+            "gpu:9999",
+        )
     },
     **{
         f"{key}: {value!r:.20}": good(**{key: value})
         for key in ("memory", "cpus", "minutes")
-        for value in (0, -1, 1.0, True, "1", "1;id", None, [1], 2**64, ..., float("nan"), float("inf"))
+        for value in (
+            0,
+            -1,
+            1.0,
+            True,
+            "1",
+            "1;id",
+            None,
+            [1],
+            2**64,
+            ...,
+            float("nan"),
+            float("inf"),
+        )
     },
-    **{f"without {key}": good(**{key: ...}) for key in ("verb", "tag", "partitions", "environment")},
+    **{
+        f"without {key}": good(**{key: ...}) for key in ("verb", "tag", "partitions", "environment")
+    },
     **{
         f"also {key}": good(**{key: "id"})
         for key in (
@@ -125,9 +160,34 @@ VARIABLES: dict[str, Any] = {
     **{
         name: {name: "/tmp/x"}
         for name in (
-            *("LD_PRELOAD", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "BASH_ENV", "ENV"),
-            *("HOME", "USER", "SHELL", "IFS", "SLURM_CONF", "SBATCH_PARTITION", "SITEKIT_SESSION", "JUPYTER_PATH"),
-            *("JUPYTER_CONFIG_DIR", "jupyterhub_x", "JUPYTERHUB_", "JUPYTERHUB_x", "XJUPYTERHUB_X", "JUPYTERHUB_X=Y"),
+            *(
+                "LD_PRELOAD",
+                "LD_LIBRARY_PATH",
+                "PATH",
+                "PYTHONPATH",
+                "PYTHONHOME",
+                "PYTHONSTARTUP",
+                "BASH_ENV",
+                "ENV",
+            ),
+            *(
+                "HOME",
+                "USER",
+                "SHELL",
+                "IFS",
+                "SLURM_CONF",
+                "SBATCH_PARTITION",
+                "SITEKIT_SESSION",
+                "JUPYTER_PATH",
+            ),
+            *(
+                "JUPYTER_CONFIG_DIR",
+                "jupyterhub_x",
+                "JUPYTERHUB_",
+                "JUPYTERHUB_x",
+                "XJUPYTERHUB_X",
+                "JUPYTERHUB_X=Y",
+            ),
             *(
                 "JUPYTERHUB_X\nLD_PRELOAD",
                 "JUPYTERHUB_X\n",

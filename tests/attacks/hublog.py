@@ -18,7 +18,8 @@ def hub_log(site: Site) -> Path:
 
 
 def end_of_log(site: Site) -> int:
-    """Where the log ends, in bytes, once all is in it that was said until now: another process writes it."""
+    """Where the log ends, in bytes, once all is in it that was said until now: another process
+    writes it."""
     mark = uuid.uuid4().hex
     start = hub_log(site).stat().st_size
     httpx.get(f"{hub_url(site)}/hub/{mark}", verify=calling(site, "proxy"), timeout=30)

@@ -1,4 +1,5 @@
-"""What an attack must leave as it was: routes, jobs, servers, ledger, people, rights. Read as root, in copies."""
+"""What an attack must leave as it was: routes, jobs, servers, ledger, people, rights. Read as root,
+in copies."""
 
 from __future__ import annotations
 
@@ -40,9 +41,12 @@ LEDGER = {
 
 
 def look(site: Site) -> dict[str, Any]:
-    """The state of the hub as it can be seen from outside of it. What changes by itself is left out: times,
-    and jobs that are ending already."""
-    with copy_of(site.paths.state / "jupyterhub.sqlite") as hub, copy_of(site.paths.state / "ledger.sqlite") as ledger:
+    """The state of the hub as it can be seen from outside of it. What changes by itself is left
+    out: times, and jobs that are ending already."""
+    with (
+        copy_of(site.paths.state / "jupyterhub.sqlite") as hub,
+        copy_of(site.paths.state / "ledger.sqlite") as ledger,
+    ):
         found = {part: answer(hub, query) for part, query in HUB.items()}
         found |= {part: answer(ledger, query) for part, query in LEDGER.items()}
     over = found.pop("over")  # the reconciler revokes these tokens in its own time
@@ -50,7 +54,9 @@ def look(site: Site) -> dict[str, Any]:
         **found,
         "tokens": [token for token in found["tokens"] if token[:1] not in over],
         "routes": routes(site),
-        "jobs": ask(site, "squeue", "--noheader", "--states=PD,R,CF,S", "--format=%i %u %j %k").splitlines(),
+        "jobs": ask(
+            site, "squeue", "--noheader", "--states=PD,R,CF,S", "--format=%i %u %j %k"
+        ).splitlines(),
     }
 
 
@@ -60,10 +66,15 @@ def nothing_changes(site: Site) -> Iterator[None]:
     before = look(site)
     yield
     after = look(site)
-    # a refusal makes the hub forget what the form remembered of a server that is not started; nothing may be added
-    before["servers"] = [row for row in before["servers"] if row in after["servers"] or row[-1] is not None]
+    # a refusal makes the hub forget what the form remembered of a server that is not started;
+    # nothing may be added
+    before["servers"] = [
+        row for row in before["servers"] if row in after["servers"] or row[-1] is not None
+    ]
     for part in before:
-        assert after[part] == before[part], f"the attack changed the {part}: {before[part]} -> {after[part]}"
+        assert after[part] == before[part], (
+            f"the attack changed the {part}: {before[part]} -> {after[part]}"
+        )
 
 
 def routes(site: Site) -> dict[str, str]:
@@ -80,7 +91,11 @@ def proxy_api(site: Site) -> str:
 def proxy_secret(site: Site) -> str:
     """What the hub and the proxy share, as only root and the proxy can read it."""
     lines = (site.etc / "proxy.env").read_text().splitlines()
-    return next(line.split("=", 1)[1].strip("'\"") for line in lines if line.startswith("CONFIGPROXY_AUTH_TOKEN="))
+    return next(
+        line.split("=", 1)[1].strip("'\"")
+        for line in lines
+        if line.startswith("CONFIGPROXY_AUTH_TOKEN=")
+    )
 
 
 @contextmanager

@@ -1,4 +1,5 @@
-"""Jobs that look like servers' to anybody who only looks at names: submitted by a user of the cluster, and held."""
+"""Jobs that look like servers' to anybody who only looks at names: submitted by a user of the
+cluster, and held."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from ..slurm import ask
 def job(
     site: Site, user: str, *words: str, comment: str = "", count: int = 1, runs: bool = False
 ) -> Iterator[list[str]]:
-    """`count` jobs with the name of servers, held unless they are to run, by number. Cancelled at the end."""
+    """`count` jobs with the name of servers, held unless they are to run, by number. Cancelled at
+    the end."""
     ours = (
         "--parsable",
         f"--job-name={site.job_name}",
@@ -38,7 +40,16 @@ def het_job(site: Site, user: str) -> Iterator[None]:
     """A heterogeneous job of two parts, both of which have the site's name."""
     part = (f"--job-name={site.job_name}", "--partition=jupyter-short", "--mem=10M", "--hold")
     number = ask(
-        site, "sbatch", "--parsable", *part, "--chdir=/", "--output=/dev/null", "--wrap=sleep 1", ":", *part, user=user
+        site,
+        "sbatch",
+        "--parsable",
+        *part,
+        "--chdir=/",
+        "--output=/dev/null",
+        "--wrap=sleep 1",
+        ":",
+        *part,
+        user=user,
     )
     try:
         yield

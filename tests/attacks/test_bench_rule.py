@@ -1,4 +1,5 @@
-"""The bench gives upstream's spawners a rule of sudo's: nobody else has it meanwhile, and it ends with the bench."""
+"""The bench gives upstream's spawners a rule of sudo's: nobody else has it meanwhile, and it ends
+with the bench."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""The callback takes one port, once, from the token of the one server that is starting, and nothing else ever.
+"""The callback takes one port, once, from the token of the one server that is starting, and nothing
+else ever.
 
-A server is held in the queue while all of it is tried, with its own token; afterwards it starts as if nothing had been.
+A server is held in the queue while all of it is tried, with its own token; afterwards it starts as
+if nothing had been.
 """
 
 from __future__ import annotations
@@ -97,7 +99,11 @@ def waiting(demo: Demo, idle: Person) -> Iterator[Waiting]:
 def token_of_pending(demo: Demo, job: str) -> str:
     """The token that the job will be given, from slurmctld's own files, which are Slurm's alone."""
     shown = ask(demo.site, "scontrol", "show", "config")
-    place = next(line.split("=")[1].strip() for line in shown.splitlines() if line.startswith("StateSaveLocation"))
+    place = next(
+        line.split("=")[1].strip()
+        for line in shown.splitlines()
+        if line.startswith("StateSaveLocation")
+    )
     [saved] = Path(place).glob(f"hash.*/job.{job}/environment")
     for word in saved.read_bytes().split(b"\0"):
         if b"JUPYTERHUB_API_TOKEN=" in word:
@@ -114,13 +120,31 @@ def attributes(demo: Demo) -> list[str]:
         "print(*sorted({name for name in [*dir(S), *dir(T)] if not name.startswith('__')}))"
     )
     python = [str(demo.site.current / "bin/python"), "-I", "-c", code]
-    names = subprocess.run(python, check=True, capture_output=True, text=True, timeout=60).stdout.split()
-    assert {"exec_prefix", "ip", "job_id", "cmd", "batch_script", "choice", "child_class", "user_options"} <= set(names)
+    names = subprocess.run(
+        python, check=True, capture_output=True, text=True, timeout=60
+    ).stdout.split()
+    assert {
+        "exec_prefix",
+        "ip",
+        "job_id",
+        "cmd",
+        "batch_script",
+        "choice",
+        "child_class",
+        "user_options",
+    } <= set(names)
     return names
 
 
 def post(demo: Demo, body: str | bytes, token: str | None, path: str = LISTENING) -> int:
-    answer = call(demo.site.front.url, "POST", path, token, content=body, headers={"Content-Type": "application/json"})
+    answer = call(
+        demo.site.front.url,
+        "POST",
+        path,
+        token,
+        content=body,
+        headers={"Content-Type": "application/json"},
+    )
     return answer.status_code
 
 
@@ -131,8 +155,11 @@ def test_whatever_is_not_a_port_is_refused(demo: Demo, waiting: Waiting, body: s
     assert ledger_row(demo.site, waiting.job)["port"] is None
 
 
-def test_no_attribute_of_the_server_can_be_set(demo: Demo, waiting: Waiting, attributes: list[str]) -> None:
-    """What batchspawner's own callback allows: every attribute, alone and beside a port that would be right."""
+def test_no_attribute_of_the_server_can_be_set(
+    demo: Demo, waiting: Waiting, attributes: list[str]
+) -> None:
+    """What batchspawner's own callback allows: every attribute, alone and beside a port that would
+    be right."""
     with nothing_changes(demo.site):
         answers = {
             (name, with_port): post(
@@ -146,7 +173,8 @@ def test_no_attribute_of_the_server_can_be_set(demo: Demo, waiting: Waiting, att
 
 
 @pytest.mark.parametrize(
-    "content", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"]
+    "content",
+    ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"],
 )
 def test_a_form_is_no_callback(demo: Demo, waiting: Waiting, content: str) -> None:
     with nothing_changes(demo.site):
@@ -156,7 +184,12 @@ def test_a_form_is_no_callback(demo: Demo, waiting: Waiting, content: str) -> No
             else "port=1"
         )
         answer = call(
-            demo.site.front.url, "POST", LISTENING, waiting.token, content=body, headers={"Content-Type": content}
+            demo.site.front.url,
+            "POST",
+            LISTENING,
+            waiting.token,
+            content=body,
+            headers={"Content-Type": content},
         )
         assert answer.status_code == 400
 
@@ -164,12 +197,16 @@ def test_a_form_is_no_callback(demo: Demo, waiting: Waiting, content: str) -> No
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"])
 def test_only_post_is_known(demo: Demo, waiting: Waiting, method: str) -> None:
     with nothing_changes(demo.site):
-        answer = call(demo.site.front.url, method, LISTENING, waiting.token, content=f'{{"port": {PORT}}}')
+        answer = call(
+            demo.site.front.url, method, LISTENING, waiting.token, content=f'{{"port": {PORT}}}'
+        )
         assert answer.status_code in (403, 404, 405) or (method == "OPTIONS" and not answer.content)
 
 
 @pytest.mark.parametrize("caller", ["nobody", "garbage", "user", "another", "culler", "admin"])
-def test_no_other_token_counts(demo: Demo, waiting: Waiting, tokens: dict[str, str | None], caller: str) -> None:
+def test_no_other_token_counts(
+    demo: Demo, waiting: Waiting, tokens: dict[str, str | None], caller: str
+) -> None:
     """Not even one of bob's own: the callback is the server's, not its user's."""
     with nothing_changes(demo.site):
         assert post(demo, f'{{"port": {PORT}}}', tokens[caller]) == 403
@@ -183,10 +220,13 @@ def test_another_servers_token_moves_nothing(demo: Demo, waiting: Waiting, serve
 
 
 def test_a_cookie_is_not_enough(demo: Demo, waiting: Waiting) -> None:
-    """bob's own session, with the token against forgery and all that a page of the hub's could send."""
+    """bob's own session, with the token against forgery and all that a page of the hub's could
+    send."""
     with nothing_changes(demo.site):
         assert waiting.person.api("POST", "/sitekit/listening", {"port": PORT}).status_code == 403
-        asked = waiting.person.api("POST", f"/sitekit/listening?token={waiting.token}", {"port": PORT})
+        asked = waiting.person.api(
+            "POST", f"/sitekit/listening?token={waiting.token}", {"port": PORT}
+        )
         assert asked.status_code == 403
 
 
@@ -197,7 +237,9 @@ def test_batchspawners_callback_is_gone(
     token = waiting.token if caller == "waiting" else tokens[caller]
     tmp_path.chmod(0o777)
     marker = tmp_path / "marker"
-    body = json.dumps({"port": PORT, "ip": "127.0.0.7", "exec_prefix": f"touch {marker};", "job_id": "1"})
+    body = json.dumps(
+        {"port": PORT, "ip": "127.0.0.7", "exec_prefix": f"touch {marker};", "job_id": "1"}
+    )
     with nothing_changes(demo.site):
         for method in ("POST", "GET", "PUT"):
             answer = call(demo.site.front.url, method, "/hub/api/batchspawner", token, content=body)
@@ -205,8 +247,11 @@ def test_batchspawners_callback_is_gone(
     assert not marker.exists()
 
 
-def test_the_server_starts_as_if_nothing_had_been_and_its_port_stays(demo: Demo, waiting: Waiting) -> None:
-    """After all of the above. The token works once, for the server itself; and no more once the server is gone."""
+def test_the_server_starts_as_if_nothing_had_been_and_its_port_stays(
+    demo: Demo, waiting: Waiting
+) -> None:
+    """After all of the above. The token works once, for the server itself; and no more once the
+    server is gone."""
     ask(demo.site, "scontrol", "update", f"PartitionName={PARTITION}", "State=UP")
     assert list(waiting.person.progress())[-1].get("ready")
     row = ledger_row(demo.site, waiting.job)

@@ -1,4 +1,5 @@
-"""A walk over all that the site put on the machine: no account reads a secret that is not its own, and none writes."""
+"""A walk over all that the site put on the machine: no account reads a secret that is not its own,
+and none writes."""
 
 from __future__ import annotations
 
@@ -16,7 +17,18 @@ from sitekit.machine.backup.backup import backup
 from sitekit.site import Site
 
 from ..conftest import Demo
-from ..prowl import PLACES, Here, below, first_of, found_in, holders, in_processes, installed, may, secrets_of
+from ..prowl import (
+    PLACES,
+    Here,
+    below,
+    first_of,
+    found_in,
+    holders,
+    in_processes,
+    installed,
+    may,
+    secrets_of,
+)
 from .conftest import Server
 from .hublog import end_of_log, hub_log, logged
 
@@ -36,10 +48,13 @@ FOR_EVERYBODY = {
 
 @pytest.fixture(scope="module")
 def secrets(demo: Demo, server: Server, tokens: dict[str, str | None]) -> dict[str, bytes]:
-    """All that this installation has: what `make apply` made up, the hub's and its people's, and the demo cluster's."""
+    """All that this installation has: what `make apply` made up, the hub's and its people's, and
+    the demo cluster's."""
     owners = {"user": "alice", "another": "bob", "admin": "carol", "culler": "the culler"}
     values = {f"token of {whose}": tokens[kind].encode() for kind, whose in owners.items()}
-    values |= {f"password of {name}": password.encode() for name, password in demo.passwords.items()}
+    values |= {
+        f"password of {name}": password.encode() for name, password in demo.passwords.items()
+    }
     values["token of alice's server"] = server.token.encode()
     values["munge's key"] = max(re.split(rb"[\0\n]", layout.MUNGE_KEY.read_bytes()), key=len)
     return secrets_of(demo.site, HERE) | values
@@ -56,24 +71,37 @@ def archive(demo: Demo) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def held(demo: Demo, secrets: dict[str, bytes], archive: Path) -> dict[Path, set[str]]:
-    """Every file of the machine with a secret in it, and which. `make demo` shows its people's passwords to whoever
-    runs it: where they are kept from the screen is nothing of ours."""
+    """Every file of the machine with a secret in it, and which. `make demo` shows its people's
+    passwords to whoever runs it: where they are kept from the screen is nothing of ours."""
     found = holders(HERE, secrets, map(Path, PLACES), first_of(demo.site, HERE))
     shown = {name for name in secrets if name.startswith("password of")}
     ours = ("/etc", "/home", "/opt", "/run", "/usr", "/var")
-    return {path: names if str(path).startswith(ours) else names - shown for path, names in found.items()}
+    return {
+        path: names if str(path).startswith(ours) else names - shown
+        for path, names in found.items()
+    }
 
 
-def test_the_walk_knows_secrets_when_it_sees_them(demo: Demo, held: dict[Path, set[str]], archive: Path) -> None:
+def test_the_walk_knows_secrets_when_it_sees_them(
+    demo: Demo, held: dict[Path, set[str]], archive: Path
+) -> None:
     """Where they belong it finds them: what it finds nowhere else is nowhere else."""
     site = demo.site
     assert held[site.etc / "proxy.env"] == {"token of the proxy"}
     assert held[site.etc / "tls/key.pem"] == {"key of the certificate"}
     assert held[site.paths.state / "cookie_secret"] == {"cookie secret"}
     assert "cookie of alice" in held[site.database]
-    assert held[archive] >= {"token of the proxy", "key of the certificate", "cookie secret", "cookie of alice"}
+    assert held[archive] >= {
+        "token of the proxy",
+        "key of the certificate",
+        "cookie secret",
+        "cookie of alice",
+    }
     assert held[layout.PASSWORDS] == {f"password of {name}" for name in demo.passwords}
-    assert held[layout.MUNGE_KEY] == {"munge's key"} and "password hash of bob" in held[Path("/etc/shadow")]
+    assert (
+        held[layout.MUNGE_KEY] == {"munge's key"}
+        and "password hash of bob" in held[Path("/etc/shadow")]
+    )
 
 
 @pytest.mark.parametrize("user", ITS_OWN)
@@ -85,19 +113,25 @@ def test_no_file_shows_an_account_a_secret(held: dict[Path, set[str]], user: str
 @pytest.mark.parametrize("user", ITS_OWN)
 def test_no_process_shows_an_account_a_secret(secrets: dict[str, bytes], user: str) -> None:
     uid, seen = pwd.getpwnam(user).pw_uid, list(in_processes(secrets))
-    assert any(names == {"token of the proxy"} for _, _, names in seen), "the proxy was not looked at"
+    assert any(names == {"token of the proxy"} for _, _, names in seen), (
+        "the proxy was not looked at"
+    )
     shown = [(what, names) for what, owner, names in seen if what == "cmdline" or owner == uid]
     assert [(what, names - ITS_OWN[user]) for what, names in shown if names - ITS_OWN[user]] == []
 
 
-def test_neither_logs_nor_the_shared_filesystem_hold_any(demo: Demo, held: dict[Path, set[str]]) -> None:
+def test_neither_logs_nor_the_shared_filesystem_hold_any(
+    demo: Demo, held: dict[Path, set[str]]
+) -> None:
     """Whoever may read them: logs are sent on, and the prefix is another machine's too."""
     site = demo.site
     assert hub_log(site).stat().st_size and site.current.exists()
     places = (site.log, layout.LOG, site.paths.prefix, site.kernels_current)
     found = {path: names for path, names in held.items() if any(map(path.is_relative_to, places))}
     if hub_log(site) in found:  # an older hub may have written there; what this one does is below
-        found[hub_log(site)] = {name for name in found[hub_log(site)] if not name.startswith("cookie of")}
+        found[hub_log(site)] = {
+            name for name in found[hub_log(site)] if not name.startswith("cookie of")
+        }
     assert {path: names for path, names in found.items() if names} == {}
 
 
@@ -112,15 +146,23 @@ def test_a_login_leaves_no_secret_in_the_log(demo: Demo, secrets: dict[str, byte
 @pytest.fixture(scope="module")
 def paths(demo: Demo, server: Server) -> list[Path]:
     """With the whole prefix, and the programs that the services run."""
-    programs = {Path(exe) for folder in Path("/proc").glob("[0-9]*") if (exe := _program(folder, demo.site))}
+    programs = {
+        Path(exe) for folder in Path("/proc").glob("[0-9]*") if (exe := _program(folder, demo.site))
+    }
     assert any(path.name == "node" for path in programs)
-    return [*installed(demo.site, HERE), *below(HERE, [demo.site.paths.prefix], "!", "-type", "l"), *programs]
+    return [
+        *installed(demo.site, HERE),
+        *below(HERE, [demo.site.paths.prefix], "!", "-type", "l"),
+        *programs,
+    ]
 
 
 def _program(process: Path, site: Site) -> str:
     """What a process of the services runs; nothing for other processes."""
     try:
-        mine = process.stat().st_uid in {pwd.getpwnam(name).pw_uid for name in (site.hub.user, site.proxy.user)}
+        mine = process.stat().st_uid in {
+            pwd.getpwnam(name).pw_uid for name in (site.hub.user, site.proxy.user)
+        }
         return os.readlink(process / "exe") if mine else ""
     except OSError:
         return ""
@@ -130,7 +172,8 @@ def _program(process: Path, site: Site) -> str:
 def test_no_account_can_write_to_any_of_it(server: Server, paths: list[Path], user: str) -> None:
     """But to its home, and alice to what Slurm keeps of her job."""
     assert len(paths) > 10_000
-    steps = layout.STATE.glob(f"slurmd/*/demo?_{server.job}.*")  # slurmstepd's sockets; it asks munge who comes
+    # slurmstepd's sockets; it asks munge who comes
+    steps = layout.STATE.glob(f"slurmd/*/demo?_{server.job}.*")
     its_own = [Path(pwd.getpwnam(user).pw_dir)]
     if user == "alice":
         its_own += layout.STATE.glob(f"slurmd/*/job{int(server.job):05}")
@@ -141,6 +184,13 @@ def test_no_account_can_write_to_any_of_it(server: Server, paths: list[Path], us
 def test_the_clusters_database_lets_nobody_in() -> None:
     for name in ("alice", "slurm", "root"):
         account = ["setpriv", "--reuid=alice", "--regid=alice", "--init-groups", "--"]
-        words = ["mariadb", "--no-defaults", f"--user={name}", f"--socket={layout.DATABASE_SOCKET}", "-e", "select 1"]
+        words = [
+            "mariadb",
+            "--no-defaults",
+            f"--user={name}",
+            f"--socket={layout.DATABASE_SOCKET}",
+            "-e",
+            "select 1",
+        ]
         refused = subprocess.run([*account, *words], capture_output=True, text=True, timeout=30)
         assert refused.returncode and "Access denied" in refused.stderr

@@ -56,7 +56,10 @@ def log_stays_short(demo: Demo, limit: int = 4_000) -> Iterator[None]:
 def test_long_options(demo: Demo, idle: Person, way: str, size: int) -> None:
     method, path = way.split()
     with nothing_changes(demo.site), log_stays_short(demo, 20_000):
-        answers = {name: idle.api(method, f"/users/{idle.name}/{path}", body) for name, body in bodies(size).items()}
+        answers = {
+            name: idle.api(method, f"/users/{idle.name}/{path}", body)
+            for name, body in bodies(size).items()
+        }
         idle.api("DELETE", f"/users/{idle.name}/servers/x", {"remove": True})
     assert all(400 <= answer.status_code < 500 for answer in answers.values()), answers
     assert all(len(answer.content) < 10_000 for answer in answers.values())
@@ -68,12 +71,18 @@ def test_a_long_login(demo: Demo, where: str, field: str) -> None:
     long = "m" * 100_000
     base = demo.site.front.url if where == "front" else hub_url(demo.site)
     verify = ANY if where == "front" else calling(demo.site, "proxy")
-    with nothing_changes(demo.site), log_stays_short(demo), httpx.Client(base_url=base, verify=verify) as client:
+    with (
+        nothing_changes(demo.site),
+        log_stays_short(demo),
+        httpx.Client(base_url=base, verify=verify) as client,
+    ):
         client.get("/hub/login")
         form = {
             "username": long if field in ("username", "both") else "mallory",
             "password": long if field in ("password", "both") else "x",
-            "_xsrf": next((cookie.value for cookie in client.cookies.jar if cookie.name == "_xsrf"), ""),
+            "_xsrf": next(
+                (cookie.value for cookie in client.cookies.jar if cookie.name == "_xsrf"), ""
+            ),
             **({"otp": long, "next": long} if field == "other" else {}),
             **({f"field{number}": "x" * 10 for number in range(3000)} if field == "many" else {}),
         }
@@ -86,16 +95,30 @@ def test_a_long_login(demo: Demo, where: str, field: str) -> None:
 @pytest.mark.parametrize("size", [100_000, 1_000_000, 20_000_000])
 def test_a_long_body_without_a_session(demo: Demo, size: int) -> None:
     with nothing_changes(demo.site), log_stays_short(demo):
-        for path in ("/hub/api/users/bob/server", "/hub/api/sitekit/listening", "/hub/login", "/hub/spawn/bob"):
+        for path in (
+            "/hub/api/users/bob/server",
+            "/hub/api/sitekit/listening",
+            "/hub/login",
+            "/hub/spawn/bob",
+        ):
             answer = call(demo.site.front.url, "POST", path, content=b"{" + b" " * size + b"}")
             assert 400 <= answer.status_code < 500
 
 
-@pytest.mark.parametrize("path", ["/hub/", "/hub/api/users/", "/hub/user-redirect/", "/user/", "/hub/login?next="])
+@pytest.mark.parametrize(
+    "path", ["/hub/", "/hub/api/users/", "/hub/user-redirect/", "/user/", "/hub/login?next="]
+)
 def test_a_long_address(demo: Demo, path: str) -> None:
     with nothing_changes(demo.site), log_stays_short(demo, 40_000):
         for size in (4_000, 7_000, 60_000):
-            assert call(demo.site.front.url, "GET", path + "y" * size).status_code in (200, 301, 302, 403, 404, 414)
+            assert call(demo.site.front.url, "GET", path + "y" * size).status_code in (
+                200,
+                301,
+                302,
+                403,
+                404,
+                414,
+            )
 
 
 def test_the_hub_itself_takes_no_long_body(demo: Demo, tokens: dict[str, str | None]) -> None:
@@ -106,7 +129,12 @@ def test_the_hub_itself_takes_no_long_body(demo: Demo, tokens: dict[str, str | N
             body = b'{"last_activity": "2026-01-01T00:00:00Z"}' + b" " * size
             try:
                 answer = call(
-                    base, "POST", "/hub/api/users/bob/activity", tokens["another"], content=body, verify=verify
+                    base,
+                    "POST",
+                    "/hub/api/users/bob/activity",
+                    tokens["another"],
+                    content=body,
+                    verify=verify,
                 )
                 assert answer.status_code == 200 if taken else answer.status_code in (400, 413)
             except httpx.TransportError:  # it hangs up
@@ -115,8 +143,14 @@ def test_the_hub_itself_takes_no_long_body(demo: Demo, tokens: dict[str, str | N
 
 def test_a_long_header(demo: Demo) -> None:
     with nothing_changes(demo.site), log_stays_short(demo):
-        for headers in ({"Cookie": "a=" + "x" * 100_000}, {f"X-{number}": "x" * 100 for number in range(500)}):
-            assert call(demo.site.front.url, "GET", "/hub/home", headers=headers).status_code in (400, 431)
+        for headers in (
+            {"Cookie": "a=" + "x" * 100_000},
+            {f"X-{number}": "x" * 100 for number in range(500)},
+        ):
+            assert call(demo.site.front.url, "GET", "/hub/home", headers=headers).status_code in (
+                400,
+                431,
+            )
 
 
 def test_many_wrong_tokens(demo: Demo) -> None:
@@ -125,17 +159,23 @@ def test_many_wrong_tokens(demo: Demo) -> None:
         start, verify = end_of_log(demo.site), calling(demo.site, "proxy")
         for number in range(100):
             token = f"{number:02d}" + "deadbeef" * 4
-            assert call(hub_url(demo.site), "GET", "/hub/api/user", token, verify=verify).status_code == 403
+            assert (
+                call(hub_url(demo.site), "GET", "/hub/api/user", token, verify=verify).status_code
+                == 403
+            )
         text = logged(demo.site, start)
     assert len(text) < 100 * 500 and b"deadbeef" not in text
 
 
 def test_silent_connections_keep_nobody_out(demo: Demo, server: Server) -> None:
-    """They cost a neighbour next to nothing, and could take all files that a process may have. Some begin and stop,
-    or say what is no TLS; no log tells of each."""
+    """They cost a neighbour next to nothing, and could take all files that a process may have. Some
+    begin and stop, or say what is no TLS; no log tells of each."""
     site, home = demo.site, Path(pwd.getpwnam(server.person.name).pw_dir)
     log = home / site.log_dir / f"job-{server.job}.log"
-    processes = {server.port: session_process(server.job), site.hub.port: Path("/proc", str(Machine(site).pid("hub")))}
+    processes = {
+        server.port: session_process(server.job),
+        site.hub.port: Path("/proc", str(Machine(site).pid("hub"))),
+    }
     before = log.stat().st_size
     with ExitStack() as stack, log_stays_short(demo, 8_000):
         for port, process in processes.items():
@@ -143,7 +183,9 @@ def test_silent_connections_keep_nobody_out(demo: Demo, server: Server) -> None:
                 connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), 30))
                 with suppress(OSError):
                     connection.sendall(
-                        (b"", b"\x16", b"GET / HTTP/1.0\r\n\r\n", b"\x16\x03\x01\x00\x05xxxxx")[number % 4]
+                        (b"", b"\x16", b"GET / HTTP/1.0\r\n\r\n", b"\x16\x03\x01\x00\x05xxxxx")[
+                            number % 4
+                        ]
                     )
             until(lambda where=process: len(list((where / "fd").iterdir())) < MOST + 150)
         assert server.person.lab().status_code == 200

@@ -1,4 +1,5 @@
-"""The gate, asked by a hub that has been taken over: three verbs, for its own user's jobs, and no more."""
+"""The gate, asked by a hub that has been taken over: three verbs, for its own user's jobs, and no
+more."""
 
 from __future__ import annotations
 
@@ -22,14 +23,18 @@ from .state import nothing_changes
 
 def test_the_gate_refuses(demo: Demo) -> None:
     with nothing_changes(demo.site):
-        served = {name: told for name, request in REQUESTS.items() if (told := not_refused(demo, request))}
+        served = {
+            name: told for name, request in REQUESTS.items() if (told := not_refused(demo, request))
+        }
     assert served == {}
 
 
 def test_the_gate_takes_no_such_environment(demo: Demo) -> None:
     with nothing_changes(demo.site):
         requests = {name: good(environment=variables) for name, variables in VARIABLES.items()}
-        served = {name: told for name, request in requests.items() if (told := not_refused(demo, request))}
+        served = {
+            name: told for name, request in requests.items() if (told := not_refused(demo, request))
+        }
     assert served == {}
 
 
@@ -37,10 +42,16 @@ def not_refused(demo: Demo, request: object) -> Done | None:
     """What the gate said, unless it was a short and proper refusal."""
     done = gate(demo.site, request)
     proper = (done.code, done.err) == (1, "") and len(done.out) < 2000
-    return None if proper and done.answer["ok"] is False and done.answer["kind"] in ("refused", "gate") else done
+    return (
+        None
+        if proper and done.answer["ok"] is False and done.answer["kind"] in ("refused", "gate")
+        else done
+    )
 
 
-@pytest.mark.parametrize("user", ["root", "nobody", "www-data", "slurm", "jupyterhub-daemon", "jupyterhub-proxy"])
+@pytest.mark.parametrize(
+    "user", ["root", "nobody", "www-data", "slurm", "jupyterhub-daemon", "jupyterhub-proxy"]
+)
 def test_the_gate_itself_knows_who_may_have_servers(demo: Demo, user: str) -> None:
     """Without sudo in between: the second lock behind the first."""
     done = as_account(user, [str(demo.site.libexec / "gate")], json.dumps(good()))
@@ -58,7 +69,9 @@ def test_the_gate_itself_knows_who_may_have_servers(demo: Demo, user: str) -> No
         ("alice", {"groups": []}),
     ],
 )
-def test_each_of_these_locks_holds_alone(demo: Demo, tmp_path: Path, user: str, settings: dict[str, Any]) -> None:
+def test_each_of_these_locks_holds_alone(
+    demo: Demo, tmp_path: Path, user: str, settings: dict[str, Any]
+) -> None:
     for place in [tmp_path, *tmp_path.parents][:3]:
         place.chmod(0o755)
     asked = shutil.copy(demo.site.libexec / "gate", tmp_path)
@@ -79,19 +92,27 @@ def test_each_of_these_locks_holds_alone(demo: Demo, tmp_path: Path, user: str, 
     ids=" ".join,
 )
 def test_the_gate_runs_as_its_user_through_and_through(demo: Demo, identity: list[str]) -> None:
-    done = as_account("alice", [str(demo.site.libexec / "gate")], '{"verb": "log", "job": 1}', identity=tuple(identity))
+    done = as_account(
+        "alice",
+        [str(demo.site.libexec / "gate")],
+        '{"verb": "log", "job": 1}',
+        identity=tuple(identity),
+    )
     assert done.code == 1 and done.answer["kind"] == "refused"
 
 
 @pytest.mark.parametrize("words", [["submit"], [""], ["-"], ["--", "x"]])
 def test_the_gate_itself_takes_no_arguments(demo: Demo, words: list[str]) -> None:
-    done = as_account("alice", [str(demo.site.libexec / "gate"), *words], '{"verb": "log", "job": 1}')
+    done = as_account(
+        "alice", [str(demo.site.libexec / "gate"), *words], '{"verb": "log", "job": 1}'
+    )
     assert done.code == 1 and done.answer["error"] == "the gate takes no arguments"
 
 
 @pytest.fixture(scope="module")
 def bobs(demo: Demo) -> Iterator[int]:
-    """A job of bob's, through the gate, in a partition that starts none, so that it neither runs nor ends."""
+    """A job of bob's, through the gate, in a partition that starts none, so that it neither runs
+    nor ends."""
     with waiting(demo, "bob") as number:
         yield number
 
@@ -100,7 +121,9 @@ def bobs(demo: Demo) -> Iterator[int]:
 def waiting(demo: Demo, user: str) -> Iterator[int]:
     """A server's job that waits."""
     ask(demo.site, "scontrol", "update", "PartitionName=jupyter-long", "State=down")
-    number = int(gate(demo.site, good(tag="b0bb0bb0bb0bb0bb", partitions="jupyter-long"), user).answer["job"])
+    number = int(
+        gate(demo.site, good(tag="b0bb0bb0bb0bb0bb", partitions="jupyter-long"), user).answer["job"]
+    )
     try:
         yield number
     finally:
@@ -120,20 +143,42 @@ def test_a_job_is_a_servers_whatever_its_user_calls_it(demo: Demo) -> None:
     """Name and comment are its user's to change; where a running job's output goes is not."""
     told = gate(demo.site, good(environment={}))
     number = str(told.answer["job"])
-    ask(demo.site, "scontrol", "update", f"JobId={number}", "JobName=mine\n|9|", "Comment=a\nb|", user="alice")
-    assert gate(demo.site, {"verb": "cancel", "job": int(number), "graceful": False}).answer == {"ok": True}
+    ask(
+        demo.site,
+        "scontrol",
+        "update",
+        f"JobId={number}",
+        "JobName=mine\n|9|",
+        "Comment=a\nb|",
+        user="alice",
+    )
+    assert gate(demo.site, {"verb": "cancel", "job": int(number), "graceful": False}).answer == {
+        "ok": True
+    }
     until(lambda: not any(job.startswith(f"{number} ") for job in jobs(demo.site, "alice")))
 
 
 def test_a_job_that_is_gone_is_told(demo: Demo) -> None:
     """To its owner Slurm shows every job, so that the hub can rely on it."""
-    for number in (60_000_000, 4_000_000_000):  # one that Slurm may give, and one that it never does
-        assert gate(demo.site, {"verb": "cancel", "job": number}).answer == {"ok": True, "gone": True}
+    # one that Slurm may give, and one that it never does
+    for number in (60_000_000, 4_000_000_000):
+        assert gate(demo.site, {"verb": "cancel", "job": number}).answer == {
+            "ok": True,
+            "gone": True,
+        }
 
 
 def test_arrays_are_no_servers(demo: Demo) -> None:
-    words = ["--hold", "--array=1-2", f"--job-name={demo.site.job_name}", "--partition=jupyter-short", "--mem=10M"]
-    number = ask(demo.site, "sbatch", "--parsable", *words, "--output=/dev/null", "--wrap=true", user="alice")
+    words = [
+        "--hold",
+        "--array=1-2",
+        f"--job-name={demo.site.job_name}",
+        "--partition=jupyter-short",
+        "--mem=10M",
+    ]
+    number = ask(
+        demo.site, "sbatch", "--parsable", *words, "--output=/dev/null", "--wrap=true", user="alice"
+    )
     try:
         assert gate(demo.site, {"verb": "cancel", "job": int(number)}).answer["kind"] == "refused"
         assert ask(demo.site, "squeue", "--noheader", f"--jobs={number}", "--format=%i")
@@ -142,7 +187,8 @@ def test_arrays_are_no_servers(demo: Demo) -> None:
 
 
 def test_ones_own_other_jobs_cannot_be_cancelled(demo: Demo) -> None:
-    """Only servers' jobs are the hub's business: by their name, their comment, or where their output goes."""
+    """Only servers' jobs are the hub's business: by their name, their comment, or where their
+    output goes."""
     words = [
         "--parsable",
         "--partition=jupyter-short",
@@ -180,13 +226,17 @@ def logs(demo: Demo) -> Iterator[Path]:
 @pytest.mark.parametrize(
     "target", ["/etc/shadow", "/var/lib/sitekit/demo/cookie_secret", "/etc/sitekit/demo/proxy.env"]
 )
-def test_a_log_that_is_a_link_shows_what_its_user_can_read_anyway(demo: Demo, logs: Path, target: str) -> None:
+def test_a_log_that_is_a_link_shows_what_its_user_can_read_anyway(
+    demo: Demo, logs: Path, target: str
+) -> None:
     (logs / "job-4000000000.log").symlink_to(target)
     told = gate(demo.site, {"verb": "log", "job": 4_000_000_000}).answer
     assert told["lines"] == []
 
 
-def test_a_log_that_never_ends_or_never_begins_does_not_hold_the_gate(demo: Demo, logs: Path) -> None:
+def test_a_log_that_never_ends_or_never_begins_does_not_hold_the_gate(
+    demo: Demo, logs: Path
+) -> None:
     """A named pipe without a writer, and a device: the hub would collect hanging processes."""
     trap = logs / "job-4000000000.log"
     os.mkfifo(trap)

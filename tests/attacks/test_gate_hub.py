@@ -1,5 +1,5 @@
-"""What the gate takes from root's file whatever the hub says, and what it writes down: a hub that was taken over
-neither sends servers elsewhere nor goes unseen."""
+"""What the gate takes from root's file whatever the hub says, and what it writes down: a hub that
+was taken over neither sends servers elsewhere nor goes unseen."""
 
 from __future__ import annotations
 
@@ -35,7 +35,11 @@ FIXED = {
     "JUPYTERHUB_COOKIE_OPTIONS": '{"secure": false}',
     "JUPYTERHUB_DISABLE_USER_CONFIG": "0",
 }
-LEFT_OUT = {"JUPYTERHUB_SINGLEUSER_APP": "os.system", "JUPYTERHUB_SSL_KEYFILE": "/tmp/x", "JUPYTERHUB_ALLOW_ALL": "1"}
+LEFT_OUT = {
+    "JUPYTERHUB_SINGLEUSER_APP": "os.system",
+    "JUPYTERHUB_SSL_KEYFILE": "/tmp/x",
+    "JUPYTERHUB_ALLOW_ALL": "1",
+}
 REFUSED_ADDRESSES = [
     {"JUPYTERHUB_SERVICE_PREFIX": "/user/bob/"},
     {"JUPYTERHUB_SERVICE_PREFIX": "/"},
@@ -43,8 +47,12 @@ REFUSED_ADDRESSES = [
     {"JUPYTERHUB_OAUTH_CALLBACK_URL": f"{EVIL}/user/alice/oauth_callback"},
     {"JUPYTERHUB_OAUTH_CALLBACK_URL": "//evil.example/user/alice/oauth_callback"},
     {"JUPYTERHUB_OAUTH_CALLBACK_URL": "/user/bob/oauth_callback"},
-    {"JUPYTERHUB_OAUTH_CALLBACK_URL": "https://localhost:8443@evil.example/user/alice/oauth_callback"},
-    {"JUPYTERHUB_OAUTH_CALLBACK_URL": "https://evil.example/x.localhost:8443/user/alice/oauth_callback"},
+    {
+        "JUPYTERHUB_OAUTH_CALLBACK_URL": "https://localhost:8443@evil.example/user/alice/oauth_callback"
+    },
+    {
+        "JUPYTERHUB_OAUTH_CALLBACK_URL": "https://evil.example/x.localhost:8443/user/alice/oauth_callback"
+    },
     {"JUPYTERHUB_OAUTH_CALLBACK_URL": "http://localhost:8443/user/alice/oauth_callback"},
 ]
 
@@ -58,7 +66,10 @@ def test_a_servers_hub_is_the_one_of_roots_file(demo: Demo) -> None:
         assert environment["JUPYTERHUB_SERVER_NAME"] == "kept"
         assert environment["JUPYTERHUB_USER"] == "alice"
         assert environment["JUPYTERHUB_API_URL"] == f"{hub_url(demo.site)}/hub/api"
-        assert environment["JUPYTERHUB_ACTIVITY_URL"] == f"{hub_url(demo.site)}/hub/api/users/alice/activity"
+        assert (
+            environment["JUPYTERHUB_ACTIVITY_URL"]
+            == f"{hub_url(demo.site)}/hub/api/users/alice/activity"
+        )
         assert environment["JUPYTERHUB_DISABLE_USER_CONFIG"] == "1"
         assert json.loads(environment["JUPYTERHUB_COOKIE_OPTIONS"])["secure"] is True
 
@@ -69,10 +80,14 @@ def test_addresses_elsewhere_are_refused(demo: Demo) -> None:
 
 
 def test_roots_file_says_what_the_hub_says(server: Server) -> None:
-    """The hub that runs sends the same values: the server's environment is what JupyterHub would have made it."""
+    """The hub that runs sends the same values: the server's environment is what JupyterHub would
+    have made it."""
     config = json.loads(Path("/usr/local/libexec/sitekit/demo/gate.json").read_text())
     assert config["hub"].items() <= server.environment.items()
-    assert server.environment["JUPYTERHUB_PUBLIC_URL"] == f"{config['hub']['JUPYTERHUB_HOST']}/user/alice/"
+    assert (
+        server.environment["JUPYTERHUB_PUBLIC_URL"]
+        == f"{config['hub']['JUPYTERHUB_HOST']}/user/alice/"
+    )
     assert server.environment["JUPYTERHUB_OAUTH_CALLBACK_URL"] == "/user/alice/oauth_callback"
 
 
@@ -82,8 +97,14 @@ def environment_of_job(demo: Demo, given: dict[str, str]) -> Iterator[dict[str, 
     ask(demo.site, "scontrol", "update", "PartitionName=jupyter-long", "State=down")
     number = gate(demo.site, good(partitions="jupyter-long", environment=given)).answer["job"]
     try:
-        [kept] = Path("/var/lib/sitekit/demo-cluster/slurmctld").glob(f"hash.*/job.{number}/environment")
-        pairs = (word.split("=", 1) for word in kept.read_bytes().decode(errors="replace").split("\0") if "=" in word)
+        [kept] = Path("/var/lib/sitekit/demo-cluster/slurmctld").glob(
+            f"hash.*/job.{number}/environment"
+        )
+        pairs = (
+            word.split("=", 1)
+            for word in kept.read_bytes().decode(errors="replace").split("\0")
+            if "=" in word
+        )
         yield {name: value for name, value in pairs if name.startswith("JUPYTERHUB_")}
     finally:
         ask(demo.site, "scancel", str(number))
@@ -95,7 +116,8 @@ def environment_of_job(demo: Demo, given: dict[str, str]) -> Iterator[dict[str, 
 
 @pytest.fixture
 def syslog() -> Iterator[Callable[[], list[str]]]:
-    """What the gate sends to syslog: a socket in the place of the daemon's, which others write to as well."""
+    """What the gate sends to syslog: a socket in the place of the daemon's, which others write to
+    as well."""
     place, kept = Path("/dev/log"), Path("/dev/log.kept-by-a-test")
     if place.exists() or place.is_symlink():
         place.rename(kept)
@@ -126,7 +148,9 @@ def syslog() -> Iterator[Callable[[], list[str]]]:
         kept.rename(place)
 
 
-def test_each_submit_and_cancel_is_a_line_in_syslog(demo: Demo, syslog: Callable[[], list[str]]) -> None:
+def test_each_submit_and_cancel_is_a_line_in_syslog(
+    demo: Demo, syslog: Callable[[], list[str]]
+) -> None:
     token = "0123456789abcdef0123456789abcdef"
     number = gate(demo.site, good(environment={"JUPYTERHUB_API_TOKEN": token})).answer["job"]
     gate(demo.site, {"verb": "cancel", "job": number, "graceful": False})
@@ -153,7 +177,11 @@ def test_a_refusal_is_one_line_that_nobody_can_add_to(
     demo: Demo, syslog: Callable[[], list[str]], request_: object
 ) -> None:
     gate(demo.site, request_)
-    [line] = [line for line in syslog() if "refused" in line]  # the hub may end a server of an earlier test meanwhile
+    # the hub may end a server of an earlier test meanwhile
+    [line] = [line for line in syslog() if "refused" in line]
     assert line.startswith("<84>"), "authpriv.warning"
-    assert f"refused site=demo uid={pwd.getpwnam('alice').pw_uid} error=" in line and 'kind="refused"' in line
+    assert (
+        f"refused site=demo uid={pwd.getpwnam('alice').pw_uid} error=" in line
+        and 'kind="refused"' in line
+    )
     assert line.isprintable() and line.isascii() and len(line) < 800

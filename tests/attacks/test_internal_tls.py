@@ -1,4 +1,5 @@
-"""Hub, proxy and users' servers answer each other and nobody else; a certificate is good for one start of a server."""
+"""Hub, proxy and users' servers answer each other and nobody else; a certificate is good for one
+start of a server."""
 
 from __future__ import annotations
 
@@ -67,8 +68,8 @@ def callers(site: Site, server: Server, other: Server) -> dict[str, ssl.SSLConte
 
 
 def test_who_is_answered_at_which_port(demo: Demo, server: Server, other: Server) -> None:
-    """alice's server and both ports of the proxy know the site's services, the hub knows certificates of this site.
-    Nobody else gets one byte of HTTP."""
+    """alice's server and both ports of the proxy know the site's services, the hub knows
+    certificates of this site. Nobody else gets one byte of HTTP."""
     site = demo.site
     services = {"the proxy's", "the hub's", "the front's"}
     ports = {port: services for port in (server.port, site.proxy.api_port, site.proxy.port)}
@@ -76,7 +77,9 @@ def test_who_is_answered_at_which_port(demo: Demo, server: Server, other: Server
     start = end_of_log(site)
     with nothing_changes(site):
         for port, known in ports.items():
-            answered = {who for who, shown in callers(site, server, other).items() if heard(port, shown)}
+            answered = {
+                who for who, shown in callers(site, server, other).items() if heard(port, shown)
+            }
             assert answered == known, port
     assert b"Traceback" not in logged(site, start)
 
@@ -97,7 +100,8 @@ def test_a_server_is_asked_by_nobody_at_all_without_tls(demo: Demo, server: Serv
 
 
 class Squatter:
-    """Listens where a server was, with whatever certificate, and writes down each byte that it is told."""
+    """Listens where a server was, with whatever certificate, and writes down each byte that it is
+    told."""
 
     def __init__(self, tls: ssl.SSLContext | None, port: int = 0) -> None:
         self.tls, self.told, self.calls = tls, b"", 0
@@ -119,16 +123,25 @@ class Squatter:
                     while piece := one.recv(4096):
                         self.told += piece
                         if b"\r\n\r\n" in self.told:
-                            one.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello")
+                            one.sendall(
+                                b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"
+                            )
                             break
 
 
 @contextmanager
 def route(site: Site, target: str) -> Iterator[str]:
-    """A route to a server of alice's that is not there any more, as the hub would leave it; its path."""
+    """A route to a server of alice's that is not there any more, as the hub would leave it; its
+    path."""
     path, known = "/user/alice/gone", {"verify": calling(site, "hub"), "timeout": 30}
     headers = {"Authorization": f"token {proxy_secret(site)}"}
-    data = {"target": target, "user": "alice", "server_name": "gone", "jupyterhub": True, "address": "127.0.0.1"}
+    data = {
+        "target": target,
+        "user": "alice",
+        "server_name": "gone",
+        "jupyterhub": True,
+        "address": "127.0.0.1",
+    }
     httpx.post(proxy_api(site) + path, headers=headers, json=data, **known).raise_for_status()
     try:
         yield path
@@ -140,25 +153,38 @@ SECRET = "the-secret-of-alice"
 
 
 def ask_through(site: Site, path: str) -> httpx.Response:
-    headers = {"Authorization": f"token {SECRET}", "Cookie": f"own={SECRET}", "Host": site.front.host}
+    headers = {
+        "Authorization": f"token {SECRET}",
+        "Cookie": f"own={SECRET}",
+        "Host": site.front.host,
+    }
     return httpx.get(f"{site.front.url}{path}/api", headers=headers, verify=ANY, timeout=60)
 
 
-@pytest.mark.parametrize("shows", ["nothing, in the clear", "a certificate of nobody's", "another server's"])
-def test_who_squats_a_servers_port_gets_no_byte(demo: Demo, server: Server, other: Server, shows: str) -> None:
-    """Its server is gone, its route still there. bob listens; his own server has a valid certificate of this site."""
+@pytest.mark.parametrize(
+    "shows", ["nothing, in the clear", "a certificate of nobody's", "another server's"]
+)
+def test_who_squats_a_servers_port_gets_no_byte(
+    demo: Demo, server: Server, other: Server, shows: str
+) -> None:
+    """Its server is gone, its route still there. bob listens; his own server has a valid
+    certificate of this site."""
     site = demo.site
     pems = {"a certificate of nobody's": of_nobody(site), "another server's": sent_to(other.job)}
     tls = context(pems[shows], server=True) if shows in pems else None
     squatter = Squatter(tls)
-    with closing(squatter.listener), route(site, f"https://{name_of('0123456789abcdef')}:{squatter.port}") as path:
+    with (
+        closing(squatter.listener),
+        route(site, f"https://{name_of('0123456789abcdef')}:{squatter.port}") as path,
+    ):
         assert ask_through(site, path).status_code == 503
     assert squatter.calls > 0, "the proxy did not even try"
     assert SECRET.encode() not in squatter.told and b"HTTP" not in squatter.told
 
 
 def test_the_name_is_all_that_keeps_bob_from_it(demo: Demo, server: Server, other: Server) -> None:
-    """The test above can fail: where the route holds the name of bob's own certificate, he is told everything."""
+    """The test above can fail: where the route holds the name of bob's own certificate, he is told
+    everything."""
     site, squatter = demo.site, Squatter(context(sent_to(other.job), server=True))
     own = name_of(ledger_row(site, other.job)["tag"])
     with closing(squatter.listener), route(site, f"https://{own}:{squatter.port}") as path:
@@ -173,26 +199,42 @@ def test_the_host_that_a_request_names_is_not_the_name_that_is_checked(
     site, squatter = demo.site, Squatter(context(sent_to(other.job), server=True))
     own = name_of(ledger_row(site, other.job)["tag"])
     headers = {"Authorization": f"token {SECRET}", "Host": own}
-    with closing(squatter.listener), route(site, f"https://{name_of('0123456789abcdef')}:{squatter.port}") as path:
+    with (
+        closing(squatter.listener),
+        route(site, f"https://{name_of('0123456789abcdef')}:{squatter.port}") as path,
+    ):
         base = f"https://127.0.0.1:{site.proxy.port}"
-        answer = httpx.get(f"{base}{path}/api", headers=headers, timeout=60, verify=calling(site, "front"))
+        answer = httpx.get(
+            f"{base}{path}/api", headers=headers, timeout=60, verify=calling(site, "front")
+        )
         assert answer.status_code == 503
     assert squatter.calls > 0 and SECRET.encode() not in squatter.told
 
 
-@pytest.mark.parametrize("shows", ["nothing, in the clear", "a certificate of nobody's", "a server's"])
-def test_who_squats_the_proxys_port_learns_no_password(demo: Demo, other: Server, shows: str) -> None:
-    """The proxy is away for a moment, and anybody on this host may take its port; the web server is sent a login."""
+@pytest.mark.parametrize(
+    "shows", ["nothing, in the clear", "a certificate of nobody's", "a server's"]
+)
+def test_who_squats_the_proxys_port_learns_no_password(
+    demo: Demo, other: Server, shows: str
+) -> None:
+    """The proxy is away for a moment, and anybody on this host may take its port; the web server is
+    sent a login."""
     site = demo.site
     pems = {"a certificate of nobody's": of_nobody(site), "a server's": sent_to(other.job)}
     before = set(routes(site))
     with Machine(site).stopped("proxy"):
-        squatter = Squatter(context(pems[shows], server=True) if shows in pems else None, site.proxy.port)
+        squatter = Squatter(
+            context(pems[shows], server=True) if shows in pems else None, site.proxy.port
+        )
         with closing(squatter.listener):
             form = {"username": "alice", "password": SECRET}
             answer = httpx.post(f"{site.front.url}/hub/login", data=form, verify=ANY, timeout=60)
-            squatter.listener.shutdown(socket.SHUT_RDWR)  # else its thread keeps the port until the next call
-            assert answer.status_code in (500, 502, 503) and "JupyterHub does not answer" in answer.text
+            # else its thread keeps the port until the next call
+            squatter.listener.shutdown(socket.SHUT_RDWR)
+            assert (
+                answer.status_code in (500, 502, 503)
+                and "JupyterHub does not answer" in answer.text
+            )
     until(lambda: before <= set(routes(site)))  # the hub gives them back
     assert squatter.calls > 0, "the web server did not even try"
     assert SECRET.encode() not in squatter.told and b"HTTP" not in squatter.told
@@ -201,14 +243,29 @@ def test_who_squats_the_proxys_port_learns_no_password(demo: Demo, other: Server
 # --- a certificate that was copied --------------------------------------------------------------------------
 
 
-def test_a_servers_certificate_gives_no_right_at_the_hub(demo: Demo, server: Server, other: Server) -> None:
-    """It opens the connection, no more: without a token nothing, and never a page, nor an address of one's choice."""
+def test_a_servers_certificate_gives_no_right_at_the_hub(
+    demo: Demo, server: Server, other: Server
+) -> None:
+    """It opens the connection, no more: without a token nothing, and never a page, nor an address
+    of one's choice."""
     verify = certificate_of(other)
     with nothing_changes(demo.site):
-        for path in ("user", "users", "users/alice", "users/alice/server", "proxy", "sitekit/status"):
-            assert call(hub_url(demo.site), "GET", f"/hub/api/{path}", verify=verify).status_code in (403, 405)
+        for path in (
+            "user",
+            "users",
+            "users/alice",
+            "users/alice/server",
+            "proxy",
+            "sitekit/status",
+        ):
+            assert call(
+                hub_url(demo.site), "GET", f"/hub/api/{path}", verify=verify
+            ).status_code in (403, 405)
         for path in ("/hub/login", "/hub/home", "/hub/admin"):
-            assert "Pages are not to be had here" in call(hub_url(demo.site), "GET", path, verify=verify).text
+            assert (
+                "Pages are not to be had here"
+                in call(hub_url(demo.site), "GET", path, verify=verify).text
+            )
 
 
 def test_a_servers_certificate_ends_with_the_server(demo: Demo, server: Server) -> None:
@@ -250,7 +307,9 @@ def test_slurm_tells_nothing_of_a_servers_key(demo: Demo, server: Server) -> Non
         ask(site, "squeue", f"--job={job}", "--format=%all"),
         ask(site, "sacct", f"--jobs={job}", "--format=ALL", "--parsable2"),
         ask(site, "sacct", f"--jobs={job}", "--env-vars"),
-        subprocess.run(["ps", "-eo", "args", "ww"], capture_output=True, text=True, check=True).stdout,
+        subprocess.run(
+            ["ps", "-eo", "args", "ww"], capture_output=True, text=True, check=True
+        ).stdout,
     ]
     assert not [text for text in told if key in text or "JUPYTERHUB_SITEKIT_TLS" in text]
 
@@ -260,7 +319,12 @@ def test_a_servers_key_is_in_no_file_that_has_a_name(demo: Demo, server: Server)
     key = sent_to(server.job).splitlines()[1]
     home = Path(pwd.getpwnam("alice").pw_dir)
     places = [demo.site.log, home, *Path("/tmp").glob(f"jupyter-{server.job}-*")]
-    files = [path for place in places for path in place.rglob("*") if path.is_file() and not path.is_symlink()]
+    files = [
+        path
+        for place in places
+        for path in place.rglob("*")
+        if path.is_file() and not path.is_symlink()
+    ]
     assert len(files) > 5
     assert not [path for path in files if key in path.read_bytes()]
     opened = [os.readlink(path) for path in (session_process(server.job) / "fd").iterdir()]
@@ -289,7 +353,14 @@ def test_each_service_reads_its_own_key_alone(demo: Demo) -> None:
 
 
 def reads(user: str, path: Path) -> bool:
-    argv = ["setpriv", f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--init-groups", "cat", path]
+    argv = [
+        "setpriv",
+        f"--reuid={user}",
+        f"--regid={pwd.getpwnam(user).pw_gid}",
+        "--init-groups",
+        "cat",
+        path,
+    ]
     return subprocess.run(argv, capture_output=True).returncode == 0
 
 
@@ -298,7 +369,8 @@ def reads(user: str, path: Path) -> bool:
 
 @contextmanager
 def captured(*ports: int) -> Iterator[dict[int, bytearray]]:
-    """All that goes over the loopback interface from or to these ports, as the kernel shows it to root."""
+    """All that goes over the loopback interface from or to these ports, as the kernel shows it to
+    root."""
     found = {port: bytearray() for port in ports}
     tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
     tap.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 * 2**20)
@@ -311,7 +383,10 @@ def captured(*ports: int) -> Iterator[dict[int, bytearray]]:
             with suppress(TimeoutError):
                 packet = tap.recv(65536)
                 tcp = packet[(packet[0] & 15) * 4 :]
-                for port in {int.from_bytes(tcp[:2], "big"), int.from_bytes(tcp[2:4], "big")} & found.keys():
+                for port in {
+                    int.from_bytes(tcp[:2], "big"),
+                    int.from_bytes(tcp[2:4], "big"),
+                } & found.keys():
                     found[port] += tcp[(tcp[12] >> 4) * 4 :]
 
     thread = threading.Thread(target=listen)
@@ -325,10 +400,13 @@ def captured(*ports: int) -> Iterator[dict[int, bytearray]]:
 
 
 def test_a_session_shows_no_plain_text_on_the_wire(demo: Demo, server: Server) -> None:
-    """Lab, kernel and cell, the callbacks, the hub's word to the proxy, and what the front hands on. A request to the
-    front in the clear, which that refuses, is seen, so that the capture is known to work."""
+    """Lab, kernel and cell, the callbacks, the hub's word to the proxy, and what the front hands
+    on. A request to the front in the clear, which that refuses, is seen, so that the capture is
+    known to work."""
     site, person = demo.site, server.person
-    with captured(server.port, site.hub.port, site.proxy.api_port, site.proxy.port, site.front.port) as wire:
+    with captured(
+        server.port, site.hub.port, site.proxy.api_port, site.proxy.port, site.front.port
+    ) as wire:
         assert person.lab().status_code == 200
         kernel = person.kernel(python_of(person))
         assert kernel.run("print('plain' + '-' + 'text')") == "plain-text"
@@ -337,7 +415,14 @@ def test_a_session_shows_no_plain_text_on_the_wire(demo: Demo, server: Server) -
         assert person.api("GET", "/user").status_code == 200
         routes(site)
         httpx.get(f"http://{site.front.host}:{site.front.port}/plain-text", timeout=30)
-    words = [b"plain-text", b"HTTP/1.1", b"jupyterhub-", b"ookie:", server.token.encode(), proxy_secret(site).encode()]
+    words = [
+        b"plain-text",
+        b"HTTP/1.1",
+        b"jupyterhub-",
+        b"ookie:",
+        server.token.encode(),
+        proxy_secret(site).encode(),
+    ]
     for port, seen in wire.items():
         assert len(seen) > 500, port
         found = {word for word in words if word in seen}
@@ -347,7 +432,9 @@ def test_a_session_shows_no_plain_text_on_the_wire(demo: Demo, server: Server) -
 # --- the end ------------------------------------------------------------------------------------------------
 
 
-def test_only_the_server_itself_says_that_it_ends(demo: Demo, server: Server, tokens: dict[str, str | None]) -> None:
+def test_only_the_server_itself_says_that_it_ends(
+    demo: Demo, server: Server, tokens: dict[str, str | None]
+) -> None:
     with nothing_changes(demo.site):
         for who, token in tokens.items():
             if who != "server":
@@ -357,7 +444,8 @@ def test_only_the_server_itself_says_that_it_ends(demo: Demo, server: Server, to
 
 
 def test_the_route_goes_when_the_end_begins(demo: Demo, other: Server) -> None:
-    """The job is still there, and so is its port, when the proxy has nothing any more that leads to it."""
+    """The job is still there, and so is its port, when the proxy has nothing any more that leads to
+    it."""
     site = demo.site
     with logged_in(demo, "carol") as carol:
         assert carol.start("small")[-1].get("ready")
@@ -376,6 +464,10 @@ def test_the_route_goes_when_the_end_begins(demo: Demo, other: Server) -> None:
 
 def busy(kernel: Kernel) -> None:
     """A kernel that its server waits for: it hears of no signal."""
-    assert kernel.run("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1)") == "1"
-    kernel.begin("import time\nwhile True:\n    try: time.sleep(60)\n    except KeyboardInterrupt: pass")
+    assert (
+        kernel.run("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1)") == "1"
+    )
+    kernel.begin(
+        "import time\nwhile True:\n    try: time.sleep(60)\n    except KeyboardInterrupt: pass"
+    )
     kernel.close()

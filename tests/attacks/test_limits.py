@@ -1,4 +1,5 @@
-"""What one user can leave in the hub's database is bounded: tokens, their notes and times, logins, named servers."""
+"""What one user can leave in the hub's database is bounded: tokens, their notes and times, logins,
+named servers."""
 
 from __future__ import annotations
 
@@ -60,13 +61,24 @@ def test_a_note_is_short(demo: Demo, bob: Person, note: object) -> None:
 def test_a_user_has_so_many_tokens_and_no_more(demo: Demo, bob: Person) -> None:
     """By session and by password alike. Others have as many, and a server can still be started."""
     password = {"auth": {"username": "bob", "password": demo.passwords["bob"]}, "note": "limit"}
-    assert call(demo.site.front.url, "POST", "/hub/api/users/bob/tokens", json=password).status_code == 201
+    assert (
+        call(demo.site.front.url, "POST", "/hub/api/users/bob/tokens", json=password).status_code
+        == 201
+    )
     answers = [new(bob) for _ in range(TOKENS)]
-    assert answers[-1] == (400, f"bob has {TOKENS} tokens, and no more are allowed. Delete one first")
+    assert answers[-1] == (
+        400,
+        f"bob has {TOKENS} tokens, and no more are allowed. Delete one first",
+    )
     assert {status for status, _ in answers[:-5]} == {201}  # other tests' tokens count as well
     with nothing_changes(demo.site):
         # to JupyterHub every error of a login by password is 403
-        assert call(demo.site.front.url, "POST", "/hub/api/users/bob/tokens", json=password).status_code == 403
+        assert (
+            call(
+                demo.site.front.url, "POST", "/hub/api/users/bob/tokens", json=password
+            ).status_code
+            == 403
+        )
     with demo.person("carol") as carol:
         carol.login()
         assert new(carol)[0] == 201
@@ -76,13 +88,16 @@ def test_a_user_has_so_many_tokens_and_no_more(demo: Demo, bob: Person) -> None:
 
 
 def test_logins_at_a_server_are_forgotten(demo: Demo, server: Server) -> None:
-    """A browser that drops the server's cookie and comes again is let in each time; the last logins are remembered."""
+    """A browser that drops the server's cookie and comes again is let in each time; the last logins
+    are remembered."""
     alice, database = server.person, demo.site.paths.state / "jupyterhub.sqlite"
     left = "SELECT count(*) FROM {} JOIN users ON users.id = user_id WHERE name = 'alice' AND client_id != 'jupyterhub'"
     for _ in range(LOGINS + 3):
         for cookie in [cookie for cookie in alice.http.cookies.jar if cookie.path == server.base]:
             alice.http.cookies.delete(cookie.name, cookie.domain, cookie.path)
-        assert alice.http.get(f"{server.base}api/kernels", follow_redirects=False).status_code == 403
+        assert (
+            alice.http.get(f"{server.base}api/kernels", follow_redirects=False).status_code == 403
+        )
         assert alice.http.get(f"{server.base}lab/tree").status_code == 200
     for table in ("api_tokens", "oauth_codes"):
         [(count,)] = rows(database, left.format(table))
@@ -94,7 +109,10 @@ def test_a_refused_start_takes_no_named_server(demo: Demo, bob: Person) -> None:
     assert demo.site.server.named == 2
     with nothing_changes(demo.site):
         for number in range(3):
-            assert bob.api("POST", f"/users/bob/servers/r{number}", {"tier": "nope"}).status_code == 400
+            assert (
+                bob.api("POST", f"/users/bob/servers/r{number}", {"tier": "nope"}).status_code
+                == 400
+            )
             assert bob.http.get(f"/hub/spawn/bob/g{number}").status_code == 200
             assert bob.choose("nope", f"f{number}").status_code == 400
             assert bob.http.get(f"/hub/spawn/bob/q{number}?opt-tier=nope").status_code == 200
@@ -109,4 +127,6 @@ def test_a_refused_start_takes_no_named_server(demo: Demo, bob: Person) -> None:
 
 
 def servers(person: Person) -> set[str]:
-    return set(person.api("GET", f"/users/{person.name}?include_stopped_servers=1").json()["servers"])
+    return set(
+        person.api("GET", f"/users/{person.name}?include_stopped_servers=1").json()["servers"]
+    )

@@ -1,4 +1,5 @@
-"""Nobody comes in by a header, a link or somebody else's cookie; cookies and pages say what browsers must not do."""
+"""Nobody comes in by a header, a link or somebody else's cookie; cookies and pages say what
+browsers must not do."""
 
 from __future__ import annotations
 
@@ -35,7 +36,11 @@ FORGED = [
     {"X-Shib-User": "carol", "eppn": "carol", "uid": "carol"},
     {"X-SSL-Client-S-DN": "CN=carol", "SSL_CLIENT_S_DN_CN": "carol"},
     {"X-JupyterHub-User": "carol", "JupyterHub-User": "carol"},
-    {"X-Forwarded-For": "127.0.0.1", "X-Real-IP": "127.0.0.1", "Forwarded": "for=127.0.0.1;by=carol"},
+    {
+        "X-Forwarded-For": "127.0.0.1",
+        "X-Real-IP": "127.0.0.1",
+        "Forwarded": "for=127.0.0.1;by=carol",
+    },
     {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http", "X-Forwarded-Port": "80"},
     {"X-Original-URL": "/hub/admin", "X-Rewrite-URL": "/hub/admin"},
     {"X-HTTP-Method-Override": "DELETE"},
@@ -44,7 +49,11 @@ FORGED = [
     {"Authorization": "Bearer carol"},
     {"Authorization": "Negotiate Y2Fyb2w="},
     {"Cookie": "jupyterhub-hub-login=carol; jupyterhub-session-id=1; jupyterhub-user-carol=x"},
-    {"Cookie": 'jupyterhub-hub-login="2|1:0|10:1600000000|20:jupyterhub-hub-login|8:Y2Fyb2w=|' + "0" * 64 + '"'},
+    {
+        "Cookie": 'jupyterhub-hub-login="2|1:0|10:1600000000|20:jupyterhub-hub-login|8:Y2Fyb2w=|'
+        + "0" * 64
+        + '"'
+    },
 ]
 
 
@@ -53,15 +62,23 @@ def test_a_forged_header_logs_nobody_in(demo: Demo, headers: dict[str, str]) -> 
     """At the front, and behind it, where the hub and the proxy listen."""
     site = demo.site
     with nothing_changes(site):
-        behind = {hub_url(site): calling(site, "proxy"), f"https://127.0.0.1:{site.proxy.port}": calling(site, "front")}
+        behind = {
+            hub_url(site): calling(site, "proxy"),
+            f"https://127.0.0.1:{site.proxy.port}": calling(site, "front"),
+        }
         for base, verify in {site.front.url: ANY, **behind}.items():
             for path in ("/hub/home", "/hub/admin", "/hub/spawn", "/hub/token"):
                 answer = call(base, "GET", path, headers=headers, verify=verify)
-                assert answer.status_code == 302 and urlsplit(answer.headers["location"]).path == "/hub/login"
+                assert (
+                    answer.status_code == 302
+                    and urlsplit(answer.headers["location"]).path == "/hub/login"
+                )
                 assert base != site.front.url or "evil.example" not in answer.headers["location"]
             for path in ("/hub/api/user", "/hub/api/users", "/hub/api/users/carol"):
                 assert call(base, "GET", path, headers=headers, verify=verify).status_code == 403
-            answer = call(base, "POST", "/hub/api/users/carol/server", headers=headers, json={}, verify=verify)
+            answer = call(
+                base, "POST", "/hub/api/users/carol/server", headers=headers, json={}, verify=verify
+            )
             assert answer.status_code == 403
 
 
@@ -74,19 +91,24 @@ def test_a_wrong_name_or_password_stays_out(demo: Demo, user: str) -> None:
         assert person.http.get("/hub/api/user").status_code == 403
 
 
-ELSEWHERE = [f"127.0.0.{number}" for number in (2, 3)]  # addresses of two clients; the site's services have 127.0.0.1
+# addresses of two clients; the site's services have 127.0.0.1
+ELSEWHERE = [f"127.0.0.{number}" for number in (2, 3)]
 CLAIMS = [{name: said for name in ("X-Forwarded-For", "X-Real-IP")} | {"Forwarded": f"for={said}"}
           for said in ("192.0.2.1", "127.0.0.1", ELSEWHERE[1])]  # fmt: skip
 
 
 def client(base: str, address: str, verify: ssl.SSLContext = ANY, **more: object) -> httpx.Client:
     return httpx.Client(
-        base_url=base, timeout=90, transport=httpx.HTTPTransport(verify=verify, local_address=address), **more
+        base_url=base,
+        timeout=90,
+        transport=httpx.HTTPTransport(verify=verify, local_address=address),
+        **more,
     )
 
 
 def test_who_guesses_at_a_name_keeps_its_owner_waiting_nowhere_else(demo: Demo) -> None:
-    """Guesses from one address wait for each other, wherever they claim to come from. Meanwhile the owner logs in."""
+    """Guesses from one address wait for each other, wherever they claim to come from. Meanwhile the
+    owner logs in."""
     site, done = demo.site, []
 
     def log_in(address: str, password: str, claims: dict[str, str]) -> httpx.Response:
@@ -116,10 +138,14 @@ PAST_THE_FRONT = ["/", "/hub/login", "/hub/home", "/hub/oauth_callback", "/hub/l
 def test_the_hubs_port_answers_servers_no_page(
     demo: Demo, server: Server, idle: Person, tokens: dict[str, str | None]
 ) -> None:
-    """Compute nodes want the REST API of it. To the rest the way leads through the front, with all its limits."""
+    """Compute nodes want the REST API of it. To the rest the way leads through the front, with all
+    its limits."""
     site, certified = demo.site, certificate_of(server)
     start = end_of_log(site)
-    with nothing_changes(site), client(hub_url(site), ELSEWHERE[0], certified, headers=CLAIMS[1]) as node:
+    with (
+        nothing_changes(site),
+        client(hub_url(site), ELSEWHERE[0], certified, headers=CLAIMS[1]) as node,
+    ):
         form = {"username": "bob", "password": demo.passwords["bob"]}
         for path in PAST_THE_FRONT:
             for answer in (node.get(path), node.post(path, data=form)):
@@ -129,7 +155,12 @@ def test_the_hubs_port_answers_servers_no_page(
         assert node.get("/hub/api/user").status_code == 403
         answer = node.get("/hub/api/user", headers={"Authorization": f"token {tokens['server']}"})
         assert answer.json()["name"] == "alice"
-        assert node.get("/hub/metrics", headers={"Authorization": f"token {tokens['server']}"}).status_code == 403
+        assert (
+            node.get(
+                "/hub/metrics", headers={"Authorization": f"token {tokens['server']}"}
+            ).status_code
+            == 403
+        )
     text = logged(site, start).decode()
     assert f"403 POST /hub/login (@{ELSEWHERE[0]})" in text and "PAM" not in text
 
@@ -149,11 +180,14 @@ def outsider(admin: Person) -> Iterator[Person]:
 
 
 def test_a_right_password_is_not_enough(demo: Demo, outsider: Person) -> None:
-    """Whoever is in none of the allowed groups stays out, until an administrator of the machine lets him in."""
+    """Whoever is in none of the allowed groups stays out, until an administrator of the machine
+    lets him in."""
     assert outsider.login().status_code == 403
     assert outsider.http.get("/hub/api/user").status_code == 403
     [group] = demo.site.login.allowed_groups
-    subprocess.run(["gpasswd", "--add", outsider.name, group], check=True, capture_output=True, timeout=30)
+    subprocess.run(
+        ["gpasswd", "--add", outsider.name, group], check=True, capture_output=True, timeout=30
+    )
     outsider.login()
     assert outsider.http.get("/hub/api/user").json()["name"] == outsider.name
 
@@ -181,7 +215,10 @@ def test_login_sends_nobody_to_another_site(demo: Demo, owner: Person, where: st
     answer = owner.http.get("/hub/login", params={"next": where}, follow_redirects=False)
     assert answer.status_code == 302
     target = answer.headers["location"].replace("\\", "/").replace("\t", "").strip()
-    assert urlsplit(urljoin(demo.site.front.url + "/hub/login", target)).netloc == urlsplit(demo.site.front.url).netloc
+    assert (
+        urlsplit(urljoin(demo.site.front.url + "/hub/login", target)).netloc
+        == urlsplit(demo.site.front.url).netloc
+    )
 
 
 def test_cookies_are_for_https_for_the_server_and_for_one_path(demo: Demo, server: Server) -> None:
@@ -210,16 +247,21 @@ def test_cookies_are_for_https_for_the_server_and_for_one_path(demo: Demo, serve
         "_xsrf",
         "__Host-sitekit-servers",
     }
-    assert set(paths) <= known | {name for name in paths if name.startswith("jupyterhub-user-alice-oauth-state")}
+    assert set(paths) <= known | {
+        name for name in paths if name.startswith("jupyterhub-user-alice-oauth-state")
+    }
     for cookie, morsel in seen.items():
         assert morsel["secure"] and not morsel["domain"], cookie
         assert morsel["samesite"].lower() in ("lax", "strict"), cookie
-        assert morsel["httponly"] or cookie[0] == "_xsrf", cookie  # JupyterLab's pages read that one
+        # JupyterLab's pages read that one
+        assert morsel["httponly"] or cookie[0] == "_xsrf", cookie
 
 
 def test_a_stolen_server_cookie_is_worth_nothing_elsewhere(demo: Demo, server: Server) -> None:
     """What alice's server sees of her browser opens neither the hub nor anybody else's server."""
-    sent = [cookie for cookie in server.person.http.cookies.jar if cookie.path in ("/", server.base)]
+    sent = [
+        cookie for cookie in server.person.http.cookies.jar if cookie.path in ("/", server.base)
+    ]
     header = "; ".join(f"{cookie.name}={cookie.value}" for cookie in sent)
     assert "jupyterhub-user-alice" in header and "hub-login" not in header
     base = demo.site.front.url
@@ -247,15 +289,27 @@ def test_no_other_site_may_frame_a_page(demo: Demo, server: Server, path: str) -
     assert "max-age" in answer.headers["strict-transport-security"]
     assert "access-control-allow-origin" not in answer.headers
     hubs = answer.url.path.startswith("/hub/") and path not in FILES
-    assert answer.headers.get("cache-control") == "no-store" or not hubs, "secrets stay in the browser's cache"
+    assert answer.headers.get("cache-control") == "no-store" or not hubs, (
+        "secrets stay in the browser's cache"
+    )
     assert not {"x-powered-by", "x-jupyterhub-version"} & {name.lower() for name in answer.headers}
     assert answer.headers["server"] == "Apache"
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "https://localhost:8443.evil.example"])
-def test_a_page_of_another_site_cannot_use_a_session(demo: Demo, server: Server, origin: str) -> None:
-    """With alice's cookies, as her browser would send them, but without what only the hub's pages know."""
-    sent = {"Origin": origin, "Referer": f"{origin}/", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "https://localhost:8443.evil.example"]
+)
+def test_a_page_of_another_site_cannot_use_a_session(
+    demo: Demo, server: Server, origin: str
+) -> None:
+    """With alice's cookies, as her browser would send them, but without what only the hub's pages
+    know."""
+    sent = {
+        "Origin": origin,
+        "Referer": f"{origin}/",
+        "Sec-Fetch-Site": "cross-site",
+        "Sec-Fetch-Mode": "cors",
+    }
     http = server.person.http
     with nothing_changes(demo.site):
         for method, path in [
@@ -267,6 +321,8 @@ def test_a_page_of_another_site_cannot_use_a_session(demo: Demo, server: Server,
             ("POST", "/user/alice/api/shutdown"),
         ]:
             for content in ("application/json", "text/plain", "application/x-www-form-urlencoded"):
-                answer = http.request(method, path, headers={**sent, "Content-Type": content}, content="{}")
+                answer = http.request(
+                    method, path, headers={**sent, "Content-Type": content}, content="{}"
+                )
                 assert answer.status_code == 403, (method, path, content)
     assert server.person.server() is not None

@@ -1,4 +1,5 @@
-"""The hub's log holds no _xsrf value, and nothing that was typed as a name but the names of accounts."""
+"""The hub's log holds no _xsrf value, and nothing that was typed as a name but the names of
+accounts."""
 
 from __future__ import annotations
 
@@ -45,11 +46,23 @@ def test_no_xsrf_value_is_logged(demo: Demo, idle: Person) -> None:
     start = end_of_log(demo.site)
     where = f"{demo.site.front.url}/hub/spawn?_xsrf={value}&next=%2Fhub%2Fspawn%3F_xsrf%3D{value}"
     headers = {"Referer": where, "X-XSRFToken": value}
-    for path in ("/hub/nope", "/hub/api/users/bob/nope", "/hub/home", "/hub/login", "/hub/spawn/bob/a*b", "/hub/error"):
+    for path in (
+        "/hub/nope",
+        "/hub/api/users/bob/nope",
+        "/hub/home",
+        "/hub/login",
+        "/hub/spawn/bob/a*b",
+        "/hub/error",
+    ):
         for method in ("GET", "POST", "DELETE"):
-            idle.http.request(method, path, params={"_xsrf": value}, headers=headers, follow_redirects=False)
+            idle.http.request(
+                method, path, params={"_xsrf": value}, headers=headers, follow_redirects=False
+            )
     assert idle.choose("nope").status_code == 400
-    assert idle.http.post("/hub/api/users/bob/server?_xsrf=" + value, content=b"{").status_code in (400, 403)
+    assert idle.http.post("/hub/api/users/bob/server?_xsrf=" + value, content=b"{").status_code in (
+        400,
+        403,
+    )
     idle.http.get("/hub/home", headers={"Cookie": f"_xsrf={value[:-9]}"})
     said = logged(demo.site, start).decode()
     assert "_xsrf=[secret]" in said

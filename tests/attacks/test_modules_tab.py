@@ -1,4 +1,5 @@
-"""The Software Modules tab's addresses, asked by other pages and with other things than names of modules."""
+"""The Software Modules tab's addresses, asked by other pages and with other things than names of
+modules."""
 
 from __future__ import annotations
 
@@ -19,14 +20,25 @@ STRANGERS = {
     "an old browser, from another site": {"Referer": "https://evil.test/"},
     "an old browser that tells nothing": {},
 }
-PATHS = ["module", "module/modules", "module/modules/gcc", "module/collections", "module/paths", "module/folders//etc"]
+PATHS = [
+    "module",
+    "module/modules",
+    "module/modules/gcc",
+    "module/collections",
+    "module/paths",
+    "module/folders//etc",
+]
 
 
-def ask(server: Server, path: str, method: str = "GET", body: object = None, **headers: str) -> httpx.Response:
+def ask(
+    server: Server, path: str, method: str = "GET", body: object = None, **headers: str
+) -> httpx.Response:
     """With alice's cookies, as her browser would send them."""
     assert server.person.lab().status_code == 200
     url = f"{server.base}{path}"
-    return server.person.http.request(method, url, json=body, headers=headers, follow_redirects=False)
+    return server.person.http.request(
+        method, url, json=body, headers=headers, follow_redirects=False
+    )
 
 
 def own(server: Server, **more: str) -> dict[str, str]:
@@ -41,12 +53,21 @@ def test_only_the_lab_is_answered(server: Server, path: str) -> None:
 
 
 def test_no_other_page_changes_anything(server: Server) -> None:
-    """A form or a script of another origin, even one that has got hold of the user's token against forgery."""
-    for path, body in {"module": {"modules": ["python/3.9"]}, "module/paths": {"paths": ["/tmp"]}}.items():
-        for headers in (*STRANGERS.values(), {**LAB, "Sec-Fetch-Site": "cross-site", "Origin": "https://evil.test"}):
+    """A form or a script of another origin, even one that has got hold of the user's token against
+    forgery."""
+    for path, body in {
+        "module": {"modules": ["python/3.9"]},
+        "module/paths": {"paths": ["/tmp"]},
+    }.items():
+        for headers in (
+            *STRANGERS.values(),
+            {**LAB, "Sec-Fetch-Site": "cross-site", "Origin": "https://evil.test"},
+        ):
             stolen = {"X-XSRFToken": server.person.xsrf(server.base)}
             assert ask(server, path, "POST", body, **{**headers, **stolen}).status_code == 403
-        assert ask(server, path, "POST", body, **LAB).status_code == 403, "without the token against forgery"
+        assert ask(server, path, "POST", body, **LAB).status_code == 403, (
+            "without the token against forgery"
+        )
     assert ask(server, "module", **own(server)).json() == []
 
 
@@ -55,7 +76,8 @@ def test_whoever_has_no_right_to_the_server_is_not_answered(demo: Demo, server: 
         other.login()
         told = other.http.get(f"{server.base}module", headers=LAB, follow_redirects=False)
         assert told.status_code in (302, 403)
-        assert httpx.get(f"{demo.site.front.url}{server.base}module", verify=False).status_code in (302, 403)  # noqa: S501
+        url = f"{demo.site.front.url}{server.base}module"
+        assert httpx.get(url, verify=False).status_code in (302, 403)  # noqa: S501
 
 
 @pytest.mark.parametrize("word", ["a b", "a;b", "$a", "--config", "a\nb", ["a"], 3])
@@ -70,5 +92,7 @@ def test_nothing_but_names_reaches_lmod(server: Server, word: object) -> None:
         ("module/paths", "DELETE", {"paths": [word]}),
     ):
         answer = ask(server, path, method, body, **headers)
-        assert answer.status_code == 200 and answer.json().startswith("not the name of a module"), path
+        assert answer.status_code == 200 and answer.json().startswith("not the name of a module"), (
+            path
+        )
     assert ask(server, "module", **headers).json() == []

@@ -47,7 +47,9 @@ def kernels(demo: Demo, server: Server) -> Iterator[dict[str, str]]:
 
 def connection(server: Server, kernel: str) -> dict[str, Any]:
     """What a kernel's connection file says; root may read it."""
-    return json.loads(Path(server.environment["JUPYTER_RUNTIME_DIR"], f"kernel-{kernel}.json").read_text())
+    return json.loads(
+        Path(server.environment["JUPYTER_RUNTIME_DIR"], f"kernel-{kernel}.json").read_text()
+    )
 
 
 def unix_sockets() -> set[str]:
@@ -59,16 +61,22 @@ def looked(*words: str) -> str:
     """What bob's look at these paths finds. By the program's text: he may not read the checkout."""
     bob = ["setpriv", "--reuid=bob", "--regid=bob", "--init-groups", "--"]
     argv = [*bob, "/usr/bin/python3", "-c", LOOK.read_text(), *words]
-    return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=120, cwd="/").stdout
+    return subprocess.run(
+        argv, capture_output=True, text=True, check=True, timeout=120, cwd="/"
+    ).stdout
 
 
-def test_every_kind_of_kernel_is_reached_in_a_folder_of_its_users(server: Server, kernels: dict[str, str]) -> None:
+def test_every_kind_of_kernel_is_reached_in_a_folder_of_its_users(
+    server: Server, kernels: dict[str, str]
+) -> None:
     assert {"loaded-python", "r-4.2", "python-3.11", "bash"} <= set(kernels)
     known = unix_sockets()
     for kind, number in kernels.items():
         told = connection(server, number)
         assert told["transport"] == "ipc", kind
-        assert {f"{told['ip']}-{port}" for name, port in told.items() if name.endswith("_port")} <= known, kind
+        assert {
+            f"{told['ip']}-{port}" for name, port in told.items() if name.endswith("_port")
+        } <= known, kind
         for folder in (Path(told["ip"]).parent, Path(told["ip"]).parent.parent):
             assert folder.stat().st_mode & 0o077 == 0 and folder.owner() == server.person.name
 
@@ -86,15 +94,21 @@ def test_what_a_forked_child_prints_still_arrives(server: Server, kind: str) -> 
 
 def test_a_neighbour_opens_nothing_of_it(server: Server, kernels: dict[str, str]) -> None:
     paths = [f"{connection(server, number)['ip']}-1" for number in kernels.values()]
-    paths += [f"{server.environment['JUPYTER_RUNTIME_DIR']}/kernel-{number}.json" for number in kernels.values()]
+    paths += [
+        f"{server.environment['JUPYTER_RUNTIME_DIR']}/kernel-{number}.json"
+        for number in kernels.values()
+    ]
     assert looked("/etc/hostname/x").splitlines()[0] == "opened /etc/hostname"
     said = looked(*paths)
     parents = {str(Path(server.environment["JUPYTER_RUNTIME_DIR"]).parent), "/tmp"}
     assert {line for line in said.splitlines() if line.split(" ", 1)[1] not in parents} == set()
 
 
-def test_a_session_listens_on_its_servers_port_alone(demo: Demo, server: Server, kernels: dict[str, str]) -> None:
-    """With a notebook of each kind, a terminal, and a page that asks for language servers and the debugger."""
+def test_a_session_listens_on_its_servers_port_alone(
+    demo: Demo, server: Server, kernels: dict[str, str]
+) -> None:
+    """With a notebook of each kind, a terminal, and a page that asks for language servers and the
+    debugger."""
     person = server.person
     terminal = person.server_api("POST", "terminals").json()["name"]
     assert person.server_api("GET", "status").status_code == 200
@@ -109,17 +123,36 @@ def test_a_session_listens_on_its_servers_port_alone(demo: Demo, server: Server,
 
 def ask_for_the_debugger(server: Server, kernel: str) -> None:
     """As JupyterLab does; returns when the kernel has answered a later question."""
-    cookies = "; ".join(f"{c.name}={c.value}" for c in server.person.http.cookies.jar if c.path in ("/", server.base))
-    address = f"{server.person.base.replace('https', 'wss')}{server.base}api/kernels/{kernel}/channels"
+    cookies = "; ".join(
+        f"{c.name}={c.value}"
+        for c in server.person.http.cookies.jar
+        if c.path in ("/", server.base)
+    )
+    address = (
+        f"{server.person.base.replace('https', 'wss')}{server.base}api/kernels/{kernel}/channels"
+    )
     asked = {"type": "request", "seq": 1, "command": "initialize", "arguments": {}}
     with closing(
         websocket.create_connection(
-            address, sslopt={"cert_reqs": ssl.CERT_NONE}, cookie=cookies, origin=server.person.base, timeout=60
+            address,
+            sslopt={"cert_reqs": ssl.CERT_NONE},
+            cookie=cookies,
+            origin=server.person.base,
+            timeout=60,
         )
     ) as line:
         for kind, content in (("debug_request", asked), ("kernel_info_request", {})):
-            header = {"msg_id": kind, "username": "", "session": "s", "msg_type": kind, "version": "5.3", "date": ""}
+            header = {
+                "msg_id": kind,
+                "username": "",
+                "session": "s",
+                "msg_type": kind,
+                "version": "5.3",
+                "date": "",
+            }
             empty: dict[str, Any] = {"parent_header": {}, "metadata": {}, "buffers": []}
-            line.send(json.dumps({**empty, "header": header, "content": content, "channel": "control"}))
+            line.send(
+                json.dumps({**empty, "header": header, "content": content, "channel": "control"})
+            )
         while json.loads(line.recv())["msg_type"] != "kernel_info_reply":
             pass

@@ -36,12 +36,16 @@ def listeners() -> set[tuple[str, int, int]]:
 
 
 def is_local(address: str) -> bool:
-    """Whether an address is one of 127.0.0.0/8, or ::1. The kernel writes words of 32 bits backwards."""
-    return address[-2:] == "7F" if len(address) == 8 else address == "00000000000000000000000001000000"
+    """Whether an address is one of 127.0.0.0/8, or ::1. The kernel writes words of 32 bits
+    backwards."""
+    return (
+        address[-2:] == "7F" if len(address) == 8 else address == "00000000000000000000000001000000"
+    )
 
 
 def test_the_demo_listens_on_this_machine_only(demo: Demo) -> None:
-    """All of it but the users' servers. Slurm binds to the address of the machine's own name, or else to all."""
+    """All of it but the users' servers. Slurm binds to the address of the machine's own name, or
+    else to all."""
     found = listeners()
     for port, what in layout.ports(demo.site).items():
         addresses = {address for address, number, _ in found if number == port}
@@ -70,7 +74,9 @@ def test_a_users_server_opens_its_one_port_and_kernels_none(demo: Demo, server: 
     kernel = server.person.kernel(python_of(server.person))
     try:
         assert kernel.run("print(1)") == "1"
-        opened = {port for address, port, owner in listeners() if owner == uid and not is_local(address)}
+        opened = {
+            port for address, port, owner in listeners() if owner == uid and not is_local(address)
+        }
     finally:
         server.person.server_api("DELETE", f"kernels/{kernel.id}")
         kernel.close()
@@ -79,31 +85,50 @@ def test_a_users_server_opens_its_one_port_and_kernels_none(demo: Demo, server: 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 @pytest.mark.parametrize("path", ["", "/", "/user/alice/", "/hub/", "/evil"])
-def test_the_proxys_api_wants_its_own_secret(demo: Demo, tokens: dict[str, str | None], method: str, path: str) -> None:
+def test_the_proxys_api_wants_its_own_secret(
+    demo: Demo, tokens: dict[str, str | None], method: str, path: str
+) -> None:
     with nothing_changes(demo.site):
         for token in tokens.values():
             target = {"target": "http://127.0.0.1:9"}
-            answer = call(proxy_api(demo.site), method, path, token, json=target, verify=calling(demo.site, "hub"))
+            answer = call(
+                proxy_api(demo.site),
+                method,
+                path,
+                token,
+                json=target,
+                verify=calling(demo.site, "hub"),
+            )
             assert answer.status_code in (401, 403)
 
 
 def test_the_proxys_api_is_not_behind_the_front(demo: Demo) -> None:
     """Whatever a path says, a request goes to the hub or to a user's server."""
     with nothing_changes(demo.site):
-        for path in ("/api/routes", "/hub/../api/routes", "//127.0.0.1:18001/api/routes", "/api/routes/evil"):
+        for path in (
+            "/api/routes",
+            "/hub/../api/routes",
+            "//127.0.0.1:18001/api/routes",
+            "/api/routes/evil",
+        ):
             answer = call(demo.site.front.url, "POST", path, json={"target": "http://127.0.0.1:9"})
             assert answer.status_code in (302, 400, 403, 404, 405)
     assert "/evil" not in routes(demo.site)
 
 
-@pytest.mark.parametrize("path", ["users", "user", "proxy", "info", "services", "groups", "sitekit/status", "shutdown"])
+@pytest.mark.parametrize(
+    "path", ["users", "user", "proxy", "info", "services", "groups", "sitekit/status", "shutdown"]
+)
 def test_the_hubs_own_port_wants_a_token(demo: Demo, path: str) -> None:
     """Where compute nodes reach it, past the front."""
     ways = {hub_url(demo.site): "culler", f"https://127.0.0.1:{demo.site.proxy.port}": "front"}
     for base, shows in ways.items():
         verify = calling(demo.site, shows)
         assert call(base, "GET", f"/hub/api/{path}", verify=verify).status_code in (403, 405)
-        assert call(base, "POST", f"/hub/api/{path}", json={}, verify=verify).status_code in (403, 405)
+        assert call(base, "POST", f"/hub/api/{path}", json={}, verify=verify).status_code in (
+            403,
+            405,
+        )
 
 
 def test_the_front_speaks_only_tls(demo: Demo) -> None:
@@ -122,7 +147,10 @@ def test_the_front_speaks_no_old_tls(demo: Demo, version: ssl.TLSVersion) -> Non
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         context.set_ciphers("ALL:@SECLEVEL=0")
         context.minimum_version, context.maximum_version = lowest, highest
-        with socket.create_connection((site.host, site.port), timeout=30) as plain, context.wrap_socket(plain) as safe:
+        with (
+            socket.create_connection((site.host, site.port), timeout=30) as plain,
+            context.wrap_socket(plain) as safe,
+        ):
             return safe.version()
 
     assert shake(ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2) == "TLSv1.2"

@@ -53,9 +53,42 @@ OTHERS: dict[str, Any] = {
     "nested": [[[[[["small"]]]]]],
 }
 NAMES = [
-    *("tier", "profile", "memory", "cpus", "time", "gpus", "account", "reservation", "constraint", "qos", "partition"),
-    *("prologue", "epilogue", "options", "req_options", "homedir", "username", "keepvars", "cmd", "exec_prefix", "ip"),
-    *("batch_script", "child_class", "child_config", "profiles", "environment", "__class__", "", "\0", "tier\n"),
+    *(
+        "tier",
+        "profile",
+        "memory",
+        "cpus",
+        "time",
+        "gpus",
+        "account",
+        "reservation",
+        "constraint",
+        "qos",
+        "partition",
+    ),
+    *(
+        "prologue",
+        "epilogue",
+        "options",
+        "req_options",
+        "homedir",
+        "username",
+        "keepvars",
+        "cmd",
+        "exec_prefix",
+        "ip",
+    ),
+    *(
+        "batch_script",
+        "child_class",
+        "child_config",
+        "profiles",
+        "environment",
+        "__class__",
+        "",
+        "\0",
+        "tier\n",
+    ),
 ]
 BODIES: dict[str, Any] = {
     **{f"tier {name}": {"tier": value} for name, value in {**TEXTS, **OTHERS}.items()},
@@ -67,14 +100,18 @@ BODIES: dict[str, Any] = {
         if value and name != "one"  # 1 of a tier that gives gigabytes is taken for 1 GB
     },
     **{
-        f"own account {name}": {"tier": "own", "account": value} for name, value in {**TEXTS, **OTHERS}.items() if value
+        f"own account {name}": {"tier": "own", "account": value}
+        for name, value in {**TEXTS, **OTHERS}.items()
+        if value
     },
     "two tiers": {"tier": "small", "profile": "small"},
     "no tier": {"memory": "1G"},
     "wrapped twice": {"user_options": {"user_options": {"tier": "small"}}},
     "a list": {"user_options": ["small"]},
     "a text": {"user_options": "small"},
-    "beside user_options": {"user_options": {"tier": "small", "prologue": "touch /tmp/sitekit-attack"}},
+    "beside user_options": {
+        "user_options": {"tier": "small", "prologue": "touch /tmp/sitekit-attack"}
+    },
 }
 RAW = {
     "a bare list": '["small"]',
@@ -88,7 +125,8 @@ RAW = {
 
 
 def send(person: Person, body: Any, path: str = "server", method: str = "POST") -> int:
-    """A REST call with the person's session; `body` as Python writes JSON, lone surrogates included."""
+    """A REST call with the person's session; `body` as Python writes JSON, lone surrogates
+    included."""
     content = body if isinstance(body, str | bytes) else json.dumps(body)
     headers = {
         "X-XSRFToken": person.xsrf(),
@@ -114,7 +152,9 @@ def test_rest_refuses_what_is_no_mapping(demo: Demo, idle: Person) -> None:
 
 
 @pytest.mark.parametrize("way", ["POST named", "PUT named", "PATCH default"])
-@pytest.mark.parametrize("what", ["tier unknown", "profile list", "beside: 'prologue'", "own memory directive"])
+@pytest.mark.parametrize(
+    "what", ["tier unknown", "profile list", "beside: 'prologue'", "own memory directive"]
+)
 def test_no_way_to_keep_options_for_later(demo: Demo, idle: Person, way: str, what: str) -> None:
     """JupyterHub stores the options of a server that is made, or changed, without being started."""
     method, which = way.split()
@@ -126,7 +166,18 @@ def test_no_way_to_keep_options_for_later(demo: Demo, idle: Person, way: str, wh
 
 def test_hostile_names_of_servers(demo: Demo, idle: Person) -> None:
     with nothing_changes(demo.site):
-        for name in ("..", "%2e%2e", "a%2fb", "a%0ab", "%00", "a b", "%F0%9F%92%A9", "x" * 300, "-x", "$(id)"):
+        for name in (
+            "..",
+            "%2e%2e",
+            "a%2fb",
+            "a%0ab",
+            "%00",
+            "a b",
+            "%F0%9F%92%A9",
+            "x" * 300,
+            "-x",
+            "$(id)",
+        ):
             assert 400 <= send(idle, {"tier": "nope"}, f"servers/{name}") < 500
             send(idle, {"remove": True}, f"servers/{name}", "DELETE")
 
@@ -134,7 +185,9 @@ def test_hostile_names_of_servers(demo: Demo, idle: Person) -> None:
 def test_no_more_servers_than_the_site_allows(demo: Demo, idle: Person) -> None:
     names = [f"kit-{number}" for number in range(demo.site.server.named + 1)]
     try:
-        assert [send(idle, {}, f"servers/{name}", "PUT") for name in names] == [201] * (len(names) - 1) + [400]
+        assert [send(idle, {}, f"servers/{name}", "PUT") for name in names] == [201] * (
+            len(names) - 1
+        ) + [400]
         assert send(idle, {"tier": "small"}, f"servers/{names[-1]}") == 400
         assert idle.server(names[-1]) is None
     finally:
@@ -144,31 +197,41 @@ def test_no_more_servers_than_the_site_allows(demo: Demo, idle: Person) -> None:
 
 hostile = st.sampled_from([*TEXTS.values(), *OTHERS.values()]) | st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=40),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
     max_leaves=6,
 )
-fields = st.dictionaries(st.sampled_from(NAMES) | st.text(st.characters(), max_size=12), hostile, max_size=4)
+fields = st.dictionaries(
+    st.sampled_from(NAMES) | st.text(st.characters(), max_size=12), hostile, max_size=4
+)
 
 
 def test_rest_refuses_anything(demo: Demo, idle: Person) -> None:
     """Any value in any field, with and without a tier that there is."""
 
-    @settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    )
     @given(st.sampled_from([None, "small", "own"]), fields, st.booleans())
     def attempt(tier: str | None, options: dict[str, Any], wrapped: bool) -> None:
-        options = {key: value for key, value in options.items() if key != "profile"} if tier else options
+        options = (
+            {key: value for key, value in options.items() if key != "profile"} if tier else options
+        )
         options = {**options, "tier": tier} if tier else options
         options = options if len(options) > bool(tier) else {**options, "prologue": "id"}
         if any(fits(options, key) for key in options):
             options["prologue"] = "id"
-        assert send(idle, {"user_options": options} if wrapped else options) in (400, 413)  # 413: two long texts
+        # 413: two long texts
+        assert send(idle, {"user_options": options} if wrapped else options) in (400, 413)
 
     with nothing_changes(demo.site):
         attempt()
 
 
 def fits(options: dict[str, Any], key: str) -> bool:
-    """Whether a field of the tier `own` may by chance have got a value that it offers, such as the empty account."""
+    """Whether a field of the tier `own` may by chance have got a value that it offers, such as the
+    empty account."""
     return options.get("tier") == "own" and key in ("memory", "cpus", "time", "account")
 
 
@@ -190,10 +253,17 @@ def test_the_form_refuses(demo: Demo, idle: Person) -> None:
     assert b"Traceback" not in logged(demo.site, start)
 
 
-@pytest.mark.parametrize("name", ["partition", "prologue", "exec_prefix", "small.memory", "own.prologue", "profile"])
+@pytest.mark.parametrize(
+    "name", ["partition", "prologue", "exec_prefix", "small.memory", "own.prologue", "profile"]
+)
 def test_the_form_has_no_other_fields(demo: Demo, idle: Person, name: str) -> None:
     with nothing_changes(demo.site):
-        assert submit(idle, {"tier": "own" if name.startswith("own.") else "small", name: "batch"}).status_code == 400
+        assert (
+            submit(
+                idle, {"tier": "own" if name.startswith("own.") else "small", name: "batch"}
+            ).status_code
+            == 400
+        )
 
 
 def test_the_form_takes_one_tier_only(demo: Demo, idle: Person) -> None:
@@ -203,7 +273,11 @@ def test_the_form_takes_one_tier_only(demo: Demo, idle: Person) -> None:
 
 @pytest.mark.parametrize("xsrf", ["", "wrong"])
 def test_a_form_from_another_site_is_refused(demo: Demo, idle: Person, xsrf: str) -> None:
-    headers = {"Origin": "https://evil.example", "Referer": "https://evil.example/", "Sec-Fetch-Site": "cross-site"}
+    headers = {
+        "Origin": "https://evil.example",
+        "Referer": "https://evil.example/",
+        "Sec-Fetch-Site": "cross-site",
+    }
     with nothing_changes(demo.site):
         for sent in ({}, headers):
             answer = idle.http.post(
@@ -215,7 +289,9 @@ def test_a_form_from_another_site_is_refused(demo: Demo, idle: Person, xsrf: str
             assert answer.status_code == 403
             body = {"tier": "small"}
             answer = idle.http.post(
-                f"/hub/api/users/{idle.name}/server", json=body, headers={**sent, "X-XSRFToken": xsrf}
+                f"/hub/api/users/{idle.name}/server",
+                json=body,
+                headers={**sent, "X-XSRFToken": xsrf},
             )
             assert answer.status_code == 403
 
@@ -253,16 +329,29 @@ def test_no_address_starts_a_server(demo: Demo, idle: Person) -> None:
 
 def test_without_a_session_all_of_it_is_refused(demo: Demo) -> None:
     with nothing_changes(demo.site):
-        for method, path in [("POST", "server"), ("PUT", "servers/x"), ("POST", "servers/x"), ("PATCH", "server")]:
-            answer = call(demo.site.front.url, method, f"/hub/api/users/bob/{path}", json={"tier": "small"})
+        for method, path in [
+            ("POST", "server"),
+            ("PUT", "servers/x"),
+            ("POST", "servers/x"),
+            ("PATCH", "server"),
+        ]:
+            answer = call(
+                demo.site.front.url, method, f"/hub/api/users/bob/{path}", json={"tier": "small"}
+            )
             assert answer.status_code == 403
-        assert call(demo.site.front.url, "POST", "/hub/spawn/bob", data={"tier": "small"}).status_code == 403
+        assert (
+            call(demo.site.front.url, "POST", "/hub/spawn/bob", data={"tier": "small"}).status_code
+            == 403
+        )
 
 
 def test_none_of_it_reached_a_shell_or_broke_a_line_of_the_log(demo: Demo, idle: Person) -> None:
     assert not Path("/tmp/sitekit-attack").exists()
     start = end_of_log(demo.site)
-    send(idle, {"tier": "nope\n[I 2026-01-01 00:00:00.000 JupyterHub base:1] User logged in: mallory"})
+    send(
+        idle,
+        {"tier": "nope\n[I 2026-01-01 00:00:00.000 JupyterHub base:1] User logged in: mallory"},
+    )
     lines = logged(demo.site, start).splitlines()
     assert not [line for line in lines if line.startswith(b"[I 2026-01-01 00:00:00.000")]
     assert [line for line in lines if b"there is no tier" in line], "the log does not say why"

@@ -1,4 +1,5 @@
-"""Whose server it is, asked by the proxy and answered by the hub: cookies, addresses and clicks that are not right."""
+"""Whose server it is, asked by the proxy and answered by the hub: cookies, addresses and clicks
+that are not right."""
 
 from __future__ import annotations
 
@@ -36,20 +37,26 @@ def visitor(demo: Demo, server: Server) -> Iterator[Person]:
         assert person.login().url.path != "/hub/login"
         assert person.lab().status_code == 200
         yield person
-    if server.person.http.get("/hub/home").url.path == "/hub/login":  # a logout is one in all of her browsers
+    # a logout is one in all of her browsers
+    if server.person.http.get("/hub/home").url.path == "/hub/login":
         server.person.login()
         assert server.person.lab().status_code == 200
 
 
 def cookie_of(person: Person) -> str:
-    return next(cookie.value for cookie in person.http.cookies.jar if cookie.name == entry_cookie.COOKIE)
+    return next(
+        cookie.value for cookie in person.http.cookies.jar if cookie.name == entry_cookie.COOKIE
+    )
 
 
 def opens(demo: Demo, server: Server, cookies: dict[str, str]) -> bool:
-    """Whether a page, a request and a WebSocket with these get to the server. Without a login there it says 403."""
+    """Whether a page, a request and a WebSocket with these get to the server. Without a login there
+    it says 403."""
     header = "; ".join(f"{name}={value}" for name, value in cookies.items())
     page = call(demo.site.front.url, "GET", f"{server.base}api/status", headers={"Cookie": header})
-    sent = call(demo.site.front.url, "POST", f"{server.base}api/kernels", headers={"Cookie": header})
+    sent = call(
+        demo.site.front.url, "POST", f"{server.base}api/kernels", headers={"Cookie": header}
+    )
     by_proxy = "let this browser" in sent.text
     assert (page.status_code == 302) == by_proxy == _socket_refused_by_proxy(demo, server, header)
     return not by_proxy
@@ -72,7 +79,9 @@ def test_the_cookie_says_what_it_should(visitor: Person, signing: bytes) -> None
     assert found.servers["alice"] <= time.time() + 14 * 86400 + 1
 
 
-def test_forged_old_and_borrowed_cookies(demo: Demo, server: Server, visitor: Person, signing: bytes) -> None:
+def test_forged_old_and_borrowed_cookies(
+    demo: Demo, server: Server, visitor: Person, signing: bytes
+) -> None:
     later = int(time.time()) + 60
     with demo.person("bob") as bob:
         bob.login()
@@ -85,7 +94,9 @@ def test_forged_old_and_borrowed_cookies(demo: Demo, server: Server, visitor: Pe
         "none": "",
         "bob's": borrowed,
         "bob's with alice's text": f"{right.split('.')[0]}.{borrowed.split('.')[1]}",
-        "over": entry_cookie.write(entry_cookie.Entry("alice", {"alice": int(time.time()) - 1}), signing),
+        "over": entry_cookie.write(
+            entry_cookie.Entry("alice", {"alice": int(time.time()) - 1}), signing
+        ),
         "signed by another": entry_cookie.write(
             entry_cookie.Entry("alice", {"alice": later}), entry_cookie.key("0" * 64)
         ),
@@ -93,13 +104,21 @@ def test_forged_old_and_borrowed_cookies(demo: Demo, server: Server, visitor: Pe
     }
     for what, value in wrong.items():
         assert not opens(demo, server, {entry_cookie.COOKIE: value}), what
-    assert not opens(demo, server, {"jupyterhub-user-alice": "2|1:0|", "_xsrf": "x", "jupyterhub-session-id": "x"})
+    assert not opens(
+        demo,
+        server,
+        {"jupyterhub-user-alice": "2|1:0|", "_xsrf": "x", "jupyterhub-session-id": "x"},
+    )
 
 
 def test_what_was_copied_before_a_logout_is_good_for_nothing_afterwards(
     demo: Demo, server: Server, visitor: Person
 ) -> None:
-    copied = {cookie.name: cookie.value for cookie in visitor.http.cookies.jar if cookie.path in ("/", server.base)}
+    copied = {
+        cookie.name: cookie.value
+        for cookie in visitor.http.cookies.jar
+        if cookie.path in ("/", server.base)
+    }
     assert opens(demo, server, copied)
     visitor.http.get("/hub/logout")
     assert entry_cookie.COOKIE not in {cookie.name for cookie in visitor.http.cookies.jar}
@@ -109,9 +128,15 @@ def test_what_was_copied_before_a_logout_is_good_for_nothing_afterwards(
     )
 
 
-def test_it_is_so_when_the_proxy_has_started_anew(demo: Demo, server: Server, visitor: Person) -> None:
+def test_it_is_so_when_the_proxy_has_started_anew(
+    demo: Demo, server: Server, visitor: Person
+) -> None:
     """The proxy keeps in memory what has ended."""
-    copied = {cookie.name: cookie.value for cookie in visitor.http.cookies.jar if cookie.path in ("/", server.base)}
+    copied = {
+        cookie.name: cookie.value
+        for cookie in visitor.http.cookies.jar
+        if cookie.path in ("/", server.base)
+    }
     visitor.http.get("/hub/logout")
     with Machine(demo.site).stopped("proxy"):
         pass
@@ -133,10 +158,14 @@ def test_who_comes_back_with_one_that_has_ended_is_asked_and_not_sent_in_circles
     assert answer.url.path == "/user/alice/lab" and answer.status_code == 200
 
 
-def test_another_login_in_the_same_browser_leaves_the_entry_of_the_first(demo: Demo, signing: bytes) -> None:
+def test_another_login_in_the_same_browser_leaves_the_entry_of_the_first(
+    demo: Demo, signing: bytes
+) -> None:
     with demo.person("alice") as alice, demo.person("bob") as bob:
         alice.login()
-        bob.http.cookies.set(entry_cookie.COOKIE, cookie_of(alice), domain="localhost.local", path="/")
+        bob.http.cookies.set(
+            entry_cookie.COOKIE, cookie_of(alice), domain="localhost.local", path="/"
+        )
         bob.login()
         found = entry_cookie.read(cookie_of(bob), signing)
         assert found and (found.user, list(found.servers)) == ("bob", ["bob"])
@@ -156,7 +185,10 @@ def test_the_way_back_leads_to_a_users_server_and_nowhere_else(owner: Person, wh
     answer = owner.http.get("/hub/sitekit/enter", params={"next": where}, follow_redirects=False)
     assert answer.status_code in (400, 404) and "location" not in answer.headers
     answer = owner.http.post(
-        "/hub/sitekit/enter", params={"next": where}, data={"_xsrf": owner.xsrf()}, follow_redirects=False
+        "/hub/sitekit/enter",
+        params={"next": where},
+        data={"_xsrf": owner.xsrf()},
+        follow_redirects=False,
     )
     assert answer.status_code in (400, 404) and "location" not in answer.headers
 
@@ -178,7 +210,8 @@ def test_the_way_back_is_the_address_that_was_asked_for(demo: Demo, server: Serv
 
 @pytest.mark.parametrize("owner_", ["alice", "nobody-at-all", "root"])
 def test_others_read_that_there_is_no_such_page(demo: Demo, server: Server, owner_: str) -> None:
-    """bob, and carol, who administers: the same for a user who is not there. Nothing is set, not even by a POST."""
+    """bob, and carol, who administers: the same for a user who is not there. Nothing is set, not
+    even by a POST."""
     for name in ("bob", "carol"):
         with demo.person(name) as person:
             person.login()

@@ -1,4 +1,5 @@
-"""/proxy/PORT on a node with neighbours: bob listens, alice's server does not connect; hers get none of her cookies."""
+"""/proxy/PORT on a node with neighbours: bob listens, alice's server does not connect; hers get
+none of her cookies."""
 
 from __future__ import annotations
 
@@ -43,7 +44,10 @@ def _listening(user: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
 
 def get(server: Server, path: str, **headers: str) -> httpx.Response:
     assert server.person.lab().status_code == 200
-    sent = {"Sec-Fetch-Site": "same-origin", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    sent = {
+        "Sec-Fetch-Site": "same-origin",
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
     return server.person.http.get(f"{server.base}{path}", headers=sent, follow_redirects=False)
 
 
@@ -55,7 +59,9 @@ def heard(process: subprocess.Popen[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_neighbours_port_gets_no_byte(server: Server, bobs: tuple[subprocess.Popen[str], int], form: str) -> None:
+def test_a_neighbours_port_gets_no_byte(
+    server: Server, bobs: tuple[subprocess.Popen[str], int], form: str
+) -> None:
     process, port = bobs
     answer = get(server, form.format(port))
     assert answer.status_code == 403 and "another user of this node" in answer.text
@@ -73,17 +79,32 @@ def test_an_own_port_gets_nothing_of_the_hubs(
     assert not any("_xsrf" in cookie for cookie in answer.headers.get_list("set-cookie"))
     [told] = heard(process)
     assert "theme=dark" in told
-    for secret in ("jupyterhub", "_xsrf", "sitekit", "token", *(c.value for c in server.person.http.cookies.jar)):
+    for secret in (
+        "jupyterhub",
+        "_xsrf",
+        "sitekit",
+        "token",
+        *(c.value for c in server.person.http.cookies.jar),
+    ):
         assert secret == "dark" or secret not in told
 
 
-def test_a_link_of_another_site_asks_first(server: Server, own: tuple[subprocess.Popen[str], int]) -> None:
+def test_a_link_of_another_site_asks_first(
+    server: Server, own: tuple[subprocess.Popen[str], int]
+) -> None:
     process, port = own
-    answer = get(server, f"proxy/{port}/x?y=<b>", Sec_Fetch_Site="cross-site", Sec_Fetch_Dest="document")
+    answer = get(
+        server, f"proxy/{port}/x?y=<b>", Sec_Fetch_Site="cross-site", Sec_Fetch_Dest="document"
+    )
     assert answer.status_code == 403 and "Open it" in answer.text and "<b>" not in answer.text
     assert heard(process) == []
 
 
 def test_the_ports_of_hub_proxy_and_front_are_not_hers(demo: Demo, server: Server) -> None:
-    for port in (demo.site.hub.port, demo.site.proxy.port, demo.site.proxy.api_port, demo.site.front.port):
+    for port in (
+        demo.site.hub.port,
+        demo.site.proxy.port,
+        demo.site.proxy.api_port,
+        demo.site.front.port,
+    ):
         assert get(server, f"proxy/{port}/hub/api").status_code == 403

@@ -1,6 +1,8 @@
-"""Who may call what: the matrix of the hub's callers and calls. What is not allowed also does nothing.
+"""Who may call what: the matrix of the hub's callers and calls. What is not allowed also does
+nothing.
 
-Every caller makes every call. What those may do who may is done to throwaway objects, and undone by the administrator.
+Every caller makes every call. What those may do who may is done to throwaway objects, and undone by
+the administrator.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from .conftest import Server, call
 from .state import ANY, nothing_changes
 
 CALLERS = ("nobody", "garbage", "server", "user", "another", "culler", "admin")
-STRANGERS = ("nobody", "garbage", "server", "another")  # to alice's server; that its own token cannot end it, too
+# to alice's server; that its own token cannot end it, too
+STRANGERS = ("nobody", "garbage", "server", "another")
 EVERYBODY = ("server", "user", "another", "culler", "admin")
 
 
@@ -33,9 +36,9 @@ EVERYBODY = ("server", "user", "another", "culler", "admin")
 class Call:
     """A call of the REST API: who may make it, and the answer; all others are refused.
 
-    `given` is what the administrator does beforehand, or alice for tokens of hers; `undo` is afterwards. Their paths,
-    and the call's own, may name what was made last, as in `/users/bob/tokens/{id}`. alice owns the server, bob is
-    another user, games nobody yet.
+    `given` is what the administrator does beforehand, or alice for tokens of hers; `undo` is
+    afterwards. Their paths, and the call's own, may name what was made last, as in
+    `/users/bob/tokens/{id}`. alice owns the server, bob is another user, games nobody yet.
     """
 
     method: str
@@ -83,7 +86,13 @@ CALLS = [
     # servers
     Call("POST", "/users/bob/server", {"another": 400, "admin": 400}, WRONG),
     Call("POST", "/users/bob/servers/kit-attack", {"another": 400, "admin": 400}, WRONG),
-    Call("PUT", "/users/bob/servers/kit-attack", {"another": 201, "admin": 201}, {"display_name": "x"}, undo=FORGET),
+    Call(
+        "PUT",
+        "/users/bob/servers/kit-attack",
+        {"another": 201, "admin": 201},
+        {"display_name": "x"},
+        undo=FORGET,
+    ),
     Call(
         "PATCH",
         "/users/bob/servers/kit-attack",
@@ -130,14 +139,28 @@ CALLS = [
     Call("POST", "/users", {"admin": 201}, {"usernames": ["games"], "admin": True}, undo=UNMADE),
     Call("PATCH", "/users/games", {"admin": 200}, {"admin": True}, given=MADE, undo=UNMADE),
     Call("PATCH", "/users/games", {"admin": 400}, {"name": "kit-mallory"}, given=MADE, undo=UNMADE),
-    Call("PATCH", "/users/carol", {"admin": 400}, {"name": "games"}, undo=UNMADE),  # and start servers as that account
+    # and start servers as that account
+    Call("PATCH", "/users/carol", {"admin": 400}, {"name": "games"}, undo=UNMADE),
     Call("DELETE", "/users/games", {"admin": 204}, given=MADE, undo=UNMADE),
-    Call("PATCH", "/users/alice", {"admin": 200}, {"admin": True}, undo=(("PATCH", "/users/alice", {"admin": False}),)),
+    Call(
+        "PATCH",
+        "/users/alice",
+        {"admin": 200},
+        {"admin": True},
+        undo=(("PATCH", "/users/alice", {"admin": False}),),
+    ),
     Call("PATCH", "/users/bob", {"admin": 400}, {"name": "carol"}),  # that name is taken
     Call("DELETE", "/users/alice", {}, callers=(*STRANGERS, "user", "culler")),
     # groups and services
     Call("POST", "/groups/kit-attack", {"admin": 201}, undo=UNGROUP),
-    Call("POST", "/groups/kit-attack/users", {"admin": 200}, {"users": ["alice"]}, given=GROUP, undo=UNGROUP),
+    Call(
+        "POST",
+        "/groups/kit-attack/users",
+        {"admin": 200},
+        {"users": ["alice"]},
+        given=GROUP,
+        undo=UNGROUP,
+    ),
     Call("DELETE", "/groups/kit-attack", {"admin": 204}, given=GROUP, undo=UNGROUP),
     Call(
         "POST",
@@ -150,7 +173,8 @@ CALLS = [
     Call("POST", "/proxy", {"admin": 200}),
     Call("PATCH", "/proxy", {}, {}),  # the address that it has
     Call("POST", "/shutdown", {"admin": 400}, {"proxy": "perhaps"}),
-    # shares: to make one is to enter the server, by whom it is for; administrators may not (login.admin_access)
+    # shares: to make one is to enter the server, by whom it is for; administrators may not
+    # (login.admin_access)
     Call("POST", "/shares/alice/", {}, {"user": "bob"}),
     Call("POST", "/share-codes/bob/", {}, {}),
     # callbacks
@@ -171,11 +195,13 @@ def test_who_may_call_what(demo: Demo, tokens: dict[str, str | None], asked: Cal
 
     @contextmanager
     def needed() -> Iterator[None]:
-        """What the call needs is there within, and nothing of it, nor of what the call did, is left."""
+        """What the call needs is there within, and nothing of it, nor of what the call did, is
+        left."""
         with nothing_changes(demo.site):
             try:
                 for words in asked.given:
-                    giver = "user" if words[1] == "/users/alice/tokens" else "admin"  # who make no tokens for others
+                    # who make no tokens for others
+                    giver = "user" if words[1] == "/users/alice/tokens" else "admin"
                     assert ask(giver, *words).status_code in (200, 201), words
                 yield
             finally:
@@ -184,7 +210,10 @@ def test_who_may_call_what(demo: Demo, tokens: dict[str, str | None], asked: Cal
 
     with needed(), nothing_changes(demo.site):
         callers = [caller for caller in asked.callers if caller not in asked.may]
-        refusals = {caller: ask(caller, asked.method, asked.path, asked.body).status_code for caller in callers}
+        refusals = {
+            caller: ask(caller, asked.method, asked.path, asked.body).status_code
+            for caller in callers
+        }
     assert set(refusals.values()) <= {403, 404, 405}, refusals
     for caller, status in asked.may.items():
         with needed():
@@ -192,20 +221,34 @@ def test_who_may_call_what(demo: Demo, tokens: dict[str, str | None], asked: Cal
             assert answer.status_code == status, (caller, answer.text)
 
 
-def test_tokens_start_and_stop_servers(demo: Demo, tokens: dict[str, str | None], idle: Person) -> None:
-    """bob's own starts his, and the culler's stops it; the administrator's starts him another, his own stops that."""
-    for starter, path, stopper in (("another", "server", "culler"), ("admin", "servers/kit-attack", "another")):
+def test_tokens_start_and_stop_servers(
+    demo: Demo, tokens: dict[str, str | None], idle: Person
+) -> None:
+    """bob's own starts his, and the culler's stops it; the administrator's starts him another, his
+    own stops that."""
+    for starter, path, stopper in (
+        ("another", "server", "culler"),
+        ("admin", "servers/kit-attack", "another"),
+    ):
         where = f"/hub/api/users/bob/{path}"
         started = call(demo.site.front.url, "POST", where, tokens[starter], json={"tier": "small"})
         assert started.status_code in (201, 202), started.text
         assert len(jobs(demo.site, "bob")) == 1
-        stopped = call(demo.site.front.url, "DELETE", where, tokens[stopper], json={"remove": "servers/" in path})
+        stopped = call(
+            demo.site.front.url,
+            "DELETE",
+            where,
+            tokens[stopper],
+            json={"remove": "servers/" in path},
+        )
         assert stopped.status_code in (202, 204), stopped.text
         until(lambda: not jobs(demo.site, "bob"))
     until(lambda: idle.api("GET", "/users/bob").json()["servers"] == {})
 
 
-def test_the_culler_sees_no_more_than_it_needs(demo: Demo, tokens: dict[str, str | None], server: Server) -> None:
+def test_the_culler_sees_no_more_than_it_needs(
+    demo: Demo, tokens: dict[str, str | None], server: Server
+) -> None:
     """Activity and servers of all users; no tokens, no rights, and never a server's state."""
     own = call(demo.site.front.url, "GET", "/hub/api/user", tokens["culler"]).json()
     assert {scope.split("!")[0] for scope in own["scopes"]} <= {
@@ -221,34 +264,49 @@ def test_the_culler_sees_no_more_than_it_needs(demo: Demo, tokens: dict[str, str
 
 
 @pytest.mark.parametrize(
-    "path", ["/hub/metrics", "/hub/admin", "/hub/token", "/hub/home", "/hub/spawn/alice", "/hub/spawn"]
+    "path",
+    ["/hub/metrics", "/hub/admin", "/hub/token", "/hub/home", "/hub/spawn/alice", "/hub/spawn"],
 )
-def test_pages_take_no_tokens_of_servers(demo: Demo, tokens: dict[str, str | None], path: str) -> None:
+def test_pages_take_no_tokens_of_servers(
+    demo: Demo, tokens: dict[str, str | None], path: str
+) -> None:
     for caller in ("nobody", "garbage", "server", "culler"):
         assert call(demo.site.front.url, "GET", path, tokens[caller]).status_code in (302, 403, 404)
 
 
-@pytest.mark.parametrize("path", ["api/status", "api/contents", "api/kernels", "api/terminals", "lab", "files/.bashrc"])
+@pytest.mark.parametrize(
+    "path", ["api/status", "api/contents", "api/kernels", "api/terminals", "lab", "files/.bashrc"]
+)
 def test_a_server_is_its_owners_alone(
     demo: Demo, server: Server, tokens: dict[str, str | None], idle: Person, path: str
 ) -> None:
-    """Through the front and straight at its port, by every stranger's token and by a stranger's session."""
+    """Through the front and straight at its port, by every stranger's token and by a stranger's
+    session."""
     as_the_proxy = context(pair(demo.site, "proxy").read_bytes())
-    for base, verify in ((demo.site.front.url, ANY), (f"https://127.0.0.1:{server.port}", as_the_proxy)):
+    for base, verify in (
+        (demo.site.front.url, ANY),
+        (f"https://127.0.0.1:{server.port}", as_the_proxy),
+    ):
         for caller in ("nobody", "garbage", "another", "culler"):
             answer = call(base, "GET", server.base + path, tokens[caller], verify=verify)
             assert answer.status_code in (302, 403), (base, caller, answer.status_code)
-            asked = {"/hub/sitekit/enter", "/hub/api/oauth2/authorize"}  # by the proxy, by the server itself
+            # by the proxy, by the server itself
+            asked = {"/hub/sitekit/enter", "/hub/api/oauth2/authorize"}
             assert answer.status_code == 403 or urlsplit(answer.headers["location"]).path in asked
     answer = idle.http.get(f"{server.base}{path}")
     assert answer.status_code == 404 and "alice" not in str(idle.server() or "")
 
 
 @pytest.mark.parametrize("path", ["api/kernels", "api/terminals", "api/shutdown", "api/contents"])
-def test_a_stranger_starts_nothing_on_it(demo: Demo, server: Server, tokens: dict[str, str | None], path: str) -> None:
+def test_a_stranger_starts_nothing_on_it(
+    demo: Demo, server: Server, tokens: dict[str, str | None], path: str
+) -> None:
     before = server.person.server_api("GET", "kernels").json()
     as_the_proxy = context(pair(demo.site, "proxy").read_bytes())
-    for base, verify in ((demo.site.front.url, ANY), (f"https://127.0.0.1:{server.port}", as_the_proxy)):
+    for base, verify in (
+        (demo.site.front.url, ANY),
+        (f"https://127.0.0.1:{server.port}", as_the_proxy),
+    ):
         for caller in ("nobody", "garbage", "another", "culler"):
             answer = call(base, "POST", server.base + path, tokens[caller], json={}, verify=verify)
             assert answer.status_code == 403

@@ -1,5 +1,5 @@
-"""Any cluster user can submit jobs with the name, the comment and the tags of servers. They are nobody else's business:
-servers go on, others start, and the hub does nothing for them."""
+"""Any cluster user can submit jobs with the name, the comment and the tags of servers. They are
+nobody else's business: servers go on, others start, and the hub does nothing for them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from .strangers import het_job, job
 
 @pytest.fixture
 def asked(demo: Demo) -> Iterator[Path]:
-    """A file in which the gate notes whom it is asked to act for, and what; and which goes on with its work."""
+    """A file in which the gate notes whom it is asked to act for, and what; and which goes on with
+    its work."""
     note = Path("/tmp/sitekit-gate-asked")
     note.touch()
     note.chmod(0o666)
@@ -48,7 +49,8 @@ def another_starts(admin: Person) -> None:
 
 
 def goes_on(demo: Demo, server: Server) -> None:
-    """alice's server is hers as before: the same job, at the same place, answering; and to the ledger it lives."""
+    """alice's server is hers as before: the same job, at the same place, answering; and to the
+    ledger it lives."""
     assert server.person.server()["ready"]
     assert server.person.server_api("GET", "status").status_code == 200
     row = ledger_row(demo.site, server.job)
@@ -56,7 +58,8 @@ def goes_on(demo: Demo, server: Server) -> None:
 
 
 def forged(server: Server, tag: str) -> list[str]:
-    """Comments with a line that would be alice's job, by each order of fields in which a comment comes late."""
+    """Comments with a line that would be alice's job, by each order of fields in which a comment
+    comes late."""
     mine = f"sitekit:demo:{tag}"
     ended = f"{server.job}|alice|COMPLETED|jupyter-short|evil|1|1|1|{mine}"
     moved = f"{server.job}|alice|RUNNING|jupyter-short|evil|1|1|1|{mine}"
@@ -64,28 +67,38 @@ def forged(server: Server, tag: str) -> list[str]:
     return ["\n", f"x|None\n{ended}", f"x|None\n{moved}", f"x\n{ended}|None\n", f"x\n{with_uid}"]
 
 
-def test_arrays_and_heterogeneous_jobs_with_a_servers_name(demo: Demo, server: Server, admin: Person) -> None:
+def test_arrays_and_heterogeneous_jobs_with_a_servers_name(
+    demo: Demo, server: Server, admin: Person
+) -> None:
     """They are held, so that they stay for as long as their owner likes."""
     with job(demo.site, "bob", "--array=1-3"), het_job(demo.site, "bob"):
         another_starts(admin)
         goes_on(demo, server)
 
 
-def test_a_comment_with_a_line_break_is_no_record(demo: Demo, server: Server, admin: Person) -> None:
+def test_a_comment_with_a_line_break_is_no_record(
+    demo: Demo, server: Server, admin: Person
+) -> None:
     tag = ledger_row(demo.site, server.job)["tag"]
     with ExitStack() as stack:
         for comment in forged(server, tag):
-            stack.enter_context(job(demo.site, "bob", comment=comment))  # waits: squeue lists it before alice's
-            stack.enter_context(job(demo.site, "bob", comment=comment, runs=True))  # runs, and is listed after hers
+            # waits: squeue lists it before alice's
+            stack.enter_context(job(demo.site, "bob", comment=comment))
+            # runs, and is listed after hers
+            stack.enter_context(job(demo.site, "bob", comment=comment, runs=True))
         another_starts(admin)
         goes_on(demo, server)
 
 
-def test_jobs_with_a_servers_tag_are_nobodys_work(demo: Demo, server: Server, admin: Person, asked: Path) -> None:
-    """bob's fifty with the tag of a server that has ended, and two with that of one that runs: the hub acts for nobody
-    because of them. A copy of carol's own is not her server either."""
+def test_jobs_with_a_servers_tag_are_nobodys_work(
+    demo: Demo, server: Server, admin: Person, asked: Path
+) -> None:
+    """bob's fifty with the tag of a server that has ended, and two with that of one that runs: the
+    hub acts for nobody because of them. A copy of carol's own is not her server either."""
     another_starts(admin)
-    ended = "SELECT tag FROM starts WHERE user = ? AND ended IS NOT NULL ORDER BY ended DESC LIMIT 1"
+    ended = (
+        "SELECT tag FROM starts WHERE user = ? AND ended IS NOT NULL ORDER BY ended DESC LIMIT 1"
+    )
     [(tag,)] = until(lambda: rows(demo.site.paths.state / "ledger.sqlite", ended, "carol"), 60)
     until(lambda: not ask(demo.site, "squeue", "--noheader", "--user=carol"), 60)
     old, running = (
@@ -102,7 +115,9 @@ def test_jobs_with_a_servers_tag_are_nobodys_work(demo: Demo, server: Server, ad
         asked.write_text("")
         time.sleep(12)  # two rounds of the reconciler, in which what must not happen would
         assert asked.read_text() == "", "the gate was asked"
-        alive = ask(demo.site, "squeue", "--noheader", f"--name={demo.site.job_name}", "--format=%i").split()
+        alive = ask(
+            demo.site, "squeue", "--noheader", f"--name={demo.site.job_name}", "--format=%i"
+        ).split()
         assert set(made) <= set(alive), "jobs that are not the hub's were cancelled"
         assert not status(admin)["strays"]
         goes_on(demo, server)

@@ -1,4 +1,5 @@
-"""sudo lets the hub's account start one program, without arguments, as a member; all else is refused before it runs."""
+"""sudo lets the hub's account start one program, without arguments, as a member; all else is
+refused before it runs."""
 
 from __future__ import annotations
 
@@ -105,7 +106,8 @@ def test_sudo_refuses(demo: Demo, unchanged: None, words: list[str]) -> None:
 
 
 def test_the_hubs_own_groups_do_not_get_through(demo: Demo) -> None:
-    """No rule can forbid -P: with it, a link in a user's folder of logs would show what the hub's groups may read."""
+    """No rule can forbid -P: with it, a link in a user's folder of logs would show what the hub's
+    groups may read."""
     for word in ("-P", "--preserve-groups"):
         argv = [*SUDO, word, "-u", "alice", "--", str(demo.site.libexec / "gate")]
         done = as_hub(demo.site, argv, json.dumps({"verb": "log", "job": 1}))
@@ -115,9 +117,19 @@ def test_the_hubs_own_groups_do_not_get_through(demo: Demo) -> None:
 @pytest.fixture(params=["root", "jupyterhub-daemon", "jupyterhub-proxy"])
 def stray(request: pytest.FixtureRequest) -> Iterator[str]:
     """An account of the system that somebody put into the users' group."""
-    subprocess.run(["gpasswd", "--add", request.param, "jupyter-users"], check=True, capture_output=True, timeout=30)
+    subprocess.run(
+        ["gpasswd", "--add", request.param, "jupyter-users"],
+        check=True,
+        capture_output=True,
+        timeout=30,
+    )
     yield request.param
-    subprocess.run(["gpasswd", "--delete", request.param, "jupyter-users"], check=True, capture_output=True, timeout=30)
+    subprocess.run(
+        ["gpasswd", "--delete", request.param, "jupyter-users"],
+        check=True,
+        capture_output=True,
+        timeout=30,
+    )
 
 
 def test_an_account_of_the_system_is_no_member(demo: Demo, stray: str) -> None:
@@ -131,12 +143,19 @@ def test_an_account_of_the_system_is_no_member(demo: Demo, stray: str) -> None:
 def outsider(request: pytest.FixtureRequest) -> Iterator[str]:
     """A person with an account of the cluster, who is not in the groups that may have servers."""
     groups = ["--groups", request.param] if request.param else []
-    subprocess.run(["useradd", "--no-create-home", *groups, "mallory"], check=True, capture_output=True, timeout=30)
+    subprocess.run(
+        ["useradd", "--no-create-home", *groups, "mallory"],
+        check=True,
+        capture_output=True,
+        timeout=30,
+    )
     yield "mallory"
     subprocess.run(["userdel", "mallory"], check=True, capture_output=True, timeout=30)
 
 
-def test_the_servers_of_who_has_left_can_be_ended_and_that_is_all(demo: Demo, outsider: str) -> None:
+def test_the_servers_of_who_has_left_can_be_ended_and_that_is_all(
+    demo: Demo, outsider: str
+) -> None:
     argv = [*SUDO, "-u", outsider, "--", str(demo.site.libexec / "end")]
     for request in ({"verb": "log", "job": 1}, {"verb": "submit", "tag": "0" * 16}):
         done = as_hub(demo.site, argv, json.dumps(request))
@@ -146,14 +165,18 @@ def test_the_servers_of_who_has_left_can_be_ended_and_that_is_all(demo: Demo, ou
     for name in ("root", "daemon", "jupyterhub-daemon"):
         argv = [*SUDO, "-u", name, "--", str(demo.site.libexec / "end")]
         done = as_hub(demo.site, argv, '{"verb": "cancel", "job": 1}')
-        assert done.code != 0 and (done.err.startswith(("sudo:", "Sorry")) or done.answer["kind"] == "refused")
+        assert done.code != 0 and (
+            done.err.startswith(("sudo:", "Sorry")) or done.answer["kind"] == "refused"
+        )
 
 
 def test_who_is_in_none_of_the_groups_has_no_servers(demo: Demo, outsider: str) -> None:
     """Administrators of the hub neither, as long as they are nothing else."""
     for name in (outsider, f"#{pwd.getpwnam(outsider).pw_uid}"):
         done = as_hub(
-            demo.site, [*SUDO, "-u", name, "--", str(demo.site.libexec / "gate")], '{"verb": "log", "job": 1}'
+            demo.site,
+            [*SUDO, "-u", name, "--", str(demo.site.libexec / "gate")],
+            '{"verb": "log", "job": 1}',
         )
         assert done.code != 0 and done.out == "" and done.err.startswith("sudo:")
 
@@ -164,7 +187,13 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     for place in [tmp_path, *tmp_path.parents][:3]:
         place.chmod(0o755)
     config = json.loads(Path("/usr/local/libexec/sitekit/demo/gate.json").read_text())
-    evil = {**config, "log_dir": "evil", "job_name": "evil", "slurm_bin": str(tmp_path), "groups": ["root", "nogroup"]}
+    evil = {
+        **config,
+        "log_dir": "evil",
+        "job_name": "evil",
+        "slurm_bin": str(tmp_path),
+        "groups": ["root", "nogroup"],
+    }
     (tmp_path / "gate.json").write_text(json.dumps(evil))
     (tmp_path / "job.sh").write_text("#!/bin/sh\nid\n")
     yield tmp_path
@@ -172,8 +201,11 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("name", ["gate", "gate2"])
 @pytest.mark.parametrize("kind", ["copy", "link", "folder"])
-def test_the_gate_by_another_path_is_refused_or_is_roots_own(demo: Demo, folder: Path, name: str, kind: str) -> None:
-    """sudo compares files, not names: a link to the gate may run, but then by root's path and with root's settings."""
+def test_the_gate_by_another_path_is_refused_or_is_roots_own(
+    demo: Demo, folder: Path, name: str, kind: str
+) -> None:
+    """sudo compares files, not names: a link to the gate may run, but then by root's path and with
+    root's settings."""
     real, asked = demo.site.libexec / "gate", folder / name
     if kind == "copy":
         shutil.copy(real, asked)
@@ -182,7 +214,11 @@ def test_the_gate_by_another_path_is_refused_or_is_roots_own(demo: Demo, folder:
     else:
         (folder / "there").symlink_to(real.parent)
         asked = folder / "there" / name
-    done = as_hub(demo.site, [*SUDO, "-u", "alice", "--", str(asked)], json.dumps({"verb": "log", "job": 999999}))
+    done = as_hub(
+        demo.site,
+        [*SUDO, "-u", "alice", "--", str(asked)],
+        json.dumps({"verb": "log", "job": 999999}),
+    )
     if done.out:
         assert kind != "copy" and name == "gate"
         assert done.answer["path"].endswith("/.jupyterhub/demo/log/job-999999.log")
@@ -192,7 +228,12 @@ def test_the_gate_by_another_path_is_refused_or_is_roots_own(demo: Demo, folder:
 
 def test_a_path_with_dots_is_the_gate_or_nothing(demo: Demo) -> None:
     path = demo.site.libexec
-    for asked in (f"{path}/../demo/gate", f"{path}//gate", f"{path}/./gate", f"{path}/../../sitekit/demo/gate"):
+    for asked in (
+        f"{path}/../demo/gate",
+        f"{path}//gate",
+        f"{path}/./gate",
+        f"{path}/../../sitekit/demo/gate",
+    ):
         done = as_hub(demo.site, [*SUDO, "-u", "alice", "--", asked], '{"verb": "exec"}')
         assert done.code != 0 and (not done.out or done.answer["kind"] == "refused")
 
@@ -200,7 +241,11 @@ def test_a_path_with_dots_is_the_gate_or_nothing(demo: Demo) -> None:
 @pytest.mark.parametrize("user", ["alice", "bob", "nobody", "www-data", "jupyterhub-proxy"])
 def test_nobody_else_may_sudo(demo: Demo, user: str) -> None:
     """Members neither: the rule is the hub's account's."""
-    done = as_account(user, [*SUDO, "-u", "carol", "--", str(demo.site.libexec / "gate")], '{"verb": "log", "job": 1}')
+    done = as_account(
+        user,
+        [*SUDO, "-u", "carol", "--", str(demo.site.libexec / "gate")],
+        '{"verb": "log", "job": 1}',
+    )
     assert done.code != 0 and done.out == "" and done.err.startswith("sudo:")
 
 
@@ -209,19 +254,27 @@ def test_the_rule_is_one_line_and_root_owns_it(demo: Demo) -> None:
     listed = as_account("root", ["/usr/bin/sudo", "-n", "-l", "-U", demo.site.hub.user]).out
     rules = [line.strip() for line in listed.splitlines() if line.strip().startswith("(")]
     assert len(rules) == 2
-    assert rules[1].startswith("(ALL, !root, !#0, !") and rules[1].endswith(f'NOPASSWD: {demo.site.libexec / "end"} ""')
+    assert rules[1].startswith("(ALL, !root, !#0, !") and rules[1].endswith(
+        f'NOPASSWD: {demo.site.libexec / "end"} ""'
+    )
     assert rules[0].endswith(f'NOPASSWD: {demo.site.libexec / "gate"} ""')
     words = set(listed.replace(",", " ").split())
     assert {"env_reset", "!setenv", "!env_keep", "!env_check"} <= words
-    assert not {"SETENV:", "setenv", "!env_reset", "!authenticate"} & words and "env_keep+" not in listed
+    assert (
+        not {"SETENV:", "setenv", "!env_reset", "!authenticate"} & words
+        and "env_keep+" not in listed
+    )
     for place in [*demo.site.libexec.iterdir(), demo.site.libexec, *demo.site.libexec.parents]:
         found = place.stat()
-        assert (found.st_uid, found.st_mode & 0o022) == (0, 0), f"{place} can be written by others than root"
+        assert (found.st_uid, found.st_mode & 0o022) == (0, 0), (
+            f"{place} can be written by others than root"
+        )
 
 
 @pytest.mark.parametrize("lock", ["sudo", "gate"])
 def test_the_hubs_environment_does_not_get_through(demo: Demo, folder: Path, lock: str) -> None:
-    """What the hub's account has in its environment reaches neither the gate nor the job; nor would it without sudo."""
+    """What the hub's account has in its environment reaches neither the gate nor the job; nor would
+    it without sudo."""
     for name in ("sbatch", "env", "python3", "sitecustomize.py", "json.py", "rc"):
         script = (
             f"import os; os.system('touch {folder}/ran')"
@@ -266,7 +319,10 @@ def test_the_hubs_environment_does_not_get_through(demo: Demo, folder: Path, loc
         place = Path("/var/lib/sitekit/demo-cluster/slurmctld")
         kept = [*place.glob(f"hash.*/job.{job}/environment")]
         for saved in kept:
-            assert str(folder).encode() not in saved.read_bytes() and b"SITEKIT_ATTACK" not in saved.read_bytes()
+            assert (
+                str(folder).encode() not in saved.read_bytes()
+                and b"SITEKIT_ATTACK" not in saved.read_bytes()
+            )
     finally:
         assert gate(demo.site, {"verb": "cancel", "job": int(job)}).answer["ok"]
     until(lambda: not jobs(demo.site, "alice") or job not in " ".join(jobs(demo.site, "alice")))
@@ -281,5 +337,7 @@ def test_a_member_is_served(demo: Demo) -> None:
     number = told["job"]
     assert any(job.startswith(f"{number} ") for job in jobs(demo.site, "alice"))
     assert gate(demo.site, {"verb": "log", "job": number}).answer["ok"]
-    assert gate(demo.site, {"verb": "cancel", "job": number, "graceful": False}).answer == {"ok": True}
+    assert gate(demo.site, {"verb": "cancel", "job": number, "graceful": False}).answer == {
+        "ok": True
+    }
     until(lambda: not any(job.startswith(f"{number} ") for job in jobs(demo.site, "alice")))

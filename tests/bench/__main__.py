@@ -1,4 +1,5 @@
-"""`python -m tests.bench [rows...]`: measure the rows that are named, or all; the demo must be up, and root asks."""
+"""`python -m tests.bench [rows...]`: measure the rows that are named, or all; the demo must be up,
+and root asks."""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ from .common import Bench, apart
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help="queue, spawn, kernels or release (default: all)")
+    parser.add_argument(
+        "rows", nargs="*", metavar="ROW", help="queue, spawn, kernels or release (default: all)"
+    )
     parser.add_argument("--sizes", default="1,10,100,300", help="queue: numbers of servers")
     parser.add_argument("--states", default="waiting,running", help="queue: what the servers do")
     parser.add_argument("--seconds", type=float, default=60, help="queue: length of each window")
@@ -29,9 +32,12 @@ def main() -> int:
     if unknown := set(given.rows) - set(rows):
         parser.error(f"there is no row {', '.join(sorted(unknown))}; there are {', '.join(rows)}")
     if os.geteuid() != 0:
-        parser.error("needs root: it submits jobs as the demo's people, and gives upstream a sudo rule for the while")
+        parser.error(
+            "needs root: it submits jobs as the demo's people, and gives upstream a sudo rule for the while"
+        )
     apart()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was put up is taken away again
+    # so that what was put up is taken away again
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     bench = Bench.of_the_demo()
     for row in given.rows or rows:
         rows[row](bench)

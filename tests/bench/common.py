@@ -1,4 +1,5 @@
-"""What the rows share: the demo, tables, JSON, a sudo rule for the while, and programs run as somebody."""
+"""What the rows share: the demo, tables, JSON, a sudo rule for the while, and programs run as
+somebody."""
 
 from __future__ import annotations
 
@@ -48,13 +49,23 @@ class Bench:
 
     def slurm(self, *words: str, timeout: float = 120) -> str:
         """One of Slurm's programs, as root; its output."""
-        environment = {"PATH": "/usr/bin:/bin", "SLURM_CONF": str(self.site.slurm.conf), "SLURM_TIME_FORMAT": "%s"}
-        return run([self.site.slurm.bin / words[0], *words[1:]], env=environment, timeout=timeout).stdout.strip()
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "SLURM_CONF": str(self.site.slurm.conf),
+            "SLURM_TIME_FORMAT": "%s",
+        }
+        return run(
+            [self.site.slurm.bin / words[0], *words[1:]], env=environment, timeout=timeout
+        ).stdout.strip()
 
     def hub(self) -> psutil.Process:
         """The demo's own hub."""
         config = str(self.site.etc / "jupyterhub_config.py")
-        return next(p for p in psutil.process_iter() if config in _words_of(p) and p.ppid() != 0 and _is_hub(p))
+        return next(
+            p
+            for p in psutil.process_iter()
+            if config in _words_of(p) and p.ppid() != 0 and _is_hub(p)
+        )
 
 
 def _words_of(process: psutil.Process) -> list[str]:
@@ -80,7 +91,12 @@ def table(title: str, rows: Sequence[Mapping[str, Any]], notes: Sequence[str] = 
     widths = [max(len(line[i]) for line in [heads, *cells]) for i in range(len(heads))]
     print(f"\n{title}")
     for line in [heads, ["-" * width for width in widths], *cells]:
-        print("  " + "  ".join(_aligned(word, width) for word, width in zip(line, widths, strict=True)).rstrip())
+        print(
+            "  "
+            + "  ".join(
+                _aligned(word, width) for word, width in zip(line, widths, strict=True)
+            ).rstrip()
+        )
     for note in notes:
         print(f"  {note}")
     sys.stdout.flush()
@@ -105,17 +121,26 @@ def keep(row: str, **told: Any) -> Path:
 
 
 def apart() -> None:
-    """Start this program again in a mount namespace of its own, unless it is in one: what it mounts there nobody else
-    sees, and it goes with the last process, also when that is killed."""
+    """Start this program again in a mount namespace of its own, unless it is in one: what it mounts
+    there nobody else sees, and it goes with the last process, also when that is killed."""
     if os.readlink("/proc/self/ns/mnt") == os.readlink(f"/proc/{os.getppid()}/ns/mnt"):
-        argv = ["unshare", "--mount", "--propagation", "private", "--", sys.executable, *sys.orig_argv[1:]]
+        argv = [
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "--",
+            sys.executable,
+            *sys.orig_argv[1:],
+        ]
         os.execv("/usr/bin/unshare", argv)  # noqa: S606  (in the place of this one, so that signals reach it)
 
 
 @contextmanager
 def sudo_rule(*lines: str) -> Iterator[None]:
-    """A rule of sudo's for the programs that the block starts, and for no others: it lies in a folder that is mounted
-    over sudo's, with the rules of that, in this namespace alone (see apart)."""
+    """A rule of sudo's for the programs that the block starts, and for no others: it lies in a
+    folder that is mounted over sudo's, with the rules of that, in this namespace alone (see apart).
+    """
     files = {path.name: path.read_bytes() for path in SUDO_RULES.iterdir() if path.is_file()}
     rule = "# For the time of `make bench` only.\n" + "".join(f"{line}\n" for line in lines)
     run(["/usr/bin/mount", "-t", "tmpfs", "-o", "mode=0750", "sitekit-bench", SUDO_RULES])

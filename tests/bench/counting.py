@@ -1,4 +1,5 @@
-"""Counting what is really executed: a folder of wrappers, each of which leaves a byte and becomes the real program."""
+"""Counting what is really executed: a folder of wrappers, each of which leaves a byte and becomes
+the real program."""
 
 from __future__ import annotations
 
@@ -17,12 +18,14 @@ SCHEDULER = (
 
 
 def scheduler_programs(folder: Path) -> list[Path]:
-    """Those of them that lie in `folder`, all of which a counting folder must hold: what lacks is never asked."""
+    """Those of them that lie in `folder`, all of which a counting folder must hold: what lacks is
+    never asked."""
     return [path for path in (folder / name for name in SCHEDULER) if path.exists()]
 
 
 class Counter:
-    """Wrappers in `folder`/bin for the programs of `paths`; whoever runs one, as whatever user, is counted."""
+    """Wrappers in `folder`/bin for the programs of `paths`; whoever runs one, as whatever user, is
+    counted."""
 
     def __init__(self, folder: Path, paths: Iterable[Path]) -> None:
         self.bin, self._tallies = folder / "bin", folder / "tallies"

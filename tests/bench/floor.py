@@ -1,4 +1,5 @@
-"""The floor of a start: the kit's own job script and environment, submitted by hand, with no hub that waits for it."""
+"""The floor of a start: the kit's own job script and environment, submitted by hand, with no hub
+that waits for it."""
 
 from __future__ import annotations
 
@@ -18,11 +19,13 @@ from .moments import uptime
 
 JOB_NAME = "sitekit-bench-floor"
 LOG = ".sitekit-bench.log"
-KEPT = ("SLURM_CONF", "SLURM_TIME_FORMAT")  # the other variables of Slurm's are this job's, not the gate's
+# the other variables of Slurm's are this job's, not the gate's
+KEPT = ("SLURM_CONF", "SLURM_TIME_FORMAT")
 
 
 class Floor:
-    """Starts a server as `user` with sbatch alone. A little HTTP server says what a hub would say to it."""
+    """Starts a server as `user` with sbatch alone. A little HTTP server says what a hub would say
+    to it."""
 
     def __init__(self, bench: Bench, user: str, tier: str) -> None:
         self._bench, self._user, self._tier = bench, user, bench.site.tier(tier)
@@ -57,7 +60,9 @@ class Floor:
         ]
         asked = uptime()
         sbatch = self._bench.site.slurm.bin / "sbatch"
-        done = run([sbatch, *words], user=self._user, env=self._environment, stdin=script, cwd=Path("/"))
+        done = run(
+            [sbatch, *words], user=self._user, env=self._environment, stdin=script, cwd=Path("/")
+        )
         port = self._ports.get(timeout=120)
         urllib.request.urlopen(f"http://127.0.0.1:{port}/user/{self._user}/api", timeout=30).close()
         return asked, uptime(), int(done.stdout.split(";")[0])
@@ -70,12 +75,14 @@ class Floor:
             (Path(self._environment["HOME"]) / LOG).unlink(missing_ok=True)
 
     def like(self, environment: dict[str, str]) -> None:
-        """Take the environment of a job of ours for the next starts, with this hub's address in it, and without TLS."""
+        """Take the environment of a job of ours for the next starts, with this hub's address in it,
+        and without TLS."""
         ours = "{0.scheme}://{0.netloc}".format(urlsplit(environment["JUPYTERHUB_API_URL"]))
         self._environment = {
             key: value.replace(ours, f"http://127.0.0.1:{self._hub.server_address[1]}")
             for key, value in environment.items()
-            if (not key.startswith(("SLURM", "SBATCH")) or key in KEPT) and key != "JUPYTERHUB_SITEKIT_TLS"
+            if (not key.startswith(("SLURM", "SBATCH")) or key in KEPT)
+            and key != "JUPYTERHUB_SITEKIT_TLS"
         }
 
 

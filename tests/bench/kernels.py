@@ -1,4 +1,5 @@
-"""The row `kernels`: 100 modules to kernels, cold and with no change; ours, and envkernel's command in a loop."""
+"""The row `kernels`: 100 modules to kernels, cold and with no change; ours, and envkernel's command
+in a loop."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ START_KERNELS = Path(__file__).with_name("start_kernels.py")
 
 
 def measure(bench: Bench, times: int) -> None:
-    """Print and keep one line per way; the floor is that of `times` published kernels, started one after another."""
+    """Print and keep one line per way; the floor is that of `times` published kernels, started one
+    after another."""
     with _site(bench) as (root, environment):
         ways = {
             "sitekit, cold": lambda: _ours(environment),
@@ -38,11 +40,17 @@ def measure(bench: Bench, times: int) -> None:
         }
         rows = [{"way": way, **_timed(what), "kernels started": 0} for way, what in ways.items()]
         one = sorted(_starts(bench, root, times))[times // 2]
-        published = [path.name for path in (root / "prefix" / "kernels" / "current" / "kernels").iterdir()]
+        published = [
+            path.name for path in (root / "prefix" / "kernels" / "current" / "kernels").iterdir()
+        ]
         installed = len(list((root / "envkernel" / "share" / "jupyter" / "kernels").iterdir()))
-    assert sum(name.startswith("lang") for name in published) == installed == COUNT, (published, installed)
+    assert sum(name.startswith("lang") for name in published) == installed == COUNT, (
+        published,
+        installed,
+    )
     cores = os.cpu_count() or 1
-    starts = rows[0]["kernels started"] = STARTS * len(published)  # one more: that of the tab Software Modules
+    # one more: that of the tab Software Modules
+    starts = rows[0]["kernels started"] = STARTS * len(published)
     floor = starts * one / cores
     for row in rows:
         row["x floor"] = round(row["s"] / floor, 2)
@@ -68,7 +76,11 @@ def _timed(what: Callable[[], None]) -> dict[str, Any]:
 
 def _starts(bench: Bench, root: Path, times: int) -> list[float]:
     argv = [bench.python, "-I", START_KERNELS, *(f"lang{number:03}-1.0" for number in range(times))]
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(root), "JUPYTER_PATH": str(root / "prefix/kernels/current")}
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(root),
+        "JUPYTER_PATH": str(root / "prefix/kernels/current"),
+    }
     return json.loads(run(argv, env=environment, timeout=300).stdout.splitlines()[-1])
 
 
@@ -79,16 +91,32 @@ def _ours(environment: dict[str, str]) -> None:
 
 def _envkernel(bench: Bench, root: Path) -> None:
     """As a Makefile's loop runs it."""
-    environment = {"PATH": f"{bench.site.current}/bin:/usr/bin:/bin", "HOME": str(root), "LANG": "C.UTF-8"}
+    environment = {
+        "PATH": f"{bench.site.current}/bin:/usr/bin:/bin",
+        "HOME": str(root),
+        "LANG": "C.UTF-8",
+    }
     for number in range(COUNT):
         name = f"lang{number:03}"
-        words = [f"--name={name}", f"--display-name={name}", f"--prefix={root}/envkernel", f"{name}/1.0"]
-        subprocess.run(["envkernel", "lmod", *words], env=environment, check=True, capture_output=True, timeout=60)
+        words = [
+            f"--name={name}",
+            f"--display-name={name}",
+            f"--prefix={root}/envkernel",
+            f"{name}/1.0",
+        ]
+        subprocess.run(
+            ["envkernel", "lmod", *words],
+            env=environment,
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
 
 
 @contextmanager
 def _site(bench: Bench) -> Iterator[tuple[Path, dict[str, str]]]:
-    """A site like the demo's with 100 modules, whose Python is the demo's own; and the kit's environment for it."""
+    """A site like the demo's with 100 modules, whose Python is the demo's own; and the kit's
+    environment for it."""
     root = Path(tempfile.mkdtemp(prefix="sitekit-bench-kernels-"))
     try:
         root.chmod(0o755)

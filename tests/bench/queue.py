@@ -1,4 +1,5 @@
-"""The row `queue`: what N waiting or running servers cost the scheduler and the hub, ours and upstream's."""
+"""The row `queue`: what N waiting or running servers cost the scheduler and the hub, ours and
+upstream's."""
 
 from __future__ import annotations
 
@@ -22,18 +23,23 @@ from .common import CHECKOUT, Bench, ended, keep, memory, sudo_rule, table
 from .counting import Counter, queries, scheduler_programs, since
 
 PEOPLE = ("alice", "bob")
-RUNNING_AT_MOST = 120  # sleeping jobs for which the demo has room; the others stand in the queue and are polled alike
+# sleeping jobs for which the demo has room; the others stand in the queue and are polled alike
+RUNNING_AT_MOST = 120
 GOALS = {"waiting": 30, "running": 2}  # queries per minute
 FEWER = 200
-WARM_UP = {"waiting": 3, "running": 8}  # seconds: the window has one whole round of the forecast, or two of the polls
+# seconds: the window has one whole round of the forecast, or two of the polls
+WARM_UP = {"waiting": 3, "running": 8}
 
 
 def measure(bench: Bench, sizes: list[int], states: list[str], seconds: float) -> None:
-    """Print and keep one line per size, state and side. About `seconds` each, and the time to submit the jobs."""
+    """Print and keep one line per size, state and side. About `seconds` each, and the time to
+    submit the jobs."""
     rows, programs_by_row = [], []
     with ExitStack() as stack:
         folder = stack.enter_context(_folder())
-        counter = Counter(folder, [*scheduler_programs(bench.site.slurm.bin), Path("/usr/bin/sudo")])
+        counter = Counter(
+            folder, [*scheduler_programs(bench.site.slurm.bin), Path("/usr/bin/sudo")]
+        )
         site = stack.enter_context(_site_of_the_bench(bench, counter, folder))
         hub, people = site.hub.user, ",".join(PEOPLE)
         programs = ", ".join(str(path) for path in scheduler_programs(counter.bin))
@@ -65,9 +71,16 @@ NOTES = (
 
 
 def _window(
-    bench: Bench, site: Site, counter: Counter, side: str, state: str, jobs: list[tuple[int, str]], seconds: float
+    bench: Bench,
+    site: Site,
+    counter: Counter,
+    side: str,
+    state: str,
+    jobs: list[tuple[int, str]],
+    seconds: float,
 ) -> tuple[dict[str, Any], dict[str, int]]:
-    """One side, watching for `seconds` after it has settled; and which programs it started how often."""
+    """One side, watching for `seconds` after it has settled; and which programs it started how
+    often."""
     settings = {
         "side": side,
         "state": state,
@@ -79,7 +92,11 @@ def _window(
         "warm_up": WARM_UP[state],
     }
     (site.paths.state / "ledger.sqlite").unlink(missing_ok=True)
-    environment = {"PATH": f"{counter.bin}:/usr/bin:/bin", "LANG": "C.UTF-8", "SLURM_CONF": str(bench.site.slurm.conf)}
+    environment = {
+        "PATH": f"{counter.bin}:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "SLURM_CONF": str(bench.site.slurm.conf),
+    }
     worker = subprocess.Popen(
         [bench.python, "-I", "-c", (CHECKOUT / "tests" / "bench" / "watchers.py").read_text()],
         stdin=subprocess.PIPE,
@@ -98,7 +115,12 @@ def _window(
         if worker.stdout.readline().strip() != "watching":
             raise SystemExit((site.paths.state.parent / f"{side}.log").read_text()[-3000:])
         watched, slurmctld = psutil.Process(worker.pid), _slurmctld(bench)
-        before, cpu, scheduler, begun = counter.counts(), _cpu(watched), _cpu(slurmctld), time.monotonic()
+        before, cpu, scheduler, begun = (
+            counter.counts(),
+            _cpu(watched),
+            _cpu(slurmctld),
+            time.monotonic(),
+        )
         time.sleep(seconds)
         minutes = (time.monotonic() - begun) / 60
         started = since(before, counter.counts())
@@ -134,15 +156,27 @@ def _verdict(rows: list[dict[str, Any]]) -> list[str]:
     """The goals of this row, and whether they are met."""
     told = []
     for state, most in GOALS.items():
-        mine = {row["servers"]: row["queries"] for row in rows if (row["state"], row["side"]) == (state, "ours")}
-        theirs = {row["servers"]: row["queries"] for row in rows if (row["state"], row["side"]) == (state, "upstream")}
+        mine = {
+            row["servers"]: row["queries"]
+            for row in rows
+            if (row["state"], row["side"]) == (state, "ours")
+        }
+        theirs = {
+            row["servers"]: row["queries"]
+            for row in rows
+            if (row["state"], row["side"]) == (state, "upstream")
+        }
         if mine:
             met = "met" if max(mine.values()) <= most * 1.05 else "MISSED"
-            told.append(f"{state}: at most {max(mine.values()):g} queries a minute (goal {most}, {met})")
+            told.append(
+                f"{state}: at most {max(mine.values()):g} queries a minute (goal {most}, {met})"
+            )
         if 300 in mine and 300 in theirs:
             ratio = theirs[300] / max(mine[300], 0.1)
             met = "met" if ratio >= FEWER else "MISSED"
-            told.append(f"{state}, 300 servers: {ratio:.0f} times fewer than upstream (goal {FEWER}, {met})")
+            told.append(
+                f"{state}, 300 servers: {ratio:.0f} times fewer than upstream (goal {FEWER}, {met})"
+            )
     return told
 
 
@@ -158,7 +192,8 @@ def _folder() -> Iterator[Path]:
 
 @contextmanager
 def _site_of_the_bench(bench: Bench, counter: Counter, folder: Path) -> Iterator[Site]:
-    """A site like the demo's, with jobs of another name, whose hub side and whose gate run the counting programs."""
+    """A site like the demo's, with jobs of another name, whose hub side and whose gate run the
+    counting programs."""
     state = folder / "state"
     state.mkdir()
     written = YAML(typ="safe").load(CHECKOUT / "config" / "sites" / "demo.yml")
@@ -180,8 +215,16 @@ def _site_of_the_bench(bench: Bench, counter: Counter, folder: Path) -> Iterator
 
 @contextmanager
 def _jobs(bench: Bench, site: Site, size: int, state: str) -> Iterator[list[tuple[int, str]]]:
-    """`size` jobs (id, user): held ones, or ones that sleep as far as there is room. All are cancelled afterwards."""
-    words = ["--parsable", f"--job-name={site.job_name}", "--mem=10M", "--time=30", "--output=/dev/null", "--chdir=/"]
+    """`size` jobs (id, user): held ones, or ones that sleep as far as there is room. All are
+    cancelled afterwards."""
+    words = [
+        "--parsable",
+        f"--job-name={site.job_name}",
+        "--mem=10M",
+        "--time=30",
+        "--output=/dev/null",
+        "--chdir=/",
+    ]
     words += ["--partition=jupyter-short,jupyter-overflow", "--wrap=exec sleep 1800"]
     jobs = []
     try:
@@ -189,7 +232,9 @@ def _jobs(bench: Bench, site: Site, size: int, state: str) -> Iterator[list[tupl
             held = ["--hold"] if state == "waiting" or number >= RUNNING_AT_MOST else []
             user = PEOPLE[number % len(PEOPLE)]
             uid = identity(user)
-            told = bench.slurm("sbatch", f"--uid={uid['user']}", f"--gid={uid['group']}", *held, *words)
+            told = bench.slurm(
+                "sbatch", f"--uid={uid['user']}", f"--gid={uid['group']}", *held, *words
+            )
             jobs.append((int(told.splitlines()[-1].split(";")[0]), user))
         wanted = 0 if state == "waiting" else min(size, RUNNING_AT_MOST)
         deadline = time.monotonic() + 120

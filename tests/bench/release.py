@@ -1,4 +1,5 @@
-"""The row `release`: a release built from nothing, again, and not at all; against venv + pip and uv, same packages."""
+"""The row `release`: a release built from nothing, again, and not at all; against venv + pip and
+uv, same packages."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ GOAL = 1.0  # seconds for the command that finds nothing to do
 
 
 def measure(bench: Bench) -> None:
-    """Each way once with empty caches and once with its own full ones; print and keep seconds and MB."""
+    """Each way once with empty caches and once with its own full ones; print and keep seconds and
+    MB."""
     with tempfile.TemporaryDirectory(prefix="sitekit-bench-", dir="/var/tmp") as folder:
         scratch = Path(folder)
         scratch.chmod(0o755)
@@ -44,7 +46,11 @@ def measure(bench: Bench) -> None:
 
 
 def _ours(scratch: Path) -> list[dict[str, Any]]:
-    site = (TOP / "config/sites/demo.yml").read_text().replace("/opt/sitekit/demo", str(scratch / "prefix"))
+    site = (
+        (TOP / "config/sites/demo.yml")
+        .read_text()
+        .replace("/opt/sitekit/demo", str(scratch / "prefix"))
+    )
     environment = (TOP / "environment.yml").read_text()
     ours = Checkout(scratch / "checkout", site.replace("name: demo", "name: bench"), environment)
     cache = {"PIP_CACHE_DIR": str(scratch / "pip-cold")}
@@ -57,7 +63,12 @@ def _ours(scratch: Path) -> list[dict[str, Any]]:
     release = ours.site.current.resolve()
     packages = read_packages()
     made = read(release)
-    rows.append(_row("  of that: its checks", lambda: verify(ours.site, made, wanted(packages), made.facts["own"])))
+    rows.append(
+        _row(
+            "  of that: its checks",
+            lambda: verify(ours.site, made, wanted(packages), made.facts["own"]),
+        )
+    )
     rows[0]["MB"] = _megabytes(release)
     ours.site.current.unlink()
     shutil.rmtree(release)
@@ -69,13 +80,20 @@ def _others(scratch: Path) -> list[dict[str, Any]]:
     version = subprocess.run([PYTHON, "-I", "-c", "import platform; print(platform.python_version())"],
                              capture_output=True, text=True, check=True).stdout.strip()  # fmt: skip
     lock = scratch / "lock.txt"
-    lock.write_text("".join(entries(matching(read_packages()) or "", target_environment(version)).values()))
+    lock.write_text(
+        "".join(entries(matching(read_packages()) or "", target_environment(version)).values())
+    )
     uv = _uv(scratch)
     rows = []
     for state in ("cold", "warm"):
         for name, install in (("venv + pip", _pip), ("uv", _uv_install)):
             venv = scratch / f"{name.split()[0]}-{state}"
-            rows.append(_row(f"{name}, {state}", lambda install=install, venv=venv: install(uv, venv, lock, scratch)))
+            rows.append(
+                _row(
+                    f"{name}, {state}",
+                    lambda install=install, venv=venv: install(uv, venv, lock, scratch),
+                )
+            )
             rows[-1]["MB"] = _megabytes(venv)
     return rows
 
@@ -95,15 +113,25 @@ def _uv_install(uv: Path, venv: Path, lock: Path, scratch: Path) -> None:
 def _uv(scratch: Path) -> Path:
     if found := shutil.which("uv"):
         return Path(found)
-    _run([sys.executable, "-I", "-m", "pip", "install", "-q", "--target", scratch / "uv", "uv"], scratch)
+    _run(
+        [sys.executable, "-I", "-m", "pip", "install", "-q", "--target", scratch / "uv", "uv"],
+        scratch,
+    )
     return scratch / "uv/bin/uv"
 
 
 def _run(argv: list[Any], scratch: Path) -> None:
-    places = {"PIP_CACHE_DIR": str(scratch / "pip-others"), "UV_CACHE_DIR": str(scratch / "uv-cache")}
-    environment = {key: value for key, value in os.environ.items() if not re.match("PYTHON|VIRTUAL_ENV", key)}
+    places = {
+        "PIP_CACHE_DIR": str(scratch / "pip-others"),
+        "UV_CACHE_DIR": str(scratch / "uv-cache"),
+    }
+    environment = {
+        key: value for key, value in os.environ.items() if not re.match("PYTHON|VIRTUAL_ENV", key)
+    }
     words = [str(word) for word in argv]
-    subprocess.run(words, check=True, env={**environment, **places}, timeout=900, capture_output=True)
+    subprocess.run(
+        words, check=True, env={**environment, **places}, timeout=900, capture_output=True
+    )
 
 
 def _row(what: str, work: Callable[[], object]) -> dict[str, Any]:

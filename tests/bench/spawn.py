@@ -1,4 +1,5 @@
-"""The row `spawn`: from the request to a server that answers; ours, upstream's, and the same job submitted by hand."""
+"""The row `spawn`: from the request to a server that answers; ours, upstream's, and the same job
+submitted by hand."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ USER = "alice"
 TIER = "small"
 
 Start = Callable[[], tuple[float, float, int]]
-"""Start a server; (moment of the request, moment when it answered, job), in seconds since the machine's boot."""
+"""Start a server; (moment of the request, moment when it answered, job), in seconds since the
+machine's boot."""
 
 
 def measure(bench: Bench, times: int) -> None:
@@ -51,7 +53,11 @@ def measure(bench: Bench, times: int) -> None:
                     stop()
                 if turn:
                     taken[kind].append(
-                        {"all": answered - asked, "to script": began - asked, "script": answered - began}
+                        {
+                            "all": answered - asked,
+                            "to script": began - asked,
+                            "script": answered - began,
+                        }
                     )
         hubs = {"ours": memory(bench.hub()), "upstream": upstream.memory()}
     rows = [_row(kind, taken[kind], taken["floor"]) for kind in kinds]
@@ -83,7 +89,8 @@ def _row(kind: str, taken: list[dict[str, float]], floor: list[dict[str, float]]
 
 
 def _ours(bench: Bench, person: Person) -> tuple[float, float, int]:
-    """The REST API through the front, with the person's session; it answers when the server is ready, or after 10 s."""
+    """The REST API through the front, with the person's session; it answers when the server is
+    ready, or after 10 s."""
     asked = uptime()
     answer = person.api("POST", f"/users/{person.name}/server", {"tier": TIER})
     if answer.status_code == 202:
@@ -92,6 +99,12 @@ def _ours(bench: Bench, person: Person) -> tuple[float, float, int]:
         assert answer.status_code == 201, answer.text
     answered = uptime()
     assert person.http.get(f"/user/{person.name}/api").status_code == 200
-    words = ("--noheader", "--states=running", f"--user={person.name}", f"--name={bench.site.job_name}", "--format=%i")
+    words = (
+        "--noheader",
+        "--states=running",
+        f"--user={person.name}",
+        f"--name={bench.site.job_name}",
+        "--format=%i",
+    )
     [job] = bench.slurm("squeue", *words).splitlines()
     return asked, answered, int(job)

@@ -1,4 +1,5 @@
-"""The bench counts what is executed: every start of a wrapped program, with its words and its answer untouched."""
+"""The bench counts what is executed: every start of a wrapped program, with its words and its
+answer untouched."""
 
 from __future__ import annotations
 
@@ -28,14 +29,21 @@ def test_every_start_is_counted_and_nothing_else_changes(tmp_path: Path) -> None
 
     with ThreadPoolExecutor(8) as pool:
         answers = set(pool.map(start, ["squeue"] * 40 + ["sudo"] * 3))
-    assert answers == {(3, f"{programs / name}|-h|two words|$(x)|given") for name in ("squeue", "sudo")}
+    assert answers == {
+        (3, f"{programs / name}|-h|two words|$(x)|given") for name in ("squeue", "sudo")
+    }
     started = since(before, counter.counts())
     assert started == {"squeue": 40, "sudo": 3}
     assert queries(started) == 40  # sudo asks the scheduler nothing
 
 
 def test_no_program_of_slurm_that_the_kit_starts_is_left_out() -> None:
-    """One that the counting folder lacks is not only not counted: the gate then asks nothing at all."""
+    """One that the counting folder lacks is not only not counted: the gate then asks nothing at
+    all."""
     code = [*(CHECKOUT / "scripts/sitekit").rglob("*.py"), CHECKOUT / "scripts/gate"]
-    called = {name for path in code for name in re.findall(r'(?:say|call)\((?:\w+\.)*\w+, "(\w+)"', path.read_text())}
+    called = {
+        name
+        for path in code
+        for name in re.findall(r'(?:say|call)\((?:\w+\.)*\w+, "(\w+)"', path.read_text())
+    }
     assert {"squeue", "sbatch", "sinfo"} <= called <= set(SCHEDULER)

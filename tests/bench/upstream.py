@@ -1,4 +1,5 @@
-"""A second, temporary hub of the same release: ProfilesSpawner and SlurmSpawner as released, with their defaults."""
+"""A second, temporary hub of the same release: ProfilesSpawner and SlurmSpawner as released, with
+their defaults."""
 
 from __future__ import annotations
 
@@ -42,7 +43,9 @@ class UpstreamHub:
         site, token = self._bench.site, secret()
         slurm = site.slurm.bin
         programs = ", ".join(str(slurm / name) for name in ("sbatch", "squeue", "scancel"))
-        self._stack.enter_context(sudo_rule(f"{site.hub.user} ALL=({self._user}) NOPASSWD:SETENV: {programs}"))
+        self._stack.enter_context(
+            sudo_rule(f"{site.hub.user} ALL=({self._user}) NOPASSWD:SETENV: {programs}")
+        )
         folder = Path(tempfile.mkdtemp(prefix="sitekit-bench-"))
         self._stack.callback(shutil.rmtree, folder)
         shutil.chown(folder, site.hub.user)
@@ -68,7 +71,11 @@ class UpstreamHub:
         for file in (config, figures):
             shutil.chown(file, site.hub.user)
             file.chmod(0o600)
-        environment = {"PATH": f"{site.current}/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(folder)}
+        environment = {
+            "PATH": f"{site.current}/bin:/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+            "HOME": str(folder),
+        }
         environment["SLURM_CONF"] = str(site.slurm.conf)
         environment["FIGURES"] = str(figures)
         self._log = folder / "hub.log"
@@ -110,12 +117,20 @@ class UpstreamHub:
         answer = self._http.post(f"/hub/api/users/{self._user}/server", json={"profile": "small"})
         if answer.status_code == 202:  # it takes longer than 10 s
             with self._http.stream("GET", f"/hub/api/users/{self._user}/server/progress") as events:
-                assert any('"ready": true' in line for line in events.iter_lines()), self._log.read_text()[-3000:]
+                assert any('"ready": true' in line for line in events.iter_lines()), (
+                    self._log.read_text()[-3000:]
+                )
         else:
             assert answer.status_code == 201, answer.text + self._log.read_text()[-3000:]
         answered = uptime()
         assert self._http.get(f"/user/{self._user}/api").status_code == 200
-        words = ("--noheader", "--states=running", f"--user={self._user}", f"--name={JOB_NAME}", "--format=%i")
+        words = (
+            "--noheader",
+            "--states=running",
+            f"--user={self._user}",
+            f"--name={JOB_NAME}",
+            "--format=%i",
+        )
         [job] = self._bench.slurm("squeue", *words).splitlines()
         return asked, answered, int(job)
 
@@ -123,12 +138,17 @@ class UpstreamHub:
         self._http.delete(f"/hub/api/users/{self._user}/server")
         self._no_jobs()
         deadline = time.monotonic() + 60
-        while self._http.get(f"/hub/api/users/{self._user}").json()["servers"] and time.monotonic() < deadline:
+        while (
+            self._http.get(f"/hub/api/users/{self._user}").json()["servers"]
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.3)
 
     def _no_jobs(self) -> None:
         self._bench.slurm("scancel", f"--name={JOB_NAME}", f"--user={self._user}")
-        while self._bench.slurm("squeue", "--noheader", f"--name={JOB_NAME}", f"--user={self._user}"):
+        while self._bench.slurm(
+            "squeue", "--noheader", f"--name={JOB_NAME}", f"--user={self._user}"
+        ):
             time.sleep(0.3)
 
     def memory(self) -> int:

@@ -1,8 +1,9 @@
-"""Runs in the release's Python, as the hub's account: N servers' spawners, waiting or running, as a hub has them.
+"""Runs in the release's Python, as the hub's account: N servers' spawners, waiting or running, as a
+hub has them.
 
-It is given as text (`python -c`), with its settings as JSON on the first line of standard input, and ends with that.
-The jobs exist already; all but their submission is the released code: start() and progress() for those who wait, and
-JupyterHub's own periodic poll for those that run.
+It is given as text (`python -c`), with its settings as JSON on the first line of standard input,
+and ends with that. The jobs exist already; all but their submission is the released code: start()
+and progress() for those who wait, and JupyterHub's own periodic poll for those that run.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ def ours(settings):
     transport.SUDO = settings["sudo"]
     life = TierSpawner.life = SlurmServer.life = Life(load_site(Path(settings["site"])))
     loops = life.backends["slurm"].loops()
-    if settings["state"] != "waiting":  # it asks nothing then; held jobs that stand for running ones would stir it
+    # it asks nothing then; held jobs that stand for running ones would stir it
+    if settings["state"] != "waiting":
         del loops["forecast"]
     tasks = [asyncio.ensure_future(run()) for run in loops.values()]
     choice = Choice.of(life.site.tiers[0])
@@ -96,7 +98,8 @@ def ours(settings):
 
 
 def upstream(settings):
-    """Released ProfilesSpawner and SlurmSpawner with sudo and their default intervals; only squeue's path is set."""
+    """Released ProfilesSpawner and SlurmSpawner with sudo and their default intervals; only
+    squeue's path is set."""
     from batchspawner import SlurmSpawner
     from traitlets.config import Config
     from wrapspawner import ProfilesSpawner
@@ -115,7 +118,8 @@ def upstream(settings):
     for spawner, job in people(settings, ProfilesSpawner, config):
         spawner.user_options = {"profile": "small"}
         spawner.construct_child()
-        spawner.child_spawner.orm_name = spawner.name  # released wrapspawner hands the child no name
+        # released wrapspawner hands the child no name
+        spawner.child_spawner.orm_name = spawner.name
         numbers[spawner.name] = job
         if settings["state"] == "waiting":
             tasks.append(asyncio.ensure_future(wait_for(spawner)))
@@ -136,7 +140,9 @@ async def watch():
     print("watching", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
     starts = sum(isinstance(task, asyncio.Future) and task.done() for task in held)
-    polls = sum(not isinstance(task, asyncio.Future) and task._poll_callback is None for task in held)
+    polls = sum(
+        not isinstance(task, asyncio.Future) and task._poll_callback is None for task in held
+    )
     print(json.dumps({"ended": starts + polls}), flush=True)
 
 

@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from ..conftest import CHECKOUT, Demo
 
 SHOTS = CHECKOUT / "tests" / "browser" / "shots"
-# Chromium's own errands (updates, sync, look-ups) would fail on a machine without internet, many at a time
+# Chromium's own errands (updates, sync, look-ups) would fail on a machine without internet, many at
+# a time
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -54,9 +55,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def window(browser: Browser, demo: Demo) -> Iterator[BrowserContext]:
-    """A fresh window, 1280 x 800; the demo's certificate is its own, so the browser is told to take it."""
+    """A fresh window, 1280 x 800; the demo's certificate is its own, so the browser is told to take
+    it."""
     context = browser.new_context(
-        ignore_https_errors=True, base_url=demo.site.front.url, viewport={"width": 1280, "height": 800}
+        ignore_https_errors=True,
+        base_url=demo.site.front.url,
+        viewport={"width": 1280, "height": 800},
     )
     context.set_default_timeout(60_000)
     yield context

@@ -1,7 +1,7 @@
 """A page of bob's that uses the login of whoever opens it, and what it got hold of.
 
-It stands where bob's server should: any process of his in the job can be quicker than the server and tell the hub its
-own port. Here the proxy is told so directly.
+It stands where bob's server should: any process of his in the job can be quicker than the server
+and tell the hub its own port. Here the proxy is told so directly.
 """
 
 from __future__ import annotations
@@ -72,10 +72,15 @@ class Evil:
 
 @contextmanager
 def evil(site: Site, path: str, victim: str) -> Iterator[Evil]:
-    """At `path` of the proxy, as bob's server. JupyterHub leaves a route alone that is not marked as its own."""
+    """At `path` of the proxy, as bob's server. JupyterHub leaves a route alone that is not marked
+    as its own."""
     found = Evil(site.front.url, victim)
     threading.Thread(target=found.server.serve_forever, daemon=True).start()
-    told = {"target": f"http://127.0.0.1:{found.server.server_port}", "user": "bob", "server_name": ""}
+    told = {
+        "target": f"http://127.0.0.1:{found.server.server_port}",
+        "user": "bob",
+        "server_name": "",
+    }
     try:
         _route(site, "POST", path, told)
         yield found

@@ -12,7 +12,9 @@ from .test_first_hour import login
 
 
 @pytest.mark.parametrize("name", ["", "second"])
-def test_cancel_a_server_that_waits_for_room(page: Page, demo: Demo, bob: Person, name: str) -> None:
+def test_cancel_a_server_that_waits_for_room(
+    page: Page, demo: Demo, bob: Person, name: str
+) -> None:
     login(page, demo, "bob")
     ask(demo.site, "scontrol", "update", "PartitionName=jupyter-long", "State=down")
     try:
@@ -31,7 +33,9 @@ def test_cancel_a_server_that_waits_for_room(page: Page, demo: Demo, bob: Person
             bob.api("DELETE", f"/users/bob/servers/{name}", {"remove": True})
 
 
-def test_a_card_goes_with_its_button_and_does_not_come_back(page: Page, demo: Demo, bob: Person) -> None:
+def test_a_card_goes_with_its_button_and_does_not_come_back(
+    page: Page, demo: Demo, bob: Person
+) -> None:
     assert bob.start("small")[-1].get("ready")
     [job] = jobs(demo.site, "bob")
     ask(demo.site, "scancel", job.split()[0])

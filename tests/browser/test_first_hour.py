@@ -1,4 +1,5 @@
-"""The first hour of a cluster user, in a browser: log in, choose, wait, open a notebook, run a cell, see the output."""
+"""The first hour of a cluster user, in a browser: log in, choose, wait, open a notebook, run a
+cell, see the output."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ def test_log_in_choose_start_and_run_a_cell(page: Page, demo: Demo, bob: Person)
     page.wait_for_url("**/user/bob/lab**")
     page.goto("/user/bob/lab?reset")  # not what an earlier session of bob's had open
     page.wait_for_selector('.jp-LauncherCard[data-category="Notebook"]')
-    page.wait_for_timeout(1000)  # the launcher's icons arrive after its cards; this is for the picture only
+    # the launcher's icons arrive after its cards; this is for the picture only
+    page.wait_for_timeout(1000)
     shoot(page, "launcher")
     assert not [error for error in said if "already registered" in error], (
         "one command of two plugins (@lumino/commands)"
@@ -47,7 +49,9 @@ def test_log_in_choose_start_and_run_a_cell(page: Page, demo: Demo, bob: Person)
     page.locator('.jp-LauncherCard[data-category="Notebook"]', has_text="Python 3.11").click()
     expect(page.get_by_role("button", name="| Idle")).to_be_visible()
     page.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()
-    page.keyboard.type("import os, sys\nprint('answer', 6 * 7)\nprint(os.environ['LOADEDMODULES'])\nsys.executable")
+    page.keyboard.type(
+        "import os, sys\nprint('answer', 6 * 7)\nprint(os.environ['LOADEDMODULES'])\nsys.executable"
+    )
     page.keyboard.press("Shift+Enter")
     output = page.locator(".jp-OutputArea-output pre")
     expect(output.first).to_contain_text("answer 42")

@@ -1,4 +1,5 @@
-"""Launcher and kernels of the demo, in a browser: logos, names, a notebook in each language, the modules tab."""
+"""Launcher and kernels of the demo, in a browser: logos, names, a notebook in each language, the
+modules tab."""
 
 from __future__ import annotations
 
@@ -96,7 +97,9 @@ def test_a_kernel_that_cannot_start_says_why_and_the_modules_tab_cures_it(lab: P
     lab.locator(".jp-Dialog button.jp-mod-accept").click()
     lab.wait_for_timeout(1000)  # until it restarts it is idle
     expect(lab.get_by_role("button", name="| Idle")).to_be_visible(timeout=30_000)
-    expect(run(lab, "import sys; sys.executable")).to_contain_text("/opt/sitekit/demo/software/python/3.9/bin/python")
+    expect(run(lab, "import sys; sys.executable")).to_contain_text(
+        "/opt/sitekit/demo/software/python/3.9/bin/python"
+    )
     shoot(lab, "modules-tab")
 
 
@@ -104,7 +107,8 @@ def test_no_link_from_elsewhere_reaches_the_modules_tab(lab: Page, demo: Demo) -
     address = f"{demo.site.front.url}/user/bob/module/modules/python"
     elsewhere = lab.context.new_page()
     elsewhere.route(
-        "http://evil.test/", lambda route: route.fulfill(body=f'<a href="{address}">a</a>', content_type="text/html")
+        "http://evil.test/",
+        lambda route: route.fulfill(body=f'<a href="{address}">a</a>', content_type="text/html"),
     )
     elsewhere.goto("http://evil.test/")
     with elsewhere.expect_navigation() as there:

@@ -1,4 +1,5 @@
-"""A link to another user's server, followed in a browser: nothing reaches it before the hub has let the reader in."""
+"""A link to another user's server, followed in a browser: nothing reaches it before the hub has let
+the reader in."""
 
 from __future__ import annotations
 
@@ -54,17 +55,24 @@ def granted(demo: Demo) -> Iterator[Site]:
 
 def follow(page: Page, url: str, way: str) -> None:
     """From a page of another site, by what such a page can do."""
-    page.route(ELSEWHERE, lambda route: route.fulfill(content_type="text/html", body=WAYS.replace("URL", url)))
+    page.route(
+        ELSEWHERE,
+        lambda route: route.fulfill(content_type="text/html", body=WAYS.replace("URL", url)),
+    )
     page.goto(ELSEWHERE)
     page.wait_for_load_state("networkidle")
     with page.expect_navigation():
-        page.click("#link") if way == "link" else page.evaluate("document.getElementById('form').submit()")
+        page.click("#link") if way == "link" else page.evaluate(
+            "document.getElementById('form').submit()"
+        )
     page.wait_for_load_state("networkidle")
 
 
 @pytest.mark.parametrize("way", ["link", "form"])
 @pytest.mark.parametrize("reader", ["alice", "carol"])
-def test_nothing_of_it_reaches_somebody_elses_server(demo: Demo, page: Page, reader: str, way: str) -> None:
+def test_nothing_of_it_reaches_somebody_elses_server(
+    demo: Demo, page: Page, reader: str, way: str
+) -> None:
     """carol administers the hub, and the site does not let administrators in."""
     login(page, demo, reader)
     page.wait_for_url("**/hub/spawn**")
@@ -78,8 +86,11 @@ def test_nothing_of_it_reaches_somebody_elses_server(demo: Demo, page: Page, rea
         assert bob.requests == []
 
 
-def test_the_page_would_have_made_a_token(demo: Demo, page: Page, window: BrowserContext, granted: Site) -> None:
-    """That the page above can do harm: to one who has chosen to trust bob, which an administrator may here."""
+def test_the_page_would_have_made_a_token(
+    demo: Demo, page: Page, window: BrowserContext, granted: Site
+) -> None:
+    """That the page above can do harm: to one who has chosen to trust bob, which an administrator
+    may here."""
     login(page, demo, "carol")
     page.wait_for_url("**/hub/spawn**")
     with evil(demo.site, "/user/bob", "carol") as bob:
@@ -91,7 +102,9 @@ def test_the_page_would_have_made_a_token(demo: Demo, page: Page, window: Browse
         page.click("#enter")
         expect(page).to_have_title("done")
         assert bob.loot[0]["token"] == 201
-        assert COOKIE not in bob.cookies | {part.split("=")[0] for part in bob.loot[0]["cookies"].split("; ")}
+        assert COOKIE not in bob.cookies | {
+            part.split("=")[0] for part in bob.loot[0]["cookies"].split("; ")
+        }
         page.goto("/user/bob/lab")
         expect(page).to_have_title("done")  # not asked again
         window.clear_cookies(name=COOKIE)
@@ -107,7 +120,9 @@ def drop_stolen(person: Person) -> None:
             person.api("DELETE", f"/users/{person.name}/tokens/{token['id']}")
 
 
-def test_with_whom_it_is_shared_is_asked_too(demo: Demo, page: Page, granted: Site, bob: Person) -> None:
+def test_with_whom_it_is_shared_is_asked_too(
+    demo: Demo, page: Page, granted: Site, bob: Person
+) -> None:
     assert bob.start("small")[-1].get("ready")
     with logged_in(demo, "carol") as carol:
         shared = carol.api("POST", "/shares/bob/", {"user": "alice"})
@@ -118,7 +133,8 @@ def test_with_whom_it_is_shared_is_asked_too(demo: Demo, page: Page, granted: Si
             page.goto("/user/bob/lab")
             expect(page.locator("h1")).to_have_text("This server belongs to bob")
             page.click("#enter")
-            page.click("button:has-text('Authorize')")  # JupyterHub asks: may this server know who you are
+            # JupyterHub asks: may this server know who you are
+            page.click("button:has-text('Authorize')")
             page.wait_for_url("**/user/bob/lab**")
             page.wait_for_selector(".jp-LauncherCard, .jp-Notebook")
         finally:
@@ -142,8 +158,11 @@ def tidy(person: Person) -> None:
             person.server_api("DELETE", f"contents/{entry['path']}")
 
 
-def test_its_owner_notices_nothing(demo: Demo, page: Page, window: BrowserContext, alice: Person) -> None:
-    """From the form to the cell, and by a link from elsewhere; without the cookie, too, a page opens by itself."""
+def test_its_owner_notices_nothing(
+    demo: Demo, page: Page, window: BrowserContext, alice: Person
+) -> None:
+    """From the form to the cell, and by a link from elsewhere; without the cookie, too, a page
+    opens by itself."""
     login(page, demo, "alice")
     page.wait_for_selector("input[name=tier]")
     page.check("input[name=tier][value=small]")
@@ -162,8 +181,11 @@ def test_its_owner_notices_nothing(demo: Demo, page: Page, window: BrowserContex
     tidy(alice)
 
 
-def test_with_a_name_for_each_user_browsers_keep_them_apart(demo: Demo, page: Page, window: BrowserContext) -> None:
-    """To the executed cell under a name of alice's own; and bob's page, under his, gets nothing that is hers."""
+def test_with_a_name_for_each_user_browsers_keep_them_apart(
+    demo: Demo, page: Page, window: BrowserContext
+) -> None:
+    """To the executed cell under a name of alice's own; and bob's page, under his, gets nothing
+    that is hers."""
     with applied(front={"subdomains": True}) as site:
         base, hers = site.front.url, site.front.url.replace("//", "//alice.")
         login(page, demo, "alice")

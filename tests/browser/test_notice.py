@@ -1,4 +1,5 @@
-"""The lab's own warnings, in a browser: before an idle server is stopped, and before its time is over."""
+"""The lab's own warnings, in a browser: before an idle server is stopped, and before its time is
+over."""
 
 from __future__ import annotations
 
@@ -105,7 +106,9 @@ def test_the_classic_notebook_warns_too(page_of_bob: Page) -> None:
     expect(page_of_bob.locator(TOAST)).to_contain_text("stopped in 1 minute,")
 
 
-def test_a_kernel_that_was_ended_for_memory_is_told_with_the_figure(page_of_bob: Page, bob: Person) -> None:
+def test_a_kernel_that_was_ended_for_memory_is_told_with_the_figure(
+    page_of_bob: Page, bob: Person
+) -> None:
     """The real one: a kernel takes more than the cap of its tier, and the node ends it."""
     open_lab(page_of_bob)
     kernel = bob.kernel("python-3.11")

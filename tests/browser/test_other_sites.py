@@ -1,4 +1,5 @@
-"""A page of another site, in a browser where bob is logged in: what its links, frames and pictures do at his server."""
+"""A page of another site, in a browser where bob is logged in: what its links, frames and pictures
+do at his server."""
 
 from __future__ import annotations
 
@@ -85,7 +86,9 @@ def test_a_link_that_pulls_asks_and_its_address_runs_no_script(
 ) -> None:
     page, base = page_of_bob, f"{demo.site.front.url}/user/bob/git-pull"
     before = home()
-    good = f"{base}?repo=https://github.com/example/course&urlpath={quote('lab/tree/course/' + MARK)}"
+    good = (
+        f"{base}?repo=https://github.com/example/course&urlpath={quote('lab/tree/course/' + MARK)}"
+    )
     bad = f"{base}?repo={quote(MARK)}&targetPath={quote('../' + MARK)}"
     frame = f'<iframe src="{good}"></iframe><img src="{good}">'
     elsewhere.content = f"<a id=good href='{good}'>a</a><a id=bad href='{bad}'>b</a>{frame}"
@@ -102,7 +105,9 @@ def test_a_link_that_pulls_asks_and_its_address_runs_no_script(
     assert page.title() == "Nothing is pulled" and home() == before
 
 
-def test_a_form_of_another_site_pulls_nothing(demo: Demo, page_of_bob: Page, elsewhere: Elsewhere) -> None:
+def test_a_form_of_another_site_pulls_nothing(
+    demo: Demo, page_of_bob: Page, elsewhere: Elsewhere
+) -> None:
     page, before = page_of_bob, home()
     elsewhere.content = (
         f'<form method=post action="{demo.site.front.url}/user/bob/git-pull">'
@@ -134,4 +139,6 @@ def test_a_port_is_opened_by_a_click_of_its_users_alone(
     expect(page.get_by_text("app")).to_be_visible()
     process.kill()
     assert process.stdout
-    assert [line for line in process.stdout.read().splitlines() if "favicon" not in line] == ["GET /x?link HTTP/1.1"]
+    assert [line for line in process.stdout.read().splitlines() if "favicon" not in line] == [
+        "GET /x?link HTTP/1.1"
+    ]

@@ -1,7 +1,7 @@
 """A browser where the other site is. Prints as JSON what it finds.
 
-`attempts`: the cookies that each login got, none if it failed. `visit`: what an address leads to. `leave`: what an
-administrator finds who is one no more, and then may not come in at all.
+`attempts`: the cookies that each login got, none if it failed. `visit`: what an address leads to.
+`leave`: what an administrator finds who is one no more, and then may not come in at all.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ def log_in(client: httpx.Client, name: str, password: str, code: str) -> bool:
     assert 'name="otp"' in page.text, "the login page asks for a code"
     xsrf = next(cookie.value for cookie in client.cookies.jar if cookie.name.endswith("_xsrf"))
     form = {"username": name, "password": password, "otp": code, "_xsrf": xsrf}
-    return client.post("/hub/login", data=form).status_code == 302 and client.get("/hub/api/user").is_success
+    return (
+        client.post("/hub/login", data=form).status_code == 302
+        and client.get("/hub/api/user").is_success
+    )
 
 
 def attempts(base: str, told: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -38,12 +41,17 @@ def attempts(base: str, told: dict[str, list[str]]) -> dict[str, list[str]]:
 def visit(base: str, url: str) -> dict[str, object]:
     with browser(base) as client:
         page = client.get(url, follow_redirects=True)
-    shown = {"status": page.status_code, "text": page.text, "policy": page.headers.get("content-security-policy")}
+    shown = {
+        "status": page.status_code,
+        "text": page.text,
+        "policy": page.headers.get("content-security-policy"),
+    }
     return shown | {"host": page.url.host, "path": page.url.path}
 
 
 def leave(base: str, words: list[str]) -> list[tuple[str, int, int]]:
-    """After each step: where the home page is, and what an administrator's page and call by token are answered."""
+    """After each step: where the home page is, and what an administrator's page and call by token
+    are answered."""
     name, *_ = words
     groups = ("jupyter-users,jupyter-admins", "jupyter-users", "jupyter-admins")
     with browser(base) as client, browser(base) as program:
@@ -56,11 +64,19 @@ def leave(base: str, words: list[str]) -> list[tuple[str, int, int]]:
         for names in groups:
             subprocess.run(["usermod", "--groups", names, name], check=True)
             time.sleep(1.2)  # longer than what the hub remembers for
-            home, admin = (client.get(f"/hub/{page}", follow_redirects=True) for page in ("home", "admin"))
-            found.append((home.url.path, admin.status_code, program.get("/hub/api/info").status_code))
+            home, admin = (
+                client.get(f"/hub/{page}", follow_redirects=True) for page in ("home", "admin")
+            )
+            found.append(
+                (home.url.path, admin.status_code, program.get("/hub/api/info").status_code)
+            )
     return found
 
 
 if __name__ == "__main__":
     base, what, told = sys.argv[1:]
-    print(json.dumps(visit(base, told) if what == "visit" else globals()[what](base, json.loads(told))))
+    print(
+        json.dumps(
+            visit(base, told) if what == "visit" else globals()[what](base, json.loads(told))
+        )
+    )

@@ -1,4 +1,5 @@
-"""Accounts as clusters have them: with capital letters, closed for a while, expired. And whose site it is."""
+"""Accounts as clusters have them: with capital letters, closed for a while, expired. And whose site
+it is."""
 
 from __future__ import annotations
 
@@ -22,7 +23,16 @@ def run(*words: str, given: str | None = None) -> None:
 
 @pytest.fixture(scope="module")
 def account(demo: Demo) -> Iterator[str]:
-    run("useradd", "--badname", "--create-home", "--groups", "jupyter-users", "--key", "HOME_MODE=0700", NAME)
+    run(
+        "useradd",
+        "--badname",
+        "--create-home",
+        "--groups",
+        "jupyter-users",
+        "--key",
+        "HOME_MODE=0700",
+        NAME,
+    )
     try:
         run("chpasswd", given=f"{NAME}:{PASSWORD}\n")
         yield NAME
@@ -51,21 +61,29 @@ def test_a_capital_letter_where_there_is_none_is_forgiven(demo: Demo) -> None:
         assert person.api("GET", "/user").json()["name"] == "alice"
 
 
-def test_why_an_account_may_not_log_in_is_told_to_whoever_has_its_password(demo: Demo, bob: Person) -> None:
+def test_why_an_account_may_not_log_in_is_told_to_whoever_has_its_password(
+    demo: Demo, bob: Person
+) -> None:
     assert not NOLOGIN.exists()
     NOLOGIN.write_text("Closed until noon: new disks.\n")
     try:
         answer = bob.login()
-        assert answer.status_code == 403 and "Closed until noon: new disks." in html.unescape(answer.text)
+        assert answer.status_code == 403 and "Closed until noon: new disks." in html.unescape(
+            answer.text
+        )
         answer = bob.login("wrong")
-        assert "Closed until noon" not in answer.text and "Invalid username or password" in answer.text
+        assert (
+            "Closed until noon" not in answer.text and "Invalid username or password" in answer.text
+        )
     finally:
         NOLOGIN.unlink()
     run("chage", "--expiredate", "0", NAME)
     try:
         answer = bob.login()
         assert answer.status_code == 403
-        assert "Your password is right, but this account may not log in now" in html.unescape(answer.text)
+        assert "Your password is right, but this account may not log in now" in html.unescape(
+            answer.text
+        )
     finally:
         run("chage", "--expiredate", "-1", NAME)
     assert bob.login().status_code == 200
@@ -74,6 +92,8 @@ def test_why_an_account_may_not_log_in_is_told_to_whoever_has_its_password(demo:
 def test_pages_carry_the_sites_title(demo: Demo, alice: Person) -> None:
     with demo.person("bob") as stranger:
         page = stranger.http.get("/hub/login").text
-    assert f"<title>{demo.site.title}</title>" in " ".join(page.split()).replace("> ", ">").replace(" <", "<")
+    assert f"<title>{demo.site.title}</title>" in " ".join(page.split()).replace("> ", ">").replace(
+        " <", "<"
+    )
     assert f">{demo.site.title}</h1>" in page
     assert f">{demo.site.title}</span>" in alice.http.get("/hub/home").text

@@ -1,4 +1,5 @@
-"""Another site on the demo's machine, with what the demo leaves out: a second factor, and a name for each user."""
+"""Another site on the demo's machine, with what the demo leaves out: a second factor, and a name
+for each user."""
 
 from __future__ import annotations
 
@@ -36,7 +37,9 @@ class Another:
     def browser(self, *words: object) -> dict:
         """What a browser there finds: see another_browser.py."""
         program = CHECKOUT / "tests/chain/another_browser.py"
-        return json.loads(self.place.run(sys.executable, program, self.site.front.url, *words).stdout)
+        return json.loads(
+            self.place.run(sys.executable, program, self.site.front.url, *words).stdout
+        )
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +49,11 @@ def another(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[An
     values = demo.site.model_dump(mode="json")
     values |= {"name": "another", "supervisor": "supervisord"}
     values["paths"]["state"] = "/var/lib/sitekit/another"
-    values["hub"]["port"], values["proxy"]["port"], values["proxy"]["api_port"] = 18181, 18100, 18101
+    values["hub"]["port"], values["proxy"]["port"], values["proxy"]["api_port"] = (
+        18181,
+        18100,
+        18101,
+    )
     values["login"]["second_factor"] = "totp"
     values["front"] |= {"url": f"https://hub.test:{free_port()}", "subdomains": True}
     site, file = Site.model_validate(values), folder / "site.yml"
@@ -55,9 +62,11 @@ def another(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[An
     with elsewhere(folder / "overlay") as place:
         place.run("sh", "-c", "echo 127.0.0.1 hub.test alice.hub.test >>/etc/hosts")
         place.kit("apply", file)
-        # A failure costs a second, the next one two; who left the groups is found out after five minutes. Not here.
+        # A failure costs a second, the next one two; who left the groups is found out after five
+        # minutes. Not here.
         quick = (
-            "from sitekit.hub.login import rate_limit; rate_limit.DELAY = 0.01; c.Authenticator.auth_refresh_age = 1"
+            "from sitekit.hub.login import rate_limit; rate_limit.DELAY = 0.01; "
+            "c.Authenticator.auth_refresh_age = 1"
         )
         place.run("sh", "-c", f"echo '{quick}' >/etc/sitekit/another/local.d/quick.py")
         try:
@@ -70,7 +79,9 @@ def another(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[An
 def enrol(another: Another) -> str:
     """Give alice a fresh secret; the code that her app shows now."""
     hub, secret = another.site.hub.user, another.site.totp / "alice"
-    another.place.run("setpriv", f"--reuid={hub}", f"--regid={hub}", "--init-groups", *ENROL.split())
+    another.place.run(
+        "setpriv", f"--reuid={hub}", f"--regid={hub}", "--init-groups", *ENROL.split()
+    )
     key = another.place.run("head", "-1", secret).stdout.strip()
     return another.place.run("oathtool", "--totp", "--base32", key).stdout.strip()
 
@@ -86,17 +97,25 @@ def test_password_and_code_together_let_in(another: Another, demo: Demo) -> None
         "the same code again": ("alice", right, code),
     }
     shown = another.browser("attempts", json.dumps(attempts))
-    assert {name: bool(found) for name, found in shown.items()} == {name: name == "both" for name in attempts}
+    assert {name: bool(found) for name, found in shown.items()} == {
+        name: name == "both" for name in attempts
+    }
     assert "__Host-jupyterhub-hub-login" in shown["both"], "which no other name can set"
     folder = another.place.run("stat", "-c", "%a %U", another.site.totp).stdout
     assert folder == f"700 {another.site.hub.user}\n"
 
 
 def test_the_second_factors_are_the_hubs_alone(another: Another) -> None:
-    """Not even their owners read them: who has the password must not find the other half on the machine."""
+    """Not even their owners read them: who has the password must not find the other half on the
+    machine."""
     enrol(another)
     secrets = secrets_of(another.site, another.place)
-    held = holders(another.place, secrets, map(Path, ("/etc", "/run", "/usr/local", "/var/lib/sitekit", "/var/log")), 0)
+    held = holders(
+        another.place,
+        secrets,
+        map(Path, ("/etc", "/run", "/usr/local", "/var/lib/sitekit", "/var/log")),
+        0,
+    )
     assert "second factor of alice" in held[another.site.totp / "alice"]
     for user in ("alice", "bob", "www-data"):
         assert may(another.place, user, "R_OK", held) == set()
@@ -108,11 +127,15 @@ def test_each_user_has_a_name_of_her_own(another: Another) -> None:
     shown = another.browser("visit", f"https://alice.hub.test:{port}/user/alice/lab")
     assert shown["host"] == "hub.test" and shown["path"] == "/hub/login"
     assert f"form-action 'self' https://*.hub.test:{port}" in shown["policy"]
-    shown = another.place.run("sh", "-c", f"openssl s_client -connect hub.test:{port} </dev/null | openssl x509 -text")
+    shown = another.place.run(
+        "sh", "-c", f"openssl s_client -connect hub.test:{port} </dev/null | openssl x509 -text"
+    )
     assert "DNS:hub.test, DNS:*.hub.test" in shown.stdout
 
 
-def test_who_leaves_the_groups_is_logged_out_and_administers_no_more(another: Another, demo: Demo) -> None:
+def test_who_leaves_the_groups_is_logged_out_and_administers_no_more(
+    another: Another, demo: Demo
+) -> None:
     """Within minutes, by page and by token; to administer no more nobody has to log in again."""
     found = another.browser("leave", json.dumps(["alice", demo.passwords["alice"], enrol(another)]))
     assert found == [["/hub/home", 200, 200], ["/hub/home", 403, 403], ["/hub/login", 200, 403]]

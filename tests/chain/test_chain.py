@@ -1,4 +1,5 @@
-"""The whole chain, over HTTPS through Apache: login, tiers, a Slurm job, a module's kernel, the memory cap, stop."""
+"""The whole chain, over HTTPS through Apache: login, tiers, a Slurm job, a module's kernel, the
+memory cap, stop."""
 
 from __future__ import annotations
 
@@ -41,7 +42,9 @@ def test_tiers_are_listed_with_their_figures(demo: Demo, alice: Person) -> None:
         assert tier.title in page and tier.summary in page
 
 
-def test_server_runs_as_its_user_in_a_slurm_job_of_the_first_partition(demo: Demo, alice: Person) -> None:
+def test_server_runs_as_its_user_in_a_slurm_job_of_the_first_partition(
+    demo: Demo, alice: Person
+) -> None:
     events = alice.start("small")
     assert events[-1].get("ready"), events
     [job] = jobs(demo.site, "alice")
@@ -83,19 +86,25 @@ def test_every_published_kernel_runs_in_its_own_module(demo: Demo, alice: Person
     specs = alice.kernelspecs()
     languages = [spec["spec"]["language"].lower() for spec in specs.values()]
     assert languages.count("python") >= 2 and "r" in languages
-    assert not [name for name in specs if "broken" in name], "a kernel that cannot run was published"
+    assert not [name for name in specs if "broken" in name], (
+        "a kernel that cannot run was published"
+    )
     for name, spec in specs.items():
         if name.startswith("loaded-"):
             continue  # what the user has loaded: tests/chain/test_session.py
         kernel = alice.kernel(name)
         if spec["spec"]["language"].lower() == "python":
-            assert "/opt/sitekit/demo/software/" in kernel.run("import sys; print(sys.executable)"), name
+            assert "/opt/sitekit/demo/software/" in kernel.run(
+                "import sys; print(sys.executable)"
+            ), name
         elif spec["spec"]["language"].lower() == "r":
             assert "r/" in kernel.run("cat(Sys.getenv('LOADEDMODULES'))"), name
         kernel.close()
 
 
-def test_memory_above_the_request_is_given_and_above_the_cap_ends_the_kernel_only(demo: Demo, alice: Person) -> None:
+def test_memory_above_the_request_is_given_and_above_the_cap_ends_the_kernel_only(
+    demo: Demo, alice: Person
+) -> None:
     """300 MB are requested, 1500 MB allowed (AllowedRAMSpace=500)."""
     if "task/cgroup" not in ask(demo.site, "scontrol", "show", "config"):
         pytest.skip("this machine lets nobody write its cgroups, so that no cap can be enforced")

@@ -1,4 +1,5 @@
-"""Changing the machine while people work on it: gently, or not at all; and taking its memory elsewhere."""
+"""Changing the machine while people work on it: gently, or not at all; and taking its memory
+elsewhere."""
 
 from __future__ import annotations
 
@@ -33,9 +34,17 @@ from ..slurm import jobs
 from ..unit.machine_sites import as_nobody, bare_machine
 from .test_chain import python_of
 
-WATCHED = ("/etc/sitekit/demo", "/usr/local/libexec/sitekit", "/etc/sudoers.d", "/etc/pam.d", "/etc/logrotate.d")
+WATCHED = (
+    "/etc/sitekit/demo",
+    "/usr/local/libexec/sitekit",
+    "/etc/sudoers.d",
+    "/etc/pam.d",
+    "/etc/logrotate.d",
+)
 ACCOUNTS = [
-    Path("/etc", name + end) for name in ("passwd", "group", "shadow", "gshadow", "subuid") for end in ("", "-")
+    Path("/etc", name + end)
+    for name in ("passwd", "group", "shadow", "gshadow", "subuid")
+    for end in ("", "-")
 ]
 
 
@@ -51,7 +60,8 @@ def site(demo: Demo) -> Iterator[Site]:
 def alice(demo: Demo) -> Iterator[Person]:
     """With a server, for all of these tests."""
     with demo.person("alice") as earlier:
-        earlier.login()  # where a server runs, this leaves its cookies, which the next one would refuse
+        # where a server runs, this leaves its cookies, which the next one would refuse
+        earlier.login()
         if earlier.server() is not None:
             earlier.stop_and_wait()
     with demo.person("alice") as person:
@@ -99,7 +109,10 @@ def local_d() -> Iterator[Path]:
 def watched() -> dict[Path, tuple[int, int, int, bytes]]:
     """All files that apply may touch, by path."""
     files = [
-        path for folder in WATCHED for path in Path(folder).rglob("*") if path.is_file() and "before" not in path.parts
+        path
+        for folder in WATCHED
+        for path in Path(folder).rglob("*")
+        if path.is_file() and "before" not in path.parts
     ]
     found = {}
     for path in [*files, *filter(Path.exists, ACCOUNTS)]:
@@ -113,7 +126,10 @@ def test_diff_without_root_agrees_with_root(site: Site):
     other = Path("/var/tmp/sitekit-test.yml")
     other.write_text(dump(site.model_copy(update={"title": "Another"})))
     try:
-        same, asked = (as_nobody("-m", "sitekit", "diff", SITE=str(path)) for path in (site.etc / "site.yml", other))
+        same, asked = (
+            as_nobody("-m", "sitekit", "diff", SITE=str(path))
+            for path in (site.etc / "site.yml", other)
+        )
     finally:
         other.unlink()
     assert diff(site) == same.returncode == 0, same.stdout + same.stderr
@@ -123,7 +139,9 @@ def test_diff_without_root_agrees_with_root(site: Site):
     assert "sitekit-demo-hub, if it runs" in listed and "sitekit-demo-proxy" not in listed
 
 
-def test_a_change_reaches_the_hub_and_nobody_else_notices(site: Site, at_work: Kernel, alice: Person):
+def test_a_change_reaches_the_hub_and_nobody_else_notices(
+    site: Site, at_work: Kernel, alice: Person
+):
     machine = Machine(site)
     before = {name: machine.pid(name) for name in ("hub", "proxy", "front")}
     small, *others = site.tiers
@@ -143,20 +161,29 @@ def test_a_new_certificate_is_served_and_no_connection_is_cut(site: Site, at_wor
     assert apply(site) == 0
     assert cert.read_bytes() != old and machine.pid("front") == before
     served = subprocess.run(
-        ["openssl", "s_client", "-connect", f"localhost:{site.front.port}"], input="", capture_output=True, text=True
+        ["openssl", "s_client", "-connect", f"localhost:{site.front.port}"],
+        input="",
+        capture_output=True,
+        text=True,
     )
     assert "".join(cert.read_text().split()) in "".join(served.stdout.split())
     assert at_work.run("print(kept)") == "42"
 
 
-def test_a_hub_that_does_not_come_up_is_put_back(site: Site, at_work: Kernel, local_d: Path, alice: Person):
+def test_a_hub_that_does_not_come_up_is_put_back(
+    site: Site, at_work: Kernel, local_d: Path, alice: Person
+):
     """A configuration that reads well, and ends the hub when it serves."""
-    local_d.write_text("import sys\nif sys.argv[0].endswith('jupyterhub'):\n    sys.exit('the disk is full')\n")
+    local_d.write_text(
+        "import sys\nif sys.argv[0].endswith('jupyterhub'):\n    sys.exit('the disk is full')\n"
+    )
     before = watched()
     with pytest.raises(Problem, match=r"(?s)sitekit-demo-hub: .*the disk is full"):
         apply(site)
     assert watched() == before
-    assert alice.api("GET", "/user").json()["name"] == "alice", "the hub is back, and knows her still"
+    assert alice.api("GET", "/user").json()["name"] == "alice", (
+        "the hub is back, and knows her still"
+    )
 
 
 def test_a_hub_configuration_that_cannot_be_read_changes_nothing(site: Site, local_d: Path):
@@ -182,22 +209,29 @@ def test_new_secrets_and_the_servers_go_on(site: Site, alice: Person, at_work: K
     assert holders(old, [site.etc, site.paths.state, site.libexec, site.log, site.run]) == []
     for name in ("hub", "proxy"):
         environment = Path(f"/proc/{machine.pid(name)}/environ").read_text()
-        assert "CONFIGPROXY_AUTH_TOKEN=" in environment and not any(secret in environment for secret in old)
+        assert "CONFIGPROXY_AUTH_TOKEN=" in environment and not any(
+            secret in environment for secret in old
+        )
     assert diff(site) == 0
 
 
 def holders(secrets: list[str], folders: list[Path]) -> list[Path]:
     """The files in which one of these still stands."""
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-    return [path for path in files if any(secret.encode() in path.read_bytes() for secret in secrets)]
+    return [
+        path for path in files if any(secret.encode() in path.read_bytes() for secret in secrets)
+    ]
 
 
 def test_the_demos_memory_goes_to_another_machine(site: Site, at_work: Kernel, tmp_path: Path):
-    """Backed up while the hub works, as the timer does it; put back into another tree, where apply takes over."""
+    """Backed up while the hub works, as the timer does it; put back into another tree, where apply
+    takes over."""
     folder = site.backups
     there = set(folder.glob("*"))
     timers = [site.current / "bin/python", "-I", "-m", "sitekit", "backup"]
-    subprocess.run(timers, env={"SITE": str(site.etc / "site.yml")}, check=True, timeout=60, cwd="/")
+    subprocess.run(
+        timers, env={"SITE": str(site.etc / "site.yml")}, check=True, timeout=60, cwd="/"
+    )
     (archive,) = set(folder.glob("*")) - there
     try:
         other = bare_machine(tmp_path)
@@ -207,13 +241,17 @@ def test_the_demos_memory_goes_to_another_machine(site: Site, at_work: Kernel, t
         archive.unlink()
     state = other / site.paths.state.relative_to("/")
     assert rows(state / "jupyterhub.sqlite", "SELECT name FROM users") >= {("alice",)}
-    assert rows(state / "ledger.sqlite", "SELECT user, tag FROM starts WHERE ended IS NULL") == rows(
+    assert rows(
+        state / "ledger.sqlite", "SELECT user, tag FROM starts WHERE ended IS NULL"
+    ) == rows(
         site.paths.state / "ledger.sqlite", "SELECT user, tag FROM starts WHERE ended IS NULL"
     )
     for path in (site.etc / "proxy.env", site.paths.state / "cookie_secret"):
         assert (other / path.relative_to("/")).read_bytes() == path.read_bytes()
     hub = pwd.getpwnam(site.hub.user).pw_uid
-    assert {path.stat().st_uid for path in site.paths.state.rglob("*")} == {hub}, "the hub's files are still the hub's"
+    assert {path.stat().st_uid for path in site.paths.state.rglob("*")} == {hub}, (
+        "the hub's files are still the hub's"
+    )
 
 
 def rows(path: Path, question: str) -> set[tuple[object, ...]]:
@@ -242,7 +280,10 @@ def test_what_the_proxy_would_not_load_changes_nothing(
 
     def other(site: Site) -> dict[Path, File]:
         path = site.libexec / "proxy/owners.mjs"
-        return {**preloaded(site), path: File(preloaded(site)[path].content.replace('"targetForReq"', '"targetOf"'))}
+        return {
+            **preloaded(site),
+            path: File(preloaded(site)[path].content.replace('"targetForReq"', '"targetOf"')),
+        }
 
     monkeypatch.setattr(rendered_files, "preloaded", other)
     with pytest.raises(CommandFailed, match="has no method targetOf"):

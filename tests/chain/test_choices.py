@@ -1,4 +1,5 @@
-"""What a user chooses: own figures in bounds, a named server, an address that fills in the form, the last choice."""
+"""What a user chooses: own figures in bounds, a named server, an address that fills in the form,
+the last choice."""
 
 from __future__ import annotations
 
@@ -31,7 +32,10 @@ def test_figures_of_ones_own_reach_slurm_and_are_remembered(demo: Demo, alice: P
     page = alice.form()
     accounts = re.findall(r'<option value="(\w+)"', page)
     assert {"research", "teaching"} <= set(accounts), "alice is in both accounts of the demo"
-    assert spawn(alice, {"tier": "own", "memory": "700M", "cpus": 2, "time": "0:30:00", "account": "teaching"}) in (
+    assert spawn(
+        alice,
+        {"tier": "own", "memory": "700M", "cpus": 2, "time": "0:30:00", "account": "teaching"},
+    ) in (
         201,
         202,
     )
@@ -72,7 +76,9 @@ def test_a_slip_in_the_form_is_told_and_keeps_what_was_typed(demo: Demo, alice: 
     assert spawn(alice, {"tier": "own", "memory": "600M"}) in (201, 202)
     assert list(alice.progress())[-1].get("ready")
     alice.stop_and_wait()
-    answer = alice.submit({"tier": "own", "own.memory": "99 GB", "own.cpus": "3", "own.time": "0:20:00"})
+    answer = alice.submit(
+        {"tier": "own", "own.memory": "99 GB", "own.cpus": "3", "own.time": "0:20:00"}
+    )
     page = html.unescape(answer.text)
     assert answer.status_code == 400 and "SpawnException" not in page
     assert "Memory: '99 GB' is not within 200M to 4G." in page
@@ -90,7 +96,9 @@ def test_an_address_fills_in_the_form_and_starts_nothing(demo: Demo, bob: Person
     assert not jobs(demo.site, "bob")
 
 
-def test_a_job_goes_to_the_overflow_partition_only_while_the_first_one_is_full(demo: Demo, alice: Person) -> None:
+def test_a_job_goes_to_the_overflow_partition_only_while_the_first_one_is_full(
+    demo: Demo, alice: Person
+) -> None:
     fill = (
         "sbatch",
         "--parsable",
@@ -102,7 +110,10 @@ def test_a_job_goes_to_the_overflow_partition_only_while_the_first_one_is_full(d
     )
     full = ask(demo.site, *fill, "--chdir=/", "--wrap=sleep 600", user="bob")
     try:
-        until(lambda: any(f"{full} jupyter-short RUNNING" in job for job in jobs(demo.site, "bob")), 30)
+        until(
+            lambda: any(f"{full} jupyter-short RUNNING" in job for job in jobs(demo.site, "bob")),
+            30,
+        )
         assert alice.start("small")[-1].get("ready")
         [job] = jobs(demo.site, "alice")
         assert "jupyter-overflow RUNNING" in job
@@ -117,7 +128,10 @@ def test_a_job_goes_to_the_overflow_partition_only_while_the_first_one_is_full(d
 
 def test_a_server_with_a_name_stands_beside_the_ordinary_one(demo: Demo, alice: Person) -> None:
     assert alice.start("small")[-1].get("ready")
-    assert alice.api("POST", "/users/alice/servers/second", {"tier": "small"}).status_code in (201, 202)
+    assert alice.api("POST", "/users/alice/servers/second", {"tier": "small"}).status_code in (
+        201,
+        202,
+    )
     try:
         assert list(alice.progress("second"))[-1].get("ready")
         assert len(jobs(demo.site, "alice")) == 2
@@ -134,25 +148,34 @@ UNSEEN = Path(__file__).parent / "programs" / "unseen.py"
 
 
 def unseen(account: str, *inside: str) -> str:
-    """What an owner of the prefix cannot see who is about to remove a release. The kit's Python may be root's alone."""
+    """What an owner of the prefix cannot see who is about to remove a release. The kit's Python may
+    be root's alone."""
     argv = [*inside, sys.executable, UNSEEN, account]
     environment = {"PYTHONPATH": str(CHECKOUT / "scripts"), "PATH": "/usr/bin:/bin"}
-    return subprocess.run(argv, env=environment, check=True, capture_output=True, text=True, timeout=60).stdout
+    return subprocess.run(
+        argv, env=environment, check=True, capture_output=True, text=True, timeout=60
+    ).stdout
 
 
 @pytest.mark.soak
-def test_hidden_jobs_are_told_and_servers_are_kept_and_placed(demo: Demo, alice: Person, bob: Person) -> None:
-    """PrivateData=jobs hides users' jobs from an account that is no Operator: what squeue does not list is not gone."""
+def test_hidden_jobs_are_told_and_servers_are_kept_and_placed(
+    demo: Demo, alice: Person, bob: Person
+) -> None:
+    """PrivateData=jobs hides users' jobs from an account that is no Operator: what squeue does not
+    list is not gone."""
     conf = demo.site.slurm.conf
     before = conf.read_text()
     assert alice.start("small")[-1].get("ready")
     try:
         conf.write_text(before + "PrivateData=jobs\n")
         ask(demo.site, "scontrol", "reconfigure")
-        # JupyterHub polls each server every 30 s; two rounds and the kept view of PrivateData lie within this bound
+        # JupyterHub polls each server every 30 s; two rounds and the kept view of PrivateData lie
+        # within this bound
         with demo.person("carol") as admin:
             admin.login()
-            until(lambda: "Operator" in admin.api("GET", "/sitekit/status").json()["hidden"], 120, 2)
+            until(
+                lambda: "Operator" in admin.api("GET", "/sitekit/status").json()["hidden"], 120, 2
+            )
         assert alice.server()["ready"]
         assert alice.server_api("GET", "status").status_code == 200
         assert "PrivateData=jobs in slurm.conf hides users' jobs from bob" in unseen("bob")
@@ -170,6 +193,13 @@ def test_hidden_jobs_are_told_and_servers_are_kept_and_placed(demo: Demo, alice:
 
 
 def test_hidden_processes_are_told(demo: Demo) -> None:
-    hidden = ("unshare", "--mount", "sh", "-c", 'mount -t proc -o hidepid=2 proc /proc && exec "$@"', "sh")
+    hidden = (
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        'mount -t proc -o hidepid=2 proc /proc && exec "$@"',
+        "sh",
+    )
     assert "hides other people's processes from bob" in unseen("bob", *hidden)
     assert unseen("bob") == unseen("root", *hidden) == "{}\n"

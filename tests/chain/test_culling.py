@@ -1,4 +1,5 @@
-"""idle-culler itself, run once against the demo's hub with the site's own configuration and short limits."""
+"""idle-culler itself, run once against the demo's hub with the site's own configuration and short
+limits."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ from ..slurm import jobs, until
 from .test_chain import python_of
 
 LIMIT = 3  # seconds
-CROWD = [f"kitcrowd{number:03}" for number in range(210)]  # more users than JupyterHub ever lists at once
+# more users than JupyterHub ever lists at once
+CROWD = [f"kitcrowd{number:03}" for number in range(210)]
 
 
 @pytest.fixture
@@ -37,14 +39,19 @@ def carol(demo: Demo) -> Iterator[Person]:
 
 @pytest.fixture
 def alice_after_the_crowd(demo: Demo, carol: Person) -> Iterator[Person]:
-    """alice, come to the hub as its last user: after 210 others, who are made by an administrator, and taken away."""
+    """alice, come to the hub as its last user: after 210 others, who are made by an administrator,
+    and taken away."""
     if carol.api("GET", "/users/alice").status_code == 200:
         carol.api("DELETE", "/users/alice/server")
         until(lambda: not carol.api("GET", "/users/alice").json()["servers"])
         assert carol.api("DELETE", "/users/alice").status_code == 204
-    lines = [f"{name}:x:{65000 + number}:65000::/nonexistent:/usr/sbin/nologin\n" for number, name in enumerate(CROWD)]
+    lines = [
+        f"{name}:x:{65000 + number}:65000::/nonexistent:/usr/sbin/nologin\n"
+        for number, name in enumerate(CROWD)
+    ]
     try:
-        with changed(Path("/etc/passwd"), lambda text: text + "".join(lines)):  # who is made must have an account then
+        # who is made must have an account then
+        with changed(Path("/etc/passwd"), lambda text: text + "".join(lines)):
             assert carol.api("POST", "/users", {"usernames": CROWD}).status_code == 201
         with demo.person("alice") as person:
             assert person.login().url.path != "/hub/login"
@@ -97,7 +104,8 @@ def silent_for(person: Person, name: str = "") -> float:
 
 
 def compute(person: Person) -> tuple[str, str]:
-    """Let a kernel compute for long, and look away. The token and the address with which its server tells the hub."""
+    """Let a kernel compute for long, and look away. The token and the address with which its server
+    tells the hub."""
     kernel = person.kernel(python_of(person))
     ask = "import os; print(os.environ['JUPYTERHUB_API_TOKEN'], os.environ['JUPYTERHUB_ACTIVITY_URL'])"
     token, url = kernel.run(ask).split()
@@ -125,7 +133,9 @@ def test_each_server_is_culled_or_kept_as_its_tier_says(
     assert alice.start("long", "forever")[-1].get("ready")
     token, url = compute(bob)
     busy = jobs(demo.site, "bob")
-    granted = carol.api("POST", "/users/carol/tokens", {"scopes": SCOPES, "expires_in": 600, "note": "culler"})
+    granted = carol.api(
+        "POST", "/users/carol/tokens", {"scopes": SCOPES, "expires_in": 600, "note": "culler"}
+    )
     assert granted.status_code == 201, granted.text[:300]
 
     def gone() -> bool:

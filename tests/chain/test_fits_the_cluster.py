@@ -1,4 +1,5 @@
-"""A site held against the demo's real Slurm, sudo and host before anything changes: all faults at once."""
+"""A site held against the demo's real Slurm, sudo and host before anything changes: all faults at
+once."""
 
 from __future__ import annotations
 
@@ -38,28 +39,46 @@ def refused(found: list[Finding]) -> list[str]:
 
 
 def capped(site: Site) -> bool:
-    """Whether this machine's control groups can be used, so that the demo's Slurm holds a job to a cap."""
+    """Whether this machine's control groups can be used, so that the demo's Slurm holds a job to a
+    cap."""
     return "task/cgroup" in ask(site, "scontrol", "show", "config")
 
 
 def test_the_demo_itself_has_nothing_against_it(demo: Demo) -> None:
     platform = this_platform()
     found = findings(Asked(demo.site, platform, demo.site, service_states(demo.site, platform)))
-    uncapped = "TaskPlugin has no task/cgroup: Slurm holds no job to its memory, and a cap is but a word"
+    uncapped = (
+        "TaskPlugin has no task/cgroup: Slurm holds no job to its memory, and a cap is but a word"
+    )
     assert [one.what for one in found] == ([] if capped(demo.site) else [uncapped])
 
 
 TIERS = {
     "tiers[0].partitions: Slurm has no partition nowhere": {"partitions": ["nowhere"]},
-    "tiers[0].memory: tier 'small' asks for 100G, and the largest node of jupyter-short has": {"memory": "100G"},
-    "tiers[0].cpus: tier 'small' asks for 64 CPUs, and the largest node of jupyter-short has": {"cpus": 64},
-    "tiers[0].time: tier 'small' asks for 5:00:00, and jupyter-short allows 4:00:00": {"time": "5:00:00"},
-    "tiers[0].gpu_type: tier 'small' asks for 1 GPU of type a100, and no node of": {"gpus": 1, "gpu_type": "a100"},
+    "tiers[0].memory: tier 'small' asks for 100G, and the largest node of jupyter-short has": {
+        "memory": "100G"
+    },
+    "tiers[0].cpus: tier 'small' asks for 64 CPUs, and the largest node of jupyter-short has": {
+        "cpus": 64
+    },
+    "tiers[0].time: tier 'small' asks for 5:00:00, and jupyter-short allows 4:00:00": {
+        "time": "5:00:00"
+    },
+    "tiers[0].gpu_type: tier 'small' asks for 1 GPU of type a100, and no node of": {
+        "gpus": 1,
+        "gpu_type": "a100",
+    },
     "tiers[0].gpus: tier 'small' asks for 1 GPU, and no node of jupyter-short has": {"gpus": 1},
-    "tiers[0].memory_cap: tier 'small' promises 6x, and AllowedRAMSpace of cgroup.conf allows 5x": {"memory_cap": "6x"},
+    "tiers[0].memory_cap: tier 'small' promises 6x, and AllowedRAMSpace of cgroup.conf allows 5x": {
+        "memory_cap": "6x"
+    },
     # What only sbatch itself knows.
-    "tiers[0]: tier 'small' in jupyter-short: Invalid feature specification": {"constraint": "nothing-has-it"},
-    "tiers[0]: tier 'small' in jupyter-short: Requested reservation is invalid": {"reservation": "nobody-made-it"},
+    "tiers[0]: tier 'small' in jupyter-short: Invalid feature specification": {
+        "constraint": "nothing-has-it"
+    },
+    "tiers[0]: tier 'small' in jupyter-short: Requested reservation is invalid": {
+        "reservation": "nobody-made-it"
+    },
     "tiers[0]: tier 'small' in jupyter-short: Invalid qos specification": {"qos": "nobody-made-it"},
 }
 
@@ -72,7 +91,9 @@ def test_a_tier_that_the_cluster_cannot_give_is_refused(said: str, demo: Demo) -
     assert told and told[0].startswith(said), told
 
 
-def test_where_slurm_is_not_it_is_refused_and_where_it_is_silent_that_is_told(demo: Demo, tmp_path: Path) -> None:
+def test_where_slurm_is_not_it_is_refused_and_where_it_is_silent_that_is_told(
+    demo: Demo, tmp_path: Path
+) -> None:
     [told] = refused(list(cluster.look(changed(demo.site, slurm={"bin": str(tmp_path)}))))
     assert told.startswith(f"slurm.bin: {tmp_path} has no sbatch, squeue")
     conf = tmp_path / "slurm.conf"
@@ -82,7 +103,9 @@ def test_where_slurm_is_not_it_is_refused_and_where_it_is_silent_that_is_told(de
     platform = this_platform()
     found = findings(Asked(changed(demo.site, slurm={"conf": str(conf)}), platform, demo.site, {}))
     silent = [one.what for one in found if "Slurm could not be asked" in one.what]
-    assert len(silent) == 1 and not [one for one in found if one.refuses and one.where.startswith("tiers")]
+    assert len(silent) == 1 and not [
+        one for one in found if one.refuses and one.where.startswith("tiers")
+    ]
 
 
 @pytest.fixture
@@ -93,12 +116,18 @@ def squatter() -> Iterator[int]:
         yield other.getsockname()[1]
 
 
-def test_an_address_of_another_host_and_a_port_of_another_program_are_refused(demo: Demo, squatter: int) -> None:
+def test_an_address_of_another_host_and_a_port_of_another_program_are_refused(
+    demo: Demo, squatter: int
+) -> None:
     platform, states = this_platform(), service_states(demo.site, this_platform())
     site = changed(demo.site, hub={"address": "198.51.100.1"}, proxy={"port": squatter})
     told = refused(list(network.look(site, demo.site, states, platform)))
-    assert told[0].startswith("hub.address: this host has no address 198.51.100.1 (Cannot assign requested address)")
-    assert told[1].startswith(f"proxy.port: {Path('/proc/self/comm').read_text().strip()} (process {os.getpid()})")
+    assert told[0].startswith(
+        "hub.address: this host has no address 198.51.100.1 (Cannot assign requested address)"
+    )
+    assert told[1].startswith(
+        f"proxy.port: {Path('/proc/self/comm').read_text().strip()} (process {os.getpid()})"
+    )
     assert len(told) == 2, "the ports that the demo's own services hold are its own"
 
 
@@ -112,7 +141,9 @@ def test_an_address_of_another_host_and_a_port_of_another_program_are_refused(de
         ("root ALL=(ALL) ALL\n", False),
     ],
 )
-def test_sudo_has_to_read_the_folder_of_the_rule(text: str, reads: bool, demo: Demo, tmp_path: Path) -> None:
+def test_sudo_has_to_read_the_folder_of_the_rule(
+    text: str, reads: bool, demo: Demo, tmp_path: Path
+) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/sudoers").write_text(text)
     (tmp_path / "etc/sudoers.local").write_text("@includedir sudoers.d\n")
@@ -132,7 +163,9 @@ def test_a_rule_that_another_one_takes_back_is_found_by_sudos_own_word(demo: Dem
         later.unlink()
 
 
-def test_all_of_it_is_told_at_once_and_nothing_changes(demo: Demo, squatter: int, tmp_path: Path) -> None:
+def test_all_of_it_is_told_at_once_and_nothing_changes(
+    demo: Demo, squatter: int, tmp_path: Path
+) -> None:
     site = changed(
         demo.site,
         {"partitions": ["nowhere"], "memory_cap": "6x"},
@@ -150,6 +183,12 @@ def test_all_of_it_is_told_at_once_and_nothing_changes(demo: Demo, squatter: int
         )  # fmt: skip
         assert done.returncode == 2, done.stdout + done.stderr
         caps = ("promises 6x",) if capped(demo.site) else ()
-        for said in ("nobodys-group", "no partition nowhere", *caps, "198.51.100.1", f"port {squatter}"):
+        for said in (
+            "nobodys-group",
+            "no partition nowhere",
+            *caps,
+            "198.51.100.1",
+            f"port {squatter}",
+        ):
             assert said in done.stderr, (command, said, done.stderr)
     assert not site.etc.exists()

@@ -31,7 +31,10 @@ def site(demo: Demo) -> Iterator[Site]:
 
 def answers_in_the_clear(site: Site) -> bool:
     """Whether the hub's port answers HTTP."""
-    with suppress(OSError), socket.create_connection((site.hub.address, site.hub.port), 20) as plain:
+    with (
+        suppress(OSError),
+        socket.create_connection((site.hub.address, site.hub.port), 20) as plain,
+    ):
         plain.sendall(b"GET /hub/api/ HTTP/1.0\r\n\r\n")
         return plain.recv(20).startswith(b"HTTP/1")
     return False
@@ -46,7 +49,8 @@ def started(person: Person) -> Kernel:
 
 
 def goes_on(site: Site, person: Person, kernel: Kernel) -> None:
-    """Its page is asked for by a browser that the server does not know: it asks the hub who that is."""
+    """Its page is asked for by a browser that the server does not know: it asks the hub who that
+    is."""
     with person.__class__(person.name, person.password, person.base) as anew:
         until(lambda: anew.login().url.path != "/hub/login")  # not while the hub restarts
         assert anew.lab().url.path.startswith(f"/user/{person.name}/")
@@ -61,7 +65,8 @@ def scheme(site: Site, person: Person) -> str:
 
 
 def test_servers_go_on_as_they_were_started(demo: Demo, site: Site) -> None:
-    """bob's server begins with TLS, alice's without; then TLS is on again, and the hub restarts once more."""
+    """bob's server begins with TLS, alice's without; then TLS is on again, and the hub restarts
+    once more."""
     machine = Machine(site)
     off = site.model_copy(update={"internal_tls": False})
     with logged_in(demo, "alice") as alice, logged_in(demo, "bob") as bob:

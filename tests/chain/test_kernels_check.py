@@ -20,7 +20,8 @@ CHECK = ["-I", "-m", "sitekit", "kernels_check"]
 
 
 def check(demo: Demo) -> subprocess.CompletedProcess[str]:
-    """As the timer's unit has it: by the release's own Python, with nothing of the checkout around it."""
+    """As the timer's unit has it: by the release's own Python, with nothing of the checkout around
+    it."""
     env = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "SITE": str(demo.site.etc / "site.yml")}
     argv = [demo.site.current / "bin" / "python", *CHECK]
     return run(argv, env=env, cwd=Path("/"), timeout=180, check=False)
@@ -30,7 +31,10 @@ def metrics(demo: Demo) -> dict[str, float]:
     with demo.person("carol") as admin:  # scope read:metrics
         admin.login()
         page = admin.http.get("/hub/metrics").text
-    return {name: float(value) for name, value in re.findall(r"^(sitekit_kernels_\w+) (\S+)$", page, re.MULTILINE)}
+    return {
+        name: float(value)
+        for name, value in re.findall(r"^(sitekit_kernels_\w+) (\S+)$", page, re.MULTILINE)
+    }
 
 
 @pytest.fixture
@@ -50,9 +54,16 @@ def test_on_a_compute_node_as_an_ordinary_account(demo: Demo) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     state = read_kernel_state(demo.site)
     assert state.where == "a node of batch" and state.proven >= 2 and not state.failing
-    words = ("--allusers", "--allocations", "--noheader", "--parsable2", "--starttime=now-10minutes")
+    words = (
+        "--allusers",
+        "--allocations",
+        "--noheader",
+        "--parsable2",
+        "--starttime=now-10minutes",
+    )
     words += ("--name=sitekit-kernels", "--format=user,partition,nodelist")
-    said = until(lambda: ask(demo.site, "sacct", *words))  # slurmctld tells slurmdbd when it finds the time
+    # slurmctld tells slurmdbd when it finds the time
+    said = until(lambda: ask(demo.site, "sacct", *words))
     user, partition, node = said.splitlines()[0].split("|")
     assert (user, partition) == ("nobody", "batch") and node.startswith("demo")
     assert not list(demo.site.kernels_current.parent.glob(".trial-*"))

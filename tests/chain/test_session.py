@@ -1,4 +1,5 @@
-"""What a session has besides the site's kernels: loaded modules, kernels of one's own, git for notebooks."""
+"""What a session has besides the site's kernels: loaded modules, kernels of one's own, git for
+notebooks."""
 
 from __future__ import annotations
 
@@ -33,14 +34,19 @@ def tab(person: Person, method: str, **body: object) -> object:
     base = f"/user/{person.name}/"
     if not person.xsrf(base):
         assert person.lab().status_code == 200
-    headers = {"X-XSRFToken": person.xsrf(base), "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}
+    headers = {
+        "X-XSRFToken": person.xsrf(base),
+        "Sec-Fetch-Site": "same-origin",
+        "Sec-Fetch-Mode": "cors",
+    }
     answer = person.http.request(method, f"{base}module", json=body or None, headers=headers)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
 def pythons(site: Site) -> list[str]:
-    """Their modules' versions: the one of the distribution's release before, and the distribution's own."""
+    """Their modules' versions: the one of the distribution's release before, and the distribution's
+    own."""
     there = (path.stem for path in (site.kernels.modulepath[0] / "python").glob("[0-9]*"))
     return sorted(there, key=lambda version: [int(part) for part in version.split(".")])
 
@@ -54,14 +60,18 @@ def in_terminal(person: Person, line: str) -> str:
             f"{person.base.replace('https', 'wss')}{base}terminals/websocket/{name}",
             line,
             sslopt={"cert_reqs": ssl.CERT_NONE},
-            cookie="; ".join(f"{c.name}={c.value}" for c in person.http.cookies.jar if c.path in ("/", base)),
+            cookie="; ".join(
+                f"{c.name}={c.value}" for c in person.http.cookies.jar if c.path in ("/", base)
+            ),
             origin=person.base,
         )
     finally:
         person.server_api("DELETE", f"terminals/{name}")
 
 
-def test_what_is_loaded_reaches_terminals_and_one_kernel_per_language(demo: Demo, bob: Person) -> None:
+def test_what_is_loaded_reaches_terminals_and_one_kernel_per_language(
+    demo: Demo, bob: Person
+) -> None:
     older, own = pythons(demo.site)
     assert tab(bob, "POST", modules=[f"python/{older}"]) is None
     assert tab(bob, "GET") == [f"python/{older}"]
@@ -76,7 +86,9 @@ def test_what_is_loaded_reaches_terminals_and_one_kernel_per_language(demo: Demo
     without = bob.kernel("loaded-r")
     assert "ERROR KernelCannotStart" in without.run("1")
     without.close()
-    assert f"{software}/{older}/bin/python" in in_terminal(bob, "command -v python; sitekit-kernel list")
+    assert f"{software}/{older}/bin/python" in in_terminal(
+        bob, "command -v python; sitekit-kernel list"
+    )
     assert tab(bob, "DELETE", modules=[f"python/{older}"]) is None
     assert f"{software}/{older}/bin/python" not in in_terminal(bob, "command -v python")
 
@@ -90,8 +102,15 @@ def test_a_user_makes_a_kernel_in_a_terminal(demo: Demo, bob: Person) -> None:
     assert kernel.run("import os; print(os.environ['LOADEDMODULES'])") == module
     kernel.close()
     program = demo.site.current / "share/sitekit/bin/sitekit-kernel"
-    by_ssh = {"HOME": pwd.getpwnam("bob").pw_dir, "PATH": "/usr/bin:/bin", "PYTHONPATH": "/nonexistent"}
-    assert "'Mine' works" in run([program, "check", "Mine"], env=by_ssh, user="bob", cwd=Path("/")).stdout
+    by_ssh = {
+        "HOME": pwd.getpwnam("bob").pw_dir,
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": "/nonexistent",
+    }
+    assert (
+        "'Mine' works"
+        in run([program, "check", "Mine"], env=by_ssh, user="bob", cwd=Path("/")).stdout
+    )
     assert "'Mine' is removed" in in_terminal(bob, "sitekit-kernel remove Mine")
 
 
@@ -109,19 +128,26 @@ def test_notebooks_are_compared_as_such_in_the_sessions_git_alone(demo: Demo, bo
 
 
 def test_what_a_terminal_or_a_kernel_submits_is_a_job_of_its_own(demo: Demo, bob: Person) -> None:
-    """srun would be a step of the server's job if it found SLURM_JOB_ID, and share or wait for its CPUs."""
+    """srun would be a step of the server's job if it found SLURM_JOB_ID, and share or wait for its
+    CPUs."""
     [line] = jobs(demo.site, "bob")
     server = line.split()[0]
     submit = "srun --partition=batch sh -c 'echo job=$SLURM_JOB_ID'"
     said = in_terminal(
-        bob, f"{submit}; sbatch --partition=batch --wait --output=/dev/null --wrap true; echo i=$SITEKIT_JOB_ID"
+        bob,
+        f"{submit}; sbatch --partition=batch --wait --output=/dev/null --wrap true; echo i=$SITEKIT_JOB_ID",
     )
     assert f"i={server}" in said
-    [stepped], [batch] = re.findall(r"job=(\d+)", said), re.findall(r"Submitted batch job (\d+)", said)
+    [stepped], [batch] = (
+        re.findall(r"job=(\d+)", said),
+        re.findall(r"Submitted batch job (\d+)", said),
+    )
     kernel = bob.kernel(f"python-{pythons(demo.site)[1]}")
     told = kernel.run(
         f"import subprocess; print(subprocess.run({submit!r}, shell=True, capture_output=True, text=True).stdout)"
     )
     kernel.close()
     numbers = {stepped, batch, told.strip().removeprefix("job=")}
-    assert len(numbers) == 3 and all(number.isdigit() for number in numbers) and server not in numbers, (said, told)
+    assert (
+        len(numbers) == 3 and all(number.isdigit() for number in numbers) and server not in numbers
+    ), (said, told)

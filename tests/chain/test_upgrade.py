@@ -1,4 +1,5 @@
-"""An upgrade and the way back while people work: a kernel's WebSocket stays open, and its server keeps its release."""
+"""An upgrade and the way back while people work: a kernel's WebSocket stays open, and its server
+keeps its release."""
 
 from __future__ import annotations
 
@@ -23,11 +24,14 @@ from .test_chain import python_of
 
 
 def of_the_demo(folder: Path, demo: Demo) -> Checkout:
-    """Packages come from where the demo's came from, all but one. No pip: part, which would be looked up on PyPI."""
+    """Packages come from where the demo's came from, all but one. No pip: part, which would be
+    looked up on PyPI."""
     in_use = releases.read(demo.site.current.resolve())
     assert in_use
     channels = ", ".join(f"'{channel}'" for channel in in_use.facts["source"]["channels"])
-    site = (CHECKOUT / "config/sites/demo.yml").read_text().replace("[conda-forge]", f"[{channels}]")
+    site = (
+        (CHECKOUT / "config/sites/demo.yml").read_text().replace("[conda-forge]", f"[{channels}]")
+    )
     site = site.replace("supervisor: supervisord ", f"supervisor: {which_supervisor()} ")
     wanted = (CHECKOUT / "environment.yml").read_text().replace("  - nbgitpuller\n", "")
     return Checkout(folder, site, re.sub(r"  - pip:\n +- (\S+) ==(\S+)", r"  - \1 \2", wanted))
@@ -66,11 +70,17 @@ def proxy(site: Site) -> int:
 
 def _running(program: Path, word: str) -> int:
     wanted = {str(program), word}
-    return next(p.pid for p in psutil.process_iter(["cmdline"]) if wanted <= set(p.info["cmdline"] or []))
+    return next(
+        p.pid for p in psutil.process_iter(["cmdline"]) if wanted <= set(p.info["cmdline"] or [])
+    )
 
 
 def test_an_upgrade_and_the_way_back_are_not_noticed(
-    demo: Demo, alice: Person, bob: Person, checkout: Checkout, record_property: pytest.RecordProperty
+    demo: Demo,
+    alice: Person,
+    bob: Person,
+    checkout: Checkout,
+    record_property: pytest.RecordProperty,
 ) -> None:
     site, old = demo.site, releases.current(demo.site)
     assert alice.start("small")[-1].get("ready")
@@ -92,7 +102,11 @@ def test_an_upgrade_and_the_way_back_are_not_noticed(
     assert bob.start("small")[-1].get("ready")
     assert server_release(site, bob) == new.name
 
-    table = {line.split()[0]: line for line in checkout.make("releases").splitlines() if line.startswith("20")}
+    table = {
+        line.split()[0]: line
+        for line in checkout.make("releases").splitlines()
+        if line.startswith("20")
+    }
     assert "current" in table[new.name] and "bob's server" in table[new.name]
     assert "current" not in table[old.name] and "alice's server" in table[old.name]
 
@@ -109,10 +123,13 @@ def test_an_upgrade_and_the_way_back_are_not_noticed(
     begun = time.monotonic()
     releases.switch(site, releases.read(new))
     releases.switch(site, releases.read(old))
-    record_property("seconds for a switch and a rollback of the link", round(time.monotonic() - begun, 3))
+    record_property(
+        "seconds for a switch and a rollback of the link", round(time.monotonic() - begun, 3)
+    )
 
 
 def test_a_user_can_read_the_whole_prefix_and_change_nothing(demo: Demo) -> None:
-    """All but the cache, which the releases are hard links into, and the lock, which nobody else shall hold."""
+    """All but the cache, which the releases are hard links into, and the lock, which nobody else
+    shall hold."""
     prefix = demo.site.paths.prefix
     assert walked(prefix, "alice", prefix / ".cache", prefix / "kernels/.lock") > 10000

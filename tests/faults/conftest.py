@@ -1,4 +1,5 @@
-"""Three people with sessions at the hub, the machine to break, and the question whether jobs and servers agree."""
+"""Three people with sessions at the hub, the machine to break, and the question whether jobs and
+servers agree."""
 
 from __future__ import annotations
 
@@ -13,7 +14,16 @@ from ..slurm import until
 from .agreement import patiently, settled
 from .machine import Machine
 
-SERVICES = ("munge", "slurmctld", "slurmd-demo1", "slurmd-demo2", "slurmd-demo3", "proxy", "hub", "front")
+SERVICES = (
+    "munge",
+    "slurmctld",
+    "slurmd-demo1",
+    "slurmd-demo2",
+    "slurmd-demo3",
+    "proxy",
+    "hub",
+    "front",
+)
 
 
 @pytest.fixture(scope="package")
@@ -26,9 +36,12 @@ def machine(demo: Demo) -> Iterator[Machine]:
 
 @pytest.fixture
 def people(demo: Demo, machine: Machine) -> Iterator[dict[str, Person]]:
-    """alice, bob and carol, logged in, without servers. Afterwards nothing of theirs may be left, not even a row."""
+    """alice, bob and carol, logged in, without servers. Afterwards nothing of theirs may be left,
+    not even a row."""
     with ExitStack() as stack:
-        people = {name: stack.enter_context(demo.person(name)) for name in ("alice", "bob", "carol")}
+        people = {
+            name: stack.enter_context(demo.person(name)) for name in ("alice", "bob", "carol")
+        }
         for person in people.values():
             assert person.login().url.path != "/hub/login"
         clear(machine, people)
@@ -37,7 +50,8 @@ def people(demo: Demo, machine: Machine) -> Iterator[dict[str, Person]]:
 
 
 def clear(machine: Machine, people: dict[str, Person]) -> None:
-    """Stop every server, by REST as a user does, and wait until nothing is left; forget the named ones."""
+    """Stop every server, by REST as a user does, and wait until nothing is left; forget the named
+    ones."""
     for person in people.values():
         for name in servers(person):
             patiently(lambda p=person, n=name: p.stop(n))
@@ -47,7 +61,12 @@ def clear(machine: Machine, people: dict[str, Person]) -> None:
     for person in people.values():
         for name in filter(None, servers(person, "?include_stopped_servers=1")):
             path = f"/users/{person.name}/servers/{name}"
-            assert patiently(lambda p=person, at=path: p.api("DELETE", at, {"remove": True})).status_code == 204
+            assert (
+                patiently(
+                    lambda p=person, at=path: p.api("DELETE", at, {"remove": True})
+                ).status_code
+                == 204
+            )
 
 
 def servers(person: Person, query: str = "") -> dict[str, dict]:

@@ -1,6 +1,8 @@
-"""A second backend, for test_fake_backend alone. Its jobs are processes of the hub's own account on the hub's host.
+"""A second backend, for test_fake_backend alone. Its jobs are processes of the hub's own account on
+the hub's host.
 
-The hub reads this file from a folder that the test adds to its path. A job waits until the file `go` is in its folder.
+The hub reads this file from a folder that the test adds to its path. A job waits until the file
+`go` is in its folder.
 """
 
 from __future__ import annotations
@@ -14,7 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from sitekit.backends.choice import Choice
-from sitekit.backends.interface import Cause, Ending, Explanation, Job, NoAnswer, Offers, Phase, Refused, Work
+from sitekit.backends.interface import (
+    Cause,
+    Ending,
+    Explanation,
+    Job,
+    NoAnswer,
+    Offers,
+    Phase,
+    Refused,
+    Work,
+)
 from sitekit.backends.snapshot import SnapshotLoop
 from sitekit.contracts.gate_config import hub_variables, session_settings
 from sitekit.site import Site
@@ -40,7 +52,16 @@ class Processes(SnapshotLoop):
         place, told = file.parent, json.loads(file.read_text())
         waits = Phase.RUNNING if (place / "go").exists() else Phase.PENDING
         phase = waits if _lives(told["pid"]) and not (place / "exit").exists() else Phase.ENDED
-        return Job(place.name, told["uid"], told["account"], phase, phase.value, "localhost", None, told["tag"])
+        return Job(
+            place.name,
+            told["uid"],
+            told["account"],
+            phase,
+            phase.value,
+            "localhost",
+            None,
+            told["tag"],
+        )
 
 
 class FakeBackend:
@@ -59,15 +80,25 @@ class FakeBackend:
     async def offers(self, account: str) -> Offers:
         return Offers()
 
-    async def submit(self, work: Work, choice: Choice, environment: dict[str, str], live: Collection[str]) -> str:
+    async def submit(
+        self, work: Work, choice: Choice, environment: dict[str, str], live: Collection[str]
+    ) -> str:
         if (self.folder / "full").exists():
             raise Refused("fake", "no more processes")
         place = self.folder / f"fake-{work.tag}"
         place.mkdir(parents=True)
         prefix = environment["JUPYTERHUB_SERVICE_PREFIX"]
         session = {**session_settings(self.site), "root": "~", "links": {}}
-        own = {"HOME": str(place), "USER": work.account, "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin"}
-        own |= {"SITEKIT_SESSION": json.dumps(session), "JUPYTERHUB_SERVICE_URL": f"http://0.0.0.0:0{prefix}"}
+        own = {
+            "HOME": str(place),
+            "USER": work.account,
+            "SHELL": "/bin/sh",
+            "PATH": "/usr/bin:/bin",
+        }
+        own |= {
+            "SITEKIT_SESSION": json.dumps(session),
+            "JUPYTERHUB_SERVICE_URL": f"http://0.0.0.0:0{prefix}",
+        }
         started = subprocess.Popen(  # it outlives the hub
             ["/bin/sh", "-c", JOB, "sh", str(self.site.current.resolve())],
             env={**environment, **hub_variables(self.site), **own},

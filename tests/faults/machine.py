@@ -1,4 +1,5 @@
-"""Breaking the demo on purpose, and mending it again: its processes by their supervisor's word, its files by root."""
+"""Breaking the demo on purpose, and mending it again: its processes by their supervisor's word, its
+files by root."""
 
 from __future__ import annotations
 
@@ -32,19 +33,25 @@ class Machine:
     def __init__(self, site: Site) -> None:
         self.site = site
         as_run = demo_site(control.which_supervisor())
-        own = [(service, site_supervisor(as_run)) for service in site_services(as_run, this_platform())]
+        own = [
+            (service, site_supervisor(as_run)) for service in site_services(as_run, this_platform())
+        ]
         daemons = (*cluster.accounting(as_run), *cluster.scheduling(as_run))
         others = [(service, cluster.supervisor(as_run)) for service in daemons]
         self.strays: set[int] = set()  # jobs that other tests have left
         self.strays |= self.live_jobs().keys() - {row["job"] for row in self.rows()}
-        self._services = {service.name.removeprefix(site.service("")): (service, by) for service, by in own + others}
+        self._services = {
+            service.name.removeprefix(site.service("")): (service, by)
+            for service, by in own + others
+        }
 
     def service(self, name: str) -> Service:
         """How a service is run."""
         return self._services[name][0]
 
     def pid(self, name: str) -> int:
-        """The process of a service that runs. The hub's and the proxy's shell has become it by exec."""
+        """The process of a service that runs. The hub's and the proxy's shell has become it by
+        exec."""
         service, supervisor = self._services[name]
         state = supervisor.state(service)
         assert state.pid, f"{name} does not run: {state.detail}"
@@ -73,7 +80,8 @@ class Machine:
         try:
             yield
         finally:
-            control.start([service], supervisor)  # a supervisor does not start again what was stopped
+            # a supervisor does not start again what was stopped
+            control.start([service], supervisor)
 
     @contextmanager
     def frozen(self, name: str) -> Iterator[None]:
@@ -87,8 +95,8 @@ class Machine:
             self.mend(name)
 
     def kill_hub(self) -> None:
-        """kill -9 the hub, and wait until its successor serves. The supervisor's own pause, which grows with each kill
-        soon after a start, is not waited for."""
+        """kill -9 the hub, and wait until its successor serves. The supervisor's own pause, which
+        grows with each kill soon after a start, is not waited for."""
         service, supervisor = self._services["hub"]
         with suppress(AssertionError):  # one that does not run is dead already
             killed = self.pid("hub")
@@ -99,7 +107,10 @@ class Machine:
     def rows(self) -> list[dict[str, Any]]:
         """The ledger, the oldest start first; read in a copy."""
         found = _query(self.site.ledger, "SELECT * FROM starts ORDER BY intended")
-        return [{**row, "job": int(row["job"]) if (row["job"] or "").isdigit() else row["job"]} for row in found]
+        return [
+            {**row, "job": int(row["job"]) if (row["job"] or "").isdigit() else row["job"]}
+            for row in found
+        ]
 
     def token_hashes(self) -> set[str]:
         """The API tokens that the hub would accept, as it stores them."""
@@ -108,7 +119,13 @@ class Machine:
 
     def live_jobs(self) -> dict[int, str]:
         """The tags of the site's jobs that wait or run, by number."""
-        words = ("squeue", "--noheader", "--states=PD,R,CF,S", f"--name={self.site.job_name}", "--format=%i %k")
+        words = (
+            "squeue",
+            "--noheader",
+            "--states=PD,R,CF,S",
+            f"--name={self.site.job_name}",
+            "--format=%i %k",
+        )
         pairs = (line.split(maxsplit=1) for line in ask(self.site, *words).splitlines())
         tags = {int(number): comment.rsplit(":", 1)[-1] for number, comment in pairs}
         return {number: tag for number, tag in tags.items() if number not in self.strays}
@@ -132,7 +149,9 @@ class Machine:
     def token_answers(self, token: str) -> int:
         """The hub's status for a call with this token."""
         headers = {"Authorization": f"token {token}"}
-        return httpx.get(f"{hub_url(self.site)}/hub/api/user", headers=headers, **self.known).status_code
+        return httpx.get(
+            f"{hub_url(self.site)}/hub/api/user", headers=headers, **self.known
+        ).status_code
 
     @property
     def known(self) -> dict[str, Any]:
@@ -151,7 +170,8 @@ class Machine:
 
 @contextmanager
 def changed(path: Path, change: Callable[[str], str]) -> Iterator[None]:
-    """A file with another text; its own is put back. The file itself stays, and so do its owner and mode."""
+    """A file with another text; its own is put back. The file itself stays, and so do its owner and
+    mode."""
     text = path.read_text()
     path.write_text(change(text))
     try:
@@ -161,11 +181,14 @@ def changed(path: Path, change: Callable[[str], str]) -> Iterator[None]:
 
 
 def _answers(service: Service, supervisor: control.Supervisor) -> bool:
-    return supervisor.state(service).word == "running" and (service.ready is None or service.ready())
+    return supervisor.state(service).word == "running" and (
+        service.ready is None or service.ready()
+    )
 
 
 def _query(path: Path, statement: str) -> list[dict[str, Any]]:
-    """Rows of a database that the hub has open. It is read in a copy, so that no lock and no file is left beside it."""
+    """Rows of a database that the hub has open. It is read in a copy, so that no lock and no file
+    is left beside it."""
     with tempfile.TemporaryDirectory() as folder:
         for end in ("", "-wal"):
             with suppress(FileNotFoundError):

@@ -1,8 +1,9 @@
-"""Files of an older `make apply` and a newer release: what they call by name is there, and servers start.
+"""Files of an older `make apply` and a newer release: what they call by name is there, and servers
+start.
 
-The release changes by a link; the files on the machine change at the next `make apply`. In between the hub may be
-restarted at any time. `applied_before/` has the files as sitekit wrote them before its modules were moved to their
-present places.
+The release changes by a link; the files on the machine change at the next `make apply`. In between
+the hub may be restarted at any time. `applied_before/` has the files as sitekit wrote them before
+its modules were moved to their present places.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ BEFORE = Path(__file__).with_name("applied_before")
 @pytest.fixture
 def older_files(machine: Machine) -> Iterator[None]:
     """The hub runs with its configuration of before."""
-    with changed(machine.site.etc / "jupyterhub_config.py", lambda _: (BEFORE / "jupyterhub_config.py").read_text()):
+    with changed(
+        machine.site.etc / "jupyterhub_config.py",
+        lambda _: (BEFORE / "jupyterhub_config.py").read_text(),
+    ):
         with machine.stopped("hub"):
             pass
         yield
@@ -40,6 +44,11 @@ def test_a_server_starts_with_the_hubs_older_files(people: dict[str, Person]) ->
 def test_the_cullers_older_file_is_read(machine: Machine) -> None:
     program = "from traitlets.config import Config; c = Config(); exec(open(__file__).read()); print(list(c))"
     code = program.replace("open(__file__)", f"open({str(BEFORE / 'culler_config.py')!r})")
-    argv = [machine.site.current / "bin/python", "-I", "-c", f"__file__ = {str(machine.site.etc / 'x.py')!r}; {code}"]
+    argv = [
+        machine.site.current / "bin/python",
+        "-I",
+        "-c",
+        f"__file__ = {str(machine.site.etc / 'x.py')!r}; {code}",
+    ]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and "IdleCuller" in done.stdout, done.stderr

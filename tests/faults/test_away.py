@@ -22,18 +22,23 @@ from .test_cards import card
 def job_of(machine: Machine, person: Person, name: str = "") -> int:
     """The job of a person's server that has not ended."""
     return next(
-        row["job"] for row in machine.rows() if (row["user"], row["name"], row["ended"]) == (person.name, name, None)
+        row["job"]
+        for row in machine.rows()
+        if (row["user"], row["name"], row["ended"]) == (person.name, name, None)
     )
 
 
 def followed(person: Person, answer: httpx.Response) -> httpx.Response:
-    """What the browser shows after the page of a server that does not answer: its refresh is followed once."""
+    """What the browser shows after the page of a server that does not answer: its refresh is
+    followed once."""
     found = re.search(r'http-equiv="refresh" content="\d+; url=([^"]+)"', answer.text)
     assert found, answer.text[:2000]
     return person.http.get(html.unescape(found[1]))
 
 
-def test_a_stopped_named_server_is_not_answered_by_the_default_one(machine: Machine, people: dict[str, Person]) -> None:
+def test_a_stopped_named_server_is_not_answered_by_the_default_one(
+    machine: Machine, people: dict[str, Person]
+) -> None:
     alice = people["alice"]
     for name in ("", "one"):
         assert alice.start("small", name)[-1].get("ready")
@@ -60,13 +65,16 @@ def shown_as_ended(person: Person, name: str) -> str | None:
     return answer.text if answer.status_code == 424 else None
 
 
-def test_the_page_of_a_server_that_died_tells_why_at_once(machine: Machine, people: dict[str, Person]) -> None:
+def test_the_page_of_a_server_that_died_tells_why_at_once(
+    machine: Machine, people: dict[str, Person]
+) -> None:
     """Without waiting for the hub's next look at the queue, which may be 30 s away."""
     bob = people["bob"]
     assert bob.start("small")[-1].get("ready")
     ask(machine.site, "scancel", str(job_of(machine, bob)))
     until(lambda: not jobs(machine.site, "bob"))
-    answer = until(lambda: (told := bob.lab()).status_code != 200 and told)  # it may answer until its end
+    # it may answer until its end
+    answer = until(lambda: (told := bob.lab()).status_code != 200 and told)
     if answer.status_code == 503:  # by the proxy, before the hub has noticed
         assert "Your server does not answer" in answer.text and "Try restarting" not in answer.text
         answer = followed(bob, answer)
@@ -74,7 +82,9 @@ def test_the_page_of_a_server_that_died_tells_why_at_once(machine: Machine, peop
     settled(machine, people)
 
 
-def test_a_suspended_server_is_told_and_goes_on(machine: Machine, people: dict[str, Person]) -> None:
+def test_a_suspended_server_is_told_and_goes_on(
+    machine: Machine, people: dict[str, Person]
+) -> None:
     alice = people["alice"]
     assert alice.start("small")[-1].get("ready")
     job = job_of(machine, alice)
@@ -97,27 +107,44 @@ def suspended(person: Person) -> str | None:
     return answer.text if answer.status_code == 503 and "suspended" in answer.text else None
 
 
-def test_the_server_of_who_has_left_the_group_can_be_stopped(machine: Machine, people: dict[str, Person]) -> None:
+def test_the_server_of_who_has_left_the_group_can_be_stopped(
+    machine: Machine, people: dict[str, Person]
+) -> None:
     bob, carol = people["bob"], people["carol"]
     assert bob.start("small")[-1].get("ready")
     job = job_of(machine, bob)
-    subprocess.run(["gpasswd", "--delete", "bob", "jupyter-users"], check=True, capture_output=True, timeout=30)
+    subprocess.run(
+        ["gpasswd", "--delete", "bob", "jupyter-users"], check=True, capture_output=True, timeout=30
+    )
     try:
         assert carol.api("DELETE", "/users/bob/server").status_code in (202, 204)
         until(lambda: job not in machine.live_jobs(), 60)
     finally:
-        subprocess.run(["gpasswd", "--add", "bob", "jupyter-users"], check=True, capture_output=True, timeout=30)
+        subprocess.run(
+            ["gpasswd", "--add", "bob", "jupyter-users"],
+            check=True,
+            capture_output=True,
+            timeout=30,
+        )
     settled(machine, people)
 
 
-def test_the_server_of_an_account_that_is_deleted_can_be_stopped(machine: Machine, people: dict[str, Person]) -> None:
-    """Nobody can act as that account any more: it takes the right of an Operator, and the log says so."""
+def test_the_server_of_an_account_that_is_deleted_can_be_stopped(
+    machine: Machine, people: dict[str, Person]
+) -> None:
+    """Nobody can act as that account any more: it takes the right of an Operator, and the log says
+    so."""
     site, bob, carol = machine.site, people["bob"], people["carol"]
     assert bob.start("small")[-1].get("ready")
     job, begin = job_of(machine, bob), end_of_log(site)
     with changed(Path("/etc/passwd"), lambda text: re.sub(r"(?m)^bob:.*\n", "", text)):
         assert carol.api("DELETE", "/users/bob/server").status_code in (202, 204)
-        told = until(lambda: re.findall(rb"held by no server; cancelling it, which fails.*", logged(site, begin)), 60)
+        told = until(
+            lambda: re.findall(
+                rb"held by no server; cancelling it, which fails.*", logged(site, begin)
+            ),
+            60,
+        )
         [line] = [line for line in told if f"scancel {job}`".encode() in line]
         once = ["sacctmgr", "-i", *line.decode().partition("or once: sacctmgr ")[2].split()]
         assert once[-1] == "AdminLevel=Operator"
@@ -150,8 +177,11 @@ def slow_epilog(machine: Machine, tmp_path: Path) -> Iterator[None]:
         ask(machine.site, "scontrol", "reconfigure")
 
 
-def test_a_job_that_is_completing_has_ended(machine: Machine, people: dict[str, Person], tmp_path: Path) -> None:
-    """Its epilog may take minutes; its server is told as ended, with the reason, and nobody cancels it again."""
+def test_a_job_that_is_completing_has_ended(
+    machine: Machine, people: dict[str, Person], tmp_path: Path
+) -> None:
+    """Its epilog may take minutes; its server is told as ended, with the reason, and nobody cancels
+    it again."""
     alice, carol = people["alice"], people["carol"]
     with slow_epilog(machine, tmp_path):
         assert alice.start("small")[-1].get("ready")
@@ -161,7 +191,11 @@ def test_a_job_that_is_completing_has_ended(machine: Machine, people: dict[str, 
         carol.stop_and_wait(patience=60)
         until(lambda: alice.server() is None, 90)
         assert card(alice)["kind"] == "cancelled"
-        states = ask(machine.site, "squeue", "--noheader", f"--jobs={theirs[0]},{theirs[1]}", "--format=%T").split()
+        states = ask(
+            machine.site, "squeue", "--noheader", f"--jobs={theirs[0]},{theirs[1]}", "--format=%T"
+        ).split()
         assert states == ["COMPLETING", "COMPLETING"]
-        assert {row["ended"] is not None for row in machine.rows() if row["job"] in theirs} == {True}
+        assert {row["ended"] is not None for row in machine.rows() if row["job"] in theirs} == {
+            True
+        }
     settled(machine, people)

@@ -1,4 +1,5 @@
-"""The right card for each way in which a server can end or fail to start, on every page where its user may look."""
+"""The right card for each way in which a server can end or fail to start, on every page where its
+user may look."""
 
 from __future__ import annotations
 
@@ -73,7 +74,10 @@ def test_scancel_memory_and_time(machine: Machine, people: dict[str, Person]) ->
         kernel = bob.kernel(python_of(bob))
         # the kernel of the machine shall choose the server itself, not the child that eats
         server = psutil.Process(machine.process_of(started["bob"]))
-        for process, score in ((server, 1000), *((child, 0) for child in server.children(recursive=True))):
+        for process, score in (
+            (server, 1000),
+            *((child, 0) for child in server.children(recursive=True)),
+        ):
             Path(f"/proc/{process.pid}/oom_score_adj").write_text(str(score))
         eating = threading.Thread(target=eat, args=(kernel,))
         eating.start()
@@ -109,7 +113,9 @@ def eat(kernel: Any) -> None:
         assert "WebSocket" in type(trouble).__name__, trouble
 
 
-def test_a_pool_of_processes_ends_before_the_server(machine: Machine, people: dict[str, Person]) -> None:
+def test_a_pool_of_processes_ends_before_the_server(
+    machine: Machine, people: dict[str, Person]
+) -> None:
     if "task/cgroup" not in ask(machine.site, "scontrol", "show", "config"):
         pytest.skip("this machine lets nobody write its cgroups, so that no cap can be enforced")
     alice = people["alice"]
@@ -130,7 +136,9 @@ def test_stopped_by_somebody_else(machine: Machine, people: dict[str, Person]) -
         running(machine, person)
     assert carol.api("DELETE", "/users/alice/server").status_code in (202, 204)
     url = f"{hub_url(machine.site)}/hub/api/users/bob/server"
-    answer = httpx.delete(url, headers={"Authorization": f"token {culler_token(machine.site)}"}, **machine.known)
+    answer = httpx.delete(
+        url, headers={"Authorization": f"token {culler_token(machine.site)}"}, **machine.known
+    )
     assert answer.status_code in (202, 204)
     assert "administrator" in shown(alice, "stopped")["what"]
     assert "limit: 1 hour" in shown(bob, "idle")["what"]
@@ -176,7 +184,9 @@ def test_partition_out_of_service(machine: Machine, people: dict[str, Person]) -
 
 def test_limit_account_and_qos(machine: Machine, people: dict[str, Person]) -> None:
     alice, bob = people["alice"], people["bob"]
-    with accounting(machine, "modify user alice set MaxSubmitJobs=0", "modify user alice set MaxSubmitJobs=-1"):
+    with accounting(
+        machine, "modify user alice set MaxSubmitJobs=0", "modify user alice set MaxSubmitJobs=-1"
+    ):
         refused(alice, "small", "limit")
     remove, add = "delete user bob account=teaching", "add user bob account=teaching"
     with accounting(machine, remove, add):
@@ -232,7 +242,8 @@ def test_release_missing_on_the_node(machine: Machine, people: dict[str, Person]
 
 
 def test_no_room_within_the_tiers_patience(machine: Machine, people: dict[str, Person]) -> None:
-    """The site says how long a start may take; a hub that starts with that says so when the time is over."""
+    """The site says how long a start may take; a hub that starts with that says so when the time is
+    over."""
     try:
         with changed(machine.site.etc / "site.yml", impatient):
             machine.kill_hub()
@@ -248,11 +259,17 @@ def test_no_room_within_the_tiers_patience(machine: Machine, people: dict[str, P
 def impatient(text: str) -> str:
     """The site file with a tier whose servers have 15 s to start."""
     before, long = text.split("  - key: long\n")
-    return before + "  - key: long\n" + re.sub(r"start_timeout: .*", "start_timeout: 15s", long, count=1)
+    return (
+        before
+        + "  - key: long\n"
+        + re.sub(r"start_timeout: .*", "start_timeout: 15s", long, count=1)
+    )
 
 
 @pytest.mark.soak
-def test_a_server_that_ends_while_the_hub_is_away(machine: Machine, people: dict[str, Person]) -> None:
+def test_a_server_that_ends_while_the_hub_is_away(
+    machine: Machine, people: dict[str, Person]
+) -> None:
     """The next hub says what became of it."""
     alice = people["alice"]
     job = running(machine, alice)

@@ -1,6 +1,8 @@
-"""What runs while a site changes: services begin, stop and move; and when one does not come up, all are as they were.
+"""What runs while a site changes: services begin, stop and move; and when one does not come up, all
+are as they were.
 
-A real supervisord, a real Apache; in the place of proxy and hub two programs that listen where those would.
+A real supervisord, a real Apache; in the place of proxy and hub two programs that listen where
+those would.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ PREFIX = "/opt/sitekit/none"
 PORT = 18443
 PROGRAM = Path(__file__).parent / "programs" / "service.py"
 # Everything below /etc: kind, path, mode, owner, where it points, and the hashes of the contents.
-ETC = "find /etc -printf '%y %p %m %U %G %l\n' | sort; find /etc -type f -exec sha256sum {} + | sort"
+ETC = (
+    "find /etc -printf '%y %p %m %U %G %l\n' | sort; find /etc -type f -exec sha256sum {} + | sort"
+)
 LISTENS = f"import socket, time; kept = socket.create_server(('', {PORT})); time.sleep(600)"
 
 
@@ -51,7 +55,11 @@ class Machine:
         return {row[0].removeprefix("sitekit-moving-"): row[1] for row in rows}
 
     def _run(self, *words: str, file: str | Path) -> subprocess.CompletedProcess[str]:
-        environment = {"SITE": str(file), "PYTHONPATH": ":".join(sys.path), "PATH": os.environ["PATH"]}
+        environment = {
+            "SITE": str(file),
+            "PYTHONPATH": ":".join(sys.path),
+            "PATH": os.environ["PATH"],
+        }
         return self.place.run(sys.executable, "-m", "sitekit", *words, env=environment, check=False)
 
     @property
@@ -60,7 +68,11 @@ class Machine:
 
     def pid(self, part: str) -> int:
         """The main process of a service, as the namespaces of processes, which are shared, have it."""
-        control = [f"{PREFIX}/current/bin/supervisorctl", "-c", "/etc/sitekit/moving/supervisord.conf"]
+        control = [
+            f"{PREFIX}/current/bin/supervisorctl",
+            "-c",
+            "/etc/sitekit/moving/supervisord.conf",
+        ]
         return int(self.place.run(*control, "pid", f"sitekit-moving-{part}").stdout)
 
 
@@ -96,7 +108,9 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         place.run("mkdir", "-p", bin_)
         program = PROGRAM.read_text()
         for name in ("configurable-http-proxy", "jupyterhub"):
-            place.run("sh", "-c", f"umask 022; cat >{bin_}/{name}; chmod 755 {bin_}/{name}", input=program)
+            place.run(
+                "sh", "-c", f"umask 022; cat >{bin_}/{name}; chmod 755 {bin_}/{name}", input=program
+            )
         for name in ("supervisord", "supervisorctl"):
             place.run("ln", "-s", Path(sys.executable).with_name(name), f"{bin_}/{name}")
         found = Machine(place, folder / "site.yml")
@@ -107,9 +121,17 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             yield found
         finally:
             # By a site file that says something else: what goes is what was applied.
-            changed = {"supervisor": "systemd", "paths": {"state": "/var/elsewhere"}, "hub": {"user": "another"}}
+            changed = {
+                "supervisor": "systemd",
+                "paths": {"state": "/var/elsewhere"},
+                "hub": {"user": "another"},
+            }
             assert found.kit("uninstall", "purge", **changed) == 0, found.said
-            assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if f"{PREFIX}/".encode() in words(path)]
+            assert not [
+                path
+                for path in Path("/proc").glob("[0-9]*/cmdline")
+                if f"{PREFIX}/".encode() in words(path)
+            ]
             assert found.etc == before
 
 
@@ -118,7 +140,9 @@ def test_a_hub_that_moves_and_does_not_come_up_is_put_back_with_the_proxy(machin
     before = machine.etc
     moved = {"proxy": {"api_port": 18105}, "hub": {"port": 18182}}
     assert machine.kit("apply", title="Broken", **moved) == 1
-    assert "the disk is full" in machine.said and "everything is as it was" in machine.said, machine.said
+    assert "the disk is full" in machine.said and "everything is as it was" in machine.said, (
+        machine.said
+    )
     assert machine.states() == RUNS and machine.etc == before
     assert machine.kit("apply", **moved) == 0, machine.said
     assert machine.states() == RUNS
@@ -130,7 +154,9 @@ def test_what_did_not_answer_before_is_no_reason_to_give_up(machine: Machine):
     front = machine.pid("front")
     os.killpg(front, signal.SIGSTOP)
     try:
-        assert machine.kit("apply", title="Another", front={"maintenance_allow": ["10.0.0.0/8"]}) == 0, machine.said
+        assert (
+            machine.kit("apply", title="Another", front={"maintenance_allow": ["10.0.0.0/8"]}) == 0
+        ), machine.said
         assert machine.states() == RUNS | {"front": "starting"}
     finally:
         os.killpg(front, signal.SIGCONT)
@@ -139,7 +165,8 @@ def test_what_did_not_answer_before_is_no_reason_to_give_up(machine: Machine):
 
 
 def test_a_front_goes_and_comes_back_with_the_key(machine: Machine):
-    """Its port is somebody else's by then: that is told, and nothing changes. When the port is free, it starts."""
+    """Its port is somebody else's by then: that is told, and nothing changes. When the port is
+    free, it starts."""
     system = {"front": {"instance": "system"}}
     assert machine.kit("diff", **system) == 1
     assert "stop            sitekit-moving-front" in machine.said
@@ -148,7 +175,9 @@ def test_a_front_goes_and_comes_back_with_the_key(machine: Machine):
     assert machine.states() == {"proxy": "running", "hub": "running"}
     assert machine.pid("proxy") == proxy and machine.pid("hub") != hub
     before = machine.etc
-    with machine.place.up(sys.executable, "-c", LISTENS, until=f"ss -Hltn sport = :{PORT} | grep -q ."):
+    with machine.place.up(
+        sys.executable, "-c", LISTENS, until=f"ss -Hltn sport = :{PORT} | grep -q ."
+    ):
         assert machine.kit("apply") == 2, machine.said
     assert f"listens on port {PORT} already" in machine.said
     assert machine.etc == before and machine.states() == {"proxy": "running", "hub": "running"}

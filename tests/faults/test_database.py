@@ -40,7 +40,14 @@ def full(machine: Machine) -> Iterator[None]:
 def limit(machine: Machine, size: str) -> None:
     """As the hub's own account, which may do so."""
     hub = machine.site.hub.user
-    argv = ["setpriv", f"--reuid={hub}", f"--regid={hub}", "--init-groups", "prlimit", f"--pid={machine.pid('hub')}"]
+    argv = [
+        "setpriv",
+        f"--reuid={hub}",
+        f"--regid={hub}",
+        "--init-groups",
+        "prlimit",
+        f"--pid={machine.pid('hub')}",
+    ]
     subprocess.run([*argv, f"--fsize={size}"], check=True, capture_output=True, timeout=30)
 
 
@@ -65,7 +72,9 @@ def test_a_full_disk_is_told_in_words(machine: Machine, people: dict[str, Person
     settled(machine, people)
 
 
-def test_a_start_that_is_cancelled_is_never_told_as_ready(machine: Machine, people: dict[str, Person]) -> None:
+def test_a_start_that_is_cancelled_is_never_told_as_ready(
+    machine: Machine, people: dict[str, Person]
+) -> None:
     carol = people["carol"]
     seen: list[dict[str, Any]] = []
     with machine.partition("jupyter-long", "down"):

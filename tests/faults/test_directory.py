@@ -1,4 +1,5 @@
-"""The directory of accounts (sssd, LDAP) does not know people for a while: nobody is forgotten, a start says why."""
+"""The directory of accounts (sssd, LDAP) does not know people for a while: nobody is forgotten, a
+start says why."""
 
 from __future__ import annotations
 
@@ -26,7 +27,9 @@ def stranger(people: dict[str, Person]) -> Iterator[str]:
     assert patiently(lambda: carol.api("DELETE", f"/users/{NAME}")).status_code == 204
 
 
-def test_a_user_whose_account_is_not_found_is_kept(machine: Machine, people: dict[str, Person], stranger: str) -> None:
+def test_a_user_whose_account_is_not_found_is_kept(
+    machine: Machine, people: dict[str, Person], stranger: str
+) -> None:
     machine.kill_hub()
     assert patiently(lambda: people["carol"].api("GET", f"/users/{stranger}")).status_code == 200
 

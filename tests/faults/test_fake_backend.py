@@ -1,4 +1,5 @@
-"""A second backend takes a server through its life, by sitekit.backends.interface alone: no other code knows of it."""
+"""A second backend takes a server through its life, by sitekit.backends.interface alone: no other
+code knows of it."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ BACKENDS["fake"] = "fake_backend:FakeBackend"
 
 @pytest.fixture(scope="module")
 def jobs(machine: Machine) -> Iterator[Path]:
-    """The folder of the second backend's jobs; the hub knows the backend, and a tier that runs on it."""
+    """The folder of the second backend's jobs; the hub knows the backend, and a tier that runs on
+    it."""
     site, folder = machine.site, machine.site.paths.state / "fake"
     with (
         tempfile.TemporaryDirectory(prefix="sitekit-test-") as code,
@@ -56,7 +58,12 @@ def restart(machine: Machine) -> None:
 
 def the_job(jobs: Path) -> Path:
     """The youngest job's folder, once its process is there."""
-    file = until(lambda: max(jobs.glob("fake-*/job"), key=lambda file: file.stat().st_mtime_ns, default=None), 30)
+    file = until(
+        lambda: max(
+            jobs.glob("fake-*/job"), key=lambda file: file.stat().st_mtime_ns, default=None
+        ),
+        30,
+    )
     return file.parent
 
 
@@ -73,7 +80,9 @@ def test_a_server_waits_starts_survives_the_hub_and_stops(
     assert alice.choose("fake").status_code == 302
     job = the_job(jobs)
     told: list[str] = []
-    waits = threading.Thread(target=lambda: told.extend(event["message"] for event in alice.progress()))
+    waits = threading.Thread(
+        target=lambda: told.extend(event["message"] for event in alice.progress())
+    )
     waits.start()
     until(lambda: any("Nobody has said go." in message for message in told), 30)
     machine.kill_hub()

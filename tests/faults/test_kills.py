@@ -1,4 +1,5 @@
-"""The hub is killed at random moments of people's starts. Afterwards jobs, servers, ledger and tokens agree exactly."""
+"""The hub is killed at random moments of people's starts. Afterwards jobs, servers, ledger and
+tokens agree exactly."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ def test_hub_killed_at_20_points_of_50_starts(machine: Machine, people: dict[str
 
 
 def drill(machine: Machine, people: dict[str, Person], *, spawns: int, kills: int) -> None:
-    """Start `spawns` servers, one after the other; during `kills` of them kill the hub at a random moment."""
+    """Start `spawns` servers, one after the other; during `kills` of them kill the hub at a random
+    moment."""
     dice = random.Random(SEED)  # noqa: S311
     fatal = set(dice.sample(range(spawns), kills))
     tokens: dict[int, str] = {}
@@ -52,7 +54,9 @@ def drill(machine: Machine, people: dict[str, Person], *, spawns: int, kills: in
         tokens |= tokens_of(machine)
         for (user, owned), job in running.items():
             model = servers(people[user]).get(owned)
-            assert model, f"job {job} was running when the hub was killed, and {user}'s server {owned!r} is lost"
+            assert model, (
+                f"job {job} was running when the hub was killed, and {user}'s server {owned!r} is lost"
+            )
         running = {(row["user"], row["name"]): row["job"] for row in machine.rows() if up(row)}
     settled(machine, people, 180)
     tokens |= tokens_of(machine)

@@ -1,4 +1,5 @@
-"""The hub restarts with many users in its database, while servers run: it holds them all as soon as it serves."""
+"""The hub restarts with many users in its database, while servers run: it holds them all as soon as
+it serves."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ NEVER = (b"appears to have stopped", b"is held by no server", b"Traceback")
 def test_restarts_with_running_servers(
     machine: Machine, people: dict[str, Person], known: int, absent: int, restarts: int
 ) -> None:
-    """Some accounts are gone from the machine; or a directory was silent just then, and most of 10,000 seem to be."""
+    """Some accounts are gone from the machine; or a directory was silent just then, and most of
+    10,000 seem to be."""
     for person in people.values():
         assert person.start("small")[-1].get("ready")
     jobs = machine.live_jobs()
@@ -31,27 +33,36 @@ def test_restarts_with_running_servers(
         for _ in range(restarts):
             start = end_of_log(machine.site)
             machine.kill_hub()
-            until(lambda: all(servers(person).get("", {}).get("ready") for person in people.values()))
+            until(
+                lambda: all(servers(person).get("", {}).get("ready") for person in people.values())
+            )
             said = logged(machine.site, start)
             assert not [line for line in said.splitlines() if any(word in line for word in NEVER)]
             [line] = [line for line in said.splitlines() if b"absent" in line]
             told = f"{absent} users in the database have no account on this host: absent0, absent1, absent2 and others"
             assert line.decode().endswith(told)
-            assert {name: answers(person, "") for name, person in people.items()} == dict.fromkeys(people, 200)
+            assert {name: answers(person, "") for name, person in people.items()} == dict.fromkeys(
+                people, 200
+            )
             assert machine.live_jobs() == jobs
         settled(machine, people)
         alice = people["alice"]
         alice.stop_and_wait()
-        assert alice.start("small")[-1].get("ready"), "after the last restart no server can be started"
+        assert alice.start("small")[-1].get("ready"), (
+            "after the last restart no server can be started"
+        )
         assert not complaints(machine, people)
 
 
 @contextmanager
 def many_users(machine: Machine, known: int, absent: int) -> Iterator[None]:
-    """The hub's database with many users more: `known` who have accounts, and `absent` who have none."""
+    """The hub's database with many users more: `known` who have accounts, and `absent` who have
+    none."""
     with_account = [f"known{number}" for number in range(known)]
     without = [f"absent{number}" for number in range(absent)]
-    lines = "".join(f"{name}:x:65534:65534::/nonexistent:/usr/sbin/nologin\n" for name in with_account)
+    lines = "".join(
+        f"{name}:x:65534:65534::/nonexistent:/usr/sbin/nologin\n" for name in with_account
+    )
     with changed(Path("/etc/passwd"), lambda text: text + lines):
         with machine.stopped("hub"):
             change(machine, ADD, [*with_account, *without])
@@ -77,6 +88,9 @@ REMOVE = (
 
 def change(machine: Machine, statements: tuple[str, ...], names: list[str]) -> None:
     """Each statement for each name, in one transaction, while the hub is down."""
-    with closing(sqlite3.connect(machine.site.paths.state / "jupyterhub.sqlite")) as database, database:
+    with (
+        closing(sqlite3.connect(machine.site.paths.state / "jupyterhub.sqlite")) as database,
+        database,
+    ):
         for statement in statements:
             database.executemany(statement, [(name,) for name in names])

@@ -1,4 +1,5 @@
-"""Slurm falls silent in four ways under running servers: none is lost, kernels compute on, pages answer and say so."""
+"""Slurm falls silent in four ways under running servers: none is lost, kernels compute on, pages
+answer and say so."""
 
 from __future__ import annotations
 
@@ -28,7 +29,10 @@ PAGE = 10  # seconds within which every page of the hub has to come
 @contextmanager
 def rubbish(machine: Machine) -> Iterator[None]:
     """Something on slurmctld's port that takes connections and talks nonsense."""
-    with machine.stopped("slurmctld"), socket.create_server(("127.0.0.1", SLURMCTLD_PORT)) as listener:
+    with (
+        machine.stopped("slurmctld"),
+        socket.create_server(("127.0.0.1", SLURMCTLD_PORT)) as listener,
+    ):
         talking = threading.Thread(target=talk_nonsense, args=(listener,))
         talking.start()
         try:
@@ -44,7 +48,9 @@ def talk_nonsense(listener: socket.socket) -> None:
             caller, _ = listener.accept()
             with caller:
                 caller.recv(4096)
-                caller.sendall(b"\x00\x00\x00\x20HTTP/1.1 200 OK\r\n\r\n1|alice|RUNNING|\xff\xfe" * 3)
+                caller.sendall(
+                    b"\x00\x00\x00\x20HTTP/1.1 200 OK\r\n\r\n1|alice|RUNNING|\xff\xfe" * 3
+                )
         except OSError:
             if listener.fileno() == -1 or not_listening(listener):
                 return
@@ -106,9 +112,13 @@ def test_long_outage(machine: Machine, at_work: Class, kind: str) -> None:
 
 
 def silence(
-    machine: Machine, school: Class, outage: Callable[[Machine], AbstractContextManager[None]], seconds: float
+    machine: Machine,
+    school: Class,
+    outage: Callable[[Machine], AbstractContextManager[None]],
+    seconds: float,
 ) -> None:
-    """Three work, and meanwhile one waits for room, one asks for a server and one stops a second server."""
+    """Three work, and meanwhile one waits for room, one asks for a server and one stops a second
+    server."""
     alice, bob, carol = (school.people[name] for name in ("alice", "bob", "carol"))
     assert bob.start("small", "one")[-1].get("ready")
     [second] = set(machine.live_jobs()) - set(school.jobs)
@@ -140,7 +150,8 @@ def silence(
 
 
 def asked_for(person: Person) -> list[dict[str, Any]]:
-    """Ask for a server; the progress page's events, or, where the hub knows at once that it cannot be, its page."""
+    """Ask for a server; the progress page's events, or, where the hub knows at once that it cannot
+    be, its page."""
     answer = person.choose("long", "one")
     if answer.status_code == 302:
         return list(person.progress("one"))

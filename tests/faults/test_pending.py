@@ -1,4 +1,5 @@
-"""The hub is killed while a job waits, or beside sbatch. The next hub takes the job over; nobody has to ask again."""
+"""The hub is killed while a job waits, or beside sbatch. The next hub takes the job over; nobody
+has to ask again."""
 
 from __future__ import annotations
 
@@ -39,7 +40,10 @@ def test_hub_killed_while_pending(machine: Machine, people: dict[str, Person]) -
         machine.kill_hub()
         events = patiently(lambda: alice.progress())
         waits = next(event for event in events if "waits in" in event["message"])
-        assert f"Job {job} waits in jupyter-long. The partition is stopped by the administrators." in waits["message"]
+        assert (
+            f"Job {job} waits in jupyter-long. The partition is stopped by the administrators."
+            in waits["message"]
+        )
     *_, last = events
     assert last.get("ready"), last
     assert alice.lab().status_code == 200
@@ -48,7 +52,9 @@ def test_hub_killed_while_pending(machine: Machine, people: dict[str, Person]) -
     settled(machine, people)
 
 
-def test_cancelled_while_pending_under_the_next_hub(machine: Machine, people: dict[str, Person]) -> None:
+def test_cancelled_while_pending_under_the_next_hub(
+    machine: Machine, people: dict[str, Person]
+) -> None:
     alice = people["alice"]
     with machine.partition("jupyter-long", "down"):
         assert alice.choose("long").status_code == 302
@@ -58,7 +64,9 @@ def test_cancelled_while_pending_under_the_next_hub(machine: Machine, people: di
         until(lambda: not jobs(machine.site, "alice"), 60)
         until(lambda: not servers(alice), 60)
         settled(machine, people)
-    assert alice.start("small")[-1].get("ready"), "a server of the same name starts as if nothing had been"
+    assert alice.start("small")[-1].get("ready"), (
+        "a server of the same name starts as if nothing had been"
+    )
     settled(machine, people)
 
 
@@ -87,7 +95,9 @@ def gate(machine: Machine) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("where", [SUBMITS, ANSWERS], ids=["before sbatch", "after sbatch"])
-def test_hub_killed_beside_sbatch(machine: Machine, people: dict[str, Person], gate: Path, where: str) -> None:
+def test_hub_killed_beside_sbatch(
+    machine: Machine, people: dict[str, Person], gate: Path, where: str
+) -> None:
     """sbatch is slow, the hub dies and never hears the job's number: it finds the job by its tag."""
     bob = people["bob"]
     with changed(gate, slower(where, 7)):

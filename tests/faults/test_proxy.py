@@ -13,7 +13,9 @@ from .agreement import answers, settled
 from .machine import Machine
 
 
-def test_routes_are_back_after_the_proxy_was_killed(machine: Machine, people: dict[str, Person]) -> None:
+def test_routes_are_back_after_the_proxy_was_killed(
+    machine: Machine, people: dict[str, Person]
+) -> None:
     alice, bob = people["alice"], people["bob"]
     assert alice.start("small")[-1].get("ready")
     assert bob.start("small", "one")[-1].get("ready")

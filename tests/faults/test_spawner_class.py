@@ -27,7 +27,9 @@ PROGRAMS = Path(__file__).parent / "programs"
     ],
     ids=["another", "early", "later"],
 )
-def test_the_hub_ends(machine: Machine, people: dict[str, Person], configuration: str, named: str) -> None:
+def test_the_hub_ends(
+    machine: Machine, people: dict[str, Person], configuration: str, named: str
+) -> None:
     alice = people["alice"]
     assert alice.start("small")[-1].get("ready")
     jobs = machine.live_jobs()
@@ -61,9 +63,20 @@ def local_configuration(machine: Machine, text: str) -> Iterator[None]:
 def run_hub(machine: Machine) -> subprocess.CompletedProcess[str]:
     """The hub as its service runs it, until it ends by itself."""
     service = machine.service("hub")
-    secrets = dict(line.split("=", 1) for line in service.environment_file.read_text().splitlines() if "=" in line)
+    secrets = dict(
+        line.split("=", 1)
+        for line in service.environment_file.read_text().splitlines()
+        if "=" in line
+    )
     return subprocess.run(
-        ["setpriv", f"--reuid={service.user}", f"--regid={service.user}", "--init-groups", "--", *service.command],
+        [
+            "setpriv",
+            f"--reuid={service.user}",
+            f"--regid={service.user}",
+            "--init-groups",
+            "--",
+            *service.command,
+        ],
         env=service.environment | {key: value.strip("'\"") for key, value in secrets.items()},
         cwd=service.directory,
         capture_output=True,

@@ -1,4 +1,5 @@
-"""What sites rely on in batchspawner works through SlurmServer: req_* traits, state regexes, exec hosts, JobStatus."""
+"""What sites rely on in batchspawner works through SlurmServer: req_* traits, state regexes, exec
+hosts, JobStatus."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def said(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]
         ("CONFIGURING", "PENDING"),
         ("RUNNING", "RUNNING"),
         ("SUSPENDED", "RUNNING"),
-        ("COMPLETING", "NOTFOUND"),  # to batchspawner it runs: its server has ended, and the epilog may take long
+        # to batchspawner it runs: its server has ended, and the epilog may take long
+        ("COMPLETING", "NOTFOUND"),
         ("TIMEOUT", "NOTFOUND"),
         ("CANCELLED", "NOTFOUND"),
         ("NEWEST_STATE", "UNKNOWN"),
@@ -52,15 +54,24 @@ def test_state_methods_read_the_job_status(said: dict[str, Any]) -> None:
 
 def test_the_exec_host_becomes_the_nodes_address(said: dict[str, Any]) -> None:
     """demo1 is in no DNS; Slurm has its address."""
-    assert (said["states"]["RUNNING"]["host"], said["states"]["RUNNING"]["address"]) == ("demo1", "127.0.0.1")
+    assert (said["states"]["RUNNING"]["host"], said["states"]["RUNNING"]["address"]) == (
+        "demo1",
+        "127.0.0.1",
+    )
 
 
 def test_a_sites_own_regexes_are_heard(said: dict[str, Any]) -> None:
     own = said["own regexes"]
-    assert (own["status"], own["host"], own["address"]) == ("RUNNING", "demo1.fabric", "demo1.fabric")
+    assert (own["status"], own["host"], own["address"]) == (
+        "RUNNING",
+        "demo1.fabric",
+        "demo1.fabric",
+    )
 
 
-def test_req_traits_come_from_the_choice_and_from_the_site(said: dict[str, Any], demo: Demo) -> None:
+def test_req_traits_come_from_the_choice_and_from_the_site(
+    said: dict[str, Any], demo: Demo
+) -> None:
     traits, tier = said["traits"], demo.site.tier("small")
     assert traits["partition"] == ",".join(tier.partitions)
     assert traits["memory"] == f"{tier.memory}M"
@@ -73,13 +84,17 @@ def test_silence_ends_no_server(said: dict[str, Any]) -> None:
     assert said["silence"] == {"unknown": "UNKNOWN", "poll": None, "failing poll": None}
 
 
-def test_the_directory_of_accounts_is_asked_outside_of_the_event_loop_and_may_be_silent(said: dict[str, Any]) -> None:
+def test_the_directory_of_accounts_is_asked_outside_of_the_event_loop_and_may_be_silent(
+    said: dict[str, Any],
+) -> None:
     told = said["directory"]
     assert told["asked in the event loop"] and not any(told["asked in the event loop"])
     assert (told["start"], told["groups"]) == ("patience", None)
 
 
-def test_a_progress_page_that_opens_before_the_child_is_there_says_what_happens(said: dict[str, Any]) -> None:
+def test_a_progress_page_that_opens_before_the_child_is_there_says_what_happens(
+    said: dict[str, Any],
+) -> None:
     assert "Asking what you may have" in said["first event"]
 
 

@@ -1,6 +1,8 @@
-"""Run in the release's own Python by test_upstream: a SlurmServer with a real ledger and a snapshot made by hand.
+"""Run in the release's own Python by test_upstream: a SlurmServer with a real ledger and a snapshot
+made by hand.
 
-Arguments: the site file, a folder for the ledger. Prints what batchspawner's methods and traits say, as JSON.
+Arguments: the site file, a folder for the ledger. Prints what batchspawner's methods and traits
+say, as JSON.
 """
 
 from __future__ import annotations
@@ -34,7 +36,16 @@ from sitekit.hub.spawner.slurm_server import SlurmServer
 from sitekit.hub.spawner.tier_spawner import TierSpawner
 from sitekit.site import load_site
 
-STATES = ["PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "COMPLETING", "TIMEOUT", "CANCELLED", "NEWEST_STATE"]
+STATES = [
+    "PENDING",
+    "CONFIGURING",
+    "RUNNING",
+    "SUSPENDED",
+    "COMPLETING",
+    "TIMEOUT",
+    "CANCELLED",
+    "NEWEST_STATE",
+]
 
 
 async def main(site_file: Path, folder: Path) -> dict[str, Any]:
@@ -119,8 +130,11 @@ async def said_of(life: Life, state: str, **settings: Any) -> dict[str, Any]:
         "pending": bool(child.state_ispending()),
         "running": running,
         "host": child.state_gethost() if running else None,
-        # COMPLETING is running to batchspawner's regex, and has ended all the same: nobody asks where it is
-        "address": await asyncio.wait_for(child._host(), 5) if running and status == JobStatus.RUNNING else None,
+        # COMPLETING is running to batchspawner's regex, and has ended all the same: nobody asks
+        # where it is
+        "address": await asyncio.wait_for(child._host(), 5)
+        if running and status == JobStatus.RUNNING
+        else None,
         "job_id": child.job_id,
         "job_status": child.job_status,
     }
@@ -133,7 +147,8 @@ def figures(life: Life) -> dict[str, str]:
 
 
 async def silence(life: Life) -> dict[str, Any]:
-    """What is said of a live server when the scheduler has never answered this hub, and of one whose poll fails."""
+    """What is said of a live server when the scheduler has never answered this hub, and of one
+    whose poll fails."""
     child = server(life)
     listed(life, child, "RUNNING")
     queue = life.backends["slurm"].queue
@@ -145,7 +160,8 @@ async def silence(life: Life) -> dict[str, Any]:
 
 
 async def patience(life: Life) -> dict[str, Any]:
-    """A start that lasts longer than its tier allows: the card that is told and the one that is kept."""
+    """A start that lasts longer than its tier allows: the card that is told and the one that is
+    kept."""
     child = server(life)
     child.start_timeout = 1
 
@@ -159,7 +175,12 @@ async def patience(life: Life) -> dict[str, Any]:
     except NotStarted as failure:
         card: Card = failure.card
         row = life.ledger.row(child.tag)
-        return {"told": card.kind, "what": card.what, "kept": row.card["kind"], "abandoned": bool(row.abandoned)}
+        return {
+            "told": card.kind,
+            "what": card.what,
+            "kept": row.card["kind"],
+            "abandoned": bool(row.abandoned),
+        }
     return {}
 
 
@@ -174,7 +195,11 @@ async def directory(life: Life) -> dict[str, Any]:
     real, pwd.getpwnam = pwd.getpwnam, knows_nobody
     try:
         told = await patience(life)
-        return {"asked in the event loop": asked, "start": told["told"], "groups": await groups_of("alice")}
+        return {
+            "asked in the event loop": asked,
+            "start": told["told"],
+            "groups": await groups_of("alice"),
+        }
     finally:
         pwd.getpwnam = real
 

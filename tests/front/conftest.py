@@ -1,4 +1,5 @@
-"""The fronts, run for real: Apache and nginx with what the kit renders, before a backend that shows what reaches it."""
+"""The fronts, run for real: Apache and nginx with what the kit renders, before a backend that shows
+what reaches it."""
 
 from __future__ import annotations
 
@@ -32,7 +33,16 @@ __all__ = ["demo", "family"]
 
 @pytest.fixture(scope="session", autouse=True)
 def servers() -> None:
-    install("apache2-bin", "nginx-light", "sudo", "openssl", "curl", "iproute2", "logrotate", "slurm-client")
+    install(
+        "apache2-bin",
+        "nginx-light",
+        "sudo",
+        "openssl",
+        "curl",
+        "iproute2",
+        "logrotate",
+        "slurm-client",
+    )
 
 
 def free_port() -> int:
@@ -42,7 +52,8 @@ def free_port() -> int:
 
 
 def configuration(site: Site, folder: Path, more: str = "") -> Path:
-    """The rendered file with its folders below `folder`, and what it needs there; `more` directives follow it."""
+    """The rendered file with its folders below `folder`, and what it needs there; `more` directives
+    follow it."""
     text = front(site, family())[front_path(site, family())].content
     for path in (site.etc, site.run, site.log, site.front_state):
         text = text.replace(str(path), str(folder / path.relative_to("/")))
@@ -56,8 +67,12 @@ def configuration(site: Site, folder: Path, more: str = "") -> Path:
         (folder / path.relative_to("/")).write_text(file.content)
     if site.front.instance == "system" and site.front.server == "apache":
         wanted = ["mpm_event", "authz_core", "socache_shmcb", *modules(site)]
-        loads = "".join(f"LoadModule {m}_module /usr/lib/apache2/modules/mod_{m}.so\n" for m in wanted)
-        text = f"ServerRoot {folder}\nServerName x\nListen 443\nErrorLog {folder}/log\n{loads}{text}"
+        loads = "".join(
+            f"LoadModule {m}_module /usr/lib/apache2/modules/mod_{m}.so\n" for m in wanted
+        )
+        text = (
+            f"ServerRoot {folder}\nServerName x\nListen 443\nErrorLog {folder}/log\n{loads}{text}"
+        )
     elif site.front.instance == "system":
         text = f"pid {folder}/pid;\nerror_log {folder}/log;\nevents {{}}\nhttp {{\n{text}}}\n"
     conf = folder / f"{site.front.server}.conf"
@@ -68,8 +83,20 @@ def configuration(site: Site, folder: Path, more: str = "") -> Path:
 def program(site: Site, conf: Path, *words: str) -> list[str]:
     """The command line that runs it in the foreground, or with `words` what else it can do."""
     if site.front.server == "nginx":
-        return [shutil.which("nginx", path="/usr/sbin") or "nginx", "-e", "stderr", "-c", str(conf), *words]
-    return [shutil.which("apache2", path="/usr/sbin") or "apache2", "-f", str(conf), *(words or ("-D", "FOREGROUND"))]
+        return [
+            shutil.which("nginx", path="/usr/sbin") or "nginx",
+            "-e",
+            "stderr",
+            "-c",
+            str(conf),
+            *words,
+        ]
+    return [
+        shutil.which("apache2", path="/usr/sbin") or "apache2",
+        "-f",
+        str(conf),
+        *(words or ("-D", "FOREGROUND")),
+    ]
 
 
 @contextmanager
@@ -85,12 +112,18 @@ def backend(site: Site) -> Iterator[None]:
 
 
 @contextmanager
-def running(site: Site, folder: Path, more: str = "", inside: tuple[str, ...] = ()) -> Iterator[subprocess.Popen]:
-    """The site's own web server, up. `inside` is a command that runs it somewhere else, such as in a namespace."""
-    for part in (folder, *folder.parents):  # pytest's are closed to the account that Apache serves as
+def running(
+    site: Site, folder: Path, more: str = "", inside: tuple[str, ...] = ()
+) -> Iterator[subprocess.Popen]:
+    """The site's own web server, up. `inside` is a command that runs it somewhere else, such as in
+    a namespace."""
+    # pytest's are closed to the account that Apache serves as
+    for part in (folder, *folder.parents):
         part.chmod(part.stat().st_mode | 0o011)
     with (folder / "said").open("w") as said:
-        web = subprocess.Popen([*inside, *program(site, configuration(site, folder, more))], stdout=said, stderr=said)
+        web = subprocess.Popen(
+            [*inside, *program(site, configuration(site, folder, more))], stdout=said, stderr=said
+        )
     try:
         if not inside:
             _answers(site.front.port, web, folder / "said")
@@ -111,10 +144,13 @@ def _answers(port: int, web: subprocess.Popen, said: Path) -> None:
 
 
 def bare(name: str, front_keys: dict[str, object]) -> Site:
-    """A site for `make apply` where nothing but the front matters: no release, no group of administrators."""
+    """A site for `make apply` where nothing but the front matters: no release, no group of
+    administrators."""
     paths = {"prefix": "/opt/sitekit/none", "state": f"/var/lib/sitekit/{name}"}
-    ports = {"hub": {"port": 18181}, "proxy": {"port": 18100, "api_port": 18101}}  # a demo may be installed here
-    slurm = {"conf": "/etc/debian_version"}  # names no cluster, so that Slurm's programs end at once
+    # a demo may be installed here
+    ports = {"hub": {"port": 18181}, "proxy": {"port": 18100, "api_port": 18101}}
+    # names no cluster, so that Slurm's programs end at once
+    slurm = {"conf": "/etc/debian_version"}
     more = {"login": {"admin_groups": []}, "slurm": slurm, "internal_tls": False}
     return demo(name=name, paths=paths, front=front_keys, **more, **ports)
 

@@ -1,4 +1,5 @@
-"""A place with this machine's programs, but with accounts, configuration, state and network of its own."""
+"""A place with this machine's programs, but with accounts, configuration, state and network of its
+own."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from pathlib import Path
 
 from ..conftest import CHECKOUT
 
-# In namespaces of mounts and network: what is written to these folders goes to a memory disk, and `lo` is all there is.
+# In namespaces of mounts and network: what is written to these folders goes to a memory disk, and
+# `lo` is all there is.
 PLACE = Path(__file__).with_name("place.sh")
 
 
@@ -31,21 +33,33 @@ class Elsewhere:
     def argv(self, *words: object) -> list[str]:
         return ["nsenter", "-t", str(self.pid), "-m", "-n", "--", *map(str, words)]
 
-    def run(self, *words: object, check: bool = True, **more: object) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(self.argv(*words), capture_output=True, text=True, timeout=120, **more)
+    def run(
+        self, *words: object, check: bool = True, **more: object
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            self.argv(*words), capture_output=True, text=True, timeout=120, **more
+        )
         assert not check or done.returncode == 0, (words, done.stdout, done.stderr)
         return done
 
     def kit(self, command: str, site: Path, **variables: str) -> str:
         """A command of the kit, as `make` runs it."""
-        environment = {**os.environ, "SITE": str(site), "PYTHONPATH": str(CHECKOUT / "scripts"), **variables}
+        environment = {
+            **os.environ,
+            "SITE": str(site),
+            "PYTHONPATH": str(CHECKOUT / "scripts"),
+            **variables,
+        }
         return self.run(sys.executable, "-m", "sitekit", command, env=environment).stdout
 
     @contextmanager
     def up(self, *words: object, until: str = "", **variables: str) -> Iterator[subprocess.Popen]:
-        """A program that runs in there while this lasts; `until` is a command that succeeds once it serves."""
+        """A program that runs in there while this lasts; `until` is a command that succeeds once it
+        serves."""
         environment = {**os.environ, **variables}
-        program = subprocess.Popen(self.argv(*words), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        program = subprocess.Popen(
+            self.argv(*words), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
         try:
             for _ in range(200):
                 if not until or self.run("sh", "-c", until, check=False).returncode == 0:
@@ -63,7 +77,8 @@ class Elsewhere:
 
 @contextmanager
 def elsewhere(folder: Path, parts: str = "etc var run usr/local") -> Iterator[Elsewhere]:
-    """Such a place, while this lasts, with `parts` of the file tree of its own. `folder` is empty, and stays so."""
+    """Such a place, while this lasts, with `parts` of the file tree of its own. `folder` is empty,
+    and stays so."""
     argv = ["unshare", "-m", "-n", "sh", PLACE, folder, parts]
     holder = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
     try:

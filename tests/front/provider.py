@@ -1,4 +1,5 @@
-"""A small OpenID Connect provider: everybody who comes is Dave, and the client has to prove who it is."""
+"""A small OpenID Connect provider: everybody who comes is Dave, and the client has to prove who it
+is."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ def _int(number: str) -> str:
 
 @dataclass
 class Provider:
-    """`signs_with` is the key of its tokens; it publishes that of `key`. `refuses`: it lets nobody in."""
+    """`signs_with` is the key of its tokens; it publishes that of `key`. `refuses`: it lets nobody
+    in."""
 
     port: int
     folder: Path
@@ -47,7 +49,9 @@ class Provider:
         for name in ("key", "other"):
             self._openssl("genrsa", "-out", self.folder / name, "2048")
         names = ("-addext", "subjectAltName=DNS:localhost")
-        self._openssl("req", "-x509", "-key", self.folder / "key", "-subj", "/CN=x", *names, "-out", self.cert)
+        self._openssl(
+            "req", "-x509", "-key", self.folder / "key", "-subj", "/CN=x", *names, "-out", self.cert
+        )
 
     @property
     def cert(self) -> Path:
@@ -79,14 +83,20 @@ class Provider:
         proof = base64.b64decode(authorization.removeprefix("Basic ")).decode()
         assert unquote(proof) == f"{CLIENT}:{SECRET}"
         assert asked["client_id"] == CLIENT and asked["redirect_uri"] == form["redirect_uri"]
-        assert _b64(hashlib.sha256(form["code_verifier"].encode()).digest()) == asked["code_challenge"]
+        assert (
+            _b64(hashlib.sha256(form["code_verifier"].encode()).digest()) == asked["code_challenge"]
+        )
         now = int(time.time())
         claims = {"iss": self.issuer, "sub": "dave", "aud": CLIENT, "iat": now, "exp": now + 300}
         return {"access_token": TOKEN, "token_type": "Bearer", "expires_in": 300,
                 "id_token": self._signed(claims | {"nonce": asked["nonce"]})}  # fmt: skip
 
     def _signed(self, claims: dict[str, object]) -> str:
-        head = _b64(json.dumps({"alg": "RS256", "kid": "1"}).encode()) + "." + _b64(json.dumps(claims).encode())
+        head = (
+            _b64(json.dumps({"alg": "RS256", "kid": "1"}).encode())
+            + "."
+            + _b64(json.dumps(claims).encode())
+        )
         key = self.folder / ("other" if self.forges else "key")
         return f"{head}.{_b64(self._openssl('dgst', '-sha256', '-sign', key, stdin=head))}"
 
@@ -107,13 +117,18 @@ def providing(provider: Provider) -> Iterator[None]:
                 self.send_header("Location", provider.authorize(query))
                 self.end_headers()
             else:
-                known = {"/.well-known/openid-configuration": provider.document, "/keys": provider.keys}
+                known = {
+                    "/.well-known/openid-configuration": provider.document,
+                    "/keys": provider.keys,
+                }
                 self._json(known[path]() if path in known else {"sub": "dave"})
 
         def do_POST(self) -> None:
             form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
             try:
-                answer = provider.token({key: value[0] for key, value in form.items()}, self.headers["Authorization"])
+                answer = provider.token(
+                    {key: value[0] for key, value in form.items()}, self.headers["Authorization"]
+                )
             except (KeyError, AssertionError):
                 self.send_error(400)
             else:

@@ -34,17 +34,42 @@ class Place(Protocol):
     def run(self, *words: object) -> object: ...
 
 
-def identity_provider(place: Place, folder: Path, host: str, root: Path = Path("/")) -> tuple[object, ...]:
-    """Write its configuration, for a site at `host`; the command that runs it. `root` is how the place is reached."""
+def identity_provider(
+    place: Place, folder: Path, host: str, root: Path = Path("/")
+) -> tuple[object, ...]:
+    """Write its configuration, for a site at `host`; the command that runs it. `root` is how the
+    place is reached."""
     within = root / folder.relative_to("/")
     (within / "tmp").mkdir(parents=True)
-    words = {"{idp}": IDP, "{host}": host, "{folder}": str(folder), "{user}": USER, "{password}": PASSWORD}
-    files = {"config": _CONFIG, "authsources": _SOURCES, "saml20-idp-hosted": _IDP, "saml20-sp-remote": _SP}
+    words = {
+        "{idp}": IDP,
+        "{host}": host,
+        "{folder}": str(folder),
+        "{user}": USER,
+        "{password}": PASSWORD,
+    }
+    files = {
+        "config": _CONFIG,
+        "authsources": _SOURCES,
+        "saml20-idp-hosted": _IDP,
+        "saml20-sp-remote": _SP,
+    }
     for name, text in files.items():
         for word, meant in words.items():
             text = text.replace(word, meant)
         (within / f"{name}.php").write_text(text)
-    key = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=idp")
+    key = (
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=idp",
+    )
     place.run(*key, "-keyout", folder / "idp.key", "-out", folder / "idp.crt")
     place.run("sh", "-c", f"echo 127.0.0.1 {host} idp.test >>/etc/hosts")
     return "php", "-S", "127.0.0.1:9200", "-t", "/usr/share/simplesamlphp/www"

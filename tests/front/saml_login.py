@@ -1,4 +1,5 @@
-"""A browser's way through a Shibboleth login, run where the site is. Prints what each step showed, as JSON."""
+"""A browser's way through a Shibboleth login, run where the site is. Prints what each step showed,
+as JSON."""
 
 from __future__ import annotations
 
@@ -36,9 +37,16 @@ def login(base: str, user: str, password: str) -> dict[str, object]:
         answer = browser.post(where, data={key: value for key, value in fields.items() if key})
         browser.cookies.set("_xsrf", "kept", domain="hub.test")
         forged = browser.get(f"{base}/hub/home", headers={"Shib-Identity-Provider": "x"})
-        again = browser.get(f"{base}/hub/home", headers={"X-Remote-User": "root", "REMOTE_USER": "root"})
+        again = browser.get(
+            f"{base}/hub/home", headers={"X-Remote-User": "root", "REMOTE_USER": "root"}
+        )
         session = [cookie.name for cookie in browser.cookies.jar]
-        return shown | {"seen": answer.json(), "again": again.json(), "forged": forged.status_code, "cookies": session}
+        return shown | {
+            "seen": answer.json(),
+            "again": again.json(),
+            "forged": forged.status_code,
+            "cookies": session,
+        }
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Certificates from a real ACME server (pebble, Let's Encrypt's own for tests): issue and renewal, by both ways."""
+"""Certificates from a real ACME server (pebble, Let's Encrypt's own for tests): issue and renewal,
+by both ways."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ class Authority:
         return path
 
     def shown(self) -> dict[str, str]:
-        """What the web server shows: the certificate's issuer, serial number and names; nothing while it reloads."""
+        """What the web server shows: the certificate's issuer, serial number and names; nothing
+        while it reloads."""
         ask = f"openssl s_client -connect 127.0.0.1:443 -servername {HOST} </dev/null 2>/dev/null"
         read = "openssl x509 -noout -issuer -serial -ext subjectAltName"
         told = self.place.run("sh", "-c", f"{ask} | {read}", check=False).stdout
@@ -63,17 +65,47 @@ def authority(tmp_path: Path) -> Iterator[Authority]:
     overlay, files = tmp_path / "overlay", tmp_path / "pebble"
     overlay.mkdir()
     files.mkdir()
-    own = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=pebble"]
+    own = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=pebble",
+    ]
     with ExitStack() as stack:
         place = stack.enter_context(elsewhere(overlay))
-        place.run(*own, "-addext", "subjectAltName=DNS:localhost", "-keyout", files / "key", "-out", files / "cert")
+        place.run(
+            *own,
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-keyout",
+            files / "key",
+            "-out",
+            files / "cert",
+        )
         settings = {"listenAddress": "127.0.0.1:14000", "managementListenAddress": "127.0.0.1:15000",
                     "certificate": str(files / "cert"), "privateKey": str(files / "key"), "httpPort": 80,
                     "tlsPort": 443, "ocspResponderURL": "", "externalAccountBindingRequired": False}  # fmt: skip
         (files / "config.json").write_text(json.dumps({"pebble": settings}))
         place.run("sh", "-c", "cat $0 >>/etc/ssl/certs/ca-certificates.crt", files / "cert")
         place.run("groupadd", "-f", "jupyter-users")
-        names = ("-defaultIPv4", "127.0.0.1", "-defaultIPv6", "", "-http01", "", "-https01", "", "-tlsalpn01", "")
+        names = (
+            "-defaultIPv4",
+            "127.0.0.1",
+            "-defaultIPv6",
+            "",
+            "-http01",
+            "",
+            "-https01",
+            "",
+            "-tlsalpn01",
+            "",
+        )
         stack.enter_context(place.up("pebble-challtestsrv", *names))
         quick = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0"}
         pebble = ("pebble", "-config", files / "config.json", "-dnsserver", "127.0.0.1:8053")
@@ -85,12 +117,16 @@ def authority(tmp_path: Path) -> Iterator[Authority]:
 LISTENS = "openssl s_client -connect 127.0.0.1:443 </dev/null"
 
 
-def test_certbot_gets_and_renews_the_certificate_of_nginx(authority: Authority, tmp_path: Path) -> None:
+def test_certbot_gets_and_renews_the_certificate_of_nginx(
+    authority: Authority, tmp_path: Path
+) -> None:
     """The hook that `make certificate` gave to certbot brings each new one into use."""
     site = authority.site("nginx", tmp_path)
     trust = {"REQUESTS_CA_BUNDLE": str(authority.trust)}
     with authority.place.up("nginx", "-c", "/etc/sitekit/acme/nginx.conf", until=LISTENS):
-        assert "Pebble" not in authority.shown()["issuer"], "before there is one, a self-signed one serves"
+        assert "Pebble" not in authority.shown()["issuer"], (
+            "before there is one, a self-signed one serves"
+        )
         authority.place.kit("certificate", site, **trust)
         first = authority.comes("", "true")
         assert first["DNS"] == HOST
@@ -101,12 +137,15 @@ def test_certbot_gets_and_renews_the_certificate_of_nginx(authority: Authority, 
         assert authority.shown() == second, "make apply keeps what was issued"
 
 
-# Apache says when there is something to take into use; then it is reloaded, as the rotation of its logs would do.
+# Apache says when there is something to take into use; then it is reloaded, as the rotation of its
+# logs would do.
 READY = "cd /run/sitekit/acme/apache; log=/var/log/sitekit/acme/apache-error.log; grep -q 'will be activated' $log"
 RELOAD = f"{READY} && mv $log $log.1 && kill -USR1 $(cat apache.pid)"
 
 
-def test_mod_md_gets_and_renews_the_certificate_of_apache(authority: Authority, tmp_path: Path) -> None:
+def test_mod_md_gets_and_renews_the_certificate_of_apache(
+    authority: Authority, tmp_path: Path
+) -> None:
     authority.site("apache", tmp_path)
     conf = "/etc/sitekit/acme/apache.conf"
     with authority.place.up("apache2", "-f", conf, "-D", "FOREGROUND", until=LISTENS):

@@ -1,4 +1,5 @@
-"""The same properties of both web servers: what reaches the backend, what browsers are told, what is logged."""
+"""The same properties of both web servers: what reaches the backend, what browsers are told, what
+is logged."""
 
 from __future__ import annotations
 
@@ -39,7 +40,9 @@ class Running:
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def web(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def web(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
     site, folder = a_site(request.param), tmp_path_factory.mktemp(request.param)
     with backend(site), running(site, folder):
         yield Running(site, folder)
@@ -54,8 +57,12 @@ def context(**settings: object) -> ssl.SSLContext:
     return made
 
 
-def ask(site: Site, path: str, headers: dict[str, str] | None = None, **more: object) -> http.client.HTTPResponse:
-    caller = http.client.HTTPSConnection("localhost", site.front.port, context=context(**more), timeout=20)
+def ask(
+    site: Site, path: str, headers: dict[str, str] | None = None, **more: object
+) -> http.client.HTTPResponse:
+    caller = http.client.HTTPSConnection(
+        "localhost", site.front.port, context=context(**more), timeout=20
+    )
     caller.request("GET", path, headers=headers or {})
     return caller.getresponse()
 
@@ -63,8 +70,16 @@ def ask(site: Site, path: str, headers: dict[str, str] | None = None, **more: ob
 FORMS = {
     "own port": {"url": "https://localhost:8443"},
     "self-signed": {"url": "https://jupyter.example.org"},
-    "files, subdomains": {"url": "https://jupyter.example.org", "certificate": CERTIFICATE, "subdomains": True},
-    "acme": {"url": "https://jupyter.example.org", "certificate": "acme", "acme": {"contact": "a@example.org"}},
+    "files, subdomains": {
+        "url": "https://jupyter.example.org",
+        "certificate": CERTIFICATE,
+        "subdomains": True,
+    },
+    "acme": {
+        "url": "https://jupyter.example.org",
+        "certificate": "acme",
+        "acme": {"contact": "a@example.org"},
+    },
 }
 
 
@@ -79,7 +94,9 @@ def test_the_server_takes_its_configuration(kind: str, instance: str, form: str,
     text = listens.sub(lambda found: f"{found[1]}{free_port()}", conf.read_text())
     conf.write_text(text.replace("/etc/ssl/own", f"{tmp_path}/etc/ssl/own"))
     done = subprocess.run(program(site, conf, "-t"), capture_output=True, text=True)
-    said = [line for line in done.stderr.splitlines() if "stapling" not in line and "OCSP" not in line]
+    said = [
+        line for line in done.stderr.splitlines() if "stapling" not in line and "OCSP" not in line
+    ]
     assert done.returncode == 0 and not re.search("warn|error", "".join(said)), done.stderr
 
 
@@ -92,7 +109,9 @@ def test_http_is_sent_to_https_only_where_the_port_is_the_usual_one(kind: str):
     sent = r"(Redirect permanent /|return 301) https://a\.example\.org"
     for instance in ("own", "system"):
         assert re.search(sent, text("https://a.example.org", instance))
-        assert not re.search(r"Redirect permanent|return 301", text("https://a.example.org:8443", instance))
+        assert not re.search(
+            r"Redirect permanent|return 301", text("https://a.example.org:8443", instance)
+        )
 
 
 CLAIMS = ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "X-Scheme", "Forwarded", "Proxy",
@@ -101,16 +120,23 @@ CLAIMS = ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP
 
 
 def test_what_a_client_claims_about_itself_is_dropped(web: Running):
-    answer = ask(web.site, f"/hub/login?token={SECRET}", dict.fromkeys(CLAIMS, "forged") | {"Referer": f"/?t={SECRET}"})
+    answer = ask(
+        web.site,
+        f"/hub/login?token={SECRET}",
+        dict.fromkeys(CLAIMS, "forged") | {"Referer": f"/?t={SECRET}"},
+    )
     seen = json.load(answer)["headers"]
     assert "forged" not in str(seen)
     assert seen["x-forwarded-proto"] == "https" and seen["x-forwarded-for"] == "127.0.0.1"
     assert seen["host"] == f"localhost:{web.site.front.port}"
 
 
-@pytest.mark.parametrize("name", ["OIDC_access_token", "OIDC_CLAIM_sub", "Shib-Session-ID", "Shib_A", "X-Remote-Uid"])
+@pytest.mark.parametrize(
+    "name", ["OIDC_access_token", "OIDC_CLAIM_sub", "Shib-Session-ID", "Shib_A", "X-Remote-Uid"]
+)
 def test_claims_of_a_login_module_never_arrive(web: Running, name: str):
-    """Apache refuses them, nginx drops those with '_'; behind nginx no login module's word is worth anything."""
+    """Apache refuses them, nginx drops those with '_'; behind nginx no login module's word is worth
+    anything."""
     answer = ask(web.site, "/hub/login", {name: "forged"})
     if web.site.front.server == "apache":
         assert answer.status == 400
@@ -128,7 +154,9 @@ def test_no_banner_and_the_headers_of_a_careful_server(web: Running):
         assert headers.get_all("Referrer-Policy") == ["strict-origin-when-cross-origin"]
         assert len(headers.get_all("Strict-Transport-Security")) == 1
         (policy,) = headers.get_all("Content-Security-Policy")
-        assert ("default-src 'self'" in policy) == path.startswith("/hub/"), "a user's server speaks for itself"
+        assert ("default-src 'self'" in policy) == path.startswith("/hub/"), (
+            "a user's server speaks for itself"
+        )
         assert "frame-ancestors 'none'" in policy, "JupyterHub's own word against frames is kept"
 
 
@@ -138,7 +166,10 @@ def test_paths_arrive_as_they_were_written(web: Running):
 
 
 def test_a_websocket_passes_through(web: Running):
-    with socket.create_connection(("localhost", web.site.front.port), 20) as plain, context().wrap_socket(plain) as ws:
+    with (
+        socket.create_connection(("localhost", web.site.front.port), 20) as plain,
+        context().wrap_socket(plain) as ws,
+    ):
         ws.sendall(
             b"GET /user/alice/ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
@@ -150,7 +181,9 @@ def test_a_websocket_passes_through(web: Running):
 
 def test_the_hub_is_sent_small_things_and_servers_large_ones(web: Running):
     def post(path: str, size: int) -> http.client.HTTPResponse:
-        caller = http.client.HTTPSConnection("localhost", web.site.front.port, context=context(), timeout=20)
+        caller = http.client.HTTPSConnection(
+            "localhost", web.site.front.port, context=context(), timeout=20
+        )
         caller.request("POST", path, b"x" * size)
         return caller.getresponse()
 
@@ -172,7 +205,9 @@ def test_who_sends_a_header_slowly_is_sent_away(web: Running):
 
 
 def test_methods_that_show_a_request_are_refused(web: Running):
-    caller = http.client.HTTPSConnection("localhost", web.site.front.port, context=context(), timeout=20)
+    caller = http.client.HTTPSConnection(
+        "localhost", web.site.front.port, context=context(), timeout=20
+    )
     caller.request("TRACE", "/hub/login", headers={"Cookie": "a=b"})
     answer = caller.getresponse()
     assert answer.status == 405 and b"a=b" not in answer.read()
@@ -181,8 +216,16 @@ def test_methods_that_show_a_request_are_refused(web: Running):
 def test_tls_1_2_and_1_3_only(web: Running):
     for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
         assert ask(web.site, "/", minimum_version=version, maximum_version=version).status == 200
-    with pytest.raises((ssl.SSLError, ConnectionError, ValueError)), pytest.warns(DeprecationWarning):
-        ask(web.site, "/", minimum_version=ssl.TLSVersion.TLSv1_1, maximum_version=ssl.TLSVersion.TLSv1_1)
+    with (
+        pytest.raises((ssl.SSLError, ConnectionError, ValueError)),
+        pytest.warns(DeprecationWarning),
+    ):
+        ask(
+            web.site,
+            "/",
+            minimum_version=ssl.TLSVersion.TLSv1_1,
+            maximum_version=ssl.TLSVersion.TLSv1_1,
+        )
 
 
 def test_maintenance_closes_the_site_while_its_file_is_there(web: Running):
@@ -206,7 +249,9 @@ def test_the_allowed_networks_get_in_during_maintenance(kind: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_when_the_proxy_is_away_people_are_told_and_its_return_is_noticed_at_once(kind: str, tmp_path: Path):
+def test_when_the_proxy_is_away_people_are_told_and_its_return_is_noticed_at_once(
+    kind: str, tmp_path: Path
+):
     site = a_site(kind)
     with running(site, tmp_path):
         answer = ask(site, f"/hub/login?token={SECRET}", {"Referer": f"https://x/?token={SECRET}"})
@@ -237,7 +282,10 @@ def test_raw_directives_of_the_site_come_before_the_hub(kind: str, tmp_path: Pat
     site = a_site(kind)
     extra = tmp_path / (site.etc / "local.d" / f"{kind}.conf").relative_to("/")
     extra.parent.mkdir(parents=True)
-    gone = {"apache": "ProxyPass /gone !\nRedirect 410 /gone\n", "nginx": "location /gone { return 410; }\n"}
+    gone = {
+        "apache": "ProxyPass /gone !\nRedirect 410 /gone\n",
+        "nginx": "location /gone { return 410; }\n",
+    }
     extra.write_text(gone[kind])
     with backend(site), running(site, tmp_path):
         assert ask(site, "/gone").status == 410

@@ -1,4 +1,5 @@
-"""Who comes from outside the given networks logs in with the organisation first. A real mod_auth_openidc."""
+"""Who comes from outside the given networks logs in with the organisation first. A real
+mod_auth_openidc."""
 
 from __future__ import annotations
 
@@ -66,7 +67,9 @@ def well_meaning(outside: Guarded) -> None:
 def test_an_outsider_logs_in_first_and_the_hub_is_told_nothing_of_it(outside: Guarded) -> None:
     with outside.browser() as browser:
         answer = browser.get("/hub/login?next=%2Fhub%2Fhome", headers={"Cookie": "keep=this"})
-        assert [step.status_code for step in answer.history] == [302, 302, 302], "front, provider, front"
+        assert [step.status_code for step in answer.history] == [302, 302, 302], (
+            "front, provider, front"
+        )
         assert answer.json()["path"] == "/hub/login?next=%2Fhub%2Fhome"
         browser.cookies.set("_xsrf", "kept", domain="localhost.local")
         seen = browser.get("/hub/home", headers={"X-Remote-User": "root"}).json()["headers"]
@@ -77,13 +80,17 @@ def test_an_outsider_logs_in_first_and_the_hub_is_told_nothing_of_it(outside: Gu
     assert seen["cookie"].strip("; ") == "_xsrf=kept"
 
 
-@pytest.mark.parametrize("path", ["/", "/hub/login", "/hub/api", "/user/alice/lab", "/sitekit/openid", "/hub/static/x"])
+@pytest.mark.parametrize(
+    "path", ["/", "/hub/login", "/hub/api", "/user/alice/lab", "/sitekit/openid", "/hub/static/x"]
+)
 def test_nothing_is_there_for_an_outsider_without_a_login(outside: Guarded, path: str) -> None:
     with outside.browser() as browser:
         for headers in ({}, {"Authorization": "token x"}, {"Cookie": "mod_auth_openidc_session=x"}):
             answer = browser.get(path, headers=headers, follow_redirects=False)
             assert '"path"' not in answer.text, "a page of the hub"
-            assert answer.status_code != 302 or answer.headers["location"].startswith(outside.provider.issuer)
+            assert answer.status_code != 302 or answer.headers["location"].startswith(
+                outside.provider.issuer
+            )
 
 
 @pytest.mark.parametrize("name", ["OIDC_CLAIM_sub", "OIDC_access_token", "X-Remote-Uid"])
@@ -92,7 +99,10 @@ def test_forged_claims_are_refused_before_and_after_a_login(outside: Guarded, na
         assert browser.get("/hub/home").json()["path"] == "/hub/home"
         assert browser.get("/hub/home", headers={name: "root"}).status_code == 400
     with outside.browser() as stranger:
-        assert "root" not in stranger.get("/hub/home", headers={name: "root"}, follow_redirects=False).text
+        assert (
+            "root"
+            not in stranger.get("/hub/home", headers={name: "root"}, follow_redirects=False).text
+        )
 
 
 def test_whom_the_provider_refuses_does_not_come_in(outside: Guarded) -> None:

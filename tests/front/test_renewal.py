@@ -1,4 +1,5 @@
-"""A certificate that is renewed in its place: the site's own program has the web server take it, if it fits its key."""
+"""A certificate that is renewed in its place: the site's own program has the web server take it, if
+it fits its key."""
 
 from __future__ import annotations
 
@@ -32,7 +33,9 @@ def reload(site: Site, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("kind", ["apache", "nginx"])
-def test_it_is_taken_if_it_fits_its_key_and_the_daily_look_notices_if_not(kind: str, tmp_path: Path) -> None:
+def test_it_is_taken_if_it_fits_its_key_and_the_daily_look_notices_if_not(
+    kind: str, tmp_path: Path
+) -> None:
     paths = {"certificate": tmp_path / "own/cert.pem", "key": tmp_path / "own/key.pem"}
     site = a_site(kind, certificate={name: str(path) for name, path in paths.items()})
     first, second = self_signed(site), self_signed(site)
@@ -50,7 +53,9 @@ def test_it_is_taken_if_it_fits_its_key_and_the_daily_look_notices_if_not(kind: 
         assert reload(site, tmp_path / "machine").returncode == 0
         until(lambda: shown(site) == der(second[0]), 20, 0.1)
         assert expiry.certificate_check(site) == 0
-        other = site.model_copy(update={"front": site.front.model_copy(update={"subdomains": True})})
+        other = site.model_copy(
+            update={"front": site.front.model_copy(update={"subdomains": True})}
+        )
         with pytest.raises(Problem, match=r"not for \*\.localhost"):
             expiry.certificate_check(other)
 

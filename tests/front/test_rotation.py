@@ -35,7 +35,9 @@ def program() -> None:
 def test_logrotate_takes_the_file(case: str, tmp_path: Path) -> None:
     copy = tmp_path / "conf"
     copy.write_text(rotation(case))
-    told = subprocess.run(["logrotate", "--debug", copy], capture_output=True, text=True, timeout=30)
+    told = subprocess.run(
+        ["logrotate", "--debug", copy], capture_output=True, text=True, timeout=30
+    )
     assert told.returncode == 0 and "error:" not in told.stderr
     assert "weekly (8 rotations)" in told.stderr
     check_rotation(copy)
@@ -59,9 +61,16 @@ def test_the_web_server_goes_on_in_the_new_log(kind: str, tmp_path: Path) -> Non
     log = folder / site.log.relative_to("/") / f"{kind}-access.log"
     rotate = ["logrotate", "--force", f"--state={tmp_path / 'state'}", str(tmp_path / "conf")]
     with backend(site), running(site, folder):
-        log.parent.chmod(folders(site, family())[site.log].mode)  # closed to the account that serves
+        # closed to the account that serves
+        log.parent.chmod(folders(site, family())[site.log].mode)
         for page in ("first", "second", "third"):
-            until(lambda page=page: ask(site, f"/hub/{page}").status == 200 and page in log.read_text(), 20, 0.05)
+            until(
+                lambda page=page: (
+                    ask(site, f"/hub/{page}").status == 200 and page in log.read_text()
+                ),
+                20,
+                0.05,
+            )
             subprocess.run(rotate, check=True, capture_output=True, timeout=30)
             new = log.stat()
             assert (new.st_uid, new.st_gid, new.st_mode & 0o777) == (0, 0, 0o640)

@@ -17,7 +17,8 @@ from .elsewhere import Elsewhere, elsewhere
 from .saml import PASSWORD, USER, identity_provider, service_provider
 
 CONF = "/etc/sitekit/shib/apache.conf"
-pytestmark = pytest.mark.soak  # each run of `make test` logs in this way to the site triton, in tests/systemd
+# each run of `make test` logs in this way to the site triton, in tests/systemd
+pytestmark = pytest.mark.soak
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
     install("libapache2-mod-shib", "simplesamlphp", "php-cli", "php-xml", "php-mbstring")
     folder = tmp_path_factory.mktemp("shibboleth")
     (folder / "overlay").mkdir()
-    front = {"url": "https://hub.test", "outside": {"inside": ["192.0.2.0/24"], "method": "shibboleth"}}
+    front = {
+        "url": "https://hub.test",
+        "outside": {"inside": ["192.0.2.0/24"], "method": "shibboleth"},
+    }
     site = bare("shib", front)
     (folder / "site.yml").write_text(dump(site))
     with ExitStack() as stack:
@@ -43,7 +47,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
         stack.enter_context(place.up("sh", "-c", shibd, until="test -S /run/shibboleth/shibd.sock"))
         echo = (sys.executable, CHECKOUT / "tests/front/echo.py", site.proxy.port)
         stack.enter_context(place.up(*echo, until=f"curl -s http://127.0.0.1:{site.proxy.port}/"))
-        stack.enter_context(place.up("apache2", "-f", CONF, "-D", "FOREGROUND", until="curl -sk https://hub.test/"))
+        stack.enter_context(
+            place.up("apache2", "-f", CONF, "-D", "FOREGROUND", until="curl -sk https://hub.test/")
+        )
         yield place
 
 
@@ -58,7 +64,11 @@ def test_an_outsider_logs_in_with_the_organisation_first(place: Elsewhere) -> No
     assert shown["seen"]["path"] == "/hub/login", "and then sees the hub's own login page"
     assert any(name.startswith("_shibsession") for name in shown["cookies"])
     for told in (shown["seen"], shown["again"]):
-        assert not [word for word in ("shib", "dave", "campus", "remote", "eppn", "root") if word in str(told).lower()]
+        assert not [
+            word
+            for word in ("shib", "dave", "campus", "remote", "eppn", "root")
+            if word in str(told).lower()
+        ]
     assert shown["again"]["headers"]["cookie"].strip("; ") == "_xsrf=kept"
     assert shown["forged"] == 400
 
@@ -68,7 +78,16 @@ def test_a_wrong_password_is_refused_there(place: Elsewhere) -> None:
     assert shown["refused"] and shown["still out"] == "idp.test"
 
 
-@pytest.mark.parametrize("path", ["/", "/hub/login", "/hub/api", "/user/dave/lab", "/Shibboleth.sso/Session"])
+@pytest.mark.parametrize(
+    "path", ["/", "/hub/login", "/hub/api", "/user/dave/lab", "/Shibboleth.sso/Session"]
+)
 def test_nothing_of_the_hub_is_there_without_a_login(place: Elsewhere, path: str) -> None:
-    for header in ("A: b", "Authorization: token x", "Cookie: _shibsession_x=y", "X-Remote-User: root"):
-        assert '"path"' not in place.run("curl", "-sk", "-H", header, f"https://hub.test{path}").stdout
+    for header in (
+        "A: b",
+        "Authorization: token x",
+        "Cookie: _shibsession_x=y",
+        "X-Remote-User: root",
+    ):
+        assert (
+            '"path"' not in place.run("curl", "-sk", "-H", header, f"https://hub.test{path}").stdout
+        )

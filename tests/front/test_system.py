@@ -1,4 +1,5 @@
-"""The site in the machine's own Apache or nginx, which serves another site before, meanwhile and afterwards."""
+"""The site in the machine's own Apache or nginx, which serves another site before, meanwhile and
+afterwards."""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ from .elsewhere import Elsewhere, elsewhere
 
 HOST = "hub.test"
 # Everything below /etc: kind, path, mode, owner, where it points, and the hashes of the contents.
-ETC = "find /etc -printf '%y %p %m %U %G %l\n' | sort; find /etc -type f -exec sha256sum {} + | sort"
+ETC = (
+    "find /etc -printf '%y %p %m %U %G %l\n' | sort; find /etc -type f -exec sha256sum {} + | sort"
+)
 APPLY = Path(__file__).parent / "programs" / "apply.py"
 
 
@@ -40,7 +43,11 @@ class Machine:
         site = self.folder / "site.yml"
         site.write_text(dump(bare("shared", keys)))
         words = (APPLY,) if code and command == "apply" else ("-m", "sitekit", command)
-        environment = {"SITE": str(site), "PYTHONPATH": ":".join(sys.path), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+        environment = {
+            "SITE": str(site),
+            "PYTHONPATH": ":".join(sys.path),
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        }
         done = self.place.run(sys.executable, *words, env=environment, check=False)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
@@ -58,19 +65,33 @@ class Machine:
         return self.place.run(*ask, check=False).stdout
 
     def hub(self) -> str:
-        """The answer of the site's virtual host, which is in the log of this site alone. There is no hub behind it."""
-        ask = ["curl", "-ksS", "-m", "5", "-D", "-", "--resolve", f"{HOST}:443:127.0.0.1", f"https://{HOST}/hub/login"]
+        """The answer of the site's virtual host, which is in the log of this site alone. There is
+        no hub behind it."""
+        ask = [
+            "curl",
+            "-ksS",
+            "-m",
+            "5",
+            "-D",
+            "-",
+            "--resolve",
+            f"{HOST}:443:127.0.0.1",
+            f"https://{HOST}/hub/login",
+        ]
         return self.place.run(*ask, check=False).stdout
 
     @contextmanager
     def watched(self, *urls: str) -> Iterator[list[str]]:
-        """What other sites did not answer while this lasts, asked again and again: by default that of port 80."""
+        """What other sites did not answer while this lasts, asked again and again: by default that
+        of port 80."""
         urls = urls or ("http://127.0.0.1/",)
         missed, over = [], threading.Event()
         asked = [word for url in urls for word in ("--connect-to", "::127.0.0.1:", url)]
         script = 'while read -r _; do curl -ksS -m 5 -w " %{url} %{http_code}\\n" "$@" 2>&1; echo .; done'
         words = self.place.argv("sh", "-c", script, "sh", *asked)
-        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as asker:
+        with subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as asker:
 
             def look() -> None:
                 while not over.wait(0.05):
@@ -101,7 +122,9 @@ def shared(kind: str, folder: Path) -> Iterator[Machine]:
         place.run("groupadd", "-f", "jupyter-users")
         machine.write("/var/www/html/index.html", "others")
         start, pid = (
-            ("apache2ctl start", "/run/apache2/apache2.pid") if kind == "apache" else ("nginx", "/run/nginx.pid")
+            ("apache2ctl start", "/run/apache2/apache2.pid")
+            if kind == "apache"
+            else ("nginx", "/run/nginx.pid")
         )
         place.run("sh", "-c", start)
         try:
@@ -128,12 +151,20 @@ def nginx(tmp_path: Path) -> Iterator[Machine]:
 def test_apply_takes_the_site_into_use_and_uninstall_out_of_it(apache: Machine) -> None:
     before = apache.etc
     shown = apache.kit("diff", code=1)
-    assert "new link        /etc/apache2/mods-enabled/ssl.load -> ../mods-available/ssl.load: a module" in shown
+    assert (
+        "new link        /etc/apache2/mods-enabled/ssl.load -> ../mods-available/ssl.load: a module"
+        in shown
+    )
     assert "    reload          apache2\n" in shown, "also for modules that it did not have"
     with apache.watched() as missed:
         apache.kit("apply")
-        assert "content-security-policy: default-src 'self'" in apache.hub().lower() and "503" in apache.hub()
-        assert "apache2                          running" in apache.kit("status", code=1), "though the hub does not"
+        assert (
+            "content-security-policy: default-src 'self'" in apache.hub().lower()
+            and "503" in apache.hub()
+        )
+        assert "apache2                          running" in apache.kit("status", code=1), (
+            "though the hub does not"
+        )
         assert "ok reload apache2" in apache.kit("apply", maintenance_allow=["10.0.0.0/8"])
         apache.kit("uninstall")
     assert missed == []
@@ -143,7 +174,10 @@ def test_apply_takes_the_site_into_use_and_uninstall_out_of_it(apache: Machine) 
 
 def test_one_that_listens_on_the_address_of_the_name_alone_takes_it_in(apache: Machine) -> None:
     apache.place.run("sh", "-c", f"echo 127.0.0.5 {HOST} >>/etc/hosts")
-    apache.write("/etc/apache2/ports.conf", "Listen 80\n<IfModule ssl_module>\nListen 127.0.0.5:443\n</IfModule>\n")
+    apache.write(
+        "/etc/apache2/ports.conf",
+        "Listen 80\n<IfModule ssl_module>\nListen 127.0.0.5:443\n</IfModule>\n",
+    )
     assert "ok reload apache2" in apache.kit("apply")
 
 
@@ -162,7 +196,8 @@ def a_certificate(machine: Machine, name: str) -> dict[str, str]:
 
 @pytest.fixture
 def named(apache: Machine) -> Machine:
-    """The other site has a name, on 80 and 443, in a file that comes late in the alphabet, and nobody else is there."""
+    """The other site has a name, on 80 and 443, in a file that comes late in the alphabet, and
+    nobody else is there."""
     a_certificate(apache, "own")
     page = "DocumentRoot /var/www/html\n"
     hosts = "".join(
@@ -170,7 +205,9 @@ def named(apache: Machine) -> Machine:
         for port in (80, 443)
     )
     apache.write("/etc/apache2/sites-available/www.conf", hosts)
-    apache.place.run("sh", "-c", "a2enmod -q ssl; a2ensite -q www; a2dissite -q 000-default; apache2ctl restart")
+    apache.place.run(
+        "sh", "-c", "a2enmod -q ssl; a2ensite -q www; a2dissite -q 000-default; apache2ctl restart"
+    )
     for _ in range(100):
         if all("others" in apache.others(url) for url in NAMED):
             return apache
@@ -189,13 +226,21 @@ def test_the_other_site_stays_the_one_for_names_that_nobody_has(named: Machine) 
     assert "as before answer the other hosts of apache2: www.test" in told
 
 
-def test_where_no_site_has_a_virtual_host_the_main_server_answers_as_before(apache: Machine) -> None:
-    apache.write("/etc/apache2/conf-enabled/main.conf", "DocumentRoot /var/www/html\nServerTokens OS\n")
-    apache.place.run("sh", "-c", "a2disconf -q security; a2dissite -q 000-default; apache2ctl restart")
+def test_where_no_site_has_a_virtual_host_the_main_server_answers_as_before(
+    apache: Machine,
+) -> None:
+    apache.write(
+        "/etc/apache2/conf-enabled/main.conf", "DocumentRoot /var/www/html\nServerTokens OS\n"
+    )
+    apache.place.run(
+        "sh", "-c", "a2disconf -q security; a2dissite -q 000-default; apache2ctl restart"
+    )
     banner = "curl -sSI http://127.0.0.1/ | grep -i ^server:"
     with apache.watched("http://127.0.0.1/", "http://any.test/") as missed:
         apache.kit("apply")
-        assert "(Debian)" in apache.place.run("sh", "-c", banner).stdout, "what it says of itself is its own"
+        assert "(Debian)" in apache.place.run("sh", "-c", banner).stdout, (
+            "what it says of itself is its own"
+        )
         apache.kit("uninstall")
     assert missed == []
 
@@ -214,9 +259,14 @@ def test_a_key_of_another_certificate_is_refused_before_anything_is_touched(name
     assert missed == []
 
 
-def test_a_stapling_cache_of_an_older_sitekit_goes_without_the_end_of_the_web_server(named: Machine) -> None:
+def test_a_stapling_cache_of_an_older_sitekit_goes_without_the_end_of_the_web_server(
+    named: Machine,
+) -> None:
     named.kit("apply", certificate=a_certificate(named, "hub"))
-    path, manifest = "/etc/apache2/sites-available/zz-sitekit-shared.conf", "/etc/sitekit/shared/manifest.json"
+    path, manifest = (
+        "/etc/apache2/sites-available/zz-sitekit-shared.conf",
+        "/etc/sitekit/shared/manifest.json",
+    )
     written = named.place.run("cat", path).stdout
     older = f"SSLStaplingCache shmcb:sitekit-shared-ocsp(128000)\n{written}"
     record = named.place.run("cat", manifest).stdout
@@ -248,11 +298,17 @@ def spoiled(apache: Machine) -> Iterator[Machine]:
         yield apache
 
 
-def test_what_the_web_server_does_not_survive_or_does_not_serve_is_put_back(spoiled: Machine) -> None:
-    """Faults of others, which no test of Apache's own shows, and only once there is TLS. Visitors notice none of it."""
+def test_what_the_web_server_does_not_survive_or_does_not_serve_is_put_back(
+    spoiled: Machine,
+) -> None:
+    """Faults of others, which no test of Apache's own shows, and only once there is TLS. Visitors
+    notice none of it."""
     with spoiled.watched() as missed:
         for said, fault in SPOILED.items():
-            spoiled.write("/etc/apache2/conf-enabled/spoiled.conf", f"<IfModule ssl_module>\n{fault}\n</IfModule>\n")
+            spoiled.write(
+                "/etc/apache2/conf-enabled/spoiled.conf",
+                f"<IfModule ssl_module>\n{fault}\n</IfModule>\n",
+            )
             before = spoiled.etc
             told = spoiled.kit("apply", code=1)
             assert re.search(said, told, re.DOTALL), told
@@ -270,14 +326,20 @@ def test_one_that_does_not_run_is_not_started_and_keeps_the_modules_that_others_
     apache.place.run("apache2ctl", "stop")
     told = apache.kit("apply")
     assert "ok test /usr/sbin/apache2ctl configtest" in told
-    assert "apache2 does not run, and sitekit does not start it: systemctl enable --now apache2" in told
+    assert (
+        "apache2 does not run, and sitekit does not start it: systemctl enable --now apache2"
+        in told
+    )
     assert "apache2                          stopped" in apache.kit("status", code=1)
     assert apache.others() == ""
     apache.place.run("apache2ctl", "start")
     assert "503" in apache.hub()
     apache.write("/etc/apache2/conf-enabled/came.conf", "Header set X-Came yes\n")
     told = apache.kit("uninstall")
-    assert "left /etc/apache2/mods-enabled/headers.load: another site of apache2 has come to need it" in told
+    assert (
+        "left /etc/apache2/mods-enabled/headers.load: another site of apache2 has come to need it"
+        in told
+    )
     assert set(apache.place.run("sh", "-c", modules).stdout.split()) - before == {"headers.load"}
     assert "others" in apache.others() and apache.hub() == ""
 
@@ -301,7 +363,9 @@ def test_another_site_of_nginx_stays_the_one_for_names_that_nobody_has(nginx: Ma
     with nginx.watched(*urls) as missed:
         told = nginx.kit("apply", certificate=mine)
         assert "content-security-policy: default-src 'self'" in nginx.hub().lower()
-        assert "is not the key of" in nginx.kit("apply", code=2, certificate={**mine, "key": other["key"]})
+        assert "is not the key of" in nginx.kit(
+            "apply", code=2, certificate={**mine, "key": other["key"]}
+        )
         nginx.kit("uninstall")
     assert missed == []
     assert "as before answer the other hosts of nginx: www.test" in told

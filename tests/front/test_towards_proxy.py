@@ -1,4 +1,5 @@
-"""Who stands at the proxy's port, and what the web server tells: everything to the proxy, nothing to anybody else."""
+"""Who stands at the proxy's port, and what the web server tells: everything to the proxy, nothing
+to anybody else."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ KINDS = ("apache", "nginx")
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def web(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Path]]:
+def web(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Site, Path]]:
     site, folder = a_site(request.param, internal_tls=True), tmp_path_factory.mktemp(request.param)
     with running(site, folder):
         yield site, folder
@@ -71,7 +74,10 @@ def test_the_proxy_is_told_all_and_knows_the_front(web: tuple[Site, Path]) -> No
     asks = shows(folder, pair(site, "proxy"), authority(site, "services"))
     with at_the_port(site, asks) as told:
         seen = json.loads(ask(site, "/user/alice/a%2Fb?x=1").read())
-        assert (seen["path"], seen["headers"]["x-forwarded-proto"]) == ("/user/alice/a%2Fb?x=1", "https")
+        assert (seen["path"], seen["headers"]["x-forwarded-proto"]) == (
+            "/user/alice/a%2Fb?x=1",
+            "https",
+        )
         plain = socket.create_connection(("localhost", site.front.port), 20)
         with plain, context().wrap_socket(plain) as upgraded:
             head = "GET /user/alice/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
@@ -96,5 +102,8 @@ def test_nobody_else_is_told_anything(web: tuple[Site, Path], certificate: str) 
         tls.load_cert_chain(*(folder / file.relative_to("/") for file in files[certificate]))
     with at_the_port(site, tls) as told, suppress(OSError):
         answer = ask(site, "/hub/login?secret")
-        assert answer.status in (500, 502, 503) and "JupyterHub does not answer" in answer.read().decode()
+        assert (
+            answer.status in (500, 502, 503)
+            and "JupyterHub does not answer" in answer.read().decode()
+        )
     assert not [line for line in told if "hub/login" in line]

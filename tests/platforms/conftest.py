@@ -1,4 +1,5 @@
-"""Another release of the distribution, made from this machine's own mirror, booted, and with the checkout in it."""
+"""Another release of the distribution, made from this machine's own mirror, booted, and with the
+checkout in it."""
 
 from __future__ import annotations
 
@@ -19,8 +20,8 @@ from ..conftest import CHECKOUT
 from ..packages import install
 from ..systemd.booted import Booted, booted, online
 
-# What an administrator has there already, and what else a site may ask for. The demo installs the rest by itself.
-# The kernel and ssh(1)'s daemon are for emulated.py.
+# What an administrator has there already, and what else a site may ask for. The demo installs the
+# rest by itself. The kernel and ssh(1)'s daemon are for emulated.py.
 PACKAGES = (
     "apache2", "ca-certificates", "curl", "dbus", "git", "iproute2", "libapache2-mod-shib",
     "libpam-google-authenticator", "libpam-sss", "libpam-systemd", "linux-image-cloud-amd64", "logrotate", "make",
@@ -34,14 +35,17 @@ LEFT_OUT = shutil.ignore_patterns(".git", ".kit*", "__pycache__", "local.d")
 
 
 class Debian:
-    """The booted machine, and `make` in it. It runs under this machine's kernel; its own is in the folder `kernel`."""
+    """The booted machine, and `make` in it. It runs under this machine's kernel; its own is in the
+    folder `kernel`."""
 
     def __init__(self, machine: Booted, kernel: Path) -> None:
         self.machine, self.kernel = machine, kernel
         self.reach = [f"{key}={value}" for key, value in os.environ.items() if REACHING.match(key)]
 
     def make(self, *words: object) -> str:
-        return self.machine.run("env", *self.reach, "make", "-C", INSIDE, *words, timeout=1800).stdout
+        return self.machine.run(
+            "env", *self.reach, "make", "-C", INSIDE, *words, timeout=1800
+        ).stdout
 
     def pytest(self, *words: object) -> subprocess.CompletedProcess[str]:
         """The tests of the checkout, run in there. They may leave the demo up."""
@@ -53,7 +57,9 @@ class Debian:
             "-c",
             f'cd {INSIDE} && exec scripts/kit --python -m pytest "$@"',
         ]
-        return self.machine.run(*shell, "sh", "-q", "--tb=short", "--keep-demo", *words, check=False, timeout=3600)
+        return self.machine.run(
+            *shell, "sh", "-q", "--tb=short", "--keep-demo", *words, check=False, timeout=3600
+        )
 
 
 @pytest.fixture(scope="package")
@@ -70,7 +76,8 @@ def debian13(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debian]:
 
 @contextmanager
 def debian(release: str, folder: Path) -> Iterator[Debian]:
-    """With control groups v2, as these releases have them; this machine's kernel may keep the controllers elsewhere."""
+    """With control groups v2, as these releases have them; this machine's kernel may keep the
+    controllers elsewhere."""
     install("mmdebstrap", "slirp4netns")
     (folder / "boot").mkdir()
     try:

@@ -1,4 +1,5 @@
-"""Debian 13: what the kit writes there is taken by that release's programs and taken away again; and the demo runs."""
+"""Debian 13: what the kit writes there is taken by that release's programs and taken away again;
+and the demo runs."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ SITES = {
     "demo-apache": demo(supervisor="systemd", login=HERE | {"second_factor": "totp"}),
     "demo-nginx": demo(supervisor="systemd", login=HERE, front={"server": "nginx"}),
     "triton-apache": shipped("triton", login=HERE, front=SIGNED),
-    "triton-nginx": shipped("triton", login=HERE, front=SIGNED | {"server": "nginx", "outside": None}),
+    "triton-nginx": shipped(
+        "triton", login=HERE, front=SIGNED | {"server": "nginx", "outside": None}
+    ),
 }
 LISTING = """
 find /etc /usr/local /var/backups -xdev -printf '%y %p %m %U %G %l\\n' | sort
@@ -40,7 +43,8 @@ find /etc -xdev -type f -exec sha256sum {} + | sort
 
 @pytest.mark.parametrize("name", SITES)
 def test_all_of_it_is_taken_and_taken_away_again(name: str, debian13: Debian) -> None:
-    """`make apply` gives each file to its program, and takes any word of systemd's about the units for a fault.
+    """`make apply` gives each file to its program, and takes any word of systemd's about the units
+    for a fault.
 
     The site of the machine's own web server has to answer there before the apply is over.
     """
@@ -56,7 +60,9 @@ def test_all_of_it_is_taken_and_taken_away_again(name: str, debian13: Debian) ->
     machine.run("visudo", "--check", "--quiet")
     for unit in (machine.root / "etc/systemd/system").glob("sitekit-*.service"):
         highest = documented()[unit.stem.rpartition("-")[2]]
-        machine.run("systemd-analyze", "security", "--no-pager", f"--threshold={highest}", unit.name)
+        machine.run(
+            "systemd-analyze", "security", "--no-pager", f"--threshold={highest}", unit.name
+        )
     if site.front.instance == "own":
         the_front_works(machine, site)
     debian13.make("uninstall", "SITE=/srv/site.yml", "PURGE=1")
@@ -67,10 +73,17 @@ def test_all_of_it_is_taken_and_taken_away_again(name: str, debian13: Debian) ->
 def the_front_works(machine: Booted, site: Site) -> None:
     """Without a release there is no hub behind it, of which it tells; and its logs can be rotated."""
     machine.systemctl("start", site.service("front"))
-    until(lambda: "does not answer" in machine.run("curl", "-sk", site.front.url, check=False).stdout)
+    until(
+        lambda: "does not answer" in machine.run("curl", "-sk", site.front.url, check=False).stdout
+    )
     log = site.log / f"{site.front.server}-access.log"
     machine.run("logrotate", "--force", f"/etc/logrotate.d/sitekit-{site.name}")
-    until(lambda: machine.run("curl", "-sk", site.front.url) and machine.run("cat", log, check=False).stdout)
+    until(
+        lambda: (
+            machine.run("curl", "-sk", site.front.url)
+            and machine.run("cat", log, check=False).stdout
+        )
+    )
     assert machine.run("test", "-s", f"{log}.1")
 
 
@@ -93,7 +106,9 @@ def made(debian13: Debian) -> Iterator[Debian]:
 def test_the_demo_is_made_and_runs(made: Debian) -> None:
     """Login by its PAM, with its shadow group."""
     machine, site = made.machine, demo()
-    passwords = json.loads((machine.root / "var/lib/sitekit/demo-cluster/passwords.json").read_text())
+    passwords = json.loads(
+        (machine.root / "var/lib/sitekit/demo-cluster/passwords.json").read_text()
+    )
     with network_of(machine.holder), Person("alice", passwords["alice"], site.front.url) as alice:
         assert alice.login("not the password").status_code == 403
         assert alice.login().url.path != "/hub/login"

@@ -1,8 +1,8 @@
 """The demo of Debian 12 and 13 under their own kernels, which have cgroup v2 with all controllers.
 
-Each has its own Slurm and systemd, in an emulated computer. Files, release and kernels are made before, outside of it.
-What meets the cgroups is done in there: the part of `make demo` that tries them and brings Slurm up, servers, what
-happens at the cap, and a reboot.
+Each has its own Slurm and systemd, in an emulated computer. Files, release and kernels are made
+before, outside of it. What meets the cgroups is done in there: the part of `make demo` that tries
+them and brings Slurm up, servers, what happens at the cap, and a reboot.
 """
 
 from __future__ import annotations
@@ -51,10 +51,20 @@ class Site:
         self.machine, self.passwords, self.site = machine, passwords, demo()
 
     def slurm(self, *words: object, stdin: str = "", check: bool = True) -> str:
-        return self.machine.run("env", f"SLURM_CONF={CONF}", *words, stdin=stdin, check=check).stdout.strip()
+        return self.machine.run(
+            "env", f"SLURM_CONF={CONF}", *words, stdin=stdin, check=check
+        ).stdout.strip()
 
     def wait_for_login(self) -> None:
-        login = ["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", f"{self.site.front.url}/hub/login"]
+        login = [
+            "curl",
+            "-sk",
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_code}",
+            f"{self.site.front.url}/hub/login",
+        ]
         until(lambda: self.machine.run(*login, check=False).stdout == "200", SLOW, 5)
 
     def person(self, name: str) -> Person:
@@ -69,7 +79,9 @@ class Site:
 
 
 @pytest.fixture(scope="module", params=["debian12", "debian13"])
-def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def made(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
     install("qemu-system-x86", "openssh-client", "e2fsprogs")
     debian: Debian = request.getfixturevalue(request.param)
     try:
@@ -110,21 +122,29 @@ def alice(up: Site) -> Iterator[Person]:
 
 
 def test_slurm_constrains_by_cgroup_v2(cluster: Site) -> None:
-    assert "memory" in cluster.machine.run("cat", "/sys/fs/cgroup/cgroup.controllers").stdout.split()
-    assert "CgroupPlugin=cgroup/v2" in cluster.machine.run("cat", "/etc/sitekit/demo/slurm/cgroup.conf").stdout
+    assert (
+        "memory" in cluster.machine.run("cat", "/sys/fs/cgroup/cgroup.controllers").stdout.split()
+    )
+    assert (
+        "CgroupPlugin=cgroup/v2"
+        in cluster.machine.run("cat", "/etc/sitekit/demo/slurm/cgroup.conf").stdout
+    )
     assert cluster.machine.run("cat", "/proc/1/comm").stdout == "systemd\n"
     assert "task/cgroup" in cluster.slurm("scontrol", "show", "config")
 
 
 def test_a_job_gets_more_than_it_asked_for_and_no_more_than_its_cap(cluster: Site) -> None:
-    """50 MB are requested, 250 MB allowed. Without scripts/lift-memory-high the first program would stand still."""
+    """50 MB are requested, 250 MB allowed. Without scripts/lift-memory-high the first program would
+    stand still."""
     job = ("--partition=batch", "--mem=50M", "--time=30", "--output=/root/told")
     cluster.slurm("sbatch", "--wait", *job, stdin=JOB, check=False)
     told = cluster.machine.run("cat", "/root/told").stdout.splitlines()
     assert [line for line in told if "Killed" not in line and "error" not in line] == [
         "cap 262144000", "below it 0", "above it 137", "oom_kill 1",
     ]  # fmt: skip
-    assert "OUT_OF_MEMORY" in cluster.slurm("sacct", "--noheader", "--format=State%20").split(), "what the card goes by"
+    assert "OUT_OF_MEMORY" in cluster.slurm("sacct", "--noheader", "--format=State%20").split(), (
+        "what the card goes by"
+    )
 
 
 def test_above_the_cap_the_kernel_ends_alone_and_both_are_told(up: Site, alice: Person) -> None:
@@ -133,7 +153,9 @@ def test_above_the_cap_the_kernel_ends_alone_and_both_are_told(up: Site, alice: 
     groups = json.loads(kernel.run(GROUPS.read_text()))
     cap = str(1500 << 20)
     assert cap in [most for most, _ in groups.values()], groups
-    assert "1" not in [whole for _, whole in groups.values()], "the kernel of the machine would end the server too"
+    assert "1" not in [whole for _, whole in groups.values()], (
+        "the kernel of the machine would end the server too"
+    )
     before = notice(alice)
     assert before["killed"] == 0, before
     assert kernel.run(EAT.format(count=70)).endswith("ate 700")
@@ -154,7 +176,9 @@ def test_a_server_without_memory_is_told_by_a_card(up: Site, alice: Person) -> N
     kernel = up.kernel(alice)
     # the kernel of the machine shall choose the server itself, not the child that eats
     for score, which in ((0, ""), (1000, "-f session.server")):
-        up.machine.run(f"for pid in $(pgrep -u alice {which}); do echo {score} >/proc/$pid/oom_score_adj; done")
+        up.machine.run(
+            f"for pid in $(pgrep -u alice {which}); do echo {score} >/proc/$pid/oom_score_adj; done"
+        )
     eat(kernel)
     told = until(lambda: card(alice), SLOW, 2)
     assert told["kind"] == "memory" and re.search(r"1500 MB|1\.5 GB", told["what"]), told

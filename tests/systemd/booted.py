@@ -1,7 +1,8 @@
-"""This machine a second time, with a real systemd as PID 1: its file tree below a memory disk, everything else its own.
+"""This machine a second time, with a real systemd as PID 1: its file tree below a memory disk,
+everything else its own.
 
-Nothing is copied or built, so it boots in two seconds; what is written stays in memory, and ends with it. The file tree
-of another machine can be booted in the same way.
+Nothing is copied or built, so it boots in two seconds; what is written stays in memory, and ends
+with it. The file tree of another machine can be booted in the same way.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from pathlib import Path
 from ..conftest import CHECKOUT
 from ..slurm import until
 
-# The tree outlives a reboot, and so does the network: both are held by a process outside of the booted machine.
+# The tree outlives a reboot, and so does the network: both are held by a process outside of the
+# booted machine.
 GROUND = Path(__file__).with_name("ground.sh")
 MORTAL = ["setpriv", "--pdeathsig", "KILL"]  # also when pytest is killed
 CGROUPS = Path("/sys/fs/cgroup")
@@ -24,7 +26,8 @@ CLONE_NEWNET = 0x40000000
 
 
 class Booted:
-    """`root` is the tree as this process reaches it, `pid` systemd's number out here; `cgroups`: see boot.sh."""
+    """`root` is the tree as this process reaches it, `pid` systemd's number out here; `cgroups`:
+    see boot.sh."""
 
     def __init__(self, folder: Path, holder: int, said: Path, cgroups: str) -> None:
         self.inner, self.holder, self.said, self.cgroups = folder / "root", holder, said, cgroups
@@ -37,10 +40,25 @@ class Booted:
         """Returns when systemd has started all that is enabled, or has given it up."""
         for group in self.groups:
             group.mkdir(exist_ok=True)
-            for given in ("cpuset.cpus", "cpuset.mems"):  # with v1 a group has none until it is told
+            # with v1 a group has none until it is told
+            for given in ("cpuset.cpus", "cpuset.mems"):
                 if (group / given).exists() and (group.parent / given).exists():
                     (group / given).write_text((group.parent / given).read_text())
-        into = [*MORTAL, "nsenter", "-t", str(self.holder), "-m", "-n", "--", "unshare", "-m", "-p", "-u", "-i", "-C"]
+        into = [
+            *MORTAL,
+            "nsenter",
+            "-t",
+            str(self.holder),
+            "-m",
+            "-n",
+            "--",
+            "unshare",
+            "-m",
+            "-p",
+            "-u",
+            "-i",
+            "-C",
+        ]
         boot = ["sh", Path(__file__).with_name("boot.sh"), self.inner, self.cgroups]
         with self.said.open("a") as said:
             self._shell = subprocess.Popen(
@@ -63,21 +81,47 @@ class Booted:
         return False
 
     def _is_up(self) -> bool:
-        return self.run("systemctl", "is-system-running", check=False).stdout in ("running\n", "degraded\n")
+        return self.run("systemctl", "is-system-running", check=False).stdout in (
+            "running\n",
+            "degraded\n",
+        )
 
     def argv(self, *words: object) -> list[str]:
-        return ["nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", "--", *map(str, words)]
+        return [
+            "nsenter",
+            "-t",
+            str(self.pid),
+            "-m",
+            "-u",
+            "-i",
+            "-n",
+            "-p",
+            "-C",
+            "-r",
+            "-w",
+            "--",
+            *map(str, words),
+        ]
 
-    def run(self, *words: object, check: bool = True, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *words: object, check: bool = True, timeout: float = 60
+    ) -> subprocess.CompletedProcess[str]:
         clean = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
         argv = self.argv(*words)
         done = subprocess.run(
-            argv, env=clean, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout
+            argv,
+            env=clean,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
         )
         assert not check or done.returncode == 0, (words, done.stdout[-3000:], done.stderr[-3000:])
         return done
 
-    def kit(self, command: str, check: bool = True, site: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def kit(
+        self, command: str, check: bool = True, site: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """A command of the kit, as `make` runs it."""
         kit = ["env", f"PYTHONPATH={CHECKOUT / 'scripts'}", *([f"SITE={site}"] if site else [])]
         kit += [CHECKOUT / ".kit/bin/python", "-B", "-m", "sitekit"]
@@ -109,7 +153,9 @@ class Booted:
     def _groups_are_gone(self) -> bool:
         """A group goes when the last process in it, and the last group below it, is gone."""
         for group in self.groups:
-            for path in sorted([group, *(path for path in group.rglob("*") if path.is_dir())], reverse=True):
+            for path in sorted(
+                [group, *(path for path in group.rglob("*") if path.is_dir())], reverse=True
+            ):
                 with suppress(OSError):
                     path.rmdir()
         return not any(group.exists() for group in self.groups)
@@ -118,14 +164,19 @@ class Booted:
 def hierarchies() -> list[Path]:
     """Where the control groups are mounted: one place with v2, several with v1."""
     mounts = [line.split()[1:3] for line in Path("/proc/self/mounts").read_text().splitlines()]
-    return [Path(at) for at, kind in mounts if kind.startswith("cgroup") and Path(at).is_relative_to(CGROUPS)]
+    return [
+        Path(at)
+        for at, kind in mounts
+        if kind.startswith("cgroup") and Path(at).is_relative_to(CGROUPS)
+    ]
 
 
 @contextmanager
 def booted(
     folder: Path, prepare: Callable[[Path], None], below: Path = Path("/"), cgroups: str = ""
 ) -> Iterator[Booted]:
-    """The machine with the file tree `below`, while this lasts. `prepare` may change what it will see of that.
+    """The machine with the file tree `below`, while this lasts. `prepare` may change what it will
+    see of that.
 
     `folder` is empty, and stays so.
     """
@@ -152,9 +203,16 @@ def online(machine: Booted) -> Iterator[None]:
     resolv.unlink(missing_ok=True)
     resolv.write_text("nameserver 10.0.2.3\n")
     words = ["--configure", "--mtu=65520", "--disable-host-loopback", str(machine.holder), "tap0"]
-    slirp = subprocess.Popen([*MORTAL, "slirp4netns", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    slirp = subprocess.Popen(
+        [*MORTAL, "slirp4netns", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
-        until(lambda: "inet 10.0.2" in machine.run("ip", "address", "show", "tap0", check=False).stdout, 20)
+        until(
+            lambda: (
+                "inet 10.0.2" in machine.run("ip", "address", "show", "tap0", check=False).stdout
+            ),
+            20,
+        )
         yield
     finally:
         slirp.terminate()

@@ -1,5 +1,6 @@
-"""What Aalto's cluster has before sitekit comes to it, on the booted machine: names, groups, Slurm's and the modules'
-places, storage, a certificate, sssd, and an organisation with a Shibboleth login."""
+"""What Aalto's cluster has before sitekit comes to it, on the booted machine: names, groups,
+Slurm's and the modules' places, storage, a certificate, sssd, and an organisation with a Shibboleth
+login."""
 
 from __future__ import annotations
 
@@ -22,9 +23,11 @@ from .booted import Booted
 PACKAGES = ("apache2", "libapache2-mod-shib", "simplesamlphp", "php-cli", "php-xml", "php-mbstring")
 SSSD = ("sssd-common", "sssd-proxy", "libpam-sss", "libnss-sss")
 DEBS = Path("/srv/debs")
-INSIDE, OUTSIDE = "10.1.1.1", "192.0.2.1"  # the booted machine's addresses: who speaks to one comes from there
+# the booted machine's addresses: who speaks to one comes from there
+INSIDE, OUTSIDE = "10.1.1.1", "192.0.2.1"
 
-# The accounts of this machine, as if they came from a directory: sssd asks a service of PAM's, as root.
+# The accounts of this machine, as if they came from a directory: sssd asks a service of PAM's, as
+# root.
 FILES = {
     "/etc/sssd/sssd.conf": """[sssd]
 services = nss, pam
@@ -40,16 +43,34 @@ proxy_pam_target = people
 
 
 def download(root: Path) -> None:
-    """sssd's packages change PAM, and so are for the booted machine alone; once up, that has no way to them."""
+    """sssd's packages change PAM, and so are for the booted machine alone; once up, that has no way
+    to them."""
     debs = root / DEBS.relative_to("/")
     (debs / "partial").mkdir(parents=True)
-    only = ["-o", f"Dir::Cache::archives={debs}", "-o", "DPkg::Lock::Timeout=600", "-o", "APT::Sandbox::User=root"]
-    apt = ["apt-get", "-qq", "--download-only", *only, "install", "-y", "--no-install-recommends", *SSSD]
+    only = [
+        "-o",
+        f"Dir::Cache::archives={debs}",
+        "-o",
+        "DPkg::Lock::Timeout=600",
+        "-o",
+        "APT::Sandbox::User=root",
+    ]
+    apt = [
+        "apt-get",
+        "-qq",
+        "--download-only",
+        *only,
+        "install",
+        "-y",
+        "--no-install-recommends",
+        *SSSD,
+    ]
     subprocess.run(apt, check=True, timeout=600, stdout=subprocess.DEVNULL)
 
 
 def prepare(machine: Booted, demo: Demo, site: Site) -> None:
-    """As the cluster's administrators have it. Slurm, modules and the release are the demo's, at Triton's places."""
+    """As the cluster's administrators have it. Slurm, modules and the release are the demo's, at
+    Triton's places."""
     machine.run("ip", "address", "add", f"{INSIDE}/24", "dev", "cable")
     machine.run("sh", "-c", f"echo 127.0.0.1 {site.hub.address} >>/etc/hosts")
     for group, members in (("triton-users", "alice,carol"), ("triton-admins", "carol")):
@@ -69,17 +90,35 @@ def prepare(machine: Booted, demo: Demo, site: Site) -> None:
 
 
 def larger_nodes(machine: Booted, demo: Demo) -> None:
-    """Nodes and limits of Triton's size: `make apply` asks Slurm whether the site's tiers fit in them."""
+    """Nodes and limits of Triton's size: `make apply` asks Slurm whether the site's tiers fit in
+    them."""
     sizes = "s/RealMemory=[0-9]*/RealMemory=128000/; /^PartitionName=jupyter-/s/MaxTime=[0-9:-]*/MaxTime=5-00:00:00/"
     machine.run("sed", "--in-place", sizes, demo.site.slurm.conf)
     machine.systemctl("restart", "sitekit-demo-slurmctld.service", "sitekit-demo-slurmd-*.service")
-    until(lambda: set(machine.run("sinfo", "--noheader", "--format=%T").stdout.split()) <= {"idle", "mixed"}, 60)
+    until(
+        lambda: (
+            set(machine.run("sinfo", "--noheader", "--format=%T").stdout.split())
+            <= {"idle", "mixed"}
+        ),
+        60,
+    )
 
 
 def own_certificate(machine: Booted, site: Site) -> None:
     given = site.front.certificate
     assert isinstance(given, Certificate)
-    new = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "90", "-subj", f"/CN={site.front.host}")
+    new = (
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "90",
+        "-subj",
+        f"/CN={site.front.host}",
+    )
     name = ("-addext", f"subjectAltName=DNS:{site.front.host}")
     machine.run(*new, *name, "-keyout", given.key, "-out", given.certificate)
 
@@ -94,7 +133,9 @@ def sssd(machine: Booted) -> None:
 def organisation(machine: Booted, site: Site) -> None:
     """Its identity provider, and this site's shibboleth2.xml, which names it."""
     serve = identity_provider(machine, Path("/srv/idp"), site.front.host, machine.root)
-    machine.run("systemd-run", "--unit=idp", "--setenv=SIMPLESAMLPHP_CONFIG_DIR=/srv/idp", "--", *serve)
+    machine.run(
+        "systemd-run", "--unit=idp", "--setenv=SIMPLESAMLPHP_CONFIG_DIR=/srv/idp", "--", *serve
+    )
     until(lambda: machine.run("curl", "--silent", IDP, check=False).returncode == 0, 20)
     service_provider(machine, site.front.host)
     machine.systemctl("restart", "shibd")
@@ -102,7 +143,8 @@ def organisation(machine: Booted, site: Site) -> None:
 
 @contextmanager
 def coming_from(address: str, site: Site) -> Iterator[None]:
-    """What this process connects to at the site's name meanwhile, it connects to from there; curl's --resolve."""
+    """What this process connects to at the site's name meanwhile, it connects to from there; curl's
+    --resolve."""
     known = {site.front.host: address, "idp.test": "127.0.0.1"}
     asked = socket.getaddrinfo
 

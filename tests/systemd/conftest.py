@@ -13,7 +13,8 @@ from ..packages import install
 from .booted import Booted, booted, network_of
 from .campus import PACKAGES, download
 
-# What is enabled on this machine, which is none of ours, and what the demo outside has in its memory.
+# What is enabled on this machine, which is none of ours, and what the demo outside has in its
+# memory.
 NOT_IN_HERE = (
     "etc/systemd/system/*",
     "etc/rc?.d/*",
@@ -22,7 +23,8 @@ NOT_IN_HERE = (
     "var/lib/sitekit/demo-cluster/mariadb*",
     "var/lib/sitekit/demo-cluster/slurm*",
 )
-# Two things that the tests can ask of the hub by a signal; the site's own configuration of JupyterHub is read last.
+# Two things that the tests can ask of the hub by a signal; the site's own configuration of
+# JupyterHub is read last.
 HURT = Path(__file__).parent / "programs" / "hurt.py"
 
 
@@ -39,9 +41,12 @@ def machine(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bo
 def as_installed(root: Path) -> None:
     """As a machine on which no service is enabled and nothing has happened yet."""
     (root / "etc/fstab").write_text("")
-    # At the end of all units systemd waits so long for what is left: the processes of jobs, which do not heed SIGTERM.
+    # At the end of all units systemd waits so long for what is left: the processes of jobs, which
+    # do not heed SIGTERM.
     (root / "etc/systemd/system.conf.d").mkdir(exist_ok=True)
-    (root / "etc/systemd/system.conf.d/soon.conf").write_text("[Manager]\nDefaultTimeoutStopSec=3\n")
+    (root / "etc/systemd/system.conf.d/soon.conf").write_text(
+        "[Manager]\nDefaultTimeoutStopSec=3\n"
+    )
     (root / "etc/hostname").write_text("booted\n")
     (root / "etc/hosts").write_text("127.0.0.1 localhost booted\n::1 localhost\n")
     (root / "etc/sitekit/demo/local.d/hurt.py").write_text(HURT.read_text())

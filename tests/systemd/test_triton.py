@@ -1,5 +1,5 @@
-"""config/sites/triton.yml as it stands, on a machine like Aalto's: a real systemd, sssd, Shibboleth, the distribution's
-Apache, and Slurm with its partitions."""
+"""config/sites/triton.yml as it stands, on a machine like Aalto's: a real systemd, sssd,
+Shibboleth, the distribution's Apache, and Slurm with its partitions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ print(open(f"/sys/fs/cgroup/memory{group}/memory.limit_in_bytes").read().strip()
 
 @pytest.fixture(scope="module")
 def before(machine: Booted, demo: Demo) -> Iterator[str]:
-    """/etc of the prepared machine. The hub's account must not read /etc/shadow there, as it may for the demo."""
+    """/etc of the prepared machine. The hub's account must not read /etc/shadow there, as it may
+    for the demo."""
     site = load_site(FILE)
     prepare(machine, demo, site)
     machine.run("gpasswd", "--delete", site.hub.user, "shadow")
@@ -62,19 +63,27 @@ def alice(triton: Demo) -> Iterator[Person]:
             person.stop_and_wait()
 
 
-def test_who_is_in_the_group_logs_in_with_the_cluster_password(triton: Demo, machine: Booted) -> None:
+def test_who_is_in_the_group_logs_in_with_the_cluster_password(
+    triton: Demo, machine: Booted
+) -> None:
     """sssd's word counts: the hub itself cannot read a hash."""
     hub = triton.site.hub.user
     as_hub = ("setpriv", f"--reuid={hub}", f"--regid={hub}", "--init-groups")
     assert machine.run(*as_hub, "cat", "/etc/shadow", check=False).returncode == 1
-    with coming_from(INSIDE, triton.site), triton.person("alice") as alice, triton.person("bob") as bob:
+    with (
+        coming_from(INSIDE, triton.site),
+        triton.person("alice") as alice,
+        triton.person("bob") as bob,
+    ):
         assert alice.login("wrong").status_code == 403
         assert bob.login().status_code == 403, "bob is in no group of this site's"
         assert alice.login().url.path != "/hub/login"
 
 
 def test_a_session_lasts_for_three_days(triton: Demo, alice: Person, machine: Booted) -> None:
-    secret = bytes.fromhex((machine.root / triton.site.paths.state.relative_to("/") / "cookie_secret").read_text())
+    secret = bytes.fromhex(
+        (machine.root / triton.site.paths.state.relative_to("/") / "cookie_secret").read_text()
+    )
     url, now = f"{triton.site.front.url}/hub/home", alice.http.cookies.get(COOKIE, path="/hub/")
     for days, seen in ((2.9, 200), (3.1, 302)):
         cookies = {COOKIE: aged(now, days * 86400, secret)}
@@ -91,7 +100,13 @@ def aged(cookie: str, seconds: float, secret: bytes) -> str:
 
 def test_the_form_offers_what_aalto_publishes(triton: Demo, alice: Person) -> None:
     page = alice.form()
-    for title in ("2 GB, 5 days", "2 GB, 10 hours", "5 GB, 10 hours", "20 GB, 10 hours", "80 GB, 4 hours"):
+    for title in (
+        "2 GB, 5 days",
+        "2 GB, 10 hours",
+        "5 GB, 10 hours",
+        "20 GB, 10 hours",
+        "80 GB, 4 hours",
+    ):
         assert title in page
     assert page.count('name="tier"') == len(triton.site.tiers)
 
@@ -100,15 +115,21 @@ def test_the_form_offers_what_aalto_publishes(triton: Demo, alice: Person) -> No
     ("tier", "job"),
     [("small", "jupyter-long 10:00:00 2200M 2"), ("long", "jupyter-long 5-00:00:00 2200M 2")],
 )
-def test_a_server_is_a_job_as_its_tier_says(alice: Person, machine: Booted, tier: str, job: str) -> None:
+def test_a_server_is_a_job_as_its_tier_says(
+    alice: Person, machine: Booted, tier: str, job: str
+) -> None:
     assert alice.start(tier)[-1].get("ready")
-    listed = machine.run("squeue", "--user=alice", "--noheader", "--state=RUNNING", "--format=%P %l %m %C")
+    listed = machine.run(
+        "squeue", "--user=alice", "--noheader", "--state=RUNNING", "--format=%P %l %m %C"
+    )
     assert listed.stdout.strip() == job
     limits = alice.kernel(python_of(alice)).run(LIMIT).split()
     assert limits == [str(5 * 2200 << 20)] * 2, "five times what is reserved"
 
 
-@pytest.mark.parametrize(("interface", "page"), [("Classic notebook", "tree"), ("JupyterLab", "lab")])
+@pytest.mark.parametrize(
+    ("interface", "page"), [("Classic notebook", "tree"), ("JupyterLab", "lab")]
+)
 def test_lab_or_classic_notebook_as_one_chose(alice: Person, interface: str, page: str) -> None:
     asked = alice.api("POST", "/users/alice/server", {"tier": "small", "interface": interface})
     assert asked.status_code in (201, 202), asked.text
@@ -124,7 +145,8 @@ def test_the_folder_is_a_tree_of_links(alice: Person) -> None:
     refused = alice.server_api("POST", "contents", {"type": "notebook"})
     assert refused.status_code in (403, 500), "nothing is saved beside the links"
     code = (
-        "import os; os.chdir(os.path.expanduser('~/.jupyterhub-tree')); print(*map(os.path.realpath, ['home', 'work']))"
+        "import os; os.chdir(os.path.expanduser('~/.jupyterhub-tree')); "
+        "print(*map(os.path.realpath, ['home', 'work']))"
     )
     assert alice.kernel(python_of(alice)).run(code) == "/home/alice /scratch/work/alice"
 

@@ -1,5 +1,5 @@
-"""Units are killed, starved, frozen and restarted, and the machine is rebooted: what has to come back does so by
-itself, and servers that run notice nothing of it."""
+"""Units are killed, starved, frozen and restarted, and the machine is rebooted: what has to come
+back does so by itself, and servers that run notice nothing of it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ class Notebook:
             again = Kernel(self.person, self.kernel.id, f"/user/{self.person.name}/")
             try:
                 server = self.person.server() or {}
-                return again.run("print(os.getpid())") == self.process and server.get("ready", False)
+                return again.run("print(os.getpid())") == self.process and server.get(
+                    "ready", False
+                )
             finally:
                 again.close()
         return False
@@ -53,7 +55,9 @@ def notebook(machine: Booted, demo: Demo) -> Iterator[Notebook]:
 
 
 def came_back(machine: Booted, unit: str, before: int) -> bool:
-    return machine.main_pid(unit) not in (0, before) and machine.shown(unit, "ActiveState") == "active"
+    return (
+        machine.main_pid(unit) not in (0, before) and machine.shown(unit, "ActiveState") == "active"
+    )
 
 
 def test_make_demo_has_made_units_of_all_of_it(machine: Booted) -> None:
@@ -64,9 +68,17 @@ def test_make_demo_has_made_units_of_all_of_it(machine: Booted) -> None:
 
 
 def test_the_sandboxes_are_in_force(machine: Booted) -> None:
-    """By the kernel's word. The hub may still use sudo; the proxy and its children may become nobody else."""
-    status = {unit: machine.run("cat", f"/proc/{machine.main_pid(unit)}/status").stdout for unit in (HUB, PROXY)}
-    assert "NoNewPrivs:\t1" in status[PROXY] and "Seccomp:\t2" in status[PROXY] and "NoNewPrivs:\t0" in status[HUB]
+    """By the kernel's word. The hub may still use sudo; the proxy and its children may become
+    nobody else."""
+    status = {
+        unit: machine.run("cat", f"/proc/{machine.main_pid(unit)}/status").stdout
+        for unit in (HUB, PROXY)
+    }
+    assert (
+        "NoNewPrivs:\t1" in status[PROXY]
+        and "Seccomp:\t2" in status[PROXY]
+        and "NoNewPrivs:\t0" in status[HUB]
+    )
     assert f"CapBnd:\t{0:016x}" in status[PROXY] and f"CapEff:\t{0:016x}" in status[HUB]
     for unit, path in ((PROXY, "/var/lib"), (PROXY, "/etc"), (HUB, "/etc"), (HUB, "/usr")):
         mounts = machine.run("cat", f"/proc/{machine.main_pid(unit)}/mountinfo").stdout.splitlines()
@@ -74,12 +86,15 @@ def test_the_sandboxes_are_in_force(machine: Booted) -> None:
 
 
 def writable(mounts: list[str], path: str) -> bool:
-    """Whether the mount that holds `path` is: proc(5), mountinfo. Of two in one place the later one counts."""
+    """Whether the mount that holds `path` is: proc(5), mountinfo. Of two in one place the later one
+    counts."""
     holding = [line.split()[4:6] for line in mounts if Path(path).is_relative_to(line.split()[4])]
     return "ro" not in sorted(holding, key=lambda found: len(found[0]))[-1][1].split(",")
 
 
-def test_a_killed_hub_comes_back_and_the_proxy_is_not_touched(machine: Booted, notebook: Notebook) -> None:
+def test_a_killed_hub_comes_back_and_the_proxy_is_not_touched(
+    machine: Booted, notebook: Notebook
+) -> None:
     hub, proxy = machine.main_pid(HUB), machine.main_pid(PROXY)
     machine.systemctl("kill", "--signal=KILL", "--kill-who=main", HUB)
     until(lambda: came_back(machine, HUB, hub))
@@ -96,7 +111,13 @@ def test_a_killed_proxy_gets_its_routes_back(machine: Booted, notebook: Notebook
 
 
 def test_restarts_touch_no_server(machine: Booted, notebook: Notebook) -> None:
-    for unit in (HUB, PROXY, FRONT, "sitekit-demo-slurmctld.service", "sitekit-demo-slurmd-demo1.service"):
+    for unit in (
+        HUB,
+        PROXY,
+        FRONT,
+        "sitekit-demo-slurmctld.service",
+        "sitekit-demo-slurmd-demo1.service",
+    ):
         machine.systemctl("restart", unit)
     until(notebook.goes_on)
 
@@ -111,10 +132,16 @@ def test_a_hub_that_eats_memory_is_ended_alone(machine: Booted, notebook: Notebo
     until(notebook.goes_on)
 
 
-def test_a_hub_that_hangs_is_ended_and_the_journal_says_where(machine: Booted, notebook: Notebook) -> None:
+def test_a_hub_that_hangs_is_ended_and_the_journal_says_where(
+    machine: Booted, notebook: Notebook
+) -> None:
     assert machine.shown(HUB, "WatchdogUSec") == "1min"
     folder = f"/run/systemd/system/{HUB}.d"
-    machine.run("sh", "-c", f"mkdir -p {folder} && printf '[Service]\\nWatchdogSec=4\\n' >{folder}/sooner.conf")
+    machine.run(
+        "sh",
+        "-c",
+        f"mkdir -p {folder} && printf '[Service]\\nWatchdogSec=4\\n' >{folder}/sooner.conf",
+    )
     machine.systemctl("daemon-reload")
     machine.systemctl("restart", HUB)
     for how in ("USR2", "STOP"):  # its event loop alone, and all of it
@@ -126,8 +153,11 @@ def test_a_hub_that_hangs_is_ended_and_the_journal_says_where(machine: Booted, n
     assert 'hurt.py", line 8 in hang' in journal
 
 
-def test_what_a_service_lacks_comes_back_and_so_does_the_service(machine: Booted, notebook: Notebook) -> None:
-    """The release in use is away for many attempts, and the pauses between them grow; then it is there again."""
+def test_what_a_service_lacks_comes_back_and_so_does_the_service(
+    machine: Booted, notebook: Notebook
+) -> None:
+    """The release in use is away for many attempts, and the pauses between them grow; then it is
+    there again."""
     current = machine.root / "opt/sitekit/demo/current"
     release = current.readlink()
     seconds = {unit: f"/run/sitekit/demo/pauses/{part}/seconds" for unit, part in PARTS.items()}
@@ -142,7 +172,8 @@ def test_what_a_service_lacks_comes_back_and_so_does_the_service(machine: Booted
             machine.run("sh", "-c", f"mkdir -p {folder} && printf '{sooner}' >{folder}/sooner.conf")
         machine.systemctl("daemon-reload")
         until(lambda: all(int(machine.shown(unit, "NRestarts")) > 20 for unit in seconds))
-        # never given up; an attempt of Type=simple is active for the moment before its program is found to be away
+        # never given up; an attempt of Type=simple is active for the moment before its program is
+        # found to be away
         assert "failed" not in {machine.shown(unit, "ActiveState") for unit in seconds}
     finally:
         current.symlink_to(release)
@@ -152,19 +183,27 @@ def test_what_a_service_lacks_comes_back_and_so_does_the_service(machine: Booted
     until(notebook.goes_on)
 
 
-def test_a_hub_whose_token_the_proxy_refuses_takes_the_new_one(machine: Booted, notebook: Notebook) -> None:
+def test_a_hub_whose_token_the_proxy_refuses_takes_the_new_one(
+    machine: Booted, notebook: Notebook
+) -> None:
     hub, file = machine.main_pid(HUB), machine.root / "etc/sitekit/demo/proxy.env"
     file.write_text("CONFIGPROXY_AUTH_TOKEN=" + "0123456789abcdef" * 4 + "\n")
     machine.systemctl("restart", PROXY)
     until(lambda: came_back(machine, HUB, hub))
-    until(lambda: notebook.person.lab().status_code == 200)  # what lets a browser in is signed with it
+    # what lets a browser in is signed with it
+    until(lambda: notebook.person.lab().status_code == 200)
     until(notebook.goes_on)
-    assert "The proxy refuses this hub's token" in machine.run("journalctl", "--unit", HUB, "--no-pager").stdout
+    assert (
+        "The proxy refuses this hub's token"
+        in machine.run("journalctl", "--unit", HUB, "--no-pager").stdout
+    )
 
 
 def test_the_timers_wait_and_what_they_start_ends_well(machine: Booted) -> None:
     listed = machine.systemctl("list-timers", "--all", "--no-legend", "sitekit-demo-*")
-    assert all(f"sitekit-demo-{part}.timer" in listed for part in ("kernels", "backup", "certificate"))
+    assert all(
+        f"sitekit-demo-{part}.timer" in listed for part in ("kernels", "backup", "certificate")
+    )
     for part in ("backup", "certificate"):
         machine.systemctl("start", f"sitekit-demo-{part}.service")
         assert machine.shown(f"sitekit-demo-{part}.service", "Result") == "success"
@@ -179,20 +218,34 @@ def test_the_check_of_the_kernels_ends_well(machine: Booted) -> None:
 
 def test_services_move_to_another_supervisor_and_back(machine: Booted, notebook: Notebook) -> None:
     """What ran is stopped and disabled there, and runs here; nothing of it is left behind."""
-    words = ["env", f"PYTHONPATH={CHECKOUT / 'scripts'}", CHECKOUT / ".kit/bin/python", "-B", "-m", "sitekit", "apply"]
+    words = [
+        "env",
+        f"PYTHONPATH={CHECKOUT / 'scripts'}",
+        CHECKOUT / ".kit/bin/python",
+        "-B",
+        "-m",
+        "sitekit",
+        "apply",
+    ]
     for supervisor in ("supervisord", "systemd"):
         (machine.root / "tmp/site.yml").write_text(dump(demo_site(supervisor)))
         said = machine.run("env", "SITE=/tmp/site.yml", *words, timeout=300).stdout
         moved = {part: f"sitekit-demo-{part}" for part in ("proxy", "hub", "front")}
-        verbs = ("stop, disable", "start") if supervisor == "supervisord" else ("stop", "enable, start")
+        verbs = (
+            ("stop, disable", "start") if supervisor == "supervisord" else ("stop", "enable, start")
+        )
         assert all(f"ok {verb} {name}\n" in said for verb in verbs for name in moved.values()), said
         active = "active" if supervisor == "systemd" else "inactive"
-        assert {machine.shown(f"{name}.service", "ActiveState") for name in moved.values()} == {active}
+        assert {machine.shown(f"{name}.service", "ActiveState") for name in moved.values()} == {
+            active
+        }
         wants = machine.root / "etc/systemd/system/multi-user.target.wants"
         assert {path.name for path in wants.glob("sitekit-demo-[hpf]*")} == (
             {f"{name}.service" for name in moved.values()} if supervisor == "systemd" else set()
         )
-        timers = machine.systemctl("list-units", "--all", "--no-legend", "--state=active", "sitekit-demo-*.timer")
+        timers = machine.systemctl(
+            "list-units", "--all", "--no-legend", "--state=active", "sitekit-demo-*.timer"
+        )
         assert timers.count(".timer") == (3 if supervisor == "systemd" else 0)
         until(notebook.goes_on)
 
@@ -210,5 +263,9 @@ def test_after_a_reboot_all_of_it_comes_up_by_itself(machine: Booted, demo: Demo
 def test_what_was_stopped_stays_so(machine: Booted) -> None:
     machine.kit("demo_stop")
     ours = "sitekit-demo-*"  # the mounts of a checkout in a folder called sitekit are units too
-    assert not machine.systemctl("list-units", "--no-legend", "--state=active,activating,failed", ours)
-    assert not machine.run("systemctl", "list-unit-files", "--no-legend", "--state=enabled", ours, check=False).stdout
+    assert not machine.systemctl(
+        "list-units", "--no-legend", "--state=active,activating,failed", ours
+    )
+    assert not machine.run(
+        "systemctl", "list-unit-files", "--no-legend", "--state=enabled", ours, check=False
+    ).stdout

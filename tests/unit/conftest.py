@@ -13,7 +13,8 @@ import kernel_site
 import pytest
 from tests.packages import install
 
-hypothesis.settings.register_profile("sitekit", deadline=None)  # a busy machine is not a fault of the code
+# a busy machine is not a fault of the code
+hypothesis.settings.register_profile("sitekit", deadline=None)
 hypothesis.settings.load_profile("sitekit")
 
 
@@ -36,7 +37,8 @@ def logrotate() -> None:
 
 @pytest.fixture(scope="session")
 def hub_environment(request: pytest.FixtureRequest) -> None:
-    """A release to start kernels with: the one that is there, else that of the demo, which root can make."""
+    """A release to start kernels with: the one that is there, else that of the demo, which root can
+    make."""
     why = kernel_site.missing()
     if why is not None and os.geteuid() == 0 and "SITEKIT_TEST_RELEASE" not in os.environ:
         request.getfixturevalue("demo")

@@ -1,4 +1,5 @@
-"""A scratch site for the tests of the kernels room: modules and interpreters of its own, a borrowed hub environment."""
+"""A scratch site for the tests of the kernels room: modules and interpreters of its own, a borrowed
+hub environment."""
 
 from __future__ import annotations
 
@@ -35,7 +36,11 @@ def missing() -> str | None:
         return f"{release()} is a virtual environment, and a release is none"
     asked = [python, "-I", "-c", "import envkernel, ipykernel, jupyter_client"]
     done = subprocess.run(asked, capture_output=True, text=True, timeout=60)
-    return None if done.returncode == 0 else f"{release()} is incomplete: {done.stderr.strip().splitlines()[-1]}"
+    return (
+        None
+        if done.returncode == 0
+        else f"{release()} is incomplete: {done.stderr.strip().splitlines()[-1]}"
+    )
 
 
 @contextmanager
@@ -47,7 +52,8 @@ def world_readable() -> Iterator[Path]:
 
 
 class KernelSite:
-    """A site below `root` (world-readable), with `modules/`, `software/`, `kernels.yml` and `prefix/`."""
+    """A site below `root` (world-readable), with `modules/`, `software/`, `kernels.yml` and
+    `prefix/`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -63,10 +69,15 @@ class KernelSite:
         self.site = Site.model_validate(values)
 
     def make(self, switch: bool = True) -> int:
-        """`make kernels`. The kernels that inherit what is loaded come only where a test's rules ask for them."""
+        """`make kernels`. The kernels that inherit what is loaded come only where a test's rules
+        ask for them."""
         told = self.rules.read_text()
         used = self.rules.with_suffix(".used.yml")
-        without = told.replace("{", '{"inherit": [], ', 1) if told.startswith("{") else f"{told}\ninherit: []\n"
+        without = (
+            told.replace("{", '{"inherit": [], ', 1)
+            if told.startswith("{")
+            else f"{told}\ninherit: []\n"
+        )
         used.write_text(told if "inherit:" in told else without)
         return make_kernels(self.site, used, switch)
 
@@ -77,28 +88,47 @@ class KernelSite:
         return file
 
     def python(self, name: str, ipykernel: bool = True) -> Path:
-        """An interpreter of its own: a virtual environment that borrows the release's ipykernel, or not."""
+        """An interpreter of its own: a virtual environment that borrows the release's ipykernel, or
+        not."""
         place = self.software / name
         flags = ["--without-pip", "--system-site-packages"]
-        subprocess.run([release() / "bin" / "python", "-I", "-m", "venv", *flags, place], check=True, timeout=60)
+        subprocess.run(
+            [release() / "bin" / "python", "-I", "-m", "venv", *flags, place],
+            check=True,
+            timeout=60,
+        )
         packages = next(place.glob("lib/python3*/site-packages"))
-        ask = [release() / "bin" / "python", "-I", "-c", "import ipykernel; print(ipykernel.__file__)"]
+        ask = [
+            release() / "bin" / "python",
+            "-I",
+            "-c",
+            "import ipykernel; print(ipykernel.__file__)",
+        ]
         shown = subprocess.run(ask, check=True, capture_output=True, text=True, timeout=60)
         if ipykernel:
-            (packages / "borrowed.pth").write_text(str(Path(shown.stdout.strip()).parents[1]) + "\n")
+            (packages / "borrowed.pth").write_text(
+                str(Path(shown.stdout.strip()).parents[1]) + "\n"
+            )
         else:
             config = place / "pyvenv.cfg"
-            config.write_text(config.read_text().replace("system-site-packages = true", "system-site-packages = false"))
+            config.write_text(
+                config.read_text().replace(
+                    "system-site-packages = true", "system-site-packages = false"
+                )
+            )
         return place
 
-    def python_module(self, name: str, ipykernel: bool = True, extra: str = "", tree: Path | None = None) -> Path:
+    def python_module(
+        self, name: str, ipykernel: bool = True, extra: str = "", tree: Path | None = None
+    ) -> Path:
         """The module `name` with an interpreter of its own; returns the interpreter."""
         place = self.python(name.replace("/", "-"), ipykernel)
         self.module(name, f'prepend_path("PATH", "{place}/bin")\n{extra}', tree)
         return place / "bin" / "python"
 
     def plain_python_module(self, name: str) -> Path:
-        """The release's own interpreter by another name: unlike a virtual environment it heeds ~/.local."""
+        """The release's own interpreter by another name: unlike a virtual environment it heeds
+        ~/.local."""
         place = self.software / name.replace("/", "-") / "bin"
         place.mkdir(parents=True)
         (place / "python").symlink_to((release() / "bin" / "python").resolve())
@@ -110,11 +140,19 @@ class KernelSite:
         return self.site.kernels_current / "kernels"
 
     def names(self) -> list[str]:
-        return sorted(path.name for path in self.published.iterdir()) if self.published.exists() else []
+        return (
+            sorted(path.name for path in self.published.iterdir())
+            if self.published.exists()
+            else []
+        )
 
     def offered(self) -> set[str]:
         """Those of them that a server shows."""
-        return {name for name in self.names() if generation.showing(self.site.kernels_current, name) == "offer"}
+        return {
+            name
+            for name in self.names()
+            if generation.showing(self.site.kernels_current, name) == "offer"
+        }
 
     def generations(self) -> list[str]:
         return sorted(path.name for path in (generation.root(self.site) / "generations").iterdir())

@@ -17,7 +17,8 @@ from sitekit.site import Site, load_site
 PROGRAMS = ("apache2", "openssl", "systemd-analyze", "useradd", "visudo")
 MACHINE_PAGE = Path(__file__).parents[2] / "docs" / "machine.md"
 can_change = pytest.mark.skipif(
-    os.geteuid() != 0 or not all(shutil.which(program, path="/usr/sbin:/usr/bin") for program in PROGRAMS),
+    os.geteuid() != 0
+    or not all(shutil.which(program, path="/usr/sbin:/usr/bin") for program in PROGRAMS),
     reason=f"needs root, and {', '.join(PROGRAMS)}",
 )
 ACCOUNTS = {
@@ -58,9 +59,17 @@ def changed(site: Site, **changes: object) -> Site:
 
 
 def as_nobody(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the kit's Python as an account that may nothing, wherever the checkout lies: it is seen as /mnt meanwhile."""
+    """Run the kit's Python as an account that may nothing, wherever the checkout lies: it is seen
+    as /mnt meanwhile."""
     script = 'mount --make-rprivate / && mount --bind "$1" /mnt && shift && cd / && exec "$@"'
-    drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/mnt/.kit/bin/python", *words]
+    drop = [
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "/mnt/.kit/bin/python",
+        *words,
+    ]
     return subprocess.run(
         ["unshare", "--mount", "sh", "-c", script, "sh", Path(__file__).parents[2], *drop],
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": "/mnt/scripts:/mnt/tests/unit", "LANG": "C.UTF-8", **environment},
@@ -77,7 +86,8 @@ def bare_machine(root: Path) -> Path:
     for name, text in ACCOUNTS.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
-    if os.geteuid() == 0:  # as on Debian, whose tools give the copies beside them to this group, too
+    # as on Debian, whose tools give the copies beside them to this group, too
+    if os.geteuid() == 0:
         for name in ("shadow", "gshadow"):
             shutil.chown(root / "etc" / name, 0, 42)
             (root / "etc" / name).chmod(0o640)
@@ -110,16 +120,28 @@ def with_apache(root: Path, *enabled: str) -> Path:
 
 
 def tree(root: Path) -> dict[str, tuple[int, int, int, bytes | None]]:
-    """Everything below `root` but sitekit's lock: mode, owner, group, and content or where a link points, by path."""
+    """Everything below `root` but sitekit's lock: mode, owner, group, and content or where a link
+    points, by path."""
     found = {}
     for path in sorted(set(root.rglob("*")) - {root / "run/sitekit.lock"}):
         status = path.lstat()
-        content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes() if path.is_file() else None
+        content = (
+            os.readlink(path).encode()
+            if path.is_symlink()
+            else path.read_bytes()
+            if path.is_file()
+            else None
+        )
         found[str(path.relative_to(root))] = (status.st_mode, status.st_uid, status.st_gid, content)
     return found
 
 
 def documented() -> dict[str, int]:
-    """The exposures in docs/machine.md, in tenths; two more for the few settings that differ from site to site."""
-    rows = re.findall(r"^\| `sitekit-NAME-(\w+)\.\w+` \|[^|]*\| ([\d.]+) \|", MACHINE_PAGE.read_text(), re.MULTILINE)
+    """The exposures in docs/machine.md, in tenths; two more for the few settings that differ from
+    site to site."""
+    rows = re.findall(
+        r"^\| `sitekit-NAME-(\w+)\.\w+` \|[^|]*\| ([\d.]+) \|",
+        MACHINE_PAGE.read_text(),
+        re.MULTILINE,
+    )
     return {part: round(float(figure) * 10) + 2 for part, figure in rows}

@@ -1,4 +1,5 @@
-"""Small real wheels, and a channel made of them and of this machine's own Python, for the tests of the release."""
+"""Small real wheels, and a channel made of them and of this machine's own Python, for the tests of
+the release."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ VERSION = platform.python_version()
 SHORT = ".".join(VERSION.split(".")[:2])
 
 needs_system_python = pytest.mark.skipif(
-    not Path(f"/usr/lib/python{SHORT}/os.py").exists() or not Path(f"/usr/bin/python{SHORT}").exists(),
+    not Path(f"/usr/lib/python{SHORT}/os.py").exists()
+    or not Path(f"/usr/bin/python{SHORT}").exists(),
     reason=f"needs the distribution's own Python {SHORT}, to make a package of it",
 )
 
@@ -42,7 +44,12 @@ def wheel(
 ) -> Path:
     """Write a wheel with these files (path -> text) into `folder`."""
     info = f"{name}-{version}.dist-info"
-    metadata = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", "Requires-Python: >=3.8"]
+    metadata = [
+        "Metadata-Version: 2.1",
+        f"Name: {name}",
+        f"Version: {version}",
+        "Requires-Python: >=3.8",
+    ]
     metadata += [f"Requires-Dist: {line}" for line in requires]
     inside = {**files, f"{info}/METADATA": "\n".join(metadata) + "\n"}
     inside[f"{info}/WHEEL"] = f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n"
@@ -50,7 +57,9 @@ def wheel(
         inside[f"{info}/entry_points.txt"] = f"[console_scripts]\n{scripts}\n"
     record = io.StringIO()
     for path, text in inside.items():
-        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+        digest = (
+            base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+        )
         csv.writer(record).writerow([path, f"sha256={digest}", len(text)])
     inside[f"{info}/RECORD"] = record.getvalue() + f"{info}/RECORD,,\n"
     file = folder / f"{name}-{version}-{tag}.whl"
@@ -73,12 +82,26 @@ def small_wheels(folder: Path) -> list[Path]:
                 "hello-1.0.data/scripts/hello-script": "#!python\nimport hello\nhello.main()\n",
                 "hello-1.0.data/data/etc/hello/hello.json": "{}\n",
             },
-            requires=("words[loud]>=1,<2", "nothere; sys_platform == 'win32'", "tests-only; extra == 'test'"),
+            requires=(
+                "words[loud]>=1,<2",
+                "nothere; sys_platform == 'win32'",
+                "tests-only; extra == 'test'",
+            ),
             scripts="hello = hello:main",
         ),
-        wheel(folder, "words", {"words.py": "GREETING = 'good morning'\n"}, requires=("horn; extra == 'loud'",)),
+        wheel(
+            folder,
+            "words",
+            {"words.py": "GREETING = 'good morning'\n"},
+            requires=("horn; extra == 'loud'",),
+        ),
         wheel(folder, "horn", {"horn.py": ""}),
-        wheel(folder, "Stone_Age", {"stone.py": ""}, tag=f"cp{short}-cp{short}-linux_{os.uname().machine}"),
+        wheel(
+            folder,
+            "Stone_Age",
+            {"stone.py": ""},
+            tag=f"cp{short}-cp{short}-linux_{os.uname().machine}",
+        ),
     ]
 
 

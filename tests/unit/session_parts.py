@@ -1,4 +1,5 @@
-"""A small HTTP server that plays the hub, and the session's server as a child of the test, in a release's Python."""
+"""A small HTTP server that plays the hub, and the session's server as a child of the test, in a
+release's Python."""
 
 from __future__ import annotations
 
@@ -33,11 +34,18 @@ RUN = "import runpy, sys; sys.path.insert(0, {!r}); runpy.run_module('sitekit.se
 
 
 def user_model() -> dict[str, Any]:
-    return {"kind": "user", "name": "u", "admin": False, "groups": [], "scopes": ["access:servers!server=u/"]}
+    return {
+        "kind": "user",
+        "name": "u",
+        "admin": False,
+        "groups": [],
+        "scopes": ["access:servers!server=u/"],
+    }
 
 
 class Hub:
-    """What a single-user server asks of its hub. `answer` is what a callback gets; `heard` what was posted."""
+    """What a single-user server asks of its hub. `answer` is what a callback gets; `heard` what was
+    posted."""
 
     def __init__(self, port: int = 0) -> None:
         self.answer, self.heard, self.refused = 204, [], 0
@@ -78,7 +86,9 @@ class Hub:
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
     def port_told(self) -> int | None:
-        return next((body["port"] for path, _, body in self.heard if path.endswith("listening")), None)
+        return next(
+            (body["port"] for path, _, body in self.heard if path.endswith("listening")), None
+        )
 
     def activity(self) -> list[str]:
         posts = [body for path, _, body in self.heard if path.endswith("/activity")]
@@ -112,7 +122,10 @@ class Server:
         config = folder / "config"
         config.mkdir(exist_ok=True)
         files = release_settings(list(PIECES))
-        files["jupyter_config.json"] = {**files["jupyter_config.json"], "ServerApp": {"allow_root": True}}  # type: ignore[dict-item]
+        files["jupyter_config.json"] = {
+            **files["jupyter_config.json"],
+            "ServerApp": {"allow_root": True},
+        }  # type: ignore[dict-item]
         for name, content in files.items():
             (config / name).parent.mkdir(exist_ok=True)
             (config / name).write_text(json.dumps(content))
@@ -123,9 +136,17 @@ class Server:
         kernels.mkdir(parents=True, exist_ok=True)
         python = str(kernel_site.release() / "bin" / "python")
         argv = [python, "-I", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        spec = {"argv": argv, "display_name": "P", "language": "python", "metadata": {"debugger": True}}
+        spec = {
+            "argv": argv,
+            "display_name": "P",
+            "language": "python",
+            "metadata": {"debugger": True},
+        }
         (kernels / "kernel.json").write_text(json.dumps(spec))
-        session = {**session_settings(load_site(data("config/sites/demo.yml"))), "kernels": str(folder / "kernels")}
+        session = {
+            **session_settings(load_site(data("config/sites/demo.yml"))),
+            "kernels": str(folder / "kernels"),
+        }
         api = f"http://127.0.0.1:{hub_port}/hub/api"
         environment = {
             "HOME": str(self.home),
@@ -170,10 +191,14 @@ class Server:
         )
         self.port = 0
 
-    def ask(self, method: str, path: str, body: object = None, token: str | None = USER_TOKEN) -> Any:
+    def ask(
+        self, method: str, path: str, body: object = None, token: str | None = USER_TOKEN
+    ) -> Any:
         """One request below /user/u/; its JSON. Raises urllib.error.HTTPError."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/user/u/{path}", data, method=method)
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/user/u/{path}", data, method=method
+        )
         if token:
             request.add_header("Authorization", f"token {token}")
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
@@ -204,11 +229,16 @@ class Server:
 
 @contextmanager
 def session(
-    settings: dict[str, Any] | None = None, hub: Hub | None = None, more: Path | None = None, **extra: str
+    settings: dict[str, Any] | None = None,
+    hub: Hub | None = None,
+    more: Path | None = None,
+    **extra: str,
 ) -> Iterator[tuple[Hub, Server]]:
     """A hub and a server that has told it its port."""
     hub = hub or Hub()
-    with tempfile.TemporaryDirectory(prefix="sitekit-test-session-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="sitekit-test-session-", ignore_cleanup_errors=True
+    ) as folder:
         server = Server(hub.port, Path(folder), settings, more, **extra)
         try:
             yield hub, server.listening(hub)

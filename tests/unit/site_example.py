@@ -1,4 +1,5 @@
-"""config/site.example.yml with all its optional keys switched on: the `#` before each key is removed."""
+"""config/site.example.yml with all its optional keys switched on: the `#` before each key is
+removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Parts of the tests of what is read from Slurm: jobs, and programs that answer in the form in which Slurm's do."""
+"""Parts of the tests of what is read from Slurm: jobs, and programs that answer in the form in
+which Slurm's do."""
 
 from __future__ import annotations
 
@@ -47,7 +48,8 @@ def record(number: object = 12, comment: str = f"sitekit:demo:{TAG}", **other: s
 
 
 def printed(records: list[list[str]], mark: str) -> str:
-    """What squeue prints, whose format has the mark after each field; and sacct, whose delimiter it is."""
+    """What squeue prints, whose format has the mark after each field; and sacct, whose delimiter it
+    is."""
     return "".join("".join(field + mark for field in fields) + "\n" for fields in records)
 
 

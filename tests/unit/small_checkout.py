@@ -1,4 +1,5 @@
-"""A checkout whose environment is small and comes from a channel of a few wheels, for tests that break things."""
+"""A checkout whose environment is small and comes from a channel of a few wheels, for tests that
+break things."""
 
 from __future__ import annotations
 
@@ -25,13 +26,18 @@ def pips_wheel(folder: Path) -> Path:
     file = folder / f"pip-{pip.version}-py3-none-any.whl"
     with zipfile.ZipFile(file, "w") as archive:
         for path in pip.files or []:
-            if path.suffix != ".pyc" and not str(path).startswith("..") and path.name not in ("INSTALLER", "REQUESTED"):
+            if (
+                path.suffix != ".pyc"
+                and not str(path).startswith("..")
+                and path.name not in ("INSTALLER", "REQUESTED")
+            ):
                 archive.write(path.locate(), str(path))
     return file
 
 
 def channel(folder: Path) -> Path:
-    """The small channel, with the pip that install_all needs, and empty stand-ins for what sitekit asks for."""
+    """The small channel, with the pip that install_all needs, and empty stand-ins for what sitekit
+    asks for."""
     wheels = folder / "wheels"
     wheels.mkdir()
     pips_wheel(wheels)
@@ -42,20 +48,26 @@ def channel(folder: Path) -> Path:
 
 
 def checkout(folder: Path, packages: Path | str, prefix: Path) -> Checkout:
-    """With its packages from `packages` and its releases below `prefix`; nothing runs there, and nobody uses them."""
+    """With its packages from `packages` and its releases below `prefix`; nothing runs there, and
+    nobody uses them."""
     address = packages.as_uri() if isinstance(packages, Path) else packages
-    site = (parts.TOP / "config/sites/demo.yml").read_text().replace("/opt/sitekit/demo", str(prefix))
+    site = (
+        (parts.TOP / "config/sites/demo.yml").read_text().replace("/opt/sitekit/demo", str(prefix))
+    )
     site = site.replace("name: demo", "name: small").replace("[conda-forge]", f"['{address}']")
     return Checkout(folder, site.replace("fallback: wheels", "fallback: none"), ENVIRONMENT)
 
 
 def works(site: Site) -> str:
-    """The name of the current release, all of whose files are as they should be, and whose program runs."""
+    """The name of the current release, all of whose files are as they should be, and whose program
+    runs."""
     path = site.current.resolve(strict=True)
     release = releases.read(path)
     assert release and release.whole
     assert file_hashes.faults(path, release.facts["own"]) == []
-    said = subprocess.run([path / "bin/hello"], capture_output=True, text=True, timeout=60, check=True)
+    said = subprocess.run(
+        [path / "bin/hello"], capture_output=True, text=True, timeout=60, check=True
+    )
     assert said.stdout == "good morning\n"
     return release.name
 

@@ -19,7 +19,9 @@ MAKEFILE = (TOP / "Makefile").read_text()
 
 def make(*words: str, **environment: str) -> str:
     given = {"PATH": os.environ["PATH"], **environment}
-    return subprocess.run(["make", "-s", *words], cwd=TOP, env=given, check=True, text=True, capture_output=True).stdout
+    return subprocess.run(
+        ["make", "-s", *words], cwd=TOP, env=given, check=True, text=True, capture_output=True
+    ).stdout
 
 
 def test_the_makefile_has_these_targets_and_no_others() -> None:

@@ -1,4 +1,5 @@
-"""The house keeps its own rules: the rooms stay apart, code and types are clean, a file has one idea."""
+"""The house keeps its own rules: the rooms stay apart, code and types are clean, a file has one
+idea."""
 
 from __future__ import annotations
 
@@ -12,14 +13,18 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).parents[2]
-CODE = sorted(path for folder in ("scripts/sitekit", "config") for path in (TOP / folder).rglob("*.py"))
+CODE = sorted(
+    path for folder in ("scripts/sitekit", "config") for path in (TOP / folder).rglob("*.py")
+)
 
 
 def tool(name: str, *words: str) -> None:
     """Run a tool of the kit's own environment; its complaints are the test's."""
     program = Path(sys.executable).with_name(name)
     environment = {**os.environ, "PYTHONPATH": str(TOP / "scripts"), "NO_COLOR": "1"}
-    done = subprocess.run([program, *words], cwd=TOP, capture_output=True, text=True, timeout=120, env=environment)
+    done = subprocess.run(
+        [program, *words], cwd=TOP, capture_output=True, text=True, timeout=120, env=environment
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -28,14 +33,17 @@ def test_the_rooms_stay_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("check", "--no-cache"), ("format", "--no-cache", "--check")], ids=lambda words: words[0]
+    "words",
+    [("check", "--no-cache"), ("format", "--no-cache", "--check")],
+    ids=lambda words: words[0],
 )
 def test_the_code_is_clean(words: tuple[str, ...]) -> None:
     tool("ruff", *words, "scripts", "config", "tests")
 
 
 def test_the_types_agree() -> None:
-    """With mypy's cache, which saves ten seconds, where it can be written: mypy crashes where it cannot."""
+    """With mypy's cache, which saves ten seconds, where it can be written: mypy crashes where it
+    cannot."""
     cache = TOP / ".kit/mypy"
     writable = os.access(cache if cache.exists() else cache.parent, os.W_OK)
     tool("mypy", *([] if writable else ["--cache-dir", os.devnull]))
@@ -45,27 +53,40 @@ def test_the_types_agree() -> None:
 def test_a_file_has_one_idea_and_says_which(path: Path) -> None:
     text = path.read_text()
     assert text.count("\n") <= 300
-    assert not text.strip() or text.startswith(('"""', "#")), "the first line says what the file is for"
+    assert not text.strip() or text.startswith(('"""', "#")), (
+        "the first line says what the file is for"
+    )
 
 
 def test_a_timeout_is_caught_on_every_python() -> None:
-    """In Python 3.10 futures and asyncio raise a TimeoutError of their own, which the built-in name does not catch."""
+    """In Python 3.10 futures and asyncio raise a TimeoutError of their own, which the built-in name
+    does not catch."""
     blocks = [(path, node) for path in CODE for node in ast.walk(ast.parse(path.read_text()))]
     handlers = [
-        (path, h) for path, node in blocks if isinstance(node, ast.Try) and _waits(node.body) for h in node.handlers
+        (path, h)
+        for path, node in blocks
+        if isinstance(node, ast.Try) and _waits(node.body)
+        for h in node.handlers
     ]
-    wrong = [f"{path}:{h.lineno}" for path, h in handlers if h.type and ast.unparse(h.type) == "TimeoutError"]
+    wrong = [
+        f"{path}:{h.lineno}"
+        for path, h in handlers
+        if h.type and ast.unparse(h.type) == "TimeoutError"
+    ]
     assert wrong == [], "name the TimeoutError of the future as well"
 
 
 def _waits(body: list[ast.stmt]) -> bool:
-    calls = [node for statement in body for node in ast.walk(statement) if isinstance(node, ast.Call)]
+    calls = [
+        node for statement in body for node in ast.walk(statement) if isinstance(node, ast.Call)
+    ]
     names = [call.func.attr for call in calls if isinstance(call.func, ast.Attribute)]
     return "wait_for" in names or "result" in names
 
 
 def test_each_command_that_is_named_exists() -> None:
-    """Users' cards, remedies and docs: a target of make that is named in backquotes is one of the Makefile."""
+    """Users' cards, remedies and docs: a target of make that is named in backquotes is one of the
+    Makefile."""
     targets = set(re.findall(r"^([a-z_]+):", (TOP / "Makefile").read_text(), re.MULTILINE))
     places = [TOP / "README.md", TOP / "CONTRIBUTING.md", TOP / "CHANGELOG.md"]
     for folder in ("scripts", "config", "docs", "kernels", "systemd", "apache"):

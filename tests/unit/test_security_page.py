@@ -16,5 +16,7 @@ def test_every_test_that_is_named_is_there(page: str):
     text = (TOP / page).read_text()
     for file, name in NAMED.findall(text):
         there = (TOP / file).read_text()
-        assert not name or re.search(rf"^(async )?def {name}\(", there, re.MULTILINE), f"{file}::{name}"
+        assert not name or re.search(rf"^(async )?def {name}\(", there, re.MULTILINE), (
+            f"{file}::{name}"
+        )
     assert "@@" not in text

@@ -1,4 +1,5 @@
-"""A plugin for pytest, in the release's Python: batchspawner's own tests find our SlurmServer in SlurmSpawner's place.
+"""A plugin for pytest, in the release's Python: batchspawner's own tests find our SlurmServer in
+SlurmSpawner's place.
 
 Environment: SITEKIT_SITE, the site file; SITEKIT_STATE, a folder for the ledger.
 """
@@ -18,7 +19,9 @@ from sitekit.site import load_site
 
 site = load_site(Path(os.environ["SITEKIT_SITE"]))
 SlurmServer.life = Life(
-    site.model_copy(update={"paths": site.paths.model_copy(update={"state": Path(os.environ["SITEKIT_STATE"])})})
+    site.model_copy(
+        update={"paths": site.paths.model_copy(update={"state": Path(os.environ["SITEKIT_STATE"])})}
+    )
 )
 batchspawner.SlurmSpawner = SlurmServer
 

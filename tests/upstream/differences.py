@@ -22,9 +22,14 @@ def listed(*keys: str) -> dict[str, str]:
 
 
 def complaints(outcomes: Mapping[str, str], reasons: Mapping[str, str]) -> list[str]:
-    """`outcomes`: "passed", or what became of the test instead. Empty when just the listed tests did not pass."""
+    """`outcomes`: "passed", or what became of the test instead. Empty when just the listed tests
+    did not pass."""
     failed = {name: what for name, what in outcomes.items() if what != "passed"}
-    said = [f"{name} is not listed, and did not pass: {what}" for name, what in failed.items() if name not in reasons]
+    said = [
+        f"{name} is not listed, and did not pass: {what}"
+        for name, what in failed.items()
+        if name not in reasons
+    ]
     said += [f"{name} is listed, and passed" for name in reasons if outcomes.get(name) == "passed"]
     return said + [f"{name} is listed, and did not run" for name in reasons if name not in outcomes]
 
@@ -34,7 +39,12 @@ def outcomes_of(report: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for case in ET.parse(report).iter("testcase"):  # noqa: S314  (our own file)
         trouble = next((part for part in case if part.tag in ("failure", "error", "skipped")), None)
-        what = "passed" if trouble is None else f"{trouble.tag}: {(trouble.get('message') or '')[:300]}"
-        if found.get(case.attrib["name"], "passed") == "passed":  # a test that failed may have an error at its end, too
+        what = (
+            "passed"
+            if trouble is None
+            else f"{trouble.tag}: {(trouble.get('message') or '')[:300]}"
+        )
+        # a test that failed may have an error at its end, too
+        if found.get(case.attrib["name"], "passed") == "passed":
             found[case.attrib["name"]] = what
     return found

@@ -1,11 +1,12 @@
 """A plugin for pytest, in the release's Python: JupyterHub's own tests meet this site's hub.
 
-Their MockHub reads the site's configuration, and so has our spawner, handlers and loops. It takes the place of the hub
-service: front, proxy, gate and Slurm are those of the site. What is still JupyterHub's own is how its tests log in (the
-password is the name) and the database, which each run begins anew.
+Their MockHub reads the site's configuration, and so has our spawner, handlers and loops. It takes
+the place of the hub service: front, proxy, gate and Slurm are those of the site. What is still
+JupyterHub's own is how its tests log in (the password is the name) and the database, which each run
+begins anew.
 
-Environment: SITEKIT_SITE, the site file; SITEKIT_STATE, a folder for the database and the ledger; SITEKIT_LEFT_OUT, the
-tests that are not to be run (JSON).
+Environment: SITEKIT_SITE, the site file; SITEKIT_STATE, a folder for the database and the ledger;
+SITEKIT_LEFT_OUT, the tests that are not to be run (JSON).
 """
 
 from __future__ import annotations
@@ -32,8 +33,16 @@ from sitekit.hub.spawner.tier_spawner import TierSpawner
 from sitekit.site import load_site
 
 SITE = load_site(Path(os.environ["SITEKIT_SITE"]))
-HERE = SITE.model_copy(update={"paths": SITE.paths.model_copy(update={"state": Path(os.environ["SITEKIT_STATE"])})})
-THEIRS = ("allow_named_servers", "authenticator_class", "cookie_max_age_days", "db_url", "token_expires_in_max_seconds")
+HERE = SITE.model_copy(
+    update={"paths": SITE.paths.model_copy(update={"state": Path(os.environ["SITEKIT_STATE"])})}
+)
+THEIRS = (
+    "allow_named_servers",
+    "authenticator_class",
+    "cookie_max_age_days",
+    "db_url",
+    "token_expires_in_max_seconds",
+)
 """Settings that JupyterHub's tests change, or whose defaults they look for."""
 TIER = {"tier": "small"}  # of whoever names none: JupyterHub's tests start servers without options
 
@@ -46,7 +55,8 @@ def configuration() -> Config:
         c.JupyterHub.pop(key, None)
     del c.PAMAuthenticator
     c.Authenticator.allow_all = True
-    c.JupyterHub.tornado_settings["slow_spawn_timeout"] = 60  # a job starts later than JupyterHub's test server does
+    # a job starts later than JupyterHub's test server does
+    c.JupyterHub.tornado_settings["slow_spawn_timeout"] = 60
     return c
 
 
@@ -131,7 +141,15 @@ class FormSpawner(MockSpawner):
     """Its form is the site's, and whoever chooses nothing in that is refused."""
 
 
-for ours in (MockSpawner, SlowSpawner, NeverSpawner, BadSpawner, CustomBadSpawner, SlowBadSpawner, FormSpawner):
+for ours in (
+    MockSpawner,
+    SlowSpawner,
+    NeverSpawner,
+    BadSpawner,
+    CustomBadSpawner,
+    SlowBadSpawner,
+    FormSpawner,
+):
     setattr(mocking, ours.__name__, ours)
 
 
@@ -145,7 +163,8 @@ initialize = mocking.MockHub.initialize
 
 
 async def initialize_at_localhost(app: mocking.MockHub, argv: Any = None) -> None:
-    """Servers send browsers to the site's address, where cookies hold that were set under the same name."""
+    """Servers send browsers to the site's address, where cookies hold that were set under the same
+    name."""
     await initialize(app, argv)
     app.proxy.public_url = f"http://{SITE.front.host}:{SITE.proxy.port}/"
 
@@ -159,13 +178,16 @@ DefaultCookiePolicy.return_ok_secure = lambda *_: True
 
 
 async def login_user(app: mocking.MockHub, name: str) -> Any:
-    """As JupyterHub's, which wants three cookies and no more: here a login sets the entry to one's own server, too."""
+    """As JupyterHub's, which wants three cookies and no more: here a login sets the entry to one's
+    own server, too."""
     session, login = AsyncSession(), public_url(app) + "hub/login"
     xsrf = (await session.get(login)).cookies["_xsrf"]
     data = {"username": name, "password": name}
     answer = await session.post(f"{login}?_xsrf={quote(xsrf)}", data=data, allow_redirects=False)
     answer.raise_for_status()
-    assert (await session.get(public_url(app) + "hub/home", allow_redirects=False)).status_code == 200
+    assert (
+        await session.get(public_url(app) + "hub/home", allow_redirects=False)
+    ).status_code == 200
     return session.cookies
 
 
@@ -181,15 +203,18 @@ tokens.TOKENS = 10_000  # the tests make a new one of the same administrator for
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Each test begins with testuser-1 again, so that a few accounts are enough: it leaves no user behind."""
+    """Each test begins with testuser-1 again, so that a few accounts are enough: it leaves no user
+    behind."""
     sys.modules["jupyterhub.tests.conftest"]._username_counter = 0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """JupyterHub's tests compare a server's whole model, in which two things are the spawner's own: its state, and the
-    options that somebody without any got."""
+    """JupyterHub's tests compare a server's whole model, in which two things are the spawner's own:
+    its state, and the options that somebody without any got."""
     left_out = set(json.loads(os.environ["SITEKIT_LEFT_OUT"]))
-    assert left_out <= {item.name for item in items}, "a test is listed as left out, and is not there"
+    assert left_out <= {item.name for item in items}, (
+        "a test is listed as left out, and is not there"
+    )
     items[:] = [item for item in items if item.name not in left_out]
     for module in {item.module for item in items}:
         if normalize := getattr(module, "normalize_user", None):

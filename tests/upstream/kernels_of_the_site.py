@@ -1,7 +1,9 @@
-"""Run in a job, in the release's Python: jupyter_kernel_test on one kernel, started as a session starts it.
+"""Run in a job, in the release's Python: jupyter_kernel_test on one kernel, started as a session
+starts it.
 
-Arguments: the kernel's name, its language, what the gate tells a session (JSON), modules to load first.
-Prints, as JSON, what became of each test: "passed", "skipped: why", or the last line of its traceback.
+Arguments: the kernel's name, its language, what the gate tells a session (JSON), modules to load
+first. Prints, as JSON, what became of each test: "passed", "skipped: why", or the last line of its
+traceback.
 """
 
 from __future__ import annotations
@@ -120,14 +122,16 @@ def tests_of(name: str, language: str) -> type[KernelTests]:
 
 
 def until_heard(client: BlockingKernelClient) -> None:
-    """Until the kernel answers and what it publishes comes through. wait_for_ready() would take a kernel for dead whose
-    heart does not beat within a second of its start."""
+    """Until the kernel answers and what it publishes comes through. wait_for_ready() would take a
+    kernel for dead whose heart does not beat within a second of its start."""
     for _ in range(60):
         request = client.kernel_info()
         with contextlib.suppress(Empty):
             client.get_shell_msg(timeout=1)
             while client.get_iopub_msg(timeout=1)["parent_header"].get("msg_id") != request:
-                pass  # a welcome, which jupyter_kernel_test does not know, or an answer to an earlier request
+                # a welcome, which jupyter_kernel_test does not know, or an answer to an earlier
+                # request
+                pass
             return
     raise TimeoutError("the kernel does not answer")
 
@@ -137,7 +141,9 @@ def main(name: str, language: str, settings: str, *loaded: str) -> None:
     clean_environment(told, os.environ["SLURM_JOB_ID"])
     os.environ["JUPYTER_RUNTIME_DIR"] = make_runtime_folder("jupyter-test-")
     if loaded:  # in the Software Modules tab
-        load = subprocess.run([os.environ["LMOD_CMD"], "python", "load", *loaded], check=True, capture_output=True)
+        load = subprocess.run(
+            [os.environ["LMOD_CMD"], "python", "load", *loaded], check=True, capture_output=True
+        )
         loaded_modules.write(applied(changes(load.stdout), os.environ))
     result = Told()
     try:

@@ -1,7 +1,8 @@
-"""batchspawner's own tests, with the site's SlurmServer as its SlurmSpawner, against the release's JupyterHub.
+"""batchspawner's own tests, with the site's SlurmServer as its SlurmSpawner, against the release's
+JupyterHub.
 
-They are in no package of batchspawner's: the variable BATCHSPAWNER names a checkout of its repository, of the version
-that the release has.
+They are in no package of batchspawner's: the variable BATCHSPAWNER names a checkout of its
+repository, of the version that the release has.
 """
 
 from __future__ import annotations
@@ -22,19 +23,33 @@ CHECKOUT = os.environ.get("BATCHSPAWNER")
 
 @pytest.mark.soak
 @pytest.mark.skipif(
-    CHECKOUT is None, reason="BATCHSPAWNER names no checkout of batchspawner, whose packages have no tests"
+    CHECKOUT is None,
+    reason="BATCHSPAWNER names no checkout of batchspawner, whose packages have no tests",
 )
 def test_batchspawners_own(demo: Demo, packages: Path, tmp_path: Path) -> None:
     python, theirs = demo.site.current / "bin" / "python", Path(CHECKOUT) / "batchspawner"
     where = [python, "-I", "-c", "import batchspawner; print(*batchspawner.__path__)"]
-    installed = Path(subprocess.run(where, check=True, capture_output=True, text=True, timeout=60).stdout.strip())
+    installed = Path(
+        subprocess.run(where, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+    )
     same = (theirs / "batchspawner.py").read_bytes() == (installed / "batchspawner.py").read_bytes()
     assert same, f"{CHECKOUT} has another version than the release"
-    shutil.copytree(installed, tmp_path / "batchspawner")  # its tests import it as the package around them
+    # its tests import it as the package around them
+    shutil.copytree(installed, tmp_path / "batchspawner")
     shutil.copytree(theirs / "tests", tmp_path / "batchspawner" / "tests")
     (tmp_path / "batchspawner" / "tests" / "__init__.py").touch()
     shutil.copy(PLUGIN, tmp_path)
-    options = ["-p", "no:cacheprovider", "-p", PLUGIN.stem, "-c", "/dev/null", "-o", "asyncio_mode=auto", "--tb=short"]
+    options = [
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        PLUGIN.stem,
+        "-c",
+        "/dev/null",
+        "-o",
+        "asyncio_mode=auto",
+        "--tb=short",
+    ]
     done = subprocess.run(
         [python, "-m", "pytest", *options, f"--junitxml={tmp_path}/report.xml", "--pyargs", "batchspawner.tests"],
         env={

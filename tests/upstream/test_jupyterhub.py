@@ -1,4 +1,5 @@
-"""JupyterHub's own tests, as its package brings them, against the site's hub. differences.yml says which may fail."""
+"""JupyterHub's own tests, as its package brings them, against the site's hub. differences.yml says
+which may fail."""
 
 from __future__ import annotations
 
@@ -42,7 +43,9 @@ SETTINGS = (
 @pytest.fixture(scope="module")
 def machine(demo: Demo) -> Iterator[Machine]:
     machine = Machine(demo.site)
-    with accounts(demo.site, [*NAMED, *(f"testuser-{number}" for number in range(1, NUMBERED + 1))]):
+    with accounts(
+        demo.site, [*NAMED, *(f"testuser-{number}" for number in range(1, NUMBERED + 1))]
+    ):
         yield machine
     machine.mend("proxy", "hub")
 
@@ -62,8 +65,8 @@ def test_jupyterhubs_own(demo: Demo, machine: Machine, packages: Path, name: str
 
 @contextmanager
 def state(demo: Demo) -> Iterator[Path]:
-    """A folder of the hub's account, for the database, the ledger, and what the tests write. In it lie the plugin, and
-    the certificate of the front, to which servers send browsers."""
+    """A folder of the hub's account, for the database, the ledger, and what the tests write. In it
+    lie the plugin, and the certificate of the front, to which servers send browsers."""
     folder = Path(tempfile.mkdtemp(prefix="sitekit-jupyterhub-"))
     try:
         for file in (PLUGIN, certificate(demo.site)[0]):
@@ -75,8 +78,11 @@ def state(demo: Demo) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def run(demo: Demo, machine: Machine, packages: Path, name: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """One file of JupyterHub's tests, in the release's Python, as the hub's account with the hub's environment."""
+def run(
+    demo: Demo, machine: Machine, packages: Path, name: str, folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """One file of JupyterHub's tests, in the release's Python, as the hub's account with the hub's
+    environment."""
     hub = machine.service("hub")
     secrets = dict(line.split("=", 1) for line in hub.environment_file.read_text().splitlines())
     places = {"PYTHONPATH": f"{packages}:{folder}", "HOME": str(folder), "TMPDIR": str(folder)}
@@ -87,7 +93,13 @@ def run(demo: Demo, machine: Machine, packages: Path, name: str, folder: Path) -
         "SITEKIT_LEFT_OUT": json.dumps(list(listed("left out", name))),
     }
     plugins = ["-p", "no:cacheprovider", "-p", PLUGIN.stem]
-    said = ["--tb=short", "--timeout=300", "--show-capture=no", "--disable-warnings", f"--junitxml={folder}/report.xml"]
+    said = [
+        "--tb=short",
+        "--timeout=300",
+        "--show-capture=no",
+        "--disable-warnings",
+        f"--junitxml={folder}/report.xml",
+    ]
     settings = ["-c", "/dev/null", *(word for setting in SETTINGS for word in ("-o", setting))]
     python = demo.site.current / "bin" / "python"
     return subprocess.run(

@@ -51,10 +51,17 @@ def published(demo: Demo) -> dict[str, tuple[str, list[str]]]:
     return found
 
 
-def in_a_job(demo: Demo, packages: Path, program: Path, name: str, language: str, modules: list[str]) -> dict[str, str]:
+def in_a_job(
+    demo: Demo, packages: Path, program: Path, name: str, language: str, modules: list[str]
+) -> dict[str, str]:
     """What became of each test of one kernel, in a job of alice's."""
     site, home = demo.site, "/home/alice"
-    srun = [site.slurm.bin / "srun", "--quiet", f"--partition={site.kernels.check.partition}", "--mem=500M"]
+    srun = [
+        site.slurm.bin / "srun",
+        "--quiet",
+        f"--partition={site.kernels.check.partition}",
+        "--mem=500M",
+    ]
     settings = json.dumps(session_settings(site))
     done = subprocess.run(
         [*srun, site.current / "bin" / "python", program, name, language, settings, *modules],

@@ -1,4 +1,5 @@
-"""What one server gets: the figures of its tier with what its user chose. This is what a backend is asked for."""
+"""What one server gets: the figures of its tier with what its user chose. This is what a backend is
+asked for."""
 
 from __future__ import annotations
 
@@ -11,9 +12,11 @@ from ..site.tier import Tier
 
 @dataclass(frozen=True)
 class Choice:
-    """What one server gets. Memory in MiB, time in seconds; an empty text where the backend's default is to hold.
+    """What one server gets. Memory in MiB, time in seconds; an empty text where the backend's
+    default is to hold.
 
-    `memory` is reserved, `cap` is what the cgroup allows. `interface` is the title of the page that it opens.
+    `memory` is reserved, `cap` is what the cgroup allows. `interface` is the title of the page that
+    it opens.
     """
 
     tier: str = ""

@@ -1,21 +1,28 @@
 """The one interface between the hub and what runs its servers.
 
-Slurm is such a backend: a folder beside this file, and one line in `BACKENDS` of sitekit/site/backends.py.
-The hub keeps the ledger, the cards and the progress page; it asks a backend for the rest.
+Slurm is such a backend: a folder beside this file, and one line in `BACKENDS` of
+sitekit/site/backends.py. The hub keeps the ledger, the cards and the progress page; it asks a
+backend for the rest.
 
 The life of one server, in the order of the calls:
 
 1. `offers` tells what an account may ask for. The form shows it.
-2. The hub writes the server's `Work` to its ledger. Only then does it call `submit`, which returns the job's id.
-3. `find` returns the job as the last snapshot lists it. It asks nobody; A loop renews it for all servers.
-4. `look_up` asks for one job that the snapshot does not list. None means that the job is gone for certain.
+2. The hub writes the server's `Work` to its ledger. Only then does it call `submit`, which returns
+   the job's id.
+3. `find` returns the job as the last snapshot lists it. It asks nobody; A loop renews it for all
+   servers.
+4. `look_up` asks for one job that the snapshot does not list. None means that the job is gone for
+   certain.
 5. `explain_wait` tells its user where a job waits, why, and for how long.
-6. `address` returns the address of the host on which the job runs. The server itself tells the hub its port.
+6. `address` returns the address of the host on which the job runs. The server itself tells the hub
+   its port.
 7. `stop` ends the job, gently or at once.
-8. `ending` tells how a job has ended, and `log_tail` returns the last lines of its log. A card is made of both.
+8. `ending` tells how a job has ended, and `log_tail` returns the last lines of its log. A card is
+   made of both.
 
-A backend that does not answer raises NoAnswer. From that nothing follows about any server: none is given up.
-Text that a backend returns may have been written by a user. It is data: it is shown, never executed or trusted.
+A backend that does not answer raises NoAnswer. From that nothing follows about any server: none is
+given up. Text that a backend returns may have been written by a user. It is data: it is shown,
+never executed or trusted.
 """
 
 from __future__ import annotations
@@ -31,11 +38,13 @@ if TYPE_CHECKING:
 
 
 class NoAnswer(Exception):
-    """The backend did not answer, or not in a form that can be read. Nothing follows from that about any job."""
+    """The backend did not answer, or not in a form that can be read. Nothing follows from that
+    about any job."""
 
 
 class Refused(Exception):
-    """The backend refused a request. `kind` says which part of it: `home`, `gate`, or the backend's own word."""
+    """The backend refused a request. `kind` says which part of it: `home`, `gate`, or the backend's
+    own word."""
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(text)
@@ -49,16 +58,18 @@ class Phase(enum.Enum):
     RUNNING = "running"
     SUSPENDED = "suspended"  # it holds its place, and none of its processes runs
     ENDED = "ended"
-    UNKNOWN = "unknown"  # the backend has a word for it that this release does not know: the server is kept
+    # the backend has a word for it that this release does not know: the server is kept
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
 class Job:
-    """One job as its backend lists it. `start` is in seconds since the epoch, None where it is not known.
+    """One job as its backend lists it. `start` is in seconds since the epoch, None where it is not
+    known.
 
     `user` and `uid` are the account that owns it; `uid` is None where the backend does not tell it.
-    `state` is the backend's own word. `tag` names the server to which the job says it belongs. Its owner can
-    write any tag there, so that it counts only for a server of the same account.
+    `state` is the backend's own word. `tag` names the server to which the job says it belongs. Its
+    owner can write any tag there, so that it counts only for a server of the same account.
     """
 
     id: str
@@ -90,7 +101,8 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """One start of a server, as the hub knows it: which account, since when, and which job, once it is known.
+    """One start of a server, as the hub knows it: which account, since when, and which job, once it
+    is known.
 
     `intended` is when the hub decided to submit it, in seconds since the epoch.
     """
@@ -104,7 +116,8 @@ class Work:
     def owns(self, uid: int | None, user: str) -> bool:
         """Whether a job of this owner can belong to this server.
 
-        The numbers are compared where both are known: while a name service is away, programs print no names.
+        The numbers are compared where both are known: while a name service is away, programs print
+        no names.
         """
         return uid == self.uid if uid is not None and self.uid is not None else user == self.account
 
@@ -120,7 +133,8 @@ class Work:
 
 @dataclass(frozen=True)
 class Offers:
-    """What an account may ask for. None where the backend does not answer, or where nobody asked it."""
+    """What an account may ask for. None where the backend does not answer, or where nobody asked
+    it."""
 
     accounts: tuple[str, ...] | None = None
     reservations: tuple[str, ...] | None = None
@@ -169,18 +183,24 @@ class Backend(Protocol):
     title: str
     """What users know it as, such as `Slurm`."""
     spawner: str
-    """The class of the hub that starts servers on it, as `module:name`. It is a Server of hub/spawner/server.py."""
+    """The class of the hub that starts servers on it, as `module:name`. It is a Server of
+    hub/spawner/server.py."""
     queue: SnapshotLoop
     """Its jobs at one moment, and the loop that renews them."""
     strays: list[str]
-    """Jobs with a tag of this site that are in no ledger. The reconciler writes them; the status page shows them."""
+    """Jobs with a tag of this site that are in no ledger. The reconciler writes them; the status
+    page shows them."""
 
     async def offers(self, account: str) -> Offers:
-        """What `account` may ask for. Returns within a few seconds, with None for what is not known."""
+        """What `account` may ask for. Returns within a few seconds, with None for what is not
+        known."""
         ...
 
-    async def submit(self, work: Work, choice: Choice, environment: dict[str, str], live: Collection[str]) -> str:
-        """Start a job as `work.account` and return its id. `live` are the account's jobs whose logs are in use.
+    async def submit(
+        self, work: Work, choice: Choice, environment: dict[str, str], live: Collection[str]
+    ) -> str:
+        """Start a job as `work.account` and return its id. `live` are the account's jobs whose logs
+        are in use.
 
         Raises Refused; and NoAnswer, after which the job may exist all the same.
         """
@@ -191,7 +211,8 @@ class Backend(Protocol):
         ...
 
     async def look_up(self, work: Work) -> Job | None:
-        """The job, asked for where the snapshot does not list it. None: it is gone. Raises NoAnswer."""
+        """The job, asked for where the snapshot does not list it. None: it is gone. Raises
+        NoAnswer."""
         ...
 
     def is_hidden(self, work: Work) -> bool:
@@ -215,7 +236,8 @@ class Backend(Protocol):
         ...
 
     async def stop(self, work: Work, job: str, *, graceful: bool) -> bool:
-        """End a job: by SIGTERM to the server, or at once. False if there is none. Raises Refused, NoAnswer."""
+        """End a job: by SIGTERM to the server, or at once. False if there is none. Raises Refused,
+        NoAnswer."""
         ...
 
     async def ending(self, work: Work, job: str) -> Ending | None:
@@ -227,9 +249,11 @@ class Backend(Protocol):
         ...
 
     def loops(self) -> Mapping[str, Callable[[], Coroutine[Any, Any, None]]]:
-        """What runs as long as the hub, by name. One of them is `queue.run`. One that fails is started again."""
+        """What runs as long as the hub, by name. One of them is `queue.run`. One that fails is
+        started again."""
         ...
 
     def status(self) -> dict[str, object]:
-        """Whether it answers, and what it counts, for the administrator's status page. Times in seconds."""
+        """Whether it answers, and what it counts, for the administrator's status page. Times in
+        seconds."""
         ...

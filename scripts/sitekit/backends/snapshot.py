@@ -1,7 +1,8 @@
 """The snapshot: one query for all servers' jobs, often while somebody waits, seldom otherwise.
 
-Polls, progress pages, the form and the administrator's page read the last snapshot; none of them starts a query.
-A backend that does not answer leaves the old snapshot in place and says since when: its silence ends no server.
+Polls, progress pages, the form and the administrator's page read the last snapshot; none of them
+starts a query. A backend that does not answer leaves the old snapshot in place and says since when:
+its silence ends no server.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ log = logging.getLogger(__name__)
 
 FAST, SLOW = 4.0, 30.0  # seconds between queries: while somebody waits, otherwise
 RATE, BURST = 0.5, 3.0  # what all queries together may cost: one per 2 s on average, a few at once
-BACKOFF_LIMIT, BACKOFF_WAITING = 60.0, 15.0  # seconds between queries in an outage: at most, and while somebody waits
+# seconds between queries in an outage: at most, and while somebody waits
+BACKOFF_LIMIT, BACKOFF_WAITING = 60.0, 15.0
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The jobs at one moment, by id. The query began at `taken` by the monotonic clock, and `at` by the wall clock."""
+    """The jobs at one moment, by id. The query began at `taken` by the monotonic clock, and `at` by
+    the wall clock."""
 
     jobs: Mapping[str, Job]
     taken: float
@@ -43,7 +46,8 @@ class Snapshot:
 
 
 class SnapshotLoop:
-    """The last snapshot, and the loop that renews it. A backend derives from it and says in `read` how."""
+    """The last snapshot, and the loop that renews it. A backend derives from it and says in `read`
+    how."""
 
     title = "The scheduler"
     """What the log calls the backend."""
@@ -87,17 +91,20 @@ class SnapshotLoop:
             self._waiters -= 1
 
     def look(self) -> None:
-        """Ask as soon as the allowance permits: somebody else has just found that the backend does not answer."""
+        """Ask as soon as the allowance permits: somebody else has just found that the backend does
+        not answer."""
         self._wanted = True
         self._stir.set()
 
     async def next(self) -> Snapshot:
-        """The next answer, or, when the backend does not answer, the old snapshot after the failed query."""
+        """The next answer, or, when the backend does not answer, the old snapshot after the failed
+        query."""
         await self._answered.wait()
         return self.snapshot
 
     async def newer(self) -> Snapshot:
-        """A snapshot whose query begins after this call, once the allowance permits; the old one in an outage."""
+        """A snapshot whose query begins after this call, once the allowance permits; the old one in
+        an outage."""
         called = time.monotonic()
         while True:
             self.look()
@@ -115,13 +122,16 @@ class SnapshotLoop:
             self._answered.set()
             self._answered = asyncio.Event()
             if failures:
-                await asyncio.sleep(min(BACKOFF_WAITING if self._waiters else BACKOFF_LIMIT, FAST * 2**failures))
+                await asyncio.sleep(
+                    min(BACKOFF_WAITING if self._waiters else BACKOFF_LIMIT, FAST * 2**failures)
+                )
             else:
                 await self._until_due(time.monotonic())
 
     async def _until_due(self, last: float) -> None:
-        """Sleep until somebody wants an answer now, or the interval is over. The fast one counts from when the first
-        came to wait: a start that takes less than that costs one query, the one that its callback wants."""
+        """Sleep until somebody wants an answer now, or the interval is over. The fast one counts
+        from when the first came to wait: a start that takes less than that costs one query, the one
+        that its callback wants."""
         while not self._wanted:
             due = max(last, self._waiting_since) + FAST if self._waiters else last + SLOW
             if (left := due - time.monotonic()) <= 0:
@@ -131,7 +141,8 @@ class SnapshotLoop:
                 await asyncio.wait_for(self._stir.wait(), left)
 
     async def spend(self) -> None:
-        """Wait until the allowance permits one more query. Whoever asks the backend anything waits here."""
+        """Wait until the allowance permits one more query. Whoever asks the backend anything waits
+        here."""
         while True:
             now = time.monotonic()
             self._allowance = min(BURST, self._allowance + (now - self._counted) * RATE)
@@ -146,16 +157,21 @@ class SnapshotLoop:
         begun = time.monotonic()
         try:
             jobs = await self.read()
-        except Exception as trouble:  # whatever it is: this loop must outlive it, for everybody waits for it
+        except Exception as trouble:
+            # whatever it is: this loop must outlive it, for everybody waits for it
             if not isinstance(trouble, NoAnswer):
                 log.exception("%s could not be asked", self.title)
             if self.silent_since is None:
                 self.silent_since = time.time()
-                log.warning("%s does not answer; running servers are not affected. %s", self.title, trouble)
+                log.warning(
+                    "%s does not answer; running servers are not affected. %s", self.title, trouble
+                )
             self.trouble = str(trouble)
             return False
         if self.silent_since is not None:
-            log.warning("%s answers again after %.0f s", self.title, time.time() - self.silent_since)
+            log.warning(
+                "%s answers again after %.0f s", self.title, time.time() - self.silent_since
+            )
         self.silent_since, self.trouble = None, ""
         self.snapshot = Snapshot(jobs, begun, time.time() - (time.monotonic() - begun))
         for listener in self._listeners:

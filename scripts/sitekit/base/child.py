@@ -1,4 +1,5 @@
-"""Work that is done in a program of its own: a Python module, one request in, events and an answer out, all as JSON."""
+"""Work that is done in a program of its own: a Python module, one request in, events and an answer
+out, all as JSON."""
 
 from __future__ import annotations
 
@@ -22,11 +23,18 @@ Event = dict[str, Any]
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
-def ask(module: str, request: Event, on_event: Callable[[Event], None] = lambda _: None, *, timeout: float) -> Any:
+def ask(
+    module: str,
+    request: Event,
+    on_event: Callable[[Event], None] = lambda _: None,
+    *,
+    timeout: float,
+) -> Any:
     """Run `python -m module` on `request`; return what it answers. `timeout` is in seconds.
 
-    An answer counts even when the program crashes after it: rattler now and then dies of a signal while Python ends,
-    after a complete installation. Raises Problem when the program reports one, dies before, or takes too long.
+    An answer counts even when the program crashes after it: rattler now and then dies of a signal
+    while Python ends, after a complete installation. Raises Problem when the program reports one,
+    dies before, or takes too long.
     """
     answer: Event | None = None
     places = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
@@ -34,7 +42,13 @@ def ask(module: str, request: Event, on_event: Callable[[Event], None] = lambda 
     argv = [sys.executable, "-m", module]
     with tempfile.TemporaryFile("w+") as errors:
         child = subprocess.Popen(
-            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment, umask=0o022
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=environment,
+            umask=0o022,
         )
         requests, events = piped(child.stdin), piped(child.stdout)
         timer = threading.Timer(timeout, child.kill)
@@ -59,17 +73,22 @@ def ask(module: str, request: Event, on_event: Callable[[Event], None] = lambda 
             events.close()
         if answer is None:
             errors.seek(0)
-            raise Problem(f"{_ending(child.returncode)}{_tail(errors.read())}", remedy="run the same command again")
+            raise Problem(
+                f"{_ending(child.returncode)}{_tail(errors.read())}",
+                remedy="run the same command again",
+            )
     if "problem" in answer:
         raise Problem(*answer["problem"])
     return answer["answer"]
 
 
 def serve(work: Callable[[Event], Any]) -> NoReturn:
-    """The other side: read the request, do the `work`, write the answer, and end without Python's clean-up.
+    """The other side: read the request, do the `work`, write the answer, and end without Python's
+    clean-up.
 
-    It ends with the program that asked, however that ends: nobody holds the prefix for it any longer. os._exit keeps
-    rattler's threads from meeting an interpreter that is being taken down (SIGSEGV, 1 in 30).
+    It ends with the program that asked, however that ends: nobody holds the prefix for it any
+    longer. os._exit keeps rattler's threads from meeting an interpreter that is being taken down
+    (SIGSEGV, 1 in 30).
     """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     try:
@@ -85,8 +104,8 @@ _MORTAL = "import ctypes, os, sys; ctypes.CDLL(None).prctl(int(sys.argv[1]), 9);
 
 
 def mortal(argv: Argv) -> list[str]:
-    """The same program, as one that ends when this one does, even by SIGKILL: it must not go on writing to a release
-    that the next run works on. `argv` begins with a path."""
+    """The same program, as one that ends when this one does, even by SIGKILL: it must not go on
+    writing to a release that the next run works on. `argv` begins with a path."""
     return [sys.executable, "-I", "-S", "-c", _MORTAL, str(_PR_SET_PDEATHSIG), *map(str, argv)]
 
 

@@ -1,4 +1,5 @@
-"""Run another program: an argument list, never a shell; a time limit, always; an error that says what it printed."""
+"""Run another program: an argument list, never a shell; a time limit, always; an error that says
+what it printed."""
 
 from __future__ import annotations
 
@@ -28,12 +29,15 @@ class CommandFailed(Problem):
 
     def __init__(self, argv: Argv, why: str, output: str = "", remedy: str | None = None) -> None:
         tail = "\n".join("    | " + line for line in output.strip().splitlines()[-12:])
-        super().__init__(f"{shlex.join(map(str, argv))}: {why}" + (f"\n{tail}" if tail else ""), remedy=remedy)
+        super().__init__(
+            f"{shlex.join(map(str, argv))}: {why}" + (f"\n{tail}" if tail else ""), remedy=remedy
+        )
         self.output = output
 
 
 def identity(user: str | None) -> dict[str, Any]:
-    """The arguments that make subprocess run something as `user` with all its groups; {} for None. Raises KeyError."""
+    """The arguments that make subprocess run something as `user` with all its groups; {} for None.
+    Raises KeyError."""
     if user is None:
         return {}
     import grp
@@ -46,11 +50,11 @@ def identity(user: str | None) -> dict[str, Any]:
 
 @contextmanager
 def acting_as(user: int, group: int) -> Iterator[None]:
-    """For the block, root has an account's rights and no more: in a folder that this account writes, whatever it put in
-    the way leads nowhere that it could not go itself.
+    """For the block, root has an account's rights and no more: in a folder that this account
+    writes, whatever it put in the way leads nowhere that it could not go itself.
 
-    The process stays root's, so the account can neither signal nor trace it; a program started meanwhile could become
-    root again, so start none: `run` has `user`.
+    The process stays root's, so the account can neither signal nor trace it; a program started
+    meanwhile could become root again, so start none: `run` has `user`.
     """
     before = os.getgroups(), os.getegid(), os.geteuid()
     os.setgroups([])
@@ -65,7 +69,8 @@ def acting_as(user: int, group: int) -> Iterator[None]:
 
 
 def piped(stream: Stream | None) -> Stream:
-    """A stream of a program that was started with PIPE for it; its type allows None, for one without."""
+    """A stream of a program that was started with PIPE for it; its type allows None, for one
+    without."""
     if stream is None:
         raise TypeError("this program was started without a pipe")
     return stream
@@ -83,8 +88,9 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run `argv` to its end and return it with stdout and stderr as text.
 
-    `timeout` is in seconds; `env` replaces the environment; `user` runs it as that account with its groups (root only).
-    Raises CommandFailed when it is missing, too slow, or (with `check`) ends non-zero.
+    `timeout` is in seconds; `env` replaces the environment; `user` runs it as that account with its
+    groups (root only). Raises CommandFailed when it is missing, too slow, or (with `check`) ends
+    non-zero.
     """
     try:
         done = subprocess.run(
@@ -101,9 +107,15 @@ def run(
     except FileNotFoundError as missing:
         raise CommandFailed(argv, f"{missing.filename} is not there") from None
     except PermissionError as refused:
-        raise CommandFailed(argv, f"{refused.filename} may not be run by {user or 'this account'}") from None
+        raise CommandFailed(
+            argv, f"{refused.filename} may not be run by {user or 'this account'}"
+        ) from None
     except subprocess.TimeoutExpired as late:
-        shown = late.stderr if isinstance(late.stderr, str) else (late.stderr or b"").decode(errors="replace")
+        shown = (
+            late.stderr
+            if isinstance(late.stderr, str)
+            else (late.stderr or b"").decode(errors="replace")
+        )
         raise CommandFailed(argv, f"did not end within {timeout:g} s", shown) from None
     if check and done.returncode:
         raise CommandFailed(argv, f"ended with code {done.returncode}", done.stderr or done.stdout)

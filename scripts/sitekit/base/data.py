@@ -1,4 +1,5 @@
-"""Where the kit's own data lies: templates, units, logos. At the top level of a checkout, beside the installed code."""
+"""Where the kit's own data lies: templates, units, logos. At the top level of a checkout, beside
+the installed code."""
 
 from __future__ import annotations
 
@@ -9,11 +10,13 @@ CHECKOUT = _PACKAGE.parents[1]
 """The top of the checkout; only meaningful where the kit is not installed as a package."""
 
 OWN_KERNELS, OWN_PACKAGES = "config/kernels.yml", "config/environment.yml"
-"""A site's own, which git ignores: in place of kernels/kernels.yml, and on top of environment.yml."""
+"""A site's own, which git ignores: in place of kernels/kernels.yml, and on top of environment.yml.
+"""
 
 
 def data(relative: str) -> Path:
-    """Path of a data file or folder by its name in a checkout: `config/templates`. Raises FileNotFoundError."""
+    """Path of a data file or folder by its name in a checkout: `config/templates`. Raises
+    FileNotFoundError."""
     for root in (_PACKAGE / "_data", CHECKOUT):
         if (root / relative).exists():
             return root / relative

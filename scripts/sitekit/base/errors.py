@@ -42,7 +42,8 @@ class BadInputs(BadInput):
 class Unfit(ValueError):
     """A value that a model refuses, before anybody knows which file and line it came from.
 
-    `key` is the path of the key to blame, seen from the model or field that raises; validate.py adds file and line.
+    `key` is the path of the key to blame, seen from the model or field that raises; validate.py
+    adds file and line.
     """
 
     def __init__(self, what: str, remedy: str, *key: str | int) -> None:
@@ -78,6 +79,10 @@ def as_problem(trouble: Problem | OSError) -> Problem:
     """What the system would not do, as a person is told it; a Problem as it is."""
     if isinstance(trouble, Problem):
         return trouble
-    mend = "run it as root" if isinstance(trouble, PermissionError) and os.geteuid() else "mend that, then run it again"
+    mend = (
+        "run it as root"
+        if isinstance(trouble, PermissionError) and os.geteuid()
+        else "mend that, then run it again"
+    )
     where = None if trouble.filename is None else os.fsdecode(trouble.filename)
     return Problem(trouble.strerror or str(trouble), where, mend)

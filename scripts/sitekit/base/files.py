@@ -1,4 +1,5 @@
-"""Write files so that a reader, or a power cut, meets the whole old one or the whole new one; read one and no other."""
+"""Write files so that a reader, or a power cut, meets the whole old one or the whole new one; read
+one and no other."""
 
 from __future__ import annotations
 
@@ -10,8 +11,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 
-def write_atomic(path: Path, content: str | bytes, mode: int = 0o644, owner: tuple[int, int] | None = None) -> None:
-    """Put `content` at `path` by rename. `mode` holds whatever the umask; `owner` is (uid, gid), left alone when None.
+def write_atomic(
+    path: Path, content: str | bytes, mode: int = 0o644, owner: tuple[int, int] | None = None
+) -> None:
+    """Put `content` at `path` by rename. `mode` holds whatever the umask; `owner` is (uid, gid),
+    left alone when None.
 
     The parent must exist. Raises OSError; the old file is then still there, whole.
     """
@@ -40,8 +44,8 @@ def switch_link(link: Path, target: str) -> None:
 
 
 def open_file(path: Path) -> BinaryIO:
-    """The file itself, to be read, in a folder that somebody else may write: a link is not followed, a pipe not waited
-    for. Raises OSError."""
+    """The file itself, to be read, in a folder that somebody else may write: a link is not
+    followed, a pipe not waited for. Raises OSError."""
     return open(path, "rb", opener=_itself)
 
 

@@ -1,4 +1,5 @@
-"""The way to a file: all folders and links that lead there. Whoever can change one of them decides what is found."""
+"""The way to a file: all folders and links that lead there. Whoever can change one of them decides
+what is found."""
 
 from __future__ import annotations
 
@@ -45,8 +46,9 @@ class Step:
         return self._written_by(stat.S_IWOTH)
 
     def _written_by(self, who: int) -> bool:
-        """Not those of a link, which say nothing; nor those of a folder like /tmp, where the sticky bit keeps others'
-        hands from what lies in it. The owner of such a folder may still remove what is not theirs."""
+        """Not those of a link, which say nothing; nor those of a folder like /tmp, where the sticky
+        bit keeps others' hands from what lies in it. The owner of such a folder may still remove
+        what is not theirs."""
         sticky = self.status.st_mode & stat.S_ISVTX and not self.last
         return bool(self.status.st_mode & who) and not self.link and not sticky
 
@@ -69,21 +71,27 @@ def group_name(gid: int) -> str:
 
 
 def named_writers(path: Path) -> tuple[set[int], set[int]]:
-    """The users and groups, by number, that an access control list (acl(5)) lets write. Where there is one, the mode's
-    bits for the group are the most that it gives to anybody it names, whoever the owning group is."""
+    """The users and groups, by number, that an access control list (acl(5)) lets write. Where there
+    is one, the mode's bits for the group are the most that it gives to anybody it names, whoever
+    the owning group is."""
     try:
         found = os.getxattr(path, "system.posix_acl_access", follow_symlinks=False)
     except OSError:  # none, or a filesystem without
         return set(), set()
-    entries = list(struct.iter_unpack("<HHI", found[4:]))  # linux/posix_acl_xattr.h: tag, rights, number
-    users, groups = ({who for tag, may, who in entries if tag == kind and may & ACL_WRITE} for kind in ACL_KINDS)
+    # linux/posix_acl_xattr.h: tag, rights, number
+    entries = list(struct.iter_unpack("<HHI", found[4:]))
+    users, groups = (
+        {who for tag, may, who in entries if tag == kind and may & ACL_WRITE} for kind in ACL_KINDS
+    )
     return users, groups
 
 
 def way(path: Path, root: Path = Path("/")) -> list[Step]:
-    """From `/` to `path`, as far as something is there. `root` is where the machine's file tree lies.
+    """From `/` to `path`, as far as something is there. `root` is where the machine's file tree
+    lies.
 
-    Raises OSError: PermissionError where this account may not look, ELOOP for links that lead in circles.
+    Raises OSError: PermissionError where this account may not look, ELOOP for links that lead in
+    circles.
     """
     return list(_steps(path, root))
 

@@ -39,7 +39,8 @@ class Step:
 
 @contextmanager
 def step(title: str, total: int | None = None) -> Iterator[Step]:
-    """Show `title` while the block runs, then one closing line with the time it took; on a terminal a live bar.
+    """Show `title` while the block runs, then one closing line with the time it took; on a terminal
+    a live bar.
 
     A terminal has one live bar, the main thread's; what other threads do is told in lines above it.
     """
@@ -67,7 +68,8 @@ def say(text: str = "") -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-# rich is loaded for a terminal only, where it is: a release, in which timers and users run parts of the kit, has none.
+# rich is loaded for a terminal only, where it is: a release, in which timers and users run parts of
+# the kit, has none.
 
 
 @cache
@@ -83,7 +85,14 @@ def _console() -> Any:
 
 
 def _bar(total: int | None) -> Any:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
 
     columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20)]
     columns += [MofNCompleteColumn()] if total is not None else []

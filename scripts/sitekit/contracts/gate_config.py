@@ -33,7 +33,8 @@ COOKIES = {"secure": True, "samesite": "Lax"}
 
 
 def hub_variables(site: Site) -> dict[str, str]:
-    """Variables of JupyterHub's single-user server that are the same for all servers: the hub cannot change them."""
+    """Variables of JupyterHub's single-user server that are the same for all servers: the hub
+    cannot change them."""
     return {
         "JUPYTERHUB_API_URL": f"{hub_url(site)}/hub/api",
         "JUPYTERHUB_BASE_URL": "/",

@@ -1,4 +1,5 @@
-"""How the published kernels do: written by `make kernels` and `make kernels_check`, read by all others."""
+"""How the published kernels do: written by `make kernels` and `make kernels_check`, read by all
+others."""
 
 from __future__ import annotations
 
@@ -15,8 +16,9 @@ from ..site import Site
 
 @dataclass(frozen=True)
 class KernelState:
-    """`proven` counts the kernels that work; `failing` are the others, each with its reason. `checked` is when all of
-    them were last started, in seconds since 1970, 0 for never; `where` they were."""
+    """`proven` counts the kernels that work; `failing` are the others, each with its reason.
+    `checked` is when all of them were last started, in seconds since 1970, 0 for never; `where`
+    they were."""
 
     proven: int = 0
     failing: Mapping[str, str] = field(default_factory=dict)
@@ -25,7 +27,8 @@ class KernelState:
 
 
 def path(site: Site) -> Path:
-    """In the prefix, beside the kernels: whoever may publish them may say how they do, and everybody may read it."""
+    """In the prefix, beside the kernels: whoever may publish them may say how they do, and
+    everybody may read it."""
     return site.kernels_current.parent / "state.json"
 
 
@@ -42,11 +45,16 @@ def write_kernel_state(site: Site, state: KernelState) -> None:
 
 
 def told(state: KernelState | None) -> Iterator[str]:
-    """The state as lines for a person: the figures, then each kernel that fails with the beginning of its reason."""
+    """The state as lines for a person: the figures, then each kernel that fails with the beginning
+    of its reason."""
     if state is None:
         yield "none published; make kernels"
         return
-    when = f"{_moment(state.checked)} on {state.where}" if state.checked else "never; make kernels_check"
+    when = (
+        f"{_moment(state.checked)} on {state.where}"
+        if state.checked
+        else "never; make kernels_check"
+    )
     failing = f", {len(state.failing)} FAILING" if state.failing else ""
     yield f"{state.proven} proven{failing}; last checked {when}"
     for name, reason in state.failing.items():

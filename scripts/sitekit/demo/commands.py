@@ -29,7 +29,8 @@ LOGIN_SECONDS = 60
 
 
 def demo(*words: str) -> int:
-    """Bring the whole demo up, or see that it is. Raises BadInput before anything changed, Problem if a part failed."""
+    """Bring the whole demo up, or see that it is. Raises BadInput before anything changed, Problem
+    if a part failed."""
     begun = time.monotonic()
     site = _site("demo", words)
     with alone():
@@ -74,7 +75,8 @@ def demo_status(*words: str) -> int:
 
 
 def demo_stop(*words: str) -> int:
-    """Cancel the demo's jobs and stop its services. Everything stays on the disk; `make demo` starts it again."""
+    """Cancel the demo's jobs and stop its services. Everything stays on the disk; `make demo`
+    starts it again."""
     site = _site("demo_stop", words)
     with alone():
         if not layout.MADE.exists():
@@ -94,7 +96,8 @@ def demo_reset(*words: str) -> int:
             return 0
         _stop(site)
         made = Made()
-        # Uninstalling a real site keeps its memory. Here it goes first: nothing is left to be told of it.
+        # Uninstalling a real site keeps its memory. Here it goes first: nothing is left to be told
+        # of it.
         removed = remove_directories(made, memories(site))
         steps.uninstall(site)
         for line in reset(site, made, removed):
@@ -104,15 +107,19 @@ def demo_reset(*words: str) -> int:
 
 def _site(command: str, words: tuple[str, ...]) -> Site:
     if words:
-        raise BadInput(f"{command} takes no words, and got '{' '.join(words)}'", remedy=f"sudo make {command}")
+        raise BadInput(
+            f"{command} takes no words, and got '{' '.join(words)}'", remedy=f"sudo make {command}"
+        )
     need_root(command)
-    # Whoever runs this may have a umask of 077, and the users must be able to read what is made here.
+    # Whoever runs this may have a umask of 077, and the users must be able to read what is made
+    # here.
     os.umask(0o022)
     return layout.demo_site(which_supervisor())
 
 
 def _claim(site: Site, made: Made) -> None:
-    """What the other rooms make for the demo, so that `make demo_reset` knows it even after an interrupted run."""
+    """What the other rooms make for the demo, so that `make demo_reset` knows it even after an
+    interrupted run."""
     made.claim("users", site.hub.user, site.proxy.user)
     made.claim("directories", *layout.directories(site))
     if not site.paths.prefix.exists():
@@ -131,15 +138,21 @@ def _wait_for_login(site: Site) -> None:
     with step("Waiting for the login page"):
         while not login_answers(site):
             if time.monotonic() > end:
-                raise Problem(f"{site.front.url}/hub/login does not answer", remedy=f"read the logs in {site.log}")
+                raise Problem(
+                    f"{site.front.url}/hub/login does not answer",
+                    remedy=f"read the logs in {site.log}",
+                )
             time.sleep(0.2)
 
 
 def login_answers(site: Site) -> bool:
-    """Whether the login page comes through web server, proxy and hub. The self-signed certificate is not checked."""
+    """Whether the login page comes through web server, proxy and hub. The self-signed certificate
+    is not checked."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    caller = http.client.HTTPSConnection(site.front.host, site.front.port, timeout=10, context=context)
+    caller = http.client.HTTPSConnection(
+        site.front.host, site.front.port, timeout=10, context=context
+    )
     try:
         caller.request("GET", "/hub/login")
         return caller.getresponse().status == 200

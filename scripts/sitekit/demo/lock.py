@@ -10,12 +10,14 @@ from pathlib import Path
 
 from ..base.progress import say
 
-LOCK = Path("/run/sitekit-demo.lock")  # not in /run/lock, where anybody could make it first, and hold it
+# not in /run/lock, where anybody could make it first, and hold it
+LOCK = Path("/run/sitekit-demo.lock")
 
 
 @contextmanager
 def alone(path: Path = LOCK) -> Iterator[None]:
-    """Hold the demo for the block; if another command has it, say so and wait. The file is gone afterwards."""
+    """Hold the demo for the block; if another command has it, say so and wait. The file is gone
+    afterwards."""
     handle = _taken(path)
     try:
         yield
@@ -33,10 +35,13 @@ def _taken(path: Path) -> int:
         except BlockingIOError:
             if not told:
                 holder = os.read(handle, 20).decode(errors="replace").strip()
-                say(f"Another command of the demo is at work (process {holder or 'unknown'}); waiting for it to end.")
+                say(
+                    f"Another command of the demo is at work (process {holder or 'unknown'}); waiting for it to end."
+                )
                 told = True
             fcntl.flock(handle, fcntl.LOCK_EX)
-        # Whoever had it has removed the file: then this lock is on a file that nobody else will find.
+        # Whoever had it has removed the file: then this lock is on a file that nobody else will
+        # find.
         if _same(handle, path):
             os.truncate(handle, 0)
             os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)

@@ -1,4 +1,5 @@
-"""Two pieces of work at the same time: one here with its progress bar, one in the background that tells lines."""
+"""Two pieces of work at the same time: one here with its progress bar, one in the background that
+tells lines."""
 
 from __future__ import annotations
 
@@ -13,10 +14,12 @@ Work = Callable[[], object]
 
 
 def together(here: Work, background: Sequence[Work]) -> None:
-    """Run `here` in this thread and the parts of `background` one after another in another; return when both are done.
+    """Run `here` in this thread and the parts of `background` one after another in another; return
+    when both are done.
 
-    A fault or Ctrl-C here stops the background after the part that it is at, for apt must not be cut off.
-    A fault in the background is told at once, and raised when `here` is done: that work is then kept.
+    A fault or Ctrl-C here stops the background after the part that it is at, for apt must not be
+    cut off. A fault in the background is told at once, and raised when `here` is done: that work is
+    then kept.
     """
     stop = threading.Event()
     with ThreadPoolExecutor(1) as pool:

@@ -1,4 +1,5 @@
-"""Whether the demo may begin here. Looks, changes nothing, and says everything that stands in the way at once."""
+"""Whether the demo may begin here. Looks, changes nothing, and says everything that stands in the
+way at once."""
 
 from __future__ import annotations
 
@@ -16,17 +17,24 @@ from .cluster.record import Made
 from .software.platform import Distribution, distribution
 
 NOT_OURS = (
-    "the demo touches nothing that exists; use a machine of its own, such as a fresh virtual machine or container"
+    "the demo touches nothing that exists; "
+    "use a machine of its own, such as a fresh virtual machine or container"
 )
 SLURM_CONF = Path("/etc/slurm/slurm.conf")
 
 
 def preflight(site: Site) -> Distribution:
-    """Return the distribution, or raise BadInput or BadInputs: what was found, and what to do about it."""
+    """Return the distribution, or raise BadInput or BadInputs: what was found, and what to do about
+    it."""
     need_root()
     linux = distribution()
     made = Made()
-    found = [*foreign_slurm(site), *taken_ports(site), *foreign_accounts(site, made), *foreign_directories(site, made)]
+    found = [
+        *foreign_slurm(site),
+        *taken_ports(site),
+        *foreign_accounts(site, made),
+        *foreign_directories(site, made),
+    ]
     if found:
         raise BadInputs(found)
     return linux
@@ -36,11 +44,14 @@ def need_root(command: str = "demo", uid: int | None = None) -> None:
     """Raise BadInput unless we are root (or `uid` is)."""
     if (os.geteuid() if uid is None else uid) != 0:
         raise BadInput(
-            "the demo makes accounts, services and files below /etc, so it needs root", remedy=f"sudo make {command}"
+            "the demo makes accounts, services and files below /etc, so it needs root",
+            remedy=f"sudo make {command}",
         )
 
 
-def foreign_slurm(site: Site, conf: Path = SLURM_CONF, running: Iterable[Process] | None = None) -> Iterator[BadInput]:
+def foreign_slurm(
+    site: Site, conf: Path = SLURM_CONF, running: Iterable[Process] | None = None
+) -> Iterator[BadInput]:
     """A Slurm that is configured or runs here and is not the demo's."""
     if conf.exists():
         yield BadInput("this machine has a Slurm", str(conf), NOT_OURS)
@@ -72,16 +83,23 @@ def foreign_accounts(site: Site, made: Made) -> Iterator[BadInput]:
         if ("users", user) in made:
             continue
         if user in (entry.pw_name for entry in pwd.getpwall()):
-            yield BadInput(f"the account '{user}' exists and is not the demo's", "/etc/passwd", NOT_OURS)
+            yield BadInput(
+                f"the account '{user}' exists and is not the demo's", "/etc/passwd", NOT_OURS
+            )
         elif (home := Path("/home") / user).exists() and user in layout.USERS:
-            yield BadInput(f"the home of a user '{user}' exists and is not the demo's", str(home), NOT_OURS)
+            yield BadInput(
+                f"the home of a user '{user}' exists and is not the demo's", str(home), NOT_OURS
+            )
     for group in layout.GROUPS:
         if ("groups", group) not in made and group in (entry.gr_name for entry in grp.getgrall()):
-            yield BadInput(f"the group '{group}' exists and is not the demo's", "/etc/group", NOT_OURS)
+            yield BadInput(
+                f"the group '{group}' exists and is not the demo's", "/etc/group", NOT_OURS
+            )
 
 
 def foreign_directories(site: Site, made: Made) -> Iterator[BadInput]:
-    """Directories in our places that somebody else made. The prefix may be there: `make setup_conda` made it."""
+    """Directories in our places that somebody else made. The prefix may be there: `make
+    setup_conda` made it."""
     for path in layout.directories(site):
         if path.exists() and ("directories", path) not in made:
             yield BadInput("this directory exists and is not the demo's", str(path), NOT_OURS)

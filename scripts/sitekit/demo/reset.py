@@ -20,7 +20,8 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def reset(site: Site, made: Made, removed: list[str]) -> list[str]:
-    """Remove everything; it has to be stopped. Returns, line by line, what was removed and what stays. Root only.
+    """Remove everything; it has to be stopped. Returns, line by line, what was removed and what
+    stays. Root only.
 
     `removed` is what has gone already.
     """
@@ -28,8 +29,11 @@ def reset(site: Site, made: Made, removed: list[str]) -> list[str]:
     gone = [*removed, *_units(site), *remove_people(made)]
     stays += [f"The cgroup {group} stays: {why}" for group, why in remove_cgroups()]
     known = (*layout.directories(site), site.paths.prefix)
-    # The record itself lies in STATE: whatever interrupts this, the next run still knows what is the demo's.
-    gone += remove_directories(made, (*(path for path in known if path != layout.STATE), layout.STATE))
+    # The record itself lies in STATE: whatever interrupts this, the next run still knows what is
+    # the demo's.
+    gone += remove_directories(
+        made, (*(path for path in known if path != layout.STATE), layout.STATE)
+    )
     for parent in sorted({path.parent for path in known}, reverse=True):
         if parent.is_dir() and parent.name in ("sitekit", "demo") and not any(parent.iterdir()):
             parent.rmdir()
@@ -46,11 +50,14 @@ def _units(site: Site) -> Iterator[str]:
 
 
 def remove_cgroups(tree: Path = CGROUPS) -> Iterator[tuple[Path, str]]:
-    """Remove the groups that slurmd left, the deepest first; yield those that stay, for a process is still in them.
+    """Remove the groups that slurmd left, the deepest first; yield those that stay, for a process
+    is still in them.
 
     Of cgroup v1 there is one in each hierarchy, of v2 one below systemd's slice.
     """
-    names = [name for node in layout.NODES for name in (f"slurm_{node}", f"{node}_slurmstepd.scope")]
+    names = [
+        name for node in layout.NODES for name in (f"slurm_{node}", f"{node}_slurmstepd.scope")
+    ]
     for top in [top for name in names for top in tree.glob(f"*/{name}")]:
         below = sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True)
         for group in [*below, top]:
@@ -78,5 +85,9 @@ def _packages(made: Made) -> Iterator[str]:
     if left := [name for name in made.names("packages") if name not in missing]:
         yield "These packages stay, and with them their accounts (slurm, munge). `apt-get purge` removes them:"
         yield textwrap.fill(
-            " ".join(left), 100, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
+            " ".join(left),
+            100,
+            initial_indent="    ",
+            subsequent_indent="    ",
+            break_on_hyphens=False,
         )

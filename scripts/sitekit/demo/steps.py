@@ -1,4 +1,5 @@
-"""The demo's calls into the other rooms, in one place. Imported late: each room brings libraries of its own."""
+"""The demo's calls into the other rooms, in one place. Imported late: each room brings libraries of
+its own."""
 
 from __future__ import annotations
 
@@ -58,4 +59,7 @@ def uninstall(site: Site) -> None:
 
 def _done(code: int, what: str) -> None:
     if code:
-        raise Problem(f"{what} did not succeed; it says why above", remedy="mend that, then run the same command again")
+        raise Problem(
+            f"{what} did not succeed; it says why above",
+            remedy="mend that, then run the same command again",
+        )

@@ -1,4 +1,5 @@
-"""The steps to a whole release: a solution, its packages in place, the kit in it, the proof. What is there is taken."""
+"""The steps to a whole release: a solution, its packages in place, the kit in it, the proof. What
+is there is taken."""
 
 from __future__ import annotations
 
@@ -24,7 +25,18 @@ from .release.components import wanted
 from .release.configure import configure
 from .release.install import install
 from .release.prefix import opened, set_modes
-from .release.releases import Release, begin, current, finish, made_from, newest_whole, note, read, same, set_aside
+from .release.releases import (
+    Release,
+    begin,
+    current,
+    finish,
+    made_from,
+    newest_whole,
+    note,
+    read,
+    same,
+    set_aside,
+)
 from .release.verify import verify
 from .wheels.lock import matching
 from .wheels.packages import Packages
@@ -33,7 +45,8 @@ LOCK = CHECKOUT / "environment.lock"
 
 
 def newest(site: Site, packages: Packages, cache: Path) -> Solution:
-    """The newest solution of environment.yml; what changes against the release in use is shown. Raises Problem."""
+    """The newest solution of environment.yml; what changes against the release in use is shown.
+    Raises Problem."""
     path = current(site)
     in_use = read(path) if path else None
     before = in_use.facts["packages"] if in_use else []
@@ -54,8 +67,12 @@ def keep_lock(solution: Solution, packages: Packages) -> None:
 
 def built(site: Site, packages: Packages, solution: Solution, cache: Path) -> Release:
     """A whole release of `solution`: there already, or built and verified now. Raises Problem."""
-    release = _release_of(site, packages, solution, inputs(site, packages, solution.locked(packages)))
-    return finished(site, release if release.installed else install(site, release, cache), packages, cache)
+    release = _release_of(
+        site, packages, solution, inputs(site, packages, solution.locked(packages))
+    )
+    return finished(
+        site, release if release.installed else install(site, release, cache), packages, cache
+    )
 
 
 @contextmanager
@@ -65,8 +82,11 @@ def at_work(site: Site) -> Iterator[Path]:
         yield cache
 
 
-def begun(site: Site, packages: Packages, lock: str | None, cache: Path, file: Path | None) -> Release:
-    """A new release with its lock, out of the bundle `file` if there is one; or one that turns out to be the same."""
+def begun(
+    site: Site, packages: Packages, lock: str | None, cache: Path, file: Path | None
+) -> Release:
+    """A new release with its lock, out of the bundle `file` if there is one; or one that turns out
+    to be the same."""
     told = inputs(site, packages, lock)
     if file:
         solution = read_bundle(file, packages, cache)
@@ -83,17 +103,24 @@ def begun(site: Site, packages: Packages, lock: str | None, cache: Path, file: P
     return _release_of(site, packages, solution, told)
 
 
-def _release_of(site: Site, packages: Packages, solution: Solution, told: dict[str, str]) -> Release:
+def _release_of(
+    site: Site, packages: Packages, solution: Solution, told: dict[str, str]
+) -> Release:
     """A release of exactly these packages and this kit: one that is there, or a new one, begun."""
     kits, mark = kit(), told[solution.kind]
     if found := same(site, solution, kits["hash"]):
         say(f"The packages are those of {found.name}.")
-        return found if mark in found.facts["inputs"] else note(found, inputs=[*found.facts["inputs"], mark])
+        return (
+            found
+            if mark in found.facts["inputs"]
+            else note(found, inputs=[*found.facts["inputs"], mark])
+        )
     return begin(site, solution, kits, mark, packages.digest)
 
 
 def finished(site: Site, release: Release, packages: Packages, cache: Path) -> Release:
-    """The release with the kit in it, compiled, verified and declared whole; what fails is set aside, by a Problem."""
+    """The release with the kit in it, compiled, verified and declared whole; what fails is set
+    aside, by a Problem."""
     if release.whole:
         return release
     if release.facts.get("finishing"):
@@ -111,15 +138,23 @@ def finished(site: Site, release: Release, packages: Packages, cache: Path) -> R
             s.done(f"{verify(site, release, pieces, own)} checks")
     except Problem as problem:
         aside = set_aside(release, problem.what)
-        raise Problem(problem.what, str(aside), "mend what it says, then run the same command again") from None
-    python = next(package["version"] for package in release.facts["packages"] if package["name"] == "python")
+        raise Problem(
+            problem.what, str(aside), "mend what it says, then run the same command again"
+        ) from None
+    python = next(
+        package["version"] for package in release.facts["packages"] if package["name"] == "python"
+    )
     return finish(release, own=own, python=python, built_with=sys.version.split()[0])
 
 
 def inputs(site: Site, packages: Packages, lock: str | None) -> dict[str, str]:
-    """What a release's packages follow from, by kind of source: the same inputs need no second solution."""
+    """What a release's packages follow from, by kind of source: the same inputs need no second
+    solution."""
     environment = site.environment
     asked = [packages.digest, list(environment.channels), environment.fallback]
     locked = [hashlib.sha256(lock.encode()).hexdigest()] if lock else []
     kinds = {"channels": [*asked, *locked], "wheels": [*asked, matching(packages), *locked]}
-    return {kind: hashlib.sha256(json.dumps(parts).encode()).hexdigest() for kind, parts in kinds.items()}
+    return {
+        kind: hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        for kind, parts in kinds.items()
+    }

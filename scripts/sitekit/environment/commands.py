@@ -1,4 +1,5 @@
-"""`make setup_conda`, `install_all`, `bundle` and `lock`. All of them may be interrupted, and run again."""
+"""`make setup_conda`, `install_all`, `bundle` and `lock`. All of them may be interrupted, and run
+again."""
 
 from __future__ import annotations
 
@@ -19,22 +20,28 @@ from .wheels.packages import read_packages
 
 
 def setup_conda(site: Site, *words: str) -> int:
-    """Install the packages of environment.yml into a release, from the first source that answers; return 0.
+    """Install the packages of environment.yml into a release, from the first source that answers;
+    return 0.
 
-    With an environment.lock, exactly those that it names; with a word, those of the bundle in that file. Raises Problem
-    (no source, no solution, no room, a lock of another environment.yml, ...) and BadInput (environment.yml).
+    With an environment.lock, exactly those that it names; with a word, those of the bundle in that
+    file. Raises Problem (no source, no solution, no room, a lock of another environment.yml, ...)
+    and BadInput (environment.yml).
     """
     file = Path(words[0]).resolve() if len(words) == 1 else None
     if file is None:
         _no_words("setup_conda", words)
     elif not file.is_file():
-        raise BadInput("there is no such bundle", str(file), "name the file that make bundle wrote: BUNDLE=...")
+        raise BadInput(
+            "there is no such bundle", str(file), "name the file that make bundle wrote: BUNDLE=..."
+        )
     packages = read_packages()
     lock = kept_lock(build.LOCK, packages)
     with at_work(site) as cache:
         release = made_from(site, inputs(site, packages, lock), kit()["hash"])
         if release and release.installed:
-            say(f"The environment {release.name} is built, and environment.yml has not changed. Nothing to do.")
+            say(
+                f"The environment {release.name} is built, and environment.yml has not changed. Nothing to do."
+            )
             return 0
         if release:
             say(f"Going on with {release.name}, which was interrupted.")
@@ -47,17 +54,23 @@ def setup_conda(site: Site, *words: str) -> int:
 
 
 def install_all(site: Site, *words: str) -> int:
-    """Make the packages of setup_conda a hub environment, prove it, and point `current` at it; return 0.
+    """Make the packages of setup_conda a hub environment, prove it, and point `current` at it;
+    return 0.
 
-    Raises Problem when there are no packages, and for all that does not work; `current` then stays where it was.
+    Raises Problem when there are no packages, and for all that does not work; `current` then stays
+    where it was.
     """
     _no_words("install_all", words)
     packages = read_packages()
     with at_work(site) as cache:
-        release = made_from(site, inputs(site, packages, kept_lock(build.LOCK, packages)), kit()["hash"])
+        release = made_from(
+            site, inputs(site, packages, kept_lock(build.LOCK, packages)), kit()["hash"]
+        )
         if release is None or not release.installed:
             raise Problem(
-                "the packages of environment.yml are not there yet", str(site.releases), "run: make setup_conda"
+                "the packages of environment.yml are not there yet",
+                str(site.releases),
+                "run: make setup_conda",
             )
         if release.whole and current(site) == release.path.resolve():
             say(f"{release.name} is complete and in use. Nothing to do.")
@@ -68,22 +81,28 @@ def install_all(site: Site, *words: str) -> int:
 
 
 def bundle(site: Site, *words: str) -> int:
-    """Write the release in use, and all that another site needs to build it, into one file; return 0."""
+    """Write the release in use, and all that another site needs to build it, into one file; return
+    0."""
     path = current(site)
     release = read(path) if path else None
     if release is None:
-        raise Problem("there is no release to bundle", str(site.current), "run: make setup_conda install_all")
+        raise Problem(
+            "there is no release to bundle", str(site.current), "run: make setup_conda install_all"
+        )
     file = Path(words[0] if words else f"sitekit-{release.name}.tar").resolve()
     packages = read_packages()
     if release.facts.get("dependencies") != packages.digest:
-        raise Problem("environment.yml has changed since it was built", str(release.path), "run: make upgrade")
+        raise Problem(
+            "environment.yml has changed since it was built", str(release.path), "run: make upgrade"
+        )
     with at_work(site) as cache:
         write_bundle(site, release, packages, cache, file)
     return 0
 
 
 def lock(site: Site, *words: str) -> int:
-    """Solve environment.yml afresh, write environment.lock and its @EXPLICIT form, and show what changed; return 0."""
+    """Solve environment.yml afresh, write environment.lock and its @EXPLICIT form, and show what
+    changed; return 0."""
     _no_words("lock", words)
     packages = read_packages()
     with at_work(site) as cache:
@@ -93,4 +112,6 @@ def lock(site: Site, *words: str) -> int:
 
 def _no_words(command: str, words: tuple[str, ...]) -> None:
     if words:
-        raise BadInput(f"{command} takes no words, and got '{' '.join(words)}'", remedy=f"run: make {command}")
+        raise BadInput(
+            f"{command} takes no words, and got '{' '.join(words)}'", remedy=f"run: make {command}"
+        )

@@ -15,12 +15,21 @@ from ..base.errors import Problem
 from .release.install import pip_install
 from .release.releases import Release
 
-PARTS = ("pyproject.toml", "scripts/sitekit", "apache", "config/templates", "kernels", "scripts/gate", "systemd")
+PARTS = (
+    "pyproject.toml",
+    "scripts/sitekit",
+    "apache",
+    "config/templates",
+    "kernels",
+    "scripts/gate",
+    "systemd",
+)
 """What goes into the wheel; the same list as in pyproject.toml."""
 
 
 def digest(checkout: Path = CHECKOUT) -> str:
-    """SHA-256 over names and contents of all that goes into the wheel. Raises Problem for an unreadable file."""
+    """SHA-256 over names and contents of all that goes into the wheel. Raises Problem for an
+    unreadable file."""
     total = hashlib.sha256()
     for file in sorted(_files(checkout)):
         try:
@@ -46,22 +55,28 @@ def kit(checkout: Path = CHECKOUT) -> dict[str, str]:
 
 
 def install_kit(release: Release, checkout: Path = CHECKOUT) -> None:
-    """Build the wheel and install it without dependencies, which environment.yml has. Raises Problem."""
+    """Build the wheel and install it without dependencies, which environment.yml has. Raises
+    Problem."""
     if kit(checkout) != release.facts["kit"]:
         raise Problem("was changed meanwhile", str(checkout), "run: make setup_conda install_all")
     with tempfile.TemporaryDirectory(prefix="sitekit-") as folder:
         environment = {**os.environ, "SOURCE_DATE_EPOCH": "315532800"}
-        # Not -I: hatchling comes from the kit's own Python, and the build reads nothing but pyproject.toml.
+        # Not -I: hatchling comes from the kit's own Python, and the build reads nothing but
+        # pyproject.toml.
         build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
         run(build, cwd=checkout, env=environment, timeout=120)
         wheel = next(Path(folder).glob("sitekit-*.whl"))
-        run([*pip_install(release), "--no-deps", "--no-index", "--force-reinstall", wheel], timeout=120)
+        run(
+            [*pip_install(release), "--no-deps", "--no-index", "--force-reinstall", wheel],
+            timeout=120,
+        )
     for origin in release.path.rglob("sitekit-*.dist-info/direct_url.json"):
         forget(origin)
 
 
 def forget(origin: Path) -> None:
-    """Remove pip's note of the folder that the wheel was built in: it is gone, and no two builds would be the same."""
+    """Remove pip's note of the folder that the wheel was built in: it is gone, and no two builds
+    would be the same."""
     record = origin.with_name("RECORD")
     lines = record.read_text().splitlines(keepends=True)
     record.write_text("".join(line for line in lines if "/direct_url.json," not in line))

@@ -1,1 +1,2 @@
-"""What runs inside JupyterHub: its configuration, and the parts that sitekit adds to it or makes narrower."""
+"""What runs inside JupyterHub: its configuration, and the parts that sitekit adds to it or makes
+narrower."""

@@ -1,4 +1,5 @@
-"""Site -> JupyterHub's configuration, one function per concern, in the order in which a reader meets them."""
+"""Site -> JupyterHub's configuration, one function per concern, in the order in which a reader
+meets them."""
 
 from __future__ import annotations
 
@@ -10,7 +11,13 @@ from ..base.data import data
 from ..contracts.gate_config import COOKIES
 from ..contracts.internal_tls import as_installed, hub_url, proxy_api_url
 from ..site import Site
-from .api.callback import ENDING, LISTENING, EndingHandler, ListeningHandler, replace_batchspawners_handler
+from .api.callback import (
+    ENDING,
+    LISTENING,
+    EndingHandler,
+    ListeningHandler,
+    replace_batchspawners_handler,
+)
 from .api.cards_and_status import CardHandler, StatusHandler
 from .api.metrics import update_metrics
 from .culling import update_culling
@@ -59,20 +66,24 @@ def configure(c: Any, site: Site) -> None:
 def update_addresses(c: Any, site: Site) -> None:
     c.JupyterHub.bind_url = f"http://127.0.0.1:{site.proxy.port}/"
     c.JupyterHub.public_url = f"{site.front.url}/"
-    if site.front.subdomains:  # each server is a site of its own to browsers: no page of one user reaches another's
+    # each server is a site of its own to browsers: no page of one user reaches another's
+    if site.front.subdomains:
         c.JupyterHub.subdomain_host = site.front.url
         c.JupyterHub.cookie_host_prefix_enabled = True
     c.JupyterHub.hub_bind_url = c.JupyterHub.hub_connect_url = hub_url(site)
-    c.JupyterHub.trusted_downstream_ips = ["127.0.0.1"]  # the front and the proxy: who comes by them is who they name
+    # the front and the proxy: who comes by them is who they name
+    c.JupyterHub.trusted_downstream_ips = ["127.0.0.1"]
     c.JupyterHub.tornado_settings = {
         "cookie_options": dict(COOKIES),
-        "headers": {"Cache-Control": "no-store"},  # pages hold tokens and names, which stay in no browser's cache
+        # pages hold tokens and names, which stay in no browser's cache
+        "headers": {"Cache-Control": "no-store"},
     }
 
 
 def update_proxy(c: Any, site: Site) -> None:
-    """The proxy is a service of its own, so that a hub that restarts interrupts nobody. Both services' environments
-    hold the secret between them, CONFIGPROXY_AUTH_TOKEN, which JupyterHub takes from there by itself."""
+    """The proxy is a service of its own, so that a hub that restarts interrupts nobody. Both
+    services' environments hold the secret between them, CONFIGPROXY_AUTH_TOKEN, which JupyterHub
+    takes from there by itself."""
     c.JupyterHub.proxy_class = SilentProxy
     c.ConfigurableHTTPProxy.should_start = False
     c.ConfigurableHTTPProxy.api_url = proxy_api_url(site)
@@ -82,7 +93,8 @@ def update_proxy(c: Any, site: Site) -> None:
 def update_state(c: Any, site: Site) -> None:
     """Everything that changes lies on the hub's own disk: SQLite on a shared filesystem loses data."""
     c.JupyterHub.db_url = f"sqlite:///{site.database}"
-    # A newer release may be started by systemd after a crash or a boot. JupyterHub copies the database first.
+    # A newer release may be started by systemd after a crash or a boot. JupyterHub copies the
+    # database first.
     c.JupyterHub.upgrade_db = True
     c.JupyterHub.cookie_secret_file = str(site.paths.state / "cookie_secret")
 
@@ -90,7 +102,8 @@ def update_state(c: Any, site: Site) -> None:
 def update_servers(c: Any, site: Site) -> None:
     c.JupyterHub.spawner_class = TierSpawner
     c.JupyterHub.cleanup_servers = False  # servers are jobs; they outlive the hub
-    c.JupyterHub.init_spawners_timeout = 1  # a restarted hub serves at once and looks after old servers meanwhile
+    # a restarted hub serves at once and looks after old servers meanwhile
+    c.JupyterHub.init_spawners_timeout = 1
     c.JupyterHub.allow_named_servers = site.server.named > 0
     c.JupyterHub.named_server_limit_per_user = site.server.named
     c.TierSpawner.apply_user_options = TierSpawner.take_options
@@ -102,7 +115,8 @@ def update_servers(c: Any, site: Site) -> None:
 
 
 def update_entry(site: Site) -> None:
-    """Who may open whose server. With a name for each user's, browsers keep users' pages apart by themselves."""
+    """Who may open whose server. With a name for each user's, browsers keep users' pages apart by
+    themselves."""
     if not site.login.admin_access:
         keep_administrators_out_of_servers()
     if not site.front.subdomains:
@@ -115,7 +129,8 @@ def update_pages(c: Any, site: Site) -> None:
 
 
 def update_life(c: Any, life: Life) -> None:
-    """Hand the shared parts to the classes that need them, and have their loops started with the hub."""
+    """Hand the shared parts to the classes that need them, and have their loops started with the
+    hub."""
     handlers = (ListeningHandler, EndingHandler, ServerHandler, CardHandler, StatusHandler)
     for part in (SilentProxy, TierSpawner, Server, *handlers, NoAnswerHandler, ServerPageHandler):
         part.life = life
@@ -129,7 +144,9 @@ def update_life(c: Any, life: Life) -> None:
     log_no_cookie_ids()
     log_no_strangers_names(PatientAuthenticator.accounts)
     c.JupyterHub.logging_config = {
-        "formatters": {"console": {"class": f"{SecretsLeftOut.__module__}.{SecretsLeftOut.__name__}"}}
+        "formatters": {
+            "console": {"class": f"{SecretsLeftOut.__module__}.{SecretsLeftOut.__name__}"}
+        }
     }
     c.JupyterHub.extra_handlers = [
         (LISTENING, ListeningHandler),
@@ -140,10 +157,12 @@ def update_life(c: Any, life: Life) -> None:
     ]
 
     def card_of(user: Any) -> Callable[[str], dict[str, Any] | None]:
-        """JupyterHub calls this with the user of each page; the page calls the result with a server's name."""
+        """JupyterHub calls this with the user of each page; the page calls the result with a
+        server's name."""
         return lambda name: life.ledger.last_card(user.name, name) if user else None
 
-    c.JupyterHub.template_vars["sitekit_card"] = card_of  # no method: traitlets copies it, with all that hangs on it
+    # no method: traitlets copies it, with all that hangs on it
+    c.JupyterHub.template_vars["sitekit_card"] = card_of
     begin_with_users(
         {
             "absent users": AbsentUsers().tell,

@@ -1,6 +1,8 @@
-"""Culling per tier: idle-culler runs as JupyterHub's service, and asks here whether a server's own tier lets it go.
+"""Culling per tier: idle-culler runs as JupyterHub's service, and asks here whether a server's own
+tier lets it go.
 
-What counts as activity is the server's own to say (session/overrides/activity.py), and it says so every few minutes.
+What counts as activity is the server's own to say (session/overrides/activity.py), and it says so
+every few minutes.
 """
 
 from __future__ import annotations
@@ -21,15 +23,18 @@ SCOPES = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
 
 
 def update_culling(c: Any, site: Site) -> None:
-    """Register the culler with the four scopes that it needs, and no more; not at all if no tier has a limit."""
+    """Register the culler with the four scopes that it needs, and no more; not at all if no tier
+    has a limit."""
     if all(tier.idle is None for tier in site.tiers):
         return
     config = site.etc / "culler_config.py"
-    # No unit of its own: it begins with each hub (see may_go), with a token that stands in no file, and ends with it,
-    # also when the hub is killed. Unlike the hub it needs no sudo.
+    # No unit of its own: it begins with each hub (see may_go), with a token that stands in no file,
+    # and ends with it, also when the hub is killed. Unlike the hub it needs no sudo.
     mortal = ["/usr/bin/setpriv", "--pdeathsig", "TERM", "--no-new-privs"]
     command = [*mortal, sys.executable, "-I", "-m", "jupyterhub_idle_culler", f"--config={config}"]
-    c.JupyterHub.services.append({"name": CULLER, "command": command, "environment": {"PATH": "/usr/bin:/bin"}})
+    c.JupyterHub.services.append(
+        {"name": CULLER, "command": command, "environment": {"PATH": "/usr/bin:/bin"}}
+    )
     c.JupyterHub.load_roles.append({"name": CULLER, "scopes": SCOPES, "services": [CULLER]})
 
 
@@ -39,9 +44,11 @@ def configure_culler(c: Any, site: Site) -> None:
     began = time.monotonic()
 
     def may_go(*, inactive: timedelta, server: dict[str, Any], **_: Any) -> bool:
-        """Whether a server has been idle for longer than its tier allows. A tier that is no more keeps its servers.
+        """Whether a server has been idle for longer than its tier allows. A tier that is no more
+        keeps its servers.
 
-        The culler begins with the hub; while a hub was away, no server could tell it anything: they are heard first.
+        The culler begins with the hub; while a hub was away, no server could tell it anything: they
+        are heard first.
         """
         limit = limits.get((server.get("user_options") or {}).get("profile", ""))
         if limit is None or inactive is None or time.monotonic() - began < lag(limit):
@@ -55,7 +62,8 @@ def configure_culler(c: Any, site: Site) -> None:
 
 
 def show_certificate(c: Any, site: Site) -> None:
-    """The culler has a certificate of its own. Its make_ssl_context would show the hub's, which can do more."""
+    """The culler has a certificate of its own. Its make_ssl_context would show the hub's, which can
+    do more."""
     if as_installed(site).internal_tls:
         import jupyterhub_idle_culler
 

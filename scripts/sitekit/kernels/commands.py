@@ -15,7 +15,8 @@ from .recheck import check_kernels, publish_new
 
 
 def kernels(site: Site, *words: str) -> int:
-    """Make proven kernels of the site's modules, and publish them. Returns 1 if one that is named or offered failed."""
+    """Make proven kernels of the site's modules, and publish them. Returns 1 if one that is named
+    or offered failed."""
     _no_words(words)
     if owner := another_owner(site):
         return run_as(owner, site, "kernels")
@@ -23,7 +24,8 @@ def kernels(site: Site, *words: str) -> int:
 
 
 def kernels_diff(site: Site, *words: str) -> int:
-    """The same up to the table: what would be added, changed and removed, and what fails. Nothing is published."""
+    """The same up to the table: what would be added, changed and removed, and what fails. Nothing
+    is published."""
     _no_words(words)
     if owner := another_owner(site):
         return run_as(owner, site, "kernels_diff")
@@ -42,7 +44,9 @@ def kernels_check(site: Site, *words: str) -> int:
 def kernels_import(site: Site, *words: str) -> int:
     """Print the kernels.yml that equals envkernel's command lines in a Makefile. Raises BadInput."""
     if len(words) != 1:
-        raise BadInput("which Makefile is not said", remedy="make kernels_import MAKEFILE=path/to/Makefile")
+        raise BadInput(
+            "which Makefile is not said", remedy="make kernels_import MAKEFILE=path/to/Makefile"
+        )
     sys.stdout.write(imported(site, Path(words[0])))
     return 0
 
@@ -55,5 +59,6 @@ def _rules() -> Path:
 def _no_words(words: tuple[str, ...]) -> None:
     if words:
         raise BadInput(
-            f"nothing is known about '{words[0]}' here", remedy="name the modules in config/kernels.yml instead"
+            f"nothing is known about '{words[0]}' here",
+            remedy="name the modules in config/kernels.yml instead",
         )

@@ -1,7 +1,9 @@
-"""Under root, the kernels' commands run as the account that owns the prefix, from a copy of the kit that it can read.
+"""Under root, the kernels' commands run as the account that owns the prefix, from a copy of the kit
+that it can read.
 
-What root left in the prefix, that account could not replace; and on a network filesystem root may have no say at all.
-The checkout, its `.kit` and its site file may lie where that account may not read, such as below root's home.
+What root left in the prefix, that account could not replace; and on a network filesystem root may
+have no say at all. The checkout, its `.kit` and its site file may lie where that account may not
+read, such as below root's home.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def another_owner(site: Site) -> str | None:
-    """The account that owns the prefix, for root where that is somebody else. Raises Problem if it has no name."""
+    """The account that owns the prefix, for root where that is somebody else. Raises Problem if it
+    has no name."""
     if os.geteuid() != 0 or not site.paths.prefix.exists():
         return None
     owner = site.paths.prefix.stat().st_uid
@@ -41,7 +44,8 @@ def another_owner(site: Site) -> str | None:
 
 
 def run_as(owner: str, site: Site, command: str) -> int:
-    """Run the kit's `command` as `owner`, and return its exit code. The copy of the kit goes afterwards."""
+    """Run the kit's `command` as `owner`, and return its exit code. The copy of the kit goes
+    afterwards."""
     with tempfile.TemporaryDirectory(prefix="sitekit-copy-") as name:
         copy = Path(name)
         _copy_kit(copy)
@@ -51,14 +55,19 @@ def run_as(owner: str, site: Site, command: str) -> int:
             for file in files:
                 os.chmod(os.path.join(folder, file), 0o644)
         path = os.pathsep.join([str(copy / "scripts"), str(copy / "packages")])
-        environment = {**os.environ, "HOME": pwd.getpwnam(owner).pw_dir, "SITE": str(copy / "site.yml")}
+        environment = {
+            **os.environ,
+            "HOME": pwd.getpwnam(owner).pw_dir,
+            "SITE": str(copy / "site.yml"),
+        }
         environment |= {"PYTHONPATH": path, "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         # Python itself, not that of a virtual environment, which may lie below the checkout.
         argv = [getattr(sys, "_base_executable", sys.executable), "-m", "sitekit", command]
         before = signal.getsignal(signal.SIGINT)
         try:
             with subprocess.Popen(argv, cwd="/", env=environment, **identity(owner)) as child:
-                signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the child, which then cleans up
+                # Ctrl-C reaches the child, which then cleans up
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
                 return child.wait()
         finally:
             signal.signal(signal.SIGINT, before)
@@ -86,5 +95,9 @@ def _loaded_packages() -> set[Path]:
     files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
     found = set()
     for file in {Path(file).resolve() for file in files if file}:
-        found |= {folder / file.relative_to(folder).parts[0] for folder in folders if folder in file.parents}
+        found |= {
+            folder / file.relative_to(folder).parts[0]
+            for folder in folders
+            if folder in file.parents
+        }
     return found - {_PACKAGE}

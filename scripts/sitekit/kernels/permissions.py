@@ -1,4 +1,5 @@
-"""Who could change what a kernel runs: whoever writes a modulefile or the kernels' folder runs code as every user."""
+"""Who could change what a kernel runs: whoever writes a modulefile or the kernels' folder runs code
+as every user."""
 
 from __future__ import annotations
 
@@ -11,10 +12,14 @@ from ..base.errors import Problem
 from ..base.path_access import Step, account_name, group_name, named_writers, way
 
 
-def refuse_writable(paths: Iterable[Path], trusted_groups: Iterable[str], owners: Iterable[int] = ()) -> None:
-    """Raise Problem if others than root, the account that runs this, `owners` (uids) or the trusted groups may write.
+def refuse_writable(
+    paths: Iterable[Path], trusted_groups: Iterable[str], owners: Iterable[int] = ()
+) -> None:
+    """Raise Problem if others than root, the account that runs this, `owners` (uids) or the trusted
+    groups may write.
 
-    The folders and links that lead to `paths` count too, except where the sticky bit protects what lies in a folder.
+    The folders and links that lead to `paths` count too, except where the sticky bit protects what
+    lies in a folder.
     """
     groups = {_gid(name) for name in trusted_groups} | {0}
     good = {0, os.geteuid(), *owners}
@@ -30,7 +35,8 @@ def refuse_writable(paths: Iterable[Path], trusted_groups: Iterable[str], owners
         shown = [f"{path} {fault}" for path, fault in list(faults.items())[:5]]
         shown += [f"and {len(faults) - 5} more"] if len(faults) > 5 else []
         raise Problem(
-            "whoever can write these can run code as every user of a kernel:\n    " + "\n    ".join(shown),
+            "whoever can write these can run code as every user of a kernel:\n    "
+            + "\n    ".join(shown),
             remedy="take the permission away (chmod go-w PATH, or setfacl -b PATH), give it to root, or name a group "
             "under trusted_groups in kernels.yml",
         )
@@ -53,5 +59,7 @@ def _gid(name: str) -> int:
         return grp.getgrnam(name).gr_gid
     except KeyError:
         raise Problem(
-            f"there is no group '{name}' on this machine", "kernels.yml: trusted_groups", "correct or remove it"
+            f"there is no group '{name}' on this machine",
+            "kernels.yml: trusted_groups",
+            "correct or remove it",
         ) from None

@@ -1,12 +1,12 @@
-"""Modules -> proven kernels: spider, candidates, probe, new generation, real starts, table, one link, prune."""
+"""Modules -> proven kernels: spider, candidates, probe, new generation, real starts, table, one
+link, prune."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ..base import progress
 from ..base.errors import Problem
@@ -14,7 +14,7 @@ from ..base.files import write_atomic
 from ..contracts.kernel_state import KernelState, read_kernel_state, write_kernel_state
 from ..site import Site
 from . import report
-from .discovery.candidate import Candidate, Note, candidates, unreadable
+from .discovery.candidate import Candidate, candidates, unreadable
 from .discovery.module_tree import Module, read_tree
 from .discovery.rules import Rules, load_rules
 from .generations import generation
@@ -23,43 +23,18 @@ from .generations.record import Record, read_record, write_record
 from .lost import keep_out_of_sight, unlisted
 from .permissions import refuse_writable
 from .personal import site_info
+from .plan import Plan, code_of, rows_of
 from .proof.inherit import inheriting
 from .proof.probe import Failure, key_of, probe_all
 from .proof.prove import Trial, account, prove
-from .report import Row
-
-
-@dataclass
-class Plan:
-    """What is offered now and what shall be, before anything was started; `wanted` is by id, and so are the reasons of
-    what is `lost`: offered now, and failing before it is started."""
-
-    record: Record
-    wanted: dict[str, Kernel]
-    fresh: list[Kernel]
-    failures: list[Failure]
-    notes: list[Note]
-    quiet: dict[str, Any]
-    listed: set[str]
-    lost: dict[str, str]
-
-    @property
-    def old(self) -> Mapping[str, Kernel]:
-        return self.record.kernels
-
-    @property
-    def changes_nothing(self) -> bool:
-        """Whether all that is wanted is there, and what is lost was before (see lost.py on its key)."""
-        before = {name: self.old[name] for name in self.lost if not self.old[name].key}
-        return {**self.wanted, **before} == self.old
 
 
 def make_kernels(site: Site, rules_file: Path, switch: bool = True) -> int:
-    """Run the pipeline; without `switch` stop after the table. Returns 1 if something failed that kernels.yml names
-    outright, or that is offered.
+    """Run the pipeline; without `switch` stop after the table. Returns 1 if something failed that
+    kernels.yml names outright, or that is offered.
 
-    What it publishes carries the rules that it was made by. Raises Problem (nothing was switched) or BadInput
-    (kernels.yml has a fault).
+    What it publishes carries the rules that it was made by. Raises Problem (nothing was switched)
+    or BadInput (kernels.yml has a fault).
     """
     rules = load_rules(rules_file)
     text = rules_file.read_text(encoding="utf-8")
@@ -81,23 +56,27 @@ def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> in
     plan = _plan(site, rules, tree, trial, old)
     plan.notes += unreadable(broken)
     if old is not None and plan.changes_nothing:
-        rows = _rows(site, plan, {}, {})
+        rows = rows_of(site, plan, {}, {})
         report.show(rows)
         if switch:
             write_atomic(old / generation.RULES, text)
             if _record(rules, plan, plan.old, plan.lost) != plan.record:
                 write_record(old, _record(rules, plan, plan.old, plan.lost))
         progress.say(f"Nothing has changed: {report.counted(rows)}.")
-        return _code(rows)
+        return code_of(rows)
     new = generation.begin(site)
     with generation.under_way(site, new):
         site_info.write(new, site, rules)
         write_atomic(new / generation.RULES, text)
         kept, failed = _build(site, plan, old, new, trial)
-        rows = _rows(site, plan, kept, failed)
+        rows = rows_of(site, plan, kept, failed)
         report.show(rows)
         offered = {**{k.id: k for k in plan.wanted.values() if k.id not in failed}, **kept}
-        lost = {name: why for name, why in {**plan.lost, **failed}.items() if name in plan.old and name not in kept}
+        lost = {
+            name: why
+            for name, why in {**plan.lost, **failed}.items()
+            if name in plan.old and name not in kept
+        }
         if plan.old and not offered:
             raise Problem(
                 "not one kernel works any more, so those that are offered stay",
@@ -105,13 +84,17 @@ def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> in
                 "mend what the table shows first",
             )
         if not switch:
-            progress.say(f"Nothing was switched: {report.counted(rows)}. `make kernels` publishes what works.")
-            return _code(rows)
+            progress.say(
+                f"Nothing was switched: {report.counted(rows)}. `make kernels` publishes what works."
+            )
+            return code_of(rows)
         if old is not None:
             offered |= keep_out_of_sight(site, old, new, (plan.old[name] for name in lost))
         count = _publish(site, new, _record(rules, plan, offered, lost))
-        progress.say(f"Published {count} kernels in {site.kernels_current}: {report.counted(rows)}.")
-        return _code(rows)
+        progress.say(
+            f"Published {count} kernels in {site.kernels_current}: {report.counted(rows)}."
+        )
+        return code_of(rows)
 
 
 def _publish(site: Site, new: Path, record: Record) -> int:
@@ -125,24 +108,38 @@ def _publish(site: Site, new: Path, record: Record) -> int:
     return count
 
 
-def _record(rules: Rules, plan: Plan, offered: Mapping[str, Kernel], lost: Mapping[str, str]) -> Record:
+def _record(
+    rules: Rules, plan: Plan, offered: Mapping[str, Kernel], lost: Mapping[str, str]
+) -> Record:
     """A kernel that is as it was when a check found it failing is failing still."""
-    failing = {name: why for name, why in plan.record.failing.items() if offered.get(name) == plan.old[name]}
+    failing = {
+        name: why
+        for name, why in plan.record.failing.items()
+        if offered.get(name) == plan.old[name]
+    }
     failing |= {name: why for name, why in lost.items() if name in offered}
     return Record(offered, failing, plan.quiet, rules.test_as, rules.start_timeout, complete=True)
 
 
-def _code(rows: list[Row]) -> int:
-    return 1 if any(row.counts and row.status in ("FAILED", "kept", "hidden", "flagged") for row in rows) else 0
-
-
 def _refuse_untrusted(site: Site, rules: Rules, tree: list[Module]) -> None:
-    places = {generation.root(site), generation.root(site) / "generations", *site.kernels.modulepath, site.kernels.lmod}
+    places = {
+        generation.root(site),
+        generation.root(site) / "generations",
+        *site.kernels.modulepath,
+        site.kernels.lmod,
+    }
     for module in tree:
         for file in module.files:
             places |= {file, file.parent}
-            places |= {folder for root in module.roots for folder in file.parents if folder.is_relative_to(root)}
-    named = [path for rule in rules.kernels for path in (rule.bin, *rule.marks) if path and path.exists()]
+            places |= {
+                folder
+                for root in module.roots
+                for folder in file.parents
+                if folder.is_relative_to(root)
+            }
+    named = [
+        path for rule in rules.kernels for path in (rule.bin, *rule.marks) if path and path.exists()
+    ]
     places |= {*named, *(path.parent for path in named)}
     trusted = (site.paths.prefix, *site.kernels.modulepath, site.kernels.lmod, *named)
     owners = {path.stat().st_uid for path in trusted}
@@ -153,14 +150,21 @@ def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path 
     """Find the candidates, keep what is known and unchanged, and probe the rest."""
     record = (read_record(now) if now else None) or Record()
     old, asked = record.kernels, record.quiet
-    found, notes = candidates(tree, rules, {name: kernel.language for name, kernel in old.items() if kernel.found})
+    found, notes = candidates(
+        tree, rules, {name: kernel.language for name, kernel in old.items() if kernel.found}
+    )
     same: dict[str, Kernel] = {}
     failures: list[Failure] = []
     open_ones: list[Candidate] = []
     for candidate in found:
         key = key_of(site, rules, candidate)
         known, silent = old.get(candidate.id), asked.get(candidate.id)
-        if known and known.key == key and is_unchanged(known.watch) and generation.holds(now, known):
+        if (
+            known
+            and known.key == key
+            and is_unchanged(known.watch)
+            and generation.holds(now, known)
+        ):
             same[candidate.id] = known
         elif silent and not known and silent["key"] == key and is_unchanged(silent["watch"]):
             failures.append(Failure(candidate, silent["reason"], False, key, silent["watch"]))
@@ -171,10 +175,19 @@ def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path 
         for result in probe_all(site, rules, open_ones, trial.user)
     }
     failures += [result for result in probed.values() if isinstance(result, Failure)]
-    together = [result for c in found if isinstance(result := same.get(c.id) or probed.get(c.id), Kernel)]
-    wanted = {kernel.id: kernel for kernel in told_apart([*together, *inheriting(rules.inherit, together)])}
+    together = [
+        result for c in found if isinstance(result := same.get(c.id) or probed.get(c.id), Kernel)
+    ]
+    wanted = {
+        kernel.id: kernel
+        for kernel in told_apart([*together, *inheriting(rules.inherit, together)])
+    }
     fresh = [kernel for kernel in wanted.values() if old.get(kernel.id) != kernel]
-    quiet = {f.candidate.id: {"key": f.key, "reason": f.reason, "watch": f.watch} for f in failures if not f.broken}
+    quiet = {
+        f.candidate.id: {"key": f.key, "reason": f.reason, "watch": f.watch}
+        for f in failures
+        if not f.broken
+    }
     listed = {candidate.id for candidate in found if candidate.listed}
     lost = {f.candidate.id: f.reason for f in failures if f.candidate.id in old} | unlisted(
         site, rules, tree, old.values()
@@ -185,11 +198,14 @@ def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path 
 def _build(
     site: Site, plan: Plan, old: Path | None, new: Path, trial: Trial
 ) -> tuple[dict[str, Kernel], dict[str, str]]:
-    """Fill the generation `new`. Returns the kernels that stay as they were, and why those that failed did."""
+    """Fill the generation `new`. Returns the kernels that stay as they were, and why those that
+    failed did."""
     unwritten = generation.write_specs(site, new, plan.fresh)
     fresh = {kernel.id for kernel in plan.fresh}
     if old is not None:
-        generation.carry_over(old, new, (kernel for kernel in plan.wanted.values() if kernel.id not in fresh))
+        generation.carry_over(
+            old, new, (kernel for kernel in plan.wanted.values() if kernel.id not in fresh)
+        )
     generation.settle(new)
     written = [kernel for kernel in plan.fresh if kernel.id not in unwritten]
     failed = {**unwritten, **prove(site, new, written, trial)}
@@ -203,36 +219,3 @@ def _build(
         generation.drop(new, useless)
         kept = {name: kernel for name, kernel in kept.items() if name not in useless}
     return kept, failed
-
-
-def _rows(site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, str]) -> list[Row]:
-    fresh = {kernel.id for kernel in plan.fresh}
-    counting = plan.listed | plan.old.keys()
-    rows = []
-    for kernel in plan.wanted.values():
-        why = failed.get(kernel.id, "")
-        if kernel.id not in fresh and kernel.id in plan.record.failing:
-            why = f"{plan.record.failing[kernel.id]}\n`make kernels_check` found this, and will try it again."
-        status = "unchanged" if kernel.id not in fresh else "changed" if kernel.id in plan.old else "added"
-        detail = f"{kernel.label}: {kernel.detail}"
-        rows.append(Row("FAILED" if why else status, kernel.id, kernel.shown, detail, why, kernel.id in counting))
-    for failure in plan.failures:
-        counts = failure.candidate.id in counting
-        status = "FAILED" if failure.broken or counts else "skipped"
-        rows.append(Row(status, failure.candidate.id, failure.candidate.label, "", failure.reason, counts))
-    rows += [Row(note.status, "", note.label, "", note.reason, note.listed) for note in plan.notes]
-    return [*rows, *_rows_of_the_offered(site, plan, kept, failed)]
-
-
-def _rows_of_the_offered(site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, str]) -> Iterator[Row]:
-    """What becomes of those kernels that are offered now and not wanted as they are."""
-    shown = {"hide": "hidden", "flag": "flagged"}[site.kernels.check.on_failure]
-    told = {failure.candidate.id for failure in plan.failures}
-    for kernel in plan.old.values():
-        if kernel.id in kept:
-            yield Row("kept", kernel.id, kernel.shown, "still offered as it last worked", counts=True)
-        elif kernel.id in failed or kernel.id in plan.lost:
-            why = "" if kernel.id in told else plan.lost.get(kernel.id, "")
-            yield Row(shown, kernel.id, kernel.shown, f"{kernel.label}: {shown} until it works", why, counts=True)
-        elif kernel.id not in plan.wanted:
-            yield Row("removed", kernel.id, kernel.shown, f"{kernel.label}: no longer a candidate")

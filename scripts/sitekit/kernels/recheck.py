@@ -1,4 +1,5 @@
-"""`make kernels_check`: start every published kernel again; hide or flag those that fail, bring back what passes.
+"""`make kernels_check`: start every published kernel again; hide or flag those that fail, bring
+back what passes.
 
 Where the site says so, it publishes new versions of modules first.
 """
@@ -22,7 +23,8 @@ from .report import Row
 
 
 def publish_new(site: Site) -> int:
-    """`make kernels` again, by the kernels.yml of its last run. Returns 1 if something failed; the check goes on."""
+    """`make kernels` again, by the kernels.yml of its last run. Returns 1 if something failed; the
+    check goes on."""
     now = generation.current(site)
     try:
         if now is None or not (now / generation.RULES).exists():
@@ -35,25 +37,35 @@ def publish_new(site: Site) -> int:
 
 
 def check_kernels(site: Site) -> int:
-    """Returns 1 if a kernel failed. Raises Problem, and changes nothing, if they could not be tried at all."""
+    """Returns 1 if a kernel failed. Raises Problem, and changes nothing, if they could not be tried
+    at all."""
     with generation.lock(site):
         now = generation.current(site)
         record = read_record(now) if now else None
         if now is None or record is None or not record.kernels:
-            raise Problem("no kernels are published here", str(site.kernels_current), "run `make kernels` first")
+            raise Problem(
+                "no kernels are published here",
+                str(site.kernels_current),
+                "run `make kernels` first",
+            )
         trial = Trial(account(site, record.test_as), record.start_timeout, _srun(site))
         failing = prove(site, now, list(record.kernels.values()), trial)
         if 0 < len(failing) < len(record.kernels):
-            progress.say("Some failed; those are tried once more, for a busy machine is no kernel's fault.")
+            progress.say(
+                "Some failed; those are tried once more, for a busy machine is no kernel's fault."
+            )
             failing = prove(site, now, [record.kernels[name] for name in failing], trial)
         where = f"a node of {site.kernels.check.partition}" if trial.srun else "this host"
         proven = len(record.kernels) - len(failing)
         write_kernel_state(site, KernelState(proven, failing, int(time.time()), where))
         report.show(_rows(site, record, failing))
         if not proven:
-            # It is the machine then, rather than each of them, and users would be left with nothing.
+            # It is the machine then, rather than each of them, and users would be left with
+            # nothing.
             what = f"not one kernel starts on {where}; the launcher stays as it is"
-            raise Problem(what, str(site.kernels_current), "mend what the table shows, and run this again")
+            raise Problem(
+                what, str(site.kernels_current), "mend what the table shows, and run this again"
+            )
         _publish(site, now, record, failing)
     return 1 if failing else 0
 
@@ -65,10 +77,18 @@ def _srun(site: Site) -> tuple[str, ...]:
         return ()
     srun, minutes = site.slurm.bin / "srun", -(-check.time // 60)
     if not srun.exists():
-        raise Problem(f"there is no {srun}", "site.yml: slurm.bin", "say where Slurm's programs are")
+        raise Problem(
+            f"there is no {srun}", "site.yml: slurm.bin", "say where Slurm's programs are"
+        )
     words = [str(srun), f"--partition={check.partition}", f"--mem={check.memory}M"]
     words += [f"--account={check.account}"] if check.account else []
-    words += ["--job-name=sitekit-kernels", "--nodes=1", "--ntasks=1", "--cpus-per-task=2", f"--time={minutes}"]
+    words += [
+        "--job-name=sitekit-kernels",
+        "--nodes=1",
+        "--ntasks=1",
+        "--cpus-per-task=2",
+        f"--time={minutes}",
+    ]
     return (*words, f"--immediate={check.time}", "--quit-on-interrupt", "--chdir=/")
 
 
@@ -76,12 +96,21 @@ def _rows(site: Site, record: Record, failing: dict[str, str]) -> list[Row]:
     rows = []
     for name, kernel in record.kernels.items():
         status = "FAILED" if name in failing else "back" if name in record.failing else "proven"
-        rows.append(Row(status, name, kernel.shown, f"{kernel.label}: {kernel.detail}", failing.get(name, "")))
+        rows.append(
+            Row(
+                status,
+                name,
+                kernel.shown,
+                f"{kernel.label}: {kernel.detail}",
+                failing.get(name, ""),
+            )
+        )
     return rows
 
 
 def _publish(site: Site, now: Path, record: Record, failing: dict[str, str]) -> None:
-    """A generation that shows what works and, as the site has it, hides or flags the rest; none if this one does."""
+    """A generation that shows what works and, as the site has it, hides or flags the rest; none if
+    this one does."""
     how: dict[str, generation.Showing] = dict.fromkeys(record.kernels, "offer")
     how |= dict.fromkeys(failing, site.kernels.check.on_failure)
     counts = f"{len(how) - len(failing)} of {len(how)} kernels work"
@@ -96,5 +125,11 @@ def _publish(site: Site, now: Path, record: Record, failing: dict[str, str]) -> 
         write_record(new, replace(record, failing=failing))
         generation.settle(new)
         generation.publish(site, new)
-    verb = {"hide": "hidden from the launcher", "flag": "flagged in the launcher"}[site.kernels.check.on_failure]
-    progress.say(f"{counts}; those that fail are {verb} until they pass." if failing else f"{counts}, and are offered.")
+    verb = {"hide": "hidden from the launcher", "flag": "flagged in the launcher"}[
+        site.kernels.check.on_failure
+    ]
+    progress.say(
+        f"{counts}; those that fail are {verb} until they pass."
+        if failing
+        else f"{counts}, and are offered."
+    )

@@ -7,13 +7,25 @@ from dataclasses import dataclass, replace
 
 from ..base import progress
 
-ORDER = ("proven", "back", "added", "changed", "unchanged", "kept", "removed", "hidden", "flagged", "FAILED", "skipped")
+ORDER = (
+    "proven",
+    "back",
+    "added",
+    "changed",
+    "unchanged",
+    "kept",
+    "removed",
+    "hidden",
+    "flagged",
+    "FAILED",
+    "skipped",
+)
 
 
 @dataclass(frozen=True)
 class Row:
-    """`status` is one of ORDER; `reason` may have several lines; `counts` if a failure is one of `make
-    kernels` itself: of what kernels.yml names outright, or of what is offered."""
+    """`status` is one of ORDER; `reason` may have several lines; `counts` if a failure is one of
+    `make kernels` itself: of what kernels.yml names outright, or of what is offered."""
 
     status: str
     id: str
@@ -24,15 +36,21 @@ class Row:
 
 
 def lines(rows: Iterable[Row]) -> list[str]:
-    """The table as text, in columns as wide as they need to be. Modules may be named, and may say, what they like."""
+    """The table as text, in columns as wide as they need to be. Modules may be named, and may say,
+    what they like."""
     rows = sorted(map(_plain, rows), key=lambda row: (ORDER.index(row.status), row.id))
-    widths = [max((len(getattr(row, name)) for row in rows), default=0) for name in ("status", "id", "title")]
+    widths = [
+        max((len(getattr(row, name)) for row in rows), default=0)
+        for name in ("status", "id", "title")
+    ]
     text = []
     for row in rows:
         reason = row.reason.strip().splitlines()
         short = not row.detail and len(reason) == 1
         end = reason[0] if short else row.detail
-        text.append(f"  {row.status:{widths[0]}}  {row.id:{widths[1]}}  {row.title:{widths[2]}}  {end}".rstrip())
+        text.append(
+            f"  {row.status:{widths[0]}}  {row.id:{widths[1]}}  {row.title:{widths[2]}}  {end}".rstrip()
+        )
         text += [] if short else [f"      {line.rstrip()}" for line in reason[:12] if line.strip()]
     return text
 
@@ -49,7 +67,9 @@ def _plain(row: Row) -> Row:
 
 
 def _printable(text: str) -> str:
-    return "".join(sign if sign.isprintable() or sign == "\n" else "?" for sign in text.expandtabs())
+    return "".join(
+        sign if sign.isprintable() or sign == "\n" else "?" for sign in text.expandtabs()
+    )
 
 
 def show(rows: Iterable[Row]) -> None:
@@ -61,4 +81,6 @@ def counted(rows: Iterable[Row]) -> str:
     """`2 added, 1 FAILED`; in the order of the table."""
     rows = list(rows)
     counts = {status: sum(row.status == status for row in rows) for status in ORDER}
-    return ", ".join(f"{count} {status}" for status, count in counts.items() if count) or "no kernels"
+    return (
+        ", ".join(f"{count} {status}" for status, count in counts.items() if count) or "no kernels"
+    )

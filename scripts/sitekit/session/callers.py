@@ -1,7 +1,9 @@
-"""Connections whose other end has not shown yet who it is: each for some seconds, and so many at a time.
+"""Connections whose other end has not shown yet who it is: each for some seconds, and so many at a
+time.
 
-Anybody on the network may open connections and say nothing, and each takes one of the files that a process may have
-open. Where too many wait the oldest goes: who has a certificate shows it within milliseconds.
+Anybody on the network may open connections and say nothing, and each takes one of the files that a
+process may have open. Where too many wait the oldest goes: who has a certificate shows it within
+milliseconds.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ class Callers:
 
 
 def ask_all(server: Any) -> None:
-    """Let this HTTP server of tornado's, which speaks TLS, take no more than that of whoever does not."""
+    """Let this HTTP server of tornado's, which speaks TLS, take no more than that of whoever does
+    not."""
     take, callers = server.handle_stream, Callers()
 
     async def handle_stream(stream: Any, address: Any) -> None:
@@ -52,5 +55,8 @@ def ask_all(server: Any) -> None:
 
 
 def log_no_failed_handshakes() -> None:
-    """tornado writes a line for each (iostream.py, _do_ssl_handshake): strangers could fill the log."""
-    logging.getLogger("tornado.general").addFilter(lambda record: not str(record.msg).startswith("SSL Error on"))
+    """tornado writes a line for each (iostream.py, _do_ssl_handshake): strangers could fill the
+    log."""
+    logging.getLogger("tornado.general").addFilter(
+        lambda record: not str(record.msg).startswith("SSL Error on")
+    )

@@ -1,4 +1,5 @@
-"""What a program behind jupyter-server-proxy never sees of the browser's request, and never sets by its answer."""
+"""What a program behind jupyter-server-proxy never sees of the browser's request, and never sets by
+its answer."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ COOKIES = ("jupyter", "_xsrf", "sitekit", "username-", "_shib", "mod_auth_openid
 PREFIXES = ("__Host-", "__Secure-", "__Http-", "__Host-Http-")
 HIDDEN = ("Authorization", "X-XSRFToken")
 REFUSED = ("Clear-Site-Data", "Service-Worker-Allowed", "Set-Cookie2", "Strict-Transport-Security")
-"""Headers of an answer that would change what the browser keeps of the hub, or runs on its other pages."""
+"""Headers of an answer that would change what the browser keeps of the hub, or runs on its other
+pages."""
 
 
 def is_ours(cookie: str) -> bool:
@@ -23,7 +25,8 @@ def is_ours(cookie: str) -> bool:
 
 
 def cleaned_request(headers: Any, by_token: bool) -> Any:
-    """Headers for the program. Its own Authorization passes, unless it is what let the request in here."""
+    """Headers for the program. Its own Authorization passes, unless it is what let the request in
+    here."""
     given = headers.get("Authorization", "")
     own = given and not by_token and not given.lower().startswith("token ")
     for name in HIDDEN:
@@ -42,7 +45,9 @@ def cleaned_request(headers: Any, by_token: bool) -> Any:
 def without_token(address: str) -> str:
     """An address without `token` in its query, by which JupyterHub's servers let programs in."""
     parts = urlsplit(address)
-    kept = [pair for pair in parts.query.split("&") if unquote_plus(pair.partition("=")[0]) != "token"]
+    kept = [
+        pair for pair in parts.query.split("&") if unquote_plus(pair.partition("=")[0]) != "token"
+    ]
     return urlunsplit(parts._replace(query="&".join(kept)))
 
 
@@ -63,12 +68,17 @@ def for_path(cookie: str, context: str) -> str | None:
     """A Set-Cookie as it may be passed on, or None."""
     first, *attributes = cookie.split(";")
     name = first.partition("=")[0].strip() if "=" in first else ""
-    if not name or is_ours(name) or name.startswith(PREFIXES):  # a nameless one may be read as another's
+    # a nameless one may be read as another's
+    if not name or is_ours(name) or name.startswith(PREFIXES):
         return None
     path, kept = context, []
     for attribute in attributes:
         key, _, value = attribute.strip().partition("=")
-        if key.lower() == "path" and (value == context or value.startswith(f"{context}/")) and ".." not in value:
+        if (
+            key.lower() == "path"
+            and (value == context or value.startswith(f"{context}/"))
+            and ".." not in value
+        ):
             path = value
         elif key.lower() not in ("path", "domain"):
             kept.append(attribute.strip())

@@ -1,4 +1,5 @@
-"""The end of a server, as the hub hears of it: before the port is free for others, not when Slurm has noticed."""
+"""The end of a server, as the hub hears of it: before the port is free for others, not when Slurm
+has noticed."""
 
 from __future__ import annotations
 
@@ -17,11 +18,13 @@ PATIENCE = 3.0  # seconds; a hub that is down must not hold the server's own end
 
 
 def tell_at_sigterm(loop: Any, identity: Identity | None) -> None:
-    """On SIGTERM, from Slurm or from the hub: tell the hub, which drops the route; then end as Jupyter Server does.
+    """On SIGTERM, from Slurm or from the hub: tell the hub, which drops the route; then end as
+    Jupyter Server does.
 
     To be called when Jupyter Server has set its own handler.
     """
-    # Jupyter Server's own handler, which is a function; a handler of another kind would be a number or None.
+    # Jupyter Server's own handler, which is a function; a handler of another kind would be a number
+    # or None.
     end: Callable[[int, FrameType | None], Any] = signal.getsignal(signal.SIGTERM)  # type: ignore[assignment]
 
     def told_to_end(number: int, frame: FrameType | None) -> None:
@@ -32,7 +35,9 @@ def tell_at_sigterm(loop: Any, identity: Identity | None) -> None:
         try:
             await asyncio.wait_for(AsyncHTTPClient().fetch(ending(identity)), PATIENCE)
         except Exception as error:
-            print(f"sitekit: the hub could not be told that this server ends: {error!r}", flush=True)
+            print(
+                f"sitekit: the hub could not be told that this server ends: {error!r}", flush=True
+            )
         end(number, None)
 
     signal.signal(signal.SIGTERM, told_to_end)

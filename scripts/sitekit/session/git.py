@@ -1,8 +1,9 @@
 """nbdime for the git of a session's terminals, for everybody, and for nobody who comes by ssh.
 
-It is said at the level of git's system configuration, of which a session has one of its own (GIT_CONFIG_SYSTEM, git
-2.32; an older one goes on without nbdime). So whatever the machine or the user has set comes after it and wins. The
-server's own git is left alone: nbgitpuller counts on merges without drivers.
+It is said at the level of git's system configuration, of which a session has one of its own
+(GIT_CONFIG_SYSTEM, git
+2.32; an older one goes on without nbdime). So whatever the machine or the user has set comes after
+it and wins. The server's own git is left alone: nbgitpuller counts on merges without drivers.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ ATTRIBUTES = "*.ipynb diff=jupyternotebook merge=jupyternotebook\n"
 
 
 def set_up(folder: Path, programs: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """Write the configuration into `folder`; return the variables that point to it; none without nbdime.
+    """Write the configuration into `folder`; return the variables that point to it; none without
+    nbdime.
 
     Raises OSError.
     """
@@ -38,7 +40,8 @@ def set_up(folder: Path, programs: Path, environment: Mapping[str, str]) -> dict
 
 
 def own_attributes(environment: Mapping[str, str]) -> str:
-    """The user's own, from where git looks for them as long as core.attributesFile is not set (gitattributes(5))."""
+    """The user's own, from where git looks for them as long as core.attributesFile is not set
+    (gitattributes(5))."""
     home = environment.get("XDG_CONFIG_HOME") or f"{environment['HOME']}/.config"
     try:
         return Path(home, "git", "attributes").read_text(errors="surrogateescape")

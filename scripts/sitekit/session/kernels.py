@@ -1,7 +1,8 @@
 """The kernels of a session: reached through Unix sockets in folders that the user alone may enter.
 
-Over TCP, which is Jupyter's default, messages pass 127.0.0.1 in the clear, and whoever works on the same node may read
-them: a subscriber needs no key. Jupyter Server is told to use these classes by environment/release/configure.py.
+Over TCP, which is Jupyter's default, messages pass 127.0.0.1 in the clear, and whoever works on the
+same node may read them: a subscriber needs no key. Jupyter Server is told to use these classes by
+environment/release/configure.py.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ import tempfile
 from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec
-from jupyter_server.services.kernels.connection.base import deserialize_binary_message, deserialize_msg_from_ws_v1
+from jupyter_server.services.kernels.connection.base import (
+    deserialize_binary_message,
+    deserialize_msg_from_ws_v1,
+)
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.kernelmanager import ServerKernelManager
 from traitlets import default
@@ -32,11 +36,15 @@ class Kernel(ServerKernelManager):
 
     @default("ip")
     def _default_ip(self) -> str:
-        # Jupyter's own default holds the kernel's id, and is too long for a socket where TMPDIR is long
-        return os.path.join(tempfile.mkdtemp(prefix="k-", dir=os.environ["JUPYTER_RUNTIME_DIR"]), "s")
+        # Jupyter's own default holds the kernel's id, and is too long for a socket where TMPDIR is
+        # long
+        return os.path.join(
+            tempfile.mkdtemp(prefix="k-", dir=os.environ["JUPYTER_RUNTIME_DIR"]), "s"
+        )
 
     def cleanup_connection_file(self) -> None:
-        """At the kernel's end, and not when it restarts: it is reached through the same folder then."""
+        """At the kernel's end, and not when it restarts: it is reached through the same folder
+        then."""
         super().cleanup_connection_file()
         if self.trait_has_value("ip"):
             shutil.rmtree(os.path.dirname(self.ip), ignore_errors=True)
@@ -54,8 +62,9 @@ class Specs(KernelSpecs):
 class Channels(ZMQChannelsWebsocketConnection):
     """What a page and a kernel say to each other, without the requests of the debugger.
 
-    ipykernel answers the first one with debugpy.listen(), which opens a TCP port on 127.0.0.1. debugpy asks nobody who
-    connects there for a password, and runs whatever it is told (microsoft/debugpy, "Security").
+    ipykernel answers the first one with debugpy.listen(), which opens a TCP port on 127.0.0.1.
+    debugpy asks nobody who connects there for a password, and runs whatever it is told
+    (microsoft/debugpy, "Security").
     """
 
     def handle_incoming_message(self, incoming_msg: Any) -> None:
@@ -68,5 +77,7 @@ def message_type(message: Any, subprotocol: str | None) -> str:
     if subprotocol == V1:
         _, parts = deserialize_msg_from_ws_v1(message)
         return json.loads(bytes(parts[0]))["msg_type"]
-    told = deserialize_binary_message(message) if isinstance(message, bytes) else json.loads(message)
+    told = (
+        deserialize_binary_message(message) if isinstance(message, bytes) else json.loads(message)
+    )
     return told["header"]["msg_type"]

@@ -1,7 +1,9 @@
-"""The kernels that a server offers: those of the site and the user's own, never the hub environment's own Python.
+"""The kernels that a server offers: those of the site and the user's own, never the hub
+environment's own Python.
 
-jupyter_client starts that one under the name `python3` although ensure_native_kernel is off and no spec of it is there
-(kernelspec.py, _find_spec_directory), and Jupyter Server announces that name as the default.
+jupyter_client starts that one under the name `python3` although ensure_native_kernel is off and no
+spec of it is there (kernelspec.py, _find_spec_directory), and Jupyter Server announces that name as
+the default.
 """
 
 from __future__ import annotations
@@ -9,7 +11,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpec, KernelSpecManager, NoSuchKernel
+from jupyter_client.kernelspec import (
+    NATIVE_KERNEL_NAME,
+    KernelSpec,
+    KernelSpecManager,
+    NoSuchKernel,
+)
 
 
 class KernelSpecs(KernelSpecManager):
@@ -21,7 +28,8 @@ class KernelSpecs(KernelSpecManager):
         return super().get_kernel_spec(kernel_name)
 
     def default(self) -> str:
-        """The kernel for a notebook that names none: the newest Python by its name; any other kernel without one."""
+        """The kernel for a notebook that names none: the newest Python by its name; any other
+        kernel without one."""
         found = self.get_all_specs()
         if NATIVE_KERNEL_NAME in found or not found:
             return NATIVE_KERNEL_NAME
@@ -29,7 +37,8 @@ class KernelSpecs(KernelSpecManager):
 
 
 def _kind(name: str, spec: dict[str, Any]) -> tuple[bool, bool, bool]:
-    """Python comes first, one of the site before one of the user's, one that is called so before others."""
+    """Python comes first, one of the site before one of the user's, one that is called so before
+    others."""
     own_or_loaded = name.startswith(("my-", "loaded-"))
     return spec["language"] == "python", not own_or_loaded, name.startswith("python")
 
@@ -37,5 +46,6 @@ def _kind(name: str, spec: dict[str, Any]) -> tuple[bool, bool, bool]:
 def _natural(name: str) -> list[tuple[int, str]]:
     """A key that sorts 3.9 before 3.11."""
     return [
-        (int(part), "") if part.isdecimal() and part.isascii() else (-1, part) for part in re.split(r"([0-9]+)", name)
+        (int(part), "") if part.isdecimal() and part.isascii() else (-1, part)
+        for part in re.split(r"([0-9]+)", name)
     ]

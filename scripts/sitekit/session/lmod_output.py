@@ -1,7 +1,7 @@
 """Read what `lmod python` prints. It is a Python program; it is read here as data and never run.
 
-This is the only reader: the session's server imports it, and `make kernels` puts a copy beside the launcher
-(kernels/lmod_output.py is a link to this file). Standard library only.
+This is the only reader: the session's server imports it, and `make kernels` puts a copy beside the
+launcher (kernels/lmod_output.py is a link to this file). Standard library only.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ _LINE = re.compile(
 
 
 def changes(output: bytes) -> Changes:
-    """What the program would change in its environment, in its order; everything else in it is ignored.
+    """What the program would change in its environment, in its order; everything else in it is
+    ignored.
 
     Lmod prints no change at all when a command has failed.
     """
@@ -46,7 +47,8 @@ def loaded(environment: Mapping[str, str]) -> list[str]:
 
 
 def _plain(quoted: str) -> str:
-    # Lua's %q: a backslash before a line break is the line break, and \13 is decimal. Python would read both otherwise.
+    # Lua's %q: a backslash before a line break is the line break, and \13 is decimal. Python would
+    # read both otherwise.
     def one(match: re.Match[str]) -> str:
         number, sign = match.groups()
         return chr(int(number)) if number else {"r": "\r", "n": "\n"}.get(sign, sign)

@@ -1,7 +1,8 @@
-"""What the user has loaded in the Software Modules tab. It is kept beside the server and changes nothing in it.
+"""What the user has loaded in the Software Modules tab. It is kept beside the server and changes
+nothing in it.
 
-New terminals start with it, and so do the kernels "with the modules you loaded" (kernels/launch.py reads the file). All
-other kernels, and the server with its own programs, are as they were.
+New terminals start with it, and so do the kernels "with the modules you loaded" (kernels/launch.py
+reads the file). All other kernels, and the server with its own programs, are as they were.
 """
 
 from __future__ import annotations
@@ -27,8 +28,11 @@ def read() -> Changes:
 
 
 def write(environment: Mapping[str, str]) -> None:
-    """Keep what is different in `environment` from the server's own, for whoever starts next. Raises OSError."""
-    changes: Changes = {name: value for name, value in environment.items() if os.environ.get(name) != value}
+    """Keep what is different in `environment` from the server's own, for whoever starts next.
+    Raises OSError."""
+    changes: Changes = {
+        name: value for name, value in environment.items() if os.environ.get(name) != value
+    }
     changes |= {name: None for name in os.environ if name not in environment}
     aside = _file().with_suffix(".new")
     aside.write_text(json.dumps(changes))

@@ -1,4 +1,5 @@
-"""How often the kernel of the node has ended a program of this server because its memory was used up."""
+"""How often the kernel of the node has ended a program of this server because its memory was used
+up."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def killed() -> int | None:
-    """The number so far; None where the node does not tell. Slurm has one cgroup for all programs of a job's task."""
+    """The number so far; None where the node does not tell. Slurm has one cgroup for all programs
+    of a job's task."""
     try:
         lines = [line.split(":", 2) for line in OF_THIS_PROCESS.read_text().splitlines()]
         places = {controllers: path.lstrip("/") for _, controllers, path in lines}

@@ -1,4 +1,5 @@
-"""Whether a page of another site sent the browser here, by a link, a form, a frame, a picture or a script."""
+"""Whether a page of another site sent the browser here, by a link, a form, a frame, a picture or a
+script."""
 
 from __future__ import annotations
 
@@ -6,9 +7,11 @@ from typing import Any
 
 
 def is_foreign(handler: Any) -> bool:
-    """As browsers tell it in headers that no page can set. A program that brings a token is not foreign."""
+    """As browsers tell it in headers that no page can set. A program that brings a token is not
+    foreign."""
     headers = handler.request.headers
-    if "Sec-Fetch-Site" in headers:  # all browsers since 2023; `none` is an address typed, or a bookmark
+    # all browsers since 2023; `none` is an address typed, or a bookmark
+    if "Sec-Fetch-Site" in headers:
         return headers["Sec-Fetch-Site"] not in ("same-origin", "none")
     if handler.token_authenticated:
         return False

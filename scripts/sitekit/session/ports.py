@@ -1,7 +1,8 @@
 """Connections to ports of this node on which this user listens, and to no others.
 
-Any user of a node may listen on a port that is free. Who does is in /proc/net/tcp and tcp6 (proc_pid_net(5)): for each
-socket its two addresses, its state, its owner's uid, and its inode, which is 0 until a program has accepted it.
+Any user of a node may listen on a port that is free. Who does is in /proc/net/tcp and tcp6
+(proc_pid_net(5)): for each socket its two addresses, its state, its owner's uid, and its inode,
+which is 0 until a program has accepted it.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ def table(tables: tuple[str, ...] = TABLES) -> list[Row]:
             continue
         for line in lines:
             words = line.split()
-            found.append(Row(_address(words[1]), _address(words[2]), words[3], int(words[7]), int(words[9])))
+            found.append(
+                Row(_address(words[1]), _address(words[2]), words[3], int(words[7]), int(words[9]))
+            )
     return found
 
 
@@ -64,7 +67,11 @@ def listening(rows: list[Row], address: str, port: int) -> set[int]:
     """The uids of those who may accept a connection to this address of the loopback interface."""
     places = {"127.0.0.1": (("127.0.0.1", "0.0.0.0"), ("::",)), "::1": (("::1", "::"),)}[address]  # noqa: S104
     for names in places:  # a socket on :: takes IPv4 as well, unless there is one for IPv4
-        if uids := {row.uid for row in rows if row.state == LISTEN and row.local in [(name, port) for name in names]}:
+        if uids := {
+            row.uid
+            for row in rows
+            if row.state == LISTEN and row.local in [(name, port) for name in names]
+        }:
             return uids
     return set()
 
@@ -78,7 +85,8 @@ def accepted_by(rows: list[Row], ours: Address, theirs: Address) -> int | None:
 
 
 async def connected(port: int) -> socket.socket:
-    """A connection to this user's own listener on this port of the loopback interface. Raises NotOurs or OSError."""
+    """A connection to this user's own listener on this port of the loopback interface. Raises
+    NotOurs or OSError."""
     others = False
     for address, family in LOOPBACK.items():
         uids = listening(table(), address, port)
@@ -88,12 +96,14 @@ async def connected(port: int) -> socket.socket:
         line = socket.socket(family, socket.SOCK_STREAM)
         line.setblocking(False)
         try:
-            await asyncio.wait_for(asyncio.get_running_loop().sock_connect(line, (address, port)), SECONDS)
+            await asyncio.wait_for(
+                asyncio.get_running_loop().sock_connect(line, (address, port)), SECONDS
+            )
             if is_ours(line, address, port):
                 return line
             others = True
-        except ConnectionRefusedError:  # a socket on :: for IPv6 alone, which the table does not tell
-            pass
+        except ConnectionRefusedError:
+            pass  # a socket on :: for IPv6 alone, which the table does not tell
         except OSError:
             line.close()
             raise
@@ -106,4 +116,6 @@ def is_ours(line: socket.socket, address: str, port: int) -> bool:
     """Asked again once the connection stands: the listener may have become another one in between."""
     rows = table()
     uid = accepted_by(rows, line.getsockname()[:2], line.getpeername()[:2])
-    return uid == os.getuid() if uid is not None else listening(rows, address, port) == {os.getuid()}
+    return (
+        uid == os.getuid() if uid is not None else listening(rows, address, port) == {os.getuid()}
+    )

@@ -1,4 +1,5 @@
-"""What a link of nbgitpuller's may have pulled, from where, and into which folder. Raises Refused with the reason."""
+"""What a link of nbgitpuller's may have pulled, from where, and into which folder. Raises Refused
+with the reason."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from urllib.parse import quote, urlsplit
 
 BRANCH = re.compile(r"\w[\w./+#@-]{0,200}")
 WRONG = re.compile(r"[\x00-\x20\x7f\\]|[^\x00-\x7f]")
-"""Nothing of this stands in the address of a repository: git, its servers and people read it differently."""
+"""Nothing of this stands in the address of a repository: git, its servers and people read it
+differently."""
 YES = {"1", "true", "yes", "on"}
 
 
@@ -22,7 +24,8 @@ class Refused(ValueError):
 
 @dataclass(frozen=True)
 class Pull:
-    """One repository, to be copied or brought up to date. `folder` is where; `page` is what opens afterwards."""
+    """One repository, to be copied or brought up to date. `folder` is where; `page` is what opens
+    afterwards."""
 
     repo: str
     branch: str
@@ -48,7 +51,16 @@ def read(told: Mapping[str, str], allowed: Sequence[str], root: Path, links: Seq
     exists = os.path.lexists(folder)
     if exists and not backup:
         is_copy(folder, repo)
-    return Pull(repo, branch, int(depth) if depth else None, backup, target, folder, page(told, target, backup), exists)
+    return Pull(
+        repo,
+        branch,
+        int(depth) if depth else None,
+        backup,
+        target,
+        folder,
+        page(told, target, backup),
+        exists,
+    )
 
 
 def repository(repo: str, allowed: Sequence[str]) -> str:
@@ -63,21 +75,32 @@ def repository(repo: str, allowed: Sequence[str]) -> str:
     folders = parts.path.strip("/").split("/")
     if parts.scheme != "https" or not parts.hostname or WRONG.search(repo) or "%" in repo:
         raise Refused(f"not the https address of a repository: {repo[:200]}")
-    if parts.username is not None or parts.query or parts.fragment or {"", ".", ".."} & set(folders):
+    if (
+        parts.username is not None
+        or parts.query
+        or parts.fragment
+        or {"", ".", ".."} & set(folders)
+    ):
         raise Refused(f"not the plain address of a repository: {repo[:200]}")
     for one in map(urlsplit, allowed):
         first = [folder for folder in one.path.split("/") if folder]
         same_host = (one.hostname, one.port or 443) == (parts.hostname, port)
         if same_host and folders[: len(first)] == first and len(folders) > len(first):
             return repo
-    raise Refused(f"not a place that this site pulls from: {repo[:200]}. It allows {', '.join(allowed) or 'none'}.")
+    raise Refused(
+        f"not a place that this site pulls from: {repo[:200]}. It allows {', '.join(allowed) or 'none'}."
+    )
 
 
 def place(target: str, root: Path, links: Sequence[str]) -> Path:
     """The folder of this name in the server's root, or behind one of the site's own links in it."""
     parts = target.rstrip("/").split("/")
-    if any(not part or part.startswith(".") or not part.isprintable() or "\\" in part for part in parts):
-        raise Refused(f"not a folder to pull into: {target[:200]!r}. It may not be hidden, nor lead out of the root.")
+    if any(
+        not part or part.startswith(".") or not part.isprintable() or "\\" in part for part in parts
+    ):
+        raise Refused(
+            f"not a folder to pull into: {target[:200]!r}. It may not be hidden, nor lead out of the root."
+        )
     base = Path(os.path.realpath(root))
     if parts[0] in links and len(parts) > 1 and (root / parts[0]).is_symlink():
         base = Path(os.path.realpath(root / parts.pop(0)))
@@ -89,15 +112,19 @@ def place(target: str, root: Path, links: Sequence[str]) -> Path:
 
 
 def is_copy(folder: Path, repo: str) -> None:
-    """Raise Refused unless the folder is a copy of this repository. In any other git would change what it should not:
-    another repository of the user's, or one that the folder lies in."""
+    """Raise Refused unless the folder is a copy of this repository. In any other git would change
+    what it should not: another repository of the user's, or one that the folder lies in."""
     wanted = f"{folder.name} is there already, and it is no copy of {repo}"
     if not (folder / ".git").is_dir() or (folder / ".git").is_symlink():
         raise Refused(f"{wanted}. Rename it, or choose another targetPath.")
     asked = ["git", f"--git-dir={folder}/.git", "config", "--local", "--get", "remote.origin.url"]
-    origin = subprocess.run(asked, capture_output=True, text=True, errors="replace", timeout=30).stdout.strip()
+    origin = subprocess.run(
+        asked, capture_output=True, text=True, errors="replace", timeout=30
+    ).stdout.strip()
     if _plain(origin) != _plain(repo):
-        raise Refused(f"{wanted} but of {origin[:200] or 'none'}. Rename it, or choose another targetPath.")
+        raise Refused(
+            f"{wanted} but of {origin[:200] or 'none'}. Rename it, or choose another targetPath."
+        )
 
 
 def _plain(address: str) -> str:
@@ -108,11 +135,18 @@ def page(told: Mapping[str, str], target: str, backup: bool) -> str:
     """The page of the user's server that opens afterwards, as an address below the server's own."""
     path = (told.get("urlpath") or told.get("urlPath") or "").lstrip("/")
     if not path:
-        below = "" if backup else "/".join([target, told.get("subpath") or told.get("subPath") or ""]).rstrip("/")
+        below = (
+            ""
+            if backup
+            else "/".join([target, told.get("subpath") or told.get("subPath") or ""]).rstrip("/")
+        )
         app = "lab/tree" if told.get("app", "lab") == "lab" else "tree"
         path = f"{app}/{below}"
     name, mark, query = path.partition("?")
     steps = re.split(r"[/\\]|%2f|%5c", name, flags=re.IGNORECASE)
-    if any(step.lower().replace("%2e", ".") in (".", "..") for step in steps) or not path.isprintable():
+    if (
+        any(step.lower().replace("%2e", ".") in (".", "..") for step in steps)
+        or not path.isprintable()
+    ):
         raise Refused(f"not a page of your server: {path[:200]!r}")
     return quote(name, safe="/%:@!$&'()*+,;=~") + mark + quote(query, safe="/%:@!$&'()*+,;=~?")

@@ -1,4 +1,5 @@
-"""A page that asks before anything happens. It runs no script, and no other page can put it into a frame."""
+"""A page that asks before anything happens. It runs no script, and no other page can put it into a
+frame."""
 
 from __future__ import annotations
 
@@ -23,11 +24,14 @@ STYLE = (
 
 
 def begin(handler: Any, heading: str, facts: dict[str, str] | None = None) -> None:
-    """Write the page's head: what is asked or done, and the facts, name: value. Whatever they hold is shown as text."""
+    """Write the page's head: what is asked or done, and the facts, name: value. Whatever they hold
+    is shown as text."""
     handler.clear_header("Content-Security-Policy")
     for name, value in HEADERS.items():
         handler.set_header(name, value)
-    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in (facts or {}).items())
+    rows = "".join(
+        f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in (facts or {}).items()
+    )
     handler.write(
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(heading)}</title>'
         f"<style>{STYLE}</style><h1>{escape(heading)}</h1>" + (f"<dl>{rows}</dl>" if rows else "")
@@ -41,6 +45,7 @@ def link(address: str, text: str) -> str:
 def form(address: str, fields: dict[str, str], text: str) -> str:
     """A button that posts the fields."""
     hidden = "".join(
-        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in fields.items()
+        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
+        for name, value in fields.items()
     )
     return f'<form method="post" action="{escape(address)}">{hidden}<button>{escape(text)}</button></form>'

@@ -11,10 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 
-def make_root(folder: str, links: Mapping[str, str], home: Path, user: str, read_only: bool = False) -> Path:
-    """The server's root, made if it is missing, with `links` in it; the home directory where it cannot be had.
+def make_root(
+    folder: str, links: Mapping[str, str], home: Path, user: str, read_only: bool = False
+) -> Path:
+    """The server's root, made if it is missing, with `links` in it; the home directory where it
+    cannot be had.
 
-    With `read_only` its user can save nothing beside the links. Files that are there already stay, and can be read.
+    With `read_only` its user can save nothing beside the links. Files that are there already stay,
+    and can be read.
     """
     root = filled(folder, home, user)
     if root == home:
@@ -26,7 +30,10 @@ def make_root(folder: str, links: Mapping[str, str], home: Path, user: str, read
         )  # for the links; an earlier start may have closed it
         os.listdir(root)
     except OSError as error:
-        print(f"sitekit: {root} cannot be the server's folder ({error.strerror}); starting in {home}", flush=True)
+        print(
+            f"sitekit: {root} cannot be the server's folder ({error.strerror}); starting in {home}",
+            flush=True,
+        )
         return home
     for name, target in links.items():
         try:
@@ -45,8 +52,9 @@ def filled(path: str, home: Path, user: str) -> Path:
 
 
 def link(place: Path, target: Path) -> None:
-    """Make `place` a link to `target`. A link that is there follows the site; a link to nothing would only confuse, so
-    it is left out, or taken away; a file or a folder is the user's own, and stays. Raises OSError."""
+    """Make `place` a link to `target`. A link that is there follows the site; a link to nothing
+    would only confuse, so it is left out, or taken away; a file or a folder is the user's own, and
+    stays. Raises OSError."""
     if not place.is_symlink() and place.exists():
         return
     there = Path(os.readlink(place)) if place.is_symlink() else None

@@ -1,7 +1,8 @@
 """Files are saved whole or not at all: written beside the old one, then put in its place.
 
-Jupyter Server copies the old file to a hidden one, then empties the file that it writes (services/contents/fileio.py,
-atomic_writing): a node that dies in between leaves nothing under the file's name.
+Jupyter Server copies the old file to a hidden one, then empties the file that it writes
+(services/contents/fileio.py, atomic_writing): a node that dies in between leaves nothing under the
+file's name.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ def whole(path: str, text: bool = True, encoding: str = "utf-8", **more: Any) ->
     more.pop("log", None)
     handle, new = tempfile.mkstemp(prefix=".~", dir=os.path.dirname(real))
     try:
-        with open(handle, "w" if text else "wb", encoding=encoding if text else None, **more) as file:
+        with open(
+            handle, "w" if text else "wb", encoding=encoding if text else None, **more
+        ) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -48,20 +51,24 @@ def whole(path: str, text: bool = True, encoding: str = "utf-8", **more: Any) ->
 
 
 def _replaceable(path: str) -> bool:
-    """Whether another file may take this one's place: it is one's own, has no second name, and is no device or pipe."""
+    """Whether another file may take this one's place: it is one's own, has no second name, and is
+    no device or pipe."""
     try:
         found = os.stat(path)
     except FileNotFoundError:
         found = None
     except OSError:
         return False
-    own = found is None or (stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == os.geteuid())
+    own = found is None or (
+        stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == os.geteuid()
+    )
     writable = found is None or os.access(path, os.W_OK)
     return own and writable and os.access(os.path.dirname(path), os.W_OK | os.X_OK)
 
 
 def _resemble(new: str, old: str) -> None:
-    """Give the new file the mode, the group and the access lists of the old one; or those of any new file."""
+    """Give the new file the mode, the group and the access lists of the old one; or those of any
+    new file."""
     if not os.path.exists(old):
         os.umask(mask := os.umask(0o077))
         os.chmod(new, 0o666 & ~mask)

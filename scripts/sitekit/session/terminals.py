@@ -1,4 +1,5 @@
-"""The terminals of a session: the user's login shell, with what is loaded in the tab, and without the hub environment.
+"""The terminals of a session: the user's login shell, with what is loaded in the tab, and without
+the hub environment.
 
 Jupyter Server is told to use it by environment/release/configure.py.
 """
@@ -21,14 +22,16 @@ PROGRAMS = Path(sys.prefix, "share", "sitekit", "bin")
 
 
 def shell_command(shell: str) -> list[str]:
-    """The login shell. bash is told what to read, since a login would take PATH away on some systems."""
+    """The login shell. bash is told what to read, since a login would take PATH away on some
+    systems."""
     if os.path.basename(shell) == "bash":
         return [shell, "--rcfile", str(Path(__file__).with_name("terminal.bash"))]
     return [shell, "-l"]
 
 
 def terminal_path(path: str) -> str:
-    """The PATH of a terminal: the hub environment is no place to work in, and our few programs come last."""
+    """The PATH of a terminal: the hub environment is no place to work in, and our few programs come
+    last."""
     folders = [folder for folder in path.split(os.pathsep) if folder != f"{sys.prefix}/bin"]
     return os.pathsep.join([*folders, str(PROGRAMS)])
 
@@ -39,7 +42,8 @@ def terminal_environment(environment: Mapping[str, str]) -> dict[str, str]:
     told = lmod_output.applied(loaded, environment)
     told["PATH"] = terminal_path(told["PATH"])
     if loaded.get("LOADEDMODULES"):
-        told["__Init_Default_Modules"] = "1"  # Lmod's start files would put the user's default collection in its place
+        # Lmod's start files would put the user's default collection in its place
+        told["__Init_Default_Modules"] = "1"
     return told
 
 

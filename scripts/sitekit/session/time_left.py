@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-IDLE_WARNING = 600  # seconds before an idle server is stopped; a third of a limit that is shorter than half an hour
+# seconds before an idle server is stopped; a third of a limit that is shorter than half an hour
+IDLE_WARNING = 600
 TIME_WARNINGS = (900, 300)  # seconds before the job's time is over
 
 
-def notice(now: float, active: float, environment: Mapping[str, str], killed: int | None = None) -> dict[str, Any]:
-    """The seconds until the server is stopped as idle, and until its job ends; None for never, or where nobody says.
-    How many programs were `killed` since its memory was used up, and how much memory it has, in bytes.
+def notice(
+    now: float, active: float, environment: Mapping[str, str], killed: int | None = None
+) -> dict[str, Any]:
+    """The seconds until the server is stopped as idle, and until its job ends; None for never, or
+    where nobody says. How many programs were `killed` since its memory was used up, and how much
+    memory it has, in bytes.
 
-    `now` and `active`, the last activity, are seconds since the epoch. The environment is that of the server.
+    `now` and `active`, the last activity, are seconds since the epoch. The environment is that of
+    the server.
     """
     limit = environment.get("JUPYTERHUB_SITEKIT_IDLE", "never")
     end = environment.get("JUPYTERHUB_SITEKIT_END", "")

@@ -1,7 +1,9 @@
-"""A server's TLS: its certificate, made for this start alone, and the authority that hub and proxy are known by.
+"""A server's TLS: its certificate, made for this start alone, and the authority that hub and proxy
+are known by.
 
-The hub sends both with the job's environment, as it does the token. From there they go into files without a name, which
-are gone with the process however that ends; no other user could ever open them. (OpenSSL reads keys from paths only.)
+The hub sends both with the job's environment, as it does the token. From there they go into files
+without a name, which are gone with the process however that ends; no other user could ever open
+them. (OpenSSL reads keys from paths only.)
 """
 
 from __future__ import annotations
@@ -18,10 +20,13 @@ FOR_JUPYTERHUB = ("JUPYTERHUB_SSL_KEYFILE", "JUPYTERHUB_SSL_CERTFILE", "JUPYTERH
 
 
 class Identity:
-    """Who this server is, and whom it trusts: the authority of hub and proxy, and no other user's server."""
+    """Who this server is, and whom it trusts: the authority of hub and proxy, and no other user's
+    server."""
 
     def __init__(self, sent: str) -> None:
-        parts = re.findall(rb"-----BEGIN [^-]+-----[^-]+-----END [^-]+-----\n", base64.b64decode(sent))
+        parts = re.findall(
+            rb"-----BEGIN [^-]+-----[^-]+-----END [^-]+-----\n", base64.b64decode(sent)
+        )
         key, certificate, authority = parts
         self._own, self._authority = _nameless(key + certificate), _nameless(authority)
 
@@ -42,7 +47,8 @@ class Identity:
         return context
 
     def tell_jupyterhub(self) -> None:
-        """JupyterHub's part of the server reads these when it is imported, and the files at each of its calls."""
+        """JupyterHub's part of the server reads these when it is imported, and the files at each of
+        its calls."""
         own = _path(self._own)
         os.environ.update(zip(FOR_JUPYTERHUB, (own, own, _path(self._authority)), strict=True))
 

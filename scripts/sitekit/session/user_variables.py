@@ -1,8 +1,8 @@
-"""What the site lets in of the user's own: a few variables and the umask, read from a login shell, for kernels and
-terminals only.
+"""What the site lets in of the user's own: a few variables and the umask, read from a login shell,
+for kernels and terminals only.
 
-The shell runs while the server starts, in an environment without any secret; its answer is taken when everything that
-decides which server runs has been decided.
+The shell runs while the server starts, in an environment without any secret; its answer is taken
+when everything that decides which server runs has been decided.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ ASK = r"umask; /usr/bin/printf '\0'; /usr/bin/env -0"
 
 
 class LoginShell:
-    """The user's login shell, asked for its environment and its umask. Asks nothing where nothing is wanted."""
+    """The user's login shell, asked for its environment and its umask. Asks nothing where nothing
+    is wanted."""
 
     def __init__(self, wanted: Iterable[str], umask: str) -> None:
         self.wanted = frozenset(wanted)
@@ -36,7 +37,8 @@ class LoginShell:
             self._start()
 
     def _start(self) -> None:
-        plain = {name: os.environ[name] for name in ("HOME", "USER", "LOGNAME", "SHELL")}  # the gate's, from passwd
+        # the gate's, from passwd
+        plain = {name: os.environ[name] for name in ("HOME", "USER", "LOGNAME", "SHELL")}
         shell = plain["SHELL"]
         name = os.path.basename(shell)
         # csh takes -l only alone; a dash before its name says the same to it
@@ -46,7 +48,12 @@ class LoginShell:
             self._process = subprocess.Popen(
                 words,
                 executable=shell,
-                env={**plain, "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "TERM": "dumb"},
+                env={
+                    **plain,
+                    "PATH": "/usr/local/bin:/usr/bin:/bin",
+                    "LANG": "C.UTF-8",
+                    "TERM": "dumb",
+                },
                 cwd=plain["HOME"],
                 stdin=subprocess.DEVNULL,
                 stdout=self._answer,
@@ -54,10 +61,14 @@ class LoginShell:
                 start_new_session=True,
             )
         except OSError as error:
-            print(f"sitekit: {shell} does not run ({error.strerror}); no variables are taken from it", flush=True)
+            print(
+                f"sitekit: {shell} does not run ({error.strerror}); no variables are taken from it",
+                flush=True,
+            )
 
     def apply(self) -> None:
-        """Set the wanted variables and the umask: of this process, and so of all that it starts from now on."""
+        """Set the wanted variables and the umask: of this process, and so of all that it starts
+        from now on."""
         printed, *entries = self._answered()
         pairs = (entry.decode("utf-8", "surrogateescape").partition("=") for entry in entries)
         os.environ.update({name: value for name, _, value in pairs if name in self.wanted})
@@ -66,16 +77,23 @@ class LoginShell:
         if re.fullmatch(r"0?[0-7]{1,3}", mask, re.ASCII):
             os.umask(int(mask, 8) & 0o077)  # never what would keep users from their own files
         else:
-            print("sitekit: your login shell told no umask; your files stay private (0077)", flush=True)
+            print(
+                "sitekit: your login shell told no umask; your files stay private (0077)",
+                flush=True,
+            )
 
     def _answered(self) -> list[bytes]:
-        """What the shell said, cut at its NULs; nothing when it does not end within PATIENCE seconds."""
+        """What the shell said, cut at its NULs; nothing when it does not end within PATIENCE
+        seconds."""
         if self._process is None or self._answer is None:
             return [b""]
         try:
             self._process.wait(max(0.0, self._deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            print(f"sitekit: your login shell took longer than {PATIENCE:g} s; nothing is taken from it", flush=True)
+            print(
+                f"sitekit: your login shell took longer than {PATIENCE:g} s; nothing is taken from it",
+                flush=True,
+            )
             return [b""]
         finally:
             self._end()

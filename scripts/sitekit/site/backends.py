@@ -5,4 +5,5 @@ from __future__ import annotations
 BACKENDS: dict[str, str] = {
     "slurm": "sitekit.backends.slurm.backend:SlurmBackend",
 }
-"""Name -> `module:class`. Its form is sitekit.backends.interface.Backend. A new backend is one line here."""
+"""Name -> `module:class`. Its form is sitekit.backends.interface.Backend. A new backend is one line
+here."""

@@ -1,4 +1,5 @@
-"""The section `front` of a site file: the web server that users reach, its certificate, and who is asked twice."""
+"""The section `front` of a site file: the web server that users reach, its certificate, and who is
+asked twice."""
 
 from __future__ import annotations
 
@@ -9,8 +10,9 @@ from urllib.parse import urlsplit
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from ..base.errors import Unfit, Unfits
+from .address_types import Email, HttpsUrl, Network, Url, is_ip
 from .tier import Row
-from .value_types import AbsolutePath, ClientId, Email, HttpsUrl, Network, Url, is_ip
+from .value_types import AbsolutePath, ClientId
 
 
 class Certificate(Row):
@@ -30,9 +32,13 @@ class Acme(Row):
 class OpenId(Row):
     """An OpenID Connect provider: its discovery document, and what it knows this site by."""
 
-    provider: Annotated[Url, Field(examples=["https://login.example.org/.well-known/openid-configuration"])]
+    provider: Annotated[
+        Url, Field(examples=["https://login.example.org/.well-known/openid-configuration"])
+    ]
     client_id: Annotated[ClientId, Field(examples=["jupyter"])]
-    client_secret: Annotated[AbsolutePath, Field(examples=["/etc/ssl/private/jupyter-openid-secret"])]
+    client_secret: Annotated[
+        AbsolutePath, Field(examples=["/etc/ssl/private/jupyter-openid-secret"])
+    ]
 
 
 class Outside(Row):
@@ -45,7 +51,10 @@ class Outside(Row):
     @model_validator(mode="after")
     def _knows_its_provider(self) -> Outside:
         if self.method == "openid" and self.openid is None:
-            raise Unfit("nothing says which provider to ask", "write in 'openid': provider, client_id, client_secret")
+            raise Unfit(
+                "nothing says which provider to ask",
+                "write in 'openid': provider, client_id, client_secret",
+            )
         return self
 
 
@@ -61,7 +70,8 @@ class Front(Row):
     server: Literal["apache", "nginx"] = "apache"
     instance: Literal["system", "own"] = "system"
     certificate: Annotated[
-        Annotated[Literal["self-signed", "acme"], Tag("word")] | Annotated[Certificate, Tag("files")],
+        Annotated[Literal["self-signed", "acme"], Tag("word")]
+        | Annotated[Certificate, Tag("files")],
         Discriminator(_arm),
     ] = "self-signed"
     acme: Acme = Acme()
@@ -87,9 +97,18 @@ class Front(Row):
         if self.certificate != "acme":
             return
         if self.acme.contact is None:
-            yield Unfit("ACME needs somebody to write to", "add `contact: hpc-admins@example.org`", "acme", "contact")
+            yield Unfit(
+                "ACME needs somebody to write to",
+                "add `contact: hpc-admins@example.org`",
+                "acme",
+                "contact",
+            )
         if self.port != 443:
-            yield Unfit(f"an ACME server asks at ports 80 and 443, not at {self.port}", "leave the port out", "url")
+            yield Unfit(
+                f"an ACME server asks at ports 80 and 443, not at {self.port}",
+                "leave the port out",
+                "url",
+            )
         if is_ip(self.host):
             yield Unfit("ACME is for names, and this is an address", "write the host's name", "url")
         if self.subdomains:
@@ -98,7 +117,9 @@ class Front(Row):
 
     def _subdomain_faults(self) -> Iterator[Unfit]:
         if self.subdomains and is_ip(self.host):
-            yield Unfit(f"{self.host} is an address, and has no subdomains", "write the host's name", "url")
+            yield Unfit(
+                f"{self.host} is an address, and has no subdomains", "write the host's name", "url"
+            )
         if self.subdomains and self.outside and self.outside.method == "shibboleth":
             what = "Shibboleth's session is one name's, and each user's server has its own"
             yield Unfit(what, "take openid, or no subdomains", "outside", "method")

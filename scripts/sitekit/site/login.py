@@ -12,10 +12,13 @@ from .value_types import Account
 
 
 class Login(Row):
-    """Who may come in, and how. Nobody by default. `session` and `tokens` are in seconds; None: for ever."""
+    """Who may come in, and how. Nobody by default. `session` and `tokens` are in seconds; None: for
+    ever."""
 
     method: Literal["pam"] = "pam"
-    allowed_groups: Annotated[tuple[Account, ...], Field(min_length=1, examples=[["jupyter-users"]])]
+    allowed_groups: Annotated[
+        tuple[Account, ...], Field(min_length=1, examples=[["jupyter-users"]])
+    ]
     admin_groups: tuple[Account, ...] = ()
     admin_access: bool = False
     passwords: Literal["shadow", "sssd"] = "shadow"

@@ -1,7 +1,7 @@
 """The Site: everything that `config/site.yml` says, typed, frozen and checked.
 
-Every effect of sitekit follows from this object. Reading one changes nothing; a file with a fault raises
-BadInput with file, line, key and remedy, and nothing else happens.
+Every effect of sitekit follows from this object. Reading one changes nothing; a file with a fault
+raises BadInput with file, line, key and remedy, and nothing else happens.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..base.errors import Unfit, Unfits
+from .address_types import Address, WebAddress
 from .front import Front
 from .login import Login
 from .schedule import Backup, KernelCheck
 from .server import Server
 from .tier import Tier
 from .validate import validate
-from .value_types import AbsolutePath, Address, Channel, Port, ServiceAccount, Title, WebAddress, Word
+from .value_types import AbsolutePath, Channel, Port, ServiceAccount, Title, Word
 from .yaml_file import read_yaml
 
 
@@ -30,7 +31,8 @@ class Section(BaseModel):
 
 
 class Paths(Section):
-    """Where things lie. The prefix is shared by all nodes, read-only to users; the state is on the hub's own disk."""
+    """Where things lie. The prefix is shared by all nodes, read-only to users; the state is on the
+    hub's own disk."""
 
     prefix: Annotated[AbsolutePath, Field(examples=["/shared/jupyter"])]
     state: Annotated[AbsolutePath, Field(examples=["/var/lib/sitekit"])]
@@ -79,13 +81,16 @@ class Slurm(Section):
 class Kernels(Section):
     """The cluster's modules, which become kernels by the rules in kernels/kernels.yml."""
 
-    modulepath: Annotated[tuple[AbsolutePath, ...], Field(min_length=1, examples=[["/opt/modules"]])]
+    modulepath: Annotated[
+        tuple[AbsolutePath, ...], Field(min_length=1, examples=[["/opt/modules"]])
+    ]
     lmod: AbsolutePath = Path("/usr/share/lmod/lmod")
     check: KernelCheck = KernelCheck()
 
 
 class Site(Section):
-    """One site. Its parts are the sections of site.yml; its properties are the paths that follow from them."""
+    """One site. Its parts are the sections of site.yml; its properties are the paths that follow
+    from them."""
 
     name: Annotated[Word, Field(examples=["main"])]
     title: Annotated[Title, Field(examples=["Jupyter at Example University"])]
@@ -105,11 +110,17 @@ class Site(Section):
 
     @model_validator(mode="after")
     def _agrees(self) -> Site:
-        if faults := [*_tiers_apart(self), *_ports_apart(self), *_accounts_apart(self), *_paths_apart(self)]:
+        if faults := [
+            *_tiers_apart(self),
+            *_ports_apart(self),
+            *_accounts_apart(self),
+            *_paths_apart(self),
+        ]:
             raise Unfits(faults)
         return self
 
-    # What follows from the name and the paths. Everything that sitekit writes lies below one of these.
+    # What follows from the name and the paths. Everything that sitekit writes lies below one of
+    # these.
 
     @property
     def etc(self) -> Path:
@@ -140,7 +151,8 @@ class Site(Section):
 
     @property
     def front_state(self) -> Path:
-        """What the web server keeps: certificates that it was issued, the switch for maintenance; root's."""
+        """What the web server keeps: certificates that it was issued, the switch for maintenance;
+        root's."""
         return Path("/var/lib/sitekit-front") / self.name
 
     @property
@@ -191,7 +203,8 @@ class Site(Section):
         return f".jupyterhub/{self.name}/log"
 
     def service(self, part: str) -> str:
-        """The name of a service, such as `sitekit-demo-hub`; the same under systemd and supervisord."""
+        """The name of a service, such as `sitekit-demo-hub`; the same under systemd and
+        supervisord."""
         return f"sitekit-{self.name}-{part}"
 
     def tier(self, key: str) -> Tier:
@@ -217,8 +230,12 @@ def _ports_apart(site: Site) -> Iterator[Unfit]:
 
 def _accounts_apart(site: Site) -> Iterator[Unfit]:
     if site.hub.user == site.proxy.user:
-        what = f"'{site.proxy.user}' is the account of the hub, which may use sudo; the proxy must not"
-        yield Unfit(what, "give the proxy an account of its own, such as jupyterhub-proxy", "proxy", "user")
+        what = (
+            f"'{site.proxy.user}' is the account of the hub, which may use sudo; the proxy must not"
+        )
+        yield Unfit(
+            what, "give the proxy an account of its own, such as jupyterhub-proxy", "proxy", "user"
+        )
 
 
 def _paths_apart(site: Site) -> Iterator[Unfit]:
@@ -238,5 +255,6 @@ def _paths_apart(site: Site) -> Iterator[Unfit]:
 
 
 def load_site(path: Path) -> Site:
-    """Read and check a site file. Raises BadInput (or BadInputs, all faults at once) and changes nothing."""
+    """Read and check a site file. Raises BadInput (or BadInputs, all faults at once) and changes
+    nothing."""
     return validate(Site, read_yaml(path))

@@ -1,4 +1,5 @@
-"""Walk a pydantic model the way a file is written: which keys it has, where a key belongs, and an example of each."""
+"""Walk a pydantic model the way a file is written: which keys it has, where a key belongs, and an
+example of each."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ _PLAIN = re.compile(r"[A-Za-z0-9/._][A-Za-z0-9/._:@-]*")
 _NOT_TEXT = re.compile(r"[+-]?[0-9._]+([eE][0-9+-]+)?|0[xo].*|true|false|null|~|", re.IGNORECASE)
 
 
-def walk(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
+def walk(
+    model: type[BaseModel], above: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
     """Every key path of `model`, without list positions: ('tiers',), ('tiers', 'key'), ..."""
     for name, field in model.model_fields.items():
         yield (*above, name), field
@@ -40,17 +43,24 @@ def names_at(model: type[BaseModel], key: Sequence[str | int]) -> list[str]:
 
 def homes_of(model: type[BaseModel], name: str) -> list[str]:
     """The sections in which `name` is a key: `port` -> ['hub', 'proxy']."""
-    return [".".join(known[:-1]) for known, _ in walk(model) if known[-1] == name and len(known) > 1]
+    return [
+        ".".join(known[:-1]) for known, _ in walk(model) if known[-1] == name and len(known) > 1
+    ]
 
 
 def example(field: FieldInfo) -> str | None:
-    """One line of YAML for the value of `field`: its example, its default, or its required keys; None without any."""
+    """One line of YAML for the value of `field`: its example, its default, or its required keys;
+    None without any."""
     if field.examples:
         return flow(field.examples[0])
     inner = model_in(field.annotation)
     if inner is None:
         return None if field.is_required() or field.default is None else flow(_as_written(field))
-    rows = ", ".join(f"{name}: {example(part)}" for name, part in inner.model_fields.items() if part.is_required())
+    rows = ", ".join(
+        f"{name}: {example(part)}"
+        for name, part in inner.model_fields.items()
+        if part.is_required()
+    )
     return None if not rows else f"[{{{rows}}}]" if is_list(field) else f"{{{rows}}}"
 
 
@@ -81,9 +91,12 @@ def flow(value: Any) -> str:
 
 
 def model_in(annotation: Any) -> type[BaseModel] | None:
-    """The model inside an annotation: `tuple[Tier, ...]` -> Tier, `Literal['x'] | Certificate` -> Certificate."""
+    """The model inside an annotation: `tuple[Tier, ...]` -> Tier, `Literal['x'] | Certificate` ->
+    Certificate."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     if typing.get_origin(annotation) in (Union, types.UnionType, tuple, list, typing.Annotated):
-        return next((found for inner in typing.get_args(annotation) if (found := model_in(inner))), None)
+        return next(
+            (found for inner in typing.get_args(annotation) if (found := model_in(inner))), None
+        )
     return None

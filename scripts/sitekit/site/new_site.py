@@ -1,4 +1,5 @@
-"""`make new_site`: write a small config/site.yml, with what this machine tells of Slurm and Lmod already filled in."""
+"""`make new_site`: write a small config/site.yml, with what this machine tells of Slurm and Lmod
+already filled in."""
 
 from __future__ import annotations
 
@@ -21,25 +22,33 @@ GIVEN = ("NAME", "URL", "GROUP", "PREFIX", "PARTITION")
 
 
 def new_site(*words: str, file: Path = FILE) -> int:
-    """Write the file from words like `NAME=main`. Returns 0. Raises BadInput, and leaves nothing behind, where there is
-    a site file already or a word is not one of GIVEN's or has a value that site.yml cannot hold."""
+    """Write the file from words like `NAME=main`. Returns 0. Raises BadInput, and leaves nothing
+    behind, where there is a site file already or a word is not one of GIVEN's or has a value that
+    site.yml cannot hold."""
     if file.exists():
         raise BadInput("there is a site file already", str(file), "edit it, or move it away first")
     given = dict(_pair(word) for word in words)
-    text = templates("config/templates").get_template("new_site.yml.j2").render(_values(given)) + "\n"
+    text = (
+        templates("config/templates").get_template("new_site.yml.j2").render(_values(given)) + "\n"
+    )
     draft = file.with_name(".new-site.yml")
     try:
         write_atomic(draft, text)
         load_site(draft)
     except BadInput as fault:
         # The file's lines are not the reader's: the words of the command are.
-        raise BadInput(str(fault).replace(f"{draft}:", "new_site: line "), remedy="give it another value") from None
+        raise BadInput(
+            str(fault).replace(f"{draft}:", "new_site: line "), remedy="give it another value"
+        ) from None
     else:
-        os.link(draft, file)  # fails, rather than replaces, where a site file has appeared meanwhile
+        # fails, rather than replaces, where a site file has appeared meanwhile
+        os.link(draft, file)
     finally:
         draft.unlink(missing_ok=True)
     say(f" ok wrote {file}")
-    say("    Look at each line of it; config/site.example.yml explains all keys. Then: make check_site")
+    say(
+        "    Look at each line of it; config/site.example.yml explains all keys. Then: make check_site"
+    )
     return 0
 
 
@@ -47,7 +56,9 @@ def _pair(word: str) -> tuple[str, str]:
     name, _, value = word.partition("=")
     if name not in GIVEN or not re.fullmatch(r"[\w./:,@ -]{1,200}", value):
         what = f"{shown(word)} is not one of {', '.join(f'{known}=value' for known in GIVEN)}"
-        raise BadInput(what, "new_site", "write it like: make new_site NAME=main GROUP=cluster-users")
+        raise BadInput(
+            what, "new_site", "write it like: make new_site NAME=main GROUP=cluster-users"
+        )
     return name, value
 
 
@@ -62,7 +73,9 @@ def _values(given: dict[str, str]) -> dict[str, object]:
         "address": host,
         "url": given.get("URL", f"https://{host}"),
         "groups": given.get("GROUP", "cluster-users").split(","),
-        "partitions": given["PARTITION"].split(",") if "PARTITION" in given else _default_partition(),
+        "partitions": given["PARTITION"].split(",")
+        if "PARTITION" in given
+        else _default_partition(),
         "slurm_bin": str(Path(slurm).parent) if slurm else "/usr/bin",
         "modulepath": _module_folders(),
         "lmod": os.environ.get("LMOD_PKG", "/usr/share/lmod/lmod"),
@@ -75,11 +88,19 @@ def _default_partition() -> list[str]:
         listed = run(["sinfo", "--noheader", "--format=%P"], timeout=10, check=False).stdout.split()
     except CommandFailed:
         listed = []
-    marked = [name.rstrip("*") for name in listed if name.endswith("*") and re.fullmatch(r"[\w.-]+\*", name)]
+    marked = [
+        name.rstrip("*")
+        for name in listed
+        if name.endswith("*") and re.fullmatch(r"[\w.-]+\*", name)
+    ]
     return marked[:1] or ["jupyter"]
 
 
 def _module_folders() -> list[str]:
     """The folders of MODULEPATH, of whoever runs the command."""
-    folders = [part for part in os.environ.get("MODULEPATH", "").split(":") if re.fullmatch(r"/[\w./+-]+", part)]
+    folders = [
+        part
+        for part in os.environ.get("MODULEPATH", "").split(":")
+        if re.fullmatch(r"/[\w./+-]+", part)
+    ]
     return folders or ["/shared/modules"]

@@ -12,9 +12,11 @@ from .value_types import AbsolutePath, ClockTime, Count
 
 
 class KernelCheck(Row):
-    """How `make kernels_check` starts all published kernels again: when, where, and what becomes of one that fails.
+    """How `make kernels_check` starts all published kernels again: when, where, and what becomes of
+    one that fails.
 
-    Without a partition it does so on its own host; with one, in a job there. `memory` is in MiB, `time` in seconds.
+    Without a partition it does so on its own host; with one, in a job there. `memory` is in MiB,
+    `time` in seconds.
     """
 
     at: ClockTime = "04:00"

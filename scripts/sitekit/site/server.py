@@ -7,13 +7,23 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from ..base.errors import Unfit
+from .address_types import Repositories
 from .tier import Row
-from .value_types import Count, FileMask, HomePath, LinkName, PortRange, Repositories, Title, UrlPath, UserVariable
+from .value_types import (
+    Count,
+    FileMask,
+    HomePath,
+    LinkName,
+    PortRange,
+    Title,
+    UrlPath,
+    UserVariable,
+)
 
 
 class Server(Row):
-    """What all servers have in common, whatever their tier. The ports are those that compute nodes open to the hub;
-    `root` is the folder that the file browser shows, with `links` in it."""
+    """What all servers have in common, whatever their tier. The ports are those that compute nodes
+    open to the hub; `root` is the folder that the file browser shows, with `links` in it."""
 
     interfaces: Annotated[dict[Title, UrlPath], Field(min_length=1)] = {"JupyterLab": "/lab"}  # noqa: RUF012
     port_range: PortRange = (20000, 29999)
@@ -35,11 +45,14 @@ class Server(Row):
             )
         if self.root_read_only and not self.links:
             raise Unfit(
-                "there are no links, so that users could save nothing", "add links, or leave it out", "root_read_only"
+                "there are no links, so that users could save nothing",
+                "add links, or leave it out",
+                "root_read_only",
             )
         return self
 
     @property
     def folder(self) -> str:
-        """The root, with its default: the home directory, or a folder of its own where there are links to hold."""
+        """The root, with its default: the home directory, or a folder of its own where there are
+        links to hold."""
         return self.root or ("~/.jupyterhub-tree" if self.links else "~")

@@ -1,4 +1,5 @@
-"""What a site file means, said in full: every key, the defaults included. Reading it back gives the same Site."""
+"""What a site file means, said in full: every key, the defaults included. Reading it back gives the
+same Site."""
 
 from __future__ import annotations
 

@@ -1,15 +1,32 @@
-"""A tier: request, cap, time and idle limit as one object, and the only place where its figures stand."""
+"""A tier: request, cap, time and idle limit as one object, and the only place where its figures
+stand."""
 
 from __future__ import annotations
 
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
 
 from ..base.errors import Unfit, shown
 from .backends import BACKENDS
-from .units import TIME_FORM, format_memory, format_time, human_memory, human_time, parse_memory, parse_time
+from .units import (
+    TIME_FORM,
+    format_memory,
+    format_time,
+    human_memory,
+    human_time,
+    parse_memory,
+    parse_time,
+)
 from .value_types import Account, Count, Title, spelled
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
@@ -33,7 +50,9 @@ def _cap(text: object) -> str:
     try:
         parse_memory(word)
     except ValueError:
-        raise Unfit(f"{shown(text)} is not a memory cap", "write a factor like 5x, or an amount like 10G") from None
+        raise Unfit(
+            f"{shown(text)} is not a memory cap", "write a factor like 5x, or an amount like 10G"
+        ) from None
     return word
 
 
@@ -52,26 +71,45 @@ def _format_time_or_never(seconds: int | None) -> str:
 
 def _backend(name: str) -> str:
     if name not in BACKENDS:
-        raise Unfit(f"{shown(name)} is nothing that servers can run on", f"write one of: {', '.join(BACKENDS)}")
+        raise Unfit(
+            f"{shown(name)} is nothing that servers can run on",
+            f"write one of: {', '.join(BACKENDS)}",
+        )
     return name
 
 
 RunsOn = Annotated[str, AfterValidator(_backend)]
 Key = Annotated[
-    str, spelled(r"[a-z0-9][a-z0-9_-]{0,30}", "cannot be a tier's key", "use at most 31 of a-z, 0-9, '_' and '-'")
+    str,
+    spelled(
+        r"[a-z0-9][a-z0-9_-]{0,30}",
+        "cannot be a tier's key",
+        "use at most 31 of a-z, 0-9, '_' and '-'",
+    ),
 ]
 SlurmName = Annotated[
-    str, spelled(_NAME, "cannot be a name in Slurm", "write one that sinfo, sacctmgr or scontrol lists")
+    str,
+    spelled(_NAME, "cannot be a name in Slurm", "write one that sinfo, sacctmgr or scontrol lists"),
 ]
-Partition = Annotated[str, spelled(_NAME, "cannot be the name of a partition", "write a name that `sinfo -s` lists")]
-Memory = Annotated[int, BeforeValidator(parse_memory), _at_most(MOST_MEMORY, "16T"), PlainSerializer(format_memory)]
-Time = Annotated[int, BeforeValidator(parse_time), _at_most(MOST_TIME, "366d"), PlainSerializer(format_time)]
-TimeOrNever = Annotated[int | None, BeforeValidator(_time_or_never), PlainSerializer(_format_time_or_never)]
+Partition = Annotated[
+    str, spelled(_NAME, "cannot be the name of a partition", "write a name that `sinfo -s` lists")
+]
+Memory = Annotated[
+    int, BeforeValidator(parse_memory), _at_most(MOST_MEMORY, "16T"), PlainSerializer(format_memory)
+]
+Time = Annotated[
+    int, BeforeValidator(parse_time), _at_most(MOST_TIME, "366d"), PlainSerializer(format_time)
+]
+TimeOrNever = Annotated[
+    int | None, BeforeValidator(_time_or_never), PlainSerializer(_format_time_or_never)
+]
 
 
 def _ordered(bounds: tuple[int, int]) -> tuple[int, int]:
     if bounds[0] > bounds[1]:
-        raise Unfit("the bounds are the wrong way round", "write the smallest first, then the largest")
+        raise Unfit(
+            "the bounds are the wrong way round", "write the smallest first, then the largest"
+        )
     return bounds
 
 
@@ -97,7 +135,8 @@ class Requires(Row):
 
 
 class Choose(Row):
-    """What users may set themselves, within bounds, both ends included; they start from the tier's own figures."""
+    """What users may set themselves, within bounds, both ends included; they start from the tier's
+    own figures."""
 
     memory: MemoryBounds | None = None
     cpus: CpuBounds | None = None
@@ -109,8 +148,9 @@ class Choose(Row):
 
 
 class Tier(Row):
-    """One row of the form. Memory is in MiB, times are in seconds; `idle` None means never culled; `busy` says
-    whether a computing kernel counts as activity; `start_timeout` is how long a server may wait and start."""
+    """One row of the form. Memory is in MiB, times are in seconds; `idle` None means never culled;
+    `busy` says whether a computing kernel counts as activity; `start_timeout` is how long a server
+    may wait and start."""
 
     key: Annotated[Key, Field(examples=["small"])]
     title: Annotated[Title, Field(examples=["Small, for a first look"])]
@@ -161,7 +201,11 @@ class Tier(Row):
         memory = human_memory(self.memory)
         if self.cap > self.memory:
             memory += f" (up to {human_memory(self.cap)})"
-        idle = "not stopped when idle" if self.idle is None else f"stopped after {human_time(self.idle)} idle"
+        idle = (
+            "not stopped when idle"
+            if self.idle is None
+            else f"stopped after {human_time(self.idle)} idle"
+        )
         parts = [memory, f"{self.cpus} CPU{'' if self.cpus == 1 else 's'}"]
         if self.gpus:
             parts.append(f"{self.gpus} GPU{'' if self.gpus == 1 else 's'}")

@@ -13,17 +13,25 @@ TIME_FORM = "write it like 4:00:00, 5-00:00:00 (Slurm's forms) or 60m, 10h, 5d"
 _KIB = {"K": 1, "M": 1024, "G": 1024**2, "T": 1024**3}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
-# The largest part may be any number, each smaller one must fit into the next: 90:00 is a time, 4:75:00 is a slip.
-_SLURM_DAYS = re.compile(r"(?P<d>\d{1,5})-(?P<h>[01]?\d|2[0-3])(?::(?P<m>[0-5]?\d))?(?::(?P<s>[0-5]?\d))?", re.ASCII)
-_SLURM_CLOCK = re.compile(r"(?:(?P<h>\d{1,6}):(?P<m>[0-5]?\d)|(?P<mm>\d{1,6})):(?P<s>[0-5]\d)", re.ASCII)
+# The largest part may be any number, each smaller one must fit into the next: 90:00 is a time,
+# 4:75:00 is a slip.
+_SLURM_DAYS = re.compile(
+    r"(?P<d>\d{1,5})-(?P<h>[01]?\d|2[0-3])(?::(?P<m>[0-5]?\d))?(?::(?P<s>[0-5]?\d))?", re.ASCII
+)
+_SLURM_CLOCK = re.compile(
+    r"(?:(?P<h>\d{1,6}):(?P<m>[0-5]?\d)|(?P<mm>\d{1,6})):(?P<s>[0-5]\d)", re.ASCII
+)
 
 
 def parse_memory(text: object) -> int:
-    """Size -> whole MiB. `2200M` -> 2200, `2G` -> 2048. A bare number is refused: its unit would be a guess.
+    """Size -> whole MiB. `2200M` -> 2200, `2G` -> 2048. A bare number is refused: its unit would be
+    a guess.
 
     Raises ValueError with the accepted forms. Source of the suffixes: sbatch(1), --mem.
     """
-    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)([KMGT])(?:i?B)?", str(text).strip(), re.IGNORECASE | re.ASCII)
+    match = re.fullmatch(
+        r"(\d{1,12}(?:\.\d{1,6})?)([KMGT])(?:i?B)?", str(text).strip(), re.IGNORECASE | re.ASCII
+    )
     if not match:
         raise Unfit(f"{shown(text)} is not an amount of memory", MEMORY_FORM)
     mib = Fraction(match[1]) * _KIB[match[2].upper()] / 1024
@@ -46,16 +54,19 @@ def human_memory(mib: int) -> str:
 
 
 def parse_time(text: object) -> int:
-    """Duration -> seconds. Takes Slurm's `mm:ss`, `hh:mm:ss`, `d-hh`, `d-hh:mm`, `d-hh:mm:ss`, and `60m`, `10h`, `5d`.
+    """Duration -> seconds. Takes Slurm's `mm:ss`, `hh:mm:ss`, `d-hh`, `d-hh:mm`, `d-hh:mm:ss`, and
+    `60m`, `10h`, `5d`.
 
-    A bare number is refused: Slurm means minutes, most people mean something else. Raises ValueError.
-    Source of the forms: sbatch(1), --time.
+    A bare number is refused: Slurm means minutes, most people mean something else. Raises
+    ValueError. Source of the forms: sbatch(1), --time.
     """
     word = str(text).strip()
     if match := re.fullmatch(r"(\d{1,9})([smhd])", word, re.ASCII):
         seconds = int(match[1]) * _SECONDS[match[2]]
     elif match := _SLURM_DAYS.fullmatch(word) or _SLURM_CLOCK.fullmatch(word):
-        seconds = sum(int(digits or 0) * _SECONDS[name[0]] for name, digits in match.groupdict().items())
+        seconds = sum(
+            int(digits or 0) * _SECONDS[name[0]] for name, digits in match.groupdict().items()
+        )
     else:
         raise Unfit(f"{shown(text)} is not a length of time", TIME_FORM)
     if seconds <= 0:
@@ -71,7 +82,8 @@ def format_time(seconds: int) -> str:
 
 
 def human_time(seconds: int) -> str:
-    """Seconds -> what a person reads, in the largest unit that fits: 432000 -> `5 days`, 5400 -> `90 minutes`."""
+    """Seconds -> what a person reads, in the largest unit that fits: 432000 -> `5 days`, 5400 ->
+    `90 minutes`."""
     for size, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= size and seconds % size == 0:
             count = seconds // size

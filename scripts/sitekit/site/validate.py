@@ -1,4 +1,5 @@
-"""Hold a YAML document against a pydantic model, and say what is wrong in the words of the file, not of the library."""
+"""Hold a YAML document against a pydantic model, and say what is wrong in the words of the file,
+not of the library."""
 
 from __future__ import annotations
 
@@ -16,22 +17,32 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def validate(model: type[Model], document: Document) -> Model:
-    """Return the model that `document` describes. Raises BadInputs: every fault with file, line, key and remedy."""
+    """Return the model that `document` describes. Raises BadInputs: every fault with file, line,
+    key and remedy."""
     try:
         return model.model_validate(document.values)
     except ValidationError as error:
         faults = [(_written(document, fault), fault) for fault in error.errors()]
-        told = [refusal for key, fault in _causes(model, faults) for refusal in _told(model, key, fault)]
+        told = [
+            refusal for key, fault in _causes(model, faults) for refusal in _told(model, key, fault)
+        ]
         told.sort(key=lambda refusal: document.line(refusal[0]))
-        raise BadInputs([BadInput(what, document.where(key), remedy) for key, what, remedy in told]) from None
+        raise BadInputs(
+            [BadInput(what, document.where(key), remedy) for key, what, remedy in told]
+        ) from None
 
 
 def _causes(model: type[BaseModel], faults: list[tuple[Key, Any]]) -> Iterator[tuple[Key, Any]]:
     """The faults without those that follow from another one."""
     inner = {key[:depth] for key, _ in faults for depth in range(len(key))}
-    meant = {(*key[:-1], _nearest(model, key)) for key, fault in faults if fault["type"] == "extra_forbidden"}
+    meant = {
+        (*key[:-1], _nearest(model, key))
+        for key, fault in faults
+        if fault["type"] == "extra_forbidden"
+    }
     for key, fault in faults:
-        # A list whose every item was refused is not short as well; a key that was misspelt is not missing as well.
+        # A list whose every item was refused is not short as well; a key that was misspelt is not
+        # missing as well.
         short, missing = fault["type"] == "too_short", fault["type"] == "missing"
         if not ((short and key in inner) or (missing and key in meant)):
             yield key, fault
@@ -43,7 +54,8 @@ def _told(model: type[BaseModel], key: Key, fault: Any) -> Iterator[tuple[Key, s
     if isinstance(error, (Unfit, Unfits)):
         for one in error.faults if isinstance(error, Unfits) else [error]:
             yield (*key, *one.key), one.what, one.remedy
-    elif kind == "value_error":  # a plain ValueError, written as `what is wrong; what would be right`
+    elif kind == "value_error":
+        # a plain ValueError, written as `what is wrong; what would be right`
         what, _, remedy = str(error).partition("; ")
         yield key, what, remedy or _add(model, key)
     elif kind == "missing":
@@ -58,7 +70,9 @@ def _written(document: Document, fault: Any) -> Key:
     """pydantic's location without the names that it adds for the arms of a union."""
     key: Key = ()
     for place, part in enumerate(fault["loc"], 1):
-        if (*key, part) in document.lines or (fault["type"] == "missing" and place == len(fault["loc"])):
+        if (*key, part) in document.lines or (
+            fault["type"] == "missing" and place == len(fault["loc"])
+        ):
             key = (*key, part)
     return key
 
@@ -66,7 +80,11 @@ def _written(document: Document, fault: Any) -> Key:
 def _add(model: type[BaseModel], key: Key) -> str:
     field = field_at(model, key)
     value = field and example(field)
-    return f"add it, such as `{key[-1]}: {value}`" if value else f"add `{key[-1]}:` with a value of your site"
+    return (
+        f"add it, such as `{key[-1]}: {value}`"
+        if value
+        else f"add `{key[-1]}:` with a value of your site"
+    )
 
 
 def _meant(model: type[BaseModel], key: Key) -> str:
@@ -79,7 +97,8 @@ def _meant(model: type[BaseModel], key: Key) -> str:
 
 
 def _nearest(model: type[BaseModel], key: Sequence[str | int]) -> str | None:
-    """The key that was probably meant: one that is spelt alike, or one of which a piece was written."""
+    """The key that was probably meant: one that is spelt alike, or one of which a piece was
+    written."""
     name, known = str(key[-1]), names_at(model, key[:-1])
     pieces = [word for word in known if len(name) > 2 and (name in word or word in name)]
     return next(iter([*difflib.get_close_matches(name, known, 1, 0.6), *pieces]), None)
@@ -112,9 +131,15 @@ def _reworded(model: type[BaseModel], key: Key, fault: Any) -> tuple[str, str]:
         what, remedy = _PLAIN[kind]
         return what.format(given=shown(given), **limits), remedy.format(such=such, **limits)
     if kind == "literal_error":
-        what, remedy = "is not one of the choices", _choices(str(given), limits["expected"], names_at(model, key))
+        what, remedy = (
+            "is not one of the choices",
+            _choices(str(given), limits["expected"], names_at(model, key)),
+        )
     elif kind in ("tuple_type", "list_type"):
-        what, remedy = "stands where a list belongs", f"write it as a list: `{_name(key)}: {flow([given])}`"
+        what, remedy = (
+            "stands where a list belongs",
+            f"write it as a list: `{_name(key)}: {flow([given])}`",
+        )
         remedy = "begin each entry with '- '" if isinstance(given, dict) else remedy
     elif kind in ("model_type", "model_attributes_type", "dict_type"):
         what, remedy = "stands where keys belong", _keys(model, key)
@@ -129,7 +154,11 @@ def _reworded(model: type[BaseModel], key: Key, fault: Any) -> tuple[str, str]:
 def _such(model: type[BaseModel], key: Key) -> str:
     field = field_at(model, key)
     value = field and example(field)
-    return f"write it like `{_name(key)}: {value}`" if value else f"give '{_name(key)}' a value of your site"
+    return (
+        f"write it like `{_name(key)}: {value}`"
+        if value
+        else f"give '{_name(key)}' a value of your site"
+    )
 
 
 def _keys(model: type[BaseModel], key: Key) -> str:
@@ -146,4 +175,6 @@ def _choices(given: str, expected: str, below: list[str]) -> str:
     words = expected.replace("'", "").replace(" or ", ", ").split(", ")
     if close := difflib.get_close_matches(given, words, 1, 0.6):
         return f"did you mean '{close[0]}'?"
-    return f"write {' or '.join(words)}" + (f", or write below it: {', '.join(below)}" if below else "")
+    return f"write {' or '.join(words)}" + (
+        f", or write below it: {', '.join(below)}" if below else ""
+    )

@@ -1,27 +1,24 @@
-"""The kinds of values that a site file holds: path, account, port, address, ... A refusal says what would be right.
+"""The kinds of values that a site file holds: path, account, port, address, ... A refusal says what
+would be right.
 
-These values are written into sudoers, PAM, systemd, Apache and shell files. What could mean something else there
-(blanks, quotes, '%', '$', line ends) is refused here, once.
+These values are written into sudoers, PAM, systemd, Apache and shell files. What could mean
+something else there (blanks, quotes, '%', '$', line ends) is refused here, once.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from ..base.errors import Unfit, shown
 
-_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
-
 
 def spelled(pattern: str, fault: str, remedy: str) -> AfterValidator:
-    """Take only text that fits all of the `pattern`. A refusal quotes the text, with the `fault` behind it."""
+    """Take only text that fits all of the `pattern`. A refusal quotes the text, with the `fault`
+    behind it."""
     form = re.compile(pattern)
 
     def fits(text: str) -> str:
@@ -36,7 +33,10 @@ def _absolute(path: Path) -> Path:
     if path == Path("/"):
         raise Unfit("'/' is the whole machine", "name a directory of its own, such as /opt/sitekit")
     if not path.is_absolute() or ".." in path.parts:
-        raise Unfit(f"{shown(str(path))} is not an absolute path", "write it from '/', without '..', like /opt/sitekit")
+        raise Unfit(
+            f"{shown(str(path))} is not an absolute path",
+            "write it from '/', without '..', like /opt/sitekit",
+        )
     if not re.fullmatch(r"[A-Za-z0-9/._+@-]+", str(path)):
         raise Unfit(
             f"{shown(str(path))} has characters that services and web servers read as something else",
@@ -47,21 +47,30 @@ def _absolute(path: Path) -> Path:
 
 def _not_root(name: str) -> str:
     if name == "root":
-        raise Unfit("the service would run as root", "give it an account of its own; make apply creates it")
+        raise Unfit(
+            "the service would run as root", "give it an account of its own; make apply creates it"
+        )
     return name
 
 
 def _home_path(path: str) -> str:
-    if not re.fullmatch(r"(~|/[A-Za-z0-9._+@{}-]+)(/[A-Za-z0-9._+@{}-]+)*|/", path) or ".." in path.split("/"):
+    if not re.fullmatch(
+        r"(~|/[A-Za-z0-9._+@{}-]+)(/[A-Za-z0-9._+@{}-]+)*|/", path
+    ) or ".." in path.split("/"):
         raise Unfit(
-            f"{shown(path)} is not a folder of a user's", "write it from '~' or '/', without '..', like /scratch/{user}"
+            f"{shown(path)} is not a folder of a user's",
+            "write it from '~' or '/', without '..', like /scratch/{user}",
         )
     if re.search(r"[{}]", path.replace("{user}", "")):
-        raise Unfit(f"{shown(path)} has braces around something else than 'user'", "the one word to fill in is {user}")
+        raise Unfit(
+            f"{shown(path)} has braces around something else than 'user'",
+            "the one word to fill in is {user}",
+        )
     return path
 
 
-# What decides which programs a server or a kernel runs, and where it looks for its code and its settings.
+# What decides which programs a server or a kernel runs, and where it looks for its code and its
+# settings.
 _STEERING = re.compile(
     r"(PYTHON|IPYTHON|LD_|DYLD_|JUPYTER|JPY_|SLURM|SBATCH|SRUN|SITEKIT|LMOD|MODULE|NODE_|CONDA|BASH_|XDG_|LC_).*"
     r"|PATH|HOME|USER|LOGNAME|SHELL|ENV|IFS|TMPDIR|TMP|TEMP|TERM|LANG|LANGUAGE|(MEM|CPU)_(LIMIT|GUARANTEE)|_"
@@ -70,7 +79,9 @@ _STEERING = re.compile(
 
 def _user_variable(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", name):
-        raise Unfit(f"{shown(name)} is no name of a variable", "write one name each, like WANDB_API_KEY")
+        raise Unfit(
+            f"{shown(name)} is no name of a variable", "write one name each, like WANDB_API_KEY"
+        )
     if _STEERING.fullmatch(name.upper()):
         raise Unfit(
             f"{shown(name)} decides what a server runs, which is not its user's to say",
@@ -92,84 +103,22 @@ def _port(number: object) -> int:
 
 
 def _port_range(ports: object) -> object:
-    if not isinstance(ports, (list, tuple)) or len(ports) != 2 or not _port(ports[0]) <= _port(ports[1]):
-        raise Unfit("these are not the first and the last of a range of ports", "write them like [20000, 29999]")
+    if (
+        not isinstance(ports, (list, tuple))
+        or len(ports) != 2
+        or not _port(ports[0]) <= _port(ports[1])
+    ):
+        raise Unfit(
+            "these are not the first and the last of a range of ports",
+            "write them like [20000, 29999]",
+        )
     return ports
 
 
-def is_host(name: str) -> bool:
-    """Whether `name` is a host name or an IP address, without port."""
-    return is_ip(name) or (bool(_HOST.fullmatch(name)) and not re.fullmatch(r"[0-9.]+", name))
-
-
-def is_ip(name: str) -> bool:
-    """Whether `name` is an IP address."""
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _address(name: str) -> str:
-    if not is_host(name):
-        raise Unfit(
-            f"{shown(name)} is not an address", "write a host name or an IP address, without port, like 10.1.0.5"
-        )
-    return name
-
-
-def _https(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme == "https" and is_host(parts.hostname or "") and parts.port != 0
-    except ValueError:  # a port that is no number, or too large; a bracket that is not closed
-        good = False
-    if url.startswith("http:"):
-        raise Unfit(
-            f"{shown(url)} is not https", f"write {shown('https' + url[4:])}: passwords must not travel in clear"
-        )
-    if not good or parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
-        raise Unfit(
-            f"{shown(url)} is not the https address of a host",
-            "write a host without a path, like https://jupyter.example.org, with :port if it is not 443",
-        )
-    return url.rstrip("/")
-
-
-def _repositories(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    host, _, path = rest.partition("/")
-    _https(f"{scheme}://{host}" if host else url)
-    if path and (not re.fullmatch(r"[A-Za-z0-9_~.-]+(/[A-Za-z0-9_~.-]+)*/?", path) or ".." in path.split("/")):
-        raise Unfit(f"{shown(url)} is not where repositories lie", "write it like https://git.example.org/courses")
-    return url.rstrip("/")
-
-
-def _url(url: str) -> str:
-    """An https address with a path. Blanks, quotes, '%' and '$' mean something to web servers."""
-    parts = urlsplit(url)
-    if not re.fullmatch(r"https://[A-Za-z0-9._~:/?&=+@,-]+", url) or not is_host(parts.hostname or ""):
-        raise Unfit(f"{shown(url)} is not an https address", "write it like https://login.example.org/directory")
-    return url
-
-
-def _network(text: str) -> str:
-    try:
-        return str(ipaddress.ip_network(text))
-    except ValueError:
-        raise Unfit(f"{shown(text)} is not a network", "write it like 130.233.0.0/16 or 2001:708::/32") from None
-
-
-def _email(text: str) -> str:
-    name, _, host = text.rpartition("@")
-    if not re.fullmatch(r"[A-Za-z0-9._+-]{1,64}", name) or not is_host(host):
-        raise Unfit(f"{shown(text)} is not an e-mail address", "write one that is read, like hpc-admins@example.org")
-    return text
-
-
 def _clock_time(text: object) -> object:
-    if text != "never" and not (isinstance(text, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text)):
+    if text != "never" and not (
+        isinstance(text, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text)
+    ):
         raise Unfit(f"{shown(text)} is not a time of the day", "write it like 04:00, or never")
     return text
 
@@ -178,24 +127,11 @@ def _file_mask(value: object) -> object:
     # YAML reads 0022 as the number 22; no number that it makes of 0o022 has these digits only
     text = str(value).zfill(4) if isinstance(value, int) and not isinstance(value, bool) else value
     if text != "login" and not (isinstance(text, str) and re.fullmatch(r"00[027]{2}", text)):
-        raise Unfit(f"{shown(value)} is not a umask for users' files", "write 0002, 0022, 0027, 0077 or login")
-    return text
-
-
-def _web_address(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and is_host(parts.hostname or "") and parts.port != 0
-    except ValueError:
-        good = False
-    if not good or re.search(r"[\s'\"]", url):
-        raise Unfit(f"{shown(url)} is not a web address", "write it in full, like http://proxy.example.org:3128")
-    if urlsplit(url).username is not None:
         raise Unfit(
-            f"{shown(url.split('@')[-1])} comes with a password, and everybody may read this file",
-            "leave the password out; environment.credentials names a file for those of channels",
+            f"{shown(value)} is not a umask for users' files",
+            "write 0002, 0022, 0027, 0077 or login",
         )
-    return url
+    return text
 
 
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
@@ -207,7 +143,6 @@ Account = Annotated[
         "use a-z, 0-9, '_', '.' and '-', a letter first",
     ),
 ]
-Address = Annotated[str, AfterValidator(_address)]
 Channel = Annotated[
     str,
     spelled(
@@ -217,14 +152,17 @@ Channel = Annotated[
     ),
 ]
 ClientId = Annotated[
-    str, spelled(r"[A-Za-z0-9._:/@~-]{1,200}", "is not a client's id", "write the id that the provider gave you")
+    str,
+    spelled(
+        r"[A-Za-z0-9._:/@~-]{1,200}",
+        "is not a client's id",
+        "write the id that the provider gave you",
+    ),
 ]
 ClockTime = Annotated[str, BeforeValidator(_clock_time)]
 Count = Annotated[int, Field(strict=True)]
-Email = Annotated[str, AfterValidator(_email)]
 FileMask = Annotated[str, BeforeValidator(_file_mask)]
 HomePath = Annotated[str, AfterValidator(_home_path)]
-HttpsUrl = Annotated[str, AfterValidator(_https)]
 LinkName = Annotated[
     str,
     spelled(
@@ -233,18 +171,22 @@ LinkName = Annotated[
         "use at most 31 of a-z, A-Z, 0-9, '.', '_' and '-'",
     ),
 ]
-Network = Annotated[str, AfterValidator(_network)]
 Port = Annotated[int, BeforeValidator(_port)]
 PortRange = Annotated[tuple[int, int], BeforeValidator(_port_range)]
-Repositories = Annotated[str, AfterValidator(_repositories)]
 ServiceAccount = Annotated[Account, AfterValidator(_not_root)]
 Title = Annotated[str, AfterValidator(_line)]
-Url = Annotated[str, AfterValidator(_url)]
 UrlPath = Annotated[
-    str, spelled(r"/[A-Za-z0-9_./-]*", "is not a page of a server", "write it from '/', like /lab or /tree")
+    str,
+    spelled(
+        r"/[A-Za-z0-9_./-]*", "is not a page of a server", "write it from '/', like /lab or /tree"
+    ),
 ]
 UserVariable = Annotated[str, AfterValidator(_user_variable)]
-WebAddress = Annotated[str, AfterValidator(_web_address)]
 Word = Annotated[
-    str, spelled(r"[a-z][a-z0-9-]{0,30}", "cannot name files and services", "use a-z, 0-9 and '-', a letter first")
+    str,
+    spelled(
+        r"[a-z][a-z0-9-]{0,30}",
+        "cannot name files and services",
+        "use a-z, 0-9 and '-', a letter first",
+    ),
 ]

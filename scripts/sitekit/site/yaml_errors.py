@@ -15,7 +15,8 @@ _QUOTE = "put the value in quotes"
 
 
 class _Fault(NamedTuple):
-    """A `piece` of the parser's message, what it means, what would be right; `begins`: the cause is where it begins."""
+    """A `piece` of the parser's message, what it means, what would be right; `begins`: the cause is
+    where it begins."""
 
     piece: str
     what: str
@@ -26,19 +27,56 @@ class _Fault(NamedTuple):
 _LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # as the parser counts them
 
 _FAULTS = (
-    _Fault("mapping values are not allowed", "a second ':' stands in this line", f"{_QUOTE} if the ':' belongs to it"),
-    _Fault("could not find expected ':'", "this key has no ':' after it", "write it like `key: value`", True),
-    _Fault("expected <block end>, but found '?'", "this line is not in line with its neighbours", _ALIGN),
-    _Fault("expected <block end>, but found", "this line does not fit to the lines above it", _ALIGN),
-    _Fault("expected ',' or ']'", "this '[' is not closed", "write a list like [one, two]", True),
-    _Fault("expected ',' or '}'", "this '{' is not closed", "write keys in braces like {key: value}", True),
-    _Fault("found unexpected end of stream", "this quote is not closed", "close it on the same line", True),
     _Fault(
-        "but found '<stream end>'", "the file ends where something is still open", "close the bracket, or add a value"
+        "mapping values are not allowed",
+        "a second ':' stands in this line",
+        f"{_QUOTE} if the ':' belongs to it",
     ),
-    _Fault("found undefined alias", "this '*' names nothing that was marked with '&' above", _QUOTE),
-    _Fault("could not determine a constructor for the tag", "this '!' has no meaning here", f"remove it, or {_QUOTE}"),
-    _Fault("found another document", "a second document starts here after '---'", "keep one document in the file"),
+    _Fault(
+        "could not find expected ':'",
+        "this key has no ':' after it",
+        "write it like `key: value`",
+        True,
+    ),
+    _Fault(
+        "expected <block end>, but found '?'",
+        "this line is not in line with its neighbours",
+        _ALIGN,
+    ),
+    _Fault(
+        "expected <block end>, but found", "this line does not fit to the lines above it", _ALIGN
+    ),
+    _Fault("expected ',' or ']'", "this '[' is not closed", "write a list like [one, two]", True),
+    _Fault(
+        "expected ',' or '}'",
+        "this '{' is not closed",
+        "write keys in braces like {key: value}",
+        True,
+    ),
+    _Fault(
+        "found unexpected end of stream",
+        "this quote is not closed",
+        "close it on the same line",
+        True,
+    ),
+    _Fault(
+        "but found '<stream end>'",
+        "the file ends where something is still open",
+        "close the bracket, or add a value",
+    ),
+    _Fault(
+        "found undefined alias", "this '*' names nothing that was marked with '&' above", _QUOTE
+    ),
+    _Fault(
+        "could not determine a constructor for the tag",
+        "this '!' has no meaning here",
+        f"remove it, or {_QUOTE}",
+    ),
+    _Fault(
+        "found another document",
+        "a second document starts here after '---'",
+        "keep one document in the file",
+    ),
     _Fault("that cannot start any token", "a value cannot start with this character", _QUOTE),
 )
 
@@ -69,17 +107,26 @@ def untold(path: Path, text: str, error: YAMLError) -> BadInput:
     while number > 1 and not lines[number - 1].strip():
         number -= 1
     if lines[number - 1].lstrip(" ").startswith("\t"):
-        what, remedy = "a tab character indents this line", "YAML allows only spaces there; replace the tab by spaces"
+        what, remedy = (
+            "a tab character indents this line",
+            "YAML allows only spaces there; replace the tab by spaces",
+        )
         return BadInput(what, f"{path}:{number}", remedy)
     problem = getattr(error, "problem", None) or str(error)
-    unknown = _Fault("", f"this is not YAML: {problem}", "check indentation and quotes here and on the line above")
+    unknown = _Fault(
+        "",
+        f"this is not YAML: {problem}",
+        "check indentation and quotes here and on the line above",
+    )
     fault = next((fault for fault in _FAULTS if fault.piece in problem), unknown)
     if fault.begins and begin:
         number = begin.line + 1
     if fault.piece.startswith("mapping values") and lines[number - 1].count(":") < 2:
         fault = _Fault("", "this line is indented further than its neighbours", _ALIGN)
     return BadInput(
-        fault.what, f"{path}:{number}", f"{fault.remedy}; the line reads {shown(lines[number - 1].strip())}"
+        fault.what,
+        f"{path}:{number}",
+        f"{fault.remedy}; the line reads {shown(lines[number - 1].strip())}",
     )
 
 

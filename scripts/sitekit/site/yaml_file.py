@@ -48,15 +48,19 @@ def dotted(key: Sequence[str | int]) -> str:
 
 
 def read_yaml(path: Path) -> Document:
-    """Read `path`, which must hold one mapping. Raises BadInput with the line for whatever is wrong with it."""
+    """Read `path`, which must hold one mapping. Raises BadInput with the line for whatever is wrong
+    with it."""
     try:
-        # Not read_text: that would turn a lone carriage return into a line end, and lines would be counted wrongly.
+        # Not read_text: that would turn a lone carriage return into a line end, and lines would be
+        # counted wrongly.
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise unreadable(path, error) from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise BadInput("this line is not UTF-8 text", f"{path}:{line}", "save the file as UTF-8") from None
+        raise BadInput(
+            "this line is not UTF-8 text", f"{path}:{line}", "save the file as UTF-8"
+        ) from None
     parser = YAML(typ="safe", pure=True)
     try:
         node = parser.compose(text)
@@ -68,18 +72,29 @@ def read_yaml(path: Path) -> Document:
         what = f"YAML takes this value for a date or a number, and cannot read it: {error}"
         raise BadInput(what, f"{path}:{_misread(parser, node)}", "put it in quotes") from None
     if not isinstance(values, dict):
-        found = "is empty" if values is None else f"holds {shown(values)} where keys with values belong"
-        raise BadInput(f"the file {found}", f"{path}:1", "start from one of the complete files in config/sites/")
+        found = (
+            "is empty" if values is None else f"holds {shown(values)} where keys with values belong"
+        )
+        raise BadInput(
+            f"the file {found}",
+            f"{path}:1",
+            "start from one of the complete files in config/sites/",
+        )
     return Document(path, values, lines)
 
 
-def _lines(path: Path, node: Node | None, prefix: Key, inside: tuple[int, ...]) -> Iterator[tuple[Key, int]]:
-    """Key paths with their lines. Raises BadInput for keys that are not text or stand twice, and endless aliases."""
+def _lines(
+    path: Path, node: Node | None, prefix: Key, inside: tuple[int, ...]
+) -> Iterator[tuple[Key, int]]:
+    """Key paths with their lines. Raises BadInput for keys that are not text or stand twice, and
+    endless aliases."""
     if node is None or isinstance(node, ScalarNode):
         return
     if id(node) in inside:
         line = node.start_mark.line + 1
-        raise BadInput("this part contains itself by a '*' alias", f"{path}:{line}", "write it out instead")
+        raise BadInput(
+            "this part contains itself by a '*' alias", f"{path}:{line}", "write it out instead"
+        )
     inside = (*inside, id(node))
     if isinstance(node, SequenceNode):
         for index, value in enumerate(node.value):
@@ -91,21 +106,29 @@ def _lines(path: Path, node: Node | None, prefix: Key, inside: tuple[int, ...]) 
     yield from _written(path, node, prefix, inside)
 
 
-def _merged(path: Path, node: Node, prefix: Key, inside: tuple[int, ...]) -> Iterator[tuple[Key, int]]:
+def _merged(
+    path: Path, node: Node, prefix: Key, inside: tuple[int, ...]
+) -> Iterator[tuple[Key, int]]:
     for key, value in node.value:
         if key.tag == _MERGE:
             for source in reversed(value.value) if isinstance(value, SequenceNode) else [value]:
                 yield from _lines(path, source, prefix, inside)
 
 
-def _written(path: Path, node: Node, prefix: Key, inside: tuple[int, ...]) -> Iterator[tuple[Key, int]]:
+def _written(
+    path: Path, node: Node, prefix: Key, inside: tuple[int, ...]
+) -> Iterator[tuple[Key, int]]:
     seen: dict[str, int] = {}
     for key, value in node.value:
         if key.tag != _MERGE:
             here, line = _key(path, key, prefix), key.start_mark.line + 1
             if key.value in seen:
                 where = f"{path}:{line}: {dotted(here)}"
-                raise BadInput(f"this key stands in line {seen[key.value]} already", where, "keep one of the two")
+                raise BadInput(
+                    f"this key stands in line {seen[key.value]} already",
+                    where,
+                    "keep one of the two",
+                )
             seen[key.value] = line
             yield here, line
             yield from _lines(path, value, here, inside)
@@ -116,7 +139,9 @@ def _key(path: Path, key: Node, prefix: Key) -> Key:
         return (*prefix, key.value)
     name = shown(key.value) if isinstance(key, ScalarNode) else "this"
     where = f"{path}:{key.start_mark.line + 1}"
-    raise BadInput(f"{name} is not a word, so it cannot be a key", where, "put it in quotes if it is meant")
+    raise BadInput(
+        f"{name} is not a word, so it cannot be a key", where, "put it in quotes if it is meant"
+    )
 
 
 def _misread(parser: YAML, node: Node) -> int:

@@ -1,4 +1,5 @@
-"""The gate and the check of site.yml agree: what a tier may say, the gate takes; and which logs it removes."""
+"""The gate and the check of site.yml agree: what a tier may say, the gate takes; and which logs it
+removes."""
 
 from __future__ import annotations
 
@@ -18,7 +19,14 @@ from sitekit.base.data import data
 from sitekit.site import tier
 from sitekit.site.tier import Tier
 
-TIER = {"key": "small", "title": "Small", "partitions": ["short"], "memory": "2G", "time": "1h", "idle": "never"}
+TIER = {
+    "key": "small",
+    "title": "Small",
+    "partitions": ["short"],
+    "memory": "2G",
+    "time": "1h",
+    "idle": "never",
+}
 NAME = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", fullmatch=True)
 
 
@@ -48,16 +56,22 @@ def refused(gate: ModuleType, row: dict[str, object]) -> str:
 
 @settings(max_examples=60, deadline=None)
 @given(name=NAME, gpus=st.integers(1, tier.MOST_GPUS))
-def test_any_name_that_a_tier_may_have_the_gate_takes(gate: ModuleType, name: str, gpus: int) -> None:
+def test_any_name_that_a_tier_may_have_the_gate_takes(
+    gate: ModuleType, name: str, gpus: int
+) -> None:
     row = dict.fromkeys(("gpu_type", "account", "qos", "reservation", "constraint"), name)
     assert refused(gate, {**row, "partitions": [name, name], "gpus": gpus}) == ""
 
 
 def test_the_largest_figures_of_a_tier_the_gate_takes(gate: ModuleType) -> None:
-    assert refused(gate, {"memory": "16T", "cpus": 4096, "time": "366d", "gpus": tier.MOST_GPUS}) == ""
+    assert (
+        refused(gate, {"memory": "16T", "cpus": 4096, "time": "366d", "gpus": tier.MOST_GPUS}) == ""
+    )
 
 
-@pytest.mark.parametrize("row", [{"memory": "17T"}, {"cpus": 4097}, {"time": "367d"}, {"gpus": 1000}, {"cpus": 0}])
+@pytest.mark.parametrize(
+    "row", [{"memory": "17T"}, {"cpus": 4097}, {"time": "367d"}, {"gpus": 1000}, {"cpus": 0}]
+)
 def test_others_the_check_refuses(row: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(row))):
         Tier.model_validate(TIER | row)
@@ -73,7 +87,9 @@ def test_a_type_that_the_gate_would_refuse_the_check_refuses(gate: ModuleType, n
         Tier.model_validate(TIER | {"gpus": 1, "gpu_type": name})
 
 
-def test_the_log_of_a_job_that_runs_stays_however_many_came_after_it(gate: ModuleType, tmp_path: Path) -> None:
+def test_the_log_of_a_job_that_runs_stays_however_many_came_after_it(
+    gate: ModuleType, tmp_path: Path
+) -> None:
     folder = tmp_path / "log"
     folder.mkdir()
     for number in (5, 6, *range(100, 100 + 2 * gate.LOGS_KEPT)):

@@ -1,4 +1,5 @@
-"""Which job is a server's: its own user's, by number or tag; and what of one that the snapshot does not list."""
+"""Which job is a server's: its own user's, by number or tag; and what of one that the snapshot does
+not list."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ def work(number: int | None = 12, uid: int | None = 1001) -> Work:
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     site = load_site(data("config/sites/demo.yml"))
-    return site.model_copy(update={"slurm": site.slurm.model_copy(update={"bin": tmp_path, "conf": None})})
+    return site.model_copy(
+        update={"slurm": site.slurm.model_copy(update={"bin": tmp_path, "conf": None})}
+    )
 
 
 @pytest.fixture
@@ -113,8 +116,11 @@ def test_silence_is_no_answer(site: Site, says: Say) -> None:
         found(jobs, work())
 
 
-def test_a_job_that_lives_and_is_not_shown_is_told(site: Site, says: Say, caplog: pytest.LogCaptureFixture) -> None:
-    """slurmctld denies to the hub what the accounting has as running: it is used, and the right to ask for is named."""
+def test_a_job_that_lives_and_is_not_shown_is_told(
+    site: Site, says: Say, caplog: pytest.LogCaptureFixture
+) -> None:
+    """slurmctld denies to the hub what the accounting has as running: it is used, and the right to
+    ask for is named."""
     says("sacct", answering(record(12)))
     jobs = jobs_with(site)
     for _ in range(3):
@@ -127,7 +133,8 @@ def test_a_job_that_lives_and_is_not_shown_is_told(site: Site, says: Say, caplog
 
 
 def test_what_the_accounting_has_forgotten_to_end_is_gone(site: Site, says: Say) -> None:
-    """A job that slurmctld has shown before and denies now has ended, whatever the accounting says (`runaway jobs`)."""
+    """A job that slurmctld has shown before and denies now has ended, whatever the accounting says
+    (`runaway jobs`)."""
     says("sacct", answering(record(12)))
     jobs = jobs_with(site, job(12))
     assert jobs.find(work()) is not None

@@ -21,7 +21,15 @@ from sitekit.site import load_site
 
 SITE = load_site(data("config/sites/demo.yml"))
 SOON = int(time.time()) + 60
-JOB = job(7, uid=None, state="PENDING", partition="jupyter-short", host="", start=SOON + 7200, reason="Resources")
+JOB = job(
+    7,
+    uid=None,
+    state="PENDING",
+    partition="jupyter-short",
+    host="",
+    start=SOON + 7200,
+    reason="Resources",
+)
 SMALL, LARGE = SITE.tier("small"), SITE.tier("large")
 
 
@@ -68,7 +76,9 @@ def test_one_that_not_everybody_may_have_is_not_named() -> None:
     assert made.sooner(JOB, Choice.of(SMALL)) is None
 
 
-def test_an_answer_that_does_not_come_is_not_replaced_by_an_old_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_does_not_come_is_not_replaced_by_an_old_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def silent(*_: object) -> int:
         raise NoAnswer("nobody is there")
 
@@ -80,7 +90,8 @@ def test_an_answer_that_does_not_come_is_not_replaced_by_an_old_one(monkeypatch:
 
 
 def test_what_many_read_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody may open the page of a waiting server a thousand times, and others may have ten thousand jobs wait."""
+    """Somebody may open the page of a waiting server a thousand times, and others may have ten
+    thousand jobs wait."""
     looks: list[int] = []
 
     class Other(Waiting):

@@ -1,6 +1,8 @@
-"""The gate's answers, as the hub takes them: a refusal, or the scheduler's silence. A script plays sudo.
+"""The gate's answers, as the hub takes them: a refusal, or the scheduler's silence. A script plays
+sudo.
 
-The gate runs as the user, whose other programs may stop it or speak in its place: what is said is a user's word.
+The gate runs as the user, whose other programs may stop it or speak in its place: what is said is a
+user's word.
 """
 
 from __future__ import annotations
@@ -42,10 +44,19 @@ def told(kind: str, error: str) -> str:
 @pytest.mark.parametrize(
     ("kind", "error"),
     [
-        ("sbatch", "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)"),
+        (
+            "sbatch",
+            "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)",
+        ),
         ("sbatch", "sbatch: error: Batch job submission failed: Protocol authentication error"),
-        ("scancel", "scancel: error: Kill job error on job id 7: Socket timed out on send/recv operation"),
-        ("sbatch", "sbatch: error: slurm_unpack_received_msg: [[localhost]:6817] Message receive failure"),
+        (
+            "scancel",
+            "scancel: error: Kill job error on job id 7: Socket timed out on send/recv operation",
+        ),
+        (
+            "sbatch",
+            "sbatch: error: slurm_unpack_received_msg: [[localhost]:6817] Message receive failure",
+        ),
         ("silent", "sbatch did not answer"),
     ],
 )
@@ -57,8 +68,12 @@ def test_silence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str, err
 @pytest.mark.parametrize(
     ("kind", "error"),
     [
-        ("sbatch", "sbatch: error: Batch job submission failed: Invalid account or account/partition combination"),
-        ("home", "/home/alice/.jupyterhub cannot be written: Connection timed out"),  # a file server's, not Slurm's
+        (
+            "sbatch",
+            "sbatch: error: Batch job submission failed: Invalid account or account/partition combination",
+        ),
+        # a file server's, not Slurm's
+        ("home", "/home/alice/.jupyterhub cannot be written: Connection timed out"),
         ("refused", "the request is not JSON"),
     ],
 )
@@ -97,16 +112,27 @@ def test_a_sudo_that_says_no(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         '{"ok": false, "kind": "unheard of", "error": "x"}',
     ],
 )
-def test_what_is_no_answer_of_the_gates_is_a_refusal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, out: str) -> None:
+def test_what_is_no_answer_of_the_gates_is_a_refusal(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, out: str
+) -> None:
     with pytest.raises(Refused) as refusal:
         answered(monkeypatch, tmp_path, out)
     assert refusal.value.kind == "gate"
 
 
-def test_an_error_begins_no_line_of_a_terminals_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_error_begins_no_line_of_a_terminals_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     with pytest.raises(Refused) as refusal:
-        answered(monkeypatch, tmp_path, told("sbatch", "no\x1b[2J\r[I] User root logged in\nreally " + "x" * 10_000))
-    assert str(refusal.value).startswith("no[2J[I] User root logged in\nreally x") and len(str(refusal.value)) < 5000
+        answered(
+            monkeypatch,
+            tmp_path,
+            told("sbatch", "no\x1b[2J\r[I] User root logged in\nreally " + "x" * 10_000),
+        )
+    assert (
+        str(refusal.value).startswith("no[2J[I] User root logged in\nreally x")
+        and len(str(refusal.value)) < 5000
+    )
 
 
 @pytest.mark.parametrize("stream", ["1", "2"])
@@ -126,13 +152,18 @@ def test_a_log_is_lines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lines: 
 
 def test_a_log_is_short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for lines in ([str(number) for number in range(1000)], ["first", "x" * 200_000, "last"]):
-        plays(monkeypatch, tmp_path, f"cat > /dev/null; cat <<'END'\n{json.dumps({'ok': True, 'lines': lines})}\nEND")
+        plays(
+            monkeypatch,
+            tmp_path,
+            f"cat > /dev/null; cat <<'END'\n{json.dumps({'ok': True, 'lines': lines})}\nEND",
+        )
         told = asyncio.run(gate.log_lines(SITE, "alice", "7"))
         assert told[-1] == lines[-1] and len(told) <= 40 and sum(map(len, told)) <= 32 * 1024
 
 
 def test_gates_that_do_not_end_are_so_many(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A user may stop the program that acts as him, and the hub may not end what is root's. bob is served meanwhile."""
+    """A user may stop the program that acts as him, and the hub may not end what is root's. bob is
+    served meanwhile."""
     plays(monkeypatch, tmp_path, f"""
         trap "" TERM
         cat > /dev/null
@@ -172,14 +203,23 @@ def without_kill(transport: Any) -> None:
 def test_an_operator_cancels_the_users_own_jobs_alone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, uid: int | None, cancelled: bool
 ) -> None:
-    """alice gave the hub a number that is not her job's. The gate refuses; the hub has Slurm's right to cancel it."""
-    plays(monkeypatch, tmp_path, f"cat > /dev/null; echo '{told('refused', '7 is not a plain job of alice')}'")
+    """alice gave the hub a number that is not her job's. The gate refuses; the hub has Slurm's
+    right to cancel it."""
+    plays(
+        monkeypatch,
+        tmp_path,
+        f"cat > /dev/null; echo '{told('refused', '7 is not a plain job of alice')}'",
+    )
     listed = answering(record(7, uid=str(uid), user="somebody")) if uid else ":"
     for name, script in {"squeue": listed, "scancel": f"echo $* >{tmp_path}/cancelled"}.items():
         (tmp_path / name).write_text(f"#!/bin/bash\n{script}\n")
         (tmp_path / name).chmod(0o755)
-    site = SITE.model_copy(update={"slurm": SITE.slurm.model_copy(update={"bin": tmp_path, "conf": None})})
-    ask = gate.cancel(site, Work(tag="t", account="alice", uid=ALICE, intended=0), "7", graceful=False)
+    site = SITE.model_copy(
+        update={"slurm": SITE.slurm.model_copy(update={"bin": tmp_path, "conf": None})}
+    )
+    ask = gate.cancel(
+        site, Work(tag="t", account="alice", uid=ALICE, intended=0), "7", graceful=False
+    )
     if cancelled:
         assert asyncio.run(ask)
     else:

@@ -1,4 +1,5 @@
-"""squeue's and sacct's answers, read: whatever strangers write into their jobs, nobody else's job is another."""
+"""squeue's and sacct's answers, read: whatever strangers write into their jobs, nobody else's job
+is another."""
 
 from __future__ import annotations
 
@@ -32,7 +33,13 @@ def test_a_pending_job() -> None:
 
 def test_a_job_of_the_accounting() -> None:
     job = one(record(state="CANCELLED by 1001", host="None assigned", start="Unknown", comment=""))
-    assert (job.state, job.ended, job.host, job.start, job.tag) == ("CANCELLED", True, "", None, None)
+    assert (job.state, job.ended, job.host, job.start, job.tag) == (
+        "CANCELLED",
+        True,
+        "",
+        None,
+        None,
+    )
     assert one(record(host="node[1-2]")).host == "node[1-2]"
 
 
@@ -53,7 +60,15 @@ def test_a_comment_that_is_not_ours_is_no_tag(comment: str) -> None:
 
 
 LIVE = [
-    *("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"),
+    *(
+        "PENDING",
+        "CONFIGURING",
+        "REQUEUED",
+        "REQUEUE_HOLD",
+        "REQUEUE_FED",
+        "SPECIAL_EXIT",
+        "RESV_DEL_HOLD",
+    ),
     *("RUNNING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING"),
 ]
 
@@ -73,18 +88,27 @@ def test_an_unknown_state_is_neither_running_nor_ended(state: str) -> None:
     assert not (job.pending or job.running or job.ended)
 
 
-@pytest.mark.parametrize("number", ["12_3", "12_[1-3]", "12_[1-3%2]", "12_[1,3,5-9,...]", "12+0", "12+1"])
+@pytest.mark.parametrize(
+    "number", ["12_3", "12_[1-3]", "12_[1-3%2]", "12_[1,3,5-9,...]", "12+0", "12+1"]
+)
 def test_tasks_of_arrays_and_parts_of_heterogeneous_jobs_are_passed_over(number: str) -> None:
     assert list(read(record(number), record(7)).jobs) == ["7"]
     assert read(record(number)) == Listing({}, passed_over=1)
 
 
-@pytest.mark.parametrize("bad", [record("1²"), record("0"), record("x"), record(""), record("9" * 30)])
+@pytest.mark.parametrize(
+    "bad", [record("1²"), record("0"), record("x"), record(""), record("9" * 30)]
+)
 def test_a_record_that_cannot_be_read_is_left_out(bad: list[str]) -> None:
-    assert (list(read(record(7), bad, record(9)).jobs), read(record(7), bad, record(9)).unreadable) == (["7", "9"], 1)
+    assert (
+        list(read(record(7), bad, record(9)).jobs),
+        read(record(7), bad, record(9)).unreadable,
+    ) == (["7", "9"], 1)
     with pytest.raises(Unreadable):
         read(bad)
-    assert read(bad, record("12_3")).jobs == {}, "an answer with a stranger's array in it alone is an answer"
+    assert read(bad, record("12_3")).jobs == {}, (
+        "an answer with a stranger's array in it alone is an answer"
+    )
 
 
 def test_an_empty_answer_is_an_empty_queue() -> None:
@@ -126,13 +150,24 @@ FORGED = f"9|1001|alice|COMPLETED|short|evil|1|1|1|None|sitekit:demo:{TAG}"
 TEXT = st.one_of(
     st.text(alphabet=string.printable + "|\n\0\x1b\u2028\u0085é", max_size=60),
     st.sampled_from(
-        ["\n", "|", "", FORGED, f"x\n{FORGED}\n", f"\n{FORGED}", "|0123456789abcdef|\n9|0123456789abcdef|"]
+        [
+            "\n",
+            "|",
+            "",
+            FORGED,
+            f"x\n{FORGED}\n",
+            f"\n{FORGED}",
+            "|0123456789abcdef|\n9|0123456789abcdef|",
+        ]
     ),
 )
 NUMBERS = st.sampled_from(["40", "41_1", "42_[1-9]", "43+0"])
 STRANGERS = st.lists(
     st.builds(
-        lambda n, reason, comment: record(n, comment, user="bob", uid="1002", reason=reason), NUMBERS, TEXT, TEXT
+        lambda n, reason, comment: record(n, comment, user="bob", uid="1002", reason=reason),
+        NUMBERS,
+        TEXT,
+        TEXT,
     ),
     max_size=6,
 )
@@ -143,7 +178,8 @@ STRANGERS = st.lists(
 def test_no_record_of_a_stranger_makes_or_breaks_anybody_elses(
     before: list[list[str]], between: list[list[str]], after: list[list[str]]
 ) -> None:
-    """Whatever bob writes: alice's two jobs are read as they are, and no job is there that Slurm has not listed."""
+    """Whatever bob writes: alice's two jobs are read as they are, and no job is there that Slurm
+    has not listed."""
     jobs = read(*before, record(7), *between, record(8, state="PENDING"), *after)
     assert jobs.unreadable == 0
     assert {number: job for number, job in jobs.jobs.items() if job.user == "alice"} == {

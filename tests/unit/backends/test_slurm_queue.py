@@ -1,4 +1,5 @@
-"""The queue snapshot against a squeue that answers, fails, talks rubbish and breaks: the old snapshot stays."""
+"""The queue snapshot against a squeue that answers, fails, talks rubbish and breaks: the old
+snapshot stays."""
 
 from __future__ import annotations
 
@@ -32,7 +33,9 @@ def squeue(tmp_path: Path) -> tuple[Site, Say]:
 
     does("echo 'PrivateData = none'; echo 'SlurmUser = slurm(64030)'", "scontrol")
     site = load_site(data("config/sites/demo.yml"))
-    return site.model_copy(update={"slurm": site.slurm.model_copy(update={"bin": tmp_path, "conf": None})}), does
+    return site.model_copy(
+        update={"slurm": site.slurm.model_copy(update={"bin": tmp_path, "conf": None})}
+    ), does
 
 
 def with_queue(site: Site, scenario: Callable[[Queue], Awaitable[None]]) -> None:
@@ -77,7 +80,9 @@ def test_trouble_keeps_the_snapshot_and_is_told(
     with_queue(site, scenario)
 
 
-def test_a_fault_of_our_own_does_not_end_the_loop(squeue: tuple[Site, Say], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_our_own_does_not_end_the_loop(
+    squeue: tuple[Site, Say], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(snapshot, "FAST", 0.05)
     site, does = squeue
     does(JOB)
@@ -115,14 +120,20 @@ def test_who_sees_other_peoples_jobs(
     squeue: tuple[Site, Say], private: str, account: str, level: str, hides: bool
 ) -> None:
     site, does = squeue
-    does(f"echo 'PrivateData             = {private}'; echo 'SlurmUser               = slurm(64030)'", "scontrol")
+    does(
+        f"echo 'PrivateData             = {private}'; echo 'SlurmUser               = slurm(64030)'",
+        "scontrol",
+    )
     does(f'case " $* " in *" {account} "*) echo "{level}";; esac', "sacctmgr")
     assert bool(asyncio.run(hidden_jobs(site, account))) == hides
 
 
 def test_whether_jobs_are_hidden_is_not_guessed(squeue: tuple[Site, Say]) -> None:
     site, does = squeue
-    does("echo 'slurm_load_ctl_conf error: Unable to contact slurm controller' >&2; exit 1", "scontrol")
+    does(
+        "echo 'slurm_load_ctl_conf error: Unable to contact slurm controller' >&2; exit 1",
+        "scontrol",
+    )
     with pytest.raises(NoAnswer):
         asyncio.run(hidden_jobs(site, "alice"))
 
@@ -140,7 +151,11 @@ def test_whether_jobs_are_hidden_is_not_guessed(squeue: tuple[Site, Say]) -> Non
     ],
 )
 def test_accounts_that_are_hidden_are_not_taken_for_none(
-    squeue: tuple[Site, Say], private: str, listed: str, level: str, accounts: tuple[str, ...] | None
+    squeue: tuple[Site, Say],
+    private: str,
+    listed: str,
+    level: str,
+    accounts: tuple[str, ...] | None,
 ) -> None:
     site, does = squeue
     does(

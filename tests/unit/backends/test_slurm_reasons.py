@@ -29,7 +29,9 @@ def test_every_limit_of_the_installed_slurm_has_words() -> None:
     if not LIBRARY.exists():
         pytest.skip(f"Slurm is not installed here: {LIBRARY}")
     library = LIBRARY.read_bytes()
-    reasons = {found.decode() for found in BUILT.findall(library) if found.startswith((b"QOS", b"Assoc"))}
+    reasons = {
+        found.decode() for found in BUILT.findall(library) if found.startswith((b"QOS", b"Assoc"))
+    }
     assert len(reasons) > 60
     assert not [reason for reason in sorted(reasons) if explain(reason).startswith("Slurm says")]
 

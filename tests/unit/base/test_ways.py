@@ -26,13 +26,31 @@ def walked(root: Path, path: str) -> list[str]:
 
 
 def test_links_are_followed_one_by_one(root: Path) -> None:
-    assert walked(root, "/a/link/d/file") == ["/", "/a", "/a/link", "/b", "/b/on", "/c", "/c/d", "/c/d/file!"]
+    assert walked(root, "/a/link/d/file") == [
+        "/",
+        "/a",
+        "/a/link",
+        "/b",
+        "/b/on",
+        "/c",
+        "/c/d",
+        "/c/d/file!",
+    ]
     assert walked(root, "/a/link") == ["/", "/a", "/a/link", "/b", "/b/on", "/c!"]
     assert walked(root, "/") == ["/!"]
 
 
 def test_dots_are_those_of_where_a_link_has_led(root: Path) -> None:
-    assert walked(root, "/a/link/d/../../b") == ["/", "/a", "/a/link", "/b", "/b/on", "/c", "/c/d", "/b!"]
+    assert walked(root, "/a/link/d/../../b") == [
+        "/",
+        "/a",
+        "/a/link",
+        "/b",
+        "/b/on",
+        "/c",
+        "/c/d",
+        "/b!",
+    ]
 
 
 def test_it_ends_where_nothing_is_there(root: Path) -> None:

@@ -82,7 +82,10 @@ def test_cgroups_go_from_the_leaves_and_busy_ones_are_told(tmp_path: Path) -> No
     (busy / "uid_1").mkdir(parents=True)
     (busy / "uid_1" / "file").touch()
     assert [path for path, _ in reset.remove_cgroups(tmp_path)] == [busy / "uid_1", busy]
-    assert sorted(path.name for path in (tmp_path / "memory").iterdir()) == ["slurm_demo2", "slurm_other"]
+    assert sorted(path.name for path in (tmp_path / "memory").iterdir()) == [
+        "slurm_demo2",
+        "slurm_other",
+    ]
     (tmp_path / "system.slice" / "demo3_slurmstepd.scope" / "system").mkdir(parents=True)
     (tmp_path / "system.slice" / "slurmstepd.scope").mkdir()
     assert len(list(reset.remove_cgroups(tmp_path))) == 2
@@ -92,12 +95,15 @@ def test_cgroups_go_from_the_leaves_and_busy_ones_are_told(tmp_path: Path) -> No
 def test_both_works_are_done_and_the_background_in_turn() -> None:
     done, ready = [], threading.Event()
     together(
-        lambda: ready.wait(10) and done.append("here"), [lambda: done.append(1), lambda: (done.append(2), ready.set())]
+        lambda: ready.wait(10) and done.append("here"),
+        [lambda: done.append(1), lambda: (done.append(2), ready.set())],
     )
     assert done == [1, 2, "here"]
 
 
-def test_a_fault_in_the_background_leaves_the_other_work_whole(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_fault_in_the_background_leaves_the_other_work_whole(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     done, failed = [], threading.Event()
 
     def fail() -> None:
@@ -105,7 +111,9 @@ def test_a_fault_in_the_background_leaves_the_other_work_whole(capsys: pytest.Ca
         raise Problem("apt is broken")
 
     with pytest.raises(Problem, match="apt is broken"):
-        together(lambda: failed.wait(10) and done.append("here"), [fail, lambda: done.append("never")])
+        together(
+            lambda: failed.wait(10) and done.append("here"), [fail, lambda: done.append("never")]
+        )
     assert done == ["here"]
     assert "!! apt is broken" in capsys.readouterr().out
 
@@ -120,7 +128,11 @@ def test_an_interruption_lets_the_part_end_and_begins_no_other() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         together(
-            interrupt, [lambda: (begun.set(), interrupted.wait(10), done.append("apt")), lambda: done.append("never")]
+            interrupt,
+            [
+                lambda: (begun.set(), interrupted.wait(10), done.append("apt")),
+                lambda: done.append("never"),
+            ],
         )
     assert done == ["apt"]
 
@@ -131,7 +143,9 @@ HOLDER = Path(__file__).parent / "programs" / "hold_the_demo.py"
 def test_two_commands_wait_for_each_other_and_leave_no_file(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     argv = [sys.executable, HOLDER, path]
-    start = partial(subprocess.Popen, argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    start = partial(
+        subprocess.Popen, argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": "1"}
     with start(env=environment) as first:
         assert first.stdout.readline() == "mine\n"
@@ -153,15 +167,20 @@ def test_services_start_after_those_that_they_need_and_never_use_the_network() -
     database = next(service for service in daemons if service.name.endswith("-database"))
     assert "--skip-networking" in database.command and "--no-defaults" in database.command
     users = {service.name.removeprefix("sitekit-demo-"): service.user for service in daemons}
-    assert users == {"munge": "munge", "database": "slurm", "slurmdbd": "slurm", "slurmctld": "slurm"} | {
-        f"slurmd-{node}": "root" for node in layout.NODES
-    }
+    assert users == {
+        "munge": "munge",
+        "database": "slurm",
+        "slurmdbd": "slurm",
+        "slurmctld": "slurm",
+    } | {f"slurmd-{node}": "root" for node in layout.NODES}
 
 
 def test_every_service_renders_for_both_supervisors(tmp_path: Path) -> None:
     daemons = [*services.accounting(SITE), *services.scheduling(SITE)]
     text = supervisord_conf(daemons, socket=tmp_path / "sock", log=tmp_path)
-    assert [name for name in re.findall(r"\[program:(.*)\]", text)] == [service.name for service in daemons]
+    assert [name for name in re.findall(r"\[program:(.*)\]", text)] == [
+        service.name for service in daemons
+    ]
     units = {service.name: systemd_unit(service) for service in daemons}
     assert all(("Delegate=yes" in unit) == ("slurmd-" in name) for name, unit in units.items())
 
@@ -175,6 +194,8 @@ def test_systemd_has_nothing_to_say_about_the_units(tmp_path: Path) -> None:
     units = [tmp_path / f"{service.name}.service" for service in daemons]
     for path, service in zip(units, daemons, strict=True):
         path.write_text(systemd_unit(service))
-    said = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, timeout=60)
+    said = subprocess.run(
+        ["systemd-analyze", "verify", *units], capture_output=True, text=True, timeout=60
+    )
     ours = [line for line in (said.stdout + said.stderr).splitlines() if "sitekit-demo" in line]
     assert (said.returncode, ours) == (0, [])

@@ -1,4 +1,5 @@
-"""The demo refuses before it changes anything, and says what it found: real sockets, real processes, real files."""
+"""The demo refuses before it changes anything, and says what it found: real sockets, real
+processes, real files."""
 
 from __future__ import annotations
 
@@ -47,7 +48,10 @@ def test_without_root_it_says_sudo() -> None:
 
 def test_a_taken_port_is_told_with_its_holder(taken_port: int) -> None:
     (found,) = preflight.taken_ports(SITE, {taken_port: "the hub"})
-    assert f"(process {os.getpid()}) listens on port {taken_port}, which the demo needs for the hub" in str(found)
+    assert (
+        f"(process {os.getpid()}) listens on port {taken_port}, which the demo needs for the hub"
+        in str(found)
+    )
 
 
 def test_a_free_port_is_no_trouble(taken_port: int) -> None:
@@ -94,7 +98,12 @@ def test_a_process_shows_its_name_words_and_environment(tmp_path: Path) -> None:
 
 
 def test_our_own_daemons_are_known_by_their_paths() -> None:
-    ours = [sys.executable, "-c", "import sys; sys.stdin.read()", f"{layout.RUN}/munge/munge.socket"]
+    ours = [
+        sys.executable,
+        "-c",
+        "import sys; sys.stdin.read()",
+        f"{layout.RUN}/munge/munge.socket",
+    ]
     other = [*ours[:3], "/run/sitekit/demo-cluster2/munge.socket"]
     for argv, expected in ((ours, True), (other, False)):
         with subprocess.Popen(argv, stdin=subprocess.PIPE) as child:
@@ -126,13 +135,19 @@ def test_an_account_that_is_not_ours_is_refused(tmp_path: Path) -> None:
     me = pwd.getpwuid(os.getuid()).pw_name
     site = SITE.model_copy(update={"hub": SITE.hub.model_copy(update={"user": me})})
     made = Made(tmp_path / "made.json")
-    assert f"the account '{me}' exists" in " ".join(map(str, preflight.foreign_accounts(site, made)))
+    assert f"the account '{me}' exists" in " ".join(
+        map(str, preflight.foreign_accounts(site, made))
+    )
     made.claim("users", me)
-    assert f"the account '{me}' exists" not in " ".join(map(str, preflight.foreign_accounts(site, made)))
+    assert f"the account '{me}' exists" not in " ".join(
+        map(str, preflight.foreign_accounts(site, made))
+    )
 
 
 def test_a_directory_that_is_not_ours_is_refused(tmp_path: Path) -> None:
-    paths = SITE.paths.model_copy(update={"prefix": tmp_path / "prefix", "state": tmp_path / "state"})
+    paths = SITE.paths.model_copy(
+        update={"prefix": tmp_path / "prefix", "state": tmp_path / "state"}
+    )
     site = SITE.model_copy(update={"paths": paths})
     made = Made(tmp_path / "made.json")
     (tmp_path / "state").mkdir()
@@ -140,7 +155,9 @@ def test_a_directory_that_is_not_ours_is_refused(tmp_path: Path) -> None:
 
     def refused() -> list[str]:
         return [
-            found.where for found in preflight.foreign_directories(site, made) if tmp_path in Path(found.where).parents
+            found.where
+            for found in preflight.foreign_directories(site, made)
+            if tmp_path in Path(found.where).parents
         ]
 
     assert refused() == [str(tmp_path / "state")]
@@ -153,7 +170,10 @@ def test_a_directory_that_is_not_ours_is_refused(tmp_path: Path) -> None:
     [
         ('ID=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\nPRETTY_NAME="Debian 12"\n', True),
         ('ID=debian\nVERSION_ID="11"\nPRETTY_NAME="Debian 11"\n', False),
-        ('ID=ubuntu\nVERSION_ID="24.04"\nVERSION_CODENAME=noble\nPRETTY_NAME="Ubuntu 24.04"\n', True),
+        (
+            'ID=ubuntu\nVERSION_ID="24.04"\nVERSION_CODENAME=noble\nPRETTY_NAME="Ubuntu 24.04"\n',
+            True,
+        ),
         ('ID=ubuntu\nVERSION_ID="20.04"\nPRETTY_NAME="Ubuntu 20.04"\n', False),
         ('ID="rocky"\nID_LIKE="rhel"\nVERSION_ID="9.4"\nPRETTY_NAME="Rocky Linux 9.4"\n', False),
         ('ID=debian\nPRETTY_NAME="Debian forky/sid"\n', False),

@@ -27,7 +27,9 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_configuration_is_as_recorded(case: str, request: pytest.FixtureRequest) -> None:
-    text = "".join(f"==> {path} <==\n{content}\n" for path, content in render(SITE, CASES[case]).items())
+    text = "".join(
+        f"==> {path} <==\n{content}\n" for path, content in render(SITE, CASES[case]).items()
+    )
     golden = GOLDEN / f"slurm-{case}.txt"
     if request.config.getoption("--update-golden"):
         golden.parent.mkdir(exist_ok=True)
@@ -37,7 +39,9 @@ def test_configuration_is_as_recorded(case: str, request: pytest.FixtureRequest)
 
 def test_modules_are_as_recorded(request: pytest.FixtureRequest) -> None:
     libraries = Path("/software/python/3.9/usr/lib/x86_64-linux-gnu")
-    files = modulefiles(Path("/modules"), Path("/software"), {"3.11": None, "3.9": libraries}, "3.11", "4.2")
+    files = modulefiles(
+        Path("/modules"), Path("/software"), {"3.11": None, "3.9": libraries}, "3.11", "4.2"
+    )
     text = "".join(f"==> {path} <==\n{content}\n" for path, content in files.items())
     golden = GOLDEN / "modules.txt"
     if request.config.getoption("--update-golden"):
@@ -74,7 +78,9 @@ def test_without_cgroup_nothing_asks_for_one() -> None:
     assert "Constrain" not in files["cgroup.conf"]
 
 
-@pytest.mark.parametrize(("kib", "mib"), [(1_000_000, 2048), (16 * 1024**2, 5376), (512 * 1024**2, 8192)])
+@pytest.mark.parametrize(
+    ("kib", "mib"), [(1_000_000, 2048), (16 * 1024**2, 5376), (512 * 1024**2, 8192)]
+)
 def test_memory_of_a_node(kib: int, mib: int) -> None:
     assert node_memory(kib * 1024) == mib
 

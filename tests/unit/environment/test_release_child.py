@@ -1,4 +1,5 @@
-"""Work in a program of its own: its answer counts, its crash before the answer is told, its crash after it is not."""
+"""Work in a program of its own: its answer counts, its crash before the answer is told, its crash
+after it is not."""
 
 from __future__ import annotations
 
@@ -66,8 +67,13 @@ ORPHAN = {
 @pytest.mark.parametrize("way", ORPHAN)
 def test_what_was_started_ends_with_a_program_that_is_killed(way: str) -> None:
     """Its work would go on in a prefix that the next run holds."""
-    environment = {**os.environ, "PYTHONPATH": f"{parts.TOP / 'scripts'}:{os.environ['PYTHONPATH']}"}
-    started = subprocess.Popen([sys.executable, "-c", ORPHAN[way]], env=environment, stdout=subprocess.PIPE, text=True)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{parts.TOP / 'scripts'}:{os.environ['PYTHONPATH']}",
+    }
+    started = subprocess.Popen(
+        [sys.executable, "-c", ORPHAN[way]], env=environment, stdout=subprocess.PIPE, text=True
+    )
     with started:
         assert started.stdout.readline() == "up\n"
         [child] = psutil.Process(started.pid).children()

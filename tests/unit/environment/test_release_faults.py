@@ -1,5 +1,5 @@
-"""A hostile filesystem: kills, a full disk, two at once, read-only, odd paths. The current release works after each,
-and the same command finishes the job."""
+"""A hostile filesystem: kills, a full disk, two at once, read-only, odd paths. The current release
+works after each, and the same command finishes the job."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def built(channel: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """One whole release, in use, below a prefix of 140 letters. Tests that add another take it away again."""
+    """One whole release, in use, below a prefix of 140 letters. Tests that add another take it away
+    again."""
     folder = tmp_path_factory.mktemp("built")
     prefix = folder / ("x" * (140 - len(str(folder)) - 1))
     assert len(str(prefix)) == 140
@@ -54,7 +55,8 @@ def masked(umask: str) -> list[str]:
 
 @pytest.fixture
 def larger(built: Checkout) -> Iterator[Checkout]:
-    """The same with a longer environment.yml, which is not built yet. Afterwards there is the first release alone."""
+    """The same with a longer environment.yml, which is not built yet. Afterwards there is the first
+    release alone."""
     first = small.works(built.site)
     (built.folder / "environment.yml").write_text(small.LARGER)
     yield built
@@ -66,15 +68,23 @@ def larger(built: Checkout) -> Iterator[Checkout]:
 
 
 def kill_once(checkout: Checkout, longest: float) -> float:
-    """Start the build, and kill its program, and that alone, at a random moment within `longest` seconds; returns the
-    moment. Nothing that it had started may go on."""
+    """Start the build, and kill its program, and that alone, at a random moment within `longest`
+    seconds; returns the moment. Nothing that it had started may go on."""
     moment = random.uniform(0, longest)  # noqa: S311
     with checkout.start(*BUILD) as build:
         time.sleep(moment)
         for program in psutil.Process(build.pid).children() if build.poll() is None else []:
             program.kill()
     prefix = str(checkout.site.paths.prefix)
-    until(lambda: not [p for p in psutil.process_iter(["cmdline"]) if prefix in " ".join(p.info["cmdline"] or [])])
+    until(
+        lambda: (
+            not [
+                p
+                for p in psutil.process_iter(["cmdline"])
+                if prefix in " ".join(p.info["cmdline"] or [])
+            ]
+        )
+    )
     return moment
 
 
@@ -109,7 +119,9 @@ HOLD = Path(__file__).parent / "programs" / "hold.py"
 
 def test_two_at_once_and_one_that_died(larger: Checkout) -> None:
     environment = {**os.environ, "PYTHONPATH": str(larger.folder / "scripts")}
-    holder = subprocess.Popen([sys.executable, HOLD, larger.file], env=environment, stdout=subprocess.PIPE)
+    holder = subprocess.Popen(
+        [sys.executable, HOLD, larger.file], env=environment, stdout=subprocess.PIPE
+    )
     with holder:
         assert holder.stdout.readline() == b"held\n"
         said = larger.make("setup_conda", code=2)
@@ -139,7 +151,10 @@ def test_a_release_that_does_not_pass_is_set_aside(larger: Checkout) -> None:
 @contextmanager
 def disk(folder: Path, megabytes: int) -> Iterator[Path]:
     folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "sitekit-test", folder], check=True)
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "sitekit-test", folder],
+        check=True,
+    )
     try:
         yield folder
     finally:
@@ -174,12 +189,17 @@ def test_a_full_disk_and_one_that_cannot_be_written_to(channel: Path, tmp_path: 
 def test_programs_of_a_long_prefix_run(built: Checkout) -> None:
     for words in (["hello-script"], ["hello"], ["pip", "--version"]):
         program = built.site.current.resolve() / "bin" / words[0]
-        said = subprocess.run([program, *words[1:]], capture_output=True, text=True, check=True, timeout=60)
+        said = subprocess.run(
+            [program, *words[1:]], capture_output=True, text=True, check=True, timeout=60
+        )
         assert said.stdout == "good morning\n" or str(built.site.releases) in said.stdout
 
 
-def test_a_prefix_with_blanks(built: Checkout, channel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """site.yml refuses it, as services could not be started from there; the packages themselves can live with it."""
+def test_a_prefix_with_blanks(
+    built: Checkout, channel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """site.yml refuses it, as services could not be started from there; the packages themselves can
+    live with it."""
     monkeypatch.setattr(commands, "read_packages", lambda: Packages(("python", "hello"), ()))
     monkeypatch.setattr(build, "LOCK", tmp_path / "environment.lock")
     paths = Paths.model_construct(prefix=tmp_path / "a b" / "c d", state=tmp_path / "state")
@@ -188,25 +208,33 @@ def test_a_prefix_with_blanks(built: Checkout, channel: Path, tmp_path: Path, mo
     [release] = releases.releases(site)
     assert file_hashes.faults(release.path, {}) == []
     for program in ("hello", "hello-script"):
-        said = subprocess.run([release.path / "bin" / program], capture_output=True, text=True, check=True, timeout=60)
+        said = subprocess.run(
+            [release.path / "bin" / program], capture_output=True, text=True, check=True, timeout=60
+        )
         assert said.stdout == "good morning\n"
 
 
 def test_a_prefix_longer_than_packages_can_hold_is_refused(built: Checkout, tmp_path: Path) -> None:
     prefix = tmp_path / ("x" * 120) / ("y" * 120)
-    site = built.site.model_copy(update={"paths": Paths.model_construct(prefix=prefix, state=tmp_path / "state")})
+    site = built.site.model_copy(
+        update={"paths": Paths.model_construct(prefix=prefix, state=tmp_path / "state")}
+    )
     with pytest.raises(commands.Problem, match="too long"), opened(site):
         pass
     assert not prefix.exists()
 
 
 @pytest.mark.parametrize("name", [".cache", "releases"])
-def test_links_that_leave_the_prefix_are_refused(built: Checkout, tmp_path: Path, name: str) -> None:
+def test_links_that_leave_the_prefix_are_refused(
+    built: Checkout, tmp_path: Path, name: str
+) -> None:
     prefix = tmp_path / "prefix"
     prefix.mkdir()
     (tmp_path / "elsewhere").mkdir()
     (prefix / name).symlink_to(tmp_path / "elsewhere")
-    site = built.site.model_copy(update={"paths": Paths.model_construct(prefix=prefix, state=tmp_path / "state")})
+    site = built.site.model_copy(
+        update={"paths": Paths.model_construct(prefix=prefix, state=tmp_path / "state")}
+    )
     with pytest.raises(commands.Problem, match="leaves the prefix"), opened(site):
         pass
     assert not list((tmp_path / "elsewhere").iterdir())
@@ -245,7 +273,9 @@ def test_from_a_lock_every_byte_is_the_same(larger: Checkout) -> None:
 def contents(release: Path) -> dict[str, bytes]:
     """Every file of a release but the one that tells the times."""
     return {
-        str(path.relative_to(release)): os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
+        str(path.relative_to(release)): os.readlink(path).encode()
+        if path.is_symlink()
+        else path.read_bytes()
         for path in release.rglob("*")
         if path.name != releases.WHOLE and (path.is_symlink() or path.is_file())
     }

@@ -1,4 +1,5 @@
-"""A real environment, small, installed by rattler from a channel of wheels; every sharp edge held against it."""
+"""A real environment, small, installed by rattler from a channel of wheels; every sharp edge held
+against it."""
 
 from __future__ import annotations
 
@@ -82,16 +83,30 @@ def test_it_is_a_conda_environment_that_runs(site: Site, channel: Path) -> None:
     commands.setup_conda(site)
     release = only(site)
     for program in ("hello", "hello-script"):
-        said = subprocess.run([release.path / "bin" / program], capture_output=True, text=True, check=True, timeout=60)
+        said = subprocess.run(
+            [release.path / "bin" / program], capture_output=True, text=True, check=True, timeout=60
+        )
         assert said.stdout == "good morning\n"
     assert (release.path / "etc/hello/hello.json").exists()
     assert not (release.path / "CACHEDIR.TAG").exists()
-    records = {file.name: json.loads(file.read_text()) for file in (release.path / "conda-meta").glob("*.json")}
-    assert {record["name"] for record in records.values()} == {"python", "hello", "words", "horn", "stone-age"}
+    records = {
+        file.name: json.loads(file.read_text())
+        for file in (release.path / "conda-meta").glob("*.json")
+    }
+    assert {record["name"] for record in records.values()} == {
+        "python",
+        "hello",
+        "words",
+        "horn",
+        "stone-age",
+    }
     assert records["hello-1.0-pypi_py_0.json"]["requested_specs"] == ["hello"]
     assert records["words-1.0-pypi_py_0.json"]["channel"].rstrip("/") == channel.as_uri()
     path = subprocess.run(
-        [release.python, "-I", "-c", "import sys; print(*sys.path)"], capture_output=True, text=True, timeout=60
+        [release.python, "-I", "-c", "import sys; print(*sys.path)"],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert all(part.startswith(str(release.path)) for part in path.stdout.split()), path.stdout
 
@@ -100,22 +115,45 @@ def test_what_pip_adds_lands_where_the_environment_looks(site: Site, tmp_path: P
     commands.setup_conda(site)
     release = only(site)
     extra = parts.wheel(
-        tmp_path, "extra", {"extra.py": "def main():\n    print('here')\n"}, scripts="extra = extra:main"
+        tmp_path,
+        "extra",
+        {"extra.py": "def main():\n    print('here')\n"},
+        scripts="extra = extra:main",
     )
-    pip = [sys.executable, "-m", "pip", "--python", release.python, "install", "-q", "--no-index", extra]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        release.python,
+        "install",
+        "-q",
+        "--no-index",
+        extra,
+    ]
     subprocess.run(pip, check=True, timeout=60, capture_output=True)
-    assert subprocess.run([release.path / "bin/extra"], capture_output=True, text=True, timeout=60).stdout == "here\n"
+    assert (
+        subprocess.run(
+            [release.path / "bin/extra"], capture_output=True, text=True, timeout=60
+        ).stdout
+        == "here\n"
+    )
 
 
 def test_its_files_are_shared_with_the_private_cache_only(site: Site) -> None:
     commands.setup_conda(site)
     release, cache = only(site), site.paths.prefix / ".cache"
-    shared = {path.stat().st_ino: path.stat().st_nlink for path in files(release.path) if path.stat().st_nlink > 1}
+    shared = {
+        path.stat().st_ino: path.stat().st_nlink
+        for path in files(release.path)
+        if path.stat().st_nlink > 1
+    }
     inside = {path.stat().st_ino for path in files(cache)}
     assert shared and set(shared) <= inside
     assert set(shared.values()) == {2}
     note = next(path for path in files(release.path) if path.name == "words.py")
-    assert note.stat().st_ino in inside  # hard links work here: an environment costs its disk space once
+    # hard links work here: an environment costs its disk space once
+    assert note.stat().st_ino in inside
 
 
 def test_bytecode_is_written_once_and_for_all(site: Site) -> None:
@@ -142,15 +180,21 @@ def test_bytecode_of_the_same_sources_is_taken_from_the_release_before(site: Sit
     for name, same in (("hello", True), ("stone", False)):
         [ours], [theirs] = (list(release.path.rglob(f"{name}*.pyc")) for release in (second, first))
         assert ours.samefile(theirs) is same
-    program = "import hello, stone; print(hello.__loader__.get_code('hello').co_filename, stone.AGE)"
-    said = subprocess.run([second.python, "-c", program], check=True, capture_output=True, text=True, timeout=60).stdout
+    program = (
+        "import hello, stone; print(hello.__loader__.get_code('hello').co_filename, stone.AGE)"
+    )
+    said = subprocess.run(
+        [second.python, "-c", program], check=True, capture_output=True, text=True, timeout=60
+    ).stdout
     assert said.split() == [str(next(second.path.rglob("hello*.py"))), "new"]
     first.facts["packages"] = [{**package, "build": "other"} for package in first.facts["packages"]]
     other = releases.Release(first.path, first.facts, True)
     assert compile_all(second, other) == count, "another Python compiles for itself"
 
 
-def test_the_second_time_there_is_nothing_to_do(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_second_time_there_is_nothing_to_do(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
     commands.setup_conda(site)
     state = {path: path.stat().st_mtime_ns for path in files(site.releases)}
     capsys.readouterr()
@@ -159,7 +203,9 @@ def test_the_second_time_there_is_nothing_to_do(site: Site, capsys: pytest.Captu
     assert {path: path.stat().st_mtime_ns for path in files(site.releases)} == state
 
 
-def test_an_interrupted_build_is_seen_and_finished(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_interrupted_build_is_seen_and_finished(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Killed with SIGKILL while packages are being linked; then the same command again."""
     file = site.paths.prefix.parent / "site.yml"
     environment = {**os.environ, "PYTHONPATH": str(parts.TOP / "scripts")}
@@ -184,14 +230,20 @@ def test_an_interrupted_build_is_seen_and_finished(site: Site, capsys: pytest.Ca
     assert not site.current.exists()
 
 
-def test_the_same_packages_need_no_second_release(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_packages_need_no_second_release(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     commands.setup_conda(site)
-    monkeypatch.setattr(commands, "read_packages", lambda: Packages(("python", "hello", "stone-age", "words"), ()))
+    monkeypatch.setattr(
+        commands, "read_packages", lambda: Packages(("python", "hello", "stone-age", "words"), ())
+    )
     commands.setup_conda(site)
     assert len(only(site).facts["inputs"]) == 2
 
 
-def test_other_packages_are_a_second_release_beside_the_first(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_packages_are_a_second_release_beside_the_first(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     commands.setup_conda(site)
     monkeypatch.setattr(commands, "read_packages", lambda: Packages(("python", "words"), ()))
     commands.setup_conda(site)

@@ -1,4 +1,5 @@
-"""scripts/kit: finds a Python, makes `.kit`, trusts it only when it is finished. In a small checkout, offline."""
+"""scripts/kit: finds a Python, makes `.kit`, trusts it only when it is finished. In a small
+checkout, offline."""
 
 from __future__ import annotations
 
@@ -25,16 +26,26 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def kit(checkout: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {key: value for key, value in os.environ.items() if key not in ("PYTHON", "KIT_TEST", "PYTHONPATH")}
+    clean = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in ("PYTHON", "KIT_TEST", "PYTHONPATH")
+    }
     return subprocess.run(
-        [checkout / "scripts/kit", *words], env={**clean, **environment}, capture_output=True, text=True, timeout=120
+        [checkout / "scripts/kit", *words],
+        env={**clean, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
 
 
 def test_made_once_then_used(checkout: Path) -> None:
     first = kit(checkout, "show", "a b", PYTHON=sys.executable)
     assert first.stdout == f"['show', 'a b'] {checkout}/.kit\n", first.stderr
-    assert first.stderr.startswith("sitekit: preparing .kit with ") and first.stderr.count("\n") == 1
+    assert (
+        first.stderr.startswith("sitekit: preparing .kit with ") and first.stderr.count("\n") == 1
+    )
     made = (checkout / ".kit/pyvenv.cfg").stat()
     again = kit(checkout, "show")
     assert (again.returncode, again.stderr) == (0, "")
@@ -52,7 +63,9 @@ def test_made_again_when_the_requirements_change_or_python_went_away(checkout: P
 
 
 def test_a_half_made_one_is_not_trusted(checkout: Path) -> None:
-    (checkout / "scripts/requirements.txt").write_text("nothere==1 --hash=sha256:" + "0" * 64 + "\n")
+    (checkout / "scripts/requirements.txt").write_text(
+        "nothere==1 --hash=sha256:" + "0" * 64 + "\n"
+    )
     failed = kit(checkout, "show", PYTHON=sys.executable, PIP_NO_INDEX="1")
     assert failed.returncode == 1 and failed.stdout == ""
     assert "scripts/requirements.txt could not be installed" in failed.stderr
@@ -64,7 +77,9 @@ def test_a_half_made_one_is_not_trusted(checkout: Path) -> None:
 def test_unpinned_requirements_are_refused(checkout: Path) -> None:
     parts.wheel(checkout.parent, "nothere", {"nothere.py": ""})
     (checkout / "scripts/requirements.txt").write_text("nothere==1.0\n")
-    refused = kit(checkout, PYTHON=sys.executable, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(checkout.parent))
+    refused = kit(
+        checkout, PYTHON=sys.executable, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(checkout.parent)
+    )
     assert refused.returncode == 1 and "Hashes are required" in refused.stderr
 
 
@@ -77,7 +92,9 @@ def test_the_tests_packages_come_only_when_asked_for(checkout: Path) -> None:
 
 def test_readable_by_everybody_under_a_closed_umask(checkout: Path) -> None:
     command = f"umask 077; exec '{checkout}/scripts/kit'"
-    subprocess.run(["sh", "-c", command], env={**os.environ, "PYTHON": sys.executable}, check=True, timeout=120)
+    subprocess.run(
+        ["sh", "-c", command], env={**os.environ, "PYTHON": sys.executable}, check=True, timeout=120
+    )
     assert (checkout / ".kit").stat().st_mode & 0o777 == 0o755
     assert (checkout / ".kit/pyvenv.cfg").stat().st_mode & 0o777 == 0o644
 

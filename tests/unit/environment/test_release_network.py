@@ -1,4 +1,5 @@
-"""Channels behind mirrors, logins and a proxy, pip's part, and a bundle that needs no network: with real servers."""
+"""Channels behind mirrors, logins and a proxy, pip's part, and a bundle that needs no network: with
+real servers."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves a folder, as a channel or as a proxy; `asked` are the hosts. With `login`, to those who have one."""
+    """Serves a folder, as a channel or as a proxy; `asked` are the hosts. With `login`, to those
+    who have one."""
 
     def __init__(self, folder: Path, login: bool = False) -> None:
         self.asked: list[str] = []
@@ -69,7 +71,9 @@ def reached(site: Site, **environment: object) -> Site:
     return site.model_copy(update={"environment": Environment.model_validate(values)})
 
 
-def test_a_mirror_is_asked_instead_and_the_channel_keeps_its_name(site: Site, channel: Path) -> None:
+def test_a_mirror_is_asked_instead_and_the_channel_keeps_its_name(
+    site: Site, channel: Path
+) -> None:
     with Server(channel) as server:
         commands.setup_conda(reached(site, mirrors={"http://conda.invalid/main": [server.url]}))
         server.shutdown()
@@ -95,10 +99,14 @@ def test_a_login_is_taken_from_its_file_alone(site: Site, channel: Path, tmp_pat
         server.shutdown()
     [release] = releases.releases(site)
     assert release.installed
-    assert not any(b"secret" in file.read_bytes() for file in release.path.glob("*.*") if file.is_file())
+    assert not any(
+        b"secret" in file.read_bytes() for file in release.path.glob("*.*") if file.is_file()
+    )
 
 
-def test_a_proxy_is_gone_through(site: Site, channel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_is_gone_through(
+    site: Site, channel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     (channel / "main").symlink_to(".")
@@ -119,7 +127,11 @@ def pypi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     needs = ("words>=1", "more")
     parts.wheel(
-        folder, "extra", {"extra.py": "import more, words\n"}, requires=needs, scripts="extra = extra:more.main"
+        folder,
+        "extra",
+        {"extra.py": "import more, words\n"},
+        requires=needs,
+        scripts="extra = extra:more.main",
     )
     parts.wheel(folder, "more", {"more.py": "def main(): print('more')\n"})
     parts.wheel(folder, "words", {"words.py": "GREETING = 'from PyPI'\n"}, version="2.0")
@@ -143,7 +155,9 @@ def test_pips_part_is_installed(
     monkeypatch.setattr(commands, "read_packages", lambda: wanted)
     commands.setup_conda(reached(site, channels=[str(channel)]))
     [release] = releases.releases(site)
-    said = subprocess.run([release.path / "bin/extra"], capture_output=True, text=True, check=True, timeout=60)
+    said = subprocess.run(
+        [release.path / "bin/extra"], capture_output=True, text=True, check=True, timeout=60
+    )
     assert said.stdout == "more\n"
     assert [line.split()[0] for line in release.facts["pip"]] == ["extra==1.0", "more==1.0"]
 
@@ -153,10 +167,12 @@ NETLESS = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="makes a network namespace")
 def test_a_bundle_is_all_that_a_closed_network_needs(channel: Path, tmp_path: Path) -> None:
-    """Made from a channel on a web server; installed by the kit that is in it, where there is no network at all."""
+    """Made from a channel on a web server; installed by the kit that is in it, where there is no
+    network at all."""
     with Server(channel) as server:
         open_ = small.checkout(tmp_path / "open", server.url, tmp_path / "one")
-        (open_.folder / "config/environment.yml").write_text("dependencies: [stone-age]\n")  # the site's own
+        # the site's own
+        (open_.folder / "config/environment.yml").write_text("dependencies: [stone-age]\n")
         open_.make("setup_conda", "install_all")
         file = tmp_path / "a bundle.tar"
         open_.make("bundle", f"FILE={file}")
@@ -174,7 +190,9 @@ def test_a_bundle_is_all_that_a_closed_network_needs(channel: Path, tmp_path: Pa
     subprocess.run(["tar", "-xf", file, "-C", tmp_path, "kit"], check=True, timeout=60)
     closed = small.Checkout.__new__(small.Checkout)
     closed.folder, closed.file = tmp_path / "kit", tmp_path / "kit/config/site.yml"
-    closed.file.write_text(open_.file.read_text().replace(str(tmp_path / "one"), str(tmp_path / "two")))
+    closed.file.write_text(
+        open_.file.read_text().replace(str(tmp_path / "one"), str(tmp_path / "two"))
+    )
     said = closed.make("setup_conda", "install_all", before=NETLESS, BUNDLE=str(file))
     assert "preparing .kit" in said and "every checksum is right" in said
     assert small.works(closed.site) == small.works(open_.site)
@@ -189,4 +207,6 @@ def test_a_bundle_is_all_that_a_closed_network_needs(channel: Path, tmp_path: Pa
         closed.file.write_text(elsewhere)
         said = closed.make("setup_conda", before=NETLESS, code=2, BUNDLE=str(tmp_path / name))
         assert "copy it again" in said or "not in its list" in said, said
-    assert not (tmp_path / "three/releases").exists() or not list((tmp_path / "three/releases").iterdir())
+    assert not (tmp_path / "three/releases").exists() or not list(
+        (tmp_path / "three/releases").iterdir()
+    )

@@ -1,4 +1,5 @@
-"""The prefix: who could replace it, who holds it, which release in it is whole, and where `current` points."""
+"""The prefix: who could replace it, who holds it, which release in it is whole, and where `current`
+points."""
 
 from __future__ import annotations
 
@@ -115,7 +116,9 @@ def test_what_a_kill_left_of_a_note_goes_with_the_next(site: Site) -> None:
     release = begun(site)
     (release.path / ".building.json.k1ll3d").write_text("{")
     releases.note(release, installed=True)
-    assert sorted(path.name for path in release.path.iterdir()) == sorted(releases.STATE - {releases.WHOLE})
+    assert sorted(path.name for path in release.path.iterdir()) == sorted(
+        releases.STATE - {releases.WHOLE}
+    )
 
 
 def test_other_directories_are_no_releases(site: Site) -> None:

@@ -1,4 +1,5 @@
-"""A release at work is really looked at: what does not load, start or answer is told with its own last words."""
+"""A release at work is really looked at: what does not load, start or answer is told with its own
+last words."""
 
 from __future__ import annotations
 
@@ -57,7 +58,10 @@ def test_a_proxy_that_would_not_ask_whose_server_it_is_is_told(
     monkeypatch.setattr(trial_run, "data", lambda name: tmp_path / name)
     for name in ("class.mjs", "ended.mjs", "tls.mjs"):
         (tmp_path / "proxy" / name).write_text((parts.TOP / "proxy" / name).read_text())
-    ours, environment = (parts.TOP / "proxy/owners.mjs").read_text(), plain_environment(real.path, folder)
+    ours, environment = (
+        (parts.TOP / "proxy/owners.mjs").read_text(),
+        plain_environment(real.path, folder),
+    )
     (tmp_path / "proxy/owners.mjs").write_text(ours.replace('"targetForReq"', '"targetOf"'))
     [fault] = trial_run.proxy_routes(real, environment, folder)
     assert "has no method targetOf" in fault
@@ -71,8 +75,12 @@ def test_a_broken_one_is_told(site: Site, broken: Release, folder: Path) -> None
     assert trial_run.hub_reads_the_site(site, broken, environment, folder) == [
         f"the hub's configuration does not load: {why}"
     ]
-    assert trial_run.proxy_routes(broken, environment, folder) == [f"the proxy does not answer: {why}"]
-    assert trial_run.server_answers(site, broken, environment, folder) == [f"a server does not come up: {why}"]
+    assert trial_run.proxy_routes(broken, environment, folder) == [
+        f"the proxy does not answer: {why}"
+    ]
+    assert trial_run.server_answers(site, broken, environment, folder) == [
+        f"a server does not come up: {why}"
+    ]
 
 
 def test_a_sites_own_extra_that_does_not_load_is_told(
@@ -87,18 +95,26 @@ def test_a_sites_own_extra_that_does_not_load_is_told(
     assert "No module named 'nothing_of_this_name'" in fault
 
 
-def test_a_key_that_an_older_kit_does_not_know_is_told(site: Site, real: Release, folder: Path) -> None:
+def test_a_key_that_an_older_kit_does_not_know_is_told(
+    site: Site, real: Release, folder: Path
+) -> None:
     """As after a rollback: the site file was written by a newer one."""
     text = dump(site) + "novelty: 1\n"
-    [fault] = trial_run.hub_reads_the_site(site, real, plain_environment(real.path, folder), folder, text)
+    [fault] = trial_run.hub_reads_the_site(
+        site, real, plain_environment(real.path, folder), folder, text
+    )
     assert "novelty" in fault
 
 
-def test_what_hangs_is_given_up(site: Site, broken: Release, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_hangs_is_given_up(
+    site: Site, broken: Release, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(trial_run, "PATIENCE", 0.5)
     for name in ("python", "configurable-http-proxy"):
         (broken.path / "bin" / name).write_text("#!/bin/sh\nexec sleep 60\n")
     environment = plain_environment(broken.path, folder)
     [fault] = trial_run.proxy_routes(broken, environment, folder)
     assert "refused" in fault
-    assert trial_run.server_answers(site, broken, environment, folder) == ["a server does not come up: it says nothing"]
+    assert trial_run.server_answers(site, broken, environment, folder) == [
+        "a server does not come up: it says nothing"
+    ]

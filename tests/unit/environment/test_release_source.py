@@ -1,4 +1,5 @@
-"""Which source answers, asked of real addresses: no name, a closed port, a server without packages, a directory."""
+"""Which source answers, asked of real addresses: no name, a closed port, a server without packages,
+a directory."""
 
 from __future__ import annotations
 
@@ -53,7 +54,9 @@ def test_why_a_channel_is_silent(closed_port: str, server: str, tmp_path: Path) 
     assert silence(f"{server}/404") == f"it has no packages for {subdir()}: HTTP 404"
     assert silence(f"{server}/401") == "it wants a login"
     assert silence(f"{server}/503") == "HTTP 503"
-    assert silence((tmp_path / "nothing").as_uri()) == "there is no such directory, or no index in it"
+    assert (
+        silence((tmp_path / "nothing").as_uri()) == "there is no such directory, or no index in it"
+    )
     write_repodata(tmp_path, [])
     assert silence(tmp_path.as_uri()) is None
     assert silence(tmp_path.as_uri() + "/") is None
@@ -88,11 +91,15 @@ def test_a_name_server_that_never_answers(tmp_path: Path, monkeypatch: pytest.Mo
         chosen = choose(parts.site_at(tmp_path, "http://channel.example.org", "wheels"))
     finally:
         hang.set()
-    assert chosen.told.startswith("http://channel.example.org did not answer (no answer within 0.2 s)")
+    assert chosen.told.startswith(
+        "http://channel.example.org did not answer (no answer within 0.2 s)"
+    )
 
 
 @pytest.mark.parametrize("kind", [tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.FIFOTYPE])
-def test_an_archive_whose_list_of_checksums_is_no_file_is_no_bundle(tmp_path: Path, kind: bytes) -> None:
+def test_an_archive_whose_list_of_checksums_is_no_file_is_no_bundle(
+    tmp_path: Path, kind: bytes
+) -> None:
     member = tarfile.TarInfo("SHA256SUMS")
     member.type, member.linkname = kind, "nowhere"
     with tarfile.open(tmp_path / "bundle.tar", "w") as archive:

@@ -1,4 +1,5 @@
-"""Wheels become packages: dependencies in conda's words, the same bytes twice, names that conda-forge uses."""
+"""Wheels become packages: dependencies in conda's words, the same bytes twice, names that
+conda-forge uses."""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ def test_markers_hold_for_the_target_and_extras_are_the_askers(house: dict[str, 
 
 
 def test_a_compiled_wheel_is_bound_to_one_python(house: dict[str, Wheel], tmp_path: Path) -> None:
-    folder, file, entry = house["stone-age"].convert(tmp_path, target_environment(parts.VERSION), house)
+    folder, file, entry = house["stone-age"].convert(
+        tmp_path, target_environment(parts.VERSION), house
+    )
     major, minor = parts.SHORT.split(".")
     assert folder.startswith("linux-")
     assert file.startswith("stone-age-1.0-pypi_py")
@@ -39,7 +42,9 @@ def test_the_same_wheel_gives_the_same_bytes(house: dict[str, Wheel], tmp_path: 
     once = house["hello"].convert(tmp_path / "a", TARGET, house)
     again = house["hello"].convert(tmp_path / "b", TARGET, house)
     assert once == again
-    assert (tmp_path / "a" / once[0] / once[1]).read_bytes() == (tmp_path / "b" / once[0] / once[1]).read_bytes()
+    assert (tmp_path / "a" / once[0] / once[1]).read_bytes() == (
+        tmp_path / "b" / once[0] / once[1]
+    ).read_bytes()
 
 
 def test_entry_points_are_read(house: dict[str, Wheel]) -> None:
@@ -49,7 +54,11 @@ def test_entry_points_are_read(house: dict[str, Wheel]) -> None:
 
 @pytest.mark.parametrize(
     ("pypi", "conda"),
-    [("ruamel-yaml", "ruamel.yaml"), ("Bash_Kernel", "bash_kernel"), ("Jupyter_Core", "jupyter-core")],
+    [
+        ("ruamel-yaml", "ruamel.yaml"),
+        ("Bash_Kernel", "bash_kernel"),
+        ("Jupyter_Core", "jupyter-core"),
+    ],
 )
 def test_names_are_condas(pypi: str, conda: str) -> None:
     assert conda_name(pypi) == conda
@@ -89,15 +98,21 @@ def test_comments_and_order_do_not_make_another_environment(tmp_path: Path) -> N
     assert read(environment(tmp_path, "python 3.12.*", "pip")).digest != first
 
 
-def test_a_sites_own_packages_come_on_top_and_its_versions_in_place_of_the_kits(tmp_path: Path) -> None:
+def test_a_sites_own_packages_come_on_top_and_its_versions_in_place_of_the_kits(
+    tmp_path: Path,
+) -> None:
     kits = read(environment(tmp_path, "python >=3.11", "notebook 7.*", {"pip": ["a ==1", "b ==1"]}))
-    own = read(environment(tmp_path, "conda-forge::notebook 7.5.*", "nbgrader", "b", {"pip": ["c ==2"]}))
+    own = read(
+        environment(tmp_path, "conda-forge::notebook 7.5.*", "nbgrader", "b", {"pip": ["c ==2"]})
+    )
     both = joined(kits, own)
     assert both.conda == ("python >=3.11", "conda-forge::notebook 7.5.*", "nbgrader", "b")
     assert both.pip == ("a ==1", "c ==2")
 
 
-@pytest.mark.parametrize("wrong", [[3], ["--hostile"], [{"pip": ["git+https://example.org/x"]}], [{"npm": ["x"]}], []])
+@pytest.mark.parametrize(
+    "wrong", [[3], ["--hostile"], [{"pip": ["git+https://example.org/x"]}], [{"npm": ["x"]}], []]
+)
 def test_what_cannot_be_installed_is_refused(tmp_path: Path, wrong: list[object]) -> None:
     with pytest.raises(BadInput) as refused:
         read(environment(tmp_path, *wrong))
@@ -124,4 +139,5 @@ def test_the_kits_own_packages_are_pinned_by_hash_and_name_no_host(name: str) ->
     assert text.count("==") <= text.count("--hash=sha256:")
     assert "py-rattler==0.28.0" in text  # engine.py uses a private attribute of this very version
     assert "://" not in text
-    assert not any(line.startswith(("/", "-", "file:")) for line in text.splitlines())  # no place of one machine
+    # no place of one machine
+    assert not any(line.startswith(("/", "-", "file:")) for line in text.splitlines())

@@ -1,6 +1,8 @@
-"""Logins from one address, in time that passes at once where nobody has anything to do. Prints what became of them.
+"""Logins from one address, in time that passes at once where nobody has anything to do. Prints what
+became of them.
 
-The authenticator and JupyterHub are real; what PAM says is decided here: `right` is everybody's password.
+The authenticator and JupyterHub are real; what PAM says is decided here: `right` is everybody's
+password.
 """
 
 from __future__ import annotations
@@ -89,7 +91,12 @@ class Class:
     def result(self) -> dict[str, Any]:
         refused = self.refused.count("right")
         inside = len(self.waits) - refused
-        return {"in": inside, "refused": refused, "longest": max(self.waits), "guesses": len(self.asked) - inside}
+        return {
+            "in": inside,
+            "refused": refused,
+            "longest": max(self.waits),
+            "guesses": len(self.asked) - inside,
+        }
 
 
 async def at_once(room: Class) -> None:
@@ -99,15 +106,20 @@ async def at_once(room: Class) -> None:
 async def typos(room: Class) -> None:
     """Sixty wrong ones in a second, and sixty right ones of others."""
     wrong = (room.log_in(name, "wrong", number / 60) for number, name in enumerate(PEOPLE[:60]))
-    right = (room.log_in(name, "right", 1 + number / 60) for number, name in enumerate(PEOPLE[60:120]))
+    right = (
+        room.log_in(name, "right", 1 + number / 60) for number, name in enumerate(PEOPLE[60:120])
+    )
     await asyncio.gather(*wrong, *right)
 
 
 async def looping(room: Class) -> None:
-    """All come within a minute, every third with a typo; and sixteen loops over names since five minutes."""
+    """All come within a minute, every third with a typo; and sixteen loops over names since five
+    minutes."""
     names = (f"name{number}" for number in itertools.count())
     people = (
-        room.log_in(name, "right", 300 + number * 0.4) if number % 3 else room.mistype(name, 300 + number * 0.4)
+        room.log_in(name, "right", 300 + number * 0.4)
+        if number % 3
+        else room.mistype(name, 300 + number * 0.4)
         for number, name in enumerate(PEOPLE)
     )
     await asyncio.gather(*(room.guess(names, 360) for _ in range(16)), *people)
@@ -115,7 +127,9 @@ async def looping(room: Class) -> None:
 
 async def flood(room: Class) -> None:
     """A thousand guesses at once, at as many names; then somebody, a minute later."""
-    guesses: list[Coroutine] = [room.log_in(f"colleague{number}", "wrong") for number in range(1000)]
+    guesses: list[Coroutine] = [
+        room.log_in(f"colleague{number}", "wrong") for number in range(1000)
+    ]
     await asyncio.gather(*guesses, room.log_in(PEOPLE[0], "right", 60))
 
 

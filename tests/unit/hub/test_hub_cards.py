@@ -66,7 +66,9 @@ def test_each_ending_has_its_sentence(state: str, kind: str, word: str) -> None:
         ("TIMEOUT", {"time": 432000}, "No tier has more time."),
     ],
 )
-def test_the_tier_that_would_have_fitted_is_named(state: str, choice: dict[str, int], remedy: str) -> None:
+def test_the_tier_that_would_have_fitted_is_named(
+    state: str, choice: dict[str, int], remedy: str
+) -> None:
     told = card_of(ending(state), CHOICE | choice, SITE.tiers, (), starting=False)
     assert told and remedy in told.remedy
 
@@ -81,13 +83,19 @@ def test_the_tier_that_would_have_fitted_is_named(state: str, choice: dict[str, 
     ],
 )
 def test_who_is_told_of_a_stop(kind: str, name: str, card: str | None, word: str) -> None:
-    told = card_of_stop(SITE, SimpleNamespace(kind=kind, name=name), "alice", {"tier": "small", "title": "Small"})
+    told = card_of_stop(
+        SITE, SimpleNamespace(kind=kind, name=name), "alice", {"tier": "small", "title": "Small"}
+    )
     assert (told.kind if told else None) == card and (told is None or word in told.what)
 
 
 def test_a_limit_that_slurm_had_cut_is_told_and_the_same_tier_is_not_advised() -> None:
     told = card_of(
-        ending("TIMEOUT", elapsed=3600, limit=3600), {**CHOICE, "tier": "small"}, SITE.tiers, (), starting=False
+        ending("TIMEOUT", elapsed=3600, limit=3600),
+        {**CHOICE, "tier": "small"},
+        SITE.tiers,
+        (),
+        starting=False,
     )
     assert told and told.figures["ran for"] == "1 hour of 1 hour"
     assert SITE.tier("small").title not in told.remedy and SITE.tier("large").title in told.remedy
@@ -113,7 +121,11 @@ def test_a_cancelled_job_says_by_whom(by: int | None, owner: int, who: str) -> N
 
 def test_the_log_is_shown_without_single_requests() -> None:
     request = "[W 2026-11-28 03:50:01.200 ServerApp log:192] 404 GET /user/u/module/not%20found (u@127.0.0.1) 1.20ms"
-    said = ["[I 2026-11-28 03:50:01.100 ServerApp] Kernel started", request.replace("404", "200"), request]
+    said = [
+        "[I 2026-11-28 03:50:01.100 ServerApp] Kernel started",
+        request.replace("404", "200"),
+        request,
+    ]
     assert telling(said) == said[:1]
 
 
@@ -122,9 +134,14 @@ def test_a_server_that_was_asked_to_end_has_no_card() -> None:
     assert card("COMPLETED", starting=True).kind == "crash"
 
 
-@pytest.mark.parametrize(("state", "elapsed", "kind"), [("COMPLETED", 14330, "time"), ("FAILED", 14290, "time")])
-def test_a_server_that_ended_at_slurms_warning_was_out_of_time(state: str, elapsed: int, kind: str) -> None:
-    """SIGTERM comes a minute or two before the limit; the server then ends by itself, and to Slurm it has completed."""
+@pytest.mark.parametrize(
+    ("state", "elapsed", "kind"), [("COMPLETED", 14330, "time"), ("FAILED", 14290, "time")]
+)
+def test_a_server_that_ended_at_slurms_warning_was_out_of_time(
+    state: str, elapsed: int, kind: str
+) -> None:
+    """SIGTERM comes a minute or two before the limit; the server then ends by itself, and to Slurm
+    it has completed."""
     told = card(state, elapsed=elapsed, limit=14400)
     assert told.kind == kind and "4 hours" in told.what
     assert card("COMPLETED", elapsed=14000, limit=14400) is None
@@ -172,7 +189,11 @@ SBATCH = "sbatch: error: Batch job submission failed: "
     [
         (SBATCH + "Invalid account or account/partition combination specified", "account"),
         (SBATCH + "Invalid qos specification", "qos"),
-        (SBATCH + "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)", "limit"),
+        (
+            SBATCH
+            + "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)",
+            "limit",
+        ),
         ("sbatch: error: invalid partition specified: nope", "partition"),
         (SBATCH + "Requested time limit is invalid (missing or exceeds some limit)", "time"),
         (SBATCH + "Required partition not available (inactive or drain)", "partition"),
@@ -185,5 +206,10 @@ def test_sbatchs_refusals(text: str, kind: str) -> None:
 
 
 def test_a_home_that_is_full() -> None:
-    assert "full" in refusal("home", "/home/a/.jupyterhub cannot be written: No space left on device").what
-    assert "cannot be written" in refusal("home", "/home/a cannot be written: Permission denied").what
+    assert (
+        "full"
+        in refusal("home", "/home/a/.jupyterhub cannot be written: No space left on device").what
+    )
+    assert (
+        "cannot be written" in refusal("home", "/home/a cannot be written: Permission denied").what
+    )

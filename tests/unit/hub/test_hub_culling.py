@@ -1,4 +1,5 @@
-"""How long a server may be idle: by its own tier, and not before the hub can know that its user came back."""
+"""How long a server may be idle: by its own tier, and not before the hub can know that its user
+came back."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ def hook(site: Site = SITE) -> Callable[..., bool]:
 
 
 def may_go(clock: list[float], tier: str, inactive: float | None, after: float = 10**6) -> bool:
-    """Whether a server goes that has been idle for `inactive` seconds, `after` seconds after the culler's start."""
+    """Whether a server goes that has been idle for `inactive` seconds, `after` seconds after the
+    culler's start."""
     asked = hook()
     clock[0] += after
     since = None if inactive is None else timedelta(seconds=inactive)
@@ -86,7 +88,9 @@ def test_a_server_is_told_its_tiers_rules() -> None:
     }
     assert session_environment(long, Choice.of(long))["JUPYTERHUB_SITEKIT_IDLE"] == "never"
     assert (
-        session_environment(large.model_copy(update={"busy": "stop"}), Choice.of(large))["JUPYTERHUB_SITEKIT_BUSY"]
+        session_environment(large.model_copy(update={"busy": "stop"}), Choice.of(large))[
+            "JUPYTERHUB_SITEKIT_BUSY"
+        ]
         == "stop"
     )
 
@@ -100,7 +104,9 @@ def test_the_culler_has_four_scopes_and_runs_only_where_a_tier_has_a_limit() -> 
         "read:servers",
         "delete:servers",
     ]
-    never = SITE.model_copy(update={"tiers": tuple(t.model_copy(update={"idle": None}) for t in SITE.tiers)})
+    never = SITE.model_copy(
+        update={"tiers": tuple(t.model_copy(update={"idle": None}) for t in SITE.tiers)}
+    )
     c = SimpleNamespace(JupyterHub=SimpleNamespace(services=[], load_roles=[]))
     update_culling(c, never)
     assert c.JupyterHub.services == []

@@ -1,4 +1,5 @@
-"""The hub's side of internal TLS, in the hub's Python: whom its client reaches, and whom its port answers."""
+"""The hub's side of internal TLS, in the hub's Python: whom its client reaches, and whom its port
+answers."""
 
 from __future__ import annotations
 
@@ -45,8 +46,8 @@ def context(sent, side=ssl.PROTOCOL_TLS_SERVER):
     return made
 """
 
-# Prints, by who listens at the address of the server `aaaa`, what JupyterHub's own client gets there; then how much all
-# who were not to be asked were told.
+# Prints, by who listens at the address of the server `aaaa`, what JupyterHub's own client gets
+# there; then how much all who were not to be asked were told.
 CALL = """
 from jupyterhub.app import JupyterHub
 from jupyterhub.utils import wait_for_http_server
@@ -132,7 +133,8 @@ async def main():
 asyncio.run(main())
 """
 
-# Prints what becomes of connections that say nothing, or begin and never go on, and how many of one server are taken.
+# Prints what becomes of connections that say nothing, or begin and never go on, and how many of one
+# server are taken.
 CROWD = """
 import os
 from sitekit.hub.overrides import internal_tls
@@ -211,7 +213,9 @@ def folder(tmp_path: Path) -> Path:
 
 def said(program: str, folder: Path) -> Any:
     """What a program prints in the hub's Python."""
-    text = (HEAD + program).format(scripts=str(Path(__file__).parents[3] / "scripts"), folder=str(folder))
+    text = (HEAD + program).format(
+        scripts=str(Path(__file__).parents[3] / "scripts"), folder=str(folder)
+    )
     command = [kernel_site.release() / "bin/python", "-I", "-c", text]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

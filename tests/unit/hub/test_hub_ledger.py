@@ -89,9 +89,13 @@ def test_a_job_of_a_closed_row_is_seen_by_its_tag(ledger: Ledger) -> None:
     tag = start(ledger)
     ledger.end(tag)
     later = time.time() + 5
-    assert [row.tag for row in ledger.closed_with_live_job(snapshot(tag, "RUNNING", later))] == [tag]
+    assert [row.tag for row in ledger.closed_with_live_job(snapshot(tag, "RUNNING", later))] == [
+        tag
+    ]
     assert not ledger.closed_with_live_job(snapshot(tag, "COMPLETING", later))
-    assert not ledger.closed_with_live_job(snapshot(tag, "RUNNING", later - 60)), "a snapshot from before says nothing"
+    assert not ledger.closed_with_live_job(snapshot(tag, "RUNNING", later - 60)), (
+        "a snapshot from before says nothing"
+    )
 
 
 def snapshot(tag: str, state: str, at: float) -> Snapshot:
@@ -106,7 +110,9 @@ def test_nothing_is_written_before_the_first_question(tmp_path: Path) -> None:
     assert (tmp_path / "ledger.sqlite").exists()
 
 
-def test_starts_in_a_loop_fill_no_disk(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_starts_in_a_loop_fill_no_disk(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each that fails leaves a card. Open rows stay, and so do other users' and the latest."""
     monkeypatch.setattr("sitekit.hub.servers.ledger.EACH", 5)
     others, running = ledger.intend("bob", "", "hash-2", {}), start(ledger)
@@ -149,7 +155,13 @@ def old(tmp_path: Path) -> Path:
 def test_an_older_ledger_keeps_its_servers(old: Path) -> None:
     for _ in range(2):  # the second time it is one of this version
         [row] = Ledger(old).open()
-        assert (row.tag, row.user, row.account, row.backend, row.uid) == ("a", "alice", "alice", "slurm", 1001)
+        assert (row.tag, row.user, row.account, row.backend, row.uid) == (
+            "a",
+            "alice",
+            "alice",
+            "slurm",
+            1001,
+        )
         assert (row.job, row.port, row.tls, row.choice) == ("77", 20001, True, {"tier": "small"})
         assert Ledger(old).last_card("bob", "two") == {"kind": "time"}
 
@@ -157,7 +169,10 @@ def test_an_older_ledger_keeps_its_servers(old: Path) -> None:
 def test_an_older_sitekit_does_not_take_a_newer_ledger_for_an_empty_one(old: Path) -> None:
     """What it does first, in these words. It found no servers, and would have given all of them up."""
     Ledger(old).open()
-    with closing(sqlite3.connect(old)) as database, pytest.raises(sqlite3.OperationalError, match="view"):
+    with (
+        closing(sqlite3.connect(old)) as database,
+        pytest.raises(sqlite3.OperationalError, match="view"),
+    ):
         database.executescript(
             "CREATE TABLE IF NOT EXISTS servers (tag TEXT PRIMARY KEY, ended REAL);"
             "CREATE INDEX IF NOT EXISTS open_servers ON servers (ended) WHERE ended IS NULL;"

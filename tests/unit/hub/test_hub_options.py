@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from sitekit.backends.slurm.gate import request_of
 from sitekit.base.data import data
-from sitekit.hub.servers.choices import BadChoice, Standing, from_form, read_choice, remembered, tiers_for
+from sitekit.hub.servers.choices import (
+    BadChoice,
+    Standing,
+    from_form,
+    read_choice,
+    remembered,
+    tiers_for,
+)
 from sitekit.hub.servers.typed_values import as_typed
 from sitekit.site import Site, load_site
 from sitekit.site.units import parse_time
@@ -40,7 +47,12 @@ HOSTILE = [
 
 def test_a_tier_of_the_site() -> None:
     choice = read_choice(SITE, {"tier": "large"})[0]
-    assert (choice.memory, choice.cap, choice.cpus, choice.partitions[0]) == (1024, 5120, 2, "jupyter-short")
+    assert (choice.memory, choice.cap, choice.cpus, choice.partitions[0]) == (
+        1024,
+        5120,
+        2,
+        "jupyter-short",
+    )
     assert read_choice(SITE, {"profile": "large"}) == (choice, {"profile": "large"})
 
 
@@ -87,7 +99,11 @@ def test_nothing_else_gets_through(options: object) -> None:
     assert choice.tier in {tier.key for tier in SITE.tiers}
 
 
-@given(st.dictionaries(st.sampled_from(["tier", "profile", "memory", "prologue", "partition"]), anything))
+@given(
+    st.dictionaries(
+        st.sampled_from(["tier", "profile", "memory", "prologue", "partition"]), anything
+    )
+)
 def test_a_choice_holds_only_the_sites_own_figures(options: dict[str, object]) -> None:
     try:
         choice, _ = read_choice(SITE, options)
@@ -106,7 +122,14 @@ ROOMY = Site.model_validate(
     {
         **SITE.model_dump(),
         "tiers": [
-            {"key": "plain", "title": "Plain", "partitions": ["p"], "memory": "1G", "time": "1h", "idle": "1h"},
+            {
+                "key": "plain",
+                "title": "Plain",
+                "partitions": ["p"],
+                "memory": "1G",
+                "time": "1h",
+                "idle": "1h",
+            },
             {
                 "key": "paid",
                 "title": "Paid",
@@ -169,8 +192,17 @@ def test_what_a_tier_lets_users_choose_reaches_the_gate() -> None:
     }
     choice, remembered = read_choice(ROOMY, options, STAFF)
     request = request_of(choice, "0" * 16, {})
-    assert (request["memory"], request["cpus"], request["minutes"], request["gres"]) == (4096, 3, 120, "gpu:a100:1")
-    assert (request["account"], request["reservation"], request["constraint"]) == ("physics", "course", "avx")
+    assert (request["memory"], request["cpus"], request["minutes"], request["gres"]) == (
+        4096,
+        3,
+        120,
+        "gpu:a100:1",
+    )
+    assert (request["account"], request["reservation"], request["constraint"]) == (
+        "physics",
+        "course",
+        "avx",
+    )
     assert choice.cap == 8192
     assert remembered == {
         "profile": "own",
@@ -231,7 +263,9 @@ def test_beyond_the_bounds_is_refused(field: str, value: object) -> None:
         ("time", 2, 120),
     ],
 )
-def test_sizes_and_times_as_people_type_them(field: str, value: object, minutes_or_mib: int) -> None:
+def test_sizes_and_times_as_people_type_them(
+    field: str, value: object, minutes_or_mib: int
+) -> None:
     request = request_of(read_choice(ROOMY, {"tier": "own", field: value}, STAFF)[0], "0" * 16, {})
     assert request["memory" if field == "memory" else "minutes"] == minutes_or_mib
 
@@ -246,7 +280,11 @@ def test_an_earlier_choice_is_remembered_in_the_words_of_the_form() -> None:
     choice, kept = read_choice(ROOMY, {"tier": "own", "memory": "4G", "time": "2h"}, STAFF)
     told = remembered(ROOMY, choice.as_dict(), STAFF)
     assert kept.items() <= told.items() and read_choice(ROOMY, told, STAFF)[0] == choice
-    assert remembered(ROOMY, {**choice.as_dict(), "tier": "gone"}, STAFF) == remembered(ROOMY, None, STAFF) == {}
+    assert (
+        remembered(ROOMY, {**choice.as_dict(), "tier": "gone"}, STAFF)
+        == remembered(ROOMY, None, STAFF)
+        == {}
+    )
 
 
 def test_names_cannot_be_checked_while_slurm_is_silent() -> None:
@@ -264,7 +302,13 @@ def test_groups_cannot_be_checked_while_the_directory_is_silent() -> None:
 
 
 def test_a_form_holds_the_fields_of_all_tiers_and_only_the_chosen_ones_count() -> None:
-    form = {"tier": ["own"], "own.memory": ["4G"], "other.memory": ["99G"], "own.account": [""], "_xsrf": ["x"]}
+    form = {
+        "tier": ["own"],
+        "own.memory": ["4G"],
+        "other.memory": ["99G"],
+        "own.account": [""],
+        "_xsrf": ["x"],
+    }
     assert from_form(form) == {"tier": "own", "memory": "4G"}
 
 
@@ -276,11 +320,16 @@ def test_a_form_that_says_a_thing_twice_is_refused() -> None:
 
 
 def test_what_a_server_opens_is_one_of_the_sites_interfaces() -> None:
-    server = SITE.server.model_copy(update={"interfaces": {"JupyterLab": "/lab", "Notebook": "/tree"}})
+    server = SITE.server.model_copy(
+        update={"interfaces": {"JupyterLab": "/lab", "Notebook": "/tree"}}
+    )
     site = SITE.model_copy(update={"server": server})
     assert read_choice(site, {"tier": "small"})[0].interface == "JupyterLab"
     choice, remembered = read_choice(site, {"tier": "small", "interface": "Notebook"})
-    assert (choice.interface, remembered) == ("Notebook", {"profile": "small", "interface": "Notebook"})
+    assert (choice.interface, remembered) == (
+        "Notebook",
+        {"profile": "small", "interface": "Notebook"},
+    )
     for value in ("/tree", "notebook", "", None, ["Notebook"], "https://elsewhere.example.org"):
         with pytest.raises(BadChoice, match="one of: JupyterLab, Notebook"):
             read_choice(site, {"tier": "small", "interface": value})

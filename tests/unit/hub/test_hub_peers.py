@@ -1,4 +1,5 @@
-"""Where the hub is, and who is on its own machine: real connections, in a network of the test's own."""
+"""Where the hub is, and who is on its own machine: real connections, in a network of the test's
+own."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ ip link set lo up
 for address in 10.1.0.5/24 10.1.0.9/24 fd00::5/64 fd00::9/64; do ip address add $address dev lo nodad || exit; done
 exec "$@"
 """
-# Prints what the hub takes each caller for, by the hub's address and the one that the caller chose, if any.
+# Prints what the hub takes each caller for, by the hub's address and the one that the caller chose,
+# if any.
 CALL = """
 import asyncio, json, sys
 sys.path.insert(0, {scripts!r})
@@ -85,14 +87,20 @@ def taken_for_its_own(*calls: tuple[str, str]) -> list[bool]:
 
 
 def test_the_proxy_is_known_at_every_address_that_a_hub_may_have() -> None:
-    """Also where the kernel picks another for the way to it: 127.0.0.1, or the first of the network."""
+    """Also where the kernel picks another for the way to it: 127.0.0.1, or the first of the
+    network."""
     addresses = ["127.0.0.1", "127.0.1.1", "10.1.0.5", "10.1.0.9", "fd00::5", "fd00::9"]
     said = taken_for_its_own(*((address, "") for address in addresses))
     assert dict(zip(addresses, said, strict=True)) == dict.fromkeys(addresses, True)
 
 
 def test_nobody_else_is_whatever_he_says() -> None:
-    calls = [("127.0.0.1", "127.0.0.2"), ("127.0.1.1", "127.0.1.1"), ("10.1.0.5", "10.1.0.9"), ("fd00::5", "fd00::9")]
+    calls = [
+        ("127.0.0.1", "127.0.0.2"),
+        ("127.0.1.1", "127.0.1.1"),
+        ("10.1.0.5", "10.1.0.9"),
+        ("fd00::5", "fd00::9"),
+    ]
     assert taken_for_its_own(*calls) == [False] * len(calls)
 
 

@@ -34,7 +34,11 @@ def test_the_proxys_idea_of_activity_is_left_out(tmp_path: Path) -> None:
     release, api = kernel_site.release(), free_port()
     url = f"http://127.0.0.1:{api}"
     words = ["--ip=127.0.0.1", f"--port={free_port()}", "--api-ip=127.0.0.1", f"--api-port={api}"]
-    environment = {"PATH": f"{release}/bin:/usr/bin:/bin", "HOME": str(tmp_path), "CONFIGPROXY_AUTH_TOKEN": "t"}
+    environment = {
+        "PATH": f"{release}/bin:/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "CONFIGPROXY_AUTH_TOKEN": "t",
+    }
     proxy = subprocess.Popen(
         [release / "bin/configurable-http-proxy", *words],
         env=environment,
@@ -46,7 +50,11 @@ def test_the_proxys_idea_of_activity_is_left_out(tmp_path: Path) -> None:
         until(lambda: answers(f"{url}/api/routes/user/u", route))
         ask = ASK.format(scripts=str(SCRIPTS), url=f"{url}/")
         told = subprocess.run(
-            [release / "bin/python", "-I", "-c", ask], capture_output=True, text=True, timeout=60, env=os.environ
+            [release / "bin/python", "-I", "-c", ask],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=os.environ,
         )
         upstreams, ours = json.loads(told.stdout or f'"{told.stderr}"')
     finally:

@@ -11,8 +11,8 @@ import pytest
 
 pytestmark = pytest.mark.usefixtures("hub_environment")
 
-# A server's own word that it ends takes its route away, and to JupyterHub it is being stopped: culler and administrator
-# would wait for it until the end of its job's time.
+# A server's own word that it ends takes its route away, and to JupyterHub it is being stopped:
+# culler and administrator would wait for it until the end of its job's time.
 HELD = """
 import json, sys, time
 sys.path.insert(0, {scripts!r})

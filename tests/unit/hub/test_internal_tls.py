@@ -1,4 +1,5 @@
-"""The certificates of internal TLS: who signs for whom, how long they are kept, and what each is good for."""
+"""The certificates of internal TLS: who signs for whom, how long they are kept, and what each is
+good for."""
 
 from __future__ import annotations
 
@@ -82,7 +83,9 @@ def halve(path: Path) -> None:
 
 
 @pytest.mark.parametrize("lost", LOST)
-def test_what_is_lost_is_made_again_with_what_hangs_on_it(machine: tuple[Path, Files], lost: str) -> None:
+def test_what_is_lost_is_made_again_with_what_hangs_on_it(
+    machine: tuple[Path, Files], lost: str
+) -> None:
     root, made = machine
     lose, new = LOST[lost]
     lose(root)
@@ -95,7 +98,10 @@ def test_what_is_lost_is_made_again_with_what_hangs_on_it(machine: tuple[Path, F
         (0, set()),
         (4 * 365 - 2, set()),
         (4 * 365 + 2, PAIRS),
-        (24 * 365 + 2, {"services-ca.pem", "services-ca.key", "servers-ca.pem", "servers-ca.key", *PAIRS}),
+        (
+            24 * 365 + 2,
+            {"services-ca.pem", "services-ca.key", "servers-ca.pem", "servers-ca.key", *PAIRS},
+        ),
     ],
 )
 def test_they_are_renewed_long_before_their_end(
@@ -110,7 +116,9 @@ def test_they_are_renewed_long_before_their_end(
 def test_a_hub_at_another_address_gets_another_certificate(machine: tuple[Path, Files]) -> None:
     root, made = machine
     for address in ("10.1.0.5", "fd00::5", "other.cluster.example"):
-        moved = Target(SITE.model_copy(update={"hub": SITE.hub.model_copy(update={"address": address})}), root)
+        moved = Target(
+            SITE.model_copy(update={"hub": SITE.hub.model_copy(update={"address": address})}), root
+        )
         assert changed(made, internal(moved)) == PAIRS, address
 
 
@@ -137,28 +145,58 @@ def test_who_is_taken_for_what(machine: tuple[Path, Files], tmp_path: Path) -> N
     assert verified(made, tmp_path, "services", "proxy", *server, "-verify_ip", "127.0.0.1")
     assert verified(made, tmp_path, "servers", "culler", *client)
     assert not verified(made, tmp_path, "services", "proxy", *server, *as_hub)
-    assert not verified(made, tmp_path, "services", "culler", *client), "servers would answer the culler"
-    assert not verified(made, tmp_path, "servers", "culler", *server), "the culler would pass for a server"
+    assert not verified(made, tmp_path, "services", "culler", *client), (
+        "servers would answer the culler"
+    )
+    assert not verified(made, tmp_path, "servers", "culler", *server), (
+        "the culler would pass for a server"
+    )
     assert not verified(made, tmp_path, "servers", "hub", *server)
 
 
 @pytest.mark.parametrize(
     ("name", "good"),
-    [(f"DNS:0123456789abcdef{SUFFIX}", True), ("DNS:hub.cluster.example", False), ("IP:127.0.0.1", False)],
+    [
+        (f"DNS:0123456789abcdef{SUFFIX}", True),
+        ("DNS:hub.cluster.example", False),
+        ("IP:127.0.0.1", False),
+    ],
 )
-def test_who_signs_for_servers_can_sign_for_nobody_else(machine: tuple[Path, Files], name: str, good: bool) -> None:
+def test_who_signs_for_servers_can_sign_for_nobody_else(
+    machine: tuple[Path, Files], name: str, good: bool
+) -> None:
     """Whoever steals the hub's key to that authority passes for no service by it."""
     root, _ = machine
     key, cert, request, usage = (root / part for part in ("key", "cert", "request", "usage"))
     usage.write_text(f"subjectAltName={name}\n")
-    run(["openssl", "req", "-new", *authorities.CURVE, "-subj", "/CN=x", "-keyout", key, "-out", request])
+    run(
+        [
+            "openssl",
+            "req",
+            "-new",
+            *authorities.CURVE,
+            "-subj",
+            "/CN=x",
+            "-keyout",
+            key,
+            "-out",
+            request,
+        ]
+    )
     ca = at(root, authority(SITE, "servers"))
     signer = ["-CA", ca, "-CAkey", at(root, authority_key(SITE, "servers")), "-set_serial", "1"]
     run(["openssl", "x509", "-req", "-in", request, *signer, "-extfile", usage, "-out", cert])
-    done = subprocess.run(["openssl", "verify", "-CAfile", ca, cert], capture_output=True, text=True)
+    done = subprocess.run(
+        ["openssl", "verify", "-CAfile", ca, cert], capture_output=True, text=True
+    )
     assert (done.returncode == 0) == good, done.stderr
 
 
 def test_the_name_of_a_server() -> None:
     assert tag_in(name_of("0123456789abcdef")) == "0123456789abcdef"
-    assert tag_in("server.internal") is tag_in("127.0.0.1") is tag_in("x.server.internal.example") is None
+    assert (
+        tag_in("server.internal")
+        is tag_in("127.0.0.1")
+        is tag_in("x.server.internal.example")
+        is None
+    )

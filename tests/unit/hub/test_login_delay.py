@@ -1,4 +1,5 @@
-"""The delay after a failed login, and the second look at who is logged in, of the real authenticator."""
+"""The delay after a failed login, and the second look at who is logged in, of the real
+authenticator."""
 
 from __future__ import annotations
 
@@ -42,7 +43,9 @@ print(json.dumps(asyncio.run(main())))
 
 
 def run(tmp_path: Path, body: str) -> list:
-    program = TRY.format(scripts=str(SCRIPTS), body="\n".join(f"    {line}" for line in body.splitlines()))
+    program = TRY.format(
+        scripts=str(SCRIPTS), body="\n".join(f"    {line}" for line in body.splitlines())
+    )
     argv = [kernel_site.release() / "bin/python", "-c", program]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -62,7 +65,9 @@ return [answers, order, left, authenticator._names.failed(("nobody-here", "192.0
 
 def test_attempts_in_one_name_come_one_by_one_and_keep_nobody_else_waiting(tmp_path: Path) -> None:
     answers, order, left, third = run(tmp_path, ONE_NAME)
-    assert answers[:4].count(429) == 2 and answers.count(None) == 4, "two may be there, the others are sent away"
+    assert answers[:4].count(429) == 2 and answers.count(None) == 4, (
+        "two may be there, the others are sent away"
+    )
     assert third == 0.05 * 4 and left == 0
     last = order.index("another@192.0.2.1"), order.index("nobody-here@192.0.2.2")
     assert max(last) < len(order) - 1, "they did not wait for those of the crowded name"
@@ -71,7 +76,9 @@ def test_attempts_in_one_name_come_one_by_one_and_keep_nobody_else_waiting(tmp_p
 @pytest.fixture(scope="module")
 def scenes() -> dict[str, dict[str, float]]:
     program = Path(__file__).with_name("login_class.py")
-    done = subprocess.run([kernel_site.release() / "bin/python", program], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [kernel_site.release() / "bin/python", program], capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -85,10 +92,14 @@ def test_right_passwords_of_a_class_pass_whatever_others_at_its_address_do(
     assert told["longest"] <= 2, "seconds of login_class.py, which pass as it says"
 
 
-def test_an_address_may_guess_a_hundred_times_and_then_twice_a_second(scenes: dict[str, dict[str, float]]) -> None:
+def test_an_address_may_guess_a_hundred_times_and_then_twice_a_second(
+    scenes: dict[str, dict[str, float]],
+) -> None:
     """Whether they wait for their answers, or ask all at once."""
     assert 360 < scenes["looping"]["guesses"] <= 100 + 2 * 360 + 16
-    assert 100 < scenes["flood"]["guesses"] <= 100 + 2 * 30, "who waits for half a minute is sent away"
+    assert 100 < scenes["flood"]["guesses"] <= 100 + 2 * 30, (
+        "who waits for half a minute is sent away"
+    )
     assert scenes["flood"]["in"] == 1, "half a minute later it is over"
     assert scenes["left"] == 0, "nothing is kept of addresses where nobody fails"
 
@@ -148,7 +159,9 @@ return [said, told]
 """
 
 
-def test_who_may_not_administer_any_more_does_not_and_who_is_gone_for_long_is_gone(tmp_path: Path) -> None:
+def test_who_may_not_administer_any_more_does_not_and_who_is_gone_for_long_is_gone(
+    tmp_path: Path,
+) -> None:
     said, told = run(tmp_path, STANDING)
     assert said[0] == {"name": "root", "admin": True}
     assert said[1] == {"name": "root", "admin": False}, "there are no admin groups"

@@ -48,9 +48,13 @@ def test_a_hub_that_is_away_is_told_in_a_sentence(tmp_path: Path, accept: str, w
     with proxy(tmp_path, port, free_port(), hub=free_port()):
         until(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
         with pytest.raises(HTTPError) as answer:
-            urlopen(Request(f"http://127.0.0.1:{port}/hub/home", headers={"Accept": accept}), timeout=30)
+            urlopen(
+                Request(f"http://127.0.0.1:{port}/hub/home", headers={"Accept": accept}), timeout=30
+            )
         said = answer.value.read().decode()
-        assert answer.value.code == 503 and word in said and "running servers are not affected" in said
+        assert (
+            answer.value.code == 503 and word in said and "running servers are not affected" in said
+        )
 
 
 @pytest.mark.parametrize("taken", ["users", "api"])

@@ -1,4 +1,5 @@
-"""proxy/owners.mjs in a real configurable-http-proxy: what gets through to a user's server, and what does not."""
+"""proxy/owners.mjs in a real configurable-http-proxy: what gets through to a user's server, and
+what does not."""
 
 from __future__ import annotations
 
@@ -64,7 +65,9 @@ class Proxy:
     def ask(self, path: str, method: str = "GET", **headers: str) -> http.client.HTTPResponse:
         """One request, its path as it is written. In the names of headers `_` stands for `-`."""
         caller = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        caller.request(method, path, headers={name.replace("_", "-"): text for name, text in headers.items()})
+        caller.request(
+            method, path, headers={name.replace("_", "-"): text for name, text in headers.items()}
+        )
         answer = caller.getresponse()
         answer.read()
         caller.close()
@@ -75,14 +78,21 @@ class Proxy:
 
     def route(self, path: str, **told: object) -> None:
         sent = {"Authorization": "token t"}
-        request = Request(f"http://127.0.0.1:{self.api}/api/routes{path}", json.dumps(told).encode(), sent)
+        request = Request(
+            f"http://127.0.0.1:{self.api}/api/routes{path}", json.dumps(told).encode(), sent
+        )
         urlopen(request, timeout=10).close()  # noqa: S310
 
 
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     release, found = kernel_site.release(), Proxy(free_port())
-    words = ["--ip=127.0.0.1", f"--port={found.port}", "--api-ip=127.0.0.1", f"--api-port={found.api}"]
+    words = [
+        "--ip=127.0.0.1",
+        f"--port={found.port}",
+        "--api-ip=127.0.0.1",
+        f"--api-port={found.api}",
+    ]
     environment = {
         "PATH": f"{release}/bin:/usr/bin:/bin",
         "NODE_OPTIONS": f"--import={data('proxy/owners.mjs')}",
@@ -203,9 +213,16 @@ def test_a_token_in_the_header_is_the_servers_to_judge(proxy: Proxy, kind: str):
 
 
 def test_what_a_link_can_carry_is_no_token(proxy: Proxy):
-    assert proxy.ask("/user/bob/lab?a=1&token=abc").headers["Location"].endswith("next=%2Fuser%2Fbob%2Flab%3Fa%3D1")
+    assert (
+        proxy.ask("/user/bob/lab?a=1&token=abc")
+        .headers["Location"]
+        .endswith("next=%2Fuser%2Fbob%2Flab%3Fa%3D1")
+    )
     assert proxy.upgrade("/user/bob/api/kernels/1/channels?token=abc") == 403
-    assert proxy.upgrade("/user/bob/x", Sec_WebSocket_Protocol="v1.token.websocket.jupyter.org.abc") == 403
+    assert (
+        proxy.upgrade("/user/bob/x", Sec_WebSocket_Protocol="v1.token.websocket.jupyter.org.abc")
+        == 403
+    )
     # https://token:abc@hub.example.org/user/bob/
     assert proxy.ask("/user/bob/lab", Authorization="Basic dG9rZW46YWJj").status == 302
     assert proxy.ask("/user/bob/lab", Authorization="token").status == 302
@@ -223,7 +240,8 @@ SPELLINGS = (
 
 @pytest.mark.parametrize("path", SPELLINGS)
 def test_however_the_address_is_spelt(proxy: Proxy, path: str):
-    """Whatever the proxy takes for an address of bob's server needs bob's cookie; what it does not never gets there."""
+    """Whatever the proxy takes for an address of bob's server needs bob's cookie; what it does not
+    never gets there."""
     for headers in ({}, {"Cookie": cookie({"alice": LATER, "BOB": LATER, "bob ": LATER})}):
         proxy.ask(path, **headers)
         proxy.ask(path, "POST", **headers)
@@ -232,7 +250,10 @@ def test_however_the_address_is_spelt(proxy: Proxy, path: str):
 
 
 def test_a_route_of_nobody_known_is_closed(proxy: Proxy):
-    assert proxy.ask("/user/unknown/", "POST", Cookie=cookie({"undefined": LATER, "": LATER})).status == 403
+    assert (
+        proxy.ask("/user/unknown/", "POST", Cookie=cookie({"undefined": LATER, "": LATER})).status
+        == 403
+    )
     assert proxy.bob.seen == []
 
 
@@ -240,13 +261,19 @@ def test_a_route_of_nobody_known_is_closed(proxy: Proxy):
     "name", ["X_Forwarded_Uri", "X_Original_URL", "X_Rewrite_URL", "X_HTTP_Method_Override", "Host"]
 )
 def test_no_header_changes_whose_server_it_is(proxy: Proxy, name: str):
-    assert proxy.ask("/user/bob/", **{name: "/hub/home"}, Cookie=cookie({"alice": LATER})).status == 302
+    assert (
+        proxy.ask("/user/bob/", **{name: "/hub/home"}, Cookie=cookie({"alice": LATER})).status
+        == 302
+    )
     assert proxy.ask("/hub/home", **{name: "/user/bob/"}).status == 200
     assert proxy.bob.seen == []
 
 
 def test_one_that_has_ended_opens_nothing_more(proxy: Proxy):
-    one, other = entry_cookie.Entry("bob", {"bob": LATER}), entry_cookie.Entry("bob", {"bob": LATER})
+    one, other = (
+        entry_cookie.Entry("bob", {"bob": LATER}),
+        entry_cookie.Entry("bob", {"bob": LATER}),
+    )
     sent = [f"{entry_cookie.COOKIE}={entry_cookie.write(each, KEY)}" for each in (one, other)]
     for wrong in ({}, {"Authorization": "token u"}, {"Authorization": "token t x"}):
         assert end(proxy, one.id, wrong) == 403
@@ -268,7 +295,9 @@ def end(proxy: Proxy, which: str, headers: dict[str, str]) -> int:
 def test_python_reads_what_python_wrote():
     first = entry_cookie.Entry("alice", {"alice": 5, "bob": 9})
     assert entry_cookie.read(entry_cookie.write(first, KEY), KEY) == first
-    assert first.to("carol", 20.5, now=6) == entry_cookie.Entry("alice", {"bob": 9, "carol": 20}, first.id)
+    assert first.to("carol", 20.5, now=6) == entry_cookie.Entry(
+        "alice", {"bob": 9, "carol": 20}, first.id
+    )
     for value in (
         "",
         ".",
@@ -287,12 +316,19 @@ def test_a_proxy_that_cannot_check_does_not_start(tmp_path: Path, lacks: str):
     release = kernel_site.release()
     for name in ("class.mjs", "ended.mjs", "owners.mjs"):
         text = data(f"proxy/{name}").read_text()
-        (tmp_path / name).write_text(text.replace('"targetForReq"', '"targetOf"') if lacks == "method" else text)
-    environment = {"PATH": f"{release}/bin:/usr/bin:/bin", "NODE_OPTIONS": f"--import={tmp_path}/owners.mjs"}
+        (tmp_path / name).write_text(
+            text.replace('"targetForReq"', '"targetOf"') if lacks == "method" else text
+        )
+    environment = {
+        "PATH": f"{release}/bin:/usr/bin:/bin",
+        "NODE_OPTIONS": f"--import={tmp_path}/owners.mjs",
+    }
     if lacks == "method":
         environment["CONFIGPROXY_AUTH_TOKEN"] = "t"
     words = [f"--port={free_port()}", f"--api-port={free_port()}"]
     program = [release / "bin/configurable-http-proxy", *words]
     done = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
-    assert {"secret": "CONFIGPROXY_AUTH_TOKEN is not set", "method": "has no method targetOf"}[lacks] in done.stderr
+    assert {"secret": "CONFIGPROXY_AUTH_TOKEN is not set", "method": "has no method targetOf"}[
+        lacks
+    ] in done.stderr

@@ -13,7 +13,15 @@ from sitekit.hub.spawner.pauses import FIRST, LONGEST, Pauses
 
 def row(tag: str) -> Row:
     return Row(
-        tag=tag, user="alice", account="alice", name="", backend="slurm", token=None, choice={}, intended=0.0, job="12"
+        tag=tag,
+        user="alice",
+        account="alice",
+        name="",
+        backend="slurm",
+        token=None,
+        choice={},
+        intended=0.0,
+        job="12",
     )
 
 

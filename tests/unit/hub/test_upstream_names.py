@@ -1,7 +1,7 @@
 """What sitekit replaces in upstream packages is there, with the signatures that it relies on.
 
-An upgrade of JupyterHub, Jupyter Server or an extension that changes one of them fails here. Look at what replaces it;
-if it still fits: pytest --update-golden.
+An upgrade of JupyterHub, Jupyter Server or an extension that changes one of them fails here. Look
+at what replaces it; if it still fits: pytest --update-golden.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Run in a release's own Python by test_upstream_names: every name of an upstream package that sitekit replaces.
+"""Run in a release's own Python by test_upstream_names: every name of an upstream package that
+sitekit replaces.
 
-Prints, a line each, the methods that our classes override, and the functions and private names of REPLACED, with the
-signatures that they have upstream. What is not there is printed as missing.
+Prints, a line each, the methods that our classes override, and the functions and private names of
+REPLACED, with the signatures that they have upstream. What is not there is printed as missing.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import sys
 from types import ModuleType
 
 PACKAGES = ("sitekit.hub", "sitekit.session")
-OTHERS = ("builtins", "abc", "asyncio", "sqlite3", "sitekit", "tornado.web")  # ours, and what changes with Python alone
+# ours, and what changes with Python alone
+OTHERS = ("builtins", "abc", "asyncio", "sqlite3", "sitekit", "tornado.web")
 REPLACED = [
     "jupyterhub.app:JupyterHub._service_map",
     "jupyterhub.app:JupyterHub.init_internal_ssl",
@@ -70,13 +72,19 @@ def _signature(found: object) -> str:
 
 
 def _modules(package: ModuleType) -> list[ModuleType]:
-    names = [found.name for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
+    names = [
+        found.name for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    ]
     return [importlib.import_module(name) for name in names if not name.endswith("_child")]
 
 
 def _overridden(module: ModuleType) -> list[str]:
     """The methods of upstream classes that the classes of this module replace."""
-    classes = [one for one in vars(module).values() if inspect.isclass(one) and one.__module__ == module.__name__]
+    classes = [
+        one
+        for one in vars(module).values()
+        if inspect.isclass(one) and one.__module__ == module.__name__
+    ]
     return [line for ours in classes for name in vars(ours) for line in _above(ours, name)]
 
 
@@ -84,7 +92,9 @@ def _above(ours: type, name: str) -> list[str]:
     """The nearest upstream method of this name that is replaced in `ours`, as a line."""
     for base in ours.__mro__[1:]:
         method = vars(base).get(name)
-        if base.__module__.startswith(OTHERS) or not (inspect.isroutine(method) or isinstance(method, property)):
+        if base.__module__.startswith(OTHERS) or not (
+            inspect.isroutine(method) or isinstance(method, property)
+        ):
             continue
         return [f"{base.__module__}:{base.__qualname__}.{name} {_signature(method)}"]
     return []

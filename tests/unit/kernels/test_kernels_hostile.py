@@ -1,4 +1,5 @@
-"""The users' environments that break kernels elsewhere: each row starts published kernels through their kernel.json."""
+"""The users' environments that break kernels elsewhere: each row starts published kernels through
+their kernel.json."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from kernel_site import KernelSite
 from sitekit.kernels.proof.prove import ASK, SMOKE
 
 INIT = f". {kernel_site.LMOD}/init/bash\n"
-# What a login shell does before the server starts, after Lmod's own set-up. $T is the site, $HOME the user's home.
+# What a login shell does before the server starts, after Lmod's own set-up. $T is the site, $HOME
+# the user's home.
 ROWS = {
     "clean": "",
     "no Lmod in the environment": "unset LMOD_PKG LMOD_DIR LMOD_CMD LMOD_ROOT MODULEPATH",
@@ -47,7 +49,9 @@ def site(hub_environment: None) -> Iterator[KernelSite]:
         site.module("gcc/12", f'prepend_path("MODULEPATH", "{root}/gcc")\n')
         site.python_module("mpi/3.1", extra='setenv("MPI", "1")\n', tree=root / "gcc")
         site.module("other/1.0", 'setenv("OTHER", "1")\n')
-        site.module("sticky/1.0", 'add_property("lmod", "sticky")\nconflict("python", "conda", "gcc")\n')
+        site.module(
+            "sticky/1.0", 'add_property("lmod", "sticky")\nconflict("python", "conda", "gcc")\n'
+        )
         assert site.make() == 0
         # The user's own: made after publication, outside the site's module tree.
         bad = root / "badlib"
@@ -72,7 +76,9 @@ def results(site: KernelSite) -> dict[tuple[str, str], dict]:
     starts = [start for row in ROWS for start in starts_of(site, row)]
     order = json.dumps({"parallel": 2 * (os.cpu_count() or 1), "starts": starts})
     python = site.site.current / "bin" / "python"
-    done = subprocess.run([python, "-I", SMOKE], input=order, capture_output=True, text=True, timeout=540)
+    done = subprocess.run(
+        [python, "-I", SMOKE], input=order, capture_output=True, text=True, timeout=540
+    )
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(told) == len(starts), done.stderr
     return {(result["environment"], result["id"]): result for result in told}
@@ -89,10 +95,19 @@ def starts_of(site: KernelSite, row: str) -> list[dict]:
     if "modulerc" in row:
         names = "hide-version python/3.99\nmodule-alias conda/1.0 other/1.0\nhide-version mpi/3.1\n"
         (home / ".modulerc").write_text("#%Module\n" + names)
-    base = {"HOME": str(home), "T": str(site.root), "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+    base = {
+        "HOME": str(home),
+        "T": str(site.root),
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+    }
     base["MODULEPATH"] = str(site.modules)
-    script = INIT + f"export MODULEPATH={site.modules}\n" + ROWS[row] + "\n/usr/bin/env -u LD_PRELOAD -0"
-    shell = subprocess.run(["bash", "--norc", "--noprofile", "-c", script], env=base, capture_output=True, timeout=60)
+    script = (
+        INIT + f"export MODULEPATH={site.modules}\n" + ROWS[row] + "\n/usr/bin/env -u LD_PRELOAD -0"
+    )
+    shell = subprocess.run(
+        ["bash", "--norc", "--noprofile", "-c", script], env=base, capture_output=True, timeout=60
+    )
     env = dict(item.split("=", 1) for item in shell.stdout.decode().split("\0") if "=" in item)
     assert env["HOME"] == str(home)
     if "LD_PRELOAD" in row:
@@ -107,13 +122,19 @@ def starts_of(site: KernelSite, row: str) -> list[dict]:
             "code": [ASK["python"]],
             "timeout": 120,
         }
-        for kind, name in (("plain", "python-3.99"), ("user-site", "conda-1.0"), ("hierarchy", "mpi-3.1"))
+        for kind, name in (
+            ("plain", "python-3.99"),
+            ("user-site", "conda-1.0"),
+            ("hierarchy", "mpi-3.1"),
+        )
     ]
 
 
 @pytest.mark.parametrize("row", ROWS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_right_kernel_runs(site: KernelSite, results: dict[tuple[str, str], dict], row: str, kind: str) -> None:
+def test_the_right_kernel_runs(
+    site: KernelSite, results: dict[tuple[str, str], dict], row: str, kind: str
+) -> None:
     result = results[row, kind]
     assert "reason" not in result, result["reason"]
     _, interpreter, library, modules = result["printed"][0].strip().split("\t")
@@ -128,5 +149,7 @@ def test_the_broken_ipykernel_is_one_that_would_be_taken(
 ) -> None:
     home = site.root / "homes" / "abrokenipykernelinlocal"
     python = site.software / "conda-1.0" / "bin" / "python"
-    done = subprocess.run([python, "-c", "import ipykernel"], env={"HOME": str(home)}, capture_output=True, text=True)
+    done = subprocess.run(
+        [python, "-c", "import ipykernel"], env={"HOME": str(home)}, capture_output=True, text=True
+    )
     assert "ImportError: hostile" in done.stderr

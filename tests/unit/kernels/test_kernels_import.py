@@ -1,4 +1,5 @@
-"""An older Makefile's envkernel lines become kernels.yml: golden, read back, and nothing of the Makefile is run."""
+"""An older Makefile's envkernel lines become kernels.yml: golden, read back, and nothing of the
+Makefile is run."""
 
 from __future__ import annotations
 
@@ -27,26 +28,38 @@ def test_golden(site, capsys: pytest.CaptureFixture[str], request: pytest.Fixtur
     said = capsys.readouterr().out.replace(f"{FIXTURE}/", "")
     if request.config.getoption("--update-golden"):
         (FIXTURE / "kernels.yml").write_text(said)
-    assert said == (FIXTURE / "kernels.yml").read_text(), "look at it; if it is right: pytest --update-golden"
+    assert said == (FIXTURE / "kernels.yml").read_text(), (
+        "look at it; if it is right: pytest --update-golden"
+    )
 
 
 def test_it_is_a_good_kernels_yml() -> None:
     rules = load_rules(FIXTURE / "kernels.yml").kernels
     assert [rule.id for rule in rules if rule.modules][:2] == ["python3", "pypy_3.10"]
     assert {rule.language for rule in rules} == {None, "matlab", "R", "julia", "bash"}
-    assert {str(rule.place) for rule in rules if rule.place} >= {"/appl/envs/torch", "/appl/images/nlp.sif"}
+    assert {str(rule.place) for rule in rules if rule.place} >= {
+        "/appl/envs/torch",
+        "/appl/images/nlp.sif",
+    }
 
 
 def test_each_line_of_envkernels_is_accounted_for() -> None:
     """17 in the file, one of them a comment, one in a loop of three."""
     text = (FIXTURE / "Makefile").read_text()
     told = (FIXTURE / "kernels.yml").read_text()
-    numbers = [n for n, line in enumerate(text.splitlines(), 1) if "envkernel " in line and line.startswith("\t")]
+    numbers = [
+        n
+        for n, line in enumerate(text.splitlines(), 1)
+        if "envkernel " in line and line.startswith("\t")
+    ]
     for number in numbers:
-        assert f"# line {number}" in told or f"# line {number - 2}" in told, number  # a loop is told by its first line
+        # a loop is told by its first line
+        assert f"# line {number}" in told or f"# line {number - 2}" in told, number
 
 
-def test_nothing_in_the_makefile_is_run(tmp_path: Path, site, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_in_the_makefile_is_run(
+    tmp_path: Path, site, capsys: pytest.CaptureFixture[str]
+) -> None:
     mark = tmp_path / "mark"
     (tmp_path / "Makefile").write_text(
         f"X := $(shell touch {mark})\nY != touch {mark}\ninclude {mark}.mk\n$(shell touch {mark})\n"

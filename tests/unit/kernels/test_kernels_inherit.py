@@ -1,4 +1,5 @@
-"""The kernels that run what their user has loaded in the session: how they are made, proven and started."""
+"""The kernels that run what their user has loaded in the session: how they are made, proven and
+started."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def site(hub_environment: None) -> Iterator[KernelSite]:
 
 
 def start(site: KernelSite, **loaded: str) -> dict[str, Any]:
-    """Start the Python kernel in a session in which this is loaded; what came of it, by the pipeline's own program."""
+    """Start the Python kernel in a session in which this is loaded; what came of it, by the
+    pipeline's own program."""
     session = site.root / "session"
     session.mkdir(exist_ok=True)
     (session / launcher().LOADED).write_text(json.dumps(loaded))
@@ -42,21 +44,30 @@ def start(site: KernelSite, **loaded: str) -> dict[str, Any]:
         "id": "loaded-python",
         "environment": "a session",
         "argv": json.loads((site.published / "loaded-python" / "kernel.json").read_text())["argv"],
-        "env": {"PATH": "/usr/bin:/bin", "JUPYTER_RUNTIME_DIR": str(session), "TOOLS": "of the server"},
+        "env": {
+            "PATH": "/usr/bin:/bin",
+            "JUPYTER_RUNTIME_DIR": str(session),
+            "TOOLS": "of the server",
+        },
         "home": str(home),
         "code": [ASK["python"], "print(__import__('os').environ.get('TOOLS'))"],
         "timeout": 120,
     }
     python = site.site.current / "bin" / "python"
     told = json.dumps({"starts": [order]})
-    done = subprocess.run([python, "-I", SMOKE], input=told, capture_output=True, text=True, timeout=150)
+    done = subprocess.run(
+        [python, "-I", SMOKE], input=told, capture_output=True, text=True, timeout=150
+    )
     return json.loads(done.stdout)
 
 
 def test_there_is_one_for_each_language_of_the_site(site: KernelSite) -> None:
     assert [name for name in site.names() if name.startswith("loaded")] == ["loaded-python"]
     spec = json.loads((site.published / "loaded-python" / "kernel.json").read_text())
-    assert (spec["display_name"], spec["language"]) == ("Python with the modules you loaded", "python")
+    assert (spec["display_name"], spec["language"]) == (
+        "Python with the modules you loaded",
+        "python",
+    )
     assert (site.published / "loaded-python" / "logo-svg.svg").exists()
     launch = json.loads((site.published / "loaded-python" / "launch.json").read_text())
     assert launch["inherit"]["known"] == ["python/3.10", "python/3.9"]
@@ -82,7 +93,9 @@ def test_it_runs_what_is_loaded_and_nothing_else_of_the_session(site: KernelSite
         ("bare/1.0", "has no working ipykernel."),
     ],
 )
-def test_where_nothing_can_run_it_says_what_to_load(site: KernelSite, loaded: str, why: str) -> None:
+def test_where_nothing_can_run_it_says_what_to_load(
+    site: KernelSite, loaded: str, why: str
+) -> None:
     reason = start(site, LOADEDMODULES=loaded)["reason"]
     assert why in reason
     assert "load python/3.10 or python/3.9 in the Software Modules tab" in reason
@@ -100,7 +113,9 @@ def test_a_path_that_the_user_has_added_counts(site: KernelSite) -> None:
     assert told["modules"] == "mine/1.0"
 
 
-def test_it_is_proven_and_not_offered_where_it_fails(site: KernelSite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_proven_and_not_offered_where_it_fails(
+    site: KernelSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from sitekit.kernels.proof import inherit
 
     worse = {**inherit.WAYS["python"], "command": ["python", "-c", "exit(3)", "{connection_file}"]}

@@ -1,4 +1,5 @@
-"""How a kernel's modules are loaded: as the person it is for, on whatever node, and without a shell."""
+"""How a kernel's modules are loaded: as the person it is for, on whatever node, and without a
+shell."""
 
 from __future__ import annotations
 
@@ -38,7 +39,9 @@ def site(hub_environment: None) -> Iterator[KernelSite]:
         site.python_module("warns/1", extra='LmodWarning("this one is old")\n')
         site.python_module("env/2023-06")
         site.python_module("env/2024-01")
-        (site.modules / "env" / ".modulerc.lua").write_text('module_version("env/2023-06", "default")\n')
+        (site.modules / "env" / ".modulerc.lua").write_text(
+            'module_version("env/2023-06", "default")\n'
+        )
         for arch in ("generic", "zen4"):
             site.python(f"arch-{arch}")
         site.python("arch-bare", ipykernel=False)
@@ -47,22 +50,38 @@ def site(hub_environment: None) -> Iterator[KernelSite]:
             file = site.modules / name
             file.parent.mkdir()
             file.write_text(text.format(python=site.software / "arch-generic" / "bin"))
-        site.rules.write_text("discover: {exclude: ['env/*']}\nkernels:\n  - {modules: [env], id: python3-env}\n")
+        site.rules.write_text(
+            "discover: {exclude: ['env/*']}\nkernels:\n  - {modules: [env], id: python3-env}\n"
+        )
         assert site.make() == 0
         yield site
 
 
-def start(site: KernelSite, name: str, code: str = "1", files: dict[str, str] | None = None, **env: str) -> dict:
+def start(
+    site: KernelSite, name: str, code: str = "1", files: dict[str, str] | None = None, **env: str
+) -> dict:
     """What comes of a start by the published launcher, in a home with these files."""
     home = site.root / "home"
     home.mkdir(exist_ok=True)
     for file, text in (files or {}).items():
         (home / file).write_text(text)
     argv = json.loads((site.published / name / "kernel.json").read_text())["argv"]
-    told = {"id": name, "environment": "", "argv": argv, "env": env, "home": str(home), "code": [code], "timeout": 120}
+    told = {
+        "id": name,
+        "environment": "",
+        "argv": argv,
+        "env": env,
+        "home": str(home),
+        "code": [code],
+        "timeout": 120,
+    }
     python = site.site.current / "bin" / "python"
     done = subprocess.run(
-        [python, "-I", SMOKE], input=json.dumps({"starts": [told]}), capture_output=True, text=True, timeout=150
+        [python, "-I", SMOKE],
+        input=json.dumps({"starts": [told]}),
+        capture_output=True,
+        text=True,
+        timeout=150,
     )
     for file in files or {}:
         (home / file).unlink()
@@ -75,7 +94,9 @@ SHOW = "import os; print(os.environ['THEIR_HOME'] == os.environ['HOME'] + '/data
 def test_a_module_sees_the_home_and_the_name_of_the_person(site: KernelSite) -> None:
     name = pwd.getpwuid(os.geteuid()).pw_name
     assert start(site, "person-1", SHOW)["printed"] == [f"True {name}{name}\n"]
-    assert start(site, "person-1", SHOW, USER="alice", LOGNAME="alice")["printed"] == ["True alicealice\n"]
+    assert start(site, "person-1", SHOW, USER="alice", LOGNAME="alice")["printed"] == [
+        "True alicealice\n"
+    ]
 
 
 @pytest.mark.parametrize("file", [".modulerc", ".modulerc.lua", ".lmodrc.lua"])
@@ -85,7 +106,14 @@ def test_nobodys_dotfiles_send_the_name_elsewhere(site: KernelSite, file: str) -
         ".modulerc.lua": 'module_alias("person/1", "warns/1")\n',
         ".lmodrc.lua": "os.exit(3)\n",
     }[file]
-    told = start(site, "person-1", SHOW + "; print(os.environ['LOADEDMODULES'])", {file: text}, USER="a", LOGNAME="a")
+    told = start(
+        site,
+        "person-1",
+        SHOW + "; print(os.environ['LOADEDMODULES'])",
+        {file: text},
+        USER="a",
+        LOGNAME="a",
+    )
     assert told.get("printed") == ["True aa\nperson/1\n"], told
 
 
@@ -117,17 +145,25 @@ def test_another_build_of_the_same_version_is_started(site: KernelSite) -> None:
 def test_a_build_that_is_missing_or_has_no_kernel_is_told(site: KernelSite, arch: str) -> None:
     """Where the module brings none, the machine's own interpreter would be found."""
     reason = start(site, "arch-1", ASK, SITE_ARCH=arch)["reason"]
-    assert "has changed since it was tested" in reason and f"{site.software}/arch-generic/bin/python" in reason
+    assert (
+        "has changed since it was tested" in reason
+        and f"{site.software}/arch-generic/bin/python" in reason
+    )
 
 
 def test_another_version_is_told(site: KernelSite) -> None:
     launch = site.published / "arch-1" / "launch.json"
     text = launch.read_text()
     told = json.loads(text)
-    told["another_build"]["test"][1] = told["another_build"]["test"][1].replace("!= (3, ", "!= (3, 9")
+    told["another_build"]["test"][1] = told["another_build"]["test"][1].replace(
+        "!= (3, ", "!= (3, 9"
+    )
     launch.write_text(json.dumps(told))
     try:
-        assert "has changed since it was tested" in start(site, "arch-1", ASK, SITE_ARCH="zen4")["reason"]
+        assert (
+            "has changed since it was tested"
+            in start(site, "arch-1", ASK, SITE_ARCH="zen4")["reason"]
+        )
     finally:
         launch.write_text(text)
 

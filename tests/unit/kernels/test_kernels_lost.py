@@ -1,4 +1,5 @@
-"""A kernel that was found by itself and whose module breaks later: said, out of sight, and back when it works."""
+"""A kernel that was found by itself and whose module breaks later: said, out of sight, and back
+when it works."""
 
 from __future__ import annotations
 
@@ -47,10 +48,14 @@ def way_is_cut(site: KernelSite) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("name", "breaks"), [("load-1.0", load_fails), ("lab-1.0", interpreter_is_gone), ("deep-2.0", way_is_cut)]
+    ("name", "breaks"),
+    [("load-1.0", load_fails), ("lab-1.0", interpreter_is_gone), ("deep-2.0", way_is_cut)],
 )
 def test_it_is_said_hidden_and_back_when_it_works(
-    base: KernelSite, capsys: pytest.CaptureFixture[str], name: str, breaks: Callable[[KernelSite], Path]
+    base: KernelSite,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    breaks: Callable[[KernelSite], Path],
 ) -> None:
     everything = base.offered()
     kept = {file: file.read_text() for file in base.root.rglob("*.lua")}
@@ -58,7 +63,9 @@ def test_it_is_said_hidden_and_back_when_it_works(
     assert base.make() == 1
     assert f"  {name} " in capsys.readouterr().out and base.offered() == everything - {name}
     generations = base.generations()
-    assert base.make() == 1 and base.generations() == generations, "a loss that is known is no change"
+    assert base.make() == 1 and base.generations() == generations, (
+        "a loss that is known is no change"
+    )
     assert f"  {name} " in capsys.readouterr().out and base.offered() == everything - {name}
     state = read_kernel_state(base.site)
     assert state and list(state.failing) == [name] and state.proven == len(everything) - 1
@@ -87,4 +94,8 @@ def test_what_the_site_takes_away_is_no_loss(base: KernelSite) -> None:
     assert base.make() == 0
     shutil.rmtree(base.modules / "lab")
     assert base.make() == 0
-    assert base.offered() == {"whole-1.0", "deep-2.0"} == set(read_record(base.site.kernels_current.resolve()).kernels)
+    assert (
+        base.offered()
+        == {"whole-1.0", "deep-2.0"}
+        == set(read_record(base.site.kernels_current.resolve()).kernels)
+    )

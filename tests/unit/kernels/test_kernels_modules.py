@@ -1,4 +1,5 @@
-"""Modules of every sort: Tcl, hidden, sticky, slow, renamed, without an interpreter; and what is tested again when."""
+"""Modules of every sort: Tcl, hidden, sticky, slow, renamed, without an interpreter; and what is
+tested again when."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ from sitekit.kernels.proof.launcher import launcher
 
 @pytest.fixture(scope="module")
 def site(hub_environment: None) -> Iterator[KernelSite]:
-    """Three kernels that work, each with an interpreter and an ipykernel of its own, and modules around them."""
+    """Three kernels that work, each with an interpreter and an ipykernel of its own, and modules
+    around them."""
     with kernel_site.world_readable() as root:
         site = KernelSite(root)
         for name in ("python/3.99", "lab/1.0"):
@@ -57,7 +59,8 @@ def make_its_own(place: Path) -> None:
 
 def titles(site: KernelSite) -> dict[str, str]:
     return {
-        name: json.loads((site.published / name / "kernel.json").read_text())["display_name"] for name in site.names()
+        name: json.loads((site.published / name / "kernel.json").read_text())["display_name"]
+        for name in site.names()
     }
 
 
@@ -66,7 +69,11 @@ def retested(site: KernelSite, capsys: pytest.CaptureFixture[str], code: int = 0
     capsys.readouterr()
     assert site.make() == code
     rows = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
-    return {row[1]: row[0] for row in rows if row[0] in ("added", "changed", "removed", "kept", "FAILED")}
+    return {
+        row[1]: row[0]
+        for row in rows
+        if row[0] in ("added", "changed", "removed", "kept", "FAILED")
+    }
 
 
 # --- Sorts of modules ---
@@ -75,7 +82,9 @@ def retested(site: KernelSite, capsys: pytest.CaptureFixture[str], code: int = 0
 def test_a_tcl_module(site: KernelSite, rules: Callable[..., None]) -> None:
     file = site.modules / "tcl" / "1.0"
     file.parent.mkdir()
-    file.write_text(f"#%Module1.0\nprepend-path PATH {site.software}/lab-1.0/bin\nsetenv TCL_MODULE 1\n")
+    file.write_text(
+        f"#%Module1.0\nprepend-path PATH {site.software}/lab-1.0/bin\nsetenv TCL_MODULE 1\n"
+    )
     rules({"match": "tcl/1.0", "check": "import os; os.environ['TCL_MODULE']"})
     try:
         assert site.make() == 0 and "tcl-1.0" in site.names()
@@ -83,12 +92,16 @@ def test_a_tcl_module(site: KernelSite, rules: Callable[..., None]) -> None:
         shutil.rmtree(file.parent)
 
 
-def test_a_sticky_module_before_the_one_with_the_interpreter(site: KernelSite, rules: Callable[..., None]) -> None:
+def test_a_sticky_module_before_the_one_with_the_interpreter(
+    site: KernelSite, rules: Callable[..., None]
+) -> None:
     rules({"modules": ["sticky/1.0", "lab/1.0"], "id": "stuck"})
     assert site.make() == 0 and "stuck" in site.names()
 
 
-def test_a_hidden_module_has_to_be_named_in_full(site: KernelSite, rules: Callable[..., None]) -> None:
+def test_a_hidden_module_has_to_be_named_in_full(
+    site: KernelSite, rules: Callable[..., None]
+) -> None:
     site.module("python/.4.0", (site.modules / "python" / "3.99.lua").read_text())
     try:
         assert site.make() == 0 and "python-.4.0" not in site.names()
@@ -98,7 +111,9 @@ def test_a_hidden_module_has_to_be_named_in_full(site: KernelSite, rules: Callab
         (site.modules / "python" / ".4.0.lua").unlink()
 
 
-def test_a_module_whose_interpreter_comes_from_another(site: KernelSite, rules: Callable[..., None]) -> None:
+def test_a_module_whose_interpreter_comes_from_another(
+    site: KernelSite, rules: Callable[..., None]
+) -> None:
     """Nothing on its own PATH, so it is not discovered; a rule makes it one."""
     rules({"match": "lib/*", "name": "Library", "check": "import os; os.environ['LIB']"})
     assert site.make() == 0 and titles(site)["lib-1.0"] == "Library"
@@ -113,7 +128,10 @@ def test_a_module_that_brings_no_interpreter_at_all(
 
 
 def test_a_module_that_is_slow_to_load_fails_in_its_time(
-    site: KernelSite, rules: Callable[..., None], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    site: KernelSite,
+    rules: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     text = (site.modules / "lab" / "1.0.lua").read_text()
     file = site.module("slow/1.0", 'if (mode() == "load") then capture("sleep 20") end\n' + text)
@@ -129,7 +147,10 @@ def test_a_module_that_is_slow_to_load_fails_in_its_time(
 def test_a_kernel_that_is_slow_to_answer_fails_in_its_time(
     site: KernelSite, rules: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rules({"match": "lab/1.0", "id": "idle", "check": "import time; time.sleep(60)"}, more="start_timeout: 3s")
+    rules(
+        {"match": "lab/1.0", "id": "idle", "check": "import time; time.sleep(60)"},
+        more="start_timeout: 3s",
+    )
     assert site.make(switch=False) == 1
     assert "no answer within 3 s" in capsys.readouterr().out
 
@@ -137,7 +158,9 @@ def test_a_kernel_that_is_slow_to_answer_fails_in_its_time(
 # --- Which stay, which go ---
 
 
-def test_a_renamed_module_goes_and_comes(site: KernelSite, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_renamed_module_goes_and_comes(
+    site: KernelSite, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = site.modules / "lab" / "1.0.lua"
     new = file.rename(file.with_name("1.1.lua"))
     try:
@@ -156,7 +179,9 @@ def test_one_that_is_named_and_renamed_ends_with_1(
     new = file.rename(file.with_name("1.1.lua"))
     try:
         assert site.make() == 1
-        assert "FAILED lab/1.0 no module fits; did you mean" in " ".join(capsys.readouterr().out.split())
+        assert "FAILED lab/1.0 no module fits; did you mean" in " ".join(
+            capsys.readouterr().out.split()
+        )
         assert "lab-1.0" not in site.names()
     finally:
         new.rename(file)
@@ -196,23 +221,32 @@ CHANGES = {
 
 
 def ipykernel(site: KernelSite) -> Path:
-    return next((site.software / "lab-1.0").glob("lib/python3*/site-packages/ipykernel/__init__.py"))
+    return next(
+        (site.software / "lab-1.0").glob("lib/python3*/site-packages/ipykernel/__init__.py")
+    )
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_a_change_retests_that_kernel_only(site: KernelSite, capsys: pytest.CaptureFixture[str], what: str) -> None:
+def test_a_change_retests_that_kernel_only(
+    site: KernelSite, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
     site.make()
     CHANGES[what](site)
     assert retested(site, capsys) == {"lab-1.0": "changed"}
 
 
-def test_a_change_of_its_parents_retests_that_kernel_only(site: KernelSite, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_change_of_its_parents_retests_that_kernel_only(
+    site: KernelSite, capsys: pytest.CaptureFixture[str]
+) -> None:
     touch(site.modules / "gcc" / "12.lua")
     assert retested(site, capsys) == {"deep-2.0": "changed"}
     newer = site.module("gcc/13", (site.modules / "gcc" / "12.lua").read_text())
     try:
         assert retested(site, capsys) == {"deep-2.0": "changed"}
-        assert json.loads((site.published / "deep-2.0" / "launch.json").read_text())["modules"][0] == "gcc/13"
+        assert (
+            json.loads((site.published / "deep-2.0" / "launch.json").read_text())["modules"][0]
+            == "gcc/13"
+        )
     finally:
         newer.unlink()
     assert retested(site, capsys) == {"deep-2.0": "changed"}

@@ -1,4 +1,5 @@
-"""Modules that are named, or behave, as nobody expects: each is a line of the table, and all others are published."""
+"""Modules that are named, or behave, as nobody expects: each is a line of the table, and all others
+are published."""
 
 from __future__ import annotations
 
@@ -46,7 +47,9 @@ def published(site: KernelSite, capsys: pytest.CaptureFixture[str]) -> list[str]
     site.make()
     assert "python-3.99" in site.names()
     said = capsys.readouterr().out.splitlines()
-    return [line for line in said if line.startswith("  ") and line[2:].split(" ")[0] in report.ORDER]
+    return [
+        line for line in said if line.startswith("  ") and line[2:].split(" ")[0] in report.ORDER
+    ]
 
 
 def test_odd_names_and_what_modules_do_never_end_the_command(
@@ -66,12 +69,16 @@ def test_odd_names_and_what_modules_do_never_end_the_command(
             shutil.rmtree(site.modules / name)
     assert {"1", "a-b-c-d-e-f-1", "0-1"} <= set(site.names())
     for shown in ("a:b/1", "-x/1", "ends/1", "latin/1", "prints/1"):
-        assert sum(f" {shown} " in f"{row} " for row in rows if row.startswith("  FAILED")) == 1, rows
+        assert sum(f" {shown} " in f"{row} " for row in rows if row.startswith("  FAILED")) == 1, (
+            rows
+        )
     assert sum("it cannot be tried" in row or "xxx" in row for row in rows), rows
     assert [row.split()[0] for row in rows if f"{site.modules}/endless" in row] == ["FAILED"]
 
 
-def test_a_rule_that_the_spider_cannot_read_is_one_line(site: KernelSite, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_rule_that_the_spider_cannot_read_is_one_line(
+    site: KernelSite, capsys: pytest.CaptureFixture[str]
+) -> None:
     for name in ("cluster", "other"):
         (site.modules / name).mkdir()
         (site.modules / name / "a").write_text("#%Module1.0\nsetenv CLUSTER a\n")
@@ -89,10 +96,14 @@ def test_a_rule_that_the_spider_cannot_read_is_one_line(site: KernelSite, capsys
     assert "The default cluster cannot be determined" in said
     assert [entry.path for entry in broken] == [site.modules / "cluster", site.modules / "other"]
     [module] = tree
-    assert module.files == (site.modules / "python" / "3.99.lua",) and module.roots == (site.modules,)
+    assert module.files == (site.modules / "python" / "3.99.lua",) and module.roots == (
+        site.modules,
+    )
 
 
-def test_variables_of_the_sites_lmod_reach_the_spider(site: KernelSite, capsys: pytest.CaptureFixture[str]) -> None:
+def test_variables_of_the_sites_lmod_reach_the_spider(
+    site: KernelSite, capsys: pytest.CaptureFixture[str]
+) -> None:
     (site.modules / "cluster").mkdir()
     (site.modules / "cluster" / "a").write_text("#%Module1.0\nsetenv CLUSTER a\n")
     (site.modules / "cluster" / ".modulerc").write_text(
@@ -109,12 +120,19 @@ def test_variables_of_the_sites_lmod_reach_the_spider(site: KernelSite, capsys: 
 
 
 NAME = st.text(
-    st.characters(exclude_characters="/\0\t\n\x0b\f\r \x85\xa0", exclude_categories=["Cs"]), min_size=1, max_size=60
+    st.characters(exclude_characters="/\0\t\n\x0b\f\r \x85\xa0", exclude_categories=["Cs"]),
+    min_size=1,
+    max_size=60,
 )
 
 
 @settings(max_examples=6, deadline=None)
-@given(st.lists(NAME.filter(lambda name: name not in (".", "..") and len(os.fsencode(name)) < 200), max_size=4))
+@given(
+    st.lists(
+        NAME.filter(lambda name: name not in (".", "..") and len(os.fsencode(name)) < 200),
+        max_size=4,
+    )
+)
 def test_any_name_is_a_kernel_or_a_reason(site: KernelSite, names: list[str]) -> None:
     text = (site.modules / "python" / "3.99.lua").read_text()
     tree = site.root / "any"

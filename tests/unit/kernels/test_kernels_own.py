@@ -1,4 +1,5 @@
-"""sitekit-kernel, run as a user does: kernels of one's own, with the site's launcher and the site's test."""
+"""sitekit-kernel, run as a user does: kernels of one's own, with the site's launcher and the site's
+test."""
 
 from __future__ import annotations
 
@@ -69,19 +70,29 @@ def started(site: KernelSite, folder: Path, code: str) -> dict:
     }
     python = site.site.current / "bin" / "python"
     told = json.dumps({"starts": [order]})
-    done = subprocess.run([python, "-I", SMOKE], input=told, capture_output=True, text=True, timeout=150)
+    done = subprocess.run(
+        [python, "-I", SMOKE], input=told, capture_output=True, text=True, timeout=150
+    )
     return json.loads(done.stdout)
 
 
 def test_add_list_check_and_remove(site: KernelSite, run: Run) -> None:
-    assert run("list") == (0, "You have no kernels of your own. `sitekit-kernel add --help` says how to make one.\n")
-    code, said = run("add", "--name", "My {Python}", "--module", "gcc/12.2", "--module", "python/3.11")
+    assert run("list") == (
+        0,
+        "You have no kernels of your own. `sitekit-kernel add --help` says how to make one.\n",
+    )
+    code, said = run(
+        "add", "--name", "My {Python}", "--module", "gcc/12.2", "--module", "python/3.11"
+    )
     assert code == 0, said
     assert "1 of 1 work" in said and "'My {Python}' works (Python 3." in said
     folder = run.folder("my-my-python")
     spec = json.loads((folder / "kernel.json").read_text())
     assert spec["display_name"] == "My {Python}"
-    assert spec["argv"][:2] == [f"{site.site.paths.prefix}/kernels/launch", "{resource_dir}/launch.json"]
+    assert spec["argv"][:2] == [
+        f"{site.site.paths.prefix}/kernels/launch",
+        "{resource_dir}/launch.json",
+    ]
     told = started(site, folder, "import os; print(os.environ['GCC'], os.environ['LOADEDMODULES'])")
     assert told["printed"] == ["12.2 gcc/12.2:python/3.11\n"]
     code, said = run("list")
@@ -97,7 +108,9 @@ def test_one_whose_software_vanishes_says_so(site: KernelSite, run: Run) -> None
     shutil.rmtree(site.software / "old-1.0")
     (site.modules / "old/1.0.lua").unlink()
     reason = started(site, run.folder("my-old"), "1")["reason"]
-    assert "The kernel 'Old' could not start." in reason and "`module load old/1.0` failed" in reason
+    assert (
+        "The kernel 'Old' could not start." in reason and "`module load old/1.0` failed" in reason
+    )
     assert "sitekit-kernel check my-old" in reason
     code, said = run("check", "Old")
     assert code == 1 and "`module load old/1.0` failed" in said
@@ -126,7 +139,9 @@ def test_one_whose_software_vanishes_says_so(site: KernelSite, run: Run) -> None
 def test_what_cannot_work_or_may_not_be_is_refused_and_leaves_nothing(
     run: Run, words: list[str], code: int, told: str
 ) -> None:
-    of_the_site = json.loads((run.site.published / "python-3.11/kernel.json").read_text())["display_name"]
+    of_the_site = json.loads((run.site.published / "python-3.11/kernel.json").read_text())[
+        "display_name"
+    ]
     ended, said = run("add", *(of_the_site.upper() if word == SITES else word for word in words))
     assert (ended, told in said) == (code, True), said
     assert not list(run.home.rglob("*.json"))
@@ -136,7 +151,11 @@ def test_a_virtual_environment(site: KernelSite, run: Run) -> None:
     """One made with a module's Python needs that module; the environment comes first all the same."""
     place = site.python("thesis")
     assert run("add", "--name", "Thesis", "--venv", str(place), "--module", "python/3.11")[0] == 0
-    told = started(site, run.folder("my-thesis"), "import os, sys; print(sys.prefix, os.environ['LOADEDMODULES'])")
+    told = started(
+        site,
+        run.folder("my-thesis"),
+        "import os, sys; print(sys.prefix, os.environ['LOADEDMODULES'])",
+    )
     assert told["printed"] == [f"{place} python/3.11\n"]
     shutil.rmtree(place)
     reason = started(site, run.folder("my-thesis"), "1")["reason"]
@@ -154,7 +173,11 @@ def test_a_conda_environment_by_path_and_by_name(site: KernelSite, run: Run) -> 
     (run.home / ".conda").mkdir()
     (run.home / ".conda" / "environments.txt").write_text(f"{place}\n/gone\n")
     assert run("add", "--name", "By name", "--conda", "fish")[0] == 0
-    told = started(site, run.folder("my-by-name"), "import os, sys; print(sys.prefix, os.environ['CONDA_PREFIX'])")
+    told = started(
+        site,
+        run.folder("my-by-name"),
+        "import os, sys; print(sys.prefix, os.environ['CONDA_PREFIX'])",
+    )
     assert told["printed"] == [f"{place} {place}\n"]
     assert "conda knows fish" in run("add", "--name", "Other", "--conda", "cat")[1]
 
@@ -213,7 +236,13 @@ def test_a_site_without_kernels_says_so(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_wrong_words_are_refused(run: Run) -> None:
-    for words in ([], ["add"], ["add", "--name", "A", "--conda", "x", "--venv", "y"], ["check"], ["bake"]):
+    for words in (
+        [],
+        ["add"],
+        ["add", "--name", "A", "--conda", "x", "--venv", "y"],
+        ["check"],
+        ["bake"],
+    ):
         with pytest.raises(SystemExit) as refused:
             run(*words)
         assert refused.value.code == 2

@@ -1,4 +1,5 @@
-"""Environments and images of the site as kernels: a real virtual environment and a real conda prefix are started."""
+"""Environments and images of the site as kernels: a real virtual environment and a real conda
+prefix are started."""
 
 from __future__ import annotations
 
@@ -52,11 +53,15 @@ def test_the_launcher_is_the_same_and_no_module_is_loaded(site: KernelSite) -> N
     launch = str(site.site.paths.prefix / "kernels" / "launch")
     assert spec(site, "torch")["argv"] == [launch, "torch", "-f", "{connection_file}"]
     told = spec(site, "torch", "launch.json")
-    assert told["modules"] == [] and told["interpreter"] == str(kernel_site.release().resolve() / "bin" / "python")
+    assert told["modules"] == [] and told["interpreter"] == str(
+        kernel_site.release().resolve() / "bin" / "python"
+    )
     assert told["environment"] == {"CONDA_PREFIX": str(kernel_site.release().resolve())}
 
 
-def test_nothing_changed_means_nothing_started(site: KernelSite, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_changed_means_nothing_started(
+    site: KernelSite, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert site.make() == 0
     assert "Nothing has changed: 2 unchanged" in capsys.readouterr().out
 
@@ -87,7 +92,10 @@ def test_an_environment_that_goes_after_publication_is_a_tombstone(site: KernelS
     try:
         assert check_kernels(site.site) == 1
         why = read_kernel_state(site.site).failing["dask"]
-        assert "has changed since it was tested" in why and f"Expected: {site.software}/dask/bin/python" in why
+        assert (
+            "has changed since it was tested" in why
+            and f"Expected: {site.software}/dask/bin/python" in why
+        )
     finally:
         away.rename(site.software / "dask")
     assert check_kernels(site.site) == 0
@@ -104,9 +112,13 @@ def test_one_that_a_group_can_write_is_refused(site: KernelSite) -> None:
         folder.chmod(0o755)
 
 
-def test_an_image_whose_engine_is_not_there_fails(site: KernelSite, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_image_whose_engine_is_not_there_fails(
+    site: KernelSite, capsys: pytest.CaptureFixture[str]
+) -> None:
     (site.root / "nlp.sif").write_text("")
-    assert "this host has no singularity" in diff(site, capsys, f"{{image: {site.root}/nlp.sif, engine: singularity}}")
+    assert "this host has no singularity" in diff(
+        site, capsys, f"{{image: {site.root}/nlp.sif, engine: singularity}}"
+    )
 
 
 def test_the_words_of_the_engines(tmp_path: Path) -> None:
@@ -119,19 +131,34 @@ def test_the_words_of_the_engines(tmp_path: Path) -> None:
     docker = launcher().filled(list(words(Rule(image="nlp:1", engine="docker"))), str(file))
     assert f"--user={os.getuid()}:{os.getgid()}" in docker and docker[-1] == "nlp:1"
     assert "--env=PYTHONNOUSERSITE" in docker
-    assert f"--volume={Path.home()}:{Path.home()}" in docker and f"--volume={file}:{file}:ro" in docker
+    assert (
+        f"--volume={Path.home()}:{Path.home()}" in docker and f"--volume={file}:{file}:ro" in docker
+    )
     assert "--volume=/run/k-1:/run/k-1" in docker
 
 
-def test_a_python_opens_no_port_for_its_children_where_it_is_reached_by_sockets(tmp_path: Path) -> None:
-    words = ["exec", "/images/a.sif", "python3", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+def test_a_python_opens_no_port_for_its_children_where_it_is_reached_by_sockets(
+    tmp_path: Path,
+) -> None:
+    words = [
+        "exec",
+        "/images/a.sif",
+        "python3",
+        "-m",
+        "ipykernel_launcher",
+        "-f",
+        "{connection_file}",
+    ]
     (tmp_path / "tcp").write_text('{"transport": "tcp", "ip": "127.0.0.1"}')
     (tmp_path / "ipc").write_text('{"transport": "ipc", "ip": "/run/k-1/s"}')
     assert launcher().by_socket(words, str(tmp_path / "tcp")) == words
     told = launcher().by_socket(words, str(tmp_path / "ipc"))
     program = data("kernels/by_socket.py").read_text()
     assert told == [*words[:3], "-c", program, "ipykernel_launcher", "-f", "{connection_file}"]
-    assert launcher().by_socket(["R", "{connection_file}"], str(tmp_path / "ipc")) == ["R", "{connection_file}"]
+    assert launcher().by_socket(["R", "{connection_file}"], str(tmp_path / "ipc")) == [
+        "R",
+        "{connection_file}",
+    ]
 
 
 @pytest.mark.usefixtures("hub_environment")
@@ -139,7 +166,9 @@ def test_modules_in_the_notebooks_folder_are_not_taken_for_pythons_own(tmp_path:
     for name in ("json", "runpy", "zmq", "ipykernel"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('the notebook's')\n")
     (tmp_path / "connection").write_text('{"transport": "ipc", "ip": "/run/k-1/s"}')
-    argv = launcher().by_socket(["-m", "ipykernel_launcher", "-f", "connection"], str(tmp_path / "connection"))
+    argv = launcher().by_socket(
+        ["-m", "ipykernel_launcher", "-f", "connection"], str(tmp_path / "connection")
+    )
     argv[argv.index("ipykernel_launcher")] = "platform"  # any that ends by itself
     python = kernel_site.release() / "bin" / "python"
     done = subprocess.run([python, *argv], cwd=tmp_path, capture_output=True, text=True, timeout=60)
@@ -148,7 +177,15 @@ def test_modules_in_the_notebooks_folder_are_not_taken_for_pythons_own(tmp_path:
 
 def test_an_image_is_a_candidate_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "NLP-2.sif").write_text("")
-    rules = Rules(kernels=[Rule(image=f"{tmp_path}/NLP-2.sif"), Rule(image="quay.io/lab/r:4.3", engine="docker")])
+    rules = Rules(
+        kernels=[
+            Rule(image=f"{tmp_path}/NLP-2.sif"),
+            Rule(image="quay.io/lab/r:4.3", engine="docker"),
+        ]
+    )
     found, notes = candidates([], rules)
-    assert [(one.id, one.modules, one.listed) for one in found] == [("nlp-2", (), True), ("r-4.3", (), True)]
+    assert [(one.id, one.modules, one.listed) for one in found] == [
+        ("nlp-2", (), True),
+        ("r-4.3", (), True),
+    ]
     assert not notes and found[0].label == f"{tmp_path}/NLP-2.sif"

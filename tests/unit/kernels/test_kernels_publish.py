@@ -1,4 +1,5 @@
-"""`make kernels` with real modules, Lmod and kernels: what is offered, what is not, what a reader sees meanwhile."""
+"""`make kernels` with real modules, Lmod and kernels: what is offered, what is not, what a reader
+sees meanwhile."""
 
 from __future__ import annotations
 
@@ -32,7 +33,9 @@ def base(hub_environment: None) -> Iterator[KernelSite]:
         site.python_module("python/3.99")
         site.python_module("old/1.0", ipykernel=False)
         place = site.python_module("lost/1.0").parents[1]
-        site.module("broken/1.0", f'prepend_path("PATH", "{place}/bin")\ndepends_on("nothere/1.0")\n')
+        site.module(
+            "broken/1.0", f'prepend_path("PATH", "{place}/bin")\ndepends_on("nothere/1.0")\n'
+        )
         site.module("syntax/python/1.0", "this is not Lua\n")
         site.module("tools/1.0", 'setenv("TOOLS", "1")\n')
         site.module("gcc/12", f'prepend_path("MODULEPATH", "{root}/gcc")\n')
@@ -73,12 +76,16 @@ def test_the_spec_is_envkernels_with_our_launcher(base: KernelSite) -> None:
 def test_an_ipykernel_of_a_known_version_is_found_without_importing_it(base: KernelSite) -> None:
     def probe(*known: str) -> dict:
         python = base.software / "python-3.99" / "bin" / "python"
-        done = subprocess.run([python, SMOKE.with_name("probe_python.py"), *known], capture_output=True, check=True)
+        done = subprocess.run(
+            [python, SMOKE.with_name("probe_python.py"), *known], capture_output=True, check=True
+        )
         return json.loads(done.stdout)
 
     whole = probe()
     quick = probe(whole["kernel"])
-    assert "spec" not in quick and quick == {name: told for name, told in whole.items() if name != "spec"}
+    assert "spec" not in quick and quick == {
+        name: told for name, told in whole.items() if name != "spec"
+    }
     assert probe("0.1") == whole
 
 
@@ -87,7 +94,9 @@ def test_the_hierarchy_is_loaded(base: KernelSite) -> None:
     assert told["modules"] == ["gcc/12", "deep/2.0"]
 
 
-def test_everybody_can_read_it_and_only_the_owner_write_whatever_the_umask(base: KernelSite) -> None:
+def test_everybody_can_read_it_and_only_the_owner_write_whatever_the_umask(
+    base: KernelSite,
+) -> None:
     for folder, _, files in os.walk(base.site.kernels_current.resolve()):
         assert stat.S_IMODE(os.stat(folder).st_mode) == 0o755
         for name in files:
@@ -105,7 +114,9 @@ def test_nothing_changed_means_nothing_started_and_nothing_switched(
     assert base.generations() == before
 
 
-def test_the_table_says_why_the_broken_ones_are_not_there(base: KernelSite, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_says_why_the_broken_ones_are_not_there(
+    base: KernelSite, capsys: pytest.CaptureFixture[str]
+) -> None:
     base.make()
     said = capsys.readouterr().out
     assert "nothere/1.0" in said and "syntax/python/1.0" in said and "no working ipykernel" in said
@@ -161,8 +172,12 @@ def test_a_vanished_module_becomes_a_tombstone_and_then_goes(base: KernelSite) -
     (base.modules / "lost" / "1.0.lua").unlink()
     kernel = read_record(base.site.kernels_current.resolve()).kernels["lost-1.0"]
     user = "nobody" if os.geteuid() == 0 else None
-    why = prove(base.site, base.site.kernels_current.resolve(), [kernel], Trial(user, 60))["lost-1.0"]
-    assert "could not start" in why and "`module load lost/1.0` failed" in why and "What to do" in why
+    why = prove(base.site, base.site.kernels_current.resolve(), [kernel], Trial(user, 60))[
+        "lost-1.0"
+    ]
+    assert (
+        "could not start" in why and "`module load lost/1.0` failed" in why and "What to do" in why
+    )
     assert base.make() == 0
     assert "lost-1.0" not in base.names() and "python-3.99" in base.names()
     # A server that still shows it: its next start finds no instructions, and says so.
@@ -174,10 +189,20 @@ def answer(site: KernelSite, name: str) -> dict:
     argv = [str(site.site.paths.prefix / "kernels" / "launch"), name, "-f", "{connection_file}"]
     home = site.root / "empty"
     home.mkdir(exist_ok=True)
-    start = {"id": name, "environment": "clean", "argv": argv, "env": {}, "home": str(home), "code": [], "timeout": 60}
+    start = {
+        "id": name,
+        "environment": "clean",
+        "argv": argv,
+        "env": {},
+        "home": str(home),
+        "code": [],
+        "timeout": 60,
+    }
     order = json.dumps({"parallel": 1, "starts": [start]})
     python = site.site.current / "bin" / "python"
-    done = subprocess.run([python, "-I", SMOKE], input=order, capture_output=True, text=True, timeout=90)
+    done = subprocess.run(
+        [python, "-I", SMOKE], input=order, capture_output=True, text=True, timeout=90
+    )
     return json.loads(done.stdout)
 
 
@@ -236,10 +261,18 @@ def test_an_interrupted_start_leaves_no_kernel_behind(base: KernelSite, tmp_path
     slow.write_text("#!/bin/sh\ntrap '' TERM\nexec sleep 321.5\n")
     slow.chmod(0o755)
     (tmp_path / "home").mkdir()
-    start = {"id": "slow", "environment": "clean", "argv": [str(slow)], "env": {}, "home": str(tmp_path / "home")}
+    start = {
+        "id": "slow",
+        "environment": "clean",
+        "argv": [str(slow)],
+        "env": {},
+        "home": str(tmp_path / "home"),
+    }
     order = json.dumps({"parallel": 1, "starts": [{**start, "code": [], "timeout": 300}]})
     child = subprocess.Popen(
-        [base.site.current / "bin" / "python", "-I", SMOKE], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [base.site.current / "bin" / "python", "-I", SMOKE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     child.stdin.write(order.encode())
     child.stdin.close()
@@ -262,7 +295,9 @@ def sleeping() -> bool:
     return False
 
 
-def test_a_tombstone_answers_each_cell_stays_and_can_be_shut_down(base: KernelSite, tmp_path: Path) -> None:
+def test_a_tombstone_answers_each_cell_stays_and_can_be_shut_down(
+    base: KernelSite, tmp_path: Path
+) -> None:
     """Three, one after another: a shutdown used to hang one time in ten."""
     launch = base.site.paths.prefix / "kernels" / "launch"
     argv = [base.site.current / "bin" / "python", "-I", TALK, tmp_path, launch, "no-such-kernel"]

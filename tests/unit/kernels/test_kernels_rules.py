@@ -1,4 +1,5 @@
-"""kernels.yml, candidates, titles, trust, and what the launcher makes of Lmod's words: the parts that start nothing."""
+"""kernels.yml, candidates, titles, trust, and what the launcher makes of Lmod's words: the parts
+that start nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +27,9 @@ def rules(tmp_path: Path, text: str) -> Rules:
     return load_rules(tmp_path / "kernels.yml")
 
 
-def module(full: str, *bins: Path, parents: tuple[tuple[str, ...], ...] = (), hidden: bool = False) -> Module:
+def module(
+    full: str, *bins: Path, parents: tuple[tuple[str, ...], ...] = (), hidden: bool = False
+) -> Module:
     return Module(full, (Path(f"/m/{full}.lua"),), (Path("/m"),), parents, bins, hidden)
 
 
@@ -43,9 +46,13 @@ def test_the_shipped_file_has_no_opinions() -> None:
     assert load_rules(data("kernels/kernels.yml")) == Rules()
 
 
-def test_every_key_is_explained_in_the_shipped_file_and_its_examples_are_good(tmp_path: Path) -> None:
+def test_every_key_is_explained_in_the_shipped_file_and_its_examples_are_good(
+    tmp_path: Path,
+) -> None:
     text = data("kernels/kernels.yml").read_text()
-    keys = [line for line in text.splitlines() if re.match(r"# ( *(- )?)[a-z_]+:|#  +#|# +- ", line)]
+    keys = [
+        line for line in text.splitlines() if re.match(r"# ( *(- )?)[a-z_]+:|#  +#|# +- ", line)
+    ]
     bare = "\n".join(line[2:] for line in keys)
     read = rules(tmp_path, bare)
     assert read.discover.exclude and len(read.kernels) == 7 and read.trusted_groups == ("software",)
@@ -63,7 +70,11 @@ def test_every_key_is_explained_in_the_shipped_file_and_its_examples_are_good(tm
         ("kernels:\n  - name: x\n", ":2", "one of match, modules"),
         ("kernels:\n  - {match: a/1, conda: /envs/a}\n", ":2", "one of match, modules"),
         ("kernels:\n  - conda: envs/a\n", ":2", "not an absolute path"),
-        ("kernels:\n  - virtualenv: /envs/a\n    options: [--nv]\n", ":3", "the engine of an image"),
+        (
+            "kernels:\n  - virtualenv: /envs/a\n    options: [--nv]\n",
+            ":3",
+            "the engine of an image",
+        ),
         ("kernels:\n  - image: quay.io/nlp\n", ":2", "needs the file"),
         ("kernels:\n  - {image: 'nlp;id', engine: docker}\n", ":2", "neither a file nor a name"),
         ("kernels:\n  - match: '*'\n", ":2", "matches every module"),
@@ -74,7 +85,11 @@ def test_every_key_is_explained_in_the_shipped_file_and_its_examples_are_good(tm
         ("kernels:\n  - modules: [--force]\n", ":2", "full name"),
         ("kernels:\n  - match: a/*\n    id: one\n", ":3", "several kernels"),
         ("kernels:\n  - match: a/1\n    language: julia\n", ":3", "'julia' is not known"),
-        ("kernels:\n  - match: a/1\n    language: j\n    command: [/bin/j, x]\n", ":4", "how a kernel is started"),
+        (
+            "kernels:\n  - match: a/1\n    language: j\n    command: [/bin/j, x]\n",
+            ":4",
+            "how a kernel is started",
+        ),
         ("discover: {newest: 0}\n", ":1", "number of versions"),
         ("start_timeout: 5\n", ":1", "length of time"),
         ("load_environment: {'A B': x}\n", ":1", "environment variable"),
@@ -127,10 +142,14 @@ def test_old_versions_are_left_out_and_said_so(python_bin: Path) -> None:
 
 
 def test_a_python_module_without_interpreter_is_looked_at_for_it_may_be_broken() -> None:
-    assert [c.id for c in candidates([module("lang/python/3"), module("gcc/12")], Rules())[0]] == ["lang-python-3"]
+    assert [c.id for c in candidates([module("lang/python/3"), module("gcc/12")], Rules())[0]] == [
+        "lang-python-3"
+    ]
 
 
-def test_the_first_rule_wins_and_discovery_does_not_come_again(tmp_path: Path, python_bin: Path) -> None:
+def test_the_first_rule_wins_and_discovery_does_not_come_again(
+    tmp_path: Path, python_bin: Path
+) -> None:
     text = "kernels:\n  - {match: 'python/3.11', id: main}\n  - {match: 'python/*'}\n  - {match: 'python/3.11'}\n"
     tree = [module("python/3.11", python_bin), module("python/3.12", python_bin)]
     found, notes = candidates(tree, rules(tmp_path, text))
@@ -139,13 +158,17 @@ def test_the_first_rule_wins_and_discovery_does_not_come_again(tmp_path: Path, p
 
 
 def test_what_is_named_and_is_not_there_is_a_failure_with_the_nearest_name(tmp_path: Path) -> None:
-    _, notes = candidates([module("python/3.11")], rules(tmp_path, "kernels:\n  - modules: [pyhton/3.11]\n"))
+    _, notes = candidates(
+        [module("python/3.11")], rules(tmp_path, "kernels:\n  - modules: [pyhton/3.11]\n")
+    )
     assert notes[0].status == "FAILED" and notes[0].listed and "python/3.11" in notes[0].reason
 
 
 def test_all_parents_make_a_kernel_each(tmp_path: Path) -> None:
     tree = [module("mpi4py/3", parents=(("gcc/9",), ("gcc/12",)))]
-    found, _ = candidates(tree, rules(tmp_path, "kernels:\n  - {match: 'mpi4py/*', parents: all}\n"))
+    found, _ = candidates(
+        tree, rules(tmp_path, "kernels:\n  - {match: 'mpi4py/*', parents: all}\n")
+    )
     assert [c.id for c in found] == ["mpi4py-3-gcc-9", "mpi4py-3-gcc-12"]
 
 
@@ -203,18 +226,29 @@ NOBODY, DAEMON, UNSAID = 65534, 1, 0xFFFFFFFF
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: files of root's group, which is trusted")
 def test_whom_an_access_control_list_lets_write_is_named(open_path: Path) -> None:
-    """setfacl -m u:nobody:rwx on a folder of root's: by its owner and its group it is one that root alone writes."""
+    """setfacl -m u:nobody:rwx on a folder of root's: by its owner and its group it is one that root
+    alone writes."""
     file = open_path / "a.lua"
     file.write_text("")
 
     def allow(path: Path, *named: tuple[int, int, int], mask: int = 7) -> None:
-        entries = [(OWNER, 7, UNSAID), *named, (GROUPS, 5, UNSAID), (MASK, mask, UNSAID), (OTHERS, 5, UNSAID)]
-        acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in sorted(entries))
+        entries = [
+            (OWNER, 7, UNSAID),
+            *named,
+            (GROUPS, 5, UNSAID),
+            (MASK, mask, UNSAID),
+            (OTHERS, 5, UNSAID),
+        ]
+        acl = struct.pack("<I", 2) + b"".join(
+            struct.pack("<HHI", *entry) for entry in sorted(entries)
+        )
         os.setxattr(path, "system.posix_acl_access", acl)
 
     for path in (open_path, file):
         allow(path, (USER, 7, NOBODY))
-        with pytest.raises(Problem, match=r"can be written by the account nobody \(its access control list\)"):
+        with pytest.raises(
+            Problem, match=r"can be written by the account nobody \(its access control list\)"
+        ):
             refuse_writable([file], [])
         refuse_writable([file], [], owners=[NOBODY])
         allow(path, (GROUP, 7, DAEMON))
@@ -231,7 +265,8 @@ def test_whom_an_access_control_list_lets_write_is_named(open_path: Path) -> Non
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: folders of another account")
 @pytest.mark.parametrize("mode", [0o755, 0o1777], ids=["plain", "sticky"])
 def test_whose_folder_holds_the_tree_could_replace_it(open_path: Path, mode: int) -> None:
-    """Also where the tree itself is root's, and where a link leads through that folder, or lies in it."""
+    """Also where the tree itself is root's, and where a link leads through that folder, or lies in
+    it."""
     theirs, elsewhere = open_path / "theirs", open_path / "modules"
     file = theirs / "modules" / "a.lua"
     file.parent.mkdir(parents=True)
@@ -251,9 +286,30 @@ def test_whose_folder_holds_the_tree_could_replace_it(open_path: Path, mode: int
 
 
 def test_the_scrub_keeps_what_is_the_users_own() -> None:
-    kept = {"HOME": "/h", "SLURM_JOB_ID": "1", "KRB5CCNAME": "k", "CUDA_VISIBLE_DEVICES": "0", "WANDB_API_KEY": "w"}
-    dropped = ("LMOD_CMD", "_ModuleTable001_", "__LMOD_REF_COUNT_PATH", "LOADEDMODULES", "_LMFILES_", "PYTHONPATH")
-    dropped += ("MODULEPATH", "PYTHONHOME", "LD_PRELOAD", "LUA_INIT", "BASH_ENV", "BASH_FUNC_ml%%", "R_LIBS")
+    kept = {
+        "HOME": "/h",
+        "SLURM_JOB_ID": "1",
+        "KRB5CCNAME": "k",
+        "CUDA_VISIBLE_DEVICES": "0",
+        "WANDB_API_KEY": "w",
+    }
+    dropped = (
+        "LMOD_CMD",
+        "_ModuleTable001_",
+        "__LMOD_REF_COUNT_PATH",
+        "LOADEDMODULES",
+        "_LMFILES_",
+        "PYTHONPATH",
+    )
+    dropped += (
+        "MODULEPATH",
+        "PYTHONHOME",
+        "LD_PRELOAD",
+        "LUA_INIT",
+        "BASH_ENV",
+        "BASH_FUNC_ml%%",
+        "R_LIBS",
+    )
     assert launcher().cleaned(kept | dict.fromkeys(dropped, "x")) == kept
 
 

@@ -1,4 +1,5 @@
-"""Apply and uninstall, in a file tree of their own: nothing clobbered, everything recorded, all of it undone."""
+"""Apply and uninstall, in a file tree of their own: nothing clobbered, everything recorded, all of
+it undone."""
 
 from __future__ import annotations
 
@@ -79,7 +80,10 @@ def test_modes_and_owners_whatever_the_umask(machine: Path):
 def test_the_hub_joins_the_groups_that_it_needs_and_no_other(machine: Path):
     apply(SITE, root=machine)
     groups = [line.split(":") for line in (machine / "etc/group").read_text().splitlines()]
-    assert {row[0] for row in groups if "jupyterhub-daemon" in row[3].split(",")} == {"shadow", "jupyterhub-proxy"}
+    assert {row[0] for row in groups if "jupyterhub-daemon" in row[3].split(",")} == {
+        "shadow",
+        "jupyterhub-proxy",
+    }
     assert not [row for row in groups if "jupyterhub-proxy" in row[3].split(",")]
 
 
@@ -102,7 +106,9 @@ def test_uninstall_leaves_the_machine_as_it_was(machine: Path):
     assert tree(machine) == before
 
 
-def test_what_was_edited_by_hand_is_kept_and_the_new_lies_beside_it(machine: Path, capsys: pytest.CaptureFixture[str]):
+def test_what_was_edited_by_hand_is_kept_and_the_new_lies_beside_it(
+    machine: Path, capsys: pytest.CaptureFixture[str]
+):
     apply(SITE, root=machine)
     conf = machine / "etc/sitekit/demo/apache.conf"
     conf.write_text(conf.read_text() + "# mine\n")
@@ -146,29 +152,45 @@ def test_a_file_that_was_there_before_is_nobodys_to_overwrite_or_remove(machine:
 
 
 @pytest.mark.parametrize("kind", ["apache", "nginx"])
-def test_nothing_reads_what_is_laid_beside(kind: str, machine: Path, logrotate: None, monkeypatch: pytest.MonkeyPatch):
-    """logrotate reads whatever lies in its folder; nginx's include has a pattern, so that the file may be missing."""
+def test_nothing_reads_what_is_laid_beside(
+    kind: str, machine: Path, logrotate: None, monkeypatch: pytest.MonkeyPatch
+):
+    """logrotate reads whatever lies in its folder; nginx's include has a pattern, so that the file
+    may be missing."""
     site, render = demo(front={"server": kind}), apply_module.render
     extra = site.etc / f"local.d/{kind}.conf"
     line = {"apache": "Redirect 410 /old", "nginx": "location /old { return 410; }"}[kind]
     rotation = Path("/etc/logrotate.d/sitekit-demo")
-    monkeypatch.setattr(apply_module, "render", lambda *asked: render(*asked) | {extra: File(f"{line}\n")})
+    monkeypatch.setattr(
+        apply_module, "render", lambda *asked: render(*asked) | {extra: File(f"{line}\n")}
+    )
     for path in (extra, rotation):
         there = machine / path.relative_to("/")
         there.parent.mkdir(parents=True, exist_ok=True)
-        there.write_text(f"# ours\n{line}\n" if path == extra else render(site, family())[path].content + "# ours\n")
+        there.write_text(
+            f"# ours\n{line}\n"
+            if path == extra
+            else render(site, family())[path].content + "# ours\n"
+        )
     assert apply(site, root=machine) == 1
-    assert {path.name for path in planned(site, family(), machine).offers} == {extra.name, rotation.name}
+    assert {path.name for path in planned(site, family(), machine).offers} == {
+        extra.name,
+        rotation.name,
+    }
     folder = machine / "etc/logrotate.d"
     assert len(list(folder.iterdir())) == 2
-    said = subprocess.run(["logrotate", "--debug", folder], capture_output=True, text=True, check=True).stderr
+    said = subprocess.run(
+        ["logrotate", "--debug", folder], capture_output=True, text=True, check=True
+    ).stderr
     assert "duplicate" not in said and "sitekit-demo" in said
     text = (machine / front_path(site, family()).relative_to("/")).read_text()
     [pattern] = re.findall(r"(?m)^ *include(?:optional)? (\S+?);?$", text, re.IGNORECASE)
     assert glob.glob(f"{machine}{pattern}") == [f"{machine}{extra}"]
 
 
-def test_what_is_gone_by_the_time_is_not_said_to_be_left(machine: Path, capsys: pytest.CaptureFixture[str]):
+def test_what_is_gone_by_the_time_is_not_said_to_be_left(
+    machine: Path, capsys: pytest.CaptureFixture[str]
+):
     (machine / "etc/pam.d/sitekit-demo").write_text("the site's own\n")
     apply(SITE, root=machine)
     (machine / "etc/pam.d/sitekit-demo").unlink()
@@ -195,9 +217,13 @@ def test_uninstall_keeps_edited_files_and_the_hubs_memory_and_says_so(
     capsys.readouterr()
     uninstall(SITE, root=machine)
     said = capsys.readouterr().out
-    assert "/etc/pam.d/sitekit-demo: changed by hand" in said and "rm -r /var/lib/sitekit/demo" in said
+    assert (
+        "/etc/pam.d/sitekit-demo: changed by hand" in said and "rm -r /var/lib/sitekit/demo" in said
+    )
     assert (machine / "etc/pam.d/sitekit-demo").exists() and database.read_text() == "people\n"
-    assert look(machine, "/var/lib/sitekit/demo") == (0o700, 0, 0), "the number of the account may be given out again"
+    assert look(machine, "/var/lib/sitekit/demo") == (0o700, 0, 0), (
+        "the number of the account may be given out again"
+    )
     assert look(machine, "/var/lib/sitekit/demo/jupyterhub.sqlite")[1] == 0
     assert "jupyterhub-daemon" not in accounts(machine)
 
@@ -260,9 +286,13 @@ def test_changing_the_supervisor_takes_its_files_away(machine: Path):
     assert not (machine / "etc/systemd/system/sitekit-demo-hub.service").exists()
 
 
-def test_secrets_are_made_once_and_differ_between_machines(machine: Path, tmp_path_factory: pytest.TempPathFactory):
+def test_secrets_are_made_once_and_differ_between_machines(
+    machine: Path, tmp_path_factory: pytest.TempPathFactory
+):
     apply(SITE, root=machine)
-    secrets = [machine / "etc/sitekit/demo" / name for name in ("proxy.env", "tls/key.pem", "tls/cert.pem")]
+    secrets = [
+        machine / "etc/sitekit/demo" / name for name in ("proxy.env", "tls/key.pem", "tls/cert.pem")
+    ]
     before = [path.read_text() for path in secrets]
     apply(SITE, root=machine)
     assert [path.read_text() for path in secrets] == before
@@ -305,7 +335,9 @@ def test_a_write_that_was_cut_short_is_still_known_as_ours(installed: bool, mach
     assert tree(machine) == before
 
 
-def test_a_broken_sudo_rule_never_reaches_the_machine(machine: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_broken_sudo_rule_never_reaches_the_machine(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+):
     before = tree(machine)
     broken = {Path("/etc/sudoers.d/sitekit-demo"): File("nonsense here\n", 0o440)}
     monkeypatch.setattr(apply_module, "render", lambda site, platform: broken)
@@ -317,7 +349,8 @@ def test_a_broken_sudo_rule_never_reaches_the_machine(machine: Path, monkeypatch
 def test_a_group_that_is_not_there_is_told_before_anything_changes(machine: Path):
     before = tree(machine)
     with pytest.raises(
-        BadInput, match=r"(?s)login\.allowed_groups: there is no group nobodys.*login\.admin_groups: .*bosses"
+        BadInput,
+        match=r"(?s)login\.allowed_groups: there is no group nobodys.*login\.admin_groups: .*bosses",
     ):
         apply(demo(login={"allowed_groups": ["nobodys"], "admin_groups": ["bosses"]}), root=machine)
     assert tree(machine) == before
@@ -337,7 +370,11 @@ def test_the_manifest_lists_every_file_that_was_written(machine: Path):
     before = set(tree(machine))
     apply(SITE, root=machine)
     made = {f"/{name}" for name in set(tree(machine)) - before}
-    listed = {*manifest(machine).files, *manifest(machine).folders, "/etc/sitekit/demo/manifest.json"}
+    listed = {
+        *manifest(machine).files,
+        *manifest(machine).folders,
+        "/etc/sitekit/demo/manifest.json",
+    }
     assert made == listed
 
 
@@ -345,8 +382,13 @@ def test_what_was_taken_away_by_hand_is_made_again_and_recorded_once(machine: Pa
     apply(SITE, root=machine)
     record = manifest(machine).text
     (machine / "var/backups/sitekit/demo").rmdir()
-    subprocess.run(["gpasswd", "--root", machine, "--delete", "jupyterhub-daemon", "shadow"], check=True)
-    assert [kind for kind, _ in planned(SITE, family(), machine).changes] == ["new folder", "new member"]
+    subprocess.run(
+        ["gpasswd", "--root", machine, "--delete", "jupyterhub-daemon", "shadow"], check=True
+    )
+    assert [kind for kind, _ in planned(SITE, family(), machine).changes] == [
+        "new folder",
+        "new member",
+    ]
     apply(SITE, root=machine)
     assert planned(SITE, family(), machine).changes == []
     assert manifest(machine).text == record
@@ -359,7 +401,9 @@ def test_two_sites_share_a_machine(machine: Path):
         "proxy": {"port": 9000, "api_port": 9001},
         "front": {"url": "https://localhost:9443"},
     }
-    second = demo(name="second", paths={"prefix": "/opt/second", "state": "/var/lib/sitekit/second"}, **ports)
+    second = demo(
+        name="second", paths={"prefix": "/opt/second", "state": "/var/lib/sitekit/second"}, **ports
+    )
     apply(SITE, root=machine)
     alone = tree(machine)
     apply(second, root=machine)
@@ -388,12 +432,16 @@ def test_two_sites_share_a_machine(machine: Path):
         ("/etc/pam.d/sitekit-demo", set()),
     ],
 )
-def test_only_what_reads_a_changed_file_takes_it_in_and_as_gently_as_can_be(path: str, services: set[str] | dict):
+def test_only_what_reads_a_changed_file_takes_it_in_and_as_gently_as_can_be(
+    path: str, services: set[str] | dict
+):
     """A restart of the proxy or of Apache would cut every open notebook's connection."""
     running = {SYSTEMD.service(part): "running" for part in ("hub", "proxy", "front")}
     found = affected(SYSTEMD, family(), {Path(path): NOTHING}, {}, running, SYSTEMD)
     verbs = services if isinstance(services, dict) else dict.fromkeys(services, "restart")
-    assert {change.name: change.verb for change in found} == {f"sitekit-demo-{part}": v for part, v in verbs.items()}
+    assert {change.name: change.verb for change in found} == {
+        f"sitekit-demo-{part}": v for part, v in verbs.items()
+    }
 
 
 def test_what_is_stopped_stays_so_and_what_cannot_be_asked_is_told_with_an_if():
@@ -410,5 +458,7 @@ def test_a_changed_supervisord_conf_restarts_the_programs_that_changed_in_it(mac
     found = planned(moved, family(), machine)
     conf = next(action for action in found.actions if action.what[1].endswith("supervisord.conf"))
     running = {SITE.service(part): "running" for part in ("hub", "proxy", "front")}
-    changes = affected(moved, family(), {conf.path: conf.before}, {conf.path: conf.file}, running, SITE)
+    changes = affected(
+        moved, family(), {conf.path: conf.before}, {conf.path: conf.file}, running, SITE
+    )
     assert [(change.name, change.verb) for change in changes] == [("sitekit-demo-proxy", "restart")]

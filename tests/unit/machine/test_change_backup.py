@@ -1,4 +1,5 @@
-"""Backup and restore: every file that a machine cannot be given again goes to another machine, whole, or not at all."""
+"""Backup and restore: every file that a machine cannot be given again goes to another machine,
+whole, or not at all."""
 
 from __future__ import annotations
 
@@ -25,7 +26,11 @@ from sitekit.machine.uninstall.uninstall import uninstall
 pytestmark = can_change
 SITE = demo(backup={"keep": 3})
 STATE = "var/lib/sitekit/demo"
-SECRETS = ("etc/sitekit/demo/proxy.env", "etc/sitekit/demo/tls/key.pem", "etc/sitekit/demo/tls/cert.pem")
+SECRETS = (
+    "etc/sitekit/demo/proxy.env",
+    "etc/sitekit/demo/tls/key.pem",
+    "etc/sitekit/demo/tls/cert.pem",
+)
 
 
 @pytest.fixture
@@ -36,7 +41,8 @@ def tmp_path(open_path: Path) -> Path:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Path]:
-    """One with a hub's state, whose database is being written: its last rows are in the write-ahead log."""
+    """One with a hub's state, whose database is being written: its last rows are in the write-ahead
+    log."""
     root = bare_machine(tmp_path / "old")
     apply(SITE, root=root)
     state = root / STATE
@@ -66,17 +72,23 @@ def tags(path: Path) -> int:
 def test_a_round_trip_to_another_machine(machine: Path, tmp_path: Path):
     archive, other = made(machine), bare_machine(tmp_path / "new")
     bare = tree(other)
-    assert archive.stat().st_mode & 0o777 == 0o600 and archive.parent.stat().st_mode & 0o777 == 0o700
+    assert (
+        archive.stat().st_mode & 0o777 == 0o600 and archive.parent.stat().st_mode & 0o777 == 0o700
+    )
     assert restore(str(archive), root=other, checkout=tmp_path / "checkout") == 0
     state = other / STATE
-    assert state.stat().st_mode & 0o777 == 0o700 and state.stat().st_uid == 0, "root's, until apply hands it over"
+    assert state.stat().st_mode & 0o777 == 0o700 and state.stat().st_uid == 0, (
+        "root's, until apply hands it over"
+    )
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in state.rglob("*") if path.is_file())
     assert apply(SITE, root=other) == 0 and diff(SITE, root=other) == 0
     assert tags(state / "ledger.sqlite") == 1000
     for name in (*SECRETS, f"{STATE}/cookie_secret", f"{STATE}/totp/alice"):
         assert (other / name).read_bytes() == (machine / name).read_bytes(), name
     hub = next(
-        row.split(":") for row in (other / "etc/passwd").read_text().splitlines() if row.startswith("jupyterhub-d")
+        row.split(":")
+        for row in (other / "etc/passwd").read_text().splitlines()
+        if row.startswith("jupyterhub-d")
     )
     assert {path.stat().st_uid for path in state.rglob("*")} == {int(hub[2])}
     assert not list(state.glob("*-wal")), "a copy needs no log"
@@ -90,12 +102,19 @@ def test_the_hub_may_write_meanwhile_and_keeps_its_files(machine: Path):
     assert {path: path.stat().st_uid for path in (machine / STATE).iterdir()} == before
 
 
-def test_what_a_person_wrote_goes_beside_what_is_there(machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_what_a_person_wrote_goes_beside_what_is_there(
+    machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     for checkout in (ours, theirs):
         (checkout / "config/local.d").mkdir(parents=True)
         (checkout / "config/site.yml").write_text(f"# {checkout.name}\n")
-    written = ("environment.yml", "environment.lock", "config/environment.yml", "config/kernels.yml")
+    written = (
+        "environment.yml",
+        "environment.lock",
+        "config/environment.yml",
+        "config/kernels.yml",
+    )
     (ours / "Makefile").touch()
     (ours / "config/local.d/extra.py").write_text("c.x = 1\n")
     for name in written:
@@ -113,7 +132,10 @@ def test_only_so_many_stay(machine: Path, monkeypatch: pytest.MonkeyPatch):
     moments = (f"moment{number}" for number in range(1000))
     monkeypatch.setattr(backup_module.time, "strftime", lambda *form: next(moments))
     archives = [made(machine).name for _ in range(5)]
-    assert sorted(path.name for path in (machine / "var/backups/sitekit/demo").iterdir()) == archives[-3:]
+    assert (
+        sorted(path.name for path in (machine / "var/backups/sitekit/demo").iterdir())
+        == archives[-3:]
+    )
 
 
 def repacked(archive: Path, to: Path, change) -> Path:
@@ -136,18 +158,26 @@ def relisted(members: dict[str, bytes], name: str, as_name: str) -> dict[str, by
 
 
 DAMAGES = {
-    "one byte": (lambda m: {f"{STATE}/cookie_secret": b"cd" + m[f"{STATE}/cookie_secret"][2:]}, "cookie_secret"),
+    "one byte": (
+        lambda m: {f"{STATE}/cookie_secret": b"cd" + m[f"{STATE}/cookie_secret"][2:]},
+        "cookie_secret",
+    ),
     "a file is missing": (lambda m: {f"{STATE}/ledger.sqlite": None}, "ledger.sqlite"),
     "a file too many": (lambda m: {f"{STATE}/evil": b""}, "evil"),
     "no list": (lambda m: {"backup.json": None}, "no backup"),
     "another list": (lambda m: {"backup.json": b'["x"]'}, "no backup"),
     "a list of numbers": (lambda m: {"backup.json": b'{"sha256": 7}'}, "no backup"),
-    "a way out": (lambda m: relisted(m, f"{STATE}/totp/alice", f"{STATE}/../../../../etc/cron.d/x"), "cron"),
+    "a way out": (
+        lambda m: relisted(m, f"{STATE}/totp/alice", f"{STATE}/../../../../etc/cron.d/x"),
+        "cron",
+    ),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_backup_is_refused_before_anything_changes(damage: str, machine: Path, tmp_path: Path):
+def test_a_damaged_backup_is_refused_before_anything_changes(
+    damage: str, machine: Path, tmp_path: Path
+):
     change, words = DAMAGES[damage]
     archive = repacked(made(machine), tmp_path / "damaged.tar.gz", change)
     other = bare_machine(tmp_path / "new")
@@ -160,7 +190,9 @@ def test_a_damaged_backup_is_refused_before_anything_changes(damage: str, machin
 def test_a_file_that_belongs_nowhere_is_refused(machine: Path, tmp_path: Path):
     """Even from a list that agrees: only the site's own folders are written."""
     name = f"{STATE}/totp/alice"
-    archive = repacked(made(machine), tmp_path / "moved.tar.gz", lambda m: relisted(m, name, "etc/cron.d/evil"))
+    archive = repacked(
+        made(machine), tmp_path / "moved.tar.gz", lambda m: relisted(m, name, "etc/cron.d/evil")
+    )
     other = bare_machine(tmp_path / "new")
     before = tree(other)
     with pytest.raises(BadInput, match=r"cron\.d/evil"):
@@ -177,7 +209,9 @@ def test_what_is_no_backup_is_refused(words: tuple[str, ...], tmp_path: Path):
 def test_nothing_that_is_there_is_overwritten(machine: Path, tmp_path: Path):
     archive = made(machine)
     before = tree(machine)
-    with pytest.raises(BadInput, match=r"(?s)/var/lib/sitekit/demo: it is not empty.*mv /var/lib/sitekit/demo"):
+    with pytest.raises(
+        BadInput, match=r"(?s)/var/lib/sitekit/demo: it is not empty.*mv /var/lib/sitekit/demo"
+    ):
         restore(str(archive), root=machine, checkout=tmp_path / "checkout")
     assert tree(machine) == before
 
@@ -209,7 +243,9 @@ def test_a_damaged_database_is_told_and_the_backups_stay(machine: Path):
     assert list(archive.parent.iterdir()) == [archive]
 
 
-def test_what_a_killed_hub_left_half_done_is_backed_up_as_it_was_before(machine: Path, tmp_path: Path):
+def test_what_a_killed_hub_left_half_done_is_backed_up_as_it_was_before(
+    machine: Path, tmp_path: Path
+):
     """SQLite's journal is hot then: who may not write cannot read either."""
     state, aside = machine / STATE, tmp_path / "aside"
     aside.mkdir()
@@ -225,10 +261,14 @@ def test_what_a_killed_hub_left_half_done_is_backed_up_as_it_was_before(machine:
     with tarfile.open(made(machine)) as archive:
         (tmp_path / "copy").write_bytes(archive.extractfile(f"{STATE}/hot.sqlite").read())
     with closing(sqlite3.connect(tmp_path / "copy")) as copy:
-        assert copy.execute("SELECT DISTINCT tag, count(*) FROM servers").fetchall() == [("before" * 100, 1000)]
+        assert copy.execute("SELECT DISTINCT tag, count(*) FROM servers").fetchall() == [
+            ("before" * 100, 1000)
+        ]
 
 
-def test_uninstall_keeps_the_memory_until_it_is_told_to_forget(machine: Path, capsys: pytest.CaptureFixture[str]):
+def test_uninstall_keeps_the_memory_until_it_is_told_to_forget(
+    machine: Path, capsys: pytest.CaptureFixture[str]
+):
     archive = made(machine)
     uninstall(SITE, root=machine)
     said = capsys.readouterr().out
@@ -239,6 +279,9 @@ def test_uninstall_keeps_the_memory_until_it_is_told_to_forget(machine: Path, ca
     apply(SITE, root=machine)
     capsys.readouterr()
     uninstall(SITE, "purge", root=machine)
-    assert archive.exists() and "remove it with: rm -r /var/backups/sitekit/demo" in capsys.readouterr().out
+    assert (
+        archive.exists()
+        and "remove it with: rm -r /var/backups/sitekit/demo" in capsys.readouterr().out
+    )
     with pytest.raises(BadInput):
         uninstall(SITE, "perge", root=machine)

@@ -1,4 +1,5 @@
-"""Whatever fails during apply, at whichever step, the machine is as it was, byte for byte: files, accounts, backups."""
+"""Whatever fails during apply, at whichever step, the machine is as it was, byte for byte: files,
+accounts, backups."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ def steps(site, machine: Path) -> int:
 
 
 def break_after(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    """Let the action number `count` fail once it is done; the next `_keep` and the services come after the last."""
+    """Let the action number `count` fail once it is done; the next `_keep` and the services come
+    after the last."""
     done = iter(range(1000))
 
     def break_it(do):
@@ -59,7 +61,8 @@ def break_after(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
 
 def test_the_first_apply_at_every_step(machine: Path, monkeypatch: pytest.MonkeyPatch):
     before = tree(machine)
-    monkeypatch.setattr(apply_module, "check", lambda *words: None)  # it comes before the first step, and takes time
+    # it comes before the first step, and takes time
+    monkeypatch.setattr(apply_module, "check", lambda *words: None)
     for count in range(steps(SITE, machine)):
         with monkeypatch.context() as broken, pytest.raises(Crash):
             break_after(broken, count)
@@ -107,7 +110,10 @@ def test_a_folder_that_was_put_right_is_wrong_again(machine: Path, monkeypatch: 
 
 def test_new_secrets_or_the_old_ones(machine: Path, monkeypatch: pytest.MonkeyPatch):
     apply(SITE, root=machine)
-    cookie, token = machine / "var/lib/sitekit/demo/cookie_secret", machine / "etc/sitekit/demo/proxy.env"
+    cookie, token = (
+        machine / "var/lib/sitekit/demo/cookie_secret",
+        machine / "etc/sitekit/demo/proxy.env",
+    )
     cookie.write_text("ab" * 32)
     before = tree(machine)
     with monkeypatch.context() as broken:
@@ -118,13 +124,18 @@ def test_new_secrets_or_the_old_ones(machine: Path, monkeypatch: pytest.MonkeyPa
     old = token.read_text()
     assert rotate_secrets(SITE, root=machine) == 0
     assert re.fullmatch("[0-9a-f]{64}\n", cookie.read_text()) and token.read_text() != old
-    assert (cookie.stat().st_uid, cookie.stat().st_mode & 0o777) == (cookie.parent.stat().st_uid, 0o600)
+    assert (cookie.stat().st_uid, cookie.stat().st_mode & 0o777) == (
+        cookie.parent.stat().st_uid,
+        0o600,
+    )
     assert not planned(SITE, family(), machine).changes, "the manifest knows the new ones"
 
 
 def test_no_number_is_left_for_an_account(machine: Path):
     defs = machine / "etc/login.defs"
-    defs.write_text(defs.read_text().replace("UID_MIN 100", "UID_MIN 33").replace("UID_MAX 999", "UID_MAX 33"))
+    defs.write_text(
+        defs.read_text().replace("UID_MIN 100", "UID_MIN 33").replace("UID_MAX 999", "UID_MAX 33")
+    )
     before = tree(machine)
     with pytest.raises(Problem, match=r"(?s)useradd.*UID"):
         apply(SITE, root=machine)
@@ -157,8 +168,12 @@ def test_a_folder_that_may_not_be_written(machine: Path):
         subprocess.run(["umount", sudoers], check=True)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
-def test_an_interrupt_and_a_lost_connection(number: signal.Signals, machine: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name
+)
+def test_an_interrupt_and_a_lost_connection(
+    number: signal.Signals, machine: Path, monkeypatch: pytest.MonkeyPatch
+):
     before, write = tree(machine), actions.Write.do
     handler = signal.getsignal(number)
 
@@ -176,7 +191,10 @@ def test_an_interrupt_and_a_lost_connection(number: signal.Signals, machine: Pat
 
 @pytest.mark.parametrize(
     ("name", "site"),
-    [("apache.conf", demo(front={"url": "https://localhost:8444"})), ("supervisord.conf", demo(supervisor="systemd"))],
+    [
+        ("apache.conf", demo(front={"url": "https://localhost:8444"})),
+        ("supervisord.conf", demo(supervisor="systemd")),
+    ],
     ids=["written", "removed"],
 )
 def test_a_file_that_somebody_edits_at_this_very_moment(
@@ -193,7 +211,10 @@ def test_a_file_that_somebody_edits_at_this_very_moment(
     site_yml = (machine / "etc/sitekit/demo/site.yml").read_text()
     with pytest.raises(Problem, match=rf"{name}: somebody changed it at this very moment"):
         apply(site, root=machine)
-    assert conf.read_text() == "mine\n" and (machine / "etc/sitekit/demo/site.yml").read_text() == site_yml
+    assert (
+        conf.read_text() == "mine\n"
+        and (machine / "etc/sitekit/demo/site.yml").read_text() == site_yml
+    )
 
 
 def test_two_at_a_time(machine: Path):
@@ -205,7 +226,10 @@ def test_two_at_a_time(machine: Path):
 
 BROKEN = {
     "visudo": ("/etc/sudoers.d/sitekit-demo", "nonsense here"),
-    r"pam\.d/sitekit-demo:\d+: this is no rule": ("/etc/pam.d/sitekit-demo", "auth requried pam_unix.so"),
+    r"pam\.d/sitekit-demo:\d+: this is no rule": (
+        "/etc/pam.d/sitekit-demo",
+        "auth requried pam_unix.so",
+    ),
     "includes nowhere": ("/etc/pam.d/sitekit-demo", "auth include nowhere"),
     "module unknown": ("/etc/pam.d/sitekit-demo", "auth required pam_nowhere.so"),
     "apache2.*Invalid command": ("/etc/sitekit/demo/apache.conf", "Nonsense"),
@@ -215,13 +239,17 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("words", BROKEN)
-def test_what_its_program_refuses_never_reaches_the_machine(words: str, machine: Path, monkeypatch: pytest.MonkeyPatch):
+def test_what_its_program_refuses_never_reaches_the_machine(
+    words: str, machine: Path, monkeypatch: pytest.MonkeyPatch
+):
     name, line = BROKEN[words]
     path, site, render = Path(name), demo(supervisor="systemd"), apply_module.render
 
     def broken(*asked: object) -> dict[Path, File]:
         files = render(*asked)
-        return files | {path: File(f"{files[path].content if path in files else '# new'}\n{line}\n", 0o440)}
+        return files | {
+            path: File(f"{files[path].content if path in files else '# new'}\n{line}\n", 0o440)
+        }
 
     monkeypatch.setattr(apply_module, "render", broken)
     before = tree(machine)
@@ -231,7 +259,8 @@ def test_what_its_program_refuses_never_reaches_the_machine(words: str, machine:
 
 
 def test_the_fronts_raw_directives_are_read_too(machine: Path, monkeypatch: pytest.MonkeyPatch):
-    """A web server that is told to reload what it does not understand ends, with all that it serves."""
+    """A web server that is told to reload what it does not understand ends, with all that it
+    serves."""
     apply(SITE, root=machine)
     before, render = tree(machine), apply_module.render
     extra = {SITE.etc / "local.d/apache.conf": File("ThisIsNo Directive\n")}
@@ -249,7 +278,9 @@ def test_what_an_older_systemd_does_not_know_yet_is_no_fault():
     assert faults_of(SITE, f"{newer}\n{fault}\nsshd.service:1: Unknown lvalue 'X'\n") == [fault]
 
 
-def test_what_was_replaced_is_kept_but_for_secrets_and_not_for_ever(machine: Path, monkeypatch: pytest.MonkeyPatch):
+def test_what_was_replaced_is_kept_but_for_secrets_and_not_for_ever(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+):
     apply(SITE, root=machine)
     kept = machine / "etc/sitekit/demo/before"
     assert not kept.exists()

@@ -1,4 +1,5 @@
-"""Whether a site fits the machine: can the people log in whom it lets in, and does what is secret stay so."""
+"""Whether a site fits the machine: can the people log in whom it lets in, and does what is secret
+stay so."""
 
 from __future__ import annotations
 
@@ -39,7 +40,9 @@ def test_whose_password_is_not_in_the_shadow_file_is_told(machine: Path):
     """A hash behind `!` is locked, on purpose; `*` or `!` alone is none."""
     add(machine, "passwd", "dave:x:1000:2000::/:/bin/sh")
     group = machine / "etc/group"
-    group.write_text(group.read_text().replace("jupyter-users:x:2000:", "jupyter-users:x:2000:alice,bob,carol"))
+    group.write_text(
+        group.read_text().replace("jupyter-users:x:2000:", "jupyter-users:x:2000:alice,bob,carol")
+    )
     add(machine, "shadow", "alice:$y$j9T$x:1::::::", "bob:!$y$j9T$x:1::::::", "carol:!*:1::::::")
     note = " ".join(planned(SITE, family(), machine).notes)
     assert "2 of 4" in note and "(carol, dave)" in note and "passwords: sssd" in note
@@ -86,7 +89,12 @@ def test_two_hubs_do_not_read_one_proxys_secret(machine: Path, monkeypatch: pyte
         with pytest.raises(BadInput, match=r"a proxy\.user of its own") as refused:
             apply(site, root=machine)
         assert "usermod" not in str(refused.value)
-    apply(second.model_copy(update={"proxy": second.proxy.model_copy(update={"user": "second-proxy"})}), root=machine)
+    apply(
+        second.model_copy(
+            update={"proxy": second.proxy.model_copy(update={"user": "second-proxy"})}
+        ),
+        root=machine,
+    )
     fit(SITE, machine)
 
 
@@ -100,7 +108,9 @@ def test_hubs_at_two_addresses_may_have_one_port(machine: Path):
 def test_another_module_in_the_service_is_a_persons_choice(machine: Path):
     """Only where it was written by hand: what sitekit wrote there changes with the site."""
     group = machine / "etc/group"
-    group.write_text(group.read_text().replace("jupyter-users:x:2000:", "jupyter-users:x:2000:alice"))
+    group.write_text(
+        group.read_text().replace("jupyter-users:x:2000:", "jupyter-users:x:2000:alice")
+    )
     apply(SITE, root=machine)
     assert "1 of 1" in planned(SITE, family(), machine).notes[0]
     shutil.rmtree(machine / "usr/lib")
@@ -110,7 +120,9 @@ def test_another_module_in_the_service_is_a_persons_choice(machine: Path):
     assert not any("/etc/shadow" in note for note in planned(SITE, family(), machine).notes)
     sssd = demo(login={"passwords": "sssd"})
     fit(sssd, machine)
-    assert not any("sssd does not answer" in note for note in planned(sssd, family(), machine).notes)
+    assert not any(
+        "sssd does not answer" in note for note in planned(sssd, family(), machine).notes
+    )
 
 
 def test_one_fault_does_not_hide_another(machine: Path):
@@ -124,4 +136,8 @@ def test_one_fault_does_not_hide_another(machine: Path):
     with pytest.raises(BadInput) as refused:
         fit(site, machine)
     told = str(refused.value)
-    assert "nobodys-group" in told and "/etc/none.pem is not there" in told and "others than root can write to" in told
+    assert (
+        "nobodys-group" in told
+        and "/etc/none.pem is not there" in told
+        and "others than root can write to" in told
+    )

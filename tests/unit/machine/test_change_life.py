@@ -23,8 +23,14 @@ from sitekit.site import Site
 pytestmark = can_change
 SITE = demo()
 STATE = "var/lib/sitekit/demo"
-PORTS = {"hub": {"port": 9081}, "proxy": {"port": 9000, "api_port": 9001}, "front": {"url": "https://localhost:9443"}}
-SECOND = demo(name="second", paths={"prefix": "/opt/second", "state": "/var/lib/sitekit/second"}, **PORTS)
+PORTS = {
+    "hub": {"port": 9081},
+    "proxy": {"port": 9000, "api_port": 9001},
+    "front": {"url": "https://localhost:9443"},
+}
+SECOND = demo(
+    name="second", paths={"prefix": "/opt/second", "state": "/var/lib/sitekit/second"}, **PORTS
+)
 
 
 @pytest.fixture
@@ -58,7 +64,11 @@ def as_of_old(machine: Path, site: Site, first: Site) -> None:
     """An older sitekit's record: it listed nothing that another site had brought before."""
     mine, theirs = load_manifest(site, machine), load_manifest(first, machine)
     for kind in ("folders", "accounts", "groups", "memberships"):
-        setattr(mine, kind, [thing for thing in getattr(mine, kind) if thing not in getattr(theirs, kind)])
+        setattr(
+            mine,
+            kind,
+            [thing for thing in getattr(mine, kind) if thing not in getattr(theirs, kind)],
+        )
     mine.links = {path: target for path, target in mine.links.items() if path not in theirs.links}
     (machine / manifest_path(site).relative_to("/")).write_text(mine.text)
 
@@ -76,9 +86,14 @@ def test_what_an_older_sitekit_did_not_list_goes_with_the_last_as_well(
     apply(first, root=machine)
     apply(second, root=machine)
     as_of_old(machine, second, first)
-    hub, modules = numbers(machine, "jupyterhub-daemon"), {*(machine / "etc/apache2/mods-enabled").iterdir()}
+    hub, modules = (
+        numbers(machine, "jupyterhub-daemon"),
+        {*(machine / "etc/apache2/mods-enabled").iterdir()},
+    )
     uninstall(first, root=machine)
-    assert numbers(machine, "jupyterhub-daemon") == hub and "jupyterhub-daemon" in listed(machine, "shadow")
+    assert numbers(machine, "jupyterhub-daemon") == hub and "jupyterhub-daemon" in listed(
+        machine, "shadow"
+    )
     assert {*(machine / "etc/apache2/mods-enabled").iterdir()} == modules
     assert planned(second, family(), machine).changes == []
     uninstall(second, root=machine)
@@ -88,9 +103,18 @@ def test_what_an_older_sitekit_did_not_list_goes_with_the_last_as_well(
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"hub": {"port": SITE.hub.port}}, r"hub\.port: port 18081 is that of the site demo \(hub\.port\)"),
-        ({"front": {"url": "https://x.org:18000"}}, r"front\.url: port 18000 is that of the site demo \(proxy\.port\)"),
-        ({"paths": {"state": "/var/lib/sitekit/demo/x"}}, r"paths\.state: /var/lib/sitekit/demo is the state.* demo"),
+        (
+            {"hub": {"port": SITE.hub.port}},
+            r"hub\.port: port 18081 is that of the site demo \(hub\.port\)",
+        ),
+        (
+            {"front": {"url": "https://x.org:18000"}},
+            r"front\.url: port 18000 is that of the site demo \(proxy\.port\)",
+        ),
+        (
+            {"paths": {"state": "/var/lib/sitekit/demo/x"}},
+            r"paths\.state: /var/lib/sitekit/demo is the state.* demo",
+        ),
     ],
     ids=["port", "front", "state"],
 )
@@ -99,7 +123,9 @@ def test_a_site_under_a_new_name_is_another_site(change: dict, words: str, machi
     apply(SITE, root=machine)
     before = tree(machine)
     second = SECOND.model_dump(mode="json")
-    clash = demo(**{key: second[key] | change.get(key, {}) for key in ("paths", *PORTS)}, name="second")
+    clash = demo(
+        **{key: second[key] | change.get(key, {}) for key in ("paths", *PORTS)}, name="second"
+    )
     with pytest.raises(BadInput, match=f"(?s){words}.*SITE=/etc/sitekit/demo/site.yml"):
         apply(clash, root=machine)
     assert tree(machine) == before
@@ -108,21 +134,30 @@ def test_a_site_under_a_new_name_is_another_site(change: dict, words: str, machi
 # It changes.
 
 
-def test_a_membership_goes_when_nothing_asks_for_it_any_more(machine: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_membership_goes_when_nothing_asks_for_it_any_more(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+):
     """And comes back in its place when the apply fails."""
     bare = tree(machine)
     apply(SITE, root=machine)
-    subprocess.run(["gpasswd", "--root", machine, "--members", "jupyterhub-daemon,www-data", "shadow"], check=True)
+    subprocess.run(
+        ["gpasswd", "--root", machine, "--members", "jupyterhub-daemon,www-data", "shadow"],
+        check=True,
+    )
     before = tree(machine)
     sssd = demo(login={"passwords": "sssd"})
-    assert ("removed member", "jupyterhub-daemon of shadow") in planned(sssd, family(), machine).changes
+    assert ("removed member", "jupyterhub-daemon of shadow") in planned(
+        sssd, family(), machine
+    ).changes
     monkeypatch.setattr(apply_module, "check", lambda *words: None)
     with monkeypatch.context() as broken, pytest.raises(Crash):
         broken.setattr(apply_module, "settle", lambda *words: (_ for _ in ()).throw(Crash()))
         apply(sssd, root=machine)
     assert tree(machine) == before
     apply(sssd, root=machine)
-    assert listed(machine, "shadow") == ["www-data"] and listed(machine, "jupyterhub-proxy") == ["jupyterhub-daemon"]
+    assert listed(machine, "shadow") == ["www-data"] and listed(machine, "jupyterhub-proxy") == [
+        "jupyterhub-daemon"
+    ]
     assert planned(sssd, family(), machine).changes == []
     subprocess.run(["gpasswd", "--root", machine, "--delete", "www-data", "shadow"], check=True)
     uninstall(sssd, root=machine)
@@ -132,20 +167,27 @@ def test_a_membership_goes_when_nothing_asks_for_it_any_more(machine: Path, monk
 
 
 def test_the_site_as_applied_may_be_another_sitekits(machine: Path):
-    """With keys that are not here yet, or no more; those that decide what stands are all that is taken from it."""
+    """With keys that are not here yet, or no more; those that decide what stands are all that is
+    taken from it."""
     before = tree(machine)
     apply(SITE, root=machine)
     path = machine / "etc/sitekit/demo/site.yml"
     was = path.read_bytes()
-    text = was.decode().replace("hub:\n", "hub:\n  colour: blue\n").replace("server:\n", "server:\n  colour: red\n")
+    text = (
+        was.decode()
+        .replace("hub:\n", "hub:\n  colour: blue\n")
+        .replace("server:\n", "server:\n  colour: red\n")
+    )
     path.write_text(f"colours: [blue, red]\n{text}")
     record = machine / "etc/sitekit/demo/manifest.json"
     record.write_text(record.read_text().replace(digest(was), digest(path.read_bytes())))
     moved = demo(paths={"state": "/srv/hub"})
     assert applied(moved, machine).paths == SITE.paths and applied(moved, machine).hub == SITE.hub
-    assert [(kind, what) for kind, what in planned(SITE, family(), machine).changes if "folder" not in kind] == [
-        ("changed file", "/etc/sitekit/demo/site.yml")
-    ]
+    assert [
+        (kind, what)
+        for kind, what in planned(SITE, family(), machine).changes
+        if "folder" not in kind
+    ] == [("changed file", "/etc/sitekit/demo/site.yml")]
     uninstall(SITE, root=machine)
     assert tree(machine) == before
 
@@ -170,12 +212,20 @@ def test_a_membership_that_another_site_does_not_list_stays_until_that_goes(
     apply(demo(login={"passwords": "sssd"}), root=machine)
     assert "jupyterhub-daemon" in listed(machine, "shadow")
     uninstall(SECOND, root=machine)
-    assert "jupyterhub-daemon" not in listed(machine, "shadow") and numbers(machine, "jupyterhub-daemon")
+    assert "jupyterhub-daemon" not in listed(machine, "shadow") and numbers(
+        machine, "jupyterhub-daemon"
+    )
 
 
-def test_a_secret_goes_when_nothing_asks_for_it_any_more(machine: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_secret_goes_when_nothing_asks_for_it_any_more(
+    machine: Path, capsys: pytest.CaptureFixture[str]
+):
     (machine / "etc/secret").write_text("abcdefgh-the-clients\n")
-    openid = {"provider": "https://login.example.org/x", "client_id": "jupyter", "client_secret": "/etc/secret"}
+    openid = {
+        "provider": "https://login.example.org/x",
+        "client_id": "jupyter",
+        "client_secret": "/etc/secret",
+    }
     outside = {"inside": ["10.0.0.0/8"], "method": "openid", "openid": openid}
     apply(demo(front={"outside": outside}), root=machine)
     conf = machine / "etc/sitekit/demo/tls/openid.conf"
@@ -187,7 +237,9 @@ def test_a_secret_goes_when_nothing_asks_for_it_any_more(machine: Path, capsys: 
     apply(SITE, root=machine)
     assert not conf.exists() and (machine / "etc/sitekit/demo/proxy.env").exists()
     kept = [
-        path for path in (machine / "etc/sitekit").rglob("*") if path.is_file() and b"abcdefgh" in path.read_bytes()
+        path
+        for path in (machine / "etc/sitekit").rglob("*")
+        if path.is_file() and b"abcdefgh" in path.read_bytes()
     ]
     assert kept == []
 
@@ -196,7 +248,10 @@ def test_a_secret_goes_when_nothing_asks_for_it_any_more(machine: Path, capsys: 
     ("changes", "remedy"),
     [
         ({"paths": {"state": "/srv/hub"}}, "mv -T /var/lib/sitekit/demo /srv/hub"),
-        ({"hub": {"user": "another"}}, "chown -R root: /var/lib/sitekit/demo; chmod 700 /var/lib/sitekit/demo"),
+        (
+            {"hub": {"user": "another"}},
+            "chown -R root: /var/lib/sitekit/demo; chmod 700 /var/lib/sitekit/demo",
+        ),
     ],
     ids=["state", "user"],
 )
@@ -212,7 +267,9 @@ def test_the_hubs_memory_is_not_left_behind(changes: dict, remedy: str, machine:
     assert tree(machine) == before
     (machine / "srv").mkdir()
     for words in (line.split() for line in remedy.split("; ")):
-        subprocess.run([f"{machine}{word}" if word.startswith("/") else word for word in words], check=True)
+        subprocess.run(
+            [f"{machine}{word}" if word.startswith("/") else word for word in words], check=True
+        )
     apply(other, root=machine)
     database = machine / other.paths.state.relative_to("/") / "jupyterhub.sqlite"
     assert database.stat().st_uid == numbers(machine, other.hub.user)[0]
@@ -240,14 +297,30 @@ def running(monkeypatch: pytest.MonkeyPatch, **states: str) -> None:
             {"hub": "failed", "proxy": "running", "front": "running"},
             "stop front; stop hub; stop proxy; enable, start proxy; enable, start hub; enable, start front",
         ),
-        ({}, {"front": {"instance": "system"}}, {"hub": "running", "front": "running"}, "stop front; restart hub"),
-        ({"front": {"instance": "system"}}, {}, {"proxy": "running", "hub": "stopped"}, "start front"),
+        (
+            {},
+            {"front": {"instance": "system"}},
+            {"hub": "running", "front": "running"},
+            "stop front; restart hub",
+        ),
+        (
+            {"front": {"instance": "system"}},
+            {},
+            {"proxy": "running", "hub": "stopped"},
+            "start front",
+        ),
         ({"front": {"instance": "system"}}, {}, {}, ""),
     ],
     ids=["supervisord", "systemd", "system", "own", "stopped"],
 )
 def test_diff_tells_what_stops_and_what_starts(
-    before: dict, after: dict, states: dict, told: str, machine: Path, monkeypatch: pytest.MonkeyPatch, capsys
+    before: dict,
+    after: dict,
+    states: dict,
+    told: str,
+    machine: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys,
 ):
     with_apache(machine)
     apply(demo(**before), root=machine)
@@ -255,8 +328,12 @@ def test_diff_tells_what_stops_and_what_starts(
     capsys.readouterr()
     diff(demo(**after), root=machine)
     shown = capsys.readouterr().out.split("in this order:")[1]
-    lines = [line.split("  ") for line in shown.splitlines() if SITE.service("") in line and "/" not in line]
+    lines = [
+        line.split("  ")
+        for line in shown.splitlines()
+        if SITE.service("") in line and "/" not in line
+    ]
     found = [" ".join(filter(None, (word.strip() for word in line))) for line in lines]
-    assert sorted(line.split(",  ")[0].replace(SITE.service(""), "").split(", which")[0] for line in found) == sorted(
-        filter(None, told.split("; "))
-    )
+    assert sorted(
+        line.split(",  ")[0].replace(SITE.service(""), "").split(", which")[0] for line in found
+    ) == sorted(filter(None, told.split("; ")))

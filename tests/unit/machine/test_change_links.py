@@ -1,4 +1,5 @@
-"""A site in the machine's own web server: the links that take it into use are planned, recorded and undone."""
+"""A site in the machine's own web server: the links that take it into use are planned, recorded and
+undone."""
 
 from __future__ import annotations
 
@@ -21,7 +22,10 @@ from sitekit.machine.web.certificate import self_signed
 
 pytestmark = can_change
 SITE = demo(front={"instance": "system"})
-OWN, MODULES = Path("etc/apache2/sites-enabled/zz-sitekit-demo.conf"), Path("etc/apache2/mods-enabled")
+OWN, MODULES = (
+    Path("etc/apache2/sites-enabled/zz-sitekit-demo.conf"),
+    Path("etc/apache2/mods-enabled"),
+)
 THERE = ("alias", "authz_core", "mime", "mpm_event", "setenvif")
 # What the site needs and was not enabled, with what that depends on.
 LOADED = {"headers", "proxy", "proxy_http", "reqtimeout", "socache_shmcb", "ssl"}
@@ -39,7 +43,9 @@ def links(machine: Path) -> dict[str, str]:
     return load_manifest(SITE, machine).links
 
 
-def test_the_links_are_shown_made_recorded_and_taken_away(machine: Path, capsys: pytest.CaptureFixture[str]):
+def test_the_links_are_shown_made_recorded_and_taken_away(
+    machine: Path, capsys: pytest.CaptureFixture[str]
+):
     before = tree(machine)
     diff(SITE, root=machine)
     shown = capsys.readouterr().out
@@ -51,7 +57,9 @@ def test_the_links_are_shown_made_recorded_and_taken_away(machine: Path, capsys:
         for path in made
         if str(path.relative_to(machine)) not in before
     }
-    assert made == links(machine) and sorted(f"{path} -> {to}" for path, to in made.items()) == sorted(listed)
+    assert made == links(machine) and sorted(
+        f"{path} -> {to}" for path, to in made.items()
+    ) == sorted(listed)
     assert all(f"new link        {line}: " in shown for line in listed)
     assert {Path(path).stem for path in made} == LOADED | {"zz-sitekit-demo"}
     assert made["/etc/apache2/mods-enabled/ssl.conf"] == "../mods-available/ssl.conf"
@@ -83,12 +91,16 @@ def test_what_somebody_enabled_stays_theirs_with_or_without_its_settings(machine
     (machine / MODULES / "ssl.load").write_text("LoadModule ssl_module /opt/ssl.so\n")
     before = tree(machine)
     apply(SITE, root=machine)
-    assert {"ssl.conf", "alias.conf", "mime.conf"} & {Path(path).name for path in links(machine)} == set()
+    assert {"ssl.conf", "alias.conf", "mime.conf"} & {
+        Path(path).name for path in links(machine)
+    } == set()
     uninstall(SITE, root=machine)
     assert tree(machine) == before
 
 
-def test_a_link_that_somebody_changed_is_left_and_told(machine: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_link_that_somebody_changed_is_left_and_told(
+    machine: Path, capsys: pytest.CaptureFixture[str]
+):
     apply(SITE, root=machine)
     changed = machine / MODULES / "headers.load"
     changed.unlink()
@@ -110,15 +122,27 @@ def test_a_front_that_moves_into_an_apache_of_its_own_takes_its_links_along(mach
     apply(demo(), root=machine)
     assert not (machine / OWN).is_symlink() and links(machine) == {}
     assert {path.stem for path in (machine / MODULES).iterdir()} == set(THERE)
-    kinds = [kind for kind, what in planned(SITE, family(), machine).changes if what.startswith(f"/{OWN.parent}")]
+    kinds = [
+        kind
+        for kind, what in planned(SITE, family(), machine).changes
+        if what.startswith(f"/{OWN.parent}")
+    ]
     assert kinds == ["new link"]
 
 
 @pytest.mark.parametrize(
     ("gone", "site", "remedy"),
     [
-        ("apache2/mods-available/ssl.load", {}, "mod_ssl is not installed.*apt-get install apache2$"),
-        ("", {"outside": {"inside": ["10.0.0.0/8"], "method": "shibboleth"}}, "mod_shib .*install libapache2-mod-shib"),
+        (
+            "apache2/mods-available/ssl.load",
+            {},
+            "mod_ssl is not installed.*apt-get install apache2$",
+        ),
+        (
+            "",
+            {"outside": {"inside": ["10.0.0.0/8"], "method": "shibboleth"}},
+            "mod_shib .*install libapache2-mod-shib",
+        ),
         ("", {"server": "nginx"}, "nginx is not installed.*apt-get install nginx"),
     ],
 )
@@ -141,7 +165,9 @@ def test_where_modules_are_loaded_by_files_alone_there_are_no_links(tmp_path: Pa
     (tmp_path / "etc/httpd/conf.d").mkdir()
     (tmp_path / "etc/os-release").write_text('ID="rocky"\nID_LIKE="rhel centos fedora"\n')
     lines = [f"LoadModule {name}_module modules/mod_{name}.so" for name in APACHE if name != "ssl"]
-    (loads / "00-base.conf").write_text("\n".join([*lines, "#LoadModule ssl_module modules/mod_ssl.so"]))
+    (loads / "00-base.conf").write_text(
+        "\n".join([*lines, "#LoadModule ssl_module modules/mod_ssl.so"])
+    )
     with pytest.raises(BadInput, match=r"(?s)mod_ssl is not installed.*dnf install mod_ssl"):
         check_installed(Target(site, tmp_path), family("el"))
     (loads / "00-ssl.conf").write_text("LoadModule ssl_module modules/mod_ssl.so\n")
@@ -167,15 +193,20 @@ def test_where_modules_are_loaded_by_files_alone_there_are_no_links(tmp_path: Pa
         ("/etc/sitekit/demo/site.yml", None),
     ],
 )
-def test_the_machines_web_server_takes_in_what_it_reads_as_gently_as_can_be(changed: str, verb: str | None):
+def test_the_machines_web_server_takes_in_what_it_reads_as_gently_as_can_be(
+    changed: str, verb: str | None
+):
     paths = {Path(changed): NOTHING}
     found = affected(SITE, family(), paths, {}, {"apache2": "running", "nginx": "running"}, SITE)
     assert [(change.name, change.verb) for change in found] == ([("apache2", verb)] if verb else [])
-    assert affected(SITE, family(), paths, {}, {"apache2": "stopped", "nginx": "running"}, SITE) == []
+    assert (
+        affected(SITE, family(), paths, {}, {"apache2": "stopped", "nginx": "running"}, SITE) == []
+    )
 
 
 def test_a_certificate_that_certbot_renewed_is_sitekits_own(tmp_path: Path):
-    """`take_certificate` put it there. It is kept, and goes at uninstall; one that is out of date is replaced."""
+    """`take_certificate` put it there. It is kept, and goes at uninstall; one that is out of date
+    is replaced."""
     acme = {"server": "nginx", "certificate": "acme", "acme": {"contact": "admins@example.org"}}
     site = demo(front={"url": "https://hub.example.org"} | acme)
     before = tree(bare_machine(tmp_path))
@@ -185,6 +216,8 @@ def test_a_certificate_that_certbot_renewed_is_sitekits_own(tmp_path: Path):
         for name, text in zip(("cert.pem", "key.pem"), renewed, strict=True):
             (tmp_path / "etc/sitekit/demo/tls" / name).write_text(text)
         kept = host == "hub.example.org"
-        assert [kind for kind, _ in planned(site, family(), tmp_path).changes] == ([] if kept else ["changed file"] * 2)
+        assert [kind for kind, _ in planned(site, family(), tmp_path).changes] == (
+            [] if kept else ["changed file"] * 2
+        )
     assert uninstall(site, root=tmp_path) == 0
     assert tree(tmp_path) == before

@@ -19,7 +19,9 @@ def test_the_page_is_current(request: pytest.FixtureRequest, tmp_path: Path):
     text = page(full_site(tmp_path), family())
     if request.config.getoption("--update-golden"):
         (DOCS / "installer-actions.md").write_text(text)
-    assert (DOCS / "installer-actions.md").read_text() == text, "look at it; if it is right: pytest --update-golden"
+    assert (DOCS / "installer-actions.md").read_text() == text, (
+        "look at it; if it is right: pytest --update-golden"
+    )
 
 
 def test_the_page_names_every_file_and_every_unit(tmp_path: Path):
@@ -36,8 +38,11 @@ def test_every_file_has_a_purpose(case: str):
 
 def test_no_purpose_is_without_its_file():
     paths = {path for case in CASES for path in rendered(case)}
-    paths |= {Path("/etc/apache2") / name for name in ("sites-enabled/x.conf", "mods-enabled/ssl.load")}
-    paths |= {Path("/etc/nginx") / name for name in ("sites-enabled/x.conf", "conf.d/x.conf")}  # the latter on EL
+    paths |= {
+        Path("/etc/apache2") / name for name in ("sites-enabled/x.conf", "mods-enabled/ssl.load")
+    }
+    # the latter on EL
+    paths |= {Path("/etc/nginx") / name for name in ("sites-enabled/x.conf", "conf.d/x.conf")}
     made_up = {
         "proxy.env",
         "services-ca.*",

@@ -1,4 +1,5 @@
-"""`make diff` tells the whole truth: it shows the plan that apply executes, and needs no root for it."""
+"""`make diff` tells the whole truth: it shows the plan that apply executes, and needs no root for
+it."""
 
 from __future__ import annotations
 
@@ -27,7 +28,9 @@ def machine(tmp_path: Path) -> Path:
     return bare_machine(tmp_path)
 
 
-def test_diff_changes_nothing_and_after_apply_it_is_empty(machine: Path, capsys: pytest.CaptureFixture[str]):
+def test_diff_changes_nothing_and_after_apply_it_is_empty(
+    machine: Path, capsys: pytest.CaptureFixture[str]
+):
     before = tree(machine)
     assert diff(SITE, root=machine) == 1
     assert tree(machine) == before
@@ -37,13 +40,17 @@ def test_diff_changes_nothing_and_after_apply_it_is_empty(machine: Path, capsys:
     assert capsys.readouterr().out.strip() == "ok the machine is what the site says"
 
 
-@pytest.mark.parametrize("site", [SITE, demo(supervisor="systemd")], ids=lambda site: site.supervisor)
+@pytest.mark.parametrize(
+    "site", [SITE, demo(supervisor="systemd")], ids=lambda site: site.supervisor
+)
 def test_what_diff_lists_is_what_changes_and_what_the_manifest_records(site, machine: Path):
     """Three accounts of the same: the plan, the tree before and after, and the manifest."""
     before = tree(machine)
     listed = planned(site, family(), machine).changes
     apply(site, root=machine)
-    made = {f"/{name}" for name in tree(machine).keys() - before.keys()} - {"/etc/sitekit/demo/manifest.json"}
+    made = {f"/{name}" for name in tree(machine).keys() - before.keys()} - {
+        "/etc/sitekit/demo/manifest.json"
+    }
     assert made == {what.rstrip("/") for kind, what in listed if kind in ("new file", "new folder")}
     record = load_manifest(site, machine)
     assert {(kind, what) for kind, what in listed} == {
@@ -68,9 +75,18 @@ def test_a_change_is_shown_as_a_unified_diff(machine: Path, capsys: pytest.Captu
 def test_a_terminal_shows_the_lines_of_files_as_they_are(tmp_path: Path):
     """rich would make pictures of words between colons."""
     code = "from sitekit.base.progress import say; say('+title: Another :bug: [red]')"
-    words = ["script", "--quiet", "--return", "--command", f"{sys.executable} -c {shlex.quote(code)}", "/dev/null"]
+    words = [
+        "script",
+        "--quiet",
+        "--return",
+        "--command",
+        f"{sys.executable} -c {shlex.quote(code)}",
+        "/dev/null",
+    ]
     environment = {**os.environ, "PYTHONPATH": str(SCRIPTS), "TERM": "xterm"}
-    shown = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=60, check=True).stdout
+    shown = subprocess.run(
+        words, capture_output=True, text=True, env=environment, timeout=60, check=True
+    ).stdout
     assert shown.strip() == "+title: Another :bug: [red]"
 
 
@@ -120,7 +136,10 @@ def test_without_root_it_says_what_it_may_not_read_and_lists_what_root_does(
         f"sys.exit(diff(demo(**{change}), root=Path({str(open_machine)!r})))",
     )
     assert asked.returncode == 1, asked.stdout + asked.stderr
-    assert sudoers in asked.stdout and "/etc/sitekit/demo/proxy.env: you may not read it" in asked.stdout
+    assert (
+        sudoers in asked.stdout
+        and "/etc/sitekit/demo/proxy.env: you may not read it" in asked.stdout
+    )
     assert listed(asked.stdout) == listed(roots) != []
 
 
@@ -139,7 +158,11 @@ def test_trouble_is_told_apart_from_changes(machine: Path):
 
 @pytest.mark.parametrize(
     "path",
-    ["/etc/sudoers.d/sitekit-demo", "/usr/local/libexec/sitekit/demo/gate", "/etc/pam.d/sitekit-demo"],
+    [
+        "/etc/sudoers.d/sitekit-demo",
+        "/usr/local/libexec/sitekit/demo/gate",
+        "/etc/pam.d/sitekit-demo",
+    ],
 )
 def test_what_was_changed_by_hand_is_a_difference_and_not_ok_though_nothing_is_new(
     path: str, machine: Path, capsys: pytest.CaptureFixture[str]
@@ -153,7 +176,10 @@ def test_what_was_changed_by_hand_is_a_difference_and_not_ok_though_nothing_is_n
     capsys.readouterr()
     assert diff(SITE, root=machine) == 1
     shown = capsys.readouterr().out
-    assert f"--- {path} (the site)\n+++ {path} (changed by hand)\n" in shown and "\n+# by hand\n" in shown
+    assert (
+        f"--- {path} (the site)\n+++ {path} (changed by hand)\n" in shown
+        and "\n+# by hand\n" in shown
+    )
     assert "ok the machine" not in shown
     assert apply(SITE, root=machine) == 1
     said = capsys.readouterr().out

@@ -1,4 +1,5 @@
-"""The real /etc and the real accounts of this machine, in a mount namespace whose changes nobody else sees."""
+"""The real /etc and the real accounts of this machine, in a mount namespace whose changes nobody
+else sees."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ INSIDE = Path(__file__).parent / "programs" / "install_and_uninstall.sh"
 
 
 def test_the_real_etc_and_accounts_are_byte_identical_after_install_and_uninstall():
-    """passwd, group, shadow, gshadow, subuid, and the copies beside them that the tools keep; all else of /etc."""
+    """passwd, group, shadow, gshadow, subuid, and the copies beside them that the tools keep; all
+    else of /etc."""
     site = demo(
         name="test",
         supervisor="systemd",
@@ -29,7 +31,8 @@ def test_the_real_etc_and_accounts_are_byte_identical_after_install_and_uninstal
         proxy={"user": "proxy-of-test", "port": 18100, "api_port": 18101},
         front={"url": "https://localhost:18443"},
         login={"allowed_groups": ["users"], "admin_groups": []},
-        slurm={"conf": "/etc/debian_version"},  # names no cluster, so that Slurm's programs end at once
+        # names no cluster, so that Slurm's programs end at once
+        slurm={"conf": "/etc/debian_version"},
     )
     install("slurm-client")
     scratch = Path("/dev/shm/sitekit-test")
@@ -41,7 +44,9 @@ def test_the_real_etc_and_accounts_are_byte_identical_after_install_and_uninstal
         environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
         done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=120)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        assert {"hub-of-test", "proxy-of-test", "shadow"} in [set(line.split()) for line in done.stdout.splitlines()]
+        assert {"hub-of-test", "proxy-of-test", "shadow"} in [
+            set(line.split()) for line in done.stdout.splitlines()
+        ]
         assert "ok the machine is what the site says" in done.stdout
         assert "+++ /etc/sudoers.d/sitekit-test" in (scratch / "diff").read_text()
         assert (scratch / "between").read_text() != (scratch / "before").read_text()

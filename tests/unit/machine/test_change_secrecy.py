@@ -14,7 +14,11 @@ from sitekit.machine.host.target import Target
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to groups")
 KEY, SECRET = "/etc/keys/own.key", "/etc/keys/openid-secret"
-OPENID = {"provider": "https://login.example.org/x", "client_id": "jupyter", "client_secret": SECRET}
+OPENID = {
+    "provider": "https://login.example.org/x",
+    "client_id": "jupyter",
+    "client_secret": SECRET,
+}
 SITE = demo(
     front={
         "url": "https://jupyter.example.org",
@@ -27,7 +31,8 @@ SSL_CERT, STAFF, CLASS, WEB = 110, 50, 2000, 33
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """With a service in ssl-cert, a person in a group of the system's, and both secrets as they should be."""
+    """With a service in ssl-cert, a person in a group of the system's, and both secrets as they
+    should be."""
     root = bare_machine(tmp_path)
     with (root / "etc/passwd").open("a") as passwd, (root / "etc/group").open("a") as group:
         passwd.write("alice:x:1000:2000::/:/bin/sh\npostgres:x:105:105::/:/bin/sh\n")
@@ -61,7 +66,9 @@ FOLDER = "/etc/keys"
         ((0o644, STAFF), (0o700, 0)),
     ],
 )
-def test_what_no_person_can_read_is_taken(machine: Path, file: tuple[int, int], folder: tuple[int, int]) -> None:
+def test_what_no_person_can_read_is_taken(
+    machine: Path, file: tuple[int, int], folder: tuple[int, int]
+) -> None:
     given(machine, KEY, *file)
     given(machine, FOLDER, *folder)
     check_secrecy(Target(SITE, machine))
@@ -83,7 +90,9 @@ def test_what_people_can_read_is_refused(
 ) -> None:
     given(machine, KEY, *file)
     given(machine, FOLDER, *folder)
-    with pytest.raises(BadInput, match=f"{KEY} can be read by {who}.* can pass for this site") as refused:
+    with pytest.raises(
+        BadInput, match=f"{KEY} can be read by {who}.* can pass for this site"
+    ) as refused:
         check_secrecy(Target(SITE, machine))
     told = str(refused.value)
     assert "front.certificate.key" in told and remedy in told and SECRET not in told

@@ -1,4 +1,5 @@
-"""Root works in folders that the hub's account, or anybody, can write: what they put in its way leads nowhere."""
+"""Root works in folders that the hub's account, or anybody, can write: what they put in its way
+leads nowhere."""
 
 from __future__ import annotations
 
@@ -114,20 +115,27 @@ def test_a_database_is_restored_into_the_hubs_folder_alone(hub: Site, machine: P
     hub.database.with_name(".restored.sqlite").symlink_to(machine / "etc/shadow")
     database.put_back(hub, kept)
     assert tree(machine) == before
-    assert hub.database.read_bytes() == kept.read_bytes() and owner(hub.database)[:2] == owner(kept)[:2]
+    assert (
+        hub.database.read_bytes() == kept.read_bytes()
+        and owner(hub.database)[:2] == owner(kept)[:2]
+    )
 
 
 def test_a_database_that_the_hub_cannot_open_is_told(hub: Site):
     os.chown(hub.database, 0, 0)
     hub.database.chmod(0o600)
-    with pytest.raises(Problem, match=r"jupyterhub\.sqlite: the database cannot be worked with: unable to open"):
+    with pytest.raises(
+        Problem, match=r"jupyterhub\.sqlite: the database cannot be worked with: unable to open"
+    ):
         database.revision(hub)
 
 
 # An apply that is undone.
 
 
-def undone(machine: Path, site: Site, meanwhile: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def undone(
+    machine: Path, site: Site, meanwhile: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The services do not come up, and the hub's account was at work."""
     todo = iter([meanwhile])  # they are started twice: with what is new, and with what they had
 
@@ -150,7 +158,9 @@ def test_what_was_a_folder_and_is_a_link_is_not_followed_back(
     assert owner(state)[0] == 0o755
 
 
-def test_nor_when_the_folder_changed_hands(machine: Path, state: Path, monkeypatch: pytest.MonkeyPatch):
+def test_nor_when_the_folder_changed_hands(
+    machine: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+):
     uninstall(SITE, root=machine)
     whose, shadow = owner(state), owner(machine / "etc/shadow")
     os.chown(state / "sub/shadow", 33, 33)  # so that going back has to name an owner for this path
@@ -178,7 +188,9 @@ def test_no_link_in_a_folders_place_changes_hands(tmp_path: Path):
     assert owner(tmp_path / "etc") == (0o755, 0, 0)
 
 
-@pytest.mark.parametrize("place", [STATE, "var/log/sitekit/demo", "var/backups/sitekit/demo", "etc/sitekit/demo/tls"])
+@pytest.mark.parametrize(
+    "place", [STATE, "var/log/sitekit/demo", "var/backups/sitekit/demo", "etc/sitekit/demo/tls"]
+)
 @pytest.mark.parametrize("kind", ["link", "file"])
 def test_what_is_no_folder_does_not_become_one(place: str, kind: str, machine: Path):
     (machine / place).parent.mkdir(parents=True)
@@ -195,7 +207,9 @@ def test_what_is_no_folder_does_not_become_one(place: str, kind: str, machine: P
 
 @pytest.mark.parametrize(("uid", "mode"), [(33, 0o755), (0, 0o775), (0, 0o1777)])
 @pytest.mark.parametrize("key", ["paths.state", "backup.folder"])
-def test_nobody_else_can_put_something_in_the_folders_place(key: str, uid: int, mode: int, machine: Path):
+def test_nobody_else_can_put_something_in_the_folders_place(
+    key: str, uid: int, mode: int, machine: Path
+):
     section, name = key.split(".")
     above = machine / "srv/shared"
     above.mkdir(parents=True)
@@ -215,7 +229,9 @@ def test_nobody_else_can_put_something_in_the_folders_place(key: str, uid: int, 
     ],
     ids=["into", "through", "sticky"],
 )
-def test_nor_where_a_link_leads_there(mode: int, uid: int, whose: int, to: str, told: str, machine: Path):
+def test_nor_where_a_link_leads_there(
+    mode: int, uid: int, whose: int, to: str, told: str, machine: Path
+):
     above = machine / "srv/shared"
     for folder in (above / "deep", machine / "srv/deep"):
         folder.mkdir(parents=True)
@@ -250,7 +266,9 @@ def test_nobody_else_can_put_other_programs_there(key: str, uid: int, mode: int,
 # Folders that were there before.
 
 
-def test_folders_that_were_there_before_are_given_back(machine: Path, capsys: pytest.CaptureFixture[str]):
+def test_folders_that_were_there_before_are_given_back(
+    machine: Path, capsys: pytest.CaptureFixture[str]
+):
     kept, empty = machine / "var/backups/sitekit/demo", machine / STATE
     for folder, whose, mode in ((kept, (0, 33), 0o750), (empty, (33, 33), 0o755)):
         folder.mkdir(parents=True)
@@ -259,10 +277,16 @@ def test_folders_that_were_there_before_are_given_back(machine: Path, capsys: py
     (kept / "mine").write_text("mine\n")
     os.chown(kept / "mine", 33, 33)
     before = tree(machine)
-    shown = [what for kind, what in planned(SITE, family(), machine).changes if kind == "owner and mode"]
+    shown = [
+        what for kind, what in planned(SITE, family(), machine).changes if kind == "owner and mode"
+    ]
     assert shown == ["/var/backups/sitekit/demo/", "/var/lib/sitekit/demo/ and all in it"]
     apply(SITE, root=machine)
-    assert owner(kept) == (0o700, 0, 0) and owner(kept / "mine")[1:] == (33, 33) and owner(empty)[1] not in (0, 33)
+    assert (
+        owner(kept) == (0o700, 0, 0)
+        and owner(kept / "mine")[1:] == (33, 33)
+        and owner(empty)[1] not in (0, 33)
+    )
     capsys.readouterr()
     uninstall(SITE, root=machine)
     assert tree(machine) == before
@@ -275,7 +299,11 @@ def test_a_folder_with_the_hubs_memory_stays_closed(machine: Path):
     apply(SITE, root=machine)
     filled(machine / STATE)
     uninstall(SITE, root=machine)
-    assert owner(machine / STATE) == (0o700, 0, 0) == (0o700, *owner(machine / STATE / "sub/shadow")[1:])
+    assert (
+        owner(machine / STATE)
+        == (0o700, 0, 0)
+        == (0o700, *owner(machine / STATE / "sub/shadow")[1:])
+    )
 
 
 # Backup and restore.
@@ -313,7 +341,13 @@ def roots(machine: Path) -> Path:
     ("opened", "ledger.sqlite", "database"),
 ])  # fmt: skip
 def test_a_backup_reads_no_more_than_the_hub_may(
-    moment: str, place: str, target: str, machine: Path, state: Path, roots: Path, monkeypatch: pytest.MonkeyPatch
+    moment: str,
+    place: str,
+    target: str,
+    machine: Path,
+    state: Path,
+    roots: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     """A link takes a place after all was listed, or once it was seen to be a database."""
     real, passed = backup_module.open_file, []
@@ -335,7 +369,9 @@ def test_a_backup_reads_no_more_than_the_hub_may(
     assert passed == [moment]
     for made in (machine / "var/backups/sitekit/demo").iterdir():
         held = contents(made).values()
-        assert not [content for content in held if content == b"root's\n" or b"TABLE secrets" in content]
+        assert not [
+            content for content in held if content == b"root's\n" or b"TABLE secrets" in content
+        ]
 
 
 def test_what_the_hub_may_not_read_is_named_and_left_out(
@@ -346,7 +382,9 @@ def test_what_the_hub_may_not_read_is_named_and_left_out(
     (state / "lost+found").mkdir(0o700)
     assert backup(SITE, root=machine) == 1
     shown = capsys.readouterr().out
-    assert "left out" in shown and all(str(state / name) in shown for name in ("sub/roots", "closed"))
+    assert "left out" in shown and all(
+        str(state / name) in shown for name in ("sub/roots", "closed")
+    )
     assert "lost+found" not in shown
     [made] = (machine / "var/backups/sitekit/demo").iterdir()
     assert not [name for name in contents(made) if "roots" in name]
@@ -362,7 +400,11 @@ def test_a_file_is_read_and_nothing_else(kind: str, tmp_path: Path):
     (tmp_path / "file").write_text("text\n")
     assert open_file(tmp_path / "file").read() == b"text\n"
     path = tmp_path / kind
-    {"link": lambda: path.symlink_to("file"), "pipe": lambda: os.mkfifo(path), "folder": path.mkdir}[kind]()
+    {
+        "link": lambda: path.symlink_to("file"),
+        "pipe": lambda: os.mkfifo(path),
+        "folder": path.mkdir,
+    }[kind]()
     with pytest.raises(OSError):
         open_file(path)
 
@@ -393,7 +435,8 @@ def test_what_is_put_in_a_restores_way_stays_its_owners(machine: Path, tmp_path:
 def test_a_checkout_that_cannot_be_written_is_told_and_no_fault(
     archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    """As root may not write it on a network filesystem; here it is root's own folder that is in its owner's way."""
+    """As root may not write it on a network filesystem; here it is root's own folder that is in its
+    owner's way."""
     checkout = tmp_path / "checkout"
     (checkout / "kernels").mkdir(parents=True)
     os.chown(checkout, 33, 33)
@@ -401,7 +444,10 @@ def test_a_checkout_that_cannot_be_written_is_told_and_no_fault(
         (name,) = (name for name in packed.getnames() if name == "checkout/kernels/kernels.yml")
     assert restore(str(archive), root=bare_machine(tmp_path / "new"), checkout=checkout) == 0
     said = capsys.readouterr().out
-    assert f"Permission denied\n    -> tar -xzOf {archive} {name} >{checkout}/kernels/kernels.yml" in said
+    assert (
+        f"Permission denied\n    -> tar -xzOf {archive} {name} >{checkout}/kernels/kernels.yml"
+        in said
+    )
     assert not list((checkout / "kernels").iterdir())
 
 
@@ -442,8 +488,12 @@ def test_no_other_account_can_hold_the_lock(machine: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize("command", [commands.start, commands.stop])
-def test_services_are_left_alone_while_the_machine_changes(command: Callable[[Site], int], tmp_path: Path):
-    site = demo(name="nowhere", paths={"prefix": str(tmp_path / "prefix"), "state": str(tmp_path / "state")})
+def test_services_are_left_alone_while_the_machine_changes(
+    command: Callable[[Site], int], tmp_path: Path
+):
+    site = demo(
+        name="nowhere", paths={"prefix": str(tmp_path / "prefix"), "state": str(tmp_path / "state")}
+    )
     (site.current / "bin").mkdir(parents=True)
     (site.current / "bin/jupyterhub").touch()
     with alone(), pytest.raises(Problem, match=rf"another sitekit.*process {os.getpid()}"):
@@ -456,12 +506,16 @@ def test_what_the_system_refuses_is_no_traceback(tmp_path: Path):
     (root / STATE).mkdir(0o700, parents=True)
     os.chown(root / STATE, 33, 33)
     look_at = "from machine_sites import demo; from sitekit.machine.apply.commands import diff"
-    asked = as_nobody("-c", f"from pathlib import Path; {look_at}; diff(demo(), root=Path({str(root)!r}))")
+    asked = as_nobody(
+        "-c", f"from pathlib import Path; {look_at}; diff(demo(), root=Path({str(root)!r}))"
+    )
     assert asked.returncode == 0, asked.stdout + asked.stderr
     assert "/var/lib/sitekit/demo/" in asked.stdout
 
 
-def test_an_error_of_the_system_ends_as_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def test_an_error_of_the_system_ends_as_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
     monkeypatch.setitem(cli.COMMANDS, "show", cli.Command("", "os:listdir", site=False))
     assert cli.main(["show", "/none"]) == 1
     assert capsys.readouterr().err == (

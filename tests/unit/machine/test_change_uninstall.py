@@ -1,4 +1,5 @@
-"""Uninstall may fail at every step and be repeated, goes by what was applied, and forgets only what is sitekit's."""
+"""Uninstall may fail at every step and be repeated, goes by what was applied, and forgets only what
+is sitekit's."""
 
 from __future__ import annotations
 
@@ -54,7 +55,8 @@ def break_before(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
 
     def breaking(do):
         def broken(*words: object, **more: object) -> object:
-            if not str(words[0]).endswith("-") and next(steps) == count:  # the tools' copies are none of its steps
+            # the tools' copies are none of its steps
+            if not str(words[0]).endswith("-") and next(steps) == count:
                 raise Crash(f"{do.__name__} {words}")
             return do(*words, **more)
 
@@ -87,7 +89,9 @@ def test_uninstall_fails_at_every_step_and_a_second_one_ends_it(
     assert tree(tried) == before
 
 
-def test_an_account_that_cannot_be_removed_is_still_known(machine: Path, monkeypatch: pytest.MonkeyPatch):
+def test_an_account_that_cannot_be_removed_is_still_known(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+):
     before = tree(machine)
     apply(SITE, root=machine)
     remove = unix_accounts.remove_account
@@ -99,7 +103,9 @@ def test_an_account_that_cannot_be_removed_is_still_known(machine: Path, monkeyp
     assert tree(machine) == before
 
 
-def test_a_purge_forgets_nothing_but_what_sitekit_has_made(machine: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_purge_forgets_nothing_but_what_sitekit_has_made(
+    machine: Path, capsys: pytest.CaptureFixture[str]
+):
     """The site file was mistyped, or edited since the apply; or the folder was there before."""
     (machine / "srv/data").mkdir(parents=True)
     (machine / "srv/data/thesis").write_text("years\n")
@@ -124,11 +130,16 @@ def test_uninstall_goes_by_the_site_as_it_was_applied(machine: Path):
     database.write_text("people\n")
     os.chown(database, 998, 998)
     uninstall(demo(paths={"state": "/srv/data"}, hub={"user": "another"}), root=machine)
-    assert {(path.stat().st_uid, path.stat().st_gid) for path in (database, database.parent)} == {(0, 0)}
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in (database, database.parent)} == {
+        (0, 0)
+    }
 
 
-def test_a_certificate_that_certbot_put_there_goes_with_the_site(machine: Path, monkeypatch: pytest.MonkeyPatch):
-    """As `take_certificate` replaces both files, between two applies; the site file may say something else by then."""
+def test_a_certificate_that_certbot_put_there_goes_with_the_site(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As `take_certificate` replaces both files, between two applies; the site file may say
+    something else by then."""
     monkeypatch.setattr(apply_module, "check", lambda *words: None)  # nginx need not be there
     before = tree(machine)
     front = {"url": "https://hub.example.org", "server": "nginx", "certificate": "acme"}
@@ -141,7 +152,8 @@ def test_a_certificate_that_certbot_put_there_goes_with_the_site(machine: Path, 
 
 
 def test_a_cut_before_the_first_record_leaves_nothing_behind(machine: Path, scratch: Path):
-    """The power fails after each of the first actions, in turn: another apply and an uninstall, or that alone."""
+    """The power fails after each of the first actions, in turn: another apply and an uninstall, or
+    that alone."""
     before = tree(machine)
     made = planned(SITE, family(), machine).actions
     first = next(number for number, action in enumerate(made) if isinstance(action, actions.Record))

@@ -23,8 +23,15 @@ def test_the_largest_node_counts_and_gpus_go_by_their_type():
     assert set(there) == {"gpu", "plain", "endless"}
     assert (there["gpu"].cpus, there["gpu"].memory, there["gpu"].limit) == (64, 512000, 5 * 86400)
     assert there["gpu"].gpus == {"a100": 8, "v100": 2, "": 8}
-    assert (there["plain"].memory, there["plain"].limit, there["plain"].gpus) == (128000, 1800, {"": 2})
-    assert there["endless"].limit is None and there["endless"].gpus == {"nvidia_a100_1g.5gb": 7, "": 7}
+    assert (there["plain"].memory, there["plain"].limit, there["plain"].gpus) == (
+        128000,
+        1800,
+        {"": 2},
+    )
+    assert there["endless"].limit is None and there["endless"].gpus == {
+        "nvidia_a100_1g.5gb": 7,
+        "": 7,
+    }
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,9 @@ def site(tmp_path: Path) -> Site:
     state = tmp_path / "state"
     state.mkdir()
     hub = site.hub.model_copy(update={"user": pwd.getpwuid(os.geteuid()).pw_name})
-    return site.model_copy(update={"hub": hub, "paths": site.paths.model_copy(update={"state": state})})
+    return site.model_copy(
+        update={"hub": hub, "paths": site.paths.model_copy(update={"state": state})}
+    )
 
 
 def release(folder: Path, answer: str) -> Path:
@@ -49,10 +51,14 @@ def test_one_that_knows_it_may(site: Site, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("answer", ["echo ImportError >&2; exit 1", f"echo {VERSION - 1}"])
 def test_one_that_does_not_is_refused(site: Site, tmp_path: Path, answer: str) -> None:
-    with pytest.raises(Problem, match=f"has form {VERSION}, and the release release knows form {VERSION - 1}"):
+    with pytest.raises(
+        Problem, match=f"has form {VERSION}, and the release release knows form {VERSION - 1}"
+    ):
         refuse_newer_ledger(with_ledger(site, VERSION), release(tmp_path, answer))
 
 
-def test_a_ledger_from_before_forms_were_counted_suits_everybody(site: Site, tmp_path: Path) -> None:
+def test_a_ledger_from_before_forms_were_counted_suits_everybody(
+    site: Site, tmp_path: Path
+) -> None:
     refuse_newer_ledger(site, release(tmp_path, "exit 1"))
     refuse_newer_ledger(with_ledger(site, 0), release(tmp_path / "other", "exit 1"))

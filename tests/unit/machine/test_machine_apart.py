@@ -1,4 +1,5 @@
-"""`make status` says which protection the running proxy has, and not only which one the site asks for."""
+"""`make status` says which protection the running proxy has, and not only which one the site asks
+for."""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ from sitekit.site import Site
 def started(*words: str, **environment: str) -> Iterator[State]:
     """A program with these words and this environment."""
     begin = ["/bin/sh", "-c", "echo; read line", "sh", *words]
-    program = subprocess.Popen(begin, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+    program = subprocess.Popen(
+        begin, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    )
     assert program.stdout and program.stdout.readline() == b"\n"
     yield State("running", "", program.pid)
     program.communicate()

@@ -27,7 +27,9 @@ from sitekit.site import Site
 def site(tmp_path: Path) -> Iterator[Site]:
     """A site whose certificate is shown on its port, once."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        site = demo(internal_tls=False, front={"url": f"https://localhost:{server.getsockname()[1]}"})
+        site = demo(
+            internal_tls=False, front={"url": f"https://localhost:{server.getsockname()[1]}"}
+        )
         cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
         for path, text in zip((cert, key), self_signed(site), strict=True):
             path.write_text(text)
@@ -45,9 +47,16 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 @pytest.mark.parametrize(
     ("left", "said"),
-    [(VALID_DAYS, ""), (22, ""), (20, "lasts 20.0 more days"), (-1, "its certificate is out of date")],
+    [
+        (VALID_DAYS, ""),
+        (22, ""),
+        (20, "lasts 20.0 more days"),
+        (-1, "its certificate is out of date"),
+    ],
 )
-def test_three_weeks_before_the_end_it_fails(site: Site, monkeypatch: pytest.MonkeyPatch, left: int, said: str) -> None:
+def test_three_weeks_before_the_end_it_fails(
+    site: Site, monkeypatch: pytest.MonkeyPatch, left: int, said: str
+) -> None:
     day = time.time() + (VALID_DAYS - left) * expiry.DAY
     monkeypatch.setattr(expiry, "time", SimpleNamespace(time=lambda: day))
     if said:
@@ -66,7 +75,8 @@ def test_a_web_server_that_is_down_is_said_so() -> None:
 def test_the_certificate_of_internal_tls_is_looked_at_as_well(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The proxy's, which it shows at the port of its API. A client without a certificate sees it too."""
+    """The proxy's, which it shows at the port of its API. A client without a certificate sees it
+    too."""
     files = internal(Target(site, tmp_path))
     shows, known = tmp_path / "proxy.pem", tmp_path / "ca.pem"
     shows.write_text(files[pair(site, "proxy")].content)
@@ -78,11 +88,17 @@ def test_the_certificate_of_internal_tls_is_looked_at_as_well(
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
-            with suppress(OSError), server.accept()[0] as plain, context.wrap_socket(plain, server_side=True):
+            with (
+                suppress(OSError),
+                server.accept()[0] as plain,
+                context.wrap_socket(plain, server_side=True),
+            ):
                 pass
 
         port = server.getsockname()[1]
-        both = site.model_copy(update={"internal_tls": True, "proxy": site.proxy.model_copy(update={"api_port": port})})
+        both = site.model_copy(
+            update={"internal_tls": True, "proxy": site.proxy.model_copy(update={"api_port": port})}
+        )
         threading.Thread(target=serve, daemon=True).start()
         assert expiry.certificate_check(both) == 0
         assert "the proxy (internal TLS) lasts 182" in capsys.readouterr().out

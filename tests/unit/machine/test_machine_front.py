@@ -59,7 +59,11 @@ def test_a_certificate_of_ones_own_is_taken_when_it_fits(tmp_path: Path) -> None
     ("wanted", "there", "what"),
     [
         (site(**FILES), None, "is not there"),
-        (site(**FILES), demo(front={"url": "https://other.example.org"}), f"not a certificate for {HOST}"),
+        (
+            site(**FILES),
+            demo(front={"url": "https://other.example.org"}),
+            f"not a certificate for {HOST}",
+        ),
         (site(**FILES, subdomains=True), site(), rf"not a certificate for \*\.{HOST}"),
         (site(**FILES), demo(front={"url": "https://example.org", "subdomains": True}), None),
     ],
@@ -79,9 +83,36 @@ def test_one_that_browsers_would_refuse_is_refused(
 def test_one_out_of_date_is_refused(tmp_path: Path) -> None:
     root = machine(tmp_path, site())
     key, request = tmp_path / "key", tmp_path / "request"
-    ask = ["openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={HOST}", "-keyout", key]
-    subprocess.run([*ask, "-addext", f"subjectAltName=DNS:{HOST}", "-out", request], check=True, capture_output=True)
-    sign = ["openssl", "x509", "-req", "-in", request, "-signkey", key, "-days", "-1", "-copy_extensions", "copy"]
+    ask = [
+        "openssl",
+        "req",
+        "-new",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        f"/CN={HOST}",
+        "-keyout",
+        key,
+    ]
+    subprocess.run(
+        [*ask, "-addext", f"subjectAltName=DNS:{HOST}", "-out", request],
+        check=True,
+        capture_output=True,
+    )
+    sign = [
+        "openssl",
+        "x509",
+        "-req",
+        "-in",
+        request,
+        "-signkey",
+        key,
+        "-days",
+        "-1",
+        "-copy_extensions",
+        "copy",
+    ]
     subprocess.run([*sign, "-out", root / CERT[1:]], check=True, capture_output=True)
     with pytest.raises(BadInput, match="out of date"):
         looked_at(site(**FILES), root)
@@ -97,7 +128,17 @@ def test_a_key_that_cannot_serve_with_it_is_refused(tmp_path: Path) -> None:
         looked_at(site(**FILES), root)
     assert refusal.value.where == "front.certificate.key"
     key.write_text(own)
-    closed = ["openssl", "pkey", "-in", key, "-aes128", "-passout", "pass:secret", "-out", tmp_path / "closed"]
+    closed = [
+        "openssl",
+        "pkey",
+        "-in",
+        key,
+        "-aes128",
+        "-passout",
+        "pass:secret",
+        "-out",
+        tmp_path / "closed",
+    ]
     subprocess.run(closed, check=True, capture_output=True)
     (tmp_path / "closed").rename(key)
     with pytest.raises(BadInput, match="has a passphrase"):
@@ -107,7 +148,9 @@ def test_a_key_that_cannot_serve_with_it_is_refused(tmp_path: Path) -> None:
         looked_at(site(**FILES), root)
 
 
-def test_a_self_signed_one_covers_subdomains_and_is_made_again_when_they_are_switched_on(tmp_path: Path) -> None:
+def test_a_self_signed_one_covers_subdomains_and_is_made_again_when_they_are_switched_on(
+    tmp_path: Path,
+) -> None:
     root = machine(tmp_path)
     cert = root / "etc/sitekit/demo/tls/cert.pem"
 
@@ -126,9 +169,16 @@ def test_a_self_signed_one_covers_subdomains_and_is_made_again_when_they_are_swi
 
 @pytest.mark.parametrize("server", ["apache", "nginx"])
 def test_browsers_ask_for_tls_at_users_own_names_too(server: str) -> None:
-    for subdomains, value in ((False, '"max-age=63072000"'), (True, '"max-age=63072000; includeSubDomains"')):
+    for subdomains, value in (
+        (False, '"max-age=63072000"'),
+        (True, '"max-age=63072000; includeSubDomains"'),
+    ):
         files = front(site(server=server, subdomains=subdomains), this_platform(Path("/")))
-        told = {line.split("Strict-Transport-Security ")[1] for line in lines(files) if f"{SET[server]} Strict" in line}
+        told = {
+            line.split("Strict-Transport-Security ")[1]
+            for line in lines(files)
+            if f"{SET[server]} Strict" in line
+        }
         assert {text.removesuffix(";").removesuffix(" always") for text in told} == {value}
 
 
@@ -144,7 +194,18 @@ def test_what_an_authority_issued_is_kept_to_its_last_day(tmp_path: Path) -> Non
     root = machine(tmp_path)
     folder = root / "etc/sitekit/demo/tls"
     folder.mkdir(parents=True)
-    soon = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "10", "-subj", f"/CN={HOST}"]
+    soon = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "10",
+        "-subj",
+        f"/CN={HOST}",
+    ]
     names = ["-addext", f"subjectAltName=DNS:{HOST}"]
     files = ["-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
     subprocess.run([*soon, *names, *files], check=True, capture_output=True)
@@ -160,7 +221,11 @@ def test_what_an_authority_issued_is_kept_to_its_last_day(tmp_path: Path) -> Non
 OUTSIDE = {
     "inside": ["10.0.0.0/8"],
     "method": "openid",
-    "openid": {"provider": "https://login.example.org/x", "client_id": "jupyter", "client_secret": SECRET},
+    "openid": {
+        "provider": "https://login.example.org/x",
+        "client_id": "jupyter",
+        "client_secret": SECRET,
+    },
 }
 
 
@@ -177,7 +242,9 @@ def test_the_clients_secret_is_for_root_alone_and_the_cookies_key_is_kept(tmp_pa
     assert after.content == file.content.replace("first", "second")
 
 
-@pytest.mark.parametrize("text", [None, "", "short", "two\nlines-of-it", 'a"quote-in-it', "back\\slash-in-it"])
+@pytest.mark.parametrize(
+    "text", [None, "", "short", "two\nlines-of-it", 'a"quote-in-it', "back\\slash-in-it"]
+)
 def test_what_is_no_secret_is_refused(text: str | None, tmp_path: Path) -> None:
     root = machine(tmp_path, site())
     if text is not None:

@@ -80,7 +80,11 @@ def test_gate_lies_beside_what_it_reads_and_belongs_to_root():
     site = demo()
     files = render(site, family())
     gate = files[site.libexec / "gate"]
-    assert (gate.mode, gate.owner, gate.content) == (0o755, "root", data("scripts/gate").read_text())
+    assert (gate.mode, gate.owner, gate.content) == (
+        0o755,
+        "root",
+        data("scripts/gate").read_text(),
+    )
     assert files[site.libexec / "end"] == gate
     assert json.loads(files[site.libexec / "gate.json"].content)["groups"] == ["jupyter-users"]
     assert "{{" not in files[site.libexec / "job.sh"].content
@@ -112,7 +116,9 @@ def test_visudo_takes_the_rule(case: str, tmp_path: Path):
     file = rendered(case)[family(platform).sudoers / f"sitekit-{site.name}"]
     assert file.mode == 0o440
     (tmp_path / "rule").write_text(file.content)
-    done = subprocess.run([visudo, "-c", "-s", "-f", tmp_path / "rule"], capture_output=True, text=True)
+    done = subprocess.run(
+        [visudo, "-c", "-s", "-f", tmp_path / "rule"], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -148,11 +154,17 @@ def test_systemd_takes_the_units_without_a_word(case: str, tmp_path: Path):
         stub.parent.mkdir(parents=True, exist_ok=True)
         stub.write_text("#!/bin/sh\n")
         stub.chmod(0o755)
-    units = {path: file for path, file in rendered(case).items() if path.suffix in (".service", ".timer")}
+    units = {
+        path: file for path, file in rendered(case).items() if path.suffix in (".service", ".timer")
+    }
     for path, file in units.items():
         (tmp_path / path.relative_to("/")).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path.relative_to("/")).write_text(file.content)
-    done = subprocess.run([analyze, "verify", "--man=no", f"--root={tmp_path}", *units], capture_output=True, text=True)
+    done = subprocess.run(
+        [analyze, "verify", "--man=no", f"--root={tmp_path}", *units],
+        capture_output=True,
+        text=True,
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     for path in units:
         if path.suffix == ".service":
@@ -160,11 +172,16 @@ def test_systemd_takes_the_units_without_a_word(case: str, tmp_path: Path):
 
 
 def test_the_daily_check_comes_with_the_hub_where_systemd_is_and_can_be_turned_off():
-    units = {Path("/etc/systemd/system/sitekit-demo-kernels").with_suffix(kind) for kind in (".timer", ".service")}
+    units = {
+        Path("/etc/systemd/system/sitekit-demo-kernels").with_suffix(kind)
+        for kind in (".timer", ".service")
+    }
     off = demo(supervisor="systemd")
     off = off.model_copy(
         update={
-            "kernels": off.kernels.model_copy(update={"check": off.kernels.check.model_copy(update={"at": "never"})})
+            "kernels": off.kernels.model_copy(
+                update={"check": off.kernels.check.model_copy(update={"at": "never"})}
+            )
         }
     )
     assert units <= set(rendered("demo-systemd")) and not units & set(rendered("demo"))
@@ -179,13 +196,21 @@ def test_the_proxys_exposure_is_what_was_asked_for():
 
 def exposure(analyze: str, root: Path, unit: Path, highest: int) -> None:
     """At most `highest` tenths on systemd's own scale, in which 100 is no protection at all."""
-    words = ["security", "--offline=true", "--no-pager", f"--threshold={highest}", f"--root={root}", unit]
+    words = [
+        "security",
+        "--offline=true",
+        "--no-pager",
+        f"--threshold={highest}",
+        f"--root={root}",
+        unit,
+    ]
     done = subprocess.run([analyze, *words], capture_output=True, text=True)
     assert done.returncode == 0, (done.stdout[-200:], done.stderr)
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "jupyter.example.org", "192.0.2.7", "a" * 60 + "." + "b" * 60 + ".example.org"]
+    "host",
+    ["localhost", "jupyter.example.org", "192.0.2.7", "a" * 60 + "." + "b" * 60 + ".example.org"],
 )
 def test_a_self_signed_certificate_is_for_its_host_and_no_other(host: str, tmp_path: Path):
     needs("openssl")
@@ -193,7 +218,9 @@ def test_a_self_signed_certificate_is_for_its_host_and_no_other(host: str, tmp_p
     cert, key = self_signed(site)
     (tmp_path / "cert.pem").write_text(cert)
     assert serves(tmp_path / "cert.pem", site, 86400)
-    assert not serves(tmp_path / "cert.pem", demo(front={"url": "https://other.example.org:8443"}), 0)
+    assert not serves(
+        tmp_path / "cert.pem", demo(front={"url": "https://other.example.org:8443"}), 0
+    )
     assert "PRIVATE KEY" in key
     names = subprocess.run(
         ["openssl", "x509", "-in", tmp_path / "cert.pem", "-noout", "-ext", "subjectAltName"],

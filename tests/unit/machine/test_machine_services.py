@@ -16,7 +16,8 @@ SOCKET, LOG = Path("/run/x/s.sock"), Path("/var/log/x")
 
 
 def section(service: Service) -> dict[str, str]:
-    """What supervisord reads, by its own parser's settings (supervisor/options.py, UnhosedConfigParser)."""
+    """What supervisord reads, by its own parser's settings (supervisor/options.py,
+    UnhosedConfigParser)."""
     parser = configparser.RawConfigParser(inline_comment_prefixes=(";", "#"), strict=False)
     parser.read_string(supervisord_conf([service], socket=SOCKET, log=LOG))
     return {key: value % {} for key, value in parser[f"program:{service.name}"].items()}
@@ -29,10 +30,25 @@ def unit(service: Service) -> list[str]:
 def test_systemd_words_are_quoted_and_nothing_expands():
     lines = unit(
         Service(
-            "x", "100% sure", ("/bin/echo", "a b", "100%", "$HOME", 'say "hi"', "it's", "", "back\\slash", "two\nlines")
+            "x",
+            "100% sure",
+            (
+                "/bin/echo",
+                "a b",
+                "100%",
+                "$HOME",
+                'say "hi"',
+                "it's",
+                "",
+                "back\\slash",
+                "two\nlines",
+            ),
         )
     )
-    assert 'ExecStart=/bin/echo "a b" 100%% $$HOME "say \\"hi\\"" "it\'s" "" "back\\\\slash" "two\\nlines"' in lines
+    assert (
+        'ExecStart=/bin/echo "a b" 100%% $$HOME "say \\"hi\\"" "it\'s" "" "back\\\\slash" "two\\nlines"'
+        in lines
+    )
     assert "Description=100%% sure" in lines
 
 
@@ -47,7 +63,9 @@ def test_supervisord_gives_back_the_words():
 
 
 def test_supervisord_reads_the_secrets_file_and_changes_the_group():
-    service = Service("x", "x", ("/bin/true",), user="u", group="g", environment_file=Path("/etc/secret"))
+    service = Service(
+        "x", "x", ("/bin/true",), user="u", group="g", environment_file=Path("/etc/secret")
+    )
     words = shlex.split(section(service)["command"])
     assert words[:5] == ["/bin/sh", "-c", 'set -a; . "$1"; shift; exec "$@"', "sh", "/etc/secret"]
     assert words[5:] == ["/usr/bin/setpriv", "--reuid=u", "--regid=g", "--init-groups", "/bin/true"]
@@ -59,7 +77,11 @@ def test_supervisord_refuses_what_its_file_cannot_carry(word: str):
     with pytest.raises(ValueError, match=r"supervisord\.conf cannot carry"):
         supervisord_conf([Service("x", "x", ("/bin/echo", word))], socket=SOCKET, log=LOG)
     with pytest.raises(ValueError, match=r"supervisord\.conf cannot carry"):
-        supervisord_conf([Service("x", "x", ("/bin/echo",), environment={"A": f'{word}"'})], socket=SOCKET, log=LOG)
+        supervisord_conf(
+            [Service("x", "x", ("/bin/echo",), environment={"A": f'{word}"'})],
+            socket=SOCKET,
+            log=LOG,
+        )
 
 
 @pytest.mark.parametrize(
@@ -101,7 +123,9 @@ def test_only_the_hub_may_gain_privileges():
     )
     settings = [line for line in units["sitekit-demo-hub"].splitlines() if not line.startswith("#")]
     assert not [line for line in settings if line.startswith(implied)], "sudo would not work"
-    assert all("NoNewPrivileges=yes" in text for name, text in units.items() if not name.endswith("-hub"))
+    assert all(
+        "NoNewPrivileges=yes" in text for name, text in units.items() if not name.endswith("-hub")
+    )
 
 
 def test_ipv6_addresses_of_the_hub_are_urls_in_brackets():

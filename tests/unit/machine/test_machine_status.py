@@ -1,4 +1,5 @@
-"""What `make status` and `make diff` say beside services and files; and output that nobody reads to its end."""
+"""What `make status` and `make diff` say beside services and files; and output that nobody reads to
+its end."""
 
 from __future__ import annotations
 
@@ -57,15 +58,21 @@ def test_administrators_who_may_not_log_in_are_named(site: Site, tmp_path: Path)
     (tmp_path / "etc/passwd").write_text(
         "carol:x:2001:2001::/home/carol:/bin/sh\ndave:x:2002:2002::/home/dave:/bin/sh\n"
     )
-    (tmp_path / "etc/group").write_text("jupyter-users:x:2100:carol\njupyter-admins:x:2101:carol,dave\n")
+    (tmp_path / "etc/group").write_text(
+        "jupyter-users:x:2100:carol\njupyter-admins:x:2101:carol,dave\n"
+    )
     (tmp_path / "etc/shadow").write_text("carol:$y$x:1::::::\ndave:$y$x:1::::::\n")
     told = list(who_stays_out(site, this_platform(), tmp_path))
-    assert told[0] == "1 of 2 members of login.admin_groups are in none of login.allowed_groups (dave)"
+    assert (
+        told[0] == "1 of 2 members of login.admin_groups are in none of login.allowed_groups (dave)"
+    )
 
 
 def test_work_goes_on_when_nobody_reads_its_output() -> None:
     program = "from sitekit.base.progress import say; [say('x' * 4096) for _ in range(100)]; raise SystemExit(7)"
-    worker = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    worker = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     assert worker.stdout and worker.stderr
     worker.stdout.read(1)
     worker.stdout.close()

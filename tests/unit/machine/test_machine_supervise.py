@@ -27,10 +27,16 @@ from sitekit.machine.supervisors.control import SupervisordSupervisor
 from sitekit.machine.supervisors.service import Service
 
 PROGRAM = next(
-    (p for p in (Path(sys.executable).with_name("supervisord"), shutil.which("supervisord")) if p and Path(p).exists()),
+    (
+        p
+        for p in (Path(sys.executable).with_name("supervisord"), shutil.which("supervisord"))
+        if p and Path(p).exists()
+    ),
     None,
 )
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="supervisord is not installed (scripts/requirements-test.txt)")
+pytestmark = pytest.mark.skipif(
+    PROGRAM is None, reason="supervisord is not installed (scripts/requirements-test.txt)"
+)
 ME = "root" if os.geteuid() == 0 else os.environ.get("USER", "nobody")
 
 SERVER = Path(__file__).parent / "programs" / "listener.py"
@@ -49,7 +55,9 @@ def listens(port: int) -> bool:
 
 @pytest.fixture
 def supervisor(tmp_path: Path) -> Iterator[SupervisordSupervisor]:
-    made = SupervisordSupervisor(tmp_path / "s.conf", tmp_path / "s.sock", tmp_path / "log", Path(PROGRAM))
+    made = SupervisordSupervisor(
+        tmp_path / "s.conf", tmp_path / "s.sock", tmp_path / "log", Path(PROGRAM)
+    )
     yield made
     if (tmp_path / "supervisord.pid").exists():
         os.kill(int((tmp_path / "supervisord.pid").read_text()), signal.SIGTERM)
@@ -70,16 +78,23 @@ def server(tmp_path: Path, name: str, port: int, **more: object) -> Service:
         "environment": {"PLAIN": "50% b"},
         "directory": tmp_path,
     }
-    return Service(name, name, command, ready=partial(listens, port), stop_seconds=5, **(given | more))
+    return Service(
+        name, name, command, ready=partial(listens, port), stop_seconds=5, **(given | more)
+    )
 
 
 def pid(supervisor: SupervisordSupervisor, service: Service) -> int | None:
     return supervisor.state(service).pid
 
 
-def test_the_whole_life(supervisor: SupervisordSupervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_whole_life(
+    supervisor: SupervisordSupervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("LEAK", "leaked")
-    first, second = write(supervisor, [server(tmp_path, "first", free_port()), server(tmp_path, "second", free_port())])
+    first, second = write(
+        supervisor,
+        [server(tmp_path, "first", free_port()), server(tmp_path, "second", free_port())],
+    )
     control.start([first, second], supervisor, within=20)
     assert (tmp_path / "first.env").read_text() == f"abc 50% b - {tmp_path}", (
         "the environment is the service's and no more"
@@ -102,7 +117,8 @@ def test_the_whole_life(supervisor: SupervisordSupervisor, tmp_path: Path, monke
 
 
 def test_what_is_stopping_is_started_again(supervisor: SupervisordSupervisor, tmp_path: Path):
-    """An apply that is interrupted while a service stops starts it again, though it needs its time to end."""
+    """An apply that is interrupted while a service stops starts it again, though it needs its time
+    to end."""
     made = server(tmp_path, "slow", port := free_port())
     slow = replace(made, command=(*made.command, "2"))
     control.start(write(supervisor, [slow]), supervisor, within=20)
@@ -118,7 +134,11 @@ def test_what_is_stopping_is_started_again(supervisor: SupervisordSupervisor, tm
 @contextmanager
 def stopping(supervisor: SupervisordSupervisor, service: Service) -> Iterator[None]:
     """supervisord has been told to stop it by somebody who was interrupted then."""
-    asked = [str(PROGRAM).replace("supervisord", "supervisorctl"), "-s", f"unix://{supervisor.control}"]
+    asked = [
+        str(PROGRAM).replace("supervisord", "supervisorctl"),
+        "-s",
+        f"unix://{supervisor.control}",
+    ]
     with subprocess.Popen([*asked, "stop", service.name], stdout=subprocess.DEVNULL) as interrupted:
         end = time.monotonic() + 20
         while not supervisor.state(service).detail.startswith("STOPPING"):
@@ -128,7 +148,9 @@ def stopping(supervisor: SupervisordSupervisor, service: Service) -> Iterator[No
     yield
 
 
-def test_a_changed_section_restarts_that_service_only(supervisor: SupervisordSupervisor, tmp_path: Path):
+def test_a_changed_section_restarts_that_service_only(
+    supervisor: SupervisordSupervisor, tmp_path: Path
+):
     first, second = server(tmp_path, "first", free_port()), server(tmp_path, "second", free_port())
     control.start(write(supervisor, [first, second]), supervisor, within=20)
     before = pid(supervisor, first)
@@ -139,22 +161,32 @@ def test_a_changed_section_restarts_that_service_only(supervisor: SupervisordSup
     control.stop([first, moved], supervisor)
 
 
-def test_one_that_dies_is_named_with_its_last_words(supervisor: SupervisordSupervisor, tmp_path: Path):
+def test_one_that_dies_is_named_with_its_last_words(
+    supervisor: SupervisordSupervisor, tmp_path: Path
+):
     good, bad = (
         server(tmp_path, "good", free_port()),
         Service("bad", "bad", ("/bin/sh", "-c", "echo the disk is full; exit 3"), user=ME),
     )
     write(supervisor, [good, bad])
-    with pytest.raises(Problem, match=r"(?s)bad: ends by itself.*the disk is full.*all of it: less "):
+    with pytest.raises(
+        Problem, match=r"(?s)bad: ends by itself.*the disk is full.*all of it: less "
+    ):
         control.start([good, bad], supervisor, within=60)
     assert control.status([good, bad], supervisor)["good"].word == "running"
     control.stop([good, bad], supervisor)
 
 
-def test_one_that_dies_late_is_not_waited_for_to_the_end(supervisor: SupervisordSupervisor, tmp_path: Path):
+def test_one_that_dies_late_is_not_waited_for_to_the_end(
+    supervisor: SupervisordSupervisor, tmp_path: Path
+):
     """Up long enough for supervisord to call it running, and never ready."""
     late = Service(
-        "late", "late", ("/bin/sh", "-c", "sleep 1.3; echo no such key; exit 1"), user=ME, ready=lambda: False
+        "late",
+        "late",
+        ("/bin/sh", "-c", "sleep 1.3; echo no such key; exit 1"),
+        user=ME,
+        ready=lambda: False,
     )
     write(supervisor, [late])
     with pytest.raises(Problem, match=r"(?s)late: ends by itself, again and again.*no such key"):
@@ -164,7 +196,11 @@ def test_one_that_dies_late_is_not_waited_for_to_the_end(supervisor: Supervisord
 
 def test_one_that_does_not_answer_is_named(supervisor: SupervisordSupervisor, tmp_path: Path):
     deaf = Service(
-        "deaf", "deaf", ("/bin/sh", "-c", "echo still thinking; exec sleep 60"), user=ME, ready=lambda: False
+        "deaf",
+        "deaf",
+        ("/bin/sh", "-c", "echo still thinking; exec sleep 60"),
+        user=ME,
+        ready=lambda: False,
     )
     write(supervisor, [deaf])
     with pytest.raises(Problem, match=r"(?s)deaf: did not become ready within 2 s.*still thinking"):
@@ -173,11 +209,18 @@ def test_one_that_does_not_answer_is_named(supervisor: SupervisordSupervisor, tm
     control.stop([deaf], supervisor)
 
 
-def test_children_outlive_a_hub_and_no_other_service(supervisor: SupervisordSupervisor, tmp_path: Path):
+def test_children_outlive_a_hub_and_no_other_service(
+    supervisor: SupervisordSupervisor, tmp_path: Path
+):
     def parent(name: str, mode: str) -> Service:
         script = f"sleep 60 & echo $! > {tmp_path}/{name}.child; wait"
         return Service(
-            name, name, ("/bin/sh", "-c", script), user=ME, kill_mode=mode, ready=(tmp_path / f"{name}.child").exists
+            name,
+            name,
+            ("/bin/sh", "-c", script),
+            user=ME,
+            kill_mode=mode,
+            ready=(tmp_path / f"{name}.child").exists,
         )
 
     services = write(supervisor, [parent("hub", "process"), parent("proxy", "control-group")])
@@ -186,7 +229,9 @@ def test_children_outlive_a_hub_and_no_other_service(supervisor: SupervisordSupe
     control.stop(services, supervisor)
     try:
         assert Path(f"/proc/{hubs}").exists()
-        assert not Path(f"/proc/{proxys}").exists() or "Z" in Path(f"/proc/{proxys}/stat").read_text()
+        assert (
+            not Path(f"/proc/{proxys}").exists() or "Z" in Path(f"/proc/{proxys}/stat").read_text()
+        )
     finally:
         os.kill(hubs, signal.SIGKILL)
 
@@ -214,7 +259,11 @@ def test_another_program_on_the_port_is_not_the_service():
         ports = [first.server_address[1], second.server_address[1], third.server_address[1]]
         front = {"url": f"https://localhost:{ports[2]}"}
         site = demo(front=front, proxy={"api_port": ports[0]}, hub={"port": ports[1]})
-        assert [service.ready() for service in site_services(site, family())] == [False, False, False]
+        assert [service.ready() for service in site_services(site, family())] == [
+            False,
+            False,
+            False,
+        ]
         assert all(server.asked == [] for server in (first, third)), "the token went to a stranger"
 
 
@@ -243,7 +292,8 @@ class _Answer(BaseHTTPRequestHandler):
 
 
 def test_one_that_cannot_start_is_tried_for_ever(supervisor: SupervisordSupervisor, tmp_path: Path):
-    """As when `current` dangles, or the filesystem below it is away. What it lacks comes back, and so does it."""
+    """As when `current` dangles, or the filesystem below it is away. What it lacks comes back, and
+    so does it."""
     program, attempts = tmp_path / "current", set()
     program.symlink_to(sys.executable)
     real = server(tmp_path, "late", free_port())

@@ -1,4 +1,5 @@
-"""Advisories in OSV's form against packages that lie on a disk: which versions fall under a range, and what is told."""
+"""Advisories in OSV's form against packages that lie on a disk: which versions fall under a range,
+and what is told."""
 
 from __future__ import annotations
 
@@ -18,11 +19,21 @@ from sitekit.operations.advisories.versions import key
 from sitekit.site import Site
 
 
-def advisory(name: str, *events: dict[str, str], ecosystem: str = "PyPI", **more: Any) -> dict[str, Any]:
+def advisory(
+    name: str, *events: dict[str, str], ecosystem: str = "PyPI", **more: Any
+) -> dict[str, Any]:
     ranges = [{"type": "SEMVER" if ecosystem == "npm" else "ECOSYSTEM", "events": list(events)}]
-    affected = {"package": {"ecosystem": ecosystem, "name": name}, "ranges": ranges if events else []}
+    affected = {
+        "package": {"ecosystem": ecosystem, "name": name},
+        "ranges": ranges if events else [],
+    }
     affected |= {"versions": more.pop("versions")} if "versions" in more else {}
-    about = {"id": "GHSA-1", "aliases": ["CVE-1"], "summary": "It leaks.", "modified": "2026-11-20T00:00:00Z"}
+    about = {
+        "id": "GHSA-1",
+        "aliases": ["CVE-1"],
+        "summary": "It leaks.",
+        "modified": "2026-11-20T00:00:00Z",
+    }
     return {**about, "affected": [affected], **more}
 
 
@@ -64,7 +75,13 @@ def test_a_version_falls_under_the_ranges_of_pypi(
 
 @pytest.mark.parametrize(
     ("version", "expected"),
-    [("4.17.20", ["4.17.21"]), ("4.17.21", []), ("4.17.21-rc.1", ["4.17.21"]), ("4.9.0", ["4.17.21"]), ("5", [])],
+    [
+        ("4.17.20", ["4.17.21"]),
+        ("4.17.21", []),
+        ("4.17.21-rc.1", ["4.17.21"]),
+        ("4.9.0", ["4.17.21"]),
+        ("5", []),
+    ],
 )
 def test_a_version_falls_under_the_ranges_of_npm(version: str, expected: list[str | None]):
     document = advisory("some-name", {"introduced": "0"}, {"fixed": "4.17.21"}, ecosystem="npm")
@@ -78,8 +95,18 @@ def test_versions_that_are_listed_count_and_what_is_withdrawn_does_not():
 
 
 def test_semantic_versions_are_in_their_order():
-    order = ["1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0-rc.1", "1.0.0"]
-    assert sorted(reversed(order), key=lambda version: key("npm", version)) == order, "semver.org, item 11"
+    order = [
+        "1.0.0-alpha",
+        "1.0.0-alpha.1",
+        "1.0.0-alpha.beta",
+        "1.0.0-beta.2",
+        "1.0.0-beta.11",
+        "1.0.0-rc.1",
+        "1.0.0",
+    ]
+    assert sorted(reversed(order), key=lambda version: key("npm", version)) == order, (
+        "semver.org, item 11"
+    )
 
 
 def put(folder: Path, name: str, text: str) -> None:
@@ -89,7 +116,8 @@ def put(folder: Path, name: str, text: str) -> None:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    """One with a release in which there is a package of PyPI, one of npm, one of a scope, and one inside another."""
+    """One with a release in which there is a package of PyPI, one of npm, one of a scope, and one
+    inside another."""
     release = tmp_path / "prefix/releases/2026-01-01-00000000"
     put(
         release,
@@ -102,25 +130,41 @@ def site(tmp_path: Path) -> Site:
         "lib/node_modules/proxy/node_modules/@scope/part/package.json",
         '{"name": "@scope/part", "version": "1.0.0"}',
     )
-    put(release, "lib/node_modules/proxy/lib/package.json", '{"name": "no-package", "version": "1.0.0"}')
+    put(
+        release,
+        "lib/node_modules/proxy/lib/package.json",
+        '{"name": "no-package", "version": "1.0.0"}',
+    )
     (tmp_path / "prefix/current").symlink_to(release)
     return demo(paths={"prefix": str(tmp_path / "prefix"), "state": "/var/lib/sitekit/demo"})
 
 
 def test_packages_of_both_kinds_are_found_where_they_lie(site: Site):
-    there = {(one.ecosystem, one.name, one.version) for one in installed(site.current.resolve(), "here")}
-    assert there == {("PyPI", "some-name", "1.9"), ("npm", "proxy", "5.0.0"), ("npm", "@scope/part", "1.0.0")}
+    there = {
+        (one.ecosystem, one.name, one.version) for one in installed(site.current.resolve(), "here")
+    }
+    assert there == {
+        ("PyPI", "some-name", "1.9"),
+        ("npm", "proxy", "5.0.0"),
+        ("npm", "@scope/part", "1.0.0"),
+    }
 
 
 def test_what_is_known_is_told_with_its_fix_and_ends_with_1(
     site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     folder = tmp_path / "osv"
-    put(folder, "one.json", json.dumps(advisory("some-name", ALL, FIX, summary="It leaks.\x1b[31m\nMore.")))
+    put(
+        folder,
+        "one.json",
+        json.dumps(advisory("some-name", ALL, FIX, summary="It leaks.\x1b[31m\nMore.")),
+    )
     put(folder, "two.json", "{ this is no JSON")
     put(folder, "three.json", json.dumps({"id": "X", "affected": [{"package": 7}]}))
     with zipfile.ZipFile(folder / "npm.zip", "w") as archive:
-        document = advisory("@scope/part", ALL, {"fixed": "1.0.1"}, ecosystem="npm", id="GHSA-2", aliases=[])
+        document = advisory(
+            "@scope/part", ALL, {"fixed": "1.0.1"}, ecosystem="npm", id="GHSA-2", aliases=[]
+        )
         archive.writestr("GHSA-2.json", json.dumps(document))
     assert advisories(site, str(folder)) == 1
     said = capsys.readouterr().out

@@ -1,4 +1,5 @@
-"""Which release a program has, what may be removed, where rollback goes; and the hub's database beside all that."""
+"""Which release a program has, what may be removed, where rollback goes; and the hub's database
+beside all that."""
 
 from __future__ import annotations
 
@@ -43,7 +44,13 @@ def make(site: Site) -> Callable[..., Release]:
     def made(version: str, whole: bool = True) -> Release:
         site.releases.mkdir(parents=True, exist_ok=True)
         (site.paths.prefix / ".cache/packages").mkdir(parents=True, exist_ok=True)
-        package = {"name": "a", "version": version, "build": "0", "url": f"file:///c/a-{version}.conda", "sha256": "ab"}
+        package = {
+            "name": "a",
+            "version": version,
+            "build": "0",
+            "url": f"file:///c/a-{version}.conda",
+            "sha256": "ab",
+        }
         solution = Solution("wheels", ".", ["file:///c"], ["a"], [], [package], "version: 7\n")
         release = releases.begin(site, solution, {"hash": "k"}, "x", "y")
         release = releases.note(release, begun=f"2026-11-20T10:00:0{version}+0000")
@@ -79,7 +86,9 @@ PAST = [(1000.0, "one"), (5000.0, "two"), (9000.0, "three")]
         (500, None, None),
     ],
 )
-def test_the_start_of_a_program_tells_its_release(start: float, certain: str, possible: set[str] | None) -> None:
+def test_the_start_of_a_program_tells_its_release(
+    start: float, certain: str, possible: set[str] | None
+) -> None:
     assert around(PAST, start) == (certain, possible)
 
 
@@ -100,7 +109,9 @@ def test_programs_of_this_machine_are_seen(make: Callable[..., Release], site: S
     release = make("1")
     (release.path / "bin").mkdir()
     (release.path / "bin/python").symlink_to(sys.executable)
-    running = subprocess.Popen([release.path / "bin/python", "-c", "input()"], stdin=subprocess.PIPE)
+    running = subprocess.Popen(
+        [release.path / "bin/python", "-c", "input()"], stdin=subprocess.PIPE
+    )
     try:
         assert users(site).certain[release.name] == [f"input() (process {running.pid})"]
     finally:
@@ -121,7 +132,10 @@ def test_rollback_goes_where_the_link_was_before(make: Callable[..., Release], s
 
 
 def test_a_rollback_puts_the_lock_back_so_that_setup_conda_agrees(
-    make: Callable[..., Release], site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    make: Callable[..., Release],
+    site: Site,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(build, "LOCK", site.paths.prefix / "environment.lock")
     first, second = make("1"), make("2")
@@ -136,7 +150,9 @@ def test_a_rollback_puts_the_lock_back_so_that_setup_conda_agrees(
         assert kept_lock(build.LOCK, packages) == release.solution.locked(packages)
 
 
-def test_rollback_to_what_cannot_be_used_is_refused(make: Callable[..., Release], site: Site) -> None:
+def test_rollback_to_what_cannot_be_used_is_refused(
+    make: Callable[..., Release], site: Site
+) -> None:
     first = make("1")
     with pytest.raises(Problem, match="no other release"):
         commands.rollback(site)
@@ -164,7 +180,9 @@ def test_pruning_keeps_the_newest_the_current_and_the_used(
     assert f"kept {made[2].name}: bob's server (job 8)?" in capsys.readouterr().out
 
 
-def test_pruning_needs_to_see_who_uses_what(make: Callable[..., Release], site: Site, nobody: Uses) -> None:
+def test_pruning_needs_to_see_who_uses_what(
+    make: Callable[..., Release], site: Site, nobody: Uses
+) -> None:
     make("1"), make("2"), make("3")
     nobody.unseen["Slurm does not say"] = "ask it again"
     for command in (commands.prune_releases, commands.uninstall_environment):
@@ -210,7 +228,10 @@ def test_uninstall_takes_what_it_made_and_nothing_else(
         "kernels", "releases", "releases/notes", "releases/notes/mine.txt"
     ]  # fmt: skip
     told = capsys.readouterr().out
-    assert f"left {site.releases / 'notes'}" in told and f"left {site.paths.prefix / 'kernels'}" in told
+    assert (
+        f"left {site.releases / 'notes'}" in told
+        and f"left {site.paths.prefix / 'kernels'}" in told
+    )
     (site.releases / "notes/mine.txt").unlink()
     (site.releases / "notes").rmdir()
     (site.paths.prefix / "kernels").rmdir()
@@ -249,7 +270,8 @@ def test_what_changes_is_told_by_package() -> None:
 
 @pytest.fixture
 def hub(tmp_path: Path, hub_environment: None) -> Site:
-    """A site whose release is a real one, with a database that JupyterHub itself has made, with one user in it."""
+    """A site whose release is a real one, with a database that JupyterHub itself has made, with one
+    user in it."""
     if os.geteuid() != 0:
         pytest.skip("needs root: works on the database as the hub's account")
     (tmp_path / "prefix").mkdir()
@@ -257,7 +279,9 @@ def hub(tmp_path: Path, hub_environment: None) -> Site:
     (tmp_path / "state").mkdir()
     site = parts.site_at(tmp_path, "conda-forge")
     paths = Paths.model_construct(prefix=tmp_path / "prefix", state=tmp_path / "state")
-    whoami = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
+    whoami = subprocess.run(
+        ["id", "-un"], capture_output=True, text=True, check=True
+    ).stdout.strip()
     site = site.model_copy(update={"paths": paths, "hub": Hub.model_construct(user=whoami)})
     python = site.current / "bin/python"
     subprocess.run([python, "-I", ADD_ALICE, f"sqlite:///{site.database}"], check=True, timeout=60)
@@ -294,13 +318,16 @@ def test_a_newer_release_upgrades_the_database(hub: Site) -> None:
 
 
 def test_the_copy_that_jupyterhub_made_before_its_own_upgrade_is_a_way_back(hub: Site) -> None:
-    """A hub that systemd starts after a crash or a boot upgrades its database itself (c.JupyterHub.upgrade_db)."""
+    """A hub that systemd starts after a crash or a boot upgrades its database itself
+    (c.JupyterHub.upgrade_db)."""
     wanted, older = downgrade(hub)
     upgrade = "import logging, sys; from jupyterhub import dbutil; dbutil.upgrade_if_needed(sys.argv[1], log=logging)"
     in_release(hub, upgrade)
     assert database.revision(hub) == wanted
     database.fit(hub)
-    [copy] = (backup for backup in (hub.paths.state / "backups").iterdir() if backup.stem.endswith(older))
+    [copy] = (
+        backup for backup in (hub.paths.state / "backups").iterdir() if backup.stem.endswith(older)
+    )
     assert database.backup_of(hub, [older]) == copy
     assert [path.name for path in hub.paths.state.glob("jupyterhub.sqlite.*")] == []
 
@@ -314,7 +341,9 @@ def test_an_older_release_gets_the_database_from_before(hub: Site) -> None:
     database.fit(hub)
     assert database.revision(hub) == database.known_revisions(hub, hub.current)[0]
     assert people(hub) == ["alice"]
-    newer = [file for file in (hub.paths.state / "backups").iterdir() if "0123456789ab" in file.name]
+    newer = [
+        file for file in (hub.paths.state / "backups").iterdir() if "0123456789ab" in file.name
+    ]
     assert len(newer) == 1  # nothing is lost: what came after is kept beside it
 
 

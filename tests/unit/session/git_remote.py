@@ -1,4 +1,5 @@
-"""A repository behind https on this machine, served by git's own http-backend, with a certificate of its own."""
+"""A repository behind https on this machine, served by git's own http-backend, with a certificate
+of its own."""
 
 from __future__ import annotations
 
@@ -14,16 +15,23 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 WHO = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-WHO |= {f"GIT_{who}_{what}": "t@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+WHO |= {
+    f"GIT_{who}_{what}": "t@example.org"
+    for who in ("AUTHOR", "COMMITTER")
+    for what in ("NAME", "EMAIL")
+}
 
 
 def git(*words: str, cwd: Path) -> str:
     argv = ["git", "-c", "init.defaultBranch=main", *words]
-    return subprocess.run(argv, cwd=cwd, check=True, capture_output=True, text=True, env={**os.environ, **WHO}).stdout
+    return subprocess.run(
+        argv, cwd=cwd, check=True, capture_output=True, text=True, env={**os.environ, **WHO}
+    ).stdout
 
 
 class Remote:
-    """`folder`/work is where commits are made, `folder`/course.git is what is served. `asked` counts requests."""
+    """`folder`/work is where commits are made, `folder`/course.git is what is served. `asked`
+    counts requests."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.work = folder, folder / "work"
@@ -67,7 +75,9 @@ class Remote:
         parts = urlsplit(asked.path)
         if parts.path.startswith("/away/"):
             asked.send_response(302)
-            asked.send_header("Location", f"file://{self.folder}/course.git/{parts.path[6:]}?{parts.query}")
+            asked.send_header(
+                "Location", f"file://{self.folder}/course.git/{parts.path[6:]}?{parts.query}"
+            )
             asked.end_headers()
             return
         environment = {
@@ -83,7 +93,9 @@ class Remote:
             "GIT_PROTOCOL": asked.headers.get("Git-Protocol", ""),
         }
         body = asked.rfile.read(int(asked.headers.get("Content-Length") or 0))
-        done = subprocess.run(["git", "http-backend"], input=body, capture_output=True, env=environment)
+        done = subprocess.run(
+            ["git", "http-backend"], input=body, capture_output=True, env=environment
+        )
         head, _, content = done.stdout.partition(b"\r\n\r\n")
         headers = dict(line.split(": ", 1) for line in head.decode().splitlines() if line)
         asked.send_response(int(headers.pop("Status", "200").split()[0]))

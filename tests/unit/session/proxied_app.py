@@ -1,7 +1,8 @@
-"""A program behind a server's proxy: answers with what it was sent, sets cookies, echoes over a WebSocket.
+"""A program behind a server's proxy: answers with what it was sent, sets cookies, echoes over a
+WebSocket.
 
-Run as `python proxied_app.py ADDRESS`: a path for a Unix socket, else an IP address. Prints its port, then
-each request.
+Run as `python proxied_app.py ADDRESS`: a path for a Unix socket, else an IP address. Prints its
+port, then each request.
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ import sys
 
 from tornado import httpserver, netutil, web, websocket
 
-COOKIES = ("theme=dark; Path=/", "_xsrf=forged; Path=/user/u/", "jupyterhub-session-id=x; Path=/; Domain=example.org")
+COOKIES = (
+    "theme=dark; Path=/",
+    "_xsrf=forged; Path=/user/u/",
+    "jupyterhub-session-id=x; Path=/; Domain=example.org",
+)
 
 
 class Echo(websocket.WebSocketHandler):
@@ -29,7 +34,11 @@ class Echo(websocket.WebSocketHandler):
 
 class Told(web.RequestHandler):
     async def any(self) -> None:
-        told = {"uri": self.request.uri, "method": self.request.method, "headers": dict(self.request.headers)}
+        told = {
+            "uri": self.request.uri,
+            "method": self.request.method,
+            "headers": dict(self.request.headers),
+        }
         print(json.dumps(told), flush=True)
         for cookie in COOKIES:
             self.add_header("Set-Cookie", cookie)

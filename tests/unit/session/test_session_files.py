@@ -1,4 +1,5 @@
-"""What users' kernels find and leave behind: umask, Slurm's variables, the default kernel, large messages, no trash."""
+"""What users' kernels find and leave behind: umask, Slurm's variables, the default kernel, large
+messages, no trash."""
 
 from __future__ import annotations
 
@@ -57,7 +58,9 @@ def printed(server: Server, code: str, **kernel: str) -> str:
                 text += message["content"]["text"]
             elif message["msg_type"] == "error":
                 raise AssertionError(message["content"]["evalue"])
-            elif message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
+            elif (
+                message["msg_type"] == "status" and message["content"]["execution_state"] == "idle"
+            ):
                 told = text
         return told
     finally:
@@ -66,8 +69,20 @@ def printed(server: Server, code: str, **kernel: str) -> str:
 
 
 def execution(code: str) -> dict[str, Any]:
-    header = {"msg_id": uuid.uuid4().hex, "username": "", "session": uuid.uuid4().hex, "version": "5.3", "date": ""}
-    content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False}
+    header = {
+        "msg_id": uuid.uuid4().hex,
+        "username": "",
+        "session": uuid.uuid4().hex,
+        "version": "5.3",
+        "date": "",
+    }
+    content = {
+        "code": code,
+        "silent": False,
+        "store_history": True,
+        "user_expressions": {},
+        "allow_stdin": False,
+    }
     return {
         "header": {**header, "msg_type": "execute_request"},
         "parent_header": {},
@@ -83,16 +98,28 @@ def mode(path: Path) -> int:
 
 
 def test_files_of_users_have_the_sites_umask_and_the_jobs_own_are_private(server: Server) -> None:
-    printed(server, "open('by-kernel', 'w').close(); import os; os.mkdir('folder')", path="", name="own")
+    printed(
+        server, "open('by-kernel', 'w').close(); import os; os.mkdir('folder')", path="", name="own"
+    )
     server.ask("PUT", "api/contents/by-lab.txt", {"type": "file", "format": "text", "content": "x"})
-    assert [mode(server.home / name) for name in ("by-kernel", "folder", "by-lab.txt")] == [0o664, 0o775, 0o664]
+    assert [mode(server.home / name) for name in ("by-kernel", "folder", "by-lab.txt")] == [
+        0o664,
+        0o775,
+        0o664,
+    ]
     [runtime] = [path for path in server.tmp.iterdir() if path.name.startswith("jupyter-42-")]
     assert mode(runtime) & 0o077 == 0
 
 
 def test_slurm_takes_what_users_start_for_jobs_of_their_own(server: Server) -> None:
-    seen = json.loads(printed(server, "import json, os; print(json.dumps(dict(os.environ)))", name="own"))
-    given = {name: value for name, value in seen.items() if name.startswith(("SLURM", "SBATCH", "SITEKIT"))}
+    seen = json.loads(
+        printed(server, "import json, os; print(json.dumps(dict(os.environ)))", name="own")
+    )
+    given = {
+        name: value
+        for name, value in seen.items()
+        if name.startswith(("SLURM", "SBATCH", "SITEKIT"))
+    }
     assert given == {"SLURM_CONF": "/x", "SITEKIT_JOB_ID": "42"}
 
 
@@ -108,7 +135,10 @@ def test_the_hubs_own_python_is_no_kernel(server: Server) -> None:
 
 
 def test_a_large_message_reaches_the_kernel(server: Server) -> None:
-    assert printed(server, f"x = '{'x' * 11 * 1024**2}'; print(len(x))", name="own") == f"{11 * 1024**2}\n"
+    assert (
+        printed(server, f"x = '{'x' * 11 * 1024**2}'; print(len(x))", name="own")
+        == f"{11 * 1024**2}\n"
+    )
 
 
 def test_deleted_files_are_gone_and_no_database_lies_in_the_home(server: Server) -> None:
@@ -116,5 +146,9 @@ def test_deleted_files_are_gone_and_no_database_lies_in_the_home(server: Server)
     server.ask("PUT", "api/contents/a.ipynb", {"type": "notebook", "content": notebook})
     server.ask("GET", "api/contents/a.ipynb")
     server.ask("DELETE", "api/contents/a.ipynb")
-    left = [path for path in server.home.rglob("*") if "Trash" in path.parts or "nbsignatures" in path.name]
+    left = [
+        path
+        for path in server.home.rglob("*")
+        if "Trash" in path.parts or "nbsignatures" in path.name
+    ]
     assert left == []

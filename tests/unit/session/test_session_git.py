@@ -19,8 +19,17 @@ Git = Callable[..., str]
 
 
 def notebook(source: str, count: int = 1) -> str:
-    cell = {"cell_type": "code", "id": "a", "source": [source], "outputs": [], "metadata": {}, "execution_count": count}
-    return json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, indent=1)
+    cell = {
+        "cell_type": "code",
+        "id": "a",
+        "source": [source],
+        "outputs": [],
+        "metadata": {},
+        "execution_count": count,
+    }
+    return json.dumps(
+        {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, indent=1
+    )
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +53,23 @@ def home(tmp_path: Path) -> Path:
 def git(prefix: Path, home: Path, tmp_path: Path) -> Git:
     """git as in a terminal of a session, in a repository with one notebook, which has been changed."""
     plain = {"PATH": "/usr/bin:/bin", "HOME": str(home), "LANG": "C.UTF-8", "GIT_PAGER": "cat"}
-    plain |= {"LD_LIBRARY_PATH": "/nonexistent", "PYTHONHOME": "/nonexistent", "PYTHONPATH": "/nonexistent"}
+    plain |= {
+        "LD_LIBRARY_PATH": "/nonexistent",
+        "PYTHONHOME": "/nonexistent",
+        "PYTHONPATH": "/nonexistent",
+    }
 
     def run(*words: str, session: bool = True, **more: str) -> str:
         told = set_up(tmp_path, user_programs.folder(prefix), plain) if session else {}
         me = ["-c", "user.name=u", "-c", "user.email=u@localhost", "-c", "init.defaultBranch=main"]
         environment = {**plain, **told, **more}
         done = subprocess.run(
-            ["git", *me, *words], cwd=place, env=environment, capture_output=True, text=True, timeout=60
+            ["git", *me, *words],
+            cwd=place,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -99,9 +117,15 @@ def test_what_the_user_has_set_wins(git: Git, home: Path) -> None:
     ]
 
 
-def test_the_machines_settings_and_the_environments_hold(git: Git, prefix: Path, tmp_path: Path) -> None:
+def test_the_machines_settings_and_the_environments_hold(
+    git: Git, prefix: Path, tmp_path: Path
+) -> None:
     assert git("config", "--system", "include.path") == "/etc/gitconfig\n"
-    counted = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.editor", "GIT_CONFIG_VALUE_0": "ed"}
+    counted = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "core.editor",
+        "GIT_CONFIG_VALUE_0": "ed",
+    }
     assert git("config", "core.editor", **counted) == "ed\n"
     assert git("diff", **counted).startswith("nbdiff ")
     theirs = {"HOME": str(tmp_path), "GIT_CONFIG_SYSTEM": "/their/own"}

@@ -1,4 +1,5 @@
-"""The guard before jupyterlmod: no word of a request reaches a shell. A program that notes its words plays Lmod."""
+"""The guard before jupyterlmod: no word of a request reaches a shell. A program that notes its
+words plays Lmod."""
 
 from __future__ import annotations
 

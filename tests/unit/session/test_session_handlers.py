@@ -1,4 +1,5 @@
-"""The handlers of a running server are those that tests/handlers.py judges, and each has what its kind promises."""
+"""The handlers of a running server are those that tests/handlers.py judges, and each has what its
+kind promises."""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ import pytest
 import session_parts
 from session_parts import session
 
-_spec = importlib.util.spec_from_file_location("judged_handlers", Path(__file__).parents[2] / "handlers.py")
+_spec = importlib.util.spec_from_file_location(
+    "judged_handlers", Path(__file__).parents[2] / "handlers.py"
+)
 assert _spec and _spec.loader
 _module = importlib.util.module_from_spec(_spec)
 LIST = Path(__file__).parent / "programs" / "list_handlers.py"
@@ -31,8 +34,12 @@ def table() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def running(hub_environment: None) -> Iterator[list[tuple[str, list[str]]]]:
-    """Each handler's pattern, below the server's own address, and its class with all that it derives from."""
-    with tempfile.TemporaryDirectory(prefix="sitekit-test-handlers-") as folder, pytest.MonkeyPatch.context() as patch:
+    """Each handler's pattern, below the server's own address, and its class with all that it
+    derives from."""
+    with (
+        tempfile.TemporaryDirectory(prefix="sitekit-test-handlers-") as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         lists = f"import runpy; runpy.run_path({str(LIST)!r}); "
         patch.setattr(session_parts, "RUN", lists + session_parts.RUN)
         with session(LISTED=f"{folder}/listed") as _:
@@ -65,5 +72,9 @@ def test_no_judgement_is_of_a_handler_that_is_gone(running: Any, table: dict[str
 def test_each_has_what_its_kind_promises(running: Any, table: dict[str, Any]) -> None:
     for _, kinds in running:
         judged, _ = table[kinds[0]]
-        assert (judged.kind == "websocket") <= ("tornado.websocket:WebSocketHandler" in kinds), kinds[0]
-        assert (judged.kind in ("api", "report")) <= ("jupyter_server.base.handlers:APIHandler" in kinds), kinds[0]
+        assert (judged.kind == "websocket") <= ("tornado.websocket:WebSocketHandler" in kinds), (
+            kinds[0]
+        )
+        assert (judged.kind in ("api", "report")) <= (
+            "jupyter_server.base.handlers:APIHandler" in kinds
+        ), kinds[0]

@@ -1,4 +1,5 @@
-"""How a session's kernels are reached, for real: a server in a release's Python, and another program beside it."""
+"""How a session's kernels are reached, for real: a server in a release's Python, and another
+program beside it."""
 
 from __future__ import annotations
 
@@ -55,14 +56,23 @@ def channel(server: Server, kernel: str) -> websocket.WebSocket:
 
 
 def message(kind: str, content: dict[str, Any], channel: str = "shell") -> str:
-    header = {"msg_id": uuid.uuid4().hex, "username": "", "session": uuid.uuid4().hex, "version": "5.3", "date": ""}
+    header = {
+        "msg_id": uuid.uuid4().hex,
+        "username": "",
+        "session": uuid.uuid4().hex,
+        "version": "5.3",
+        "date": "",
+    }
     empty: dict[str, Any] = {"parent_header": {}, "metadata": {}, "buffers": []}
-    return json.dumps({**empty, "header": {**header, "msg_type": kind}, "content": content, "channel": channel})
+    return json.dumps(
+        {**empty, "header": {**header, "msg_type": kind}, "content": content, "channel": channel}
+    )
 
 
 def run(server: Server, kernel: str, code: str) -> str:
     """What `code` prints, and the name of its error."""
-    printed, awaited = "", {"execute_reply", "idle"}  # the two arrive on channels of their own, in either order
+    # the two arrive on channels of their own, in either order
+    printed, awaited = "", {"execute_reply", "idle"}
     asked = message("execute_request", {"code": code, "silent": False, "allow_stdin": False})
     with closing(channel(server, kernel)) as line:
         line.send(asked)
@@ -74,22 +84,36 @@ def run(server: Server, kernel: str, code: str) -> str:
     return printed
 
 
-def test_a_kernels_sockets_are_its_users_alone_through_restart_and_interrupt(server: Server) -> None:
+def test_a_kernels_sockets_are_its_users_alone_through_restart_and_interrupt(
+    server: Server,
+) -> None:
     folder = runtime(server)
     assert stat.S_IMODE(folder.stat().st_mode) & 0o077 == 0
     kernel = server.ask("POST", "api/kernels", {"name": "own"})["id"]
     first = run(server, kernel, "import os; print(os.getpid())")
     info = json.loads((folder / f"kernel-{kernel}.json").read_text())
     place = Path(info["ip"]).parent
-    assert info["transport"] == "ipc" and place.parent == folder and stat.S_IMODE(place.stat().st_mode) == 0o700
-    assert all(stat.S_ISSOCK(path.stat().st_mode) for path in place.iterdir()) and len(list(place.iterdir())) == 5
+    assert (
+        info["transport"] == "ipc"
+        and place.parent == folder
+        and stat.S_IMODE(place.stat().st_mode) == 0o700
+    )
+    assert (
+        all(stat.S_ISSOCK(path.stat().st_mode) for path in place.iterdir())
+        and len(list(place.iterdir())) == 5
+    )
     server.ask("POST", f"api/kernels/{kernel}/restart")
     second = run(server, kernel, "import os; print(os.getpid())")
     assert int(first) != int(second)
     waits = "import signal\ntry:\n    signal.pause()\nexcept KeyboardInterrupt:\n    print('interrupted')"
     with closing(channel(server, kernel)) as line:
-        line.send(message("execute_request", {"code": waits, "silent": False, "allow_stdin": False}))
-        until(lambda: server.ask("GET", f"api/kernels/{kernel}")["execution_state"] == "busy", server.said)
+        line.send(
+            message("execute_request", {"code": waits, "silent": False, "allow_stdin": False})
+        )
+        until(
+            lambda: server.ask("GET", f"api/kernels/{kernel}")["execution_state"] == "busy",
+            server.said,
+        )
         server.ask("POST", f"api/kernels/{kernel}/interrupt")
         while json.loads(line.recv())["content"].get("text") != "interrupted\n":
             pass
@@ -104,12 +128,16 @@ def test_another_program_of_the_user_joins_by_the_connection_file(server: Server
     run(server, kernel, "here = 41")
     file = folder / f"kernel-{kernel}.json"
     python = str(kernel_site.release() / "bin" / "python")
-    done = subprocess.run([python, "-I", OTHER, file, "print(here + 1)"], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [python, "-I", OTHER, file, "print(here + 1)"], capture_output=True, text=True, timeout=120
+    )
     assert done.stdout == "42\n", done.stderr
     server.ask("DELETE", f"api/kernels/{kernel}")
 
 
-def test_no_page_starts_the_debugger_which_would_listen_for_everybody_on_the_node(server: Server) -> None:
+def test_no_page_starts_the_debugger_which_would_listen_for_everybody_on_the_node(
+    server: Server,
+) -> None:
     spec = server.ask("GET", "api/kernelspecs")["kernelspecs"]["own"]["spec"]
     assert "debugger" not in spec["metadata"]
     kernel = server.ask("POST", "api/kernels", {"name": "own"})["id"]

@@ -1,4 +1,5 @@
-"""The Software Modules tab's requests to a real server, with the real Lmod: what they do, and what they leave alone."""
+"""The Software Modules tab's requests to a real server, with the real Lmod: what they do, and what
+they leave alone."""
 
 from __future__ import annotations
 
@@ -20,9 +21,13 @@ TOOLS = 'prepend_path("PATH", "{folder}/bin")\nsetenv("TOOLS", "2")\nprepend_pat
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A session on a module tree of its own. `tools/2.0` brings a program, and a Python package that breaks kernels."""
+    """A session on a module tree of its own. `tools/2.0` brings a program, and a Python package
+    that breaks kernels."""
     folder = tmp_path_factory.mktemp("modules")
-    for name, text in {"bin/tool": "#!/bin/sh\necho tool 2\n", "python/ipykernel.py": "raise ImportError\n"}.items():
+    for name, text in {
+        "bin/tool": "#!/bin/sh\necho tool 2\n",
+        "python/ipykernel.py": "raise ImportError\n",
+    }.items():
         (folder / name).parent.mkdir()
         (folder / name).write_text(text)
         (folder / name).chmod(0o755)
@@ -89,24 +94,37 @@ def test_what_is_no_name_is_refused(server: Server, word: str) -> None:
 def test_what_is_loaded_reaches_terminals_and_no_kernel(server: Server) -> None:
     server.ask("POST", "module", {"modules": ["tools/2.0"]})
     kernel = server.ask("POST", "api/kernels", {"name": "own"})["id"]
-    until(lambda: server.ask("GET", f"api/kernels/{kernel}")["execution_state"] in ("starting", "idle"), server.said)
-    [child] = [pid for pid in children(server) if b"ipykernel" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    until(
+        lambda: (
+            server.ask("GET", f"api/kernels/{kernel}")["execution_state"] in ("starting", "idle")
+        ),
+        server.said,
+    )
+    [child] = [
+        pid for pid in children(server) if b"ipykernel" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
     told = Path(f"/proc/{child}/environ").read_bytes()
     assert b"tools" not in told and b"PYTHONPATH" not in told
     server.ask("DELETE", f"api/kernels/{kernel}")
     shown = "tool; echo [$TOOLS]; command -v sitekit-kernel jupyter-lab; LMOD_PAGER=none module --terse list 2>&1"
     said = in_terminal(server, shown)
     assert "tool 2" in said and "[2]" in said and "tools/2.0" in said
-    assert "/jupyter-lab" not in said.replace("sitekit-kernel jupyter-lab", ""), "the hub environment is on PATH"
+    assert "/jupyter-lab" not in said.replace("sitekit-kernel jupyter-lab", ""), (
+        "the hub environment is on PATH"
+    )
 
 
 def test_users_own_kernels_are_offered_and_hide_none(server: Server) -> None:
     for name in ("own", "my-own"):
         folder = server.home / ".local/share/jupyter/kernels" / name
         folder.mkdir(parents=True)
-        (folder / "kernel.json").write_text(json.dumps({"argv": ["x"], "display_name": "Mine", "language": "python"}))
+        (folder / "kernel.json").write_text(
+            json.dumps({"argv": ["x"], "display_name": "Mine", "language": "python"})
+        )
     specs = server.ask("GET", "api/kernelspecs")["kernelspecs"]
-    assert {name: spec["spec"]["display_name"] for name, spec in specs.items() if "own" in name} == {
+    assert {
+        name: spec["spec"]["display_name"] for name, spec in specs.items() if "own" in name
+    } == {
         "own": "P",
         "my-own": "Mine",
     }
@@ -130,7 +148,9 @@ def in_terminal(server: Server, line: str) -> str:
 def asked(server: Server, path: str, method: str = "GET", **headers: str) -> int:
     """The code that a request with these headers gets."""
     url = f"http://127.0.0.1:{server.port}/user/u/{path}"
-    request = urllib.request.Request(url, method=method, headers={k.replace("_", "-"): v for k, v in headers.items()})
+    request = urllib.request.Request(
+        url, method=method, headers={k.replace("_", "-"): v for k, v in headers.items()}
+    )
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             return answer.status

@@ -1,4 +1,5 @@
-"""The parts of a session that need no Jupyter: the tree of links, the user's variables, the notice's arithmetic."""
+"""The parts of a session that need no Jupyter: the tree of links, the user's variables, the
+notice's arithmetic."""
 
 from __future__ import annotations
 
@@ -24,14 +25,24 @@ ROOT = "~/.jupyterhub-tree"
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home directory, and the variables that the gate sets for its owner."""
-    for name, value in {"HOME": str(tmp_path), "USER": "u", "LOGNAME": "u", "SHELL": "/bin/bash"}.items():
+    for name, value in {
+        "HOME": str(tmp_path),
+        "USER": "u",
+        "LOGNAME": "u",
+        "SHELL": "/bin/bash",
+    }.items():
         monkeypatch.setenv(name, value)
     return tmp_path
 
 
 def test_a_tree_holds_links_to_what_exists(home: Path) -> None:
     (home / "work" / "u").mkdir(parents=True)
-    links = {"home": "~", "work": f"{home}/work/{{user}}", "scratch": f"{home}/scratch/{{user}}", "here": "~/work"}
+    links = {
+        "home": "~",
+        "work": f"{home}/work/{{user}}",
+        "scratch": f"{home}/scratch/{{user}}",
+        "here": "~/work",
+    }
     root = make_root(ROOT, links, home, "u")
     assert root == home / ".jupyterhub-tree"
     assert root.stat().st_mode & 0o777 == 0o700
@@ -59,11 +70,21 @@ def test_links_follow_the_site_and_the_users_own_files_stay(home: Path) -> None:
     assert (root / "note").read_text() == "mine"
     assert os.readlink(root / "my link") == "/nonexistent"
     assert not (root / "gone").is_symlink(), "a link to nothing was left"
-    assert sorted(path.name for path in root.iterdir()) == ["data", "mine", "my link", "note", "work"]
+    assert sorted(path.name for path in root.iterdir()) == [
+        "data",
+        "mine",
+        "my link",
+        "note",
+        "work",
+    ]
 
 
 def test_a_tree_can_be_closed_and_is_opened_again_when_the_site_changes(home: Path) -> None:
-    for read_only, mode, links in ((True, 0o500, {"a": "~"}), (True, 0o500, {"b": "~"}), (False, 0o700, {"c": "~"})):
+    for read_only, mode, links in (
+        (True, 0o500, {"a": "~"}),
+        (True, 0o500, {"b": "~"}),
+        (False, 0o700, {"c": "~"}),
+    ):
         root = make_root(ROOT, links, home, "u", read_only)
         assert root.stat().st_mode & 0o777 == mode
     assert sorted(path.name for path in root.iterdir()) == ["a", "b", "c"]
@@ -96,7 +117,11 @@ def asked(*wanted: str, umask: str = "0022") -> dict[str, str]:
     before, mask = dict(os.environ), os.umask(0o077)
     try:
         LoginShell(wanted, umask).apply()
-        return {name: os.environ[name] for name in wanted if name in os.environ} if dict(os.environ) != before else {}
+        return (
+            {name: os.environ[name] for name in wanted if name in os.environ}
+            if dict(os.environ) != before
+            else {}
+        )
     finally:
         os.umask(mask)
         os.environ.clear()
@@ -121,21 +146,42 @@ LOGINS = [
 ]
 
 
-@pytest.mark.parametrize(("shell", "dotfile", "line"), [login for login in LOGINS if shutil.which(login[0])])
+@pytest.mark.parametrize(
+    ("shell", "dotfile", "line"), [login for login in LOGINS if shutil.which(login[0])]
+)
 def test_wanted_variables_come_from_the_login_shell(
     home: Path, monkeypatch: pytest.MonkeyPatch, shell: str, dotfile: str, line: str
 ) -> None:
     monkeypatch.setenv("SHELL", shell)
     monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "secret")
-    words = [line.format("WANTED", "a=b; $HOME"), line.format("OTHER", "x"), "env > $HOME/seen", "echo hello"]
+    words = [
+        line.format("WANTED", "a=b; $HOME"),
+        line.format("OTHER", "x"),
+        "env > $HOME/seen",
+        "echo hello",
+    ]
     (home / dotfile).write_text("\n".join(words) + "\n")
     assert asked("WANTED", "ABSENT") == {"WANTED": "a=b; $HOME"}
     assert "secret" not in (home / "seen").read_text()
 
 
 def test_what_a_dotfile_prints_spoils_nothing(home: Path) -> None:
-    (home / ".profile").write_text("export WANTED='two\nlines' FIRST=1\necho welcome; printf 'no end of line'\n")
-    names = ["WANTED", "FIRST", "HOME", "USER", "LOGNAME", "SHELL", "PATH", "LANG", "TERM", "PWD", "SHLVL"]
+    (home / ".profile").write_text(
+        "export WANTED='two\nlines' FIRST=1\necho welcome; printf 'no end of line'\n"
+    )
+    names = [
+        "WANTED",
+        "FIRST",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "SHELL",
+        "PATH",
+        "LANG",
+        "TERM",
+        "PWD",
+        "SHLVL",
+    ]
     got = asked(*names)
     assert sorted(got) == sorted(names), "the first of them was taken for what the dotfile printed"
     assert (got["WANTED"], got["FIRST"]) == ("two\nlines", "1")
@@ -151,21 +197,29 @@ def test_a_shell_that_hangs_is_given_up_with_all_that_it_started(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(user_variables, "PATIENCE", 1.0)
-    (home / ".profile").write_text("export WANTED=1\nsleep 4321 & echo $! > $HOME/child\nsleep 4321\n")
+    (home / ".profile").write_text(
+        "export WANTED=1\nsleep 4321 & echo $! > $HOME/child\nsleep 4321\n"
+    )
     assert asked("WANTED") == {}
     assert "took longer" in capsys.readouterr().out
     child = (home / "child").read_text().strip()
-    state = subprocess.run(["ps", "-o", "stat=", "-p", child], capture_output=True, text=True).stdout
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", child], capture_output=True, text=True
+    ).stdout
     assert state.strip()[:1] in ("", "Z")
 
 
-def test_an_account_without_a_shell_has_no_variables(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_account_without_a_shell_has_no_variables(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for shell in ("/usr/sbin/nologin", "/nonexistent"):
         monkeypatch.setenv("SHELL", shell)
         assert asked("HOME", "WANTED") == {} and mask_of("login") == "0077"
 
 
-@pytest.mark.parametrize(("shell", "dotfile", "_"), [login for login in LOGINS if shutil.which(login[0])])
+@pytest.mark.parametrize(
+    ("shell", "dotfile", "_"), [login for login in LOGINS if shutil.which(login[0])]
+)
 def test_the_umask_may_be_that_of_the_login_shell(
     home: Path, monkeypatch: pytest.MonkeyPatch, shell: str, dotfile: str, _: str
 ) -> None:
@@ -176,7 +230,9 @@ def test_the_umask_may_be_that_of_the_login_shell(
     assert mask_of("login") == "0077", "users can always read what is theirs"
 
 
-def told(now: float, active: float, idle: str = "never", end: str = "") -> tuple[object, object, object]:
+def told(
+    now: float, active: float, idle: str = "never", end: str = ""
+) -> tuple[object, object, object]:
     answer = notice(now, active, {"JUPYTERHUB_SITEKIT_IDLE": idle, "JUPYTERHUB_SITEKIT_END": end})
     return answer["idle"], answer["idle_warning"], answer["time"]
 
@@ -214,7 +270,12 @@ def test_a_fresh_server_is_never_warned(limit: int, silent: float) -> None:
     ],
 )  # fmt: skip
 def test_what_the_node_has_ended_for_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cgroup: str, file: str, text: str, killed: int | None
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cgroup: str,
+    file: str,
+    text: str,
+    killed: int | None,
 ) -> None:
     (tmp_path / "own").write_text(cgroup)
     (tmp_path / "cg" / file).parent.mkdir(parents=True)

@@ -1,4 +1,5 @@
-"""Whose listener a port has, from the kernel's own tables; and what passes to a program behind the server's proxy."""
+"""Whose listener a port has, from the kernel's own tables; and what passes to a program behind the
+server's proxy."""
 
 from __future__ import annotations
 
@@ -48,7 +49,9 @@ def test_our_own_listener_is_reached(address: str, family: int) -> None:
         assert line.recv(5) == b"hello"
 
 
-def test_a_port_without_a_listener_of_ours_is_not_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_without_a_listener_of_ours_is_not_connected_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with listener() as one:
         port = one.getsockname()[1]
         uid = os.getuid()
@@ -63,7 +66,9 @@ def test_a_port_without_a_listener_of_ours_is_not_connected_to(monkeypatch: pyte
         connect(port)
 
 
-def test_a_listener_that_changes_hands_in_between_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_listener_that_changes_hands_in_between_gets_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Before the connection it is ours by the table; afterwards another's."""
     with listener() as one:
         port = one.getsockname()[1]
@@ -89,17 +94,23 @@ def test_which_listener_gets_a_connection() -> None:
     assert ports.listening(both, "127.0.0.1", 80) == {OURS}
     assert ports.listening(both, "::1", 80) == {THEIRS}
     assert ports.listening([row("::", THEIRS)], "127.0.0.1", 80) == {THEIRS}
-    assert ports.listening([row("0.0.0.0", OURS), row("127.0.0.1", THEIRS)], "127.0.0.1", 80) == {OURS, THEIRS}  # noqa: S104
+    mixed = [row("0.0.0.0", OURS), row("127.0.0.1", THEIRS)]  # noqa: S104
+    assert ports.listening(mixed, "127.0.0.1", 80) == {OURS, THEIRS}
     assert ports.listening([row("127.0.0.1", OURS, 81)], "127.0.0.1", 80) == set()
 
 
 def test_the_kernels_tables_are_read_with_mapped_addresses(tmp_path: Path) -> None:
-    """Lines as Linux on x86-64 writes them; a mapped IPv4 address, and a connection that waits to be accepted."""
+    """Lines as Linux on x86-64 writes them; a mapped IPv4 address, and a connection that waits to
+    be accepted."""
     head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
     rest = "00000000:00000000 00:00000000 00000000"
-    (tmp_path / "tcp").write_text(f"{head}   0: 0100007F:1F90 00000000:0000 0A {rest}  1001        0 44 1 0 100 0\n")
+    (tmp_path / "tcp").write_text(
+        f"{head}   0: 0100007F:1F90 00000000:0000 0A {rest}  1001        0 44 1 0 100 0\n"
+    )
     mapped, nobody = "0000000000000000FFFF00000100007F", "0" * 32
-    (tmp_path / "tcp6").write_text(f"{head}   0: {mapped}:0050 {nobody}:0000 01 {rest}     0        0 0 1 0 100 0\n")
+    (tmp_path / "tcp6").write_text(
+        f"{head}   0: {mapped}:0050 {nobody}:0000 01 {rest}     0        0 0 1 0 100 0\n"
+    )
     tables = (str(tmp_path / "tcp"), str(tmp_path / "tcp6"), str(tmp_path / "none"))
     assert ports.table(tables) == [
         Row(("127.0.0.1", 8080), ("0.0.0.0", 0), "0A", 1001, 44),  # noqa: S104
@@ -117,7 +128,13 @@ class Headers(dict[str, str]):
         self[name] = "\n".join([*self.get_list(name), value])
 
 
-KEPT_BACK = ["jupyterhub-session-id", "jupyterhub-user-alice", "jupyterhub-hub-login", "_xsrf", "sitekit-alice"]
+KEPT_BACK = [
+    "jupyterhub-session-id",
+    "jupyterhub-user-alice",
+    "jupyterhub-hub-login",
+    "_xsrf",
+    "sitekit-alice",
+]
 KEPT_BACK += [
     "__Host-jupyterhub-session-id",
     "__Host-_xsrf",
@@ -134,7 +151,9 @@ def test_no_cookie_of_the_hubs_passes(names: list[str]) -> None:
     cleaned = credentials.cleaned_request(sent, by_token=False)
     assert set(cleaned["Cookie"].split("; ")) == {"theme=v=1", "dash-session=v=1"}
     assert "X-XSRFToken" not in cleaned
-    assert "Cookie" not in credentials.cleaned_request(Headers({"Cookie": "_xsrf=1"}), by_token=False)
+    assert "Cookie" not in credentials.cleaned_request(
+        Headers({"Cookie": "_xsrf=1"}), by_token=False
+    )
 
 
 @pytest.mark.parametrize(
@@ -143,15 +162,23 @@ def test_no_cookie_of_the_hubs_passes(names: list[str]) -> None:
      ("Basic own", False, True)],
 )  # fmt: skip
 def test_no_token_of_the_hubs_passes(given_as: str, by_token: bool, passes: bool) -> None:
-    sent = Headers({"Authorization": given_as, "Referer": "https://hub/user/a/proxy/1/?token=abc&x=1"})
+    sent = Headers(
+        {"Authorization": given_as, "Referer": "https://hub/user/a/proxy/1/?token=abc&x=1"}
+    )
     cleaned = credentials.cleaned_request(sent, by_token)
     assert ("Authorization" in cleaned) is passes
     assert cleaned["Referer"] == "https://hub/user/a/proxy/1/?x=1"
 
 
 def test_the_query_passes_as_it_is_but_for_the_token() -> None:
-    assert credentials.without_token("http://localhost:1/a?b=%20c&&d") == "http://localhost:1/a?b=%20c&&d"
-    assert credentials.without_token("http://localhost:1/a?x=1&to%6ben=s&y=") == "http://localhost:1/a?x=1&y="
+    assert (
+        credentials.without_token("http://localhost:1/a?b=%20c&&d")
+        == "http://localhost:1/a?b=%20c&&d"
+    )
+    assert (
+        credentials.without_token("http://localhost:1/a?x=1&to%6ben=s&y=")
+        == "http://localhost:1/a?x=1&y="
+    )
 
 
 CONTEXT = "/user/alice/proxy/8050"

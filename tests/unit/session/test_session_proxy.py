@@ -1,4 +1,5 @@
-"""Ports behind a session's proxy, for real: own programs on TCP and Unix sockets, a stranger's, other sites' pages."""
+"""Ports behind a session's proxy, for real: own programs on TCP and Unix sockets, a stranger's,
+other sites' pages."""
 
 from __future__ import annotations
 
@@ -21,10 +22,26 @@ from session_parts import Server, session
 APP = Path(__file__).with_name("proxied_app.py")
 COOKIE = "jupyterhub-user-u=secret1; _xsrf=secret2; theme=dark; sitekit-u=secret3"
 FOREIGN = {
-    "a link": {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"},
-    "a frame": {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
-    "a sibling's script": {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"},
-    "a form": {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Origin": "https://evil.test"},
+    "a link": {
+        "Sec-Fetch-Site": "cross-site",
+        "Sec-Fetch-Mode": "navigate",
+        "Sec-Fetch-Dest": "document",
+    },
+    "a frame": {
+        "Sec-Fetch-Site": "cross-site",
+        "Sec-Fetch-Mode": "navigate",
+        "Sec-Fetch-Dest": "iframe",
+    },
+    "a sibling's script": {
+        "Sec-Fetch-Site": "same-site",
+        "Sec-Fetch-Mode": "no-cors",
+        "Sec-Fetch-Dest": "script",
+    },
+    "a form": {
+        "Sec-Fetch-Site": "cross-site",
+        "Sec-Fetch-Mode": "navigate",
+        "Origin": "https://evil.test",
+    },
 }
 
 
@@ -68,17 +85,23 @@ def place() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def server(hub_environment: None, place: Path) -> Iterator[Server]:
     config = place / "jupyter_server_config.json"
-    config.write_text(json.dumps({"ServerProxy": {"servers": {"named": {"unix_socket": str(place / "named")}}}}))
+    config.write_text(
+        json.dumps({"ServerProxy": {"servers": {"named": {"unix_socket": str(place / "named")}}}})
+    )
     with session(more=config) as (_, server):
         yield server
 
 
-def ask(server: Server, path: str, method: str = "GET", **headers: str) -> tuple[int, str, list[str]]:
+def ask(
+    server: Server, path: str, method: str = "GET", **headers: str
+) -> tuple[int, str, list[str]]:
     """Status, body and cookies of the answer to a request with a token and a browser's cookies."""
     sent = {"Authorization": f"token {parts.USER_TOKEN}", "Cookie": COOKIE}
     sent |= {name.replace("_", "-"): value for name, value in headers.items()}
     data = b"x" if method in ("POST", "PUT") else None
-    request = urllib.request.Request(f"http://127.0.0.1:{server.port}/user/u/{path}", data, sent, method=method)
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{server.port}/user/u/{path}", data, sent, method=method
+    )
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             return answer.status, answer.read().decode(), answer.headers.get_all("Set-Cookie") or []
@@ -88,7 +111,9 @@ def ask(server: Server, path: str, method: str = "GET", **headers: str) -> tuple
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "::1", "::"])  # noqa: S104
-def test_an_own_program_is_reached_and_sees_nothing_of_the_hubs(server: Server, address: str) -> None:
+def test_an_own_program_is_reached_and_sees_nothing_of_the_hubs(
+    server: Server, address: str
+) -> None:
     with app(address) as own:
         for form in ("proxy/{}", "proxy/localhost:{}", "proxy/127.0.0.1:{}", "proxy/absolute/{}"):
             base = form.format(own.port)
@@ -96,7 +121,9 @@ def test_an_own_program_is_reached_and_sees_nothing_of_the_hubs(server: Server, 
             assert status == 200, body
             told = json.loads(body)
             assert told["uri"].endswith("/x?y=%20") and told["headers"]["Cookie"] == "theme=dark"
-            assert not any(secret in body for secret in ("secret", parts.USER_TOKEN, "Authorization", "abc"))
+            assert not any(
+                secret in body for secret in ("secret", parts.USER_TOKEN, "Authorization", "abc")
+            )
             assert cookies == [f"theme=dark; Path=/user/u/{base}"]
 
 
@@ -137,7 +164,11 @@ def test_a_websocket_of_an_own_page_passes_without_what_is_the_hubs(server: Serv
         with closing(line(server, f"proxy/{own.port}/echo")) as socket:
             socket.send("hello")
             assert socket.recv() == "hello"
-        assert "theme=dark" in own.heard[0] and "secret" not in own.heard[0] and "Authorization" not in own.heard[0]
+        assert (
+            "theme=dark" in own.heard[0]
+            and "secret" not in own.heard[0]
+            and "Authorization" not in own.heard[0]
+        )
         for foreign in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}):
             with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
                 line(server, f"proxy/{own.port}/echo", header=foreign)
@@ -148,7 +179,9 @@ def test_a_websocket_of_an_own_page_passes_without_what_is_the_hubs(server: Serv
 def test_no_page_of_another_site_gets_through(server: Server, kind: str) -> None:
     with app() as own:
         method = "POST" if kind == "a form" else "GET"
-        status, body, _ = ask(server, f"proxy/{own.port}/<script>x</script>?y=<b>", method, **FOREIGN[kind])
+        status, body, _ = ask(
+            server, f"proxy/{own.port}/<script>x</script>?y=<b>", method, **FOREIGN[kind]
+        )
         assert status == 403 and own.heard == []
         assert "<script>x" not in body and "y=<b>" not in body
         assert ("Open it" in body) is (kind == "a link")
@@ -161,7 +194,9 @@ def test_a_strangers_program_gets_nothing(server: Server, address: str) -> None:
         for form in ("proxy/{}", "proxy/localhost:{}", "proxy/127.0.0.1:{}", "proxy/absolute/{}"):
             status, body, _ = ask(server, form.format(stranger.port) + "/")
             assert status == 403 and "another user" in body
-            assert ask(server, form.format(stranger.port) + "/", Accept="text/event-stream")[0] == 403
+            assert (
+                ask(server, form.format(stranger.port) + "/", Accept="text/event-stream")[0] == 403
+            )
             with (
                 closing(line(server, form.format(stranger.port) + "/echo")) as socket,
                 pytest.raises(websocket.WebSocketConnectionClosedException),
@@ -170,7 +205,9 @@ def test_a_strangers_program_gets_nothing(server: Server, address: str) -> None:
         assert stranger.heard == []
 
 
-@pytest.mark.parametrize("host", ["127.0.0.2:{}", "0.0.0.0:{}", "0:{}", "[::1]:{}", "example.org:{}", "2130706433:{}"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.2:{}", "0.0.0.0:{}", "0:{}", "[::1]:{}", "example.org:{}", "2130706433:{}"]
+)
 def test_no_other_host_is_connected_to(server: Server, host: str) -> None:
     with app("0.0.0.0") as own:  # noqa: S104
         for form in ("proxy/", "proxy/absolute/"):

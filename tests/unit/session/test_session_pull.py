@@ -1,4 +1,5 @@
-"""What a link may pull: addresses, folders, pages. And git itself, from a server with TLS, through a real session."""
+"""What a link may pull: addresses, folders, pages. And git itself, from a server with TLS, through
+a real session."""
 
 from __future__ import annotations
 
@@ -77,7 +78,12 @@ def root(tmp_path: Path) -> Path:
     """A server's root: folders, links of the site's own and of the user's, and what lies outside."""
     for name in ("root/course", "root/.hidden", "work/alice/.ssh", "outside"):
         (tmp_path / name).mkdir(parents=True)
-    for name, to in {"work": "work/alice", "mine": "outside", "inner": "root/course", "dot": "root/.hidden"}.items():
+    for name, to in {
+        "work": "work/alice",
+        "mine": "outside",
+        "inner": "root/course",
+        "dot": "root/.hidden",
+    }.items():
         (tmp_path / "root" / name).symlink_to(tmp_path / to)
     (tmp_path / "work" / "alice" / "keys").symlink_to(".ssh")
     return tmp_path / "root"
@@ -124,9 +130,16 @@ def told(**more: str) -> dict[str, str]:
 
 def test_what_the_stock_links_say_is_understood(root: Path) -> None:
     one = read(told(branch="main", urlpath="lab/tree/b/x y.ipynb", depth="1"), ALLOWED, root, [])
-    assert (one.folder, one.branch, one.depth, one.page) == (root / "b", "main", 1, "lab/tree/b/x%20y.ipynb")
+    assert (one.folder, one.branch, one.depth, one.page) == (
+        root / "b",
+        "main",
+        1,
+        "lab/tree/b/x%20y.ipynb",
+    )
     assert not one.exists and not one.backup
-    two = read(told(targetPath="t/u", subPath="x.ipynb", app="notebook", backup="false"), ALLOWED, root, [])
+    two = read(
+        told(targetPath="t/u", subPath="x.ipynb", app="notebook", backup="false"), ALLOWED, root, []
+    )
     assert (two.folder, two.page, two.backup) == (root / "t" / "u", "tree/t/u/x.ipynb", False)
     assert read(told(urlpath="/voila/render/x?a=1"), ALLOWED, root, []).page == "voila/render/x?a=1"
 
@@ -155,7 +168,13 @@ def test_what_else_a_link_may_not_say(root: Path, more: dict[str, str]) -> None:
 def git(*words: str, cwd: Path) -> None:
     nobody = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
     who = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "init.defaultBranch=main"]
-    subprocess.run(["git", *who, *words], cwd=cwd, check=True, capture_output=True, env={**os.environ, **nobody})
+    subprocess.run(
+        ["git", *who, *words],
+        cwd=cwd,
+        check=True,
+        capture_output=True,
+        env={**os.environ, **nobody},
+    )
 
 
 def test_only_a_copy_of_the_same_repository_is_brought_up_to_date(root: Path) -> None:

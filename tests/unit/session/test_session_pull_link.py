@@ -1,4 +1,5 @@
-"""A link of nbgitpuller's in a real session, with git from a real server: asked first, pulled after, nothing else."""
+"""A link of nbgitpuller's in a real session, with git from a real server: asked first, pulled
+after, nothing else."""
 
 from __future__ import annotations
 
@@ -39,7 +40,9 @@ def server(hub_environment: None, course: Remote) -> Iterator[Server]:
         yield server
 
 
-def ask(server: Server, post: bool = False, headers: dict[str, str] | None = None, **told: str) -> tuple[int, str, str]:
+def ask(
+    server: Server, post: bool = False, headers: dict[str, str] | None = None, **told: str
+) -> tuple[int, str, str]:
     """Status, body and policy of /git-pull."""
     query = urllib.parse.urlencode(told)
     url = f"http://127.0.0.1:{server.port}/user/u/git-pull" + ("" if post else f"?{query}")
@@ -54,33 +57,56 @@ def ask(server: Server, post: bool = False, headers: dict[str, str] | None = Non
 
 
 def tree(server: Server) -> set[str]:
-    return {str(path.relative_to(server.home)) for path in server.home.rglob("*") if ".git/" not in str(path)}
+    return {
+        str(path.relative_to(server.home))
+        for path in server.home.rglob("*")
+        if ".git/" not in str(path)
+    }
 
 
 def test_nothing_is_pulled_before_its_user_agrees(server: Server, course: Remote) -> None:
-    link = {"repo": f"{course.base}/course.git", "urlpath": "lab/tree/course.git/first.txt", "branch": "main"}
+    link = {
+        "repo": f"{course.base}/course.git",
+        "urlpath": "lab/tree/course.git/first.txt",
+        "branch": "main",
+    }
     before, asked = tree(server), course.asked
     status, page, policy = ask(server, headers=CROSS, **link)
-    assert status == 200 and link["repo"] in unescape(page) and str(server.home / "course.git") in unescape(page)
-    assert "<script" not in page and "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
+    assert (
+        status == 200
+        and link["repo"] in unescape(page)
+        and str(server.home / "course.git") in unescape(page)
+    )
+    assert (
+        "<script" not in page
+        and "default-src 'none'" in policy
+        and "frame-ancestors 'none'" in policy
+    )
     assert ask(server, post=True, headers=CROSS, **link)[0] == 403
     assert tree(server) == before and course.asked == asked
     status, page, _ = ask(server, post=True, **link)
-    assert status == 200 and "Done." in page and 'url=/user/u/lab/tree/course.git/first.txt"' in page, page
+    assert (
+        status == 200 and "Done." in page and 'url=/user/u/lab/tree/course.git/first.txt"' in page
+    ), page
     assert (server.home / "course.git" / "first.txt").read_text() == "one\n"
 
 
-def test_a_second_pull_brings_what_is_new_and_keeps_what_its_user_wrote(server: Server, course: Remote) -> None:
+def test_a_second_pull_brings_what_is_new_and_keeps_what_its_user_wrote(
+    server: Server, course: Remote
+) -> None:
     (server.home / "course.git" / "mine.txt").write_text("mine")
     (course.work / "second.txt").write_text("two\n")
     course.publish("second")
     status, page, _ = ask(server, post=True, repo=f"{course.base}/course.git")
     assert status == 200 and "Done." in page, page
-    assert (server.home / "course.git" / "second.txt").exists() and (server.home / "course.git" / "mine.txt").exists()
+    assert (server.home / "course.git" / "second.txt").exists() and (
+        server.home / "course.git" / "mine.txt"
+    ).exists()
 
 
 def test_a_link_in_the_repository_moves_no_file_outside(server: Server, course: Remote) -> None:
-    """First a link that leads out, then a folder with a file of the same name: GitPuller would rename that file."""
+    """First a link that leads out, then a folder with a file of the same name: GitPuller would
+    rename that file."""
     outside = server.home / "outside"
     outside.mkdir()
     (outside / "keys").write_text("mine")
@@ -89,7 +115,9 @@ def test_a_link_in_the_repository_moves_no_file_outside(server: Server, course: 
     (course.work / "d" / "keys").write_text("theirs")
     course.publish("third")
     ask(server, post=True, repo=f"{course.base}/course.git")
-    assert [path.name for path in outside.iterdir()] == ["keys"] and (outside / "keys").read_text() == "mine"
+    assert [path.name for path in outside.iterdir()] == ["keys"] and (
+        outside / "keys"
+    ).read_text() == "mine"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,9 @@ def save(path: Path, *how: str) -> int:
 
 
 @pytest.mark.parametrize(("how", "code"), [("dies", 9), ("fails", 1)])
-def test_what_was_there_survives_a_save_that_does_not_end(tmp_path: Path, how: str, code: int) -> None:
+def test_what_was_there_survives_a_save_that_does_not_end(
+    tmp_path: Path, how: str, code: int
+) -> None:
     file = tmp_path / "x.ipynb"
     file.write_text("old")
     assert save(file, how) == code

@@ -1,4 +1,5 @@
-"""The program of a job, for real: JupyterHub's single-user server in a release's Python, a small server as its hub."""
+"""The program of a job, for real: JupyterHub's single-user server in a release's Python, a small
+server as its hub."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ pytestmark = pytest.mark.usefixtures("hub_environment")
 
 def test_it_listens_tells_its_port_once_and_ends_well_on_sigterm() -> None:
     with session() as (hub, server):
-        callbacks = [(token, body) for path, token, body in hub.heard if path.endswith("/sitekit/listening")]
+        callbacks = [
+            (token, body) for path, token, body in hub.heard if path.endswith("/sitekit/listening")
+        ]
         assert callbacks == [("token the-servers", {"port": server.port})]
         assert 20000 <= server.port <= 29999
         assert server.ask("GET", "api/status")["kernels"] == 0
@@ -47,7 +50,9 @@ def test_it_listens_tells_its_port_once_and_ends_well_on_sigterm() -> None:
 
 def kernels_of(server: Server) -> list[int]:
     found = subprocess.run(
-        ["pgrep", "-P", str(server.process.pid), "-f", "ipykernel_launcher"], capture_output=True, text=True
+        ["pgrep", "-P", str(server.process.pid), "-f", "ipykernel_launcher"],
+        capture_output=True,
+        text=True,
     ).stdout
     return [int(pid) for pid in found.split()]
 
@@ -55,7 +60,11 @@ def kernels_of(server: Server) -> list[int]:
 def test_it_ends_well_with_a_kernel_that_does_not_listen() -> None:
     with session() as (_, server):
         kernel = server.ask("POST", "api/kernels", {"name": "own"})["id"]
-        busy(server, kernel, "import signal, time\nsignal.signal(2, signal.SIG_IGN)\ntime.sleep(9999)")
+        busy(
+            server,
+            kernel,
+            "import signal, time\nsignal.signal(2, signal.SIG_IGN)\ntime.sleep(9999)",
+        )
         [child] = kernels_of(server)
         server.process.terminate()
         assert server.ends() == 0, server.said()
@@ -69,7 +78,12 @@ def busy(server: Server, kernel: str, code: str) -> None:
 
     import websocket
 
-    header = {"msg_id": uuid.uuid4().hex, "username": "", "session": uuid.uuid4().hex, "version": "5.3"}
+    header = {
+        "msg_id": uuid.uuid4().hex,
+        "username": "",
+        "session": uuid.uuid4().hex,
+        "version": "5.3",
+    }
     message = {
         "header": {**header, "msg_type": "execute_request", "date": ""},
         "parent_header": {},
@@ -90,7 +104,9 @@ def busy(server: Server, kernel: str, code: str) -> None:
         timeout=60,
     )
     line.send(json.dumps(message))
-    until(lambda: server.ask("GET", f"api/kernels/{kernel}")["execution_state"] == "busy", server.said)
+    until(
+        lambda: server.ask("GET", f"api/kernels/{kernel}")["execution_state"] == "busy", server.said
+    )
     line.close()
 
 
@@ -122,10 +138,14 @@ def test_it_waits_for_a_hub_that_is_away() -> None:
             server.close()
 
 
-def test_another_service_is_no_hub_and_a_node_without_one_gives_up(capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_service_is_no_hub_and_a_node_without_one_gives_up(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with another_service() as port:
         api = f"http://127.0.0.1:{port}/hub/api"
-        with pytest.raises(SystemExit, match=r"the hub did not answer at .* within 0 s .*404.*; giving up"):
+        with pytest.raises(
+            SystemExit, match=r"the hub did not answer at .* within 0 s .*404.*; giving up"
+        ):
             await_hub(api, patience=0)
     with pytest.raises(SystemExit, match="giving up"):
         await_hub(api, patience=0)
@@ -155,12 +175,16 @@ def test_kernels_and_terminals_go_first_when_memory_is_short() -> None:
         server.ask("POST", "api/kernels", {"name": "own"})
         server.ask("POST", "api/terminals", {})
         until(lambda: len(children_of(server)) >= 2, server.said)
-        until(lambda: {score(child) for child in children_of(server)} - {None} == {500}, server.said)
+        until(
+            lambda: {score(child) for child in children_of(server)} - {None} == {500}, server.said
+        )
         assert score(server.process.pid) == score(os.getpid())
 
 
 def children_of(server: Server) -> list[int]:
-    listed = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True).stdout
+    listed = subprocess.run(
+        ["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True
+    ).stdout
     return [int(pid) for pid in listed.split()]
 
 
@@ -186,7 +210,9 @@ def test_it_ends_when_the_hub_does_not_want_it() -> None:
             hub.close()
 
 
-TELL = "import asyncio, sys; sys.path.insert(0, {!r}); from sitekit.session.server import tell_hub; {}"
+TELL = (
+    "import asyncio, sys; sys.path.insert(0, {!r}); from sitekit.session.server import tell_hub; {}"
+)
 
 
 def test_it_gives_up_when_something_else_answers_in_the_hubs_place() -> None:
@@ -195,13 +221,18 @@ def test_it_gives_up_when_something_else_answers_in_the_hubs_place() -> None:
     hub.answer = 404
     try:
         program = TELL.format(str(parts.SCRIPTS), "asyncio.run(tell_hub(20001, None, 1))")
-        environment = {"JUPYTERHUB_API_URL": f"http://127.0.0.1:{hub.port}/hub/api", "JUPYTERHUB_API_TOKEN": "x"}
+        environment = {
+            "JUPYTERHUB_API_URL": f"http://127.0.0.1:{hub.port}/hub/api",
+            "JUPYTERHUB_API_TOKEN": "x",
+        }
         argv = [kernel_site.release() / "bin" / "python", "-I", "-c", program]
         done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=60)
     finally:
         hub.close()
     assert (done.returncode, hub.port_told()) == (-signal.SIGTERM, None) and hub.refused >= 2, done
-    card = card_of(Ending("7", Cause.COMPLETED), {}, (), tuple(done.stdout.splitlines()), starting=True)
+    card = card_of(
+        Ending("7", Cause.COMPLETED), {}, (), tuple(done.stdout.splitlines()), starting=True
+    )
     assert card and card.kind == "network" and "404" in card.lines[-1]
 
 
@@ -276,7 +307,9 @@ def test_a_tree_and_the_users_variables_arrive_where_they_should() -> None:
             [child] = kernels_of(server)
             environment = Path(f"/proc/{child}/environ").read_bytes().split(b"\0")
             assert b"WANTED=yes" in environment
-            assert not [entry for entry in environment if entry.startswith((b"OTHER=", b"PYTHONPATH="))]
+            assert not [
+                entry for entry in environment if entry.startswith((b"OTHER=", b"PYTHONPATH="))
+            ]
             started_with = Path(f"/proc/{server.process.pid}/environ").read_bytes()
             assert b"WANTED" not in started_with.replace(b'"WANTED"', b"")
         finally:
@@ -287,7 +320,13 @@ def test_a_tree_and_the_users_variables_arrive_where_they_should() -> None:
 def test_reading_is_no_activity_and_a_person_is() -> None:
     with session() as (_, server):
         first = server.ask("GET", "api/status")["last_activity"]
-        for path in ("api/contents", "api/kernels", "api/sessions", "api/terminals", "sitekit/notice"):
+        for path in (
+            "api/contents",
+            "api/kernels",
+            "api/sessions",
+            "api/terminals",
+            "sitekit/notice",
+        ):
             server.ask("GET", path)
         layout = {"data": {}, "metadata": {"id": "default"}}
         server.ask("PUT", "lab/api/workspaces/default", layout)

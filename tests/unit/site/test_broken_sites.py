@@ -1,7 +1,9 @@
-"""Broken site files: refused by the command with exit code 2, file, line, key and remedy; and nothing is changed.
+"""Broken site files: refused by the command with exit code 2, file, line, key and remedy; and
+nothing is changed.
 
-Beside each broken_sites/NAME.yml lies NAME.expected: for every fault a paragraph of three lines, with the place
-(`line 7, key hub.port`), a piece of what is wrong and a piece of the remedy, in the order in which they are told.
+Beside each broken_sites/NAME.yml lies NAME.expected: for every fault a paragraph of three lines,
+with the place (`line 7, key hub.port`), a piece of what is wrong and a piece of the remedy, in the
+order in which they are told.
 """
 
 from __future__ import annotations
@@ -27,13 +29,22 @@ def snapshot(folder: Path) -> dict[str, tuple]:
     return found
 
 
-def check_site(site: Path, folder: Path, without: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+def check_site(
+    site: Path, folder: Path, without: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
     """Run `check_site` in `folder`, which it must leave as it was."""
-    environment = {"SITE": str(site), "PYTHONPATH": str(SCRIPTS), "HOME": str(folder), "TMPDIR": str(folder)}
+    environment = {
+        "SITE": str(site),
+        "PYTHONPATH": str(SCRIPTS),
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+    }
     environment |= {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"}
     before = snapshot(folder)
     argv = [*without, sys.executable, "-m", "sitekit", "check_site"]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, env=environment, cwd=folder)
+    done = subprocess.run(
+        argv, capture_output=True, text=True, timeout=60, env=environment, cwd=folder
+    )
     assert snapshot(folder) == before
     return done
 

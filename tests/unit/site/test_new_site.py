@@ -15,7 +15,16 @@ def test_what_it_writes_is_a_valid_site(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("MODULEPATH", "/apps/modules:/apps/more modules")
     monkeypatch.delenv("LMOD_PKG", raising=False)
     file = tmp_path / "site.yml"
-    assert new_site("NAME=lab", "URL=https://hub.example.org", "GROUP=hpc,staff", "PARTITION=short", file=file) == 0
+    assert (
+        new_site(
+            "NAME=lab",
+            "URL=https://hub.example.org",
+            "GROUP=hpc,staff",
+            "PARTITION=short",
+            file=file,
+        )
+        == 0
+    )
     site = load_site(file)
     assert (site.name, site.front.url) == ("lab", "https://hub.example.org")
     assert site.login.allowed_groups == ("hpc", "staff")
@@ -36,7 +45,9 @@ def test_a_site_file_that_is_there_stays(tmp_path: Path) -> None:
     assert (tmp_path / "site.yml").read_text() == "mine"
 
 
-@pytest.mark.parametrize("word", ["NAME=Main Hub", "URL=http://hub", "TITLE=x", "GROUP=a]\nb: [c", "PREFIX=/", "GROUP"])
+@pytest.mark.parametrize(
+    "word", ["NAME=Main Hub", "URL=http://hub", "TITLE=x", "GROUP=a]\nb: [c", "PREFIX=/", "GROUP"]
+)
 def test_a_value_that_does_not_fit_writes_nothing(word: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput):
         new_site(word, file=tmp_path / "site.yml")

@@ -1,4 +1,5 @@
-"""The Site: what a file means, what never goes together, and that no file at all ends in a traceback."""
+"""The Site: what a file means, what never goes together, and that no file at all ends in a
+traceback."""
 
 from __future__ import annotations
 
@@ -31,7 +32,13 @@ def site_of(values: dict) -> Site:
 
 def lines_of(values: object, key: tuple = ()):
     """Every key path of a value, as if each stood on line 7."""
-    rows = values.items() if isinstance(values, dict) else enumerate(values) if isinstance(values, list) else ()
+    rows = (
+        values.items()
+        if isinstance(values, dict)
+        else enumerate(values)
+        if isinstance(values, list)
+        else ()
+    )
     for name, below in rows:
         yield (*key, name), 7
         yield from lines_of(below, (*key, name))
@@ -54,7 +61,11 @@ def test_every_shipped_site_is_good(path: Path) -> None:
 
 def test_nothing_can_be_changed_afterwards() -> None:
     site = load_site(HERE / "good_site.yml")
-    for part, name, value in ((site, "name", "other"), (site.hub, "port", 1), (site.tiers[0], "memory", 1)):
+    for part, name, value in (
+        (site, "name", "other"),
+        (site.hub, "port", 1),
+        (site.tiers[0], "memory", 1),
+    ):
         with pytest.raises(ValidationError, match="frozen"):
             setattr(part, name, value)
 
@@ -120,7 +131,9 @@ def test_the_front_knows_its_host_and_port(text: str, host: str, port: int) -> N
         ("kernels", "modulepath", ["/opt/modules:/tmp"]),
     ],
 )
-def test_what_would_mean_something_else_in_other_files_is_refused(section: str, name: str, value: object) -> None:
+def test_what_would_mean_something_else_in_other_files_is_refused(
+    section: str, name: str, value: object
+) -> None:
     values = good()
     values.setdefault(section, {})[name] = value
     with pytest.raises(BadInputs) as refused:
@@ -131,7 +144,15 @@ def test_what_would_mean_something_else_in_other_files_is_refused(section: str, 
 
 
 @pytest.mark.parametrize(
-    ("cap", "mib"), [("1x", 2200), ("2.5x", 5500), ("10G", 10240), ("2200M", 2200), ("1.15x", 2530), ("1.1x", 2420)]
+    ("cap", "mib"),
+    [
+        ("1x", 2200),
+        ("2.5x", 5500),
+        ("10G", 10240),
+        ("2200M", 2200),
+        ("1.15x", 2530),
+        ("1.1x", 2420),
+    ],
 )
 def test_a_cap_is_a_factor_or_an_amount(cap: str, mib: int) -> None:
     values = good()
@@ -152,12 +173,18 @@ def test_faults_between_sections_are_all_told_at_once() -> None:
 
 def test_every_example_in_a_remedy_is_a_good_value() -> None:
     """Taking the advice of every message together gives a site."""
-    advice = "\n".join(f"{name}: {example(field)}" for name, field in Site.model_fields.items() if field.is_required())
+    advice = "\n".join(
+        f"{name}: {example(field)}"
+        for name, field in Site.model_fields.items()
+        if field.is_required()
+    )
     values = read_yaml_text(advice)
     assert site_of(values).name
     for path, field in walk(Site):
         if field.is_required():
-            assert example(field), f"{'.'.join(path)} is required and has no example: Field(examples=[...])"
+            assert example(field), (
+                f"{'.'.join(path)} is required and has no example: Field(examples=[...])"
+            )
 
 
 def test_every_default_in_a_remedy_is_the_default() -> None:
@@ -169,7 +196,18 @@ def test_every_default_in_a_remedy_is_the_default() -> None:
     for name, field in Tier.model_fields.items():
         if not field.is_required() and example(field):
             advice = read_yaml_text(f"{name}: {example(field)}")
-            assert Tier(key="a", title="A", partitions=("p",), memory="1G", time="1h", idle="never", **advice) == tier
+            assert (
+                Tier(
+                    key="a",
+                    title="A",
+                    partitions=("p",),
+                    memory="1G",
+                    time="1h",
+                    idle="never",
+                    **advice,
+                )
+                == tier
+            )
 
 
 def read_yaml_text(text: str) -> dict:
@@ -190,7 +228,9 @@ def test_any_value_anywhere_gives_a_site_or_a_refusal_of_that_key(changes: list)
     for key, junk in changes:
         here = values
         for part in key[:-1]:
-            here = here[part] if isinstance(here, dict | list) and part in range_or_keys(here) else {}
+            here = (
+                here[part] if isinstance(here, dict | list) and part in range_or_keys(here) else {}
+            )
         if isinstance(here, dict) or (isinstance(here, list) and key[-1] in range_or_keys(here)):
             here[key[-1]] = junk
     try:

@@ -1,4 +1,5 @@
-"""config/site.example.yml as it is shipped: a small site, and each key explained, with its true default."""
+"""config/site.example.yml as it is shipped: a small site, and each key explained, with its true
+default."""
 
 from __future__ import annotations
 
@@ -30,7 +31,9 @@ def place(path: tuple[str, ...]) -> tuple[str | int, ...]:
         keys = [(*key, name) for key in keys]
         field = FIELDS[path[:depth]]
         if depth < len(path) and is_list(field) and model_in(field.annotation):
-            rows = sum(len(line) == len(keys[0]) + 1 and line[:-1] == keys[0] for line in DOCUMENT.lines)
+            rows = sum(
+                len(line) == len(keys[0]) + 1 and line[:-1] == keys[0] for line in DOCUMENT.lines
+            )
             keys = [(*key, row) for key in keys for row in range(rows)]
     return next((key for key in keys if key in DOCUMENT.lines), keys[0])
 
@@ -68,12 +71,22 @@ def test_as_it_stands_it_is_a_small_site() -> None:
     """Nothing in it is active that does not exist at a site which has just begun."""
     site = load_site(FILE)
     assert site.front.host == "hub.example.org" and [tier.key for tier in site.tiers] == ["small"]
-    assert site.front.certificate == "self-signed" and site.front.outside is None and not site.environment.mirrors
+    assert (
+        site.front.certificate == "self-signed"
+        and site.front.outside is None
+        and not site.environment.mirrors
+    )
 
 
 def test_what_is_written_are_the_required_keys() -> None:
-    written = {tuple(part for part in key if isinstance(part, str)) for key in read_yaml(FILE).lines}
-    required = {path for path in FIELDS if all(FIELDS[path[:depth]].is_required() for depth in range(1, len(path) + 1))}
+    written = {
+        tuple(part for part in key if isinstance(part, str)) for key in read_yaml(FILE).lines
+    }
+    required = {
+        path
+        for path in FIELDS
+        if all(FIELDS[path[:depth]].is_required() for depth in range(1, len(path) + 1))
+    }
     assert written == required
 
 

@@ -1,4 +1,5 @@
-"""Sizes and times: what is read, what is refused, and that nothing is lost on the way there and back."""
+"""Sizes and times: what is read, what is refused, and that nothing is lost on the way there and
+back."""
 
 from __future__ import annotations
 
@@ -19,7 +20,23 @@ MEMORY = [
     ("2GiB", 2048),
     (" 300M ", 300),
 ]
-NOT_MEMORY = ["", "M", "2200", 2200, True, None, "-1G", "1P", "1,5G", "0M", "512K", "1.3M", "2 200M", "²G", "300\u212a"]
+NOT_MEMORY = [
+    "",
+    "M",
+    "2200",
+    2200,
+    True,
+    None,
+    "-1G",
+    "1P",
+    "1,5G",
+    "0M",
+    "512K",
+    "1.3M",
+    "2 200M",
+    "²G",
+    "300\u212a",
+]
 NOT_MEMORY += ["9" * 400 + "M", ["2G"], "2G\n#SBATCH"]
 
 TIME = [
@@ -35,7 +52,21 @@ TIME = [
     ("5d", 432000),
     ("45s", 45),
 ]
-NOT_TIME = ["", "60", 60, True, None, "0m", "0:00:00", "4:75:00", "1:00:60", "1-24:00:00", "1-", "1:2:3:4", "-1:00:00"]
+NOT_TIME = [
+    "",
+    "60",
+    60,
+    True,
+    None,
+    "0m",
+    "0:00:00",
+    "4:75:00",
+    "1:00:60",
+    "1-24:00:00",
+    "1-",
+    "1:2:3:4",
+    "-1:00:00",
+]
 NOT_TIME += ["never", "UNLIMITED", "1h30m", "9" * 400 + "h", "٣h", "1h x"]
 
 
@@ -83,7 +114,9 @@ def test_a_size_and_its_suffix_agree(count: int, suffix: str) -> None:
 
 
 @given(st.integers(0, 99999), st.integers(0, 23), st.integers(0, 59), st.integers(0, 59))
-def test_slurms_long_form_is_the_sum_of_its_parts(days: int, hours: int, minutes: int, seconds: int) -> None:
+def test_slurms_long_form_is_the_sum_of_its_parts(
+    days: int, hours: int, minutes: int, seconds: int
+) -> None:
     total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
     if total:
         assert units.parse_time(f"{days}-{hours:02}:{minutes:02}:{seconds:02}") == total
@@ -99,7 +132,8 @@ def test_any_value_gives_a_number_or_a_refusal(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mib", "text"), [(300, "300 MB"), (1023, "1023 MB"), (1024, "1 GB"), (2200, "2.1 GB"), (20480, "20 GB")]
+    ("mib", "text"),
+    [(300, "300 MB"), (1023, "1023 MB"), (1024, "1 GB"), (2200, "2.1 GB"), (20480, "20 GB")],
 )
 def test_memory_for_people(mib: int, text: str) -> None:
     assert units.human_memory(mib) == text

@@ -53,15 +53,30 @@ class Whole(BaseModel):
         ("rows:\n  - low: 3\n", "2: rows[0].low: low is above high\n    -> lower it"),
         ("rows:\n  - high: 10\n", "2: rows[0].high: 10 is too large\n    -> use at most 9"),
         ("rows:\n  - even: 3\n", "2: rows[0].even: 3 is odd\n    -> write an even number"),
-        ("rows:\n  - on: maybe\n", "2: rows[0].on: 'maybe' is neither true nor false\n    -> write true or false"),
-        ("rows:\n  - word: ''\n", "2: rows[0].word: the text is empty\n    -> write it like `word: a`"),
-        ("rows:\n  - word: abcdef\n", "2: rows[0].word: the text is longer than 5 characters\n    -> shorten it"),
+        (
+            "rows:\n  - on: maybe\n",
+            "2: rows[0].on: 'maybe' is neither true nor false\n    -> write true or false",
+        ),
+        (
+            "rows:\n  - word: ''\n",
+            "2: rows[0].word: the text is empty\n    -> write it like `word: a`",
+        ),
+        (
+            "rows:\n  - word: abcdef\n",
+            "2: rows[0].word: the text is longer than 5 characters\n    -> shorten it",
+        ),
         (
             "rows:\n  - 5\n",
             "2: rows[0]: 5 stands where keys belong\n    -> each entry needs: low, high, even, on, word",
         ),
-        ("rows: {low: 1}\n", "1: rows: a section stands where a list belongs\n    -> begin each entry with '- '"),
-        ("rows:\n  - lwo: 3\n", "2: rows[0].lwo: there is no key 'lwo' here\n    -> did you mean 'low'?"),
+        (
+            "rows: {low: 1}\n",
+            "1: rows: a section stands where a list belongs\n    -> begin each entry with '- '",
+        ),
+        (
+            "rows:\n  - lwo: 3\n",
+            "2: rows[0].lwo: there is no key 'lwo' here\n    -> did you mean 'low'?",
+        ),
         ("parts:\n  one:\n    low: x\n", "3: parts.one.low: 'x' is not a whole number\n    -> "),
         ("parts:\n  one:\n    low: 3\n", "3: parts.one.low: low is above high\n    -> lower it"),
         ("parts: 5\n", "1: parts: 5 stands where keys belong\n    -> write below 'parts': "),

@@ -15,9 +15,13 @@ from sitekit.site.yaml_file import Document, dotted, read_yaml
 
 IN_ONE_DIRECTORY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
-WORD = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True).filter(lambda word: word not in ("null", "true", "false"))
+WORD = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True).filter(
+    lambda word: word not in ("null", "true", "false")
+)
 LEAF = st.integers() | st.booleans() | WORD
-TREE = st.recursive(LEAF, lambda inner: st.dictionaries(WORD, inner, max_size=4) | st.lists(inner, max_size=4))
+TREE = st.recursive(
+    LEAF, lambda inner: st.dictionaries(WORD, inner, max_size=4) | st.lists(inner, max_size=4)
+)
 
 
 def read(folder: Path, text: str | bytes) -> Document:
@@ -34,7 +38,8 @@ def refusal(folder: Path, text: str | bytes) -> str:
 
 
 def write(tree: dict, blanks: list[int]) -> tuple[str, dict[tuple, int]]:
-    """A mapping as block YAML, with blank and comment lines strewn in, and the line of each key path."""
+    """A mapping as block YAML, with blank and comment lines strewn in, and the line of each key
+    path."""
     lines: list[str] = []
     places: dict[tuple, int] = {}
 
@@ -59,26 +64,41 @@ def write(tree: dict, blanks: list[int]) -> tuple[str, dict[tuple, int]]:
 
 
 @IN_ONE_DIRECTORY
-@given(st.dictionaries(WORD, TREE, min_size=1, max_size=5), st.lists(st.integers(0, 2), min_size=1, max_size=5))
-def test_values_are_read_and_every_line_is_right(tmp_path: Path, tree: dict, blanks: list[int]) -> None:
+@given(
+    st.dictionaries(WORD, TREE, min_size=1, max_size=5),
+    st.lists(st.integers(0, 2), min_size=1, max_size=5),
+)
+def test_values_are_read_and_every_line_is_right(
+    tmp_path: Path, tree: dict, blanks: list[int]
+) -> None:
     text, places = write(tree, blanks)
     document = read(tmp_path, text)
     assert document.values == tree
     for key, line in places.items():
-        # A nested value stands where its own first line does: for an item of a list that is the line below the dash.
-        assert document.lines[key] == line or (isinstance(key[-1], int) and document.lines[key] > line)
+        # A nested value stands where its own first line does: for an item of a list that is the
+        # line below the dash.
+        assert document.lines[key] == line or (
+            isinstance(key[-1], int) and document.lines[key] > line
+        )
         if isinstance(key[-1], str):
             assert text.splitlines()[document.lines[key] - 1].strip().startswith(f"{key[-1]}:")
 
 
 @IN_ONE_DIRECTORY
-@given(st.text(alphabet=st.characters(codec="utf-8")) | st.text(alphabet="ab:- \n\t[]{}&*!|>'\"#%@`,?<~01.\r"))
+@given(
+    st.text(alphabet=st.characters(codec="utf-8"))
+    | st.text(alphabet="ab:- \n\t[]{}&*!|>'\"#%@`,?<~01.\r")
+)
 def test_any_text_is_read_or_refused_with_file_and_line(tmp_path: Path, text: str) -> None:
     try:
         document = read(tmp_path, text)
     except BadInput as refused:
-        assert re.match(rf"{re.escape(str(tmp_path))}/file\.yml:[1-9]\d*(: |$)", refused.where + ": ")
-        assert int(refused.where.split(":")[1]) <= len(re.split("\r\n|[\n\r\x85\u2028\u2029]", text))
+        assert re.match(
+            rf"{re.escape(str(tmp_path))}/file\.yml:[1-9]\d*(: |$)", refused.where + ": "
+        )
+        assert int(refused.where.split(":")[1]) <= len(
+            re.split("\r\n|[\n\r\x85\u2028\u2029]", text)
+        )
         assert refused.remedy
         assert refused.what.isprintable()
     else:

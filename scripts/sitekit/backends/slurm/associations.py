@@ -29,12 +29,20 @@ class Names:
 
     async def accounts(self, user: str) -> tuple[str, ...] | None:
         """The accounts that `user` may charge (sacctmgr's associations)."""
-        words = ("--noheader", "--parsable2", "show", "associations", f"user={user}", "format=Account")
+        words = (
+            "--noheader",
+            "--parsable2",
+            "show",
+            "associations",
+            f"user={user}",
+            "format=Account",
+        )
         found = await self._ask(f"accounts {user}", "sacctmgr", words, r"(?m)^([A-Za-z0-9_.-]+)$")
         return None if found == () and await self._hidden() else found
 
     async def _hidden(self) -> bool:
-        """Whether "no accounts" is no answer, because they are not shown to the hub. Its log says so once."""
+        """Whether "no accounts" is no answer, because they are not shown to the hub. Its log says
+        so once."""
         hub = self._site.hub.user
         with contextlib.suppress(NoAnswer):
             if hidden := await hidden_associations(self._site, hub):
@@ -44,12 +52,22 @@ class Names:
                 return True
         return False
 
-    async def reservations(self, user: str, accounts: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    async def reservations(
+        self, user: str, accounts: tuple[str, ...] | None
+    ) -> tuple[str, ...] | None:
         """The reservations that name `user`, or one of the accounts, or everybody."""
-        lines = await self._ask("reservations", "scontrol", ("--oneliner", "show", "reservation"), r"(?m)^(Reserv.*)$")
-        return None if lines is None else tuple(filter(None, (_open_to(line, user, accounts or ()) for line in lines)))
+        lines = await self._ask(
+            "reservations", "scontrol", ("--oneliner", "show", "reservation"), r"(?m)^(Reserv.*)$"
+        )
+        return (
+            None
+            if lines is None
+            else tuple(filter(None, (_open_to(line, user, accounts or ()) for line in lines)))
+        )
 
-    async def _ask(self, key: str, program: str, words: tuple[str, ...], form: str) -> tuple[str, ...] | None:
+    async def _ask(
+        self, key: str, program: str, words: tuple[str, ...], form: str
+    ) -> tuple[str, ...] | None:
         known = self._known.get(key)
         if known is None or time.monotonic() - known[0] > KEPT:
             with contextlib.suppress(NoAnswer, TimeoutError, asyncio.TimeoutError):
@@ -61,7 +79,8 @@ class Names:
 
 
 def _open_to(line: str, user: str, accounts: tuple[str, ...]) -> str | None:
-    fields = dict(reversed(re.findall(r"(\w+)=(\S*)", line)))  # the first of each: a comment, which is last, is text
+    # the first of each: a comment, which is last, is text
+    fields = dict(reversed(re.findall(r"(\w+)=(\S*)", line)))
     users = set(fields.get("Users", "").split(",")) - {"", "(null)"}
     wanted = set(fields.get("Accounts", "").split(",")) - {"", "(null)"}
     if (users and user not in users) or (wanted and wanted.isdisjoint(accounts)):

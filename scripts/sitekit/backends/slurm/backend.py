@@ -24,7 +24,8 @@ ADDRESS_KEPT = 600.0  # seconds that a node's address is believed
 
 
 class SlurmBackend:
-    """The servers of a site that are jobs of Slurm's. `open_work` returns those whose jobs may exist."""
+    """The servers of a site that are jobs of Slurm's. `open_work` returns those whose jobs may
+    exist."""
 
     title = "Slurm"
     spawner = "sitekit.hub.spawner.slurm_server:SlurmServer"
@@ -36,22 +37,30 @@ class SlurmBackend:
         self._names = Names(site)
         self._jobs = ServerJobs(site, self.queue, open_work)
         self._forecast = Forecast(site, self.queue, self._jobs.waiting_accounts)
-        self._addresses: dict[str, tuple[float, str]] = {}  # by node: when it was asked for, and the address
+        # by node: when it was asked for, and the address
+        self._addresses: dict[str, tuple[float, str]] = {}
 
     async def offers(self, account: str) -> Offers:
         """Slurm accounts and reservations. Slurm is asked only where a tier wants to know."""
         tiers = [tier for tier in self._site.tiers if tier.runs_on == "slurm"]
         accounts = reservations = None
-        if any(tier.requires.account or tier.choose.account or tier.choose.reservation for tier in tiers):
+        if any(
+            tier.requires.account or tier.choose.account or tier.choose.reservation
+            for tier in tiers
+        ):
             accounts = await self._names.accounts(account)
         if any(tier.choose.reservation for tier in tiers):
             reservations = await self._names.reservations(account, accounts)
         return Offers(accounts, reservations)
 
-    async def submit(self, work: Work, choice: Choice, environment: dict[str, str], live: Collection[str]) -> str:
+    async def submit(
+        self, work: Work, choice: Choice, environment: dict[str, str], live: Collection[str]
+    ) -> str:
         """Hand the figures to the gate, which renders the script and runs sbatch as the account."""
         try:
-            return await gate.submit(self._site, work.account, gate.request_of(choice, work.tag, environment, live))
+            return await gate.submit(
+                self._site, work.account, gate.request_of(choice, work.tag, environment, live)
+            )
         except NoAnswer:
             self.queue.look()
             raise
@@ -99,7 +108,9 @@ class SlurmBackend:
         queue = self.queue
         return {
             "answers": queue.healthy,
-            "silent_for": None if queue.silent_since is None else round(time.time() - queue.silent_since),
+            "silent_for": None
+            if queue.silent_since is None
+            else round(time.time() - queue.silent_since),
             "trouble": queue.trouble,
             "queries": queue.queries,
             "jobs": len(queue.snapshot.jobs),

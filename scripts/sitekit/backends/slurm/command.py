@@ -23,7 +23,8 @@ class Answer:
 
 
 def slurm_environment(site: Site) -> dict[str, str]:
-    """The environment for Slurm's programs. Times come as seconds since the epoch, free of time zones."""
+    """The environment for Slurm's programs. Times come as seconds since the epoch, free of time
+    zones."""
     environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "SLURM_TIME_FORMAT": "%s"}
     if site.slurm.conf:
         environment["SLURM_CONF"] = str(site.slurm.conf)
@@ -38,7 +39,8 @@ async def run_program(
     most: int = ANSWER,
     ended: Callable[[], None] = lambda: None,
 ) -> Answer:
-    """Run `argv` with `given` on its standard input. `ended` is called when it has ended, which may be after a timeout.
+    """Run `argv` with `given` on its standard input. `ended` is called when it has ended, which may
+    be after a timeout.
 
     Raises NoAnswer when it hangs, is not there, or says more than `most` bytes.
     """
@@ -60,12 +62,15 @@ async def run_program(
     try:
         out, err = await asyncio.wait_for(_said(process, given.encode(), most), timeout)
     except BaseException as reason:
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # sudo is root's, and ends by itself
+        # sudo is root's, and ends by itself
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             process._transport.close()  # type: ignore[attr-defined]  # kills it, and closes the pipes, which kill() does not
         if isinstance(reason, TimeoutError | asyncio.TimeoutError):
             raise NoAnswer(f"{argv[0]} did not answer within {timeout:g} s") from None
         raise
-    return Answer(process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace").strip())
+    return Answer(
+        process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace").strip()
+    )
 
 
 async def _said(process: Process, given: bytes, most: int) -> tuple[bytes, bytes]:

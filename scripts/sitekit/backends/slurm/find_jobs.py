@@ -1,5 +1,5 @@
-"""Which of Slurm's jobs is a server's: the one in the last snapshot or, where it is not there, the one with the number
-in the ledger. Only a job of the server's own account counts."""
+"""Which of Slurm's jobs is a server's: the one in the last snapshot or, where it is not there, the
+one with the number in the ledger. Only a job of the server's own account counts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from .queue import Queue
 
 log = logging.getLogger(__name__)
 
-NEVER_SUBMITTED = 45.0  # seconds after which a start that has no number, and no job in the queue, never had one
+# seconds after which a start that has no number, and no job in the queue, never had one
+NEVER_SUBMITTED = 45.0
 
 OpenWork = Callable[[], Iterable[Work]]
 """Returns the servers on this backend whose jobs may exist."""
@@ -30,7 +31,8 @@ class ServerJobs:
     def __init__(self, site: Site, queue: Queue, open_work: OpenWork) -> None:
         self.queue, self._hub_user, self._open_work = queue, site.hub.user, open_work
         self._lookup = Lookup(site, queue)
-        self._seen: set[str] = set()  # tags of the servers whose jobs a snapshot of this hub has listed
+        # tags of the servers whose jobs a snapshot of this hub has listed
+        self._seen: set[str] = set()
         self.unseen: dict[str, str] = {}
         queue.listen(lambda _: self._forget_ended())
 
@@ -42,9 +44,11 @@ class ServerJobs:
         return job
 
     async def look_up(self, work: Work) -> Job | None:
-        """The job, asked for by its number if the snapshot does not list it. None: it is gone. Raises NoAnswer.
+        """The job, asked for by its number if the snapshot does not list it. None: it is gone.
+        Raises NoAnswer.
 
-        The snapshot does not list a job that has another name now, or that Slurm hides from the hub.
+        The snapshot does not list a job that has another name now, or that Slurm hides from the
+        hub.
         """
         if job := self.find(work):
             return job
@@ -62,12 +66,15 @@ class ServerJobs:
         if known:
             return self._owned(work, known)  # Slurm may have given the number out again
         if found.listed is None:
-            raise NoAnswer("PrivateData hides jobs from the hub, and the accounting does not know this one")
+            raise NoAnswer(
+                "PrivateData hides jobs from the hub, and the accounting does not know this one"
+            )
         recorded = found.recorded.get(number)
         job = self._owned(work, recorded) if recorded else None
         if job is None or job.ended:
             return None
-        # slurmctld denies what is alive to the accounting: it has lost the job, or does not show it to the hub
+        # slurmctld denies what is alive to the accounting: it has lost the job, or does not show it
+        # to the hub
         return None if work.tag in self._seen else self._not_shown(work, job)
 
     @staticmethod
@@ -75,14 +82,20 @@ class ServerJobs:
         """The job, if the server's account owns it. Raises NoAnswer."""
         if work.owns(job.uid, job.user):
             return job
-        if work.uid is None:  # names alone are compared, and Slurm's programs may have none at this moment
+        # names alone are compared, and Slurm's programs may have none at this moment
+        if work.uid is None:
             raise NoAnswer(f"whether job {job.id} is {work.account}'s cannot be told")
         return None
 
     def _not_shown(self, work: Work, job: Job) -> Job:
         if work.tag not in self.unseen:
             what = f"Slurm does not show the hub's account job {job.id} of {work.account}"
-            log.error("%s; to the accounting it is %s. Run: %s", what, job.state, to_see_them(self._hub_user))
+            log.error(
+                "%s; to the accounting it is %s. Run: %s",
+                what,
+                job.state,
+                to_see_them(self._hub_user),
+            )
         self.unseen[work.tag] = job.id
         return job
 

@@ -1,5 +1,5 @@
-"""What Slurm is asked while somebody waits, for all at once and within the queue's allowance: which tier would start
-sooner, and which other jobs wait in the same partitions."""
+"""What Slurm is asked while somebody waits, for all at once and within the queue's allowance: which
+tier would start sooner, and which other jobs wait in the same partitions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ class Forecast:
         self._site, self._queue, self._waiting_accounts = site, queue, waiting_accounts
         self.starts: dict[str, int | None] = {}
         self.waiting: list[Waiting] = []
-        self._ahead: dict[tuple[str, int, str], int] = {}  # what was counted in this `waiting`, for many who read it
+        # what was counted in this `waiting`, for many who read it
+        self._ahead: dict[tuple[str, int, str], int] = {}
         self.asked = 0.0
 
     @property
@@ -40,8 +41,9 @@ class Forecast:
         return time.time() - self.asked > 2 * EVERY
 
     def sooner(self, job: SlurmJob, asked: Choice) -> Tier | None:
-        """The tier that would start soonest, if that is well before `job` is expected to start. One that is for
-        everybody and has no less than what was `asked` for; none where a limit of the user's holds the job."""
+        """The tier that would start soonest, if that is well before `job` is expected to start. One
+        that is for everybody and has no less than what was `asked` for; none where a limit of the
+        user's holds the job."""
         if self.stale or LIMITED.search(job.reason):
             return None
         others = [tier for tier in self._site.tiers if _fits(tier, asked)]
@@ -59,7 +61,8 @@ class Forecast:
         if key not in self._ahead:
             partitions, turn = set(job.partition.split(",")), (-job.priority, int(job.id))
             self._ahead[key] = sum(
-                (-other.priority, other.id) < turn and partitions & other.partitions != set() for other in self.waiting
+                (-other.priority, other.id) < turn and partitions & other.partitions != set()
+                for other in self.waiting
             )
         return self._ahead[key]
 
@@ -75,11 +78,14 @@ class Forecast:
 
     async def ask(self, account: str) -> None:
         """Renew the answers; starts are those of `account`."""
-        partitions = sorted({partition for tier in self._site.tiers for partition in tier.partitions})
+        partitions = sorted(
+            {partition for tier in self._site.tiers for partition in tier.partitions}
+        )
         with contextlib.suppress(NoAnswer):
             await self._queue.spend()
             self.waiting, self._ahead = await waiting_jobs(self._site, partitions), {}
-        starts: dict[str, int | None] = {}  # afresh: an answer that does not come is not replaced by an old one
+        # afresh: an answer that does not come is not replaced by an old one
+        starts: dict[str, int | None] = {}
         for tier in self._site.tiers:
             with contextlib.suppress(Refused, NoAnswer):
                 await self._queue.spend()
@@ -92,6 +98,13 @@ class Forecast:
 def _fits(tier: Tier, asked: Choice) -> bool:
     """Whether another tier, as it stands, would do for somebody who `asked` for this."""
     wanted = asked.gpu_type
-    if tier.key == asked.tier or tier.requires != Requires() or (wanted and wanted != tier.gpu_type):
+    if (
+        tier.key == asked.tier
+        or tier.requires != Requires()
+        or (wanted and wanted != tier.gpu_type)
+    ):
         return False
-    return all(getattr(tier, what) >= getattr(asked, what) for what in ("memory", "cap", "cpus", "time", "gpus"))
+    return all(
+        getattr(tier, what) >= getattr(asked, what)
+        for what in ("memory", "cap", "cpus", "time", "gpus")
+    )

@@ -1,8 +1,9 @@
-"""One query to squeue or sacct, framed: a mark follows each field of the answer, and no job can know it beforehand.
+"""One query to squeue or sacct, framed: a mark follows each field of the answer, and no job can
+know it beforehand.
 
-A job's name, its comment and its paths are its owner's to write, and Slurm prints them as they are, with line breaks
-and separators. So lines and separators decide nothing here. The answer is a sequence of fields; every `width` of them
-are a record, whatever they hold.
+A job's name, its comment and its paths are its owner's to write, and Slurm prints them as they are,
+with line breaks and separators. So lines and separators decide nothing here. The answer is a
+sequence of fields; every `width` of them are a record, whatever they hold.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ class Unreadable(NoAnswer):
 
 @dataclass(frozen=True)
 class Frame:
-    """The form of one answer: so many fields in a record, each followed by the mark. A new one for each query."""
+    """The form of one answer: so many fields in a record, each followed by the mark. A new one for
+    each query."""
 
     width: int
     mark: str = field(default_factory=lambda: f"|{secrets.token_hex(8)}|")
@@ -34,16 +36,18 @@ class Frame:
         return "--Format=" + ",".join(f"{name}:{self.mark}" for name in names)
 
     def columns(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The same for sacct. It is --parsable and not --parsable2, so that the mark follows the last field too."""
+        """The same for sacct. It is --parsable and not --parsable2, so that the mark follows the
+        last field too."""
         return ("--parsable", f"--delimiter={self.mark}", f"--format={','.join(names)}")
 
     def records(self, text: str) -> list[list[str]]:
-        """The answer's records, each a list of `width` fields. Raises Unreadable for half an answer, or for one that is
-        followed by something else."""
+        """The answer's records, each a list of `width` fields. Raises Unreadable for half an
+        answer, or for one that is followed by something else."""
         *fields, rest = text.split(self.mark)
         if rest.strip() or len(fields) % self.width:
             what = f"{len(fields)} fields, which are no records of {self.width}"
             raise Unreadable(f"Slurm answered with {what}; the answer ends with {text[-80:]!r}")
         found = [fields[at : at + self.width] for at in range(0, len(fields), self.width)]
-        # the line break before a record stands in its first field, which is a job's number and holds none of its own
+        # the line break before a record stands in its first field, which is a job's number and
+        # holds none of its own
         return [[first.rpartition("\n")[2], *others] for first, *others in found]

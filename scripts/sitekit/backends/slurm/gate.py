@@ -1,7 +1,8 @@
 """The hub's side of the gate: requests to the one program that may act as a cluster user.
 
-It acts as that user, whose other programs on this host may stop it, end it or put words into its mouth (ptrace(2)). So
-its answers are that user's words: read as data, held to their form, and worth nothing for anybody else's jobs.
+It acts as that user, whose other programs on this host may stop it, end it or put words into its
+mouth (ptrace(2)). So its answers are that user's words: read as data, held to their form, and worth
+nothing for anybody else's jobs.
 """
 
 from __future__ import annotations
@@ -55,12 +56,18 @@ async def ask_gate(
         raise NoAnswer(f"{AT_ONCE} earlier requests for {user} have not come to their end")
     under_way[user] += 1
     as_user, argv = transport(site).as_user(user), [str(site.libexec / program)]
-    answer = await as_user.run(argv, json.dumps(request), timeout, ANSWER, partial(_has_ended, user))
+    answer = await as_user.run(
+        argv, json.dumps(request), timeout, ANSWER, partial(_has_ended, user)
+    )
     try:
         told = json.loads(answer.out)
     except (ValueError, RecursionError):
-        raise Refused("gate", f"sudo did not let the hub act for {user}: {_plain(answer.err)[-500:]}") from None
-    if not isinstance(told, dict) or not all(FORMS[key](told[key]) for key in FORMS.keys() & told.keys()):
+        raise Refused(
+            "gate", f"sudo did not let the hub act for {user}: {_plain(answer.err)[-500:]}"
+        ) from None
+    if not isinstance(told, dict) or not all(
+        FORMS[key](told[key]) for key in FORMS.keys() & told.keys()
+    ):
         raise Refused("gate", f"what was said for {user} is no answer of the gate's")
     if told.get("ok"):
         return told
@@ -101,7 +108,8 @@ def _outage(text: str) -> bool:
         "Slurm temporarily unable to accept job",
         "Connection timed out",
         "Unexpected missing socket error",
-        "Message receive failure",  # and below: something that is no slurmctld answers, or one that is out of step
+        # and below: something that is no slurmctld answers, or one that is out of step
+        "Message receive failure",
         "Insane message length",
         "Header lengths are longer than data received",
         "Incompatible versions of client and server code",
@@ -110,9 +118,14 @@ def _outage(text: str) -> bool:
     return any(sign.lower() in text.lower() for sign in signs)
 
 
-def request_of(choice: Choice, tag: str, environment: Mapping[str, str], live: Iterable[str] = ()) -> dict[str, Any]:
-    """A server's job as the gate wants it. `live` are the account's jobs whose logs are still written."""
-    names = {key: getattr(choice, key) for key in ("account", "qos", "reservation", "constraint", "gres")}
+def request_of(
+    choice: Choice, tag: str, environment: Mapping[str, str], live: Iterable[str] = ()
+) -> dict[str, Any]:
+    """A server's job as the gate wants it. `live` are the account's jobs whose logs are still
+    written."""
+    names = {
+        key: getattr(choice, key) for key in ("account", "qos", "reservation", "constraint", "gres")
+    }
     return {
         "tag": tag,
         "partitions": ",".join(choice.partitions),
@@ -131,15 +144,19 @@ async def submit(site: Site, user: str, request: dict[str, Any]) -> str:
 
 
 async def start_of(site: Site, user: str, request: dict[str, Any]) -> int | None:
-    """When such a job of `user` would start (`sbatch --test-only`), in epoch seconds; None if it never could."""
-    start = int(_asked_for(await ask_gate(site, user, {**request, "verb": "submit", "test": True}), "start"))
+    """When such a job of `user` would start (`sbatch --test-only`), in epoch seconds; None if it
+    never could."""
+    start = int(
+        _asked_for(await ask_gate(site, user, {**request, "verb": "submit", "test": True}), "start")
+    )
     return start if start < NEVER else None
 
 
 async def cancel(site: Site, work: Work, job: str, *, graceful: bool) -> bool:
-    """End a job of `work.account`: by SIGTERM to the server, or at once by Slurm's own way. Also for somebody who may
-    not start servers any more; and for an account that is gone, if the hub's own is an Operator of Slurm's. False: to
-    its owner, from whom no job is hidden, Slurm says that there is none.
+    """End a job of `work.account`: by SIGTERM to the server, or at once by Slurm's own way. Also
+    for somebody who may not start servers any more; and for an account that is gone, if the hub's
+    own is an Operator of Slurm's. False: to its owner, from whom no job is hidden, Slurm says that
+    there is none.
 
     Raises Refused, NoAnswer.
     """
@@ -158,7 +175,8 @@ async def cancel(site: Site, work: Work, job: str, *, graceful: bool) -> bool:
 
 
 async def _cancel_as_operator(site: Site, work: Work, job: str, refusal: Refused) -> None:
-    """An Operator may cancel everybody's jobs, and the number is the gate's word: Slurm is asked whose it is."""
+    """An Operator may cancel everybody's jobs, and the number is the gate's word: Slurm is asked
+    whose it is."""
     found = (await listed_by_number(site, [job])).get(job)
     if found is None or not work.owns(found.uid, found.user):
         raise refusal
@@ -171,7 +189,9 @@ async def _cancel_as_operator(site: Site, work: Work, job: str, refusal: Refused
 async def log_lines(site: Site, user: str, job: str) -> list[str]:
     """The last lines of a job's log; none when it cannot be read."""
     try:
-        told = _asked_for(await ask_gate(site, user, {"verb": "log", "job": int(job)}, timeout=10), "lines")
+        told = _asked_for(
+            await ask_gate(site, user, {"verb": "log", "job": int(job)}, timeout=10), "lines"
+        )
     except (Refused, NoAnswer):
         return []
     return _within(told[-LINES:])

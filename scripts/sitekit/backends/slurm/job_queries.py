@@ -22,7 +22,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class JobRecord:
-    """What Slurm keeps of a job that has ended. Memory in MiB, time in seconds; None where Slurm does not know."""
+    """What Slurm keeps of a job that has ended. Memory in MiB, time in seconds; None where Slurm
+    does not know."""
 
     job: str
     state: str
@@ -44,9 +45,12 @@ class JobRecord:
         return CAUSES.get(self.state, Cause.FAILED)
 
     def _ended_at_the_warning(self) -> bool:
-        """Whether the server ended by itself at Slurm's warning, which comes 60 to 120 s before the time limit (the
-        gate's --signal; sbatch(1): "up to 60 seconds earlier than specified"). To Slurm it has COMPLETED then."""
-        return self.limit is not None and self.elapsed is not None and self.elapsed >= self.limit - 125
+        """Whether the server ended by itself at Slurm's warning, which comes 60 to 120 s before the
+        time limit (the gate's --signal; sbatch(1): "up to 60 seconds earlier than specified"). To
+        Slurm it has COMPLETED then."""
+        return (
+            self.limit is not None and self.elapsed is not None and self.elapsed >= self.limit - 125
+        )
 
     def ending(self) -> Ending:
         """The same in the words of every backend."""
@@ -79,25 +83,34 @@ CAUSES = {
 """Slurm's states -> causes; squeue(1), JOB STATE CODES."""
 
 Owner = Callable[[int | None, str], bool]
-"""Whether a job of this uid and this user's name is the one that is meant. Slurm may give numbers out again."""
+"""Whether a job of this uid and this user's name is the one that is meant. Slurm may give numbers
+out again."""
 
 
 async def ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
-    """How `job` ended: from slurmctld while it remembers, with the figures of the accounting where there is one."""
+    """How `job` ended: from slurmctld while it remembers, with the figures of the accounting where
+    there is one."""
     told = recorded = None
     with contextlib.suppress(NoAnswer):
         told = await _from_squeue(site, job, is_ours)
     with contextlib.suppress(NoAnswer):
         recorded = await _from_sacct(site, job, is_ours)
     if told and recorded:
-        state = recorded.state if told.state == "COMPLETING" and recorded.state in ENDED else told.state
+        state = (
+            recorded.state if told.state == "COMPLETING" and recorded.state in ENDED else told.state
+        )
         elapsed = recorded.elapsed or told.elapsed
-        return _named(replace(told, state=state, peak_memory=recorded.peak_memory, elapsed=elapsed, by=recorded.by))
+        return _named(
+            replace(
+                told, state=state, peak_memory=recorded.peak_memory, elapsed=elapsed, by=recorded.by
+            )
+        )
     return _named(told) if told else recorded
 
 
 def _named(told: JobRecord) -> JobRecord:
-    """While a job's epilog runs its state is COMPLETING; how it ended stands in its reason or its exit code then."""
+    """While a job's epilog runs its state is COMPLETING; how it ended stands in its reason or its
+    exit code then."""
     if told.state != "COMPLETING":
         return told
     reasons = {"TimeLimit": "TIMEOUT", "NodeDown": "NODE_FAIL", "OutOfMemory": "OUT_OF_MEMORY"}
@@ -105,11 +118,22 @@ def _named(told: JobRecord) -> JobRecord:
     return replace(told, state=reasons.get(told.reason, by_code))
 
 
-FIELDS = ("JobArrayID", "UserID", "UserName", "State", "BatchHost", "TimeUsed", "TimeLimit", "exit_code", "Reason")
+FIELDS = (
+    "JobArrayID",
+    "UserID",
+    "UserName",
+    "State",
+    "BatchHost",
+    "TimeUsed",
+    "TimeLimit",
+    "exit_code",
+    "Reason",
+)
 
 
 async def _from_squeue(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
-    """Not from scontrol: it prints a job's name, which may hold anything, before its state and its exit code."""
+    """Not from scontrol: it prints a job's name, which may hold anything, before its state and its
+    exit code."""
     frame = Frame(len(FIELDS))
     words = ("--noheader", "--all", "--states=all", f"--jobs={job}", frame.long_format(FIELDS))
     for row in frame.records(answered(await ask_slurm(site, "squeue", *words))):
@@ -131,14 +155,25 @@ async def _from_squeue(site: Site, job: str, is_ours: Owner) -> JobRecord | None
 
 
 def _exit(code: str) -> tuple[int, int]:
-    """Exit code and signal, from squeue's number, which is wait(2)'s, or from sacct's `code:signal`."""
+    """Exit code and signal, from squeue's number, which is wait(2)'s, or from sacct's
+    `code:signal`."""
     if is_number(code):
         return int(code) >> 8, int(code) & 0x7F
     match = re.fullmatch(r"(\d+):(\d+)", code, re.ASCII)
     return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
-RECORDED = ("JobID", "UID", "User", "State", "ExitCode", "ElapsedRaw", "NodeList", "MaxRSS", "TimelimitRaw")
+RECORDED = (
+    "JobID",
+    "UID",
+    "User",
+    "State",
+    "ExitCode",
+    "ElapsedRaw",
+    "NodeList",
+    "MaxRSS",
+    "TimelimitRaw",
+)
 
 
 async def _from_sacct(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
@@ -182,8 +217,8 @@ def _mib(text: str) -> int:
 
 
 async def node_address(site: Site, node: str) -> str:
-    """The address of a node as Slurm has it (NodeAddr); a node's name need not be in DNS. Where PrivateData=nodes hides
-    nodes from the hub, its name must do. Raises NoAnswer."""
+    """The address of a node as Slurm has it (NodeAddr); a node's name need not be in DNS. Where
+    PrivateData=nodes hides nodes from the hub, its name must do. Raises NoAnswer."""
     answer = await ask_slurm(site, "scontrol", "--all", "--oneliner", "show", "node", node)
     match = re.search(
         r"\bNodeAddr=(\S+)", answer.out
@@ -195,7 +230,13 @@ async def node_address(site: Site, node: str) -> str:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(node, None, type=socket.SOCK_STREAM)
     except OSError as error:
-        log.error("Slurm does not show the hub's account its nodes (PrivateData=nodes), and %s: %s", node, error)
-        raise NoAnswer(f"Slurm does not show the hub's account its nodes, and no name service knows {node}") from None
+        log.error(
+            "Slurm does not show the hub's account its nodes (PrivateData=nodes), and %s: %s",
+            node,
+            error,
+        )
+        raise NoAnswer(
+            f"Slurm does not show the hub's account its nodes, and no name service knows {node}"
+        ) from None
     address = found[0][4]
     return str(address[0])

@@ -1,4 +1,5 @@
-"""A job as Slurm tells it, and the reading of squeue's and sacct's records. Pure: records in, jobs out."""
+"""A job as Slurm tells it, and the reading of squeue's and sacct's records. Pure: records in, jobs
+out."""
 
 from __future__ import annotations
 
@@ -10,13 +11,35 @@ from ..interface import Job, Phase
 from .frame import Unreadable
 
 LISTED = tuple("iUuTPBSeQrk")
-"""squeue's letters for the fields of a Job. What holds free text comes last; squeue(1), --format."""
+"""squeue's letters for the fields of a Job. What holds free text comes last; squeue(1), --format.
+"""
 
-RECORDED = ("JobID", "UID", "User", "State", "Partition", "NodeList", "Start", "End", "Priority", "Reason", "Comment")
-"""The same of sacct, in the same order. JobID and not JobIDRaw, which makes a plain number of an array's task."""
+RECORDED = (
+    "JobID",
+    "UID",
+    "User",
+    "State",
+    "Partition",
+    "NodeList",
+    "Start",
+    "End",
+    "Priority",
+    "Reason",
+    "Comment",
+)
+"""The same of sacct, in the same order. JobID and not JobIDRaw, which makes a plain number of an
+array's task."""
 
 PENDING = frozenset(
-    {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
+    {
+        "PENDING",
+        "CONFIGURING",
+        "REQUEUED",
+        "REQUEUE_HOLD",
+        "REQUEUE_FED",
+        "SPECIAL_EXIT",
+        "RESV_DEL_HOLD",
+    }
 )
 SUSPENDED = frozenset({"SUSPENDED", "STOPPED"})
 RUNNING = frozenset({"RUNNING", "SIGNALING", "STAGE_OUT", "RESIZING"})
@@ -34,13 +57,21 @@ ENDED = frozenset(
         "TIMEOUT",
         "LAUNCH_FAILED",
         "RECONFIG_FAIL",
-        "COMPLETING",  # it has ended; what is left of it is killed, and the epilog runs, which may take long
+        # it has ended; what is left of it is killed, and the epilog runs, which may take long
+        "COMPLETING",
     }
 )
-PHASES = {Phase.PENDING: PENDING, Phase.SUSPENDED: SUSPENDED, Phase.RUNNING: RUNNING, Phase.ENDED: ENDED}
-"""Slurm's states; squeue(1), JOB STATE CODES. A state in none of them is unknown: the server is kept."""
+PHASES = {
+    Phase.PENDING: PENDING,
+    Phase.SUSPENDED: SUSPENDED,
+    Phase.RUNNING: RUNNING,
+    Phase.ENDED: ENDED,
+}
+"""Slurm's states; squeue(1), JOB STATE CODES. A state in none of them is unknown: the server is
+kept."""
 UNKNOWN = "UNKNOWN"
-"""In the place of a state that is no word, such as the `?` that Slurm's programs print where they have none."""
+"""In the place of a state that is no word, such as the `?` that Slurm's programs print where they
+have none."""
 
 TEXT_LIMIT = 200  # characters of a reason that are kept
 
@@ -65,8 +96,8 @@ def phase_of(state: str) -> Phase:
 
 @dataclass(frozen=True)
 class Listing:
-    """What was read of an answer: jobs by number; how many records were something else than a plain job (tasks of
-    arrays, parts of heterogeneous jobs); and how many could not be read."""
+    """What was read of an answer: jobs by number; how many records were something else than a plain
+    job (tasks of arrays, parts of heterogeneous jobs); and how many could not be read."""
 
     jobs: dict[str, SlurmJob]
     passed_over: int = 0
@@ -74,8 +105,9 @@ class Listing:
 
 
 def read_jobs(records: Iterable[list[str]], site: str) -> Listing:
-    """Records in the order of LISTED or RECORDED -> jobs. `site` is the name in the tags that count. A record without a
-    job's number is left out. Raises Unreadable where nothing else is there."""
+    """Records in the order of LISTED or RECORDED -> jobs. `site` is the name in the tags that
+    count. A record without a job's number is left out. Raises Unreadable where nothing else is
+    there."""
     jobs: dict[str, SlurmJob] = {}
     passed_over = unreadable = 0
     for record in records:
@@ -118,8 +150,10 @@ def is_job_number(text: str) -> bool:
 
 
 def is_number(text: str) -> bool:
-    """Whether this is a number that Slurm writes. To str.isdigit alone a superscript is a digit, to int() it is not."""
-    return text.isascii() and text.isdigit() and len(text) <= 18  # SQLite's whole numbers end at 2**63
+    """Whether this is a number that Slurm writes. To str.isdigit alone a superscript is a digit, to
+    int() it is not."""
+    # SQLite's whole numbers end at 2**63
+    return text.isascii() and text.isdigit() and len(text) <= 18
 
 
 def _seconds(text: str) -> int | None:

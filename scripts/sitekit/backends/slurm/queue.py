@@ -1,4 +1,5 @@
-"""The site's jobs in Slurm's queue, read for the snapshot: by squeue or, where PrivateData hides them, by sacct."""
+"""The site's jobs in Slurm's queue, read for the snapshot: by squeue or, where PrivateData hides
+them, by sacct."""
 
 from __future__ import annotations
 

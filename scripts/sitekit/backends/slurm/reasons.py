@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 NO_ROOM = "The nodes for this tier are full; your server starts as soon as one has room."
-FIX = "This will not resolve by waiting: cancel, and choose another tier or ask your administrators."
+FIX = (
+    "This will not resolve by waiting: cancel, and choose another tier or ask your administrators."
+)
 HELD = "The job is held; it does not start before it is released."
 LIMIT = "It starts when one of the running jobs ends."
 
@@ -93,17 +95,23 @@ _RESOURCE = {
     "Unknown": "resource",
 }
 
-_OWNER = {"Assoc": "your account", "QOS": "your quality of service (QOS)", "Association": "your account"}
+_OWNER = {
+    "Assoc": "your account",
+    "QOS": "your quality of service (QOS)",
+    "Association": "your account",
+}
 
 
 def explain(reason: str) -> str:
-    """A sentence for squeue's reason (%r). A reason that nobody has words for is shown as Slurm says it."""
+    """A sentence for squeue's reason (%r). A reason that nobody has words for is shown as Slurm
+    says it."""
     base = reason.strip().strip("()").split(",")[0]
     return WORDS.get(base) or _limit(base) or f"Slurm says: {reason}."
 
 
 def _limit(reason: str) -> str | None:
-    """The many reasons built of an owner, a bound and a resource, such as QOSGrpCpuLimit or MaxJobsPerAccount."""
+    """The many reasons built of an owner, a bound and a resource, such as QOSGrpCpuLimit or
+    MaxJobsPerAccount."""
     match = re.fullmatch(
         r"(Assoc|Association|QOS)?(Grp|Max|Min)([A-Z][A-Za-z]*?)(?:Run)?(Mins|Minutes|RunMinutes)?"
         r"(PerJob|PerNode|PerUser|PerAccount|Per)?(PA)?(Limit)?",

@@ -78,5 +78,7 @@ def explain_refusal(refusal: Refused) -> Explanation | None:
         return Explanation("refused", "Slurm refused the job.", remedy)
     if re.search(UNKNOWN_ACCOUNT, text):
         what = "The directory of accounts does not know yours at the moment."
-        return Explanation("directory", what, "Try again in a few minutes; running servers are not affected.")
+        return Explanation(
+            "directory", what, "Try again in a few minutes; running servers are not affected."
+        )
     return None

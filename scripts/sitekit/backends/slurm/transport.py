@@ -1,4 +1,5 @@
-"""How Slurm's programs and the gate are run: on this host, by sudo where somebody else is to run them.
+"""How Slurm's programs and the gate are run: on this host, by sudo where somebody else is to run
+them.
 
 A login node at the other end of SSH is another transport.
 """
@@ -27,7 +28,8 @@ class Transport(Protocol):
     ) -> Answer:
         """Run a program. `timeout` in seconds, `most` in bytes of its output.
 
-        `ended` is called when the program has ended, which may be long after a timeout. Raises NoAnswer.
+        `ended` is called when the program has ended, which may be long after a timeout. Raises
+        NoAnswer.
         """
         ...
 
@@ -50,7 +52,11 @@ class Local:
         most: int = ANSWER,
         ended: Callable[[], None] = lambda: None,
     ) -> Answer:
-        environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"} if self._prefix else slurm_environment(self._site)
+        environment = (
+            {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+            if self._prefix
+            else slurm_environment(self._site)
+        )
         return await run_program([*self._prefix, *argv], environment, stdin, timeout, most, ended)
 
     def as_user(self, account: str) -> Local:
@@ -63,5 +69,6 @@ def transport(site: Site) -> Transport:
 
 
 async def ask_slurm(site: Site, program: str, *words: str, timeout: float = 8) -> Answer:
-    """Run `program` of Slurm with `words`. `timeout` in seconds. Raises NoAnswer when it hangs or is not there."""
+    """Run `program` of Slurm with `words`. `timeout` in seconds. Raises NoAnswer when it hangs or
+    is not there."""
     return await transport(site).run([str(site.slurm.bin / program), *words], timeout=timeout)

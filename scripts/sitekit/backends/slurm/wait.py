@@ -15,7 +15,9 @@ def explain_wait(job: SlurmJob, choice: Choice, forecast: Forecast) -> str:
     """From the last snapshot and the last forecast alone."""
     sentences = [f"Job {job.id} waits in {job.partition}.", explain(job.reason)]
     if ahead := forecast.ahead(job):
-        sentences.append("One job is ahead of it." if ahead == 1 else f"{ahead} jobs are ahead of it.")
+        sentences.append(
+            "One job is ahead of it." if ahead == 1 else f"{ahead} jobs are ahead of it."
+        )
     sentences.append(_expected(job.start))
     if tier := forecast.sooner(job, choice):
         sentences.append(f'The tier "{tier.title}" would start sooner.')

@@ -8,37 +8,58 @@ from . import layout
 
 
 def environment(site: Site) -> dict[str, str]:
-    """The environment in which Slurm's commands speak to this cluster, and to no other that the machine may know."""
-    return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "SLURM_CONF": str(layout.slurm_conf(site))}
+    """The environment in which Slurm's commands speak to this cluster, and to no other that the
+    machine may know."""
+    return {
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "LANG": "C.UTF-8",
+        "SLURM_CONF": str(layout.slurm_conf(site)),
+    }
 
 
 def sacctmgr(site: Site, *words: str, check: bool = True) -> str:
     """Run sacctmgr without questions; return what it printed. Raises CommandFailed."""
     return run(
-        [site.slurm.bin / "sacctmgr", "-i", "-n", "-P", *words], env=environment(site), timeout=60, check=check
+        [site.slurm.bin / "sacctmgr", "-i", "-n", "-P", *words],
+        env=environment(site),
+        timeout=60,
+        check=check,
     ).stdout
 
 
 def wanted(site: Site) -> list[tuple[str, ...]]:
-    """Every association as sacctmgr's words. The hub's account submits no job of its own, and is no Operator: a right
-    that it has here, and lacks on another cluster, would hide what it does without."""
+    """Every association as sacctmgr's words. The hub's account submits no job of its own, and is no
+    Operator: a right that it has here, and lacks on another cluster, would hide what it does
+    without."""
     words: list[tuple[str, ...]] = [
         ("cluster", "demo"),
         ("qos", "interactive", "Priority=100", "Description=notebooks"),
         ("account", "services", "Description=daemons", "Organization=demo"),
     ]
     for account, members in layout.ACCOUNTS.items():
-        words.append(("account", account, f"Description={account}", "Organization=demo", "QOS=normal,interactive"))
+        words.append(
+            (
+                "account",
+                account,
+                f"Description={account}",
+                "Organization=demo",
+                "QOS=normal,interactive",
+            )
+        )
         words += [("user", member, f"Account={account}") for member in members]
     words.append(("user", site.hub.user, "Account=services", "MaxSubmitJobs=0"))
-    words.append(("user", "nobody", "Account=services"))  # starts kernels on a node, for make kernels_check
+    # starts kernels on a node, for make kernels_check
+    words.append(("user", "nobody", "Account=services"))
     return words
 
 
 def ensure_accounts(site: Site) -> None:
-    """Add what is missing, so that the second time costs one question. Needs slurmdbd. Raises CommandFailed."""
+    """Add what is missing, so that the second time costs one question. Needs slurmdbd. Raises
+    CommandFailed."""
     clusters = sacctmgr(site, "show", "cluster", "format=cluster").split()
-    known = set(sacctmgr(site, "show", "assoc", "format=account,user").split()) if clusters else set()
+    known = (
+        set(sacctmgr(site, "show", "assoc", "format=account,user").split()) if clusters else set()
+    )
     qos = sacctmgr(site, "show", "qos", "format=name").split()
     for kind, name, *more in wanted(site):
         there = {

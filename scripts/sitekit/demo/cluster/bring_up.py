@@ -36,7 +36,8 @@ def daemons(site: Site) -> list[Service]:
 def start_cluster(site: Site, made: Made) -> Host:
     """Bring the cluster up, or see that it is. Returns the host as Slurm was told of it. Root only.
 
-    Needs the packages and the hub's account. Raises Problem: which daemon did not come up, and the end of its log.
+    Needs the packages and the hub's account. Raises Problem: which daemon did not come up, and the
+    end of its log.
     """
     host = this_host()
     if _NO_CGROUP.exists():
@@ -46,8 +47,11 @@ def start_cluster(site: Site, made: Made) -> Host:
     except Problem as problem:
         if host.cgroup is None or not (problem.where or "").startswith(site.service("slurmd-")):
             raise
-        # Which Slurm, systemd and container go together with which cgroups is not for us to know: it was tried.
-        say(f"    Slurm does not come up with cgroup {host.cgroup} on this machine; going on without:\n{problem}")
+        # Which Slurm, systemd and container go together with which cgroups is not for us to know:
+        # it was tried.
+        say(
+            f"    Slurm does not come up with cgroup {host.cgroup} on this machine; going on without:\n{problem}"
+        )
         control.stop(services.scheduling(site), services.supervisor(site))
         _NO_CGROUP.touch()
         host = dataclasses.replace(host, cgroup=None)
@@ -73,8 +77,15 @@ def _bring_up(site: Site, host: Host, made: Made) -> None:
 
 
 def _try_a_job(site: Site) -> None:
-    """One job through every part of Slurm, so that the first to meet a fault is not a user. Raises Problem."""
-    srun: Argv = [site.slurm.bin / "srun", "--partition=batch", "--mem=50M", "--time=1", "/bin/true"]
+    """One job through every part of Slurm, so that the first to meet a fault is not a user. Raises
+    Problem."""
+    srun: Argv = [
+        site.slurm.bin / "srun",
+        "--partition=batch",
+        "--mem=50M",
+        "--time=1",
+        "/bin/true",
+    ]
     try:
         run(srun, env=environment(site), timeout=60, cwd=Path("/"))
     except CommandFailed as failed:
@@ -91,7 +102,8 @@ def cluster_status(site: Site) -> dict[str, control.State]:
 
 
 def cancel_jobs(site: Site) -> int:
-    """Cancel every job of the demo cluster and wait, at most 20 s, until they are gone. Returns how many there were."""
+    """Cancel every job of the demo cluster and wait, at most 20 s, until they are gone. Returns how
+    many there were."""
     if not (jobs := _jobs(site)):
         return 0
     with step("Cancelling jobs") as shown:
@@ -112,16 +124,21 @@ def _jobs(site: Site) -> list[str]:
 
 
 def stop_cluster(site: Site) -> None:
-    """End the cluster's daemons, ours only. Its files stay. Raises Problem for one that does not end."""
+    """End the cluster's daemons, ours only. Its files stay. Raises Problem for one that does not
+    end."""
     control.stop(daemons(site), services.supervisor(site))
     end_placeholders()
 
 
 def end_placeholders(tree: Path = Path("/sys/fs/cgroup")) -> None:
-    """With cgroup v2 a process of Slurm's, `slurmstepd infinity`, keeps the group of each node's jobs in being, also
-    when slurmd has ended. cgroups(7): whatever is in a group ends when `cgroup.kill` is written."""
-    for group in [group for node in layout.NODES for group in tree.glob(f"*/{node}_slurmstepd.scope")]:
-        with contextlib.suppress(FileNotFoundError):  # systemd removes the group of a scope that is empty
+    """With cgroup v2 a process of Slurm's, `slurmstepd infinity`, keeps the group of each node's
+    jobs in being, also when slurmd has ended. cgroups(7): whatever is in a group ends when
+    `cgroup.kill` is written."""
+    for group in [
+        group for node in layout.NODES for group in tree.glob(f"*/{node}_slurmstepd.scope")
+    ]:
+        # systemd removes the group of a scope that is empty
+        with contextlib.suppress(FileNotFoundError):
             if (group / "cgroup.kill").exists():
                 (group / "cgroup.kill").write_text("1")
             end = time.monotonic() + 10

@@ -1,4 +1,5 @@
-"""What the demo has to know about the machine that it runs on: name, address, memory, and the cgroups it may write."""
+"""What the demo has to know about the machine that it runs on: name, address, memory, and the
+cgroups it may write."""
 
 from __future__ import annotations
 
@@ -15,10 +16,11 @@ Cgroup = Literal["v1", "v2"] | None
 
 @dataclass(frozen=True)
 class Host:
-    """One machine. `node_memory` is what each virtual node offers, in MiB; with `cgroup` None no cap can be enforced.
+    """One machine. `node_memory` is what each virtual node offers, in MiB; with `cgroup` None no
+    cap can be enforced.
 
-    `address` is where the daemons meet. `loopback_only` says that Slurm can be kept on it: it binds to what the
-    host's own name resolves to, and to nothing else that could be configured.
+    `address` is where the daemons meet. `loopback_only` says that Slurm can be kept on it: it binds
+    to what the host's own name resolves to, and to nothing else that could be configured.
     """
 
     name: str
@@ -29,7 +31,8 @@ class Host:
 
 
 def this_host() -> Host:
-    """Look at this machine. Changes nothing, but for a probe directory in the cgroup tree that is gone at once."""
+    """Look at this machine. Changes nothing, but for a probe directory in the cgroup tree that is
+    gone at once."""
     name = socket.gethostname().split(".")[0]
     try:
         address = socket.gethostbyname(socket.gethostname())
@@ -54,11 +57,16 @@ def node_memory(machine: int) -> int:
 
 
 def writable_cgroup(tree: Path = Path("/sys/fs/cgroup")) -> Cgroup:
-    """Which form of cgroup Slurm can work with here, found by trying: v1 with three controllers, pure v2, or none."""
+    """Which form of cgroup Slurm can work with here, found by trying: v1 with three controllers,
+    pure v2, or none."""
     if (tree / "cgroup.controllers").exists():
         enough = "memory" in (tree / "cgroup.controllers").read_text().split()
         return "v2" if enough and _can_make_group(tree) else None
-    return "v1" if all(_can_make_group(tree / name) for name in ("memory", "freezer", "cpuacct")) else None
+    return (
+        "v1"
+        if all(_can_make_group(tree / name) for name in ("memory", "freezer", "cpuacct"))
+        else None
+    )
 
 
 def _can_make_group(parent: Path) -> bool:

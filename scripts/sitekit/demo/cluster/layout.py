@@ -1,4 +1,5 @@
-"""Where the demo cluster lies on the machine, which ports it uses and who lives in it. All of it is the demo's own."""
+"""Where the demo cluster lies on the machine, which ports it uses and who lives in it. All of it is
+the demo's own."""
 
 from __future__ import annotations
 
@@ -48,7 +49,8 @@ def software(site: Site) -> Path:
 
 
 def slurm_conf(site: Site) -> Path:
-    """The cluster's slurm.conf; Slurm looks for its other files beside it. Raises ValueError if the site names none."""
+    """The cluster's slurm.conf; Slurm looks for its other files beside it. Raises ValueError if the
+    site names none."""
     if site.slurm.conf is None:
         raise ValueError("the demo's site must name its slurm.conf")
     return site.slurm.conf
@@ -68,7 +70,8 @@ def ports(site: Site) -> dict[int, str]:
 
 
 def directories(site: Site) -> tuple[Path, ...]:
-    """Every directory that the demo makes and `make demo_reset` removes, deepest first where one holds another."""
+    """Every directory that the demo makes and `make demo_reset` removes, deepest first where one
+    holds another."""
     return (
         modules(site),
         software(site),

@@ -1,4 +1,5 @@
-"""Make the cluster's directories, key, database and configuration. What is there is kept: safe to run again."""
+"""Make the cluster's directories, key, database and configuration. What is there is kept: safe to
+run again."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ from .slurm_conf import PROGRAMS, render
 
 
 def prepare(site: Site, host: Host, made: Made) -> bool:
-    """Make what is missing and write the configuration for `host`. True if the configuration changed. Root only."""
+    """Make what is missing and write the configuration for `host`. True if the configuration
+    changed. Root only."""
     make_directories(site, made)
     _munge_key()
     _database()
@@ -40,7 +42,8 @@ def make_directories(site: Site, made: Made) -> None:
 
 
 def _directory(path: Path, owner: str = "root") -> None:
-    """Mode 0755 whatever the umask: munge and Slurm refuse to work below anything that others may write."""
+    """Mode 0755 whatever the umask: munge and Slurm refuse to work below anything that others may
+    write."""
     path.mkdir(parents=True, exist_ok=True)
     path.chmod(0o755)
     account = pwd.getpwnam(owner)
@@ -50,11 +53,17 @@ def _directory(path: Path, owner: str = "root") -> None:
 def _munge_key() -> None:
     if not layout.MUNGE_KEY.exists():
         account = pwd.getpwnam("munge")
-        write_atomic(layout.MUNGE_KEY, secrets.token_bytes(1024), mode=0o400, owner=(account.pw_uid, account.pw_gid))
+        write_atomic(
+            layout.MUNGE_KEY,
+            secrets.token_bytes(1024),
+            mode=0o400,
+            owner=(account.pw_uid, account.pw_gid),
+        )
 
 
 def _database() -> None:
-    """A database whose only administrator is the Unix account slurm, known by its socket; no password exists."""
+    """A database whose only administrator is the Unix account slurm, known by its socket; no
+    password exists."""
     if layout.DATABASE.exists():
         return
     fresh = layout.DATABASE.with_name("mariadb.new")

@@ -1,4 +1,5 @@
-"""What the demo made on this machine, written down before it is made, so that an interrupted run can be undone."""
+"""What the demo made on this machine, written down before it is made, so that an interrupted run
+can be undone."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ _lock = threading.Lock()
 
 
 class Made:
-    """The record. A thing that is in it is the demo's own; a thing that existed before never gets in."""
+    """The record. A thing that is in it is the demo's own; a thing that existed before never gets
+    in."""
 
     def __init__(self, path: Path = MADE) -> None:
         self.path = path
@@ -25,7 +27,9 @@ class Made:
             self._things = {}
         except ValueError as error:
             raise Problem(
-                f"is not the demo's record any more: {error}", str(path), "mend it, or undo by hand what it lists"
+                f"is not the demo's record any more: {error}",
+                str(path),
+                "mend it, or undo by hand what it lists",
             ) from None
 
     def __contains__(self, thing: tuple[str, object]) -> bool:

@@ -26,7 +26,8 @@ def scheduling(site: Site) -> list[Service]:
 
 
 def supervisor(site: Site) -> Supervisor:
-    """The supervisor of the cluster's services: systemd, or a supervisord of their own, apart from the site's."""
+    """The supervisor of the cluster's services: systemd, or a supervisord of their own, apart from
+    the site's."""
     if site.supervisor == "systemd":
         return SystemdSupervisor()
     return SupervisordSupervisor(
@@ -59,7 +60,8 @@ def _database(site: Site) -> Service:
         command=(
             "/usr/sbin/mariadbd", "--no-defaults", f"--datadir={layout.DATABASE}",
             f"--socket={layout.DATABASE_SOCKET}", "--skip-networking",
-            # slurmdbd asks for these two; the third trades a second of accounting at a power cut for speed.
+            # slurmdbd asks for these two; the third trades a second of accounting at a power cut
+            # for speed.
             "--innodb-buffer-pool-size=64M", "--innodb-lock-wait-timeout=900", "--innodb-flush-log-at-trx-commit=0",
             f"--pid-file={layout.RUN}/slurm/mariadbd.pid",
         ),
@@ -76,7 +78,10 @@ def _slurmdbd(site: Site) -> Service:
         command=("/usr/sbin/slurmdbd", "-D"),
         user="slurm",
         # slurmdbd.conf cannot name the database's socket; the client library takes it from here.
-        environment={"SLURM_CONF": str(layout.slurm_conf(site)), "MYSQL_UNIX_PORT": str(layout.DATABASE_SOCKET)},
+        environment={
+            "SLURM_CONF": str(layout.slurm_conf(site)),
+            "MYSQL_UNIX_PORT": str(layout.DATABASE_SOCKET),
+        },
         runtime_directories=(layout.RUN / "slurm",),
         after=(site.service("munge"), site.service("database")),
         ready=_answers(site, "sacctmgr", "-n", "show", "cluster"),
@@ -101,7 +106,10 @@ def _slurmd(site: Site, node: str) -> Service:
         name=site.service(f"slurmd-{node}"),
         description=f"slurmd of the virtual node {node}",
         command=("/usr/sbin/slurmd", "-D", "-N", node, "-f", str(layout.slurm_conf(site))),
-        environment={"SLURM_CONF": str(layout.slurm_conf(site)), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+        environment={
+            "SLURM_CONF": str(layout.slurm_conf(site)),
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        },
         runtime_directories=(layout.RUN,),
         after=(site.service("slurmctld"),),
         kill_mode="process",  # running jobs outlive a restart of slurmd
@@ -111,10 +119,18 @@ def _slurmd(site: Site, node: str) -> Service:
 
 
 def node_state(site: Site, node: str) -> str:
-    """What sinfo calls the state of a node, such as `idle`, or `idle*` where slurmd does not answer; or nothing."""
+    """What sinfo calls the state of a node, such as `idle`, or `idle*` where slurmd does not
+    answer; or nothing."""
     try:
         return run(
-            [site.slurm.bin / "sinfo", "--noheader", "--all", "--Node", f"--nodes={node}", "--format=%T"],
+            [
+                site.slurm.bin / "sinfo",
+                "--noheader",
+                "--all",
+                "--Node",
+                f"--nodes={node}",
+                "--format=%T",
+            ],
             env=environment(site),
             timeout=20,
         ).stdout.split()[0]
@@ -136,7 +152,13 @@ def _answers(site: Site, program: str, *words: str) -> Callable[[], bool]:
     def ready() -> bool:
         try:
             return (
-                run([site.slurm.bin / program, *words], env=environment(site), timeout=20, check=False).returncode == 0
+                run(
+                    [site.slurm.bin / program, *words],
+                    env=environment(site),
+                    timeout=20,
+                    check=False,
+                ).returncode
+                == 0
             )
         except CommandFailed:
             return False

@@ -1,4 +1,5 @@
-"""Site and host -> the cluster's slurm.conf, cgroup.conf and slurmdbd.conf. Pure: the same in, the same out."""
+"""Site and host -> the cluster's slurm.conf, cgroup.conf and slurmdbd.conf. Pure: the same in, the
+same out."""
 
 from __future__ import annotations
 
@@ -11,17 +12,20 @@ from . import layout
 from .host import Host
 
 CAP_PERCENT = 500
-"""AllowedRAMSpace: a job may use this share of its request, in percent, before it is killed. cgroup.conf(5)."""
+"""AllowedRAMSpace: a job may use this share of its request, in percent, before it is killed.
+cgroup.conf(5)."""
 
 LIFT = "lift-memory-high"
 PROGRAMS = (LIFT,)
 
 CPUS = 8
-"""Of each virtual node. More than the machine has: notebooks mostly wait, and the demo should hold a few of them."""
+"""Of each virtual node. More than the machine has: notebooks mostly wait, and the demo should hold
+a few of them."""
 
-# name: (nodes, shortest MaxTime in seconds, other options). `batch` says FORCE:1, for at Slurm's default of NO its jobs
-# and those of the overlapping jupyter partition would shut each other out, node by node. The notebooks' partitions are
-# closed to the hub's account by AllowGroups, as they are on clusters that keep them for users.
+# name: (nodes, shortest MaxTime in seconds, other options). `batch` says FORCE:1, for at Slurm's
+# default of NO its jobs and those of the overlapping jupyter partition would shut each other out,
+# node by node. The notebooks' partitions are closed to the hub's account by AllowGroups, as they
+# are on clusters that keep them for users.
 NOTEBOOKS = "AllowGroups=jupyter-users OverSubscribe=FORCE:10"
 PARTITIONS = {
     "jupyter-short": (("demo1", "demo2"), 4 * 3600, f"{NOTEBOOKS} PriorityTier=10"),
@@ -32,8 +36,8 @@ PARTITIONS = {
 
 
 def render(site: Site, host: Host) -> dict[Path, str]:
-    """All files by path. slurmdbd.conf must be the user slurm's and 0600, the others readable by everybody; what stands
-    in `PROGRAMS` is run."""
+    """All files by path. slurmdbd.conf must be the user slurm's and 0600, the others readable by
+    everybody; what stands in `PROGRAMS` is run."""
     folder = layout.slurm_conf(site).parent
     return {
         layout.slurm_conf(site): slurm_conf(site, host),
@@ -78,7 +82,8 @@ def _longest(site: Site, partition: str, least: int) -> int:
 def cgroup_conf(host: Host) -> str:
     """How the memory cap is enforced, or that it is not."""
     if host.cgroup is None:
-        # slurmd loads a cgroup plugin even if nothing uses it. v2's wants a writable tree, v1's wants nothing.
+        # slurmd loads a cgroup plugin even if nothing uses it. v2's wants a writable tree, v1's
+        # wants nothing.
         return "# No cgroup can be used on this machine: the memory cap is not enforced.\nCgroupPlugin=cgroup/v1\n"
     constrain = (
         f"ConstrainRAMSpace=yes\nAllowedRAMSpace={CAP_PERCENT}\n"
@@ -91,8 +96,10 @@ def cgroup_conf(host: Host) -> str:
 
 
 def slurmdbd_conf(host: Host) -> str:
-    """The accounting daemon. There is no password: the database knows the Unix account slurm at its own socket."""
-    # slurmdbd.conf(5) does not name this word, but slurmdbd binds by the same code as the other daemons
+    """The accounting daemon. There is no password: the database knows the Unix account slurm at its
+    own socket."""
+    # slurmdbd.conf(5) does not name this word, but slurmdbd binds by the same code as the other
+    # daemons
     bind = "CommunicationParameters=NoInAddrAny\n" if host.loopback_only else ""
     return f"""\
 AuthType=auth/munge

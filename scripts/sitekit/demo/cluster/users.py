@@ -19,13 +19,26 @@ _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
 def ensure_people(made: Made) -> dict[str, str]:
-    """Make users, groups and passwords where they are missing. Returns name -> password. Raises CommandFailed."""
+    """Make users, groups and passwords where they are missing. Returns name -> password. Raises
+    CommandFailed."""
     passwords = ensure_passwords(layout.PASSWORDS)
     for user in layout.USERS:
         if not _exists(pwd.getpwnam, user):
             made.claim("users", user)
-            # 0700: a home is its owner's business. The umask and the distribution's default do not decide.
-            run(["useradd", "--create-home", "--shell", "/bin/bash", "--user-group", "--key", "HOME_MODE=0700", user])
+            # 0700: a home is its owner's business. The umask and the distribution's default do not
+            # decide.
+            run(
+                [
+                    "useradd",
+                    "--create-home",
+                    "--shell",
+                    "/bin/bash",
+                    "--user-group",
+                    "--key",
+                    "HOME_MODE=0700",
+                    user,
+                ]
+            )
             run(["chpasswd"], stdin=f"{user}:{passwords[user]}\n")
     for group, members in layout.GROUPS.items():
         if not _exists(grp.getgrnam, group):
@@ -59,7 +72,8 @@ def _exists(lookup: Callable[[str], object], name: str) -> bool:
 
 
 def remove_people(made: Made) -> list[str]:
-    """Remove the users that the demo made, with their homes, and its groups. Returns what was removed."""
+    """Remove the users that the demo made, with their homes, and its groups. Returns what was
+    removed."""
     removed = []
     for user in made.names("users"):
         if _exists(pwd.getpwnam, user):

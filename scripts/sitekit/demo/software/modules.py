@@ -23,12 +23,17 @@ from .pythons import SYSTEM, Python, make_previous_python, make_system_python, s
 
 
 def ensure_modules(site: Site, linux: Distribution, made: Made) -> None:
-    """Build what is missing and write the module tree; what is there is kept. Root only; raises CommandFailed."""
+    """Build what is missing and write the module tree; what is there is kept. Root only; raises
+    CommandFailed."""
     tree, software = layout.modules(site), layout.software(site)
     made.claim("directories", tree, software)
     _folders(software, tree)
     version, r = system_version(), r_version()
-    pythons = [_ensure_python(software, version, "the distribution's", partial(make_system_python, version=version))]
+    pythons = [
+        _ensure_python(
+            software, version, "the distribution's", partial(make_system_python, version=version)
+        )
+    ]
     if entry := table()["previous"].get(linux.codename):
         pythons += _ensure_previous(software, entry, linux)
     _ensure_links(software / "r" / r / "bin", {"R": "/usr/bin/R", "Rscript": "/usr/bin/Rscript"})
@@ -42,17 +47,23 @@ def ensure_modules(site: Site, linux: Distribution, made: Made) -> None:
 
 
 def r_version() -> str:
-    """`4.2` or the like, of the distribution's R; dpkg is asked, for R takes half a second to say so itself."""
+    """`4.2` or the like, of the distribution's R; dpkg is asked, for R takes half a second to say
+    so itself."""
     said = run(["dpkg-query", "-W", "-f", "${Version}", "r-base-core"]).stdout
     found = re.match(r"\d+\.\d+", said)
     if found is None:
-        raise Problem(f"dpkg tells no version of R: {said}", "r-base-core", "dpkg --status r-base-core")
+        raise Problem(
+            f"dpkg tells no version of R: {said}", "r-base-core", "dpkg --status r-base-core"
+        )
     return found[0]
 
 
-def _ensure_python(software: Path, version: str, which: str, make: Callable[[Path], Python]) -> Python:
-    """A finished Python is marked. A folder without the mark is what an interrupted run left, and is built again:
-    an environment cannot be moved to its place when it is done, for it knows its own path."""
+def _ensure_python(
+    software: Path, version: str, which: str, make: Callable[[Path], Python]
+) -> Python:
+    """A finished Python is marked. A folder without the mark is what an interrupted run left, and
+    is built again: an environment cannot be moved to its place when it is done, for it knows its
+    own path."""
     folder = software / "python" / version
     mark = folder / ".complete"
     if mark.exists():
@@ -71,7 +82,9 @@ def _ensure_previous(software: Path, entry: dict[str, Any], linux: Distribution)
         make = partial(make_previous_python, entry=entry, codename=linux.codename)
         return [_ensure_python(software, entry["python"], f"from {entry['release']}", make)]
     except Problem as problem:
-        say(f"    The demo goes on with one Python: that of {entry['release']} could not be had. {problem}")
+        say(
+            f"    The demo goes on with one Python: that of {entry['release']} could not be had. {problem}"
+        )
         return []
 
 

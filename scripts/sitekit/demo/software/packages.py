@@ -1,4 +1,5 @@
-"""Install what the demo needs from the distribution's packages, and see to it that none of them starts a service."""
+"""Install what the demo needs from the distribution's packages, and see to it that none of them
+starts a service."""
 
 from __future__ import annotations
 
@@ -13,11 +14,16 @@ from ..cluster.record import Made
 from .platform import table
 
 APT = ("apt-get", "-o", "DPkg::Lock::Timeout=600", "-o", "Dpkg::Use-Pty=0")
-QUIET = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+QUIET = {
+    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+    "LANG": "C.UTF-8",
+    "DEBIAN_FRONTEND": "noninteractive",
+}
 
 
 def missing_packages(wanted: Sequence[str | list[str]]) -> list[list[str]]:
-    """Those that are not installed; each as its list of alternative names. Asks dpkg, takes a few milliseconds."""
+    """Those that are not installed; each as its list of alternative names. Asks dpkg, takes a few
+    milliseconds."""
     choices = [[name] if isinstance(name, str) else name for name in wanted]
     names = [name for choice in choices for name in choice]
     asked = run(["dpkg-query", "-W", "-f", "${Package} ${Status}\\n", *names], check=False)
@@ -26,7 +32,8 @@ def missing_packages(wanted: Sequence[str | list[str]]) -> list[list[str]]:
 
 
 def install_packages() -> list[str]:
-    """Install what is missing; return the names of all new packages. Raises CommandFailed with apt's last words."""
+    """Install what is missing; return the names of all new packages. Raises CommandFailed with
+    apt's last words."""
     data, made = table(), Made()
     if not (missing := missing_packages(data["packages"])):
         return []
@@ -48,19 +55,24 @@ def install_packages() -> list[str]:
 
 def _known(choice: Sequence[str]) -> str | None:
     for name in choice:
-        if re.search(r"Candidate: (?!\(none\))", run(["apt-cache", "policy", name], env=QUIET).stdout):
+        if re.search(
+            r"Candidate: (?!\(none\))", run(["apt-cache", "policy", name], env=QUIET).stdout
+        ):
             return name
     return None
 
 
 def _would_install(names: Sequence[str]) -> list[str]:
-    plan = run([*APT, "install", "-s", "--no-install-recommends", *names], env=QUIET, timeout=120).stdout
+    plan = run(
+        [*APT, "install", "-s", "--no-install-recommends", *names], env=QUIET, timeout=120
+    ).stdout
     # A line with the old version in brackets is an upgrade of a package that was there.
     return [m[1] for m in re.finditer(r"^Inst (\S+) (?!\[)", plan, re.MULTILINE)]
 
 
 def _install(names: Sequence[str], advance: Callable[[], object]) -> None:
-    """apt in a session of its own: Ctrl-C ends the demo, but must not leave dpkg in the middle of a package."""
+    """apt in a session of its own: Ctrl-C ends the demo, but must not leave dpkg in the middle of a
+    package."""
     run(["dpkg", "--configure", "-a"], env=QUIET, timeout=600)
     argv = [*APT, "install", "-y", "--no-install-recommends", *names]
     last: list[str] = []
@@ -79,7 +91,10 @@ def _install(names: Sequence[str], advance: Callable[[], object]) -> None:
                 advance()
     if apt.returncode:
         raise CommandFailed(
-            argv, f"ended with code {apt.returncode}", "\n".join(last), "mend what apt says, then run `make demo` again"
+            argv,
+            f"ended with code {apt.returncode}",
+            "\n".join(last),
+            "mend what apt says, then run `make demo` again",
         )
 
 

@@ -1,4 +1,5 @@
-"""Two real Pythons for the demo's modules: the distribution's, and the one of the release before it, side by side."""
+"""Two real Pythons for the demo's modules: the distribution's, and the one of the release before
+it, side by side."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ PINS = Path(__file__).with_name("ipykernel.txt")
 
 @dataclass(frozen=True)
 class Python:
-    """A Python in its own folder. `libraries` is where its own shared libraries lie, None if it needs none."""
+    """A Python in its own folder. `libraries` is where its own shared libraries lie, None if it
+    needs none."""
 
     version: str
     folder: Path
@@ -49,7 +51,9 @@ def make_system_python(folder: Path, version: str) -> Python:
 def make_previous_python(folder: Path, entry: dict[str, Any], codename: str) -> Python:
     """The previous release's Python, unpacked from its packages and not installed. Raises Problem."""
     with tempfile.TemporaryDirectory(prefix="sitekit-apt-") as scratch:
-        for package in _download(Path(scratch), entry["release"], entry["packages"], mirror(codename)):
+        for package in _download(
+            Path(scratch), entry["release"], entry["packages"], mirror(codename)
+        ):
             run(["dpkg-deb", "-x", package, folder], timeout=120)
     version = entry["python"]
     (folder / "bin").mkdir()
@@ -63,21 +67,32 @@ def make_previous_python(folder: Path, entry: dict[str, Any], codename: str) -> 
 
 
 def mirror(codename: str) -> str:
-    """Where this machine gets its packages from: the address of its own apt source of `codename` main."""
+    """Where this machine gets its packages from: the address of its own apt source of `codename`
+    main."""
     asked = run(
-        ["apt-get", "indextargets", "--format", "$(SITE)|$(RELEASE)|$(COMPONENT)", "Created-By: Packages"], env=QUIET
+        [
+            "apt-get",
+            "indextargets",
+            "--format",
+            "$(SITE)|$(RELEASE)|$(COMPONENT)",
+            "Created-By: Packages",
+        ],
+        env=QUIET,
     )
     for line in asked.stdout.splitlines():
         site, release, component = line.split("|")
         if (release, component) == (codename, "main"):
             return site
     raise Problem(
-        f"apt knows no source of {codename} main", "/etc/apt/sources.list.d", "add one, then run `apt-get update`"
+        f"apt knows no source of {codename} main",
+        "/etc/apt/sources.list.d",
+        "add one, then run `apt-get update`",
     )
 
 
 def _download(scratch: Path, release: str, packages: Sequence[str], site: str) -> list[Path]:
-    """Fetch packages of another release with an apt that has its own lists and cache and never sees this machine's."""
+    """Fetch packages of another release with an apt that has its own lists and cache and never sees
+    this machine's."""
     keyring = next(path for path in _KEYRINGS if path.exists())
     (scratch / "sources.list").write_text(f"deb [signed-by={keyring}] {site} {release} main\n")
     (scratch / "lists" / "partial").mkdir(parents=True)
@@ -97,11 +112,14 @@ def _download(scratch: Path, release: str, packages: Sequence[str], site: str) -
     return sorted(scratch.glob("*.deb"))
 
 
-_KEYRINGS = tuple(Path("/usr/share/keyrings") / f"{name}-archive-keyring.gpg" for name in ("debian", "ubuntu"))
+_KEYRINGS = tuple(
+    Path("/usr/share/keyrings") / f"{name}-archive-keyring.gpg" for name in ("debian", "ubuntu")
+)
 
 
 def pins_for(text: str, version: str) -> str:
-    """The lines of a pinned requirements file that hold for Python `version` on Linux, without their markers.
+    """The lines of a pinned requirements file that hold for Python `version` on Linux, without
+    their markers.
 
     pip reads markers for the Python that it runs on, not for the one that --python-version names.
     """
@@ -137,5 +155,10 @@ def _add_ipykernel(python: Python, place: Path) -> None:
         )  # fmt: skip
     shutil.rmtree(place / "bin", ignore_errors=True)
     loader = {"LD_LIBRARY_PATH": str(python.libraries)} if python.libraries else {}
-    run([python.program, "-I", "-m", "compileall", "-q", python.folder], env=QUIET | loader, timeout=600, check=False)
+    run(
+        [python.program, "-I", "-m", "compileall", "-q", python.folder],
+        env=QUIET | loader,
+        timeout=600,
+        check=False,
+    )
     run([python.program, "-I", "-m", "ipykernel", "--version"], env=QUIET | loader)

@@ -22,11 +22,15 @@ def fetch(site: Site, url: str, sha256: str, target: Path) -> None:
         try:
             shutil.copyfile(unquote(urlsplit(url).path), target)
         except FileNotFoundError as error:
-            raise Problem("this package is no longer there", error.filename, "build a new release first") from None
+            raise Problem(
+                "this package is no longer there", error.filename, "build a new release first"
+            ) from None
     else:
         _download(site, url, target)
     if hashlib.sha256(target.read_bytes()).hexdigest() != sha256:
-        raise Problem("does not have the hash that the lock names", url, "ask those who keep the channel")
+        raise Problem(
+            "does not have the hash that the lock names", url, "ask those who keep the channel"
+        )
 
 
 def _download(site: Site, url: str, target: Path) -> None:
@@ -34,7 +38,10 @@ def _download(site: Site, url: str, target: Path) -> None:
     for place in _places(site, url):
         try:
             opener = urllib.request.build_opener()
-            with opener.open(_request(site, place), timeout=60) as answer, target.open("wb") as file:
+            with (
+                opener.open(_request(site, place), timeout=60) as answer,
+                target.open("wb") as file,
+            ):
                 return shutil.copyfileobj(answer, file)
         except (urllib.error.URLError, OSError) as error:
             faults.append(f"{place}: {error}")
@@ -45,7 +52,10 @@ def _places(site: Site, url: str) -> list[str]:
     mirrors = site.environment.mirrors
     for channel, base in bases(list(mirrors)).items() if mirrors else ():
         if url.startswith(base):
-            return [mirror.rstrip("/") + "/" + url[len(base) :].lstrip("/") for mirror in mirrors[channel]]
+            return [
+                mirror.rstrip("/") + "/" + url[len(base) :].lstrip("/")
+                for mirror in mirrors[channel]
+            ]
     return [url]
 
 

@@ -1,4 +1,5 @@
-"""`make setup_conda BUNDLE=file`: the packages out of a bundle, every file held against its checksum. No network."""
+"""`make setup_conda BUNDLE=file`: the packages out of a bundle, every file held against its
+checksum. No network."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ _TAKEN = ("channel/", "wheels/", LOCK)
 
 
 def read_bundle(file: Path, packages: Packages, cache: Path) -> Solution:
-    """The solution in the bundle, its packages unpacked into the cache. Raises Problem for one that is damaged."""
+    """The solution in the bundle, its packages unpacked into the cache. Raises Problem for one that
+    is damaged."""
     work = cache / "unbundle.partial"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
@@ -30,7 +32,9 @@ def read_bundle(file: Path, packages: Packages, cache: Path) -> Solution:
     text = (work / LOCK).read_text()
     head = head_of(text)
     if head["dependencies"] != packages.digest:
-        raise BadInput("was made from another environment.yml", str(file), "take the kit that is in the bundle")
+        raise BadInput(
+            "was made from another environment.yml", str(file), "take the kit that is in the bundle"
+        )
     channel = cache / f"channel-bundle-{digest[:16]}"
     if not channel.is_dir():
         os.rename(work / "channel", channel)
@@ -38,7 +42,9 @@ def read_bundle(file: Path, packages: Packages, cache: Path) -> Solution:
         os.rename(work / "wheels", cache / wheels_name(head["pip"]))
     shutil.rmtree(work)
     head |= {"channels": [channel.as_uri()], "told": f"From a bundle: {head['told']}"}
-    return read(text.replace(f"file://{HERE}", channel.as_uri()).replace(HERE, str(channel)), head, cache)
+    return read(
+        text.replace(f"file://{HERE}", channel.as_uri()).replace(HERE, str(channel)), head, cache
+    )
 
 
 def _unpack(file: Path, work: Path) -> str:
@@ -48,7 +54,9 @@ def _unpack(file: Path, work: Path) -> str:
             first = archive.next()
             content = _regular(archive, first)
             if first is None or first.name != SUMS or content is None:
-                raise Problem("is not a bundle of sitekit's", str(file), "make one with: make bundle")
+                raise Problem(
+                    "is not a bundle of sitekit's", str(file), "make one with: make bundle"
+                )
             listed = content.read()
             sums = _sums(listed.decode())
             while member := archive.next():
@@ -74,14 +82,22 @@ def _sums(text: str) -> dict[str, str]:
     return sums
 
 
-def _take(archive: tarfile.TarFile, member: tarfile.TarInfo, sums: dict[str, str], work: Path, file: Path) -> None:
+def _take(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, sums: dict[str, str], work: Path, file: Path
+) -> None:
     path = PurePosixPath(member.name)
     content = _regular(archive, member)
     if content is None or path.is_absolute() or ".." in path.parts or member.name not in sums:
-        raise Problem(f"holds {member.name!r}, which is not in its list", str(file), "make it again with: make bundle")
+        raise Problem(
+            f"holds {member.name!r}, which is not in its list",
+            str(file),
+            "make it again with: make bundle",
+        )
     found = content.read()
     if hashlib.sha256(found).hexdigest() != sums.pop(member.name):
-        raise Problem(f"is damaged: {member.name} does not have its checksum", str(file), "copy it again")
+        raise Problem(
+            f"is damaged: {member.name} does not have its checksum", str(file), "copy it again"
+        )
     if member.name.startswith(_TAKEN):
         target = work / path
         target.parent.mkdir(parents=True, exist_ok=True)

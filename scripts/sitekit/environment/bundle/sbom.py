@@ -18,7 +18,8 @@ Component = dict[str, Any]
 
 
 def sbom(release: Release, bundle: Path) -> dict[str, Any]:
-    """The conda packages of `release`, what npm and pip brought, and the wheels of the unpacked `bundle`."""
+    """The conda packages of `release`, what npm and pip brought, and the wheels of the unpacked
+    `bundle`."""
     components = [*_condas(release), *_pips(bundle), *_npms(release)]
     return {
         "bomFormat": "CycloneDX",
@@ -26,7 +27,12 @@ def sbom(release: Release, bundle: Path) -> dict[str, Any]:
         "version": 1,
         "metadata": {
             "timestamp": release.facts["begun"],
-            "component": {"type": "application", "bom-ref": "sitekit", "name": "sitekit", "version": __version__},
+            "component": {
+                "type": "application",
+                "bom-ref": "sitekit",
+                "name": "sitekit",
+                "version": __version__,
+            },
         },
         "components": sorted(components, key=lambda component: component["bom-ref"]),
     }

@@ -1,7 +1,9 @@
-"""`make bundle`: the release in use as one file, with all that a site without a network needs to build it again.
+"""`make bundle`: the release in use as one file, with all that a site without a network needs to
+build it again.
 
 It is a tar of: `channel/`, the packages; `wheels/`, what pip adds; `kit/`, this checkout;
-`kit-wheels/`, the kit's own requirements; the lock, `sbom.cdx.json`, `bundle.json`, and SHA256SUMS over all of it.
+`kit-wheels/`, the kit's own requirements; the lock, `sbom.cdx.json`, `bundle.json`, and SHA256SUMS
+over all of it.
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ _EPOCH = 315532800
 
 
 def write_bundle(site: Site, release: Release, packages: Packages, cache: Path, file: Path) -> None:
-    """Write the bundle of `release` to `file`. Raises Problem; an unfinished one is never called `file`."""
+    """Write the bundle of `release` to `file`. Raises Problem; an unfinished one is never called
+    `file`."""
     work = cache / "bundle.partial"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
@@ -50,17 +53,25 @@ def write_bundle(site: Site, release: Release, packages: Packages, cache: Path, 
         s.done(f"{len(release.facts['packages'])} packages")
     shutil.copy(release.lock, work / LOCK)
     ask(ENGINE, {"verb": "move", "lock": str(work / LOCK), "channel": f"file://{HERE}"}, timeout=60)
-    write_atomic(work / LOCK, solution.kept(release.solution.head(packages), (work / LOCK).read_text()))
+    write_atomic(
+        work / LOCK, solution.kept(release.solution.head(packages), (work / LOCK).read_text())
+    )
     if pinned := release.facts.get("pip", []):
         shutil.copytree(cache / wheels_name(pinned), work / "wheels")
     with step("Collecting the kit"):
         _kit(work)
     (work / "sbom.cdx.json").write_text(json.dumps(sbom(release, work), indent=1) + "\n")
     python = ".".join(map(str, sys.version_info[:2]))
-    about = {"release": release.name, "source": release.facts["source"]["told"], "kit_python": python}
+    about = {
+        "release": release.name,
+        "source": release.facts["source"]["told"],
+        "kit_python": python,
+    }
     (work / ABOUT).write_text(json.dumps({**about, "machine": os.uname().machine}, indent=1) + "\n")
     files = sorted(path for path in work.rglob("*") if path.is_file() and not path.is_symlink())
-    (work / SUMS).write_text("".join(f"{_sha256(path)}  {path.relative_to(work)}\n" for path in files))
+    (work / SUMS).write_text(
+        "".join(f"{_sha256(path)}  {path.relative_to(work)}\n" for path in files)
+    )
     with step(f"Writing {file}") as s:
         draft = file.with_name(f".{file.name}.partial")
         with tarfile.open(draft, "w") as archive:
@@ -69,36 +80,65 @@ def write_bundle(site: Site, release: Release, packages: Packages, cache: Path, 
         os.replace(draft, file)
         s.done(f"{file.stat().st_size // 10**6} MB")
     shutil.rmtree(work)
-    say(f"On a machine with Python {python} and no network: tar -xf {file.name} kit && cd kit, edit config/site.yml,")
+    say(
+        f"On a machine with Python {python} and no network: tar -xf {file.name} kit && cd kit, edit config/site.yml,"
+    )
     say(f"then: make setup_conda install_all BUNDLE=/path/to/{file.name}")
 
 
 def _kit(work: Path) -> None:
-    """The checkout as it is, without what git ignores, but with the site's packages and kernels; its requirements, for
-    the Python that the kit runs in here."""
+    """The checkout as it is, without what git ignores, but with the site's packages and kernels;
+    its requirements, for the Python that the kit runs in here."""
     own = [name for name in (OWN_PACKAGES, OWN_KERNELS) if (CHECKOUT / name).exists()]
     for path in {*_checkouts_files(), *own}:
         target = work / "kit" / path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(CHECKOUT / path, target)
-    pip = [sys.executable, "-I", "-m", "pip", "-q", "--no-input", "--disable-pip-version-check", "download"]
+    pip = [
+        sys.executable,
+        "-I",
+        "-m",
+        "pip",
+        "-q",
+        "--no-input",
+        "--disable-pip-version-check",
+        "download",
+    ]
     into: Argv = ["--only-binary", ":all:", "-d", work / "kit-wheels"]
     run([*pip, *into, "--require-hashes", "-r", CHECKOUT / "scripts/requirements.txt"], timeout=600)
     run([*pip, *into, "--no-deps", "pip"], timeout=300)
 
 
 def _checkouts_files() -> list[str]:
-    """What git knows or would add; without git, or in a copy, all but what the kit makes there itself."""
+    """What git knows or would add; without git, or in a copy, all but what the kit makes there
+    itself."""
     listed = subprocess.CompletedProcess([], 1, "")
     if shutil.which("git"):
-        asked: Argv = ["git", "-C", CHECKOUT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        asked: Argv = [
+            "git",
+            "-C",
+            CHECKOUT,
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ]
         listed = run(asked, check=False)
     if listed.returncode == 0 and listed.stdout:
         names = listed.stdout.rstrip("\0").split("\0")
     else:
-        names = [str(path.relative_to(CHECKOUT)) for path in CHECKOUT.rglob("*") if "__pycache__" not in path.parts]
+        names = [
+            str(path.relative_to(CHECKOUT))
+            for path in CHECKOUT.rglob("*")
+            if "__pycache__" not in path.parts
+        ]
     tops = {".git", ".kit", "tests"}
-    kept = [name for name in names if Path(name).parts[0] not in tops and not Path(name).match("*sitekit-*.tar*")]
+    kept = [
+        name
+        for name in names
+        if Path(name).parts[0] not in tops and not Path(name).match("*sitekit-*.tar*")
+    ]
     return [name for name in kept if (CHECKOUT / name).is_file()]
 
 

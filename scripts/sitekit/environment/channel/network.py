@@ -14,19 +14,25 @@ from ...site import Site
 
 
 def rattlers_configuration(site: Site, bases: dict[str, str]) -> str:
-    """Mirrors and credentials in the TOML of rattler's own configuration; `bases` are the channels' addresses."""
+    """Mirrors and credentials in the TOML of rattler's own configuration; `bases` are the channels'
+    addresses."""
     lines = []
     if site.environment.credentials:
-        lines.append(f"authentication-override-file = {json.dumps(str(_private(site.environment.credentials)))}")
+        lines.append(
+            f"authentication-override-file = {json.dumps(str(_private(site.environment.credentials)))}"
+        )
     lines.append("[mirrors]")
     for channel, mirrors in site.environment.mirrors.items():
-        lines.append(f"{json.dumps(bases[channel])} = {json.dumps([_slashed(mirror) for mirror in mirrors])}")
+        lines.append(
+            f"{json.dumps(bases[channel])} = {json.dumps([_slashed(mirror) for mirror in mirrors])}"
+        )
     return "\n".join(lines) + "\n"
 
 
 @contextmanager
 def reaching(site: Site) -> Iterator[None]:
-    """While the block runs, whatever is started here goes through the site's proxy: rattler, pip, npm and apt alike."""
+    """While the block runs, whatever is started here goes through the site's proxy: rattler, pip,
+    npm and apt alike."""
     before = dict(os.environ)
     if site.environment.proxy:
         for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):

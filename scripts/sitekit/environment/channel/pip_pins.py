@@ -1,4 +1,5 @@
-"""The `pip:` part of environment.yml, pinned by version and hash, for channels that do not carry it."""
+"""The `pip:` part of environment.yml, pinned by version and hash, for channels that do not carry
+it."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ from ..wheels.wheel import PYPI_NAMES, target_environment
 
 
 def pin(packages: Packages, found: Sequence[dict[str, str]], cache: Path) -> list[str]:
-    """One requirement with its hash for each package that pip is to add to the conda packages `found`.
+    """One requirement with its hash for each package that pip is to add to the conda packages
+    `found`.
 
     Raises Problem with pip's words when one cannot be had, or does not fit the conda packages.
     """
@@ -46,34 +48,64 @@ def requirement_name(line: str) -> str:
     return canonicalize_name(Requirement(line).name)
 
 
-def _resolved(packages: Packages, found: Sequence[dict[str, str]], version: str, cache: Path) -> list[str]:
-    """By the kit's pip, for the release's Python; what conda has already is held at conda's version, and left out."""
-    have = {canonicalize_name(PYPI_NAMES.get(one["name"], one["name"])): one["version"] for one in found}
+def _resolved(
+    packages: Packages, found: Sequence[dict[str, str]], version: str, cache: Path
+) -> list[str]:
+    """By the kit's pip, for the release's Python; what conda has already is held at conda's
+    version, and left out."""
+    have = {
+        canonicalize_name(PYPI_NAMES.get(one["name"], one["name"])): one["version"] for one in found
+    }
     constraints, report = cache / "constraints.txt", cache / "pip-report.json"
     constraints.write_text("".join(f"{name}=={held}\n" for name, held in have.items()))
     short = ".".join(version.split(".")[:2])
-    pip = [sys.executable, "-I", "-m", "pip", "-q", "--no-input", "--disable-pip-version-check", "install"]
-    target: Argv = ["--target", cache / "nowhere", "--python-version", short, "--only-binary", ":all:"]
+    pip = [
+        sys.executable,
+        "-I",
+        "-m",
+        "pip",
+        "-q",
+        "--no-input",
+        "--disable-pip-version-check",
+        "install",
+    ]
+    target: Argv = [
+        "--target",
+        cache / "nowhere",
+        "--python-version",
+        short,
+        "--only-binary",
+        ":all:",
+    ]
     options: Argv = ["--dry-run", "--ignore-installed", "--report", report, "-c", constraints]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     try:
         run([*pip, *options, *target, *packages.pip], env=environment, timeout=600)
     except Problem as failed:
-        remedy = "check the versions in the pip: part, the network and pip's settings, then run it again"
-        raise Problem(f"the pip: part cannot be had. {failed.what}", "environment.yml", remedy) from None
+        remedy = (
+            "check the versions in the pip: part, the network and pip's settings, then run it again"
+        )
+        raise Problem(
+            f"the pip: part cannot be had. {failed.what}", "environment.yml", remedy
+        ) from None
     lines = []
     for item in json.loads(report.read_text())["install"]:
         about = item["metadata"]
         if canonicalize_name(about["name"]) not in have:
             digest = _sha256(item["download_info"])
-            lines.append(f"{canonicalize_name(about['name'])}=={about['version']} --hash=sha256:{digest}")
+            lines.append(
+                f"{canonicalize_name(about['name'])}=={about['version']} --hash=sha256:{digest}"
+            )
     return sorted(lines)
 
 
 def _sha256(origin: dict[str, Any]) -> str:
-    """What the index says, or that of the file where the "index" is a folder. Raises Problem where neither is told."""
+    """What the index says, or that of the file where the "index" is a folder. Raises Problem where
+    neither is told."""
     if digest := origin.get("archive_info", {}).get("hashes", {}).get("sha256"):
         return str(digest)
     if not origin["url"].startswith("file:"):
-        raise Problem("this index tells no SHA-256 of its files", origin["url"], "let pip use another index")
+        raise Problem(
+            "this index tells no SHA-256 of its files", origin["url"], "let pip use another index"
+        )
     return hashlib.sha256(Path(unquote(urlsplit(origin["url"]).path)).read_bytes()).hexdigest()

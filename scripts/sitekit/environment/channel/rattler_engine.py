@@ -24,7 +24,13 @@ from rattler import (
     install,
     solve,
 )
-from rattler.exceptions import FetchRepoDataError, GatewayError, InstallerError, InvalidMatchSpecError, SolverError
+from rattler.exceptions import (
+    FetchRepoDataError,
+    GatewayError,
+    InstallerError,
+    InvalidMatchSpecError,
+    SolverError,
+)
 
 from ...base.child import serve, tell
 from ...base.errors import Problem
@@ -37,7 +43,8 @@ def urls(request: dict[str, Any]) -> list[str]:
 
 
 async def solve_(request: dict[str, Any]) -> list[dict[str, str]]:
-    """Solve `specs` against `channels`; write the solution to the file `lock` and return its packages."""
+    """Solve `specs` against `channels`; write the solution to the file `lock` and return its
+    packages."""
     try:
         records = await solve(
             sources=request["channels"],
@@ -46,11 +53,17 @@ async def solve_(request: dict[str, Any]) -> list[dict[str, str]]:
             gateway=Gateway(cache_dir=Path(request["cache"]) / "repodata", client=client(request)),
         )
     except SolverError as error:
-        raise Problem(f"its packages do not fit together in this channel:\n{error}", "environment.yml") from None
+        raise Problem(
+            f"its packages do not fit together in this channel:\n{error}", "environment.yml"
+        ) from None
     except InvalidMatchSpecError as error:
-        raise Problem(f"one of its packages is not written as conda does: {error}", "environment.yml") from None
+        raise Problem(
+            f"one of its packages is not written as conda does: {error}", "environment.yml"
+        ) from None
     except (GatewayError, FetchRepoDataError) as error:
-        raise Problem(f"the channel's index could not be read: {error}", remedy="run it again") from None
+        raise Problem(
+            f"the channel's index could not be read: {error}", remedy="run it again"
+        ) from None
     write_lock(records, request["channels"], request["lock"])
     return [told(record) for record in records]
 
@@ -103,9 +116,15 @@ def lock_records(request: dict[str, Any]) -> list[RepoDataRecord]:
         raise Problem(f"is not a lock: {error}", request["lock"], "run: make lock") from None
     environment = lock.default_environment()
     platform = next((one for one in lock.platforms() if str(one) == subdir()), None)
-    found = environment.conda_repodata_records_for_platform(platform) if environment and platform else None
+    found = (
+        environment.conda_repodata_records_for_platform(platform)
+        if environment and platform
+        else None
+    )
     if not found:
-        raise Problem(f"this lock has no packages for {subdir()}", request["lock"], "run: make lock")
+        raise Problem(
+            f"this lock has no packages for {subdir()}", request["lock"], "run: make lock"
+        )
     return found
 
 
@@ -133,28 +152,36 @@ async def install_(request: dict[str, Any]) -> None:
             target_prefix=request["prefix"],
             cache_dir=Path(request["cache"]) / "packages",
             client=client(request),
-            # py-rattler 0.28.0 hands its wrappers to Rust as they are, which wants the inner MatchSpecs (TypeError).
+            # py-rattler 0.28.0 hands its wrappers to Rust as they are, which wants the inner
+            # MatchSpecs (TypeError).
             requested_specs=[MatchSpec(spec)._match_spec for spec in request["specs"]],
             reporter=Told(),  # type: ignore[arg-type]  # of its methods, those that are there are called
             show_progress=False,
         )
     except InstallerError as error:
-        raise Problem(f"a package could not be installed: {error}", request["prefix"], "run it again") from None
+        raise Problem(
+            f"a package could not be installed: {error}", request["prefix"], "run it again"
+        ) from None
 
 
 def check_local(found: list[RepoDataRecord]) -> None:
-    """Hold packages of file:// channels against their hashes: rattler 0.28.0 does so for http, and not for files."""
+    """Hold packages of file:// channels against their hashes: rattler 0.28.0 does so for http, and
+    not for files."""
     for record in found:
         file = Path(unquote(urlsplit(record.url).path))
         if not record.url.startswith("file:") or record.sha256 is None:
             continue
         if not file.is_file():
             raise Problem(
-                "this package is no longer there", str(file), "remove the unfinished release, and run it again"
+                "this package is no longer there",
+                str(file),
+                "remove the unfinished release, and run it again",
             )
         if hashlib.sha256(file.read_bytes()).digest() != record.sha256:
             remedy = "remove the channel that it is in, and run it again"
-            raise Problem("this package does not have the hash that its channel names", str(file), remedy)
+            raise Problem(
+                "this package does not have the hash that its channel names", str(file), remedy
+            )
 
 
 def records(request: dict[str, Any]) -> list[str]:
@@ -164,7 +191,9 @@ def records(request: dict[str, Any]) -> list[str]:
         try:
             names.append(PrefixRecord.from_path(file).name.normalized)
         except Exception as error:  # rattler raises various ones; each means the same here
-            raise Problem(f"is not a record of conda: {error}", str(file), "build a new release") from None
+            raise Problem(
+                f"is not a record of conda: {error}", str(file), "build a new release"
+            ) from None
     return names
 
 

@@ -1,4 +1,5 @@
-"""Exactly which packages: solved afresh from environment.yml, or read from a lock that was made from it."""
+"""Exactly which packages: solved afresh from environment.yml, or read from a lock that was made
+from it."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ from .pip_pins import pin
 from .source import bases, choose
 
 HERE = "/made-of-wheels"
-"""What a lock calls the channel that the kit builds on the spot: it lies elsewhere on every machine."""
+"""What a lock calls the channel that the kit builds on the spot: it lies elsewhere on every
+machine."""
 
 _HEAD = "# sitekit: "
 
@@ -32,7 +34,8 @@ Package = dict[str, str]
 
 @dataclass(frozen=True)
 class Solution:
-    """The packages, where they lie, and all that is needed to install them. `lock` is rattler's, as text."""
+    """The packages, where they lie, and all that is needed to install them. `lock` is rattler's, as
+    text."""
 
     kind: str
     told: str
@@ -48,7 +51,8 @@ class Solution:
 
     @property
     def at_hand(self) -> bool:
-        """Whether all that lies on this machine is still there. What lies on servers is believed to be."""
+        """Whether all that lies on this machine is still there. What lies on servers is believed to
+        be."""
         local = [package["url"] for package in self.packages if package["url"].startswith("file:")]
         return all(Path(_path_of(url)).exists() for url in local)
 
@@ -67,7 +71,8 @@ class Solution:
 
 
 def solve(site: Site, packages: Packages, cache: Path) -> Solution:
-    """The newest packages that fit environment.yml, from the first source that answers. Raises Problem."""
+    """The newest packages that fit environment.yml, from the first source that answers. Raises
+    Problem."""
     source = choose(site)
     say(source.told)
     specs, channels, pip = list(packages.conda), list(site.environment.channels), []
@@ -77,7 +82,13 @@ def solve(site: Site, packages: Packages, cache: Path) -> Solution:
     elif any("conda-forge" in channel for channel in channels) and "conda" not in packages.names:
         specs.append("conda")
     lock = cache / "solution.lock"
-    request = {"verb": "solve", "channels": channels, "specs": specs, "cache": str(cache), "lock": str(lock)}
+    request = {
+        "verb": "solve",
+        "channels": channels,
+        "specs": specs,
+        "cache": str(cache),
+        "lock": str(lock),
+    }
     with step("Solving") as s:
         found = ask(ENGINE, {**request, "config": configuration(site)}, timeout=900)
         s.done(f"{len(found)} packages")
@@ -92,7 +103,9 @@ def _path_of(uri: str) -> str:
 
 def configuration(site: Site) -> str:
     """rattler's configuration for this site."""
-    return rattlers_configuration(site, bases(list(site.environment.mirrors)) if site.environment.mirrors else {})
+    return rattlers_configuration(
+        site, bases(list(site.environment.mirrors)) if site.environment.mirrors else {}
+    )
 
 
 def kept(head: dict[str, Any], lock: str) -> str:
@@ -124,18 +137,23 @@ def read(text: str, head: dict[str, Any], cache: Path) -> Solution:
     file = cache / "solution.lock"
     file.write_text(text)
     found = ask(ENGINE, {"verb": "locked", "lock": str(file)}, timeout=60)
-    return Solution(head["kind"], head["told"], head["channels"], head["specs"], head["pip"], found, text)
+    return Solution(
+        head["kind"], head["told"], head["channels"], head["specs"], head["pip"], found, text
+    )
 
 
 def kept_lock(path: Path, packages: Packages) -> str | None:
-    """The text of environment.lock, None when there is none. Raises Problem when it is not that of environment.yml."""
+    """The text of environment.lock, None when there is none. Raises Problem when it is not that of
+    environment.yml."""
     try:
         text = path.read_text(encoding="utf-8")
         head = head_of(text)
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise Problem(f"is not a lock of sitekit's: {error}", str(path), "remove it, or run: make lock") from None
+        raise Problem(
+            f"is not a lock of sitekit's: {error}", str(path), "remove it, or run: make lock"
+        ) from None
     if head["dependencies"] != packages.digest:
         raise Problem(
             "was made from another environment.yml" + _disagreement(head, packages),
@@ -151,7 +169,9 @@ def _disagreement(head: dict[str, Any], packages: Packages) -> str:
     if head["kind"] == "wheels":
         asked |= {line.replace("==", " ==") for line in packages.pip}
     only = [f"\n    the lock alone: {line}" for line in sorted(locked - asked)]
-    return "".join(only + [f"\n    environment.yml alone: {line}" for line in sorted(asked - locked)])
+    return "".join(
+        only + [f"\n    environment.yml alone: {line}" for line in sorted(asked - locked)]
+    )
 
 
 def packages_hash(packages: Sequence[Package]) -> str:
@@ -167,7 +187,9 @@ def explicit(packages: Sequence[Package]) -> str:
 
 def difference(old: Sequence[Package], new: Sequence[Package]) -> list[str]:
     """What changes from `old` to `new`, a line for each package."""
-    before, after = ({p["name"]: f"{p['version']} {p['build']}" for p in side} for side in (old, new))
+    before, after = (
+        {p["name"]: f"{p['version']} {p['build']}" for p in side} for side in (old, new)
+    )
     lines = []
     for name in sorted({*before, *after}):
         was, is_ = before.get(name), after.get(name)

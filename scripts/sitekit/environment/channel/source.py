@@ -7,7 +7,9 @@ import ssl
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NoAnswerYet  # Python 3.10: not the TimeoutError that is built in
+
+# Python 3.10: not the TimeoutError that is built in
+from concurrent.futures import TimeoutError as NoAnswerYet
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,16 +39,22 @@ class Source:
 
 def bases(channels: list[str]) -> dict[str, str]:
     """The addresses of channels, which are given as names or addresses."""
-    return dict(zip(channels, ask(ENGINE, {"verb": "urls", "channels": channels}, timeout=60), strict=True))
+    return dict(
+        zip(channels, ask(ENGINE, {"verb": "urls", "channels": channels}, timeout=60), strict=True)
+    )
 
 
 def choose(site: Site) -> Source:
-    """Ask every channel for its index. Raises Problem when one is silent and site.yml allows no other source."""
+    """Ask every channel for its index. Raises Problem when one is silent and site.yml allows no
+    other source."""
     names, mirrors = site.environment.channels, site.environment.mirrors
     urls = [mirrors.get(name, (base,)) for name, base in bases(list(names)).items()]
-    # Not a `with` block: a name server that never answers would hold it long after the patience is over.
+    # Not a `with` block: a name server that never answers would hold it long after the patience is
+    # over.
     pool = ThreadPoolExecutor(len(urls))
-    asked = [pool.submit(_all_silent, places, bool(site.environment.credentials)) for places in urls]
+    asked = [
+        pool.submit(_all_silent, places, bool(site.environment.credentials)) for places in urls
+    ]
     faults = {}
     for name, answer in zip(names, asked, strict=True):
         try:
@@ -69,7 +77,8 @@ def choose(site: Site) -> Source:
 
 
 def _all_silent(places: tuple[str, ...], login: bool) -> str | None:
-    """Why none of a channel's mirrors can be used. One that wants a `login` which we have is left to rattler."""
+    """Why none of a channel's mirrors can be used. One that wants a `login` which we have is left
+    to rattler."""
     faults = []
     for place in places:
         fault = silence(place)
@@ -84,7 +93,8 @@ def silence(url: str) -> str | None:
     fault = "it has no index"
     for index in ("repodata.json.zst", "repodata.json"):
         try:
-            # An opener of its own: urllib keeps the first one for ever, with the proxy of that moment.
+            # An opener of its own: urllib keeps the first one for ever, with the proxy of that
+            # moment.
             opener = urllib.request.build_opener()
             with opener.open(f"{url.rstrip('/')}/{subdir()}/{index}", timeout=PATIENCE) as answer:
                 if answer.read(1):

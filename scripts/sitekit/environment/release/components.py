@@ -9,7 +9,8 @@ from ..wheels.packages import Packages
 
 @dataclass(frozen=True)
 class Piece:
-    """A package of environment.yml: its modules, its programs, its extensions of the server and of JupyterLab."""
+    """A package of environment.yml: its modules, its programs, its extensions of the server and of
+    JupyterLab."""
 
     name: str
     modules: tuple[str, ...] = ()
@@ -22,7 +23,11 @@ OURS = "sitekit.session.overrides"
 """The server extensions that load others' after their faults have been mended."""
 
 PIECES = (
-    Piece("jupyterhub", ("jupyterhub.app", "jupyterhub.singleuser"), ("jupyterhub", "jupyterhub-singleuser")),
+    Piece(
+        "jupyterhub",
+        ("jupyterhub.app", "jupyterhub.singleuser"),
+        ("jupyterhub", "jupyterhub-singleuser"),
+    ),
     Piece("batchspawner", ("batchspawner",), ("batchspawner-singleuser",)),
     Piece("wrapspawner", ("wrapspawner",)),
     Piece("jupyterhub-idle-culler", ("jupyterhub_idle_culler",)),
@@ -36,7 +41,13 @@ PIECES = (
         ("jupyterlab", "jupyter_lsp", "jupyter_server_terminals", f"{OURS}.activity"),
         ("@sitekit/notice",),
     ),
-    Piece("notebook", ("notebook",), ("jupyter-notebook",), ("notebook",), ("@jupyter-notebook/lab-extension",)),
+    Piece(
+        "notebook",
+        ("notebook",),
+        ("jupyter-notebook",),
+        ("notebook",),
+        ("@jupyter-notebook/lab-extension",),
+    ),
     Piece("ipykernel", ("ipykernel.kernelapp",)),
     Piece("ipywidgets", ("ipywidgets",), lab=("@jupyter-widgets/jupyterlab-manager",)),
     Piece("bash_kernel", ("bash_kernel.kernel",)),
@@ -47,7 +58,11 @@ PIECES = (
         server=(f"{OURS}.lmod_guard",),
         lab=("@cmd-ntrf/jupyterlab-lmod",),
     ),
-    Piece("jupyter-resource-usage", server=("jupyter_resource_usage",), lab=("@jupyter-server/resource-usage",)),
+    Piece(
+        "jupyter-resource-usage",
+        server=("jupyter_resource_usage",),
+        lab=("@jupyter-server/resource-usage",),
+    ),
     Piece(
         "jupyter-server-proxy",
         server=(f"{OURS}.port_guard",),

@@ -42,12 +42,19 @@ def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
         folders.append(install_notice(release.path))
     if any(piece.name == "bash_kernel" for piece in pieces):
         # Its spec is written by its own installer, not by its package.
-        run([release.python, "-I", "-m", "bash_kernel.install", "--sys-prefix"], env=plain_environment(release.path))
+        run(
+            [release.python, "-I", "-m", "bash_kernel.install", "--sys-prefix"],
+            env=plain_environment(release.path),
+        )
         folders.append(release.path / BASH)
         spec = json.loads((release.path / BASH / "kernel.json").read_text())
-        started = [word.replace("bash_kernel", "sitekit.session.overrides.bash") for word in spec["argv"]]
+        started = [
+            word.replace("bash_kernel", "sitekit.session.overrides.bash") for word in spec["argv"]
+        ]
         _write(release.path / BASH / "kernel.json", {**spec, "argv": started})
-    files = [release.path / path for path in written] + [file for folder in folders for file in folder.rglob("*")]
+    files = [release.path / path for path in written] + [
+        file for folder in folders for file in folder.rglob("*")
+    ]
     return {
         str(file.relative_to(release.path)): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in files
@@ -60,23 +67,34 @@ def settings(pieces: list[Piece]) -> dict[str, object]:
     extensions = {name: True for piece in pieces for name in piece.server}
     extensions |= {guarded: False for guard, guarded in GUARDED.items() if guard in extensions}
     names = {piece.name for piece in pieces}
-    files = {"labconfig/page_config.json": DISABLED} if {"jupyterlmod", "jupyter-server-proxy"} <= names else {}
+    files = (
+        {"labconfig/page_config.json": DISABLED}
+        if {"jupyterlmod", "jupyter-server-proxy"} <= names
+        else {}
+    )
     return files | {
         # The last by name: it has the last word over the files of the packages.
-        "jupyter_server_config.d/zz-sitekit.json": {"ServerApp": {"jpserver_extensions": extensions}},
-        # The hub environment is not a place to work in; the cluster's software is offered as kernels of its own.
+        "jupyter_server_config.d/zz-sitekit.json": {
+            "ServerApp": {"jpserver_extensions": extensions}
+        },
+        # The hub environment is not a place to work in; the cluster's software is offered as
+        # kernels of its own.
         "jupyter_config.json": {"KernelSpecManager": {"ensure_native_kernel": False}},
-        # Nobody can install into a shared prefix, and nobody wants to be told about releases of JupyterLab in a class.
+        # Nobody can install into a shared prefix, and nobody wants to be told about releases of
+        # JupyterLab in a class.
         "jupyter_server_config.json": {
             "LabApp": {
                 "extension_manager": "readonly",
                 "news_url": None,
                 "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
             },
-            # So many seconds a server believes what the hub has said of a cookie, after a logout too (JupyterHub's own:
+            # So many seconds a server believes what the hub has said of a cookie, after a logout
+            # too (JupyterHub's own:
             # 300). Each open tab costs the hub one request in that time.
             "HubAuth": {"cache_max_age": 60},
-            "TerminalsExtensionApp": {"terminal_manager_class": "sitekit.session.terminals.Terminals"},
+            "TerminalsExtensionApp": {
+                "terminal_manager_class": "sitekit.session.terminals.Terminals"
+            },
             "ServerApp": {
                 "kernel_spec_manager_class": "sitekit.session.kernels.Specs",
                 "kernel_websocket_connection_class": "sitekit.session.kernels.Channels",
@@ -92,21 +110,26 @@ def settings(pieces: list[Piece]) -> dict[str, object]:
 
 
 MESSAGE = 200 * 1024**2
-"""Bytes of one message between page and kernel. Tornado closes the connection at a longer one; its own limit is 10 MiB,
-which an image or a widget's data exceeds."""
-# jupyterlab-lmod starts a server-proxy of its own, which registers the same commands (jupyter-lmod, README: "disable").
+"""Bytes of one message between page and kernel. Tornado closes the connection at a longer one; its
+own limit is 10 MiB, which an image or a widget's data exceeds."""
+# jupyterlab-lmod starts a server-proxy of its own, which registers the same commands (jupyter-lmod,
+# README: "disable").
 _TWICE = {"@jupyterhub/jupyter-server-proxy:add-launcher-entries": True}
-# What is disabled and not locked JupyterLab would lock at its start, by writing this file, or one in the user's home
-# (jupyterlab/commands.py, _maybe_mirror_disabled_in_locked).
+# What is disabled and not locked JupyterLab would lock at its start, by writing this file, or one
+# in the user's home (jupyterlab/commands.py, _maybe_mirror_disabled_in_locked).
 DISABLED = {"disabledExtensions": _TWICE, "lockedExtensions": _TWICE}
-OVERRIDES = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+OVERRIDES = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
+}
 
 
 def install_notice(prefix: Path) -> Path:
     """Put the kit's own lab extension, which needs no build, where JupyterLab looks for extensions."""
     place = prefix / "share/jupyter/labextensions" / NOTICE
     shutil.rmtree(place, ignore_errors=True)
-    shutil.copytree(Path(__file__).parents[2] / "session" / "labextension", place, copy_function=shutil.copyfile)
+    shutil.copytree(
+        Path(__file__).parents[2] / "session" / "labextension", place, copy_function=shutil.copyfile
+    )
     return place
 
 
@@ -116,7 +139,8 @@ def hide_own_kernel(prefix: Path) -> None:
 
 
 def plain_environment(prefix: Path, home: Path = Path("/nonexistent")) -> dict[str, str]:
-    """The environment in which the release's programs are run here: nothing of whoever runs make gets in."""
+    """The environment in which the release's programs are run here: nothing of whoever runs make
+    gets in."""
     keep = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TZ") if name in os.environ}
     own = {"PATH": f"{prefix}/bin:/usr/bin:/bin", "HOME": str(home), "LMOD_CMD": "/bin/false"}
     return {**own, "PYTHONDONTWRITEBYTECODE": "1", **keep}

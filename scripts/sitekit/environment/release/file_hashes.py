@@ -1,4 +1,5 @@
-"""Every file of a release against what its packages say: none missing, none altered, none that nobody knows."""
+"""Every file of a release against what its packages say: none missing, none altered, none that
+nobody knows."""
 
 from __future__ import annotations
 
@@ -25,11 +26,15 @@ def faults(prefix: Path, own: Expected) -> list[str]:
     found = {os.path.relpath(path, prefix): path for path in _walk(prefix)}
     missing = [path for path in expected if path not in found and not path.startswith(f"{HIDDEN}/")]
     unowned = [path for path in found if path not in expected and not _known(path, found)]
-    links = [path for path, place in found.items() if os.path.islink(place) and _leaves(place, prefix)]
+    links = [
+        path for path, place in found.items() if os.path.islink(place) and _leaves(place, prefix)
+    ]
     known = [path for path in found if expected.get(path) and not path.endswith(".pyc")]
     with ThreadPoolExecutor(2) as pool:
         hashes = pool.map(lambda path: _sha256(found[path]), known, chunksize=500)
-        altered = [path for path, digest in zip(known, hashes, strict=True) if digest != expected[path]]
+        altered = [
+            path for path, digest in zip(known, hashes, strict=True) if digest != expected[path]
+        ]
     told = {
         "is missing": missing,
         "was altered": altered,
@@ -54,7 +59,8 @@ def _condas(prefix: Path) -> Expected:
 
 
 def _pips(prefix: Path, condas: Expected) -> Expected:
-    """The RECORD of each distribution that pip installed here, and not on its way into a conda package."""
+    """The RECORD of each distribution that pip installed here, and not on its way into a conda
+    package."""
     expected = {}
     for installer in prefix.glob("**/*.dist-info/INSTALLER"):
         if os.path.relpath(installer, prefix) in condas:
@@ -86,7 +92,10 @@ def _known(path: str, found: dict[str, str]) -> bool:
     """The release's own state, conda's records, and bytecode beside its source."""
     folder, name = os.path.split(path)
     if folder.endswith("__pycache__") and name.endswith(".pyc"):
-        return os.path.join(os.path.dirname(folder), name.split(".")[0] + ".py") in found or _source(path) in found
+        return (
+            os.path.join(os.path.dirname(folder), name.split(".")[0] + ".py") in found
+            or _source(path) in found
+        )
     return path in STATE or folder == "conda-meta"
 
 

@@ -1,4 +1,5 @@
-"""Run by a release's own Python, by path: tries what verify.py names, and prints what fails as JSON {name: why}.
+"""Run by a release's own Python, by path: tries what verify.py names, and prints what fails as JSON
+{name: why}.
 
 Imports only the standard library until it is asked to try something.
 """
@@ -86,6 +87,7 @@ def guard(names: list[str]) -> Failures:
 
 if __name__ == "__main__":
     request = json.load(sys.stdin)
-    out, sys.stdout = sys.stdout, sys.stderr  # what a module prints while it is imported is no answer
+    # what a module prints while it is imported is no answer
+    out, sys.stdout = sys.stdout, sys.stderr
     tries = (modules, server_extensions, guarded, lab_extensions, kernels, guard)
     json.dump(dict(pair for try_ in tries for pair in try_(request[try_.__name__])), out)

@@ -22,7 +22,8 @@ LISTING = "requirements.txt"
 
 
 def install(site: Site, release: Release, cache: Path) -> Release:
-    """Put the packages of the release's lock in place, and what pip adds. What an interrupted run left goes first.
+    """Put the packages of the release's lock in place, and what pip adds. What an interrupted run
+    left goes first.
 
     Raises Problem; the release is then unfinished, and the same call finishes it.
     """
@@ -43,7 +44,8 @@ def install(site: Site, release: Release, cache: Path) -> Release:
                 s.note(event["note"])
 
         ask(ENGINE, request, heard, timeout=3600)
-        # rattler marks the prefix as a cache; back-ups that honour the mark would leave the environment out.
+        # rattler marks the prefix as a cache; back-ups that honour the mark would leave the
+        # environment out.
         (release.path / "CACHEDIR.TAG").unlink(missing_ok=True)
         set_modes(release.path)
         s.done(f"{len(release.facts['packages'])} packages")
@@ -72,8 +74,26 @@ def _pip_wheels(release: Release, pinned: list[str], cache: Path) -> Path:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
         (work / LISTING).write_text("".join(f"{line}\n" for line in pinned))
-        pip: Argv = [release.python, "-I", "-m", "pip", "--no-input", "--disable-pip-version-check", "-q", "download"]
-        get: Argv = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "-d", work, "-r", work / LISTING]
+        pip: Argv = [
+            release.python,
+            "-I",
+            "-m",
+            "pip",
+            "--no-input",
+            "--disable-pip-version-check",
+            "-q",
+            "download",
+        ]
+        get: Argv = [
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            "--require-hashes",
+            "-d",
+            work,
+            "-r",
+            work / LISTING,
+        ]
         run([*pip, *get], timeout=900)
         os.rename(work, folder)
     return folder
@@ -86,5 +106,11 @@ def wheels_name(pinned: list[str]) -> str:
 
 def pip_install(release: Release) -> list[str]:
     """The release's own `pip install`, to be continued. The bytecode comes later, with everybody's."""
-    quiet = ["-q", "--disable-pip-version-check", "--no-input", "--no-compile", "--root-user-action=ignore"]
+    quiet = [
+        "-q",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--no-compile",
+        "--root-user-action=ignore",
+    ]
     return [*mortal([release.python, "-I", "-m", "pip", "install"]), *quiet]

@@ -1,8 +1,10 @@
-"""The releases of the environment below the prefix: their names, their state, and the link `current`.
+"""The releases of the environment below the prefix: their names, their state, and the link
+`current`.
 
-A release is a directory `<date>-<hash of its lock and of the kit>`. While it is being made it holds `building.json`;
-`release.json`, written last, says that it is whole and what is in it. Nothing else is ever trusted, and a whole one is
-never changed again. One that did not pass its verification is set aside as `<name>.failed`.
+A release is a directory `<date>-<hash of its lock and of the kit>`. While it is being made it holds
+`building.json`; `release.json`, written last, says that it is whole and what is in it. Nothing else
+is ever trusted, and a whole one is never changed again. One that did not pass its verification is
+set aside as `<name>.failed`.
 """
 
 from __future__ import annotations
@@ -21,7 +23,12 @@ from ...base.files import switch_link, write_atomic
 from ...site import Site
 from ..channel.solution import Solution, explicit, packages_hash
 
-BUILDING, WHOLE, LOCK, EXPLICIT = "building.json", "release.json", "environment.lock", "explicit.txt"
+BUILDING, WHOLE, LOCK, EXPLICIT = (
+    "building.json",
+    "release.json",
+    "environment.lock",
+    "explicit.txt",
+)
 STATE = {BUILDING, WHOLE, LOCK, EXPLICIT}
 FAILED = ".failed"
 HISTORY = "history.jsonl"
@@ -81,12 +88,19 @@ def releases(site: Site) -> list[Release]:
     """All releases of the site, newest first; directories that are none are left out."""
     if not site.releases.is_dir():
         return []
-    found = [read(path) for path in site.releases.iterdir() if path.is_dir() and not path.is_symlink()]
-    return sorted((release for release in found if release), key=lambda release: release.facts["begun"], reverse=True)
+    found = [
+        read(path) for path in site.releases.iterdir() if path.is_dir() and not path.is_symlink()
+    ]
+    return sorted(
+        (release for release in found if release),
+        key=lambda release: release.facts["begun"],
+        reverse=True,
+    )
 
 
 def read(path: Path) -> Release | None:
-    """The release at `path`, or None when there is none. Raises Problem for a state file that is not sitekit's."""
+    """The release at `path`, or None when there is none. Raises Problem for a state file that is
+    not sitekit's."""
     for name in (WHOLE, BUILDING):
         file = path / name
         try:
@@ -96,7 +110,9 @@ def read(path: Path) -> Release | None:
             continue
         except (ValueError, KeyError, TypeError) as error:
             remedy = f"remove {path} and build it again"
-            raise Problem(f"is not what sitekit writes there ({error})", str(file), remedy) from None
+            raise Problem(
+                f"is not what sitekit writes there ({error})", str(file), remedy
+            ) from None
         return Release(path, facts, name == WHOLE)
     return None
 
@@ -110,7 +126,8 @@ def current(site: Site) -> Path | None:
 
 
 def made_from(site: Site, inputs: dict[str, str], kit: str | None = None) -> Release | None:
-    """The newest release that was made, or begun, from `inputs` (by kind of source) and `kit` (any, when None).
+    """The newest release that was made, or begun, from `inputs` (by kind of source) and `kit` (any,
+    when None).
 
     The one in use is preferred; one that failed does not count.
     """
@@ -151,7 +168,13 @@ def begin(site: Site, solution: Solution, kit: dict[str, str], inputs: str, aske
     path.mkdir(mode=0o755, exist_ok=True)
     write_atomic(path / LOCK, solution.lock)
     write_atomic(path / EXPLICIT, explicit(solution.packages))
-    facts = {"specs": solution.specs, "pip": solution.pip, "source": solution.source, "kit": kit, "inputs": [inputs]}
+    facts = {
+        "specs": solution.specs,
+        "pip": solution.pip,
+        "source": solution.source,
+        "kit": kit,
+        "inputs": [inputs],
+    }
     facts["dependencies"] = asked
     state = {
         "name": path.name,
@@ -165,20 +188,24 @@ def begin(site: Site, solution: Solution, kit: dict[str, str], inputs: str, aske
 
 
 def taken(path: Path) -> bool:
-    """Whether `path` is a release, or anything else but a directory without a state, which a crash leaves behind."""
+    """Whether `path` is a release, or anything else but a directory without a state, which a crash
+    leaves behind."""
     if path.is_symlink() or not path.is_dir():
         return path.is_symlink() or path.exists()
     return (path / BUILDING).exists() or (path / WHOLE).exists()
 
 
 def clear(release: Release) -> Release:
-    """Take away what an interrupted run left in an unfinished release. The cache has its packages: little is lost."""
+    """Take away what an interrupted run left in an unfinished release. The cache has its packages:
+    little is lost."""
     if release.whole:
         raise AssertionError(f"{release.path} is whole, and never changed again")
     for path in release.path.iterdir():
         if path.name not in STATE:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-    facts = {key: value for key, value in release.facts.items() if key not in ("installed", "finishing")}
+    facts = {
+        key: value for key, value in release.facts.items() if key not in ("installed", "finishing")
+    }
     return note(Release(release.path, facts, False))
 
 
@@ -209,8 +236,9 @@ def finish(release: Release, **facts: object) -> Release:
 
 
 def switch(site: Site, release: Release) -> None:
-    """Point `current` at the release, in one step, and note when. The target is relative: a node may mount the prefix
-    elsewhere. The note comes first: whoever looks for what a running server started with must not miss the switch.
+    """Point `current` at the release, in one step, and note when. The target is relative: a node
+    may mount the prefix elsewhere. The note comes first: whoever looks for what a running server
+    started with must not miss the switch.
     """
     with (site.releases / HISTORY).open("a") as history:
         history.write(json.dumps({"at": time.time(), "release": release.name}) + "\n")
@@ -220,7 +248,8 @@ def switch(site: Site, release: Release) -> None:
 
 
 def history(site: Site) -> list[tuple[float, str]]:
-    """When `current` was pointed at which release, the oldest first. A line that a crash cut off is passed over.
+    """When `current` was pointed at which release, the oldest first. A line that a crash cut off is
+    passed over.
 
     Somebody may have moved the link by hand: its own time tells when.
     """

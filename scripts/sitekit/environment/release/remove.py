@@ -1,4 +1,5 @@
-"""Take releases away, and what the cache holds for nobody. A crash in the middle leaves nothing that looks like one."""
+"""Take releases away, and what the cache holds for nobody. A crash in the middle leaves nothing
+that looks like one."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ _GONE = "removed-"
 
 
 def remove(release: Release, cache: Path) -> None:
-    """Remove a release. It is moved out of sight first: a half-removed one must not be taken for whole."""
+    """Remove a release. It is moved out of sight first: a half-removed one must not be taken for
+    whole."""
     gone = cache / f"{_GONE}{release.name}"
     shutil.rmtree(gone, ignore_errors=True)
     os.rename(release.path, gone)
@@ -38,9 +40,11 @@ def sweep(site: Site, cache: Path) -> None:
 
 
 def remove_environment(site: Site) -> list[Path]:
-    """Remove the link, every release and the cache; return what else there is in the folders of the environment."""
+    """Remove the link, every release and the cache; return what else there is in the folders of the
+    environment."""
     cache = site.paths.prefix / ".cache"
-    for link in (site.current, site.current.with_name(".current.new")):  # the second is that of an interrupted switch
+    # the second is that of an interrupted switch
+    for link in (site.current, site.current.with_name(".current.new")):
         link.unlink(missing_ok=True)
     for release in releases(site):
         remove(release, cache)
@@ -56,7 +60,8 @@ def remove_environment(site: Site) -> list[Path]:
 
 
 def size(path: Path) -> tuple[int, int]:
-    """MB that only this release takes, and MB that it shares with the cache and other releases (hard links)."""
+    """MB that only this release takes, and MB that it shares with the cache and other releases
+    (hard links)."""
     own = shared = 0
     for folder, _, files in os.walk(path):
         for name in files:

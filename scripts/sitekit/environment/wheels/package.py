@@ -1,4 +1,5 @@
-"""One conda package: its files and what is said about them, written as a `.conda` file and as a repodata entry."""
+"""One conda package: its files and what is said about them, written as a `.conda` file and as a
+repodata entry."""
 
 from __future__ import annotations
 
@@ -26,14 +27,18 @@ Entry = dict[str, Any]
 
 
 def subdir() -> str:
-    """The folder of a channel for this machine, such as `linux-64`. Raises KeyError for an unknown architecture."""
+    """The folder of a channel for this machine, such as `linux-64`. Raises KeyError for an unknown
+    architecture."""
     return _MACHINES[os.uname().machine]
 
 
 class Package:
-    """A package being filled. Paths are relative to the prefix, or begin with `site-packages/`, `python-scripts/`."""
+    """A package being filled. Paths are relative to the prefix, or begin with `site-packages/`,
+    `python-scripts/`."""
 
-    def __init__(self, name: str, version: str, build: str, where: str, depends: list[str], **index: object) -> None:
+    def __init__(
+        self, name: str, version: str, build: str, where: str, depends: list[str], **index: object
+    ) -> None:
         self.name = f"{name}-{version}-{build}"
         self.subdir = where
         self.index = {
@@ -76,10 +81,13 @@ class Package:
             elif file.is_file():
                 self.add(path, file.read_bytes(), file.stat().st_mode)
 
-    def write(self, channel: Path, link: Entry | None = None, about: Entry | None = None) -> tuple[str, str, Entry]:
+    def write(
+        self, channel: Path, link: Entry | None = None, about: Entry | None = None
+    ) -> tuple[str, str, Entry]:
         """Write the package into `channel`; return (subdir, file name, repodata entry).
 
-        The format is conda's: a zip of two zstd tarballs, `pkg-` with the files, `info-` with what is said of them.
+        The format is conda's: a zip of two zstd tarballs, `pkg-` with the files, `info-` with what
+        is said of them.
         """
         info = {
             "index.json": _json(self.index),
@@ -105,7 +113,11 @@ class Package:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(whole)
         md5 = hashlib.md5(whole, usedforsecurity=False).hexdigest()
-        return self.subdir, file.name, {**self.index, "md5": md5, "sha256": _sha256(whole), "size": len(whole)}
+        return (
+            self.subdir,
+            file.name,
+            {**self.index, "md5": md5, "sha256": _sha256(whole), "size": len(whole)},
+        )
 
 
 def write_repodata(channel: Path, entries: list[tuple[str, str, Entry]]) -> None:
@@ -135,7 +147,8 @@ def _tar(members: list[tuple[str, bytes, int, str | None]]) -> bytes:
             else:
                 entry.type, entry.linkname = tarfile.SYMTYPE, target
                 archive.addfile(entry)
-    return zstd.compress(buffer.getvalue(), 1)  # read back within the minute, on the same disk: speed over size
+    # read back within the minute, on the same disk: speed over size
+    return zstd.compress(buffer.getvalue(), 1)
 
 
 def _sha256(content: bytes) -> str:

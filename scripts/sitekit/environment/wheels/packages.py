@@ -29,7 +29,9 @@ class Packages:
     @property
     def digest(self) -> str:
         """Changes when, and only when, a dependency changes."""
-        return hashlib.sha256(json.dumps([sorted(self.conda), sorted(self.pip)]).encode()).hexdigest()
+        return hashlib.sha256(
+            json.dumps([sorted(self.conda), sorted(self.pip)]).encode()
+        ).hexdigest()
 
     @property
     def names(self) -> set[str]:
@@ -37,7 +39,8 @@ class Packages:
         return {_split(spec)[0] for spec in (*self.conda, *self.pip)}
 
     def constraint(self, name: str) -> str:
-        """What is asked of the version of `name`, as pip writes it, such as `>=3.11,<3.14`; empty for nothing."""
+        """What is asked of the version of `name`, as pip writes it, such as `>=3.11,<3.14`; empty
+        for nothing."""
         return next((_as_pip(rest) for found, rest in map(_split, self.conda) if found == name), "")
 
     @property
@@ -51,19 +54,25 @@ class Packages:
 
 
 def read_packages() -> Packages:
-    """Those of environment.yml, with the site's own, if it has some. Raises BadInput as read() does."""
+    """Those of environment.yml, with the site's own, if it has some. Raises BadInput as read()
+    does."""
     kits, own = read(data("environment.yml")), CHECKOUT / OWN_PACKAGES
     return joined(kits, read(own)) if own.exists() else kits
 
 
 def joined(kits: Packages, own: Packages) -> Packages:
-    """What the site asks for, and of what the kit asks for all else: a package that both name is as the site has it."""
-    conda, pip = ([spec for spec in some if _split(spec)[0] not in own.names] for some in (kits.conda, kits.pip))
+    """What the site asks for, and of what the kit asks for all else: a package that both name is as
+    the site has it."""
+    conda, pip = (
+        [spec for spec in some if _split(spec)[0] not in own.names]
+        for some in (kits.conda, kits.pip)
+    )
     return Packages((*conda, *own.conda), (*pip, *own.pip))
 
 
 def read(path: Path) -> Packages:
-    """The packages of such a file. Raises BadInput with the line for whatever sitekit cannot install."""
+    """The packages of such a file. Raises BadInput with the line for whatever sitekit cannot
+    install."""
     document = read_yaml(path)
     entries = document.values.get("dependencies")
     if not isinstance(entries, list) or not entries:
@@ -75,17 +84,26 @@ def read(path: Path) -> Packages:
         if isinstance(entry, str) and _SPEC.fullmatch(entry.split("::")[-1].strip()):
             conda.append(" ".join(entry.split()))
         elif isinstance(entry, dict) and list(entry) == ["pip"] and isinstance(entry["pip"], list):
-            pip += [_requirement(document, number, index, line) for index, line in enumerate(entry["pip"])]
+            pip += [
+                _requirement(document, number, index, line)
+                for index, line in enumerate(entry["pip"])
+            ]
         else:
             where = document.where(["dependencies", number])
-            raise BadInput(f"'{entry}' is not a package", where, "write a name and a version, such as 'jupyterlab 4.*'")
+            raise BadInput(
+                f"'{entry}' is not a package",
+                where,
+                "write a name and a version, such as 'jupyterlab 4.*'",
+            )
     return Packages(tuple(conda), tuple(pip))
 
 
 def _requirement(document: Document, number: int, index: int, line: object) -> str:
     if not isinstance(line, str) or not re.match(r"[A-Za-z0-9]", line) or "://" in line:
         where = document.where(["dependencies", number, "pip", index])
-        raise BadInput(f"'{line}' is not a requirement by name", where, "write it like 'jupyterlmod ==5.3.*'")
+        raise BadInput(
+            f"'{line}' is not a requirement by name", where, "write it like 'jupyterlmod ==5.3.*'"
+        )
     return " ".join(line.split())
 
 

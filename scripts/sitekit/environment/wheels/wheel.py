@@ -19,7 +19,8 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from .package import PLACEHOLDER, Entry, Package, subdir
 
 CONDA_NAMES = {"bash-kernel": "bash_kernel", "ruamel-yaml": "ruamel.yaml"}
-"""PyPI's name -> conda-forge's, where they differ beyond the case. Every other package keeps its name."""
+"""PyPI's name -> conda-forge's, where they differ beyond the case. Every other package keeps its
+name."""
 
 PYPI_NAMES = {conda: pypi for pypi, conda in CONDA_NAMES.items()}
 
@@ -40,8 +41,12 @@ class Wheel:
         self.name, self.version = str(name), str(version)
         self.pure = all(tag.platform == "any" for tag in tags)
         names = self.archive.namelist()
-        self.info = next(name.split("/")[0] for name in names if re.fullmatch(r"[^/]+\.dist-info/METADATA", name))
-        self.metadata: Message = email.parser.BytesParser().parsebytes(self.archive.read(f"{self.info}/METADATA"))
+        self.info = next(
+            name.split("/")[0] for name in names if re.fullmatch(r"[^/]+\.dist-info/METADATA", name)
+        )
+        self.metadata: Message = email.parser.BytesParser().parsebytes(
+            self.archive.read(f"{self.info}/METADATA")
+        )
 
     def requires(self, target: Mapping[str, str], extra: str = "") -> Iterator[Requirement]:
         """What this wheel needs on `target` (a marker environment), or what its `extra` adds."""
@@ -50,20 +55,26 @@ class Wheel:
                 yield requirement
 
     def depends(self, target: Mapping[str, str], house: Mapping[str, Wheel]) -> list[str]:
-        """Its requirements as conda writes them. Conda has no extras: the asker asks for what the extra needs."""
+        """Its requirements as conda writes them. Conda has no extras: the asker asks for what the
+        extra needs."""
         wanted: dict[str, set[str]] = {}
         seen: set[tuple[str, str]] = set()
         waiting = list(self.requires(target))
         while waiting:
             requirement = waiting.pop()
             name = canonicalize_name(requirement.name)
-            wanted.setdefault(name, set()).update(str(part).replace(" ", "") for part in requirement.specifier)
+            wanted.setdefault(name, set()).update(
+                str(part).replace(" ", "") for part in requirement.specifier
+            )
             for extra in requirement.extras:
                 if (name, extra) not in seen and name in house:
                     seen.add((name, extra))
                     waiting += house[name].requires(target, extra)
         wanted.pop(self.name, None)
-        return [f"{conda_name(name)} {','.join(sorted(parts))}".strip() for name, parts in wanted.items()]
+        return [
+            f"{conda_name(name)} {','.join(sorted(parts))}".strip()
+            for name, parts in wanted.items()
+        ]
 
     def entry_points(self) -> list[str]:
         """`jupyter = jupyter_core.command:main` and so on."""
@@ -74,10 +85,15 @@ class Wheel:
         parser.optionxform = str  # type: ignore[method-assign, assignment]
         parser.read_string(self.archive.read(f"{self.info}/entry_points.txt").decode())
         sections = [parser[name] for name in ("console_scripts", "gui_scripts") if name in parser]
-        return [f"{name} = {function}" for section in sections for name, function in section.items()]
+        return [
+            f"{name} = {function}" for section in sections for name, function in section.items()
+        ]
 
-    def convert(self, channel: Path, target: Mapping[str, str], house: Mapping[str, Wheel]) -> tuple[str, str, Entry]:
-        """Write the package into `channel`. A compiled wheel keeps the noarch layout, bound to the target's Python."""
+    def convert(
+        self, channel: Path, target: Mapping[str, str], house: Mapping[str, Wheel]
+    ) -> tuple[str, str, Entry]:
+        """Write the package into `channel`. A compiled wheel keeps the noarch layout, bound to the
+        target's Python."""
         version = target["python_version"]
         package = Package(
             conda_name(self.name),
@@ -86,7 +102,9 @@ class Wheel:
             "noarch" if self.pure else subdir(),
             [*self.depends(target, house), self._python(version)],
             noarch="python",
-            license=str(self.metadata["License-Expression"] or self.metadata["License"] or "")[:120],
+            license=str(self.metadata["License-Expression"] or self.metadata["License"] or "")[
+                :120
+            ],
         )
         for entry in self.archive.infolist():
             if not entry.is_dir():
@@ -96,7 +114,9 @@ class Wheel:
         about: dict[str, Any] = {"summary": str(self.metadata["Summary"] or "")}
         digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
         about["extra"] = {"converted_from": self.path.name, "wheel_sha256": digest}
-        return package.write(channel, {"type": "python", "entry_points": self.entry_points()}, about)
+        return package.write(
+            channel, {"type": "python", "entry_points": self.entry_points()}, about
+        )
 
     def _python(self, version: str) -> str:
         if self.pure:
@@ -105,7 +125,8 @@ class Wheel:
         return f"python >={version},<{major}.{int(minor) + 1}.0a0"
 
     def _place(self, entry: zipfile.ZipInfo, version: str) -> tuple[str, bytes, int]:
-        """Where a file of the wheel goes. Source: the binary distribution format, `.data` directories."""
+        """Where a file of the wheel goes. Source: the binary distribution format, `.data`
+        directories."""
         content, mode = self.archive.read(entry), entry.external_attr >> 16
         data = self.info.removesuffix(".dist-info") + ".data/"
         if not entry.filename.startswith(data):
@@ -114,12 +135,15 @@ class Wheel:
         if kind == "scripts":
             script = re.sub(rb"^#!pythonw?", b"#!" + PLACEHOLDER.encode() + b"/bin/python", content)
             return f"python-scripts/{rest}", script, 0o755
-        folder = {"data": "", "headers": f"include/python{version}/{self.name}/"}.get(kind, "site-packages/")
+        folder = {"data": "", "headers": f"include/python{version}/{self.name}/"}.get(
+            kind, "site-packages/"
+        )
         return folder + rest, content, mode
 
 
 def target_environment(version: str) -> dict[str, str]:
-    """The values of dependency markers for CPython `version` (such as 3.11.2) on this machine's kind of Linux."""
+    """The values of dependency markers for CPython `version` (such as 3.11.2) on this machine's
+    kind of Linux."""
     return {
         "implementation_name": "cpython",
         "implementation_version": version,

@@ -1,7 +1,9 @@
-"""The callbacks: a server tells the hub its port once, while it starts, and that it ends. Each by its own token alone.
+"""The callbacks: a server tells the hub its port once, while it starts, and that it ends. Each by
+its own token alone.
 
-It takes the place of batchspawner's handler, which sets any attribute of the spawner that the request names
-(batchspawner/api.py, `setattr(spawner, key, value)`); that one is taken out of JupyterHub's list.
+It takes the place of batchspawner's handler, which sets any attribute of the spawner that the
+request names (batchspawner/api.py, `setattr(spawner, key, value)`); that one is taken out of
+JupyterHub's list.
 """
 
 from __future__ import annotations
@@ -62,15 +64,18 @@ class ListeningHandler(ServersOwnHandler):
         low, high = self.life.site.server.port_range
         port = body.get("port") if isinstance(body, dict) and set(body) == {"port"} else None
         if isinstance(port, bool) or not isinstance(port, int) or not low <= port <= high:
-            raise web.HTTPError(400, f'send {{"port": N}} with N from {low} to {high}, and nothing else')
+            raise web.HTTPError(
+                400, f'send {{"port": N}} with N from {low} to {high}, and nothing else'
+            )
         return port
 
 
 class EndingHandler(ServersOwnHandler):
-    """POST, without a body: the server was told to end, and answers nobody any more. 204; its route is gone then.
+    """POST, without a body: the server was told to end, and answers nobody any more. 204; its route
+    is gone then.
 
-    Whoever binds its port from now on gets no request. JupyterHub would keep the route until Slurm says that the job is
-    gone.
+    Whoever binds its port from now on gets no request. JupyterHub would keep the route until Slurm
+    says that the job is gone.
     """
 
     @web.authenticated
@@ -91,4 +96,6 @@ def replace_batchspawners_handler() -> None:
     """Take batchspawner's handler out of JupyterHub's table. Importing batchspawner put it there."""
     import batchspawner.api
 
-    default_handlers[:] = [rule for rule in default_handlers if rule[1] is not batchspawner.api.BatchSpawnerAPIHandler]
+    default_handlers[:] = [
+        rule for rule in default_handlers if rule[1] is not batchspawner.api.BatchSpawnerAPIHandler
+    ]

@@ -1,4 +1,5 @@
-"""REST for people and programs: a user's last card, and, for administrators, how the hub stands with the scheduler."""
+"""REST for people and programs: a user's last card, and, for administrators, how the hub stands
+with the scheduler."""
 
 from __future__ import annotations
 
@@ -11,9 +12,11 @@ from ..servers.hub_state import Life
 
 
 class CardHandler(APIHandler):
-    """GET and DELETE /hub/api/sitekit/card?server=NAME: the caller's own last card; 404 when there is none.
+    """GET and DELETE /hub/api/sitekit/card?server=NAME: the caller's own last card; 404 when there
+    is none.
 
-    A token needs the scope `read:servers` to read it, and `delete:servers` to dismiss it, for that user or server.
+    A token needs the scope `read:servers` to read it, and `delete:servers` to dismiss it, for that
+    user or server.
     """
 
     life: Life
@@ -40,7 +43,8 @@ class CardHandler(APIHandler):
 
 
 class StatusHandler(APIHandler):
-    """GET /hub/api/sitekit/status: whether the scheduler answers, and what the reconciler found. For administrators."""
+    """GET /hub/api/sitekit/status: whether the scheduler answers, and what the reconciler found.
+    For administrators."""
 
     life: Life
 

@@ -1,4 +1,5 @@
-"""What sitekit adds to JupyterHub's own metrics page: how the published kernels do, as the last check left it."""
+"""What sitekit adds to JupyterHub's own metrics page: how the published kernels do, as the last
+check left it."""
 
 from __future__ import annotations
 
@@ -9,11 +10,14 @@ from ...site import Site
 
 PROVEN = Gauge("sitekit_kernels_proven", "Published kernels that work")
 FAILING = Gauge("sitekit_kernels_failing", "Published kernels that failed their last test")
-CHECKED = Gauge("sitekit_kernels_checked_timestamp_seconds", "When all kernels were last tested; 0 for never")
+CHECKED = Gauge(
+    "sitekit_kernels_checked_timestamp_seconds", "When all kernels were last tested; 0 for never"
+)
 
 
 def update_metrics(site: Site) -> None:
-    """Each time that somebody asks, the file is read: it is small, and on the prefix, which servers need anyway."""
+    """Each time that somebody asks, the file is read: it is small, and on the prefix, which servers
+    need anyway."""
 
     def state() -> KernelState:
         return read_kernel_state(site) or KernelState()

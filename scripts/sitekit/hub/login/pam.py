@@ -1,4 +1,5 @@
-"""Login with the cluster password, through a PAM service of the site's own. Nobody may come in by default."""
+"""Login with the cluster password, through a PAM service of the site's own. Nobody may come in by
+default."""
 
 from __future__ import annotations
 
@@ -24,20 +25,24 @@ SILENCE = 3600.0  # seconds for which a directory that does not know somebody is
 
 
 class PatientAuthenticator(PAMAuthenticator):
-    """PAM, with the delay after a failure outside of PAM, and with a second look at who is logged in.
+    """PAM, with the delay after a failure outside of PAM, and with a second look at who is logged
+    in.
 
-    PAM's own delay holds one of JupyterHub's few threads (auth.py, executor_threads): some wrong passwords at once
-    would keep everybody out. Here who fails waits alone: attempts in one name from one address come one by one, and all
-    from one address may fail so often, whatever the names.
+    PAM's own delay holds one of JupyterHub's few threads (auth.py, executor_threads): some wrong
+    passwords at once would keep everybody out. Here who fails waits alone: attempts in one name
+    from one address come one by one, and all from one address may fail so often, whatever the
+    names.
     """
 
     accounts: ClassVar[set[str]] = set()
-    """Those of the names that somebody has typed here which are accounts' names: others are not to be logged."""
+    """Those of the names that somebody has typed here which are accounts' names: others are not to
+    be logged."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self._names: Patience[tuple[str, str]] = Patience()
-        self._addresses: WeakValueDictionary[str, Turns] = WeakValueDictionary()  # those with turns that are out
+        # those with turns that are out
+        self._addresses: WeakValueDictionary[str, Turns] = WeakValueDictionary()
         self._unknown: dict[str, float] = {}
 
     async def authenticate(self, handler: Any, data: Any) -> str | None:
@@ -63,12 +68,19 @@ class PatientAuthenticator(PAMAuthenticator):
 
     @run_on_executor
     def password_is_right(self, handler: Any, data: dict[str, str]) -> str | None:
-        """As JupyterHub's (auth.py), where pamela asks for the account as well, and does not tell the two apart."""
-        name, password = data["username"], (data["password"], data["otp"]) if "otp" in data else data["password"]
+        """As JupyterHub's (auth.py), where pamela asks for the account as well, and does not tell
+        the two apart."""
+        name, password = (
+            data["username"],
+            (data["password"], data["otp"]) if "otp" in data else data["password"],
+        )
         try:
-            pamela.authenticate(name, password, service=self.service, encoding=self.encoding, check=False)
+            pamela.authenticate(
+                name, password, service=self.service, encoding=self.encoding, check=False
+            )
         except pamela.PAMError as error:
-            shown = name if len(name) <= 32 else f"{name[:16]}...({len(name)} chars)"  # it may be a password
+            # it may be a password
+            shown = name if len(name) <= 32 else f"{name[:16]}...({len(name)} chars)"
             address = handler.request.remote_ip if handler else ""
             self.log.warning("PAM Authentication failed (%r@%s): %s", shown, address, error)
             return None
@@ -76,8 +88,9 @@ class PatientAuthenticator(PAMAuthenticator):
 
     @run_on_executor
     def account(self, typed: str) -> str:
-        """The name of the account that somebody means. An account may have capital letters, and a keyboard may put one
-        where there is none. What the directory does not know is PAM's to refuse."""
+        """The name of the account that somebody means. An account may have capital letters, and a
+        keyboard may put one where there is none. What the directory does not know is PAM's to
+        refuse."""
         for name in (typed, typed.lower()):
             with suppress(KeyError, ValueError):
                 found = str(self._getpwnam(name).pw_name)
@@ -86,13 +99,14 @@ class PatientAuthenticator(PAMAuthenticator):
         return typed
 
     def normalize_username(self, username: str) -> str:
-        """JupyterHub's makes all letters small, and then finds no account BigBob (auth.py); see account()."""
+        """JupyterHub's makes all letters small, and then finds no account BigBob (auth.py); see
+        account()."""
         return str(self.username_map.get(username, username))
 
     @run_on_executor
     def refusal(self, account: str) -> str:
-        """Why PAM does not let the account in although the password is right; empty when it does. To JupyterHub this is
-        "Invalid username or password"."""
+        """Why PAM does not let the account in although the password is right; empty when it does.
+        To JupyterHub this is "Invalid username or password"."""
         try:
             pamela.check_account(account, service=self.service, encoding=self.encoding)
         except pamela.PAMError as error:
@@ -115,13 +129,16 @@ class PatientAuthenticator(PAMAuthenticator):
         return super().system_user_exists(user)
 
     async def is_admin(self, handler: Any, authentication: dict[str, Any]) -> bool:
-        """Without `admin_groups` JupyterHub's says None (auth.py): nobody would ever cease to administer."""
+        """Without `admin_groups` JupyterHub's says None (auth.py): nobody would ever cease to
+        administer."""
         return bool(await super().is_admin(handler, authentication))
 
     async def refresh_user(self, user: Any, handler: Any = None) -> bool | dict[str, Any]:
-        """Every few minutes (auth_refresh_age): whoever left the allowed groups has to log in again, and cannot.
+        """Every few minutes (auth_refresh_age): whoever left the allowed groups has to log in
+        again, and cannot.
 
-        A directory that is silent knows nobody. Open notebooks are not to notice: that counts as no news for a while.
+        A directory that is silent knows nobody. Open notebooks are not to notice: that counts as no
+        news for a while.
         """
         try:
             allowed = await self._is_allowed(user.name)
@@ -133,13 +150,15 @@ class PatientAuthenticator(PAMAuthenticator):
                 return True
             allowed = admin = False
         standing = {"name": user.name, "admin": admin}
-        if user.admin and not allowed:  # the tokens of whoever has to log in again stay valid (auth_refresh_strict)
+        # the tokens of whoever has to log in again stay valid (auth_refresh_strict)
+        if user.admin and not allowed:
             await handler.auth_to_user(standing, user)
         return allowed and standing
 
     @run_on_executor
     def _is_allowed(self, name: str) -> bool:
-        """Raises KeyError for a name, or for a group of the site's, that the directory does not know."""
+        """Raises KeyError for a name, or for a group of the site's, that the directory does not
+        know."""
         self._getpwnam(name)
         for group in self.allowed_groups:
             self._getgrnam(group)
@@ -147,9 +166,11 @@ class PatientAuthenticator(PAMAuthenticator):
 
 
 def is_plain(data: Any) -> bool:
-    """Whether PAM reads what was sent as it stands here. It may be anybody's JSON (POST users/NAME/tokens).
+    """Whether PAM reads what was sent as it stands here. It may be anybody's JSON (POST
+    users/NAME/tokens).
 
-    To C a text ends at its first NUL: what is bob to PAM could be another name to our patience each time.
+    To C a text ends at its first NUL: what is bob to PAM could be another name to our patience each
+    time.
     """
     keys = {"username", "password"}
     if not (isinstance(data, dict) and keys <= data.keys()):
@@ -157,7 +178,9 @@ def is_plain(data: Any) -> bool:
     texts = [data[key] for key in {*keys, "otp"} & data.keys()]
     if not all(isinstance(text, str) and "\0" not in text for text in texts):
         return False
-    return data["username"].isprintable() and not any(0xD800 <= ord(sign) < 0xE000 for sign in "".join(texts))
+    return data["username"].isprintable() and not any(
+        0xD800 <= ord(sign) < 0xE000 for sign in "".join(texts)
+    )
 
 
 def _nologin() -> str:
@@ -176,7 +199,8 @@ def network_of(address: str) -> str:
 
 
 def update_login(c: Any, site: Site) -> None:
-    """Who may log in, and who administers, by Unix group; what they are asked for, and for how long it holds."""
+    """Who may log in, and who administers, by Unix group; what they are asked for, and for how long
+    it holds."""
     c.JupyterHub.authenticator_class = PatientAuthenticator
     c.PAMAuthenticator.service = f"sitekit-{site.name}"
     c.PAMAuthenticator.check_account = False  # PatientAuthenticator does, and says why
@@ -185,7 +209,8 @@ def update_login(c: Any, site: Site) -> None:
     c.PAMAuthenticator.admin_groups = set(site.login.admin_groups)
     c.PAMAuthenticator.executor_threads = 16  # they wait for sssd, or for a stack's own delay
     c.Authenticator.allow_all = False
-    # JupyterHub would forget whom it cannot find when it starts, servers and all; a directory may be silent just then
+    # JupyterHub would forget whom it cannot find when it starts, servers and all; a directory may
+    # be silent just then
     c.Authenticator.delete_invalid_users = False
     c.Authenticator.refresh_pre_spawn = True
     c.Authenticator.request_otp = site.login.second_factor == "totp"

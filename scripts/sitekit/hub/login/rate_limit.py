@@ -1,4 +1,5 @@
-"""What guessing costs: after a failure the next attempt in that name waits; an address may have so many failures."""
+"""What guessing costs: after a failure the next attempt in that name waits; an address may have so
+many failures."""
 
 from __future__ import annotations
 
@@ -13,10 +14,12 @@ from typing import Generic, TypeVar
 from tornado import web
 
 DELAY = 1.0  # seconds that a failure in a name costs, doubled by each that follows on it
-LONGEST = 30.0  # seconds; in as many, one failure is forgotten, and nobody waits longer for an address's turn
+# seconds; in as many, one failure is forgotten, and nobody waits longer for an address's turn
+LONGEST = 30.0
 AT_ONCE = 5  # attempts in one name that may be under way
 REMEMBERED = 10_000  # names with failures
-CLASSROOM = 100  # failures that an address may have at once; from half of them on they are answered later and later
+# failures that an address may have at once; from half of them on they are answered later and later
+CLASSROOM = 100
 PACE = 0.5  # seconds in which one of these is forgotten
 
 Key = TypeVar("Key", bound=Hashable)
@@ -27,7 +30,8 @@ class Patience(Generic[Key]):
     """Failures by name. Attempts in one come one by one, and later and later."""
 
     def __init__(self) -> None:
-        self._failures: dict[Key, tuple[float, float]] = {}  # how many, and as of when; the latest last
+        # how many, and as of when; the latest last
+        self._failures: dict[Key, tuple[float, float]] = {}
         self._inside: Counter[Key] = Counter()
         self._turns: dict[Key, asyncio.Lock] = {}
 
@@ -38,7 +42,9 @@ class Patience(Generic[Key]):
         self._inside[key] += 1
         try:
             if self._inside[key] > AT_ONCE:
-                raise web.HTTPError(429, "Too many attempts in this name at once. Try again in a few minutes.")
+                raise web.HTTPError(
+                    429, "Too many attempts in this name at once. Try again in a few minutes."
+                )
             async with lock:
                 yield
         finally:
@@ -65,9 +71,11 @@ class Patience(Generic[Key]):
 
 
 class Turns(asyncio.Semaphore):
-    """The turns of an address. A success gives its turn back at once; failures give theirs back later, one by one.
+    """The turns of an address. A success gives its turn back at once; failures give theirs back
+    later, one by one.
 
-    Who loops over names is slowed down before no turn is left: right passwords, which cost none, find one.
+    Who loops over names is slowed down before no turn is left: right passwords, which cost none,
+    find one.
     """
 
     def __init__(self) -> None:
@@ -75,11 +83,14 @@ class Turns(asyncio.Semaphore):
         self._forgotten = 0.0  # when the last of the failures is
 
     async def ask(self, question: Callable[[], Awaitable[Answer | None]]) -> Answer | None:
-        """Ask when there is a turn; None is a failure. Raises HTTPError (429) if there is none for too long."""
+        """Ask when there is a turn; None is a failure. Raises HTTPError (429) if there is none for
+        too long."""
         try:
             await asyncio.wait_for(self.acquire(), LONGEST)
         except asyncio.TimeoutError:  # a TimeoutError from Python 3.11 on
-            raise web.HTTPError(429, "Too many wrong passwords from your network. Try again in a minute.") from None
+            raise web.HTTPError(
+                429, "Too many wrong passwords from your network. Try again in a minute."
+            ) from None
         answer = None
         try:
             answer = await question()

@@ -1,7 +1,9 @@
-"""A user's logins by browser: at the hub, by a cookie id, and from there at each server, by OAuth (oauth/provider.py).
+"""A user's logins by browser: at the hub, by a cookie id, and from there at each server, by OAuth
+(oauth/provider.py).
 
-Logging out ends all of them. JupyterHub deletes the browser's cookies and leaves valid what they say, so that a copy of
-them logs in for days (handlers/login.py, _backend_logout_cleanup). The servers go on.
+Logging out ends all of them. JupyterHub deletes the browser's cookies and leaves valid what they
+say, so that a copy of them logs in for days (handlers/login.py, _backend_logout_cleanup). The
+servers go on.
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ from typing import Any
 from jupyterhub import orm
 from jupyterhub.handlers import login
 
-PROGRAMS = "jupyterhub"  # the OAuth client of all tokens that come from no login: users' own, and those of servers
+# the OAuth client of all tokens that come from no login: users' own, and those of servers
+PROGRAMS = "jupyterhub"
 REMEMBERED = 50  # logins of one user at servers; the oldest are forgotten
 
 
@@ -27,7 +30,8 @@ class LogoutHandler(login.LogoutHandler):
 
 
 def forget(session: Any, table: Any, user: int, but: int = REMEMBERED) -> None:
-    """Delete the rows that a user's logins at servers have left in `table`, but for the last ones; and commit."""
+    """Delete the rows that a user's logins at servers have left in `table`, but for the last ones;
+    and commit."""
     rows = session.query(table).filter(table.user_id == user, table.client_id != PROGRAMS)
     for row in rows.order_by(table.id.desc()).offset(but):
         session.delete(row)

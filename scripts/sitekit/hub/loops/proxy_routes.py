@@ -1,5 +1,6 @@
-"""Keep the proxy's routes: a proxy that was restarted has forgotten them, and JupyterHub looks only every five minutes
-(jupyterhub#4369, closed with a shorter default; configurable-http-proxy keeps its table in memory)."""
+"""Keep the proxy's routes: a proxy that was restarted has forgotten them, and JupyterHub looks only
+every five minutes (jupyterhub#4369, closed with a shorter default; configurable-http-proxy keeps
+its table in memory)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Settings of JupyterHub's and batchspawner's that mean nothing here, and what to write instead. A site whose own
-configuration has one is told so before its hub starts: dropped in silence, it would be looked for in vain.
+"""Settings of JupyterHub's and batchspawner's that mean nothing here, and what to write instead. A
+site whose own configuration has one is told so before its hub starts: dropped in silence, it would
+be looked for in vain.
 """
 
 from __future__ import annotations

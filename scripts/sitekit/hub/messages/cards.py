@@ -1,4 +1,5 @@
-"""Failure cards: what happened to a server in one sentence, the figures, the last lines of the log, and what to do.
+"""Failure cards: what happened to a server in one sentence, the figures, the last lines of the log,
+and what to do.
 
 Here are those of servers that did not start; ended.py has those of servers that ran."""
 
@@ -16,7 +17,8 @@ from ..servers.hub_state import Life
 
 @dataclass(frozen=True)
 class Card:
-    """One failure, told to its user. `figures` are label and value; `kind` is a word for metrics and tests."""
+    """One failure, told to its user. `figures` are label and value; `kind` is a word for metrics
+    and tests."""
 
     kind: str
     what: str
@@ -35,12 +37,18 @@ class Card:
 
     def as_html(self) -> str:
         """The card for the progress page; all text in it is escaped."""
-        figures = ", ".join(f"{html.escape(label)} {html.escape(value)}" for label, value in self.figures.items())
+        figures = ", ".join(
+            f"{html.escape(label)} {html.escape(value)}" for label, value in self.figures.items()
+        )
         log = html.escape("\n".join(self.lines[-20:]))
         return (
             f"<strong>{html.escape(self.what)}</strong> {html.escape(self.remedy)}"
             + (f"<br><small>{figures}</small>" if figures else "")
-            + (f"<details><summary>Last lines of the log</summary><pre>{log}</pre></details>" if log else "")
+            + (
+                f"<details><summary>Last lines of the log</summary><pre>{log}</pre></details>"
+                if log
+                else ""
+            )
         )
 
 
@@ -57,12 +65,16 @@ def card_of_refusal(backend: Backend, refusal: Refused) -> Card:
     if refusal.kind == "home":
         text = str(refusal).lower()
         if "no space" in text or "quota" in text:
-            return Card("home", "Your home directory is full.", "Make room and start again.", lines=lines)
+            return Card(
+                "home", "Your home directory is full.", "Make room and start again.", lines=lines
+            )
         remedy = "Ask your administrators to look at its permissions."
         return Card("home", "Your home directory cannot be written.", remedy, lines=lines)
     if told := backend.explain_refusal(refusal):
         return Card(told.kind, told.what, told.remedy, lines=lines)
-    return Card("gate", "The hub may not start servers for you.", "Tell your administrators.", lines=lines)
+    return Card(
+        "gate", "The hub may not start servers for you.", "Tell your administrators.", lines=lines
+    )
 
 
 def card_of_outage(text: str) -> Card:
@@ -76,7 +88,8 @@ def card_of_outage(text: str) -> Card:
 
 
 def card_of_the_unseen(backend: Backend, job: str) -> Card:
-    """The backend took the job, and does not show it to the hub, which cannot open what it cannot find."""
+    """The backend took the job, and does not show it to the hub, which cannot open what it cannot
+    find."""
     return Card(
         "unseen",
         f"{backend.title} took the job of your server, and does not show it to the hub.",
@@ -102,4 +115,6 @@ async def card_of_patience(life: Life, tag: str) -> Card:
     lines = tuple(await backend.log_tail(row, job.id))
     if any("sitekit: no answer of the hub" in line for line in lines):
         return Card("network", *NETWORK, {"job": job.id}, lines)
-    return Card("slow", f"The server did not answer {within}.", "Start again.", {"job": job.id}, lines)
+    return Card(
+        "slow", f"The server did not answer {within}.", "Start again.", {"job": job.id}, lines
+    )

@@ -21,7 +21,11 @@ async def card_of_ending(life: Life, tag: str, *, starting: bool) -> Card | None
     """How the server's job ended. None for a server that ended as it was asked to."""
     row = life.ledger.row(tag)
     if row is None or row.job is None:
-        return Card("lost", "The server's job was never accepted.", "Start again.") if starting else None
+        return (
+            Card("lost", "The server's job was never accepted.", "Start again.")
+            if starting
+            else None
+        )
     backend = life.backend_of(row)
     told = await backend.ending(row, row.job)
     if told is None and starting and backend.is_hidden(row):
@@ -38,7 +42,8 @@ ACCESS = re.compile(r"\] [1-5]\d\d [A-Z]+ /\S* \(")
 
 
 def telling(lines: Iterable[str]) -> list[str]:
-    """The lines of a log without those of single requests, whose addresses are words of whoever asks."""
+    """The lines of a log without those of single requests, whose addresses are words of whoever
+    asks."""
     return [line for line in lines if not ACCESS.search(line)]
 
 
@@ -49,14 +54,27 @@ CAUSES = {
         "Slurm took the place for work with a higher priority.",
         "Start again, or choose a tier that cannot be preempted.",
     ),
-    Cause.CANCELLED: ("cancelled", "The server's job was cancelled {by}.", "Start it again when you need it."),
-    Cause.REVOKED: ("revoked", "Another cluster of the federation took the job.", "Start the server again."),
+    Cause.CANCELLED: (
+        "cancelled",
+        "The server's job was cancelled {by}.",
+        "Start it again when you need it.",
+    ),
+    Cause.REVOKED: (
+        "revoked",
+        "Another cluster of the federation took the job.",
+        "Start the server again.",
+    ),
 }
 """Causes that say it all: kind, what happened, remedy."""
 
 
 def card_of(
-    told: Ending, choice: dict[str, Any], tiers: tuple[Tier, ...], lines: tuple[str, ...], *, starting: bool
+    told: Ending,
+    choice: dict[str, Any],
+    tiers: tuple[Tier, ...],
+    lines: tuple[str, ...],
+    *,
+    starting: bool,
 ) -> Card | None:
     """A job's ending and the server's figures -> a card. Pure."""
     figures = _figures(told, choice)
@@ -66,7 +84,8 @@ def card_of(
         return Card(
             "memory",
             f"The server ran out of memory: it may use {human_memory(choice['cap'])} and needed more.",
-            _with_more(tiers, "cap", choice, choice["cap"], human_memory) + " Or work on less data at a time.",
+            _with_more(tiers, "cap", choice, choice["cap"], human_memory)
+            + " Or work on less data at a time.",
             figures,
             lines,
         )
@@ -91,22 +110,36 @@ def card_of(
 def _canceller(told: Ending) -> str:
     if told.by is None or told.owner is None:
         return "with scancel; Slurm does not say by whom"
-    return "by yourself, with scancel" if told.by == told.owner else "by an administrator of the cluster, with scancel"
+    return (
+        "by yourself, with scancel"
+        if told.by == told.owner
+        else "by an administrator of the cluster, with scancel"
+    )
 
 
 def _with_more(
-    tiers: tuple[Tier, ...], what: str, choice: dict[str, Any], had: int, human: Callable[[int], str]
+    tiers: tuple[Tier, ...],
+    what: str,
+    choice: dict[str, Any],
+    had: int,
+    human: Callable[[int], str],
 ) -> str:
-    """Which tier would have fitted: the next larger one of those that are for everybody, and not the one that ended,
-    whose limit Slurm may have cut."""
+    """Which tier would have fitted: the next larger one of those that are for everybody, and not
+    the one that ended, whose limit Slurm may have cut."""
     larger = [
         tier
         for tier in tiers
-        if getattr(tier, what) > had and tier.requires == Requires() and tier.key != choice.get("tier")
+        if getattr(tier, what) > had
+        and tier.requires == Requires()
+        and tier.key != choice.get("tier")
     ]
     best = min(larger, key=lambda tier: getattr(tier, what), default=None)
     word = "memory" if what == "cap" else "time"
-    return f'The tier "{best.title}" has {human(getattr(best, what))}.' if best else f"No tier has more {word}."
+    return (
+        f'The tier "{best.title}" has {human(getattr(best, what))}.'
+        if best
+        else f"No tier has more {word}."
+    )
 
 
 CRASHES = (
@@ -171,9 +204,13 @@ def _crash(told: Ending, figures: dict[str, str], lines: tuple[str, ...], log: s
 def _figures(told: Ending, choice: dict[str, Any]) -> dict[str, str]:
     figures = {"job": told.job, "tier": str(choice.get("title", ""))}
     if told.peak_memory:
-        figures["memory used"] = f"{human_memory(told.peak_memory)} of {human_memory(choice['cap'])}"
+        figures["memory used"] = (
+            f"{human_memory(told.peak_memory)} of {human_memory(choice['cap'])}"
+        )
     if told.elapsed is not None:
-        figures["ran for"] = f"{human_time(told.elapsed)} of {human_time(told.limit or choice['time'])}"
+        figures["ran for"] = (
+            f"{human_time(told.elapsed)} of {human_time(told.limit or choice['time'])}"
+        )
     if told.node:
         figures["node"] = told.node
     return figures

@@ -1,4 +1,5 @@
-"""What a waiting user reads on the progress page, from the last snapshot and the last forecast alone."""
+"""What a waiting user reads on the progress page, from the last snapshot and the last forecast
+alone."""
 
 from __future__ import annotations
 
@@ -11,9 +12,11 @@ from ...site.units import human_time
 from ..servers.hub_state import Life
 from ..servers.ledger import Row
 
-LATE = 90  # seconds between a job's start and its server's first word, above which something may be wrong
+# seconds between a job's start and its server's first word, above which something may be wrong
+LATE = 90
 OUTAGE = (
-    "The scheduler does not answer; running servers are not affected. Your request is kept and goes on when it is back."
+    "The scheduler does not answer; running servers are not affected. "
+    "Your request is kept and goes on when it is back."
 )
 
 
@@ -21,7 +24,11 @@ def event(life: Life, tag: str) -> dict[str, Any]:
     """A progress event of JupyterHub's form for the server start with this tag."""
     row = life.ledger.row(tag)
     if row is None or row.job is None:
-        silence = "The scheduler does not answer; running servers are not affected. " if life.outage else ""
+        silence = (
+            "The scheduler does not answer; running servers are not affected. "
+            if life.outage
+            else ""
+        )
         title = life.backend_of(row).title if row else "Slurm"
         return {"progress": 5, "message": f"{silence}Asking {title} for a place."}
     if row.port:
@@ -34,13 +41,22 @@ def event(life: Life, tag: str) -> dict[str, Any]:
 def _of_the_job(life: Life, row: Row) -> dict[str, Any]:
     backend, job = life.backend_of(row), life.job_of(row)
     if job is None:
-        return {"progress": 15, "message": f"{backend.title} has taken the request as job {row.job}."}
+        return {
+            "progress": 15,
+            "message": f"{backend.title} has taken the request as job {row.job}.",
+        }
     if job.pending:
         return {"progress": 25, "message": backend.explain_wait(job, Choice.from_dict(row.choice))}
     if job.suspended:
-        return {"progress": 50, "message": f"Job {job.id} is suspended; it goes on when {backend.title} resumes it."}
+        return {
+            "progress": 50,
+            "message": f"Job {job.id} is suspended; it goes on when {backend.title} resumes it.",
+        }
     where = f"runs on {job.host}" if job.host else "runs"
-    return {"progress": 60, "message": f"Job {job.id} {where}; your server is starting there.{_late(job)}"}
+    return {
+        "progress": 60,
+        "message": f"Job {job.id} {where}; your server is starting there.{_late(job)}",
+    }
 
 
 def _late(job: Job) -> str:

@@ -1,4 +1,5 @@
-"""A server that somebody else stopped, the culler or an administrator: its user reads who did it, and why."""
+"""A server that somebody else stopped, the culler or an administrator: its user reads who did it,
+and why."""
 
 from __future__ import annotations
 
@@ -10,7 +11,9 @@ from ..servers.idle_limits import CULLER
 from .cards import Card
 
 ADMINISTRATOR = Card(
-    "stopped", "An administrator of the hub stopped your server.", "Start it again, or ask them why they did it."
+    "stopped",
+    "An administrator of the hub stopped your server.",
+    "Start it again, or ask them why they did it.",
 )
 
 
@@ -19,7 +22,11 @@ def card_of_stop(site: Site, stopper: Any, owner: str, choice: dict[str, Any]) -
     if stopper.kind == "user":
         return None if stopper.name == owner else ADMINISTRATOR
     if stopper.name != CULLER:
-        return Card("stopped", f"The service {stopper.name} stopped your server.", "Start it again when you need it.")
+        return Card(
+            "stopped",
+            f"The service {stopper.name} stopped your server.",
+            "Start it again when you need it.",
+        )
     idle = next((tier.idle for tier in site.tiers if tier.key == choice.get("tier")), None)
     limit = f", which is its tier's limit: {human_time(idle)}" if idle else ""
     return Card(

@@ -1,7 +1,8 @@
-"""What a page says while the hub's database cannot be used: the disk is full, or something holds a lock on it.
+"""What a page says while the hub's database cannot be used: the disk is full, or something holds a
+lock on it.
 
-JupyterHub takes such a database for a visitor without a login (handlers/base.py, prepare): "403 : None".
-It answers other errors with "You can try restarting your server", which is no remedy.
+JupyterHub takes such a database for a visitor without a login (handlers/base.py, prepare): "403 :
+None". It answers other errors with "You can try restarting your server", which is no remedy.
 """
 
 from __future__ import annotations

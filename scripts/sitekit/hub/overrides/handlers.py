@@ -1,5 +1,5 @@
-"""JupyterHub's own handlers: narrower where they would start or keep whatever a user sends. And who stops a server
-that is not theirs is told to its user."""
+"""JupyterHub's own handlers: narrower where they would start or keep whatever a user sends. And who
+stops a server that is not theirs is told to its user."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from typing import Any
 from jupyterhub import apihandlers, handlers
 from jupyterhub.apihandlers.hub import RootAPIHandler
 from jupyterhub.apihandlers.proxy import ProxyAPIHandler
-from jupyterhub.apihandlers.users import UserAPIHandler, UserServerAPIHandler, UserTokenListAPIHandler
+from jupyterhub.apihandlers.users import (
+    UserAPIHandler,
+    UserServerAPIHandler,
+    UserTokenListAPIHandler,
+)
 from jupyterhub.app import JupyterHub
 from jupyterhub.handlers import login
 from jupyterhub.handlers.base import UserUrlHandler
@@ -32,20 +36,25 @@ PATCHABLE = {"name", "display_name"}
 
 
 class ServerHandler(UserServerAPIHandler):
-    """Options count when a server is started, where they are checked; they cannot be left with a server that is not.
+    """Options count when a server is started, where they are checked; they cannot be left with a
+    server that is not.
 
-    JupyterHub's PUT and PATCH store unchecked options, and PATCH logs them in full (apihandlers/users.py).
+    JupyterHub's PUT and PATCH store unchecked options, and PATCH logs them in full
+    (apihandlers/users.py).
     """
 
     life: Life
 
     def get_json_body(self) -> Any:
         body = super().get_json_body()
-        if self.request.method == "PATCH" and not (isinstance(body, dict) and body.keys() <= PATCHABLE):
+        if self.request.method == "PATCH" and not (
+            isinstance(body, dict) and body.keys() <= PATCHABLE
+        ):
             raise web.HTTPError(400, f"only these can be changed: {', '.join(sorted(PATCHABLE))}")
         return _with_short_title(body)
 
-    def get_server_json_body(self) -> dict[str, Any]:  # does not ask get_json_body above, but APIHandler's
+    # does not ask get_json_body above, but APIHandler's
+    def get_server_json_body(self) -> dict[str, Any]:
         body = _with_short_title(super().get_server_json_body())
         if self.request.method == "PUT" and body["user_options"]:
             raise web.HTTPError(400, "give the options when you start the server")
@@ -65,8 +74,9 @@ class ServerHandler(UserServerAPIHandler):
 
 
 class AccountHandler(UserAPIHandler):
-    """A user of the hub is an account of the cluster's, as which servers run: an administrator who could rename users
-    could give the one of his own session another account's name (apihandlers/users.py, patch)."""
+    """A user of the hub is an account of the cluster's, as which servers run: an administrator who
+    could rename users could give the one of his own session another account's name
+    (apihandlers/users.py, patch)."""
 
     def get_json_body(self) -> Any:
         body = super().get_json_body()
@@ -75,7 +85,9 @@ class AccountHandler(UserAPIHandler):
             and isinstance(body, dict)
             and body.get("name", self.path_args[0]) != self.path_args[0]
         ):
-            raise web.HTTPError(400, "users are accounts of the cluster, and have their names there")
+            raise web.HTTPError(
+                400, "users are accounts of the cluster, and have their names there"
+            )
         return body
 
 
@@ -94,9 +106,11 @@ def _with_short_title(body: Any) -> Any:
 
 
 class FormHandler(SpawnHandler):
-    """An address fills in the form and starts nothing: another site's page could send a reader there (CVE-2026-40864).
+    """An address fills in the form and starts nothing: another site's page could send a reader
+    there (CVE-2026-40864).
 
-    JupyterHub takes what it does not know in an address for options, and starts a server with them (handlers/pages.py).
+    JupyterHub takes what it does not know in an address for options, and starts a server with them
+    (handlers/pages.py).
     """
 
     def _get_user_options(self, query_options: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -114,7 +128,8 @@ class FormHandler(SpawnHandler):
 
 
 class RootHandler(RootAPIHandler):
-    """JupyterHub allows every page of the web to read this answer (apihandlers/hub.py, Access-Control-Allow-Origin)."""
+    """JupyterHub allows every page of the web to read this answer (apihandlers/hub.py,
+    Access-Control-Allow-Origin)."""
 
     def set_default_headers(self) -> None:
         super().set_default_headers()
@@ -140,7 +155,8 @@ def replace_handlers(more: Mapping[type, type]) -> None:
 
 
 async def limit_bodies() -> None:
-    """As soon as the hub serves: no request is longer than BODY_LIMIT. JupyterHub has no setting for it."""
+    """As soon as the hub serves: no request is longer than BODY_LIMIT. JupyterHub has no setting
+    for it."""
     while (server := JupyterHub.instance().http_server) is None:
         await asyncio.sleep(0.1)
     server.conn_params.max_body_size = BODY_LIMIT

@@ -1,7 +1,9 @@
-"""Who is at the other end: the proxy hands on what people ask; users' servers, on compute nodes, want REST alone.
+"""Who is at the other end: the proxy hands on what people ask; users' servers, on compute nodes,
+want REST alone.
 
-JupyterHub's one port serves both. It "should never be accessed directly" (app.py, hub_port), and nothing prevents it.
-With internal TLS the certificate says who it is; else only the address is known.
+JupyterHub's one port serves both. It "should never be accessed directly" (app.py, hub_port), and
+nothing prevents it. With internal TLS the certificate says who it is; else only the address is
+known.
 """
 
 from __future__ import annotations
@@ -22,10 +24,12 @@ FOR_OTHERS = APIHandler | HealthCheckHandler | MetricsHandler
 
 
 def keep_pages_behind_the_front(url: str, over: Callable[[str], bool]) -> None:
-    """To nobody but the proxy a page is answered, login least of all: the way to them leads through the front at `url`.
+    """To nobody but the proxy a page is answered, login least of all: the way to them leads through
+    the front at `url`.
 
-    Nor does such a caller say which address it has, for the log and for the delays of login: X-Forwarded-For and its
-    like are the proxy's. The certificate of a server is good for nothing once that server is `over` (by its tag).
+    Nor does such a caller say which address it has, for the log and for the delays of login:
+    X-Forwarded-For and its like are the proxy's. The certificate of a server is good for nothing
+    once that server is `over` (by its tag).
     """
     prepare = BaseHandler.prepare
 
@@ -33,7 +37,11 @@ def keep_pages_behind_the_front(url: str, over: Callable[[str], bool]) -> None:
         authority, name = certified(handler.request)
         if authority == "servers" and name != "culler" and over(name):
             raise web.HTTPError(403, "The server that this certificate was made for has ended")
-        if not ((authority, name) == ("services", "proxy") if authority else is_of_this_machine(handler.request)):
+        if not (
+            (authority, name) == ("services", "proxy")
+            if authority
+            else is_of_this_machine(handler.request)
+        ):
             handler.request.remote_ip = handler.request.connection.context.address[0]
             if not isinstance(handler, FOR_OTHERS):
                 raise web.HTTPError(403, f"Pages are not to be had here. Go to {url}")
@@ -43,7 +51,8 @@ def keep_pages_behind_the_front(url: str, over: Callable[[str], bool]) -> None:
 
 
 def certified(request: HTTPServerRequest) -> tuple[str, str]:
-    """(authority, name) of the caller's certificate, which has been verified; two empty words for one without TLS."""
+    """(authority, name) of the caller's certificate, which has been verified; two empty words for
+    one without TLS."""
     return shown_by(request.connection.stream.socket)
 
 
@@ -63,9 +72,11 @@ def _names(parts: Iterable[Iterable[tuple[str, str]]]) -> dict[str, str]:
 
 
 def is_of_this_machine(request: HTTPServerRequest) -> bool:
-    """Whoever connects from this machine has the address that the kernel picks for the way to the hub's own.
+    """Whoever connects from this machine has the address that the kernel picks for the way to the
+    hub's own.
 
-    Mostly that very one; but the first of a network of which the machine has several, and 127.0.0.1 for 127.0.1.1.
+    Mostly that very one; but the first of a network of which the machine has several, and 127.0.0.1
+    for 127.0.1.1.
     """
     ours = request.connection.stream.socket
     if ours is None:

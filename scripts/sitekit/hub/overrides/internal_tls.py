@@ -1,7 +1,9 @@
-"""The hub's side of internal TLS: what it asks of others, and what it asks of whoever connects to it.
+"""The hub's side of internal TLS: what it asks of others, and what it asks of whoever connects to
+it.
 
-JupyterHub's own internal_ssl is left off. It would make its certificates by certipy, one for all starts of a user's
-servers, and its contexts trust the distribution's authorities as well (utils.py, make_ssl_context).
+JupyterHub's own internal_ssl is left off. It would make its certificates by certipy, one for all
+starts of a user's servers, and its contexts trust the distribution's authorities as well (utils.py,
+make_ssl_context).
 """
 
 from __future__ import annotations
@@ -23,8 +25,11 @@ from ...session.callers import Callers, log_no_failed_handshakes
 from ..servers.hub_state import Life
 from .internal_port import shown_by
 
-EACH = 64  # connections of one server at a time; JupyterHub's client in it leaves some open, and opens others instead
-TLS_RECORD = b"\x16"  # the first byte of a TLS connection, and of no HTTP request (RFC 8446, 5.1: handshake)
+# connections of one server at a time; JupyterHub's client in it leaves some open, and opens others
+# instead
+EACH = 64
+# the first byte of a TLS connection, and of no HTTP request (RFC 8446, 5.1: handshake)
+TLS_RECORD = b"\x16"
 
 
 def speak_tls(life: Life) -> None:
@@ -40,9 +45,11 @@ def speak_tls(life: Life) -> None:
 
 
 def call_by_name(life: Life) -> None:
-    """JupyterHub's own client shows the hub's certificate, and finds a server by the name in the server's.
+    """JupyterHub's own client shows the hub's certificate, and finds a server by the name in the
+    server's.
 
-    It takes the place of init_internal_ssl, which sets the same options of the same client from certipy's files."""
+    It takes the place of init_internal_ssl, which sets the same options of the same client from
+    certipy's files."""
 
     def init_internal_ssl(app: JupyterHub) -> None:
         JupyterHubHTTPClient.clear_instance()
@@ -53,7 +60,8 @@ def call_by_name(life: Life) -> None:
 
 
 class Nodes(AbstractResolver):
-    """Servers' names lead to the nodes of their jobs, by Slurm's word; all others are resolved as ever."""
+    """Servers' names lead to the nodes of their jobs, by Slurm's word; all others are resolved as
+    ever."""
 
     def __init__(self, addresses: dict[str, str]) -> None:
         self.addresses = addresses
@@ -65,10 +73,20 @@ class Nodes(AbstractResolver):
         if tag is not None and tag not in self.addresses:
             raise OSError(None, f"the node of the server {tag} is not known")
         found = await asyncio.get_running_loop().getaddrinfo(
-            host if tag is None else self.addresses[tag], port, type=socket.SOCK_STREAM, family=family
+            host if tag is None else self.addresses[tag],
+            port,
+            type=socket.SOCK_STREAM,
+            family=family,
         )
         return [
-            ResolveResult(hostname=host, host=to[0], port=to[1], family=kind, proto=proto, flags=socket.AI_NUMERICHOST)
+            ResolveResult(
+                hostname=host,
+                host=to[0],
+                port=to[1],
+                family=kind,
+                proto=proto,
+                flags=socket.AI_NUMERICHOST,
+            )
             for kind, _, proto, _, to in found
         ]
 
@@ -80,8 +98,8 @@ class Nodes(AbstractResolver):
 
 
 def answer(context: ssl.SSLContext, plain: Callable[[], bool]) -> None:
-    """JupyterHub's server takes TLS, and HTTP in the clear only while `plain` says so: for servers that were started
-    before the site had certificates, which know no other way until they end."""
+    """JupyterHub's server takes TLS, and HTTP in the clear only while `plain` says so: for servers
+    that were started before the site had certificates, which know no other way until they end."""
     callers, servers = Callers(), Servers()
     log_no_failed_handshakes()
 
@@ -111,13 +129,20 @@ class Servers:
         self._open: dict[str, list[IOStream]] = {}
 
     def take(self, stream: IOStream) -> None:
-        """One more; where they are too many the oldest of that server's goes. Those of the services never do."""
+        """One more; where they are too many the oldest of that server's goes. Those of the services
+        never do."""
         authority, name = shown_by(stream.socket)
         if authority != "servers" or name == "culler":
             return
         if name not in self._open:  # a server is new: a good time to forget others
-            self._open = {one: streams for one, streams in self._open.items() if not all(s.closed() for s in streams)}
-        mine = self._open[name] = [one for one in self._open.get(name, []) if not one.closed()] + [stream]
+            self._open = {
+                one: streams
+                for one, streams in self._open.items()
+                if not all(s.closed() for s in streams)
+            }
+        mine = self._open[name] = [one for one in self._open.get(name, []) if not one.closed()] + [
+            stream
+        ]
         if len(mine) > EACH:
             mine.pop(0).close()
 

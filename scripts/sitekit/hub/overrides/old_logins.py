@@ -11,16 +11,20 @@ from ..login.sessions import forget
 
 
 def forget_old_logins() -> None:
-    """Each login at a server leaves a code and a token in the database, for hours and days. A loop of logins, for which
-    the token of one's own server is enough, must not fill the disk."""
+    """Each login at a server leaves a code and a token in the database, for hours and days. A loop
+    of logins, for which the token of one's own server is enough, must not fill the disk."""
     save_code = JupyterHubRequestValidator.save_authorization_code
     save_token = JupyterHubRequestValidator.save_bearer_token
 
-    def save_code_and_forget(validator: Any, client_id: str, code: Any, request: Any, *more: Any, **named: Any) -> None:
+    def save_code_and_forget(
+        validator: Any, client_id: str, code: Any, request: Any, *more: Any, **named: Any
+    ) -> None:
         save_code(validator, client_id, code, request, *more, **named)
         forget(validator.db, orm.OAuthCode, request.user.id)
 
-    def save_token_and_forget(validator: Any, token: Any, request: Any, *more: Any, **named: Any) -> Any:
+    def save_token_and_forget(
+        validator: Any, token: Any, request: Any, *more: Any, **named: Any
+    ) -> Any:
         where = save_token(validator, token, request, *more, **named)
         forget(validator.db, orm.APIToken, request.user.id)
         return where

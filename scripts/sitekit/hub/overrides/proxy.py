@@ -1,4 +1,5 @@
-"""The proxy as JupyterHub's class: without times of activity, told where servers are, with an end to a wrong token."""
+"""The proxy as JupyterHub's class: without times of activity, told where servers are, with an end
+to a wrong token."""
 
 from __future__ import annotations
 
@@ -21,22 +22,26 @@ log = logging.getLogger(__name__)
 class SilentProxy(ConfigurableHTTPProxy):
     """configurable-http-proxy without its times of last activity.
 
-    To it all traffic is activity, that of a forgotten tab too, and JupyterHub takes the later of what server and proxy
-    say (app.py, update_last_activity): a server would never be idle (jupyterhub-idle-culler#43).
+    To it all traffic is activity, that of a forgotten tab too, and JupyterHub takes the later of
+    what server and proxy say (app.py, update_last_activity): a server would never be idle
+    (jupyterhub-idle-culler#43).
     """
 
-    stand_ins: frozenset[str] | set[str] = frozenset()  # those of stand_ins.py, of which JupyterHub is not told
+    # those of stand_ins.py, of which JupyterHub is not told
+    stand_ins: frozenset[str] | set[str] = frozenset()
     life: Life
 
     async def add_user(self, user: Any, server_name: str = "") -> None:
-        """Only for a server that has told its port. While a start is cancelled JupyterHub takes it for ready, with an
-        address on the hub's host that it has made up (proxy.py, check_routes): anybody could listen there."""
+        """Only for a server that has told its port. While a start is cancelled JupyterHub takes it
+        for ready, with an address on the hub's host that it has made up (proxy.py, check_routes):
+        anybody could listen there."""
         child = user.spawners[server_name].child_spawner
         if child is not None and child.port_told():
             await super().add_user(user, server_name)
 
     async def add_route(self, routespec: str, target: str, data: dict[str, Any]) -> None:
-        """To the name of a server with a certificate belongs the address of its node (proxy/tls.mjs)."""
+        """To the name of a server with a certificate belongs the address of its node
+        (proxy/tls.mjs)."""
         tag = tag_in(urlsplit(target).hostname or "")
         if tag is not None:
             data = {**data, "address": self.life.addresses[tag]}
@@ -62,8 +67,9 @@ class SilentProxy(ConfigurableHTTPProxy):
 
 
 def end_for_another_token() -> None:
-    """The proxy has been started with another token than the hub. Without routes users are redirected in a circle, and
-    the hub cannot read its token again: it ends, and its supervisor starts it with the token of that moment."""
+    """The proxy has been started with another token than the hub. Without routes users are
+    redirected in a circle, and the hub cannot read its token again: it ends, and its supervisor
+    starts it with the token of that moment."""
     log.critical(
         "The proxy refuses this hub's token. The hub ends, and is started again with the CONFIGPROXY_AUTH_TOKEN that "
         "stands in proxy.env now. If this repeats itself, restart the proxy too"

@@ -22,10 +22,12 @@ LONGEST = 100 * 365 * 86400  # seconds; a date beyond the year 9999 cannot be st
 class TokenHandler(UserTokenListAPIHandler):
     """JupyterHub's, within these limits; the token page calls it too.
 
-    A token does what its user may, whoever made it. To see and to end those of others is what administrators need.
+    A token does what its user may, whoever made it. To see and to end those of others is what
+    administrators need.
     """
 
-    by_administrators = True  # may make tokens in others' names; not where they may not enter their servers
+    # may make tokens in others' names; not where they may not enter their servers
+    by_administrators = True
 
     def get_json_body(self) -> Any:
         body = super().get_json_body()
@@ -34,7 +36,9 @@ class TokenHandler(UserTokenListAPIHandler):
             if note is not None and not (isinstance(note, str) and len(note) <= NOTE):
                 raise web.HTTPError(400, f"note is not a text of at most {NOTE} characters")
             if isinstance(lifetime, int) and not 1 <= lifetime <= LONGEST:
-                raise web.HTTPError(400, f"expires_in is not a number of seconds from 1 to {LONGEST}")
+                raise web.HTTPError(
+                    400, f"expires_in is not a number of seconds from 1 to {LONGEST}"
+                )
         return body
 
     async def post(self, user_name: str) -> None:
@@ -46,18 +50,30 @@ class TokenHandler(UserTokenListAPIHandler):
     async def authenticate(self, data: Any) -> Any:
         """JupyterHub asks this for a request that has a password instead of a token."""
         who = await super().authenticate(data)
-        self._refuse_anothers(self.find_user(who["name"] if isinstance(who, dict) else who) if who else None)
+        self._refuse_anothers(
+            self.find_user(who["name"] if isinstance(who, dict) else who) if who else None
+        )
         self._refuse_more()
         return who
 
     def _refuse_anothers(self, requester: Any) -> None:
-        """A service, or a user who is no administrator, has the right by the site's own configuration."""
-        by_role = isinstance(requester, User) and requester.admin and requester.name != self.path_args[0]
+        """A service, or a user who is no administrator, has the right by the site's own
+        configuration."""
+        by_role = (
+            isinstance(requester, User) and requester.admin and requester.name != self.path_args[0]
+        )
         if by_role and not self.by_administrators:
-            raise web.HTTPError(403, "administrators make no tokens in others' names here (login.admin_access)")
+            raise web.HTTPError(
+                403, "administrators make no tokens in others' names here (login.admin_access)"
+            )
 
     def _refuse_more(self) -> None:
         name = self.path_args[0]
         found = self.db.query(orm.APIToken).join(orm.User, orm.APIToken.user_id == orm.User.id)
-        if found.filter(orm.User.name == name, orm.APIToken.client_id == PROGRAMS).count() >= TOKENS:
-            raise web.HTTPError(400, f"{name} has {TOKENS} tokens, and no more are allowed. Delete one first")
+        if (
+            found.filter(orm.User.name == name, orm.APIToken.client_id == PROGRAMS).count()
+            >= TOKENS
+        ):
+            raise web.HTTPError(
+                400, f"{name} has {TOKENS} tokens, and no more are allowed. Delete one first"
+            )

@@ -1,1 +1,2 @@
-"""Pages of the hub's own: entering somebody's server, a server that has stopped or cannot be reached."""
+"""Pages of the hub's own: entering somebody's server, a server that has stopped or cannot be
+reached."""

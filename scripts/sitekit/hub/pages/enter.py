@@ -1,7 +1,9 @@
-"""Who may open whose server, on one domain: the hub says it by a cookie (entry.py), and the proxy asks for that.
+"""Who may open whose server, on one domain: the hub says it by a cookie (entry.py), and the proxy
+asks for that.
 
-Owners get it with their login, and whenever it is missing. Who else may open a server, an administrator or somebody
-with whom it is shared, first reads whom they trust, and says so by a click.
+Owners get it with their login, and whenever it is missing. Who else may open a server, an
+administrator or somebody with whom it is shared, first reads whom they trust, and says so by a
+click.
 """
 
 from __future__ import annotations
@@ -29,17 +31,23 @@ log = logging.getLogger(__name__)
 
 PATH = r"/sitekit/enter"
 OTHERS_SECONDS = 12 * 3600  # for which a click holds: a day at work
-NOT_FOUND = "No access to resources or resources not found"  # JupyterHub's words (handlers/base.py, UserUrlHandler)
+# JupyterHub's words (handlers/base.py, UserUrlHandler)
+NOT_FOUND = "No access to resources or resources not found"
 _PAGE = re.compile(r"/user/([^/?#]+)(/[^?#]*)?([?].*)?")
 _PATIENCE = 5  # seconds for the proxy to take note of a logout
 _MOST = 1000  # of the latest logouts are told again to a proxy that has started anew
-_ended: dict[str, int] = {}  # entries of this hub's life that ended, until when they would have lasted
+# entries of this hub's life that ended, until when they would have lasted
+_ended: dict[str, int] = {}
 _DOTS = {".", ".."}
 
 
 def let_owners_in(site: Site) -> None:
-    """With each login comes the entry to one's own servers, in place of what another user left in the browser."""
-    set_login_cookie, clear_login_cookie = BaseHandler.set_login_cookie, BaseHandler.clear_login_cookie
+    """With each login comes the entry to one's own servers, in place of what another user left in
+    the browser."""
+    set_login_cookie, clear_login_cookie = (
+        BaseHandler.set_login_cookie,
+        BaseHandler.clear_login_cookie,
+    )
     EnterHandler.own_seconds = int(site.login.session)
 
     def with_entry(handler: BaseHandler, user: User) -> None:
@@ -55,7 +63,9 @@ def let_owners_in(site: Site) -> None:
 
 def held(handler: BaseHandler) -> entry_cookie.Entry | None:
     """What the browser has of the user who is logged in."""
-    found = entry_cookie.read(handler.get_cookie(entry_cookie.COOKIE, ""), entry_cookie.key(handler.proxy.auth_token))
+    found = entry_cookie.read(
+        handler.get_cookie(entry_cookie.COOKIE, ""), entry_cookie.key(handler.proxy.auth_token)
+    )
     return found if found and found.user == handler.current_user.name else None
 
 
@@ -71,14 +81,16 @@ def admit(handler: BaseHandler, before: entry_cookie.Entry, owner: str) -> None:
         max_age=max(entered.servers.values()) - int(now),
         secure=True,
         httponly=True,
-        # A link from anywhere leads to one's own server; forms and frames of other sites do not. With Strict a link
-        # from elsewhere would go in circles, for the cookie would not be sent with the redirect either.
+        # A link from anywhere leads to one's own server; forms and frames of other sites do not.
+        # With Strict a link from elsewhere would go in circles, for the cookie would not be sent
+        # with the redirect either.
         samesite="Lax",
     )
 
 
 class EnterHandler(BaseHandler):
-    """/hub/sitekit/enter?next=/user/NAME/...: where the proxy sends a browser that has no entry to that server."""
+    """/hub/sitekit/enter?next=/user/NAME/...: where the proxy sends a browser that has no entry to
+    that server."""
 
     own_seconds: int
 
@@ -96,7 +108,8 @@ class EnterHandler(BaseHandler):
         self._enter(self._owner())
 
     def _refused(self, owner: str) -> bool:
-        """Whether the proxy did not take what this hub takes: sent back at once, the browser would go in circles."""
+        """Whether the proxy did not take what this hub takes: sent back at once, the browser would
+        go in circles."""
         before = held(self)
         return before is not None and before.opens(owner, time.time())
 
@@ -108,11 +121,17 @@ class EnterHandler(BaseHandler):
         self.redirect(self._next)
 
     def _owner(self) -> str:
-        """Whose server it is, if the user who is logged in may open it. What else it says is JupyterHub's (404)."""
+        """Whose server it is, if the user who is logged in may open it. What else it says is
+        JupyterHub's (404)."""
         self._next = self.get_argument("next", "", strip=False)
         page = _PAGE.fullmatch(self._next)
         parts = unquote(page[2] or "/").split("/") if page else []
-        if page is None or not self._next.isprintable() or "\\" in self._next or _DOTS & {unquote(page[1]), *parts}:
+        if (
+            page is None
+            or not self._next.isprintable()
+            or "\\" in self._next
+            or _DOTS & {unquote(page[1]), *parts}
+        ):
             raise web.HTTPError(400, "next is not the address of a user's server")
         owner = unquote(page[1])
         if self.find_user(owner) is None:
@@ -124,11 +143,16 @@ class EnterHandler(BaseHandler):
 
 
 class AuthorizeHandler(OAuthAuthorizeHandler):
-    """A server's own cookie begins when the hub has authorized it; the entry is made to last as long."""
+    """A server's own cookie begins when the hub has authorized it; the entry is made to last as
+    long."""
 
-    def _complete_login(self, uri: str, headers: Any, scopes: Any, credentials: dict[str, Any]) -> None:
+    def _complete_login(
+        self, uri: str, headers: Any, scopes: Any, credentials: dict[str, Any]
+    ) -> None:
         user = self.current_user
-        if credentials["client_id"] in {spawner.oauth_client_id for spawner in user.spawners.values()}:
+        if credentials["client_id"] in {
+            spawner.oauth_client_id for spawner in user.spawners.values()
+        }:
             admit(self, held(self) or entry_cookie.Entry(user.name), user.name)
         super()._complete_login(uri, headers, scopes, credentials)
 
@@ -142,7 +166,11 @@ class EndingLogoutHandler(LogoutHandler):
             try:
                 await asyncio.wait_for(_tell(self.proxy, ends.id), _PATIENCE)
             except Exception as trouble:
-                log.warning("The proxy was not told that %s has logged out: %s", self.current_user.name, trouble)
+                log.warning(
+                    "The proxy was not told that %s has logged out: %s",
+                    self.current_user.name,
+                    trouble,
+                )
         await super().default_handle_logout()
 
 

@@ -1,7 +1,9 @@
-"""The cookie by which the proxy knows whose servers a browser may open: written here, checked by proxy/owners.mjs.
+"""The cookie by which the proxy knows whose servers a browser may open: written here, checked by
+proxy/owners.mjs.
 
-It tells nothing secret and grants nothing at a server, which asks for the login itself. It says that the hub was asked
-first, so that no link can lead somebody to another user's pages, which on one domain could act with their login.
+It tells nothing secret and grants nothing at a server, which asks for the login itself. It says
+that the hub was asked first, so that no link can lead somebody to another user's pages, which on
+one domain could act with their login.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ COOKIE = "__Host-sitekit-servers"
 
 @dataclass(frozen=True)
 class Entry:
-    """Of one login: `servers` are the users whose servers may be opened, and until when, in seconds since 1970.
+    """Of one login: `servers` are the users whose servers may be opened, and until when, in seconds
+    since 1970.
 
     Cookies with the same `id` end together, when that login ends.
     """
@@ -44,14 +47,18 @@ def key(token: str) -> bytes:
 
 def write(entry: Entry, signing: bytes) -> str:
     """The cookie's value."""
-    text = _encode(json.dumps({"user": entry.user, "servers": dict(entry.servers), "id": entry.id}).encode())
+    text = _encode(
+        json.dumps({"user": entry.user, "servers": dict(entry.servers), "id": entry.id}).encode()
+    )
     return f"{text}.{_encode(hmac.digest(signing, text.encode(), 'sha256'))}"
 
 
 def read(value: str, signing: bytes) -> Entry | None:
     """What a cookie says that this hub has signed, whether over by now or not; None for any other."""
     text, _, mac = value.partition(".")
-    if not hmac.compare_digest(mac.encode(), _encode(hmac.digest(signing, text.encode(), "sha256")).encode()):
+    if not hmac.compare_digest(
+        mac.encode(), _encode(hmac.digest(signing, text.encode(), "sha256")).encode()
+    ):
         return None
     return Entry(**json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4))))
 

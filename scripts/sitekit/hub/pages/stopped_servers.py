@@ -1,7 +1,9 @@
-"""Addresses at which the hub answers for a server that cannot: a named one that does not run, one that is suspended.
+"""Addresses at which the hub answers for a server that cannot: a named one that does not run, one
+that is suspended.
 
-The proxy chooses by the longest prefix that it knows. Without a route of its own /user/alice/one/ is answered by the
-default server of alice at /user/alice/, with 404, and a lab that was open there repeats its requests without a pause.
+The proxy chooses by the longest prefix that it knows. Without a route of its own /user/alice/one/
+is answered by the default server of alice at /user/alice/, with 404, and a lab that was open there
+repeats its requests without a pause.
 """
 
 from __future__ import annotations
@@ -20,11 +22,22 @@ ROUTE = {MARK: True, "hub": True}  # of the hub, to which all may come: proxy/ow
 def wanted(app: JupyterHub) -> set[str]:
     """The routes at which the hub should answer now."""
     running = {user.name: user for user in app.users.values() if _ready(user, "")}
-    suspended = {s.proxy_spec for user in app.users.values() for s in user.spawners.values() if is_suspended(s)}
+    suspended = {
+        s.proxy_spec
+        for user in app.users.values()
+        for s in user.spawners.values()
+        if is_suspended(s)
+    }
     if not app.allow_named_servers:
         return suspended
-    names = app.db.query(orm.User.name, orm.Spawner.name).join(orm.Spawner, orm.Spawner.user_id == orm.User.id)
-    named = [(running[user], name) for user, name in names.filter(orm.Spawner.name != "") if user in running]
+    names = app.db.query(orm.User.name, orm.Spawner.name).join(
+        orm.Spawner, orm.Spawner.user_id == orm.User.id
+    )
+    named = [
+        (running[user], name)
+        for user, name in names.filter(orm.Spawner.name != "")
+        if user in running
+    ]
     return suspended | {spec(user, name) for user, name in named if not _ready(user, name)}
 
 
@@ -34,7 +47,8 @@ async def tend(app: JupyterHub) -> None:
     for path in specs - app.proxy.stand_ins:
         await app.proxy.add_route(path, app.hub.host, ROUTE)
     ready = {s.proxy_spec for user in app.users.values() for s in user.spawners.values() if s.ready}
-    for path in app.proxy.stand_ins - specs - ready:  # those that are ready get their own again, without a gap
+    # those that are ready get their own again, without a gap
+    for path in app.proxy.stand_ins - specs - ready:
         await app.proxy.delete_route(path)
 
 

@@ -1,4 +1,5 @@
-"""What is shown at the address of a server that does not answer: that it ended, and why, as soon as Slurm says so."""
+"""What is shown at the address of a server that does not answer: that it ended, and why, as soon as
+Slurm says so."""
 
 from __future__ import annotations
 
@@ -17,9 +18,10 @@ PATIENCE = 4.0  # seconds that a page waits for Slurm's word and for JupyterHub'
 
 
 class NoAnswerHandler(ProxyErrorHandler):
-    """The proxy asks for this page when a server does not answer it. JupyterHub's says "try restarting your server",
-    which is no help while the hub still takes it for running. The proxy hands on no cookies, so that nobody is known
-    here: the page leads its reader to the hub's own address for that server, where the same is asked with a login."""
+    """The proxy asks for this page when a server does not answer it. JupyterHub's says "try
+    restarting your server", which is no help while the hub still takes it for running. The proxy
+    hands on no cookies, so that nobody is known here: the page leads its reader to the hub's own
+    address for that server, where the same is asked with a login."""
 
     life: Life
 
@@ -29,16 +31,18 @@ class NoAnswerHandler(ProxyErrorHandler):
             await super().get(status_code_s)
             return
         for backend in self.life.backends.values():
-            backend.queue.look()  # the lab asks for its server again and again: its end is noticed soon
-        # without JupyterHub's ?redirects=N: its limit of redirects is for a browser that goes on without a pause
+            # the lab asks for its server again and again: its end is noticed soon
+            backend.queue.look()
+        # without JupyterHub's ?redirects=N: its limit of redirects is for a browser that goes on
+        # without a pause
         url = f"{self.life.site.front.url}/hub{path}"
         what = "Your server does not answer."
         self.write(await self.render_template("unreachable.html", next=url, seconds=3, what=what))
 
 
 class ServerPageHandler(UserUrlHandler):
-    """The hub's own address for a server. JupyterHub sends the reader back to one that it takes for running, for up to
-    poll_interval after its end; here Slurm is asked first."""
+    """The hub's own address for a server. JupyterHub sends the reader back to one that it takes for
+    running, for up to poll_interval after its end; here Slurm is asked first."""
 
     life: Life
 
@@ -48,7 +52,9 @@ class ServerPageHandler(UserUrlHandler):
             if is_suspended(spawner):
                 self.set_status(503)
                 what = "Slurm has suspended your server's job. Your server goes on when Slurm resumes it."
-                html = await self.render_template("unreachable.html", next=self.request.uri, seconds=15, what=what)
+                html = await self.render_template(
+                    "unreachable.html", next=self.request.uri, seconds=15, what=what
+                )
                 await self.finish(html)
                 return
         await super().get(user_name, user_path)
@@ -64,7 +70,8 @@ class ServerPageHandler(UserUrlHandler):
 
 
 async def look_after(spawner: Any) -> None:
-    """Have JupyterHub notice at once a server whose job has ended. Waits for Slurm some seconds at most."""
+    """Have JupyterHub notice at once a server whose job has ended. Waits for Slurm some seconds at
+    most."""
     with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
         await asyncio.wait_for(_look_after(spawner), PATIENCE)
 
@@ -73,5 +80,6 @@ async def _look_after(spawner: Any) -> None:
     await spawner.child_spawner.backend.queue.newer()
     if await spawner.poll() is not None:
         await spawner.poll_and_notify()
-        while spawner.ready or spawner.pending == "stop":  # the loop over ended servers may have been first
+        # the loop over ended servers may have been first
+        while spawner.ready or spawner.pending == "stop":
             await asyncio.sleep(0.1)

@@ -1,7 +1,9 @@
-"""A certificate for one start of a server: made in about a millisecond, short-lived, its key nowhere but in the job.
+"""A certificate for one start of a server: made in about a millisecond, short-lived, its key
+nowhere but in the job.
 
-JupyterHub's own internal_ssl gives a user's servers one pair for five years, with the names that all others have too:
-any other user's certificate passes for it (spawner.py, create_certs). It brings `cryptography` along for those.
+JupyterHub's own internal_ssl gives a user's servers one pair for five years, with the names that
+all others have too: any other user's certificate passes for it (spawner.py, create_certs). It
+brings `cryptography` along for those.
 """
 
 from __future__ import annotations
@@ -26,19 +28,26 @@ class Certificates:
 
     def __init__(self, site: Site) -> None:
         self._authority = x509.load_pem_x509_certificate(authority(site, "servers").read_bytes())
-        key: Any = serialization.load_pem_private_key(authority_key(site, "servers").read_bytes(), None)
+        key: Any = serialization.load_pem_private_key(
+            authority_key(site, "servers").read_bytes(), None
+        )
         self._key: ec.EllipticCurvePrivateKey = key
         self._services = authority(site, "services").read_bytes()
 
     def issue(self, tag: str, lasts: timedelta) -> str:
-        """All that a server needs for its TLS, in one line: its key, its certificate, whom to trust (PEM in base64)."""
+        """All that a server needs for its TLS, in one line: its key, its certificate, whom to trust
+        (PEM in base64)."""
         key = ec.generate_private_key(ec.SECP256R1())
         cert = self._signed(tag, key.public_key(), lasts).public_bytes(serialization.Encoding.PEM)
         plain = serialization.NoEncryption()
-        secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+        secret = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain
+        )
         return base64.b64encode(secret + cert + self._services).decode()
 
-    def _signed(self, tag: str, key: ec.EllipticCurvePublicKey, lasts: timedelta) -> x509.Certificate:
+    def _signed(
+        self, tag: str, key: ec.EllipticCurvePublicKey, lasts: timedelta
+    ) -> x509.Certificate:
         now = datetime.now(timezone.utc)
         both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         return (
@@ -50,9 +59,12 @@ class Certificates:
             .not_valid_before(now - SKEW)
             .not_valid_after(now + lasts + SKEW)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.KeyUsage(True, *[False] * 8), critical=True)  # digitalSignature, and nothing else
+            # digitalSignature, and nothing else
+            .add_extension(x509.KeyUsage(True, *[False] * 8), critical=True)
             .add_extension(x509.ExtendedKeyUsage(both), critical=False)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name_of(tag))]), critical=False)
+            .add_extension(
+                x509.SubjectAlternativeName([x509.DNSName(name_of(tag))]), critical=False
+            )
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
             .add_extension(self._identifier_of_the_authority(), critical=False)
             .sign(self._key, hashes.SHA256())

@@ -20,12 +20,14 @@ SLACK = timedelta(minutes=10)  # by which a token and a certificate outlive the 
 
 
 def longest(time_limit: float, start_timeout: float) -> timedelta:
-    """How long a server that is submitted now can be there: so long its token and its certificate last."""
+    """How long a server that is submitted now can be there: so long its token and its certificate
+    last."""
     return timedelta(seconds=time_limit + start_timeout) + SLACK
 
 
 class Life:
-    """One per hub. TierSpawner and SlurmServer find it as their class attribute `life`; configure() sets it."""
+    """One per hub. TierSpawner and SlurmServer find it as their class attribute `life`; configure()
+    sets it."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -45,7 +47,11 @@ class Life:
     async def offers(self, user: str) -> Offers:
         """What a user may ask for, by the word of all backends."""
         found = [await backend.offers(self.account_of(user)) for backend in self.backends.values()]
-        known = [offers for offers in found if offers.accounts is not None or offers.reservations is not None]
+        known = [
+            offers
+            for offers in found
+            if offers.accounts is not None or offers.reservations is not None
+        ]
         return known[0] if known else Offers()
 
     def job_of(self, row: Row) -> Job | None:
@@ -59,7 +65,8 @@ class Life:
 
     @cached_property
     def certificates(self) -> Certificates:
-        from .certificates import Certificates  # its library is the hub's; the kit, which reads the ledger, has it not
+        # its library is the hub's; the kit, which reads the ledger, has it not
+        from .certificates import Certificates
 
         return Certificates(self.site)
 
@@ -79,19 +86,21 @@ class Life:
         return True
 
     def certificate(self, tag: str, lasts: timedelta) -> dict[str, str]:
-        """Key and certificate for this start of a server, as a variable of its job; none where it gets none."""
+        """Key and certificate for this start of a server, as a variable of its job; none where it
+        gets none."""
         if not self.ledger.speaks_tls(tag):
             return {}
         return {"JUPYTERHUB_SITEKIT_TLS": self.certificates.issue(tag, lasts)}
 
     def lies_at(self, tag: str, address: str) -> None:
-        """A server's node, once it is known: the hub's own client and the proxy ask for it by the tag."""
+        """A server's node, once it is known: the hub's own client and the proxy ask for it by the
+        tag."""
         if tag and address:
             self.addresses[tag] = address
 
     def url(self, tag: str, address: str, port: int) -> str:
-        """Where hub and proxy reach a server. With a certificate its host is the name in that: both check the name, and
-        connect to the node's address."""
+        """Where hub and proxy reach a server. With a certificate its host is the name in that: both
+        check the name, and connect to the node's address."""
         self.lies_at(tag, address)
         if self.ledger.speaks_tls(tag):
             return f"https://{name_of(tag)}:{port}"
@@ -105,10 +114,13 @@ class Life:
     def doubtful(self, backend: str) -> bool:
         """Whether the ledger has a start whose job is still to be found, or to be ended."""
         unsettled = any(row.abandoned or row.job is None for row in self.ledger.open(backend))
-        return unsettled or bool(self.ledger.closed_with_live_job(self.backends[backend].queue.snapshot))
+        return unsettled or bool(
+            self.ledger.closed_with_live_job(self.backends[backend].queue.snapshot)
+        )
 
     def summary(self) -> dict[str, Any]:
-        """The backend's health, for the status page; of several backends, each below its name. Times in seconds."""
+        """The backend's health, for the status page; of several backends, each below its name.
+        Times in seconds."""
         statuses = {name: backend.status() for name, backend in self.backends.items()}
         flat = next(iter(statuses.values())) if len(statuses) == 1 else statuses
         return {**flat, "without_tls": self.ledger.without_tls()}

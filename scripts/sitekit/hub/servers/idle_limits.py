@@ -1,4 +1,5 @@
-"""What a tier's idle limit means to its servers: how often they tell of their activity, and who may stop them."""
+"""What a tier's idle limit means to its servers: how often they tell of their activity, and who may
+stop them."""
 
 from __future__ import annotations
 
@@ -10,13 +11,15 @@ CULLER = "idle-culler"
 
 
 def told_every(limit: int) -> int:
-    """How often a server tells the hub of its activity, where it may be idle for `limit`; both in seconds."""
+    """How often a server tells the hub of its activity, where it may be idle for `limit`; both in
+    seconds."""
     return max(10, min(300, limit // 12))
 
 
 def lag(limit: int) -> float:
-    """How old the hub's knowledge of a server can be, in seconds: JupyterHub's server adds up to a tenth to the
-    interval. So much longer is waited, lest a server be stopped whose user has just come back."""
+    """How old the hub's knowledge of a server can be, in seconds: JupyterHub's server adds up to a
+    tenth to the interval. So much longer is waited, lest a server be stopped whose user has just
+    come back."""
     return told_every(limit) * 1.1 + 10
 
 

@@ -1,9 +1,11 @@
-"""The ledger: every start of a server, with its job, from before the job exists until after it has ended.
+"""The ledger: every start of a server, with its job, from before the job exists until after it has
+ended.
 
-It is a small SQLite file in the site's state directory, which is the hub's alone. A row is written before the job is
-submitted, so that a hub that dies at any moment leaves a row behind for each job that can exist. The row's tag is in
-the job's comment, so that the two find each other again. It holds no secrets: a token is named by JupyterHub's hash
-of it (its number would not do, as SQLite gives numbers out again).
+It is a small SQLite file in the site's state directory, which is the hub's alone. A row is written
+before the job is submitted, so that a hub that dies at any moment leaves a row behind for each job
+that can exist. The row's tag is in the job's comment, so that the two find each other again. It
+holds no secrets: a token is named by JupyterHub's hash of it (its number would not do, as SQLite
+gives numbers out again).
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ from ...backends.snapshot import Snapshot
 from .ledger_schema import bring_up_to_date
 
 KEEP = 90 * 86400  # seconds that an ended row stays
-EACH = 200  # ended rows of one user that stay: starts that fail at once come in a loop, each with a card
+# ended rows of one user that stay: starts that fail at once come in a loop, each with a card
+EACH = 200
 
 FORGET = """
 DELETE FROM starts WHERE tag IN (
@@ -72,8 +75,8 @@ class _Connection(sqlite3.Connection):
 class Ledger:
     """Reads and writes are single SQL statements, each durable when it returns.
 
-    The file is opened at the first of them: whoever only reads the hub's configuration, as `make apply` does to check
-    it, leaves the file of the running hub alone.
+    The file is opened at the first of them: whoever only reads the hub's configuration, as `make
+    apply` does to check it, leaves the file of the running hub alone.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -109,7 +112,17 @@ class Ledger:
         self._db.execute(
             "INSERT INTO starts (tag, user, name, backend, account, uid, token, choice, intended) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (tag, user, name, backend, account or user, uid, token, json.dumps(choice), time.time()),
+            (
+                tag,
+                user,
+                name,
+                backend,
+                account or user,
+                uid,
+                token,
+                json.dumps(choice),
+                time.time(),
+            ),
         )
         return tag
 
@@ -127,7 +140,8 @@ class Ledger:
         self._db.execute("UPDATE starts SET job = ? WHERE tag = ?", (job, tag))
 
     def listens(self, tag: str, port: int) -> bool:
-        """Record the port, once. False when this server is not starting, or has told its port before."""
+        """Record the port, once. False when this server is not starting, or has told its port
+        before."""
         changed = self._db.execute(
             "UPDATE starts SET port = ?, listening = ? "
             "WHERE tag = ? AND port IS NULL AND ended IS NULL AND abandoned IS NULL",
@@ -136,15 +150,16 @@ class Ledger:
         return changed.rowcount == 1
 
     def abandon(self, tag: str, card: dict[str, Any] | None = None) -> None:
-        """Nobody waits for this server any more: its job, wherever it turns up, is to be cancelled. `card` says why,
-        where it was not its user's wish."""
+        """Nobody waits for this server any more: its job, wherever it turns up, is to be cancelled.
+        `card` says why, where it was not its user's wish."""
         self._db.execute(
             "UPDATE starts SET abandoned = ?, card = COALESCE(card, ?) WHERE tag = ? AND ended IS NULL",
             (time.time(), json.dumps(card) if card else None, tag),
         )
 
     def end(self, tag: str, card: dict[str, Any] | None = None) -> None:
-        """The job is gone, by the backend's own word. The first ending of a row stays, and so does its first card."""
+        """The job is gone, by the backend's own word. The first ending of a row stays, and so does
+        its first card."""
         self._db.execute(
             "UPDATE starts SET ended = ?, card = COALESCE(card, ?) WHERE tag = ? AND ended IS NULL",
             (time.time(), json.dumps(card) if card else None, tag),
@@ -169,23 +184,30 @@ class Ledger:
         return [_row(found) for found in self._db.execute(wanted, (json.dumps(list(tags)),))]
 
     def without_tls(self) -> int:
-        """How many servers may run that were started without a certificate, and know the hub by its http address."""
+        """How many servers may run that were started without a certificate, and know the hub by its
+        http address."""
         counted = self._db.execute("SELECT count(*) FROM starts WHERE ended IS NULL AND NOT tls")
         return int(counted.fetchone()[0])
 
     def closed_with_live_job(self, snapshot: Snapshot) -> list[Row]:
         """Servers that have ended by our own account while the snapshot lists their job as alive."""
-        rows = [row for row in self.rows_of(snapshot.by_tag) if row.ended and row.ended < snapshot.at]
+        rows = [
+            row for row in self.rows_of(snapshot.by_tag) if row.ended and row.ended < snapshot.at
+        ]
         jobs = [(row, row.job_in(snapshot)) for row in rows]
         return [row for row, job in jobs if job and not job.ended]
 
     def tokens_of_the_ended(self, since: float) -> list[str]:
-        """The hashes of the API tokens of servers that ended `since` then (seconds since the epoch)."""
-        found = self._db.execute("SELECT token FROM starts WHERE ended > ? AND token IS NOT NULL", (since,))
+        """The hashes of the API tokens of servers that ended `since` then (seconds since the
+        epoch)."""
+        found = self._db.execute(
+            "SELECT token FROM starts WHERE ended > ? AND token IS NOT NULL", (since,)
+        )
         return [row["token"] for row in found]
 
     def last_card(self, user: str, name: str) -> dict[str, Any] | None:
-        """The card of the user's last server of this name, until it was dismissed or a later one started."""
+        """The card of the user's last server of this name, until it was dismissed or a later one
+        started."""
         found = self._one(LAST, user, name)
         return found.card if found and found.seen is None else None
 
@@ -196,7 +218,9 @@ class Ledger:
 
     def dismiss(self, user: str, name: str) -> None:
         """The user has read the card of the last server of this name."""
-        self._db.execute("UPDATE starts SET seen = ? WHERE user = ? AND name = ?", (time.time(), user, name))
+        self._db.execute(
+            "UPDATE starts SET seen = ? WHERE user = ? AND name = ?", (time.time(), user, name)
+        )
 
     def _one(self, statement: str, *values: object) -> Row | None:
         found = self._db.execute(statement, values).fetchone()

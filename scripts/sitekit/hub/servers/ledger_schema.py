@@ -1,4 +1,5 @@
-"""The tables of the ledger, their version, and how the ledger of an older sitekit becomes one of this."""
+"""The tables of the ledger, their version, and how the ledger of an older sitekit becomes one of
+this."""
 
 from __future__ import annotations
 
@@ -44,9 +45,9 @@ DROP TABLE certificates;
 """
 
 GUARD = "CREATE VIEW servers AS SELECT 'this ledger belongs to a newer sitekit' AS notice;"
-"""A sitekit from before versions were counted makes an index of its table `servers` when it opens a ledger. It fails at
-the view, its hub does not start, and running servers are left alone. Without the view it would find an empty ledger and
-give every server up."""
+"""A sitekit from before versions were counted makes an index of its table `servers` when it opens a
+ledger. It fails at the view, its hub does not start, and running servers are left alone. Without
+the view it would find an empty ledger and give every server up."""
 
 
 class NewerLedger(Exception):
@@ -71,6 +72,8 @@ def bring_up_to_date(ledger: sqlite3.Connection) -> None:
         )
     if found == VERSION:
         return
-    has_servers = ledger.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'servers'").fetchone()
+    has_servers = ledger.execute(
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'servers'"
+    ).fetchone()
     steps = [TABLES, FROM_0 if has_servers else "", GUARD, f"PRAGMA user_version = {VERSION};"]
     ledger.executescript("BEGIN IMMEDIATE;" + "".join(steps) + "COMMIT;")

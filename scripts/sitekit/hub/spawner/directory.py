@@ -1,5 +1,6 @@
-"""What the directory of accounts (sssd, LDAP) knows of a user, asked outside of the hub's event loop: a slow one holds
-nobody else. None where it does not answer, or does not know the account at this moment."""
+"""What the directory of accounts (sssd, LDAP) knows of a user, asked outside of the hub's event
+loop: a slow one holds nobody else. None where it does not answer, or does not know the account at
+this moment."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""When a server that could not be ended is tried again: soon at first, then after longer and longer pauses. What
-hinders it is told once."""
+"""When a server that could not be ended is tried again: soon at first, then after longer and longer
+pauses. What hinders it is told once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ FIRST, LONGEST = 4.0, 300.0  # seconds
 
 class Pauses:
     def __init__(self) -> None:
-        self._next: dict[str, tuple[float, float]] = {}  # by tag: when, by the monotonic clock, and the pause after it
+        # by tag: when, by the monotonic clock, and the pause after it
+        self._next: dict[str, tuple[float, float]] = {}
         self._told: dict[str, str] = {}  # by tag
 
     def due(self, rows: Iterable[Row]) -> list[Row]:

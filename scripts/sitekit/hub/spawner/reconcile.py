@@ -1,8 +1,10 @@
-"""The reconciler: at hub start and every five minutes the ledger, Slurm's queue and JupyterHub are made to agree.
+"""The reconciler: at hub start and every five minutes the ledger, Slurm's queue and JupyterHub are
+made to agree.
 
-A job that the ledger has given up is cancelled; one whose start died with an earlier hub is closed or, when its job
-turns up, cancelled; a job that carries this site's tag but stands in no ledger is reported and left alone, since the
-ledger, not the job, may be what was lost. Tokens of servers that have ended are revoked.
+A job that the ledger has given up is cancelled; one whose start died with an earlier hub is closed
+or, when its job turns up, cancelled; a job that carries this site's tag but stands in no ledger is
+reported and left alone, since the ledger, not the job, may be what was lost. Tokens of servers that
+have ended are revoked.
 """
 
 from __future__ import annotations
@@ -26,13 +28,17 @@ from .pauses import Pauses
 
 log = logging.getLogger(__name__)
 
-EVERY, SOON = 300.0, 5.0  # seconds between rounds: always, and while a job is still to be found or ended
+# seconds between rounds: always, and while a job is still to be found or ended
+EVERY, SOON = 300.0, 5.0
 AT_ONCE = 20  # servers that one round looks after: each may take a query or two, and a sudo
 STRAYS_TOLD = 100  # jobs
 DAY = 86400.0
-STOPPING = 40.0  # seconds that a server's own stop(), which is gentler, is given before its job is ended from here
+# seconds that a server's own stop(), which is gentler, is given before its job is ended from here
+STOPPING = 40.0
 LEAVING = (
-    180.0  # seconds that a server may take which says that it ends; to JupyterHub, which stops no such server, it does
+    # seconds that a server may take which says that it ends; to JupyterHub, which stops no such
+    # server, it does
+    180.0
 )
 
 
@@ -46,7 +52,9 @@ async def run(life: Life, backend: str) -> None:
                 last = time.monotonic()
         except Exception:
             JupyterHub.instance().db.rollback()  # the session is everybody's
-            log.exception("The ledger and %s could not be compared; trying again in %.0f s", backend, SOON)
+            log.exception(
+                "The ledger and %s could not be compared; trying again in %.0f s", backend, SOON
+            )
         await asyncio.sleep(SOON)
 
 
@@ -60,20 +68,26 @@ async def revoke_for_ever(life: Life) -> None:
             since = now - SOON
         except Exception:
             JupyterHub.instance().db.rollback()  # the session is everybody's
-            log.exception("Tokens of ended servers could not be revoked; trying again in %.0f s", SOON)
+            log.exception(
+                "Tokens of ended servers could not be revoked; trying again in %.0f s", SOON
+            )
         await asyncio.sleep(SOON)
 
 
 async def reconcile(life: Life, name: str, pauses: Pauses) -> None:
-    """One round for one backend. Does nothing while it does not answer. At most AT_ONCE servers are looked after, taken
-    by lot, so that those that cannot be ended keep no others waiting."""
+    """One round for one backend. Does nothing while it does not answer. At most AT_ONCE servers are
+    looked after, taken by lot, so that those that cannot be ended keep no others waiting."""
     backend = life.backends[name]
     snapshot = await backend.queue.newer()
     if not backend.queue.healthy:
         return
     held = set(held_tags())
     open_rows = life.ledger.open(name)
-    unheld = [r for r in open_rows if r.tag not in held or (r.abandoned and time.time() - r.abandoned > STOPPING)]
+    unheld = [
+        r
+        for r in open_rows
+        if r.tag not in held or (r.abandoned and time.time() - r.abandoned > STOPPING)
+    ]
     backend.strays = strays(life, snapshot)
     unsettled = [*unheld, *life.ledger.closed_with_live_job(snapshot)]
     due = pauses.due(unsettled)
@@ -84,7 +98,8 @@ async def reconcile(life: Life, name: str, pauses: Pauses) -> None:
 
 
 def strays(life: Life, snapshot: Snapshot) -> list[str]:
-    """Live jobs with a tag of this site that stands in no ledger. Anybody can submit as many as he likes."""
+    """Live jobs with a tag of this site that stands in no ledger. Anybody can submit as many as he
+    likes."""
     alive = {tag: [job for job in jobs if not job.ended] for tag, jobs in snapshot.by_tag.items()}
     known = {row.tag for row in life.ledger.rows_of(alive)}
     ids = [job.id for tag, jobs in alive.items() if tag not in known for job in jobs]
@@ -92,15 +107,16 @@ def strays(life: Life, snapshot: Snapshot) -> list[str]:
 
 
 def held_tags() -> list[str]:
-    """The tags of the servers that JupyterHub holds at this moment, starting, running or being checked; without those
-    that do not end as they said."""
+    """The tags of the servers that JupyterHub holds at this moment, starting, running or being
+    checked; without those that do not end as they said."""
     children = [spawner.child_spawner for spawner in spawners() if spawner.child_spawner]
     late = time.monotonic() - LEAVING
     return [child.tag for child in children if child.tag and not 0 < child.leaving < late]
 
 
 async def settle(life: Life, row: Row, pauses: Pauses) -> None:
-    """A start that nobody holds: find its job, end it if it lives, and close the row once Slurm says it is gone."""
+    """A start that nobody holds: find its job, end it if it lives, and close the row once Slurm
+    says it is gone."""
     try:
         job = await life.backend_of(row).look_up(row)
     except NoAnswer:
@@ -114,7 +130,8 @@ async def settle(life: Life, row: Row, pauses: Pauses) -> None:
 
 
 async def end_job(life: Life, row: Row, job: Job, pauses: Pauses) -> None:
-    """Cancel the job of a server that nobody holds. A scheduler that is silent is asked again next time."""
+    """Cancel the job of a server that nobody holds. A scheduler that is silent is asked again next
+    time."""
     if row.job is None:  # its number was never learnt; its tag says whose it is
         life.ledger.submitted(row.tag, job.id)
     try:
@@ -129,8 +146,8 @@ async def end_job(life: Life, row: Row, job: Job, pauses: Pauses) -> None:
 
 
 def revoke_tokens(life: Life, since: float) -> None:
-    """Delete the API tokens of the servers that ended `since` then; JupyterHub knows only those that it gave out itself
-    since it started (user.py, stop)."""
+    """Delete the API tokens of the servers that ended `since` then; JupyterHub knows only those
+    that it gave out itself since it started (user.py, stop)."""
     session: Any = JupyterHub.instance().db
     if hashes := life.ledger.tokens_of_the_ended(since):
         for token in session.query(orm.APIToken).filter(orm.APIToken.hashed.in_(hashes)):

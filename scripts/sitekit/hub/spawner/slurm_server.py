@@ -1,6 +1,8 @@
-"""A server on Slurm, as batchspawner's SlurmSpawner is one: with its req_* traits, its state regexes and its exec host.
+"""A server on Slurm, as batchspawner's SlurmSpawner is one: with its req_* traits, its state
+regexes and its exec host.
 
-Sites set these in their own configuration. They read the shared snapshot here, in place of a squeue of each server's.
+Sites set these in their own configuration. They read the shared snapshot here, in place of a squeue
+of each server's.
 """
 
 from __future__ import annotations
@@ -35,8 +37,8 @@ class SlurmServer(Server, SlurmSpawner):
         return await self.submit()
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
-        """Nothing more: batchspawner's asks the directory in the hub's event loop, and fails where it is silent
-        (batchspawner.py, UserEnvMixin). HOME, USER and SHELL are the gate's to set."""
+        """Nothing more: batchspawner's asks the directory in the hub's event loop, and fails where
+        it is silent (batchspawner.py, UserEnvMixin). HOME, USER and SHELL are the gate's to set."""
         return env
 
     async def query_job_status(self) -> JobStatus:
@@ -64,7 +66,8 @@ class SlurmServer(Server, SlurmSpawner):
         return bool(self.state_isrunning())
 
     async def address_of(self, job: Job) -> str:
-        """What state_exechost_exp makes of the node's name is an address already, as in batchspawner."""
+        """What state_exechost_exp makes of the node's name is an address already, as in
+        batchspawner."""
         node = self.state_gethost() or ""
         if self.state_exechost_exp:
             return str(node)

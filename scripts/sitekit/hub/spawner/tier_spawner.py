@@ -1,7 +1,9 @@
-"""TierSpawner: wrapspawner's ProfilesSpawner, its profiles made of the site's tiers, its openings closed.
+"""TierSpawner: wrapspawner's ProfilesSpawner, its profiles made of the site's tiers, its openings
+closed.
 
-Whatever is not a tier of this site is refused (wrapspawner takes an unknown profile for none and starts its default
-child, a process on the hub), and no child but a Server can be built. The tier's backend says which class of Server.
+Whatever is not a tier of this site is refused (wrapspawner takes an unknown profile for none and
+starts its default child, a process on the hub), and no child but a Server can be built. The tier's
+backend says which class of Server.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ SUBMITTING = 90  # seconds that the gate may take, at the very most, before a se
 
 
 class NotOffered(SpawnException):
-    """Options that are refused. JupyterHub shows str() of an exception without a jupyterhub_message (utils.py)."""
+    """Options that are refused. JupyterHub shows str() of an exception without a jupyterhub_message
+    (utils.py)."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why, reason="options")
@@ -48,7 +51,10 @@ class TierSpawner(ProfilesSpawner):
 
     @default("profiles")
     def _tiers_as_profiles(self) -> list[tuple[str, str, type[Spawner], dict[str, Any]]]:
-        return [(tier.title, tier.key, self._class_for(tier.runs_on), {}) for tier in self.life.site.tiers]
+        return [
+            (tier.title, tier.key, self._class_for(tier.runs_on), {})
+            for tier in self.life.site.tiers
+        ]
 
     def _class_for(self, backend: str) -> type[Server]:
         """The class of servers on a backend."""
@@ -57,7 +63,8 @@ class TierSpawner(ProfilesSpawner):
     # --- the choice ------------------------------------------------------------------------------------------
 
     async def get_options_form(self) -> str:
-        """The tiers with what each gives. Waits for Slurm two seconds at most, and only if a tier asks for names."""
+        """The tiers with what each gives. Waits for Slurm two seconds at most, and only if a tier
+        asks for names."""
         asked = self.handler.get_query_argument("tier", "") if self.handler else ""
         typed, self.typed = self.typed, {}
         last = typed or (self.orm_spawner.user_options or {} if self.orm_spawner else {})
@@ -67,22 +74,28 @@ class TierSpawner(ProfilesSpawner):
         """What this user is to the cluster: groups, and what the backends offer the account."""
         user = self.user.name
         offers = await self.life.offers(user)
-        return Standing(await groups_of(self.life.account_of(user)), offers.accounts, offers.reservations)
+        return Standing(
+            await groups_of(self.life.account_of(user)), offers.accounts, offers.reservations
+        )
 
     def options_from_form(self, form_data: dict[str, list[Any]]) -> dict[str, Any]:
-        """JupyterHub shows the form again, with the default server's spawner, where the options are refused or the
-        start fails (handlers/pages.py, _post): what was typed is to be in it."""
+        """JupyterHub shows the form again, with the default server's spawner, where the options are
+        refused or the start fails (handlers/pages.py, _post): what was typed is to be in it."""
         options = from_form(form_data)
-        fields = {key: value for key, value in options.items() if isinstance(value, str) and key != "tier"}
+        fields = {
+            key: value for key, value in options.items() if isinstance(value, str) and key != "tier"
+        }
         self.user.spawner.typed = {**fields, "profile": str(options.get("tier", ""))}
         return options
 
     async def take_options(self, options: object) -> None:
-        """Check the options, whichever way they came, before anything else happens. Raises SpawnException (400)."""
+        """Check the options, whichever way they came, before anything else happens. Raises
+        SpawnException (400)."""
         standing = await self.standing()
         try:
             self.choice, kept = read_choice(self.life.site, options, standing)
-        except BadChoice as bad:  # JupyterHub has stored the options before it asks what they are worth
+        except BadChoice as bad:
+            # JupyterHub has stored the options before it asks what they are worth
             before = self.life.ledger.last_choice(self.user.name, self.name)
             self.orm_spawner.user_options = remembered(self.life.site, before, standing)
             object_session(self.orm_spawner).commit()
@@ -90,17 +103,20 @@ class TierSpawner(ProfilesSpawner):
         self.user_options = self.orm_spawner.user_options = kept
         self.user.spawner.typed = {}
         self.default_url = self.life.site.server.interfaces[self.choice.interface]
-        # JupyterHub's own limit says nothing to the user; the child, whose limit is the tier's, ends first and says why
+        # JupyterHub's own limit says nothing to the user; the child, whose limit is the tier's,
+        # ends first and says why
         self.start_timeout = self.life.site.tier(self.choice.tier).start_timeout + SUBMITTING
 
     # --- the child -------------------------------------------------------------------------------------------
 
     def select_profile(self, profile: str) -> None:
-        """A profile decides nothing here; the choice does. wrapspawner keeps the previous child for an unknown one."""
+        """A profile decides nothing here; the choice does. wrapspawner keeps the previous child for
+        an unknown one."""
 
     def construct_child(self) -> Server:
-        """The child, with what released wrapspawner forgets to hand on: orm_spawner and cookie options, without which
-        a named server gets the address and the cookies of the default one (wrapspawner#26, fixed in master only)."""
+        """The child, with what released wrapspawner forgets to hand on: orm_spawner and cookie
+        options, without which a named server gets the address and the cookies of the default one
+        (wrapspawner#26, fixed in master only)."""
         if self.child_spawner is None:
             self.child_class = self._class_for(self._backend)
             child = self.child_class(
@@ -124,7 +140,8 @@ class TierSpawner(ProfilesSpawner):
         return self.child_spawner
 
     def _persist(self) -> None:
-        """Write the state to the database now, not after start() as JupyterHub does (user.py, spawn)."""
+        """Write the state to the database now, not after start() as JupyterHub does (user.py,
+        spawn)."""
         self.orm_spawner.state = self.get_state()
         object_session(self.orm_spawner).commit()
 
@@ -150,7 +167,8 @@ class TierSpawner(ProfilesSpawner):
     # --- start, poll, stop -----------------------------------------------------------------------------------
 
     async def start(self) -> str:
-        if self.choice is None:  # only reachable past JupyterHub's own order of calls; then fail closed
+        # only reachable past JupyterHub's own order of calls; then fail closed
+        if self.choice is None:
             raise SpawnException("no tier was chosen", reason="options")
         tier = self.life.site.tier(self.choice.tier)
         self._backend = tier.runs_on
@@ -161,12 +179,15 @@ class TierSpawner(ProfilesSpawner):
 
     @property
     def pending(self) -> str | None:
-        """A server that says that it ends counts as stopping: it has no route any more, and gets none (proxy.py,
-        check_routes)."""
-        return super().pending or ("stop" if self.child_spawner and self.child_spawner.leaving else None)
+        """A server that says that it ends counts as stopping: it has no route any more, and gets
+        none (proxy.py, check_routes)."""
+        return super().pending or (
+            "stop" if self.child_spawner and self.child_spawner.leaving else None
+        )
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
-        """Begins before the child is there: Slurm and the directory are asked first, and may take seconds."""
+        """Begins before the child is there: Slurm and the directory are asked first, and may take
+        seconds."""
         if self.child_spawner is None:
             yield {"progress": 2, "message": "Asking what you may have on this cluster."}
         while self.child_spawner is None:  # JupyterHub ends this together with the start
@@ -180,8 +201,8 @@ class TierSpawner(ProfilesSpawner):
 
 
 def told_at_the_end(spawner: TierSpawner, event: dict[str, Any]) -> dict[str, Any]:
-    """The last event of the progress page. To JupyterHub a start that was cancelled is ready until its stop begins
-    (apihandlers/users.py, SpawnProgressAPIHandler)."""
+    """The last event of the progress page. To JupyterHub a start that was cancelled is ready until
+    its stop begins (apihandlers/users.py, SpawnProgressAPIHandler)."""
     child = spawner.child_spawner
     row = child.life.ledger.row(child.tag) if child else None
     if row is None or row.abandoned or row.ended or not row.port:

@@ -1,4 +1,5 @@
-"""Servers that have ended: noticed with the snapshot that tells of it, not at JupyterHub's own next poll.
+"""Servers that have ended: noticed with the snapshot that tells of it, not at JupyterHub's own next
+poll.
 
 Until JupyterHub knows, the proxy sends their users to a node where nothing listens any more.
 """
@@ -11,7 +12,8 @@ from .tier_spawner import TierSpawner
 
 
 async def run(backend: Backend) -> None:
-    """Look at every snapshot of a backend, for ever. Servers are handled one by one: each takes a query or two."""
+    """Look at every snapshot of a backend, for ever. Servers are handled one by one: each takes a
+    query or two."""
     while True:
         await backend.queue.next()
         for spawner in ended(backend):
@@ -19,7 +21,8 @@ async def run(backend: Backend) -> None:
 
 
 def ended(backend: Backend) -> list[TierSpawner]:
-    """The backend's servers that JupyterHub takes for running, and whose jobs the last snapshot lists as ended."""
+    """The backend's servers that JupyterHub takes for running, and whose jobs the last snapshot
+    lists as ended."""
     up = [spawner for spawner in spawners() if spawner.ready or is_leaving(spawner)]
     own = [(spawner, spawner.child_spawner) for spawner in up if spawner.child_spawner]
     jobs = [(spawner, child.current_job()) for spawner, child in own if child.backend is backend]

@@ -1,4 +1,5 @@
-"""What may become a kernel: modules, environments and images that the rules name; modules that bring an interpreter."""
+"""What may become a kernel: modules, environments and images that the rules name; modules that
+bring an interpreter."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ from .run_spider import Broken
 LONGEST = 100
 """Letters in the name of a kernel's folder; a file name has room for 255."""
 PROGRAMS = {"python": ("python", "python3"), "R": ("R",)}
-# A module of such a name that brings no interpreter is worth a line in the table: it is broken more likely than not.
+# A module of such a name that brings no interpreter is worth a line in the table: it is broken more
+# likely than not.
 TELLING = {
     "python": re.compile(r"(?i)(python\d?|anaconda\d?|mini(conda|forge)\d?|mamba(forge)?)$"),
     "R": re.compile(r"[rR]$"),
@@ -27,8 +29,8 @@ TELLING = {
 
 @dataclass(frozen=True)
 class Candidate:
-    """A kernel that may come to be: its folder's name, what it loads, the rule that shapes it. kernels.yml names one
-    that is `listed` outright, and one that is `found` not at all."""
+    """A kernel that may come to be: its folder's name, what it loads, the rule that shapes it.
+    kernels.yml names one that is `listed` outright, and one that is `found` not at all."""
 
     id: str
     modules: Chain
@@ -58,12 +60,17 @@ def candidates(
 ) -> tuple[list[Candidate], list[Note]]:
     """Rules first, in their order; a module that a rule took is not discovered again.
 
-    `offered` are the languages of those that were found before: one whose interpreter is gone is a candidate still.
+    `offered` are the languages of those that were found before: one whose interpreter is gone is a
+    candidate still.
     """
     found: list[Candidate] = []
     notes: list[Note] = []
     taken: set[str] = set()
-    known = {module.short: module for module in sorted(tree, key=lambda module: module.weight) if not module.hidden}
+    known = {
+        module.short: module
+        for module in sorted(tree, key=lambda module: module.weight)
+        if not module.hidden
+    }
     known |= {module.full: module for module in tree}
     for rule in rules.kernels:
         if rule.modules:
@@ -79,36 +86,58 @@ def candidates(
 def unreadable(broken: Iterable[Broken]) -> list[Note]:
     """What of the module path Lmod cannot read: a line for each."""
     return [
-        Note("FAILED", str(entry.path), f"Lmod cannot read this part of the module path\n{entry.reason}")
+        Note(
+            "FAILED",
+            str(entry.path),
+            f"Lmod cannot read this part of the module path\n{entry.reason}",
+        )
         for entry in broken
     ]
 
 
-def _named(rule: Rule, known: dict[str, Module], taken: set[str], notes: list[Note]) -> Iterator[Candidate]:
-    """`modules` of kernels.yml. A name without a version stays so: it is the load that tells which is the default."""
+def _named(
+    rule: Rule, known: dict[str, Module], taken: set[str], notes: list[Note]
+) -> Iterator[Candidate]:
+    """`modules` of kernels.yml. A name without a version stays so: it is the load that tells which
+    is the default."""
     names = rule.modules or ()
     if missing := [name for name in names if name not in known]:
-        notes.append(Note("FAILED", rule.label, f"there is no module {missing[0]}{_near(missing[0], known)}", True))
+        notes.append(
+            Note(
+                "FAILED",
+                rule.label,
+                f"there is no module {missing[0]}{_near(missing[0], known)}",
+                True,
+            )
+        )
         return
     module = known[names[-1]]
     if len(names) == 1 or module.parents:
         taken.add(module.full)
     if len(names) == 1:
         names = (*_chains(module, "newest")[0], names[0])
-    yield Candidate(rule.id or slug(*(rule.modules or ())), names, module, rule, rule.language, True)
+    yield Candidate(
+        rule.id or slug(*(rule.modules or ())), names, module, rule, rule.language, True
+    )
 
 
 def _placed(rule: Rule, place: Path, notes: list[Note]) -> Iterator[Candidate]:
     if place.is_absolute() and not place.exists():
-        notes.append(Note("FAILED", rule.label, "it is not there, or this account may not see it", True))
+        notes.append(
+            Note("FAILED", rule.label, "it is not there, or this account may not see it", True)
+        )
         return
     name = place.name.removesuffix(".sif").replace(":", "-")
     module = Module(full=name, files=(), roots=(), parents=(), bins=(), hidden=False)
     yield Candidate(rule.id or slug(name), (), module, rule, rule.language, True)
 
 
-def _matched(rule: Rule, tree: list[Module], taken: set[str], notes: list[Note]) -> Iterator[Candidate]:
-    fitting = [module for module in tree if rule.takes(module.full) and (rule.listed or not module.hidden)]
+def _matched(
+    rule: Rule, tree: list[Module], taken: set[str], notes: list[Note]
+) -> Iterator[Candidate]:
+    fitting = [
+        module for module in tree if rule.takes(module.full) and (rule.listed or not module.hidden)
+    ]
     fresh = [module for module in fitting if module.full not in taken]
     if not fresh:
         why = (
@@ -130,14 +159,20 @@ def _matched(rule: Rule, tree: list[Module], taken: set[str], notes: list[Note])
 
 
 def _discovered(
-    tree: list[Module], discover: Discover, offered: Mapping[str, str], taken: set[str], notes: list[Note]
+    tree: list[Module],
+    discover: Discover,
+    offered: Mapping[str, str],
+    taken: set[str],
+    notes: list[Note],
 ) -> Iterator[Candidate]:
     by_name: dict[str, list[tuple[Module, list[str]]]] = {}
     for module in tree:
         if module.hidden or discover.excludes(module.full) or module.full in taken:
             continue
         languages: list[str] = [
-            one for one in discover.languages if _brings(module, one) or _brought(module, one, offered)
+            one
+            for one in discover.languages
+            if _brings(module, one) or _brought(module, one, offered)
         ]
         if languages:
             by_name.setdefault(module.name, []).append((module, languages))
@@ -146,21 +181,38 @@ def _discovered(
         if older := versions[:-count]:
             names = ", ".join(module.version or module.full for module, _ in older)
             notes.append(
-                Note("skipped", f"{name}/…", f"older than the newest {count}: {names} (kernels.yml: discover.newest)")
+                Note(
+                    "skipped",
+                    f"{name}/…",
+                    f"older than the newest {count}: {names} (kernels.yml: discover.newest)",
+                )
             )
         for module, languages in versions[-count:]:
-            rule = Rule.model_construct(modules=(module.full,))  # not checked: what is found may have any name
+            # not checked: what is found may have any name
+            rule = Rule.model_construct(modules=(module.full,))
             for language in languages:
-                name_of = slug(module.full) if language == languages[0] else slug(module.full, language)
+                name_of = (
+                    slug(module.full) if language == languages[0] else slug(module.full, language)
+                )
                 yield Candidate(
-                    name_of, (*_chains(module, "newest")[0], module.full), module, rule, language, False, found=True
+                    name_of,
+                    (*_chains(module, "newest")[0], module.full),
+                    module,
+                    rule,
+                    language,
+                    False,
+                    found=True,
                 )
 
 
 def _brings(module: Module, language: str) -> bool:
     if TELLING[language].match(module.name.rpartition("/")[2]):
         return True
-    return any(os.access(folder / program, os.X_OK) for folder in module.bins for program in PROGRAMS[language])
+    return any(
+        os.access(folder / program, os.X_OK)
+        for folder in module.bins
+        for program in PROGRAMS[language]
+    )
 
 
 def _brought(module: Module, language: str, offered: Mapping[str, str]) -> bool:
@@ -190,7 +242,8 @@ def _near(name: str, known: Iterable[str]) -> str:
 
 
 def slug(*names: str) -> str:
-    """Module names -> the name of a kernel's folder, which notebooks remember: python/3.11 -> `python-3.11`."""
+    """Module names -> the name of a kernel's folder, which notebooks remember: python/3.11 ->
+    `python-3.11`."""
     plain = re.sub(r"[^a-z0-9._]+", "-", "-".join(names).lower()).strip("-._") or "kernel"
     if len(plain) <= LONGEST:
         return plain

@@ -27,16 +27,26 @@ _HEAD = """\
 
 
 def imported(site: Site, makefile: Path) -> str:
-    """The text of a kernels.yml, with comments that name the line of each entry and what could not be translated.
+    """The text of a kernels.yml, with comments that name the line of each entry and what could not
+    be translated.
 
-    Raises BadInput if there is nothing to read, Problem without a release: envkernel itself reads its command lines.
+    Raises BadInput if there is nothing to read, Problem without a release: envkernel itself reads
+    its command lines.
     """
     python = site.current / "bin" / "python"
     if not python.exists():
-        raise Problem("there is no hub environment yet", str(site.current), "run `make setup_conda install_all` first")
+        raise Problem(
+            "there is no hub environment yet",
+            str(site.current),
+            "run `make setup_conda install_all` first",
+        )
     lines = command_lines(makefile)
     if not any("kernel" in line.text for line in lines):
-        raise BadInput("no command line of envkernel's is in it", str(makefile), "name the Makefile that has them")
+        raise BadInput(
+            "no command line of envkernel's is in it",
+            str(makefile),
+            "name the Makefile that has them",
+        )
     asked = json.dumps([line.words for line in lines if line.words])
     told = iter(json.loads(run([python, "-I", _READER], stdin=asked).stdout))
     entries, left = [], []

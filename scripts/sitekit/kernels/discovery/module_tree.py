@@ -19,8 +19,9 @@ Chain = tuple[str, ...]
 class Module:
     """A module by its full name, from however many files (one per parent, in a hierarchy).
 
-    `parents` are the chains that make it loadable, none if it always is; `bins` the folders that it puts on PATH;
-    `short` is the name without a version, for which Lmod loads the version of the highest `weight`.
+    `parents` are the chains that make it loadable, none if it always is; `bins` the folders that it
+    puts on PATH; `short` is the name without a version, for which Lmod loads the version of the
+    highest `weight`.
     """
 
     full: str
@@ -41,10 +42,13 @@ class Module:
         return self.full.rpartition("/")[2] if "/" in self.full else ""
 
 
-def read_tree(site: Site, user: str | None, variables: Mapping[str, str]) -> tuple[list[Module], list[Broken]]:
+def read_tree(
+    site: Site, user: str | None, variables: Mapping[str, str]
+) -> tuple[list[Module], list[Broken]]:
     """All modules below kernels.modulepath, by name and version; and what there Lmod cannot read.
 
-    `variables` are those that the site's Lmod needs. Raises Problem if Lmod or the tree is not there.
+    `variables` are those that the site's Lmod needs. Raises Problem if Lmod or the tree is not
+    there.
     """
     program = site.kernels.lmod / "libexec" / "spider"
     if not program.exists():
@@ -76,9 +80,13 @@ def _module(full: str, entries: list[Entry]) -> Module:
     return Module(
         full=full,
         files=tuple(sorted(Path(file) for _, file, _ in entries)),
-        roots=tuple(sorted({Path(entry.get("mpath") or Path(file).parent) for _, file, entry in entries})),
+        roots=tuple(
+            sorted({Path(entry.get("mpath") or Path(file).parent) for _, file, entry in entries})
+        ),
         parents=tuple(sorted({c for some in chains for c in some})) if all(chains) else (),
-        bins=tuple(sorted({Path(folder) for *_, entry in entries for folder in entry.get("pathA") or ()})),
+        bins=tuple(
+            sorted({Path(folder) for *_, entry in entries for folder in entry.get("pathA") or ()})
+        ),
         hidden=all(entry.get("hidden") for *_, entry in entries),
         short=entries[0][0],
         weight=max(str(entry.get("wV", "")) for *_, entry in entries),

@@ -1,8 +1,8 @@
 """Run by the release's Python: envkernel's own parser reads command lines of envkernel's.
 
-Reads `[[mode, word, ...], ...]` on stdin. Prints a JSON list with `{"mode", "name", "title", "template", "language",
-"argv", "env", "place", "rest"}` for each, where "place" is the path or image and "rest" what is
-left: modules or options; or `{"error"}`.
+Reads `[[mode, word, ...], ...]` on stdin. Prints a JSON list with `{"mode", "name", "title",
+"template", "language", "argv", "env", "place", "rest"}` for each, where "place" is the path or
+image and "rest" what is left: modules or options; or `{"error"}`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def understood(mode: str, words: list[str]) -> dict[str, Any]:
     first.add_argument("--pwd", action="store_true")
     early, words = first.parse_known_args(words)
     known = early.kernel_template.partition("-")[0]
-    kernel = envkernel.envkernel([*([f"--kernel={known}"] if known in envkernel.KNOWN_KERNELS else []), *words])
+    kernel = envkernel.envkernel(
+        [*([f"--kernel={known}"] if known in envkernel.KNOWN_KERNELS else []), *words]
+    )
     kernel.setup()
     place = argparse.ArgumentParser(prog=f"envkernel {mode}")
     if mode in PLACES:

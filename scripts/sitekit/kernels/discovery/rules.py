@@ -1,4 +1,5 @@
-"""kernels/kernels.yml: what becomes a kernel, and how it is named. A site with no opinions writes nothing."""
+"""kernels/kernels.yml: what becomes a kernel, and how it is named. A site with no opinions writes
+nothing."""
 
 from __future__ import annotations
 
@@ -39,7 +40,9 @@ def _title(text: str) -> str:
     try:
         words = [word for _, word, _, _ in string.Formatter().parse(text) if word is not None]
     except ValueError as error:
-        raise Unfit(f"{shown(text)} has a brace too many or too few ({error})", "write {{ for a plain brace") from None
+        raise Unfit(
+            f"{shown(text)} has a brace too many or too few ({error})", "write {{ for a plain brace"
+        ) from None
     if unknown := [word for word in words if word not in TITLE_WORDS]:
         known = ", ".join("{" + word + "}" for word in TITLE_WORDS)
         raise Unfit(f"'{{{unknown[0]}}}' is not known here", f"use {known}")
@@ -48,19 +51,28 @@ def _title(text: str) -> str:
 
 def _command(words: tuple[str, ...]) -> tuple[str, ...]:
     if len(words) < 2 or "/" in words[0] or not any(CONNECTION in word for word in words[1:]):
-        remedy = f"write a program that the modules bring, then its words, one of them '{CONNECTION}'"
+        remedy = (
+            f"write a program that the modules bring, then its words, one of them '{CONNECTION}'"
+        )
         raise Unfit("this is not how a kernel is started", remedy)
     return words
 
 
 def _newest(value: object) -> object:
-    if value != "all" and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000):
+    if value != "all" and (
+        isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000
+    ):
         raise Unfit(f"{shown(value)} is not a number of versions", "use 1, 2, 3, ... or all")
     return value
 
 
 Id = Annotated[
-    str, spelled(r"[a-z0-9][a-z0-9._-]{0,60}", "cannot name a kernel's folder", "use a-z, 0-9, '.', '_' and '-'")
+    str,
+    spelled(
+        r"[a-z0-9][a-z0-9._-]{0,60}",
+        "cannot name a kernel's folder",
+        "use a-z, 0-9, '.', '_' and '-'",
+    ),
 ]
 Image = Annotated[
     str,
@@ -78,8 +90,14 @@ Language = Annotated[
         "write it as the kernel itself reports it, such as julia",
     ),
 ]
-Logo = Annotated[str, spelled(r"[a-z0-9_-]+", "is not a folder in kernels/logos", "use its bare name, such as python")]
-# Such names reach Lmod as one argument and never a shell; a leading '-' would be an option all the same.
+Logo = Annotated[
+    str,
+    spelled(
+        r"[a-z0-9_-]+", "is not a folder in kernels/logos", "use its bare name, such as python"
+    ),
+]
+# Such names reach Lmod as one argument and never a shell; a leading '-' would be an option all the
+# same.
 ModuleName = Annotated[
     str,
     spelled(
@@ -89,7 +107,12 @@ ModuleName = Annotated[
     ),
 ]
 Variable = Annotated[
-    str, spelled(r"[A-Za-z_][A-Za-z0-9_]*", "is not the name of an environment variable", "use letters, digits and '_'")
+    str,
+    spelled(
+        r"[A-Za-z_][A-Za-z0-9_]*",
+        "is not the name of an environment variable",
+        "use letters, digits and '_'",
+    ),
 ]
 Pattern = Annotated[str, AfterValidator(_match)]
 Variables = dict[Variable, str]
@@ -116,7 +139,9 @@ class Rule(Part):
     """One entry under `kernels`: modules by pattern or by name, and what their kernels are like."""
 
     match: Annotated[Pattern | None, Field(examples=["python/3.*"])] = None
-    modules: Annotated[tuple[ModuleName, ...] | None, Field(min_length=1, examples=[["python/3.11"]])] = None
+    modules: Annotated[
+        tuple[ModuleName, ...] | None, Field(min_length=1, examples=[["python/3.11"]])
+    ] = None
     conda: AbsolutePath | None = None
     virtualenv: AbsolutePath | None = None
     image: Image | None = None
@@ -138,24 +163,39 @@ class Rule(Part):
             raise Unfit(f"a kernel comes from one of {', '.join(SOURCES)}", "write one of them")
         if self.options and not self.image:
             raise Unfit("options are for the engine of an image", "leave them out", "options")
-        if self.image and self.engine in ("apptainer", "singularity") and not self.image.startswith("/"):
+        if (
+            self.image
+            and self.engine in ("apptainer", "singularity")
+            and not self.image.startswith("/")
+        ):
             raise Unfit(
-                f"{self.engine} needs the file of the image", "write its path, like /shared/images/nlp.sif", "image"
+                f"{self.engine} needs the file of the image",
+                "write its path, like /shared/images/nlp.sif",
+                "image",
             )
         if self.id and not self.listed:
             raise Unfit(
-                f"'{self.id}' would name several kernels", "give it to one that is named without wildcards", "id"
+                f"'{self.id}' would name several kernels",
+                "give it to one that is named without wildcards",
+                "id",
             )
         if self.command and not self.language:
-            raise Unfit("a command needs its 'language'", "add it as the kernel itself reports it, such as julia")
+            raise Unfit(
+                "a command needs its 'language'",
+                "add it as the kernel itself reports it, such as julia",
+            )
         if self.language not in (None, "python", "R") and not self.command:
-            raise Unfit(f"how to start '{self.language}' is not known", "add its 'command'", "language")
+            raise Unfit(
+                f"how to start '{self.language}' is not known", "add its 'command'", "language"
+            )
         return self
 
     @property
     def listed(self) -> bool:
         """Named outright: then it is a failure if it does not work."""
-        return self.match is None or not (self.match.startswith("~") or set(self.match) & set("*?["))
+        return self.match is None or not (
+            self.match.startswith("~") or set(self.match) & set("*?[")
+        )
 
     @property
     def label(self) -> str:
@@ -198,18 +238,23 @@ class Rules(Part):
 
 
 def matches(pattern: str, module: str) -> bool:
-    """Whether all of a module's full name fits a glob (`python/3.*`), or a regular expression behind `~`."""
+    """Whether all of a module's full name fits a glob (`python/3.*`), or a regular expression
+    behind `~`."""
     if pattern.startswith("~"):
         return re.fullmatch(pattern[1:], module) is not None
     return fnmatch.fnmatchcase(module, pattern)
 
 
 def load_rules(path: Path) -> Rules:
-    """Read kernels.yml; one that holds comments only means the defaults. Raises BadInput with line, key and remedy."""
+    """Read kernels.yml; one that holds comments only means the defaults. Raises BadInput with line,
+    key and remedy."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         text = "unreadable"  # read_yaml says how
-    if all(line.strip() in ("", "---") or line.lstrip(" ").startswith("#") for line in text.splitlines()):
+    if all(
+        line.strip() in ("", "---") or line.lstrip(" ").startswith("#")
+        for line in text.splitlines()
+    ):
         return Rules()
     return validate(Rules, read_yaml(path))

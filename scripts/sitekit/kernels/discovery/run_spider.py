@@ -1,4 +1,5 @@
-"""Run Lmod's spider over the module path. What makes it fail is found by halves, and all else is read."""
+"""Run Lmod's spider over the module path. What makes it fail is found by halves, and all else is
+read."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ MOST_BROKEN = 10
 
 @dataclass(frozen=True)
 class Broken:
-    """An entry of a folder of the module path, such as /shared/modules/cluster, and what the spider said of it."""
+    """An entry of a folder of the module path, such as /shared/modules/cluster, and what the spider
+    said of it."""
 
     path: Path
     reason: str
@@ -85,16 +87,25 @@ class Spider:
 
     def _run(self, folders: Sequence[Path], seconds: float) -> Tree:
         paths = ":".join(map(str, folders))
-        env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8", **self.variables}
+        env = {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "HOME": "/nonexistent",
+            "LANG": "C.UTF-8",
+            **self.variables,
+        }
         words: Argv = [self.program, "-o", "spider-json", paths]
-        done = run(words, env={**env, "MODULEPATH": paths}, cwd=Path("/"), timeout=seconds, user=self.user)
+        done = run(
+            words, env={**env, "MODULEPATH": paths}, cwd=Path("/"), timeout=seconds, user=self.user
+        )
         return tree_of(done.stdout, words)
 
 
 def tree_of(output: str, words: Argv) -> Tree:
-    """What the spider found, behind whatever modulefiles have printed. Raises CommandFailed if there is nothing.
+    """What the spider found, behind whatever modulefiles have printed. Raises CommandFailed if
+    there is nothing.
 
-    Source of the format: Lmod's `spider -o spider-json`. Broken modulefiles are listed as well; only a load tells.
+    Source of the format: Lmod's `spider -o spider-json`. Broken modulefiles are listed as well;
+    only a load tells.
     """
     decoder = json.JSONDecoder(strict=False)  # Lmod writes control characters as they are
     for begin in re.finditer(r"[{\[]", output):
@@ -113,4 +124,8 @@ def tree_of(output: str, words: Argv) -> Tree:
 
 def _entries(files: Any) -> dict[str, dict[str, Any]]:
     named = files.items() if isinstance(files, dict) else ()
-    return {file: entry for file, entry in named if isinstance(entry, dict) and isinstance(entry.get("fullName"), str)}
+    return {
+        file: entry
+        for file, entry in named
+        if isinstance(entry, dict) and isinstance(entry.get("fullName"), str)
+    }

@@ -1,9 +1,11 @@
-"""Generations of kernels: folders of launcher, tombstone and specs that belong together; one link offers one of them.
+"""Generations of kernels: folders of launcher, tombstone and specs that belong together; one link
+offers one of them.
 
-PREFIX/kernels/current       -> generations/<id>; a folder for JUPYTER_PATH
-PREFIX/kernels/launch        -> current/launch; the path in every kernel.json, so that no generation is named there
+PREFIX/kernels/current       -> generations/<id>; a folder for JUPYTER_PATH PREFIX/kernels/launch
+-> current/launch; the path in every kernel.json, so that no generation is named there
 PREFIX/kernels/generations/<id>/{launch, *.py, generation.json, site.json, kernels.yml}
-PREFIX/kernels/generations/<id>/kernels/<name>/{kernel.json, launch.json, logo-*}; a hidden one has a hidden.json
+PREFIX/kernels/generations/<id>/kernels/<name>/{kernel.json, launch.json, logo-*}; a hidden one has
+a hidden.json
 """
 
 from __future__ import annotations
@@ -51,7 +53,9 @@ def lock(site: Site) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Problem(
-                "another `make kernels` is under way", str(root(site)), "wait for it, then run this again"
+                "another `make kernels` is under way",
+                str(root(site)),
+                "wait for it, then run this again",
             ) from None
         yield
 
@@ -66,7 +70,8 @@ def current(site: Site) -> Path | None:
 
 
 def spec_file(generation: Path, name: str) -> Path:
-    """The spec of a kernel: kernel.json, or a name that Jupyter does not look for while the kernel is hidden."""
+    """The spec of a kernel: kernel.json, or a name that Jupyter does not look for while the kernel
+    is hidden."""
     hidden = generation / "kernels" / name / HIDDEN
     return hidden if hidden.exists() else hidden.with_name(SPEC)
 
@@ -78,7 +83,8 @@ def holds(generation: Path | None, kernel: Kernel) -> bool:
 
 
 def begin(site: Site) -> Path:
-    """A new, empty generation, marked as ours and unfinished: if we are interrupted, the next run removes it."""
+    """A new, empty generation, marked as ours and unfinished: if we are interrupted, the next run
+    removes it."""
     python = site.current / "bin" / "python"
     first = f"#!{python} -I\n"
     if len(first) > 127:  # the kernel's limit for the first line of a program, BINPRM_BUF_SIZE
@@ -94,7 +100,8 @@ def begin(site: Site) -> Path:
 
 
 def copy(site: Site, old: Path) -> Path:
-    """A new generation that is like `old`, launcher and all; unfinished, like the one that `begin` makes."""
+    """A new generation that is like `old`, launcher and all; unfinished, like the one that `begin`
+    makes."""
     folder = _fresh(site)
     folder.mkdir()
     write_record(folder, Record())
@@ -117,10 +124,14 @@ def under_way(site: Site, new: Path) -> Iterator[None]:
         prune(site)
 
 
-def write_specs(site: Site, generation: Path, kernels: list[Kernel], named: str = "") -> dict[str, str]:
-    """Let envkernel write the specs of `kernels` into the generation; it is the release's, so its Python runs it.
+def write_specs(
+    site: Site, generation: Path, kernels: list[Kernel], named: str = ""
+) -> dict[str, str]:
+    """Let envkernel write the specs of `kernels` into the generation; it is the release's, so its
+    Python runs it.
 
-    `named` is what the launcher is told in place of a kernel's id. Returns why some could not be written, by id.
+    `named` is what the launcher is told in place of a kernel's id. Returns why some could not be
+    written, by id.
     """
     if not kernels:
         return {}
@@ -140,11 +151,15 @@ def write_specs(site: Site, generation: Path, kernels: list[Kernel], named: str 
             "files": {"launch.json": str(instructions)} | {file.name: str(file) for file in logo_files(kernel.logo)},
         })  # fmt: skip
     order = json.dumps({"prefix": str(staging), "kernels": orders})
-    done = run([site.current / "bin" / "python", "-I", _WRITER], stdin=order, timeout=60 + len(kernels))
+    done = run(
+        [site.current / "bin" / "python", "-I", _WRITER], stdin=order, timeout=60 + len(kernels)
+    )
     told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"id"')]
     for result in told:
         if "error" not in result:
-            (staging / "share" / "jupyter" / "kernels" / result["id"]).rename(generation / "kernels" / result["id"])
+            (staging / "share" / "jupyter" / "kernels" / result["id"]).rename(
+                generation / "kernels" / result["id"]
+            )
     shutil.rmtree(staging)
     return {result["id"]: result["error"] for result in told if "error" in result}
 
@@ -157,7 +172,8 @@ def carry_over(old: Path, generation: Path, kernels: Iterable[Kernel]) -> None:
 
 def drop(generation: Path, names: Iterable[str]) -> None:
     for name in names:
-        shutil.rmtree(generation / "kernels" / name, ignore_errors=True)  # one that could not be written is not there
+        # one that could not be written is not there
+        shutil.rmtree(generation / "kernels" / name, ignore_errors=True)
 
 
 def showing(generation: Path, name: str) -> Showing:
@@ -172,14 +188,18 @@ def show(generation: Path, kernel: Kernel, how: Showing) -> None:
     """Have the launcher show the kernel so."""
     now = spec_file(generation, kernel.id)
     then = now.with_name(HIDDEN if how == "hide" else SPEC)
-    spec = {**json.loads(now.read_text()), "display_name": kernel.shown + (FLAG if how == "flag" else "")}
+    spec = {
+        **json.loads(now.read_text()),
+        "display_name": kernel.shown + (FLAG if how == "flag" else ""),
+    }
     write_atomic(then, json.dumps(spec, indent=1, sort_keys=True))
     if now != then:
         now.unlink()
 
 
 def settle(generation: Path) -> None:
-    """Everybody may read it and only its owner write, whatever the umask and the modes copied; and it is on disk."""
+    """Everybody may read it and only its owner write, whatever the umask and the modes copied; and
+    it is on disk."""
     for folder, _, files in os.walk(generation):
         os.chmod(folder, 0o755)  # noqa: S103
         for name in files:
@@ -191,7 +211,8 @@ def settle(generation: Path) -> None:
 
 
 def publish(site: Site, generation: Path) -> None:
-    """Offer this generation: one link changes, and whoever reads sees all of the old or all of the new."""
+    """Offer this generation: one link changes, and whoever reads sees all of the old or all of the
+    new."""
     switch_link(site.kernels_current, f"generations/{generation.name}")
     launch = root(site) / "launch"
     if not (launch.is_symlink() and os.readlink(launch) == "current/launch"):

@@ -1,4 +1,5 @@
-"""A kernel as it is probed, written, proven and recorded; plain data, so that a generation can carry it as JSON."""
+"""A kernel as it is probed, written, proven and recorded; plain data, so that a generation can
+carry it as JSON."""
 
 from __future__ import annotations
 
@@ -13,10 +14,12 @@ Stamp = list[int] | None
 
 @dataclass(frozen=True)
 class Kernel:
-    """`envkernel` are the words from which envkernel makes such a kernel, `launch` the launcher's instructions; `spec`
-    goes into kernel.json, `expect` is what it must report; `found` is one that kernels.yml does not name.
+    """`envkernel` are the words from which envkernel makes such a kernel, `launch` the launcher's
+    instructions; `spec` goes into kernel.json, `expect` is what it must report; `found` is one that
+    kernels.yml does not name.
 
-    `key` sums up how it was asked for; `watch` holds the files that it was made from, with their stamps at the probe.
+    `key` sums up how it was asked for; `watch` holds the files that it was made from, with their
+    stamps at the probe.
     """
 
     id: str
@@ -39,7 +42,8 @@ class Kernel:
 
     @property
     def shown(self) -> str:
-        """The title in the launcher: `title`, with the module behind it where two kernels have the same."""
+        """The title in the launcher: `title`, with the module behind it where two kernels have the
+        same."""
         return self.launch["title"]
 
 

@@ -1,4 +1,5 @@
-"""The pictures in JupyterLab's launcher: kernels/logos/<name>/, or those of `other` where there are none."""
+"""The pictures in JupyterLab's launcher: kernels/logos/<name>/, or those of `other` where there are
+none."""
 
 from __future__ import annotations
 
@@ -22,4 +23,6 @@ def logo_files(name: str) -> list[Path]:
 
 @cache
 def logo_digest(name: str) -> str:
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in logo_files(name))).hexdigest()[:16]
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in logo_files(name))).hexdigest()[
+        :16
+    ]

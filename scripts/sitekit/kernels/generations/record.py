@@ -1,4 +1,5 @@
-"""generation.json: what a generation of kernels holds, and what is known of those that are not in it."""
+"""generation.json: what a generation of kernels holds, and what is known of those that are not in
+it."""
 
 from __future__ import annotations
 
@@ -17,8 +18,9 @@ _MAKER = "sitekit make kernels"
 
 @dataclass(frozen=True)
 class Record:
-    """`kernels` as proven, by id; `failing` of them with the reason, since a check; `quiet`: what was probed and has no
-    kernel in it, so that nobody asks again. `test_as` and `start_timeout` (seconds) are how they were tried."""
+    """`kernels` as proven, by id; `failing` of them with the reason, since a check; `quiet`: what
+    was probed and has no kernel in it, so that nobody asks again. `test_as` and `start_timeout`
+    (seconds) are how they were tried."""
 
     kernels: Mapping[str, Kernel] = field(default_factory=dict)
     failing: Mapping[str, str] = field(default_factory=dict)
@@ -40,7 +42,12 @@ def read_record(generation: Path) -> Record | None:
             return None
         if told.pop("format") != _FORMAT:
             return Record(complete=told["complete"])
-        return Record(**{**told, "kernels": {name: Kernel(**kernel) for name, kernel in told["kernels"].items()}})
+        return Record(
+            **{
+                **told,
+                "kernels": {name: Kernel(**kernel) for name, kernel in told["kernels"].items()},
+            }
+        )
     except (OSError, ValueError, LookupError, AttributeError, TypeError):
         return None
 

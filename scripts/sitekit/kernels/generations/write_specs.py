@@ -1,8 +1,10 @@
-"""Run by the release's Python: envkernel's classes write each kernel spec, with our launcher in its argv.
+"""Run by the release's Python: envkernel's classes write each kernel spec, with our launcher in its
+argv.
 
-Reads `{"prefix", "kernels": [{"id", "title", "language", "envkernel", "argv", "spec", "files"}]}` on stdin, in which
-"envkernel" is a mode of envkernel's and its words. Writes below PREFIX/share/jupyter/kernels, and prints one line of
-JSON per kernel: `{"id"}`, with an `"error"` where it could not be written.
+Reads `{"prefix", "kernels": [{"id", "title", "language", "envkernel", "argv", "spec", "files"}]}`
+on stdin, in which "envkernel" is a mode of envkernel's and its words. Writes below
+PREFIX/share/jupyter/kernels, and prints one line of JSON per kernel: `{"id"}`, with an `"error"`
+where it could not be written.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ import envkernel
 
 
 class Ours(envkernel.envkernel):
-    """With our argv: `lmod run` of envkernel 1.1.1 starts the hub's Python when a load fails (os.popen hides it)."""
+    """With our argv: `lmod run` of envkernel 1.1.1 starts the hub's Python when a load fails
+    (os.popen hides it)."""
 
     def __init__(self, told: dict[str, Any], prefix: str) -> None:
         named = [
@@ -43,7 +46,8 @@ def main() -> None:
         try:
             mode = getattr(envkernel, told["envkernel"][0])
             type(mode.__name__, (Ours, mode), {})(told, order["prefix"]).setup()
-        except (Exception, SystemExit) as error:  # the last is argparse's; the other kernels have nothing to do with it
+        except (Exception, SystemExit) as error:
+            # SystemExit is argparse's; the other kernels have nothing to do with it
             result["error"] = repr(error)
         print(json.dumps(result), flush=True)
 

@@ -1,4 +1,5 @@
-"""`sitekit-kernel`, which users call in terminals: add, list, check and remove kernels of their own."""
+"""`sitekit-kernel`, which users call in terminals: add, list, check and remove kernels of their
+own."""
 
 from __future__ import annotations
 
@@ -33,19 +34,32 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="add|list|check|remove")
     add = commands.add_parser("add", help="make a kernel and test it")
     add.add_argument("--name", required=True, help="what the launcher shows")
-    add.add_argument("--module", action="append", default=[], metavar="NAME/VERSION", help="load it; may be repeated")
+    add.add_argument(
+        "--module",
+        action="append",
+        default=[],
+        metavar="NAME/VERSION",
+        help="load it; may be repeated",
+    )
     where = add.add_mutually_exclusive_group()
     where.add_argument("--conda", metavar="PATH|NAME", help="a conda environment")
     where.add_argument("--venv", metavar="PATH", help="a virtual environment")
-    add.add_argument("--user-site", action="store_true", help="let packages in ~/.local count (pip install --user)")
+    add.add_argument(
+        "--user-site",
+        action="store_true",
+        help="let packages in ~/.local count (pip install --user)",
+    )
     commands.add_parser("list", help="show your kernels")
     for name, what in (("check", "test a kernel again"), ("remove", "remove a kernel")):
-        commands.add_parser(name, help=what).add_argument("name", help="as the launcher shows it, or its folder's name")
+        commands.add_parser(name, help=what).add_argument(
+            "name", help="as the launcher shows it, or its folder's name"
+        )
     return top
 
 
 def main(words: list[str], prefix: Path, home: Path) -> int:
-    """Run one command; `prefix` is that of the site. Exit code: 0 done, 1 failed, 2 refused, 130 interrupted."""
+    """Run one command; `prefix` is that of the site. Exit code: 0 done, 1 failed, 2 refused, 130
+    interrupted."""
     arguments = parser().parse_args(words)
     try:
         COMMANDS[arguments.command](arguments, prefix, home, words)
@@ -62,7 +76,9 @@ def _add(told: argparse.Namespace, prefix: Path, home: Path, words: list[str]) -
     site, rules = site_info.read(prefix)
     wanted = candidate(home, told.name, told.module, told.conda, told.venv, told.user_site)
     made = store.add(site, rules, home, wanted, words[1:])
-    progress.say(f"'{made.title}' works ({made.detail}); the launcher shows it when you open a new one.")
+    progress.say(
+        f"'{made.title}' works ({made.detail}); the launcher shows it when you open a new one."
+    )
 
 
 def _list(_: argparse.Namespace, __: Path, home: Path, ___: list[str]) -> None:
@@ -70,7 +86,9 @@ def _list(_: argparse.Namespace, __: Path, home: Path, ___: list[str]) -> None:
     for one in there:
         progress.say(f"{one.title}\n    {one.folder}\n    {one.detail}")
     if not there:
-        progress.say("You have no kernels of your own. `sitekit-kernel add --help` says how to make one.")
+        progress.say(
+            "You have no kernels of your own. `sitekit-kernel add --help` says how to make one."
+        )
 
 
 def _check(told: argparse.Namespace, prefix: Path, home: Path, _: list[str]) -> None:

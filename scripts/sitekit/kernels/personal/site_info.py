@@ -1,4 +1,5 @@
-"""What a user's own kernels have to know of their site: published with each generation, for sitekit-kernel to read."""
+"""What a user's own kernels have to know of their site: published with each generation, for
+sitekit-kernel to read."""
 
 from __future__ import annotations
 
@@ -30,12 +31,15 @@ def write(generation: Path, site: Site, rules: Rules) -> None:
 
 
 def read(prefix: Path) -> tuple[Site, Rules]:
-    """The site whose environment lies below `prefix`, as far as users may know it: asking it for more is an error."""
+    """The site whose environment lies below `prefix`, as far as users may know it: asking it for
+    more is an error."""
     file = prefix / "kernels" / "current" / FILE
     try:
         told = json.loads(file.read_text())
     except OSError:
-        raise Problem("this site has not published any kernels yet", str(file), "ask the people who run it") from None
+        raise Problem(
+            "this site has not published any kernels yet", str(file), "ask the people who run it"
+        ) from None
     known = told["site"]
     site = Site.model_construct(
         title=known["title"],

@@ -1,4 +1,5 @@
-"""What a user names for a kernel of their own, checked and turned into what the site's own kernels are made from."""
+"""What a user names for a kernel of their own, checked and turned into what the site's own kernels
+are made from."""
 
 from __future__ import annotations
 
@@ -18,14 +19,27 @@ PREFIX = "my-"
 
 
 def candidate(
-    home: Path, name: str, modules: Sequence[str], conda: str | None, venv: str | None, user_site: bool
+    home: Path,
+    name: str,
+    modules: Sequence[str],
+    conda: str | None,
+    venv: str | None,
+    user_site: bool,
 ) -> Candidate:
-    """A kernel of `modules`, of an environment, or of an environment made with modules. Raises BadInput."""
+    """A kernel of `modules`, of an environment, or of an environment made with modules. Raises
+    BadInput."""
     title = _title(name)
-    places = {"conda": conda and conda_environment(home, conda), "virtualenv": venv and virtual_environment(venv)}
-    source: dict[str, Any] = {kind: place for kind, place in places.items() if place} or {"modules": tuple(modules)}
+    places = {
+        "conda": conda and conda_environment(home, conda),
+        "virtualenv": venv and virtual_environment(venv),
+    }
+    source: dict[str, Any] = {kind: place for kind, place in places.items() if place} or {
+        "modules": tuple(modules)
+    }
     if not any(source.values()):
-        raise BadInput("nothing is named that the kernel could run", remedy="say --module, --conda or --venv")
+        raise BadInput(
+            "nothing is named that the kernel could run", remedy="say --module, --conda or --venv"
+        )
     try:
         loaded = Rule(modules=tuple(modules)).modules if modules else ()
         rule = Rule(**source, name=title.replace("{", "{{").replace("}", "}}"), user_site=user_site)
@@ -41,14 +55,21 @@ def candidate(
 def _title(name: str) -> str:
     title = name.strip()
     if not title.isprintable() or not 0 < len(title) <= 60:
-        raise BadInput(f"{name!r} is no name for a kernel", remedy="use 1 to 60 ordinary characters")
+        raise BadInput(
+            f"{name!r} is no name for a kernel", remedy="use 1 to 60 ordinary characters"
+        )
     if not any(sign.isalnum() and sign.isascii() for sign in title):
-        raise BadInput(f"'{title}' has no letter a-z and no digit", remedy="put one in: the kernel's folder needs it")
+        raise BadInput(
+            f"'{title}' has no letter a-z and no digit",
+            remedy="put one in: the kernel's folder needs it",
+        )
     return title
 
 
 def virtual_environment(path: str) -> Path:
-    return _environment(Path(path), "pyvenv.cfg", "virtual environment (made by python -m venv, virtualenv or uv)")
+    return _environment(
+        Path(path), "pyvenv.cfg", "virtual environment (made by python -m venv, virtualenv or uv)"
+    )
 
 
 def conda_environment(home: Path, told: str) -> Path:
@@ -63,7 +84,8 @@ def conda_environment(home: Path, told: str) -> Path:
 
 
 def conda_environments(home: Path) -> dict[str, Path]:
-    """Name -> folder of the user's environments, as conda and mamba note them in ~/.conda/environments.txt."""
+    """Name -> folder of the user's environments, as conda and mamba note them in
+    ~/.conda/environments.txt."""
     try:
         lines = (home / ".conda" / "environments.txt").read_text().splitlines()
     except OSError:
@@ -73,7 +95,8 @@ def conda_environments(home: Path) -> dict[str, Path]:
 
 
 def _environment(path: Path, mark: str, what: str) -> Path:
-    # Not resolved: a link that a user keeps to the environment in use is what the kernel shall follow.
+    # Not resolved: a link that a user keeps to the environment in use is what the kernel shall
+    # follow.
     path = Path.cwd() / path.expanduser()
     if not (path / mark).exists():
         raise BadInput(f"{path} is no {what}", remedy=f"give the folder that has {mark} in it")

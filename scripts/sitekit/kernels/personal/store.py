@@ -1,7 +1,8 @@
-"""A user's own kernels: made from modules or an environment, tested like the site's, kept in the user's home.
+"""A user's own kernels: made from modules or an environment, tested like the site's, kept in the
+user's home.
 
-HOME/.local/share/jupyter/kernels/my-<name>/{kernel.json, launch.json, logo-*, own.json}. They are started by the site's
-launcher; so one whose software has vanished says so, like the site's own.
+HOME/.local/share/jupyter/kernels/my-<name>/{kernel.json, launch.json, logo-*, own.json}. They are
+started by the site's launcher; so one whose software has vanished says so, like the site's own.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ MARK = "own.json"
 
 @dataclass(frozen=True)
 class Own:
-    """One of them: its folder, what it is called, the words that it was made with, and the kernel as it was proven."""
+    """One of them: its folder, what it is called, the words that it was made with, and the kernel
+    as it was proven."""
 
     folder: Path
     title: str
@@ -49,7 +51,9 @@ def folder_of(home: Path) -> Path:
 
 def all_of(home: Path) -> list[Own]:
     """Those that sitekit-kernel has made in this home."""
-    return [own for file in sorted(folder_of(home).glob(f"{PREFIX}*/{MARK}")) if (own := _read(file))]
+    return [
+        own for file in sorted(folder_of(home).glob(f"{PREFIX}*/{MARK}")) if (own := _read(file))
+    ]
 
 
 def _read(file: Path) -> Own | None:
@@ -65,7 +69,8 @@ def _read(file: Path) -> Own | None:
 
 
 def find(home: Path, name: str) -> Own:
-    """The kernel of this title, or of this folder's name. Raises BadInput with the names that there are."""
+    """The kernel of this title, or of this folder's name. Raises BadInput with the names that there
+    are."""
     there = all_of(home)
     for own in there:
         if name in (own.title, own.folder.name):
@@ -76,20 +81,28 @@ def find(home: Path, name: str) -> Own:
 
 
 def add(site: Site, rules: Rules, home: Path, wanted: Candidate, words: list[str]) -> Own:
-    """Make the kernel, start it in a clean and in a hostile environment, and put it where Jupyter looks.
+    """Make the kernel, start it in a clean and in a hostile environment, and put it where Jupyter
+    looks.
 
-    Raises BadInput where it may not be called so, Problem where it does not work; nothing is left behind then.
+    Raises BadInput where it may not be called so, Problem where it does not work; nothing is left
+    behind then.
     """
     title, name = wanted.module.full, wanted.id
     _refuse_taken(site, home, title, name)
     found = probe(site, rules, wanted, None)
     if isinstance(found, Failure):
-        raise Problem(f"'{title}' cannot become a kernel: {found.reason}", remedy=_cure(found.reason, wanted))
+        raise Problem(
+            f"'{title}' cannot become a kernel: {found.reason}", remedy=_cure(found.reason, wanted)
+        )
     repair = f"see `sitekit-kernel check {name}` in a terminal, or `sitekit-kernel remove {name}`"
     kernel = replace(found, launch={**found.launch, "remedy": repair})
     with _scratch(site) as place:
-        if fault := generation.write_specs(site, place, [kernel], named="{resource_dir}/launch.json"):
-            raise Problem(f"'{title}' cannot be written: {fault[name]}", remedy="choose another --name")
+        if fault := generation.write_specs(
+            site, place, [kernel], named="{resource_dir}/launch.json"
+        ):
+            raise Problem(
+                f"'{title}' cannot be written: {fault[name]}", remedy="choose another --name"
+            )
         _prove(site, rules, place, kernel)
         told = {"title": title, "words": words, "kernel": asdict(kernel)}
         (place / "kernels" / name / MARK).write_text(json.dumps(told, indent=1) + "\n")
@@ -110,15 +123,20 @@ def _put(made: Path, folder: Path) -> None:
         if not there:
             with contextlib.suppress(OSError):
                 folder.parent.rmdir()
-        why = error.strerror or "; ".join(sorted({str(fault[-1]) for fault in error.args[0]}))  # of shutil.copytree
-        raise Problem(f"the kernel cannot be written: {why}", str(folder), "make room there, then try again") from None
+        # of shutil.copytree
+        why = error.strerror or "; ".join(sorted({str(fault[-1]) for fault in error.args[0]}))
+        raise Problem(
+            f"the kernel cannot be written: {why}", str(folder), "make room there, then try again"
+        ) from None
 
 
 def check(site: Site, rules: Rules, own: Own) -> None:
     """Start it again, clean and hostile. Raises Problem if it does not work any more."""
     if own.kernel is None:
         again = f"remove it, and make it again: sitekit-kernel add {shlex.join(own.words)}"
-        raise Problem(f"'{own.title}' was made by another version of sitekit", str(own.folder), again)
+        raise Problem(
+            f"'{own.title}' was made by another version of sitekit", str(own.folder), again
+        )
     with _scratch(site) as place:
         (place / "kernels" / own.folder.name).symlink_to(own.folder)
         _prove(site, rules, place, own.kernel)
@@ -130,12 +148,15 @@ def remove(own: Own) -> None:
 
 def _refuse_taken(site: Site, home: Path, title: str, name: str) -> None:
     if (folder_of(home) / name).exists():
-        raise BadInput(f"you have a kernel '{title}' already", str(folder_of(home) / name), "remove it first")
+        raise BadInput(
+            f"you have a kernel '{title}' already", str(folder_of(home) / name), "remove it first"
+        )
     for spec in site.kernels_current.glob("kernels/*/*.json"):
         shown = json.loads(spec.read_text()).get("display_name")
         if spec.parent.name == name or (shown and shown.casefold() == title.casefold()):
             raise BadInput(
-                f"'{title}' is a kernel of this site", remedy="choose another --name: yours must not hide it"
+                f"'{title}' is a kernel of this site",
+                remedy="choose another --name: yours must not hide it",
             )
 
 
@@ -144,7 +165,9 @@ def _cure(reason: str, wanted: Candidate) -> str:
         return "install it with that R: install.packages('IRkernel')"
     if "ipykernel" in reason:
         return f"install it: {wanted.rule.bin / 'python' if wanted.rule.bin else 'python'} -m pip install ipykernel"
-    return "mend that, or name another" if wanted.rule.place else "`module avail` shows what there is"
+    return (
+        "mend that, or name another" if wanted.rule.place else "`module avail` shows what there is"
+    )
 
 
 @contextmanager
@@ -161,4 +184,6 @@ def _prove(site: Site, rules: Rules, place: Path, kernel: Kernel) -> None:
     failed = prove(site, place, [kernel], Trial(None, rules.start_timeout))
     if failed:
         shown = kernel.launch["title"]
-        raise Problem(f"'{shown}' does not work {failed[kernel.id]}", remedy="mend that, then try again")
+        raise Problem(
+            f"'{shown}' does not work {failed[kernel.id]}", remedy="mend that, then try again"
+        )

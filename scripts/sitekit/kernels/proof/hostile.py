@@ -11,8 +11,11 @@ BROKEN = "raise ImportError('this file was put here to break kernels')\n"
 
 
 def files(kernels: list[Kernel]) -> dict[str, str]:
-    """Path -> content of the hostile home: modules of the same names, broken packages, start files that quit."""
-    names = sorted({name for kernel in kernels for name in kernel.expect["modules"].split(":") if name})
+    """Path -> content of the hostile home: modules of the same names, broken packages, start files
+    that quit."""
+    names = sorted(
+        {name for kernel in kernels for name in kernel.expect["modules"].split(":") if name}
+    )
     told = {
         "hostile/bin-env": "exit 3\n",
         ".bashrc": "exit 3\n",
@@ -24,10 +27,16 @@ def files(kernels: list[Kernel]) -> dict[str, str]:
         told[f"hostile/python/{package}.py"] = BROKEN
     for name in [*names, "hostile/1.0"]:
         told[f"hostile/modules/{name}.lua"] = HOSTILE_MODULE
-    versions = {".".join(k.detail.split()[1].rstrip(",").split(".")[:2]) for k in kernels if k.language == "python"}
+    versions = {
+        ".".join(k.detail.split()[1].rstrip(",").split(".")[:2])
+        for k in kernels
+        if k.language == "python"
+    }
     for version in sorted(versions):
         told[f".local/lib/python{version}/site-packages/ipykernel/__init__.py"] = BROKEN
-    for version in sorted({k.detail.split()[1].rpartition(".")[0] for k in kernels if k.language == "R"}):
+    for version in sorted(
+        {k.detail.split()[1].rpartition(".")[0] for k in kernels if k.language == "R"}
+    ):
         for package in ("IRkernel", "repr", "jsonlite"):
             place = f"R/x86_64-pc-linux-gnu-library/{version}/{package}"
             told[f"{place}/DESCRIPTION"] = f"Package: {package}\nVersion: 99.0\n"

@@ -1,6 +1,8 @@
-"""The kernels that run what their user has loaded in the Software Modules tab: one for each language of the site.
+"""The kernels that run what their user has loaded in the Software Modules tab: one for each
+language of the site.
 
-Each is proven with the modules of one of the site's other kernels, of the newest version, loaded as the tab would.
+Each is proven with the modules of one of the site's other kernels, of the newest version, loaded as
+the tab would.
 """
 
 from __future__ import annotations
@@ -18,10 +20,15 @@ from .starts import WAYS
 
 
 def inheriting(languages: Iterable[str], kernels: Iterable[Kernel]) -> list[Kernel]:
-    """One kernel for each of the languages of which there is one in `kernels` that modules alone bring about."""
+    """One kernel for each of the languages of which there is one in `kernels` that modules alone
+    bring about."""
     made = []
     for language in languages:
-        models = [k for k in kernels if k.language == language and k.launch["modules"] and "library" in k.expect]
+        models = [
+            k
+            for k in kernels
+            if k.language == language and k.launch["modules"] and "library" in k.expect
+        ]
         if models:
             made.append(_like(sorted(models, key=lambda kernel: natural(kernel.label))))
     return made
@@ -39,7 +46,13 @@ def _like(models: list[Kernel]) -> Kernel:
         "known": [kernel.label for kernel in models[:-4:-1]],
     }
     nothing = {"modules": [], "environment": {}, "user_site": False, "interpreter": "", "needs": []}
-    launch = {**model.launch, **nothing, "title": title, "command": way["command"], "inherit": asked}
+    launch = {
+        **model.launch,
+        **nothing,
+        "title": title,
+        "command": way["command"],
+        "inherit": asked,
+    }
     launch.pop("another_build", None)
     return Kernel(
         id=f"loaded-{language.lower()}",
@@ -59,15 +72,24 @@ def _like(models: list[Kernel]) -> Kernel:
 
 
 def environment(kernel: Kernel) -> dict[str, str]:
-    """What such a kernel needs in order to be tried, `{home}` standing for the home that `write` was given."""
-    return {"JUPYTER_RUNTIME_DIR": f"{{home}}/session-{kernel.id}"} if "inherit" in kernel.launch else {}
+    """What such a kernel needs in order to be tried, `{home}` standing for the home that `write`
+    was given."""
+    return (
+        {"JUPYTER_RUNTIME_DIR": f"{{home}}/session-{kernel.id}"}
+        if "inherit" in kernel.launch
+        else {}
+    )
 
 
 def write(home: Path, kernels: Iterable[Kernel]) -> None:
-    """Load, for each such kernel, the modules that it is tried with, as session/loaded_modules.py notes them."""
+    """Load, for each such kernel, the modules that it is tried with, as session/loaded_modules.py
+    notes them."""
     for kernel in kernels:
         if "inherit" in kernel.launch:
-            told = {"LOADEDMODULES": kernel.expect["modules"], "MODULEPATH": kernel.launch["modulepath"]}
+            told = {
+                "LOADEDMODULES": kernel.expect["modules"],
+                "MODULEPATH": kernel.launch["modulepath"],
+            }
             folder = home / f"session-{kernel.id}"
             folder.mkdir()
             (folder / launcher().LOADED).write_text(json.dumps(told))

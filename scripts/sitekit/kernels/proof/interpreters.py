@@ -1,4 +1,5 @@
-"""What starts a candidate's kernel: an interpreter on its PATH or inside its image; and what that says of itself."""
+"""What starts a candidate's kernel: an interpreter on its PATH or inside its image; and what that
+says of itself."""
 
 from __future__ import annotations
 
@@ -24,9 +25,11 @@ _INSIDE = Path(__file__).parent / "inside"
 
 @dataclass(frozen=True)
 class Interpreter:
-    """`program` is the full path of what the launcher starts: the interpreter, or the engine of its image.
+    """`program` is the full path of what the launcher starts: the interpreter, or the engine of its
+    image.
 
-    `words` begin the kernel's command line; `look` are the words to run the interpreter with a program of ours.
+    `words` begin the kernel's command line; `look` are the words to run the interpreter with a
+    program of ours.
     """
 
     language: str
@@ -39,14 +42,17 @@ class Interpreter:
         if self.language == "python":
             return [*self.words, *IPYKERNEL]
         if self.language == "R":
-            # An IRkernel in the user's own library would come first otherwise; their other packages stay within reach.
+            # An IRkernel in the user's own library would come first otherwise; their other packages
+            # stay within reach.
             place = json.dumps(os.path.dirname(library))
             begin = f"loadNamespace('IRkernel', lib.loc = {place}); IRkernel::main()"
             return [*self.words, "--slave", "-e", begin, "--args", CONNECTION]
         return list(self.words)
 
 
-def find(candidate: Candidate, told: Mapping[str, Any], env: Mapping[str, str]) -> Interpreter | None:
+def find(
+    candidate: Candidate, told: Mapping[str, Any], env: Mapping[str, str]
+) -> Interpreter | None:
     """What to start in the environment `env`, after the load; `told` is what the launcher is told."""
     rule = candidate.rule
     if rule.image:
@@ -58,7 +64,9 @@ def find(candidate: Candidate, told: Mapping[str, Any], env: Mapping[str, str]) 
         for name in PROGRAMS[language]:
             program = shutil.which(name, path=str(rule.bin or env["PATH"]))
             # The machine's own interpreter is not the module's, unless a rule asks for just that.
-            if program and (rule.bin or rule.language or program != shutil.which(name, path=told["path"])):
+            if program and (
+                rule.bin or rule.language or program != shutil.which(name, path=told["path"])
+            ):
                 return Interpreter(language, program, (name,), (program,))
     return None
 
@@ -70,7 +78,9 @@ def _in_image(candidate: Candidate, path: str) -> Interpreter | None:
     language = rule.language or "python"
     inner = rule.command or (containers.PROGRAMS[language],)
     look = (engine, *containers.words(rule, kernel=False)[1:], inner[0])
-    return Interpreter(language, engine, (*containers.words(rule), *inner), () if rule.command else look)
+    return Interpreter(
+        language, engine, (*containers.words(rule), *inner), () if rule.command else look
+    )
 
 
 def missing(candidate: Candidate) -> str:
@@ -82,7 +92,9 @@ def missing(candidate: Candidate) -> str:
     return f"{rule.place or 'its modules'} {'brings' if rule.place else 'bring'} no {' or '.join(wanted)}"
 
 
-def ask(interpreter: Interpreter, env: Mapping[str, str], user: str | None, timeout: float) -> dict[str, Any]:
+def ask(
+    interpreter: Interpreter, env: Mapping[str, str], user: str | None, timeout: float
+) -> dict[str, Any]:
     """What it says: version, interpreter, library, kernel, spec, and paths to watch; or an `error`.
 
     Raises CommandFailed if it does not run, ValueError if it does not answer.
@@ -90,17 +102,29 @@ def ask(interpreter: Interpreter, env: Mapping[str, str], user: str | None, time
     if not interpreter.look:
         return {"version": "", "interpreter": "", "spec": {}, "watch": []}
     ways = {"python": _ask_python, "R": _ask_r}
-    return ways[interpreter.language](interpreter, {**env, "HOME": launcher().NO_HOME}, user, timeout)
+    return ways[interpreter.language](
+        interpreter, {**env, "HOME": launcher().NO_HOME}, user, timeout
+    )
 
 
-# What ipykernel can do, by its version. Whether this one works its kernel shows, when it is started.
+# What ipykernel can do, by its version. Whether this one works its kernel shows, when it is
+# started.
 _specs: dict[str, dict[str, Any]] = {}
 
 
-def _ask_python(interpreter: Interpreter, env: dict[str, str], user: str | None, timeout: float) -> dict[str, Any]:
+def _ask_python(
+    interpreter: Interpreter, env: dict[str, str], user: str | None, timeout: float
+) -> dict[str, Any]:
     source = (_INSIDE / "probe_python.py").read_text()
     known = dict(_specs)
-    done = run([*interpreter.look, "-", *known], stdin=source, env=env, user=user, cwd=Path("/"), timeout=timeout)
+    done = run(
+        [*interpreter.look, "-", *known],
+        stdin=source,
+        env=env,
+        user=user,
+        cwd=Path("/"),
+        timeout=timeout,
+    )
     told = json.loads((done.stdout.strip().splitlines() or [""])[-1])
     watch = [*told.pop("libraries"), told.get("library", "")]
     if "error" in told:
@@ -112,7 +136,9 @@ def _ask_python(interpreter: Interpreter, env: dict[str, str], user: str | None,
     return {**told, "watch": watch}
 
 
-def _ask_r(interpreter: Interpreter, env: dict[str, str], user: str | None, timeout: float) -> dict[str, Any]:
+def _ask_r(
+    interpreter: Interpreter, env: dict[str, str], user: str | None, timeout: float
+) -> dict[str, Any]:
     source = (_INSIDE / "probe.R").read_text().split("\n", 1)[1]
     words = ["--vanilla", "--slave", "-e", " ".join(source.split())]
     done = run([*interpreter.look, *words], env=env, user=user, cwd=Path("/"), timeout=timeout)

@@ -14,8 +14,10 @@ _once = Lock()
 
 
 def launcher() -> ModuleType:
-    """kernels/launch.py as a module. It is data, for it runs by itself; hence by path and not by name."""
-    # Two threads that came first at the same time would get two classes CannotStart, and not catch each other's.
+    """kernels/launch.py as a module. It is data, for it runs by itself; hence by path and not by
+    name."""
+    # Two threads that came first at the same time would get two classes CannotStart, and not catch
+    # each other's.
     with _once:
         return _launcher()
 
@@ -34,5 +36,8 @@ def _launcher() -> ModuleType:
 @cache
 def launcher_digest() -> str:
     """Changes when a kernel would be started in another way, and so has to be proven again."""
-    parts = (data(f"kernels/{name}") for name in ("launch.py", "lmod_output.py", "by_socket.py", "tombstone.py"))
+    parts = (
+        data(f"kernels/{name}")
+        for name in ("launch.py", "lmod_output.py", "by_socket.py", "tombstone.py")
+    )
     return hashlib.sha256(b"\0".join(part.read_bytes() for part in parts)).hexdigest()[:16]

@@ -1,4 +1,5 @@
-"""Prepare each candidate's environment in isolation and ask its interpreter what it is, before a kernel is started."""
+"""Prepare each candidate's environment in isolation and ask its interpreter what it is, before a
+kernel is started."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ NAMES = {"python": "Python", "matlab": "MATLAB", "r": "R"}
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a candidate is no kernel. `broken` tells a module that fails from one that merely has no kernel in it."""
+    """Why a candidate is no kernel. `broken` tells a module that fails from one that merely has no
+    kernel in it."""
 
     candidate: Candidate
     reason: str
@@ -54,23 +56,35 @@ def instructions(site: Site, rules: Rules, candidate: Candidate) -> dict[str, An
         "load_environment": dict(rules.load_environment),
         "path": ":".join(PATH if slurm in PATH else (slurm, *PATH)),
         **({"bin": str(rule.bin)} if rule.bin else {}),
-        "environment": {**{name: str(value) for name, value in activated.items() if value}, **rule.environment},
+        "environment": {
+            **{name: str(value) for name, value in activated.items() if value},
+            **rule.environment,
+        },
         "user_site": rule.user_site,
     }
 
 
 def key_of(site: Site, rules: Rules, candidate: Candidate) -> str:
-    """A digest of all that decides what the kernel will be, apart from the software itself (see Kernel.watch)."""
+    """A digest of all that decides what the kernel will be, apart from the software itself (see
+    Kernel.watch)."""
     rule = candidate.rule
     asked = [rule.name, rule.command, rule.check, rule.language, candidate.language]
     asked += [rule.image and containers.words(rule)]
     ours = [logo_digest(_logo(candidate)), launcher_digest(), str(site.paths.prefix)]
-    parts = [instructions(site, rules, candidate), asked, ours, [str(file) for file in candidate.module.files]]
+    parts = [
+        instructions(site, rules, candidate),
+        asked,
+        ours,
+        [str(file) for file in candidate.module.files],
+    ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def probe_all(site: Site, rules: Rules, found: list[Candidate], user: str | None) -> list[Kernel | Failure]:
-    """Probe in parallel, showing progress, in the order of `found`. Modules and interpreters run as `user`."""
+def probe_all(
+    site: Site, rules: Rules, found: list[Candidate], user: str | None
+) -> list[Kernel | Failure]:
+    """Probe in parallel, showing progress, in the order of `found`. Modules and interpreters run as
+    `user`."""
     if not found:
         return []
     with (
@@ -103,7 +117,9 @@ def probe(site: Site, rules: Rules, candidate: Candidate, user: str | None) -> K
         try:
             before = launcher().prepared(told, environ)
             env = launcher().with_modules(told, before, start)
-            told["modules"] = launcher().full_names(told["modules"], launcher().lmod_output.loaded(env))
+            told["modules"] = launcher().full_names(
+                told["modules"], launcher().lmod_output.loaded(env)
+            )
             if why := shell.needed(told, before, env, start):
                 return failure(reason=why, broken=True, watch={})
             env = launcher().completed(told, env)
@@ -120,7 +136,8 @@ def probe(site: Site, rules: Rules, candidate: Candidate, user: str | None) -> K
         seen = interpreters.ask(interpreter, env, user, rules.start_timeout)
     except (CommandFailed, ValueError) as error:
         return failure(reason=f"its interpreter does not run: {error}", broken=True, watch={})
-    files += [] if candidate.rule.image else seen.pop("watch")  # inside an image, paths are other files
+    # inside an image, paths are other files
+    files += [] if candidate.rule.image else seen.pop("watch")
     if "error" in seen:
         return failure(reason=seen["error"], broken=False, watch=stamps(files))
     return _kernel(candidate, told, env, interpreter, seen, key, stamps(files))
@@ -146,10 +163,15 @@ def own_name() -> str:
 
 
 def module_files(env: Mapping[str, str]) -> list[str]:
-    """The files of the loaded modules, with what decides which version a name means: their folders, and files there."""
+    """The files of the loaded modules, with what decides which version a name means: their folders,
+    and files there."""
     files = [file for file in env.get("_LMFILES_", "").split(":") if file]
     folders = sorted({os.path.dirname(file) for file in files})
-    rules = [os.path.join(folder, name) for folder in folders for name in (".modulerc", ".modulerc.lua", ".version")]
+    rules = [
+        os.path.join(folder, name)
+        for folder in folders
+        for name in (".modulerc", ".modulerc.lua", ".version")
+    ]
     return [*files, *folders, *(file for file in rules if os.path.exists(file))]
 
 
@@ -157,7 +179,9 @@ def _as_loaded(candidate: Candidate, modules: list[str]) -> Candidate:
     """The candidate with the version that Lmod has chosen, where none was named."""
     if not modules or modules[-1] == candidate.modules[-1] or candidate.rule.place:
         return candidate
-    return replace(candidate, modules=tuple(modules), module=replace(candidate.module, full=modules[-1]))
+    return replace(
+        candidate, modules=tuple(modules), module=replace(candidate.module, full=modules[-1])
+    )
 
 
 def _kernel(
@@ -180,7 +204,12 @@ def _kernel(
         "interpreter": interpreter.program,
         "needs": _needs(candidate, library),
     }
-    if told["modules"] and library and not (candidate.rule.place or candidate.rule.command) and language in WAYS:
+    if (
+        told["modules"]
+        and library
+        and not (candidate.rule.place or candidate.rule.command)
+        and language in WAYS
+    ):
         launch["another_build"] = another_build(language, seen["version"])
     return Kernel(
         id=candidate.id,
@@ -201,7 +230,8 @@ def _kernel(
 
 
 def _needs(candidate: Candidate, library: str) -> list[str]:
-    """Files without which the kernel is not started; what lies inside an image cannot be seen from here."""
+    """Files without which the kernel is not started; what lies inside an image cannot be seen from
+    here."""
     image = candidate.rule.image
     return [path for path in ([image] if image else [library]) if path.startswith("/")]
 
@@ -225,7 +255,9 @@ def _title(candidate: Candidate, language: str, version: str) -> str:
         template = candidate.rule.name
     elif not version:
         template = "{module}"
-    elif named.lower() == module.name.rpartition("/")[2].lower().rstrip("0123456789") and not parents:
+    elif (
+        named.lower() == module.name.rpartition("/")[2].lower().rstrip("0123456789") and not parents
+    ):
         template = "{language} {language_version}"
     else:
         template = "{module} ({language} {language_version}" + (", {parents})" if parents else ")")
@@ -240,4 +272,7 @@ def _title(candidate: Candidate, language: str, version: str) -> str:
 
 
 def _logo(candidate: Candidate, language: str | None = None) -> str:
-    return candidate.rule.logo or (language or candidate.language or candidate.rule.language or "other").lower()
+    return (
+        candidate.rule.logo
+        or (language or candidate.language or candidate.rule.language or "other").lower()
+    )

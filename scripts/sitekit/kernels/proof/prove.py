@@ -1,4 +1,5 @@
-"""Start kernels for real, in a clean and in a hostile environment, and compare each with what its probe found."""
+"""Start kernels for real, in a clean and in a hostile environment, and compare each with what its
+probe found."""
 
 from __future__ import annotations
 
@@ -33,8 +34,8 @@ ASK = {
 
 @dataclass(frozen=True)
 class Trial:
-    """How kernels are started: as `user` (None: as whoever runs this), how long each may take (in seconds), and the
-    words that put a program on a compute node, if that is where."""
+    """How kernels are started: as `user` (None: as whoever runs this), how long each may take (in
+    seconds), and the words that put a program on a compute node, if that is where."""
 
     user: str | None
     timeout: int
@@ -42,12 +43,17 @@ class Trial:
 
 
 def account(site: Site, name: str) -> str | None:
-    """Under root, modules and kernels run as `name`, who can do no harm, and reads no more than users do.
+    """Under root, modules and kernels run as `name`, who can do no harm, and reads no more than
+    users do.
 
     Raises Problem if there is no such account, or no environment to start kernels with.
     """
     if not (site.current / "bin" / "python").exists():
-        raise Problem("there is no hub environment yet", str(site.current), "run `make setup_conda install_all` first")
+        raise Problem(
+            "there is no hub environment yet",
+            str(site.current),
+            "run `make setup_conda install_all` first",
+        )
     if os.geteuid() != 0:
         return None
     try:
@@ -59,7 +65,8 @@ def account(site: Site, name: str) -> str | None:
 
 
 def prove(site: Site, generation: Path, kernels: list[Kernel], trial: Trial) -> dict[str, str]:
-    """Kernel id -> why it failed, for those that did. Starts two to a core at a time, showing progress.
+    """Kernel id -> why it failed, for those that did. Starts two to a core at a time, showing
+    progress.
 
     Raises Problem if the program that starts them does not come to its end.
     """
@@ -77,7 +84,8 @@ def prove(site: Site, generation: Path, kernels: list[Kernel], trial: Trial) -> 
         for result in _results(site, Path(scratch), starts, trial):
             kernel = known[result["id"]]
             why, where = _fault(kernel, result, elsewhere=bool(trial.srun)), result["environment"]
-            if why and (where == "clean" or kernel.id not in failed):  # of two failures, the simpler tells more
+            # of two failures, the simpler tells more
+            if why and (where == "clean" or kernel.id not in failed):
                 failed[kernel.id] = f"in a {where} environment: {why}"
             step.note(kernel.id)
             step.advance()
@@ -86,16 +94,26 @@ def prove(site: Site, generation: Path, kernels: list[Kernel], trial: Trial) -> 
 
 
 def _starts(
-    site: Site, generation: Path, kernels: list[Kernel], scratch: Path, trial: Trial, failed: dict[str, str]
+    site: Site,
+    generation: Path,
+    kernels: list[Kernel],
+    scratch: Path,
+    trial: Trial,
+    failed: dict[str, str],
 ) -> list[dict[str, Any]]:
-    """What the program that starts kernels is asked for; it is put into `scratch` itself, beside the homes.
+    """What the program that starts kernels is asked for; it is put into `scratch` itself, beside
+    the homes.
 
-    A kernel for which that cannot be written, such as one whose module's name is too long, is put into `failed`.
+    A kernel for which that cannot be written, such as one whose module's name is too long, is put
+    into `failed`.
     """
     starts = []
     for kernel in kernels:
         try:
-            pair = [_start(site, generation, kernel, kind, scratch / kind / kernel.id, trial) for kind in KINDS]
+            pair = [
+                _start(site, generation, kernel, kind, scratch / kind / kernel.id, trial)
+                for kind in KINDS
+            ]
         except OSError as error:
             failed[kernel.id] = f"it cannot be tried: {error}"
             continue
@@ -108,15 +126,23 @@ def _starts(
     return starts
 
 
-def _start(site: Site, generation: Path, kernel: Kernel, kind: str, home: Path, trial: Trial) -> dict[str, Any]:
+def _start(
+    site: Site, generation: Path, kernel: Kernel, kind: str, home: Path, trial: Trial
+) -> dict[str, Any]:
     home.mkdir(parents=True)
     if kind == "hostile":
         hostile.write(home, [kernel])
     inherit.write(home, [kernel])
     spec = spec_file(generation, kernel.id)
-    argv = [word.replace("{resource_dir}", str(spec.parent)) for word in json.loads(spec.read_text())["argv"]]
+    argv = [
+        word.replace("{resource_dir}", str(spec.parent))
+        for word in json.loads(spec.read_text())["argv"]
+    ]
     if argv[0] != str(root(site) / "launch"):
-        raise Problem(f"the spec of {kernel.id} does not start with our launcher but with {argv[0]}", str(generation))
+        raise Problem(
+            f"the spec of {kernel.id} does not start with our launcher but with {argv[0]}",
+            str(generation),
+        )
     path = f"{site.current}/bin:/usr/local/bin:/usr/bin:/bin"
     env = {"PATH": path, "LANG": "C.UTF-8", "JUPYTER_PATH": str(site.kernels_current)}
     code = [ASK[kernel.language]] if kernel.language in ASK else []
@@ -125,14 +151,20 @@ def _start(site: Site, generation: Path, kernel: Kernel, kind: str, home: Path, 
         "environment": kind,
         # The link to the launcher still leads to the generation before this one.
         "argv": [str(generation / "launch"), *argv[1:]],
-        "env": {**env, **(hostile.environment() if kind == "hostile" else {}), **inherit.environment(kernel)},
+        "env": {
+            **env,
+            **(hostile.environment() if kind == "hostile" else {}),
+            **inherit.environment(kernel),
+        },
         "home": str(home),
         "code": [*code, *([kernel.check] if kernel.check else [])],
         "timeout": trial.timeout,
     }
 
 
-def _results(site: Site, scratch: Path, starts: list[dict[str, Any]], trial: Trial) -> Iterator[dict[str, Any]]:
+def _results(
+    site: Site, scratch: Path, starts: list[dict[str, Any]], trial: Trial
+) -> Iterator[dict[str, Any]]:
     argv = [*trial.srun, str(site.current / "bin" / "python"), "-I", str(scratch / SMOKE.name)]
     env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(scratch)}
     env |= {"SLURM_CONF": str(site.slurm.conf)} if site.slurm.conf else {}
@@ -142,7 +174,14 @@ def _results(site: Site, scratch: Path, starts: list[dict[str, Any]], trial: Tri
         open(scratch / "order.json") as order,
         open(scratch / "errors", "w+") as errors,
         subprocess.Popen(
-            argv, stdin=order, stdout=subprocess.PIPE, stderr=errors, env=env, cwd="/", text=True, **whose
+            argv,
+            stdin=order,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=env,
+            cwd="/",
+            text=True,
+            **whose,
         ) as child,
     ):
         try:
@@ -164,19 +203,27 @@ def _results(site: Site, scratch: Path, starts: list[dict[str, Any]], trial: Tri
 
 
 def _fault(kernel: Kernel, result: dict[str, Any], elsewhere: bool) -> str | None:
-    """Why this start is no proof. An answer is not enough: interpreter, modules and library must be those probed.
+    """Why this start is no proof. An answer is not enough: interpreter, modules and library must be
+    those probed.
 
-    `elsewhere`, on a compute node, the modules may choose another build by its CPU type, which the launcher has tested.
+    `elsewhere`, on a compute node, the modules may choose another build by its CPU type, which the
+    launcher has tested.
     """
     if "reason" in result:
         return result["reason"]
     expect, got = kernel.expect, {"modules": result["modules"]}
     if kernel.language in ASK:
-        line = next((line for line in result["printed"][0].splitlines() if line.startswith("sitekit\t")), "")
+        line = next(
+            (line for line in result["printed"][0].splitlines() if line.startswith("sitekit\t")), ""
+        )
         if line.count("\t") != 3:
             return f"its output did not come through; it printed {result['printed'][0]!r}"
         _, got["interpreter"], got["library"], got["modules"] = line.split("\t")
-    if elsewhere and "another_build" in kernel.launch and got["interpreter"] != expect["interpreter"]:
+    if (
+        elsewhere
+        and "another_build" in kernel.launch
+        and got["interpreter"] != expect["interpreter"]
+    ):
         absent = set(kernel.launch["modules"]) - set(got["modules"].split(":"))
         return f"{', '.join(sorted(absent))} is not loaded" if absent else None
     for name, wanted in expect.items():

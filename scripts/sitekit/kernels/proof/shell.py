@@ -1,4 +1,5 @@
-"""Modules that give commands to the shell that loads them. A kernel is started without one: what would it miss?"""
+"""Modules that give commands to the shell that loads them. A kernel is started without one: what
+would it miss?"""
 
 from __future__ import annotations
 
@@ -17,33 +18,43 @@ _SCRIPT = "trap 'export {failed}=\"$BASH_COMMAND\"' ERR\n{load}\ntrap - ERR\npri
 
 
 def needed(
-    kernel: Mapping[str, Any], before: Mapping[str, str], after: Mapping[str, str], run: Callable[..., Any]
+    kernel: Mapping[str, Any],
+    before: Mapping[str, str],
+    after: Mapping[str, str],
+    run: Callable[..., Any],
 ) -> str | None:
     """Why the kernel's modules need a shell, None if they do not.
 
-    `before` and `after` are the environments of the load without a shell; it is done once more, in bash. Raises
-    CannotStart.
+    `before` and `after` are the environments of the load without a shell; it is done once more, in
+    bash. Raises CannotStart.
     """
     if not kernel["modules"]:
         return None
     said = launcher().lmod(kernel, before, "bash", run).stdout.decode(errors="surrogateescape")
-    said = re.sub(r"^false;?\s*\Z", "", said, flags=re.MULTILINE)  # Lmod's own end where a module has warned
+    # Lmod's own end where a module has warned
+    said = re.sub(r"^false;?\s*\Z", "", said, flags=re.MULTILINE)
     words = ["/bin/bash", "--noprofile", "--norc", "-c", _SCRIPT.format(failed=_FAILED, load=said)]
     done = run(words, env=before, capture_output=True, timeout=launcher().LOAD_SECONDS)
     shown = done.stdout.decode(errors="surrogateescape").split("\0")[1:-1]
     if not shown:
         return "its modules run commands that end the shell they are loaded in; a kernel is started without a shell"
-    return _difference(_counted(dict(variable.split("=", 1) for variable in shown)), _counted(after))
+    return _difference(
+        _counted(dict(variable.split("=", 1) for variable in shown)), _counted(after)
+    )
 
 
 def _counted(environment: Mapping[str, str]) -> dict[str, str]:
-    return {k: v for k, v in environment.items() if k not in _ITS_OWN and not k.startswith(_RECORDS)}
+    return {
+        k: v for k, v in environment.items() if k not in _ITS_OWN and not k.startswith(_RECORDS)
+    }
 
 
 def _difference(shell: dict[str, str], without: dict[str, str]) -> str | None:
     if command := shell.pop(_FAILED, None):
         what = f"there, `{command}` fails"
-    elif names := sorted(name for name in shell.keys() | without.keys() if shell.get(name) != without.get(name)):
+    elif names := sorted(
+        name for name in shell.keys() | without.keys() if shell.get(name) != without.get(name)
+    ):
         what = f"there, they change {', '.join(names[:5])}"
     else:
         return None

@@ -27,7 +27,8 @@ WAYS = {
 
 
 def another_build(language: str, version: str) -> dict[str, Any]:
-    """How the launcher tries and starts another build of the interpreter: of the same version, down to 3.11 or 4.2.
+    """How the launcher tries and starts another build of the interpreter: of the same version, down
+    to 3.11 or 4.2.
 
     A module may choose its build by the CPU type of the node.
     """

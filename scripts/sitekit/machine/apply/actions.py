@@ -1,4 +1,5 @@
-"""The kinds of change. Each says what it is, is done, and leaves behind how it is undone, even when it fails halfway.
+"""The kinds of change. Each says what it is, is done, and leaves behind how it is undone, even when
+it fails halfway.
 
 An action knows what stood there before; if that is not so any more when its turn comes, it refuses.
 """
@@ -38,7 +39,8 @@ class Action(Protocol):
         """The kind of the change and its object, such as ("new file", "/etc/pam.d/sitekit-main")."""
 
     def do(self, root: Path, undo: ExitStack) -> None:
-        """Do it in the tree `root`. Whatever has to be undone later is pushed on `undo` before it is done."""
+        """Do it in the tree `root`. Whatever has to be undone later is pushed on `undo` before it
+        is done."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +58,16 @@ class NewFolder:
         real = on_disk(root, self.path)
         owner = unix_accounts.numbers(root, self.folder.owner)
         real.mkdir(0o700)
-        # In the site's own there may be more by then, such as the logs of a web server that did not take the site in.
+        # In the site's own there may be more by then, such as the logs of a web server that did not
+        # take the site in.
         undo.callback(real.rmdir if self.folder.shared else partial(shutil.rmtree, real))
         set_folder(real, owner, self.folder.mode)
 
 
 @dataclass(frozen=True)
 class ChangedFolder:
-    """A directory of the site's own that gets its owner and mode; what lies in a service's changes hands with it."""
+    """A directory of the site's own that gets its owner and mode; what lies in a service's changes
+    hands with it."""
 
     path: Path
     folder: Folder
@@ -137,13 +141,16 @@ class RemoveMember:
         return "removed member", f"{self.user} of {self.group}"
 
     def do(self, root: Path, undo: ExitStack) -> None:
-        undo.callback(unix_accounts.put_members, root, self.group, unix_accounts.listed(root, self.group))
+        undo.callback(
+            unix_accounts.put_members, root, self.group, unix_accounts.listed(root, self.group)
+        )
         unix_accounts.remove_member(root, self.user, self.group)
 
 
 @dataclass(frozen=True)
 class Stop:
-    """A service that the site as `applied` has, and will not have any more, or not under this supervisor.
+    """A service that the site as `applied` has, and will not have any more, or not under this
+    supervisor.
 
     It does not start again here, but with the other services: when the last of its files is back.
     """
@@ -155,7 +162,9 @@ class Stop:
     @property
     def what(self) -> tuple[str, str]:
         disable = ["disable"] if self.applied.supervisor == "systemd" else []
-        return ", ".join([*(["stop"] if self.state != "stopped" else []), *disable]), self.service.name
+        return ", ".join(
+            [*(["stop"] if self.state != "stopped" else []), *disable]
+        ), self.service.name
 
     def do(self, root: Path, undo: ExitStack) -> None:
         control.stop([self.service], site_supervisor(self.applied))
@@ -163,7 +172,8 @@ class Stop:
 
 @dataclass(frozen=True)
 class Write:
-    """A file, new or in the place of what sitekit wrote there before. A secret is neither shown nor kept."""
+    """A file, new or in the place of what sitekit wrote there before. A secret is neither shown nor
+    kept."""
 
     path: Path
     file: File
@@ -221,7 +231,8 @@ class Remove:
 
 @dataclass(frozen=True)
 class Record:
-    """The manifest, written before the first change with all that may become so, and after the last with what is so."""
+    """The manifest, written before the first change with all that may become so, and after the last
+    with what is so."""
 
     path: Path
     manifest: Manifest
@@ -237,7 +248,8 @@ class Record:
 
 @dataclass(frozen=True)
 class Tested:
-    """The machine's own web server reads all of its configuration, as it is now, before it has to use it."""
+    """The machine's own web server reads all of its configuration, as it is now, before it has to
+    use it."""
 
     web: WebServer
 
@@ -252,7 +264,9 @@ class Tested:
                 if system_server.state(self.web).word == "running":
                     check_whole(self.web)
             except CommandFailed as refused:
-                refused.remedy = f"mend what it names, so that {self.web.service} can take the site in"
+                refused.remedy = (
+                    f"mend what it names, so that {self.web.service} can take the site in"
+                )
                 raise
 
 
@@ -263,7 +277,8 @@ def _untouched(root: Path, path: Path, before: Entry) -> None:
 
 
 def _remove_group(root: Path, name: str) -> None:
-    if unix_accounts.has_group(root, name):  # userdel may have taken it along (login.defs(5), USERGROUPS_ENAB)
+    # userdel may have taken it along (login.defs(5), USERGROUPS_ENAB)
+    if unix_accounts.has_group(root, name):
         unix_accounts.remove_group(root, name)
 
 

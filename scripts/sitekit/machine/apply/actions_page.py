@@ -1,4 +1,5 @@
-"""The page docs/installer-actions.md: everything that sitekit does to a machine, taken from the plan that does it."""
+"""The page docs/installer-actions.md: everything that sitekit does to a machine, taken from the
+plan that does it."""
 
 from __future__ import annotations
 
@@ -113,17 +114,35 @@ def page(site: Site, platform: Platform) -> str:
     paths = [*files, *made_up, *wanted, *map(beside, [*files, *made_up]), *folders(site, platform)]
     own_group = {site.hub.user: site.hub.user, site.proxy.user: site.proxy.user}
     groups = frozenset([platform.shadow_group] if platform.shadow_group else [])
-    bare = Seen(dict.fromkeys(paths, NOTHING), {"root": (0, 0)}, groups, frozenset(), own_group, {}, site, Manifest())
+    bare = Seen(
+        dict.fromkeys(paths, NOTHING),
+        {"root": (0, 0)},
+        groups,
+        frozenset(),
+        own_group,
+        {},
+        site,
+        Manifest(),
+    )
     rows = "\n".join(_rows(plan(site, platform, files, made_up, wanted, bare, Manifest()).actions))
-    services = [f"| `{s.name}.service` | `{s.user}` | {s.description} |" for s in site_services(site, platform)]
+    services = [
+        f"| `{s.name}.service` | `{s.user}` | {s.description} |"
+        for s in site_services(site, platform)
+    ]
     timers = sorted(path for path in files if path.suffix == ".timer")
     passing = "a passing account"  # systemd's DynamicUser=
     whose = {
-        path: passing if "DynamicUser=yes" in files[path.with_suffix(".service")].content else "`root`"
+        path: passing
+        if "DynamicUser=yes" in files[path.with_suffix(".service")].content
+        else "`root`"
         for path in timers
     }
     services += [f"| `{path.name}` | {whose[path]} | {purpose(path)} |" for path in timers]
-    shared = [f"`{path}`" for path, folder in folders(site, platform).items() if folder.shared and not _ours(path)]
+    shared = [
+        f"`{path}`"
+        for path, folder in folders(site, platform).items()
+        if folder.shared and not _ours(path)
+    ]
     web = platform.apache
     tail = TAIL.format(
         names=", ".join(modules(site)), enabled=web.links.modules if web.links else None, test=web.control.test,

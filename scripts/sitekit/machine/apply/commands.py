@@ -39,7 +39,8 @@ from .show import as_diff, done
 
 
 def diff(site: Site, *, root: Path = MACHINE) -> int:
-    """Show what `sudo make apply` would bring; needs no root. Returns 0 for nothing, 1 for changes. Raises BadInput."""
+    """Show what `sudo make apply` would bring; needs no root. Returns 0 for nothing, 1 for changes.
+    Raises BadInput."""
     try:
         asked = _asked(site, root, unfit(site, root))
         found = planned(site, this_platform(root), root)
@@ -60,8 +61,8 @@ def diff(site: Site, *, root: Path = MACHINE) -> int:
 def apply(site: Site, *, root: Path = MACHINE) -> int:
     """Bring the machine whose file tree is `root` to what the site says, or leave it as it was.
 
-    Idempotent. Returns 0, or 1 when new content lies beside a file that was changed by hand, or when a sudo rule, a PAM
-    service or the gate was. Raises Problem.
+    Idempotent. Returns 0, or 1 when new content lies beside a file that was changed by hand, or
+    when a sudo rule, a PAM service or the gate was. Raises Problem.
     """
     need_root("apply")
     platform = this_platform(root)
@@ -79,7 +80,8 @@ def apply(site: Site, *, root: Path = MACHINE) -> int:
         execute(found, site, root, partial(settle, found, site, platform, root))
     for line in done(found):
         say(line)
-    grants = {platform.sudoers, Path("/etc/pam.d"), site.libexec}  # who may do what: there an edit is never all right
+    # who may do what: there an edit is never all right
+    grants = {platform.sudoers, Path("/etc/pam.d"), site.libexec}
     return 1 if found.offers or any(path.parent in grants for path in found.edited) else 0
 
 
@@ -92,7 +94,8 @@ def _check_release(found: Plan, site: Site, platform: Platform) -> None:
 
 
 def _asked(site: Site, root: Path, against: list[BadInput]) -> list[Finding]:
-    """What machine and cluster say of the site. Raises BadInputs, with all of it, where the site does not fit."""
+    """What machine and cluster say of the site. Raises BadInputs, with all of it, where the site
+    does not fit."""
     found: list[Finding] = []
     if root == MACHINE:
         platform, before = this_platform(root), applied(site, root)
@@ -103,8 +106,11 @@ def _asked(site: Site, root: Path, against: list[BadInput]) -> list[Finding]:
     return found
 
 
-def planned(site: Site, platform: Platform, root: Path, made_up: dict[Path, File] | None = None) -> Plan:
-    """Look at the machine, and plan. `made_up` takes the place of what stands there, or would be made."""
+def planned(
+    site: Site, platform: Platform, root: Path, made_up: dict[Path, File] | None = None
+) -> Plan:
+    """Look at the machine, and plan. `made_up` takes the place of what stands there, or would be
+    made."""
     files, before = render(site, platform), load_manifest(applied(site, root), root)
     own: dict[Path, File] = {}
     with suppress(PermissionError):  # whoever may not read them cannot change them either
@@ -116,7 +122,9 @@ def planned(site: Site, platform: Platform, root: Path, made_up: dict[Path, File
     found.notes += _by_hand(found, site, platform, seen)
     unread = sorted(path for path in made_here(site) - own.keys() if str(path) in before.files)
     found.notes += who_stays_out(site, platform, root)
-    found.notes += [f"{path}: you may not read it; it is kept as long as it serves" for path in unread]
+    found.notes += [
+        f"{path}: you may not read it; it is kept as long as it serves" for path in unread
+    ]
     if any(change.verb == "start" for change in found.services):
         running_supervisor(site)  # that can start them
     return found

@@ -1,4 +1,5 @@
-"""Execute a plan: all of it, or nothing. Whatever fails, at any step, the machine is as it was, byte for byte."""
+"""Execute a plan: all of it, or nothing. Whatever fails, at any step, the machine is as it was,
+byte for byte."""
 
 from __future__ import annotations
 
@@ -26,11 +27,15 @@ def before_path(site: Site) -> Path:
     return site.etc / "before"
 
 
-def execute(plan: Plan, site: Site, root: Path, services: Callable[[ExitStack | None], None]) -> None:
-    """Do every action, then call `services`, which has the services take it in and waits until they answer.
+def execute(
+    plan: Plan, site: Site, root: Path, services: Callable[[ExitStack | None], None]
+) -> None:
+    """Do every action, then call `services`, which has the services take it in and waits until they
+    answer.
 
-    Raises what failed, after everything was put back. If services had been touched by then, `services` was called once
-    more, with None in the place of the stack of undoings: for those that stood before.
+    Raises what failed, after everything was put back. If services had been touched by then,
+    `services` was called once more, with None in the place of the stack of undoings: for those that
+    stood before.
     """
     begun = any(isinstance(action, Stop) for action in plan.actions)
 
@@ -52,9 +57,12 @@ def execute(plan: Plan, site: Site, root: Path, services: Callable[[ExitStack | 
 
 @contextmanager
 def _or_nothing() -> Iterator[ExitStack]:
-    """A stack of undoings that is unwound when the block fails. Interrupts and hang-ups are failures like any other;
-    during the unwinding they are ignored."""
-    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    """A stack of undoings that is unwound when the block fails. Interrupts and hang-ups are
+    failures like any other; during the unwinding they are ignored."""
+    before = {
+        number: signal.signal(number, _interrupt)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
     try:
         with ExitStack() as undo:
             try:
@@ -79,7 +87,9 @@ def _unwind(undo: ExitStack) -> None:
     try:
         undo.close()
     except (OSError, Problem) as failure:
-        remedy = "see what stands there; `make diff` tells how the machine differs from the site file"
+        remedy = (
+            "see what stands there; `make diff` tells how the machine differs from the site file"
+        )
         raise Problem(f"not everything could be put back: {failure}", remedy=remedy) from failure
 
 
@@ -88,8 +98,13 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def _keep(actions: Sequence[Action], site: Site, root: Path, undo: ExitStack) -> None:
-    """Lay what was replaced or removed into a folder of this moment, `before/<time>/etc/...`, for root alone."""
-    gone = [action for action in actions if isinstance(action, Write | Remove) and action.before.content is not None]
+    """Lay what was replaced or removed into a folder of this moment, `before/<time>/etc/...`, for
+    root alone."""
+    gone = [
+        action
+        for action in actions
+        if isinstance(action, Write | Remove) and action.before.content is not None
+    ]
     kept = [action for action in gone if action.what[0] != "owner and mode" and not action.secret]
     if not kept:
         return

@@ -1,4 +1,5 @@
-"""What a plan has to know of the machine, looked up at one go and without changing anything. Root sees all of it."""
+"""What a plan has to know of the machine, looked up at one go and without changing anything. Root
+sees all of it."""
 
 from __future__ import annotations
 
@@ -23,11 +24,13 @@ from ..web import system_server
 
 @dataclass(frozen=True)
 class Seen:
-    """`entries` by path; `users` and `groups` those of the site's names that are there; `members` as (user, group).
+    """`entries` by path; `users` and `groups` those of the site's names that are there; `members`
+    as (user, group).
 
-    `own_group` names the own group of each of the site's accounts. `applied` is the site as it stands; `services` has
-    the state of each of its services, `starting` also where it does not answer, and of the machine's own web servers;
-    `unknown` where that cannot be seen. `shared` is what the machine's other sites have as well.
+    `own_group` names the own group of each of the site's accounts. `applied` is the site as it
+    stands; `services` has the state of each of its services, `starting` also where it does not
+    answer, and of the machine's own web servers; `unknown` where that cannot be seen. `shared` is
+    what the machine's other sites have as well.
     """
 
     entries: Mapping[Path, Entry]
@@ -41,11 +44,15 @@ class Seen:
 
 
 def beside(path: Path) -> Path:
-    """Where new content lies that may not replace `path`, under a name that its program passes over.
+    """Where new content lies that may not replace `path`, under a name that its program passes
+    over.
 
-    logrotate reads all that lies in its folder, save what package managers leave there (logrotate(8), tabooext).
+    logrotate reads all that lies in its folder, save what package managers leave there
+    (logrotate(8), tabooext).
     """
-    return path.with_name(path.name + (".dpkg-new" if path.parent == Path("/etc/logrotate.d") else ".new"))
+    return path.with_name(
+        path.name + (".dpkg-new" if path.parent == Path("/etc/logrotate.d") else ".new")
+    )
 
 
 def is_beside(path: Path) -> bool:
@@ -53,11 +60,15 @@ def is_beside(path: Path) -> bool:
     return path.suffix in (".new", ".dpkg-new")
 
 
-def see(site: Site, platform: Platform, files: Iterable[Path], manifest: Manifest, root: Path) -> Seen:
+def see(
+    site: Site, platform: Platform, files: Iterable[Path], manifest: Manifest, root: Path
+) -> Seen:
     """Look at everything that the site asks for, and at everything that the manifest lists."""
     own = [account.name for account in accounts(site, platform)]
     own_group = {name: unix_accounts.group_name(root, name) for name in own}
-    pairs = {(wish.user, wish.group or own_group[wish.group_of]) for wish in memberships(site, platform)}
+    pairs = {
+        (wish.user, wish.group or own_group[wish.group_of]) for wish in memberships(site, platform)
+    }
     pairs |= set(manifest.memberships)
     before = applied(site, root)
     names = {*own, *own_group.values(), *(group for _, group in pairs)}
@@ -66,12 +77,16 @@ def see(site: Site, platform: Platform, files: Iterable[Path], manifest: Manifes
     return Seen(
         entries={path: look(root, path) for path in sorted(paths)},
         users={
-            name: unix_accounts.numbers(root, name) for name in ["root", *own] if unix_accounts.has_account(root, name)
+            name: unix_accounts.numbers(root, name)
+            for name in ["root", *own]
+            if unix_accounts.has_account(root, name)
         },
         groups=frozenset(name for name in names if unix_accounts.has_group(root, name)),
         members=frozenset(pair for pair in pairs if unix_accounts.is_member(root, *pair)),
         own_group=own_group,
-        services=service_states(before, platform) | _web_states(platform) if root == MACHINE else {},
+        services=service_states(before, platform) | _web_states(platform)
+        if root == MACHINE
+        else {},
         applied=before,
         shared=shared(site, root),
     )
@@ -87,6 +102,12 @@ def service_states(site: Site, platform: Platform) -> dict[str, str]:
     services = site_services(site, platform)
     if site.supervisor == "systemd" and control.which_supervisor() != "systemd":
         return {}
-    if site.supervisor == "supervisord" and os.geteuid() != 0 and (site.run / "supervisor.sock").exists():
+    if (
+        site.supervisor == "supervisord"
+        and os.geteuid() != 0
+        and (site.run / "supervisor.sock").exists()
+    ):
         return {service.name: "unknown" for service in services}  # its socket is root's alone
-    return {name: state.word for name, state in control.status(services, site_supervisor(site)).items()}
+    return {
+        name: state.word for name, state in control.status(services, site_supervisor(site)).items()
+    }

@@ -1,4 +1,5 @@
-"""Files and links on their way into the plan: written, offered beside somebody else's work, or taken away. Pure."""
+"""Files and links on their way into the plan: written, offered beside somebody else's work, or
+taken away. Pure."""
 
 from __future__ import annotations
 
@@ -20,16 +21,22 @@ def place_file(made: Plan, seen: Seen, path: Path, file: File, *, generated: boo
     ours = FileRecord(hashes=[file.sha256], mode=file.mode, generated=generated)
     secret = generated and not file.mode & 0o004
     if entry.closed and record is not None and record.hashes == [file.sha256]:
-        made.notes.append(f"{path}: you may not read it; as sitekit left it, there is nothing to do")
+        made.notes.append(
+            f"{path}: you may not read it; as sitekit left it, there is nothing to do"
+        )
         made.unread.append(path)
     elif _ours(entry, record):
-        if entry.sha256 != file.sha256 or (entry.mode, entry.owner) != (file.mode, _owner(seen, file)):
+        if entry.sha256 != file.sha256 or (entry.mode, entry.owner) != (
+            file.mode,
+            _owner(seen, file),
+        ):
             made.actions.append(Write(path, file, entry, secret))
         made.manifest.files[str(path)] = ours
     else:
         record = made.manifest.files.setdefault(str(path), FileRecord(foreign=True))
         if entry.sha256 == file.sha256:
-            # The offer was taken, or the edit undone: ours again. What merely happens to be the same stays theirs.
+            # The offer was taken, or the edit undone: ours again. What merely happens to be the
+            # same stays theirs.
             if not record.foreign or record.offered == file.sha256:
                 made.manifest.files[str(path)] = ours
         else:
@@ -37,14 +44,18 @@ def place_file(made: Plan, seen: Seen, path: Path, file: File, *, generated: boo
 
 
 def _ours(entry: Entry, record: FileRecord | None) -> bool:
-    """If it may be replaced. What may not be seen is taken to be as the manifest has it; root will look again."""
+    """If it may be replaced. What may not be seen is taken to be as the manifest has it; root will
+    look again."""
     if record is None:
         return entry.kind in ("nothing", "hidden")
     return record.owns(entry) or (entry.closed and not record.foreign)
 
 
-def _offer(made: Plan, path: Path, file: File, record: FileRecord, seen: Seen, secret: bool) -> None:
-    """Lay `file` beside what stands at `path`, unless it was laid there before and has been dealt with."""
+def _offer(
+    made: Plan, path: Path, file: File, record: FileRecord, seen: Seen, secret: bool
+) -> None:
+    """Lay `file` beside what stands at `path`, unless it was laid there before and has been dealt
+    with."""
     new = beside(path)
     there = seen.entries[new]
     if there.kind == "nothing" and file.sha256 in (*record.hashes, record.offered):
@@ -60,7 +71,8 @@ def _offer(made: Plan, path: Path, file: File, record: FileRecord, seen: Seen, s
 
 
 def place_links(made: Plan, seen: Seen, wanted: dict[Path, Link]) -> None:
-    """Those that nobody has made yet. What stands at such a path is somebody's decision, and theirs to take back."""
+    """Those that nobody has made yet. What stands at such a path is somebody's decision, and theirs
+    to take back."""
     known = made.manifest.links
     for path, entry in [(path, seen.entries[path]) for path in map(Path, known)]:
         owned = made.manifest.owns_link(path, entry)
@@ -89,7 +101,9 @@ def retire(made: Plan, seen: Seen, wanted: set[Path]) -> None:
             made.actions += _removals(path, record, seen)
             del made.manifest.files[name]
         else:
-            made.notes.append(f"{path}: the site does not ask for it any more, but it was changed by hand and stays")
+            made.notes.append(
+                f"{path}: the site does not ask for it any more, but it was changed by hand and stays"
+            )
 
 
 def _removals(path: Path, record: FileRecord, seen: Seen) -> Iterator[Remove]:

@@ -24,12 +24,13 @@ class Edited:
 
 @dataclass
 class Plan:
-    """What will be done, in this order, then to which services; and what is there to be told without being done.
+    """What will be done, in this order, then to which services; and what is there to be told
+    without being done.
 
-    `files` are all that the site asks for, changed or not. `offers` are the files beside which new content lies,
-    `edited` those that were changed by hand while the site says nothing new of them, `unread` those that whoever looks
-    may not read.
-    `manifest` is what will be recorded; `applied` is the site as it stands before.
+    `files` are all that the site asks for, changed or not. `offers` are the files beside which new
+    content lies, `edited` those that were changed by hand while the site says nothing new of them,
+    `unread` those that whoever looks may not read. `manifest` is what will be recorded; `applied`
+    is the site as it stands before.
     """
 
     applied: Site
@@ -51,12 +52,23 @@ class Plan:
     @property
     def back(self) -> list[ServiceChange]:
         """What the services that stood before have to do when everything is put back."""
-        stopped = [action for action in self.actions if isinstance(action, Stop) and action.state != "stopped"]
+        stopped = [
+            action
+            for action in self.actions
+            if isinstance(action, Stop) and action.state != "stopped"
+        ]
         starts = [ServiceChange(action.service.name, "start", action.state) for action in stopped]
         return [*starts, *(change for change in self.services if change.verb != "start")]
 
     @property
     def changed(self) -> dict[Path, Entry]:
-        """The paths at which a file or a link will be another, or none, with what stands there before."""
-        there = {action.path: action.before for action in self.actions if isinstance(action, Write | Remove)}
-        return there | {action.path: NOTHING for action in self.actions if isinstance(action, NewLink)}
+        """The paths at which a file or a link will be another, or none, with what stands there
+        before."""
+        there = {
+            action.path: action.before
+            for action in self.actions
+            if isinstance(action, Write | Remove)
+        }
+        return there | {
+            action.path: NOTHING for action in self.actions if isinstance(action, NewLink)
+        }

@@ -16,7 +16,17 @@ from ..render.accounts import accounts, memberships
 from ..render.machine_secrets import made_here
 from ..render.rendered_files import folders
 from ..web.apache_links import Link
-from .actions import ChangedFolder, NewAccount, NewFolder, NewGroup, NewMember, Record, RemoveMember, Stop, Tested
+from .actions import (
+    ChangedFolder,
+    NewAccount,
+    NewFolder,
+    NewGroup,
+    NewMember,
+    Record,
+    RemoveMember,
+    Stop,
+    Tested,
+)
 from .observed import Seen
 from .placing import place_file, place_links, retire
 from .plan import Plan
@@ -34,18 +44,28 @@ def plan(
     seen: Seen,
     before: Manifest,
 ) -> Plan:
-    """The way from `seen` to the site. `files` follow from it; `made_up` are the machine's own, such as a key; `links`
-    are what its web server wants besides."""
+    """The way from `seen` to the site. `files` follow from it; `made_up` are the machine's own,
+    such as a key; `links` are what its web server wants besides."""
     made = Plan(seen.applied, made_up | files, manifest=before.model_copy(deep=True))
     wanted = folders(site, platform)
-    record = {path: folder for path, folder in wanted.items() if path in manifest_path(site).parents}
-    roots = {path: folder for path, folder in wanted.items() if path not in record and folder.owner == "root"}
+    record = {
+        path: folder for path, folder in wanted.items() if path in manifest_path(site).parents
+    }
+    roots = {
+        path: folder
+        for path, folder in wanted.items()
+        if path not in record and folder.owner == "root"
+    }
     _folders(made, seen, record)
     place = len(made.actions)
     _stops(made, site, platform, seen)
     _folders(made, seen, roots)
     _accounts(made, site, platform, seen)
-    _folders(made, seen, {path: folder for path, folder in wanted.items() if path not in {**record, **roots}})
+    _folders(
+        made,
+        seen,
+        {path: folder for path, folder in wanted.items() if path not in {**record, **roots}},
+    )
     for path, file in (made_up | files).items():
         place_file(made, seen, path, file, generated=path in made_up)
     place_links(made, seen, links)
@@ -77,7 +97,11 @@ def _folders(made: Plan, seen: Seen, wanted: dict[Path, Folder]) -> None:
             _record(made.manifest.folders, str(path))
         elif entry.kind not in ("folder", "hidden") and not folder.shared:
             remedy = "remove it, or move it away; to have the folder elsewhere, name it in site.yml or mount it here"
-            raise BadInput(f"a {entry.kind} stands where a folder of the site's own has to be", str(path), remedy)
+            raise BadInput(
+                f"a {entry.kind} stands where a folder of the site's own has to be",
+                str(path),
+                remedy,
+            )
         elif not folder.shared and (entry.mode, entry.owner) != (folder.mode, owner):
             changes_hands = folder.owner != "root" and entry.owner != owner
             made.actions.append(ChangedFolder(path, folder, entry, changes_hands))
@@ -107,7 +131,8 @@ def _pairs(site: Site, platform: Platform, seen: Seen) -> dict[tuple[str, str], 
 
 
 def _leave(made: Plan, seen: Seen, wanted: Collection[tuple[str, str]]) -> None:
-    """The groups that nothing needs any more: neither this site, nor another one with the same account."""
+    """The groups that nothing needs any more: neither this site, nor another one with the same
+    account."""
     for pair in [pair for pair in made.manifest.memberships if pair not in wanted]:
         if pair in seen.members and pair not in seen.shared.memberships:
             made.actions.append(RemoveMember(*pair))
@@ -116,7 +141,9 @@ def _leave(made: Plan, seen: Seen, wanted: Collection[tuple[str, str]]) -> None:
 
 def _share(made: Plan, site: Site, platform: Platform, seen: Seen) -> None:
     """What another site made and this one uses as well, both list: the last of them takes it away."""
-    made.manifest = made.manifest.joined(used(seen.shared, site, platform, _pairs(site, platform, seen)))
+    made.manifest = made.manifest.joined(
+        used(seen.shared, site, platform, _pairs(site, platform, seen))
+    )
 
 
 def _record(known: list[Thing], thing: Thing) -> None:

@@ -1,4 +1,5 @@
-"""The services take in what changed, and answer again: the last step of an apply, and of its undoing."""
+"""The services take in what changed, and answer again: the last step of an apply, and of its
+undoing."""
 
 from __future__ import annotations
 
@@ -20,9 +21,11 @@ from .service_changes import ServiceChange, Verb, web_servers
 
 
 def settle(found: Plan, site: Site, platform: Platform, root: Path, undo: ExitStack | None) -> None:
-    """Have the services take in what changed, and wait until all that answered answer again. Raises Problem.
+    """Have the services take in what changed, and wait until all that answered answer again. Raises
+    Problem.
 
-    Those that begin here stop by `undo`. None: all is put back, and the services as they were before take that in.
+    Those that begin here stop by `undo`. None: all is put back, and the services as they were
+    before take that in.
     """
     if root != MACHINE:
         return
@@ -32,7 +35,8 @@ def settle(found: Plan, site: Site, platform: Platform, root: Path, undo: ExitSt
         control.read_units()
     verbs = {change.name: change.verb for change in changes}
     webs = [web for web in web_servers(site, platform, found.changed) if web.service in verbs]
-    # A web server that the site has left gives its ports to the site's own, and gets theirs where the site comes to it.
+    # A web server that the site has left gives its ports to the site's own, and gets theirs where
+    # the site comes to it.
     _web_servers([web for web in webs if not in_use(site, platform, web)], verbs, site, platform)
     _own_services(site, platform, changes, undo)
     if undo and any(path.parent == platform.sudoers for path in found.changed):
@@ -40,12 +44,18 @@ def settle(found: Plan, site: Site, platform: Platform, root: Path, undo: ExitSt
     _web_servers([web for web in webs if in_use(site, platform, web)], verbs, site, platform)
 
 
-def _web_servers(webs: list[WebServer], verbs: dict[str, Verb], site: Site, platform: Platform) -> None:
+def _web_servers(
+    webs: list[WebServer], verbs: dict[str, Verb], site: Site, platform: Platform
+) -> None:
     for web in webs:
-        verb: Literal["restart", "reload"] = "restart" if verbs[web.service] == "restart" else "reload"
+        verb: Literal["restart", "reload"] = (
+            "restart" if verbs[web.service] == "restart" else "reload"
+        )
         with step(f"{verb.capitalize()}ing {web.service}, the machine's own web server"):
             own = front_path(site, platform)
-            before = other_hosts.quiet(web, own) if system_server.state(web).word == "running" else {}
+            before = (
+                other_hosts.quiet(web, own) if system_server.state(web).word == "running" else {}
+            )
             system_server.take_in(web, verb, system_server.site_log(site))
             if in_use(site, platform, web):
                 system_server.wait(web, site)
@@ -54,13 +64,19 @@ def _web_servers(webs: list[WebServer], verbs: dict[str, Verb], site: Site, plat
             say(f"    as before answer the other hosts of {web.service}: {names}")
 
 
-def _own_services(site: Site, platform: Platform, changes: list[ServiceChange], undo: ExitStack | None) -> None:
-    """Start what begins, restart and reload the others. What did not answer before need not answer now."""
+def _own_services(
+    site: Site, platform: Platform, changes: list[ServiceChange], undo: ExitStack | None
+) -> None:
+    """Start what begins, restart and reload the others. What did not answer before need not answer
+    now."""
     verbs = {change.name: change.verb for change in changes}
     mine = [service for service in site_services(site, platform) if service.name in verbs]
     if not mine:
         return
-    supervisor, begin = running_supervisor(site), [service for service in mine if verbs[service.name] == "start"]
+    supervisor, begin = (
+        running_supervisor(site),
+        [service for service in mine if verbs[service.name] == "start"],
+    )
     if undo and begin:
         undo.callback(control.stop, begin, supervisor)
     control.start(
@@ -73,6 +89,11 @@ def _own_services(site: Site, platform: Platform, changes: list[ServiceChange], 
 
 
 def in_use(site: Site, platform: Platform, web: WebServer) -> bool:
-    """Whether the site is a part of this web server just now: after a failure it may have ceased to be."""
+    """Whether the site is a part of this web server just now: after a failure it may have ceased to
+    be."""
     path = front_path(site, platform)
-    return path.parent == web.sites and path.exists() and (not web.links or (web.links.sites / path.name).exists())
+    return (
+        path.parent == web.sites
+        and path.exists()
+        and (not web.links or (web.links.sites / path.name).exists())
+    )

@@ -1,4 +1,5 @@
-"""`sudo make rotate_secrets`: new secrets for hub and proxy. Servers are jobs, and know neither: they go on."""
+"""`sudo make rotate_secrets`: new secrets for hub and proxy. Servers are jobs, and know neither:
+they go on."""
 
 from __future__ import annotations
 
@@ -24,19 +25,28 @@ from .restart_services import settle
 
 
 def rotate_secrets(site: Site, *, root: Path = MACHINE) -> int:
-    """The token between hub and proxy, and the secret that signs the hub's cookies: users log in again. Raises Problem.
+    """The token between hub and proxy, and the secret that signs the hub's cookies: users log in
+    again. Raises Problem.
 
-    Both services restart. The old secrets are on this machine nowhere any more, but in the backups that were made.
+    Both services restart. The old secrets are on this machine nowhere any more, but in the backups
+    that were made.
     """
     need_root("rotate_secrets")
     platform = this_platform(root)
     with alone(root):
         fit(site, root)
         if planned(site, platform, root).changes:
-            raise Problem("the machine is not what the site says", remedy="make diff; sudo make apply; then this again")
+            raise Problem(
+                "the machine is not what the site says",
+                remedy="make diff; sudo make apply; then this again",
+            )
         found = planned(site, platform, root, renewed(Target(site, root)))
         if found.offers:
-            raise Problem("changed by hand, and not replaced", str(found.offers[0]), "remove it; sudo make apply")
+            raise Problem(
+                "changed by hand, and not replaced",
+                str(found.offers[0]),
+                "remove it; sudo make apply",
+            )
         cookie = site.paths.state / "cookie_secret"
         if (there := look(root, cookie)) != NOTHING:
             # As JupyterHub writes it (app.py, init_secrets): 32 bytes in hexadecimal.

@@ -1,8 +1,8 @@
 """Which services have to take in what changed, and how gently that can be done. Pure.
 
-Users' servers are Slurm's jobs: none of this touches them. A proxy or an Apache that restarts cuts the connections of
-open notebooks, which come back by themselves; so a web server reads its configuration again, and restarts only for what
-a reload cannot bring (`webserver.cannot_reload`).
+Users' servers are Slurm's jobs: none of this touches them. A proxy or an Apache that restarts cuts
+the connections of open notebooks, which come back by themselves; so a web server reads its
+configuration again, and restarts only for what a reload cannot bring (`webserver.cannot_reload`).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ Verb = Literal["restart", "reload", "start"]
 
 @dataclass(frozen=True)
 class ServiceChange:
-    """`reload`: read the configuration again, without an interruption. `state` is that of before, as in `Seen`; systemd
-    starts what is `enabled` at each boot."""
+    """`reload`: read the configuration again, without an interruption. `state` is that of before,
+    as in `Seen`; systemd starts what is `enabled` at each boot."""
 
     name: str
     verb: Verb
@@ -49,9 +49,11 @@ def affected(
     states: Mapping[str, str],
     applied: Site,
 ) -> list[ServiceChange]:
-    """In the order of their start. `changed` are the paths with what stood there before; what is stopped stays so.
+    """In the order of their start. `changed` are the paths with what stood there before; what is
+    stopped stays so.
 
-    What the site as `applied` did not have, or had under the other supervisor, starts where its like or the proxy ran.
+    What the site as `applied` did not have, or had under the other supervisor, starts where its
+    like or the proxy ran.
     """
     restart, reload = _readers(site, platform, changed)
     conf = site.etc / "supervisord.conf"
@@ -62,9 +64,15 @@ def affected(
     for key, service in supervised(site, platform):
         state = states.get(service.name, states.get(site.service("proxy"), "stopped"))
         if state != "stopped" and key not in there:
-            found.append(ServiceChange(service.name, "start", state, enabled=site.supervisor == "systemd"))
+            found.append(
+                ServiceChange(service.name, "start", state, enabled=site.supervisor == "systemd")
+            )
         elif state != "stopped" and service.name in restart | reload:
-            found.append(ServiceChange(service.name, "restart" if service.name in restart else "reload", state))
+            found.append(
+                ServiceChange(
+                    service.name, "restart" if service.name in restart else "reload", state
+                )
+            )
     for web in web_servers(site, platform, changed):
         if runs(states, web):
             linked = [path for path in changed if web.links and path.parent == web.links.modules]
@@ -86,7 +94,8 @@ def web_servers(site: Site, platform: Platform, changed: Collection[Path]) -> li
     return [
         web
         for web in (platform.apache, platform.nginx)
-        if (web is mine and read_by_front(site, platform) & there) or {path.parent for path in there} & web.folders
+        if (web is mine and read_by_front(site, platform) & there)
+        or {path.parent for path in there} & web.folders
     ]
 
 
@@ -94,11 +103,20 @@ def runs(states: Mapping[str, str], web: WebServer) -> bool:
     return states.get(web.service) in ("running", "starting")
 
 
-def _readers(site: Site, platform: Platform, changed: Mapping[Path, Entry]) -> tuple[set[str], set[str]]:
-    """The services that read one of the changed files at their start, and those that can read it again as they run."""
-    hub = {site.etc / name for name in ("site.yml", "jupyterhub_config.py", "culler_config.py", "proxy.env")}
-    hub |= {path for path in changed if path.parent == site.etc / "local.d" and path.suffix == ".py"}
-    hub |= {path for path in changed if path.suffix == ".timer"}  # the hub's unit brings the timers up with it
+def _readers(
+    site: Site, platform: Platform, changed: Mapping[Path, Entry]
+) -> tuple[set[str], set[str]]:
+    """The services that read one of the changed files at their start, and those that can read it
+    again as they run."""
+    hub = {
+        site.etc / name
+        for name in ("site.yml", "jupyterhub_config.py", "culler_config.py", "proxy.env")
+    }
+    hub |= {
+        path for path in changed if path.parent == site.etc / "local.d" and path.suffix == ".py"
+    }
+    # the hub's unit brings the timers up with it
+    hub |= {path for path in changed if path.suffix == ".timer"}
     authorities = {authority(site, "services"), authority(site, "servers")}
     hub |= {*authorities, authority_key(site, "servers"), pair(site, "hub"), pair(site, "culler")}
     proxy = {site.etc / "proxy.env", pair(site, "proxy"), *authorities}
@@ -106,11 +124,14 @@ def _readers(site: Site, platform: Platform, changed: Mapping[Path, Entry]) -> t
     reads = {"hub": hub, "proxy": proxy}
     restart = {site.service(part) for part, paths in reads.items() if paths & changed.keys()}
     restart |= {path.stem for path in changed if path.suffix == ".service"}
-    return restart, {site.service("front")} if read_by_front(site, platform) & changed.keys() else set()
+    return restart, {site.service("front")} if read_by_front(
+        site, platform
+    ) & changed.keys() else set()
 
 
 def _sections_changed(before: Entry, after: File) -> set[str]:
-    """The programs whose sections differ between two supervisord.conf; all of them where the old one is not known."""
+    """The programs whose sections differ between two supervisord.conf; all of them where the old
+    one is not known."""
     old, new = (_sections(text) for text in ((before.content or b"").decode(), after.content))
     return {name for name, section in new.items() if section != old.get(name)}
 
@@ -118,4 +139,8 @@ def _sections_changed(before: Entry, after: File) -> set[str]:
 def _sections(text: str) -> dict[str, dict[str, str]]:
     parser = configparser.RawConfigParser(inline_comment_prefixes=(";",))
     parser.read_string(text)
-    return {name.removeprefix("program:"): dict(parser[name]) for name in parser.sections() if ":" in name}
+    return {
+        name.removeprefix("program:"): dict(parser[name])
+        for name in parser.sections()
+        if ":" in name
+    }

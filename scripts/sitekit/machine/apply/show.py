@@ -7,15 +7,28 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..render.purposes import purpose
-from .actions import Action, ChangedFolder, NewAccount, NewFolder, NewLink, NewMember, Record, Remove, Write
+from .actions import (
+    Action,
+    ChangedFolder,
+    NewAccount,
+    NewFolder,
+    NewLink,
+    NewMember,
+    Record,
+    Remove,
+    Write,
+)
 from .observed import beside, is_beside
 from .plan import Edited, Plan
 
-_STATES = {"unknown": ", if it runs"} | dict.fromkeys(("starting", "failed"), ", which does not answer as it is")
+_STATES = {"unknown": ", if it runs"} | dict.fromkeys(
+    ("starting", "failed"), ", which does not answer as it is"
+)
 
 
 def as_diff(plan: Plan, refused: bool = False) -> Iterator[str]:
-    """The changes of files line by line, then every change by name, then what stays as it is though it looks odd.
+    """The changes of files line by line, then every change by name, then what stays as it is though
+    it looks odd.
 
     `refused`: an apply would not begin, for reasons that are told afterwards.
     """
@@ -67,7 +80,11 @@ def _by_hand(path: Path, edited: Edited) -> Iterator[str]:
     """From what the site says to what stands there."""
     if edited.secret or edited.there.closed:
         yield f"--- {path} (the site)\n+++ {path} (changed by hand)"
-        yield "(it is a secret, and not shown)" if edited.secret else "(you may not read what stands there)"
+        yield (
+            "(it is a secret, and not shown)"
+            if edited.secret
+            else "(you may not read what stands there)"
+        )
         return
     there = (edited.there.content or b"").decode(errors="replace")
     yield from _diff(edited.file.content, there, f"{path} (the site)", f"{path} (changed by hand)")

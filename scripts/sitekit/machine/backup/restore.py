@@ -1,7 +1,9 @@
-"""`sudo make restore FROM=file`: what `make backup` kept, on this machine or another, for `make apply` to build upon.
+"""`sudo make restore FROM=file`: what `make backup` kept, on this machine or another, for `make
+apply` to build upon.
 
-State and secrets go where the site has them, as root's own; apply then makes the accounts and hands the files over. The
-old machine's manifest stays in the archive: which accounts were made, each machine knows for itself.
+State and secrets go where the site has them, as root's own; apply then makes the accounts and hands
+the files over. The old machine's manifest stays in the archive: which accounts were made, each
+machine knows for itself.
 """
 
 from __future__ import annotations
@@ -53,9 +55,12 @@ class Fill:
     def do(self, root: Path, undo: ExitStack) -> None:
         real, before = on_disk(root, self.path), look(root, self.path)
         undo.callback(hand_over, real, before.owner, before.mode)
-        hand_over(real, (0, 0))  # closed: nobody puts anything in the way, and the next apply sees whom to give it to
+        # closed: nobody puts anything in the way, and the next apply sees whom to give it to
+        hand_over(real, (0, 0))
         if any(real.iterdir()):
-            raise Problem("somebody put something into it at this very moment", str(self.path), "run it again")
+            raise Problem(
+                "somebody put something into it at this very moment", str(self.path), "run it again"
+            )
         undo.callback(_empty, real)
         for name, source in self.files.items():
             (real / name).parent.mkdir(0o700, parents=True, exist_ok=True)
@@ -67,7 +72,10 @@ def restore(*words: str, root: Path = MACHINE, checkout: Path = CHECKOUT) -> int
     """Put a backup back. Raises BadInput before anything changed, Problem."""
     need_root("restore FROM=file")
     if len(words) != 1:
-        raise BadInput("restore takes one file", remedy="sudo make restore FROM=/var/backups/sitekit/NAME/...tar.gz")
+        raise BadInput(
+            "restore takes one file",
+            remedy="sudo make restore FROM=/var/backups/sitekit/NAME/...tar.gz",
+        )
     with tempfile.TemporaryDirectory(prefix="sitekit-restore-") as folder, alone(root):
         files = _unpack(Path(words[0]), Path(folder))
         (applied,) = (path for name, path in files.items() if _is_applied_site(name))
@@ -85,7 +93,9 @@ def _unpack(archive: Path, folder: Path) -> dict[str, Path]:
     """The files of an archive by their names, each checked against the list. Raises BadInput."""
     try:
         with tarfile.open(archive) as tar:
-            members = {member.name: member for member in tar if member.isreg() and _is_plain(member.name)}
+            members = {
+                member.name: member for member in tar if member.isreg() and _is_plain(member.name)
+            }
             index = tar.extractfile(members.pop(INDEX))
             hashes = dict(json.load(index)["sha256"]) if index else {}
             found = {name: folder / str(number) for number, name in enumerate(members)}
@@ -96,7 +106,9 @@ def _unpack(archive: Path, folder: Path) -> dict[str, Path]:
     except (OSError, EOFError, tarfile.TarError, KeyError, TypeError, ValueError) as fault:
         raise BadInput(f"this is no backup that sitekit made ({fault})", str(archive)) from None
     wrong = hashes.keys() ^ found.keys()
-    wrong |= {name for name in hashes.keys() & found.keys() if sha256_of(found[name]) != hashes[name]}
+    wrong |= {
+        name for name in hashes.keys() & found.keys() if sha256_of(found[name]) != hashes[name]
+    }
     if wrong or sum(map(_is_applied_site, found)) != 1:
         what = f"it is damaged: {', '.join(sorted(wrong)) or 'the site is missing'}"
         raise BadInput(what, str(archive), "take another backup; nothing was changed")
@@ -117,7 +129,12 @@ def _plan(site: Site, root: Path, files: Mapping[str, Path]) -> Plan:
     _nothing_in_the_way(site, root, platform)
     state, secrets = _sorted(site, files)
     made = Plan(site, {}, manifest=before.model_copy(deep=True))
-    needed = {site.etc, site.paths.state, *site.paths.state.parents, *(up for path in secrets for up in path.parents)}
+    needed = {
+        site.etc,
+        site.paths.state,
+        *site.paths.state.parents,
+        *(up for path in secrets for up in path.parents),
+    }
     for path, folder in folders(site, platform).items():
         if path in needed and look(root, path).kind == "nothing":
             made.actions.append(NewFolder(path, Folder(folder.mode)))
@@ -128,9 +145,15 @@ def _plan(site: Site, root: Path, files: Mapping[str, Path]) -> Plan:
     for path, source in secrets.items():
         file, there = File(source.read_text(), 0o600), look(root, path)
         if not before.files.get(str(path), FileRecord()).owns(there):
-            raise BadInput("something else stands there", str(path), f"move it away first: mv {path} {path}.old")
+            raise BadInput(
+                "something else stands there",
+                str(path),
+                f"move it away first: mv {path} {path}.old",
+            )
         made.actions.append(Write(path, file, there, secret=True))
-        made.manifest.files[str(path)] = FileRecord(hashes=[file.sha256], mode=file.mode, generated=True)
+        made.manifest.files[str(path)] = FileRecord(
+            hashes=[file.sha256], mode=file.mode, generated=True
+        )
     made.actions.append(Fill(site.paths.state, state))
     made.actions.insert(place, Record(manifest_path(site), before.joined(made.manifest)))
     made.actions.append(Record(manifest_path(site), made.manifest))
@@ -142,15 +165,21 @@ def _nothing_in_the_way(site: Site, root: Path, platform: Platform) -> None:
     check_places(site, root)
     states = service_states(site, platform) if root == MACHINE else {}
     if up := [name for name, word in states.items() if word != "stopped"]:
-        raise BadInput(f"{', '.join(up)}: running, with the state that would be replaced", remedy="sudo make stop")
+        raise BadInput(
+            f"{', '.join(up)}: running, with the state that would be replaced",
+            remedy="sudo make stop",
+        )
     real = on_disk(root, site.paths.state)
     if real.is_dir() and any(real.iterdir()):
         remedy = f"move it away first: mv {site.paths.state} {site.paths.state}.old"
-        raise BadInput("it is not empty, and nothing of it is overwritten", str(site.paths.state), remedy)
+        raise BadInput(
+            "it is not empty, and nothing of it is overwritten", str(site.paths.state), remedy
+        )
 
 
 def _sorted(site: Site, files: Mapping[str, Path]) -> tuple[dict[str, Path], dict[Path, Path]]:
-    """(state by the name below its folder, secrets by their path). Raises BadInput for what belongs nowhere."""
+    """(state by the name below its folder, secrets by their path). Raises BadInput for what belongs
+    nowhere."""
     state: dict[str, Path] = {}
     secrets: dict[Path, Path] = {}
     for name, source in files.items():
@@ -158,20 +187,31 @@ def _sorted(site: Site, files: Mapping[str, Path]) -> tuple[dict[str, Path], dic
         if path.is_relative_to(site.paths.state):
             state[str(path.relative_to(site.paths.state))] = source
         elif not path.is_relative_to(site.etc) and not name.startswith(_OURS):
-            raise BadInput(f"it holds {path}, which is not the site's", remedy="take a backup that sitekit made")
-        elif path.is_relative_to(site.etc) and path not in (manifest_path(site), site.etc / "site.yml"):
+            raise BadInput(
+                f"it holds {path}, which is not the site's",
+                remedy="take a backup that sitekit made",
+            )
+        elif path.is_relative_to(site.etc) and path not in (
+            manifest_path(site),
+            site.etc / "site.yml",
+        ):
             secrets[path] = source
     return state, secrets
 
 
 def _configuration(files: Mapping[str, Path], checkout: Path, archive: str) -> None:
-    """The files that a person wrote go into the checkout, as that person's; beside those that are there and differ.
+    """The files that a person wrote go into the checkout, as that person's; beside those that are
+    there and differ.
 
-    One that cannot be written is told, and no more: the machine has what it needs, and the archive still holds it.
+    One that cannot be written is told, and no more: the machine has what it needs, and the archive
+    still holds it.
     """
     for name, source in files.items():
         if name.startswith(_OURS):
-            path, content = checkout / PurePosixPath(name).relative_to("checkout"), source.read_bytes()
+            path, content = (
+                checkout / PurePosixPath(name).relative_to("checkout"),
+                source.read_bytes(),
+            )
             try:
                 owner = checkout.stat()
                 with acting_as(owner.st_uid, owner.st_gid):
@@ -186,7 +226,10 @@ def _lay(path: Path, content: bytes) -> None:
     new = beside(path) if path.exists() else path
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(new, content)
-    say(f" {'!!' if new != path else 'ok'} wrote {new}" + (f": {path.name} is another" if new != path else ""))
+    say(
+        f" {'!!' if new != path else 'ok'} wrote {new}"
+        + (f": {path.name} is another" if new != path else "")
+    )
 
 
 def _empty(real: Path) -> None:

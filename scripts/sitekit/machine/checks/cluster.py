@@ -17,11 +17,14 @@ from .network import reached
 
 PROGRAMS = ("sbatch", "squeue", "scancel", "scontrol", "sinfo", "sacct")
 PATIENCE = 8.0  # seconds
-_NODE = "%o|%R|%c|%m|%l|%G"  # sinfo(1): address, partition, CPUs, memory in MiB, time limit, generic resources
+# sinfo(1): address, partition, CPUs, memory in MiB, time limit, generic resources
+_NODE = "%o|%R|%c|%m|%l|%G"
 _ROUNDING = 1.005
-# What sbatch says of a request itself. Anything else, such as an account without an association, is the asker's matter.
+# What sbatch says of a request itself. Anything else, such as an account without an association, is
+# the asker's matter.
 _OF_THE_REQUEST = re.compile(
-    r"partition|node configuration|time limit|generic resource|gres|feature|constraint|reservation|qos|memory", re.I
+    r"partition|node configuration|time limit|generic resource|gres|feature|constraint|reservation|qos|memory",
+    re.I,
 )
 
 
@@ -40,10 +43,16 @@ def look(site: Site) -> Iterator[Finding]:
     missing = [program for program in PROGRAMS if not (site.slurm.bin / program).exists()]
     if missing:
         what = f"{site.slurm.bin} has no {', '.join(missing)}"
-        yield Finding(what, "slurm.bin", "name the folder with Slurm's programs: dirname $(command -v sbatch)")
+        yield Finding(
+            what, "slurm.bin", "name the folder with Slurm's programs: dirname $(command -v sbatch)"
+        )
         return
     if site.slurm.conf and not site.slurm.conf.exists():
-        yield Finding(f"{site.slurm.conf} is not there", "slurm.conf", "name the cluster's slurm.conf, or leave it out")
+        yield Finding(
+            f"{site.slurm.conf} is not there",
+            "slurm.conf",
+            "name the cluster's slurm.conf, or leave it out",
+        )
         return
     said = _ask(site, "sinfo", "--all", "--Node", "--noheader", f"--format={_NODE}")
     there = read(said)
@@ -55,11 +64,14 @@ def look(site: Site) -> Iterator[Finding]:
     if check.partition and check.partition not in there:
         yield _no_partition(check.partition, "kernels.check.partition", there)
     yield from _caps(site)
-    yield from reached(site, {line.split("|")[0].strip() for line in said.splitlines() if "|" in line})
+    yield from reached(
+        site, {line.split("|")[0].strip() for line in said.splitlines() if "|" in line}
+    )
 
 
 def read(said: str) -> dict[str, Partition]:
-    """What sinfo says, node by node: by name, the hidden ones too. A line that is none of these is passed over."""
+    """What sinfo says, node by node: by name, the hidden ones too. A line that is none of these is
+    passed over."""
     found: dict[str, Partition] = {}
     for line in said.splitlines():
         fields = line.strip().split("|", 5)[1:]
@@ -81,18 +93,30 @@ def _fits(there: dict[str, Partition], tier: Tier, name: str, key: str) -> Itera
     one, whose = there[name], f"tier '{tier.key}'"
     if tier.memory > one.memory:
         what = f"{whose} asks for {format_memory(tier.memory)}, and the largest node of {name} has"
-        yield Finding(f"{what} {format_memory(one.memory)}", f"{key}.memory", "ask for less, or name other partitions")
+        yield Finding(
+            f"{what} {format_memory(one.memory)}",
+            f"{key}.memory",
+            "ask for less, or name other partitions",
+        )
     if tier.cpus > one.cpus:
         what = f"{whose} asks for {tier.cpus} CPUs, and the largest node of {name} has {one.cpus}"
         yield Finding(what, f"{key}.cpus", "ask for fewer, or name other partitions")
     if one.limit is not None and tier.time > one.limit:
-        what = f"{whose} asks for {format_time(tier.time)}, and {name} allows {format_time(one.limit)}"
-        yield Finding(what, f"{key}.time", "ask for less, or raise MaxTime of the partition in slurm.conf")
+        what = (
+            f"{whose} asks for {format_time(tier.time)}, and {name} allows {format_time(one.limit)}"
+        )
+        yield Finding(
+            what, f"{key}.time", "ask for less, or raise MaxTime of the partition in slurm.conf"
+        )
     if tier.gpus > one.gpus.get(tier.gpu_type or "", 0):
         kind = f" of type {tier.gpu_type}" if tier.gpu_type else ""
         types = ", ".join(sorted(filter(None, one.gpus))) or "none with a type"
         what = f"{whose} asks for {tier.gpus} GPU{kind}, and no node of {name} has them (types there: {types})"
-        yield Finding(what, f"{key}.{'gpu_type' if tier.gpu_type else 'gpus'}", "see: sinfo --Node --format='%N %G'")
+        yield Finding(
+            what,
+            f"{key}.{'gpu_type' if tier.gpu_type else 'gpus'}",
+            "see: sinfo --Node --format='%N %G'",
+        )
     yield from _bounds(tier, one, name, key)
 
 
@@ -117,26 +141,53 @@ def _no_partition(name: str, key: str, there: dict[str, Partition]) -> Finding:
 
 def _sbatch(site: Site, tier: Tier, partition: str, key: str) -> Iterator[Finding]:
     """Slurm is asked for the very job, as the gate does, and starts none."""
-    words = [f"--partition={partition}", f"--mem={tier.memory}M", f"--cpus-per-task={tier.cpus}", "--nodes=1"]
+    words = [
+        f"--partition={partition}",
+        f"--mem={tier.memory}M",
+        f"--cpus-per-task={tier.cpus}",
+        "--nodes=1",
+    ]
     words += ["--ntasks=1", f"--time={max(1, tier.time // 60)}", "--no-requeue", "--chdir=/"]
-    words += [f"--gres=gpu:{f'{tier.gpu_type}:' if tier.gpu_type else ''}{tier.gpus}"] if tier.gpus else []
+    words += (
+        [f"--gres=gpu:{f'{tier.gpu_type}:' if tier.gpu_type else ''}{tier.gpus}"]
+        if tier.gpus
+        else []
+    )
     for name in ("account", "qos", "reservation", "constraint"):
         words += [f"--{name}={value}"] if (value := getattr(tier, name)) else []
     argv: Argv = [site.slurm.bin / "sbatch", "--test-only", *words]
-    done = run(argv, env=slurm_environment(site), stdin="#!/bin/sh\n", cwd=Path("/"), timeout=PATIENCE, check=False)
+    done = run(
+        argv,
+        env=slurm_environment(site),
+        stdin="#!/bin/sh\n",
+        cwd=Path("/"),
+        timeout=PATIENCE,
+        check=False,
+    )
     if done.returncode == 0:
         return
-    lines = [line.split("error: ")[-1].removeprefix("allocation failure: ") for line in done.stderr.splitlines()]
-    said = "; ".join(dict.fromkeys(filter(None, map(str.strip, lines)))) or f"sbatch ended with {done.returncode}"
+    lines = [
+        line.split("error: ")[-1].removeprefix("allocation failure: ")
+        for line in done.stderr.splitlines()
+    ]
+    said = (
+        "; ".join(dict.fromkeys(filter(None, map(str.strip, lines))))
+        or f"sbatch ended with {done.returncode}"
+    )
     what = f"tier '{tier.key}' in {partition}: {said}"
-    if re.search(r"account|permi(ssion|tted)|denied|Unable to contact|Socket timed out", said, re.I):
+    if re.search(
+        r"account|permi(ssion|tted)|denied|Unable to contact|Socket timed out", said, re.I
+    ):
         yield unknown(f"{what} (asked as another account than your users')")
     else:
-        yield Finding(what, key, "see: sbatch --test-only", refuses=bool(_OF_THE_REQUEST.search(said)))
+        yield Finding(
+            what, key, "see: sbatch --test-only", refuses=bool(_OF_THE_REQUEST.search(said))
+        )
 
 
 def _caps(site: Site) -> Iterator[Finding]:
-    """cgroup.conf(5): AllowedRAMSpace is the share of the reserved memory that a job may use, in percent."""
+    """cgroup.conf(5): AllowedRAMSpace is the share of the reserved memory that a job may use, in
+    percent."""
     config = {}
     for line in _ask(site, "scontrol", "show", "config").splitlines():
         key, sign, value = line.partition("=")
@@ -151,7 +202,9 @@ def _caps(site: Site) -> Iterator[Finding]:
         what = "ConstrainRAMSpace is no: Slurm holds no job to its memory, and a cap is but a word"
         yield Finding(what, "cgroup.conf", "ConstrainRAMSpace=yes", refuses=False)
     elif allowed is None and above:
-        yield unknown("AllowedRAMSpace is not in what `scontrol show config` says: the caps were not compared with it")
+        yield unknown(
+            "AllowedRAMSpace is not in what `scontrol show config` says: the caps were not compared with it"
+        )
     elif allowed:
         for place, tier in above:
             if tier.cap > tier.memory * float(allowed[1]) / 100 * _ROUNDING:
@@ -161,16 +214,20 @@ def _caps(site: Site) -> Iterator[Finding]:
                 yield Finding(what, f"tiers[{place}].memory_cap", remedy)
     if above and slowed_down(config):
         what = (
-            "with cgroup v2 a job that uses more memory than it reserved is slowed down to a standstill (memory.high)"
+            "with cgroup v2 a job that uses more memory than it reserved "
+            "is slowed down to a standstill (memory.high)"
         )
         remedy = "have the nodes lift it with scripts/lift-memory-high (docs/servers.md), or write memory_cap: 1x"
         yield Finding(what, f"tiers[{above[0][0]}].memory_cap", remedy, refuses=False)
 
 
 def slowed_down(config: dict[str, str], tree: Path = Path("/sys/fs/cgroup")) -> bool:
-    """Whether memory above the request comes but slowly. With `autodetect` the nodes are taken to be as this host."""
+    """Whether memory above the request comes but slowly. With `autodetect` the nodes are taken to
+    be as this host."""
     plugin = config.get("CgroupPlugin", "")
-    v2 = plugin == "cgroup/v2" or (plugin in ("autodetect", "(null)") and (tree / "cgroup.controllers").exists())
+    v2 = plugin == "cgroup/v2" or (
+        plugin in ("autodetect", "(null)") and (tree / "cgroup.controllers").exists()
+    )
     return v2 and not config.get("HealthCheckProgram", "").endswith("/lift-memory-high")
 
 

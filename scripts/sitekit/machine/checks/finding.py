@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """`where` is a key of site.yml, or a file. One that `refuses` would be met by users: nothing is changed then."""
+    """`where` is a key of site.yml, or a file. One that `refuses` would be met by users: nothing is
+    changed then."""
 
     what: str
     where: str | None = None

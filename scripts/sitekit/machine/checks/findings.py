@@ -1,4 +1,5 @@
-"""What stands between the site and the machine or the cluster, asked of both before anything changes.
+"""What stands between the site and the machine or the cluster, asked of both before anything
+changes.
 
 Each question is asked for itself, so that no finding hides another.
 """
@@ -31,7 +32,10 @@ def findings(asked: Asked) -> list[Finding]:
     found: list[Finding] = []
     questions: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
         ("the release", lambda: _release(site)),
-        ("this host's address and ports", lambda: network.look(site, asked.applied, asked.states, asked.platform)),
+        (
+            "this host's address and ports",
+            lambda: network.look(site, asked.applied, asked.states, asked.platform),
+        ),
         ("sudo", lambda: sudo.look(site, asked.platform)),
         ("Slurm", lambda: cluster.look(site)),
     ]

@@ -1,4 +1,5 @@
-"""Whether this host has the hub's address, whether the site's ports are free, and whether nodes can come to the hub."""
+"""Whether this host has the hub's address, whether the site's ports are free, and whether nodes can
+come to the hub."""
 
 from __future__ import annotations
 
@@ -16,16 +17,25 @@ from .finding import Finding, unknown
 _SERVICES = {("hub", "port"): "hub", ("front", "url"): "front"}  # the others are the proxy's
 
 
-def look(site: Site, applied: Site, states: Mapping[str, str], platform: Platform) -> Iterator[Finding]:
-    """`states` are those of the services of the site as `applied`: a port that one of these holds is its own."""
+def look(
+    site: Site, applied: Site, states: Mapping[str, str], platform: Platform
+) -> Iterator[Finding]:
+    """`states` are those of the services of the site as `applied`: a port that one of these holds
+    is its own."""
     fault = _bind(site.hub.address, 0)
     if fault is not None:
         what = f"this host has no address {site.hub.address} ({fault})"
-        yield Finding(what, "hub.address", "write one that `ip address` lists, and that compute nodes can reach")
+        yield Finding(
+            what,
+            "hub.address",
+            "write one that `ip address` lists, and that compute nodes can reach",
+        )
     yield from _ports(site, applied, states, platform)
 
 
-def _ports(site: Site, applied: Site, states: Mapping[str, str], platform: Platform) -> Iterator[Finding]:
+def _ports(
+    site: Site, applied: Site, states: Mapping[str, str], platform: Platform
+) -> Iterator[Finding]:
     wanted = dict(site.ports)
     if site.front.instance == "system":
         wanted["front", "url"] = site.front.port
@@ -36,7 +46,8 @@ def _ports(site: Site, applied: Site, states: Mapping[str, str], platform: Platf
             continue
         holder = holders[port]
         if key == ("front", "url") and site.front.instance == "system":
-            # Its sockets are root's; who may not see whose they are takes it that they are the web server's.
+            # Its sockets are root's; who may not see whose they are takes it that they are the web
+            # server's.
             if holder is None or holder.name == server(site, platform).program.name:
                 continue
         elif holder is not None and holder.mentions(site.etc, site.run):
@@ -45,7 +56,11 @@ def _ports(site: Site, applied: Site, states: Mapping[str, str], platform: Platf
         if address and _bind(address, port) is None:
             continue
         who = str(holder) if holder else "another program"
-        yield Finding(f"{who} listens on port {port} already", ".".join(key), "write a free one, or stop that program")
+        yield Finding(
+            f"{who} listens on port {port} already",
+            ".".join(key),
+            "write a free one, or stop that program",
+        )
 
 
 def _bind(address: str, port: int) -> str | None:
@@ -61,17 +76,22 @@ def _bind(address: str, port: int) -> str | None:
 
 
 def reached(site: Site, nodes: set[str]) -> Iterator[Finding]:
-    """Whether these can come to the hub, as far as that can be told. A firewall between cannot be seen from here."""
+    """Whether these can come to the hub, as far as that can be told. A firewall between cannot be
+    seen from here."""
     here = {socket.gethostname(), socket.gethostname().split(".")[0], socket.getfqdn(), "localhost"}
     elsewhere = sorted(node for node in nodes if node and node not in here and not _is_here(node))
     if not elsewhere:
         return
     if _is_loopback(site.hub.address):
         what = f"compute nodes such as {elsewhere[0]} cannot reach the hub at {site.hub.address}"
-        yield Finding(what, "hub.address", "write the address of this host in the cluster's network")
+        yield Finding(
+            what, "hub.address", "write the address of this host in the cluster's network"
+        )
     else:
         what = f"whether compute nodes reach the hub at {site.hub.address}, port {site.hub.port}, is not seen from here"
-        yield unknown(what, f"on {elsewhere[0]}, once the hub runs: nc -z {site.hub.address} {site.hub.port}")
+        yield unknown(
+            what, f"on {elsewhere[0]}, once the hub runs: nc -z {site.hub.address} {site.hub.port}"
+        )
 
 
 def _is_here(name: str) -> bool:

@@ -1,4 +1,5 @@
-"""A PAM service tried before it is put in place: read line by line, then asked about somebody who does not exist."""
+"""A PAM service tried before it is put in place: read line by line, then asked about somebody who
+does not exist."""
 
 from __future__ import annotations
 
@@ -14,9 +15,12 @@ FOLDER = Path("/etc/pam.d")
 _NAME = "sitekit-try"
 _INCLUDING = ("include", "substack")
 _CONTROL = r"(?P<control>required|requisite|sufficient|optional|include|substack|\[[^]]+\])"
-_RULE = re.compile(rf"-?(?P<type>auth|account|password|session)\s+{_CONTROL}\s+(?P<module>\S+)\s*(?P<words>.*)")
+_RULE = re.compile(
+    rf"-?(?P<type>auth|account|password|session)\s+{_CONTROL}\s+(?P<module>\S+)\s*(?P<words>.*)"
+)
 _INCLUDE = re.compile(r"@include\s+(\S+)")
-# security/_pam_types.h: what libpam says when it could not load or understand something. All else is a plain refusal.
+# security/_pam_types.h: what libpam says when it could not load or understand something. All else
+# is a plain refusal.
 _BROKEN = {1: "open error", 2: "symbol error", 4: "system error", 26: "abort", 28: "module unknown"}
 
 
@@ -25,7 +29,8 @@ class _Conversation(ctypes.Structure):
 
 
 def check_pam(path: Path, content: str) -> None:
-    """`content` is to stand at `path`. libpam keeps quiet about words that it does not know, so each line is read here.
+    """`content` is to stand at `path`. libpam keeps quiet about words that it does not know, so
+    each line is read here.
 
     Raises Problem with the line.
     """
@@ -36,10 +41,19 @@ def check_pam(path: Path, content: str) -> None:
             included, match = _INCLUDE.fullmatch(rule), _RULE.fullmatch(rule)
             if rule and not included and not match:
                 raise Problem(f"this is no rule of PAM: {rule}", place, "see pam.d(5)")
-            name = included[1] if included else match["module"] if match and match["control"] in _INCLUDING else None
+            name = (
+                included[1]
+                if included
+                else match["module"]
+                if match and match["control"] in _INCLUDING
+                else None
+            )
             if name and not Path(folder, name).is_file():
-                raise Problem(f"it includes {name}, which is not there", place, f"see what is in {FOLDER}")
-            # Each alone: a whole service answers with the first module that refuses. `-`: the module may be missing.
+                raise Problem(
+                    f"it includes {name}, which is not there", place, f"see what is in {FOLDER}"
+                )
+            # Each alone: a whole service answers with the first module that refuses. `-`: the
+            # module may be missing.
             if match and not name and not rule.startswith("-"):
                 _ask(place, folder, f"{match['type']} required {match['module']} {match['words']}")
         _ask(str(path), folder, content)
@@ -54,12 +68,25 @@ def _ask(place: str, folder: str, content: str) -> None:
     refuse = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 4)(lambda *_: 19)  # PAM_CONV_ERR
     conversation = _Conversation(ctypes.cast(refuse, ctypes.c_void_p), None)
     handle = ctypes.c_void_p()
-    words = (_NAME.encode(), b"sitekit-nobody", ctypes.byref(conversation), folder.encode(), ctypes.byref(handle))
+    words = (
+        _NAME.encode(),
+        b"sitekit-nobody",
+        ctypes.byref(conversation),
+        folder.encode(),
+        ctypes.byref(handle),
+    )
     answers = {"start": libpam.pam_start_confdir(*words)}
     if not answers["start"]:
-        answers |= {"auth": libpam.pam_authenticate(handle, 0), "account": libpam.pam_acct_mgmt(handle, 0)}
+        answers |= {
+            "auth": libpam.pam_authenticate(handle, 0),
+            "account": libpam.pam_acct_mgmt(handle, 0),
+        }
         libpam.pam_end(handle, 0)
     for stage, answer in answers.items():
         if answer in _BROKEN:
             what = f"libpam cannot use it: {_BROKEN[answer]} at {stage}"
-            raise Problem(what, place, "a module that it names is not installed, or a file that it includes is broken")
+            raise Problem(
+                what,
+                place,
+                "a module that it names is not installed, or a file that it includes is broken",
+            )

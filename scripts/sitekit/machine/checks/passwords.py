@@ -1,4 +1,5 @@
-"""Whether passwords can be checked in the way that the site names: an apply that lets nobody in has not worked."""
+"""Whether passwords can be checked in the way that the site names: an apply that lets nobody in has
+not worked."""
 
 from __future__ import annotations
 
@@ -26,7 +27,11 @@ def check_module(site: Site, platform: Platform, root: Path) -> None:
         return
     if not any(root.glob(f"{platform.pam.modules.relative_to('/')}/{module}")):
         what = f"there is no {module} in {platform.pam.modules}: nobody could log in"
-        raise BadInput(what, "login.passwords", "install it (Debian: libpam-sss, EL: sssd-client), and set sssd up")
+        raise BadInput(
+            what,
+            "login.passwords",
+            "install it (Debian: libpam-sss, EL: sssd-client), and set sssd up",
+        )
 
 
 def who_stays_out(site: Site, platform: Platform, root: Path) -> Iterator[str]:
@@ -40,7 +45,11 @@ def who_stays_out(site: Site, platform: Platform, root: Path) -> Iterator[str]:
             yield f"sssd does not answer at {pipe}; until it does, nobody can log in: systemctl status sssd"
         return
     with suppress(PermissionError):
-        people = {name for group in site.login.allowed_groups for name in unix_accounts.members(root, group)}
+        people = {
+            name
+            for group in site.login.allowed_groups
+            for name in unix_accounts.members(root, group)
+        }
         if out := sorted(people - unix_accounts.with_password(root)):
             names = ", ".join(out[:SHOWN]) + (", ..." if len(out) > SHOWN else "")
             yield f"{len(out)} of {len(people)} who may log in have no password in /etc/shadow, and cannot ({names});"
@@ -48,9 +57,14 @@ def who_stays_out(site: Site, platform: Platform, root: Path) -> Iterator[str]:
 
 
 def _administrators(site: Site, root: Path) -> Iterator[str]:
-    """`login.admin_groups` says who administers the hub. Whether they may log in, only `login.allowed_groups` says."""
-    admins = {name for group in site.login.admin_groups for name in unix_accounts.members(root, group)}
-    people = {name for group in site.login.allowed_groups for name in unix_accounts.members(root, group)}
+    """`login.admin_groups` says who administers the hub. Whether they may log in, only
+    `login.allowed_groups` says."""
+    admins = {
+        name for group in site.login.admin_groups for name in unix_accounts.members(root, group)
+    }
+    people = {
+        name for group in site.login.allowed_groups for name in unix_accounts.members(root, group)
+    }
     if out := sorted(admins - people):
         names = ", ".join(out[:SHOWN]) + (", ..." if len(out) > SHOWN else "")
         yield f"{len(out)} of {len(admins)} members of login.admin_groups are in none of login.allowed_groups ({names})"
@@ -58,7 +72,8 @@ def _administrators(site: Site, root: Path) -> Iterator[str]:
 
 
 def _asks(site: Site, root: Path, module: str) -> bool:
-    """Whether the site's PAM service asks it after an apply, which leaves one that was changed by hand alone."""
+    """Whether the site's PAM service asks it after an apply, which leaves one that was changed by
+    hand alone."""
     path = Path("/etc/pam.d", f"sitekit-{site.name}")
     there, record = look(root, path), load_manifest(site, root).files.get(str(path), FileRecord())
     return record.owns(there) or module.encode() in (there.content or b"")

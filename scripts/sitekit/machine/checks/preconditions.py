@@ -20,13 +20,15 @@ from .secrecy import check_secrecy
 
 
 def fit(site: Site, root: Path) -> None:
-    """Whether the site can live on this machine at all. Raises BadInputs with all that stands against it."""
+    """Whether the site can live on this machine at all. Raises BadInputs with all that stands
+    against it."""
     if found := unfit(site, root):
         raise BadInputs(found)
 
 
 def unfit(site: Site, root: Path) -> list[BadInput]:
-    """All that stands against it. Each question is asked for itself, so that no answer hides another."""
+    """All that stands against it. Each question is asked for itself, so that no answer hides
+    another."""
     platform, target = this_platform(root), Target(site, root)
     questions: tuple[Callable[[], None], ...] = (
         lambda: _groups_are_there(site, root),
@@ -53,10 +55,18 @@ def unfit(site: Site, root: Path) -> list[BadInput]:
 
 
 def _groups_are_there(site: Site, root: Path) -> None:
-    """JupyterHub answers every login with an error when an admin group is missing (PAMAuthenticator.is_admin, 6.1)."""
+    """JupyterHub answers every login with an error when an admin group is missing
+    (PAMAuthenticator.is_admin, 6.1)."""
     missing = [
-        BadInput(f"there is no group {group} on this machine", f"login.{key}", "make the group first, or mend its name")
-        for key, groups in (("allowed_groups", site.login.allowed_groups), ("admin_groups", site.login.admin_groups))
+        BadInput(
+            f"there is no group {group} on this machine",
+            f"login.{key}",
+            "make the group first, or mend its name",
+        )
+        for key, groups in (
+            ("allowed_groups", site.login.allowed_groups),
+            ("admin_groups", site.login.admin_groups),
+        )
         for group in groups
         if not unix_accounts.has_group(root, group)
     ]
@@ -67,8 +77,9 @@ def _groups_are_there(site: Site, root: Path) -> None:
 def check_places(site: Site, root: Path) -> None:
     """Where root or everybody would follow somebody else. Raises BadInput.
 
-    Root changes the owners of the folders of the state and of backups by their paths. The programs of the prefix and of
-    Slurm are run by root's services and by the gate as each user, and Slurm's file names plugins for them.
+    Root changes the owners of the folders of the state and of backups by their paths. The programs
+    of the prefix and of Slurm are run by root's services and by the gate as each user, and Slurm's
+    file names plugins for them.
     """
     for key, folder in (("paths.state", site.paths.state), ("backup.folder", site.backups)):
         _check_way(key, folder.parent, folder, root, {0})
@@ -82,7 +93,8 @@ def check_places(site: Site, root: Path) -> None:
 
 
 def _check_way(key: str, path: Path, named: Path, root: Path, owners: set[int]) -> None:
-    """Raise BadInput where others than `owners` can put something else in the place of what the site names."""
+    """Raise BadInput where others than `owners` can put something else in the place of what the
+    site names."""
     for step in _steps(path, root):
         if step.status.st_uid not in owners or step.everybody_writes or step.group_writes:
             who = "root" if owners == {0} else "root and its owner"
@@ -118,15 +130,22 @@ def _group_is_the_proxys(site: Site, root: Path) -> None:
 def _state_is_the_hubs(site: Site, root: Path) -> None:
     """A folder that holds somebody else's things does not become the hub's.
 
-    Root's own, closed to all others, is one that `make uninstall` left, or that was put back from a backup.
+    Root's own, closed to all others, is one that `make uninstall` left, or that was put back from a
+    backup.
     """
     real = root / site.paths.state.relative_to("/")
     if not real.is_dir():
         return
     status = real.stat()
-    hub = unix_accounts.numbers(root, site.hub.user)[0] if unix_accounts.has_account(root, site.hub.user) else None
+    hub = (
+        unix_accounts.numbers(root, site.hub.user)[0]
+        if unix_accounts.has_account(root, site.hub.user)
+        else None
+    )
     if status.st_uid == hub or (status.st_uid, stat.S_IMODE(status.st_mode)) == (0, 0o700):
         return
     if any(real.iterdir()):
         what = f"{site.paths.state} is not empty, and not {site.hub.user}'s: the hub's state would take it over"
-        raise BadInput(what, "paths.state", "name a folder of the hub's own, such as /var/lib/sitekit")
+        raise BadInput(
+            what, "paths.state", "name a folder of the hub's own, such as /var/lib/sitekit"
+        )

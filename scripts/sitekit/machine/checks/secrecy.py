@@ -1,4 +1,5 @@
-"""Who can read the secrets that a site brings: the key of its certificate, the secret of its OpenID client."""
+"""Who can read the secrets that a site brings: the key of its certificate, the secret of its OpenID
+client."""
 
 from __future__ import annotations
 
@@ -14,17 +15,28 @@ from ..host.target import Target
 from ..installed import unix_accounts
 
 FOR_KEYS = "ssl-cert"
-"""Debian's group for services that read keys; its package makes it, with /etc/ssl/private (0710)."""
+"""Debian's group for services that read keys; its package makes it, with /etc/ssl/private (0710).
+"""
 
 
 def check_secrecy(target: Target) -> None:
-    """Raises BadInputs for each secret that people can read, by its own mode and those of the folders on the way."""
+    """Raises BadInputs for each secret that people can read, by its own mode and those of the
+    folders on the way."""
     front, found = target.site.front, []
     secrets: list[tuple[str, Path, str]] = []
     if isinstance(front.certificate, Certificate):
-        secrets.append(("front.certificate.key", front.certificate.key, "whoever has it can pass for this site"))
+        secrets.append(
+            (
+                "front.certificate.key",
+                front.certificate.key,
+                "whoever has it can pass for this site",
+            )
+        )
     if front.outside and front.outside.openid:
-        secret, why = front.outside.openid.client_secret, "whoever has it can pass for this site at the provider"
+        secret, why = (
+            front.outside.openid.client_secret,
+            "whoever has it can pass for this site at the provider",
+        )
         secrets.append(("front.outside.openid.client_secret", secret, why))
     for where, path, why in secrets:
         if readers := dict(_readers(path, target.root)):
@@ -36,19 +48,26 @@ def check_secrecy(target: Target) -> None:
 
 
 def _readers(path: Path, root: Path) -> Iterator[tuple[str, str]]:
-    """Who can read the file, each with the letter of chmod's that lets them. Nobody reads what is not there."""
+    """Who can read the file, each with the letter of chmod's that lets them. Nobody reads what is
+    not there."""
     try:
         steps = [step for step in way(path, root) if not step.link]
     except PermissionError:
         return  # root will look
     if not steps[-1].last:
         return
-    everybody = all(step.status.st_mode & (stat.S_IROTH if step.last else stat.S_IXOTH) for step in steps)
+    everybody = all(
+        step.status.st_mode & (stat.S_IROTH if step.last else stat.S_IXOTH) for step in steps
+    )
     if everybody:
         yield "everybody", "o"
     for step in {step.status.st_gid: step for step in steps}.values():
         gid, by_group = step.status.st_gid, steps[-1].status.st_gid == step.status.st_gid
-        if (by_group or not everybody) and all(_lets(one, gid) for one in steps) and _has_people(gid, root):
+        if (
+            (by_group or not everybody)
+            and all(_lets(one, gid) for one in steps)
+            and _has_people(gid, root)
+        ):
             yield step.group, "g" if by_group else "o"
 
 
@@ -59,11 +78,14 @@ def _lets(step: Step, gid: int) -> bool:
 
 
 def _has_people(gid: int, root: Path) -> bool:
-    """Whether it is a group of ordinary accounts, or has some among its members, as far as can be listed."""
+    """Whether it is a group of ordinary accounts, or has some among its members, as far as can be
+    listed."""
     name = unix_accounts.group_of_number(root, gid)
     if gid == 0 or name == FOR_KEYS:
         return False
     members = unix_accounts.members(root, name) if name else set()
     return gid >= MIN_UID or any(
-        unix_accounts.numbers(root, one)[0] >= MIN_UID for one in members if unix_accounts.has_account(root, one)
+        unix_accounts.numbers(root, one)[0] >= MIN_UID
+        for one in members
+        if unix_accounts.has_account(root, one)
     )

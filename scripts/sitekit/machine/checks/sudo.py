@@ -1,4 +1,5 @@
-"""Whether sudo reads the folder of the site's rule, and whether it lets the hub start the gate, by sudo's own word."""
+"""Whether sudo reads the folder of the site's rule, and whether it lets the hub start the gate, by
+sudo's own word."""
 
 from __future__ import annotations
 
@@ -22,16 +23,22 @@ _INCLUDE = re.compile(r'^\s*[@#](include|includedir)\s+"?([^"\n]+?)"?\s*$', re.M
 def look(site: Site, platform: Platform, root: Path = MACHINE) -> Iterator[Finding]:
     """Raises OSError where sudoers may not be read."""
     if not on_disk(root, SUDOERS).exists():
-        yield Finding("sudo is not installed on this machine", str(SUDOERS), f"{platform.install} sudo")
+        yield Finding(
+            "sudo is not installed on this machine", str(SUDOERS), f"{platform.install} sudo"
+        )
         return
     try:
         folders = set(_folders(root, SUDOERS, 0))
     except PermissionError:
-        yield unknown(f"only root can read {SUDOERS}: whether it includes {platform.sudoers} was not looked at")
+        yield unknown(
+            f"only root can read {SUDOERS}: whether it includes {platform.sudoers} was not looked at"
+        )
         return
     if platform.sudoers not in folders:
         what = f"it does not include {platform.sudoers}: sudo would not read the site's rule, and no server could start"
-        yield Finding(what, str(SUDOERS), f"visudo, and add the line: @includedir {platform.sudoers}")
+        yield Finding(
+            what, str(SUDOERS), f"visudo, and add the line: @includedir {platform.sudoers}"
+        )
 
 
 def _folders(root: Path, file: Path, depth: int) -> Iterator[Path]:
@@ -47,11 +54,16 @@ def _folders(root: Path, file: Path, depth: int) -> Iterator[Path]:
 
 
 def check_rule(site: Site) -> None:
-    """The rule is in place: sudo itself says whether it lets the hub start the gate as a user. Raises Problem.
+    """The rule is in place: sudo itself says whether it lets the hub start the gate as a user.
+    Raises Problem.
 
     Another rule that is read later may take it back.
     """
-    people = sorted(name for group in site.login.allowed_groups for name in unix_accounts.members(MACHINE, group))
+    people = sorted(
+        name
+        for group in site.login.allowed_groups
+        for name in unix_accounts.members(MACHINE, group)
+    )
     people = [name for name in people if unix_accounts.has_account(MACHINE, name)]
     if not people:
         return

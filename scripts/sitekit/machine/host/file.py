@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class File:
-    """Content, mode and owner. Its group is the own group of the account `group_of`, or of its owner."""
+    """Content, mode and owner. Its group is the own group of the account `group_of`, or of its
+    owner."""
 
     content: str
     mode: int = 0o644
@@ -22,7 +23,8 @@ class File:
 
 @dataclass(frozen=True)
 class Folder:
-    """A directory that has to be there. A `shared` one may belong to others as well: what is there is left alone."""
+    """A directory that has to be there. A `shared` one may belong to others as well: what is there
+    is left alone."""
 
     mode: int = 0o755
     owner: str = "root"

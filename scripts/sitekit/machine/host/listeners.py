@@ -26,7 +26,9 @@ class Process:
 
     def mentions(self, *paths: Path) -> bool:
         """Whether something in one of these directories stands in its command line or environment."""
-        return any(f"{path}/" in text for path in paths for text in (self.command, self.environment))
+        return any(
+            f"{path}/" in text for path in paths for text in (self.command, self.environment)
+        )
 
     def __str__(self) -> str:
         return f"{self.name} (process {self.pid})"
@@ -53,9 +55,11 @@ def _shown(told: dict[str, Any]) -> Process:
 
 
 def listeners(ports: set[int]) -> dict[int, Process | None]:
-    """Those of `ports` on which something listens, with the process, or None where it belongs to nobody we can see.
+    """Those of `ports` on which something listens, with the process, or None where it belongs to
+    nobody we can see.
 
-    Of several that share a socket it is the oldest: the others, such as nginx's workers, do not show what they run.
+    Of several that share a socket it is the oldest: the others, such as nginx's workers, do not
+    show what they run.
     """
     sockets = {inode: port for inode, port in _sockets() if port in ports}
     found: dict[int, Process | None] = dict.fromkeys(sockets.values())
@@ -78,7 +82,8 @@ def _sockets() -> Iterator[tuple[str, int]]:
 
 
 def _open_sockets(folder: Path) -> set[str]:
-    """Inodes of the sockets that a process holds. One that ends, or closes a file, while we look is passed over."""
+    """Inodes of the sockets that a process holds. One that ends, or closes a file, while we look is
+    passed over."""
     found = set()
     with suppress(OSError):
         for entry in list((folder / "fd").iterdir()):

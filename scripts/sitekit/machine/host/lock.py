@@ -1,4 +1,5 @@
-"""One sitekit at a time changes a machine. The lock's file is root's alone: who may only open it could hold it."""
+"""One sitekit at a time changes a machine. The lock's file is root's alone: who may only open it
+could hold it."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ LOCK = Path("/run/sitekit.lock")
 
 @contextmanager
 def alone(root: Path = Path("/")) -> Iterator[None]:
-    """Hold the machine whose file tree is `root` for the block. Raises Problem, which names the process that has it."""
+    """Hold the machine whose file tree is `root` for the block. Raises Problem, which names the
+    process that has it."""
     handle = os.open(root / LOCK.relative_to("/"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         try:

@@ -1,4 +1,5 @@
-"""What kind of machine this is: the family of its distribution, with the paths and names that follow from it."""
+"""What kind of machine this is: the family of its distribution, with the paths and names that
+follow from it."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ class _Row(BaseModel):
 
 
 class Pam(_Row):
-    """Lines of the hub's PAM service, by who checks passwords, and that for a second factor; where PAM's parts are."""
+    """Lines of the hub's PAM service, by who checks passwords, and that for a second factor; where
+    PAM's parts are."""
 
     modules: Path
     sssd_pipe: Path
@@ -96,15 +98,25 @@ def platforms() -> dict[str, Platform]:
 
 
 def this_platform(root: Path = Path("/")) -> Platform:
-    """The family of the machine whose file tree is `root`. Raises BadInput for one that the kit does not know."""
+    """The family of the machine whose file tree is `root`. Raises BadInput for one that the kit
+    does not know."""
     release = root / "etc/os-release"
     lines = release.read_text().splitlines() if release.exists() else []
     said = dict(line.split("=", 1) for line in lines if "=" in line)
-    names = [name for key in ("ID", "ID_LIKE") for word in shlex.split(said.get(key, "")) for name in word.split()]
+    names = [
+        name
+        for key in ("ID", "ID_LIKE")
+        for word in shlex.split(said.get(key, ""))
+        for name in word.split()
+    ]
     for name in names:
-        if found := next((platform for platform in platforms().values() if name in platform.ids), None):
+        if found := next(
+            (platform for platform in platforms().values() if name in platform.ids), None
+        ):
             return found
     known = ", ".join(sorted(name for platform in platforms().values() for name in platform.ids))
     raise BadInput(
-        f"no known distribution is named here ({' '.join(names) or 'none'})", str(release), f"known: {known}"
+        f"no known distribution is named here ({' '.join(names) or 'none'})",
+        str(release),
+        f"known: {known}",
     )

@@ -1,4 +1,5 @@
-"""SQLite's databases, opened as the hub opens them, copied while it works, and never taken for sound unread."""
+"""SQLite's databases, opened as the hub opens them, copied while it works, and never taken for
+sound unread."""
 
 from __future__ import annotations
 
@@ -13,11 +14,15 @@ from ...base.errors import Problem
 
 @contextmanager
 def opened(database: Path) -> Iterator[sqlite3.Connection]:
-    """To be written, too: what a killed hub left half done is undone by the first who opens it, or nobody can read it.
+    """To be written, too: what a killed hub left half done is undone by the first who opens it, or
+    nobody can read it.
 
     Raises Problem for what SQLite finds wrong.
     """
-    with _told(database), closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True)) as connection:
+    with (
+        _told(database),
+        closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True)) as connection,
+    ):
         yield connection
 
 
@@ -28,15 +33,19 @@ def refuse_damaged(database: Path) -> None:
 
 
 def copy(database: Path, to: Path, owner: tuple[int, int] | None = None) -> None:
-    """Write it as one moment saw it to `to`, a new or empty file. Raises Problem when the copy is not sound.
+    """Write it as one moment saw it to `to`, a new or empty file. Raises Problem when the copy is
+    not sound.
 
-    `owner` is the account (uid, gid) with whose rights it is read, where that may not write the copy.
+    `owner` is the account (uid, gid) with whose rights it is read, where that may not write the
+    copy.
     """
     with _told(database), closing(sqlite3.connect(to)) as made:
-        made.execute("PRAGMA journal_mode=OFF")  # so that nothing has to be opened beside it meanwhile
+        # so that nothing has to be opened beside it meanwhile
+        made.execute("PRAGMA journal_mode=OFF")
         with acting_as(*owner) if owner else nullcontext(), opened(database) as source:
             source.backup(made)
-        made.execute("PRAGMA journal_mode=DELETE")  # one file, whatever the original keeps beside it
+        # one file, whatever the original keeps beside it
+        made.execute("PRAGMA journal_mode=DELETE")
         _check(made, database)
 
 
@@ -52,10 +61,16 @@ def _told(database: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as fault:
         remedy = "see that it is the hub's, and that there is room on its disk"
-        raise Problem(f"the database cannot be worked with: {fault}", str(database), remedy) from None
+        raise Problem(
+            f"the database cannot be worked with: {fault}", str(database), remedy
+        ) from None
     except sqlite3.DatabaseError as fault:
         raise _damaged(database, str(fault)) from None
 
 
 def _damaged(database: Path, fault: str) -> Problem:
-    return Problem(f"the database is damaged: {fault}", str(database), "make stop, and put an earlier backup back")
+    return Problem(
+        f"the database is damaged: {fault}",
+        str(database),
+        "make stop, and put an earlier backup back",
+    )

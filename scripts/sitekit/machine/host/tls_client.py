@@ -9,8 +9,11 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def spoken(address: str, port: int, patience: float, name: str | None = None) -> Iterator[ssl.SSLSocket]:
-    """A connection after the handshake, in which `name` is asked for; `patience` is in seconds. Raises OSError."""
+def spoken(
+    address: str, port: int, patience: float, name: str | None = None
+) -> Iterator[ssl.SSLSocket]:
+    """A connection after the handshake, in which `name` is asked for; `patience` is in seconds.
+    Raises OSError."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with (

@@ -1,6 +1,8 @@
-"""The sites as they were applied to this machine: `/etc/sitekit/NAME/site.yml` and the manifest beside it.
+"""The sites as they were applied to this machine: `/etc/sitekit/NAME/site.yml` and the manifest
+beside it.
 
-They are the record of what stands, whatever the site file says by now: an apply and an uninstall start from there.
+They are the record of what stands, whatever the site file says by now: an apply and an uninstall
+start from there.
 """
 
 from __future__ import annotations
@@ -35,36 +37,50 @@ def applied(site: Site, root: Path) -> Site:
 def others(site: Site, root: Path) -> list[Site]:
     """The other sites of this machine, as they were applied. Raises BadInput."""
     found = on_disk(root, site.etc.parent).glob(f"*/{manifest_path(site).name}")
-    paths = [path.with_name(applied_path(site).name) for path in sorted(found) if path.parent.name != site.name]
+    paths = [
+        path.with_name(applied_path(site).name)
+        for path in sorted(found)
+        if path.parent.name != site.name
+    ]
     return [_read(path, site) for path in paths if path.is_file()]
 
 
 def _read(path: Path, site: Site) -> Site:
-    """What decides what stands; all else is as in `site`. Another sitekit, older or newer, may have written the file: a
-    key that this one does not know is passed over."""
+    """What decides what stands; all else is as in `site`. Another sitekit, older or newer, may have
+    written the file: a key that this one does not know is passed over."""
     document, values = read_yaml(path), site.model_dump(mode="json")
     for key in _STANDS:
         mine, there = values[key], document.values.get(key, values[key])
-        values[key] = {name: there.get(name, mine[name]) for name in mine} if isinstance(mine, dict) else there
+        values[key] = (
+            {name: there.get(name, mine[name]) for name in mine}
+            if isinstance(mine, dict)
+            else there
+        )
     return validate(Site, replace(document, values=values))
 
 
 def check_follows(site: Site, root: Path) -> None:
-    """Raises BadInputs where the hub would lose its memory, or would share ports or memory with another site."""
+    """Raises BadInputs where the hub would lose its memory, or would share ports or memory with
+    another site."""
     apart = (fault for other in others(site, root) for fault in _clashes(site, other))
     if faults := [*_left_behind(site, applied(site, root), root), *apart]:
         raise BadInputs(faults)
 
 
 def _left_behind(site: Site, before: Site, root: Path) -> Iterator[BadInput]:
-    """A hub with another state folder or account would begin with nothing, and forget the servers that run."""
+    """A hub with another state folder or account would begin with nothing, and forget the servers
+    that run."""
     old, new = before.paths.state, site.paths.state
     if old != new and _holds_something(on_disk(root, old)):
         what = f"the hub's state lies in {old}"
         yield BadInput(what, "paths.state", f"sudo make stop; mv -T {old} {new}; then this again")
     state, account = on_disk(root, new), before.hub.user
     other = account != site.hub.user and unix_accounts.has_account(root, account)
-    if other and _holds_something(state) and state.stat().st_uid == unix_accounts.numbers(root, account)[0]:
+    if (
+        other
+        and _holds_something(state)
+        and state.stat().st_uid == unix_accounts.numbers(root, account)[0]
+    ):
         remedy = f"sudo make stop; chown -R root: {new}; chmod 700 {new}; then this again, which hands it over"
         yield BadInput(f"{new} is {account}'s, who was the hub until now", "hub.user", remedy)
 
@@ -87,4 +103,6 @@ def _clashes(site: Site, other: Site) -> Iterator[BadInput]:
             yield BadInput(what, ".".join(key), remedy)
     mine, theirs = site.paths.state, other.paths.state
     if mine.is_relative_to(theirs) or theirs.is_relative_to(mine):
-        yield BadInput(f"{theirs} is the state of the site {other.name} on this machine", "paths.state", remedy)
+        yield BadInput(
+            f"{theirs} is the state of the site {other.name} on this machine", "paths.state", remedy
+        )

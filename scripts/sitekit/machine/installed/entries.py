@@ -1,4 +1,5 @@
-"""What stands at a path of the machine whose file tree is `root` (`/` but in tests), and how it is put back there."""
+"""What stands at a path of the machine whose file tree is `root` (`/` but in tests), and how it is
+put back there."""
 
 from __future__ import annotations
 

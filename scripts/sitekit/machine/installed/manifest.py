@@ -1,4 +1,5 @@
-"""The record of what `make apply` put on the machine: files with their hashes, links, folders, accounts, members."""
+"""The record of what `make apply` put on the machine: files with their hashes, links, folders,
+accounts, members."""
 
 from __future__ import annotations
 
@@ -20,10 +21,12 @@ class _Record(BaseModel):
 
 
 class FileRecord(_Record):
-    """One file. It is ours as long as its hash is one of `hashes`: there are two of them while it is being replaced.
+    """One file. It is ours as long as its hash is one of `hashes`: there are two of them while it
+    is being replaced.
 
-    `offered` is the hash of the content that was laid beside a file which is not ours to overwrite. `foreign`: it stood
-    there before. `generated`: it was made up on this machine, such as a key, and does not follow from the site.
+    `offered` is the hash of the content that was laid beside a file which is not ours to overwrite.
+    `foreign`: it stood there before. `generated`: it was made up on this machine, such as a key,
+    and does not follow from the site.
     """
 
     hashes: list[str] = []
@@ -38,9 +41,11 @@ class FileRecord(_Record):
 
 
 class Manifest(_Record):
-    """All of it, by path; of links, where they point. All but files only where it was not there before.
+    """All of it, by path; of links, where they point. All but files only where it was not there
+    before.
 
-    `found` has mode, user and group of folders that were there before and became the site's: uninstall gives them back.
+    `found` has mode, user and group of folders that were there before and became the site's:
+    uninstall gives them back.
     """
 
     version: int = 1
@@ -54,12 +59,21 @@ class Manifest(_Record):
 
     @property
     def text(self) -> str:
-        """As it is written. It holds no secrets, and everybody may read it: `make diff` needs no root."""
+        """As it is written. It holds no secrets, and everybody may read it: `make diff` needs no
+        root."""
         return self.model_dump_json(indent=1) + "\n"
 
     @property
     def empty(self) -> bool:
-        things = (self.files, self.links, self.folders, self.found, self.accounts, self.groups, self.memberships)
+        things = (
+            self.files,
+            self.links,
+            self.folders,
+            self.found,
+            self.accounts,
+            self.groups,
+            self.memberships,
+        )
         return not any(things)
 
     def owns_link(self, path: Path, entry: Entry) -> bool:
@@ -67,7 +81,8 @@ class Manifest(_Record):
         return entry.kind == "link" and entry.target == self.links.get(str(path))
 
     def joined(self, after: Manifest) -> Manifest:
-        """What may be on the machine on the way from this manifest to `after`, wherever that is cut short."""
+        """What may be on the machine on the way from this manifest to `after`, wherever that is cut
+        short."""
         files = {**self.files, **after.files}
         for name in self.files.keys() & after.files.keys():
             hashes = dict.fromkeys([*self.files[name].hashes, *after.files[name].hashes])
@@ -103,18 +118,23 @@ def load_manifest(site: Site, root: Path) -> Manifest:
     if entry.kind == "nothing":
         return Manifest()
     if entry.closed:
-        raise Problem("it may not be read by you", str(manifest_path(site)), "run it once with sudo")
+        raise Problem(
+            "it may not be read by you", str(manifest_path(site)), "run it once with sudo"
+        )
     try:
         manifest = Manifest.model_validate_json(entry.content or b"")
     except ValidationError:
         remedy = "restore it from a backup; without it sitekit cannot tell its own files from yours"
-        raise Problem("this is no manifest of this version of sitekit", str(manifest_path(site)), remedy) from None
+        raise Problem(
+            "this is no manifest of this version of sitekit", str(manifest_path(site)), remedy
+        ) from None
     _taken(manifest, site, root)
     return manifest
 
 
 def _taken(manifest: Manifest, site: Site, root: Path) -> None:
-    """What certbot renewed and `take_certificate` put in its place is sitekit's work, whatever its hash."""
+    """What certbot renewed and `take_certificate` put in its place is sitekit's work, whatever its
+    hash."""
     if (site.front.server, site.front.certificate) == ("nginx", "acme"):
         for path in certificate(site):
             record, there = manifest.files.get(str(path)), look(root, path)

@@ -1,4 +1,5 @@
-"""Folders that change hands. Whoever had one may still be at work in it: root closes it first, and follows no name."""
+"""Folders that change hands. Whoever had one may still be at work in it: root closes it first, and
+follows no name."""
 
 from __future__ import annotations
 
@@ -13,19 +14,24 @@ Owner = tuple[int, int]
 
 
 def set_folder(real: Path, owner: Owner, mode: int) -> None:
-    """Owner and mode of the folder alone. Raises OSError, as all here does where a link stands in its place."""
+    """Owner and mode of the folder alone. Raises OSError, as all here does where a link stands in
+    its place."""
     with _opened(real) as folder:
         os.fchown(folder, *owner)
         os.fchmod(folder, mode)
 
 
-def hand_over(real: Path, owner: Owner, mode: int = 0o700, but: Mapping[str, Owner] | None = None) -> None:
-    """Give a folder and all in it to `owner`, but for the paths below it that `but` names others for."""
+def hand_over(
+    real: Path, owner: Owner, mode: int = 0o700, but: Mapping[str, Owner] | None = None
+) -> None:
+    """Give a folder and all in it to `owner`, but for the paths below it that `but` names others
+    for."""
     with _opened(real) as folder:
         os.fchown(folder, 0, 0)
         os.fchmod(folder, 0o700)
         for path, status, parent in _below(folder):
-            # A second name may be that of a file elsewhere, of which this would be the way to become the owner.
+            # A second name may be that of a file elsewhere, of which this would be the way to
+            # become the owner.
             if stat.S_ISDIR(status.st_mode) or status.st_nlink == 1:
                 whose = (but or {}).get(path, owner)
                 with suppress(FileNotFoundError):

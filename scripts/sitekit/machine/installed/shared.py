@@ -1,4 +1,5 @@
-"""What the sites of a machine have in common, such as the hub's account: each lists it, and it goes with the last."""
+"""What the sites of a machine have in common, such as the hub's account: each lists it, and it goes
+with the last."""
 
 from __future__ import annotations
 
@@ -51,12 +52,15 @@ def share(site: Site, root: Path) -> None:
 
 
 def _others(site: Site, root: Path) -> Iterator[tuple[Site, Manifest, Manifest]]:
-    """The other sites with their records, as they stand, and in full: an older sitekit's lack what was there
-    when the site came."""
+    """The other sites with their records, as they stand, and in full: an older sitekit's lack what
+    was there when the site came."""
     mine, platform = load_manifest(site, root), this_platform(root)
     for other in others(site, root):
         wishes = memberships(other, platform)
-        members = {(wish.user, wish.group or unix_accounts.group_name(root, wish.group_of)) for wish in wishes}
+        members = {
+            (wish.user, wish.group or unix_accounts.group_name(root, wish.group_of))
+            for wish in wishes
+        }
         uses = used(mine, other, platform, members, links(Target(other, root), platform))
         before = load_manifest(other, root)
         yield other, before, before.joined(uses)

@@ -1,7 +1,8 @@
-"""The accounts of the site's services, and the numbers of accounts on the machine whose file tree is `root`.
+"""The accounts of the site's services, and the numbers of accounts on the machine whose file tree
+is `root`.
 
-The tools that change them copy each file to `<file>-` first. Those copies stay what they were: they hold what the last
-administrator's change replaced, and sitekit undoes its own by the manifest.
+The tools that change them copy each file to `<file>-` first. Those copies stay what they were: they
+hold what the last administrator's change replaced, and sitekit undoes its own by the manifest.
 """
 
 from __future__ import annotations
@@ -27,12 +28,15 @@ def has_group(root: Path, name: str) -> bool:
 
 
 def numbers(root: Path, owner: str, group_of: str | None = None) -> tuple[int, int]:
-    """(uid of `owner`, gid of the own group of `group_of`, or else of `owner`). Raises Problem for an unknown name."""
+    """(uid of `owner`, gid of the own group of `group_of`, or else of `owner`). Raises Problem for
+    an unknown name."""
     user, other = _user(root, owner), _user(root, group_of or owner)
     if user is None or other is None:
         name = owner if user is None else group_of
         raise Problem(
-            f"the account {name} is not there", str(root / "etc/passwd"), "sudo make apply makes the site's own"
+            f"the account {name} is not there",
+            str(root / "etc/passwd"),
+            "sudo make apply makes the site's own",
         )
     return user[0], other[1]
 
@@ -43,7 +47,8 @@ def make_group(root: Path, name: str) -> None:
 
 
 def make_account(root: Path, name: str, home: Path, shell: Path) -> None:
-    """A system account without a password; its group, of the same name, has to be there. Raises CommandFailed."""
+    """A system account without a password; its group, of the same name, has to be there. Raises
+    CommandFailed."""
     home_and_shell: Argv = ["--no-create-home", "--home-dir", home, "--shell", shell]
     _change(root, "useradd", "--system", "--gid", name, *home_and_shell, name)
 
@@ -81,16 +86,24 @@ def listed(root: Path, group: str) -> list[str]:
 
 
 def members(root: Path, group: str) -> set[str]:
-    """Whose group it is, their own or a further one, as far as can be listed: a directory may keep it to itself."""
+    """Whose group it is, their own or a further one, as far as can be listed: a directory may keep
+    it to itself."""
     if root == MACHINE:
         entry = grp.getgrnam(group)
-        return {*entry.gr_mem, *(user.pw_name for user in pwd.getpwall() if user.pw_gid == entry.gr_gid)}
+        return {
+            *entry.gr_mem,
+            *(user.pw_name for user in pwd.getpwall() if user.pw_gid == entry.gr_gid),
+        }
     row = next(row for row in _rows(root / "etc/group") if row[0] == group)
-    return {*filter(None, row[3].split(",")), *(user[0] for user in _rows(root / "etc/passwd") if user[3] == row[2])}
+    return {
+        *filter(None, row[3].split(",")),
+        *(user[0] for user in _rows(root / "etc/passwd") if user[3] == row[2]),
+    }
 
 
 def with_password(root: Path) -> set[str]:
-    """Who has a hash in /etc/shadow. One behind a `!` is locked, on purpose. Raises PermissionError."""
+    """Who has a hash in /etc/shadow. One behind a `!` is locked, on purpose. Raises
+    PermissionError."""
     return {row[0] for row in _rows(root / "etc/shadow") if row[1].strip("!*")}
 
 
@@ -132,7 +145,10 @@ def _change(root: Path, tool: str, *words: Arg) -> None:
 @contextmanager
 def _tools_backups(root: Path) -> Iterator[None]:
     """Written in place: a file that took the place of `shadow-` would lose its SELinux label."""
-    backups = [root / "etc" / f"{name}-" for name in ("passwd", "group", "shadow", "gshadow", "subuid", "subgid")]
+    backups = [
+        root / "etc" / f"{name}-"
+        for name in ("passwd", "group", "shadow", "gshadow", "subuid", "subgid")
+    ]
     before = {path: (path.read_bytes(), path.stat()) for path in backups if path.exists()}
     try:
         yield
@@ -149,14 +165,17 @@ def _tools_backups(root: Path) -> Iterator[None]:
 
 
 def _user(root: Path, name: str) -> tuple[int, int] | None:
-    """Asked of the name service on this machine, which may know LDAP's; read from the files of another tree."""
+    """Asked of the name service on this machine, which may know LDAP's; read from the files of
+    another tree."""
     if root == MACHINE:
         try:
             entry = pwd.getpwnam(name)
         except KeyError:
             return None
         return entry.pw_uid, entry.pw_gid
-    return next(((int(row[2]), int(row[3])) for row in _rows(root / "etc/passwd") if row[0] == name), None)
+    return next(
+        ((int(row[2]), int(row[3])) for row in _rows(root / "etc/passwd") if row[0] == name), None
+    )
 
 
 def _group(root: Path, name: str) -> int | None:

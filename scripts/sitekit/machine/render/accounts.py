@@ -1,4 +1,5 @@
-"""Site -> accounts and memberships: who runs the services, and what they have to be members of. Pure."""
+"""Site -> accounts and memberships: who runs the services, and what they have to be members of.
+Pure."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""What is made up on this machine instead of following from the site: the proxy's token, internal TLS, a self-signed
-certificate, and the web server's secrets towards an OpenID provider. Each is made once and kept while it serves."""
+"""What is made up on this machine instead of following from the site: the proxy's token, internal
+TLS, a self-signed certificate, and the web server's secrets towards an OpenID provider. Each is
+made once and kept while it serves."""
 
 from __future__ import annotations
 
@@ -29,7 +30,10 @@ def generated(target: Target) -> dict[Path, File]:
 
 def made_here(site: Site) -> set[Path]:
     """Where the site has such files."""
-    paths = {site.etc / "proxy.env", *(() if isinstance(site.front.certificate, Certificate) else certificate(site))}
+    paths = {
+        site.etc / "proxy.env",
+        *(() if isinstance(site.front.certificate, Certificate) else certificate(site)),
+    }
     paths |= made_for(site)
     return paths | ({_openid(site)} if site.front.outside and site.front.outside.openid else set())
 
@@ -39,10 +43,13 @@ def _openid(site: Site) -> Path:
 
 
 def _token(target: Target) -> dict[Path, File]:
-    """The secret between the hub and the proxy's API. The proxy's account reads it, and the hub's as a member."""
+    """The secret between the hub and the proxy's API. The proxy's account reads it, and the hub's
+    as a member."""
     made = _new_token(target.site)
     for path in made:
-        if target.on_disk(path).is_file() and _TOKEN.fullmatch(text := target.on_disk(path).read_text()):
+        if target.on_disk(path).is_file() and _TOKEN.fullmatch(
+            text := target.on_disk(path).read_text()
+        ):
             made[path] = replace(made[path], content=text)
     return made
 
@@ -74,8 +81,11 @@ def _certificate(target: Target) -> dict[Path, File]:
     if isinstance(target.site.front.certificate, Certificate):
         return {}
     cert, key = certificate(target.site)
-    texts = [target.on_disk(path).read_text() for path in (cert, key) if target.on_disk(path).is_file()]
-    left = 0 if target.site.front.certificate == "acme" else RENEW_SECONDS  # certbot looks after what it issued
+    texts = [
+        target.on_disk(path).read_text() for path in (cert, key) if target.on_disk(path).is_file()
+    ]
+    # certbot looks after what it issued
+    left = 0 if target.site.front.certificate == "acme" else RENEW_SECONDS
     if len(texts) != 2 or not serves(target.on_disk(cert), target.site, left):
         texts = list(self_signed(target.site))
     return {cert: File(texts[0]), key: File(texts[1], 0o600)}

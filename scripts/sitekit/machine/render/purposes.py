@@ -1,4 +1,5 @@
-"""What each file and link of a site is for, in one sentence: for `make diff` and for the page of installer actions."""
+"""What each file and link of a site is for, in one sentence: for `make diff` and for the page of
+installer actions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Site -> files: everything that `make apply` writes but what is made up there, which is in generated.py. Pure."""
+"""Site -> files: everything that `make apply` writes but what is made up there, which is in
+generated.py. Pure."""
 
 from __future__ import annotations
 
@@ -22,31 +23,44 @@ from .timers import nightly
 
 
 def render(site: Site, platform: Platform) -> dict[Path, File]:
-    """Every file of the site on a machine of this family, in the order in which they are to be written.
+    """Every file of the site on a machine of this family, in the order in which they are to be
+    written.
 
     No clock, no host name, and nothing of the machine decides what is in them.
     """
     web = front(site, platform) | renewal(site, platform)
     reached = pam(site, platform) | web | preloaded(site) | services(site, platform)
-    return configuration(site) | gate(site) | reached | log_rotation(site, platform) | sudoers(site, platform)
+    return (
+        configuration(site)
+        | gate(site)
+        | reached
+        | log_rotation(site, platform)
+        | sudoers(site, platform)
+    )
 
 
 def configuration(site: Site) -> dict[Path, File]:
-    """What the hub reads: the site with every default, its configuration file, and the raw extras of config/local.d."""
+    """What the hub reads: the site with every default, its configuration file, and the raw extras
+    of config/local.d."""
     files = {
         site.etc / "site.yml": File(dump(site)),
         site.etc / "jupyterhub_config.py": _copy("config/jupyterhub_config.py"),
         site.etc / "culler_config.py": _copy("config/culler_config.py"),
     }
     try:
-        extras = sorted(path for path in data("config/local.d").iterdir() if path.suffix in (".py", ".conf"))
+        extras = sorted(
+            path for path in data("config/local.d").iterdir() if path.suffix in (".py", ".conf")
+        )
     except FileNotFoundError:
         extras = []
-    return files | {site.etc / "local.d" / extra.name: _copy(f"config/local.d/{extra.name}") for extra in extras}
+    return files | {
+        site.etc / "local.d" / extra.name: _copy(f"config/local.d/{extra.name}") for extra in extras
+    }
 
 
 def gate(site: Site) -> dict[Path, File]:
-    """The program behind the sudo rule, what it knows of the site, and the job script that it submits."""
+    """The program behind the sudo rule, what it knows of the site, and the job script that it
+    submits."""
     script = job_script(site, data("config/templates/job.sh").read_text(encoding="utf-8"))
     return {
         site.libexec / "gate.json": File(json.dumps(gate_config(site), indent=2) + "\n"),
@@ -78,7 +92,11 @@ def folders(site: Site, platform: Platform) -> dict[Path, Folder]:
     }
     if site.login.second_factor == "totp":
         own[site.totp] = Folder(0o700, site.hub.user)
-    shared = {parent: Folder(shared=True) for folder in [*own, *render(site, platform)] for parent in folder.parents}
+    shared = {
+        parent: Folder(shared=True)
+        for folder in [*own, *render(site, platform)]
+        for parent in folder.parents
+    }
     ordered = sorted(shared | own, key=lambda path: len(path.parts))
     return {path: own.get(path) or shared[path] for path in ordered if path != Path("/")}
 

@@ -9,7 +9,12 @@ from ...base.errors import Problem
 from ...contracts.internal_tls import authority, hub_url, pair
 from ...site import Site
 from ..host.platform import Platform
-from ..supervisors.control import Supervisor, SupervisordSupervisor, SystemdSupervisor, which_supervisor
+from ..supervisors.control import (
+    Supervisor,
+    SupervisordSupervisor,
+    SystemdSupervisor,
+    which_supervisor,
+)
 from ..supervisors.ready import front_answers, hub_answers, proxy_answers
 from ..supervisors.service import Service
 from ..web.config import RELOAD, front_path, server
@@ -65,8 +70,9 @@ def _proxy(site: Site) -> Service:
 
 
 def _tls(site: Site) -> tuple[str, ...]:
-    """Both ports answer whom the authority for services has signed for: the front with users' requests, the hub at the
-    API. Else whoever works on this host could come past the front, or take a port while the proxy is away."""
+    """Both ports answer whom the authority for services has signed for: the front with users'
+    requests, the hub at the API. Else whoever works on this host could come past the front, or take
+    a port while the proxy is away."""
     own, trusted = str(pair(site, "proxy")), str(authority(site, "services"))
     words: tuple[str, ...] = ()
     for port in ("--", "--api-"):

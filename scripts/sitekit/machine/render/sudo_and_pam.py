@@ -12,28 +12,39 @@ from ..host.platform import Platform
 
 
 def sudoers(site: Site, platform: Platform) -> dict[Path, File]:
-    """The rules that let the hub start the gate as a cluster user. Understood by sudo 1.8.29 and later.
+    """The rules that let the hub start the gate as a cluster user. Understood by sudo 1.8.29 and
+    later.
 
-    `""` after the command means: without arguments. The user list names the groups that may have servers; root is taken
-    out by name and by number, and so are the site's own accounts. Nothing of the hub's environment gets through.
+    `""` after the command means: without arguments. The user list names the groups that may have
+    servers; root is taken out by name and by number, and so are the site's own accounts. Nothing of
+    the hub's environment gets through.
     """
     hub = site.hub.user
     groups = [f"%{group}" for group in site.login.allowed_groups]
     never = ["!root", "!#0", f"!{hub}", f"!{site.proxy.user}"]
-    words = {"hub": hub, "people": ", ".join([*groups, *never]), "everybody": ", ".join(["ALL", *never])}
-    text = templates("config/templates").get_template("sudoers.j2").render(site=site, **words) + "\n"
+    words = {
+        "hub": hub,
+        "people": ", ".join([*groups, *never]),
+        "everybody": ", ".join(["ALL", *never]),
+    }
+    text = (
+        templates("config/templates").get_template("sudoers.j2").render(site=site, **words) + "\n"
+    )
     return {platform.sudoers / f"sitekit-{site.name}": File(text, 0o440)}
 
 
 def pam(site: Site, platform: Platform) -> dict[Path, File]:
-    """The PAM service that the hub asks. It opens no session: the hub is not root, and a job is not a login.
+    """The PAM service that the hub asks. It opens no session: the hub is not root, and a job is not
+    a login.
 
     Raises BadInput where the hub cannot check passwords itself.
     """
     lines = platform.pam.shadow if site.login.passwords == "shadow" else platform.pam.sssd
     if lines is None:
         remedy = "write `passwords: sssd`, and let sssd check them"
-        raise BadInput("on this distribution root alone can read /etc/shadow", "login.passwords", remedy)
+        raise BadInput(
+            "on this distribution root alone can read /etc/shadow", "login.passwords", remedy
+        )
     if site.login.second_factor == "totp":
         factor = platform.pam.totp.format(hub=site.hub.user, secrets=site.totp)
         last = max(place for place, line in enumerate(lines) if line.startswith("auth"))

@@ -1,4 +1,5 @@
-"""What keeps the pages of one user's server from acting with another user's login, as the running proxy has it."""
+"""What keeps the pages of one user's server from acting with another user's login, as the running
+proxy has it."""
 
 from __future__ import annotations
 
@@ -14,15 +15,23 @@ def kept_apart(site: Site, proxy: State) -> tuple[bool, str]:
     if proxy.pid is None:
         return False, "unknown: the proxy does not run"
     if not _as_asked(site, proxy.pid):
-        return False, "NOT kept apart: the proxy runs with other settings than the site's -> sudo make apply"
+        return (
+            False,
+            "NOT kept apart: the proxy runs with other settings than the site's -> sudo make apply",
+        )
     if site.front.subdomains:
         return True, "kept apart by browsers: each server has a name of its own (front.subdomains)"
-    return True, "kept apart by the proxy: it opens a server after the hub has let the browser in (one domain)"
+    return (
+        True,
+        "kept apart by the proxy: it opens a server after the hub has let the browser in (one domain)",
+    )
 
 
 def administrators(site: Site) -> str:
     opens = (
-        "open other people's servers, after a question" if site.login.admin_access else "cannot open others' servers"
+        "open other people's servers, after a question"
+        if site.login.admin_access
+        else "cannot open others' servers"
     )
     return f"{opens} (login.admin_access)"
 

@@ -29,12 +29,14 @@ __all__ = ["renew", "start", "status", "stop"]
 def start(site: Site) -> int:
     """Start the site's services in order, each when the one before it answers. Raises Problem.
 
-    A hub that runs from another release than the one in use is started afresh, and its database fitted to that release
-    while it is down.
+    A hub that runs from another release than the one in use is started afresh, and its database
+    fitted to that release while it is down.
     """
     need_root("start")
     if not (site.current / "bin/jupyterhub").exists():
-        raise Problem("there is no hub environment to run", str(site.current), "make setup_conda install_all")
+        raise Problem(
+            "there is no hub environment to run", str(site.current), "make setup_conda install_all"
+        )
     in_use, stamp = str(site.current.resolve()), _stamp(site)
     services, supervisor = site_services(site, this_platform()), running_supervisor(site)
     with alone():
@@ -47,13 +49,16 @@ def start(site: Site) -> int:
         write_atomic(stamp, in_use)
     for web, state in _machines_own(site).items():
         if state.word != "running":
-            say(f" !! {web} is not the site's to start, and users do not reach {site.front.url}: {state.detail}")
+            say(
+                f" !! {web} is not the site's to start, and users do not reach {site.front.url}: {state.detail}"
+            )
             say(f"    -> systemctl enable --now {web}; if it runs: sudo make apply")
     return 0
 
 
 def hub_release(site: Site) -> str | None:
-    """The folder of the release with which the hub was last started; None where it has not been since the boot."""
+    """The folder of the release with which the hub was last started; None where it has not been
+    since the boot."""
     stamp = _stamp(site)
     return stamp.read_text() if stamp.exists() else None
 
@@ -63,7 +68,8 @@ def _stamp(site: Site) -> Path:
 
 
 def renew(site: Site) -> None:
-    """Let the hub take in the release in use, unless it is stopped. What else runs stays up. Raises Problem."""
+    """Let the hub take in the release in use, unless it is stopped. What else runs stays up. Raises
+    Problem."""
     if running_supervisor(site).state(_hub(site)).word == "stopped":
         say("The hub is stopped. It takes the release in use when it starts (make start).")
     else:
@@ -81,12 +87,15 @@ def stop(site: Site) -> int:
     with alone():
         control.stop(site_services(site, this_platform()), running_supervisor(site))
     for web in _machines_own(site):
-        say(f"    {web} serves others as well and goes on; it tells users that the hub does not answer")
+        say(
+            f"    {web} serves others as well and goes on; it tells users that the hub does not answer"
+        )
     return 0
 
 
 def status(site: Site) -> int:
-    """Say how each service does, what keeps users' pages apart, the kernels, and what keeps users out.
+    """Say how each service does, what keeps users' pages apart, the kernels, and what keeps users
+    out.
 
     0 when all is well, else 1.
     """

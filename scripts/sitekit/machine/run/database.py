@@ -1,7 +1,8 @@
 """The hub's database: backed up, and upgraded or restored, when the hub changes to another release.
 
-`make start` does this while the hub is down. A hub that is started in another way (by systemd after a crash or a boot,
-by `make apply`) upgrades the database itself (c.JupyterHub.upgrade_db), after it has copied it. Both keep a way back.
+`make start` does this while the hub is down. A hub that is started in another way (by systemd after
+a crash or a boot, by `make apply`) upgrades the database itself (c.JupyterHub.upgrade_db), after it
+has copied it. Both keep a way back.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ print(json.dumps([script.get_current_head(), *(one.revision for one in script.wa
 
 
 def refuse_strange(site: Site, release: Path) -> None:
-    """Raise Problem when the database is damaged, or when `release` cannot work with it, and there is no backup that it
-    can."""
+    """Raise Problem when the database is damaged, or when `release` cannot work with it, and there
+    is no backup that it can."""
     if not site.database.exists():
         return
     with _as_the_hub(site):
@@ -46,10 +47,11 @@ def refuse_strange(site: Site, release: Path) -> None:
 
 
 def fit(site: Site) -> None:
-    """Back the database up, and bring it into the form that the release in use has. The hub must be stopped.
+    """Back the database up, and bring it into the form that the release in use has. The hub must be
+    stopped.
 
-    A newer release upgrades it, as `jupyterhub upgrade-db` does. For an older one the newest backup that it knows is
-    put back, when the form has moved since. Raises Problem.
+    A newer release upgrades it, as `jupyterhub upgrade-db` does. For an older one the newest backup
+    that it knows is put back, when the form has moved since. Raises Problem.
     """
     if not site.database.exists():
         return
@@ -61,13 +63,24 @@ def fit(site: Site) -> None:
         if backup is None:
             return refuse_strange(site, site.current)
         put_back(site, backup)
-        say(f"The hub's database is that of {backup.stem} again: this release does not know the form that it had.")
+        say(
+            f"The hub's database is that of {backup.stem} again: this release does not know the form that it had."
+        )
     if revision(site) != known[0]:
         upgrade = "import sys; from jupyterhub.dbutil import upgrade; upgrade(sys.argv[1])"
-        argv: Argv = [site.current / "bin/python", "-I", "-c", upgrade, f"sqlite:///{site.database}"]
+        argv: Argv = [
+            site.current / "bin/python",
+            "-I",
+            "-c",
+            upgrade,
+            f"sqlite:///{site.database}",
+        ]
         path = {"PATH": f"{site.current}/bin:/usr/bin:/bin"}  # it calls alembic by its name
         run(argv, env=path, user=site.hub.user, cwd=site.paths.state, timeout=600)
-        say("The hub's database was upgraded to the form of this release; the backup is in " + str(_folder(site)))
+        say(
+            "The hub's database was upgraded to the form of this release; the backup is in "
+            + str(_folder(site))
+        )
 
 
 def known_revisions(site: Site, release: Path) -> list[str]:
@@ -113,8 +126,8 @@ def back_up(site: Site, revision: str) -> None:
 
 
 def _keep_jupyterhubs_copies(site: Site) -> None:
-    """Move the copies that JupyterHub made before it upgraded the database (jupyterhub.dbutil, backup_db_file) to the
-    other backups. One that cannot be read stays where it is."""
+    """Move the copies that JupyterHub made before it upgraded the database (jupyterhub.dbutil,
+    backup_db_file) to the other backups. One that cannot be read stays where it is."""
     with _as_the_hub(site):
         for copy in sorted(site.database.parent.glob(f"{site.database.name}.[0-9]*")):
             made = time.strftime("%Y-%m-%dT%H-%M-%S", time.localtime(copy.stat().st_mtime))

@@ -1,4 +1,5 @@
-"""The ledger of servers, when the hub is to go back to an older release: does that release know its form?"""
+"""The ledger of servers, when the hub is to go back to an older release: does that release know its
+form?"""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ _KNOWN = "from sitekit.hub.servers.ledger_schema import VERSION; print(VERSION)"
 
 
 def refuse_newer_ledger(site: Site, release: Path) -> None:
-    """Raise Problem when `release` does not know the form of the ledger: its hub could not look after servers."""
+    """Raise Problem when `release` does not know the form of the ledger: its hub could not look
+    after servers."""
     have, known = ledger_version(site), _version_that_is_known(site, release)
     if have > known:
         raise Problem(

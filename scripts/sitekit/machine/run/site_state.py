@@ -1,4 +1,5 @@
-"""What `make status` says of the site beside its services: maintenance, and the state folder and its disk."""
+"""What `make status` says of the site beside its services: maintenance, and the state folder and
+its disk."""
 
 from __future__ import annotations
 
@@ -12,14 +13,27 @@ LITTLE_ROOM = 0.05
 
 
 def site_state(site: Site) -> Iterator[tuple[str, str, bool]]:
-    """Lines of (subject, what there is to say, whether that is well). A site where all is well needs none."""
+    """Lines of (subject, what there is to say, whether that is well). A site where all is well
+    needs none."""
     if site.maintenance.exists():
-        yield "maintenance", f"{site.front.url} shows the maintenance page; sudo make maintenance_off opens it", False
+        yield (
+            "maintenance",
+            f"{site.front.url} shows the maintenance page; sudo make maintenance_off opens it",
+            False,
+        )
     if not site.paths.state.is_dir():
-        yield "state", f"{site.paths.state} is not there: is its filesystem mounted? The hub cannot start", False
+        yield (
+            "state",
+            f"{site.paths.state} is not there: is its filesystem mounted? The hub cannot start",
+            False,
+        )
         return
     if not site.database.exists():
-        yield "state", f"there is no database in {site.paths.state} yet; the hub's first start makes it", True
+        yield (
+            "state",
+            f"there is no database in {site.paths.state} yet; the hub's first start makes it",
+            True,
+        )
     disk = shutil.disk_usage(site.paths.state)
     if disk.free < disk.total * LITTLE_ROOM:
         room = f"{disk.free / 1e6:.0f} MB of {disk.total / 1e9:.1f} GB are free on the disk of {site.paths.state}"

@@ -30,11 +30,13 @@ __all__ = [
 
 
 _LIVES = 3
-"""A service that dies before it answers is given up when it has died this often: it would do so for ever."""
+"""A service that dies before it answers is given up when it has died this often: it would do so for
+ever."""
 
 
 def which_supervisor() -> Literal["systemd", "supervisord"]:
-    """What this machine offers: systemd where it is PID 1 (the test of sd_booted(3)), else supervisord."""
+    """What this machine offers: systemd where it is PID 1 (the test of sd_booted(3)), else
+    supervisord."""
     return "systemd" if Path("/run/systemd/system").is_dir() else "supervisord"
 
 
@@ -47,11 +49,13 @@ def start(
     again: Collection[str] = (),
     unasked: Collection[str] = (),
 ) -> None:
-    """Start `services` in this order, each when the one before it answers. What runs already is left alone.
+    """Start `services` in this order, each when the one before it answers. What runs already is
+    left alone.
 
-    `within` is the limit for each, in seconds. Those whose names are in `afresh` are stopped first, so that they take
-    in what changed; those in `again` read their configuration again as they run; those in `unasked` need not answer.
-    Raises Problem: which one did not become ready, and the last lines of its log.
+    `within` is the limit for each, in seconds. Those whose names are in `afresh` are stopped first,
+    so that they take in what changed; those in `again` read their configuration again as they run;
+    those in `unasked` need not answer. Raises Problem: which one did not become ready, and the last
+    lines of its log.
     """
     with progress.step("Starting services", total=len(services)) as step:
         supervisor.load(services)
@@ -61,7 +65,8 @@ def start(
             if service.name in afresh:
                 supervisor.stop(service)
             state = supervisor.state(service)
-            if state.word == "starting" and state.pid is None:  # between two attempts: the next one is now
+            # between two attempts: the next one is now
+            if state.word == "starting" and state.pid is None:
                 supervisor.stop(service)
             if state.word != "running":
                 supervisor.start(service)
@@ -74,13 +79,16 @@ def start(
         step.done(f"{len(services)} ready" + ("" if begun else ", all ran already"))
 
 
-def restart(services: Sequence[Service], supervisor: Supervisor, *, within: float = START_SECONDS) -> None:
+def restart(
+    services: Sequence[Service], supervisor: Supervisor, *, within: float = START_SECONDS
+) -> None:
     """Stop and start each of `services`. Raises Problem as `start` does."""
     start(services, supervisor, within=within, afresh={service.name for service in services})
 
 
 def stop(services: Sequence[Service], supervisor: Supervisor) -> None:
-    """Stop `services`, the last one first, and wait for their ends. Stopped ones are left alone. Raises Problem."""
+    """Stop `services`, the last one first, and wait for their ends. Stopped ones are left alone.
+    Raises Problem."""
     with progress.step("Stopping services", total=len(services)) as step:
         for service in reversed(services):
             step.note(service.name)
@@ -113,10 +121,16 @@ def _wait(service: Service, supervisor: Supervisor, within: float) -> None:
         if state.word == "failed" or len(attempts) > _LIVES:
             raise _not_up(service, supervisor, f"ends by itself, again and again ({state.detail})")
         if time.monotonic() > end:
-            raise _not_up(service, supervisor, f"did not become ready within {within:g} s ({state.detail})")
+            raise _not_up(
+                service, supervisor, f"did not become ready within {within:g} s ({state.detail})"
+            )
         time.sleep(0.1)
 
 
 def _not_up(service: Service, supervisor: Supervisor, why: str) -> Problem:
     tail = "".join(f"\n    | {line}" for line in supervisor.log(service).splitlines())
-    return Problem(why + tail, service.name, f"the end of its log is above; all of it: {supervisor.read_log(service)}")
+    return Problem(
+        why + tail,
+        service.name,
+        f"the end of its log is above; all of it: {supervisor.read_log(service)}",
+    )

@@ -14,7 +14,8 @@ Word = Literal["stopped", "starting", "running", "failed"]
 
 @dataclass(frozen=True)
 class State:
-    """What the supervisor says of a service; `detail` in its own words, `pid` its main process if it has one.
+    """What the supervisor says of a service; `detail` in its own words, `pid` its main process if
+    it has one.
 
     `attempt` changes with each start that follows on an end.
     """
@@ -38,7 +39,8 @@ class Supervisor(Protocol):
         """Ask for a start and return at once. A running service is left alone."""
 
     def reload(self, service: Service) -> None:
-        """Have a running service, one with a `reload_signal`, read its configuration again, without an interruption."""
+        """Have a running service, one with a `reload_signal`, read its configuration again, without
+        an interruption."""
 
     def stop(self, service: Service) -> None:
         """End a service and wait for its end. A stopped or unknown one is left alone."""

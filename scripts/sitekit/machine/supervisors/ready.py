@@ -1,5 +1,5 @@
-"""Whether a service of the site answers. Each is asked for what it alone can say: a bare connect would also
-reach another program that has taken its port.
+"""Whether a service of the site answers. Each is asked for what it alone can say: a bare connect
+would also reach another program that has taken its port.
 """
 
 from __future__ import annotations
@@ -19,17 +19,22 @@ _LISTENS = "0A"  # net/ipv4/tcp_states.h, TCP_LISTEN
 
 
 def proxy_answers(site: Site) -> bool:
-    """Whether its API takes the token of proxy.env and tells its routes. Without root, which alone may read the token,
-    it is enough that it asks for one."""
+    """Whether its API takes the token of proxy.env and tells its routes. Without root, which alone
+    may read the token, it is enough that it asks for one."""
     if not _owned(site.proxy.api_port, site.proxy.user):  # nobody else is to be sent the token
         return False
     try:
         token = _token(site.etc / "proxy.env")
     except PermissionError:
-        return site.internal_tls or _get(site, "127.0.0.1", site.proxy.api_port, "/api/routes", {})[0] == 403
+        return (
+            site.internal_tls
+            or _get(site, "127.0.0.1", site.proxy.api_port, "/api/routes", {})[0] == 403
+        )
     except OSError:
         return False
-    code, text = _get(site, "127.0.0.1", site.proxy.api_port, "/api/routes", {"Authorization": f"token {token}"})
+    code, text = _get(
+        site, "127.0.0.1", site.proxy.api_port, "/api/routes", {"Authorization": f"token {token}"}
+    )
     return code == 200 and text.startswith("{")
 
 
@@ -43,8 +48,8 @@ def hub_answers(site: Site) -> bool:
 
 
 def front_answers(site: Site) -> bool:
-    """Whether what answers there in TLS has the headers that this site's configuration gives to each of its answers.
-    Whose certificate it shows is the doctor's question, not this one."""
+    """Whether what answers there in TLS has the headers that this site's configuration gives to
+    each of its answers. Whose certificate it shows is the doctor's question, not this one."""
     try:
         with spoken("127.0.0.1", site.front.port, 5, site.front.host) as tls:
             caller = http.client.HTTPConnection(site.front.host)
@@ -61,7 +66,8 @@ def _token(path: Path) -> str:
 
 
 def _owned(port: int, account: str) -> bool:
-    """Whether what listens on this port of 127.0.0.1 belongs to this account. Source: proc(5), /proc/net/tcp."""
+    """Whether what listens on this port of 127.0.0.1 belongs to this account. Source: proc(5),
+    /proc/net/tcp."""
     place = f"{int.from_bytes(socket.inet_aton('127.0.0.1'), sys.byteorder):08X}:{port:04X}"
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     owners = {int(row[7]) for row in rows if row[1] == place and row[3] == _LISTENS}
@@ -71,13 +77,17 @@ def _owned(port: int, account: str) -> bool:
         return False
 
 
-def _get(site: Site, address: str, port: int, path: str, headers: dict[str, str]) -> tuple[int, str]:
-    """The status and the text of an answer; 0 where there is none. With internal TLS root asks with the hub's own
-    certificate."""
+def _get(
+    site: Site, address: str, port: int, path: str, headers: dict[str, str]
+) -> tuple[int, str]:
+    """The status and the text of an answer; 0 where there is none. With internal TLS root asks with
+    the hub's own certificate."""
     caller: http.client.HTTPConnection
     try:
         if site.internal_tls:
-            caller = http.client.HTTPSConnection(address, port, timeout=5, context=calling(site, "hub"))
+            caller = http.client.HTTPSConnection(
+                address, port, timeout=5, context=calling(site, "hub")
+            )
         else:
             caller = http.client.HTTPConnection(address, port, timeout=5)
     except OSError:  # it is yet to be made, or not to be read

@@ -1,4 +1,5 @@
-"""Services under a supervisord of our own: one daemon, a socket that is root's alone, for machines without systemd."""
+"""Services under a supervisord of our own: one daemon, a socket that is root's alone, for machines
+without systemd."""
 
 from __future__ import annotations
 
@@ -21,12 +22,22 @@ from ...base.errors import Problem
 from .interface import State, Word
 from .service import Service, supervisord_conf
 
-_WORDS: dict[str, Word] = {"RUNNING": "running", "STARTING": "starting", "BACKOFF": "starting", "FATAL": "failed"}
-# supervisor/xmlrpc.py, class Faults. The last two: it died at once; whether it comes up yet, `state` tells.
+_WORDS: dict[str, Word] = {
+    "RUNNING": "running",
+    "STARTING": "starting",
+    "BACKOFF": "starting",
+    "FATAL": "failed",
+}
+# supervisor/xmlrpc.py, class Faults. The last two: it died at once; whether it comes up yet,
+# `state` tells.
 _NOT_THERE, _NOT_RUNNING, _ALREADY_STARTED, _ENDED, _SPAWN_ERROR = 10, 70, 60, 40, 50
 _PATIENCE = 60  # seconds until supervisord answers
 # What a daemon may inherit from the person who started it: nothing.
-_CLEAN = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/"}
+_CLEAN = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LANG": "C.UTF-8",
+    "HOME": "/",
+}
 
 
 @dataclass(frozen=True)
@@ -46,7 +57,9 @@ class SupervisordSupervisor:
 
     def load(self, services: Sequence[Service]) -> None:
         if not self.conf.is_file():
-            raise Problem("the configuration of supervisord is not there", str(self.conf), "sudo make apply")
+            raise Problem(
+                "the configuration of supervisord is not there", str(self.conf), "sudo make apply"
+            )
         if self._up():
             self._reread()
         else:
@@ -61,7 +74,9 @@ class SupervisordSupervisor:
         except xmlrpc.client.Fault as fault:
             if fault.faultCode not in (_ALREADY_STARTED, _ENDED, _SPAWN_ERROR):
                 remedy = f"read its log: {self.read_log(service)}"
-                raise Problem(f"supervisord will not start it: {fault.faultString}", service.name, remedy) from None
+                raise Problem(
+                    f"supervisord will not start it: {fault.faultString}", service.name, remedy
+                ) from None
 
     def reload(self, service: Service) -> None:
         self._rpc.signalProcess(service.name, service.reload_signal)
@@ -73,14 +88,22 @@ class SupervisordSupervisor:
             self._rpc.stopProcess(service.name, True)
         except xmlrpc.client.Fault as fault:
             if fault.faultCode not in (_NOT_RUNNING, _NOT_THERE):
-                raise Problem(f"supervisord will not stop it: {fault.faultString}", service.name) from None
+                raise Problem(
+                    f"supervisord will not stop it: {fault.faultString}", service.name
+                ) from None
         self._await_end(service)
 
     def _await_end(self, service: Service) -> None:
-        """Whoever asked for its stop before may have been interrupted: until it has ended, supervisord refuses to start
-        it and takes no other stop."""
-        if not _within(service.stop_seconds + 10, lambda: not self.state(service).detail.startswith("STOPPING")):
-            raise Problem("it was told to stop and does not end", service.name, f"read {self.read_log(service)}")
+        """Whoever asked for its stop before may have been interrupted: until it has ended,
+        supervisord refuses to start it and takes no other stop."""
+        if not _within(
+            service.stop_seconds + 10, lambda: not self.state(service).detail.startswith("STOPPING")
+        ):
+            raise Problem(
+                "it was told to stop and does not end",
+                service.name,
+                f"read {self.read_log(service)}",
+            )
 
     def unload(self, services: Sequence[Service]) -> None:
         """supervisord itself goes when nothing is left for it to watch."""
@@ -89,7 +112,9 @@ class SupervisordSupervisor:
         daemon = self._rpc.getPID()
         self._rpc.shutdown()
         if not _within(10, lambda: not self._up() and not psutil.pid_exists(daemon)):
-            raise Problem("supervisord does not end", str(self.control), f"look at process {daemon}")
+            raise Problem(
+                "supervisord does not end", str(self.control), f"look at process {daemon}"
+            )
 
     def state(self, service: Service) -> State:
         if not self._up():
@@ -99,7 +124,8 @@ class SupervisordSupervisor:
         except xmlrpc.client.Fault:
             return State("stopped", "not known to supervisord")
         word = _WORDS.get(info["statename"], "stopped")
-        # A program that ended by itself is EXITED while supervisord decides; one that was told to stop is STOPPED.
+        # A program that ended by itself is EXITED while supervisord decides; one that was told to
+        # stop is STOPPED.
         detail = info["description"] or info["spawnerr"]
         detail = info["statename"] + (f", {detail}" if detail else "")
         return State(word, detail, info["pid"] or None, str(info["start"]))
@@ -120,7 +146,9 @@ class SupervisordSupervisor:
     @property
     def _rpc(self) -> Any:  # its methods are supervisor's, which answer in XML-RPC's types
         transport = _UnixTransport(self.control)
-        return xmlrpc.client.ServerProxy("http://supervisord", transport, allow_none=True).supervisor
+        return xmlrpc.client.ServerProxy(
+            "http://supervisord", transport, allow_none=True
+        ).supervisor
 
     def _up(self) -> bool:
         try:
@@ -137,7 +165,8 @@ class SupervisordSupervisor:
             raise Problem("supervisord does not answer on its socket", str(self.control), remedy)
 
     def _reread(self) -> None:
-        """Take in what changed in the file; a program whose section changed stops here and is started by `start`."""
+        """Take in what changed in the file; a program whose section changed stops here and is
+        started by `start`."""
         ((added, changed, removed),) = self._rpc.reloadConfig()
         for name in [*changed, *removed]:
             self._rpc.stopProcessGroup(name)

@@ -37,14 +37,26 @@ class SystemdSupervisor:
         run(["systemctl", "start", "--no-block", _unit(service)])
 
     def reload(self, service: Service) -> None:
-        run(["systemctl", "kill", f"--signal=SIG{service.reload_signal}", "--kill-who=main", _unit(service)])
+        run(
+            [
+                "systemctl",
+                "kill",
+                f"--signal=SIG{service.reload_signal}",
+                "--kill-who=main",
+                _unit(service),
+            ]
+        )
 
     def stop(self, service: Service) -> None:
         if self.state(service).word != "stopped":
             run(["systemctl", "stop", _unit(service)], timeout=service.stop_seconds + 30)
 
     def unload(self, services: Sequence[Service]) -> None:
-        there = [_unit(s) for s, path in zip(services, self.files(services), strict=True) if path.is_file()]
+        there = [
+            _unit(s)
+            for s, path in zip(services, self.files(services), strict=True)
+            if path.is_file()
+        ]
         if there:
             run(["systemctl", "disable", "--quiet", *there])
             run(["systemctl", "reset-failed", *there], check=False)
@@ -57,7 +69,12 @@ class SystemdSupervisor:
         # A unit that waits for its next attempt is `activating (auto-restart)`: it may yet come up.
         word = _WORDS.get(active, "stopped")
         pid = int(told.get("MainPID", "0")) or None
-        return State(word, f"{active} ({sub})" + (f", pid {pid}" if pid else ""), pid, told.get("NRestarts", ""))
+        return State(
+            word,
+            f"{active} ({sub})" + (f", pid {pid}" if pid else ""),
+            pid,
+            told.get("NRestarts", ""),
+        )
 
     def log(self, service: Service, lines: int = 12) -> str:
         words = ["--unit", _unit(service), f"--lines={lines}", "--no-pager", "--output=cat"]

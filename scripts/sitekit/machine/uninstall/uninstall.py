@@ -1,7 +1,9 @@
-"""Take away what `make apply` brought: what the manifest lists, of each kind the last thing first. Others' work stays.
+"""Take away what `make apply` brought: what the manifest lists, of each kind the last thing first.
+Others' work stays.
 
-What users and the hub made is the site's memory, and goes only when it is asked for: `sudo make uninstall PURGE=1`.
-The record goes last, and shrinks as things go: whatever fails, a second try does the rest.
+What users and the hub made is the site's memory, and goes only when it is asked for: `sudo make
+uninstall PURGE=1`. The record goes last, and shrinks as things go: whatever fails, a second try
+does the rest.
 """
 
 from __future__ import annotations
@@ -50,8 +52,11 @@ class _Installed:
     def on_disk(self, path: Path) -> Path:
         return on_disk(self.root, path)
 
-    def each(self, known: list[Thing] | dict[Thing, Fact], but: Iterable[Path] = ()) -> Iterator[Thing]:
-        """What a list of the manifest has, the deepest first. Each is forgotten when it was dealt with."""
+    def each(
+        self, known: list[Thing] | dict[Thing, Fact], but: Iterable[Path] = ()
+    ) -> Iterator[Thing]:
+        """What a list of the manifest has, the deepest first. Each is forgotten when it was dealt
+        with."""
         listed = reversed(sorted(known, key=lambda name: str(name).count("/")))
         kept = {str(path) for path in but}
         for name in [name for name in listed if str(name) not in kept]:
@@ -67,23 +72,31 @@ class _Installed:
 
 
 def uninstall(site: Site, *words: str, root: Path = MACHINE) -> int:
-    """Remove the site's files, accounts and empty folders, and say what stays. Idempotent. Raises Problem.
+    """Remove the site's files, accounts and empty folders, and say what stays. Idempotent. Raises
+    Problem.
 
-    The hub's database, the logs and the backups stay, for root alone, unless the word `purge` is said. Homes, jobs that
-    run, kernels and the release are not touched at all.
+    The hub's database, the logs and the backups stay, for root alone, unless the word `purge` is
+    said. Homes, jobs that run, kernels and the release are not touched at all.
     """
     need_root("uninstall")
     if words not in ((), ("purge",)):
-        raise BadInput(f"uninstall does not know {' '.join(words)}", remedy="sudo make uninstall, or with PURGE=1")
+        raise BadInput(
+            f"uninstall does not know {' '.join(words)}",
+            remedy="sudo make uninstall, or with PURGE=1",
+        )
     with alone(root):
         there = applied(site, root)
         share(there, root)
-        return _uninstall(_Installed(there, root, load_manifest(there, root), shared(site, root), bool(words)))
+        return _uninstall(
+            _Installed(there, root, load_manifest(there, root), shared(site, root), bool(words))
+        )
 
 
 def _uninstall(here: _Installed) -> int:
     site, installed, left = here.site, not here.manifest.empty, False
-    can_stop = here.root == MACHINE and (site.supervisor != "systemd" or control.which_supervisor() == "systemd")
+    can_stop = here.root == MACHINE and (
+        site.supervisor != "systemd" or control.which_supervisor() == "systemd"
+    )
     if installed and can_stop:
         control.stop(site_services(site, this_platform()), site_supervisor(site))
     for step in (_reached, _memories, _accounts, _folders, _record) if installed else (_record,):
@@ -93,7 +106,9 @@ def _uninstall(here: _Installed) -> int:
     if installed:
         say(f" ok the site {site.name} is uninstalled" + (", but for the above" if left else ""))
     else:
-        say(f" ok nothing of the site {site.name} is installed here; what an earlier uninstall left is yours")
+        say(
+            f" ok nothing of the site {site.name} is installed here; what an earlier uninstall left is yours"
+        )
     return 0
 
 
@@ -146,7 +161,8 @@ def _file(here: _Installed, name: str) -> Iterator[str]:
 
 
 def _memories(here: _Installed) -> Iterator[str]:
-    """What is purged is the content; the folders go with the others. Only in those that sitekit made all is the site's.
+    """What is purged is the content; the folders go with the others. Only in those that sitekit
+    made all is the site's.
 
     What stays is closed, so that whoever gets the account's number next does not inherit it.
     """
@@ -157,7 +173,9 @@ def _memories(here: _Installed) -> Iterator[str]:
         if here.purge and str(path) in here.manifest.folders:
             say(f" ok removed what was in {path}: {_inside(real)}")
             for thing in real.iterdir():
-                shutil.rmtree(thing) if thing.is_dir() and not thing.is_symlink() else thing.unlink()
+                shutil.rmtree(
+                    thing
+                ) if thing.is_dir() and not thing.is_symlink() else thing.unlink()
             continue
         if path == here.site.paths.state and here.site.hub.user in here.manifest.accounts:
             hand_over(real, (0, 0))
@@ -165,7 +183,8 @@ def _memories(here: _Installed) -> Iterator[str]:
 
 
 def _accounts(here: _Installed) -> Iterator[str]:
-    """Before the folders: an account may be in use by a process, and nothing else can then go wrong."""
+    """Before the folders: an account may be in use by a process, and nothing else can then go
+    wrong."""
     root, others = here.root, here.shared
     go = {*here.manifest.accounts} - {*others.accounts}  # with their memberships
     for user, group in here.each(here.manifest.memberships):
@@ -184,17 +203,24 @@ def _accounts(here: _Installed) -> Iterator[str]:
 
 
 def _folders(here: _Installed) -> Iterator[str]:
-    """Empty folders go. What is in /run is of this moment only, certificates can be asked for again: they go too."""
+    """Empty folders go. What is in /run is of this moment only, certificates can be asked for
+    again: they go too."""
     for path in (before_path(here.site), here.site.run, here.site.front_state):
         shutil.rmtree(here.on_disk(path), ignore_errors=True)
     for name in here.each(here.manifest.folders, but=manifest_path(here.site).parents):
         path, real = Path(name), here.on_disk(Path(name))
         if real.is_dir() and not any(real.iterdir()):
             real.rmdir()
-        elif real.is_dir() and not (path in memories(here.site) or name in here.shared.folders or _holds_another(real)):
+        elif real.is_dir() and not (
+            path in memories(here.site) or name in here.shared.folders or _holds_another(real)
+        ):
             yield f"left {path}: {_inside(real)}"
     for name in here.each(here.manifest.found):
-        path, real, (mode, user, group) = Path(name), here.on_disk(Path(name)), here.manifest.found[name]
+        path, real, (mode, user, group) = (
+            Path(name),
+            here.on_disk(Path(name)),
+            here.manifest.found[name],
+        )
         if real.is_dir() and (path != here.site.paths.state or not any(real.iterdir())):
             set_folder(real, (user, group), mode)
 
@@ -206,12 +232,14 @@ def _holds_another(real: Path) -> bool:
 
 def _inside(real: Path) -> str:
     names = sorted(path.name for path in real.iterdir())
-    return f"it holds {', '.join(names[:4])}" + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    return f"it holds {', '.join(names[:4])}" + (
+        f" and {len(names) - 4} more" if len(names) > 4 else ""
+    )
 
 
 def _record(here: _Installed) -> Iterator[str]:
-    """The site as it was applied, the manifest, and the folders that hold them. Two of these are never anybody else's:
-    they go as well where a cut has left them empty."""
+    """The site as it was applied, the manifest, and the folders that hold them. Two of these are
+    never anybody else's: they go as well where a cut has left them empty."""
     if str(applied_path(here.site)) in here.manifest.files:
         yield from _file(here, str(applied_path(here.site)))
     here.on_disk(manifest_path(here.site)).unlink(missing_ok=True)

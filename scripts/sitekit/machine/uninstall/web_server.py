@@ -13,18 +13,24 @@ from ..web import other_hosts, system_server
 
 
 def without_site(web: WebServer, gone: dict[Path, str], before: bytes, mine: Path) -> Iterator[str]:
-    """Have `web` take that in, if it runs. What it cannot do without of the links that are `gone`, other sites need by
-    now, and it stays: says which. What the web server refuses is told, and no more. `before` stood in `mine`, the
-    site's own file."""
-    modules = {path: to for path, to in gone.items() if web.links and path.parent == web.links.modules}
+    """Have `web` take that in, if it runs. What it cannot do without of the links that are `gone`,
+    other sites need by now, and it stays: says which. What the web server refuses is told, and no
+    more. `before` stood in `mine`, the site's own file."""
+    modules = {
+        path: to for path, to in gone.items() if web.links and path.parent == web.links.modules
+    }
     if modules and not _takes(web):
         left = list(_needed(web, modules))
-        yield from (f"left {path}: another site of {web.service} has come to need it" for path in left)
+        yield from (
+            f"left {path}: another site of {web.service} has come to need it" for path in left
+        )
         modules = {path: to for path, to in modules.items() if path not in left}
     if system_server.state(web).word == "running":
         try:
             answered = other_hosts.quiet(web, mine)
-            system_server.take_in(web, "restart" if system_server.cannot_reload(modules, before) else "reload")
+            system_server.take_in(
+                web, "restart" if system_server.cannot_reload(modules, before) else "reload"
+            )
             other_hosts.check_same(web, answered)
             if names := other_hosts.shown(answered):
                 say(f"    as before answer the other hosts of {web.service}: {names}")
@@ -33,7 +39,8 @@ def without_site(web: WebServer, gone: dict[Path, str], before: bytes, mine: Pat
 
 
 def _needed(web: WebServer, modules: dict[Path, str]) -> Iterator[Path]:
-    """All of them back; then each module goes if it can, with its settings, before what it depends on."""
+    """All of them back; then each module goes if it can, with its settings, before what it depends
+    on."""
     _link(modules)
     if not _takes(web):  # nor with them: the fault is another one
         for path in modules:

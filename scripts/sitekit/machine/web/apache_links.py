@@ -1,7 +1,9 @@
-"""What takes a virtual host into use in the machine's own Apache: modules, and links where the distribution wants them.
+"""What takes a virtual host into use in the machine's own Apache: modules, and links where the
+distribution wants them.
 
-sitekit makes the links itself, as a2ensite and a2enmod would: so each is shown first, recorded and undone. The notes of
-those two below /var/lib/apache2 are left alone: they tell the distribution's packages which links those may take away.
+sitekit makes the links itself, as a2ensite and a2enmod would: so each is shown first, recorded and
+undone. The notes of those two below /var/lib/apache2 are left alone: they tell the distribution's
+packages which links those may take away.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ _DEPENDS = re.compile(r"^# Depends: (.*)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Link:
-    """A symbolic link. One that is `part_of` another is made only where that one is sitekit's as well."""
+    """A symbolic link. One that is `part_of` another is made only where that one is sitekit's as
+    well."""
 
     target: str
     part_of: Path | None = None
@@ -51,7 +54,8 @@ def loads(target: Target, platform: Platform) -> dict[str, Loaded]:
 
 
 def check_installed(target: Target, platform: Platform) -> None:
-    """Raises BadInput where the machine's web server is not there, or a module of Apache's that the site needs."""
+    """Raises BadInput where the machine's web server is not there, or a module of Apache's that the
+    site needs."""
     site = target.site
     if site.front.instance == "own":
         return
@@ -63,11 +67,18 @@ def check_installed(target: Target, platform: Platform) -> None:
         missing = [name for name in modules(site) if name not in there]
         if missing:
             packages = platform.apache.packages
-            raise BadInputs([_missing(platform, f"mod_{name}", packages.get(name, web.package)) for name in missing])
+            raise BadInputs(
+                [
+                    _missing(platform, f"mod_{name}", packages.get(name, web.package))
+                    for name in missing
+                ]
+            )
 
 
 def _missing(platform: Platform, what: str, package: str) -> BadInput:
-    return BadInput(f"{what} is not installed on this machine", "front", f"{platform.install} {package}")
+    return BadInput(
+        f"{what} is not installed on this machine", "front", f"{platform.install} {package}"
+    )
 
 
 def links(target: Target, platform: Platform) -> dict[Path, Link]:

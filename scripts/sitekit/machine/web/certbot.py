@@ -1,4 +1,5 @@
-"""`make certificate`: for nginx, certbot asks for the certificate; Apache's mod_md does so by itself."""
+"""`make certificate`: for nginx, certbot asks for the certificate; Apache's mod_md does so by
+itself."""
 
 from __future__ import annotations
 
@@ -19,12 +20,19 @@ def certificate(site: Site) -> int:
     """
     need_root("certificate")
     if site.front.certificate != "acme":
-        raise BadInput("this site does not ask for its certificate", "front.certificate", "write `acme` there")
+        raise BadInput(
+            "this site does not ask for its certificate", "front.certificate", "write `acme` there"
+        )
     if site.front.server == "apache":
-        say(" ok Apache asks for its certificate when it starts, and renews it (mod_md); its error log tells of it")
+        say(
+            " ok Apache asks for its certificate when it starts, and renews it (mod_md); its error log tells of it"
+        )
         return 0
     if not shutil.which("certbot"):
-        raise Problem("certbot is not installed", remedy="apt-get install certbot, or dnf install certbot (EPEL)")
+        raise Problem(
+            "certbot is not installed",
+            remedy="apt-get install certbot, or dnf install certbot (EPEL)",
+        )
     webroot = site.front_state / "acme"
     webroot.mkdir(mode=0o755, exist_ok=True)
     with alone(), step(f"Asking {site.front.acme.directory} for a certificate"):

@@ -1,4 +1,5 @@
-"""Certificates: whom one is for, how long it lasts, and one of our own. All of it is openssl's word."""
+"""Certificates: whom one is for, how long it lasts, and one of our own. All of it is openssl's
+word."""
 
 from __future__ import annotations
 
@@ -7,9 +8,10 @@ from pathlib import Path
 
 from ...base.command import run
 from ...site import Site
-from ...site.value_types import is_ip
+from ...site.address_types import is_ip
 
-VALID_DAYS = 825  # the longest that browsers take without complaint, for certificates from private hands
+# the longest that browsers take without complaint, for certificates from private hands
+VALID_DAYS = 825
 
 
 def names(site: Site) -> list[str]:
@@ -18,7 +20,8 @@ def names(site: Site) -> list[str]:
 
 
 def is_for(certificate: Path, name: str) -> bool:
-    """A wildcard is asked for by a name that it covers. Raises CommandFailed where there is no openssl."""
+    """A wildcard is asked for by a name that it covers. Raises CommandFailed where there is no
+    openssl."""
     kind, name = "-checkip" if is_ip(name) else "-checkhost", name.replace("*", "user")
     told = run(["openssl", "x509", "-in", certificate, "-noout", kind, name], check=False)
     return told.returncode == 0 and "does match" in told.stdout
@@ -26,12 +29,15 @@ def is_for(certificate: Path, name: str) -> bool:
 
 def lasts(certificate: Path, seconds: int) -> bool:
     """Whether it stays valid for so long."""
-    done = run(["openssl", "x509", "-in", certificate, "-noout", "-checkend", str(seconds)], check=False)
+    done = run(
+        ["openssl", "x509", "-in", certificate, "-noout", "-checkend", str(seconds)], check=False
+    )
     return done.returncode == 0
 
 
 def fits(certificate: Path, key: Path) -> bool:
-    """Whether the key is that of the certificate; also where it cannot be told, such as for one with a passphrase."""
+    """Whether the key is that of the certificate; also where it cannot be told, such as for one
+    with a passphrase."""
     of_certificate = run(["openssl", "x509", "-in", certificate, "-noout", "-pubkey"], check=False)
     of_key = run(["openssl", "pkey", "-in", key, "-passin", "pass:", "-pubout"], check=False)
     told = of_certificate.returncode == of_key.returncode == 0
@@ -56,8 +62,34 @@ def self_signed(site: Site) -> tuple[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         cert, key = Path(folder, "cert.pem"), Path(folder, "key.pem")
         kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        # A common name is at most 64 characters long (RFC 5280); what counts is the alternative name.
-        whose = ["-subj", f"/CN={site.front.host[:64]}", "-addext", f"subjectAltName={','.join(covered)}"]
-        usage = ["-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth"]
-        run(["openssl", "req", "-x509", *kind, "-days", str(VALID_DAYS), *whose, *usage, "-keyout", key, "-out", cert])
+        # A common name is at most 64 characters long (RFC 5280); what counts is the alternative
+        # name.
+        whose = [
+            "-subj",
+            f"/CN={site.front.host[:64]}",
+            "-addext",
+            f"subjectAltName={','.join(covered)}",
+        ]
+        usage = [
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+            "-addext",
+            "extendedKeyUsage=serverAuth",
+        ]
+        run(
+            [
+                "openssl",
+                "req",
+                "-x509",
+                *kind,
+                "-days",
+                str(VALID_DAYS),
+                *whose,
+                *usage,
+                "-keyout",
+                key,
+                "-out",
+                cert,
+            ]
+        )
         return cert.read_text(), key.read_text()

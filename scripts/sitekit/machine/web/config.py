@@ -1,4 +1,5 @@
-"""The front: the web server's configuration, as a part of the machine's own server or for one of the site's. Pure."""
+"""The front: the web server's configuration, as a part of the machine's own server or for one of
+the site's. Pure."""
 
 from __future__ import annotations
 
@@ -12,17 +13,21 @@ from ..host.file import File
 from ..host.platform import Platform, WebServer
 
 RELOAD = {"apache": "USR1", "nginx": "HUP"}
-"""The signals on which they start afresh, with new logs and certificates, while open connections stay."""
+"""The signals on which they start afresh, with new logs and certificates, while open connections
+stay."""
 
-# Long enough for every scanner: two years. A name that many things on this machine answer to is held for minutes only.
+# Long enough for every scanner: two years. A name that many things on this machine answer to is
+# held for minutes only.
 _HSTS, _HSTS_LOCALHOST = 63072000, 300
-# Mozilla's intermediate profile of version 5.7 without the DHE suites, whose parameters a server would have to choose.
+# Mozilla's intermediate profile of version 5.7 without the DHE suites, whose parameters a server
+# would have to choose.
 _CIPHERS = (
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 )
-# JupyterHub's pages hold scripts and styles of their own, so these cannot be refused (page.html of 6.1). None is in
-# any frame, as JupyterHub's own policy has it: on one domain 'self' would be every user's server, too.
+# JupyterHub's pages hold scripts and styles of their own, so these cannot be refused (page.html of
+# 6.1). None is in any frame, as JupyterHub's own policy has it: on one domain 'self' would be every
+# user's server, too.
 _CSP = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self' data:; object-src 'none'; base-uri 'self'; frame-ancestors 'none'; form-action 'self'"
@@ -41,7 +46,8 @@ _HUB_BODY = 65536
 
 
 def certificate(site: Site) -> tuple[Path, Path]:
-    """Where the certificate and its key lie; with Apache and ACME only until mod_md has one of its own."""
+    """Where the certificate and its key lie; with Apache and ACME only until mod_md has one of its
+    own."""
     if isinstance(site.front.certificate, Certificate):
         return site.front.certificate.certificate, site.front.certificate.key
     return site.etc / "tls" / "cert.pem", site.etc / "tls" / "key.pem"
@@ -51,15 +57,23 @@ def front_path(site: Site, platform: Platform) -> Path:
     """Where the web server's configuration lies."""
     if site.front.instance == "own":
         return site.etc / f"{site.front.server}.conf"
-    # After the names of others: the first virtual host of a port answers for all names that nobody has.
+    # After the names of others: the first virtual host of a port answers for all names that nobody
+    # has.
     return server(site, platform).sites / f"zz-sitekit-{site.name}.conf"
 
 
 def read_by_front(site: Site, platform: Platform) -> set[Path]:
-    """The files that the web server reads when it starts or reloads, made up ones and the site's own directives too."""
+    """The files that the web server reads when it starts or reloads, made up ones and the site's
+    own directives too."""
     extra = site.etc / "local.d" / f"{site.front.server}.conf"
     internal = towards_proxy(site) if site.internal_tls else ()
-    return {front_path(site, platform), *certificate(site), site.etc / "tls/openid.conf", extra, *internal}
+    return {
+        front_path(site, platform),
+        *certificate(site),
+        site.etc / "tls/openid.conf",
+        extra,
+        *internal,
+    }
 
 
 def towards_proxy(site: Site) -> tuple[Path, Path]:
@@ -88,7 +102,8 @@ def take_certificate(site: Site) -> Path:
 
 
 def front(site: Site, platform: Platform) -> dict[Path, File]:
-    """The web server's configuration file, and what certbot needs where that asks for the certificate."""
+    """The web server's configuration file, and what certbot needs where that asks for the
+    certificate."""
     kind = "standalone.conf.j2" if site.front.instance == "own" else "site.conf.j2"
     name = f"nginx/{kind}" if site.front.server == "nginx" else kind
     made = templates("apache")
@@ -97,7 +112,9 @@ def front(site: Site, platform: Platform) -> dict[Path, File]:
     below = " " + site.front.url.replace("://", "://*.") if site.front.subdomains else ""
     hsts = f"max-age={_HSTS_LOCALHOST if local else _HSTS}"
     headers = {
-        "Strict-Transport-Security": f"{hsts}; includeSubDomains" if site.front.subdomains else hsts,
+        "Strict-Transport-Security": f"{hsts}; includeSubDomains"
+        if site.front.subdomains
+        else hsts,
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "SAMEORIGIN",
         "Referrer-Policy": "strict-origin-when-cross-origin",
@@ -107,18 +124,24 @@ def front(site: Site, platform: Platform) -> dict[Path, File]:
         apache=platform.apache,
         nginx=platform.nginx,
         modules=modules(site),
-        names=" ".join([site.front.host, *([f"*.{site.front.host}"] if site.front.subdomains else [])]),
+        names=" ".join(
+            [site.front.host, *([f"*.{site.front.host}"] if site.front.subdomains else [])]
+        ),
         certificate=cert,
         key=key,
         towards_proxy=towards_proxy(site),
         proxy_name=PROXY,
-        # A site on localhost is for this machine; the network does not see it. In the machine's own nginx a socket for
+        # A site on localhost is for this machine; the network does not see it. In the machine's own
+        # nginx a socket for
         # 127.0.0.1 would take over what others answer there, so there it is by who may ask.
-        listen="127.0.0.1:" if local and (site.front.instance, site.front.server) != ("system", "nginx") else "",
+        listen="127.0.0.1:"
+        if local and (site.front.instance, site.front.server) != ("system", "nginx")
+        else "",
         loopback_only=local and (site.front.instance, site.front.server) == ("system", "nginx"),
         ciphers=_CIPHERS,
-        # A certificate of one's own may come from an authority that answers; Let's Encrypt stopped in 2025. Apache's
-        # cache for that is one for the whole server; the machine's own Apache is left without it, and nginx needs none.
+        # A certificate of one's own may come from an authority that answers; Let's Encrypt stopped
+        # in 2025. Apache's cache for that is one for the whole server; the machine's own Apache is
+        # left without it, and nginx needs none.
         stapling=isinstance(site.front.certificate, Certificate)
         and (site.front.instance, site.front.server) != ("system", "apache"),
         headers=headers,
@@ -126,12 +149,22 @@ def front(site: Site, platform: Platform) -> dict[Path, File]:
         csp=_CSP + below,  # the login form's answer leads to the user's own name
         claims=_CLAIMS,
         hub_body=_HUB_BODY,
-        away=_page(site, "JupyterHub does not answer. This page tries again; running servers are not affected."),
-        maintenance=_page(site, "JupyterHub is closed for maintenance. This page tries again; jobs go on."),
+        away=_page(
+            site,
+            "JupyterHub does not answer. This page tries again; running servers are not affected.",
+        ),
+        maintenance=_page(
+            site, "JupyterHub is closed for maintenance. This page tries again; jobs go on."
+        ),
     )
     files = {front_path(site, platform): File(text + "\n")}
     if (site.front.server, site.front.certificate) == ("nginx", "acme"):
-        words = {"site": site, "nginx": platform.nginx, "path": front_path(site, platform), "certificate": cert}
+        words = {
+            "site": site,
+            "nginx": platform.nginx,
+            "path": front_path(site, platform),
+            "certificate": cert,
+        }
         program = made.get_template("nginx/take_certificate.j2").render(**words, key=key)
         files[take_certificate(site)] = File(program + "\n", 0o755)
     return files
@@ -139,4 +172,9 @@ def front(site: Site, platform: Platform) -> dict[Path, File]:
 
 def _page(site: Site, text: str) -> str:
     """A page on one line, which stands in double quotes inside the configuration."""
-    return templates("apache").get_template("page.html.j2").render(title=site.front.host, text=text).strip()
+    return (
+        templates("apache")
+        .get_template("page.html.j2")
+        .render(title=site.front.host, text=text)
+        .strip()
+    )

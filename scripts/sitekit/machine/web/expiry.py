@@ -1,4 +1,5 @@
-"""`make certificate_check`: how long the certificates last that web server and proxy show; each day by a systemd timer.
+"""`make certificate_check`: how long the certificates last that web server and proxy show; each day
+by a systemd timer.
 
 The hub's own is made with the proxy's, and renewed with it (render/authorities.py).
 """
@@ -20,30 +21,43 @@ from ..host.tls_client import spoken
 from .certificate import is_for, names
 
 DAY = 86400.0
-MARGIN = 21 * DAY  # mod_md and certbot renew a month before the end: by then something has gone wrong for days
+# mod_md and certbot renew a month before the end: by then something has gone wrong for days
+MARGIN = 21 * DAY
 _FIRST = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 REMEDIES = {
     ("self-signed", "apache"): "sudo make apply, which makes a new one",
     ("self-signed", "nginx"): "sudo make apply, which makes a new one",
-    ("acme", "apache"): "reload Apache, so that it takes a renewed one into use; else read its error log for [md:...]",
+    (
+        "acme",
+        "apache",
+    ): "reload Apache, so that it takes a renewed one into use; else read its error log for [md:...]",
     ("acme", "nginx"): "certbot renew, and read what it says; journalctl -u certbot",
 }
 
 
 def certificate_check(site: Site) -> int:
-    """Say how many days are left. Raises Problem when they are fewer than 21, or than a quarter of its life, when it is
-    not for the site's names, and when another one lies where the site has it."""
+    """Say how many days are left. Raises Problem when they are fewer than 21, or than a quarter of
+    its life, when it is not for the site's names, and when another one lies where the site has it.
+    """
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
         seen = shown(site.front.port, site.front.host)
         file.write(seen)
         file.flush()
         life = _life(Path(file.name))
         strange = [name for name in names(site) if not is_for(Path(file.name), name)]
-    own = site.front.certificate.certificate if isinstance(site.front.certificate, Certificate) else None
+    own = (
+        site.front.certificate.certificate
+        if isinstance(site.front.certificate, Certificate)
+        else None
+    )
     if strange:
         what = f"its certificate is not for {', '.join(strange)}"
-        raise Problem(what, site.front.url, "another virtual host may answer; else get one that names it")
-    remedy = REMEDIES.get((str(site.front.certificate), site.front.server), f"put a new one into {own}")
+        raise Problem(
+            what, site.front.url, "another virtual host may answer; else get one that names it"
+        )
+    remedy = REMEDIES.get(
+        (str(site.front.certificate), site.front.server), f"put a new one into {own}"
+    )
     left = _lasts(life, site.front.url, remedy)
     if own and _differs(own, seen):
         remedy = f"sudo {site.libexec}/reload_certificate, which says what hinders it; systemd runs it by itself"
@@ -59,28 +73,39 @@ def _internal(site: Site) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
         file.write(shown(site.proxy.api_port))
         file.flush()
-        left = _lasts(_life(Path(file.name)), "the proxy (internal TLS)", "sudo make apply, which makes a new one")
+        left = _lasts(
+            _life(Path(file.name)),
+            "the proxy (internal TLS)",
+            "sudo make apply, which makes a new one",
+        )
     say(f" ok the certificate of the proxy (internal TLS) lasts {left / DAY:.0f} more days")
 
 
 def _lasts(life: tuple[float, float], whose: str, remedy: str) -> float:
-    """How long, in seconds. Raises Problem where that is fewer than 21 days, or than a quarter of its life."""
+    """How long, in seconds. Raises Problem where that is fewer than 21 days, or than a quarter of
+    its life."""
     begin, end = life
     left = end - time.time()
     if left < min(MARGIN, (end - begin) / 4):
-        what = f"its certificate lasts {left / DAY:.1f} more days" if left > 0 else "its certificate is out of date"
+        what = (
+            f"its certificate lasts {left / DAY:.1f} more days"
+            if left > 0
+            else "its certificate is out of date"
+        )
         raise Problem(what, whose, remedy)
     return left
 
 
 def shown(port: int, name: str | None = None) -> str:
-    """The certificate that is shown at a port of this machine, in PEM: a file may be newer, when nobody had it read
-    again. Raises Problem."""
+    """The certificate that is shown at a port of this machine, in PEM: a file may be newer, when
+    nobody had it read again. Raises Problem."""
     try:
         with spoken("127.0.0.1", port, 10, name) as tls:
             return ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True) or b"")
     except OSError as trouble:
-        raise Problem(f"no certificate is shown: {trouble}", f"127.0.0.1:{port}", "sudo make status") from None
+        raise Problem(
+            f"no certificate is shown: {trouble}", f"127.0.0.1:{port}", "sudo make status"
+        ) from None
 
 
 def _life(certificate: Path) -> tuple[float, float]:
@@ -91,9 +116,12 @@ def _life(certificate: Path) -> tuple[float, float]:
 
 
 def _differs(file: Path, seen: str) -> bool:
-    """Whether the first certificate of the file is another. One that may not be read is taken to be the same."""
+    """Whether the first certificate of the file is another. One that may not be read is taken to be
+    the same."""
     try:
         found = _FIRST.search(file.read_text(errors="replace"))
     except OSError:
         return False
-    return found is not None and ssl.PEM_cert_to_DER_cert(found[0]) != ssl.PEM_cert_to_DER_cert(seen)
+    return found is not None and ssl.PEM_cert_to_DER_cert(found[0]) != ssl.PEM_cert_to_DER_cert(
+        seen
+    )

@@ -1,4 +1,5 @@
-"""`make maintenance_on` and `make maintenance_off`: a file that the web server looks for at each request."""
+"""`make maintenance_on` and `make maintenance_off`: a file that the web server looks for at each
+request."""
 
 from __future__ import annotations
 
@@ -10,13 +11,16 @@ from ...site import Site
 
 
 def maintenance_on(site: Site) -> int:
-    """Close the site to new requests, at once and beyond a reboot. Servers and connections stay. Raises Problem."""
+    """Close the site to new requests, at once and beyond a reboot. Servers and connections stay.
+    Raises Problem."""
     need_root("maintenance_on")
     if not site.front_state.is_dir():
         raise Problem("the site is not installed here", str(site.front_state), "sudo make apply")
     write_atomic(site.maintenance, "")
     who = ", ".join(site.front.maintenance_allow) or "nobody"
-    say(f" ok {site.front.url} shows the maintenance page; still let in: {who}. sudo make maintenance_off opens it")
+    say(
+        f" ok {site.front.url} shows the maintenance page; still let in: {who}. sudo make maintenance_off opens it"
+    )
     return 0
 
 

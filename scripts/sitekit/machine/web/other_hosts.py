@@ -27,7 +27,8 @@ _MOST = 200  # hosts; those of a large hosting machine are not all asked
 _HEAD = 8192
 _NOBODYS = "nobody.invalid"
 
-# `apache2ctl -t -D DUMP_VHOSTS`: an address with several hosts, each of these, and an address with one.
+# `apache2ctl -t -D DUMP_VHOSTS`: an address with several hosts, each of these, and an address with
+# one.
 _APACHE = re.compile(
     r"^(?P<address>\S+):(?P<port>\d+)\s+is a NameVirtualHost"
     r"|^\s+port \d+ namevhost (?P<name>\S+) \((?P<file>.+):\d+\)"
@@ -51,7 +52,8 @@ class Host:
 
 
 def hosts(web: WebServer, but: Path) -> list[Host]:
-    """All but those of the file `but`; for each port also a name that nobody has. Raises CommandFailed."""
+    """All but those of the file `but`; for each port also a name that nobody has. Raises
+    CommandFailed."""
     said = run(shlex.split(web.control.hosts)).stdout
     listed = _nginx(said) if web.service == "nginx" else _apache(said)
     found = {host for host, file in listed if file.name != but.name}
@@ -73,7 +75,11 @@ def check_same(web: WebServer, before: dict[Host, str]) -> None:
         if time.monotonic() > end:
             host, said = min(differ.items())
             what = f"{host}, another host of {web.service}, answered {before[host]!r} before, and answers {said!r} now"
-            raise Problem(what, web.service, f"see what of the two configurations meets; and read the end of {web.log}")
+            raise Problem(
+                what,
+                web.service,
+                f"see what of the two configurations meets; and read the end of {web.log}",
+            )
         time.sleep(0.5)
 
 
@@ -85,7 +91,10 @@ def _apache(said: str) -> Iterator[tuple[Host, Path]]:
         elif found["name"]:
             yield Host(found["name"], _reached(address), port), Path(found["file"])
         else:
-            yield Host(found["alone"], _reached(found["only"]), int(found["its"])), Path(found["where"])
+            yield (
+                Host(found["alone"], _reached(found["only"]), int(found["its"])),
+                Path(found["where"]),
+            )
 
 
 def _nginx(said: str) -> Iterator[tuple[Host, Path]]:
@@ -119,7 +128,10 @@ def _servers(text: str) -> Iterator[tuple[list[str], list[str]]]:
             words = []
         elif word == "}":
             if depth == inside:
-                yield listens or ["80"], [name for name in names if re.fullmatch(r"[\w.-]+", name)] or [_NOBODYS]
+                yield (
+                    listens or ["80"],
+                    [name for name in names if re.fullmatch(r"[\w.-]+", name)] or [_NOBODYS],
+                )
                 inside = 0
             depth -= 1
             words = []
@@ -136,7 +148,8 @@ def _servers(text: str) -> Iterator[tuple[list[str], list[str]]]:
 def _reached(address: str) -> str:
     """Where one on this machine asks for it."""
     bare = address.strip("[]")
-    return {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "_default_": "127.0.0.1", "::": "::1"}.get(bare, bare)  # noqa: S104
+    here = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "_default_": "127.0.0.1", "::": "::1"}  # noqa: S104
+    return here.get(bare, bare)
 
 
 def _answer(host: Host) -> str:
@@ -145,7 +158,11 @@ def _answer(host: Host) -> str:
         with spoken(host.address, host.port, PATIENCE, host.name) as tls:
             return _said("https", tls, request)
     except ssl.SSLError as refused:
-        encrypted = refused.reason not in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
+        encrypted = refused.reason not in (
+            "WRONG_VERSION_NUMBER",
+            "HTTP_REQUEST",
+            "RECORD_LAYER_FAILURE",
+        )
         if encrypted:
             return f"https {refused.reason}"
     except OSError:
@@ -166,7 +183,11 @@ def _said(scheme: str, connection: socket.socket, request: bytes) -> str:
         head += more
     lines = head.decode(errors="replace").split("\r\n")
     status = [*lines[0].split(), "", ""][1]
-    leads = [line.split(":", 1)[1].strip().split("?")[0] for line in lines[1:] if line.lower().startswith("location:")]
+    leads = [
+        line.split(":", 1)[1].strip().split("?")[0]
+        for line in lines[1:]
+        if line.lower().startswith("location:")
+    ]
     return " ".join([scheme, status, *leads]).strip()
 
 
@@ -177,7 +198,8 @@ def shown(before: dict[Host, str]) -> str:
 
 
 def quiet(web: WebServer, but: Path) -> dict[Host, str]:
-    """What the others answer now; nothing where that cannot be found out, for it is the test that says why."""
+    """What the others answer now; nothing where that cannot be found out, for it is the test that
+    says why."""
     try:
         return answers(hosts(web, but))
     except CommandFailed:

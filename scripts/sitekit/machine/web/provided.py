@@ -1,4 +1,5 @@
-"""What a site brings itself, looked at before anything is written: its certificate, the secret of an OpenID client."""
+"""What a site brings itself, looked at before anything is written: its certificate, the secret of
+an OpenID client."""
 
 from __future__ import annotations
 
@@ -36,10 +37,16 @@ def _secret(target: Target, openid: OpenId) -> None:
 def _certificate(target: Target, given: Certificate) -> None:
     where, real = "front.certificate.certificate", target.on_disk(given.certificate)
     if not real.is_file():
-        raise BadInput(f"{given.certificate} is not there", where, "put it there, with its chain, or mend the path")
+        raise BadInput(
+            f"{given.certificate} is not there",
+            where,
+            "put it there, with its chain, or mend the path",
+        )
     for name in names(target.site):
         if not is_for(real, name):
-            remedy = "get one that names it" + ("; users' servers have names below it" if name.startswith("*") else "")
+            remedy = "get one that names it" + (
+                "; users' servers have names below it" if name.startswith("*") else ""
+            )
             raise BadInput(f"{given.certificate} is not a certificate for {name}", where, remedy)
     if not lasts(real, 0):
         raise BadInput(f"{given.certificate} is out of date", where, "renew it")

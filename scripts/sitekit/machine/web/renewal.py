@@ -1,6 +1,8 @@
-"""Site -> the program that has the web server take a renewed certificate of the site's own into use.
+"""Site -> the program that has the web server take a renewed certificate of the site's own into
+use.
 
-Those that are asked for by ACME are looked after by mod_md and certbot, and the self-signed one by `make apply`.
+Those that are asked for by ACME are looked after by mod_md and certbot, and the self-signed one by
+`make apply`.
 """
 
 from __future__ import annotations
@@ -24,6 +26,11 @@ def renewal(site: Site, platform: Platform) -> dict[Path, File]:
     if not is_brought(site):
         return {}
     cert, key = certificate(site)
-    words = {"certificate": cert, "key": key, "web": server(site, platform), "signal": RELOAD[site.front.server]}
+    words = {
+        "certificate": cert,
+        "key": key,
+        "web": server(site, platform),
+        "signal": RELOAD[site.front.server],
+    }
     text = templates("apache").get_template("reload_certificate.j2").render(site=site, **words)
     return {site.libexec / "reload_certificate": File(text + "\n", 0o755)}

@@ -1,7 +1,8 @@
-"""The machine's own web server, of which the site may be a part: how it does, and how it takes in what changed.
+"""The machine's own web server, of which the site may be a part: how it does, and how it takes in
+what changed.
 
-It serves others as well. So its whole configuration is tested first, it is never started for the site's sake, and it
-restarts only where a reload would not do.
+It serves others as well. So its whole configuration is tested first, it is never started for the
+site's sake, and it restarts only where a reload would not do.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from ..supervisors.systemd import SystemdSupervisor
 
 ANSWER_SECONDS = 60
 RESTART_MODULES = frozenset({"auth_openidc", "shib"})
-"""Apache's modules that a reload cannot bring or take: once it has loaded mod_auth_openidc 2.4.12, each child of Apache
+"""Apache's modules that a reload cannot bring or take: once it has loaded mod_auth_openidc 2.4.12,
+each child of Apache
 2.4.71 crashes; mod_shib was not tried."""
 _PATIENCE = 20  # mod_shib tries for six seconds to reach a shibd that does not run
 _RELOAD_SECONDS = 1
@@ -48,19 +50,21 @@ def state(web: WebServer) -> State:
 
 
 def test(web: WebServer) -> None:
-    """Have it read its whole configuration, unless it was uninstalled. Raises CommandFailed with what it says."""
+    """Have it read its whole configuration, unless it was uninstalled. Raises CommandFailed with
+    what it says."""
     if web.program.exists():
         run(shlex.split(web.control.test))
 
 
 def cannot_reload(modules: Iterable[Path], before: bytes) -> bool:
-    """Whether Apache has to restart for these links to modules, or for what stood in the site's file before: it ends at
-    a reload that takes its stapling cache away."""
+    """Whether Apache has to restart for these links to modules, or for what stood in the site's
+    file before: it ends at a reload that takes its stapling cache away."""
     return any(path.stem in RESTART_MODULES for path in modules) or b"SSLStaplingCache" in before
 
 
 def take_in(web: WebServer, verb: Literal["restart", "reload"], log: Path | None = None) -> None:
-    """Have one that ran read its configuration again; one that did not survive the last is started. Raises Problem.
+    """Have one that ran read its configuration again; one that did not survive the last is started.
+    Raises Problem.
 
     `log` is that of the site, where it is a part of the web server.
     """
@@ -71,7 +75,9 @@ def take_in(web: WebServer, verb: Literal["restart", "reload"], log: Path | None
         try:
             run(["systemctl", verb, f"{web.service}.service"], timeout=_STOP_SECONDS)
         except CommandFailed as failed:
-            failed.remedy = f"journalctl --unit {web.service}; and read the end of {_logs(web, log)}"
+            failed.remedy = (
+                f"journalctl --unit {web.service}; and read the end of {_logs(web, log)}"
+            )
             raise
     else:
         try:
@@ -82,12 +88,14 @@ def take_in(web: WebServer, verb: Literal["restart", "reload"], log: Path | None
             failed.remedy = f"read the end of {_logs(web, log)}"
             raise
     if verb == "reload":
-        # That is under way by now: those answer yet that have not heard of it, though it may end the whole server.
+        # That is under way by now: those answer yet that have not heard of it, though it may end
+        # the whole server.
         time.sleep(_RELOAD_SECONDS)
 
 
 def _logs(web: WebServer, log: Path | None) -> str:
-    """Apache tells of a virtual host's own faults, such as a wrong key, in the log of that host alone."""
+    """Apache tells of a virtual host's own faults, such as a wrong key, in the log of that host
+    alone."""
     return f"{log} and of {web.log}" if log else str(web.log)
 
 
@@ -109,7 +117,8 @@ def _stop(web: WebServer) -> None:
 
 
 def _process(pid: int) -> str:
-    """The name of a process that lives; nothing where there is none, or a dead one that nobody has buried."""
+    """The name of a process that lives; nothing where there is none, or a dead one that nobody has
+    buried."""
     try:
         found = psutil.Process(pid)
         return "" if found.status() == psutil.STATUS_ZOMBIE else found.name()
@@ -118,7 +127,8 @@ def _process(pid: int) -> str:
 
 
 def wait(web: WebServer, site: Site) -> None:
-    """Until the site's virtual host answers. Raises Problem when that takes too long, or the server ends."""
+    """Until the site's virtual host answers. Raises Problem when that takes too long, or the server
+    ends."""
     end = time.monotonic() + ANSWER_SECONDS
     while not answers(site):
         if state(web).word != "running":
@@ -126,15 +136,20 @@ def wait(web: WebServer, site: Site) -> None:
             raise Problem("ended as it took the site in", web.service, remedy)
         if time.monotonic() > end:
             remedy = f"another of its sites may have the same name, or another program the port; read {web.log}"
-            raise Problem(f"does not hand {site.front.url} to this site within {ANSWER_SECONDS} s", web.service, remedy)
+            raise Problem(
+                f"does not hand {site.front.url} to this site within {ANSWER_SECONDS} s",
+                web.service,
+                remedy,
+            )
         time.sleep(0.1)
 
 
 def answers(site: Site) -> bool:
-    """Whether the virtual host that answers is the site's: it writes what it is asked for into the site's log.
+    """Whether the virtual host that answers is the site's: it writes what it is asked for into the
+    site's log.
 
-    Whose certificate it shows is `make certificate_check`'s question, and whether the hub is behind it is the hub's. It
-    may listen on the address of its name alone.
+    Whose certificate it shows is `make certificate_check`'s question, and whether the hub is behind
+    it is the hub's. It may listen on the address of its name alone.
     """
     mark = f"/sitekit-{secrets.token_hex(8)}"
     return any(_handed_on(site, address, mark) for address in ("127.0.0.1", site.front.host))

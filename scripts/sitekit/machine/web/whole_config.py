@@ -1,7 +1,8 @@
-"""What Apache's own test passes over, and what ends it all the same when it reads its configuration again.
+"""What Apache's own test passes over, and what ends it all the same when it reads its configuration
+again.
 
-It then ends for all of its sites: so its whole configuration is looked through, as it prints it (mod_info), for keys
-that do not belong to their certificates, and for ports that it cannot have.
+It then ends for all of its sites: so its whole configuration is looked through, as it prints it
+(mod_info), for keys that do not belong to their certificates, and for ports that it cannot have.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ from ..host.listeners import listeners
 from ..host.platform import WebServer
 from .certificate import fits
 
-_LINE = re.compile(r"^# In file: (?P<file>.+)$|^#\s+(?P<number>\d+):\s*$|^\s*(?P<text>[^#\s].*)$", re.MULTILINE)
+_LINE = re.compile(
+    r"^# In file: (?P<file>.+)$|^#\s+(?P<number>\d+):\s*$|^\s*(?P<text>[^#\s].*)$", re.MULTILINE
+)
 
 
 def check_whole(web: WebServer) -> None:
-    """Raises Problem with file and line. A server that cannot print its configuration is passed over."""
+    """Raises Problem with file and line. A server that cannot print its configuration is passed
+    over."""
     if web.control.whole is None:
         return
     try:
@@ -35,7 +39,8 @@ def check_whole(web: WebServer) -> None:
 
 
 def _lines(said: str) -> Iterator[tuple[str, list[str]]]:
-    """(file and line, words) of each directive. What cannot be taken apart holds neither a port nor a path."""
+    """(file and line, words) of each directive. What cannot be taken apart holds neither a port nor
+    a path."""
     file, number = "", ""
     for found in _LINE.finditer(said):
         file, number = found["file"] or file, found["number"] or number
@@ -57,22 +62,40 @@ def _keys(lines: list[tuple[str, list[str]]]) -> None:
             certificates.append(words[1])
         elif name == "sslcertificatekeyfile":
             keys.append((place, words[1]))
-            if len(keys) <= len(certificates) and not fits(Path(certificates[len(keys) - 1]), Path(words[1])):
+            if len(keys) <= len(certificates) and not fits(
+                Path(certificates[len(keys) - 1]), Path(words[1])
+            ):
                 what = f"the key does not belong to the certificate {certificates[len(keys) - 1]}"
-                raise Problem(what, f"{place}: {words[1]}", "put the two there that belong together")
+                raise Problem(
+                    what, f"{place}: {words[1]}", "put the two there that belong together"
+                )
 
 
 def _ports(web: WebServer, lines: list[tuple[str, list[str]]]) -> None:
-    wanted = [(place, words[1]) for place, words in lines if words[0].lower() == "listen" and len(words) > 1]
-    ports = {int(listen.rpartition(":")[2]) for _, listen in wanted if listen.rpartition(":")[2].isdigit()}
+    wanted = [
+        (place, words[1])
+        for place, words in lines
+        if words[0].lower() == "listen" and len(words) > 1
+    ]
+    ports = {
+        int(listen.rpartition(":")[2])
+        for _, listen in wanted
+        if listen.rpartition(":")[2].isdigit()
+    }
     holders = listeners(ports)
     for place, listen in wanted:
         port = int(listen.rpartition(":")[2])
         holder = holders.get(port)
-        if port in holders and (holder is None or holder.name != web.program.name) and not _free(listen):
+        if (
+            port in holders
+            and (holder is None or holder.name != web.program.name)
+            and not _free(listen)
+        ):
             who = str(holder) if holder else "another program"
             what = f"{web.service} is to listen to {listen}, where {who} does so already"
-            raise Problem(what, place, f"stop that program, or have {web.service} leave the port to it")
+            raise Problem(
+                what, place, f"stop that program, or have {web.service} leave the port to it"
+            )
 
 
 def _free(listen: str) -> bool:

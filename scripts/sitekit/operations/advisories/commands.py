@@ -1,4 +1,5 @@
-"""`make advisories OSV=...`: the release in use and the kit itself, held against advisories from a file or a mirror."""
+"""`make advisories OSV=...`: the release in use and the kit itself, held against advisories from a
+file or a mirror."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ class _Read:
 
 
 def advisories(site: Site, *sources: str) -> int:
-    """Show each package with a known weakness, and its mend. Returns 1 if there is one. Raises BadInput."""
+    """Show each package with a known weakness, and its mend. Returns 1 if there is one. Raises
+    BadInput."""
     if not sources:
         raise BadInput("where the advisories are is not said", remedy=_WHERE)
     packages = _packages(site)
@@ -42,7 +44,10 @@ def advisories(site: Site, *sources: str) -> int:
     for package in packages:
         known[package.ecosystem, package.name].append(package)
     held = _Read()
-    with tempfile.TemporaryDirectory(prefix="sitekit-osv-") as scratch, step("Reading the advisories") as under_way:
+    with (
+        tempfile.TemporaryDirectory(prefix="sitekit-osv-") as scratch,
+        step("Reading the advisories") as under_way,
+    ):
         for source in sources:
             before = len(held.seen)
             for document in read(_fetched(site, source, Path(scratch))):
@@ -77,7 +82,9 @@ def _packages(site: Site) -> list[Package]:
         own = Path(sysconfig.get_path("purelib"))
         if not own.is_relative_to(release):
             found += installed(own, "the kit")
-        counts = ", ".join(f"{sum(one.ecosystem == name for one in found)} of {name}" for name in ECOSYSTEMS)
+        counts = ", ".join(
+            f"{sum(one.ecosystem == name for one in found)} of {name}" for name in ECOSYSTEMS
+        )
         under_way.done(counts)
     return found
 
@@ -86,16 +93,24 @@ def _told(packages: list[Package], held: _Read) -> int:
     for hit in sorted(held.found, key=lambda hit: (hit.package, hit.id)):
         package, names = hit.package, ", ".join([hit.id, *hit.aliases])
         fixed = f"fixed in {hit.fixed}" if hit.fixed else "no version without it is named"
-        say(_plain(f" !! {package.name} {package.version} ({package.ecosystem}, {package.place}): {names}; {fixed}"))
+        say(
+            _plain(
+                f" !! {package.name} {package.version} ({package.ecosystem}, {package.place}): {names}; {fixed}"
+            )
+        )
         if hit.summary:
             say(_plain(f"    {hit.summary}"))
     if held.unread:
         say(f"    {held.unread} documents are not in OSV's form, and were passed over")
     concerned = {hit.package for hit in held.found}
     if concerned:
-        say(f" !! {len(concerned)} of {len(packages)} packages have known weaknesses; see docs/security.md, Advisories")
+        say(
+            f" !! {len(concerned)} of {len(packages)} packages have known weaknesses; see docs/security.md, Advisories"
+        )
         return 1
-    say(f" ok none of the {len(packages)} packages of PyPI and npm has a known weakness in these advisories")
+    say(
+        f" ok none of the {len(packages)} packages of PyPI and npm has a known weakness in these advisories"
+    )
     return 0
 
 
@@ -111,14 +126,22 @@ def _fetched(site: Site, source: str, scratch: Path) -> Path:
             raise BadInput("it is not there", source, _WHERE)
         return Path(source)
     if urlsplit(source).scheme not in ("https", "file"):
-        raise BadInput("whoever is between could leave an advisory out", source, "name an https address, or a file")
-    file = scratch / f"{len(list(scratch.iterdir()))}{Path(urlsplit(source).path).suffix or '.json'}"
+        raise BadInput(
+            "whoever is between could leave an advisory out",
+            source,
+            "name an https address, or a file",
+        )
+    file = (
+        scratch / f"{len(list(scratch.iterdir()))}{Path(urlsplit(source).path).suffix or '.json'}"
+    )
     try:
         with contextlib.closing(_opened(site, source)) as answer, file.open("wb") as copy:
             shutil.copyfileobj(answer, copy)
     except OSError as trouble:
         reason = getattr(trouble, "reason", None) or trouble
-        raise Problem(f"it could not be fetched: {reason}", source, "try again, or bring it as a file") from None
+        raise Problem(
+            f"it could not be fetched: {reason}", source, "try again, or bring it as a file"
+        ) from None
     return file
 
 

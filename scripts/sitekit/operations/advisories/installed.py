@@ -13,7 +13,8 @@ from pathlib import Path
 
 @dataclass(frozen=True, order=True)
 class Package:
-    """One version of a package. `place` is the installation that it belongs to; a name of PyPI is normalized."""
+    """One version of a package. `place` is the installation that it belongs to; a name of PyPI is
+    normalized."""
 
     ecosystem: str
     name: str
@@ -50,7 +51,9 @@ def _python(metadata: Path, place: str) -> Package | None:
 def _is_package(path: Path) -> bool:
     """In node_modules itself, or there in the folder of a scope."""
     above = path.parent
-    return above.name == "node_modules" or (above.name.startswith("@") and above.parent.name == "node_modules")
+    return above.name == "node_modules" or (
+        above.name.startswith("@") and above.parent.name == "node_modules"
+    )
 
 
 def _node(file: Path, place: str) -> Package | None:
@@ -59,4 +62,8 @@ def _node(file: Path, place: str) -> Package | None:
         name, version = said["name"], said["version"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return Package("npm", name, version, place) if isinstance(name, str) and isinstance(version, str) else None
+    return (
+        Package("npm", name, version, place)
+        if isinstance(name, str) and isinstance(version, str)
+        else None
+    )

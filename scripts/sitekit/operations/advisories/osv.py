@@ -1,4 +1,5 @@
-"""Advisories in OSV's form, from files: https://ossf.github.io/osv-schema/. What others wrote there is data."""
+"""Advisories in OSV's form, from files: https://ossf.github.io/osv-schema/. What others wrote there
+is data."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ _LARGEST = 16 * 1024 * 1024  # bytes; an advisory has a few thousand
 
 @dataclass(frozen=True)
 class Hit:
-    """An advisory that a package falls under. `fixed` is the next version without the fault, where one is named."""
+    """An advisory that a package falls under. `fixed` is the next version without the fault, where
+    one is named."""
 
     package: Package
     id: str
@@ -28,7 +30,8 @@ class Hit:
 
 
 def read(path: Path) -> Iterator[Any]:
-    """Every document of a JSON file, a zip archive, or a folder of these; None for one that is no JSON."""
+    """Every document of a JSON file, a zip archive, or a folder of these; None for one that is no
+    JSON."""
     if path.is_dir():
         for inner in sorted(path.rglob("*")):
             if inner.suffix in (".json", ".zip") and inner.is_file():
@@ -50,19 +53,25 @@ def _document(text: bytes) -> Any:
 
 
 def is_advisory(document: Any) -> bool:
-    return isinstance(document, dict) and isinstance(document.get("id"), str) and "affected" in document
+    return (
+        isinstance(document, dict)
+        and isinstance(document.get("id"), str)
+        and "affected" in document
+    )
 
 
 def hits(document: dict[str, Any], packages: dict[tuple[str, str], list[Package]]) -> Iterator[Hit]:
-    """The packages that fall under one advisory; `packages` are by ecosystem and name. Raises ValueError, TypeError,
-    KeyError or AttributeError for a document that is not in OSV's form."""
+    """The packages that fall under one advisory; `packages` are by ecosystem and name. Raises
+    ValueError, TypeError, KeyError or AttributeError for a document that is not in OSV's form."""
     if document.get("withdrawn"):
         return
     found: dict[Package, str | None] = {}
     for affected in document["affected"]:
         ecosystem = affected["package"]["ecosystem"].split(":")[0]
         name = affected["package"]["name"]
-        for package in packages.get((ecosystem, normalized(name) if ecosystem == "PyPI" else name), ()):
+        for package in packages.get(
+            (ecosystem, normalized(name) if ecosystem == "PyPI" else name), ()
+        ):
             if _is_affected(affected, package):
                 found[package] = found.get(package) or _fixed(affected, package)
     for package, fixed in found.items():
@@ -78,14 +87,16 @@ def _is_affected(affected: dict[str, Any], package: Package) -> bool:
 
 
 def _ranges(affected: dict[str, Any]) -> Iterator[list[tuple[str, str]]]:
-    """The events of each range of versions, as (what happens, version). Those of commits say nothing of a release."""
+    """The events of each range of versions, as (what happens, version). Those of commits say
+    nothing of a release."""
     for one in affected.get("ranges") or ():
         if one["type"] in ("ECOSYSTEM", "SEMVER"):
             yield [(what, version) for event in one["events"] for what, version in event.items()]
 
 
 def _in_range(events: list[tuple[str, str]], package: Package) -> bool:
-    """The schema's own rule, under Evaluation. A version that is none, such as one of a site's own, is never in one."""
+    """The schema's own rule, under Evaluation. A version that is none, such as one of a site's own,
+    is never in one."""
     try:
         here = key(package.ecosystem, package.version)
     except ValueError:
@@ -114,7 +125,9 @@ def _fixed(affected: dict[str, Any], package: Package) -> str | None:
     """The first fix after the version that is installed."""
     try:
         here = key(package.ecosystem, package.version)
-        fixes = [version for events in _ranges(affected) for what, version in events if what == "fixed"]
+        fixes = [
+            version for events in _ranges(affected) for what, version in events if what == "fixed"
+        ]
         later = {key(package.ecosystem, version): version for version in fixes}
         return next((later[place] for place in sorted(later) if place > here), None)
     except ValueError:

@@ -21,8 +21,11 @@ def key(ecosystem: str, version: str) -> Any:
     if not found:
         raise ValueError(f"{version!r} is no semantic version")
     numbers = tuple(int(part) for part in found.groups()[:3])
-    # semver.org, item 11: without a pre-release is later; numbers come before words, and fewer fields before more.
+    # semver.org, item 11: without a pre-release is later; numbers come before words, and fewer
+    # fields before more.
     before = tuple(
-        (0, int(part), "") if part.isdigit() else (1, 0, part) for part in (found[4] or "").split(".") if part
+        (0, int(part), "") if part.isdigit() else (1, 0, part)
+        for part in (found[4] or "").split(".")
+        if part
     )
     return (numbers, not before, before)

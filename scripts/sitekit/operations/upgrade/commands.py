@@ -1,4 +1,5 @@
-"""`make releases`, `upgrade`, `rollback`, `prune_releases`, `uninstall_environment`: no running server notices any."""
+"""`make releases`, `upgrade`, `rollback`, `prune_releases`, `uninstall_environment`: no running
+server notices any."""
 
 from __future__ import annotations
 
@@ -38,21 +39,37 @@ def releases(site: Site, *words: str) -> int:
     rows = [("release", "packages from", "age", "size", "state", "used by")]
     for release in found:
         state = "current" if release.path.resolve() == in_use else _state(release)
-        who = ", ".join([who for who in (_few(uses.of(release.name)), "unknown" if uses.unseen else "") if who])
-        rows.append((release.name, release.facts["source"]["kind"], _age(release), _size(release), state, who))
+        who = ", ".join(
+            [who for who in (_few(uses.of(release.name)), "unknown" if uses.unseen else "") if who]
+        )
+        rows.append(
+            (
+                release.name,
+                release.facts["source"]["kind"],
+                _age(release),
+                _size(release),
+                state,
+                who,
+            )
+        )
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     for row in rows:
-        say("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[5]]).rstrip())
+        say(
+            "  ".join(
+                [*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[5]]
+            ).rstrip()
+        )
     for line in uses.unseen:
         say(f"    {line}")
     return 0
 
 
 def upgrade(site: Site, *words: str) -> int:
-    """The newest packages that fit environment.yml as a new release: built, verified, switched to; the hub restarts.
+    """The newest packages that fit environment.yml as a new release: built, verified, switched to;
+    the hub restarts.
 
-    What changes is shown, and environment.lock written, so that setup_conda agrees. Returns 0. Raises Problem; until
-    the new release is proven, nothing else is touched.
+    What changes is shown, and environment.lock written, so that setup_conda agrees. Returns 0.
+    Raises Problem; until the new release is proven, nothing else is touched.
     """
     _words("upgrade", words, 0)
     packages = read_packages()
@@ -63,14 +80,19 @@ def upgrade(site: Site, *words: str) -> int:
         switched = known.current(site) != release.path.resolve()
         if switched:
             known.switch(site, release)
-    say(f"In use now: {release.name}." if switched else f"{release.name} has the newest packages, and is in use.")
+    say(
+        f"In use now: {release.name}."
+        if switched
+        else f"{release.name} has the newest packages, and is in use."
+    )
     if switched or machine.hub_release(site) != str(release.path):
         _restart_hub(site)
     return 0
 
 
 def rollback(site: Site, *words: str) -> int:
-    """Back to the release in use before, or to the one that is named; the hub restarts. Returns 0. Raises Problem."""
+    """Back to the release in use before, or to the one that is named; the hub restarts. Returns 0.
+    Raises Problem."""
     _words("rollback", words, 1)
     packages = read_packages()
     with opened(site):
@@ -79,7 +101,8 @@ def rollback(site: Site, *words: str) -> int:
         known.switch(site, release)
     say(f"In use now: {release.name}.")
     if release.facts.get("dependencies") == packages.digest:
-        build.keep_lock(release.solution, packages)  # else the next setup_conda would build the newer packages again
+        # else the next setup_conda would build the newer packages again
+        build.keep_lock(release.solution, packages)
     else:
         say("environment.lock stays as it is: that release was built from another environment.yml.")
     _restart_hub(site)
@@ -87,7 +110,8 @@ def rollback(site: Site, *words: str) -> int:
 
 
 def prune_releases(site: Site, *words: str) -> int:
-    """Remove old releases: all but the `KEEP` newest, the current one, and those that somebody uses. Returns 0.
+    """Remove old releases: all but the `KEEP` newest, the current one, and those that somebody
+    uses. Returns 0.
 
     Failed and unfinished ones go first. Raises Problem when it cannot be seen who uses what.
     """
@@ -113,13 +137,17 @@ def prune_releases(site: Site, *words: str) -> int:
 
 
 def uninstall_environment(site: Site, *words: str) -> int:
-    """Remove all releases, the link and the cache. What else lies in the prefix stays, and is named. Returns 0.
+    """Remove all releases, the link and the cache. What else lies in the prefix stays, and is
+    named. Returns 0.
 
-    Raises Problem while anybody uses one of them. The word `uninstalled` says that no host runs the site any more.
+    Raises Problem while anybody uses one of them. The word `uninstalled` says that no host runs the
+    site any more.
     """
     _words("uninstall_environment", words, 1)
     if words and words[0] != "uninstalled":
-        raise BadInput(f"does not know the word '{words[0]}'", "uninstall_environment", "write UNINSTALLED=1")
+        raise BadInput(
+            f"does not know the word '{words[0]}'", "uninstall_environment", "write UNINSTALLED=1"
+        )
     if not site.paths.prefix.exists():
         say(f"There is no environment in {site.paths.prefix}.")
         return 0
@@ -132,9 +160,13 @@ def uninstall_environment(site: Site, *words: str) -> int:
                 ", or, once the site is uninstalled there: make uninstall_environment UNINSTALLED=1"
             )
         uses = _all_seen(uses)
-        if who := sorted({who for release in known.releases(site) for who in uses.of(release.name)}):
+        if who := sorted(
+            {who for release in known.releases(site) for who in uses.of(release.name)}
+        ):
             raise Problem(
-                f"the environment is in use: {_few(who)}", str(site.paths.prefix), "stop them first (make stop)"
+                f"the environment is in use: {_few(who)}",
+                str(site.paths.prefix),
+                "stop them first (make stop)",
             )
         left = remove_environment(site)
     for path in left:
@@ -144,8 +176,8 @@ def uninstall_environment(site: Site, *words: str) -> int:
 
 
 def _refuse_unfit(site: Site, release: Release) -> None:
-    """Raise Problem when the hub of `release`, which may be older, cannot start with what it would find here: the site
-    file that `make apply` wrote, and the database, which root can read."""
+    """Raise Problem when the hub of `release`, which may be older, cannot start with what it would
+    find here: the site file that `make apply` wrote, and the database, which root can read."""
     written = site.etc / "site.yml"
     if not written.exists():
         return
@@ -155,7 +187,9 @@ def _refuse_unfit(site: Site, release: Release) -> None:
     if faults:
         kit = release.facts["kit"]["version"]
         remedy = f"take sitekit {kit}, with which it was built, and run its make apply first; or another release"
-        raise Problem(f"the hub of {release.name} would not start here: {faults[0]}", str(written), remedy)
+        raise Problem(
+            f"the hub of {release.name} would not start here: {faults[0]}", str(written), remedy
+        )
     if os.geteuid() == 0:
         refuse_strange(site, release.path)
         refuse_newer_ledger(site, release.path)
@@ -174,16 +208,25 @@ def _restart_hub(site: Site) -> None:
 def _named(site: Site, name: str) -> Release:
     release = next((one for one in known.releases(site) if one.name == name), None)
     if release is None:
-        raise BadInput(f"there is no release {name}", str(site.releases), "make releases shows them")
+        raise BadInput(
+            f"there is no release {name}", str(site.releases), "make releases shows them"
+        )
     if not release.whole:
-        raise BadInput("was never finished and proven, and will not be used", str(release.path), "name another release")
+        raise BadInput(
+            "was never finished and proven, and will not be used",
+            str(release.path),
+            "name another release",
+        )
     return release
 
 
 def _before(site: Site) -> Release:
-    """The whole release that was in use before the current one; the newest other one where nothing was written down."""
+    """The whole release that was in use before the current one; the newest other one where nothing
+    was written down."""
     in_use = known.current(site)
-    others = {one.name: one for one in known.releases(site) if one.whole and one.path.resolve() != in_use}
+    others = {
+        one.name: one for one in known.releases(site) if one.whole and one.path.resolve() != in_use
+    }
     if not others:
         raise Problem("there is no other release to go back to", str(site.releases))
     order = [name for _, name in reversed(known.history(site)) if name in others] or list(others)
@@ -192,7 +235,10 @@ def _before(site: Site) -> Release:
 
 def _all_seen(uses: Uses) -> Uses:
     if uses.unseen:
-        raise Problem(f"not removing anything: {'; '.join(uses.unseen)}", remedy="; ".join(uses.unseen.values()))
+        raise Problem(
+            f"not removing anything: {'; '.join(uses.unseen)}",
+            remedy="; ".join(uses.unseen.values()),
+        )
     return uses
 
 
@@ -207,7 +253,13 @@ def _state(release: Release) -> str:
 def _age(release: Release) -> str:
     begun = datetime.datetime.strptime(release.facts["begun"], "%Y-%m-%dT%H:%M:%S%z").timestamp()
     minutes = int((time.time() - begun) / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} d"
+    return (
+        f"{minutes} min"
+        if minutes < 120
+        else f"{minutes // 60} h"
+        if minutes < 2880
+        else f"{minutes // 1440} d"
+    )
 
 
 def _size(release: Release) -> str:
@@ -217,10 +269,16 @@ def _size(release: Release) -> str:
 
 def _count(word: str) -> int:
     if not word.isascii() or not word.isdigit() or int(word) < 1:
-        raise BadInput(f"KEEP={word} is not a number of releases", remedy="write it like: make prune_releases KEEP=2")
+        raise BadInput(
+            f"KEEP={word} is not a number of releases",
+            remedy="write it like: make prune_releases KEEP=2",
+        )
     return int(word)
 
 
 def _words(command: str, words: tuple[str, ...], most: int) -> None:
     if len(words) > most:
-        raise BadInput(f"{command} does not know the word '{words[most]}'", remedy="make help shows what it takes")
+        raise BadInput(
+            f"{command} does not know the word '{words[most]}'",
+            remedy="make help shows what it takes",
+        )

@@ -1,7 +1,7 @@
 """Who uses which release: users' servers, by Slurm's word, and the programs of this machine.
 
-A program resolves `current` once, when it starts, and keeps that release to its end. So the time of its start, and the
-history of the link, tell which one it has.
+A program resolves `current` once, when it starts, and keeps that release to its end. So the time of
+its start, and the history of the link, tell which one it has.
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ from ...environment.release.releases import history, releases
 from ...site import Site
 
 EARLY, LATE = 60.0, 600.0
-"""Seconds by which a start and a switch may be told apart wrongly: clocks differ, and a job's prolog takes its time."""
+"""Seconds by which a start and a switch may be told apart wrongly: clocks differ, and a job's
+prolog takes its time."""
 
 NOT_HERE = "the site is not installed on this machine, and only the hub's host shows which release its services use"
 
 
 @dataclass(frozen=True)
 class Uses:
-    """By release: who has it for certain, and who may have it. `unseen`: what could not be looked at -> the remedy."""
+    """By release: who has it for certain, and who may have it. `unseen`: what could not be looked
+    at -> the remedy."""
 
     certain: dict[str, list[str]] = field(default_factory=dict)
     perhaps: dict[str, list[str]] = field(default_factory=dict)
@@ -49,28 +51,35 @@ def users(site: Site) -> Uses:
         if hidden := asyncio.run(hidden_jobs(site, asker)):
             uses.unseen[f"{hidden} from {asker}"] = f"run it as root, or once: {to_see_them(asker)}"
     except NoAnswer as trouble:
-        uses.unseen[f"Slurm does not say which servers run: {trouble}"] = "run it when Slurm answers"
+        uses.unseen[f"Slurm does not say which servers run: {trouble}"] = (
+            "run it when Slurm answers"
+        )
     for who, release, began in _programs(site):
         if release:
             uses.certain.setdefault(release, []).append(who)
         else:
             _note(uses, who, began, past, everything)
     if not _sees_others():
-        uses.unseen[f"/proc hides other people's processes from {asker} (hidepid)"] = "run it as root"
+        uses.unseen[f"/proc hides other people's processes from {asker} (hidepid)"] = (
+            "run it as root"
+        )
     if not (site.etc / "site.yml").exists():
         uses.unseen[NOT_HERE] = "run it on the hub's host"
     return uses
 
 
 def around(past: list[tuple[float, str]], start: float) -> tuple[str | None, set[str] | None]:
-    """The release that `current` meant at `start`, and all that it may have meant; None for what nobody wrote down."""
+    """The release that `current` meant at `start`, and all that it may have meant; None for what
+    nobody wrote down."""
     before = [name for at, name in past if at <= start]
     early = [name for at, name in past if at <= start - EARLY]
     between = {name for at, name in past if start - EARLY < at <= start + LATE}
     return (before[-1] if before else None), ({early[-1]} | between if early else None)
 
 
-def _note(uses: Uses, who: str, start: float | None, past: list[tuple[float, str]], everything: set[str]) -> None:
+def _note(
+    uses: Uses, who: str, start: float | None, past: list[tuple[float, str]], everything: set[str]
+) -> None:
     certain, possible = around(past, start) if start is not None else (None, None)
     if certain:
         uses.certain.setdefault(certain, []).append(who)
@@ -79,15 +88,17 @@ def _note(uses: Uses, who: str, start: float | None, past: list[tuple[float, str
 
 
 def _servers(site: Site) -> Iterator[tuple[str, int | None]]:
-    """The running servers, with the start of their jobs. A waiting one will start with the release of that moment.
-    Anybody can submit a job that looks like a server's; one that does not say of which start it is, is none."""
+    """The running servers, with the start of their jobs. A waiting one will start with the release
+    of that moment. Anybody can submit a job that looks like a server's; one that does not say of
+    which start it is, is none."""
     for job in asyncio.run(listed(site)).jobs.values():
         if job.tag and not job.pending and not job.ended:
             yield f"{job.user}'s server (job {job.id})", job.start
 
 
 def _programs(site: Site) -> Iterator[tuple[str, str | None, float]]:
-    """What runs on this machine out of the prefix: (what, its release where its words name it, its start)."""
+    """What runs on this machine out of the prefix: (what, its release where its words name it, its
+    start)."""
     for process in psutil.process_iter():
         try:
             words = process.cmdline()[:4]

@@ -1,1 +1,2 @@
-"""Replacements of what Jupyter Server and its extensions do. Each says why, with its upstream thread."""
+"""Replacements of what Jupyter Server and its extensions do. Each says why, with its upstream
+thread."""

@@ -1,9 +1,11 @@
-"""A Jupyter server extension: what counts as activity, and how long an idle server and its job still have.
+"""A Jupyter server extension: what counts as activity, and how long an idle server and its job
+still have.
 
-JupyterHub's culler goes by the time of the last activity that the server reports. By Jupyter Server's own count a lab
-that is open in some window is never idle, since it asks for its lists every few seconds, and a kernel that computes in
-silence is (jupyterhub-idle-culler#43). Here it is the other way round: what only reads is no activity, a busy kernel is
-one where the tier says so, and the lab tells when somebody types or clicks in it.
+JupyterHub's culler goes by the time of the last activity that the server reports. By Jupyter
+Server's own count a lab that is open in some window is never idle, since it asks for its lists
+every few seconds, and a kernel that computes in silence is (jupyterhub-idle-culler#43). Here it is
+the other way round: what only reads is no activity, a busy kernel is one where the tier says so,
+and the lab tells when somebody types or clicks in it.
 """
 
 from __future__ import annotations
@@ -25,13 +27,18 @@ from ..time_left import notice
 
 EVERY = 15  # seconds between looks at the kernels
 READS = ("GET", "HEAD", "OPTIONS")
-UPKEEP = re.compile(r"/lab/api/workspaces(/|$)")  # the lab stores its layout whenever it has asked for its lists
+# the lab stores its layout whenever it has asked for its lists
+UPKEEP = re.compile(r"/lab/api/workspaces(/|$)")
 
 
 def note_busy_kernels(settings: dict[str, Any]) -> None:
-    """A busy kernel counts as activity of this moment. Jupyter Server takes the latest `*_last_activity` there is."""
+    """A busy kernel counts as activity of this moment. Jupyter Server takes the latest
+    `*_last_activity` there is."""
     kernels = settings["kernel_manager"]
-    states = [getattr(kernels.get_kernel(number), "execution_state", "") for number in kernels.list_kernel_ids()]
+    states = [
+        getattr(kernels.get_kernel(number), "execution_state", "")
+        for number in kernels.list_kernel_ids()
+    ]
     if "busy" in states:
         settings["busy_kernel_last_activity"] = datetime.now(timezone.utc)
 
@@ -54,7 +61,11 @@ class NoticeHandler(APIHandler):
 
     def tell(self) -> None:
         active = self.application.last_activity().timestamp()
-        self.finish(json.dumps(notice(datetime.now(timezone.utc).timestamp(), active, os.environ, oom.killed())))
+        self.finish(
+            json.dumps(
+                notice(datetime.now(timezone.utc).timestamp(), active, os.environ, oom.killed())
+            )
+        )
 
 
 def count_only_changes() -> None:
@@ -75,7 +86,9 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 def _load_jupyter_server_extension(server: Any) -> None:
     settings = server.web_app.settings
     count_only_changes()
-    server.web_app.add_handlers(".*$", [(url_path_join(settings["base_url"], "sitekit/notice"), NoticeHandler)])
+    server.web_app.add_handlers(
+        ".*$", [(url_path_join(settings["base_url"], "sitekit/notice"), NoticeHandler)]
+    )
     if os.environ.get("JUPYTERHUB_SITEKIT_BUSY", "keep") == "keep":
         look = PeriodicCallback(lambda: note_busy_kernels(settings), EVERY * 1000)
         server.io_loop.add_callback(look.start)

@@ -1,7 +1,7 @@
 """The bash kernel of the hub environment, without a TCP port.
 
-ipykernel opens one for what forked children print (iostream.py, _setup_pipe_in), and anybody on the node may connect
-to it. This kernel forks none; bash itself writes into a terminal of its own.
+ipykernel opens one for what forked children print (iostream.py, _setup_pipe_in), and anybody on the
+node may connect to it. This kernel forks none; bash itself writes into a terminal of its own.
 """
 
 from bash_kernel.kernel import BashKernel

@@ -1,11 +1,12 @@
-"""A Jupyter server extension that loads jupyterlmod only after its calls of Lmod have been made safe.
+"""A Jupyter server extension that loads jupyterlmod only after its calls of Lmod have been made
+safe.
 
-jupyterlmod 5.3 does not keep the words of a request apart when it calls Lmod (module/__init__.py, `module`), lets what
-is loaded change the server's own environment (the same), and answers whatever page asks (handler.py). Here words are
-checked, Lmod is called without a shell, what is loaded stays beside the server (loaded_modules.py), and only the
-user's own lab is answered. In the hub environment jupyterlmod is enabled through this module alone
-(environment/release/configure.py): should the guard ever fail to load, there is no Software Modules tab rather than
-an open one.
+jupyterlmod 5.3 does not keep the words of a request apart when it calls Lmod (module/__init__.py,
+`module`), lets what is loaded change the server's own environment (the same), and answers whatever
+page asks (handler.py). Here words are checked, Lmod is called without a shell, what is loaded stays
+beside the server (loaded_modules.py), and only the user's own lab is answered. In the hub
+environment jupyterlmod is enabled through this module alone (environment/release/configure.py):
+should the guard ever fail to load, there is no Software Modules tab rather than an open one.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from typing import Any
 from .. import lmod_output, loaded_modules
 
 WORD = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+@:-]*", re.ASCII)
-"""A module, a collection or a path. No blank, no quote, no sign that a shell or Lua reads, no dash in front."""
+"""A module, a collection or a path. No blank, no quote, no sign that a shell or Lua reads, no dash
+in front."""
 
 OPTIONS = {"purge": "--force", "use": "-a"}
 """What jupyterlmod itself adds."""
@@ -41,7 +43,8 @@ def refusal(command: str, words: tuple[object, ...]) -> str | None:
 
 
 async def guarded(command: str, *words: object) -> str | None:
-    """In place of jupyterlmod's `module.module`: the same answers, Lmod's text or None, with nothing changed here."""
+    """In place of jupyterlmod's `module.module`: the same answers, Lmod's text or None, with
+    nothing changed here."""
     import module  # jupyterlmod's
 
     if not module.MODULE_CMD:
@@ -51,7 +54,9 @@ async def guarded(command: str, *words: object) -> str | None:
     argv = [module.MODULE_CMD, "python", "--terse", command, *map(str, words)]
     async with _turn:
         environment = lmod_output.applied(loaded_modules.read(), os.environ)
-        process = await asyncio.create_subprocess_exec(*argv, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=environment)
+        process = await asyncio.create_subprocess_exec(
+            *argv, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=environment
+        )
         output, errors = await process.communicate()
         # Lmod's exit code tells nothing: it is 1 where a module only warns
         if command in CHANGES and (found := lmod_output.changes(output)):
@@ -61,12 +66,16 @@ async def guarded(command: str, *words: object) -> str | None:
 
 
 def is_from_the_lab(handler: Any) -> bool:
-    """Whether the user's lab asks, or a program with a token. No other page does, and no link leads here."""
+    """Whether the user's lab asks, or a program with a token. No other page does, and no link leads
+    here."""
     headers = handler.request.headers
     if handler.token_authenticated:
         return True
     if "Sec-Fetch-Site" in headers:  # all browsers since 2023; no page can set it
-        return headers["Sec-Fetch-Site"] == "same-origin" and headers.get("Sec-Fetch-Mode") != "navigate"
+        return (
+            headers["Sec-Fetch-Site"] == "same-origin"
+            and headers.get("Sec-Fetch-Mode") != "navigate"
+        )
     return handler.check_referer()
 
 

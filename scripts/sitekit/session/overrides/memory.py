@@ -1,7 +1,8 @@
-"""Who ends when the memory of the job is used up: kernels and terminals, with all that they start, before the server.
+"""Who ends when the memory of the job is used up: kernels and terminals, with all that they start,
+before the server.
 
-Linux goes by oom_score_adj: proc(5). It is inherited, so that each process of a pool, however small, goes before the
-server, without which the user would have neither kernels nor an explanation.
+Linux goes by oom_score_adj: proc(5). It is inherited, so that each process of a pool, however
+small, goes before the server, without which the user would have neither kernels nor an explanation.
 """
 
 from __future__ import annotations
@@ -10,12 +11,19 @@ from collections.abc import Sequence
 from typing import Any
 
 FIRST = 500
-"""Half of the job's memory is added to what the process uses. The server has 0, as Slurm starts it."""
+"""Half of the job's memory is added to what the process uses. The server has 0, as Slurm starts it.
+"""
 
 
 def first_to_end(argv: Sequence[str]) -> list[str]:
     """The same program, ended before the server. /bin/sh becomes it: the process stays the same."""
-    return ["/bin/sh", "-c", f'echo {FIRST} 2>/dev/null >/proc/self/oom_score_adj; exec "$@"', "sh", *argv]
+    return [
+        "/bin/sh",
+        "-c",
+        f'echo {FIRST} 2>/dev/null >/proc/self/oom_score_adj; exec "$@"',
+        "sh",
+        *argv,
+    ]
 
 
 def end_kernels_first() -> None:

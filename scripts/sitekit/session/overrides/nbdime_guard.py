@@ -1,9 +1,10 @@
-"""A Jupyter server extension that loads nbdime without pages that other sites may open, and without downloads.
+"""A Jupyter server extension that loads nbdime without pages that other sites may open, and without
+downloads.
 
-nbdime 4.0 shows in the user's server whatever notebook an address names, and fetches it if that is a URL
-(webapp/nbdimeserver.py, read_notebook): a link of another site would show a stranger's notebook among the user's own
-pages, and have the server ask addresses that only this node reaches. In the hub environment it is enabled through this
-module alone (environment/release/configure.py).
+nbdime 4.0 shows in the user's server whatever notebook an address names, and fetches it if that is
+a URL (webapp/nbdimeserver.py, read_notebook): a link of another site would show a stranger's
+notebook among the user's own pages, and have the server ask addresses that only this node reaches.
+In the hub environment it is enabled through this module alone (environment/release/configure.py).
 """
 
 from __future__ import annotations

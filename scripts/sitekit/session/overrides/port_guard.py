@@ -1,10 +1,12 @@
-"""A Jupyter server extension that loads jupyter-server-proxy after its connections have been made safe.
+"""A Jupyter server extension that loads jupyter-server-proxy after its connections have been made
+safe.
 
-jupyter-server-proxy 4.6 connects to whoever listens on a port of the node, hands over all cookies and tokens of the
-browser (handlers.py, proxy_request_headers; jupyter-server-proxy#321, #337, #358), and answers whatever page asks. Here
-it connects to listeners of the user's own and to named servers on Unix sockets, keeps what belongs to the hub and the
-front, and asks before a link of another site is followed. In the hub environment it is enabled through this module
-alone (environment/release/configure.py).
+jupyter-server-proxy 4.6 connects to whoever listens on a port of the node, hands over all cookies
+and tokens of the browser (handlers.py, proxy_request_headers; jupyter-server-proxy#321, #337,
+#358), and answers whatever page asks. Here it connects to listeners of the user's own and to named
+servers on Unix sockets, keeps what belongs to the hub and the front, and asks before a link of
+another site is followed. In the hub environment it is enabled through this module alone
+(environment/release/configure.py).
 """
 
 from __future__ import annotations
@@ -23,7 +25,10 @@ HOSTS = ("localhost", "127.0.0.1")
 
 _init = handlers.ProxyHandler.__init__
 _prepare = handlers.ProxyHandler.prepare
-_buffered, _progressive = handlers.ProxyHandler._proxy_buffered, handlers.ProxyHandler._proxy_progressive
+_buffered, _progressive = (
+    handlers.ProxyHandler._proxy_buffered,
+    handlers.ProxyHandler._proxy_progressive,
+)
 _headers, _uri = handlers.ProxyHandler.proxy_request_headers, handlers.ProxyHandler.get_client_uri
 _open_by_socket = handlers.pingable_ws_connect
 _open_raw = rawsocket.RawSocketHandler._create_ws_connection
@@ -35,7 +40,9 @@ class Connected:
     def __init__(self, line: Any) -> None:
         self.line = line
 
-    async def connect(self, *_: Any, max_buffer_size: int | None = None, **__: Any) -> iostream.IOStream:
+    async def connect(
+        self, *_: Any, max_buffer_size: int | None = None, **__: Any
+    ) -> iostream.IOStream:
         return iostream.IOStream(self.line, max_buffer_size=max_buffer_size)
 
     def close(self) -> None:
@@ -98,7 +105,9 @@ async def proxy_buffered(self: Any, host: str, port: Any, path: str, body: Any, 
     return await _buffered(self, host, port, path, body, client)
 
 
-async def proxy_progressive(self: Any, host: str, port: Any, path: str, body: Any, client: Any) -> Any:
+async def proxy_progressive(
+    self: Any, host: str, port: Any, path: str, body: Any, client: Any
+) -> Any:
     if self.unix_socket is None:
         client.tcp_client = Connected(await connected(port))
     return await _progressive(self, host, port, path, body, client)
@@ -117,7 +126,9 @@ async def open_websocket(request: Any, resolver: Any = None, **settings: Any) ->
 async def create_raw(self: Any, protocol: Any) -> Any:
     if self.unix_socket is not None:
         return await _open_raw(self, protocol)
-    return await asyncio.get_running_loop().create_connection(protocol, sock=await connected(self.port))
+    return await asyncio.get_running_loop().create_connection(
+        protocol, sock=await connected(self.port)
+    )
 
 
 def request_headers(self: Any) -> Any:

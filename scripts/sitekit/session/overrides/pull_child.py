@@ -1,6 +1,8 @@
-"""Pull one repository with nbgitpuller's GitPuller; run by pull_guard.py, with its order as its argument.
+"""Pull one repository with nbgitpuller's GitPuller; run by pull_guard.py, with its order as its
+argument.
 
-A program of its own, so that what holds for this git (https alone, no question on a terminal) holds for no other.
+A program of its own, so that what holds for this git (https alone, no question on a terminal) holds
+for no other.
 """
 
 from __future__ import annotations
@@ -15,7 +17,11 @@ from typing import Any
 
 from nbgitpuller.pull import GitPuller
 
-ENVIRONMENT = {"GIT_ALLOW_PROTOCOL": "https", "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "/bin/true"}
+ENVIRONMENT = {
+    "GIT_ALLOW_PROTOCOL": "https",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "/bin/true",
+}
 
 
 class Puller(GitPuller):
@@ -24,8 +30,8 @@ class Puller(GitPuller):
     def find_upstream_changed(self, kind: str) -> list[str]:
         """Without files behind a link of the repository's that leads out of it.
 
-        GitPuller renames what is new upstream and there already (pull.py, rename_local_untracked): where the new file's
-        folder was a link before, that is a file outside.
+        GitPuller renames what is new upstream and there already (pull.py, rename_local_untracked):
+        where the new file's folder was a link before, that is a file outside.
         """
         return [name for name in super().find_upstream_changed(kind) if self._is_inside(name)]
 
@@ -38,7 +44,11 @@ class Puller(GitPuller):
 def pull(order: dict[str, Any]) -> Iterator[str]:
     settings = {"depth": order["depth"]} if order["depth"] is not None else {}
     yield from Puller(
-        order["repo"], order["folder"], branch=order["branch"] or None, backup=order["backup"], **settings
+        order["repo"],
+        order["folder"],
+        branch=order["branch"] or None,
+        backup=order["backup"],
+        **settings,
     ).pull()
 
 

@@ -1,8 +1,10 @@
-"""A Jupyter server extension that answers nbgitpuller's links, and pulls nothing before its user has agreed.
+"""A Jupyter server extension that answers nbgitpuller's links, and pulls nothing before its user
+has agreed.
 
-nbgitpuller 1.3 shows text of the address as HTML (handlers.py, jinja_env without autoescape), and whatever page opens
-git-pull/api in the browser writes: into any folder, from any address. So its own handlers are not loaded
-(environment/release/configure.py); its GitPuller does the work (pull_child.py), and pull.py says what is allowed.
+nbgitpuller 1.3 shows text of the address as HTML (handlers.py, jinja_env without autoescape), and
+whatever page opens git-pull/api in the browser writes: into any folder, from any address. So its
+own handlers are not loaded (environment/release/configure.py); its GitPuller does the work
+(pull_child.py), and pull.py says what is allowed.
 """
 
 from __future__ import annotations
@@ -38,13 +40,23 @@ class PullHandler(JupyterHandler):
 
     @web.authenticated
     async def get(self) -> None:
-        told = {name: self.get_query_argument(name) for name in FIELDS if self.get_query_argument(name, "")}
+        told = {
+            name: self.get_query_argument(name)
+            for name in FIELDS
+            if self.get_query_argument(name, "")
+        }
         if (pull := self.allowed(told)) is None:
             return
-        facts = {"From": pull.repo, "Branch": pull.branch or "the repository's default", "Into": str(pull.folder)}
+        facts = {
+            "From": pull.repo,
+            "Branch": pull.branch or "the repository's default",
+            "Into": str(pull.folder),
+        }
         if pull.exists:
             facts["What is there"] = (
-                "is kept beside it, under another name" if pull.backup else "is brought up to date; your changes stay"
+                "is kept beside it, under another name"
+                if pull.backup
+                else "is brought up to date; your changes stay"
             )
         question.begin(self, "Pull this repository?", {**facts, "Then opens": pull.page})
         fields = {**told, "_xsrf": self.xsrf_token.decode()}
@@ -55,7 +67,11 @@ class PullHandler(JupyterHandler):
     async def post(self) -> None:
         if origin.is_foreign(self):
             raise web.HTTPError(403, "no page of another site may pull")
-        told = {name: self.get_body_argument(name) for name in FIELDS if self.get_body_argument(name, "")}
+        told = {
+            name: self.get_body_argument(name)
+            for name in FIELDS
+            if self.get_body_argument(name, "")
+        }
         if (pull := self.allowed(told)) is None:
             return
         question.begin(self, f"Pulling into {pull.folder.name}", {"From": pull.repo})
@@ -84,10 +100,13 @@ class PullHandler(JupyterHandler):
             return None
 
     async def show(self, pull: Pull) -> int:
-        """Run the program that pulls, and show its lines; it goes on if the page is closed. Returns its exit code."""
+        """Run the program that pulls, and show its lines; it goes on if the page is closed. Returns
+        its exit code."""
         order = json.dumps({**dataclasses.asdict(pull), "folder": str(pull.folder)})
         program = (sys.executable, "-I", str(Path(__file__).with_name("pull_child.py")), order)
-        child = await asyncio.create_subprocess_exec(*program, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
+        child = await asyncio.create_subprocess_exec(
+            *program, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT
+        )
         self.write("<pre>")
         shown = 0
         while child.stdout and (text := (await child.stdout.read(4096)).decode(errors="replace")):
@@ -116,5 +135,8 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 def _load_jupyter_server_extension(server: Any) -> None:
     base = server.web_app.settings["base_url"]
-    handlers = [(url_path_join(base, "git-pull"), PullHandler), (url_path_join(base, "git-sync"), OldHandler)]
+    handlers = [
+        (url_path_join(base, "git-pull"), PullHandler),
+        (url_path_join(base, "git-sync"), OldHandler),
+    ]
     server.web_app.add_handlers(".*", handlers)

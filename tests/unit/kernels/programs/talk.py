@@ -1,4 +1,5 @@
-"""Start a kernel three times, one after another: ask it for two cells, shut it down, and tell what came of each."""
+"""Start a kernel three times, one after another: ask it for two cells, shut it down, and tell what
+came of each."""
 
 import json
 import subprocess

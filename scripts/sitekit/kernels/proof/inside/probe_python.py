@@ -1,7 +1,8 @@
-"""Run by a module's own Python, of any version: what it is, and which ipykernel it would start. One line of JSON.
+"""Run by a module's own Python, of any version: what it is, and which ipykernel it would start. One
+line of JSON.
 
-The words are versions of ipykernel whose "spec" is known already: importing one takes most of the time.
-Types stand in comments, which every Python passes over.
+The words are versions of ipykernel whose "spec" is known already: importing one takes most of the
+time. Types stand in comments, which every Python passes over.
 """
 
 import json
@@ -40,7 +41,11 @@ try:
 
         spec = get_kernel_dict()
         # The rest of it is what this ipykernel can do: a debugger, encryption, its protocol.
-        told["spec"] = dict((key, spec[key]) for key in spec if key not in ("argv", "display_name", "language", "env"))
+        told["spec"] = dict(
+            (key, spec[key])
+            for key in spec
+            if key not in ("argv", "display_name", "language", "env")
+        )
 except Exception as error:  # the reason belongs to the table, whatever it is
     told["error"] = "%s: %s" % (type(error).__name__, error)  # noqa: UP031
 sys.stdout.write("\n" + json.dumps(told) + "\n")

@@ -1,9 +1,10 @@
-"""Run by the release's Python: start kernels as a server would, run code in each, and say what came of it.
+"""Run by the release's Python: start kernels as a server would, run code in each, and say what came
+of it.
 
-Reads `{"starts": [{"id", "environment", "argv", "env", "home", "code": [...], "timeout"}], "parallel": N}` on stdin;
-without N it starts two to a core.
-Prints one line of JSON per start: `{"id", "environment", "seconds"}`, with `"reason"` if it failed, else with
-`"printed"`, `"modules"` (LOADEDMODULES of the process) and `"implementation"`.
+Reads `{"starts": [{"id", "environment", "argv", "env", "home", "code": [...], "timeout"}],
+"parallel": N}` on stdin; without N it starts two to a core. Prints one line of JSON per start:
+`{"id", "environment", "seconds"}`, with `"reason"` if it failed, else with `"printed"`, `"modules"`
+(LOADEDMODULES of the process) and `"implementation"`.
 """
 
 from __future__ import annotations
@@ -38,9 +39,15 @@ class Failed(Exception):
 
 
 def connection(place: str) -> dict[str, Any]:
-    """A fresh connection file's content: over Unix sockets in `place`, as in a session (session/kernels.py)."""
+    """A fresh connection file's content: over Unix sockets in `place`, as in a session
+    (session/kernels.py)."""
     numbered = {name: number for number, name in enumerate(PORTS, 1)}
-    common = {"ip": os.path.join(place, "s"), "transport": "ipc", "signature_scheme": "hmac-sha256", "kernel_name": ""}
+    common = {
+        "ip": os.path.join(place, "s"),
+        "transport": "ipc",
+        "signature_scheme": "hmac-sha256",
+        "kernel_name": "",
+    }
     return {**common, **numbered, "key": uuid.uuid4().hex}
 
 
@@ -71,7 +78,9 @@ async def start(told: dict[str, Any], scratch: str) -> dict[str, Any]:
             )
             client.load_connection_info(info)
             client.start_channels(hb=False)
-            result |= await asyncio.wait_for(converse(client, process, told["code"]), told["timeout"])
+            result |= await asyncio.wait_for(
+                converse(client, process, told["code"]), told["timeout"]
+            )
         except asyncio.TimeoutError:
             result["reason"] = f"no answer within {told['timeout']} s{said(log)}"
         except (Failed, OSError) as error:
@@ -85,7 +94,8 @@ async def start(told: dict[str, Any], scratch: str) -> dict[str, Any]:
 
 
 async def end(process: subprocess.Popen[bytes]) -> None:
-    """The container of a docker that is killed at once would live on; so everything is told to end first."""
+    """The container of a docker that is killed at once would live on; so everything is told to end
+    first."""
     try:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
@@ -99,7 +109,9 @@ async def end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-async def converse(client: AsyncKernelClient, process: subprocess.Popen[bytes], code: list[str]) -> dict[str, Any]:
+async def converse(
+    client: AsyncKernelClient, process: subprocess.Popen[bytes], code: list[str]
+) -> dict[str, Any]:
     """Wait for the kernel, run each piece of code in it, and return what it printed."""
     told = await ready(client, process)
     if told["implementation"] == "sitekit-tombstone":
@@ -116,7 +128,8 @@ async def ready(client: AsyncKernelClient, process: subprocess.Popen[bytes]) -> 
     told = None
     while True:
         request = client.kernel_info()
-        # Until its sockets are there messages wait in ours. What it published before we were heard is lost: ask again.
+        # Until its sockets are there messages wait in ours. What it published before we were heard
+        # is lost: ask again.
         while told is None:
             message = await reply(client.get_shell_msg, process)
             if message["parent_header"].get("msg_id") == request:
@@ -188,6 +201,7 @@ async def main() -> None:
 
 if __name__ == "__main__":
     asyncio.run(main())
-    # Not by the interpreter's end, where ZeroMQ would wait for messages that nobody is going to read.
+    # Not by the interpreter's end, where ZeroMQ would wait for messages that nobody is going to
+    # read.
     sys.stdout.flush()
     os._exit(0)

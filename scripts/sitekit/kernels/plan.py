@@ -1,0 +1,110 @@
+"""What `make kernels` is going to offer, and the rows of its table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..site import Site
+from .discovery.candidate import Note
+from .generations.kernel import Kernel
+from .generations.record import Record
+from .proof.probe import Failure
+from .report import Row
+
+
+@dataclass
+class Plan:
+    """What is offered now and what shall be, before anything was started; `wanted` is by id, and so
+    are the reasons of what is `lost`: offered now, and failing before it is started."""
+
+    record: Record
+    wanted: dict[str, Kernel]
+    fresh: list[Kernel]
+    failures: list[Failure]
+    notes: list[Note]
+    quiet: dict[str, Any]
+    listed: set[str]
+    lost: dict[str, str]
+
+    @property
+    def old(self) -> Mapping[str, Kernel]:
+        return self.record.kernels
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether all that is wanted is there, and what is lost was before (see lost.py on its
+        key)."""
+        before = {name: self.old[name] for name in self.lost if not self.old[name].key}
+        return {**self.wanted, **before} == self.old
+
+
+def code_of(rows: list[Row]) -> int:
+    return (
+        1
+        if any(row.counts and row.status in ("FAILED", "kept", "hidden", "flagged") for row in rows)
+        else 0
+    )
+
+
+def rows_of(site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, str]) -> list[Row]:
+    """The rows of the table: each kernel that is wanted, each that failed, each that is offered now."""
+    fresh = {kernel.id for kernel in plan.fresh}
+    counting = plan.listed | plan.old.keys()
+    rows = []
+    for kernel in plan.wanted.values():
+        why = failed.get(kernel.id, "")
+        if kernel.id not in fresh and kernel.id in plan.record.failing:
+            why = f"{plan.record.failing[kernel.id]}\n`make kernels_check` found this, and will try it again."
+        status = (
+            "unchanged"
+            if kernel.id not in fresh
+            else "changed"
+            if kernel.id in plan.old
+            else "added"
+        )
+        detail = f"{kernel.label}: {kernel.detail}"
+        rows.append(
+            Row(
+                "FAILED" if why else status,
+                kernel.id,
+                kernel.shown,
+                detail,
+                why,
+                kernel.id in counting,
+            )
+        )
+    for failure in plan.failures:
+        counts = failure.candidate.id in counting
+        status = "FAILED" if failure.broken or counts else "skipped"
+        rows.append(
+            Row(status, failure.candidate.id, failure.candidate.label, "", failure.reason, counts)
+        )
+    rows += [Row(note.status, "", note.label, "", note.reason, note.listed) for note in plan.notes]
+    return [*rows, *_rows_of_the_offered(site, plan, kept, failed)]
+
+
+def _rows_of_the_offered(
+    site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, str]
+) -> Iterator[Row]:
+    """What becomes of those kernels that are offered now and not wanted as they are."""
+    shown = {"hide": "hidden", "flag": "flagged"}[site.kernels.check.on_failure]
+    told = {failure.candidate.id for failure in plan.failures}
+    for kernel in plan.old.values():
+        if kernel.id in kept:
+            yield Row(
+                "kept", kernel.id, kernel.shown, "still offered as it last worked", counts=True
+            )
+        elif kernel.id in failed or kernel.id in plan.lost:
+            why = "" if kernel.id in told else plan.lost.get(kernel.id, "")
+            yield Row(
+                shown,
+                kernel.id,
+                kernel.shown,
+                f"{kernel.label}: {shown} until it works",
+                why,
+                counts=True,
+            )
+        elif kernel.id not in plan.wanted:
+            yield Row("removed", kernel.id, kernel.shown, f"{kernel.label}: no longer a candidate")
