@@ -75,9 +75,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Fast tests first; tests that need root or the demo are skipped without root, soaks without
-    --soak."""
-    items.sort(key=lambda item: _room(item) in NEEDS_DEMO)
+    """Leave out what cannot run, and put the tests in order.
+
+    Fast tests come first. Then come those of the demo: it has to come up before a web server of the
+    tests' own is there. Without root, tests that need it are skipped; soaks run with --soak alone.
+    """
+    items.sort(key=lambda item: (_room(item) in NEEDS_ROOT) + (_room(item) in NEEDS_ROOT[:2]))
     soak, quick = config.getoption("--soak"), config.getoption("--quick")
     deselected = [
         item

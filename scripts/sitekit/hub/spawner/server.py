@@ -12,31 +12,66 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any, NoReturn
 
-from jupyterhub import orm
-from jupyterhub.utils import utcnow
-from sqlalchemy.orm import object_session
+from jupyterhub.spawner import Spawner
 
 from ...backends.choice import Choice
-from ...backends.interface import Job, NoAnswer, Refused
+from ...backends.interface import Backend, Job, NoAnswer, Refused
 from ..messages import progress
 from ..messages.cards import Card, card_of_outage, card_of_patience, card_of_refusal
 from ..messages.ended_cards import card_of_ending
-from ..servers.hub_state import longest
-from ..servers.idle_limits import session_environment
-from .directory import uid_of
+from ..servers.hub_state import Life
+from ..servers.ledger import Row
 from .not_started import NotStarted
-from .watched_server import WatchedServer
+from .submission import record_start, variables_of
 
 GRACE = 8.0  # seconds between SIGTERM and the backend's own way of ending a job
 PATIENCE = 20.0  # seconds that a stop waits for the backend to say that the job is gone
 
 
-class Server(WatchedServer):
+class Server(Spawner):
     """One server. `choice` and `backend_name` are set before start(); `persist` writes the state to
     the database."""
 
+    life: Life
     choice: Choice
     persist: Callable[[], None]
+    backend_name = "slurm"
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.tag = ""
+        self.job_id = ""
+        self.address = ""  # of its host, once the backend has told it
+        self.leaving = 0.0  # since when the server says that it ends, by the monotonic clock
+
+    @property
+    def backend(self) -> Backend:
+        """What runs it."""
+        return self.life.backends[self.backend_name]
+
+    def row(self) -> Row | None:
+        """Its row in the ledger; None before its first start."""
+        return self.life.ledger.row(self.tag) if self.tag else None
+
+    def get_state(self) -> dict[str, Any]:
+        state = super().get_state()
+        if self.tag:
+            state |= {"tag": self.tag, "address": self.address, "job_id": self.job_id}
+        return state
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        super().load_state(state)
+        self.tag, self.address = state.get("tag", ""), state.get("address", "")
+        self.job_id = state.get("job_id", "")
+        # the ledger is written first; after a crash it may know more than JupyterHub's database
+        if row := self.row():
+            self.job_id, self.backend_name = row.job or "", row.backend
+        self.life.lies_at(self.tag, self.address)
+
+    def clear_state(self) -> None:
+        super().clear_state()
+        self.life.addresses.pop(self.tag, None)
+        self.tag, self.job_id, self.address, self.leaving = "", "", "", 0.0
 
     # --- start -----------------------------------------------------------------------------------------------
 
@@ -45,7 +80,7 @@ class Server(WatchedServer):
         a card."""
         self.ip, self.port = "0.0.0.0", 0  # noqa: S104  (the server binds as its site says)
         self.take_figures()
-        await self._write_to_ledger()
+        self.tag = await record_start(self)
         self.persist()
         await self.submit()
         with self.backend.queue.waiting():
@@ -57,23 +92,6 @@ class Server(WatchedServer):
         self.mem_guarantee = self.choice.memory * 1024**2
         self.cpu_guarantee = float(self.choice.cpus)
 
-    async def _write_to_ledger(self) -> None:
-        token = orm.APIToken.find(object_session(self.orm_spawner), self.api_token)
-        account = self.life.account_of(self.user.name)
-        self.tag = self.life.ledger.intend(
-            self.user.name,
-            self.name,
-            token.hashed if token else None,
-            self.choice.as_dict(),
-            backend=self.backend_name,
-            account=account,
-            uid=await uid_of(account),
-        )
-        if token:
-            token.expires_at = utcnow(with_tz=False) + longest(self.choice.time, self.start_timeout)
-        if self.life.site.internal_tls:
-            self.life.ledger.certified(self.tag)
-
     async def submit(self) -> str:
         """Hand the validated figures to the backend. Returns the job's id. Raises NotStarted."""
         work = self.row()
@@ -84,7 +102,7 @@ class Server(WatchedServer):
             if row.account == work.account and row.job
         }
         try:
-            job = await self.backend.submit(work, self.choice, self._environment(), live)
+            job = await self.backend.submit(work, self.choice, variables_of(self), live)
         except Refused as refusal:
             await self._fail(card_of_refusal(self.backend, refusal))
         except NoAnswer as silence:
@@ -98,17 +116,6 @@ class Server(WatchedServer):
         self.job_id = job
         self.persist()
         return job
-
-    def _environment(self) -> dict[str, str]:
-        """JupyterHub's variables for its single-user server; backends take no others."""
-        wanted = ("JUPYTERHUB_", "MEM_", "CPU_")
-        given = {key: str(value) for key, value in self.get_env().items() if key.startswith(wanted)}
-        told = session_environment(self.life.site.tier(self.choice.tier), self.choice)
-        return (
-            given
-            | told
-            | self.life.certificate(self.tag, longest(self.choice.time, self.start_timeout))
-        )
 
     async def listening_within(self, seconds: float) -> str:
         """until_listening(), for as long as its user is ready to wait. JupyterHub stops what failed
@@ -180,6 +187,61 @@ class Server(WatchedServer):
     async def _fail(self, card: Card) -> NoReturn:
         self.life.ledger.end(self.tag, card.as_dict())
         raise NotStarted(card)
+
+    # --- watching ---
+
+    async def job(self) -> Job | None:
+        """Its job as the backend knows it; None when the backend says that it is gone. Raises
+        NoAnswer."""
+        row = self.row()
+        if row is None or row.ended:
+            return None
+        queue = self.backend.queue
+        if queue.snapshot.taken < 0 and queue.silent_since is None:
+            await queue.newer()
+        job = await self.backend.look_up(row)
+        # the hub died between the submission and its answer: here is the job
+        if job and row.job is None:
+            self.life.ledger.submitted(self.tag, job.id)
+            self.job_id = job.id
+        return job
+
+    async def is_gone(self) -> bool:
+        """Whether its job has ended, by the backend's own word: a backend that does not answer ends
+        no server."""
+        try:
+            job = await self.job()
+        except NoAnswer:
+            return False
+        return job is None or job.ended
+
+    async def poll(self) -> int | None:
+        """None while the job lives or while nobody can say that it does not; 1 when the backend
+        says that it ended."""
+        try:
+            return await self._poll()
+        except Exception:
+            # JupyterHub takes a poll that fails for a server that is gone (app.py, check_spawner)
+            self.log.exception(
+                "The server of %s could not be looked after; it is kept", self.user.name
+            )
+            return None
+
+    async def _poll(self) -> int | None:
+        if not self.tag:
+            return 1
+        if not await self.is_gone():
+            return None
+        row = self.row()
+        if row and not row.ended:
+            card = await card_of_ending(self.life, self.tag, starting=not row.listening)
+            self.life.ledger.end(self.tag, card.as_dict() if card and not row.abandoned else None)
+        return 1
+
+    def current_job(self) -> Job | None:
+        """Its job in the last snapshot."""
+        row = self.row()
+        return self.life.job_of(row) if row else None
 
     # --- stop ------------------------------------------------------------------------------------------------
 
