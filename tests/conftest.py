@@ -140,6 +140,14 @@ def demo(request: pytest.FixtureRequest) -> Demo:
 
 
 @pytest.fixture
+def open_path() -> Iterator[Path]:
+    """A folder like `tmp_path` that other accounts can reach: pytest's own are root's alone."""
+    with tempfile.TemporaryDirectory(prefix="sitekit-test-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture
 def alice(demo: Demo) -> Iterator[Person]:
     with logged_in(demo, "alice") as person:
         yield person

@@ -70,14 +70,12 @@ def test_the_gate_itself_knows_who_may_have_servers(demo: Demo, user: str) -> No
     ],
 )
 def test_each_of_these_locks_holds_alone(
-    demo: Demo, tmp_path: Path, user: str, settings: dict[str, Any]
+    demo: Demo, open_path: Path, user: str, settings: dict[str, Any]
 ) -> None:
-    for place in [tmp_path, *tmp_path.parents][:3]:
-        place.chmod(0o755)
-    asked = shutil.copy(demo.site.libexec / "gate", tmp_path)
+    asked = shutil.copy(demo.site.libexec / "gate", open_path)
     config = json.loads((demo.site.libexec / "gate.json").read_text())
     for given, kind in ((settings, "refused"), ({"groups": [user], "min_uid": 1}, None)):
-        (tmp_path / "gate.json").write_text(json.dumps({**config, **given}))
+        (open_path / "gate.json").write_text(json.dumps({**config, **given}))
         assert as_account(user, [asked], '{"verb": "log", "job": 1}').answer.get("kind") == kind
 
 

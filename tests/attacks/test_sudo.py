@@ -182,21 +182,19 @@ def test_who_is_in_none_of_the_groups_has_no_servers(demo: Demo, outsider: str) 
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def folder(open_path: Path) -> Iterator[Path]:
     """A folder that the hub's account could have made, readable by everybody on the way down to it."""
-    for place in [tmp_path, *tmp_path.parents][:3]:
-        place.chmod(0o755)
     config = json.loads(Path("/usr/local/libexec/sitekit/demo/gate.json").read_text())
     evil = {
         **config,
         "log_dir": "evil",
         "job_name": "evil",
-        "slurm_bin": str(tmp_path),
+        "slurm_bin": str(open_path),
         "groups": ["root", "nogroup"],
     }
-    (tmp_path / "gate.json").write_text(json.dumps(evil))
-    (tmp_path / "job.sh").write_text("#!/bin/sh\nid\n")
-    yield tmp_path
+    (open_path / "gate.json").write_text(json.dumps(evil))
+    (open_path / "job.sh").write_text("#!/bin/sh\nid\n")
+    yield open_path
 
 
 @pytest.mark.parametrize("name", ["gate", "gate2"])

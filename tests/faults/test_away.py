@@ -160,14 +160,12 @@ def test_the_server_of_an_account_that_is_deleted_can_be_stopped(
 
 
 @contextmanager
-def slow_epilog(machine: Machine, tmp_path: Path) -> Iterator[None]:
+def slow_epilog(machine: Machine, open_path: Path) -> Iterator[None]:
     """Jobs stay in the state COMPLETING while this lasts."""
-    hold, epilog = tmp_path / "hold", tmp_path / "epilog"
+    hold, epilog = open_path / "hold", open_path / "epilog"
     hold.touch()
     epilog.write_text(f"#!/bin/sh\nwhile [ -e {hold} ]; do sleep 0.2; done\n")
     epilog.chmod(0o755)
-    for path in (tmp_path, *tmp_path.parents[:2]):
-        path.chmod(path.stat().st_mode | 0o055)
     try:
         with changed(machine.site.slurm.conf, lambda text: f"{text}\nEpilog={epilog}\n"):
             ask(machine.site, "scontrol", "reconfigure")
@@ -178,12 +176,12 @@ def slow_epilog(machine: Machine, tmp_path: Path) -> Iterator[None]:
 
 
 def test_a_job_that_is_completing_has_ended(
-    machine: Machine, people: dict[str, Person], tmp_path: Path
+    machine: Machine, people: dict[str, Person], open_path: Path
 ) -> None:
     """Its epilog may take minutes; its server is told as ended, with the reason, and nobody cancels
     it again."""
     alice, carol = people["alice"], people["carol"]
-    with slow_epilog(machine, tmp_path):
+    with slow_epilog(machine, open_path):
         assert alice.start("small")[-1].get("ready")
         assert carol.start("small")[-1].get("ready")
         theirs = [job_of(machine, person) for person in (alice, carol)]

@@ -4,8 +4,10 @@ has to ask again."""
 from __future__ import annotations
 
 import itertools
+import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,9 +19,6 @@ from ..slurm import jobs, until
 from .agreement import patiently, settled
 from .conftest import servers
 from .machine import Machine, changed
-
-SUBMITS = '    done = call(config, "sbatch", ["--parsable"'
-ANSWERS = '    return {"job": job, "partition": partition}'
 
 
 def waiting_job(machine: Machine, user: str) -> int:
@@ -89,21 +88,16 @@ def said_to(person: Person) -> list[str]:
     return [event["message"] for event in itertools.islice(person.progress(), 2)]
 
 
-@pytest.fixture
-def gate(machine: Machine) -> Iterator[Path]:
-    yield machine.site.libexec / "gate"
-
-
-@pytest.mark.parametrize("where", [SUBMITS, ANSWERS], ids=["before sbatch", "after sbatch"])
+@pytest.mark.parametrize(("before", "after"), [(7, 0), (0, 7)], ids=["before", "after"])
 def test_hub_killed_beside_sbatch(
-    machine: Machine, people: dict[str, Person], gate: Path, where: str
+    machine: Machine, people: dict[str, Person], open_path: Path, before: int, after: int
 ) -> None:
     """sbatch is slow, the hub dies and never hears the job's number: it finds the job by its tag."""
     bob = people["bob"]
-    with changed(gate, slower(where, 7)):
+    with slow_sbatch(machine, open_path, before, after):
         asking = ask_in_background(bob)
         row = until(lambda: next((r for r in machine.rows() if not r["ended"]), None), 30)
-        if where == ANSWERS:
+        if after:
             until(lambda: jobs(machine.site, "bob"), 30)
         assert row["job"] is None
         machine.kill_hub()
@@ -117,11 +111,11 @@ def test_hub_killed_beside_sbatch(
 
 @pytest.mark.soak
 def test_a_job_that_turns_up_after_all_hope_is_cancelled(
-    machine: Machine, people: dict[str, Person], gate: Path
+    machine: Machine, people: dict[str, Person], open_path: Path
 ) -> None:
     """sbatch is heard so late that the start was given up: the job must not run on for nobody."""
     bob = people["bob"]
-    with changed(gate, slower(SUBMITS, NEVER_SUBMITTED + 20)):
+    with slow_sbatch(machine, open_path, NEVER_SUBMITTED + 20, 0):
         asking = ask_in_background(bob)
         row = until(lambda: next((r for r in machine.rows() if not r["ended"]), None), 30)
         machine.kill_hub()
@@ -133,14 +127,38 @@ def test_a_job_that_turns_up_after_all_hope_is_cancelled(
     assert not machine.live_jobs()
 
 
-def slower(line: str, seconds: float) -> Callable[[str], str]:
-    """What makes the gate sleep before this line of its own."""
+SBATCH = """#!/bin/sh
+# `--test-only` is as fast as ever
+case " $* " in *" --parsable "*) ;; *) exec {sbatch} "$@" ;; esac
+cat >{folder}/job.$$
+# in a session of its own: the gate ends what does not answer in time
+setsid sh -c 'sleep {before}; exec "$0" "$@"' {sbatch} "$@" <{folder}/job.$$ &
+wait $!
+code=$?
+sleep {after}
+exit $code
+"""
+
+
+@contextmanager
+def slow_sbatch(machine: Machine, folder: Path, before: float, after: float) -> Iterator[None]:
+    """The gate finds an sbatch that waits so many seconds before and after its work."""
+    programs = machine.site.slurm.bin
+    for program in programs.glob("s*"):
+        (folder / program.name).symlink_to(program)
+    slow = folder / "sbatch"
+    slow.unlink()
+    script = SBATCH.format(sbatch=programs / "sbatch", folder=folder, before=before, after=after)
+    slow.write_text(script)
+    slow.chmod(0o755)
+    folder.chmod(0o1777)
+    config = machine.site.libexec / "gate.json"
 
     def change(text: str) -> str:
-        assert text.count(line) == 1, f"the gate has changed: {line!r}"
-        return text.replace(line, f"    time.sleep({seconds})\n{line}")
+        return json.dumps({**json.loads(text), "slurm_bin": str(folder)})
 
-    return change
+    with changed(config, change):
+        yield
 
 
 def ask_in_background(person: Person) -> threading.Thread:

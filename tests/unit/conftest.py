@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import hypothesis
 import kernel_site
@@ -16,14 +13,6 @@ from tests.packages import install
 # a busy machine is not a fault of the code
 hypothesis.settings.register_profile("sitekit", deadline=None)
 hypothesis.settings.load_profile("sitekit")
-
-
-@pytest.fixture
-def open_path() -> Iterator[Path]:
-    """A folder like `tmp_path` that other accounts can reach: pytest's own are root's alone."""
-    with tempfile.TemporaryDirectory(prefix="sitekit-test-") as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
 
 
 @pytest.fixture(scope="session")
