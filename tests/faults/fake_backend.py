@@ -148,6 +148,12 @@ class FakeBackend:
     async def log_tail(self, work: Work, job: str) -> list[str]:
         return (self.folder / job / "log").read_text().splitlines()[-20:]
 
+    async def list_jobs(self) -> Collection[Job]:
+        return (await self.queue.read()).values()
+
+    async def hidden_from(self, account: str) -> None:
+        return None
+
     def status(self) -> dict[str, object]:
         return {"answers": self.queue.healthy}
 

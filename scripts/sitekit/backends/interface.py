@@ -253,6 +253,17 @@ class Backend(Protocol):
         started again."""
         ...
 
+    async def list_jobs(self) -> Collection[Job]:
+        """Every job of this site, by a query of its own: for a command, which has no loop. Raises NoAnswer."""
+        ...
+
+    async def hidden_from(self, account: str) -> tuple[str, str] | None:
+        """What hides other accounts' jobs from `account`, and the command that shows them. None: nothing does.
+
+        Raises NoAnswer.
+        """
+        ...
+
     def status(self) -> dict[str, object]:
         """Whether it answers, and what it counts, for the administrator's status page. Times in
         seconds."""

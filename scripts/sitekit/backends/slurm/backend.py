@@ -14,7 +14,9 @@ from .associations import Names
 from .find_jobs import OpenWork, ServerJobs
 from .forecast import Forecast
 from .job_queries import ended_job, node_address
+from .listing import listed
 from .parse import SlurmJob
+from .privacy import hidden_jobs, to_see_them
 from .queue import Queue
 from .reasons import explain
 from .refusals import explain_refusal
@@ -103,6 +105,13 @@ class SlurmBackend:
 
     def loops(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
         return {"queue snapshot": self.queue.run, "forecast": self._forecast.run}
+
+    async def list_jobs(self) -> Collection[Job]:
+        return (await listed(self._site)).jobs.values()
+
+    async def hidden_from(self, account: str) -> tuple[str, str] | None:
+        hidden = await hidden_jobs(self._site, account)
+        return (hidden, to_see_them(account)) if hidden else None
 
     def status(self) -> dict[str, object]:
         queue = self.queue

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import psutil
 
-from ...backends.interface import NoAnswer
-from ...backends.slurm.listing import listed
-from ...backends.slurm.privacy import hidden_jobs, to_see_them
+from ...backends.interface import Backend, NoAnswer
+from ...backends.named import backends_of
 from ...environment.release.releases import history, releases
 from ...site import Site
 
@@ -45,15 +44,16 @@ def users(site: Site) -> Uses:
     uses, past = Uses(), history(site)
     everything = {release.name for release in releases(site)}
     asker = psutil.Process().username()
-    try:
-        for who, start in _servers(site):
-            _note(uses, who, start, past, everything)
-        if hidden := asyncio.run(hidden_jobs(site, asker)):
-            uses.unseen[f"{hidden} from {asker}"] = f"run it as root, or once: {to_see_them(asker)}"
-    except NoAnswer as trouble:
-        uses.unseen[f"Slurm does not say which servers run: {trouble}"] = (
-            "run it when Slurm answers"
-        )
+    for backend in backends_of(site, lambda _: ()).values():
+        try:
+            for who, start in _servers(backend):
+                _note(uses, who, start, past, everything)
+            if hidden := asyncio.run(backend.hidden_from(asker)):
+                what, command = hidden
+                uses.unseen[f"{what} from {asker}"] = f"run it as root, or once: {command}"
+        except NoAnswer as trouble:
+            what = f"{backend.title} does not say which servers run: {trouble}"
+            uses.unseen[what] = f"run it when {backend.title} answers"
     for who, release, began in _programs(site):
         if release:
             uses.certain.setdefault(release, []).append(who)
@@ -87,11 +87,11 @@ def _note(
         uses.perhaps.setdefault(name, []).append(who)
 
 
-def _servers(site: Site) -> Iterator[tuple[str, int | None]]:
+def _servers(backend: Backend) -> Iterator[tuple[str, int | None]]:
     """The running servers, with the start of their jobs. A waiting one will start with the release
     of that moment. Anybody can submit a job that looks like a server's; one that does not say of
     which start it is, is none."""
-    for job in asyncio.run(listed(site)).jobs.values():
+    for job in asyncio.run(backend.list_jobs()):
         if job.tag and not job.pending and not job.ended:
             yield f"{job.user}'s server (job {job.id})", job.start
 
