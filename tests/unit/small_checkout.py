@@ -16,7 +16,7 @@ from sitekit.environment.release import file_hashes, releases
 from sitekit.site import Site
 
 ENVIRONMENT = "name: hub\ndependencies:\n  - python\n  - pip\n  - hello\n"
-ENVIRONMENT += "".join(f"  - {name}\n" for name in ("jinja2", "pydantic", "ruamel.yaml"))
+ENVIRONMENT += "".join(f"  - {name}\n" for name in ("jinja2", "psutil", "pydantic", "ruamel.yaml"))
 LARGER = ENVIRONMENT + "  - stone-age\n"
 
 
@@ -42,6 +42,7 @@ def channel(folder: Path) -> Path:
     wheels.mkdir()
     pips_wheel(wheels)
     parts.wheel(wheels, "jinja2", {"jinja2.py": ""}, version="3.9")
+    parts.wheel(wheels, "psutil", {"psutil.py": ""}, version="7.2")
     parts.wheel(wheels, "pydantic", {"pydantic.py": ""}, version="2.9")
     parts.wheel(wheels, "ruamel_yaml", {"ruamel/yaml/__init__.py": ""}, version="0.18.9")
     return parts.small_channel(folder)

@@ -65,10 +65,18 @@ def listeners(ports: set[int]) -> dict[int, Process | None]:
     found: dict[int, Process | None] = dict.fromkeys(sockets.values())
     if not found:
         return found
-    for pid in psutil.pids():  # net_connections of psutil's names the youngest that shares a socket
-        for inode in _open_sockets(Path(f"/proc/{pid}")) & sockets.keys():
-            found[sockets[inode]] = found[sockets[inode]] or process(pid)
+    # psutil.net_connections names the youngest process that shares a socket. Numbers tell no age:
+    # they begin again at the lowest when the highest has been given out.
+    oldest_first = sorted(psutil.process_iter(["create_time"]), key=_age)
+    for running in oldest_first:
+        for inode in _open_sockets(Path(f"/proc/{running.pid}")) & sockets.keys():
+            found[sockets[inode]] = found[sockets[inode]] or process(running.pid)
     return found
+
+
+def _age(running: psutil.Process) -> float:
+    """When the process was started, in seconds since the epoch."""
+    return float(running.info["create_time"] or 0)
 
 
 def _sockets() -> Iterator[tuple[str, int]]:
