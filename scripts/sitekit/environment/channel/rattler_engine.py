@@ -1,5 +1,7 @@
-"""All that rattler does for sitekit, in a program of its own (see base/child.py):
-`python -m sitekit.environment.channel.rattler_engine`."""
+"""Run py-rattler in a separate process; see base/child.py.
+
+The command is `python -m sitekit.environment.channel.rattler_engine`.
+"""
 
 from __future__ import annotations
 
@@ -38,13 +40,15 @@ from ..wheels.package import subdir
 
 
 def urls(request: dict[str, Any]) -> list[str]:
-    """The addresses of `channels`, which are names or addresses."""
+    """Return the URLs of `channels`, each of which is a name or a URL."""
     return [Channel(channel).base_url for channel in request["channels"]]
 
 
 async def solve_(request: dict[str, Any]) -> list[dict[str, str]]:
-    """Solve `specs` against `channels`; write the solution to the file `lock` and return its
-    packages."""
+    """Solve `specs` with the packages of `channels`; return the packages of the solution.
+
+    The solution is also written to the file `lock`.
+    """
     try:
         records = await solve(
             sources=request["channels"],
@@ -69,7 +73,7 @@ async def solve_(request: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def write_lock(found: list[RepoDataRecord], channels: list[str], path: str) -> None:
-    """Write rattler's lock of these packages."""
+    """Write these packages as a lock file in rattler's format."""
     platform = LockPlatform(subdir())
     lock = LockFile([platform])
     lock.set_channels("default", [LockChannel(channel) for channel in channels])
@@ -79,7 +83,7 @@ def write_lock(found: list[RepoDataRecord], channels: list[str], path: str) -> N
 
 
 def move(request: dict[str, Any]) -> None:
-    """Write the file `lock` again, its packages in another `channel`."""
+    """Rewrite the file `lock` so that all packages are in another `channel`."""
     found = lock_records(request)
     for record in found:
         record.url = f"{request['channel']}/{record.subdir}/{record.url.rpartition('/')[2]}"
@@ -88,7 +92,7 @@ def move(request: dict[str, Any]) -> None:
 
 
 def told(record: RepoDataRecord) -> dict[str, str]:
-    """What the rest of sitekit needs to know of a package."""
+    """Return the name, version, build, URL and hash of a package."""
     return {
         "name": record.name.normalized,
         "version": str(record.version),
@@ -99,20 +103,20 @@ def told(record: RepoDataRecord) -> dict[str, str]:
 
 
 def client(request: dict[str, Any]) -> Client:
-    """With the site's mirrors and credentials."""
+    """Return a rattler client with the site's mirrors and credentials."""
     return Client.from_config(Config.from_toml(request["config"]))
 
 
 def locked(request: dict[str, Any]) -> list[dict[str, str]]:
-    """The packages that the file `lock` names."""
+    """Return the packages that the file `lock` lists."""
     return [told(record) for record in lock_records(request)]
 
 
 def lock_records(request: dict[str, Any]) -> list[RepoDataRecord]:
-    """The records in the file `lock`. Raises Problem when it cannot be read."""
+    """Return rattler's records in the file `lock`. Raises Problem if the file cannot be read."""
     try:
         lock = LockFile.from_path(request["lock"])
-    except Exception as error:  # rattler raises various ones; each means the same here
+    except Exception as error:  # rattler raises various exceptions for an unreadable lock
         raise Problem(f"is not a lock: {error}", request["lock"], "run: make lock") from None
     environment = lock.default_environment()
     platform = next((one for one in lock.platforms() if str(one) == subdir()), None)
@@ -129,7 +133,10 @@ def lock_records(request: dict[str, Any]) -> list[RepoDataRecord]:
 
 
 class Told:
-    """rattler's InstallerReporter, for the one figure that people watch."""
+    """Send rattler's progress to the parent process: the number of packages linked so far.
+
+    rattler calls these methods as an InstallerReporter.
+    """
 
     def on_transaction_start(self, total_operations: int) -> None:
         tell({"total": total_operations})
@@ -143,7 +150,7 @@ class Told:
 
 
 async def install_(request: dict[str, Any]) -> None:
-    """Install what the file `lock` says into `prefix`, or what is still missing there."""
+    """Install the packages of the file `lock` that are still missing in `prefix`."""
     found = lock_records(request)
     check_local(found)
     try:
@@ -152,10 +159,10 @@ async def install_(request: dict[str, Any]) -> None:
             target_prefix=request["prefix"],
             cache_dir=Path(request["cache"]) / "packages",
             client=client(request),
-            # py-rattler 0.28.0 hands its wrappers to Rust as they are, which wants the inner
-            # MatchSpecs (TypeError).
+            # py-rattler 0.28.0 passes its own MatchSpec objects to Rust, which accepts only the
+            # inner objects and raises TypeError for others.
             requested_specs=[MatchSpec(spec)._match_spec for spec in request["specs"]],
-            reporter=Told(),  # type: ignore[arg-type]  # of its methods, those that are there are called
+            reporter=Told(),  # type: ignore[arg-type]  # rattler calls only methods that exist
             show_progress=False,
         )
     except InstallerError as error:
@@ -165,8 +172,10 @@ async def install_(request: dict[str, Any]) -> None:
 
 
 def check_local(found: list[RepoDataRecord]) -> None:
-    """Hold packages of file:// channels against their hashes: rattler 0.28.0 does so for http, and
-    not for files."""
+    """Verify the hashes of packages in file:// channels.
+
+    rattler 0.28.0 verifies the hashes of packages that it downloads, but not of local files.
+    """
     for record in found:
         file = Path(unquote(urlsplit(record.url).path))
         if not record.url.startswith("file:") or record.sha256 is None:
@@ -185,12 +194,15 @@ def check_local(found: list[RepoDataRecord]) -> None:
 
 
 def records(request: dict[str, Any]) -> list[str]:
-    """The packages that `prefix` says it holds. Raises Problem for a record that cannot be read."""
+    """Return the names of the packages that are installed in `prefix`.
+
+    Raises Problem for a record in conda-meta that cannot be read.
+    """
     names = []
     for file in sorted(Path(request["prefix"], "conda-meta").glob("*.json")):
         try:
             names.append(PrefixRecord.from_path(file).name.normalized)
-        except Exception as error:  # rattler raises various ones; each means the same here
+        except Exception as error:  # rattler raises various exceptions for an unreadable record
             raise Problem(
                 f"is not a record of conda: {error}", str(file), "build a new release"
             ) from None
@@ -198,7 +210,7 @@ def records(request: dict[str, Any]) -> list[str]:
 
 
 def work(request: dict[str, Any]) -> Any:
-    """Do what the request's `verb` says."""
+    """Carry out the request's `verb`."""
     verb = request["verb"]
     if verb in ("urls", "records", "locked", "move"):
         return {"urls": urls, "records": records, "locked": locked, "move": move}[verb](request)
