@@ -1,1 +1,1 @@
-"""A release as one file, for a site without a network."""
+"""Write and read bundles: release files for sites that have no network."""
