@@ -65,8 +65,8 @@ def install_kit(release: Release, checkout: Path = CHECKOUT) -> None:
         raise Problem("was changed meanwhile", str(checkout), "run: make setup_conda install_all")
     with tempfile.TemporaryDirectory(prefix="sitekit-") as folder:
         environment = {**os.environ, "SOURCE_DATE_EPOCH": "315532800"}
-        # Python's option -I is not needed: the build starts in the checkout, whose top directory
-        # contains no Python module, and hatchling is configured by pyproject.toml alone.
+        # Python's option -I is not needed: hatchling is installed in sitekit's own Python, and
+        # pyproject.toml alone configures the build.
         build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
         run(build, cwd=checkout, env=environment, timeout=120)
         wheel = next(Path(folder).glob("sitekit-*.whl"))
