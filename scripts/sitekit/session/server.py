@@ -133,7 +133,7 @@ def _no_hub(api: str, identity: Identity | None) -> str:
 
 
 def _giving_up(api: str, patience: float, trouble: object) -> str:
-    """Return the log line from which the hub composes its message to the user (told/ended.py)."""
+    """Return the log line that hub/messages/ended_cards.py explains to the user."""
     return (
         f"sitekit: the hub did not answer at {api} within {patience:.0f} s ({trouble}); giving up"
     )
