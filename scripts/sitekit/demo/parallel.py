@@ -18,10 +18,10 @@ Work = Callable[[], object]
 def together(here: Work, background: Sequence[Work]) -> None:
     """Run `here` in this thread and `background` in another thread; return when both are done.
 
-    The parts of `background` run one after another. If `here` fails or Ctrl-C is pressed, the
-    background part that is running is completed, because apt must not be interrupted, and no
-    further part is started. If the background fails, the error is printed immediately, and it is
-    raised after `here` is done, so that the work of `here` is not lost.
+    The functions in `background` run one after another. If `here` fails or Ctrl-C is pressed, the
+    running background function is completed, because apt must not be interrupted. No further
+    background function is started then. An error of a background function is printed immediately,
+    but raised only after `here` is done, so that the work of `here` is not lost.
     """
     stop = threading.Event()
     with ThreadPoolExecutor(1) as pool:

@@ -128,9 +128,9 @@ def _jobs(site: Site) -> list[str]:
 
 
 def stop_cluster(site: Site) -> None:
-    """Stop the demo cluster's daemons and no others; keep their files.
+    """Stop the demo cluster's daemons, and no other processes.
 
-    Raises Problem for a daemon that does not end.
+    The files of the cluster are kept. Raises Problem for a daemon that does not end.
     """
     control.stop(daemons(site), services.supervisor(site))
     end_placeholders()

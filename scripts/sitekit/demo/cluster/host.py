@@ -18,9 +18,9 @@ class Host:
     """Describe this machine for Slurm's configuration.
 
     `address` is the address on which Slurm's daemons listen. `loopback_only` is True if Slurm can
-    listen on the loopback interface alone: Slurm binds to the address that the host name resolves
-    to, and no other address can be configured. `node_memory` is the memory of each virtual node in
-    MiB. If `cgroup` is None, no memory cap can be enforced.
+    listen on the loopback interface alone. Slurm binds to the address that the host name resolves
+    to, and slurm.conf has no option for another address. `node_memory` is the memory of each
+    virtual node in MiB. If `cgroup` is None, no memory cap can be enforced.
     """
 
     name: str

@@ -18,7 +18,7 @@ _lock = threading.Lock()
 
 
 class Made:
-    """The record of the packages, users, groups and directories that the demo made.
+    """Store the names of the packages, users, groups and directories that the demo made.
 
     Nothing that existed before the demo is ever recorded.
     """
@@ -45,7 +45,10 @@ class Made:
         return list(self._things.get(kind, []))
 
     def claim(self, kind: str, *names: object) -> None:
-        """Record that the demo is about to make the things `names`. This method is thread-safe."""
+        """Record that the demo is about to make the things `names`.
+
+        Several threads may call this method.
+        """
         if kind not in KINDS:
             raise ValueError(f"nothing of the kind '{kind}' is recorded")
         with _lock:

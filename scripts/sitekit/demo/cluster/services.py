@@ -18,7 +18,7 @@ from .accounting import environment
 def accounting(site: Site) -> list[Service]:
     """Return the services munge, database and slurmdbd.
 
-    They must run before accounts can be made.
+    These three services must run before Slurm accounts can be made.
     """
     return [_munge(site), _database(site), _slurmdbd(site)]
 
@@ -26,7 +26,7 @@ def accounting(site: Site) -> list[Service]:
 def scheduling(site: Site) -> list[Service]:
     """Return the services slurmctld and one slurmd for each virtual node.
 
-    They start only after the accounts have been made.
+    These services start only after the Slurm accounts have been made.
     """
     return [_slurmctld(site), *(_slurmd(site, node) for node in layout.NODES)]
 
@@ -34,7 +34,8 @@ def scheduling(site: Site) -> list[Service]:
 def supervisor(site: Site) -> Supervisor:
     """Return the supervisor of the cluster's services.
 
-    This is systemd, or else a supervisord process that is separate from the site's supervisord.
+    The supervisor is systemd, or else a supervisord process that is separate from the site's
+    supervisord.
     """
     if site.supervisor == "systemd":
         return SystemdSupervisor()

@@ -17,7 +17,7 @@ _NAMED_IN = "/etc/os-release"
 
 @dataclass(frozen=True)
 class Distribution:
-    """This machine's distribution: ID, version and code name as in os-release(5)."""
+    """Describe this machine's distribution with the values of os-release(5)."""
 
     id: str
     version: str

@@ -1,6 +1,7 @@
 """Build the two Pythons of the demo's modules, each with ipykernel.
 
-One is the distribution's Python, the other is that of the distribution's previous release.
+The first is the distribution's Python. The second is the Python of the distribution's previous
+release.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ PINS = Path(__file__).with_name("ipykernel.txt")
 
 @dataclass(frozen=True)
 class Python:
-    """A Python in its own directory.
+    """Describe a Python that is installed in its own directory.
 
-    `libraries` is the directory of its own shared libraries, or None if it has none.
+    `libraries` is the directory of its own shared libraries, or None if this Python has no such
+    libraries.
     """
 
     version: str
@@ -58,7 +60,7 @@ def make_system_python(folder: Path, version: str) -> Python:
 def make_previous_python(folder: Path, entry: dict[str, Any], codename: str) -> Python:
     """Unpack the Python of the distribution's previous release, and add ipykernel. Raises Problem.
 
-    Its packages are unpacked into `folder` and not installed.
+    The packages of this Python are unpacked into `folder` and are not installed.
     """
     with tempfile.TemporaryDirectory(prefix="sitekit-apt-") as scratch:
         for package in _download(
