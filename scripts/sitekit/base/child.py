@@ -1,6 +1,6 @@
 """Run a Python module in a separate process and exchange JSON with it.
 
-The process gets one request. It sends any number of events and one answer.
+The process receives one request, and sends any number of events and one answer.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ def ask(
 
 
 def serve(work: Callable[[Event], Any]) -> NoReturn:
-    """Read a request, pass it to `work`, write the answer and exit. This runs in the child process.
+    """Read a request, pass it to `work`, write the answer and exit.
+
+    The child process calls this function.
 
     The kernel kills this process when its parent ends, because nobody holds the lock of the prefix
     then. os._exit skips Python's cleanup, in which rattler's threads crash with SIGSEGV once in
@@ -109,7 +111,7 @@ def mortal(argv: Argv) -> list[str]:
     """Return a command line that runs `argv` and is killed when this process ends.
 
     Otherwise the program could still write to a release while the next run works on this release.
-    This works even if this process is killed with SIGKILL. `argv` begins with a path.
+    The program is killed even if this process ends by SIGKILL. `argv` begins with a path.
     """
     return [sys.executable, "-I", "-S", "-c", _MORTAL, str(_PR_SET_PDEATHSIG), *map(str, argv)]
 

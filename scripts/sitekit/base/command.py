@@ -27,7 +27,7 @@ def need_root(command: str) -> None:
 
 
 class CommandFailed(Problem):
-    """A program ended with a non-zero code, did not end in time, or does not exist."""
+    """Report that a program ended with a non-zero code, did not end in time, or does not exist."""
 
     def __init__(self, argv: Argv, why: str, output: str = "", remedy: str | None = None) -> None:
         tail = "\n".join("    | " + line for line in output.strip().splitlines()[-12:])
@@ -76,7 +76,7 @@ def acting_as(user: int, group: int) -> Iterator[None]:
 def piped(stream: Stream | None) -> Stream:
     """Return a stream of a program that was started with PIPE.
 
-    Its type in subprocess also allows None. Raises TypeError for None.
+    The type of such a stream in subprocess also allows None. Raises TypeError for None.
     """
     if stream is None:
         raise TypeError("this program was started without a pipe")

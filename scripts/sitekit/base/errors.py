@@ -6,7 +6,7 @@ import os
 
 
 class Problem(Exception):
-    """An error message for the person who runs the command.
+    """Report an error to the person who runs the command.
 
     `what` is one sentence. `where` is a file, line or key. `remedy` is the next thing to do.
     `exit_code` is the exit code of the command, which is 1 for work that failed.
@@ -26,13 +26,13 @@ class Problem(Exception):
 
 
 class BadInput(Problem):
-    """Input that was refused before anything was changed. The exit code is 2."""
+    """Report input that was refused before anything was changed. The exit code is 2."""
 
     exit_code = 2
 
 
 class BadInputs(BadInput):
-    """Several errors in one file, reported together so that all can be corrected at once."""
+    """Report several errors in one file together, so that all can be corrected at once."""
 
     def __init__(self, problems: list[BadInput]) -> None:
         super().__init__("\n".join(str(p) for p in problems))
@@ -40,7 +40,7 @@ class BadInputs(BadInput):
 
 
 class Unfit(ValueError):
-    """A value that a model refuses, without file and line.
+    """Report a value that a model refuses, without its file and line.
 
     `key` is the path of the wrong key, relative to the model or field that raises the error.
     validate.py adds the file and the line.
@@ -54,7 +54,7 @@ class Unfit(ValueError):
 
 
 class Unfits(ValueError):
-    """Several values of one model that contradict each other."""
+    """Report several values of one model that contradict each other."""
 
     def __init__(self, faults: list[Unfit]) -> None:
         super().__init__("\n".join(map(str, faults)))

@@ -21,7 +21,10 @@ ACL_KINDS, ACL_WRITE = (0x02, 0x08), 0x02  # the tags ACL_USER and ACL_GROUP, an
 
 @dataclass(frozen=True)
 class Step:
-    """One directory, symbolic link or file on a path. `last` is True for the end of the path."""
+    """Describe a directory, symbolic link or file on a path.
+
+    `last` is True for the end of the path.
+    """
 
     path: Path
     status: os.stat_result
@@ -51,9 +54,9 @@ class Step:
         """Return whether the mode grants write access to `who`, which is a bit of the mode.
 
         The mode of a symbolic link is ignored, because it has no effect. A directory with the
-        sticky bit, such as /tmp, is ignored as well, unless it is the end of the path: other users
-        cannot replace files in it that are not theirs. Only the owner of such a directory can
-        remove the files of others.
+        sticky bit, such as /tmp, is ignored as well, unless it is the end of the path. In such a
+        directory, users cannot replace files that belong to others. Only the owner of a directory
+        with the sticky bit can remove the files of others.
         """
         sticky = self.status.st_mode & stat.S_ISVTX and not self.last
         return bool(self.status.st_mode & who) and not self.link and not sticky
@@ -82,8 +85,8 @@ def group_name(gid: int) -> str:
 def named_writers(path: Path) -> tuple[set[int], set[int]]:
     """Return the user IDs and group IDs to which an access control list grants write access.
 
-    See acl(5). If a file has an access control list, the group bits of its mode are the mask: the
-    most that any named user or group gets, whichever group owns the file.
+    See acl(5). If a file has an access control list, the group bits of its mode are the mask. The
+    mask limits the access of all named users and groups, whichever group owns the file.
     """
     try:
         acl = os.getxattr(path, "system.posix_acl_access", follow_symlinks=False)

@@ -14,7 +14,7 @@ from typing import Any
 
 
 class Step:
-    """A piece of work in progress.
+    """Report the progress of one piece of work.
 
     `advance` counts items. `note` shows the name of the current item.
     """
