@@ -17,7 +17,7 @@ SECONDS = 10.0
 
 
 class Callers:
-    """The connections that have not completed the handshake, the oldest first."""
+    """Keep the connections that have not completed the TLS handshake, the oldest first."""
 
     def __init__(self) -> None:
         self._waiting: dict[asyncio.Future[Any], None] = {}

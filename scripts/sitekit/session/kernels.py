@@ -28,7 +28,7 @@ V1 = "v1.kernel.websocket.jupyter.org"
 
 
 class Kernel(ServerKernelManager):
-    """A kernel whose sockets are in its own directory below the runtime directory."""
+    """Run one kernel, whose sockets are in its own directory below the runtime directory."""
 
     @default("transport")
     def _default_transport(self) -> str:
@@ -53,7 +53,7 @@ class Kernel(ServerKernelManager):
 
 
 class Specs(KernelSpecs):
-    """Kernel specs without the entry for the debugger; see the class Channels."""
+    """Read kernel specs without the entry for the debugger. See the class Channels."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         spec = super().get_kernel_spec(kernel_name)
@@ -62,7 +62,7 @@ class Specs(KernelSpecs):
 
 
 class Channels(ZMQChannelsWebsocketConnection):
-    """The connection between a page and a kernel, without debugger requests.
+    """Connect a page and a kernel, and drop debugger requests.
 
     At the first debugger request ipykernel calls debugpy.listen(), which opens a TCP port on
     127.0.0.1. debugpy requires no password and runs any code that a client sends

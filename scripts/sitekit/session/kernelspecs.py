@@ -1,7 +1,7 @@
 """List the kernels that a server offers: the site's and the user's own.
 
 The Python of the hub environment is never offered. Without this module, jupyter_client would start
-it under the name `python3`, even if ensure_native_kernel is off and no such spec exists
+this Python under the name `python3`, even if ensure_native_kernel is off and no such spec exists
 (kernelspec.py, _find_spec_directory). Jupyter Server would also announce `python3` as the default.
 """
 
@@ -19,7 +19,7 @@ from jupyter_client.kernelspec import (
 
 
 class KernelSpecs(KernelSpecManager):
-    """Jupyter's kernel specs, without the Python of the hub environment."""
+    """Find Jupyter's kernel specs, without the Python of the hub environment."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         if kernel_name == NATIVE_KERNEL_NAME and kernel_name not in self.find_kernel_specs():
@@ -29,8 +29,8 @@ class KernelSpecs(KernelSpecManager):
     def default(self) -> str:
         """Return the name of the kernel for a notebook that names no kernel.
 
-        This is the Python whose name has the highest version. If there is no Python, it is another
-        kernel.
+        The result is the Python whose name has the highest version. If there is no Python kernel,
+        the result is another kernel.
         """
         specs = self.get_all_specs()
         if NATIVE_KERNEL_NAME in specs or not specs:

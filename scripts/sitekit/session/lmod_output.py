@@ -1,8 +1,8 @@
 """Read the output of `lmod python` without running it.
 
-The output is a Python program, but it is only parsed here. Both users of this file need only the
-standard library: the session's server imports it, and `make kernels` copies it beside the launcher
-(kernels/lmod_output.py is a symbolic link to this file).
+Lmod's output is a Python program, but this module only parses it. The session's server imports this
+module. `make kernels` copies it beside the kernels' launcher (kernels/lmod_output.py is a symbolic
+link to this file). This module therefore imports only the standard library.
 """
 
 from __future__ import annotations

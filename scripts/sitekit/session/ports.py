@@ -24,12 +24,12 @@ Address = tuple[str, int]
 
 
 class NotOurs(Exception):
-    """The reason why no connection to a port is made."""
+    """Report why no connection to a port is made."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One TCP socket of this node."""
+    """Describe one TCP socket of this node."""
 
     local: Address
     remote: Address
@@ -120,7 +120,7 @@ async def connected(port: int) -> socket.socket:
 def is_ours(line: socket.socket, address: str, port: int) -> bool:
     """Return whether this user's program is at the other end of an open connection.
 
-    This is checked again because the program that listens may have changed in the meantime.
+    Another program may have started to listen since `listening` was called.
     """
     rows = table()
     uid = accepted_by(rows, line.getsockname()[:2], line.getpeername()[:2])

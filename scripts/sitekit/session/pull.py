@@ -21,12 +21,12 @@ YES = {"1", "true", "yes", "on"}
 
 
 class Refused(ValueError):
-    """The reason why nothing is pulled."""
+    """Report why nothing is pulled."""
 
 
 @dataclass(frozen=True)
 class Pull:
-    """A repository to be cloned or updated.
+    """Describe a repository to be cloned or updated.
 
     `folder` is the directory of the clone. `page` is the page that opens afterwards.
     """
@@ -102,7 +102,7 @@ def repository(repo: str, allowed: Sequence[str]) -> str:
 def place(target: str, root: Path, links: Sequence[str]) -> Path:
     """Return the directory with this name below the server's root directory.
 
-    It may also be behind a symbolic link that the site put into the root directory.
+    The directory may also be behind a symbolic link that the site put into the root directory.
     """
     parts = target.rstrip("/").split("/")
     if any(

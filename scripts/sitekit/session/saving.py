@@ -55,7 +55,7 @@ def whole(path: str, text: bool = True, encoding: str = "utf-8", **more: Any) ->
 def _replaceable(path: str) -> bool:
     """Return whether this file can be replaced by a new file.
 
-    The user must own the file. It must have no other hard link, and must be no device or pipe.
+    The user must own the file. The file must be a regular file with only one hard link.
     """
     try:
         status = os.stat(path)

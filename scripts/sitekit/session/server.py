@@ -142,7 +142,7 @@ def _giving_up(api: str, patience: float, trouble: object) -> str:
 def bind(low: int, high: int) -> socket.socket:
     """Return a listening socket on a free port of the range.
 
-    It stays open, so that no other program can take the port (jupyterhub#3005).
+    The socket stays open, so that no other program can take the port (jupyterhub#3005).
     """
     for port in random.sample(range(low, high + 1), high + 1 - low):
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -161,10 +161,11 @@ def bind(low: int, high: int) -> socket.socket:
 def make_runtime_folder(prefix: str) -> str:
     """Create a directory of mode 0700 for connection files and the kernels' sockets.
 
-    It is below TMPDIR if a Unix socket works there, or else below /tmp. The path of a Unix socket
-    has at most 107 bytes (unix(7)), and some filesystems of clusters support no sockets.
+    The directory is below TMPDIR if a Unix socket works there, or else below /tmp. The path of a
+    Unix socket has at most 107 bytes (unix(7)), and some filesystems of clusters support no
+    sockets.
     """
-    for place in (None, "/tmp"):  # noqa: S108  (None: TMPDIR, as tempfile reads it)
+    for place in (None, "/tmp"):  # noqa: S108  (for None, tempfile uses TMPDIR)
         try:
             folder = tempfile.mkdtemp(prefix=prefix, dir=place)
         except OSError:
@@ -218,7 +219,7 @@ def serve(
         app.web_app.settings.setdefault("xsrf_cookie_kwargs", {}).update(
             secure=True, samesite="Lax"
         )
-        app.web_app.settings["sitekit"] = settings  # for our server extensions
+        app.web_app.settings["sitekit"] = settings  # sitekit's server extensions read these
         # disable_user_config also removes the directory of the user's own kernels. It is added at
         # the end of the list, so that it cannot hide other kernels.
         app.kernel_spec_manager.kernel_dirs.append(
@@ -241,7 +242,8 @@ def serve(
         app.io_loop.add_callback(tell_at_sigterm, app.io_loop, identity)
         return True
 
-    # ServerApp closes the port that it found free before it binds it again (jupyterhub#3005)
+    # ServerApp finds a free port, closes it, and binds it again later. Another program could take
+    # the port in between (jupyterhub#3005).
     ServerApp._find_http_port = lambda app: None
     ServerApp._bind_http_server_tcp = bind_tcp
 

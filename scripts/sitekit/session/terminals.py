@@ -55,7 +55,7 @@ def terminal_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class Terminals(TerminalManager):
-    """Jupyter Server's terminals with the shell and the environment of this module."""
+    """Start Jupyter Server's terminals with the shell and the environment of this module."""
 
     def __init__(self, **settings: Any) -> None:
         shell = shell_command(os.environ.get("SHELL") or "/bin/sh")

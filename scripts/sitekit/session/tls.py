@@ -1,9 +1,9 @@
 """Load the server's TLS certificate and the certificate authority of the hub and the proxy.
 
-The certificate is made for one start of the server. The hub sends it in the job's environment, as
-it sends the API token. This module writes it to temporary files without a name, because OpenSSL
-reads keys only from paths. No other user can open these files, and they disappear when the process
-ends.
+The certificate is made for one start of the server. The hub sends key and certificates in the job's
+environment, as it sends the API token. This module writes them to temporary files without a name,
+because OpenSSL reads keys only from paths. No other user can open these files, and the files
+disappear when the process ends.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FOR_JUPYTERHUB = ("JUPYTERHUB_SSL_KEYFILE", "JUPYTERHUB_SSL_CERTFILE", "JUPYTERH
 
 
 class Identity:
-    """The certificate of this server, and the authority that it trusts.
+    """Hold the certificate of this server and the authority that the server trusts.
 
     The authority has signed the certificates of the hub and the proxy, but not those of other
     users' servers.

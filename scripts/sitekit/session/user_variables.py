@@ -1,7 +1,8 @@
 """Read the environment variables and the umask that the site takes from the user's login shell.
 
-They are used for kernels and terminals only. The shell runs while the server starts, in an
-environment without secrets. Its output is used only after the server has been fully configured.
+These variables and the umask are used for kernels and terminals only. The shell runs while the
+server starts, in an environment without secrets. The shell's output is used only after the server
+has been fully configured.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ ASK = r"umask; /usr/bin/printf '\0'; /usr/bin/env -0"
 
 
 class LoginShell:
-    """The user's login shell, which runs if the site wants variables or the umask from it."""
+    """Run the user's login shell if the site wants variables or the umask from it."""
 
     def __init__(self, wanted: Iterable[str], umask: str) -> None:
         self.wanted = frozenset(wanted)

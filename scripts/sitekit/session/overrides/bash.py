@@ -1,8 +1,8 @@
 """Run the bash kernel of the hub environment without a TCP port.
 
 ipykernel opens a TCP port for the output of forked child processes (iostream.py, _setup_pipe_in),
-and any user of the node can connect to it. This kernel forks no such processes: bash writes to a
-pseudo terminal.
+and any user of the node can connect to it. The bash kernel forks no such processes, because bash
+writes to a pseudo terminal.
 """
 
 from bash_kernel.kernel import BashKernel

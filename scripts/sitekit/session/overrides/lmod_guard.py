@@ -1,8 +1,8 @@
 """Load jupyterlmod after its calls of Lmod have been made safe.
 
-This is a Jupyter server extension. jupyterlmod 5.3 passes the arguments of a request to Lmod
-without quoting, lets loaded modules change the server's own environment (both in
-module/__init__.py, `module`), and answers requests from any page (handler.py). Here the arguments
+This is a Jupyter server extension. jupyterlmod 5.3 has three faults. The arguments of a request are
+passed to Lmod without quoting. Loaded modules change the server's own environment (both in
+module/__init__.py, `module`). Requests from any page are answered (handler.py). Here the arguments
 are checked, and Lmod is called without a shell. The changes of loaded modules are stored outside
 the server (loaded_modules.py). Only requests from the user's own JupyterLab are answered. The hub
 environment enables jupyterlmod through this module only (environment/release/configure.py). If this
@@ -47,7 +47,7 @@ async def guarded(command: str, *words: object) -> str | None:
 
     Return Lmod's text or None, as the original does, but do not change the server's environment.
     """
-    import module  # jupyterlmod's
+    import module  # this module belongs to jupyterlmod
 
     if not module.MODULE_CMD:
         return "Module system not found"
@@ -75,7 +75,7 @@ def is_from_the_lab(handler: Any) -> bool:
     headers = handler.request.headers
     if handler.token_authenticated:
         return True
-    if "Sec-Fetch-Site" in headers:  # all browsers since 2023; no page can set it
+    if "Sec-Fetch-Site" in headers:  # sent by all browsers since 2023, and no page can set it
         return (
             headers["Sec-Fetch-Site"] == "same-origin"
             and headers.get("Sec-Fetch-Mode") != "navigate"

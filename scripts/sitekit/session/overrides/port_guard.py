@@ -1,12 +1,12 @@
 """Load jupyter-server-proxy after its connections have been made safe.
 
 This is a Jupyter server extension. jupyter-server-proxy 4.6 connects to any program that listens on
-a port of the node, sends it all cookies and tokens of the browser (handlers.py,
-proxy_request_headers; jupyter-server-proxy#321, #337, #358), and answers requests from any page.
-Here it connects only to the user's own programs and to named servers on Unix sockets. It removes
-the credentials of the hub and the web server. It asks the user before it follows a link from
-another site. The hub environment enables jupyter-server-proxy through this module only
-(environment/release/configure.py).
+a port of the node, and answers requests from any page. All cookies and tokens of the browser are
+sent to the program (handlers.py, proxy_request_headers; jupyter-server-proxy#321, #337, #358). With
+this module, jupyter-server-proxy connects only to the user's own programs and to named servers on
+Unix sockets. The credentials of the hub and the web server are removed. The user is asked before a
+link from another site is followed. The hub environment enables jupyter-server-proxy through this
+module only (environment/release/configure.py).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _open_raw = rawsocket.RawSocketHandler._create_ws_connection
 
 
 class Connected:
-    """A replacement for tornado's TCPClient that returns a connection which is already open."""
+    """Replace tornado's TCPClient, and return a connection that is already open."""
 
     def __init__(self, line: Any) -> None:
         self.line = line
@@ -50,7 +50,7 @@ class Connected:
 
 
 class WebSocket(websocket.PingableWSClientConnection):
-    """A WebSocket client that uses a connection which is already open."""
+    """Use a connection that is already open for a WebSocket."""
 
     def __init__(self, line: Any, **settings: Any) -> None:
         self._connected = Connected(line)
@@ -85,7 +85,7 @@ def context(self: Any) -> str:
     """Return the path below which all URLs belong to the program."""
     if self.proxy_base:
         return f"{self.base_url}{self.proxy_base}"
-    place = ":".join(self.path_args[:-1])  # a port, or a host and a port
+    place = ":".join(self.path_args[:-1])  # either `port` or `host:port`
     return f"{self.base_url}proxy/{'absolute/' if self.absolute_url else ''}{place}"
 
 
@@ -119,7 +119,7 @@ async def proxy_progressive(
 
 async def open_websocket(request: Any, resolver: Any = None, **settings: Any) -> Any:
     """Replace pingable_ws_connect: connect only to a program of this user."""
-    if resolver:  # of a Unix socket
+    if resolver:  # jupyter-server-proxy passes a resolver only for Unix sockets
         return await _open_by_socket(request=request, resolver=resolver, **settings)
     line = await connected(urlsplit(request.url).port)
     request.headers = httputil.HTTPHeaders(request.headers)

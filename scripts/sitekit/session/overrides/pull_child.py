@@ -24,7 +24,7 @@ ENVIRONMENT = {
 
 
 class Puller(GitPuller):
-    """A GitPuller that does not rename files outside of the repository."""
+    """Extend GitPuller so that it does not rename files outside of the repository."""
 
     def find_upstream_changed(self, kind: str) -> list[str]:
         """Return the changed files without those behind a link that leads out of the repository.

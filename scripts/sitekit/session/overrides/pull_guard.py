@@ -2,9 +2,9 @@
 
 This is a Jupyter server extension. nbgitpuller 1.3 shows text from the URL as HTML (handlers.py,
 jinja_env without autoescape). Any page that opens git-pull/api in the browser makes nbgitpuller
-write, from any repository into any directory. Its own handlers are therefore not loaded
-(environment/release/configure.py). Its GitPuller does the work (pull_child.py), and pull.py checks
-what is allowed.
+write, from any repository into any directory. nbgitpuller's own handlers are therefore not loaded
+(environment/release/configure.py). pull.py checks whether a pull is allowed, and pull_child.py runs
+nbgitpuller's GitPuller.
 """
 
 from __future__ import annotations
