@@ -123,16 +123,14 @@ def _release_of(
 ) -> Release:
     """Return a release of these packages and this version of sitekit.
 
-    It is an existing release, or a new one that has only been begun.
+    The result is an existing release, or a new release that has only been begun.
     """
     kits, mark = kit(), input_hashes[solution.kind]
-    if found := same(site, solution, kits["hash"]):
-        say(f"The packages are those of {found.name}.")
-        return (
-            found
-            if mark in found.facts["inputs"]
-            else note(found, inputs=[*found.facts["inputs"], mark])
-        )
+    if release := same(site, solution, kits["hash"]):
+        say(f"The packages are those of {release.name}.")
+        if mark in release.facts["inputs"]:
+            return release
+        return note(release, inputs=[*release.facts["inputs"], mark])
     return begin(site, solution, kits, mark, packages.digest)
 
 

@@ -24,10 +24,10 @@ from .wheels.packages import read_packages
 def setup_conda(site: Site, *words: str) -> int:
     """Install the packages of environment.yml into a new release; return 0.
 
-    They come from the first source that can be reached. If environment.lock exists, exactly the
-    packages of the lock are installed. If a file name is given, the packages come from that bundle.
-    Raises BadInput if environment.yml is wrong. Raises Problem if there is no source, no solution
-    or not enough disk space, or if the lock was made from another environment.yml.
+    The packages come from the first source that can be reached. If environment.lock exists, exactly
+    the packages of the lock are installed. If a file name is given, the packages come from that
+    bundle. Raises BadInput if environment.yml is wrong. Raises Problem if there is no source, no
+    solution or not enough disk space, or if the lock was made from another environment.yml.
     """
     file = Path(words[0]).resolve() if len(words) == 1 else None
     if file is None:

@@ -20,7 +20,7 @@ Component = dict[str, Any]
 def sbom(release: Release, bundle: Path) -> dict[str, Any]:
     """Return the bill of materials of `release`.
 
-    It lists conda packages, npm packages, and the wheels in the unpacked `bundle`.
+    The bill lists conda packages, npm packages, and the wheels in the unpacked `bundle`.
     """
     components = [*_condas(release), *_pips(bundle), *_npms(release)]
     return {
@@ -64,7 +64,7 @@ def _pips(bundle: Path) -> Iterator[Component]:
 def _npms(release: Release) -> Iterator[Component]:
     """Yield the npm packages inside the package of the proxy.
 
-    They are known only if sitekit made this package with npm.
+    The npm packages are known only if sitekit made the package of the proxy with npm.
     """
     locks = release.path.glob("lib/configurable-http-proxy/package-lock.json")
     for path in [*locks, LOCKED_PROXY][:1]:

@@ -1,8 +1,9 @@
 """Write the release in use as one tar file (`make bundle`) for sites without a network.
 
-The tar contains `channel/` with the packages, `wheels/` with the packages that pip adds, `kit/`
-with this checkout, `kit-wheels/` with the requirements of sitekit itself, the lock,
-`sbom.cdx.json`, `bundle.json`, and SHA256SUMS with the hashes of all other files.
+The directories of the tar file are `channel/` with the packages, `wheels/` with the packages that
+pip adds, `kit/` with this checkout, and `kit-wheels/` with the requirements of sitekit itself. The
+tar file also contains the lock, `sbom.cdx.json`, `bundle.json`, and SHA256SUMS with the hashes of
+all other files.
 """
 
 from __future__ import annotations

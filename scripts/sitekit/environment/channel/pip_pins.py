@@ -1,6 +1,6 @@
 """Pin the `pip:` part of environment.yml by version and hash.
 
-These packages are not in the site's conda channels.
+pip installs the packages of this part because the conda channels do not carry them.
 """
 
 from __future__ import annotations
@@ -57,9 +57,10 @@ def _resolved(
 
     Packages that conda installs are constrained to conda's version and left out of the result.
     """
-    have = {
-        canonicalize_name(PYPI_NAMES.get(one["name"], one["name"])): one["version"] for one in found
-    }
+    have = {}
+    for package in found:
+        name = package["name"]
+        have[canonicalize_name(PYPI_NAMES.get(name, name))] = package["version"]
     constraints, report = cache / "constraints.txt", cache / "pip-report.json"
     constraints.write_text("".join(f"{name}=={held}\n" for name, held in have.items()))
     short = ".".join(version.split(".")[:2])

@@ -40,7 +40,7 @@ from ..wheels.package import subdir
 
 
 def urls(request: dict[str, Any]) -> list[str]:
-    """Return the URLs of `channels`, each of which is a name or a URL."""
+    """Return the URLs of `channels`, which are names or URLs."""
     return [Channel(channel).base_url for channel in request["channels"]]
 
 
@@ -72,23 +72,23 @@ async def solve_(request: dict[str, Any]) -> list[dict[str, str]]:
     return [told(record) for record in records]
 
 
-def write_lock(found: list[RepoDataRecord], channels: list[str], path: str) -> None:
+def write_lock(package_records: list[RepoDataRecord], channels: list[str], path: str) -> None:
     """Write these packages as a lock file in rattler's format."""
     platform = LockPlatform(subdir())
     lock = LockFile([platform])
     lock.set_channels("default", [LockChannel(channel) for channel in channels])
-    for record in found:
+    for record in package_records:
         lock.add_conda_package("default", platform, record)
     lock.to_path(Path(path))
 
 
 def move(request: dict[str, Any]) -> None:
     """Rewrite the file `lock` so that all packages are in another `channel`."""
-    found = lock_records(request)
-    for record in found:
+    package_records = lock_records(request)
+    for record in package_records:
         record.url = f"{request['channel']}/{record.subdir}/{record.url.rpartition('/')[2]}"
         record.channel = request["channel"]
-    write_lock(found, [request["channel"]], request["lock"])
+    write_lock(package_records, [request["channel"]], request["lock"])
 
 
 def told(record: RepoDataRecord) -> dict[str, str]:
@@ -120,16 +120,16 @@ def lock_records(request: dict[str, Any]) -> list[RepoDataRecord]:
         raise Problem(f"is not a lock: {error}", request["lock"], "run: make lock") from None
     environment = lock.default_environment()
     platform = next((one for one in lock.platforms() if str(one) == subdir()), None)
-    found = (
+    package_records = (
         environment.conda_repodata_records_for_platform(platform)
         if environment and platform
         else None
     )
-    if not found:
+    if not package_records:
         raise Problem(
             f"this lock has no packages for {subdir()}", request["lock"], "run: make lock"
         )
-    return found
+    return package_records
 
 
 class Told:
@@ -151,11 +151,11 @@ class Told:
 
 async def install_(request: dict[str, Any]) -> None:
     """Install the packages of the file `lock` that are still missing in `prefix`."""
-    found = lock_records(request)
-    check_local(found)
+    package_records = lock_records(request)
+    check_local(package_records)
     try:
         await install(
-            found,
+            package_records,
             target_prefix=request["prefix"],
             cache_dir=Path(request["cache"]) / "packages",
             client=client(request),
@@ -171,12 +171,12 @@ async def install_(request: dict[str, Any]) -> None:
         ) from None
 
 
-def check_local(found: list[RepoDataRecord]) -> None:
+def check_local(package_records: list[RepoDataRecord]) -> None:
     """Verify the hashes of packages in file:// channels.
 
     rattler 0.28.0 verifies the hashes of packages that it downloads, but not of local files.
     """
-    for record in found:
+    for record in package_records:
         file = Path(unquote(urlsplit(record.url).path))
         if not record.url.startswith("file:") or record.sha256 is None:
             continue

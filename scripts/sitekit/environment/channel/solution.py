@@ -33,7 +33,7 @@ Package = dict[str, str]
 
 @dataclass(frozen=True)
 class Solution:
-    """The packages of a solution with their URLs, and everything needed to install them.
+    """Describe the packages of a solution, their URLs, and everything needed to install them.
 
     `lock` is the text of rattler's lock file.
     """
@@ -52,7 +52,7 @@ class Solution:
 
     @property
     def at_hand(self) -> bool:
-        """Whether all packages that were files on this machine still exist.
+        """Return whether all packages that were files on this machine still exist.
 
         Packages on servers are assumed to exist.
         """
@@ -76,7 +76,7 @@ class Solution:
 def solve(site: Site, packages: Packages, cache: Path) -> Solution:
     """Return the newest packages that match environment.yml. Raises Problem.
 
-    They come from the first source that can be reached.
+    The packages come from the first source that can be reached.
     """
     source = choose(site)
     say(source.told)
@@ -178,12 +178,12 @@ def kept_lock(path: Path, packages: Packages) -> str | None:
 
 def _disagreement(head: dict[str, Any], packages: Packages) -> str:
     """Return the lines that only the lock or only environment.yml contains."""
-    locked, asked = {*head["specs"]} - {"conda"}, {*packages.conda}
+    locked, required = {*head["specs"]} - {"conda"}, {*packages.conda}
     if head["kind"] == "wheels":
-        asked |= {line.replace("==", " ==") for line in packages.pip}
-    only = [f"\n    the lock alone: {line}" for line in sorted(locked - asked)]
+        required |= {line.replace("==", " ==") for line in packages.pip}
+    only = [f"\n    the lock alone: {line}" for line in sorted(locked - required)]
     return "".join(
-        only + [f"\n    environment.yml alone: {line}" for line in sorted(asked - locked)]
+        only + [f"\n    environment.yml alone: {line}" for line in sorted(required - locked)]
     )
 
 

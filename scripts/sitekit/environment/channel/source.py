@@ -31,7 +31,7 @@ WHAT = {
 
 @dataclass(frozen=True)
 class Source:
-    """The source of the packages, and a sentence for the user that names it."""
+    """Describe the source of the packages, and contain a sentence for the user that names it."""
 
     kind: Literal["channels", "wheels"]
     told: str

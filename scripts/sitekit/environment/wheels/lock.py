@@ -1,6 +1,6 @@
 """Read and stamp environment.wheels.lock, which scripts/lock writes.
 
-This file pins the wheels of the packages in environment.yml by hash.
+environment.wheels.lock pins the wheels of the packages in environment.yml by hash.
 """
 
 from __future__ import annotations

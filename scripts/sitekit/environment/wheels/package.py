@@ -36,9 +36,9 @@ def subdir() -> str:
 
 
 class Package:
-    """A conda package to which files can be added.
+    """Collect the files of a conda package and write it.
 
-    The paths of its files are relative to the prefix, or begin with `site-packages/` or
+    The paths of the files are relative to the prefix, or begin with `site-packages/` or
     `python-scripts/`.
     """
 
@@ -61,7 +61,7 @@ class Package:
         self._members: list[tuple[str, bytes, int, str | None]] = []
 
     def add(self, path: str, content: bytes, mode: int = 0o644) -> None:
-        """Add a file. If it is a text with PLACEHOLDER, the installer inserts the real prefix."""
+        """Add a file. If its text contains PLACEHOLDER, the installer inserts the real prefix."""
         entry: dict[str, object] = {
             "_path": path,
             "path_type": "hardlink",

@@ -21,7 +21,7 @@ _SPEC = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(.*)")
 
 @dataclass(frozen=True)
 class Packages:
-    """The dependencies of environment.yml: `conda` as MatchSpecs, `pip` as requirements."""
+    """Store the dependencies of environment.yml: conda's as MatchSpecs, pip's as requirements."""
 
     conda: tuple[str, ...]
     pip: tuple[str, ...]

