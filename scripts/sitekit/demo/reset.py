@@ -23,7 +23,7 @@ def reset(site: Site, made: Made, removed: list[str]) -> list[str]:
     """Remove everything that the demo made; return a list of what was removed and what is left.
 
     The demo must be stopped first. `removed` lists what was removed before this call. Only root can
-    do this.
+    call this function.
     """
     stays = list(_packages(made))
     all_removed = [*removed, *_units(site), *remove_people(made)]

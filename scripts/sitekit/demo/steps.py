@@ -1,6 +1,7 @@
 """Call the other parts of sitekit that the demo needs.
 
-Each function imports its modules when it is called, because they need many libraries.
+Each function imports other modules only when the function is called, because these modules need
+many libraries.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def status(site: Site) -> bool:
 
 
 def stop(site: Site) -> None:
-    """Stop proxy, hub and web server."""
+    """Stop the proxy, the hub and the web server."""
     from ..machine.run import commands
 
     _done(commands.stop(site), "stop")

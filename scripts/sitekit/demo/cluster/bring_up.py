@@ -36,8 +36,8 @@ def daemons(site: Site) -> list[Service]:
 def start_cluster(site: Site, made: Made) -> Host:
     """Start the cluster's daemons; return the host that Slurm is configured for.
 
-    Only root can do this. The packages must be installed, and the hub's account must exist. Raises
-    Problem with the name of the daemon that did not start and the end of its log.
+    Only root can call this function. The packages must be installed, and the hub's account must
+    exist. Raises Problem with the name of the daemon that did not start and the end of its log.
     """
     host = this_host()
     if _NO_CGROUP.exists():
@@ -79,7 +79,7 @@ def _bring_up(site: Site, host: Host, made: Made) -> None:
 def _try_a_job(site: Site) -> None:
     """Run one job in the cluster. Raises Problem if the job fails.
 
-    The job finds faults of Slurm before a user does.
+    With this job, faults of Slurm are found before a user starts a server.
     """
     srun: Argv = [
         site.slurm.bin / "srun",
@@ -104,7 +104,7 @@ def cluster_status(site: Site) -> dict[str, control.State]:
 
 
 def cancel_jobs(site: Site) -> int:
-    """Cancel every job of the demo cluster; return how many there were.
+    """Cancel every job of the demo cluster; return the number of jobs.
 
     Wait up to 20 seconds until the jobs have ended.
     """

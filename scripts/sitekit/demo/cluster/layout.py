@@ -1,6 +1,6 @@
 """Define the paths, ports, users, groups and accounts of the demo cluster.
 
-No other cluster on the machine uses them.
+No other cluster on the machine uses these paths and ports.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def ports(site: Site) -> dict[int, str]:
 def directories(site: Site) -> tuple[Path, ...]:
     """Return every directory that the demo makes and `make demo_reset` removes.
 
-    A directory inside another one of the list comes before that one.
+    If one directory is inside another, the inner one comes first in the list.
     """
     return (
         modules(site),

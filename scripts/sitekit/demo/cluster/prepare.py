@@ -24,7 +24,7 @@ from .slurm_conf import PROGRAMS, render
 def prepare(site: Site, host: Host, made: Made) -> bool:
     """Create what is missing and write the configuration for `host`.
 
-    Return True if the configuration changed. Only root can do this.
+    Return True if the configuration changed. Only root can call this function.
     """
     make_directories(site, made)
     _munge_key()
@@ -35,7 +35,7 @@ def prepare(site: Site, host: Host, made: Made) -> bool:
 def make_directories(site: Site, made: Made) -> None:
     """Create the cluster's directories and set their owners.
 
-    The directories under /run have to be created again after every boot.
+    The directories below /run have to be created again after every boot.
     """
     mine = (layout.slurm_conf(site).parent, layout.ETC, layout.STATE, layout.RUN, layout.LOG)
     made.claim("directories", *mine)

@@ -53,7 +53,10 @@ def ensure_people(made: Made) -> dict[str, str]:
 
 
 def ensure_passwords(path: Path) -> dict[str, str]:
-    """Read the file of passwords, or create it if it does not exist. Only root can read it."""
+    """Read the file of passwords, or create the file if it is missing.
+
+    Only root can read this file.
+    """
     if not path.exists():
         words = {user: "-".join(_word() for _ in range(3)) for user in layout.USERS}
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ QUIET = {
 def missing_packages(wanted: Sequence[str | list[str]]) -> list[list[str]]:
     """Return the wanted packages that are not installed, each as a list of alternative names.
 
-    The names come from dpkg's database, which takes a few milliseconds.
+    dpkg-query finds the installed packages in a few milliseconds.
     """
     choices = [[name] if isinstance(name, str) else name for name in wanted]
     names = [name for choice in choices for name in choice]

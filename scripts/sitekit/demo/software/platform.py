@@ -31,7 +31,10 @@ def table() -> dict[str, Any]:
 
 
 def distribution() -> Distribution:
-    """Return this machine's distribution. Raises BadInput if the demo does not support it."""
+    """Return this machine's distribution.
+
+    Raises BadInput if the demo does not support this distribution.
+    """
     try:
         fields = platform.freedesktop_os_release()
     except OSError:

@@ -136,7 +136,8 @@ def pins_for(text: str, version: str) -> str:
 
     `text` is the content of a requirements file.
 
-    pip evaluates markers for the Python that runs pip, and not for --python-version.
+    The markers are removed because pip evaluates them for the Python that runs pip, and not for the
+    value of --python-version.
     """
     machine = {
         "python_version": version,
