@@ -1,6 +1,7 @@
 """Find sitekit's own data files: templates, systemd units and logos.
 
-In a checkout they are at the top level. An installed sitekit has them in its directory `_data`.
+In a checkout the data files are at the top level. An installed sitekit has its data files in the
+directory `_data`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Load the Jinja templates of sitekit's top-level directories.
 
-HTML is not escaped, because the templates render configuration files. An undefined variable is an
-error.
+Values are not escaped as HTML, because the templates render configuration files. An undefined
+variable is an error.
 """
 
 from __future__ import annotations
