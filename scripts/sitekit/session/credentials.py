@@ -29,8 +29,8 @@ def is_ours(cookie: str) -> bool:
 def cleaned_request(headers: Any, by_token: bool) -> Any:
     """Return the headers of a request as the program may see them.
 
-    An Authorization header is passed on only if it is meant for the program: it must not be the one
-    with which the browser was admitted to this server.
+    An Authorization header is passed on only if the header is meant for the program. The header
+    with which the browser was admitted to this server is removed.
     """
     value = headers.get("Authorization", "")
     own = value and not by_token and not value.lower().startswith("token ")

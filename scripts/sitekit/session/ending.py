@@ -1,6 +1,6 @@
 """Notify the hub that this server ends, before another program can use its port.
 
-Slurm would report the end of the job later.
+Without this request, the hub would learn only later from Slurm that the job has ended.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ PATIENCE = 3.0  # seconds; the server must also end soon while the hub is down
 
 
 def tell_at_sigterm(loop: Any, identity: Identity | None) -> None:
-    """On SIGTERM, notify the hub, then end as Jupyter Server does.
+    """Handle SIGTERM: notify the hub, then end as Jupyter Server does.
 
-    Slurm or the hub sends the signal. The hub then removes the proxy's route to this server. Call
+    Slurm or the hub sends this signal. The hub then removes the proxy's route to this server. Call
     this function after Jupyter Server has set its own signal handler.
     """
     # Jupyter Server's handler is a function. The type also allows a number or None, which other

@@ -29,7 +29,8 @@ ATTRIBUTES = "*.ipynb diff=jupyternotebook merge=jupyternotebook\n"
 def set_up(folder: Path, programs: Path, environment: Mapping[str, str]) -> dict[str, str]:
     """Write git's configuration into `folder`; return the environment variables that point to it.
 
-    Return no variables if nbdime is not installed. Raises OSError.
+    Return no variables if nbdime is not installed, or if GIT_CONFIG_SYSTEM is set already. Raises
+    OSError.
     """
     if not (programs / "git-nbdiffdriver").exists() or "GIT_CONFIG_SYSTEM" in environment:
         return {}

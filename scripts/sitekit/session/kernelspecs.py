@@ -27,7 +27,7 @@ class KernelSpecs(KernelSpecManager):
         return super().get_kernel_spec(kernel_name)
 
     def default(self) -> str:
-        """Return the name of the kernel for a notebook that names no kernel.
+        """Return the name of the default kernel, for a notebook that names no kernel.
 
         The result is the Python whose name has the highest version. If there is no Python kernel,
         the result is another kernel.

@@ -1,8 +1,8 @@
 """Store the changes made by the modules that the user loaded in the Software Modules tab.
 
 New terminals use these changes, and so do the kernels "with the modules you loaded", for which
-kernels/launch.py reads the file. The server itself, its programs and all other kernels do not use
-them.
+kernels/launch.py reads the file. The server itself, its programs and all other kernels ignore these
+changes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def read() -> Changes:
 def write(environment: Mapping[str, str]) -> None:
     """Store the differences between `environment` and the server's own environment.
 
-    Terminals and kernels that start later use them. Raises OSError.
+    Terminals and kernels that start later use the stored differences. Raises OSError.
     """
     changes: Changes = {
         name: value for name, value in environment.items() if os.environ.get(name) != value

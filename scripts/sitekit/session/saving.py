@@ -55,7 +55,8 @@ def whole(path: str, text: bool = True, encoding: str = "utf-8", **more: Any) ->
 def _replaceable(path: str) -> bool:
     """Return whether this file can be replaced by a new file.
 
-    The user must own the file. The file must be a regular file with only one hard link.
+    The result is True if the user can write the directory, and if the file does not exist or is a
+    writable regular file of this user with only one hard link.
     """
     try:
         status = os.stat(path)

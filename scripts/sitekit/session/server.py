@@ -69,7 +69,7 @@ def main() -> None:
 def note_end() -> None:
     """Store the end of the job's time in an environment variable, in seconds since the epoch.
 
-    Slurm gives the end, or else it is computed from the length of the job's time.
+    If Slurm does not give the end, it is computed from the length of the job's time.
     """
     length = os.environ.get("JUPYTERHUB_SITEKIT_TIME", "")
     if end := os.environ.get("SLURM_JOB_END_TIME") or (

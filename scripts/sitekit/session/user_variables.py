@@ -69,7 +69,7 @@ class LoginShell:
     def apply(self) -> None:
         """Set the wanted variables and the umask of this process.
 
-        All processes that it starts from now on inherit them.
+        All processes that this process starts later inherit the variables and the umask.
         """
         printed, *entries = self._answered()
         pairs = (entry.decode("utf-8", "surrogateescape").partition("=") for entry in entries)

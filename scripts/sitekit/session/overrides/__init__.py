@@ -1,4 +1,4 @@
 """Replace functions of Jupyter Server and its extensions.
 
-Each module gives its reason and the upstream issue.
+The docstring of each module gives the reason and the upstream source or issue.
 """

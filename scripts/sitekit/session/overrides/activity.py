@@ -1,10 +1,11 @@
 """Decide what counts as activity, and report the time that the server has left.
 
-This is a Jupyter server extension. JupyterHub's idle culler uses the time of the last activity that
-the server reports. Jupyter Server counts every request. An open JupyterLab is then never idle,
-because it requests its lists every few seconds. A kernel that computes without output is idle,
-however (jupyterhub-idle-culler#43). Here requests that only read do not count. A busy kernel counts
-if the tier is configured so. JupyterLab reports when somebody types or clicks in it.
+This module is a Jupyter server extension. JupyterHub's idle culler uses the time of the last
+activity that the server reports. Jupyter Server counts every request as activity. An open
+JupyterLab is then never idle, because it requests its lists every few seconds. A kernel that
+computes without output is regarded as idle, however (jupyterhub-idle-culler#43). With this module,
+requests that only read do not count as activity. A busy kernel counts as activity if the tier is
+configured so. JupyterLab reports when somebody types or clicks in it.
 """
 
 from __future__ import annotations

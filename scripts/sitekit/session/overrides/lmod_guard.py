@@ -1,12 +1,13 @@
 """Load jupyterlmod after its calls of Lmod have been made safe.
 
-This is a Jupyter server extension. jupyterlmod 5.3 has three faults. The arguments of a request are
-passed to Lmod without quoting. Loaded modules change the server's own environment (both in
-module/__init__.py, `module`). Requests from any page are answered (handler.py). Here the arguments
-are checked, and Lmod is called without a shell. The changes of loaded modules are stored outside
-the server (loaded_modules.py). Only requests from the user's own JupyterLab are answered. The hub
-environment enables jupyterlmod through this module only (environment/release/configure.py). If this
-module cannot be loaded, there is no Software Modules tab.
+This module is a Jupyter server extension. jupyterlmod 5.3 has three faults. The arguments of a
+request are passed to Lmod without quoting. Loaded modules change the server's own environment (both
+in module/__init__.py, `module`). Requests from any page are answered (handler.py). With this
+module, the arguments are checked, and Lmod is called without a shell. The changes of loaded modules
+are stored outside the server (loaded_modules.py). Only requests from the user's own JupyterLab are
+answered. The hub environment enables jupyterlmod through this module only
+(environment/release/configure.py). If this module cannot be loaded, there is no Software Modules
+tab.
 """
 
 from __future__ import annotations

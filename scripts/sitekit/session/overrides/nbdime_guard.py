@@ -1,10 +1,10 @@
 """Load nbdime without downloads and without access from pages of other sites.
 
-This is a Jupyter server extension. nbdime 4.0 shows any notebook that a URL names, and downloads it
-if the name is itself a URL (webapp/nbdimeserver.py, read_notebook). A link on another site could
-thus show a stranger's notebook among the user's own pages. Such a link could also make the server
-request URLs that only this node can reach. The hub environment enables nbdime through this module
-only (environment/release/configure.py).
+This module is a Jupyter server extension. nbdime 4.0 shows any notebook that a URL names, and
+downloads it if the name is itself a URL (webapp/nbdimeserver.py, read_notebook). A link on another
+site could thus show a stranger's notebook among the user's own pages. Such a link could also make
+the server request URLs that only this node can reach. The hub environment enables nbdime through
+this module only (environment/release/configure.py).
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Load jupyter-server-proxy after its connections have been made safe.
 
-This is a Jupyter server extension. jupyter-server-proxy 4.6 connects to any program that listens on
-a port of the node, and answers requests from any page. All cookies and tokens of the browser are
-sent to the program (handlers.py, proxy_request_headers; jupyter-server-proxy#321, #337, #358). With
-this module, jupyter-server-proxy connects only to the user's own programs and to named servers on
-Unix sockets. The credentials of the hub and the web server are removed. The user is asked before a
-link from another site is followed. The hub environment enables jupyter-server-proxy through this
-module only (environment/release/configure.py).
+This module is a Jupyter server extension. jupyter-server-proxy 4.6 connects to any program that
+listens on a port of the node, and answers requests from any page. All cookies and tokens of the
+browser are sent to the program (handlers.py, proxy_request_headers; jupyter-server-proxy#321, #337,
+#358). With this module, jupyter-server-proxy connects only to the user's own programs and to named
+servers on Unix sockets. The credentials of the hub and the web server are removed. The user is
+asked before a link from another site is followed. The hub environment enables jupyter-server-proxy
+through this module only (environment/release/configure.py).
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Answer nbgitpuller links, and pull only after the user has agreed.
 
-This is a Jupyter server extension. nbgitpuller 1.3 shows text from the URL as HTML (handlers.py,
-jinja_env without autoescape). Any page that opens git-pull/api in the browser makes nbgitpuller
-write, from any repository into any directory. nbgitpuller's own handlers are therefore not loaded
-(environment/release/configure.py). pull.py checks whether a pull is allowed, and pull_child.py runs
-nbgitpuller's GitPuller.
+This module is a Jupyter server extension. nbgitpuller 1.3 shows text from the URL as HTML
+(handlers.py, jinja_env without autoescape). Any page that opens git-pull/api in the browser makes
+nbgitpuller write, from any repository into any directory. nbgitpuller's own handlers are therefore
+not loaded (environment/release/configure.py). pull.py checks whether a pull is allowed, and
+pull_child.py runs nbgitpuller's GitPuller.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class PullHandler(JupyterHandler):
     def allowed(self, args: dict[str, str]) -> Pull | None:
         """Return the pull that the arguments describe.
 
-        If it is refused, write a page with the reason and return None.
+        If the pull is refused, write a page with the reason and return None.
         """
         site = self.settings.get("sitekit", {})
         root = Path(self.settings["server_root_dir"]).expanduser()
