@@ -1,6 +1,6 @@
 """Build a release: solve, install the packages, add sitekit, and verify.
 
-Parts that exist already are used and not built again.
+Parts of a release that exist already are not built again.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def keep_lock(solution: Solution, packages: Packages) -> None:
 def built(site: Site, packages: Packages, solution: Solution, cache: Path) -> Release:
     """Return a complete release of `solution`. Raises Problem.
 
-    If there is none, it is built and verified.
+    If there is no such release yet, it is built and verified.
     """
     release = _release_of(
         site, packages, solution, inputs(site, packages, solution.locked(packages))

@@ -1,1 +1,4 @@
-"""Write and read bundles: release files for sites that have no network."""
+"""Write and read bundles.
+
+A bundle is a file from which a site without a network can build a release.
+"""

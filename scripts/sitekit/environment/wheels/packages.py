@@ -65,9 +65,9 @@ def read_packages() -> Packages:
 
 
 def joined(kits: Packages, own: Packages) -> Packages:
-    """Return the packages of both files.
+    """Return the packages of sitekit and of the site together.
 
-    If both name a package, the site's own entry replaces the entry of sitekit.
+    If both name the same package, the site's entry is used.
     """
     conda, pip = (
         [spec for spec in some if _split(spec)[0] not in own.names]
