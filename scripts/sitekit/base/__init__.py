@@ -1,1 +1,1 @@
-"""What every part of the kit uses: a program run, a file written, an error told, progress shown."""
+"""Run programs, write files, report errors and show progress, for all other packages of sitekit."""

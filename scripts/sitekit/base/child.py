@@ -1,5 +1,7 @@
-"""Work that is done in a program of its own: a Python module, one request in, events and an answer
-out, all as JSON."""
+"""Run a Python module in a separate process and exchange JSON with it.
+
+The process receives one request, and sends any number of events and one answer.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +32,12 @@ def ask(
     *,
     timeout: float,
 ) -> Any:
-    """Run `python -m module` on `request`; return what it answers. `timeout` is in seconds.
+    """Run `python -m module` with `request`; return its answer. `timeout` is in seconds.
 
-    An answer counts even when the program crashes after it: rattler now and then dies of a signal
-    while Python ends, after a complete installation. Raises Problem when the program reports one,
-    dies before, or takes too long.
+    `on_event` is called for each event. An answer is accepted even if the process crashes
+    afterwards, because rattler sometimes dies of a signal while Python exits, after a complete
+    installation. Raises Problem if the process reports one, ends without an answer, or takes too
+    long.
     """
     answer: Event | None = None
     places = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
@@ -58,7 +61,7 @@ def ask(
                 json.dump(request, requests)
                 requests.close()
             except BrokenPipeError:
-                pass  # it died at once; what it wrote says why
+                pass  # the process ended immediately; its standard error output tells why
             for line in events:
                 event = json.loads(line)
                 if "answer" in event or "problem" in event:
@@ -83,12 +86,13 @@ def ask(
 
 
 def serve(work: Callable[[Event], Any]) -> NoReturn:
-    """The other side: read the request, do the `work`, write the answer, and end without Python's
-    clean-up.
+    """Read a request, pass it to `work`, write the answer and exit.
 
-    It ends with the program that asked, however that ends: nobody holds the prefix for it any
-    longer. os._exit keeps rattler's threads from meeting an interpreter that is being taken down
-    (SIGSEGV, 1 in 30).
+    The child process calls this function.
+
+    The kernel kills this process when its parent ends, because nobody holds the lock of the prefix
+    then. os._exit skips Python's cleanup, in which rattler's threads crash with SIGSEGV once in
+    about 30 runs.
     """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     try:
@@ -104,13 +108,16 @@ _MORTAL = "import ctypes, os, sys; ctypes.CDLL(None).prctl(int(sys.argv[1]), 9);
 
 
 def mortal(argv: Argv) -> list[str]:
-    """The same program, as one that ends when this one does, even by SIGKILL: it must not go on
-    writing to a release that the next run works on. `argv` begins with a path."""
+    """Return a command line that runs `argv` and is killed when this process ends.
+
+    Otherwise the program could still write to a release while the next run works on this release.
+    The program is killed even if this process ends by SIGKILL. `argv` begins with a path.
+    """
     return [sys.executable, "-I", "-S", "-c", _MORTAL, str(_PR_SET_PDEATHSIG), *map(str, argv)]
 
 
 def tell(event: Event) -> None:
-    """Send one event to the program that asked."""
+    """Send one event to the parent process."""
     sys.stdout.write(json.dumps(event) + "\n")
     sys.stdout.flush()
 

@@ -1,5 +1,7 @@
-"""Run another program: an argument list, never a shell; a time limit, always; an error that says
-what it printed."""
+"""Run another program from a list of arguments, without a shell and with a time limit.
+
+An error contains the last lines that the program printed.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +21,13 @@ Stream = TypeVar("Stream")
 
 
 def need_root(command: str) -> None:
-    """Raises Problem for anybody else."""
+    """Raise Problem unless this process runs as root."""
     if os.geteuid() != 0:
         raise Problem("this needs root", remedy=f"sudo make {command}")
 
 
 class CommandFailed(Problem):
-    """A program ended with a non-zero code, did not end in time, or is not there."""
+    """Report that a program ended with a non-zero code, did not end in time, or does not exist."""
 
     def __init__(self, argv: Argv, why: str, output: str = "", remedy: str | None = None) -> None:
         tail = "\n".join("    | " + line for line in output.strip().splitlines()[-12:])
@@ -36,8 +38,10 @@ class CommandFailed(Problem):
 
 
 def identity(user: str | None) -> dict[str, Any]:
-    """The arguments that make subprocess run something as `user` with all its groups; {} for None.
-    Raises KeyError."""
+    """Return the arguments with which subprocess runs a program as `user` with all its groups.
+
+    The result is empty if `user` is None. Raises KeyError if the account does not exist.
+    """
     if user is None:
         return {}
     import grp
@@ -50,11 +54,12 @@ def identity(user: str | None) -> dict[str, Any]:
 
 @contextmanager
 def acting_as(user: int, group: int) -> Iterator[None]:
-    """For the block, root has an account's rights and no more: in a folder that this account
-    writes, whatever it put in the way leads nowhere that it could not go itself.
+    """Run the `with` block with an account's rights instead of root's.
 
-    The process stays root's, so the account can neither signal nor trace it; a program started
-    meanwhile could become root again, so start none: `run` has `user`.
+    Use it in a directory that this account can write: symbolic links there can then lead only to
+    files that the account itself can reach. The process still belongs to root, so the account can
+    neither signal nor trace it. Start no program in the block, because a program could become root
+    again. `run` has the argument `user` for that purpose.
     """
     before = os.getgroups(), os.getegid(), os.geteuid()
     os.setgroups([])
@@ -69,8 +74,10 @@ def acting_as(user: int, group: int) -> Iterator[None]:
 
 
 def piped(stream: Stream | None) -> Stream:
-    """A stream of a program that was started with PIPE for it; its type allows None, for one
-    without."""
+    """Return a stream of a program that was started with PIPE.
+
+    The type of such a stream in subprocess also allows None. Raises TypeError for None.
+    """
     if stream is None:
         raise TypeError("this program was started without a pipe")
     return stream
@@ -86,11 +93,11 @@ def run(
     stdin: str = "",
     user: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `argv` to its end and return it with stdout and stderr as text.
+    """Run `argv` until it ends; return the result with stdout and stderr as text.
 
-    `timeout` is in seconds; `env` replaces the environment; `user` runs it as that account with its
-    groups (root only). Raises CommandFailed when it is missing, too slow, or (with `check`) ends
-    non-zero.
+    `timeout` is in seconds. `env` replaces the environment. `user` is the account that runs the
+    program, with all its groups (root only). Raises CommandFailed if the program does not exist,
+    takes too long, or (with `check`) ends with a non-zero code.
     """
     try:
         done = subprocess.run(
@@ -111,12 +118,12 @@ def run(
             argv, f"{refused.filename} may not be run by {user or 'this account'}"
         ) from None
     except subprocess.TimeoutExpired as late:
-        shown = (
+        printed = (
             late.stderr
             if isinstance(late.stderr, str)
             else (late.stderr or b"").decode(errors="replace")
         )
-        raise CommandFailed(argv, f"did not end within {timeout:g} s", shown) from None
+        raise CommandFailed(argv, f"did not end within {timeout:g} s", printed) from None
     if check and done.returncode:
         raise CommandFailed(argv, f"ended with code {done.returncode}", done.stderr or done.stdout)
     return done

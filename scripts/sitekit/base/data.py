@@ -1,5 +1,8 @@
-"""Where the kit's own data lies: templates, units, logos. At the top level of a checkout, beside
-the installed code."""
+"""Find sitekit's own data files: templates, systemd units and logos.
+
+In a checkout the data files are at the top level. An installed sitekit has its data files in the
+directory `_data`.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,18 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 CHECKOUT = _PACKAGE.parents[1]
-"""The top of the checkout; only meaningful where the kit is not installed as a package."""
+"""The top directory of the checkout. It has no meaning where sitekit is installed as a package."""
 
 OWN_KERNELS, OWN_PACKAGES = "config/kernels.yml", "config/environment.yml"
-"""A site's own, which git ignores: in place of kernels/kernels.yml, and on top of environment.yml.
-"""
+"""Files that belong to the site and that git ignores. The first replaces kernels/kernels.yml. The
+second adds packages to environment.yml."""
 
 
 def data(relative: str) -> Path:
-    """Path of a data file or folder by its name in a checkout: `config/templates`. Raises
-    FileNotFoundError."""
+    """Return the path of a data file or directory by its name in a checkout.
+
+    An example of a name is `config/templates`. Raises FileNotFoundError.
+    """
     for root in (_PACKAGE / "_data", CHECKOUT):
         if (root / relative).exists():
             return root / relative

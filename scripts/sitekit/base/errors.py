@@ -1,4 +1,4 @@
-"""What sitekit says when it cannot go on: what is wrong, where, and what to do about it."""
+"""Define the errors that sitekit reports: the problem, its place and its remedy."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import os
 
 
 class Problem(Exception):
-    """Something that the person at the keyboard has to know.
+    """Report an error to the person who runs the command.
 
-    `what` is one sentence, `where` a file, line or key, `remedy` the next thing to do.
-    `exit_code` is what the command ends with: 1 for work that failed.
+    `what` is one sentence. `where` is a file, line or key. `remedy` is the next thing to do.
+    `exit_code` is the exit code of the command, which is 1 for work that failed.
     """
 
     exit_code = 1
@@ -26,13 +26,13 @@ class Problem(Exception):
 
 
 class BadInput(Problem):
-    """Input that was refused before anything changed; exit code 2."""
+    """Report input that was refused before anything was changed. The exit code is 2."""
 
     exit_code = 2
 
 
 class BadInputs(BadInput):
-    """Several refusals of one file, told together so that one edit can mend them all."""
+    """Report several errors in one file together, so that all can be corrected at once."""
 
     def __init__(self, problems: list[BadInput]) -> None:
         super().__init__("\n".join(str(p) for p in problems))
@@ -40,10 +40,10 @@ class BadInputs(BadInput):
 
 
 class Unfit(ValueError):
-    """A value that a model refuses, before anybody knows which file and line it came from.
+    """Report a value that a model refuses, without its file and line.
 
-    `key` is the path of the key to blame, seen from the model or field that raises; validate.py
-    adds file and line.
+    `key` is the path of the wrong key, relative to the model or field that raises the error.
+    validate.py adds the file and the line.
     """
 
     def __init__(self, what: str, remedy: str, *key: str | int) -> None:
@@ -54,7 +54,7 @@ class Unfit(ValueError):
 
 
 class Unfits(ValueError):
-    """Several values that do not go together, from one model."""
+    """Report several values of one model that contradict each other."""
 
     def __init__(self, faults: list[Unfit]) -> None:
         super().__init__("\n".join(map(str, faults)))
@@ -62,7 +62,10 @@ class Unfits(ValueError):
 
 
 def shown(value: object) -> str:
-    """A value from a file as a message quotes it: short, on one line, and harmless to a terminal."""
+    """Return a value from a file in the form in which a message quotes it.
+
+    The result is short, has one line, and contains no control characters for a terminal.
+    """
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -76,7 +79,7 @@ def shown(value: object) -> str:
 
 
 def as_problem(trouble: Problem | OSError) -> Problem:
-    """What the system would not do, as a person is told it; a Problem as it is."""
+    """Convert an OSError to a Problem with a remedy. Return a Problem unchanged."""
     if isinstance(trouble, Problem):
         return trouble
     mend = (

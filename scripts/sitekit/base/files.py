@@ -1,5 +1,7 @@
-"""Write files so that a reader, or a power cut, meets the whole old one or the whole new one; read
-one and no other."""
+"""Write files atomically, and open files without following symbolic links.
+
+After a power failure a file has either its complete old content or its complete new content.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,11 @@ from typing import BinaryIO
 def write_atomic(
     path: Path, content: str | bytes, mode: int = 0o644, owner: tuple[int, int] | None = None
 ) -> None:
-    """Put `content` at `path` by rename. `mode` holds whatever the umask; `owner` is (uid, gid),
-    left alone when None.
+    """Write `content` to a temporary file and rename it to `path`.
 
-    The parent must exist. Raises OSError; the old file is then still there, whole.
+    The file gets exactly `mode`, whatever the umask is. `owner` is (uid, gid), or None to keep the
+    owner of a new file. The parent directory must exist. Raises OSError, and the old file is then
+    unchanged.
     """
     data = content.encode() if isinstance(content, str) else content
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -36,7 +39,7 @@ def write_atomic(
 
 
 def switch_link(link: Path, target: str) -> None:
-    """Point the symbolic link `link` at `target` in one step: nobody ever finds it missing."""
+    """Point the symbolic link `link` at `target` atomically, so that the link is never missing."""
     fresh = link.with_name(f".{link.name}.new")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(target)
@@ -44,8 +47,10 @@ def switch_link(link: Path, target: str) -> None:
 
 
 def open_file(path: Path) -> BinaryIO:
-    """The file itself, to be read, in a folder that somebody else may write: a link is not
-    followed, a pipe not waited for. Raises OSError."""
+    """Open a regular file for reading, in a directory that other users may write.
+
+    A symbolic link is not followed, and a named pipe does not block. Raises OSError.
+    """
     return open(path, "rb", opener=_itself)
 
 

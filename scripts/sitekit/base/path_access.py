@@ -1,5 +1,7 @@
-"""The way to a file: all folders and links that lead there. Whoever can change one of them decides
-what is found."""
+"""List all directories and symbolic links on the path to a file, with their permissions.
+
+An account that can change one of them decides which file is opened.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-LINKS = 40  # on one way, as in the kernel
-ACL_KINDS, ACL_WRITE = (0x02, 0x08), 0x02  # entries for a user and for a group by number
+LINKS = 40  # symbolic links that are followed in one path, as in the Linux kernel
+ACL_KINDS, ACL_WRITE = (0x02, 0x08), 0x02  # the tags ACL_USER and ACL_GROUP, and the write bit
 
 
 @dataclass(frozen=True)
 class Step:
-    """One folder, link or file on the way; `last`: it is what the way leads to."""
+    """Describe a directory, symbolic link or file on a path.
+
+    `last` is True for the end of the path.
+    """
 
     path: Path
     status: os.stat_result
@@ -46,15 +51,19 @@ class Step:
         return self._written_by(stat.S_IWOTH)
 
     def _written_by(self, who: int) -> bool:
-        """Not those of a link, which say nothing; nor those of a folder like /tmp, where the sticky
-        bit keeps others' hands from what lies in it. The owner of such a folder may still remove
-        what is not theirs."""
+        """Return whether the mode grants write access to `who`, which is a bit of the mode.
+
+        The mode of a symbolic link is ignored, because it has no effect. A directory with the
+        sticky bit, such as /tmp, is ignored as well, unless it is the end of the path. In such a
+        directory, users cannot replace files that belong to others. Only the owner of a directory
+        with the sticky bit can remove the files of others.
+        """
         sticky = self.status.st_mode & stat.S_ISVTX and not self.last
         return bool(self.status.st_mode & who) and not self.link and not sticky
 
 
 def account_name(uid: int) -> str:
-    """As a person reads it."""
+    """Return the name of an account for a message."""
     try:
         return f"the account {pwd.getpwuid(uid).pw_name}"
     except KeyError:
@@ -62,24 +71,29 @@ def account_name(uid: int) -> str:
 
 
 def group_name(gid: int) -> str:
-    """As a person reads it, with the members that are listed; an account's own group lists none."""
+    """Return the name of a group and its listed members for a message.
+
+    The group database lists no members for an account's primary group.
+    """
     try:
-        found = grp.getgrgid(gid)
+        group = grp.getgrgid(gid)
     except KeyError:
         return f"gid {gid}, which has no name here"
-    return f"the group {found.gr_name}" + (f" ({', '.join(found.gr_mem)})" if found.gr_mem else "")
+    return f"the group {group.gr_name}" + (f" ({', '.join(group.gr_mem)})" if group.gr_mem else "")
 
 
 def named_writers(path: Path) -> tuple[set[int], set[int]]:
-    """The users and groups, by number, that an access control list (acl(5)) lets write. Where there
-    is one, the mode's bits for the group are the most that it gives to anybody it names, whoever
-    the owning group is."""
+    """Return the user IDs and group IDs to which an access control list grants write access.
+
+    See acl(5). If a file has an access control list, the group bits of its mode are the mask. The
+    mask limits the access of all named users and groups, whichever group owns the file.
+    """
     try:
-        found = os.getxattr(path, "system.posix_acl_access", follow_symlinks=False)
-    except OSError:  # none, or a filesystem without
+        acl = os.getxattr(path, "system.posix_acl_access", follow_symlinks=False)
+    except OSError:  # the file has no list, or the filesystem supports none
         return set(), set()
-    # linux/posix_acl_xattr.h: tag, rights, number
-    entries = list(struct.iter_unpack("<HHI", found[4:]))
+    # linux/posix_acl_xattr.h: each entry has a tag, permissions, and a user or group ID
+    entries = list(struct.iter_unpack("<HHI", acl[4:]))
     users, groups = (
         {who for tag, may, who in entries if tag == kind and may & ACL_WRITE} for kind in ACL_KINDS
     )
@@ -87,11 +101,10 @@ def named_writers(path: Path) -> tuple[set[int], set[int]]:
 
 
 def way(path: Path, root: Path = Path("/")) -> list[Step]:
-    """From `/` to `path`, as far as something is there. `root` is where the machine's file tree
-    lies.
+    """Return the steps from `/` to `path`, as far as they exist.
 
-    Raises OSError: PermissionError where this account may not look, ELOOP for links that lead in
-    circles.
+    `root` is the directory that contains the machine's file tree. Raises PermissionError if this
+    account may not read a directory, and OSError with ELOOP if symbolic links form a loop.
     """
     return list(_steps(path, root))
 

@@ -1,4 +1,4 @@
-"""Tell the person who waits what is going on: a bar on a terminal, plain lines in a log."""
+"""Show progress: a live bar on a terminal, or plain lines in a log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from typing import Any
 
 
 class Step:
-    """One piece of work that is under way. `advance` counts items; `note` says which one."""
+    """Report the progress of one piece of work.
+
+    `advance` counts items. `note` shows the name of the current item.
+    """
 
     def __init__(self, progress: Any, task: object) -> None:
         self._progress, self._task = progress, task
@@ -33,16 +36,15 @@ class Step:
             self._progress.update(self._task, total=count)
 
     def done(self, text: str) -> None:
-        """What the closing line says after the title, such as `110 packages`."""
+        """Set the text after the title in the closing line, such as `110 packages`."""
         self.result = text
 
 
 @contextmanager
 def step(title: str, total: int | None = None) -> Iterator[Step]:
-    """Show `title` while the block runs, then one closing line with the time it took; on a terminal
-    a live bar.
+    """Show `title` while the `with` block runs, then print one line with the time that it took.
 
-    A terminal has one live bar, the main thread's; what other threads do is told in lines above it.
+    A terminal shows a live bar for the main thread. Other threads print lines above the bar.
     """
     start = time.monotonic()
     if _live() and threading.current_thread() is threading.main_thread():
@@ -58,18 +60,18 @@ def step(title: str, total: int | None = None) -> Iterator[Step]:
 
 
 def say(text: str = "") -> None:
-    """A line for the person at the keyboard."""
+    """Print a line for the person who runs the command."""
     try:
         if _live():
             _console().print(text, markup=False)
         else:
             print(text, flush=True)
-    except BrokenPipeError:  # nobody reads on, as after `make status | head -1`; the work goes on
+    except BrokenPipeError:  # the reader has ended, as in `make status | head -1`; work goes on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-# rich is loaded for a terminal only, where it is: a release, in which timers and users run parts of
-# the kit, has none.
+# The library rich is imported only if it is installed and the output is a terminal. Timers and
+# users run parts of sitekit from a release, which does not contain rich.
 
 
 @cache

@@ -1,5 +1,8 @@
-"""The templates in the kit's top-level folders. What they make is never HTML; a name that is not
-there is an error."""
+"""Load the Jinja templates of sitekit's top-level directories.
+
+Values are not escaped as HTML, because the templates render configuration files. An undefined
+variable is an error.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,15 @@ from .data import data
 
 
 def templates(folder: str, **filters: Callable[..., str]) -> Environment:
-    """Those of the kit's folder `folder`, such as `systemd`, with `filters` by name. Raises
-    FileNotFoundError."""
-    made = Environment(  # noqa: S701 (no HTML)
+    """Return the templates of one of sitekit's directories, such as `systemd`.
+
+    `filters` are additional Jinja filters by name. Raises FileNotFoundError.
+    """
+    environment = Environment(  # noqa: S701 (no HTML)
         loader=FileSystemLoader(data(folder)),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= filters
-    return made
+    environment.filters |= filters
+    return environment

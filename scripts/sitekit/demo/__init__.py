@@ -1,1 +1,1 @@
-"""`make demo`: the one-machine cluster with its hub, for a first look and for the tests."""
+"""Install and run the demo (`make demo`): a Slurm cluster and a JupyterHub on one machine."""

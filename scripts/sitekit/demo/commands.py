@@ -1,4 +1,4 @@
-"""`make demo`, `make demo_status`, `make demo_stop`, `make demo_reset`."""
+"""Implement `make demo`, `make demo_status`, `make demo_stop` and `make demo_reset`."""
 
 from __future__ import annotations
 
@@ -29,8 +29,11 @@ LOGIN_SECONDS = 60
 
 
 def demo(*words: str) -> int:
-    """Bring the whole demo up, or see that it is. Raises BadInput before anything changed, Problem
-    if a part failed."""
+    """Install and start whatever part of the demo is missing; return 0.
+
+    Raises BadInput before anything on the machine is changed. Raises Problem if a part of the demo
+    fails.
+    """
     begun = time.monotonic()
     site = _site("demo", words)
     with alone():
@@ -57,7 +60,7 @@ def _bring_up(site: Site, linux: Distribution) -> None:
 
 
 def demo_status(*words: str) -> int:
-    """Say how everything does. 0 when all of it runs, else 1."""
+    """Print the state of every service of the demo; return 0 if all of them run, else 1."""
     site = _site("demo_status", words)
     if not layout.MADE.exists():
         say("There is no demo on this machine. `sudo make demo` makes one.")
@@ -75,8 +78,10 @@ def demo_status(*words: str) -> int:
 
 
 def demo_stop(*words: str) -> int:
-    """Cancel the demo's jobs and stop its services. Everything stays on the disk; `make demo`
-    starts it again."""
+    """Cancel the demo's jobs and stop its services.
+
+    No file is removed. `make demo` starts the services again.
+    """
     site = _site("demo_stop", words)
     with alone():
         if not layout.MADE.exists():
@@ -88,7 +93,7 @@ def demo_stop(*words: str) -> int:
 
 
 def demo_reset(*words: str) -> int:
-    """Remove what the demo made, homes and all, and list what stays."""
+    """Remove everything that the demo made, home directories included, and print what is left."""
     site = _site("demo_reset", words)
     with alone():
         if not layout.MADE.exists():
@@ -96,8 +101,8 @@ def demo_reset(*words: str) -> int:
             return 0
         _stop(site)
         made = Made()
-        # Uninstalling a real site keeps its memory. Here it goes first: nothing is left to be told
-        # of it.
+        # Uninstalling a site keeps these directories for the next installation. The demo has no
+        # next installation that could use them, so they are removed first.
         removed = remove_directories(made, memories(site))
         steps.uninstall(site)
         for line in reset(site, made, removed):
@@ -111,15 +116,16 @@ def _site(command: str, words: tuple[str, ...]) -> Site:
             f"{command} takes no words, and got '{' '.join(words)}'", remedy=f"sudo make {command}"
         )
     need_root(command)
-    # Whoever runs this may have a umask of 077, and the users must be able to read what is made
-    # here.
+    # Root's umask may be 077, but the demo's users must be able to read the files made here.
     os.umask(0o022)
     return layout.demo_site(which_supervisor())
 
 
 def _claim(site: Site, made: Made) -> None:
-    """What the other rooms make for the demo, so that `make demo_reset` knows it even after an
-    interrupted run."""
+    """Record what the other packages create for the demo, before they create it.
+
+    With this record, `make demo_reset` can remove these things even after an interrupted run.
+    """
     made.claim("users", site.hub.user, site.proxy.user)
     made.claim("directories", *layout.directories(site))
     if not site.paths.prefix.exists():
@@ -127,7 +133,10 @@ def _claim(site: Site, made: Made) -> None:
 
 
 def _stop(site: Site) -> None:
-    """The hub first, so that nobody starts a server while the jobs are being cancelled."""
+    """Stop the hub, then cancel the jobs, then stop the cluster.
+
+    The hub stops first so that no user can start a server while jobs are being cancelled.
+    """
     steps.stop(site)
     cancel_jobs(site)
     stop_cluster(site)
@@ -146,8 +155,10 @@ def _wait_for_login(site: Site) -> None:
 
 
 def login_answers(site: Site) -> bool:
-    """Whether the login page comes through web server, proxy and hub. The self-signed certificate
-    is not checked."""
+    """Return whether the login page can be fetched through the web server, the proxy and the hub.
+
+    The web server's self-signed certificate is not verified.
+    """
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     caller = http.client.HTTPSConnection(

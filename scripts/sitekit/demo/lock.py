@@ -1,4 +1,7 @@
-"""One command of the demo at a time: two at once would pull the ground from under each other."""
+"""Let only one command of the demo run at a time.
+
+Two commands at once would change the same services and files.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,16 @@ from pathlib import Path
 
 from ..base.progress import say
 
-# not in /run/lock, where anybody could make it first, and hold it
+# /run/lock is not used because every user may create a file there and lock it.
 LOCK = Path("/run/sitekit-demo.lock")
 
 
 @contextmanager
 def alone(path: Path = LOCK) -> Iterator[None]:
-    """Hold the demo for the block; if another command has it, say so and wait. The file is gone
-    afterwards."""
+    """Hold the demo's lock file while the `with` block runs, and remove the file afterwards.
+
+    If another command holds the lock, print a message and wait until that command ends.
+    """
     handle = _taken(path)
     try:
         yield
@@ -27,21 +32,21 @@ def alone(path: Path = LOCK) -> Iterator[None]:
 
 
 def _taken(path: Path) -> int:
-    told = False
+    message_printed = False
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if not told:
+            if not message_printed:
                 holder = os.read(handle, 20).decode(errors="replace").strip()
                 say(
                     f"Another command of the demo is at work (process {holder or 'unknown'}); waiting for it to end."
                 )
-                told = True
+                message_printed = True
             fcntl.flock(handle, fcntl.LOCK_EX)
-        # Whoever had it has removed the file: then this lock is on a file that nobody else will
-        # find.
+        # The command that held the lock may have removed the file. The lock on the removed file is
+        # useless, because the next command opens a new file at this path.
         if _same(handle, path):
             os.truncate(handle, 0)
             os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)

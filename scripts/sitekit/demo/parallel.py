@@ -1,5 +1,7 @@
-"""Two pieces of work at the same time: one here with its progress bar, one in the background that
-tells lines."""
+"""Run one piece of work in the main thread and others in a background thread.
+
+The main thread shows a progress bar. The background thread only prints lines.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,12 @@ Work = Callable[[], object]
 
 
 def together(here: Work, background: Sequence[Work]) -> None:
-    """Run `here` in this thread and the parts of `background` one after another in another; return
-    when both are done.
+    """Run `here` in this thread and `background` in another thread; return when both are done.
 
-    A fault or Ctrl-C here stops the background after the part that it is at, for apt must not be
-    cut off. A fault in the background is told at once, and raised when `here` is done: that work is
-    then kept.
+    The functions in `background` run one after another. If `here` fails or Ctrl-C is pressed, the
+    running background function is completed, because apt must not be interrupted. No further
+    background function is started then. An error of a background function is printed immediately,
+    but raised only after `here` is done, so that the work of `here` is not lost.
     """
     stop = threading.Event()
     with ThreadPoolExecutor(1) as pool:

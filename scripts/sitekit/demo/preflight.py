@@ -1,5 +1,7 @@
-"""Whether the demo may begin here. Looks, changes nothing, and says everything that stands in the
-way at once."""
+"""Check whether the demo can be installed on this machine.
+
+The checks change nothing. All obstacles are reported together.
+"""
 
 from __future__ import annotations
 
@@ -24,24 +26,29 @@ SLURM_CONF = Path("/etc/slurm/slurm.conf")
 
 
 def preflight(site: Site) -> Distribution:
-    """Return the distribution, or raise BadInput or BadInputs: what was found, and what to do about
-    it."""
+    """Return this machine's distribution if the demo can be installed here.
+
+    Raises BadInput or BadInputs, which describe each obstacle and its remedy.
+    """
     need_root()
     linux = distribution()
     made = Made()
-    found = [
+    obstacles = [
         *foreign_slurm(site),
         *taken_ports(site),
         *foreign_accounts(site, made),
         *foreign_directories(site, made),
     ]
-    if found:
-        raise BadInputs(found)
+    if obstacles:
+        raise BadInputs(obstacles)
     return linux
 
 
 def need_root(command: str = "demo", uid: int | None = None) -> None:
-    """Raise BadInput unless we are root (or `uid` is)."""
+    """Raise BadInput unless this process runs as root.
+
+    `uid` is the user ID to check instead of the effective one.
+    """
     if (os.geteuid() if uid is None else uid) != 0:
         raise BadInput(
             "the demo makes accounts, services and files below /etc, so it needs root",
@@ -52,7 +59,7 @@ def need_root(command: str = "demo", uid: int | None = None) -> None:
 def foreign_slurm(
     site: Site, conf: Path = SLURM_CONF, running: Iterable[Process] | None = None
 ) -> Iterator[BadInput]:
-    """A Slurm that is configured or runs here and is not the demo's."""
+    """Yield an error for each Slurm configuration or daemon that does not belong to the demo."""
     if conf.exists():
         yield BadInput("this machine has a Slurm", str(conf), NOT_OURS)
     for process in processes() if running is None else running:
@@ -61,7 +68,7 @@ def foreign_slurm(
 
 
 def taken_ports(site: Site, ports: dict[int, str] | None = None) -> Iterator[BadInput]:
-    """Ports of the demo on which something else listens."""
+    """Yield an error for each of the demo's ports on which another program listens."""
     wanted = layout.ports(site) if ports is None else ports
     for port, holder in sorted(listeners(set(wanted)).items()):
         if holder is None or not is_ours(site, holder):
@@ -73,12 +80,18 @@ def taken_ports(site: Site, ports: dict[int, str] | None = None) -> Iterator[Bad
 
 
 def is_ours(site: Site, process: Process) -> bool:
-    """Every daemon of the demo has one of its directories in its command line or environment."""
+    """Return whether a process belongs to the demo.
+
+    Each daemon of the demo has one of the demo's directories in its command line or environment.
+    """
     return process.mentions(site.etc, site.paths.prefix, site.run, layout.RUN)
 
 
 def foreign_accounts(site: Site, made: Made) -> Iterator[BadInput]:
-    """Accounts by the names of the demo's that somebody else made."""
+    """Yield an error for each existing account or group with a name that the demo needs.
+
+    Accounts and groups that the demo itself made are accepted.
+    """
     for user in (*layout.USERS, site.hub.user, site.proxy.user):
         if ("users", user) in made:
             continue
@@ -98,8 +111,10 @@ def foreign_accounts(site: Site, made: Made) -> Iterator[BadInput]:
 
 
 def foreign_directories(site: Site, made: Made) -> Iterator[BadInput]:
-    """Directories in our places that somebody else made. The prefix may be there: `make
-    setup_conda` made it."""
+    """Yield an error for each existing directory that the demo needs but did not make.
+
+    The prefix may exist, because `make setup_conda` makes it.
+    """
     for path in layout.directories(site):
         if path.exists() and ("directories", path) not in made:
             yield BadInput("this directory exists and is not the demo's", str(path), NOT_OURS)

@@ -1,4 +1,4 @@
-"""Remove from this machine what the demo made on it, and say what stays."""
+"""Remove everything that the demo made on this machine, and list what is left."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def reset(site: Site, made: Made, removed: list[str]) -> list[str]:
-    """Remove everything; it has to be stopped. Returns, line by line, what was removed and what
-    stays. Root only.
+    """Remove everything that the demo made; return a list of what was removed and what is left.
 
-    `removed` is what has gone already.
+    The demo must be stopped first. `removed` lists what was removed before this call. Only root can
+    call this function.
     """
     stays = list(_packages(made))
-    gone = [*removed, *_units(site), *remove_people(made)]
+    all_removed = [*removed, *_units(site), *remove_people(made)]
     stays += [f"The cgroup {group} stays: {why}" for group, why in remove_cgroups()]
     known = (*layout.directories(site), site.paths.prefix)
-    # The record itself lies in STATE: whatever interrupts this, the next run still knows what is
-    # the demo's.
-    gone += remove_directories(
+    # STATE is removed last because it contains the record of what the demo made. After an
+    # interruption the next run can still read that record.
+    all_removed += remove_directories(
         made, (*(path for path in known if path != layout.STATE), layout.STATE)
     )
     for parent in sorted({path.parent for path in known}, reverse=True):
         if parent.is_dir() and parent.name in ("sitekit", "demo") and not any(parent.iterdir()):
             parent.rmdir()
-    return ["Removed:", *(f"    {thing}" for thing in gone), *stays]
+    return ["Removed:", *(f"    {thing}" for thing in all_removed), *stays]
 
 
 def _units(site: Site) -> Iterator[str]:
@@ -50,10 +50,10 @@ def _units(site: Site) -> Iterator[str]:
 
 
 def remove_cgroups(tree: Path = CGROUPS) -> Iterator[tuple[Path, str]]:
-    """Remove the groups that slurmd left, the deepest first; yield those that stay, for a process
-    is still in them.
+    """Remove the cgroups that slurmd left; yield those that cannot be removed, with the reason.
 
-    Of cgroup v1 there is one in each hierarchy, of v2 one below systemd's slice.
+    A cgroup cannot be removed while a process is in it. The deepest cgroups are removed first. With
+    cgroup v1 each hierarchy has such a cgroup. With cgroup v2 there is one below systemd's slice.
     """
     names = [
         name for node in layout.NODES for name in (f"slurm_{node}", f"{node}_slurmstepd.scope")
@@ -63,14 +63,17 @@ def remove_cgroups(tree: Path = CGROUPS) -> Iterator[tuple[Path, str]]:
         for group in [*below, top]:
             try:
                 group.rmdir()
-            except FileNotFoundError:  # systemd removes the group of a scope that is empty
+            except FileNotFoundError:  # systemd removes the cgroup of an empty scope itself
                 continue
             except OSError as error:
                 yield group, error.strerror or str(error)
 
 
 def remove_directories(made: Made, places: Sequence[Path]) -> list[str]:
-    """Remove those of `places` that the demo made: the record alone sends nothing to its end."""
+    """Remove those directories of `places` that the demo made; return their paths.
+
+    A directory is removed only if it is both in `places` and in the record.
+    """
     removed = []
     with step("Removing files"):
         for path in places:

@@ -1,5 +1,8 @@
-"""The demo's calls into the other rooms, in one place. Imported late: each room brings libraries of
-its own."""
+"""Call the other parts of sitekit that the demo needs.
+
+Each function imports other modules only when the function is called, because these modules need
+many libraries.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from ..site import Site
 
 
 def environment(site: Site) -> None:
-    """The hub's environment, as `make setup_conda install_all` builds it."""
+    """Build the hub's environment, as `make setup_conda install_all` does."""
     from ..environment import commands
 
     _done(commands.setup_conda(site), "setup_conda")
@@ -16,42 +19,45 @@ def environment(site: Site) -> None:
 
 
 def machine(site: Site) -> None:
-    """Accounts, files and folders of the site, as `make apply` writes them."""
+    """Create the site's accounts, files and directories, as `make apply` does."""
     from ..machine.apply.commands import apply
 
     _done(apply(site), "apply")
 
 
 def kernels(site: Site) -> None:
-    """The modules as kernels, as `make kernels` publishes them."""
+    """Publish the cluster's modules as Jupyter kernels, as `make kernels` does."""
     from ..kernels import commands
 
     _done(commands.kernels(site), "kernels")
 
 
 def start(site: Site) -> None:
-    """Proxy, hub and web server."""
+    """Start the proxy, the hub and the web server."""
     from ..machine.run import commands
 
     _done(commands.start(site), "start")
 
 
 def status(site: Site) -> bool:
-    """Show how proxy, hub and web server do. True if all of them run and answer."""
+    """Print the state of the proxy, the hub and the web server.
+
+    Return True if all of them run and answer.
+    """
     from ..machine.run import commands
 
     return commands.status(site) == 0
 
 
 def stop(site: Site) -> None:
-    """Stop proxy, hub and web server."""
+    """Stop the proxy, the hub and the web server."""
     from ..machine.run import commands
 
     _done(commands.stop(site), "stop")
 
 
 def uninstall(site: Site) -> None:
-    """Take away what `machine` wrote."""
+    """Remove what the function `machine` created."""
     from ..machine.uninstall import uninstall
 
     _done(uninstall.uninstall(site), "uninstall")

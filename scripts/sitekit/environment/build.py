@@ -1,5 +1,7 @@
-"""The steps to a whole release: a solution, its packages in place, the kit in it, the proof. What
-is there is taken."""
+"""Build a release: solve, install the packages, add sitekit, and verify.
+
+Parts of a release that exist already are not built again.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +47,10 @@ LOCK = CHECKOUT / "environment.lock"
 
 
 def newest(site: Site, packages: Packages, cache: Path) -> Solution:
-    """The newest solution of environment.yml; what changes against the release in use is shown.
-    Raises Problem."""
+    """Solve environment.yml again; return the newest solution. Raises Problem.
+
+    The differences from the release in use are printed.
+    """
     path = current(site)
     in_use = read(path) if path else None
     before = in_use.facts["packages"] if in_use else []
@@ -57,7 +61,10 @@ def newest(site: Site, packages: Packages, cache: Path) -> Solution:
 
 
 def keep_lock(solution: Solution, packages: Packages) -> None:
-    """Write environment.lock, and beside it the same in the form that conda reads."""
+    """Write environment.lock and environment.explicit.txt.
+
+    The second file lists the same packages in the format of `conda list --explicit`.
+    """
     about = LOCK.parent.stat()
     owner = (about.st_uid, about.st_gid) if os.geteuid() == 0 else None
     write_atomic(LOCK, solution.locked(packages), owner=owner)
@@ -66,7 +73,10 @@ def keep_lock(solution: Solution, packages: Packages) -> None:
 
 
 def built(site: Site, packages: Packages, solution: Solution, cache: Path) -> Release:
-    """A whole release of `solution`: there already, or built and verified now. Raises Problem."""
+    """Return a complete release of `solution`. Raises Problem.
+
+    If there is no such release yet, it is built and verified.
+    """
     release = _release_of(
         site, packages, solution, inputs(site, packages, solution.locked(packages))
     )
@@ -77,7 +87,10 @@ def built(site: Site, packages: Packages, solution: Solution, cache: Path) -> Re
 
 @contextmanager
 def at_work(site: Site) -> Iterator[Path]:
-    """Hold the prefix, and reach the network as site.yml says; gives the cache."""
+    """Lock the prefix while the `with` block runs; yield the cache directory.
+
+    Downloads in the block use the HTTP proxy of site.yml.
+    """
     with opened(site) as cache, reaching(site):
         yield cache
 
@@ -85,12 +98,14 @@ def at_work(site: Site) -> Iterator[Path]:
 def begun(
     site: Site, packages: Packages, lock: str | None, cache: Path, file: Path | None
 ) -> Release:
-    """A new release with its lock, out of the bundle `file` if there is one; or one that turns out
-    to be the same."""
-    told = inputs(site, packages, lock)
+    """Begin a new release and write its lock, or return an existing release with the same content.
+
+    If `file` is given, the packages come from this bundle.
+    """
+    input_hashes = inputs(site, packages, lock)
     if file:
         solution = read_bundle(file, packages, cache)
-    elif sibling := made_from(site, told):
+    elif sibling := made_from(site, input_hashes):
         say(f"sitekit itself has changed: a new release of the packages of {sibling.name}.")
         solution = sibling.solution
         if not solution.at_hand:
@@ -100,27 +115,30 @@ def begun(
         solution = from_lock(lock, packages, cache)
     else:
         solution = solve(site, packages, cache)
-    return _release_of(site, packages, solution, told)
+    return _release_of(site, packages, solution, input_hashes)
 
 
 def _release_of(
-    site: Site, packages: Packages, solution: Solution, told: dict[str, str]
+    site: Site, packages: Packages, solution: Solution, input_hashes: dict[str, str]
 ) -> Release:
-    """A release of exactly these packages and this kit: one that is there, or a new one, begun."""
-    kits, mark = kit(), told[solution.kind]
-    if found := same(site, solution, kits["hash"]):
-        say(f"The packages are those of {found.name}.")
-        return (
-            found
-            if mark in found.facts["inputs"]
-            else note(found, inputs=[*found.facts["inputs"], mark])
-        )
+    """Return a release of these packages and this version of sitekit.
+
+    The result is an existing release, or a new release that has only been begun.
+    """
+    kits, mark = kit(), input_hashes[solution.kind]
+    if release := same(site, solution, kits["hash"]):
+        say(f"The packages are those of {release.name}.")
+        if mark in release.facts["inputs"]:
+            return release
+        return note(release, inputs=[*release.facts["inputs"], mark])
     return begin(site, solution, kits, mark, packages.digest)
 
 
 def finished(site: Site, release: Release, packages: Packages, cache: Path) -> Release:
-    """The release with the kit in it, compiled, verified and declared whole; what fails is set
-    aside, by a Problem."""
+    """Complete a release: install sitekit, compile, verify, and mark the release as complete.
+
+    A release that fails verification is renamed to `<name>.failed`, and Problem is raised.
+    """
     if release.whole:
         return release
     if release.facts.get("finishing"):
@@ -148,12 +166,14 @@ def finished(site: Site, release: Release, packages: Packages, cache: Path) -> R
 
 
 def inputs(site: Site, packages: Packages, lock: str | None) -> dict[str, str]:
-    """What a release's packages follow from, by kind of source: the same inputs need no second
-    solution."""
+    """Return a hash of everything that determines a release's packages, for each kind of source.
+
+    If the hash has not changed, environment.yml does not have to be solved again.
+    """
     environment = site.environment
-    asked = [packages.digest, list(environment.channels), environment.fallback]
+    settings = [packages.digest, list(environment.channels), environment.fallback]
     locked = [hashlib.sha256(lock.encode()).hexdigest()] if lock else []
-    kinds = {"channels": [*asked, *locked], "wheels": [*asked, matching(packages), *locked]}
+    kinds = {"channels": [*settings, *locked], "wheels": [*settings, matching(packages), *locked]}
     return {
         kind: hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         for kind, parts in kinds.items()

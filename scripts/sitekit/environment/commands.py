@@ -1,5 +1,7 @@
-"""`make setup_conda`, `install_all`, `bundle` and `lock`. All of them may be interrupted, and run
-again."""
+"""Implement `make setup_conda`, `install_all`, `bundle` and `lock`.
+
+Each command can be interrupted and run again.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,12 @@ from .wheels.packages import read_packages
 
 
 def setup_conda(site: Site, *words: str) -> int:
-    """Install the packages of environment.yml into a release, from the first source that answers;
-    return 0.
+    """Install the packages of environment.yml into a new release; return 0.
 
-    With an environment.lock, exactly those that it names; with a word, those of the bundle in that
-    file. Raises Problem (no source, no solution, no room, a lock of another environment.yml, ...)
-    and BadInput (environment.yml).
+    The packages come from the first source that can be reached. If environment.lock exists, exactly
+    the packages of the lock are installed. If a file name is given, the packages come from that
+    bundle. Raises BadInput if environment.yml is wrong. Raises Problem if there is no source, no
+    solution or not enough disk space, or if the lock was made from another environment.yml.
     """
     file = Path(words[0]).resolve() if len(words) == 1 else None
     if file is None:
@@ -54,11 +56,10 @@ def setup_conda(site: Site, *words: str) -> int:
 
 
 def install_all(site: Site, *words: str) -> int:
-    """Make the packages of setup_conda a hub environment, prove it, and point `current` at it;
-    return 0.
+    """Complete the release that setup_conda began, verify it, and point `current` at it; return 0.
 
-    Raises Problem when there are no packages, and for all that does not work; `current` then stays
-    where it was.
+    Raises Problem if setup_conda has not been run, or if any step fails. The link `current` is
+    changed only after all other steps have succeeded.
     """
     _no_words("install_all", words)
     packages = read_packages()
@@ -81,8 +82,10 @@ def install_all(site: Site, *words: str) -> int:
 
 
 def bundle(site: Site, *words: str) -> int:
-    """Write the release in use, and all that another site needs to build it, into one file; return
-    0."""
+    """Write the release in use to one file; return 0.
+
+    The file contains everything that another site needs to build the release.
+    """
     path = current(site)
     release = read(path) if path else None
     if release is None:
@@ -101,8 +104,10 @@ def bundle(site: Site, *words: str) -> int:
 
 
 def lock(site: Site, *words: str) -> int:
-    """Solve environment.yml afresh, write environment.lock and its @EXPLICIT form, and show what
-    changed; return 0."""
+    """Solve environment.yml again, write environment.lock, and print what changed; return 0.
+
+    environment.explicit.txt gets the same packages in conda's @EXPLICIT format.
+    """
     _no_words("lock", words)
     packages = read_packages()
     with at_work(site) as cache:

@@ -1,4 +1,4 @@
-"""sitekit's own wheel: built from the checkout, installed into the release."""
+"""Build a wheel of sitekit from the checkout and install it into a release."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ PARTS = (
     "scripts/gate",
     "systemd",
 )
-"""What goes into the wheel; the same list as in pyproject.toml."""
+"""The files and directories that the wheel contains. pyproject.toml has the same list."""
 
 
 def digest(checkout: Path = CHECKOUT) -> str:
-    """SHA-256 over names and contents of all that goes into the wheel. Raises Problem for an
-    unreadable file."""
+    """Return the SHA-256 of the names and contents of all files in the wheel.
+
+    Raises Problem for a file that cannot be read.
+    """
     total = hashlib.sha256()
     for file in sorted(_files(checkout)):
         try:
@@ -42,27 +44,29 @@ def digest(checkout: Path = CHECKOUT) -> str:
 
 
 def _files(checkout: Path) -> list[Path]:
-    found = []
+    files = []
     for part in PARTS:
         top = checkout / part
-        found += [top] if top.is_file() else [file for file in top.rglob("*") if file.is_file()]
-    return [file for file in found if "__pycache__" not in file.parts]
+        files += [top] if top.is_file() else [file for file in top.rglob("*") if file.is_file()]
+    return [file for file in files if "__pycache__" not in file.parts]
 
 
 def kit(checkout: Path = CHECKOUT) -> dict[str, str]:
-    """What a release records of the kit in it."""
+    """Return the version and the hash of sitekit, which a release records."""
     return {"version": __version__, "hash": digest(checkout)}
 
 
 def install_kit(release: Release, checkout: Path = CHECKOUT) -> None:
-    """Build the wheel and install it without dependencies, which environment.yml has. Raises
-    Problem."""
+    """Build the wheel and install it into the release. Raises Problem.
+
+    pip installs no dependencies, because environment.yml already contains them.
+    """
     if kit(checkout) != release.facts["kit"]:
         raise Problem("was changed meanwhile", str(checkout), "run: make setup_conda install_all")
     with tempfile.TemporaryDirectory(prefix="sitekit-") as folder:
         environment = {**os.environ, "SOURCE_DATE_EPOCH": "315532800"}
-        # Not -I: hatchling comes from the kit's own Python, and the build reads nothing but
-        # pyproject.toml.
+        # Python's option -I is not needed: hatchling is installed in sitekit's own Python, and
+        # pyproject.toml alone configures the build.
         build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
         run(build, cwd=checkout, env=environment, timeout=120)
         wheel = next(Path(folder).glob("sitekit-*.whl"))
@@ -75,8 +79,11 @@ def install_kit(release: Release, checkout: Path = CHECKOUT) -> None:
 
 
 def forget(origin: Path) -> None:
-    """Remove pip's note of the folder that the wheel was built in: it is gone, and no two builds
-    would be the same."""
+    """Remove direct_url.json, in which pip records the directory that the wheel was built in.
+
+    That temporary directory has been removed, and its random name would make two builds of the same
+    release differ.
+    """
     record = origin.with_name("RECORD")
     lines = record.read_text().splitlines(keepends=True)
     record.write_text("".join(line for line in lines if "/direct_url.json," not in line))

@@ -1,1 +1,4 @@
-"""What runs inside a user's server. Imports only the standard library and Jupyter's own packages."""
+"""Run a user's Jupyter server.
+
+Only the standard library and Jupyter's packages are imported here.
+"""

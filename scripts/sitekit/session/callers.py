@@ -1,9 +1,8 @@
-"""Connections whose other end has not shown yet who it is: each for some seconds, and so many at a
-time.
+"""Limit the number and duration of TLS connections that have not completed the handshake.
 
-Anybody on the network may open connections and say nothing, and each takes one of the files that a
-process may have open. Where too many wait the oldest goes: who has a certificate shows it within
-milliseconds.
+Anybody on the network can open connections without sending anything, and each connection uses one
+of the file descriptors of the process. If too many connections wait, the oldest one is closed. A
+client with a certificate completes the handshake within milliseconds.
 """
 
 from __future__ import annotations
@@ -18,30 +17,32 @@ SECONDS = 10.0
 
 
 class Callers:
-    """Those who have not shown anything yet, the oldest first."""
+    """Keep the connections that have not completed the TLS handshake, the oldest first."""
 
     def __init__(self) -> None:
         self._waiting: dict[asyncio.Future[Any], None] = {}
 
     async def known(self, handshake: Awaitable[Any]) -> Any:
-        """The outcome of a handshake; None where it fails, takes too long, or has to make room."""
-        shown = asyncio.ensure_future(handshake)
-        self._waiting[shown] = None
+        """Return the result of a handshake.
+
+        Return None if the handshake fails, takes too long, or is cancelled to make room for others.
+        """
+        task = asyncio.ensure_future(handshake)
+        self._waiting[task] = None
         if len(self._waiting) > MOST:
             next(iter(self._waiting)).cancel()
         try:
-            await asyncio.wait({shown}, timeout=SECONDS)
-            return shown.result() if shown.done() and not shown.cancelled() else None
-        except OSError:  # ssl.SSLError and tornado's StreamClosedError too
+            await asyncio.wait({task}, timeout=SECONDS)
+            return task.result() if task.done() and not task.cancelled() else None
+        except OSError:  # includes ssl.SSLError and tornado's StreamClosedError
             return None
         finally:
-            del self._waiting[shown]
-            shown.cancel()
+            del self._waiting[task]
+            task.cancel()
 
 
 def ask_all(server: Any) -> None:
-    """Let this HTTP server of tornado's, which speaks TLS, take no more than that of whoever does
-    not."""
+    """Make a tornado HTTP server handle a connection only after its TLS handshake is complete."""
     take, callers = server.handle_stream, Callers()
 
     async def handle_stream(stream: Any, address: Any) -> None:
@@ -55,8 +56,10 @@ def ask_all(server: Any) -> None:
 
 
 def log_no_failed_handshakes() -> None:
-    """tornado writes a line for each (iostream.py, _do_ssl_handshake): strangers could fill the
-    log."""
+    """Drop tornado's log lines about failed handshakes, with which strangers could fill the log.
+
+    tornado writes one line for each failed handshake (iostream.py, _do_ssl_handshake).
+    """
     logging.getLogger("tornado.general").addFilter(
         lambda record: not str(record.msg).startswith("SSL Error on")
     )

@@ -1,5 +1,7 @@
-"""What a program behind jupyter-server-proxy never sees of the browser's request, and never sets by
-its answer."""
+"""Remove credentials from requests and answers that pass through jupyter-server-proxy.
+
+A program behind the proxy must neither read nor set the cookies of the hub.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +9,17 @@ from typing import Any
 from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 COOKIES = ("jupyter", "_xsrf", "sitekit", "username-", "_shib", "mod_auth_openidc", "_oauth2_proxy")
-"""How the names begin of the cookies of hub, server and front, whose holder is that user."""
+"""Prefixes of the cookies of the hub, the user's server and the web server. Whoever has such a
+cookie can act as the user."""
 
 PREFIXES = ("__Host-", "__Secure-", "__Http-", "__Host-Http-")
 HIDDEN = ("Authorization", "X-XSRFToken")
 REFUSED = ("Clear-Site-Data", "Service-Worker-Allowed", "Set-Cookie2", "Strict-Transport-Security")
-"""Headers of an answer that would change what the browser keeps of the hub, or runs on its other
-pages."""
+"""Headers of an answer that would delete or change the browser's data for the hub's other pages."""
 
 
 def is_ours(cookie: str) -> bool:
-    """Whether a cookie of this name belongs to the hub, a server or the front."""
+    """Return whether a cookie with this name belongs to the hub, a server or the web server."""
     name = cookie.strip()
     for prefix in PREFIXES:
         name = name.removeprefix(prefix)
@@ -25,10 +27,13 @@ def is_ours(cookie: str) -> bool:
 
 
 def cleaned_request(headers: Any, by_token: bool) -> Any:
-    """Headers for the program. Its own Authorization passes, unless it is what let the request in
-    here."""
-    given = headers.get("Authorization", "")
-    own = given and not by_token and not given.lower().startswith("token ")
+    """Return the headers of a request as the program may see them.
+
+    An Authorization header is passed on only if the header is meant for the program. The header
+    with which the browser was admitted to this server is removed.
+    """
+    value = headers.get("Authorization", "")
+    own = value and not by_token and not value.lower().startswith("token ")
     for name in HIDDEN:
         if name in headers and not (name == "Authorization" and own):
             del headers[name]
@@ -43,7 +48,10 @@ def cleaned_request(headers: Any, by_token: bool) -> Any:
 
 
 def without_token(address: str) -> str:
-    """An address without `token` in its query, by which JupyterHub's servers let programs in."""
+    """Return a URL without the query parameter `token`.
+
+    JupyterHub's servers accept this parameter as a login.
+    """
     parts = urlsplit(address)
     kept = [
         pair for pair in parts.query.split("&") if unquote_plus(pair.partition("=")[0]) != "token"
@@ -52,7 +60,7 @@ def without_token(address: str) -> str:
 
 
 def clean_answer(headers: Any, context: str) -> None:
-    """Let the program set cookies for its own path alone."""
+    """Remove headers from an answer so that the program can set cookies for its own path only."""
     for name in REFUSED:
         if name in headers:
             del headers[name]
@@ -65,10 +73,10 @@ def clean_answer(headers: Any, context: str) -> None:
 
 
 def for_path(cookie: str, context: str) -> str | None:
-    """A Set-Cookie as it may be passed on, or None."""
+    """Return a Set-Cookie header limited to the program's path, or None if it is not allowed."""
     first, *attributes = cookie.split(";")
     name = first.partition("=")[0].strip() if "=" in first else ""
-    # a nameless one may be read as another's
+    # A browser may read a cookie without a name as a cookie with another name.
     if not name or is_ours(name) or name.startswith(PREFIXES):
         return None
     path, kept = context, []

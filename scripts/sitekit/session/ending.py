@@ -1,5 +1,7 @@
-"""The end of a server, as the hub hears of it: before the port is free for others, not when Slurm
-has noticed."""
+"""Notify the hub that this server ends, before another program can use its port.
+
+Without this request, the hub would learn only later from Slurm that the job has ended.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +16,21 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 
 from .tls import Identity
 
-PATIENCE = 3.0  # seconds; a hub that is down must not hold the server's own end
+PATIENCE = 3.0  # seconds; the server must also end soon while the hub is down
 
 
 def tell_at_sigterm(loop: Any, identity: Identity | None) -> None:
-    """On SIGTERM, from Slurm or from the hub: tell the hub, which drops the route; then end as
-    Jupyter Server does.
+    """Handle SIGTERM: notify the hub, then end as Jupyter Server does.
 
-    To be called when Jupyter Server has set its own handler.
+    Slurm or the hub sends this signal. The hub then removes the proxy's route to this server. Call
+    this function after Jupyter Server has set its own signal handler.
     """
-    # Jupyter Server's own handler, which is a function; a handler of another kind would be a number
-    # or None.
+    # Jupyter Server's handler is a function. The type also allows a number or None, which other
+    # handlers can be.
     end: Callable[[int, FrameType | None], Any] = signal.getsignal(signal.SIGTERM)  # type: ignore[assignment]
 
     def told_to_end(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, end)  # a second one ends it at once
+        signal.signal(signal.SIGTERM, end)  # a second SIGTERM ends the server immediately
         loop.add_callback_from_signal(tell, number)
 
     async def tell(number: int) -> None:
@@ -44,6 +46,7 @@ def tell_at_sigterm(loop: Any, identity: Identity | None) -> None:
 
 
 def ending(identity: Identity | None) -> HTTPRequest:
+    """Return the request that notifies the hub."""
     return HTTPRequest(
         os.environ["JUPYTERHUB_API_URL"] + "/sitekit/ending",
         method="POST",

@@ -1,9 +1,10 @@
-"""nbdime for the git of a session's terminals, for everybody, and for nobody who comes by ssh.
+"""Configure git in a session's terminals to compare and merge notebooks with nbdime.
 
-It is said at the level of git's system configuration, of which a session has one of its own
-(GIT_CONFIG_SYSTEM, git
-2.32; an older one goes on without nbdime). So whatever the machine or the user has set comes after
-it and wins. The server's own git is left alone: nbgitpuller counts on merges without drivers.
+The configuration is written to a file of this session, to which GIT_CONFIG_SYSTEM points. Logins by
+ssh are not affected. git older than 2.32 ignores this variable and works without nbdime. System
+settings have the lowest priority in git, so the settings of the machine and of the user override
+them. The git that the server itself runs is not configured, because nbgitpuller needs merges
+without drivers.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ ATTRIBUTES = "*.ipynb diff=jupyternotebook merge=jupyternotebook\n"
 
 
 def set_up(folder: Path, programs: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """Write the configuration into `folder`; return the variables that point to it; none without
-    nbdime.
+    """Write git's configuration into `folder`; return the environment variables that point to it.
 
-    Raises OSError.
+    Return no variables if nbdime is not installed, or if GIT_CONFIG_SYSTEM is set already. Raises
+    OSError.
     """
     if not (programs / "git-nbdiffdriver").exists() or "GIT_CONFIG_SYSTEM" in environment:
         return {}
@@ -40,8 +41,10 @@ def set_up(folder: Path, programs: Path, environment: Mapping[str, str]) -> dict
 
 
 def own_attributes(environment: Mapping[str, str]) -> str:
-    """The user's own, from where git looks for them as long as core.attributesFile is not set
-    (gitattributes(5))."""
+    """Return the content of the user's own attributes file.
+
+    git does not read this file if core.attributesFile is set: see gitattributes(5).
+    """
     home = environment.get("XDG_CONFIG_HOME") or f"{environment['HOME']}/.config"
     try:
         return Path(home, "git", "attributes").read_text(errors="surrogateescape")

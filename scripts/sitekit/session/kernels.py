@@ -1,8 +1,8 @@
-"""The kernels of a session: reached through Unix sockets in folders that the user alone may enter.
+"""Connect to a session's kernels through Unix sockets in directories that only the user can enter.
 
-Over TCP, which is Jupyter's default, messages pass 127.0.0.1 in the clear, and whoever works on the
-same node may read them: a subscriber needs no key. Jupyter Server is told to use these classes by
-environment/release/configure.py.
+Jupyter's default is TCP without encryption on 127.0.0.1. Every user of the same node could then
+read the messages, because a subscriber needs no key. environment/release/configure.py configures
+Jupyter Server to use these classes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ V1 = "v1.kernel.websocket.jupyter.org"
 
 
 class Kernel(ServerKernelManager):
-    """One kernel, whose sockets lie in a folder of its own below the runtime directory."""
+    """Run one kernel, whose sockets are in its own directory below the runtime directory."""
 
     @default("transport")
     def _default_transport(self) -> str:
@@ -36,22 +36,24 @@ class Kernel(ServerKernelManager):
 
     @default("ip")
     def _default_ip(self) -> str:
-        # Jupyter's own default holds the kernel's id, and is too long for a socket where TMPDIR is
-        # long
+        # Jupyter's default path contains the kernel's ID. With a long TMPDIR it would be too long
+        # for a Unix socket.
         return os.path.join(
             tempfile.mkdtemp(prefix="k-", dir=os.environ["JUPYTER_RUNTIME_DIR"]), "s"
         )
 
     def cleanup_connection_file(self) -> None:
-        """At the kernel's end, and not when it restarts: it is reached through the same folder
-        then."""
+        """Remove the directory of the sockets when the kernel ends.
+
+        The directory is kept when the kernel restarts, because its sockets are used again.
+        """
         super().cleanup_connection_file()
         if self.trait_has_value("ip"):
             shutil.rmtree(os.path.dirname(self.ip), ignore_errors=True)
 
 
 class Specs(KernelSpecs):
-    """Kernel specs that offer no debugger: see Channels."""
+    """Read kernel specs without the entry for the debugger. See the class Channels."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         spec = super().get_kernel_spec(kernel_name)
@@ -60,10 +62,10 @@ class Specs(KernelSpecs):
 
 
 class Channels(ZMQChannelsWebsocketConnection):
-    """What a page and a kernel say to each other, without the requests of the debugger.
+    """Connect a page and a kernel, and drop debugger requests.
 
-    ipykernel answers the first one with debugpy.listen(), which opens a TCP port on 127.0.0.1.
-    debugpy asks nobody who connects there for a password, and runs whatever it is told
+    At the first debugger request ipykernel calls debugpy.listen(), which opens a TCP port on
+    127.0.0.1. debugpy requires no password and runs any code that a client sends
     (microsoft/debugpy, "Security").
     """
 
@@ -73,11 +75,11 @@ class Channels(ZMQChannelsWebsocketConnection):
 
 
 def message_type(message: Any, subprotocol: str | None) -> str:
-    """The type of a message of the page's, in either of Jupyter's two forms."""
+    """Return the type of a message from a page, in either of Jupyter's two message formats."""
     if subprotocol == V1:
         _, parts = deserialize_msg_from_ws_v1(message)
         return json.loads(bytes(parts[0]))["msg_type"]
-    told = (
+    content = (
         deserialize_binary_message(message) if isinstance(message, bytes) else json.loads(message)
     )
-    return told["header"]["msg_type"]
+    return content["header"]["msg_type"]

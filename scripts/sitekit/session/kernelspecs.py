@@ -1,9 +1,8 @@
-"""The kernels that a server offers: those of the site and the user's own, never the hub
-environment's own Python.
+"""List the kernels that a server offers: the site's and the user's own.
 
-jupyter_client starts that one under the name `python3` although ensure_native_kernel is off and no
-spec of it is there (kernelspec.py, _find_spec_directory), and Jupyter Server announces that name as
-the default.
+The Python of the hub environment is never offered. Without this module, jupyter_client would start
+this Python under the name `python3`, even if ensure_native_kernel is off and no such spec exists
+(kernelspec.py, _find_spec_directory). Jupyter Server would also announce `python3` as the default.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from jupyter_client.kernelspec import (
 
 
 class KernelSpecs(KernelSpecManager):
-    """Jupyter's specs, and no kernel that is not among them."""
+    """Find Jupyter's kernel specs, without the Python of the hub environment."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         if kernel_name == NATIVE_KERNEL_NAME and kernel_name not in self.find_kernel_specs():
@@ -28,23 +27,28 @@ class KernelSpecs(KernelSpecManager):
         return super().get_kernel_spec(kernel_name)
 
     def default(self) -> str:
-        """The kernel for a notebook that names none: the newest Python by its name; any other
-        kernel without one."""
-        found = self.get_all_specs()
-        if NATIVE_KERNEL_NAME in found or not found:
+        """Return the name of the default kernel, for a notebook that names no kernel.
+
+        The result is the Python whose name has the highest version. If there is no Python kernel,
+        the result is another kernel.
+        """
+        specs = self.get_all_specs()
+        if NATIVE_KERNEL_NAME in specs or not specs:
             return NATIVE_KERNEL_NAME
-        return max(found, key=lambda name: (*_kind(name, found[name]["spec"]), _natural(name)))
+        return max(specs, key=lambda name: (*_kind(name, specs[name]["spec"]), _natural(name)))
 
 
 def _kind(name: str, spec: dict[str, Any]) -> tuple[bool, bool, bool]:
-    """Python comes first, one of the site before one of the user's, one that is called so before
-    others."""
+    """Return a sort key that ranks the kinds of kernels.
+
+    Python kernels rank highest, then kernels of the site, then names that begin with `python`.
+    """
     own_or_loaded = name.startswith(("my-", "loaded-"))
     return spec["language"] == "python", not own_or_loaded, name.startswith("python")
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """A key that sorts 3.9 before 3.11."""
+    """Return a sort key that puts 3.9 before 3.11."""
     return [
         (int(part), "") if part.isdecimal() and part.isascii() else (-1, part)
         for part in re.split(r"([0-9]+)", name)

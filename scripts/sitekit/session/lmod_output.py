@@ -1,7 +1,8 @@
-"""Read what `lmod python` prints. It is a Python program; it is read here as data and never run.
+"""Read the output of `lmod python` without running it.
 
-This is the only reader: the session's server imports it, and `make kernels` puts a copy beside the
-launcher (kernels/lmod_output.py is a link to this file). Standard library only.
+Lmod's output is a Python program, but this module only parses it. The session's server imports this
+module. `make kernels` copies it beside the kernels' launcher (kernels/lmod_output.py is a symbolic
+link to this file). This module therefore imports only the standard library.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import re
 from collections.abc import Mapping
 
 Changes = dict[str, "str | None"]
-"""Variables that the modules set; None for those that they unset."""
+"""The variables that modules set. The value is None if a module unsets the variable."""
 
-# Source of the format: Lmod's shells/Python.lua. Older versions write single quotes in `del`.
+# Lmod's shells/Python.lua defines the format. Older versions write single quotes in `del`.
 _STRING = r'"((?:[^"\\]|\\.)*)"'
 _LINE = re.compile(
     rf"^(?:os\.environ\[{_STRING}\] = {_STRING};|del os\.environ\[(?:{_STRING}|'([^'\n]*)')\])$",
@@ -21,10 +22,9 @@ _LINE = re.compile(
 
 
 def changes(output: bytes) -> Changes:
-    """What the program would change in its environment, in its order; everything else in it is
-    ignored.
+    """Return the changes of the environment in Lmod's output, in their order.
 
-    Lmod prints no change at all when a command has failed.
+    All other lines are ignored. Lmod prints no change if a command has failed.
     """
     found: Changes = {}
     for match in _LINE.finditer(output.decode(errors="surrogateescape")):
@@ -37,18 +37,18 @@ def changes(output: bytes) -> Changes:
 
 
 def applied(found: Changes, environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` after the changes."""
+    """Return `environment` after the changes."""
     return {name: value for name, value in {**environment, **found}.items() if value is not None}
 
 
 def loaded(environment: Mapping[str, str]) -> list[str]:
-    """The full names of the modules that are loaded in `environment`."""
+    """Return the full names of the modules that are loaded in `environment`."""
     return [name for name in environment.get("LOADEDMODULES", "").split(":") if name]
 
 
 def _plain(quoted: str) -> str:
-    # Lua's %q: a backslash before a line break is the line break, and \13 is decimal. Python would
-    # read both otherwise.
+    # Lmod quotes strings with Lua's %q. There, a backslash before a line break means the line
+    # break, and the number in \13 is decimal. Python's rules for both differ.
     def one(match: re.Match[str]) -> str:
         number, sign = match.groups()
         return chr(int(number)) if number else {"r": "\r", "n": "\n"}.get(sign, sign)

@@ -1,5 +1,4 @@
-"""How often the kernel of the node has ended a program of this server because its memory was used
-up."""
+"""Count how often the node's OOM killer has ended a program of this server."""
 
 from __future__ import annotations
 
@@ -11,8 +10,10 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def killed() -> int | None:
-    """The number so far; None where the node does not tell. Slurm has one cgroup for all programs
-    of a job's task."""
+    """Return the number of OOM kills so far, or None if the node does not report it.
+
+    Slurm puts all programs of a job's task into one cgroup.
+    """
     try:
         lines = [line.split(":", 2) for line in OF_THIS_PROCESS.read_text().splitlines()]
         places = {controllers: path.lstrip("/") for _, controllers, path in lines}

@@ -1,5 +1,7 @@
-"""Whether a page of another site sent the browser here, by a link, a form, a frame, a picture or a
-script."""
+"""Detect whether a page of another site caused a request.
+
+Such a page can use a link, a form, a frame, an image or a script.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,13 @@ from typing import Any
 
 
 def is_foreign(handler: Any) -> bool:
-    """As browsers tell it in headers that no page can set. A program that brings a token is not
-    foreign."""
+    """Return whether a page of another site caused this request.
+
+    Browsers send this information in headers that no page can set. A request with an API token does
+    not come from another site's page.
+    """
     headers = handler.request.headers
-    # all browsers since 2023; `none` is an address typed, or a bookmark
+    # All browsers since 2023 send this header. Its value is `none` for typed URLs and bookmarks.
     if "Sec-Fetch-Site" in headers:
         return headers["Sec-Fetch-Site"] not in ("same-origin", "none")
     if handler.token_authenticated:
@@ -19,7 +24,7 @@ def is_foreign(handler: Any) -> bool:
 
 
 def is_navigation(handler: Any) -> bool:
-    """Whether the answer becomes a page of its own, and can ask the user something."""
+    """Return whether the browser shows the answer as a page, on which the user can be asked."""
     headers = handler.request.headers
     return handler.request.method == "GET" and (
         headers.get("Sec-Fetch-Dest") == "document"

@@ -1,8 +1,8 @@
-"""Connections to ports of this node on which this user listens, and to no others.
+"""Connect only to ports of this node on which this user's own programs listen.
 
-Any user of a node may listen on a port that is free. Who does is in /proc/net/tcp and tcp6
-(proc_pid_net(5)): for each socket its two addresses, its state, its owner's uid, and its inode,
-which is 0 until a program has accepted it.
+Any user of a node can listen on a free port. /proc/net/tcp and /proc/net/tcp6 show who listens: see
+proc_pid_net(5). Each line has a socket's two addresses, its state, the user ID of its owner and its
+inode. The inode is 0 until a program has accepted the connection.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ Address = tuple[str, int]
 
 
 class NotOurs(Exception):
-    """Why a port is not connected to."""
+    """Report why no connection to a port is made."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One socket of this node."""
+    """Describe one TCP socket of this node."""
 
     local: Address
     remote: Address
@@ -39,24 +39,24 @@ class Row:
 
 
 def table(tables: tuple[str, ...] = TABLES) -> list[Row]:
-    """All TCP sockets of this node."""
-    found = []
+    """Return all TCP sockets of this node."""
+    rows = []
     for file in tables:
         try:
             lines = Path(file).read_text().splitlines()[1:]
-        except FileNotFoundError:  # a kernel without IPv6
+        except FileNotFoundError:  # this Linux kernel has no IPv6
             continue
         for line in lines:
             words = line.split()
-            found.append(
+            rows.append(
                 Row(_address(words[1]), _address(words[2]), words[3], int(words[7]), int(words[9]))
             )
-    return found
+    return rows
 
 
-def _address(told: str) -> Address:
-    digits, port = told.split(":")
-    # words of 32 bits, each as a number of the machine
+def _address(text: str) -> Address:
+    digits, port = text.split(":")
+    # The address consists of 32-bit numbers in the byte order of the machine.
     numbers = (int(digits[place : place + 8], 16) for place in range(0, len(digits), 8))
     address = ipaddress.ip_address(b"".join(struct.pack("=I", number) for number in numbers))
     mapped = getattr(address, "ipv4_mapped", None)
@@ -64,9 +64,12 @@ def _address(told: str) -> Address:
 
 
 def listening(rows: list[Row], address: str, port: int) -> set[int]:
-    """The uids of those who may accept a connection to this address of the loopback interface."""
+    """Return the user IDs of the programs that may accept a connection to this address.
+
+    `address` is an address of the loopback interface.
+    """
     places = {"127.0.0.1": (("127.0.0.1", "0.0.0.0"), ("::",)), "::1": (("::1", "::"),)}[address]  # noqa: S104
-    for names in places:  # a socket on :: takes IPv4 as well, unless there is one for IPv4
+    for names in places:  # a socket on :: also accepts IPv4, unless another one listens on IPv4
         if uids := {
             row.uid
             for row in rows
@@ -77,7 +80,7 @@ def listening(rows: list[Row], address: str, port: int) -> set[int]:
 
 
 def accepted_by(rows: list[Row], ours: Address, theirs: Address) -> int | None:
-    """The uid of whoever has accepted our connection; None while it waits to be accepted."""
+    """Return the user ID of the program that accepted our connection, or None if none has yet."""
     for row in rows:
         if (row.local, row.remote, row.state) == (theirs, ours, ESTABLISHED) and row.inode:
             return row.uid
@@ -85,8 +88,10 @@ def accepted_by(rows: list[Row], ours: Address, theirs: Address) -> int | None:
 
 
 async def connected(port: int) -> socket.socket:
-    """A connection to this user's own listener on this port of the loopback interface. Raises
-    NotOurs or OSError."""
+    """Return a connection to a port of the loopback interface on which this user listens.
+
+    Raises NotOurs or OSError.
+    """
     others = False
     for address, family in LOOPBACK.items():
         uids = listening(table(), address, port)
@@ -103,7 +108,7 @@ async def connected(port: int) -> socket.socket:
                 return line
             others = True
         except ConnectionRefusedError:
-            pass  # a socket on :: for IPv6 alone, which the table does not tell
+            pass  # the socket on :: accepts only IPv6, which the table does not show
         except OSError:
             line.close()
             raise
@@ -113,7 +118,10 @@ async def connected(port: int) -> socket.socket:
 
 
 def is_ours(line: socket.socket, address: str, port: int) -> bool:
-    """Asked again once the connection stands: the listener may have become another one in between."""
+    """Return whether this user's program is at the other end of an open connection.
+
+    Another program may have started to listen since `listening` was called.
+    """
     rows = table()
     uid = accepted_by(rows, line.getsockname()[:2], line.getpeername()[:2])
     return (

@@ -1,5 +1,7 @@
-"""What a link of nbgitpuller's may have pulled, from where, and into which folder. Raises Refused
-with the reason."""
+"""Check the arguments of an nbgitpuller link: repository, branch and directory.
+
+The functions raise Refused with the reason if something is not allowed.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +15,21 @@ from urllib.parse import quote, urlsplit
 
 BRANCH = re.compile(r"\w[\w./+#@-]{0,200}")
 WRONG = re.compile(r"[\x00-\x20\x7f\\]|[^\x00-\x7f]")
-"""Nothing of this stands in the address of a repository: git, its servers and people read it
-differently."""
+"""Characters that the URL of a repository must not contain, because git, its servers and people
+interpret them differently."""
 YES = {"1", "true", "yes", "on"}
 
 
 class Refused(ValueError):
-    """Why nothing is pulled."""
+    """Report why nothing is pulled."""
 
 
 @dataclass(frozen=True)
 class Pull:
-    """One repository, to be copied or brought up to date. `folder` is where; `page` is what opens
-    afterwards."""
+    """Describe a repository to be cloned or updated.
+
+    `folder` is the directory of the clone. `page` is the page that opens afterwards.
+    """
 
     repo: str
     branch: str
@@ -37,17 +41,20 @@ class Pull:
     exists: bool
 
 
-def read(told: Mapping[str, str], allowed: Sequence[str], root: Path, links: Sequence[str]) -> Pull:
-    """The arguments of a link. `links` are those that the site puts into the root."""
-    repo = repository(told.get("repo", ""), allowed)
-    branch, depth = told.get("branch", ""), told.get("depth", "")
+def read(args: Mapping[str, str], allowed: Sequence[str], root: Path, links: Sequence[str]) -> Pull:
+    """Check the arguments of a link and return them. Raises Refused.
+
+    `links` are the names of the symbolic links that the site puts into the root directory.
+    """
+    repo = repository(args.get("repo", ""), allowed)
+    branch, depth = args.get("branch", ""), args.get("depth", "")
     if branch and (not BRANCH.fullmatch(branch) or ".." in branch or "@{" in branch):
         raise Refused(f"not the name of a branch: {branch[:200]}")
     if depth and not re.fullmatch(r"\d{1,6}", depth, re.ASCII):
         raise Refused(f"depth is no number: {depth[:40]}")
-    target = told.get("targetpath") or told.get("targetPath") or repo.rstrip("/").rsplit("/", 1)[-1]
+    target = args.get("targetpath") or args.get("targetPath") or repo.rstrip("/").rsplit("/", 1)[-1]
     folder = place(target, root, links)
-    backup = told.get("backup", "").lower() in YES
+    backup = args.get("backup", "").lower() in YES
     exists = os.path.lexists(folder)
     if exists and not backup:
         is_copy(folder, repo)
@@ -58,13 +65,13 @@ def read(told: Mapping[str, str], allowed: Sequence[str], root: Path, links: Seq
         backup,
         target,
         folder,
-        page(told, target, backup),
+        page(args, target, backup),
         exists,
     )
 
 
 def repository(repo: str, allowed: Sequence[str]) -> str:
-    """The address, if it lies below one of `allowed`."""
+    """Return the URL of the repository if it is below one of the URLs in `allowed`."""
     if not repo:
         raise Refused("the link names no repository (repo=...)")
     try:
@@ -93,7 +100,10 @@ def repository(repo: str, allowed: Sequence[str]) -> str:
 
 
 def place(target: str, root: Path, links: Sequence[str]) -> Path:
-    """The folder of this name in the server's root, or behind one of the site's own links in it."""
+    """Return the directory with this name below the server's root directory.
+
+    The directory may also be behind a symbolic link that the site put into the root directory.
+    """
     parts = target.rstrip("/").split("/")
     if any(
         not part or part.startswith(".") or not part.isprintable() or "\\" in part for part in parts
@@ -112,14 +122,17 @@ def place(target: str, root: Path, links: Sequence[str]) -> Path:
 
 
 def is_copy(folder: Path, repo: str) -> None:
-    """Raise Refused unless the folder is a copy of this repository. In any other git would change
-    what it should not: another repository of the user's, or one that the folder lies in."""
+    """Raise Refused unless the directory is a clone of this repository.
+
+    In any other directory git would change files of another repository: one that the user has
+    there, or one that contains the directory.
+    """
     wanted = f"{folder.name} is there already, and it is no copy of {repo}"
     if not (folder / ".git").is_dir() or (folder / ".git").is_symlink():
         raise Refused(f"{wanted}. Rename it, or choose another targetPath.")
-    asked = ["git", f"--git-dir={folder}/.git", "config", "--local", "--get", "remote.origin.url"]
+    command = ["git", f"--git-dir={folder}/.git", "config", "--local", "--get", "remote.origin.url"]
     origin = subprocess.run(
-        asked, capture_output=True, text=True, errors="replace", timeout=30
+        command, capture_output=True, text=True, errors="replace", timeout=30
     ).stdout.strip()
     if _plain(origin) != _plain(repo):
         raise Refused(
@@ -131,16 +144,16 @@ def _plain(address: str) -> str:
     return address.rstrip("/").removesuffix(".git")
 
 
-def page(told: Mapping[str, str], target: str, backup: bool) -> str:
-    """The page of the user's server that opens afterwards, as an address below the server's own."""
-    path = (told.get("urlpath") or told.get("urlPath") or "").lstrip("/")
+def page(args: Mapping[str, str], target: str, backup: bool) -> str:
+    """Return the page that opens after the pull, as a path below the URL of the user's server."""
+    path = (args.get("urlpath") or args.get("urlPath") or "").lstrip("/")
     if not path:
         below = (
             ""
             if backup
-            else "/".join([target, told.get("subpath") or told.get("subPath") or ""]).rstrip("/")
+            else "/".join([target, args.get("subpath") or args.get("subPath") or ""]).rstrip("/")
         )
-        app = "lab/tree" if told.get("app", "lab") == "lab" else "tree"
+        app = "lab/tree" if args.get("app", "lab") == "lab" else "tree"
         path = f"{app}/{below}"
     name, mark, query = path.partition("?")
     steps = re.split(r"[/\\]|%2f|%5c", name, flags=re.IGNORECASE)

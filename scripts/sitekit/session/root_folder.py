@@ -1,6 +1,7 @@
-"""The folder that a server shows: the home directory, or a tree of links that the site describes.
+"""Create the directory that JupyterLab shows: the home directory, or a directory of links.
 
-It is made as the user, in the user's own home. What is there already and is no link stays as it is.
+site.yml lists the links. The directory is created with the user's own rights. Files and directories
+that exist already and are not symbolic links are kept.
 """
 
 from __future__ import annotations
@@ -14,20 +15,19 @@ from pathlib import Path
 def make_root(
     folder: str, links: Mapping[str, str], home: Path, user: str, read_only: bool = False
 ) -> Path:
-    """The server's root, made if it is missing, with `links` in it; the home directory where it
-    cannot be had.
+    """Create the server's root directory with the symbolic links `links`; return its path.
 
-    With `read_only` its user can save nothing beside the links. Files that are there already stay,
-    and can be read.
+    If it cannot be created, return the home directory. With `read_only`, the user cannot save files
+    in the root directory itself. Existing files are kept and can be read.
     """
     root = filled(folder, home, user)
     if root == home:
         return home
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        root.chmod(
-            stat.S_IMODE(root.stat().st_mode) | stat.S_IWUSR
-        )  # for the links; an earlier start may have closed it
+        # An earlier start with `read_only` may have removed the write permission, which is needed
+        # to create links.
+        root.chmod(stat.S_IMODE(root.stat().st_mode) | stat.S_IWUSR)
         os.listdir(root)
     except OSError as error:
         print(
@@ -46,15 +46,18 @@ def make_root(
 
 
 def filled(path: str, home: Path, user: str) -> Path:
-    """A path of site.yml for this user: `~` and `{user}` filled in."""
+    """Return a path of site.yml with the values of `~` and `{user}` for this user."""
     path = path.replace("{user}", user)
     return home / path[2:] if path.startswith("~/") else home if path == "~" else Path(path)
 
 
 def link(place: Path, target: Path) -> None:
-    """Make `place` a link to `target`. A link that is there follows the site; a link to nothing
-    would only confuse, so it is left out, or taken away; a file or a folder is the user's own, and
-    stays. Raises OSError."""
+    """Make `place` a symbolic link to `target`. Raises OSError.
+
+    An existing link is changed to `target`. If `target` does not exist, no link is made, and an
+    existing link to `target` is removed. An existing file or directory is kept, because it belongs
+    to the user.
+    """
     if not place.is_symlink() and place.exists():
         return
     there = Path(os.readlink(place)) if place.is_symlink() else None

@@ -1,8 +1,7 @@
-"""Files are saved whole or not at all: written beside the old one, then put in its place.
+"""Save files atomically: write a new file and rename it to the old name.
 
-Jupyter Server copies the old file to a hidden one, then empties the file that it writes
-(services/contents/fileio.py, atomic_writing): a node that dies in between leaves nothing under the
-file's name.
+Jupyter Server copies the old file to a hidden file and then truncates the file that it writes
+(services/contents/fileio.py, atomic_writing). If the node crashes in between, the file is empty.
 """
 
 from __future__ import annotations
@@ -21,13 +20,16 @@ _upstream = fileio.atomic_writing
 
 
 def save_whole() -> None:
-    """From now on this server saves so."""
+    """Make this Jupyter Server save all files with the function `whole`."""
     fileio.atomic_writing = whole
 
 
 @contextlib.contextmanager
 def whole(path: str, text: bool = True, encoding: str = "utf-8", **more: Any) -> Iterator[IO[Any]]:
-    """In place of Jupyter Server's function of this kind. A link stays a link."""
+    """Replace Jupyter Server's function atomic_writing. A symbolic link is kept.
+
+    Files that cannot be replaced are written by Jupyter Server's own function.
+    """
     real = os.path.realpath(path)
     if not _replaceable(real):
         with _upstream(path, text=text, encoding=encoding, **more) as file:
@@ -51,24 +53,29 @@ def whole(path: str, text: bool = True, encoding: str = "utf-8", **more: Any) ->
 
 
 def _replaceable(path: str) -> bool:
-    """Whether another file may take this one's place: it is one's own, has no second name, and is
-    no device or pipe."""
+    """Return whether this file can be replaced by a new file.
+
+    The result is True if the user can write the directory, and if the file does not exist or is a
+    writable regular file of this user with only one hard link.
+    """
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except FileNotFoundError:
-        found = None
+        status = None
     except OSError:
         return False
-    own = found is None or (
-        stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == os.geteuid()
+    own = status is None or (
+        stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == os.geteuid()
     )
-    writable = found is None or os.access(path, os.W_OK)
+    writable = status is None or os.access(path, os.W_OK)
     return own and writable and os.access(os.path.dirname(path), os.W_OK | os.X_OK)
 
 
 def _resemble(new: str, old: str) -> None:
-    """Give the new file the mode, the group and the access lists of the old one; or those of any
-    new file."""
+    """Give the new file the mode, the group and the access control lists of the old file.
+
+    If there is no old file, set the mode from the umask.
+    """
     if not os.path.exists(old):
         os.umask(mask := os.umask(0o077))
         os.chmod(new, 0o666 & ~mask)

@@ -1,9 +1,8 @@
-"""Start this job's single-user server: clean environment, a port of its own, a word to the hub when
-it listens.
+"""Start the single-user server of this job and send its port to the hub.
 
-Run by the job script as `python -I -m sitekit.session.server`. All that it needs comes in
-JUPYTERHUB_* variables, from the hub, and in SITEKIT_SESSION, from the gate; nothing is read from
-the user's home.
+The job script runs this as `python -I -m sitekit.session.server`. All settings are in environment
+variables: JUPYTERHUB_* come from the hub, and SITEKIT_SESSION comes from the gate. No file in the
+user's home is read.
 """
 
 from __future__ import annotations
@@ -31,27 +30,27 @@ from .tls import Identity, forget_names, take_identity
 from .user_variables import LoginShell
 
 KEPT_OF_SLURM = {"SLURM_CONF", "SLURM_CPUS_ON_NODE"}
-"""The rest would steer what a user starts in a terminal or a kernel: with SLURM_JOB_ID, srun makes
-a step of the server's own job instead of a job, and mpirun starts its processes by srun.
-docs/servers.md tells what users get."""
+"""All other Slurm variables are removed. With SLURM_JOB_ID, srun in a terminal would start a step
+of the server's job instead of a new job, and mpirun starts its processes with srun. See
+docs/servers.md."""
 
 LONGEST_SOCKET = "k-12345678-s-5"
-"""As long as the names that session/kernels.py gives to sockets, k-12345678/s-5."""
+"""A name as long as those of the sockets in session/kernels.py, such as k-12345678/s-5."""
 PATIENCE = 300.0
-"""So many seconds a server that starts waits for the hub, which may be restarting; and until it
-takes its port."""
+"""Seconds to wait for the hub, which may be restarting: first until it answers, and later until it
+accepts the server's port."""
 
 
 def main() -> None:
-    # until Jupyter Server's own handler takes its place
+    """Prepare the environment and run the server until it ends."""
+    # Jupyter Server later replaces this handler with its own.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = json.loads(os.environ.pop("SITEKIT_SESSION"))
     job = os.environ.get("SLURM_JOB_ID", "0")
     identity = take_identity()
     note_end()
     clean_environment(settings, job)
-    # a gate that was written before these keys knows nothing of them: `make apply` comes after
-    # `make install_all`
+    # An older gate does not set these keys, because `make apply` runs after `make install_all`.
     shell = LoginShell(settings.get("user_variables", ()), settings.get("umask", "0077"))
     root, links = settings.get("root", "~"), settings.get("links", {})
     home, user = Path(os.environ["HOME"]), os.environ["USER"]
@@ -68,8 +67,10 @@ def main() -> None:
 
 
 def note_end() -> None:
-    """When the job's time is over, in seconds since the epoch: by Slurm's word, or by the length of
-    its time."""
+    """Store the end of the job's time in an environment variable, in seconds since the epoch.
+
+    If Slurm does not give the end, it is computed from the length of the job's time.
+    """
     length = os.environ.get("JUPYTERHUB_SITEKIT_TIME", "")
     if end := os.environ.get("SLURM_JOB_END_TIME") or (
         length.isdigit() and str(int(time.time()) + int(length))
@@ -78,68 +79,71 @@ def note_end() -> None:
 
 
 def clean_environment(settings: dict[str, Any], job: str) -> None:
-    """What the server and its kernels see: the site's kernels and paths, and no Slurm variable that
-    would mislead."""
+    """Set the environment variables of the server and its kernels.
+
+    Slurm variables that would mislead the user's programs are removed.
+    """
     for name in list(os.environ):
         if name.startswith(("SLURM", "SBATCH", "SRUN")) and name not in KEPT_OF_SLURM:
             del os.environ[name]
     os.environ["SITEKIT_JOB_ID"] = job
     os.environ["PATH"] = f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin"
-    # without this a user's stale kernel of the same name hides the site's (jupyter_core prefers
-    # ~/.local/share/jupyter)
+    # Without this, a user's old kernel would hide the site's kernel of the same name
+    # (jupyter_core prefers ~/.local/share/jupyter).
     os.environ["JUPYTER_PATH"] = settings["kernels"]
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     os.environ["MODULEPATH"] = settings["modulepath"]
-    # jupyterlmod looks for it when it is imported
+    # jupyterlmod reads these variables when it is imported.
     os.environ["LMOD_CMD"] = f"{settings['lmod']}/libexec/lmod"
     os.environ["LMOD_PKG"] = settings["lmod"]
     os.environ.setdefault("TERM", "xterm-256color")
 
 
 def await_hub(api: str, identity: Identity | None = None, patience: float = PATIENCE) -> None:
-    """Wait until the hub answers: it may be restarting just now. Ends the job where it does not: a
-    node that cannot reach the hub would hold its place for the whole of the tier's time."""
-    end, pause, told = time.monotonic() + patience, 1.0, False
+    """Wait until the hub answers, because it may be restarting. Exit if it does not answer in time.
+
+    Otherwise a node that cannot reach the hub would run the job for the tier's whole time.
+    """
+    end, pause, printed = time.monotonic() + patience, 1.0, False
     while trouble := _no_hub(api, identity):
         if time.monotonic() > end:
             sys.exit(_giving_up(api, patience, trouble))
-        if not told:
+        if not printed:
             print(
                 f"sitekit: no answer of the hub yet at {api} ({trouble}); trying again", flush=True
             )
-        told = True
+        printed = True
         time.sleep(pause)
         pause = min(15, pause * 1.5)
 
 
 def _no_hub(api: str, identity: Identity | None) -> str:
-    """Why what is at `api` is no hub that answers; empty if it is one. Anything else may answer
-    there."""
+    """Return why no hub answers at `api`, or "" if one does. Another program may answer there."""
     tls = [urllib.request.HTTPSHandler(context=identity.calling())] if identity else []
-    # whatever http_proxy job.sh sets
+    # The hub is never reached through the HTTP proxy that job.sh may set.
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), *tls)
     try:
         with direct.open(f"{api.rstrip('/')}/", timeout=10) as answer:
-            told = json.loads(answer.read(10_000))
-        return (
-            ""
-            if isinstance(told, dict) and "version" in told
-            else "what answers there is no JupyterHub"
-        )
+            content = json.loads(answer.read(10_000))
+        if isinstance(content, dict) and "version" in content:
+            return ""
+        return "what answers there is no JupyterHub"
     except (OSError, http.client.HTTPException, ValueError) as error:
         return str(error)
 
 
 def _giving_up(api: str, patience: float, trouble: object) -> str:
-    """The line of the log by which the hub knows what to tell its user (told/ended.py)."""
+    """Return the log line that hub/messages/ended_cards.py explains to the user."""
     return (
         f"sitekit: the hub did not answer at {api} within {patience:.0f} s ({trouble}); giving up"
     )
 
 
 def bind(low: int, high: int) -> socket.socket:
-    """A listening socket on a free port of the range, held from now on so that none can take it
-    (jupyterhub#3005)."""
+    """Return a listening socket on a free port of the range.
+
+    The socket stays open, so that no other program can take the port (jupyterhub#3005).
+    """
     for port in random.sample(range(low, high + 1), high + 1 - low):
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -155,13 +159,13 @@ def bind(low: int, high: int) -> socket.socket:
 
 
 def make_runtime_folder(prefix: str) -> str:
-    """A new folder of mode 0700 for connection files and the kernels' sockets: below TMPDIR if a
-    socket works there.
+    """Create a directory of mode 0700 for connection files and the kernels' sockets.
 
-    A socket's path has 107 bytes at most (unix(7)), and not every filesystem of a cluster can hold
-    one.
+    The directory is below TMPDIR if a Unix socket works there, or else below /tmp. The path of a
+    Unix socket has at most 107 bytes (unix(7)), and some filesystems of clusters support no
+    sockets.
     """
-    for place in (None, "/tmp"):  # noqa: S108  (None: TMPDIR, as tempfile reads it)
+    for place in (None, "/tmp"):  # noqa: S108  (for None, tempfile uses TMPDIR)
         try:
             folder = tempfile.mkdtemp(prefix=prefix, dir=place)
         except OSError:
@@ -183,12 +187,10 @@ def make_runtime_folder(prefix: str) -> str:
 def serve(
     listener: socket.socket, shell: LoginShell, settings: dict[str, Any], identity: Identity | None
 ) -> None:
-    """JupyterHub's single-user server on our socket; it tells the hub as soon as its event loop
-    runs."""
-    # an optional format checker of jsonschema, which takes 0.6 s to build its grammar at every
-    # start; without it jsonschema leaves that one format unchecked (python-jsonschema/jsonschema,
-    # _format.py suppresses ImportError); None, which the type of sys.modules does not have, makes
-    # its import fail
+    """Run JupyterHub's single-user server on our socket until it ends."""
+    # None makes the import of this package fail. jsonschema uses it to check one format, and would
+    # spend 0.6 s on its grammar at every start. Without it, jsonschema does not check that format
+    # (python-jsonschema/jsonschema, _format.py suppresses ImportError).
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     port = listener.getsockname()[1]
     url = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])
@@ -208,30 +210,31 @@ def serve(
 
     save_whole()
     end_kernels_first()
-    # kernels of the distribution's packages: nobody has proven them on this cluster
+    # Kernels of the distribution's packages are hidden, as `make kernels` has not tested them.
     paths.SYSTEM_JUPYTER_PATH.clear()
 
     def bind_tcp(app: ServerApp) -> bool:
-        # the front speaks TLS only; JupyterHub's cookies say so by themselves (cookie_options),
-        # this one does not
+        # The web server uses only TLS. JupyterHub's cookies are marked as secure by default
+        # (cookie_options), but this cookie is not.
         app.web_app.settings.setdefault("xsrf_cookie_kwargs", {}).update(
             secure=True, samesite="Lax"
         )
-        app.web_app.settings["sitekit"] = settings  # for our server extensions
-        # users' own kernels, which disable_user_config leaves out with all else in the home; the
-        # last can hide none
+        app.web_app.settings["sitekit"] = settings  # sitekit's server extensions read these
+        # disable_user_config also removes the directory of the user's own kernels. It is added at
+        # the end of the list, so that it cannot hide other kernels.
         app.kernel_spec_manager.kernel_dirs.append(
             os.path.expanduser("~/.local/share/jupyter/kernels")
         )
         app.kernel_manager.default_kernel_name = app.kernel_spec_manager.default()
-        # the log is what a card shows of a server that died: requests that went well tell nothing
-        # there
+        # When a server has died, a card shows the end of its log. Lines about successful requests
+        # would be useless there.
         logging.getLogger("tornado.access").setLevel(logging.WARNING)
-        # the server is what it is by now; what it starts and writes from here on is the user's
+        # The server is fully configured now, so the user's variables and umask cannot change it.
+        # They apply to everything that it starts and writes from here on.
         shell.apply()
         if identity:
             forget_names()
-            # Jupyter Server would build one at each connection
+            # Without this, Jupyter Server would create a TLS context for each connection.
             app.http_server.ssl_options = identity.answering()
             ask_all(app.http_server)
         app.http_server.add_sockets([listener])
@@ -239,7 +242,8 @@ def serve(
         app.io_loop.add_callback(tell_at_sigterm, app.io_loop, identity)
         return True
 
-    # ServerApp closes the port that it found free before it binds it again (jupyterhub#3005)
+    # ServerApp finds a free port, closes it, and binds it again later. Another program could take
+    # the port in between (jupyterhub#3005).
     ServerApp._find_http_port = lambda app: None
     ServerApp._bind_http_server_tcp = bind_tcp
 
@@ -250,8 +254,10 @@ def serve(
 
 
 async def tell_hub(port: int, identity: Identity | None = None, patience: float = PATIENCE) -> None:
-    """POST the port until the hub takes it; end the server when the hub says that nobody waits for
-    it, or nothing."""
+    """Send the port to the hub until the hub accepts it.
+
+    End the server if the hub does not wait for this server any more, or does not answer in time.
+    """
     import asyncio
 
     from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
@@ -274,9 +280,9 @@ async def tell_hub(port: int, identity: Identity | None = None, patience: float 
             return
         except (HTTPClientError, OSError) as error:
             code, trouble = getattr(error, "code", None), str(error)
-        if code == 409:  # a hub that was restarted had heard it, and its answer was lost
+        if code == 409:  # the hub already has the port: its first answer was lost in a restart
             return
-        if code in (400, 401, 403):  # the hub's own; a 404, for one, is some other service's word
+        if code in (400, 401, 403):  # only the hub sends these codes; other services may send 404
             trouble = f"sitekit: the hub does not want this server any more ({trouble}); ending"
         elif time.monotonic() > end:
             trouble = _giving_up(os.environ["JUPYTERHUB_API_URL"], patience, trouble)

@@ -1,5 +1,6 @@
-# bash reads this in the terminals of a session (session/terminals.py): all that a login shell reads, then PATH once more.
-# Debian's /etc/profile sets PATH anew; what is loaded in the Software Modules tab would be half gone, and our programs.
+# bash reads this file in a session's terminals (session/terminals.py).
+# It reads the files of a login shell, and then puts back the missing directories of PATH: Debian's /etc/profile
+# replaces PATH, which would remove the loaded modules and sitekit's own commands.
 SITEKIT_PATH=$PATH
 if [ -r /etc/profile ]; then . /etc/profile; fi
 for SITEKIT_FILE in ~/.bash_profile ~/.bash_login ~/.profile; do

@@ -1,7 +1,7 @@
-"""The terminals of a session: the user's login shell, with what is loaded in the tab, and without
-the hub environment.
+"""Start a session's terminals with the user's login shell and the loaded modules.
 
-Jupyter Server is told to use it by environment/release/configure.py.
+The hub environment is not on PATH in a terminal. environment/release/configure.py configures
+Jupyter Server to use this class.
 """
 
 from __future__ import annotations
@@ -18,37 +18,44 @@ from . import git, lmod_output, loaded_modules
 from .overrides.memory import first_to_end
 
 PROGRAMS = Path(sys.prefix, "share", "sitekit", "bin")
-"""What users may call by name: sitekit-kernel and nbdime (environment/release/user_programs.py)."""
+"""Commands for users: sitekit-kernel and nbdime (environment/release/user_programs.py)."""
 
 
 def shell_command(shell: str) -> list[str]:
-    """The login shell. bash is told what to read, since a login would take PATH away on some
-    systems."""
+    """Return the command line of the user's login shell.
+
+    bash reads terminal.bash instead of starting as a login shell, because a login resets PATH on
+    some systems.
+    """
     if os.path.basename(shell) == "bash":
         return [shell, "--rcfile", str(Path(__file__).with_name("terminal.bash"))]
     return [shell, "-l"]
 
 
 def terminal_path(path: str) -> str:
-    """The PATH of a terminal: the hub environment is no place to work in, and our few programs come
-    last."""
+    """Return the PATH of a terminal.
+
+    The hub environment's directory is removed, because users should not work in it. The directory
+    of sitekit's commands is added at the end.
+    """
     folders = [folder for folder in path.split(os.pathsep) if folder != f"{sys.prefix}/bin"]
     return os.pathsep.join([*folders, str(PROGRAMS)])
 
 
 def terminal_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment`, the server's, as a new terminal has it."""
+    """Return the environment of a new terminal, made from the server's environment."""
     loaded = loaded_modules.read()
-    told = lmod_output.applied(loaded, environment)
-    told["PATH"] = terminal_path(told["PATH"])
+    variables = lmod_output.applied(loaded, environment)
+    variables["PATH"] = terminal_path(variables["PATH"])
     if loaded.get("LOADEDMODULES"):
-        # Lmod's start files would put the user's default collection in its place
-        told["__Init_Default_Modules"] = "1"
-    return told
+        # Without this variable, Lmod's startup files would replace the loaded modules with the
+        # user's default collection.
+        variables["__Init_Default_Modules"] = "1"
+    return variables
 
 
 class Terminals(TerminalManager):
-    """Jupyter Server's terminals, with this module's shell and environment."""
+    """Start Jupyter Server's terminals with the shell and the environment of this module."""
 
     def __init__(self, **settings: Any) -> None:
         shell = shell_command(os.environ.get("SHELL") or "/bin/sh")

@@ -1,11 +1,12 @@
-"""What a lab should know of its server: when it is stopped, and how often its memory was used up."""
+"""Compute the notices for JupyterLab: the time that is left, and the number of OOM kills."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-# seconds before an idle server is stopped; a third of a limit that is shorter than half an hour
+# Seconds before an idle server is stopped. If the idle limit is shorter than half an hour, a third
+# of the limit is used.
 IDLE_WARNING = 600
 TIME_WARNINGS = (900, 300)  # seconds before the job's time is over
 
@@ -13,12 +14,13 @@ TIME_WARNINGS = (900, 300)  # seconds before the job's time is over
 def notice(
     now: float, active: float, environment: Mapping[str, str], killed: int | None = None
 ) -> dict[str, Any]:
-    """The seconds until the server is stopped as idle, and until its job ends; None for never, or
-    where nobody says. How many programs were `killed` since its memory was used up, and how much
-    memory it has, in bytes.
+    """Return the data from which JupyterLab shows its notices.
 
-    `now` and `active`, the last activity, are seconds since the epoch. The environment is that of
-    the server.
+    `idle` and `time` are the seconds until the server is stopped as idle and until its job ends, or
+    None if that is unknown or never happens. `killed` is the number of programs that were ended
+    because the server's memory was used up. `memory` is the server's memory in bytes. The arguments
+    `now` and `active`, the last activity, are seconds since the epoch. `environment` is the
+    server's environment.
     """
     limit = environment.get("JUPYTERHUB_SITEKIT_IDLE", "never")
     end = environment.get("JUPYTERHUB_SITEKIT_END", "")

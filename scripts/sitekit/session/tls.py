@@ -1,9 +1,9 @@
-"""A server's TLS: its certificate, made for this start alone, and the authority that hub and proxy
-are known by.
+"""Load the server's TLS certificate and the certificate authority of the hub and the proxy.
 
-The hub sends both with the job's environment, as it does the token. From there they go into files
-without a name, which are gone with the process however that ends; no other user could ever open
-them. (OpenSSL reads keys from paths only.)
+The certificate is made for one start of the server. The hub sends key and certificates in the job's
+environment, as it sends the API token. This module writes them to temporary files without a name,
+because OpenSSL reads keys only from paths. No other user can open these files, and the files
+disappear when the process ends.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ FOR_JUPYTERHUB = ("JUPYTERHUB_SSL_KEYFILE", "JUPYTERHUB_SSL_CERTFILE", "JUPYTERH
 
 
 class Identity:
-    """Who this server is, and whom it trusts: the authority of hub and proxy, and no other user's
-    server."""
+    """Hold the certificate of this server and the authority that the server trusts.
+
+    The authority has signed the certificates of the hub and the proxy, but not those of other
+    users' servers.
+    """
 
     def __init__(self, sent: str) -> None:
         parts = re.findall(
@@ -31,11 +34,14 @@ class Identity:
         self._own, self._authority = _nameless(key + certificate), _nameless(authority)
 
     def calling(self) -> ssl.SSLContext:
-        """For connections to the hub. Its name is checked."""
+        """Return a TLS context for connections to the hub. The hub's host name is verified."""
         return self._with(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
     def answering(self) -> ssl.SSLContext:
-        """For connections from hub and proxy. Nobody else gets further than the handshake."""
+        """Return a TLS context for connections from the hub and the proxy.
+
+        The handshake fails for all other clients.
+        """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.verify_mode = ssl.CERT_REQUIRED
         return self._with(context)
@@ -47,20 +53,29 @@ class Identity:
         return context
 
     def tell_jupyterhub(self) -> None:
-        """JupyterHub's part of the server reads these when it is imported, and the files at each of
-        its calls."""
+        """Set the environment variables with the paths of the key and the certificates.
+
+        JupyterHub's part of the server reads the variables when it is imported, and the files at
+        each of its requests to the hub.
+        """
         own = _path(self._own)
         os.environ.update(zip(FOR_JUPYTERHUB, (own, own, _path(self._authority)), strict=True))
 
 
 def take_identity() -> Identity | None:
-    """What the hub sent, out of the environment; None from a hub without internal TLS."""
+    """Return the certificate that the hub sent, and remove it from the environment.
+
+    Return None if the hub does not use internal TLS.
+    """
     sent = os.environ.pop(SENT, "")
     return Identity(sent) if sent else None
 
 
 def forget_names() -> None:
-    """Kernels and terminals need not know; in their processes these paths mean other files."""
+    """Remove the variables with the paths of the TLS files.
+
+    In the processes of kernels and terminals these paths would refer to other files.
+    """
     for name in FOR_JUPYTERHUB:
         os.environ.pop(name, None)
 

@@ -1,8 +1,8 @@
-"""What the site lets in of the user's own: a few variables and the umask, read from a login shell,
-for kernels and terminals only.
+"""Read the environment variables and the umask that the site takes from the user's login shell.
 
-The shell runs while the server starts, in an environment without any secret; its answer is taken
-when everything that decides which server runs has been decided.
+These variables and the umask are used for kernels and terminals only. The shell runs while the
+server starts, in an environment without secrets. The shell's output is used only after the server
+has been fully configured.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ from typing import IO
 
 PATIENCE = 10.0  # seconds
 ANSWER_LIMIT = 1024**2  # bytes
-# What a dotfile prints stands before the first NUL, and then the umask on a line of its own.
+# The text before the first NUL is the output of the user's dotfiles, and then the umask in a line.
 ASK = r"umask; /usr/bin/printf '\0'; /usr/bin/env -0"
 
 
 class LoginShell:
-    """The user's login shell, asked for its environment and its umask. Asks nothing where nothing
-    is wanted."""
+    """Run the user's login shell if the site wants variables or the umask from it."""
 
     def __init__(self, wanted: Iterable[str], umask: str) -> None:
         self.wanted = frozenset(wanted)
@@ -37,11 +36,12 @@ class LoginShell:
             self._start()
 
     def _start(self) -> None:
-        # the gate's, from passwd
+        # The gate has set these variables from passwd.
         plain = {name: os.environ[name] for name in ("HOME", "USER", "LOGNAME", "SHELL")}
         shell = plain["SHELL"]
         name = os.path.basename(shell)
-        # csh takes -l only alone; a dash before its name says the same to it
+        # csh accepts -l only as its single option. A dash before the shell's name has the same
+        # effect.
         words = [f"-{name}", "-c" if name.endswith("csh") else "-lc", ASK]
         self._answer = tempfile.TemporaryFile()  # noqa: SIM115  (open until the shell has ended)
         try:
@@ -67,15 +67,17 @@ class LoginShell:
             )
 
     def apply(self) -> None:
-        """Set the wanted variables and the umask: of this process, and so of all that it starts
-        from now on."""
+        """Set the wanted variables and the umask of this process.
+
+        All processes that this process starts later inherit the variables and the umask.
+        """
         printed, *entries = self._answered()
         pairs = (entry.decode("utf-8", "surrogateescape").partition("=") for entry in entries)
         os.environ.update({name: value for name, _, value in pairs if name in self.wanted})
         last = (printed.split() or [b""])[-1].decode(errors="replace")
         mask = last if self.umask == "login" else self.umask
         if re.fullmatch(r"0?[0-7]{1,3}", mask, re.ASCII):
-            os.umask(int(mask, 8) & 0o077)  # never what would keep users from their own files
+            os.umask(int(mask, 8) & 0o077)  # users always keep access to their own files
         else:
             print(
                 "sitekit: your login shell told no umask; your files stay private (0077)",
@@ -83,8 +85,10 @@ class LoginShell:
             )
 
     def _answered(self) -> list[bytes]:
-        """What the shell said, cut at its NULs; nothing when it does not end within PATIENCE
-        seconds."""
+        """Return the output of the shell, split at NUL characters.
+
+        The result is empty if the shell does not end within PATIENCE seconds.
+        """
         if self._process is None or self._answer is None:
             return [b""]
         try:
@@ -102,7 +106,7 @@ class LoginShell:
         return [printed, *entries[:-1]]
 
     def _end(self) -> None:
-        """Nothing of the shell's stays behind, whatever a dotfile has started."""
+        """Kill the shell and everything that a dotfile has started in its session."""
         if self._process:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The cluster's accounting: who may charge to which account."""
+"""Create the demo cluster's Slurm accounts, users and QOS in slurmdbd."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from . import layout
 
 
 def environment(site: Site) -> dict[str, str]:
-    """The environment in which Slurm's commands speak to this cluster, and to no other that the
-    machine may know."""
+    """Return the environment variables with which Slurm's commands use the demo cluster.
+
+    Without them a command could use another cluster that is configured on this machine.
+    """
     return {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         "LANG": "C.UTF-8",
@@ -18,7 +20,7 @@ def environment(site: Site) -> dict[str, str]:
 
 
 def sacctmgr(site: Site, *words: str, check: bool = True) -> str:
-    """Run sacctmgr without questions; return what it printed. Raises CommandFailed."""
+    """Run sacctmgr without confirmation prompts; return its output. Raises CommandFailed."""
     return run(
         [site.slurm.bin / "sacctmgr", "-i", "-n", "-P", *words],
         env=environment(site),
@@ -28,16 +30,18 @@ def sacctmgr(site: Site, *words: str, check: bool = True) -> str:
 
 
 def wanted(site: Site) -> list[tuple[str, ...]]:
-    """Every association as sacctmgr's words. The hub's account submits no job of its own, and is no
-    Operator: a right that it has here, and lacks on another cluster, would hide what it does
-    without."""
-    words: list[tuple[str, ...]] = [
+    """Return every association of the demo cluster as arguments of `sacctmgr add`.
+
+    The hub's account may submit no jobs of its own and is no Operator. If it were an Operator here,
+    the tests would not notice when sitekit needs a right that it does not have on other clusters.
+    """
+    associations: list[tuple[str, ...]] = [
         ("cluster", "demo"),
         ("qos", "interactive", "Priority=100", "Description=notebooks"),
         ("account", "services", "Description=daemons", "Organization=demo"),
     ]
     for account, members in layout.ACCOUNTS.items():
-        words.append(
+        associations.append(
             (
                 "account",
                 account,
@@ -46,27 +50,29 @@ def wanted(site: Site) -> list[tuple[str, ...]]:
                 "QOS=normal,interactive",
             )
         )
-        words += [("user", member, f"Account={account}") for member in members]
-    words.append(("user", site.hub.user, "Account=services", "MaxSubmitJobs=0"))
-    # starts kernels on a node, for make kernels_check
-    words.append(("user", "nobody", "Account=services"))
-    return words
+        associations += [("user", member, f"Account={account}") for member in members]
+    associations.append(("user", site.hub.user, "Account=services", "MaxSubmitJobs=0"))
+    # `make kernels_check` starts kernels on a node as the user nobody.
+    associations.append(("user", "nobody", "Account=services"))
+    return associations
 
 
 def ensure_accounts(site: Site) -> None:
-    """Add what is missing, so that the second time costs one question. Needs slurmdbd. Raises
-    CommandFailed."""
+    """Add the associations that are missing in slurmdbd. Raises CommandFailed.
+
+    slurmdbd must be running. If nothing is missing, only three queries are made.
+    """
     clusters = sacctmgr(site, "show", "cluster", "format=cluster").split()
     known = (
         set(sacctmgr(site, "show", "assoc", "format=account,user").split()) if clusters else set()
     )
     qos = sacctmgr(site, "show", "qos", "format=name").split()
     for kind, name, *more in wanted(site):
-        there = {
+        exists = {
             "cluster": name in clusters,
             "qos": name in qos,
             "account": f"{name}|" in known,
             "user": f"{more[0].removeprefix('Account=')}|{name}" in known if more else False,
         }
-        if not there[kind]:
+        if not exists[kind]:
             sacctmgr(site, "add", kind, name, *more)

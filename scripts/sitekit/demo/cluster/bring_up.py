@@ -1,4 +1,4 @@
-"""The cluster as a whole: bring it up, see how it does, take it down."""
+"""Start, check and stop the daemons of the demo's Slurm cluster."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ UNCAPPED = (
     "Slurm reserves memory, but stops no job that takes more."
 )
 _NO_CGROUP = layout.STATE / "no-cgroup"
-"""Says that Slurm was tried with this machine's cgroups, and did not do."""
+"""This file exists if Slurm could not start with this machine's cgroups."""
 
 
 def daemons(site: Site) -> list[Service]:
-    """All services of the cluster in the order of their start."""
+    """Return all services of the cluster in the order in which they start."""
     return [*services.accounting(site), *services.scheduling(site)]
 
 
 def start_cluster(site: Site, made: Made) -> Host:
-    """Bring the cluster up, or see that it is. Returns the host as Slurm was told of it. Root only.
+    """Start the cluster's daemons; return the host that Slurm is configured for.
 
-    Needs the packages and the hub's account. Raises Problem: which daemon did not come up, and the
-    end of its log.
+    Only root can call this function. The packages must be installed, and the hub's account must
+    exist. Raises Problem with the name of the daemon that did not start and the end of its log.
     """
     host = this_host()
     if _NO_CGROUP.exists():
@@ -47,8 +47,8 @@ def start_cluster(site: Site, made: Made) -> Host:
     except Problem as problem:
         if host.cgroup is None or not (problem.where or "").startswith(site.service("slurmd-")):
             raise
-        # Which Slurm, systemd and container go together with which cgroups is not for us to know:
-        # it was tried.
+        # No list tells which versions of Slurm and systemd, and which containers, work with which
+        # cgroups. So Slurm is started with the machine's cgroups first, and then without.
         say(
             f"    Slurm does not come up with cgroup {host.cgroup} on this machine; going on without:\n{problem}"
         )
@@ -77,8 +77,10 @@ def _bring_up(site: Site, host: Host, made: Made) -> None:
 
 
 def _try_a_job(site: Site) -> None:
-    """One job through every part of Slurm, so that the first to meet a fault is not a user. Raises
-    Problem."""
+    """Run one job in the cluster. Raises Problem if the job fails.
+
+    With this job, faults of Slurm are found before a user starts a server.
+    """
     srun: Argv = [
         site.slurm.bin / "srun",
         "--partition=batch",
@@ -97,13 +99,15 @@ def _try_a_job(site: Site) -> None:
 
 
 def cluster_status(site: Site) -> dict[str, control.State]:
-    """The state of each daemon by name."""
+    """Return the state of each daemon by its service name."""
     return control.status(daemons(site), services.supervisor(site))
 
 
 def cancel_jobs(site: Site) -> int:
-    """Cancel every job of the demo cluster and wait, at most 20 s, until they are gone. Returns how
-    many there were."""
+    """Cancel every job of the demo cluster; return the number of jobs.
+
+    Wait up to 20 seconds until the jobs have ended.
+    """
     if not (jobs := _jobs(site)):
         return 0
     with step("Cancelling jobs") as shown:
@@ -124,20 +128,24 @@ def _jobs(site: Site) -> list[str]:
 
 
 def stop_cluster(site: Site) -> None:
-    """End the cluster's daemons, ours only. Its files stay. Raises Problem for one that does not
-    end."""
+    """Stop the demo cluster's daemons, and no other processes.
+
+    The files of the cluster are kept. Raises Problem for a daemon that does not end.
+    """
     control.stop(daemons(site), services.supervisor(site))
     end_placeholders()
 
 
 def end_placeholders(tree: Path = Path("/sys/fs/cgroup")) -> None:
-    """With cgroup v2 a process of Slurm's, `slurmstepd infinity`, keeps the group of each node's
-    jobs in being, also when slurmd has ended. cgroups(7): whatever is in a group ends when
-    `cgroup.kill` is written."""
+    """End the `slurmstepd infinity` process of each demo node.
+
+    With cgroup v2, this process of Slurm keeps the cgroup of a node's jobs alive after slurmd has
+    ended. Writing to `cgroup.kill` ends every process in the cgroup: see cgroups(7).
+    """
     for group in [
         group for node in layout.NODES for group in tree.glob(f"*/{node}_slurmstepd.scope")
     ]:
-        # systemd removes the group of a scope that is empty
+        # systemd may remove the cgroup of an empty scope at any moment
         with contextlib.suppress(FileNotFoundError):
             if (group / "cgroup.kill").exists():
                 (group / "cgroup.kill").write_text("1")

@@ -1,5 +1,4 @@
-"""What the demo has to know about the machine that it runs on: name, address, memory, and the
-cgroups it may write."""
+"""Find out this machine's name, address, memory and usable cgroups for slurm.conf."""
 
 from __future__ import annotations
 
@@ -16,11 +15,12 @@ Cgroup = Literal["v1", "v2"] | None
 
 @dataclass(frozen=True)
 class Host:
-    """One machine. `node_memory` is what each virtual node offers, in MiB; with `cgroup` None no
-    cap can be enforced.
+    """Describe this machine for Slurm's configuration.
 
-    `address` is where the daemons meet. `loopback_only` says that Slurm can be kept on it: it binds
-    to what the host's own name resolves to, and to nothing else that could be configured.
+    `address` is the address on which Slurm's daemons listen. `loopback_only` is True if Slurm can
+    listen on the loopback interface alone. Slurm binds to the address that the host name resolves
+    to, and slurm.conf has no option for another address. `node_memory` is the memory of each
+    virtual node in MiB. If `cgroup` is None, no memory cap can be enforced.
     """
 
     name: str
@@ -31,8 +31,10 @@ class Host:
 
 
 def this_host() -> Host:
-    """Look at this machine. Changes nothing, but for a probe directory in the cgroup tree that is
-    gone at once."""
+    """Return a description of this machine.
+
+    The only change is a test directory in the cgroup tree, which is removed immediately.
+    """
     name = socket.gethostname().split(".")[0]
     try:
         address = socket.gethostbyname(socket.gethostname())
@@ -49,16 +51,21 @@ def this_host() -> Host:
 
 
 def node_memory(machine: int) -> int:
-    """MiB for each of three nodes: a third of the machine's bytes, at least 2048, at most 8192.
+    """Return the memory of each of the three virtual nodes in MiB.
 
-    Every tier fits into the least.
+    `machine` is the machine's memory in bytes. Each node gets a third of the machine's memory, but
+    at least 2048 MiB and at most 8192 MiB. Every tier of the demo fits into 2048 MiB.
     """
     return min(8192, max(2048, machine // 2**20 // 3 // 256 * 256))
 
 
 def writable_cgroup(tree: Path = Path("/sys/fs/cgroup")) -> Cgroup:
-    """Which form of cgroup Slurm can work with here, found by trying: v1 with three controllers,
-    pure v2, or none."""
+    """Return the cgroup version that Slurm can use on this machine, or None.
+
+    The version is found by creating test cgroups. With version 1, Slurm needs the controllers
+    memory, freezer and cpuacct. With version 2, Slurm needs the memory controller in a tree without
+    version 1.
+    """
     if (tree / "cgroup.controllers").exists():
         enough = "memory" in (tree / "cgroup.controllers").read_text().split()
         return "v2" if enough and _can_make_group(tree) else None
@@ -76,5 +83,5 @@ def _can_make_group(parent: Path) -> bool:
         probe.rmdir()
     except OSError:
         return False
-    # A plain directory on a tmpfs would also do as it is told; only a cgroup has this file.
+    # A directory can also be created on a tmpfs, but only a cgroup has this file.
     return (parent / "cgroup.procs").exists()

@@ -1,5 +1,7 @@
-"""Where the demo cluster lies on the machine, which ports it uses and who lives in it. All of it is
-the demo's own."""
+"""Define the paths, ports, users, groups and accounts of the demo cluster.
+
+No other cluster on the machine uses these paths and ports.
+"""
 
 from __future__ import annotations
 
@@ -33,31 +35,34 @@ ACCOUNTS = {"research": ("alice", "carol"), "teaching": ("alice", "bob")}
 
 
 def demo_site(supervisor: str) -> Site:
-    """The demo's site, under the supervisor that this machine has: `systemd` or `supervisord`."""
+    """Return the demo's site with the given supervisor, which is `systemd` or `supervisord`."""
     site = load_site(data("config/sites/demo.yml"))
     return site.model_copy(update={"supervisor": supervisor})
 
 
 def modules(site: Site) -> Path:
-    """The module tree."""
+    """Return the path of the module tree."""
     return site.kernels.modulepath[0]
 
 
 def software(site: Site) -> Path:
-    """What the modules point to."""
+    """Return the path of the software that the modules add to PATH."""
     return site.paths.prefix / "software"
 
 
 def slurm_conf(site: Site) -> Path:
-    """The cluster's slurm.conf; Slurm looks for its other files beside it. Raises ValueError if the
-    site names none."""
+    """Return the path of the cluster's slurm.conf.
+
+    Slurm reads its other configuration files from the same directory. Raises ValueError if the site
+    does not set this path.
+    """
     if site.slurm.conf is None:
         raise ValueError("the demo's site must name its slurm.conf")
     return site.slurm.conf
 
 
 def ports(site: Site) -> dict[int, str]:
-    """Every port that the demo listens on, with what listens there."""
+    """Return every port on which the demo listens, with the name of its program."""
     return {
         site.front.port: "the web server",
         site.proxy.port: "the proxy",
@@ -70,8 +75,10 @@ def ports(site: Site) -> dict[int, str]:
 
 
 def directories(site: Site) -> tuple[Path, ...]:
-    """Every directory that the demo makes and `make demo_reset` removes, deepest first where one
-    holds another."""
+    """Return every directory that the demo makes and `make demo_reset` removes.
+
+    If one directory is inside another, the inner one comes first in the list.
+    """
     return (
         modules(site),
         software(site),

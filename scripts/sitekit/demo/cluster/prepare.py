@@ -1,5 +1,7 @@
-"""Make the cluster's directories, key, database and configuration. What is there is kept: safe to
-run again."""
+"""Create the demo cluster's directories, munge key, database and configuration files.
+
+Whatever exists already is kept, so these functions can be called again.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,10 @@ from .slurm_conf import PROGRAMS, render
 
 
 def prepare(site: Site, host: Host, made: Made) -> bool:
-    """Make what is missing and write the configuration for `host`. True if the configuration
-    changed. Root only."""
+    """Create what is missing and write the configuration for `host`.
+
+    Return True if the configuration changed. Only root can call this function.
+    """
     make_directories(site, made)
     _munge_key()
     _database()
@@ -29,7 +33,10 @@ def prepare(site: Site, host: Host, made: Made) -> bool:
 
 
 def make_directories(site: Site, made: Made) -> None:
-    """The cluster's directories with their owners. Those under /run are gone after every boot."""
+    """Create the cluster's directories and set their owners.
+
+    The directories below /run have to be created again after every boot.
+    """
     mine = (layout.slurm_conf(site).parent, layout.ETC, layout.STATE, layout.RUN, layout.LOG)
     made.claim("directories", *mine)
     for path in mine:
@@ -42,8 +49,10 @@ def make_directories(site: Site, made: Made) -> None:
 
 
 def _directory(path: Path, owner: str = "root") -> None:
-    """Mode 0755 whatever the umask: munge and Slurm refuse to work below anything that others may
-    write."""
+    """Create a directory with mode 0755, whatever the umask is.
+
+    munge and Slurm refuse a directory whose parents other users can write.
+    """
     path.mkdir(parents=True, exist_ok=True)
     path.chmod(0o755)
     account = pwd.getpwnam(owner)
@@ -62,8 +71,10 @@ def _munge_key() -> None:
 
 
 def _database() -> None:
-    """A database whose only administrator is the Unix account slurm, known by its socket; no
-    password exists."""
+    """Create the database, whose only administrator is the Unix account slurm.
+
+    MariaDB identifies this account through the Unix socket, so there is no password.
+    """
     if layout.DATABASE.exists():
         return
     fresh = layout.DATABASE.with_name("mariadb.new")
@@ -82,7 +93,7 @@ def _database() -> None:
 
 
 def write_configuration(site: Site, host: Host) -> bool:
-    """Write the files where they differ. True if any did."""
+    """Write each configuration file whose content differs. Return True if any was written."""
     slurm = pwd.getpwnam("slurm")
     changed = False
     for path, content in render(site, host).items():

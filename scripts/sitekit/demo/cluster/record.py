@@ -1,5 +1,7 @@
-"""What the demo made on this machine, written down before it is made, so that an interrupted run
-can be undone."""
+"""Record what the demo makes on this machine, before each thing is made.
+
+With this record an interrupted run can be undone.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,10 @@ _lock = threading.Lock()
 
 
 class Made:
-    """The record. A thing that is in it is the demo's own; a thing that existed before never gets
-    in."""
+    """Store the names of the packages, users, groups and directories that the demo made.
+
+    Nothing that existed before the demo is ever recorded.
+    """
 
     def __init__(self, path: Path = MADE) -> None:
         self.path = path
@@ -37,11 +41,14 @@ class Made:
         return str(name) in self._things.get(kind, [])
 
     def names(self, kind: str) -> list[str]:
-        """The things of one kind, in the order in which they were made."""
+        """Return the recorded names of one kind, in the order in which they were recorded."""
         return list(self._things.get(kind, []))
 
     def claim(self, kind: str, *names: object) -> None:
-        """Record that the demo is about to make these. Safe from several threads."""
+        """Record that the demo is about to make the things `names`.
+
+        Several threads may call this method.
+        """
         if kind not in KINDS:
             raise ValueError(f"nothing of the kind '{kind}' is recorded")
         with _lock:

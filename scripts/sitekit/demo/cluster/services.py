@@ -1,4 +1,4 @@
-"""The cluster's daemons as services, in the order in which they need each other."""
+"""Define the demo cluster's daemons as services."""
 
 from __future__ import annotations
 
@@ -16,18 +16,27 @@ from .accounting import environment
 
 
 def accounting(site: Site) -> list[Service]:
-    """munge, the database and slurmdbd: what must answer before accounts can be made."""
+    """Return the services munge, database and slurmdbd.
+
+    These three services must run before Slurm accounts can be made.
+    """
     return [_munge(site), _database(site), _slurmdbd(site)]
 
 
 def scheduling(site: Site) -> list[Service]:
-    """slurmctld and one slurmd for each virtual node: they need the accounts."""
+    """Return the services slurmctld and one slurmd for each virtual node.
+
+    These services start only after the Slurm accounts have been made.
+    """
     return [_slurmctld(site), *(_slurmd(site, node) for node in layout.NODES)]
 
 
 def supervisor(site: Site) -> Supervisor:
-    """The supervisor of the cluster's services: systemd, or a supervisord of their own, apart from
-    the site's."""
+    """Return the supervisor of the cluster's services.
+
+    The supervisor is systemd, or else a supervisord process that is separate from the site's
+    supervisord.
+    """
     if site.supervisor == "systemd":
         return SystemdSupervisor()
     return SupervisordSupervisor(
@@ -60,8 +69,8 @@ def _database(site: Site) -> Service:
         command=(
             "/usr/sbin/mariadbd", "--no-defaults", f"--datadir={layout.DATABASE}",
             f"--socket={layout.DATABASE_SOCKET}", "--skip-networking",
-            # slurmdbd asks for these two; the third trades a second of accounting at a power cut
-            # for speed.
+            # slurmdbd recommends the first two settings. With the third one MariaDB is faster, but
+            # a power cut can lose the last second of accounting.
             "--innodb-buffer-pool-size=64M", "--innodb-lock-wait-timeout=900", "--innodb-flush-log-at-trx-commit=0",
             f"--pid-file={layout.RUN}/slurm/mariadbd.pid",
         ),
@@ -77,7 +86,8 @@ def _slurmdbd(site: Site) -> Service:
         description="slurmdbd of the demo cluster",
         command=("/usr/sbin/slurmdbd", "-D"),
         user="slurm",
-        # slurmdbd.conf cannot name the database's socket; the client library takes it from here.
+        # slurmdbd.conf has no option for the database's socket, so MariaDB's client library
+        # reads it from this environment variable.
         environment={
             "SLURM_CONF": str(layout.slurm_conf(site)),
             "MYSQL_UNIX_PORT": str(layout.DATABASE_SOCKET),
@@ -119,8 +129,10 @@ def _slurmd(site: Site, node: str) -> Service:
 
 
 def node_state(site: Site, node: str) -> str:
-    """What sinfo calls the state of a node, such as `idle`, or `idle*` where slurmd does not
-    answer; or nothing."""
+    """Return the state of a node as sinfo prints it, such as `idle`, or "" if sinfo prints nothing.
+
+    The state is `idle*` if slurmd does not answer.
+    """
     try:
         return run(
             [

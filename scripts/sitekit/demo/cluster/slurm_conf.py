@@ -1,5 +1,7 @@
-"""Site and host -> the cluster's slurm.conf, cgroup.conf and slurmdbd.conf. Pure: the same in, the
-same out."""
+"""Render the demo cluster's slurm.conf, cgroup.conf and slurmdbd.conf.
+
+The functions read only the site and the host, so the same input gives the same files.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +14,20 @@ from . import layout
 from .host import Host
 
 CAP_PERCENT = 500
-"""AllowedRAMSpace: a job may use this share of its request, in percent, before it is killed.
-cgroup.conf(5)."""
+"""AllowedRAMSpace of cgroup.conf(5). A job that uses more than this percentage of its memory
+request is killed."""
 
 LIFT = "lift-memory-high"
 PROGRAMS = (LIFT,)
 
 CPUS = 8
-"""Of each virtual node. More than the machine has: notebooks mostly wait, and the demo should hold
-a few of them."""
+"""The number of CPUs of each virtual node. It is higher than the machine's, because notebooks are
+idle most of the time and the demo should run several of them."""
 
-# name: (nodes, shortest MaxTime in seconds, other options). `batch` says FORCE:1, for at Slurm's
-# default of NO its jobs and those of the overlapping jupyter partition would shut each other out,
-# node by node. The notebooks' partitions are closed to the hub's account by AllowGroups, as they
-# are on clusters that keep them for users.
+# Each entry is name: (nodes, shortest MaxTime in seconds, other options).
+# The partition `batch` has OverSubscribe=FORCE:1. With Slurm's default, NO, a node with a job of
+# `batch` would accept no job of the overlapping jupyter partitions, and the other way round.
+# AllowGroups excludes the hub's account, as clusters do that reserve these partitions for users.
 NOTEBOOKS = "AllowGroups=jupyter-users OverSubscribe=FORCE:10"
 PARTITIONS = {
     "jupyter-short": (("demo1", "demo2"), 4 * 3600, f"{NOTEBOOKS} PriorityTier=10"),
@@ -36,8 +38,11 @@ PARTITIONS = {
 
 
 def render(site: Site, host: Host) -> dict[Path, str]:
-    """All files by path. slurmdbd.conf must be the user slurm's and 0600, the others readable by
-    everybody; what stands in `PROGRAMS` is run."""
+    """Return the content of every configuration file by path.
+
+    slurmdbd.conf must belong to the user slurm and have mode 0600. Every user can read the other
+    files. The files named in `PROGRAMS` are executable.
+    """
     folder = layout.slurm_conf(site).parent
     return {
         layout.slurm_conf(site): slurm_conf(site, host),
@@ -48,7 +53,10 @@ def render(site: Site, host: Host) -> dict[Path, str]:
 
 
 def slurm_conf(site: Site, host: Host) -> str:
-    """The cluster: three virtual nodes on one host, partitions that admit every tier of the site."""
+    """Return slurm.conf with three virtual nodes on one host.
+
+    The partitions accept every tier of the site.
+    """
     head = _HEAD.format(
         host=host,
         layout=layout,
@@ -80,10 +88,10 @@ def _longest(site: Site, partition: str, least: int) -> int:
 
 
 def cgroup_conf(host: Host) -> str:
-    """How the memory cap is enforced, or that it is not."""
+    """Return cgroup.conf, which enforces the memory cap if the host has usable cgroups."""
     if host.cgroup is None:
-        # slurmd loads a cgroup plugin even if nothing uses it. v2's wants a writable tree, v1's
-        # wants nothing.
+        # slurmd always loads a cgroup plugin, even an unused one. The plugin cgroup/v2 needs a
+        # writable cgroup tree, but cgroup/v1 does not.
         return "# No cgroup can be used on this machine: the memory cap is not enforced.\nCgroupPlugin=cgroup/v1\n"
     constrain = (
         f"ConstrainRAMSpace=yes\nAllowedRAMSpace={CAP_PERCENT}\n"
@@ -91,15 +99,17 @@ def cgroup_conf(host: Host) -> str:
     )
     if host.cgroup == "v1":
         return "CgroupPlugin=cgroup/v1\nCgroupMountpoint=/sys/fs/cgroup\n" + constrain
-    # Where slurmd does not come up with it, the demo goes on without a cap.
+    # If slurmd does not start with this plugin, bring_up.py starts it without a memory cap.
     return "CgroupPlugin=cgroup/v2\nIgnoreSystemdOnFailure=yes\n" + constrain
 
 
 def slurmdbd_conf(host: Host) -> str:
-    """The accounting daemon. There is no password: the database knows the Unix account slurm at its
-    own socket."""
-    # slurmdbd.conf(5) does not name this word, but slurmdbd binds by the same code as the other
-    # daemons
+    """Return slurmdbd.conf, which contains no password.
+
+    MariaDB identifies the Unix account slurm through its socket.
+    """
+    # slurmdbd.conf(5) does not list this parameter, but slurmdbd opens its port with the same code
+    # as the other daemons, and this code reads the parameter.
     bind = "CommunicationParameters=NoInAddrAny\n" if host.loopback_only else ""
     return f"""\
 AuthType=auth/munge

@@ -1,4 +1,4 @@
-"""The demo's cluster users, their groups and their passwords."""
+"""Create and remove the demo's users, their groups and their passwords."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from . import layout
 from .record import Made
 
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
-"""Without what is mistaken for something else when read from a screen."""
+"""Characters of passwords, without those that look like another one on a screen."""
 
 
 def ensure_people(made: Made) -> dict[str, str]:
-    """Make users, groups and passwords where they are missing. Returns name -> password. Raises
-    CommandFailed."""
+    """Create the users, groups and passwords that are missing; return the password of each user.
+
+    Raises CommandFailed.
+    """
     passwords = ensure_passwords(layout.PASSWORDS)
     for user in layout.USERS:
         if not _exists(pwd.getpwnam, user):
             made.claim("users", user)
-            # 0700: a home is its owner's business. The umask and the distribution's default do not
-            # decide.
+            # Only its owner may read a home directory. Without this option the umask or the
+            # distribution's default would set the mode.
             run(
                 [
                     "useradd",
@@ -51,7 +53,10 @@ def ensure_people(made: Made) -> dict[str, str]:
 
 
 def ensure_passwords(path: Path) -> dict[str, str]:
-    """Read the passwords, or make them up once. They are root's to read."""
+    """Read the file of passwords, or create the file if it is missing.
+
+    Only root can read this file.
+    """
     if not path.exists():
         words = {user: "-".join(_word() for _ in range(3)) for user in layout.USERS}
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -72,8 +77,10 @@ def _exists(lookup: Callable[[str], object], name: str) -> bool:
 
 
 def remove_people(made: Made) -> list[str]:
-    """Remove the users that the demo made, with their homes, and its groups. Returns what was
-    removed."""
+    """Remove the users and groups that the demo made, and the users' home directories.
+
+    Return a list of what was removed.
+    """
     removed = []
     for user in made.names("users"):
         if _exists(pwd.getpwnam, user):

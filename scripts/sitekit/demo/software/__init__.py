@@ -1,1 +1,1 @@
-"""The software of the one-machine cluster: the distribution's packages, behind modules."""
+"""Install the software of the demo: packages, Pythons and modules."""

@@ -1,19 +1,22 @@
-"""The demo's module tree as Lmod reads it. Pure: paths and versions in, files out."""
+"""Render the demo's module tree as Lua modulefiles for Lmod."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 BROKEN = "broken/1.0"
-"""Looks like a Python with everything, and cannot be loaded: what it depends on was removed. Every
-cluster has one."""
+"""The module of a Python that cannot be loaded, because it depends on a module that was removed.
+The demo has one because every cluster has such modules."""
 
 
 def modulefiles(
     tree: Path, software: Path, pythons: dict[str, Path | None], default: str, r: str
 ) -> dict[Path, str]:
-    """Path -> text of every modulefile. `pythons` maps a version to the folder of its own
-    libraries, if any."""
+    """Return the content of every modulefile by path.
+
+    `pythons` maps each version of Python to the directory of its own shared libraries, or to None.
+    `default` is the version of Python that the module `python` loads. `r` is the version of R.
+    """
     files = {}
     for version, libraries in pythons.items():
         extra = f'prepend_path("LD_LIBRARY_PATH", "{libraries}")\n' if libraries else ""

@@ -1,4 +1,4 @@
-"""The demo's modules and the software behind them, built aside and kept once they are whole."""
+"""Build the demo's modules and the software that they load."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ from .pythons import SYSTEM, Python, make_previous_python, make_system_python, s
 
 
 def ensure_modules(site: Site, linux: Distribution, made: Made) -> None:
-    """Build what is missing and write the module tree; what is there is kept. Root only; raises
-    CommandFailed."""
+    """Build the software that is missing and write the module tree. Raises CommandFailed.
+
+    Complete software is kept. Only root can call this function.
+    """
     tree, software = layout.modules(site), layout.software(site)
     made.claim("directories", tree, software)
     _folders(software, tree)
@@ -47,27 +49,33 @@ def ensure_modules(site: Site, linux: Distribution, made: Made) -> None:
 
 
 def r_version() -> str:
-    """`4.2` or the like, of the distribution's R; dpkg is asked, for R takes half a second to say
-    so itself."""
-    said = run(["dpkg-query", "-W", "-f", "${Version}", "r-base-core"]).stdout
-    found = re.match(r"\d+\.\d+", said)
-    if found is None:
+    """Return the version of the distribution's R, such as `4.2`.
+
+    dpkg is asked for the version because starting R takes half a second.
+    """
+    output = run(["dpkg-query", "-W", "-f", "${Version}", "r-base-core"]).stdout
+    version = re.match(r"\d+\.\d+", output)
+    if version is None:
         raise Problem(
-            f"dpkg tells no version of R: {said}", "r-base-core", "dpkg --status r-base-core"
+            f"dpkg tells no version of R: {output}", "r-base-core", "dpkg --status r-base-core"
         )
-    return found[0]
+    return version[0]
 
 
 def _ensure_python(
     software: Path, version: str, which: str, make: Callable[[Path], Python]
 ) -> Python:
-    """A finished Python is marked. A folder without the mark is what an interrupted run left, and
-    is built again: an environment cannot be moved to its place when it is done, for it knows its
-    own path."""
+    """Return a Python; build it with the function `make` if it is missing or incomplete.
+
+    The file `.complete` marks a complete Python. A directory without this file was left by an
+    interrupted run and is built again. A Python is built at its final path because a virtual
+    environment contains its own path and cannot be moved.
+    """
     folder = software / "python" / version
     mark = folder / ".complete"
     if mark.exists():
-        return Python(version, folder, Path(said) if (said := mark.read_text()) else None)
+        libraries = mark.read_text()
+        return Python(version, folder, Path(libraries) if libraries else None)
     shutil.rmtree(folder, ignore_errors=True)
     _folders(folder)
     with step(f"Python {version} with ipykernel ({which})"):
@@ -89,7 +97,7 @@ def _ensure_previous(software: Path, entry: dict[str, Any], linux: Distribution)
 
 
 def _readable(folder: Path) -> None:
-    """Users read it and only root writes it, whatever the umask was."""
+    """Give every user read access and only root write access, whatever the umask was."""
     run(["chmod", "-R", "u=rwX,go=rX", folder])
 
 

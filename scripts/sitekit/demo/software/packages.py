@@ -1,5 +1,4 @@
-"""Install what the demo needs from the distribution's packages, and see to it that none of them
-starts a service."""
+"""Install the distribution's packages that the demo needs, without starting their services."""
 
 from __future__ import annotations
 
@@ -22,18 +21,23 @@ QUIET = {
 
 
 def missing_packages(wanted: Sequence[str | list[str]]) -> list[list[str]]:
-    """Those that are not installed; each as its list of alternative names. Asks dpkg, takes a few
-    milliseconds."""
+    """Return the wanted packages that are not installed, each as a list of alternative names.
+
+    dpkg-query finds the installed packages in a few milliseconds.
+    """
     choices = [[name] if isinstance(name, str) else name for name in wanted]
     names = [name for choice in choices for name in choice]
-    asked = run(["dpkg-query", "-W", "-f", "${Package} ${Status}\\n", *names], check=False)
-    there = {line.split()[0] for line in asked.stdout.splitlines() if line.endswith(" installed")}
-    return [choice for choice in choices if not there & set(choice)]
+    query = run(["dpkg-query", "-W", "-f", "${Package} ${Status}\\n", *names], check=False)
+    lines = query.stdout.splitlines()
+    installed = {line.split()[0] for line in lines if line.endswith(" installed")}
+    return [choice for choice in choices if not installed & set(choice)]
 
 
 def install_packages() -> list[str]:
-    """Install what is missing; return the names of all new packages. Raises CommandFailed with
-    apt's last words."""
+    """Install the packages that are missing; return the names of all newly installed packages.
+
+    Raises CommandFailed with the last lines that apt printed.
+    """
     data, made = table(), Made()
     if not (missing := missing_packages(data["packages"])):
         return []
@@ -66,13 +70,16 @@ def _would_install(names: Sequence[str]) -> list[str]:
     plan = run(
         [*APT, "install", "-s", "--no-install-recommends", *names], env=QUIET, timeout=120
     ).stdout
-    # A line with the old version in brackets is an upgrade of a package that was there.
+    # A line with an old version in brackets is the upgrade of an installed package.
     return [m[1] for m in re.finditer(r"^Inst (\S+) (?!\[)", plan, re.MULTILINE)]
 
 
 def _install(names: Sequence[str], advance: Callable[[], object]) -> None:
-    """apt in a session of its own: Ctrl-C ends the demo, but must not leave dpkg in the middle of a
-    package."""
+    """Install packages with apt-get in a new session.
+
+    Ctrl-C ends the demo. The new session protects apt-get from the signal, because dpkg must not be
+    interrupted inside a package.
+    """
     run(["dpkg", "--configure", "-a"], env=QUIET, timeout=600)
     argv = [*APT, "install", "-y", "--no-install-recommends", *names]
     last: list[str] = []
@@ -99,7 +106,7 @@ def _install(names: Sequence[str], advance: Callable[[], object]) -> None:
 
 
 def _mask(units: list[str]) -> list[str]:
-    """Keep systemd from starting these when their packages arrive."""
+    """Mask systemd units so that they do not start when their packages are installed."""
     if not units or not os.path.exists("/usr/bin/systemctl"):
         return []
     run(["systemctl", "mask", *units], env=QUIET)

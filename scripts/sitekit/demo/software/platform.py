@@ -1,4 +1,4 @@
-"""Which distribution this is, and what that means for the demo: the table platforms.yml."""
+"""Detect the Linux distribution and read platforms.yml, which lists the differences."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAMED_IN = "/etc/os-release"
 
 @dataclass(frozen=True)
 class Distribution:
-    """The distribution of this machine: its id, version and code name as in os-release(5)."""
+    """Describe this machine's distribution with the values of os-release(5)."""
 
     id: str
     version: str
@@ -26,26 +26,29 @@ class Distribution:
 
 
 def table() -> dict[str, Any]:
-    """The table of what differs between distributions."""
+    """Read platforms.yml, which lists what differs between distributions."""
     return read_yaml(Path(__file__).with_name("platforms.yml")).values
 
 
 def distribution() -> Distribution:
-    """The distribution of this machine. Raises BadInput where the demo does not run on it."""
+    """Return this machine's distribution.
+
+    Raises BadInput if the demo does not support this distribution.
+    """
     try:
         fields = platform.freedesktop_os_release()
     except OSError:
         raise BadInput("no distribution is named here", _NAMED_IN, REMEDY) from None
-    found = Distribution(
+    detected = Distribution(
         fields["ID"],
         fields.get("VERSION_ID", ""),
         fields.get("VERSION_CODENAME", ""),
         fields["PRETTY_NAME"],
     )
-    oldest = table()["versions"].get(found.id)
-    if oldest is None or _number(found.version) < _number(oldest):
-        raise BadInput(f"this machine runs {found.title}", _NAMED_IN, REMEDY)
-    return found
+    oldest = table()["versions"].get(detected.id)
+    if oldest is None or _number(detected.version) < _number(oldest):
+        raise BadInput(f"this machine runs {detected.title}", _NAMED_IN, REMEDY)
+    return detected
 
 
 def _number(version: str) -> tuple[int, ...]:

@@ -1,5 +1,8 @@
-"""Two real Pythons for the demo's modules: the distribution's, and the one of the release before
-it, side by side."""
+"""Build the two Pythons of the demo's modules, each with ipykernel.
+
+The first is the distribution's Python. The second is the Python of the distribution's previous
+release.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,11 @@ PINS = Path(__file__).with_name("ipykernel.txt")
 
 @dataclass(frozen=True)
 class Python:
-    """A Python in its own folder. `libraries` is where its own shared libraries lie, None if it
-    needs none."""
+    """Describe a Python that is installed in its own directory.
+
+    `libraries` is the directory of its own shared libraries, or None if this Python has no such
+    libraries.
+    """
 
     version: str
     folder: Path
@@ -37,19 +43,25 @@ class Python:
 
 
 def system_version() -> str:
-    """`3.11` or the like: what /usr/bin/python3 is."""
+    """Return the version of /usr/bin/python3, such as `3.11`."""
     return run([SYSTEM, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]).stdout.strip()
 
 
 def make_system_python(folder: Path, version: str) -> Python:
-    """A virtual environment on the distribution's Python, with ipykernel. Raises CommandFailed."""
+    """Create a virtual environment of the distribution's Python with ipykernel.
+
+    Raises CommandFailed.
+    """
     run([SYSTEM, "-m", "venv", "--without-pip", "--symlinks", folder], timeout=120)
     _add_ipykernel(Python(version, folder), folder / "lib" / f"python{version}" / "site-packages")
     return Python(version, folder)
 
 
 def make_previous_python(folder: Path, entry: dict[str, Any], codename: str) -> Python:
-    """The previous release's Python, unpacked from its packages and not installed. Raises Problem."""
+    """Unpack the Python of the distribution's previous release, and add ipykernel. Raises Problem.
+
+    The packages of this Python are unpacked into `folder` and are not installed.
+    """
     with tempfile.TemporaryDirectory(prefix="sitekit-apt-") as scratch:
         for package in _download(
             Path(scratch), entry["release"], entry["packages"], mirror(codename)
@@ -59,7 +71,8 @@ def make_previous_python(folder: Path, entry: dict[str, Any], codename: str) -> 
     (folder / "bin").mkdir()
     for name in ("python", "python3", f"python{version}"):
         (folder / "bin" / name).symlink_to(f"../usr/bin/python{version}")
-    # Its own libraries only: a libc or a libffi of the machine's is found where it always is.
+    # Only libraries that the machine lacks were downloaded. The dynamic linker finds all others,
+    # such as libc, in the machine's usual directories.
     libraries = next(iter(sorted(folder.glob("usr/lib/*-linux-gnu*"))), None)
     python = Python(version, folder, libraries)
     _add_ipykernel(python, folder / "usr" / "lib" / "python3" / "dist-packages")
@@ -67,9 +80,8 @@ def make_previous_python(folder: Path, entry: dict[str, Any], codename: str) -> 
 
 
 def mirror(codename: str) -> str:
-    """Where this machine gets its packages from: the address of its own apt source of `codename`
-    main."""
-    asked = run(
+    """Return the URL of this machine's apt source for the component main of `codename`."""
+    targets = run(
         [
             "apt-get",
             "indextargets",
@@ -79,7 +91,7 @@ def mirror(codename: str) -> str:
         ],
         env=QUIET,
     )
-    for line in asked.stdout.splitlines():
+    for line in targets.stdout.splitlines():
         site, release, component = line.split("|")
         if (release, component) == (codename, "main"):
             return site
@@ -91,8 +103,10 @@ def mirror(codename: str) -> str:
 
 
 def _download(scratch: Path, release: str, packages: Sequence[str], site: str) -> list[Path]:
-    """Fetch packages of another release with an apt that has its own lists and cache and never sees
-    this machine's."""
+    """Download packages of another release of the distribution; return the paths of the files.
+
+    apt-get uses lists and a cache in `scratch` and does not read or change the machine's own.
+    """
     keyring = next(path for path in _KEYRINGS if path.exists())
     (scratch / "sources.list").write_text(f"deb [signed-by={keyring}] {site} {release} main\n")
     (scratch / "lists" / "partial").mkdir(parents=True)
@@ -118,10 +132,12 @@ _KEYRINGS = tuple(
 
 
 def pins_for(text: str, version: str) -> str:
-    """The lines of a pinned requirements file that hold for Python `version` on Linux, without
-    their markers.
+    """Return the pinned requirements that apply to Python `version`, without their markers.
 
-    pip reads markers for the Python that it runs on, not for the one that --python-version names.
+    `text` is the content of a requirements file.
+
+    The markers are removed because pip evaluates them for the Python that runs pip, and not for the
+    value of --python-version.
     """
     machine = {
         "python_version": version,
@@ -141,7 +157,10 @@ def pins_for(text: str, version: str) -> str:
 
 
 def _add_ipykernel(python: Python, place: Path) -> None:
-    """Pinned wheels into `place`, compiled, so that nobody's first cell waits for the compiler."""
+    """Install pinned wheels of ipykernel into `place` and compile them to bytecode.
+
+    Without the bytecode, the first start of each kernel would have to compile the modules.
+    """
     with tempfile.TemporaryDirectory(prefix="sitekit-pins-") as scratch:
         pins = Path(scratch) / "requirements.txt"
         pins.write_text(pins_for(PINS.read_text(), python.version))

@@ -1,1 +1,4 @@
-"""A release as one file, for a site without a network."""
+"""Write and read bundles.
+
+A bundle is a file from which a site without a network can build a release.
+"""

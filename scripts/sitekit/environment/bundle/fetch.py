@@ -1,4 +1,4 @@
-"""One package file, from a channel's own address or from its mirrors, held against its hash."""
+"""Download one package file from its channel or a mirror, and verify its hash."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from ..channel.source import bases
 
 
 def fetch(site: Site, url: str, sha256: str, target: Path) -> None:
-    """Put the file at `url` to `target`. Raises Problem when it cannot be had, or is another one."""
+    """Download or copy the file at `url` to `target`.
+
+    Raises Problem if the file is not available or has another hash.
+    """
     if url.startswith("file:"):
         try:
             shutil.copyfile(unquote(urlsplit(url).path), target)
@@ -60,7 +63,10 @@ def _places(site: Site, url: str) -> list[str]:
 
 
 def _request(site: Site, url: str) -> urllib.request.Request:
-    """With the login that the site has for that host, in one of the forms of RATTLER_AUTH_FILE."""
+    """Return a request with the site's login for that host, if there is one.
+
+    The login can have any of the forms that RATTLER_AUTH_FILE allows.
+    """
     request = urllib.request.Request(url)  # noqa: S310
     if site.environment.credentials:
         logins = json.loads(site.environment.credentials.read_text())

@@ -1,5 +1,7 @@
-"""`make setup_conda BUNDLE=file`: the packages out of a bundle, every file held against its
-checksum. No network."""
+"""Unpack a bundle for `make setup_conda BUNDLE=file`, and verify all checksums.
+
+No network is used.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,10 @@ _TAKEN = ("channel/", "wheels/", LOCK)
 
 
 def read_bundle(file: Path, packages: Packages, cache: Path) -> Solution:
-    """The solution in the bundle, its packages unpacked into the cache. Raises Problem for one that
-    is damaged."""
+    """Unpack the bundle's packages into the cache; return the solution that the bundle contains.
+
+    Raises Problem if the bundle is damaged.
+    """
     work = cache / "unbundle.partial"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
@@ -48,7 +52,10 @@ def read_bundle(file: Path, packages: Packages, cache: Path) -> Solution:
 
 
 def _unpack(file: Path, work: Path) -> str:
-    """Write what an installation needs below `work`; return the digest of the list of checksums."""
+    """Unpack the files that an installation needs into `work`.
+
+    Return the SHA-256 of the bundle's list of checksums.
+    """
     try:
         with tarfile.open(file) as archive:
             first = archive.next()
@@ -69,12 +76,15 @@ def _unpack(file: Path, work: Path) -> str:
 
 
 def _regular(archive: tarfile.TarFile, member: tarfile.TarInfo | None) -> IO[bytes] | None:
-    """What a regular file holds; None for a link, a folder, and whatever else an archive can have."""
+    """Return the content of a regular file, or None for a link, a directory or anything else."""
     return archive.extractfile(member) if member and member.isreg() else None
 
 
 def _sums(text: str) -> dict[str, str]:
-    """Of each file its checksum. Raises ValueError for what is not a list of them."""
+    """Return the checksum of each file by its name.
+
+    Raises ValueError if the text is not a list of checksums.
+    """
     sums = {}
     for line in text.splitlines():
         digest, name = line.split("  ", 1)
@@ -93,12 +103,12 @@ def _take(
             str(file),
             "make it again with: make bundle",
         )
-    found = content.read()
-    if hashlib.sha256(found).hexdigest() != sums.pop(member.name):
+    data = content.read()
+    if hashlib.sha256(data).hexdigest() != sums.pop(member.name):
         raise Problem(
             f"is damaged: {member.name} does not have its checksum", str(file), "copy it again"
         )
     if member.name.startswith(_TAKEN):
         target = work / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(found)
+        target.write_bytes(data)

@@ -1,4 +1,4 @@
-"""What is in a bundle, as a bill of materials: CycloneDX 1.5, in JSON."""
+"""Write a bundle's software bill of materials in CycloneDX 1.5 JSON."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ Component = dict[str, Any]
 
 
 def sbom(release: Release, bundle: Path) -> dict[str, Any]:
-    """The conda packages of `release`, what npm and pip brought, and the wheels of the unpacked
-    `bundle`."""
+    """Return the bill of materials of `release`.
+
+    The bill lists conda packages, npm packages, and the wheels in the unpacked `bundle`.
+    """
     components = [*_condas(release), *_pips(bundle), *_npms(release)]
     return {
         "bomFormat": "CycloneDX",
@@ -60,7 +62,10 @@ def _pips(bundle: Path) -> Iterator[Component]:
 
 
 def _npms(release: Release) -> Iterator[Component]:
-    """What is inside the proxy's package, when it is the one that the kit makes with npm."""
+    """Yield the npm packages inside the package of the proxy.
+
+    The npm packages are known only if sitekit made the package of the proxy with npm.
+    """
     locks = release.path.glob("lib/configurable-http-proxy/package-lock.json")
     for path in [*locks, LOCKED_PROXY][:1]:
         for place, about in json.loads(path.read_text())["packages"].items():

@@ -1,9 +1,9 @@
-"""`make bundle`: the release in use as one file, with all that a site without a network needs to
-build it again.
+"""Write the release in use as one tar file (`make bundle`) for sites without a network.
 
-It is a tar of: `channel/`, the packages; `wheels/`, what pip adds; `kit/`, this checkout;
-`kit-wheels/`, the kit's own requirements; the lock, `sbom.cdx.json`, `bundle.json`, and SHA256SUMS
-over all of it.
+The directories of the tar file are `channel/` with the packages, `wheels/` with the packages that
+pip adds, `kit/` with this checkout, and `kit-wheels/` with the requirements of sitekit itself. The
+tar file also contains the lock, `sbom.cdx.json`, `bundle.json`, and SHA256SUMS with the hashes of
+all other files.
 """
 
 from __future__ import annotations
@@ -32,15 +32,17 @@ from .fetch import fetch
 from .sbom import sbom
 
 HERE = "/bundle"
-"""What the lock in a bundle calls the bundle's own channel."""
+"""The path of the bundle's own channel in the bundle's lock."""
 
 SUMS, ABOUT, LOCK = "SHA256SUMS", "bundle.json", "environment.lock"
 _EPOCH = 315532800
 
 
 def write_bundle(site: Site, release: Release, packages: Packages, cache: Path, file: Path) -> None:
-    """Write the bundle of `release` to `file`. Raises Problem; an unfinished one is never called
-    `file`."""
+    """Write the bundle of `release` to `file`. Raises Problem.
+
+    The bundle gets its final name only when it is complete.
+    """
     work = cache / "bundle.partial"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
@@ -87,8 +89,11 @@ def write_bundle(site: Site, release: Release, packages: Packages, cache: Path, 
 
 
 def _kit(work: Path) -> None:
-    """The checkout as it is, without what git ignores, but with the site's packages and kernels;
-    its requirements, for the Python that the kit runs in here."""
+    """Copy the checkout and download the wheels that sitekit itself needs.
+
+    Files that git ignores are left out, except the site's own packages and kernels. The wheels are
+    those for the version of Python that runs this command.
+    """
     own = [name for name in (OWN_PACKAGES, OWN_KERNELS) if (CHECKOUT / name).exists()]
     for path in {*_checkouts_files(), *own}:
         target = work / "kit" / path
@@ -110,11 +115,13 @@ def _kit(work: Path) -> None:
 
 
 def _checkouts_files() -> list[str]:
-    """What git knows or would add; without git, or in a copy, all but what the kit makes there
-    itself."""
+    """Return the files of the checkout that git tracks or would add.
+
+    If git is not available, return all files except those that sitekit generates.
+    """
     listed = subprocess.CompletedProcess([], 1, "")
     if shutil.which("git"):
-        asked: Argv = [
+        command: Argv = [
             "git",
             "-C",
             CHECKOUT,
@@ -124,7 +131,7 @@ def _checkouts_files() -> list[str]:
             "--others",
             "--exclude-standard",
         ]
-        listed = run(asked, check=False)
+        listed = run(command, check=False)
     if listed.returncode == 0 and listed.stdout:
         names = listed.stdout.rstrip("\0").split("\0")
     else:
@@ -143,7 +150,7 @@ def _checkouts_files() -> list[str]:
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """The same release gives the same bundle, whoever makes it."""
+    """Remove owners and times from a tar member, so that the same release gives the same bundle."""
     member.mtime, member.uid, member.gid, member.uname, member.gname = _EPOCH, 0, 0, "", ""
     member.mode = 0o755 if member.mode & 0o100 else 0o644
     return member

@@ -1,3 +1,3 @@
-"""Exactly which packages a release is made of, as rattler solves it, from the source that answers."""
+"""Choose the source of packages and solve environment.yml with py-rattler."""
 
 ENGINE = "sitekit.environment.channel.rattler_engine"

@@ -1,4 +1,4 @@
-"""How this machine reaches channels and PyPI: mirrors, credentials and a proxy, as site.yml says."""
+"""Configure the mirrors, credentials and HTTP proxy of site.yml for package downloads."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from ...site import Site
 
 
 def rattlers_configuration(site: Site, bases: dict[str, str]) -> str:
-    """Mirrors and credentials in the TOML of rattler's own configuration; `bases` are the channels'
-    addresses."""
+    """Return rattler's configuration in TOML, with the site's mirrors and credentials.
+
+    `bases` maps each channel to its URL.
+    """
     lines = []
     if site.environment.credentials:
         lines.append(
@@ -31,8 +33,10 @@ def rattlers_configuration(site: Site, bases: dict[str, str]) -> str:
 
 @contextmanager
 def reaching(site: Site) -> Iterator[None]:
-    """While the block runs, whatever is started here goes through the site's proxy: rattler, pip,
-    npm and apt alike."""
+    """Set the site's HTTP proxy in the environment variables while the `with` block runs.
+
+    rattler, pip, npm and apt all use these variables.
+    """
     before = dict(os.environ)
     if site.environment.proxy:
         for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
@@ -45,7 +49,10 @@ def reaching(site: Site) -> Iterator[None]:
 
 
 def _private(file: Path) -> Path:
-    """Raises Problem when the file with passwords is not there, or others can read it."""
+    """Return `file`, or raise Problem if it is missing or other users can read it.
+
+    The file contains passwords.
+    """
     try:
         mode = file.stat().st_mode
         file.read_bytes()

@@ -1,5 +1,7 @@
-"""The `pip:` part of environment.yml, pinned by version and hash, for channels that do not carry
-it."""
+"""Pin the `pip:` part of environment.yml by version and hash.
+
+pip installs the packages of this part because the conda channels do not carry them.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +26,10 @@ from ..wheels.wheel import PYPI_NAMES, target_environment
 
 
 def pin(packages: Packages, found: Sequence[dict[str, str]], cache: Path) -> list[str]:
-    """One requirement with its hash for each package that pip is to add to the conda packages
-    `found`.
+    """Return one requirement with its hash for each package that pip has to add.
 
-    Raises Problem with pip's words when one cannot be had, or does not fit the conda packages.
+    `found` lists the conda packages. Raises Problem with pip's output if a package cannot be
+    downloaded or does not fit the conda packages.
     """
     if not packages.pip:
         return []
@@ -44,18 +46,21 @@ def pin(packages: Packages, found: Sequence[dict[str, str]], cache: Path) -> lis
 
 
 def requirement_name(line: str) -> str:
-    """`Jupyterlmod ==5.3.*` -> `jupyterlmod`."""
+    """Return the normalized name in a requirement: `Jupyterlmod ==5.3.*` -> `jupyterlmod`."""
     return canonicalize_name(Requirement(line).name)
 
 
 def _resolved(
     packages: Packages, found: Sequence[dict[str, str]], version: str, cache: Path
 ) -> list[str]:
-    """By the kit's pip, for the release's Python; what conda has already is held at conda's
-    version, and left out."""
-    have = {
-        canonicalize_name(PYPI_NAMES.get(one["name"], one["name"])): one["version"] for one in found
-    }
+    """Resolve the requirements with pip, for the release's version of Python.
+
+    Packages that conda installs are constrained to conda's version and left out of the result.
+    """
+    have = {}
+    for package in found:
+        name = package["name"]
+        have[canonicalize_name(PYPI_NAMES.get(name, name))] = package["version"]
     constraints, report = cache / "constraints.txt", cache / "pip-report.json"
     constraints.write_text("".join(f"{name}=={held}\n" for name, held in have.items()))
     short = ".".join(version.split(".")[:2])
@@ -100,8 +105,11 @@ def _resolved(
 
 
 def _sha256(origin: dict[str, Any]) -> str:
-    """What the index says, or that of the file where the "index" is a folder. Raises Problem where
-    neither is told."""
+    """Return the SHA-256 that the package index gives for a file.
+
+    If the index is a local directory, the hash is computed. Raises Problem if an index on a server
+    gives no hash.
+    """
     if digest := origin.get("archive_info", {}).get("hashes", {}).get("sha256"):
         return str(digest)
     if not origin["url"].startswith("file:"):

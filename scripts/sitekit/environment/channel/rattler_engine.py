@@ -1,5 +1,7 @@
-"""All that rattler does for sitekit, in a program of its own (see base/child.py):
-`python -m sitekit.environment.channel.rattler_engine`."""
+"""Run py-rattler in a separate process; see base/child.py.
+
+The command is `python -m sitekit.environment.channel.rattler_engine`.
+"""
 
 from __future__ import annotations
 
@@ -38,13 +40,15 @@ from ..wheels.package import subdir
 
 
 def urls(request: dict[str, Any]) -> list[str]:
-    """The addresses of `channels`, which are names or addresses."""
+    """Return the URL of each channel. A channel is given as a name or as a URL."""
     return [Channel(channel).base_url for channel in request["channels"]]
 
 
 async def solve_(request: dict[str, Any]) -> list[dict[str, str]]:
-    """Solve `specs` against `channels`; write the solution to the file `lock` and return its
-    packages."""
+    """Solve `specs` with the packages of `channels`; return the packages of the solution.
+
+    The solution is also written to the file `lock`.
+    """
     try:
         records = await solve(
             sources=request["channels"],
@@ -68,27 +72,27 @@ async def solve_(request: dict[str, Any]) -> list[dict[str, str]]:
     return [told(record) for record in records]
 
 
-def write_lock(found: list[RepoDataRecord], channels: list[str], path: str) -> None:
-    """Write rattler's lock of these packages."""
+def write_lock(package_records: list[RepoDataRecord], channels: list[str], path: str) -> None:
+    """Write these packages as a lock file in rattler's format."""
     platform = LockPlatform(subdir())
     lock = LockFile([platform])
     lock.set_channels("default", [LockChannel(channel) for channel in channels])
-    for record in found:
+    for record in package_records:
         lock.add_conda_package("default", platform, record)
     lock.to_path(Path(path))
 
 
 def move(request: dict[str, Any]) -> None:
-    """Write the file `lock` again, its packages in another `channel`."""
-    found = lock_records(request)
-    for record in found:
+    """Rewrite the file `lock` so that all packages are in another `channel`."""
+    package_records = lock_records(request)
+    for record in package_records:
         record.url = f"{request['channel']}/{record.subdir}/{record.url.rpartition('/')[2]}"
         record.channel = request["channel"]
-    write_lock(found, [request["channel"]], request["lock"])
+    write_lock(package_records, [request["channel"]], request["lock"])
 
 
 def told(record: RepoDataRecord) -> dict[str, str]:
-    """What the rest of sitekit needs to know of a package."""
+    """Return the name, version, build, URL and hash of a package."""
     return {
         "name": record.name.normalized,
         "version": str(record.version),
@@ -99,37 +103,40 @@ def told(record: RepoDataRecord) -> dict[str, str]:
 
 
 def client(request: dict[str, Any]) -> Client:
-    """With the site's mirrors and credentials."""
+    """Return a rattler client with the site's mirrors and credentials."""
     return Client.from_config(Config.from_toml(request["config"]))
 
 
 def locked(request: dict[str, Any]) -> list[dict[str, str]]:
-    """The packages that the file `lock` names."""
+    """Return the packages that the file `lock` lists."""
     return [told(record) for record in lock_records(request)]
 
 
 def lock_records(request: dict[str, Any]) -> list[RepoDataRecord]:
-    """The records in the file `lock`. Raises Problem when it cannot be read."""
+    """Return rattler's records in the file `lock`. Raises Problem if the file cannot be read."""
     try:
         lock = LockFile.from_path(request["lock"])
-    except Exception as error:  # rattler raises various ones; each means the same here
+    except Exception as error:  # rattler raises various exceptions for an unreadable lock
         raise Problem(f"is not a lock: {error}", request["lock"], "run: make lock") from None
     environment = lock.default_environment()
     platform = next((one for one in lock.platforms() if str(one) == subdir()), None)
-    found = (
+    package_records = (
         environment.conda_repodata_records_for_platform(platform)
         if environment and platform
         else None
     )
-    if not found:
+    if not package_records:
         raise Problem(
             f"this lock has no packages for {subdir()}", request["lock"], "run: make lock"
         )
-    return found
+    return package_records
 
 
 class Told:
-    """rattler's InstallerReporter, for the one figure that people watch."""
+    """Send rattler's progress to the parent process: the number of packages linked so far.
+
+    rattler calls these methods as an InstallerReporter.
+    """
 
     def on_transaction_start(self, total_operations: int) -> None:
         tell({"total": total_operations})
@@ -143,19 +150,19 @@ class Told:
 
 
 async def install_(request: dict[str, Any]) -> None:
-    """Install what the file `lock` says into `prefix`, or what is still missing there."""
-    found = lock_records(request)
-    check_local(found)
+    """Install the packages of the file `lock` that are still missing in `prefix`."""
+    package_records = lock_records(request)
+    check_local(package_records)
     try:
         await install(
-            found,
+            package_records,
             target_prefix=request["prefix"],
             cache_dir=Path(request["cache"]) / "packages",
             client=client(request),
-            # py-rattler 0.28.0 hands its wrappers to Rust as they are, which wants the inner
-            # MatchSpecs (TypeError).
+            # py-rattler 0.28.0 passes its own MatchSpec objects to Rust, which accepts only the
+            # inner objects and raises TypeError for others.
             requested_specs=[MatchSpec(spec)._match_spec for spec in request["specs"]],
-            reporter=Told(),  # type: ignore[arg-type]  # of its methods, those that are there are called
+            reporter=Told(),  # type: ignore[arg-type]  # rattler calls only methods that exist
             show_progress=False,
         )
     except InstallerError as error:
@@ -164,10 +171,12 @@ async def install_(request: dict[str, Any]) -> None:
         ) from None
 
 
-def check_local(found: list[RepoDataRecord]) -> None:
-    """Hold packages of file:// channels against their hashes: rattler 0.28.0 does so for http, and
-    not for files."""
-    for record in found:
+def check_local(package_records: list[RepoDataRecord]) -> None:
+    """Verify the hashes of packages in file:// channels.
+
+    rattler 0.28.0 verifies the hashes of packages that it downloads, but not of local files.
+    """
+    for record in package_records:
         file = Path(unquote(urlsplit(record.url).path))
         if not record.url.startswith("file:") or record.sha256 is None:
             continue
@@ -185,12 +194,15 @@ def check_local(found: list[RepoDataRecord]) -> None:
 
 
 def records(request: dict[str, Any]) -> list[str]:
-    """The packages that `prefix` says it holds. Raises Problem for a record that cannot be read."""
+    """Return the names of the packages that are installed in `prefix`.
+
+    Raises Problem for a record in conda-meta that cannot be read.
+    """
     names = []
     for file in sorted(Path(request["prefix"], "conda-meta").glob("*.json")):
         try:
             names.append(PrefixRecord.from_path(file).name.normalized)
-        except Exception as error:  # rattler raises various ones; each means the same here
+        except Exception as error:  # rattler raises various exceptions for an unreadable record
             raise Problem(
                 f"is not a record of conda: {error}", str(file), "build a new release"
             ) from None
@@ -198,7 +210,7 @@ def records(request: dict[str, Any]) -> list[str]:
 
 
 def work(request: dict[str, Any]) -> Any:
-    """Do what the request's `verb` says."""
+    """Carry out the request's `verb`."""
     verb = request["verb"]
     if verb in ("urls", "records", "locked", "move"):
         return {"urls": urls, "records": records, "locked": locked, "move": move}[verb](request)

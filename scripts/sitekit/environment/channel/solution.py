@@ -1,5 +1,4 @@
-"""Exactly which packages: solved afresh from environment.yml, or read from a lock that was made
-from it."""
+"""Solve environment.yml, or read the solution from a lock that was made from it."""
 
 from __future__ import annotations
 
@@ -24,8 +23,8 @@ from .pip_pins import pin
 from .source import bases, choose
 
 HERE = "/made-of-wheels"
-"""What a lock calls the channel that the kit builds on the spot: it lies elsewhere on every
-machine."""
+"""The channel that sitekit builds has another path on every machine. A lock contains this path
+instead."""
 
 _HEAD = "# sitekit: "
 
@@ -34,8 +33,10 @@ Package = dict[str, str]
 
 @dataclass(frozen=True)
 class Solution:
-    """The packages, where they lie, and all that is needed to install them. `lock` is rattler's, as
-    text."""
+    """Describe the packages of a solution, their URLs, and everything needed to install them.
+
+    `lock` is the text of rattler's lock file.
+    """
 
     kind: str
     told: str
@@ -51,18 +52,20 @@ class Solution:
 
     @property
     def at_hand(self) -> bool:
-        """Whether all that lies on this machine is still there. What lies on servers is believed to
-        be."""
+        """Return whether all packages that were files on this machine still exist.
+
+        Packages on servers are assumed to exist.
+        """
         local = [package["url"] for package in self.packages if package["url"].startswith("file:")]
         return all(Path(_path_of(url)).exists() for url in local)
 
     def head(self, packages: Packages) -> dict[str, Any]:
-        """What a kept lock says of itself, beside the packages."""
-        told = {key: getattr(self, key) for key in ("kind", "told", "channels", "specs", "pip")}
-        return {**told, "dependencies": packages.digest}
+        """Return the header of a lock that is kept, which describes how the solution was made."""
+        fields = {key: getattr(self, key) for key in ("kind", "told", "channels", "specs", "pip")}
+        return {**fields, "dependencies": packages.digest}
 
     def locked(self, packages: Packages) -> str:
-        """The lock as a file to keep: with what it was made from, and free of this machine's paths."""
+        """Return the lock as a text to keep, with its header and without paths of this machine."""
         text = kept(self.head(packages), self.lock)
         if self.kind == "wheels":
             uri = self.channels[0]
@@ -71,8 +74,10 @@ class Solution:
 
 
 def solve(site: Site, packages: Packages, cache: Path) -> Solution:
-    """The newest packages that fit environment.yml, from the first source that answers. Raises
-    Problem."""
+    """Return the newest packages that match environment.yml. Raises Problem.
+
+    The packages come from the first source that can be reached.
+    """
     source = choose(site)
     say(source.told)
     specs, channels, pip = list(packages.conda), list(site.environment.channels), []
@@ -102,20 +107,20 @@ def _path_of(uri: str) -> str:
 
 
 def configuration(site: Site) -> str:
-    """rattler's configuration for this site."""
+    """Return rattler's configuration for this site."""
     return rattlers_configuration(
         site, bases(list(site.environment.mirrors)) if site.environment.mirrors else {}
     )
 
 
 def kept(head: dict[str, Any], lock: str) -> str:
-    """A lock with its head, to be kept as a file."""
+    """Return a lock with a header, as the content of a file."""
     bare = re.sub(rf"^{_HEAD}.*\n|^# Written by .*\n", "", lock, flags=re.MULTILINE)
     return f"# Written by sitekit: exactly these builds.\n{_HEAD}{json.dumps(head)}\n{bare}"
 
 
 def head_of(lock: str) -> dict[str, Any]:
-    """What a kept lock says of itself. Raises ValueError when it is not one of ours."""
+    """Return the header of a lock. Raises ValueError if sitekit did not write this lock."""
     match = re.search(rf"^{_HEAD}(.*)$", lock, re.MULTILINE)
     if match is None:
         raise ValueError("it has no line '# sitekit:'")
@@ -123,7 +128,10 @@ def head_of(lock: str) -> dict[str, Any]:
 
 
 def from_lock(text: str, packages: Packages, cache: Path) -> Solution:
-    """The solution that a kept lock describes; a channel of wheels is built where it is missing."""
+    """Return the solution that a lock describes.
+
+    If the lock needs a channel of wheels that does not exist, the channel is built.
+    """
     head = head_of(text)
     if head["kind"] == "wheels":
         channel = build_channel(packages, cache)
@@ -133,7 +141,10 @@ def from_lock(text: str, packages: Packages, cache: Path) -> Solution:
 
 
 def read(text: str, head: dict[str, Any], cache: Path) -> Solution:
-    """A lock's text, with true addresses in it, as a solution."""
+    """Return a lock's text as a solution.
+
+    The text must contain real URLs instead of placeholders.
+    """
     file = cache / "solution.lock"
     file.write_text(text)
     found = ask(ENGINE, {"verb": "locked", "lock": str(file)}, timeout=60)
@@ -143,8 +154,10 @@ def read(text: str, head: dict[str, Any], cache: Path) -> Solution:
 
 
 def kept_lock(path: Path, packages: Packages) -> str | None:
-    """The text of environment.lock, None when there is none. Raises Problem when it is not that of
-    environment.yml."""
+    """Return the text of environment.lock, or None if the file does not exist.
+
+    Raises Problem if the lock was made from another environment.yml.
+    """
     try:
         text = path.read_text(encoding="utf-8")
         head = head_of(text)
@@ -164,29 +177,32 @@ def kept_lock(path: Path, packages: Packages) -> str | None:
 
 
 def _disagreement(head: dict[str, Any], packages: Packages) -> str:
-    """The lines that only one of the two has."""
-    locked, asked = {*head["specs"]} - {"conda"}, {*packages.conda}
+    """Return the lines that only the lock or only environment.yml contains."""
+    locked, required = {*head["specs"]} - {"conda"}, {*packages.conda}
     if head["kind"] == "wheels":
-        asked |= {line.replace("==", " ==") for line in packages.pip}
-    only = [f"\n    the lock alone: {line}" for line in sorted(locked - asked)]
+        required |= {line.replace("==", " ==") for line in packages.pip}
+    only = [f"\n    the lock alone: {line}" for line in sorted(locked - required)]
     return "".join(
-        only + [f"\n    environment.yml alone: {line}" for line in sorted(asked - locked)]
+        only + [f"\n    environment.yml alone: {line}" for line in sorted(required - locked)]
     )
 
 
 def packages_hash(packages: Sequence[Package]) -> str:
-    """SHA-256 over names, versions, builds and hashes; where they came from does not count."""
+    """Return the SHA-256 of the packages' names, versions, builds and hashes.
+
+    The hash does not depend on where the packages come from.
+    """
     lines = sorted(f"{p['name']} {p['version']} {p['build']} {p['sha256']}" for p in packages)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def explicit(packages: Sequence[Package]) -> str:
-    """The same in the form that conda reads: `conda create --file`."""
+    """Return the packages as a file that `conda create --file` can read."""
     return "".join(["@EXPLICIT\n", *(f"{p['url']}#sha256:{p['sha256']}\n" for p in packages)])
 
 
 def difference(old: Sequence[Package], new: Sequence[Package]) -> list[str]:
-    """What changes from `old` to `new`, a line for each package."""
+    """Return one line for each package that differs between `old` and `new`."""
     before, after = (
         {p["name"]: f"{p['version']} {p['build']}" for p in side} for side in (old, new)
     )

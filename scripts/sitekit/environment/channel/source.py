@@ -1,4 +1,4 @@
-"""Which source of packages answers: the channels of site.yml, else wheels."""
+"""Choose the source of packages: the channels of site.yml, or else wheels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
-# Python 3.10: not the TimeoutError that is built in
+# In Python 3.10 the futures' TimeoutError is not the built-in TimeoutError.
 from concurrent.futures import TimeoutError as NoAnswerYet
 from dataclasses import dataclass
 from typing import Literal
@@ -26,37 +26,38 @@ WHAT = {
     "channels": "from the channels of site.yml",
     "wheels": "from PyPI wheels: JupyterHub's packages as their authors publish them, not conda-forge's builds",
 }
-"""What kind of packages these are, in words."""
+"""A description of each kind of source."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the packages come from, and the sentence that says so."""
+    """Hold the source of the packages and a sentence that names the source to the user."""
 
     kind: Literal["channels", "wheels"]
     told: str
 
 
 def bases(channels: list[str]) -> dict[str, str]:
-    """The addresses of channels, which are given as names or addresses."""
+    """Return the URL of each channel. A channel is given as a name or as a URL."""
     return dict(
         zip(channels, ask(ENGINE, {"verb": "urls", "channels": channels}, timeout=60), strict=True)
     )
 
 
 def choose(site: Site) -> Source:
-    """Ask every channel for its index. Raises Problem when one is silent and site.yml allows no
-    other source."""
+    """Return the channels of site.yml as the source if they can be reached, or else wheels.
+
+    Raises Problem if a channel does not answer and site.yml allows no wheels.
+    """
     names, mirrors = site.environment.channels, site.environment.mirrors
     urls = [mirrors.get(name, (base,)) for name, base in bases(list(names)).items()]
-    # Not a `with` block: a name server that never answers would hold it long after the patience is
-    # over.
+    # A `with` block would wait for all threads, even for one whose name server never answers.
     pool = ThreadPoolExecutor(len(urls))
-    asked = [
+    checks = [
         pool.submit(_all_silent, places, bool(site.environment.credentials)) for places in urls
     ]
     faults = {}
-    for name, answer in zip(names, asked, strict=True):
+    for name, answer in zip(names, checks, strict=True):
         try:
             fault = answer.result(PATIENCE + 1)
         except NoAnswerYet:
@@ -77,8 +78,10 @@ def choose(site: Site) -> Source:
 
 
 def _all_silent(places: tuple[str, ...], login: bool) -> str | None:
-    """Why none of a channel's mirrors can be used. One that wants a `login` which we have is left
-    to rattler."""
+    """Return why none of a channel's mirrors can be used, or None if one can be used.
+
+    A mirror that needs a login can be used if the site has credentials, which rattler then checks.
+    """
     faults = []
     for place in places:
         fault = silence(place)
@@ -89,12 +92,11 @@ def _all_silent(places: tuple[str, ...], login: bool) -> str | None:
 
 
 def silence(url: str) -> str | None:
-    """Why the channel at `url` cannot be used, in plain words; None when it answers."""
+    """Return why the channel at `url` cannot be used, or None if it answers."""
     fault = "it has no index"
     for index in ("repodata.json.zst", "repodata.json"):
         try:
-            # An opener of its own: urllib keeps the first one for ever, with the proxy of that
-            # moment.
+            # urllib's default opener would keep the proxy that was set when it was created.
             opener = urllib.request.build_opener()
             with opener.open(f"{url.rstrip('/')}/{subdir()}/{index}", timeout=PATIENCE) as answer:
                 if answer.read(1):

@@ -1,1 +1,1 @@
-"""A channel of conda packages, made on the spot from the wheels of environment.yml."""
+"""Build a local conda channel from the PyPI wheels of the packages in environment.yml."""

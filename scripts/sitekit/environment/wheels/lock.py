@@ -1,5 +1,7 @@
-"""environment.wheels.lock: which wheels, by hash, the packages of environment.yml come to.
-scripts/lock writes it."""
+"""Read and stamp environment.wheels.lock, which scripts/lock writes.
+
+environment.wheels.lock pins the wheels of the packages in environment.yml by hash.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ _ENTRY = re.compile(
 
 
 def matching(packages: Packages, path: Path | None = None) -> str | None:
-    """The text of the lock when it was made from these very packages; else None."""
+    """Return the text of the lock if it was made from these packages, else None."""
     try:
         text = (path or data("environment.wheels.lock")).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -29,17 +31,22 @@ def matching(packages: Packages, path: Path | None = None) -> str | None:
 
 
 def entries(lock: str, target: dict[str, str]) -> dict[str, str]:
-    """Name -> its lines in the lock, for those that `target` (a marker environment) needs."""
-    found = {}
+    """Return the lines of the lock for each package that `target` needs, by name.
+
+    `target` contains the values of environment markers.
+    """
+    lines = {}
     for match in _ENTRY.finditer(lock):
         if not match[2] or Marker(match[2]).evaluate(target):
-            found[match[1]] = match[0] if match[0].endswith("\n") else match[0] + "\n"
-    return found
+            lines[match[1]] = match[0] if match[0].endswith("\n") else match[0] + "\n"
+    return lines
 
 
 def main(words: list[str]) -> int:
-    """`--wanted` prints what to lock; `--stamp` writes into the lock which dependencies it was made
-    from."""
+    """Print the requirements to lock (`--wanted`), or stamp the lock (`--stamp`).
+
+    The stamp is a line with the hash of the dependencies from which the lock was made.
+    """
     packages = read(data("environment.yml"))
     if words == ["--wanted"]:
         print("\n".join(packages.wheels))

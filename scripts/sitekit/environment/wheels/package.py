@@ -1,5 +1,4 @@
-"""One conda package: its files and what is said about them, written as a `.conda` file and as a
-repodata entry."""
+"""Write one conda package as a `.conda` file, and its repodata entry."""
 
 from __future__ import annotations
 
@@ -18,23 +17,30 @@ except ImportError:
     from backports import zstd
 
 PLACEHOLDER = "/opt/anaconda1anaconda2anaconda3"
-"""Stands for the prefix in the files of a package; the installer replaces it."""
+"""The files of a package contain this path. The installer replaces it with the prefix."""
 
-_EPOCH = 315532800  # 1980-01-01, the first day of zip: the same input gives the same bytes
+# 1980-01-01 is the first day that zip can store. All files have this time, so that the same input
+# gives the same bytes.
+_EPOCH = 315532800
 _MACHINES = {"x86_64": "linux-64", "aarch64": "linux-aarch64", "ppc64le": "linux-ppc64le"}
 
 Entry = dict[str, Any]
 
 
 def subdir() -> str:
-    """The folder of a channel for this machine, such as `linux-64`. Raises KeyError for an unknown
-    architecture."""
+    """Return the channel directory for this machine, such as `linux-64`.
+
+    Raises KeyError for an unknown architecture.
+    """
     return _MACHINES[os.uname().machine]
 
 
 class Package:
-    """A package being filled. Paths are relative to the prefix, or begin with `site-packages/`,
-    `python-scripts/`."""
+    """Collect the files of a conda package and write it.
+
+    The paths of the files are relative to the prefix, or begin with `site-packages/` or
+    `python-scripts/`.
+    """
 
     def __init__(
         self, name: str, version: str, build: str, where: str, depends: list[str], **index: object
@@ -55,7 +61,7 @@ class Package:
         self._members: list[tuple[str, bytes, int, str | None]] = []
 
     def add(self, path: str, content: bytes, mode: int = 0o644) -> None:
-        """A file. Text that holds PLACEHOLDER gets the true prefix at installation."""
+        """Add a file. If its text contains PLACEHOLDER, the installer inserts the real prefix."""
         entry: dict[str, object] = {
             "_path": path,
             "path_type": "hardlink",
@@ -68,12 +74,12 @@ class Package:
         self._members.append((path, content, 0o755 if mode & 0o111 else 0o644, None))
 
     def link(self, path: str, target: str) -> None:
-        """A symbolic link."""
+        """Add a symbolic link."""
         self._paths.append({"_path": path, "path_type": "softlink"})
         self._members.append((path, b"", 0o777, target))
 
     def add_tree(self, root: Path) -> None:
-        """Everything below `root`, which is laid out as a prefix."""
+        """Add everything below `root`, which has the same layout as a prefix."""
         for file in sorted(root.rglob("*")):
             path = file.relative_to(root).as_posix()
             if file.is_symlink():
@@ -86,8 +92,8 @@ class Package:
     ) -> tuple[str, str, Entry]:
         """Write the package into `channel`; return (subdir, file name, repodata entry).
 
-        The format is conda's: a zip of two zstd tarballs, `pkg-` with the files, `info-` with what
-        is said of them.
+        The format is conda's: a zip file with two zstd tarballs. `pkg-` contains the files, and
+        `info-` contains the metadata.
         """
         info = {
             "index.json": _json(self.index),
@@ -121,7 +127,7 @@ class Package:
 
 
 def write_repodata(channel: Path, entries: list[tuple[str, str, Entry]]) -> None:
-    """Write the index of `channel`, for this machine's folder and for `noarch`."""
+    """Write the index of `channel` for this machine's directory and for `noarch`."""
     for where in ("noarch", subdir()):
         packages = {file: entry for folder, file, entry in entries if folder == where}
         index = {
@@ -147,7 +153,7 @@ def _tar(members: list[tuple[str, bytes, int, str | None]]) -> bytes:
             else:
                 entry.type, entry.linkname = tarfile.SYMTYPE, target
                 archive.addfile(entry)
-    # read back within the minute, on the same disk: speed over size
+    # The package is read back from the same disk within a minute, so speed matters more than size.
     return zstd.compress(buffer.getvalue(), 1)
 
 

@@ -1,4 +1,4 @@
-"""What environment.yml asks for, in conda's words and in pip's."""
+"""Read the packages that environment.yml requires, as conda specs and as pip requirements."""
 
 from __future__ import annotations
 
@@ -14,38 +14,40 @@ from ...site.yaml_file import Document, read_yaml
 from .wheel import PYPI_NAMES
 
 NOT_WHEELS = {"python", "configurable-http-proxy", "nodejs"}
-"""What PyPI does not have, or has in another form; see nonpython.py."""
+"""Packages that PyPI does not have, or has in another form. See python_node_proxy.py."""
 
 _SPEC = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(.*)")
 
 
 @dataclass(frozen=True)
 class Packages:
-    """The dependencies of environment.yml: `conda` as MatchSpecs, `pip` as requirements."""
+    """Store the dependencies of environment.yml: conda's as MatchSpecs, pip's as requirements."""
 
     conda: tuple[str, ...]
     pip: tuple[str, ...]
 
     @property
     def digest(self) -> str:
-        """Changes when, and only when, a dependency changes."""
+        """Return a hash that changes only when a dependency changes."""
         return hashlib.sha256(
             json.dumps([sorted(self.conda), sorted(self.pip)]).encode()
         ).hexdigest()
 
     @property
     def names(self) -> set[str]:
-        """The names of all of them, in conda's spelling."""
+        """Return the names of all packages in conda's spelling."""
         return {_split(spec)[0] for spec in (*self.conda, *self.pip)}
 
     def constraint(self, name: str) -> str:
-        """What is asked of the version of `name`, as pip writes it, such as `>=3.11,<3.14`; empty
-        for nothing."""
+        """Return the required version of `name` in pip's syntax, such as `>=3.11,<3.14`.
+
+        The result is empty if any version is allowed.
+        """
         return next((_as_pip(rest) for found, rest in map(_split, self.conda) if found == name), "")
 
     @property
     def wheels(self) -> list[str]:
-        """All that can come as a wheel, as requirements for pip."""
+        """Return the pip requirements of all packages that can be installed from wheels."""
         found = [(name, rest) for name, rest in map(_split, self.conda) if name not in NOT_WHEELS]
         wanted = [PYPI_NAMES.get(name, name) + _as_pip(rest) for name, rest in found]
         if "nodejs" in self.names:
@@ -54,15 +56,19 @@ class Packages:
 
 
 def read_packages() -> Packages:
-    """Those of environment.yml, with the site's own, if it has some. Raises BadInput as read()
-    does."""
+    """Return the packages of environment.yml together with the site's own packages.
+
+    Raises BadInput as read() does.
+    """
     kits, own = read(data("environment.yml")), CHECKOUT / OWN_PACKAGES
     return joined(kits, read(own)) if own.exists() else kits
 
 
 def joined(kits: Packages, own: Packages) -> Packages:
-    """What the site asks for, and of what the kit asks for all else: a package that both name is as
-    the site has it."""
+    """Return the packages of sitekit and of the site together.
+
+    If both name the same package, the site's entry is used.
+    """
     conda, pip = (
         [spec for spec in some if _split(spec)[0] not in own.names]
         for some in (kits.conda, kits.pip)
@@ -71,8 +77,10 @@ def joined(kits: Packages, own: Packages) -> Packages:
 
 
 def read(path: Path) -> Packages:
-    """The packages of such a file. Raises BadInput with the line for whatever sitekit cannot
-    install."""
+    """Read the packages of an environment.yml.
+
+    Raises BadInput, with the line number, for an entry that sitekit cannot install.
+    """
     document = read_yaml(path)
     entries = document.values.get("dependencies")
     if not isinstance(entries, list) or not entries:
@@ -113,7 +121,10 @@ def _split(spec: str) -> tuple[str, str]:
 
 
 def _as_pip(version: str) -> str:
-    """Conda's `4.*` -> pip's `==4.*`; `=4.6` -> `==4.6.*`; `>=3.11,<3.14` is the same in both."""
+    """Convert a version from conda's syntax to pip's.
+
+    `4.*` becomes `==4.*`, and `=4.6` becomes `==4.6.*`. `>=3.11,<3.14` is the same in both.
+    """
     version = version.split(" ")[0] if re.match(r"[\d=]", version) else version.replace(" ", "")
     if re.match(r"=[^=]", version):
         return f"={version}" if version.endswith("*") else f"={version}.*"

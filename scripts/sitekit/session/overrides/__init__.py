@@ -1,2 +1,4 @@
-"""Replacements of what Jupyter Server and its extensions do. Each says why, with its upstream
-thread."""
+"""Replace functions of Jupyter Server and its extensions.
+
+The docstring of each module gives the reason and the upstream source or issue.
+"""

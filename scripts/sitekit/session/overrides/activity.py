@@ -1,11 +1,11 @@
-"""A Jupyter server extension: what counts as activity, and how long an idle server and its job
-still have.
+"""Decide what counts as activity, and report the time that the server has left.
 
-JupyterHub's culler goes by the time of the last activity that the server reports. By Jupyter
-Server's own count a lab that is open in some window is never idle, since it asks for its lists
-every few seconds, and a kernel that computes in silence is (jupyterhub-idle-culler#43). Here it is
-the other way round: what only reads is no activity, a busy kernel is one where the tier says so,
-and the lab tells when somebody types or clicks in it.
+This module is a Jupyter server extension. JupyterHub's idle culler uses the time of the last
+activity that the server reports. Jupyter Server counts every request as activity. An open
+JupyterLab is then never idle, because it requests its lists every few seconds. A kernel that
+computes without output is regarded as idle, however (jupyterhub-idle-culler#43). With this module,
+requests that only read do not count as activity. A busy kernel counts as activity if the tier is
+configured so. JupyterLab reports when somebody types or clicks in it.
 """
 
 from __future__ import annotations
@@ -27,13 +27,15 @@ from ..time_left import notice
 
 EVERY = 15  # seconds between looks at the kernels
 READS = ("GET", "HEAD", "OPTIONS")
-# the lab stores its layout whenever it has asked for its lists
+# JupyterLab saves its layout each time after it has requested its lists.
 UPKEEP = re.compile(r"/lab/api/workspaces(/|$)")
 
 
 def note_busy_kernels(settings: dict[str, Any]) -> None:
-    """A busy kernel counts as activity of this moment. Jupyter Server takes the latest
-    `*_last_activity` there is."""
+    """Count a busy kernel as activity at this moment.
+
+    Jupyter Server uses the latest of all settings that are named `*_last_activity`.
+    """
     kernels = settings["kernel_manager"]
     states = [
         getattr(kernels.get_kernel(number), "execution_state", "")
@@ -44,7 +46,10 @@ def note_busy_kernels(settings: dict[str, Any]) -> None:
 
 
 class NoticeHandler(APIHandler):
-    """GET: the notice. POST, while somebody types or clicks: the same, and it counts as activity."""
+    """Answer GET and POST requests with the notice.
+
+    JupyterLab sends POST while somebody types or clicks. A POST request counts as activity.
+    """
 
     auth_resource = "sitekit"
 
@@ -69,7 +74,7 @@ class NoticeHandler(APIHandler):
 
 
 def count_only_changes() -> None:
-    """Requests that only read, and what a lab does by itself, are no activity from now on."""
+    """Make Jupyter Server ignore requests that only read or that JupyterLab sends by itself."""
     counted = APIHandler.update_api_activity
 
     def update_api_activity(handler: APIHandler) -> None:

@@ -1,7 +1,8 @@
-"""The bash kernel of the hub environment, without a TCP port.
+"""Run the bash kernel of the hub environment without a TCP port.
 
-ipykernel opens one for what forked children print (iostream.py, _setup_pipe_in), and anybody on the
-node may connect to it. This kernel forks none; bash itself writes into a terminal of its own.
+ipykernel opens a TCP port for the output of forked child processes (iostream.py, _setup_pipe_in),
+and any user of the node can connect to it. The bash kernel forks no such processes, because bash
+writes to a pseudo terminal.
 """
 
 from bash_kernel.kernel import BashKernel

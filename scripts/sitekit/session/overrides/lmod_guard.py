@@ -1,12 +1,13 @@
-"""A Jupyter server extension that loads jupyterlmod only after its calls of Lmod have been made
-safe.
+"""Load jupyterlmod after its calls of Lmod have been made safe.
 
-jupyterlmod 5.3 does not keep the words of a request apart when it calls Lmod (module/__init__.py,
-`module`), lets what is loaded change the server's own environment (the same), and answers whatever
-page asks (handler.py). Here words are checked, Lmod is called without a shell, what is loaded stays
-beside the server (loaded_modules.py), and only the user's own lab is answered. In the hub
-environment jupyterlmod is enabled through this module alone (environment/release/configure.py):
-should the guard ever fail to load, there is no Software Modules tab rather than an open one.
+This module is a Jupyter server extension. jupyterlmod 5.3 has three faults. The arguments of a
+request are passed to Lmod without quoting. Loaded modules change the server's own environment (both
+in module/__init__.py, `module`). Requests from any page are answered (handler.py). With this
+module, the arguments are checked, and Lmod is called without a shell. The changes of loaded modules
+are stored outside the server (loaded_modules.py). Only requests from the user's own JupyterLab are
+answered. The hub environment enables jupyterlmod through this module only
+(environment/release/configure.py). If this module cannot be loaded, there is no Software Modules
+tab.
 """
 
 from __future__ import annotations
@@ -22,20 +23,20 @@ from typing import Any
 from .. import lmod_output, loaded_modules
 
 WORD = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+@:-]*", re.ASCII)
-"""A module, a collection or a path. No blank, no quote, no sign that a shell or Lua reads, no dash
-in front."""
+"""The name of a module or a collection, or a path. Spaces, quotes, special characters of shells and
+Lua, and a leading dash are not allowed."""
 
 OPTIONS = {"purge": "--force", "use": "-a"}
-"""What jupyterlmod itself adds."""
+"""The options that jupyterlmod itself adds."""
 
 CHANGES = {"load", "unload", "purge", "reset", "restore", "use", "unuse"}
-"""The commands after which other modules, or other paths to them, are in use."""
+"""The commands that change the loaded modules or the paths of modules."""
 
 _turn = asyncio.Lock()
 
 
 def refusal(command: str, words: tuple[object, ...]) -> str | None:
-    """Why `words` are not passed on to this command of Lmod's, or None when they are harmless."""
+    """Return why Lmod may not be called with `words`, or None if they are harmless."""
     for word in words:
         if not isinstance(word, str) or not (word == OPTIONS.get(command) or WORD.fullmatch(word)):
             return f"not the name of a module: {word!r}"
@@ -43,9 +44,11 @@ def refusal(command: str, words: tuple[object, ...]) -> str | None:
 
 
 async def guarded(command: str, *words: object) -> str | None:
-    """In place of jupyterlmod's `module.module`: the same answers, Lmod's text or None, with
-    nothing changed here."""
-    import module  # jupyterlmod's
+    """Replace jupyterlmod's `module.module`.
+
+    Return Lmod's text or None, as the original does, but do not change the server's environment.
+    """
+    import module  # this module belongs to jupyterlmod
 
     if not module.MODULE_CMD:
         return "Module system not found"
@@ -58,20 +61,22 @@ async def guarded(command: str, *words: object) -> str | None:
             *argv, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=environment
         )
         output, errors = await process.communicate()
-        # Lmod's exit code tells nothing: it is 1 where a module only warns
+        # Lmod's exit code is not used, because it is 1 even if a module only prints a warning.
         if command in CHANGES and (found := lmod_output.changes(output)):
             loaded_modules.write(lmod_output.applied(found, environment))
-    # the tab puts the text into its page as HTML (jupyterlab-lmod, `innerHTML`)
+    # The Software Modules tab inserts this text as HTML (jupyterlab-lmod, `innerHTML`).
     return html.escape(errors.decode(errors="replace"), quote=False) or None
 
 
 def is_from_the_lab(handler: Any) -> bool:
-    """Whether the user's lab asks, or a program with a token. No other page does, and no link leads
-    here."""
+    """Return whether the request comes from the user's JupyterLab or has an API token.
+
+    Requests from other pages and from links are refused.
+    """
     headers = handler.request.headers
     if handler.token_authenticated:
         return True
-    if "Sec-Fetch-Site" in headers:  # all browsers since 2023; no page can set it
+    if "Sec-Fetch-Site" in headers:  # sent by all browsers since 2023, and no page can set it
         return (
             headers["Sec-Fetch-Site"] == "same-origin"
             and headers.get("Sec-Fetch-Mode") != "navigate"
@@ -80,7 +85,7 @@ def is_from_the_lab(handler: Any) -> bool:
 
 
 def guard_handlers(handlers: Any) -> None:
-    """Let each handler of jupyterlmod's `handlers` ask `is_from_the_lab` before anything else."""
+    """Make each handler of jupyterlmod refuse requests that do not come from JupyterLab."""
     from jupyter_server.base.handlers import JupyterHandler
     from tornado.web import HTTPError
 

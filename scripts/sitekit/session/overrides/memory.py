@@ -1,8 +1,8 @@
-"""Who ends when the memory of the job is used up: kernels and terminals, with all that they start,
-before the server.
+"""Make kernels and terminals end before the server when the job's memory is used up.
 
-Linux goes by oom_score_adj: proc(5). It is inherited, so that each process of a pool, however
-small, goes before the server, without which the user would have neither kernels nor an explanation.
+Linux selects the process to kill by oom_score_adj: see proc(5). Child processes inherit this value,
+so even a small process of a process pool is killed before the server. Without the server the user
+would have neither kernels nor an error message.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ from collections.abc import Sequence
 from typing import Any
 
 FIRST = 500
-"""Half of the job's memory is added to what the process uses. The server has 0, as Slurm starts it.
-"""
+"""This value adds half of the job's memory to the size of a process when Linux compares processes.
+The server's value is 0, as Slurm starts it."""
 
 
 def first_to_end(argv: Sequence[str]) -> list[str]:
-    """The same program, ended before the server. /bin/sh becomes it: the process stays the same."""
+    """Return a command line that runs `argv` with a higher oom_score_adj.
+
+    /bin/sh sets the value and then executes the program in the same process.
+    """
     return [
         "/bin/sh",
         "-c",
@@ -27,7 +30,10 @@ def first_to_end(argv: Sequence[str]) -> list[str]:
 
 
 def end_kernels_first() -> None:
-    """From now on each kernel of this server starts so, whichever spec it comes from."""
+    """Start every kernel of this server with a higher oom_score_adj.
+
+    Linux then ends a kernel before the server, whichever kernel spec it comes from.
+    """
     from jupyter_client.provisioning import LocalProvisioner
 
     launch = LocalProvisioner.launch_kernel

@@ -1,10 +1,10 @@
-"""A Jupyter server extension that loads nbdime without pages that other sites may open, and without
-downloads.
+"""Load nbdime without downloads and without access from pages of other sites.
 
-nbdime 4.0 shows in the user's server whatever notebook an address names, and fetches it if that is
-a URL (webapp/nbdimeserver.py, read_notebook): a link of another site would show a stranger's
-notebook among the user's own pages, and have the server ask addresses that only this node reaches.
-In the hub environment it is enabled through this module alone (environment/release/configure.py).
+This module is a Jupyter server extension. nbdime 4.0 shows any notebook that a URL names, and
+downloads it if the name is itself a URL (webapp/nbdimeserver.py, read_notebook). A link on another
+site could thus show a stranger's notebook among the user's own pages. Such a link could also make
+the server request URLs that only this node can reach. The hub environment enables nbdime through
+this module only (environment/release/configure.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .. import origin
 
 
 def guard(nbdime_server: Any) -> None:
-    """Let each handler of nbdime's ask who asks, and read files alone."""
+    """Make nbdime's handlers refuse requests from other sites, and read local files only."""
     from tornado.web import HTTPError
 
     async def prepare(handler: Any) -> None:

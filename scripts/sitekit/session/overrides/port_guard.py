@@ -1,12 +1,12 @@
-"""A Jupyter server extension that loads jupyter-server-proxy after its connections have been made
-safe.
+"""Load jupyter-server-proxy after its connections have been made safe.
 
-jupyter-server-proxy 4.6 connects to whoever listens on a port of the node, hands over all cookies
-and tokens of the browser (handlers.py, proxy_request_headers; jupyter-server-proxy#321, #337,
-#358), and answers whatever page asks. Here it connects to listeners of the user's own and to named
-servers on Unix sockets, keeps what belongs to the hub and the front, and asks before a link of
-another site is followed. In the hub environment it is enabled through this module alone
-(environment/release/configure.py).
+This module is a Jupyter server extension. jupyter-server-proxy 4.6 connects to any program that
+listens on a port of the node, and answers requests from any page. All cookies and tokens of the
+browser are sent to the program (handlers.py, proxy_request_headers; jupyter-server-proxy#321, #337,
+#358). With this module, jupyter-server-proxy connects only to the user's own programs and to named
+servers on Unix sockets. The credentials of the hub and the web server are removed. The user is
+asked before a link from another site is followed. The hub environment enables jupyter-server-proxy
+through this module only (environment/release/configure.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tornado import httpclient, httputil, iostream, web
 from .. import credentials, origin, ports, question
 
 HOSTS = ("localhost", "127.0.0.1")
-"""Both are this node's loopback interface; no name is looked up."""
+"""Both mean this node's loopback interface. No name is resolved."""
 
 _init = handlers.ProxyHandler.__init__
 _prepare = handlers.ProxyHandler.prepare
@@ -35,7 +35,7 @@ _open_raw = rawsocket.RawSocketHandler._create_ws_connection
 
 
 class Connected:
-    """A tornado TCPClient with one connection, which stands already."""
+    """Replace tornado's TCPClient, and return a connection that is already open."""
 
     def __init__(self, line: Any) -> None:
         self.line = line
@@ -50,7 +50,7 @@ class Connected:
 
 
 class WebSocket(websocket.PingableWSClientConnection):
-    """A WebSocket over a connection that stands already; tornado would make one of its own."""
+    """Use a connection that is already open for a WebSocket."""
 
     def __init__(self, line: Any, **settings: Any) -> None:
         self._connected = Connected(line)
@@ -60,7 +60,7 @@ class WebSocket(websocket.PingableWSClientConnection):
 
 
 async def connected(port: Any) -> Any:
-    """A connection to this user's own listener. Raises web.HTTPError."""
+    """Return a connection to a program of this user. Raises web.HTTPError."""
     try:
         return await ports.connected(int(port))
     except (ports.NotOurs, ValueError, OverflowError) as error:
@@ -70,6 +70,7 @@ async def connected(port: Any) -> Any:
 
 
 def init(self: Any, *words: Any, **settings: Any) -> None:
+    """Replace ProxyHandler.__init__ so that each answer is cleaned before it is sent."""
     _init(self, *words, **settings)
     flush = self.flush
 
@@ -77,18 +78,19 @@ def init(self: Any, *words: Any, **settings: Any) -> None:
         credentials.clean_answer(self._headers, context(self))
         return flush(*words, **settings)
 
-    self.flush = cleaned  # what the program answers has been copied by then
+    self.flush = cleaned  # the program's headers have been copied into the answer before flush()
 
 
 def context(self: Any) -> str:
-    """The path below which everything is the program's own."""
+    """Return the path below which all URLs belong to the program."""
     if self.proxy_base:
         return f"{self.base_url}{self.proxy_base}"
-    place = ":".join(self.path_args[:-1])  # a port, or a host and a port
+    place = ":".join(self.path_args[:-1])  # either `port` or `host:port`
     return f"{self.base_url}proxy/{'absolute/' if self.absolute_url else ''}{place}"
 
 
 async def prepare(self: Any, *words: Any, **settings: Any) -> None:
+    """Replace ProxyHandler.prepare: ask the user before a link from another site is followed."""
     await _prepare(self, *words, **settings)
     if self._finished or not origin.is_foreign(self):
         return
@@ -100,6 +102,7 @@ async def prepare(self: Any, *words: Any, **settings: Any) -> None:
 
 
 async def proxy_buffered(self: Any, host: str, port: Any, path: str, body: Any, client: Any) -> Any:
+    """Replace ProxyHandler._proxy_buffered: connect only to a program of this user."""
     if self.unix_socket is None:
         client.tcp_client = Connected(await connected(port))
     return await _buffered(self, host, port, path, body, client)
@@ -108,14 +111,15 @@ async def proxy_buffered(self: Any, host: str, port: Any, path: str, body: Any, 
 async def proxy_progressive(
     self: Any, host: str, port: Any, path: str, body: Any, client: Any
 ) -> Any:
+    """Replace ProxyHandler._proxy_progressive: connect only to a program of this user."""
     if self.unix_socket is None:
         client.tcp_client = Connected(await connected(port))
     return await _progressive(self, host, port, path, body, client)
 
 
 async def open_websocket(request: Any, resolver: Any = None, **settings: Any) -> Any:
-    """In place of pingable_ws_connect."""
-    if resolver:  # of a Unix socket
+    """Replace pingable_ws_connect: connect only to a program of this user."""
+    if resolver:  # jupyter-server-proxy passes a resolver only for Unix sockets
         return await _open_by_socket(request=request, resolver=resolver, **settings)
     line = await connected(urlsplit(request.url).port)
     request.headers = httputil.HTTPHeaders(request.headers)
@@ -124,6 +128,7 @@ async def open_websocket(request: Any, resolver: Any = None, **settings: Any) ->
 
 
 async def create_raw(self: Any, protocol: Any) -> Any:
+    """Replace RawSocketHandler._create_ws_connection: connect only to a program of this user."""
     if self.unix_socket is not None:
         return await _open_raw(self, protocol)
     return await asyncio.get_running_loop().create_connection(
@@ -132,15 +137,17 @@ async def create_raw(self: Any, protocol: Any) -> Any:
 
 
 def request_headers(self: Any) -> Any:
+    """Replace ProxyHandler.proxy_request_headers: remove the credentials of the hub."""
     return credentials.cleaned_request(_headers(self), self.token_authenticated)
 
 
 def client_uri(self: Any, *words: Any, **settings: Any) -> str:
+    """Replace ProxyHandler.get_client_uri: remove the token from the URL."""
     return credentials.without_token(_uri(self, *words, **settings))
 
 
 def guard() -> None:
-    """Put the functions above in the place of jupyter-server-proxy's own."""
+    """Replace functions of jupyter-server-proxy with the functions of this module."""
     proxy = handlers.ProxyHandler
     proxy.__init__, proxy.prepare = init, prepare
     proxy._proxy_buffered, proxy._proxy_progressive = proxy_buffered, proxy_progressive

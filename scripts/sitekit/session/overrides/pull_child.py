@@ -1,8 +1,7 @@
-"""Pull one repository with nbgitpuller's GitPuller; run by pull_guard.py, with its order as its
-argument.
+"""Pull one repository with nbgitpuller's GitPuller.
 
-A program of its own, so that what holds for this git (https alone, no question on a terminal) holds
-for no other.
+pull_guard.py runs this file as a separate process, with a JSON object as its argument. The
+environment variables that limit git to https and suppress its prompts thus affect no other git.
 """
 
 from __future__ import annotations
@@ -25,13 +24,14 @@ ENVIRONMENT = {
 
 
 class Puller(GitPuller):
-    """GitPuller, which renames no file outside of the repository."""
+    """Extend GitPuller so that it does not rename files outside of the repository."""
 
     def find_upstream_changed(self, kind: str) -> list[str]:
-        """Without files behind a link of the repository's that leads out of it.
+        """Return the changed files without those behind a link that leads out of the repository.
 
-        GitPuller renames what is new upstream and there already (pull.py, rename_local_untracked):
-        where the new file's folder was a link before, that is a file outside.
+        GitPuller renames a local file if the same path is new upstream (pull.py,
+        rename_local_untracked). If the directory of that file is a symbolic link, GitPuller would
+        rename a file outside of the repository.
         """
         return [name for name in super().find_upstream_changed(kind) if self._is_inside(name)]
 
@@ -42,6 +42,7 @@ class Puller(GitPuller):
 
 
 def pull(order: dict[str, Any]) -> Iterator[str]:
+    """Clone or update the repository; yield the lines that git prints."""
     settings = {"depth": order["depth"]} if order["depth"] is not None else {}
     yield from Puller(
         order["repo"],
@@ -53,17 +54,18 @@ def pull(order: dict[str, Any]) -> Iterator[str]:
 
 
 def main() -> None:
+    """Pull the repository, print the output, and exit with the reason if it fails."""
     os.environ.update(ENVIRONMENT)
-    logging.disable()  # it would show tracebacks
+    logging.disable()  # GitPuller would log tracebacks
     try:
         for line in pull(json.loads(sys.argv[1])):
             print(line.rstrip("\n"), flush=True)
-    except Exception as error:  # GitPuller raises plain ones, for people to read
+    except Exception as error:  # GitPuller raises Exception itself, with a readable message
         sys.exit("\n".join(reasons(error)))
 
 
 def reasons(error: BaseException | None) -> Iterator[str]:
-    """What git said, then what GitPuller made of it."""
+    """Yield the error message of git, then that of GitPuller."""
     if error is None:
         return
     yield from reasons(error.__context__)

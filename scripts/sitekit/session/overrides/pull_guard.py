@@ -1,10 +1,10 @@
-"""A Jupyter server extension that answers nbgitpuller's links, and pulls nothing before its user
-has agreed.
+"""Answer nbgitpuller links, and pull only after the user has agreed.
 
-nbgitpuller 1.3 shows text of the address as HTML (handlers.py, jinja_env without autoescape), and
-whatever page opens git-pull/api in the browser writes: into any folder, from any address. So its
-own handlers are not loaded (environment/release/configure.py); its GitPuller does the work
-(pull_child.py), and pull.py says what is allowed.
+This module is a Jupyter server extension. nbgitpuller 1.3 shows text from the URL as HTML
+(handlers.py, jinja_env without autoescape). Any page that opens git-pull/api in the browser makes
+nbgitpuller write, from any repository into any directory. nbgitpuller's own handlers are therefore
+not loaded (environment/release/configure.py). pull.py checks whether a pull is allowed, and
+pull_child.py runs nbgitpuller's GitPuller.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ _turn = asyncio.Lock()
 
 
 class PullHandler(JupyterHandler):
-    """/git-pull: GET asks, POST pulls and shows how it goes."""
+    """Handle /git-pull: GET asks for confirmation, and POST pulls and shows the progress."""
 
     @web.authenticated
     async def get(self) -> None:
-        told = {
+        args = {
             name: self.get_query_argument(name)
             for name in FIELDS
             if self.get_query_argument(name, "")
         }
-        if (pull := self.allowed(told)) is None:
+        if (pull := self.allowed(args)) is None:
             return
         facts = {
             "From": pull.repo,
@@ -59,7 +59,7 @@ class PullHandler(JupyterHandler):
                 else "is brought up to date; your changes stay"
             )
         question.begin(self, "Pull this repository?", {**facts, "Then opens": pull.page})
-        fields = {**told, "_xsrf": self.xsrf_token.decode()}
+        fields = {**args, "_xsrf": self.xsrf_token.decode()}
         self.write("<p>A link brought you here. Only pull what you, or your course, know.</p>")
         self.finish(question.form(url_path_join(self.base_url, "git-pull"), fields, "Pull"))
 
@@ -67,12 +67,12 @@ class PullHandler(JupyterHandler):
     async def post(self) -> None:
         if origin.is_foreign(self):
             raise web.HTTPError(403, "no page of another site may pull")
-        told = {
+        args = {
             name: self.get_body_argument(name)
             for name in FIELDS
             if self.get_body_argument(name, "")
         }
-        if (pull := self.allowed(told)) is None:
+        if (pull := self.allowed(args)) is None:
             return
         question.begin(self, f"Pulling into {pull.folder.name}", {"From": pull.repo})
         if _turn.locked():
@@ -87,12 +87,15 @@ class PullHandler(JupyterHandler):
             self.write("<p>It did not come to its end. What git said last stands above.</p>")
         self.finish(question.link(page, "Open it" if code == 0 else "Go on without it"))
 
-    def allowed(self, told: dict[str, str]) -> Pull | None:
-        """What the arguments ask for; None when it is refused, and the answer says why."""
+    def allowed(self, args: dict[str, str]) -> Pull | None:
+        """Return the pull that the arguments describe.
+
+        If the pull is refused, write a page with the reason and return None.
+        """
         site = self.settings.get("sitekit", {})
         root = Path(self.settings["server_root_dir"]).expanduser()
         try:
-            return read(told, site.get("git_pull", ()), root, site.get("links", ()))
+            return read(args, site.get("git_pull", ()), root, site.get("links", ()))
         except (Refused, OSError) as why:
             self.set_status(403)
             question.begin(self, "Nothing is pulled", {"Why": str(why)})
@@ -100,8 +103,10 @@ class PullHandler(JupyterHandler):
             return None
 
     async def show(self, pull: Pull) -> int:
-        """Run the program that pulls, and show its lines; it goes on if the page is closed. Returns
-        its exit code."""
+        """Run pull_child.py and show its output; return its exit code.
+
+        The program continues if the user closes the page.
+        """
         order = json.dumps({**dataclasses.asdict(pull), "folder": str(pull.folder)})
         program = (sys.executable, "-I", str(Path(__file__).with_name("pull_child.py")), order)
         child = await asyncio.create_subprocess_exec(
@@ -122,7 +127,7 @@ class PullHandler(JupyterHandler):
 
 
 class OldHandler(JupyterHandler):
-    """/git-sync, the name of older links."""
+    """Redirect /git-sync, the path in older links."""
 
     @web.authenticated
     def get(self) -> None:

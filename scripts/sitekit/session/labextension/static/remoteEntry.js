@@ -1,7 +1,7 @@
-// Warns in JupyterLab and Notebook before an idle server is stopped, and before its job's time is over; tells when a
-// program of the server, such as a kernel, was ended because the server's memory was used up.
-// Written by hand in the form in which JupyterLab loads extensions (a module federation container), so that it needs
-// no build: it uses only what the application object offers.
+// Warn in JupyterLab and Notebook before an idle server is stopped and before the time of its job is over.
+// Also show a message when a program of the server, such as a kernel, was ended because the memory was used up.
+// This file has the form in which JupyterLab loads extensions (a module federation container), so that no build is
+// needed. It uses only functions of the application object.
 (() => {
   "use strict";
 
@@ -29,7 +29,7 @@
   }
 
   function activate(app) {
-    let touched = true; // opening the page is something that a person does
+    let touched = true; // opening the page counts as activity of a person
     let idleNotice = null;
     let timeWarned = Infinity; // the smallest of the time warnings that was given
     let killedBefore = null; // how many programs were ended for memory when this page last asked
@@ -77,12 +77,12 @@
       const method = touched ? "POST" : "GET";
       touched = false;
       try {
-        const told = await ask(app, method);
-        await showIdle(told);
-        await showTime(told);
-        await showMemory(told);
+        const notice = await ask(app, method);
+        await showIdle(notice);
+        await showTime(notice);
+        await showMemory(notice);
       } catch (error) {
-        touched ||= method === "POST"; // to be told next time
+        touched ||= method === "POST"; // the activity is reported with the next request
         console.debug(error);
       }
     }
