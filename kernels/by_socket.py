@@ -29,15 +29,15 @@ with open(sys.argv[-1]) as file:
 def instead(method, name, function):
     """Return `method`, changed so that `zmq.Socket.<name>` is `function` while `method` runs."""
 
-    def changed(self):
-        kept = getattr(zmq.Socket, name)
+    def changed_method(self):
+        original = getattr(zmq.Socket, name)
         setattr(zmq.Socket, name, function)
         try:
             return method(self)
         finally:
-            setattr(zmq.Socket, name, kept)
+            setattr(zmq.Socket, name, original)
 
-    return changed
+    return changed_method
 
 
 connect = zmq.Socket.connect

@@ -48,6 +48,7 @@ class Candidate:
 
     @property
     def label(self) -> str:
+        """Return the names of the modules, or the label of the rule if there are none."""
         return " ".join(self.modules) or self.rule.label
 
 
@@ -257,6 +258,7 @@ def _distinct(found: list[Candidate], notes: list[Note]) -> list[Candidate]:
 
 
 def _near(name: str, known: Iterable[str]) -> str:
+    """Return a question with the most similar known name, or an empty string."""
     close = difflib.get_close_matches(name, list(known), 1, 0.6)
     return f"; did you mean {close[0]}?" if close else ""
 

@@ -39,10 +39,12 @@ class Module:
 
     @property
     def name(self) -> str:
+        """Return the name without the version."""
         return self.full.rpartition("/")[0] or self.full
 
     @property
     def version(self) -> str:
+        """Return the version, or an empty string if the full name has none."""
         return self.full.rpartition("/")[2] if "/" in self.full else ""
 
 

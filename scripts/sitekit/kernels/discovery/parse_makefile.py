@@ -102,7 +102,7 @@ def _expanded(text: str, variables: dict[str, str]) -> str:
     Raises ValueError if a function of make would write the command.
     """
 
-    def one(match: re.Match[str]) -> str:
+    def value_of(match: re.Match[str]) -> str:
         name = match[1] or match[2] or ""
         if "envkernel" in name or name.startswith("call "):
             raise ValueError("a function of make's writes it")
@@ -110,7 +110,7 @@ def _expanded(text: str, variables: dict[str, str]) -> str:
 
     # A variable's value may name another variable. Ten levels are replaced.
     for _ in range(10):
-        text = _REFERENCE.sub(one, text)
+        text = _REFERENCE.sub(value_of, text)
     return text
 
 

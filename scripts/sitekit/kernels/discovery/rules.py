@@ -141,6 +141,7 @@ class Discover(Part):
     newest: Annotated[int | Literal["all"], BeforeValidator(_newest)] = 3
 
     def excludes(self, full_name: str) -> bool:
+        """Return whether a pattern in `exclude` matches the module."""
         return any(matches(pattern, full_name) for pattern in self.exclude)
 
 
@@ -171,6 +172,7 @@ class Rule(Part):
 
     @model_validator(mode="after")
     def _agrees(self) -> Rule:
+        """Return the rule if its keys can be used together, else raise Unfit."""
         if sum(getattr(self, source) is not None for source in SOURCES) != 1:
             raise Unfit(f"a kernel comes from one of {', '.join(SOURCES)}", "write one of them")
         if self.options and not self.image:
@@ -214,6 +216,7 @@ class Rule(Part):
 
     @property
     def label(self) -> str:
+        """Return the pattern, the modules or the place, for messages."""
         return self.match or " ".join(self.modules or ()) or str(self.place)
 
     @property
@@ -237,6 +240,7 @@ class Rule(Part):
         return [self.virtualenv / "pyvenv.cfg"] if self.virtualenv else []
 
     def takes(self, module: str) -> bool:
+        """Return whether the entry has a pattern that matches the module."""
         return self.match is not None and matches(self.match, module)
 
 

@@ -45,6 +45,7 @@ class Own:
 
     @property
     def detail(self) -> str:
+        """Return the versions of the kernel's language and of its kernel package."""
         return self.kernel.detail if self.kernel else "made by another sitekit"
 
 

@@ -26,6 +26,7 @@ def launcher() -> ModuleType:
 
 @cache
 def _launcher() -> ModuleType:
+    """Load kernels/launch.py by its path."""
     path = data("kernels/launch.py")
     spec = importlib.util.spec_from_file_location("sitekit_kernel_launch", path)
     if spec is None or spec.loader is None:

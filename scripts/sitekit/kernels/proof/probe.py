@@ -97,7 +97,7 @@ def probe_all(
         ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool,
     ):
 
-        def one(candidate: Candidate) -> Kernel | Failure:
+        def probe_one(candidate: Candidate) -> Kernel | Failure:
             try:
                 result = probe(site, rules, candidate, user)
             # Whatever error one module causes, the other candidates are still probed.
@@ -107,7 +107,7 @@ def probe_all(
             step.advance()
             return result
 
-        results = list(pool.map(one, found))
+        results = list(pool.map(probe_one, found))
         step.done(f"{sum(isinstance(r, Kernel) for r in results)} of {len(found)} have a kernel")
     return results
 
