@@ -1,4 +1,4 @@
-# Print the version and the home of this R, and its IRkernel, as one line with tabs. A module's R runs this code.
+# Print the version and home of this R, and its IRkernel, in one line. A module's R runs this code.
 local({
   where <- tryCatch(dirname(find.package("IRkernel")), error = function(e) "");
   kernel <- if (nzchar(where)) as.character(packageVersion("IRkernel", lib.loc = where)) else "";
