@@ -1,14 +1,20 @@
-"""Start ipykernel where it is reached through Unix sockets. The launcher gives this text to `python
--c` in place of `-m ipykernel_launcher`; the first word is that module, the last the connection
-file.
+"""Start ipykernel with Unix sockets only, without any TCP port.
 
-What forked children print goes to the kernel through a TCP port that anybody on the node may
-connect to (ipykernel, iostream.py, _setup_pipe_in); here it goes through one more Unix socket.
+If the connection file asks for Unix sockets, the launcher runs this text with `python -c` instead
+of `python -m ipykernel_launcher`. The first argument is the name of that module. The last argument
+is the connection file.
+
+By default, ipykernel opens a TCP port for the output of forked child processes, and anybody on the
+node can connect to the port (ipykernel, iostream.py, _setup_pipe_in). This program replaces the
+port by one more Unix socket.
 """
 
 import sys
 
-module, here = sys.argv.pop(1), sys.path.pop(0)  # the notebook's folder, in which a json.py may lie
+module = sys.argv.pop(1)
+# The first entry is the folder of the notebook. It is removed during the imports, because a json.py
+# in that folder would be imported in place of Python's own.
+here = sys.path.pop(0)
 
 import json
 import runpy
@@ -21,23 +27,24 @@ with open(sys.argv[-1]) as file:
 
 
 def instead(method, name, function):
-    """`method`, in which zmq.Socket's `name` is `function`."""
+    """Return `method`, changed so that `zmq.Socket.<name>` is `function` while `method` runs."""
 
-    def changed(self):
-        kept = getattr(zmq.Socket, name)
+    def changed_method(self):
+        original = getattr(zmq.Socket, name)
         setattr(zmq.Socket, name, function)
         try:
             return method(self)
         finally:
-            setattr(zmq.Socket, name, kept)
+            setattr(zmq.Socket, name, original)
 
-    return changed
+    return changed_method
 
 
 connect = zmq.Socket.connect
 
 
 def bind(self, *_, **__):
+    """Bind the socket to the Unix socket, and return 0 in place of a port number."""
     self.bind(pipe)
     return 0
 

@@ -1,9 +1,11 @@
-"""Start one kernel: forget the caller's modules, load the site's, verify, exec. Where that fails,
-exec the tombstone.
+"""Start one kernel with the modules of its instructions, or the tombstone if it cannot start.
 
-`make kernels` publishes a copy of this file with the release's `python -I` in its first line, and
-calls the same functions when it probes. Standard library only: it must start where nothing else
-does. Its other parts lie beside it.
+The launcher removes the caller's modules from the environment, loads the kernel's modules, checks
+the interpreter, and replaces its own process with the kernel (exec).
+
+`make kernels` publishes a copy of this file with the release's `python -I` in its first line. The
+probe of `make kernels` calls the same functions. The file imports only the standard library and the
+files beside it, so that it starts even if other software is broken.
 """
 
 from __future__ import annotations
@@ -18,9 +20,9 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-# What a login shell, a loaded module or a batch job may have left behind that decides which program
-# runs, or with which libraries. Everything else stays: Slurm's variables, tickets, proxies,
-# CUDA_VISIBLE_DEVICES, the user's own settings.
+# These variables are removed, because they decide which program runs or which libraries are loaded.
+# A login shell, a loaded module or a batch job may have set them. All other variables stay, such as
+# those of Slurm, of Kerberos tickets and of web proxies, CUDA_VISIBLE_DEVICES, and the user's own.
 DROPPED_PREFIXES = (
     "LMOD_", "__LMOD_", "_ModuleTable", "MODULE", "PYTHON", "R_", "LUA_", "TCL", "LD_", "CONDA_", "_CE_", "BASH_FUNC_",
     "APPTAINER", "SINGULARITY",
@@ -47,20 +49,20 @@ DROPPED = frozenset(
         "INFOPATH",
     ]
 )
-# Any of these in the home may send a module's name elsewhere (Lmod: utils.lua, getModuleRCT;
-# ReadLmodRC.lua).
+# Each of these files in the home directory may make Lmod load another module under the same name
+# (Lmod: utils.lua, getModuleRCT; ReadLmodRC.lua).
 REDIRECTING = (".modulerc", ".modulerc.lua", ".lmodrc.lua")
-# What Lmod is told in place of a home that has one of them.
+# Lmod gets this value of HOME if the home directory has one of these files.
 NO_HOME = "/nonexistent"
 LOAD_SECONDS = 120
-# Where the session's server notes what is loaded in its Software Modules tab
+# In this file, the session's server stores which modules are loaded in the Software Modules tab
 # (sitekit/session/loaded_modules.py).
 LOADED = "modules.json"
 TAB = "in the Software Modules tab, then Kernel > Restart Kernel"
 
 
 class CannotStart(Exception):
-    """Why a kernel cannot start, and what the user can do about it."""
+    """Hold the reason why a kernel cannot start, and what the user can do about it."""
 
     def __init__(self, what: str, detail: str = "", remedy: str = "") -> None:
         super().__init__(what)
@@ -68,19 +70,22 @@ class CannotStart(Exception):
 
 
 def cleaned(environ: Mapping[str, str]) -> dict[str, str]:
-    """`environ` without what modules, shells and language set-ups have left in it."""
+    """Return `environ` without the variables of modules, shells and language installations."""
     return {
         k: v for k, v in environ.items() if k not in DROPPED and not k.startswith(DROPPED_PREFIXES)
     }
 
 
-# The published path is a link into a generation: its launcher, tombstone and kernels belong
-# together.
+# The published path is a symbolic link into a generation. The link is resolved here, so that the
+# tombstone and the kernels of the same generation are used.
 HERE = os.path.dirname(os.path.realpath(__file__))
 
 
 def _beside(name: str) -> Any:
-    """The module `name` that lies in this file's folder, where `python -I` does not look."""
+    """Import the module `name` from the folder of this file.
+
+    With `-I`, Python does not search this folder for modules.
+    """
     spec = importlib.util.spec_from_file_location(name, os.path.join(HERE, f"{name}.py"))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -93,16 +98,15 @@ lmod_output = _beside("lmod_output")
 def load(
     kernel: Mapping[str, Any], environ: Mapping[str, str], run: Callable[..., Any] = subprocess.run
 ) -> dict[str, str]:
-    """The environment after `module load` of the kernel's modules, if it has any, from a clean
-    start.
+    """Return the kernel's environment, with its modules loaded into a clean environment.
 
-    Raises CannotStart.
+    Raises CannotStart if a module cannot be loaded.
     """
     return completed(kernel, with_modules(kernel, prepared(kernel, environ), run))
 
 
 def prepared(kernel: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
-    """`environ` as it is before the load."""
+    """Return the clean environment in which the modules are loaded."""
     env = cleaned(environ)
     env.update(kernel["load_environment"], PATH=kernel["path"], MODULEPATH=kernel["modulepath"])
     if not kernel["user_site"]:
@@ -112,9 +116,11 @@ def prepared(kernel: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str,
 
 
 def completed(kernel: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, str]:
-    """`env` with what comes after the load."""
+    """Return `env` with the variables that are set after the modules are loaded."""
     env = dict(env)
-    if "bin" in kernel:  # of an environment, which may have been made with the Python of a module
+    # The conda or virtual environment may have been made with the Python of a module. Its own
+    # programs must come first.
+    if "bin" in kernel:
         env["PATH"] = f"{kernel['bin']}:{env['PATH']}"
     env.update(kernel["environment"])
     return env
@@ -123,19 +129,22 @@ def completed(kernel: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, st
 def with_modules(
     kernel: Mapping[str, Any], env: Mapping[str, str], run: Callable[..., Any]
 ) -> dict[str, str]:
-    """`env` after `module load`, done as the person whose HOME, USER and LOGNAME are in it. Raises
-    CannotStart."""
+    """Return `env` after `module load` of the kernel's modules.
+
+    HOME, USER and LOGNAME in `env` belong to the person who starts the kernel. Raises CannotStart
+    if a module cannot be loaded.
+    """
     if not kernel["modules"]:
         return dict(env)
     home = env.get("HOME", NO_HOME)
     redirected = any(os.path.exists(os.path.join(home, name)) for name in REDIRECTING)
     done = lmod(kernel, {**env, "HOME": NO_HOME} if redirected else env, "python", run)
-    found = lmod_output.changes(done.stdout)
+    changes = lmod_output.changes(done.stdout)
     if redirected:
-        found = {name: value and value.replace(NO_HOME, home) for name, value in found.items()}
-    after = lmod_output.applied(found, env)
-    # A module that only warns makes Lmod end with 1; one whose name Lmod takes for an option makes
-    # it end with 0.
+        changes = {name: value and value.replace(NO_HOME, home) for name, value in changes.items()}
+    after = lmod_output.applied(changes, env)
+    # The exit code of Lmod is not reliable. It is 1 if a module only warns, and 0 if Lmod takes the
+    # name of a module for an option. So the list of loaded modules is checked.
     full_names(kernel["modules"], lmod_output.loaded(after), done.stderr.decode(errors="replace"))
     return after
 
@@ -143,9 +152,12 @@ def with_modules(
 def lmod(
     kernel: Mapping[str, Any], env: Mapping[str, str], language: str, run: Callable[..., Any]
 ) -> Any:
-    """Let Lmod print the load of the kernel's modules in `language`. Raises CannotStart if it does
-    not answer."""
-    # The cache of a system may lag behind its module tree; for full names it saves nothing.
+    """Run Lmod, which prints the changes of `module load` as a program in `language`.
+
+    Returns the completed process. Raises CannotStart if Lmod does not run or does not end in time.
+    """
+    # Lmod's system cache may be older than the module tree. For full names, the cache does not save
+    # time.
     argv = [kernel["lmod"], language, "--ignore_cache", "load", *kernel["modules"]]
     try:
         return run(argv, env=env, capture_output=True, timeout=LOAD_SECONDS)
@@ -155,56 +167,62 @@ def lmod(
         ) from None
 
 
-def full_names(modules: list[str], loaded: list[str], said: str = "") -> list[str]:
-    """The names by which the `modules` are loaded: `python` may have become python/3.11.
+def full_names(modules: list[str], loaded: list[str], messages: str = "") -> list[str]:
+    """Return the full names of the loaded `modules`, for example python/3.11 for `python`.
 
-    Raises CannotStart with what Lmod has `said`, if one is not loaded.
+    If one of them is not loaded, raises CannotStart with Lmod's `messages`.
     """
-    found = []
+    names = []
     for name in modules:
         same = [full for full in loaded if full == name or full.startswith(f"{name}/")]
         if not same:
             raise CannotStart(
                 f"`{_words(modules)}` failed: {name} is not among the loaded modules.",
-                said.strip() or f"Loaded: {' '.join(loaded) or 'nothing'}",
+                messages.strip() or f"Loaded: {' '.join(loaded) or 'nothing'}",
             )
-        found.append(same[-1])
-    return found
+        names.append(same[-1])
+    return names
 
 
 def _words(modules: list[str]) -> str:
+    """Return the command line that loads the modules, for messages."""
     return "module load " + " ".join(modules)
 
 
 def with_loaded(kernel: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
-    """The kernel with the modules that its user has loaded in this session, and nothing else of
-    theirs."""
+    """Return the kernel's instructions with the modules that the user has loaded in this session.
+
+    Nothing else is taken from the session's environment. Raises CannotStart if no module is loaded.
+    """
     try:
         with open(
             os.path.join(environ.get("JUPYTER_RUNTIME_DIR", NO_HOME), LOADED), encoding="utf-8"
         ) as file:
-            told = json.load(file)
+            variables = json.load(file)
     except FileNotFoundError:
-        told = {}
-    if not (modules := [name for name in (told.get("LOADEDMODULES") or "").split(":") if name]):
+        variables = {}
+    modules = [name for name in (variables.get("LOADEDMODULES") or "").split(":") if name]
+    if not modules:
         raise CannotStart(
             "This kernel runs what you have loaded, and no module is loaded.", remedy=_load(kernel)
         )
     return {
         **kernel,
         "modules": modules,
-        "modulepath": told.get("MODULEPATH") or kernel["modulepath"],
+        "modulepath": variables.get("MODULEPATH") or kernel["modulepath"],
     }
 
 
 def brought(kernel: Mapping[str, Any], env: Mapping[str, str]) -> str:
-    """The interpreter that the user's modules bring along. Raises CannotStart if there is none, or
-    no kernel in it."""
-    asked = kernel["inherit"]
-    for name in asked["programs"]:
+    """Return the path of the interpreter that the user's modules put on PATH.
+
+    Raises CannotStart if there is no such interpreter, or if it has no working kernel package.
+    """
+    inherit = kernel["inherit"]
+    for name in inherit["programs"]:
         program = shutil.which(name, path=env["PATH"])
         if program and program != shutil.which(name, path=kernel["path"]):
-            words = [program, *asked["test"]]
+            words = [program, *inherit["test"]]
             done = subprocess.run(
                 words,
                 env=env,
@@ -215,23 +233,26 @@ def brought(kernel: Mapping[str, Any], env: Mapping[str, str]) -> str:
             )
             if done.returncode:
                 raise CannotStart(
-                    f"{program} has no working {asked['package']}.", done.stderr, _load(kernel)
+                    f"{program} has no working {inherit['package']}.", done.stderr, _load(kernel)
                 )
             return program
     loaded = f"Loaded: {' '.join(kernel['modules'])}"
     raise CannotStart(
-        f"No module that you have loaded brings {asked['programs'][0]}.", loaded, _load(kernel)
+        f"No module that you have loaded brings {inherit['programs'][0]}.", loaded, _load(kernel)
     )
 
 
 def _load(kernel: Mapping[str, Any]) -> str:
+    """Return the advice to load a module that has the kernel's language."""
     return f"load {' or '.join(kernel['inherit']['known'])} {TAB}."
 
 
 def verified(kernel: Mapping[str, Any], env: Mapping[str, str]) -> list[str]:
-    """The words to start, the program by its full path. Raises CannotStart unless interpreter and
-    files are as proven, or the modules bring another build of the same version that has a working
-    kernel."""
+    """Return the kernel's command line, with the full path of its program.
+
+    Raises CannotStart if a file is missing, or if the interpreter is not the one that was tested.
+    Another build of the interpreter is accepted if it has the same version and a working kernel.
+    """
     if "inherit" in kernel:
         return [brought(kernel, env), *kernel["command"][1:]]
     name = kernel["command"][0]
@@ -247,11 +268,14 @@ def verified(kernel: Mapping[str, Any], env: Mapping[str, str]) -> list[str]:
 def another_build(
     kernel: Mapping[str, Any], env: Mapping[str, str], found: str | None
 ) -> list[str]:
-    """The words to start `found`: a module may choose a build by the node's CPU type. Raises
-    CannotStart."""
+    """Return the command line that starts `found`, another build of the tested interpreter.
+
+    A module may choose a build by the node's CPU type. Raises CannotStart if `found` is no such
+    build or fails its test.
+    """
     other, name = kernel.get("another_build"), kernel["command"][0]
     seen = f"Expected: {kernel['interpreter']}\nFound:    {found or f'no {name!r}'}"
-    # the machine's own is never meant
+    # The system's own interpreter is never accepted in place of the module's.
     if other and found and found != shutil.which(name, path=kernel["path"]):
         done = subprocess.run(
             [found, *other["test"]], env=env, capture_output=True, timeout=LOAD_SECONDS
@@ -263,8 +287,10 @@ def another_build(
 
 
 def by_socket(words: list[str], connection_file: str) -> list[str]:
-    """The words of a command; by_socket.py for `-m ipykernel_launcher`, if the kernel is reached
-    through sockets."""
+    """Return the command line, changed for Unix sockets if the connection file asks for them.
+
+    The text of by_socket.py then replaces `-m ipykernel_launcher`.
+    """
     with open(connection_file, encoding="utf-8") as file:
         if json.load(file).get("transport") != "ipc":
             return words
@@ -276,14 +302,15 @@ def by_socket(words: list[str], connection_file: str) -> list[str]:
 
 
 def filled(words: list[str], connection_file: str) -> list[str]:
-    """The words of a command, with what only this start knows."""
+    """Return the command line with its placeholders replaced by the values of this start."""
     known = {
         "{home}": os.path.expanduser("~"),
         "{uid}": str(os.getuid()),
         "{gid}": str(os.getgid()),
     }
     known["{connection_file}"] = connection_file
-    if any("{sockets}" in word for word in words):  # of a container, which sees what it is shown
+    # Only the command line of a container has {sockets}, because the folder must be mounted.
+    if any("{sockets}" in word for word in words):
         with open(connection_file, encoding="utf-8") as file:
             known["{sockets}"] = os.path.dirname(json.load(file)["ip"])
     return [
@@ -293,9 +320,12 @@ def filled(words: list[str], connection_file: str) -> list[str]:
 
 
 def read(name: str) -> dict[str, Any]:
-    """The instructions for the kernel `name`, written by `make kernels`; those of a user's own
-    kernel lie where its kernel.json says, written by sitekit-kernel. Raises CannotStart if there
-    are none."""
+    """Return the instructions for the kernel `name`.
+
+    `make kernels` writes the instructions of the site's kernels. For a user's own kernel, `name` is
+    the absolute path of the instructions that `sitekit-kernel` has written. Raises CannotStart if
+    the file does not exist.
+    """
     if not (os.path.isabs(name) or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name)):
         raise CannotStart(f"'{name}' is not the name of a kernel.")
     path = name if os.path.isabs(name) else os.path.join(HERE, "kernels", name, "launch.json")
@@ -310,8 +340,10 @@ def read(name: str) -> dict[str, Any]:
 
 
 def tombstone(connection_file: str, title: str, site: str, why: CannotStart) -> None:
-    """Become a kernel that answers every cell with the reason. One that ended would be restarted;
-    this one stays."""
+    """Replace this process with the tombstone, a kernel that answers every cell with the reason.
+
+    If the launcher ended instead, Jupyter would start the kernel again and again.
+    """
     people = f"the people who run {site}" if site else "the people who run this JupyterHub"
     lines = [
         f"The kernel '{title}' could not start.",
@@ -338,7 +370,7 @@ def tombstone(connection_file: str, title: str, site: str, why: CannotStart) -> 
 
 
 def main(argv: list[str]) -> None:
-    """`launch NAME -f CONNECTION_FILE`, as kernel.json has it."""
+    """Start the kernel for the command line `launch NAME -f CONNECTION_FILE` in kernel.json."""
     name, connection_file = argv[1], argv[-1]
     title, site, remedy = name, "", ""
     try:
@@ -353,9 +385,9 @@ def main(argv: list[str]) -> None:
     except CannotStart as why:
         why.remedy = why.remedy or remedy
         tombstone(connection_file, title, site, why)
-    except (
-        Exception
-    ) as error:  # whatever it is, the user shall read it instead of watching restarts
+    # If an unexpected error ended the launcher, Jupyter would restart the kernel again and again,
+    # and the user could not read the error.
+    except Exception as error:
         tombstone(connection_file, title, site, CannotStart("The launcher failed.", repr(error)))
 
 

@@ -1,5 +1,7 @@
-"""The kernel that is started in place of one that cannot start: it answers every cell with the
-reason, and stays."""
+"""Answer every cell with the reason why the user's kernel could not start.
+
+The launcher starts this kernel, the tombstone, in place of a kernel that cannot start.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ import shutil
 import tempfile
 from typing import Any
 
-# The user's IPython profile must not be able to break this one, nor a home that is full.
+# A temporary folder is used, so that neither the user's IPython profile nor a full home directory
+# can break the tombstone.
 os.environ["IPYTHONDIR"] = tempfile.mkdtemp(prefix="tombstone-")
 atexit.register(shutil.rmtree, os.environ["IPYTHONDIR"], True)
 
@@ -17,15 +20,15 @@ from ipykernel.iostream import IOPubThread  # noqa: E402
 from ipykernel.kernelapp import IPKernelApp  # noqa: E402
 from ipykernel.kernelbase import Kernel  # noqa: E402
 
-# A TCP port for what forked children print, which anybody on the node may connect to; there are no
-# such children here.
+# ipykernel would open a TCP port for the output of forked child processes, and anybody on the node
+# could connect to the port. The tombstone has no child processes and needs no port.
 IOPubThread._setup_pipe_in = lambda self: setattr(self, "_pipe_flag", False)
 
 FAULT = os.environ.pop("SITEKIT_KERNEL_FAULT", "This kernel could not start.")
 
 
 class Tombstone(Kernel):
-    """Nothing runs here; every answer is the reason."""
+    """Run no code, and answer each request with the reason."""
 
     implementation = "sitekit-tombstone"
     implementation_version = "1"
@@ -33,6 +36,7 @@ class Tombstone(Kernel):
     language_info = {"name": "text", "mimetype": "text/plain", "file_extension": ".txt"}  # noqa: RUF012
 
     async def do_execute(self, code: str, silent: bool, *_: Any, **__: Any) -> dict[str, Any]:
+        """Answer a cell with an error that contains the reason."""
         error = {
             "ename": "KernelCannotStart",
             "evalue": FAULT.splitlines()[0],
@@ -43,6 +47,7 @@ class Tombstone(Kernel):
         return {"status": "error", "execution_count": self.execution_count, **error}
 
     async def do_debug_request(self, msg: dict[str, Any]) -> dict[str, Any]:
+        """Answer a request of the debugger with a failure that contains the reason."""
         return {
             "type": "response",
             "request_seq": msg.get("seq", 0),
@@ -53,14 +58,15 @@ class Tombstone(Kernel):
 
 
 class TombstoneApp(IPKernelApp):
-    """ipykernel's application, except for the order in which its threads end."""
+    """Change the order in which the threads of ipykernel's application end."""
 
     def start(self) -> None:
-        """Run until a shutdown request, then end the control thread, which still publishes "idle"
-        after the request.
+        """Run until a shutdown request arrives, then end the control thread.
 
-        ipykernel 7.4 ends the IOPub thread first, at exit. The control thread then waits for it for
-        ever: about one shutdown in ten. https://github.com/posit-dev/positron/issues/7142
+        The control thread still publishes the status "idle" after the request. At exit, ipykernel
+        7.4 ends the IOPub thread first. In about one of ten shutdowns, the control thread then
+        waits for the IOPub thread for ever. See
+        https://github.com/posit-dev/positron/issues/7142
         """
         super().start()
         self.control_thread.stop()

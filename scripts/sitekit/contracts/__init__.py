@@ -1,1 +1,1 @@
-"""Small files that one part of the kit writes and another reads, and the names that both know."""
+"""Define the names and files that one part of the kit writes and another part reads."""

@@ -1,10 +1,10 @@
-"""Internal TLS: who has which certificate, where it lies, and what each asks of the other.
-docs/internal-tls.md.
+"""Define the certificates of internal TLS: their paths, their authorities and the TLS contexts.
 
-Two authorities of the site's own sign. `services` is trusted by users' servers; it signs for hub,
-proxy and front. Its key is root's. `servers` signs for each start of a server and for the culler;
-its key is the hub's. A certificate of a server is therefore never taken for one of the hub or the
-proxy, by nobody.
+The site has two certificate authorities of its own. `services` signs the certificates of the hub,
+the proxy and the front. Only root can read its key. `servers` signs a certificate for each start of
+a user's server, and the culler's certificate. Only the hub's account can read its key. Users'
+servers trust `services`. So a server's certificate is never accepted as the hub's or the proxy's.
+See docs/internal-tls.md.
 """
 
 from __future__ import annotations
@@ -25,83 +25,103 @@ SIGNED_BY: dict[Owner, Authority] = {
     "front": "services",
     "culler": "servers",
 }
-# in the proxy's certificate beside its address: nginx compares names alone
+# This name is in the proxy's certificate beside the IP address, because nginx compares only names.
 PROXY = "proxy.internal"
 SUFFIX = ".server.internal"
-"""`internal` is reserved for private use (ICANN, 2024): no DNS server and no public authority has
-such names."""
+"""The suffix of the names in servers' certificates.
+
+ICANN reserved `internal` for private use in 2024. No public DNS server and no public certificate
+authority has names that end with it.
+"""
 
 
 def installed(site: Site) -> bool:
-    """Whether the hub has its certificate. A newer release, and what was restored, come before the
-    `make apply` that makes them or hands them over."""
+    """Return whether the hub's account can read the hub's certificate.
+
+    After an upgrade or a restore, this is false until `make apply` has made the certificates or has
+    set their owners.
+    """
     return os.access(pair(site, "hub"), os.R_OK)
 
 
 def as_installed(site: Site) -> Site:
-    """The site without internal TLS while the hub has no certificate."""
+    """Return the site, with internal TLS off if the hub has no certificate yet."""
     return site if installed(site) else site.model_copy(update={"internal_tls": False})
 
 
 def folder(site: Site) -> Path:
-    """Where all of it lies."""
+    """Return the folder of all certificates and keys."""
     return site.etc / "internal"
 
 
 def hub_url(site: Site) -> str:
-    """Where proxy and servers reach the hub; an IPv6 address stands in brackets."""
+    """Return the URL at which the proxy and the servers reach the hub."""
+    # In a URL, an IPv6 address must be in brackets.
     address = f"[{site.hub.address}]" if ":" in site.hub.address else site.hub.address
     return f"{'https' if site.internal_tls else 'http'}://{address}:{site.hub.port}"
 
 
 def proxy_api_url(site: Site) -> str:
-    """Where the hub reaches the proxy's API."""
+    """Return the URL at which the hub reaches the proxy's API."""
     return f"{'https' if site.internal_tls else 'http'}://127.0.0.1:{site.proxy.api_port}"
 
 
 def authority(site: Site, name: Authority) -> Path:
-    """The authority's certificate, which everybody may read."""
+    """Return the path of an authority's certificate, which everybody may read."""
     return folder(site) / f"{name}-ca.pem"
 
 
 def authority_key(site: Site, name: Authority) -> Path:
+    """Return the path of an authority's key."""
     return folder(site) / f"{name}-ca.key"
 
 
 def pair(site: Site, owner: Owner) -> Path:
-    """Certificate and key of a service, in one file that is that service's account's alone."""
+    """Return the path of the file with a service's certificate and key.
+
+    Only the account of the service can read the file.
+    """
     return folder(site) / f"{owner}.pem"
 
 
 def name_of(tag: str) -> str:
-    """The name in the certificate of one start of a server. No resolver knows it: hub and proxy
-    know its address."""
+    """Return the name in the certificate for one start of a server.
+
+    The name is not in DNS. The hub and the proxy know the server's address without DNS.
+    """
     return f"{tag}{SUFFIX}"
 
 
 def tag_in(name: str) -> str | None:
-    """The tag in such a name; None for any other host."""
+    """Return the tag in the name of a server's certificate, None for any other name."""
     return name.removesuffix(SUFFIX) if name.endswith(SUFFIX) else None
 
 
 def calling(site: Site, owner: Owner) -> ssl.SSLContext:
-    """For connections that `owner` makes, to services and to servers. The other end's name is
-    checked."""
+    """Return the TLS context for connections that `owner` opens to services and to servers.
+
+    The name in the certificate of the other side is checked.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return _with(context, site, owner)
 
 
 def answering(site: Site, owner: Owner) -> ssl.SSLContext:
-    """For connections that `owner` takes: whoever shows no certificate of an authority of this site
-    is turned away."""
+    """Return the TLS context for connections that `owner` accepts.
+
+    The client must have a certificate from one of the site's two authorities.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.verify_mode = ssl.CERT_REQUIRED
     return _with(context, site, owner)
 
 
 def _with(context: ssl.SSLContext, site: Site, owner: Owner) -> ssl.SSLContext:
-    """Trusts the site's own authorities and nobody else: not those of the distribution, as
-    JupyterHub's make_ssl_context does (utils.py, load_default_certs)."""
+    """Add the owner's certificate and the site's authorities to the context, and return it.
+
+    The authorities of the Linux distribution are not trusted. JupyterHub's own make_ssl_context
+    would trust them (utils.py, load_default_certs).
+    """
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.load_cert_chain(pair(site, owner))
     context.load_verify_locations(authority(site, "services"))

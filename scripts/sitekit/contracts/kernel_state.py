@@ -1,5 +1,7 @@
-"""How the published kernels do: written by `make kernels` and `make kernels_check`, read by all
-others."""
+"""Read and write state.json, which holds the number of working kernels and the failing ones.
+
+`make kernels` and `make kernels_check` write the file.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,12 @@ from ..site import Site
 
 @dataclass(frozen=True)
 class KernelState:
-    """`proven` counts the kernels that work; `failing` are the others, each with its reason.
-    `checked` is when all of them were last started, in seconds since 1970, 0 for never; `where`
-    they were."""
+    """Hold the contents of state.json.
+
+    `proven` is the number of kernels that work. `failing` holds the reason for each other kernel,
+    by id. `checked` is the time at which all kernels were last started, in seconds since 1970, or 0
+    if they never were. `where` names the host or the partition on which they were started.
+    """
 
     proven: int = 0
     failing: Mapping[str, str] = field(default_factory=dict)
@@ -27,13 +32,18 @@ class KernelState:
 
 
 def path(site: Site) -> Path:
-    """In the prefix, beside the kernels: whoever may publish them may say how they do, and
-    everybody may read it."""
+    """Return the path of state.json, which is in the prefix beside the published kernels.
+
+    The accounts that can publish kernels can write the file. Everybody can read the file.
+    """
     return site.kernels_current.parent / "state.json"
 
 
 def read_kernel_state(site: Site) -> KernelState | None:
-    """None where no kernels have been published, or by another version of sitekit."""
+    """Return the state of the published kernels.
+
+    Returns None if no kernels are published, or if another version of sitekit wrote the file.
+    """
     try:
         return KernelState(**json.loads(path(site).read_text()))
     except (OSError, ValueError, TypeError):
@@ -41,12 +51,16 @@ def read_kernel_state(site: Site) -> KernelState | None:
 
 
 def write_kernel_state(site: Site, state: KernelState) -> None:
+    """Write state.json."""
     write_atomic(path(site), json.dumps(asdict(state), indent=1) + "\n")
 
 
 def told(state: KernelState | None) -> Iterator[str]:
-    """The state as lines for a person: the figures, then each kernel that fails with the beginning
-    of its reason."""
+    """Yield the lines that `make status` shows about the kernels.
+
+    The first line has the numbers. Each further line has one failing kernel, with the beginning of
+    its reason.
+    """
     if state is None:
         yield "none published; make kernels"
         return
@@ -62,4 +76,5 @@ def told(state: KernelState | None) -> Iterator[str]:
 
 
 def _moment(seconds: int) -> str:
+    """Return a time in seconds since 1970 as text in the local time zone."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

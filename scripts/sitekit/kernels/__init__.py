@@ -1,1 +1,1 @@
-"""From the cluster's modules to Jupyter kernels that were started before anybody sees them."""
+"""Make Jupyter kernels from the cluster's modules, and publish those that a test has started."""

@@ -1,4 +1,4 @@
-"""`make kernels`, `make kernels_diff`, `make kernels_check` and `make kernels_import`."""
+"""Run `make kernels`, `make kernels_diff`, `make kernels_check` and `make kernels_import`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from .recheck import check_kernels, publish_new
 
 
 def kernels(site: Site, *words: str) -> int:
-    """Make proven kernels of the site's modules, and publish them. Returns 1 if one that is named
-    or offered failed."""
+    """Make kernels from the site's modules, start each one as a test, and publish those that work.
+
+    Returns 1 if a kernel failed that kernels.yml names without a wildcard, or that is published now.
+    """
     _no_words(words)
     if owner := another_owner(site):
         return run_as(owner, site, "kernels")
@@ -24,8 +26,7 @@ def kernels(site: Site, *words: str) -> int:
 
 
 def kernels_diff(site: Site, *words: str) -> int:
-    """The same up to the table: what would be added, changed and removed, and what fails. Nothing
-    is published."""
+    """Show what `make kernels` would add, change and remove, and what fails. Publish nothing."""
     _no_words(words)
     if owner := another_owner(site):
         return run_as(owner, site, "kernels_diff")
@@ -33,7 +34,10 @@ def kernels_diff(site: Site, *words: str) -> int:
 
 
 def kernels_check(site: Site, *words: str) -> int:
-    """Start every published kernel again, where the site says. Returns 1 if one failed."""
+    """Start every published kernel again, on the host that kernels.check in site.yml names.
+
+    Returns 1 if a kernel failed.
+    """
     _no_words(words)
     if owner := another_owner(site):
         return run_as(owner, site, "kernels_check")
@@ -42,7 +46,10 @@ def kernels_check(site: Site, *words: str) -> int:
 
 
 def kernels_import(site: Site, *words: str) -> int:
-    """Print the kernels.yml that equals envkernel's command lines in a Makefile. Raises BadInput."""
+    """Print a kernels.yml that is equal to envkernel's command lines in a Makefile.
+
+    Raises BadInput if no Makefile is given or the file cannot be read.
+    """
     if len(words) != 1:
         raise BadInput(
             "which Makefile is not said", remedy="make kernels_import MAKEFILE=path/to/Makefile"
@@ -52,11 +59,13 @@ def kernels_import(site: Site, *words: str) -> int:
 
 
 def _rules() -> Path:
+    """Return the path of config/kernels.yml, or of kernels/kernels.yml if the site has none."""
     own = CHECKOUT / OWN_KERNELS
     return own if own.exists() else data("kernels/kernels.yml")
 
 
 def _no_words(words: tuple[str, ...]) -> None:
+    """Raise BadInput if the command line has an argument."""
     if words:
         raise BadInput(
             f"nothing is known about '{words[0]}' here",

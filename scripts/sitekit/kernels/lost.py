@@ -1,8 +1,7 @@
-"""Kernels that were offered and fail now: told, and hidden or flagged like those of `make
-kernels_check`.
+"""Keep published kernels that fail now, hidden or flagged as `make kernels_check` does.
 
-Without a word they would vanish from people's notebooks: a module that breaks often is no candidate
-any more.
+Without this file, such a kernel would disappear without a message, because a broken module is often
+not a candidate any more.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ from .generations.kernel import Kernel
 def unlisted(
     site: Site, rules: Rules, tree: Iterable[Module], offered: Iterable[Kernel]
 ) -> dict[str, str]:
-    """Of the kernels that were found those whose modulefile is there while Lmod does not list it:
-    why, by id.
+    """Return the reason, by id, for each kernel whose modulefile exists but is not listed by Lmod.
 
-    It cannot read the file's folder, or what leads there in a hierarchy. What the site no longer
-    asks for is no loss.
+    Lmod then cannot read the folder of the modulefile, or a parent module in a hierarchy. Only
+    kernels that kernels.yml does not name are returned. A kernel that the rules now exclude is not
+    returned.
     """
     listed = {module.full for module in tree}
     path = ":".join(map(str, site.kernels.modulepath))
@@ -46,17 +45,21 @@ def unlisted(
 
 
 def _is_of(file: str, full: str) -> bool:
+    """Return whether the file exists and its path ends with the module's full name."""
     return file.endswith((f"/{full}", f"/{full}.lua")) and Path(file).is_file()
 
 
 def keep_out_of_sight(
     site: Site, old: Path, new: Path, lost: Iterable[Kernel]
 ) -> dict[str, Kernel]:
-    """Carry them over from the generation `old`, shown as kernels.check.on_failure says. Returns
-    them, by id, without a key: whatever `make kernels` finds in their places the next time, it
-    starts."""
-    there = [kernel for kernel in lost if generation.holds(old, kernel)]
-    generation.carry_over(old, new, there)
-    for kernel in there:
+    """Copy lost kernels from the generation `old`, and hide or flag them.
+
+    kernels.check.on_failure in site.yml decides between hiding and flagging. Returns the copied
+    kernels by id, with an empty key. Because of the empty key, the next `make kernels` tests these
+    kernels again.
+    """
+    kept = [kernel for kernel in lost if generation.holds(old, kernel)]
+    generation.carry_over(old, new, kept)
+    for kernel in kept:
         generation.show(new, kernel, site.kernels.check.on_failure)
-    return {kernel.id: replace(kernel, key="") for kernel in there}
+    return {kernel.id: replace(kernel, key="") for kernel in kept}

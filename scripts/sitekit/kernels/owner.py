@@ -1,9 +1,8 @@
-"""Under root, the kernels' commands run as the account that owns the prefix, from a copy of the kit
-that it can read.
+"""Run the kernels' commands as the account that owns the prefix, if root starts them.
 
-What root left in the prefix, that account could not replace; and on a network filesystem root may
-have no say at all. The checkout, its `.kit` and its site file may lie where that account may not
-read, such as below root's home.
+The owner could not replace files that root has written into the prefix. On a network filesystem,
+root may not be allowed to write at all. The command runs from a copy of the kit, because the owner
+may not be allowed to read the checkout, its `.kit` or its site.yml, for example below /root.
 """
 
 from __future__ import annotations
@@ -28,8 +27,10 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def another_owner(site: Site) -> str | None:
-    """The account that owns the prefix, for root where that is somebody else. Raises Problem if it
-    has no name."""
+    """Return the account that owns the prefix, if root runs this process and is not the owner.
+
+    Otherwise returns None. Raises Problem if the owner's number has no account on this host.
+    """
     if os.geteuid() != 0 or not site.paths.prefix.exists():
         return None
     owner = site.paths.prefix.stat().st_uid
@@ -44,8 +45,10 @@ def another_owner(site: Site) -> str | None:
 
 
 def run_as(owner: str, site: Site, command: str) -> int:
-    """Run the kit's `command` as `owner`, and return its exit code. The copy of the kit goes
-    afterwards."""
+    """Run the kit's `command` as `owner` from a temporary copy of the kit.
+
+    Returns the exit code of the command.
+    """
     with tempfile.TemporaryDirectory(prefix="sitekit-copy-") as name:
         copy = Path(name)
         _copy_kit(copy)
@@ -61,12 +64,14 @@ def run_as(owner: str, site: Site, command: str) -> int:
             "SITE": str(copy / "site.yml"),
         }
         environment |= {"PYTHONPATH": path, "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-        # Python itself, not that of a virtual environment, which may lie below the checkout.
+        # _base_executable is the Python outside of any virtual environment. The owner may not be
+        # allowed to read a virtual environment below the checkout.
         argv = [getattr(sys, "_base_executable", sys.executable), "-m", "sitekit", command]
         before = signal.getsignal(signal.SIGINT)
         try:
             with subprocess.Popen(argv, cwd="/", env=environment, **identity(owner)) as child:
-                # Ctrl-C reaches the child, which then cleans up
+                # Ctrl-C also reaches the child. This process ignores it and waits, so that the
+                # child can clean up.
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
                 return child.wait()
         finally:
@@ -74,7 +79,7 @@ def run_as(owner: str, site: Site, command: str) -> int:
 
 
 def _copy_kit(copy: Path) -> None:
-    """The kit, what it knows of kernels, and the packages that it has loaded."""
+    """Copy the kit, its kernels folder, and the Python packages that this process has imported."""
     without = shutil.ignore_patterns("__pycache__")
     shutil.copytree(_PACKAGE, copy / "scripts/sitekit", ignore=without)
     shutil.copytree(data("kernels"), copy / "kernels", ignore=without, dirs_exist_ok=True)
@@ -90,14 +95,14 @@ def _copy_kit(copy: Path) -> None:
 
 
 def _loaded_packages() -> set[Path]:
-    """The packages and modules of site-packages that this process has imported, but the kit itself."""
+    """Return the packages in site-packages that this process has imported, except the kit."""
     folders = {Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib")}
     files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-    found = set()
+    packages = set()
     for file in {Path(file).resolve() for file in files if file}:
-        found |= {
+        packages |= {
             folder / file.relative_to(folder).parts[0]
             for folder in folders
             if folder in file.parents
         }
-    return found - {_PACKAGE}
+    return packages - {_PACKAGE}

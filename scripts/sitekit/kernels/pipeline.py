@@ -1,5 +1,8 @@
-"""Modules -> proven kernels: spider, candidates, probe, new generation, real starts, table, one
-link, prune."""
+"""Run all steps of `make kernels`, from the module tree to the published kernels.
+
+The steps are: read the module tree, find candidates, probe them, write a new generation, start each
+kernel in it, show the table, switch the symbolic link, and remove old generations.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +33,11 @@ from .proof.prove import Trial, account, prove
 
 
 def make_kernels(site: Site, rules_file: Path, switch: bool = True) -> int:
-    """Run the pipeline; without `switch` stop after the table. Returns 1 if something failed that
-    kernels.yml names outright, or that is offered.
+    """Make the kernels and publish them. If `switch` is false, stop after the table.
 
-    What it publishes carries the rules that it was made by. Raises Problem (nothing was switched)
-    or BadInput (kernels.yml has a fault).
+    The published generation has a copy of the rules file. Returns 1 if a kernel failed that
+    kernels.yml names without a wildcard, or that is published now. Raises BadInput if kernels.yml
+    is not valid. Raises Problem for any other failure, and then nothing was published.
     """
     rules = load_rules(rules_file)
     text = rules_file.read_text(encoding="utf-8")
@@ -48,6 +51,7 @@ def make_kernels(site: Site, rules_file: Path, switch: bool = True) -> int:
 
 
 def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> int:
+    """Run the steps while the lock is held. `text` is the content of the rules file."""
     with progress.step("Reading the module tree") as step:
         tree, broken = read_tree(site, trial.user, rules.load_environment)
         step.done(f"{len(tree)} modules")
@@ -98,7 +102,7 @@ def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> in
 
 
 def _publish(site: Site, new: Path, record: Record) -> int:
-    """Offer the generation to everybody. Returns how many of its kernels work."""
+    """Publish the generation, and return the number of its kernels that work."""
     write_record(new, record)
     generation.settle(new)
     generation.publish(site, new)
@@ -111,7 +115,11 @@ def _publish(site: Site, new: Path, record: Record) -> int:
 def _record(
     rules: Rules, plan: Plan, offered: Mapping[str, Kernel], lost: Mapping[str, str]
 ) -> Record:
-    """A kernel that is as it was when a check found it failing is failing still."""
+    """Return the record of the new generation.
+
+    A kernel that failed in `make kernels_check` and has not changed since is still marked as
+    failing.
+    """
     failing = {
         name: why
         for name, why in plan.record.failing.items()
@@ -122,6 +130,7 @@ def _record(
 
 
 def _refuse_untrusted(site: Site, rules: Rules, tree: list[Module]) -> None:
+    """Raise Problem if an untrusted account may write a file from which kernels are made."""
     places = {
         generation.root(site),
         generation.root(site) / "generations",
@@ -147,18 +156,19 @@ def _refuse_untrusted(site: Site, rules: Rules, tree: list[Module]) -> None:
 
 
 def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path | None) -> Plan:
-    """Find the candidates, keep what is known and unchanged, and probe the rest."""
+    """Find the candidates, keep the results of unchanged ones, and probe the others."""
     record = (read_record(now) if now else None) or Record()
-    old, asked = record.kernels, record.quiet
+    old = record.kernels
     found, notes = candidates(
         tree, rules, {name: kernel.language for name, kernel in old.items() if kernel.found}
     )
     same: dict[str, Kernel] = {}
     failures: list[Failure] = []
-    open_ones: list[Candidate] = []
+    changed: list[Candidate] = []
     for candidate in found:
         key = key_of(site, rules, candidate)
-        known, silent = old.get(candidate.id), asked.get(candidate.id)
+        known = old.get(candidate.id)
+        silent = record.quiet.get(candidate.id)
         if (
             known
             and known.key == key
@@ -169,18 +179,18 @@ def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path 
         elif silent and not known and silent["key"] == key and is_unchanged(silent["watch"]):
             failures.append(Failure(candidate, silent["reason"], False, key, silent["watch"]))
         else:
-            open_ones.append(candidate)
+            changed.append(candidate)
     probed = {
         result.id if isinstance(result, Kernel) else result.candidate.id: result
-        for result in probe_all(site, rules, open_ones, trial.user)
+        for result in probe_all(site, rules, changed, trial.user)
     }
     failures += [result for result in probed.values() if isinstance(result, Failure)]
-    together = [
+    available = [
         result for c in found if isinstance(result := same.get(c.id) or probed.get(c.id), Kernel)
     ]
     wanted = {
         kernel.id: kernel
-        for kernel in told_apart([*together, *inheriting(rules.inherit, together)])
+        for kernel in told_apart([*available, *inheriting(rules.inherit, available)])
     }
     fresh = [kernel for kernel in wanted.values() if old.get(kernel.id) != kernel]
     quiet = {
@@ -198,8 +208,11 @@ def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path 
 def _build(
     site: Site, plan: Plan, old: Path | None, new: Path, trial: Trial
 ) -> tuple[dict[str, Kernel], dict[str, str]]:
-    """Fill the generation `new`. Returns the kernels that stay as they were, and why those that
-    failed did."""
+    """Write the kernels into the generation `new`, and start the new ones as a test.
+
+    Returns the kernels that fail now but are kept in their old form, and the reason, by id, for
+    each kernel that failed.
+    """
     unwritten = generation.write_specs(site, new, plan.fresh)
     fresh = {kernel.id for kernel in plan.fresh}
     if old is not None:
@@ -210,7 +223,8 @@ def _build(
     written = [kernel for kernel in plan.fresh if kernel.id not in unwritten]
     failed = {**unwritten, **prove(site, new, written, trial)}
     generation.drop(new, failed)
-    # What the site names outright stays as it last worked, if it does still.
+    # A kernel that kernels.yml names without a wildcard is kept in its old form, if the old form
+    # still starts.
     gone = {*failed, *plan.lost} & plan.listed
     kept = {name: plan.old[name] for name in gone if name in plan.old}
     if old is not None and kept:

@@ -1,4 +1,4 @@
-"""What `make kernels` is going to offer, and the rows of its table."""
+"""Plan which kernels `make kernels` publishes, and return the rows of its table."""
 
 from __future__ import annotations
 
@@ -16,8 +16,13 @@ from .report import Row
 
 @dataclass
 class Plan:
-    """What is offered now and what shall be, before anything was started; `wanted` is by id, and so
-    are the reasons of what is `lost`: offered now, and failing before it is started."""
+    """Hold the published kernels and the wanted kernels, before any kernel is started.
+
+    `record` describes the published kernels. `wanted` holds the kernels to publish, by id. `fresh`
+    holds those of them that are new or changed. `lost` holds the published kernels that already
+    failed in discovery or probe, with the reason by id. `quiet` holds the candidates that have no
+    kernel in them. `listed` holds the ids that kernels.yml names without a wildcard.
+    """
 
     record: Record
     wanted: dict[str, Kernel]
@@ -30,17 +35,21 @@ class Plan:
 
     @property
     def old(self) -> Mapping[str, Kernel]:
+        """Return the published kernels by id."""
         return self.record.kernels
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether all that is wanted is there, and what is lost was before (see lost.py on its
-        key)."""
+        """Return whether the wanted and the lost kernels are the same as in the last run.
+
+        A kernel that was lost in the last run has an empty key (see lost.py).
+        """
         before = {name: self.old[name] for name in self.lost if not self.old[name].key}
         return {**self.wanted, **before} == self.old
 
 
 def code_of(rows: list[Row]) -> int:
+    """Return the exit code, which is 1 if a row that counts is a failure."""
     return (
         1
         if any(row.counts and row.status in ("FAILED", "kept", "hidden", "flagged") for row in rows)
@@ -49,7 +58,7 @@ def code_of(rows: list[Row]) -> int:
 
 
 def rows_of(site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, str]) -> list[Row]:
-    """The rows of the table: each kernel that is wanted, each that failed, each that is offered now."""
+    """Return a row for each wanted kernel, each failure, each note, and each lost old kernel."""
     fresh = {kernel.id for kernel in plan.fresh}
     counting = plan.listed | plan.old.keys()
     rows = []
@@ -88,16 +97,16 @@ def rows_of(site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, s
 def _rows_of_the_offered(
     site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, str]
 ) -> Iterator[Row]:
-    """What becomes of those kernels that are offered now and not wanted as they are."""
+    """Yield a row for each published kernel that fails, is kept in its old form, or is removed."""
     shown = {"hide": "hidden", "flag": "flagged"}[site.kernels.check.on_failure]
-    told = {failure.candidate.id for failure in plan.failures}
+    explained = {failure.candidate.id for failure in plan.failures}
     for kernel in plan.old.values():
         if kernel.id in kept:
             yield Row(
                 "kept", kernel.id, kernel.shown, "still offered as it last worked", counts=True
             )
         elif kernel.id in failed or kernel.id in plan.lost:
-            why = "" if kernel.id in told else plan.lost.get(kernel.id, "")
+            why = "" if kernel.id in explained else plan.lost.get(kernel.id, "")
             yield Row(
                 shown,
                 kernel.id,

@@ -1,7 +1,7 @@
-"""`make kernels_check`: start every published kernel again; hide or flag those that fail, bring
-back what passes.
+"""Start every published kernel again (`make kernels_check`), and hide or flag those that fail.
 
-Where the site says so, it publishes new versions of modules first.
+Kernels that pass are shown again. If kernels.check.publish_new is set in site.yml, new versions of
+modules are published first.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from .report import Row
 
 
 def publish_new(site: Site) -> int:
-    """`make kernels` again, by the kernels.yml of its last run. Returns 1 if something failed; the
-    check goes on."""
+    """Run `make kernels` with the kernels.yml of its last run.
+
+    Returns 1 if it failed. A failure does not stop `make kernels_check`.
+    """
     now = generation.current(site)
     try:
         if now is None or not (now / generation.RULES).exists():
@@ -37,8 +39,11 @@ def publish_new(site: Site) -> int:
 
 
 def check_kernels(site: Site) -> int:
-    """Returns 1 if a kernel failed. Raises Problem, and changes nothing, if they could not be tried
-    at all."""
+    """Start every published kernel, show the table, and hide or flag the kernels that fail.
+
+    Returns 1 if a kernel failed. Raises Problem if the kernels could not be started at all, or if
+    none of them works. In both cases the published kernels do not change.
+    """
     with generation.lock(site):
         now = generation.current(site)
         record = read_record(now) if now else None
@@ -60,8 +65,8 @@ def check_kernels(site: Site) -> int:
         write_kernel_state(site, KernelState(proven, failing, int(time.time()), where))
         report.show(_rows(site, record, failing))
         if not proven:
-            # It is the machine then, rather than each of them, and users would be left with
-            # nothing.
+            # If all kernels fail, the fault is probably in the machine. Hiding all kernels would
+            # leave users without any.
             what = f"not one kernel starts on {where}; the launcher stays as it is"
             raise Problem(
                 what, str(site.kernels_current), "mend what the table shows, and run this again"
@@ -71,7 +76,10 @@ def check_kernels(site: Site) -> int:
 
 
 def _srun(site: Site) -> tuple[str, ...]:
-    """The words before a program that is to run on a compute node; none for this host."""
+    """Return the srun command line that runs a program on a compute node.
+
+    The command line is empty if the check runs on this host. Raises Problem if there is no srun.
+    """
     check = site.kernels.check
     if not check.partition:
         return ()
@@ -93,6 +101,7 @@ def _srun(site: Site) -> tuple[str, ...]:
 
 
 def _rows(site: Site, record: Record, failing: dict[str, str]) -> list[Row]:
+    """Return a row of the table for each kernel."""
     rows = []
     for name, kernel in record.kernels.items():
         status = "FAILED" if name in failing else "back" if name in record.failing else "proven"
@@ -109,8 +118,11 @@ def _rows(site: Site, record: Record, failing: dict[str, str]) -> list[Row]:
 
 
 def _publish(site: Site, now: Path, record: Record, failing: dict[str, str]) -> None:
-    """A generation that shows what works and, as the site has it, hides or flags the rest; none if
-    this one does."""
+    """Publish a generation that offers the working kernels, and hides or flags the others.
+
+    kernels.check.on_failure decides between hiding and flagging. No generation is made if the
+    published one shows the kernels in this way already.
+    """
     how: dict[str, generation.Showing] = dict.fromkeys(record.kernels, "offer")
     how |= dict.fromkeys(failing, site.kernels.check.on_failure)
     counts = f"{len(how) - len(failing)} of {len(how)} kernels work"

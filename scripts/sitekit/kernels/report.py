@@ -1,4 +1,4 @@
-"""What `make kernels` or `make kernels_check` found, in one table; and for each failure, why."""
+"""Print the table of `make kernels` and `make kernels_check`, with the reason of each failure."""
 
 from __future__ import annotations
 
@@ -24,8 +24,12 @@ ORDER = (
 
 @dataclass(frozen=True)
 class Row:
-    """`status` is one of ORDER; `reason` may have several lines; `counts` if a failure is one of
-    `make kernels` itself: of what kernels.yml names outright, or of what is offered."""
+    """Hold one row of the table.
+
+    `status` is one of ORDER. `reason` may have several lines. `counts` means that a failure makes
+    `make kernels` end with code 1. This is so for kernels that kernels.yml names without a
+    wildcard, and for kernels that are published now.
+    """
 
     status: str
     id: str
@@ -36,8 +40,10 @@ class Row:
 
 
 def lines(rows: Iterable[Row]) -> list[str]:
-    """The table as text, in columns as wide as they need to be. Modules may be named, and may say,
-    what they like."""
+    """Return the lines of the table, in columns of sufficient width.
+
+    Control characters are replaced, because names and messages come from modules.
+    """
     rows = sorted(map(_plain, rows), key=lambda row: (ORDER.index(row.status), row.id))
     widths = [
         max((len(getattr(row, name)) for row in rows), default=0)
@@ -56,7 +62,10 @@ def lines(rows: Iterable[Row]) -> list[str]:
 
 
 def _plain(row: Row) -> Row:
-    """The row without what a terminal would obey, or could not show."""
+    """Return the row with `?` for each character that is not printable.
+
+    A terminal would execute escape sequences in a module's message.
+    """
     return replace(
         row,
         id=_printable(row.id),
@@ -67,18 +76,20 @@ def _plain(row: Row) -> Row:
 
 
 def _printable(text: str) -> str:
+    """Return the text with `?` for each character that is not printable."""
     return "".join(
         sign if sign.isprintable() or sign == "\n" else "?" for sign in text.expandtabs()
     )
 
 
 def show(rows: Iterable[Row]) -> None:
+    """Print the table."""
     for line in lines(rows):
         progress.say(line)
 
 
 def counted(rows: Iterable[Row]) -> str:
-    """`2 added, 1 FAILED`; in the order of the table."""
+    """Return the number of rows for each status, such as `2 added, 1 FAILED`."""
     rows = list(rows)
     counts = {status: sum(row.status == status for row in rows) for status in ORDER}
     return (

@@ -1,2 +1,1 @@
-"""What of the cluster may become a kernel, as its module tree shows it, by the rules of
-kernels.yml."""
+"""Read the module tree and kernels.yml, and list the candidates for kernels."""

@@ -1,5 +1,8 @@
-"""What may become a kernel: modules, environments and images that the rules name; modules that
-bring an interpreter."""
+"""List the candidates for kernels, from the rules of kernels.yml and from the module tree.
+
+A rule names modules, an environment or a container image. A module that no rule names is a
+candidate if it puts a Python or an R on PATH.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,10 @@ from .rules import Discover, Rule, Rules
 from .run_spider import Broken
 
 LONGEST = 100
-"""Letters in the name of a kernel's folder; a file name has room for 255."""
+"""The most characters in the name of a kernel's folder. A file name may have 255 bytes."""
 PROGRAMS = {"python": ("python", "python3"), "R": ("R",)}
-# A module of such a name that brings no interpreter is worth a line in the table: it is broken more
-# likely than not.
+# A module with such a name is a candidate even if no interpreter is on its PATH. The module is
+# probably broken then, and the table shows its failure.
 TELLING = {
     "python": re.compile(r"(?i)(python\d?|anaconda\d?|mini(conda|forge)\d?|mamba(forge)?)$"),
     "R": re.compile(r"[rR]$"),
@@ -29,8 +32,11 @@ TELLING = {
 
 @dataclass(frozen=True)
 class Candidate:
-    """A kernel that may come to be: its folder's name, what it loads, the rule that shapes it.
-    kernels.yml names one that is `listed` outright, and one that is `found` not at all."""
+    """Describe a kernel before its probe: the name of its folder, its modules and its rule.
+
+    `listed` means that kernels.yml names the candidate without a wildcard. `found` means that
+    kernels.yml does not name the candidate at all.
+    """
 
     id: str
     modules: Chain
@@ -42,12 +48,16 @@ class Candidate:
 
     @property
     def label(self) -> str:
+        """Return the names of the modules, or the label of the rule if there are none."""
         return " ".join(self.modules) or self.rule.label
 
 
 @dataclass(frozen=True)
 class Note:
-    """A line of the table about something that is not a kernel. `status` is `FAILED` or `skipped`."""
+    """Describe a line of the table about a module or a rule from which no kernel is made.
+
+    `status` is `FAILED` or `skipped`.
+    """
 
     status: str
     label: str
@@ -58,10 +68,11 @@ class Note:
 def candidates(
     tree: list[Module], rules: Rules, offered: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[list[Candidate], list[Note]]:
-    """Rules first, in their order; a module that a rule took is not discovered again.
+    """Return the candidates, and notes for the table about modules that are none.
 
-    `offered` are the languages of those that were found before: one whose interpreter is gone is a
-    candidate still.
+    Rules come first, in the order of kernels.yml. A module that a rule has taken is not discovered
+    again. `offered` holds the language of each kernel, by id, that was discovered and published
+    before. The module of such a kernel stays a candidate even if its interpreter is gone.
     """
     found: list[Candidate] = []
     notes: list[Note] = []
@@ -84,7 +95,7 @@ def candidates(
 
 
 def unreadable(broken: Iterable[Broken]) -> list[Note]:
-    """What of the module path Lmod cannot read: a line for each."""
+    """Return a note for each entry of the module path that Lmod cannot read."""
     return [
         Note(
             "FAILED",
@@ -98,8 +109,11 @@ def unreadable(broken: Iterable[Broken]) -> list[Note]:
 def _named(
     rule: Rule, known: dict[str, Module], taken: set[str], notes: list[Note]
 ) -> Iterator[Candidate]:
-    """`modules` of kernels.yml. A name without a version stays so: it is the load that tells which
-    is the default."""
+    """Yield the candidate for a rule that has `modules`.
+
+    A name without a version stays without one, because only `module load` shows which version is
+    the default.
+    """
     names = rule.modules or ()
     if missing := [name for name in names if name not in known]:
         notes.append(
@@ -122,6 +136,7 @@ def _named(
 
 
 def _placed(rule: Rule, place: Path, notes: list[Note]) -> Iterator[Candidate]:
+    """Yield the candidate for a rule that has an environment or an image."""
     if place.is_absolute() and not place.exists():
         notes.append(
             Note("FAILED", rule.label, "it is not there, or this account may not see it", True)
@@ -135,6 +150,7 @@ def _placed(rule: Rule, place: Path, notes: list[Note]) -> Iterator[Candidate]:
 def _matched(
     rule: Rule, tree: list[Module], taken: set[str], notes: list[Note]
 ) -> Iterator[Candidate]:
+    """Yield the candidates for a rule that has a pattern (`match`)."""
     fitting = [
         module for module in tree if rule.takes(module.full) and (rule.listed or not module.hidden)
     ]
@@ -165,6 +181,7 @@ def _discovered(
     taken: set[str],
     notes: list[Note],
 ) -> Iterator[Candidate]:
+    """Yield the candidates among the modules that no rule has taken."""
     by_name: dict[str, list[tuple[Module, list[str]]]] = {}
     for module in tree:
         if module.hidden or discover.excludes(module.full) or module.full in taken:
@@ -188,7 +205,7 @@ def _discovered(
                 )
             )
         for module, languages in versions[-count:]:
-            # not checked: what is found may have any name
+            # model_construct does not validate, because a module in the tree may have any name.
             rule = Rule.model_construct(modules=(module.full,))
             for language in languages:
                 name_of = (
@@ -206,6 +223,7 @@ def _discovered(
 
 
 def _brings(module: Module, language: str) -> bool:
+    """Return whether the module's name or its PATH shows an interpreter of `language`."""
     if TELLING[language].match(module.name.rpartition("/")[2]):
         return True
     return any(
@@ -216,15 +234,18 @@ def _brings(module: Module, language: str) -> bool:
 
 
 def _brought(module: Module, language: str, offered: Mapping[str, str]) -> bool:
+    """Return whether a kernel of `language` is published from this module."""
     return language in (offered.get(slug(module.full)), offered.get(slug(module.full, language)))
 
 
 def _chains(module: Module, which: str) -> list[Chain]:
+    """Return all chains of parent modules, or only the newest chain."""
     chains = sorted(module.parents, key=lambda chain: natural(" ".join(chain))) or [()]
     return chains if which == "all" else chains[-1:]
 
 
 def _distinct(found: list[Candidate], notes: list[Note]) -> list[Candidate]:
+    """Return the first candidate of each id, and add a note for each later one."""
     first: dict[str, Candidate] = {}
     for candidate in found:
         if candidate.id in first:
@@ -237,13 +258,16 @@ def _distinct(found: list[Candidate], notes: list[Note]) -> list[Candidate]:
 
 
 def _near(name: str, known: Iterable[str]) -> str:
+    """Return a question with the most similar known name, or an empty string."""
     close = difflib.get_close_matches(name, list(known), 1, 0.6)
     return f"; did you mean {close[0]}?" if close else ""
 
 
 def slug(*names: str) -> str:
-    """Module names -> the name of a kernel's folder, which notebooks remember: python/3.11 ->
-    `python-3.11`."""
+    """Return the name of a kernel's folder, made from the names of its modules.
+
+    For example, python/3.11 gives `python-3.11`. Notebooks store this name.
+    """
     plain = re.sub(r"[^a-z0-9._]+", "-", "-".join(names).lower()).strip("-._") or "kernel"
     if len(plain) <= LONGEST:
         return plain

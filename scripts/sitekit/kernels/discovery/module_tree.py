@@ -1,4 +1,7 @@
-"""The module tree as Lmod's spider sees it: always read afresh, never from a cache."""
+"""Read the module tree with Lmod's spider.
+
+Each call runs the spider again. A cache is never used.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,12 @@ Chain = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Module:
-    """A module by its full name, from however many files (one per parent, in a hierarchy).
+    """Describe a module by its full name.
 
-    `parents` are the chains that make it loadable, none if it always is; `bins` the folders that it
-    puts on PATH; `short` is the name without a version, for which Lmod loads the version of the
-    highest `weight`.
+    In a module hierarchy, one module has several `files`, one for each parent. `parents` holds the
+    chains of modules that must be loaded first. It is empty if the module can always be loaded.
+    `bins` holds the folders that the module puts on PATH. `short` is the name without a version.
+    For a short name, Lmod loads the version that has the highest `weight`.
     """
 
     full: str
@@ -35,20 +39,22 @@ class Module:
 
     @property
     def name(self) -> str:
+        """Return the name without the version."""
         return self.full.rpartition("/")[0] or self.full
 
     @property
     def version(self) -> str:
+        """Return the version, or an empty string if the full name has none."""
         return self.full.rpartition("/")[2] if "/" in self.full else ""
 
 
 def read_tree(
     site: Site, user: str | None, variables: Mapping[str, str]
 ) -> tuple[list[Module], list[Broken]]:
-    """All modules below kernels.modulepath, by name and version; and what there Lmod cannot read.
+    """Return all modules of kernels.modulepath, and the entries that Lmod cannot read.
 
-    `variables` are those that the site's Lmod needs. Raises Problem if Lmod or the tree is not
-    there.
+    The modules are sorted by name and version. `variables` holds the environment variables that the
+    site's Lmod needs. Raises Problem if Lmod or a folder of the module path does not exist.
     """
     program = site.kernels.lmod / "libexec" / "spider"
     if not program.exists():
@@ -76,6 +82,7 @@ Entry = tuple[str, str, dict[str, Any]]
 
 
 def _module(full: str, entries: list[Entry]) -> Module:
+    """Return the module `full`, joined from the spider's entries for its files."""
     chains = [[tuple(chain) for chain in entry.get("parentAA") or ()] for _, _, entry in entries]
     return Module(
         full=full,
@@ -94,6 +101,6 @@ def _module(full: str, entries: list[Entry]) -> Module:
 
 
 def natural(text: str) -> tuple[tuple[int, int, str], ...]:
-    """A key that sorts 3.9 before 3.11."""
+    """Return a sort key that puts version 3.9 before version 3.11."""
     parts = (part for part in re.split(r"([0-9]+)", text) if part)
     return tuple((1, int(part), "") if part[0] in "0123456789" else (0, 0, part) for part in parts)

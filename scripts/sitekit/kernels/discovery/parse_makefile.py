@@ -1,7 +1,7 @@
-"""The command lines of envkernel's in a Makefile, found by reading it: nothing in it is run.
+"""Find the command lines of envkernel in a Makefile, without running make or a shell.
 
-Understood is what such Makefiles have: variables, recipes, one `for` over a list, and
-`echo NAME | tr / _` in backquotes. Whatever else may name a kernel is reported and not guessed.
+The parser understands variables, recipes, one `for` loop over a list, and `echo NAME | tr / _` in
+backquotes. Any other line that may name a kernel is reported as not understood.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from pathlib import Path
 
 from ...base.errors import BadInput
 
-# What make alone would know: one word to shlex, and no variable to make.
+# This text stands for a value that only make knows. To shlex it is one word, and _REFERENCE does
+# not match it.
 UNKNOWN = "${...}"
 _LOGICAL = re.compile(r"(?:.*\\\n)*.+")
 _VARIABLE = re.compile(r"([A-Za-z_]\w*)\s*([+:?]?)=\s*(.*)")
@@ -27,7 +28,7 @@ _BASH = "the bash kernel is part of the hub's environment while environment.yml 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the Makefile: the words after `envkernel`, or what is wrong with it."""
+    """Hold a line of the Makefile, with either the arguments of `envkernel` or a fault."""
 
     number: int
     text: str
@@ -36,7 +37,10 @@ class Line:
 
 
 def command_lines(path: Path) -> list[Line]:
-    """Raises BadInput if the file cannot be read."""
+    """Return the lines of the Makefile that make a kernel, and the lines not understood.
+
+    Raises BadInput if the file cannot be read.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -60,14 +64,20 @@ def command_lines(path: Path) -> list[Line]:
 
 
 def _assign(variables: dict[str, str], name: str, how: str, value: str) -> None:
-    """One that is set a second time depends on how make is called, and is not known."""
+    """Set a variable of make, or mark its value as unknown if the variable is set already.
+
+    The value of a variable that is set twice depends on how make is called.
+    """
     before = variables.get(name)
     again = f"{before} {value}" if how == "+" else UNKNOWN
     variables[name] = value if before is None else again
 
 
 def _read(number: int, line: str, variables: dict[str, str]) -> Iterator[Line]:
-    """What one line of a recipe has of envkernel, or of bash_kernel's own kernel."""
+    """Yield the commands of envkernel in one line of a recipe.
+
+    A line that installs bash_kernel's kernel, or that is not understood, is yielded with a fault.
+    """
     if "bash_kernel.install" in line:
         yield Line(number, line, fault=_BASH)
     try:
@@ -76,7 +86,8 @@ def _read(number: int, line: str, variables: dict[str, str]) -> Iterator[Line]:
             return
         for command in _commands(script.replace("$$", "$")):
             programs = [word.rpartition("/")[2] for word in command]
-            if "envkernel" in programs[:-1]:  # the last word is what pip installs
+            # If `envkernel` is the last word, the command is `pip install envkernel`.
+            if "envkernel" in programs[:-1]:
                 at = programs.index("envkernel")
                 if not all(re.match(r"\w+=", word) for word in command[:at]):
                     raise ValueError("it is not plain that envkernel begins a command")
@@ -86,21 +97,28 @@ def _read(number: int, line: str, variables: dict[str, str]) -> Iterator[Line]:
 
 
 def _expanded(text: str, variables: dict[str, str]) -> str:
-    """Make's variables filled in. Raises ValueError where make itself would write the command."""
+    """Return the text with make's variables replaced by their values.
 
-    def one(match: re.Match[str]) -> str:
+    Raises ValueError if a function of make would write the command.
+    """
+
+    def value_of(match: re.Match[str]) -> str:
         name = match[1] or match[2] or ""
         if "envkernel" in name or name.startswith("call "):
             raise ValueError("a function of make's writes it")
         return variables.get(name, UNKNOWN)
 
-    for _ in range(10):  # as deep as they may name each other
-        text = _REFERENCE.sub(one, text)
+    # A variable's value may name another variable. Ten levels are replaced.
+    for _ in range(10):
+        text = _REFERENCE.sub(value_of, text)
     return text
 
 
 def _commands(script: str) -> Iterator[list[str]]:
-    """The simple commands of a shell line, also each turn of a loop. Raises ValueError."""
+    """Yield the simple commands of a shell line, and those of each round of a `for` loop.
+
+    Raises ValueError if the line has a command substitution or a redirection.
+    """
     if loop := _LOOP.fullmatch(script):
         name, words, body = loop.groups()
         its_name = re.compile(rf"\$(?:{name}\b|\{{{name}\}})")

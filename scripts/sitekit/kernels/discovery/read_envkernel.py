@@ -1,8 +1,9 @@
-"""Run by the release's Python: envkernel's own parser reads command lines of envkernel's.
+"""Parse command lines of envkernel with envkernel's own parser.
 
-Reads `[[mode, word, ...], ...]` on stdin. Prints a JSON list with `{"mode", "name", "title",
-"template", "language", "argv", "env", "place", "rest"}` for each, where "place" is the path or
-image and "rest" what is left: modules or options; or `{"error"}`.
+The release's Python runs this program. It reads `[[mode, word, ...], ...]` on standard input. It
+prints a JSON list with one object for each command line: `{"mode", "name", "title", "template",
+"language", "argv", "env", "place", "rest"}`, or `{"error"}`. "place" is the path of the environment
+or the image. "rest" holds the remaining words, which are modules or options.
 """
 
 from __future__ import annotations
@@ -20,18 +21,22 @@ PLACES = ("conda", "virtualenv", "venv", "singularity", "docker")
 
 
 def read(mode: str, *words: str) -> dict[str, Any]:
+    """Return what one command line means, or `{"error"}` if envkernel refuses the line."""
     if mode != "lmod" and mode not in PLACES:
         return {"error": f"'{mode}' is not a mode of envkernel's"}
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
             return understood(mode, list(words))
-    except SystemExit:  # argparse
+    except SystemExit:  # argparse exits if it refuses an argument
         return {"error": complaint.getvalue().strip().rpartition("error: ")[2]}
 
 
 def understood(mode: str, words: list[str]) -> dict[str, Any]:
-    # A template is looked up among the kernels installed here; the one that is meant is elsewhere.
+    """Return what one command line means. Raises SystemExit if argparse refuses an argument."""
+    # envkernel looks for a template among the kernels of this environment. The template that the
+    # Makefile means is installed elsewhere, so only the part of its name that envkernel knows is
+    # passed on.
     first = argparse.ArgumentParser(allow_abbrev=False)
     first.add_argument("--kernel-template", default="")
     first.add_argument("--purge", action="store_true")
@@ -45,7 +50,7 @@ def understood(mode: str, words: list[str]) -> dict[str, Any]:
     place = argparse.ArgumentParser(prog=f"envkernel {mode}")
     if mode in PLACES:
         place.add_argument("place")
-    said, rest = place.parse_known_args(kernel.argv)
+    arguments, rest = place.parse_known_args(kernel.argv)
     return {
         "mode": mode,
         "name": kernel.name,
@@ -54,7 +59,7 @@ def understood(mode: str, words: list[str]) -> dict[str, Any]:
         "language": kernel.kernel["language"],
         "argv": kernel.kernel["argv"],
         "env": kernel.kernel.get("env", {}),
-        "place": getattr(said, "place", None),
+        "place": getattr(arguments, "place", None),
         "rest": rest,
     }
 

@@ -1,5 +1,7 @@
-"""Run Lmod's spider over the module path. What makes it fail is found by halves, and all else is
-read."""
+"""Run Lmod's spider over the module path, and leave out the entries that make it fail.
+
+If the spider fails, the entries are halved again and again until the broken ones are found.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +18,18 @@ from ...base.command import Argv, CommandFailed, run
 from ...base.errors import Problem
 
 Tree = dict[str, dict[str, dict[str, Any]]]
-"""Name without version -> file -> what the spider says of it."""
-WHOLE, PART = 300, 30  # seconds; it takes one for 5,000 modules
+"""The spider's output: name without version -> modulefile -> the properties of the module."""
+WHOLE, PART = 300, 30  # timeouts in seconds; the spider takes one second for 5,000 modules
 MOST_BROKEN = 10
-"""Where more than so many entries fail, it is Lmod itself that does."""
+"""If more entries than this fail, the fault is probably in Lmod itself."""
 
 
 @dataclass(frozen=True)
 class Broken:
-    """An entry of a folder of the module path, such as /shared/modules/cluster, and what the spider
-    said of it."""
+    """Hold an entry of the module path that the spider cannot read, and the error message.
+
+    An entry is a file or folder in a folder of the module path, such as /shared/modules/cluster.
+    """
 
     path: Path
     reason: str
@@ -33,7 +37,10 @@ class Broken:
 
 @dataclass(frozen=True)
 class Spider:
-    """Lmod's `spider`, run as `user`. `variables` are those that the site's Lmod needs."""
+    """Run Lmod's `spider` as `user`.
+
+    `variables` holds the environment variables that the site's Lmod needs.
+    """
 
     program: Path
     modulepath: Sequence[Path]
@@ -41,7 +48,7 @@ class Spider:
     user: str | None
 
     def read(self) -> tuple[Tree, list[Broken]]:
-        """The whole tree, and the entries without which it can be read."""
+        """Return the module tree, and the entries that were left out because they are broken."""
         try:
             return self._run(self.modulepath, WHOLE), []
         except Problem as failure:
@@ -54,6 +61,7 @@ class Spider:
             return tree, broken
 
     def _by_halves(self, entries: list[Path]) -> tuple[Tree, list[Broken]]:
+        """Read the entries in ever smaller groups. Return their tree, and the broken entries."""
         tree: Tree = {}
         broken: list[Broken] = []
         waiting = [entries]
@@ -71,7 +79,10 @@ class Spider:
         return tree, broken
 
     def _some(self, entries: list[Path]) -> Tree:
-        """The tree of these entries alone, which the spider sees in folders of links."""
+        """Return the module tree of the given entries alone.
+
+        The spider reads temporary folders with symbolic links to the entries.
+        """
         with tempfile.TemporaryDirectory(prefix="sitekit-spider-") as top:
             os.chmod(top, 0o755)  # noqa: S103
             folders: dict[Path, Path] = {}
@@ -86,6 +97,7 @@ class Spider:
             return json.loads(seen)
 
     def _run(self, folders: Sequence[Path], seconds: float) -> Tree:
+        """Run the spider on the folders and return its tree. Raises Problem if it fails."""
         paths = ":".join(map(str, folders))
         env = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -101,11 +113,11 @@ class Spider:
 
 
 def tree_of(output: str, words: Argv) -> Tree:
-    """What the spider found, behind whatever modulefiles have printed. Raises CommandFailed if
-    there is nothing.
+    """Return the module tree from the output of `spider -o spider-json`.
 
-    Source of the format: Lmod's `spider -o spider-json`. Broken modulefiles are listed as well;
-    only a load tells.
+    Text that modulefiles print before the JSON is skipped. The tree includes broken modulefiles,
+    because only `module load` shows that a module is broken. Raises CommandFailed if the output has
+    no JSON.
     """
     decoder = json.JSONDecoder(strict=False)  # Lmod writes control characters as they are
     for begin in re.finditer(r"[{\[]", output):
@@ -123,6 +135,7 @@ def tree_of(output: str, words: Argv) -> Tree:
 
 
 def _entries(files: Any) -> dict[str, dict[str, Any]]:
+    """Return the spider's entries that have the expected structure, by modulefile."""
     named = files.items() if isinstance(files, dict) else ()
     return {
         file: entry

@@ -1,1 +1,1 @@
-"""Published kernels, in generations of which one is in use."""
+"""Write, publish and remove generations of kernels. One generation is in use at a time."""

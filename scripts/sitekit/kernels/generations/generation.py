@@ -1,11 +1,15 @@
-"""Generations of kernels: folders of launcher, tombstone and specs that belong together; one link
-offers one of them.
+"""Create, publish and remove generations of kernels.
 
-PREFIX/kernels/current       -> generations/<id>; a folder for JUPYTER_PATH PREFIX/kernels/launch
--> current/launch; the path in every kernel.json, so that no generation is named there
+A generation is a folder with a launcher, a tombstone and the kernel specs that belong to them. The
+symbolic link `current` points to the generation that JupyterLab offers. These files exist:
+
+PREFIX/kernels/current -> generations/<id>
+    JUPYTER_PATH contains this link.
+PREFIX/kernels/launch -> current/launch
+    Every kernel.json starts this path, so that no kernel.json depends on the name of a generation.
 PREFIX/kernels/generations/<id>/{launch, *.py, generation.json, site.json, kernels.yml}
-PREFIX/kernels/generations/<id>/kernels/<name>/{kernel.json, launch.json, logo-*}; a hidden one has
-a hidden.json
+PREFIX/kernels/generations/<id>/kernels/<name>/{kernel.json, launch.json, logo-*}
+    A hidden kernel has a hidden.json in place of its kernel.json.
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ from .record import MARK, Record, read_record, write_record
 
 KEPT = 3
 RULES = "kernels.yml"
-"""The kernels.yml that a generation was made by."""
+"""The name of the copy of kernels.yml from which a generation was made."""
 SPEC, HIDDEN = "kernel.json", "hidden.json"
 FLAG = " (fails its test)"
 Showing = Literal["offer", "flag", "hide"]
@@ -39,16 +43,21 @@ _WRITER = Path(__file__).with_name("write_specs.py")
 
 
 def root(site: Site) -> Path:
+    """Return the folder of the published kernels, PREFIX/kernels."""
     return site.kernels_current.parent
 
 
 @contextmanager
 def lock(site: Site) -> Iterator[None]:
-    """One `make kernels` at a time. Raises Problem if another is under way."""
+    """Hold a lock, so that only one `make kernels` runs at a time.
+
+    Raises Problem if another one is running.
+    """
     folder = root(site) / "generations"
     folder.mkdir(parents=True, exist_ok=True)
     with open(root(site) / ".lock", "w", opener=_closed) as file:
-        os.fchmod(file.fileno(), 0o600)  # who may only open it could hold the lock
+        # Any account that can open the file could hold the lock, so only the owner may.
+        os.fchmod(file.fileno(), 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -61,33 +70,41 @@ def lock(site: Site) -> Iterator[None]:
 
 
 def _closed(path: str, flags: int) -> int:
+    """Open the lock file for its owner only, and refuse a symbolic link."""
     return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
 def current(site: Site) -> Path | None:
-    """The generation that is offered now."""
+    """Return the folder of the generation that is published now, None if there is none."""
     return site.kernels_current.resolve() if site.kernels_current.exists() else None
 
 
 def spec_file(generation: Path, name: str) -> Path:
-    """The spec of a kernel: kernel.json, or a name that Jupyter does not look for while the kernel
-    is hidden."""
+    """Return the path of a kernel's spec.
+
+    The file is kernel.json. While the kernel is hidden, the file is hidden.json, which Jupyter does
+    not look for.
+    """
     hidden = generation / "kernels" / name / HIDDEN
     return hidden if hidden.exists() else hidden.with_name(SPEC)
 
 
 def holds(generation: Path | None, kernel: Kernel) -> bool:
-    """Whether the kernel's files are still there."""
+    """Return whether the kernel's files still exist in the generation."""
     spec = generation and spec_file(generation, kernel.id)
     return bool(spec and spec.exists() and spec.with_name("launch.json").exists())
 
 
 def begin(site: Site) -> Path:
-    """A new, empty generation, marked as ours and unfinished: if we are interrupted, the next run
-    removes it."""
+    """Create a new generation without kernels, and return its folder.
+
+    Its record marks it as made by sitekit and unfinished. If this run is interrupted, the next run
+    removes the folder. Raises Problem if the prefix is too long for the launcher's first line.
+    """
     python = site.current / "bin" / "python"
     first = f"#!{python} -I\n"
-    if len(first) > 127:  # the kernel's limit for the first line of a program, BINPRM_BUF_SIZE
+    # Linux reads 127 bytes of a program's first line (BINPRM_BUF_SIZE).
+    if len(first) > 127:
         what = f"{python} is too long for the first line of a program"
         raise Problem(what, "site.yml: paths.prefix", "choose a shorter prefix")
     folder = _fresh(site)
@@ -100,8 +117,7 @@ def begin(site: Site) -> Path:
 
 
 def copy(site: Site, old: Path) -> Path:
-    """A new generation that is like `old`, launcher and all; unfinished, like the one that `begin`
-    makes."""
+    """Create a copy of the generation `old`, marked as unfinished, and return its folder."""
     folder = _fresh(site)
     folder.mkdir()
     write_record(folder, Record())
@@ -110,12 +126,16 @@ def copy(site: Site, old: Path) -> Path:
 
 
 def _fresh(site: Site) -> Path:
+    """Return the path of a new generation, named by the time in UTC."""
     return root(site) / "generations" / datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-%f")
 
 
 @contextmanager
 def under_way(site: Site, new: Path) -> Iterator[None]:
-    """However the block ends: what it did not publish goes, and so do our oldest generations."""
+    """Clean up after the block that makes the generation `new`, also if the block fails.
+
+    Removes `new` if the block did not publish it. Then removes the oldest generations.
+    """
     try:
         yield
     finally:
@@ -127,11 +147,11 @@ def under_way(site: Site, new: Path) -> Iterator[None]:
 def write_specs(
     site: Site, generation: Path, kernels: list[Kernel], named: str = ""
 ) -> dict[str, str]:
-    """Let envkernel write the specs of `kernels` into the generation; it is the release's, so its
-    Python runs it.
+    """Write the kernel specs of `kernels` into the generation, with envkernel.
 
-    `named` is what the launcher is told in place of a kernel's id. Returns why some could not be
-    written, by id.
+    The release's Python runs envkernel, because envkernel is installed in the release. If `named`
+    is given, it replaces the kernel's id as the argument of the launcher. Returns the reason, by
+    id, for each kernel that could not be written.
     """
     if not kernels:
         return {}
@@ -154,30 +174,31 @@ def write_specs(
     done = run(
         [site.current / "bin" / "python", "-I", _WRITER], stdin=order, timeout=60 + len(kernels)
     )
-    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"id"')]
-    for result in told:
+    results = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"id"')]
+    for result in results:
         if "error" not in result:
             (staging / "share" / "jupyter" / "kernels" / result["id"]).rename(
                 generation / "kernels" / result["id"]
             )
     shutil.rmtree(staging)
-    return {result["id"]: result["error"] for result in told if "error" in result}
+    return {result["id"]: result["error"] for result in results if "error" in result}
 
 
 def carry_over(old: Path, generation: Path, kernels: Iterable[Kernel]) -> None:
-    """Copy the specs of kernels that stay as they are."""
+    """Copy the specs of unchanged kernels from the generation `old`."""
     for kernel in kernels:
         shutil.copytree(old / "kernels" / kernel.id, generation / "kernels" / kernel.id)
 
 
 def drop(generation: Path, names: Iterable[str]) -> None:
+    """Remove kernels from a generation."""
     for name in names:
-        # one that could not be written is not there
+        # A kernel that could not be written has no folder.
         shutil.rmtree(generation / "kernels" / name, ignore_errors=True)
 
 
 def showing(generation: Path, name: str) -> Showing:
-    """How the launcher shows the kernel."""
+    """Return how JupyterLab's launcher shows the kernel."""
     spec = spec_file(generation, name)
     if spec.name == HIDDEN:
         return "hide"
@@ -185,7 +206,7 @@ def showing(generation: Path, name: str) -> Showing:
 
 
 def show(generation: Path, kernel: Kernel, how: Showing) -> None:
-    """Have the launcher show the kernel so."""
+    """Change the kernel's spec so that JupyterLab offers, flags or hides the kernel."""
     now = spec_file(generation, kernel.id)
     then = now.with_name(HIDDEN if how == "hide" else SPEC)
     spec = {
@@ -198,8 +219,11 @@ def show(generation: Path, kernel: Kernel, how: Showing) -> None:
 
 
 def settle(generation: Path) -> None:
-    """Everybody may read it and only its owner write, whatever the umask and the modes copied; and
-    it is on disk."""
+    """Set the modes of a generation's files, and sync its JSON files to disk.
+
+    Everybody may read the files, and only the owner may write. The umask and the modes of copied
+    files do not count.
+    """
     for folder, _, files in os.walk(generation):
         os.chmod(folder, 0o755)  # noqa: S103
         for name in files:
@@ -211,8 +235,10 @@ def settle(generation: Path) -> None:
 
 
 def publish(site: Site, generation: Path) -> None:
-    """Offer this generation: one link changes, and whoever reads sees all of the old or all of the
-    new."""
+    """Publish a generation by changing the symbolic link `current`.
+
+    Because only one link changes, a reader sees either the old generation or the new one.
+    """
     switch_link(site.kernels_current, f"generations/{generation.name}")
     launch = root(site) / "launch"
     if not (launch.is_symlink() and os.readlink(launch) == "current/launch"):
@@ -220,7 +246,10 @@ def publish(site: Site, generation: Path) -> None:
 
 
 def prune(site: Site) -> list[str]:
-    """Remove our own generations, all but the newest few and the one in use. Returns their names."""
+    """Remove old generations that sitekit made, and return their names.
+
+    The generation in use and the newest other ones stay, three in all.
+    """
     used = current(site)
     ours = {
         folder: record

@@ -1,5 +1,4 @@
-"""A kernel as it is probed, written, proven and recorded; plain data, so that a generation can
-carry it as JSON."""
+"""Define the data class of one kernel, which generation.json stores as JSON."""
 
 from __future__ import annotations
 
@@ -14,12 +13,13 @@ Stamp = list[int] | None
 
 @dataclass(frozen=True)
 class Kernel:
-    """`envkernel` are the words from which envkernel makes such a kernel, `launch` the launcher's
-    instructions; `spec` goes into kernel.json, `expect` is what it must report; `found` is one that
-    kernels.yml does not name.
+    """Describe one kernel, from its probe until it is published.
 
-    `key` sums up how it was asked for; `watch` holds the files that it was made from, with their
-    stamps at the probe.
+    `envkernel` holds the mode and the arguments of envkernel. `launch` holds the instructions for
+    the launcher. `spec` is added to kernel.json. `expect` holds the interpreter, the modules and
+    the library that the running kernel must report. `found` means that kernels.yml does not name
+    the kernel. `key` is a digest of the rules and settings from which the kernel was made. `watch`
+    holds the files that the kernel depends on, with their stamps at the time of the probe.
     """
 
     id: str
@@ -38,17 +38,23 @@ class Kernel:
     found: bool = False
 
     def titled(self, title: str) -> Kernel:
+        """Return a copy of the kernel with another title in the launcher."""
         return replace(self, launch={**self.launch, "title": title})
 
     @property
     def shown(self) -> str:
-        """The title in the launcher: `title`, with the module behind it where two kernels have the
-        same."""
+        """Return the title that JupyterLab's launcher shows.
+
+        If two kernels have the same title, the module's name is added to it.
+        """
         return self.launch["title"]
 
 
 def stamp(path: str) -> Stamp:
-    """What changes when the file or folder does; None if it is not there."""
+    """Return the time of the last change and the size of a path, None if it does not exist.
+
+    The size of a folder is given as 0.
+    """
     try:
         info = os.stat(path)
     except OSError:
@@ -57,15 +63,17 @@ def stamp(path: str) -> Stamp:
 
 
 def stamps(paths: Iterable[str]) -> dict[str, Stamp]:
+    """Return the stamp of each path."""
     return {path: stamp(path) for path in sorted(set(paths)) if path}
 
 
 def is_unchanged(watch: Mapping[str, Stamp]) -> bool:
+    """Return whether all paths still have the stamps that `watch` holds."""
     return all(stamp(path) == seen for path, seen in watch.items())
 
 
 def told_apart(kernels: Iterable[Kernel]) -> list[Kernel]:
-    """The kernels with titles of which no two are alike."""
+    """Return the kernels, with the label added to each title that several kernels have."""
     kernels = list(kernels)
     count = Counter(kernel.title for kernel in kernels)
     return [k.titled(k.title if count[k.title] == 1 else f"{k.title} ({k.label})") for k in kernels]

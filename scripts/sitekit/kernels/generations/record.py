@@ -1,5 +1,4 @@
-"""generation.json: what a generation of kernels holds, and what is known of those that are not in
-it."""
+"""Read and write generation.json, the list of the kernels in a generation."""
 
 from __future__ import annotations
 
@@ -18,9 +17,13 @@ _MAKER = "sitekit make kernels"
 
 @dataclass(frozen=True)
 class Record:
-    """`kernels` as proven, by id; `failing` of them with the reason, since a check; `quiet`: what
-    was probed and has no kernel in it, so that nobody asks again. `test_as` and `start_timeout`
-    (seconds) are how they were tried."""
+    """Hold the contents of generation.json.
+
+    `kernels` holds the proven kernels by id. `failing` holds those of them that a later check found
+    failing, with the reason. `quiet` holds candidates in which the probe found no kernel, so that
+    they are not probed again. `test_as` is the account that started the kernels for the test.
+    `start_timeout` is the longest time for a start, in seconds.
+    """
 
     kernels: Mapping[str, Kernel] = field(default_factory=dict)
     failing: Mapping[str, str] = field(default_factory=dict)
@@ -30,22 +33,23 @@ class Record:
     complete: bool = False
 
 
-# A record whose fields were others is not read; its kernels are then proven afresh.
+# A record with other fields was written by another version of sitekit. Its kernels are not read,
+# and `make kernels` proves all kernels again.
 _FORMAT = " ".join(field.name for kind in (Record, Kernel) for field in fields(kind))
 
 
 def read_record(generation: Path) -> Record | None:
-    """What generation.json says; None for a folder that is not ours."""
+    """Return the record in generation.json, None if sitekit did not make the folder."""
     try:
-        told = json.loads((generation / MARK).read_text())
-        if told.pop("made_by") != _MAKER:
+        values = json.loads((generation / MARK).read_text())
+        if values.pop("made_by") != _MAKER:
             return None
-        if told.pop("format") != _FORMAT:
-            return Record(complete=told["complete"])
+        if values.pop("format") != _FORMAT:
+            return Record(complete=values["complete"])
         return Record(
             **{
-                **told,
-                "kernels": {name: Kernel(**kernel) for name, kernel in told["kernels"].items()},
+                **values,
+                "kernels": {name: Kernel(**kernel) for name, kernel in values["kernels"].items()},
             }
         )
     except (OSError, ValueError, LookupError, AttributeError, TypeError):
@@ -53,6 +57,6 @@ def read_record(generation: Path) -> Record | None:
 
 
 def write_record(generation: Path, record: Record) -> None:
-    """The mark by which we know a generation as ours."""
-    told = {"made_by": _MAKER, "format": _FORMAT, **asdict(record)}
-    write_atomic(generation / MARK, json.dumps(told, indent=1) + "\n")
+    """Write generation.json, which also marks the folder as made by sitekit."""
+    values = {"made_by": _MAKER, "format": _FORMAT, **asdict(record)}
+    write_atomic(generation / MARK, json.dumps(values, indent=1) + "\n")

@@ -1,1 +1,1 @@
-"""`sitekit-kernel`: the kernels that a user makes for themselves."""
+"""Make, test and remove a user's own kernels with the command `sitekit-kernel`."""

@@ -1,5 +1,7 @@
-"""`sitekit-kernel`, which users call in terminals: add, list, check and remove kernels of their
-own."""
+"""Run the command `sitekit-kernel`, with which users add, list, check and remove their own kernels.
+
+Users call it in a terminal.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +27,7 @@ examples:
 
 
 def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     top = argparse.ArgumentParser(
         prog="sitekit-kernel",
         description="Your own kernels for JupyterLab, tested like those of the site. They lie in your home directory.",
@@ -58,8 +61,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(words: list[str], prefix: Path, home: Path) -> int:
-    """Run one command; `prefix` is that of the site. Exit code: 0 done, 1 failed, 2 refused, 130
-    interrupted."""
+    """Run one command, and return its exit code.
+
+    `prefix` is the site's prefix. The exit codes are 0 for success, 1 for a failure, 2 for a
+    refused request and 130 for an interruption.
+    """
     arguments = parser().parse_args(words)
     try:
         COMMANDS[arguments.command](arguments, prefix, home, words)
@@ -72,9 +78,17 @@ def main(words: list[str], prefix: Path, home: Path) -> int:
     return 0
 
 
-def _add(told: argparse.Namespace, prefix: Path, home: Path, words: list[str]) -> None:
+def _add(arguments: argparse.Namespace, prefix: Path, home: Path, words: list[str]) -> None:
+    """Make a kernel, test it, and print its title."""
     site, rules = site_info.read(prefix)
-    wanted = candidate(home, told.name, told.module, told.conda, told.venv, told.user_site)
+    wanted = candidate(
+        home,
+        arguments.name,
+        arguments.module,
+        arguments.conda,
+        arguments.venv,
+        arguments.user_site,
+    )
     made = store.add(site, rules, home, wanted, words[1:])
     progress.say(
         f"'{made.title}' works ({made.detail}); the launcher shows it when you open a new one."
@@ -82,29 +96,32 @@ def _add(told: argparse.Namespace, prefix: Path, home: Path, words: list[str]) -
 
 
 def _list(_: argparse.Namespace, __: Path, home: Path, ___: list[str]) -> None:
-    there = store.all_of(home)
-    for one in there:
-        progress.say(f"{one.title}\n    {one.folder}\n    {one.detail}")
-    if not there:
+    """Print the user's kernels."""
+    kernels = store.all_of(home)
+    for kernel in kernels:
+        progress.say(f"{kernel.title}\n    {kernel.folder}\n    {kernel.detail}")
+    if not kernels:
         progress.say(
             "You have no kernels of your own. `sitekit-kernel add --help` says how to make one."
         )
 
 
-def _check(told: argparse.Namespace, prefix: Path, home: Path, _: list[str]) -> None:
-    one = store.find(home, told.name)
-    store.check(*site_info.read(prefix), one)
-    progress.say(f"'{one.title}' works.")
+def _check(arguments: argparse.Namespace, prefix: Path, home: Path, _: list[str]) -> None:
+    """Start one of the user's kernels again, and print that it works."""
+    kernel = store.find(home, arguments.name)
+    store.check(*site_info.read(prefix), kernel)
+    progress.say(f"'{kernel.title}' works.")
 
 
-def _remove(told: argparse.Namespace, _: Path, home: Path, __: list[str]) -> None:
-    one = store.find(home, told.name)
-    store.remove(one)
-    progress.say(f"'{one.title}' is removed.")
+def _remove(arguments: argparse.Namespace, _: Path, home: Path, __: list[str]) -> None:
+    """Remove one of the user's kernels."""
+    kernel = store.find(home, arguments.name)
+    store.remove(kernel)
+    progress.say(f"'{kernel.title}' is removed.")
 
 
 COMMANDS = {"add": _add, "list": _list, "check": _check, "remove": _remove}
 
 if __name__ == "__main__":
-    # PREFIX/releases/<name> is where this Python lies
+    # sys.prefix is PREFIX/releases/<name>, so the site's prefix is two folders above it.
     sys.exit(main(sys.argv[1:], Path(sys.prefix).parents[1], Path(os.environ["HOME"])))

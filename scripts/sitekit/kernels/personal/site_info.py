@@ -1,5 +1,7 @@
-"""What a user's own kernels have to know of their site: published with each generation, for
-sitekit-kernel to read."""
+"""Write and read site.json, which gives `sitekit-kernel` the settings of the site.
+
+Each generation of kernels has a site.json. It contains only the settings that users need.
+"""
 
 from __future__ import annotations
 
@@ -23,28 +25,32 @@ _OF_RULES = {"load_environment", "start_timeout"}
 
 
 def write(generation: Path, site: Site, rules: Rules) -> None:
-    told = {
+    """Write site.json into a generation."""
+    settings = {
         "site": site.model_dump(mode="json", include=_OF_SITE),
         "rules": rules.model_dump(mode="json", include=_OF_RULES),
     }
-    write_atomic(generation / FILE, json.dumps(told, indent=1) + "\n")
+    write_atomic(generation / FILE, json.dumps(settings, indent=1) + "\n")
 
 
 def read(prefix: Path) -> tuple[Site, Rules]:
-    """The site whose environment lies below `prefix`, as far as users may know it: asking it for
-    more is an error."""
+    """Return the site and the rules with only those settings that site.json contains.
+
+    `prefix` is the site's prefix. Reading any other setting raises AttributeError. Raises Problem
+    if no kernels are published.
+    """
     file = prefix / "kernels" / "current" / FILE
     try:
-        told = json.loads(file.read_text())
+        settings = json.loads(file.read_text())
     except OSError:
         raise Problem(
             "this site has not published any kernels yet", str(file), "ask the people who run it"
         ) from None
-    known = told["site"]
+    known = settings["site"]
     site = Site.model_construct(
         title=known["title"],
         paths=Paths.model_construct(prefix=Path(known["paths"]["prefix"])),
         slurm=Slurm.model_validate(known["slurm"]),
         kernels=Kernels.model_validate(known["kernels"]),
     )
-    return site, Rules.model_construct(**told["rules"])
+    return site, Rules.model_construct(**settings["rules"])

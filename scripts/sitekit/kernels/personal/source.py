@@ -1,5 +1,4 @@
-"""What a user names for a kernel of their own, checked and turned into what the site's own kernels
-are made from."""
+"""Validate the arguments of `sitekit-kernel add`, and make a candidate from them."""
 
 from __future__ import annotations
 
@@ -15,7 +14,10 @@ from ..discovery.module_tree import Module
 from ..discovery.rules import Rule
 
 PREFIX = "my-"
-"""The folders of users' kernels begin so, and none of the site's does that they could hide."""
+"""The first characters of the folder of every user's kernel.
+
+The prefix keeps a user's kernel from hiding a kernel of the site.
+"""
 
 
 def candidate(
@@ -26,8 +28,11 @@ def candidate(
     venv: str | None,
     user_site: bool,
 ) -> Candidate:
-    """A kernel of `modules`, of an environment, or of an environment made with modules. Raises
-    BadInput."""
+    """Return the candidate for a user's kernel.
+
+    The kernel runs the Python or R of `modules`, of an environment, or of an environment that was
+    made with the Python of a module. Raises BadInput if an argument is not valid.
+    """
     title = _title(name)
     places = {
         "conda": conda and conda_environment(home, conda),
@@ -53,6 +58,7 @@ def candidate(
 
 
 def _title(name: str) -> str:
+    """Return the title without spaces around it. Raises BadInput if it is not usable."""
     title = name.strip()
     if not title.isprintable() or not 0 < len(title) <= 60:
         raise BadInput(
@@ -67,25 +73,33 @@ def _title(name: str) -> str:
 
 
 def virtual_environment(path: str) -> Path:
+    """Return the folder of a virtual environment. Raises BadInput if it is none."""
     return _environment(
         Path(path), "pyvenv.cfg", "virtual environment (made by python -m venv, virtualenv or uv)"
     )
 
 
-def conda_environment(home: Path, told: str) -> Path:
-    """By its path or, as conda knows it, by its name."""
-    if "/" in told:
-        return _environment(Path(told), "conda-meta", "conda environment")
+def conda_environment(home: Path, path_or_name: str) -> Path:
+    """Return the folder of a conda environment, which is given by its path or its name.
+
+    Raises BadInput if there is no such environment.
+    """
+    if "/" in path_or_name:
+        return _environment(Path(path_or_name), "conda-meta", "conda environment")
     known = conda_environments(home)
-    if told not in known:
+    if path_or_name not in known:
         names = f"conda knows {', '.join(sorted(known))}" if known else "conda knows none of yours"
-        raise BadInput(f"there is no conda environment '{told}'", remedy=f"give its path; {names}")
-    return known[told]
+        raise BadInput(
+            f"there is no conda environment '{path_or_name}'", remedy=f"give its path; {names}"
+        )
+    return known[path_or_name]
 
 
 def conda_environments(home: Path) -> dict[str, Path]:
-    """Name -> folder of the user's environments, as conda and mamba note them in
-    ~/.conda/environments.txt."""
+    """Return the folder of each of the user's conda environments, by name.
+
+    conda and mamba write the folders into ~/.conda/environments.txt.
+    """
     try:
         lines = (home / ".conda" / "environments.txt").read_text().splitlines()
     except OSError:
@@ -95,8 +109,12 @@ def conda_environments(home: Path) -> dict[str, Path]:
 
 
 def _environment(path: Path, mark: str, what: str) -> Path:
-    # Not resolved: a link that a user keeps to the environment in use is what the kernel shall
-    # follow.
+    """Return the absolute path of an environment.
+
+    Raises BadInput if the file `mark` is not in the folder.
+    """
+    # The path is not resolved. If it is a symbolic link, the kernel shall follow the link at each
+    # start, because the user may point the link to another environment.
     path = Path.cwd() / path.expanduser()
     if not (path / mark).exists():
         raise BadInput(f"{path} is no {what}", remedy=f"give the folder that has {mark} in it")

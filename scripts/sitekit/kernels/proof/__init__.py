@@ -1,1 +1,1 @@
-"""Candidates probed in isolation, and kernels started for real."""
+"""Probe candidates in isolation, and start kernels to test them."""

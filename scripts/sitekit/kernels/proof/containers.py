@@ -1,5 +1,7 @@
-"""How an engine starts a program inside an image: the words before the program, for each engine
-that we know."""
+"""Return the command line with which a container engine starts a program inside an image.
+
+The engines are apptainer, singularity and docker.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,11 @@ from ..discovery.rules import CONNECTION, SOCKETS, Rule
 
 PROGRAMS = {"python": "python3", "R": "R"}
 
-# With --init the container ends when docker's client is told to; a Python that is process 1 would
-# not heed that.
+# With --init, a SIGTERM to docker's client ends the container. Without --init, Python would be
+# process 1 and would ignore the signal.
 _DOCKER = ("run", "--rm", "--init", "--interactive", "--network=host")
-# Docker shows a container nothing of the host but what is named. {home}, {uid} and {gid} are the
-# launcher's to fill in.
+# A docker container has only those files and variables of the host that the command line names.
+# The launcher replaces {home}, {uid} and {gid}.
 _SHOWN = (
     "--user={uid}:{gid}", f"--volume={CONNECTION}:{CONNECTION}:ro", f"--volume={SOCKETS}:{SOCKETS}",
     "--volume={home}:{home}", "--workdir={home}", "--env=HOME={home}",
@@ -20,13 +22,17 @@ _SHOWN = (
 
 
 def words(rule: Rule, kernel: bool = True) -> tuple[str, ...]:
-    """The engine and its words, the site's options, the image. Without `kernel`: to look into the
-    image only."""
+    """Return the engine, its arguments, the site's options and the image.
+
+    If `kernel` is false, the command line only inspects the image. The arguments that a kernel
+    needs are then left out.
+    """
     always: tuple[str, ...]
     served: tuple[str, ...]
     if rule.engine == "docker":
         always, served = _DOCKER, (*_SHOWN, *(f"--env={name}" for name in rule.environment))
     else:
-        # they may lie where the engine binds nothing by itself
+        # The connection file and the sockets may be in a folder that the engine does not bind by
+        # default.
         always, served = ("exec",), ("--bind", CONNECTION, "--bind", SOCKETS)
     return (rule.engine, *always, *(served if kernel else ()), *rule.options, str(rule.image))

@@ -1,4 +1,7 @@
-"""A user whose dotfiles and modules would break every kernel; ours must start all the same."""
+"""Write a test home directory whose dotfiles and modules try to break every kernel.
+
+A published kernel must start with this home directory, too.
+"""
 
 from __future__ import annotations
 
@@ -11,40 +14,46 @@ BROKEN = "raise ImportError('this file was put here to break kernels')\n"
 
 
 def files(kernels: list[Kernel]) -> dict[str, str]:
-    """Path -> content of the hostile home: modules of the same names, broken packages, start files
-    that quit."""
+    """Return the content of each file in the hostile home directory, by path.
+
+    The files are modules with the same names as the site's, broken packages, and start files that
+    quit.
+    """
     names = sorted(
         {name for kernel in kernels for name in kernel.expect["modules"].split(":") if name}
     )
-    told = {
+    contents = {
         "hostile/bin-env": "exit 3\n",
         ".bashrc": "exit 3\n",
         ".Rprofile": "quit(status = 3)\n",
         ".Renviron": "R_LIBS=/nonexistent\n",
     }
-    told[".modulerc"] = "#%Module\n" + "".join(f"hide-version {name}\n" for name in names)
+    contents[".modulerc"] = "#%Module\n" + "".join(f"hide-version {name}\n" for name in names)
     for package in ("zmq", "ipykernel", "traitlets"):
-        told[f"hostile/python/{package}.py"] = BROKEN
+        contents[f"hostile/python/{package}.py"] = BROKEN
     for name in [*names, "hostile/1.0"]:
-        told[f"hostile/modules/{name}.lua"] = HOSTILE_MODULE
+        contents[f"hostile/modules/{name}.lua"] = HOSTILE_MODULE
     versions = {
         ".".join(k.detail.split()[1].rstrip(",").split(".")[:2])
         for k in kernels
         if k.language == "python"
     }
     for version in sorted(versions):
-        told[f".local/lib/python{version}/site-packages/ipykernel/__init__.py"] = BROKEN
+        contents[f".local/lib/python{version}/site-packages/ipykernel/__init__.py"] = BROKEN
     for version in sorted(
         {k.detail.split()[1].rpartition(".")[0] for k in kernels if k.language == "R"}
     ):
         for package in ("IRkernel", "repr", "jsonlite"):
             place = f"R/x86_64-pc-linux-gnu-library/{version}/{package}"
-            told[f"{place}/DESCRIPTION"] = f"Package: {package}\nVersion: 99.0\n"
-    return told
+            contents[f"{place}/DESCRIPTION"] = f"Package: {package}\nVersion: 99.0\n"
+    return contents
 
 
 def environment() -> dict[str, str]:
-    """The server's environment after such a user's login; `{home}` stands for the home."""
+    """Return the environment variables of a server whose user has the hostile dotfiles.
+
+    `{home}` stands for the home directory.
+    """
     return {
         "MODULEPATH": "{home}/hostile/modules",
         "LOADEDMODULES": "hostile/1.0",
@@ -71,7 +80,7 @@ def environment() -> dict[str, str]:
 
 
 def write(home: Path, kernels: list[Kernel]) -> None:
-    """Put `files` below `home`."""
+    """Write the hostile files for `kernels` into the home directory."""
     for name, content in files(kernels).items():
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text(content)

@@ -1,8 +1,7 @@
-"""The kernels that run what their user has loaded in the Software Modules tab: one for each
-language of the site.
+"""Make one kernel for each language that runs the modules loaded in the Software Modules tab.
 
-Each is proven with the modules of one of the site's other kernels, of the newest version, loaded as
-the tab would.
+To test such a kernel, the modules of the site's newest other kernel of this language are loaded in
+the same way as the tab loads modules.
 """
 
 from __future__ import annotations
@@ -20,9 +19,8 @@ from .starts import WAYS
 
 
 def inheriting(languages: Iterable[str], kernels: Iterable[Kernel]) -> list[Kernel]:
-    """One kernel for each of the languages of which there is one in `kernels` that modules alone
-    bring about."""
-    made = []
+    """Return one kernel for each language for which `kernels` has a kernel made of modules only."""
+    new_kernels = []
     for language in languages:
         models = [
             k
@@ -30,16 +28,18 @@ def inheriting(languages: Iterable[str], kernels: Iterable[Kernel]) -> list[Kern
             if k.language == language and k.launch["modules"] and "library" in k.expect
         ]
         if models:
-            made.append(_like(sorted(models, key=lambda kernel: natural(kernel.label))))
-    return made
+            models.sort(key=lambda kernel: natural(kernel.label))
+            new_kernels.append(_like(models))
+    return new_kernels
 
 
 def _like(models: list[Kernel]) -> Kernel:
+    """Return the kernel for one language, modelled on the last and newest of `models`."""
     model = models[-1]
     language = model.language
     way = WAYS[language]
     title = f"{NAMES.get(language, language)} with the modules you loaded"
-    asked = {
+    inherit = {
         "programs": list(PROGRAMS[language]),
         "test": way["test"],
         "package": way["package"],
@@ -51,7 +51,7 @@ def _like(models: list[Kernel]) -> Kernel:
         **nothing,
         "title": title,
         "command": way["command"],
-        "inherit": asked,
+        "inherit": inherit,
     }
     launch.pop("another_build", None)
     return Kernel(
@@ -65,15 +65,19 @@ def _like(models: list[Kernel]) -> Kernel:
         check=None,
         envkernel=model.envkernel,
         launch=launch,
-        spec={},  # what an ipykernel can do beyond the rest is not known before it is loaded
+        # The abilities of the ipykernel, such as a debugger, are unknown before the modules load.
+        spec={},
         expect=model.expect,
         watch=model.watch,
     )
 
 
 def environment(kernel: Kernel) -> dict[str, str]:
-    """What such a kernel needs in order to be tried, `{home}` standing for the home that `write`
-    was given."""
+    """Return the environment variables that a test start of the kernel needs.
+
+    `{home}` stands for the home directory that was given to `write`. For a kernel without
+    `inherit`, no variable is needed.
+    """
     return (
         {"JUPYTER_RUNTIME_DIR": f"{{home}}/session-{kernel.id}"}
         if "inherit" in kernel.launch
@@ -82,14 +86,16 @@ def environment(kernel: Kernel) -> dict[str, str]:
 
 
 def write(home: Path, kernels: Iterable[Kernel]) -> None:
-    """Load, for each such kernel, the modules that it is tried with, as session/loaded_modules.py
-    notes them."""
+    """Write the list of loaded modules for each kernel that has `inherit`.
+
+    The file has the same format as the file that session/loaded_modules.py writes in a session.
+    """
     for kernel in kernels:
         if "inherit" in kernel.launch:
-            told = {
+            variables = {
                 "LOADEDMODULES": kernel.expect["modules"],
                 "MODULEPATH": kernel.launch["modulepath"],
             }
             folder = home / f"session-{kernel.id}"
             folder.mkdir()
-            (folder / launcher().LOADED).write_text(json.dumps(told))
+            (folder / launcher().LOADED).write_text(json.dumps(variables))

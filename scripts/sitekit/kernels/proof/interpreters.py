@@ -1,5 +1,7 @@
-"""What starts a candidate's kernel: an interpreter on its PATH or inside its image; and what that
-says of itself."""
+"""Find the interpreter that starts a candidate's kernel, and query its version and libraries.
+
+The interpreter is on the candidate's PATH or inside its image.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +19,20 @@ from ..discovery.rules import CONNECTION
 from . import containers
 from .launcher import launcher
 
-# A history on Lustre or NFS may wait for its lock for ever, and keep the kernel from starting.
-# The connection file comes last: kernels/by_socket.py counts on it.
+# IPython's history file would need a lock. On Lustre or NFS, IPython may wait for the lock for ever
+# and the kernel would not start. So the history is kept in memory.
+# The connection file must be the last word, because kernels/by_socket.py reads it from there.
 IPYKERNEL = ("-m", "ipykernel_launcher", "--HistoryManager.hist_file=:memory:", "-f", CONNECTION)
 _INSIDE = Path(__file__).parent / "inside"
 
 
 @dataclass(frozen=True)
 class Interpreter:
-    """`program` is the full path of what the launcher starts: the interpreter, or the engine of its
-    image.
+    """Describe the interpreter of a candidate.
 
-    `words` begin the kernel's command line; `look` are the words to run the interpreter with a
-    program of ours.
+    `program` is the full path of the program that the launcher starts. It is the interpreter, or
+    the engine that runs the image. `words` is the beginning of the kernel's command line. `look` is
+    the beginning of a command line that runs the interpreter with another program.
     """
 
     language: str
@@ -38,12 +41,15 @@ class Interpreter:
     look: tuple[str, ...]
 
     def command(self, library: str) -> list[str]:
-        """The kernel's command line; `library` is where its Jupyter kernel lies."""
+        """Return the kernel's command line.
+
+        `library` is the path of the kernel's package, ipykernel or IRkernel.
+        """
         if self.language == "python":
             return [*self.words, *IPYKERNEL]
         if self.language == "R":
-            # An IRkernel in the user's own library would come first otherwise; their other packages
-            # stay within reach.
+            # Without `lib.loc`, R would load an IRkernel from the user's own library first. The
+            # user's other packages can still be loaded.
             place = json.dumps(os.path.dirname(library))
             begin = f"loadNamespace('IRkernel', lib.loc = {place}); IRkernel::main()"
             return [*self.words, "--slave", "-e", begin, "--args", CONNECTION]
@@ -51,27 +57,33 @@ class Interpreter:
 
 
 def find(
-    candidate: Candidate, told: Mapping[str, Any], env: Mapping[str, str]
+    candidate: Candidate, launch: Mapping[str, Any], env: Mapping[str, str]
 ) -> Interpreter | None:
-    """What to start in the environment `env`, after the load; `told` is what the launcher is told."""
+    """Return the interpreter of a candidate, None if there is none.
+
+    `env` is the environment after the modules were loaded. `launch` holds the launcher's
+    instructions.
+    """
     rule = candidate.rule
     if rule.image:
         return _in_image(candidate, env["PATH"])
-    if rule.command and rule.language:  # a command has its language
+    if rule.command and rule.language:  # the rules require a language for each command
         program = shutil.which(rule.command[0], path=env["PATH"])
         return Interpreter(rule.language, program, rule.command, ()) if program else None
     for language in (candidate.language,) if candidate.language else tuple(PROGRAMS):
         for name in PROGRAMS[language]:
             program = shutil.which(name, path=str(rule.bin or env["PATH"]))
-            # The machine's own interpreter is not the module's, unless a rule asks for just that.
+            # The system's own interpreter, such as /usr/bin/python3, does not come from the module.
+            # It counts only if the rule names a language.
             if program and (
-                rule.bin or rule.language or program != shutil.which(name, path=told["path"])
+                rule.bin or rule.language or program != shutil.which(name, path=launch["path"])
             ):
                 return Interpreter(language, program, (name,), (program,))
     return None
 
 
 def _in_image(candidate: Candidate, path: str) -> Interpreter | None:
+    """Return the interpreter inside an image, None if the host does not have the engine."""
     rule, engine = candidate.rule, shutil.which(candidate.rule.engine, path=path)
     if engine is None:
         return None
@@ -84,7 +96,7 @@ def _in_image(candidate: Candidate, path: str) -> Interpreter | None:
 
 
 def missing(candidate: Candidate) -> str:
-    """What `find` looked for in vain."""
+    """Return the message for a candidate for which `find` returned None."""
     rule = candidate.rule
     if rule.image:
         return f"this host has no {rule.engine}"
@@ -95,9 +107,10 @@ def missing(candidate: Candidate) -> str:
 def ask(
     interpreter: Interpreter, env: Mapping[str, str], user: str | None, timeout: float
 ) -> dict[str, Any]:
-    """What it says: version, interpreter, library, kernel, spec, and paths to watch; or an `error`.
+    """Run the interpreter to query its version, library, kernel, spec and the paths to watch.
 
-    Raises CommandFailed if it does not run, ValueError if it does not answer.
+    If the interpreter has no working kernel, the result has an `error`. Raises CommandFailed if the
+    interpreter does not run. Raises ValueError if the output cannot be parsed.
     """
     if not interpreter.look:
         return {"version": "", "interpreter": "", "spec": {}, "watch": []}
@@ -107,14 +120,15 @@ def ask(
     )
 
 
-# What ipykernel can do, by its version. Whether this one works its kernel shows, when it is
-# started.
+# The abilities of ipykernel, by version. They are queried once for each version, because the test
+# start of each kernel shows whether its own ipykernel works.
 _specs: dict[str, dict[str, Any]] = {}
 
 
 def _ask_python(
     interpreter: Interpreter, env: dict[str, str], user: str | None, timeout: float
 ) -> dict[str, Any]:
+    """Query a Python with inside/probe_python.py."""
     source = (_INSIDE / "probe_python.py").read_text()
     known = dict(_specs)
     done = run(
@@ -125,27 +139,28 @@ def _ask_python(
         cwd=Path("/"),
         timeout=timeout,
     )
-    told = json.loads((done.stdout.strip().splitlines() or [""])[-1])
-    watch = [*told.pop("libraries"), told.get("library", "")]
-    if "error" in told:
-        told["error"] = f"Python {told['version']} has no working ipykernel ({told['error']})"
-    elif "spec" in told:
-        _specs[told["kernel"]] = told["spec"]
+    answer = json.loads((done.stdout.strip().splitlines() or [""])[-1])
+    watch = [*answer.pop("libraries"), answer.get("library", "")]
+    if "error" in answer:
+        answer["error"] = f"Python {answer['version']} has no working ipykernel ({answer['error']})"
+    elif "spec" in answer:
+        _specs[answer["kernel"]] = answer["spec"]
     else:
-        told["spec"] = known[told["kernel"]]
-    return {**told, "watch": watch}
+        answer["spec"] = known[answer["kernel"]]
+    return {**answer, "watch": watch}
 
 
 def _ask_r(
     interpreter: Interpreter, env: dict[str, str], user: str | None, timeout: float
 ) -> dict[str, Any]:
+    """Query an R with inside/probe.R."""
     source = (_INSIDE / "probe.R").read_text().split("\n", 1)[1]
     words = ["--vanilla", "--slave", "-e", " ".join(source.split())]
     done = run([*interpreter.look, *words], env=env, user=user, cwd=Path("/"), timeout=timeout)
     line = next((line for line in done.stdout.splitlines() if line.startswith("sitekit\t")), "")
     _, version, home, where, kernel, libraries = line.split("\t")
     watch = [*libraries.split(":"), where and f"{where}/IRkernel/DESCRIPTION"]
-    told = {"version": version, "interpreter": home, "watch": watch}
+    answer = {"version": version, "interpreter": home, "watch": watch}
     if not where:
-        return {**told, "error": f"R {version} has no IRkernel"}
-    return {**told, "library": f"{where}/IRkernel", "kernel": kernel, "spec": {}}
+        return {**answer, "error": f"R {version} has no IRkernel"}
+    return {**answer, "library": f"{where}/IRkernel", "kernel": kernel, "spec": {}}

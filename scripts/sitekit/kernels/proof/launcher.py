@@ -1,4 +1,4 @@
-"""The launcher's own functions, for the probe: what is tried here is what will run."""
+"""Load kernels/launch.py as a module, so that the probe calls the launcher's own functions."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ _once = Lock()
 
 
 def launcher() -> ModuleType:
-    """kernels/launch.py as a module. It is data, for it runs by itself; hence by path and not by
-    name."""
-    # Two threads that came first at the same time would get two classes CannotStart, and not catch
-    # each other's.
+    """Return kernels/launch.py as a module.
+
+    The file is a program of its own and belongs to no package, so it is loaded by its path.
+    """
+    # Without the lock, two threads could load the file at the same time. Each would have a class
+    # CannotStart of its own, and could not catch the other's.
     with _once:
         return _launcher()
 
 
 @cache
 def _launcher() -> ModuleType:
+    """Load kernels/launch.py by its path."""
     path = data("kernels/launch.py")
     spec = importlib.util.spec_from_file_location("sitekit_kernel_launch", path)
     if spec is None or spec.loader is None:
@@ -35,7 +38,10 @@ def _launcher() -> ModuleType:
 
 @cache
 def launcher_digest() -> str:
-    """Changes when a kernel would be started in another way, and so has to be proven again."""
+    """Return a digest of the launcher's files.
+
+    If the digest changes, kernels are started in another way and must be proven again.
+    """
     parts = (
         data(f"kernels/{name}")
         for name in ("launch.py", "lmod_output.py", "by_socket.py", "tombstone.py")

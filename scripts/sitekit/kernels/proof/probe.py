@@ -1,5 +1,4 @@
-"""Prepare each candidate's environment in isolation and ask its interpreter what it is, before a
-kernel is started."""
+"""Load each candidate's modules in isolation, and query its interpreter without a kernel."""
 
 from __future__ import annotations
 
@@ -34,8 +33,10 @@ NAMES = {"python": "Python", "matlab": "MATLAB", "r": "R"}
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a candidate is no kernel. `broken` tells a module that fails from one that merely has no
-    kernel in it."""
+    """Hold the reason why a candidate cannot become a kernel.
+
+    `broken` means that the module fails. Otherwise the module works, but has no kernel in it.
+    """
 
     candidate: Candidate
     reason: str
@@ -45,7 +46,7 @@ class Failure:
 
 
 def instructions(site: Site, rules: Rules, candidate: Candidate) -> dict[str, Any]:
-    """What the launcher is told, as far as it is known before the probe."""
+    """Return the launcher's instructions, as far as they are known before the probe."""
     rule, slurm = candidate.rule, str(site.slurm.bin)
     activated = {"CONDA_PREFIX": rule.conda, "VIRTUAL_ENV": rule.virtualenv}
     return {
@@ -65,15 +66,17 @@ def instructions(site: Site, rules: Rules, candidate: Candidate) -> dict[str, An
 
 
 def key_of(site: Site, rules: Rules, candidate: Candidate) -> str:
-    """A digest of all that decides what the kernel will be, apart from the software itself (see
-    Kernel.watch)."""
+    """Return a digest of the rules and settings from which the kernel is made.
+
+    Changes of the kernel's software are found by Kernel.watch.
+    """
     rule = candidate.rule
-    asked = [rule.name, rule.command, rule.check, rule.language, candidate.language]
-    asked += [rule.image and containers.words(rule)]
+    settings = [rule.name, rule.command, rule.check, rule.language, candidate.language]
+    settings += [rule.image and containers.words(rule)]
     ours = [logo_digest(_logo(candidate)), launcher_digest(), str(site.paths.prefix)]
     parts = [
         instructions(site, rules, candidate),
-        asked,
+        settings,
         ours,
         [str(file) for file in candidate.module.files],
     ]
@@ -83,8 +86,10 @@ def key_of(site: Site, rules: Rules, candidate: Candidate) -> str:
 def probe_all(
     site: Site, rules: Rules, found: list[Candidate], user: str | None
 ) -> list[Kernel | Failure]:
-    """Probe in parallel, showing progress, in the order of `found`. Modules and interpreters run as
-    `user`."""
+    """Probe all candidates in parallel, and return the results in the order of `found`.
+
+    Modules and interpreters run as `user`. The progress is shown.
+    """
     if not found:
         return []
     with (
@@ -92,43 +97,44 @@ def probe_all(
         ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool,
     ):
 
-        def one(candidate: Candidate) -> Kernel | Failure:
+        def probe_one(candidate: Candidate) -> Kernel | Failure:
             try:
                 result = probe(site, rules, candidate, user)
-            except Exception as error:  # whatever one module does, it is one line of the table
+            # Whatever error one module causes, the other candidates are still probed.
+            except Exception as error:
                 result = Failure(candidate, f"it cannot be tried: {error!r}", True, "", {})
             step.note(candidate.label)
             step.advance()
             return result
 
-        results = list(pool.map(one, found))
+        results = list(pool.map(probe_one, found))
         step.done(f"{sum(isinstance(r, Kernel) for r in results)} of {len(found)} have a kernel")
     return results
 
 
 def probe(site: Site, rules: Rules, candidate: Candidate, user: str | None) -> Kernel | Failure:
-    """One candidate: its Kernel, or why there is none."""
-    told = instructions(site, rules, candidate)
+    """Probe one candidate, and return its Kernel, or a Failure with the reason."""
+    launch = instructions(site, rules, candidate)
     key = key_of(site, rules, candidate)
     files = [str(file) for file in candidate.module.files]
     failure = functools.partial(Failure, candidate, key=key)
     start = functools.partial(subprocess.run, cwd="/", stdin=subprocess.DEVNULL, **identity(user))
     with person(user) as environ:
         try:
-            before = launcher().prepared(told, environ)
-            env = launcher().with_modules(told, before, start)
-            told["modules"] = launcher().full_names(
-                told["modules"], launcher().lmod_output.loaded(env)
+            before = launcher().prepared(launch, environ)
+            env = launcher().with_modules(launch, before, start)
+            launch["modules"] = launcher().full_names(
+                launch["modules"], launcher().lmod_output.loaded(env)
             )
-            if why := shell.needed(told, before, env, start):
+            if why := shell.needed(launch, before, env, start):
                 return failure(reason=why, broken=True, watch={})
-            env = launcher().completed(told, env)
+            env = launcher().completed(launch, env)
         except launcher().CannotStart as why:
             return failure(reason=f"{why.what}\n{why.detail}".strip(), broken=True, watch={})
-    candidate = _as_loaded(candidate, told["modules"])
+    candidate = _as_loaded(candidate, launch["modules"])
     files += module_files(env)
     files += map(str, candidate.rule.marks)
-    interpreter = interpreters.find(candidate, told, env)
+    interpreter = interpreters.find(candidate, launch, env)
     if interpreter is None:
         return failure(reason=interpreters.missing(candidate), broken=False, watch=stamps(files))
     files += [interpreter.program, os.path.realpath(interpreter.program)]
@@ -136,16 +142,19 @@ def probe(site: Site, rules: Rules, candidate: Candidate, user: str | None) -> K
         seen = interpreters.ask(interpreter, env, user, rules.start_timeout)
     except (CommandFailed, ValueError) as error:
         return failure(reason=f"its interpreter does not run: {error}", broken=True, watch={})
-    # inside an image, paths are other files
+    # The paths inside an image do not exist on this host, so they are not watched.
     files += [] if candidate.rule.image else seen.pop("watch")
     if "error" in seen:
         return failure(reason=seen["error"], broken=False, watch=stamps(files))
-    return _kernel(candidate, told, env, interpreter, seen, key, stamps(files))
+    return _kernel(candidate, launch, env, interpreter, seen, key, stamps(files))
 
 
 @contextmanager
 def person(user: str | None) -> Iterator[dict[str, str]]:
-    """The environment of somebody who loads modules: the account's name, and a home that is empty."""
+    """Create an empty home directory, and return the environment of an account that loads modules.
+
+    The home directory is removed at the end.
+    """
     entry = pwd.getpwnam(user) if user else None
     name = entry.pw_name if entry else own_name()
     with tempfile.TemporaryDirectory(prefix="sitekit-probe-") as home:
@@ -155,7 +164,7 @@ def person(user: str | None) -> Iterator[dict[str, str]]:
 
 
 def own_name() -> str:
-    """The name of the account that runs this."""
+    """Return the name of the account that runs this process."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
@@ -163,8 +172,11 @@ def own_name() -> str:
 
 
 def module_files(env: Mapping[str, str]) -> list[str]:
-    """The files of the loaded modules, with what decides which version a name means: their folders,
-    and files there."""
+    """Return the files of the loaded modules, their folders, and the version files in the folders.
+
+    The version files (.modulerc, .modulerc.lua, .version) decide which version a name without one
+    means.
+    """
     files = [file for file in env.get("_LMFILES_", "").split(":") if file]
     folders = sorted({os.path.dirname(file) for file in files})
     rules = [
@@ -176,7 +188,10 @@ def module_files(env: Mapping[str, str]) -> list[str]:
 
 
 def _as_loaded(candidate: Candidate, modules: list[str]) -> Candidate:
-    """The candidate with the version that Lmod has chosen, where none was named."""
+    """Return the candidate with the full name of its module.
+
+    If kernels.yml gives no version, Lmod has chosen the version at the load.
+    """
     if not modules or modules[-1] == candidate.modules[-1] or candidate.rule.place:
         return candidate
     return replace(
@@ -185,9 +200,10 @@ def _as_loaded(candidate: Candidate, modules: list[str]) -> Candidate:
 
 
 def _kernel(
-    candidate: Candidate, told: dict[str, Any], env: dict[str, str], interpreter: Interpreter,
+    candidate: Candidate, launch: dict[str, Any], env: dict[str, str], interpreter: Interpreter,
     seen: dict[str, Any], key: str, watch: dict[str, Stamp],
 ) -> Kernel:  # fmt: skip
+    """Return the kernel of a candidate whose interpreter has answered."""
     library, language = seen.get("library", ""), interpreter.language
     expect = {"modules": env.get("LOADEDMODULES", "")}
     if library:
@@ -198,14 +214,14 @@ def _kernel(
         "R": f"R {seen['version']}, IRkernel {seen.get('kernel')}",
     }
     launch = {
-        **told,
+        **launch,
         "title": title,
         "command": interpreter.command(library),
         "interpreter": interpreter.program,
         "needs": _needs(candidate, library),
     }
     if (
-        told["modules"]
+        launch["modules"]
         and library
         and not (candidate.rule.place or candidate.rule.command)
         and language in WAYS
@@ -230,14 +246,16 @@ def _kernel(
 
 
 def _needs(candidate: Candidate, library: str) -> list[str]:
-    """Files without which the kernel is not started; what lies inside an image cannot be seen from
-    here."""
+    """Return the files without which the launcher does not start the kernel.
+
+    For an image, only the image itself is checked, because the host cannot see the files inside.
+    """
     image = candidate.rule.image
     return [path for path in ([image] if image else [library]) if path.startswith("/")]
 
 
 def _envkernel(candidate: Candidate) -> list[str]:
-    """The mode of envkernel's that makes such a kernel, and its words."""
+    """Return the mode and the arguments with which envkernel makes such a kernel."""
     rule = candidate.rule
     if rule.image:
         mode = "singularity" if rule.engine in ("apptainer", "singularity") else "docker"
@@ -248,6 +266,7 @@ def _envkernel(candidate: Candidate) -> list[str]:
 
 
 def _title(candidate: Candidate, language: str, version: str) -> str:
+    """Return the kernel's title, from the rule's `name` or from a default template."""
     module, parents = candidate.module, ", ".join(candidate.modules[:-1])
     short = ".".join(version.split(".")[:2])
     named = NAMES.get(language.lower(), language.capitalize())
@@ -272,6 +291,7 @@ def _title(candidate: Candidate, language: str, version: str) -> str:
 
 
 def _logo(candidate: Candidate, language: str | None = None) -> str:
+    """Return the name of the kernel's logo, from the rule or from the language."""
     return (
         candidate.rule.logo
         or (language or candidate.language or candidate.rule.language or "other").lower()

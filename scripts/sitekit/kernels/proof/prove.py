@@ -1,5 +1,4 @@
-"""Start kernels for real, in a clean and in a hostile environment, and compare each with what its
-probe found."""
+"""Start each kernel in a clean and in a hostile environment, and compare it with its probe."""
 
 from __future__ import annotations
 
@@ -34,8 +33,12 @@ ASK = {
 
 @dataclass(frozen=True)
 class Trial:
-    """How kernels are started: as `user` (None: as whoever runs this), how long each may take (in
-    seconds), and the words that put a program on a compute node, if that is where."""
+    """Describe how kernels are started for the test.
+
+    `user` is the account. If it is None, the account that runs this process starts the kernels.
+    `timeout` is the longest time for a start, in seconds. `srun` is the srun command line that runs
+    a program on a compute node. If it is empty, the kernels start on this host.
+    """
 
     user: str | None
     timeout: int
@@ -43,10 +46,11 @@ class Trial:
 
 
 def account(site: Site, name: str) -> str | None:
-    """Under root, modules and kernels run as `name`, who can do no harm, and reads no more than
-    users do.
+    """Return the account that loads modules and starts kernels for the test.
 
-    Raises Problem if there is no such account, or no environment to start kernels with.
+    If root runs this process, the account is `name`, an ordinary account without special rights.
+    Otherwise the result is None, and the process's own account is used. Raises Problem if the
+    account does not exist. Raises Problem if no release of the hub environment is installed.
     """
     if not (site.current / "bin" / "python").exists():
         raise Problem(
@@ -65,16 +69,16 @@ def account(site: Site, name: str) -> str | None:
 
 
 def prove(site: Site, generation: Path, kernels: list[Kernel], trial: Trial) -> dict[str, str]:
-    """Kernel id -> why it failed, for those that did. Starts two to a core at a time, showing
-    progress.
+    """Start the kernels, and return the reason for each kernel that failed, by id.
 
-    Raises Problem if the program that starts them does not come to its end.
+    Two kernels for each core start at a time. The progress is shown. Raises Problem if the program
+    that starts the kernels ends early.
     """
     if not kernels:
         return {}
     known = {kernel.id: kernel for kernel in kernels}
     failed: dict[str, str] = {}
-    # A compute node sees the prefix, and not this host's /tmp.
+    # A compute node can read the prefix, but not the /tmp of this host.
     place = root(site) if trial.srun else None
     with (
         tempfile.TemporaryDirectory(prefix=".trial-", dir=place) as scratch,
@@ -84,7 +88,7 @@ def prove(site: Site, generation: Path, kernels: list[Kernel], trial: Trial) -> 
         for result in _results(site, Path(scratch), starts, trial):
             kernel = known[result["id"]]
             why, where = _fault(kernel, result, elsewhere=bool(trial.srun)), result["environment"]
-            # of two failures, the simpler tells more
+            # If both starts fail, the failure in the clean environment is easier to understand.
             if why and (where == "clean" or kernel.id not in failed):
                 failed[kernel.id] = f"in a {where} environment: {why}"
             step.note(kernel.id)
@@ -101,11 +105,11 @@ def _starts(
     trial: Trial,
     failed: dict[str, str],
 ) -> list[dict[str, Any]]:
-    """What the program that starts kernels is asked for; it is put into `scratch` itself, beside
-    the homes.
+    """Return two starts for each kernel, one clean and one hostile, as smoke.py reads them.
 
-    A kernel for which that cannot be written, such as one whose module's name is too long, is put
-    into `failed`.
+    Writes the home directories and a copy of smoke.py into `scratch`. If the files of a kernel
+    cannot be written, the kernel is added to `failed`. This happens if the name of a module is too
+    long for a file name.
     """
     starts = []
     for kernel in kernels:
@@ -129,6 +133,7 @@ def _starts(
 def _start(
     site: Site, generation: Path, kernel: Kernel, kind: str, home: Path, trial: Trial
 ) -> dict[str, Any]:
+    """Write the home directory for one start, and return the start as smoke.py reads it."""
     home.mkdir(parents=True)
     if kind == "hostile":
         hostile.write(home, [kernel])
@@ -149,7 +154,8 @@ def _start(
     return {
         "id": kernel.id,
         "environment": kind,
-        # The link to the launcher still leads to the generation before this one.
+        # PREFIX/kernels/launch still points to the previous generation, so the launcher of the new
+        # generation is named by its own path.
         "argv": [str(generation / "launch"), *argv[1:]],
         "env": {
             **env,
@@ -165,11 +171,12 @@ def _start(
 def _results(
     site: Site, scratch: Path, starts: list[dict[str, Any]], trial: Trial
 ) -> Iterator[dict[str, Any]]:
+    """Run smoke.py with the starts, and yield each result. Raises Problem if it ends early."""
     argv = [*trial.srun, str(site.current / "bin" / "python"), "-I", str(scratch / SMOKE.name)]
     env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(scratch)}
     env |= {"SLURM_CONF": str(site.slurm.conf)} if site.slurm.conf else {}
     (scratch / "order.json").write_text(json.dumps({"starts": starts}))
-    told, whose = 0, identity(trial.user)
+    count = 0
     with (
         open(scratch / "order.json") as order,
         open(scratch / "errors", "w+") as errors,
@@ -181,21 +188,21 @@ def _results(
             env=env,
             cwd="/",
             text=True,
-            **whose,
+            **identity(trial.user),
         ) as child,
     ):
         try:
             for line in child.stdout or ():
-                told += 1
+                count += 1
                 yield json.loads(line)
         finally:
-            # It ends its kernels when it is interrupted; killed, it would leave them behind.
-            if child.poll() is None and told < len(starts):
+            # After SIGINT, smoke.py ends its kernels. After SIGKILL, the kernels would go on.
+            if child.poll() is None and count < len(starts):
                 child.send_signal(signal.SIGINT)
                 child.wait(30)
         child.wait()
         errors.seek(0)
-        if told < len(starts):
+        if count < len(starts):
             raise Problem(
                 "the kernels could not all be started; nothing was changed",
                 remedy=f"the program that starts them ended early, and said: {errors.read()[-2000:].strip()}",
@@ -203,11 +210,11 @@ def _results(
 
 
 def _fault(kernel: Kernel, result: dict[str, Any], elsewhere: bool) -> str | None:
-    """Why this start is no proof. An answer is not enough: interpreter, modules and library must be
-    those probed.
+    """Return the reason why a start failed, None if it passed.
 
-    `elsewhere`, on a compute node, the modules may choose another build by its CPU type, which the
-    launcher has tested.
+    The kernel must answer, and its interpreter, modules and library must be those of the probe.
+    `elsewhere` means that the kernel ran on a compute node. There, a module may choose another
+    build of the interpreter for the node's CPU type. The launcher has tested that build.
     """
     if "reason" in result:
         return result["reason"]

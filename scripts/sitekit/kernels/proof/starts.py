@@ -1,4 +1,4 @@
-"""How a kernel is tried and started whose interpreter is only known on the node where it starts."""
+"""Return the command lines of kernels whose interpreter is known only on the node of the start."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from ..discovery.rules import CONNECTION
 from .interpreters import IPYKERNEL
 
-# An IRkernel in the user's own library would come first otherwise.
+# Without this code, R would load an IRkernel from the user's own library first.
 _R = (
     "own <- normalizePath(strsplit(Sys.getenv('R_LIBS_USER'), ':')[[1]], mustWork = FALSE); "
     "loadNamespace('IRkernel', lib.loc = setdiff(.libPaths(), own))"
@@ -27,10 +27,10 @@ WAYS = {
 
 
 def another_build(language: str, version: str) -> dict[str, Any]:
-    """How the launcher tries and starts another build of the interpreter: of the same version, down
-    to 3.11 or 4.2.
+    """Return the command lines that test and start another build of the interpreter.
 
-    A module may choose its build by the CPU type of the node.
+    The build must have the same major and minor version, such as 3.11 or 4.2. A module may choose
+    its build by the CPU type of the node.
     """
     way, numbers = WAYS[language], version.split(".")[:2]
     same = {

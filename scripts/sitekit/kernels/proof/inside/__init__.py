@@ -1,1 +1,1 @@
-"""Programs that run inside a kernel or its interpreter."""
+"""Contain the programs that other interpreters run to inspect or start a kernel."""

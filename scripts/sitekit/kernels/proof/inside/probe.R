@@ -1,4 +1,4 @@
-# Run by a module's own R: its version and home, and which IRkernel it would start. One line, tabs between.
+# Print the version and home of this R, and its IRkernel, in one line. A module's R runs this code.
 local({
   where <- tryCatch(dirname(find.package("IRkernel")), error = function(e) "");
   kernel <- if (nzchar(where)) as.character(packageVersion("IRkernel", lib.loc = where)) else "";

@@ -1,10 +1,10 @@
-"""Run by the release's Python: start kernels as a server would, run code in each, and say what came
-of it.
+"""Start kernels as a Jupyter server does, run code in each, and print the results.
 
-Reads `{"starts": [{"id", "environment", "argv", "env", "home", "code": [...], "timeout"}],
-"parallel": N}` on stdin; without N it starts two to a core. Prints one line of JSON per start:
-`{"id", "environment", "seconds"}`, with `"reason"` if it failed, else with `"printed"`, `"modules"`
-(LOADEDMODULES of the process) and `"implementation"`.
+The release's Python runs this program. It reads `{"starts": [{"id", "environment", "argv", "env",
+"home", "code": [...], "timeout"}], "parallel": N}` on standard input. N kernels run at a time, by
+default two for each core. The program prints one line of JSON for each start: `{"id",
+"environment", "seconds"}`. A failed start has a "reason". Any other start has "printed", "modules"
+(LOADEDMODULES of the process) and "implementation".
 """
 
 from __future__ import annotations
@@ -31,16 +31,21 @@ except KeyError:
     USER = str(os.geteuid())
 PORTS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
 LONGEST = 80
-"""Bytes of a folder in which sockets still fit: a socket's path has 107 at most (unix(7))."""
+"""The most bytes in the path of a folder for sockets.
+
+The path of a Unix socket has at most 107 bytes (unix(7)).
+"""
 
 
 class Failed(Exception):
-    """Why a start did not pass."""
+    """Hold the reason why a start failed."""
 
 
 def connection(place: str) -> dict[str, Any]:
-    """A fresh connection file's content: over Unix sockets in `place`, as in a session
-    (session/kernels.py)."""
+    """Return the content of a new connection file, with Unix sockets in the folder `place`.
+
+    In a session, session/kernels.py makes the same kind of connection.
+    """
     numbered = {name: number for number, name in enumerate(PORTS, 1)}
     common = {
         "ip": os.path.join(place, "s"),
@@ -51,18 +56,18 @@ def connection(place: str) -> dict[str, Any]:
     return {**common, **numbered, "key": uuid.uuid4().hex}
 
 
-async def start(told: dict[str, Any], scratch: str) -> dict[str, Any]:
-    """One kernel from its start to its end."""
+async def start(order: dict[str, Any], scratch: str) -> dict[str, Any]:
+    """Start one kernel, run its code, end it, and return the result."""
     began = time.monotonic()
     place = tempfile.mkdtemp(dir=scratch)
-    home = shutil.copytree(told["home"], os.path.join(place, "home"), symlinks=True)
+    home = shutil.copytree(order["home"], os.path.join(place, "home"), symlinks=True)
     info = connection(place)
     file = os.path.join(place, "connection.json")
     with open(file, "w") as out:
         json.dump(info, out)
-    argv = [word.replace("{connection_file}", file) for word in told["argv"]]
-    env = {name: value.replace("{home}", home) for name, value in told["env"].items()}
-    result = {"id": told["id"], "environment": told["environment"]}
+    argv = [word.replace("{connection_file}", file) for word in order["argv"]]
+    env = {name: value.replace("{home}", home) for name, value in order["env"].items()}
+    result = {"id": order["id"], "environment": order["environment"]}
     with open(os.path.join(place, "log"), "w+b") as log:
         client = AsyncKernelClient()
         process = None
@@ -79,12 +84,12 @@ async def start(told: dict[str, Any], scratch: str) -> dict[str, Any]:
             client.load_connection_info(info)
             client.start_channels(hb=False)
             result |= await asyncio.wait_for(
-                converse(client, process, told["code"]), told["timeout"]
+                converse(client, process, order["code"]), order["timeout"]
             )
         except asyncio.TimeoutError:
-            result["reason"] = f"no answer within {told['timeout']} s{said(log)}"
+            result["reason"] = f"no answer within {order['timeout']} s{last_lines(log)}"
         except (Failed, OSError) as error:
-            result["reason"] = f"{error}{said(log)}"
+            result["reason"] = f"{error}{last_lines(log)}"
         finally:
             client.stop_channels()
             if process is not None:
@@ -94,8 +99,10 @@ async def start(told: dict[str, Any], scratch: str) -> dict[str, Any]:
 
 
 async def end(process: subprocess.Popen[bytes]) -> None:
-    """The container of a docker that is killed at once would live on; so everything is told to end
-    first."""
+    """End the kernel's processes with SIGTERM, and with SIGKILL after two seconds at most.
+
+    SIGTERM comes first because a docker container goes on running if docker's client is killed.
+    """
     try:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
@@ -112,35 +119,36 @@ async def end(process: subprocess.Popen[bytes]) -> None:
 async def converse(
     client: AsyncKernelClient, process: subprocess.Popen[bytes], code: list[str]
 ) -> dict[str, Any]:
-    """Wait for the kernel, run each piece of code in it, and return what it printed."""
-    told = await ready(client, process)
-    if told["implementation"] == "sitekit-tombstone":
-        raise Failed(told["banner"])
+    """Wait for the kernel, run each piece of code in it, and return the printed output."""
+    info = await ready(client, process)
+    if info["implementation"] == "sitekit-tombstone":
+        raise Failed(info["banner"])
     with open(f"/proc/{process.pid}/environ", "rb") as file:
         environ = dict(item.split(b"=", 1) for item in file.read().split(b"\0") if b"=" in item)
     printed = [await execute(client, process, piece) for piece in code]
     modules = environ.get(b"LOADEDMODULES", b"").decode("utf-8", "replace")
-    return {"printed": printed, "modules": modules, "implementation": told["implementation"]}
+    return {"printed": printed, "modules": modules, "implementation": info["implementation"]}
 
 
 async def ready(client: AsyncKernelClient, process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    """The kernel's answer to kernel_info, once both its answers and its output come through."""
-    told = None
+    """Return the kernel's answer to kernel_info, once its shell and IOPub channels both work."""
+    info = None
     while True:
         request = client.kernel_info()
-        # Until its sockets are there messages wait in ours. What it published before we were heard
-        # is lost: ask again.
-        while told is None:
+        # A request waits in the client until the kernel has made its sockets. Messages that the
+        # kernel publishes before the client's subscription reaches it are lost, so the request is
+        # repeated.
+        while info is None:
             message = await reply(client.get_shell_msg, process)
             if message["parent_header"].get("msg_id") == request:
-                told = message["content"]
+                info = message["content"]
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(client.get_iopub_msg(), 0.3)
-            return told
+            return info
 
 
 async def execute(client: AsyncKernelClient, process: subprocess.Popen[bytes], code: str) -> str:
-    """Run `code` and return its output. Raises Failed with the kernel's error."""
+    """Run `code` in the kernel and return its output. Raises Failed if the code fails."""
     request = client.execute(code, store_history=False, allow_stdin=False)
     text, error = "", None
     while True:
@@ -159,7 +167,7 @@ async def execute(client: AsyncKernelClient, process: subprocess.Popen[bytes], c
 
 
 async def reply(get: Any, process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    """The next message, or Failed as soon as the process has ended."""
+    """Return the next message. Raises Failed as soon as the kernel's process has ended."""
     waiting = asyncio.ensure_future(get())
     try:
         while not (await asyncio.wait([waiting], timeout=0.25))[0]:
@@ -170,25 +178,26 @@ async def reply(get: Any, process: subprocess.Popen[bytes]) -> dict[str, Any]:
         waiting.cancel()
 
 
-def said(log: Any) -> str:
-    """The last lines that the kernel wrote."""
+def last_lines(log: Any) -> str:
+    """Return the last six lines of the kernel's log."""
     log.seek(0)
     lines = log.read().decode("utf-8", "replace").strip().splitlines()[-6:]
     return "".join("\n" + line for line in lines)
 
 
 async def main() -> None:
-    order = json.load(sys.stdin)
+    """Start all kernels that standard input asks for, several at a time."""
+    request = json.load(sys.stdin)
     short = len(tempfile.gettempdir()) < LONGEST - len("/kernels-12345678/tmp12345678")
     scratch = tempfile.mkdtemp(prefix="kernels-", dir=None if short else "/tmp")  # noqa: S108
-    turn = asyncio.Semaphore(order.get("parallel") or 2 * len(os.sched_getaffinity(0)))
+    turn = asyncio.Semaphore(request.get("parallel") or 2 * len(os.sched_getaffinity(0)))
 
-    async def one(told: dict[str, Any]) -> None:
+    async def start_one(order: dict[str, Any]) -> None:
         async with turn:
-            print(json.dumps(await start(told, scratch)), flush=True)
+            print(json.dumps(await start(order, scratch)), flush=True)
 
-    # The first interruption ends the kernels; a second one must not disturb that.
-    everything = asyncio.gather(*(one(told) for told in order["starts"]))
+    # The first signal ends the kernels. A second signal must not interrupt this.
+    everything = asyncio.gather(*(start_one(order) for order in request["starts"]))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, everything.cancel)
     try:
@@ -201,7 +210,7 @@ async def main() -> None:
 
 if __name__ == "__main__":
     asyncio.run(main())
-    # Not by the interpreter's end, where ZeroMQ would wait for messages that nobody is going to
-    # read.
+    # os._exit skips the interpreter's own cleanup, in which ZeroMQ would wait for messages that
+    # nobody reads.
     sys.stdout.flush()
     os._exit(0)
