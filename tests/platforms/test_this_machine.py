@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 
 from machine_sites import can_change, demo
-from tests.packages import install
 
 from sitekit.site.show import dump
+from tests.packages import install
 
 pytestmark = can_change
-SCRIPTS = Path(__file__).parents[3] / "scripts"
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 INSIDE = Path(__file__).parent / "programs" / "install_and_uninstall.sh"
 
