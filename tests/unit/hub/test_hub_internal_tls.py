@@ -65,8 +65,8 @@ async def answer(reader, writer):
     writer.close()
 
 async def main():
-    life = SimpleNamespace(site=site, addresses={{"aaaa": "127.0.0.1"}})
-    call_by_name(life)
+    hub_state = SimpleNamespace(site=site, addresses={{"aaaa": "127.0.0.1"}})
+    call_by_name(hub_state)
     JupyterHub().init_internal_ssl()
     listeners = {{"itself": context(issue("aaaa", HOUR)), "another": context(issue("bbbb", HOUR)),
                  "expired": context(issue("aaaa", OVER)), "plain": None}}

@@ -1,4 +1,7 @@
-"""A server's state, and whether its job lives: by its backend's snapshot, never by its silence."""
+"""Keep a server's state, and find out from its backend whether its job lives.
+
+A server that does not answer is not taken for ended: only the backend can report that.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +11,33 @@ from jupyterhub.spawner import Spawner
 
 from ...backends.interface import Backend, Job, NoAnswer
 from ..messages.ended_cards import card_of_ending
-from ..servers.hub_state import Life
+from ..servers.hub_state import HubState
 from ..servers.ledger import Row
 
 
 class WatchedServer(Spawner):
     """One server's state, and its job as the backend knows it."""
 
-    life: Life
+    hub_state: HubState
     backend_name = "slurm"
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.tag = ""
         self.job_id = ""
-        self.address = ""  # of its host, once the backend has told it
-        self.leaving = 0.0  # since when the server says that it ends, by the monotonic clock
+        self.address = ""  # of its host, once the backend has returned it
+        self.ending_since = (
+            0.0  # when the server reported its end, by the monotonic clock; 0: not yet
+        )
 
     @property
     def backend(self) -> Backend:
-        """What runs it."""
-        return self.life.backends[self.backend_name]
+        """Return the backend that runs the server."""
+        return self.hub_state.backends[self.backend_name]
 
     def row(self) -> Row | None:
-        """Its row in the ledger; None before its first start."""
-        return self.life.ledger.row(self.tag) if self.tag else None
+        """Return the server's row in the ledger; None before its first start."""
+        return self.hub_state.ledger.row(self.tag) if self.tag else None
 
     def get_state(self) -> dict[str, Any]:
         state = super().get_state()
@@ -47,16 +52,18 @@ class WatchedServer(Spawner):
         # the ledger is written first; after a crash it may know more than JupyterHub's database
         if row := self.row():
             self.job_id, self.backend_name = row.job or "", row.backend
-        self.life.lies_at(self.tag, self.address)
+        self.hub_state.record_address(self.tag, self.address)
 
     def clear_state(self) -> None:
         super().clear_state()
-        self.life.addresses.pop(self.tag, None)
-        self.tag, self.job_id, self.address, self.leaving = "", "", "", 0.0
+        self.hub_state.addresses.pop(self.tag, None)
+        self.tag, self.job_id, self.address, self.ending_since = "", "", "", 0.0
 
     async def job(self) -> Job | None:
-        """Its job as the backend knows it; None when the backend says that it is gone. Raises
-        NoAnswer."""
+        """Return the job as the backend knows it; None if the backend reports that it is gone.
+
+        Raises NoAnswer.
+        """
         row = self.row()
         if row is None or row.ended:
             return None
@@ -64,15 +71,17 @@ class WatchedServer(Spawner):
         if queue.snapshot.taken < 0 and queue.silent_since is None:
             await queue.newer()
         job = await self.backend.look_up(row)
-        # the hub died between the submission and its answer: here is the job
+        # an earlier hub died after the submission, before it received the job's number
         if job and row.job is None:
-            self.life.ledger.submitted(self.tag, job.id)
+            self.hub_state.ledger.record_job(self.tag, job.id)
             self.job_id = job.id
         return job
 
     async def is_gone(self) -> bool:
-        """Whether its job has ended, by the backend's own word: a backend that does not answer ends
-        no server."""
+        """Return whether the backend reports that the job has ended.
+
+        A backend that does not answer ends no server.
+        """
         try:
             job = await self.job()
         except NoAnswer:
@@ -80,14 +89,16 @@ class WatchedServer(Spawner):
         return job is None or job.ended
 
     async def poll(self) -> int | None:
-        """None while the job lives or while nobody can say that it does not; 1 when the backend
-        says that it ended."""
+        """Return 1 if the backend reports that the job has ended, else None.
+
+        None also means that the backend does not answer.
+        """
         try:
             return await self._poll()
         except Exception:
-            # JupyterHub takes a poll that fails for a server that is gone (app.py, check_spawner)
+            # if poll() fails, JupyterHub takes the server for gone (app.py, check_spawner)
             self.log.exception(
-                "The server of %s could not be looked after; it is kept", self.user.name
+                "Could not find out whether the server of %s runs; it is kept", self.user.name
             )
             return None
 
@@ -98,11 +109,13 @@ class WatchedServer(Spawner):
             return None
         row = self.row()
         if row and not row.ended:
-            card = await card_of_ending(self.life, self.tag, starting=not row.listening)
-            self.life.ledger.end(self.tag, card.as_dict() if card and not row.abandoned else None)
+            card = await card_of_ending(self.hub_state, self.tag, starting=not row.listening)
+            self.hub_state.ledger.end(
+                self.tag, card.as_dict() if card and not row.abandoned else None
+            )
         return 1
 
     def current_job(self) -> Job | None:
-        """Its job in the last snapshot."""
+        """Return the job in the last snapshot."""
         row = self.row()
-        return self.life.job_of(row) if row else None
+        return self.hub_state.job_of(row) if row else None

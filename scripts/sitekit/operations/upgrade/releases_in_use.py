@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 
 from ...backends.interface import NoAnswer
-from ...backends.slurm.listing import listed
-from ...backends.slurm.privacy import hidden_jobs, to_see_them
+from ...backends.slurm.list_jobs import listed
+from ...backends.slurm.private_data import hidden_jobs, to_see_them
 from ...environment.release.releases import history, releases
 from ...site import Site
 

@@ -1,6 +1,8 @@
-"""What the directory of accounts (sssd, LDAP) knows of a user, asked outside of the hub's event
-loop: a slow one holds nobody else. None where it does not answer, or does not know the account at
-this moment."""
+"""Look up accounts and groups in the directory of accounts (sssd, LDAP), in threads.
+
+A slow directory would block the hub's event loop otherwise. The answer is None if the directory
+does not answer in time, or does not know the account now.
+"""
 
 from __future__ import annotations
 
@@ -13,25 +15,27 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-PATIENCE = 5.0  # seconds that somebody waits for it
+LOOK_UP_TIMEOUT = 5.0  # seconds that the caller waits for an answer
 Answer = TypeVar("Answer")
 
 _THREADS = ThreadPoolExecutor(8, "directory")
 
 
 async def groups_of(user: str) -> frozenset[str] | None:
-    """The names of the Unix groups of `user`."""
+    """Return the names of the Unix groups of `user`."""
     return await _ask(_groups, user)
 
 
 async def uid_of(user: str) -> int | None:
+    """Return the uid of `user`."""
     return await _ask(lambda name: pwd.getpwnam(name).pw_uid, user)
 
 
 async def _ask(question: Callable[[str], Answer], user: str) -> Answer | None:
-    asked = asyncio.get_running_loop().run_in_executor(_THREADS, question, user)
+    """Run `question` in a thread; return None if it fails or takes too long."""
+    lookup = asyncio.get_running_loop().run_in_executor(_THREADS, question, user)
     try:
-        return await asyncio.wait_for(asked, PATIENCE)
+        return await asyncio.wait_for(lookup, LOOK_UP_TIMEOUT)
     except (KeyError, OSError, TimeoutError, asyncio.TimeoutError):
         return None
 

@@ -1,4 +1,4 @@
-"""Why a job of Slurm's waits, and for how long, in sentences for the person who waits."""
+"""Write the sentences that tell a user why the server's job waits, and for how long."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import time
 from ...site.units import human_time
 from ..choice import Choice
 from .forecast import Forecast
-from .parse import SlurmJob
-from .reasons import explain
+from .parse_jobs import SlurmJob
+from .pending_reasons import explain
 
 
 def explain_wait(job: SlurmJob, choice: Choice, forecast: Forecast) -> str:
-    """From the last snapshot and the last forecast alone."""
+    """Return the sentences, from the last snapshot and the last forecast alone."""
     sentences = [f"Job {job.id} waits in {job.partition}.", explain(job.reason)]
     if ahead := forecast.ahead(job):
         sentences.append(
@@ -25,6 +25,7 @@ def explain_wait(job: SlurmJob, choice: Choice, forecast: Forecast) -> str:
 
 
 def _expected(start: int | None) -> str:
+    """Return a sentence about the expected start."""
     if start is None:
         return "Expected start: unknown."
     left = start - time.time()

@@ -1,4 +1,4 @@
-"""What sbatch says when it refuses a job, in words for the person who asked for a server."""
+"""Translate the errors of sbatch and of the gate into sentences for the user."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ UNKNOWN_ACCOUNT = r"unknown user|no passwd entry|you do not exist"
 
 
 def explain_refusal(refusal: Refused) -> Explanation | None:
-    """A refusal of the gate or of sbatch in words; None where there are none for it."""
+    """Explain an error of the gate or of sbatch; None if no pattern matches."""
     text = str(refusal)
     for pattern, kind, what, remedy in REFUSALS:
         if re.search(pattern, text):

@@ -1,8 +1,7 @@
-"""The spawners that JupyterHub holds. Each has to be a TierSpawner; a hub that has another one
-ends.
+"""List the spawners that JupyterHub has in memory, and end the hub if one has a wrong class.
 
-Another class starts servers as processes of this host, and takes jobs that run for servers that
-have stopped.
+A spawner of another class starts servers as processes of the hub's machine, and takes running
+servers for stopped.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from .tier_spawner import TierSpawner
 
 
 def spawners() -> list[TierSpawner]:
-    """Those of all users that JupyterHub has in memory: whoever has a server, or had one since the
-    hub started.
+    """Return the spawners of all users that JupyterHub has in memory.
 
-    Only to be called once JupyterHub has its users (hub/loops.py).
+    These are the users who have a server, or had one since the hub started. To be called only after
+    JupyterHub has loaded its users (overrides/begin_loops.py).
     """
     found = [
         spawner
@@ -32,18 +31,19 @@ def spawners() -> list[TierSpawner]:
 
 
 def check_class(spawner_class: type | None) -> None:
-    """End the hub where servers would be started by this class; None is JupyterHub's own default."""
+    """End the hub unless the class derives from TierSpawner.
+
+    None stands for JupyterHub's default class.
+    """
     if spawner_class and issubclass(spawner_class, TierSpawner):
         return
-    found = (
-        f"{spawner_class.__module__}.{spawner_class.__qualname__}"
-        if spawner_class
-        else "JupyterHub's default"
-    )
+    name = "JupyterHub's default"
+    if spawner_class:
+        name = f"{spawner_class.__module__}.{spawner_class.__qualname__}"
     JupyterHub.instance().log.critical(
         "The hub ends: the class of its users' spawners is %s, not sitekit's TierSpawner, and would take running "
         "servers for stopped. Look in %s/local.d for `spawner_class`, and for code that reads JupyterHub.users.",
-        found,
-        TierSpawner.life.site.etc,
+        name,
+        TierSpawner.hub_state.site.etc,
     )
     sys.exit(os.EX_CONFIG)

@@ -1,4 +1,4 @@
-"""Slurm's reasons for a waiting job, in words for the person who waits."""
+"""Translate Slurm's reasons for a pending job into sentences for its user."""
 
 from __future__ import annotations
 
@@ -103,15 +103,19 @@ _OWNER = {
 
 
 def explain(reason: str) -> str:
-    """A sentence for squeue's reason (%r). A reason that nobody has words for is shown as Slurm
-    says it."""
+    """Return a sentence for squeue's reason (%r).
+
+    A reason that is not known here is shown as Slurm prints it.
+    """
     base = reason.strip().strip("()").split(",")[0]
     return WORDS.get(base) or _limit(base) or f"Slurm says: {reason}."
 
 
 def _limit(reason: str) -> str | None:
-    """The many reasons built of an owner, a bound and a resource, such as QOSGrpCpuLimit or
-    MaxJobsPerAccount."""
+    """Return a sentence for a reason that is built of an owner, a bound and a resource.
+
+    Examples: QOSGrpCpuLimit, MaxJobsPerAccount. Returns None for any other reason.
+    """
     match = re.fullmatch(
         r"(Assoc|Association|QOS)?(Grp|Max|Min)([A-Z][A-Za-z]*?)(?:Run)?(Mins|Minutes|RunMinutes)?"
         r"(PerJob|PerNode|PerUser|PerAccount|Per)?(PA)?(Limit)?",

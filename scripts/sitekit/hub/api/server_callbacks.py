@@ -1,9 +1,10 @@
-"""The callbacks: a server tells the hub its port once, while it starts, and that it ends. Each by
-its own token alone.
+"""Handle the requests by which a server reports its port, once, and its end.
 
-It takes the place of batchspawner's handler, which sets any attribute of the spawner that the
-request names (batchspawner/api.py, `setattr(spawner, key, value)`); that one is taken out of
-JupyterHub's list.
+A server can report only for itself, by its own token.
+
+This replaces batchspawner's handler, which sets any attribute of the spawner that the request names
+(batchspawner/api.py, `setattr(spawner, key, value)`). That handler is removed from JupyterHub's
+list.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from jupyterhub.apihandlers import default_handlers
 from jupyterhub.apihandlers.base import APIHandler
 from tornado import web
 
-from ..servers.hub_state import Life
+from ..servers.hub_state import HubState
 from ..servers.ledger import Row
 
 LISTENING = r"/api/sitekit/listening"
@@ -24,44 +25,52 @@ BODY_LIMIT = 256  # bytes
 
 
 class ServersOwnHandler(APIHandler):
-    """Answers to nobody but the server itself: to the token that this start of it was given."""
+    """Accept requests only with the token that was given to this start of a server."""
 
-    life: Life
+    hub_state: HubState
 
     def check_xsrf_cookie(self) -> None:
-        """Only the Authorization header counts here, which no page of another site can send."""
+        """Do nothing.
+
+        Only the Authorization header counts here, which no page of another site can send.
+        """
 
     def get_current_user_cookie(self) -> None:
+        """Accept no login by cookie."""
         return None
 
     def row(self) -> Row:
-        """The ledger's row of the caller. Raises HTTPError."""
+        """Return the caller's row in the ledger. Raises HTTPError."""
         token = self.get_token()
-        row = self.life.ledger.by_token(token.hashed) if token else None
+        row = self.hub_state.ledger.by_token(token.hashed) if token else None
         if row is None or self.current_user is None or self.current_user.name != row.user:
             raise web.HTTPError(403, "this token belongs to no server that is starting")
         return row
 
 
 class ListeningHandler(ServersOwnHandler):
-    """POST {"port": N}. 204 when taken; 4xx, and nothing changed, for whatever else."""
+    """POST {"port": N}: record the port and answer 204.
+
+    Any other request is answered with 4xx, and changes nothing.
+    """
 
     @web.authenticated
     async def post(self) -> None:
         row = self.row()
         port = self._port()
-        if not self.life.listens(row.tag, port):
-            raise web.HTTPError(409, "this server has told its port before")
+        if not self.hub_state.record_port(row.tag, port):
+            raise web.HTTPError(409, "this server has reported its port before")
         self.set_status(204)
 
     def _port(self) -> int:
+        """Return the port in the body. Raises HTTPError."""
         if len(self.request.body) > BODY_LIMIT:
             raise web.HTTPError(400, "the body is longer than a port needs")
         try:
             body = json.loads(self.request.body)
         except ValueError:
             raise web.HTTPError(400, "the body is not JSON") from None
-        low, high = self.life.site.server.port_range
+        low, high = self.hub_state.site.server.port_range
         port = body.get("port") if isinstance(body, dict) and set(body) == {"port"} else None
         if isinstance(port, bool) or not isinstance(port, int) or not low <= port <= high:
             raise web.HTTPError(
@@ -71,11 +80,10 @@ class ListeningHandler(ServersOwnHandler):
 
 
 class EndingHandler(ServersOwnHandler):
-    """POST, without a body: the server was told to end, and answers nobody any more. 204; its route
-    is gone then.
+    """POST without a body: remove the route of a server that ends, and answer 204.
 
-    Whoever binds its port from now on gets no request. JupyterHub would keep the route until Slurm
-    says that the job is gone.
+    The server has closed its port. Another program that binds this port must receive no requests.
+    JupyterHub alone would keep the route until Slurm reports that the job is gone.
     """
 
     @web.authenticated
@@ -84,16 +92,24 @@ class EndingHandler(ServersOwnHandler):
         user = self.find_user(row.user)
         spawner = user.spawners.get(row.name) if user else None
         child = getattr(spawner, "child_spawner", None)
-        if spawner is not None and child is not None and child.tag == row.tag and not child.leaving:
+        if (
+            spawner is not None
+            and child is not None
+            and child.tag == row.tag
+            and not child.ending_since
+        ):
             was_ready = spawner.ready
-            child.leaving = time.monotonic()
+            child.ending_since = time.monotonic()
             if was_ready:
                 await self.proxy.delete_user(user, row.name)
         self.set_status(204)
 
 
 def replace_batchspawners_handler() -> None:
-    """Take batchspawner's handler out of JupyterHub's table. Importing batchspawner put it there."""
+    """Remove batchspawner's handler from JupyterHub's list.
+
+    The import of batchspawner has added it there.
+    """
     import batchspawner.api
 
     default_handlers[:] = [

@@ -1,4 +1,4 @@
-"""What Slurm lets a user name: accounts and reservations, asked once and remembered for a while."""
+"""Ask Slurm which accounts and reservations a user may name, and cache the answers."""
 
 from __future__ import annotations
 
@@ -10,25 +10,28 @@ import time
 
 from ...site import Site
 from ..interface import NoAnswer
-from .privacy import hidden_associations, to_see_them
+from .private_data import hidden_associations, to_see_them
 from .transport import ask_slurm
 
 log = logging.getLogger(__name__)
 
-KEPT = 300.0  # seconds that an answer is believed
-PATIENCE = 2.0  # seconds that a page waits for an answer
+KEPT = 300.0  # seconds that an answer is cached
+SLURM_TIMEOUT = 2.0  # seconds that a page waits for an answer
 
 
 class Names:
-    """A cache of names per question. None stands for a scheduler that does not answer."""
+    """A cache of answers, by question.
+
+    None means that the scheduler does not answer.
+    """
 
     def __init__(self, site: Site) -> None:
         self._site = site
         self._known: dict[str, tuple[float, tuple[str, ...]]] = {}
-        self._told = ""
+        self._logged = ""
 
     async def accounts(self, user: str) -> tuple[str, ...] | None:
-        """The accounts that `user` may charge (sacctmgr's associations)."""
+        """Return the accounts that `user` may charge (sacctmgr's associations)."""
         words = (
             "--noheader",
             "--parsable2",
@@ -41,37 +44,39 @@ class Names:
         return None if found == () and await self._hidden() else found
 
     async def _hidden(self) -> bool:
-        """Whether "no accounts" is no answer, because they are not shown to the hub. Its log says
-        so once."""
+        """Return whether Slurm hides the accounts from the hub, so that "none" is no answer.
+
+        The hub logs this once.
+        """
         hub = self._site.hub.user
         with contextlib.suppress(NoAnswer):
             if hidden := await hidden_associations(self._site, hub):
-                if hidden != self._told:
+                if hidden != self._logged:
                     log.error("%s from the hub. Run: %s", hidden, to_see_them(hub))
-                self._told = hidden
+                self._logged = hidden
                 return True
         return False
 
     async def reservations(
         self, user: str, accounts: tuple[str, ...] | None
     ) -> tuple[str, ...] | None:
-        """The reservations that name `user`, or one of the accounts, or everybody."""
+        """Return the reservations that name `user`, or one of the accounts, or everybody."""
         lines = await self._ask(
             "reservations", "scontrol", ("--oneliner", "show", "reservation"), r"(?m)^(Reserv.*)$"
         )
-        return (
-            None
-            if lines is None
-            else tuple(filter(None, (_open_to(line, user, accounts or ()) for line in lines)))
-        )
+        if lines is None:
+            return None
+        names = [_open_to(line, user, accounts or ()) for line in lines]
+        return tuple(name for name in names if name)
 
     async def _ask(
         self, key: str, program: str, words: tuple[str, ...], form: str
     ) -> tuple[str, ...] | None:
+        """Return the names in the answer of a program of Slurm, or in the cached answer."""
         known = self._known.get(key)
         if known is None or time.monotonic() - known[0] > KEPT:
             with contextlib.suppress(NoAnswer, TimeoutError, asyncio.TimeoutError):
-                answer = await ask_slurm(self._site, program, *words, timeout=PATIENCE)
+                answer = await ask_slurm(self._site, program, *words, timeout=SLURM_TIMEOUT)
                 if answer.code == 0:
                     known = (time.monotonic(), tuple(dict.fromkeys(re.findall(form, answer.out))))
                     self._known[key] = known
@@ -79,10 +84,11 @@ class Names:
 
 
 def _open_to(line: str, user: str, accounts: tuple[str, ...]) -> str | None:
-    # the first of each: a comment, which is last, is text
+    """Return the name of the reservation in this line, if the user may use it."""
+    # The first of each key counts: the comment, which comes last, is free text and may repeat one.
     fields = dict(reversed(re.findall(r"(\w+)=(\S*)", line)))
     users = set(fields.get("Users", "").split(",")) - {"", "(null)"}
-    wanted = set(fields.get("Accounts", "").split(",")) - {"", "(null)"}
-    if (users and user not in users) or (wanted and wanted.isdisjoint(accounts)):
+    allowed = set(fields.get("Accounts", "").split(",")) - {"", "(null)"}
+    if (users and user not in users) or (allowed and allowed.isdisjoint(accounts)):
         return None
     return fields.get("ReservationName")

@@ -1,8 +1,7 @@
-"""Jobs by their numbers, where the snapshot does not list them: many callers' questions in one
-query.
+"""Look up jobs by number that the snapshot does not list, many callers' jobs in one query.
 
-A job can be missing there because it has ended long ago, because its owner has given it another
-name, or because Slurm does not show it to the hub.
+The snapshot does not list a job that ended long ago, whose owner has changed its name, or that
+Slurm does not show to the hub.
 """
 
 from __future__ import annotations
@@ -13,24 +12,30 @@ from dataclasses import dataclass, field
 
 from ...site import Site
 from ..interface import NoAnswer
-from .listing import listed_by_number, recorded_by_number
-from .parse import SlurmJob
+from .list_jobs import listed_by_number, recorded_by_number
+from .parse_jobs import SlurmJob
 from .queue import Queue
 
-AT_ONCE = 2000  # numbers in one query: an argument has 128 KiB at most
+AT_ONCE = 2000  # numbers in one query: Linux limits an argument to 128 KiB
 
 
 @dataclass(frozen=True)
 class Found:
-    """What slurmctld and the accounting say. `listed` is None where PrivateData hides jobs from the
-    hub, so that what slurmctld does not show may exist."""
+    """The answers of slurmctld (`listed`) and of the accounting (`recorded`).
+
+    `listed` is None if PrivateData hides jobs from the hub. Then a job that slurmctld does not list
+    may exist all the same.
+    """
 
     listed: dict[str, SlurmJob] | None = None
     recorded: dict[str, SlurmJob] = field(default_factory=dict)
 
 
 class Lookup:
-    """Questions wait for the queue's allowance; all that have come until then are asked together."""
+    """Collect the numbers of many callers until the allowance permits a query.
+
+    All of them are then looked up together.
+    """
 
     def __init__(self, site: Site, queue: Queue) -> None:
         self._site, self._queue = site, queue
@@ -38,17 +43,17 @@ class Lookup:
         self._round: asyncio.Future[Found] | None = None
 
     async def ask(self, number: str) -> Found:
-        """What Slurm knows of this job, among others. Raises NoAnswer."""
+        """Return what Slurm knows of this job, among others. Raises NoAnswer."""
         self._numbers.add(number)
         if self._round is None:
             self._round = asyncio.ensure_future(self._ask())
-        # it is everybody's: one caller who gives up must not end it
+        # all callers share this query: if one is cancelled, the query must go on
         return await asyncio.shield(self._round)
 
     async def _ask(self) -> Found:
         await self._queue.spend()
         numbers, self._numbers, self._round = sorted(self._numbers), set(), None
-        # now: to an account from which jobs are hidden, Slurm denies them
+        # check now: Slurm reports to an account that a job hidden from it does not exist
         await self._queue.look_for_privacy()
         found = Found(None if self._queue.hidden else {})
         for at in range(0, len(numbers), AT_ONCE):
@@ -56,8 +61,10 @@ class Lookup:
         return found
 
     async def _add(self, found: Found, numbers: set[str]) -> None:
-        """Slurmctld's answer, and the accounting's on those that slurmctld does not show, if there
-        is an accounting."""
+        """Add the answer of slurmctld, and that of the accounting for the other jobs.
+
+        An accounting that does not exist, or does not answer, adds nothing.
+        """
         if found.listed is not None:
             found.listed.update(await listed_by_number(self._site, numbers))
         if missing := numbers - set(found.listed or ()):

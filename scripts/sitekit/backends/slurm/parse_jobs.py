@@ -1,5 +1,4 @@
-"""A job as Slurm tells it, and the reading of squeue's and sacct's records. Pure: records in, jobs
-out."""
+"""Read the records of squeue and sacct. Pure: records in, jobs out."""
 
 from __future__ import annotations
 
@@ -8,10 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..interface import Job, Phase
-from .frame import Unreadable
+from .field_marks import Unreadable
 
 LISTED = tuple("iUuTPBSeQrk")
-"""squeue's letters for the fields of a Job. What holds free text comes last; squeue(1), --format.
+"""squeue's letters for the fields of a job; squeue(1), --format.
+
+Fields with free text come last.
 """
 
 RECORDED = (
@@ -27,8 +28,10 @@ RECORDED = (
     "Reason",
     "Comment",
 )
-"""The same of sacct, in the same order. JobID and not JobIDRaw, which makes a plain number of an
-array's task."""
+"""sacct's names of the same fields, in the same order.
+
+JobID is used instead of JobIDRaw, which is a plain number for a task of an array too.
+"""
 
 PENDING = frozenset(
     {
@@ -57,7 +60,7 @@ ENDED = frozenset(
         "TIMEOUT",
         "LAUNCH_FAILED",
         "RECONFIG_FAIL",
-        # it has ended; what is left of it is killed, and the epilog runs, which may take long
+        # it has ended; Slurm kills its last processes and runs the epilog, which may take long
         "COMPLETING",
     }
 )
@@ -67,18 +70,19 @@ PHASES = {
     Phase.RUNNING: RUNNING,
     Phase.ENDED: ENDED,
 }
-"""Slurm's states; squeue(1), JOB STATE CODES. A state in none of them is unknown: the server is
-kept."""
+"""Slurm's states; squeue(1), JOB STATE CODES.
+
+For a job in any other state, the phase is unknown, and the server is kept.
+"""
 UNKNOWN = "UNKNOWN"
-"""In the place of a state that is no word, such as the `?` that Slurm's programs print where they
-have none."""
+"""Replaces a state that is no word, such as the `?` that Slurm's programs print."""
 
 TEXT_LIMIT = 200  # characters of a reason that are kept
 
 
 @dataclass(frozen=True)
 class SlurmJob(Job):
-    """One plain job. Times are seconds since the epoch, or None where Slurm does not know them."""
+    """One plain job. Times are seconds since the epoch; None if Slurm does not know them."""
 
     partition: str
     end: int | None
@@ -87,7 +91,7 @@ class SlurmJob(Job):
 
 
 def phase_of(state: str) -> Phase:
-    """The phase of a job in this state of Slurm's."""
+    """Return the phase of a job in this state of Slurm's."""
     for phase, states in PHASES.items():
         if state in states:
             return phase
@@ -96,8 +100,11 @@ def phase_of(state: str) -> Phase:
 
 @dataclass(frozen=True)
 class Listing:
-    """What was read of an answer: jobs by number; how many records were something else than a plain
-    job (tasks of arrays, parts of heterogeneous jobs); and how many could not be read."""
+    """The jobs in an answer, by number, and counts of the other records.
+
+    `passed_over` counts tasks of arrays and parts of heterogeneous jobs. `unreadable` counts
+    records that could not be read.
+    """
 
     jobs: dict[str, SlurmJob]
     passed_over: int = 0
@@ -105,9 +112,11 @@ class Listing:
 
 
 def read_jobs(records: Iterable[list[str]], site: str) -> Listing:
-    """Records in the order of LISTED or RECORDED -> jobs. `site` is the name in the tags that
-    count. A record without a job's number is left out. Raises Unreadable where nothing else is
-    there."""
+    """Return the jobs in these records, whose fields are in the order of LISTED or RECORDED.
+
+    A tag counts only if it has the name `site`. A record without a job's number is left out. Raises
+    Unreadable if no record can be read.
+    """
     jobs: dict[str, SlurmJob] = {}
     passed_over = unreadable = 0
     for record in records:
@@ -145,16 +154,19 @@ def _read(record: list[str], site: str) -> SlurmJob:
 
 
 def is_job_number(text: str) -> bool:
-    """Whether this is the number of a plain job."""
+    """Return whether this is the number of a plain job."""
     return is_number(text) and int(text) > 0
 
 
 def is_number(text: str) -> bool:
-    """Whether this is a number that Slurm writes. To str.isdigit alone a superscript is a digit, to
-    int() it is not."""
+    """Return whether this is a number as Slurm writes it.
+
+    For str.isdigit a superscript is a digit, and int() fails for it.
+    """
     # SQLite's whole numbers end at 2**63
     return text.isascii() and text.isdigit() and len(text) <= 18
 
 
 def _seconds(text: str) -> int | None:
+    """Return the time; None if Slurm prints none."""
     return int(text) if is_number(text) and int(text) > 0 else None

@@ -1,5 +1,7 @@
-"""Whether Slurm shows an account other people's jobs. Where PrivateData hides them, it should be an
-Operator."""
+"""Find out whether Slurm's PrivateData hides other users' jobs from an account.
+
+If it does, the account should be an Operator.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +13,13 @@ from .transport import ask_slurm
 
 
 async def hidden_jobs(site: Site, account: str) -> str:
-    """How PrivateData hides other people's jobs from `account`; empty when it sees them. Raises
-    NoAnswer.
+    """Return how PrivateData hides other users' jobs from `account`; "" if it sees them.
 
     Source: slurm.conf(5), PrivateData: `jobs` hides jobs from all but their owners, SlurmUser,
-    root, and Operators.
+    root, and Operators. Raises NoAnswer.
     """
-    configured = dict(
-        re.findall(
-            r"(?m)^(\w+)\s*= (\S+)", (await ask_slurm(site, "scontrol", "show", "config")).out
-        )
-    )
+    answer = await ask_slurm(site, "scontrol", "show", "config")
+    configured = dict(re.findall(r"(?m)^(\w+)\s*= (\S+)", answer.out))
     if "PrivateData" not in configured:
         raise NoAnswer("scontrol does not show Slurm's configuration")
     private = configured["PrivateData"]
@@ -30,22 +28,19 @@ async def hidden_jobs(site: Site, account: str) -> str:
         configured["SlurmUser"].split("(")[0],
     ):
         return ""
-    return (
-        ""
-        if await _is_operator(site, account)
-        else f"PrivateData={private} in slurm.conf hides users' jobs"
-    )
+    if await _is_operator(site, account):
+        return ""
+    return f"PrivateData={private} in slurm.conf hides users' jobs"
 
 
 async def hidden_associations(site: Site, account: str) -> str:
-    """How the accounting hides from `account` what others may charge to; empty when it does not.
-    Raises NoAnswer.
+    """Return how the accounting hides users' accounts from `account`; "" if it does not.
 
-    Source: slurmdbd.conf(5), PrivateData: `users` and `accounts`.
+    Source: slurmdbd.conf(5), PrivateData: `users` and `accounts`. Raises NoAnswer.
     """
-    told = (await ask_slurm(site, "sacctmgr", "show", "configuration")).out
-    # slurm.conf's comes before slurmdbd's
-    private = (re.findall(r"(?m)^PrivateData\s*= (\S+)", told) or ["none"])[-1]
+    answer = (await ask_slurm(site, "sacctmgr", "show", "configuration")).out
+    # sacctmgr prints slurm.conf's first, and slurmdbd.conf's last
+    private = (re.findall(r"(?m)^PrivateData\s*= (\S+)", answer) or ["none"])[-1]
     if (
         {"users", "accounts"}.isdisjoint(private.split(","))
         or account == "root"
@@ -56,10 +51,11 @@ async def hidden_associations(site: Site, account: str) -> str:
 
 
 async def _is_operator(site: Site, account: str) -> bool:
+    """Return whether the account is an Operator or Administrator of Slurm."""
     words = ("--noheader", "--parsable2", "show", "user", account, "format=AdminLevel")
     return (await ask_slurm(site, "sacctmgr", *words)).out.strip() in ("Operator", "Administrator")
 
 
 def to_see_them(account: str) -> str:
-    """The command that makes Slurm show them."""
+    """Return the command that lets the account see all jobs."""
     return f"sacctmgr modify user {account} set AdminLevel=Operator"

@@ -1,4 +1,4 @@
-"""Run a program on this host, without a shell, within a time limit and a limit to its output."""
+"""Run a program on this host, without a shell, with limits to its time and its output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...base.command import piped
 from ...site import Site
 from ..interface import NoAnswer
 
-ANSWER = 256 * 1024**2  # bytes; a job takes some hundred in the longest of answers
+ANSWER = 256 * 1024**2  # bytes; one job takes some hundred in the longest answer
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,10 @@ class Answer:
 
 
 def slurm_environment(site: Site) -> dict[str, str]:
-    """The environment for Slurm's programs. Times come as seconds since the epoch, free of time
-    zones."""
+    """Return the environment for Slurm's programs.
+
+    They print times as seconds since the epoch, which do not depend on time zones.
+    """
     environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "SLURM_TIME_FORMAT": "%s"}
     if site.slurm.conf:
         environment["SLURM_CONF"] = str(site.slurm.conf)
@@ -39,10 +41,10 @@ async def run_program(
     most: int = ANSWER,
     ended: Callable[[], None] = lambda: None,
 ) -> Answer:
-    """Run `argv` with `given` on its standard input. `ended` is called when it has ended, which may
-    be after a timeout.
+    """Run `argv` with `given` on its standard input.
 
-    Raises NoAnswer when it hangs, is not there, or says more than `most` bytes.
+    `ended` is called when the program has ended, which may be after a timeout. Raises NoAnswer if
+    the program hangs, does not exist, or prints more than `most` bytes.
     """
     try:
         process = await asyncio.create_subprocess_exec(
@@ -58,11 +60,11 @@ async def run_program(
         if isinstance(error, OSError):
             raise NoAnswer(f"{argv[0]}: {error.strerror}") from None
         raise
-    _tell_end(process, ended)
+    _call_at_end(process, ended)
     try:
-        out, err = await asyncio.wait_for(_said(process, given.encode(), most), timeout)
+        out, err = await asyncio.wait_for(_communicate(process, given.encode(), most), timeout)
     except BaseException as reason:
-        # sudo is root's, and ends by itself
+        # sudo runs as root: the hub cannot kill it, and it ends by itself
         with contextlib.suppress(ProcessLookupError, PermissionError):
             process._transport.close()  # type: ignore[attr-defined]  # kills it, and closes the pipes, which kill() does not
         if isinstance(reason, TimeoutError | asyncio.TimeoutError):
@@ -73,10 +75,13 @@ async def run_program(
     )
 
 
-async def _said(process: Process, given: bytes, most: int) -> tuple[bytes, bytes]:
-    """communicate(), which has no bound: what a program says may be others' words. Raises NoAnswer."""
+async def _communicate(process: Process, given: bytes, most: int) -> tuple[bytes, bytes]:
+    """Return standard output and standard error, like communicate(), but with a limit.
 
-    async def all_of(stream: asyncio.StreamReader) -> bytes:
+    Other people may have written what the program prints. Raises NoAnswer.
+    """
+
+    async def read_all(stream: asyncio.StreamReader) -> bytes:
         pieces, size = [], 0
         while piece := await stream.read(65536):
             pieces.append(piece)
@@ -84,14 +89,16 @@ async def _said(process: Process, given: bytes, most: int) -> tuple[bytes, bytes
                 raise NoAnswer(f"the answer is longer than {most} bytes")
         return b"".join(pieces)
 
-    async def tell(stream: asyncio.StreamWriter) -> None:
+    async def write_all(stream: asyncio.StreamWriter) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             stream.write(given)
             await stream.drain()
         stream.close()
 
     out, err, _ = await asyncio.gather(
-        all_of(piped(process.stdout)), all_of(piped(process.stderr)), tell(piped(process.stdin))
+        read_all(piped(process.stdout)),
+        read_all(piped(process.stderr)),
+        write_all(piped(process.stdin)),
     )
     await process.wait()
     return out, err
@@ -100,7 +107,9 @@ async def _said(process: Process, given: bytes, most: int) -> tuple[bytes, bytes
 _ends: set[asyncio.Task[None]] = set()  # the event loop itself holds tasks only weakly
 
 
-def _tell_end(process: Process, ended: Callable[[], None]) -> None:
+def _call_at_end(process: Process, ended: Callable[[], None]) -> None:
+    """Call `ended` when the process has ended."""
+
     async def wait() -> None:
         try:
             await process.wait()

@@ -1,7 +1,7 @@
-"""What a user may ask for, checked on the server whichever way it came: form, REST body or address.
+"""Check on the hub which tier and figures a user asks for.
 
-Only the fields of a Choice reach the gate. Nothing falls back to a default tier: what is not
-understood is refused.
+The same check applies to a form, a REST request and an address with a query. Only the fields of a
+Choice reach the gate. An unknown value is refused: no default tier is used instead.
 """
 
 from __future__ import annotations
@@ -18,40 +18,43 @@ from .typed_values import as_typed
 
 
 class BadChoice(ValueError):
-    """The options are not ones that this site offers; the text says which would be."""
+    """The site does not offer these options. The text names those that it offers."""
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What a user is to the system: Unix groups, Slurm accounts, open reservations; None where the
-    directory, or Slurm, is silent."""
+class Eligibility:
+    """What the system knows of a user: Unix groups, Slurm accounts, open reservations.
+
+    A value is None if the directory of accounts, or Slurm, does not answer.
+    """
 
     groups: frozenset[str] | None = frozenset()
     accounts: tuple[str, ...] | None = None
     reservations: tuple[str, ...] | None = None
 
 
-def tiers_for(site: Site, standing: Standing) -> list[Tier]:
-    """The tiers that this user may have, in the site's order."""
-    return [tier for tier in site.tiers if _may(tier, standing)]
+def tiers_for(site: Site, eligibility: Eligibility) -> list[Tier]:
+    """Return the tiers that this user may choose, in the order of site.yml."""
+    return [tier for tier in site.tiers if _may(tier, eligibility)]
 
 
-def _may(tier: Tier, standing: Standing) -> bool:
+def _may(tier: Tier, eligibility: Eligibility) -> bool:
+    """Return whether the user fulfils what the tier requires."""
     group, account = tier.requires.group, tier.requires.account
-    return (group is None or group in (standing.groups or ())) and (
-        account is None or account in (standing.accounts or ())
+    return (group is None or group in (eligibility.groups or ())) and (
+        account is None or account in (eligibility.accounts or ())
     )
 
 
 def read_choice(
-    site: Site, options: object, standing: Standing = Standing()
+    site: Site, options: object, eligibility: Eligibility = Eligibility()
 ) -> tuple[Choice, dict[str, str]]:
-    """User options -> the Choice, and the options as they are remembered. Raises BadChoice.
+    """Return the Choice that the options mean, and the options to store. Raises BadChoice.
 
-    `tier` names the tier; so does `profile`, wrapspawner's word. Beside it stand the fields that
-    the tier offers.
+    The key `tier` names the tier. wrapspawner's key `profile` means the same. The other keys are
+    fields that the tier lets users choose.
     """
-    tiers = {tier.key: tier for tier in tiers_for(site, standing)}
+    tiers = {tier.key: tier for tier in tiers_for(site, eligibility)}
     offered = ", ".join(tiers)
     if not isinstance(options, Mapping):
         raise BadChoice(
@@ -61,25 +64,25 @@ def read_choice(
     keys = [given.pop(word) for word in ("tier", "profile") if word in given]
     if len(keys) != 1:
         raise BadChoice(
-            f"choose a tier: {offered}" if not keys else "say 'tier' or 'profile', not both"
+            f"choose a tier: {offered}" if not keys else "give 'tier' or 'profile', not both"
         )
     if not isinstance(keys[0], str) or keys[0] not in tiers:
-        if standing.groups is None and any(
+        if eligibility.groups is None and any(
             tier.requires.group for tier in site.tiers if tier.key == keys[0]
         ):
             raise BadChoice(
-                "the directory of accounts does not answer, so that nobody can say which groups are yours"
+                "your groups are not known now, because the directory of accounts does not answer"
             )
         raise BadChoice(f"there is no tier {_shown(keys[0])} for you; choose one of: {offered}")
     tier = tiers[keys[0]]
-    fields = fields_of(site, tier, standing)
+    fields = fields_of(site, tier, eligibility)
     choice = replace(Choice.of(tier), interface=next(iter(site.server.interfaces)))
     for key, value in given.items():
         if key not in fields:
-            known = (
-                f"it lets you choose: {', '.join(fields)}" if fields else "its figures are fixed"
-            )
-            raise BadChoice(f"the tier '{tier.key}' has no option {_shown(key)}; {known}")
+            offer = "its figures are fixed"
+            if fields:
+                offer = f"it lets you choose: {', '.join(fields)}"
+            raise BadChoice(f"the tier '{tier.key}' has no option {_shown(key)}; {offer}")
         choice = replace(choice, **{key: fields[key].read(value)})
     choice = replace(choice, cap=tier.cap_of(choice.memory))
     return choice, {
@@ -88,15 +91,17 @@ def read_choice(
     }
 
 
-def remembered(site: Site, choice: Mapping[str, Any] | None, standing: Standing) -> dict[str, str]:
-    """An earlier choice, as the ledger has it, in the words of the form; nothing if its tier is no
-    longer offered."""
+def form_values_of(
+    site: Site, choice: Mapping[str, Any] | None, eligibility: Eligibility
+) -> dict[str, str]:
+    """Return an earlier choice as the form's values; {} if its tier is no longer offered."""
     tier = next(
-        (tier for tier in tiers_for(site, standing) if choice and tier.key == choice["tier"]), None
+        (tier for tier in tiers_for(site, eligibility) if choice and tier.key == choice["tier"]),
+        None,
     )
     if choice is None or tier is None:
         return {}
-    fields = fields_of(site, tier, standing)
+    fields = fields_of(site, tier, eligibility)
     return {
         "profile": tier.key,
         **{key: field.write(choice[key]) for key, field in fields.items() if choice.get(key)},
@@ -105,8 +110,11 @@ def remembered(site: Site, choice: Mapping[str, Any] | None, standing: Standing)
 
 @dataclass(frozen=True)
 class Field:
-    """One thing that a tier lets users choose: how the form shows it, how a value is read (or
-    refused) and written."""
+    """One field that a tier lets users choose.
+
+    `read` returns the value of what was typed, or raises BadChoice. `write` returns a value as text
+    for the form.
+    """
 
     label: str
     hint: str
@@ -116,9 +124,11 @@ class Field:
     start: str = ""
 
 
-def fields_of(site: Site, tier: Tier, standing: Standing) -> dict[str, Field]:
-    """The fields that `tier` offers to a user of this standing; and the interface, where the site
-    has several."""
+def fields_of(site: Site, tier: Tier, eligibility: Eligibility) -> dict[str, Field]:
+    """Return the fields that `tier` offers to a user with this eligibility.
+
+    If the site has several interfaces, the choice between them is one more field.
+    """
     choose, fields = tier.choose, {}
     if len(site.server.interfaces) > 1:
         fields["interface"] = _titled("Interface", tuple(site.server.interfaces))
@@ -137,9 +147,9 @@ def fields_of(site: Site, tier: Tier, standing: Standing) -> dict[str, Field]:
     if choose.constraint:
         fields["constraint"] = _one_of("Feature", choose.constraint, tier.constraint)
     if choose.account:
-        fields["account"] = _one_of("Account", standing.accounts, tier.account)
+        fields["account"] = _one_of("Account", eligibility.accounts, tier.account)
     if choose.reservation:
-        fields["reservation"] = _one_of("Reservation", standing.reservations, tier.reservation)
+        fields["reservation"] = _one_of("Reservation", eligibility.reservations, tier.reservation)
     return fields
 
 
@@ -150,6 +160,7 @@ def _bounded(
     write: Callable[[int], str],
     start: int,
 ) -> Field:
+    """Return a field for a number within bounds."""
     hint = f"{write(bounds[0])} to {write(bounds[1])}"
 
     def read(value: object) -> int:
@@ -167,10 +178,12 @@ def _bounded(
 
 
 def _one_of(label: str, words: tuple[str, ...] | None, start: str | None) -> Field:
+    """Return a field for one of the names that Slurm knows for the user, or none of them."""
+
     def read(value: object) -> str:
         if words is None:
             raise BadChoice(
-                f"{label.lower()}: Slurm does not answer, so that nobody can say which are yours"
+                f"{label.lower()}: not known now which are yours, because Slurm does not answer"
             )
         if value == "" or value in words:
             return str(value)
@@ -182,6 +195,8 @@ def _one_of(label: str, words: tuple[str, ...] | None, start: str | None) -> Fie
 
 
 def _titled(label: str, titles: tuple[str, ...]) -> Field:
+    """Return a field for one of these titles."""
+
     def read(value: object) -> str:
         if value not in titles:
             raise BadChoice(f"{label.lower()}: {_shown(value)} is not one of: {', '.join(titles)}")
@@ -191,14 +206,18 @@ def _titled(label: str, titles: tuple[str, ...]) -> Field:
 
 
 def _whole(value: object) -> int:
+    """Return the whole number in a text. Raises ValueError."""
     if not (str(value).isascii() and str(value).isdigit()):
         raise ValueError(value)
     return int(str(value))
 
 
 def from_form(form: Mapping[str, list[Any]]) -> dict[str, Any]:
-    """A submitted form as options. A tier's own fields are named `KEY.field`; those of the other
-    tiers are left out, and so are JupyterHub's."""
+    """Return a submitted form as options.
+
+    The fields of a tier are named `KEY.field`. Fields of the other tiers, and JupyterHub's own, are
+    left out.
+    """
     flat = {
         key: values[0] if len(values) == 1 else values
         for key, values in form.items()
@@ -214,5 +233,6 @@ def from_form(form: Mapping[str, list[Any]]) -> dict[str, Any]:
 
 
 def _shown(value: object) -> str:
+    """Return the value for a message, shortened."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -1,8 +1,10 @@
-"""Jobs as Slurm lists them: the site's by squeue, or, where PrivateData hides them from the hub, by
-the accounting; some by their numbers; and everybody's that wait in its partitions.
+"""Run squeue and sacct to list jobs.
 
-Each squeue says --all: without it, it leaves out the jobs of partitions that are Hidden, or closed
-to the hub's own account by AllowGroups or AllowAccounts; squeue(1).
+The site's jobs are listed by squeue or, if PrivateData hides them from the hub, by sacct. Other
+functions list jobs by number, and the pending jobs of all users in the site's partitions.
+
+Each squeue has the option --all. Without it, squeue leaves out the jobs of partitions that are
+Hidden, or closed to the hub's account by AllowGroups or AllowAccounts; squeue(1).
 """
 
 from __future__ import annotations
@@ -12,32 +14,34 @@ from dataclasses import dataclass
 
 from ...site import Site
 from ..interface import NoAnswer
-from .command import Answer
-from .frame import Frame
-from .parse import LISTED, RECORDED, Listing, SlurmJob, is_number, read_jobs
+from .field_marks import Frame
+from .parse_jobs import LISTED, RECORDED, Listing, SlurmJob, is_number, read_jobs
+from .run_program import Answer
 from .transport import ask_slurm
 
 REMEMBERED = "now-10minutes"
-"""Since when the accounting lists jobs that have ended; squeue's own memory is slurm.conf's
-MinJobAge, 5 minutes."""
+"""From when on sacct lists ended jobs.
+
+squeue itself lists them for MinJobAge in slurm.conf, by default 5 minutes.
+"""
 
 UNKNOWN_JOB = "Invalid job id specified"
-"""What squeue says on the standard error where the only job that was asked for does not exist."""
+"""squeue prints this to standard error if the only requested job does not exist."""
 
 
 async def listed(site: Site) -> Listing:
-    """Every job of the site's name that waits or runs, and those that ended within the last
-    minutes, in one query.
+    """Return the jobs with the site's name that wait, run, or ended minutes ago, in one query.
 
-    Anybody can give a job that name: whose it is decides what it means. Raises NoAnswer.
+    Any user can give a job that name, so that its owner decides what it means. Raises NoAnswer.
     """
     return await _squeue(site, f"--name={site.job_name}")
 
 
 async def recorded(site: Site) -> Listing:
-    """The same from slurmdbd, whose PrivateData is a setting of its own (slurmdbd.conf(5)). It
-    knows neither the reason why a job waits nor its expected start, and a job's comment only with
-    AccountingStoreFlags=job_comment. Raises NoAnswer.
+    """Return the same jobs from slurmdbd, which has its own PrivateData (slurmdbd.conf(5)).
+
+    slurmdbd has neither the reason why a job waits nor its expected start. It has a job's comment
+    only with AccountingStoreFlags=job_comment. Raises NoAnswer.
     """
     return await _sacct(
         site, f"--name={site.job_name}", f"--starttime={REMEMBERED}", "--endtime=now"
@@ -45,13 +49,12 @@ async def recorded(site: Site) -> Listing:
 
 
 async def listed_by_number(site: Site, numbers: Collection[str]) -> dict[str, SlurmJob]:
-    """Those of these jobs that slurmctld still knows, whatever their names are now. Raises
-    NoAnswer."""
+    """Return those of these jobs that slurmctld still has, by number. Raises NoAnswer."""
     return (await _squeue(site, f"--jobs={','.join(numbers)}")).jobs
 
 
 async def recorded_by_number(site: Site, numbers: Collection[str]) -> dict[str, SlurmJob]:
-    """Those of these jobs that the accounting knows. Raises NoAnswer."""
+    """Return those of these jobs that the accounting has, by number. Raises NoAnswer."""
     return (await _sacct(site, f"--jobs={','.join(numbers)}")).jobs
 
 
@@ -69,7 +72,7 @@ async def _sacct(site: Site, *which: str) -> Listing:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A job that waits, whoever's it is."""
+    """A pending job of any user."""
 
     id: int
     priority: int
@@ -77,7 +80,10 @@ class Waiting:
 
 
 async def waiting_jobs(site: Site, partitions: list[str]) -> list[Waiting]:
-    """All pending jobs of these partitions; a job array counts as one. Raises NoAnswer."""
+    """Return all pending jobs of these partitions; a job array counts as one.
+
+    Raises NoAnswer.
+    """
     frame = Frame(3)
     words = (
         "--noheader",
@@ -95,8 +101,10 @@ async def waiting_jobs(site: Site, partitions: list[str]) -> list[Waiting]:
 
 
 def answered(answer: Answer) -> str:
-    """The output of a program that succeeded; nothing where the one job that it was asked for does
-    not exist. Raises NoAnswer for all other errors."""
+    """Return the output of a program that succeeded.
+
+    Returns "" if the only requested job does not exist. Raises NoAnswer for all other errors.
+    """
     if answer.code and UNKNOWN_JOB not in answer.err:
         raise NoAnswer(answer.err or f"Slurm's program ended with code {answer.code}")
     return "" if answer.code else answer.out
