@@ -1,1 +1,4 @@
-"""Small files that one part of the kit writes and another reads, and the names that both know."""
+"""Define small files that one part of the kit writes and another reads.
+
+Also define names that several parts must use alike.
+"""

@@ -1,4 +1,7 @@
-"""What the gate knows about its site: a small JSON file beside it, root's, written by `make apply`."""
+"""Build gate.json, the gate's configuration for this site.
+
+`make apply` writes it beside the gate. Only root can change it.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ from ..site import Site
 from .internal_tls import hub_url
 
 MIN_UID = 1000
-"""Accounts below are the system's; login.defs(5), UID_MIN."""
+"""Accounts with a lower uid belong to the system; login.defs(5), UID_MIN."""
 
 
 def gate_config(site: Site) -> dict[str, Any]:
-    """The contents of gate.json. scripts/gate reads exactly these keys."""
+    """Return the contents of gate.json. scripts/gate reads exactly these keys."""
     return {
         "site": site.name,
         "job_name": site.job_name,
@@ -29,12 +32,17 @@ def gate_config(site: Site) -> dict[str, Any]:
 
 
 COOKIES = {"secure": True, "samesite": "Lax"}
-"""How cookies are marked. JupyterHub marks its login cookies so by itself, but not its _xsrf."""
+"""Attributes of cookies.
+
+JupyterHub sets them for its login cookies by itself, but not for its _xsrf cookie.
+"""
 
 
 def hub_variables(site: Site) -> dict[str, str]:
-    """Variables of JupyterHub's single-user server that are the same for all servers: the hub
-    cannot change them."""
+    """Return variables for JupyterHub's single-user server that are the same for all servers.
+
+    They come from the gate, so that the hub cannot change them.
+    """
     return {
         "JUPYTERHUB_API_URL": f"{hub_url(site)}/hub/api",
         "JUPYTERHUB_BASE_URL": "/",
@@ -47,7 +55,10 @@ def hub_variables(site: Site) -> dict[str, str]:
 
 
 def session_settings(site: Site) -> dict[str, Any]:
-    """What a server needs to know of its site; the gate hands it to the job as SITEKIT_SESSION."""
+    """Return what a server must know of its site.
+
+    The gate passes it to the job in the variable SITEKIT_SESSION.
+    """
     return {
         "port_range": list(site.server.port_range),
         "kernels": str(site.kernels_current),
@@ -63,5 +74,5 @@ def session_settings(site: Site) -> dict[str, Any]:
 
 
 def job_script(site: Site, template: str) -> str:
-    """The job script that the gate submits: config/templates/job.sh with the site's paths in it."""
+    """Return the job script that the gate submits, with the site's paths in the template."""
     return template.replace("{{current}}", str(site.current))

@@ -1,5 +1,7 @@
-"""How the published kernels do: written by `make kernels` and `make kernels_check`, read by all
-others."""
+"""Store how many published kernels work, and why the others fail.
+
+`make kernels` and `make kernels_check` write the file. Other commands and the hub read it.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,12 @@ from ..site import Site
 
 @dataclass(frozen=True)
 class KernelState:
-    """`proven` counts the kernels that work; `failing` are the others, each with its reason.
-    `checked` is when all of them were last started, in seconds since 1970, 0 for never; `where`
-    they were."""
+    """The result of the last check of the published kernels.
+
+    `proven` counts the kernels that work. `failing` holds the reason of each other one. `checked`
+    is the time when all of them were last started, in seconds since the epoch, 0 for never. `where`
+    names the place where they were started.
+    """
 
     proven: int = 0
     failing: Mapping[str, str] = field(default_factory=dict)
@@ -27,13 +32,18 @@ class KernelState:
 
 
 def path(site: Site) -> Path:
-    """In the prefix, beside the kernels: whoever may publish them may say how they do, and
-    everybody may read it."""
+    """Return the file's path, in the prefix beside the kernels.
+
+    Accounts that may publish kernels may write it, and everybody may read it.
+    """
     return site.kernels_current.parent / "state.json"
 
 
 def read_kernel_state(site: Site) -> KernelState | None:
-    """None where no kernels have been published, or by another version of sitekit."""
+    """Return the stored state.
+
+    Returns None if no kernels have been published, or if another version of sitekit wrote the file.
+    """
     try:
         return KernelState(**json.loads(path(site).read_text()))
     except (OSError, ValueError, TypeError):
@@ -41,20 +51,22 @@ def read_kernel_state(site: Site) -> KernelState | None:
 
 
 def write_kernel_state(site: Site, state: KernelState) -> None:
+    """Store the state."""
     write_atomic(path(site), json.dumps(asdict(state), indent=1) + "\n")
 
 
-def told(state: KernelState | None) -> Iterator[str]:
-    """The state as lines for a person: the figures, then each kernel that fails with the beginning
-    of its reason."""
+def describe_kernel_state(state: KernelState | None) -> Iterator[str]:
+    """Yield the state as lines of text.
+
+    The first has the figures. Then comes one line for each kernel that fails, with the beginning of
+    the reason.
+    """
     if state is None:
         yield "none published; make kernels"
         return
-    when = (
-        f"{_moment(state.checked)} on {state.where}"
-        if state.checked
-        else "never; make kernels_check"
-    )
+    when = "never; make kernels_check"
+    if state.checked:
+        when = f"{_moment(state.checked)} on {state.where}"
     failing = f", {len(state.failing)} FAILING" if state.failing else ""
     yield f"{state.proven} proven{failing}; last checked {when}"
     for name, reason in state.failing.items():

@@ -1,8 +1,8 @@
-"""The kernels of a session: reached through Unix sockets in folders that the user alone may enter.
+"""Connect to kernels through Unix sockets, in folders that only the user can enter.
 
-Over TCP, which is Jupyter's default, messages pass 127.0.0.1 in the clear, and whoever works on the
-same node may read them: a subscriber needs no key. Jupyter Server is told to use these classes by
-environment/release/configure.py.
+Jupyter's default is TCP. Then messages pass 127.0.0.1 without encryption, and every user of the
+node can read them: a subscriber needs no key. environment/release/configure.py makes Jupyter Server
+use these classes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ V1 = "v1.kernel.websocket.jupyter.org"
 
 
 class Kernel(ServerKernelManager):
-    """One kernel, whose sockets lie in a folder of its own below the runtime directory."""
+    """One kernel, with its sockets in a folder of its own below the runtime directory."""
 
     @default("transport")
     def _default_transport(self) -> str:
@@ -36,22 +36,24 @@ class Kernel(ServerKernelManager):
 
     @default("ip")
     def _default_ip(self) -> str:
-        # Jupyter's own default holds the kernel's id, and is too long for a socket where TMPDIR is
-        # long
+        # Jupyter's own default contains the kernel's id. With a long TMPDIR that is too long for the
+        # path of a socket.
         return os.path.join(
             tempfile.mkdtemp(prefix="k-", dir=os.environ["JUPYTER_RUNTIME_DIR"]), "s"
         )
 
     def cleanup_connection_file(self) -> None:
-        """At the kernel's end, and not when it restarts: it is reached through the same folder
-        then."""
+        """Remove the folder when the kernel ends.
+
+        It stays when the kernel restarts, because the same sockets are used again.
+        """
         super().cleanup_connection_file()
         if self.trait_has_value("ip"):
             shutil.rmtree(os.path.dirname(self.ip), ignore_errors=True)
 
 
 class Specs(KernelSpecs):
-    """Kernel specs that offer no debugger: see Channels."""
+    """Kernel specs that offer no debugger; see Channels for the reason."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         spec = super().get_kernel_spec(kernel_name)
@@ -60,11 +62,11 @@ class Specs(KernelSpecs):
 
 
 class Channels(ZMQChannelsWebsocketConnection):
-    """What a page and a kernel say to each other, without the requests of the debugger.
+    """Pass messages between a page and a kernel, except the debugger's requests.
 
-    ipykernel answers the first one with debugpy.listen(), which opens a TCP port on 127.0.0.1.
-    debugpy asks nobody who connects there for a password, and runs whatever it is told
-    (microsoft/debugpy, "Security").
+    ipykernel answers the first of those with debugpy.listen(), which opens a TCP port on 127.0.0.1.
+    debugpy asks for no password there, and runs whatever code a client sends (microsoft/debugpy,
+    "Security").
     """
 
     def handle_incoming_message(self, incoming_msg: Any) -> None:
@@ -73,11 +75,10 @@ class Channels(ZMQChannelsWebsocketConnection):
 
 
 def message_type(message: Any, subprotocol: str | None) -> str:
-    """The type of a message of the page's, in either of Jupyter's two forms."""
+    """Return the type of a message from the page, in either of Jupyter's two formats."""
     if subprotocol == V1:
         _, parts = deserialize_msg_from_ws_v1(message)
         return json.loads(bytes(parts[0]))["msg_type"]
-    told = (
-        deserialize_binary_message(message) if isinstance(message, bytes) else json.loads(message)
-    )
-    return told["header"]["msg_type"]
+    if isinstance(message, bytes):
+        return deserialize_binary_message(message)["header"]["msg_type"]
+    return json.loads(message)["header"]["msg_type"]

@@ -1,9 +1,8 @@
-"""The kernels that a server offers: those of the site and the user's own, never the hub
-environment's own Python.
+"""Offer the kernels of the site and of the user, but never the hub environment's Python.
 
-jupyter_client starts that one under the name `python3` although ensure_native_kernel is off and no
-spec of it is there (kernelspec.py, _find_spec_directory), and Jupyter Server announces that name as
-the default.
+jupyter_client starts that Python under the name `python3`, even with ensure_native_kernel off and
+without a spec (kernelspec.py, _find_spec_directory). Jupyter Server announces that name as the
+default kernel.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from jupyter_client.kernelspec import (
 
 
 class KernelSpecs(KernelSpecManager):
-    """Jupyter's specs, and no kernel that is not among them."""
+    """Jupyter's kernel specs, and no kernel without a spec."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         if kernel_name == NATIVE_KERNEL_NAME and kernel_name not in self.find_kernel_specs():
@@ -28,8 +27,10 @@ class KernelSpecs(KernelSpecManager):
         return super().get_kernel_spec(kernel_name)
 
     def default(self) -> str:
-        """The kernel for a notebook that names none: the newest Python by its name; any other
-        kernel without one."""
+        """Return the kernel for a notebook that names none.
+
+        It is the newest Python by name or, without a Python, any other kernel.
+        """
         found = self.get_all_specs()
         if NATIVE_KERNEL_NAME in found or not found:
             return NATIVE_KERNEL_NAME
@@ -37,14 +38,13 @@ class KernelSpecs(KernelSpecManager):
 
 
 def _kind(name: str, spec: dict[str, Any]) -> tuple[bool, bool, bool]:
-    """Python comes first, one of the site before one of the user's, one that is called so before
-    others."""
+    """Return a sort key that prefers Python, then the site's kernels, then the name `python`."""
     own_or_loaded = name.startswith(("my-", "loaded-"))
     return spec["language"] == "python", not own_or_loaded, name.startswith("python")
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """A key that sorts 3.9 before 3.11."""
+    """Return a sort key by which 3.9 comes before 3.11."""
     return [
         (int(part), "") if part.isdecimal() and part.isascii() else (-1, part)
         for part in re.split(r"([0-9]+)", name)

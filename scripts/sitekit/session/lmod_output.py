@@ -1,7 +1,8 @@
-"""Read what `lmod python` prints. It is a Python program; it is read here as data and never run.
+"""Read the output of `lmod python`. It is a Python program, which is read here and never run.
 
-This is the only reader: the session's server imports it, and `make kernels` puts a copy beside the
-launcher (kernels/lmod_output.py is a link to this file). Standard library only.
+There is no other reader of that output. The user's server imports this file, and `make kernels`
+copies it beside the launcher (kernels/lmod_output.py is a link to it). So it uses the standard
+library only.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from collections.abc import Mapping
 
 Changes = dict[str, "str | None"]
-"""Variables that the modules set; None for those that they unset."""
+"""Variables with the values that the modules set; None for those that they unset."""
 
 # Source of the format: Lmod's shells/Python.lua. Older versions write single quotes in `del`.
 _STRING = r'"((?:[^"\\]|\\.)*)"'
@@ -21,10 +22,9 @@ _LINE = re.compile(
 
 
 def changes(output: bytes) -> Changes:
-    """What the program would change in its environment, in its order; everything else in it is
-    ignored.
+    """Return what the program would change in its environment, in order.
 
-    Lmod prints no change at all when a command has failed.
+    Everything else in the output is ignored. If a command has failed, Lmod prints no change.
     """
     found: Changes = {}
     for match in _LINE.finditer(output.decode(errors="surrogateescape")):
@@ -37,18 +37,20 @@ def changes(output: bytes) -> Changes:
 
 
 def applied(found: Changes, environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` after the changes."""
+    """Return `environment` after the changes."""
     return {name: value for name, value in {**environment, **found}.items() if value is not None}
 
 
 def loaded(environment: Mapping[str, str]) -> list[str]:
-    """The full names of the modules that are loaded in `environment`."""
+    """Return the full names of the modules that are loaded in `environment`."""
     return [name for name in environment.get("LOADEDMODULES", "").split(":") if name]
 
 
 def _plain(quoted: str) -> str:
-    # Lua's %q: a backslash before a line break is the line break, and \13 is decimal. Python would
-    # read both otherwise.
+    """Return the text that Lua has quoted."""
+
+    # Lua's %q writes a line break as a backslash and a line break, and \13 in decimal. Python reads
+    # both in another way.
     def one(match: re.Match[str]) -> str:
         number, sign = match.groups()
         return chr(int(number)) if number else {"r": "\r", "n": "\n"}.get(sign, sign)

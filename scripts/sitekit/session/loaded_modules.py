@@ -1,8 +1,8 @@
-"""What the user has loaded in the Software Modules tab. It is kept beside the server and changes
-nothing in it.
+"""Store what the user has loaded in the Software Modules tab, outside of the server itself.
 
-New terminals start with it, and so do the kernels "with the modules you loaded" (kernels/launch.py
-reads the file). All other kernels, and the server with its own programs, are as they were.
+New terminals start with these modules, and so do the kernels "with the modules you loaded"
+(kernels/launch.py reads the file). All other kernels, and the server's own programs, are not
+changed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def _file() -> Path:
 
 
 def read() -> Changes:
-    """What the loaded modules have changed so far."""
+    """Return what the loaded modules have changed so far."""
     try:
         return json.loads(_file().read_text())
     except FileNotFoundError:
@@ -28,8 +28,10 @@ def read() -> Changes:
 
 
 def write(environment: Mapping[str, str]) -> None:
-    """Keep what is different in `environment` from the server's own, for whoever starts next.
-    Raises OSError."""
+    """Store in what `environment` differs from the server's own. Raises OSError.
+
+    New terminals and kernels read it.
+    """
     changes: Changes = {
         name: value for name, value in environment.items() if os.environ.get(name) != value
     }

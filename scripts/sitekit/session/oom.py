@@ -1,5 +1,4 @@
-"""How often the kernel of the node has ended a program of this server because its memory was used
-up."""
+"""Count how often Linux has killed a program of this server for lack of memory."""
 
 from __future__ import annotations
 
@@ -11,8 +10,10 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def killed() -> int | None:
-    """The number so far; None where the node does not tell. Slurm has one cgroup for all programs
-    of a job's task."""
+    """Return the number so far; None if the node does not report it.
+
+    Slurm has one cgroup for all programs of a job's task.
+    """
     try:
         lines = [line.split(":", 2) for line in OF_THIS_PROCESS.read_text().splitlines()]
         places = {controllers: path.lstrip("/") for _, controllers, path in lines}

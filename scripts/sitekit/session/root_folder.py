@@ -1,6 +1,7 @@
-"""The folder that a server shows: the home directory, or a tree of links that the site describes.
+"""Prepare the folder that a server shows: the home directory, or a folder with the site's links.
 
-It is made as the user, in the user's own home. What is there already and is no link stays as it is.
+The links are created as the user, in the user's home. Files and folders that exist already are not
+changed.
 """
 
 from __future__ import annotations
@@ -14,20 +15,18 @@ from pathlib import Path
 def make_root(
     folder: str, links: Mapping[str, str], home: Path, user: str, read_only: bool = False
 ) -> Path:
-    """The server's root, made if it is missing, with `links` in it; the home directory where it
-    cannot be had.
+    """Return the server's root folder, created if it is missing, with `links` in it.
 
-    With `read_only` its user can save nothing beside the links. Files that are there already stay,
-    and can be read.
+    Returns the home directory if the folder cannot be used. With `read_only`, the user can save
+    nothing beside the links. Files that exist there already stay, and can be read.
     """
     root = filled(folder, home, user)
     if root == home:
         return home
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        root.chmod(
-            stat.S_IMODE(root.stat().st_mode) | stat.S_IWUSR
-        )  # for the links; an earlier start may have closed it
+        # to write the links: an earlier start may have made it read-only
+        root.chmod(stat.S_IMODE(root.stat().st_mode) | stat.S_IWUSR)
         os.listdir(root)
     except OSError as error:
         print(
@@ -46,22 +45,28 @@ def make_root(
 
 
 def filled(path: str, home: Path, user: str) -> Path:
-    """A path of site.yml for this user: `~` and `{user}` filled in."""
+    """Return a path of site.yml for this user, with `~` and `{user}` filled in."""
     path = path.replace("{user}", user)
-    return home / path[2:] if path.startswith("~/") else home if path == "~" else Path(path)
+    if path == "~":
+        return home
+    if path.startswith("~/"):
+        return home / path[2:]
+    return Path(path)
 
 
 def link(place: Path, target: Path) -> None:
-    """Make `place` a link to `target`. A link that is there follows the site; a link to nothing
-    would only confuse, so it is left out, or taken away; a file or a folder is the user's own, and
-    stays. Raises OSError."""
+    """Make `place` a link to `target`. Raises OSError.
+
+    An existing link is changed to the site's target. A link to a missing target would only confuse,
+    so it is not created, or removed. A file or a folder belongs to the user, and stays.
+    """
     if not place.is_symlink() and place.exists():
         return
-    there = Path(os.readlink(place)) if place.is_symlink() else None
+    current = Path(os.readlink(place)) if place.is_symlink() else None
     if not target.exists():
-        if there == target:
+        if current == target:
             place.unlink()
-    elif there != target:
+    elif current != target:
         aside = place.with_name(f".{place.name}.{os.getpid()}")
         aside.symlink_to(target)
         aside.replace(place)

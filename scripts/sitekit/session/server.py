@@ -1,9 +1,7 @@
-"""Start this job's single-user server: clean environment, a port of its own, a word to the hub when
-it listens.
+"""Start this job's single-user server, on a free port, and report the port to the hub.
 
-Run by the job script as `python -I -m sitekit.session.server`. All that it needs comes in
-JUPYTERHUB_* variables, from the hub, and in SITEKIT_SESSION, from the gate; nothing is read from
-the user's home.
+The job script runs it as `python -I -m sitekit.session.server`. Its settings come from the hub, in
+JUPYTERHUB_* variables, and from the gate, in SITEKIT_SESSION. Nothing is read from the user's home.
 """
 
 from __future__ import annotations
@@ -31,27 +29,33 @@ from .tls import Identity, forget_names, take_identity
 from .user_variables import LoginShell
 
 KEPT_OF_SLURM = {"SLURM_CONF", "SLURM_CPUS_ON_NODE"}
-"""The rest would steer what a user starts in a terminal or a kernel: with SLURM_JOB_ID, srun makes
-a step of the server's own job instead of a job, and mpirun starts its processes by srun.
-docs/servers.md tells what users get."""
+"""Slurm's variables that the server keeps.
+
+The others would affect what a user starts in a terminal or a kernel. With SLURM_JOB_ID, srun would
+create a step of the server's job instead of a job, and mpirun would start its processes by srun.
+docs/servers.md lists the variables that users get.
+"""
 
 LONGEST_SOCKET = "k-12345678-s-5"
-"""As long as the names that session/kernels.py gives to sockets, k-12345678/s-5."""
-PATIENCE = 300.0
-"""So many seconds a server that starts waits for the hub, which may be restarting; and until it
-takes its port."""
+"""As long as the names of sockets from session/kernels.py, k-12345678/s-5."""
+HUB_TIMEOUT = 300.0
+"""How many seconds a server that starts waits for the hub, which may be restarting.
+
+Later it waits as long again until the hub accepts its port.
+"""
 
 
 def main() -> None:
-    # until Jupyter Server's own handler takes its place
+    """Run the server."""
+    # until Jupyter Server sets its own handler
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = json.loads(os.environ.pop("SITEKIT_SESSION"))
     job = os.environ.get("SLURM_JOB_ID", "0")
     identity = take_identity()
     note_end()
     clean_environment(settings, job)
-    # a gate that was written before these keys knows nothing of them: `make apply` comes after
-    # `make install_all`
+    # The gate may be of an older release, without these keys: `make apply` is run after
+    # `make install_all`.
     shell = LoginShell(settings.get("user_variables", ()), settings.get("umask", "0077"))
     root, links = settings.get("root", "~"), settings.get("links", {})
     home, user = Path(os.environ["HOME"]), os.environ["USER"]
@@ -68,8 +72,10 @@ def main() -> None:
 
 
 def note_end() -> None:
-    """When the job's time is over, in seconds since the epoch: by Slurm's word, or by the length of
-    its time."""
+    """Set the time at which the job ends, in seconds since the epoch.
+
+    It comes from Slurm or, if Slurm does not report it, from the length of the job.
+    """
     length = os.environ.get("JUPYTERHUB_SITEKIT_TIME", "")
     if end := os.environ.get("SLURM_JOB_END_TIME") or (
         length.isdigit() and str(int(time.time()) + int(length))
@@ -78,68 +84,73 @@ def note_end() -> None:
 
 
 def clean_environment(settings: dict[str, Any], job: str) -> None:
-    """What the server and its kernels see: the site's kernels and paths, and no Slurm variable that
-    would mislead."""
+    """Set the environment of the server and its kernels: the site's kernels and paths.
+
+    Slurm's variables that would mislead programs are removed.
+    """
     for name in list(os.environ):
         if name.startswith(("SLURM", "SBATCH", "SRUN")) and name not in KEPT_OF_SLURM:
             del os.environ[name]
     os.environ["SITEKIT_JOB_ID"] = job
     os.environ["PATH"] = f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin"
-    # without this a user's stale kernel of the same name hides the site's (jupyter_core prefers
-    # ~/.local/share/jupyter)
+    # Without this, a user's old kernel hides the site's kernel of the same name: jupyter_core prefers
+    # ~/.local/share/jupyter.
     os.environ["JUPYTER_PATH"] = settings["kernels"]
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     os.environ["MODULEPATH"] = settings["modulepath"]
-    # jupyterlmod looks for it when it is imported
+    # jupyterlmod reads these when it is imported
     os.environ["LMOD_CMD"] = f"{settings['lmod']}/libexec/lmod"
     os.environ["LMOD_PKG"] = settings["lmod"]
     os.environ.setdefault("TERM", "xterm-256color")
 
 
-def await_hub(api: str, identity: Identity | None = None, patience: float = PATIENCE) -> None:
-    """Wait until the hub answers: it may be restarting just now. Ends the job where it does not: a
-    node that cannot reach the hub would hold its place for the whole of the tier's time."""
-    end, pause, told = time.monotonic() + patience, 1.0, False
+def await_hub(api: str, identity: Identity | None = None, timeout: float = HUB_TIMEOUT) -> None:
+    """Wait until the hub answers, which may be restarting just now.
+
+    If it does not answer, end the job. A server on a node that cannot reach the hub would keep its
+    place for all of the tier's time.
+    """
+    end, pause, logged = time.monotonic() + timeout, 1.0, False
     while trouble := _no_hub(api, identity):
         if time.monotonic() > end:
-            sys.exit(_giving_up(api, patience, trouble))
-        if not told:
+            sys.exit(_giving_up(api, timeout, trouble))
+        if not logged:
             print(
                 f"sitekit: no answer of the hub yet at {api} ({trouble}); trying again", flush=True
             )
-        told = True
+        logged = True
         time.sleep(pause)
         pause = min(15, pause * 1.5)
 
 
 def _no_hub(api: str, identity: Identity | None) -> str:
-    """Why what is at `api` is no hub that answers; empty if it is one. Anything else may answer
-    there."""
+    """Return why no hub answers at `api`; "" if one does. Another program may answer there."""
     tls = [urllib.request.HTTPSHandler(context=identity.calling())] if identity else []
-    # whatever http_proxy job.sh sets
+    # connect directly, even if job.sh sets http_proxy
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), *tls)
     try:
         with direct.open(f"{api.rstrip('/')}/", timeout=10) as answer:
-            told = json.loads(answer.read(10_000))
-        return (
-            ""
-            if isinstance(told, dict) and "version" in told
-            else "what answers there is no JupyterHub"
-        )
+            content = json.loads(answer.read(10_000))
+        if isinstance(content, dict) and "version" in content:
+            return ""
+        return "the program that answers there is no JupyterHub"
     except (OSError, http.client.HTTPException, ValueError) as error:
         return str(error)
 
 
-def _giving_up(api: str, patience: float, trouble: object) -> str:
-    """The line of the log by which the hub knows what to tell its user (told/ended.py)."""
-    return (
-        f"sitekit: the hub did not answer at {api} within {patience:.0f} s ({trouble}); giving up"
-    )
+def _giving_up(api: str, timeout: float, trouble: object) -> str:
+    """Return the line of the log for a hub that did not answer.
+
+    The hub recognizes it when it writes the card (hub/messages/ended_cards.py).
+    """
+    return f"sitekit: the hub did not answer at {api} within {timeout:.0f} s ({trouble}); giving up"
 
 
 def bind(low: int, high: int) -> socket.socket:
-    """A listening socket on a free port of the range, held from now on so that none can take it
-    (jupyterhub#3005)."""
+    """Return a listening socket on a free port of the range.
+
+    It stays open from now on, so that no other program can take the port (jupyterhub#3005).
+    """
     for port in random.sample(range(low, high + 1), high + 1 - low):
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -155,11 +166,10 @@ def bind(low: int, high: int) -> socket.socket:
 
 
 def make_runtime_folder(prefix: str) -> str:
-    """A new folder of mode 0700 for connection files and the kernels' sockets: below TMPDIR if a
-    socket works there.
+    """Create a folder of mode 0700 for connection files and the kernels' sockets.
 
-    A socket's path has 107 bytes at most (unix(7)), and not every filesystem of a cluster can hold
-    one.
+    It is below TMPDIR, if a socket works there. A socket's path has at most 107 bytes (unix(7)),
+    and not every filesystem of a cluster supports sockets.
     """
     for place in (None, "/tmp"):  # noqa: S108  (None: TMPDIR, as tempfile reads it)
         try:
@@ -183,12 +193,13 @@ def make_runtime_folder(prefix: str) -> str:
 def serve(
     listener: socket.socket, shell: LoginShell, settings: dict[str, Any], identity: Identity | None
 ) -> None:
-    """JupyterHub's single-user server on our socket; it tells the hub as soon as its event loop
-    runs."""
-    # an optional format checker of jsonschema, which takes 0.6 s to build its grammar at every
-    # start; without it jsonschema leaves that one format unchecked (python-jsonschema/jsonschema,
-    # _format.py suppresses ImportError); None, which the type of sys.modules does not have, makes
-    # its import fail
+    """Run JupyterHub's single-user server on this socket.
+
+    It reports its port to the hub as soon as its event loop runs.
+    """
+    # An optional format checker of jsonschema, which takes 0.6 s at every start to build its grammar.
+    # Without it jsonschema does not check that one format (python-jsonschema/jsonschema, _format.py
+    # suppresses ImportError). The value None, which the type does not allow, makes the import fail.
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     port = listener.getsockname()[1]
     url = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])
@@ -202,36 +213,36 @@ def serve(
     from jupyter_core import paths
     from jupyter_server.serverapp import ServerApp
 
-    from .callers import ask_all
-    from .ending import tell_at_sigterm
-    from .saving import save_whole
+    from .atomic_save import save_whole
+    from .limit_handshakes import ask_all
+    from .report_end import tell_at_sigterm
 
     save_whole()
     end_kernels_first()
-    # kernels of the distribution's packages: nobody has proven them on this cluster
+    # do not offer kernels of the distribution's packages, which were not tested on this cluster
     paths.SYSTEM_JUPYTER_PATH.clear()
 
     def bind_tcp(app: ServerApp) -> bool:
-        # the front speaks TLS only; JupyterHub's cookies say so by themselves (cookie_options),
-        # this one does not
+        # The front uses TLS only. JupyterHub sets these attributes for its own cookies
+        # (cookie_options), but not for this one.
         app.web_app.settings.setdefault("xsrf_cookie_kwargs", {}).update(
             secure=True, samesite="Lax"
         )
         app.web_app.settings["sitekit"] = settings  # for our server extensions
-        # users' own kernels, which disable_user_config leaves out with all else in the home; the
-        # last can hide none
+        # Users' own kernels, which disable_user_config removes together with everything else in the
+        # home. The last folder of this list can hide no kernel of the others.
         app.kernel_spec_manager.kernel_dirs.append(
             os.path.expanduser("~/.local/share/jupyter/kernels")
         )
         app.kernel_manager.default_kernel_name = app.kernel_spec_manager.default()
-        # the log is what a card shows of a server that died: requests that went well tell nothing
-        # there
+        # A card shows the last lines of this log. Requests that succeeded would fill it.
         logging.getLogger("tornado.access").setLevel(logging.WARNING)
-        # the server is what it is by now; what it starts and writes from here on is the user's
+        # No more of the server itself depends on the environment from here on. So the user's
+        # variables and umask affect only what the server starts and writes.
         shell.apply()
         if identity:
             forget_names()
-            # Jupyter Server would build one at each connection
+            # Jupyter Server would create a context for each connection
             app.http_server.ssl_options = identity.answering()
             ask_all(app.http_server)
         app.http_server.add_sockets([listener])
@@ -239,7 +250,7 @@ def serve(
         app.io_loop.add_callback(tell_at_sigterm, app.io_loop, identity)
         return True
 
-    # ServerApp closes the port that it found free before it binds it again (jupyterhub#3005)
+    # ServerApp looks for a free port, closes it, and binds it again later (jupyterhub#3005)
     ServerApp._find_http_port = lambda app: None
     ServerApp._bind_http_server_tcp = bind_tcp
 
@@ -249,9 +260,13 @@ def serve(
     singleuser()
 
 
-async def tell_hub(port: int, identity: Identity | None = None, patience: float = PATIENCE) -> None:
-    """POST the port until the hub takes it; end the server when the hub says that nobody waits for
-    it, or nothing."""
+async def tell_hub(
+    port: int, identity: Identity | None = None, timeout: float = HUB_TIMEOUT
+) -> None:
+    """POST the port until the hub accepts it.
+
+    End the server if the hub refuses it, or does not answer in time.
+    """
     import asyncio
 
     from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
@@ -267,21 +282,24 @@ async def tell_hub(port: int, identity: Identity | None = None, patience: float 
         request_timeout=20,
         ssl_options=identity.calling() if identity else None,
     )
-    pause, end = 0.5, time.monotonic() + patience
+    pause, end = 0.5, time.monotonic() + timeout
     while True:
         try:
             await AsyncHTTPClient().fetch(request)
             return
         except (HTTPClientError, OSError) as error:
             code, trouble = getattr(error, "code", None), str(error)
-        if code == 409:  # a hub that was restarted had heard it, and its answer was lost
+        if code == 409:  # the hub has the port already: its answer to an earlier request was lost
             return
-        if code in (400, 401, 403):  # the hub's own; a 404, for one, is some other service's word
+        if code in (400, 401, 403):  # only the hub answers so; a 404 may come from another service
             trouble = f"sitekit: the hub does not want this server any more ({trouble}); ending"
         elif time.monotonic() > end:
-            trouble = _giving_up(os.environ["JUPYTERHUB_API_URL"], patience, trouble)
+            trouble = _giving_up(os.environ["JUPYTERHUB_API_URL"], timeout, trouble)
         else:
-            print(f"sitekit: telling the hub: {trouble}", flush=True)
+            print(
+                f"sitekit: could not report the port to the hub: {trouble}; trying again",
+                flush=True,
+            )
             await asyncio.sleep(pause)
             pause = min(15.0, pause * 1.5)
             continue

@@ -1,5 +1,6 @@
-# bash reads this in the terminals of a session (session/terminals.py): all that a login shell reads, then PATH once more.
-# Debian's /etc/profile sets PATH anew; what is loaded in the Software Modules tab would be half gone, and our programs.
+# Start file of bash in the terminals of a session (session/terminals.py).
+# It reads the files that a login shell reads, then restores PATH: Debian's /etc/profile sets PATH anew, without our
+# programs, and without the paths of modules that are loaded in the Software Modules tab.
 SITEKIT_PATH=$PATH
 if [ -r /etc/profile ]; then . /etc/profile; fi
 for SITEKIT_FILE in ~/.bash_profile ~/.bash_login ~/.profile; do

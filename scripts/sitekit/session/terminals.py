@@ -1,7 +1,7 @@
-"""The terminals of a session: the user's login shell, with what is loaded in the tab, and without
-the hub environment.
+"""Start terminals: the user's login shell, with the modules that are loaded in the tab.
 
-Jupyter Server is told to use it by environment/release/configure.py.
+The hub environment is not on their PATH. environment/release/configure.py makes Jupyter Server use
+this class.
 """
 
 from __future__ import annotations
@@ -14,37 +14,41 @@ from typing import Any
 
 from jupyter_server_terminals.terminalmanager import TerminalManager
 
-from . import git, lmod_output, loaded_modules
+from . import lmod_output, loaded_modules, nbdime_for_git
 from .overrides.memory import first_to_end
 
 PROGRAMS = Path(sys.prefix, "share", "sitekit", "bin")
-"""What users may call by name: sitekit-kernel and nbdime (environment/release/user_programs.py)."""
+"""Programs that users may call by name: sitekit-kernel and nbdime.
+
+environment/release/user_programs.py puts them there.
+"""
 
 
 def shell_command(shell: str) -> list[str]:
-    """The login shell. bash is told what to read, since a login would take PATH away on some
-    systems."""
+    """Return the command line of the login shell.
+
+    bash gets a start file of ours: on some systems a login shell would reset PATH.
+    """
     if os.path.basename(shell) == "bash":
         return [shell, "--rcfile", str(Path(__file__).with_name("terminal.bash"))]
     return [shell, "-l"]
 
 
 def terminal_path(path: str) -> str:
-    """The PATH of a terminal: the hub environment is no place to work in, and our few programs come
-    last."""
+    """Return the PATH of a terminal: without the hub environment, with our few programs last."""
     folders = [folder for folder in path.split(os.pathsep) if folder != f"{sys.prefix}/bin"]
     return os.pathsep.join([*folders, str(PROGRAMS)])
 
 
 def terminal_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment`, the server's, as a new terminal has it."""
+    """Return the environment of a new terminal, from the server's `environment`."""
     loaded = loaded_modules.read()
-    told = lmod_output.applied(loaded, environment)
-    told["PATH"] = terminal_path(told["PATH"])
+    result = lmod_output.applied(loaded, environment)
+    result["PATH"] = terminal_path(result["PATH"])
     if loaded.get("LOADEDMODULES"):
-        # Lmod's start files would put the user's default collection in its place
-        told["__Init_Default_Modules"] = "1"
-    return told
+        # otherwise Lmod's start files would replace these modules by the user's default collection
+        result["__Init_Default_Modules"] = "1"
+    return result
 
 
 class Terminals(TerminalManager):
@@ -52,8 +56,12 @@ class Terminals(TerminalManager):
 
     def __init__(self, **settings: Any) -> None:
         shell = shell_command(os.environ.get("SHELL") or "/bin/sh")
-        super().__init__(**{**settings, "shell_command": first_to_end(shell)})
-        self.git = git.set_up(Path(os.environ["JUPYTER_RUNTIME_DIR"]), PROGRAMS, os.environ)
+        settings["shell_command"] = first_to_end(shell)
+        super().__init__(**settings)
+        self.git = nbdime_for_git.set_up(
+            Path(os.environ["JUPYTER_RUNTIME_DIR"]), PROGRAMS, os.environ
+        )
 
     def make_term_env(self, *words: Any, **settings: Any) -> dict[str, str]:
-        return terminal_environment({**self.git, **super().make_term_env(*words, **settings)})
+        environment = super().make_term_env(*words, **settings)
+        return terminal_environment({**self.git, **environment})

@@ -1,11 +1,11 @@
-"""What a lab should know of its server: when it is stopped, and how often its memory was used up."""
+"""Compute when a server will be stopped, and when to warn its user."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-# seconds before an idle server is stopped; a third of a limit that is shorter than half an hour
+# Seconds before an idle server is stopped. If the limit is shorter than half an hour: a third of it.
 IDLE_WARNING = 600
 TIME_WARNINGS = (900, 300)  # seconds before the job's time is over
 
@@ -13,12 +13,11 @@ TIME_WARNINGS = (900, 300)  # seconds before the job's time is over
 def notice(
     now: float, active: float, environment: Mapping[str, str], killed: int | None = None
 ) -> dict[str, Any]:
-    """The seconds until the server is stopped as idle, and until its job ends; None for never, or
-    where nobody says. How many programs were `killed` since its memory was used up, and how much
-    memory it has, in bytes.
+    """Return the seconds until the server is stopped as idle, and until its job ends.
 
-    `now` and `active`, the last activity, are seconds since the epoch. The environment is that of
-    the server.
+    A value is None for never, or if it is not known. The result also has how many programs were
+    `killed` for lack of memory, and how much memory the server has, in bytes. `now` and `active`,
+    the time of the last activity, are in seconds since the epoch. `environment` is the server's.
     """
     limit = environment.get("JUPYTERHUB_SITEKIT_IDLE", "never")
     end = environment.get("JUPYTERHUB_SITEKIT_END", "")

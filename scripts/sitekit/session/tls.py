@@ -1,9 +1,8 @@
-"""A server's TLS: its certificate, made for this start alone, and the authority that hub and proxy
-are known by.
+"""Hold a server's certificate and key for this start, and the authority of hub and proxy.
 
-The hub sends both with the job's environment, as it does the token. From there they go into files
-without a name, which are gone with the process however that ends; no other user could ever open
-them. (OpenSSL reads keys from paths only.)
+The hub sends them in the job's environment, as it does with the token. This module writes them to
+files without a name, which no other user can open, and which vanish when the process ends. (OpenSSL
+reads keys from paths only.)
 """
 
 from __future__ import annotations
@@ -20,8 +19,10 @@ FOR_JUPYTERHUB = ("JUPYTERHUB_SSL_KEYFILE", "JUPYTERHUB_SSL_CERTFILE", "JUPYTERH
 
 
 class Identity:
-    """Who this server is, and whom it trusts: the authority of hub and proxy, and no other user's
-    server."""
+    """The server's key and certificate, and the authority that it trusts.
+
+    That authority signs for hub and proxy, and for no other user's server.
+    """
 
     def __init__(self, sent: str) -> None:
         parts = re.findall(
@@ -31,11 +32,14 @@ class Identity:
         self._own, self._authority = _nameless(key + certificate), _nameless(authority)
 
     def calling(self) -> ssl.SSLContext:
-        """For connections to the hub. Its name is checked."""
+        """Return the TLS context for connections to the hub, whose name is checked."""
         return self._with(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
     def answering(self) -> ssl.SSLContext:
-        """For connections from hub and proxy. Nobody else gets further than the handshake."""
+        """Return the TLS context for connections from hub and proxy.
+
+        For any other caller the handshake fails.
+        """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.verify_mode = ssl.CERT_REQUIRED
         return self._with(context)
@@ -47,20 +51,29 @@ class Identity:
         return context
 
     def tell_jupyterhub(self) -> None:
-        """JupyterHub's part of the server reads these when it is imported, and the files at each of
-        its calls."""
+        """Set JupyterHub's variables that name the files.
+
+        JupyterHub's part of the server reads the variables when it is imported, and the files at
+        each call.
+        """
         own = _path(self._own)
         os.environ.update(zip(FOR_JUPYTERHUB, (own, own, _path(self._authority)), strict=True))
 
 
 def take_identity() -> Identity | None:
-    """What the hub sent, out of the environment; None from a hub without internal TLS."""
+    """Remove from the environment what the hub sent, and return it.
+
+    Returns None if the hub has no internal TLS.
+    """
     sent = os.environ.pop(SENT, "")
     return Identity(sent) if sent else None
 
 
 def forget_names() -> None:
-    """Kernels and terminals need not know; in their processes these paths mean other files."""
+    """Remove JupyterHub's variables from the environment.
+
+    In the processes of kernels and terminals these paths would name other files.
+    """
     for name in FOR_JUPYTERHUB:
         os.environ.pop(name, None)
 

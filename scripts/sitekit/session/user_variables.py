@@ -1,8 +1,7 @@
-"""What the site lets in of the user's own: a few variables and the umask, read from a login shell,
-for kernels and terminals only.
+"""Read some variables and the umask from the user's login shell, for kernels and terminals.
 
-The shell runs while the server starts, in an environment without any secret; its answer is taken
-when everything that decides which server runs has been decided.
+The site decides which. The shell runs while the server starts, in an environment without secrets.
+Its values are used only after everything about the server itself is decided.
 """
 
 from __future__ import annotations
@@ -17,31 +16,33 @@ import time
 from collections.abc import Iterable
 from typing import IO
 
-PATIENCE = 10.0  # seconds
+SHELL_TIMEOUT = 10.0  # seconds
 ANSWER_LIMIT = 1024**2  # bytes
-# What a dotfile prints stands before the first NUL, and then the umask on a line of its own.
+# Before the first NUL comes what the dotfiles print, and then the umask on a line of its own.
 ASK = r"umask; /usr/bin/printf '\0'; /usr/bin/env -0"
 
 
 class LoginShell:
-    """The user's login shell, asked for its environment and its umask. Asks nothing where nothing
-    is wanted."""
+    """Run the user's login shell, and use its environment and umask.
+
+    Without variables or a umask to take, no shell is run.
+    """
 
     def __init__(self, wanted: Iterable[str], umask: str) -> None:
         self.wanted = frozenset(wanted)
         self.umask = umask
         self._process: subprocess.Popen[bytes] | None = None
         self._answer: IO[bytes] | None = None
-        self._deadline = time.monotonic() + PATIENCE
+        self._deadline = time.monotonic() + SHELL_TIMEOUT
         if self.wanted or umask == "login":
             self._start()
 
     def _start(self) -> None:
-        # the gate's, from passwd
+        # set by the gate, from passwd
         plain = {name: os.environ[name] for name in ("HOME", "USER", "LOGNAME", "SHELL")}
         shell = plain["SHELL"]
         name = os.path.basename(shell)
-        # csh takes -l only alone; a dash before its name says the same to it
+        # csh accepts -l only without other options; a dash before its name means the same
         words = [f"-{name}", "-c" if name.endswith("csh") else "-lc", ASK]
         self._answer = tempfile.TemporaryFile()  # noqa: SIM115  (open until the shell has ended)
         try:
@@ -67,31 +68,34 @@ class LoginShell:
             )
 
     def apply(self) -> None:
-        """Set the wanted variables and the umask: of this process, and so of all that it starts
-        from now on."""
+        """Set the variables and the umask of this process, for all that it starts from now on."""
         printed, *entries = self._answered()
         pairs = (entry.decode("utf-8", "surrogateescape").partition("=") for entry in entries)
         os.environ.update({name: value for name, _, value in pairs if name in self.wanted})
         last = (printed.split() or [b""])[-1].decode(errors="replace")
         mask = last if self.umask == "login" else self.umask
         if re.fullmatch(r"0?[0-7]{1,3}", mask, re.ASCII):
-            os.umask(int(mask, 8) & 0o077)  # never what would keep users from their own files
+            os.umask(
+                int(mask, 8) & 0o077
+            )  # never a umask by which users cannot use their own files
         else:
             print(
-                "sitekit: your login shell told no umask; your files stay private (0077)",
+                "sitekit: your login shell printed no umask; your files stay private (0077)",
                 flush=True,
             )
 
     def _answered(self) -> list[bytes]:
-        """What the shell said, cut at its NULs; nothing when it does not end within PATIENCE
-        seconds."""
+        """Return what the shell printed, split at NULs.
+
+        Returns [b""] if the shell does not end within SHELL_TIMEOUT.
+        """
         if self._process is None or self._answer is None:
             return [b""]
         try:
             self._process.wait(max(0.0, self._deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             print(
-                f"sitekit: your login shell took longer than {PATIENCE:g} s; nothing is taken from it",
+                f"sitekit: your login shell took longer than {SHELL_TIMEOUT:g} s; nothing is taken from it",
                 flush=True,
             )
             return [b""]
@@ -102,7 +106,7 @@ class LoginShell:
         return [printed, *entries[:-1]]
 
     def _end(self) -> None:
-        """Nothing of the shell's stays behind, whatever a dotfile has started."""
+        """Kill the shell, and whatever the user's dotfiles have started in its process group."""
         if self._process:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)

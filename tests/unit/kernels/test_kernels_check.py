@@ -18,7 +18,7 @@ from kernel_site import KernelSite
 
 from sitekit.base.data import CHECKOUT
 from sitekit.base.errors import Problem
-from sitekit.contracts.kernel_state import read_kernel_state, told
+from sitekit.contracts.kernel_state import describe_kernel_state, read_kernel_state
 from sitekit.kernels import commands
 from sitekit.kernels.recheck import check_kernels
 from sitekit.site import Site
@@ -84,7 +84,7 @@ def test_when_all_pass_nothing_changes_but_the_state(
 ) -> None:
     before = site.generations()
     assert (
-        next(told(read_kernel_state(site.site)))
+        next(describe_kernel_state(read_kernel_state(site.site)))
         == "2 proven; last checked never; make kernels_check"
     )
     assert check_kernels(site.site) == 0
@@ -104,7 +104,7 @@ def test_what_fails_is_hidden_with_its_reason_until_it_passes(
     assert check_kernels(site.site) == 1
     assert "FAILED  fragile-1.0" in capsys.readouterr().out
     assert list(launcher(site)) == ["python-3.99"]
-    lines = list(told(read_kernel_state(site.site)))
+    lines = list(describe_kernel_state(read_kernel_state(site.site)))
     assert (
         lines[0].startswith("1 proven, 1 FAILING")
         and "fragile-1.0" in lines[1]

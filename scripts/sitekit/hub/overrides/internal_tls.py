@@ -20,7 +20,7 @@ from jupyterhub.httpclient import JupyterHubHTTPClient
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
 from ...contracts.internal_tls import answering, calling, installed, tag_in
-from ...session.callers import Callers, log_no_failed_handshakes
+from ...session.limit_handshakes import Callers, log_no_failed_handshakes
 from ..servers.hub_state import HubState
 from .internal_port import shown_by
 

@@ -1,2 +1,4 @@
-"""Replacements of what Jupyter Server and its extensions do. Each says why, with its upstream
-thread."""
+"""Replace functions of Jupyter Server and its extensions.
+
+Each file gives the reason, with the place in upstream's code, or the issue.
+"""

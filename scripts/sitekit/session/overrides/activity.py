@@ -1,11 +1,12 @@
-"""A Jupyter server extension: what counts as activity, and how long an idle server and its job
-still have.
+"""Decide what counts as activity of a server, as an extension of Jupyter Server.
 
-JupyterHub's culler goes by the time of the last activity that the server reports. By Jupyter
-Server's own count a lab that is open in some window is never idle, since it asks for its lists
-every few seconds, and a kernel that computes in silence is (jupyterhub-idle-culler#43). Here it is
-the other way round: what only reads is no activity, a busy kernel is one where the tier says so,
-and the lab tells when somebody types or clicks in it.
+It also tells the lab when an idle server will be stopped, and when its job ends.
+
+JupyterHub's culler uses the time of the last activity that the server reports. By Jupyter Server's
+own rules, a lab that is open in a window is never idle, because it requests its lists every few
+seconds. A kernel that computes without output is idle (jupyterhub-idle-culler#43). Here requests
+that only read do not count, a busy kernel counts if the tier says so, and the lab reports when the
+user types or clicks.
 """
 
 from __future__ import annotations
@@ -25,15 +26,17 @@ from tornado.ioloop import PeriodicCallback
 from .. import oom
 from ..time_left import notice
 
-EVERY = 15  # seconds between looks at the kernels
+EVERY = 15  # seconds between checks of the kernels
 READS = ("GET", "HEAD", "OPTIONS")
-# the lab stores its layout whenever it has asked for its lists
+# the lab stores its layout each time after it has requested its lists
 UPKEEP = re.compile(r"/lab/api/workspaces(/|$)")
 
 
 def note_busy_kernels(settings: dict[str, Any]) -> None:
-    """A busy kernel counts as activity of this moment. Jupyter Server takes the latest
-    `*_last_activity` there is."""
+    """Record activity now if a kernel is busy.
+
+    Jupyter Server uses the latest `*_last_activity` of its settings.
+    """
     kernels = settings["kernel_manager"]
     states = [
         getattr(kernels.get_kernel(number), "execution_state", "")
@@ -44,7 +47,10 @@ def note_busy_kernels(settings: dict[str, Any]) -> None:
 
 
 class NoticeHandler(APIHandler):
-    """GET: the notice. POST, while somebody types or clicks: the same, and it counts as activity."""
+    """GET: return the notice. POST: record activity of the user, and return the notice.
+
+    The lab sends POST while the user types or clicks.
+    """
 
     auth_resource = "sitekit"
 
@@ -60,16 +66,14 @@ class NoticeHandler(APIHandler):
         self.tell()
 
     def tell(self) -> None:
+        """Write the notice as JSON."""
+        now = datetime.now(timezone.utc).timestamp()
         active = self.application.last_activity().timestamp()
-        self.finish(
-            json.dumps(
-                notice(datetime.now(timezone.utc).timestamp(), active, os.environ, oom.killed())
-            )
-        )
+        self.finish(json.dumps(notice(now, active, os.environ, oom.killed())))
 
 
 def count_only_changes() -> None:
-    """Requests that only read, and what a lab does by itself, are no activity from now on."""
+    """Ignore requests that only read, and a lab's own requests, from now on."""
     counted = APIHandler.update_api_activity
 
     def update_api_activity(handler: APIHandler) -> None:

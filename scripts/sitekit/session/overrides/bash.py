@@ -1,7 +1,7 @@
-"""The bash kernel of the hub environment, without a TCP port.
+"""Run the bash kernel of the hub environment without a TCP port.
 
-ipykernel opens one for what forked children print (iostream.py, _setup_pipe_in), and anybody on the
-node may connect to it. This kernel forks none; bash itself writes into a terminal of its own.
+ipykernel opens a port for the output of forked children (iostream.py, _setup_pipe_in), to which
+every user of the node can connect. This kernel forks none: bash writes to a terminal of its own.
 """
 
 from bash_kernel.kernel import BashKernel

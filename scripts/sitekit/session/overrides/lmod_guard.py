@@ -1,12 +1,14 @@
-"""A Jupyter server extension that loads jupyterlmod only after its calls of Lmod have been made
-safe.
+"""Load jupyterlmod with safe calls of Lmod, as an extension of Jupyter Server.
 
-jupyterlmod 5.3 does not keep the words of a request apart when it calls Lmod (module/__init__.py,
-`module`), lets what is loaded change the server's own environment (the same), and answers whatever
-page asks (handler.py). Here words are checked, Lmod is called without a shell, what is loaded stays
-beside the server (loaded_modules.py), and only the user's own lab is answered. In the hub
-environment jupyterlmod is enabled through this module alone (environment/release/configure.py):
-should the guard ever fail to load, there is no Software Modules tab rather than an open one.
+jupyterlmod 5.3 has three faults. It does not separate the words of a request when it calls Lmod
+(module/__init__.py, `module`). Loaded modules change the server's own environment (the same
+function). It answers requests of every page (handler.py). Here words are checked, Lmod is called
+without a shell, loaded modules are stored in a file (loaded_modules.py), and only the user's own
+lab is answered.
+
+In the hub environment jupyterlmod is enabled only through this module
+(environment/release/configure.py). If this module fails to load, there is no Software Modules tab
+instead of an unsafe one.
 """
 
 from __future__ import annotations
@@ -22,20 +24,23 @@ from typing import Any
 from .. import lmod_output, loaded_modules
 
 WORD = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+@:-]*", re.ASCII)
-"""A module, a collection or a path. No blank, no quote, no sign that a shell or Lua reads, no dash
-in front."""
+"""A module, a collection or a path.
+
+It contains no space, no quote and no character that a shell or Lua interprets. It does not begin
+with a dash.
+"""
 
 OPTIONS = {"purge": "--force", "use": "-a"}
-"""What jupyterlmod itself adds."""
+"""Options that jupyterlmod itself adds, by command."""
 
 CHANGES = {"load", "unload", "purge", "reset", "restore", "use", "unuse"}
-"""The commands after which other modules, or other paths to them, are in use."""
+"""Commands that change the loaded modules, or the paths to modules."""
 
 _turn = asyncio.Lock()
 
 
 def refusal(command: str, words: tuple[object, ...]) -> str | None:
-    """Why `words` are not passed on to this command of Lmod's, or None when they are harmless."""
+    """Return why `words` must not be passed to this command of Lmod; None if they are safe."""
     for word in words:
         if not isinstance(word, str) or not (word == OPTIONS.get(command) or WORD.fullmatch(word)):
             return f"not the name of a module: {word!r}"
@@ -43,8 +48,10 @@ def refusal(command: str, words: tuple[object, ...]) -> str | None:
 
 
 async def guarded(command: str, *words: object) -> str | None:
-    """In place of jupyterlmod's `module.module`: the same answers, Lmod's text or None, with
-    nothing changed here."""
+    """Run Lmod, in place of jupyterlmod's `module.module`.
+
+    Returns the same: Lmod's text or None. The server's environment is not changed.
+    """
     import module  # jupyterlmod's
 
     if not module.MODULE_CMD:
@@ -58,16 +65,18 @@ async def guarded(command: str, *words: object) -> str | None:
             *argv, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=environment
         )
         output, errors = await process.communicate()
-        # Lmod's exit code tells nothing: it is 1 where a module only warns
+        # Lmod's exit code is no help: it is 1 also for a mere warning of a module
         if command in CHANGES and (found := lmod_output.changes(output)):
             loaded_modules.write(lmod_output.applied(found, environment))
-    # the tab puts the text into its page as HTML (jupyterlab-lmod, `innerHTML`)
+    # the tab inserts the text into its page as HTML (jupyterlab-lmod, `innerHTML`)
     return html.escape(errors.decode(errors="replace"), quote=False) or None
 
 
 def is_from_the_lab(handler: Any) -> bool:
-    """Whether the user's lab asks, or a program with a token. No other page does, and no link leads
-    here."""
+    """Return whether the user's lab, or a program with a token, sent the request.
+
+    Requests of other pages, and links, are refused.
+    """
     headers = handler.request.headers
     if handler.token_authenticated:
         return True
@@ -80,7 +89,7 @@ def is_from_the_lab(handler: Any) -> bool:
 
 
 def guard_handlers(handlers: Any) -> None:
-    """Let each handler of jupyterlmod's `handlers` ask `is_from_the_lab` before anything else."""
+    """Make each handler of jupyterlmod's `handlers` call `is_from_the_lab` first."""
     from jupyter_server.base.handlers import JupyterHandler
     from tornado.web import HTTPError
 

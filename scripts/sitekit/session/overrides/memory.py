@@ -1,8 +1,8 @@
-"""Who ends when the memory of the job is used up: kernels and terminals, with all that they start,
-before the server.
+"""Make Linux kill kernels and terminals before the server when the job's memory is used up.
 
-Linux goes by oom_score_adj: proc(5). It is inherited, so that each process of a pool, however
-small, goes before the server, without which the user would have neither kernels nor an explanation.
+Linux decides by oom_score_adj (proc(5)), which child processes inherit. So every process of a
+kernel, however small, is killed before the server. Without its server the user would have neither
+kernels nor an explanation.
 """
 
 from __future__ import annotations
@@ -11,12 +11,17 @@ from collections.abc import Sequence
 from typing import Any
 
 FIRST = 500
-"""Half of the job's memory is added to what the process uses. The server has 0, as Slurm starts it.
+"""The value of oom_score_adj: it counts like half of the job's memory.
+
+The server has 0, as Slurm starts it.
 """
 
 
 def first_to_end(argv: Sequence[str]) -> list[str]:
-    """The same program, ended before the server. /bin/sh becomes it: the process stays the same."""
+    """Return a command line that runs the same program, to be killed before the server.
+
+    /bin/sh replaces itself by the program, so that the process id stays the same.
+    """
     return [
         "/bin/sh",
         "-c",
@@ -27,7 +32,7 @@ def first_to_end(argv: Sequence[str]) -> list[str]:
 
 
 def end_kernels_first() -> None:
-    """From now on each kernel of this server starts so, whichever spec it comes from."""
+    """Start every kernel of this server in that way from now on."""
     from jupyter_client.provisioning import LocalProvisioner
 
     launch = LocalProvisioner.launch_kernel

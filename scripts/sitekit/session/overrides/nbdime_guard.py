@@ -1,26 +1,26 @@
-"""A Jupyter server extension that loads nbdime without pages that other sites may open, and without
-downloads.
+"""Load nbdime as an extension of Jupyter Server, closed to other sites and without downloads.
 
-nbdime 4.0 shows in the user's server whatever notebook an address names, and fetches it if that is
-a URL (webapp/nbdimeserver.py, read_notebook): a link of another site would show a stranger's
-notebook among the user's own pages, and have the server ask addresses that only this node reaches.
-In the hub environment it is enabled through this module alone (environment/release/configure.py).
+nbdime 4.0 shows any notebook that an address names, and downloads it if the name is a URL
+(webapp/nbdimeserver.py, read_notebook). A link of another site could show a stranger's notebook
+among the user's own pages. It could also make the server request addresses that only this node can
+reach. In the hub environment nbdime is enabled only through this module
+(environment/release/configure.py).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from .. import origin
+from .. import request_origin
 
 
 def guard(nbdime_server: Any) -> None:
-    """Let each handler of nbdime's ask who asks, and read files alone."""
+    """Make nbdime's handlers refuse requests from other sites, and read only files."""
     from tornado.web import HTTPError
 
     async def prepare(handler: Any) -> None:
         await super(nbdime_server.NbdimeHandler, handler).prepare()
-        if origin.is_foreign(handler):
+        if request_origin.is_foreign(handler):
             raise HTTPError(403, "no page of another site may use this")
 
     read = nbdime_server.NbdimeHandler.read_notebook

@@ -1,8 +1,7 @@
-"""Pull one repository with nbgitpuller's GitPuller; run by pull_guard.py, with its order as its
-argument.
+"""Pull one repository with nbgitpuller's GitPuller.
 
-A program of its own, so that what holds for this git (https alone, no question on a terminal) holds
-for no other.
+pull_guard.py runs this program, with the settings as its argument. It is a separate program, so
+that its settings for git (https only, no prompt in a terminal) apply to no other git.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ ENVIRONMENT = {
 
 
 class Puller(GitPuller):
-    """GitPuller, which renames no file outside of the repository."""
+    """A GitPuller that renames no file outside of the repository."""
 
     def find_upstream_changed(self, kind: str) -> list[str]:
-        """Without files behind a link of the repository's that leads out of it.
+        """Return changed files, except those behind a link that leads out of the repository.
 
-        GitPuller renames what is new upstream and there already (pull.py, rename_local_untracked):
-        where the new file's folder was a link before, that is a file outside.
+        GitPuller renames local files that are new upstream (pull.py, rename_local_untracked). If
+        the folder of such a file was a link before, the file is outside.
         """
         return [name for name in super().find_upstream_changed(kind) if self._is_inside(name)]
 
@@ -41,29 +40,30 @@ class Puller(GitPuller):
         return os.path.commonpath([top, folder]) == top
 
 
-def pull(order: dict[str, Any]) -> Iterator[str]:
-    settings = {"depth": order["depth"]} if order["depth"] is not None else {}
+def pull(settings: dict[str, Any]) -> Iterator[str]:
+    """Pull, and yield the lines of output."""
+    depth = {"depth": settings["depth"]} if settings["depth"] is not None else {}
     yield from Puller(
-        order["repo"],
-        order["folder"],
-        branch=order["branch"] or None,
-        backup=order["backup"],
-        **settings,
+        settings["repo"],
+        settings["folder"],
+        branch=settings["branch"] or None,
+        backup=settings["backup"],
+        **depth,
     ).pull()
 
 
 def main() -> None:
     os.environ.update(ENVIRONMENT)
-    logging.disable()  # it would show tracebacks
+    logging.disable()  # do not show tracebacks to the user
     try:
         for line in pull(json.loads(sys.argv[1])):
             print(line.rstrip("\n"), flush=True)
-    except Exception as error:  # GitPuller raises plain ones, for people to read
+    except Exception as error:  # GitPuller raises plain Exceptions, with messages for users
         sys.exit("\n".join(reasons(error)))
 
 
 def reasons(error: BaseException | None) -> Iterator[str]:
-    """What git said, then what GitPuller made of it."""
+    """Yield git's output, then GitPuller's message, for an exception and its causes."""
     if error is None:
         return
     yield from reasons(error.__context__)

@@ -1,9 +1,9 @@
-"""nbdime for the git of a session's terminals, for everybody, and for nobody who comes by ssh.
+"""Enable nbdime for git in the terminals of a session, but not for logins by ssh.
 
-It is said at the level of git's system configuration, of which a session has one of its own
-(GIT_CONFIG_SYSTEM, git
-2.32; an older one goes on without nbdime). So whatever the machine or the user has set comes after
-it and wins. The server's own git is left alone: nbgitpuller counts on merges without drivers.
+The settings are at the level of git's system configuration, of which a session has its own file
+(GIT_CONFIG_SYSTEM, git 2.32; an older git does without nbdime). So settings of the machine or of
+the user come later and override them. The server's own git is not changed: nbgitpuller relies on
+merges without drivers.
 """
 
 from __future__ import annotations
@@ -26,10 +26,9 @@ ATTRIBUTES = "*.ipynb diff=jupyternotebook merge=jupyternotebook\n"
 
 
 def set_up(folder: Path, programs: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """Write the configuration into `folder`; return the variables that point to it; none without
-    nbdime.
+    """Write the configuration into `folder`, and return the variables that name it. Raises OSError.
 
-    Raises OSError.
+    Returns {} if nbdime is not installed, or if the user has set GIT_CONFIG_SYSTEM.
     """
     if not (programs / "git-nbdiffdriver").exists() or "GIT_CONFIG_SYSTEM" in environment:
         return {}
@@ -40,8 +39,10 @@ def set_up(folder: Path, programs: Path, environment: Mapping[str, str]) -> dict
 
 
 def own_attributes(environment: Mapping[str, str]) -> str:
-    """The user's own, from where git looks for them as long as core.attributesFile is not set
-    (gitattributes(5))."""
+    """Return the user's own attributes.
+
+    git reads them from this file only while core.attributesFile is not set (gitattributes(5)).
+    """
     home = environment.get("XDG_CONFIG_HOME") or f"{environment['HOME']}/.config"
     try:
         return Path(home, "git", "attributes").read_text(errors="surrogateescape")

@@ -1,8 +1,7 @@
-"""Files are saved whole or not at all: written beside the old one, then put in its place.
+"""Save a file to a temporary one, then rename that over the old file.
 
-Jupyter Server copies the old file to a hidden one, then empties the file that it writes
-(services/contents/fileio.py, atomic_writing): a node that dies in between leaves nothing under the
-file's name.
+Jupyter Server copies the old file to a hidden one, then truncates the file and writes it
+(services/contents/fileio.py, atomic_writing). If the node dies in between, the file is empty.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ _upstream = fileio.atomic_writing
 
 
 def save_whole() -> None:
-    """From now on this server saves so."""
+    """Replace Jupyter Server's function for saving in this process."""
     fileio.atomic_writing = whole
 
 
 @contextlib.contextmanager
 def whole(path: str, text: bool = True, encoding: str = "utf-8", **more: Any) -> Iterator[IO[Any]]:
-    """In place of Jupyter Server's function of this kind. A link stays a link."""
+    """Open a file for saving, in place of Jupyter Server's function. A link stays a link."""
     real = os.path.realpath(path)
     if not _replaceable(real):
         with _upstream(path, text=text, encoding=encoding, **more) as file:
@@ -51,8 +50,10 @@ def whole(path: str, text: bool = True, encoding: str = "utf-8", **more: Any) ->
 
 
 def _replaceable(path: str) -> bool:
-    """Whether another file may take this one's place: it is one's own, has no second name, and is
-    no device or pipe."""
+    """Return whether a new file may replace this one.
+
+    It must belong to the user, have no second hard link, and be no device or pipe.
+    """
     try:
         found = os.stat(path)
     except FileNotFoundError:
@@ -67,8 +68,10 @@ def _replaceable(path: str) -> bool:
 
 
 def _resemble(new: str, old: str) -> None:
-    """Give the new file the mode, the group and the access lists of the old one; or those of any
-    new file."""
+    """Give the new file the mode, the group and the access lists of the old one.
+
+    Without an old file, it gets the mode of any new file.
+    """
     if not os.path.exists(old):
         os.umask(mask := os.umask(0o077))
         os.chmod(new, 0o666 & ~mask)

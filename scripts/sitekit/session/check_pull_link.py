@@ -1,5 +1,7 @@
-"""What a link of nbgitpuller's may have pulled, from where, and into which folder. Raises Refused
-with the reason."""
+"""Check an nbgitpuller link: which repository, from where, and into which folder.
+
+Each function raises Refused with the reason.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +15,23 @@ from urllib.parse import quote, urlsplit
 
 BRANCH = re.compile(r"\w[\w./+#@-]{0,200}")
 WRONG = re.compile(r"[\x00-\x20\x7f\\]|[^\x00-\x7f]")
-"""Nothing of this stands in the address of a repository: git, its servers and people read it
-differently."""
+"""Characters that the address of a repository must not contain.
+
+git, its servers and people read them in different ways.
+"""
 YES = {"1", "true", "yes", "on"}
 
 
 class Refused(ValueError):
-    """Why nothing is pulled."""
+    """Nothing is pulled. The text gives the reason."""
 
 
 @dataclass(frozen=True)
 class Pull:
-    """One repository, to be copied or brought up to date. `folder` is where; `page` is what opens
-    afterwards."""
+    """One repository to copy or to update.
+
+    `folder` is where. `page` is the page that opens afterwards.
+    """
 
     repo: str
     branch: str
@@ -37,17 +43,26 @@ class Pull:
     exists: bool
 
 
-def read(told: Mapping[str, str], allowed: Sequence[str], root: Path, links: Sequence[str]) -> Pull:
-    """The arguments of a link. `links` are those that the site puts into the root."""
-    repo = repository(told.get("repo", ""), allowed)
-    branch, depth = told.get("branch", ""), told.get("depth", "")
+def read(
+    arguments: Mapping[str, str], allowed: Sequence[str], root: Path, links: Sequence[str]
+) -> Pull:
+    """Return the checked arguments of a link.
+
+    `links` are the names of links that the site creates in the root.
+    """
+    repo = repository(arguments.get("repo", ""), allowed)
+    branch, depth = arguments.get("branch", ""), arguments.get("depth", "")
     if branch and (not BRANCH.fullmatch(branch) or ".." in branch or "@{" in branch):
         raise Refused(f"not the name of a branch: {branch[:200]}")
     if depth and not re.fullmatch(r"\d{1,6}", depth, re.ASCII):
         raise Refused(f"depth is no number: {depth[:40]}")
-    target = told.get("targetpath") or told.get("targetPath") or repo.rstrip("/").rsplit("/", 1)[-1]
+    target = (
+        arguments.get("targetpath")
+        or arguments.get("targetPath")
+        or repo.rstrip("/").rsplit("/", 1)[-1]
+    )
     folder = place(target, root, links)
-    backup = told.get("backup", "").lower() in YES
+    backup = arguments.get("backup", "").lower() in YES
     exists = os.path.lexists(folder)
     if exists and not backup:
         is_copy(folder, repo)
@@ -58,13 +73,13 @@ def read(told: Mapping[str, str], allowed: Sequence[str], root: Path, links: Seq
         backup,
         target,
         folder,
-        page(told, target, backup),
+        page(arguments, target, backup),
         exists,
     )
 
 
 def repository(repo: str, allowed: Sequence[str]) -> str:
-    """The address, if it lies below one of `allowed`."""
+    """Return the address, if it is below one of `allowed`."""
     if not repo:
         raise Refused("the link names no repository (repo=...)")
     try:
@@ -93,7 +108,7 @@ def repository(repo: str, allowed: Sequence[str]) -> str:
 
 
 def place(target: str, root: Path, links: Sequence[str]) -> Path:
-    """The folder of this name in the server's root, or behind one of the site's own links in it."""
+    """Return the folder for `target`, in the root or behind one of the site's links in it."""
     parts = target.rstrip("/").split("/")
     if any(
         not part or part.startswith(".") or not part.isprintable() or "\\" in part for part in parts
@@ -112,18 +127,21 @@ def place(target: str, root: Path, links: Sequence[str]) -> Path:
 
 
 def is_copy(folder: Path, repo: str) -> None:
-    """Raise Refused unless the folder is a copy of this repository. In any other git would change
-    what it should not: another repository of the user's, or one that the folder lies in."""
-    wanted = f"{folder.name} is there already, and it is no copy of {repo}"
+    """Raise Refused unless the folder is a copy of this repository.
+
+    In another one git would change what it must not: another repository of the user's, or one that
+    contains the folder.
+    """
+    conflict = f"{folder.name} is there already, and it is no copy of {repo}"
     if not (folder / ".git").is_dir() or (folder / ".git").is_symlink():
-        raise Refused(f"{wanted}. Rename it, or choose another targetPath.")
-    asked = ["git", f"--git-dir={folder}/.git", "config", "--local", "--get", "remote.origin.url"]
+        raise Refused(f"{conflict}. Rename it, or choose another targetPath.")
+    command = ["git", f"--git-dir={folder}/.git", "config", "--local", "--get", "remote.origin.url"]
     origin = subprocess.run(
-        asked, capture_output=True, text=True, errors="replace", timeout=30
+        command, capture_output=True, text=True, errors="replace", timeout=30
     ).stdout.strip()
     if _plain(origin) != _plain(repo):
         raise Refused(
-            f"{wanted} but of {origin[:200] or 'none'}. Rename it, or choose another targetPath."
+            f"{conflict} but of {origin[:200] or 'none'}. Rename it, or choose another targetPath."
         )
 
 
@@ -131,16 +149,15 @@ def _plain(address: str) -> str:
     return address.rstrip("/").removesuffix(".git")
 
 
-def page(told: Mapping[str, str], target: str, backup: bool) -> str:
-    """The page of the user's server that opens afterwards, as an address below the server's own."""
-    path = (told.get("urlpath") or told.get("urlPath") or "").lstrip("/")
+def page(arguments: Mapping[str, str], target: str, backup: bool) -> str:
+    """Return the page that opens afterwards, as an address below the server's own."""
+    path = (arguments.get("urlpath") or arguments.get("urlPath") or "").lstrip("/")
     if not path:
-        below = (
-            ""
-            if backup
-            else "/".join([target, told.get("subpath") or told.get("subPath") or ""]).rstrip("/")
-        )
-        app = "lab/tree" if told.get("app", "lab") == "lab" else "tree"
+        below = ""
+        if not backup:
+            subpath = arguments.get("subpath") or arguments.get("subPath") or ""
+            below = "/".join([target, subpath]).rstrip("/")
+        app = "lab/tree" if arguments.get("app", "lab") == "lab" else "tree"
         path = f"{app}/{below}"
     name, mark, query = path.partition("?")
     steps = re.split(r"[/\\]|%2f|%5c", name, flags=re.IGNORECASE)

@@ -1,5 +1,7 @@
-"""What a program behind jupyter-server-proxy never sees of the browser's request, and never sets by
-its answer."""
+"""Remove the hub's tokens and cookies from requests to a program behind jupyter-server-proxy.
+
+Also remove headers of the program's answer that would affect the hub's other pages.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +9,22 @@ from typing import Any
 from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 COOKIES = ("jupyter", "_xsrf", "sitekit", "username-", "_shib", "mod_auth_openidc", "_oauth2_proxy")
-"""How the names begin of the cookies of hub, server and front, whose holder is that user."""
+"""Prefixes of the names of cookies of the hub, of servers and of the front.
+
+A holder of such a cookie is logged in as the user.
+"""
 
 PREFIXES = ("__Host-", "__Secure-", "__Http-", "__Host-Http-")
 HIDDEN = ("Authorization", "X-XSRFToken")
 REFUSED = ("Clear-Site-Data", "Service-Worker-Allowed", "Set-Cookie2", "Strict-Transport-Security")
-"""Headers of an answer that would change what the browser keeps of the hub, or runs on its other
-pages."""
+"""Headers of an answer that are removed.
+
+They would change what the browser stores of the hub, or runs on the hub's other pages.
+"""
 
 
 def is_ours(cookie: str) -> bool:
-    """Whether a cookie of this name belongs to the hub, a server or the front."""
+    """Return whether a cookie of this name belongs to the hub, a server or the front."""
     name = cookie.strip()
     for prefix in PREFIXES:
         name = name.removeprefix(prefix)
@@ -25,8 +32,10 @@ def is_ours(cookie: str) -> bool:
 
 
 def cleaned_request(headers: Any, by_token: bool) -> Any:
-    """Headers for the program. Its own Authorization passes, unless it is what let the request in
-    here."""
+    """Return the headers for the program, without the hub's tokens and cookies.
+
+    The header Authorization is passed on if it is the program's own: the user was not let in by it.
+    """
     given = headers.get("Authorization", "")
     own = given and not by_token and not given.lower().startswith("token ")
     for name in HIDDEN:
@@ -43,7 +52,10 @@ def cleaned_request(headers: Any, by_token: bool) -> Any:
 
 
 def without_token(address: str) -> str:
-    """An address without `token` in its query, by which JupyterHub's servers let programs in."""
+    """Return an address without `token` in its query.
+
+    JupyterHub's servers accept a login by such a token.
+    """
     parts = urlsplit(address)
     kept = [
         pair for pair in parts.query.split("&") if unquote_plus(pair.partition("=")[0]) != "token"
@@ -52,23 +64,23 @@ def without_token(address: str) -> str:
 
 
 def clean_answer(headers: Any, context: str) -> None:
-    """Let the program set cookies for its own path alone."""
+    """Remove refused headers, and restrict the program's cookies to its own path."""
     for name in REFUSED:
         if name in headers:
             del headers[name]
-    set_by_it = headers.get_list("Set-Cookie")
-    if set_by_it:
+    cookies = headers.get_list("Set-Cookie")
+    if cookies:
         del headers["Set-Cookie"]
-    for cookie in set_by_it:
-        if (own := for_path(cookie, context)) is not None:
-            headers.add("Set-Cookie", own)
+    for cookie in cookies:
+        if (restricted := for_path(cookie, context)) is not None:
+            headers.add("Set-Cookie", restricted)
 
 
 def for_path(cookie: str, context: str) -> str | None:
-    """A Set-Cookie as it may be passed on, or None."""
+    """Return a Set-Cookie header restricted to the path `context`; None if it is refused."""
     first, *attributes = cookie.split(";")
     name = first.partition("=")[0].strip() if "=" in first else ""
-    # a nameless one may be read as another's
+    # a browser may read a cookie without a name as one with another name
     if not name or is_ours(name) or name.startswith(PREFIXES):
         return None
     path, kept = context, []

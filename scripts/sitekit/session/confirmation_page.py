@@ -1,5 +1,7 @@
-"""A page that asks before anything happens. It runs no script, and no other page can put it into a
-frame."""
+"""Write a page that asks for confirmation before anything happens.
+
+It runs no script, and no other page can put it into a frame.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,10 @@ STYLE = (
 
 
 def begin(handler: Any, heading: str, facts: dict[str, str] | None = None) -> None:
-    """Write the page's head: what is asked or done, and the facts, name: value. Whatever they hold
-    is shown as text."""
+    """Write the head of the page: a heading, and facts as names and values.
+
+    All of them are shown as text.
+    """
     handler.clear_header("Content-Security-Policy")
     for name, value in HEADERS.items():
         handler.set_header(name, value)
@@ -39,11 +43,12 @@ def begin(handler: Any, heading: str, facts: dict[str, str] | None = None) -> No
 
 
 def link(address: str, text: str) -> str:
+    """Return a link that looks like a button."""
     return f'<p><a class="button" href="{escape(address)}">{escape(text)}</a></p>'
 
 
 def form(address: str, fields: dict[str, str], text: str) -> str:
-    """A button that posts the fields."""
+    """Return a button that posts the fields."""
     hidden = "".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
         for name, value in fields.items()

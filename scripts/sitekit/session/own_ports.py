@@ -1,8 +1,8 @@
-"""Connections to ports of this node on which this user listens, and to no others.
+"""Connect to a port of this node only if a program of this user listens there.
 
-Any user of a node may listen on a port that is free. Who does is in /proc/net/tcp and tcp6
-(proc_pid_net(5)): for each socket its two addresses, its state, its owner's uid, and its inode,
-which is 0 until a program has accepted it.
+Any user of a node can listen on a free port. /proc/net/tcp and tcp6 show who does
+(proc_pid_net(5)). They have for each socket its two addresses, its state, its owner's uid, and its
+inode, which is 0 until a program has accepted the connection.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Address = tuple[str, int]
 
 
 class NotOurs(Exception):
-    """Why a port is not connected to."""
+    """The port is not connected to. The text gives the reason."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Row:
 
 
 def table(tables: tuple[str, ...] = TABLES) -> list[Row]:
-    """All TCP sockets of this node."""
+    """Return all TCP sockets of this node."""
     found = []
     for file in tables:
         try:
@@ -54,9 +54,10 @@ def table(tables: tuple[str, ...] = TABLES) -> list[Row]:
     return found
 
 
-def _address(told: str) -> Address:
-    digits, port = told.split(":")
-    # words of 32 bits, each as a number of the machine
+def _address(text: str) -> Address:
+    """Return the address and port in /proc's hexadecimal form."""
+    digits, port = text.split(":")
+    # groups of 32 bits, each in the byte order of the machine
     numbers = (int(digits[place : place + 8], 16) for place in range(0, len(digits), 8))
     address = ipaddress.ip_address(b"".join(struct.pack("=I", number) for number in numbers))
     mapped = getattr(address, "ipv4_mapped", None)
@@ -64,7 +65,7 @@ def _address(told: str) -> Address:
 
 
 def listening(rows: list[Row], address: str, port: int) -> set[int]:
-    """The uids of those who may accept a connection to this address of the loopback interface."""
+    """Return the uids whose programs may accept a connection to this loopback address and port."""
     places = {"127.0.0.1": (("127.0.0.1", "0.0.0.0"), ("::",)), "::1": (("::1", "::"),)}[address]  # noqa: S104
     for names in places:  # a socket on :: takes IPv4 as well, unless there is one for IPv4
         if uids := {
@@ -77,7 +78,7 @@ def listening(rows: list[Row], address: str, port: int) -> set[int]:
 
 
 def accepted_by(rows: list[Row], ours: Address, theirs: Address) -> int | None:
-    """The uid of whoever has accepted our connection; None while it waits to be accepted."""
+    """Return the uid of the program that accepted our connection; None if none has yet."""
     for row in rows:
         if (row.local, row.remote, row.state) == (theirs, ours, ESTABLISHED) and row.inode:
             return row.uid
@@ -85,8 +86,10 @@ def accepted_by(rows: list[Row], ours: Address, theirs: Address) -> int | None:
 
 
 async def connected(port: int) -> socket.socket:
-    """A connection to this user's own listener on this port of the loopback interface. Raises
-    NotOurs or OSError."""
+    """Return a connection to this user's own program on this port of the loopback interface.
+
+    Raises NotOurs or OSError.
+    """
     others = False
     for address, family in LOOPBACK.items():
         uids = listening(table(), address, port)
@@ -103,7 +106,7 @@ async def connected(port: int) -> socket.socket:
                 return line
             others = True
         except ConnectionRefusedError:
-            pass  # a socket on :: for IPv6 alone, which the table does not tell
+            pass  # a socket on :: that accepts only IPv6, which the table does not show
         except OSError:
             line.close()
             raise
@@ -113,9 +116,13 @@ async def connected(port: int) -> socket.socket:
 
 
 def is_ours(line: socket.socket, address: str, port: int) -> bool:
-    """Asked again once the connection stands: the listener may have become another one in between."""
+    """Return whether this user's program has the other end of the connection.
+
+    This is checked again after connecting, because another program may have taken the port
+    meanwhile.
+    """
     rows = table()
     uid = accepted_by(rows, line.getsockname()[:2], line.getpeername()[:2])
-    return (
-        uid == os.getuid() if uid is not None else listening(rows, address, port) == {os.getuid()}
-    )
+    if uid is not None:
+        return uid == os.getuid()
+    return listening(rows, address, port) == {os.getuid()}
