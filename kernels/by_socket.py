@@ -1,9 +1,9 @@
-"""Start ipykernel where it is reached through Unix sockets. The launcher gives this text to `python
--c` in place of `-m ipykernel_launcher`; the first word is that module, the last the connection
-file.
+"""Start an ipykernel that uses Unix sockets, without a TCP port.
 
-What forked children print goes to the kernel through a TCP port that anybody on the node may
-connect to (ipykernel, iostream.py, _setup_pipe_in); here it goes through one more Unix socket.
+The launcher passes this text to `python -c` in place of `-m ipykernel_launcher`. The first argument
+is that module, the last one the connection file. ipykernel sends the output of forked children
+through a TCP port, to which every user of the node can connect (ipykernel, iostream.py,
+_setup_pipe_in). Here one more Unix socket is used.
 """
 
 import sys
@@ -21,7 +21,7 @@ with open(sys.argv[-1]) as file:
 
 
 def instead(method, name, function):
-    """`method`, in which zmq.Socket's `name` is `function`."""
+    """Return `method`, during which zmq.Socket's attribute `name` is `function`."""
 
     def changed(self):
         kept = getattr(zmq.Socket, name)

@@ -1,9 +1,10 @@
-"""Start one kernel: forget the caller's modules, load the site's, verify, exec. Where that fails,
-exec the tombstone.
+"""Start one kernel: remove the caller's modules, load the site's, check the interpreter, exec.
 
-`make kernels` publishes a copy of this file with the release's `python -I` in its first line, and
-calls the same functions when it probes. Standard library only: it must start where nothing else
-does. Its other parts lie beside it.
+If that fails, start the tombstone, a kernel that shows the reason.
+
+`make kernels` publishes a copy of this file, with the release's `python -I` in its first line. The
+probe calls the same functions. The file uses the standard library only, so that it runs even if
+other software is broken. The other files that it needs are beside it.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-# What a login shell, a loaded module or a batch job may have left behind that decides which program
-# runs, or with which libraries. Everything else stays: Slurm's variables, tickets, proxies,
+# Variables that decide which program runs, or with which libraries. A login shell, a loaded module
+# or a batch job may have set them. All other variables stay: Slurm's, tickets, proxies,
 # CUDA_VISIBLE_DEVICES, the user's own settings.
 DROPPED_PREFIXES = (
     "LMOD_", "__LMOD_", "_ModuleTable", "MODULE", "PYTHON", "R_", "LUA_", "TCL", "LD_", "CONDA_", "_CE_", "BASH_FUNC_",
@@ -47,20 +48,20 @@ DROPPED = frozenset(
         "INFOPATH",
     ]
 )
-# Any of these in the home may send a module's name elsewhere (Lmod: utils.lua, getModuleRCT;
-# ReadLmodRC.lua).
+# If one of these files is in the home, a module's name may mean another module (Lmod: utils.lua,
+# getModuleRCT; ReadLmodRC.lua).
 REDIRECTING = (".modulerc", ".modulerc.lua", ".lmodrc.lua")
-# What Lmod is told in place of a home that has one of them.
+# HOME for Lmod, if the user's home has one of them.
 NO_HOME = "/nonexistent"
 LOAD_SECONDS = 120
-# Where the session's server notes what is loaded in its Software Modules tab
+# The file in which the user's server stores what is loaded in its Software Modules tab
 # (sitekit/session/loaded_modules.py).
 LOADED = "modules.json"
 TAB = "in the Software Modules tab, then Kernel > Restart Kernel"
 
 
 class CannotStart(Exception):
-    """Why a kernel cannot start, and what the user can do about it."""
+    """A kernel cannot start. The error has the reason, and what the user can do."""
 
     def __init__(self, what: str, detail: str = "", remedy: str = "") -> None:
         super().__init__(what)
@@ -68,19 +69,19 @@ class CannotStart(Exception):
 
 
 def cleaned(environ: Mapping[str, str]) -> dict[str, str]:
-    """`environ` without what modules, shells and language set-ups have left in it."""
+    """Return `environ` without variables of modules, shells and programming languages."""
     return {
         k: v for k, v in environ.items() if k not in DROPPED and not k.startswith(DROPPED_PREFIXES)
     }
 
 
-# The published path is a link into a generation: its launcher, tombstone and kernels belong
-# together.
+# The published path is a link into a generation. Use the tombstone and the kernels of the same
+# generation.
 HERE = os.path.dirname(os.path.realpath(__file__))
 
 
 def _beside(name: str) -> Any:
-    """The module `name` that lies in this file's folder, where `python -I` does not look."""
+    """Import the module `name` from this file's folder, where `python -I` does not look."""
     spec = importlib.util.spec_from_file_location(name, os.path.join(HERE, f"{name}.py"))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -93,16 +94,15 @@ lmod_output = _beside("lmod_output")
 def load(
     kernel: Mapping[str, Any], environ: Mapping[str, str], run: Callable[..., Any] = subprocess.run
 ) -> dict[str, str]:
-    """The environment after `module load` of the kernel's modules, if it has any, from a clean
-    start.
+    """Return the environment after `module load` of the kernel's modules, if it has any.
 
-    Raises CannotStart.
+    The load begins with a clean environment. Raises CannotStart.
     """
     return completed(kernel, with_modules(kernel, prepared(kernel, environ), run))
 
 
 def prepared(kernel: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
-    """`environ` as it is before the load."""
+    """Return the environment before the load."""
     env = cleaned(environ)
     env.update(kernel["load_environment"], PATH=kernel["path"], MODULEPATH=kernel["modulepath"])
     if not kernel["user_site"]:
@@ -112,7 +112,7 @@ def prepared(kernel: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str,
 
 
 def completed(kernel: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, str]:
-    """`env` with what comes after the load."""
+    """Return `env` with the variables that are set after the load."""
     env = dict(env)
     if "bin" in kernel:  # of an environment, which may have been made with the Python of a module
         env["PATH"] = f"{kernel['bin']}:{env['PATH']}"
@@ -123,8 +123,10 @@ def completed(kernel: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, st
 def with_modules(
     kernel: Mapping[str, Any], env: Mapping[str, str], run: Callable[..., Any]
 ) -> dict[str, str]:
-    """`env` after `module load`, done as the person whose HOME, USER and LOGNAME are in it. Raises
-    CannotStart."""
+    """Return `env` after `module load`, as the user whose HOME, USER and LOGNAME it has.
+
+    Raises CannotStart.
+    """
     if not kernel["modules"]:
         return dict(env)
     home = env.get("HOME", NO_HOME)
@@ -134,8 +136,8 @@ def with_modules(
     if redirected:
         found = {name: value and value.replace(NO_HOME, home) for name, value in found.items()}
     after = lmod_output.applied(found, env)
-    # A module that only warns makes Lmod end with 1; one whose name Lmod takes for an option makes
-    # it end with 0.
+    # Lmod's exit code does not tell whether the load worked: it is 1 if a module only warns, and 0 if
+    # Lmod takes a module's name for an option.
     full_names(kernel["modules"], lmod_output.loaded(after), done.stderr.decode(errors="replace"))
     return after
 
@@ -143,9 +145,11 @@ def with_modules(
 def lmod(
     kernel: Mapping[str, Any], env: Mapping[str, str], language: str, run: Callable[..., Any]
 ) -> Any:
-    """Let Lmod print the load of the kernel's modules in `language`. Raises CannotStart if it does
-    not answer."""
-    # The cache of a system may lag behind its module tree; for full names it saves nothing.
+    """Run Lmod, which prints the load of the kernel's modules in `language`.
+
+    Raises CannotStart if it does not answer.
+    """
+    # Lmod's cache may be older than the module tree, and saves no time for full names.
     argv = [kernel["lmod"], language, "--ignore_cache", "load", *kernel["modules"]]
     try:
         return run(argv, env=env, capture_output=True, timeout=LOAD_SECONDS)
@@ -156,9 +160,9 @@ def lmod(
 
 
 def full_names(modules: list[str], loaded: list[str], said: str = "") -> list[str]:
-    """The names by which the `modules` are loaded: `python` may have become python/3.11.
+    """Return the full names of the loaded `modules`: `python` may have become python/3.11.
 
-    Raises CannotStart with what Lmod has `said`, if one is not loaded.
+    Raises CannotStart, with Lmod's message `said`, if one is not loaded.
     """
     found = []
     for name in modules:
@@ -177,34 +181,38 @@ def _words(modules: list[str]) -> str:
 
 
 def with_loaded(kernel: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
-    """The kernel with the modules that its user has loaded in this session, and nothing else of
-    theirs."""
+    """Return the kernel with the modules that its user has loaded in this session.
+
+    Nothing else of the user's session is used. Raises CannotStart.
+    """
     try:
         with open(
             os.path.join(environ.get("JUPYTER_RUNTIME_DIR", NO_HOME), LOADED), encoding="utf-8"
         ) as file:
-            told = json.load(file)
+            content = json.load(file)
     except FileNotFoundError:
-        told = {}
-    if not (modules := [name for name in (told.get("LOADEDMODULES") or "").split(":") if name]):
+        content = {}
+    if not (modules := [name for name in (content.get("LOADEDMODULES") or "").split(":") if name]):
         raise CannotStart(
             "This kernel runs what you have loaded, and no module is loaded.", remedy=_load(kernel)
         )
     return {
         **kernel,
         "modules": modules,
-        "modulepath": told.get("MODULEPATH") or kernel["modulepath"],
+        "modulepath": content.get("MODULEPATH") or kernel["modulepath"],
     }
 
 
 def brought(kernel: Mapping[str, Any], env: Mapping[str, str]) -> str:
-    """The interpreter that the user's modules bring along. Raises CannotStart if there is none, or
-    no kernel in it."""
-    asked = kernel["inherit"]
-    for name in asked["programs"]:
+    """Return the interpreter that the user's modules bring.
+
+    Raises CannotStart if there is none, or if it has no working kernel.
+    """
+    inherit = kernel["inherit"]
+    for name in inherit["programs"]:
         program = shutil.which(name, path=env["PATH"])
         if program and program != shutil.which(name, path=kernel["path"]):
-            words = [program, *asked["test"]]
+            words = [program, *inherit["test"]]
             done = subprocess.run(
                 words,
                 env=env,
@@ -215,23 +223,26 @@ def brought(kernel: Mapping[str, Any], env: Mapping[str, str]) -> str:
             )
             if done.returncode:
                 raise CannotStart(
-                    f"{program} has no working {asked['package']}.", done.stderr, _load(kernel)
+                    f"{program} has no working {inherit['package']}.", done.stderr, _load(kernel)
                 )
             return program
     loaded = f"Loaded: {' '.join(kernel['modules'])}"
     raise CannotStart(
-        f"No module that you have loaded brings {asked['programs'][0]}.", loaded, _load(kernel)
+        f"No module that you have loaded brings {inherit['programs'][0]}.", loaded, _load(kernel)
     )
 
 
 def _load(kernel: Mapping[str, Any]) -> str:
+    """Return the advice to load a module."""
     return f"load {' or '.join(kernel['inherit']['known'])} {TAB}."
 
 
 def verified(kernel: Mapping[str, Any], env: Mapping[str, str]) -> list[str]:
-    """The words to start, the program by its full path. Raises CannotStart unless interpreter and
-    files are as proven, or the modules bring another build of the same version that has a working
-    kernel."""
+    """Return the command line, with the full path of the program.
+
+    Interpreter and files must be as tested. Another build of the same version with a working kernel
+    is accepted too. Raises CannotStart.
+    """
     if "inherit" in kernel:
         return [brought(kernel, env), *kernel["command"][1:]]
     name = kernel["command"][0]
@@ -247,11 +258,13 @@ def verified(kernel: Mapping[str, Any], env: Mapping[str, str]) -> list[str]:
 def another_build(
     kernel: Mapping[str, Any], env: Mapping[str, str], found: str | None
 ) -> list[str]:
-    """The words to start `found`: a module may choose a build by the node's CPU type. Raises
-    CannotStart."""
+    """Return the command line for `found`, another build of the interpreter.
+
+    A module may choose a build by the node's CPU type. Raises CannotStart.
+    """
     other, name = kernel.get("another_build"), kernel["command"][0]
     seen = f"Expected: {kernel['interpreter']}\nFound:    {found or f'no {name!r}'}"
-    # the machine's own is never meant
+    # the machine's own interpreter is never accepted
     if other and found and found != shutil.which(name, path=kernel["path"]):
         done = subprocess.run(
             [found, *other["test"]], env=env, capture_output=True, timeout=LOAD_SECONDS
@@ -263,8 +276,10 @@ def another_build(
 
 
 def by_socket(words: list[str], connection_file: str) -> list[str]:
-    """The words of a command; by_socket.py for `-m ipykernel_launcher`, if the kernel is reached
-    through sockets."""
+    """Replace `-m ipykernel_launcher` by by_socket.py, if the kernel uses Unix sockets.
+
+    Returns the command line.
+    """
     with open(connection_file, encoding="utf-8") as file:
         if json.load(file).get("transport") != "ipc":
             return words
@@ -276,14 +291,14 @@ def by_socket(words: list[str], connection_file: str) -> list[str]:
 
 
 def filled(words: list[str], connection_file: str) -> list[str]:
-    """The words of a command, with what only this start knows."""
+    """Return the command line, with the values of this start filled in."""
     known = {
         "{home}": os.path.expanduser("~"),
         "{uid}": str(os.getuid()),
         "{gid}": str(os.getgid()),
     }
     known["{connection_file}"] = connection_file
-    if any("{sockets}" in word for word in words):  # of a container, which sees what it is shown
+    if any("{sockets}" in word for word in words):  # a container, which sees only folders that are bound
         with open(connection_file, encoding="utf-8") as file:
             known["{sockets}"] = os.path.dirname(json.load(file)["ip"])
     return [
@@ -293,9 +308,11 @@ def filled(words: list[str], connection_file: str) -> list[str]:
 
 
 def read(name: str) -> dict[str, Any]:
-    """The instructions for the kernel `name`, written by `make kernels`; those of a user's own
-    kernel lie where its kernel.json says, written by sitekit-kernel. Raises CannotStart if there
-    are none."""
+    """Return the instructions for the kernel `name`, which `make kernels` has written.
+
+    For a user's own kernel, `name` is the path of the file that sitekit-kernel has written. Raises
+    CannotStart if there is none.
+    """
     if not (os.path.isabs(name) or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name)):
         raise CannotStart(f"'{name}' is not the name of a kernel.")
     path = name if os.path.isabs(name) else os.path.join(HERE, "kernels", name, "launch.json")
@@ -310,8 +327,10 @@ def read(name: str) -> dict[str, Any]:
 
 
 def tombstone(connection_file: str, title: str, site: str, why: CannotStart) -> None:
-    """Become a kernel that answers every cell with the reason. One that ended would be restarted;
-    this one stays."""
+    """Replace this process by a kernel that answers every cell with the reason.
+
+    A kernel that ended would be restarted. The tombstone keeps running.
+    """
     people = f"the people who run {site}" if site else "the people who run this JupyterHub"
     lines = [
         f"The kernel '{title}' could not start.",
@@ -338,7 +357,7 @@ def tombstone(connection_file: str, title: str, site: str, why: CannotStart) -> 
 
 
 def main(argv: list[str]) -> None:
-    """`launch NAME -f CONNECTION_FILE`, as kernel.json has it."""
+    """Run `launch NAME -f CONNECTION_FILE`, as kernel.json has it."""
     name, connection_file = argv[1], argv[-1]
     title, site, remedy = name, "", ""
     try:
@@ -353,9 +372,8 @@ def main(argv: list[str]) -> None:
     except CannotStart as why:
         why.remedy = why.remedy or remedy
         tombstone(connection_file, title, site, why)
-    except (
-        Exception
-    ) as error:  # whatever it is, the user shall read it instead of watching restarts
+    # after any other error too, show it to the user: a kernel that ends would be restarted
+    except Exception as error:
         tombstone(connection_file, title, site, CannotStart("The launcher failed.", repr(error)))
 
 

@@ -1,5 +1,4 @@
-"""The kernel that is started in place of one that cannot start: it answers every cell with the
-reason, and stays."""
+"""Run a kernel that answers every cell with the reason why another kernel could not start."""
 
 from __future__ import annotations
 
@@ -9,7 +8,7 @@ import shutil
 import tempfile
 from typing import Any
 
-# The user's IPython profile must not be able to break this one, nor a home that is full.
+# This kernel must work even with a broken IPython profile, or with a full home.
 os.environ["IPYTHONDIR"] = tempfile.mkdtemp(prefix="tombstone-")
 atexit.register(shutil.rmtree, os.environ["IPYTHONDIR"], True)
 
@@ -17,15 +16,15 @@ from ipykernel.iostream import IOPubThread  # noqa: E402
 from ipykernel.kernelapp import IPKernelApp  # noqa: E402
 from ipykernel.kernelbase import Kernel  # noqa: E402
 
-# A TCP port for what forked children print, which anybody on the node may connect to; there are no
-# such children here.
+# Open no TCP port for the output of forked children, to which every user of the node could connect.
+# This kernel forks no children.
 IOPubThread._setup_pipe_in = lambda self: setattr(self, "_pipe_flag", False)
 
 FAULT = os.environ.pop("SITEKIT_KERNEL_FAULT", "This kernel could not start.")
 
 
 class Tombstone(Kernel):
-    """Nothing runs here; every answer is the reason."""
+    """A kernel that runs no code: every answer is the reason."""
 
     implementation = "sitekit-tombstone"
     implementation_version = "1"
@@ -53,14 +52,14 @@ class Tombstone(Kernel):
 
 
 class TombstoneApp(IPKernelApp):
-    """ipykernel's application, except for the order in which its threads end."""
+    """ipykernel's application, with another order in which its threads end."""
 
     def start(self) -> None:
-        """Run until a shutdown request, then end the control thread, which still publishes "idle"
-        after the request.
+        """Run until a shutdown request, then end the control thread before the IOPub thread.
 
-        ipykernel 7.4 ends the IOPub thread first, at exit. The control thread then waits for it for
-        ever: about one shutdown in ten. https://github.com/posit-dev/positron/issues/7142
+        The control thread still publishes "idle" after the request. ipykernel 7.4 ends the IOPub
+        thread first, at exit, and the control thread waits for it for ever: in about one shutdown
+        of ten. https://github.com/posit-dev/positron/issues/7142
         """
         super().start()
         self.control_thread.stop()
