@@ -1,1 +1,1 @@
-"""From the cluster's modules to Jupyter kernels that were started before anybody sees them."""
+"""Turn the cluster's modules into Jupyter kernels, and test each before users see it."""

@@ -1,4 +1,4 @@
-"""`make kernels`, `make kernels_diff`, `make kernels_check` and `make kernels_import`."""
+"""Run `make kernels`, `make kernels_diff`, `make kernels_check` and `make kernels_import`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from ..base.data import CHECKOUT, OWN_KERNELS, data
 from ..base.errors import BadInput
 from ..site import Site
 from .discovery.import_makefile import imported
-from .owner import another_owner, run_as
 from .pipeline import make_kernels
 from .recheck import check_kernels, publish_new
+from .run_as_owner import another_owner, run_as
 
 
 def kernels(site: Site, *words: str) -> int:
-    """Make proven kernels of the site's modules, and publish them. Returns 1 if one that is named
-    or offered failed."""
+    """Make tested kernels of the site's modules, and publish them.
+
+    Returns 1 if a kernel failed that kernels.yml names, or that users have now.
+    """
     _no_words(words)
     if owner := another_owner(site):
         return run_as(owner, site, "kernels")
@@ -24,8 +26,10 @@ def kernels(site: Site, *words: str) -> int:
 
 
 def kernels_diff(site: Site, *words: str) -> int:
-    """The same up to the table: what would be added, changed and removed, and what fails. Nothing
-    is published."""
+    """Do the same without publishing: print what would be added, changed and removed.
+
+    The table also shows what fails.
+    """
     _no_words(words)
     if owner := another_owner(site):
         return run_as(owner, site, "kernels_diff")
@@ -42,23 +46,28 @@ def kernels_check(site: Site, *words: str) -> int:
 
 
 def kernels_import(site: Site, *words: str) -> int:
-    """Print the kernels.yml that equals envkernel's command lines in a Makefile. Raises BadInput."""
+    """Print the kernels.yml that equals envkernel's command lines in a Makefile.
+
+    Raises BadInput.
+    """
     if len(words) != 1:
         raise BadInput(
-            "which Makefile is not said", remedy="make kernels_import MAKEFILE=path/to/Makefile"
+            "no Makefile is named", remedy="make kernels_import MAKEFILE=path/to/Makefile"
         )
     sys.stdout.write(imported(site, Path(words[0])))
     return 0
 
 
 def _rules() -> Path:
+    """Return the path of the site's kernels.yml, or of the default one."""
     own = CHECKOUT / OWN_KERNELS
     return own if own.exists() else data("kernels/kernels.yml")
 
 
 def _no_words(words: tuple[str, ...]) -> None:
+    """Refuse arguments."""
     if words:
         raise BadInput(
-            f"nothing is known about '{words[0]}' here",
+            f"this command takes no argument, such as '{words[0]}'",
             remedy="name the modules in config/kernels.yml instead",
         )

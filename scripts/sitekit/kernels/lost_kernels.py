@@ -1,8 +1,7 @@
-"""Kernels that were offered and fail now: told, and hidden or flagged like those of `make
-kernels_check`.
+"""Report kernels that users have now, but that fail, and hide or flag them.
 
-Without a word they would vanish from people's notebooks: a module that breaks often is no candidate
-any more.
+They are treated like those that fail in `make kernels_check`. Otherwise they would vanish from
+notebooks without a message, because a module that fails to load is no candidate any more.
 """
 
 from __future__ import annotations
@@ -15,17 +14,16 @@ from ..site import Site
 from .discovery.module_tree import Module
 from .discovery.rules import Rules
 from .generations import generation
-from .generations.kernel import Kernel
+from .generations.kernel_record import Kernel
 
 
 def unlisted(
     site: Site, rules: Rules, tree: Iterable[Module], offered: Iterable[Kernel]
 ) -> dict[str, str]:
-    """Of the kernels that were found those whose modulefile is there while Lmod does not list it:
-    why, by id.
+    """Return kernels whose modulefile exists although Lmod does not list it: reason by id.
 
-    It cannot read the file's folder, or what leads there in a hierarchy. What the site no longer
-    asks for is no loss.
+    Lmod cannot read the file's folder, or a module before it in a hierarchy. Only kernels that were
+    discovered are checked. A module that the site's rules now exclude is not reported.
     """
     listed = {module.full for module in tree}
     path = ":".join(map(str, site.kernels.modulepath))
@@ -52,11 +50,13 @@ def _is_of(file: str, full: str) -> bool:
 def keep_out_of_sight(
     site: Site, old: Path, new: Path, lost: Iterable[Kernel]
 ) -> dict[str, Kernel]:
-    """Carry them over from the generation `old`, shown as kernels.check.on_failure says. Returns
-    them, by id, without a key: whatever `make kernels` finds in their places the next time, it
-    starts."""
-    there = [kernel for kernel in lost if generation.holds(old, kernel)]
-    generation.carry_over(old, new, there)
-    for kernel in there:
+    """Copy these kernels from the generation `old`, hidden or flagged.
+
+    kernels.check.on_failure decides which. Returns the kernels by id, without a key, so that the
+    next `make kernels` starts whatever it finds in their place.
+    """
+    present = [kernel for kernel in lost if generation.holds(old, kernel)]
+    generation.carry_over(old, new, present)
+    for kernel in present:
         generation.show(new, kernel, site.kernels.check.on_failure)
-    return {kernel.id: replace(kernel, key="") for kernel in there}
+    return {kernel.id: replace(kernel, key="") for kernel in present}

@@ -1,5 +1,7 @@
-"""Who could change what a kernel runs: whoever writes a modulefile or the kernels' folder runs code
-as every user."""
+"""Refuse modulefiles and kernels that untrusted accounts can change.
+
+An account that can write a modulefile or the kernels' folder can run code as every user.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,11 @@ from ..base.path_access import Step, account_name, group_name, named_writers, wa
 def refuse_writable(
     paths: Iterable[Path], trusted_groups: Iterable[str], owners: Iterable[int] = ()
 ) -> None:
-    """Raise Problem if others than root, the account that runs this, `owners` (uids) or the trusted
-    groups may write.
+    """Raise Problem if an untrusted account may write one of the paths.
 
-    The folders and links that lead to `paths` count too, except where the sticky bit protects what
-    lies in a folder.
+    Trusted are root, the account that runs this, `owners` (uids) and the trusted groups. The
+    folders and links that lead to `paths` are checked too, except where the sticky bit protects the
+    contents of a folder.
     """
     groups = {_gid(name) for name in trusted_groups} | {0}
     good = {0, os.geteuid(), *owners}
@@ -43,6 +45,7 @@ def refuse_writable(
 
 
 def _fault(step: Step, groups: set[int], good: set[int]) -> str | None:
+    """Return which untrusted account or group may write here; None if there is none."""
     if step.status.st_uid not in good:
         return f"belongs to {step.owner}"
     if step.everybody_writes:
@@ -55,6 +58,7 @@ def _fault(step: Step, groups: set[int], good: set[int]) -> str | None:
 
 
 def _gid(name: str) -> int:
+    """Return the number of a group in kernels.yml. Raises Problem."""
     try:
         return grp.getgrnam(name).gr_gid
     except KeyError:

@@ -1,4 +1,4 @@
-"""What `make kernels` is going to offer, and the rows of its table."""
+"""Hold the plan of `make kernels`, and build the rows of its table."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import Any
 
 from ..site import Site
 from .discovery.candidate import Note
-from .generations.kernel import Kernel
-from .generations.record import Record
+from .generations.generation_record import Record
+from .generations.kernel_record import Kernel
 from .proof.probe import Failure
-from .report import Row
+from .result_table import Row
 
 
 @dataclass
 class Plan:
-    """What is offered now and what shall be, before anything was started; `wanted` is by id, and so
-    are the reasons of what is `lost`: offered now, and failing before it is started."""
+    """What is offered now and what will be offered, before any kernel was started.
+
+    `wanted` holds the kernels to offer, by id. `lost` holds the reasons, by id, of kernels that are
+    offered now and fail already in the probe.
+    """
 
     record: Record
     wanted: dict[str, Kernel]
@@ -34,22 +37,22 @@ class Plan:
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether all that is wanted is there, and what is lost was before (see lost.py on its
-        key)."""
+        """Return whether everything that is wanted is offered already.
+
+        Kernels in `lost` must have been lost before (see lost_kernels.py about their key).
+        """
         before = {name: self.old[name] for name in self.lost if not self.old[name].key}
         return {**self.wanted, **before} == self.old
 
 
 def code_of(rows: list[Row]) -> int:
-    return (
-        1
-        if any(row.counts and row.status in ("FAILED", "kept", "hidden", "flagged") for row in rows)
-        else 0
-    )
+    """Return the exit code: 1 if a failure counts."""
+    failures = ("FAILED", "kept", "hidden", "flagged")
+    return int(any(row.counts and row.status in failures for row in rows))
 
 
 def rows_of(site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, str]) -> list[Row]:
-    """The rows of the table: each kernel that is wanted, each that failed, each that is offered now."""
+    """Return the table's rows: kernels that are wanted, that failed, and that are offered now."""
     fresh = {kernel.id for kernel in plan.fresh}
     counting = plan.listed | plan.old.keys()
     rows = []
@@ -57,13 +60,12 @@ def rows_of(site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, s
         why = failed.get(kernel.id, "")
         if kernel.id not in fresh and kernel.id in plan.record.failing:
             why = f"{plan.record.failing[kernel.id]}\n`make kernels_check` found this, and will try it again."
-        status = (
-            "unchanged"
-            if kernel.id not in fresh
-            else "changed"
-            if kernel.id in plan.old
-            else "added"
-        )
+        if kernel.id not in fresh:
+            status = "unchanged"
+        elif kernel.id in plan.old:
+            status = "changed"
+        else:
+            status = "added"
         detail = f"{kernel.label}: {kernel.detail}"
         rows.append(
             Row(
@@ -88,16 +90,16 @@ def rows_of(site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, s
 def _rows_of_the_offered(
     site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, str]
 ) -> Iterator[Row]:
-    """What becomes of those kernels that are offered now and not wanted as they are."""
+    """Yield rows about kernels that are offered now, and will not be as they are."""
     shown = {"hide": "hidden", "flag": "flagged"}[site.kernels.check.on_failure]
-    told = {failure.candidate.id for failure in plan.failures}
+    reported = {failure.candidate.id for failure in plan.failures}
     for kernel in plan.old.values():
         if kernel.id in kept:
             yield Row(
                 "kept", kernel.id, kernel.shown, "still offered as it last worked", counts=True
             )
         elif kernel.id in failed or kernel.id in plan.lost:
-            why = "" if kernel.id in told else plan.lost.get(kernel.id, "")
+            why = "" if kernel.id in reported else plan.lost.get(kernel.id, "")
             yield Row(
                 shown,
                 kernel.id,

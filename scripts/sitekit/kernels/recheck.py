@@ -1,7 +1,7 @@
-"""`make kernels_check`: start every published kernel again; hide or flag those that fail, bring
-back what passes.
+"""Start every published kernel again (`make kernels_check`), and hide or flag those that fail.
 
-Where the site says so, it publishes new versions of modules first.
+Kernels that pass again are shown again. If the site says so, new versions of modules are published
+first.
 """
 
 from __future__ import annotations
@@ -14,21 +14,23 @@ from ..base import progress
 from ..base.errors import Problem
 from ..contracts.kernel_state import KernelState, write_kernel_state
 from ..site import Site
-from . import report
+from . import result_table
 from .generations import generation
-from .generations.record import Record, read_record, write_record
+from .generations.generation_record import Record, read_record, write_record
 from .pipeline import make_kernels
 from .proof.prove import Trial, account, prove
-from .report import Row
+from .result_table import Row
 
 
 def publish_new(site: Site) -> int:
-    """`make kernels` again, by the kernels.yml of its last run. Returns 1 if something failed; the
-    check goes on."""
+    """Run `make kernels` with the kernels.yml of its last run.
+
+    Returns 1 if a kernel failed. The check goes on then.
+    """
     now = generation.current(site)
     try:
         if now is None or not (now / generation.RULES).exists():
-            what = "how kernels are made here is not known"
+            what = "no kernels.yml of an earlier run is stored"
             raise Problem(what, str(site.kernels_current), "run `make kernels` once by hand")
         return make_kernels(site, now / generation.RULES)
     except Problem as problem:
@@ -37,8 +39,10 @@ def publish_new(site: Site) -> int:
 
 
 def check_kernels(site: Site) -> int:
-    """Returns 1 if a kernel failed. Raises Problem, and changes nothing, if they could not be tried
-    at all."""
+    """Start the kernels, and publish the result. Returns 1 if a kernel failed.
+
+    Raises Problem, and changes nothing, if no kernel could be started.
+    """
     with generation.lock(site):
         now = generation.current(site)
         record = read_record(now) if now else None
@@ -52,33 +56,32 @@ def check_kernels(site: Site) -> int:
         failing = prove(site, now, list(record.kernels.values()), trial)
         if 0 < len(failing) < len(record.kernels):
             progress.say(
-                "Some failed; those are tried once more, for a busy machine is no kernel's fault."
+                "Some kernels failed. They are started once more, because the machine may have been busy."
             )
             failing = prove(site, now, [record.kernels[name] for name in failing], trial)
         where = f"a node of {site.kernels.check.partition}" if trial.srun else "this host"
         proven = len(record.kernels) - len(failing)
         write_kernel_state(site, KernelState(proven, failing, int(time.time()), where))
-        report.show(_rows(site, record, failing))
+        result_table.show(_rows(site, record, failing))
         if not proven:
-            # It is the machine then, rather than each of them, and users would be left with
-            # nothing.
-            what = f"not one kernel starts on {where}; the launcher stays as it is"
+            # Probably the machine has a fault, not each kernel. Do not hide all of them.
+            what = f"no kernel starts on {where}; the launcher is not changed"
             raise Problem(
-                what, str(site.kernels_current), "mend what the table shows, and run this again"
+                what, str(site.kernels_current), "repair what the table shows, and run this again"
             )
         _publish(site, now, record, failing)
     return 1 if failing else 0
 
 
 def _srun(site: Site) -> tuple[str, ...]:
-    """The words before a program that is to run on a compute node; none for this host."""
+    """Return the command line before a program that runs on a compute node; () for this host."""
     check = site.kernels.check
     if not check.partition:
         return ()
     srun, minutes = site.slurm.bin / "srun", -(-check.time // 60)
     if not srun.exists():
         raise Problem(
-            f"there is no {srun}", "site.yml: slurm.bin", "say where Slurm's programs are"
+            f"there is no {srun}", "site.yml: slurm.bin", "set it to the folder of Slurm's programs"
         )
     words = [str(srun), f"--partition={check.partition}", f"--mem={check.memory}M"]
     words += [f"--account={check.account}"] if check.account else []
@@ -93,6 +96,7 @@ def _srun(site: Site) -> tuple[str, ...]:
 
 
 def _rows(site: Site, record: Record, failing: dict[str, str]) -> list[Row]:
+    """Return the rows of the table."""
     rows = []
     for name, kernel in record.kernels.items():
         status = "FAILED" if name in failing else "back" if name in record.failing else "proven"
@@ -109,8 +113,10 @@ def _rows(site: Site, record: Record, failing: dict[str, str]) -> list[Row]:
 
 
 def _publish(site: Site, now: Path, record: Record, failing: dict[str, str]) -> None:
-    """A generation that shows what works and, as the site has it, hides or flags the rest; none if
-    this one does."""
+    """Publish a generation that shows what works, and hides or flags the rest.
+
+    If nothing changes, no generation is made.
+    """
     how: dict[str, generation.Showing] = dict.fromkeys(record.kernels, "offer")
     how |= dict.fromkeys(failing, site.kernels.check.on_failure)
     counts = f"{len(how) - len(failing)} of {len(how)} kernels work"
@@ -123,7 +129,7 @@ def _publish(site: Site, now: Path, record: Record, failing: dict[str, str]) -> 
         for kernel in record.kernels.values():
             generation.show(new, kernel, how[kernel.id])
         write_record(new, replace(record, failing=failing))
-        generation.settle(new)
+        generation.fix_modes(new)
         generation.publish(site, new)
     verb = {"hide": "hidden from the launcher", "flag": "flagged in the launcher"}[
         site.kernels.check.on_failure

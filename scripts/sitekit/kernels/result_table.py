@@ -1,4 +1,4 @@
-"""What `make kernels` or `make kernels_check` found, in one table; and for each failure, why."""
+"""Print the table of `make kernels` and `make kernels_check`, with the reason of each failure."""
 
 from __future__ import annotations
 
@@ -24,8 +24,11 @@ ORDER = (
 
 @dataclass(frozen=True)
 class Row:
-    """`status` is one of ORDER; `reason` may have several lines; `counts` if a failure is one of
-    `make kernels` itself: of what kernels.yml names outright, or of what is offered."""
+    """One row of the table.
+
+    `status` is one of ORDER. `reason` may have several lines. `counts` means that a failure is a
+    failure of the whole command: kernels.yml names the kernel, or users have it now.
+    """
 
     status: str
     id: str
@@ -36,8 +39,10 @@ class Row:
 
 
 def lines(rows: Iterable[Row]) -> list[str]:
-    """The table as text, in columns as wide as they need to be. Modules may be named, and may say,
-    what they like."""
+    """Return the table as text, with columns as wide as needed.
+
+    Names and messages come from modules, and may contain anything.
+    """
     rows = sorted(map(_plain, rows), key=lambda row: (ORDER.index(row.status), row.id))
     widths = [
         max((len(getattr(row, name)) for row in rows), default=0)
@@ -56,7 +61,7 @@ def lines(rows: Iterable[Row]) -> list[str]:
 
 
 def _plain(row: Row) -> Row:
-    """The row without what a terminal would obey, or could not show."""
+    """Return the row without characters that control a terminal, or cannot be shown."""
     return replace(
         row,
         id=_printable(row.id),
@@ -73,12 +78,13 @@ def _printable(text: str) -> str:
 
 
 def show(rows: Iterable[Row]) -> None:
+    """Print the table."""
     for line in lines(rows):
         progress.say(line)
 
 
 def counted(rows: Iterable[Row]) -> str:
-    """`2 added, 1 FAILED`; in the order of the table."""
+    """Return a summary such as `2 added, 1 FAILED`, in the order of the table."""
     rows = list(rows)
     counts = {status: sum(row.status == status for row in rows) for status in ORDER}
     return (

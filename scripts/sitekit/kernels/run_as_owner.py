@@ -1,9 +1,8 @@
-"""Under root, the kernels' commands run as the account that owns the prefix, from a copy of the kit
-that it can read.
+"""Run the kernels' commands as the account that owns the prefix, when root calls them.
 
-What root left in the prefix, that account could not replace; and on a network filesystem root may
-have no say at all. The checkout, its `.kit` and its site file may lie where that account may not
-read, such as below root's home.
+That account could not replace files that root leaves in the prefix. On a network filesystem root
+may have no rights at all. The command runs from a copy of the kit, because the account may not be
+able to read the checkout, its `.kit` and its site file, for example below root's home.
 """
 
 from __future__ import annotations
@@ -28,8 +27,10 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def another_owner(site: Site) -> str | None:
-    """The account that owns the prefix, for root where that is somebody else. Raises Problem if it
-    has no name."""
+    """Return the account that owns the prefix, if root runs this and another account owns it.
+
+    Raises Problem if the owner's number has no name.
+    """
     if os.geteuid() != 0 or not site.paths.prefix.exists():
         return None
     owner = site.paths.prefix.stat().st_uid
@@ -38,14 +39,13 @@ def another_owner(site: Site) -> str | None:
     try:
         return pwd.getpwuid(owner).pw_name
     except KeyError:
-        what = f"it belongs to the number {owner}, and no account has that number on this host"
-        remedy = "chown it to the account that looks after it"
+        what = f"it belongs to the uid {owner}, and no account on this host has that uid"
+        remedy = "chown it to the account that manages it"
         raise Problem(what, str(site.paths.prefix), remedy) from None
 
 
 def run_as(owner: str, site: Site, command: str) -> int:
-    """Run the kit's `command` as `owner`, and return its exit code. The copy of the kit goes
-    afterwards."""
+    """Run the kit's `command` as `owner` from a copy of the kit, and return its exit code."""
     with tempfile.TemporaryDirectory(prefix="sitekit-copy-") as name:
         copy = Path(name)
         _copy_kit(copy)
@@ -61,12 +61,12 @@ def run_as(owner: str, site: Site, command: str) -> int:
             "SITE": str(copy / "site.yml"),
         }
         environment |= {"PYTHONPATH": path, "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-        # Python itself, not that of a virtual environment, which may lie below the checkout.
+        # not the Python of a virtual environment, which may be below the checkout
         argv = [getattr(sys, "_base_executable", sys.executable), "-m", "sitekit", command]
         before = signal.getsignal(signal.SIGINT)
         try:
             with subprocess.Popen(argv, cwd="/", env=environment, **identity(owner)) as child:
-                # Ctrl-C reaches the child, which then cleans up
+                # Ctrl-C also reaches the child, which cleans up: wait for it
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
                 return child.wait()
         finally:
@@ -74,7 +74,7 @@ def run_as(owner: str, site: Site, command: str) -> int:
 
 
 def _copy_kit(copy: Path) -> None:
-    """The kit, what it knows of kernels, and the packages that it has loaded."""
+    """Copy the kit, its data about kernels, and the packages that it has imported."""
     without = shutil.ignore_patterns("__pycache__")
     shutil.copytree(_PACKAGE, copy / "scripts/sitekit", ignore=without)
     shutil.copytree(data("kernels"), copy / "kernels", ignore=without, dirs_exist_ok=True)
@@ -90,7 +90,7 @@ def _copy_kit(copy: Path) -> None:
 
 
 def _loaded_packages() -> set[Path]:
-    """The packages and modules of site-packages that this process has imported, but the kit itself."""
+    """Return the packages of site-packages that this process has imported, without the kit."""
     folders = {Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib")}
     files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
     found = set()

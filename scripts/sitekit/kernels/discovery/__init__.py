@@ -1,2 +1,1 @@
-"""What of the cluster may become a kernel, as its module tree shows it, by the rules of
-kernels.yml."""
+"""Find what may become a kernel: by kernels.yml, and in the cluster's module tree."""

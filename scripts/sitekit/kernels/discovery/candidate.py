@@ -1,5 +1,8 @@
-"""What may become a kernel: modules, environments and images that the rules name; modules that
-bring an interpreter."""
+"""List what may become a kernel.
+
+These are the modules, environments and images that kernels.yml names, and the modules that bring an
+interpreter.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,9 @@ from .rules import Discover, Rule, Rules
 from .run_spider import Broken
 
 LONGEST = 100
-"""Letters in the name of a kernel's folder; a file name has room for 255."""
+"""Letters in the name of a kernel's folder; a file name may have 255."""
 PROGRAMS = {"python": ("python", "python3"), "R": ("R",)}
-# A module of such a name that brings no interpreter is worth a line in the table: it is broken more
-# likely than not.
+# A module with such a name, but without an interpreter, is probably broken: show it in the table.
 TELLING = {
     "python": re.compile(r"(?i)(python\d?|anaconda\d?|mini(conda|forge)\d?|mamba(forge)?)$"),
     "R": re.compile(r"[rR]$"),
@@ -29,8 +31,11 @@ TELLING = {
 
 @dataclass(frozen=True)
 class Candidate:
-    """A kernel that may come to be: its folder's name, what it loads, the rule that shapes it.
-    kernels.yml names one that is `listed` outright, and one that is `found` not at all."""
+    """A kernel that may be made: its folder's name, its modules, and the rule that it is made by.
+
+    `listed` means that kernels.yml names it without wildcards. `found` means that kernels.yml does
+    not name it.
+    """
 
     id: str
     modules: Chain
@@ -47,7 +52,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Note:
-    """A line of the table about something that is not a kernel. `status` is `FAILED` or `skipped`."""
+    """A row of the table about something that is no kernel. `status` is `FAILED` or `skipped`."""
 
     status: str
     label: str
@@ -58,10 +63,11 @@ class Note:
 def candidates(
     tree: list[Module], rules: Rules, offered: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[list[Candidate], list[Note]]:
-    """Rules first, in their order; a module that a rule took is not discovered again.
+    """Return the candidates, and notes for the table.
 
-    `offered` are the languages of those that were found before: one whose interpreter is gone is a
-    candidate still.
+    Rules come first, in their order. A module that a rule has taken is not discovered again.
+    `offered` holds the languages of kernels that were discovered before: such a module stays a
+    candidate even if its interpreter is gone.
     """
     found: list[Candidate] = []
     notes: list[Note] = []
@@ -84,7 +90,7 @@ def candidates(
 
 
 def unreadable(broken: Iterable[Broken]) -> list[Note]:
-    """What of the module path Lmod cannot read: a line for each."""
+    """Return a note for each part of the module path that Lmod cannot read."""
     return [
         Note(
             "FAILED",
@@ -98,8 +104,10 @@ def unreadable(broken: Iterable[Broken]) -> list[Note]:
 def _named(
     rule: Rule, known: dict[str, Module], taken: set[str], notes: list[Note]
 ) -> Iterator[Candidate]:
-    """`modules` of kernels.yml. A name without a version stays so: it is the load that tells which
-    is the default."""
+    """Yield the candidate of a rule with `modules`.
+
+    A name without a version is kept: Lmod chooses the default version when it loads the module.
+    """
     names = rule.modules or ()
     if missing := [name for name in names if name not in known]:
         notes.append(
@@ -122,9 +130,10 @@ def _named(
 
 
 def _placed(rule: Rule, place: Path, notes: list[Note]) -> Iterator[Candidate]:
+    """Yield the candidate of a rule with an environment or an image."""
     if place.is_absolute() and not place.exists():
         notes.append(
-            Note("FAILED", rule.label, "it is not there, or this account may not see it", True)
+            Note("FAILED", rule.label, "it does not exist, or this account cannot see it", True)
         )
         return
     name = place.name.removesuffix(".sif").replace(":", "-")
@@ -135,6 +144,7 @@ def _placed(rule: Rule, place: Path, notes: list[Note]) -> Iterator[Candidate]:
 def _matched(
     rule: Rule, tree: list[Module], taken: set[str], notes: list[Note]
 ) -> Iterator[Candidate]:
+    """Yield the candidates of a rule with a pattern."""
     fitting = [
         module for module in tree if rule.takes(module.full) and (rule.listed or not module.hidden)
     ]
@@ -165,6 +175,7 @@ def _discovered(
     taken: set[str],
     notes: list[Note],
 ) -> Iterator[Candidate]:
+    """Yield the candidates that no rule names."""
     by_name: dict[str, list[tuple[Module, list[str]]]] = {}
     for module in tree:
         if module.hidden or discover.excludes(module.full) or module.full in taken:
@@ -188,7 +199,7 @@ def _discovered(
                 )
             )
         for module, languages in versions[-count:]:
-            # not checked: what is found may have any name
+            # without validation: a discovered module may have any name
             rule = Rule.model_construct(modules=(module.full,))
             for language in languages:
                 name_of = (
@@ -206,6 +217,7 @@ def _discovered(
 
 
 def _brings(module: Module, language: str) -> bool:
+    """Return whether the module brings an interpreter of this language, by its name or its PATH."""
     if TELLING[language].match(module.name.rpartition("/")[2]):
         return True
     return any(
@@ -216,15 +228,18 @@ def _brings(module: Module, language: str) -> bool:
 
 
 def _brought(module: Module, language: str, offered: Mapping[str, str]) -> bool:
+    """Return whether the module was discovered before, with this language."""
     return language in (offered.get(slug(module.full)), offered.get(slug(module.full, language)))
 
 
 def _chains(module: Module, which: str) -> list[Chain]:
+    """Return the chains of modules that make the module loadable: all, or the newest."""
     chains = sorted(module.parents, key=lambda chain: natural(" ".join(chain))) or [()]
     return chains if which == "all" else chains[-1:]
 
 
 def _distinct(found: list[Candidate], notes: list[Note]) -> list[Candidate]:
+    """Return the candidates with different names, and note those whose name is taken."""
     first: dict[str, Candidate] = {}
     for candidate in found:
         if candidate.id in first:
@@ -237,13 +252,13 @@ def _distinct(found: list[Candidate], notes: list[Note]) -> list[Candidate]:
 
 
 def _near(name: str, known: Iterable[str]) -> str:
+    """Return a suggestion for a name that is not known."""
     close = difflib.get_close_matches(name, list(known), 1, 0.6)
     return f"; did you mean {close[0]}?" if close else ""
 
 
 def slug(*names: str) -> str:
-    """Module names -> the name of a kernel's folder, which notebooks remember: python/3.11 ->
-    `python-3.11`."""
+    """Return the name of a kernel's folder, which notebooks store: python/3.11 -> `python-3.11`."""
     plain = re.sub(r"[^a-z0-9._]+", "-", "-".join(names).lower()).strip("-._") or "kernel"
     if len(plain) <= LONGEST:
         return plain

@@ -1,4 +1,4 @@
-"""`make kernels_import`: envkernel's command lines in a Makefile become the text of a kernels.yml."""
+"""Convert envkernel's command lines in a Makefile to a kernels.yml (`make kernels_import`)."""
 
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ from .rules import CONNECTION, Rule
 _READER = Path(__file__).with_name("read_envkernel.py")
 _OURS = {"python": ["-m", "ipykernel_launcher"], "R": ["--slave", "-e", "IRkernel::main()"]}
 _HEAD = """\
-# From {path}. Look it through, then put it into config/kernels.yml; `make kernels_diff` shows what comes of it.
-# Here modules are always purged first, whatever --purge said; where kernels are installed is the site file's to say.
-# --pwd is left out: the home directory is there, and what else is needed belongs into options.
+# From {path}. Check it, then put it into config/kernels.yml. `make kernels_diff` shows the kernels that result.
+# Here modules are always purged first, with or without --purge. The site file sets where kernels are installed.
+# --pwd is left out: the home directory is always available. Put other folders into options.
 """
 
 
 def imported(site: Site, makefile: Path) -> str:
-    """The text of a kernels.yml, with comments that name the line of each entry and what could not
-    be translated.
+    """Return the text of a kernels.yml.
 
-    Raises BadInput if there is nothing to read, Problem without a release: envkernel itself reads
-    its command lines.
+    Comments give the line of each entry, and the lines that could not be converted. envkernel
+    itself parses the command lines. Raises BadInput if there is none, Problem without a release.
     """
     python = site.current / "bin" / "python"
     if not python.exists():
@@ -47,65 +46,65 @@ def imported(site: Site, makefile: Path) -> str:
             str(makefile),
             "name the Makefile that has them",
         )
-    asked = json.dumps([line.words for line in lines if line.words])
-    told = iter(json.loads(run([python, "-I", _READER], stdin=asked).stdout))
+    words = json.dumps([line.words for line in lines if line.words])
+    parsed = iter(json.loads(run([python, "-I", _READER], stdin=words).stdout))
     entries, left = [], []
     for line in lines:
         try:
             if line.fault:
                 raise ValueError(line.fault)
-            entries.append(_entry(line.number, next(told)))
+            entries.append(_entry(line.number, next(parsed)))
         except ValueError as fault:
             left.append(f"# line {line.number}: {line.text}\n#     {fault}\n")
     text = _HEAD.format(path=makefile) + ("kernels:\n" + "\n".join(entries) if entries else "")
     return text + ("\n# Not translated:\n" + "".join(left) if left else "")
 
 
-def _entry(number: int, told: dict[str, Any]) -> str:
-    """One entry with its comment. Raises ValueError with the reason why there is none."""
-    if "error" in told:
-        raise ValueError(told["error"])
-    if "$" in json.dumps(told):
+def _entry(number: int, parsed: dict[str, Any]) -> str:
+    """Return one entry with its comment. Raises ValueError with the reason if there is none."""
+    if "error" in parsed:
+        raise ValueError(parsed["error"])
+    if "$" in json.dumps(parsed):
         raise ValueError("what it says is only known to a shell, or to make")
-    entry = {**_source(told), **_shape(told)}
+    entry = {**_source(parsed), **_shape(parsed)}
     try:
         Rule.model_validate(entry)
     except ValidationError as error:
         raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
     notes = [f"line {number}"]
-    if entry["id"] != told["name"]:
-        notes.append(f"    its name was {told['name']}, which notebooks remember")
-    if told["language"] == "python" and not re.match("python|bash|$", told["template"]):
+    if entry["id"] != parsed["name"]:
+        notes.append(f"    its name was {parsed['name']}, which notebooks remember")
+    if parsed["language"] == "python" and not re.match("python|bash|$", parsed["template"]):
         what = "its template is taken for a Python's; if it is none, add language and command"
         notes.append(f"    {what}")
     keys = [f"{key}: {flow(value)}" for key, value in entry.items()]
     return "".join(f"  # {note}\n" for note in notes) + "  - " + "\n    ".join(keys) + "\n"
 
 
-def _source(told: dict[str, Any]) -> dict[str, Any]:
-    """What the kernel comes from."""
-    mode, rest = told["mode"], told["rest"]
+def _source(parsed: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys that tell what the kernel is made from."""
+    mode, rest = parsed["mode"], parsed["rest"]
     if mode == "lmod":
         if not rest:
             raise ValueError("it names no module")
         return {"modules": rest}
     if mode in ("singularity", "docker"):
-        return {"image": told["place"], "engine": mode, **({"options": rest} if rest else {})}
-    return {"conda" if mode == "conda" else "virtualenv": told["place"]}
+        return {"image": parsed["place"], "engine": mode, **({"options": rest} if rest else {})}
+    return {"conda" if mode == "conda" else "virtualenv": parsed["place"]}
 
 
-def _shape(told: dict[str, Any]) -> dict[str, Any]:
-    """How it is named and started."""
-    language, argv = told["language"], told["argv"]
-    shape: dict[str, Any] = {"id": slug(told["name"])}
-    if told["title"]:
-        shape["name"] = re.sub(r"[{}]", r"\g<0>\g<0>", told["title"])
-    if told["template"] == "bash" and language == "python":
+def _shape(parsed: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys that tell how the kernel is named and started."""
+    language, argv = parsed["language"], parsed["argv"]
+    shape: dict[str, Any] = {"id": slug(parsed["name"])}
+    if parsed["title"]:
+        shape["name"] = re.sub(r"[{}]", r"\g<0>\g<0>", parsed["title"])
+    if parsed["template"] == "bash" and language == "python":
         shape |= {"language": "bash", "command": ["python", "-m", "bash_kernel", "-f", CONNECTION]}
     elif argv[1 : 1 + len(_OURS.get(language, []))] != _OURS.get(language):
         shape |= {"language": language, "command": argv}
     elif language == "R":
         shape["language"] = "R"
-    if told["env"]:
-        shape["environment"] = told["env"]
+    if parsed["env"]:
+        shape["environment"] = parsed["env"]
     return shape

@@ -1,4 +1,4 @@
-"""The module tree as Lmod's spider sees it: always read afresh, never from a cache."""
+"""Read the module tree with Lmod's spider, without its cache."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Chain = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Module:
-    """A module by its full name, from however many files (one per parent, in a hierarchy).
+    """A module by its full name, which may have several files (one per parent, in a hierarchy).
 
-    `parents` are the chains that make it loadable, none if it always is; `bins` the folders that it
-    puts on PATH; `short` is the name without a version, for which Lmod loads the version of the
-    highest `weight`.
+    `parents` are the chains of modules that make it loadable, empty if it always is. `bins` are the
+    folders that it puts on PATH. `short` is the name without a version. For that name Lmod loads
+    the version with the highest `weight`.
     """
 
     full: str
@@ -45,17 +45,17 @@ class Module:
 def read_tree(
     site: Site, user: str | None, variables: Mapping[str, str]
 ) -> tuple[list[Module], list[Broken]]:
-    """All modules below kernels.modulepath, by name and version; and what there Lmod cannot read.
+    """Return all modules below kernels.modulepath, and the parts that Lmod cannot read.
 
-    `variables` are those that the site's Lmod needs. Raises Problem if Lmod or the tree is not
-    there.
+    `variables` are those that the site's Lmod needs. Raises Problem if Lmod or a folder of the
+    module path does not exist.
     """
     program = site.kernels.lmod / "libexec" / "spider"
     if not program.exists():
         raise Problem(
             f"Lmod is not at {site.kernels.lmod}",
             "site.yml: kernels.lmod",
-            "install Lmod, or say where libexec/spider and libexec/lmod lie",
+            "install Lmod, or set the folder that has libexec/spider and libexec/lmod",
         )
     if missing := [path for path in site.kernels.modulepath if not path.is_dir()]:
         raise Problem(
@@ -76,6 +76,7 @@ Entry = tuple[str, str, dict[str, Any]]
 
 
 def _module(full: str, entries: list[Entry]) -> Module:
+    """Return the module that the spider's entries describe."""
     chains = [[tuple(chain) for chain in entry.get("parentAA") or ()] for _, _, entry in entries]
     return Module(
         full=full,
@@ -94,6 +95,6 @@ def _module(full: str, entries: list[Entry]) -> Module:
 
 
 def natural(text: str) -> tuple[tuple[int, int, str], ...]:
-    """A key that sorts 3.9 before 3.11."""
+    """Return a sort key by which 3.9 comes before 3.11."""
     parts = (part for part in re.split(r"([0-9]+)", text) if part)
     return tuple((1, int(part), "") if part[0] in "0123456789" else (0, 0, part) for part in parts)

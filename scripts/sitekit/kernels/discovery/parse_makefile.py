@@ -1,7 +1,7 @@
-"""The command lines of envkernel's in a Makefile, found by reading it: nothing in it is run.
+"""Find envkernel's command lines in a Makefile by reading it. Nothing in it is run.
 
-Understood is what such Makefiles have: variables, recipes, one `for` over a list, and
-`echo NAME | tr / _` in backquotes. Whatever else may name a kernel is reported and not guessed.
+The parser knows what such Makefiles have: variables, recipes, one `for` over a list, and `echo NAME
+| tr / _` in backquotes. Any other line that may name a kernel is reported.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ...base.errors import BadInput
 
-# What make alone would know: one word to shlex, and no variable to make.
+# Stands for a value that only make knows. shlex reads it as one word, make as no variable.
 UNKNOWN = "${...}"
 _LOGICAL = re.compile(r"(?:.*\\\n)*.+")
 _VARIABLE = re.compile(r"([A-Za-z_]\w*)\s*([+:?]?)=\s*(.*)")
@@ -27,7 +27,7 @@ _BASH = "the bash kernel is part of the hub's environment while environment.yml 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the Makefile: the words after `envkernel`, or what is wrong with it."""
+    """A line of the Makefile: the words after `envkernel`, or why it is not understood."""
 
     number: int
     text: str
@@ -36,7 +36,7 @@ class Line:
 
 
 def command_lines(path: Path) -> list[Line]:
-    """Raises BadInput if the file cannot be read."""
+    """Return the lines about kernels. Raises BadInput if the file cannot be read."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -60,14 +60,17 @@ def command_lines(path: Path) -> list[Line]:
 
 
 def _assign(variables: dict[str, str], name: str, how: str, value: str) -> None:
-    """One that is set a second time depends on how make is called, and is not known."""
+    """Set a variable.
+
+    If it is set twice, its value depends on how make is called, and counts as unknown.
+    """
     before = variables.get(name)
     again = f"{before} {value}" if how == "+" else UNKNOWN
     variables[name] = value if before is None else again
 
 
 def _read(number: int, line: str, variables: dict[str, str]) -> Iterator[Line]:
-    """What one line of a recipe has of envkernel, or of bash_kernel's own kernel."""
+    """Yield the commands of envkernel, or of bash_kernel, in one line of a recipe."""
     if "bash_kernel.install" in line:
         yield Line(number, line, fault=_BASH)
     try:
@@ -86,7 +89,10 @@ def _read(number: int, line: str, variables: dict[str, str]) -> Iterator[Line]:
 
 
 def _expanded(text: str, variables: dict[str, str]) -> str:
-    """Make's variables filled in. Raises ValueError where make itself would write the command."""
+    """Return the line with make's variables filled in.
+
+    Raises ValueError if a function of make's would write the command.
+    """
 
     def one(match: re.Match[str]) -> str:
         name = match[1] or match[2] or ""
@@ -94,13 +100,13 @@ def _expanded(text: str, variables: dict[str, str]) -> str:
             raise ValueError("a function of make's writes it")
         return variables.get(name, UNKNOWN)
 
-    for _ in range(10):  # as deep as they may name each other
+    for _ in range(10):  # variables may refer to each other up to this depth
         text = _REFERENCE.sub(one, text)
     return text
 
 
 def _commands(script: str) -> Iterator[list[str]]:
-    """The simple commands of a shell line, also each turn of a loop. Raises ValueError."""
+    """Yield the simple commands of a shell line, with each turn of a loop. Raises ValueError."""
     if loop := _LOOP.fullmatch(script):
         name, words, body = loop.groups()
         its_name = re.compile(rf"\$(?:{name}\b|\{{{name}\}})")

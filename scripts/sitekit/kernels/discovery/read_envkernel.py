@@ -1,8 +1,8 @@
-"""Run by the release's Python: envkernel's own parser reads command lines of envkernel's.
+"""Parse command lines with envkernel's own parser. The release's Python runs this program.
 
-Reads `[[mode, word, ...], ...]` on stdin. Prints a JSON list with `{"mode", "name", "title",
-"template", "language", "argv", "env", "place", "rest"}` for each, where "place" is the path or
-image and "rest" what is left: modules or options; or `{"error"}`.
+It reads `[[mode, word, ...], ...]` on stdin. It prints a JSON list with `{"mode", "name", "title",
+"template", "language", "argv", "env", "place", "rest"}` for each, or `{"error"}`. "place" is the
+path or image, and "rest" holds the remaining words: modules or options.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ PLACES = ("conda", "virtualenv", "venv", "singularity", "docker")
 
 
 def read(mode: str, *words: str) -> dict[str, Any]:
+    """Return the parsed command line, or an error."""
     if mode != "lmod" and mode not in PLACES:
         return {"error": f"'{mode}' is not a mode of envkernel's"}
     complaint = io.StringIO()
@@ -31,7 +32,8 @@ def read(mode: str, *words: str) -> dict[str, Any]:
 
 
 def understood(mode: str, words: list[str]) -> dict[str, Any]:
-    # A template is looked up among the kernels installed here; the one that is meant is elsewhere.
+    """Return the parsed command line."""
+    # envkernel would look for the template among the kernels of this release, where it is not.
     first = argparse.ArgumentParser(allow_abbrev=False)
     first.add_argument("--kernel-template", default="")
     first.add_argument("--purge", action="store_true")
@@ -45,7 +47,7 @@ def understood(mode: str, words: list[str]) -> dict[str, Any]:
     place = argparse.ArgumentParser(prog=f"envkernel {mode}")
     if mode in PLACES:
         place.add_argument("place")
-    said, rest = place.parse_known_args(kernel.argv)
+    options, rest = place.parse_known_args(kernel.argv)
     return {
         "mode": mode,
         "name": kernel.name,
@@ -54,7 +56,7 @@ def understood(mode: str, words: list[str]) -> dict[str, Any]:
         "language": kernel.kernel["language"],
         "argv": kernel.kernel["argv"],
         "env": kernel.kernel.get("env", {}),
-        "place": getattr(said, "place", None),
+        "place": getattr(options, "place", None),
         "rest": rest,
     }
 

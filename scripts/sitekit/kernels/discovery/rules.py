@@ -1,5 +1,7 @@
-"""kernels/kernels.yml: what becomes a kernel, and how it is named. A site with no opinions writes
-nothing."""
+"""Read and validate kernels.yml: what becomes a kernel, and how it is named.
+
+An empty file means the defaults.
+"""
 
 from __future__ import annotations
 
@@ -19,24 +21,26 @@ from ...site.yaml_file import read_yaml
 
 CONNECTION = "{connection_file}"
 SOCKETS = "{sockets}"
-"""The folder of the kernel's sockets, which the launcher reads from the connection file."""
+"""Replaced by the folder of the kernel's sockets, which is in the connection file."""
 SOURCES = ("match", "modules", "conda", "virtualenv", "image")
 TITLE_WORDS = ("module", "name", "version", "language", "language_version", "parents")
 
 
 def _match(pattern: str) -> str:
+    """Return the pattern, or raise Unfit."""
     if pattern.startswith("~"):
         try:
             re.compile(pattern[1:])
         except re.error as error:
             what = f"{shown(pattern[1:])} is not a regular expression ({error})"
-            raise Unfit(what, "mend it, or use a glob such as 'python/3.*'") from None
+            raise Unfit(what, "correct it, or use a glob such as 'python/3.*'") from None
     elif not pattern.strip("*?/"):
         raise Unfit(f"{shown(pattern)} matches every module", "name some, such as 'python/*'")
     return pattern
 
 
 def _title(text: str) -> str:
+    """Return the template of a title, or raise Unfit."""
     try:
         words = [word for _, word, _, _ in string.Formatter().parse(text) if word is not None]
     except ValueError as error:
@@ -50,6 +54,7 @@ def _title(text: str) -> str:
 
 
 def _command(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the command line, or raise Unfit."""
     if len(words) < 2 or "/" in words[0] or not any(CONNECTION in word for word in words[1:]):
         remedy = (
             f"write a program that the modules bring, then its words, one of them '{CONNECTION}'"
@@ -59,6 +64,7 @@ def _command(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _newest(value: object) -> object:
+    """Return the number of versions, or raise Unfit."""
     if value != "all" and (
         isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000
     ):
@@ -96,8 +102,7 @@ Logo = Annotated[
         r"[a-z0-9_-]+", "is not a folder in kernels/logos", "use its bare name, such as python"
     ),
 ]
-# Such names reach Lmod as one argument and never a shell; a leading '-' would be an option all the
-# same.
+# Lmod gets each name as one argument, without a shell. But a leading '-' would make it an option.
 ModuleName = Annotated[
     str,
     spelled(
@@ -119,7 +124,7 @@ Variables = dict[Variable, str]
 
 
 class Part(BaseModel):
-    """A mapping in kernels.yml: unknown keys are refused, values never change."""
+    """A mapping in kernels.yml: unknown keys are refused, and values never change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -136,7 +141,7 @@ class Discover(Part):
 
 
 class Rule(Part):
-    """One entry under `kernels`: modules by pattern or by name, and what their kernels are like."""
+    """One entry under `kernels`: modules by pattern or by name, and settings for their kernels."""
 
     match: Annotated[Pattern | None, Field(examples=["python/3.*"])] = None
     modules: Annotated[
@@ -159,6 +164,7 @@ class Rule(Part):
 
     @model_validator(mode="after")
     def _agrees(self) -> Rule:
+        """Refuse keys that contradict each other."""
         if sum(getattr(self, source) is not None for source in SOURCES) != 1:
             raise Unfit(f"a kernel comes from one of {', '.join(SOURCES)}", "write one of them")
         if self.options and not self.image:
@@ -192,7 +198,7 @@ class Rule(Part):
 
     @property
     def listed(self) -> bool:
-        """Named outright: then it is a failure if it does not work."""
+        """Return whether it names its modules without wildcards: then a failure counts."""
         return self.match is None or not (
             self.match.startswith("~") or set(self.match) & set("*?[")
         )
@@ -203,18 +209,18 @@ class Rule(Part):
 
     @property
     def place(self) -> Path | str | None:
-        """The environment or the image, where the kernel comes from none of the modules."""
+        """Return the environment or the image, if the kernel comes from one."""
         return self.conda or self.virtualenv or self.image
 
     @property
     def bin(self) -> Path | None:
-        """The folder of programs of an environment."""
+        """Return the folder with the programs of an environment."""
         place = self.conda or self.virtualenv
         return place and place / "bin"
 
     @property
     def marks(self) -> list[Path]:
-        """Files that change with the environment or the image."""
+        """Return files that change together with the environment or the image."""
         if self.image:
             return [Path(self.image)] if self.image.startswith("/") else []
         if self.conda:
@@ -238,20 +244,21 @@ class Rules(Part):
 
 
 def matches(pattern: str, module: str) -> bool:
-    """Whether all of a module's full name fits a glob (`python/3.*`), or a regular expression
-    behind `~`."""
+    """Return whether a full name fits a glob (`python/3.*`), or a regular expression after `~`."""
     if pattern.startswith("~"):
         return re.fullmatch(pattern[1:], module) is not None
     return fnmatch.fnmatchcase(module, pattern)
 
 
 def load_rules(path: Path) -> Rules:
-    """Read kernels.yml; one that holds comments only means the defaults. Raises BadInput with line,
-    key and remedy."""
+    """Read kernels.yml. A file with comments only means the defaults.
+
+    Raises BadInput with line, key and remedy.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        text = "unreadable"  # read_yaml says how
+        text = "unreadable"  # read_yaml raises BadInput with the reason
     if all(
         line.strip() in ("", "---") or line.lstrip(" ").startswith("#")
         for line in text.splitlines()

@@ -1,5 +1,7 @@
-"""Run Lmod's spider over the module path. What makes it fail is found by halves, and all else is
-read."""
+"""Run Lmod's spider over the module path.
+
+If it fails, the entries that cause it are found by bisection, and all other entries are read.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +18,18 @@ from ...base.command import Argv, CommandFailed, run
 from ...base.errors import Problem
 
 Tree = dict[str, dict[str, dict[str, Any]]]
-"""Name without version -> file -> what the spider says of it."""
+"""Name without version -> file -> the spider's data about it."""
 WHOLE, PART = 300, 30  # seconds; it takes one for 5,000 modules
 MOST_BROKEN = 10
-"""Where more than so many entries fail, it is Lmod itself that does."""
+"""If more entries fail, the fault is Lmod's own."""
 
 
 @dataclass(frozen=True)
 class Broken:
-    """An entry of a folder of the module path, such as /shared/modules/cluster, and what the spider
-    said of it."""
+    """An entry of the module path, such as /shared/modules/cluster, that the spider cannot read.
+
+    `reason` is the spider's error.
+    """
 
     path: Path
     reason: str
@@ -41,7 +45,7 @@ class Spider:
     user: str | None
 
     def read(self) -> tuple[Tree, list[Broken]]:
-        """The whole tree, and the entries without which it can be read."""
+        """Return the tree, and the entries that had to be left out."""
         try:
             return self._run(self.modulepath, WHOLE), []
         except Problem as failure:
@@ -54,6 +58,7 @@ class Spider:
             return tree, broken
 
     def _by_halves(self, entries: list[Path]) -> tuple[Tree, list[Broken]]:
+        """Find the broken entries by bisection, and read all others."""
         tree: Tree = {}
         broken: list[Broken] = []
         waiting = [entries]
@@ -71,7 +76,7 @@ class Spider:
         return tree, broken
 
     def _some(self, entries: list[Path]) -> Tree:
-        """The tree of these entries alone, which the spider sees in folders of links."""
+        """Return the tree of these entries only. The spider sees them in folders of links."""
         with tempfile.TemporaryDirectory(prefix="sitekit-spider-") as top:
             os.chmod(top, 0o755)  # noqa: S103
             folders: dict[Path, Path] = {}
@@ -86,6 +91,7 @@ class Spider:
             return json.loads(seen)
 
     def _run(self, folders: Sequence[Path], seconds: float) -> Tree:
+        """Run the spider over these folders. Raises Problem."""
         paths = ":".join(map(str, folders))
         env = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -101,11 +107,10 @@ class Spider:
 
 
 def tree_of(output: str, words: Argv) -> Tree:
-    """What the spider found, behind whatever modulefiles have printed. Raises CommandFailed if
-    there is nothing.
+    """Return the tree in the spider's output, after anything that modulefiles have printed.
 
-    Source of the format: Lmod's `spider -o spider-json`. Broken modulefiles are listed as well;
-    only a load tells.
+    Source of the format: Lmod's `spider -o spider-json`. It lists broken modulefiles as well, which
+    fail only when they are loaded. Raises CommandFailed if there is no tree.
     """
     decoder = json.JSONDecoder(strict=False)  # Lmod writes control characters as they are
     for begin in re.finditer(r"[{\[]", output):
@@ -123,6 +128,7 @@ def tree_of(output: str, words: Argv) -> Tree:
 
 
 def _entries(files: Any) -> dict[str, dict[str, Any]]:
+    """Return the entries that have the expected form."""
     named = files.items() if isinstance(files, dict) else ()
     return {
         file: entry

@@ -1,1 +1,1 @@
-"""Published kernels, in generations of which one is in use."""
+"""Write kernels in generations, of which one is published by a link."""

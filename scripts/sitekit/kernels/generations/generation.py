@@ -1,11 +1,11 @@
-"""Generations of kernels: folders of launcher, tombstone and specs that belong together; one link
-offers one of them.
+"""Create, publish and remove generations: folders with launcher, tombstone and kernel specs.
 
-PREFIX/kernels/current       -> generations/<id>; a folder for JUPYTER_PATH PREFIX/kernels/launch
--> current/launch; the path in every kernel.json, so that no generation is named there
-PREFIX/kernels/generations/<id>/{launch, *.py, generation.json, site.json, kernels.yml}
-PREFIX/kernels/generations/<id>/kernels/<name>/{kernel.json, launch.json, logo-*}; a hidden one has
-a hidden.json
+PREFIX/kernels/current -> generations/<id>: the published generation, a folder for JUPYTER_PATH.
+PREFIX/kernels/launch -> current/launch: the path in every kernel.json, which names no generation.
+
+PREFIX/kernels/generations/<id>/ contains launch, *.py, generation.json, site.json and kernels.yml.
+Its folder kernels/<name>/ contains kernel.json, launch.json and logo-*. A hidden kernel has
+hidden.json in place of kernel.json.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from ...base.data import data
 from ...base.errors import Problem
 from ...base.files import switch_link, write_atomic
 from ...site import Site
-from .kernel import Kernel
+from .generation_record import MARK, Record, read_record, write_record
+from .kernel_record import Kernel
 from .logos import logo_files
-from .record import MARK, Record, read_record, write_record
 
 KEPT = 3
 RULES = "kernels.yml"
-"""The kernels.yml that a generation was made by."""
+"""The kernels.yml by which a generation was made."""
 SPEC, HIDDEN = "kernel.json", "hidden.json"
 FLAG = " (fails its test)"
 Showing = Literal["offer", "flag", "hide"]
@@ -39,16 +39,17 @@ _WRITER = Path(__file__).with_name("write_specs.py")
 
 
 def root(site: Site) -> Path:
+    """Return the folder of all generations, PREFIX/kernels."""
     return site.kernels_current.parent
 
 
 @contextmanager
 def lock(site: Site) -> Iterator[None]:
-    """One `make kernels` at a time. Raises Problem if another is under way."""
+    """Allow one `make kernels` at a time. Raises Problem if another one runs."""
     folder = root(site) / "generations"
     folder.mkdir(parents=True, exist_ok=True)
     with open(root(site) / ".lock", "w", opener=_closed) as file:
-        os.fchmod(file.fileno(), 0o600)  # who may only open it could hold the lock
+        os.fchmod(file.fileno(), 0o600)  # an account that can open it could hold the lock
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -65,26 +66,30 @@ def _closed(path: str, flags: int) -> int:
 
 
 def current(site: Site) -> Path | None:
-    """The generation that is offered now."""
+    """Return the published generation."""
     return site.kernels_current.resolve() if site.kernels_current.exists() else None
 
 
 def spec_file(generation: Path, name: str) -> Path:
-    """The spec of a kernel: kernel.json, or a name that Jupyter does not look for while the kernel
-    is hidden."""
+    """Return the path of a kernel's spec.
+
+    It is kernel.json or, for a hidden kernel, a name that Jupyter does not look for.
+    """
     hidden = generation / "kernels" / name / HIDDEN
     return hidden if hidden.exists() else hidden.with_name(SPEC)
 
 
 def holds(generation: Path | None, kernel: Kernel) -> bool:
-    """Whether the kernel's files are still there."""
+    """Return whether the kernel's files still exist."""
     spec = generation and spec_file(generation, kernel.id)
     return bool(spec and spec.exists() and spec.with_name("launch.json").exists())
 
 
 def begin(site: Site) -> Path:
-    """A new, empty generation, marked as ours and unfinished: if we are interrupted, the next run
-    removes it."""
+    """Create a new, empty generation, marked as unfinished.
+
+    If this run is interrupted, the next one removes it.
+    """
     python = site.current / "bin" / "python"
     first = f"#!{python} -I\n"
     if len(first) > 127:  # the kernel's limit for the first line of a program, BINPRM_BUF_SIZE
@@ -100,8 +105,7 @@ def begin(site: Site) -> Path:
 
 
 def copy(site: Site, old: Path) -> Path:
-    """A new generation that is like `old`, launcher and all; unfinished, like the one that `begin`
-    makes."""
+    """Create a generation as a copy of `old`, marked as unfinished."""
     folder = _fresh(site)
     folder.mkdir()
     write_record(folder, Record())
@@ -115,7 +119,7 @@ def _fresh(site: Site) -> Path:
 
 @contextmanager
 def under_way(site: Site, new: Path) -> Iterator[None]:
-    """However the block ends: what it did not publish goes, and so do our oldest generations."""
+    """Remove the new generation after the block, unless it was published, and the oldest ones."""
     try:
         yield
     finally:
@@ -127,21 +131,20 @@ def under_way(site: Site, new: Path) -> Iterator[None]:
 def write_specs(
     site: Site, generation: Path, kernels: list[Kernel], named: str = ""
 ) -> dict[str, str]:
-    """Let envkernel write the specs of `kernels` into the generation; it is the release's, so its
-    Python runs it.
+    """Write the specs of `kernels` into the generation, with envkernel.
 
-    `named` is what the launcher is told in place of a kernel's id. Returns why some could not be
-    written, by id.
+    envkernel is in the release, so that the release's Python runs it. `named` is passed to the
+    launcher in place of a kernel's id. Returns why some specs could not be written, by id.
     """
     if not kernels:
         return {}
     staging = generation / "staging"
     staging.mkdir()
-    orders = []
+    entries = []
     for kernel in kernels:
         instructions = staging / f"{kernel.id}.json"
         instructions.write_text(json.dumps(kernel.launch, indent=1, sort_keys=True) + "\n")
-        orders.append({
+        entries.append({
             "id": kernel.id,
             "title": kernel.shown,
             "language": kernel.language,
@@ -150,34 +153,35 @@ def write_specs(
             "spec": kernel.spec,
             "files": {"launch.json": str(instructions)} | {file.name: str(file) for file in logo_files(kernel.logo)},
         })  # fmt: skip
-    order = json.dumps({"prefix": str(staging), "kernels": orders})
+    request = json.dumps({"prefix": str(staging), "kernels": entries})
     done = run(
-        [site.current / "bin" / "python", "-I", _WRITER], stdin=order, timeout=60 + len(kernels)
+        [site.current / "bin" / "python", "-I", _WRITER], stdin=request, timeout=60 + len(kernels)
     )
-    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"id"')]
-    for result in told:
+    results = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"id"')]
+    for result in results:
         if "error" not in result:
             (staging / "share" / "jupyter" / "kernels" / result["id"]).rename(
                 generation / "kernels" / result["id"]
             )
     shutil.rmtree(staging)
-    return {result["id"]: result["error"] for result in told if "error" in result}
+    return {result["id"]: result["error"] for result in results if "error" in result}
 
 
 def carry_over(old: Path, generation: Path, kernels: Iterable[Kernel]) -> None:
-    """Copy the specs of kernels that stay as they are."""
+    """Copy the specs of kernels that do not change."""
     for kernel in kernels:
         shutil.copytree(old / "kernels" / kernel.id, generation / "kernels" / kernel.id)
 
 
 def drop(generation: Path, names: Iterable[str]) -> None:
+    """Remove the kernels with these ids."""
     for name in names:
-        # one that could not be written is not there
+        # a kernel that could not be written does not exist
         shutil.rmtree(generation / "kernels" / name, ignore_errors=True)
 
 
 def showing(generation: Path, name: str) -> Showing:
-    """How the launcher shows the kernel."""
+    """Return how the launcher shows the kernel."""
     spec = spec_file(generation, name)
     if spec.name == HIDDEN:
         return "hide"
@@ -185,21 +189,21 @@ def showing(generation: Path, name: str) -> Showing:
 
 
 def show(generation: Path, kernel: Kernel, how: Showing) -> None:
-    """Have the launcher show the kernel so."""
+    """Set how the launcher shows the kernel."""
     now = spec_file(generation, kernel.id)
     then = now.with_name(HIDDEN if how == "hide" else SPEC)
-    spec = {
-        **json.loads(now.read_text()),
-        "display_name": kernel.shown + (FLAG if how == "flag" else ""),
-    }
+    spec = json.loads(now.read_text())
+    spec["display_name"] = kernel.shown + (FLAG if how == "flag" else "")
     write_atomic(then, json.dumps(spec, indent=1, sort_keys=True))
     if now != then:
         now.unlink()
 
 
-def settle(generation: Path) -> None:
-    """Everybody may read it and only its owner write, whatever the umask and the modes copied; and
-    it is on disk."""
+def fix_modes(generation: Path) -> None:
+    """Set the modes so that everybody can read, and only the owner can write.
+
+    They do not depend on the umask or on the modes of copied files. Also sync the files to disk.
+    """
     for folder, _, files in os.walk(generation):
         os.chmod(folder, 0o755)  # noqa: S103
         for name in files:
@@ -211,8 +215,10 @@ def settle(generation: Path) -> None:
 
 
 def publish(site: Site, generation: Path) -> None:
-    """Offer this generation: one link changes, and whoever reads sees all of the old or all of the
-    new."""
+    """Publish this generation by switching one link.
+
+    A reader sees all of the old generation or all of the new one.
+    """
     switch_link(site.kernels_current, f"generations/{generation.name}")
     launch = root(site) / "launch"
     if not (launch.is_symlink() and os.readlink(launch) == "current/launch"):
@@ -220,7 +226,10 @@ def publish(site: Site, generation: Path) -> None:
 
 
 def prune(site: Site) -> list[str]:
-    """Remove our own generations, all but the newest few and the one in use. Returns their names."""
+    """Remove old generations that sitekit made, and return their names.
+
+    The newest few, and the published one, stay.
+    """
     used = current(site)
     ours = {
         folder: record

@@ -1,5 +1,4 @@
-"""generation.json: what a generation of kernels holds, and what is known of those that are not in
-it."""
+"""Read and write generation.json: the kernels of a generation, and results of the probe."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...base.files import write_atomic
-from .kernel import Kernel
+from .kernel_record import Kernel
 
 MARK = "generation.json"
 _MAKER = "sitekit make kernels"
@@ -18,9 +17,12 @@ _MAKER = "sitekit make kernels"
 
 @dataclass(frozen=True)
 class Record:
-    """`kernels` as proven, by id; `failing` of them with the reason, since a check; `quiet`: what
-    was probed and has no kernel in it, so that nobody asks again. `test_as` and `start_timeout`
-    (seconds) are how they were tried."""
+    """The contents of generation.json.
+
+    `kernels` holds the kernels as tested, by id. `failing` holds the reasons of those that failed
+    in a later check. `quiet` holds what was probed and contains no kernel, so that it is not probed
+    again. `test_as` and `start_timeout` (seconds) are how the kernels were tested.
+    """
 
     kernels: Mapping[str, Kernel] = field(default_factory=dict)
     failing: Mapping[str, str] = field(default_factory=dict)
@@ -30,29 +32,25 @@ class Record:
     complete: bool = False
 
 
-# A record whose fields were others is not read; its kernels are then proven afresh.
+# A record with other fields is not read. Its kernels are then tested again.
 _FORMAT = " ".join(field.name for kind in (Record, Kernel) for field in fields(kind))
 
 
 def read_record(generation: Path) -> Record | None:
-    """What generation.json says; None for a folder that is not ours."""
+    """Return the record of a generation; None for a folder that sitekit did not make."""
     try:
-        told = json.loads((generation / MARK).read_text())
-        if told.pop("made_by") != _MAKER:
+        content = json.loads((generation / MARK).read_text())
+        if content.pop("made_by") != _MAKER:
             return None
-        if told.pop("format") != _FORMAT:
-            return Record(complete=told["complete"])
-        return Record(
-            **{
-                **told,
-                "kernels": {name: Kernel(**kernel) for name, kernel in told["kernels"].items()},
-            }
-        )
+        if content.pop("format") != _FORMAT:
+            return Record(complete=content["complete"])
+        content["kernels"] = {name: Kernel(**data) for name, data in content["kernels"].items()}
+        return Record(**content)
     except (OSError, ValueError, LookupError, AttributeError, TypeError):
         return None
 
 
 def write_record(generation: Path, record: Record) -> None:
-    """The mark by which we know a generation as ours."""
-    told = {"made_by": _MAKER, "format": _FORMAT, **asdict(record)}
-    write_atomic(generation / MARK, json.dumps(told, indent=1) + "\n")
+    """Write generation.json, which also marks the folder as made by sitekit."""
+    content = {"made_by": _MAKER, "format": _FORMAT, **asdict(record)}
+    write_atomic(generation / MARK, json.dumps(content, indent=1) + "\n")

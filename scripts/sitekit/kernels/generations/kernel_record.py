@@ -1,5 +1,7 @@
-"""A kernel as it is probed, written, proven and recorded; plain data, so that a generation can
-carry it as JSON."""
+"""Hold the data of one kernel, from its probe until it is published.
+
+It is plain data, so that a generation can store it as JSON.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,13 @@ Stamp = list[int] | None
 
 @dataclass(frozen=True)
 class Kernel:
-    """`envkernel` are the words from which envkernel makes such a kernel, `launch` the launcher's
-    instructions; `spec` goes into kernel.json, `expect` is what it must report; `found` is one that
-    kernels.yml does not name.
+    """One kernel.
 
-    `key` sums up how it was asked for; `watch` holds the files that it was made from, with their
-    stamps at the probe.
+    `envkernel` is the command line by which envkernel makes such a kernel. `launch` holds the
+    launcher's instructions. `spec` goes into kernel.json. `expect` is what the kernel must report
+    when it is started. `found` means that kernels.yml does not name it. `key` is a digest of the
+    rules that it was made by. `watch` holds the files that it was made from, with their stamps at
+    the probe.
     """
 
     id: str
@@ -38,17 +41,21 @@ class Kernel:
     found: bool = False
 
     def titled(self, title: str) -> Kernel:
-        return replace(self, launch={**self.launch, "title": title})
+        """Return the kernel with another title."""
+        launch = {**self.launch, "title": title}
+        return replace(self, launch=launch)
 
     @property
     def shown(self) -> str:
-        """The title in the launcher: `title`, with the module behind it where two kernels have the
-        same."""
+        """Return the title in the launcher.
+
+        If two kernels have the same `title`, the module follows it.
+        """
         return self.launch["title"]
 
 
 def stamp(path: str) -> Stamp:
-    """What changes when the file or folder does; None if it is not there."""
+    """Return a stamp that changes when the file or folder changes; None if it does not exist."""
     try:
         info = os.stat(path)
     except OSError:
@@ -57,15 +64,17 @@ def stamp(path: str) -> Stamp:
 
 
 def stamps(paths: Iterable[str]) -> dict[str, Stamp]:
+    """Return the stamps of these paths."""
     return {path: stamp(path) for path in sorted(set(paths)) if path}
 
 
 def is_unchanged(watch: Mapping[str, Stamp]) -> bool:
+    """Return whether all these files have the same stamps as before."""
     return all(stamp(path) == seen for path, seen in watch.items())
 
 
-def told_apart(kernels: Iterable[Kernel]) -> list[Kernel]:
-    """The kernels with titles of which no two are alike."""
+def with_distinct_titles(kernels: Iterable[Kernel]) -> list[Kernel]:
+    """Return the kernels with titles of which no two are the same."""
     kernels = list(kernels)
     count = Counter(kernel.title for kernel in kernels)
     return [k.titled(k.title if count[k.title] == 1 else f"{k.title} ({k.label})") for k in kernels]

@@ -1,5 +1,7 @@
-"""The pictures in JupyterLab's launcher: kernels/logos/<name>/, or those of `other` where there are
-none."""
+"""Find the logos for JupyterLab's launcher in kernels/logos/<name>/.
+
+A name without a folder gets those of `other`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ FILES = ("logo-32x32.png", "logo-64x64.png", "logo-svg.svg")
 
 
 def logo_files(name: str) -> list[Path]:
-    """The files for the logo `name`; a language without a drawing gets the plain one."""
+    """Return the files of the logo `name`, or of the logo `other`."""
     try:
         folder = data(f"kernels/logos/{name}")
     except FileNotFoundError:
@@ -23,6 +25,7 @@ def logo_files(name: str) -> list[Path]:
 
 @cache
 def logo_digest(name: str) -> str:
+    """Return a digest of the files of a logo."""
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in logo_files(name))).hexdigest()[
         :16
     ]

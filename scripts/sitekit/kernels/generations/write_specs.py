@@ -1,10 +1,9 @@
-"""Run by the release's Python: envkernel's classes write each kernel spec, with our launcher in its
-argv.
+"""Write kernel specs with envkernel's classes. The release's Python runs this program.
 
-Reads `{"prefix", "kernels": [{"id", "title", "language", "envkernel", "argv", "spec", "files"}]}`
-on stdin, in which "envkernel" is a mode of envkernel's and its words. Writes below
-PREFIX/share/jupyter/kernels, and prints one line of JSON per kernel: `{"id"}`, with an `"error"`
-where it could not be written.
+It reads `{"prefix", "kernels": [{"id", "title", "language", "envkernel", "argv", "spec",
+"files"}]}` on stdin, in which "envkernel" is a mode of envkernel and its arguments. It writes below
+PREFIX/share/jupyter/kernels. It prints one line of JSON for each kernel: `{"id"}`, with an
+`"error"` if it could not be written.
 """
 
 from __future__ import annotations
@@ -18,36 +17,39 @@ import envkernel
 
 
 class Ours(envkernel.envkernel):
-    """With our argv: `lmod run` of envkernel 1.1.1 starts the hub's Python when a load fails
-    (os.popen hides it)."""
+    """Write a spec with our launcher in its argv.
 
-    def __init__(self, told: dict[str, Any], prefix: str) -> None:
+    envkernel 1.1.1 starts the hub's Python if `lmod run` fails to load a module (os.popen hides the
+    error).
+    """
+
+    def __init__(self, kernel_data: dict[str, Any], prefix: str) -> None:
         named = [
-            f"--name={told['id']}",
-            f"--display-name={told['title']}",
-            f"--language={told['language']}",
+            f"--name={kernel_data['id']}",
+            f"--display-name={kernel_data['title']}",
+            f"--language={kernel_data['language']}",
             f"--prefix={prefix}",
         ]
-        super().__init__([*named, *told["envkernel"][1:]])
-        self.told = told
+        super().__init__([*named, *kernel_data["envkernel"][1:]])
+        self.kernel_data = kernel_data
 
     def install_kernel(self, kernel: dict[str, Any], name: str, **options: Any) -> None:
-        kernel.update(self.told["spec"], argv=self.told["argv"])
-        # envkernel takes the logos of the hub's own ipykernel, whatever the module has.
-        self.copy_files = dict(self.told["files"])
+        kernel.update(self.kernel_data["spec"], argv=self.kernel_data["argv"])
+        # Otherwise envkernel would use the logos of the hub's ipykernel for every module.
+        self.copy_files = dict(self.kernel_data["files"])
         super().install_kernel(kernel, name, **options)
 
 
 def main() -> None:
     os.umask(0o022)
-    order = json.load(sys.stdin)
-    for told in order["kernels"]:
-        result = {"id": told["id"]}
+    request = json.load(sys.stdin)
+    for kernel_data in request["kernels"]:
+        result = {"id": kernel_data["id"]}
         try:
-            mode = getattr(envkernel, told["envkernel"][0])
-            type(mode.__name__, (Ours, mode), {})(told, order["prefix"]).setup()
+            mode = getattr(envkernel, kernel_data["envkernel"][0])
+            type(mode.__name__, (Ours, mode), {})(kernel_data, request["prefix"]).setup()
         except (Exception, SystemExit) as error:
-            # SystemExit is argparse's; the other kernels have nothing to do with it
+            # argparse raises SystemExit; go on with the other kernels
             result["error"] = repr(error)
         print(json.dumps(result), flush=True)
 

@@ -1,1 +1,1 @@
-"""`sitekit-kernel`: the kernels that a user makes for themselves."""
+"""Let users make kernels of their own, with the command `sitekit-kernel`."""

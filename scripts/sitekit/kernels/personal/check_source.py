@@ -1,5 +1,7 @@
-"""What a user names for a kernel of their own, checked and turned into what the site's own kernels
-are made from."""
+"""Check what a user names for a kernel, and make a Candidate of it.
+
+The site's own kernels are made from Candidates too.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ from ..discovery.module_tree import Module
 from ..discovery.rules import Rule
 
 PREFIX = "my-"
-"""The folders of users' kernels begin so, and none of the site's does that they could hide."""
+"""Prefix of the folders of users' kernels.
+
+No kernel of the site has it, so that a user's kernel can hide none.
+"""
 
 
 def candidate(
@@ -26,8 +31,10 @@ def candidate(
     venv: str | None,
     user_site: bool,
 ) -> Candidate:
-    """A kernel of `modules`, of an environment, or of an environment made with modules. Raises
-    BadInput."""
+    """Return the Candidate for modules, for an environment, or for both together.
+
+    Raises BadInput.
+    """
     title = _title(name)
     places = {
         "conda": conda and conda_environment(home, conda),
@@ -38,7 +45,7 @@ def candidate(
     }
     if not any(source.values()):
         raise BadInput(
-            "nothing is named that the kernel could run", remedy="say --module, --conda or --venv"
+            "no module or environment is named", remedy="add --module, --conda or --venv"
         )
     try:
         loaded = Rule(modules=tuple(modules)).modules if modules else ()
@@ -53,6 +60,7 @@ def candidate(
 
 
 def _title(name: str) -> str:
+    """Return the kernel's title. Raises BadInput."""
     title = name.strip()
     if not title.isprintable() or not 0 < len(title) <= 60:
         raise BadInput(
@@ -67,25 +75,28 @@ def _title(name: str) -> str:
 
 
 def virtual_environment(path: str) -> Path:
+    """Return the path of a virtual environment. Raises BadInput."""
     return _environment(
         Path(path), "pyvenv.cfg", "virtual environment (made by python -m venv, virtualenv or uv)"
     )
 
 
-def conda_environment(home: Path, told: str) -> Path:
-    """By its path or, as conda knows it, by its name."""
-    if "/" in told:
-        return _environment(Path(told), "conda-meta", "conda environment")
+def conda_environment(home: Path, text: str) -> Path:
+    """Return the path of a conda environment, by its path or its name. Raises BadInput."""
+    if "/" in text:
+        return _environment(Path(text), "conda-meta", "conda environment")
     known = conda_environments(home)
-    if told not in known:
+    if text not in known:
         names = f"conda knows {', '.join(sorted(known))}" if known else "conda knows none of yours"
-        raise BadInput(f"there is no conda environment '{told}'", remedy=f"give its path; {names}")
-    return known[told]
+        raise BadInput(f"there is no conda environment '{text}'", remedy=f"give its path; {names}")
+    return known[text]
 
 
 def conda_environments(home: Path) -> dict[str, Path]:
-    """Name -> folder of the user's environments, as conda and mamba note them in
-    ~/.conda/environments.txt."""
+    """Return the user's environments by name.
+
+    conda and mamba list them in ~/.conda/environments.txt.
+    """
     try:
         lines = (home / ".conda" / "environments.txt").read_text().splitlines()
     except OSError:
@@ -95,8 +106,8 @@ def conda_environments(home: Path) -> dict[str, Path]:
 
 
 def _environment(path: Path, mark: str, what: str) -> Path:
-    # Not resolved: a link that a user keeps to the environment in use is what the kernel shall
-    # follow.
+    """Return the absolute path, if the environment contains `mark`. Raises BadInput."""
+    # Links are not resolved: if a user changes a link to another environment, the kernel follows.
     path = Path.cwd() / path.expanduser()
     if not (path / mark).exists():
         raise BadInput(f"{path} is no {what}", remedy=f"give the folder that has {mark} in it")

@@ -1,5 +1,7 @@
-"""`sitekit-kernel`, which users call in terminals: add, list, check and remove kernels of their
-own."""
+"""Run `sitekit-kernel`, with which users add, list, check and remove their own kernels.
+
+They call it in a terminal of their server.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,8 @@ from pathlib import Path
 
 from ...base import progress
 from ...base.errors import Problem
-from . import site_info, store
-from .source import candidate
+from . import site_info, user_kernels
+from .check_source import candidate
 
 EXAMPLES = """\
 examples:
@@ -25,9 +27,10 @@ examples:
 
 
 def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     top = argparse.ArgumentParser(
         prog="sitekit-kernel",
-        description="Your own kernels for JupyterLab, tested like those of the site. They lie in your home directory.",
+        description="Your own kernels for JupyterLab, tested like those of the site, in your home directory.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -47,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument(
         "--user-site",
         action="store_true",
-        help="let packages in ~/.local count (pip install --user)",
+        help="use packages in ~/.local too (pip install --user)",
     )
     commands.add_parser("list", help="show your kernels")
     for name, what in (("check", "test a kernel again"), ("remove", "remove a kernel")):
@@ -58,8 +61,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(words: list[str], prefix: Path, home: Path) -> int:
-    """Run one command; `prefix` is that of the site. Exit code: 0 done, 1 failed, 2 refused, 130
-    interrupted."""
+    """Run one command; `prefix` is the site's.
+
+    Returns the exit code: 0 done, 1 failed, 2 refused, 130 interrupted.
+    """
     arguments = parser().parse_args(words)
     try:
         COMMANDS[arguments.command](arguments, prefix, home, words)
@@ -72,39 +77,41 @@ def main(words: list[str], prefix: Path, home: Path) -> int:
     return 0
 
 
-def _add(told: argparse.Namespace, prefix: Path, home: Path, words: list[str]) -> None:
+def _add(arguments: argparse.Namespace, prefix: Path, home: Path, words: list[str]) -> None:
     site, rules = site_info.read(prefix)
-    wanted = candidate(home, told.name, told.module, told.conda, told.venv, told.user_site)
-    made = store.add(site, rules, home, wanted, words[1:])
+    wanted = candidate(
+        home, arguments.name, arguments.module, arguments.conda, arguments.venv, arguments.user_site
+    )
+    made = user_kernels.add(site, rules, home, wanted, words[1:])
     progress.say(
         f"'{made.title}' works ({made.detail}); the launcher shows it when you open a new one."
     )
 
 
 def _list(_: argparse.Namespace, __: Path, home: Path, ___: list[str]) -> None:
-    there = store.all_of(home)
-    for one in there:
+    kernels = user_kernels.all_of(home)
+    for one in kernels:
         progress.say(f"{one.title}\n    {one.folder}\n    {one.detail}")
-    if not there:
+    if not kernels:
         progress.say(
-            "You have no kernels of your own. `sitekit-kernel add --help` says how to make one."
+            "You have no kernels of your own. `sitekit-kernel add --help` shows how to make one."
         )
 
 
-def _check(told: argparse.Namespace, prefix: Path, home: Path, _: list[str]) -> None:
-    one = store.find(home, told.name)
-    store.check(*site_info.read(prefix), one)
+def _check(arguments: argparse.Namespace, prefix: Path, home: Path, _: list[str]) -> None:
+    one = user_kernels.find(home, arguments.name)
+    user_kernels.check(*site_info.read(prefix), one)
     progress.say(f"'{one.title}' works.")
 
 
-def _remove(told: argparse.Namespace, _: Path, home: Path, __: list[str]) -> None:
-    one = store.find(home, told.name)
-    store.remove(one)
+def _remove(arguments: argparse.Namespace, _: Path, home: Path, __: list[str]) -> None:
+    one = user_kernels.find(home, arguments.name)
+    user_kernels.remove(one)
     progress.say(f"'{one.title}' is removed.")
 
 
 COMMANDS = {"add": _add, "list": _list, "check": _check, "remove": _remove}
 
 if __name__ == "__main__":
-    # PREFIX/releases/<name> is where this Python lies
+    # this Python is in PREFIX/releases/<name>
     sys.exit(main(sys.argv[1:], Path(sys.prefix).parents[1], Path(os.environ["HOME"])))

@@ -1,5 +1,4 @@
-"""What a user's own kernels have to know of their site: published with each generation, for
-sitekit-kernel to read."""
+"""Store what sitekit-kernel must know of the site, in each published generation."""
 
 from __future__ import annotations
 
@@ -23,28 +22,31 @@ _OF_RULES = {"load_environment", "start_timeout"}
 
 
 def write(generation: Path, site: Site, rules: Rules) -> None:
-    told = {
+    """Write site.json into the generation."""
+    content = {
         "site": site.model_dump(mode="json", include=_OF_SITE),
         "rules": rules.model_dump(mode="json", include=_OF_RULES),
     }
-    write_atomic(generation / FILE, json.dumps(told, indent=1) + "\n")
+    write_atomic(generation / FILE, json.dumps(content, indent=1) + "\n")
 
 
 def read(prefix: Path) -> tuple[Site, Rules]:
-    """The site whose environment lies below `prefix`, as far as users may know it: asking it for
-    more is an error."""
+    """Return the site and its rules, with the fields that sitekit-kernel needs.
+
+    Access to any other field is an error. Raises Problem.
+    """
     file = prefix / "kernels" / "current" / FILE
     try:
-        told = json.loads(file.read_text())
+        content = json.loads(file.read_text())
     except OSError:
         raise Problem(
             "this site has not published any kernels yet", str(file), "ask the people who run it"
         ) from None
-    known = told["site"]
+    known = content["site"]
     site = Site.model_construct(
         title=known["title"],
         paths=Paths.model_construct(prefix=Path(known["paths"]["prefix"])),
         slurm=Slurm.model_validate(known["slurm"]),
         kernels=Kernels.model_validate(known["kernels"]),
     )
-    return site, Rules.model_construct(**told["rules"])
+    return site, Rules.model_construct(**content["rules"])

@@ -1,1 +1,1 @@
-"""Candidates probed in isolation, and kernels started for real."""
+"""Probe candidates in isolation, then start the kernels and compare them with the probe."""

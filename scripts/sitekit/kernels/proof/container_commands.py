@@ -1,5 +1,4 @@
-"""How an engine starts a program inside an image: the words before the program, for each engine
-that we know."""
+"""Build the command line that starts a program in a container image, for each engine."""
 
 from __future__ import annotations
 
@@ -7,11 +6,11 @@ from ..discovery.rules import CONNECTION, SOCKETS, Rule
 
 PROGRAMS = {"python": "python3", "R": "R"}
 
-# With --init the container ends when docker's client is told to; a Python that is process 1 would
-# not heed that.
+# With --init the container ends when docker's client gets SIGTERM. A Python as process 1 would
+# ignore the signal.
 _DOCKER = ("run", "--rm", "--init", "--interactive", "--network=host")
-# Docker shows a container nothing of the host but what is named. {home}, {uid} and {gid} are the
-# launcher's to fill in.
+# A docker container sees only the named folders of the host. The launcher fills in {home}, {uid}
+# and {gid}.
 _SHOWN = (
     "--user={uid}:{gid}", f"--volume={CONNECTION}:{CONNECTION}:ro", f"--volume={SOCKETS}:{SOCKETS}",
     "--volume={home}:{home}", "--workdir={home}", "--env=HOME={home}",
@@ -20,13 +19,15 @@ _SHOWN = (
 
 
 def words(rule: Rule, kernel: bool = True) -> tuple[str, ...]:
-    """The engine and its words, the site's options, the image. Without `kernel`: to look into the
-    image only."""
+    """Return the words before the program: engine, its options, the site's options, the image.
+
+    Without `kernel`, the command only inspects the image.
+    """
     always: tuple[str, ...]
     served: tuple[str, ...]
     if rule.engine == "docker":
         always, served = _DOCKER, (*_SHOWN, *(f"--env={name}" for name in rule.environment))
     else:
-        # they may lie where the engine binds nothing by itself
+        # bind both: the engine may not do so by itself in their folders
         always, served = ("exec",), ("--bind", CONNECTION, "--bind", SOCKETS)
     return (rule.engine, *always, *(served if kernel else ()), *rule.options, str(rule.image))

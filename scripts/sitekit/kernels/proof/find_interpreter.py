@@ -1,5 +1,4 @@
-"""What starts a candidate's kernel: an interpreter on its PATH or inside its image; and what that
-says of itself."""
+"""Find the interpreter of a candidate, on its PATH or in its image, and ask for its version."""
 
 from __future__ import annotations
 
@@ -14,22 +13,22 @@ from typing import Any
 from ...base.command import run
 from ..discovery.candidate import PROGRAMS, Candidate
 from ..discovery.rules import CONNECTION
-from . import containers
-from .launcher import launcher
+from . import container_commands
+from .import_launcher import launcher
 
-# A history on Lustre or NFS may wait for its lock for ever, and keep the kernel from starting.
-# The connection file comes last: kernels/by_socket.py counts on it.
+# On Lustre or NFS, a history may wait for its lock for ever, so that the kernel does not start.
+# The connection file comes last: kernels/by_socket.py relies on that.
 IPYKERNEL = ("-m", "ipykernel_launcher", "--HistoryManager.hist_file=:memory:", "-f", CONNECTION)
 _INSIDE = Path(__file__).parent / "inside"
 
 
 @dataclass(frozen=True)
 class Interpreter:
-    """`program` is the full path of what the launcher starts: the interpreter, or the engine of its
-    image.
+    """What starts a kernel.
 
-    `words` begin the kernel's command line; `look` are the words to run the interpreter with a
-    program of ours.
+    `program` is the full path of what the launcher starts: the interpreter, or the engine of its
+    image. `words` begin the kernel's command line. `look` is the command line to run the
+    interpreter with a program of ours.
     """
 
     language: str
@@ -38,12 +37,12 @@ class Interpreter:
     look: tuple[str, ...]
 
     def command(self, library: str) -> list[str]:
-        """The kernel's command line; `library` is where its Jupyter kernel lies."""
+        """Return the kernel's command line. `library` is the path of its Jupyter kernel."""
         if self.language == "python":
             return [*self.words, *IPYKERNEL]
         if self.language == "R":
-            # An IRkernel in the user's own library would come first otherwise; their other packages
-            # stay within reach.
+            # Otherwise R would prefer an IRkernel in the user's own library. Other packages in that
+            # library can still be loaded.
             place = json.dumps(os.path.dirname(library))
             begin = f"loadNamespace('IRkernel', lib.loc = {place}); IRkernel::main()"
             return [*self.words, "--slave", "-e", begin, "--args", CONNECTION]
@@ -51,9 +50,12 @@ class Interpreter:
 
 
 def find(
-    candidate: Candidate, told: Mapping[str, Any], env: Mapping[str, str]
+    candidate: Candidate, instructions: Mapping[str, Any], env: Mapping[str, str]
 ) -> Interpreter | None:
-    """What to start in the environment `env`, after the load; `told` is what the launcher is told."""
+    """Return the interpreter in the environment `env` of the loaded modules.
+
+    `instructions` holds the launcher's instructions.
+    """
     rule = candidate.rule
     if rule.image:
         return _in_image(candidate, env["PATH"])
@@ -63,52 +65,58 @@ def find(
     for language in (candidate.language,) if candidate.language else tuple(PROGRAMS):
         for name in PROGRAMS[language]:
             program = shutil.which(name, path=str(rule.bin or env["PATH"]))
-            # The machine's own interpreter is not the module's, unless a rule asks for just that.
+            # The machine's own interpreter does not count, unless a rule asks for it.
             if program and (
-                rule.bin or rule.language or program != shutil.which(name, path=told["path"])
+                rule.bin
+                or rule.language
+                or program != shutil.which(name, path=instructions["path"])
             ):
                 return Interpreter(language, program, (name,), (program,))
     return None
 
 
 def _in_image(candidate: Candidate, path: str) -> Interpreter | None:
+    """Return the engine and interpreter of an image; None without the engine."""
     rule, engine = candidate.rule, shutil.which(candidate.rule.engine, path=path)
     if engine is None:
         return None
     language = rule.language or "python"
-    inner = rule.command or (containers.PROGRAMS[language],)
-    look = (engine, *containers.words(rule, kernel=False)[1:], inner[0])
+    inner = rule.command or (container_commands.PROGRAMS[language],)
+    look = (engine, *container_commands.words(rule, kernel=False)[1:], inner[0])
     return Interpreter(
-        language, engine, (*containers.words(rule), *inner), () if rule.command else look
+        language, engine, (*container_commands.words(rule), *inner), () if rule.command else look
     )
 
 
 def missing(candidate: Candidate) -> str:
-    """What `find` looked for in vain."""
+    """Return why `find` found nothing."""
     rule = candidate.rule
     if rule.image:
         return f"this host has no {rule.engine}"
     wanted = rule.command[:1] if rule.command else PROGRAMS[candidate.language or "python"]
-    return f"{rule.place or 'its modules'} {'brings' if rule.place else 'bring'} no {' or '.join(wanted)}"
+    programs = " or ".join(wanted)
+    if rule.place:
+        return f"{rule.place} brings no {programs}"
+    return f"its modules bring no {programs}"
 
 
 def ask(
     interpreter: Interpreter, env: Mapping[str, str], user: str | None, timeout: float
 ) -> dict[str, Any]:
-    """What it says: version, interpreter, library, kernel, spec, and paths to watch; or an `error`.
+    """Return what the interpreter reports, or an `error`.
 
-    Raises CommandFailed if it does not run, ValueError if it does not answer.
+    It reports its version, path, library, kernel and spec, and paths to watch. Raises CommandFailed
+    if it does not run, ValueError if it does not answer.
     """
     if not interpreter.look:
         return {"version": "", "interpreter": "", "spec": {}, "watch": []}
-    ways = {"python": _ask_python, "R": _ask_r}
-    return ways[interpreter.language](
+    readers = {"python": _ask_python, "R": _ask_r}
+    return readers[interpreter.language](
         interpreter, {**env, "HOME": launcher().NO_HOME}, user, timeout
     )
 
 
-# What ipykernel can do, by its version. Whether this one works its kernel shows, when it is
-# started.
+# The spec of ipykernel, by its version. Whether a kernel works is tested by starting it.
 _specs: dict[str, dict[str, Any]] = {}
 
 
@@ -125,15 +133,15 @@ def _ask_python(
         cwd=Path("/"),
         timeout=timeout,
     )
-    told = json.loads((done.stdout.strip().splitlines() or [""])[-1])
-    watch = [*told.pop("libraries"), told.get("library", "")]
-    if "error" in told:
-        told["error"] = f"Python {told['version']} has no working ipykernel ({told['error']})"
-    elif "spec" in told:
-        _specs[told["kernel"]] = told["spec"]
+    report = json.loads((done.stdout.strip().splitlines() or [""])[-1])
+    watch = [*report.pop("libraries"), report.get("library", "")]
+    if "error" in report:
+        report["error"] = f"Python {report['version']} has no working ipykernel ({report['error']})"
+    elif "spec" in report:
+        _specs[report["kernel"]] = report["spec"]
     else:
-        told["spec"] = known[told["kernel"]]
-    return {**told, "watch": watch}
+        report["spec"] = known[report["kernel"]]
+    return {**report, "watch": watch}
 
 
 def _ask_r(
@@ -145,7 +153,7 @@ def _ask_r(
     line = next((line for line in done.stdout.splitlines() if line.startswith("sitekit\t")), "")
     _, version, home, where, kernel, libraries = line.split("\t")
     watch = [*libraries.split(":"), where and f"{where}/IRkernel/DESCRIPTION"]
-    told = {"version": version, "interpreter": home, "watch": watch}
+    report = {"version": version, "interpreter": home, "watch": watch}
     if not where:
-        return {**told, "error": f"R {version} has no IRkernel"}
-    return {**told, "library": f"{where}/IRkernel", "kernel": kernel, "spec": {}}
+        return {**report, "error": f"R {version} has no IRkernel"}
+    return {**report, "library": f"{where}/IRkernel", "kernel": kernel, "spec": {}}

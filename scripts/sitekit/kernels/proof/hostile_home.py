@@ -1,50 +1,55 @@
-"""A user whose dotfiles and modules would break every kernel; ours must start all the same."""
+"""Create the home of a user whose dotfiles and modules break kernels that rely on them.
+
+Each kernel is also started with this home, and must work.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from ..generations.kernel import Kernel
+from ..generations.kernel_record import Kernel
 
 HOSTILE_MODULE = 'setenv("PYTHONPATH", "/nonexistent/hostile")\nprepend_path("PATH", "/nonexistent/hostile/bin")\n'
 BROKEN = "raise ImportError('this file was put here to break kernels')\n"
 
 
 def files(kernels: list[Kernel]) -> dict[str, str]:
-    """Path -> content of the hostile home: modules of the same names, broken packages, start files
-    that quit."""
+    """Return path -> content of the hostile home.
+
+    It has modules with the same names, broken packages, and start files that quit.
+    """
     names = sorted(
         {name for kernel in kernels for name in kernel.expect["modules"].split(":") if name}
     )
-    told = {
+    contents = {
         "hostile/bin-env": "exit 3\n",
         ".bashrc": "exit 3\n",
         ".Rprofile": "quit(status = 3)\n",
         ".Renviron": "R_LIBS=/nonexistent\n",
     }
-    told[".modulerc"] = "#%Module\n" + "".join(f"hide-version {name}\n" for name in names)
+    contents[".modulerc"] = "#%Module\n" + "".join(f"hide-version {name}\n" for name in names)
     for package in ("zmq", "ipykernel", "traitlets"):
-        told[f"hostile/python/{package}.py"] = BROKEN
+        contents[f"hostile/python/{package}.py"] = BROKEN
     for name in [*names, "hostile/1.0"]:
-        told[f"hostile/modules/{name}.lua"] = HOSTILE_MODULE
+        contents[f"hostile/modules/{name}.lua"] = HOSTILE_MODULE
     versions = {
         ".".join(k.detail.split()[1].rstrip(",").split(".")[:2])
         for k in kernels
         if k.language == "python"
     }
     for version in sorted(versions):
-        told[f".local/lib/python{version}/site-packages/ipykernel/__init__.py"] = BROKEN
+        contents[f".local/lib/python{version}/site-packages/ipykernel/__init__.py"] = BROKEN
     for version in sorted(
         {k.detail.split()[1].rpartition(".")[0] for k in kernels if k.language == "R"}
     ):
         for package in ("IRkernel", "repr", "jsonlite"):
             place = f"R/x86_64-pc-linux-gnu-library/{version}/{package}"
-            told[f"{place}/DESCRIPTION"] = f"Package: {package}\nVersion: 99.0\n"
-    return told
+            contents[f"{place}/DESCRIPTION"] = f"Package: {package}\nVersion: 99.0\n"
+    return contents
 
 
 def environment() -> dict[str, str]:
-    """The server's environment after such a user's login; `{home}` stands for the home."""
+    """Return the server's environment after such a user's login; `{home}` stands for the home."""
     return {
         "MODULEPATH": "{home}/hostile/modules",
         "LOADEDMODULES": "hostile/1.0",
@@ -71,7 +76,7 @@ def environment() -> dict[str, str]:
 
 
 def write(home: Path, kernels: list[Kernel]) -> None:
-    """Put `files` below `home`."""
+    """Write the files below `home`."""
     for name, content in files(kernels).items():
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text(content)

@@ -1,4 +1,4 @@
-"""The launcher's own functions, for the probe: what is tried here is what will run."""
+"""Import the launcher, kernels/launch.py, so that the probe uses the same functions as a start."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ _once = Lock()
 
 
 def launcher() -> ModuleType:
-    """kernels/launch.py as a module. It is data, for it runs by itself; hence by path and not by
-    name."""
-    # Two threads that came first at the same time would get two classes CannotStart, and not catch
-    # each other's.
+    """Return kernels/launch.py as a module.
+
+    It is a data file, because it runs by itself. So it is imported by its path.
+    """
+    # With the lock, all threads get the same class CannotStart, which they catch.
     with _once:
         return _launcher()
 
@@ -35,7 +36,10 @@ def _launcher() -> ModuleType:
 
 @cache
 def launcher_digest() -> str:
-    """Changes when a kernel would be started in another way, and so has to be proven again."""
+    """Return a digest of the launcher.
+
+    If it changes, kernels are started in another way, and have to be tested again.
+    """
     parts = (
         data(f"kernels/{name}")
         for name in ("launch.py", "lmod_output.py", "by_socket.py", "tombstone.py")

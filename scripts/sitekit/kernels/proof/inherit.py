@@ -1,8 +1,7 @@
-"""The kernels that run what their user has loaded in the Software Modules tab: one for each
-language of the site.
+"""Make kernels that run the modules that their user has loaded in the Software Modules tab.
 
-Each is proven with the modules of one of the site's other kernels, of the newest version, loaded as
-the tab would.
+There is one for each language of the site. It is tested with the modules of another kernel of the
+site, of the newest version, loaded as the tab would load them.
 """
 
 from __future__ import annotations
@@ -13,15 +12,14 @@ from pathlib import Path
 
 from ..discovery.candidate import PROGRAMS
 from ..discovery.module_tree import natural
-from ..generations.kernel import Kernel
-from .launcher import launcher
+from ..generations.kernel_record import Kernel
+from .import_launcher import launcher
 from .probe import NAMES
-from .starts import WAYS
+from .start_commands import WAYS
 
 
 def inheriting(languages: Iterable[str], kernels: Iterable[Kernel]) -> list[Kernel]:
-    """One kernel for each of the languages of which there is one in `kernels` that modules alone
-    bring about."""
+    """Return one kernel for each language of which `kernels` has one made of modules only."""
     made = []
     for language in languages:
         models = [
@@ -35,11 +33,12 @@ def inheriting(languages: Iterable[str], kernels: Iterable[Kernel]) -> list[Kern
 
 
 def _like(models: list[Kernel]) -> Kernel:
+    """Return such a kernel, to be tested with the modules of the newest of `models`."""
     model = models[-1]
     language = model.language
     way = WAYS[language]
     title = f"{NAMES.get(language, language)} with the modules you loaded"
-    asked = {
+    inherit = {
         "programs": list(PROGRAMS[language]),
         "test": way["test"],
         "package": way["package"],
@@ -51,7 +50,7 @@ def _like(models: list[Kernel]) -> Kernel:
         **nothing,
         "title": title,
         "command": way["command"],
-        "inherit": asked,
+        "inherit": inherit,
     }
     launch.pop("another_build", None)
     return Kernel(
@@ -65,31 +64,33 @@ def _like(models: list[Kernel]) -> Kernel:
         check=None,
         envkernel=model.envkernel,
         launch=launch,
-        spec={},  # what an ipykernel can do beyond the rest is not known before it is loaded
+        spec={},  # which features the ipykernel has is not known before the modules are loaded
         expect=model.expect,
         watch=model.watch,
     )
 
 
 def environment(kernel: Kernel) -> dict[str, str]:
-    """What such a kernel needs in order to be tried, `{home}` standing for the home that `write`
-    was given."""
-    return (
-        {"JUPYTER_RUNTIME_DIR": f"{{home}}/session-{kernel.id}"}
-        if "inherit" in kernel.launch
-        else {}
-    )
+    """Return the variables for testing such a kernel.
+
+    `{home}` stands for the home that `write` was given.
+    """
+    if "inherit" not in kernel.launch:
+        return {}
+    return {"JUPYTER_RUNTIME_DIR": f"{{home}}/session-{kernel.id}"}
 
 
 def write(home: Path, kernels: Iterable[Kernel]) -> None:
-    """Load, for each such kernel, the modules that it is tried with, as session/loaded_modules.py
-    notes them."""
+    """Record the modules for testing each such kernel as loaded, in `home`.
+
+    The file has the form of session/loaded_modules.py.
+    """
     for kernel in kernels:
         if "inherit" in kernel.launch:
-            told = {
+            variables = {
                 "LOADEDMODULES": kernel.expect["modules"],
                 "MODULEPATH": kernel.launch["modulepath"],
             }
             folder = home / f"session-{kernel.id}"
             folder.mkdir()
-            (folder / launcher().LOADED).write_text(json.dumps(told))
+            (folder / launcher().LOADED).write_text(json.dumps(variables))

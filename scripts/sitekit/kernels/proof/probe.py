@@ -1,5 +1,7 @@
-"""Prepare each candidate's environment in isolation and ask its interpreter what it is, before a
-kernel is started."""
+"""Load each candidate's modules in isolation, and ask its interpreter for its version.
+
+This happens before any kernel is started.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +23,12 @@ from ...base.command import CommandFailed, identity
 from ...site import Site
 from ..discovery.candidate import Candidate
 from ..discovery.rules import Rules
-from ..generations.kernel import Kernel, Stamp, stamps
+from ..generations.kernel_record import Kernel, Stamp, stamps
 from ..generations.logos import logo_digest
-from . import containers, interpreters, shell
-from .interpreters import Interpreter
-from .launcher import launcher, launcher_digest
-from .starts import WAYS, another_build
+from . import container_commands, find_interpreter, shell_commands
+from .find_interpreter import Interpreter
+from .import_launcher import launcher, launcher_digest
+from .start_commands import WAYS, another_build
 
 PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 NAMES = {"python": "Python", "matlab": "MATLAB", "r": "R"}
@@ -34,8 +36,10 @@ NAMES = {"python": "Python", "matlab": "MATLAB", "r": "R"}
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a candidate is no kernel. `broken` tells a module that fails from one that merely has no
-    kernel in it."""
+    """Why a candidate is no kernel.
+
+    `broken` is True for a module that fails, and False for one that just contains no kernel.
+    """
 
     candidate: Candidate
     reason: str
@@ -45,9 +49,10 @@ class Failure:
 
 
 def instructions(site: Site, rules: Rules, candidate: Candidate) -> dict[str, Any]:
-    """What the launcher is told, as far as it is known before the probe."""
+    """Return the launcher's instructions, as far as they are known before the probe."""
     rule, slurm = candidate.rule, str(site.slurm.bin)
     activated = {"CONDA_PREFIX": rule.conda, "VIRTUAL_ENV": rule.virtualenv}
+    bin_folder = {"bin": str(rule.bin)} if rule.bin else {}
     return {
         "site": site.title,
         "modules": list(candidate.modules),
@@ -55,7 +60,7 @@ def instructions(site: Site, rules: Rules, candidate: Candidate) -> dict[str, An
         "lmod": str(site.kernels.lmod / "libexec" / "lmod"),
         "load_environment": dict(rules.load_environment),
         "path": ":".join(PATH if slurm in PATH else (slurm, *PATH)),
-        **({"bin": str(rule.bin)} if rule.bin else {}),
+        **bin_folder,
         "environment": {
             **{name: str(value) for name, value in activated.items() if value},
             **rule.environment,
@@ -65,11 +70,13 @@ def instructions(site: Site, rules: Rules, candidate: Candidate) -> dict[str, An
 
 
 def key_of(site: Site, rules: Rules, candidate: Candidate) -> str:
-    """A digest of all that decides what the kernel will be, apart from the software itself (see
-    Kernel.watch)."""
+    """Return a digest of everything that decides what the kernel will be.
+
+    The software itself is not part of it (see Kernel.watch).
+    """
     rule = candidate.rule
     asked = [rule.name, rule.command, rule.check, rule.language, candidate.language]
-    asked += [rule.image and containers.words(rule)]
+    asked += [rule.image and container_commands.words(rule)]
     ours = [logo_digest(_logo(candidate)), launcher_digest(), str(site.paths.prefix)]
     parts = [
         instructions(site, rules, candidate),
@@ -83,8 +90,10 @@ def key_of(site: Site, rules: Rules, candidate: Candidate) -> str:
 def probe_all(
     site: Site, rules: Rules, found: list[Candidate], user: str | None
 ) -> list[Kernel | Failure]:
-    """Probe in parallel, showing progress, in the order of `found`. Modules and interpreters run as
-    `user`."""
+    """Probe the candidates in parallel, and return the results in the order of `found`.
+
+    Progress is shown. Modules and interpreters run as `user`.
+    """
     if not found:
         return []
     with (
@@ -95,7 +104,7 @@ def probe_all(
         def one(candidate: Candidate) -> Kernel | Failure:
             try:
                 result = probe(site, rules, candidate, user)
-            except Exception as error:  # whatever one module does, it is one line of the table
+            except Exception as error:  # any error of a module is one row of the table
                 result = Failure(candidate, f"it cannot be tried: {error!r}", True, "", {})
             step.note(candidate.label)
             step.advance()
@@ -107,45 +116,47 @@ def probe_all(
 
 
 def probe(site: Site, rules: Rules, candidate: Candidate, user: str | None) -> Kernel | Failure:
-    """One candidate: its Kernel, or why there is none."""
-    told = instructions(site, rules, candidate)
+    """Probe one candidate. Returns its Kernel, or why there is none."""
+    launch_data = instructions(site, rules, candidate)
     key = key_of(site, rules, candidate)
     files = [str(file) for file in candidate.module.files]
     failure = functools.partial(Failure, candidate, key=key)
     start = functools.partial(subprocess.run, cwd="/", stdin=subprocess.DEVNULL, **identity(user))
     with person(user) as environ:
         try:
-            before = launcher().prepared(told, environ)
-            env = launcher().with_modules(told, before, start)
-            told["modules"] = launcher().full_names(
-                told["modules"], launcher().lmod_output.loaded(env)
+            before = launcher().prepared(launch_data, environ)
+            env = launcher().with_modules(launch_data, before, start)
+            launch_data["modules"] = launcher().full_names(
+                launch_data["modules"], launcher().lmod_output.loaded(env)
             )
-            if why := shell.needed(told, before, env, start):
+            if why := shell_commands.needed(launch_data, before, env, start):
                 return failure(reason=why, broken=True, watch={})
-            env = launcher().completed(told, env)
+            env = launcher().completed(launch_data, env)
         except launcher().CannotStart as why:
             return failure(reason=f"{why.what}\n{why.detail}".strip(), broken=True, watch={})
-    candidate = _as_loaded(candidate, told["modules"])
+    candidate = _as_loaded(candidate, launch_data["modules"])
     files += module_files(env)
     files += map(str, candidate.rule.marks)
-    interpreter = interpreters.find(candidate, told, env)
+    interpreter = find_interpreter.find(candidate, launch_data, env)
     if interpreter is None:
-        return failure(reason=interpreters.missing(candidate), broken=False, watch=stamps(files))
+        return failure(
+            reason=find_interpreter.missing(candidate), broken=False, watch=stamps(files)
+        )
     files += [interpreter.program, os.path.realpath(interpreter.program)]
     try:
-        seen = interpreters.ask(interpreter, env, user, rules.start_timeout)
+        seen = find_interpreter.ask(interpreter, env, user, rules.start_timeout)
     except (CommandFailed, ValueError) as error:
         return failure(reason=f"its interpreter does not run: {error}", broken=True, watch={})
-    # inside an image, paths are other files
+    # the paths inside an image are not files of this host
     files += [] if candidate.rule.image else seen.pop("watch")
     if "error" in seen:
         return failure(reason=seen["error"], broken=False, watch=stamps(files))
-    return _kernel(candidate, told, env, interpreter, seen, key, stamps(files))
+    return _kernel(candidate, launch_data, env, interpreter, seen, key, stamps(files))
 
 
 @contextmanager
 def person(user: str | None) -> Iterator[dict[str, str]]:
-    """The environment of somebody who loads modules: the account's name, and a home that is empty."""
+    """Yield the environment of a user who loads modules: the account's name, and an empty home."""
     entry = pwd.getpwnam(user) if user else None
     name = entry.pw_name if entry else own_name()
     with tempfile.TemporaryDirectory(prefix="sitekit-probe-") as home:
@@ -155,7 +166,7 @@ def person(user: str | None) -> Iterator[dict[str, str]]:
 
 
 def own_name() -> str:
-    """The name of the account that runs this."""
+    """Return the name of the account that runs this."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
@@ -163,8 +174,10 @@ def own_name() -> str:
 
 
 def module_files(env: Mapping[str, str]) -> list[str]:
-    """The files of the loaded modules, with what decides which version a name means: their folders,
-    and files there."""
+    """Return the files of the loaded modules, and files that decide about versions.
+
+    Those are the modules' folders, and Lmod's files in them that choose the version of a name.
+    """
     files = [file for file in env.get("_LMFILES_", "").split(":") if file]
     folders = sorted({os.path.dirname(file) for file in files})
     rules = [
@@ -176,7 +189,7 @@ def module_files(env: Mapping[str, str]) -> list[str]:
 
 
 def _as_loaded(candidate: Candidate, modules: list[str]) -> Candidate:
-    """The candidate with the version that Lmod has chosen, where none was named."""
+    """Return the candidate with the version that Lmod has chosen, if none was named."""
     if not modules or modules[-1] == candidate.modules[-1] or candidate.rule.place:
         return candidate
     return replace(
@@ -185,9 +198,10 @@ def _as_loaded(candidate: Candidate, modules: list[str]) -> Candidate:
 
 
 def _kernel(
-    candidate: Candidate, told: dict[str, Any], env: dict[str, str], interpreter: Interpreter,
+    candidate: Candidate, launch_data: dict[str, Any], env: dict[str, str], interpreter: Interpreter,
     seen: dict[str, Any], key: str, watch: dict[str, Stamp],
 ) -> Kernel:  # fmt: skip
+    """Return the Kernel, with what the probe has found."""
     library, language = seen.get("library", ""), interpreter.language
     expect = {"modules": env.get("LOADEDMODULES", "")}
     if library:
@@ -198,14 +212,14 @@ def _kernel(
         "R": f"R {seen['version']}, IRkernel {seen.get('kernel')}",
     }
     launch = {
-        **told,
+        **launch_data,
         "title": title,
         "command": interpreter.command(library),
         "interpreter": interpreter.program,
         "needs": _needs(candidate, library),
     }
     if (
-        told["modules"]
+        launch_data["modules"]
         and library
         and not (candidate.rule.place or candidate.rule.command)
         and language in WAYS
@@ -230,14 +244,16 @@ def _kernel(
 
 
 def _needs(candidate: Candidate, library: str) -> list[str]:
-    """Files without which the kernel is not started; what lies inside an image cannot be seen from
-    here."""
+    """Return files without which the launcher does not start the kernel.
+
+    Files inside an image cannot be checked.
+    """
     image = candidate.rule.image
     return [path for path in ([image] if image else [library]) if path.startswith("/")]
 
 
 def _envkernel(candidate: Candidate) -> list[str]:
-    """The mode of envkernel's that makes such a kernel, and its words."""
+    """Return envkernel's mode and arguments for such a kernel."""
     rule = candidate.rule
     if rule.image:
         mode = "singularity" if rule.engine in ("apptainer", "singularity") else "docker"
@@ -248,6 +264,7 @@ def _envkernel(candidate: Candidate) -> list[str]:
 
 
 def _title(candidate: Candidate, language: str, version: str) -> str:
+    """Return the kernel's title."""
     module, parents = candidate.module, ", ".join(candidate.modules[:-1])
     short = ".".join(version.split(".")[:2])
     named = NAMES.get(language.lower(), language.capitalize())
@@ -272,6 +289,7 @@ def _title(candidate: Candidate, language: str, version: str) -> str:
 
 
 def _logo(candidate: Candidate, language: str | None = None) -> str:
+    """Return the name of the kernel's logo."""
     return (
         candidate.rule.logo
         or (language or candidate.language or candidate.rule.language or "other").lower()

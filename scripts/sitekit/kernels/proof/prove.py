@@ -1,5 +1,4 @@
-"""Start kernels for real, in a clean and in a hostile environment, and compare each with what its
-probe found."""
+"""Start kernels in a clean and in a hostile environment, and compare each with its probe."""
 
 from __future__ import annotations
 
@@ -20,8 +19,8 @@ from ...base.command import identity
 from ...base.errors import Problem
 from ...site import Site
 from ..generations.generation import root, spec_file
-from ..generations.kernel import Kernel
-from . import hostile, inherit
+from ..generations.kernel_record import Kernel
+from . import hostile_home, inherit
 
 KINDS = ("clean", "hostile")
 SMOKE = Path(__file__).parent / "inside" / "smoke.py"
@@ -34,8 +33,12 @@ ASK = {
 
 @dataclass(frozen=True)
 class Trial:
-    """How kernels are started: as `user` (None: as whoever runs this), how long each may take (in
-    seconds), and the words that put a program on a compute node, if that is where."""
+    """How kernels are started.
+
+    `user` is the account (None: the account that runs this). `timeout` is the limit for each, in
+    seconds. `srun` is the command line before a program that runs on a compute node, if one is
+    used.
+    """
 
     user: str | None
     timeout: int
@@ -43,10 +46,10 @@ class Trial:
 
 
 def account(site: Site, name: str) -> str | None:
-    """Under root, modules and kernels run as `name`, who can do no harm, and reads no more than
-    users do.
+    """Return the account that runs modules and kernels, when root runs this: `name`.
 
-    Raises Problem if there is no such account, or no environment to start kernels with.
+    It has no special rights. Raises Problem if there is no such account, or no environment to start
+    kernels with.
     """
     if not (site.current / "bin" / "python").exists():
         raise Problem(
@@ -65,16 +68,15 @@ def account(site: Site, name: str) -> str | None:
 
 
 def prove(site: Site, generation: Path, kernels: list[Kernel], trial: Trial) -> dict[str, str]:
-    """Kernel id -> why it failed, for those that did. Starts two to a core at a time, showing
-    progress.
+    """Start the kernels, two per core at a time. Returns why some failed, by id.
 
-    Raises Problem if the program that starts them does not come to its end.
+    Progress is shown. Raises Problem if the program that starts them fails itself.
     """
     if not kernels:
         return {}
     known = {kernel.id: kernel for kernel in kernels}
     failed: dict[str, str] = {}
-    # A compute node sees the prefix, and not this host's /tmp.
+    # on a compute node, the prefix exists, but this host's /tmp does not
     place = root(site) if trial.srun else None
     with (
         tempfile.TemporaryDirectory(prefix=".trial-", dir=place) as scratch,
@@ -84,7 +86,7 @@ def prove(site: Site, generation: Path, kernels: list[Kernel], trial: Trial) -> 
         for result in _results(site, Path(scratch), starts, trial):
             kernel = known[result["id"]]
             why, where = _fault(kernel, result, elsewhere=bool(trial.srun)), result["environment"]
-            # of two failures, the simpler tells more
+            # if both starts fail, report the clean one, which is simpler
             if why and (where == "clean" or kernel.id not in failed):
                 failed[kernel.id] = f"in a {where} environment: {why}"
             step.note(kernel.id)
@@ -101,11 +103,10 @@ def _starts(
     trial: Trial,
     failed: dict[str, str],
 ) -> list[dict[str, Any]]:
-    """What the program that starts kernels is asked for; it is put into `scratch` itself, beside
-    the homes.
+    """Return the requests for the program that starts kernels, and copy it into `scratch`.
 
-    A kernel for which that cannot be written, such as one whose module's name is too long, is put
-    into `failed`.
+    A kernel whose files cannot be written, for example because its module's name is too long, is
+    added to `failed`.
     """
     starts = []
     for kernel in kernels:
@@ -129,9 +130,10 @@ def _starts(
 def _start(
     site: Site, generation: Path, kernel: Kernel, kind: str, home: Path, trial: Trial
 ) -> dict[str, Any]:
+    """Return the request for one start, and prepare its home."""
     home.mkdir(parents=True)
     if kind == "hostile":
-        hostile.write(home, [kernel])
+        hostile_home.write(home, [kernel])
     inherit.write(home, [kernel])
     spec = spec_file(generation, kernel.id)
     argv = [
@@ -145,17 +147,16 @@ def _start(
         )
     path = f"{site.current}/bin:/usr/local/bin:/usr/bin:/bin"
     env = {"PATH": path, "LANG": "C.UTF-8", "JUPYTER_PATH": str(site.kernels_current)}
+    if kind == "hostile":
+        env |= hostile_home.environment()
+    env |= inherit.environment(kernel)
     code = [ASK[kernel.language]] if kernel.language in ASK else []
     return {
         "id": kernel.id,
         "environment": kind,
-        # The link to the launcher still leads to the generation before this one.
+        # not the link to the launcher, which still points to the generation before this one
         "argv": [str(generation / "launch"), *argv[1:]],
-        "env": {
-            **env,
-            **(hostile.environment() if kind == "hostile" else {}),
-            **inherit.environment(kernel),
-        },
+        "env": env,
         "home": str(home),
         "code": [*code, *([kernel.check] if kernel.check else [])],
         "timeout": trial.timeout,
@@ -165,48 +166,49 @@ def _start(
 def _results(
     site: Site, scratch: Path, starts: list[dict[str, Any]], trial: Trial
 ) -> Iterator[dict[str, Any]]:
+    """Run the program that starts kernels, and yield its results."""
     argv = [*trial.srun, str(site.current / "bin" / "python"), "-I", str(scratch / SMOKE.name)]
     env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(scratch)}
     env |= {"SLURM_CONF": str(site.slurm.conf)} if site.slurm.conf else {}
-    (scratch / "order.json").write_text(json.dumps({"starts": starts}))
-    told, whose = 0, identity(trial.user)
+    (scratch / "starts.json").write_text(json.dumps({"starts": starts}))
+    count, account_settings = 0, identity(trial.user)
     with (
-        open(scratch / "order.json") as order,
+        open(scratch / "starts.json") as requests,
         open(scratch / "errors", "w+") as errors,
         subprocess.Popen(
             argv,
-            stdin=order,
+            stdin=requests,
             stdout=subprocess.PIPE,
             stderr=errors,
             env=env,
             cwd="/",
             text=True,
-            **whose,
+            **account_settings,
         ) as child,
     ):
         try:
             for line in child.stdout or ():
-                told += 1
+                count += 1
                 yield json.loads(line)
         finally:
-            # It ends its kernels when it is interrupted; killed, it would leave them behind.
-            if child.poll() is None and told < len(starts):
+            # On SIGINT the program ends its kernels. If it were killed, they would stay.
+            if child.poll() is None and count < len(starts):
                 child.send_signal(signal.SIGINT)
                 child.wait(30)
         child.wait()
         errors.seek(0)
-        if told < len(starts):
+        if count < len(starts):
             raise Problem(
                 "the kernels could not all be started; nothing was changed",
-                remedy=f"the program that starts them ended early, and said: {errors.read()[-2000:].strip()}",
+                remedy=f"the program that starts them ended early, and printed: {errors.read()[-2000:].strip()}",
             )
 
 
 def _fault(kernel: Kernel, result: dict[str, Any], elsewhere: bool) -> str | None:
-    """Why this start is no proof. An answer is not enough: interpreter, modules and library must be
-    those probed.
+    """Return why this start is no proof; None if it is.
 
-    `elsewhere`, on a compute node, the modules may choose another build by its CPU type, which the
+    The kernel must not only answer: interpreter, modules and library must be those of the probe. On
+    a compute node (`elsewhere`) the modules may choose another build for the CPU type, which the
     launcher has tested.
     """
     if "reason" in result:

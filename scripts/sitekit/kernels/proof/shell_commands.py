@@ -1,5 +1,7 @@
-"""Modules that give commands to the shell that loads them. A kernel is started without one: what
-would it miss?"""
+"""Detect modules that give commands to the shell that loads them.
+
+A kernel is started without a shell, and would miss what these commands do.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .launcher import launcher
+from .import_launcher import launcher
 
-# What a shell sets by itself, and how Lmod keeps its own records.
+# Variables that a shell sets by itself, and Lmod's own records.
 _ITS_OWN = ("_", "SHLVL", "PWD", "OLDPWD")
 _RECORDS = ("_ModuleTable", "__LMOD", "LMOD_", "BASH_")
 _FAILED = "SITEKIT_FAILED_COMMAND"
-# What the commands print stands before the first NUL.
+# The output of the commands comes before the first NUL.
 _SCRIPT = "trap 'export {failed}=\"$BASH_COMMAND\"' ERR\n{load}\ntrap - ERR\nprintf '\\0'\nexec /usr/bin/env -0\n"
 
 
@@ -23,17 +25,23 @@ def needed(
     after: Mapping[str, str],
     run: Callable[..., Any],
 ) -> str | None:
-    """Why the kernel's modules need a shell, None if they do not.
+    """Return why the kernel's modules need a shell; None if they do not.
 
-    `before` and `after` are the environments of the load without a shell; it is done once more, in
-    bash. Raises CannotStart.
+    `before` and `after` are the environments before and after a load without a shell. The modules
+    are loaded once more, in bash. Raises CannotStart.
     """
     if not kernel["modules"]:
         return None
-    said = launcher().lmod(kernel, before, "bash", run).stdout.decode(errors="surrogateescape")
-    # Lmod's own end where a module has warned
-    said = re.sub(r"^false;?\s*\Z", "", said, flags=re.MULTILINE)
-    words = ["/bin/bash", "--noprofile", "--norc", "-c", _SCRIPT.format(failed=_FAILED, load=said)]
+    script = launcher().lmod(kernel, before, "bash", run).stdout.decode(errors="surrogateescape")
+    # Lmod adds this line if a module has printed a warning
+    script = re.sub(r"^false;?\s*\Z", "", script, flags=re.MULTILINE)
+    words = [
+        "/bin/bash",
+        "--noprofile",
+        "--norc",
+        "-c",
+        _SCRIPT.format(failed=_FAILED, load=script),
+    ]
     done = run(words, env=before, capture_output=True, timeout=launcher().LOAD_SECONDS)
     shown = done.stdout.decode(errors="surrogateescape").split("\0")[1:-1]
     if not shown:
@@ -44,12 +52,14 @@ def needed(
 
 
 def _counted(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that are compared."""
     return {
         k: v for k, v in environment.items() if k not in _ITS_OWN and not k.startswith(_RECORDS)
     }
 
 
 def _difference(shell: dict[str, str], without: dict[str, str]) -> str | None:
+    """Return in what the two environments differ."""
     if command := shell.pop(_FAILED, None):
         what = f"there, `{command}` fails"
     elif names := sorted(

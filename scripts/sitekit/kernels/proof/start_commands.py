@@ -1,13 +1,13 @@
-"""How a kernel is tried and started whose interpreter is only known on the node where it starts."""
+"""Define how to test and start an interpreter that is only known on the node where it starts."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..discovery.rules import CONNECTION
-from .interpreters import IPYKERNEL
+from .find_interpreter import IPYKERNEL
 
-# An IRkernel in the user's own library would come first otherwise.
+# Without lib.loc, R would prefer an IRkernel in the user's own library.
 _R = (
     "own <- normalizePath(strsplit(Sys.getenv('R_LIBS_USER'), ':')[[1]], mustWork = FALSE); "
     "loadNamespace('IRkernel', lib.loc = setdiff(.libPaths(), own))"
@@ -27,10 +27,10 @@ WAYS = {
 
 
 def another_build(language: str, version: str) -> dict[str, Any]:
-    """How the launcher tries and starts another build of the interpreter: of the same version, down
-    to 3.11 or 4.2.
+    """Return how the launcher tests and starts another build of the interpreter.
 
-    A module may choose its build by the CPU type of the node.
+    A module may choose its build by the CPU type of the node. The build must have the same version,
+    down to 3.11 or 4.2.
     """
     way, numbers = WAYS[language], version.split(".")[:2]
     same = {

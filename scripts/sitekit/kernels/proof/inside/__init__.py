@@ -1,1 +1,1 @@
-"""Programs that run inside a kernel or its interpreter."""
+"""Run inside a kernel, its interpreter or the release, during a probe or a test."""

@@ -1,8 +1,8 @@
-"""Run by a module's own Python, of any version: what it is, and which ipykernel it would start. One
-line of JSON.
+"""Report which Python this is, and which ipykernel it would start, as one line of JSON.
 
-The words are versions of ipykernel whose "spec" is known already: importing one takes most of the
-time. Types stand in comments, which every Python passes over.
+A module's own Python runs this, of any version. Its arguments are versions of ipykernel whose
+"spec" is known already, because to import ipykernel takes most of the time. Types are in comments,
+which every Python ignores.
 """
 
 import json
@@ -10,7 +10,7 @@ import os
 import re
 import sys
 
-told = {
+report = {
     "version": "%d.%d.%d" % sys.version_info[:3],  # noqa: UP031
     "interpreter": sys.executable,
     "libraries": [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))],
@@ -19,7 +19,7 @@ told = {
 
 def known():
     # type: () -> bool
-    """Whether an ipykernel of such a version is there; it is told then."""
+    """Return whether there is an ipykernel of a known version, and report it."""
     from importlib.util import find_spec
 
     found = find_spec("ipykernel")
@@ -27,25 +27,25 @@ def known():
         return False
     with open(os.path.join(os.path.dirname(found.origin), "_version.py")) as file:
         version = re.search(r'^__version__ = "([^"]+)"', file.read(), re.MULTILINE)
-    told.update(kernel=version and version.group(1), library=found.origin)
-    return told["kernel"] in sys.argv[1:]
+    report.update(kernel=version and version.group(1), library=found.origin)
+    return report["kernel"] in sys.argv[1:]
 
 
 try:
     if len(sys.argv) == 1 or not known():
         import ipykernel
 
-        told["kernel"] = ipykernel.__version__
-        told["library"] = ipykernel.__file__
+        report["kernel"] = ipykernel.__version__
+        report["library"] = ipykernel.__file__
         from ipykernel.kernelspec import get_kernel_dict
 
         spec = get_kernel_dict()
-        # The rest of it is what this ipykernel can do: a debugger, encryption, its protocol.
-        told["spec"] = dict(
+        # The other keys are features of this ipykernel: a debugger, encryption, its protocol.
+        report["spec"] = dict(
             (key, spec[key])
             for key in spec
             if key not in ("argv", "display_name", "language", "env")
         )
-except Exception as error:  # the reason belongs to the table, whatever it is
-    told["error"] = "%s: %s" % (type(error).__name__, error)  # noqa: UP031
-sys.stdout.write("\n" + json.dumps(told) + "\n")
+except Exception as error:  # every reason is shown in the table
+    report["error"] = "%s: %s" % (type(error).__name__, error)  # noqa: UP031
+sys.stdout.write("\n" + json.dumps(report) + "\n")

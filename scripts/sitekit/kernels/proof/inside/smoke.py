@@ -1,10 +1,9 @@
-"""Run by the release's Python: start kernels as a server would, run code in each, and say what came
-of it.
+"""Start kernels as a server would, run code in each, and report the results.
 
-Reads `{"starts": [{"id", "environment", "argv", "env", "home", "code": [...], "timeout"}],
-"parallel": N}` on stdin; without N it starts two to a core. Prints one line of JSON per start:
-`{"id", "environment", "seconds"}`, with `"reason"` if it failed, else with `"printed"`, `"modules"`
-(LOADEDMODULES of the process) and `"implementation"`.
+The release's Python runs this program. It reads `{"starts": [{"id", "environment", "argv", "env",
+"home", "code": [...], "timeout"}], "parallel": N}` on stdin. Without N it starts two per core. It
+prints one line of JSON for each start: `{"id", "environment", "seconds"}`, with `"reason"` if it
+failed, else with `"printed"`, `"modules"` (LOADEDMODULES of the process) and `"implementation"`.
 """
 
 from __future__ import annotations
@@ -31,16 +30,18 @@ except KeyError:
     USER = str(os.geteuid())
 PORTS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
 LONGEST = 80
-"""Bytes of a folder in which sockets still fit: a socket's path has 107 at most (unix(7))."""
+"""Bytes of a folder's path in which sockets fit: a socket's path has at most 107 (unix(7))."""
 
 
 class Failed(Exception):
-    """Why a start did not pass."""
+    """Why a start did not succeed."""
 
 
 def connection(place: str) -> dict[str, Any]:
-    """A fresh connection file's content: over Unix sockets in `place`, as in a session
-    (session/kernels.py)."""
+    """Return the content of a new connection file.
+
+    It uses Unix sockets in `place`, as in a session (session/kernels.py).
+    """
     numbered = {name: number for number, name in enumerate(PORTS, 1)}
     common = {
         "ip": os.path.join(place, "s"),
@@ -51,18 +52,18 @@ def connection(place: str) -> dict[str, Any]:
     return {**common, **numbered, "key": uuid.uuid4().hex}
 
 
-async def start(told: dict[str, Any], scratch: str) -> dict[str, Any]:
-    """One kernel from its start to its end."""
+async def start(request: dict[str, Any], scratch: str) -> dict[str, Any]:
+    """Start one kernel, run the code in it, end it, and return the result."""
     began = time.monotonic()
     place = tempfile.mkdtemp(dir=scratch)
-    home = shutil.copytree(told["home"], os.path.join(place, "home"), symlinks=True)
+    home = shutil.copytree(request["home"], os.path.join(place, "home"), symlinks=True)
     info = connection(place)
     file = os.path.join(place, "connection.json")
     with open(file, "w") as out:
         json.dump(info, out)
-    argv = [word.replace("{connection_file}", file) for word in told["argv"]]
-    env = {name: value.replace("{home}", home) for name, value in told["env"].items()}
-    result = {"id": told["id"], "environment": told["environment"]}
+    argv = [word.replace("{connection_file}", file) for word in request["argv"]]
+    env = {name: value.replace("{home}", home) for name, value in request["env"].items()}
+    result = {"id": request["id"], "environment": request["environment"]}
     with open(os.path.join(place, "log"), "w+b") as log:
         client = AsyncKernelClient()
         process = None
@@ -79,10 +80,10 @@ async def start(told: dict[str, Any], scratch: str) -> dict[str, Any]:
             client.load_connection_info(info)
             client.start_channels(hb=False)
             result |= await asyncio.wait_for(
-                converse(client, process, told["code"]), told["timeout"]
+                converse(client, process, request["code"]), request["timeout"]
             )
         except asyncio.TimeoutError:
-            result["reason"] = f"no answer within {told['timeout']} s{said(log)}"
+            result["reason"] = f"no answer within {request['timeout']} s{said(log)}"
         except (Failed, OSError) as error:
             result["reason"] = f"{error}{said(log)}"
         finally:
@@ -94,8 +95,10 @@ async def start(told: dict[str, Any], scratch: str) -> dict[str, Any]:
 
 
 async def end(process: subprocess.Popen[bytes]) -> None:
-    """The container of a docker that is killed at once would live on; so everything is told to end
-    first."""
+    """End the kernel: SIGTERM first, then SIGKILL.
+
+    If docker's client were killed at once, the container would keep running.
+    """
     try:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
@@ -113,30 +116,30 @@ async def converse(
     client: AsyncKernelClient, process: subprocess.Popen[bytes], code: list[str]
 ) -> dict[str, Any]:
     """Wait for the kernel, run each piece of code in it, and return what it printed."""
-    told = await ready(client, process)
-    if told["implementation"] == "sitekit-tombstone":
-        raise Failed(told["banner"])
+    info = await ready(client, process)
+    if info["implementation"] == "sitekit-tombstone":
+        raise Failed(info["banner"])
     with open(f"/proc/{process.pid}/environ", "rb") as file:
         environ = dict(item.split(b"=", 1) for item in file.read().split(b"\0") if b"=" in item)
     printed = [await execute(client, process, piece) for piece in code]
     modules = environ.get(b"LOADEDMODULES", b"").decode("utf-8", "replace")
-    return {"printed": printed, "modules": modules, "implementation": told["implementation"]}
+    return {"printed": printed, "modules": modules, "implementation": info["implementation"]}
 
 
 async def ready(client: AsyncKernelClient, process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    """The kernel's answer to kernel_info, once both its answers and its output come through."""
-    told = None
+    """Return the kernel's answer to kernel_info, once its answers and its output both arrive."""
+    content = None
     while True:
         request = client.kernel_info()
-        # Until its sockets are there messages wait in ours. What it published before we were heard
-        # is lost: ask again.
-        while told is None:
+        # Until the kernel's sockets exist, messages wait in ours. Output that it published before we
+        # had subscribed is lost: ask again.
+        while content is None:
             message = await reply(client.get_shell_msg, process)
             if message["parent_header"].get("msg_id") == request:
-                told = message["content"]
+                content = message["content"]
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(client.get_iopub_msg(), 0.3)
-            return told
+            return content
 
 
 async def execute(client: AsyncKernelClient, process: subprocess.Popen[bytes], code: str) -> str:
@@ -159,7 +162,7 @@ async def execute(client: AsyncKernelClient, process: subprocess.Popen[bytes], c
 
 
 async def reply(get: Any, process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    """The next message, or Failed as soon as the process has ended."""
+    """Return the next message. Raises Failed as soon as the process has ended."""
     waiting = asyncio.ensure_future(get())
     try:
         while not (await asyncio.wait([waiting], timeout=0.25))[0]:
@@ -171,24 +174,25 @@ async def reply(get: Any, process: subprocess.Popen[bytes]) -> dict[str, Any]:
 
 
 def said(log: Any) -> str:
-    """The last lines that the kernel wrote."""
+    """Return the last lines that the kernel wrote."""
     log.seek(0)
     lines = log.read().decode("utf-8", "replace").strip().splitlines()[-6:]
     return "".join("\n" + line for line in lines)
 
 
 async def main() -> None:
-    order = json.load(sys.stdin)
+    """Run all starts."""
+    job = json.load(sys.stdin)
     short = len(tempfile.gettempdir()) < LONGEST - len("/kernels-12345678/tmp12345678")
     scratch = tempfile.mkdtemp(prefix="kernels-", dir=None if short else "/tmp")  # noqa: S108
-    turn = asyncio.Semaphore(order.get("parallel") or 2 * len(os.sched_getaffinity(0)))
+    turn = asyncio.Semaphore(job.get("parallel") or 2 * len(os.sched_getaffinity(0)))
 
-    async def one(told: dict[str, Any]) -> None:
+    async def one(request: dict[str, Any]) -> None:
         async with turn:
-            print(json.dumps(await start(told, scratch)), flush=True)
+            print(json.dumps(await start(request, scratch)), flush=True)
 
-    # The first interruption ends the kernels; a second one must not disturb that.
-    everything = asyncio.gather(*(one(told) for told in order["starts"]))
+    # The first signal ends the kernels. A second one must not interrupt that.
+    everything = asyncio.gather(*(one(request) for request in job["starts"]))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, everything.cancel)
     try:
@@ -201,7 +205,6 @@ async def main() -> None:
 
 if __name__ == "__main__":
     asyncio.run(main())
-    # Not by the interpreter's end, where ZeroMQ would wait for messages that nobody is going to
-    # read.
+    # Do not end the interpreter normally: ZeroMQ would wait for messages that nobody reads.
     sys.stdout.flush()
     os._exit(0)
