@@ -251,7 +251,7 @@ def test_one_that_fails_only_once_is_not_hidden(
     try:
         assert site.make() == 0
         assert check_kernels(site.site) == 0
-        assert "tried once more" in capsys.readouterr().out and len(os.listdir(count)) == 6
+        assert "started once more" in capsys.readouterr().out and len(os.listdir(count)) == 6
     finally:
         site.rules.write_text(before)
         assert site.make() == 0

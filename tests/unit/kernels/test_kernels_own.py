@@ -79,7 +79,7 @@ def started(site: KernelSite, folder: Path, code: str) -> dict:
 def test_add_list_check_and_remove(site: KernelSite, run: Run) -> None:
     assert run("list") == (
         0,
-        "You have no kernels of your own. `sitekit-kernel add --help` says how to make one.\n",
+        "You have no kernels of your own. `sitekit-kernel add --help` shows how to make one.\n",
     )
     code, said = run(
         "add", "--name", "My {Python}", "--module", "gcc/12.2", "--module", "python/3.11"
