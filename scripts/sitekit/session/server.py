@@ -39,16 +39,14 @@ docs/servers.md lists the variables that users get.
 LONGEST_SOCKET = "k-12345678-s-5"
 """As long as the names of sockets from session/kernels.py, k-12345678/s-5."""
 HUB_TIMEOUT = 300.0
-"""How many seconds a server that starts waits for the hub, which may be restarting.
-
-Later it waits as long again until the hub accepts its port.
-"""
+"""Seconds that a starting server waits for the hub, and again until the hub accepts its port."""
 
 
 def main() -> None:
     """Run the server."""
-    # until Jupyter Server sets its own handler
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(0)
+    )  # until Jupyter Server sets its own handler
     settings = json.loads(os.environ.pop("SITEKIT_SESSION"))
     job = os.environ.get("SLURM_JOB_ID", "0")
     identity = take_identity()
@@ -72,10 +70,7 @@ def main() -> None:
 
 
 def note_end() -> None:
-    """Set the time at which the job ends, in seconds since the epoch.
-
-    It comes from Slurm or, if Slurm does not report it, from the length of the job.
-    """
+    """Set the time at which the job ends: Slurm's, or the start plus the length of the job."""
     length = os.environ.get("JUPYTERHUB_SITEKIT_TIME", "")
     if end := os.environ.get("SLURM_JOB_END_TIME") or (
         length.isdigit() and str(int(time.time()) + int(length))
@@ -105,10 +100,9 @@ def clean_environment(settings: dict[str, Any], job: str) -> None:
 
 
 def await_hub(api: str, identity: Identity | None = None, timeout: float = HUB_TIMEOUT) -> None:
-    """Wait until the hub answers, which may be restarting just now.
+    """Wait until the hub answers, which may be restarting; else end the job.
 
-    If it does not answer, end the job. A server on a node that cannot reach the hub would keep its
-    place for all of the tier's time.
+    On a node that cannot reach the hub, a server would keep its place for all of the tier's time.
     """
     end, pause, logged = time.monotonic() + timeout, 1.0, False
     while trouble := _no_hub(api, identity):
@@ -139,10 +133,7 @@ def _no_hub(api: str, identity: Identity | None) -> str:
 
 
 def _giving_up(api: str, timeout: float, trouble: object) -> str:
-    """Return the line of the log for a hub that did not answer.
-
-    The hub recognizes it when it writes the card (hub/messages/ended_cards.py).
-    """
+    """Return the log line for a hub that did not answer; hub/messages/ended_cards.py looks for it."""
     return f"sitekit: the hub did not answer at {api} within {timeout:.0f} s ({trouble}); giving up"
 
 
@@ -193,10 +184,7 @@ def make_runtime_folder(prefix: str) -> str:
 def serve(
     listener: socket.socket, shell: LoginShell, settings: dict[str, Any], identity: Identity | None
 ) -> None:
-    """Run JupyterHub's single-user server on this socket.
-
-    It reports its port to the hub as soon as its event loop runs.
-    """
+    """Run JupyterHub's single-user server on this socket, and report its port to the hub."""
     # An optional format checker of jsonschema, which takes 0.6 s at every start to build its grammar.
     # Without it jsonschema does not check that one format (python-jsonschema/jsonschema, _format.py
     # suppresses ImportError). The value None, which the type does not allow, makes the import fail.
@@ -263,10 +251,7 @@ def serve(
 async def tell_hub(
     port: int, identity: Identity | None = None, timeout: float = HUB_TIMEOUT
 ) -> None:
-    """POST the port until the hub accepts it.
-
-    End the server if the hub refuses it, or does not answer in time.
-    """
+    """POST the port until the hub accepts it; end the server if it refuses, or does not answer."""
     import asyncio
 
     from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
