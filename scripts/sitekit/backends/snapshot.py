@@ -81,7 +81,7 @@ class SnapshotLoop:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Renew the snapshot every FAST seconds while the block runs: a user waits."""
+        """While the block runs, a user waits: renew the snapshot every FAST seconds."""
         self._waiters += 1
         if self._waiters == 1:
             self._waiting_since = time.monotonic()

@@ -37,7 +37,7 @@ def kernels_diff(site: Site, *words: str) -> int:
 
 
 def kernels_check(site: Site, *words: str) -> int:
-    """Start every published kernel again, where the site says. Returns 1 if one failed."""
+    """Start every published kernel again (`kernels.check` in site.yml). Returns 1 if one failed."""
     _no_words(words)
     if owner := another_owner(site):
         return run_as(owner, site, "kernels_check")

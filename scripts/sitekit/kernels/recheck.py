@@ -1,7 +1,7 @@
 """Start every published kernel again (`make kernels_check`), and hide or flag those that fail.
 
-Kernels that pass again are shown again. If the site says so, new versions of modules are published
-first.
+Kernels that pass again are shown again. With `publish_new` in site.yml, new versions of modules are
+published first.
 """
 
 from __future__ import annotations

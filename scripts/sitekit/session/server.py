@@ -133,7 +133,7 @@ def _no_hub(api: str, identity: Identity | None) -> str:
 
 
 def _giving_up(api: str, timeout: float, trouble: object) -> str:
-    """Return the log line for a hub that did not answer; hub/messages/ended_cards.py looks for it."""
+    """Return the log line for a hub that did not answer, which ended_cards.py recognizes."""
     return f"sitekit: the hub did not answer at {api} within {timeout:.0f} s ({trouble}); giving up"
 
 

@@ -1,7 +1,7 @@
 """Build the cards of servers that somebody else stopped.
 
-The culler, another service or an administrator can stop a user's server. The card says which of
-them did, and why.
+The culler, another service or an administrator can stop a user's server. The card names the one
+that did, and the reason.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ log = logging.getLogger("JupyterHub")
 
 SHOWN = 3  # names of users without an account
 NOBODY = "(not the name of an account)"
-ATTEMPTS = (  # what JupyterHub says of a login that fails (auth.py; handlers/base.py, login_user)
+ATTEMPTS = (  # JupyterHub's messages about a failed login (auth.py; handlers/base.py, login_user)
     "Failed login for",
     "PAM Authentication failed (",
     "PAM Account Check failed (",

@@ -22,8 +22,8 @@ LONGEST = 100 * 365 * 86400  # seconds; a date beyond the year 9999 cannot be st
 class TokenHandler(UserTokenListAPIHandler):
     """Create tokens within these limits, also for the token page.
 
-    A token has the rights of its user, whoever made it. Administrators may list and delete the
-    tokens of others.
+    A token has the rights of its user, even if somebody else made it. Administrators may list and
+    delete the tokens of others.
     """
 
     # whether administrators may make tokens in others' names; only if they may enter their servers

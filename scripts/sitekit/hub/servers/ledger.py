@@ -163,7 +163,7 @@ class Ledger:
         )
 
     def end(self, tag: str, card: dict[str, Any] | None = None) -> None:
-        """Record that the job is gone, as the backend said.
+        """Record that the job is gone, as the backend reported.
 
         If the row has an end or a card already, those stay.
         """

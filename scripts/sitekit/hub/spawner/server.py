@@ -47,7 +47,7 @@ class Server(WatchedServer):
 
         Raises NotStarted with a card.
         """
-        self.ip, self.port = "0.0.0.0", 0  # noqa: S104  (the server binds as its site says)
+        self.ip, self.port = "0.0.0.0", 0  # noqa: S104  (not an address to bind: the session binds the port)
         self.set_limits()
         await self._write_to_ledger()
         self.persist()
