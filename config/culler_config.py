@@ -1,4 +1,4 @@
-"""idle-culler's configuration: how long a server may be idle follows from its tier."""
+"""Configure idle-culler, with the idle limits of the site's tiers."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

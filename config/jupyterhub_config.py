@@ -1,4 +1,4 @@
-"""JupyterHub's configuration: all of it follows from the site file that lies beside this one."""
+"""Configure JupyterHub from the site.yml beside this file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # JupyterHub provides them
 here = Path(__file__).resolve().parent
 configure(c, load_site(here / "site.yml"))
 
-# The escape hatch: raw JupyterHub configuration, read last, in the order of the file names.
+# The site's own JupyterHub configuration is read last, in the order of the file names.
 for extra in sorted(here.glob("local.d/*.py")):
     load_subconfig(str(extra))
 refuse_unheard(c, here / "local.d")

@@ -1,20 +1,14 @@
-"""Start ipykernel with Unix sockets only, without any TCP port.
+"""Start an ipykernel that uses Unix sockets, without a TCP port.
 
-If the connection file asks for Unix sockets, the launcher runs this text with `python -c` instead
-of `python -m ipykernel_launcher`. The first argument is the name of that module. The last argument
-is the connection file.
-
-By default, ipykernel opens a TCP port for the output of forked child processes, and anybody on the
-node can connect to the port (ipykernel, iostream.py, _setup_pipe_in). This program replaces the
-port by one more Unix socket.
+The launcher passes this text to `python -c` in place of `-m ipykernel_launcher`. The first argument
+is that module, the last one the connection file. ipykernel sends the output of forked children
+through a TCP port, to which every user of the node can connect (ipykernel, iostream.py,
+_setup_pipe_in). Here one more Unix socket is used.
 """
 
 import sys
 
-module = sys.argv.pop(1)
-# The first entry is the folder of the notebook. It is removed during the imports, because a json.py
-# in that folder would be imported in place of Python's own.
-here = sys.path.pop(0)
+module, here = sys.argv.pop(1), sys.path.pop(0)  # the notebook's folder, in which a json.py may lie
 
 import json
 import runpy
@@ -27,24 +21,23 @@ with open(sys.argv[-1]) as file:
 
 
 def instead(method, name, function):
-    """Return `method`, changed so that `zmq.Socket.<name>` is `function` while `method` runs."""
+    """Return `method`, during which zmq.Socket's attribute `name` is `function`."""
 
-    def changed_method(self):
-        original = getattr(zmq.Socket, name)
+    def changed(self):
+        kept = getattr(zmq.Socket, name)
         setattr(zmq.Socket, name, function)
         try:
             return method(self)
         finally:
-            setattr(zmq.Socket, name, original)
+            setattr(zmq.Socket, name, kept)
 
-    return changed_method
+    return changed
 
 
 connect = zmq.Socket.connect
 
 
 def bind(self, *_, **__):
-    """Bind the socket to the Unix socket, and return 0 in place of a port number."""
     self.bind(pipe)
     return 0
 

@@ -1,11 +1,10 @@
-"""Start one kernel with the modules of its instructions, or the tombstone if it cannot start.
+"""Start one kernel: remove the caller's modules, load the site's, check the interpreter, exec.
 
-The launcher removes the caller's modules from the environment, loads the kernel's modules, checks
-the interpreter, and replaces its own process with the kernel (exec).
+If that fails, start the tombstone, a kernel that shows the reason.
 
-`make kernels` publishes a copy of this file with the release's `python -I` in its first line. The
-probe of `make kernels` calls the same functions. The file imports only the standard library and the
-files beside it, so that it starts even if other software is broken.
+`make kernels` publishes a copy of this file, with the release's `python -I` in its first line. The
+probe calls the same functions. The file uses the standard library only, so that it runs even if
+other software is broken. The other files that it needs are beside it.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-# These variables are removed, because they decide which program runs or which libraries are loaded.
-# A login shell, a loaded module or a batch job may have set them. All other variables stay, such as
-# those of Slurm, of Kerberos tickets and of web proxies, CUDA_VISIBLE_DEVICES, and the user's own.
+# Variables that decide which program runs, or with which libraries. A login shell, a loaded module
+# or a batch job may have set them. All other variables stay: Slurm's, tickets, proxies,
+# CUDA_VISIBLE_DEVICES, the user's own settings.
 DROPPED_PREFIXES = (
     "LMOD_", "__LMOD_", "_ModuleTable", "MODULE", "PYTHON", "R_", "LUA_", "TCL", "LD_", "CONDA_", "_CE_", "BASH_FUNC_",
     "APPTAINER", "SINGULARITY",
@@ -49,20 +48,20 @@ DROPPED = frozenset(
         "INFOPATH",
     ]
 )
-# Each of these files in the home directory may make Lmod load another module under the same name
-# (Lmod: utils.lua, getModuleRCT; ReadLmodRC.lua).
+# If one of these files is in the home, a module's name may mean another module (Lmod: utils.lua,
+# getModuleRCT; ReadLmodRC.lua).
 REDIRECTING = (".modulerc", ".modulerc.lua", ".lmodrc.lua")
-# Lmod gets this value of HOME if the home directory has one of these files.
+# HOME for Lmod, if the user's home has one of them.
 NO_HOME = "/nonexistent"
 LOAD_SECONDS = 120
-# In this file, the session's server stores which modules are loaded in the Software Modules tab
+# The file in which the user's server stores what is loaded in its Software Modules tab
 # (sitekit/session/loaded_modules.py).
 LOADED = "modules.json"
 TAB = "in the Software Modules tab, then Kernel > Restart Kernel"
 
 
 class CannotStart(Exception):
-    """Hold the reason why a kernel cannot start, and what the user can do about it."""
+    """A kernel cannot start. The error has the reason, and what the user can do."""
 
     def __init__(self, what: str, detail: str = "", remedy: str = "") -> None:
         super().__init__(what)
@@ -70,22 +69,19 @@ class CannotStart(Exception):
 
 
 def cleaned(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return `environ` without the variables of modules, shells and language installations."""
+    """Return `environ` without variables of modules, shells and programming languages."""
     return {
         k: v for k, v in environ.items() if k not in DROPPED and not k.startswith(DROPPED_PREFIXES)
     }
 
 
-# The published path is a symbolic link into a generation. The link is resolved here, so that the
-# tombstone and the kernels of the same generation are used.
+# The published path is a link into a generation. Use the tombstone and the kernels of the same
+# generation.
 HERE = os.path.dirname(os.path.realpath(__file__))
 
 
 def _beside(name: str) -> Any:
-    """Import the module `name` from the folder of this file.
-
-    With `-I`, Python does not search this folder for modules.
-    """
+    """Import the module `name` from this file's folder, where `python -I` does not look."""
     spec = importlib.util.spec_from_file_location(name, os.path.join(HERE, f"{name}.py"))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -98,15 +94,15 @@ lmod_output = _beside("lmod_output")
 def load(
     kernel: Mapping[str, Any], environ: Mapping[str, str], run: Callable[..., Any] = subprocess.run
 ) -> dict[str, str]:
-    """Return the kernel's environment, with its modules loaded into a clean environment.
+    """Return the environment after `module load` of the kernel's modules, if it has any.
 
-    Raises CannotStart if a module cannot be loaded.
+    The load begins with a clean environment. Raises CannotStart.
     """
     return completed(kernel, with_modules(kernel, prepared(kernel, environ), run))
 
 
 def prepared(kernel: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the clean environment in which the modules are loaded."""
+    """Return the environment before the load."""
     env = cleaned(environ)
     env.update(kernel["load_environment"], PATH=kernel["path"], MODULEPATH=kernel["modulepath"])
     if not kernel["user_site"]:
@@ -116,11 +112,9 @@ def prepared(kernel: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str,
 
 
 def completed(kernel: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, str]:
-    """Return `env` with the variables that are set after the modules are loaded."""
+    """Return `env` with the variables that are set after the load."""
     env = dict(env)
-    # The conda or virtual environment may have been made with the Python of a module. Its own
-    # programs must come first.
-    if "bin" in kernel:
+    if "bin" in kernel:  # of an environment, which may have been made with the Python of a module
         env["PATH"] = f"{kernel['bin']}:{env['PATH']}"
     env.update(kernel["environment"])
     return env
@@ -129,22 +123,21 @@ def completed(kernel: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, st
 def with_modules(
     kernel: Mapping[str, Any], env: Mapping[str, str], run: Callable[..., Any]
 ) -> dict[str, str]:
-    """Return `env` after `module load` of the kernel's modules.
+    """Return `env` after `module load`, as the user whose HOME, USER and LOGNAME it has.
 
-    HOME, USER and LOGNAME in `env` belong to the person who starts the kernel. Raises CannotStart
-    if a module cannot be loaded.
+    Raises CannotStart.
     """
     if not kernel["modules"]:
         return dict(env)
     home = env.get("HOME", NO_HOME)
     redirected = any(os.path.exists(os.path.join(home, name)) for name in REDIRECTING)
     done = lmod(kernel, {**env, "HOME": NO_HOME} if redirected else env, "python", run)
-    changes = lmod_output.changes(done.stdout)
+    found = lmod_output.changes(done.stdout)
     if redirected:
-        changes = {name: value and value.replace(NO_HOME, home) for name, value in changes.items()}
-    after = lmod_output.applied(changes, env)
-    # The exit code of Lmod is not reliable. It is 1 if a module only warns, and 0 if Lmod takes the
-    # name of a module for an option. So the list of loaded modules is checked.
+        found = {name: value and value.replace(NO_HOME, home) for name, value in found.items()}
+    after = lmod_output.applied(found, env)
+    # Lmod's exit code does not tell whether the load worked: it is 1 if a module only warns, and 0 if
+    # Lmod takes a module's name for an option.
     full_names(kernel["modules"], lmod_output.loaded(after), done.stderr.decode(errors="replace"))
     return after
 
@@ -152,12 +145,11 @@ def with_modules(
 def lmod(
     kernel: Mapping[str, Any], env: Mapping[str, str], language: str, run: Callable[..., Any]
 ) -> Any:
-    """Run Lmod, which prints the changes of `module load` as a program in `language`.
+    """Run Lmod, which prints the load of the kernel's modules in `language`.
 
-    Returns the completed process. Raises CannotStart if Lmod does not run or does not end in time.
+    Raises CannotStart if it does not answer.
     """
-    # Lmod's system cache may be older than the module tree. For full names, the cache does not save
-    # time.
+    # Lmod's cache may be older than the module tree, and saves no time for full names.
     argv = [kernel["lmod"], language, "--ignore_cache", "load", *kernel["modules"]]
     try:
         return run(argv, env=env, capture_output=True, timeout=LOAD_SECONDS)
@@ -167,56 +159,54 @@ def lmod(
         ) from None
 
 
-def full_names(modules: list[str], loaded: list[str], messages: str = "") -> list[str]:
-    """Return the full names of the loaded `modules`, for example python/3.11 for `python`.
+def full_names(modules: list[str], loaded: list[str], said: str = "") -> list[str]:
+    """Return the full names of the loaded `modules`: `python` may have become python/3.11.
 
-    If one of them is not loaded, raises CannotStart with Lmod's `messages`.
+    Raises CannotStart, with Lmod's message `said`, if one is not loaded.
     """
-    names = []
+    found = []
     for name in modules:
         same = [full for full in loaded if full == name or full.startswith(f"{name}/")]
         if not same:
             raise CannotStart(
                 f"`{_words(modules)}` failed: {name} is not among the loaded modules.",
-                messages.strip() or f"Loaded: {' '.join(loaded) or 'nothing'}",
+                said.strip() or f"Loaded: {' '.join(loaded) or 'nothing'}",
             )
-        names.append(same[-1])
-    return names
+        found.append(same[-1])
+    return found
 
 
 def _words(modules: list[str]) -> str:
-    """Return the command line that loads the modules, for messages."""
     return "module load " + " ".join(modules)
 
 
 def with_loaded(kernel: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
-    """Return the kernel's instructions with the modules that the user has loaded in this session.
+    """Return the kernel with the modules that its user has loaded in this session.
 
-    Nothing else is taken from the session's environment. Raises CannotStart if no module is loaded.
+    Nothing else of the user's session is used. Raises CannotStart.
     """
     try:
         with open(
             os.path.join(environ.get("JUPYTER_RUNTIME_DIR", NO_HOME), LOADED), encoding="utf-8"
         ) as file:
-            variables = json.load(file)
+            content = json.load(file)
     except FileNotFoundError:
-        variables = {}
-    modules = [name for name in (variables.get("LOADEDMODULES") or "").split(":") if name]
-    if not modules:
+        content = {}
+    if not (modules := [name for name in (content.get("LOADEDMODULES") or "").split(":") if name]):
         raise CannotStart(
             "This kernel runs what you have loaded, and no module is loaded.", remedy=_load(kernel)
         )
     return {
         **kernel,
         "modules": modules,
-        "modulepath": variables.get("MODULEPATH") or kernel["modulepath"],
+        "modulepath": content.get("MODULEPATH") or kernel["modulepath"],
     }
 
 
 def brought(kernel: Mapping[str, Any], env: Mapping[str, str]) -> str:
-    """Return the path of the interpreter that the user's modules put on PATH.
+    """Return the interpreter that the user's modules bring.
 
-    Raises CannotStart if there is no such interpreter, or if it has no working kernel package.
+    Raises CannotStart if there is none, or if it has no working kernel.
     """
     inherit = kernel["inherit"]
     for name in inherit["programs"]:
@@ -243,15 +233,15 @@ def brought(kernel: Mapping[str, Any], env: Mapping[str, str]) -> str:
 
 
 def _load(kernel: Mapping[str, Any]) -> str:
-    """Return the advice to load a module that has the kernel's language."""
+    """Return the advice to load a module."""
     return f"load {' or '.join(kernel['inherit']['known'])} {TAB}."
 
 
 def verified(kernel: Mapping[str, Any], env: Mapping[str, str]) -> list[str]:
-    """Return the kernel's command line, with the full path of its program.
+    """Return the command line, with the full path of the program.
 
-    Raises CannotStart if a file is missing, or if the interpreter is not the one that was tested.
-    Another build of the interpreter is accepted if it has the same version and a working kernel.
+    Interpreter and files must be as tested. Another build of the same version with a working kernel
+    is accepted too. Raises CannotStart.
     """
     if "inherit" in kernel:
         return [brought(kernel, env), *kernel["command"][1:]]
@@ -268,14 +258,13 @@ def verified(kernel: Mapping[str, Any], env: Mapping[str, str]) -> list[str]:
 def another_build(
     kernel: Mapping[str, Any], env: Mapping[str, str], found: str | None
 ) -> list[str]:
-    """Return the command line that starts `found`, another build of the tested interpreter.
+    """Return the command line for `found`, another build of the interpreter.
 
-    A module may choose a build by the node's CPU type. Raises CannotStart if `found` is no such
-    build or fails its test.
+    A module may choose a build by the node's CPU type. Raises CannotStart.
     """
     other, name = kernel.get("another_build"), kernel["command"][0]
     seen = f"Expected: {kernel['interpreter']}\nFound:    {found or f'no {name!r}'}"
-    # The system's own interpreter is never accepted in place of the module's.
+    # the machine's own interpreter is never accepted
     if other and found and found != shutil.which(name, path=kernel["path"]):
         done = subprocess.run(
             [found, *other["test"]], env=env, capture_output=True, timeout=LOAD_SECONDS
@@ -287,9 +276,9 @@ def another_build(
 
 
 def by_socket(words: list[str], connection_file: str) -> list[str]:
-    """Return the command line, changed for Unix sockets if the connection file asks for them.
+    """Replace `-m ipykernel_launcher` by by_socket.py, if the kernel uses Unix sockets.
 
-    The text of by_socket.py then replaces `-m ipykernel_launcher`.
+    Returns the command line.
     """
     with open(connection_file, encoding="utf-8") as file:
         if json.load(file).get("transport") != "ipc":
@@ -302,15 +291,14 @@ def by_socket(words: list[str], connection_file: str) -> list[str]:
 
 
 def filled(words: list[str], connection_file: str) -> list[str]:
-    """Return the command line with its placeholders replaced by the values of this start."""
+    """Return the command line, with the values of this start filled in."""
     known = {
         "{home}": os.path.expanduser("~"),
         "{uid}": str(os.getuid()),
         "{gid}": str(os.getgid()),
     }
     known["{connection_file}"] = connection_file
-    # Only the command line of a container has {sockets}, because the folder must be mounted.
-    if any("{sockets}" in word for word in words):
+    if any("{sockets}" in word for word in words):  # a container, which sees only folders that are bound
         with open(connection_file, encoding="utf-8") as file:
             known["{sockets}"] = os.path.dirname(json.load(file)["ip"])
     return [
@@ -320,11 +308,10 @@ def filled(words: list[str], connection_file: str) -> list[str]:
 
 
 def read(name: str) -> dict[str, Any]:
-    """Return the instructions for the kernel `name`.
+    """Return the instructions for the kernel `name`, which `make kernels` has written.
 
-    `make kernels` writes the instructions of the site's kernels. For a user's own kernel, `name` is
-    the absolute path of the instructions that `sitekit-kernel` has written. Raises CannotStart if
-    the file does not exist.
+    For a user's own kernel, `name` is the path of the file that sitekit-kernel has written. Raises
+    CannotStart if there is none.
     """
     if not (os.path.isabs(name) or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name)):
         raise CannotStart(f"'{name}' is not the name of a kernel.")
@@ -340,9 +327,9 @@ def read(name: str) -> dict[str, Any]:
 
 
 def tombstone(connection_file: str, title: str, site: str, why: CannotStart) -> None:
-    """Replace this process with the tombstone, a kernel that answers every cell with the reason.
+    """Replace this process by a kernel that answers every cell with the reason.
 
-    If the launcher ended instead, Jupyter would start the kernel again and again.
+    A kernel that ended would be restarted. The tombstone keeps running.
     """
     people = f"the people who run {site}" if site else "the people who run this JupyterHub"
     lines = [
@@ -370,7 +357,7 @@ def tombstone(connection_file: str, title: str, site: str, why: CannotStart) -> 
 
 
 def main(argv: list[str]) -> None:
-    """Start the kernel for the command line `launch NAME -f CONNECTION_FILE` in kernel.json."""
+    """Run `launch NAME -f CONNECTION_FILE`, as kernel.json has it."""
     name, connection_file = argv[1], argv[-1]
     title, site, remedy = name, "", ""
     try:
@@ -385,8 +372,7 @@ def main(argv: list[str]) -> None:
     except CannotStart as why:
         why.remedy = why.remedy or remedy
         tombstone(connection_file, title, site, why)
-    # If an unexpected error ended the launcher, Jupyter would restart the kernel again and again,
-    # and the user could not read the error.
+    # after any other error too, show it to the user: a kernel that ends would be restarted
     except Exception as error:
         tombstone(connection_file, title, site, CannotStart("The launcher failed.", repr(error)))
 

@@ -1,7 +1,4 @@
-"""Answer every cell with the reason why the user's kernel could not start.
-
-The launcher starts this kernel, the tombstone, in place of a kernel that cannot start.
-"""
+"""Run a kernel that answers every cell with the reason why another kernel could not start."""
 
 from __future__ import annotations
 
@@ -11,8 +8,7 @@ import shutil
 import tempfile
 from typing import Any
 
-# A temporary folder is used, so that neither the user's IPython profile nor a full home directory
-# can break the tombstone.
+# This kernel must work even with a broken IPython profile, or with a full home.
 os.environ["IPYTHONDIR"] = tempfile.mkdtemp(prefix="tombstone-")
 atexit.register(shutil.rmtree, os.environ["IPYTHONDIR"], True)
 
@@ -20,15 +16,15 @@ from ipykernel.iostream import IOPubThread  # noqa: E402
 from ipykernel.kernelapp import IPKernelApp  # noqa: E402
 from ipykernel.kernelbase import Kernel  # noqa: E402
 
-# ipykernel would open a TCP port for the output of forked child processes, and anybody on the node
-# could connect to the port. The tombstone has no child processes and needs no port.
+# Open no TCP port for the output of forked children, to which every user of the node could connect.
+# This kernel forks no children.
 IOPubThread._setup_pipe_in = lambda self: setattr(self, "_pipe_flag", False)
 
 FAULT = os.environ.pop("SITEKIT_KERNEL_FAULT", "This kernel could not start.")
 
 
 class Tombstone(Kernel):
-    """Run no code, and answer each request with the reason."""
+    """A kernel that runs no code: every answer is the reason."""
 
     implementation = "sitekit-tombstone"
     implementation_version = "1"
@@ -36,7 +32,6 @@ class Tombstone(Kernel):
     language_info = {"name": "text", "mimetype": "text/plain", "file_extension": ".txt"}  # noqa: RUF012
 
     async def do_execute(self, code: str, silent: bool, *_: Any, **__: Any) -> dict[str, Any]:
-        """Answer a cell with an error that contains the reason."""
         error = {
             "ename": "KernelCannotStart",
             "evalue": FAULT.splitlines()[0],
@@ -47,7 +42,6 @@ class Tombstone(Kernel):
         return {"status": "error", "execution_count": self.execution_count, **error}
 
     async def do_debug_request(self, msg: dict[str, Any]) -> dict[str, Any]:
-        """Answer a request of the debugger with a failure that contains the reason."""
         return {
             "type": "response",
             "request_seq": msg.get("seq", 0),
@@ -58,15 +52,14 @@ class Tombstone(Kernel):
 
 
 class TombstoneApp(IPKernelApp):
-    """Change the order in which the threads of ipykernel's application end."""
+    """ipykernel's application, with another order in which its threads end."""
 
     def start(self) -> None:
-        """Run until a shutdown request arrives, then end the control thread.
+        """Run until a shutdown request, then end the control thread before the IOPub thread.
 
-        The control thread still publishes the status "idle" after the request. At exit, ipykernel
-        7.4 ends the IOPub thread first. In about one of ten shutdowns, the control thread then
-        waits for the IOPub thread for ever. See
-        https://github.com/posit-dev/positron/issues/7142
+        The control thread still publishes "idle" after the request. ipykernel 7.4 ends the IOPub
+        thread first, at exit, and the control thread waits for it for ever: in about one shutdown
+        of ten. https://github.com/posit-dev/positron/issues/7142
         """
         super().start()
         self.control_thread.stop()

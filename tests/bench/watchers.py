@@ -58,25 +58,27 @@ def ours(settings):
 
     from sitekit.backends.choice import Choice
     from sitekit.backends.slurm import transport
-    from sitekit.hub.servers.hub_state import Life
+    from sitekit.hub.servers.hub_state import HubState
     from sitekit.hub.spawner.slurm_server import SlurmServer
     from sitekit.hub.spawner.tier_spawner import TierSpawner
     from sitekit.site import load_site
 
     transport.SUDO = settings["sudo"]
-    life = TierSpawner.life = SlurmServer.life = Life(load_site(Path(settings["site"])))
-    loops = life.backends["slurm"].loops()
+    hub_state = TierSpawner.hub_state = SlurmServer.hub_state = HubState(
+        load_site(Path(settings["site"]))
+    )
+    loops = hub_state.backends["slurm"].loops()
     # it asks nothing then; held jobs that stand for running ones would stir it
     if settings["state"] != "waiting":
         del loops["forecast"]
     tasks = [asyncio.ensure_future(run()) for run in loops.values()]
-    choice = Choice.of(life.site.tiers[0])
+    choice = Choice.of(hub_state.site.tiers[0])
     config = Config()
     config.Spawner.poll_interval = 30
     numbers = {}
 
     async def submitted(self):
-        life.ledger.submitted(self.tag, str(numbers[self.name]))
+        hub_state.ledger.record_job(self.tag, str(numbers[self.name]))
         self.job_id = str(numbers[self.name])
         self.persist()
         return self.job_id
@@ -88,9 +90,11 @@ def ours(settings):
             spawner.choice = choice
             tasks.append(asyncio.ensure_future(wait_for(spawner)))
         else:
-            tag = life.ledger.intend(spawner.user.name, spawner.name, None, choice.as_dict())
-            life.ledger.submitted(tag, str(job))
-            life.ledger.listens(tag, 20000)
+            tag = hub_state.ledger.record_intent(
+                spawner.user.name, spawner.name, None, choice.as_dict()
+            )
+            hub_state.ledger.record_job(tag, str(job))
+            hub_state.ledger.record_port(tag, 20000)
             spawner.load_state({"child_state": {"tag": tag, "job_id": str(job)}})
             spawner.start_polling()
             tasks.append(spawner)

@@ -25,12 +25,12 @@ from jupyterhub.user import User
 from traitlets.config import Config
 
 from sitekit.backends.slurm import gate
-from sitekit.backends.slurm.parse import SlurmJob, phase_of
+from sitekit.backends.slurm.parse_jobs import SlurmJob, phase_of
 from sitekit.backends.snapshot import Snapshot
 from sitekit.hub.messages.cards import Card
-from sitekit.hub.servers.choices import read_choice
-from sitekit.hub.servers.hub_state import Life
-from sitekit.hub.spawner.directory import groups_of
+from sitekit.hub.servers.check_choice import read_choice
+from sitekit.hub.servers.hub_state import HubState
+from sitekit.hub.spawner.look_up_accounts import groups_of
 from sitekit.hub.spawner.not_started import NotStarted
 from sitekit.hub.spawner.slurm_server import SlurmServer
 from sitekit.hub.spawner.tier_spawner import TierSpawner
@@ -50,23 +50,25 @@ STATES = [
 
 async def main(site_file: Path, folder: Path) -> dict[str, Any]:
     site = load_site(site_file)
-    life = Life(site.model_copy(update={"paths": site.paths.model_copy(update={"state": folder})}))
-    SlurmServer.life = life
+    hub_state = HubState(
+        site.model_copy(update={"paths": site.paths.model_copy(update={"state": folder})})
+    )
+    SlurmServer.hub_state = hub_state
     return {
-        "states": {state: await said_of(life, state) for state in STATES},
+        "states": {state: await said_of(hub_state, state) for state in STATES},
         "own regexes": await said_of(
-            life,
+            hub_state,
             "RUNNING",
             state_pending_re="^NOTHING",
             state_exechost_re=r"\s+(\w+)$",
             state_exechost_exp=r"\1.fabric",
         ),
-        "traits": figures(life),
-        "silence": await silence(life),
-        "patience": await patience(life),
-        "directory": await directory(life),
-        "handed": handed(life),
-        "first event": await first_event(life),
+        "traits": figures(hub_state),
+        "silence": await silence(hub_state),
+        "patience": await patience(hub_state),
+        "directory": await directory(hub_state),
+        "handed": handed(hub_state),
+        "first event": await first_event(hub_state),
         "ancestor": issubclass(SlurmServer, BatchSpawnerBase),
     }
 
@@ -82,25 +84,25 @@ def owner() -> dict[str, Any]:
     return {"user": User(person, {}, db), "orm_spawner": kept, "hub": None}
 
 
-def server(life: Life, **settings: Any) -> SlurmServer:
+def server(hub_state: HubState, **settings: Any) -> SlurmServer:
     child = SlurmServer(**owner(), config=Config({"SlurmServer": settings}))
     child.api_token = "a token that no database knows"
     child.persist = lambda: None
-    child.choice, _ = read_choice(life.site, {"tier": "small"})
+    child.choice, _ = read_choice(hub_state.site, {"tier": "small"})
     child.get_env = dict
     return child
 
 
-def listed(life: Life, child: SlurmServer, state: str, job: int = 77) -> None:
+def listed(hub_state: HubState, child: SlurmServer, state: str, job: int = 77) -> None:
     """The queue snapshot: one job, the child's, in this state."""
-    child.tag = life.ledger.intend("alice", "", None, child.choice.as_dict())
-    life.ledger.submitted(child.tag, str(job))
-    show(life, job, child.tag, state, "demo1", "None")
+    child.tag = hub_state.ledger.record_intent("alice", "", None, child.choice.as_dict())
+    hub_state.ledger.record_job(child.tag, str(job))
+    show(hub_state, job, child.tag, state, "demo1", "None")
 
 
-def show(life: Life, number: int, tag: str, state: str, host: str, reason: str) -> None:
+def show(hub_state: HubState, number: int, tag: str, state: str, host: str, reason: str) -> None:
     """The queue snapshot: this one job, alice's."""
-    row = life.ledger.row(tag)
+    row = hub_state.ledger.row(tag)
     job = SlurmJob(
         id=str(number),
         uid=row.uid,
@@ -115,14 +117,14 @@ def show(life: Life, number: int, tag: str, state: str, host: str, reason: str) 
         priority=1,
         reason=reason,
     )
-    queue = life.backends["slurm"].queue
+    queue = hub_state.backends["slurm"].queue
     queue.snapshot = Snapshot({job.id: job}, time.monotonic(), time.time())
     queue.silent_since = None
 
 
-async def said_of(life: Life, state: str, **settings: Any) -> dict[str, Any]:
-    child = server(life, **settings)
-    listed(life, child, state)
+async def said_of(hub_state: HubState, state: str, **settings: Any) -> dict[str, Any]:
+    child = server(hub_state, **settings)
+    listed(hub_state, child, state)
     status = await child.query_job_status()
     running = bool(child.state_isrunning())
     return {
@@ -140,18 +142,18 @@ async def said_of(life: Life, state: str, **settings: Any) -> dict[str, Any]:
     }
 
 
-def figures(life: Life) -> dict[str, str]:
-    child = server(life, req_prologue="module load site", req_options="--exclusive")
-    child.take_figures()
+def figures(hub_state: HubState) -> dict[str, str]:
+    child = server(hub_state, req_prologue="module load site", req_options="--exclusive")
+    child.set_limits()
     return {key: value for key, value in child.get_req_subvars().items() if isinstance(value, str)}
 
 
-async def silence(life: Life) -> dict[str, Any]:
+async def silence(hub_state: HubState) -> dict[str, Any]:
     """What is said of a live server when the scheduler has never answered this hub, and of one
     whose poll fails."""
-    child = server(life)
-    listed(life, child, "RUNNING")
-    queue = life.backends["slurm"].queue
+    child = server(hub_state)
+    listed(hub_state, child, "RUNNING")
+    queue = hub_state.backends["slurm"].queue
     queue.snapshot = Snapshot({}, float("-inf"))
     queue.silent_since = time.time()
     told = {"unknown": (await child.query_job_status()).name, "poll": await child.poll()}
@@ -159,14 +161,14 @@ async def silence(life: Life) -> dict[str, Any]:
     return {**told, "failing poll": await child.poll()}
 
 
-async def patience(life: Life) -> dict[str, Any]:
+async def patience(hub_state: HubState) -> dict[str, Any]:
     """A start that lasts longer than its tier allows: the card that is told and the one that is
     kept."""
-    child = server(life)
+    child = server(hub_state)
     child.start_timeout = 1
 
     async def accepted(*_: object) -> str:
-        show(life, 78, child.tag, "PENDING", "", "Resources")
+        show(hub_state, 78, child.tag, "PENDING", "", "Resources")
         return "78"
 
     gate.submit = accepted
@@ -174,7 +176,7 @@ async def patience(life: Life) -> dict[str, Any]:
         await child.start()
     except NotStarted as failure:
         card: Card = failure.card
-        row = life.ledger.row(child.tag)
+        row = hub_state.ledger.row(child.tag)
         return {
             "told": card.kind,
             "what": card.what,
@@ -184,7 +186,7 @@ async def patience(life: Life) -> dict[str, Any]:
     return {}
 
 
-async def directory(life: Life) -> dict[str, Any]:
+async def directory(hub_state: HubState) -> dict[str, Any]:
     """A start while the directory of accounts knows nobody, and in whose threads it was asked."""
     asked: list[bool] = []
 
@@ -194,7 +196,7 @@ async def directory(life: Life) -> dict[str, Any]:
 
     real, pwd.getpwnam = pwd.getpwnam, knows_nobody
     try:
-        told = await patience(life)
+        told = await patience(hub_state)
         return {
             "asked in the event loop": asked,
             "start": told["told"],
@@ -204,17 +206,17 @@ async def directory(life: Life) -> dict[str, Any]:
         pwd.getpwnam = real
 
 
-async def first_event(life: Life) -> str:
+async def first_event(hub_state: HubState) -> str:
     """What a progress page reads that opens before the child is made."""
-    TierSpawner.life = life
+    TierSpawner.hub_state = hub_state
     spawner = TierSpawner(**owner(), config=Config(), authenticator=None, oauth_client_id="x")
     event = await asyncio.wait_for(anext(spawner.progress()), 10)
     return str(event["message"])
 
 
-def handed(life: Life) -> list[str]:
+def handed(hub_state: HubState) -> list[str]:
     """What traitlets and JupyterHub complain of when TierSpawner makes its child."""
-    TierSpawner.life = life
+    TierSpawner.hub_state = hub_state
     spawner = TierSpawner(**owner(), config=Config(), authenticator=None, oauth_client_id="x")
     said = StringIO()
     spawner.log.addHandler(logging.StreamHandler(said))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sitekit.backends.slurm.parse import SlurmJob, phase_of
+from sitekit.backends.slurm.parse_jobs import SlurmJob, phase_of
 
 TAG = "0123456789abcdef"
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import batchspawner
 import pytest
 
-from sitekit.hub.servers.hub_state import Life
+from sitekit.hub.servers.hub_state import HubState
 from sitekit.hub.spawner.slurm_server import SlurmServer
 from sitekit.site import load_site
 
 site = load_site(Path(os.environ["SITEKIT_SITE"]))
-SlurmServer.life = Life(
+SlurmServer.hub_state = HubState(
     site.model_copy(
         update={"paths": site.paths.model_copy(update={"state": Path(os.environ["SITEKIT_STATE"])})}
     )

@@ -1,1 +1,4 @@
-"""What runs users' servers. interface.py says what the hub asks of a backend; each folder is one."""
+"""Define what the hub asks of a backend (interface.py), and implement the backends.
+
+A backend, such as Slurm, runs users' servers. Each folder here is one.
+"""

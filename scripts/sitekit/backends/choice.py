@@ -1,5 +1,4 @@
-"""What one server gets: the figures of its tier with what its user chose. This is what a backend is
-asked for."""
+"""Hold the figures of one server: those of its tier, with what its user chose."""
 
 from __future__ import annotations
 
@@ -12,11 +11,10 @@ from ..site.tier import Tier
 
 @dataclass(frozen=True)
 class Choice:
-    """What one server gets. Memory in MiB, time in seconds; an empty text where the backend's
-    default is to hold.
+    """What one server gets. Memory is in MiB, time in seconds.
 
-    `memory` is reserved, `cap` is what the cgroup allows. `interface` is the title of the page that
-    it opens.
+    An empty text means the backend's default. `memory` is reserved, `cap` is what the cgroup
+    allows. `interface` is the title of the page that the server opens.
     """
 
     tier: str = ""
@@ -35,23 +33,29 @@ class Choice:
     interface: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """For the ledger, as JSON."""
+        """Return the choice as JSON types, for the ledger."""
         return {**asdict(self), "partitions": list(self.partitions)}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Choice:
-        """What `as_dict` made, perhaps by another release: unknown keys are left out."""
+        """Return the choice from what `as_dict` returned, perhaps in another release.
+
+        Unknown keys are left out.
+        """
         known = {field.name: stored[field.name] for field in fields(cls) if field.name in stored}
-        return cls(**{**known, "partitions": tuple(stored.get("partitions", ()))})
+        known["partitions"] = tuple(stored.get("partitions", ()))
+        return cls(**known)
 
     @property
     def gres(self) -> str:
-        """The GPUs as Slurm's --gres wants them; empty without any."""
-        return ":".join(filter(None, ("gpu", self.gpu_type, str(self.gpus)))) if self.gpus else ""
+        """Return the GPUs as the value of Slurm's --gres; empty without GPUs."""
+        if not self.gpus:
+            return ""
+        return ":".join(filter(None, ("gpu", self.gpu_type, str(self.gpus))))
 
     @classmethod
     def of(cls, tier: Tier) -> Choice:
-        """The tier's own figures."""
+        """Return the tier's own figures."""
         names = ("gpu_type", "account", "qos", "reservation", "constraint")
         return cls(
             tier=tier.key,

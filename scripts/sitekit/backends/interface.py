@@ -1,28 +1,28 @@
-"""The one interface between the hub and what runs its servers.
+"""Define the interface between the hub and the backends that run its servers.
 
-Slurm is such a backend: a folder beside this file, and one line in `BACKENDS` of
-sitekit/site/backends.py. The hub keeps the ledger, the cards and the progress page; it asks a
-backend for the rest.
+Slurm is a backend: a folder beside this file, and one line in `BACKENDS` of
+sitekit/site/backends.py. The hub keeps the ledger, the cards and the progress page. For everything
+else it calls a backend.
 
-The life of one server, in the order of the calls:
+For one server, the hub calls these methods in this order:
 
-1. `offers` tells what an account may ask for. The form shows it.
+1. `offers` returns what an account may ask for. The form shows it.
 2. The hub writes the server's `Work` to its ledger. Only then does it call `submit`, which returns
    the job's id.
-3. `find` returns the job as the last snapshot lists it. It asks nobody; A loop renews it for all
-   servers.
-4. `look_up` asks for one job that the snapshot does not list. None means that the job is gone for
-   certain.
-5. `explain_wait` tells its user where a job waits, why, and for how long.
-6. `address` returns the address of the host on which the job runs. The server itself tells the hub
-   its port.
+3. `find` returns the job from the last snapshot, without a query. A loop renews the snapshot for
+   all servers.
+4. `look_up` asks the backend for one job that the snapshot does not list. None means that the job
+   is gone for certain.
+5. `explain_wait` returns what the user reads while the job waits: where, why, and for how long.
+6. `address` returns the address of the host on which the job runs. The server itself reports its
+   port to the hub.
 7. `stop` ends the job, gently or at once.
-8. `ending` tells how a job has ended, and `log_tail` returns the last lines of its log. A card is
-   made of both.
+8. `ending` returns how a job has ended, and `log_tail` the last lines of its log. The hub makes a
+   card from both.
 
-A backend that does not answer raises NoAnswer. From that nothing follows about any server: none is
-given up. Text that a backend returns may have been written by a user. It is data: it is shown,
-never executed or trusted.
+A backend that does not answer raises NoAnswer. The hub gives up no server because of that. Text
+that a backend returns may have been written by a user. It is data: it is shown, never executed or
+trusted.
 """
 
 from __future__ import annotations
@@ -38,13 +38,17 @@ if TYPE_CHECKING:
 
 
 class NoAnswer(Exception):
-    """The backend did not answer, or not in a form that can be read. Nothing follows from that
-    about any job."""
+    """The backend did not answer, or its answer cannot be read.
+
+    This does not mean that any job has ended.
+    """
 
 
 class Refused(Exception):
-    """The backend refused a request. `kind` says which part of it: `home`, `gate`, or the backend's
-    own word."""
+    """The backend refused a request.
+
+    `kind` names the part that refused: `home`, `gate`, or a word of the backend's own.
+    """
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(text)
@@ -52,7 +56,7 @@ class Refused(Exception):
 
 
 class Phase(enum.Enum):
-    """Where a job is in its life."""
+    """The phase of a job, the same for all backends."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -64,12 +68,12 @@ class Phase(enum.Enum):
 
 @dataclass(frozen=True)
 class Job:
-    """One job as its backend lists it. `start` is in seconds since the epoch, None where it is not
-    known.
+    """One job as its backend lists it.
 
-    `user` and `uid` are the account that owns it; `uid` is None where the backend does not tell it.
-    `state` is the backend's own word. `tag` names the server to which the job says it belongs. Its
-    owner can write any tag there, so that it counts only for a server of the same account.
+    `user` and `uid` are the account that owns it. `uid` is None if the backend does not return it.
+    `state` is the backend's own word. `start` is in seconds since the epoch, None if it is not
+    known. `tag` is the server's tag in the job's comment. The owner of a job can write any tag
+    there, so that it counts only for a server of the same account.
     """
 
     id: str
@@ -87,7 +91,7 @@ class Job:
 
     @property
     def running(self) -> bool:
-        """It has its place, whether its processes run or are suspended."""
+        """Return whether the job has its place, even if its processes are suspended."""
         return self.phase in (Phase.RUNNING, Phase.SUSPENDED)
 
     @property
@@ -101,10 +105,9 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """One start of a server, as the hub knows it: which account, since when, and which job, once it
-    is known.
+    """One start of a server, as a backend needs it: its account, and its job once that is known.
 
-    `intended` is when the hub decided to submit it, in seconds since the epoch.
+    `intended` is the time when the hub decided to submit the job, in seconds since the epoch.
     """
 
     tag: str
@@ -114,15 +117,19 @@ class Work:
     intended: float
 
     def owns(self, uid: int | None, user: str) -> bool:
-        """Whether a job of this owner can belong to this server.
+        """Return whether a job of this owner can belong to this server.
 
-        The numbers are compared where both are known: while a name service is away, programs print
-        no names.
+        The uids are compared if both are known. Programs print no user names while a name service
+        does not answer.
         """
         return uid == self.uid if uid is not None and self.uid is not None else user == self.account
 
     def job_in(self, snapshot: Snapshot) -> Job | None:
-        """This server's job: by its id or, where that was never learnt, the youngest with its tag."""
+        """Return this server's job in the snapshot.
+
+        It is found by its id or, if the hub never received the id, by its tag: then the youngest
+        counts.
+        """
         if self.job:
             found = [snapshot.jobs[self.job]] if self.job in snapshot.jobs else []
         else:
@@ -133,15 +140,14 @@ class Work:
 
 @dataclass(frozen=True)
 class Offers:
-    """What an account may ask for. None where the backend does not answer, or where nobody asked
-    it."""
+    """What an account may ask for. None if the backend does not answer, or was not asked."""
 
     accounts: tuple[str, ...] | None = None
     reservations: tuple[str, ...] | None = None
 
 
 class Cause(enum.Enum):
-    """Why a job ended."""
+    """The reason why a job ended, the same for all backends."""
 
     COMPLETED = "completed"
     FAILED = "failed"
@@ -155,7 +161,7 @@ class Cause(enum.Enum):
 
 @dataclass(frozen=True)
 class Ending:
-    """How a job ended. Memory in MiB, times in seconds; None where the backend does not know."""
+    """How a job ended. Memory in MiB, times in seconds; None if the backend does not know."""
 
     job: str
     cause: Cause
@@ -170,7 +176,10 @@ class Ending:
 
 
 class Explanation(NamedTuple):
-    """A refusal in words for a user. `kind` is one word, for metrics and tests."""
+    """An error of a backend in words for a user.
+
+    `kind` is one word, for metrics and tests.
+    """
 
     kind: str
     what: str
@@ -178,79 +187,94 @@ class Explanation(NamedTuple):
 
 
 class Backend(Protocol):
-    """What every backend has. The module's docstring tells the order of the calls."""
+    """The methods of every backend. The module's docstring gives the order of the calls."""
 
     title: str
-    """What users know it as, such as `Slurm`."""
+    """The name that users know, such as `Slurm`."""
     spawner: str
-    """The class of the hub that starts servers on it, as `module:name`. It is a Server of
-    hub/spawner/server.py."""
+    """The hub's class that starts servers on this backend, as `module:name`.
+
+    It derives from Server in hub/spawner/server.py.
+    """
     queue: SnapshotLoop
-    """Its jobs at one moment, and the loop that renews them."""
+    """The jobs at one moment, and the loop that renews them."""
     strays: list[str]
-    """Jobs with a tag of this site that are in no ledger. The reconciler writes them; the status
-    page shows them."""
+    """Jobs that have a tag of this site and no row in the ledger.
+
+    The reconciler sets it, and the status page shows it.
+    """
 
     async def offers(self, account: str) -> Offers:
-        """What `account` may ask for. Returns within a few seconds, with None for what is not
-        known."""
+        """Return what `account` may ask for, within a few seconds.
+
+        A value is None if it is not known.
+        """
         ...
 
     async def submit(
         self, work: Work, choice: Choice, environment: dict[str, str], live: Collection[str]
     ) -> str:
-        """Start a job as `work.account` and return its id. `live` are the account's jobs whose logs
-        are in use.
+        """Start a job as `work.account`, and return its id.
 
-        Raises Refused; and NoAnswer, after which the job may exist all the same.
+        `live` are the account's jobs whose logs are in use. Raises Refused, or NoAnswer. After
+        NoAnswer the job may exist all the same.
         """
         ...
 
     def find(self, work: Work) -> Job | None:
-        """The job in the last snapshot. Asks nobody."""
+        """Return the job in the last snapshot, without a query."""
         ...
 
     async def look_up(self, work: Work) -> Job | None:
-        """The job, asked for where the snapshot does not list it. None: it is gone. Raises
-        NoAnswer."""
+        """Return the job, with a query if the snapshot does not list it.
+
+        None means that the job is gone. Raises NoAnswer.
+        """
         ...
 
     def is_hidden(self, work: Work) -> bool:
-        """Whether the backend has taken the job, and has never listed it to the hub."""
+        """Return whether the backend accepted the job, but has never listed it to the hub."""
         ...
 
     def explain_reason(self, job: Job) -> str:
-        """The sentence that says why a pending job waits. Asks nobody."""
+        """Return a sentence that tells why a pending job waits, without a query."""
         ...
 
     def explain_wait(self, job: Job, choice: Choice) -> str:
-        """What its user reads while a job waits: where, why, and for how long. Asks nobody."""
+        """Return what the user reads while the job waits, without a query.
+
+        It tells where the job waits, why, and for how long.
+        """
         ...
 
     def explain_refusal(self, refusal: Refused) -> Explanation | None:
-        """A refusal of `submit` in words; None where the backend has no words for it."""
+        """Explain a refusal of `submit`; None if the backend does not know the error."""
         ...
 
     async def address(self, job: Job) -> str:
-        """The address of the host on which a running job runs. Raises NoAnswer."""
+        """Return the address of the host on which a running job runs. Raises NoAnswer."""
         ...
 
     async def stop(self, work: Work, job: str, *, graceful: bool) -> bool:
-        """End a job: by SIGTERM to the server, or at once. False if there is none. Raises Refused,
-        NoAnswer."""
+        """End a job: by SIGTERM to the server, or at once. Returns False if there is no such job.
+
+        Raises Refused, NoAnswer.
+        """
         ...
 
     async def ending(self, work: Work, job: str) -> Ending | None:
-        """How a job ended. None where the backend does not remember it, or does not answer."""
+        """Return how a job ended; None if the backend does not answer, or has forgotten it."""
         ...
 
     async def log_tail(self, work: Work, job: str) -> list[str]:
-        """The last lines of a job's log; none where it cannot be read."""
+        """Return the last lines of a job's log; none if it cannot be read."""
         ...
 
     def loops(self) -> Mapping[str, Callable[[], Coroutine[Any, Any, None]]]:
-        """What runs as long as the hub, by name. One of them is `queue.run`. One that fails is
-        started again."""
+        """Return the coroutines that run as long as the hub, by name.
+
+        One of them is `queue.run`. The hub restarts one that fails.
+        """
         ...
 
     async def list_jobs(self) -> Collection[Job]:
@@ -265,6 +289,8 @@ class Backend(Protocol):
         ...
 
     def status(self) -> dict[str, object]:
-        """Whether it answers, and what it counts, for the administrator's status page. Times in
-        seconds."""
+        """Return whether the backend answers, and its counters, for the status page.
+
+        Times are in seconds.
+        """
         ...

@@ -1,8 +1,8 @@
-"""The snapshot: one query for all servers' jobs, often while somebody waits, seldom otherwise.
+"""Read the jobs of all servers with one query, often while a user waits, seldom otherwise.
 
-Polls, progress pages, the form and the administrator's page read the last snapshot; none of them
-starts a query. A backend that does not answer leaves the old snapshot in place and says since when:
-its silence ends no server.
+Polls, progress pages, the form and the administrator's page read the last snapshot. None of them
+starts a query. If the backend does not answer, the old snapshot stays, with the time since when. No
+server is ended because of that.
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ from .interface import Job, NoAnswer
 
 log = logging.getLogger(__name__)
 
-FAST, SLOW = 4.0, 30.0  # seconds between queries: while somebody waits, otherwise
-RATE, BURST = 0.5, 3.0  # what all queries together may cost: one per 2 s on average, a few at once
-# seconds between queries in an outage: at most, and while somebody waits
+FAST, SLOW = 4.0, 30.0  # seconds between queries: while a user waits, otherwise
+RATE, BURST = 0.5, 3.0  # allowance of all queries: one per 2 s on average, three at once
+# longest seconds between queries in an outage: otherwise, and while a user waits
 BACKOFF_LIMIT, BACKOFF_WAITING = 60.0, 15.0
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The jobs at one moment, by id. The query began at `taken` by the monotonic clock, and `at` by
-    the wall clock."""
+    """The jobs at one moment, by id.
+
+    The query began at `taken` by the monotonic clock, and at `at` by the wall clock.
+    """
 
     jobs: Mapping[str, Job]
     taken: float
@@ -37,7 +39,7 @@ class Snapshot:
 
     @cached_property
     def by_tag(self) -> dict[str, list[Job]]:
-        """The jobs that say that they belong to a server, whoever's they are."""
+        """Return the jobs that have a server's tag, whoever owns them."""
         found: dict[str, list[Job]] = {}
         for job in self.jobs.values():
             if job.tag:
@@ -46,11 +48,10 @@ class Snapshot:
 
 
 class SnapshotLoop:
-    """The last snapshot, and the loop that renews it. A backend derives from it and says in `read`
-    how."""
+    """Keep the last snapshot, and renew it. A backend derives from this and implements `read`."""
 
     title = "The scheduler"
-    """What the log calls the backend."""
+    """The name of the backend in the log."""
 
     def __init__(self) -> None:
         self.snapshot = Snapshot({}, float("-inf"))
@@ -66,12 +67,12 @@ class SnapshotLoop:
         self._listeners: list[Callable[[Snapshot], None]] = []
 
     async def read(self) -> Mapping[str, Job]:
-        """Ask the backend for the jobs of this site. Raises NoAnswer."""
+        """Query the backend for the jobs of this site. Raises NoAnswer."""
         raise NotImplementedError
 
     @property
     def healthy(self) -> bool:
-        """Whether the last query was answered."""
+        """Return whether the last query was answered."""
         return self.silent_since is None and self.snapshot.taken > 0
 
     def listen(self, listener: Callable[[Snapshot], None]) -> None:
@@ -80,7 +81,7 @@ class SnapshotLoop:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """While the block runs, somebody waits: snapshots come every FAST seconds."""
+        """While the block runs, a user waits: renew the snapshot every FAST seconds."""
         self._waiters += 1
         if self._waiters == 1:
             self._waiting_since = time.monotonic()
@@ -91,20 +92,26 @@ class SnapshotLoop:
             self._waiters -= 1
 
     def look(self) -> None:
-        """Ask as soon as the allowance permits: somebody else has just found that the backend does
-        not answer."""
+        """Renew the snapshot as soon as the allowance permits.
+
+        A caller has just found that the backend, or a server, does not answer.
+        """
         self._wanted = True
         self._stir.set()
 
     async def next(self) -> Snapshot:
-        """The next answer, or, when the backend does not answer, the old snapshot after the failed
-        query."""
+        """Wait for the next query to end, and return the snapshot.
+
+        It is the old snapshot if that query failed.
+        """
         await self._answered.wait()
         return self.snapshot
 
     async def newer(self) -> Snapshot:
-        """A snapshot whose query begins after this call, once the allowance permits; the old one in
-        an outage."""
+        """Return a snapshot whose query begins after this call; the old one in an outage.
+
+        The query begins once the allowance permits.
+        """
         called = time.monotonic()
         while True:
             self.look()
@@ -129,9 +136,11 @@ class SnapshotLoop:
                 await self._until_due(time.monotonic())
 
     async def _until_due(self, last: float) -> None:
-        """Sleep until somebody wants an answer now, or the interval is over. The fast one counts
-        from when the first came to wait: a start that takes less than that costs one query, the one
-        that its callback wants."""
+        """Sleep until a caller wants a snapshot now, or the interval is over.
+
+        The short interval counts from the time when the first user began to wait. So a start that
+        takes less than that costs one query only, the one after its callback.
+        """
         while not self._wanted:
             due = max(last, self._waiting_since) + FAST if self._waiters else last + SLOW
             if (left := due - time.monotonic()) <= 0:
@@ -141,8 +150,10 @@ class SnapshotLoop:
                 await asyncio.wait_for(self._stir.wait(), left)
 
     async def spend(self) -> None:
-        """Wait until the allowance permits one more query. Whoever asks the backend anything waits
-        here."""
+        """Wait until the allowance permits one more query.
+
+        Everything that queries the backend calls this first.
+        """
         while True:
             now = time.monotonic()
             self._allowance = min(BURST, self._allowance + (now - self._counted) * RATE)
@@ -154,13 +165,14 @@ class SnapshotLoop:
             await asyncio.sleep((1 - self._allowance) / RATE)
 
     async def _renew(self) -> bool:
+        """Run one query. Returns whether the backend answered."""
         begun = time.monotonic()
         try:
             jobs = await self.read()
         except Exception as trouble:
-            # whatever it is: this loop must outlive it, for everybody waits for it
+            # catch every error: all servers depend on this loop, which must go on
             if not isinstance(trouble, NoAnswer):
-                log.exception("%s could not be asked", self.title)
+                log.exception("%s could not be queried", self.title)
             if self.silent_since is None:
                 self.silent_since = time.time()
                 log.warning(

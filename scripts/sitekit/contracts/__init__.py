@@ -1,1 +1,4 @@
-"""Define the names and files that one part of the kit writes and another part reads."""
+"""Define small files that one part of the kit writes and another reads.
+
+Also define names that several parts must use alike.
+"""

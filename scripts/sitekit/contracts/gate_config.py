@@ -1,6 +1,6 @@
-"""Return the contents of gate.json, the gate's configuration file.
+"""Build gate.json, the gate's configuration for this site.
 
-`make apply` writes gate.json beside the gate. root owns the file.
+`make apply` writes it beside the gate. Only root can change it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,7 @@ from ..site import Site
 from .internal_tls import hub_url
 
 MIN_UID = 1000
-"""The lowest uid of a user.
-
-Accounts with a lower uid are system accounts (login.defs(5), UID_MIN).
-"""
+"""Accounts with a lower uid belong to the system; login.defs(5), UID_MIN."""
 
 
 def gate_config(site: Site) -> dict[str, Any]:
@@ -35,16 +32,16 @@ def gate_config(site: Site) -> dict[str, Any]:
 
 
 COOKIES = {"secure": True, "samesite": "Lax"}
-"""The attributes of JupyterHub's cookies.
+"""Attributes of cookies.
 
-By default, JupyterHub sets these attributes for its login cookies, but not for its _xsrf cookie.
+JupyterHub sets them for its login cookies by itself, but not for its _xsrf cookie.
 """
 
 
 def hub_variables(site: Site) -> dict[str, str]:
-    """Return the environment variables that have the same value in all single-user servers.
+    """Return variables for JupyterHub's single-user server that are the same for all servers.
 
-    The gate sets these variables, so the hub cannot change them.
+    They come from the gate, so that the hub cannot change them.
     """
     return {
         "JUPYTERHUB_API_URL": f"{hub_url(site)}/hub/api",
@@ -58,9 +55,9 @@ def hub_variables(site: Site) -> dict[str, str]:
 
 
 def session_settings(site: Site) -> dict[str, Any]:
-    """Return the settings of the site that a user's server needs.
+    """Return what a server must know of its site.
 
-    The gate passes them to the job in the environment variable SITEKIT_SESSION.
+    The gate passes it to the job in the variable SITEKIT_SESSION.
     """
     return {
         "port_range": list(site.server.port_range),
@@ -77,9 +74,5 @@ def session_settings(site: Site) -> dict[str, Any]:
 
 
 def job_script(site: Site, template: str) -> str:
-    """Return the job script that the gate submits.
-
-    The template is config/templates/job.sh. Its placeholder for the release is replaced by the path
-    of the site's current release.
-    """
+    """Return the job script that the gate submits, with the site's paths in the template."""
     return template.replace("{{current}}", str(site.current))

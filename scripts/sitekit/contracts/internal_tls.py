@@ -1,10 +1,9 @@
-"""Define the certificates of internal TLS: their paths, their authorities and the TLS contexts.
+"""Define the certificates for internal TLS: owners, files, and what each side verifies.
 
-The site has two certificate authorities of its own. `services` signs the certificates of the hub,
-the proxy and the front. Only root can read its key. `servers` signs a certificate for each start of
-a user's server, and the culler's certificate. Only the hub's account can read its key. Users'
-servers trust `services`. So a server's certificate is never accepted as the hub's or the proxy's.
-See docs/internal-tls.md.
+See docs/internal-tls.md. Two authorities of the site's own sign certificates. Users' servers trust
+`services`, which signs for hub, proxy and front. Root owns its key. `servers` signs for each start
+of a server, and for the culler. The hub owns its key. So nothing accepts the certificate of a
+server as one of the hub or of the proxy.
 """
 
 from __future__ import annotations
@@ -25,44 +24,41 @@ SIGNED_BY: dict[Owner, Authority] = {
     "front": "services",
     "culler": "servers",
 }
-# This name is in the proxy's certificate beside the IP address, because nginx compares only names.
+# in the proxy's certificate in addition to its address, because nginx compares only names
 PROXY = "proxy.internal"
 SUFFIX = ".server.internal"
-"""The suffix of the names in servers' certificates.
+"""The domain `internal` is reserved for private use (ICANN, 2024).
 
-ICANN reserved `internal` for private use in 2024. No public DNS server and no public certificate
-authority has names that end with it.
+No DNS server and no public authority has such names.
 """
 
 
 def installed(site: Site) -> bool:
-    """Return whether the hub's account can read the hub's certificate.
+    """Return whether the hub has its certificate.
 
-    After an upgrade or a restore, this is false until `make apply` has made the certificates or has
-    set their owners.
+    After an upgrade or a restore it may be missing until the next `make apply`.
     """
     return os.access(pair(site, "hub"), os.R_OK)
 
 
 def as_installed(site: Site) -> Site:
-    """Return the site, with internal TLS off if the hub has no certificate yet."""
+    """Return the site, without internal TLS if the hub has no certificate."""
     return site if installed(site) else site.model_copy(update={"internal_tls": False})
 
 
 def folder(site: Site) -> Path:
-    """Return the folder of all certificates and keys."""
+    """Return the folder of all keys and certificates."""
     return site.etc / "internal"
 
 
 def hub_url(site: Site) -> str:
-    """Return the URL at which the proxy and the servers reach the hub."""
-    # In a URL, an IPv6 address must be in brackets.
+    """Return the address at which proxy and servers reach the hub."""
     address = f"[{site.hub.address}]" if ":" in site.hub.address else site.hub.address
     return f"{'https' if site.internal_tls else 'http'}://{address}:{site.hub.port}"
 
 
 def proxy_api_url(site: Site) -> str:
-    """Return the URL at which the hub reaches the proxy's API."""
+    """Return the address at which the hub reaches the proxy's API."""
     return f"{'https' if site.internal_tls else 'http'}://127.0.0.1:{site.proxy.api_port}"
 
 
@@ -77,30 +73,30 @@ def authority_key(site: Site, name: Authority) -> Path:
 
 
 def pair(site: Site, owner: Owner) -> Path:
-    """Return the path of the file with a service's certificate and key.
+    """Return the path of a service's certificate and key, which are in one file.
 
-    Only the account of the service can read the file.
+    Only the account of that service can read it.
     """
     return folder(site) / f"{owner}.pem"
 
 
 def name_of(tag: str) -> str:
-    """Return the name in the certificate for one start of a server.
+    """Return the name in the certificate of one start of a server.
 
-    The name is not in DNS. The hub and the proxy know the server's address without DNS.
+    It is not in DNS: hub and proxy have its address.
     """
     return f"{tag}{SUFFIX}"
 
 
 def tag_in(name: str) -> str | None:
-    """Return the tag in the name of a server's certificate, None for any other name."""
+    """Return the tag in such a name; None for any other host."""
     return name.removesuffix(SUFFIX) if name.endswith(SUFFIX) else None
 
 
 def calling(site: Site, owner: Owner) -> ssl.SSLContext:
-    """Return the TLS context for connections that `owner` opens to services and to servers.
+    """Return the TLS context for connections that `owner` opens, to services and to servers.
 
-    The name in the certificate of the other side is checked.
+    The other end's name is checked.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return _with(context, site, owner)
@@ -109,7 +105,7 @@ def calling(site: Site, owner: Owner) -> ssl.SSLContext:
 def answering(site: Site, owner: Owner) -> ssl.SSLContext:
     """Return the TLS context for connections that `owner` accepts.
 
-    The client must have a certificate from one of the site's two authorities.
+    A caller without a certificate of this site's authorities is refused.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.verify_mode = ssl.CERT_REQUIRED
@@ -117,10 +113,10 @@ def answering(site: Site, owner: Owner) -> ssl.SSLContext:
 
 
 def _with(context: ssl.SSLContext, site: Site, owner: Owner) -> ssl.SSLContext:
-    """Add the owner's certificate and the site's authorities to the context, and return it.
+    """Make the context trust the site's own authorities, and no other.
 
-    The authorities of the Linux distribution are not trusted. JupyterHub's own make_ssl_context
-    would trust them (utils.py, load_default_certs).
+    JupyterHub's make_ssl_context also trusts those of the distribution (utils.py,
+    load_default_certs).
     """
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.load_cert_chain(pair(site, owner))

@@ -1,6 +1,6 @@
-"""Read and write state.json, which holds the number of working kernels and the failing ones.
+"""Store how many published kernels work, and why the others fail.
 
-`make kernels` and `make kernels_check` write the file.
+`make kernels` and `make kernels_check` write the file. Other commands and the hub read it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from ..site import Site
 
 @dataclass(frozen=True)
 class KernelState:
-    """Hold the contents of state.json.
+    """The result of the last check of the published kernels.
 
-    `proven` is the number of kernels that work. `failing` holds the reason for each other kernel,
-    by id. `checked` is the time at which all kernels were last started, in seconds since 1970, or 0
-    if they never were. `where` names the host or the partition on which they were started.
+    `proven` counts the kernels that work. `failing` holds the reason of each other one. `checked`
+    is the time when all of them were last started, in seconds since the epoch, 0 for never. `where`
+    names the place where they were started.
     """
 
     proven: int = 0
@@ -32,17 +32,17 @@ class KernelState:
 
 
 def path(site: Site) -> Path:
-    """Return the path of state.json, which is in the prefix beside the published kernels.
+    """Return the file's path, in the prefix beside the kernels.
 
-    The accounts that can publish kernels can write the file. Everybody can read the file.
+    Accounts that may publish kernels may write it, and everybody may read it.
     """
     return site.kernels_current.parent / "state.json"
 
 
 def read_kernel_state(site: Site) -> KernelState | None:
-    """Return the state of the published kernels.
+    """Return the stored state.
 
-    Returns None if no kernels are published, or if another version of sitekit wrote the file.
+    Returns None if no kernels have been published, or if another version of sitekit wrote the file.
     """
     try:
         return KernelState(**json.loads(path(site).read_text()))
@@ -51,24 +51,22 @@ def read_kernel_state(site: Site) -> KernelState | None:
 
 
 def write_kernel_state(site: Site, state: KernelState) -> None:
-    """Write state.json."""
+    """Store the state."""
     write_atomic(path(site), json.dumps(asdict(state), indent=1) + "\n")
 
 
-def told(state: KernelState | None) -> Iterator[str]:
-    """Yield the lines that `make status` shows about the kernels.
+def describe_kernel_state(state: KernelState | None) -> Iterator[str]:
+    """Yield the state as lines of text.
 
-    The first line has the numbers. Each further line has one failing kernel, with the beginning of
-    its reason.
+    The first has the figures. Then comes one line for each kernel that fails, with the beginning of
+    the reason.
     """
     if state is None:
         yield "none published; make kernels"
         return
-    when = (
-        f"{_moment(state.checked)} on {state.where}"
-        if state.checked
-        else "never; make kernels_check"
-    )
+    when = "never; make kernels_check"
+    if state.checked:
+        when = f"{_moment(state.checked)} on {state.where}"
     failing = f", {len(state.failing)} FAILING" if state.failing else ""
     yield f"{state.proven} proven{failing}; last checked {when}"
     for name, reason in state.failing.items():
@@ -76,5 +74,4 @@ def told(state: KernelState | None) -> Iterator[str]:
 
 
 def _moment(seconds: int) -> str:
-    """Return a time in seconds since 1970 as text in the local time zone."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

@@ -1,2 +1,5 @@
-"""What runs inside JupyterHub: its configuration, and the parts that sitekit adds to it or makes
-narrower."""
+"""Configure JupyterHub, and implement the parts that run inside it.
+
+Some parts are sitekit's own, others replace classes of JupyterHub's, batchspawner's or
+wrapspawner's.
+"""

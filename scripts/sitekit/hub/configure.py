@@ -1,5 +1,4 @@
-"""Site -> JupyterHub's configuration, one function per concern, in the order in which a reader
-meets them."""
+"""Set JupyterHub's configuration from a Site, with one function for each subject."""
 
 from __future__ import annotations
 
@@ -11,15 +10,15 @@ from ..base.data import data
 from ..contracts.gate_config import COOKIES
 from ..contracts.internal_tls import as_installed, hub_url, proxy_api_url
 from ..site import Site
-from .api.callback import (
+from .api.cards_and_status import CardHandler, StatusHandler
+from .api.metrics import update_metrics
+from .api.server_callbacks import (
     ENDING,
     LISTENING,
     EndingHandler,
     ListeningHandler,
     replace_batchspawners_handler,
 )
-from .api.cards_and_status import CardHandler, StatusHandler
-from .api.metrics import update_metrics
 from .culling import update_culling
 from .login.pam import PatientAuthenticator, update_login
 from .loops import heartbeat, proxy_routes
@@ -40,18 +39,18 @@ from .overrides.old_logins import forget_old_logins
 from .overrides.proxy import SilentProxy
 from .pages import enter
 from .pages.unreachable import NoAnswerHandler, ServerPageHandler
-from .servers.hub_state import Life
+from .servers.hub_state import HubState
 from .spawner import reconcile, watch_endings
 from .spawner.server import Server
-from .spawner.tier_spawner import TierSpawner, told_at_the_end
+from .spawner.tier_spawner import TierSpawner, last_progress_event
 
 
 def configure(c: Any, site: Site) -> None:
-    """Set all of `c` that sitekit decides."""
+    """Set all of JupyterHub's configuration `c` that sitekit decides."""
     site = as_installed(site)
-    life = Life(site)
+    hub_state = HubState(site)
     update_addresses(c, site)
-    keep_pages_behind_the_front(site.front.url, life.over)
+    keep_pages_behind_the_front(site.front.url, hub_state.has_ended)
     update_proxy(c, site)
     update_state(c, site)
     update_login(c, site)
@@ -59,31 +58,34 @@ def configure(c: Any, site: Site) -> None:
     update_culling(c, site)
     update_entry(site)
     update_pages(c, site)
-    update_life(c, life)
+    share_hub_state(c, hub_state)
     update_metrics(site)
 
 
 def update_addresses(c: Any, site: Site) -> None:
+    """Set the addresses of proxy and hub, and options of all pages."""
     c.JupyterHub.bind_url = f"http://127.0.0.1:{site.proxy.port}/"
     c.JupyterHub.public_url = f"{site.front.url}/"
-    # each server is a site of its own to browsers: no page of one user reaches another's
+    # browsers take each user's domain for another site: no page of a user can reach another user's
     if site.front.subdomains:
         c.JupyterHub.subdomain_host = site.front.url
         c.JupyterHub.cookie_host_prefix_enabled = True
     c.JupyterHub.hub_bind_url = c.JupyterHub.hub_connect_url = hub_url(site)
-    # the front and the proxy: who comes by them is who they name
+    # front and proxy run here: trust the client's address in their headers
     c.JupyterHub.trusted_downstream_ips = ["127.0.0.1"]
     c.JupyterHub.tornado_settings = {
         "cookie_options": dict(COOKIES),
-        # pages hold tokens and names, which stay in no browser's cache
+        # pages contain tokens and names: no browser may cache them
         "headers": {"Cache-Control": "no-store"},
     }
 
 
 def update_proxy(c: Any, site: Site) -> None:
-    """The proxy is a service of its own, so that a hub that restarts interrupts nobody. Both
-    services' environments hold the secret between them, CONFIGPROXY_AUTH_TOKEN, which JupyterHub
-    takes from there by itself."""
+    """Set the proxy, which is a separate service, so that a hub restart interrupts no server.
+
+    Hub and proxy share the secret CONFIGPROXY_AUTH_TOKEN, which is in the environment of both
+    services. JupyterHub reads it from there by itself.
+    """
     c.JupyterHub.proxy_class = SilentProxy
     c.ConfigurableHTTPProxy.should_start = False
     c.ConfigurableHTTPProxy.api_url = proxy_api_url(site)
@@ -91,32 +93,35 @@ def update_proxy(c: Any, site: Site) -> None:
 
 
 def update_state(c: Any, site: Site) -> None:
-    """Everything that changes lies on the hub's own disk: SQLite on a shared filesystem loses data."""
+    """Put all state on the hub's own disk: SQLite loses data on a shared filesystem."""
     c.JupyterHub.db_url = f"sqlite:///{site.database}"
-    # A newer release may be started by systemd after a crash or a boot. JupyterHub copies the
-    # database first.
+    # systemd may start a newer release after a crash or a boot. JupyterHub copies the database
+    # before it upgrades it.
     c.JupyterHub.upgrade_db = True
     c.JupyterHub.cookie_secret_file = str(site.paths.state / "cookie_secret")
 
 
 def update_servers(c: Any, site: Site) -> None:
+    """Set the spawner, and how many servers a user may have."""
     c.JupyterHub.spawner_class = TierSpawner
     c.JupyterHub.cleanup_servers = False  # servers are jobs; they outlive the hub
-    # a restarted hub serves at once and looks after old servers meanwhile
+    # a restarted hub answers at once, and checks old servers meanwhile
     c.JupyterHub.init_spawners_timeout = 1
     c.JupyterHub.allow_named_servers = site.server.named > 0
     c.JupyterHub.named_server_limit_per_user = site.server.named
     c.TierSpawner.apply_user_options = TierSpawner.take_options
-    c.Spawner.progress_ready_hook = told_at_the_end
+    c.Spawner.progress_ready_hook = last_progress_event
     c.Spawner.disable_user_config = True  # a user's dotfiles cannot change the server
-    c.Spawner.poll_interval = 30  # reads the shared snapshot: costs nothing
+    c.Spawner.poll_interval = 30  # reads the shared snapshot, without a query
     c.Spawner.http_timeout = 60
     c.Spawner.args = []
 
 
 def update_entry(site: Site) -> None:
-    """Who may open whose server. With a name for each user's, browsers keep users' pages apart by
-    themselves."""
+    """Set who may open whose server.
+
+    With a domain for each user, browsers themselves keep the pages of users apart.
+    """
     if not site.login.admin_access:
         keep_administrators_out_of_servers()
     if not site.front.subdomains:
@@ -124,20 +129,20 @@ def update_entry(site: Site) -> None:
 
 
 def update_pages(c: Any, site: Site) -> None:
+    """Set the templates of pages, and the title of the site."""
     c.JupyterHub.template_paths = [str(data("config/templates"))]
     c.JupyterHub.template_vars = {"site_title": site.title}
 
 
-def update_life(c: Any, life: Life) -> None:
-    """Hand the shared parts to the classes that need them, and have their loops started with the
-    hub."""
+def share_hub_state(c: Any, hub_state: HubState) -> None:
+    """Give the shared state to the classes that need it, and start their loops with the hub."""
     handlers = (ListeningHandler, EndingHandler, ServerHandler, CardHandler, StatusHandler)
     for part in (SilentProxy, TierSpawner, Server, *handlers, NoAnswerHandler, ServerPageHandler):
-        part.life = life
-    speak_tls(life)
+        part.hub_state = hub_state
+    speak_tls(hub_state)
     replace_batchspawners_handler()
     tell_of_database()
-    guarded = not life.site.front.subdomains
+    guarded = not hub_state.site.front.subdomains
     replace_handlers(enter.HANDLERS if guarded else {})
     forget_old_logins()
     log_refusals_in_one_line()
@@ -157,33 +162,36 @@ def update_life(c: Any, life: Life) -> None:
     ]
 
     def card_of(user: Any) -> Callable[[str], dict[str, Any] | None]:
-        """JupyterHub calls this with the user of each page; the page calls the result with a
-        server's name."""
-        return lambda name: life.ledger.last_card(user.name, name) if user else None
+        """Return a function that returns a server's last card.
 
-    # no method: traitlets copies it, with all that hangs on it
+        JupyterHub calls card_of with the user of each page. The page calls the result with a
+        server's name.
+        """
+        return lambda name: hub_state.ledger.last_card(user.name, name) if user else None
+
+    # a function, not a method: traitlets would copy a method with its object
     c.JupyterHub.template_vars["sitekit_card"] = card_of
     begin_with_users(
         {
             "absent users": AbsentUsers().tell,
-            **backend_loops(life),
-            "tokens of ended servers": partial(reconcile.revoke_for_ever, life),
+            **backend_loops(hub_state),
+            "tokens of ended servers": partial(reconcile.revoke_for_ever, hub_state),
             "routes": proxy_routes.run,
             "limits": limit_bodies,
             "heartbeat": heartbeat.run,
         },
-        first=life.ledger.open,  # a hub that cannot read its ledger must not start
+        first=hub_state.ledger.open,  # a hub that cannot read its ledger must not start
     )
 
 
-def backend_loops(life: Life) -> dict[str, Loop]:
-    """What runs for each backend as long as the hub."""
+def backend_loops(hub_state: HubState) -> dict[str, Loop]:
+    """Return the loops that run for each backend as long as the hub."""
     loops: dict[str, Loop] = {}
-    for name, backend in life.backends.items():
+    for name, backend in hub_state.backends.items():
         own: dict[str, Loop] = {
             **backend.loops(),
             "endings": partial(watch_endings.run, backend),
-            "reconciler": partial(reconcile.run, life, name),
+            "reconciler": partial(reconcile.run, hub_state, name),
         }
         loops |= {f"{name}: {what}": run for what, run in own.items()}
     return loops

@@ -1,7 +1,6 @@
-"""Culling per tier: idle-culler runs as JupyterHub's service, and asks here whether a server's own
-tier lets it go.
+"""Run jupyterhub-idle-culler as a service of JupyterHub, with the idle limit of each tier.
 
-What counts as activity is the server's own to say (session/overrides/activity.py), and it says so
+The server itself decides what counts as activity (session/overrides/activity.py), and reports it
 every few minutes.
 """
 
@@ -16,22 +15,24 @@ from ..contracts.internal_tls import as_installed, calling
 from ..site import Site
 from .servers.idle_limits import CULLER, lag
 
-EVERY = 60  # seconds between rounds
+EVERY = 60  # seconds between two checks of all servers
 PAGE = 200  # users in one answer: JupyterHub's own limit; idle-culler asks for page after page
 
 SCOPES = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
 
 
 def update_culling(c: Any, site: Site) -> None:
-    """Register the culler with the four scopes that it needs, and no more; not at all if no tier
-    has a limit."""
+    """Register the culler, with only the four scopes that it needs.
+
+    Without an idle limit in any tier, there is no culler.
+    """
     if all(tier.idle is None for tier in site.tiers):
         return
     config = site.etc / "culler_config.py"
-    # No unit of its own: it begins with each hub (see may_go), with a token that stands in no file,
-    # and ends with it, also when the hub is killed. Unlike the hub it needs no sudo.
-    mortal = ["/usr/bin/setpriv", "--pdeathsig", "TERM", "--no-new-privs"]
-    command = [*mortal, sys.executable, "-I", "-m", "jupyterhub_idle_culler", f"--config={config}"]
+    # The culler has no systemd unit of its own. The hub starts it, with a token that is in no file.
+    # It ends with the hub, even if the hub is killed. Unlike the hub it needs no sudo.
+    setpriv = ["/usr/bin/setpriv", "--pdeathsig", "TERM", "--no-new-privs"]
+    command = [*setpriv, sys.executable, "-I", "-m", "jupyterhub_idle_culler", f"--config={config}"]
     c.JupyterHub.services.append(
         {"name": CULLER, "command": command, "environment": {"PATH": "/usr/bin:/bin"}}
     )
@@ -39,16 +40,16 @@ def update_culling(c: Any, site: Site) -> None:
 
 
 def configure_culler(c: Any, site: Site) -> None:
-    """The culler's own configuration: how often, and the hook that knows the tiers."""
+    """Set the culler's configuration: the interval, and a hook that checks a server's tier."""
     limits = {tier.key: tier.idle for tier in site.tiers}
     began = time.monotonic()
 
     def may_go(*, inactive: timedelta, server: dict[str, Any], **_: Any) -> bool:
-        """Whether a server has been idle for longer than its tier allows. A tier that is no more
-        keeps its servers.
+        """Return whether a server has been idle for longer than its tier allows.
 
-        The culler begins with the hub; while a hub was away, no server could tell it anything: they
-        are heard first.
+        Servers of a tier that no longer exists are kept. The culler starts together with the hub.
+        While the hub was down, servers could not report their activity, so that the culler first
+        waits for their reports.
         """
         limit = limits.get((server.get("user_options") or {}).get("profile", ""))
         if limit is None or inactive is None or time.monotonic() - began < lag(limit):
@@ -62,8 +63,10 @@ def configure_culler(c: Any, site: Site) -> None:
 
 
 def show_certificate(c: Any, site: Site) -> None:
-    """The culler has a certificate of its own. Its make_ssl_context would show the hub's, which can
-    do more."""
+    """Make the culler use its own certificate.
+
+    Its make_ssl_context would use the hub's, which has more rights.
+    """
     if as_installed(site).internal_tls:
         import jupyterhub_idle_culler
 

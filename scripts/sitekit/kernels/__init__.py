@@ -1,1 +1,1 @@
-"""Make Jupyter kernels from the cluster's modules, and publish those that a test has started."""
+"""Turn the cluster's modules into Jupyter kernels, and test each before users see it."""

@@ -9,15 +9,15 @@ from ..base.data import CHECKOUT, OWN_KERNELS, data
 from ..base.errors import BadInput
 from ..site import Site
 from .discovery.import_makefile import imported
-from .owner import another_owner, run_as
 from .pipeline import make_kernels
 from .recheck import check_kernels, publish_new
+from .run_as_owner import another_owner, run_as
 
 
 def kernels(site: Site, *words: str) -> int:
-    """Make kernels from the site's modules, start each one as a test, and publish those that work.
+    """Make tested kernels of the site's modules, and publish them.
 
-    Returns 1 if a kernel failed that kernels.yml names without a wildcard, or that is published now.
+    Returns 1 if a kernel failed that kernels.yml names, or that users have now.
     """
     _no_words(words)
     if owner := another_owner(site):
@@ -26,7 +26,10 @@ def kernels(site: Site, *words: str) -> int:
 
 
 def kernels_diff(site: Site, *words: str) -> int:
-    """Show what `make kernels` would add, change and remove, and what fails. Publish nothing."""
+    """Do the same without publishing: print what would be added, changed and removed.
+
+    The table also shows what fails.
+    """
     _no_words(words)
     if owner := another_owner(site):
         return run_as(owner, site, "kernels_diff")
@@ -34,10 +37,7 @@ def kernels_diff(site: Site, *words: str) -> int:
 
 
 def kernels_check(site: Site, *words: str) -> int:
-    """Start every published kernel again, on the host that kernels.check in site.yml names.
-
-    Returns 1 if a kernel failed.
-    """
+    """Start every published kernel again (`kernels.check` in site.yml). Returns 1 if one failed."""
     _no_words(words)
     if owner := another_owner(site):
         return run_as(owner, site, "kernels_check")
@@ -46,28 +46,28 @@ def kernels_check(site: Site, *words: str) -> int:
 
 
 def kernels_import(site: Site, *words: str) -> int:
-    """Print a kernels.yml that is equal to envkernel's command lines in a Makefile.
+    """Print the kernels.yml that equals envkernel's command lines in a Makefile.
 
-    Raises BadInput if no Makefile is given or the file cannot be read.
+    Raises BadInput.
     """
     if len(words) != 1:
         raise BadInput(
-            "which Makefile is not said", remedy="make kernels_import MAKEFILE=path/to/Makefile"
+            "no Makefile is named", remedy="make kernels_import MAKEFILE=path/to/Makefile"
         )
     sys.stdout.write(imported(site, Path(words[0])))
     return 0
 
 
 def _rules() -> Path:
-    """Return the path of config/kernels.yml, or of kernels/kernels.yml if the site has none."""
+    """Return the path of the site's kernels.yml, or of the default one."""
     own = CHECKOUT / OWN_KERNELS
     return own if own.exists() else data("kernels/kernels.yml")
 
 
 def _no_words(words: tuple[str, ...]) -> None:
-    """Raise BadInput if the command line has an argument."""
+    """Refuse arguments."""
     if words:
         raise BadInput(
-            f"nothing is known about '{words[0]}' here",
+            f"this command takes no argument, such as '{words[0]}'",
             remedy="name the modules in config/kernels.yml instead",
         )

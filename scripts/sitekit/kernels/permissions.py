@@ -1,4 +1,4 @@
-"""Refuse modulefiles and folders that an untrusted account could change.
+"""Refuse modulefiles and kernels that untrusted accounts can change.
 
 An account that can write a modulefile or the kernels' folder can run code as every user.
 """
@@ -19,9 +19,9 @@ def refuse_writable(
 ) -> None:
     """Raise Problem if an untrusted account may write one of the paths.
 
-    Trusted are root, the account that runs this process, the uids in `owners`, and the trusted
-    groups. All folders and symbolic links on the way to each path are checked, too. A folder with
-    the sticky bit is accepted if the sticky bit protects the entry in it.
+    Trusted are root, the account that runs this, `owners` (uids) and the trusted groups. The
+    folders and links that lead to `paths` are checked too, except where the sticky bit protects the
+    contents of a folder.
     """
     groups = {_gid(name) for name in trusted_groups} | {0}
     good = {0, os.geteuid(), *owners}
@@ -45,7 +45,7 @@ def refuse_writable(
 
 
 def _fault(step: Step, groups: set[int], good: set[int]) -> str | None:
-    """Return which untrusted account may write this file or folder, None if there is none."""
+    """Return which untrusted account or group may write here; None if there is none."""
     if step.status.st_uid not in good:
         return f"belongs to {step.owner}"
     if step.everybody_writes:
@@ -58,7 +58,7 @@ def _fault(step: Step, groups: set[int], good: set[int]) -> str | None:
 
 
 def _gid(name: str) -> int:
-    """Return the number of a group. Raises Problem if the group does not exist."""
+    """Return the number of a group in kernels.yml. Raises Problem."""
     try:
         return grp.getgrnam(name).gr_gid
     except KeyError:

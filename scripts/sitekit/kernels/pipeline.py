@@ -1,7 +1,7 @@
-"""Run all steps of `make kernels`, from the module tree to the published kernels.
+"""Make kernels from modules: the steps of `make kernels`.
 
-The steps are: read the module tree, find candidates, probe them, write a new generation, start each
-kernel in it, show the table, switch the symbolic link, and remove old generations.
+Read the module tree, list candidates, probe them, write a new generation, start its kernels, print
+the table, switch one link to the generation, and remove old generations.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from ..base.errors import Problem
 from ..base.files import write_atomic
 from ..contracts.kernel_state import KernelState, read_kernel_state, write_kernel_state
 from ..site import Site
-from . import report
+from . import result_table
 from .discovery.candidate import Candidate, candidates, unreadable
 from .discovery.module_tree import Module, read_tree
 from .discovery.rules import Rules, load_rules
 from .generations import generation
-from .generations.kernel import Kernel, is_unchanged, told_apart
-from .generations.record import Record, read_record, write_record
-from .lost import keep_out_of_sight, unlisted
+from .generations.generation_record import Record, read_record, write_record
+from .generations.kernel_record import Kernel, is_unchanged, with_distinct_titles
+from .lost_kernels import keep_out_of_sight, unlisted
 from .permissions import refuse_writable
 from .personal import site_info
 from .plan import Plan, code_of, rows_of
@@ -33,11 +33,11 @@ from .proof.prove import Trial, account, prove
 
 
 def make_kernels(site: Site, rules_file: Path, switch: bool = True) -> int:
-    """Make the kernels and publish them. If `switch` is false, stop after the table.
+    """Run all steps; without `switch` stop after the table.
 
-    The published generation has a copy of the rules file. Returns 1 if a kernel failed that
-    kernels.yml names without a wildcard, or that is published now. Raises BadInput if kernels.yml
-    is not valid. Raises Problem for any other failure, and then nothing was published.
+    Returns 1 if a kernel failed that kernels.yml names, or that users have now. The published
+    generation contains the rules by which it was made. Raises Problem if nothing was switched, or
+    BadInput for a fault in kernels.yml.
     """
     rules = load_rules(rules_file)
     text = rules_file.read_text(encoding="utf-8")
@@ -51,7 +51,6 @@ def make_kernels(site: Site, rules_file: Path, switch: bool = True) -> int:
 
 
 def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> int:
-    """Run the steps while the lock is held. `text` is the content of the rules file."""
     with progress.step("Reading the module tree") as step:
         tree, broken = read_tree(site, trial.user, rules.load_environment)
         step.done(f"{len(tree)} modules")
@@ -61,12 +60,12 @@ def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> in
     plan.notes += unreadable(broken)
     if old is not None and plan.changes_nothing:
         rows = rows_of(site, plan, {}, {})
-        report.show(rows)
+        result_table.show(rows)
         if switch:
             write_atomic(old / generation.RULES, text)
             if _record(rules, plan, plan.old, plan.lost) != plan.record:
                 write_record(old, _record(rules, plan, plan.old, plan.lost))
-        progress.say(f"Nothing has changed: {report.counted(rows)}.")
+        progress.say(f"Nothing has changed: {result_table.counted(rows)}.")
         return code_of(rows)
     new = generation.begin(site)
     with generation.under_way(site, new):
@@ -74,7 +73,7 @@ def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> in
         write_atomic(new / generation.RULES, text)
         kept, failed = _build(site, plan, old, new, trial)
         rows = rows_of(site, plan, kept, failed)
-        report.show(rows)
+        result_table.show(rows)
         offered = {**{k.id: k for k in plan.wanted.values() if k.id not in failed}, **kept}
         lost = {
             name: why
@@ -83,28 +82,28 @@ def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> in
         }
         if plan.old and not offered:
             raise Problem(
-                "not one kernel works any more, so those that are offered stay",
+                "no kernel works any more, so the published ones stay",
                 str(site.kernels_current),
-                "mend what the table shows first",
+                "repair first what the table shows",
             )
         if not switch:
             progress.say(
-                f"Nothing was switched: {report.counted(rows)}. `make kernels` publishes what works."
+                f"Nothing was switched: {result_table.counted(rows)}. `make kernels` publishes what works."
             )
             return code_of(rows)
         if old is not None:
             offered |= keep_out_of_sight(site, old, new, (plan.old[name] for name in lost))
         count = _publish(site, new, _record(rules, plan, offered, lost))
         progress.say(
-            f"Published {count} kernels in {site.kernels_current}: {report.counted(rows)}."
+            f"Published {count} kernels in {site.kernels_current}: {result_table.counted(rows)}."
         )
         return code_of(rows)
 
 
 def _publish(site: Site, new: Path, record: Record) -> int:
-    """Publish the generation, and return the number of its kernels that work."""
+    """Publish the generation. Returns how many of its kernels work."""
     write_record(new, record)
-    generation.settle(new)
+    generation.fix_modes(new)
     generation.publish(site, new)
     count = len(record.kernels) - len(record.failing)
     before = read_kernel_state(site) or KernelState()
@@ -115,10 +114,9 @@ def _publish(site: Site, new: Path, record: Record) -> int:
 def _record(
     rules: Rules, plan: Plan, offered: Mapping[str, Kernel], lost: Mapping[str, str]
 ) -> Record:
-    """Return the record of the new generation.
+    """Return the record of what is offered.
 
-    A kernel that failed in `make kernels_check` and has not changed since is still marked as
-    failing.
+    A kernel that failed in a check stays failing as long as it is unchanged.
     """
     failing = {
         name: why
@@ -130,7 +128,7 @@ def _record(
 
 
 def _refuse_untrusted(site: Site, rules: Rules, tree: list[Module]) -> None:
-    """Raise Problem if an untrusted account may write a file from which kernels are made."""
+    """Raise Problem if an untrusted account can change what the kernels run."""
     places = {
         generation.root(site),
         generation.root(site) / "generations",
@@ -156,19 +154,18 @@ def _refuse_untrusted(site: Site, rules: Rules, tree: list[Module]) -> None:
 
 
 def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path | None) -> Plan:
-    """Find the candidates, keep the results of unchanged ones, and probe the others."""
+    """Find the candidates, keep unchanged kernels, and probe the other candidates."""
     record = (read_record(now) if now else None) or Record()
-    old = record.kernels
+    old, asked = record.kernels, record.quiet
     found, notes = candidates(
         tree, rules, {name: kernel.language for name, kernel in old.items() if kernel.found}
     )
     same: dict[str, Kernel] = {}
     failures: list[Failure] = []
-    changed: list[Candidate] = []
+    open_ones: list[Candidate] = []
     for candidate in found:
         key = key_of(site, rules, candidate)
-        known = old.get(candidate.id)
-        silent = record.quiet.get(candidate.id)
+        known, silent = old.get(candidate.id), asked.get(candidate.id)
         if (
             known
             and known.key == key
@@ -179,18 +176,18 @@ def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path 
         elif silent and not known and silent["key"] == key and is_unchanged(silent["watch"]):
             failures.append(Failure(candidate, silent["reason"], False, key, silent["watch"]))
         else:
-            changed.append(candidate)
+            open_ones.append(candidate)
     probed = {
         result.id if isinstance(result, Kernel) else result.candidate.id: result
-        for result in probe_all(site, rules, changed, trial.user)
+        for result in probe_all(site, rules, open_ones, trial.user)
     }
     failures += [result for result in probed.values() if isinstance(result, Failure)]
-    available = [
+    together = [
         result for c in found if isinstance(result := same.get(c.id) or probed.get(c.id), Kernel)
     ]
     wanted = {
         kernel.id: kernel
-        for kernel in told_apart([*available, *inheriting(rules.inherit, available)])
+        for kernel in with_distinct_titles([*together, *inheriting(rules.inherit, together)])
     }
     fresh = [kernel for kernel in wanted.values() if old.get(kernel.id) != kernel]
     quiet = {
@@ -208,10 +205,9 @@ def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path 
 def _build(
     site: Site, plan: Plan, old: Path | None, new: Path, trial: Trial
 ) -> tuple[dict[str, Kernel], dict[str, str]]:
-    """Write the kernels into the generation `new`, and start the new ones as a test.
+    """Fill the generation `new`.
 
-    Returns the kernels that fail now but are kept in their old form, and the reason, by id, for
-    each kernel that failed.
+    Returns the kernels that are kept as they were, and the reasons why others failed.
     """
     unwritten = generation.write_specs(site, new, plan.fresh)
     fresh = {kernel.id for kernel in plan.fresh}
@@ -219,17 +215,16 @@ def _build(
         generation.carry_over(
             old, new, (kernel for kernel in plan.wanted.values() if kernel.id not in fresh)
         )
-    generation.settle(new)
+    generation.fix_modes(new)
     written = [kernel for kernel in plan.fresh if kernel.id not in unwritten]
     failed = {**unwritten, **prove(site, new, written, trial)}
     generation.drop(new, failed)
-    # A kernel that kernels.yml names without a wildcard is kept in its old form, if the old form
-    # still starts.
+    # A kernel that kernels.yml names is kept as it last worked, if it still works.
     gone = {*failed, *plan.lost} & plan.listed
     kept = {name: plan.old[name] for name in gone if name in plan.old}
     if old is not None and kept:
         generation.carry_over(old, new, kept.values())
-        useless = prove(site, new, list(kept.values()), trial)
-        generation.drop(new, useless)
-        kept = {name: kernel for name, kernel in kept.items() if name not in useless}
+        broken = prove(site, new, list(kept.values()), trial)
+        generation.drop(new, broken)
+        kept = {name: kernel for name, kernel in kept.items() if name not in broken}
     return kept, failed

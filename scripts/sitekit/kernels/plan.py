@@ -1,4 +1,4 @@
-"""Plan which kernels `make kernels` publishes, and return the rows of its table."""
+"""Hold the plan of `make kernels`, and build the rows of its table."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ from typing import Any
 
 from ..site import Site
 from .discovery.candidate import Note
-from .generations.kernel import Kernel
-from .generations.record import Record
+from .generations.generation_record import Record
+from .generations.kernel_record import Kernel
 from .proof.probe import Failure
-from .report import Row
+from .result_table import Row
 
 
 @dataclass
 class Plan:
-    """Hold the published kernels and the wanted kernels, before any kernel is started.
+    """What is offered now and what will be offered, before any kernel was started.
 
-    `record` describes the published kernels. `wanted` holds the kernels to publish, by id. `fresh`
-    holds those of them that are new or changed. `lost` holds the published kernels that already
-    failed in discovery or probe, with the reason by id. `quiet` holds the candidates that have no
-    kernel in them. `listed` holds the ids that kernels.yml names without a wildcard.
+    `wanted` holds the kernels to offer, by id. `lost` holds the reasons, by id, of kernels that are
+    offered now and fail already in the probe.
     """
 
     record: Record
@@ -35,30 +33,26 @@ class Plan:
 
     @property
     def old(self) -> Mapping[str, Kernel]:
-        """Return the published kernels by id."""
         return self.record.kernels
 
     @property
     def changes_nothing(self) -> bool:
-        """Return whether the wanted and the lost kernels are the same as in the last run.
+        """Return whether everything that is wanted is offered already.
 
-        A kernel that was lost in the last run has an empty key (see lost.py).
+        Kernels in `lost` must have been lost before (see lost_kernels.py about their key).
         """
         before = {name: self.old[name] for name in self.lost if not self.old[name].key}
         return {**self.wanted, **before} == self.old
 
 
 def code_of(rows: list[Row]) -> int:
-    """Return the exit code, which is 1 if a row that counts is a failure."""
-    return (
-        1
-        if any(row.counts and row.status in ("FAILED", "kept", "hidden", "flagged") for row in rows)
-        else 0
-    )
+    """Return the exit code: 1 if a failure counts."""
+    failures = ("FAILED", "kept", "hidden", "flagged")
+    return int(any(row.counts and row.status in failures for row in rows))
 
 
 def rows_of(site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, str]) -> list[Row]:
-    """Return a row for each wanted kernel, each failure, each note, and each lost old kernel."""
+    """Return the table's rows: kernels that are wanted, that failed, and that are offered now."""
     fresh = {kernel.id for kernel in plan.fresh}
     counting = plan.listed | plan.old.keys()
     rows = []
@@ -66,13 +60,12 @@ def rows_of(site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, s
         why = failed.get(kernel.id, "")
         if kernel.id not in fresh and kernel.id in plan.record.failing:
             why = f"{plan.record.failing[kernel.id]}\n`make kernels_check` found this, and will try it again."
-        status = (
-            "unchanged"
-            if kernel.id not in fresh
-            else "changed"
-            if kernel.id in plan.old
-            else "added"
-        )
+        if kernel.id not in fresh:
+            status = "unchanged"
+        elif kernel.id in plan.old:
+            status = "changed"
+        else:
+            status = "added"
         detail = f"{kernel.label}: {kernel.detail}"
         rows.append(
             Row(
@@ -97,16 +90,16 @@ def rows_of(site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, s
 def _rows_of_the_offered(
     site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, str]
 ) -> Iterator[Row]:
-    """Yield a row for each published kernel that fails, is kept in its old form, or is removed."""
+    """Yield rows about kernels that are offered now, and will not be as they are."""
     shown = {"hide": "hidden", "flag": "flagged"}[site.kernels.check.on_failure]
-    explained = {failure.candidate.id for failure in plan.failures}
+    reported = {failure.candidate.id for failure in plan.failures}
     for kernel in plan.old.values():
         if kernel.id in kept:
             yield Row(
                 "kept", kernel.id, kernel.shown, "still offered as it last worked", counts=True
             )
         elif kernel.id in failed or kernel.id in plan.lost:
-            why = "" if kernel.id in explained else plan.lost.get(kernel.id, "")
+            why = "" if kernel.id in reported else plan.lost.get(kernel.id, "")
             yield Row(
                 shown,
                 kernel.id,

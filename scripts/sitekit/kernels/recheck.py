@@ -1,7 +1,7 @@
 """Start every published kernel again (`make kernels_check`), and hide or flag those that fail.
 
-Kernels that pass are shown again. If kernels.check.publish_new is set in site.yml, new versions of
-modules are published first.
+Kernels that pass again are shown again. With `publish_new` in site.yml, new versions of modules are
+published first.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from ..base import progress
 from ..base.errors import Problem
 from ..contracts.kernel_state import KernelState, write_kernel_state
 from ..site import Site
-from . import report
+from . import result_table
 from .generations import generation
-from .generations.record import Record, read_record, write_record
+from .generations.generation_record import Record, read_record, write_record
 from .pipeline import make_kernels
 from .proof.prove import Trial, account, prove
-from .report import Row
+from .result_table import Row
 
 
 def publish_new(site: Site) -> int:
     """Run `make kernels` with the kernels.yml of its last run.
 
-    Returns 1 if it failed. A failure does not stop `make kernels_check`.
+    Returns 1 if a kernel failed. The check goes on then.
     """
     now = generation.current(site)
     try:
         if now is None or not (now / generation.RULES).exists():
-            what = "how kernels are made here is not known"
+            what = "no kernels.yml of an earlier run is stored"
             raise Problem(what, str(site.kernels_current), "run `make kernels` once by hand")
         return make_kernels(site, now / generation.RULES)
     except Problem as problem:
@@ -39,10 +39,9 @@ def publish_new(site: Site) -> int:
 
 
 def check_kernels(site: Site) -> int:
-    """Start every published kernel, show the table, and hide or flag the kernels that fail.
+    """Start the kernels, and publish the result. Returns 1 if a kernel failed.
 
-    Returns 1 if a kernel failed. Raises Problem if the kernels could not be started at all, or if
-    none of them works. In both cases the published kernels do not change.
+    Raises Problem, and changes nothing, if no kernel could be started.
     """
     with generation.lock(site):
         now = generation.current(site)
@@ -57,36 +56,32 @@ def check_kernels(site: Site) -> int:
         failing = prove(site, now, list(record.kernels.values()), trial)
         if 0 < len(failing) < len(record.kernels):
             progress.say(
-                "Some failed; those are tried once more, for a busy machine is no kernel's fault."
+                "Some kernels failed. They are started once more, because the machine may have been busy."
             )
             failing = prove(site, now, [record.kernels[name] for name in failing], trial)
         where = f"a node of {site.kernels.check.partition}" if trial.srun else "this host"
         proven = len(record.kernels) - len(failing)
         write_kernel_state(site, KernelState(proven, failing, int(time.time()), where))
-        report.show(_rows(site, record, failing))
+        result_table.show(_rows(site, record, failing))
         if not proven:
-            # If all kernels fail, the fault is probably in the machine. Hiding all kernels would
-            # leave users without any.
-            what = f"not one kernel starts on {where}; the launcher stays as it is"
+            # Probably the machine has a fault, not each kernel. Do not hide all of them.
+            what = f"no kernel starts on {where}; the launcher is not changed"
             raise Problem(
-                what, str(site.kernels_current), "mend what the table shows, and run this again"
+                what, str(site.kernels_current), "repair what the table shows, and run this again"
             )
         _publish(site, now, record, failing)
     return 1 if failing else 0
 
 
 def _srun(site: Site) -> tuple[str, ...]:
-    """Return the srun command line that runs a program on a compute node.
-
-    The command line is empty if the check runs on this host. Raises Problem if there is no srun.
-    """
+    """Return the command line before a program that runs on a compute node; () for this host."""
     check = site.kernels.check
     if not check.partition:
         return ()
     srun, minutes = site.slurm.bin / "srun", -(-check.time // 60)
     if not srun.exists():
         raise Problem(
-            f"there is no {srun}", "site.yml: slurm.bin", "say where Slurm's programs are"
+            f"there is no {srun}", "site.yml: slurm.bin", "set it to the folder of Slurm's programs"
         )
     words = [str(srun), f"--partition={check.partition}", f"--mem={check.memory}M"]
     words += [f"--account={check.account}"] if check.account else []
@@ -101,7 +96,7 @@ def _srun(site: Site) -> tuple[str, ...]:
 
 
 def _rows(site: Site, record: Record, failing: dict[str, str]) -> list[Row]:
-    """Return a row of the table for each kernel."""
+    """Return the rows of the table."""
     rows = []
     for name, kernel in record.kernels.items():
         status = "FAILED" if name in failing else "back" if name in record.failing else "proven"
@@ -118,10 +113,9 @@ def _rows(site: Site, record: Record, failing: dict[str, str]) -> list[Row]:
 
 
 def _publish(site: Site, now: Path, record: Record, failing: dict[str, str]) -> None:
-    """Publish a generation that offers the working kernels, and hides or flags the others.
+    """Publish a generation that shows what works, and hides or flags the rest.
 
-    kernels.check.on_failure decides between hiding and flagging. No generation is made if the
-    published one shows the kernels in this way already.
+    If nothing changes, no generation is made.
     """
     how: dict[str, generation.Showing] = dict.fromkeys(record.kernels, "offer")
     how |= dict.fromkeys(failing, site.kernels.check.on_failure)
@@ -135,7 +129,7 @@ def _publish(site: Site, now: Path, record: Record, failing: dict[str, str]) -> 
         for kernel in record.kernels.values():
             generation.show(new, kernel, how[kernel.id])
         write_record(new, replace(record, failing=failing))
-        generation.settle(new)
+        generation.fix_modes(new)
         generation.publish(site, new)
     verb = {"hide": "hidden from the launcher", "flag": "flagged in the launcher"}[
         site.kernels.check.on_failure

@@ -1,4 +1,4 @@
-"""Run a user's Jupyter server.
+"""Run inside a user's server: start it, and limit what its pages can reach.
 
-Only the standard library and Jupyter's packages are imported here.
+Only the standard library and Jupyter's own packages are imported.
 """

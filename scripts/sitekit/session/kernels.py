@@ -1,8 +1,8 @@
-"""Connect to a session's kernels through Unix sockets in directories that only the user can enter.
+"""Connect to kernels through Unix sockets, in folders that only the user can enter.
 
-Jupyter's default is TCP without encryption on 127.0.0.1. Every user of the same node could then
-read the messages, because a subscriber needs no key. environment/release/configure.py configures
-Jupyter Server to use these classes.
+Jupyter's default is TCP. Then messages pass 127.0.0.1 without encryption, and every user of the
+node can read them: a subscriber needs no key. environment/release/configure.py makes Jupyter Server
+use these classes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ V1 = "v1.kernel.websocket.jupyter.org"
 
 
 class Kernel(ServerKernelManager):
-    """Run one kernel, whose sockets are in its own directory below the runtime directory."""
+    """One kernel, with its sockets in a folder of its own below the runtime directory."""
 
     @default("transport")
     def _default_transport(self) -> str:
@@ -36,16 +36,16 @@ class Kernel(ServerKernelManager):
 
     @default("ip")
     def _default_ip(self) -> str:
-        # Jupyter's default path contains the kernel's ID. With a long TMPDIR it would be too long
-        # for a Unix socket.
+        # Jupyter's own default contains the kernel's id. With a long TMPDIR that is too long for the
+        # path of a socket.
         return os.path.join(
             tempfile.mkdtemp(prefix="k-", dir=os.environ["JUPYTER_RUNTIME_DIR"]), "s"
         )
 
     def cleanup_connection_file(self) -> None:
-        """Remove the directory of the sockets when the kernel ends.
+        """Remove the folder when the kernel ends.
 
-        The directory is kept when the kernel restarts, because its sockets are used again.
+        It stays when the kernel restarts, because the same sockets are used again.
         """
         super().cleanup_connection_file()
         if self.trait_has_value("ip"):
@@ -53,7 +53,7 @@ class Kernel(ServerKernelManager):
 
 
 class Specs(KernelSpecs):
-    """Read kernel specs without the entry for the debugger. See the class Channels."""
+    """Kernel specs that offer no debugger; see Channels for the reason."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         spec = super().get_kernel_spec(kernel_name)
@@ -62,11 +62,11 @@ class Specs(KernelSpecs):
 
 
 class Channels(ZMQChannelsWebsocketConnection):
-    """Connect a page and a kernel, and drop debugger requests.
+    """Pass messages between a page and a kernel, except the debugger's requests.
 
-    At the first debugger request ipykernel calls debugpy.listen(), which opens a TCP port on
-    127.0.0.1. debugpy requires no password and runs any code that a client sends
-    (microsoft/debugpy, "Security").
+    ipykernel answers the first of those with debugpy.listen(), which opens a TCP port on 127.0.0.1.
+    debugpy asks for no password there, and runs whatever code a client sends (microsoft/debugpy,
+    "Security").
     """
 
     def handle_incoming_message(self, incoming_msg: Any) -> None:
@@ -75,11 +75,10 @@ class Channels(ZMQChannelsWebsocketConnection):
 
 
 def message_type(message: Any, subprotocol: str | None) -> str:
-    """Return the type of a message from a page, in either of Jupyter's two message formats."""
+    """Return the type of a message from the page, in either of Jupyter's two formats."""
     if subprotocol == V1:
         _, parts = deserialize_msg_from_ws_v1(message)
         return json.loads(bytes(parts[0]))["msg_type"]
-    content = (
-        deserialize_binary_message(message) if isinstance(message, bytes) else json.loads(message)
-    )
-    return content["header"]["msg_type"]
+    if isinstance(message, bytes):
+        return deserialize_binary_message(message)["header"]["msg_type"]
+    return json.loads(message)["header"]["msg_type"]

@@ -1,8 +1,8 @@
-"""List the kernels that a server offers: the site's and the user's own.
+"""Offer the kernels of the site and of the user, but never the hub environment's Python.
 
-The Python of the hub environment is never offered. Without this module, jupyter_client would start
-this Python under the name `python3`, even if ensure_native_kernel is off and no such spec exists
-(kernelspec.py, _find_spec_directory). Jupyter Server would also announce `python3` as the default.
+jupyter_client starts that Python under the name `python3`, even with ensure_native_kernel off and
+without a spec (kernelspec.py, _find_spec_directory). Jupyter Server announces that name as the
+default kernel.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from jupyter_client.kernelspec import (
 
 
 class KernelSpecs(KernelSpecManager):
-    """Find Jupyter's kernel specs, without the Python of the hub environment."""
+    """Jupyter's kernel specs, and no kernel without a spec."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         if kernel_name == NATIVE_KERNEL_NAME and kernel_name not in self.find_kernel_specs():
@@ -27,28 +27,24 @@ class KernelSpecs(KernelSpecManager):
         return super().get_kernel_spec(kernel_name)
 
     def default(self) -> str:
-        """Return the name of the default kernel, for a notebook that names no kernel.
+        """Return the kernel for a notebook that names none.
 
-        The result is the Python whose name has the highest version. If there is no Python kernel,
-        the result is another kernel.
+        It is the newest Python by name or, without a Python, any other kernel.
         """
-        specs = self.get_all_specs()
-        if NATIVE_KERNEL_NAME in specs or not specs:
+        found = self.get_all_specs()
+        if NATIVE_KERNEL_NAME in found or not found:
             return NATIVE_KERNEL_NAME
-        return max(specs, key=lambda name: (*_kind(name, specs[name]["spec"]), _natural(name)))
+        return max(found, key=lambda name: (*_kind(name, found[name]["spec"]), _natural(name)))
 
 
 def _kind(name: str, spec: dict[str, Any]) -> tuple[bool, bool, bool]:
-    """Return a sort key that ranks the kinds of kernels.
-
-    Python kernels rank highest, then kernels of the site, then names that begin with `python`.
-    """
+    """Return a sort key that prefers Python, then the site's kernels, then the name `python`."""
     own_or_loaded = name.startswith(("my-", "loaded-"))
     return spec["language"] == "python", not own_or_loaded, name.startswith("python")
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """Return a sort key that puts 3.9 before 3.11."""
+    """Return a sort key that compares numbers by value: 3.9 comes before 3.11."""
     return [
         (int(part), "") if part.isdecimal() and part.isascii() else (-1, part)
         for part in re.split(r"([0-9]+)", name)

@@ -1,8 +1,8 @@
-"""Read the output of `lmod python` without running it.
+"""Read the output of `lmod python`. It is a Python program, which is read here and never run.
 
-Lmod's output is a Python program, but this module only parses it. The session's server imports this
-module. `make kernels` copies it beside the kernels' launcher (kernels/lmod_output.py is a symbolic
-link to this file). This module therefore imports only the standard library.
+There is no other reader of that output. The user's server imports this file, and `make kernels`
+copies it beside the launcher (kernels/lmod_output.py is a link to it). So it uses the standard
+library only.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping
 
 Changes = dict[str, "str | None"]
-"""The variables that modules set. The value is None if a module unsets the variable."""
+"""Variables with the values that the modules set; None for those that they unset."""
 
-# Lmod's shells/Python.lua defines the format. Older versions write single quotes in `del`.
+# Source of the format: Lmod's shells/Python.lua. Older versions write single quotes in `del`.
 _STRING = r'"((?:[^"\\]|\\.)*)"'
 _LINE = re.compile(
     rf"^(?:os\.environ\[{_STRING}\] = {_STRING};|del os\.environ\[(?:{_STRING}|'([^'\n]*)')\])$",
@@ -22,9 +22,9 @@ _LINE = re.compile(
 
 
 def changes(output: bytes) -> Changes:
-    """Return the changes of the environment in Lmod's output, in their order.
+    """Return what the program would change in its environment, in order.
 
-    All other lines are ignored. Lmod prints no change if a command has failed.
+    Everything else in the output is ignored. If a command has failed, Lmod prints no change.
     """
     found: Changes = {}
     for match in _LINE.finditer(output.decode(errors="surrogateescape")):
@@ -47,8 +47,10 @@ def loaded(environment: Mapping[str, str]) -> list[str]:
 
 
 def _plain(quoted: str) -> str:
-    # Lmod quotes strings with Lua's %q. There, a backslash before a line break means the line
-    # break, and the number in \13 is decimal. Python's rules for both differ.
+    """Return the text that Lua has quoted."""
+
+    # Lua's %q writes a line break as a backslash and a line break, and \13 in decimal. Python reads
+    # both in another way.
     def one(match: re.Match[str]) -> str:
         number, sign = match.groups()
         return chr(int(number)) if number else {"r": "\r", "n": "\n"}.get(sign, sign)

@@ -1,8 +1,8 @@
-"""Store the changes made by the modules that the user loaded in the Software Modules tab.
+"""Store what the user has loaded in the Software Modules tab, outside of the server itself.
 
-New terminals use these changes, and so do the kernels "with the modules you loaded", for which
-kernels/launch.py reads the file. The server itself, its programs and all other kernels ignore these
-changes.
+New terminals start with these modules, and so do the kernels "with the modules you loaded"
+(kernels/launch.py reads the file). All other kernels, and the server's own programs, are not
+changed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def _file() -> Path:
 
 
 def read() -> Changes:
-    """Return the changes that the loaded modules have made so far."""
+    """Return what the loaded modules have changed so far."""
     try:
         return json.loads(_file().read_text())
     except FileNotFoundError:
@@ -28,9 +28,9 @@ def read() -> Changes:
 
 
 def write(environment: Mapping[str, str]) -> None:
-    """Store the differences between `environment` and the server's own environment.
+    """Store in what `environment` differs from the server's own. Raises OSError.
 
-    Terminals and kernels that start later use the stored differences. Raises OSError.
+    New terminals and kernels read it.
     """
     changes: Changes = {
         name: value for name, value in environment.items() if os.environ.get(name) != value

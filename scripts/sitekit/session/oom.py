@@ -1,4 +1,4 @@
-"""Count how often the node's OOM killer has ended a program of this server."""
+"""Count how often Linux has killed a program of this server for lack of memory."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def killed() -> int | None:
-    """Return the number of OOM kills so far, or None if the node does not report it.
+    """Return the number so far; None if the node does not report it.
 
-    Slurm puts all programs of a job's task into one cgroup.
+    Slurm has one cgroup for all programs of a job's task.
     """
     try:
         lines = [line.split(":", 2) for line in OF_THIS_PROCESS.read_text().splitlines()]

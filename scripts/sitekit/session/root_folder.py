@@ -1,7 +1,7 @@
-"""Create the directory that JupyterLab shows: the home directory, or a directory of links.
+"""Prepare the folder that a server shows: the home directory, or a folder with the site's links.
 
-site.yml lists the links. The directory is created with the user's own rights. Files and directories
-that exist already and are not symbolic links are kept.
+The links are created as the user, in the user's home. Files and folders that exist already are not
+changed.
 """
 
 from __future__ import annotations
@@ -15,18 +15,17 @@ from pathlib import Path
 def make_root(
     folder: str, links: Mapping[str, str], home: Path, user: str, read_only: bool = False
 ) -> Path:
-    """Create the server's root directory with the symbolic links `links`; return its path.
+    """Return the server's root folder, created if it is missing, with `links` in it.
 
-    If it cannot be created, return the home directory. With `read_only`, the user cannot save files
-    in the root directory itself. Existing files are kept and can be read.
+    Returns the home directory if the folder cannot be used. With `read_only`, the user can save
+    nothing beside the links. Files that exist there already stay, and can be read.
     """
     root = filled(folder, home, user)
     if root == home:
         return home
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # An earlier start with `read_only` may have removed the write permission, which is needed
-        # to create links.
+        # to write the links: an earlier start may have made it read-only
         root.chmod(stat.S_IMODE(root.stat().st_mode) | stat.S_IWUSR)
         os.listdir(root)
     except OSError as error:
@@ -46,25 +45,28 @@ def make_root(
 
 
 def filled(path: str, home: Path, user: str) -> Path:
-    """Return a path of site.yml with the values of `~` and `{user}` for this user."""
+    """Return a path of site.yml for this user, with `~` and `{user}` filled in."""
     path = path.replace("{user}", user)
-    return home / path[2:] if path.startswith("~/") else home if path == "~" else Path(path)
+    if path == "~":
+        return home
+    if path.startswith("~/"):
+        return home / path[2:]
+    return Path(path)
 
 
 def link(place: Path, target: Path) -> None:
-    """Make `place` a symbolic link to `target`. Raises OSError.
+    """Make `place` a link to `target`. Raises OSError.
 
-    An existing link is changed to `target`. If `target` does not exist, no link is made, and an
-    existing link to `target` is removed. An existing file or directory is kept, because it belongs
-    to the user.
+    An existing link is changed to the site's target. A link to a missing target would only confuse,
+    so it is not created, or removed. A file or a folder belongs to the user, and stays.
     """
     if not place.is_symlink() and place.exists():
         return
-    there = Path(os.readlink(place)) if place.is_symlink() else None
+    current = Path(os.readlink(place)) if place.is_symlink() else None
     if not target.exists():
-        if there == target:
+        if current == target:
             place.unlink()
-    elif there != target:
+    elif current != target:
         aside = place.with_name(f".{place.name}.{os.getpid()}")
         aside.symlink_to(target)
         aside.replace(place)

@@ -1,8 +1,7 @@
-"""Start the single-user server of this job and send its port to the hub.
+"""Start this job's single-user server, on a free port, and report the port to the hub.
 
-The job script runs this as `python -I -m sitekit.session.server`. All settings are in environment
-variables: JUPYTERHUB_* come from the hub, and SITEKIT_SESSION comes from the gate. No file in the
-user's home is read.
+The job script runs it as `python -I -m sitekit.session.server`. Its settings come from the hub, in
+JUPYTERHUB_* variables, and from the gate, in SITEKIT_SESSION. Nothing is read from the user's home.
 """
 
 from __future__ import annotations
@@ -30,27 +29,31 @@ from .tls import Identity, forget_names, take_identity
 from .user_variables import LoginShell
 
 KEPT_OF_SLURM = {"SLURM_CONF", "SLURM_CPUS_ON_NODE"}
-"""All other Slurm variables are removed. With SLURM_JOB_ID, srun in a terminal would start a step
-of the server's job instead of a new job, and mpirun starts its processes with srun. See
-docs/servers.md."""
+"""Slurm's variables that the server keeps.
+
+The others would affect what a user starts in a terminal or a kernel. With SLURM_JOB_ID, srun would
+create a step of the server's job instead of a job, and mpirun would start its processes by srun.
+docs/servers.md lists the variables that users get.
+"""
 
 LONGEST_SOCKET = "k-12345678-s-5"
-"""A name as long as those of the sockets in session/kernels.py, such as k-12345678/s-5."""
-PATIENCE = 300.0
-"""Seconds to wait for the hub, which may be restarting: first until it answers, and later until it
-accepts the server's port."""
+"""As long as the names of sockets from session/kernels.py, k-12345678/s-5."""
+HUB_TIMEOUT = 300.0
+"""Seconds that a starting server waits for the hub, and again until the hub accepts its port."""
 
 
 def main() -> None:
-    """Prepare the environment and run the server until it ends."""
-    # Jupyter Server later replaces this handler with its own.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    """Run the server."""
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(0)
+    )  # until Jupyter Server sets its own handler
     settings = json.loads(os.environ.pop("SITEKIT_SESSION"))
     job = os.environ.get("SLURM_JOB_ID", "0")
     identity = take_identity()
     note_end()
     clean_environment(settings, job)
-    # An older gate does not set these keys, because `make apply` runs after `make install_all`.
+    # The gate may be of an older release, without these keys: `make apply` is run after
+    # `make install_all`.
     shell = LoginShell(settings.get("user_variables", ()), settings.get("umask", "0077"))
     root, links = settings.get("root", "~"), settings.get("links", {})
     home, user = Path(os.environ["HOME"]), os.environ["USER"]
@@ -67,10 +70,7 @@ def main() -> None:
 
 
 def note_end() -> None:
-    """Store the end of the job's time in an environment variable, in seconds since the epoch.
-
-    If Slurm does not give the end, it is computed from the length of the job's time.
-    """
+    """Set the time at which the job ends: Slurm's, or the start plus the length of the job."""
     length = os.environ.get("JUPYTERHUB_SITEKIT_TIME", "")
     if end := os.environ.get("SLURM_JOB_END_TIME") or (
         length.isdigit() and str(int(time.time()) + int(length))
@@ -79,70 +79,68 @@ def note_end() -> None:
 
 
 def clean_environment(settings: dict[str, Any], job: str) -> None:
-    """Set the environment variables of the server and its kernels.
+    """Set the environment of the server and its kernels: the site's kernels and paths.
 
-    Slurm variables that would mislead the user's programs are removed.
+    Slurm's variables that would mislead programs are removed.
     """
     for name in list(os.environ):
         if name.startswith(("SLURM", "SBATCH", "SRUN")) and name not in KEPT_OF_SLURM:
             del os.environ[name]
     os.environ["SITEKIT_JOB_ID"] = job
     os.environ["PATH"] = f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin"
-    # Without this, a user's old kernel would hide the site's kernel of the same name
-    # (jupyter_core prefers ~/.local/share/jupyter).
+    # Without this, a user's old kernel hides the site's kernel of the same name: jupyter_core prefers
+    # ~/.local/share/jupyter.
     os.environ["JUPYTER_PATH"] = settings["kernels"]
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     os.environ["MODULEPATH"] = settings["modulepath"]
-    # jupyterlmod reads these variables when it is imported.
+    # jupyterlmod reads these when it is imported
     os.environ["LMOD_CMD"] = f"{settings['lmod']}/libexec/lmod"
     os.environ["LMOD_PKG"] = settings["lmod"]
     os.environ.setdefault("TERM", "xterm-256color")
 
 
-def await_hub(api: str, identity: Identity | None = None, patience: float = PATIENCE) -> None:
-    """Wait until the hub answers, because it may be restarting. Exit if it does not answer in time.
+def await_hub(api: str, identity: Identity | None = None, timeout: float = HUB_TIMEOUT) -> None:
+    """Wait until the hub answers, which may be restarting; else end the job.
 
-    Otherwise a node that cannot reach the hub would run the job for the tier's whole time.
+    On a node that cannot reach the hub, a server would keep its place for all of the tier's time.
     """
-    end, pause, printed = time.monotonic() + patience, 1.0, False
+    end, pause, logged = time.monotonic() + timeout, 1.0, False
     while trouble := _no_hub(api, identity):
         if time.monotonic() > end:
-            sys.exit(_giving_up(api, patience, trouble))
-        if not printed:
+            sys.exit(_giving_up(api, timeout, trouble))
+        if not logged:
             print(
                 f"sitekit: no answer of the hub yet at {api} ({trouble}); trying again", flush=True
             )
-        printed = True
+        logged = True
         time.sleep(pause)
         pause = min(15, pause * 1.5)
 
 
 def _no_hub(api: str, identity: Identity | None) -> str:
-    """Return why no hub answers at `api`, or "" if one does. Another program may answer there."""
+    """Return why no hub answers at `api`; "" if one does. Another program may answer there."""
     tls = [urllib.request.HTTPSHandler(context=identity.calling())] if identity else []
-    # The hub is never reached through the HTTP proxy that job.sh may set.
+    # connect directly, even if job.sh sets http_proxy
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), *tls)
     try:
         with direct.open(f"{api.rstrip('/')}/", timeout=10) as answer:
             content = json.loads(answer.read(10_000))
         if isinstance(content, dict) and "version" in content:
             return ""
-        return "what answers there is no JupyterHub"
+        return "the program that answers there is no JupyterHub"
     except (OSError, http.client.HTTPException, ValueError) as error:
         return str(error)
 
 
-def _giving_up(api: str, patience: float, trouble: object) -> str:
-    """Return the log line that hub/messages/ended_cards.py explains to the user."""
-    return (
-        f"sitekit: the hub did not answer at {api} within {patience:.0f} s ({trouble}); giving up"
-    )
+def _giving_up(api: str, timeout: float, trouble: object) -> str:
+    """Return the log line for a hub that did not answer, which ended_cards.py recognizes."""
+    return f"sitekit: the hub did not answer at {api} within {timeout:.0f} s ({trouble}); giving up"
 
 
 def bind(low: int, high: int) -> socket.socket:
     """Return a listening socket on a free port of the range.
 
-    The socket stays open, so that no other program can take the port (jupyterhub#3005).
+    It stays open from now on, so that no other program can take the port (jupyterhub#3005).
     """
     for port in random.sample(range(low, high + 1), high + 1 - low):
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -159,13 +157,12 @@ def bind(low: int, high: int) -> socket.socket:
 
 
 def make_runtime_folder(prefix: str) -> str:
-    """Create a directory of mode 0700 for connection files and the kernels' sockets.
+    """Create a folder of mode 0700 for connection files and the kernels' sockets.
 
-    The directory is below TMPDIR if a Unix socket works there, or else below /tmp. The path of a
-    Unix socket has at most 107 bytes (unix(7)), and some filesystems of clusters support no
-    sockets.
+    It is below TMPDIR, if a socket works there. A socket's path has at most 107 bytes (unix(7)),
+    and not every filesystem of a cluster supports sockets.
     """
-    for place in (None, "/tmp"):  # noqa: S108  (for None, tempfile uses TMPDIR)
+    for place in (None, "/tmp"):  # noqa: S108  (None: TMPDIR, as tempfile reads it)
         try:
             folder = tempfile.mkdtemp(prefix=prefix, dir=place)
         except OSError:
@@ -187,10 +184,10 @@ def make_runtime_folder(prefix: str) -> str:
 def serve(
     listener: socket.socket, shell: LoginShell, settings: dict[str, Any], identity: Identity | None
 ) -> None:
-    """Run JupyterHub's single-user server on our socket until it ends."""
-    # None makes the import of this package fail. jsonschema uses it to check one format, and would
-    # spend 0.6 s on its grammar at every start. Without it, jsonschema does not check that format
-    # (python-jsonschema/jsonschema, _format.py suppresses ImportError).
+    """Run JupyterHub's single-user server on this socket, and report its port to the hub."""
+    # An optional format checker of jsonschema, which takes 0.6 s at every start to build its grammar.
+    # Without it jsonschema does not check that one format (python-jsonschema/jsonschema, _format.py
+    # suppresses ImportError). The value None, which the type does not allow, makes the import fail.
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     port = listener.getsockname()[1]
     url = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])
@@ -204,37 +201,36 @@ def serve(
     from jupyter_core import paths
     from jupyter_server.serverapp import ServerApp
 
-    from .callers import ask_all
-    from .ending import tell_at_sigterm
-    from .saving import save_whole
+    from .atomic_save import save_whole
+    from .limit_handshakes import ask_all
+    from .report_end import tell_at_sigterm
 
     save_whole()
     end_kernels_first()
-    # Kernels of the distribution's packages are hidden, as `make kernels` has not tested them.
+    # do not offer kernels of the distribution's packages, which were not tested on this cluster
     paths.SYSTEM_JUPYTER_PATH.clear()
 
     def bind_tcp(app: ServerApp) -> bool:
-        # The web server uses only TLS. JupyterHub's cookies are marked as secure by default
-        # (cookie_options), but this cookie is not.
+        # The front uses TLS only. JupyterHub sets these attributes for its own cookies
+        # (cookie_options), but not for this one.
         app.web_app.settings.setdefault("xsrf_cookie_kwargs", {}).update(
             secure=True, samesite="Lax"
         )
-        app.web_app.settings["sitekit"] = settings  # sitekit's server extensions read these
-        # disable_user_config also removes the directory of the user's own kernels. It is added at
-        # the end of the list, so that it cannot hide other kernels.
+        app.web_app.settings["sitekit"] = settings  # for our server extensions
+        # Users' own kernels, which disable_user_config removes together with everything else in the
+        # home. The last folder of this list can hide no kernel of the others.
         app.kernel_spec_manager.kernel_dirs.append(
             os.path.expanduser("~/.local/share/jupyter/kernels")
         )
         app.kernel_manager.default_kernel_name = app.kernel_spec_manager.default()
-        # When a server has died, a card shows the end of its log. Lines about successful requests
-        # would be useless there.
+        # A card shows the last lines of this log. Requests that succeeded would fill it.
         logging.getLogger("tornado.access").setLevel(logging.WARNING)
-        # The server is fully configured now, so the user's variables and umask cannot change it.
-        # They apply to everything that it starts and writes from here on.
+        # No more of the server itself depends on the environment from here on. So the user's
+        # variables and umask affect only what the server starts and writes.
         shell.apply()
         if identity:
             forget_names()
-            # Without this, Jupyter Server would create a TLS context for each connection.
+            # Jupyter Server would create a context for each connection
             app.http_server.ssl_options = identity.answering()
             ask_all(app.http_server)
         app.http_server.add_sockets([listener])
@@ -242,8 +238,7 @@ def serve(
         app.io_loop.add_callback(tell_at_sigterm, app.io_loop, identity)
         return True
 
-    # ServerApp finds a free port, closes it, and binds it again later. Another program could take
-    # the port in between (jupyterhub#3005).
+    # ServerApp looks for a free port, closes it, and binds it again later (jupyterhub#3005)
     ServerApp._find_http_port = lambda app: None
     ServerApp._bind_http_server_tcp = bind_tcp
 
@@ -253,11 +248,10 @@ def serve(
     singleuser()
 
 
-async def tell_hub(port: int, identity: Identity | None = None, patience: float = PATIENCE) -> None:
-    """Send the port to the hub until the hub accepts it.
-
-    End the server if the hub does not wait for this server any more, or does not answer in time.
-    """
+async def tell_hub(
+    port: int, identity: Identity | None = None, timeout: float = HUB_TIMEOUT
+) -> None:
+    """POST the port until the hub accepts it; end the server if it refuses, or does not answer."""
     import asyncio
 
     from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
@@ -273,21 +267,24 @@ async def tell_hub(port: int, identity: Identity | None = None, patience: float 
         request_timeout=20,
         ssl_options=identity.calling() if identity else None,
     )
-    pause, end = 0.5, time.monotonic() + patience
+    pause, end = 0.5, time.monotonic() + timeout
     while True:
         try:
             await AsyncHTTPClient().fetch(request)
             return
         except (HTTPClientError, OSError) as error:
             code, trouble = getattr(error, "code", None), str(error)
-        if code == 409:  # the hub already has the port: its first answer was lost in a restart
+        if code == 409:  # the hub has the port already: its answer to an earlier request was lost
             return
-        if code in (400, 401, 403):  # only the hub sends these codes; other services may send 404
+        if code in (400, 401, 403):  # only the hub answers so; a 404 may come from another service
             trouble = f"sitekit: the hub does not want this server any more ({trouble}); ending"
         elif time.monotonic() > end:
-            trouble = _giving_up(os.environ["JUPYTERHUB_API_URL"], patience, trouble)
+            trouble = _giving_up(os.environ["JUPYTERHUB_API_URL"], timeout, trouble)
         else:
-            print(f"sitekit: telling the hub: {trouble}", flush=True)
+            print(
+                f"sitekit: could not report the port to the hub: {trouble}; trying again",
+                flush=True,
+            )
             await asyncio.sleep(pause)
             pause = min(15.0, pause * 1.5)
             continue

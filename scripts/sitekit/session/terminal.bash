@@ -1,6 +1,6 @@
-# bash reads this file in a session's terminals (session/terminals.py).
-# It reads the files of a login shell, and then puts back the missing directories of PATH: Debian's /etc/profile
-# replaces PATH, which would remove the loaded modules and sitekit's own commands.
+# Start file of bash in the terminals of a session (session/terminals.py).
+# It reads the files that a login shell reads, then restores PATH: Debian's /etc/profile sets PATH anew, without our
+# programs, and without the paths of modules that are loaded in the Software Modules tab.
 SITEKIT_PATH=$PATH
 if [ -r /etc/profile ]; then . /etc/profile; fi
 for SITEKIT_FILE in ~/.bash_profile ~/.bash_login ~/.profile; do

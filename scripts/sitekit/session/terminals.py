@@ -1,7 +1,7 @@
-"""Start a session's terminals with the user's login shell and the loaded modules.
+"""Start terminals: the user's login shell, with the modules that are loaded in the tab.
 
-The hub environment is not on PATH in a terminal. environment/release/configure.py configures
-Jupyter Server to use this class.
+The hub environment is not on their PATH. environment/release/configure.py makes Jupyter Server use
+this class.
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ from typing import Any
 
 from jupyter_server_terminals.terminalmanager import TerminalManager
 
-from . import git, lmod_output, loaded_modules
+from . import lmod_output, loaded_modules, nbdime_for_git
 from .overrides.memory import first_to_end
 
 PROGRAMS = Path(sys.prefix, "share", "sitekit", "bin")
-"""Commands for users: sitekit-kernel and nbdime (environment/release/user_programs.py)."""
+"""Programs that users may call by name: sitekit-kernel and nbdime.
+
+environment/release/user_programs.py puts them there.
+"""
 
 
 def shell_command(shell: str) -> list[str]:
-    """Return the command line of the user's login shell.
+    """Return the command line of the login shell.
 
-    bash reads terminal.bash instead of starting as a login shell, because a login resets PATH on
-    some systems.
+    bash gets a start file of ours: on some systems a login shell would reset PATH.
     """
     if os.path.basename(shell) == "bash":
         return [shell, "--rcfile", str(Path(__file__).with_name("terminal.bash"))]
@@ -33,34 +35,33 @@ def shell_command(shell: str) -> list[str]:
 
 
 def terminal_path(path: str) -> str:
-    """Return the PATH of a terminal.
-
-    The hub environment's directory is removed, because users should not work in it. The directory
-    of sitekit's commands is added at the end.
-    """
+    """Return the PATH of a terminal: without the hub environment, with our few programs last."""
     folders = [folder for folder in path.split(os.pathsep) if folder != f"{sys.prefix}/bin"]
     return os.pathsep.join([*folders, str(PROGRAMS)])
 
 
 def terminal_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a new terminal, made from the server's environment."""
+    """Return the environment of a new terminal, from the server's `environment`."""
     loaded = loaded_modules.read()
-    variables = lmod_output.applied(loaded, environment)
-    variables["PATH"] = terminal_path(variables["PATH"])
+    result = lmod_output.applied(loaded, environment)
+    result["PATH"] = terminal_path(result["PATH"])
     if loaded.get("LOADEDMODULES"):
-        # Without this variable, Lmod's startup files would replace the loaded modules with the
-        # user's default collection.
-        variables["__Init_Default_Modules"] = "1"
-    return variables
+        # otherwise Lmod's start files would replace these modules by the user's default collection
+        result["__Init_Default_Modules"] = "1"
+    return result
 
 
 class Terminals(TerminalManager):
-    """Start Jupyter Server's terminals with the shell and the environment of this module."""
+    """Jupyter Server's terminals, with this module's shell and environment."""
 
     def __init__(self, **settings: Any) -> None:
         shell = shell_command(os.environ.get("SHELL") or "/bin/sh")
-        super().__init__(**{**settings, "shell_command": first_to_end(shell)})
-        self.git = git.set_up(Path(os.environ["JUPYTER_RUNTIME_DIR"]), PROGRAMS, os.environ)
+        settings["shell_command"] = first_to_end(shell)
+        super().__init__(**settings)
+        self.git = nbdime_for_git.set_up(
+            Path(os.environ["JUPYTER_RUNTIME_DIR"]), PROGRAMS, os.environ
+        )
 
     def make_term_env(self, *words: Any, **settings: Any) -> dict[str, str]:
-        return terminal_environment({**self.git, **super().make_term_env(*words, **settings)})
+        environment = super().make_term_env(*words, **settings)
+        return terminal_environment({**self.git, **environment})

@@ -1,12 +1,11 @@
-"""Compute the notices for JupyterLab: the time that is left, and the number of OOM kills."""
+"""Compute when a server will be stopped, and when to warn its user."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-# Seconds before an idle server is stopped. If the idle limit is shorter than half an hour, a third
-# of the limit is used.
+# Seconds before an idle server is stopped. If the limit is shorter than half an hour: a third of it.
 IDLE_WARNING = 600
 TIME_WARNINGS = (900, 300)  # seconds before the job's time is over
 
@@ -14,13 +13,11 @@ TIME_WARNINGS = (900, 300)  # seconds before the job's time is over
 def notice(
     now: float, active: float, environment: Mapping[str, str], killed: int | None = None
 ) -> dict[str, Any]:
-    """Return the data from which JupyterLab shows its notices.
+    """Return the seconds until the server is stopped as idle, and until its job ends.
 
-    `idle` and `time` are the seconds until the server is stopped as idle and until its job ends, or
-    None if that is unknown or never happens. `killed` is the number of programs that were ended
-    because the server's memory was used up. `memory` is the server's memory in bytes. The arguments
-    `now` and `active`, the last activity, are seconds since the epoch. `environment` is the
-    server's environment.
+    A value is None for never, or if it is not known. The result also has how many programs were
+    `killed` for lack of memory, and how much memory the server has, in bytes. `now` and `active`,
+    the time of the last activity, are in seconds since the epoch. `environment` is the server's.
     """
     limit = environment.get("JUPYTERHUB_SITEKIT_IDLE", "never")
     end = environment.get("JUPYTERHUB_SITEKIT_END", "")

@@ -1,9 +1,8 @@
-"""Load the server's TLS certificate and the certificate authority of the hub and the proxy.
+"""Hold a server's certificate and key for this start, and the authority of hub and proxy.
 
-The certificate is made for one start of the server. The hub sends key and certificates in the job's
-environment, as it sends the API token. This module writes them to temporary files without a name,
-because OpenSSL reads keys only from paths. No other user can open these files, and the files
-disappear when the process ends.
+The hub sends them in the job's environment, as it does with the token. This module writes them to
+files without a name, which no other user can open, and which vanish when the process ends. (OpenSSL
+reads keys from paths only.)
 """
 
 from __future__ import annotations
@@ -20,10 +19,9 @@ FOR_JUPYTERHUB = ("JUPYTERHUB_SSL_KEYFILE", "JUPYTERHUB_SSL_CERTFILE", "JUPYTERH
 
 
 class Identity:
-    """Hold the certificate of this server and the authority that the server trusts.
+    """The server's key and certificate, and the authority that it trusts.
 
-    The authority has signed the certificates of the hub and the proxy, but not those of other
-    users' servers.
+    That authority signs for hub and proxy, and for no other user's server.
     """
 
     def __init__(self, sent: str) -> None:
@@ -34,13 +32,13 @@ class Identity:
         self._own, self._authority = _nameless(key + certificate), _nameless(authority)
 
     def calling(self) -> ssl.SSLContext:
-        """Return a TLS context for connections to the hub. The hub's host name is verified."""
+        """Return the TLS context for connections to the hub, whose name is checked."""
         return self._with(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
     def answering(self) -> ssl.SSLContext:
-        """Return a TLS context for connections from the hub and the proxy.
+        """Return the TLS context for connections from hub and proxy.
 
-        The handshake fails for all other clients.
+        For any other caller the handshake fails.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.verify_mode = ssl.CERT_REQUIRED
@@ -53,28 +51,28 @@ class Identity:
         return context
 
     def tell_jupyterhub(self) -> None:
-        """Set the environment variables with the paths of the key and the certificates.
+        """Set JupyterHub's variables that name the files.
 
         JupyterHub's part of the server reads the variables when it is imported, and the files at
-        each of its requests to the hub.
+        each call.
         """
         own = _path(self._own)
         os.environ.update(zip(FOR_JUPYTERHUB, (own, own, _path(self._authority)), strict=True))
 
 
 def take_identity() -> Identity | None:
-    """Return the certificate that the hub sent, and remove it from the environment.
+    """Remove from the environment what the hub sent, and return it.
 
-    Return None if the hub does not use internal TLS.
+    Returns None if the hub has no internal TLS.
     """
     sent = os.environ.pop(SENT, "")
     return Identity(sent) if sent else None
 
 
 def forget_names() -> None:
-    """Remove the variables with the paths of the TLS files.
+    """Remove JupyterHub's variables from the environment.
 
-    In the processes of kernels and terminals these paths would refer to other files.
+    In the processes of kernels and terminals these paths would name other files.
     """
     for name in FOR_JUPYTERHUB:
         os.environ.pop(name, None)

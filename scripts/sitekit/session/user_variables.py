@@ -1,8 +1,7 @@
-"""Read the environment variables and the umask that the site takes from the user's login shell.
+"""Read some variables and the umask from the user's login shell, for kernels and terminals.
 
-These variables and the umask are used for kernels and terminals only. The shell runs while the
-server starts, in an environment without secrets. The shell's output is used only after the server
-has been fully configured.
+The site decides which. The shell runs while the server starts, in an environment without secrets.
+Its values are used only after everything about the server itself is decided.
 """
 
 from __future__ import annotations
@@ -17,31 +16,33 @@ import time
 from collections.abc import Iterable
 from typing import IO
 
-PATIENCE = 10.0  # seconds
+SHELL_TIMEOUT = 10.0  # seconds
 ANSWER_LIMIT = 1024**2  # bytes
-# The text before the first NUL is the output of the user's dotfiles, and then the umask in a line.
+# Before the first NUL comes what the dotfiles print, and then the umask on a line of its own.
 ASK = r"umask; /usr/bin/printf '\0'; /usr/bin/env -0"
 
 
 class LoginShell:
-    """Run the user's login shell if the site wants variables or the umask from it."""
+    """Run the user's login shell, and use its environment and umask.
+
+    Without variables or a umask to take, no shell is run.
+    """
 
     def __init__(self, wanted: Iterable[str], umask: str) -> None:
         self.wanted = frozenset(wanted)
         self.umask = umask
         self._process: subprocess.Popen[bytes] | None = None
         self._answer: IO[bytes] | None = None
-        self._deadline = time.monotonic() + PATIENCE
+        self._deadline = time.monotonic() + SHELL_TIMEOUT
         if self.wanted or umask == "login":
             self._start()
 
     def _start(self) -> None:
-        # The gate has set these variables from passwd.
+        # set by the gate, from passwd
         plain = {name: os.environ[name] for name in ("HOME", "USER", "LOGNAME", "SHELL")}
         shell = plain["SHELL"]
         name = os.path.basename(shell)
-        # csh accepts -l only as its single option. A dash before the shell's name has the same
-        # effect.
+        # csh accepts -l only without other options; a dash before its name means the same
         words = [f"-{name}", "-c" if name.endswith("csh") else "-lc", ASK]
         self._answer = tempfile.TemporaryFile()  # noqa: SIM115  (open until the shell has ended)
         try:
@@ -67,27 +68,26 @@ class LoginShell:
             )
 
     def apply(self) -> None:
-        """Set the wanted variables and the umask of this process.
-
-        All processes that this process starts later inherit the variables and the umask.
-        """
+        """Set the variables and the umask of this process, for all that it starts from now on."""
         printed, *entries = self._answered()
         pairs = (entry.decode("utf-8", "surrogateescape").partition("=") for entry in entries)
         os.environ.update({name: value for name, _, value in pairs if name in self.wanted})
         last = (printed.split() or [b""])[-1].decode(errors="replace")
         mask = last if self.umask == "login" else self.umask
         if re.fullmatch(r"0?[0-7]{1,3}", mask, re.ASCII):
-            os.umask(int(mask, 8) & 0o077)  # users always keep access to their own files
+            os.umask(
+                int(mask, 8) & 0o077
+            )  # never a umask by which users cannot use their own files
         else:
             print(
-                "sitekit: your login shell told no umask; your files stay private (0077)",
+                "sitekit: your login shell printed no umask; your files stay private (0077)",
                 flush=True,
             )
 
     def _answered(self) -> list[bytes]:
-        """Return the output of the shell, split at NUL characters.
+        """Return what the shell printed, split at NULs.
 
-        The result is empty if the shell does not end within PATIENCE seconds.
+        Returns [b""] if the shell does not end within SHELL_TIMEOUT.
         """
         if self._process is None or self._answer is None:
             return [b""]
@@ -95,7 +95,7 @@ class LoginShell:
             self._process.wait(max(0.0, self._deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             print(
-                f"sitekit: your login shell took longer than {PATIENCE:g} s; nothing is taken from it",
+                f"sitekit: your login shell took longer than {SHELL_TIMEOUT:g} s; nothing is taken from it",
                 flush=True,
             )
             return [b""]
@@ -106,7 +106,7 @@ class LoginShell:
         return [printed, *entries[:-1]]
 
     def _end(self) -> None:
-        """Kill the shell and everything that a dotfile has started in its session."""
+        """Kill the shell, and whatever the user's dotfiles have started in its process group."""
         if self._process:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)

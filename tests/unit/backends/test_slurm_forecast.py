@@ -14,8 +14,8 @@ from sitekit.backends.choice import Choice
 from sitekit.backends.interface import NoAnswer
 from sitekit.backends.slurm import forecast as module
 from sitekit.backends.slurm.forecast import Forecast
-from sitekit.backends.slurm.listing import Waiting
-from sitekit.backends.slurm.parse import SlurmJob
+from sitekit.backends.slurm.list_jobs import Waiting
+from sitekit.backends.slurm.parse_jobs import SlurmJob
 from sitekit.base.data import data
 from sitekit.site import load_site
 

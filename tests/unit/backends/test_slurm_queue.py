@@ -13,8 +13,8 @@ from slurm_parts import answering, record
 from sitekit.backends import snapshot
 from sitekit.backends.interface import NoAnswer
 from sitekit.backends.slurm import queue as module
-from sitekit.backends.slurm.associations import Names
-from sitekit.backends.slurm.privacy import hidden_jobs
+from sitekit.backends.slurm.accounts_and_reservations import Names
+from sitekit.backends.slurm.private_data import hidden_jobs
 from sitekit.backends.slurm.queue import Queue
 from sitekit.base.data import data
 from sitekit.site import Site, load_site

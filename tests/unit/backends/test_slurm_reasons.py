@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.backends.slurm.reasons import WORDS, explain
+from sitekit.backends.slurm.pending_reasons import WORDS, explain
 
 LIBRARY = Path("/usr/lib/x86_64-linux-gnu/slurm-wlm/libslurmfull.so")
 BUILT = re.compile(rb"\0((?:QOS|Assoc|Association)?(?:Grp|Max|Min)[A-Z][A-Za-z]+)(?=\0)")

@@ -8,10 +8,10 @@ import pytest
 
 from sitekit.backends.interface import Ending, Refused
 from sitekit.backends.slurm.job_queries import JobRecord
-from sitekit.backends.slurm.refusals import explain_refusal
+from sitekit.backends.slurm.sbatch_errors import explain_refusal
 from sitekit.base.data import data
 from sitekit.hub.messages.cards import Card, card_of_refusal
-from sitekit.hub.messages.ended_cards import card_of, telling
+from sitekit.hub.messages.ended_cards import card_of, without_requests
 from sitekit.hub.messages.form import template
 from sitekit.hub.messages.stopped_cards import card_of_stop
 from sitekit.hub.servers.idle_limits import CULLER
@@ -126,7 +126,7 @@ def test_the_log_is_shown_without_single_requests() -> None:
         request.replace("404", "200"),
         request,
     ]
-    assert telling(said) == said[:1]
+    assert without_requests(said) == said[:1]
 
 
 def test_a_server_that_was_asked_to_end_has_no_card() -> None:

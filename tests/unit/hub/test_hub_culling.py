@@ -13,7 +13,7 @@ from sitekit.backends.choice import Choice
 from sitekit.base.data import data
 from sitekit.hub import culling
 from sitekit.hub.culling import update_culling
-from sitekit.hub.servers.idle_limits import lag, session_environment, told_every
+from sitekit.hub.servers.idle_limits import activity_interval, lag, session_environment
 from sitekit.site import Site, load_site
 
 SITE = load_site(data("config/sites/demo.yml"))
@@ -74,8 +74,8 @@ def test_a_server_that_never_told_its_activity_is_kept(clock: list[float]) -> No
 @pytest.mark.parametrize("limit", [60, 600, 1800, 3600, 86400])
 def test_the_hub_hears_of_activity_before_it_can_be_too_late(limit: int) -> None:
     """JupyterHub's single-user server waits up to 1.1 times the interval between two reports."""
-    assert told_every(limit) * 1.1 < lag(limit) <= max(limit / 2, 21)
-    assert 10 <= told_every(limit) <= 300
+    assert activity_interval(limit) * 1.1 < lag(limit) <= max(limit / 2, 21)
+    assert 10 <= activity_interval(limit) <= 300
 
 
 def test_a_server_is_told_its_tiers_rules() -> None:

@@ -65,8 +65,8 @@ async def answer(reader, writer):
     writer.close()
 
 async def main():
-    life = SimpleNamespace(site=site, addresses={{"aaaa": "127.0.0.1"}})
-    call_by_name(life)
+    hub_state = SimpleNamespace(site=site, addresses={{"aaaa": "127.0.0.1"}})
+    call_by_name(hub_state)
     JupyterHub().init_internal_ssl()
     listeners = {{"itself": context(issue("aaaa", HOUR)), "another": context(issue("bbbb", HOUR)),
                  "expired": context(issue("aaaa", OVER)), "plain": None}}
@@ -138,7 +138,7 @@ asyncio.run(main())
 CROWD = """
 import os
 from sitekit.hub.overrides import internal_tls
-from sitekit.session import callers
+from sitekit.session import limit_handshakes
 import tornado.httpserver
 from tornado.web import Application, RequestHandler
 
@@ -173,21 +173,21 @@ async def main():
     served.listen(0, "127.0.0.1")
     [listening] = served._sockets.values()
     port, found = listening.getsockname()[1], {{}}
-    callers.SECONDS = 600
+    limit_handshakes.SECONDS = 600
     before, ends = opened(), []
-    for number in range(callers.MOST + 200):
+    for number in range(limit_handshakes.MOST + 200):
         ends.append(await asyncio.open_connection("127.0.0.1", port))
         if number % 2:
             ends[-1][1].write(b"\\x16")
-    most = before + len(ends) + callers.MOST + 10  # both ends are of this process
+    most = before + len(ends) + limit_handshakes.MOST + 10  # both ends are of this process
     found["no more than that are kept"] = await until(lambda: opened() <= most)
     found["who has a certificate comes in meanwhile"] = bool(await asks(port, calling(site, "culler")))
     found["the first have been closed"] = [await asyncio.wait_for(one.read(), 10) for one, _ in ends[:2]] == [b"", b""]
-    callers.SECONDS = 0.1
+    limit_handshakes.SECONDS = 0.1
     late = await asyncio.open_connection("127.0.0.1", port)
     late[1].write(b"\\x16")
     found["who begins and does not go on is closed"] = await asyncio.wait_for(late[0].read(), 10) == b""
-    callers.SECONDS = 600
+    limit_handshakes.SECONDS = 600
     own = context(issue("aaaa", HOUR), ssl.PROTOCOL_TLS_CLIENT)
     mine = [await asks(port, own) for _ in range(internal_tls.EACH + 5)]
     found["all of one server are answered"] = all(mine)

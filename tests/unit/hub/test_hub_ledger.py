@@ -21,7 +21,7 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def start(ledger: Ledger, hashed: str = "hash-1") -> str:
-    return ledger.intend("alice", "", hashed, {"tier": "small"})
+    return ledger.record_intent("alice", "", hashed, {"tier": "small"})
 
 
 def test_a_row_stands_before_the_job_has_a_number(ledger: Ledger, tmp_path: Path) -> None:
@@ -33,8 +33,8 @@ def test_a_row_stands_before_the_job_has_a_number(ledger: Ledger, tmp_path: Path
 
 def test_the_port_is_taken_once(ledger: Ledger) -> None:
     tag = start(ledger)
-    assert ledger.listens(tag, 20001)
-    assert not ledger.listens(tag, 20002)
+    assert ledger.record_port(tag, 20001)
+    assert not ledger.record_port(tag, 20002)
     row = ledger.row(tag)
     assert row and row.port == 20001
 
@@ -43,7 +43,7 @@ def test_the_port_is_taken_once(ledger: Ledger) -> None:
 def test_a_server_that_nobody_waits_for_tells_no_port(ledger: Ledger, closing) -> None:
     tag = start(ledger)
     closing(ledger, tag)
-    assert not ledger.listens(tag, 20001)
+    assert not ledger.record_port(tag, 20001)
 
 
 def test_the_first_ending_stays(ledger: Ledger) -> None:
@@ -115,11 +115,11 @@ def test_starts_in_a_loop_fill_no_disk(
 ) -> None:
     """Each that fails leaves a card. Open rows stay, and so do other users' and the latest."""
     monkeypatch.setattr("sitekit.hub.servers.ledger.EACH", 5)
-    others, running = ledger.intend("bob", "", "hash-2", {}), start(ledger)
+    others, running = ledger.record_intent("bob", "", "hash-2", {}), start(ledger)
     ledger.end(others, {"kind": "crash"})
     for number in range(50):
         ledger.end(start(ledger), {"kind": "home", "lines": ["x" * 1000], "number": number})
-    last = ledger.intend("alice", "two", "hash-3", {})
+    last = ledger.record_intent("alice", "two", "hash-3", {})
     with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as database:
         assert database.execute("SELECT count(*) FROM starts").fetchone() == (5 + 3,)
     assert {row.tag for row in ledger.open()} == {running, last}

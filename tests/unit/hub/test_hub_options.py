@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from sitekit.backends.slurm.gate import request_of
 from sitekit.base.data import data
-from sitekit.hub.servers.choices import (
+from sitekit.hub.servers.check_choice import (
     BadChoice,
-    Standing,
+    Eligibility,
+    form_values_of,
     from_form,
     read_choice,
-    remembered,
     tiers_for,
 )
 from sitekit.hub.servers.typed_values import as_typed
@@ -162,11 +162,11 @@ ROOMY = Site.model_validate(
         ],
     }
 )
-STAFF = Standing(frozenset({"staff"}), ("physics", "teaching"), ("course",))
+STAFF = Eligibility(frozenset({"staff"}), ("physics", "teaching"), ("course",))
 
 
 def test_a_tier_of_a_group_is_for_its_members() -> None:
-    assert [tier.key for tier in tiers_for(ROOMY, Standing())] == ["plain"]
+    assert [tier.key for tier in tiers_for(ROOMY, Eligibility())] == ["plain"]
     with pytest.raises(BadChoice, match="for you; choose one of: plain"):
         read_choice(ROOMY, {"tier": "own"})
     assert read_choice(ROOMY, {"tier": "own"}, STAFF)[0].memory == 2048
@@ -175,8 +175,10 @@ def test_a_tier_of_a_group_is_for_its_members() -> None:
 def test_a_tier_of_an_account_is_for_its_members() -> None:
     for accounts in (("teaching",), (), None):  # None: Slurm is silent
         with pytest.raises(BadChoice, match="for you; choose one of: plain"):
-            read_choice(ROOMY, {"tier": "paid"}, Standing(accounts=accounts))
-    assert read_choice(ROOMY, {"tier": "paid"}, Standing(accounts=("physics",)))[0].tier == "paid"
+            read_choice(ROOMY, {"tier": "paid"}, Eligibility(accounts=accounts))
+    assert (
+        read_choice(ROOMY, {"tier": "paid"}, Eligibility(accounts=("physics",)))[0].tier == "paid"
+    )
 
 
 def test_what_a_tier_lets_users_choose_reaches_the_gate() -> None:
@@ -278,22 +280,22 @@ def test_a_number_that_may_mean_two_things_is_refused() -> None:
 
 def test_an_earlier_choice_is_remembered_in_the_words_of_the_form() -> None:
     choice, kept = read_choice(ROOMY, {"tier": "own", "memory": "4G", "time": "2h"}, STAFF)
-    told = remembered(ROOMY, choice.as_dict(), STAFF)
+    told = form_values_of(ROOMY, choice.as_dict(), STAFF)
     assert kept.items() <= told.items() and read_choice(ROOMY, told, STAFF)[0] == choice
     assert (
-        remembered(ROOMY, {**choice.as_dict(), "tier": "gone"}, STAFF)
-        == remembered(ROOMY, None, STAFF)
+        form_values_of(ROOMY, {**choice.as_dict(), "tier": "gone"}, STAFF)
+        == form_values_of(ROOMY, None, STAFF)
         == {}
     )
 
 
 def test_names_cannot_be_checked_while_slurm_is_silent() -> None:
     with pytest.raises(BadChoice, match="Slurm does not answer"):
-        read_choice(ROOMY, {"tier": "own", "account": "physics"}, Standing(frozenset({"staff"})))
+        read_choice(ROOMY, {"tier": "own", "account": "physics"}, Eligibility(frozenset({"staff"})))
 
 
 def test_groups_cannot_be_checked_while_the_directory_is_silent() -> None:
-    silent = Standing(None, ("physics",))
+    silent = Eligibility(None, ("physics",))
     assert read_choice(ROOMY, {"tier": "plain"}, silent)[0].tier == "plain"
     with pytest.raises(BadChoice, match="directory of accounts does not answer"):
         read_choice(ROOMY, {"tier": "own"}, silent)

@@ -83,7 +83,7 @@ def user(child):
     return SimpleNamespace(name="u", spawners={{"": spawner}})
 
 async def add():
-    for child in (None, SimpleNamespace(port_told=lambda: 0), SimpleNamespace(port_told=lambda: 20000)):
+    for child in (None, SimpleNamespace(reported_port=lambda: 0), SimpleNamespace(reported_port=lambda: 20000)):
         await Proxy(auth_token="t").add_user(user(child))
 
 asyncio.run(add())

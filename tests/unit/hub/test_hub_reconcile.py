@@ -19,13 +19,14 @@ sys.path.insert(0, {scripts!r})
 from types import SimpleNamespace
 from sitekit.hub.spawner import reconcile
 
-def held(tag, leaving):
-    return SimpleNamespace(child_spawner=SimpleNamespace(tag=tag, leaving=leaving))
+def held(tag, ending_since):
+    return SimpleNamespace(child_spawner=SimpleNamespace(tag=tag, ending_since=ending_since))
 
 now = time.monotonic()
-servers = [held("runs", 0.0), held("ends", now - 10), held("says so", now - reconcile.LEAVING - 1), held("", 0.0)]
+late = now - reconcile.ENDING_TIMEOUT - 1
+servers = [held("runs", 0.0), held("ends", now - 10), held("says so", late), held("", 0.0)]
 reconcile.spawners = lambda: [*servers, SimpleNamespace(child_spawner=None)]
-print(json.dumps(reconcile.held_tags()))
+print(json.dumps(reconcile.tags_of_loaded_servers()))
 """
 
 

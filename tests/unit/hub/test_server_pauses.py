@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 
 from sitekit.hub.servers.ledger import Row
-from sitekit.hub.spawner import pauses as module
-from sitekit.hub.spawner.pauses import FIRST, LONGEST, Pauses
+from sitekit.hub.spawner import retry_pauses as module
+from sitekit.hub.spawner.retry_pauses import FIRST, LONGEST, Pauses
 
 
 def row(tag: str) -> Row:
@@ -45,8 +45,11 @@ def test_the_pauses_grow_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_what_hinders_it_is_told_once_and_again_when_it_is_something_else() -> None:
     pauses, one, other = Pauses(), row("one"), row("other")
-    told = [pauses.is_news(one, why) for why in ("denied", "denied", "silent", "silent", "denied")]
+    told = [
+        pauses.is_new_trouble(one, why)
+        for why in ("denied", "denied", "silent", "silent", "denied")
+    ]
     assert told == [True, False, True, False, True]
-    assert pauses.is_news(other, "denied")
+    assert pauses.is_new_trouble(other, "denied")
     pauses.keep([other])
-    assert pauses.is_news(one, "denied") and not pauses.is_news(other, "denied")
+    assert pauses.is_new_trouble(one, "denied") and not pauses.is_new_trouble(other, "denied")

@@ -18,7 +18,7 @@ from kernel_site import KernelSite
 
 from sitekit.base.data import CHECKOUT
 from sitekit.base.errors import Problem
-from sitekit.contracts.kernel_state import read_kernel_state, told
+from sitekit.contracts.kernel_state import describe_kernel_state, read_kernel_state
 from sitekit.kernels import commands
 from sitekit.kernels.recheck import check_kernels
 from sitekit.site import Site
@@ -84,7 +84,7 @@ def test_when_all_pass_nothing_changes_but_the_state(
 ) -> None:
     before = site.generations()
     assert (
-        next(told(read_kernel_state(site.site)))
+        next(describe_kernel_state(read_kernel_state(site.site)))
         == "2 proven; last checked never; make kernels_check"
     )
     assert check_kernels(site.site) == 0
@@ -104,7 +104,7 @@ def test_what_fails_is_hidden_with_its_reason_until_it_passes(
     assert check_kernels(site.site) == 1
     assert "FAILED  fragile-1.0" in capsys.readouterr().out
     assert list(launcher(site)) == ["python-3.99"]
-    lines = list(told(read_kernel_state(site.site)))
+    lines = list(describe_kernel_state(read_kernel_state(site.site)))
     assert (
         lines[0].startswith("1 proven, 1 FAILING")
         and "fragile-1.0" in lines[1]
@@ -160,7 +160,7 @@ def test_when_nothing_starts_the_launcher_stays_as_it_is(site: KernelSite) -> No
     lmod = with_check(site).model_copy(update={"kernels": site.site.kernels})
     tree = site.modules.rename(site.root / "away")
     try:
-        with pytest.raises(Problem, match="not one kernel starts on this host"):
+        with pytest.raises(Problem, match="no kernel starts on this host"):
             check_kernels(lmod)
         assert len(launcher(site)) == 2
         assert (
@@ -251,7 +251,7 @@ def test_one_that_fails_only_once_is_not_hidden(
     try:
         assert site.make() == 0
         assert check_kernels(site.site) == 0
-        assert "tried once more" in capsys.readouterr().out and len(os.listdir(count)) == 6
+        assert "started once more" in capsys.readouterr().out and len(os.listdir(count)) == 6
     finally:
         site.rules.write_text(before)
         assert site.make() == 0

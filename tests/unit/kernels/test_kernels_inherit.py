@@ -13,8 +13,8 @@ import pytest
 from kernel_site import HAS_R, KernelSite
 
 from sitekit.kernels.discovery.rules import Rules
+from sitekit.kernels.proof.import_launcher import launcher
 from sitekit.kernels.proof.inherit import inheriting
-from sitekit.kernels.proof.launcher import launcher
 from sitekit.kernels.proof.prove import ASK, SMOKE
 
 

@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_site import KernelSite
 
-from sitekit.kernels import report
+from sitekit.kernels import result_table
 from sitekit.kernels.discovery import run_spider
 from sitekit.kernels.discovery.candidate import candidates
 from sitekit.kernels.discovery.module_tree import natural, read_tree
 from sitekit.kernels.discovery.rules import Rules
 from sitekit.kernels.proof.probe import Failure, probe
-from sitekit.kernels.report import Row
+from sitekit.kernels.result_table import Row
 
 ODD = ["~", "a b,c%d^e[f]*", "é²", "{0}'\"$\\`", "a:b", "-x", "a\nb", "x" * 240]
 BEHAVIOUR = {
@@ -48,7 +48,9 @@ def published(site: KernelSite, capsys: pytest.CaptureFixture[str]) -> list[str]
     assert "python-3.99" in site.names()
     said = capsys.readouterr().out.splitlines()
     return [
-        line for line in said if line.startswith("  ") and line[2:].split(" ")[0] in report.ORDER
+        line
+        for line in said
+        if line.startswith("  ") and line[2:].split(" ")[0] in result_table.ORDER
     ]
 
 
@@ -148,7 +150,7 @@ def test_any_name_is_a_kernel_or_a_reason(site: KernelSite, names: list[str]) ->
         for candidate in found:
             result = probe(small, Rules(), candidate, None)
             reason = result.reason if isinstance(result, Failure) else ""
-            shown = report.lines([Row("FAILED", candidate.id, candidate.label, "", reason)])
+            shown = result_table.lines([Row("FAILED", candidate.id, candidate.label, "", reason)])
             assert "\n".join(shown).replace("\n", "").isprintable()
     finally:
         shutil.rmtree(tree)

@@ -79,7 +79,7 @@ def started(site: KernelSite, folder: Path, code: str) -> dict:
 def test_add_list_check_and_remove(site: KernelSite, run: Run) -> None:
     assert run("list") == (
         0,
-        "You have no kernels of your own. `sitekit-kernel add --help` says how to make one.\n",
+        "You have no kernels of your own. `sitekit-kernel add --help` shows how to make one.\n",
     )
     code, said = run(
         "add", "--name", "My {Python}", "--module", "gcc/12.2", "--module", "python/3.11"
@@ -129,7 +129,7 @@ def test_one_whose_software_vanishes_says_so(site: KernelSite, run: Run) -> None
         (["--name", "A", "--venv", "/usr"], 2, "/usr is no virtual environment"),
         (["--name", "A", "--conda", "/usr"], 2, "/usr is no conda environment"),
         (["--name", "A", "--conda", "fish"], 2, "give its path; conda knows none of yours"),
-        (["--name", "A"], 2, "nothing is named that the kernel could run"),
+        (["--name", "A"], 2, "no module or environment is named"),
         (["--name", "", "--module", "gcc/12.2"], 2, "is no name for a kernel"),
         (["--name", "a\nb", "--module", "gcc/12.2"], 2, "is no name for a kernel"),
         (["--name", "蛇", "--module", "gcc/12.2"], 2, "has no letter a-z"),
@@ -206,7 +206,7 @@ def test_a_name_is_taken_once(run: Run) -> None:
     code, said = run("add", "--name", "mine", "--module", "python/3.11")
     assert code == 2 and "you have a kernel 'mine' already" in said
     assert "you have no kernel 'Other'" in run("remove", "Other")[1]
-    assert "say one of: 'Mine'" in run("remove", "Other")[1]
+    assert "name one of: 'Mine'" in run("remove", "Other")[1]
 
 
 def test_one_that_another_sitekit_has_made_is_listed_and_can_be_removed(run: Run) -> None:

@@ -18,8 +18,8 @@ from sitekit.base.errors import Problem
 from sitekit.contracts.kernel_state import read_kernel_state
 from sitekit.kernels.discovery.candidate import candidates
 from sitekit.kernels.discovery.rules import Rule, Rules
-from sitekit.kernels.proof.containers import words
-from sitekit.kernels.proof.launcher import launcher
+from sitekit.kernels.proof.container_commands import words
+from sitekit.kernels.proof.import_launcher import launcher
 from sitekit.kernels.recheck import check_kernels
 
 

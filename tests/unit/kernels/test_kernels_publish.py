@@ -19,7 +19,7 @@ from kernel_site import KernelSite
 
 from sitekit.base.errors import Problem
 from sitekit.kernels.generations import generation
-from sitekit.kernels.generations.record import Record, read_record, write_record
+from sitekit.kernels.generations.generation_record import Record, read_record, write_record
 from sitekit.kernels.proof.prove import SMOKE, Trial, prove
 
 TALK = Path(__file__).parent / "programs" / "talk.py"
@@ -215,7 +215,7 @@ def test_a_reader_during_publications_sees_whole_specs_only(base: KernelSite) ->
         made.append(new := generation.begin(base.site))
         generation.write_specs(base.site, new, [kernel.titled(title) for kernel in kernels])
         write_record(new, Record({kernel.id: kernel for kernel in kernels}, complete=True))
-        generation.settle(new)
+        generation.fix_modes(new)
     reads, torn, stop = [0], [], threading.Event()
 
     def read() -> None:

@@ -12,14 +12,14 @@ import pytest
 
 from sitekit.base.data import data
 from sitekit.base.errors import BadInput, Problem
-from sitekit.kernels import report
+from sitekit.kernels import result_table
 from sitekit.kernels.discovery.candidate import candidates, slug
 from sitekit.kernels.discovery.module_tree import Module, natural
 from sitekit.kernels.discovery.rules import Rules, load_rules, matches
-from sitekit.kernels.generations.kernel import is_unchanged, stamps
+from sitekit.kernels.generations.kernel_record import is_unchanged, stamps
 from sitekit.kernels.generations.logos import FILES, logo_files
 from sitekit.kernels.permissions import refuse_writable
-from sitekit.kernels.proof.launcher import launcher
+from sitekit.kernels.proof.import_launcher import launcher
 
 
 def rules(tmp_path: Path, text: str) -> Rules:
@@ -315,16 +315,16 @@ def test_the_scrub_keeps_what_is_the_users_own() -> None:
 
 def test_the_table_tells_each_kernel_and_each_reason() -> None:
     rows = [
-        report.Row("FAILED", "b", "b/1", "", "first\nsecond"),
-        report.Row("added", "python-3.11", "Python 3.11", "python/3.11: Python 3.11.2"),
+        result_table.Row("FAILED", "b", "b/1", "", "first\nsecond"),
+        result_table.Row("added", "python-3.11", "Python 3.11", "python/3.11: Python 3.11.2"),
     ]
-    assert report.lines(rows) == [
+    assert result_table.lines(rows) == [
         "  added   python-3.11  Python 3.11  python/3.11: Python 3.11.2",
         "  FAILED  b            b/1",
         "      first",
         "      second",
     ]
-    assert report.counted(rows) == "1 added, 1 FAILED"
+    assert result_table.counted(rows) == "1 added, 1 FAILED"
 
 
 def test_a_stamp_changes_with_the_file_and_with_the_folder(tmp_path: Path) -> None:

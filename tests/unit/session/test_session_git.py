@@ -12,7 +12,7 @@ import kernel_site
 import pytest
 
 from sitekit.environment.release import user_programs
-from sitekit.session.git import set_up
+from sitekit.session.nbdime_for_git import set_up
 
 pytestmark = pytest.mark.usefixtures("hub_environment")
 Git = Callable[..., str]

@@ -196,7 +196,7 @@ def test_nothing_is_asked_where_nothing_is_wanted(home: Path) -> None:
 def test_a_shell_that_hangs_is_given_up_with_all_that_it_started(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(user_variables, "PATIENCE", 1.0)
+    monkeypatch.setattr(user_variables, "SHELL_TIMEOUT", 1.0)
     (home / ".profile").write_text(
         "export WANTED=1\nsleep 4321 & echo $! > $HOME/child\nsleep 4321\n"
     )

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitekit.session import credentials, ports
-from sitekit.session.ports import LISTEN, Row
+from sitekit.session import own_ports, strip_credentials
+from sitekit.session.own_ports import LISTEN, Row
 
 NOBODY = ("0.0.0.0", 0)  # noqa: S104
 OURS, THEIRS = os.getuid(), os.getuid() + 1
@@ -34,7 +34,7 @@ def listener(address: str = "127.0.0.1", family: int = socket.AF_INET) -> Iterat
 
 
 def connect(port: int) -> socket.socket:
-    return asyncio.run(ports.connected(port))
+    return asyncio.run(own_ports.connected(port))
 
 
 @pytest.mark.parametrize(
@@ -56,13 +56,13 @@ def test_a_port_without_a_listener_of_ours_is_not_connected_to(
         port = one.getsockname()[1]
         uid = os.getuid()
         monkeypatch.setattr(os, "getuid", lambda: uid + 1)
-        with pytest.raises(ports.NotOurs, match="another user"):
+        with pytest.raises(own_ports.NotOurs, match="another user"):
             connect(port)
         one.settimeout(0.2)
         with pytest.raises(TimeoutError):
             one.accept()
     monkeypatch.undo()
-    with pytest.raises(ports.NotOurs, match="nothing of yours"):
+    with pytest.raises(own_ports.NotOurs, match="nothing of yours"):
         connect(port)
 
 
@@ -73,8 +73,8 @@ def test_a_listener_that_changes_hands_in_between_gets_nothing(
     with listener() as one:
         port = one.getsockname()[1]
         told = [[row("127.0.0.1", OURS, port)], [row("127.0.0.1", THEIRS, port)], []]
-        monkeypatch.setattr(ports, "table", lambda: told.pop(0))
-        with pytest.raises(ports.NotOurs, match="another user"):
+        monkeypatch.setattr(own_ports, "table", lambda: told.pop(0))
+        with pytest.raises(own_ports.NotOurs, match="another user"):
             connect(port)
         other, _ = one.accept()
         assert other.recv(1) == b""
@@ -83,20 +83,20 @@ def test_a_listener_that_changes_hands_in_between_gets_nothing(
 
 def test_who_has_accepted_a_connection_counts_more_than_who_listens_now() -> None:
     ours, theirs = ("127.0.0.1", 5000), ("127.0.0.1", 80)
-    waiting = Row(theirs, ours, ports.ESTABLISHED, 0, 0)
-    taken = Row(theirs, ours, ports.ESTABLISHED, THEIRS, 12)
-    assert ports.accepted_by([waiting, row("127.0.0.1", OURS)], ours, theirs) is None
-    assert ports.accepted_by([row("127.0.0.1", OURS), taken], ours, theirs) == THEIRS
+    waiting = Row(theirs, ours, own_ports.ESTABLISHED, 0, 0)
+    taken = Row(theirs, ours, own_ports.ESTABLISHED, THEIRS, 12)
+    assert own_ports.accepted_by([waiting, row("127.0.0.1", OURS)], ours, theirs) is None
+    assert own_ports.accepted_by([row("127.0.0.1", OURS), taken], ours, theirs) == THEIRS
 
 
 def test_which_listener_gets_a_connection() -> None:
     both = [row("127.0.0.1", OURS), row("127.0.0.2", THEIRS), row("::", THEIRS)]
-    assert ports.listening(both, "127.0.0.1", 80) == {OURS}
-    assert ports.listening(both, "::1", 80) == {THEIRS}
-    assert ports.listening([row("::", THEIRS)], "127.0.0.1", 80) == {THEIRS}
+    assert own_ports.listening(both, "127.0.0.1", 80) == {OURS}
+    assert own_ports.listening(both, "::1", 80) == {THEIRS}
+    assert own_ports.listening([row("::", THEIRS)], "127.0.0.1", 80) == {THEIRS}
     mixed = [row("0.0.0.0", OURS), row("127.0.0.1", THEIRS)]  # noqa: S104
-    assert ports.listening(mixed, "127.0.0.1", 80) == {OURS, THEIRS}
-    assert ports.listening([row("127.0.0.1", OURS, 81)], "127.0.0.1", 80) == set()
+    assert own_ports.listening(mixed, "127.0.0.1", 80) == {OURS, THEIRS}
+    assert own_ports.listening([row("127.0.0.1", OURS, 81)], "127.0.0.1", 80) == set()
 
 
 def test_the_kernels_tables_are_read_with_mapped_addresses(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_the_kernels_tables_are_read_with_mapped_addresses(tmp_path: Path) -> No
         f"{head}   0: {mapped}:0050 {nobody}:0000 01 {rest}     0        0 0 1 0 100 0\n"
     )
     tables = (str(tmp_path / "tcp"), str(tmp_path / "tcp6"), str(tmp_path / "none"))
-    assert ports.table(tables) == [
+    assert own_ports.table(tables) == [
         Row(("127.0.0.1", 8080), ("0.0.0.0", 0), "0A", 1001, 44),  # noqa: S104
         Row(("127.0.0.1", 80), ("::", 0), "01", 0, 0),
     ]
@@ -148,10 +148,10 @@ KEPT_BACK += ["mod_auth_openidc_session"]
 @given(st.permutations([*KEPT_BACK, "theme", "dash-session"]))
 def test_no_cookie_of_the_hubs_passes(names: list[str]) -> None:
     sent = Headers({"Cookie": "; ".join(f"{name}=v=1" for name in names), "X-XSRFToken": "x"})
-    cleaned = credentials.cleaned_request(sent, by_token=False)
+    cleaned = strip_credentials.cleaned_request(sent, by_token=False)
     assert set(cleaned["Cookie"].split("; ")) == {"theme=v=1", "dash-session=v=1"}
     assert "X-XSRFToken" not in cleaned
-    assert "Cookie" not in credentials.cleaned_request(
+    assert "Cookie" not in strip_credentials.cleaned_request(
         Headers({"Cookie": "_xsrf=1"}), by_token=False
     )
 
@@ -165,18 +165,18 @@ def test_no_token_of_the_hubs_passes(given_as: str, by_token: bool, passes: bool
     sent = Headers(
         {"Authorization": given_as, "Referer": "https://hub/user/a/proxy/1/?token=abc&x=1"}
     )
-    cleaned = credentials.cleaned_request(sent, by_token)
+    cleaned = strip_credentials.cleaned_request(sent, by_token)
     assert ("Authorization" in cleaned) is passes
     assert cleaned["Referer"] == "https://hub/user/a/proxy/1/?x=1"
 
 
 def test_the_query_passes_as_it_is_but_for_the_token() -> None:
     assert (
-        credentials.without_token("http://localhost:1/a?b=%20c&&d")
+        strip_credentials.without_token("http://localhost:1/a?b=%20c&&d")
         == "http://localhost:1/a?b=%20c&&d"
     )
     assert (
-        credentials.without_token("http://localhost:1/a?x=1&to%6ben=s&y=")
+        strip_credentials.without_token("http://localhost:1/a?x=1&to%6ben=s&y=")
         == "http://localhost:1/a?x=1&y="
     )
 
@@ -202,12 +202,12 @@ CONTEXT = "/user/alice/proxy/8050"
     ],
 )
 def test_a_program_sets_cookies_for_its_own_path_alone(cookie: str, passed: str | None) -> None:
-    assert credentials.for_path(cookie, CONTEXT) == passed
+    assert strip_credentials.for_path(cookie, CONTEXT) == passed
 
 
 def test_an_answer_loses_what_would_reach_other_pages() -> None:
     headers = Headers({"Clear-Site-Data": '"*"', "Service-Worker-Allowed": "/", "X-App": "1"})
     headers.add("Set-Cookie", "a=1")
     headers.add("Set-Cookie", "_xsrf=2")
-    credentials.clean_answer(headers, CONTEXT)
+    strip_credentials.clean_answer(headers, CONTEXT)
     assert headers == {"X-App": "1", "Set-Cookie": f"a=1; Path={CONTEXT}"}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitekit.session.pull import Refused, place, read, repository
+from sitekit.session.check_pull_link import Refused, place, read, repository
 
 ALLOWED = ["https://github.com", "https://git.example.org:8443/courses"]
 

@@ -146,9 +146,9 @@ def test_another_service_is_no_hub_and_a_node_without_one_gives_up(
         with pytest.raises(
             SystemExit, match=r"the hub did not answer at .* within 0 s .*404.*; giving up"
         ):
-            await_hub(api, patience=0)
+            await_hub(api, timeout=0)
     with pytest.raises(SystemExit, match="giving up"):
-        await_hub(api, patience=0)
+        await_hub(api, timeout=0)
     assert "Traceback" not in capsys.readouterr().out
 
 

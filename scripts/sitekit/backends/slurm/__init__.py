@@ -1,2 +1,5 @@
-"""Servers as jobs of Slurm: queries of the queue, and requests to the gate, the one program that
-acts as a user."""
+"""Run servers as jobs of Slurm.
+
+Slurm's queue is queried as the hub's user. Requests on behalf of a user go to the gate, the only
+program that acts as one.
+"""

@@ -1,4 +1,4 @@
-"""Slurm as a backend: sitekit.backends.interface.Backend, made of the parts in this folder."""
+"""Implement sitekit.backends.interface.Backend for Slurm, from the parts in this folder."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from ...site import Site
 from ..choice import Choice
 from ..interface import Ending, Explanation, Job, NoAnswer, Offers, Refused, Work
 from . import gate
-from .associations import Names
+from .accounts_and_reservations import Names
+from .explain_wait import explain_wait
 from .find_jobs import OpenWork, ServerJobs
 from .forecast import Forecast
 from .job_queries import ended_job, node_address
-from .listing import listed
-from .parse import SlurmJob
-from .privacy import hidden_jobs, to_see_them
+from .list_jobs import listed
+from .parse_jobs import SlurmJob
+from .pending_reasons import explain
+from .private_data import hidden_jobs, to_see_them
 from .queue import Queue
-from .reasons import explain
-from .refusals import explain_refusal
-from .wait import explain_wait
+from .sbatch_errors import explain_refusal
 
-ADDRESS_KEPT = 600.0  # seconds that a node's address is believed
+ADDRESS_KEPT = 600.0  # seconds that a node's address is cached
 
 
 class SlurmBackend:
-    """The servers of a site that are jobs of Slurm's. `open_work` returns those whose jobs may
-    exist."""
+    """The servers of a site that run as Slurm jobs.
+
+    `open_work` returns the servers whose jobs may exist.
+    """
 
     title = "Slurm"
     spawner = "sitekit.hub.spawner.slurm_server:SlurmServer"
@@ -39,11 +41,14 @@ class SlurmBackend:
         self._names = Names(site)
         self._jobs = ServerJobs(site, self.queue, open_work)
         self._forecast = Forecast(site, self.queue, self._jobs.waiting_accounts)
-        # by node: when it was asked for, and the address
+        # by node: the time of the query, and the address
         self._addresses: dict[str, tuple[float, str]] = {}
 
     async def offers(self, account: str) -> Offers:
-        """Slurm accounts and reservations. Slurm is asked only where a tier wants to know."""
+        """Return the user's Slurm accounts and reservations.
+
+        Slurm is asked only if a tier uses them.
+        """
         tiers = [tier for tier in self._site.tiers if tier.runs_on == "slurm"]
         accounts = reservations = None
         if any(
@@ -58,7 +63,10 @@ class SlurmBackend:
     async def submit(
         self, work: Work, choice: Choice, environment: dict[str, str], live: Collection[str]
     ) -> str:
-        """Hand the figures to the gate, which renders the script and runs sbatch as the account."""
+        """Hand the figures to the gate, and return the job's id. Raises Refused, NoAnswer.
+
+        The gate renders the job script, and runs sbatch as the account.
+        """
         try:
             return await gate.submit(
                 self._site, work.account, gate.request_of(choice, work.tag, environment, live)
@@ -86,7 +94,7 @@ class SlurmBackend:
         return explain_refusal(refusal)
 
     async def address(self, job: Job) -> str:
-        """The node's address, from Slurm, remembered for a while."""
+        """Return the node's address from Slurm, cached for a while. Raises NoAnswer."""
         known = self._addresses.get(job.host)
         if known is None or time.monotonic() - known[0] > ADDRESS_KEPT:
             known = (time.monotonic(), await node_address(self._site, job.host))

@@ -1,5 +1,8 @@
-"""Which of Slurm's jobs is a server's: the one in the last snapshot or, where it is not there, the
-one with the number in the ledger. Only a job of the server's own account counts."""
+"""Find the Slurm job of a server.
+
+It is the job in the last snapshot or, if it is not there, the job with the number in the ledger.
+Only a job that the server's account owns counts.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,13 @@ from collections.abc import Callable, Iterable
 
 from ...site import Site
 from ..interface import Job, NoAnswer, Work
-from .lookup import Lookup
-from .privacy import to_see_them
+from .look_up_by_number import Lookup
+from .private_data import to_see_them
 from .queue import Queue
 
 log = logging.getLogger(__name__)
 
-# seconds after which a start that has no number, and no job in the queue, never had one
+# seconds after which a start that has no number, and no job in the queue, counts as never submitted
 NEVER_SUBMITTED = 45.0
 
 OpenWork = Callable[[], Iterable[Work]]
@@ -23,9 +26,9 @@ OpenWork = Callable[[], Iterable[Work]]
 
 
 class ServerJobs:
-    """The jobs of the site's servers.
+    """Find the jobs of the site's servers.
 
-    `unseen` are jobs, by the server's tag, that Slurm has taken and does not show to the hub.
+    `unseen` holds jobs, by the server's tag, that Slurm accepted but does not show to the hub.
     """
 
     def __init__(self, site: Site, queue: Queue, open_work: OpenWork) -> None:
@@ -37,18 +40,17 @@ class ServerJobs:
         queue.listen(lambda _: self._forget_ended())
 
     def find(self, work: Work) -> Job | None:
-        """The job in the last snapshot."""
+        """Return the job in the last snapshot."""
         if job := work.job_in(self.queue.snapshot):
             self._seen.add(work.tag)
             self.unseen.pop(work.tag, None)
         return job
 
     async def look_up(self, work: Work) -> Job | None:
-        """The job, asked for by its number if the snapshot does not list it. None: it is gone.
-        Raises NoAnswer.
+        """Return the job, with a query by its number if the snapshot does not list it.
 
-        The snapshot does not list a job that has another name now, or that Slurm hides from the
-        hub.
+        The snapshot does not list a job whose name was changed, or that Slurm hides from the hub.
+        None means that the job is gone. Raises NoAnswer.
         """
         if job := self.find(work):
             return job
@@ -58,13 +60,14 @@ class ServerJobs:
             return await self._by_number(work, work.job)
         if time.time() - work.intended > NEVER_SUBMITTED:
             return None
-        raise NoAnswer("sbatch may still run")  # the hub died beside it
+        raise NoAnswer("sbatch may still run")  # an earlier hub died before sbatch ended
 
     async def _by_number(self, work: Work, number: str) -> Job | None:
+        """Return the job with this number, by slurmctld or the accounting. Raises NoAnswer."""
         found = await self._lookup.ask(number)
         known = found.recorded.get(number) if found.listed is None else found.listed.get(number)
         if known:
-            return self._owned(work, known)  # Slurm may have given the number out again
+            return self._owned(work, known)  # Slurm may have reused the number
         if found.listed is None:
             raise NoAnswer(
                 "PrivateData hides jobs from the hub, and the accounting does not know this one"
@@ -73,21 +76,22 @@ class ServerJobs:
         job = self._owned(work, recorded) if recorded else None
         if job is None or job.ended:
             return None
-        # slurmctld denies what is alive to the accounting: it has lost the job, or does not show it
-        # to the hub
+        # The job lives by the accounting, and slurmctld does not list it. Either slurmctld has lost
+        # the job, or it does not show it to the hub.
         return None if work.tag in self._seen else self._not_shown(work, job)
 
     @staticmethod
     def _owned(work: Work, job: Job) -> Job | None:
-        """The job, if the server's account owns it. Raises NoAnswer."""
+        """Return the job if the server's account owns it. Raises NoAnswer."""
         if work.owns(job.uid, job.user):
             return job
-        # names alone are compared, and Slurm's programs may have none at this moment
+        # without a uid, names are compared; Slurm's programs print none while a name service is down
         if work.uid is None:
             raise NoAnswer(f"whether job {job.id} is {work.account}'s cannot be told")
         return None
 
     def _not_shown(self, work: Work, job: Job) -> Job:
+        """Record and log that Slurm does not show this job to the hub."""
         if work.tag not in self.unseen:
             what = f"Slurm does not show the hub's account job {job.id} of {work.account}"
             log.error(
@@ -100,16 +104,16 @@ class ServerJobs:
         return job
 
     def is_hidden(self, work: Work) -> bool:
-        """Whether Slurm took the job, and no snapshot of this hub has listed it."""
+        """Return whether Slurm accepted the job, but no snapshot of this hub has listed it."""
         return work.job is not None and self.find(work) is None and work.tag not in self._seen
 
     def waiting_accounts(self) -> list[str]:
-        """The accounts whose servers wait for room."""
+        """Return the accounts whose servers wait for room."""
         jobs = [(work, self.find(work)) for work in self._open_work()]
         return [work.account for work, job in jobs if job and job.pending]
 
     def _forget_ended(self) -> None:
-        """Keep what is known of live servers only."""
+        """Forget what is stored about servers that have ended."""
         live = {work.tag for work in self._open_work()}
         self._seen &= live
         self.unseen = {tag: job for tag, job in self.unseen.items() if tag in live}

@@ -1,5 +1,7 @@
-"""What Slurm is asked while somebody waits, for all at once and within the queue's allowance: which
-tier would start sooner, and which other jobs wait in the same partitions."""
+"""Ask Slurm, while users wait, which tier would start sooner and how many jobs are ahead.
+
+One round of queries serves all waiting users. It stays within the allowance for queries.
+"""
 
 from __future__ import annotations
 
@@ -15,35 +17,42 @@ from ...site.tier import Requires, Tier
 from ..choice import Choice
 from ..interface import NoAnswer, Refused
 from . import gate
-from .listing import Waiting, waiting_jobs
-from .parse import SlurmJob
+from .list_jobs import Waiting, waiting_jobs
+from .parse_jobs import SlurmJob
 from .queue import Queue
 
-EVERY = 60.0  # seconds that an answer is believed
-SOONER = 120  # seconds that make a difference worth telling
+EVERY = 60.0  # seconds between two rounds of queries
+SOONER = 120  # seconds by which another tier must start earlier to be named
 LIMITED = re.compile(r"Assoc|QOS|Max|Grp|Limit|Held|hold|Invalid|Account|Dependency|BeginTime")
-"""Slurm's reasons with which the user's job would wait in each tier, such as AssocMaxJobsLimit."""
+"""Slurm's reasons for which the job would wait in every tier, such as AssocMaxJobsLimit."""
 
 
 class Forecast:
-    """The last answers: `starts` of the tiers, in seconds since the epoch, and who is `waiting`."""
+    """The last answers.
+
+    `starts` holds each tier's expected start in seconds since the epoch. `waiting` holds the
+    pending jobs of all users.
+    """
 
     def __init__(self, site: Site, queue: Queue, waiting_accounts: Callable[[], list[str]]) -> None:
         self._site, self._queue, self._waiting_accounts = site, queue, waiting_accounts
         self.starts: dict[str, int | None] = {}
         self.waiting: list[Waiting] = []
-        # what was counted in this `waiting`, for many who read it
+        # cache of counts in this `waiting`, because many users read them
         self._ahead: dict[tuple[str, int, str], int] = {}
         self.asked = 0.0
 
     @property
     def stale(self) -> bool:
+        """Return whether the answers are too old to be shown."""
         return time.time() - self.asked > 2 * EVERY
 
     def sooner(self, job: SlurmJob, asked: Choice) -> Tier | None:
-        """The tier that would start soonest, if that is well before `job` is expected to start. One
-        that is for everybody and has no less than what was `asked` for; none where a limit of the
-        user's holds the job."""
+        """Return the tier that would start soonest, if that is well before `job` would start.
+
+        Only a tier counts that every user may choose, and that has no less than what was `asked`.
+        Returns None if a limit of the user's holds the job.
+        """
         if self.stale or LIMITED.search(job.reason):
             return None
         others = [tier for tier in self._site.tiers if _fits(tier, asked)]
@@ -54,7 +63,10 @@ class Forecast:
         return tier if start + SOONER < (job.start or float("inf")) else None
 
     def ahead(self, job: SlurmJob) -> int | None:
-        """How many jobs, anybody's, wait before `job` in one of its partitions. None: not known."""
+        """Count the jobs of all users that are before `job` in one of its partitions.
+
+        Returns None if that is not known.
+        """
         if self.stale or self._queue.hidden:
             return None
         key = job.id, job.priority, job.partition
@@ -67,24 +79,24 @@ class Forecast:
         return self._ahead[key]
 
     async def run(self) -> None:
-        """Ask for ever, while somebody waits for room."""
+        """Renew the answers for ever, while a user waits for room."""
         while True:
             await asyncio.sleep(5)
             if not self._queue.healthy or time.time() - self.asked <= EVERY:
                 continue
             if accounts := self._waiting_accounts():
-                await self.ask(random.choice(accounts))  # noqa: S311  (by turns: one's own limits are no news to others)
+                await self.ask(random.choice(accounts))  # noqa: S311  (a random one, because limits of one account do not hold for others)
                 self.asked = time.time()
 
     async def ask(self, account: str) -> None:
-        """Renew the answers; starts are those of `account`."""
+        """Renew the answers. The expected starts are those of `account`."""
         partitions = sorted(
             {partition for tier in self._site.tiers for partition in tier.partitions}
         )
         with contextlib.suppress(NoAnswer):
             await self._queue.spend()
             self.waiting, self._ahead = await waiting_jobs(self._site, partitions), {}
-        # afresh: an answer that does not come is not replaced by an old one
+        # a new dict: a tier without an answer has no start, not an old one
         starts: dict[str, int | None] = {}
         for tier in self._site.tiers:
             with contextlib.suppress(Refused, NoAnswer):
@@ -96,12 +108,12 @@ class Forecast:
 
 
 def _fits(tier: Tier, asked: Choice) -> bool:
-    """Whether another tier, as it stands, would do for somebody who `asked` for this."""
-    wanted = asked.gpu_type
+    """Return whether the tier has all that the user `asked` for, and is another one."""
+    gpu_type = asked.gpu_type
     if (
         tier.key == asked.tier
         or tier.requires != Requires()
-        or (wanted and wanted != tier.gpu_type)
+        or (gpu_type and gpu_type != tier.gpu_type)
     ):
         return False
     return all(

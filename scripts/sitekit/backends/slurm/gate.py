@@ -1,8 +1,8 @@
-"""The hub's side of the gate: requests to the one program that may act as a cluster user.
+"""Send requests to the gate, the only program that acts as a cluster user.
 
-It acts as that user, whose other programs on this host may stop it, end it or put words into its
-mouth (ptrace(2)). So its answers are that user's words: read as data, held to their form, and worth
-nothing for anybody else's jobs.
+The gate runs as that user. Other programs of the user on this host can stop it, end it or change
+what it answers (ptrace(2)). So the hub does not trust an answer: it checks its form, and uses it
+only for jobs of that user.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import Any
 from ...site import Site
 from ..choice import Choice
 from ..interface import NoAnswer, Refused, Work
-from .listing import listed_by_number
-from .privacy import to_see_them
+from .list_jobs import listed_by_number
+from .private_data import to_see_them
 from .transport import ask_slurm, transport
 
-NEVER = 2**53  # the gate's word for a job that could not start
-ANSWER = 1024**2  # bytes; the longest is that with a log, 40 lines of its last 32 KiB
+NEVER = 2**53  # the gate returns this start for a job that could never start
+ANSWER = 1024**2  # bytes; the longest answer has 40 lines of a log's last 32 KiB
 TEXT = 4000  # characters of an error
 LINES, LOG = 40, 32 * 1024  # of a log: lines, characters
-AT_ONCE = 16  # requests for one user: a gate that its user has stopped stays, and sudo with it
-KINDS = {"sbatch", "scancel", "home", "refused"}  # beside `gate` and `silent`
+AT_ONCE = 16  # requests for one user; a user can stop the gate, and it and sudo then stay
+KINDS = {"sbatch", "scancel", "home", "refused"}  # the gate also answers `gate` and `silent`
 under_way: Counter[str] = Counter()
 
 
@@ -42,15 +42,15 @@ FORMS: dict[str, Callable[[Any], bool]] = {
     "start": _is_number(NEVER),
     "lines": lambda value: isinstance(value, list) and all(isinstance(line, str) for line in value),
 }
-"""The form of each value that an answer may have."""
+"""Tests whether a value in an answer has the right form, by key."""
 
 
 async def ask_gate(
     site: Site, user: str, request: dict[str, Any], timeout: float = 60, program: str = "gate"
 ) -> dict[str, Any]:
-    """Hand `request` to the gate as `user` and return its answer. `timeout` in seconds.
+    """Send `request` to the gate as `user`, and return its answer. `timeout` is in seconds.
 
-    Raises Refused with the reason, or NoAnswer when Slurm behind it does not answer.
+    Raises Refused with the reason, or NoAnswer if Slurm does not answer the gate.
     """
     if under_way[user] >= AT_ONCE:
         raise NoAnswer(f"{AT_ONCE} earlier requests for {user} have not come to their end")
@@ -60,43 +60,47 @@ async def ask_gate(
         argv, json.dumps(request), timeout, ANSWER, partial(_has_ended, user)
     )
     try:
-        told = json.loads(answer.out)
+        reply = json.loads(answer.out)
     except (ValueError, RecursionError):
         raise Refused(
             "gate", f"sudo did not let the hub act for {user}: {_plain(answer.err)[-500:]}"
         ) from None
-    if not isinstance(told, dict) or not all(
-        FORMS[key](told[key]) for key in FORMS.keys() & told.keys()
+    if not isinstance(reply, dict) or not all(
+        FORMS[key](reply[key]) for key in FORMS.keys() & reply.keys()
     ):
-        raise Refused("gate", f"what was said for {user} is no answer of the gate's")
-    if told.get("ok"):
-        return told
-    kind, error = told.get("kind", "gate"), _plain(told.get("error", ""))
+        raise Refused("gate", f"the answer for {user} does not have the form of the gate's answers")
+    if reply.get("ok"):
+        return reply
+    kind, error = reply.get("kind", "gate"), _plain(reply.get("error", ""))
     if kind == "silent" or (kind in ("sbatch", "scancel") and _outage(error)):
         raise NoAnswer(error)
     raise Refused(kind if kind in KINDS else "gate", error)
 
 
 def _has_ended(user: str) -> None:
+    """Count one request less for `user`."""
     under_way[user] -= 1
     if not under_way[user]:
         del under_way[user]
 
 
 def _plain(text: str) -> str:
-    """Without what a terminal obeys; line breaks stay, as sbatch says several things."""
+    """Return the text without characters that control a terminal.
+
+    Line breaks stay, because sbatch prints several lines.
+    """
     return "".join(sign for sign in text[:TEXT] if sign.isprintable() or sign == "\n")
 
 
-def _asked_for(told: dict[str, Any], key: str) -> Any:
-    """Raises Refused."""
-    if key not in told:
+def _value_of(reply: dict[str, Any], key: str) -> Any:
+    """Return the value of `key` in the answer. Raises Refused if it is missing."""
+    if key not in reply:
         raise Refused("gate", f"the gate's answer does not say {key}")
-    return told[key]
+    return reply[key]
 
 
 def _outage(text: str) -> bool:
-    """Whether sbatch's or scancel's error is the scheduler's silence, not its refusal."""
+    """Return whether an error of sbatch or scancel means that the scheduler does not answer."""
     signs = (
         "Unable to contact slurm controller",
         "Socket timed out",
@@ -108,7 +112,7 @@ def _outage(text: str) -> bool:
         "Slurm temporarily unable to accept job",
         "Connection timed out",
         "Unexpected missing socket error",
-        # and below: something that is no slurmctld answers, or one that is out of step
+        # the following: the program that answers is not slurmctld, or has another version
         "Message receive failure",
         "Insane message length",
         "Header lengths are longer than data received",
@@ -121,8 +125,10 @@ def _outage(text: str) -> bool:
 def request_of(
     choice: Choice, tag: str, environment: Mapping[str, str], live: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """A server's job as the gate wants it. `live` are the account's jobs whose logs are still
-    written."""
+    """Return the gate's request for a server's job.
+
+    `live` are the account's jobs whose logs are still written.
+    """
     names = {
         key: getattr(choice, key) for key in ("account", "qos", "reservation", "constraint", "gres")
     }
@@ -139,44 +145,48 @@ def request_of(
 
 
 async def submit(site: Site, user: str, request: dict[str, Any]) -> str:
-    """Submit a server's job as `user`; return its number."""
-    return str(_asked_for(await ask_gate(site, user, {**request, "verb": "submit"}), "job"))
+    """Submit a server's job as `user`, and return its number. Raises Refused, NoAnswer."""
+    return str(_value_of(await ask_gate(site, user, {**request, "verb": "submit"}), "job"))
 
 
 async def start_of(site: Site, user: str, request: dict[str, Any]) -> int | None:
-    """When such a job of `user` would start (`sbatch --test-only`), in epoch seconds; None if it
-    never could."""
+    """Return when such a job would start, in seconds since the epoch (`sbatch --test-only`).
+
+    Returns None if it could never start. Raises Refused, NoAnswer.
+    """
     start = int(
-        _asked_for(await ask_gate(site, user, {**request, "verb": "submit", "test": True}), "start")
+        _value_of(await ask_gate(site, user, {**request, "verb": "submit", "test": True}), "start")
     )
     return start if start < NEVER else None
 
 
 async def cancel(site: Site, work: Work, job: str, *, graceful: bool) -> bool:
-    """End a job of `work.account`: by SIGTERM to the server, or at once by Slurm's own way. Also
-    for somebody who may not start servers any more; and for an account that is gone, if the hub's
-    own is an Operator of Slurm's. False: to its owner, from whom no job is hidden, Slurm says that
-    there is none.
+    """End a job of `work.account`: by SIGTERM to the server, or at once by scancel.
 
-    Raises Refused, NoAnswer.
+    This also works for a user who may not start servers any more. It works for an account that no
+    longer exists, if the hub's account is an Operator of Slurm. Returns False if Slurm reports to
+    the owner, from whom no job is hidden, that there is no such job. Raises Refused, NoAnswer.
     """
     request = {"verb": "cancel", "job": int(job), "graceful": graceful}
     try:
-        told = await ask_gate(site, work.account, dict(request))
+        reply = await ask_gate(site, work.account, dict(request))
     except Refused as refusal:
         if refusal.kind not in ("gate", "refused"):
             raise
         try:
-            told = await ask_gate(site, work.account, request, program="end")
+            reply = await ask_gate(site, work.account, request, program="end")
         except Refused:
             await _cancel_as_operator(site, work, job, refusal)
             return True
-    return not told.get("gone", False)
+    return not reply.get("gone", False)
 
 
 async def _cancel_as_operator(site: Site, work: Work, job: str, refusal: Refused) -> None:
-    """An Operator may cancel everybody's jobs, and the number is the gate's word: Slurm is asked
-    whose it is."""
+    """Cancel the job as the hub's account, which must be an Operator of Slurm.
+
+    An Operator may cancel everybody's jobs, and the gate reported the number. So Slurm is asked
+    first who owns the job.
+    """
     found = (await listed_by_number(site, [job])).get(job)
     if found is None or not work.owns(found.uid, found.user):
         raise refusal
@@ -187,18 +197,18 @@ async def _cancel_as_operator(site: Site, work: Work, job: str, refusal: Refused
 
 
 async def log_lines(site: Site, user: str, job: str) -> list[str]:
-    """The last lines of a job's log; none when it cannot be read."""
+    """Return the last lines of a job's log; none if it cannot be read."""
     try:
-        told = _asked_for(
+        reply = _value_of(
             await ask_gate(site, user, {"verb": "log", "job": int(job)}, timeout=10), "lines"
         )
     except (Refused, NoAnswer):
         return []
-    return _within(told[-LINES:])
+    return _within(reply[-LINES:])
 
 
 def _within(lines: list[str], left: int = LOG) -> list[str]:
-    """The last of them, so many characters in all: cards are kept for months."""
+    """Return the last lines, at most `left` characters in all: cards are kept for months."""
     kept: list[str] = []
     for line in reversed(lines):
         if left <= 0:

@@ -1,4 +1,4 @@
-"""Questions that the queue snapshot does not answer: how did a job end, where is its node."""
+"""Ask Slurm how a job ended, and for a node's address: the snapshot has neither."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 from ...site import Site
 from ..interface import Cause, Ending, NoAnswer
-from .frame import Frame
-from .listing import answered
-from .parse import ENDED, is_number
+from .field_marks import Frame
+from .list_jobs import answered
+from .parse_jobs import ENDED, is_number
 from .transport import ask_slurm
 
 log = logging.getLogger(__name__)
@@ -22,8 +22,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class JobRecord:
-    """What Slurm keeps of a job that has ended. Memory in MiB, time in seconds; None where Slurm
-    does not know."""
+    """What Slurm stores about a job that has ended.
+
+    Memory is in MiB, time in seconds. A value is None if Slurm does not know it.
+    """
 
     job: str
     state: str
@@ -39,21 +41,23 @@ class JobRecord:
 
     @property
     def cause(self) -> Cause:
-        """Why it ended."""
+        """Return why the job ended."""
         if self.state in ("COMPLETED", "FAILED") and self._ended_at_the_warning():
             return Cause.TIME
         return CAUSES.get(self.state, Cause.FAILED)
 
     def _ended_at_the_warning(self) -> bool:
-        """Whether the server ended by itself at Slurm's warning, which comes 60 to 120 s before the
-        time limit (the gate's --signal; sbatch(1): "up to 60 seconds earlier than specified"). To
-        Slurm it has COMPLETED then."""
+        """Return whether the server ended by itself after Slurm's warning.
+
+        The warning comes 60 to 120 s before the time limit (the gate's --signal; sbatch(1): "up to
+        60 seconds earlier than specified"). Slurm then records the job as COMPLETED.
+        """
         return (
             self.limit is not None and self.elapsed is not None and self.elapsed >= self.limit - 125
         )
 
     def ending(self) -> Ending:
-        """The same in the words of every backend."""
+        """Return the record in the form that is the same for all backends."""
         return Ending(
             job=self.job,
             cause=self.cause,
@@ -83,39 +87,55 @@ CAUSES = {
 """Slurm's states -> causes; squeue(1), JOB STATE CODES."""
 
 Owner = Callable[[int | None, str], bool]
-"""Whether a job of this uid and this user's name is the one that is meant. Slurm may give numbers
-out again."""
+"""Returns whether a job of this uid and user name is the right one.
+
+Slurm may have reused its number.
+"""
 
 
 async def ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
-    """How `job` ended: from slurmctld while it remembers, with the figures of the accounting where
-    there is one."""
-    told = recorded = None
+    """Return how `job` ended, or None.
+
+    slurmctld answers as long as it remembers the job. The accounting, if there is one, adds
+    figures.
+    """
+    listed = recorded = None
     with contextlib.suppress(NoAnswer):
-        told = await _from_squeue(site, job, is_ours)
+        listed = await _from_squeue(site, job, is_ours)
     with contextlib.suppress(NoAnswer):
         recorded = await _from_sacct(site, job, is_ours)
-    if told and recorded:
-        state = (
-            recorded.state if told.state == "COMPLETING" and recorded.state in ENDED else told.state
-        )
-        elapsed = recorded.elapsed or told.elapsed
-        return _named(
-            replace(
-                told, state=state, peak_memory=recorded.peak_memory, elapsed=elapsed, by=recorded.by
-            )
-        )
-    return _named(told) if told else recorded
+    if listed is None:
+        return recorded
+    if recorded is None:
+        return _without_completing(listed)
+    state = listed.state
+    if state == "COMPLETING" and recorded.state in ENDED:
+        state = recorded.state
+    both = replace(
+        listed,
+        state=state,
+        peak_memory=recorded.peak_memory,
+        elapsed=recorded.elapsed or listed.elapsed,
+        by=recorded.by,
+    )
+    return _without_completing(both)
 
 
-def _named(told: JobRecord) -> JobRecord:
-    """While a job's epilog runs its state is COMPLETING; how it ended stands in its reason or its
-    exit code then."""
-    if told.state != "COMPLETING":
-        return told
+def _without_completing(record: JobRecord) -> JobRecord:
+    """Replace the state COMPLETING, which a job has while its epilog runs.
+
+    Its reason or its exit code then shows how it ended.
+    """
+    if record.state != "COMPLETING":
+        return record
     reasons = {"TimeLimit": "TIMEOUT", "NodeDown": "NODE_FAIL", "OutOfMemory": "OUT_OF_MEMORY"}
-    by_code = "CANCELLED" if told.signal else "FAILED" if told.exit_code else "COMPLETED"
-    return replace(told, state=reasons.get(told.reason, by_code))
+    if record.signal:
+        state = "CANCELLED"
+    elif record.exit_code:
+        state = "FAILED"
+    else:
+        state = "COMPLETED"
+    return replace(record, state=reasons.get(record.reason, state))
 
 
 FIELDS = (
@@ -132,8 +152,11 @@ FIELDS = (
 
 
 async def _from_squeue(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
-    """Not from scontrol: it prints a job's name, which may hold anything, before its state and its
-    exit code."""
+    """Return the record by squeue.
+
+    scontrol is not used: it prints a job's name, which may contain anything, before its state and
+    its exit code.
+    """
     frame = Frame(len(FIELDS))
     words = ("--noheader", "--all", "--states=all", f"--jobs={job}", frame.long_format(FIELDS))
     for row in frame.records(answered(await ask_slurm(site, "squeue", *words))):
@@ -155,8 +178,10 @@ async def _from_squeue(site: Site, job: str, is_ours: Owner) -> JobRecord | None
 
 
 def _exit(code: str) -> tuple[int, int]:
-    """Exit code and signal, from squeue's number, which is wait(2)'s, or from sacct's
-    `code:signal`."""
+    """Return exit code and signal.
+
+    `code` is squeue's number, as in wait(2), or sacct's `code:signal`.
+    """
     if is_number(code):
         return int(code) >> 8, int(code) & 0x7F
     match = re.fullmatch(r"(\d+):(\d+)", code, re.ASCII)
@@ -177,6 +202,7 @@ RECORDED = (
 
 
 async def _from_sacct(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
+    """Return the record by sacct."""
     frame = Frame(len(RECORDED))
     words = ("--noheader", "--allusers", f"--jobs={job}", *frame.columns(RECORDED))
     rows = frame.records(answered(await ask_slurm(site, "sacct", *words)))
@@ -202,7 +228,7 @@ async def _from_sacct(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
 
 
 def _clock(text: str) -> int | None:
-    """Slurm's `days-hours:minutes:seconds`, of which the first may be missing."""
+    """Return the seconds of Slurm's `days-hours:minutes:seconds`; days and hours may be missing."""
     match = re.fullmatch(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)", text, re.ASCII)
     if not match:
         return None
@@ -211,22 +237,25 @@ def _clock(text: str) -> int | None:
 
 
 def _mib(text: str) -> int:
+    """Return a size of sacct's, such as 512K, in MiB."""
     match = re.fullmatch(r"([\d.]+)([KMGT]?)", text)
     factor = {"": 1 / 1024**2, "K": 1 / 1024, "M": 1, "G": 1024, "T": 1024**2}
     return int(float(match[1]) * factor[match[2]]) if match else 0
 
 
 async def node_address(site: Site, node: str) -> str:
-    """The address of a node as Slurm has it (NodeAddr); a node's name need not be in DNS. Where
-    PrivateData=nodes hides nodes from the hub, its name must do. Raises NoAnswer."""
+    """Return a node's address in Slurm's configuration (NodeAddr). Raises NoAnswer.
+
+    A node's name need not be in DNS. Only if PrivateData=nodes hides nodes from the hub, the name
+    is looked up.
+    """
     answer = await ask_slurm(site, "scontrol", "--all", "--oneliner", "show", "node", node)
-    match = re.search(
-        r"\bNodeAddr=(\S+)", answer.out
-    )  # the first: what may hold free text, such as Reason, comes later
+    # the first match counts: fields with free text, such as Reason, come later
+    match = re.search(r"\bNodeAddr=(\S+)", answer.out)
     if answer.code == 0 and match:
         return match[1]
     if "denied" not in answer.err:
-        raise NoAnswer(answer.err or f"Slurm tells no address of node {node}")
+        raise NoAnswer(answer.err or f"Slurm has no address for node {node}")
     try:
         found = await asyncio.get_running_loop().getaddrinfo(node, None, type=socket.SOCK_STREAM)
     except OSError as error:

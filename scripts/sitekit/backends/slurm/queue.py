@@ -1,5 +1,4 @@
-"""The site's jobs in Slurm's queue, read for the snapshot: by squeue or, where PrivateData hides
-them, by sacct."""
+"""Read the site's jobs for the snapshot: by squeue or, if PrivateData hides them, by sacct."""
 
 from __future__ import annotations
 
@@ -10,13 +9,13 @@ from collections.abc import Mapping
 from ...site import Site
 from ..interface import Job
 from ..snapshot import SnapshotLoop
-from .listing import listed, recorded
-from .parse import Listing
-from .privacy import hidden_jobs, to_see_them
+from .list_jobs import listed, recorded
+from .parse_jobs import Listing
+from .private_data import hidden_jobs, to_see_them
 
 log = logging.getLogger(__name__)
 
-PRIVACY_KEPT = 300.0  # seconds until the hub looks whether it has been given the right to see jobs
+PRIVACY_KEPT = 300.0  # seconds until the hub checks again whether it may see users' jobs
 
 
 class Queue(SnapshotLoop):
@@ -25,12 +24,12 @@ class Queue(SnapshotLoop):
     def __init__(self, site: Site) -> None:
         super().__init__()
         self._site = site
-        self.hidden = ""  # what is to be done, where PrivateData hides jobs from the hub
+        self.hidden = ""  # how to change it, if PrivateData hides jobs from the hub
         self.unreadable = 0  # records of the last answer that could not be read
         self._looked: float | None = None
 
     async def read(self) -> Mapping[str, Job]:
-        """Every job of the site's name. Raises NoAnswer."""
+        """Return every job with the site's name. Raises NoAnswer."""
         now = time.monotonic()
         if self._looked is None or (self.hidden and now - self._looked > PRIVACY_KEPT):
             await self.look_for_privacy()
@@ -39,17 +38,17 @@ class Queue(SnapshotLoop):
         return listing.jobs
 
     def _note(self, listing: Listing) -> None:
-        """Say that records could not be read: once, however long they stay."""
+        """Log that records could not be read, once for as long as such records stay."""
         if listing.unreadable and not self.unreadable:
             what = f"{listing.unreadable} of Slurm's records could not be read, and {len(listing.jobs)} could"
             log.warning("%s; those that could not are left out", what)
         self.unreadable = listing.unreadable
 
     async def look_for_privacy(self) -> None:
-        """See whether squeue tells the hub of its users' jobs at all. Raises NoAnswer."""
+        """Find out whether squeue shows users' jobs to the hub. Raises NoAnswer."""
         hub = self._site.hub.user
         if hidden := await hidden_jobs(self._site, hub):
-            hidden += " from the hub, which has to read them in the accounting, where nothing says why a job waits. "
+            hidden += " from the hub. So the hub reads them by sacct, which does not tell why a job waits. "
             hidden += f"Run: {to_see_them(hub)}"
         if hidden and hidden != self.hidden:
             log.error("%s", hidden)

@@ -1,7 +1,6 @@
-"""How Slurm's programs and the gate are run: on this host, by sudo where somebody else is to run
-them.
+"""Run Slurm's programs and the gate: on this host, with sudo for another account.
 
-A login node at the other end of SSH is another transport.
+A login node that is reached by SSH would be another transport.
 """
 
 from __future__ import annotations
@@ -10,13 +9,13 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ...site import Site
-from .command import ANSWER, Answer, run_program, slurm_environment
+from .run_program import ANSWER, Answer, run_program, slurm_environment
 
 SUDO = "/usr/bin/sudo"
 
 
 class Transport(Protocol):
-    """Runs programs where Slurm's programs are."""
+    """Run programs on a host that has Slurm's programs."""
 
     async def run(
         self,
@@ -26,7 +25,7 @@ class Transport(Protocol):
         most: int = ANSWER,
         ended: Callable[[], None] = ...,
     ) -> Answer:
-        """Run a program. `timeout` in seconds, `most` in bytes of its output.
+        """Run a program. `timeout` is in seconds, `most` is a limit of its output in bytes.
 
         `ended` is called when the program has ended, which may be long after a timeout. Raises
         NoAnswer.
@@ -34,12 +33,15 @@ class Transport(Protocol):
         ...
 
     def as_user(self, account: str) -> Transport:
-        """The same, with programs run as a cluster account. Only the gate may be run so."""
+        """Return a transport that runs programs as a cluster account.
+
+        Only the gate may be run in this way.
+        """
         ...
 
 
 class Local:
-    """Programs run on this host, as the hub's own account."""
+    """Run programs on this host, as the hub's account."""
 
     def __init__(self, site: Site, prefix: Sequence[str] = ()) -> None:
         self._site, self._prefix = site, tuple(prefix)
@@ -52,11 +54,9 @@ class Local:
         most: int = ANSWER,
         ended: Callable[[], None] = lambda: None,
     ) -> Answer:
-        environment = (
-            {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
-            if self._prefix
-            else slurm_environment(self._site)
-        )
+        environment = slurm_environment(self._site)
+        if self._prefix:  # sudo runs the gate, which sets the environment for Slurm's programs
+            environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
         return await run_program([*self._prefix, *argv], environment, stdin, timeout, most, ended)
 
     def as_user(self, account: str) -> Local:
@@ -64,11 +64,13 @@ class Local:
 
 
 def transport(site: Site) -> Transport:
-    """The transport of this site."""
+    """Return the transport of this site."""
     return Local(site)
 
 
 async def ask_slurm(site: Site, program: str, *words: str, timeout: float = 8) -> Answer:
-    """Run `program` of Slurm with `words`. `timeout` in seconds. Raises NoAnswer when it hangs or
-    is not there."""
+    """Run a program of Slurm's. `timeout` is in seconds.
+
+    Raises NoAnswer if it hangs or does not exist.
+    """
     return await transport(site).run([str(site.slurm.bin / program), *words], timeout=timeout)

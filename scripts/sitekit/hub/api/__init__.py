@@ -1,1 +1,1 @@
-"""What servers, programs and Prometheus ask the hub: callbacks, cards, status, metrics."""
+"""Answer HTTP requests of servers, programs and Prometheus: callbacks, cards, status, metrics."""

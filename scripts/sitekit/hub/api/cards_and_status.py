@@ -1,5 +1,4 @@
-"""REST for people and programs: a user's last card, and, for administrators, how the hub stands
-with the scheduler."""
+"""Define two REST handlers: a user's last card, and the backends' status for administrators."""
 
 from __future__ import annotations
 
@@ -8,30 +7,30 @@ from jupyterhub.scopes import needs_scope
 from jupyterhub.user import User
 from tornado import web
 
-from ..servers.hub_state import Life
+from ..servers.hub_state import HubState
 
 
 class CardHandler(APIHandler):
-    """GET and DELETE /hub/api/sitekit/card?server=NAME: the caller's own last card; 404 when there
-    is none.
+    """GET and DELETE /hub/api/sitekit/card?server=NAME: the caller's last card, 404 without one.
 
-    A token needs the scope `read:servers` to read it, and `delete:servers` to dismiss it, for that
-    user or server.
+    A token needs the scope `read:servers` to read the card, and `delete:servers` to dismiss it, for
+    that user or server.
     """
 
-    life: Life
+    hub_state: HubState
 
     async def get(self) -> None:
-        card = self.life.ledger.last_card(*self._server("read:servers"))
+        card = self.hub_state.ledger.last_card(*self._server("read:servers"))
         if card is None:
             raise web.HTTPError(404, "no server of yours has failed since its last start")
         self.write(card)
 
     async def delete(self) -> None:
-        self.life.ledger.dismiss(*self._server("delete:servers"))
+        self.hub_state.ledger.dismiss(*self._server("delete:servers"))
         self.set_status(204)
 
     def _server(self, scope: str) -> tuple[str, str]:
+        """Return the user and the server's name, if the token has `scope`. Raises HTTPError."""
         user, name = self.current_user, self.get_query_argument("server", "")
         if not isinstance(user, User):
             raise web.HTTPError(403, "only users have servers")
@@ -43,11 +42,13 @@ class CardHandler(APIHandler):
 
 
 class StatusHandler(APIHandler):
-    """GET /hub/api/sitekit/status: whether the scheduler answers, and what the reconciler found.
-    For administrators."""
+    """GET /hub/api/sitekit/status: whether the backends answer, and what the reconciler found.
 
-    life: Life
+    The caller must be an administrator.
+    """
+
+    hub_state: HubState
 
     @needs_scope("admin:servers")
     async def get(self) -> None:
-        self.write(self.life.summary())
+        self.write(self.hub_state.summary())

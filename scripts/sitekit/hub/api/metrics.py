@@ -1,5 +1,4 @@
-"""What sitekit adds to JupyterHub's own metrics page: how the published kernels do, as the last
-check left it."""
+"""Add the state of the published kernels, at their last check, to JupyterHub's metrics page."""
 
 from __future__ import annotations
 
@@ -16,8 +15,11 @@ CHECKED = Gauge(
 
 
 def update_metrics(site: Site) -> None:
-    """Each time that somebody asks, the file is read: it is small, and on the prefix, which servers
-    need anyway."""
+    """Set the functions that return the values of the metrics.
+
+    They read the file at each request. The file is small, and lies on the prefix, which servers
+    need anyway.
+    """
 
     def state() -> KernelState:
         return read_kernel_state(site) or KernelState()

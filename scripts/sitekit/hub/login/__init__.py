@@ -1,1 +1,1 @@
-"""Who logs in, how, and for how long: PAM, delays after failures, sessions, tokens, administrators."""
+"""Control who logs in, and for how long: PAM, delays after failures, logins by browser."""

@@ -1,5 +1,7 @@
-"""Login with the cluster password, through a PAM service of the site's own. Nobody may come in by
-default."""
+"""Log users in with the cluster's password, through a PAM service of this site.
+
+Without an entry in `allowed_groups`, nobody can log in.
+"""
 
 from __future__ import annotations
 
@@ -21,33 +23,35 @@ from tornado.concurrent import run_on_executor
 from ...site import Site
 from .rate_limit import Patience, Turns
 
-SILENCE = 3600.0  # seconds for which a directory that does not know somebody is taken to be silent
+SILENCE = 3600.0  # seconds for which an unknown user may mean that the directory does not answer
 
 
 class PatientAuthenticator(PAMAuthenticator):
-    """PAM, with the delay after a failure outside of PAM, and with a second look at who is logged
-    in.
+    """Authenticate by PAM, delay failed logins outside of PAM, and recheck users who are logged in.
 
-    PAM's own delay holds one of JupyterHub's few threads (auth.py, executor_threads): some wrong
-    passwords at once would keep everybody out. Here who fails waits alone: attempts in one name
-    from one address come one by one, and all from one address may fail so often, whatever the
-    names.
+    PAM's own delay blocks one of JupyterHub's few threads (auth.py, executor_threads), so that a
+    few wrong passwords at once would block all logins. Here only the failed login waits. Attempts
+    with the same name from the same address are handled one after the other. The number of failures
+    from one address is limited, for all names together.
     """
 
     accounts: ClassVar[set[str]] = set()
-    """Those of the names that somebody has typed here which are accounts' names: others are not to
-    be logged."""
+    """The typed names that are names of accounts.
+
+    Other names are not logged, because somebody may have typed a password there.
+    """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self._names: Patience[tuple[str, str]] = Patience()
-        # those with turns that are out
+        # addresses with attempts that are under way, or have failed lately
         self._addresses: WeakValueDictionary[str, Turns] = WeakValueDictionary()
         self._unknown: dict[str, float] = {}
 
     async def authenticate(self, handler: Any, data: Any) -> str | None:
+        """Return the account's name if the login succeeds; else wait, and return None."""
         address = network_of(handler.request.remote_ip) if handler else ""
-        data = data if is_plain(data) else {"username": ""}  # fails as a wrong password does
+        data = data if is_plain(data) else {"username": ""}  # fails like a wrong password
         name = data["username"].lower()[:64], address
         async with self._names.turn(name):
             turns = self._addresses.setdefault(address, Turns())
@@ -60,7 +64,7 @@ class PatientAuthenticator(PAMAuthenticator):
             return None
 
     async def _with_password(self, handler: Any, data: dict[str, str]) -> str | None:
-        """The account's name as the directory writes it; None unless the password is right."""
+        """Return the account's name as the directory has it; None if the password is wrong."""
         if not data["username"]:
             return None
         name = await self.account(data["username"])
@@ -68,18 +72,21 @@ class PatientAuthenticator(PAMAuthenticator):
 
     @run_on_executor
     def password_is_right(self, handler: Any, data: dict[str, str]) -> str | None:
-        """As JupyterHub's (auth.py), where pamela asks for the account as well, and does not tell
-        the two apart."""
-        name, password = (
-            data["username"],
-            (data["password"], data["otp"]) if "otp" in data else data["password"],
-        )
+        """Return the account's name if PAM accepts the password; else None.
+
+        In JupyterHub's method (auth.py), pamela also checks the account, and does not report which
+        of the two checks has failed.
+        """
+        name = data["username"]
+        password: str | tuple[str, str] = data["password"]
+        if "otp" in data:
+            password = (data["password"], data["otp"])
         try:
             pamela.authenticate(
                 name, password, service=self.service, encoding=self.encoding, check=False
             )
         except pamela.PAMError as error:
-            # it may be a password
+            # a long name may be a password: do not log all of it
             shown = name if len(name) <= 32 else f"{name[:16]}...({len(name)} chars)"
             address = handler.request.remote_ip if handler else ""
             self.log.warning("PAM Authentication failed (%r@%s): %s", shown, address, error)
@@ -88,9 +95,11 @@ class PatientAuthenticator(PAMAuthenticator):
 
     @run_on_executor
     def account(self, typed: str) -> str:
-        """The name of the account that somebody means. An account may have capital letters, and a
-        keyboard may put one where there is none. What the directory does not know is PAM's to
-        refuse."""
+        """Return the name of the account that the user means.
+
+        An account's name may have capital letters, and a keyboard may add one. A name that the
+        directory does not know is returned unchanged, and PAM refuses it.
+        """
         for name in (typed, typed.lower()):
             with suppress(KeyError, ValueError):
                 found = str(self._getpwnam(name).pw_name)
@@ -99,14 +108,19 @@ class PatientAuthenticator(PAMAuthenticator):
         return typed
 
     def normalize_username(self, username: str) -> str:
-        """JupyterHub's makes all letters small, and then finds no account BigBob (auth.py); see
-        account()."""
+        """Return the name without changing its case.
+
+        JupyterHub makes all letters small, and then finds no account BigBob (auth.py). See
+        account().
+        """
         return str(self.username_map.get(username, username))
 
     @run_on_executor
     def refusal(self, account: str) -> str:
-        """Why PAM does not let the account in although the password is right; empty when it does.
-        To JupyterHub this is "Invalid username or password"."""
+        """Return why PAM refuses the account although the password is right; "" if it does not.
+
+        JupyterHub would show "Invalid username or password".
+        """
         try:
             pamela.check_account(account, service=self.service, encoding=self.encoding)
         except pamela.PAMError as error:
@@ -116,29 +130,38 @@ class PatientAuthenticator(PAMAuthenticator):
         return ""
 
     async def check_allowed(self, username: str, authentication: Any = None) -> bool:
-        """JupyterHub's asks the directory in the hub's event loop; a slow one would hold everybody."""
+        """Return whether the account is in an allowed group.
+
+        JupyterHub asks the directory of accounts in the hub's event loop, and a slow directory
+        would block the hub.
+        """
         try:
             return await self._is_allowed(username)
         except KeyError as unknown:
-            self.log.error("%s is not let in: the directory does not know %s", username, unknown)
+            self.log.error(
+                "Login of %s refused: the directory of accounts does not know %s", username, unknown
+            )
             return False
 
     @run_on_executor
     def system_user_exists(self, user: Any) -> bool:
-        """JupyterHub's, outside of the event loop."""
+        """Do what JupyterHub's method does, in a thread."""
         return super().system_user_exists(user)
 
     async def is_admin(self, handler: Any, authentication: dict[str, Any]) -> bool:
-        """Without `admin_groups` JupyterHub's says None (auth.py): nobody would ever cease to
-        administer."""
+        """Return whether the account is an administrator's.
+
+        Without `admin_groups` JupyterHub returns None (auth.py), and an administrator would stay
+        one for ever.
+        """
         return bool(await super().is_admin(handler, authentication))
 
     async def refresh_user(self, user: Any, handler: Any = None) -> bool | dict[str, Any]:
-        """Every few minutes (auth_refresh_age): whoever left the allowed groups has to log in
-        again, and cannot.
+        """Recheck a user every few minutes (auth_refresh_age).
 
-        A directory that is silent knows nobody. Open notebooks are not to notice: that counts as no
-        news for a while.
+        A user who has left the allowed groups must log in again, and is refused then. A directory
+        of accounts that does not answer knows no user. Users with open notebooks must not be logged
+        out by that, so that for SILENCE seconds it changes nothing.
         """
         try:
             allowed = await self._is_allowed(user.name)
@@ -149,16 +172,20 @@ class PatientAuthenticator(PAMAuthenticator):
             if now - self._unknown.setdefault(user.name, now) < SILENCE:
                 return True
             allowed = admin = False
-        standing = {"name": user.name, "admin": admin}
-        # the tokens of whoever has to log in again stay valid (auth_refresh_strict)
+        model = {"name": user.name, "admin": admin}
+        # The tokens of a user who has to log in again stay valid (auth_refresh_strict). So take the
+        # rights of an administrator away now.
         if user.admin and not allowed:
-            await handler.auth_to_user(standing, user)
-        return allowed and standing
+            await handler.auth_to_user(model, user)
+        return allowed and model
 
     @run_on_executor
     def _is_allowed(self, name: str) -> bool:
-        """Raises KeyError for a name, or for a group of the site's, that the directory does not
-        know."""
+        """Return whether the account is in an allowed group.
+
+        Raises KeyError for an account, or for a group of the site, that the directory does not
+        know.
+        """
         self._getpwnam(name)
         for group in self.allowed_groups:
             self._getgrnam(group)
@@ -166,11 +193,10 @@ class PatientAuthenticator(PAMAuthenticator):
 
 
 def is_plain(data: Any) -> bool:
-    """Whether PAM reads what was sent as it stands here. It may be anybody's JSON (POST
-    users/NAME/tokens).
+    """Return whether PAM reads the same name and password as this code.
 
-    To C a text ends at its first NUL: what is bob to PAM could be another name to our patience each
-    time.
+    The data may be any JSON (POST users/NAME/tokens). In C a text ends at its first NUL. With NULs
+    an attacker could send a name that is bob for PAM, but a new name each time for the delays.
     """
     keys = {"username", "password"}
     if not (isinstance(data, dict) and keys <= data.keys()):
@@ -184,7 +210,7 @@ def is_plain(data: Any) -> bool:
 
 
 def _nologin() -> str:
-    """What administrators wrote for those who may not log in; pam_nologin(8)."""
+    """Return the administrators' text for users who cannot log in now; pam_nologin(8)."""
     for path in (Path("/run/nologin"), Path("/etc/nologin")):
         with suppress(OSError):
             return path.read_text(errors="replace")[:1000].strip() or "logins are closed"
@@ -192,25 +218,24 @@ def _nologin() -> str:
 
 
 def network_of(address: str) -> str:
-    """The addresses among which one client can choose: with IPv6 a /64, else the one."""
+    """Return the addresses among which one client can choose: with IPv6 a /64, else the address."""
     ip = ip_address(address)
     ip = getattr(ip, "ipv4_mapped", None) or ip
     return str(ip_network((ip, 64 if ip.version == 6 else 32), strict=False))
 
 
 def update_login(c: Any, site: Site) -> None:
-    """Who may log in, and who administers, by Unix group; what they are asked for, and for how long
-    it holds."""
+    """Set who may log in, who is an administrator, and for how long a login lasts."""
     c.JupyterHub.authenticator_class = PatientAuthenticator
     c.PAMAuthenticator.service = f"sitekit-{site.name}"
-    c.PAMAuthenticator.check_account = False  # PatientAuthenticator does, and says why
+    c.PAMAuthenticator.check_account = False  # PatientAuthenticator does, and shows the reason
     c.PAMAuthenticator.open_sessions = False  # needs root, which the hub is not
     c.PAMAuthenticator.allowed_groups = set(site.login.allowed_groups)
     c.PAMAuthenticator.admin_groups = set(site.login.admin_groups)
-    c.PAMAuthenticator.executor_threads = 16  # they wait for sssd, or for a stack's own delay
+    c.PAMAuthenticator.executor_threads = 16  # they wait for sssd, or for a delay in the PAM stack
     c.Authenticator.allow_all = False
-    # JupyterHub would forget whom it cannot find when it starts, servers and all; a directory may
-    # be silent just then
+    # If True, JupyterHub would delete users whom the directory does not know when the hub starts,
+    # with their servers. The directory may just not answer then.
     c.Authenticator.delete_invalid_users = False
     c.Authenticator.refresh_pre_spawn = True
     c.Authenticator.request_otp = site.login.second_factor == "totp"

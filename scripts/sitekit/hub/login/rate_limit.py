@@ -1,5 +1,8 @@
-"""What guessing costs: after a failure the next attempt in that name waits; an address may have so
-many failures."""
+"""Delay login attempts after failures, by name and by address.
+
+After a failure, the next attempt with the same name waits. The number of failures of an address is
+limited.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,13 @@ from typing import Generic, TypeVar
 
 from tornado import web
 
-DELAY = 1.0  # seconds that a failure in a name costs, doubled by each that follows on it
-# seconds; in as many, one failure is forgotten, and nobody waits longer for an address's turn
+DELAY = 1.0  # seconds of delay after a failure, doubled by each further failure with the name
+# Seconds. The longest delay, the time after which one failure is forgotten, and the longest wait
+# for a turn of an address.
 LONGEST = 30.0
-AT_ONCE = 5  # attempts in one name that may be under way
+AT_ONCE = 5  # attempts with one name that may be under way
 REMEMBERED = 10_000  # names with failures
-# failures that an address may have at once; from half of them on they are answered later and later
+# failures that an address may have at once; from half of them on, answers are delayed more and more
 CLASSROOM = 100
 PACE = 0.5  # seconds in which one of these is forgotten
 
@@ -27,23 +31,29 @@ Answer = TypeVar("Answer")
 
 
 class Patience(Generic[Key]):
-    """Failures by name. Attempts in one come one by one, and later and later."""
+    """Count failures by key (name and address), and handle attempts one after the other.
+
+    Each further failure is answered later.
+    """
 
     def __init__(self) -> None:
-        # how many, and as of when; the latest last
+        # number of failures, and time of the last; the latest entry is last
         self._failures: dict[Key, tuple[float, float]] = {}
         self._inside: Counter[Key] = Counter()
         self._turns: dict[Key, asyncio.Lock] = {}
 
     @asynccontextmanager
     async def turn(self, key: Key) -> AsyncIterator[None]:
-        """Wait until it is this attempt's turn. Raises HTTPError (429) where too many wait already."""
+        """Wait until no other attempt with this key is under way.
+
+        Raises HTTPError (429) if too many wait already.
+        """
         lock = self._turns.setdefault(key, asyncio.Lock())
         self._inside[key] += 1
         try:
             if self._inside[key] > AT_ONCE:
                 raise web.HTTPError(
-                    429, "Too many attempts in this name at once. Try again in a few minutes."
+                    429, "Too many attempts with this name at once. Try again in a few minutes."
                 )
             async with lock:
                 yield
@@ -53,7 +63,7 @@ class Patience(Generic[Key]):
                 del self._inside[key], self._turns[key]
 
     def failed(self, key: Key) -> float:
-        """One more. Returns how many seconds its answer has to wait."""
+        """Count one more failure, and return how many seconds its answer has to wait."""
         count = self._count(key) + 1
         self._failures.pop(key, None)
         self._failures[key] = count, time.monotonic()
@@ -62,29 +72,32 @@ class Patience(Generic[Key]):
         return min(LONGEST, DELAY * 2 ** (math.ceil(count) - 1))
 
     def forget(self, key: Key) -> None:
-        """After a success."""
+        """Forget the failures of a key, after a success."""
         self._failures.pop(key, None)
 
     def _count(self, key: Key) -> float:
+        """Return the number of failures, which decreases with time."""
         count, when = self._failures.get(key, (0.0, 0.0))
         return max(0.0, count - (time.monotonic() - when) / LONGEST)
 
 
 class Turns(asyncio.Semaphore):
-    """The turns of an address. A success gives its turn back at once; failures give theirs back
-    later, one by one.
+    """Limit the attempts from one address.
 
-    Who loops over names is slowed down before no turn is left: right passwords, which cost none,
-    find one.
+    An attempt takes one of CLASSROOM turns. A success returns the turn at once. Turns of failures
+    are returned later, one in each PACE seconds. An attacker who tries many names is delayed before
+    no turn is left, so that a user with the right password, which uses up no turn, still finds one.
     """
 
     def __init__(self) -> None:
         super().__init__(CLASSROOM)
-        self._forgotten = 0.0  # when the last of the failures is
+        self._forgotten = 0.0  # when the last failure will be forgotten
 
     async def ask(self, question: Callable[[], Awaitable[Answer | None]]) -> Answer | None:
-        """Ask when there is a turn; None is a failure. Raises HTTPError (429) if there is none for
-        too long."""
+        """Wait for a turn, call `question` and return its answer; None is a failure.
+
+        Raises HTTPError (429) if no turn is free for too long.
+        """
         try:
             await asyncio.wait_for(self.acquire(), LONGEST)
         except asyncio.TimeoutError:  # a TimeoutError from Python 3.11 on
@@ -104,5 +117,5 @@ class Turns(asyncio.Semaphore):
                 self.release()
 
     def delay(self) -> float:
-        """How many seconds the answer to a failure has to wait."""
+        """Return how many seconds the answer to a failure has to wait."""
         return max(0.0, self._forgotten - asyncio.get_running_loop().time() - PACE * CLASSROOM / 2)

@@ -1,9 +1,9 @@
-"""A user's logins by browser: at the hub, by a cookie id, and from there at each server, by OAuth
-(oauth/provider.py).
+"""End all of a user's logins by browser when the user logs out, and limit their number.
 
-Logging out ends all of them. JupyterHub deletes the browser's cookies and leaves valid what they
-say, so that a copy of them logs in for days (handlers/login.py, _backend_logout_cleanup). The
-servers go on.
+A browser is logged in at the hub by a cookie id, and from there at each server by OAuth
+(oauth/provider.py). JupyterHub deletes the browser's cookies at logout, but their values stay valid
+for days, so that a copy of them logs in (handlers/login.py, _backend_logout_cleanup). The user's
+servers keep running.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 from jupyterhub import orm
 from jupyterhub.handlers import login
 
-# the OAuth client of all tokens that come from no login: users' own, and those of servers
+# OAuth client of all tokens that are not from a login: users' own tokens, and tokens of servers
 PROGRAMS = "jupyterhub"
-REMEMBERED = 50  # logins of one user at servers; the oldest are forgotten
+REMEMBERED = 50  # logins of one user at servers; older ones are deleted
 
 
 class LogoutHandler(login.LogoutHandler):
-    """JupyterHub's, which ends all sessions of the user, in other browsers too."""
+    """End all sessions of the user at logout, in other browsers too."""
 
     def _backend_logout_cleanup(self, name: str) -> None:
         user = self.current_user.orm_user
@@ -30,8 +30,10 @@ class LogoutHandler(login.LogoutHandler):
 
 
 def forget(session: Any, table: Any, user: int, but: int = REMEMBERED) -> None:
-    """Delete the rows that a user's logins at servers have left in `table`, but for the last ones;
-    and commit."""
+    """Delete a user's oldest logins at servers from `table`, and commit.
+
+    The newest `but` logins stay.
+    """
     rows = session.query(table).filter(table.user_id == user, table.client_id != PROGRAMS)
     for row in rows.order_by(table.id.desc()).offset(but):
         session.delete(row)

@@ -1,1 +1,1 @@
-"""What the hub does again and again, from its start to its end."""
+"""Run repeated tasks from the start of the hub to its end."""

@@ -1,7 +1,7 @@
-"""Tell systemd that the hub is ready, and that its event loop still turns: sd_notify(3),
-sd_watchdog_enabled(3).
+"""Notify systemd that the hub is ready, and that its event loop still runs.
 
-Under another supervisor nobody has asked, and nothing is said.
+See sd_notify(3) and sd_watchdog_enabled(3). Another supervisor sets no NOTIFY_SOCKET, and is not
+notified.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ import socket
 
 from jupyterhub.app import JupyterHub
 
-STARTING = 0.2  # seconds between two looks at whether the hub listens
+STARTING = 0.2  # seconds between two checks whether the hub listens
 
 
 async def run() -> None:
-    """Say READY=1 once the hub listens, then WATCHDOG=1 twice in each interval. A hub that hangs
-    falls silent."""
-    # systemd ends a hub that hangs by SIGABRT: the journal then shows where it hung
+    """Send READY=1 once the hub listens, then WATCHDOG=1 twice in each watchdog interval.
+
+    A hub that hangs sends nothing, so that systemd restarts it.
+    """
+    # systemd kills a hub that hangs with SIGABRT; faulthandler then logs where it hung
     faulthandler.enable()
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
@@ -34,8 +36,11 @@ async def run() -> None:
 
 
 def tell(address: str, word: str) -> None:
-    """Raises OSError. An address that begins with @ is in the abstract namespace."""
+    """Send one message to systemd's socket. Raises OSError.
+
+    An address that begins with @ is in the abstract namespace.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
-        to.sendto(
-            word.encode(), address.replace("@", "\0", 1) if address.startswith("@") else address
-        )
+        if address.startswith("@"):
+            address = address.replace("@", "\0", 1)
+        to.sendto(word.encode(), address)

@@ -1,6 +1,8 @@
-"""Keep the proxy's routes: a proxy that was restarted has forgotten them, and JupyterHub looks only
-every five minutes (jupyterhub#4369, closed with a shorter default; configurable-http-proxy keeps
-its table in memory)."""
+"""Restore the proxy's routes after the proxy was restarted.
+
+configurable-http-proxy keeps its routes in memory. JupyterHub compares them only every five minutes
+(jupyterhub#4369, closed with a shorter default).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import logging
 from jupyterhub.app import JupyterHub
 
 from ..pages import enter, stopped_servers
-from ..spawner.held import spawners
+from ..spawner.loaded_spawners import spawners
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +20,10 @@ EVERY = 2.0  # seconds
 
 
 async def run() -> None:
-    """Compare for ever. A proxy that does not answer is asked again."""
+    """Compare the routes for ever.
+
+    A proxy that does not answer is asked again in the next round.
+    """
     while True:
         await asyncio.sleep(EVERY)
         app = JupyterHub.instance()
@@ -26,16 +31,16 @@ async def run() -> None:
             continue
         try:
             await restore(app)
-        except Exception as trouble:  # whatever the proxy says while it comes up
+        except Exception as trouble:  # the proxy may answer anything while it starts
             log.debug("The proxy's routes could not be read: %s", trouble)
 
 
 async def restore(app: JupyterHub) -> None:
-    """Give the proxy back what it lacks."""
+    """Add the routes that the proxy lacks."""
     routes = await app.proxy.get_all_routes()
-    await stopped_servers.tend(app)
+    await stopped_servers.update_routes(app)
     ready = [s.proxy_spec for s in spawners() if s.ready and not stopped_servers.is_suspended(s)]
     if app.hub.routespec not in routes or not set(ready) <= set(routes):
-        log.warning("The proxy has lost routes; giving them back")
-        await enter.tell_again(app.proxy)  # first, so that what has ended never opens any of them
+        log.warning("The proxy has lost routes; adding them again")
+        await enter.resend_ended(app.proxy)  # before the routes, so that no ended login opens one
         await app.proxy.check_routes(app.users, app._service_map, routes)

@@ -1,6 +1,7 @@
-"""Settings of JupyterHub's and batchspawner's that mean nothing here, and what to write instead. A
-site whose own configuration has one is told so before its hub starts: dropped in silence, it would
-be looked for in vain.
+"""Refuse settings of JupyterHub and batchspawner that have no effect here.
+
+Such a setting in a site's own configuration is reported before its hub starts, with what to write
+instead. An administrator would not notice a setting that is dropped without a message.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ CLASSES = (
     "WrapSpawner", "ProfilesSpawner", "TierSpawner",
 )  # fmt: skip
 JOB = "write it into config/templates/job.sh, above its last two lines, and run make apply"
-TIERS = "it is a matter of `tiers` in site.yml"
-GATE = "the gate alone speaks to Slurm for users; see scripts/gate"
+TIERS = "set it in `tiers` of site.yml"
+GATE = "only the gate runs Slurm's programs for users; see scripts/gate"
 INSTEAD = {
     "environment": JOB.replace("write it", "export the variables"),
     "env_keep": JOB.replace("write it", "export the variables"),
@@ -41,11 +42,11 @@ INSTEAD = {
         TIERS,
     ),
 }  # fmt: skip
-"""Setting -> what to do."""
+"""What to write instead, by setting."""
 
 
 def unheard(config: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """A sentence for each setting that would be dropped."""
+    """Return a sentence for each setting that has no effect."""
     return [
         f"c.{name}.{key} has no effect here: {instead}"
         for name in CLASSES
@@ -56,6 +57,9 @@ def unheard(config: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def refuse_unheard(config: Mapping[str, Mapping[str, Any]], folder: Path) -> None:
-    """End here, with what is wrong, if there is such a setting. They can only come from `folder`."""
+    """Exit with a message if there is a setting that has no effect.
+
+    Such settings can only come from files in `folder`.
+    """
     if found := unheard(config):
-        sys.exit("\n".join([f"{folder}: these settings of the site's own have to go:", *found]))
+        sys.exit("\n".join([f"{folder}: remove these settings:", *found]))

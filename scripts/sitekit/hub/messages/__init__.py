@@ -1,1 +1,1 @@
-"""What users read about their servers: the form, the progress page, cards."""
+"""Write the texts that users read about their servers: form, progress page, failure cards."""

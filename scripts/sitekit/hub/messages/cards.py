@@ -1,7 +1,8 @@
-"""Failure cards: what happened to a server in one sentence, the figures, the last lines of the log,
-and what to do.
+"""Build the failure cards of servers that did not start.
 
-Here are those of servers that did not start; ended.py has those of servers that ran."""
+A card tells the user what happened in one sentence, some figures, the last lines of the log, and
+what to do. The cards of servers that had started are in ended_cards.py.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +13,15 @@ from typing import Any
 
 from ...backends.interface import Backend, Refused
 from ...site.units import human_time
-from ..servers.hub_state import Life
+from ..servers.hub_state import HubState
 
 
 @dataclass(frozen=True)
 class Card:
-    """One failure, told to its user. `figures` are label and value; `kind` is a word for metrics
-    and tests."""
+    """Hold one failure message for a user.
+
+    `figures` maps labels to values. `kind` is one word, which metrics and tests compare.
+    """
 
     kind: str
     what: str
@@ -27,6 +30,7 @@ class Card:
     lines: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
+        """Return the card as JSON types, for the ledger and the REST answer."""
         return {
             "kind": self.kind,
             "what": self.what,
@@ -36,7 +40,7 @@ class Card:
         }
 
     def as_html(self) -> str:
-        """The card for the progress page; all text in it is escaped."""
+        """Return the card as HTML for the progress page, with all text escaped."""
         figures = ", ".join(
             f"{html.escape(label)} {html.escape(value)}" for label, value in self.figures.items()
         )
@@ -56,11 +60,11 @@ NETWORK = (
     "The node cannot reach the hub.",
     "Tell your administrators: from that node the hub's address does not answer.",
 )
-"""What happened, and what to do."""
+"""The first sentence of the card, and its remedy."""
 
 
 def card_of_refusal(backend: Backend, refusal: Refused) -> Card:
-    """What the backend said when it refused to start a server."""
+    """Return the card for a start that the backend refused."""
     lines = tuple(str(refusal).splitlines()[-8:])
     if refusal.kind == "home":
         text = str(refusal).lower()
@@ -70,15 +74,15 @@ def card_of_refusal(backend: Backend, refusal: Refused) -> Card:
             )
         remedy = "Ask your administrators to look at its permissions."
         return Card("home", "Your home directory cannot be written.", remedy, lines=lines)
-    if told := backend.explain_refusal(refusal):
-        return Card(told.kind, told.what, told.remedy, lines=lines)
+    if explanation := backend.explain_refusal(refusal):
+        return Card(explanation.kind, explanation.what, explanation.remedy, lines=lines)
     return Card(
         "gate", "The hub may not start servers for you.", "Tell your administrators.", lines=lines
     )
 
 
 def card_of_outage(text: str) -> Card:
-    """The scheduler did not answer when a server was to start."""
+    """Return the card for a start during which the scheduler did not answer."""
     return Card(
         "outage",
         "The scheduler does not answer; running servers are not affected.",
@@ -87,9 +91,11 @@ def card_of_outage(text: str) -> Card:
     )
 
 
-def card_of_the_unseen(backend: Backend, job: str) -> Card:
-    """The backend took the job, and does not show it to the hub, which cannot open what it cannot
-    find."""
+def card_of_hidden_job(backend: Backend, job: str) -> Card:
+    """Return the card for a job that the backend accepted, but does not list to the hub.
+
+    Without the job's node the hub cannot open the server.
+    """
     return Card(
         "unseen",
         f"{backend.title} took the job of your server, and does not show it to the hub.",
@@ -98,18 +104,18 @@ def card_of_the_unseen(backend: Backend, job: str) -> Card:
     )
 
 
-async def card_of_patience(life: Life, tag: str) -> Card:
-    """A server that did not start within its tier's start_timeout."""
-    row = life.ledger.row(tag)
+async def card_of_slow_start(hub_state: HubState, tag: str) -> Card:
+    """Return the card for a server that did not start within its tier's start_timeout."""
+    row = hub_state.ledger.row(tag)
     if row is None:
         return Card("slow", "The server did not answer in time.", "Start again.")
-    backend, job = life.backend_of(row), life.job_of(row)
+    backend, job = hub_state.backend_of(row), hub_state.job_of(row)
     within = f"within {human_time(round(time.time() - row.intended))}"
     if row.job and job is None and backend.is_hidden(row):
-        return card_of_the_unseen(backend, row.job)
+        return card_of_hidden_job(backend, row.job)
     if job is None or job.pending:
         what = f"{backend.title} found no room for your server {within}."
-        if job:  # what follows a semicolon speaks of the future
+        if job:  # after a semicolon the sentence tells what will happen next: leave that out
             what += f" {backend.explain_reason(job).split(';')[0].rstrip('.')}."
         return Card("patience", what, "Try again later, or with another tier.")
     lines = tuple(await backend.log_tail(row, job.id))

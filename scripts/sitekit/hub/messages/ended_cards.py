@@ -1,4 +1,7 @@
-"""How a server's job ended, in Slurm's words and its log's, told as a card."""
+"""Build the failure cards of servers whose jobs have ended.
+
+A card is made from the state of the job in Slurm and from the last lines of its log.
+"""
 
 from __future__ import annotations
 
@@ -9,41 +12,41 @@ from typing import Any, Literal, overload
 from ...backends.interface import Cause, Ending
 from ...site.tier import Requires, Tier
 from ...site.units import human_memory, human_time
-from ..servers.hub_state import Life
-from .cards import NETWORK, Card, card_of_the_unseen
+from ..servers.hub_state import HubState
+from .cards import NETWORK, Card, card_of_hidden_job
 
 
 @overload
-async def card_of_ending(life: Life, tag: str, *, starting: Literal[True]) -> Card: ...
+async def card_of_ending(hub_state: HubState, tag: str, *, starting: Literal[True]) -> Card: ...
 @overload
-async def card_of_ending(life: Life, tag: str, *, starting: bool) -> Card | None: ...
-async def card_of_ending(life: Life, tag: str, *, starting: bool) -> Card | None:
-    """How the server's job ended. None for a server that ended as it was asked to."""
-    row = life.ledger.row(tag)
+async def card_of_ending(hub_state: HubState, tag: str, *, starting: bool) -> Card | None: ...
+async def card_of_ending(hub_state: HubState, tag: str, *, starting: bool) -> Card | None:
+    """Return the card for the server's ended job; None if it ended as requested."""
+    row = hub_state.ledger.row(tag)
     if row is None or row.job is None:
-        return (
-            Card("lost", "The server's job was never accepted.", "Start again.")
-            if starting
-            else None
-        )
-    backend = life.backend_of(row)
-    told = await backend.ending(row, row.job)
-    if told is None and starting and backend.is_hidden(row):
-        return card_of_the_unseen(backend, row.job)
-    lines = tuple(telling(await backend.log_tail(row, row.job)))
-    if told is None:
+        if not starting:
+            return None
+        return Card("lost", "The server's job was never accepted.", "Start again.")
+    backend = hub_state.backend_of(row)
+    ending = await backend.ending(row, row.job)
+    if ending is None and starting and backend.is_hidden(row):
+        return card_of_hidden_job(backend, row.job)
+    lines = tuple(without_requests(await backend.log_tail(row, row.job)))
+    if ending is None:
         what = f"The server's job is gone, and {backend.title} does not remember why."
         return Card("unknown", what, "Start again.", lines=lines)
-    return card_of(told, row.choice, life.site.tiers, lines, starting=starting)
+    return card_of(ending, row.choice, hub_state.site.tiers, lines, starting=starting)
 
 
 ACCESS = re.compile(r"\] [1-5]\d\d [A-Z]+ /\S* \(")
 """A request in the log of JupyterHub's single-user server (jupyterhub/log.py, log_request)."""
 
 
-def telling(lines: Iterable[str]) -> list[str]:
-    """The lines of a log without those of single requests, whose addresses are words of whoever
-    asks."""
+def without_requests(lines: Iterable[str]) -> list[str]:
+    """Return the lines of a log, except those about single HTTP requests.
+
+    Anybody who sends a request chooses its address, and thereby the text of such a line.
+    """
     return [line for line in lines if not ACCESS.search(line)]
 
 
@@ -65,22 +68,25 @@ CAUSES = {
         "Start the server again.",
     ),
 }
-"""Causes that say it all: kind, what happened, remedy."""
+"""Causes that need no more than a fixed text: kind, what happened, remedy."""
 
 
 def card_of(
-    told: Ending,
+    ending: Ending,
     choice: dict[str, Any],
     tiers: tuple[Tier, ...],
     lines: tuple[str, ...],
     *,
     starting: bool,
 ) -> Card | None:
-    """A job's ending and the server's figures -> a card. Pure."""
-    figures = _figures(told, choice)
+    """Return the card for a job's ending, from the figures in the server's choice. Pure."""
+    figures = _figures(ending, choice)
     log = "\n".join(lines)
-    said_oom = "oom-kill" in log.lower() and told.cause not in (Cause.COMPLETED, Cause.TIME)
-    if told.cause is Cause.MEMORY or said_oom:
+    killed_for_memory = "oom-kill" in log.lower() and ending.cause not in (
+        Cause.COMPLETED,
+        Cause.TIME,
+    )
+    if ending.cause is Cause.MEMORY or killed_for_memory:
         return Card(
             "memory",
             f"The server ran out of memory: it may use {human_memory(choice['cap'])} and needed more.",
@@ -89,8 +95,8 @@ def card_of(
             figures,
             lines,
         )
-    if told.cause is Cause.TIME:
-        limit = told.limit or choice["time"]
+    if ending.cause is Cause.TIME:
+        limit = ending.limit or choice["time"]
         return Card(
             "time",
             f"The server's time was up: its limit was {human_time(limit)}.",
@@ -98,23 +104,22 @@ def card_of(
             figures,
             lines,
         )
-    if told.cause in CAUSES:
-        kind, what, remedy = CAUSES[told.cause]
-        node = f"node {told.node}" if told.node else "node"
-        return Card(kind, what.format(node=node, by=_canceller(told)), remedy, figures, lines)
-    if told.cause is Cause.COMPLETED and not starting:
+    if ending.cause in CAUSES:
+        kind, what, remedy = CAUSES[ending.cause]
+        node = f"node {ending.node}" if ending.node else "node"
+        return Card(kind, what.format(node=node, by=_canceller(ending)), remedy, figures, lines)
+    if ending.cause is Cause.COMPLETED and not starting:
         return None
-    return _crash(told, figures, lines, log)
+    return _crash(ending, figures, lines, log)
 
 
-def _canceller(told: Ending) -> str:
-    if told.by is None or told.owner is None:
+def _canceller(ending: Ending) -> str:
+    """Describe who cancelled the job."""
+    if ending.by is None or ending.owner is None:
         return "with scancel; Slurm does not say by whom"
-    return (
-        "by yourself, with scancel"
-        if told.by == told.owner
-        else "by an administrator of the cluster, with scancel"
-    )
+    if ending.by == ending.owner:
+        return "by yourself, with scancel"
+    return "by an administrator of the cluster, with scancel"
 
 
 def _with_more(
@@ -124,8 +129,11 @@ def _with_more(
     had: int,
     human: Callable[[int], str],
 ) -> str:
-    """Which tier would have fitted: the next larger one of those that are for everybody, and not
-    the one that ended, whose limit Slurm may have cut."""
+    """Name the tier that has enough: the smallest one with more than `had` of `what`.
+
+    Only tiers that every user may choose are named. The tier that ended is not named, even where
+    Slurm had cut its limit.
+    """
     larger = [
         tier
         for tier in tiers
@@ -135,11 +143,9 @@ def _with_more(
     ]
     best = min(larger, key=lambda tier: getattr(tier, what), default=None)
     word = "memory" if what == "cap" else "time"
-    return (
-        f'The tier "{best.title}" has {human(getattr(best, what))}.'
-        if best
-        else f"No tier has more {word}."
-    )
+    if best is None:
+        return f"No tier has more {word}."
+    return f'The tier "{best.title}" has {human(getattr(best, what))}.'
 
 
 CRASHES = (
@@ -187,11 +193,12 @@ CRASHES = (
 )
 
 
-def _crash(told: Ending, figures: dict[str, str], lines: tuple[str, ...], log: str) -> Card:
+def _crash(ending: Ending, figures: dict[str, str], lines: tuple[str, ...], log: str) -> Card:
+    """Return the card for a server that failed by itself, by a pattern in its log."""
     for pattern, kind, what, remedy in CRASHES:
         if re.search(pattern, log, re.IGNORECASE):
             return Card(kind, what, remedy, figures, lines)
-    how = f"signal {told.signal}" if told.signal else f"exit code {told.exit_code}"
+    how = f"signal {ending.signal}" if ending.signal else f"exit code {ending.exit_code}"
     return Card(
         "crash",
         f"The server ended by itself ({how}).",
@@ -201,16 +208,17 @@ def _crash(told: Ending, figures: dict[str, str], lines: tuple[str, ...], log: s
     )
 
 
-def _figures(told: Ending, choice: dict[str, Any]) -> dict[str, str]:
-    figures = {"job": told.job, "tier": str(choice.get("title", ""))}
-    if told.peak_memory:
+def _figures(ending: Ending, choice: dict[str, Any]) -> dict[str, str]:
+    """Return the figures for the card: job, tier, memory, time and node."""
+    figures = {"job": ending.job, "tier": str(choice.get("title", ""))}
+    if ending.peak_memory:
         figures["memory used"] = (
-            f"{human_memory(told.peak_memory)} of {human_memory(choice['cap'])}"
+            f"{human_memory(ending.peak_memory)} of {human_memory(choice['cap'])}"
         )
-    if told.elapsed is not None:
+    if ending.elapsed is not None:
         figures["ran for"] = (
-            f"{human_time(told.elapsed)} of {human_time(told.limit or choice['time'])}"
+            f"{human_time(ending.elapsed)} of {human_time(ending.limit or choice['time'])}"
         )
-    if told.node:
-        figures["node"] = told.node
+    if ending.node:
+        figures["node"] = ending.node
     return figures

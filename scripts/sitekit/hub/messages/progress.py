@@ -1,18 +1,23 @@
-"""What a waiting user reads on the progress page, from the last snapshot and the last forecast
-alone."""
+"""Write what a waiting user reads on the progress page.
+
+The text comes from the last snapshot and the last forecast. No query is started for it.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 from ...backends.choice import Choice
-from ...backends.interface import Job
+from ...backends.interface import Backend, Job
 from ...site.units import human_time
-from ..servers.hub_state import Life
+from ..servers.hub_state import HubState
 from ..servers.ledger import Row
 
-# seconds between a job's start and its server's first word, above which something may be wrong
+# seconds between a job's start and its server's callback, above which something may be wrong
 LATE = 90
 OUTAGE = (
     "The scheduler does not answer; running servers are not affected. "
@@ -20,26 +25,40 @@ OUTAGE = (
 )
 
 
-def event(life: Life, tag: str) -> dict[str, Any]:
-    """A progress event of JupyterHub's form for the server start with this tag."""
-    row = life.ledger.row(tag)
+async def events(hub_state: HubState, backend: Backend, tag: str) -> AsyncIterator[dict[str, Any]]:
+    """Yield the progress events for the server start with this tag, each when it changes.
+
+    They tell why the job waits, its expected start, and then what is happening.
+    """
+    last = None
+    while True:
+        current = event(hub_state, tag)
+        if current != last:
+            yield current
+        last = current
+        with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
+            await asyncio.wait_for(backend.queue.next(), 2)
+
+
+def event(hub_state: HubState, tag: str) -> dict[str, Any]:
+    """Return JupyterHub's progress event for the server start with this tag."""
+    row = hub_state.ledger.row(tag)
     if row is None or row.job is None:
-        silence = (
-            "The scheduler does not answer; running servers are not affected. "
-            if life.outage
-            else ""
-        )
-        title = life.backend_of(row).title if row else "Slurm"
-        return {"progress": 5, "message": f"{silence}Asking {title} for a place."}
+        outage = ""
+        if hub_state.outage:
+            outage = "The scheduler does not answer; running servers are not affected. "
+        title = hub_state.backend_of(row).title if row else "Slurm"
+        return {"progress": 5, "message": f"{outage}Asking {title} for a place."}
     if row.port:
         return {"progress": 95, "message": f"Your server listens (job {row.job}); opening it."}
-    if life.backend_of(row).queue.silent_since is not None:
+    if hub_state.backend_of(row).queue.silent_since is not None:
         return {"progress": 20, "message": OUTAGE}
-    return _of_the_job(life, row)
+    return _of_the_job(hub_state, row)
 
 
-def _of_the_job(life: Life, row: Row) -> dict[str, Any]:
-    backend, job = life.backend_of(row), life.job_of(row)
+def _of_the_job(hub_state: HubState, row: Row) -> dict[str, Any]:
+    """Return the progress event for a start whose job the backend has accepted."""
+    backend, job = hub_state.backend_of(row), hub_state.job_of(row)
     if job is None:
         return {
             "progress": 15,
@@ -60,7 +79,7 @@ def _of_the_job(life: Life, row: Row) -> dict[str, Any]:
 
 
 def _late(job: Job) -> str:
-    """What to think of a server that has been running for long without a word to the hub."""
+    """Return a hint if the job has been running for long and its server has not called the hub."""
     seconds = time.time() - (job.start or time.time())
     if seconds < LATE:
         return ""

@@ -1,5 +1,8 @@
-"""A server that somebody else stopped, the culler or an administrator: its user reads who did it,
-and why."""
+"""Build the cards of servers that somebody else stopped.
+
+The culler, another service or an administrator can stop a user's server. The card names the one
+that did, and the reason.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ ADMINISTRATOR = Card(
 
 
 def card_of_stop(site: Site, stopper: Any, owner: str, choice: dict[str, Any]) -> Card | None:
-    """`stopper` is JupyterHub's user or service of the request. None: it is the owner, who knows."""
+    """Return the card for a stop by `stopper`; None if the owner stopped the server.
+
+    `stopper` is the user or the service that sent the request, as JupyterHub's object.
+    """
     if stopper.kind == "user":
         return None if stopper.name == owner else ADMINISTRATOR
     if stopper.name != CULLER:

@@ -1,1 +1,4 @@
-"""Replacements of upstream classes and functions. Each says why, with its upstream thread."""
+"""Replace classes and functions of JupyterHub.
+
+Each file gives the reason, with the place in upstream's code, or the issue.
+"""

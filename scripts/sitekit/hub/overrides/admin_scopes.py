@@ -1,10 +1,9 @@
-"""Administrators look after servers without entering them, unless the site says so
-(`login.admin_access`).
+"""Keep administrators out of users' servers, unless the site sets `login.admin_access`.
 
-JupyterHub has no setting for it: `admin_access` has gone, and its role `admin` cannot be defined
-anew (roles.py, create_role). To share a server (`shares`) is to enter it, by the account that it is
-shared with. So is to make a token in its user's name (tokens.py), and, on one domain, to put a page
-of one's own below /services (`admin:services`).
+JupyterHub has no setting for that: its `admin_access` was removed, and its role `admin` cannot be
+redefined (roles.py, create_role). Three more rights allow entry to a server. Who has `shares` can
+share it with an account of one's own. Who makes a token in the user's name can use it (tokens.py).
+Who has `admin:services` can, on one domain, put a page below /services.
 """
 
 from __future__ import annotations
@@ -17,11 +16,12 @@ from jupyterhub.apihandlers import services
 from .tokens import TokenHandler
 
 ENTERS = {"access:servers", "shares", "admin:services"}
-# what `shares` holds beside: to see them, and to end them
+# the other scopes that `shares` includes: to see shares, and to end them
 INSTEAD = ["read:shares", "users:shares", "groups:shares"]
 
 
 def keep_administrators_out_of_servers() -> None:
+    """Remove the scopes that allow entry to servers from the role `admin`."""
     upstream = roles.get_default_roles
 
     def narrower() -> list[dict[str, Any]]:
@@ -30,7 +30,7 @@ def keep_administrators_out_of_servers() -> None:
         admin["scopes"] = [scope for scope in admin["scopes"] if scope not in ENTERS] + INSTEAD
         return found
 
-    # both names of it: an administrator's service is measured against this role, too
-    # (apihandlers/services.py)
+    # Replace both names of this function: the scopes of an administrator's service are compared
+    # with this role, too (apihandlers/services.py).
     roles.get_default_roles = services.get_default_roles = narrower
     TokenHandler.by_administrators = False

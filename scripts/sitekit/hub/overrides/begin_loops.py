@@ -1,9 +1,9 @@
-"""The hub's loops, and when they begin: once JupyterHub has its users, with our spawner for each.
+"""Start the hub's loops once JupyterHub has loaded its users, each with our spawner.
 
-JupyterHub makes its table of users when something first reads it, with the settings of that moment
-(app.py, _users_default). If that is while the hub still starts, the table has no spawner class for
-as long as the hub lives: every server is a LocalProcessSpawner's, and each that runs is taken for
-stopped.
+JupyterHub creates its table of users when something first reads it, with the settings of that
+moment (app.py, _users_default). If this happens too early in the start, the table has no spawner
+class for as long as the hub runs. Every server would then belong to a LocalProcessSpawner, and a
+running server would be taken for stopped.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from jupyterhub.app import JupyterHub
 
-from ..spawner.held import check_class, spawners
+from ..spawner.loaded_spawners import check_class, spawners
 
 log = logging.getLogger(__name__)
 
@@ -23,20 +23,22 @@ Loop = Callable[[], Coroutine[Any, Any, None]]
 
 
 def begin_with_users(loops: Mapping[str, Loop], first: Callable[[], object]) -> None:
-    """Start the loops when JupyterHub turns to the servers in its database (app.py, init_spawners).
+    """Start the loops when JupyterHub begins to check the servers in its database.
 
-    By then its users and settings are complete. It makes every spawner before it first waits, so
-    that the loops, which are only scheduled here, find them all; and it asks each about its server,
-    for which the queue snapshot must be renewed already. What `first` raises ends the hub.
-    `jupyterhub token` and other subcommands never come here.
+    That is in init_spawners (app.py), when users and settings are complete. JupyterHub creates
+    every spawner before it first waits, so that the loops, which are only scheduled here, find them
+    all. It then polls each server, for which the snapshot must already be renewed. An exception of
+    `first` ends the hub. Subcommands such as `jupyterhub token` do not call this.
     """
     init_spawners = JupyterHub.init_spawners
-    tasks: list[asyncio.Task[None]] = []  # kept here: the event loop itself holds tasks only weakly
+    tasks: list[
+        asyncio.Task[None]
+    ] = []  # a list, because the event loop itself has only weak references to tasks
 
     async def init_spawners_with_loops(app: JupyterHub) -> int:
         first()
         check_class(app.users.settings.get("spawner_class"))
-        spawners()  # of users that something has asked for before
+        spawners()  # checks the class of spawners that exist already
         tasks.extend(
             asyncio.create_task(_keep_running(run, name), name=name) for name, run in loops.items()
         )
@@ -46,8 +48,10 @@ def begin_with_users(loops: Mapping[str, Loop], first: Callable[[], object]) -> 
 
 
 async def _keep_running(run: Loop, name: str) -> None:
-    """Servers depend on these loops; a fault in one of them must not end it for the rest of the
-    hub's life."""
+    """Run a loop, and restart it if it fails.
+
+    Servers depend on these loops: an error must not end one for the rest of the hub's lifetime.
+    """
     while True:
         try:
             return await run()

@@ -1,8 +1,8 @@
-"""What a page says while the hub's database cannot be used: the disk is full, or something holds a
-lock on it.
+"""Show a clear message while the hub's database cannot be used.
 
-JupyterHub takes such a database for a visitor without a login (handlers/base.py, prepare): "403 :
-None". It answers other errors with "You can try restarting your server", which is no remedy.
+The disk may be full, or another program may lock the database. JupyterHub then takes the visitor
+for one without a login (handlers/base.py, prepare), and shows "403 : None". For other errors it
+shows "You can try restarting your server", which does not help.
 """
 
 from __future__ import annotations
@@ -22,16 +22,22 @@ WORDS = (
 
 
 def tell_of_database() -> None:
-    """Put these words on every page and into every answer that such an error ends."""
+    """Show this message on every page, and in every REST answer, that such an error ends."""
     SQLAlchemyError.jupyterhub_message = LedgerTrouble.jupyterhub_message = WORDS
     SQLAlchemyError.jupyterhub_html_message = LedgerTrouble.jupyterhub_html_message = WORDS
-    ask, prepare, write = BaseHandler.get_current_user, BaseHandler.prepare, BaseHandler.write_error
+    get_user, prepare, write = (
+        BaseHandler.get_current_user,
+        BaseHandler.prepare,
+        BaseHandler.write_error,
+    )
 
     async def get_current_user(handler: BaseHandler) -> object:
         try:
-            return await ask(handler)
+            return await get_user(handler)
         except SQLAlchemyError:
-            handler.database_fails = True  # JupyterHub goes on without a user
+            handler.database_fails = (
+                True  # JupyterHub catches the error, and continues without a user
+            )
             raise
 
     async def prepare_or_tell(handler: BaseHandler) -> None:

@@ -1,5 +1,7 @@
-"""JupyterHub's own handlers: narrower where they would start or keep whatever a user sends. And who
-stops a server that is not theirs is told to its user."""
+"""Restrict JupyterHub's own handlers, which would start or store whatever a user sends.
+
+Also write a card when somebody stops another user's server.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ from tornado import web
 from ..login.sessions import LogoutHandler
 from ..messages.stopped_cards import card_of_stop
 from ..pages.unreachable import NoAnswerHandler, ServerPageHandler
-from ..servers.hub_state import Life
+from ..servers.hub_state import HubState
 from .named_servers import only_if_started
 from .tokens import TokenHandler
 
@@ -36,14 +38,13 @@ PATCHABLE = {"name", "display_name"}
 
 
 class ServerHandler(UserServerAPIHandler):
-    """Options count when a server is started, where they are checked; they cannot be left with a
-    server that is not.
+    """Accept options only when a server is started, because only then they are checked.
 
     JupyterHub's PUT and PATCH store unchecked options, and PATCH logs them in full
     (apihandlers/users.py).
     """
 
-    life: Life
+    hub_state: HubState
 
     def get_json_body(self) -> Any:
         body = super().get_json_body()
@@ -53,7 +54,7 @@ class ServerHandler(UserServerAPIHandler):
             raise web.HTTPError(400, f"only these can be changed: {', '.join(sorted(PATCHABLE))}")
         return _with_short_title(body)
 
-    # does not ask get_json_body above, but APIHandler's
+    # JupyterHub's method calls APIHandler.get_json_body, not the one above
     def get_server_json_body(self) -> dict[str, Any]:
         body = _with_short_title(super().get_server_json_body())
         if self.request.method == "PUT" and body["user_options"]:
@@ -67,16 +68,21 @@ class ServerHandler(UserServerAPIHandler):
 
     async def stop_single_user(self, user: User, server_name: str = "") -> Any:
         child = getattr(user.spawners[server_name], "child_spawner", None)
-        row = self.life.ledger.row(child.tag) if child else None
-        if row and (card := card_of_stop(self.life.site, self.current_user, user.name, row.choice)):
-            self.life.ledger.abandon(row.tag, card.as_dict())
+        row = self.hub_state.ledger.row(child.tag) if child else None
+        if row and (
+            card := card_of_stop(self.hub_state.site, self.current_user, user.name, row.choice)
+        ):
+            self.hub_state.ledger.abandon(row.tag, card.as_dict())
         return await super().stop_single_user(user, server_name)
 
 
 class AccountHandler(UserAPIHandler):
-    """A user of the hub is an account of the cluster's, as which servers run: an administrator who
-    could rename users could give the one of his own session another account's name
-    (apihandlers/users.py, patch)."""
+    """Refuse to rename users.
+
+    A user of the hub is an account of the cluster, as which servers run. An administrator who could
+    rename users could give the user of a session the name of another account (apihandlers/users.py,
+    patch).
+    """
 
     def get_json_body(self) -> Any:
         body = super().get_json_body()
@@ -92,13 +98,14 @@ class AccountHandler(UserAPIHandler):
 
 
 class ProxyHandler(ProxyAPIHandler):
-    """Where the proxy is stands in the site's file (apihandlers/proxy.py, patch)."""
+    """Refuse to change the proxy's address: only site.yml sets it (apihandlers/proxy.py, patch)."""
 
     async def patch(self) -> None:
         raise web.HTTPError(405, "the proxy is the site's own")
 
 
 def _with_short_title(body: Any) -> Any:
+    """Return the body, unless the server's title is too long. Raises HTTPError."""
     title = body.get("display_name") if isinstance(body, dict) else None
     if title is not None and not (isinstance(title, str) and len(title) <= NAME_LIMIT):
         raise web.HTTPError(400, f"display_name is not a text of at most {NAME_LIMIT} characters")
@@ -106,10 +113,10 @@ def _with_short_title(body: Any) -> Any:
 
 
 class FormHandler(SpawnHandler):
-    """An address fills in the form and starts nothing: another site's page could send a reader
-    there (CVE-2026-40864).
+    """Let an address fill in the form, but start no server.
 
-    JupyterHub takes what it does not know in an address for options, and starts a server with them
+    A page of another site could redirect a reader to such an address (CVE-2026-40864). JupyterHub
+    takes unknown words in an address for options, and starts a server with them
     (handlers/pages.py).
     """
 
@@ -128,8 +135,10 @@ class FormHandler(SpawnHandler):
 
 
 class RootHandler(RootAPIHandler):
-    """JupyterHub allows every page of the web to read this answer (apihandlers/hub.py,
-    Access-Control-Allow-Origin)."""
+    """Remove a header that allows every page of the web to read this answer.
+
+    It is Access-Control-Allow-Origin (apihandlers/hub.py).
+    """
 
     def set_default_headers(self) -> None:
         super().set_default_headers()
@@ -137,7 +146,7 @@ class RootHandler(RootAPIHandler):
 
 
 def replace_handlers(more: Mapping[type, type]) -> None:
-    """Put ours in the place of JupyterHub's own."""
+    """Put these handlers, and `more`, in the place of JupyterHub's own."""
     ours = {
         UserServerAPIHandler: ServerHandler,
         SpawnHandler: FormHandler,
@@ -155,8 +164,10 @@ def replace_handlers(more: Mapping[type, type]) -> None:
 
 
 async def limit_bodies() -> None:
-    """As soon as the hub serves: no request is longer than BODY_LIMIT. JupyterHub has no setting
-    for it."""
+    """Limit the size of requests to BODY_LIMIT, as soon as the hub listens.
+
+    JupyterHub has no setting for that.
+    """
     while (server := JupyterHub.instance().http_server) is None:
         await asyncio.sleep(0.1)
     server.conn_params.max_body_size = BODY_LIMIT

@@ -1,9 +1,8 @@
-"""Who is at the other end: the proxy hands on what people ask; users' servers, on compute nodes,
-want REST alone.
+"""Find out who connects to the hub's port: the proxy, which forwards pages, or a server.
 
-JupyterHub's one port serves both. It "should never be accessed directly" (app.py, hub_port), and
-nothing prevents it. With internal TLS the certificate says who it is; else only the address is
-known.
+JupyterHub has one port for both. It "should never be accessed directly" (app.py, hub_port), but
+nothing prevents that. Servers on compute nodes only need the REST API. With internal TLS the
+certificate identifies the caller. Without it, only the address is known.
 """
 
 from __future__ import annotations
@@ -23,25 +22,20 @@ from tornado.httputil import HTTPServerRequest
 FOR_OTHERS = APIHandler | HealthCheckHandler | MetricsHandler
 
 
-def keep_pages_behind_the_front(url: str, over: Callable[[str], bool]) -> None:
-    """To nobody but the proxy a page is answered, login least of all: the way to them leads through
-    the front at `url`.
+def keep_pages_behind_the_front(url: str, has_ended: Callable[[str], bool]) -> None:
+    """Refuse pages, such as the login, to every caller but the proxy.
 
-    Nor does such a caller say which address it has, for the log and for the delays of login:
-    X-Forwarded-For and its like are the proxy's. The certificate of a server is good for nothing
-    once that server is `over` (by its tag).
+    Users must go through the front at `url`. Another caller cannot set its address for the log and
+    for the delays of login either: X-Forwarded-For and similar headers count only from the proxy. A
+    server's certificate is refused once `has_ended` returns True for its tag.
     """
     prepare = BaseHandler.prepare
 
     async def narrower(handler: BaseHandler) -> None:
         authority, name = certified(handler.request)
-        if authority == "servers" and name != "culler" and over(name):
+        if authority == "servers" and name != "culler" and has_ended(name):
             raise web.HTTPError(403, "The server that this certificate was made for has ended")
-        if not (
-            (authority, name) == ("services", "proxy")
-            if authority
-            else is_of_this_machine(handler.request)
-        ):
+        if not is_proxy(handler.request):
             handler.request.remote_ip = handler.request.connection.context.address[0]
             if not isinstance(handler, FOR_OTHERS):
                 raise web.HTTPError(403, f"Pages are not to be had here. Go to {url}")
@@ -50,15 +44,25 @@ def keep_pages_behind_the_front(url: str, over: Callable[[str], bool]) -> None:
     BaseHandler.prepare = narrower
 
 
+def is_proxy(request: HTTPServerRequest) -> bool:
+    """Return whether the proxy has sent this request."""
+    authority, name = certified(request)
+    if authority:
+        return (authority, name) == ("services", "proxy")
+    return is_of_this_machine(request)
+
+
 def certified(request: HTTPServerRequest) -> tuple[str, str]:
-    """(authority, name) of the caller's certificate, which has been verified; two empty words for
-    one without TLS."""
+    """Return (authority, name) of the caller's verified certificate.
+
+    Both are "" for a caller without TLS.
+    """
     return shown_by(request.connection.stream.socket)
 
 
 def shown_by(connection: socket.socket | None) -> tuple[str, str]:
-    """The same of a connection."""
-    # Any: to the type of getpeercert all keys hold the same, texts or pairs.
+    """Return (authority, name) of the certificate on a connection; both are "" without TLS."""
+    # Any, because the type of getpeercert() does not distinguish the keys
     found: Any = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
     if not found:
         return "", ""
@@ -67,20 +71,20 @@ def shown_by(connection: socket.socket | None) -> tuple[str, str]:
 
 
 def _names(parts: Iterable[Iterable[tuple[str, str]]]) -> dict[str, str]:
-    """A certificate's issuer or subject, which ssl has as tuples of pairs."""
+    """Return a certificate's issuer or subject as a dict; the ssl module has tuples of pairs."""
     return {key: value for part in parts for key, value in part}
 
 
 def is_of_this_machine(request: HTTPServerRequest) -> bool:
-    """Whoever connects from this machine has the address that the kernel picks for the way to the
-    hub's own.
+    """Return whether the caller runs on this machine.
 
-    Mostly that very one; but the first of a network of which the machine has several, and 127.0.0.1
-    for 127.0.1.1.
+    Such a caller has the address that the kernel selects for a connection to the hub's own address.
+    It is mostly that same address. It is another one if the machine has several addresses in a
+    network: then the first of them. For 127.0.1.1 it is 127.0.0.1.
     """
     ours = request.connection.stream.socket
     if ours is None:
         return False
     with socket.socket(ours.family, socket.SOCK_DGRAM) as here:
-        here.connect(ours.getsockname())  # sends nothing
+        here.connect(ours.getsockname())  # a datagram socket: connect() sends nothing
         return bool(here.getsockname()[0] == request.connection.context.address[0])

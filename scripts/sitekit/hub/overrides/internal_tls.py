@@ -1,8 +1,7 @@
-"""The hub's side of internal TLS: what it asks of others, and what it asks of whoever connects to
-it.
+"""Use TLS between the hub, the proxy and users' servers, with certificates of our own.
 
-JupyterHub's own internal_ssl is left off. It would make its certificates by certipy, one for all
-starts of a user's servers, and its contexts trust the distribution's authorities as well (utils.py,
+JupyterHub's internal_ssl stays off. It would create certificates with certipy, one for all starts
+of a user's servers. Its contexts also trust the distribution's authorities (utils.py,
 make_ssl_context).
 """
 
@@ -21,47 +20,50 @@ from jupyterhub.httpclient import JupyterHubHTTPClient
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
 from ...contracts.internal_tls import answering, calling, installed, tag_in
-from ...session.callers import Callers, log_no_failed_handshakes
-from ..servers.hub_state import Life
+from ...session.limit_handshakes import Callers, log_no_failed_handshakes
+from ..servers.hub_state import HubState
 from .internal_port import shown_by
 
-# connections of one server at a time; JupyterHub's client in it leaves some open, and opens others
-# instead
+# Connections of one server at a time. JupyterHub's client in it leaves some open and opens others.
 EACH = 64
-# the first byte of a TLS connection, and of no HTTP request (RFC 8446, 5.1: handshake)
+# The first byte of a TLS connection (RFC 8446, 5.1: handshake). No HTTP request begins with it.
 TLS_RECORD = b"\x16"
 
 
-def speak_tls(life: Life) -> None:
-    """From now on, where certificates were made: call by TLS, and answer it."""
-    site = life.site
+def speak_tls(hub_state: HubState) -> None:
+    """Use TLS for the hub's connections from now on, if certificates were installed."""
+    site = hub_state.site
     if not installed(site):
         return
-    call_by_name(life)
-    answer(answering(site, "hub"), lambda: not site.internal_tls or life.ledger.without_tls() > 0)
+    call_by_name(hub_state)
+    answer(
+        answering(site, "hub"), lambda: not site.internal_tls or hub_state.ledger.without_tls() > 0
+    )
 
 
 # --- calling: proxy and servers ------------------------------------------------------------------------------------
 
 
-def call_by_name(life: Life) -> None:
-    """JupyterHub's own client shows the hub's certificate, and finds a server by the name in the
-    server's.
+def call_by_name(hub_state: HubState) -> None:
+    """Make JupyterHub's HTTP client use the hub's certificate, and find servers by name.
 
-    It takes the place of init_internal_ssl, which sets the same options of the same client from
-    certipy's files."""
+    The name is the one in the server's certificate. This replaces init_internal_ssl, which sets the
+    same options of the same client, from certipy's files.
+    """
 
     def init_internal_ssl(app: JupyterHub) -> None:
         JupyterHubHTTPClient.clear_instance()
-        options = {"ssl": calling(life.site, "hub"), "resolver": Nodes(life.addresses)}
+        options = {"ssl": calling(hub_state.site, "hub"), "resolver": Nodes(hub_state.addresses)}
         JupyterHubHTTPClient.instance(parent=app, _internal_connector_options=options)
 
     JupyterHub.init_internal_ssl = init_internal_ssl
 
 
 class Nodes(AbstractResolver):
-    """Servers' names lead to the nodes of their jobs, by Slurm's word; all others are resolved as
-    ever."""
+    """Resolve servers' names to the addresses of their nodes, as Slurm reported them.
+
+    All other names are resolved as usual.
+    """
 
     def __init__(self, addresses: dict[str, str]) -> None:
         self.addresses = addresses
@@ -98,8 +100,10 @@ class Nodes(AbstractResolver):
 
 
 def answer(context: ssl.SSLContext, plain: Callable[[], bool]) -> None:
-    """JupyterHub's server takes TLS, and HTTP in the clear only while `plain` says so: for servers
-    that were started before the site had certificates, which know no other way until they end."""
+    """Make JupyterHub's server accept TLS, and plain HTTP only while `plain` returns True.
+
+    Servers that were started before the site had certificates use plain HTTP until they end.
+    """
     callers, servers = Callers(), Servers()
     log_no_failed_handshakes()
 
@@ -118,23 +122,28 @@ def answer(context: ssl.SSLContext, plain: Callable[[], bool]) -> None:
             else:
                 stream.close()
 
-    # JupyterHub.start() makes its server from this name; it has no setting for the class
+    # JupyterHub.start() creates its server by this name, and has no setting for the class
     tornado.httpserver.HTTPServer = Listener
 
 
 class Servers:
-    """The connections of users' servers, each of which its user might copy the certificate of."""
+    """Limit the open connections of each user's server.
+
+    A user can copy the certificate of the own server, and open any number of them.
+    """
 
     def __init__(self) -> None:
         self._open: dict[str, list[IOStream]] = {}
 
     def take(self, stream: IOStream) -> None:
-        """One more; where they are too many the oldest of that server's goes. Those of the services
-        never do."""
+        """Count one more connection; close the oldest of that server if there are too many.
+
+        Connections of the services are never closed.
+        """
         authority, name = shown_by(stream.socket)
         if authority != "servers" or name == "culler":
             return
-        if name not in self._open:  # a server is new: a good time to forget others
+        if name not in self._open:  # a new server: forget those without connections now
             self._open = {
                 one: streams
                 for one, streams in self._open.items()
@@ -148,7 +157,10 @@ class Servers:
 
 
 async def _handshake(connection: socket.socket, context: ssl.SSLContext) -> SSLIOStream:
-    """Not by IOStream.start_tls(): whoever gives up waiting for that cannot close the connection."""
+    """Do the TLS handshake, and close the connection if that fails.
+
+    With IOStream.start_tls() a caller that stops waiting cannot close the connection.
+    """
     wrapped = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
     stream = SSLIOStream(wrapped, ssl_options=context)
     try:
@@ -159,7 +171,10 @@ async def _handshake(connection: socket.socket, context: ssl.SSLContext) -> SSLI
 
 
 async def _first_byte(connection: socket.socket) -> bytes:
-    """What a caller says first; it stays to be read. b"" for one that hung up."""
+    """Return the first byte that a caller sends, without consuming it.
+
+    Returns b"" if the caller has closed the connection.
+    """
     loop = asyncio.get_running_loop()
     readable: asyncio.Future[None] = loop.create_future()
 

@@ -1,4 +1,4 @@
-"""What JupyterHub logs, made shorter where it is noise, and left out where it is a secret."""
+"""Remove secrets, passwords typed as names, and noise from what JupyterHub logs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = logging.getLogger("JupyterHub")
 
 SHOWN = 3  # names of users without an account
 NOBODY = "(not the name of an account)"
-ATTEMPTS = (  # what JupyterHub says of a login that fails (auth.py; handlers/base.py, login_user)
+ATTEMPTS = (  # JupyterHub's messages about a failed login (auth.py; handlers/base.py, login_user)
     "Failed login for",
     "PAM Authentication failed (",
     "PAM Account Check failed (",
@@ -33,9 +33,12 @@ SECRET = re.compile(
 
 
 def log_refusals_in_one_line() -> None:
-    """JupyterHub promises no traceback for a SpawnException, and writes one for options that are
-    refused (spawner.py, _run_apply_user_options; handlers/pages.py, _post). Its reason stands in
-    the line that follows."""
+    """Log a refused start without a traceback.
+
+    JupyterHub's documentation promises that for a SpawnException, but it logs a traceback if
+    options are refused (spawner.py, _run_apply_user_options; handlers/pages.py, _post). The next
+    line of the log has the reason.
+    """
 
     def shorten(record: logging.LogRecord) -> bool:
         if record.exc_info and isinstance(record.exc_info[1], SpawnException):
@@ -46,16 +49,21 @@ def log_refusals_in_one_line() -> None:
 
 
 def log_no_cookie_ids() -> None:
-    """JupyterHub logs what it makes a browser's _xsrf from: the session's id, and the one that the
-    login cookie carries (_xsrf_utils.py, _set_xsrf_cookie); and an _xsrf cookie that it cannot
-    decode. Logs are sent on, and read by people who need not know them."""
+    """Do not log the ids from which JupyterHub creates a browser's _xsrf cookie.
+
+    They are the id of the session, and the one in the login cookie (_xsrf_utils.py,
+    _set_xsrf_cookie). An _xsrf cookie that cannot be decoded is not logged either. Logs are
+    forwarded, and read by people who need not know the ids.
+    """
     theirs = ("Setting new xsrf cookie", "Invalid value %r", "Invalid base64 value %r")
     app_log.addFilter(lambda record: not str(record.msg).startswith(theirs))
 
 
 def log_no_strangers_names(accounts: Container[str]) -> None:
-    """What somebody typed as a name is logged if it is the name of an account. It might be a
-    password, one line too early."""
+    """Log the name in a login only if an account has that name.
+
+    Otherwise it may be a password that was typed into the wrong field.
+    """
 
     def replace(record: logging.LogRecord) -> bool:
         if (
@@ -70,19 +78,23 @@ def log_no_strangers_names(accounts: Container[str]) -> None:
 
 
 class SecretsLeftOut(CoroutineLogFormatter):
-    """JupyterHub's formatter. It shortens the addresses of requests, but not everywhere: tornado
-    writes them into its warnings, and after a fault all headers are written, Referer and
-    X-XSRFToken among them (log.py, log_request)."""
+    """Format log records as JupyterHub does, without secrets.
+
+    JupyterHub removes secrets from the addresses of most requests. But tornado writes addresses
+    into its warnings, and after an error all headers are logged, such as Referer and X-XSRFToken
+    (log.py, log_request).
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         return SECRET.sub(r"\1[secret]", super().format(record))
 
 
 class AbsentUsers:
-    """Users in the hub's database who have no account on this host, told in one line.
+    """Log in one line the users in the hub's database who have no account on this host.
 
-    JupyterHub writes a traceback for each, and the advice to delete such users (app.py,
-    init_users). Here they are kept (see update_login), as a directory may be silent just then.
+    JupyterHub logs a traceback for each of them, and the advice to delete such users (app.py,
+    init_users). Here they are kept (see update_login), because the directory of accounts may just
+    not answer.
     """
 
     def __init__(self) -> None:
@@ -102,7 +114,7 @@ class AbsentUsers:
         return "c.Authenticator.delete_invalid_users = True" not in text
 
     async def tell(self) -> None:
-        """One line, once JupyterHub has read its users."""
+        """Log one line, after JupyterHub has read its users."""
         if self._names:
             more = " and others" if len(self._names) > SHOWN else ""
             shown = ", ".join(self._names[:SHOWN])

@@ -1,9 +1,8 @@
-"""A named server counts towards its user's limit when it has been started, not when somebody has
-asked for it.
+"""Count a named server towards its user's limit only after it was started.
 
-JupyterHub adds it to its database when the form is opened, and before options are checked
-(get_or_create_spawner, in handlers/pages.py and apihandlers/users.py): refused starts, or links on
-other pages, would use up the limit.
+JupyterHub adds a named server to its database when the form is opened, and before options are
+checked (get_or_create_spawner, in handlers/pages.py and apihandlers/users.py). Refused starts, or
+links on other pages, would use up the limit.
 """
 
 from __future__ import annotations
@@ -15,14 +14,16 @@ from contextlib import contextmanager
 from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.user import User
 
-# those under way for a server that was new to the first of them
+# number of blocks that run now, by server; only for servers that the first block has added
 _requests: Counter[tuple[str, str]] = Counter()
 
 
 @contextmanager
 def only_if_started(handler: BaseHandler, user_name: str, server_name: str) -> Iterator[None]:
-    """A server that the block adds goes again, unless it has been started by the end of the last
-    such block."""
+    """Remove a named server that the block has added, unless it was started.
+
+    If several such blocks run at once for the server, the last one removes it.
+    """
     user, key = handler.find_user(user_name), (user_name, server_name)
     if (
         user is None
@@ -42,6 +43,7 @@ def only_if_started(handler: BaseHandler, user_name: str, server_name: str) -> I
 
 
 def _remove_idle(handler: BaseHandler, user: User, server_name: str) -> None:
+    """Remove the server from JupyterHub's database, unless it is active."""
     row, spawner = user.orm_spawners.get(server_name), user.spawners.get(server_name)
     if row is not None and not (spawner and spawner.active):
         user.spawners.pop(server_name, None)

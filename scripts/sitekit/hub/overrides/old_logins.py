@@ -1,4 +1,4 @@
-"""What each login at a server leaves in JupyterHub's database, kept to so many (oauth/provider.py)."""
+"""Limit how many logins at servers stay in JupyterHub's database (oauth/provider.py)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from ..login.sessions import forget
 
 
 def forget_old_logins() -> None:
-    """Each login at a server leaves a code and a token in the database, for hours and days. A loop
-    of logins, for which the token of one's own server is enough, must not fill the disk."""
+    """Delete a user's oldest logins whenever JupyterHub stores another one.
+
+    Each login at a server stores a code and a token in the database, for hours and days. A user can
+    log in repeatedly with the token of the own server. That must not fill the disk.
+    """
     save_code = JupyterHubRequestValidator.save_authorization_code
     save_token = JupyterHubRequestValidator.save_bearer_token
 

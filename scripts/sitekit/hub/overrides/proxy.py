@@ -1,5 +1,8 @@
-"""The proxy as JupyterHub's class: without times of activity, told where servers are, with an end
-to a wrong token."""
+"""Adapt JupyterHub's class for configurable-http-proxy.
+
+It drops the proxy's times of activity, adds the addresses of servers to routes, and ends the hub if
+the proxy refuses its token.
+"""
 
 from __future__ import annotations
 
@@ -14,40 +17,42 @@ from jupyterhub.proxy import ConfigurableHTTPProxy
 
 from ...contracts.internal_tls import tag_in
 from ..pages.stopped_servers import MARK, ROUTE, spec
-from ..servers.hub_state import Life
+from ..servers.hub_state import HubState
 
 log = logging.getLogger(__name__)
 
 
 class SilentProxy(ConfigurableHTTPProxy):
-    """configurable-http-proxy without its times of last activity.
+    """The proxy, without its times of last activity.
 
-    To it all traffic is activity, that of a forgotten tab too, and JupyterHub takes the later of
-    what server and proxy say (app.py, update_last_activity): a server would never be idle
-    (jupyterhub-idle-culler#43).
+    The proxy counts all traffic as activity, even that of a forgotten browser tab. JupyterHub takes
+    the later time of server and proxy (app.py, update_last_activity), so that a server would never
+    be idle (jupyterhub-idle-culler#43).
     """
 
-    # those of stand_ins.py, of which JupyterHub is not told
+    # routes of pages/stopped_servers.py, which are not shown to JupyterHub
     stand_ins: frozenset[str] | set[str] = frozenset()
-    life: Life
+    hub_state: HubState
 
     async def add_user(self, user: Any, server_name: str = "") -> None:
-        """Only for a server that has told its port. While a start is cancelled JupyterHub takes it
-        for ready, with an address on the hub's host that it has made up (proxy.py, check_routes):
-        anybody could listen there."""
+        """Add the route of a server only after it has reported its port.
+
+        While a start is being cancelled, JupyterHub counts the server as ready, with a made-up
+        address on the hub's host (proxy.py, check_routes). Any user could listen at that address.
+        """
         child = user.spawners[server_name].child_spawner
-        if child is not None and child.port_told():
+        if child is not None and child.reported_port():
             await super().add_user(user, server_name)
 
     async def add_route(self, routespec: str, target: str, data: dict[str, Any]) -> None:
-        """To the name of a server with a certificate belongs the address of its node
-        (proxy/tls.mjs)."""
+        """Add the node's address to a route whose target is a server's name (proxy/tls.mjs)."""
         tag = tag_in(urlsplit(target).hostname or "")
         if tag is not None:
-            data = {**data, "address": self.life.addresses[tag]}
+            data = {**data, "address": self.hub_state.addresses[tag]}
         await super().add_route(routespec, target, data)
 
     async def get_all_routes(self) -> dict[str, Any]:
+        """Return the routes, without times of activity and without our own routes."""
         try:
             routes = await super().get_all_routes()
         except ClientResponseError as trouble:
@@ -60,18 +65,23 @@ class SilentProxy(ConfigurableHTTPProxy):
         return {path: route for path, route in routes.items() if path not in self.stand_ins}
 
     async def delete_user(self, user: Any, server_name: str = "") -> None:
-        """A named server that stops is not answered by the default one for a moment, either."""
+        """Delete a server's route, and let the hub answer at that of a named server.
+
+        Otherwise the user's default server would answer there for a moment.
+        """
         await super().delete_user(user, server_name)
         if server_name and "" in user.spawners and user.spawners[""].ready:
             await self.add_route(spec(user, server_name), self.app.hub.host, ROUTE)
 
 
 def end_for_another_token() -> None:
-    """The proxy has been started with another token than the hub. Without routes users are
-    redirected in a circle, and the hub cannot read its token again: it ends, and its supervisor
-    starts it with the token of that moment."""
+    """End the hub, because the proxy was started with another token.
+
+    Without routes, users are redirected in a circle. The hub cannot read its token again, but the
+    supervisor restarts the hub with the current one.
+    """
     log.critical(
         "The proxy refuses this hub's token. The hub ends, and is started again with the CONFIGPROXY_AUTH_TOKEN that "
-        "stands in proxy.env now. If this repeats itself, restart the proxy too"
+        "is in proxy.env now. If this happens again, restart the proxy too"
     )
     os.kill(os.getpid(), signal.SIGTERM)

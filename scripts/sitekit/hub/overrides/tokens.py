@@ -1,6 +1,6 @@
-"""The tokens that users make for programs: how many, for how long, with how long a note.
+"""Limit the tokens that users make for programs: number, lifetime, and length of the note.
 
-JupyterHub limits their time alone (token_expires_in_max_seconds, see update_login).
+JupyterHub can only limit the lifetime (token_expires_in_max_seconds, see update_login).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ LONGEST = 100 * 365 * 86400  # seconds; a date beyond the year 9999 cannot be st
 
 
 class TokenHandler(UserTokenListAPIHandler):
-    """JupyterHub's, within these limits; the token page calls it too.
+    """Create tokens within the limits above, on the token page and by REST.
 
-    A token does what its user may, whoever made it. To see and to end those of others is what
-    administrators need.
+    A token has the rights of its user, even if somebody else made it. Administrators may list and
+    delete the tokens of others.
     """
 
-    # may make tokens in others' names; not where they may not enter their servers
+    # whether administrators may make tokens in others' names; only if they may enter their servers
     by_administrators = True
 
     def get_json_body(self) -> Any:
@@ -48,7 +48,10 @@ class TokenHandler(UserTokenListAPIHandler):
         await super().post(user_name)
 
     async def authenticate(self, data: Any) -> Any:
-        """JupyterHub asks this for a request that has a password instead of a token."""
+        """Check the password in a request that has one instead of a token.
+
+        JupyterHub calls this. The same limits apply.
+        """
         who = await super().authenticate(data)
         self._refuse_anothers(
             self.find_user(who["name"] if isinstance(who, dict) else who) if who else None
@@ -57,8 +60,11 @@ class TokenHandler(UserTokenListAPIHandler):
         return who
 
     def _refuse_anothers(self, requester: Any) -> None:
-        """A service, or a user who is no administrator, has the right by the site's own
-        configuration."""
+        """Refuse a token in another user's name, if the requester may only do so as administrator.
+
+        A service, or another user, can have that right by the site's own configuration. Raises
+        HTTPError.
+        """
         by_role = (
             isinstance(requester, User) and requester.admin and requester.name != self.path_args[0]
         )
@@ -68,6 +74,7 @@ class TokenHandler(UserTokenListAPIHandler):
             )
 
     def _refuse_more(self) -> None:
+        """Raise HTTPError if the user has too many tokens."""
         name = self.path_args[0]
         found = self.db.query(orm.APIToken).join(orm.User, orm.APIToken.user_id == orm.User.id)
         if (

@@ -1,2 +1,1 @@
-"""Pages of the hub's own: entering somebody's server, a server that has stopped or cannot be
-reached."""
+"""Show the hub's own pages: entry to a user's server, stopped and unreachable servers."""

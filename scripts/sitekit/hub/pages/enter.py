@@ -1,9 +1,9 @@
-"""Who may open whose server, on one domain: the hub says it by a cookie (entry.py), and the proxy
-asks for that.
+"""Decide who may open whose server, when all servers have one domain.
 
-Owners get it with their login, and whenever it is missing. Who else may open a server, an
-administrator or somebody with whom it is shared, first reads whom they trust, and says so by a
-click.
+The hub sets a cookie (entry_cookie.py), and the proxy opens a server only with that cookie. Owners
+get it when they log in, and whenever it is missing. Other users who may open a server are
+administrators, and users with whom it is shared. They first read a page about whom they trust, and
+confirm it.
 """
 
 from __future__ import annotations
@@ -30,20 +30,22 @@ from . import entry_cookie
 log = logging.getLogger(__name__)
 
 PATH = r"/sitekit/enter"
-OTHERS_SECONDS = 12 * 3600  # for which a click holds: a day at work
+OTHERS_SECONDS = 12 * 3600  # how long a confirmation is valid: a day at work
 # JupyterHub's words (handlers/base.py, UserUrlHandler)
 NOT_FOUND = "No access to resources or resources not found"
 _PAGE = re.compile(r"/user/([^/?#]+)(/[^?#]*)?([?].*)?")
-_PATIENCE = 5  # seconds for the proxy to take note of a logout
-_MOST = 1000  # of the latest logouts are told again to a proxy that has started anew
-# entries of this hub's life that ended, until when they would have lasted
+_PROXY_TIMEOUT = 5  # seconds for the proxy to answer that it has recorded a logout
+_MOST = 1000  # number of latest logouts that are sent again to a restarted proxy
+# Entries that have ended since the hub started, and the time until which they were valid.
 _ended: dict[str, int] = {}
 _DOTS = {".", ".."}
 
 
 def let_owners_in(site: Site) -> None:
-    """With each login comes the entry to one's own servers, in place of what another user left in
-    the browser."""
+    """Set the cookie for a user's own servers at each login.
+
+    It replaces the cookie that another user has left in the browser.
+    """
     set_login_cookie, clear_login_cookie = (
         BaseHandler.set_login_cookie,
         BaseHandler.clear_login_cookie,
@@ -52,7 +54,7 @@ def let_owners_in(site: Site) -> None:
 
     def with_entry(handler: BaseHandler, user: User) -> None:
         set_login_cookie(handler, user)
-        admit(handler, held(handler) or entry_cookie.Entry(user.name), user.name)
+        admit(handler, entry_of(handler) or entry_cookie.Entry(user.name), user.name)
 
     def without_entry(handler: BaseHandler, *name: str) -> None:
         clear_login_cookie(handler, *name)
@@ -61,8 +63,8 @@ def let_owners_in(site: Site) -> None:
     BaseHandler.set_login_cookie, BaseHandler.clear_login_cookie = with_entry, without_entry
 
 
-def held(handler: BaseHandler) -> entry_cookie.Entry | None:
-    """What the browser has of the user who is logged in."""
+def entry_of(handler: BaseHandler) -> entry_cookie.Entry | None:
+    """Return the entry in the browser's cookie, if it belongs to the user who is logged in."""
     found = entry_cookie.read(
         handler.get_cookie(entry_cookie.COOKIE, ""), entry_cookie.key(handler.proxy.auth_token)
     )
@@ -70,7 +72,7 @@ def held(handler: BaseHandler) -> entry_cookie.Entry | None:
 
 
 def admit(handler: BaseHandler, before: entry_cookie.Entry, owner: str) -> None:
-    """Let the browser open the servers of `owner`, beside what it held before."""
+    """Let the browser open the servers of `owner`, in addition to those that it could open."""
     now = time.time()
     until = now + (EnterHandler.own_seconds if owner == before.user else OTHERS_SECONDS)
     entered = before.to(owner, until, now)
@@ -81,16 +83,18 @@ def admit(handler: BaseHandler, before: entry_cookie.Entry, owner: str) -> None:
         max_age=max(entered.servers.values()) - int(now),
         secure=True,
         httponly=True,
-        # A link from anywhere leads to one's own server; forms and frames of other sites do not.
-        # With Strict a link from elsewhere would go in circles, for the cookie would not be sent
+        # Lax: a link on another site opens one's own server, but its forms and frames do not. With
+        # Strict such a link would go in circles, because the browser would not send the cookie
         # with the redirect either.
         samesite="Lax",
     )
 
 
 class EnterHandler(BaseHandler):
-    """/hub/sitekit/enter?next=/user/NAME/...: where the proxy sends a browser that has no entry to
-    that server."""
+    """/hub/sitekit/enter?next=/user/NAME/...: give the browser an entry to that server.
+
+    The proxy redirects a browser without an entry to this page.
+    """
 
     own_seconds: int
 
@@ -108,21 +112,26 @@ class EnterHandler(BaseHandler):
         self._enter(self._owner())
 
     def _refused(self, owner: str) -> bool:
-        """Whether the proxy did not take what this hub takes: sent back at once, the browser would
-        go in circles."""
-        before = held(self)
+        """Return whether the proxy refused an entry that is valid for this hub.
+
+        If the browser were redirected back at once, it would go in circles.
+        """
+        before = entry_of(self)
         return before is not None and before.opens(owner, time.time())
 
     def _enter(self, owner: str) -> None:
-        before = held(self) or entry_cookie.Entry(self.current_user.name)
-        if self._refused(owner):  # it has ended
+        """Set the cookie, and redirect the browser to the server."""
+        before = entry_of(self) or entry_cookie.Entry(self.current_user.name)
+        if self._refused(owner):  # that entry has ended: begin another
             before = replace(before, id=secrets.token_urlsafe(16))
         admit(self, before, owner)
         self.redirect(self._next)
 
     def _owner(self) -> str:
-        """Whose server it is, if the user who is logged in may open it. What else it says is
-        JupyterHub's (404)."""
+        """Return whose server it is, if the user who is logged in may open it. Raises HTTPError.
+
+        For an unknown user or server the answer is JupyterHub's own (404).
+        """
         self._next = self.get_argument("next", "", strip=False)
         page = _PAGE.fullmatch(self._next)
         parts = unquote(page[2] or "/").split("/") if page else []
@@ -143,8 +152,10 @@ class EnterHandler(BaseHandler):
 
 
 class AuthorizeHandler(OAuthAuthorizeHandler):
-    """A server's own cookie begins when the hub has authorized it; the entry is made to last as
-    long."""
+    """Renew the entry when the hub authorizes a user at a server.
+
+    The server's own cookie begins at that moment, and both then last equally long.
+    """
 
     def _complete_login(
         self, uri: str, headers: Any, scopes: Any, credentials: dict[str, Any]
@@ -153,21 +164,21 @@ class AuthorizeHandler(OAuthAuthorizeHandler):
         if credentials["client_id"] in {
             spawner.oauth_client_id for spawner in user.spawners.values()
         }:
-            admit(self, held(self) or entry_cookie.Entry(user.name), user.name)
+            admit(self, entry_of(self) or entry_cookie.Entry(user.name), user.name)
         super()._complete_login(uri, headers, scopes, credentials)
 
 
 class EndingLogoutHandler(LogoutHandler):
-    """Whoever logs out takes the entry back, also from those who have a copy of the cookie."""
+    """Make the entry invalid at logout, also for copies of the cookie."""
 
     async def default_handle_logout(self) -> None:
-        if self.current_user and (ends := held(self)):
+        if self.current_user and (ends := entry_of(self)):
             _note_end(ends.id)
             try:
-                await asyncio.wait_for(_tell(self.proxy, ends.id), _PATIENCE)
+                await asyncio.wait_for(_send_ended(self.proxy, ends.id), _PROXY_TIMEOUT)
             except Exception as trouble:
                 log.warning(
-                    "The proxy was not told that %s has logged out: %s",
+                    "The proxy did not record the logout of %s: %s",
                     self.current_user.name,
                     trouble,
                 )
@@ -175,22 +186,26 @@ class EndingLogoutHandler(LogoutHandler):
 
 
 def _note_end(id_: str) -> None:
-    """Those that would be over by now are forgotten: a hub lives for months."""
+    """Record that an entry has ended.
+
+    Entries that would have expired by now are removed, because a hub runs for months.
+    """
     now = int(time.time())
     for old in [old for old, until in _ended.items() if until < now]:
         del _ended[old]
     _ended[id_] = now + max(EnterHandler.own_seconds, OTHERS_SECONDS)
 
 
-async def tell_again(proxy: Any) -> None:
-    """What has ended, to a proxy that has started anew."""
+async def resend_ended(proxy: Any) -> None:
+    """Send the ended entries to a proxy that was restarted."""
     for id_ in list(_ended)[-_MOST:]:
-        await _tell(proxy, id_)
+        await _send_ended(proxy, id_)
 
 
-async def _tell(proxy: Any, id_: str) -> None:
+async def _send_ended(proxy: Any, id_: str) -> None:
+    """Send one ended entry to the proxy."""
     await proxy.api_request(f"sitekit/ended/{id_}?until={_ended[id_]}", method="POST")
 
 
 HANDLERS = {OAuthAuthorizeHandler: AuthorizeHandler, login.LogoutHandler: EndingLogoutHandler}
-"""Whose place they take in JupyterHub's tables."""
+"""The handlers here, by the handlers of JupyterHub's that they replace."""

@@ -1,9 +1,8 @@
-"""The cookie by which the proxy knows whose servers a browser may open: written here, checked by
-proxy/owners.mjs.
+"""Write and read the cookie that lists the users whose servers a browser may open.
 
-It tells nothing secret and grants nothing at a server, which asks for the login itself. It says
-that the hub was asked first, so that no link can lead somebody to another user's pages, which on
-one domain could act with their login.
+The proxy checks it as well (proxy/owners.mjs). The cookie has no secret, and a server does not
+accept it as a login. It shows that the hub was asked first. So no link can lead a user to another
+user's pages, which could use the first user's login where all servers have one domain.
 """
 
 from __future__ import annotations
@@ -16,15 +15,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 COOKIE = "__Host-sitekit-servers"
-"""With this prefix browsers take it from this very host alone, over https, and for all paths."""
+"""The prefix __Host- makes browsers accept the cookie from this host only.
+
+It must come over https, and is valid for all paths.
+"""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Of one login: `servers` are the users whose servers may be opened, and until when, in seconds
-    since 1970.
+    """What one login may open.
 
-    Cookies with the same `id` end together, when that login ends.
+    `servers` holds the users whose servers may be opened, and until when, in seconds since the
+    epoch. Entries with the same `id` end together, when that login ends.
     """
 
     user: str
@@ -32,21 +34,22 @@ class Entry:
     id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
 
     def to(self, owner: str, until: float, now: float) -> Entry:
-        """The same with one more, and without what is over."""
+        """Return the entry with one more owner, and without those that have expired."""
         kept = {name: end for name, end in self.servers.items() if end > now}
         return replace(self, servers=kept | {owner: int(until)})
 
     def opens(self, owner: str, now: float) -> bool:
+        """Return whether the entry opens the servers of `owner` now."""
         return self.servers.get(owner, 0) > now
 
 
 def key(token: str) -> bytes:
-    """What signs it, from the secret between hub and proxy."""
+    """Return the key for signatures, from the secret that hub and proxy share."""
     return hmac.digest(token.encode(), COOKIE.encode(), "sha256")
 
 
 def write(entry: Entry, signing: bytes) -> str:
-    """The cookie's value."""
+    """Return the cookie's value."""
     text = _encode(
         json.dumps({"user": entry.user, "servers": dict(entry.servers), "id": entry.id}).encode()
     )
@@ -54,7 +57,10 @@ def write(entry: Entry, signing: bytes) -> str:
 
 
 def read(value: str, signing: bytes) -> Entry | None:
-    """What a cookie says that this hub has signed, whether over by now or not; None for any other."""
+    """Return the entry in a cookie that this hub has signed, even if it has expired.
+
+    Returns None for any other value.
+    """
     text, _, mac = value.partition(".")
     if not hmac.compare_digest(
         mac.encode(), _encode(hmac.digest(signing, text.encode(), "sha256")).encode()

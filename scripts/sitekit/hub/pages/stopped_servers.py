@@ -1,9 +1,10 @@
-"""Addresses at which the hub answers for a server that cannot: a named one that does not run, one
-that is suspended.
+"""Add routes by which the hub answers in place of a server that cannot.
 
-The proxy chooses by the longest prefix that it knows. Without a route of its own /user/alice/one/
-is answered by the default server of alice at /user/alice/, with 404, and a lab that was open there
-repeats its requests without a pause.
+Such a server is a named one that does not run, or one that is suspended.
+
+The proxy uses the longest prefix that it knows. Without a route of its own, /user/alice/one/ is
+answered by alice's default server at /user/alice/, with 404. A lab that was open there repeats its
+requests without a pause.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from jupyterhub.app import JupyterHub
 from jupyterhub.utils import url_escape_path, url_path_join
 
 MARK = "sitekit_stand_in"
-"""In a route's data: JupyterHub, which deletes what it does not know, is not told of it."""
-ROUTE = {MARK: True, "hub": True}  # of the hub, to which all may come: proxy/owners.mjs
+"""Marks these routes in their data.
+
+They are not shown to JupyterHub, which deletes routes that it does not know.
+"""
+ROUTE = {MARK: True, "hub": True}  # hub: open to all users, see proxy/owners.mjs
 
 
-def wanted(app: JupyterHub) -> set[str]:
-    """The routes at which the hub should answer now."""
+def wanted_routes(app: JupyterHub) -> set[str]:
+    """Return the routes at which the hub should answer now."""
     running = {user.name: user for user in app.users.values() if _ready(user, "")}
     suspended = {
         s.proxy_spec
@@ -41,24 +45,24 @@ def wanted(app: JupyterHub) -> set[str]:
     return suspended | {spec(user, name) for user, name in named if not _ready(user, name)}
 
 
-async def tend(app: JupyterHub) -> None:
-    """Make the proxy's routes of this kind the wanted ones."""
-    specs = wanted(app)
+async def update_routes(app: JupyterHub) -> None:
+    """Add and delete routes so that the proxy has the wanted ones."""
+    specs = wanted_routes(app)
     for path in specs - app.proxy.stand_ins:
         await app.proxy.add_route(path, app.hub.host, ROUTE)
     ready = {s.proxy_spec for user in app.users.values() for s in user.spawners.values() if s.ready}
-    # those that are ready get their own again, without a gap
+    # JupyterHub replaces the routes of servers that are ready, so that there is no gap
     for path in app.proxy.stand_ins - specs - ready:
         await app.proxy.delete_route(path)
 
 
 def spec(user: Any, name: str) -> str:
-    """The route of a user's named server, whether it exists or not."""
+    """Return the route of a user's named server, whether it exists or not."""
     return url_path_join(user.proxy_spec, url_escape_path(name), "/")
 
 
 def is_suspended(spawner: Any) -> bool:
-    """Whether JupyterHub takes a server for ready whose processes Slurm has stopped."""
+    """Return whether Slurm has suspended a server that JupyterHub counts as ready."""
     job = spawner.child_spawner.current_job() if spawner.ready and spawner.child_spawner else None
     return bool(job and job.suspended)
 

@@ -1,5 +1,7 @@
-"""What is shown at the address of a server that does not answer: that it ended, and why, as soon as
-Slurm says so."""
+"""Show a page at the address of a server that does not answer.
+
+As soon as Slurm reports that the job has ended, the page shows that, and why.
+"""
 
 from __future__ import annotations
 
@@ -11,44 +13,49 @@ from urllib.parse import urlsplit
 from jupyterhub.handlers.base import UserUrlHandler
 from jupyterhub.handlers.pages import ProxyErrorHandler
 
-from ..servers.hub_state import Life
+from ..servers.hub_state import HubState
 from .stopped_servers import is_suspended
 
-PATIENCE = 4.0  # seconds that a page waits for Slurm's word and for JupyterHub's clean-up
+CLEAN_UP_TIMEOUT = 4.0  # seconds that a page waits for Slurm's answer and JupyterHub's clean-up
 
 
 class NoAnswerHandler(ProxyErrorHandler):
-    """The proxy asks for this page when a server does not answer it. JupyterHub's says "try
-    restarting your server", which is no help while the hub still takes it for running. The proxy
-    hands on no cookies, so that nobody is known here: the page leads its reader to the hub's own
-    address for that server, where the same is asked with a login."""
+    """Answer the proxy's request for an error page, when a server does not answer it.
 
-    life: Life
+    JupyterHub's page advises to restart the server, which is no help while the hub counts it as
+    running. The proxy sends no cookies, so that the hub does not know the user. So this page leads
+    to the hub's own address for the server, where the user is logged in.
+    """
+
+    hub_state: HubState
 
     async def get(self, status_code_s: str) -> None:
         path = urlsplit(self.get_query_argument("url", "")).path
         if status_code_s != "503" or not path.startswith("/user/"):
             await super().get(status_code_s)
             return
-        for backend in self.life.backends.values():
-            # the lab asks for its server again and again: its end is noticed soon
+        for backend in self.hub_state.backends.values():
+            # a lab repeats its requests, so that the end of its server is noticed soon
             backend.queue.look()
-        # without JupyterHub's ?redirects=N: its limit of redirects is for a browser that goes on
-        # without a pause
-        url = f"{self.life.site.front.url}/hub{path}"
+        # Without JupyterHub's ?redirects=N: that counts redirects without a pause, and this page
+        # waits some seconds.
+        url = f"{self.hub_state.site.front.url}/hub{path}"
         what = "Your server does not answer."
         self.write(await self.render_template("unreachable.html", next=url, seconds=3, what=what))
 
 
 class ServerPageHandler(UserUrlHandler):
-    """The hub's own address for a server. JupyterHub sends the reader back to one that it takes for
-    running, for up to poll_interval after its end; here Slurm is asked first."""
+    """Answer at the hub's own address for a server.
 
-    life: Life
+    JupyterHub redirects the user to a server that it counts as running, up to poll_interval after
+    the server's end. Here Slurm is asked first.
+    """
+
+    hub_state: HubState
 
     async def get(self, user_name: str, user_path: str) -> None:
         if spawner := self._running(user_name, user_path):
-            await look_after(spawner)
+            await notice_end(spawner)
             if is_suspended(spawner):
                 self.set_status(503)
                 what = "Slurm has suspended your server's job. Your server goes on when Slurm resumes it."
@@ -60,7 +67,7 @@ class ServerPageHandler(UserUrlHandler):
         await super().get(user_name, user_path)
 
     def _running(self, user_name: str, user_path: str) -> Any:
-        """The caller's own server with this address, if JupyterHub takes it for running."""
+        """Return the caller's own server with this address, if JupyterHub counts it as running."""
         user = self.current_user
         if user is None or getattr(user, "kind", "") != "user" or user.name != user_name:
             return None
@@ -69,17 +76,19 @@ class ServerPageHandler(UserUrlHandler):
         return spawner if spawner.ready else None
 
 
-async def look_after(spawner: Any) -> None:
-    """Have JupyterHub notice at once a server whose job has ended. Waits for Slurm some seconds at
-    most."""
+async def notice_end(spawner: Any) -> None:
+    """Make JupyterHub notice at once if the server's job has ended.
+
+    Waits for Slurm at most CLEAN_UP_TIMEOUT.
+    """
     with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
-        await asyncio.wait_for(_look_after(spawner), PATIENCE)
+        await asyncio.wait_for(_notice_end(spawner), CLEAN_UP_TIMEOUT)
 
 
-async def _look_after(spawner: Any) -> None:
+async def _notice_end(spawner: Any) -> None:
     await spawner.child_spawner.backend.queue.newer()
     if await spawner.poll() is not None:
         await spawner.poll_and_notify()
-        # the loop over ended servers may have been first
+        # the loop in spawner/watch_endings.py may have begun to clean up before
         while spawner.ready or spawner.pending == "stop":
             await asyncio.sleep(0.1)

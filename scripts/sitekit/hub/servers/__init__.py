@@ -1,1 +1,1 @@
-"""What the hub knows of every server, from before its job exists until after it has ended."""
+"""Record each server: its choice, job, port and end, and whether it uses TLS."""

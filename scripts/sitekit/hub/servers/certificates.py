@@ -1,9 +1,11 @@
-"""A certificate for one start of a server: made in about a millisecond, short-lived, its key
-nowhere but in the job.
+"""Issue a short-lived certificate for each start of a server.
 
-JupyterHub's own internal_ssl gives a user's servers one pair for five years, with the names that
-all others have too: any other user's certificate passes for it (spawner.py, create_certs). It
-brings `cryptography` along for those.
+The server's private key is only in its job: the hub does not store it. To issue a certificate takes
+about a millisecond.
+
+JupyterHub's own internal_ssl gives all starts of a user's servers one pair of key and certificate,
+valid for five years. Its names are the same for all users, so that any other user's certificate
+passes for it (spawner.py, create_certs). JupyterHub installs the library `cryptography` for that.
 """
 
 from __future__ import annotations
@@ -20,11 +22,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from ...contracts.internal_tls import authority, authority_key, name_of
 from ...site import Site
 
-SKEW = timedelta(hours=1)  # so much the clocks of the hub and of a node may differ
+SKEW = timedelta(hours=1)  # allowed difference between the clocks of hub and node
 
 
 class Certificates:
-    """The authority `servers`. Its key is read once."""
+    """Sign certificates of servers with the authority `servers`, whose key is read once."""
 
     def __init__(self, site: Site) -> None:
         self._authority = x509.load_pem_x509_certificate(authority(site, "servers").read_bytes())
@@ -35,8 +37,11 @@ class Certificates:
         self._services = authority(site, "services").read_bytes()
 
     def issue(self, tag: str, lasts: timedelta) -> str:
-        """All that a server needs for its TLS, in one line: its key, its certificate, whom to trust
-        (PEM in base64)."""
+        """Return all that a server needs for TLS, as one line of base64.
+
+        The line encodes three things in PEM: the server's key, its certificate, and the authority
+        by which it verifies the hub and the proxy.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         cert = self._signed(tag, key.public_key(), lasts).public_bytes(serialization.Encoding.PEM)
         plain = serialization.NoEncryption()
@@ -48,6 +53,7 @@ class Certificates:
     def _signed(
         self, tag: str, key: ec.EllipticCurvePublicKey, lasts: timedelta
     ) -> x509.Certificate:
+        """Return a signed certificate for this tag and public key."""
         now = datetime.now(timezone.utc)
         both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         return (
@@ -59,7 +65,7 @@ class Certificates:
             .not_valid_before(now - SKEW)
             .not_valid_after(now + lasts + SKEW)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            # digitalSignature, and nothing else
+            # the key may be used for digitalSignature only
             .add_extension(x509.KeyUsage(True, *[False] * 8), critical=True)
             .add_extension(x509.ExtendedKeyUsage(both), critical=False)
             .add_extension(
@@ -71,5 +77,6 @@ class Certificates:
         )
 
     def _identifier_of_the_authority(self) -> x509.AuthorityKeyIdentifier:
+        """Return the authority's key identifier, for the certificate's extension."""
         known = self._authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
         return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(known.value)

@@ -1,11 +1,11 @@
-"""The ledger: every start of a server, with its job, from before the job exists until after it has
-ended.
+"""Record every start of a server, and its job, in a small SQLite file: the ledger.
 
-It is a small SQLite file in the site's state directory, which is the hub's alone. A row is written
-before the job is submitted, so that a hub that dies at any moment leaves a row behind for each job
-that can exist. The row's tag is in the job's comment, so that the two find each other again. It
-holds no secrets: a token is named by JupyterHub's hash of it (its number would not do, as SQLite
-gives numbers out again).
+The file is in the site's state directory, which only the hub uses. The hub writes a row before it
+submits the job. If the hub dies at any moment, there is a row for each job that can exist. The
+row's tag is also in the job's comment, so that a later hub can match the two.
+
+The ledger holds no secrets: it has JupyterHub's hash of a token, not the token. The token's number
+in the database would not do, as SQLite reuses numbers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from ...backends.snapshot import Snapshot
 from .ledger_schema import bring_up_to_date
 
 KEEP = 90 * 86400  # seconds that an ended row stays
-# ended rows of one user that stay: starts that fail at once come in a loop, each with a card
+# Ended rows of one user that stay. A program can start servers in a loop that fail at once, and
+# each of them leaves a card.
 EACH = 200
 
 FORGET = """
@@ -40,7 +41,7 @@ LAST = "SELECT * FROM starts WHERE user = ? AND name = ? ORDER BY intended DESC 
 class Row(Work):
     """One start of a server. Times are seconds since the epoch.
 
-    `user` is the hub's user and `account`, of Work, the cluster's account as which the server runs.
+    `user` is the hub's user. `account`, in Work, is the cluster's account as which the server runs.
     """
 
     user: str
@@ -58,14 +59,15 @@ class Row(Work):
 
 
 class LedgerTrouble(Exception):
-    """SQLite could not read or write: the disk is full, or something holds a lock on the file."""
+    """SQLite could not read or write: the disk is full, or the file is locked."""
 
-    jupyterhub_message: str  # what JupyterHub shows for it; see overrides/database_errors.py
+    jupyterhub_message: str  # JupyterHub shows this text; see overrides/database_errors.py
     jupyterhub_html_message: str
 
 
 class _Connection(sqlite3.Connection):
     def execute(self, *words: Any) -> sqlite3.Cursor:
+        """Execute SQL. Raises LedgerTrouble."""
         try:
             return super().execute(*words)
         except sqlite3.OperationalError as error:
@@ -73,10 +75,11 @@ class _Connection(sqlite3.Connection):
 
 
 class Ledger:
-    """Reads and writes are single SQL statements, each durable when it returns.
+    """Read and write the ledger.
 
-    The file is opened at the first of them: whoever only reads the hub's configuration, as `make
-    apply` does to check it, leaves the file of the running hub alone.
+    Each read or write is one SQL statement, and is on disk when the method returns. The file is
+    opened at the first use. A program that only reads the hub's configuration, such as `make
+    apply`, does not touch the file of the running hub.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -91,7 +94,7 @@ class Ledger:
         bring_up_to_date(opened)
         return opened
 
-    def intend(
+    def record_intent(
         self,
         user: str,
         name: str,
@@ -102,9 +105,10 @@ class Ledger:
         account: str = "",
         uid: int | None = None,
     ) -> str:
-        """Record that a job is about to be submitted; return its tag.
+        """Record that a job is about to be submitted, and return the tag of this start.
 
-        `account` is the user's own name unless it is given. Without its `uid`, names are compared.
+        Without `account`, the account has the user's name. Without its `uid`, owners of jobs are
+        compared by name.
         """
         tag = secrets.token_hex(8)
         self._db.execute("DELETE FROM starts WHERE ended < ?", (time.time() - KEEP,))
@@ -126,22 +130,21 @@ class Ledger:
         )
         return tag
 
-    def certified(self, tag: str) -> None:
-        """Record that this start was given a certificate: it is reached by TLS."""
+    def record_certificate(self, tag: str) -> None:
+        """Record that this start has a certificate, so that it is reached by TLS."""
         self._db.execute("UPDATE starts SET tls = 1 WHERE tag = ?", (tag,))
 
-    def speaks_tls(self, tag: str) -> bool:
-        """Whether it is reached by TLS."""
+    def uses_tls(self, tag: str) -> bool:
+        """Return whether this start is reached by TLS."""
         row = self.row(tag)
         return row is not None and row.tls
 
-    def submitted(self, tag: str, job: str) -> None:
+    def record_job(self, tag: str, job: str) -> None:
         """Record the job's id."""
         self._db.execute("UPDATE starts SET job = ? WHERE tag = ?", (job, tag))
 
-    def listens(self, tag: str, port: int) -> bool:
-        """Record the port, once. False when this server is not starting, or has told its port
-        before."""
+    def record_port(self, tag: str, port: int) -> bool:
+        """Record the port. Returns False if this server is not starting, or has a port already."""
         changed = self._db.execute(
             "UPDATE starts SET port = ?, listening = ? "
             "WHERE tag = ? AND port IS NULL AND ended IS NULL AND abandoned IS NULL",
@@ -150,47 +153,54 @@ class Ledger:
         return changed.rowcount == 1
 
     def abandon(self, tag: str, card: dict[str, Any] | None = None) -> None:
-        """Nobody waits for this server any more: its job, wherever it turns up, is to be cancelled.
-        `card` says why, where it was not its user's wish."""
+        """Record that this start is given up: its job is to be cancelled wherever it is found.
+
+        `card` gives the reason, unless the user wished it.
+        """
         self._db.execute(
             "UPDATE starts SET abandoned = ?, card = COALESCE(card, ?) WHERE tag = ? AND ended IS NULL",
             (time.time(), json.dumps(card) if card else None, tag),
         )
 
     def end(self, tag: str, card: dict[str, Any] | None = None) -> None:
-        """The job is gone, by the backend's own word. The first ending of a row stays, and so does
-        its first card."""
+        """Record that the job is gone, as the backend reported.
+
+        If the row has an end or a card already, those stay.
+        """
         self._db.execute(
             "UPDATE starts SET ended = ?, card = COALESCE(card, ?) WHERE tag = ? AND ended IS NULL",
             (time.time(), json.dumps(card) if card else None, tag),
         )
 
     def row(self, tag: str) -> Row | None:
-        """The start with this tag."""
+        """Return the start with this tag."""
         return self._one("SELECT * FROM starts WHERE tag = ?", tag)
 
     def by_token(self, token: str) -> Row | None:
-        """The open start to which an API token (its hash) was given."""
+        """Return the open start that was given this API token, found by the token's hash."""
         return self._one("SELECT * FROM starts WHERE token = ? AND ended IS NULL", token)
 
     def open(self, backend: str | None = None) -> list[Row]:
-        """Every start whose job may exist; of one backend, where it is named."""
-        found = self._db.execute("SELECT * FROM starts WHERE ended IS NULL ORDER BY intended")
-        return [row for row in map(_row, found) if backend in (None, row.backend)]
+        """Return every start whose job may exist, of one backend or of all."""
+        records = self._db.execute("SELECT * FROM starts WHERE ended IS NULL ORDER BY intended")
+        return [row for row in map(_row, records) if backend in (None, row.backend)]
 
     def rows_of(self, tags: Iterable[str]) -> list[Row]:
-        """The starts with these tags."""
-        wanted = "SELECT * FROM starts WHERE tag IN (SELECT value FROM json_each(?))"
-        return [_row(found) for found in self._db.execute(wanted, (json.dumps(list(tags)),))]
+        """Return the starts with these tags."""
+        statement = "SELECT * FROM starts WHERE tag IN (SELECT value FROM json_each(?))"
+        records = self._db.execute(statement, (json.dumps(list(tags)),))
+        return [_row(record) for record in records]
 
     def without_tls(self) -> int:
-        """How many servers may run that were started without a certificate, and know the hub by its
-        http address."""
+        """Count the servers that may run without a certificate.
+
+        They know the hub by its http address.
+        """
         counted = self._db.execute("SELECT count(*) FROM starts WHERE ended IS NULL AND NOT tls")
         return int(counted.fetchone()[0])
 
     def closed_with_live_job(self, snapshot: Snapshot) -> list[Row]:
-        """Servers that have ended by our own account while the snapshot lists their job as alive."""
+        """Return starts that are closed here, although the snapshot lists their jobs as alive."""
         rows = [
             row for row in self.rows_of(snapshot.by_tag) if row.ended and row.ended < snapshot.at
         ]
@@ -198,37 +208,38 @@ class Ledger:
         return [row for row, job in jobs if job and not job.ended]
 
     def tokens_of_the_ended(self, since: float) -> list[str]:
-        """The hashes of the API tokens of servers that ended `since` then (seconds since the
-        epoch)."""
-        found = self._db.execute(
+        """Return the hashes of API tokens of servers that ended after `since` (epoch seconds)."""
+        records = self._db.execute(
             "SELECT token FROM starts WHERE ended > ? AND token IS NOT NULL", (since,)
         )
-        return [row["token"] for row in found]
+        return [record["token"] for record in records]
 
     def last_card(self, user: str, name: str) -> dict[str, Any] | None:
-        """The card of the user's last server of this name, until it was dismissed or a later one
-        started."""
-        found = self._one(LAST, user, name)
-        return found.card if found and found.seen is None else None
+        """Return the card of the user's last server of this name.
+
+        Returns None after the user has dismissed it, or has started a later server.
+        """
+        row = self._one(LAST, user, name)
+        return row.card if row and row.seen is None else None
 
     def last_choice(self, user: str, name: str) -> dict[str, Any] | None:
-        """What the user's last server of this name was."""
-        found = self._one(LAST, user, name)
-        return found.choice if found else None
+        """Return the choice of the user's last server of this name."""
+        row = self._one(LAST, user, name)
+        return row.choice if row else None
 
     def dismiss(self, user: str, name: str) -> None:
-        """The user has read the card of the last server of this name."""
+        """Record that the user has read the card of the last server of this name."""
         self._db.execute(
             "UPDATE starts SET seen = ? WHERE user = ? AND name = ?", (time.time(), user, name)
         )
 
     def _one(self, statement: str, *values: object) -> Row | None:
-        found = self._db.execute(statement, values).fetchone()
-        return _row(found) if found else None
+        record = self._db.execute(statement, values).fetchone()
+        return _row(record) if record else None
 
 
-def _row(found: sqlite3.Row) -> Row:
-    columns = dict(found)
+def _row(record: sqlite3.Row) -> Row:
+    columns = dict(record)
     columns["tls"] = bool(columns["tls"])
     columns["choice"] = json.loads(columns["choice"])
     columns["card"] = json.loads(columns["card"]) if columns["card"] else None

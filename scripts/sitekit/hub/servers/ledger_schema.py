@@ -1,12 +1,11 @@
-"""The tables of the ledger, their version, and how the ledger of an older sitekit becomes one of
-this."""
+"""Define the tables of the ledger and their version, and convert the ledger of an older sitekit."""
 
 from __future__ import annotations
 
 import sqlite3
 
 VERSION = 1
-"""Stored in the file as SQLite's user_version. Ledgers from before versions were counted have 0."""
+"""Stored in the file as SQLite's user_version. Ledgers older than version numbers have 0."""
 
 TABLES = """
 CREATE TABLE starts (
@@ -45,24 +44,28 @@ DROP TABLE certificates;
 """
 
 GUARD = "CREATE VIEW servers AS SELECT 'this ledger belongs to a newer sitekit' AS notice;"
-"""A sitekit from before versions were counted makes an index of its table `servers` when it opens a
-ledger. It fails at the view, its hub does not start, and running servers are left alone. Without
-the view it would find an empty ledger and give every server up."""
+"""Makes a sitekit without version numbers fail when it opens this ledger.
+
+That sitekit creates an index on its table `servers` when it opens a ledger. An index on a view is
+an error, so that its hub does not start and running servers are left alone. Without the view it
+would find an empty ledger, and give up every server.
+"""
 
 
 class NewerLedger(Exception):
-    """The ledger was written by a newer sitekit, which may mean something else by its columns."""
+    """The ledger was written by a newer sitekit, whose columns may have another meaning."""
 
 
 def version_of(ledger: sqlite3.Connection) -> int:
-    """The version of a ledger's tables."""
+    """Return the version of a ledger's tables."""
     return int(ledger.execute("PRAGMA user_version").fetchone()[0])
 
 
 def bring_up_to_date(ledger: sqlite3.Connection) -> None:
-    """Make the tables of an empty ledger, or those of an older one. Raises NewerLedger.
+    """Create the tables of an empty ledger, or convert those of an older one.
 
-    All of it is one transaction: a hub that dies meanwhile leaves the ledger as it was.
+    All of this is one transaction: if the hub dies meanwhile, the ledger is unchanged. Raises
+    NewerLedger.
     """
     found = version_of(ledger)
     if found > VERSION:

@@ -1,5 +1,4 @@
-"""Sizes and times as people type them into the form: `4 GB`, `90 min`, or a number alone if only
-one unit fits."""
+"""Read sizes and times as people type them into the form, such as `4 GB` or `90 min`."""
 
 from __future__ import annotations
 
@@ -20,8 +19,11 @@ WORDS = (
 def as_typed(
     parse: Callable[[object], int], units: tuple[str, ...], bounds: tuple[int, int]
 ) -> Callable[[object], int]:
-    """`parse`, for what is typed. A number alone gets that one of the `units` with which it is
-    within the bounds; where several are, its unit would be a guess. Raises ValueError."""
+    """Return a function that reads what a user typed, by means of `parse`.
+
+    A number without a unit gets the one of `units` with which the value is within the bounds. If
+    several units fit, the function raises ValueError instead of guessing.
+    """
 
     def read(value: object) -> int:
         text = re.sub(r"(?<=\d)\s+(?=[A-Za-z])", "", str(value).strip())
@@ -42,6 +44,7 @@ def as_typed(
 
 
 def _parsed(parse: Callable[[object], int], text: str) -> int | None:
+    """Return the parsed number; None if the text cannot be parsed."""
     try:
         return parse(text)
     except ValueError:

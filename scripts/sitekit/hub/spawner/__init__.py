@@ -1,1 +1,1 @@
-"""A server is a job: started, watched until its end, and adopted by the next hub."""
+"""Start each server as a job, watch the job until it ends, and adopt it after a hub restart."""

@@ -1,4 +1,4 @@
-"""The exception of a start that failed: JupyterHub shows its card to the user."""
+"""Define the exception for a failed start, whose card JupyterHub shows to the user."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from ..messages.cards import Card
 
 
 class NotStarted(SpawnException):
-    """A start that failed for a reason that its user can read. Not the hub's fault: no traceback,
-    no failure count."""
+    """A start failed for a reason that the user can read.
+
+    The hub is not at fault: JupyterHub logs no traceback, and does not count it as a failure.
+    """
 
     def __init__(self, card: Card) -> None:
         super().__init__(

@@ -1,10 +1,9 @@
-"""The reconciler: at hub start and every five minutes the ledger, Slurm's queue and JupyterHub are
-made to agree.
+"""Make the ledger, Slurm's queue and JupyterHub agree, at hub start and every five minutes.
 
-A job that the ledger has given up is cancelled; one whose start died with an earlier hub is closed
-or, when its job turns up, cancelled; a job that carries this site's tag but stands in no ledger is
-reported and left alone, since the ledger, not the job, may be what was lost. Tokens of servers that
-have ended are revoked.
+A job whose start the ledger has given up is cancelled. If a start was interrupted by the end of an
+earlier hub, its row is closed, or its job is cancelled when it appears. A job that has this site's
+tag, but no row in the ledger, is reported and left alone: the ledger may be what was lost. The API
+tokens of ended servers are revoked.
 """
 
 from __future__ import annotations
@@ -21,135 +20,153 @@ from jupyterhub.app import JupyterHub
 from ...backends.interface import Job, NoAnswer, Refused
 from ...backends.snapshot import Snapshot
 from ..messages.ended_cards import card_of_ending
-from ..servers.hub_state import Life
+from ..servers.hub_state import HubState
 from ..servers.ledger import Row
-from .held import spawners
-from .pauses import Pauses
+from .loaded_spawners import spawners
+from .retry_pauses import Pauses
 
 log = logging.getLogger(__name__)
 
-# seconds between rounds: always, and while a job is still to be found or ended
-EVERY, SOON = 300.0, 5.0
-AT_ONCE = 20  # servers that one round looks after: each may take a query or two, and a sudo
-STRAYS_TOLD = 100  # jobs
+# seconds between rounds, and between two checks whether a job has to be found or cancelled now
+ROUND_INTERVAL, CHECK_INTERVAL = 300.0, 5.0
+# each of them may take one or two queries of Slurm, and one sudo
+SERVERS_PER_ROUND = 20
+STRAYS_LISTED = 100  # jobs
 DAY = 86400.0
-# seconds that a server's own stop(), which is gentler, is given before its job is ended from here
-STOPPING = 40.0
-LEAVING = (
-    # seconds that a server may take which says that it ends; to JupyterHub, which stops no such
-    # server, it does
-    180.0
-)
+# seconds for the spawner's stop(), which ends the server gently; after that the job is cancelled
+STOP_TIME = 40.0
+# Seconds that a server may take after it has reported its end. JupyterHub counts it as stopping
+# meanwhile, and does not stop it by itself.
+ENDING_TIMEOUT = 180.0
 
 
-async def run(life: Life, backend: str) -> None:
-    """Reconcile the servers of a backend, for ever. A round that fails is logged and tried again."""
+async def run(hub_state: HubState, backend: str) -> None:
+    """Reconcile the servers of a backend, for ever.
+
+    A round that fails is logged and repeated.
+    """
     last, pauses = float("-inf"), Pauses()
     while True:
         try:
-            if life.doubtful(backend) or time.monotonic() - last >= EVERY:
-                await reconcile(life, backend, pauses)
+            if hub_state.has_unsettled_starts(backend) or time.monotonic() - last >= ROUND_INTERVAL:
+                await reconcile(hub_state, backend, pauses)
                 last = time.monotonic()
         except Exception:
-            JupyterHub.instance().db.rollback()  # the session is everybody's
+            JupyterHub.instance().db.rollback()  # all of the hub shares this session
             log.exception(
-                "The ledger and %s could not be compared; trying again in %.0f s", backend, SOON
+                "The ledger and %s could not be compared; trying again in %.0f s",
+                backend,
+                CHECK_INTERVAL,
             )
-        await asyncio.sleep(SOON)
+        await asyncio.sleep(CHECK_INTERVAL)
 
 
-async def revoke_for_ever(life: Life) -> None:
-    """Revoke the tokens of servers that have ended, for ever."""
+async def revoke_for_ever(hub_state: HubState) -> None:
+    """Revoke the API tokens of servers that have ended, for ever."""
     since = time.time() - DAY
     while True:
         try:
             now = time.time()
-            revoke_tokens(life, since)
-            since = now - SOON
+            revoke_tokens(hub_state, since)
+            since = now - CHECK_INTERVAL
         except Exception:
-            JupyterHub.instance().db.rollback()  # the session is everybody's
+            JupyterHub.instance().db.rollback()  # all of the hub shares this session
             log.exception(
-                "Tokens of ended servers could not be revoked; trying again in %.0f s", SOON
+                "Tokens of ended servers could not be revoked; trying again in %.0f s",
+                CHECK_INTERVAL,
             )
-        await asyncio.sleep(SOON)
+        await asyncio.sleep(CHECK_INTERVAL)
 
 
-async def reconcile(life: Life, name: str, pauses: Pauses) -> None:
-    """One round for one backend. Does nothing while it does not answer. At most AT_ONCE servers are
-    looked after, taken by lot, so that those that cannot be ended keep no others waiting."""
-    backend = life.backends[name]
+async def reconcile(hub_state: HubState, name: str, pauses: Pauses) -> None:
+    """Run one round for one backend. Does nothing while the backend does not answer.
+
+    A round handles at most SERVERS_PER_ROUND servers. They are chosen at random, so that servers
+    whose jobs cannot be cancelled do not delay the others.
+    """
+    backend = hub_state.backends[name]
     snapshot = await backend.queue.newer()
     if not backend.queue.healthy:
         return
-    held = set(held_tags())
-    open_rows = life.ledger.open(name)
-    unheld = [
-        r
-        for r in open_rows
-        if r.tag not in held or (r.abandoned and time.time() - r.abandoned > STOPPING)
-    ]
-    backend.strays = strays(life, snapshot)
-    unsettled = [*unheld, *life.ledger.closed_with_live_job(snapshot)]
+    loaded = set(tags_of_loaded_servers())
+    unwatched = []
+    for row in hub_state.ledger.open(name):
+        stop_is_late = row.abandoned and time.time() - row.abandoned > STOP_TIME
+        if row.tag not in loaded or stop_is_late:
+            unwatched.append(row)
+    backend.strays = list_stray_jobs(hub_state, snapshot)
+    unsettled = [*unwatched, *hub_state.ledger.closed_with_live_job(snapshot)]
     due = pauses.due(unsettled)
-    for row in random.sample(due, min(AT_ONCE, len(due))):
+    for row in random.sample(due, min(SERVERS_PER_ROUND, len(due))):
         pauses.tried(row)
-        await settle(life, row, pauses)
+        await close_or_cancel(hub_state, row, pauses)
     pauses.keep(unsettled)
 
 
-def strays(life: Life, snapshot: Snapshot) -> list[str]:
-    """Live jobs with a tag of this site that stands in no ledger. Anybody can submit as many as he
-    likes."""
+def list_stray_jobs(hub_state: HubState, snapshot: Snapshot) -> list[str]:
+    """Return live jobs that have a tag of this site but no row in the ledger.
+
+    The list has a limit, because any user can submit any number of such jobs.
+    """
     alive = {tag: [job for job in jobs if not job.ended] for tag, jobs in snapshot.by_tag.items()}
-    known = {row.tag for row in life.ledger.rows_of(alive)}
+    known = {row.tag for row in hub_state.ledger.rows_of(alive)}
     ids = [job.id for tag, jobs in alive.items() if tag not in known for job in jobs]
-    return sorted(ids, key=lambda number: (len(number), number))[:STRAYS_TOLD]
+    return sorted(ids, key=lambda number: (len(number), number))[:STRAYS_LISTED]
 
 
-def held_tags() -> list[str]:
-    """The tags of the servers that JupyterHub holds at this moment, starting, running or being
-    checked; without those that do not end as they said."""
+def tags_of_loaded_servers() -> list[str]:
+    """Return the tags of servers that start, run or are being checked in JupyterHub.
+
+    A server is left out if it reported its end more than ENDING_TIMEOUT ago, and has not ended.
+    """
     children = [spawner.child_spawner for spawner in spawners() if spawner.child_spawner]
-    late = time.monotonic() - LEAVING
-    return [child.tag for child in children if child.tag and not 0 < child.leaving < late]
+    late = time.monotonic() - ENDING_TIMEOUT
+    return [child.tag for child in children if child.tag and not 0 < child.ending_since < late]
 
 
-async def settle(life: Life, row: Row, pauses: Pauses) -> None:
-    """A start that nobody holds: find its job, end it if it lives, and close the row once Slurm
-    says it is gone."""
+async def close_or_cancel(hub_state: HubState, row: Row, pauses: Pauses) -> None:
+    """Find the job of a start that JupyterHub does not have, and end what is left of it.
+
+    A live job is cancelled. The row is closed once Slurm reports that the job is gone.
+    """
     try:
-        job = await life.backend_of(row).look_up(row)
+        job = await hub_state.backend_of(row).look_up(row)
     except NoAnswer:
         return
     if job and not job.ended:
-        await end_job(life, row, job, pauses)
+        await cancel_job(hub_state, row, job, pauses)
     elif row.ended is None:
-        told = row.job is not None and not row.abandoned
-        card = await card_of_ending(life, row.tag, starting=not row.listening) if told else None
-        life.ledger.end(row.tag, card.as_dict() if card else None)
+        card = None
+        if row.job is not None and not row.abandoned:
+            card = await card_of_ending(hub_state, row.tag, starting=not row.listening)
+        hub_state.ledger.end(row.tag, card.as_dict() if card else None)
 
 
-async def end_job(life: Life, row: Row, job: Job, pauses: Pauses) -> None:
-    """Cancel the job of a server that nobody holds. A scheduler that is silent is asked again next
-    time."""
-    if row.job is None:  # its number was never learnt; its tag says whose it is
-        life.ledger.submitted(row.tag, job.id)
+async def cancel_job(hub_state: HubState, row: Row, job: Job, pauses: Pauses) -> None:
+    """Cancel the job of a server that JupyterHub does not have.
+
+    If the scheduler does not answer, a later round tries again.
+    """
+    if row.job is None:  # the hub never received its number; the job was found by its tag
+        hub_state.ledger.record_job(row.tag, job.id)
     try:
-        lives, trouble = await life.backend_of(row).stop(row, job.id, graceful=False), ""
+        lives, trouble = await hub_state.backend_of(row).stop(row, job.id, graceful=False), ""
     except (Refused, NoAnswer) as refusal:
-        why = " ".join(str(refusal).split())  # sudo and scancel may have said several lines
+        why = " ".join(str(refusal).split())  # sudo and scancel may have printed several lines
         lives, trouble = True, f", which fails, and is tried again less and less often: {why}"
     if not lives:
-        life.ledger.end(row.tag)
-    if pauses.is_news(row, trouble):
+        hub_state.ledger.end(row.tag)
+    if pauses.is_new_trouble(row, trouble):
         log.warning("Job %s of %s is held by no server; cancelling it%s", job.id, row.user, trouble)
 
 
-def revoke_tokens(life: Life, since: float) -> None:
-    """Delete the API tokens of the servers that ended `since` then; JupyterHub knows only those
-    that it gave out itself since it started (user.py, stop)."""
+def revoke_tokens(hub_state: HubState, since: float) -> None:
+    """Delete the API tokens of servers that ended after `since` (epoch seconds).
+
+    JupyterHub itself deletes only tokens that it issued since its start (user.py, stop).
+    """
     session: Any = JupyterHub.instance().db
-    if hashes := life.ledger.tokens_of_the_ended(since):
+    if hashes := hub_state.ledger.tokens_of_the_ended(since):
         for token in session.query(orm.APIToken).filter(orm.APIToken.hashed.in_(hashes)):
             session.delete(token)
         session.commit()

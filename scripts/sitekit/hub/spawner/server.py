@@ -1,8 +1,8 @@
-"""A server: the submission of its job, the wait for it, and its stop.
+"""Submit a server's job, wait until the server listens, and stop it.
 
-It is the child that TierSpawner starts. What differs between backends is behind
-sitekit.backends.interface; a class that derives from this one adds what sites know of a spawner of
-that kind, such as batchspawner's traits.
+TierSpawner starts this class as its child. Differences between backends are behind
+sitekit.backends.interface. A class that derives from this one adds what sites expect of a spawner
+of that kind, such as batchspawner's traits.
 """
 
 from __future__ import annotations
@@ -17,41 +17,43 @@ from jupyterhub.spawner import Spawner
 from ...backends.choice import Choice
 from ...backends.interface import Backend, Job, NoAnswer, Refused
 from ..messages import progress
-from ..messages.cards import Card, card_of_outage, card_of_patience, card_of_refusal
+from ..messages.cards import Card, card_of_outage, card_of_refusal, card_of_slow_start
 from ..messages.ended_cards import card_of_ending
-from ..servers.hub_state import Life
+from ..servers.hub_state import HubState
 from ..servers.ledger import Row
 from .not_started import NotStarted
 from .submission import record_start, variables_of
 
-GRACE = 8.0  # seconds between SIGTERM and the backend's own way of ending a job
-PATIENCE = 20.0  # seconds that a stop waits for the backend to say that the job is gone
+GRACE = 8.0  # seconds between SIGTERM and the backend's way to cancel a job
+STOP_TIMEOUT = 20.0  # seconds that stop() waits until the backend reports that the job is gone
 
 
 class Server(Spawner):
-    """One server. `choice` and `backend_name` are set before start(); `persist` writes the state to
-    the database."""
+    """One server. TierSpawner sets `choice` and `backend_name` before start().
 
-    life: Life
+    `persist` writes the spawner's state to JupyterHub's database.
+    """
+
+    hub_state: HubState
     choice: Choice
     persist: Callable[[], None]
     backend_name = "slurm"
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.tag = ""
-        self.job_id = ""
-        self.address = ""  # of its host, once the backend has told it
-        self.leaving = 0.0  # since when the server says that it ends, by the monotonic clock
+        self.tag = self.job_id = ""
+        self.address = ""  # of its host, once the backend has returned it
+        # when the server reported its end, by the monotonic clock; 0: not yet
+        self.ending_since = 0.0
 
     @property
     def backend(self) -> Backend:
-        """What runs it."""
-        return self.life.backends[self.backend_name]
+        """Return the backend that runs the server."""
+        return self.hub_state.backends[self.backend_name]
 
     def row(self) -> Row | None:
-        """Its row in the ledger; None before its first start."""
-        return self.life.ledger.row(self.tag) if self.tag else None
+        """Return the server's row in the ledger; None before its first start."""
+        return self.hub_state.ledger.row(self.tag) if self.tag else None
 
     def get_state(self) -> dict[str, Any]:
         state = super().get_state()
@@ -66,133 +68,136 @@ class Server(Spawner):
         # the ledger is written first; after a crash it may know more than JupyterHub's database
         if row := self.row():
             self.job_id, self.backend_name = row.job or "", row.backend
-        self.life.lies_at(self.tag, self.address)
+        self.hub_state.record_address(self.tag, self.address)
 
     def clear_state(self) -> None:
         super().clear_state()
-        self.life.addresses.pop(self.tag, None)
-        self.tag, self.job_id, self.address, self.leaving = "", "", "", 0.0
-
-    # --- start -----------------------------------------------------------------------------------------------
+        self.hub_state.addresses.pop(self.tag, None)
+        self.tag, self.job_id, self.address, self.ending_since = "", "", "", 0.0
 
     async def start(self) -> str:
-        """Submit the job and wait until its server listens. Returns its URL. Raises NotStarted with
-        a card."""
-        self.ip, self.port = "0.0.0.0", 0  # noqa: S104  (the server binds as its site says)
-        self.take_figures()
-        self.tag = await record_start(self)
+        """Submit the job, wait until its server listens, and return its URL.
+
+        Raises NotStarted with a card.
+        """
+        self.ip, self.port = "0.0.0.0", 0  # noqa: S104  (not an address to bind: the session binds the port)
+        self.set_limits()
+        self.tag = await record_start(self.hub_state, self, self.choice, self.backend_name)
         self.persist()
         await self.submit()
         with self.backend.queue.waiting():
-            return await self.listening_within(self.start_timeout)
+            return await self.wait_until_listening(self.start_timeout)
 
-    def take_figures(self) -> None:
-        """The choice as JupyterHub's own limits, which its pages and its API show."""
+    def set_limits(self) -> None:
+        """Copy the choice to JupyterHub's own limits, which its pages and its API show."""
         self.mem_limit = self.choice.cap * 1024**2
         self.mem_guarantee = self.choice.memory * 1024**2
         self.cpu_guarantee = float(self.choice.cpus)
 
     async def submit(self) -> str:
-        """Hand the validated figures to the backend. Returns the job's id. Raises NotStarted."""
+        """Hand the checked figures to the backend, and return the job's id. Raises NotStarted."""
         work = self.row()
         assert work is not None, "a job is submitted only after its row is in the ledger"  # noqa: S101
         live = {
             row.job
-            for row in self.life.ledger.open(self.backend_name)
+            for row in self.hub_state.ledger.open(self.backend_name)
             if row.account == work.account and row.job
         }
         try:
-            job = await self.backend.submit(work, self.choice, variables_of(self), live)
+            environment = variables_of(self.hub_state, self, self.tag, self.choice)
+            job = await self.backend.submit(work, self.choice, environment, live)
         except Refused as refusal:
             await self._fail(card_of_refusal(self.backend, refusal))
-        except NoAnswer as silence:
-            # The job may exist all the same: the row stays open, and the reconciler ends what it
-            # finds. So it does when this is cancelled: by its user, whose stop() abandons the row,
-            # or by a hub that ends.
-            card = card_of_outage(str(silence))
-            self.life.ledger.abandon(self.tag, card.as_dict())
+        except NoAnswer as outage:
+            # The job may exist all the same. So the row stays open, and the reconciler cancels the
+            # job if it finds it. The same happens when this coroutine is cancelled: because the
+            # user stops the server, which abandons the row, or because the hub ends.
+            card = card_of_outage(str(outage))
+            self.hub_state.ledger.abandon(self.tag, card.as_dict())
             raise NotStarted(card) from None
-        self.life.ledger.submitted(self.tag, job)
+        self.hub_state.ledger.record_job(self.tag, job)
         self.job_id = job
         self.persist()
         return job
 
-    async def listening_within(self, seconds: float) -> str:
-        """until_listening(), for as long as its user is ready to wait. JupyterHub stops what failed
-        to start."""
+    async def wait_until_listening(self, seconds: float) -> str:
+        """Wait for the server at most `seconds`, and return its URL.
+
+        Raises NotStarted with a card. JupyterHub stops a server that failed to start.
+        """
         try:
-            return await asyncio.wait_for(self.until_listening(), seconds)
+            return await asyncio.wait_for(self.wait_for_callback(), seconds)
         except (TimeoutError, asyncio.TimeoutError):
-            card = await card_of_patience(self.life, self.tag)
-            self.life.ledger.abandon(self.tag, card.as_dict())
+            card = await card_of_slow_start(self.hub_state, self.tag)
+            self.hub_state.ledger.abandon(self.tag, card.as_dict())
             raise NotStarted(card) from None
 
-    async def until_listening(self) -> str:
-        """Wait for the callback, however long the backend takes; look at each new snapshot for a
-        job that has ended."""
-        heard = self.life.expect(self.tag)
-        try:
-            while not self.port_told():
-                turn = asyncio.ensure_future(self.backend.queue.next())
-                bell = asyncio.ensure_future(heard.wait())
-                await asyncio.wait({turn, bell}, return_when=asyncio.FIRST_COMPLETED)
-                turn.cancel()
-                bell.cancel()
-                if not self.port_told() and await self.is_gone():
-                    await self._fail_with_job()
-            self.port = self.port_told()
-            self.ip = await self._host()
-            return self.life.url(self.tag, self.ip, self.port)
-        finally:
-            self.life.forget(self.tag)
+    async def wait_for_callback(self) -> str:
+        """Wait for the server's callback, however long the backend takes, and return its URL.
 
-    def port_told(self) -> int:
-        """The port that the server has told; 0 before."""
+        Each new snapshot is checked as well, in case the job has ended.
+        """
+        callback = self.hub_state.expect(self.tag)
+        try:
+            while not self.reported_port():
+                snapshot = asyncio.ensure_future(self.backend.queue.next())
+                called = asyncio.ensure_future(callback.wait())
+                await asyncio.wait({snapshot, called}, return_when=asyncio.FIRST_COMPLETED)
+                snapshot.cancel()
+                called.cancel()
+                if not self.reported_port() and await self.is_gone():
+                    await self._fail_with_job()
+            self.port = self.reported_port()
+            self.ip = await self._host()
+            return self.hub_state.url(self.tag, self.ip, self.port)
+        finally:
+            self.hub_state.forget(self.tag)
+
+    def reported_port(self) -> int:
+        """Return the port that the server has reported; 0 before."""
         row = self.row()
         return row.port or 0 if row else 0
 
     async def _host(self) -> str:
-        """The address of the host that the backend names. The server's own word is not asked for.
-        It is remembered, so that a hub which restarts while the backend does not answer finds its
-        servers."""
+        """Return the address of the job's host, as the backend has it.
+
+        An address from the server itself would not be trusted. The answer is stored, so that a hub
+        that restarts while the backend does not answer can still reach its servers.
+        """
         while not self.address:
             if await self.is_gone():
                 await self._fail_with_job()
             with contextlib.suppress(NoAnswer):
                 job = await self.job()
-                if job and job.host and self.is_running(job):
-                    self.address = await self.address_of(job)
+                self.address = (await self.address_of(job) if job else None) or ""
+                if self.address:
                     break
             await self.backend.queue.newer()
         return self.address
 
-    def is_running(self, job: Job) -> bool:
-        """Whether the job has its host."""
-        return job.running
-
-    async def address_of(self, job: Job) -> str:
-        """The address of a running job's host. Raises NoAnswer."""
-        return await self.backend.address(job)
+    async def address_of(self, job: Job) -> str | None:
+        """Return the address of the job's host; None before it has one. Raises NoAnswer."""
+        return await self.backend.address(job) if job.running and job.host else None
 
     async def _fail_with_job(self) -> NoReturn:
-        """The job has ended before its server could be opened; or the backend denies that there is
-        one."""
-        card = await card_of_ending(self.life, self.tag, starting=True)
-        # it may live: the stop that follows a failed start ends it, by its number
+        """Raise NotStarted, because the job has ended, or because the backend hides it."""
+        card = await card_of_ending(self.hub_state, self.tag, starting=True)
+        # the job may live: JupyterHub calls stop() after a failed start, which cancels it by number
         if card.kind == "unseen":
-            self.life.ledger.abandon(self.tag, card.as_dict())
+            self.hub_state.ledger.abandon(self.tag, card.as_dict())
             raise NotStarted(card)
         await self._fail(card)
 
     async def _fail(self, card: Card) -> NoReturn:
-        self.life.ledger.end(self.tag, card.as_dict())
+        """Close the row with this card, and raise NotStarted."""
+        self.hub_state.ledger.end(self.tag, card.as_dict())
         raise NotStarted(card)
 
-    # --- watching ---
-
     async def job(self) -> Job | None:
-        """Its job as the backend knows it; None when the backend says that it is gone. Raises
-        NoAnswer."""
+        """Return the job as the backend knows it; None if the backend reports that it is gone.
+
+        Raises NoAnswer.
+        """
         row = self.row()
         if row is None or row.ended:
             return None
@@ -200,15 +205,17 @@ class Server(Spawner):
         if queue.snapshot.taken < 0 and queue.silent_since is None:
             await queue.newer()
         job = await self.backend.look_up(row)
-        # the hub died between the submission and its answer: here is the job
+        # an earlier hub died after the submission, before it received the job's number
         if job and row.job is None:
-            self.life.ledger.submitted(self.tag, job.id)
+            self.hub_state.ledger.record_job(self.tag, job.id)
             self.job_id = job.id
         return job
 
     async def is_gone(self) -> bool:
-        """Whether its job has ended, by the backend's own word: a backend that does not answer ends
-        no server."""
+        """Return whether the backend reports that the job has ended.
+
+        A backend that does not answer ends no server.
+        """
         try:
             job = await self.job()
         except NoAnswer:
@@ -216,15 +223,15 @@ class Server(Spawner):
         return job is None or job.ended
 
     async def poll(self) -> int | None:
-        """None while the job lives or while nobody can say that it does not; 1 when the backend
-        says that it ended."""
+        """Return 1 if the backend reports that the job has ended, else None.
+
+        None also means that the backend does not answer.
+        """
         try:
             return await self._poll()
         except Exception:
-            # JupyterHub takes a poll that fails for a server that is gone (app.py, check_spawner)
-            self.log.exception(
-                "The server of %s could not be looked after; it is kept", self.user.name
-            )
+            # if poll() fails, JupyterHub takes the server for gone (app.py, check_spawner)
+            self.log.exception("Server of %s: the poll failed; it is kept", self.user.name)
             return None
 
     async def _poll(self) -> int | None:
@@ -234,65 +241,59 @@ class Server(Spawner):
             return None
         row = self.row()
         if row and not row.ended:
-            card = await card_of_ending(self.life, self.tag, starting=not row.listening)
-            self.life.ledger.end(self.tag, card.as_dict() if card and not row.abandoned else None)
+            card = await card_of_ending(self.hub_state, self.tag, starting=not row.listening)
+            self.hub_state.ledger.end(
+                self.tag, card.as_dict() if card and not row.abandoned else None
+            )
         return 1
 
     def current_job(self) -> Job | None:
-        """Its job in the last snapshot."""
+        """Return the job in the last snapshot."""
         row = self.row()
-        return self.life.job_of(row) if row else None
-
-    # --- stop ------------------------------------------------------------------------------------------------
+        return self.hub_state.job_of(row) if row else None
 
     async def stop(self, now: bool = False) -> None:
-        """End the job: SIGTERM, a grace period, then the backend's own way. In an outage the
-        reconciler ends it."""
+        """End the job: SIGTERM, a grace period, then the backend's way to cancel a job.
+
+        If the backend does not answer, the reconciler cancels the job later.
+        """
         tag = self.tag
-        self.life.ledger.abandon(tag)
-        row = self.life.ledger.row(tag)
+        self.hub_state.ledger.abandon(tag)
+        row = self.hub_state.ledger.row(tag)
         if row is None or row.job is None or row.ended:
             return
         try:
             with self.backend.queue.waiting():
-                job = self.life.job_of(row)
+                job = self.hub_state.job_of(row)
                 if not now and row.listening and (job is None or job.running):
                     lives = await self.backend.stop(row, row.job, graceful=True)
-                    if lives and await self._ended_within(GRACE):
+                    if lives and await self._wait_until_ended(GRACE):
                         return
                 if not await self.backend.stop(row, row.job, graceful=False):
-                    self.life.ledger.end(tag)
+                    self.hub_state.ledger.end(tag)
                 elif not now:
-                    await self._ended_within(PATIENCE)
+                    await self._wait_until_ended(STOP_TIMEOUT)
         except (Refused, NoAnswer) as trouble:
             self.log.warning(
                 "Job %s of %s is still to be cancelled: %s", row.job, self.user.name, trouble
             )
 
-    async def _ended_within(self, seconds: float) -> bool:
-        """Whether the backend says within `seconds` that the job is gone; the ledger then knows it
-        too."""
-        deadline = asyncio.get_running_loop().time() + seconds
-        while asyncio.get_running_loop().time() < deadline:
+    async def _wait_until_ended(self, seconds: float) -> bool:
+        """Close the row and return True, if the backend reports in time that the job is gone."""
+        try:
+            await asyncio.wait_for(self._wait_until_gone(), seconds)
+        except (TimeoutError, asyncio.TimeoutError):
+            return False
+        self.hub_state.ledger.end(self.tag)
+        return True
+
+    async def _wait_until_gone(self) -> None:
+        while not await self.is_gone():
             await asyncio.sleep(0.4)
-            with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
-                await asyncio.wait_for(
-                    self.backend.queue.newer(), deadline - asyncio.get_running_loop().time()
-                )
-            if await self.is_gone():
-                self.life.ledger.end(self.tag)
-                return True
-        return False
+            await self.backend.queue.newer()
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
-        """What the waiting user reads: the reason in plain words, the expected start, then what is
-        happening."""
-        last = None
+        """Yield the events that the waiting user reads, until JupyterHub ends the iteration."""
         with self.backend.queue.waiting():
-            while True:
-                event = progress.event(self.life, self.tag)
-                if event != last:
-                    yield event
-                last = event
-                with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
-                    await asyncio.wait_for(self.backend.queue.next(), 2)
+            async for event in progress.events(self.hub_state, self.backend, self.tag):
+                yield event

@@ -1,8 +1,7 @@
-"""A server on Slurm, as batchspawner's SlurmSpawner is one: with its req_* traits, its state
-regexes and its exec host.
+"""Give a server on Slurm the interface of batchspawner's SlurmSpawner.
 
-Sites set these in their own configuration. They read the shared snapshot here, in place of a squeue
-of each server's.
+Sites use its req_* traits, its state regexes and its exec host in their own configuration. The
+regexes read the shared snapshot here: no squeue is run for a single server.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from .server import Server
 
 
 class SlurmServer(Server, SlurmSpawner):
-    """The child for the tiers that run on Slurm."""
+    """The child spawner for tiers that run on Slurm."""
 
     backend_name = "slurm"
 
-    def take_figures(self) -> None:
-        """The choice as batchspawner's req_* traits too, for templates and hooks that read them."""
-        super().take_figures()
+    def set_limits(self) -> None:
+        """Also copy the choice to batchspawner's req_* traits, for templates and hooks."""
+        super().set_limits()
         self.req_partition = ",".join(self.choice.partitions)
         self.req_memory = format_memory(self.choice.memory)
         self.req_nprocs = str(self.choice.cpus)
@@ -33,16 +32,23 @@ class SlurmServer(Server, SlurmSpawner):
         self.req_ngpus = str(self.choice.gpus or "")
 
     async def submit_batch_script(self) -> str:
-        """batchspawner's name for submit()."""
+        """Submit the job, under batchspawner's name for submit()."""
         return await self.submit()
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
-        """Nothing more: batchspawner's asks the directory in the hub's event loop, and fails where
-        it is silent (batchspawner.py, UserEnvMixin). HOME, USER and SHELL are the gate's to set."""
+        """Return the variables unchanged.
+
+        batchspawner looks up the user in the directory of accounts, in the hub's event loop, and
+        fails while the directory does not answer (batchspawner.py, UserEnvMixin). The gate sets
+        HOME, USER and SHELL.
+        """
         return env
 
     async def query_job_status(self) -> JobStatus:
-        """batchspawner's name for the job's phase. Only Slurm's own word makes it NOTFOUND."""
+        """Return the job's phase as batchspawner's JobStatus.
+
+        It is NOTFOUND only if Slurm itself reports that the job is gone.
+        """
         try:
             job = await self.job()
         except NoAnswer:
@@ -54,21 +60,19 @@ class SlurmServer(Server, SlurmSpawner):
         return JobStatus.RUNNING if self.state_isrunning() or job.running else JobStatus.UNKNOWN
 
     async def job(self) -> Job | None:
-        """Its job. `job_status` is written, as batchspawner's regexes read it."""
+        """Return the job, and set `job_status` for batchspawner's regexes."""
         self.job_status = ""
         job = await super().job()
         if job:
             self.job_status = f"{job.state} {job.host}".strip()
         return job
 
-    def is_running(self, job: Job) -> bool:
-        """By the site's state_running_re, where it has one."""
-        return bool(self.state_isrunning())
+    async def address_of(self, job: Job) -> str | None:
+        """Return the address of the job's host, once the site's state_running_re matches.
 
-    async def address_of(self, job: Job) -> str:
-        """What state_exechost_exp makes of the node's name is an address already, as in
-        batchspawner."""
-        node = self.state_gethost() or ""
-        if self.state_exechost_exp:
-            return str(node)
-        return await super().address_of(replace(job, host=node))
+        If the site has set state_exechost_exp, its result is the address, as in batchspawner.
+        """
+        node = self.state_gethost() if self.state_isrunning() else None
+        if not node or self.state_exechost_exp:
+            return node
+        return await self.backend.address(replace(job, host=node))

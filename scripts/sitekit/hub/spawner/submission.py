@@ -2,50 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from jupyterhub import orm
+from jupyterhub.spawner import Spawner
 from jupyterhub.utils import utcnow
 from sqlalchemy.orm import object_session
 
-from ..servers.hub_state import longest
+from ...backends.choice import Choice
+from ..servers.hub_state import HubState, longest_run
 from ..servers.idle_limits import session_environment
-from .directory import uid_of
-
-if TYPE_CHECKING:
-    from .server import Server
+from .look_up_accounts import uid_of
 
 
-async def record_start(server: Server) -> str:
-    """Write the row of this start in the ledger. Return its tag."""
-    life, user = server.life, server.user.name
-    token = orm.APIToken.find(object_session(server.orm_spawner), server.api_token)
-    account = life.account_of(user)
-    tag = life.ledger.intend(
+async def record_start(hub_state: HubState, spawner: Spawner, choice: Choice, backend: str) -> str:
+    """Write the ledger's row for this start, before its job is submitted, and return its tag.
+
+    The API token of the server expires when the server can no longer run.
+    """
+    user = spawner.user.name
+    token = orm.APIToken.find(object_session(spawner.orm_spawner), spawner.api_token)
+    account = hub_state.account_of(user)
+    tag = hub_state.ledger.record_intent(
         user,
-        server.name,
+        spawner.name,
         token.hashed if token else None,
-        server.choice.as_dict(),
-        backend=server.backend_name,
+        choice.as_dict(),
+        backend=backend,
         account=account,
         uid=await uid_of(account),
     )
     if token:
-        lifetime = longest(server.choice.time, server.start_timeout)
-        token.expires_at = utcnow(with_tz=False) + lifetime
-    if life.site.internal_tls:
-        life.ledger.certified(tag)
+        token.expires_at = utcnow(with_tz=False) + longest_run(choice.time, spawner.start_timeout)
+    if hub_state.site.internal_tls:
+        hub_state.ledger.record_certificate(tag)
     return tag
 
 
-def variables_of(server: Server) -> dict[str, str]:
+def variables_of(hub_state: HubState, spawner: Spawner, tag: str, choice: Choice) -> dict[str, str]:
     """Return JupyterHub's variables for its single-user server. Backends accept no others."""
-    wanted = ("JUPYTERHUB_", "MEM_", "CPU_")
-    variables = {k: str(value) for k, value in server.get_env().items() if k.startswith(wanted)}
-    tier = server.life.site.tier(server.choice.tier)
-    lifetime = longest(server.choice.time, server.start_timeout)
-    return {
-        **variables,
-        **session_environment(tier, server.choice),
-        **server.life.certificate(server.tag, lifetime),
-    }
+    prefixes = ("JUPYTERHUB_", "MEM_", "CPU_")
+    variables = spawner.get_env().items()
+    environment = {key: str(value) for key, value in variables if key.startswith(prefixes)}
+    environment |= session_environment(hub_state.site.tier(choice.tier), choice)
+    lifetime = longest_run(choice.time, spawner.start_timeout)
+    return environment | hub_state.certificate(tag, lifetime)

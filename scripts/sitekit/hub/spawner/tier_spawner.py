@@ -1,9 +1,8 @@
-"""TierSpawner: wrapspawner's ProfilesSpawner, its profiles made of the site's tiers, its openings
-closed.
+"""Define JupyterHub's spawner class, in which each tier of the site is a profile.
 
-Whatever is not a tier of this site is refused (wrapspawner takes an unknown profile for none and
-starts its default child, a process on the hub), and no child but a Server can be built. The tier's
-backend says which class of Server.
+It derives from wrapspawner's ProfilesSpawner, which takes an unknown profile for its default child,
+a process on the hub. Here anything that is not a tier of the site is refused, and the child is
+always a Server. The tier's backend decides which class of Server.
 """
 
 from __future__ import annotations
@@ -18,21 +17,23 @@ from traitlets import Type, default, directional_link
 from wrapspawner import ProfilesSpawner
 
 from ...backends.choice import Choice
-from ...backends.named import named
+from ...backends.load_backends import load_object
 from ..messages.form import tier_form
-from ..servers.choices import BadChoice, Standing, from_form, read_choice, remembered
-from ..servers.hub_state import Life
+from ..servers.check_choice import BadChoice, Eligibility, form_values_of, from_form, read_choice
+from ..servers.hub_state import HubState
 from .adopt import adopted_url
-from .directory import groups_of
+from .look_up_accounts import groups_of
 from .server import Server
 
 DEFAULT = "slurm"  # the backend of a server whose row is no longer in the ledger
-SUBMITTING = 90  # seconds that the gate may take, at the very most, before a server begins to wait
+SUBMITTING = 90  # seconds that the gate may take at most; added to the tier's start_timeout
 
 
 class NotOffered(SpawnException):
-    """Options that are refused. JupyterHub shows str() of an exception without a jupyterhub_message
-    (utils.py)."""
+    """The user's options are refused.
+
+    JupyterHub shows str() of an exception that has no jupyterhub_message (utils.py).
+    """
 
     def __init__(self, why: str) -> None:
         super().__init__(why, reason="options")
@@ -40,12 +41,12 @@ class NotOffered(SpawnException):
 
 
 class TierSpawner(ProfilesSpawner):
-    """One user's server under one name. `life` is set by configure()."""
+    """Start one user's server under one name. configure() sets `hub_state`."""
 
-    life: Life
+    hub_state: HubState
     choice: Choice | None = None
     _backend = DEFAULT  # of the tier that was chosen, or of the server that runs
-    typed: dict[str, str] = {}  # noqa: RUF012  (replaced, never changed)
+    typed: dict[str, str] = {}  # noqa: RUF012  (always replaced, never modified)
     child_spawner: Server | None
     child_class = Type(Server, Server)  # any other class is refused by the trait itself
 
@@ -53,34 +54,42 @@ class TierSpawner(ProfilesSpawner):
     def _tiers_as_profiles(self) -> list[tuple[str, str, type[Spawner], dict[str, Any]]]:
         return [
             (tier.title, tier.key, self._class_for(tier.runs_on), {})
-            for tier in self.life.site.tiers
+            for tier in self.hub_state.site.tiers
         ]
 
     def _class_for(self, backend: str) -> type[Server]:
-        """The class of servers on a backend."""
-        return cast(type[Server], named(self.life.backends[backend].spawner))
+        """Return the class of servers on a backend."""
+        return cast(type[Server], load_object(self.hub_state.backends[backend].spawner))
 
     # --- the choice ------------------------------------------------------------------------------------------
 
     async def get_options_form(self) -> str:
-        """The tiers with what each gives. Waits for Slurm two seconds at most, and only if a tier
-        asks for names."""
+        """Render the form with the tiers.
+
+        Slurm is asked only if a tier needs names from it, for at most two seconds.
+        """
         asked = self.handler.get_query_argument("tier", "") if self.handler else ""
         typed, self.typed = self.typed, {}
         last = typed or (self.orm_spawner.user_options or {} if self.orm_spawner else {})
-        return tier_form(self.life, self.user.name, self.name, await self.standing(), asked, last)
+        return tier_form(
+            self.hub_state, self.user.name, self.name, await self.eligibility(), asked, last
+        )
 
-    async def standing(self) -> Standing:
-        """What this user is to the cluster: groups, and what the backends offer the account."""
+    async def eligibility(self) -> Eligibility:
+        """Return the user's groups, and what the backends offer to the account."""
         user = self.user.name
-        offers = await self.life.offers(user)
-        return Standing(
-            await groups_of(self.life.account_of(user)), offers.accounts, offers.reservations
+        offers = await self.hub_state.offers(user)
+        return Eligibility(
+            await groups_of(self.hub_state.account_of(user)), offers.accounts, offers.reservations
         )
 
     def options_from_form(self, form_data: dict[str, list[Any]]) -> dict[str, Any]:
-        """JupyterHub shows the form again, with the default server's spawner, where the options are
-        refused or the start fails (handlers/pages.py, _post): what was typed is to be in it."""
+        """Return the form's data as options, and remember what was typed.
+
+        If the options are refused, or the start fails, JupyterHub shows the form again, with the
+        spawner of the default server (handlers/pages.py, _post). The form then shows what was
+        typed.
+        """
         options = from_form(form_data)
         fields = {
             key: value for key, value in options.items() if isinstance(value, str) and key != "tier"
@@ -89,34 +98,40 @@ class TierSpawner(ProfilesSpawner):
         return options
 
     async def take_options(self, options: object) -> None:
-        """Check the options, whichever way they came, before anything else happens. Raises
-        SpawnException (400)."""
-        standing = await self.standing()
+        """Check the options, before anything else happens, wherever they come from.
+
+        Raises SpawnException (400).
+        """
+        eligibility = await self.eligibility()
         try:
-            self.choice, kept = read_choice(self.life.site, options, standing)
+            self.choice, kept = read_choice(self.hub_state.site, options, eligibility)
         except BadChoice as bad:
-            # JupyterHub has stored the options before it asks what they are worth
-            before = self.life.ledger.last_choice(self.user.name, self.name)
-            self.orm_spawner.user_options = remembered(self.life.site, before, standing)
+            # JupyterHub has stored the options before they are checked: restore the earlier ones
+            before = self.hub_state.ledger.last_choice(self.user.name, self.name)
+            self.orm_spawner.user_options = form_values_of(self.hub_state.site, before, eligibility)
             object_session(self.orm_spawner).commit()
             raise NotOffered(str(bad)) from None
         self.user_options = self.orm_spawner.user_options = kept
         self.user.spawner.typed = {}
-        self.default_url = self.life.site.server.interfaces[self.choice.interface]
-        # JupyterHub's own limit says nothing to the user; the child, whose limit is the tier's,
-        # ends first and says why
-        self.start_timeout = self.life.site.tier(self.choice.tier).start_timeout + SUBMITTING
+        self.default_url = self.hub_state.site.server.interfaces[self.choice.interface]
+        # JupyterHub's own timeout shows no reason to the user. So the child's timeout, which is the
+        # tier's, comes first, and shows a card.
+        self.start_timeout = self.hub_state.site.tier(self.choice.tier).start_timeout + SUBMITTING
 
     # --- the child -------------------------------------------------------------------------------------------
 
     def select_profile(self, profile: str) -> None:
-        """A profile decides nothing here; the choice does. wrapspawner keeps the previous child for
-        an unknown one."""
+        """Do nothing: `choice` decides, not the profile.
+
+        wrapspawner keeps the previous child for an unknown profile.
+        """
 
     def construct_child(self) -> Server:
-        """The child, with what released wrapspawner forgets to hand on: orm_spawner and cookie
-        options, without which a named server gets the address and the cookies of the default one
-        (wrapspawner#26, fixed in master only)."""
+        """Create the child with two settings that released wrapspawner does not pass on.
+
+        They are orm_spawner and the cookie options. Without them a named server gets the address
+        and the cookies of the default one (wrapspawner#26, fixed in master only).
+        """
         if self.child_spawner is None:
             self.child_class = self._class_for(self._backend)
             child = self.child_class(
@@ -133,19 +148,21 @@ class TierSpawner(ProfilesSpawner):
             child.persist = self._persist
             own = {"orm_spawner", "user_options", "child_spawner", "start_timeout", "ip", "port"}
             own |= {"mem_limit", "mem_guarantee", "cpu_guarantee"}
-            own |= {"db"}  # to read it makes JupyterHub warn of its end
+            own |= {"db"}  # JupyterHub logs that `db` is deprecated when it is read
             for trait in (set(self.trait_names()) & set(child.trait_names())) - own:
                 directional_link((self, trait), (child, trait))
             self.child_spawner = child
         return self.child_spawner
 
     def _persist(self) -> None:
-        """Write the state to the database now, not after start() as JupyterHub does (user.py,
-        spawn)."""
+        """Write the state to the database now.
+
+        JupyterHub would write it only after start() (user.py, spawn).
+        """
         self.orm_spawner.state = self.get_state()
         object_session(self.orm_spawner).commit()
 
-    # --- state: the tag is all that is needed; tiers may change while servers run ----------------------------------
+    # --- state: only the tag, by which the row is found even if tiers have changed -------------------
 
     def get_state(self) -> dict[str, Any]:
         state = Spawner.get_state(self)
@@ -156,7 +173,7 @@ class TierSpawner(ProfilesSpawner):
     def load_state(self, state: dict[str, Any]) -> None:
         Spawner.load_state(self, state)
         if child_state := state.get("child_state"):
-            row = self.life.ledger.row(child_state.get("tag", ""))
+            row = self.hub_state.ledger.row(child_state.get("tag", ""))
             self._backend = row.backend if row else DEFAULT
             self.construct_child().load_state(child_state)
 
@@ -167,10 +184,11 @@ class TierSpawner(ProfilesSpawner):
     # --- start, poll, stop -----------------------------------------------------------------------------------
 
     async def start(self) -> str:
-        # only reachable past JupyterHub's own order of calls; then fail closed
+        """Start the chosen tier's child."""
+        # JupyterHub always calls take_options() first; refuse if something else did not
         if self.choice is None:
             raise SpawnException("no tier was chosen", reason="options")
-        tier = self.life.site.tier(self.choice.tier)
+        tier = self.hub_state.site.tier(self.choice.tier)
         self._backend = tier.runs_on
         child = self.construct_child()
         child.choice = self.choice
@@ -179,32 +197,43 @@ class TierSpawner(ProfilesSpawner):
 
     @property
     def pending(self) -> str | None:
-        """A server that says that it ends counts as stopping: it has no route any more, and gets
-        none (proxy.py, check_routes)."""
+        """Return "stop" also for a server that has reported its end.
+
+        Such a server has no route any more, and JupyterHub gives it none while it is stopping
+        (proxy.py, check_routes).
+        """
         return super().pending or (
-            "stop" if self.child_spawner and self.child_spawner.leaving else None
+            "stop" if self.child_spawner and self.child_spawner.ending_since else None
         )
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
-        """Begins before the child is there: Slurm and the directory are asked first, and may take
-        seconds."""
+        """Yield progress events, also before the child exists.
+
+        Slurm and the directory of accounts are asked first, which can take seconds.
+        """
         if self.child_spawner is None:
             yield {"progress": 2, "message": "Asking what you may have on this cluster."}
-        while self.child_spawner is None:  # JupyterHub ends this together with the start
+        while self.child_spawner is None:  # JupyterHub cancels this together with the start
             await asyncio.sleep(0.2)
         async for event in self.child_spawner.progress():
             yield event
 
     async def get_url(self) -> str:
-        """JupyterHub calls this when it starts and finds this server in its database."""
+        """Return the server's URL, once it answers.
+
+        JupyterHub calls this when it starts and finds this server in its database.
+        """
         return await adopted_url(self)
 
 
-def told_at_the_end(spawner: TierSpawner, event: dict[str, Any]) -> dict[str, Any]:
-    """The last event of the progress page. To JupyterHub a start that was cancelled is ready until
-    its stop begins (apihandlers/users.py, SpawnProgressAPIHandler)."""
+def last_progress_event(spawner: TierSpawner, event: dict[str, Any]) -> dict[str, Any]:
+    """Return the last event of the progress page.
+
+    JupyterHub reports a cancelled start as ready until its stop begins (apihandlers/users.py,
+    SpawnProgressAPIHandler). Here it is reported as cancelled.
+    """
     child = spawner.child_spawner
-    row = child.life.ledger.row(child.tag) if child else None
+    row = child.hub_state.ledger.row(child.tag) if child else None
     if row is None or row.abandoned or row.ended or not row.port:
         return {"progress": 100, "failed": True, "message": "The start was cancelled."}
     return event

@@ -1,19 +1,21 @@
-"""Servers that have ended: noticed with the snapshot that tells of it, not at JupyterHub's own next
-poll.
+"""Make JupyterHub notice an ended server as soon as a snapshot lists its job as ended.
 
-Until JupyterHub knows, the proxy sends their users to a node where nothing listens any more.
+JupyterHub's own poll would come later. Until then the proxy sends users to a node where nothing
+listens.
 """
 
 from __future__ import annotations
 
 from ...backends.interface import Backend
-from .held import spawners
+from .loaded_spawners import spawners
 from .tier_spawner import TierSpawner
 
 
 async def run(backend: Backend) -> None:
-    """Look at every snapshot of a backend, for ever. Servers are handled one by one: each takes a
-    query or two."""
+    """Check every snapshot of a backend, for ever.
+
+    Servers are handled one after the other, because each takes one or two queries.
+    """
     while True:
         await backend.queue.next()
         for spawner in ended(backend):
@@ -21,15 +23,17 @@ async def run(backend: Backend) -> None:
 
 
 def ended(backend: Backend) -> list[TierSpawner]:
-    """The backend's servers that JupyterHub takes for running, and whose jobs the last snapshot
-    lists as ended."""
-    up = [spawner for spawner in spawners() if spawner.ready or is_leaving(spawner)]
+    """Return the backend's servers whose jobs have ended, without JupyterHub's knowledge.
+
+    JupyterHub counts such a server as running, and the last snapshot lists its job as ended.
+    """
+    up = [spawner for spawner in spawners() if spawner.ready or is_ending(spawner)]
     own = [(spawner, spawner.child_spawner) for spawner in up if spawner.child_spawner]
     jobs = [(spawner, child.current_job()) for spawner, child in own if child.backend is backend]
     return [spawner for spawner, job in jobs if job and job.ended]
 
 
-def is_leaving(spawner: TierSpawner) -> bool:
-    """Whether its server ends by its own account, and nobody has stopped it."""
+def is_ending(spawner: TierSpawner) -> bool:
+    """Return whether the server ends by itself, without a stop from JupyterHub."""
     child = spawner.child_spawner
-    return child is not None and child.leaving > 0 and not spawner._stop_pending
+    return child is not None and child.ending_since > 0 and not spawner._stop_pending

@@ -1,1 +1,1 @@
-"""Read the module tree and kernels.yml, and list the candidates for kernels."""
+"""Find what may become a kernel: by kernels.yml, and in the cluster's module tree."""

@@ -1,7 +1,7 @@
-"""List the candidates for kernels, from the rules of kernels.yml and from the module tree.
+"""List what may become a kernel.
 
-A rule names modules, an environment or a container image. A module that no rule names is a
-candidate if it puts a Python or an R on PATH.
+These are the modules, environments and images that kernels.yml names, and the modules that bring an
+interpreter.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ from .rules import Discover, Rule, Rules
 from .run_spider import Broken
 
 LONGEST = 100
-"""The most characters in the name of a kernel's folder. A file name may have 255 bytes."""
+"""Letters in the name of a kernel's folder; a file name may have 255."""
 PROGRAMS = {"python": ("python", "python3"), "R": ("R",)}
-# A module with such a name is a candidate even if no interpreter is on its PATH. The module is
-# probably broken then, and the table shows its failure.
+# A module with such a name, but without an interpreter, is probably broken: show it in the table.
 TELLING = {
     "python": re.compile(r"(?i)(python\d?|anaconda\d?|mini(conda|forge)\d?|mamba(forge)?)$"),
     "R": re.compile(r"[rR]$"),
@@ -32,10 +31,10 @@ TELLING = {
 
 @dataclass(frozen=True)
 class Candidate:
-    """Describe a kernel before its probe: the name of its folder, its modules and its rule.
+    """A kernel that may be made: its folder's name, its modules, and the rule that it is made by.
 
-    `listed` means that kernels.yml names the candidate without a wildcard. `found` means that
-    kernels.yml does not name the candidate at all.
+    `listed` means that kernels.yml names it without wildcards. `found` means that kernels.yml does
+    not name it.
     """
 
     id: str
@@ -48,16 +47,12 @@ class Candidate:
 
     @property
     def label(self) -> str:
-        """Return the names of the modules, or the label of the rule if there are none."""
         return " ".join(self.modules) or self.rule.label
 
 
 @dataclass(frozen=True)
 class Note:
-    """Describe a line of the table about a module or a rule from which no kernel is made.
-
-    `status` is `FAILED` or `skipped`.
-    """
+    """A row of the table about something that is no kernel. `status` is `FAILED` or `skipped`."""
 
     status: str
     label: str
@@ -68,11 +63,11 @@ class Note:
 def candidates(
     tree: list[Module], rules: Rules, offered: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[list[Candidate], list[Note]]:
-    """Return the candidates, and notes for the table about modules that are none.
+    """Return the candidates, and notes for the table.
 
-    Rules come first, in the order of kernels.yml. A module that a rule has taken is not discovered
-    again. `offered` holds the language of each kernel, by id, that was discovered and published
-    before. The module of such a kernel stays a candidate even if its interpreter is gone.
+    Rules come first, in their order. A module that a rule has taken is not discovered again.
+    `offered` holds the languages of kernels that were discovered before: such a module stays a
+    candidate even if its interpreter is gone.
     """
     found: list[Candidate] = []
     notes: list[Note] = []
@@ -95,7 +90,7 @@ def candidates(
 
 
 def unreadable(broken: Iterable[Broken]) -> list[Note]:
-    """Return a note for each entry of the module path that Lmod cannot read."""
+    """Return a note for each part of the module path that Lmod cannot read."""
     return [
         Note(
             "FAILED",
@@ -109,10 +104,9 @@ def unreadable(broken: Iterable[Broken]) -> list[Note]:
 def _named(
     rule: Rule, known: dict[str, Module], taken: set[str], notes: list[Note]
 ) -> Iterator[Candidate]:
-    """Yield the candidate for a rule that has `modules`.
+    """Yield the candidate of a rule with `modules`.
 
-    A name without a version stays without one, because only `module load` shows which version is
-    the default.
+    A name without a version is kept: Lmod chooses the default version when it loads the module.
     """
     names = rule.modules or ()
     if missing := [name for name in names if name not in known]:
@@ -136,10 +130,10 @@ def _named(
 
 
 def _placed(rule: Rule, place: Path, notes: list[Note]) -> Iterator[Candidate]:
-    """Yield the candidate for a rule that has an environment or an image."""
+    """Yield the candidate of a rule with an environment or an image."""
     if place.is_absolute() and not place.exists():
         notes.append(
-            Note("FAILED", rule.label, "it is not there, or this account may not see it", True)
+            Note("FAILED", rule.label, "it does not exist, or this account cannot see it", True)
         )
         return
     name = place.name.removesuffix(".sif").replace(":", "-")
@@ -150,7 +144,7 @@ def _placed(rule: Rule, place: Path, notes: list[Note]) -> Iterator[Candidate]:
 def _matched(
     rule: Rule, tree: list[Module], taken: set[str], notes: list[Note]
 ) -> Iterator[Candidate]:
-    """Yield the candidates for a rule that has a pattern (`match`)."""
+    """Yield the candidates of a rule with a pattern."""
     fitting = [
         module for module in tree if rule.takes(module.full) and (rule.listed or not module.hidden)
     ]
@@ -181,7 +175,7 @@ def _discovered(
     taken: set[str],
     notes: list[Note],
 ) -> Iterator[Candidate]:
-    """Yield the candidates among the modules that no rule has taken."""
+    """Yield the candidates that no rule names."""
     by_name: dict[str, list[tuple[Module, list[str]]]] = {}
     for module in tree:
         if module.hidden or discover.excludes(module.full) or module.full in taken:
@@ -205,7 +199,7 @@ def _discovered(
                 )
             )
         for module, languages in versions[-count:]:
-            # model_construct does not validate, because a module in the tree may have any name.
+            # without validation: a discovered module may have any name
             rule = Rule.model_construct(modules=(module.full,))
             for language in languages:
                 name_of = (
@@ -223,7 +217,7 @@ def _discovered(
 
 
 def _brings(module: Module, language: str) -> bool:
-    """Return whether the module's name or its PATH shows an interpreter of `language`."""
+    """Return whether the module brings an interpreter of this language, by its name or its PATH."""
     if TELLING[language].match(module.name.rpartition("/")[2]):
         return True
     return any(
@@ -234,18 +228,18 @@ def _brings(module: Module, language: str) -> bool:
 
 
 def _brought(module: Module, language: str, offered: Mapping[str, str]) -> bool:
-    """Return whether a kernel of `language` is published from this module."""
+    """Return whether the module was discovered before, with this language."""
     return language in (offered.get(slug(module.full)), offered.get(slug(module.full, language)))
 
 
 def _chains(module: Module, which: str) -> list[Chain]:
-    """Return all chains of parent modules, or only the newest chain."""
+    """Return the chains of modules that make the module loadable: all, or the newest."""
     chains = sorted(module.parents, key=lambda chain: natural(" ".join(chain))) or [()]
     return chains if which == "all" else chains[-1:]
 
 
 def _distinct(found: list[Candidate], notes: list[Note]) -> list[Candidate]:
-    """Return the first candidate of each id, and add a note for each later one."""
+    """Return the candidates with different names, and note those whose name is taken."""
     first: dict[str, Candidate] = {}
     for candidate in found:
         if candidate.id in first:
@@ -258,16 +252,13 @@ def _distinct(found: list[Candidate], notes: list[Note]) -> list[Candidate]:
 
 
 def _near(name: str, known: Iterable[str]) -> str:
-    """Return a question with the most similar known name, or an empty string."""
+    """Return a suggestion for a name that is not known."""
     close = difflib.get_close_matches(name, list(known), 1, 0.6)
     return f"; did you mean {close[0]}?" if close else ""
 
 
 def slug(*names: str) -> str:
-    """Return the name of a kernel's folder, made from the names of its modules.
-
-    For example, python/3.11 gives `python-3.11`. Notebooks store this name.
-    """
+    """Return the name of a kernel's folder, which notebooks store: python/3.11 -> `python-3.11`."""
     plain = re.sub(r"[^a-z0-9._]+", "-", "-".join(names).lower()).strip("-._") or "kernel"
     if len(plain) <= LONGEST:
         return plain

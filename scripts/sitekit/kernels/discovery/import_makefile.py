@@ -1,4 +1,4 @@
-"""Translate envkernel's command lines in a Makefile to a kernels.yml (`make kernels_import`)."""
+"""Convert envkernel's command lines in a Makefile to a kernels.yml (`make kernels_import`)."""
 
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ from .rules import CONNECTION, Rule
 _READER = Path(__file__).with_name("read_envkernel.py")
 _OURS = {"python": ["-m", "ipykernel_launcher"], "R": ["--slave", "-e", "IRkernel::main()"]}
 _HEAD = """\
-# From {path}. Look it through, then put it into config/kernels.yml; `make kernels_diff` shows what comes of it.
-# Here modules are always purged first, whatever --purge said; where kernels are installed is the site file's to say.
-# --pwd is left out: the home directory is there, and what else is needed belongs into options.
+# From {path}. Check it, then put it into config/kernels.yml. `make kernels_diff` shows the kernels that result.
+# Here modules are always purged first, with or without --purge. The site file sets where kernels are installed.
+# --pwd is left out: the home directory is always available. Put other folders into options.
 """
 
 
 def imported(site: Site, makefile: Path) -> str:
-    """Return the text of a kernels.yml that is equal to the Makefile's envkernel lines.
+    """Return the text of a kernels.yml.
 
-    Comments give the line number of each entry, and the lines that could not be translated.
-    Raises BadInput if the Makefile has no line of envkernel. Raises Problem if no release of the
-    hub environment is installed, because the release's envkernel parses the lines.
+    Comments give the line of each entry, and the lines that could not be converted. envkernel
+    itself parses the command lines. Raises BadInput if there is none, Problem without a release.
     """
     python = site.current / "bin" / "python"
     if not python.exists():
@@ -47,14 +46,14 @@ def imported(site: Site, makefile: Path) -> str:
             str(makefile),
             "name the Makefile that has them",
         )
-    command_words = json.dumps([line.words for line in lines if line.words])
-    parsed_lines = iter(json.loads(run([python, "-I", _READER], stdin=command_words).stdout))
+    words = json.dumps([line.words for line in lines if line.words])
+    parsed = iter(json.loads(run([python, "-I", _READER], stdin=words).stdout))
     entries, left = [], []
     for line in lines:
         try:
             if line.fault:
                 raise ValueError(line.fault)
-            entries.append(_entry(line.number, next(parsed_lines)))
+            entries.append(_entry(line.number, next(parsed)))
         except ValueError as fault:
             left.append(f"# line {line.number}: {line.text}\n#     {fault}\n")
     text = _HEAD.format(path=makefile) + ("kernels:\n" + "\n".join(entries) if entries else "")
@@ -62,10 +61,7 @@ def imported(site: Site, makefile: Path) -> str:
 
 
 def _entry(number: int, parsed: dict[str, Any]) -> str:
-    """Return one entry of kernels.yml with its comment.
-
-    Raises ValueError with the reason if the line cannot be translated.
-    """
+    """Return one entry with its comment. Raises ValueError with the reason if there is none."""
     if "error" in parsed:
         raise ValueError(parsed["error"])
     if "$" in json.dumps(parsed):
@@ -86,7 +82,7 @@ def _entry(number: int, parsed: dict[str, Any]) -> str:
 
 
 def _source(parsed: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys that name the modules, the environment or the image of the kernel."""
+    """Return the keys that tell what the kernel is made from."""
     mode, rest = parsed["mode"], parsed["rest"]
     if mode == "lmod":
         if not rest:
@@ -98,7 +94,7 @@ def _source(parsed: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shape(parsed: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys that give the kernel's name, language, command and variables."""
+    """Return the keys that tell how the kernel is named and started."""
     language, argv = parsed["language"], parsed["argv"]
     shape: dict[str, Any] = {"id": slug(parsed["name"])}
     if parsed["title"]:

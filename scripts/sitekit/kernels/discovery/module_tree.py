@@ -1,7 +1,4 @@
-"""Read the module tree with Lmod's spider.
-
-Each call runs the spider again. A cache is never used.
-"""
+"""Read the module tree with Lmod's spider, without its cache."""
 
 from __future__ import annotations
 
@@ -20,12 +17,11 @@ Chain = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Module:
-    """Describe a module by its full name.
+    """A module by its full name, which may have several files (one per parent, in a hierarchy).
 
-    In a module hierarchy, one module has several `files`, one for each parent. `parents` holds the
-    chains of modules that must be loaded first. It is empty if the module can always be loaded.
-    `bins` holds the folders that the module puts on PATH. `short` is the name without a version.
-    For a short name, Lmod loads the version that has the highest `weight`.
+    `parents` are the chains of modules that make it loadable, empty if it always is. `bins` are the
+    folders that it puts on PATH. `short` is the name without a version. For that name Lmod loads
+    the version with the highest `weight`.
     """
 
     full: str
@@ -39,29 +35,27 @@ class Module:
 
     @property
     def name(self) -> str:
-        """Return the name without the version."""
         return self.full.rpartition("/")[0] or self.full
 
     @property
     def version(self) -> str:
-        """Return the version, or an empty string if the full name has none."""
         return self.full.rpartition("/")[2] if "/" in self.full else ""
 
 
 def read_tree(
     site: Site, user: str | None, variables: Mapping[str, str]
 ) -> tuple[list[Module], list[Broken]]:
-    """Return all modules of kernels.modulepath, and the entries that Lmod cannot read.
+    """Return all modules below kernels.modulepath, and the parts that Lmod cannot read.
 
-    The modules are sorted by name and version. `variables` holds the environment variables that the
-    site's Lmod needs. Raises Problem if Lmod or a folder of the module path does not exist.
+    `variables` are those that the site's Lmod needs. Raises Problem if Lmod or a folder of the
+    module path does not exist.
     """
     program = site.kernels.lmod / "libexec" / "spider"
     if not program.exists():
         raise Problem(
             f"Lmod is not at {site.kernels.lmod}",
             "site.yml: kernels.lmod",
-            "install Lmod, or say where libexec/spider and libexec/lmod lie",
+            "install Lmod, or set the folder that has libexec/spider and libexec/lmod",
         )
     if missing := [path for path in site.kernels.modulepath if not path.is_dir()]:
         raise Problem(
@@ -82,7 +76,7 @@ Entry = tuple[str, str, dict[str, Any]]
 
 
 def _module(full: str, entries: list[Entry]) -> Module:
-    """Return the module `full`, joined from the spider's entries for its files."""
+    """Return the module that the spider's entries describe."""
     chains = [[tuple(chain) for chain in entry.get("parentAA") or ()] for _, _, entry in entries]
     return Module(
         full=full,
@@ -101,6 +95,6 @@ def _module(full: str, entries: list[Entry]) -> Module:
 
 
 def natural(text: str) -> tuple[tuple[int, int, str], ...]:
-    """Return a sort key that puts version 3.9 before version 3.11."""
+    """Return a sort key that compares numbers by value: 3.9 comes before 3.11."""
     parts = (part for part in re.split(r"([0-9]+)", text) if part)
     return tuple((1, int(part), "") if part[0] in "0123456789" else (0, 0, part) for part in parts)

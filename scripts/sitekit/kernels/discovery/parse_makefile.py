@@ -1,7 +1,7 @@
-"""Find the command lines of envkernel in a Makefile, without running make or a shell.
+"""Find envkernel's command lines in a Makefile by reading it. Nothing in it is run.
 
-The parser understands variables, recipes, one `for` loop over a list, and `echo NAME | tr / _` in
-backquotes. Any other line that may name a kernel is reported as not understood.
+The parser knows what such Makefiles have: variables, recipes, one `for` over a list, and `echo NAME
+| tr / _` in backquotes. Any other line that may name a kernel is reported.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from pathlib import Path
 
 from ...base.errors import BadInput
 
-# This text stands for a value that only make knows. To shlex it is one word, and _REFERENCE does
-# not match it.
+# Stands for a value that only make knows. shlex reads it as one word, make as no variable.
 UNKNOWN = "${...}"
 _LOGICAL = re.compile(r"(?:.*\\\n)*.+")
 _VARIABLE = re.compile(r"([A-Za-z_]\w*)\s*([+:?]?)=\s*(.*)")
@@ -28,7 +27,7 @@ _BASH = "the bash kernel is part of the hub's environment while environment.yml 
 
 @dataclass(frozen=True)
 class Line:
-    """Hold a line of the Makefile, with either the arguments of `envkernel` or a fault."""
+    """A line of the Makefile: the words after `envkernel`, or why it is not understood."""
 
     number: int
     text: str
@@ -37,10 +36,7 @@ class Line:
 
 
 def command_lines(path: Path) -> list[Line]:
-    """Return the lines of the Makefile that make a kernel, and the lines not understood.
-
-    Raises BadInput if the file cannot be read.
-    """
+    """Return the lines about kernels. Raises BadInput if the file cannot be read."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -64,9 +60,9 @@ def command_lines(path: Path) -> list[Line]:
 
 
 def _assign(variables: dict[str, str], name: str, how: str, value: str) -> None:
-    """Set a variable of make, or mark its value as unknown if the variable is set already.
+    """Set a variable.
 
-    The value of a variable that is set twice depends on how make is called.
+    If it is set twice, its value depends on how make is called, and counts as unknown.
     """
     before = variables.get(name)
     again = f"{before} {value}" if how == "+" else UNKNOWN
@@ -74,10 +70,7 @@ def _assign(variables: dict[str, str], name: str, how: str, value: str) -> None:
 
 
 def _read(number: int, line: str, variables: dict[str, str]) -> Iterator[Line]:
-    """Yield the commands of envkernel in one line of a recipe.
-
-    A line that installs bash_kernel's kernel, or that is not understood, is yielded with a fault.
-    """
+    """Yield the commands of envkernel, or of bash_kernel, in one line of a recipe."""
     if "bash_kernel.install" in line:
         yield Line(number, line, fault=_BASH)
     try:
@@ -86,8 +79,7 @@ def _read(number: int, line: str, variables: dict[str, str]) -> Iterator[Line]:
             return
         for command in _commands(script.replace("$$", "$")):
             programs = [word.rpartition("/")[2] for word in command]
-            # If `envkernel` is the last word, the command is `pip install envkernel`.
-            if "envkernel" in programs[:-1]:
+            if "envkernel" in programs[:-1]:  # the last word is what pip installs
                 at = programs.index("envkernel")
                 if not all(re.match(r"\w+=", word) for word in command[:at]):
                     raise ValueError("it is not plain that envkernel begins a command")
@@ -97,28 +89,24 @@ def _read(number: int, line: str, variables: dict[str, str]) -> Iterator[Line]:
 
 
 def _expanded(text: str, variables: dict[str, str]) -> str:
-    """Return the text with make's variables replaced by their values.
+    """Return the line with make's variables filled in.
 
-    Raises ValueError if a function of make would write the command.
+    Raises ValueError if a function of make's would write the command.
     """
 
-    def value_of(match: re.Match[str]) -> str:
+    def one(match: re.Match[str]) -> str:
         name = match[1] or match[2] or ""
         if "envkernel" in name or name.startswith("call "):
             raise ValueError("a function of make's writes it")
         return variables.get(name, UNKNOWN)
 
-    # A variable's value may name another variable. Ten levels are replaced.
-    for _ in range(10):
-        text = _REFERENCE.sub(value_of, text)
+    for _ in range(10):  # variables may refer to each other up to this depth
+        text = _REFERENCE.sub(one, text)
     return text
 
 
 def _commands(script: str) -> Iterator[list[str]]:
-    """Yield the simple commands of a shell line, and those of each round of a `for` loop.
-
-    Raises ValueError if the line has a command substitution or a redirection.
-    """
+    """Yield the simple commands of a shell line, with each turn of a loop. Raises ValueError."""
     if loop := _LOOP.fullmatch(script):
         name, words, body = loop.groups()
         its_name = re.compile(rf"\$(?:{name}\b|\{{{name}\}})")

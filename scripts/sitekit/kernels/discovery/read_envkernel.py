@@ -1,9 +1,8 @@
-"""Parse command lines of envkernel with envkernel's own parser.
+"""Parse command lines with envkernel's own parser. The release's Python runs this program.
 
-The release's Python runs this program. It reads `[[mode, word, ...], ...]` on standard input. It
-prints a JSON list with one object for each command line: `{"mode", "name", "title", "template",
-"language", "argv", "env", "place", "rest"}`, or `{"error"}`. "place" is the path of the environment
-or the image. "rest" holds the remaining words, which are modules or options.
+It reads `[[mode, word, ...], ...]` on stdin. It prints a JSON list with `{"mode", "name", "title",
+"template", "language", "argv", "env", "place", "rest"}` for each, or `{"error"}`. "place" is the
+path or image, and "rest" holds the remaining words: modules or options.
 """
 
 from __future__ import annotations
@@ -21,22 +20,20 @@ PLACES = ("conda", "virtualenv", "venv", "singularity", "docker")
 
 
 def read(mode: str, *words: str) -> dict[str, Any]:
-    """Return what one command line means, or `{"error"}` if envkernel refuses the line."""
+    """Return the parsed command line, or an error."""
     if mode != "lmod" and mode not in PLACES:
         return {"error": f"'{mode}' is not a mode of envkernel's"}
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
             return understood(mode, list(words))
-    except SystemExit:  # argparse exits if it refuses an argument
+    except SystemExit:  # argparse
         return {"error": complaint.getvalue().strip().rpartition("error: ")[2]}
 
 
 def understood(mode: str, words: list[str]) -> dict[str, Any]:
-    """Return what one command line means. Raises SystemExit if argparse refuses an argument."""
-    # envkernel looks for a template among the kernels of this environment. The template that the
-    # Makefile means is installed elsewhere, so only the part of its name that envkernel knows is
-    # passed on.
+    """Return the parsed command line."""
+    # envkernel would look for the template among the kernels of this release, where it is not.
     first = argparse.ArgumentParser(allow_abbrev=False)
     first.add_argument("--kernel-template", default="")
     first.add_argument("--purge", action="store_true")
@@ -50,7 +47,7 @@ def understood(mode: str, words: list[str]) -> dict[str, Any]:
     place = argparse.ArgumentParser(prog=f"envkernel {mode}")
     if mode in PLACES:
         place.add_argument("place")
-    arguments, rest = place.parse_known_args(kernel.argv)
+    options, rest = place.parse_known_args(kernel.argv)
     return {
         "mode": mode,
         "name": kernel.name,
@@ -59,7 +56,7 @@ def understood(mode: str, words: list[str]) -> dict[str, Any]:
         "language": kernel.kernel["language"],
         "argv": kernel.kernel["argv"],
         "env": kernel.kernel.get("env", {}),
-        "place": getattr(arguments, "place", None),
+        "place": getattr(options, "place", None),
         "rest": rest,
     }
 

@@ -1,6 +1,6 @@
-"""Read and validate kernels.yml, which lists what becomes a kernel and how each kernel is named.
+"""Read and validate kernels.yml: what becomes a kernel, and how it is named.
 
-Every key has a default, so an empty file is valid.
+An empty file means the defaults.
 """
 
 from __future__ import annotations
@@ -21,29 +21,26 @@ from ...site.yaml_file import read_yaml
 
 CONNECTION = "{connection_file}"
 SOCKETS = "{sockets}"
-"""A placeholder for the folder of the kernel's sockets.
-
-The launcher reads the folder from the connection file.
-"""
+"""Replaced by the folder of the kernel's sockets, which is in the connection file."""
 SOURCES = ("match", "modules", "conda", "virtualenv", "image")
 TITLE_WORDS = ("module", "name", "version", "language", "language_version", "parents")
 
 
 def _match(pattern: str) -> str:
-    """Return the pattern if it is a usable glob or regular expression, else raise Unfit."""
+    """Return the pattern, or raise Unfit."""
     if pattern.startswith("~"):
         try:
             re.compile(pattern[1:])
         except re.error as error:
             what = f"{shown(pattern[1:])} is not a regular expression ({error})"
-            raise Unfit(what, "mend it, or use a glob such as 'python/3.*'") from None
+            raise Unfit(what, "correct it, or use a glob such as 'python/3.*'") from None
     elif not pattern.strip("*?/"):
         raise Unfit(f"{shown(pattern)} matches every module", "name some, such as 'python/*'")
     return pattern
 
 
 def _title(text: str) -> str:
-    """Return the title if all of its placeholders are known, else raise Unfit."""
+    """Return the template of a title, or raise Unfit."""
     try:
         words = [word for _, word, _, _ in string.Formatter().parse(text) if word is not None]
     except ValueError as error:
@@ -57,7 +54,7 @@ def _title(text: str) -> str:
 
 
 def _command(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the command line if it can start a kernel, else raise Unfit."""
+    """Return the command line, or raise Unfit."""
     if len(words) < 2 or "/" in words[0] or not any(CONNECTION in word for word in words[1:]):
         remedy = (
             f"write a program that the modules bring, then its words, one of them '{CONNECTION}'"
@@ -67,7 +64,7 @@ def _command(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _newest(value: object) -> object:
-    """Return the value if it is a number of versions or `all`, else raise Unfit."""
+    """Return the number of versions, or raise Unfit."""
     if value != "all" and (
         isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000
     ):
@@ -105,8 +102,7 @@ Logo = Annotated[
         r"[a-z0-9_-]+", "is not a folder in kernels/logos", "use its bare name, such as python"
     ),
 ]
-# A module's name is passed to Lmod as one argument, without a shell. A leading '-' is not allowed,
-# because Lmod would take the name for an option.
+# Lmod gets each name as one argument, without a shell. But a leading '-' would make it an option.
 ModuleName = Annotated[
     str,
     spelled(
@@ -128,28 +124,24 @@ Variables = dict[Variable, str]
 
 
 class Part(BaseModel):
-    """Base class of the mappings in kernels.yml, which refuses unknown keys and is immutable."""
+    """A mapping in kernels.yml: unknown keys are refused, and values never change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Discover(Part):
-    """Hold the rules for modules that become kernels although no entry names them."""
+    """Which modules become kernels without being named."""
 
     languages: tuple[Literal["python", "R"], ...] = ("python", "R")
     exclude: tuple[Pattern, ...] = ()
     newest: Annotated[int | Literal["all"], BeforeValidator(_newest)] = 3
 
     def excludes(self, full_name: str) -> bool:
-        """Return whether a pattern in `exclude` matches the module."""
         return any(matches(pattern, full_name) for pattern in self.exclude)
 
 
 class Rule(Part):
-    """Hold one entry of `kernels`, which names modules, an environment or an image.
-
-    The other keys set the properties of the kernels that are made from them.
-    """
+    """One entry under `kernels`: modules by pattern or by name, and settings for their kernels."""
 
     match: Annotated[Pattern | None, Field(examples=["python/3.*"])] = None
     modules: Annotated[
@@ -172,7 +164,7 @@ class Rule(Part):
 
     @model_validator(mode="after")
     def _agrees(self) -> Rule:
-        """Return the rule if its keys can be used together, else raise Unfit."""
+        """Refuse keys that contradict each other."""
         if sum(getattr(self, source) is not None for source in SOURCES) != 1:
             raise Unfit(f"a kernel comes from one of {', '.join(SOURCES)}", "write one of them")
         if self.options and not self.image:
@@ -206,33 +198,29 @@ class Rule(Part):
 
     @property
     def listed(self) -> bool:
-        """Return whether the entry has no wildcard.
-
-        `make kernels` then ends with code 1 if the kernel does not work.
-        """
+        """Return whether it names its modules without wildcards: then a failure counts."""
         return self.match is None or not (
             self.match.startswith("~") or set(self.match) & set("*?[")
         )
 
     @property
     def label(self) -> str:
-        """Return the pattern, the modules or the place, for messages."""
         return self.match or " ".join(self.modules or ()) or str(self.place)
 
     @property
     def place(self) -> Path | str | None:
-        """Return the environment or the image, None if the entry names modules."""
+        """Return the environment or the image, if the kernel comes from one."""
         return self.conda or self.virtualenv or self.image
 
     @property
     def bin(self) -> Path | None:
-        """Return the `bin` folder of the environment, None if the entry has no environment."""
+        """Return the folder with the programs of an environment."""
         place = self.conda or self.virtualenv
         return place and place / "bin"
 
     @property
     def marks(self) -> list[Path]:
-        """Return the files that change whenever the environment or the image changes."""
+        """Return files that change together with the environment or the image."""
         if self.image:
             return [Path(self.image)] if self.image.startswith("/") else []
         if self.conda:
@@ -240,12 +228,11 @@ class Rule(Part):
         return [self.virtualenv / "pyvenv.cfg"] if self.virtualenv else []
 
     def takes(self, module: str) -> bool:
-        """Return whether the entry has a pattern that matches the module."""
         return self.match is not None and matches(self.match, module)
 
 
 class Rules(Part):
-    """Hold all keys of kernels.yml."""
+    """All of kernels.yml."""
 
     discover: Discover = Discover()
     inherit: tuple[Literal["python", "R"], ...] = ("python", "R")
@@ -257,25 +244,21 @@ class Rules(Part):
 
 
 def matches(pattern: str, module: str) -> bool:
-    """Return whether the pattern matches the whole full name of a module.
-
-    The pattern is a glob (`python/3.*`), or `~` followed by a regular expression.
-    """
+    """Return whether a full name fits a glob (`python/3.*`), or a regular expression after `~`."""
     if pattern.startswith("~"):
         return re.fullmatch(pattern[1:], module) is not None
     return fnmatch.fnmatchcase(module, pattern)
 
 
 def load_rules(path: Path) -> Rules:
-    """Return the rules that kernels.yml contains.
+    """Read kernels.yml. A file with comments only means the defaults.
 
-    A file that has only comments gives the defaults. Raises BadInput with the line, the key and the
-    remedy if the file is not valid.
+    Raises BadInput with line, key and remedy.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        text = "unreadable"  # read_yaml fails below, and its error gives the reason
+        text = "unreadable"  # read_yaml raises BadInput with the reason
     if all(
         line.strip() in ("", "---") or line.lstrip(" ").startswith("#")
         for line in text.splitlines()

@@ -1,6 +1,6 @@
-"""Run Lmod's spider over the module path, and leave out the entries that make it fail.
+"""Run Lmod's spider over the module path.
 
-If the spider fails, the entries are halved again and again until the broken ones are found.
+If it fails, the entries that cause it are found by bisection, and all other entries are read.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from ...base.command import Argv, CommandFailed, run
 from ...base.errors import Problem
 
 Tree = dict[str, dict[str, dict[str, Any]]]
-"""The spider's output: name without version -> modulefile -> the properties of the module."""
-WHOLE, PART = 300, 30  # timeouts in seconds; the spider takes one second for 5,000 modules
+"""Name without version -> file -> the spider's data about it."""
+WHOLE, PART = 300, 30  # seconds; it takes one for 5,000 modules
 MOST_BROKEN = 10
-"""If more entries than this fail, the fault is probably in Lmod itself."""
+"""If more entries fail, the fault is Lmod's own."""
 
 
 @dataclass(frozen=True)
 class Broken:
-    """Hold an entry of the module path that the spider cannot read, and the error message.
+    """An entry of the module path, such as /shared/modules/cluster, that the spider cannot read.
 
-    An entry is a file or folder in a folder of the module path, such as /shared/modules/cluster.
+    `reason` is the spider's error.
     """
 
     path: Path
@@ -37,10 +37,7 @@ class Broken:
 
 @dataclass(frozen=True)
 class Spider:
-    """Run Lmod's `spider` as `user`.
-
-    `variables` holds the environment variables that the site's Lmod needs.
-    """
+    """Lmod's `spider`, run as `user`. `variables` are those that the site's Lmod needs."""
 
     program: Path
     modulepath: Sequence[Path]
@@ -48,7 +45,7 @@ class Spider:
     user: str | None
 
     def read(self) -> tuple[Tree, list[Broken]]:
-        """Return the module tree, and the entries that were left out because they are broken."""
+        """Return the tree, and the entries that had to be left out."""
         try:
             return self._run(self.modulepath, WHOLE), []
         except Problem as failure:
@@ -61,7 +58,7 @@ class Spider:
             return tree, broken
 
     def _by_halves(self, entries: list[Path]) -> tuple[Tree, list[Broken]]:
-        """Read the entries in ever smaller groups. Return their tree, and the broken entries."""
+        """Find the broken entries by bisection, and read all others."""
         tree: Tree = {}
         broken: list[Broken] = []
         waiting = [entries]
@@ -79,10 +76,7 @@ class Spider:
         return tree, broken
 
     def _some(self, entries: list[Path]) -> Tree:
-        """Return the module tree of the given entries alone.
-
-        The spider reads temporary folders with symbolic links to the entries.
-        """
+        """Return the tree of these entries only. The spider sees them in folders of links."""
         with tempfile.TemporaryDirectory(prefix="sitekit-spider-") as top:
             os.chmod(top, 0o755)  # noqa: S103
             folders: dict[Path, Path] = {}
@@ -97,7 +91,7 @@ class Spider:
             return json.loads(seen)
 
     def _run(self, folders: Sequence[Path], seconds: float) -> Tree:
-        """Run the spider on the folders and return its tree. Raises Problem if it fails."""
+        """Run the spider over these folders. Raises Problem."""
         paths = ":".join(map(str, folders))
         env = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -113,11 +107,10 @@ class Spider:
 
 
 def tree_of(output: str, words: Argv) -> Tree:
-    """Return the module tree from the output of `spider -o spider-json`.
+    """Return the tree in the spider's output, after anything that modulefiles have printed.
 
-    Text that modulefiles print before the JSON is skipped. The tree includes broken modulefiles,
-    because only `module load` shows that a module is broken. Raises CommandFailed if the output has
-    no JSON.
+    Source of the format: Lmod's `spider -o spider-json`. It lists broken modulefiles as well, which
+    fail only when they are loaded. Raises CommandFailed if there is no tree.
     """
     decoder = json.JSONDecoder(strict=False)  # Lmod writes control characters as they are
     for begin in re.finditer(r"[{\[]", output):
@@ -135,7 +128,7 @@ def tree_of(output: str, words: Argv) -> Tree:
 
 
 def _entries(files: Any) -> dict[str, dict[str, Any]]:
-    """Return the spider's entries that have the expected structure, by modulefile."""
+    """Return the entries that have the expected form."""
     named = files.items() if isinstance(files, dict) else ()
     return {
         file: entry

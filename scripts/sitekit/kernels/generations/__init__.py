@@ -1,1 +1,1 @@
-"""Write, publish and remove generations of kernels. One generation is in use at a time."""
+"""Write kernels in generations, of which one is published by a link."""

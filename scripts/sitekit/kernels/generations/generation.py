@@ -1,15 +1,11 @@
-"""Create, publish and remove generations of kernels.
+"""Create, publish and remove generations: folders with launcher, tombstone and kernel specs.
 
-A generation is a folder with a launcher, a tombstone and the kernel specs that belong to them. The
-symbolic link `current` points to the generation that JupyterLab offers. These files exist:
+PREFIX/kernels/current -> generations/<id>: the published generation, a folder for JUPYTER_PATH.
+PREFIX/kernels/launch -> current/launch: the path in every kernel.json, which names no generation.
 
-PREFIX/kernels/current -> generations/<id>
-    JUPYTER_PATH contains this link.
-PREFIX/kernels/launch -> current/launch
-    Every kernel.json starts this path, so that no kernel.json depends on the name of a generation.
-PREFIX/kernels/generations/<id>/{launch, *.py, generation.json, site.json, kernels.yml}
-PREFIX/kernels/generations/<id>/kernels/<name>/{kernel.json, launch.json, logo-*}
-    A hidden kernel has a hidden.json in place of its kernel.json.
+PREFIX/kernels/generations/<id>/ contains launch, *.py, generation.json, site.json and kernels.yml.
+Its folder kernels/<name>/ contains kernel.json, launch.json and logo-*. A hidden kernel has
+hidden.json in place of kernel.json.
 """
 
 from __future__ import annotations
@@ -29,13 +25,13 @@ from ...base.data import data
 from ...base.errors import Problem
 from ...base.files import switch_link, write_atomic
 from ...site import Site
-from .kernel import Kernel
+from .generation_record import MARK, Record, read_record, write_record
+from .kernel_record import Kernel
 from .logos import logo_files
-from .record import MARK, Record, read_record, write_record
 
 KEPT = 3
 RULES = "kernels.yml"
-"""The name of the copy of kernels.yml from which a generation was made."""
+"""The kernels.yml by which a generation was made."""
 SPEC, HIDDEN = "kernel.json", "hidden.json"
 FLAG = " (fails its test)"
 Showing = Literal["offer", "flag", "hide"]
@@ -43,21 +39,17 @@ _WRITER = Path(__file__).with_name("write_specs.py")
 
 
 def root(site: Site) -> Path:
-    """Return the folder of the published kernels, PREFIX/kernels."""
+    """Return the folder of all generations, PREFIX/kernels."""
     return site.kernels_current.parent
 
 
 @contextmanager
 def lock(site: Site) -> Iterator[None]:
-    """Hold a lock, so that only one `make kernels` runs at a time.
-
-    Raises Problem if another one is running.
-    """
+    """Allow one `make kernels` at a time. Raises Problem if another one runs."""
     folder = root(site) / "generations"
     folder.mkdir(parents=True, exist_ok=True)
     with open(root(site) / ".lock", "w", opener=_closed) as file:
-        # Any account that can open the file could hold the lock, so only the owner may.
-        os.fchmod(file.fileno(), 0o600)
+        os.fchmod(file.fileno(), 0o600)  # an account that can open it could hold the lock
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -70,41 +62,37 @@ def lock(site: Site) -> Iterator[None]:
 
 
 def _closed(path: str, flags: int) -> int:
-    """Open the lock file for its owner only, and refuse a symbolic link."""
     return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
 def current(site: Site) -> Path | None:
-    """Return the folder of the generation that is published now, None if there is none."""
+    """Return the published generation."""
     return site.kernels_current.resolve() if site.kernels_current.exists() else None
 
 
 def spec_file(generation: Path, name: str) -> Path:
     """Return the path of a kernel's spec.
 
-    The file is kernel.json. While the kernel is hidden, the file is hidden.json, which Jupyter does
-    not look for.
+    It is kernel.json or, for a hidden kernel, a name that Jupyter does not look for.
     """
     hidden = generation / "kernels" / name / HIDDEN
     return hidden if hidden.exists() else hidden.with_name(SPEC)
 
 
 def holds(generation: Path | None, kernel: Kernel) -> bool:
-    """Return whether the kernel's files still exist in the generation."""
+    """Return whether the kernel's files still exist."""
     spec = generation and spec_file(generation, kernel.id)
     return bool(spec and spec.exists() and spec.with_name("launch.json").exists())
 
 
 def begin(site: Site) -> Path:
-    """Create a new generation without kernels, and return its folder.
+    """Create a new, empty generation, marked as unfinished.
 
-    Its record marks it as made by sitekit and unfinished. If this run is interrupted, the next run
-    removes the folder. Raises Problem if the prefix is too long for the launcher's first line.
+    If this run is interrupted, the next one removes it.
     """
     python = site.current / "bin" / "python"
     first = f"#!{python} -I\n"
-    # Linux reads 127 bytes of a program's first line (BINPRM_BUF_SIZE).
-    if len(first) > 127:
+    if len(first) > 127:  # the kernel's limit for the first line of a program, BINPRM_BUF_SIZE
         what = f"{python} is too long for the first line of a program"
         raise Problem(what, "site.yml: paths.prefix", "choose a shorter prefix")
     folder = _fresh(site)
@@ -117,7 +105,7 @@ def begin(site: Site) -> Path:
 
 
 def copy(site: Site, old: Path) -> Path:
-    """Create a copy of the generation `old`, marked as unfinished, and return its folder."""
+    """Create a generation as a copy of `old`, marked as unfinished."""
     folder = _fresh(site)
     folder.mkdir()
     write_record(folder, Record())
@@ -126,16 +114,12 @@ def copy(site: Site, old: Path) -> Path:
 
 
 def _fresh(site: Site) -> Path:
-    """Return the path of a new generation, named by the time in UTC."""
     return root(site) / "generations" / datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S-%f")
 
 
 @contextmanager
 def under_way(site: Site, new: Path) -> Iterator[None]:
-    """Clean up after the block that makes the generation `new`, also if the block fails.
-
-    Removes `new` if the block did not publish it. Then removes the oldest generations.
-    """
+    """Remove the new generation after the block, unless it was published, and the oldest ones."""
     try:
         yield
     finally:
@@ -147,21 +131,20 @@ def under_way(site: Site, new: Path) -> Iterator[None]:
 def write_specs(
     site: Site, generation: Path, kernels: list[Kernel], named: str = ""
 ) -> dict[str, str]:
-    """Write the kernel specs of `kernels` into the generation, with envkernel.
+    """Write the specs of `kernels` into the generation, with envkernel.
 
-    The release's Python runs envkernel, because envkernel is installed in the release. If `named`
-    is given, it replaces the kernel's id as the argument of the launcher. Returns the reason, by
-    id, for each kernel that could not be written.
+    envkernel is in the release, so that the release's Python runs it. `named` is passed to the
+    launcher in place of a kernel's id. Returns why some specs could not be written, by id.
     """
     if not kernels:
         return {}
     staging = generation / "staging"
     staging.mkdir()
-    orders = []
+    entries = []
     for kernel in kernels:
         instructions = staging / f"{kernel.id}.json"
         instructions.write_text(json.dumps(kernel.launch, indent=1, sort_keys=True) + "\n")
-        orders.append({
+        entries.append({
             "id": kernel.id,
             "title": kernel.shown,
             "language": kernel.language,
@@ -170,9 +153,9 @@ def write_specs(
             "spec": kernel.spec,
             "files": {"launch.json": str(instructions)} | {file.name: str(file) for file in logo_files(kernel.logo)},
         })  # fmt: skip
-    order = json.dumps({"prefix": str(staging), "kernels": orders})
+    request = json.dumps({"prefix": str(staging), "kernels": entries})
     done = run(
-        [site.current / "bin" / "python", "-I", _WRITER], stdin=order, timeout=60 + len(kernels)
+        [site.current / "bin" / "python", "-I", _WRITER], stdin=request, timeout=60 + len(kernels)
     )
     results = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"id"')]
     for result in results:
@@ -185,20 +168,20 @@ def write_specs(
 
 
 def carry_over(old: Path, generation: Path, kernels: Iterable[Kernel]) -> None:
-    """Copy the specs of unchanged kernels from the generation `old`."""
+    """Copy the specs of kernels that do not change."""
     for kernel in kernels:
         shutil.copytree(old / "kernels" / kernel.id, generation / "kernels" / kernel.id)
 
 
 def drop(generation: Path, names: Iterable[str]) -> None:
-    """Remove kernels from a generation."""
+    """Remove the kernels with these ids."""
     for name in names:
-        # A kernel that could not be written has no folder.
+        # a kernel that could not be written does not exist
         shutil.rmtree(generation / "kernels" / name, ignore_errors=True)
 
 
 def showing(generation: Path, name: str) -> Showing:
-    """Return how JupyterLab's launcher shows the kernel."""
+    """Return how the launcher shows the kernel."""
     spec = spec_file(generation, name)
     if spec.name == HIDDEN:
         return "hide"
@@ -206,23 +189,20 @@ def showing(generation: Path, name: str) -> Showing:
 
 
 def show(generation: Path, kernel: Kernel, how: Showing) -> None:
-    """Change the kernel's spec so that JupyterLab offers, flags or hides the kernel."""
+    """Set how the launcher shows the kernel."""
     now = spec_file(generation, kernel.id)
     then = now.with_name(HIDDEN if how == "hide" else SPEC)
-    spec = {
-        **json.loads(now.read_text()),
-        "display_name": kernel.shown + (FLAG if how == "flag" else ""),
-    }
+    spec = json.loads(now.read_text())
+    spec["display_name"] = kernel.shown + (FLAG if how == "flag" else "")
     write_atomic(then, json.dumps(spec, indent=1, sort_keys=True))
     if now != then:
         now.unlink()
 
 
-def settle(generation: Path) -> None:
-    """Set the modes of a generation's files, and sync its JSON files to disk.
+def fix_modes(generation: Path) -> None:
+    """Set the modes so that everybody can read, and only the owner can write.
 
-    Everybody may read the files, and only the owner may write. The umask and the modes of copied
-    files do not count.
+    They do not depend on the umask or on the modes of copied files. Also sync the files to disk.
     """
     for folder, _, files in os.walk(generation):
         os.chmod(folder, 0o755)  # noqa: S103
@@ -235,9 +215,9 @@ def settle(generation: Path) -> None:
 
 
 def publish(site: Site, generation: Path) -> None:
-    """Publish a generation by changing the symbolic link `current`.
+    """Publish this generation by switching one link.
 
-    Because only one link changes, a reader sees either the old generation or the new one.
+    A reader sees all of the old generation or all of the new one.
     """
     switch_link(site.kernels_current, f"generations/{generation.name}")
     launch = root(site) / "launch"
@@ -248,7 +228,7 @@ def publish(site: Site, generation: Path) -> None:
 def prune(site: Site) -> list[str]:
     """Remove old generations that sitekit made, and return their names.
 
-    The generation in use and the newest other ones stay, three in all.
+    The newest few, and the published one, stay.
     """
     used = current(site)
     ours = {

@@ -1,4 +1,7 @@
-"""Find the logo files of a kernel in kernels/logos/<name>."""
+"""Find the logos for JupyterLab's launcher in kernels/logos/<name>/.
+
+A name without a folder gets those of `other`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ FILES = ("logo-32x32.png", "logo-64x64.png", "logo-svg.svg")
 
 
 def logo_files(name: str) -> list[Path]:
-    """Return the files of the logo `name`, or those of the logo `other` if `name` has none."""
+    """Return the files of the logo `name`, or of the logo `other`."""
     try:
         folder = data(f"kernels/logos/{name}")
     except FileNotFoundError:
@@ -22,7 +25,7 @@ def logo_files(name: str) -> list[Path]:
 
 @cache
 def logo_digest(name: str) -> str:
-    """Return a digest of the logo's files."""
+    """Return a digest of the files of a logo."""
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in logo_files(name))).hexdigest()[
         :16
     ]

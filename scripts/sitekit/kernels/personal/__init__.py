@@ -1,1 +1,1 @@
-"""Make, test and remove a user's own kernels with the command `sitekit-kernel`."""
+"""Let users make kernels of their own, with the command `sitekit-kernel`."""

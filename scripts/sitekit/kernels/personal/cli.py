@@ -1,6 +1,6 @@
-"""Run the command `sitekit-kernel`, with which users add, list, check and remove their own kernels.
+"""Run `sitekit-kernel`, with which users add, list, check and remove their own kernels.
 
-Users call it in a terminal.
+They call it in a terminal of their server.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ...base import progress
 from ...base.errors import Problem
-from . import site_info, store
-from .source import candidate
+from . import site_info, user_kernels
+from .check_source import candidate
 
 EXAMPLES = """\
 examples:
@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     top = argparse.ArgumentParser(
         prog="sitekit-kernel",
-        description="Your own kernels for JupyterLab, tested like those of the site. They lie in your home directory.",
+        description="Your own kernels for JupyterLab, tested like those of the site, in your home directory.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument(
         "--user-site",
         action="store_true",
-        help="let packages in ~/.local count (pip install --user)",
+        help="use packages in ~/.local too (pip install --user)",
     )
     commands.add_parser("list", help="show your kernels")
     for name, what in (("check", "test a kernel again"), ("remove", "remove a kernel")):
@@ -61,10 +61,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(words: list[str], prefix: Path, home: Path) -> int:
-    """Run one command, and return its exit code.
+    """Run one command; `prefix` is the site's.
 
-    `prefix` is the site's prefix. The exit codes are 0 for success, 1 for a failure, 2 for a
-    refused request and 130 for an interruption.
+    Returns the exit code: 0 done, 1 failed, 2 refused, 130 interrupted.
     """
     arguments = parser().parse_args(words)
     try:
@@ -79,49 +78,40 @@ def main(words: list[str], prefix: Path, home: Path) -> int:
 
 
 def _add(arguments: argparse.Namespace, prefix: Path, home: Path, words: list[str]) -> None:
-    """Make a kernel, test it, and print its title."""
     site, rules = site_info.read(prefix)
     wanted = candidate(
-        home,
-        arguments.name,
-        arguments.module,
-        arguments.conda,
-        arguments.venv,
-        arguments.user_site,
+        home, arguments.name, arguments.module, arguments.conda, arguments.venv, arguments.user_site
     )
-    made = store.add(site, rules, home, wanted, words[1:])
+    made = user_kernels.add(site, rules, home, wanted, words[1:])
     progress.say(
         f"'{made.title}' works ({made.detail}); the launcher shows it when you open a new one."
     )
 
 
 def _list(_: argparse.Namespace, __: Path, home: Path, ___: list[str]) -> None:
-    """Print the user's kernels."""
-    kernels = store.all_of(home)
-    for kernel in kernels:
-        progress.say(f"{kernel.title}\n    {kernel.folder}\n    {kernel.detail}")
+    kernels = user_kernels.all_of(home)
+    for one in kernels:
+        progress.say(f"{one.title}\n    {one.folder}\n    {one.detail}")
     if not kernels:
         progress.say(
-            "You have no kernels of your own. `sitekit-kernel add --help` says how to make one."
+            "You have no kernels of your own. `sitekit-kernel add --help` shows how to make one."
         )
 
 
 def _check(arguments: argparse.Namespace, prefix: Path, home: Path, _: list[str]) -> None:
-    """Start one of the user's kernels again, and print that it works."""
-    kernel = store.find(home, arguments.name)
-    store.check(*site_info.read(prefix), kernel)
-    progress.say(f"'{kernel.title}' works.")
+    one = user_kernels.find(home, arguments.name)
+    user_kernels.check(*site_info.read(prefix), one)
+    progress.say(f"'{one.title}' works.")
 
 
 def _remove(arguments: argparse.Namespace, _: Path, home: Path, __: list[str]) -> None:
-    """Remove one of the user's kernels."""
-    kernel = store.find(home, arguments.name)
-    store.remove(kernel)
-    progress.say(f"'{kernel.title}' is removed.")
+    one = user_kernels.find(home, arguments.name)
+    user_kernels.remove(one)
+    progress.say(f"'{one.title}' is removed.")
 
 
 COMMANDS = {"add": _add, "list": _list, "check": _check, "remove": _remove}
 
 if __name__ == "__main__":
-    # sys.prefix is PREFIX/releases/<name>, so the site's prefix is two folders above it.
+    # this Python is in PREFIX/releases/<name>
     sys.exit(main(sys.argv[1:], Path(sys.prefix).parents[1], Path(os.environ["HOME"])))

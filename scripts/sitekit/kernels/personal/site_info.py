@@ -1,7 +1,4 @@
-"""Write and read site.json, which gives `sitekit-kernel` the settings of the site.
-
-Each generation of kernels has a site.json. It contains only the settings that users need.
-"""
+"""Store what sitekit-kernel must know of the site, in each published generation."""
 
 from __future__ import annotations
 
@@ -25,32 +22,31 @@ _OF_RULES = {"load_environment", "start_timeout"}
 
 
 def write(generation: Path, site: Site, rules: Rules) -> None:
-    """Write site.json into a generation."""
-    settings = {
+    """Write site.json into the generation."""
+    content = {
         "site": site.model_dump(mode="json", include=_OF_SITE),
         "rules": rules.model_dump(mode="json", include=_OF_RULES),
     }
-    write_atomic(generation / FILE, json.dumps(settings, indent=1) + "\n")
+    write_atomic(generation / FILE, json.dumps(content, indent=1) + "\n")
 
 
 def read(prefix: Path) -> tuple[Site, Rules]:
-    """Return the site and the rules with only those settings that site.json contains.
+    """Return the site and its rules, with the fields that sitekit-kernel needs.
 
-    `prefix` is the site's prefix. Reading any other setting raises AttributeError. Raises Problem
-    if no kernels are published.
+    Access to any other field is an error. Raises Problem.
     """
     file = prefix / "kernels" / "current" / FILE
     try:
-        settings = json.loads(file.read_text())
+        content = json.loads(file.read_text())
     except OSError:
         raise Problem(
             "this site has not published any kernels yet", str(file), "ask the people who run it"
         ) from None
-    known = settings["site"]
+    known = content["site"]
     site = Site.model_construct(
         title=known["title"],
         paths=Paths.model_construct(prefix=Path(known["paths"]["prefix"])),
         slurm=Slurm.model_validate(known["slurm"]),
         kernels=Kernels.model_validate(known["kernels"]),
     )
-    return site, Rules.model_construct(**settings["rules"])
+    return site, Rules.model_construct(**content["rules"])

@@ -1,1 +1,1 @@
-"""Probe candidates in isolation, and start kernels to test them."""
+"""Probe candidates in isolation, then start the kernels and compare them with the probe."""

@@ -1,7 +1,7 @@
-"""Make one kernel for each language that runs the modules loaded in the Software Modules tab.
+"""Make kernels that run the modules that their user has loaded in the Software Modules tab.
 
-To test such a kernel, the modules of the site's newest other kernel of this language are loaded in
-the same way as the tab loads modules.
+There is one for each language of the site. It is tested with the modules of another kernel of the
+site, of the newest version, loaded as the tab would load them.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from pathlib import Path
 
 from ..discovery.candidate import PROGRAMS
 from ..discovery.module_tree import natural
-from ..generations.kernel import Kernel
-from .launcher import launcher
+from ..generations.kernel_record import Kernel
+from .import_launcher import launcher
 from .probe import NAMES
-from .starts import WAYS
+from .start_commands import WAYS
 
 
 def inheriting(languages: Iterable[str], kernels: Iterable[Kernel]) -> list[Kernel]:
-    """Return one kernel for each language for which `kernels` has a kernel made of modules only."""
-    new_kernels = []
+    """Return one kernel for each language of which `kernels` has one made of modules only."""
+    made = []
     for language in languages:
         models = [
             k
@@ -28,13 +28,12 @@ def inheriting(languages: Iterable[str], kernels: Iterable[Kernel]) -> list[Kern
             if k.language == language and k.launch["modules"] and "library" in k.expect
         ]
         if models:
-            models.sort(key=lambda kernel: natural(kernel.label))
-            new_kernels.append(_like(models))
-    return new_kernels
+            made.append(_like(sorted(models, key=lambda kernel: natural(kernel.label))))
+    return made
 
 
 def _like(models: list[Kernel]) -> Kernel:
-    """Return the kernel for one language, modelled on the last and newest of `models`."""
+    """Return such a kernel, to be tested with the modules of the newest of `models`."""
     model = models[-1]
     language = model.language
     way = WAYS[language]
@@ -65,30 +64,26 @@ def _like(models: list[Kernel]) -> Kernel:
         check=None,
         envkernel=model.envkernel,
         launch=launch,
-        # The abilities of the ipykernel, such as a debugger, are unknown before the modules load.
-        spec={},
+        spec={},  # which features the ipykernel has is not known before the modules are loaded
         expect=model.expect,
         watch=model.watch,
     )
 
 
 def environment(kernel: Kernel) -> dict[str, str]:
-    """Return the environment variables that a test start of the kernel needs.
+    """Return the variables for testing such a kernel.
 
-    `{home}` stands for the home directory that was given to `write`. For a kernel without
-    `inherit`, no variable is needed.
+    `{home}` stands for the home that `write` was given.
     """
-    return (
-        {"JUPYTER_RUNTIME_DIR": f"{{home}}/session-{kernel.id}"}
-        if "inherit" in kernel.launch
-        else {}
-    )
+    if "inherit" not in kernel.launch:
+        return {}
+    return {"JUPYTER_RUNTIME_DIR": f"{{home}}/session-{kernel.id}"}
 
 
 def write(home: Path, kernels: Iterable[Kernel]) -> None:
-    """Write the list of loaded modules for each kernel that has `inherit`.
+    """Record the modules for testing each such kernel as loaded, in `home`.
 
-    The file has the same format as the file that session/loaded_modules.py writes in a session.
+    The file has the form of session/loaded_modules.py.
     """
     for kernel in kernels:
         if "inherit" in kernel.launch:

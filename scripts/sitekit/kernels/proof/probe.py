@@ -1,4 +1,7 @@
-"""Load each candidate's modules in isolation, and query its interpreter without a kernel."""
+"""Load each candidate's modules in isolation, and ask its interpreter for its version.
+
+This happens before any kernel is started.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,12 @@ from ...base.command import CommandFailed, identity
 from ...site import Site
 from ..discovery.candidate import Candidate
 from ..discovery.rules import Rules
-from ..generations.kernel import Kernel, Stamp, stamps
+from ..generations.kernel_record import Kernel, Stamp, stamps
 from ..generations.logos import logo_digest
-from . import containers, interpreters, shell
-from .interpreters import Interpreter
-from .launcher import launcher, launcher_digest
-from .starts import WAYS, another_build
+from . import container_commands, find_interpreter, shell_commands
+from .find_interpreter import Interpreter
+from .import_launcher import launcher, launcher_digest
+from .start_commands import WAYS, another_build
 
 PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 NAMES = {"python": "Python", "matlab": "MATLAB", "r": "R"}
@@ -33,9 +36,9 @@ NAMES = {"python": "Python", "matlab": "MATLAB", "r": "R"}
 
 @dataclass(frozen=True)
 class Failure:
-    """Hold the reason why a candidate cannot become a kernel.
+    """Why a candidate is no kernel.
 
-    `broken` means that the module fails. Otherwise the module works, but has no kernel in it.
+    `broken` is True for a module that fails, and False for one that just contains no kernel.
     """
 
     candidate: Candidate
@@ -49,6 +52,7 @@ def instructions(site: Site, rules: Rules, candidate: Candidate) -> dict[str, An
     """Return the launcher's instructions, as far as they are known before the probe."""
     rule, slurm = candidate.rule, str(site.slurm.bin)
     activated = {"CONDA_PREFIX": rule.conda, "VIRTUAL_ENV": rule.virtualenv}
+    bin_folder = {"bin": str(rule.bin)} if rule.bin else {}
     return {
         "site": site.title,
         "modules": list(candidate.modules),
@@ -56,7 +60,7 @@ def instructions(site: Site, rules: Rules, candidate: Candidate) -> dict[str, An
         "lmod": str(site.kernels.lmod / "libexec" / "lmod"),
         "load_environment": dict(rules.load_environment),
         "path": ":".join(PATH if slurm in PATH else (slurm, *PATH)),
-        **({"bin": str(rule.bin)} if rule.bin else {}),
+        **bin_folder,
         "environment": {
             **{name: str(value) for name, value in activated.items() if value},
             **rule.environment,
@@ -66,17 +70,17 @@ def instructions(site: Site, rules: Rules, candidate: Candidate) -> dict[str, An
 
 
 def key_of(site: Site, rules: Rules, candidate: Candidate) -> str:
-    """Return a digest of the rules and settings from which the kernel is made.
+    """Return a digest of everything that decides what the kernel will be.
 
-    Changes of the kernel's software are found by Kernel.watch.
+    The software itself is not part of it (see Kernel.watch).
     """
     rule = candidate.rule
-    settings = [rule.name, rule.command, rule.check, rule.language, candidate.language]
-    settings += [rule.image and containers.words(rule)]
+    asked = [rule.name, rule.command, rule.check, rule.language, candidate.language]
+    asked += [rule.image and container_commands.words(rule)]
     ours = [logo_digest(_logo(candidate)), launcher_digest(), str(site.paths.prefix)]
     parts = [
         instructions(site, rules, candidate),
-        settings,
+        asked,
         ours,
         [str(file) for file in candidate.module.files],
     ]
@@ -86,9 +90,9 @@ def key_of(site: Site, rules: Rules, candidate: Candidate) -> str:
 def probe_all(
     site: Site, rules: Rules, found: list[Candidate], user: str | None
 ) -> list[Kernel | Failure]:
-    """Probe all candidates in parallel, and return the results in the order of `found`.
+    """Probe the candidates in parallel, and return the results in the order of `found`.
 
-    Modules and interpreters run as `user`. The progress is shown.
+    Progress is shown. Modules and interpreters run as `user`.
     """
     if not found:
         return []
@@ -97,64 +101,62 @@ def probe_all(
         ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool,
     ):
 
-        def probe_one(candidate: Candidate) -> Kernel | Failure:
+        def one(candidate: Candidate) -> Kernel | Failure:
             try:
                 result = probe(site, rules, candidate, user)
-            # Whatever error one module causes, the other candidates are still probed.
-            except Exception as error:
+            except Exception as error:  # any error of a module is one row of the table
                 result = Failure(candidate, f"it cannot be tried: {error!r}", True, "", {})
             step.note(candidate.label)
             step.advance()
             return result
 
-        results = list(pool.map(probe_one, found))
+        results = list(pool.map(one, found))
         step.done(f"{sum(isinstance(r, Kernel) for r in results)} of {len(found)} have a kernel")
     return results
 
 
 def probe(site: Site, rules: Rules, candidate: Candidate, user: str | None) -> Kernel | Failure:
-    """Probe one candidate, and return its Kernel, or a Failure with the reason."""
-    launch = instructions(site, rules, candidate)
+    """Probe one candidate. Returns its Kernel, or why there is none."""
+    launch_data = instructions(site, rules, candidate)
     key = key_of(site, rules, candidate)
     files = [str(file) for file in candidate.module.files]
     failure = functools.partial(Failure, candidate, key=key)
     start = functools.partial(subprocess.run, cwd="/", stdin=subprocess.DEVNULL, **identity(user))
     with person(user) as environ:
         try:
-            before = launcher().prepared(launch, environ)
-            env = launcher().with_modules(launch, before, start)
-            launch["modules"] = launcher().full_names(
-                launch["modules"], launcher().lmod_output.loaded(env)
+            before = launcher().prepared(launch_data, environ)
+            env = launcher().with_modules(launch_data, before, start)
+            launch_data["modules"] = launcher().full_names(
+                launch_data["modules"], launcher().lmod_output.loaded(env)
             )
-            if why := shell.needed(launch, before, env, start):
+            if why := shell_commands.needed(launch_data, before, env, start):
                 return failure(reason=why, broken=True, watch={})
-            env = launcher().completed(launch, env)
+            env = launcher().completed(launch_data, env)
         except launcher().CannotStart as why:
             return failure(reason=f"{why.what}\n{why.detail}".strip(), broken=True, watch={})
-    candidate = _as_loaded(candidate, launch["modules"])
+    candidate = _as_loaded(candidate, launch_data["modules"])
     files += module_files(env)
     files += map(str, candidate.rule.marks)
-    interpreter = interpreters.find(candidate, launch, env)
+    interpreter = find_interpreter.find(candidate, launch_data, env)
     if interpreter is None:
-        return failure(reason=interpreters.missing(candidate), broken=False, watch=stamps(files))
+        return failure(
+            reason=find_interpreter.missing(candidate), broken=False, watch=stamps(files)
+        )
     files += [interpreter.program, os.path.realpath(interpreter.program)]
     try:
-        seen = interpreters.ask(interpreter, env, user, rules.start_timeout)
+        seen = find_interpreter.ask(interpreter, env, user, rules.start_timeout)
     except (CommandFailed, ValueError) as error:
         return failure(reason=f"its interpreter does not run: {error}", broken=True, watch={})
-    # The paths inside an image do not exist on this host, so they are not watched.
+    # the paths inside an image are not files of this host
     files += [] if candidate.rule.image else seen.pop("watch")
     if "error" in seen:
         return failure(reason=seen["error"], broken=False, watch=stamps(files))
-    return _kernel(candidate, launch, env, interpreter, seen, key, stamps(files))
+    return _kernel(candidate, launch_data, env, interpreter, seen, key, stamps(files))
 
 
 @contextmanager
 def person(user: str | None) -> Iterator[dict[str, str]]:
-    """Create an empty home directory, and return the environment of an account that loads modules.
-
-    The home directory is removed at the end.
-    """
+    """Yield the environment of a user who loads modules: the account's name, and an empty home."""
     entry = pwd.getpwnam(user) if user else None
     name = entry.pw_name if entry else own_name()
     with tempfile.TemporaryDirectory(prefix="sitekit-probe-") as home:
@@ -164,7 +166,7 @@ def person(user: str | None) -> Iterator[dict[str, str]]:
 
 
 def own_name() -> str:
-    """Return the name of the account that runs this process."""
+    """Return the name of the account that runs this."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
@@ -172,10 +174,9 @@ def own_name() -> str:
 
 
 def module_files(env: Mapping[str, str]) -> list[str]:
-    """Return the files of the loaded modules, their folders, and the version files in the folders.
+    """Return the files of the loaded modules, and files that decide about versions.
 
-    The version files (.modulerc, .modulerc.lua, .version) decide which version a name without one
-    means.
+    Those are the modules' folders, and Lmod's files in them that choose the version of a name.
     """
     files = [file for file in env.get("_LMFILES_", "").split(":") if file]
     folders = sorted({os.path.dirname(file) for file in files})
@@ -188,10 +189,7 @@ def module_files(env: Mapping[str, str]) -> list[str]:
 
 
 def _as_loaded(candidate: Candidate, modules: list[str]) -> Candidate:
-    """Return the candidate with the full name of its module.
-
-    If kernels.yml gives no version, Lmod has chosen the version at the load.
-    """
+    """Return the candidate with the version that Lmod has chosen, if none was named."""
     if not modules or modules[-1] == candidate.modules[-1] or candidate.rule.place:
         return candidate
     return replace(
@@ -200,10 +198,10 @@ def _as_loaded(candidate: Candidate, modules: list[str]) -> Candidate:
 
 
 def _kernel(
-    candidate: Candidate, launch: dict[str, Any], env: dict[str, str], interpreter: Interpreter,
+    candidate: Candidate, launch_data: dict[str, Any], env: dict[str, str], interpreter: Interpreter,
     seen: dict[str, Any], key: str, watch: dict[str, Stamp],
 ) -> Kernel:  # fmt: skip
-    """Return the kernel of a candidate whose interpreter has answered."""
+    """Return the Kernel, with what the probe has found."""
     library, language = seen.get("library", ""), interpreter.language
     expect = {"modules": env.get("LOADEDMODULES", "")}
     if library:
@@ -214,14 +212,14 @@ def _kernel(
         "R": f"R {seen['version']}, IRkernel {seen.get('kernel')}",
     }
     launch = {
-        **launch,
+        **launch_data,
         "title": title,
         "command": interpreter.command(library),
         "interpreter": interpreter.program,
         "needs": _needs(candidate, library),
     }
     if (
-        launch["modules"]
+        launch_data["modules"]
         and library
         and not (candidate.rule.place or candidate.rule.command)
         and language in WAYS
@@ -246,16 +244,16 @@ def _kernel(
 
 
 def _needs(candidate: Candidate, library: str) -> list[str]:
-    """Return the files without which the launcher does not start the kernel.
+    """Return files without which the launcher does not start the kernel.
 
-    For an image, only the image itself is checked, because the host cannot see the files inside.
+    Files inside an image cannot be checked.
     """
     image = candidate.rule.image
     return [path for path in ([image] if image else [library]) if path.startswith("/")]
 
 
 def _envkernel(candidate: Candidate) -> list[str]:
-    """Return the mode and the arguments with which envkernel makes such a kernel."""
+    """Return envkernel's mode and arguments for such a kernel."""
     rule = candidate.rule
     if rule.image:
         mode = "singularity" if rule.engine in ("apptainer", "singularity") else "docker"
@@ -266,7 +264,7 @@ def _envkernel(candidate: Candidate) -> list[str]:
 
 
 def _title(candidate: Candidate, language: str, version: str) -> str:
-    """Return the kernel's title, from the rule's `name` or from a default template."""
+    """Return the kernel's title."""
     module, parents = candidate.module, ", ".join(candidate.modules[:-1])
     short = ".".join(version.split(".")[:2])
     named = NAMES.get(language.lower(), language.capitalize())
@@ -291,7 +289,7 @@ def _title(candidate: Candidate, language: str, version: str) -> str:
 
 
 def _logo(candidate: Candidate, language: str | None = None) -> str:
-    """Return the name of the kernel's logo, from the rule or from the language."""
+    """Return the name of the kernel's logo."""
     return (
         candidate.rule.logo
         or (language or candidate.language or candidate.rule.language or "other").lower()

@@ -1,4 +1,4 @@
-"""Start each kernel in a clean and in a hostile environment, and compare it with its probe."""
+"""Start kernels in a clean and in a hostile environment, and compare each with its probe."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ...base.command import identity
 from ...base.errors import Problem
 from ...site import Site
 from ..generations.generation import root, spec_file
-from ..generations.kernel import Kernel
-from . import hostile, inherit
+from ..generations.kernel_record import Kernel
+from . import hostile_home, inherit
 
 KINDS = ("clean", "hostile")
 SMOKE = Path(__file__).parent / "inside" / "smoke.py"
@@ -33,11 +33,11 @@ ASK = {
 
 @dataclass(frozen=True)
 class Trial:
-    """Describe how kernels are started for the test.
+    """How kernels are started.
 
-    `user` is the account. If it is None, the account that runs this process starts the kernels.
-    `timeout` is the longest time for a start, in seconds. `srun` is the srun command line that runs
-    a program on a compute node. If it is empty, the kernels start on this host.
+    `user` is the account (None: the account that runs this). `timeout` is the limit for each, in
+    seconds. `srun` is the command line before a program that runs on a compute node, if one is
+    used.
     """
 
     user: str | None
@@ -46,11 +46,10 @@ class Trial:
 
 
 def account(site: Site, name: str) -> str | None:
-    """Return the account that loads modules and starts kernels for the test.
+    """Return the account that runs modules and kernels, when root runs this: `name`.
 
-    If root runs this process, the account is `name`, an ordinary account without special rights.
-    Otherwise the result is None, and the process's own account is used. Raises Problem if the
-    account does not exist. Raises Problem if no release of the hub environment is installed.
+    It has no special rights. Raises Problem if there is no such account, or no environment to start
+    kernels with.
     """
     if not (site.current / "bin" / "python").exists():
         raise Problem(
@@ -69,16 +68,15 @@ def account(site: Site, name: str) -> str | None:
 
 
 def prove(site: Site, generation: Path, kernels: list[Kernel], trial: Trial) -> dict[str, str]:
-    """Start the kernels, and return the reason for each kernel that failed, by id.
+    """Start the kernels, two per core at a time. Returns why some failed, by id.
 
-    Two kernels for each core start at a time. The progress is shown. Raises Problem if the program
-    that starts the kernels ends early.
+    Progress is shown. Raises Problem if the program that starts them fails itself.
     """
     if not kernels:
         return {}
     known = {kernel.id: kernel for kernel in kernels}
     failed: dict[str, str] = {}
-    # A compute node can read the prefix, but not the /tmp of this host.
+    # on a compute node, the prefix exists, but this host's /tmp does not
     place = root(site) if trial.srun else None
     with (
         tempfile.TemporaryDirectory(prefix=".trial-", dir=place) as scratch,
@@ -88,7 +86,7 @@ def prove(site: Site, generation: Path, kernels: list[Kernel], trial: Trial) -> 
         for result in _results(site, Path(scratch), starts, trial):
             kernel = known[result["id"]]
             why, where = _fault(kernel, result, elsewhere=bool(trial.srun)), result["environment"]
-            # If both starts fail, the failure in the clean environment is easier to understand.
+            # if both starts fail, report the clean one, which is simpler
             if why and (where == "clean" or kernel.id not in failed):
                 failed[kernel.id] = f"in a {where} environment: {why}"
             step.note(kernel.id)
@@ -105,11 +103,10 @@ def _starts(
     trial: Trial,
     failed: dict[str, str],
 ) -> list[dict[str, Any]]:
-    """Return two starts for each kernel, one clean and one hostile, as smoke.py reads them.
+    """Return the requests for the program that starts kernels, and copy it into `scratch`.
 
-    Writes the home directories and a copy of smoke.py into `scratch`. If the files of a kernel
-    cannot be written, the kernel is added to `failed`. This happens if the name of a module is too
-    long for a file name.
+    A kernel whose files cannot be written, for example because its module's name is too long, is
+    added to `failed`.
     """
     starts = []
     for kernel in kernels:
@@ -133,10 +130,10 @@ def _starts(
 def _start(
     site: Site, generation: Path, kernel: Kernel, kind: str, home: Path, trial: Trial
 ) -> dict[str, Any]:
-    """Write the home directory for one start, and return the start as smoke.py reads it."""
+    """Return the request for one start, and prepare its home."""
     home.mkdir(parents=True)
     if kind == "hostile":
-        hostile.write(home, [kernel])
+        hostile_home.write(home, [kernel])
     inherit.write(home, [kernel])
     spec = spec_file(generation, kernel.id)
     argv = [
@@ -150,18 +147,16 @@ def _start(
         )
     path = f"{site.current}/bin:/usr/local/bin:/usr/bin:/bin"
     env = {"PATH": path, "LANG": "C.UTF-8", "JUPYTER_PATH": str(site.kernels_current)}
+    if kind == "hostile":
+        env |= hostile_home.environment()
+    env |= inherit.environment(kernel)
     code = [ASK[kernel.language]] if kernel.language in ASK else []
     return {
         "id": kernel.id,
         "environment": kind,
-        # PREFIX/kernels/launch still points to the previous generation, so the launcher of the new
-        # generation is named by its own path.
+        # not the link to the launcher, which still points to the generation before this one
         "argv": [str(generation / "launch"), *argv[1:]],
-        "env": {
-            **env,
-            **(hostile.environment() if kind == "hostile" else {}),
-            **inherit.environment(kernel),
-        },
+        "env": env,
         "home": str(home),
         "code": [*code, *([kernel.check] if kernel.check else [])],
         "timeout": trial.timeout,
@@ -171,24 +166,24 @@ def _start(
 def _results(
     site: Site, scratch: Path, starts: list[dict[str, Any]], trial: Trial
 ) -> Iterator[dict[str, Any]]:
-    """Run smoke.py with the starts, and yield each result. Raises Problem if it ends early."""
+    """Run the program that starts kernels, and yield its results."""
     argv = [*trial.srun, str(site.current / "bin" / "python"), "-I", str(scratch / SMOKE.name)]
     env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(scratch)}
     env |= {"SLURM_CONF": str(site.slurm.conf)} if site.slurm.conf else {}
-    (scratch / "order.json").write_text(json.dumps({"starts": starts}))
-    count = 0
+    (scratch / "starts.json").write_text(json.dumps({"starts": starts}))
+    count, account_settings = 0, identity(trial.user)
     with (
-        open(scratch / "order.json") as order,
+        open(scratch / "starts.json") as requests,
         open(scratch / "errors", "w+") as errors,
         subprocess.Popen(
             argv,
-            stdin=order,
+            stdin=requests,
             stdout=subprocess.PIPE,
             stderr=errors,
             env=env,
             cwd="/",
             text=True,
-            **identity(trial.user),
+            **account_settings,
         ) as child,
     ):
         try:
@@ -196,7 +191,7 @@ def _results(
                 count += 1
                 yield json.loads(line)
         finally:
-            # After SIGINT, smoke.py ends its kernels. After SIGKILL, the kernels would go on.
+            # On SIGINT the program ends its kernels. If it were killed, they would stay.
             if child.poll() is None and count < len(starts):
                 child.send_signal(signal.SIGINT)
                 child.wait(30)
@@ -205,16 +200,16 @@ def _results(
         if count < len(starts):
             raise Problem(
                 "the kernels could not all be started; nothing was changed",
-                remedy=f"the program that starts them ended early, and said: {errors.read()[-2000:].strip()}",
+                remedy=f"the program that starts them ended early, and printed: {errors.read()[-2000:].strip()}",
             )
 
 
 def _fault(kernel: Kernel, result: dict[str, Any], elsewhere: bool) -> str | None:
-    """Return the reason why a start failed, None if it passed.
+    """Return why this start is no proof; None if it is.
 
-    The kernel must answer, and its interpreter, modules and library must be those of the probe.
-    `elsewhere` means that the kernel ran on a compute node. There, a module may choose another
-    build of the interpreter for the node's CPU type. The launcher has tested that build.
+    The kernel must not only answer: interpreter, modules and library must be those of the probe. On
+    a compute node (`elsewhere`) the modules may choose another build for the CPU type, which the
+    launcher has tested.
     """
     if "reason" in result:
         return result["reason"]

@@ -8,7 +8,7 @@ from ...base.command import CommandFailed, need_root
 from ...base.errors import Problem
 from ...base.files import write_atomic
 from ...base.progress import say
-from ...contracts.kernel_state import read_kernel_state, told
+from ...contracts.kernel_state import describe_kernel_state, read_kernel_state
 from ...site import Site
 from ..host.lock import alone
 from ..host.platform import this_platform
@@ -108,7 +108,7 @@ def status(site: Site) -> int:
     say(f"{'pages of users':<32} {by_what}")
     say(f"{'administrators':<32} {administrators(site)}")
     say(f"{'internal TLS':<32} {_internal_tls(site)}")
-    for number, line in enumerate(told(read_kernel_state(site))):
+    for number, line in enumerate(describe_kernel_state(read_kernel_state(site))):
         say(f"{'' if number else 'kernels':<32} {line}")
     found = list(site_state(site))
     for subject, what, _ in found:

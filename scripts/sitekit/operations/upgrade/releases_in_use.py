@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from ...backends.interface import Backend, NoAnswer
-from ...backends.named import backends_of
+from ...backends.load_backends import backends_of
 from ...environment.release.releases import history, releases
 from ...site import Site
 

@@ -1,4 +1,4 @@
 """Replace functions of Jupyter Server and its extensions.
 
-The docstring of each module gives the reason and the upstream source or issue.
+Each file gives the reason, with the place in upstream's code, or the issue.
 """

@@ -1,11 +1,12 @@
-"""Decide what counts as activity, and report the time that the server has left.
+"""Decide what counts as activity of a server, as an extension of Jupyter Server.
 
-This module is a Jupyter server extension. JupyterHub's idle culler uses the time of the last
-activity that the server reports. Jupyter Server counts every request as activity. An open
-JupyterLab is then never idle, because it requests its lists every few seconds. A kernel that
-computes without output is regarded as idle, however (jupyterhub-idle-culler#43). With this module,
-requests that only read do not count as activity. A busy kernel counts as activity if the tier is
-configured so. JupyterLab reports when somebody types or clicks in it.
+It also tells the lab when an idle server will be stopped, and when its job ends.
+
+JupyterHub's culler uses the time of the last activity that the server reports. By Jupyter Server's
+own rules, a lab that is open in a window is never idle, because it requests its lists every few
+seconds. A kernel that computes without output is idle (jupyterhub-idle-culler#43). Here requests
+that only read do not count, a busy kernel counts if the tier says so, and the lab reports when the
+user types or clicks.
 """
 
 from __future__ import annotations
@@ -25,16 +26,16 @@ from tornado.ioloop import PeriodicCallback
 from .. import oom
 from ..time_left import notice
 
-EVERY = 15  # seconds between looks at the kernels
+EVERY = 15  # seconds between checks of the kernels
 READS = ("GET", "HEAD", "OPTIONS")
-# JupyterLab saves its layout each time after it has requested its lists.
+# the lab stores its layout each time after it has requested its lists
 UPKEEP = re.compile(r"/lab/api/workspaces(/|$)")
 
 
 def note_busy_kernels(settings: dict[str, Any]) -> None:
-    """Count a busy kernel as activity at this moment.
+    """Record activity now if a kernel is busy.
 
-    Jupyter Server uses the latest of all settings that are named `*_last_activity`.
+    Jupyter Server uses the latest `*_last_activity` of its settings.
     """
     kernels = settings["kernel_manager"]
     states = [
@@ -46,9 +47,9 @@ def note_busy_kernels(settings: dict[str, Any]) -> None:
 
 
 class NoticeHandler(APIHandler):
-    """Answer GET and POST requests with the notice.
+    """GET: return the notice. POST: record activity of the user, and return the notice.
 
-    JupyterLab sends POST while somebody types or clicks. A POST request counts as activity.
+    The lab sends POST while the user types or clicks.
     """
 
     auth_resource = "sitekit"
@@ -65,16 +66,14 @@ class NoticeHandler(APIHandler):
         self.tell()
 
     def tell(self) -> None:
+        """Write the notice as JSON."""
+        now = datetime.now(timezone.utc).timestamp()
         active = self.application.last_activity().timestamp()
-        self.finish(
-            json.dumps(
-                notice(datetime.now(timezone.utc).timestamp(), active, os.environ, oom.killed())
-            )
-        )
+        self.finish(json.dumps(notice(now, active, os.environ, oom.killed())))
 
 
 def count_only_changes() -> None:
-    """Make Jupyter Server ignore requests that only read or that JupyterLab sends by itself."""
+    """Ignore requests that only read, and a lab's own requests, from now on."""
     counted = APIHandler.update_api_activity
 
     def update_api_activity(handler: APIHandler) -> None:

@@ -1,8 +1,7 @@
 """Run the bash kernel of the hub environment without a TCP port.
 
-ipykernel opens a TCP port for the output of forked child processes (iostream.py, _setup_pipe_in),
-and any user of the node can connect to it. The bash kernel forks no such processes, because bash
-writes to a pseudo terminal.
+ipykernel opens a port for the output of forked children (iostream.py, _setup_pipe_in), to which
+every user of the node can connect. This kernel forks none: bash writes to a terminal of its own.
 """
 
 from bash_kernel.kernel import BashKernel

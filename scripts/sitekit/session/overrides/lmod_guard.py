@@ -1,13 +1,14 @@
-"""Load jupyterlmod after its calls of Lmod have been made safe.
+"""Load jupyterlmod with safe calls of Lmod, as an extension of Jupyter Server.
 
-This module is a Jupyter server extension. jupyterlmod 5.3 has three faults. The arguments of a
-request are passed to Lmod without quoting. Loaded modules change the server's own environment (both
-in module/__init__.py, `module`). Requests from any page are answered (handler.py). With this
-module, the arguments are checked, and Lmod is called without a shell. The changes of loaded modules
-are stored outside the server (loaded_modules.py). Only requests from the user's own JupyterLab are
-answered. The hub environment enables jupyterlmod through this module only
-(environment/release/configure.py). If this module cannot be loaded, there is no Software Modules
-tab.
+jupyterlmod 5.3 has three faults. It does not separate the words of a request when it calls Lmod
+(module/__init__.py, `module`). Loaded modules change the server's own environment (the same
+function). It answers requests of every page (handler.py). Here words are checked, Lmod is called
+without a shell, loaded modules are stored in a file (loaded_modules.py), and only the user's own
+lab is answered.
+
+In the hub environment jupyterlmod is enabled only through this module
+(environment/release/configure.py). If this module fails to load, there is no Software Modules tab
+instead of an unsafe one.
 """
 
 from __future__ import annotations
@@ -23,20 +24,23 @@ from typing import Any
 from .. import lmod_output, loaded_modules
 
 WORD = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+@:-]*", re.ASCII)
-"""The name of a module or a collection, or a path. Spaces, quotes, special characters of shells and
-Lua, and a leading dash are not allowed."""
+"""A module, a collection or a path.
+
+It contains no space, no quote and no character that a shell or Lua interprets. It does not begin
+with a dash.
+"""
 
 OPTIONS = {"purge": "--force", "use": "-a"}
-"""The options that jupyterlmod itself adds."""
+"""Options that jupyterlmod itself adds, by command."""
 
 CHANGES = {"load", "unload", "purge", "reset", "restore", "use", "unuse"}
-"""The commands that change the loaded modules or the paths of modules."""
+"""Commands that change the loaded modules, or the paths to modules."""
 
 _turn = asyncio.Lock()
 
 
 def refusal(command: str, words: tuple[object, ...]) -> str | None:
-    """Return why Lmod may not be called with `words`, or None if they are harmless."""
+    """Return why `words` must not be passed to this command of Lmod; None if they are safe."""
     for word in words:
         if not isinstance(word, str) or not (word == OPTIONS.get(command) or WORD.fullmatch(word)):
             return f"not the name of a module: {word!r}"
@@ -44,11 +48,11 @@ def refusal(command: str, words: tuple[object, ...]) -> str | None:
 
 
 async def guarded(command: str, *words: object) -> str | None:
-    """Replace jupyterlmod's `module.module`.
+    """Run Lmod, in place of jupyterlmod's `module.module`.
 
-    Return Lmod's text or None, as the original does, but do not change the server's environment.
+    Returns the same: Lmod's text or None. The server's environment is not changed.
     """
-    import module  # this module belongs to jupyterlmod
+    import module  # jupyterlmod's
 
     if not module.MODULE_CMD:
         return "Module system not found"
@@ -61,22 +65,22 @@ async def guarded(command: str, *words: object) -> str | None:
             *argv, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=environment
         )
         output, errors = await process.communicate()
-        # Lmod's exit code is not used, because it is 1 even if a module only prints a warning.
+        # Lmod's exit code is no help: it is 1 also for a mere warning of a module
         if command in CHANGES and (found := lmod_output.changes(output)):
             loaded_modules.write(lmod_output.applied(found, environment))
-    # The Software Modules tab inserts this text as HTML (jupyterlab-lmod, `innerHTML`).
+    # the tab inserts the text into its page as HTML (jupyterlab-lmod, `innerHTML`)
     return html.escape(errors.decode(errors="replace"), quote=False) or None
 
 
 def is_from_the_lab(handler: Any) -> bool:
-    """Return whether the request comes from the user's JupyterLab or has an API token.
+    """Return whether the user's lab, or a program with a token, sent the request.
 
-    Requests from other pages and from links are refused.
+    Requests of other pages, and links, are refused.
     """
     headers = handler.request.headers
     if handler.token_authenticated:
         return True
-    if "Sec-Fetch-Site" in headers:  # sent by all browsers since 2023, and no page can set it
+    if "Sec-Fetch-Site" in headers:  # all browsers since 2023; no page can set it
         return (
             headers["Sec-Fetch-Site"] == "same-origin"
             and headers.get("Sec-Fetch-Mode") != "navigate"
@@ -85,7 +89,7 @@ def is_from_the_lab(handler: Any) -> bool:
 
 
 def guard_handlers(handlers: Any) -> None:
-    """Make each handler of jupyterlmod refuse requests that do not come from JupyterLab."""
+    """Make each handler of jupyterlmod's `handlers` call `is_from_the_lab` first."""
     from jupyter_server.base.handlers import JupyterHandler
     from tornado.web import HTTPError
 

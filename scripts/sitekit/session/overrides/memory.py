@@ -1,8 +1,8 @@
-"""Make kernels and terminals end before the server when the job's memory is used up.
+"""Make Linux kill kernels and terminals before the server when the job's memory is used up.
 
-Linux selects the process to kill by oom_score_adj: see proc(5). Child processes inherit this value,
-so even a small process of a process pool is killed before the server. Without the server the user
-would have neither kernels nor an error message.
+Linux decides by oom_score_adj (proc(5)), which child processes inherit. So every process of a
+kernel, however small, is killed before the server. Without its server the user would have neither
+kernels nor an explanation.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ from collections.abc import Sequence
 from typing import Any
 
 FIRST = 500
-"""This value adds half of the job's memory to the size of a process when Linux compares processes.
-The server's value is 0, as Slurm starts it."""
+"""The value of oom_score_adj: it counts like half of the job's memory.
+
+The server has 0, as Slurm starts it.
+"""
 
 
 def first_to_end(argv: Sequence[str]) -> list[str]:
-    """Return a command line that runs `argv` with a higher oom_score_adj.
+    """Return a command line that runs the same program, to be killed before the server.
 
-    /bin/sh sets the value and then executes the program in the same process.
+    /bin/sh replaces itself by the program, so that the process id stays the same.
     """
     return [
         "/bin/sh",
@@ -30,10 +32,7 @@ def first_to_end(argv: Sequence[str]) -> list[str]:
 
 
 def end_kernels_first() -> None:
-    """Start every kernel of this server with a higher oom_score_adj.
-
-    Linux then ends a kernel before the server, whichever kernel spec it comes from.
-    """
+    """Start every kernel of this server in that way from now on."""
     from jupyter_client.provisioning import LocalProvisioner
 
     launch = LocalProvisioner.launch_kernel

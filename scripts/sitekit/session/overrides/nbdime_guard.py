@@ -1,26 +1,26 @@
-"""Load nbdime without downloads and without access from pages of other sites.
+"""Load nbdime as an extension of Jupyter Server, closed to other sites and without downloads.
 
-This module is a Jupyter server extension. nbdime 4.0 shows any notebook that a URL names, and
-downloads it if the name is itself a URL (webapp/nbdimeserver.py, read_notebook). A link on another
-site could thus show a stranger's notebook among the user's own pages. Such a link could also make
-the server request URLs that only this node can reach. The hub environment enables nbdime through
-this module only (environment/release/configure.py).
+nbdime 4.0 shows any notebook that an address names, and downloads it if the name is a URL
+(webapp/nbdimeserver.py, read_notebook). A link of another site could show a stranger's notebook
+among the user's own pages. It could also make the server request addresses that only this node can
+reach. In the hub environment nbdime is enabled only through this module
+(environment/release/configure.py).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from .. import origin
+from .. import request_origin
 
 
 def guard(nbdime_server: Any) -> None:
-    """Make nbdime's handlers refuse requests from other sites, and read local files only."""
+    """Make nbdime's handlers refuse requests from other sites, and read only files."""
     from tornado.web import HTTPError
 
     async def prepare(handler: Any) -> None:
         await super(nbdime_server.NbdimeHandler, handler).prepare()
-        if origin.is_foreign(handler):
+        if request_origin.is_foreign(handler):
             raise HTTPError(403, "no page of another site may use this")
 
     read = nbdime_server.NbdimeHandler.read_notebook

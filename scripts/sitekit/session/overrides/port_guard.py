@@ -1,12 +1,11 @@
-"""Load jupyter-server-proxy after its connections have been made safe.
+"""Load jupyter-server-proxy with safe connections, as an extension of Jupyter Server.
 
-This module is a Jupyter server extension. jupyter-server-proxy 4.6 connects to any program that
-listens on a port of the node, and answers requests from any page. All cookies and tokens of the
-browser are sent to the program (handlers.py, proxy_request_headers; jupyter-server-proxy#321, #337,
-#358). With this module, jupyter-server-proxy connects only to the user's own programs and to named
-servers on Unix sockets. The credentials of the hub and the web server are removed. The user is
-asked before a link from another site is followed. The hub environment enables jupyter-server-proxy
-through this module only (environment/release/configure.py).
+jupyter-server-proxy 4.6 has three faults. It connects to any program on a port of the node, also to
+another user's. It passes all cookies and tokens of the browser on (handlers.py,
+proxy_request_headers; jupyter-server-proxy#321, #337, #358). It answers requests of every page.
+Here it connects only to the user's own programs and to named servers on Unix sockets. It removes
+what belongs to the hub and the front, and asks the user before it follows a link of another site.
+In the hub environment it is enabled only through this module (environment/release/configure.py).
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ from urllib.parse import urlsplit
 from jupyter_server_proxy import handlers, rawsocket, websocket
 from tornado import httpclient, httputil, iostream, web
 
-from .. import credentials, origin, ports, question
+from .. import confirmation_page, own_ports, request_origin, strip_credentials
 
 HOSTS = ("localhost", "127.0.0.1")
-"""Both mean this node's loopback interface. No name is resolved."""
+"""Both are this node's loopback interface. No name is looked up."""
 
 _init = handlers.ProxyHandler.__init__
 _prepare = handlers.ProxyHandler.prepare
@@ -35,7 +34,7 @@ _open_raw = rawsocket.RawSocketHandler._create_ws_connection
 
 
 class Connected:
-    """Replace tornado's TCPClient, and return a connection that is already open."""
+    """A tornado TCPClient whose connection already exists."""
 
     def __init__(self, line: Any) -> None:
         self.line = line
@@ -50,7 +49,7 @@ class Connected:
 
 
 class WebSocket(websocket.PingableWSClientConnection):
-    """Use a connection that is already open for a WebSocket."""
+    """A WebSocket over an existing connection; tornado would open one of its own."""
 
     def __init__(self, line: Any, **settings: Any) -> None:
         self._connected = Connected(line)
@@ -60,49 +59,48 @@ class WebSocket(websocket.PingableWSClientConnection):
 
 
 async def connected(port: Any) -> Any:
-    """Return a connection to a program of this user. Raises web.HTTPError."""
+    """Return a connection to this user's own program. Raises web.HTTPError."""
     try:
-        return await ports.connected(int(port))
-    except (ports.NotOurs, ValueError, OverflowError) as error:
+        return await own_ports.connected(int(port))
+    except (own_ports.NotOurs, ValueError, OverflowError) as error:
         raise web.HTTPError(403, str(error)) from None
     except (OSError, asyncio.TimeoutError) as error:
         raise web.HTTPError(502, f"port {port} of this node: {error}") from None
 
 
 def init(self: Any, *words: Any, **settings: Any) -> None:
-    """Replace ProxyHandler.__init__ so that each answer is cleaned before it is sent."""
+    """Initialize the handler, and clean the program's headers before they are sent."""
     _init(self, *words, **settings)
     flush = self.flush
 
     def cleaned(*words: Any, **settings: Any) -> Any:
-        credentials.clean_answer(self._headers, context(self))
+        strip_credentials.clean_answer(self._headers, context(self))
         return flush(*words, **settings)
 
-    self.flush = cleaned  # the program's headers have been copied into the answer before flush()
+    self.flush = cleaned  # before the first flush, the program's headers have been copied
 
 
 def context(self: Any) -> str:
-    """Return the path below which all URLs belong to the program."""
+    """Return the path below which all addresses belong to the program."""
     if self.proxy_base:
         return f"{self.base_url}{self.proxy_base}"
-    place = ":".join(self.path_args[:-1])  # either `port` or `host:port`
+    place = ":".join(self.path_args[:-1])  # a port, or a host and a port
     return f"{self.base_url}proxy/{'absolute/' if self.absolute_url else ''}{place}"
 
 
 async def prepare(self: Any, *words: Any, **settings: Any) -> None:
-    """Replace ProxyHandler.prepare: ask the user before a link from another site is followed."""
+    """Refuse requests from other sites, and ask the user before a link is followed."""
     await _prepare(self, *words, **settings)
-    if self._finished or not origin.is_foreign(self):
+    if self._finished or not request_origin.is_foreign(self):
         return
-    if not origin.is_navigation(self):
+    if not request_origin.is_navigation(self):
         raise web.HTTPError(403, "no page of another site may use this")
     self.set_status(403)
-    question.begin(self, "Open this page?", {"Another site leads to": self.request.path})
-    self.finish(question.link(self.request.uri, "Open it"))
+    confirmation_page.begin(self, "Open this page?", {"Another site leads to": self.request.path})
+    self.finish(confirmation_page.link(self.request.uri, "Open it"))
 
 
 async def proxy_buffered(self: Any, host: str, port: Any, path: str, body: Any, client: Any) -> Any:
-    """Replace ProxyHandler._proxy_buffered: connect only to a program of this user."""
     if self.unix_socket is None:
         client.tcp_client = Connected(await connected(port))
     return await _buffered(self, host, port, path, body, client)
@@ -111,15 +109,14 @@ async def proxy_buffered(self: Any, host: str, port: Any, path: str, body: Any, 
 async def proxy_progressive(
     self: Any, host: str, port: Any, path: str, body: Any, client: Any
 ) -> Any:
-    """Replace ProxyHandler._proxy_progressive: connect only to a program of this user."""
     if self.unix_socket is None:
         client.tcp_client = Connected(await connected(port))
     return await _progressive(self, host, port, path, body, client)
 
 
 async def open_websocket(request: Any, resolver: Any = None, **settings: Any) -> Any:
-    """Replace pingable_ws_connect: connect only to a program of this user."""
-    if resolver:  # jupyter-server-proxy passes a resolver only for Unix sockets
+    """Open a WebSocket to the program, in place of pingable_ws_connect."""
+    if resolver:  # of a Unix socket
         return await _open_by_socket(request=request, resolver=resolver, **settings)
     line = await connected(urlsplit(request.url).port)
     request.headers = httputil.HTTPHeaders(request.headers)
@@ -128,7 +125,6 @@ async def open_websocket(request: Any, resolver: Any = None, **settings: Any) ->
 
 
 async def create_raw(self: Any, protocol: Any) -> Any:
-    """Replace RawSocketHandler._create_ws_connection: connect only to a program of this user."""
     if self.unix_socket is not None:
         return await _open_raw(self, protocol)
     return await asyncio.get_running_loop().create_connection(
@@ -137,17 +133,15 @@ async def create_raw(self: Any, protocol: Any) -> Any:
 
 
 def request_headers(self: Any) -> Any:
-    """Replace ProxyHandler.proxy_request_headers: remove the credentials of the hub."""
-    return credentials.cleaned_request(_headers(self), self.token_authenticated)
+    return strip_credentials.cleaned_request(_headers(self), self.token_authenticated)
 
 
 def client_uri(self: Any, *words: Any, **settings: Any) -> str:
-    """Replace ProxyHandler.get_client_uri: remove the token from the URL."""
-    return credentials.without_token(_uri(self, *words, **settings))
+    return strip_credentials.without_token(_uri(self, *words, **settings))
 
 
 def guard() -> None:
-    """Replace functions of jupyter-server-proxy with the functions of this module."""
+    """Replace functions of jupyter-server-proxy by the ones above."""
     proxy = handlers.ProxyHandler
     proxy.__init__, proxy.prepare = init, prepare
     proxy._proxy_buffered, proxy._proxy_progressive = proxy_buffered, proxy_progressive

@@ -1,7 +1,7 @@
 """Pull one repository with nbgitpuller's GitPuller.
 
-pull_guard.py runs this file as a separate process, with a JSON object as its argument. The
-environment variables that limit git to https and suppress its prompts thus affect no other git.
+pull_guard.py runs this program, with the settings as its argument. It is a separate program, so
+that its settings for git (https only, no prompt in a terminal) apply to no other git.
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ ENVIRONMENT = {
 
 
 class Puller(GitPuller):
-    """Extend GitPuller so that it does not rename files outside of the repository."""
+    """A GitPuller that renames no file outside of the repository."""
 
     def find_upstream_changed(self, kind: str) -> list[str]:
-        """Return the changed files without those behind a link that leads out of the repository.
+        """Return changed files, except those behind a link that leads out of the repository.
 
-        GitPuller renames a local file if the same path is new upstream (pull.py,
-        rename_local_untracked). If the directory of that file is a symbolic link, GitPuller would
-        rename a file outside of the repository.
+        GitPuller renames local files that are new upstream (pull.py, rename_local_untracked). If
+        the folder of such a file was a link before, the file is outside.
         """
         return [name for name in super().find_upstream_changed(kind) if self._is_inside(name)]
 
@@ -41,31 +40,30 @@ class Puller(GitPuller):
         return os.path.commonpath([top, folder]) == top
 
 
-def pull(order: dict[str, Any]) -> Iterator[str]:
-    """Clone or update the repository; yield the lines that git prints."""
-    settings = {"depth": order["depth"]} if order["depth"] is not None else {}
+def pull(settings: dict[str, Any]) -> Iterator[str]:
+    """Pull, and yield the lines of output."""
+    depth = {"depth": settings["depth"]} if settings["depth"] is not None else {}
     yield from Puller(
-        order["repo"],
-        order["folder"],
-        branch=order["branch"] or None,
-        backup=order["backup"],
-        **settings,
+        settings["repo"],
+        settings["folder"],
+        branch=settings["branch"] or None,
+        backup=settings["backup"],
+        **depth,
     ).pull()
 
 
 def main() -> None:
-    """Pull the repository, print the output, and exit with the reason if it fails."""
     os.environ.update(ENVIRONMENT)
-    logging.disable()  # GitPuller would log tracebacks
+    logging.disable()  # do not show tracebacks to the user
     try:
         for line in pull(json.loads(sys.argv[1])):
             print(line.rstrip("\n"), flush=True)
-    except Exception as error:  # GitPuller raises Exception itself, with a readable message
+    except Exception as error:  # GitPuller raises plain Exceptions, with messages for users
         sys.exit("\n".join(reasons(error)))
 
 
 def reasons(error: BaseException | None) -> Iterator[str]:
-    """Yield the error message of git, then that of GitPuller."""
+    """Yield git's output, then GitPuller's message, for an exception and its causes."""
     if error is None:
         return
     yield from reasons(error.__context__)

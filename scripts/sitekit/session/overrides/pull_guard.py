@@ -1,10 +1,9 @@
-"""Answer nbgitpuller links, and pull only after the user has agreed.
+"""Answer nbgitpuller's links, as an extension of Jupyter Server, after the user has agreed.
 
-This module is a Jupyter server extension. nbgitpuller 1.3 shows text from the URL as HTML
-(handlers.py, jinja_env without autoescape). Any page that opens git-pull/api in the browser makes
-nbgitpuller write, from any repository into any directory. nbgitpuller's own handlers are therefore
-not loaded (environment/release/configure.py). pull.py checks whether a pull is allowed, and
-pull_child.py runs nbgitpuller's GitPuller.
+nbgitpuller 1.3 shows text from the address as HTML (handlers.py, jinja_env without autoescape). Any
+page that opens git-pull/api in the browser can write into any folder, from any address. So
+nbgitpuller's own handlers are not loaded (environment/release/configure.py). check_pull_link.py
+checks the link, and GitPuller pulls (pull_child.py).
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.iostream import StreamClosedError
 
-from .. import origin, question
-from ..pull import Pull, Refused, read
+from .. import confirmation_page, request_origin
+from ..check_pull_link import Pull, Refused, read
 
 FIELDS = (
     *("repo", "branch", "depth", "backup", "targetpath", "targetPath"),
@@ -36,16 +35,16 @@ _turn = asyncio.Lock()
 
 
 class PullHandler(JupyterHandler):
-    """Handle /git-pull: GET asks for confirmation, and POST pulls and shows the progress."""
+    """/git-pull: GET asks for confirmation, POST pulls and shows the output."""
 
     @web.authenticated
     async def get(self) -> None:
-        args = {
+        arguments = {
             name: self.get_query_argument(name)
             for name in FIELDS
             if self.get_query_argument(name, "")
         }
-        if (pull := self.allowed(args)) is None:
+        if (pull := self.allowed(arguments)) is None:
             return
         facts = {
             "From": pull.repo,
@@ -58,23 +57,25 @@ class PullHandler(JupyterHandler):
                 if pull.backup
                 else "is brought up to date; your changes stay"
             )
-        question.begin(self, "Pull this repository?", {**facts, "Then opens": pull.page})
-        fields = {**args, "_xsrf": self.xsrf_token.decode()}
+        confirmation_page.begin(self, "Pull this repository?", {**facts, "Then opens": pull.page})
+        fields = {**arguments, "_xsrf": self.xsrf_token.decode()}
         self.write("<p>A link brought you here. Only pull what you, or your course, know.</p>")
-        self.finish(question.form(url_path_join(self.base_url, "git-pull"), fields, "Pull"))
+        self.finish(
+            confirmation_page.form(url_path_join(self.base_url, "git-pull"), fields, "Pull")
+        )
 
     @web.authenticated
     async def post(self) -> None:
-        if origin.is_foreign(self):
+        if request_origin.is_foreign(self):
             raise web.HTTPError(403, "no page of another site may pull")
-        args = {
+        arguments = {
             name: self.get_body_argument(name)
             for name in FIELDS
             if self.get_body_argument(name, "")
         }
-        if (pull := self.allowed(args)) is None:
+        if (pull := self.allowed(arguments)) is None:
             return
-        question.begin(self, f"Pulling into {pull.folder.name}", {"From": pull.repo})
+        confirmation_page.begin(self, f"Pulling into {pull.folder.name}", {"From": pull.repo})
         if _turn.locked():
             self.finish("<p>Another pull is under way. Try again when it is over.</p>")
             return
@@ -84,31 +85,31 @@ class PullHandler(JupyterHandler):
         if code == 0:
             self.write(f'<p>Done.</p><meta http-equiv="refresh" content="1; url={escape(page)}">')
         else:
-            self.write("<p>It did not come to its end. What git said last stands above.</p>")
-        self.finish(question.link(page, "Open it" if code == 0 else "Go on without it"))
+            self.write("<p>The pull failed. Above are the last messages of git.</p>")
+        self.finish(confirmation_page.link(page, "Open it" if code == 0 else "Go on without it"))
 
-    def allowed(self, args: dict[str, str]) -> Pull | None:
-        """Return the pull that the arguments describe.
+    def allowed(self, arguments: dict[str, str]) -> Pull | None:
+        """Return the checked arguments.
 
-        If the pull is refused, write a page with the reason and return None.
+        If they are refused, write the reason to the answer, and return None.
         """
         site = self.settings.get("sitekit", {})
         root = Path(self.settings["server_root_dir"]).expanduser()
         try:
-            return read(args, site.get("git_pull", ()), root, site.get("links", ()))
+            return read(arguments, site.get("git_pull", ()), root, site.get("links", ()))
         except (Refused, OSError) as why:
             self.set_status(403)
-            question.begin(self, "Nothing is pulled", {"Why": str(why)})
-            self.finish(question.link(self.base_url, "To your server"))
+            confirmation_page.begin(self, "Nothing is pulled", {"Why": str(why)})
+            self.finish(confirmation_page.link(self.base_url, "To your server"))
             return None
 
     async def show(self, pull: Pull) -> int:
-        """Run pull_child.py and show its output; return its exit code.
+        """Run the program that pulls, show its output, and return its exit code.
 
-        The program continues if the user closes the page.
+        It goes on if the user closes the page.
         """
-        order = json.dumps({**dataclasses.asdict(pull), "folder": str(pull.folder)})
-        program = (sys.executable, "-I", str(Path(__file__).with_name("pull_child.py")), order)
+        settings = json.dumps({**dataclasses.asdict(pull), "folder": str(pull.folder)})
+        program = (sys.executable, "-I", str(Path(__file__).with_name("pull_child.py")), settings)
         child = await asyncio.create_subprocess_exec(
             *program, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT
         )
@@ -127,7 +128,7 @@ class PullHandler(JupyterHandler):
 
 
 class OldHandler(JupyterHandler):
-    """Redirect /git-sync, the path in older links."""
+    """/git-sync, the address in older links: redirect to /git-pull."""
 
     @web.authenticated
     def get(self) -> None:

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from sitekit.session.saving import save_whole
+from sitekit.session.atomic_save import save_whole
 
 save_whole()
 

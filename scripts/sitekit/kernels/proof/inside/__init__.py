@@ -1,1 +1,1 @@
-"""Contain the programs that other interpreters run to inspect or start a kernel."""
+"""Run inside a kernel, its interpreter or the release, during a probe or a test."""

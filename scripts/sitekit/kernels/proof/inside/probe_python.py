@@ -1,8 +1,8 @@
-"""Print the version of this Python and of its ipykernel, as one line of JSON.
+"""Report which Python this is, and which ipykernel it would start, as one line of JSON.
 
-The Python of a module runs this program, whatever its version. The arguments are versions of
-ipykernel whose "spec" is known already. Such an ipykernel is not imported, because the import takes
-most of the time. Types are written in comments, because older Pythons do not know annotations.
+A module's own Python runs this, of any version. Its arguments are versions of ipykernel whose
+"spec" is known already, because to import ipykernel takes most of the time. Types are in comments,
+which every Python ignores.
 """
 
 import json
@@ -10,7 +10,7 @@ import os
 import re
 import sys
 
-answer = {
+report = {
     "version": "%d.%d.%d" % sys.version_info[:3],  # noqa: UP031
     "interpreter": sys.executable,
     "libraries": [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))],
@@ -19,37 +19,33 @@ answer = {
 
 def known():
     # type: () -> bool
-    """Return whether the installed ipykernel is of a version that the arguments name.
-
-    Adds the ipykernel's version and path to the answer.
-    """
+    """Return whether there is an ipykernel of a known version, and report it."""
     from importlib.util import find_spec
 
-    package = find_spec("ipykernel")
-    if not (package and package.origin):
+    found = find_spec("ipykernel")
+    if not (found and found.origin):
         return False
-    with open(os.path.join(os.path.dirname(package.origin), "_version.py")) as file:
+    with open(os.path.join(os.path.dirname(found.origin), "_version.py")) as file:
         version = re.search(r'^__version__ = "([^"]+)"', file.read(), re.MULTILINE)
-    answer.update(kernel=version and version.group(1), library=package.origin)
-    return answer["kernel"] in sys.argv[1:]
+    report.update(kernel=version and version.group(1), library=found.origin)
+    return report["kernel"] in sys.argv[1:]
 
 
 try:
     if len(sys.argv) == 1 or not known():
         import ipykernel
 
-        answer["kernel"] = ipykernel.__version__
-        answer["library"] = ipykernel.__file__
+        report["kernel"] = ipykernel.__version__
+        report["library"] = ipykernel.__file__
         from ipykernel.kernelspec import get_kernel_dict
 
         spec = get_kernel_dict()
-        # The other keys describe the abilities of this ipykernel: a debugger, encryption, and the
-        # version of its protocol.
-        answer["spec"] = dict(
+        # The other keys are features of this ipykernel: a debugger, encryption, its protocol.
+        report["spec"] = dict(
             (key, spec[key])
             for key in spec
             if key not in ("argv", "display_name", "language", "env")
         )
-except Exception as error:  # the table of `make kernels` shows the reason, whatever it is
-    answer["error"] = "%s: %s" % (type(error).__name__, error)  # noqa: UP031
-sys.stdout.write("\n" + json.dumps(answer) + "\n")
+except Exception as error:  # every reason is shown in the table
+    report["error"] = "%s: %s" % (type(error).__name__, error)  # noqa: UP031
+sys.stdout.write("\n" + json.dumps(report) + "\n")

@@ -1,10 +1,9 @@
-"""Start kernels as a Jupyter server does, run code in each, and print the results.
+"""Start kernels as a server would, run code in each, and report the results.
 
 The release's Python runs this program. It reads `{"starts": [{"id", "environment", "argv", "env",
-"home", "code": [...], "timeout"}], "parallel": N}` on standard input. N kernels run at a time, by
-default two for each core. The program prints one line of JSON for each start: `{"id",
-"environment", "seconds"}`. A failed start has a "reason". Any other start has "printed", "modules"
-(LOADEDMODULES of the process) and "implementation".
+"home", "code": [...], "timeout"}], "parallel": N}` on stdin. Without N it starts two per core. It
+prints one line of JSON for each start: `{"id", "environment", "seconds"}`, with `"reason"` if it
+failed, else with `"printed"`, `"modules"` (LOADEDMODULES of the process) and `"implementation"`.
 """
 
 from __future__ import annotations
@@ -31,20 +30,17 @@ except KeyError:
     USER = str(os.geteuid())
 PORTS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
 LONGEST = 80
-"""The most bytes in the path of a folder for sockets.
-
-The path of a Unix socket has at most 107 bytes (unix(7)).
-"""
+"""Bytes of a folder's path in which sockets fit: a socket's path has at most 107 (unix(7))."""
 
 
 class Failed(Exception):
-    """Hold the reason why a start failed."""
+    """Why a start did not succeed."""
 
 
 def connection(place: str) -> dict[str, Any]:
-    """Return the content of a new connection file, with Unix sockets in the folder `place`.
+    """Return the content of a new connection file.
 
-    In a session, session/kernels.py makes the same kind of connection.
+    It uses Unix sockets in `place`, as in a session (session/kernels.py).
     """
     numbered = {name: number for number, name in enumerate(PORTS, 1)}
     common = {
@@ -56,18 +52,18 @@ def connection(place: str) -> dict[str, Any]:
     return {**common, **numbered, "key": uuid.uuid4().hex}
 
 
-async def start(order: dict[str, Any], scratch: str) -> dict[str, Any]:
-    """Start one kernel, run its code, end it, and return the result."""
+async def start(request: dict[str, Any], scratch: str) -> dict[str, Any]:
+    """Start one kernel, run the code in it, end it, and return the result."""
     began = time.monotonic()
     place = tempfile.mkdtemp(dir=scratch)
-    home = shutil.copytree(order["home"], os.path.join(place, "home"), symlinks=True)
+    home = shutil.copytree(request["home"], os.path.join(place, "home"), symlinks=True)
     info = connection(place)
     file = os.path.join(place, "connection.json")
     with open(file, "w") as out:
         json.dump(info, out)
-    argv = [word.replace("{connection_file}", file) for word in order["argv"]]
-    env = {name: value.replace("{home}", home) for name, value in order["env"].items()}
-    result = {"id": order["id"], "environment": order["environment"]}
+    argv = [word.replace("{connection_file}", file) for word in request["argv"]]
+    env = {name: value.replace("{home}", home) for name, value in request["env"].items()}
+    result = {"id": request["id"], "environment": request["environment"]}
     with open(os.path.join(place, "log"), "w+b") as log:
         client = AsyncKernelClient()
         process = None
@@ -84,12 +80,12 @@ async def start(order: dict[str, Any], scratch: str) -> dict[str, Any]:
             client.load_connection_info(info)
             client.start_channels(hb=False)
             result |= await asyncio.wait_for(
-                converse(client, process, order["code"]), order["timeout"]
+                converse(client, process, request["code"]), request["timeout"]
             )
         except asyncio.TimeoutError:
-            result["reason"] = f"no answer within {order['timeout']} s{last_lines(log)}"
+            result["reason"] = f"no answer within {request['timeout']} s{said(log)}"
         except (Failed, OSError) as error:
-            result["reason"] = f"{error}{last_lines(log)}"
+            result["reason"] = f"{error}{said(log)}"
         finally:
             client.stop_channels()
             if process is not None:
@@ -99,9 +95,9 @@ async def start(order: dict[str, Any], scratch: str) -> dict[str, Any]:
 
 
 async def end(process: subprocess.Popen[bytes]) -> None:
-    """End the kernel's processes with SIGTERM, and with SIGKILL after two seconds at most.
+    """End the kernel: SIGTERM first, then SIGKILL.
 
-    SIGTERM comes first because a docker container goes on running if docker's client is killed.
+    If docker's client were killed at once, the container would keep running.
     """
     try:
         with contextlib.suppress(ProcessLookupError):
@@ -119,7 +115,7 @@ async def end(process: subprocess.Popen[bytes]) -> None:
 async def converse(
     client: AsyncKernelClient, process: subprocess.Popen[bytes], code: list[str]
 ) -> dict[str, Any]:
-    """Wait for the kernel, run each piece of code in it, and return the printed output."""
+    """Wait for the kernel, run each piece of code in it, and return what it printed."""
     info = await ready(client, process)
     if info["implementation"] == "sitekit-tombstone":
         raise Failed(info["banner"])
@@ -131,24 +127,23 @@ async def converse(
 
 
 async def ready(client: AsyncKernelClient, process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    """Return the kernel's answer to kernel_info, once its shell and IOPub channels both work."""
-    info = None
+    """Return the kernel's answer to kernel_info, once its answers and its output both arrive."""
+    content = None
     while True:
         request = client.kernel_info()
-        # A request waits in the client until the kernel has made its sockets. Messages that the
-        # kernel publishes before the client's subscription reaches it are lost, so the request is
-        # repeated.
-        while info is None:
+        # Until the kernel's sockets exist, messages wait in ours. Output that it published before we
+        # had subscribed is lost: ask again.
+        while content is None:
             message = await reply(client.get_shell_msg, process)
             if message["parent_header"].get("msg_id") == request:
-                info = message["content"]
+                content = message["content"]
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(client.get_iopub_msg(), 0.3)
-            return info
+            return content
 
 
 async def execute(client: AsyncKernelClient, process: subprocess.Popen[bytes], code: str) -> str:
-    """Run `code` in the kernel and return its output. Raises Failed if the code fails."""
+    """Run `code` and return its output. Raises Failed with the kernel's error."""
     request = client.execute(code, store_history=False, allow_stdin=False)
     text, error = "", None
     while True:
@@ -167,7 +162,7 @@ async def execute(client: AsyncKernelClient, process: subprocess.Popen[bytes], c
 
 
 async def reply(get: Any, process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    """Return the next message. Raises Failed as soon as the kernel's process has ended."""
+    """Return the next message. Raises Failed as soon as the process has ended."""
     waiting = asyncio.ensure_future(get())
     try:
         while not (await asyncio.wait([waiting], timeout=0.25))[0]:
@@ -178,26 +173,26 @@ async def reply(get: Any, process: subprocess.Popen[bytes]) -> dict[str, Any]:
         waiting.cancel()
 
 
-def last_lines(log: Any) -> str:
-    """Return the last six lines of the kernel's log."""
+def said(log: Any) -> str:
+    """Return the last lines that the kernel wrote."""
     log.seek(0)
     lines = log.read().decode("utf-8", "replace").strip().splitlines()[-6:]
     return "".join("\n" + line for line in lines)
 
 
 async def main() -> None:
-    """Start all kernels that standard input asks for, several at a time."""
-    request = json.load(sys.stdin)
+    """Run all starts."""
+    job = json.load(sys.stdin)
     short = len(tempfile.gettempdir()) < LONGEST - len("/kernels-12345678/tmp12345678")
     scratch = tempfile.mkdtemp(prefix="kernels-", dir=None if short else "/tmp")  # noqa: S108
-    turn = asyncio.Semaphore(request.get("parallel") or 2 * len(os.sched_getaffinity(0)))
+    turn = asyncio.Semaphore(job.get("parallel") or 2 * len(os.sched_getaffinity(0)))
 
-    async def start_one(order: dict[str, Any]) -> None:
+    async def one(request: dict[str, Any]) -> None:
         async with turn:
-            print(json.dumps(await start(order, scratch)), flush=True)
+            print(json.dumps(await start(request, scratch)), flush=True)
 
-    # The first signal ends the kernels. A second signal must not interrupt this.
-    everything = asyncio.gather(*(start_one(order) for order in request["starts"]))
+    # The first signal ends the kernels. A second one must not interrupt that.
+    everything = asyncio.gather(*(one(request) for request in job["starts"]))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, everything.cancel)
     try:
@@ -210,7 +205,6 @@ async def main() -> None:
 
 if __name__ == "__main__":
     asyncio.run(main())
-    # os._exit skips the interpreter's own cleanup, in which ZeroMQ would wait for messages that
-    # nobody reads.
+    # Do not end the interpreter normally: ZeroMQ would wait for messages that nobody reads.
     sys.stdout.flush()
     os._exit(0)

@@ -1,0 +1,59 @@
+"""Separate the fields in the answer of squeue or sacct by a random mark.
+
+The owner of a job writes its name, its comment and its paths. Slurm prints them unchanged, with
+line breaks and separators. So the answer is not split at lines or at known separators. Each query
+uses a new mark, which no job can contain on purpose. The answer is a sequence of fields, and every
+`width` of them are one record.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..interface import NoAnswer
+
+
+class Unreadable(NoAnswer):
+    """Slurm's program answered, but not in the requested form."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The form of one answer: `width` fields in a record, each followed by the mark.
+
+    Each query needs a new object.
+    """
+
+    width: int
+    mark: str = field(default_factory=lambda: f"|{secrets.token_hex(8)}|")
+
+    def format(self, letters: Sequence[str]) -> str:
+        """Return the option --format of squeue, for letters such as `i` for `%i`."""
+        return "--format=" + "".join(f"%{letter}{self.mark}" for letter in letters)
+
+    def long_format(self, names: Sequence[str]) -> str:
+        """Return the option --Format of squeue, which has fields that --format lacks."""
+        return "--Format=" + ",".join(f"{name}:{self.mark}" for name in names)
+
+    def columns(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the options of sacct for these fields.
+
+        They include --parsable, not --parsable2, so that the mark follows the last field too.
+        """
+        return ("--parsable", f"--delimiter={self.mark}", f"--format={','.join(names)}")
+
+    def records(self, text: str) -> list[list[str]]:
+        """Return the answer's records, each a list of `width` fields.
+
+        Raises Unreadable if the answer is not complete, or if other text follows.
+        """
+        *fields, rest = text.split(self.mark)
+        if rest.strip() or len(fields) % self.width:
+            what = f"{len(fields)} fields, which are no records of {self.width}"
+            raise Unreadable(f"Slurm answered with {what}; the answer ends with {text[-80:]!r}")
+        found = [fields[at : at + self.width] for at in range(0, len(fields), self.width)]
+        # The first field begins with the line break that ends the record before. It is a job's
+        # number, which contains no line break itself.
+        return [[first.rpartition("\n")[2], *others] for first, *others in found]

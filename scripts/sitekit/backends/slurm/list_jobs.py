@@ -1,0 +1,110 @@
+"""Run squeue and sacct to list jobs.
+
+The site's jobs are listed by squeue or, if PrivateData hides them from the hub, by sacct. Other
+functions list jobs by number, and the pending jobs of all users in the site's partitions.
+
+Each squeue has the option --all. Without it, squeue leaves out the jobs of partitions that are
+Hidden, or closed to the hub's account by AllowGroups or AllowAccounts; squeue(1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from ...site import Site
+from ..interface import NoAnswer
+from .field_marks import Frame
+from .parse_jobs import LISTED, RECORDED, Listing, SlurmJob, is_number, read_jobs
+from .run_program import Answer
+from .transport import ask_slurm
+
+REMEMBERED = "now-10minutes"
+"""From when on sacct lists ended jobs.
+
+squeue itself lists them for MinJobAge in slurm.conf, by default 5 minutes.
+"""
+
+UNKNOWN_JOB = "Invalid job id specified"
+"""squeue prints this to standard error if the only requested job does not exist."""
+
+
+async def listed(site: Site) -> Listing:
+    """Return the jobs with the site's name that wait, run, or ended minutes ago, in one query.
+
+    Any user can give a job that name, so that its owner decides what it means. Raises NoAnswer.
+    """
+    return await _squeue(site, f"--name={site.job_name}")
+
+
+async def recorded(site: Site) -> Listing:
+    """Return the same jobs from slurmdbd, which has its own PrivateData (slurmdbd.conf(5)).
+
+    slurmdbd has neither the reason why a job waits nor its expected start. It has a job's comment
+    only with AccountingStoreFlags=job_comment. Raises NoAnswer.
+    """
+    return await _sacct(
+        site, f"--name={site.job_name}", f"--starttime={REMEMBERED}", "--endtime=now"
+    )
+
+
+async def listed_by_number(site: Site, numbers: Collection[str]) -> dict[str, SlurmJob]:
+    """Return those of these jobs that slurmctld still has, by number. Raises NoAnswer."""
+    return (await _squeue(site, f"--jobs={','.join(numbers)}")).jobs
+
+
+async def recorded_by_number(site: Site, numbers: Collection[str]) -> dict[str, SlurmJob]:
+    """Return those of these jobs that the accounting has, by number. Raises NoAnswer."""
+    return (await _sacct(site, f"--jobs={','.join(numbers)}")).jobs
+
+
+async def _squeue(site: Site, which: str) -> Listing:
+    frame = Frame(len(LISTED))
+    words = ("--noheader", "--all", "--states=all", which, frame.format(LISTED))
+    return read_jobs(frame.records(answered(await ask_slurm(site, "squeue", *words))), site.name)
+
+
+async def _sacct(site: Site, *which: str) -> Listing:
+    frame = Frame(len(RECORDED))
+    words = ("--noheader", "--allusers", "--allocations", *which, *frame.columns(RECORDED))
+    return read_jobs(frame.records(answered(await ask_slurm(site, "sacct", *words))), site.name)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A pending job of any user."""
+
+    id: int
+    priority: int
+    partitions: frozenset[str]
+
+
+async def waiting_jobs(site: Site, partitions: list[str]) -> list[Waiting]:
+    """Return all pending jobs of these partitions; a job array counts as one.
+
+    Raises NoAnswer.
+    """
+    frame = Frame(3)
+    words = (
+        "--noheader",
+        "--all",
+        "--states=PENDING",
+        f"--partition={','.join(partitions)}",
+        frame.format("AQP"),
+    )
+    rows = frame.records(answered(await ask_slurm(site, "squeue", *words)))
+    return [
+        Waiting(int(job), int(priority), frozenset(names.split(",")))
+        for job, priority, names in rows
+        if is_number(job) and is_number(priority)
+    ]
+
+
+def answered(answer: Answer) -> str:
+    """Return the output of a program that succeeded.
+
+    Returns "" if the only requested job does not exist. Raises NoAnswer for all other errors.
+    """
+    if answer.code and UNKNOWN_JOB not in answer.err:
+        raise NoAnswer(answer.err or f"Slurm's program ended with code {answer.code}")
+    return "" if answer.code else answer.out

@@ -1,0 +1,172 @@
+"""Read the records of squeue and sacct. Pure: records in, jobs out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..interface import Job, Phase
+from .field_marks import Unreadable
+
+LISTED = tuple("iUuTPBSeQrk")
+"""squeue's letters for the fields of a job; squeue(1), --format.
+
+Fields with free text come last.
+"""
+
+RECORDED = (
+    "JobID",
+    "UID",
+    "User",
+    "State",
+    "Partition",
+    "NodeList",
+    "Start",
+    "End",
+    "Priority",
+    "Reason",
+    "Comment",
+)
+"""sacct's names of the same fields, in the same order.
+
+JobID is used instead of JobIDRaw, which is a plain number for a task of an array too.
+"""
+
+PENDING = frozenset(
+    {
+        "PENDING",
+        "CONFIGURING",
+        "REQUEUED",
+        "REQUEUE_HOLD",
+        "REQUEUE_FED",
+        "SPECIAL_EXIT",
+        "RESV_DEL_HOLD",
+    }
+)
+SUSPENDED = frozenset({"SUSPENDED", "STOPPED"})
+RUNNING = frozenset({"RUNNING", "SIGNALING", "STAGE_OUT", "RESIZING"})
+ENDED = frozenset(
+    {
+        "BOOT_FAIL",
+        "CANCELLED",
+        "COMPLETED",
+        "DEADLINE",
+        "FAILED",
+        "NODE_FAIL",
+        "OUT_OF_MEMORY",
+        "PREEMPTED",
+        "REVOKED",
+        "TIMEOUT",
+        "LAUNCH_FAILED",
+        "RECONFIG_FAIL",
+        # it has ended; Slurm kills its last processes and runs the epilog, which may take long
+        "COMPLETING",
+    }
+)
+PHASES = {
+    Phase.PENDING: PENDING,
+    Phase.SUSPENDED: SUSPENDED,
+    Phase.RUNNING: RUNNING,
+    Phase.ENDED: ENDED,
+}
+"""Slurm's states; squeue(1), JOB STATE CODES.
+
+For a job in any other state, the phase is unknown, and the server is kept.
+"""
+UNKNOWN = "UNKNOWN"
+"""Replaces a state that is no word, such as the `?` that Slurm's programs print."""
+
+TEXT_LIMIT = 200  # characters of a reason that are kept
+
+
+@dataclass(frozen=True)
+class SlurmJob(Job):
+    """One plain job. Times are seconds since the epoch; None if Slurm does not know them."""
+
+    partition: str
+    end: int | None
+    priority: int
+    reason: str
+
+
+def phase_of(state: str) -> Phase:
+    """Return the phase of a job in this state of Slurm's."""
+    for phase, states in PHASES.items():
+        if state in states:
+            return phase
+    return Phase.UNKNOWN
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The jobs in an answer, by number, and counts of the other records.
+
+    `passed_over` counts tasks of arrays and parts of heterogeneous jobs. `unreadable` counts
+    records that could not be read.
+    """
+
+    jobs: dict[str, SlurmJob]
+    passed_over: int = 0
+    unreadable: int = 0
+
+
+def read_jobs(records: Iterable[list[str]], site: str) -> Listing:
+    """Return the jobs in these records, whose fields are in the order of LISTED or RECORDED.
+
+    A tag counts only if it has the name `site`. A record without a job's number is left out. Raises
+    Unreadable if no record can be read.
+    """
+    jobs: dict[str, SlurmJob] = {}
+    passed_over = unreadable = 0
+    for record in records:
+        if is_job_number(record[0]):
+            job = _read(record, site)
+            jobs[job.id] = job
+        elif re.match(r"\d+[_+]", record[0], re.ASCII):  # 123_4, 123_[1-9], 123+0
+            passed_over += 1
+        else:
+            unreadable += 1
+    if unreadable and not jobs and not passed_over:
+        raise Unreadable(f"Slurm answered with {unreadable} records, and none of them is a job's")
+    return Listing(jobs, passed_over, unreadable)
+
+
+def _read(record: list[str], site: str) -> SlurmJob:
+    number, uid, user, state, partition, host, start, end, priority, reason, comment = record
+    word = re.fullmatch(r"([A-Z_]+)( by \d+)?", state, re.ASCII)  # sacct: CANCELLED by 1000
+    tag = re.fullmatch(rf"sitekit:{re.escape(site)}:([0-9a-f]{{16}})", comment)
+    name = word[1] if word else UNKNOWN
+    return SlurmJob(
+        id=str(int(number)),
+        uid=int(uid) if is_number(uid) else None,
+        user=user,
+        state=name,
+        phase=phase_of(name),
+        partition=partition,
+        host="" if host in ("n/a", "None assigned") else host,
+        start=_seconds(start),
+        end=_seconds(end),
+        priority=int(priority) if is_number(priority) else 0,
+        reason=reason.strip("()")[:TEXT_LIMIT],
+        tag=tag[1] if tag else None,
+    )
+
+
+def is_job_number(text: str) -> bool:
+    """Return whether this is the number of a plain job."""
+    return is_number(text) and int(text) > 0
+
+
+def is_number(text: str) -> bool:
+    """Return whether this is a number as Slurm writes it.
+
+    For str.isdigit a superscript is a digit, and int() fails for it.
+    """
+    # SQLite's whole numbers end at 2**63
+    return text.isascii() and text.isdigit() and len(text) <= 18
+
+
+def _seconds(text: str) -> int | None:
+    """Return the time; None if Slurm prints none."""
+    return int(text) if is_number(text) and int(text) > 0 else None

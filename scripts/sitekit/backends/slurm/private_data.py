@@ -1,0 +1,61 @@
+"""Find out whether Slurm's PrivateData hides other users' jobs from an account.
+
+If it does, the account should be an Operator.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ...site import Site
+from ..interface import NoAnswer
+from .transport import ask_slurm
+
+
+async def hidden_jobs(site: Site, account: str) -> str:
+    """Return how PrivateData hides other users' jobs from `account`; "" if it sees them.
+
+    Source: slurm.conf(5), PrivateData: `jobs` hides jobs from all but their owners, SlurmUser,
+    root, and Operators. Raises NoAnswer.
+    """
+    answer = await ask_slurm(site, "scontrol", "show", "config")
+    configured = dict(re.findall(r"(?m)^(\w+)\s*= (\S+)", answer.out))
+    if "PrivateData" not in configured:
+        raise NoAnswer("scontrol does not show Slurm's configuration")
+    private = configured["PrivateData"]
+    if not {"jobs", "all"} & set(private.split(",")) or account in (
+        "root",
+        configured["SlurmUser"].split("(")[0],
+    ):
+        return ""
+    if await _is_operator(site, account):
+        return ""
+    return f"PrivateData={private} in slurm.conf hides users' jobs"
+
+
+async def hidden_associations(site: Site, account: str) -> str:
+    """Return how the accounting hides users' accounts from `account`; "" if it does not.
+
+    Source: slurmdbd.conf(5), PrivateData: `users` and `accounts`. Raises NoAnswer.
+    """
+    answer = (await ask_slurm(site, "sacctmgr", "show", "configuration")).out
+    # sacctmgr prints slurm.conf's first, and slurmdbd.conf's last
+    private = (re.findall(r"(?m)^PrivateData\s*= (\S+)", answer) or ["none"])[-1]
+    if (
+        {"users", "accounts"}.isdisjoint(private.split(","))
+        or account == "root"
+        or await _is_operator(site, account)
+    ):
+        return ""
+    return f"PrivateData={private} in slurmdbd.conf hides users' accounts"
+
+
+async def _is_operator(site: Site, account: str) -> bool:
+    """Return whether the account is an Operator or Administrator of Slurm."""
+    words = ("--noheader", "--parsable2", "show", "user", account, "format=AdminLevel")
+    return (await ask_slurm(site, "sacctmgr", *words)).out.strip() in ("Operator", "Administrator")
+
+
+def to_see_them(account: str) -> str:
+    """Return the command that lets the account see all jobs."""
+    return f"sacctmgr modify user {account} set AdminLevel=Operator"

@@ -1,0 +1,84 @@
+"""Translate the errors of sbatch and of the gate into sentences for the user."""
+
+from __future__ import annotations
+
+import re
+
+from ..interface import Explanation, Refused
+
+REFUSALS = (
+    (
+        r"Invalid account or account/partition|[Ii]nvalid account",
+        "account",
+        "Slurm does not let you use this account or partition.",
+        "Ask your administrators which account is yours, or choose another tier.",
+    ),
+    (
+        r"[Ii]nvalid qos",
+        "qos",
+        "Slurm does not let you use this quality of service (QOS).",
+        "Choose another tier, or ask your administrators.",
+    ),
+    (
+        r"violates accounting/QOS policy|AssocMax|QOSMax|Job violates",
+        "limit",
+        "You have reached a limit that Slurm sets for your account.",
+        "Stop a job or another server of yours, or choose a smaller tier.",
+    ),
+    (
+        r"[Ii]nvalid partition",
+        "partition",
+        "The partition of this tier does not exist.",
+        "Choose another tier, and tell your administrators.",
+    ),
+    (
+        r"time limit is invalid|Requested time limit",
+        "time",
+        "The tier asks for more time than its partition allows.",
+        "Choose another tier, and tell your administrators.",
+    ),
+    (
+        r"partition is (down|inactive)|state DOWN|Required partition not available|inactive or drain",
+        "partition",
+        "The partition of this tier is out of service.",
+        "Choose another tier, or try again later.",
+    ),
+    (
+        r"node configuration is not available|More processors requested|Memory specification",
+        "size",
+        "No node of the cluster is large enough for this tier.",
+        "Choose a smaller tier, and tell your administrators.",
+    ),
+    (
+        r"reservation",
+        "reservation",
+        "The reservation is not valid, or you may not use it.",
+        "Choose a tier without it, or ask who made it.",
+    ),
+    (
+        r"feature",
+        "constraint",
+        "No node has the features that this tier asks for.",
+        "Choose another tier, and tell your administrators.",
+    ),
+)
+"""A pattern in sbatch's error, then kind, what happened, and what to do."""
+
+UNKNOWN_ACCOUNT = r"unknown user|no passwd entry|you do not exist"
+
+
+def explain_refusal(refusal: Refused) -> Explanation | None:
+    """Explain an error of the gate or of sbatch; None if no pattern matches."""
+    text = str(refusal)
+    for pattern, kind, what, remedy in REFUSALS:
+        if re.search(pattern, text):
+            return Explanation(kind, what, remedy)
+    if refusal.kind == "sbatch":
+        remedy = "Choose another tier, or show these lines to your administrators."
+        return Explanation("refused", "Slurm refused the job.", remedy)
+    if re.search(UNKNOWN_ACCOUNT, text):
+        what = "The directory of accounts does not know yours at the moment."
+        return Explanation(
+            "directory", what, "Try again in a few minutes; running servers are not affected."
+        )
+    return None

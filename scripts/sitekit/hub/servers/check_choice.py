@@ -1,0 +1,238 @@
+"""Check on the hub which tier and figures a user asks for.
+
+The same check applies to a form, a REST request and an address with a query. Only the fields of a
+Choice reach the gate. An unknown value is refused: no default tier is used instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ...backends.choice import Choice
+from ...site import Site
+from ...site.tier import Tier
+from ...site.units import format_memory, format_time, parse_memory, parse_time
+from .typed_values import as_typed
+
+
+class BadChoice(ValueError):
+    """The site does not offer these options. The text names those that it offers."""
+
+
+@dataclass(frozen=True)
+class Eligibility:
+    """What the system knows of a user: Unix groups, Slurm accounts, open reservations.
+
+    A value is None if the directory of accounts, or Slurm, does not answer.
+    """
+
+    groups: frozenset[str] | None = frozenset()
+    accounts: tuple[str, ...] | None = None
+    reservations: tuple[str, ...] | None = None
+
+
+def tiers_for(site: Site, eligibility: Eligibility) -> list[Tier]:
+    """Return the tiers that this user may choose, in the order of site.yml."""
+    return [tier for tier in site.tiers if _may(tier, eligibility)]
+
+
+def _may(tier: Tier, eligibility: Eligibility) -> bool:
+    """Return whether the user fulfils what the tier requires."""
+    group, account = tier.requires.group, tier.requires.account
+    return (group is None or group in (eligibility.groups or ())) and (
+        account is None or account in (eligibility.accounts or ())
+    )
+
+
+def read_choice(
+    site: Site, options: object, eligibility: Eligibility = Eligibility()
+) -> tuple[Choice, dict[str, str]]:
+    """Return the Choice that the options mean, and the options to store. Raises BadChoice.
+
+    The key `tier` names the tier. wrapspawner's key `profile` means the same. The other keys are
+    fields that the tier lets users choose.
+    """
+    tiers = {tier.key: tier for tier in tiers_for(site, eligibility)}
+    offered = ", ".join(tiers)
+    if not isinstance(options, Mapping):
+        raise BadChoice(
+            f'the options are not a mapping; send {{"tier": KEY}} with one of: {offered}'
+        )
+    given = {str(key): value for key, value in options.items()}
+    keys = [given.pop(word) for word in ("tier", "profile") if word in given]
+    if len(keys) != 1:
+        raise BadChoice(
+            f"choose a tier: {offered}" if not keys else "give 'tier' or 'profile', not both"
+        )
+    if not isinstance(keys[0], str) or keys[0] not in tiers:
+        if eligibility.groups is None and any(
+            tier.requires.group for tier in site.tiers if tier.key == keys[0]
+        ):
+            raise BadChoice(
+                "your groups are not known now, because the directory of accounts does not answer"
+            )
+        raise BadChoice(f"there is no tier {_shown(keys[0])} for you; choose one of: {offered}")
+    tier = tiers[keys[0]]
+    fields = fields_of(site, tier, eligibility)
+    choice = replace(Choice.of(tier), interface=next(iter(site.server.interfaces)))
+    for key, value in given.items():
+        if key not in fields:
+            offer = "its figures are fixed"
+            if fields:
+                offer = f"it lets you choose: {', '.join(fields)}"
+            raise BadChoice(f"the tier '{tier.key}' has no option {_shown(key)}; {offer}")
+        choice = replace(choice, **{key: fields[key].read(value)})
+    choice = replace(choice, cap=tier.cap_of(choice.memory))
+    return choice, {
+        "profile": tier.key,
+        **{key: fields[key].write(getattr(choice, key)) for key in given},
+    }
+
+
+def form_values_of(
+    site: Site, choice: Mapping[str, Any] | None, eligibility: Eligibility
+) -> dict[str, str]:
+    """Return an earlier choice as the form's values; {} if its tier is no longer offered."""
+    tier = next(
+        (tier for tier in tiers_for(site, eligibility) if choice and tier.key == choice["tier"]),
+        None,
+    )
+    if choice is None or tier is None:
+        return {}
+    fields = fields_of(site, tier, eligibility)
+    return {
+        "profile": tier.key,
+        **{key: field.write(choice[key]) for key, field in fields.items() if choice.get(key)},
+    }
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field that a tier lets users choose.
+
+    `read` returns the value of what was typed, or raises BadChoice. `write` returns a value as text
+    for the form.
+    """
+
+    label: str
+    hint: str
+    read: Callable[[object], Any]
+    write: Callable[[Any], str] = str
+    words: tuple[str, ...] = ()
+    start: str = ""
+
+
+def fields_of(site: Site, tier: Tier, eligibility: Eligibility) -> dict[str, Field]:
+    """Return the fields that `tier` offers to a user with this eligibility.
+
+    If the site has several interfaces, the choice between them is one more field.
+    """
+    choose, fields = tier.choose, {}
+    if len(site.server.interfaces) > 1:
+        fields["interface"] = _titled("Interface", tuple(site.server.interfaces))
+    if choose.memory:
+        read_memory = as_typed(parse_memory, ("M", "G"), choose.memory)
+        fields["memory"] = _bounded(
+            "Memory", choose.memory, read_memory, format_memory, tier.memory
+        )
+    if choose.cpus:
+        fields["cpus"] = _bounded("CPUs", choose.cpus, _whole, str, tier.cpus)
+    if choose.time:
+        read_time = as_typed(parse_time, ("m", "h"), choose.time)
+        fields["time"] = _bounded("Time", choose.time, read_time, format_time, tier.time)
+    if choose.gpus:
+        fields["gpus"] = _bounded("GPUs", choose.gpus, _whole, str, tier.gpus)
+    if choose.constraint:
+        fields["constraint"] = _one_of("Feature", choose.constraint, tier.constraint)
+    if choose.account:
+        fields["account"] = _one_of("Account", eligibility.accounts, tier.account)
+    if choose.reservation:
+        fields["reservation"] = _one_of("Reservation", eligibility.reservations, tier.reservation)
+    return fields
+
+
+def _bounded(
+    label: str,
+    bounds: tuple[int, int],
+    parse: Callable[[object], int],
+    write: Callable[[int], str],
+    start: int,
+) -> Field:
+    """Return a field for a number within bounds."""
+    hint = f"{write(bounds[0])} to {write(bounds[1])}"
+
+    def read(value: object) -> int:
+        try:
+            number = parse(value)
+        except ValueError:
+            number = -1
+        if not bounds[0] <= number <= bounds[1]:
+            raise BadChoice(
+                f"{label.lower() if label.istitle() else label}: {_shown(value)} is not within {hint}"
+            )
+        return number
+
+    return Field(label, hint, read, write, start=write(start))
+
+
+def _one_of(label: str, words: tuple[str, ...] | None, start: str | None) -> Field:
+    """Return a field for one of the names that Slurm knows for the user, or none of them."""
+
+    def read(value: object) -> str:
+        if words is None:
+            raise BadChoice(
+                f"{label.lower()}: not known now which are yours, because Slurm does not answer"
+            )
+        if value == "" or value in words:
+            return str(value)
+        raise BadChoice(
+            f"{label.lower()}: {_shown(value)} is not one of yours: {', '.join(words) or 'you have none'}"
+        )
+
+    return Field(label, "", read, words=("", *(words or ())), start=start or "")
+
+
+def _titled(label: str, titles: tuple[str, ...]) -> Field:
+    """Return a field for one of these titles."""
+
+    def read(value: object) -> str:
+        if value not in titles:
+            raise BadChoice(f"{label.lower()}: {_shown(value)} is not one of: {', '.join(titles)}")
+        return str(value)
+
+    return Field(label, "", read, words=titles, start=titles[0])
+
+
+def _whole(value: object) -> int:
+    """Return the whole number in a text. Raises ValueError."""
+    if not (str(value).isascii() and str(value).isdigit()):
+        raise ValueError(value)
+    return int(str(value))
+
+
+def from_form(form: Mapping[str, list[Any]]) -> dict[str, Any]:
+    """Return a submitted form as options.
+
+    The fields of a tier are named `KEY.field`. Fields of the other tiers, and JupyterHub's own, are
+    left out.
+    """
+    flat = {
+        key: values[0] if len(values) == 1 else values
+        for key, values in form.items()
+        if key != "_xsrf"
+    }
+    own = f"{flat.get('tier', '')}."
+    chosen = {
+        key.removeprefix(own): value
+        for key, value in flat.items()
+        if "." not in key or key.startswith(own)
+    }
+    return {key: value for key, value in chosen.items() if value != ""}
+
+
+def _shown(value: object) -> str:
+    """Return the value for a message, shortened."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

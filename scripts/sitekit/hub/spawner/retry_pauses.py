@@ -1,0 +1,43 @@
+"""Decide when to try again to cancel a job that could not be cancelled.
+
+The pauses grow from FIRST to LONGEST. The same trouble is logged only once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from ..servers.ledger import Row
+
+FIRST, LONGEST = 4.0, 300.0  # seconds
+
+
+class Pauses:
+    """The time of the next attempt, and the last trouble, for each start."""
+
+    def __init__(self) -> None:
+        # by tag: time of the next attempt by the monotonic clock, and the pause after it
+        self._next: dict[str, tuple[float, float]] = {}
+        self._troubles: dict[str, str] = {}  # by tag
+
+    def due(self, rows: Iterable[Row]) -> list[Row]:
+        """Return the rows that may be tried now."""
+        now = time.monotonic()
+        return [row for row in rows if self._next.get(row.tag, (now, 0.0))[0] <= now]
+
+    def tried(self, row: Row) -> None:
+        """Record an attempt, and double the pause after it."""
+        _, pause = self._next.get(row.tag, (0.0, FIRST))
+        self._next[row.tag] = (time.monotonic() + pause, min(LONGEST, 2 * pause))
+
+    def is_new_trouble(self, row: Row, trouble: str) -> bool:
+        """Return whether `trouble` differs from the last one, and remember it."""
+        before, self._troubles[row.tag] = self._troubles.get(row.tag), trouble
+        return before != trouble
+
+    def keep(self, rows: Iterable[Row]) -> None:
+        """Keep these starts, and forget all others."""
+        tags = {row.tag for row in rows}
+        self._next = {tag: due for tag, due in self._next.items() if tag in tags}
+        self._troubles = {tag: text for tag, text in self._troubles.items() if tag in tags}

@@ -1,0 +1,56 @@
+"""Read and write generation.json: the kernels of a generation, and results of the probe."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ...base.files import write_atomic
+from .kernel_record import Kernel
+
+MARK = "generation.json"
+_MAKER = "sitekit make kernels"
+
+
+@dataclass(frozen=True)
+class Record:
+    """The contents of generation.json.
+
+    `kernels` holds the kernels as tested, by id. `failing` holds the reasons of those that failed
+    in a later check. `quiet` holds what was probed and contains no kernel, so that it is not probed
+    again. `test_as` and `start_timeout` (seconds) are how the kernels were tested.
+    """
+
+    kernels: Mapping[str, Kernel] = field(default_factory=dict)
+    failing: Mapping[str, str] = field(default_factory=dict)
+    quiet: Mapping[str, Any] = field(default_factory=dict)
+    test_as: str = "nobody"
+    start_timeout: int = 120
+    complete: bool = False
+
+
+# A record with other fields is not read. Its kernels are then tested again.
+_FORMAT = " ".join(field.name for kind in (Record, Kernel) for field in fields(kind))
+
+
+def read_record(generation: Path) -> Record | None:
+    """Return the record of a generation; None for a folder that sitekit did not make."""
+    try:
+        content = json.loads((generation / MARK).read_text())
+        if content.pop("made_by") != _MAKER:
+            return None
+        if content.pop("format") != _FORMAT:
+            return Record(complete=content["complete"])
+        content["kernels"] = {name: Kernel(**data) for name, data in content["kernels"].items()}
+        return Record(**content)
+    except (OSError, ValueError, LookupError, AttributeError, TypeError):
+        return None
+
+
+def write_record(generation: Path, record: Record) -> None:
+    """Write generation.json, which also marks the folder as made by sitekit."""
+    content = {"made_by": _MAKER, "format": _FORMAT, **asdict(record)}
+    write_atomic(generation / MARK, json.dumps(content, indent=1) + "\n")

@@ -1,0 +1,80 @@
+"""Hold the data of one kernel, from its probe until it is published.
+
+It is plain data, so that a generation can store it as JSON.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+Stamp = list[int] | None
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One kernel.
+
+    `envkernel` is the command line by which envkernel makes such a kernel. `launch` holds the
+    launcher's instructions. `spec` goes into kernel.json. `expect` is what the kernel must report
+    when it is started. `found` means that kernels.yml does not name it. `key` is a digest of the
+    rules that it was made by. `watch` holds the files that it was made from, with their stamps at
+    the probe.
+    """
+
+    id: str
+    label: str
+    title: str
+    language: str
+    detail: str
+    logo: str
+    key: str
+    check: str | None
+    envkernel: list[str]
+    launch: dict[str, Any]
+    spec: dict[str, Any]
+    expect: dict[str, str]
+    watch: dict[str, Stamp]
+    found: bool = False
+
+    def titled(self, title: str) -> Kernel:
+        """Return the kernel with another title."""
+        launch = {**self.launch, "title": title}
+        return replace(self, launch=launch)
+
+    @property
+    def shown(self) -> str:
+        """Return the title in the launcher.
+
+        If two kernels have the same `title`, the module follows it.
+        """
+        return self.launch["title"]
+
+
+def stamp(path: str) -> Stamp:
+    """Return a stamp that changes when the file or folder changes; None if it does not exist."""
+    try:
+        info = os.stat(path)
+    except OSError:
+        return None
+    return [info.st_mtime_ns, 0 if os.path.isdir(path) else info.st_size]
+
+
+def stamps(paths: Iterable[str]) -> dict[str, Stamp]:
+    """Return the stamps of these paths."""
+    return {path: stamp(path) for path in sorted(set(paths)) if path}
+
+
+def is_unchanged(watch: Mapping[str, Stamp]) -> bool:
+    """Return whether all these files have the same stamps as before."""
+    return all(stamp(path) == seen for path, seen in watch.items())
+
+
+def with_distinct_titles(kernels: Iterable[Kernel]) -> list[Kernel]:
+    """Return the kernels with titles of which no two are the same."""
+    kernels = list(kernels)
+    count = Counter(kernel.title for kernel in kernels)
+    return [k.titled(k.title if count[k.title] == 1 else f"{k.title} ({k.label})") for k in kernels]

@@ -1,0 +1,62 @@
+"""Report kernels that users have now, but that fail, and hide or flag them.
+
+They are treated like those that fail in `make kernels_check`. Otherwise they would vanish from
+notebooks without a message, because a module that fails to load is no candidate any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from ..site import Site
+from .discovery.module_tree import Module
+from .discovery.rules import Rules
+from .generations import generation
+from .generations.kernel_record import Kernel
+
+
+def unlisted(
+    site: Site, rules: Rules, tree: Iterable[Module], offered: Iterable[Kernel]
+) -> dict[str, str]:
+    """Return kernels whose modulefile exists although Lmod does not list it: reason by id.
+
+    Lmod cannot read the file's folder, or a module before it in a hierarchy. Only kernels that were
+    discovered are checked. A module that the site's rules now exclude is not reported.
+    """
+    listed = {module.full for module in tree}
+    path = ":".join(map(str, site.kernels.modulepath))
+    lost = {}
+    for kernel in offered:
+        if not kernel.found or kernel.launch["modulepath"] != path:
+            continue
+        full = kernel.launch["modules"][-1]
+        if (
+            full in listed
+            or kernel.language not in rules.discover.languages
+            or rules.discover.excludes(full)
+        ):
+            continue
+        if file := next((file for file in kernel.watch if _is_of(file, full)), None):
+            lost[kernel.id] = f"Lmod does not list {full} any more, although {file} is there"
+    return lost
+
+
+def _is_of(file: str, full: str) -> bool:
+    return file.endswith((f"/{full}", f"/{full}.lua")) and Path(file).is_file()
+
+
+def keep_out_of_sight(
+    site: Site, old: Path, new: Path, lost: Iterable[Kernel]
+) -> dict[str, Kernel]:
+    """Copy these kernels from the generation `old`, hidden or flagged.
+
+    kernels.check.on_failure decides which. Returns the kernels by id, without a key, so that the
+    next `make kernels` starts whatever it finds in their place.
+    """
+    present = [kernel for kernel in lost if generation.holds(old, kernel)]
+    generation.carry_over(old, new, present)
+    for kernel in present:
+        generation.show(new, kernel, site.kernels.check.on_failure)
+    return {kernel.id: replace(kernel, key="") for kernel in present}

@@ -1,0 +1,114 @@
+"""Check what a user names for a kernel, and make a Candidate of it.
+
+The site's own kernels are made from Candidates too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ...base.errors import BadInput, Unfit
+from ..discovery.candidate import Candidate, slug
+from ..discovery.module_tree import Module
+from ..discovery.rules import Rule
+
+PREFIX = "my-"
+"""Prefix of the folders of users' kernels.
+
+No kernel of the site has it, so that a user's kernel can hide none.
+"""
+
+
+def candidate(
+    home: Path,
+    name: str,
+    modules: Sequence[str],
+    conda: str | None,
+    venv: str | None,
+    user_site: bool,
+) -> Candidate:
+    """Return the Candidate for modules, for an environment, or for both together.
+
+    Raises BadInput.
+    """
+    title = _title(name)
+    places = {
+        "conda": conda and conda_environment(home, conda),
+        "virtualenv": venv and virtual_environment(venv),
+    }
+    source: dict[str, Any] = {kind: place for kind, place in places.items() if place} or {
+        "modules": tuple(modules)
+    }
+    if not any(source.values()):
+        raise BadInput(
+            "no module or environment is named", remedy="add --module, --conda or --venv"
+        )
+    try:
+        loaded = Rule(modules=tuple(modules)).modules if modules else ()
+        rule = Rule(**source, name=title.replace("{", "{{").replace("}", "}}"), user_site=user_site)
+    except ValidationError as error:
+        fault = error.errors()[0].get("ctx", {}).get("error")
+        if not isinstance(fault, Unfit):
+            raise
+        raise BadInput(fault.what, remedy=fault.remedy) from None
+    module = Module(title, files=(), roots=(), parents=(), bins=(), hidden=False)
+    return Candidate(PREFIX + slug(title), loaded or (), module, rule, None, True)
+
+
+def _title(name: str) -> str:
+    """Return the kernel's title. Raises BadInput."""
+    title = name.strip()
+    if not title.isprintable() or not 0 < len(title) <= 60:
+        raise BadInput(
+            f"{name!r} is no name for a kernel", remedy="use 1 to 60 ordinary characters"
+        )
+    if not any(sign.isalnum() and sign.isascii() for sign in title):
+        raise BadInput(
+            f"'{title}' has no letter a-z and no digit",
+            remedy="put one in: the kernel's folder needs it",
+        )
+    return title
+
+
+def virtual_environment(path: str) -> Path:
+    """Return the path of a virtual environment. Raises BadInput."""
+    return _environment(
+        Path(path), "pyvenv.cfg", "virtual environment (made by python -m venv, virtualenv or uv)"
+    )
+
+
+def conda_environment(home: Path, text: str) -> Path:
+    """Return the path of a conda environment, by its path or its name. Raises BadInput."""
+    if "/" in text:
+        return _environment(Path(text), "conda-meta", "conda environment")
+    known = conda_environments(home)
+    if text not in known:
+        names = f"conda knows {', '.join(sorted(known))}" if known else "conda knows none of yours"
+        raise BadInput(f"there is no conda environment '{text}'", remedy=f"give its path; {names}")
+    return known[text]
+
+
+def conda_environments(home: Path) -> dict[str, Path]:
+    """Return the user's environments by name.
+
+    conda and mamba list them in ~/.conda/environments.txt.
+    """
+    try:
+        lines = (home / ".conda" / "environments.txt").read_text().splitlines()
+    except OSError:
+        lines = []
+    folders = [*map(Path, filter(None, lines)), *(home / ".conda" / "envs").glob("*")]
+    return {folder.name: folder for folder in folders if (folder / "conda-meta").is_dir()}
+
+
+def _environment(path: Path, mark: str, what: str) -> Path:
+    """Return the absolute path, if the environment contains `mark`. Raises BadInput."""
+    # Links are not resolved: if a user changes a link to another environment, the kernel follows.
+    path = Path.cwd() / path.expanduser()
+    if not (path / mark).exists():
+        raise BadInput(f"{path} is no {what}", remedy=f"give the folder that has {mark} in it")
+    return path

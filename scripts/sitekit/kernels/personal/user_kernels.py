@@ -1,0 +1,196 @@
+"""Create, list, check and remove a user's own kernels, in the user's home.
+
+They are in HOME/.local/share/jupyter/kernels/my-<name>/{kernel.json, launch.json, logo-*,
+own.json}. They are tested like the site's kernels. The site's launcher starts them. So a kernel
+whose software has vanished reports that, like one of the site.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from ...base.errors import BadInput, Problem
+from ...site import Site
+from ..discovery.candidate import Candidate
+from ..discovery.rules import Rules
+from ..generations import generation
+from ..generations.kernel_record import Kernel
+from ..proof.probe import Failure, probe
+from ..proof.prove import Trial, prove
+from .check_source import PREFIX
+
+MARK = "own.json"
+
+
+@dataclass(frozen=True)
+class Own:
+    """One kernel of the user: its folder, title, the arguments of its creation, and its data.
+
+    `kernel` is None if another version of sitekit made it.
+    """
+
+    folder: Path
+    title: str
+    words: list[str]
+    kernel: Kernel | None
+
+    @property
+    def detail(self) -> str:
+        return self.kernel.detail if self.kernel else "made by another sitekit"
+
+
+def folder_of(home: Path) -> Path:
+    """Return the folder in which Jupyter looks for the user's kernels."""
+    return home / ".local" / "share" / "jupyter" / "kernels"
+
+
+def all_of(home: Path) -> list[Own]:
+    """Return the kernels that sitekit-kernel has made in this home."""
+    return [
+        own for file in sorted(folder_of(home).glob(f"{PREFIX}*/{MARK}")) if (own := _read(file))
+    ]
+
+
+def _read(file: Path) -> Own | None:
+    try:
+        content = json.loads(file.read_text())
+        title, words, kernel = content["title"], content["words"], content["kernel"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    try:
+        return Own(file.parent, title, words, Kernel(**kernel))
+    except TypeError:  # another version of sitekit, with other fields of Kernel, wrote it
+        return Own(file.parent, title, words, None)
+
+
+def find(home: Path, name: str) -> Own:
+    """Return the kernel with this title or folder name. Raises BadInput with the known names."""
+    there = all_of(home)
+    for own in there:
+        if name in (own.title, own.folder.name):
+            return own
+    known = ", ".join(f"'{own.title}'" for own in there)
+    remedy = f"name one of: {known}" if known else "`sitekit-kernel add` makes one"
+    raise BadInput(f"you have no kernel '{name}'", str(folder_of(home)), remedy)
+
+
+def add(site: Site, rules: Rules, home: Path, wanted: Candidate, words: list[str]) -> Own:
+    """Make the kernel, start it in a clean and in a hostile environment, and install it.
+
+    Raises BadInput if the name is not allowed, or Problem if the kernel does not work. Nothing is
+    left behind then.
+    """
+    title, name = wanted.module.full, wanted.id
+    _refuse_taken(site, home, title, name)
+    found = probe(site, rules, wanted, None)
+    if isinstance(found, Failure):
+        raise Problem(
+            f"'{title}' cannot become a kernel: {found.reason}", remedy=_cure(found.reason, wanted)
+        )
+    repair = f"see `sitekit-kernel check {name}` in a terminal, or `sitekit-kernel remove {name}`"
+    kernel = replace(found, launch={**found.launch, "remedy": repair})
+    with _scratch(site) as place:
+        if fault := generation.write_specs(
+            site, place, [kernel], named="{resource_dir}/launch.json"
+        ):
+            raise Problem(
+                f"'{title}' cannot be written: {fault[name]}", remedy="choose another --name"
+            )
+        _prove(site, rules, place, kernel)
+        content = {"title": title, "words": words, "kernel": asdict(kernel)}
+        (place / "kernels" / name / MARK).write_text(json.dumps(content, indent=1) + "\n")
+        _put(place / "kernels" / name, folder_of(home) / name)
+    return Own(folder_of(home) / name, title, words, kernel)
+
+
+def _put(made: Path, folder: Path) -> None:
+    """Copy the kernel to its place, completely or not at all. Raises Problem."""
+    there = folder.parent.exists()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # beside the other kernels, in a folder with a name in which Jupyter finds no kernel
+        with tempfile.TemporaryDirectory(prefix="~", dir=folder.parent) as aside:
+            whole = shutil.copytree(made, Path(aside) / folder.name)
+            whole.rename(folder)
+    except OSError as error:
+        if not there:
+            with contextlib.suppress(OSError):
+                folder.parent.rmdir()
+        # shutil.copytree raises an Error with a list of errors
+        why = error.strerror or "; ".join(sorted({str(fault[-1]) for fault in error.args[0]}))
+        raise Problem(
+            f"the kernel cannot be written: {why}", str(folder), "make room there, then try again"
+        ) from None
+
+
+def check(site: Site, rules: Rules, own: Own) -> None:
+    """Start the kernel again, in both environments. Raises Problem if it does not work."""
+    if own.kernel is None:
+        again = f"remove it, and make it again: sitekit-kernel add {shlex.join(own.words)}"
+        raise Problem(
+            f"'{own.title}' was made by another version of sitekit", str(own.folder), again
+        )
+    with _scratch(site) as place:
+        (place / "kernels" / own.folder.name).symlink_to(own.folder)
+        _prove(site, rules, place, own.kernel)
+
+
+def remove(own: Own) -> None:
+    """Remove the kernel."""
+    shutil.rmtree(own.folder)
+
+
+def _refuse_taken(site: Site, home: Path, title: str, name: str) -> None:
+    """Raise BadInput if the user or the site has a kernel of this name."""
+    if (folder_of(home) / name).exists():
+        raise BadInput(
+            f"you have a kernel '{title}' already", str(folder_of(home) / name), "remove it first"
+        )
+    for spec in site.kernels_current.glob("kernels/*/*.json"):
+        shown = json.loads(spec.read_text()).get("display_name")
+        if spec.parent.name == name or (shown and shown.casefold() == title.casefold()):
+            raise BadInput(
+                f"'{title}' is a kernel of this site",
+                remedy="choose another --name: yours must not hide it",
+            )
+
+
+def _cure(reason: str, wanted: Candidate) -> str:
+    """Return what the user can do about a failed probe."""
+    if "IRkernel" in reason:
+        return "install it with that R: install.packages('IRkernel')"
+    if "ipykernel" in reason:
+        return f"install it: {wanted.rule.bin / 'python' if wanted.rule.bin else 'python'} -m pip install ipykernel"
+    return (
+        "repair that, or name another"
+        if wanted.rule.place
+        else "`module avail` shows what there is"
+    )
+
+
+@contextmanager
+def _scratch(site: Site) -> Iterator[Path]:
+    """Create a generation for the time of the test, with the site's launcher."""
+    with tempfile.TemporaryDirectory(prefix="sitekit-kernel-") as name:
+        place = Path(name)
+        (place / "kernels").mkdir()
+        (place / "launch").symlink_to(generation.root(site) / "launch")
+        yield place
+
+
+def _prove(site: Site, rules: Rules, place: Path, kernel: Kernel) -> None:
+    """Start the kernel. Raises Problem if it fails."""
+    failed = prove(site, place, [kernel], Trial(None, rules.start_timeout))
+    if failed:
+        shown = kernel.launch["title"]
+        raise Problem(
+            f"'{shown}' does not work {failed[kernel.id]}", remedy="repair that, then try again"
+        )

@@ -1,0 +1,33 @@
+"""Build the command line that starts a program in a container image, for each engine."""
+
+from __future__ import annotations
+
+from ..discovery.rules import CONNECTION, SOCKETS, Rule
+
+PROGRAMS = {"python": "python3", "R": "R"}
+
+# With --init the container ends when docker's client gets SIGTERM. A Python as process 1 would
+# ignore the signal.
+_DOCKER = ("run", "--rm", "--init", "--interactive", "--network=host")
+# A docker container sees only the named folders of the host. The launcher fills in {home}, {uid}
+# and {gid}.
+_SHOWN = (
+    "--user={uid}:{gid}", f"--volume={CONNECTION}:{CONNECTION}:ro", f"--volume={SOCKETS}:{SOCKETS}",
+    "--volume={home}:{home}", "--workdir={home}", "--env=HOME={home}",
+    "--env=PYTHONNOUSERSITE", "--env=R_PROFILE_USER", "--env=R_ENVIRON_USER",
+)  # fmt: skip
+
+
+def words(rule: Rule, kernel: bool = True) -> tuple[str, ...]:
+    """Return the words before the program: engine, its options, the site's options, the image.
+
+    Without `kernel`, the command only inspects the image.
+    """
+    always: tuple[str, ...]
+    served: tuple[str, ...]
+    if rule.engine == "docker":
+        always, served = _DOCKER, (*_SHOWN, *(f"--env={name}" for name in rule.environment))
+    else:
+        # bind both: the engine may not do so by itself in their folders
+        always, served = ("exec",), ("--bind", CONNECTION, "--bind", SOCKETS)
+    return (rule.engine, *always, *(served if kernel else ()), *rule.options, str(rule.image))

@@ -1,0 +1,159 @@
+"""Find the interpreter of a candidate, on its PATH or in its image, and ask for its version."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...base.command import run
+from ..discovery.candidate import PROGRAMS, Candidate
+from ..discovery.rules import CONNECTION
+from . import container_commands
+from .import_launcher import launcher
+
+# On Lustre or NFS, a history may wait for its lock for ever, so that the kernel does not start.
+# The connection file comes last: kernels/by_socket.py relies on that.
+IPYKERNEL = ("-m", "ipykernel_launcher", "--HistoryManager.hist_file=:memory:", "-f", CONNECTION)
+_INSIDE = Path(__file__).parent / "inside"
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """What starts a kernel.
+
+    `program` is the full path of what the launcher starts: the interpreter, or the engine of its
+    image. `words` begin the kernel's command line. `look` is the command line to run the
+    interpreter with a program of ours.
+    """
+
+    language: str
+    program: str
+    words: tuple[str, ...]
+    look: tuple[str, ...]
+
+    def command(self, library: str) -> list[str]:
+        """Return the kernel's command line. `library` is the path of its Jupyter kernel."""
+        if self.language == "python":
+            return [*self.words, *IPYKERNEL]
+        if self.language == "R":
+            # Otherwise R would prefer an IRkernel in the user's own library. Other packages in that
+            # library can still be loaded.
+            place = json.dumps(os.path.dirname(library))
+            begin = f"loadNamespace('IRkernel', lib.loc = {place}); IRkernel::main()"
+            return [*self.words, "--slave", "-e", begin, "--args", CONNECTION]
+        return list(self.words)
+
+
+def find(
+    candidate: Candidate, instructions: Mapping[str, Any], env: Mapping[str, str]
+) -> Interpreter | None:
+    """Return the interpreter in the environment `env` of the loaded modules.
+
+    `instructions` holds the launcher's instructions.
+    """
+    rule = candidate.rule
+    if rule.image:
+        return _in_image(candidate, env["PATH"])
+    if rule.command and rule.language:  # a command has its language
+        program = shutil.which(rule.command[0], path=env["PATH"])
+        return Interpreter(rule.language, program, rule.command, ()) if program else None
+    for language in (candidate.language,) if candidate.language else tuple(PROGRAMS):
+        for name in PROGRAMS[language]:
+            program = shutil.which(name, path=str(rule.bin or env["PATH"]))
+            # The machine's own interpreter does not count, unless a rule asks for it.
+            if program and (
+                rule.bin
+                or rule.language
+                or program != shutil.which(name, path=instructions["path"])
+            ):
+                return Interpreter(language, program, (name,), (program,))
+    return None
+
+
+def _in_image(candidate: Candidate, path: str) -> Interpreter | None:
+    """Return the engine and interpreter of an image; None without the engine."""
+    rule, engine = candidate.rule, shutil.which(candidate.rule.engine, path=path)
+    if engine is None:
+        return None
+    language = rule.language or "python"
+    inner = rule.command or (container_commands.PROGRAMS[language],)
+    look = (engine, *container_commands.words(rule, kernel=False)[1:], inner[0])
+    return Interpreter(
+        language, engine, (*container_commands.words(rule), *inner), () if rule.command else look
+    )
+
+
+def missing(candidate: Candidate) -> str:
+    """Return why `find` found nothing."""
+    rule = candidate.rule
+    if rule.image:
+        return f"this host has no {rule.engine}"
+    wanted = rule.command[:1] if rule.command else PROGRAMS[candidate.language or "python"]
+    programs = " or ".join(wanted)
+    if rule.place:
+        return f"{rule.place} brings no {programs}"
+    return f"its modules bring no {programs}"
+
+
+def ask(
+    interpreter: Interpreter, env: Mapping[str, str], user: str | None, timeout: float
+) -> dict[str, Any]:
+    """Return what the interpreter reports, or an `error`.
+
+    It reports its version, path, library, kernel and spec, and paths to watch. Raises CommandFailed
+    if it does not run, ValueError if it does not answer.
+    """
+    if not interpreter.look:
+        return {"version": "", "interpreter": "", "spec": {}, "watch": []}
+    readers = {"python": _ask_python, "R": _ask_r}
+    return readers[interpreter.language](
+        interpreter, {**env, "HOME": launcher().NO_HOME}, user, timeout
+    )
+
+
+# The spec of ipykernel, by its version. Whether a kernel works is tested by starting it.
+_specs: dict[str, dict[str, Any]] = {}
+
+
+def _ask_python(
+    interpreter: Interpreter, env: dict[str, str], user: str | None, timeout: float
+) -> dict[str, Any]:
+    source = (_INSIDE / "probe_python.py").read_text()
+    known = dict(_specs)
+    done = run(
+        [*interpreter.look, "-", *known],
+        stdin=source,
+        env=env,
+        user=user,
+        cwd=Path("/"),
+        timeout=timeout,
+    )
+    report = json.loads((done.stdout.strip().splitlines() or [""])[-1])
+    watch = [*report.pop("libraries"), report.get("library", "")]
+    if "error" in report:
+        report["error"] = f"Python {report['version']} has no working ipykernel ({report['error']})"
+    elif "spec" in report:
+        _specs[report["kernel"]] = report["spec"]
+    else:
+        report["spec"] = known[report["kernel"]]
+    return {**report, "watch": watch}
+
+
+def _ask_r(
+    interpreter: Interpreter, env: dict[str, str], user: str | None, timeout: float
+) -> dict[str, Any]:
+    source = (_INSIDE / "probe.R").read_text().split("\n", 1)[1]
+    words = ["--vanilla", "--slave", "-e", " ".join(source.split())]
+    done = run([*interpreter.look, *words], env=env, user=user, cwd=Path("/"), timeout=timeout)
+    line = next((line for line in done.stdout.splitlines() if line.startswith("sitekit\t")), "")
+    _, version, home, where, kernel, libraries = line.split("\t")
+    watch = [*libraries.split(":"), where and f"{where}/IRkernel/DESCRIPTION"]
+    report = {"version": version, "interpreter": home, "watch": watch}
+    if not where:
+        return {**report, "error": f"R {version} has no IRkernel"}
+    return {**report, "library": f"{where}/IRkernel", "kernel": kernel, "spec": {}}

@@ -1,0 +1,47 @@
+"""Import the launcher, kernels/launch.py, so that the probe uses the same functions as a start."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from functools import cache
+from threading import Lock
+from types import ModuleType
+
+from ...base.data import data
+
+_once = Lock()
+
+
+def launcher() -> ModuleType:
+    """Return kernels/launch.py as a module.
+
+    It is a data file, because it runs by itself. So it is imported by its path.
+    """
+    # With the lock, all threads get the same class CannotStart, which they catch.
+    with _once:
+        return _launcher()
+
+
+@cache
+def _launcher() -> ModuleType:
+    path = data("kernels/launch.py")
+    spec = importlib.util.spec_from_file_location("sitekit_kernel_launch", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@cache
+def launcher_digest() -> str:
+    """Return a digest of the launcher.
+
+    If it changes, kernels are started in another way, and have to be tested again.
+    """
+    parts = (
+        data(f"kernels/{name}")
+        for name in ("launch.py", "lmod_output.py", "by_socket.py", "tombstone.py")
+    )
+    return hashlib.sha256(b"\0".join(part.read_bytes() for part in parts)).hexdigest()[:16]

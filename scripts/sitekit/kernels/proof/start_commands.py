@@ -1,0 +1,42 @@
+"""Define how to test and start an interpreter that is only known on the node where it starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..discovery.rules import CONNECTION
+from .find_interpreter import IPYKERNEL
+
+# Without lib.loc, R would prefer an IRkernel in the user's own library.
+_R = (
+    "own <- normalizePath(strsplit(Sys.getenv('R_LIBS_USER'), ':')[[1]], mustWork = FALSE); "
+    "loadNamespace('IRkernel', lib.loc = setdiff(.libPaths(), own))"
+)
+WAYS = {
+    "python": {
+        "command": ["python", *IPYKERNEL],
+        "test": ["-c", "import ipykernel.kernelapp"],
+        "package": "ipykernel",
+    },
+    "R": {
+        "command": ["R", "--slave", "-e", f"{_R}; IRkernel::main()", "--args", CONNECTION],
+        "test": ["--slave", "-e", _R],
+        "package": "IRkernel",
+    },
+}
+
+
+def another_build(language: str, version: str) -> dict[str, Any]:
+    """Return how the launcher tests and starts another build of the interpreter.
+
+    A module may choose its build by the CPU type of the node. Major and minor version must be the
+    same, such as 3.11 or 4.2.
+    """
+    way, numbers = WAYS[language], version.split(".")[:2]
+    same = {
+        "python": f"import sys; sys.exit(sys.version_info[:2] != ({', '.join(numbers)}))",
+        "R": "if (!startsWith(paste(R.version$major, R.version$minor, sep = '.'), "
+        f"'{'.'.join(numbers)}.')) quit(status = 1)",
+    }
+    *words, test = way["test"]
+    return {"command": way["command"], "test": [*words, f"{test}; {same[language]}"]}

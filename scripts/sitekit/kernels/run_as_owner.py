@@ -1,0 +1,103 @@
+"""Run the kernels' commands as the account that owns the prefix, when root calls them.
+
+That account could not replace files that root leaves in the prefix. On a network filesystem root
+may have no rights at all. The command runs from a copy of the kit, because the account may not be
+able to read the checkout, its `.kit` and its site file, for example below root's home.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+from ..base.command import identity
+from ..base.data import CHECKOUT, OWN_KERNELS, data
+from ..base.errors import Problem
+from ..site import Site
+from ..site.show import dump
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def another_owner(site: Site) -> str | None:
+    """Return the account that owns the prefix, if root runs this and another account owns it.
+
+    Raises Problem if the owner's number has no name.
+    """
+    if os.geteuid() != 0 or not site.paths.prefix.exists():
+        return None
+    owner = site.paths.prefix.stat().st_uid
+    if owner == 0:
+        return None
+    try:
+        return pwd.getpwuid(owner).pw_name
+    except KeyError:
+        what = f"it belongs to the uid {owner}, and no account on this host has that uid"
+        remedy = "chown it to the account that manages it"
+        raise Problem(what, str(site.paths.prefix), remedy) from None
+
+
+def run_as(owner: str, site: Site, command: str) -> int:
+    """Run the kit's `command` as `owner` from a copy of the kit, and return its exit code."""
+    with tempfile.TemporaryDirectory(prefix="sitekit-copy-") as name:
+        copy = Path(name)
+        _copy_kit(copy)
+        (copy / "site.yml").write_text(dump(site))
+        for folder, _, files in os.walk(copy):
+            os.chmod(folder, 0o755)  # noqa: S103
+            for file in files:
+                os.chmod(os.path.join(folder, file), 0o644)
+        path = os.pathsep.join([str(copy / "scripts"), str(copy / "packages")])
+        environment = {
+            **os.environ,
+            "HOME": pwd.getpwnam(owner).pw_dir,
+            "SITE": str(copy / "site.yml"),
+        }
+        environment |= {"PYTHONPATH": path, "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        # not the Python of a virtual environment, which may be below the checkout
+        argv = [getattr(sys, "_base_executable", sys.executable), "-m", "sitekit", command]
+        before = signal.getsignal(signal.SIGINT)
+        try:
+            with subprocess.Popen(argv, cwd="/", env=environment, **identity(owner)) as child:
+                # Ctrl-C also reaches the child, which cleans up: wait for it
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                return child.wait()
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+def _copy_kit(copy: Path) -> None:
+    """Copy the kit, its data about kernels, and the packages that it has imported."""
+    without = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(_PACKAGE, copy / "scripts/sitekit", ignore=without)
+    shutil.copytree(data("kernels"), copy / "kernels", ignore=without, dirs_exist_ok=True)
+    if (CHECKOUT / OWN_KERNELS).exists():
+        (copy / OWN_KERNELS).parent.mkdir()
+        shutil.copy(CHECKOUT / OWN_KERNELS, copy / OWN_KERNELS)
+    (copy / "packages").mkdir()
+    for package in _loaded_packages():
+        if package.is_dir():
+            shutil.copytree(package, copy / "packages" / package.name, ignore=without)
+        else:
+            shutil.copy(package, copy / "packages")
+
+
+def _loaded_packages() -> set[Path]:
+    """Return the packages of site-packages that this process has imported, without the kit."""
+    folders = {Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib")}
+    files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    found = set()
+    for file in {Path(file).resolve() for file in files if file}:
+        found |= {
+            folder / file.relative_to(folder).parts[0]
+            for folder in folders
+            if folder in file.parents
+        }
+    return found - {_PACKAGE}

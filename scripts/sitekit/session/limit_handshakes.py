@@ -1,0 +1,68 @@
+"""Limit the time and the number of TLS connections that have not shown a certificate yet.
+
+Anybody on the network can open connections and send nothing. Each takes one of the files that a
+process may have open. If too many wait, the oldest is closed: a caller with a certificate needs
+only milliseconds for the handshake.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from typing import Any
+
+MOST = 200  # connections
+SECONDS = 10.0  # for a handshake
+
+
+class Callers:
+    """The connections whose handshake is not complete, the oldest first."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[asyncio.Future[Any], None] = {}
+
+    async def known(self, handshake: Awaitable[Any]) -> Any:
+        """Return the result of a handshake.
+
+        Returns None if it fails, takes too long, or was cancelled for a newer connection.
+        """
+        task = asyncio.ensure_future(handshake)
+        self._waiting[task] = None
+        if len(self._waiting) > MOST:
+            next(iter(self._waiting)).cancel()
+        try:
+            await asyncio.wait({task}, timeout=SECONDS)
+            return task.result() if task.done() and not task.cancelled() else None
+        except OSError:  # ssl.SSLError and tornado's StreamClosedError too
+            return None
+        finally:
+            del self._waiting[task]
+            task.cancel()
+
+
+def ask_all(server: Any) -> None:
+    """Make tornado's HTTP server complete the TLS handshake before it handles a connection.
+
+    A connection without a complete handshake takes no more than its place among the Callers.
+    """
+    take, callers = server.handle_stream, Callers()
+
+    async def handle_stream(stream: Any, address: Any) -> None:
+        if await callers.known(stream.wait_for_handshake()):
+            take(stream, address)
+        else:
+            stream.close()
+
+    server.handle_stream = handle_stream
+    log_no_failed_handshakes()
+
+
+def log_no_failed_handshakes() -> None:
+    """Do not log failed handshakes, with which strangers could fill the log.
+
+    tornado writes a line for each (iostream.py, _do_ssl_handshake).
+    """
+    logging.getLogger("tornado.general").addFilter(
+        lambda record: not str(record.msg).startswith("SSL Error on")
+    )

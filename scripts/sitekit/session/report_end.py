@@ -1,0 +1,55 @@
+"""Report the end of a server to the hub, before another program can take its port.
+
+Slurm would notice the end only later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+
+from .tls import Identity
+
+HUB_TIMEOUT = 3.0  # seconds; a hub that is down must not delay the server's end
+
+
+def tell_at_sigterm(loop: Any, identity: Identity | None) -> None:
+    """On SIGTERM, from Slurm or from the hub, report the end to the hub, then end.
+
+    The hub removes the server's route. To be called after Jupyter Server has set its own handler,
+    which then ends the server.
+    """
+    # Jupyter Server's handler, which is a function. The type also allows a number or None.
+    end: Callable[[int, FrameType | None], Any] = signal.getsignal(signal.SIGTERM)  # type: ignore[assignment]
+
+    def on_sigterm(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, end)  # a second SIGTERM ends the server at once
+        loop.add_callback_from_signal(report, number)
+
+    async def report(number: int) -> None:
+        try:
+            await asyncio.wait_for(AsyncHTTPClient().fetch(ending(identity)), HUB_TIMEOUT)
+        except Exception as error:
+            print(
+                f"sitekit: could not report to the hub that this server ends: {error!r}", flush=True
+            )
+        end(number, None)
+
+    signal.signal(signal.SIGTERM, on_sigterm)
+
+
+def ending(identity: Identity | None) -> HTTPRequest:
+    """Return the request that reports the end."""
+    return HTTPRequest(
+        os.environ["JUPYTERHUB_API_URL"] + "/sitekit/ending",
+        method="POST",
+        headers={"Authorization": f"token {os.environ['JUPYTERHUB_API_TOKEN']}"},
+        body="",
+        ssl_options=identity.calling() if identity else None,
+    )

@@ -1,0 +1,32 @@
+"""Find out whether a page of another site sent the browser here.
+
+It may do so by a link, a form, a frame, a picture or a script.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def is_foreign(handler: Any) -> bool:
+    """Return whether another site's page caused the request.
+
+    Browsers report that in headers that no page can set. A request with a token is not foreign.
+    """
+    headers = handler.request.headers
+    # all browsers send it since 2023; `none` means a typed address or a bookmark
+    if "Sec-Fetch-Site" in headers:
+        return headers["Sec-Fetch-Site"] not in ("same-origin", "none")
+    if handler.token_authenticated:
+        return False
+    return not (handler.check_origin() if "Origin" in headers else handler.check_referer())
+
+
+def is_navigation(handler: Any) -> bool:
+    """Return whether the browser will show the answer as a page, so that it can ask the user."""
+    headers = handler.request.headers
+    if handler.request.method != "GET":
+        return False
+    if "Sec-Fetch-Site" in headers:
+        return headers.get("Sec-Fetch-Dest") == "document"
+    return "websocket" not in headers.get("Upgrade", "").lower()

@@ -1,0 +1,97 @@
+"""Remove the hub's tokens and cookies from requests to a program behind jupyter-server-proxy.
+
+Also remove headers of the program's answer that would affect the hub's other pages.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote_plus, urlsplit, urlunsplit
+
+COOKIES = ("jupyter", "_xsrf", "sitekit", "username-", "_shib", "mod_auth_openidc", "_oauth2_proxy")
+"""Prefixes of the names of cookies of the hub, of servers and of the front.
+
+A holder of such a cookie is logged in as the user.
+"""
+
+PREFIXES = ("__Host-", "__Secure-", "__Http-", "__Host-Http-")
+HIDDEN = ("Authorization", "X-XSRFToken")
+REFUSED = ("Clear-Site-Data", "Service-Worker-Allowed", "Set-Cookie2", "Strict-Transport-Security")
+"""Headers of an answer that are removed.
+
+They would change what the browser stores of the hub, or runs on the hub's other pages.
+"""
+
+
+def is_ours(cookie: str) -> bool:
+    """Return whether a cookie of this name belongs to the hub, a server or the front."""
+    name = cookie.strip()
+    for prefix in PREFIXES:
+        name = name.removeprefix(prefix)
+    return name.lower().startswith(COOKIES)
+
+
+def cleaned_request(headers: Any, by_token: bool) -> Any:
+    """Return the headers for the program, without the hub's tokens and cookies.
+
+    The header Authorization is passed on if it is the program's own: the user was not let in by it.
+    """
+    given = headers.get("Authorization", "")
+    own = given and not by_token and not given.lower().startswith("token ")
+    for name in HIDDEN:
+        if name in headers and not (name == "Authorization" and own):
+            del headers[name]
+    cookies = [part for part in "; ".join(headers.get_list("Cookie")).split(";") if part.strip()]
+    if "Cookie" in headers:
+        del headers["Cookie"]
+    if kept := [part.strip() for part in cookies if not is_ours(part.partition("=")[0])]:
+        headers["Cookie"] = "; ".join(kept)
+    if "Referer" in headers:
+        headers["Referer"] = without_token(headers["Referer"])
+    return headers
+
+
+def without_token(address: str) -> str:
+    """Return an address without `token` in its query.
+
+    JupyterHub's servers accept a login by such a token.
+    """
+    parts = urlsplit(address)
+    kept = [
+        pair for pair in parts.query.split("&") if unquote_plus(pair.partition("=")[0]) != "token"
+    ]
+    return urlunsplit(parts._replace(query="&".join(kept)))
+
+
+def clean_answer(headers: Any, context: str) -> None:
+    """Remove refused headers, and restrict the program's cookies to its own path."""
+    for name in REFUSED:
+        if name in headers:
+            del headers[name]
+    cookies = headers.get_list("Set-Cookie")
+    if cookies:
+        del headers["Set-Cookie"]
+    for cookie in cookies:
+        if (restricted := for_path(cookie, context)) is not None:
+            headers.add("Set-Cookie", restricted)
+
+
+def for_path(cookie: str, context: str) -> str | None:
+    """Return a Set-Cookie header restricted to the path `context`; None if it is refused."""
+    first, *attributes = cookie.split(";")
+    name = first.partition("=")[0].strip() if "=" in first else ""
+    # a browser may read a cookie without a name as one with another name
+    if not name or is_ours(name) or name.startswith(PREFIXES):
+        return None
+    path, kept = context, []
+    for attribute in attributes:
+        key, _, value = attribute.strip().partition("=")
+        if (
+            key.lower() == "path"
+            and (value == context or value.startswith(f"{context}/"))
+            and ".." not in value
+        ):
+            path = value
+        elif key.lower() not in ("path", "domain"):
+            kept.append(attribute.strip())
+    return "; ".join([first.strip(), f"Path={path}", *kept])
