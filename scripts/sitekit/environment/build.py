@@ -24,7 +24,7 @@ from .release.bytecode import compile_all
 from .release.components import wanted
 from .release.configure import configure
 from .release.install import install
-from .release.prefix import opened, set_modes
+from .release.prefix_lock import open_prefix, set_modes
 from .release.releases import (
     Release,
     begin,
@@ -78,7 +78,7 @@ def built(site: Site, packages: Packages, solution: Solution, cache: Path) -> Re
 @contextmanager
 def at_work(site: Site) -> Iterator[Path]:
     """Hold the prefix, and reach the network as site.yml says; gives the cache."""
-    with opened(site) as cache, reaching(site):
+    with open_prefix(site) as cache, reaching(site):
         yield cache
 
 

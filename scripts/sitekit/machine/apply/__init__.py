@@ -1,1 +1,1 @@
-"""`make diff` and `sudo make apply`: one plan, shown or executed."""
+"""ApplyPlan and execute `make diff` and `sudo make apply`."""

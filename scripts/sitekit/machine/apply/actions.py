@@ -1,7 +1,7 @@
-"""The kinds of change. Each says what it is, is done, and leaves behind how it is undone, even when
-it fails halfway.
+"""Define the changes that a plan consists of: how each is described, done and undone.
 
-An action knows what stood there before; if that is not so any more when its turn comes, it refuses.
+Each action records what it found before. If the machine has changed since then, the action refuses.
+Each action can be undone, even if it fails halfway.
 """
 
 from __future__ import annotations
@@ -36,16 +36,18 @@ class Action(Protocol):
 
     @property
     def what(self) -> tuple[str, str]:
-        """The kind of the change and its object, such as ("new file", "/etc/pam.d/sitekit-main")."""
+        """Return the kind of the change and its object, such as ("new file", "/etc/pam.d/sitekit-main")."""
 
     def do(self, root: Path, undo: ExitStack) -> None:
-        """Do it in the tree `root`. Whatever has to be undone later is pushed on `undo` before it
-        is done."""
+        """Make the change in the file tree `root`.
+
+        Before each step, the action pushes onto `undo` the function that undoes this step.
+        """
 
 
 @dataclass(frozen=True)
 class NewFolder:
-    """A directory, with its owner and mode from the beginning."""
+    """Create a directory with its owner and mode."""
 
     path: Path
     folder: Folder
@@ -58,16 +60,18 @@ class NewFolder:
         real = on_disk(root, self.path)
         owner = unix_accounts.numbers(root, self.folder.owner)
         real.mkdir(0o700)
-        # In the site's own there may be more by then, such as the logs of a web server that did not
-        # take the site in.
+        # A folder of the site may already contain files when it is removed again, such as the logs
+        # of a web server that failed to start.
         undo.callback(real.rmdir if self.folder.shared else partial(shutil.rmtree, real))
         set_folder(real, owner, self.folder.mode)
 
 
 @dataclass(frozen=True)
 class ChangedFolder:
-    """A directory of the site's own that gets its owner and mode; what lies in a service's changes
-    hands with it."""
+    """Set the owner and mode of a directory that belongs to the site.
+
+    If a service's directory changes its owner, all files in it change their owner too.
+    """
 
     path: Path
     folder: Folder
@@ -90,6 +94,8 @@ class ChangedFolder:
 
 @dataclass(frozen=True)
 class NewGroup:
+    """Create a system group."""
+
     name: str
 
     @property
@@ -103,6 +109,8 @@ class NewGroup:
 
 @dataclass(frozen=True)
 class NewAccount:
+    """Create the system account of a service."""
+
     account: Account
 
     @property
@@ -116,6 +124,8 @@ class NewAccount:
 
 @dataclass(frozen=True)
 class NewMember:
+    """Add an account to a group."""
+
     user: str
     group: str
     why: str
@@ -131,7 +141,7 @@ class NewMember:
 
 @dataclass(frozen=True)
 class RemoveMember:
-    """A membership that sitekit made, and that the site does not need any more."""
+    """Remove a membership that sitekit added and that the site no longer needs."""
 
     user: str
     group: str
@@ -149,10 +159,11 @@ class RemoveMember:
 
 @dataclass(frozen=True)
 class Stop:
-    """A service that the site as `applied` has, and will not have any more, or not under this
-    supervisor.
+    """Stop and disable a service that the new site does not have.
 
-    It does not start again here, but with the other services: when the last of its files is back.
+    `applied` is the site as it was last applied. A service that moves to another supervisor is
+    stopped too. Undoing does not start the service here: all services are started again together,
+    after the last of their files has been restored.
     """
 
     applied: Site
@@ -172,8 +183,10 @@ class Stop:
 
 @dataclass(frozen=True)
 class Write:
-    """A file, new or in the place of what sitekit wrote there before. A secret is neither shown nor
-    kept."""
+    """Write a file: a new one, or one that replaces what sitekit wrote before.
+
+    The content of a secret is not displayed, and no copy of the old content is kept.
+    """
 
     path: Path
     file: File
@@ -196,7 +209,7 @@ class Write:
 
 @dataclass(frozen=True)
 class NewLink:
-    """A symbolic link where nothing stands."""
+    """Create a symbolic link at a path where nothing exists."""
 
     path: Path
     target: str
@@ -213,7 +226,7 @@ class NewLink:
 
 @dataclass(frozen=True)
 class Remove:
-    """A file or a link that sitekit made, and that the site does not ask for any more."""
+    """Remove a file or link that sitekit made and that the site no longer needs."""
 
     path: Path
     before: Entry
@@ -231,8 +244,11 @@ class Remove:
 
 @dataclass(frozen=True)
 class Record:
-    """The manifest, written before the first change with all that may become so, and after the last
-    with what is so."""
+    """Write the manifest.
+
+    The manifest is written twice. Before the first change it lists everything that may exist if the
+    apply is interrupted. After the last change it lists what exists.
+    """
 
     path: Path
     manifest: Manifest
@@ -247,9 +263,8 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Tested:
-    """The machine's own web server reads all of its configuration, as it is now, before it has to
-    use it."""
+class CheckWebServer:
+    """Test the configuration of the machine's own web server before it is reloaded."""
 
     web: WebServer
 
@@ -263,21 +278,21 @@ class Tested:
                 system_server.test(self.web)
                 if system_server.state(self.web).word == "running":
                     check_whole(self.web)
-            except CommandFailed as refused:
-                refused.remedy = (
-                    f"mend what it names, so that {self.web.service} can take the site in"
-                )
+            except CommandFailed as failure:
+                failure.remedy = f"mend what it names, so that {self.web.service} can load the site"
                 raise
 
 
 def _untouched(root: Path, path: Path, before: Entry) -> None:
-    """Raises Problem."""
+    """Refuse if the file has changed since the plan was made."""
     if look(root, path) != before:
-        raise Problem("somebody changed it at this very moment", str(path), "run it again")
+        raise Problem(
+            "the file was changed while this command ran", str(path), "run the command again"
+        )
 
 
 def _remove_group(root: Path, name: str) -> None:
-    # userdel may have taken it along (login.defs(5), USERGROUPS_ENAB)
+    # userdel may have removed the group together with the account (login.defs(5), USERGROUPS_ENAB)
     if unix_accounts.has_group(root, name):
         unix_accounts.remove_group(root, name)
 

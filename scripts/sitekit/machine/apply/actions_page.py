@@ -1,5 +1,4 @@
-"""The page docs/installer-actions.md: everything that sitekit does to a machine, taken from the
-plan that does it."""
+"""Generate the page docs/installer-actions.md from the plan that `make apply` executes."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ from ..host.platform import Platform
 from ..host.target import Target
 from ..installed.entries import NOTHING
 from ..installed.manifest import Manifest, manifest_path
-from ..render.machine_secrets import generated
+from ..render.machine_secrets import generated_files_of
 from ..render.purposes import purpose
 from ..render.rendered_files import folders, render
 from ..render.services import site_services
@@ -19,8 +18,8 @@ from ..web.apache_links import links
 from ..web.config import modules
 from .actions import Action, NewAccount, NewFolder, NewGroup, NewLink, NewMember, Write
 from .execute import KEPT, before_path
-from .observed import Seen, beside
-from .planning import plan
+from .machine_state import MachineState, beside
+from .make_plan import make_plan
 
 HEAD = """\
 # What sitekit does to a machine
@@ -108,13 +107,22 @@ kernels.
 
 
 def page(site: Site, platform: Platform) -> str:
-    """The text of the page for a site on a machine that has nothing yet."""
-    files, made_up = render(site, platform), generated(Target(site, Path("/nonexistent")))
+    """Return the text of the page for a site on a machine where nothing is installed yet."""
+    files, generated_files = (
+        render(site, platform),
+        generated_files_of(Target(site, Path("/nonexistent"))),
+    )
     wanted = links(Target(site, Path("/nonexistent")), platform)
-    paths = [*files, *made_up, *wanted, *map(beside, [*files, *made_up]), *folders(site, platform)]
+    paths = [
+        *files,
+        *generated_files,
+        *wanted,
+        *map(beside, [*files, *generated_files]),
+        *folders(site, platform),
+    ]
     own_group = {site.hub.user: site.hub.user, site.proxy.user: site.proxy.user}
     groups = frozenset([platform.shadow_group] if platform.shadow_group else [])
-    bare = Seen(
+    bare = MachineState(
         dict.fromkeys(paths, NOTHING),
         {"root": (0, 0)},
         groups,
@@ -124,7 +132,9 @@ def page(site: Site, platform: Platform) -> str:
         site,
         Manifest(),
     )
-    rows = "\n".join(_rows(plan(site, platform, files, made_up, wanted, bare, Manifest()).actions))
+    rows = "\n".join(
+        _rows(make_plan(site, platform, files, generated_files, wanted, bare, Manifest()).actions)
+    )
     services = [
         f"| `{s.name}.service` | `{s.user}` | {s.description} |"
         for s in site_services(site, platform)
@@ -154,10 +164,12 @@ def page(site: Site, platform: Platform) -> str:
 
 
 def _ours(path: Path) -> bool:
+    """Return whether the path is one that only sitekit uses."""
     return "sitekit" in path.parts
 
 
 def _rows(actions: list[Action]) -> Iterator[str]:
+    """Yield the table rows of the page, one for each action."""
     for action in actions:
         if isinstance(action, NewFolder):
             if _ours(action.path):

@@ -97,8 +97,8 @@ def _files(site: Site, root: Path, left: list[Path]) -> Iterator[tuple[str, Path
     for path in _kept(on_disk(root, site.paths.state), hub, left):
         yield str(path.relative_to(root)), path, hub
     records = load_manifest(site, root).files
-    made_up = [Path(name) for name, record in records.items() if record.generated]
-    for path in [*made_up, site.etc / "site.yml", manifest_path(site)]:
+    generated_files = [Path(name) for name, record in records.items() if record.generated]
+    for path in [*generated_files, site.etc / "site.yml", manifest_path(site)]:
         # each as its owner: the unit of the nightly backup reads nobody's as root
         if on_disk(root, path).is_file():
             yield str(path.relative_to("/")), on_disk(root, path), look(root, path).owner

@@ -25,8 +25,8 @@ from ...base.progress import say
 from ...site import Site, load_site
 from ..apply.actions import NewFolder, Record, Write
 from ..apply.execute import execute
-from ..apply.observed import beside, service_states
-from ..apply.plan import Plan
+from ..apply.machine_state import beside, service_states
+from ..apply.plan import ApplyPlan
 from ..checks.preconditions import check_places
 from ..host.file import File, Folder
 from ..host.lock import alone
@@ -123,12 +123,12 @@ def _is_applied_site(name: str) -> bool:
     return PurePosixPath(name).match("etc/sitekit/*/site.yml")
 
 
-def _plan(site: Site, root: Path, files: Mapping[str, Path]) -> Plan:
+def _plan(site: Site, root: Path, files: Mapping[str, Path]) -> ApplyPlan:
     """Folders, secrets and state. Raises BadInput when something is in the way."""
     platform, before = this_platform(root), load_manifest(site, root)
     _nothing_in_the_way(site, root, platform)
     state, secrets = _sorted(site, files)
-    made = Plan(site, {}, manifest=before.model_copy(deep=True))
+    made = ApplyPlan(site, {}, manifest=before.model_copy(deep=True))
     needed = {
         site.etc,
         site.paths.state,

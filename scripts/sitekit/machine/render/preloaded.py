@@ -1,5 +1,7 @@
-"""What Node.js loads before configurable-http-proxy: files of ours, each of which changes one thing
-of it. Pure."""
+"""List the files that Node.js loads before configurable-http-proxy.
+
+Each file changes one behaviour of the proxy. Pure.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +14,15 @@ from ..host.file import File
 
 
 def changes(site: Site) -> tuple[str, ...]:
-    """The files in the folder proxy/ that this site's proxy is changed by."""
-    # With a name for each user's server, browsers keep the pages of users apart by themselves.
+    """Return the names of the files in proxy/ that change this site's proxy."""
+    # If each user's server has its own host name, browsers already keep the pages of users apart.
     return (
         ("tls.mjs", "away.mjs") if site.front.subdomains else ("tls.mjs", "owners.mjs", "away.mjs")
     )
 
 
 def preloaded(site: Site) -> dict[Path, File]:
-    """These, and what they share, where root alone can change them."""
+    """Return these files and what they import, for a folder that only root can change."""
     names = ("class.mjs", *([] if site.front.subdomains else ["ended.mjs"]), *changes(site))
     return {
         site.libexec / "proxy" / name: File(data(f"proxy/{name}").read_text(encoding="utf-8"))
@@ -29,7 +31,9 @@ def preloaded(site: Site) -> dict[Path, File]:
 
 
 def node_options(site: Site) -> dict[str, str]:
-    """Variables that tell Node.js and these files. A file that cannot be loaded ends the proxy at
-    its start."""
-    told = " ".join(f"--import={site.libexec}/proxy/{name}" for name in changes(site))
-    return {"NODE_OPTIONS": told, "SITEKIT_INTERNAL": str(folder(site))}
+    """Return the variables that make Node.js load these files.
+
+    If a file cannot be loaded, the proxy does not start.
+    """
+    options = " ".join(f"--import={site.libexec}/proxy/{name}" for name in changes(site))
+    return {"NODE_OPTIONS": options, "SITEKIT_INTERNAL": str(folder(site))}

@@ -20,8 +20,8 @@ from ...base.files import write_atomic
 from ...base.progress import say
 from ...site import Site
 from ..apply.execute import before_path
-from ..apply.observed import beside
-from ..apply.service_changes import web_servers
+from ..apply.machine_state import beside
+from ..apply.service_changes import web_servers_reading
 from ..host.lock import alone
 from ..host.platform import this_platform
 from ..installed import unix_accounts
@@ -128,7 +128,7 @@ def _reached(here: _Installed) -> Iterator[str]:
     for name in here.each(here.manifest.files, but=[applied_path(here.site)]):
         yield from _file(here, name)
     if here.root == MACHINE:
-        for web in web_servers(here.site, platform, reach):
+        for web in web_servers_reading(here.site, platform, reach):
             yield from without_site(web, gone, before, own)
         if control.which_supervisor() == "systemd":
             control.read_units()

@@ -14,13 +14,13 @@ from ...base.progress import say
 from ...environment import build as build
 from ...environment.release import releases as known
 from ...environment.release.configure import plain_environment
-from ...environment.release.prefix import opened
+from ...environment.release.prefix_lock import open_prefix
 from ...environment.release.releases import Release
 from ...environment.release.remove import remove, remove_environment, size, sweep
 from ...environment.release.trial_run import hub_reads_the_site
 from ...environment.wheels.packages import read_packages
 from ...machine.run import commands as machine
-from ...machine.run.database import refuse_strange
+from ...machine.run.database import refuse_unknown_schema
 from ...machine.run.ledger import refuse_newer_ledger
 from ...site import Site
 from .releases_in_use import NOT_HERE, Uses, users
@@ -95,7 +95,7 @@ def rollback(site: Site, *words: str) -> int:
     Raises Problem."""
     _words("rollback", words, 1)
     packages = read_packages()
-    with opened(site):
+    with open_prefix(site):
         release = _named(site, words[0]) if words else _before(site)
         _refuse_unfit(site, release)
         known.switch(site, release)
@@ -117,7 +117,7 @@ def prune_releases(site: Site, *words: str) -> int:
     """
     _words("prune_releases", words, 1)
     keep = _count(words[0]) if words else KEPT
-    with opened(site) as cache:
+    with open_prefix(site) as cache:
         uses = _all_seen(users(site))
         found = known.releases(site)
         whole = [release for release in found if release.whole]
@@ -151,7 +151,7 @@ def uninstall_environment(site: Site, *words: str) -> int:
     if not site.paths.prefix.exists():
         say(f"There is no environment in {site.paths.prefix}.")
         return 0
-    with opened(site):
+    with open_prefix(site):
         uses = users(site)
         if words:
             uses.unseen.pop(NOT_HERE, None)
@@ -191,7 +191,7 @@ def _refuse_unfit(site: Site, release: Release) -> None:
             f"the hub of {release.name} would not start here: {faults[0]}", str(written), remedy
         )
     if os.geteuid() == 0:
-        refuse_strange(site, release.path)
+        refuse_unknown_schema(site, release.path)
         refuse_newer_ledger(site, release.path)
 
 
