@@ -1,1 +1,1 @@
-"""What every part of the kit uses: a program run, a file written, an error told, progress shown."""
+"""Provide what all parts of the kit use: programs, files, errors, progress, templates."""

@@ -1,5 +1,4 @@
-"""Work that is done in a program of its own: a Python module, one request in, events and an answer
-out, all as JSON."""
+"""Run a Python module as a child process: one request in, events and an answer out, as JSON."""
 
 from __future__ import annotations
 
@@ -30,11 +29,11 @@ def ask(
     *,
     timeout: float,
 ) -> Any:
-    """Run `python -m module` on `request`; return what it answers. `timeout` is in seconds.
+    """Run `python -m module` with `request`; return its answer. `timeout` is in seconds.
 
-    An answer counts even when the program crashes after it: rattler now and then dies of a signal
-    while Python ends, after a complete installation. Raises Problem when the program reports one,
-    dies before, or takes too long.
+    An answer counts even if the program crashes afterwards: rattler sometimes dies of a signal
+    while Python ends, after a complete installation. Raises Problem if the program reports one,
+    ends without an answer, or takes too long.
     """
     answer: Event | None = None
     places = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
@@ -58,7 +57,7 @@ def ask(
                 json.dump(request, requests)
                 requests.close()
             except BrokenPipeError:
-                pass  # it died at once; what it wrote says why
+                pass  # the program ended at once; its output has the reason
             for line in events:
                 event = json.loads(line)
                 if "answer" in event or "problem" in event:
@@ -83,12 +82,10 @@ def ask(
 
 
 def serve(work: Callable[[Event], Any]) -> NoReturn:
-    """The other side: read the request, do the `work`, write the answer, and end without Python's
-    clean-up.
+    """Answer a request, in the child process: read it, do the `work`, write the answer, and exit.
 
-    It ends with the program that asked, however that ends: nobody holds the prefix for it any
-    longer. os._exit keeps rattler's threads from meeting an interpreter that is being taken down
-    (SIGSEGV, 1 in 30).
+    The child is killed when its parent ends, so that it does not hold the prefix any longer.
+    os._exit skips Python's clean-up, in which rattler's threads can crash (SIGSEGV, 1 in 30).
     """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     try:
@@ -104,22 +101,27 @@ _MORTAL = "import ctypes, os, sys; ctypes.CDLL(None).prctl(int(sys.argv[1]), 9);
 
 
 def mortal(argv: Argv) -> list[str]:
-    """The same program, as one that ends when this one does, even by SIGKILL: it must not go on
-    writing to a release that the next run works on. `argv` begins with a path."""
+    """Return a command line for a program that is killed when this process ends, even by SIGKILL.
+
+    Otherwise it could continue to write to a release that the next run works on. `argv` begins with
+    a path.
+    """
     return [sys.executable, "-I", "-S", "-c", _MORTAL, str(_PR_SET_PDEATHSIG), *map(str, argv)]
 
 
 def tell(event: Event) -> None:
-    """Send one event to the program that asked."""
+    """Send an event to the parent process."""
     sys.stdout.write(json.dumps(event) + "\n")
     sys.stdout.flush()
 
 
 def _ending(code: int) -> str:
+    """Describe how the child ended."""
     if code < 0:
         return f"the program was ended by {signal.Signals(-code).name} before it was done"
     return f"the program ended with code {code} before it was done"
 
 
 def _tail(text: str) -> str:
+    """Return the last lines of a text, indented."""
     return "".join(f"\n    | {line}" for line in text.strip().splitlines()[-12:])

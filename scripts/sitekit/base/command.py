@@ -1,5 +1,7 @@
-"""Run another program: an argument list, never a shell; a time limit, always; an error that says
-what it printed."""
+"""Run programs as argument lists, never through a shell, and always with a time limit.
+
+An error contains what the program printed.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +21,13 @@ Stream = TypeVar("Stream")
 
 
 def need_root(command: str) -> None:
-    """Raises Problem for anybody else."""
+    """Refuse any user other than root. Raises Problem."""
     if os.geteuid() != 0:
         raise Problem("this needs root", remedy=f"sudo make {command}")
 
 
 class CommandFailed(Problem):
-    """A program ended with a non-zero code, did not end in time, or is not there."""
+    """A program that ended with a non-zero code, did not end in time, or does not exist."""
 
     def __init__(self, argv: Argv, why: str, output: str = "", remedy: str | None = None) -> None:
         tail = "\n".join("    | " + line for line in output.strip().splitlines()[-12:])
@@ -36,8 +38,10 @@ class CommandFailed(Problem):
 
 
 def identity(user: str | None) -> dict[str, Any]:
-    """The arguments that make subprocess run something as `user` with all its groups; {} for None.
-    Raises KeyError."""
+    """Return the arguments with which subprocess runs a program as `user` with all its groups.
+
+    Returns {} for None. Raises KeyError for an unknown user.
+    """
     if user is None:
         return {}
     import grp
@@ -50,11 +54,11 @@ def identity(user: str | None) -> dict[str, Any]:
 
 @contextmanager
 def acting_as(user: int, group: int) -> Iterator[None]:
-    """For the block, root has an account's rights and no more: in a folder that this account
-    writes, whatever it put in the way leads nowhere that it could not go itself.
+    """Give root the rights of another account only, during the block.
 
-    The process stays root's, so the account can neither signal nor trace it; a program started
-    meanwhile could become root again, so start none: `run` has `user`.
+    In a folder that this account writes, root then follows no link to where the account may not go.
+    The process stays root's, so the account can neither signal nor trace it. Do not start programs
+    in the block, because they could become root again: use `run` with `user`.
     """
     before = os.getgroups(), os.getegid(), os.geteuid()
     os.setgroups([])
@@ -69,8 +73,7 @@ def acting_as(user: int, group: int) -> Iterator[None]:
 
 
 def piped(stream: Stream | None) -> Stream:
-    """A stream of a program that was started with PIPE for it; its type allows None, for one
-    without."""
+    """Return a stream that was opened with PIPE. Its type allows None, which would be an error."""
     if stream is None:
         raise TypeError("this program was started without a pipe")
     return stream
@@ -86,11 +89,11 @@ def run(
     stdin: str = "",
     user: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `argv` to its end and return it with stdout and stderr as text.
+    """Run a program to its end; return it with stdout and stderr as text. Raises CommandFailed.
 
-    `timeout` is in seconds; `env` replaces the environment; `user` runs it as that account with its
-    groups (root only). Raises CommandFailed when it is missing, too slow, or (with `check`) ends
-    non-zero.
+    `timeout` is in seconds. `env` replaces the environment. `user` is the account to run as, with
+    its groups (root only). It is an error if the program is missing, too slow, or, with `check`,
+    ends with a non-zero code.
     """
     try:
         done = subprocess.run(

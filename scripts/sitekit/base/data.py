@@ -1,5 +1,7 @@
-"""Where the kit's own data lies: templates, units, logos. At the top level of a checkout, beside
-the installed code."""
+"""Find the kit's own data: templates, units, logos.
+
+They are at the top level of a checkout, or beside the installed code.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +9,15 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 CHECKOUT = _PACKAGE.parents[1]
-"""The top of the checkout; only meaningful where the kit is not installed as a package."""
+"""The top of the checkout. It has a meaning only if the kit is not installed as a package."""
 
 OWN_KERNELS, OWN_PACKAGES = "config/kernels.yml", "config/environment.yml"
-"""A site's own, which git ignores: in place of kernels/kernels.yml, and on top of environment.yml.
-"""
+"""A site's own files, which git ignores. The first replaces kernels/kernels.yml; the second adds to
+environment.yml."""
 
 
 def data(relative: str) -> Path:
-    """Path of a data file or folder by its name in a checkout: `config/templates`. Raises
-    FileNotFoundError."""
+    """Return the path of a data file or folder, such as `config/templates`. Raises FileNotFoundError."""
     for root in (_PACKAGE / "_data", CHECKOUT):
         if (root / relative).exists():
             return root / relative

@@ -1,4 +1,4 @@
-"""What sitekit says when it cannot go on: what is wrong, where, and what to do about it."""
+"""Define the errors of sitekit: what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import os
 
 
 class Problem(Exception):
-    """Something that the person at the keyboard has to know.
+    """An error that the administrator has to know.
 
-    `what` is one sentence, `where` a file, line or key, `remedy` the next thing to do.
-    `exit_code` is what the command ends with: 1 for work that failed.
+    `what` is one sentence. `where` is a file, a line or a key. `remedy` is what to do next.
+    `exit_code` is the exit code of the command: 1 if its work failed.
     """
 
     exit_code = 1
@@ -26,13 +26,13 @@ class Problem(Exception):
 
 
 class BadInput(Problem):
-    """Input that was refused before anything changed; exit code 2."""
+    """Input that was refused before anything changed. The exit code is 2."""
 
     exit_code = 2
 
 
 class BadInputs(BadInput):
-    """Several refusals of one file, told together so that one edit can mend them all."""
+    """Several errors in one file, reported together so that one edit can correct them all."""
 
     def __init__(self, problems: list[BadInput]) -> None:
         super().__init__("\n".join(str(p) for p in problems))
@@ -40,10 +40,9 @@ class BadInputs(BadInput):
 
 
 class Unfit(ValueError):
-    """A value that a model refuses, before anybody knows which file and line it came from.
+    """A value that a model refuses. File and line are not known yet; validate.py adds them.
 
-    `key` is the path of the key to blame, seen from the model or field that raises; validate.py
-    adds file and line.
+    `key` is the path of the wrong key, relative to the model or field that raises this error.
     """
 
     def __init__(self, what: str, remedy: str, *key: str | int) -> None:
@@ -54,7 +53,7 @@ class Unfit(ValueError):
 
 
 class Unfits(ValueError):
-    """Several values that do not go together, from one model."""
+    """Several values of one model that contradict each other."""
 
     def __init__(self, faults: list[Unfit]) -> None:
         super().__init__("\n".join(map(str, faults)))
@@ -62,7 +61,7 @@ class Unfits(ValueError):
 
 
 def shown(value: object) -> str:
-    """A value from a file as a message quotes it: short, on one line, and harmless to a terminal."""
+    """Return a value for an error message: short, on one line, without control characters."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -76,7 +75,7 @@ def shown(value: object) -> str:
 
 
 def as_problem(trouble: Problem | OSError) -> Problem:
-    """What the system would not do, as a person is told it; a Problem as it is."""
+    """Return an error of the operating system as a Problem; return a Problem as it is."""
     if isinstance(trouble, Problem):
         return trouble
     mend = (

@@ -1,5 +1,7 @@
-"""Write files so that a reader, or a power cut, meets the whole old one or the whole new one; read
-one and no other."""
+"""Write files atomically, and read files safely in folders of other accounts.
+
+After a crash or a power cut, a file has either its old or its new content.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,10 @@ from typing import BinaryIO
 def write_atomic(
     path: Path, content: str | bytes, mode: int = 0o644, owner: tuple[int, int] | None = None
 ) -> None:
-    """Put `content` at `path` by rename. `mode` holds whatever the umask; `owner` is (uid, gid),
-    left alone when None.
+    """Write `content` to a new file and rename it to `path`. Raises OSError.
 
-    The parent must exist. Raises OSError; the old file is then still there, whole.
+    `mode` does not depend on the umask. `owner` is (uid, gid), or None for no change. The parent
+    folder must exist. If an error occurs, the old file stays unchanged.
     """
     data = content.encode() if isinstance(content, str) else content
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -36,7 +38,7 @@ def write_atomic(
 
 
 def switch_link(link: Path, target: str) -> None:
-    """Point the symbolic link `link` at `target` in one step: nobody ever finds it missing."""
+    """Point a symbolic link to `target` in one step. The link exists at every moment."""
     fresh = link.with_name(f".{link.name}.new")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(target)
@@ -44,12 +46,15 @@ def switch_link(link: Path, target: str) -> None:
 
 
 def open_file(path: Path) -> BinaryIO:
-    """The file itself, to be read, in a folder that somebody else may write: a link is not
-    followed, a pipe not waited for. Raises OSError."""
+    """Open a file for reading in a folder that another account may write. Raises OSError.
+
+    A symbolic link is not followed, and a pipe does not block.
+    """
     return open(path, "rb", opener=_itself)
 
 
 def _itself(path: str, flags: int) -> int:
+    """Open a regular file, and refuse everything else."""
     handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)

@@ -1,5 +1,7 @@
-"""The way to a file: all folders and links that lead there. Whoever can change one of them decides
-what is found."""
+"""Examine the path to a file: all folders and links on it, and who can change them.
+
+Whoever can change one of them decides which file is found.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-LINKS = 40  # on one way, as in the kernel
+LINKS = 40  # on one path, as in the kernel
 ACL_KINDS, ACL_WRITE = (0x02, 0x08), 0x02  # entries for a user and for a group by number
 
 
 @dataclass(frozen=True)
 class Step:
-    """One folder, link or file on the way; `last`: it is what the way leads to."""
+    """A folder, link or file on a path. `last`: it is the end of the path."""
 
     path: Path
     status: os.stat_result
@@ -46,15 +48,18 @@ class Step:
         return self._written_by(stat.S_IWOTH)
 
     def _written_by(self, who: int) -> bool:
-        """Not those of a link, which say nothing; nor those of a folder like /tmp, where the sticky
-        bit keeps others' hands from what lies in it. The owner of such a folder may still remove
-        what is not theirs."""
+        """Return whether the mode lets group or others (`who`) write.
+
+        The mode of a link has no meaning. In a folder with the sticky bit, such as /tmp, others
+        cannot replace files that are not theirs, so it does not count. The owner of such a folder
+        could still do so.
+        """
         sticky = self.status.st_mode & stat.S_ISVTX and not self.last
         return bool(self.status.st_mode & who) and not self.link and not sticky
 
 
 def account_name(uid: int) -> str:
-    """As a person reads it."""
+    """Return an account's name for a message."""
     try:
         return f"the account {pwd.getpwuid(uid).pw_name}"
     except KeyError:
@@ -62,7 +67,7 @@ def account_name(uid: int) -> str:
 
 
 def group_name(gid: int) -> str:
-    """As a person reads it, with the members that are listed; an account's own group lists none."""
+    """Return a group's name for a message, with the members that it lists."""
     try:
         found = grp.getgrgid(gid)
     except KeyError:
@@ -71,12 +76,14 @@ def group_name(gid: int) -> str:
 
 
 def named_writers(path: Path) -> tuple[set[int], set[int]]:
-    """The users and groups, by number, that an access control list (acl(5)) lets write. Where there
-    is one, the mode's bits for the group are the most that it gives to anybody it names, whoever
-    the owning group is."""
+    """Return the uids and gids that an access control list (acl(5)) allows to write.
+
+    If there is such a list, the mode's bits for the group are the most that it allows to any user
+    or group that it names.
+    """
     try:
         found = os.getxattr(path, "system.posix_acl_access", follow_symlinks=False)
-    except OSError:  # none, or a filesystem without
+    except OSError:  # no list, or a filesystem without such lists
         return set(), set()
     # linux/posix_acl_xattr.h: tag, rights, number
     entries = list(struct.iter_unpack("<HHI", found[4:]))
@@ -87,16 +94,16 @@ def named_writers(path: Path) -> tuple[set[int], set[int]]:
 
 
 def way(path: Path, root: Path = Path("/")) -> list[Step]:
-    """From `/` to `path`, as far as something is there. `root` is where the machine's file tree
-    lies.
+    """Return all steps from `/` to `path`, as far as they exist. Raises OSError.
 
-    Raises OSError: PermissionError where this account may not look, ELOOP for links that lead in
-    circles.
+    `root` is the machine's file tree. The error is PermissionError if this account may not read a
+    folder, and ELOOP for links that form a circle.
     """
     return list(_steps(path, root))
 
 
 def _steps(path: Path, root: Path) -> Iterator[Step]:
+    """Yield the steps of a path."""
     here, ahead, links = Path("/"), list(path.parts[1:]), 0
     yield Step(here, root.stat(), not ahead)
     while ahead:

@@ -1,4 +1,4 @@
-"""Tell the person who waits what is going on: a bar on a terminal, plain lines in a log."""
+"""Show progress to the user: a bar on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 
 class Step:
-    """One piece of work that is under way. `advance` counts items; `note` says which one."""
+    """A task in progress. `advance` counts items. `note` names the current one."""
 
     def __init__(self, progress: Any, task: object) -> None:
         self._progress, self._task = progress, task
@@ -33,16 +33,15 @@ class Step:
             self._progress.update(self._task, total=count)
 
     def done(self, text: str) -> None:
-        """What the closing line says after the title, such as `110 packages`."""
+        """Set the text of the closing line after the title, such as `110 packages`."""
         self.result = text
 
 
 @contextmanager
 def step(title: str, total: int | None = None) -> Iterator[Step]:
-    """Show `title` while the block runs, then one closing line with the time it took; on a terminal
-    a live bar.
+    """Show `title` while the block runs, then a closing line with the time that it took.
 
-    A terminal has one live bar, the main thread's; what other threads do is told in lines above it.
+    On a terminal the main thread has one live bar. Messages of other threads are printed above it.
     """
     start = time.monotonic()
     if _live() and threading.current_thread() is threading.main_thread():
@@ -58,22 +57,25 @@ def step(title: str, total: int | None = None) -> Iterator[Step]:
 
 
 def say(text: str = "") -> None:
-    """A line for the person at the keyboard."""
+    """Print a line for the user."""
     try:
         if _live():
             _console().print(text, markup=False)
         else:
             print(text, flush=True)
-    except BrokenPipeError:  # nobody reads on, as after `make status | head -1`; the work goes on
+    except (
+        BrokenPipeError
+    ):  # the reader has ended, as in `make status | head -1`; the work continues
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-# rich is loaded for a terminal only, where it is: a release, in which timers and users run parts of
-# the kit, has none.
+# rich is loaded only for a terminal. A release, in which timers and users run parts of the kit, does
+# not contain it.
 
 
 @cache
 def _live() -> bool:
+    """Return whether the output is a terminal and rich is installed."""
     return sys.stdout.isatty() and find_spec("rich") is not None
 
 

@@ -1,5 +1,7 @@
-"""The templates in the kit's top-level folders. What they make is never HTML; a name that is not
-there is an error."""
+"""Load the templates in the kit's top-level folders.
+
+The output is not HTML and is not escaped. An undefined variable is an error.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,10 @@ from .data import data
 
 
 def templates(folder: str, **filters: Callable[..., str]) -> Environment:
-    """Those of the kit's folder `folder`, such as `systemd`, with `filters` by name. Raises
-    FileNotFoundError."""
+    """Return the templates of a folder, such as `systemd`, with `filters` by name.
+
+    Raises FileNotFoundError.
+    """
     made = Environment(  # noqa: S701 (no HTML)
         loader=FileSystemLoader(data(folder)),
         undefined=StrictUndefined,

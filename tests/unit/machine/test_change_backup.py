@@ -219,7 +219,7 @@ def test_nothing_that_is_there_is_overwritten(machine: Path, tmp_path: Path):
     (other / "etc/sitekit/demo").mkdir(parents=True)
     (other / "etc/sitekit/demo/proxy.env").write_text("mine\n")
     before = tree(other)
-    with pytest.raises(BadInput, match=r"proxy\.env: something else stands there"):
+    with pytest.raises(BadInput, match=r"proxy\.env: another file is there"):
         restore(str(archive), root=other, checkout=tmp_path / "checkout")
     assert tree(other) == before
 

@@ -125,7 +125,7 @@ def test_a_database_that_the_hub_cannot_open_is_told(hub: Site):
     os.chown(hub.database, 0, 0)
     hub.database.chmod(0o600)
     with pytest.raises(
-        Problem, match=r"jupyterhub\.sqlite: the database cannot be worked with: unable to open"
+        Problem, match=r"jupyterhub\.sqlite: the database cannot be used: unable to open"
     ):
         database.revision(hub)
 
@@ -429,7 +429,7 @@ def test_what_is_put_in_a_restores_way_stays_its_owners(machine: Path, tmp_path:
     given(state, state.stat())
     before = tree(machine)
     (tmp_path / "source").write_text("ab")
-    with pytest.raises(Problem, match="somebody put something into it"), ExitStack() as undo:
+    with pytest.raises(Problem, match="files appeared in it"), ExitStack() as undo:
         Fill(SITE.paths.state, {"cookie_secret": tmp_path / "source"}).do(machine, undo)
     assert tree(machine) == before
 

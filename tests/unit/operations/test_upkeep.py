@@ -157,7 +157,7 @@ def test_rollback_to_what_cannot_be_used_is_refused(
     with pytest.raises(Problem, match="no other release"):
         commands.rollback(site)
     unfinished = make("2", whole=False)
-    with pytest.raises(BadInput, match="never finished and proven"):
+    with pytest.raises(BadInput, match="never finished and verified"):
         commands.rollback(site, unfinished.name)
     with pytest.raises(BadInput, match="there is no release 2000"):
         commands.rollback(site, "2000-01-01-00000000")
@@ -243,7 +243,7 @@ def test_an_environment_whose_site_is_uninstalled_can_be_removed(
     make: Callable[..., Release], site: Site, nobody: Uses
 ) -> None:
     make("1")
-    nobody.unseen[NOT_HERE] = "run it on the hub's host"
+    nobody.unseen[NOT_HERE] = "run the command on the hub's host"
     with pytest.raises(Problem, match="not installed on this machine") as refused:
         commands.uninstall_environment(site)
     assert "make uninstall_environment UNINSTALLED=1" in str(refused.value)

@@ -1,1 +1,1 @@
-"""ApplyPlan and execute `make diff` and `sudo make apply`."""
+"""Plan and execute `make diff` and `sudo make apply`."""

@@ -91,7 +91,7 @@ def make_plan(
 
 
 def _stops(result: ApplyPlan, site: Site, platform: Platform, seen: MachineState) -> None:
-    """ApplyPlan to stop and disable the services that the new site does not have, in reverse order.
+    """Plan to stop and disable the services that the new site does not have, in reverse order.
 
     A service that is enabled is disabled even if it does not run.
     """
@@ -103,7 +103,7 @@ def _stops(result: ApplyPlan, site: Site, platform: Platform, seen: MachineState
 
 
 def _folders(result: ApplyPlan, seen: MachineState, wanted: dict[Path, Folder]) -> None:
-    """ApplyPlan to create folders, or to set their owner and mode."""
+    """Plan to create folders, or to set their owner and mode."""
     for path, folder in wanted.items():
         entry, owner = seen.entries[path], seen.users.get(folder.owner)
         if entry.kind == "nothing":
@@ -123,7 +123,7 @@ def _folders(result: ApplyPlan, seen: MachineState, wanted: dict[Path, Folder]) 
 
 
 def _accounts(result: ApplyPlan, site: Site, platform: Platform, seen: MachineState) -> None:
-    """ApplyPlan to create the accounts and memberships that are missing."""
+    """Plan to create the accounts and memberships that are missing."""
     for account in accounts(site, platform):
         if account.name in seen.users:
             continue
@@ -146,7 +146,7 @@ def _pairs(site: Site, platform: Platform, seen: MachineState) -> dict[tuple[str
 
 
 def _leave(result: ApplyPlan, seen: MachineState, wanted: Collection[tuple[str, str]]) -> None:
-    """ApplyPlan to remove the memberships that neither this site nor another site needs."""
+    """Plan to remove the memberships that neither this site nor another site needs."""
     for pair in [pair for pair in result.manifest.memberships if pair not in wanted]:
         if pair in seen.members and pair not in seen.shared.memberships:
             result.actions.append(RemoveMember(*pair))

@@ -20,7 +20,7 @@ from .plan import ApplyPlan, Edited
 def plan_file(
     made: ApplyPlan, seen: MachineState, path: Path, file: File, *, generated: bool
 ) -> None:
-    """ApplyPlan to write a file, or to put it beside a file that is not sitekit's, as `.new`."""
+    """Plan to write a file, or to put it beside a file that is not sitekit's, as `.new`."""
     entry, record = seen.entries[path], made.manifest.files.get(str(path))
     ours = FileRecord(hashes=[file.sha256], mode=file.mode, generated=generated)
     secret = generated and not file.mode & 0o004
@@ -60,7 +60,7 @@ def _ours(entry: Entry, record: FileRecord | None) -> bool:
 def _offer(
     made: ApplyPlan, path: Path, file: File, record: FileRecord, seen: MachineState, secret: bool
 ) -> None:
-    """ApplyPlan to put the file beside `path` as `.new`, unless the administrator already dealt with it."""
+    """Plan to put the file beside `path` as `.new`, unless the administrator already dealt with it."""
     new = beside(path)
     there = seen.entries[new]
     if there.kind == "nothing" and file.sha256 in (*record.hashes, record.offered):
@@ -76,7 +76,7 @@ def _offer(
 
 
 def plan_links(made: ApplyPlan, seen: MachineState, wanted: dict[Path, Link]) -> None:
-    """ApplyPlan the links that do not exist yet, and remove those that are no longer needed.
+    """Plan the links that do not exist yet, and remove those that are no longer needed.
 
     If something else exists at the path of a link, an administrator put it there and it stays.
     """
@@ -98,7 +98,7 @@ def plan_links(made: ApplyPlan, seen: MachineState, wanted: dict[Path, Link]) ->
 
 
 def plan_removals(made: ApplyPlan, seen: MachineState, wanted: set[Path]) -> None:
-    """ApplyPlan to remove the files that an earlier apply wrote and the site no longer needs."""
+    """Plan to remove the files that an earlier apply wrote and the site no longer needs."""
     for name, record in list(made.manifest.files.items()):
         path = Path(name)
         if path in wanted or record.foreign:
