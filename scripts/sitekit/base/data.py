@@ -17,7 +17,10 @@ environment.yml."""
 
 
 def data(relative: str) -> Path:
-    """Return the path of a data file or folder, such as `config/templates`. Raises FileNotFoundError."""
+    """Return the path of a data file or folder, such as `config/templates`.
+
+    Raises FileNotFoundError.
+    """
     for root in (_PACKAGE / "_data", CHECKOUT):
         if (root / relative).exists():
             return root / relative

@@ -1,1 +1,1 @@
-"""`make demo`: the one-machine cluster with its hub, for a first look and for the tests."""
+"""Run a one-machine cluster with its hub (`make demo`), for a first look and for the tests."""

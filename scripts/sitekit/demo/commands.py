@@ -1,4 +1,4 @@
-"""`make demo`, `make demo_status`, `make demo_stop`, `make demo_reset`."""
+"""Run `make demo`, `make demo_status`, `make demo_stop` and `make demo_reset`."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ LOGIN_SECONDS = 60
 
 
 def demo(*words: str) -> int:
-    """Bring the whole demo up, or see that it is. Raises BadInput before anything changed, Problem
-    if a part failed."""
+    """Start the whole demo, unless it runs. Raises BadInput before anything changes, or Problem."""
     begun = time.monotonic()
     site = _site("demo", words)
     with alone():
@@ -41,10 +40,12 @@ def demo(*words: str) -> int:
 
 
 def _bring_up(site: Site, linux: Distribution) -> None:
+    """Build and start everything, partly in parallel."""
     made = Made()
     _claim(site, made)
 
     def ground() -> None:
+        """Install the packages and create the users."""
         install_packages()
         ensure_people(made)
 
@@ -57,7 +58,7 @@ def _bring_up(site: Site, linux: Distribution) -> None:
 
 
 def demo_status(*words: str) -> int:
-    """Say how everything does. 0 when all of it runs, else 1."""
+    """Print the state of all services. Returns 0 if all of them run, else 1."""
     site = _site("demo_status", words)
     if not layout.MADE.exists():
         say("There is no demo on this machine. `sudo make demo` makes one.")
@@ -75,8 +76,7 @@ def demo_status(*words: str) -> int:
 
 
 def demo_stop(*words: str) -> int:
-    """Cancel the demo's jobs and stop its services. Everything stays on the disk; `make demo`
-    starts it again."""
+    """Cancel the demo's jobs and stop its services. `make demo` starts them again."""
     site = _site("demo_stop", words)
     with alone():
         if not layout.MADE.exists():
@@ -88,7 +88,7 @@ def demo_stop(*words: str) -> int:
 
 
 def demo_reset(*words: str) -> int:
-    """Remove what the demo made, homes and all, and list what stays."""
+    """Remove what the demo created, including homes, and print what stays."""
     site = _site("demo_reset", words)
     with alone():
         if not layout.MADE.exists():
@@ -96,8 +96,8 @@ def demo_reset(*words: str) -> int:
             return 0
         _stop(site)
         made = Made()
-        # Uninstalling a real site keeps its memory. Here it goes first: nothing is left to be told
-        # of it.
+        # `make uninstall` keeps a site's data and prints where it is. The demo's data is removed
+        # first, so that nothing is printed.
         removed = remove_directories(made, memories(site))
         steps.uninstall(site)
         for line in reset(site, made, removed):
@@ -106,20 +106,20 @@ def demo_reset(*words: str) -> int:
 
 
 def _site(command: str, words: tuple[str, ...]) -> Site:
+    """Return the demo's site. Refuse arguments, and users other than root."""
     if words:
         raise BadInput(
-            f"{command} takes no words, and got '{' '.join(words)}'", remedy=f"sudo make {command}"
+            f"{command} takes no arguments, but got '{' '.join(words)}'",
+            remedy=f"sudo make {command}",
         )
     need_root(command)
-    # Whoever runs this may have a umask of 077, and the users must be able to read what is made
-    # here.
+    # With a umask of 077 the users could not read what is created here.
     os.umask(0o022)
     return layout.demo_site(which_supervisor())
 
 
 def _claim(site: Site, made: Made) -> None:
-    """What the other rooms make for the demo, so that `make demo_reset` knows it even after an
-    interrupted run."""
+    """Record what other parts create for the demo, so that `make demo_reset` can remove it."""
     made.claim("users", site.hub.user, site.proxy.user)
     made.claim("directories", *layout.directories(site))
     if not site.paths.prefix.exists():
@@ -127,13 +127,14 @@ def _claim(site: Site, made: Made) -> None:
 
 
 def _stop(site: Site) -> None:
-    """The hub first, so that nobody starts a server while the jobs are being cancelled."""
+    """Stop everything, the hub first: no server must start while the jobs are cancelled."""
     steps.stop(site)
     cancel_jobs(site)
     stop_cluster(site)
 
 
 def _wait_for_login(site: Site) -> None:
+    """Wait until the login page answers."""
     end = time.monotonic() + LOGIN_SECONDS
     with step("Waiting for the login page"):
         while not login_answers(site):
@@ -146,8 +147,10 @@ def _wait_for_login(site: Site) -> None:
 
 
 def login_answers(site: Site) -> bool:
-    """Whether the login page comes through web server, proxy and hub. The self-signed certificate
-    is not checked."""
+    """Return whether the login page answers through web server, proxy and hub.
+
+    The self-signed certificate is not verified.
+    """
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     caller = http.client.HTTPSConnection(
@@ -163,6 +166,7 @@ def login_answers(site: Site) -> bool:
 
 
 def _welcome(site: Site) -> None:
+    """Print the address, the passwords, and what to try."""
     passwords = ensure_passwords(layout.PASSWORDS)
     admins = layout.GROUPS[site.login.admin_groups[0]]
     say(f"    {site.front.url}    (its certificate is its own: the browser will ask)\n")

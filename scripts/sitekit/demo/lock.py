@@ -1,4 +1,4 @@
-"""One command of the demo at a time: two at once would pull the ground from under each other."""
+"""Make sure that only one command of the demo runs at a time."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from pathlib import Path
 
 from ..base.progress import say
 
-# not in /run/lock, where anybody could make it first, and hold it
+# not in /run/lock, where any user could create the file first and hold the lock
 LOCK = Path("/run/sitekit-demo.lock")
 
 
 @contextmanager
 def alone(path: Path = LOCK) -> Iterator[None]:
-    """Hold the demo for the block; if another command has it, say so and wait. The file is gone
-    afterwards."""
+    """Hold the demo's lock during the block. Wait if another command holds it.
+
+    The file is removed afterwards.
+    """
     handle = _taken(path)
     try:
         yield
@@ -27,6 +29,7 @@ def alone(path: Path = LOCK) -> Iterator[None]:
 
 
 def _taken(path: Path) -> int:
+    """Open and lock the file."""
     told = False
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
@@ -36,12 +39,12 @@ def _taken(path: Path) -> int:
             if not told:
                 holder = os.read(handle, 20).decode(errors="replace").strip()
                 say(
-                    f"Another command of the demo is at work (process {holder or 'unknown'}); waiting for it to end."
+                    f"Another command of the demo is running (process {holder or 'unknown'}); waiting for it to end."
                 )
                 told = True
             fcntl.flock(handle, fcntl.LOCK_EX)
-        # Whoever had it has removed the file: then this lock is on a file that nobody else will
-        # find.
+        # The previous holder has removed the file. Then this lock is on a file that no other command
+        # finds.
         if _same(handle, path):
             os.truncate(handle, 0)
             os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
@@ -50,6 +53,7 @@ def _taken(path: Path) -> int:
 
 
 def _same(handle: int, path: Path) -> bool:
+    """Return whether the opened file is still the one at the path."""
     try:
         return os.path.samestat(os.fstat(handle), os.stat(path))
     except FileNotFoundError:

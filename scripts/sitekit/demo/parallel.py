@@ -1,5 +1,4 @@
-"""Two pieces of work at the same time: one here with its progress bar, one in the background that
-tells lines."""
+"""Run two pieces of work in parallel: one with a progress bar, one in the background."""
 
 from __future__ import annotations
 
@@ -14,12 +13,11 @@ Work = Callable[[], object]
 
 
 def together(here: Work, background: Sequence[Work]) -> None:
-    """Run `here` in this thread and the parts of `background` one after another in another; return
-    when both are done.
+    """Run `here` in this thread, and `background` in order in another thread; wait for both.
 
-    A fault or Ctrl-C here stops the background after the part that it is at, for apt must not be
-    cut off. A fault in the background is told at once, and raised when `here` is done: that work is
-    then kept.
+    If `here` fails or is interrupted, the background stops after its current part, because apt must
+    not be killed. An error in the background is printed at once, and raised when `here` is done, so
+    that the work of `here` is kept.
     """
     stop = threading.Event()
     with ThreadPoolExecutor(1) as pool:
@@ -29,12 +27,13 @@ def together(here: Work, background: Sequence[Work]) -> None:
         except BaseException:
             stop.set()
             if not other.done():
-                say("    waiting for what goes on in the background to come to a good end")
+                say("    waiting for the current step in the background to end")
             raise
         other.result()
 
 
 def _in_turn(parts: Sequence[Work], stop: threading.Event) -> None:
+    """Run the parts in order, until `stop` is set."""
     for part in parts:
         if stop.is_set():
             return

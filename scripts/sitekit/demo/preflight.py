@@ -1,5 +1,4 @@
-"""Whether the demo may begin here. Looks, changes nothing, and says everything that stands in the
-way at once."""
+"""Check whether the demo can run on this machine. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -24,8 +23,7 @@ SLURM_CONF = Path("/etc/slurm/slurm.conf")
 
 
 def preflight(site: Site) -> Distribution:
-    """Return the distribution, or raise BadInput or BadInputs: what was found, and what to do about
-    it."""
+    """Return the distribution. Raises BadInputs with everything that prevents the demo."""
     need_root()
     linux = distribution()
     made = Made()
@@ -41,7 +39,7 @@ def preflight(site: Site) -> Distribution:
 
 
 def need_root(command: str = "demo", uid: int | None = None) -> None:
-    """Raise BadInput unless we are root (or `uid` is)."""
+    """Refuse any user other than root. Raises BadInput."""
     if (os.geteuid() if uid is None else uid) != 0:
         raise BadInput(
             "the demo makes accounts, services and files below /etc, so it needs root",
@@ -52,7 +50,7 @@ def need_root(command: str = "demo", uid: int | None = None) -> None:
 def foreign_slurm(
     site: Site, conf: Path = SLURM_CONF, running: Iterable[Process] | None = None
 ) -> Iterator[BadInput]:
-    """A Slurm that is configured or runs here and is not the demo's."""
+    """Yield a Slurm that is configured or runs here and is not the demo's."""
     if conf.exists():
         yield BadInput("this machine has a Slurm", str(conf), NOT_OURS)
     for process in processes() if running is None else running:
@@ -61,7 +59,7 @@ def foreign_slurm(
 
 
 def taken_ports(site: Site, ports: dict[int, str] | None = None) -> Iterator[BadInput]:
-    """Ports of the demo on which something else listens."""
+    """Yield the demo's ports on which another program listens."""
     wanted = layout.ports(site) if ports is None else ports
     for port, holder in sorted(listeners(set(wanted)).items()):
         if holder is None or not is_ours(site, holder):
@@ -73,12 +71,15 @@ def taken_ports(site: Site, ports: dict[int, str] | None = None) -> Iterator[Bad
 
 
 def is_ours(site: Site, process: Process) -> bool:
-    """Every daemon of the demo has one of its directories in its command line or environment."""
+    """Return whether a process is the demo's, by its command line or environment.
+
+    Every daemon of the demo names one of its directories there.
+    """
     return process.mentions(site.etc, site.paths.prefix, site.run, layout.RUN)
 
 
 def foreign_accounts(site: Site, made: Made) -> Iterator[BadInput]:
-    """Accounts by the names of the demo's that somebody else made."""
+    """Yield accounts and groups with the demo's names that the demo did not create."""
     for user in (*layout.USERS, site.hub.user, site.proxy.user):
         if ("users", user) in made:
             continue
@@ -98,8 +99,10 @@ def foreign_accounts(site: Site, made: Made) -> Iterator[BadInput]:
 
 
 def foreign_directories(site: Site, made: Made) -> Iterator[BadInput]:
-    """Directories in our places that somebody else made. The prefix may be there: `make
-    setup_conda` made it."""
+    """Yield directories at the demo's paths that the demo did not create.
+
+    The prefix may exist, because `make setup_conda` creates it.
+    """
     for path in layout.directories(site):
         if path.exists() and ("directories", path) not in made:
             yield BadInput("this directory exists and is not the demo's", str(path), NOT_OURS)

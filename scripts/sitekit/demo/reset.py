@@ -1,4 +1,4 @@
-"""Remove from this machine what the demo made on it, and say what stays."""
+"""Remove what the demo created on this machine, and report what stays."""
 
 from __future__ import annotations
 
@@ -20,17 +20,16 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def reset(site: Site, made: Made, removed: list[str]) -> list[str]:
-    """Remove everything; it has to be stopped. Returns, line by line, what was removed and what
-    stays. Root only.
+    """Remove everything; return lines about what was removed and what stays. Needs root.
 
-    `removed` is what has gone already.
+    The demo must be stopped. `removed` is what was removed before.
     """
     stays = list(_packages(made))
     gone = [*removed, *_units(site), *remove_people(made)]
     stays += [f"The cgroup {group} stays: {why}" for group, why in remove_cgroups()]
     known = (*layout.directories(site), site.paths.prefix)
-    # The record itself lies in STATE: whatever interrupts this, the next run still knows what is
-    # the demo's.
+    # The record is in STATE, which is removed last. After an interruption, the next run still knows
+    # what the demo created.
     gone += remove_directories(
         made, (*(path for path in known if path != layout.STATE), layout.STATE)
     )
@@ -41,6 +40,7 @@ def reset(site: Site, made: Made, removed: list[str]) -> list[str]:
 
 
 def _units(site: Site) -> Iterator[str]:
+    """Remove the units of the cluster."""
     files = [path for path in services.supervisor(site).files(daemons(site)) if path.exists()]
     for path in files:
         path.unlink()
@@ -50,10 +50,10 @@ def _units(site: Site) -> Iterator[str]:
 
 
 def remove_cgroups(tree: Path = CGROUPS) -> Iterator[tuple[Path, str]]:
-    """Remove the groups that slurmd left, the deepest first; yield those that stay, for a process
-    is still in them.
+    """Remove the cgroups that slurmd left, the deepest first; yield those that stay.
 
-    Of cgroup v1 there is one in each hierarchy, of v2 one below systemd's slice.
+    A group stays while it has processes. With cgroup v1 there is one group in each hierarchy; with
+    v2 one below systemd's slice.
     """
     names = [
         name for node in layout.NODES for name in (f"slurm_{node}", f"{node}_slurmstepd.scope")
@@ -70,7 +70,7 @@ def remove_cgroups(tree: Path = CGROUPS) -> Iterator[tuple[Path, str]]:
 
 
 def remove_directories(made: Made, places: Sequence[Path]) -> list[str]:
-    """Remove those of `places` that the demo made: the record alone sends nothing to its end."""
+    """Remove those of `places` that the demo created."""
     removed = []
     with step("Removing files"):
         for path in places:
@@ -81,6 +81,7 @@ def remove_directories(made: Made, places: Sequence[Path]) -> list[str]:
 
 
 def _packages(made: Made) -> Iterator[str]:
+    """Yield a message about the packages that stay."""
     missing = {name for choice in missing_packages(made.names("packages")) for name in choice}
     if left := [name for name in made.names("packages") if name not in missing]:
         yield "These packages stay, and with them their accounts (slurm, munge). `apt-get purge` removes them:"

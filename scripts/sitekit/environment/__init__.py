@@ -1,1 +1,1 @@
-"""The hub's environment, from environment.yml to a release in use."""
+"""Build the hub's environment, from environment.yml to a release in use."""

@@ -1,5 +1,4 @@
-"""The steps to a whole release: a solution, its packages in place, the kit in it, the proof. What
-is there is taken."""
+"""Build a release: solve, install the packages and the kit, verify. Finished steps are skipped."""
 
 from __future__ import annotations
 
@@ -45,8 +44,10 @@ LOCK = CHECKOUT / "environment.lock"
 
 
 def newest(site: Site, packages: Packages, cache: Path) -> Solution:
-    """The newest solution of environment.yml; what changes against the release in use is shown.
-    Raises Problem."""
+    """Solve environment.yml afresh, and print what changes from the current release.
+
+    Raises Problem.
+    """
     path = current(site)
     in_use = read(path) if path else None
     before = in_use.facts["packages"] if in_use else []
@@ -57,7 +58,7 @@ def newest(site: Site, packages: Packages, cache: Path) -> Solution:
 
 
 def keep_lock(solution: Solution, packages: Packages) -> None:
-    """Write environment.lock, and beside it the same in the form that conda reads."""
+    """Write environment.lock, and environment.explicit.txt, which conda can read."""
     about = LOCK.parent.stat()
     owner = (about.st_uid, about.st_gid) if os.geteuid() == 0 else None
     write_atomic(LOCK, solution.locked(packages), owner=owner)
@@ -66,7 +67,10 @@ def keep_lock(solution: Solution, packages: Packages) -> None:
 
 
 def built(site: Site, packages: Packages, solution: Solution, cache: Path) -> Release:
-    """A whole release of `solution`: there already, or built and verified now. Raises Problem."""
+    """Return a complete release of `solution`. It is built and verified if necessary.
+
+    Raises Problem.
+    """
     release = _release_of(
         site, packages, solution, inputs(site, packages, solution.locked(packages))
     )
@@ -77,7 +81,7 @@ def built(site: Site, packages: Packages, solution: Solution, cache: Path) -> Re
 
 @contextmanager
 def at_work(site: Site) -> Iterator[Path]:
-    """Hold the prefix, and reach the network as site.yml says; gives the cache."""
+    """Lock the prefix and use the site's network settings during the block. Yields the cache."""
     with open_prefix(site) as cache, reaching(site):
         yield cache
 
@@ -85,12 +89,14 @@ def at_work(site: Site) -> Iterator[Path]:
 def begun(
     site: Site, packages: Packages, lock: str | None, cache: Path, file: Path | None
 ) -> Release:
-    """A new release with its lock, out of the bundle `file` if there is one; or one that turns out
-    to be the same."""
-    told = inputs(site, packages, lock)
+    """Return a new release with its lock, or an existing one with the same packages.
+
+    The packages come from the bundle `file`, if there is one.
+    """
+    source_hashes = inputs(site, packages, lock)
     if file:
         solution = read_bundle(file, packages, cache)
-    elif sibling := made_from(site, told):
+    elif sibling := made_from(site, source_hashes):
         say(f"sitekit itself has changed: a new release of the packages of {sibling.name}.")
         solution = sibling.solution
         if not solution.at_hand:
@@ -100,14 +106,14 @@ def begun(
         solution = from_lock(lock, packages, cache)
     else:
         solution = solve(site, packages, cache)
-    return _release_of(site, packages, solution, told)
+    return _release_of(site, packages, solution, source_hashes)
 
 
 def _release_of(
-    site: Site, packages: Packages, solution: Solution, told: dict[str, str]
+    site: Site, packages: Packages, solution: Solution, source_hashes: dict[str, str]
 ) -> Release:
-    """A release of exactly these packages and this kit: one that is there, or a new one, begun."""
-    kits, mark = kit(), told[solution.kind]
+    """Return an existing release of these packages and this kit, or begin a new one."""
+    kits, mark = kit(), source_hashes[solution.kind]
     if found := same(site, solution, kits["hash"]):
         say(f"The packages are those of {found.name}.")
         return (
@@ -119,8 +125,10 @@ def _release_of(
 
 
 def finished(site: Site, release: Release, packages: Packages, cache: Path) -> Release:
-    """The release with the kit in it, compiled, verified and declared whole; what fails is set
-    aside, by a Problem."""
+    """Install the kit into the release, compile it, verify it and mark it as complete.
+
+    If a step fails, the release is set aside, and the failure is raised as Problem.
+    """
     if release.whole:
         return release
     if release.facts.get("finishing"):
@@ -139,7 +147,7 @@ def finished(site: Site, release: Release, packages: Packages, cache: Path) -> R
     except Problem as problem:
         aside = set_aside(release, problem.what)
         raise Problem(
-            problem.what, str(aside), "mend what it says, then run the same command again"
+            problem.what, str(aside), "correct what is named, then run the same command again"
         ) from None
     python = next(
         package["version"] for package in release.facts["packages"] if package["name"] == "python"
@@ -148,8 +156,10 @@ def finished(site: Site, release: Release, packages: Packages, cache: Path) -> R
 
 
 def inputs(site: Site, packages: Packages, lock: str | None) -> dict[str, str]:
-    """What a release's packages follow from, by kind of source: the same inputs need no second
-    solution."""
+    """Return hashes of what determines a release's packages, by kind of source.
+
+    The same inputs need no second solution.
+    """
     environment = site.environment
     asked = [packages.digest, list(environment.channels), environment.fallback]
     locked = [hashlib.sha256(lock.encode()).hexdigest()] if lock else []

@@ -1,5 +1,7 @@
-"""`make setup_conda`, `install_all`, `bundle` and `lock`. All of them may be interrupted, and run
-again."""
+"""Run `make setup_conda`, `install_all`, `bundle` and `lock`.
+
+Each can be interrupted and run again.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,11 @@ from .wheels.packages import read_packages
 
 
 def setup_conda(site: Site, *words: str) -> int:
-    """Install the packages of environment.yml into a release, from the first source that answers;
-    return 0.
+    """Install the packages of environment.yml into a release; return 0.
 
-    With an environment.lock, exactly those that it names; with a word, those of the bundle in that
-    file. Raises Problem (no source, no solution, no room, a lock of another environment.yml, ...)
-    and BadInput (environment.yml).
+    With an environment.lock, exactly its packages are installed. With an argument, the packages
+    come from the bundle in this file. Raises Problem (no source, no solution, a full disk, a lock
+    of another environment.yml) and BadInput (environment.yml).
     """
     file = Path(words[0]).resolve() if len(words) == 1 else None
     if file is None:
@@ -44,7 +45,7 @@ def setup_conda(site: Site, *words: str) -> int:
             )
             return 0
         if release:
-            say(f"Going on with {release.name}, which was interrupted.")
+            say(f"Continuing with {release.name}, which was interrupted.")
         else:
             release = begun(site, packages, lock, cache, file)
         if not release.installed:
@@ -54,11 +55,10 @@ def setup_conda(site: Site, *words: str) -> int:
 
 
 def install_all(site: Site, *words: str) -> int:
-    """Make the packages of setup_conda a hub environment, prove it, and point `current` at it;
-    return 0.
+    """Complete the release that setup_conda began, verify it and make it current; return 0.
 
-    Raises Problem when there are no packages, and for all that does not work; `current` then stays
-    where it was.
+    Raises Problem if packages are missing or something does not work. The link `current` then stays
+    unchanged.
     """
     _no_words("install_all", words)
     packages = read_packages()
@@ -81,8 +81,7 @@ def install_all(site: Site, *words: str) -> int:
 
 
 def bundle(site: Site, *words: str) -> int:
-    """Write the release in use, and all that another site needs to build it, into one file; return
-    0."""
+    """Write the current release to a file from which another site can build it; return 0."""
     path = current(site)
     release = read(path) if path else None
     if release is None:
@@ -101,8 +100,7 @@ def bundle(site: Site, *words: str) -> int:
 
 
 def lock(site: Site, *words: str) -> int:
-    """Solve environment.yml afresh, write environment.lock and its @EXPLICIT form, and show what
-    changed; return 0."""
+    """Solve environment.yml afresh, write environment.lock, and print what changed; return 0."""
     _no_words("lock", words)
     packages = read_packages()
     with at_work(site) as cache:
@@ -111,7 +109,9 @@ def lock(site: Site, *words: str) -> int:
 
 
 def _no_words(command: str, words: tuple[str, ...]) -> None:
+    """Refuse arguments."""
     if words:
         raise BadInput(
-            f"{command} takes no words, and got '{' '.join(words)}'", remedy=f"run: make {command}"
+            f"{command} takes no arguments, but got '{' '.join(words)}'",
+            remedy=f"run: make {command}",
         )

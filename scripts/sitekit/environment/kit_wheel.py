@@ -1,4 +1,4 @@
-"""sitekit's own wheel: built from the checkout, installed into the release."""
+"""Build sitekit's own wheel from the checkout, and install it into a release."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ PARTS = (
     "scripts/gate",
     "systemd",
 )
-"""What goes into the wheel; the same list as in pyproject.toml."""
+"""The files in the wheel: the same list as in pyproject.toml."""
 
 
 def digest(checkout: Path = CHECKOUT) -> str:
-    """SHA-256 over names and contents of all that goes into the wheel. Raises Problem for an
-    unreadable file."""
+    """Return the SHA-256 of all files that go into the wheel. Raises Problem."""
     total = hashlib.sha256()
     for file in sorted(_files(checkout)):
         try:
             content = file.read_bytes()
         except OSError as error:
-            remedy = "run it as somebody who can read the checkout"
+            remedy = "run the command as a user who can read the checkout"
             raise Problem(f"cannot be read: {error.strerror}", str(file), remedy) from None
         total.update(f"{file.relative_to(checkout)}\0{len(content)}\0".encode() + content)
     return total.hexdigest()
 
 
 def _files(checkout: Path) -> list[Path]:
+    """Return the files that go into the wheel."""
     found = []
     for part in PARTS:
         top = checkout / part
@@ -50,18 +50,22 @@ def _files(checkout: Path) -> list[Path]:
 
 
 def kit(checkout: Path = CHECKOUT) -> dict[str, str]:
-    """What a release records of the kit in it."""
+    """Return the version and the hash of the kit, which a release records."""
     return {"version": __version__, "hash": digest(checkout)}
 
 
 def install_kit(release: Release, checkout: Path = CHECKOUT) -> None:
-    """Build the wheel and install it without dependencies, which environment.yml has. Raises
-    Problem."""
+    """Build the wheel and install it without its dependencies. Raises Problem.
+
+    environment.yml already contains the dependencies.
+    """
     if kit(checkout) != release.facts["kit"]:
-        raise Problem("was changed meanwhile", str(checkout), "run: make setup_conda install_all")
+        raise Problem(
+            "was changed while this command ran", str(checkout), "run: make setup_conda install_all"
+        )
     with tempfile.TemporaryDirectory(prefix="sitekit-") as folder:
         environment = {**os.environ, "SOURCE_DATE_EPOCH": "315532800"}
-        # Not -I: hatchling comes from the kit's own Python, and the build reads nothing but
+        # Without -I: hatchling comes from the kit's own Python, and the build reads only
         # pyproject.toml.
         build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
         run(build, cwd=checkout, env=environment, timeout=120)
@@ -75,8 +79,10 @@ def install_kit(release: Release, checkout: Path = CHECKOUT) -> None:
 
 
 def forget(origin: Path) -> None:
-    """Remove pip's note of the folder that the wheel was built in: it is gone, and no two builds
-    would be the same."""
+    """Remove pip's record of the temporary folder that the wheel was built in.
+
+    Otherwise two builds would never be equal.
+    """
     record = origin.with_name("RECORD")
     lines = record.read_text().splitlines(keepends=True)
     record.write_text("".join(line for line in lines if "/direct_url.json," not in line))

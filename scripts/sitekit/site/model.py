@@ -67,7 +67,10 @@ class Hub(Section):
 
 
 class Proxy(Section):
-    """configurable-http-proxy. It is a separate service and keeps running while the hub restarts."""
+    """configurable-http-proxy.
+
+    It is a separate service and keeps running while the hub restarts.
+    """
 
     user: ServiceAccount = "jupyterhub-proxy"
     port: Port = 8000
@@ -92,7 +95,10 @@ class Kernels(Section):
 
 
 class Site(Section):
-    """One site. The fields are the sections of site.yml; the properties are the paths that follow."""
+    """One site.
+
+    The fields are the sections of site.yml; the properties are the paths that follow.
+    """
 
     name: Annotated[Word, Field(examples=["main"])]
     title: Annotated[Title, Field(examples=["Jupyter at Example University"])]

@@ -70,7 +70,7 @@ def _explain(model: type[BaseModel], key: Key, fault: Any) -> Iterator[tuple[Key
 
 
 def _written(document: Document, fault: Any) -> Key:
-    """Return pydantic's location without the names that pydantic adds for the members of a union."""
+    """Return pydantic's location without the names that pydantic adds for members of a union."""
     key: Key = ()
     for place, part in enumerate(fault["loc"], 1):
         if (*key, part) in document.lines or (

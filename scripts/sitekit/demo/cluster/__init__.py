@@ -1,1 +1,1 @@
-"""A whole Slurm cluster on one machine, where people can log in."""
+"""Set up a Slurm cluster on one machine, with users who can log in."""

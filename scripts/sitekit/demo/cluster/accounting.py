@@ -1,4 +1,4 @@
-"""The cluster's accounting: who may charge to which account."""
+"""Set up the demo cluster's accounting: which users may use which Slurm account."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from . import layout
 
 
 def environment(site: Site) -> dict[str, str]:
-    """The environment in which Slurm's commands speak to this cluster, and to no other that the
-    machine may know."""
+    """Return the environment variables with which Slurm's commands use the demo cluster only."""
     return {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         "LANG": "C.UTF-8",
@@ -18,7 +17,7 @@ def environment(site: Site) -> dict[str, str]:
 
 
 def sacctmgr(site: Site, *words: str, check: bool = True) -> str:
-    """Run sacctmgr without questions; return what it printed. Raises CommandFailed."""
+    """Run sacctmgr without questions; return its output. Raises CommandFailed."""
     return run(
         [site.slurm.bin / "sacctmgr", "-i", "-n", "-P", *words],
         env=environment(site),
@@ -28,9 +27,11 @@ def sacctmgr(site: Site, *words: str, check: bool = True) -> str:
 
 
 def wanted(site: Site) -> list[tuple[str, ...]]:
-    """Every association as sacctmgr's words. The hub's account submits no job of its own, and is no
-    Operator: a right that it has here, and lacks on another cluster, would hide what it does
-    without."""
+    """Return every association as arguments of sacctmgr.
+
+    The hub's account submits no jobs of its own and is no Operator. On other clusters it has no
+    such right either, and the tests must notice if it needs one.
+    """
     words: list[tuple[str, ...]] = [
         ("cluster", "demo"),
         ("qos", "interactive", "Priority=100", "Description=notebooks"),
@@ -48,14 +49,13 @@ def wanted(site: Site) -> list[tuple[str, ...]]:
         )
         words += [("user", member, f"Account={account}") for member in members]
     words.append(("user", site.hub.user, "Account=services", "MaxSubmitJobs=0"))
-    # starts kernels on a node, for make kernels_check
+    # `make kernels_check` starts kernels on a node as this account
     words.append(("user", "nobody", "Account=services"))
     return words
 
 
 def ensure_accounts(site: Site) -> None:
-    """Add what is missing, so that the second time costs one question. Needs slurmdbd. Raises
-    CommandFailed."""
+    """Add the accounts that are missing. Needs slurmdbd. Raises CommandFailed."""
     clusters = sacctmgr(site, "show", "cluster", "format=cluster").split()
     known = (
         set(sacctmgr(site, "show", "assoc", "format=account,user").split()) if clusters else set()

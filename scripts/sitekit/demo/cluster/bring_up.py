@@ -1,4 +1,4 @@
-"""The cluster as a whole: bring it up, see how it does, take it down."""
+"""Start and stop the demo cluster, and report its state."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ UNCAPPED = (
     "Slurm reserves memory, but stops no job that takes more."
 )
 _NO_CGROUP = layout.STATE / "no-cgroup"
-"""Says that Slurm was tried with this machine's cgroups, and did not do."""
+"""This file exists if Slurm was tried with this machine's cgroups and failed."""
 
 
 def daemons(site: Site) -> list[Service]:
-    """All services of the cluster in the order of their start."""
+    """Return all services of the cluster in the order in which they start."""
     return [*services.accounting(site), *services.scheduling(site)]
 
 
 def start_cluster(site: Site, made: Made) -> Host:
-    """Bring the cluster up, or see that it is. Returns the host as Slurm was told of it. Root only.
+    """Start the cluster, unless it runs. Returns the host's properties. Needs root.
 
-    Needs the packages and the hub's account. Raises Problem: which daemon did not come up, and the
-    end of its log.
+    The packages and the hub's account must exist. Raises Problem with the daemon that did not start
+    and the end of its log.
     """
     host = this_host()
     if _NO_CGROUP.exists():
@@ -47,10 +47,10 @@ def start_cluster(site: Site, made: Made) -> Host:
     except Problem as problem:
         if host.cgroup is None or not (problem.where or "").startswith(site.service("slurmd-")):
             raise
-        # Which Slurm, systemd and container go together with which cgroups is not for us to know:
-        # it was tried.
+        # Which versions of Slurm, systemd and container work with which cgroups cannot be known in
+        # advance, so it was tried.
         say(
-            f"    Slurm does not come up with cgroup {host.cgroup} on this machine; going on without:\n{problem}"
+            f"    Slurm does not come up with cgroup {host.cgroup} on this machine; continuing without it:\n{problem}"
         )
         control.stop(services.scheduling(site), services.supervisor(site))
         _NO_CGROUP.touch()
@@ -62,6 +62,7 @@ def start_cluster(site: Site, made: Made) -> Host:
 
 
 def _bring_up(site: Site, host: Host, made: Made) -> None:
+    """Write the configuration and start the daemons."""
     changed = prepare(site, host, made)
     supervisor = services.supervisor(site)
     for path, content in supervisor.files(daemons(site)).items():
@@ -77,8 +78,7 @@ def _bring_up(site: Site, host: Host, made: Made) -> None:
 
 
 def _try_a_job(site: Site) -> None:
-    """One job through every part of Slurm, so that the first to meet a fault is not a user. Raises
-    Problem."""
+    """Run one job, so that a fault is found before users meet it. Raises Problem."""
     srun: Argv = [
         site.slurm.bin / "srun",
         "--partition=batch",
@@ -97,13 +97,12 @@ def _try_a_job(site: Site) -> None:
 
 
 def cluster_status(site: Site) -> dict[str, control.State]:
-    """The state of each daemon by name."""
+    """Return the state of each daemon by name."""
     return control.status(daemons(site), services.supervisor(site))
 
 
 def cancel_jobs(site: Site) -> int:
-    """Cancel every job of the demo cluster and wait, at most 20 s, until they are gone. Returns how
-    many there were."""
+    """Cancel all jobs of the demo cluster; wait at most 20 s for their end; return their number."""
     if not (jobs := _jobs(site)):
         return 0
     with step("Cancelling jobs") as shown:
@@ -116,6 +115,7 @@ def cancel_jobs(site: Site) -> int:
 
 
 def _jobs(site: Site) -> list[str]:
+    """Return the ids of all jobs; none if slurmctld does not answer."""
     answers = services.scheduling(site)[0].ready
     if answers is None or not answers():
         return []
@@ -124,16 +124,17 @@ def _jobs(site: Site) -> list[str]:
 
 
 def stop_cluster(site: Site) -> None:
-    """End the cluster's daemons, ours only. Its files stay. Raises Problem for one that does not
-    end."""
+    """Stop the cluster's daemons. Its files stay. Raises Problem."""
     control.stop(daemons(site), services.supervisor(site))
     end_placeholders()
 
 
 def end_placeholders(tree: Path = Path("/sys/fs/cgroup")) -> None:
-    """With cgroup v2 a process of Slurm's, `slurmstepd infinity`, keeps the group of each node's
-    jobs in being, also when slurmd has ended. cgroups(7): whatever is in a group ends when
-    `cgroup.kill` is written."""
+    """End the processes `slurmstepd infinity` that Slurm leaves in the nodes' cgroups (v2).
+
+    They stay even after slurmd has ended. cgroups(7): writing `cgroup.kill` kills all processes of
+    a group.
+    """
     for group in [
         group for node in layout.NODES for group in tree.glob(f"*/{node}_slurmstepd.scope")
     ]:

@@ -1,5 +1,4 @@
-"""What the demo has to know about the machine that it runs on: name, address, memory, and the
-cgroups it may write."""
+"""Find out what the demo needs to know of the machine: name, address, memory, cgroups."""
 
 from __future__ import annotations
 
@@ -16,11 +15,13 @@ Cgroup = Literal["v1", "v2"] | None
 
 @dataclass(frozen=True)
 class Host:
-    """One machine. `node_memory` is what each virtual node offers, in MiB; with `cgroup` None no
-    cap can be enforced.
+    """One machine.
 
-    `address` is where the daemons meet. `loopback_only` says that Slurm can be kept on it: it binds
-    to what the host's own name resolves to, and to nothing else that could be configured.
+    - `address`: the address at which the daemons reach each other.
+    - `loopback_only`: Slurm can be restricted to loopback. It listens on the address of the host's
+      name, and cannot be configured otherwise.
+    - `node_memory`: the memory of each virtual node in MiB.
+    - `cgroup`: None if no memory cap can be enforced.
     """
 
     name: str
@@ -31,8 +32,10 @@ class Host:
 
 
 def this_host() -> Host:
-    """Look at this machine. Changes nothing, but for a probe directory in the cgroup tree that is
-    gone at once."""
+    """Return the properties of this machine.
+
+    Only a directory in the cgroup tree is created, and removed at once.
+    """
     name = socket.gethostname().split(".")[0]
     try:
         address = socket.gethostbyname(socket.gethostname())
@@ -49,16 +52,15 @@ def this_host() -> Host:
 
 
 def node_memory(machine: int) -> int:
-    """MiB for each of three nodes: a third of the machine's bytes, at least 2048, at most 8192.
+    """Return the MiB of each of three nodes: a third of the machine, at least 2048, at most 8192.
 
-    Every tier fits into the least.
+    Every tier of the demo fits into 2048 MiB.
     """
     return min(8192, max(2048, machine // 2**20 // 3 // 256 * 256))
 
 
 def writable_cgroup(tree: Path = Path("/sys/fs/cgroup")) -> Cgroup:
-    """Which form of cgroup Slurm can work with here, found by trying: v1 with three controllers,
-    pure v2, or none."""
+    """Return which version of cgroup Slurm can use here: v1, v2 or None. It is tried."""
     if (tree / "cgroup.controllers").exists():
         enough = "memory" in (tree / "cgroup.controllers").read_text().split()
         return "v2" if enough and _can_make_group(tree) else None
@@ -70,11 +72,12 @@ def writable_cgroup(tree: Path = Path("/sys/fs/cgroup")) -> Cgroup:
 
 
 def _can_make_group(parent: Path) -> bool:
+    """Return whether a cgroup can be created."""
     probe = parent / f"sitekit-probe-{os.getpid()}"
     try:
         probe.mkdir()
         probe.rmdir()
     except OSError:
         return False
-    # A plain directory on a tmpfs would also do as it is told; only a cgroup has this file.
+    # A directory can also be created on a tmpfs, but only a cgroup has this file.
     return (parent / "cgroup.procs").exists()

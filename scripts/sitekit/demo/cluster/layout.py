@@ -1,5 +1,4 @@
-"""Where the demo cluster lies on the machine, which ports it uses and who lives in it. All of it is
-the demo's own."""
+"""Define the demo cluster's paths, ports, nodes, users and groups. All are the demo's own."""
 
 from __future__ import annotations
 
@@ -33,31 +32,33 @@ ACCOUNTS = {"research": ("alice", "carol"), "teaching": ("alice", "bob")}
 
 
 def demo_site(supervisor: str) -> Site:
-    """The demo's site, under the supervisor that this machine has: `systemd` or `supervisord`."""
+    """Return the demo's site for the supervisor of this machine: `systemd` or `supervisord`."""
     site = load_site(data("config/sites/demo.yml"))
     return site.model_copy(update={"supervisor": supervisor})
 
 
 def modules(site: Site) -> Path:
-    """The module tree."""
+    """Return the module tree."""
     return site.kernels.modulepath[0]
 
 
 def software(site: Site) -> Path:
-    """What the modules point to."""
+    """Return the folder of the software that the modules load."""
     return site.paths.prefix / "software"
 
 
 def slurm_conf(site: Site) -> Path:
-    """The cluster's slurm.conf; Slurm looks for its other files beside it. Raises ValueError if the
-    site names none."""
+    """Return the cluster's slurm.conf. Slurm's other files are in the same folder.
+
+    Raises ValueError if the site names none.
+    """
     if site.slurm.conf is None:
         raise ValueError("the demo's site must name its slurm.conf")
     return site.slurm.conf
 
 
 def ports(site: Site) -> dict[int, str]:
-    """Every port that the demo listens on, with what listens there."""
+    """Return every port of the demo, with the program that listens there."""
     return {
         site.front.port: "the web server",
         site.proxy.port: "the proxy",
@@ -70,8 +71,7 @@ def ports(site: Site) -> dict[int, str]:
 
 
 def directories(site: Site) -> tuple[Path, ...]:
-    """Every directory that the demo makes and `make demo_reset` removes, deepest first where one
-    holds another."""
+    """Return every directory that `make demo_reset` removes, the deepest first."""
     return (
         modules(site),
         software(site),

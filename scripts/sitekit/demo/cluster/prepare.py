@@ -1,5 +1,4 @@
-"""Make the cluster's directories, key, database and configuration. What is there is kept: safe to
-run again."""
+"""Create the cluster's directories, key, database and configuration. Existing ones are kept."""
 
 from __future__ import annotations
 
@@ -20,8 +19,7 @@ from .slurm_conf import PROGRAMS, render
 
 
 def prepare(site: Site, host: Host, made: Made) -> bool:
-    """Make what is missing and write the configuration for `host`. True if the configuration
-    changed. Root only."""
+    """Create what is missing; return whether the configuration changed. Needs root."""
     make_directories(site, made)
     _munge_key()
     _database()
@@ -29,7 +27,7 @@ def prepare(site: Site, host: Host, made: Made) -> bool:
 
 
 def make_directories(site: Site, made: Made) -> None:
-    """The cluster's directories with their owners. Those under /run are gone after every boot."""
+    """Create the cluster's directories with their owners. A boot empties those under /run."""
     mine = (layout.slurm_conf(site).parent, layout.ETC, layout.STATE, layout.RUN, layout.LOG)
     made.claim("directories", *mine)
     for path in mine:
@@ -42,8 +40,10 @@ def make_directories(site: Site, made: Made) -> None:
 
 
 def _directory(path: Path, owner: str = "root") -> None:
-    """Mode 0755 whatever the umask: munge and Slurm refuse to work below anything that others may
-    write."""
+    """Create a directory with mode 0755, whatever the umask.
+
+    munge and Slurm refuse to work in a folder that others may write.
+    """
     path.mkdir(parents=True, exist_ok=True)
     path.chmod(0o755)
     account = pwd.getpwnam(owner)
@@ -51,6 +51,7 @@ def _directory(path: Path, owner: str = "root") -> None:
 
 
 def _munge_key() -> None:
+    """Create the key of munge."""
     if not layout.MUNGE_KEY.exists():
         account = pwd.getpwnam("munge")
         write_atomic(
@@ -62,8 +63,10 @@ def _munge_key() -> None:
 
 
 def _database() -> None:
-    """A database whose only administrator is the Unix account slurm, known by its socket; no
-    password exists."""
+    """Create a database whose only administrator is the Unix account slurm.
+
+    There is no password.
+    """
     if layout.DATABASE.exists():
         return
     fresh = layout.DATABASE.with_name("mariadb.new")
@@ -82,7 +85,7 @@ def _database() -> None:
 
 
 def write_configuration(site: Site, host: Host) -> bool:
-    """Write the files where they differ. True if any did."""
+    """Write the files that differ; return whether there were any."""
     slurm = pwd.getpwnam("slurm")
     changed = False
     for path, content in render(site, host).items():

@@ -1,5 +1,4 @@
-"""What the demo made on this machine, written down before it is made, so that an interrupted run
-can be undone."""
+"""Record what the demo creates, before it is created, so that an interrupted run can be undone."""
 
 from __future__ import annotations
 
@@ -16,8 +15,7 @@ _lock = threading.Lock()
 
 
 class Made:
-    """The record. A thing that is in it is the demo's own; a thing that existed before never gets
-    in."""
+    """The record. It lists only what the demo created, never what existed before."""
 
     def __init__(self, path: Path = MADE) -> None:
         self.path = path
@@ -37,11 +35,11 @@ class Made:
         return str(name) in self._things.get(kind, [])
 
     def names(self, kind: str) -> list[str]:
-        """The things of one kind, in the order in which they were made."""
+        """Return the recorded things of one kind, in their order."""
         return list(self._things.get(kind, []))
 
     def claim(self, kind: str, *names: object) -> None:
-        """Record that the demo is about to make these. Safe from several threads."""
+        """Record that the demo is about to create these. Several threads may do so."""
         if kind not in KINDS:
             raise ValueError(f"nothing of the kind '{kind}' is recorded")
         with _lock:

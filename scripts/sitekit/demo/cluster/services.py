@@ -1,4 +1,4 @@
-"""The cluster's daemons as services, in the order in which they need each other."""
+"""Define the cluster's daemons as services, in the order in which they depend on each other."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ from .accounting import environment
 
 
 def accounting(site: Site) -> list[Service]:
-    """munge, the database and slurmdbd: what must answer before accounts can be made."""
+    """Return munge, the database and slurmdbd, which must answer before accounts are created."""
     return [_munge(site), _database(site), _slurmdbd(site)]
 
 
 def scheduling(site: Site) -> list[Service]:
-    """slurmctld and one slurmd for each virtual node: they need the accounts."""
+    """Return slurmctld and one slurmd for each virtual node. They need the accounts."""
     return [_slurmctld(site), *(_slurmd(site, node) for node in layout.NODES)]
 
 
 def supervisor(site: Site) -> Supervisor:
-    """The supervisor of the cluster's services: systemd, or a supervisord of their own, apart from
-    the site's."""
+    """Return the supervisor of the cluster: systemd, or a supervisord separate from the site's."""
     if site.supervisor == "systemd":
         return SystemdSupervisor()
     return SupervisordSupervisor(
@@ -39,6 +38,7 @@ def supervisor(site: Site) -> Supervisor:
 
 
 def _munge(site: Site) -> Service:
+    """Return the service munge."""
     return Service(
         name=site.service("munge"),
         description="munge of the demo cluster, with a key and a socket of its own",
@@ -54,14 +54,15 @@ def _munge(site: Site) -> Service:
 
 
 def _database(site: Site) -> Service:
+    """Return the service of the database."""
     return Service(
         name=site.service("database"),
         description="MariaDB of the demo cluster's accounting; it has no network port",
         command=(
             "/usr/sbin/mariadbd", "--no-defaults", f"--datadir={layout.DATABASE}",
             f"--socket={layout.DATABASE_SOCKET}", "--skip-networking",
-            # slurmdbd asks for these two; the third trades a second of accounting at a power cut
-            # for speed.
+            # slurmdbd requires these two. The third is faster, and may lose a second of
+            # accounting in a power cut.
             "--innodb-buffer-pool-size=64M", "--innodb-lock-wait-timeout=900", "--innodb-flush-log-at-trx-commit=0",
             f"--pid-file={layout.RUN}/slurm/mariadbd.pid",
         ),
@@ -72,12 +73,13 @@ def _database(site: Site) -> Service:
 
 
 def _slurmdbd(site: Site) -> Service:
+    """Return the service slurmdbd."""
     return Service(
         name=site.service("slurmdbd"),
         description="slurmdbd of the demo cluster",
         command=("/usr/sbin/slurmdbd", "-D"),
         user="slurm",
-        # slurmdbd.conf cannot name the database's socket; the client library takes it from here.
+        # slurmdbd.conf cannot name the database's socket. The client library reads this variable.
         environment={
             "SLURM_CONF": str(layout.slurm_conf(site)),
             "MYSQL_UNIX_PORT": str(layout.DATABASE_SOCKET),
@@ -89,6 +91,7 @@ def _slurmdbd(site: Site) -> Service:
 
 
 def _slurmctld(site: Site) -> Service:
+    """Return the service slurmctld."""
     return Service(
         name=site.service("slurmctld"),
         description="slurmctld of the demo cluster",
@@ -102,6 +105,7 @@ def _slurmctld(site: Site) -> Service:
 
 
 def _slurmd(site: Site, node: str) -> Service:
+    """Return the service slurmd of a node."""
     return Service(
         name=site.service(f"slurmd-{node}"),
         description=f"slurmd of the virtual node {node}",
@@ -112,15 +116,14 @@ def _slurmd(site: Site, node: str) -> Service:
         },
         runtime_directories=(layout.RUN,),
         after=(site.service("slurmctld"),),
-        kill_mode="process",  # running jobs outlive a restart of slurmd
+        kill_mode="process",  # running jobs continue during a restart of slurmd
         template="slurmd",
         ready=lambda: node_state(site, node) in ("idle", "mixed", "allocated"),
     )
 
 
 def node_state(site: Site, node: str) -> str:
-    """What sinfo calls the state of a node, such as `idle`, or `idle*` where slurmd does not
-    answer; or nothing."""
+    """Return the state of a node as sinfo prints it: `idle`, `idle*` if slurmd is silent; or ""."""
     try:
         return run(
             [
@@ -139,6 +142,7 @@ def node_state(site: Site, node: str) -> str:
 
 
 def _listens(path: Path) -> bool:
+    """Return whether a program listens on the Unix socket."""
     with socket.socket(socket.AF_UNIX) as caller:
         caller.settimeout(5)
         try:
@@ -149,6 +153,8 @@ def _listens(path: Path) -> bool:
 
 
 def _answers(site: Site, program: str, *words: str) -> Callable[[], bool]:
+    """Return a function that tells whether a command of Slurm succeeds."""
+
     def ready() -> bool:
         try:
             return (

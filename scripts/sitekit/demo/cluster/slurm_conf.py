@@ -1,5 +1,4 @@
-"""Site and host -> the cluster's slurm.conf, cgroup.conf and slurmdbd.conf. Pure: the same in, the
-same out."""
+"""Render the cluster's slurm.conf, cgroup.conf and slurmdbd.conf. Pure."""
 
 from __future__ import annotations
 
@@ -12,15 +11,13 @@ from . import layout
 from .host import Host
 
 CAP_PERCENT = 500
-"""AllowedRAMSpace: a job may use this share of its request, in percent, before it is killed.
-cgroup.conf(5)."""
+"""AllowedRAMSpace of cgroup.conf(5): a job is killed above so many percent of its request."""
 
 LIFT = "lift-memory-high"
 PROGRAMS = (LIFT,)
 
 CPUS = 8
-"""Of each virtual node. More than the machine has: notebooks mostly wait, and the demo should hold
-a few of them."""
+"""The CPUs of each virtual node: more than the machine has, because notebooks mostly wait."""
 
 # name: (nodes, shortest MaxTime in seconds, other options). `batch` says FORCE:1, for at Slurm's
 # default of NO its jobs and those of the overlapping jupyter partition would shut each other out,
@@ -36,8 +33,11 @@ PARTITIONS = {
 
 
 def render(site: Site, host: Host) -> dict[Path, str]:
-    """All files by path. slurmdbd.conf must be the user slurm's and 0600, the others readable by
-    everybody; what stands in `PROGRAMS` is run."""
+    """Return all files by path.
+
+    slurmdbd.conf must belong to the user slurm with mode 0600. Everybody may read the others. The
+    files in `PROGRAMS` are executable.
+    """
     folder = layout.slurm_conf(site).parent
     return {
         layout.slurm_conf(site): slurm_conf(site, host),
@@ -48,7 +48,7 @@ def render(site: Site, host: Host) -> dict[Path, str]:
 
 
 def slurm_conf(site: Site, host: Host) -> str:
-    """The cluster: three virtual nodes on one host, partitions that admit every tier of the site."""
+    """Return slurm.conf: three virtual nodes on one host, with partitions for every tier."""
     head = _HEAD.format(
         host=host,
         layout=layout,
@@ -70,17 +70,19 @@ def slurm_conf(site: Site, host: Host) -> str:
 
 
 def _health(site: Site) -> str:
+    """Return the lines for the program that lifts memory.high."""
     program = layout.slurm_conf(site).parent / LIFT
     why = "# With cgroup v2 memory above the request would be given but slowly."
     return f"{why}\nHealthCheckProgram={program}\nHealthCheckInterval=10\n\n"
 
 
 def _longest(site: Site, partition: str, least: int) -> int:
+    """Return the time limit of a partition: at least that of its longest tier."""
     return max([least, *(tier.time for tier in site.tiers if partition in tier.partitions)])
 
 
 def cgroup_conf(host: Host) -> str:
-    """How the memory cap is enforced, or that it is not."""
+    """Return cgroup.conf, which enforces the memory cap if that is possible."""
     if host.cgroup is None:
         # slurmd loads a cgroup plugin even if nothing uses it. v2's wants a writable tree, v1's
         # wants nothing.
@@ -96,8 +98,7 @@ def cgroup_conf(host: Host) -> str:
 
 
 def slurmdbd_conf(host: Host) -> str:
-    """The accounting daemon. There is no password: the database knows the Unix account slurm at its
-    own socket."""
+    """Return slurmdbd.conf. The database identifies the Unix account slurm without a password."""
     # slurmdbd.conf(5) does not name this word, but slurmdbd binds by the same code as the other
     # daemons
     bind = "CommunicationParameters=NoInAddrAny\n" if host.loopback_only else ""

@@ -1,4 +1,4 @@
-"""The demo's cluster users, their groups and their passwords."""
+"""Create and remove the demo's users, groups and passwords."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from . import layout
 from .record import Made
 
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
-"""Without what is mistaken for something else when read from a screen."""
+"""Letters and digits that are not confused with others when read from a screen."""
 
 
 def ensure_people(made: Made) -> dict[str, str]:
-    """Make users, groups and passwords where they are missing. Returns name -> password. Raises
-    CommandFailed."""
+    """Create missing users, groups and passwords; return the passwords by name.
+
+    Raises CommandFailed.
+    """
     passwords = ensure_passwords(layout.PASSWORDS)
     for user in layout.USERS:
         if not _exists(pwd.getpwnam, user):
             made.claim("users", user)
-            # 0700: a home is its owner's business. The umask and the distribution's default do not
-            # decide.
+            # 0700: only the owner reads a home, whatever the umask and the distribution's default.
             run(
                 [
                     "useradd",
@@ -51,7 +52,7 @@ def ensure_people(made: Made) -> dict[str, str]:
 
 
 def ensure_passwords(path: Path) -> dict[str, str]:
-    """Read the passwords, or make them up once. They are root's to read."""
+    """Return the passwords. They are generated once, and only root can read them."""
     if not path.exists():
         words = {user: "-".join(_word() for _ in range(3)) for user in layout.USERS}
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -60,10 +61,12 @@ def ensure_passwords(path: Path) -> dict[str, str]:
 
 
 def _word() -> str:
+    """Return four random letters and digits."""
     return "".join(secrets.choice(_LETTERS) for _ in range(4))
 
 
 def _exists(lookup: Callable[[str], object], name: str) -> bool:
+    """Return whether an account or a group exists."""
     try:
         lookup(name)
     except KeyError:
@@ -72,8 +75,7 @@ def _exists(lookup: Callable[[str], object], name: str) -> bool:
 
 
 def remove_people(made: Made) -> list[str]:
-    """Remove the users that the demo made, with their homes, and its groups. Returns what was
-    removed."""
+    """Remove the demo's users with their homes, and its groups; return what was removed."""
     removed = []
     for user in made.names("users"):
         if _exists(pwd.getpwnam, user):

@@ -1,1 +1,1 @@
-"""The software of the one-machine cluster: the distribution's packages, behind modules."""
+"""Install the demo cluster's software: packages of the distribution, offered as modules."""

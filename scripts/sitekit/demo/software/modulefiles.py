@@ -1,19 +1,23 @@
-"""The demo's module tree as Lmod reads it. Pure: paths and versions in, files out."""
+"""Render the demo's module tree for Lmod. Pure."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 BROKEN = "broken/1.0"
-"""Looks like a Python with everything, and cannot be loaded: what it depends on was removed. Every
-cluster has one."""
+"""A module like a Python that cannot be loaded, because its dependency was removed.
+
+Many clusters have such a module.
+"""
 
 
 def modulefiles(
     tree: Path, software: Path, pythons: dict[str, Path | None], default: str, r: str
 ) -> dict[Path, str]:
-    """Path -> text of every modulefile. `pythons` maps a version to the folder of its own
-    libraries, if any."""
+    """Return the text of every modulefile by path.
+
+    `pythons` maps a version to the folder of its own libraries, if it has any.
+    """
     files = {}
     for version, libraries in pythons.items():
         extra = f'prepend_path("LD_LIBRARY_PATH", "{libraries}")\n' if libraries else ""
@@ -36,4 +40,5 @@ def modulefiles(
 
 
 def _module(title: str, folder: Path, more: str = "") -> str:
+    """Return the text of a modulefile."""
     return f'whatis("{title}")\n{more}prepend_path("PATH", "{folder}/bin")\n'

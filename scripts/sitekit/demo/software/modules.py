@@ -1,4 +1,4 @@
-"""The demo's modules and the software behind them, built aside and kept once they are whole."""
+"""Build the demo's modules and their software. Finished software is kept."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ from .pythons import SYSTEM, Python, make_previous_python, make_system_python, s
 
 
 def ensure_modules(site: Site, linux: Distribution, made: Made) -> None:
-    """Build what is missing and write the module tree; what is there is kept. Root only; raises
-    CommandFailed."""
+    """Build what is missing, and write the module tree. Needs root. Raises CommandFailed."""
     tree, software = layout.modules(site), layout.software(site)
     made.claim("directories", tree, software)
     _folders(software, tree)
@@ -47,8 +46,10 @@ def ensure_modules(site: Site, linux: Distribution, made: Made) -> None:
 
 
 def r_version() -> str:
-    """`4.2` or the like, of the distribution's R; dpkg is asked, for R takes half a second to say
-    so itself."""
+    """Return the version of the distribution's R, such as `4.2`, from dpkg.
+
+    R itself takes half a second to print it.
+    """
     said = run(["dpkg-query", "-W", "-f", "${Version}", "r-base-core"]).stdout
     found = re.match(r"\d+\.\d+", said)
     if found is None:
@@ -61,9 +62,11 @@ def r_version() -> str:
 def _ensure_python(
     software: Path, version: str, which: str, make: Callable[[Path], Python]
 ) -> Python:
-    """A finished Python is marked. A folder without the mark is what an interrupted run left, and
-    is built again: an environment cannot be moved to its place when it is done, for it knows its
-    own path."""
+    """Return a Python, built if its folder has no mark `.complete`.
+
+    An environment cannot be moved, so it is built in its final folder. A folder without the mark
+    was left by an interrupted run, and is built again.
+    """
     folder = software / "python" / version
     mark = folder / ".complete"
     if mark.exists():
@@ -78,6 +81,7 @@ def _ensure_python(
 
 
 def _ensure_previous(software: Path, entry: dict[str, Any], linux: Distribution) -> list[Python]:
+    """Return the Python of the previous distribution; none if it cannot be downloaded."""
     try:
         make = partial(make_previous_python, entry=entry, codename=linux.codename)
         return [_ensure_python(software, entry["python"], f"from {entry['release']}", make)]
@@ -89,17 +93,19 @@ def _ensure_previous(software: Path, entry: dict[str, Any], linux: Distribution)
 
 
 def _readable(folder: Path) -> None:
-    """Users read it and only root writes it, whatever the umask was."""
+    """Set modes so that users can read the folder and only root can write to it."""
     run(["chmod", "-R", "u=rwX,go=rX", folder])
 
 
 def _folders(*paths: Path) -> None:
+    """Create folders with mode 0755."""
     for path in paths:
         path.mkdir(parents=True, exist_ok=True)
         path.chmod(0o755)
 
 
 def _ensure_links(folder: Path, links: dict[str, str]) -> None:
+    """Create a folder with symbolic links."""
     _folders(folder.parent, folder)
     for name, target in links.items():
         if not os.path.lexists(folder / name):
@@ -107,6 +113,7 @@ def _ensure_links(folder: Path, links: dict[str, str]) -> None:
 
 
 def _ensure_tools(folder: Path) -> None:
+    """Create the tools of the module `tools`."""
     _folders(folder.parent, folder)
     write_atomic(
         folder / "where-am-i",

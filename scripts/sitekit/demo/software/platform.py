@@ -1,4 +1,4 @@
-"""Which distribution this is, and what that means for the demo: the table platforms.yml."""
+"""Identify the distribution, with its entry in platforms.yml."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Distribution:
 
 
 def table() -> dict[str, Any]:
-    """The table of what differs between distributions."""
+    """Return the table of the differences between distributions."""
     return read_yaml(Path(__file__).with_name("platforms.yml")).values
 
 
 def distribution() -> Distribution:
-    """The distribution of this machine. Raises BadInput where the demo does not run on it."""
+    """Return the distribution of this machine. Raises BadInput if the demo cannot run on it."""
     try:
         fields = platform.freedesktop_os_release()
     except OSError:
@@ -49,4 +49,5 @@ def distribution() -> Distribution:
 
 
 def _number(version: str) -> tuple[int, ...]:
+    """Return a version as numbers."""
     return tuple(int(part) for part in version.split(".") if part.isdigit())

@@ -1,5 +1,4 @@
-"""Two real Pythons for the demo's modules: the distribution's, and the one of the release before
-it, side by side."""
+"""Build two Pythons for the demo's modules: the distribution's, and the previous distribution's."""
 
 from __future__ import annotations
 
@@ -24,8 +23,10 @@ PINS = Path(__file__).with_name("ipykernel.txt")
 
 @dataclass(frozen=True)
 class Python:
-    """A Python in its own folder. `libraries` is where its own shared libraries lie, None if it
-    needs none."""
+    """A Python in its own folder.
+
+    `libraries` is the folder of its shared libraries, if it has any.
+    """
 
     version: str
     folder: Path
@@ -37,19 +38,22 @@ class Python:
 
 
 def system_version() -> str:
-    """`3.11` or the like: what /usr/bin/python3 is."""
+    """Return the version of /usr/bin/python3, such as `3.11`."""
     return run([SYSTEM, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]).stdout.strip()
 
 
 def make_system_python(folder: Path, version: str) -> Python:
-    """A virtual environment on the distribution's Python, with ipykernel. Raises CommandFailed."""
+    """Create a virtual environment with the distribution's Python and ipykernel.
+
+    Raises CommandFailed.
+    """
     run([SYSTEM, "-m", "venv", "--without-pip", "--symlinks", folder], timeout=120)
     _add_ipykernel(Python(version, folder), folder / "lib" / f"python{version}" / "site-packages")
     return Python(version, folder)
 
 
 def make_previous_python(folder: Path, entry: dict[str, Any], codename: str) -> Python:
-    """The previous release's Python, unpacked from its packages and not installed. Raises Problem."""
+    """Unpack the previous distribution's Python, without installing it. Raises Problem."""
     with tempfile.TemporaryDirectory(prefix="sitekit-apt-") as scratch:
         for package in _download(
             Path(scratch), entry["release"], entry["packages"], mirror(codename)
@@ -59,7 +63,7 @@ def make_previous_python(folder: Path, entry: dict[str, Any], codename: str) -> 
     (folder / "bin").mkdir()
     for name in ("python", "python3", f"python{version}"):
         (folder / "bin" / name).symlink_to(f"../usr/bin/python{version}")
-    # Its own libraries only: a libc or a libffi of the machine's is found where it always is.
+    # Only its own libraries: the machine's libc and libffi are found in their usual places.
     libraries = next(iter(sorted(folder.glob("usr/lib/*-linux-gnu*"))), None)
     python = Python(version, folder, libraries)
     _add_ipykernel(python, folder / "usr" / "lib" / "python3" / "dist-packages")
@@ -67,8 +71,7 @@ def make_previous_python(folder: Path, entry: dict[str, Any], codename: str) -> 
 
 
 def mirror(codename: str) -> str:
-    """Where this machine gets its packages from: the address of its own apt source of `codename`
-    main."""
+    """Return the URL from which apt gets the packages of `codename` main."""
     asked = run(
         [
             "apt-get",
@@ -91,8 +94,7 @@ def mirror(codename: str) -> str:
 
 
 def _download(scratch: Path, release: str, packages: Sequence[str], site: str) -> list[Path]:
-    """Fetch packages of another release with an apt that has its own lists and cache and never sees
-    this machine's."""
+    """Download packages of another distribution, with lists and a cache of their own."""
     keyring = next(path for path in _KEYRINGS if path.exists())
     (scratch / "sources.list").write_text(f"deb [signed-by={keyring}] {site} {release} main\n")
     (scratch / "lists" / "partial").mkdir(parents=True)
@@ -118,10 +120,9 @@ _KEYRINGS = tuple(
 
 
 def pins_for(text: str, version: str) -> str:
-    """The lines of a pinned requirements file that hold for Python `version` on Linux, without
-    their markers.
+    """Return the lines of a requirements file for Python `version` on Linux, without markers.
 
-    pip reads markers for the Python that it runs on, not for the one that --python-version names.
+    pip evaluates markers for the Python that runs it, not for the one that --python-version names.
     """
     machine = {
         "python_version": version,

@@ -1,1 +1,1 @@
-"""A release as one file, for a site without a network."""
+"""Pack a release into one file, for a site without a network."""

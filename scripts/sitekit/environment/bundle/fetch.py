@@ -1,4 +1,4 @@
-"""One package file, from a channel's own address or from its mirrors, held against its hash."""
+"""Download a package file from a channel or its mirrors, and check its hash."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..channel.source import bases
 
 
 def fetch(site: Site, url: str, sha256: str, target: Path) -> None:
-    """Put the file at `url` to `target`. Raises Problem when it cannot be had, or is another one."""
+    """Download `url` to `target`. Raises Problem if that fails or if the hash is wrong."""
     if url.startswith("file:"):
         try:
             shutil.copyfile(unquote(urlsplit(url).path), target)
@@ -29,11 +29,12 @@ def fetch(site: Site, url: str, sha256: str, target: Path) -> None:
         _download(site, url, target)
     if hashlib.sha256(target.read_bytes()).hexdigest() != sha256:
         raise Problem(
-            "does not have the hash that the lock names", url, "ask those who keep the channel"
+            "does not have the hash that the lock names", url, "ask the maintainers of the channel"
         )
 
 
 def _download(site: Site, url: str, target: Path) -> None:
+    """Download a file from the first place that answers."""
     faults = []
     for place in _places(site, url):
         try:
@@ -45,10 +46,13 @@ def _download(site: Site, url: str, target: Path) -> None:
                 return shutil.copyfileobj(answer, file)
         except (urllib.error.URLError, OSError) as error:
             faults.append(f"{place}: {error}")
-    raise Problem("this package could not be fetched", "; ".join(faults), "run it again")
+    raise Problem(
+        "this package could not be downloaded", "; ".join(faults), "run the command again"
+    )
 
 
 def _places(site: Site, url: str) -> list[str]:
+    """Return the URLs of a file: at the mirrors of its channel, or the URL itself."""
     mirrors = site.environment.mirrors
     for channel, base in bases(list(mirrors)).items() if mirrors else ():
         if url.startswith(base):
@@ -60,7 +64,7 @@ def _places(site: Site, url: str) -> list[str]:
 
 
 def _request(site: Site, url: str) -> urllib.request.Request:
-    """With the login that the site has for that host, in one of the forms of RATTLER_AUTH_FILE."""
+    """Return a request with the site's login for the host, in a format of RATTLER_AUTH_FILE."""
     request = urllib.request.Request(url)  # noqa: S310
     if site.environment.credentials:
         logins = json.loads(site.environment.credentials.read_text())

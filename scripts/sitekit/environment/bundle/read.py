@@ -1,5 +1,7 @@
-"""`make setup_conda BUNDLE=file`: the packages out of a bundle, every file held against its
-checksum. No network."""
+"""Read the packages from a bundle, and check every checksum (`make setup_conda BUNDLE=file`).
+
+Needs no network.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,10 @@ _TAKEN = ("channel/", "wheels/", LOCK)
 
 
 def read_bundle(file: Path, packages: Packages, cache: Path) -> Solution:
-    """The solution in the bundle, its packages unpacked into the cache. Raises Problem for one that
-    is damaged."""
+    """Return the solution in the bundle, and unpack its packages into the cache.
+
+    Raises Problem for a damaged bundle.
+    """
     work = cache / "unbundle.partial"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
@@ -33,7 +37,7 @@ def read_bundle(file: Path, packages: Packages, cache: Path) -> Solution:
     head = head_of(text)
     if head["dependencies"] != packages.digest:
         raise BadInput(
-            "was made from another environment.yml", str(file), "take the kit that is in the bundle"
+            "was made from another environment.yml", str(file), "use the kit that is in the bundle"
         )
     channel = cache / f"channel-bundle-{digest[:16]}"
     if not channel.is_dir():
@@ -48,14 +52,14 @@ def read_bundle(file: Path, packages: Packages, cache: Path) -> Solution:
 
 
 def _unpack(file: Path, work: Path) -> str:
-    """Write what an installation needs below `work`; return the digest of the list of checksums."""
+    """Unpack what an installation needs; return the digest of the list of checksums."""
     try:
         with tarfile.open(file) as archive:
             first = archive.next()
             content = _regular(archive, first)
             if first is None or first.name != SUMS or content is None:
                 raise Problem(
-                    "is not a bundle of sitekit's", str(file), "make one with: make bundle"
+                    "is not a bundle made by sitekit", str(file), "make one with: make bundle"
                 )
             listed = content.read()
             sums = _sums(listed.decode())
@@ -69,12 +73,12 @@ def _unpack(file: Path, work: Path) -> str:
 
 
 def _regular(archive: tarfile.TarFile, member: tarfile.TarInfo | None) -> IO[bytes] | None:
-    """What a regular file holds; None for a link, a folder, and whatever else an archive can have."""
+    """Return the content of a regular file in the archive; None for anything else."""
     return archive.extractfile(member) if member and member.isreg() else None
 
 
 def _sums(text: str) -> dict[str, str]:
-    """Of each file its checksum. Raises ValueError for what is not a list of them."""
+    """Return the checksum of each file. Raises ValueError for another format."""
     sums = {}
     for line in text.splitlines():
         digest, name = line.split("  ", 1)
@@ -85,6 +89,7 @@ def _sums(text: str) -> dict[str, str]:
 def _take(
     archive: tarfile.TarFile, member: tarfile.TarInfo, sums: dict[str, str], work: Path, file: Path
 ) -> None:
+    """Unpack one file of the archive, and check its checksum."""
     path = PurePosixPath(member.name)
     content = _regular(archive, member)
     if content is None or path.is_absolute() or ".." in path.parts or member.name not in sums:

@@ -1,4 +1,4 @@
-"""What is in a bundle, as a bill of materials: CycloneDX 1.5, in JSON."""
+"""Write a software bill of materials for a bundle: CycloneDX 1.5 in JSON."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ Component = dict[str, Any]
 
 
 def sbom(release: Release, bundle: Path) -> dict[str, Any]:
-    """The conda packages of `release`, what npm and pip brought, and the wheels of the unpacked
-    `bundle`."""
+    """Return the conda packages, the packages from npm and pip, and the wheels of the bundle."""
     components = [*_condas(release), *_pips(bundle), *_npms(release)]
     return {
         "bomFormat": "CycloneDX",
@@ -39,6 +38,7 @@ def sbom(release: Release, bundle: Path) -> dict[str, Any]:
 
 
 def _condas(release: Release) -> Iterator[Component]:
+    """Yield the conda packages of a release."""
     for file in (release.path / "conda-meta").glob("*.json"):
         record = json.loads(file.read_bytes())
         where = f"build={quote(record['build'])}&channel={quote(record['channel'], safe='')}&subdir={record['subdir']}"
@@ -51,6 +51,7 @@ def _condas(release: Release) -> Iterator[Component]:
 
 
 def _pips(bundle: Path) -> Iterator[Component]:
+    """Yield the wheels of a bundle."""
     hashes = {}
     for wheel in sorted({*bundle.glob("wheels/*.whl"), *bundle.glob("kit-wheels/*.whl")}):
         name, version, _, _ = parse_wheel_filename(wheel.name)
@@ -60,7 +61,7 @@ def _pips(bundle: Path) -> Iterator[Component]:
 
 
 def _npms(release: Release) -> Iterator[Component]:
-    """What is inside the proxy's package, when it is the one that the kit makes with npm."""
+    """Yield the packages inside the proxy's package, if the kit made that with npm."""
     locks = release.path.glob("lib/configurable-http-proxy/package-lock.json")
     for path in [*locks, LOCKED_PROXY][:1]:
         for place, about in json.loads(path.read_text())["packages"].items():
@@ -70,5 +71,6 @@ def _npms(release: Release) -> Iterator[Component]:
 
 
 def _component(kind: str, name: str, version: str, more: str = "", quoted: str = "") -> Component:
+    """Return one entry of the bill."""
     purl = f"pkg:{kind}/{quoted or name}@{version}{more}"
     return {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl}

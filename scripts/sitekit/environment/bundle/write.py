@@ -1,9 +1,8 @@
-"""`make bundle`: the release in use as one file, with all that a site without a network needs to
-build it again.
+"""Write the current release, with all that is needed to build it again, to a file (`make bundle`).
 
-It is a tar of: `channel/`, the packages; `wheels/`, what pip adds; `kit/`, this checkout;
-`kit-wheels/`, the kit's own requirements; the lock, `sbom.cdx.json`, `bundle.json`, and SHA256SUMS
-over all of it.
+The file is a tar archive. It contains `channel/` (the packages), `wheels/` (packages from pip),
+`kit/` (this checkout), `kit-wheels/` (the kit's own requirements), the lock, `sbom.cdx.json`,
+`bundle.json`, and SHA256SUMS over all of them.
 """
 
 from __future__ import annotations
@@ -32,15 +31,17 @@ from .fetch import fetch
 from .sbom import sbom
 
 HERE = "/bundle"
-"""What the lock in a bundle calls the bundle's own channel."""
+"""The path of the bundle's own channel in the bundle's lock."""
 
 SUMS, ABOUT, LOCK = "SHA256SUMS", "bundle.json", "environment.lock"
 _EPOCH = 315532800
 
 
 def write_bundle(site: Site, release: Release, packages: Packages, cache: Path, file: Path) -> None:
-    """Write the bundle of `release` to `file`. Raises Problem; an unfinished one is never called
-    `file`."""
+    """Write the bundle of `release` to `file`. Raises Problem.
+
+    The file gets its name only when it is complete.
+    """
     work = cache / "bundle.partial"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
@@ -87,8 +88,10 @@ def write_bundle(site: Site, release: Release, packages: Packages, cache: Path, 
 
 
 def _kit(work: Path) -> None:
-    """The checkout as it is, without what git ignores, but with the site's packages and kernels;
-    its requirements, for the Python that the kit runs in here."""
+    """Copy the checkout, with the site's packages and kernels, and the kit's requirements.
+
+    Files that git ignores are left out. The requirements are for the Python that runs the kit here.
+    """
     own = [name for name in (OWN_PACKAGES, OWN_KERNELS) if (CHECKOUT / name).exists()]
     for path in {*_checkouts_files(), *own}:
         target = work / "kit" / path
@@ -110,8 +113,10 @@ def _kit(work: Path) -> None:
 
 
 def _checkouts_files() -> list[str]:
-    """What git knows or would add; without git, or in a copy, all but what the kit makes there
-    itself."""
+    """Return the files of the checkout that git knows or would add.
+
+    Without git these are all files except those that the kit creates.
+    """
     listed = subprocess.CompletedProcess([], 1, "")
     if shutil.which("git"):
         asked: Argv = [
@@ -143,11 +148,12 @@ def _checkouts_files() -> list[str]:
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """The same release gives the same bundle, whoever makes it."""
+    """Remove times and owners, so that the same release always gives the same bundle."""
     member.mtime, member.uid, member.gid, member.uname, member.gname = _EPOCH, 0, 0, "", ""
     member.mode = 0o755 if member.mode & 0o100 else 0o644
     return member
 
 
 def _sha256(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

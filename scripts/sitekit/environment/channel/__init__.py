@@ -1,3 +1,3 @@
-"""Exactly which packages a release is made of, as rattler solves it, from the source that answers."""
+"""Determine the exact packages of a release, with rattler."""
 
 ENGINE = "sitekit.environment.channel.rattler_engine"

@@ -1,4 +1,4 @@
-"""How this machine reaches channels and PyPI: mirrors, credentials and a proxy, as site.yml says."""
+"""Configure how this machine reaches channels and PyPI: mirrors, credentials, proxy."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from ...site import Site
 
 
 def rattlers_configuration(site: Site, bases: dict[str, str]) -> str:
-    """Mirrors and credentials in the TOML of rattler's own configuration; `bases` are the channels'
-    addresses."""
+    """Return mirrors and credentials as rattler's configuration in TOML.
+
+    `bases` are the URLs of the channels.
+    """
     lines = []
     if site.environment.credentials:
         lines.append(
@@ -31,8 +33,10 @@ def rattlers_configuration(site: Site, bases: dict[str, str]) -> str:
 
 @contextmanager
 def reaching(site: Site) -> Iterator[None]:
-    """While the block runs, whatever is started here goes through the site's proxy: rattler, pip,
-    npm and apt alike."""
+    """Use the site's HTTP proxy for all programs that are started in the block.
+
+    These are rattler, pip, npm and apt.
+    """
     before = dict(os.environ)
     if site.environment.proxy:
         for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
@@ -45,7 +49,7 @@ def reaching(site: Site) -> Iterator[None]:
 
 
 def _private(file: Path) -> Path:
-    """Raises Problem when the file with passwords is not there, or others can read it."""
+    """Return the file with passwords. Raises Problem if it is missing or others can read it."""
     try:
         mode = file.stat().st_mode
         file.read_bytes()
@@ -58,4 +62,5 @@ def _private(file: Path) -> Path:
 
 
 def _slashed(url: str) -> str:
+    """Return a URL that ends with a slash."""
     return url.rstrip("/") + "/"

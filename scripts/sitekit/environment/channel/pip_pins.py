@@ -1,5 +1,4 @@
-"""The `pip:` part of environment.yml, pinned by version and hash, for channels that do not carry
-it."""
+"""Pin the packages below `pip:` in environment.yml by version and hash."""
 
 from __future__ import annotations
 
@@ -24,10 +23,9 @@ from ..wheels.wheel import PYPI_NAMES, target_environment
 
 
 def pin(packages: Packages, found: Sequence[dict[str, str]], cache: Path) -> list[str]:
-    """One requirement with its hash for each package that pip is to add to the conda packages
-    `found`.
+    """Return one requirement with its hash for each package that pip installs. Raises Problem.
 
-    Raises Problem with pip's words when one cannot be had, or does not fit the conda packages.
+    `found` are the conda packages. The problem has pip's own message.
     """
     if not packages.pip:
         return []
@@ -44,15 +42,17 @@ def pin(packages: Packages, found: Sequence[dict[str, str]], cache: Path) -> lis
 
 
 def requirement_name(line: str) -> str:
-    """`Jupyterlmod ==5.3.*` -> `jupyterlmod`."""
+    """Return the normalized name of a requirement: `Jupyterlmod ==5.3.*` -> `jupyterlmod`."""
     return canonicalize_name(Requirement(line).name)
 
 
 def _resolved(
     packages: Packages, found: Sequence[dict[str, str]], version: str, cache: Path
 ) -> list[str]:
-    """By the kit's pip, for the release's Python; what conda has already is held at conda's
-    version, and left out."""
+    """Resolve the packages with the kit's pip, for the release's Python.
+
+    Packages that conda installs keep conda's version and are left out.
+    """
     have = {
         canonicalize_name(PYPI_NAMES.get(one["name"], one["name"])): one["version"] for one in found
     }
@@ -100,8 +100,7 @@ def _resolved(
 
 
 def _sha256(origin: dict[str, Any]) -> str:
-    """What the index says, or that of the file where the "index" is a folder. Raises Problem where
-    neither is told."""
+    """Return the SHA-256 from the index, or of the file itself. Raises Problem if there is none."""
     if digest := origin.get("archive_info", {}).get("hashes", {}).get("sha256"):
         return str(digest)
     if not origin["url"].startswith("file:"):

@@ -1,5 +1,7 @@
-"""All that rattler does for sitekit, in a program of its own (see base/child.py):
-`python -m sitekit.environment.channel.rattler_engine`."""
+"""Run rattler for sitekit as a separate program (see base/child.py).
+
+It is started as `python -m sitekit.environment.channel.rattler_engine`.
+"""
 
 from __future__ import annotations
 
@@ -38,13 +40,15 @@ from ..wheels.package import subdir
 
 
 def urls(request: dict[str, Any]) -> list[str]:
-    """The addresses of `channels`, which are names or addresses."""
+    """Return the URLs of `channels`, which are names or URLs."""
     return [Channel(channel).base_url for channel in request["channels"]]
 
 
 async def solve_(request: dict[str, Any]) -> list[dict[str, str]]:
-    """Solve `specs` against `channels`; write the solution to the file `lock` and return its
-    packages."""
+    """Solve `specs` with the packages of `channels`; return the packages.
+
+    The solution is written to the file `lock`.
+    """
     try:
         records = await solve(
             sources=request["channels"],
@@ -65,7 +69,7 @@ async def solve_(request: dict[str, Any]) -> list[dict[str, str]]:
             f"the channel's index could not be read: {error}", remedy="run it again"
         ) from None
     write_lock(records, request["channels"], request["lock"])
-    return [told(record) for record in records]
+    return [package_facts(record) for record in records]
 
 
 def write_lock(found: list[RepoDataRecord], channels: list[str], path: str) -> None:
@@ -79,7 +83,7 @@ def write_lock(found: list[RepoDataRecord], channels: list[str], path: str) -> N
 
 
 def move(request: dict[str, Any]) -> None:
-    """Write the file `lock` again, its packages in another `channel`."""
+    """Rewrite the file `lock`, with its packages in another `channel`."""
     found = lock_records(request)
     for record in found:
         record.url = f"{request['channel']}/{record.subdir}/{record.url.rpartition('/')[2]}"
@@ -87,8 +91,8 @@ def move(request: dict[str, Any]) -> None:
     write_lock(found, [request["channel"]], request["lock"])
 
 
-def told(record: RepoDataRecord) -> dict[str, str]:
-    """What the rest of sitekit needs to know of a package."""
+def package_facts(record: RepoDataRecord) -> dict[str, str]:
+    """Return what the rest of sitekit needs to know of a package."""
     return {
         "name": record.name.normalized,
         "version": str(record.version),
@@ -99,20 +103,20 @@ def told(record: RepoDataRecord) -> dict[str, str]:
 
 
 def client(request: dict[str, Any]) -> Client:
-    """With the site's mirrors and credentials."""
+    """Return an HTTP client with the site's mirrors and credentials."""
     return Client.from_config(Config.from_toml(request["config"]))
 
 
 def locked(request: dict[str, Any]) -> list[dict[str, str]]:
-    """The packages that the file `lock` names."""
-    return [told(record) for record in lock_records(request)]
+    """Return the packages that the file `lock` names."""
+    return [package_facts(record) for record in lock_records(request)]
 
 
 def lock_records(request: dict[str, Any]) -> list[RepoDataRecord]:
-    """The records in the file `lock`. Raises Problem when it cannot be read."""
+    """Return rattler's records in the file `lock`. Raises Problem if it cannot be read."""
     try:
         lock = LockFile.from_path(request["lock"])
-    except Exception as error:  # rattler raises various ones; each means the same here
+    except Exception as error:  # rattler raises various errors, which mean the same here
         raise Problem(f"is not a lock: {error}", request["lock"], "run: make lock") from None
     environment = lock.default_environment()
     platform = next((one for one in lock.platforms() if str(one) == subdir()), None)
@@ -128,8 +132,8 @@ def lock_records(request: dict[str, Any]) -> list[RepoDataRecord]:
     return found
 
 
-class Told:
-    """rattler's InstallerReporter, for the one figure that people watch."""
+class ProgressReporter:
+    """Reports the progress of an installation: rattler's InstallerReporter."""
 
     def on_transaction_start(self, total_operations: int) -> None:
         tell({"total": total_operations})
@@ -143,7 +147,7 @@ class Told:
 
 
 async def install_(request: dict[str, Any]) -> None:
-    """Install what the file `lock` says into `prefix`, or what is still missing there."""
+    """Install the packages of the file `lock` into `prefix`. Packages that are there are kept."""
     found = lock_records(request)
     check_local(found)
     try:
@@ -152,10 +156,10 @@ async def install_(request: dict[str, Any]) -> None:
             target_prefix=request["prefix"],
             cache_dir=Path(request["cache"]) / "packages",
             client=client(request),
-            # py-rattler 0.28.0 hands its wrappers to Rust as they are, which wants the inner
-            # MatchSpecs (TypeError).
+            # py-rattler 0.28.0 passes its wrappers to Rust, which expects the inner MatchSpecs
+            # (TypeError).
             requested_specs=[MatchSpec(spec)._match_spec for spec in request["specs"]],
-            reporter=Told(),  # type: ignore[arg-type]  # of its methods, those that are there are called
+            reporter=ProgressReporter(),  # type: ignore[arg-type]  # rattler calls only the methods that exist
             show_progress=False,
         )
     except InstallerError as error:
@@ -165,8 +169,10 @@ async def install_(request: dict[str, Any]) -> None:
 
 
 def check_local(found: list[RepoDataRecord]) -> None:
-    """Hold packages of file:// channels against their hashes: rattler 0.28.0 does so for http, and
-    not for files."""
+    """Check the hashes of packages from file:// channels.
+
+    rattler 0.28.0 checks them only for http.
+    """
     for record in found:
         file = Path(unquote(urlsplit(record.url).path))
         if not record.url.startswith("file:") or record.sha256 is None:
@@ -185,12 +191,12 @@ def check_local(found: list[RepoDataRecord]) -> None:
 
 
 def records(request: dict[str, Any]) -> list[str]:
-    """The packages that `prefix` says it holds. Raises Problem for a record that cannot be read."""
+    """Return the packages that conda's records in `prefix` list. Raises Problem."""
     names = []
     for file in sorted(Path(request["prefix"], "conda-meta").glob("*.json")):
         try:
             names.append(PrefixRecord.from_path(file).name.normalized)
-        except Exception as error:  # rattler raises various ones; each means the same here
+        except Exception as error:  # rattler raises various errors, which mean the same here
             raise Problem(
                 f"is not a record of conda: {error}", str(file), "build a new release"
             ) from None
@@ -198,7 +204,7 @@ def records(request: dict[str, Any]) -> list[str]:
 
 
 def work(request: dict[str, Any]) -> Any:
-    """Do what the request's `verb` says."""
+    """Do what the request's `verb` names."""
     verb = request["verb"]
     if verb in ("urls", "records", "locked", "move"):
         return {"urls": urls, "records": records, "locked": locked, "move": move}[verb](request)

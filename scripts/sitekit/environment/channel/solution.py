@@ -1,5 +1,4 @@
-"""Exactly which packages: solved afresh from environment.yml, or read from a lock that was made
-from it."""
+"""Determine the exact packages: solve environment.yml, or read a lock that was made from it."""
 
 from __future__ import annotations
 
@@ -24,8 +23,7 @@ from .pip_pins import pin
 from .source import bases, choose
 
 HERE = "/made-of-wheels"
-"""What a lock calls the channel that the kit builds on the spot: it lies elsewhere on every
-machine."""
+"""The path in a lock for a channel that the kit builds, which has another path on each machine."""
 
 _HEAD = "# sitekit: "
 
@@ -34,8 +32,10 @@ Package = dict[str, str]
 
 @dataclass(frozen=True)
 class Solution:
-    """The packages, where they lie, and all that is needed to install them. `lock` is rattler's, as
-    text."""
+    """The packages, their URLs, and all that is needed to install them.
+
+    `lock` is the text of rattler's lock.
+    """
 
     kind: str
     told: str
@@ -51,18 +51,20 @@ class Solution:
 
     @property
     def at_hand(self) -> bool:
-        """Whether all that lies on this machine is still there. What lies on servers is believed to
-        be."""
+        """Return whether all local files of the solution exist.
+
+        Files on servers are not checked.
+        """
         local = [package["url"] for package in self.packages if package["url"].startswith("file:")]
         return all(Path(_path_of(url)).exists() for url in local)
 
     def head(self, packages: Packages) -> dict[str, Any]:
-        """What a kept lock says of itself, beside the packages."""
+        """Return the data about a lock that is kept beside its packages."""
         told = {key: getattr(self, key) for key in ("kind", "told", "channels", "specs", "pip")}
         return {**told, "dependencies": packages.digest}
 
     def locked(self, packages: Packages) -> str:
-        """The lock as a file to keep: with what it was made from, and free of this machine's paths."""
+        """Return the lock as text for environment.lock, without paths of this machine."""
         text = kept(self.head(packages), self.lock)
         if self.kind == "wheels":
             uri = self.channels[0]
@@ -71,8 +73,10 @@ class Solution:
 
 
 def solve(site: Site, packages: Packages, cache: Path) -> Solution:
-    """The newest packages that fit environment.yml, from the first source that answers. Raises
-    Problem."""
+    """Return the newest packages that match environment.yml, from the first source that answers.
+
+    Raises Problem.
+    """
     source = choose(site)
     say(source.told)
     specs, channels, pip = list(packages.conda), list(site.environment.channels), []
@@ -98,24 +102,25 @@ def solve(site: Site, packages: Packages, cache: Path) -> Solution:
 
 
 def _path_of(uri: str) -> str:
+    """Return the path of a file:// URL."""
     return unquote(urlsplit(uri).path)
 
 
 def configuration(site: Site) -> str:
-    """rattler's configuration for this site."""
+    """Return rattler's configuration for this site."""
     return rattlers_configuration(
         site, bases(list(site.environment.mirrors)) if site.environment.mirrors else {}
     )
 
 
 def kept(head: dict[str, Any], lock: str) -> str:
-    """A lock with its head, to be kept as a file."""
+    """Return a lock with its head, as text for a file."""
     bare = re.sub(rf"^{_HEAD}.*\n|^# Written by .*\n", "", lock, flags=re.MULTILINE)
     return f"# Written by sitekit: exactly these builds.\n{_HEAD}{json.dumps(head)}\n{bare}"
 
 
 def head_of(lock: str) -> dict[str, Any]:
-    """What a kept lock says of itself. Raises ValueError when it is not one of ours."""
+    """Return the head of a lock. Raises ValueError if it has none."""
     match = re.search(rf"^{_HEAD}(.*)$", lock, re.MULTILINE)
     if match is None:
         raise ValueError("it has no line '# sitekit:'")
@@ -123,7 +128,7 @@ def head_of(lock: str) -> dict[str, Any]:
 
 
 def from_lock(text: str, packages: Packages, cache: Path) -> Solution:
-    """The solution that a kept lock describes; a channel of wheels is built where it is missing."""
+    """Return the solution that a lock describes. A missing channel of wheels is built."""
     head = head_of(text)
     if head["kind"] == "wheels":
         channel = build_channel(packages, cache)
@@ -133,7 +138,7 @@ def from_lock(text: str, packages: Packages, cache: Path) -> Solution:
 
 
 def read(text: str, head: dict[str, Any], cache: Path) -> Solution:
-    """A lock's text, with true addresses in it, as a solution."""
+    """Return the solution for the text of a lock with real URLs."""
     file = cache / "solution.lock"
     file.write_text(text)
     found = ask(ENGINE, {"verb": "locked", "lock": str(file)}, timeout=60)
@@ -143,8 +148,10 @@ def read(text: str, head: dict[str, Any], cache: Path) -> Solution:
 
 
 def kept_lock(path: Path, packages: Packages) -> str | None:
-    """The text of environment.lock, None when there is none. Raises Problem when it is not that of
-    environment.yml."""
+    """Return the text of environment.lock; None if there is none.
+
+    Raises Problem if it was made from another environment.yml.
+    """
     try:
         text = path.read_text(encoding="utf-8")
         head = head_of(text)
@@ -152,19 +159,19 @@ def kept_lock(path: Path, packages: Packages) -> str | None:
         return None
     except ValueError as error:
         raise Problem(
-            f"is not a lock of sitekit's: {error}", str(path), "remove it, or run: make lock"
+            f"is not a lock made by sitekit: {error}", str(path), "remove it, or run: make lock"
         ) from None
     if head["dependencies"] != packages.digest:
         raise Problem(
             "was made from another environment.yml" + _disagreement(head, packages),
             str(path),
-            "run: make lock (or make upgrade); or take back the change to environment.yml or config/environment.yml",
+            "run: make lock (or make upgrade); or undo the change to environment.yml or config/environment.yml",
         )
     return text
 
 
 def _disagreement(head: dict[str, Any], packages: Packages) -> str:
-    """The lines that only one of the two has."""
+    """Return the lines that only the lock or only environment.yml has."""
     locked, asked = {*head["specs"]} - {"conda"}, {*packages.conda}
     if head["kind"] == "wheels":
         asked |= {line.replace("==", " ==") for line in packages.pip}
@@ -175,18 +182,18 @@ def _disagreement(head: dict[str, Any], packages: Packages) -> str:
 
 
 def packages_hash(packages: Sequence[Package]) -> str:
-    """SHA-256 over names, versions, builds and hashes; where they came from does not count."""
+    """Return the SHA-256 of names, versions, builds and hashes. The URLs do not count."""
     lines = sorted(f"{p['name']} {p['version']} {p['build']} {p['sha256']}" for p in packages)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def explicit(packages: Sequence[Package]) -> str:
-    """The same in the form that conda reads: `conda create --file`."""
+    """Return the packages in the format of `conda create --file`."""
     return "".join(["@EXPLICIT\n", *(f"{p['url']}#sha256:{p['sha256']}\n" for p in packages)])
 
 
 def difference(old: Sequence[Package], new: Sequence[Package]) -> list[str]:
-    """What changes from `old` to `new`, a line for each package."""
+    """Return what changes from `old` to `new`, one line for each package."""
     before, after = (
         {p["name"]: f"{p['version']} {p['build']}" for p in side} for side in (old, new)
     )

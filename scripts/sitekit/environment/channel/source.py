@@ -1,4 +1,4 @@
-"""Which source of packages answers: the channels of site.yml, else wheels."""
+"""Choose the source of packages: the channels of site.yml if they answer, else PyPI's wheels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
-# Python 3.10: not the TimeoutError that is built in
+# in Python 3.10 this is not the built-in TimeoutError
 from concurrent.futures import TimeoutError as NoAnswerYet
 from dataclasses import dataclass
 from typing import Literal
@@ -20,37 +20,38 @@ from ..wheels.package import subdir
 from . import ENGINE
 
 WANTS_LOGIN = "it wants a login"
-PATIENCE = 8.0  # seconds for a channel to answer
+ANSWER_TIMEOUT = 8.0  # seconds for a channel to answer
 
 WHAT = {
     "channels": "from the channels of site.yml",
     "wheels": "from PyPI wheels: JupyterHub's packages as their authors publish them, not conda-forge's builds",
 }
-"""What kind of packages these are, in words."""
+"""Where the packages come from, for messages."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the packages come from, and the sentence that says so."""
+    """The source of the packages, and a sentence about it."""
 
     kind: Literal["channels", "wheels"]
     told: str
 
 
 def bases(channels: list[str]) -> dict[str, str]:
-    """The addresses of channels, which are given as names or addresses."""
+    """Return the URLs of channels, which are names or URLs."""
     return dict(
         zip(channels, ask(ENGINE, {"verb": "urls", "channels": channels}, timeout=60), strict=True)
     )
 
 
 def choose(site: Site) -> Source:
-    """Ask every channel for its index. Raises Problem when one is silent and site.yml allows no
-    other source."""
+    """Request the index of every channel; return the source to use.
+
+    Raises Problem if a channel does not answer and site.yml allows no other source.
+    """
     names, mirrors = site.environment.channels, site.environment.mirrors
     urls = [mirrors.get(name, (base,)) for name, base in bases(list(names)).items()]
-    # Not a `with` block: a name server that never answers would hold it long after the patience is
-    # over.
+    # Without a `with` block, which would wait for a name server that never answers.
     pool = ThreadPoolExecutor(len(urls))
     asked = [
         pool.submit(_all_silent, places, bool(site.environment.credentials)) for places in urls
@@ -58,9 +59,9 @@ def choose(site: Site) -> Source:
     faults = {}
     for name, answer in zip(names, asked, strict=True):
         try:
-            fault = answer.result(PATIENCE + 1)
+            fault = answer.result(ANSWER_TIMEOUT + 1)
         except NoAnswerYet:
-            fault = f"no answer within {PATIENCE:g} s"
+            fault = f"no answer within {ANSWER_TIMEOUT:g} s"
         if fault:
             faults[name] = fault
     pool.shutdown(wait=False, cancel_futures=True)
@@ -77,8 +78,10 @@ def choose(site: Site) -> Source:
 
 
 def _all_silent(places: tuple[str, ...], login: bool) -> str | None:
-    """Why none of a channel's mirrors can be used. One that wants a `login` which we have is left
-    to rattler."""
+    """Return why none of a channel's mirrors can be used; None if one answers.
+
+    A mirror that requires a login is left to rattler, if the site has credentials.
+    """
     faults = []
     for place in places:
         fault = silence(place)
@@ -89,14 +92,16 @@ def _all_silent(places: tuple[str, ...], login: bool) -> str | None:
 
 
 def silence(url: str) -> str | None:
-    """Why the channel at `url` cannot be used, in plain words; None when it answers."""
+    """Return why the channel at `url` cannot be used, in plain words; None if it answers."""
     fault = "it has no index"
     for index in ("repodata.json.zst", "repodata.json"):
         try:
-            # An opener of its own: urllib keeps the first one for ever, with the proxy of that
-            # moment.
+            # A new opener: urllib keeps its first one for ever, with the proxy setting of that
+            # time.
             opener = urllib.request.build_opener()
-            with opener.open(f"{url.rstrip('/')}/{subdir()}/{index}", timeout=PATIENCE) as answer:
+            with opener.open(
+                f"{url.rstrip('/')}/{subdir()}/{index}", timeout=ANSWER_TIMEOUT
+            ) as answer:
                 if answer.read(1):
                     return None
         except urllib.error.HTTPError as error:
@@ -112,10 +117,11 @@ def silence(url: str) -> str | None:
 
 
 def _plain(reason: object) -> str:
+    """Return an error of the network in plain words."""
     if isinstance(reason, socket.gaierror):
         return "name does not resolve"
     if isinstance(reason, TimeoutError):
-        return f"no answer within {PATIENCE:g} s"
+        return f"no answer within {ANSWER_TIMEOUT:g} s"
     if isinstance(reason, ConnectionRefusedError):
         return "connection refused"
     if isinstance(reason, ssl.SSLCertVerificationError):

@@ -97,7 +97,7 @@ def _walk(prefix: Path) -> Iterator[str]:
 
 
 def _known(path: str, found: dict[str, str]) -> bool:
-    """Return whether the file is the release's state, a record of conda, or bytecode of a source."""
+    """Return whether the file is the release's state, conda's record, or bytecode of a source."""
     folder, name = os.path.split(path)
     if folder.endswith("__pycache__") and name.endswith(".pyc"):
         return (
@@ -108,7 +108,7 @@ def _known(path: str, found: dict[str, str]) -> bool:
 
 
 def _source(path: str) -> str:
-    """Return the source file of a bytecode file: `a/__pycache__/b.c.cpython-311.pyc` -> `a/b.c.py`."""
+    """Return the source of a bytecode file: `a/__pycache__/b.c.cpython-311.pyc` -> `a/b.c.py`."""
     folder, name = os.path.split(path)
     return os.path.join(os.path.dirname(folder), name.rsplit(".", 2)[0] + ".py")
 

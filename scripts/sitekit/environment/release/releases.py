@@ -34,7 +34,10 @@ HISTORY = "history.jsonl"
 
 @dataclass(frozen=True)
 class Release:
-    """One release. `facts` is the content of its state file. `whole`: it is complete and verified."""
+    """One release.
+
+    `facts` is the content of its state file. `whole`: it is complete and verified.
+    """
 
     path: Path
     facts: dict[str, Any]
@@ -55,7 +58,10 @@ class Release:
 
     @property
     def installed(self) -> bool:
-        """Return whether all packages are installed. `make install_all` may still have work to do."""
+        """Return whether all packages are installed.
+
+        `make install_all` may still have work to do.
+        """
         return self.whole or bool(self.facts.get("installed"))
 
     @property
@@ -97,7 +103,10 @@ def releases(site: Site) -> list[Release]:
 
 
 def read(path: Path) -> Release | None:
-    """Return the release at `path`, or None. Raises Problem for a state file that is not sitekit's."""
+    """Return the release at `path`, or None.
+
+    Raises Problem for a state file that is not sitekit's.
+    """
     for name in (WHOLE, BUILDING):
         file = path / name
         try:

@@ -247,7 +247,7 @@ def _free_ports() -> tuple[int, int]:
 
 
 def _last(text: str) -> str:
-    """Return the last line without indentation and the lines below it: the message of an exception."""
+    """Return the last line without indentation and what follows: the message of an exception."""
     lines = [line for line in text.splitlines() if line.strip()]
     start = max((number for number, line in enumerate(lines) if not line[0].isspace()), default=0)
     return " ".join(line.strip() for line in lines[start:])[-300:]

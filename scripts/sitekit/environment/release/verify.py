@@ -21,7 +21,10 @@ from .user_programs import folder
 
 
 def verify(site: Site, release: Release, pieces: list[Piece], own: dict[str, str]) -> int:
-    """Verify the release; return the number of checks. Raises Problem with everything that failed."""
+    """Verify the release; return the number of checks.
+
+    Raises Problem with everything that failed.
+    """
     with tempfile.TemporaryDirectory(prefix="sitekit-") as scratch:
         folder = Path(scratch)
         environment = plain_environment(release.path, folder)

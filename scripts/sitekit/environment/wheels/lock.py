@@ -1,5 +1,7 @@
-"""environment.wheels.lock: which wheels, by hash, the packages of environment.yml come to.
-scripts/lock writes it."""
+"""Read environment.wheels.lock: the wheels for environment.yml, with their hashes.
+
+scripts/lock writes this file.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ _ENTRY = re.compile(
 
 
 def matching(packages: Packages, path: Path | None = None) -> str | None:
-    """The text of the lock when it was made from these very packages; else None."""
+    """Return the text of the lock if it was made from these packages, else None."""
     try:
         text = (path or data("environment.wheels.lock")).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -29,7 +31,10 @@ def matching(packages: Packages, path: Path | None = None) -> str | None:
 
 
 def entries(lock: str, target: dict[str, str]) -> dict[str, str]:
-    """Name -> its lines in the lock, for those that `target` (a marker environment) needs."""
+    """Return the lines of each package in the lock that `target` needs.
+
+    `target` is an environment for dependency markers.
+    """
     found = {}
     for match in _ENTRY.finditer(lock):
         if not match[2] or Marker(match[2]).evaluate(target):
@@ -38,8 +43,7 @@ def entries(lock: str, target: dict[str, str]) -> dict[str, str]:
 
 
 def main(words: list[str]) -> int:
-    """`--wanted` prints what to lock; `--stamp` writes into the lock which dependencies it was made
-    from."""
+    """Print what to lock (`--wanted`), or write the dependencies' hash to the lock (`--stamp`)."""
     packages = read(data("environment.yml"))
     if words == ["--wanted"]:
         print("\n".join(packages.wheels))

@@ -1,5 +1,4 @@
-"""One conda package: its files and what is said about them, written as a `.conda` file and as a
-repodata entry."""
+"""Write a conda package: the `.conda` file and its entry in the channel's index."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ except ImportError:
     from backports import zstd
 
 PLACEHOLDER = "/opt/anaconda1anaconda2anaconda3"
-"""Stands for the prefix in the files of a package; the installer replaces it."""
+"""The text in the files of a package that the installer replaces by the prefix."""
 
 _EPOCH = 315532800  # 1980-01-01, the first day of zip: the same input gives the same bytes
 _MACHINES = {"x86_64": "linux-64", "aarch64": "linux-aarch64", "ppc64le": "linux-ppc64le"}
@@ -27,14 +26,15 @@ Entry = dict[str, Any]
 
 
 def subdir() -> str:
-    """The folder of a channel for this machine, such as `linux-64`. Raises KeyError for an unknown
-    architecture."""
+    """Return the folder of a channel for this machine, such as `linux-64`. Raises KeyError."""
     return _MACHINES[os.uname().machine]
 
 
 class Package:
-    """A package being filled. Paths are relative to the prefix, or begin with `site-packages/`,
-    `python-scripts/`."""
+    """A package while files are added to it.
+
+    Paths are relative to the prefix, or begin with `site-packages/` or `python-scripts/`.
+    """
 
     def __init__(
         self, name: str, version: str, build: str, where: str, depends: list[str], **index: object
@@ -55,7 +55,7 @@ class Package:
         self._members: list[tuple[str, bytes, int, str | None]] = []
 
     def add(self, path: str, content: bytes, mode: int = 0o644) -> None:
-        """A file. Text that holds PLACEHOLDER gets the true prefix at installation."""
+        """Add a file. In text, PLACEHOLDER is replaced by the real prefix at the installation."""
         entry: dict[str, object] = {
             "_path": path,
             "path_type": "hardlink",
@@ -68,12 +68,12 @@ class Package:
         self._members.append((path, content, 0o755 if mode & 0o111 else 0o644, None))
 
     def link(self, path: str, target: str) -> None:
-        """A symbolic link."""
+        """Add a symbolic link."""
         self._paths.append({"_path": path, "path_type": "softlink"})
         self._members.append((path, b"", 0o777, target))
 
     def add_tree(self, root: Path) -> None:
-        """Everything below `root`, which is laid out as a prefix."""
+        """Add everything below `root`, which has the layout of a prefix."""
         for file in sorted(root.rglob("*")):
             path = file.relative_to(root).as_posix()
             if file.is_symlink():
@@ -84,10 +84,10 @@ class Package:
     def write(
         self, channel: Path, link: Entry | None = None, about: Entry | None = None
     ) -> tuple[str, str, Entry]:
-        """Write the package into `channel`; return (subdir, file name, repodata entry).
+        """Write the package into `channel`; return (subdir, file name, index entry).
 
-        The format is conda's: a zip of two zstd tarballs, `pkg-` with the files, `info-` with what
-        is said of them.
+        conda's format is a zip of two zstd tarballs: `pkg-` has the files, `info-` has the
+        metadata.
         """
         info = {
             "index.json": _json(self.index),
@@ -121,7 +121,7 @@ class Package:
 
 
 def write_repodata(channel: Path, entries: list[tuple[str, str, Entry]]) -> None:
-    """Write the index of `channel`, for this machine's folder and for `noarch`."""
+    """Write the index of `channel` for this machine's folder and for `noarch`."""
     for where in ("noarch", subdir()):
         packages = {file: entry for folder, file, entry in entries if folder == where}
         index = {
@@ -136,6 +136,7 @@ def write_repodata(channel: Path, entries: list[tuple[str, str, Entry]]) -> None
 
 
 def _tar(members: list[tuple[str, bytes, int, str | None]]) -> bytes:
+    """Return a zstd tarball."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for path, content, mode, target in members:
@@ -147,13 +148,15 @@ def _tar(members: list[tuple[str, bytes, int, str | None]]) -> bytes:
             else:
                 entry.type, entry.linkname = tarfile.SYMTYPE, target
                 archive.addfile(entry)
-    # read back within the minute, on the same disk: speed over size
+    # The file is read back soon, on the same disk: speed matters more than size.
     return zstd.compress(buffer.getvalue(), 1)
 
 
 def _sha256(content: bytes) -> str:
+    """Return the SHA-256 of bytes."""
     return hashlib.sha256(content).hexdigest()
 
 
 def _json(value: object) -> bytes:
+    """Return a value as JSON."""
     return json.dumps(value, indent=1, sort_keys=True).encode()

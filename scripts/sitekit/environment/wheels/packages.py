@@ -1,4 +1,4 @@
-"""What environment.yml asks for, in conda's words and in pip's."""
+"""Read the packages of environment.yml, in the notations of conda and pip."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...site.yaml_file import Document, read_yaml
 from .wheel import PYPI_NAMES
 
 NOT_WHEELS = {"python", "configurable-http-proxy", "nodejs"}
-"""What PyPI does not have, or has in another form; see nonpython.py."""
+"""Packages that PyPI lacks, or has in another form; see python_node_proxy.py."""
 
 _SPEC = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)\s*(.*)")
 
@@ -28,24 +28,23 @@ class Packages:
 
     @property
     def digest(self) -> str:
-        """Changes when, and only when, a dependency changes."""
+        """Return a hash that changes if and only if a dependency changes."""
         return hashlib.sha256(
             json.dumps([sorted(self.conda), sorted(self.pip)]).encode()
         ).hexdigest()
 
     @property
     def names(self) -> set[str]:
-        """The names of all of them, in conda's spelling."""
+        """Return the names of all packages, in conda's spelling."""
         return {_split(spec)[0] for spec in (*self.conda, *self.pip)}
 
     def constraint(self, name: str) -> str:
-        """What is asked of the version of `name`, as pip writes it, such as `>=3.11,<3.14`; empty
-        for nothing."""
+        """Return the version constraint of `name` in pip's notation; "" for none."""
         return next((_as_pip(rest) for found, rest in map(_split, self.conda) if found == name), "")
 
     @property
     def wheels(self) -> list[str]:
-        """All that can come as a wheel, as requirements for pip."""
+        """Return all packages that exist as wheels, as requirements for pip."""
         found = [(name, rest) for name, rest in map(_split, self.conda) if name not in NOT_WHEELS]
         wanted = [PYPI_NAMES.get(name, name) + _as_pip(rest) for name, rest in found]
         if "nodejs" in self.names:
@@ -54,15 +53,13 @@ class Packages:
 
 
 def read_packages() -> Packages:
-    """Those of environment.yml, with the site's own, if it has some. Raises BadInput as read()
-    does."""
+    """Return the packages of environment.yml and of the site's own file. Raises BadInput."""
     kits, own = read(data("environment.yml")), CHECKOUT / OWN_PACKAGES
     return joined(kits, read(own)) if own.exists() else kits
 
 
 def joined(kits: Packages, own: Packages) -> Packages:
-    """What the site asks for, and of what the kit asks for all else: a package that both name is as
-    the site has it."""
+    """Return all packages of both files. The site's entry replaces the kit's for the same name."""
     conda, pip = (
         [spec for spec in some if _split(spec)[0] not in own.names]
         for some in (kits.conda, kits.pip)
@@ -71,8 +68,7 @@ def joined(kits: Packages, own: Packages) -> Packages:
 
 
 def read(path: Path) -> Packages:
-    """The packages of such a file. Raises BadInput with the line for whatever sitekit cannot
-    install."""
+    """Return the packages of a file. Raises BadInput with the line of an invalid entry."""
     document = read_yaml(path)
     entries = document.values.get("dependencies")
     if not isinstance(entries, list) or not entries:
@@ -99,6 +95,7 @@ def read(path: Path) -> Packages:
 
 
 def _requirement(document: Document, number: int, index: int, line: object) -> str:
+    """Check a requirement for pip."""
     if not isinstance(line, str) or not re.match(r"[A-Za-z0-9]", line) or "://" in line:
         where = document.where(["dependencies", number, "pip", index])
         raise BadInput(
@@ -108,12 +105,13 @@ def _requirement(document: Document, number: int, index: int, line: object) -> s
 
 
 def _split(spec: str) -> tuple[str, str]:
+    """Split a MatchSpec into name and version."""
     match = _SPEC.match(spec.split("::")[-1].split("[")[0].strip())
     return (match[1].lower(), match[2].strip()) if match else (spec, "")
 
 
 def _as_pip(version: str) -> str:
-    """Conda's `4.*` -> pip's `==4.*`; `=4.6` -> `==4.6.*`; `>=3.11,<3.14` is the same in both."""
+    """Convert a version from conda's notation to pip's: `4.*` -> `==4.*`; `=4.6` -> `==4.6.*`."""
     version = version.split(" ")[0] if re.match(r"[\d=]", version) else version.replace(" ", "")
     if re.match(r"=[^=]", version):
         return f"={version}" if version.endswith("*") else f"={version}.*"

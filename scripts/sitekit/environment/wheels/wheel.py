@@ -1,4 +1,4 @@
-"""One wheel, as its author published it, turned into a conda package."""
+"""Convert a wheel from PyPI into a conda package."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PYPI_NAMES = {conda: pypi for pypi, conda in CONDA_NAMES.items()}
 
 
 def conda_name(name: str) -> str:
-    """What conda calls the PyPI project `name`."""
+    """Return conda's name of the PyPI project `name`."""
     plain = canonicalize_name(name)
     return CONDA_NAMES.get(plain, plain)
 
@@ -49,14 +49,19 @@ class Wheel:
         )
 
     def requires(self, target: Mapping[str, str], extra: str = "") -> Iterator[Requirement]:
-        """What this wheel needs on `target` (a marker environment), or what its `extra` adds."""
+        """Yield what the wheel requires on `target`, or what its `extra` adds.
+
+        `target` is an environment for dependency markers.
+        """
         for requirement in map(Requirement, self.metadata.get_all("Requires-Dist") or []):
             if not requirement.marker or requirement.marker.evaluate({**target, "extra": extra}):
                 yield requirement
 
     def depends(self, target: Mapping[str, str], house: Mapping[str, Wheel]) -> list[str]:
-        """Its requirements as conda writes them. Conda has no extras: the asker asks for what the
-        extra needs."""
+        """Return the requirements in conda's notation.
+
+        conda has no extras. So a package lists what the extras of its requirements require.
+        """
         wanted: dict[str, set[str]] = {}
         seen: set[tuple[str, str]] = set()
         waiting = list(self.requires(target))
@@ -77,11 +82,11 @@ class Wheel:
         ]
 
     def entry_points(self) -> list[str]:
-        """`jupyter = jupyter_core.command:main` and so on."""
+        """Return the entry points, such as `jupyter = jupyter_core.command:main`."""
         if f"{self.info}/entry_points.txt" not in self.archive.namelist():
             return []
         parser = configparser.ConfigParser(delimiters=("=",))
-        # What configparser's manual says, against its types, so that names keep their capitals.
+        # Names keep their capitals. configparser's manual documents this, but its types forbid it.
         parser.optionxform = str  # type: ignore[method-assign, assignment]
         parser.read_string(self.archive.read(f"{self.info}/entry_points.txt").decode())
         sections = [parser[name] for name in ("console_scripts", "gui_scripts") if name in parser]
@@ -92,8 +97,10 @@ class Wheel:
     def convert(
         self, channel: Path, target: Mapping[str, str], house: Mapping[str, Wheel]
     ) -> tuple[str, str, Entry]:
-        """Write the package into `channel`. A compiled wheel keeps the noarch layout, bound to the
-        target's Python."""
+        """Write the package into `channel`.
+
+        A compiled wheel has the noarch layout too, but depends on the target's version of Python.
+        """
         version = target["python_version"]
         package = Package(
             conda_name(self.name),
@@ -119,14 +126,17 @@ class Wheel:
         )
 
     def _python(self, version: str) -> str:
+        """Return the dependency on Python."""
         if self.pure:
             return f"python {(self.metadata['Requires-Python'] or '').replace(' ', '')}".strip()
         major, minor = version.split(".")
         return f"python >={version},<{major}.{int(minor) + 1}.0a0"
 
     def _place(self, entry: zipfile.ZipInfo, version: str) -> tuple[str, bytes, int]:
-        """Where a file of the wheel goes. Source: the binary distribution format, `.data`
-        directories."""
+        """Return the path, content and mode of a file of the wheel in the package.
+
+        Source: the binary distribution format, `.data` directories.
+        """
         content, mode = self.archive.read(entry), entry.external_attr >> 16
         data = self.info.removesuffix(".dist-info") + ".data/"
         if not entry.filename.startswith(data):
@@ -142,8 +152,7 @@ class Wheel:
 
 
 def target_environment(version: str) -> dict[str, str]:
-    """The values of dependency markers for CPython `version` (such as 3.11.2) on this machine's
-    kind of Linux."""
+    """Return the values of dependency markers for CPython `version` on this type of machine."""
     return {
         "implementation_name": "cpython",
         "implementation_version": version,

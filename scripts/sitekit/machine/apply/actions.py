@@ -36,7 +36,7 @@ class Action(Protocol):
 
     @property
     def what(self) -> tuple[str, str]:
-        """Return the kind of the change and its object, such as ("new file", "/etc/pam.d/sitekit-main")."""
+        """Return the kind of the change and its object: ("new file", "/etc/pam.d/sitekit-x")."""
 
     def do(self, root: Path, undo: ExitStack) -> None:
         """Make the change in the file tree `root`.

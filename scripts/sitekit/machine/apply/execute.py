@@ -38,7 +38,7 @@ def execute(
     begun = any(isinstance(action, Stop) for action in plan.actions)
 
     def restart_again() -> None:
-        """Restart the services with the restored files, if they were stopped or restarted before."""
+        """Restart the services with the restored files, if they were stopped or restarted."""
         if begun:
             say("    starting the services restart_again with what they had")
             services(None)
@@ -98,7 +98,7 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def _keep(actions: Sequence[Action], site: Site, root: Path, undo: ExitStack) -> None:
-    """Copy the files that were replaced or removed to `before/<time>/`, which only root can read."""
+    """Copy replaced and removed files to `before/<time>/`, which only root can read."""
     gone = [
         action
         for action in actions

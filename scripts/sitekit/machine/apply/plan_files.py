@@ -60,7 +60,7 @@ def _ours(entry: Entry, record: FileRecord | None) -> bool:
 def _offer(
     made: ApplyPlan, path: Path, file: File, record: FileRecord, seen: MachineState, secret: bool
 ) -> None:
-    """Plan to put the file beside `path` as `.new`, unless the administrator already dealt with it."""
+    """Plan to put the file beside `path` as `.new`, unless the administrator has handled it."""
     new = beside(path)
     there = seen.entries[new]
     if there.kind == "nothing" and file.sha256 in (*record.hashes, record.offered):

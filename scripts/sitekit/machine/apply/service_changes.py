@@ -114,7 +114,7 @@ def runs(states: Mapping[str, str], web: WebServer) -> bool:
 def _readers(
     site: Site, platform: Platform, changed: Mapping[Path, Entry]
 ) -> tuple[set[str], set[str]]:
-    """Return the services that must restart for the changed files, and those that can reload them."""
+    """Return the services that must restart for the changed files, and those that can reload."""
     hub = {
         site.etc / name
         for name in ("site.yml", "jupyterhub_config.py", "culler_config.py", "proxy.env")

@@ -25,7 +25,7 @@ class Process:
     environment: str
 
     def mentions(self, *paths: Path) -> bool:
-        """Return whether the command line or the environment names a path in one of these directories."""
+        """Return whether the command line or environment names a path in these directories."""
         return any(
             f"{path}/" in text for path in paths for text in (self.command, self.environment)
         )

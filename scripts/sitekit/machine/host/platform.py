@@ -98,7 +98,10 @@ def platforms() -> dict[str, Platform]:
 
 
 def this_platform(root: Path = Path("/")) -> Platform:
-    """Return the family of the machine whose file tree is `root`. Raises BadInput for an unknown one."""
+    """Return the family of the machine whose file tree is `root`.
+
+    Raises BadInput for an unknown distribution.
+    """
     release = root / "etc/os-release"
     lines = release.read_text().splitlines() if release.exists() else []
     said = dict(line.split("=", 1) for line in lines if "=" in line)

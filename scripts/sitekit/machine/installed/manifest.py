@@ -144,7 +144,7 @@ def load_manifest(site: Site, root: Path) -> Manifest:
 
 
 def _taken(manifest: Manifest, site: Site, root: Path) -> None:
-    """Accept certificates that certbot renewed and that `take_certificate` copied as sitekit's own."""
+    """Accept certificates that certbot renewed and `take_certificate` copied as sitekit's own."""
     if (site.front.server, site.front.certificate) == ("nginx", "acme"):
         for path in certificate(site):
             record, there = manifest.files.get(str(path)), look(root, path)

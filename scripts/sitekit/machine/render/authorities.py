@@ -117,7 +117,7 @@ class _OpenSSL:
         (folder / "config").write_text(config)
 
     def authority(self, name: Authority) -> dict[Path, File]:
-        """Return the certificate and key of an authority, and leave copies in the folder for pairs()."""
+        """Return the certificate and key of an authority; leave copies in the folder for pairs()."""
         places = [authority(self.site, name), authority_key(self.site, name)]
         cert, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         for place, mine in zip(places, (cert, key), strict=True):
@@ -179,7 +179,7 @@ class _OpenSSL:
         return mine.read_text() if self._is_valid(mine, mine, signer, PAIR_DAYS, name) else ""
 
     def _is_valid(self, cert: Path, key: Path, signer: Path, days: int, name: str = "") -> bool:
-        """Return whether key and certificate match, and whether the authority signed the certificate.
+        """Return whether key and certificate match, and whether the authority signed them.
 
         The certificate must also be valid for `name`, and until it is due for renewal.
         """

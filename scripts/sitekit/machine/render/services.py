@@ -1,4 +1,4 @@
-"""Define the services of a site: the proxy, the hub, and the site's own web server if it has one."""
+"""Define the services of a site: the proxy, the hub, and the site's own web server, if any."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ def site_supervisor(site: Site) -> Supervisor:
 
 
 def running_supervisor(site: Site) -> Supervisor:
-    """Return the supervisor that site.yml names. Raises Problem if it cannot run on this machine."""
+    """Return the supervisor that site.yml names.
+
+    Raises Problem if it cannot run on this machine.
+    """
     if site.supervisor == "systemd" and which_supervisor() != "systemd":
         remedy = "write `supervisor: supervisord` into the site file"
         raise Problem("systemd is not PID 1 on this machine", "supervisor", remedy)

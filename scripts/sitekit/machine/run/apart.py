@@ -13,7 +13,7 @@ from ..supervisors.interface import State
 
 
 def kept_apart(site: Site, proxy: State) -> tuple[bool, str]:
-    """Return whether the pages of users are kept apart, and by what, as a line for `make status`."""
+    """Return whether users' pages are kept apart, and by what, as a line for `make status`."""
     if proxy.pid is None:
         return False, "unknown: the proxy does not run"
     if not _as_asked(site, proxy.pid):

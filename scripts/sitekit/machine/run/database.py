@@ -30,7 +30,10 @@ print(json.dumps([script.get_current_head(), *(one.revision for one in script.wa
 
 
 def refuse_unknown_schema(site: Site, release: Path) -> None:
-    """Refuse if the database is damaged or too new for `release`, and no backup fits. Raises Problem."""
+    """Refuse if the database is damaged or too new for `release`, and no backup fits.
+
+    Raises Problem.
+    """
     if not site.database.exists():
         return
     with _as_the_hub(site):

@@ -34,7 +34,10 @@ _MAX_ENDS = 3
 
 
 def which_supervisor() -> Literal["systemd", "supervisord"]:
-    """Return the supervisor of this machine: systemd if it is PID 1 (sd_booted(3)), else supervisord."""
+    """Return the supervisor of this machine: systemd if it is PID 1, else supervisord.
+
+    sd_booted(3) describes the test.
+    """
     return "systemd" if Path("/run/systemd/system").is_dir() else "supervisord"
 
 

@@ -42,13 +42,16 @@ class Supervisor(Protocol):
         """Reload a running service, which has a `reload_signal`, without an interruption."""
 
     def stop(self, service: Service) -> None:
-        """Stop a service, and wait until it has ended. A stopped or unknown service is left alone."""
+        """Stop a service, and wait until it has ended.
+
+        A stopped or unknown service is left alone.
+        """
 
     def unload(self, services: Sequence[Service]) -> None:
         """Make sure, after `stop`, that no service starts again by itself."""
 
     def state(self, service: Service) -> State:
-        """Return the state; `stopped` if the supervisor does not run or does not know the service."""
+        """Return the state; `stopped` if the supervisor is down or does not know the service."""
 
     def log(self, service: Service, lines: int = 12) -> str:
         """Return the last lines of the service's log."""

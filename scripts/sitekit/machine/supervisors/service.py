@@ -122,7 +122,10 @@ def _systemd_line(value: object) -> str:
 
 
 def _below_run(paths: Sequence[Path]) -> str:
-    """Return folders for RuntimeDirectory=, relative to /run. Raises ValueError for other folders."""
+    """Return folders for RuntimeDirectory=, relative to /run.
+
+    Raises ValueError for other folders.
+    """
     return " ".join(str(path.relative_to("/run")) for path in paths)
 
 

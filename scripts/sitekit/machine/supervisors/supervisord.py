@@ -96,9 +96,10 @@ class SupervisordSupervisor:
         self._await_end(service)
 
     def _await_end(self, service: Service) -> None:
-        """Wait until a service has ended that was told to stop before, perhaps by an interrupted command.
+        """Wait until a service has ended that was told to stop before.
 
-        Until then supervisord refuses to start it and accepts no other stop.
+        An interrupted command may have left it so. Until it has ended, supervisord refuses to start
+        it and accepts no other stop.
         """
         if not _within(
             service.stop_seconds + 10, lambda: not self.state(service).detail.startswith("STOPPING")
@@ -169,7 +170,10 @@ class SupervisordSupervisor:
             raise Problem("supervisord does not answer on its socket", str(self.control), remedy)
 
     def _reread(self) -> None:
-        """Load the changed configuration. Programs whose section changed are stopped; `start` starts them."""
+        """Load the changed configuration. Programs whose section changed are stopped.
+
+        `start` starts them again.
+        """
         ((added, changed, removed),) = self._rpc.reloadConfig()
         for name in [*changed, *removed]:
             self._rpc.stopProcessGroup(name)

@@ -23,7 +23,10 @@ _DEPENDS = re.compile(r"^# Depends: (.*)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Link:
-    """A symbolic link. If it is `part_of` another link, it is made only if sitekit made that one."""
+    """A symbolic link.
+
+    If it is `part_of` another link, it is made only if sitekit made that one.
+    """
 
     target: str
     part_of: Path | None = None
@@ -80,7 +83,7 @@ def _missing(platform: Platform, what: str, package: str) -> BadInput:
 
 
 def links(target: Target, platform: Platform) -> dict[Path, Link]:
-    """Return the links that the site needs: for modules and their dependencies, then for the site."""
+    """Return the links that the site needs: for modules with dependencies, then for the site."""
     web = server(target.site, platform)
     if target.site.front.instance == "own" or web.links is None:
         return {}

@@ -53,7 +53,7 @@ def has_passphrase(key: Path) -> bool:
 
 
 def serves(certificate: Path, site: Site, seconds: int) -> bool:
-    """Return whether a certificate has all names of the site and stays valid for so many seconds."""
+    """Return whether a certificate has all the site's names and stays valid so many seconds."""
     return all(is_for(certificate, name) for name in names(site)) and lasts(certificate, seconds)
 
 

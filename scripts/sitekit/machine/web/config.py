@@ -82,7 +82,7 @@ def read_by_front(site: Site, platform: Platform) -> set[Path]:
 
 
 def towards_proxy(site: Site) -> tuple[Path, Path]:
-    """Return the web server's certificate for the proxy, and the authority that signed the proxy's."""
+    """Return the web server's certificate, and the authority that signed the proxy's."""
     return pair(site, "front"), authority(site, "services")
 
 

@@ -119,7 +119,10 @@ def _validity(certificate: Path) -> tuple[float, float]:
 
 
 def _differs(file: Path, seen: str) -> bool:
-    """Return whether the first certificate of the file is another one. An unreadable file counts as the same."""
+    """Return whether the file's first certificate is another one than the one presented.
+
+    An unreadable file counts as the same.
+    """
     try:
         found = _FIRST.search(file.read_text(errors="replace"))
     except OSError:

@@ -137,7 +137,10 @@ def _process(pid: int) -> str:
 
 
 def wait(web: WebServer, site: Site) -> None:
-    """Wait until the site's virtual host answers. Raises Problem after a minute, or if the server ends."""
+    """Wait until the site's virtual host answers.
+
+    Raises Problem after a minute, or if the server ends.
+    """
     end = time.monotonic() + ANSWER_SECONDS
     while not answers(site):
         if state(web).word != "running":
@@ -154,10 +157,11 @@ def wait(web: WebServer, site: Site) -> None:
 
 
 def answers(site: Site) -> bool:
-    """Return whether the site's virtual host answers. It does if it writes a request to the site's log.
+    """Return whether the site's virtual host answers, by the site's log.
 
-    `make certificate_check` checks the certificate, and the hub's own check the hub. The web server
-    may listen only on the address of the site's name.
+    A request is sent, and must then be in this log. `make certificate_check` checks the
+    certificate, and the hub's own check the hub. The web server may listen only on the address of
+    the site's name.
     """
     mark = f"/sitekit-{secrets.token_hex(8)}"
     return any(_handed_on(site, address, mark) for address in ("127.0.0.1", site.front.host))

@@ -21,7 +21,10 @@ _LARGEST = 16 * 1024 * 1024  # bytes; an advisory has a few thousand
 
 @dataclass(frozen=True)
 class Hit:
-    """An advisory that concerns a package. `fixed` is the next version without the fault, if known."""
+    """An advisory that concerns a package.
+
+    `fixed` is the next version without the fault, if known.
+    """
 
     package: Package
     id: str
