@@ -1,4 +1,4 @@
-"""Write a small config/site.yml with this machine's settings of Slurm and Lmod (`make new_site`)."""
+"""Write a small config/site.yml with this machine's Slurm and Lmod (`make new_site`)."""
 
 from __future__ import annotations
 

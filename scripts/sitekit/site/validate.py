@@ -110,17 +110,17 @@ def _nearest(model: type[BaseModel], key: Sequence[str | int]) -> str | None:
 
 # pydantic's types of errors whose texts need no further data: the fault, and the remedy.
 _PLAIN = {
-    "int_type": ("{given} is not a whole number", "{such}"),
-    "int_parsing": ("{given} is not a whole number", "{such}"),
-    "int_from_float": ("{given} is not a whole number", "{such}"),
+    "int_type": ("{given} is not a whole number", "{an_example}"),
+    "int_parsing": ("{given} is not a whole number", "{an_example}"),
+    "int_from_float": ("{given} is not a whole number", "{an_example}"),
     "bool_type": ("{given} is neither true nor false", "write true or false"),
     "bool_parsing": ("{given} is neither true nor false", "write true or false"),
     "greater_than": ("{given} is too small", "use more than {gt}"),
     "greater_than_equal": ("{given} is too small", "use at least {ge}"),
     "less_than": ("{given} is too large", "use less than {lt}"),
     "less_than_equal": ("{given} is too large", "use at most {le}"),
-    "too_short": ("the list is empty", "{such}"),
-    "string_too_short": ("the text is empty", "{such}"),
+    "too_short": ("the list is empty", "{an_example}"),
+    "string_too_short": ("the text is empty", "{an_example}"),
     "string_too_long": ("the text is longer than {max_length} characters", "shorten it"),
 }
 

@@ -44,6 +44,6 @@ def memberships(site: Site, platform: Platform) -> list[Membership]:
     """Return the memberships without which the hub cannot work."""
     found = [Membership(site.hub.user, "to read proxy.env", group_of=site.proxy.user)]
     if site.login.passwords == "shadow" and platform.shadow_group:
-        why = "so that PAM's pam_unix can check other people's passwords for it"
+        why = "so that the hub can check users' passwords with pam_unix"
         found.append(Membership(site.hub.user, why, group=platform.shadow_group))
     return found

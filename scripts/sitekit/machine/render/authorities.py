@@ -117,7 +117,7 @@ class _OpenSSL:
         (folder / "config").write_text(config)
 
     def authority(self, name: Authority) -> dict[Path, File]:
-        """Return the certificate and key of an authority; leave copies in the folder for pairs()."""
+        """Return the certificate and key of an authority; leave copies for pairs()."""
         places = [authority(self.site, name), authority_key(self.site, name)]
         cert, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         for place, mine in zip(places, (cert, key), strict=True):

@@ -41,7 +41,7 @@ def render(site: Site, platform: Platform) -> dict[Path, File]:
 
 
 def configuration(site: Site) -> dict[Path, File]:
-    """Return what the hub reads: the site with all defaults, its own configuration, config/local.d."""
+    """Return what the hub reads: the site with all defaults, its configuration, local.d."""
     files = {
         site.etc / "site.yml": File(dump(site)),
         site.etc / "jupyterhub_config.py": _copy("config/jupyterhub_config.py"),
