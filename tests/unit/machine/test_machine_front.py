@@ -15,8 +15,8 @@ from sitekit.machine.host.target import Target
 from sitekit.machine.render.machine_secrets import generated_files_of, openid
 from sitekit.machine.render.rendered_files import render
 from sitekit.machine.web.certificate import self_signed, serves
+from sitekit.machine.web.check_provided import check_brought
 from sitekit.machine.web.config import front
-from sitekit.machine.web.provided import check_brought
 from sitekit.site import Site
 
 CERT, KEY = "/etc/ssl/own.pem", "/etc/ssl/own.key"

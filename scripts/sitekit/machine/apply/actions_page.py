@@ -24,9 +24,9 @@ from .make_plan import make_plan
 HEAD = """\
 # What sitekit does to a machine
 
-This page lists everything that `sudo make apply` and the other commands change on a machine, for a site named `{name}`
-with systemd on Debian. The code that plans the changes generates this page. `make diff` prints the same for your own
-site and machine, with the contents of the files, before anything is changed.
+This page lists everything that `sudo make apply` and the other commands change on a machine, for a site named
+`{name}` with systemd on Debian. The code that plans the changes generates this page. `make diff` prints the same for
+your own site and machine, with the contents of the files, before anything is changed.
 
 ## sudo make apply
 
@@ -36,10 +36,10 @@ JupyterHub.
 Then it makes the changes below, in this order. If a step fails, or if a service that ran before does not answer
 afterwards, all changes are undone, byte for byte.
 
-Folders, accounts, groups, memberships and links that exist already are kept and not recorded. A file that exists already,
-or that was changed by hand, is kept too: the new content is written beside it as `.new` (for logrotate as `.dpkg-new`,
-which logrotate ignores). Only folders of the site itself get a new owner and mode, the hub's folder with everything in
-it. `make uninstall` restores them.
+Folders, accounts, groups, memberships and links that exist already are kept and not recorded. A file that exists, or
+that was changed by hand, is kept too: the new content is written beside it as `.new` (for logrotate as `.dpkg-new`,
+which logrotate ignores). Only folders of the site itself get a new owner and mode, the hub's folder with everything
+in it. `make uninstall` restores them.
 """
 
 TAIL = """\
@@ -52,22 +52,23 @@ It also keeps its own records:
 | `{manifest}` | the manifest: all of the above with hashes, for the next apply and for uninstall |
 | `{before}/` | files that the last {kept} applies replaced or removed, except secrets; only root can read them |
 
-Before the link to the virtual host, links in `{enabled}/` enable the modules {names},
-and the modules that these depend on (`# Depends:` in their `.load` files). Modules that were enabled before are not changed.
+Before the link to the virtual host, links in `{enabled}/` enable the modules {names}, and the modules that these
+depend on (`# Depends:` in their `.load` files). Modules that were enabled before are not changed.
 
-The lock `/run/sitekit.lock` prevents a second sitekit from running. Only root can open it. It stays until the next boot.
+The lock `/run/sitekit.lock` prevents a second sitekit from running. Only root can open it. It stays until the next
+boot.
 
-Running services that read a changed file are updated: Apache is reloaded, hub and proxy are restarted. Stopped services
-stay stopped. What the site no longer needs is removed: files, links, memberships, secrets. Services that it no longer has
-are stopped, and disabled under systemd. New services are started, and enabled under systemd, if a service of that name
-or the proxy ran before.
+Running services that read a changed file are updated: Apache is reloaded, hub and proxy are restarted. Stopped
+services stay stopped. What the site no longer needs is removed: files, links, memberships, secrets. Services that it
+no longer has are stopped, and disabled under systemd. New services are started, and enabled under systemd, if a
+service of that name or the proxy ran before.
 
-The machine's own web server first tests its whole configuration with the changes (`{test}`).
-Then it is reloaded, or restarted for modules that a reload cannot load. Afterwards the site's address must lead to the site.
+The machine's own web server first tests its whole configuration with the changes (`{test}`). Then it is reloaded, or
+restarted for modules that a reload cannot load. Afterwards the site's address must lead to the site.
 
-Users' servers are Slurm jobs and are not touched. After a change below `/etc/systemd`, `systemctl daemon-reload` is run.
-The account tools keep copies such as `/etc/passwd-`. sitekit restores these copies, because they hold what the last
-administrator's change replaced. The lock that these tools leave, `/etc/.pwd.lock`, stays.
+Users' servers are Slurm jobs and are not touched. After a change below `/etc/systemd`, `systemctl daemon-reload` is
+run. The account tools keep copies such as `/etc/passwd-`. sitekit restores these copies, because they hold what the
+last administrator's change replaced. The lock that these tools leave, `/etc/.pwd.lock`, stays.
 
 ## sudo make start, sudo make stop
 
@@ -92,8 +93,8 @@ The services write these files while they run, besides the journal:
 `backup` writes one file to `{backups}/`, and removes all but the newest {keep} backups.
 
 `restore` creates and fills the folders of state and secrets, and records them in the manifest. Files of the checkout
-(`config/`, `kernels/kernels.yml`) are written if they are missing. If another version exists, they are written beside it
-as `.new`.
+(`config/`, `kernels/kernels.yml`) are written if they are missing. If another version exists, they are written beside
+it as `.new`.
 
 `rotate_secrets` replaces `{token}` and `{state}/cookie_secret`, and restarts proxy and hub.
 
@@ -104,8 +105,9 @@ as `.new`.
 The machine's own web server is reloaded without the site.
 
 These stay, and `uninstall` prints each: files and links that were changed by hand, files that existed before sitekit,
-links to modules that another site of the web server needs by now, accounts that another site uses too, and state, logs and
-backups. Only root can read these three afterwards; `PURGE=1` removes their content, if sitekit created the folder.
+links to modules that another site of the web server needs by now, accounts that another site uses too, and state,
+logs and backups. Only root can read these three afterwards; `PURGE=1` removes their content, if sitekit created the
+folder.
 
 Users' homes, running jobs, packages, and the prefix with releases and kernels are not touched.
 """

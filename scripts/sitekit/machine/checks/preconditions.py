@@ -14,7 +14,7 @@ from ..host.target import Target
 from ..installed import unix_accounts
 from ..installed.applied import applied, check_follows, others
 from ..web.apache_links import check_installed
-from ..web.provided import check_brought
+from ..web.check_provided import check_brought
 from .passwords import check_module
 from .secrecy import check_secrecy
 

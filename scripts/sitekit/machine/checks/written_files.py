@@ -19,7 +19,7 @@ from ..host.platform import Platform
 from ..host.target import Target
 from ..installed import unix_accounts
 from ..installed.entries import MACHINE
-from ..render.preloaded import node_options, preloaded
+from ..render.proxy_preloads import node_options, preloaded
 from ..render.services import site_services
 from ..web import apache_links
 from ..web.config import front_path, modules, read_by_front, server

@@ -16,8 +16,8 @@ from ...site.front import Certificate
 from ..host.file import File
 from ..host.target import Target
 from ..web.certificate import self_signed, serves
+from ..web.check_provided import client_secret
 from ..web.config import certificate
-from ..web.provided import client_secret
 from .authorities import internal_tls_files, internal_tls_paths
 
 _PASSPHRASE = re.compile(r"^OIDCCryptoPassphrase ([0-9a-f]{64})$", re.MULTILINE)

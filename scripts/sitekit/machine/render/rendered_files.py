@@ -18,7 +18,7 @@ from ..host.platform import Platform
 from ..web.config import front
 from ..web.logrotate import log_rotation
 from ..web.renewal import renewal
-from .preloaded import preloaded
+from .proxy_preloads import preloaded
 from .services import site_services, site_supervisor
 from .sudo_and_pam import pam, sudoers
 from .timers import nightly

@@ -18,7 +18,7 @@ from ..supervisors.control import (
 from ..supervisors.ready import front_answers, hub_answers, proxy_answers
 from ..supervisors.service import Service
 from ..web.config import RELOAD, front_path, server
-from .preloaded import node_options
+from .proxy_preloads import node_options
 from .timers import timers
 
 

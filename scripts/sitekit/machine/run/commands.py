@@ -20,7 +20,7 @@ from ..supervisors.service import Service
 from ..web import system_server
 from ..web.config import server
 from . import database
-from .apart import administrators, kept_apart
+from .page_isolation import administrators, kept_apart
 from .site_state import site_state
 
 __all__ = ["renew", "start", "status", "stop"]

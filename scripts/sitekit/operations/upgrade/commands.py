@@ -23,7 +23,7 @@ from ...environment.release.trial_run import hub_reads_the_site
 from ...environment.wheels.packages import read_packages
 from ...machine.run import commands as machine
 from ...machine.run.database import refuse_unknown_schema
-from ...machine.run.ledger import refuse_newer_ledger
+from ...machine.run.ledger_version import refuse_newer_ledger
 from ...site import Site
 from .releases_in_use import NOT_HERE, Uses, users
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import psutil
 
 from ...site import Site
-from ..render.preloaded import node_options
+from ..render.proxy_preloads import node_options
 from ..supervisors.interface import State
 
 
