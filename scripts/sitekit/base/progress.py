@@ -69,8 +69,8 @@ def say(text: str = "") -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-# rich is loaded only for a terminal. A release, in which timers and users run parts of the kit, does
-# not contain it.
+# rich is loaded only for a terminal. A release, in which timers and users run parts of the kit,
+# does not contain it.
 
 
 @cache

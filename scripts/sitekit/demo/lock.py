@@ -43,8 +43,8 @@ def _taken(path: Path) -> int:
                 )
                 told = True
             fcntl.flock(handle, fcntl.LOCK_EX)
-        # The previous holder has removed the file. Then this lock is on a file that no other command
-        # finds.
+        # The previous holder has removed the file. Then this lock is on a file that no other
+        # command finds.
         if _same(handle, path):
             os.truncate(handle, 0)
             os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)

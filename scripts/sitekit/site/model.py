@@ -128,8 +128,8 @@ class Site(Section):
             raise Unfits(faults)
         return self
 
-    # The paths that follow from the site's name and `paths`. Everything that sitekit writes is below
-    # one of them.
+    # The paths that follow from the site's name and `paths`. Everything that sitekit writes is
+    # below one of them.
 
     @property
     def etc(self) -> Path:

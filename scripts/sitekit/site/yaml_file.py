@@ -50,8 +50,8 @@ def dotted(key: Sequence[str | int]) -> str:
 def read_yaml(path: Path) -> Document:
     """Read a file that contains one mapping. Raises BadInput with the line of the error."""
     try:
-        # read_text would convert a single carriage return into a line end, and the line numbers would
-        # be wrong.
+        # read_text would convert a single carriage return into a line end, and the line numbers
+        # would be wrong.
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise explain_unreadable(path, error) from None

@@ -19,10 +19,10 @@ PROGRAMS = (LIFT,)
 CPUS = 8
 """The CPUs of each virtual node: more than the machine has, because notebooks mostly wait."""
 
-# name: (nodes, shortest MaxTime in seconds, other options). `batch` says FORCE:1, for at Slurm's
-# default of NO its jobs and those of the overlapping jupyter partition would shut each other out,
-# node by node. The notebooks' partitions are closed to the hub's account by AllowGroups, as they
-# are on clusters that keep them for users.
+# name: (nodes, shortest MaxTime in seconds, other options). `batch` has FORCE:1: with Slurm's
+# default NO, its jobs and those of the overlapping jupyter partition would exclude each other on a
+# node. AllowGroups closes the notebooks' partitions to the hub's account, as on clusters that
+# reserve them for users.
 NOTEBOOKS = "AllowGroups=jupyter-users OverSubscribe=FORCE:10"
 PARTITIONS = {
     "jupyter-short": (("demo1", "demo2"), 4 * 3600, f"{NOTEBOOKS} PriorityTier=10"),
@@ -84,8 +84,8 @@ def _longest(site: Site, partition: str, least: int) -> int:
 def cgroup_conf(host: Host) -> str:
     """Return cgroup.conf, which enforces the memory cap if that is possible."""
     if host.cgroup is None:
-        # slurmd loads a cgroup plugin even if nothing uses it. v2's wants a writable tree, v1's
-        # wants nothing.
+        # slurmd loads a cgroup plugin even if nothing uses it. The one for v2 needs a writable
+        # tree, the one for v1 does not.
         return "# No cgroup can be used on this machine: the memory cap is not enforced.\nCgroupPlugin=cgroup/v1\n"
     constrain = (
         f"ConstrainRAMSpace=yes\nAllowedRAMSpace={CAP_PERCENT}\n"
@@ -93,7 +93,7 @@ def cgroup_conf(host: Host) -> str:
     )
     if host.cgroup == "v1":
         return "CgroupPlugin=cgroup/v1\nCgroupMountpoint=/sys/fs/cgroup\n" + constrain
-    # Where slurmd does not come up with it, the demo goes on without a cap.
+    # If slurmd does not start with it, the demo continues without a cap.
     return "CgroupPlugin=cgroup/v2\nIgnoreSystemdOnFailure=yes\n" + constrain
 
 
@@ -141,7 +141,7 @@ MpiDefault=none
 SlurmdParameters=config_overrides
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
-# Slurm's default of 3 s would make the second of two people who start together wait for it.
+# With Slurm's default of 3 s, the second of two users who start together would have to wait.
 SchedulerParameters=batch_sched_delay=0
 EnforcePartLimits=ALL
 PropagateResourceLimits=NONE

@@ -105,7 +105,8 @@ def _files(site: Site, root: Path, left: list[Path]) -> Iterator[tuple[str, Path
     records = load_manifest(site, root).files
     generated_files = [Path(name) for name, record in records.items() if record.generated]
     for path in [*generated_files, site.etc / "site.yml", manifest_path(site)]:
-        # Each file is read as its owner: the nightly backup runs without root's right to read all files.
+        # Each file is read as its owner: the nightly backup runs without root's right to read all
+        # files.
         if on_disk(root, path).is_file():
             yield str(path.relative_to("/")), on_disk(root, path), look(root, path).owner
     checkout = CHECKOUT.stat()

@@ -49,8 +49,8 @@ def _ports(
             continue
         holder = holders[port]
         if key == ("front", "url") and site.front.instance == "system":
-            # Its sockets are root's; who may not see whose they are takes it that they are the web
-            # server's.
+            # The web server's sockets belong to root. Without root their owner is unknown, and
+            # is assumed to be the web server.
             if holder is None or holder.name == server(site, platform).program.name:
                 continue
         elif holder is not None and holder.mentions(site.etc, site.run):

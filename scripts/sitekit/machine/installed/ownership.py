@@ -34,8 +34,8 @@ def hand_over(
         os.fchown(folder, 0, 0)
         os.fchmod(folder, 0o700)
         for path, status, parent in _below(folder):
-            # A hard link may point to a file outside this folder. Changing its owner would give away
-            # that file.
+            # A hard link may point to a file outside this folder. Changing its owner would give
+            # away that file.
             if stat.S_ISDIR(status.st_mode) or status.st_nlink == 1:
                 whose = (but or {}).get(path, owner)
                 with suppress(FileNotFoundError):

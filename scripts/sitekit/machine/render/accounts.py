@@ -33,7 +33,7 @@ class Membership:
 
 
 def accounts(site: Site, platform: Platform) -> list[Account]:
-    """Return the accounts of the services. An account that exists already is used as it is."""
+    """Return the accounts of the services. An existing account is used without changes."""
     return [
         Account(site.proxy.user, Path("/nonexistent"), platform.nologin, "runs the proxy"),
         Account(site.hub.user, site.paths.state, platform.nologin, "runs the hub"),

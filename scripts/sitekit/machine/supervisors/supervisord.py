@@ -30,8 +30,8 @@ _WORDS: dict[str, Word] = {
     "BACKOFF": "starting",
     "FATAL": "failed",
 }
-# supervisor/xmlrpc.py, class Faults. The last two mean that the program ended at once. `state` shows
-# whether a later attempt succeeds.
+# supervisor/xmlrpc.py, class Faults. The last two mean that the program ended at once. `state`
+# shows whether a later attempt succeeds.
 _NOT_THERE, _NOT_RUNNING, _ALREADY_STARTED, _ENDED, _SPAWN_ERROR = 10, 70, 60, 40, 50
 _ANSWER_TIMEOUT = 60  # seconds until supervisord answers
 # The daemon gets no variables of the user who started it.

@@ -66,7 +66,8 @@ class SystemdSupervisor:
         shown = run(["systemctl", "show", wanted, _unit(service)], check=False)
         told = dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
         active, sub = told.get("ActiveState", "inactive"), told.get("SubState", "")
-        # A unit that waits for its next attempt is `activating (auto-restart)`, so it may still start.
+        # A unit that waits for its next attempt is `activating (auto-restart)`, so it may still
+        # start.
         word = _WORDS.get(active, "stopped")
         pid = int(told.get("MainPID", "0")) or None
         return State(

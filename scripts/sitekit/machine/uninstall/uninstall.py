@@ -203,7 +203,8 @@ def _accounts(here: _Installed) -> Iterator[str]:
         elif unix_accounts.has_account(root, name):
             unix_accounts.remove_account(root, name)
     for name in here.each(here.manifest.groups):
-        # userdel may have removed the group together with the account (login.defs(5), USERGROUPS_ENAB)
+        # userdel may have removed the group together with the account (login.defs(5),
+        # USERGROUPS_ENAB)
         if name not in others.groups and unix_accounts.has_group(root, name):
             unix_accounts.remove_group(root, name)
 

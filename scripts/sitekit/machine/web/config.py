@@ -27,8 +27,8 @@ _CIPHERS = (
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 )
 # JupyterHub's pages contain inline scripts and styles, so these must be allowed (page.html of 6.1).
-# No page may be in a frame, as in JupyterHub's own policy: on one domain, 'self' would include every
-# user's server.
+# No page may be in a frame, as in JupyterHub's own policy: on one domain, 'self' would include
+# every user's server.
 _CSP = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self' data:; object-src 'none'; base-uri 'self'; frame-ancestors 'none'; form-action 'self'"
@@ -60,8 +60,8 @@ def front_path(site: Site, platform: Platform) -> Path:
     """Return the path of the web server's configuration."""
     if site.front.instance == "own":
         return site.etc / f"{site.front.server}.conf"
-    # The name sorts after other sites: the first virtual host of a port answers for all names that no
-    # host has.
+    # The name sorts after other sites: the first virtual host of a port answers for all names that
+    # no host has.
     return server(site, platform).sites / f"zz-sitekit-{site.name}.conf"
 
 
@@ -135,9 +135,9 @@ def front(site: Site, platform: Platform) -> dict[Path, File]:
         key=key,
         towards_proxy=towards_proxy(site),
         proxy_name=PROXY,
-        # A site on localhost is for this machine; the network does not see it. In the machine's own
-        # nginx a socket for
-        # 127.0.0.1 would take over what others answer there, so there it is by who may ask.
+        # A site on localhost is for this machine only, not for the network. In the machine's own
+        # nginx, a socket for 127.0.0.1 would replace the answers of other sites there. So there the
+        # client's address is restricted instead.
         listen="127.0.0.1:"
         if local and (site.front.instance, site.front.server) != ("system", "nginx")
         else "",

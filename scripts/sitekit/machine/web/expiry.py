@@ -21,7 +21,8 @@ from ..host.tls_client import spoken
 from .certificate import is_for, names
 
 DAY = 86400.0
-# mod_md and certbot renew a month before the end. If 21 days are left, renewals have failed for days.
+# mod_md and certbot renew a month before the end. If 21 days are left, renewals have failed for
+# days.
 MARGIN = 21 * DAY
 _FIRST = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 REMEDIES = {

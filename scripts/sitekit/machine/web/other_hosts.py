@@ -70,7 +70,7 @@ def answers(asked: list[Host]) -> dict[Host, str]:
 
 
 def check_same(web: WebServer, before: dict[Host, str]) -> None:
-    """Refuse if a host that answered no longer does, or answers differently. Raises Problem."""
+    """Raise Problem if a host that answered before does not answer, or answers differently."""
     end = time.monotonic() + AGREE_SECONDS
     asked = [host for host, said in before.items() if said]
     while differ := {host: said for host, said in answers(asked).items() if said != before[host]}:

@@ -21,7 +21,7 @@ def is_brought(site: Site) -> bool:
 
 
 def renewal(site: Site, platform: Platform) -> dict[Path, File]:
-    """Return the program."""
+    """Return the program that reloads the web server, if the site has its own certificate."""
     if not is_brought(site):
         return {}
     cert, key = certificate(site)
