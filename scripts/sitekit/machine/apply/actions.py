@@ -1,7 +1,7 @@
 """Define the changes that a plan consists of: how each is described, done and undone.
 
-Each action records what it found before. If the machine has changed since then, the action refuses.
-Each action can be undone, even if it fails halfway.
+An action refuses if the machine has changed since the plan was made. It can be undone even if it
+fails halfway.
 """
 
 from __future__ import annotations
@@ -39,10 +39,7 @@ class Action(Protocol):
         """Return the kind of the change and its object: ("new file", "/etc/pam.d/sitekit-x")."""
 
     def do(self, root: Path, undo: ExitStack) -> None:
-        """Make the change in the file tree `root`.
-
-        Before each step, the action pushes onto `undo` the function that undoes this step.
-        """
+        """Make the change below `root`; push the functions that undo it onto `undo` first."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +65,9 @@ class NewFolder:
 
 @dataclass(frozen=True)
 class ChangedFolder:
-    """Set the owner and mode of a directory that belongs to the site.
+    """Set the owner and mode of a directory of the site.
 
-    If a service's directory changes its owner, all files in it change their owner too.
+    If it `changes_hands`, everything in it gets the new owner too.
     """
 
     path: Path
@@ -159,11 +156,10 @@ class RemoveMember:
 
 @dataclass(frozen=True)
 class Stop:
-    """Stop and disable a service that the new site does not have.
+    """Stop and disable a service that the new site does not have, or has under another supervisor.
 
-    `applied` is the site as it was last applied. A service that moves to another supervisor is
-    stopped too. Undoing does not start the service here: all services are started again together,
-    after the last of their files has been restored.
+    `applied` is the site as it was last applied. Undoing does not start the service here: all
+    services start together, after the last of their files has been restored.
     """
 
     applied: Site
@@ -183,10 +179,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class Write:
-    """Write a file: a new one, or one that replaces what sitekit wrote before.
-
-    The content of a secret is not displayed, and no copy of the old content is kept.
-    """
+    """Write a file. A secret is not displayed, and its old content is not kept."""
 
     path: Path
     file: File
@@ -244,10 +237,9 @@ class Remove:
 
 @dataclass(frozen=True)
 class Record:
-    """Write the manifest.
+    """Write the manifest: before the first change, and again after the last one.
 
-    The manifest is written twice. Before the first change it lists everything that may exist if the
-    apply is interrupted. After the last change it lists what exists.
+    The first one lists everything that may exist if the apply is interrupted.
     """
 
     path: Path
