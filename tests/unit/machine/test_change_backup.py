@@ -164,9 +164,9 @@ DAMAGES = {
     ),
     "a file is missing": (lambda m: {f"{STATE}/ledger.sqlite": None}, "ledger.sqlite"),
     "a file too many": (lambda m: {f"{STATE}/evil": b""}, "evil"),
-    "no list": (lambda m: {"backup.json": None}, "no backup"),
-    "another list": (lambda m: {"backup.json": b'["x"]'}, "no backup"),
-    "a list of numbers": (lambda m: {"backup.json": b'{"sha256": 7}'}, "no backup"),
+    "no list": (lambda m: {"backup.json": None}, "not a backup"),
+    "another list": (lambda m: {"backup.json": b'["x"]'}, "not a backup"),
+    "a list of numbers": (lambda m: {"backup.json": b'{"sha256": 7}'}, "not a backup"),
     "a way out": (
         lambda m: relisted(m, f"{STATE}/totp/alice", f"{STATE}/../../../../etc/cron.d/x"),
         "cron",

@@ -256,7 +256,7 @@ def test_what_is_no_secret_is_refused(text: str | None, tmp_path: Path) -> None:
 
 
 def test_where_only_root_reads_the_shadow_file_the_hub_does_not_pretend_to():
-    with pytest.raises(BadInput, match="root alone") as refusal:
+    with pytest.raises(BadInput, match="only root") as refusal:
         render(demo(), family("el"))
     assert refusal.value.where == "login.passwords" and "passwords: sssd" in refusal.value.remedy
     assert "pam_unix" not in render(demo(login={"passwords": "sssd"}), family("el"))[PAM].content
