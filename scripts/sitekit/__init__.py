@@ -1,4 +1,3 @@
-"""sitekit turns an existing HPC cluster into a JupyterHub: one site file in, every effect recorded
-and undoable."""
+"""Turn an existing Slurm cluster into a JupyterHub: one site file in, every change recorded."""
 
 __version__ = "0.1.0"

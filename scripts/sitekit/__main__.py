@@ -1,4 +1,4 @@
-"""`python -m sitekit COMMAND`: what the Makefile's targets call."""
+"""Run a command of sitekit: `python -m sitekit COMMAND`. The Makefile's targets call it."""
 
 import sys
 

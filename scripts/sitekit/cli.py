@@ -1,4 +1,4 @@
-"""The command line: a command of the table is run, and errors become text and exit codes."""
+"""Parse the command line, run the command, and convert errors to messages and exit codes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from .commands import COMMANDS, Command, help_of, overview
 
 
 def site_path() -> Path:
-    """The site file in use: $SITE, else config/site.yml of the checkout."""
+    """Return the path of the site file: $SITE, else config/site.yml of the checkout."""
     return Path(os.environ.get("SITE") or CHECKOUT / "config" / "site.yml")
 
 
 def main(words: list[str]) -> int:
-    """Run one command; return its exit code: 0 done, 1 failed, 2 refused before anything changed,
-    130 interrupted."""
+    """Run one command; return its exit code.
+
+    0: done. 1: failed. 2: refused before anything changed. 130: interrupted.
+    """
     if words and words[0] in ("--help", "-h", "help"):
         print(overview())
         return 0
@@ -35,15 +37,16 @@ def main(words: list[str]) -> int:
 
 
 def _run(command: Command, words: list[str]) -> int:
+    """Run a command, and print its error."""
     try:
         if command.site:
-            # late: pydantic takes a tenth of a second, and help needs no site
+            # imported only here: pydantic takes a tenth of a second, and help needs no site
             from .site import load_site
 
             return _function(command)(load_site(site_path()), *words[1:])
         return _function(command)(*words[1:])
-    except (Problem, OSError) as trouble:
-        problem = as_problem(trouble)
+    except (Problem, OSError) as error:
+        problem = as_problem(error)
         print(f"\nsitekit: {problem}" if problem.exit_code == 1 else str(problem), file=sys.stderr)
         return problem.exit_code
     except KeyboardInterrupt:
@@ -55,5 +58,6 @@ def _run(command: Command, words: list[str]) -> int:
 
 
 def _function(command: Command) -> Callable[..., int]:
+    """Return the function of a command."""
     module, _, name = command.function.partition(":")
     return getattr(importlib.import_module(module), name)

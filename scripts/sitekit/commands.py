@@ -1,5 +1,4 @@
-"""The commands: one table, from which come the command line, its help, `make help` and the page
-docs/commands.md."""
+"""Define all commands in one table, for the command line, `make help` and docs/commands.md."""
 
 from __future__ import annotations
 
@@ -9,11 +8,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Command:
-    """One command. `function` is `module:name`; with `site` it gets the Site of the site file
-    first, then the words.
+    """One command.
 
-    `variables` are make's: `make rollback RELEASE=...`. `details` is read by those who ask for help
-    on this command.
+    - `function`: `module:name`. It gets the arguments, and before them the Site if `site` is true.
+    - `variables`: make's variables, as in `make rollback RELEASE=...`.
+    - `details`: text for `make COMMAND HELP=1` only.
     """
 
     summary: str
@@ -37,21 +36,20 @@ GROUPS: dict[str, dict[str, Command]] = {
                 "PREFIX": "the folder of the environment, on the shared filesystem",
                 "PARTITION": "the Slurm partition of the first tier",
             },
-            details="A config/site.yml that is there is never overwritten.",
+            details="An existing config/site.yml is never overwritten.",
         ),
         "check_site": Command(
-            "check the site file; file, line and key of every fault", "sitekit.site.show:check_site"
+            "check the site file; print file, line and key of every error",
+            "sitekit.site.show:check_site",
         ),
-        "show": Command(
-            "print what the site file means, defaults included", "sitekit.site.show:show"
-        ),
+        "show": Command("print the site file with all defaults", "sitekit.site.show:show"),
     },
     "The environment (as the owner of the prefix)": {
         "setup_conda": Command(
             "build a release of the hub's environment from environment.yml",
             "sitekit.environment.commands:setup_conda",
             variables={"BUNDLE": "a file of `make bundle`: build from it, without a network"},
-            details="May be interrupted and run again: what is there is taken.",
+            details="Can be interrupted and run again: finished steps are skipped.",
         ),
         "install_all": Command(
             "install sitekit and the lab's extensions into the release, check it, switch to it",
@@ -75,7 +73,7 @@ GROUPS: dict[str, dict[str, Command]] = {
             "sitekit.operations.upgrade.commands:upgrade",
         ),
         "rollback": Command(
-            "switch back to the release before; restarts the hub only",
+            "switch back to the previous release; restarts the hub only",
             "sitekit.operations.upgrade.commands:rollback",
             variables={"RELEASE": "another release, by the name that `make releases` lists"},
         ),
@@ -85,7 +83,7 @@ GROUPS: dict[str, dict[str, Command]] = {
             variables={"KEEP": "how many to keep; default: 2"},
         ),
         "advisories": Command(
-            "compare the installed packages with known weaknesses",
+            "compare the installed packages with known vulnerabilities",
             "sitekit.operations.advisories.commands:advisories",
             variables={"OSV": "a file, a folder or an https address in the OSV format"},
         ),
@@ -116,7 +114,7 @@ GROUPS: dict[str, dict[str, Command]] = {
         "diff": Command(
             "show what `make apply` would change on this machine",
             "sitekit.machine.apply.commands:diff",
-            details="Needs no root. `scripts/kit diff` ends with 1 where something would change.",
+            details="Needs no root. `scripts/kit diff` exits with 1 if something would change.",
         ),
         "apply": Command(
             "write services, web server, sudo rules and PAM files: all, or nothing",
@@ -138,7 +136,7 @@ GROUPS: dict[str, dict[str, Command]] = {
             root=True,
         ),
         "status": Command(
-            "say which services run", "sitekit.machine.run.commands:status", root=True
+            "show which services run", "sitekit.machine.run.commands:status", root=True
         ),
         "backup": Command(
             "write database, secrets and configuration to one file",
@@ -146,14 +144,14 @@ GROUPS: dict[str, dict[str, Command]] = {
             root=True,
         ),
         "restore": Command(
-            "put a backup back, on this machine or another",
+            "restore a backup, on this machine or another",
             "sitekit.machine.backup.restore:restore",
             site=False,
             root=True,
             variables={"FROM": "the file of `make backup`"},
         ),
         "rotate_secrets": Command(
-            "new secrets for hub and proxy; servers go on, users log in again",
+            "replace the secrets of hub and proxy; servers keep running, users log in again",
             "sitekit.machine.apply.rotate_secrets:rotate_secrets",
             root=True,
         ),
@@ -209,7 +207,7 @@ GROUPS: dict[str, dict[str, Command]] = {
         "soak": Command("run the long tests too", root=True),
     },
 }
-"""By group. Those without a function are the Makefile's own."""
+"""All commands by group. The Makefile itself runs those without a function."""
 
 COMMANDS = {
     name: command
@@ -220,10 +218,10 @@ COMMANDS = {
 
 
 def overview() -> str:
-    """All commands, a line each: what `make help` prints."""
+    """Return all commands, one line each, for `make help`."""
     lines = [
-        "make COMMAND [VARIABLE=value]. make COMMAND HELP=1 says more of one.",
-        "SITE=path picks another site file than config/site.yml; PYTHON=python3.12 another interpreter for sitekit.",
+        "make COMMAND [VARIABLE=value]. make COMMAND HELP=1 explains a command.",
+        "SITE=path selects another site file than config/site.yml; PYTHON=python3.12 another interpreter for sitekit.",
     ]
     for group, commands in GROUPS.items():
         lines += [
@@ -235,12 +233,13 @@ def overview() -> str:
 
 
 def _line(command: Command) -> str:
+    """Return the line of a command."""
     variables = f"; {'= '.join(command.variables)}=" if command.variables else ""
     return f"{command.summary}{variables}{' (as root)' if command.root else ''}"
 
 
 def help_of(name: str) -> str:
-    """What `sitekit NAME --help` prints."""
+    """Return the text for `sitekit NAME --help`."""
     command = COMMANDS[name]
     lines = [
         f"{'sudo ' if command.root else ''}make {name}",
@@ -258,14 +257,15 @@ def help_of(name: str) -> str:
 
 
 def page() -> str:
-    """docs/commands.md."""
+    """Return the page docs/commands.md."""
     return "\n".join(_page())
 
 
 def _page() -> Iterator[str]:
+    """Yield the lines of the page."""
     yield "# Commands\n"
     yield "Each is a target of make. This page and `make help` come from the table in `scripts/sitekit/commands.py`."
-    yield "`make COMMAND HELP=1` prints one entry. SITE=path picks another site file than `config/site.yml`.\n"
+    yield "`make COMMAND HELP=1` prints one entry. SITE=path selects another site file than `config/site.yml`.\n"
     yield "Exit codes: 0 done, 1 failed, 2 refused before anything changed, 130 interrupted."
     for group, commands in GROUPS.items():
         yield f"\n## {group}\n"

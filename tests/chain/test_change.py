@@ -21,7 +21,7 @@ from sitekit.machine.backup.backup import backup
 from sitekit.machine.backup.restore import restore
 from sitekit.machine.host.file import File
 from sitekit.machine.render import rendered_files
-from sitekit.machine.render.preloaded import preloaded
+from sitekit.machine.render.proxy_preloads import preloaded
 from sitekit.machine.supervisors.control import which_supervisor
 from sitekit.machine.web.config import certificate
 from sitekit.site import Site

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from sitekit.base.errors import Problem
-from sitekit.machine.apply.observed import service_states
+from sitekit.machine.apply.machine_state import service_states
 from sitekit.machine.checks import cluster, network, sudo
 from sitekit.machine.checks.finding import Finding
-from sitekit.machine.checks.findings import Asked, findings
+from sitekit.machine.checks.findings import SiteChange, collect_findings
 from sitekit.machine.host.platform import this_platform
 from sitekit.site import Site
 from sitekit.site.show import dump
@@ -46,7 +46,9 @@ def capped(site: Site) -> bool:
 
 def test_the_demo_itself_has_nothing_against_it(demo: Demo) -> None:
     platform = this_platform()
-    found = findings(Asked(demo.site, platform, demo.site, service_states(demo.site, platform)))
+    found = collect_findings(
+        SiteChange(demo.site, platform, demo.site, service_states(demo.site, platform))
+    )
     uncapped = (
         "TaskPlugin has no task/cgroup: Slurm holds no job to its memory, and a cap is but a word"
     )
@@ -101,7 +103,9 @@ def test_where_slurm_is_not_it_is_refused_and_where_it_is_silent_that_is_told(
     assert told == f"slurm.conf: {conf} is not there"
     conf.write_text("")
     platform = this_platform()
-    found = findings(Asked(changed(demo.site, slurm={"conf": str(conf)}), platform, demo.site, {}))
+    found = collect_findings(
+        SiteChange(changed(demo.site, slurm={"conf": str(conf)}), platform, demo.site, {})
+    )
     silent = [one.what for one in found if "Slurm could not be asked" in one.what]
     assert len(silent) == 1 and not [
         one for one in found if one.refuses and one.where.startswith("tiers")

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from sitekit.machine.host.target import Target
-from sitekit.machine.render.authorities import internal
+from sitekit.machine.render.authorities import internal_tls_files
 from sitekit.machine.web.certificate import self_signed
 from sitekit.machine.web.config import certificate, front, front_path, modules
 from sitekit.site import Site
@@ -62,7 +62,9 @@ def configuration(site: Site, folder: Path, more: str = "") -> Path:
     for path, content in zip(certificate(site), self_signed(site), strict=True):
         (folder / path.relative_to("/")).parent.mkdir(parents=True, exist_ok=True)
         (folder / path.relative_to("/")).write_text(content)
-    for path, file in (internal(Target(site, folder)) if site.internal_tls else {}).items():
+    for path, file in (
+        internal_tls_files(Target(site, folder)) if site.internal_tls else {}
+    ).items():
         (folder / path.relative_to("/")).parent.mkdir(exist_ok=True)
         (folder / path.relative_to("/")).write_text(file.content)
     if site.front.instance == "system" and site.front.server == "apache":

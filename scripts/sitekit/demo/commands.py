@@ -15,14 +15,14 @@ from ..site import Site
 from . import steps
 from .cluster import layout
 from .cluster.bring_up import cancel_jobs, cluster_status, start_cluster, stop_cluster
+from .cluster.demo_users import ensure_passwords, ensure_people
 from .cluster.record import Made
-from .cluster.users import ensure_passwords, ensure_people
 from .lock import alone
 from .parallel import together
 from .preflight import need_root, preflight
 from .reset import remove_directories, reset
+from .software.apt_packages import install_packages
 from .software.modules import ensure_modules
-from .software.packages import install_packages
 from .software.platform import Distribution
 
 LOGIN_SECONDS = 60

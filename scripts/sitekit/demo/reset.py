@@ -12,9 +12,9 @@ from ..base.progress import step
 from ..site import Site
 from .cluster import layout, services
 from .cluster.bring_up import daemons
+from .cluster.demo_users import remove_people
 from .cluster.record import Made
-from .cluster.users import remove_people
-from .software.packages import missing_packages
+from .software.apt_packages import missing_packages
 
 CGROUPS = Path("/sys/fs/cgroup")
 

@@ -26,7 +26,7 @@ from .release.bytecode import compile_all
 from .release.components import wanted
 from .release.configure import configure
 from .release.install import install
-from .release.prefix import opened, set_modes
+from .release.prefix_lock import open_prefix, set_modes
 from .release.releases import (
     Release,
     begin,
@@ -91,7 +91,7 @@ def at_work(site: Site) -> Iterator[Path]:
 
     Downloads in the block use the HTTP proxy of site.yml.
     """
-    with opened(site) as cache, reaching(site):
+    with open_prefix(site) as cache, reaching(site):
         yield cache
 
 

@@ -13,8 +13,8 @@ from ..site import Site
 from . import build
 from .build import at_work, begun, finished, inputs, keep_lock, newest
 from .bundle.write import write_bundle
+from .channel.choose_source import WHAT
 from .channel.solution import kept_lock
-from .channel.source import WHAT
 from .kit_wheel import kit
 from .release.install import install
 from .release.releases import current, made_from, read, switch

@@ -1,1 +1,1 @@
-"""Looking after a site that people work in."""
+"""Look after a running site: upgrades, rollbacks, security advisories."""

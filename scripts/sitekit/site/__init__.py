@@ -1,4 +1,7 @@
-"""A site file, read into a Site: typed, frozen, unknown keys refused, errors with line numbers."""
+"""Read a site file into a Site: typed, immutable, with unknown keys refused.
+
+Errors name the line in the file.
+"""
 
 from .model import Site, load_site
 

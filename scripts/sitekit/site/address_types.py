@@ -1,8 +1,7 @@
-"""The kinds of addresses that a site file holds: of hosts, networks, web pages, mail. A refusal says
-what would be right.
+"""Define the types of addresses in a site file: hosts, networks, URLs, e-mail.
 
-These values are written into the configuration of web servers. What could mean something else there
-is refused here, once.
+An error says what would be right. These values are written into the configuration of web servers.
+Characters that have another meaning there are refused here, in one place.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
 
 
 def is_host(name: str) -> bool:
-    """Whether `name` is a host name or an IP address, without port."""
+    """Return whether `name` is a host name or an IP address, without a port."""
     return is_ip(name) or (bool(_HOST.fullmatch(name)) and not re.fullmatch(r"[0-9.]+", name))
 
 
 def is_ip(name: str) -> bool:
-    """Whether `name` is an IP address."""
+    """Return whether `name` is an IP address."""
     try:
         ipaddress.ip_address(name)
     except ValueError:
@@ -35,6 +34,7 @@ def is_ip(name: str) -> bool:
 
 
 def _address(name: str) -> str:
+    """Check a host name or an IP address."""
     if not is_host(name):
         raise Unfit(
             f"{shown(name)} is not an address",
@@ -44,6 +44,7 @@ def _address(name: str) -> str:
 
 
 def _https(url: str) -> str:
+    """Check an https URL without a path."""
     try:
         parts = urlsplit(url)
         good = parts.scheme == "https" and is_host(parts.hostname or "") and parts.port != 0
@@ -69,6 +70,7 @@ def _https(url: str) -> str:
 
 
 def _repositories(url: str) -> str:
+    """Check the URL below which git repositories lie."""
     scheme, _, rest = url.partition("://")
     host, _, path = rest.partition("/")
     _https(f"{scheme}://{host}" if host else url)
@@ -83,7 +85,10 @@ def _repositories(url: str) -> str:
 
 
 def _url(url: str) -> str:
-    """An https address with a path. Blanks, quotes, '%' and '$' mean something to web servers."""
+    """Check an https URL with a path.
+
+    Spaces, quotes, '%' and '$' have a meaning for web servers and are refused.
+    """
     parts = urlsplit(url)
     if not re.fullmatch(r"https://[A-Za-z0-9._~:/?&=+@,-]+", url) or not is_host(
         parts.hostname or ""
@@ -96,6 +101,7 @@ def _url(url: str) -> str:
 
 
 def _network(text: str) -> str:
+    """Check an IP network."""
     try:
         return str(ipaddress.ip_network(text))
     except ValueError:
@@ -105,6 +111,7 @@ def _network(text: str) -> str:
 
 
 def _email(text: str) -> str:
+    """Check an e-mail address."""
     name, _, host = text.rpartition("@")
     if not re.fullmatch(r"[A-Za-z0-9._+-]{1,64}", name) or not is_host(host):
         raise Unfit(
@@ -115,6 +122,7 @@ def _email(text: str) -> str:
 
 
 def _web_address(url: str) -> str:
+    """Check the URL of a proxy or a mirror."""
     try:
         parts = urlsplit(url)
         good = (

@@ -1,4 +1,4 @@
-"""The backends that a tier may name in `runs_on`, and the class of each."""
+"""Name the backends that a tier may name in `runs_on`, with the class of each."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The section `front` of a site file: the web server that users reach, its certificate, and who is
-asked twice."""
+"""Define the section `front`: the web server, its certificate, and logins from outside."""
 
 from __future__ import annotations
 
@@ -23,14 +22,14 @@ class Certificate(Row):
 
 
 class Acme(Row):
-    """The authority that `certificate: acme` asks. `contact` is whom it may write to."""
+    """The certificate authority for `certificate: acme`, and the address that it may write to."""
 
     directory: Url = "https://acme-v02.api.letsencrypt.org/directory"
     contact: Annotated[Email | None, Field(examples=["hpc-admins@example.org"])] = None
 
 
 class OpenId(Row):
-    """An OpenID Connect provider: its discovery document, and what it knows this site by."""
+    """An OpenID Connect provider, and the client that this site is registered as."""
 
     provider: Annotated[
         Url, Field(examples=["https://login.example.org/.well-known/openid-configuration"])
@@ -42,7 +41,7 @@ class OpenId(Row):
 
 
 class Outside(Row):
-    """What clients outside the `inside` networks have to pass before they see the login page."""
+    """What clients outside the networks `inside` must pass before they reach the login page."""
 
     inside: Annotated[tuple[Network, ...], Field(min_length=1, examples=[["130.233.0.0/16"]])]
     method: Annotated[Literal["shibboleth", "openid"], Field(examples=["shibboleth"])]
@@ -50,6 +49,7 @@ class Outside(Row):
 
     @model_validator(mode="after")
     def _knows_its_provider(self) -> Outside:
+        """Refuse the method `openid` without a provider."""
         if self.method == "openid" and self.openid is None:
             raise Unfit(
                 "nothing says which provider to ask",
@@ -59,12 +59,12 @@ class Outside(Row):
 
 
 def _arm(value: object) -> str:
-    """Which form of `certificate` is meant, so that a fault is told for that one only."""
+    """Return which form of `certificate` the file has, so that an error concerns only this form."""
     return "files" if isinstance(value, (dict, Certificate)) else "word"
 
 
 class Front(Row):
-    """The web server that users reach: TLS ends here."""
+    """The web server that users connect to. It terminates TLS."""
 
     url: Annotated[HttpsUrl, Field(examples=["https://jupyter.example.org"])]
     server: Literal["apache", "nginx"] = "apache"
@@ -81,6 +81,7 @@ class Front(Row):
 
     @model_validator(mode="after")
     def _agrees(self) -> Front:
+        """Refuse settings that contradict each other."""
         if faults := [*self._acme_faults(), *self._subdomain_faults(), *self._outside_faults()]:
             raise Unfits(faults)
         return self
@@ -94,6 +95,7 @@ class Front(Row):
         return urlsplit(self.url).port or 443
 
     def _acme_faults(self) -> Iterator[Unfit]:
+        """Yield what contradicts `certificate: acme`."""
         if self.certificate != "acme":
             return
         if self.acme.contact is None:
@@ -116,6 +118,7 @@ class Front(Row):
             yield Unfit(what, "give the two files of one that you have", "certificate")
 
     def _subdomain_faults(self) -> Iterator[Unfit]:
+        """Yield what contradicts `subdomains`."""
         if self.subdomains and is_ip(self.host):
             yield Unfit(
                 f"{self.host} is an address, and has no subdomains", "write the host's name", "url"
@@ -125,6 +128,7 @@ class Front(Row):
             yield Unfit(what, "take openid, or no subdomains", "outside", "method")
 
     def _outside_faults(self) -> Iterator[Unfit]:
+        """Yield what contradicts `outside`."""
         if self.outside and self.server == "nginx":
             what = "nginx has no module for Shibboleth or OpenID Connect in the distributions"
             yield Unfit(what, "take apache, or leave out 'outside'", "server")

@@ -1,4 +1,4 @@
-"""The section `login` of a site file: who comes in, how, and for how long."""
+"""Define the section `login`: who may log in, how, and for how long."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from .value_types import Account
 
 
 class Login(Row):
-    """Who may come in, and how. Nobody by default. `session` and `tokens` are in seconds; None: for
-    ever."""
+    """Who may log in, and how. By default nobody may.
+
+    `session` and `tokens` are in seconds. None means without limit.
+    """
 
     method: Literal["pam"] = "pam"
     allowed_groups: Annotated[

@@ -1,7 +1,7 @@
-"""The Site: everything that `config/site.yml` says, typed, frozen and checked.
+"""Define the Site: all settings of `config/site.yml`, typed, immutable and checked.
 
-Every effect of sitekit follows from this object. Reading one changes nothing; a file with a fault
-raises BadInput with file, line, key and remedy, and nothing else happens.
+All that sitekit does follows from this object. Reading a site file changes nothing. An error in the
+file raises BadInput with the file, the line, the key and the remedy.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ from .yaml_file import read_yaml
 
 
 class Section(BaseModel):
-    """A mapping in site.yml: unknown keys are refused, values never change."""
+    """A section of site.yml. Unknown keys are refused, and values never change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
 
 class Paths(Section):
-    """Where things lie. The prefix is shared by all nodes, read-only to users; the state is on the
-    hub's own disk."""
+    """The folders of the site.
+
+    All nodes share the prefix, and users can only read it. The state is on the hub's own disk.
+    """
 
     prefix: Annotated[AbsolutePath, Field(examples=["/shared/jupyter"])]
     state: Annotated[AbsolutePath, Field(examples=["/var/lib/sitekit"])]
@@ -49,6 +51,7 @@ class Environment(Section):
 
     @model_validator(mode="after")
     def _mirrors_are_of_channels(self) -> Environment:
+        """Refuse a mirror of a channel that is not in `channels`."""
         for name in set(self.mirrors).difference(self.channels):
             what, known = f"'{name}' is not one of the channels", ", ".join(self.channels)
             raise Unfit(what, f"name one of {known}, or add it to channels", "mirrors", name)
@@ -56,7 +59,7 @@ class Environment(Section):
 
 
 class Hub(Section):
-    """The hub process. `address` is the one at which compute nodes reach it."""
+    """The hub. Compute nodes connect to its `address`."""
 
     user: ServiceAccount = "jupyterhub-daemon"
     address: Address = "127.0.0.1"
@@ -64,7 +67,10 @@ class Hub(Section):
 
 
 class Proxy(Section):
-    """configurable-http-proxy, a service of its own: it stays up while the hub restarts."""
+    """configurable-http-proxy.
+
+    It is a separate service and keeps running while the hub restarts.
+    """
 
     user: ServiceAccount = "jupyterhub-proxy"
     port: Port = 8000
@@ -72,14 +78,14 @@ class Proxy(Section):
 
 
 class Slurm(Section):
-    """The cluster's scheduler, as the hub's host reaches it."""
+    """Slurm's programs and configuration on the hub's host."""
 
     bin: AbsolutePath = Path("/usr/bin")
     conf: AbsolutePath | None = None
 
 
 class Kernels(Section):
-    """The cluster's modules, which become kernels by the rules in kernels/kernels.yml."""
+    """The cluster's modules. The rules in kernels/kernels.yml turn them into kernels."""
 
     modulepath: Annotated[
         tuple[AbsolutePath, ...], Field(min_length=1, examples=[["/opt/modules"]])
@@ -89,8 +95,10 @@ class Kernels(Section):
 
 
 class Site(Section):
-    """One site. Its parts are the sections of site.yml; its properties are the paths that follow
-    from them."""
+    """One site.
+
+    The fields are the sections of site.yml; the properties are the paths that follow.
+    """
 
     name: Annotated[Word, Field(examples=["main"])]
     title: Annotated[Title, Field(examples=["Jupyter at Example University"])]
@@ -110,6 +118,7 @@ class Site(Section):
 
     @model_validator(mode="after")
     def _agrees(self) -> Site:
+        """Refuse settings of different sections that contradict each other."""
         if faults := [
             *_tiers_apart(self),
             *_ports_apart(self),
@@ -119,50 +128,55 @@ class Site(Section):
             raise Unfits(faults)
         return self
 
-    # What follows from the name and the paths. Everything that sitekit writes lies below one of
-    # these.
+    # The paths that follow from the site's name and `paths`. Everything that sitekit writes is
+    # below one of them.
 
     @property
     def etc(self) -> Path:
-        """The hub host's own configuration and secrets; root's."""
+        """Return the folder for configuration and secrets on the hub's host, owned by root."""
         return Path("/etc/sitekit") / self.name
 
     @property
     def run(self) -> Path:
+        """Return the folder for sockets and other files that a boot removes."""
         return Path("/run/sitekit") / self.name
 
     @property
     def log(self) -> Path:
+        """Return the folder for logs."""
         return Path("/var/log/sitekit") / self.name
 
     @property
     def backups(self) -> Path:
+        """Return the folder for backups."""
         return self.backup.folder / self.name
 
     @property
     def libexec(self) -> Path:
-        """Root's programs that the hub may call through sudo."""
+        """Return the folder for root's programs that the hub may run with sudo."""
         return Path("/usr/local/libexec/sitekit") / self.name
 
     @property
     def totp(self) -> Path:
-        """The secrets of users' authenticator apps, a file each; the hub's alone."""
+        """Return the folder for the secrets of users' authenticator apps, one file each.
+
+        Only the hub can read it.
+        """
         return self.paths.state / "totp"
 
     @property
     def front_state(self) -> Path:
-        """What the web server keeps: certificates that it was issued, the switch for maintenance;
-        root's."""
+        """Return the folder for the web server's certificates and the maintenance switch."""
         return Path("/var/lib/sitekit-front") / self.name
 
     @property
     def maintenance(self) -> Path:
-        """While this file is there, the front shows the maintenance page."""
+        """Return the file that makes the web server show the maintenance page while it exists."""
         return self.front_state / "maintenance"
 
     @property
     def ports(self) -> dict[tuple[str, str], int]:
-        """The ports on which the site's own services listen, by the key that says so."""
+        """Return the ports of the site's own services, each with its key in site.yml."""
         ports = {("hub", "port"): self.hub.port, ("proxy", "port"): self.proxy.port}
         ports["proxy", "api_port"] = self.proxy.api_port
         if self.front.instance == "own":
@@ -171,48 +185,53 @@ class Site(Section):
 
     @property
     def releases(self) -> Path:
+        """Return the folder with the releases."""
         return self.paths.prefix / "releases"
 
     @property
     def current(self) -> Path:
-        """The link to the release in use."""
+        """Return the link to the current release."""
         return self.paths.prefix / "current"
 
     @property
     def kernels_current(self) -> Path:
-        """The link to the published generation of kernels; a directory for JUPYTER_PATH."""
+        """Return the link to the published generation of kernels, a directory for JUPYTER_PATH."""
         return self.paths.prefix / "kernels" / "current"
 
     @property
     def database(self) -> Path:
+        """Return the hub's database."""
         return self.paths.state / "jupyterhub.sqlite"
 
     @property
     def ledger(self) -> Path:
-        """The ledger of servers: sitekit.hub.servers.ledger."""
+        """Return the ledger of servers (sitekit.hub.servers.ledger)."""
         return self.paths.state / "ledger.sqlite"
 
     @property
     def job_name(self) -> str:
-        """The Slurm name of every server's job."""
+        """Return the job name that all servers have in Slurm."""
         return f"jupyter-{self.name}"
 
     @property
     def log_dir(self) -> str:
-        """Where a user's jobs log, relative to the home directory."""
+        """Return where a user's jobs write their logs, relative to the home directory."""
         return f".jupyterhub/{self.name}/log"
 
     def service(self, part: str) -> str:
-        """The name of a service, such as `sitekit-demo-hub`; the same under systemd and
-        supervisord."""
+        """Return the name of a service, such as `sitekit-demo-hub`.
+
+        It is the same under systemd and supervisord.
+        """
         return f"sitekit-{self.name}-{part}"
 
     def tier(self, key: str) -> Tier:
-        """The tier with this key. Raises KeyError; there is no default tier."""
+        """Return the tier with this key. Raises KeyError. There is no default tier."""
         return {tier.key: tier for tier in self.tiers}[key]
 
 
 def _tiers_apart(site: Site) -> Iterator[Unfit]:
+    """Yield tiers with the same key."""
     keys = [tier.key for tier in site.tiers]
     for place, key in enumerate(keys):
         if (first := keys.index(key)) != place:
@@ -221,6 +240,7 @@ def _tiers_apart(site: Site) -> Iterator[Unfit]:
 
 
 def _ports_apart(site: Site) -> Iterator[Unfit]:
+    """Yield services with the same port."""
     owners: dict[int, tuple[str, str]] = {}
     for key, port in site.ports.items():
         if (owner := owners.setdefault(port, key)) != key:
@@ -229,6 +249,7 @@ def _ports_apart(site: Site) -> Iterator[Unfit]:
 
 
 def _accounts_apart(site: Site) -> Iterator[Unfit]:
+    """Yield if hub and proxy have the same account."""
     if site.hub.user == site.proxy.user:
         what = (
             f"'{site.proxy.user}' is the account of the hub, which may use sudo; the proxy must not"
@@ -239,6 +260,7 @@ def _accounts_apart(site: Site) -> Iterator[Unfit]:
 
 
 def _paths_apart(site: Site) -> Iterator[Unfit]:
+    """Yield if the prefix contains the state or the backups."""
     prefix, state = site.paths.prefix, site.paths.state
     if state.is_relative_to(prefix) or prefix.is_relative_to(state):
         yield Unfit(
@@ -255,6 +277,8 @@ def _paths_apart(site: Site) -> Iterator[Unfit]:
 
 
 def load_site(path: Path) -> Site:
-    """Read and check a site file. Raises BadInput (or BadInputs, all faults at once) and changes
-    nothing."""
+    """Read and check a site file. Raises BadInput, or BadInputs with all errors.
+
+    Nothing is changed.
+    """
     return validate(Site, read_yaml(path))

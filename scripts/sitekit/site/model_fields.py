@@ -1,5 +1,4 @@
-"""Walk a pydantic model the way a file is written: which keys it has, where a key belongs, and an
-example of each."""
+"""Look up the keys of a pydantic model as a file writes them, with an example of each."""
 
 from __future__ import annotations
 
@@ -15,14 +14,14 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
 _PLAIN = re.compile(r"[A-Za-z0-9/._][A-Za-z0-9/._:@-]*")
-# Words that YAML would read as something else than text.
+# YAML reads these words as numbers or other values, not as text.
 _NOT_TEXT = re.compile(r"[+-]?[0-9._]+([eE][0-9+-]+)?|0[xo].*|true|false|null|~|", re.IGNORECASE)
 
 
 def walk(
     model: type[BaseModel], above: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
-    """Every key path of `model`, without list positions: ('tiers',), ('tiers', 'key'), ..."""
+    """Yield every key path of `model`, without list positions: ('tiers',), ('tiers', 'key'), ..."""
     for name, field in model.model_fields.items():
         yield (*above, name), field
         if inner := model_in(field.annotation):
@@ -30,27 +29,29 @@ def walk(
 
 
 def field_at(model: type[BaseModel], key: Sequence[str | int]) -> FieldInfo | None:
-    """The field that `key` names, or, where it ends in a list position, the field of the list."""
+    """Return the field that `key` names. For a position in a list, return the field of the list."""
     path = tuple(part for part in key if isinstance(part, str))
     return next((field for known, field in walk(model) if known == path), None)
 
 
 def names_at(model: type[BaseModel], key: Sequence[str | int]) -> list[str]:
-    """The names of the keys that `model` knows directly below `key`, in the order of the model."""
+    """Return the names of the keys directly below `key`, in the order of the model."""
     path = tuple(part for part in key if isinstance(part, str))
     return [known[-1] for known, _ in walk(model) if known[:-1] == path]
 
 
 def homes_of(model: type[BaseModel], name: str) -> list[str]:
-    """The sections in which `name` is a key: `port` -> ['hub', 'proxy']."""
+    """Return the sections in which `name` is a key: `port` -> ['hub', 'proxy']."""
     return [
         ".".join(known[:-1]) for known, _ in walk(model) if known[-1] == name and len(known) > 1
     ]
 
 
 def example(field: FieldInfo) -> str | None:
-    """One line of YAML for the value of `field`: its example, its default, or its required keys;
-    None without any."""
+    """Return a value for `field` as one line of YAML; None if there is no example.
+
+    The value is the field's example, its default, or its required keys.
+    """
     if field.examples:
         return flow(field.examples[0])
     inner = model_in(field.annotation)
@@ -65,7 +66,7 @@ def example(field: FieldInfo) -> str | None:
 
 
 def _as_written(field: FieldInfo) -> Any:
-    """The default in the form that a file has it in: `30m`, not 1800 seconds."""
+    """Return the default as a file writes it: `30m`, not 1800 seconds."""
     kind: Any = field.annotation  # a type that is known only now, so that none can be named for it
     if field.metadata:
         parts = (kind, *field.metadata)
@@ -74,13 +75,13 @@ def _as_written(field: FieldInfo) -> Any:
 
 
 def is_list(field: FieldInfo) -> bool:
-    """Whether the value is a list of things."""
+    """Return whether the value of a field is a list."""
     arms = (field.annotation, *typing.get_args(field.annotation))
     return any(typing.get_origin(arm) in (tuple, list) for arm in arms)
 
 
 def flow(value: Any) -> str:
-    """A value as YAML on one line."""
+    """Return a value as YAML on one line."""
     if isinstance(value, (tuple, list)):
         return f"[{', '.join(map(flow, value))}]"
     if isinstance(value, Path):
@@ -91,8 +92,7 @@ def flow(value: Any) -> str:
 
 
 def model_in(annotation: Any) -> type[BaseModel] | None:
-    """The model inside an annotation: `tuple[Tier, ...]` -> Tier, `Literal['x'] | Certificate` ->
-    Certificate."""
+    """Return the model inside an annotation: `tuple[Tier, ...]` -> Tier."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     if typing.get_origin(annotation) in (Union, types.UnionType, tuple, list, typing.Annotated):

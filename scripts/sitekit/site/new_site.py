@@ -1,5 +1,4 @@
-"""`make new_site`: write a small config/site.yml, with what this machine tells of Slurm and Lmod
-already filled in."""
+"""Write a small config/site.yml with this machine's Slurm and Lmod (`make new_site`)."""
 
 from __future__ import annotations
 
@@ -22,9 +21,10 @@ GIVEN = ("NAME", "URL", "GROUP", "PREFIX", "PARTITION")
 
 
 def new_site(*words: str, file: Path = FILE) -> int:
-    """Write the file from words like `NAME=main`. Returns 0. Raises BadInput, and leaves nothing
-    behind, where there is a site file already or a word is not one of GIVEN's or has a value that
-    site.yml cannot hold."""
+    """Write the site file from arguments like `NAME=main`. Returns 0. Raises BadInput.
+
+    Nothing is written if there is a site file already, or if an argument is unknown or invalid.
+    """
     if file.exists():
         raise BadInput("there is a site file already", str(file), "edit it, or move it away first")
     given = dict(_pair(word) for word in words)
@@ -36,12 +36,12 @@ def new_site(*words: str, file: Path = FILE) -> int:
         write_atomic(draft, text)
         load_site(draft)
     except BadInput as fault:
-        # The file's lines are not the reader's: the words of the command are.
+        # The user has not written the lines of this file, but the arguments of the command.
         raise BadInput(
             str(fault).replace(f"{draft}:", "new_site: line "), remedy="give it another value"
         ) from None
     else:
-        # fails, rather than replaces, where a site file has appeared meanwhile
+        # os.link fails if another program has created a site file meanwhile
         os.link(draft, file)
     finally:
         draft.unlink(missing_ok=True)
@@ -53,6 +53,7 @@ def new_site(*words: str, file: Path = FILE) -> int:
 
 
 def _pair(word: str) -> tuple[str, str]:
+    """Split an argument `NAME=value`, and check it."""
     name, _, value = word.partition("=")
     if name not in GIVEN or not re.fullmatch(r"[\w./:,@ -]{1,200}", value):
         what = f"{shown(word)} is not one of {', '.join(f'{known}=value' for known in GIVEN)}"
@@ -63,6 +64,7 @@ def _pair(word: str) -> tuple[str, str]:
 
 
 def _values(given: dict[str, str]) -> dict[str, object]:
+    """Return the values for the template: from the arguments, else from this machine."""
     host = socket.getfqdn()
     slurm = shutil.which("sbatch")
     name = given.get("NAME", "main")
@@ -83,7 +85,7 @@ def _values(given: dict[str, str]) -> dict[str, object]:
 
 
 def _default_partition() -> list[str]:
-    """Slurm's default partition: sinfo(1) marks it with `*`."""
+    """Return Slurm's default partition, which sinfo(1) marks with `*`."""
     try:
         listed = run(["sinfo", "--noheader", "--format=%P"], timeout=10, check=False).stdout.split()
     except CommandFailed:
@@ -97,7 +99,7 @@ def _default_partition() -> list[str]:
 
 
 def _module_folders() -> list[str]:
-    """The folders of MODULEPATH, of whoever runs the command."""
+    """Return the folders in the variable MODULEPATH."""
     folders = [
         part
         for part in os.environ.get("MODULEPATH", "").split(":")

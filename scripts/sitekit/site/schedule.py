@@ -1,4 +1,4 @@
-"""What a site does each day by itself: the sections `kernels.check` and `backup` of a site file."""
+"""Define what a site does each day: the sections `kernels.check` and `backup`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from .value_types import AbsolutePath, ClockTime, Count
 
 
 class KernelCheck(Row):
-    """How `make kernels_check` starts all published kernels again: when, where, and what becomes of
-    one that fails.
+    """When and where `make kernels_check` starts all kernels again, and what follows a failure.
 
-    Without a partition it does so on its own host; with one, in a job there. `memory` is in MiB,
+    Without a partition the kernels start on the hub's host, else in a job. `memory` is in MiB,
     `time` in seconds.
     """
 
@@ -29,7 +28,7 @@ class KernelCheck(Row):
 
 
 class Backup(Row):
-    """The database, secrets and configuration, once a day; `keep` is how many backups stay."""
+    """The daily backup of database, secrets and configuration. `keep` backups are kept."""
 
     at: ClockTime = "03:30"
     keep: Annotated[Count, Field(ge=1, le=1000)] = 14

@@ -1,4 +1,4 @@
-"""The section `server` of a site file: what all users' servers have in common."""
+"""Define the section `server`: the settings of all users' servers."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ from .value_types import (
 
 
 class Server(Row):
-    """What all servers have in common, whatever their tier. The ports are those that compute nodes
-    open to the hub; `root` is the folder that the file browser shows, with `links` in it."""
+    """The settings of all servers, whatever their tier.
+
+    Compute nodes must accept connections from the hub at the ports `port_range`. The file browser
+    shows the folder `root`, which contains the `links`.
+    """
 
     interfaces: Annotated[dict[Title, UrlPath], Field(min_length=1)] = {"JupyterLab": "/lab"}  # noqa: RUF012
     port_range: PortRange = (20000, 29999)
@@ -37,6 +40,7 @@ class Server(Row):
 
     @model_validator(mode="after")
     def _links_have_a_folder(self) -> Server:
+        """Refuse links without a folder for them, and a read-only root without links."""
         if self.links and not self.folder.startswith("~/"):
             raise Unfit(
                 f"the links would be put into {self.root}, among other files",
@@ -53,6 +57,9 @@ class Server(Row):
 
     @property
     def folder(self) -> str:
-        """The root, with its default: the home directory, or a folder of its own where there are
-        links to hold."""
+        """Return the folder that the file browser shows.
+
+        The default is the home directory; with links, it is a separate folder in the home
+        directory.
+        """
         return self.root or ("~/.jupyterhub-tree" if self.links else "~")

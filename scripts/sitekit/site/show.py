@@ -1,5 +1,4 @@
-"""What a site file means, said in full: every key, the defaults included. Reading it back gives the
-same Site."""
+"""Write a site as YAML with every default (`make show`), and describe it (`make check_site`)."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ from .model import Site
 
 
 def dump(site: Site) -> str:
-    """The site as YAML, every default written out. `load_site` of it gives an equal Site."""
+    """Return the site as YAML with every default. `load_site` reads an equal Site from it."""
     text = io.StringIO()
     writer = YAML(typ="rt", pure=True)
     writer.indent(mapping=2, sequence=4, offset=2)
@@ -25,13 +24,13 @@ def dump(site: Site) -> str:
 
 
 def show(site: Site) -> int:
-    """`make show`: print what the site file means."""
+    """Print the site with every default (`make show`)."""
     progress.say(dump(site).rstrip())
     return 0
 
 
 def check_site(site: Site) -> int:
-    """`make check_site`: whoever gets here has a site file without a fault; say what it describes."""
+    """Print a summary of the site, which has no error (`make check_site`)."""
     tiers = f"{len(site.tiers)} tier{'' if len(site.tiers) == 1 else 's'}"
     groups = ", ".join(site.login.allowed_groups)
     progress.say(f" ok site '{site.name}': {tiers}, {site.front.url}, for members of {groups}")
@@ -39,5 +38,5 @@ def check_site(site: Site) -> int:
 
 
 def _null(maker: RoundTripRepresenter, _: None) -> ScalarNode:
-    """`null`, as one would write it; the library's own is nothing at all."""
+    """Represent None as `null`; ruamel.yaml would write nothing."""
     return maker.represent_scalar("tag:yaml.org,2002:null", "null")

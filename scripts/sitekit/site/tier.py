@@ -1,5 +1,7 @@
-"""A tier: request, cap, time and idle limit as one object, and the only place where its figures
-stand."""
+"""Define a tier: its memory, cap, CPUs, time and idle limit.
+
+All other texts and settings about a tier follow from this object.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,10 @@ MOST_MEMORY, MOST_TIME, MOST_GPUS = 16 * 1024 * 1024, 366 * 86400, 999
 
 
 def _at_most(limit: int, shown_as: str) -> AfterValidator:
+    """Return a validator that refuses larger numbers."""
+
     def fits(number: int) -> int:
+        """Refuse a number above the limit."""
         if number > limit:
             raise Unfit("this is more than sitekit asks Slurm for", f"write at most {shown_as}")
         return number
@@ -44,6 +49,7 @@ def _at_most(limit: int, shown_as: str) -> AfterValidator:
 
 
 def _cap(text: object) -> str:
+    """Check a memory cap: a factor like `5x` or an amount like `10G`."""
     word = str(text).strip()
     if re.fullmatch(r"\d{1,4}(\.\d{1,3})?x", word, re.ASCII):
         return word
@@ -57,6 +63,7 @@ def _cap(text: object) -> str:
 
 
 def _time_or_never(text: object) -> int | None:
+    """Parse a time, or `never`."""
     if text == "never":
         return None
     try:
@@ -66,10 +73,12 @@ def _time_or_never(text: object) -> int | None:
 
 
 def _format_time_or_never(seconds: int | None) -> str:
+    """Format a time, or `never`."""
     return "never" if seconds is None else format_time(seconds)
 
 
 def _backend(name: str) -> str:
+    """Refuse a backend that does not exist."""
     if name not in BACKENDS:
         raise Unfit(
             f"{shown(name)} is nothing that servers can run on",
@@ -106,6 +115,7 @@ TimeOrNever = Annotated[
 
 
 def _ordered(bounds: tuple[int, int]) -> tuple[int, int]:
+    """Refuse bounds whose first value is the larger one."""
     if bounds[0] > bounds[1]:
         raise Unfit(
             "the bounds are the wrong way round", "write the smallest first, then the largest"
@@ -122,21 +132,23 @@ GpuBounds = Annotated[tuple[Gpus, Gpus], AfterValidator(_ordered)]
 
 
 class Row(BaseModel):
-    """A mapping below `tiers`: unknown keys are refused, values never change."""
+    """A mapping inside a section. Unknown keys are refused, and values never change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Requires(Row):
-    """Who may have the tier: members of a Unix group, users of a Slurm account, or both."""
+    """Who may use the tier: members of a Unix group, users of a Slurm account, or both."""
 
     group: Account | None = None
     account: SlurmName | None = None
 
 
 class Choose(Row):
-    """What users may set themselves, within bounds, both ends included; they start from the tier's
-    own figures."""
+    """What users may choose, with the smallest and largest value.
+
+    The form first shows the tier's own values.
+    """
 
     memory: MemoryBounds | None = None
     cpus: CpuBounds | None = None
@@ -148,9 +160,12 @@ class Choose(Row):
 
 
 class Tier(Row):
-    """One row of the form. Memory is in MiB, times are in seconds; `idle` None means never culled;
-    `busy` says whether a computing kernel counts as activity; `start_timeout` is how long a server
-    may wait and start."""
+    """One tier of the form.
+
+    Memory is in MiB, times are in seconds. `idle` None: idle servers are never stopped. `busy`:
+    whether a computing kernel counts as activity. `start_timeout`: how long a server may wait in
+    the queue and start.
+    """
 
     key: Annotated[Key, Field(examples=["small"])]
     title: Annotated[Title, Field(examples=["Small, for a first look"])]
@@ -174,6 +189,7 @@ class Tier(Row):
 
     @model_validator(mode="after")
     def _cap_holds_request(self) -> Tier:
+        """Refuse a memory cap below the requested memory."""
         if self.cap < self.memory:
             raise Unfit(
                 f"the cap {self.memory_cap} of tier '{self.key}' is below its request of {format_memory(self.memory)}",
@@ -183,21 +199,21 @@ class Tier(Row):
         return self
 
     def cap_of(self, memory: int) -> int:
-        """What the cgroup allows a server of this tier that reserves `memory`; both in MiB."""
+        """Return the cgroup's memory limit, in MiB, for a server that reserves `memory` MiB."""
         if self.memory_cap.endswith("x"):
             return int(memory * float(self.memory_cap[:-1]))
         return max(memory, parse_memory(self.memory_cap))
 
     @property
     def cap(self) -> int:
-        """What the cgroup allows, in MiB."""
+        """Return the cgroup's memory limit, in MiB."""
         if self.memory_cap.endswith("x"):
             return self.cap_of(self.memory)
         return parse_memory(self.memory_cap)
 
     @property
     def summary(self) -> str:
-        """The tier in one line for the form and the documentation."""
+        """Return the tier as one line for the form and the documentation."""
         memory = human_memory(self.memory)
         if self.cap > self.memory:
             memory += f" (up to {human_memory(self.cap)})"

@@ -1,4 +1,4 @@
-"""Sizes and durations as Slurm and people write them, to integers and back."""
+"""Convert sizes and durations between integers and the notations of Slurm and people."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ TIME_FORM = "write it like 4:00:00, 5-00:00:00 (Slurm's forms) or 60m, 10h, 5d"
 _KIB = {"K": 1, "M": 1024, "G": 1024**2, "T": 1024**3}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
-# The largest part may be any number, each smaller one must fit into the next: 90:00 is a time,
-# 4:75:00 is a slip.
+# The first part may be any number. The others must be less than 60 or 24: 90:00 is a time,
+# 4:75:00 is a mistake.
 _SLURM_DAYS = re.compile(
     r"(?P<d>\d{1,5})-(?P<h>[01]?\d|2[0-3])(?::(?P<m>[0-5]?\d))?(?::(?P<s>[0-5]?\d))?", re.ASCII
 )
@@ -24,10 +24,10 @@ _SLURM_CLOCK = re.compile(
 
 
 def parse_memory(text: object) -> int:
-    """Size -> whole MiB. `2200M` -> 2200, `2G` -> 2048. A bare number is refused: its unit would be
-    a guess.
+    """Parse a size into whole MiB: `2200M` -> 2200, `2G` -> 2048. Raises ValueError.
 
-    Raises ValueError with the accepted forms. Source of the suffixes: sbatch(1), --mem.
+    A number without a unit is refused, because the unit would be a guess. sbatch(1), --mem, defines
+    the suffixes.
     """
     match = re.fullmatch(
         r"(\d{1,12}(?:\.\d{1,6})?)([KMGT])(?:i?B)?", str(text).strip(), re.IGNORECASE | re.ASCII
@@ -41,7 +41,7 @@ def parse_memory(text: object) -> int:
 
 
 def format_memory(mib: int) -> str:
-    """MiB -> the shortest exact Slurm form: 2048 -> `2G`, 2200 -> `2200M`."""
+    """Format MiB in the shortest exact notation of Slurm: 2048 -> `2G`, 2200 -> `2200M`."""
     for suffix, size in (("T", 1024**2), ("G", 1024)):
         if mib >= size and mib % size == 0:
             return f"{mib // size}{suffix}"
@@ -49,16 +49,16 @@ def format_memory(mib: int) -> str:
 
 
 def human_memory(mib: int) -> str:
-    """MiB -> what a person reads: 2200 -> `2.1 GB`, 300 -> `300 MB`."""
+    """Format MiB for people: 2200 -> `2.1 GB`, 300 -> `300 MB`."""
     return f"{mib} MB" if mib < 1024 else f"{mib / 1024:.1f}".removesuffix(".0") + " GB"
 
 
 def parse_time(text: object) -> int:
-    """Duration -> seconds. Takes Slurm's `mm:ss`, `hh:mm:ss`, `d-hh`, `d-hh:mm`, `d-hh:mm:ss`, and
-    `60m`, `10h`, `5d`.
+    """Parse a duration into seconds. Raises ValueError.
 
-    A bare number is refused: Slurm means minutes, most people mean something else. Raises
-    ValueError. Source of the forms: sbatch(1), --time.
+    The notations are Slurm's `mm:ss`, `hh:mm:ss`, `d-hh`, `d-hh:mm` and `d-hh:mm:ss` (sbatch(1),
+    --time), and `60m`, `10h`, `5d`. A number without a unit is refused: for Slurm it means minutes,
+    for most people something else.
     """
     word = str(text).strip()
     if match := re.fullmatch(r"(\d{1,9})([smhd])", word, re.ASCII):
@@ -75,15 +75,14 @@ def parse_time(text: object) -> int:
 
 
 def format_time(seconds: int) -> str:
-    """Seconds -> Slurm's d-hh:mm:ss, without leading zero days: 14400 -> `4:00:00`."""
+    """Format seconds as Slurm's d-hh:mm:ss; without days as h:mm:ss: 14400 -> `4:00:00`."""
     days, rest = divmod(int(seconds), 86400)
     clock = f"{rest // 3600}:{rest // 60 % 60:02}:{rest % 60:02}"
     return f"{days}-{clock.rjust(8, '0')}" if days else clock
 
 
 def human_time(seconds: int) -> str:
-    """Seconds -> what a person reads, in the largest unit that fits: 432000 -> `5 days`, 5400 ->
-    `90 minutes`."""
+    """Format seconds for people in the largest exact unit: 432000 -> `5 days`."""
     for size, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= size and seconds % size == 0:
             count = seconds // size

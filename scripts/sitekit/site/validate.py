@@ -1,5 +1,4 @@
-"""Hold a YAML document against a pydantic model, and say what is wrong in the words of the file,
-not of the library."""
+"""Check a YAML document against a pydantic model, with errors in terms of the file."""
 
 from __future__ import annotations
 
@@ -17,23 +16,27 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def validate(model: type[Model], document: Document) -> Model:
-    """Return the model that `document` describes. Raises BadInputs: every fault with file, line,
-    key and remedy."""
+    """Return the model that `document` describes. Raises BadInputs.
+
+    Each error has the file, the line, the key and the remedy.
+    """
     try:
         return model.model_validate(document.values)
     except ValidationError as error:
         faults = [(_written(document, fault), fault) for fault in error.errors()]
-        told = [
-            refusal for key, fault in _causes(model, faults) for refusal in _told(model, key, fault)
+        refusals = [
+            refusal
+            for key, fault in _causes(model, faults)
+            for refusal in _explain(model, key, fault)
         ]
-        told.sort(key=lambda refusal: document.line(refusal[0]))
+        refusals.sort(key=lambda refusal: document.line(refusal[0]))
         raise BadInputs(
-            [BadInput(what, document.where(key), remedy) for key, what, remedy in told]
+            [BadInput(what, document.where(key), remedy) for key, what, remedy in refusals]
         ) from None
 
 
 def _causes(model: type[BaseModel], faults: list[tuple[Key, Any]]) -> Iterator[tuple[Key, Any]]:
-    """The faults without those that follow from another one."""
+    """Yield the errors, without those that follow from another error."""
     inner = {key[:depth] for key, _ in faults for depth in range(len(key))}
     meant = {
         (*key[:-1], _nearest(model, key))
@@ -41,21 +44,21 @@ def _causes(model: type[BaseModel], faults: list[tuple[Key, Any]]) -> Iterator[t
         if fault["type"] == "extra_forbidden"
     }
     for key, fault in faults:
-        # A list whose every item was refused is not short as well; a key that was misspelt is not
-        # missing as well.
+        # If all items of a list are refused, the list is also reported as too short. If a key is
+        # misspelt, it is also reported as missing. Both are left out.
         short, missing = fault["type"] == "too_short", fault["type"] == "missing"
         if not ((short and key in inner) or (missing and key in meant)):
             yield key, fault
 
 
-def _told(model: type[BaseModel], key: Key, fault: Any) -> Iterator[tuple[Key, str, str]]:
-    """Key to blame, what is wrong, remedy."""
+def _explain(model: type[BaseModel], key: Key, fault: Any) -> Iterator[tuple[Key, str, str]]:
+    """Yield the key, the fault and the remedy of an error."""
     kind, error = fault["type"], fault.get("ctx", {}).get("error")
     if isinstance(error, (Unfit, Unfits)):
         for one in error.faults if isinstance(error, Unfits) else [error]:
             yield (*key, *one.key), one.what, one.remedy
     elif kind == "value_error":
-        # a plain ValueError, written as `what is wrong; what would be right`
+        # the text of a plain ValueError is `what is wrong; what would be right`
         what, _, remedy = str(error).partition("; ")
         yield key, what, remedy or _add(model, key)
     elif kind == "missing":
@@ -67,7 +70,7 @@ def _told(model: type[BaseModel], key: Key, fault: Any) -> Iterator[tuple[Key, s
 
 
 def _written(document: Document, fault: Any) -> Key:
-    """pydantic's location without the names that it adds for the arms of a union."""
+    """Return pydantic's location without the names that pydantic adds for members of a union."""
     key: Key = ()
     for place, part in enumerate(fault["loc"], 1):
         if (*key, part) in document.lines or (
@@ -78,6 +81,7 @@ def _written(document: Document, fault: Any) -> Key:
 
 
 def _add(model: type[BaseModel], key: Key) -> str:
+    """Return the remedy for a missing key."""
     field = field_at(model, key)
     value = field and example(field)
     return (
@@ -88,6 +92,7 @@ def _add(model: type[BaseModel], key: Key) -> str:
 
 
 def _meant(model: type[BaseModel], key: Key) -> str:
+    """Return the remedy for an unknown key."""
     name = str(key[-1])
     if nearest := _nearest(model, key):
         return f"did you mean '{nearest}'?"
@@ -97,39 +102,40 @@ def _meant(model: type[BaseModel], key: Key) -> str:
 
 
 def _nearest(model: type[BaseModel], key: Sequence[str | int]) -> str | None:
-    """The key that was probably meant: one that is spelt alike, or one of which a piece was
-    written."""
+    """Return the key that was probably meant: a similar one, or one that contains the same word."""
     name, known = str(key[-1]), names_at(model, key[:-1])
     pieces = [word for word in known if len(name) > 2 and (name in word or word in name)]
     return next(iter([*difflib.get_close_matches(name, known, 1, 0.6), *pieces]), None)
 
 
-# pydantic's kinds of refusal that need no thought: what is wrong, what would be right.
+# pydantic's types of errors whose texts need no further data: the fault, and the remedy.
 _PLAIN = {
-    "int_type": ("{given} is not a whole number", "{such}"),
-    "int_parsing": ("{given} is not a whole number", "{such}"),
-    "int_from_float": ("{given} is not a whole number", "{such}"),
+    "int_type": ("{given} is not a whole number", "{an_example}"),
+    "int_parsing": ("{given} is not a whole number", "{an_example}"),
+    "int_from_float": ("{given} is not a whole number", "{an_example}"),
     "bool_type": ("{given} is neither true nor false", "write true or false"),
     "bool_parsing": ("{given} is neither true nor false", "write true or false"),
     "greater_than": ("{given} is too small", "use more than {gt}"),
     "greater_than_equal": ("{given} is too small", "use at least {ge}"),
     "less_than": ("{given} is too large", "use less than {lt}"),
     "less_than_equal": ("{given} is too large", "use at most {le}"),
-    "too_short": ("the list is empty", "{such}"),
-    "string_too_short": ("the text is empty", "{such}"),
+    "too_short": ("the list is empty", "{an_example}"),
+    "string_too_short": ("the text is empty", "{an_example}"),
     "string_too_long": ("the text is longer than {max_length} characters", "shorten it"),
 }
 
 
 def _reworded(model: type[BaseModel], key: Key, fault: Any) -> tuple[str, str]:
-    """What is wrong and what would be right, where pydantic itself refused the value."""
+    """Return the fault and the remedy for a value that pydantic refused."""
     kind, given, limits = fault["type"], fault["input"], fault.get("ctx", {})
-    such = _such(model, key)
+    an_example = _example_remedy(model, key)
     if given is None:
-        return "this key has no value", such
+        return "this key has no value", an_example
     if kind in _PLAIN:
         what, remedy = _PLAIN[kind]
-        return what.format(given=shown(given), **limits), remedy.format(such=such, **limits)
+        return what.format(given=shown(given), **limits), remedy.format(
+            an_example=an_example, **limits
+        )
     if kind == "literal_error":
         what, remedy = (
             "is not one of the choices",
@@ -145,13 +151,14 @@ def _reworded(model: type[BaseModel], key: Key, fault: Any) -> tuple[str, str]:
         what, remedy = "stands where keys belong", _keys(model, key)
     elif kind in ("string_type", "path_type"):
         number = isinstance(given, (int, float)) and not isinstance(given, bool)
-        what, remedy = "is not text", f'put it in quotes: "{given}"' if number else such
+        what, remedy = "is not text", f'put it in quotes: "{given}"' if number else an_example
     else:
-        what, remedy = f"does not fit: {fault['msg'][0].lower()}{fault['msg'][1:]}", such
+        what, remedy = f"does not fit: {fault['msg'][0].lower()}{fault['msg'][1:]}", an_example
     return f"{shown(given)} {what}", remedy
 
 
-def _such(model: type[BaseModel], key: Key) -> str:
+def _example_remedy(model: type[BaseModel], key: Key) -> str:
+    """Return an example of a valid value as the remedy."""
     field = field_at(model, key)
     value = field and example(field)
     return (
@@ -162,16 +169,19 @@ def _such(model: type[BaseModel], key: Key) -> str:
 
 
 def _keys(model: type[BaseModel], key: Key) -> str:
+    """Return the keys that must be there as the remedy."""
     field = field_at(model, key)
     needs = "each entry needs" if field and is_list(field) else f"write below '{_name(key)}'"
     return f"{needs}: {', '.join(names_at(model, key)) or 'keys, values'}"
 
 
 def _name(key: Key) -> str:
+    """Return the last name in a key path."""
     return next((part for part in reversed(key) if isinstance(part, str)), "")
 
 
 def _choices(given: str, expected: str, below: list[str]) -> str:
+    """Return the remedy for a word that is not one of the choices."""
     words = expected.replace("'", "").replace(" or ", ", ").split(", ")
     if close := difflib.get_close_matches(given, words, 1, 0.6):
         return f"did you mean '{close[0]}'?"

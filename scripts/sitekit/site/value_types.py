@@ -1,8 +1,8 @@
-"""The kinds of values that a site file holds: path, account, port, address, ... A refusal says what
-would be right.
+"""Define the types of values in a site file: path, account, port and others.
 
-These values are written into sudoers, PAM, systemd, Apache and shell files. What could mean
-something else there (blanks, quotes, '%', '$', line ends) is refused here, once.
+An error says what would be right. These values are written into sudoers, PAM, systemd, Apache and
+shell files. Characters that have another meaning there (spaces, quotes, '%', '$', line ends) are
+refused here, in one place.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from ..base.errors import Unfit, shown
 
 
 def spelled(pattern: str, fault: str, remedy: str) -> AfterValidator:
-    """Take only text that fits all of the `pattern`. A refusal quotes the text, with the `fault`
-    behind it."""
+    """Return a validator that accepts only text that matches the whole `pattern`.
+
+    The error quotes the text, followed by `fault`.
+    """
     form = re.compile(pattern)
 
     def fits(text: str) -> str:
+        """Refuse a text that does not match."""
         if not form.fullmatch(text):
             raise Unfit(f"{shown(text)} {fault}", remedy)
         return text
@@ -30,6 +33,7 @@ def spelled(pattern: str, fault: str, remedy: str) -> AfterValidator:
 
 
 def _absolute(path: Path) -> Path:
+    """Check an absolute path."""
     if path == Path("/"):
         raise Unfit("'/' is the whole machine", "name a directory of its own, such as /opt/sitekit")
     if not path.is_absolute() or ".." in path.parts:
@@ -46,6 +50,7 @@ def _absolute(path: Path) -> Path:
 
 
 def _not_root(name: str) -> str:
+    """Refuse root as the account of a service."""
     if name == "root":
         raise Unfit(
             "the service would run as root", "give it an account of its own; make apply creates it"
@@ -54,6 +59,7 @@ def _not_root(name: str) -> str:
 
 
 def _home_path(path: str) -> str:
+    """Check a folder of users, such as `~/work` or `/scratch/{user}`."""
     if not re.fullmatch(
         r"(~|/[A-Za-z0-9._+@{}-]+)(/[A-Za-z0-9._+@{}-]+)*|/", path
     ) or ".." in path.split("/"):
@@ -69,8 +75,8 @@ def _home_path(path: str) -> str:
     return path
 
 
-# What decides which programs a server or a kernel runs, and where it looks for its code and its
-# settings.
+# Variables that decide which programs a server or a kernel runs, and where these find their code
+# and their settings.
 _STEERING = re.compile(
     r"(PYTHON|IPYTHON|LD_|DYLD_|JUPYTER|JPY_|SLURM|SBATCH|SRUN|SITEKIT|LMOD|MODULE|NODE_|CONDA|BASH_|XDG_|LC_).*"
     r"|PATH|HOME|USER|LOGNAME|SHELL|ENV|IFS|TMPDIR|TMP|TEMP|TERM|LANG|LANGUAGE|(MEM|CPU)_(LIMIT|GUARANTEE)|_"
@@ -78,6 +84,7 @@ _STEERING = re.compile(
 
 
 def _user_variable(name: str) -> str:
+    """Refuse environment variables that decide which programs a server runs."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", name):
         raise Unfit(
             f"{shown(name)} is no name of a variable", "write one name each, like WANDB_API_KEY"
@@ -91,18 +98,21 @@ def _user_variable(name: str) -> str:
 
 
 def _line(text: str) -> str:
+    """Check a title: one line of 1 to 80 characters."""
     if not text.strip() or not text.isprintable() or len(text) > 80:
         raise Unfit(f"{shown(text)} is not a title", "write one line of 1 to 80 characters")
     return text
 
 
 def _port(number: object) -> int:
+    """Check a port."""
     if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 65535:
         raise Unfit(f"{shown(number)} is not a port", "use a number from 1 to 65535")
     return number
 
 
 def _port_range(ports: object) -> object:
+    """Check a range of ports."""
     if (
         not isinstance(ports, (list, tuple))
         or len(ports) != 2
@@ -116,6 +126,7 @@ def _port_range(ports: object) -> object:
 
 
 def _clock_time(text: object) -> object:
+    """Check a time of the day, or `never`."""
     if text != "never" and not (
         isinstance(text, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text)
     ):
@@ -124,7 +135,8 @@ def _clock_time(text: object) -> object:
 
 
 def _file_mask(value: object) -> object:
-    # YAML reads 0022 as the number 22; no number that it makes of 0o022 has these digits only
+    """Check a umask, or `login`."""
+    # YAML reads 0022 as the number 22. The number for 0o022 (18) does not match the pattern below.
     text = str(value).zfill(4) if isinstance(value, int) and not isinstance(value, bool) else value
     if text != "login" and not (isinstance(text, str) and re.fullmatch(r"00[027]{2}", text)):
         raise Unfit(

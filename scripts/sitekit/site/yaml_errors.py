@@ -1,4 +1,4 @@
-"""What the YAML parser means, in the words of a person who looks at the file."""
+"""Translate errors of the YAML parser into what an administrator sees in the file."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ _QUOTE = "put the value in quotes"
 
 
 class _Fault(NamedTuple):
-    """A `piece` of the parser's message, what it means, what would be right; `begins`: the cause is
-    where it begins."""
+    """An error of the parser: a `piece` of its message, what is wrong, and the remedy.
+
+    If `begins` is true, the cause is in the line where the construct begins.
+    """
 
     piece: str
     what: str
@@ -24,7 +26,7 @@ class _Fault(NamedTuple):
     begins: bool = False
 
 
-_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # as the parser counts them
+_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # the line ends that the parser counts
 
 _FAULTS = (
     _Fault(
@@ -81,8 +83,8 @@ _FAULTS = (
 )
 
 
-def unreadable(path: Path, error: OSError) -> BadInput:
-    """Why a file could not be opened."""
+def explain_unreadable(path: Path, error: OSError) -> BadInput:
+    """Return why a file could not be opened."""
     if isinstance(error, FileNotFoundError):
         return BadInput(
             "there is no such file",
@@ -94,12 +96,12 @@ def unreadable(path: Path, error: OSError) -> BadInput:
     return BadInput(f"cannot read the file: {error.strerror}", str(path), "check the path")
 
 
-def untold(path: Path, text: str, error: YAMLError) -> BadInput:
-    """The parser's refusal of `text`, with the line that a person would look at."""
+def explain_parser_error(path: Path, text: str, error: YAMLError) -> BadInput:
+    """Return the parser's error with the line that an administrator should look at."""
     lines = _LINE_END.split(text)
     begin = getattr(error, "context_mark", None)
     found = getattr(error, "problem_mark", None) or begin
-    if found is None:  # the reader's error, which knows no line
+    if found is None:  # an error of the parser's reader has no line
         odd = next((number for number, line in enumerate(lines, 1) if any(map(_control, line))), 1)
         what = "this line has a control character, which YAML does not allow"
         return BadInput(what, f"{path}:{odd}", "remove it, or type the line anew")
@@ -131,4 +133,5 @@ def untold(path: Path, text: str, error: YAMLError) -> BadInput:
 
 
 def _control(char: str) -> bool:
+    """Return whether a character is a control character that YAML does not allow."""
     return not char.isprintable() and char not in "\t\r\x85"

@@ -1,4 +1,4 @@
-"""Read a YAML file into plain values, remembering on which line each key stands."""
+"""Read a YAML file into plain values, and record the line of each key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from ..base.errors import BadInput, shown
-from .yaml_errors import unreadable, untold
+from .yaml_errors import explain_parser_error, explain_unreadable
 
 Key = tuple[str | int, ...]
 
@@ -21,26 +21,26 @@ _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 
 @dataclass(frozen=True)
 class Document:
-    """A parsed file: its values, and the line (from 1) of each key path."""
+    """A parsed file: its values, and the line (counted from 1) of each key path."""
 
     path: Path
     values: dict[str, Any]
     lines: dict[Key, int]
 
     def line(self, key: Sequence[str | int]) -> int:
-        """The line of `key`, or of its nearest ancestor that is written in the file."""
+        """Return the line of `key`, or of its nearest parent in the file."""
         key = tuple(key)
         while key and key not in self.lines:
             key = key[:-1]
         return self.lines.get(key, 1)
 
     def where(self, key: Sequence[str | int]) -> str:
-        """`file:line: key.path`, ready for an error message."""
+        """Return `file:line: key.path` for an error message."""
         return f"{self.path}:{self.line(key)}" + (f": {dotted(key)}" if key else "")
 
 
 def dotted(key: Sequence[str | int]) -> str:
-    """('tiers', 1, 'memory') -> `tiers[1].memory`."""
+    """Return a key path as text: ('tiers', 1, 'memory') -> `tiers[1].memory`."""
     text = ""
     for part in key:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
@@ -48,14 +48,13 @@ def dotted(key: Sequence[str | int]) -> str:
 
 
 def read_yaml(path: Path) -> Document:
-    """Read `path`, which must hold one mapping. Raises BadInput with the line for whatever is wrong
-    with it."""
+    """Read a file that contains one mapping. Raises BadInput with the line of the error."""
     try:
-        # Not read_text: that would turn a lone carriage return into a line end, and lines would be
-        # counted wrongly.
+        # read_text would convert a single carriage return into a line end, and the line numbers
+        # would be wrong.
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise unreadable(path, error) from None
+        raise explain_unreadable(path, error) from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise BadInput(
@@ -67,7 +66,7 @@ def read_yaml(path: Path) -> Document:
         lines = dict(_lines(path, node, (), ()))
         values = parser.load(text)
     except YAMLError as error:
-        raise untold(path, text, error) from None
+        raise explain_parser_error(path, text, error) from None
     except ValueError as error:
         what = f"YAML takes this value for a date or a number, and cannot read it: {error}"
         raise BadInput(what, f"{path}:{_misread(parser, node)}", "put it in quotes") from None
@@ -86,8 +85,11 @@ def read_yaml(path: Path) -> Document:
 def _lines(
     path: Path, node: Node | None, prefix: Key, inside: tuple[int, ...]
 ) -> Iterator[tuple[Key, int]]:
-    """Key paths with their lines. Raises BadInput for keys that are not text or stand twice, and
-    endless aliases."""
+    """Yield key paths with their lines.
+
+    Raises BadInput for a key that is not text or occurs twice, and for an alias that contains
+    itself.
+    """
     if node is None or isinstance(node, ScalarNode):
         return
     if id(node) in inside:
@@ -101,7 +103,7 @@ def _lines(
             yield (*prefix, index), value.start_mark.line + 1
             yield from _lines(path, value, (*prefix, index), inside)
         return
-    # Merged keys first: a key that is written out overrides them.
+    # Merged keys come first: a key that is written in the mapping overrides them.
     yield from _merged(path, node, prefix, inside)
     yield from _written(path, node, prefix, inside)
 
@@ -109,6 +111,7 @@ def _lines(
 def _merged(
     path: Path, node: Node, prefix: Key, inside: tuple[int, ...]
 ) -> Iterator[tuple[Key, int]]:
+    """Yield the keys that `<<` merges into a mapping."""
     for key, value in node.value:
         if key.tag == _MERGE:
             for source in reversed(value.value) if isinstance(value, SequenceNode) else [value]:
@@ -118,6 +121,7 @@ def _merged(
 def _written(
     path: Path, node: Node, prefix: Key, inside: tuple[int, ...]
 ) -> Iterator[tuple[Key, int]]:
+    """Yield the keys that are written in a mapping."""
     seen: dict[str, int] = {}
     for key, value in node.value:
         if key.tag != _MERGE:
@@ -135,6 +139,7 @@ def _written(
 
 
 def _key(path: Path, key: Node, prefix: Key) -> Key:
+    """Return the key path of a key that is text."""
     if isinstance(key, ScalarNode) and key.tag == _TEXT:
         return (*prefix, key.value)
     name = shown(key.value) if isinstance(key, ScalarNode) else "this"
@@ -145,7 +150,7 @@ def _key(path: Path, key: Node, prefix: Key) -> Key:
 
 
 def _misread(parser: YAML, node: Node) -> int:
-    """The line of the value that cannot be built, such as the date 2026-13-01."""
+    """Return the line of a value that cannot be converted, such as the date 2026-13-01."""
     if isinstance(node, ScalarNode):
         try:
             parser.constructor.construct_object(node)

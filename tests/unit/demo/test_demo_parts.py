@@ -16,10 +16,11 @@ from packaging.requirements import Requirement
 
 from sitekit.base.errors import Problem
 from sitekit.demo import reset
-from sitekit.demo.cluster import layout, services, users
+from sitekit.demo.cluster import demo_users as users
+from sitekit.demo.cluster import layout, services
 from sitekit.demo.cluster.record import Made
 from sitekit.demo.parallel import together
-from sitekit.demo.software.packages import missing_packages
+from sitekit.demo.software.apt_packages import missing_packages
 from sitekit.demo.software.pythons import PINS, pins_for
 from sitekit.machine.supervisors.service import supervisord_conf, systemd_unit
 

@@ -24,7 +24,7 @@ from tests.walk import walked
 from sitekit.environment import build, commands
 from sitekit.environment.release import file_hashes, releases
 from sitekit.environment.release.bytecode import compile_all
-from sitekit.environment.release.prefix import opened
+from sitekit.environment.release.prefix_lock import open_prefix
 from sitekit.environment.wheels.packages import Packages
 from sitekit.site.model import Paths
 
@@ -219,7 +219,7 @@ def test_a_prefix_longer_than_packages_can_hold_is_refused(built: Checkout, tmp_
     site = built.site.model_copy(
         update={"paths": Paths.model_construct(prefix=prefix, state=tmp_path / "state")}
     )
-    with pytest.raises(commands.Problem, match="too long"), opened(site):
+    with pytest.raises(commands.Problem, match="too long"), open_prefix(site):
         pass
     assert not prefix.exists()
 
@@ -235,7 +235,7 @@ def test_links_that_leave_the_prefix_are_refused(
     site = built.site.model_copy(
         update={"paths": Paths.model_construct(prefix=prefix, state=tmp_path / "state")}
     )
-    with pytest.raises(commands.Problem, match="leaves the prefix"), opened(site):
+    with pytest.raises(commands.Problem, match="leaves the prefix"), open_prefix(site):
         pass
     assert not list((tmp_path / "elsewhere").iterdir())
 

@@ -12,7 +12,7 @@ import release_parts as parts
 from sitekit.base.errors import Problem
 from sitekit.environment.channel.solution import Solution
 from sitekit.environment.release import releases
-from sitekit.environment.release.prefix import opened, refuse_unsafe, set_modes
+from sitekit.environment.release.prefix_lock import open_prefix, refuse_unsafe, set_modes
 from sitekit.site import Site
 
 PACKAGES = [{"name": "a", "version": "1", "build": "0", "url": "file:///c/a.conda", "sha256": "ab"}]
@@ -78,9 +78,13 @@ def test_links_of_somebody_else_are_refused(open_path: Path) -> None:
 
 
 def test_one_at_a_time(site: Site) -> None:
-    with opened(site), pytest.raises(Problem, match=f"process {os.getpid()} on"), opened(site):
+    with (
+        open_prefix(site),
+        pytest.raises(Problem, match=f"process {os.getpid()} on"),
+        open_prefix(site),
+    ):
         pass
-    with opened(site):
+    with open_prefix(site):
         pass
 
 

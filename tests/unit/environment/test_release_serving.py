@@ -109,7 +109,7 @@ def test_a_key_that_an_older_kit_does_not_know_is_told(
 def test_what_hangs_is_given_up(
     site: Site, broken: Release, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trial_run, "PATIENCE", 0.5)
+    monkeypatch.setattr(trial_run, "ANSWER_TIMEOUT", 0.5)
     for name in ("python", "configurable-http-proxy"):
         (broken.path / "bin" / name).write_text("#!/bin/sh\nexec sleep 60\n")
     environment = plain_environment(broken.path, folder)

@@ -15,8 +15,8 @@ import release_parts as parts
 
 from sitekit.base.errors import Problem
 from sitekit.environment.bundle.read import read_bundle
-from sitekit.environment.channel import source
-from sitekit.environment.channel.source import choose, silence
+from sitekit.environment.channel import choose_source as source
+from sitekit.environment.channel.choose_source import choose, silence
 from sitekit.environment.wheels.package import subdir, write_repodata
 from sitekit.environment.wheels.packages import Packages
 
@@ -85,7 +85,7 @@ def test_or_nothing_where_the_site_says_so(tmp_path: Path, closed_port: str) -> 
 
 def test_a_name_server_that_never_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hang = threading.Event()
-    monkeypatch.setattr(source, "PATIENCE", 0.2)
+    monkeypatch.setattr(source, "ANSWER_TIMEOUT", 0.2)
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: hang.wait(30) and [])
     try:
         chosen = choose(parts.site_at(tmp_path, "http://channel.example.org", "wheels"))
@@ -104,5 +104,5 @@ def test_an_archive_whose_list_of_checksums_is_no_file_is_no_bundle(
     member.type, member.linkname = kind, "nowhere"
     with tarfile.open(tmp_path / "bundle.tar", "w") as archive:
         archive.addfile(member)
-    with pytest.raises(Problem, match="is not a bundle of sitekit's"):
+    with pytest.raises(Problem, match="is not a bundle made by sitekit"):
         read_bundle(tmp_path / "bundle.tar", Packages(("python",), ()), tmp_path)

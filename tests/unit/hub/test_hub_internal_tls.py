@@ -13,7 +13,7 @@ import pytest
 from machine_sites import demo
 
 from sitekit.machine.host.target import Target
-from sitekit.machine.render.authorities import internal
+from sitekit.machine.render.authorities import internal_tls_files
 from sitekit.site.show import dump
 
 pytestmark = pytest.mark.usefixtures("hub_environment")
@@ -205,7 +205,7 @@ asyncio.run(main())
 def folder(tmp_path: Path) -> Path:
     """What lies in /etc/sitekit/NAME/internal, and the site."""
     site = demo()
-    for path, file in internal(Target(site, tmp_path / "machine")).items():
+    for path, file in internal_tls_files(Target(site, tmp_path / "machine")).items():
         (tmp_path / path.name).write_text(file.content)
     (tmp_path / "site.yml").write_text(dump(site))
     return tmp_path

@@ -14,8 +14,8 @@ from sitekit.contracts.internal_tls import SUFFIX, authority, authority_key, nam
 from sitekit.machine.host.file import File
 from sitekit.machine.host.target import Target
 from sitekit.machine.render import authorities
-from sitekit.machine.render.authorities import internal, made_for
-from sitekit.machine.render.machine_secrets import renewed
+from sitekit.machine.render.authorities import internal_tls_files, internal_tls_paths
+from sitekit.machine.render.machine_secrets import renewed_files
 
 SITE = demo(hub={"address": "hub.cluster.example"})
 Files = dict[Path, File]
@@ -31,19 +31,19 @@ def put(root: Path, files: Files) -> None:
 @pytest.fixture
 def machine(tmp_path: Path) -> tuple[Path, Files]:
     """A machine on which they were made, and what was made."""
-    files = internal(Target(SITE, tmp_path))
+    files = internal_tls_files(Target(SITE, tmp_path))
     put(tmp_path, files)
     return tmp_path, files
 
 
 def changed(before: Files, after: Files) -> set[str]:
-    assert before.keys() == after.keys() == made_for(SITE)
+    assert before.keys() == after.keys() == internal_tls_paths(SITE)
     return {path.name for path in after if before[path].content != after[path].content}
 
 
 def test_what_serves_is_kept(machine: tuple[Path, Files]) -> None:
     root, made = machine
-    assert internal(Target(SITE, root)) == made
+    assert internal_tls_files(Target(SITE, root)) == made
 
 
 def test_whose_each_is(machine: tuple[Path, Files]) -> None:
@@ -89,7 +89,7 @@ def test_what_is_lost_is_made_again_with_what_hangs_on_it(
     root, made = machine
     lose, new = LOST[lost]
     lose(root)
-    assert changed(made, internal(Target(SITE, root))) == new
+    assert changed(made, internal_tls_files(Target(SITE, root))) == new
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_they_are_renewed_long_before_their_end(
     root, made = machine
     now = authorities.time.time() + days * 86400
     monkeypatch.setattr(authorities.time, "time", lambda: now)
-    assert changed(made, internal(Target(SITE, root))) == new
+    assert changed(made, internal_tls_files(Target(SITE, root))) == new
 
 
 def test_a_hub_at_another_address_gets_another_certificate(machine: tuple[Path, Files]) -> None:
@@ -119,13 +119,13 @@ def test_a_hub_at_another_address_gets_another_certificate(machine: tuple[Path, 
         moved = Target(
             SITE.model_copy(update={"hub": SITE.hub.model_copy(update={"address": address})}), root
         )
-        assert changed(made, internal(moved)) == PAIRS, address
+        assert changed(made, internal_tls_files(moved)) == PAIRS, address
 
 
 def test_new_secrets_are_new_pairs_of_the_same_authorities(machine: tuple[Path, Files]) -> None:
     """So that servers that run still know hub and proxy."""
     root, made = machine
-    new = renewed(Target(SITE, root))
+    new = renewed_files(Target(SITE, root))
     assert changed(made, {path: new[path] for path in made}) == PAIRS
 
 

@@ -18,8 +18,8 @@ from machine_sites import bare_machine, can_change, demo, family, tree
 from sitekit.base.command import CommandFailed
 from sitekit.base.errors import BadInput, Problem
 from sitekit.machine.apply import commands as apply_module
-from sitekit.machine.apply.commands import apply, planned
-from sitekit.machine.apply.service_changes import affected
+from sitekit.machine.apply.commands import apply, plan_apply
+from sitekit.machine.apply.service_changes import list_service_changes
 from sitekit.machine.host.file import File
 from sitekit.machine.installed.entries import NOTHING
 from sitekit.machine.installed.manifest import load_manifest
@@ -173,7 +173,7 @@ def test_nothing_reads_what_is_laid_beside(
             else render(site, family())[path].content + "# ours\n"
         )
     assert apply(site, root=machine) == 1
-    assert {path.name for path in planned(site, family(), machine).offers} == {
+    assert {path.name for path in plan_apply(site, family(), machine).offers} == {
         extra.name,
         rotation.name,
     }
@@ -324,7 +324,7 @@ def test_a_write_that_was_cut_short_is_still_known_as_ours(installed: bool, mach
     assert not installed or apply(SITE, root=machine) == 0
     pid = os.fork()
     if not pid:
-        actions = planned(other, family(), machine).actions
+        actions = plan_apply(other, family(), machine).actions
         with ExitStack() as undo:
             for action in actions[: len(actions) // 2]:
                 action.do(machine, undo)
@@ -385,12 +385,12 @@ def test_what_was_taken_away_by_hand_is_made_again_and_recorded_once(machine: Pa
     subprocess.run(
         ["gpasswd", "--root", machine, "--delete", "jupyterhub-daemon", "shadow"], check=True
     )
-    assert [kind for kind, _ in planned(SITE, family(), machine).changes] == [
+    assert [kind for kind, _ in plan_apply(SITE, family(), machine).changes] == [
         "new folder",
         "new member",
     ]
     apply(SITE, root=machine)
-    assert planned(SITE, family(), machine).changes == []
+    assert plan_apply(SITE, family(), machine).changes == []
     assert manifest(machine).text == record
 
 
@@ -437,7 +437,7 @@ def test_only_what_reads_a_changed_file_takes_it_in_and_as_gently_as_can_be(
 ):
     """A restart of the proxy or of Apache would cut every open notebook's connection."""
     running = {SYSTEMD.service(part): "running" for part in ("hub", "proxy", "front")}
-    found = affected(SYSTEMD, family(), {Path(path): NOTHING}, {}, running, SYSTEMD)
+    found = list_service_changes(SYSTEMD, family(), {Path(path): NOTHING}, {}, running, SYSTEMD)
     verbs = services if isinstance(services, dict) else dict.fromkeys(services, "restart")
     assert {change.name: change.verb for change in found} == {
         f"sitekit-demo-{part}": v for part, v in verbs.items()
@@ -446,19 +446,24 @@ def test_only_what_reads_a_changed_file_takes_it_in_and_as_gently_as_can_be(
 
 def test_what_is_stopped_stays_so_and_what_cannot_be_asked_is_told_with_an_if():
     path = {Path("/etc/sitekit/demo/site.yml"): NOTHING}
-    assert affected(SYSTEMD, family(), path, {}, {"sitekit-demo-hub": "stopped"}, SYSTEMD) == []
+    assert (
+        list_service_changes(SYSTEMD, family(), path, {}, {"sitekit-demo-hub": "stopped"}, SYSTEMD)
+        == []
+    )
     for state in ("running", "unknown"):
-        [change] = affected(SYSTEMD, family(), path, {}, {"sitekit-demo-hub": state}, SYSTEMD)
+        [change] = list_service_changes(
+            SYSTEMD, family(), path, {}, {"sitekit-demo-hub": state}, SYSTEMD
+        )
         assert change.state == state
 
 
 def test_a_changed_supervisord_conf_restarts_the_programs_that_changed_in_it(machine: Path):
     apply(SITE, root=machine)
     moved = demo(proxy={"port": 18005})
-    found = planned(moved, family(), machine)
+    found = plan_apply(moved, family(), machine)
     conf = next(action for action in found.actions if action.what[1].endswith("supervisord.conf"))
     running = {SITE.service(part): "running" for part in ("hub", "proxy", "front")}
-    changes = affected(
+    changes = list_service_changes(
         moved, family(), {conf.path: conf.before}, {conf.path: conf.file}, running, SITE
     )
     assert [(change.name, change.verb) for change in changes] == [("sitekit-demo-proxy", "restart")]

@@ -164,9 +164,9 @@ DAMAGES = {
     ),
     "a file is missing": (lambda m: {f"{STATE}/ledger.sqlite": None}, "ledger.sqlite"),
     "a file too many": (lambda m: {f"{STATE}/evil": b""}, "evil"),
-    "no list": (lambda m: {"backup.json": None}, "no backup"),
-    "another list": (lambda m: {"backup.json": b'["x"]'}, "no backup"),
-    "a list of numbers": (lambda m: {"backup.json": b'{"sha256": 7}'}, "no backup"),
+    "no list": (lambda m: {"backup.json": None}, "not a backup"),
+    "another list": (lambda m: {"backup.json": b'["x"]'}, "not a backup"),
+    "a list of numbers": (lambda m: {"backup.json": b'{"sha256": 7}'}, "not a backup"),
     "a way out": (
         lambda m: relisted(m, f"{STATE}/totp/alice", f"{STATE}/../../../../etc/cron.d/x"),
         "cron",
@@ -219,7 +219,7 @@ def test_nothing_that_is_there_is_overwritten(machine: Path, tmp_path: Path):
     (other / "etc/sitekit/demo").mkdir(parents=True)
     (other / "etc/sitekit/demo/proxy.env").write_text("mine\n")
     before = tree(other)
-    with pytest.raises(BadInput, match=r"proxy\.env: something else stands there"):
+    with pytest.raises(BadInput, match=r"proxy\.env: another file is there"):
         restore(str(archive), root=other, checkout=tmp_path / "checkout")
     assert tree(other) == before
 

@@ -16,7 +16,7 @@ from machine_sites import bare_machine, can_change, demo, family, tree
 from sitekit.base.errors import Problem
 from sitekit.machine.apply import actions, execute
 from sitekit.machine.apply import commands as apply_module
-from sitekit.machine.apply.commands import apply, planned
+from sitekit.machine.apply.commands import apply, plan_apply
 from sitekit.machine.apply.rotate_secrets import rotate_secrets
 from sitekit.machine.checks.written_files import faults_of
 from sitekit.machine.host.file import File
@@ -38,7 +38,7 @@ class Crash(Exception):
 
 
 def steps(site, machine: Path) -> int:
-    return len(planned(site, family(), machine).actions)
+    return len(plan_apply(site, family(), machine).actions)
 
 
 def break_after(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
@@ -77,10 +77,10 @@ def test_a_later_apply_at_every_step(machine: Path, monkeypatch: pytest.MonkeyPa
     (machine / "var/lib/sitekit/demo/database").write_text("people\n")
     os.chown(machine / "var/lib/sitekit/demo", 33, 33)
     os.chmod(machine / "var/lib/sitekit/demo/database", 0o640)
-    monkeypatch.setattr(apply_module, "unfit", lambda site, root: [])
+    monkeypatch.setattr(apply_module, "unmet_preconditions", lambda site, root: [])
     monkeypatch.setattr(apply_module, "check", lambda *words: None)
     before, count = tree(machine), steps(OTHER, machine)
-    kinds = {kind for kind, _ in planned(OTHER, family(), machine).changes}
+    kinds = {kind for kind, _ in plan_apply(OTHER, family(), machine).changes}
     assert kinds >= {"new file", "changed file", "removed file", "owner and mode"}
     for number in range(count):
         with monkeypatch.context() as broken, pytest.raises(Crash):
@@ -88,7 +88,9 @@ def test_a_later_apply_at_every_step(machine: Path, monkeypatch: pytest.MonkeyPa
             apply(OTHER, root=machine)
         assert tree(machine) == before, f"after step {number}"
     with monkeypatch.context() as broken, pytest.raises(Crash):
-        broken.setattr(apply_module, "settle", lambda *words: (_ for _ in ()).throw(Crash()))
+        broken.setattr(
+            apply_module, "restart_services", lambda *words: (_ for _ in ()).throw(Crash())
+        )
         apply(OTHER, root=machine)
     assert tree(machine) == before, "when a service does not come up again"
 
@@ -128,7 +130,7 @@ def test_new_secrets_or_the_old_ones(machine: Path, monkeypatch: pytest.MonkeyPa
         cookie.parent.stat().st_uid,
         0o600,
     )
-    assert not planned(SITE, family(), machine).changes, "the manifest knows the new ones"
+    assert not plan_apply(SITE, family(), machine).changes, "the manifest knows the new ones"
 
 
 def test_no_number_is_left_for_an_account(machine: Path):
@@ -209,7 +211,7 @@ def test_a_file_that_somebody_edits_at_this_very_moment(
 
     monkeypatch.setattr(apply_module, "check", meanwhile)
     site_yml = (machine / "etc/sitekit/demo/site.yml").read_text()
-    with pytest.raises(Problem, match=rf"{name}: somebody changed it at this very moment"):
+    with pytest.raises(Problem, match=rf"{name}: the file was changed while this command ran"):
         apply(site, root=machine)
     assert (
         conf.read_text() == "mine\n"

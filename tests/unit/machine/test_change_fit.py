@@ -13,8 +13,8 @@ from machine_sites import bare_machine, can_change, demo, family
 
 from sitekit.base.errors import BadInput
 from sitekit.machine.apply import commands as apply_module
-from sitekit.machine.apply.commands import apply, planned
-from sitekit.machine.checks.preconditions import fit
+from sitekit.machine.apply.commands import apply, plan_apply
+from sitekit.machine.checks.preconditions import require_preconditions
 
 pytestmark = can_change
 SITE = demo()
@@ -44,10 +44,10 @@ def test_whose_password_is_not_in_the_shadow_file_is_told(machine: Path):
         group.read_text().replace("jupyter-users:x:2000:", "jupyter-users:x:2000:alice,bob,carol")
     )
     add(machine, "shadow", "alice:$y$j9T$x:1::::::", "bob:!$y$j9T$x:1::::::", "carol:!*:1::::::")
-    note = " ".join(planned(SITE, family(), machine).notes)
+    note = " ".join(plan_apply(SITE, family(), machine).notes)
     assert "2 of 4" in note and "(carol, dave)" in note and "passwords: sssd" in note
     add(machine, "shadow", "dave:$y$j9T$x:1::::::", "carol:$y$j9T$x:1::::::")
-    assert planned(SITE, family(), machine).notes == []
+    assert plan_apply(SITE, family(), machine).notes == []
 
 
 def test_sssd_has_its_module_and_answers():
@@ -59,20 +59,20 @@ def test_sssd_has_its_module_and_answers():
         with socket.socket(socket.AF_UNIX) as daemon:
             daemon.bind(str(pipe))
             daemon.listen()
-            assert planned(site, family(), machine).notes == []
-        [note] = planned(site, family(), machine).notes
+            assert plan_apply(site, family(), machine).notes == []
+        [note] = plan_apply(site, family(), machine).notes
         assert "sssd does not answer" in note
         shutil.rmtree(machine / "usr/lib")
         with pytest.raises(BadInput, match=r"(?s)no pam_sss\.so.*libpam-sss"):
             apply(site, root=machine)
         (machine / "etc/pam.d/sitekit-demo").write_text("auth required pam_winbind.so\n")
-        fit(site, machine)
+        require_preconditions(site, machine)
 
 
 def test_the_proxys_secret_is_not_for_a_group_that_others_share(machine: Path):
     add(machine, "group", "users:x:100:jupyterhub-daemon")
     add(machine, "passwd", "jupyterhub-proxy:x:900:100::/:/bin/false")
-    fit(SITE, machine)
+    require_preconditions(SITE, machine)
     add(machine, "passwd", "alice:x:1000:100::/:/bin/sh")
     with pytest.raises(BadInput, match=r"(?s)users, is also that of alice.*usermod --gid"):
         apply(SITE, root=machine)
@@ -83,7 +83,7 @@ def test_two_hubs_do_not_read_one_proxys_secret(machine: Path, monkeypatch: pyte
     second = demo(**SECOND, hub={"port": 9081, "user": "second-hub"})
     apply(SITE, root=machine)
     with monkeypatch.context() as older:
-        older.setattr(apply_module, "unfit", lambda *words: [])
+        older.setattr(apply_module, "unmet_preconditions", lambda *words: [])
         apply(second, root=machine)
     for site in (SITE, second):
         with pytest.raises(BadInput, match=r"a proxy\.user of its own") as refused:
@@ -95,14 +95,18 @@ def test_two_hubs_do_not_read_one_proxys_secret(machine: Path, monkeypatch: pyte
         ),
         root=machine,
     )
-    fit(SITE, machine)
+    require_preconditions(SITE, machine)
 
 
 def test_hubs_at_two_addresses_may_have_one_port(machine: Path):
     apply(SITE, root=machine)
-    fit(demo(**SECOND, hub={"address": "10.1.0.9", "port": SITE.hub.port}), machine)
+    require_preconditions(
+        demo(**SECOND, hub={"address": "10.1.0.9", "port": SITE.hub.port}), machine
+    )
     with pytest.raises(BadInput, match=r"hub\.port: port 18000 is that of the site demo"):
-        fit(demo(**SECOND, hub={"address": "10.1.0.9", "port": SITE.proxy.port}), machine)
+        require_preconditions(
+            demo(**SECOND, hub={"address": "10.1.0.9", "port": SITE.proxy.port}), machine
+        )
 
 
 def test_another_module_in_the_service_is_a_persons_choice(machine: Path):
@@ -112,16 +116,16 @@ def test_another_module_in_the_service_is_a_persons_choice(machine: Path):
         group.read_text().replace("jupyter-users:x:2000:", "jupyter-users:x:2000:alice")
     )
     apply(SITE, root=machine)
-    assert "1 of 1" in planned(SITE, family(), machine).notes[0]
+    assert "1 of 1" in plan_apply(SITE, family(), machine).notes[0]
     shutil.rmtree(machine / "usr/lib")
     with pytest.raises(BadInput, match=r"no pam_sss\.so"):
-        fit(demo(login={"passwords": "sssd"}), machine)
+        require_preconditions(demo(login={"passwords": "sssd"}), machine)
     (machine / "etc/pam.d/sitekit-demo").write_text("auth required pam_winbind.so\n")
-    assert not any("/etc/shadow" in note for note in planned(SITE, family(), machine).notes)
+    assert not any("/etc/shadow" in note for note in plan_apply(SITE, family(), machine).notes)
     sssd = demo(login={"passwords": "sssd"})
-    fit(sssd, machine)
+    require_preconditions(sssd, machine)
     assert not any(
-        "sssd does not answer" in note for note in planned(sssd, family(), machine).notes
+        "sssd does not answer" in note for note in plan_apply(sssd, family(), machine).notes
     )
 
 
@@ -134,7 +138,7 @@ def test_one_fault_does_not_hide_another(machine: Path):
     (machine / "srv/data").mkdir(parents=True)
     (machine / "srv/data").chmod(0o777)
     with pytest.raises(BadInput) as refused:
-        fit(site, machine)
+        require_preconditions(site, machine)
     told = str(refused.value)
     assert (
         "nobodys-group" in told

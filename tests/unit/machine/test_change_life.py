@@ -12,7 +12,7 @@ from machine_sites import bare_machine, can_change, demo, family, tree, with_apa
 
 from sitekit.base.errors import BadInput
 from sitekit.machine.apply import commands as apply_module
-from sitekit.machine.apply.commands import apply, diff, planned
+from sitekit.machine.apply.commands import apply, diff, plan_apply
 from sitekit.machine.host.file import digest
 from sitekit.machine.installed.applied import applied
 from sitekit.machine.installed.manifest import load_manifest, manifest_path
@@ -55,7 +55,7 @@ def test_of_two_sites_either_may_go_first(order: tuple[Site, Site], machine: Pat
     uninstall(goes, root=machine)
     assert numbers(machine, "jupyterhub-daemon") == hub, "the account is the other site's as well"
     assert "jupyterhub-daemon" in listed(machine, "shadow")
-    assert planned(stays, family(), machine).changes == []
+    assert plan_apply(stays, family(), machine).changes == []
     uninstall(stays, root=machine)
     assert tree(machine) == before
 
@@ -95,7 +95,7 @@ def test_what_an_older_sitekit_did_not_list_goes_with_the_last_as_well(
         machine, "shadow"
     )
     assert {*(machine / "etc/apache2/mods-enabled").iterdir()} == modules
-    assert planned(second, family(), machine).changes == []
+    assert plan_apply(second, family(), machine).changes == []
     uninstall(second, root=machine)
     assert tree(machine) == before
 
@@ -146,19 +146,21 @@ def test_a_membership_goes_when_nothing_asks_for_it_any_more(
     )
     before = tree(machine)
     sssd = demo(login={"passwords": "sssd"})
-    assert ("removed member", "jupyterhub-daemon of shadow") in planned(
+    assert ("removed member", "jupyterhub-daemon of shadow") in plan_apply(
         sssd, family(), machine
     ).changes
     monkeypatch.setattr(apply_module, "check", lambda *words: None)
     with monkeypatch.context() as broken, pytest.raises(Crash):
-        broken.setattr(apply_module, "settle", lambda *words: (_ for _ in ()).throw(Crash()))
+        broken.setattr(
+            apply_module, "restart_services", lambda *words: (_ for _ in ()).throw(Crash())
+        )
         apply(sssd, root=machine)
     assert tree(machine) == before
     apply(sssd, root=machine)
     assert listed(machine, "shadow") == ["www-data"] and listed(machine, "jupyterhub-proxy") == [
         "jupyterhub-daemon"
     ]
-    assert planned(sssd, family(), machine).changes == []
+    assert plan_apply(sssd, family(), machine).changes == []
     subprocess.run(["gpasswd", "--root", machine, "--delete", "www-data", "shadow"], check=True)
     uninstall(sssd, root=machine)
     assert {name: now for name, now in tree(machine).items() if not name.endswith("-")} == {
@@ -185,7 +187,7 @@ def test_the_site_as_applied_may_be_another_sitekits(machine: Path):
     assert applied(moved, machine).paths == SITE.paths and applied(moved, machine).hub == SITE.hub
     assert [
         (kind, what)
-        for kind, what in planned(SITE, family(), machine).changes
+        for kind, what in plan_apply(SITE, family(), machine).changes
         if "folder" not in kind
     ] == [("changed file", "/etc/sitekit/demo/site.yml")]
     uninstall(SITE, root=machine)
@@ -199,7 +201,7 @@ def test_a_membership_that_another_site_needs_stays(machine: Path, monkeypatch: 
     sssd = demo(login={"passwords": "sssd"})
     apply(sssd, root=machine)
     assert "jupyterhub-daemon" in listed(machine, "shadow")
-    assert planned(sssd, family(), machine).changes == []
+    assert plan_apply(sssd, family(), machine).changes == []
 
 
 def test_a_membership_that_another_site_does_not_list_stays_until_that_goes(

@@ -1,4 +1,4 @@
-"""A site in the machine's own web server: the links that take it into use are planned, recorded and
+"""A site in the machine's own web server: the links that take it into use are plan_apply, recorded and
 undone."""
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from test_change_failures import Crash, break_after
 
 from sitekit.base.errors import BadInput
 from sitekit.machine.apply import commands as apply_module
-from sitekit.machine.apply.commands import apply, diff, planned
-from sitekit.machine.apply.service_changes import affected
+from sitekit.machine.apply.commands import apply, diff, plan_apply
+from sitekit.machine.apply.service_changes import list_service_changes
 from sitekit.machine.host.target import Target
 from sitekit.machine.installed.entries import NOTHING
 from sitekit.machine.installed.manifest import load_manifest
@@ -49,7 +49,9 @@ def test_the_links_are_shown_made_recorded_and_taken_away(
     before = tree(machine)
     diff(SITE, root=machine)
     shown = capsys.readouterr().out
-    listed = [what for kind, what in planned(SITE, family(), machine).changes if kind == "new link"]
+    listed = [
+        what for kind, what in plan_apply(SITE, family(), machine).changes if kind == "new link"
+    ]
     assert apply(SITE, root=machine) == 0
     made = {path for path in (machine / "etc/apache2").rglob("*") if path.is_symlink()}
     made = {
@@ -65,7 +67,7 @@ def test_the_links_are_shown_made_recorded_and_taken_away(
     assert made["/etc/apache2/mods-enabled/ssl.conf"] == "../mods-available/ssl.conf"
     assert made[f"/{OWN}"] == "../sites-available/zz-sitekit-demo.conf", "as a2ensite makes it"
     assert listed[-1].startswith(f"/{OWN}"), "when all that it needs is there"
-    assert planned(SITE, family(), machine).changes == []
+    assert plan_apply(SITE, family(), machine).changes == []
     assert uninstall(SITE, root=machine) == 0
     assert tree(machine) == before
 
@@ -73,7 +75,7 @@ def test_the_links_are_shown_made_recorded_and_taken_away(
 def test_whatever_fails_the_links_are_as_they_were(machine: Path, monkeypatch: pytest.MonkeyPatch):
     before = tree(machine)
     monkeypatch.setattr(apply_module, "check", lambda *words: None)
-    kinds = [action.what[0] for action in planned(SITE, family(), machine).actions]
+    kinds = [action.what[0] for action in plan_apply(SITE, family(), machine).actions]
     first = kinds.index("new link")
     # The first link, the site's own, the test; the others are those of test_change_failures.
     for number in (first, kinds.index("test") - 1, kinds.index("test")):
@@ -82,7 +84,9 @@ def test_whatever_fails_the_links_are_as_they_were(machine: Path, monkeypatch: p
             apply(SITE, root=machine)
         assert tree(machine) == before, f"after {kinds[number]}"
     with monkeypatch.context() as broken, pytest.raises(Crash):
-        broken.setattr(apply_module, "settle", lambda *words: (_ for _ in ()).throw(Crash()))
+        broken.setattr(
+            apply_module, "restart_services", lambda *words: (_ for _ in ()).throw(Crash())
+        )
         apply(SITE, root=machine)
     assert tree(machine) == before, "when the site does not answer"
 
@@ -124,7 +128,7 @@ def test_a_front_that_moves_into_an_apache_of_its_own_takes_its_links_along(mach
     assert {path.stem for path in (machine / MODULES).iterdir()} == set(THERE)
     kinds = [
         kind
-        for kind, what in planned(SITE, family(), machine).changes
+        for kind, what in plan_apply(SITE, family(), machine).changes
         if what.startswith(f"/{OWN.parent}")
     ]
     assert kinds == ["new link"]
@@ -172,7 +176,7 @@ def test_where_modules_are_loaded_by_files_alone_there_are_no_links(tmp_path: Pa
         check_installed(Target(site, tmp_path), family("el"))
     (loads / "00-ssl.conf").write_text("LoadModule ssl_module modules/mod_ssl.so\n")
     check_installed(Target(site, tmp_path), family("el"))
-    found = planned(site, family("el"), tmp_path)
+    found = plan_apply(site, family("el"), tmp_path)
     kinds = dict(found.changes)
     assert "new link" not in kinds and kinds["test"] == "/usr/sbin/apachectl configtest"
     assert [note for note in found.notes if "setsebool" in note] and [
@@ -197,10 +201,15 @@ def test_the_machines_web_server_takes_in_what_it_reads_as_gently_as_can_be(
     changed: str, verb: str | None
 ):
     paths = {Path(changed): NOTHING}
-    found = affected(SITE, family(), paths, {}, {"apache2": "running", "nginx": "running"}, SITE)
+    found = list_service_changes(
+        SITE, family(), paths, {}, {"apache2": "running", "nginx": "running"}, SITE
+    )
     assert [(change.name, change.verb) for change in found] == ([("apache2", verb)] if verb else [])
     assert (
-        affected(SITE, family(), paths, {}, {"apache2": "stopped", "nginx": "running"}, SITE) == []
+        list_service_changes(
+            SITE, family(), paths, {}, {"apache2": "stopped", "nginx": "running"}, SITE
+        )
+        == []
     )
 
 
@@ -216,7 +225,7 @@ def test_a_certificate_that_certbot_renewed_is_sitekits_own(tmp_path: Path):
         for name, text in zip(("cert.pem", "key.pem"), renewed, strict=True):
             (tmp_path / "etc/sitekit/demo/tls" / name).write_text(text)
         kept = host == "hub.example.org"
-        assert [kind for kind, _ in planned(site, family(), tmp_path).changes] == (
+        assert [kind for kind, _ in plan_apply(site, family(), tmp_path).changes] == (
             [] if kept else ["changed file"] * 2
         )
     assert uninstall(site, root=tmp_path) == 0

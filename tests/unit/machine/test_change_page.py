@@ -43,7 +43,7 @@ def test_no_purpose_is_without_its_file():
     }
     # the latter on EL
     paths |= {Path("/etc/nginx") / name for name in ("sites-enabled/x.conf", "conf.d/x.conf")}
-    made_up = {
+    generated_files = {
         "proxy.env",
         "services-ca.*",
         "servers-ca.*",
@@ -58,4 +58,4 @@ def test_no_purpose_is_without_its_file():
         "*.conf",
     }
     idle = [pattern for pattern in PURPOSES if not any(path.match(pattern) for path in paths)]
-    assert {Path(pattern).name for pattern in idle} <= made_up
+    assert {Path(pattern).name for pattern in idle} <= generated_files

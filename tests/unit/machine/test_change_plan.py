@@ -14,7 +14,7 @@ import pytest
 from machine_sites import as_nobody, bare_machine, can_change, demo, family, tree
 
 from sitekit.base.errors import BadInput
-from sitekit.machine.apply.commands import apply, diff, planned
+from sitekit.machine.apply.commands import apply, diff, plan_apply
 from sitekit.machine.installed.manifest import load_manifest
 
 pytestmark = can_change
@@ -46,7 +46,7 @@ def test_diff_changes_nothing_and_after_apply_it_is_empty(
 def test_what_diff_lists_is_what_changes_and_what_the_manifest_records(site, machine: Path):
     """Three accounts of the same: the plan, the tree before and after, and the manifest."""
     before = tree(machine)
-    listed = planned(site, family(), machine).changes
+    listed = plan_apply(site, family(), machine).changes
     apply(site, root=machine)
     made = {f"/{name}" for name in tree(machine).keys() - before.keys()} - {
         "/etc/sitekit/demo/manifest.json"
@@ -92,7 +92,7 @@ def test_a_terminal_shows_the_lines_of_files_as_they_are(tmp_path: Path):
 
 def test_no_secret_is_shown(machine: Path, capsys: pytest.CaptureFixture[str]):
     diff(SITE, root=machine)
-    assert "it is a secret, and not shown" in (shown := capsys.readouterr().out)
+    assert "a secret is not shown" in (shown := capsys.readouterr().out)
     assert "PRIVATE KEY" not in shown and "CONFIGPROXY_AUTH_TOKEN=" not in shown
 
 
@@ -102,7 +102,7 @@ def test_a_wrong_mode_or_owner_is_a_change(machine: Path):
     (machine / "etc/sudoers.d/sitekit-demo").chmod(0o644)
     os.chown(machine / "usr/local/libexec/sitekit/demo/gate", 33, 33)
     (machine / "etc/sitekit/demo/tls").chmod(0o755)
-    assert sorted(planned(SITE, family(), machine).changes) == [
+    assert sorted(plan_apply(SITE, family(), machine).changes) == [
         ("owner and mode", "/etc/sitekit/demo/tls/"),
         ("owner and mode", "/etc/sudoers.d/sitekit-demo"),
         ("owner and mode", "/usr/local/libexec/sitekit/demo/gate"),
@@ -172,7 +172,7 @@ def test_what_was_changed_by_hand_is_a_difference_and_not_ok_though_nothing_is_n
     there.chmod(there.stat().st_mode | 0o200)
     edited = there.read_text() + "# by hand\n"
     there.write_text(edited)
-    there.chmod(planned(SITE, family(), machine).files[Path(path)].mode)
+    there.chmod(plan_apply(SITE, family(), machine).files[Path(path)].mode)
     capsys.readouterr()
     assert diff(SITE, root=machine) == 1
     shown = capsys.readouterr().out

@@ -20,7 +20,7 @@ from sitekit.base.errors import BadInput, Problem
 from sitekit.base.files import open_file
 from sitekit.kernels.generations import generation
 from sitekit.machine.apply import commands as apply_module
-from sitekit.machine.apply.commands import apply, planned
+from sitekit.machine.apply.commands import apply, plan_apply
 from sitekit.machine.backup import backup as backup_module
 from sitekit.machine.backup.backup import backup
 from sitekit.machine.backup.restore import Fill, restore
@@ -125,7 +125,7 @@ def test_a_database_that_the_hub_cannot_open_is_told(hub: Site):
     os.chown(hub.database, 0, 0)
     hub.database.chmod(0o600)
     with pytest.raises(
-        Problem, match=r"jupyterhub\.sqlite: the database cannot be worked with: unable to open"
+        Problem, match=r"jupyterhub\.sqlite: the database cannot be used: unable to open"
     ):
         database.revision(hub)
 
@@ -139,12 +139,12 @@ def undone(
     """The services do not come up, and the hub's account was at work."""
     todo = iter([meanwhile])  # they are started twice: with what is new, and with what they had
 
-    def settle(*words: object) -> None:
+    def restart_services(*words: object) -> None:
         next(todo, lambda: None)()
         raise Crash
 
     with monkeypatch.context() as broken, pytest.raises(Crash):
-        broken.setattr(apply_module, "settle", settle)
+        broken.setattr(apply_module, "restart_services", restart_services)
         apply(site, root=machine)
 
 
@@ -278,7 +278,9 @@ def test_folders_that_were_there_before_are_given_back(
     os.chown(kept / "mine", 33, 33)
     before = tree(machine)
     shown = [
-        what for kind, what in planned(SITE, family(), machine).changes if kind == "owner and mode"
+        what
+        for kind, what in plan_apply(SITE, family(), machine).changes
+        if kind == "owner and mode"
     ]
     assert shown == ["/var/backups/sitekit/demo/", "/var/lib/sitekit/demo/ and all in it"]
     apply(SITE, root=machine)
@@ -427,7 +429,7 @@ def test_what_is_put_in_a_restores_way_stays_its_owners(machine: Path, tmp_path:
     given(state, state.stat())
     before = tree(machine)
     (tmp_path / "source").write_text("ab")
-    with pytest.raises(Problem, match="somebody put something into it"), ExitStack() as undo:
+    with pytest.raises(Problem, match="files appeared in it"), ExitStack() as undo:
         Fill(SITE.paths.state, {"cookie_secret": tmp_path / "source"}).do(machine, undo)
     assert tree(machine) == before
 

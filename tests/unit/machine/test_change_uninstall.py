@@ -17,7 +17,7 @@ from machine_sites import bare_machine, can_change, demo, family, tree
 from sitekit.base.errors import Problem
 from sitekit.machine.apply import actions
 from sitekit.machine.apply import commands as apply_module
-from sitekit.machine.apply.commands import apply, planned
+from sitekit.machine.apply.commands import apply, plan_apply
 from sitekit.machine.installed import unix_accounts
 from sitekit.machine.installed.manifest import load_manifest
 from sitekit.machine.uninstall import uninstall as uninstall_module
@@ -155,7 +155,7 @@ def test_a_cut_before_the_first_record_leaves_nothing_behind(machine: Path, scra
     """The power fails after each of the first actions, in turn: another apply and an uninstall, or
     that alone."""
     before = tree(machine)
-    made = planned(SITE, family(), machine).actions
+    made = plan_apply(SITE, family(), machine).actions
     first = next(number for number, action in enumerate(made) if isinstance(action, actions.Record))
     for count in range(1, first + 3):
         for again in (False, True):

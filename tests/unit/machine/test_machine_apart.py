@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import pytest
 from machine_sites import demo
 
-from sitekit.machine.render.preloaded import node_options
-from sitekit.machine.run.apart import administrators, kept_apart
+from sitekit.machine.render.proxy_preloads import node_options
+from sitekit.machine.run.page_isolation import administrators, kept_apart
 from sitekit.machine.supervisors.interface import State
 from sitekit.site import Site
 

@@ -17,7 +17,7 @@ from machine_sites import demo
 from sitekit.base.errors import Problem
 from sitekit.contracts.internal_tls import authority, pair
 from sitekit.machine.host.target import Target
-from sitekit.machine.render.authorities import internal
+from sitekit.machine.render.authorities import internal_tls_files
 from sitekit.machine.web import expiry
 from sitekit.machine.web.certificate import VALID_DAYS, self_signed
 from sitekit.site import Site
@@ -77,7 +77,7 @@ def test_the_certificate_of_internal_tls_is_looked_at_as_well(
 ) -> None:
     """The proxy's, which it shows at the port of its API. A client without a certificate sees it
     too."""
-    files = internal(Target(site, tmp_path))
+    files = internal_tls_files(Target(site, tmp_path))
     shows, known = tmp_path / "proxy.pem", tmp_path / "ca.pem"
     shows.write_text(files[pair(site, "proxy")].content)
     known.write_text(files[authority(site, "services")].content)

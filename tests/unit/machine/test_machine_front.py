@@ -12,11 +12,11 @@ from sitekit.base.errors import BadInput
 from sitekit.machine.host.file import File
 from sitekit.machine.host.platform import this_platform
 from sitekit.machine.host.target import Target
-from sitekit.machine.render.machine_secrets import generated, openid
+from sitekit.machine.render.machine_secrets import generated_files_of, openid
 from sitekit.machine.render.rendered_files import render
 from sitekit.machine.web.certificate import self_signed, serves
+from sitekit.machine.web.check_provided import check_brought
 from sitekit.machine.web.config import front
-from sitekit.machine.web.provided import check_brought
 from sitekit.site import Site
 
 CERT, KEY = "/etc/ssl/own.pem", "/etc/ssl/own.key"
@@ -155,7 +155,7 @@ def test_a_self_signed_one_covers_subdomains_and_is_made_again_when_they_are_swi
     cert = root / "etc/sitekit/demo/tls/cert.pem"
 
     def made(wanted: Site) -> str:
-        files = generated(Target(wanted, root))
+        files = generated_files_of(Target(wanted, root))
         for path, file in files.items():
             place = root / path.relative_to("/")
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -213,7 +213,9 @@ def test_what_an_authority_issued_is_kept_to_its_last_day(tmp_path: Path) -> Non
     acme = {"server": "nginx", "certificate": "acme", "acme": {"contact": "admins@example.org"}}
 
     def kept(wanted: Site) -> bool:
-        return issued in [file.content for file in generated(Target(wanted, root)).values()]
+        return issued in [
+            file.content for file in generated_files_of(Target(wanted, root)).values()
+        ]
 
     assert kept(site(**acme)) and not kept(site())
 
@@ -254,7 +256,7 @@ def test_what_is_no_secret_is_refused(text: str | None, tmp_path: Path) -> None:
 
 
 def test_where_only_root_reads_the_shadow_file_the_hub_does_not_pretend_to():
-    with pytest.raises(BadInput, match="root alone") as refusal:
+    with pytest.raises(BadInput, match="only root") as refusal:
         render(demo(), family("el"))
     assert refusal.value.where == "login.passwords" and "passwords: sssd" in refusal.value.remedy
     assert "pam_unix" not in render(demo(login={"passwords": "sssd"}), family("el"))[PAM].content

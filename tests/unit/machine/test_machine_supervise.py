@@ -239,7 +239,7 @@ def test_children_outlive_a_hub_and_no_other_service(
 def test_one_that_is_silent_is_not_waited_for_for_ever(
     supervisor: SupervisordSupervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(supervisord, "_PATIENCE", 0.1)
+    monkeypatch.setattr(supervisord, "_ANSWER_TIMEOUT", 0.1)
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(supervisor.control))
         silent.listen()

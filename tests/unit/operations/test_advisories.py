@@ -182,7 +182,7 @@ def test_where_nothing_is_known_it_ends_with_0_and_the_kit_is_looked_at_too(
 ):
     put(tmp_path, "one.json", json.dumps(advisory("some-name", ALL, {"fixed": "1.0"})))
     assert advisories(site, (tmp_path / "one.json").as_uri()) == 0
-    assert "has a known weakness" in capsys.readouterr().out
+    assert "has a known vulnerability" in capsys.readouterr().out
     put(tmp_path, "two.json", json.dumps(advisory("pydantic", ALL)))
     assert advisories(site, str(tmp_path / "two.json")) == 1
     assert "(PyPI, the kit): GHSA-1" in capsys.readouterr().out
@@ -191,10 +191,10 @@ def test_where_nothing_is_known_it_ends_with_0_and_the_kit_is_looked_at_too(
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        (None, "where the advisories are is not said"),
-        ("nowhere.zip", "it is not there"),
+        (None, "no source of advisories is given"),
+        ("nowhere.zip", "there is no such file"),
         ("empty", "there is no advisory in OSV's form in it"),
-        ("http://mirror.example.org/all.zip", "leave an advisory out"),
+        ("http://mirror.example.org/all.zip", "remove an advisory"),
     ],
 )
 def test_what_is_no_source_is_refused(source: str | None, said: str, site: Site, tmp_path: Path):

@@ -157,7 +157,7 @@ def test_rollback_to_what_cannot_be_used_is_refused(
     with pytest.raises(Problem, match="no other release"):
         commands.rollback(site)
     unfinished = make("2", whole=False)
-    with pytest.raises(BadInput, match="never finished and proven"):
+    with pytest.raises(BadInput, match="never finished and verified"):
         commands.rollback(site, unfinished.name)
     with pytest.raises(BadInput, match="there is no release 2000"):
         commands.rollback(site, "2000-01-01-00000000")
@@ -243,7 +243,7 @@ def test_an_environment_whose_site_is_uninstalled_can_be_removed(
     make: Callable[..., Release], site: Site, nobody: Uses
 ) -> None:
     make("1")
-    nobody.unseen[NOT_HERE] = "run it on the hub's host"
+    nobody.unseen[NOT_HERE] = "run the command on the hub's host"
     with pytest.raises(Problem, match="not installed on this machine") as refused:
         commands.uninstall_environment(site)
     assert "make uninstall_environment UNINSTALLED=1" in str(refused.value)
@@ -299,7 +299,7 @@ def people(site: Site) -> list[str]:
 
 
 def test_a_change_of_release_leaves_a_backup(hub: Site) -> None:
-    database.fit(hub)
+    database.match_release(hub)
     [backup] = (hub.paths.state / "backups").iterdir()
     assert backup.stem.endswith(database.known_revisions(hub, hub.current)[0])
     assert backup.stat().st_mode & 0o777 == 0o600
@@ -311,7 +311,7 @@ def test_a_change_of_release_leaves_a_backup(hub: Site) -> None:
 
 def test_a_newer_release_upgrades_the_database(hub: Site) -> None:
     wanted, older = downgrade(hub)
-    database.fit(hub)
+    database.match_release(hub)
     assert database.revision(hub) == wanted
     assert people(hub) == ["alice"]
     assert any(older in backup.name for backup in (hub.paths.state / "backups").iterdir())
@@ -324,7 +324,7 @@ def test_the_copy_that_jupyterhub_made_before_its_own_upgrade_is_a_way_back(hub:
     upgrade = "import logging, sys; from jupyterhub import dbutil; dbutil.upgrade_if_needed(sys.argv[1], log=logging)"
     in_release(hub, upgrade)
     assert database.revision(hub) == wanted
-    database.fit(hub)
+    database.match_release(hub)
     [copy] = (
         backup for backup in (hub.paths.state / "backups").iterdir() if backup.stem.endswith(older)
     )
@@ -333,12 +333,12 @@ def test_the_copy_that_jupyterhub_made_before_its_own_upgrade_is_a_way_back(hub:
 
 
 def test_an_older_release_gets_the_database_from_before(hub: Site) -> None:
-    database.fit(hub)
+    database.match_release(hub)
     with closing(sqlite3.connect(hub.database)) as db, db:
         db.execute("INSERT INTO users (name, cookie_id) VALUES ('late', 'x')")
     stamp(hub.database, "0123456789ab")
-    database.refuse_strange(hub, hub.current)
-    database.fit(hub)
+    database.refuse_unknown_schema(hub, hub.current)
+    database.match_release(hub)
     assert database.revision(hub) == database.known_revisions(hub, hub.current)[0]
     assert people(hub) == ["alice"]
     newer = [
@@ -350,7 +350,7 @@ def test_an_older_release_gets_the_database_from_before(hub: Site) -> None:
 def test_without_a_backup_the_hub_is_left_alone(hub: Site) -> None:
     stamp(hub.database, "0123456789ab")
     with pytest.raises(Problem, match="form of a newer JupyterHub") as refused:
-        database.refuse_strange(hub, hub.current)
+        database.refuse_unknown_schema(hub, hub.current)
     assert "make rollback" in str(refused.value.remedy)
     assert people(hub) == ["alice"]
 
@@ -361,7 +361,10 @@ def test_a_damaged_database_is_found_before_the_hub_is_stopped_and_not_kept(hub:
     pages[8192:20480] = b"x" * 12288
     hub.database.write_bytes(pages)
     assert database.revision(hub)
-    for look in (lambda: database.refuse_strange(hub, hub.current), lambda: database.fit(hub)):
+    for look in (
+        lambda: database.refuse_unknown_schema(hub, hub.current),
+        lambda: database.match_release(hub),
+    ):
         with pytest.raises(Problem, match="the database is damaged") as refused:
             look()
         assert refused.value.where == str(hub.database)
@@ -370,6 +373,6 @@ def test_a_damaged_database_is_found_before_the_hub_is_stopped_and_not_kept(hub:
 
 def test_a_site_without_a_database_needs_nothing(hub: Site) -> None:
     hub.database.unlink()
-    database.refuse_strange(hub, hub.current)
-    database.fit(hub)
+    database.refuse_unknown_schema(hub, hub.current)
+    database.match_release(hub)
     assert json.dumps([path.name for path in hub.paths.state.iterdir()]) == "[]"

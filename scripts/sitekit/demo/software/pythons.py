@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 
 from ...base.command import run
 from ...base.errors import Problem
-from .packages import APT, QUIET
+from .apt_packages import APT, QUIET
 
 SYSTEM = Path("/usr/bin/python3")
 PINS = Path(__file__).with_name("ipykernel.txt")

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from ...base.errors import Problem
 from ...site import Site
-from ..channel.source import bases
+from ..channel.choose_source import bases
 
 
 def fetch(site: Site, url: str, sha256: str, target: Path) -> None:

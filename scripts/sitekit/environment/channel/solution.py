@@ -18,9 +18,9 @@ from ...site import Site
 from ..wheels.build import build_channel
 from ..wheels.packages import Packages
 from . import ENGINE
+from .choose_source import bases, choose
 from .network import rattlers_configuration
 from .pip_pins import pin
-from .source import bases, choose
 
 HERE = "/made-of-wheels"
 """The channel that sitekit builds has another path on every machine. A lock contains this path

@@ -1,1 +1,5 @@
-"""One conda prefix per release, built beside the others, verified, then pointed to by `current`."""
+"""Build releases of the hub environment: install, verify, make current, remove.
+
+Each release has its own conda prefix beside the others. The link `current` points to the one in
+use.
+"""

@@ -1,4 +1,7 @@
-"""The bytecode of a release, which rattler leaves out and which nobody could write later."""
+"""Compile the Python files of a release to bytecode.
+
+rattler does not compile them, and later nobody may write into the release.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,14 @@ UNCHECKED = ("--invalidation-mode", "unchecked-hash")
 
 
 def compile_all(release: Release, before: Release | None = None) -> int:
-    """Compile every source; return the number of compiled files. What is no Python 3 (templates) is
-    passed over.
+    """Compile all source files; return the number of compiled files.
 
-    Without bytecode every start of a server compiles all again. It holds whatever the times of its
-    sources: they are never changed, and times do not survive every copy. A source that is the same
-    file in the release `before` has its bytecode there already. Paths in it are relative; Python
-    puts the full ones in when it loads it (PEP 3147).
+    Files that are not Python 3, such as templates, are ignored. Without bytecode each start of a
+    server would compile everything again.
+
+    The bytecode stays valid if a copy of the release changes the times of its files. A source file
+    that is hard-linked to the same file in the release `before` gets the bytecode from there. Paths
+    in the bytecode are relative. Python completes them when it loads the bytecode (PEP 3147).
     """
     sources = list(_sources(release))
     if before and _python(before) == _python(release):
@@ -44,6 +48,7 @@ def compile_all(release: Release, before: Release | None = None) -> int:
 
 
 def _folders(release: Release) -> list[Path]:
+    """Return the folders that contain Python modules."""
     return [
         folder
         for pattern in ("lib/python3*", "local/lib/python3*")
@@ -52,12 +57,13 @@ def _folders(release: Release) -> list[Path]:
 
 
 def _sources(release: Release) -> Iterator[Path]:
+    """Yield the source files of a release."""
     for folder in _folders(release):
         yield from folder.rglob("*.py")
 
 
 def _python(release: Release) -> list[str]:
-    """Which build of Python compiles: another one writes other bytecode."""
+    """Return the build of Python in a release. Another build may write another bytecode."""
     return [
         f"{p['version']} {p['build']} {p['sha256']}"
         for p in release.facts["packages"]
@@ -66,8 +72,10 @@ def _python(release: Release) -> list[str]:
 
 
 def _shared(source: Path, release: Release, before: Release) -> bool:
-    """Link the bytecode of `source` from the other release, where both have the very same file from
-    the cache."""
+    """Link the bytecode of `source` from the other release; return whether that was possible.
+
+    Both releases must have the file as a hard link to the same file in the cache.
+    """
     twin = before.path / source.relative_to(release.path)
     with suppress(OSError):
         if os.path.samefile(source, twin):

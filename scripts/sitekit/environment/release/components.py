@@ -1,4 +1,4 @@
-"""The named pieces of the hub environment, and how each is known to be there and to work."""
+"""List the packages of the hub environment, with the modules and programs that each must have."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from ..wheels.packages import Packages
 
 @dataclass(frozen=True)
 class Piece:
-    """A package of environment.yml: its modules, its programs, its extensions of the server and of
-    JupyterLab."""
+    """A package of environment.yml, and what it brings.
+
+    - `server`: its extensions of Jupyter Server.
+    - `lab`: its extensions of JupyterLab.
+    """
 
     name: str
     modules: tuple[str, ...] = ()
@@ -20,7 +23,7 @@ class Piece:
 
 
 OURS = "sitekit.session.overrides"
-"""The server extensions that load others' after their faults have been mended."""
+"""The package of server extensions that load other extensions with corrections."""
 
 PIECES = (
     Piece(
@@ -84,5 +87,5 @@ PIECES = (
 
 
 def wanted(packages: Packages) -> list[Piece]:
-    """The pieces that environment.yml names."""
+    """Return the pieces that environment.yml names."""
     return [piece for piece in PIECES if piece.name in packages.names]

@@ -1,4 +1,4 @@
-"""What turns packages into a hub environment: extensions, settings for everybody, kernels."""
+"""Configure a release: enable extensions, write settings for all users, install kernels."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ GUARDED = {
     "sitekit.session.overrides.nbdime_guard": "nbdime",
     "sitekit.session.overrides.pull_guard": "nbgitpuller",
 }
-"""Our server extensions, and the extensions in whose place they are enabled."""
+"""sitekit's server extensions, and the extensions that each replaces."""
 HIDDEN = "share/jupyter/kernels/python3"
 BASH = "share/jupyter/kernels/bash"
 NOTICE = "@sitekit/notice"
 
 
 def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
-    """Write the settings that hold for every server; return the files, path -> SHA-256.
+    """Write the settings for all servers; return the files as {path: SHA-256}.
 
-    A user's own files below ~/.jupyter still come after them.
+    Users' own files below ~/.jupyter can still override the settings.
     """
     written = {f"etc/jupyter/{path}": content for path, content in settings(pieces).items()}
     written["share/jupyter/lab/settings/overrides.json"] = OVERRIDES
@@ -41,7 +41,7 @@ def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
     if any(NOTICE in piece.lab for piece in pieces):
         folders.append(install_notice(release.path))
     if any(piece.name == "bash_kernel" for piece in pieces):
-        # Its spec is written by its own installer, not by its package.
+        # The conda package has no kernel spec: bash_kernel's own installer writes it.
         run(
             [release.python, "-I", "-m", "bash_kernel.install", "--sys-prefix"],
             env=plain_environment(release.path),
@@ -63,7 +63,7 @@ def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
 
 
 def settings(pieces: list[Piece]) -> dict[str, object]:
-    """The files below etc/jupyter of the prefix."""
+    """Return the contents of the files below etc/jupyter in the prefix."""
     extensions = {name: True for piece in pieces for name in piece.server}
     extensions |= {guarded: False for guard, guarded in GUARDED.items() if guard in extensions}
     names = {piece.name for piece in pieces}
@@ -73,15 +73,15 @@ def settings(pieces: list[Piece]) -> dict[str, object]:
         else {}
     )
     return files | {
-        # The last by name: it has the last word over the files of the packages.
+        # The last file by name: it overrides the files of the packages.
         "jupyter_server_config.d/zz-sitekit.json": {
             "ServerApp": {"jpserver_extensions": extensions}
         },
-        # The hub environment is not a place to work in; the cluster's software is offered as
-        # kernels of its own.
+        # Users do not work in the hub environment's Python. The cluster's software is offered
+        # as other kernels.
         "jupyter_config.json": {"KernelSpecManager": {"ensure_native_kernel": False}},
-        # Nobody can install into a shared prefix, and nobody wants to be told about releases of
-        # JupyterLab in a class.
+        # Users cannot install into a shared prefix, and news about releases of JupyterLab would
+        # disturb a class.
         "jupyter_server_config.json": {
             "LabApp": {
                 "extension_manager": "readonly",
@@ -101,9 +101,9 @@ def settings(pieces: list[Piece]) -> dict[str, object]:
                 "tornado_settings": {"websocket_max_message_size": MESSAGE},
             },
             "MappingKernelManager": {"kernel_manager_class": "sitekit.session.kernels.Kernel"},
-            # A trash in the home fills it, and nothing empties it.
+            # A trash folder would fill the user's home, because nothing empties it.
             "FileContentsManager": {"delete_to_trash": False},
-            # A database on Lustre or NFS may wait for its lock for ever.
+            # A SQLite database on Lustre or NFS may wait for its lock for ever.
             "NotebookNotary": {"db_file": ":memory:"},
         },
     }
@@ -124,7 +124,7 @@ OVERRIDES = {
 
 
 def install_notice(prefix: Path) -> Path:
-    """Put the kit's own lab extension, which needs no build, where JupyterLab looks for extensions."""
+    """Copy the kit's own JupyterLab extension, which needs no build, into the release."""
     place = prefix / "share/jupyter/labextensions" / NOTICE
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(
@@ -134,18 +134,18 @@ def install_notice(prefix: Path) -> Path:
 
 
 def hide_own_kernel(prefix: Path) -> None:
-    """Remove the kernel spec of the hub environment's own Python, which ipykernel's package brings."""
+    """Remove the kernel spec of the hub environment's Python, which ipykernel installs."""
     shutil.rmtree(prefix / HIDDEN, ignore_errors=True)
 
 
 def plain_environment(prefix: Path, home: Path = Path("/nonexistent")) -> dict[str, str]:
-    """The environment in which the release's programs are run here: nothing of whoever runs make
-    gets in."""
+    """Return the environment variables for programs of the release, without those of the caller."""
     keep = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TZ") if name in os.environ}
     own = {"PATH": f"{prefix}/bin:/usr/bin:/bin", "HOME": str(home), "LMOD_CMD": "/bin/false"}
     return {**own, "PYTHONDONTWRITEBYTECODE": "1", **keep}
 
 
 def _write(path: Path, content: object) -> None:
+    """Write a JSON file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, json.dumps(content, indent=2) + "\n")

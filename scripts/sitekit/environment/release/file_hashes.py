@@ -1,5 +1,7 @@
-"""Every file of a release against what its packages say: none missing, none altered, none that
-nobody knows."""
+"""Compare every file of a release with the records of its packages.
+
+Files that are missing, changed or unknown are faults.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ Expected = dict[str, str]
 
 
 def faults(prefix: Path, own: Expected) -> list[str]:
-    """What is wrong with the files below `prefix`. `own` are those that the kit wrote itself."""
+    """Return the faults in the files below `prefix`. `own` are the files that the kit wrote."""
     condas = _condas(prefix)
     expected = {**condas, **_pips(prefix, condas), **own}
     found = {os.path.relpath(path, prefix): path for path in _walk(prefix)}
@@ -45,11 +47,13 @@ def faults(prefix: Path, own: Expected) -> list[str]:
 
 
 def _shortened(paths: list[str], what: str, limit: int = 5) -> list[str]:
+    """Return at most `limit` faults, and the number of the others."""
     more = [f"... and {len(paths) - limit} more: {what}"] * (len(paths) > limit)
     return [f"{path} {what}" for path in sorted(paths)[:limit]] + more
 
 
 def _condas(prefix: Path) -> Expected:
+    """Return the files of the conda packages with their hashes."""
     expected = {}
     for file in (prefix / "conda-meta").glob("*.json"):
         for entry in json.loads(file.read_bytes())["paths_data"]["paths"]:
@@ -59,8 +63,11 @@ def _condas(prefix: Path) -> Expected:
 
 
 def _pips(prefix: Path, condas: Expected) -> Expected:
-    """The RECORD of each distribution that pip installed here, and not on its way into a conda
-    package."""
+    """Return the files that pip installed in the release, from their RECORD files.
+
+    Conda packages may contain files that pip installed when the package was built. These are not
+    included.
+    """
     expected = {}
     for installer in prefix.glob("**/*.dist-info/INSTALLER"):
         if os.path.relpath(installer, prefix) in condas:
@@ -74,12 +81,13 @@ def _pips(prefix: Path, condas: Expected) -> Expected:
 
 
 def _hex(digest: str) -> str:
-    """`sha256=<base64 without padding>`, as wheels write it, in hex."""
+    """Convert `sha256=<base64 without padding>`, as in wheels, to hex."""
     text = digest.partition("=")[2]
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).hex()
 
 
 def _walk(prefix: Path) -> Iterator[str]:
+    """Yield all files, and all links to folders, below the prefix."""
     for folder, folders, files in os.walk(prefix):
         for name in files:
             yield os.path.join(folder, name)
@@ -89,7 +97,7 @@ def _walk(prefix: Path) -> Iterator[str]:
 
 
 def _known(path: str, found: dict[str, str]) -> bool:
-    """The release's own state, conda's records, and bytecode beside its source."""
+    """Return whether the file is the release's state, conda's record, or bytecode of a source."""
     folder, name = os.path.split(path)
     if folder.endswith("__pycache__") and name.endswith(".pyc"):
         return (
@@ -100,17 +108,19 @@ def _known(path: str, found: dict[str, str]) -> bool:
 
 
 def _source(path: str) -> str:
-    """`a/__pycache__/b.c.cpython-311.pyc` -> `a/b.c.py`."""
+    """Return the source of a bytecode file: `a/__pycache__/b.c.cpython-311.pyc` -> `a/b.c.py`."""
     folder, name = os.path.split(path)
     return os.path.join(os.path.dirname(folder), name.rsplit(".", 2)[0] + ".py")
 
 
 def _leaves(link: str, prefix: Path) -> bool:
+    """Return whether a link leads out of the release."""
     target = os.readlink(link)
     place = os.path.normpath(os.path.join(os.path.dirname(link), target))
     return os.path.isabs(target) or not place.startswith(f"{prefix}{os.sep}")
 
 
 def _sha256(path: str) -> str:
+    """Return the SHA-256 of a file."""
     with open(path, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()

@@ -1,7 +1,7 @@
-"""Run by a release's own Python, by path: tries what verify.py names, and prints what fails as JSON
-{name: why}.
+"""Test modules, extensions and kernels of a release. The release's own Python runs this file.
 
-Imports only the standard library until it is asked to try something.
+The tests to run are read as JSON from stdin. What fails is printed as JSON {name: reason}. Only the
+standard library is imported before the tests.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ REFUSED = "x; exit 1"
 
 
 def modules(names: list[str]) -> Failures:
+    """Yield the modules that cannot be imported."""
     for name in names:
         try:
             importlib.import_module(name)
@@ -26,6 +27,7 @@ def modules(names: list[str]) -> Failures:
 
 
 def server_extensions(names: list[str]) -> Failures:
+    """Yield the server extensions that are not enabled or do not load."""
     if not names:
         return
     from jupyter_server.extension.manager import ExtensionPackage
@@ -39,7 +41,7 @@ def server_extensions(names: list[str]) -> Failures:
 
 
 def enabled() -> dict[str, bool]:
-    """Server extensions, name: whether they are enabled."""
+    """Return for each server extension whether it is enabled."""
     from jupyter_core.paths import jupyter_config_path
     from jupyter_server.extension.config import ExtensionConfigManager
 
@@ -47,12 +49,14 @@ def enabled() -> dict[str, bool]:
 
 
 def guarded(names: list[str]) -> Failures:
+    """Yield the extensions that are enabled although sitekit's guard must replace them."""
     for name in names:
         if enabled().get(name):
             yield f"server extension {name}", "is enabled without its guard"
 
 
 def lab_extensions(names: list[str]) -> Failures:
+    """Yield the JupyterLab extensions that are missing."""
     if not names:
         return
     from jupyter_core.paths import jupyter_path
@@ -65,6 +69,7 @@ def lab_extensions(names: list[str]) -> Failures:
 
 
 def kernels(names: list[str] | None) -> Failures:
+    """Yield the kernels that are missing, and those that should not be offered."""
     if names is None:
         return
     from jupyter_client.kernelspec import KernelSpecManager
@@ -79,6 +84,7 @@ def kernels(names: list[str] | None) -> Failures:
 
 
 def guard(names: list[str]) -> Failures:
+    """Yield the guards that accept a hostile module name."""
     for name in names:
         answer = asyncio.run(importlib.import_module(name).guarded("show", REFUSED))
         if "not the name of a module" not in (answer or ""):
@@ -87,7 +93,7 @@ def guard(names: list[str]) -> Failures:
 
 if __name__ == "__main__":
     request = json.load(sys.stdin)
-    # what a module prints while it is imported is no answer
+    # stdout is for the result only: modules may print something while they are imported
     out, sys.stdout = sys.stdout, sys.stderr
     tries = (modules, server_extensions, guarded, lab_extensions, kernels, guard)
     json.dump(dict(pair for try_ in tries for pair in try_(request[try_.__name__])), out)

@@ -1,4 +1,4 @@
-"""Install a solution into the release's final directory: a built prefix cannot be moved."""
+"""Install the packages of a release into its final directory. A built prefix cannot be moved."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ...site import Site
 from ..channel import ENGINE
 from ..channel.pip_pins import requirement_name
 from ..channel.solution import configuration
-from .prefix import set_modes
+from .prefix_lock import set_modes
 from .releases import Release, clear, note
 
 LISTING = "requirements.txt"
 
 
 def install(site: Site, release: Release, cache: Path) -> Release:
-    """Put the packages of the release's lock in place, and what pip adds. What an interrupted run
-    left goes first.
+    """Install the packages of the release's lock, and those of pip. Raises Problem.
 
-    Raises Problem; the release is then unfinished, and the same call finishes it.
+    First everything is removed that an interrupted run left. After a failure the release is
+    unfinished, and the next call completes it.
     """
     release = clear(release)
     request = {
@@ -36,38 +36,42 @@ def install(site: Site, release: Release, cache: Path) -> Release:
         "specs": release.facts["specs"],
         "config": configuration(site),
     }
-    with step(f"Installing into {release.path}", total=len(release.facts["packages"])) as s:
+    with step(f"Installing into {release.path}", total=len(release.facts["packages"])) as progress:
 
-        def heard(event: dict[str, Any]) -> None:
-            s.advance(event.get("advance", 0))
+        def update_progress(event: dict[str, Any]) -> None:
+            """Update the progress from an event of the engine."""
+            progress.advance(event.get("advance", 0))
             if "note" in event:
-                s.note(event["note"])
+                progress.note(event["note"])
 
-        ask(ENGINE, request, heard, timeout=3600)
-        # rattler marks the prefix as a cache; back-ups that honour the mark would leave the
-        # environment out.
+        ask(ENGINE, request, update_progress, timeout=3600)
+        # rattler marks the prefix as a cache. Backup programs that respect the mark would skip
+        # the environment.
         (release.path / "CACHEDIR.TAG").unlink(missing_ok=True)
         set_modes(release.path)
-        s.done(f"{len(release.facts['packages'])} packages")
+        progress.done(f"{len(release.facts['packages'])} packages")
     _install_pip(release, cache)
     return note(release, installed=True)
 
 
 def _install_pip(release: Release, cache: Path) -> None:
-    """The `pip:` part of environment.yml, for channels that do not carry it: by hash."""
+    """Install the packages below `pip:` in environment.yml by their hashes.
+
+    The channel does not have these packages.
+    """
     pinned = release.facts.get("pip", [])
     if not pinned:
         return
     names = [requirement_name(line.split(" --hash")[0]) for line in pinned]
-    with step("Installing with pip what the channel does not carry") as s:
+    with step("Installing with pip the packages that the channel lacks") as progress:
         wheels = _pip_wheels(release, pinned, cache)
         options: Argv = ["--no-deps", "--require-hashes", "--no-index", "--find-links", wheels]
         run([*pip_install(release), *options, "-r", wheels / LISTING], timeout=900)
-        s.done(", ".join(names))
+        progress.done(", ".join(names))
 
 
 def _pip_wheels(release: Release, pinned: list[str], cache: Path) -> Path:
-    """A folder with the pinned wheels: kept from an earlier time, out of a bundle, or downloaded."""
+    """Return a folder with the pinned wheels: from the cache, from a bundle, or downloaded."""
     folder = cache / wheels_name(pinned)
     if not folder.is_dir():
         work = cache / "wheels.partial"
@@ -100,12 +104,15 @@ def _pip_wheels(release: Release, pinned: list[str], cache: Path) -> Path:
 
 
 def wheels_name(pinned: list[str]) -> str:
-    """What the folder with exactly these wheels is called in the cache and in a bundle."""
+    """Return the name of the folder with these wheels in the cache and in a bundle."""
     return "wheels-" + hashlib.sha256("\n".join(pinned).encode()).hexdigest()[:16]
 
 
 def pip_install(release: Release) -> list[str]:
-    """The release's own `pip install`, to be continued. The bytecode comes later, with everybody's."""
+    """Return the beginning of the command line `pip install` for a release.
+
+    Bytecode is compiled later, for all packages together.
+    """
     quiet = [
         "-q",
         "--disable-pip-version-check",

@@ -1,10 +1,8 @@
-"""The releases of the environment below the prefix: their names, their state, and the link
-`current`.
+"""Manage the releases below the prefix: their names, their state files, and the link `current`.
 
-A release is a directory `<date>-<hash of its lock and of the kit>`. While it is being made it holds
-`building.json`; `release.json`, written last, says that it is whole and what is in it. Nothing else
-is ever trusted, and a whole one is never changed again. One that did not pass its verification is
-set aside as `<name>.failed`.
+A release is a directory `<date>-<hash of its lock and of the kit>`. While it is being built it has
+a file `building.json`. The file `release.json` is written last: then the release is complete, and
+is never changed again. A release that fails its verification is renamed to `<name>.failed`.
 """
 
 from __future__ import annotations
@@ -36,7 +34,10 @@ HISTORY = "history.jsonl"
 
 @dataclass(frozen=True)
 class Release:
-    """One release. `facts` is what its state file says; `whole` that it was finished and verified."""
+    """One release.
+
+    `facts` is the content of its state file. `whole`: it is complete and verified.
+    """
 
     path: Path
     facts: dict[str, Any]
@@ -52,12 +53,15 @@ class Release:
 
     @property
     def lock(self) -> Path:
-        """rattler's lock of exactly these packages."""
+        """Return the path of rattler's lock file with exactly these packages."""
         return self.path / LOCK
 
     @property
     def installed(self) -> bool:
-        """All its packages are in place; what install_all adds may be missing."""
+        """Return whether all packages are installed.
+
+        `make install_all` may still have work to do.
+        """
         return self.whole or bool(self.facts.get("installed"))
 
     @property
@@ -66,12 +70,12 @@ class Release:
 
     @property
     def kit(self) -> str:
-        """The digest of the kit that is, or will be, in it."""
+        """Return the hash of the kit that is, or will be, installed in the release."""
         return str(self.facts.get("kit", {}).get("hash"))
 
     @property
     def solution(self) -> Solution:
-        """Its packages, for another release of the same."""
+        """Return the packages of the release, to build another release from them."""
         source, facts = self.facts["source"], self.facts
         return Solution(
             source["kind"],
@@ -85,7 +89,7 @@ class Release:
 
 
 def releases(site: Site) -> list[Release]:
-    """All releases of the site, newest first; directories that are none are left out."""
+    """Return all releases of the site, newest first. Other directories are ignored."""
     if not site.releases.is_dir():
         return []
     found = [
@@ -99,8 +103,10 @@ def releases(site: Site) -> list[Release]:
 
 
 def read(path: Path) -> Release | None:
-    """The release at `path`, or None when there is none. Raises Problem for a state file that is
-    not sitekit's."""
+    """Return the release at `path`, or None.
+
+    Raises Problem for a state file that is not sitekit's.
+    """
     for name in (WHOLE, BUILDING):
         file = path / name
         try:
@@ -118,7 +124,7 @@ def read(path: Path) -> Release | None:
 
 
 def current(site: Site) -> Path | None:
-    """The directory of the release in use, resolved; None when there is none yet."""
+    """Return the directory of the current release; None if there is none."""
     try:
         return site.current.resolve(strict=True)
     except OSError:
@@ -126,10 +132,10 @@ def current(site: Site) -> Path | None:
 
 
 def made_from(site: Site, inputs: dict[str, str], kit: str | None = None) -> Release | None:
-    """The newest release that was made, or begun, from `inputs` (by kind of source) and `kit` (any,
-    when None).
+    """Return the newest release that was built, or begun, from these inputs and this kit.
 
-    The one in use is preferred; one that failed does not count.
+    `inputs` are hashes by kind of source. `kit` None means any kit. The current release is
+    preferred. Failed releases are ignored.
     """
     in_use = current(site)
     fitting = [
@@ -144,7 +150,7 @@ def made_from(site: Site, inputs: dict[str, str], kit: str | None = None) -> Rel
 
 
 def same(site: Site, solution: Solution, kit: str) -> Release | None:
-    """A release of exactly these packages and this kit, whatever it was made from."""
+    """Return a release with exactly these packages and this kit, whatever its inputs were."""
     digest = packages_hash(solution.packages)
     for release in releases(site):
         made = (release.facts["hash"], release.facts.get("pip", []), release.kit)
@@ -154,12 +160,12 @@ def same(site: Site, solution: Solution, kit: str) -> Release | None:
 
 
 def newest_whole(site: Site) -> Release | None:
-    """The release that was finished last; None where there is none."""
+    """Return the newest complete release; None if there is none."""
     return next((release for release in releases(site) if release.whole), None)
 
 
 def begin(site: Site, solution: Solution, kit: dict[str, str], inputs: str, asked: str) -> Release:
-    """Make the directory of a new release, with its lock and its state; nothing is installed yet."""
+    """Create the directory of a new release, with its lock and state. Installs nothing."""
     digest = packages_hash(solution.packages)
     short = hashlib.sha256("\n".join([digest, *solution.pip, kit["hash"]]).encode()).hexdigest()[:8]
     name = f"{time.strftime('%Y-%m-%d')}-{short}"
@@ -188,16 +194,20 @@ def begin(site: Site, solution: Solution, kit: dict[str, str], inputs: str, aske
 
 
 def taken(path: Path) -> bool:
-    """Whether `path` is a release, or anything else but a directory without a state, which a crash
-    leaves behind."""
+    """Return whether `path` is in use, by a release or by anything else.
+
+    A directory without a state file, which a crash leaves, is not in use.
+    """
     if path.is_symlink() or not path.is_dir():
         return path.is_symlink() or path.exists()
     return (path / BUILDING).exists() or (path / WHOLE).exists()
 
 
 def clear(release: Release) -> Release:
-    """Take away what an interrupted run left in an unfinished release. The cache has its packages:
-    little is lost."""
+    """Remove what an interrupted run left in an unfinished release.
+
+    The packages are still in the cache, so little is lost.
+    """
     if release.whole:
         raise AssertionError(f"{release.path} is whole, and never changed again")
     for path in release.path.iterdir():
@@ -210,7 +220,7 @@ def clear(release: Release) -> Release:
 
 
 def set_aside(release: Release, why: str) -> Path:
-    """Put away a release that did not pass, under the name `<name>.failed`; return its place."""
+    """Rename a release that failed to `<name>.failed`; return the new path."""
     note(release, failed=why)
     aside = release.path.with_name(release.name + FAILED)
     if aside.exists():
@@ -220,7 +230,7 @@ def set_aside(release: Release, why: str) -> Path:
 
 
 def note(release: Release, **facts: object) -> Release:
-    """Write `facts` into the release's state."""
+    """Add `facts` to the state file of the release."""
     state, name = {**release.facts, **facts}, WHOLE if release.whole else BUILDING
     for draft in release.path.glob(f".{name}.*"):  # of a run that was killed while it wrote
         draft.unlink()
@@ -229,16 +239,17 @@ def note(release: Release, **facts: object) -> Release:
 
 
 def finish(release: Release, **facts: object) -> Release:
-    """Declare the release whole. Comes last."""
+    """Mark the release as complete. This is the last step of a build."""
     done = note(Release(release.path, {**release.facts, "finished": _now()}, True), **facts)
     (release.path / BUILDING).unlink(missing_ok=True)
     return done
 
 
 def switch(site: Site, release: Release) -> None:
-    """Point `current` at the release, in one step, and note when. The target is relative: a node
-    may mount the prefix elsewhere. The note comes first: whoever looks for what a running server
-    started with must not miss the switch.
+    """Point the link `current` to the release in one step, and record the time.
+
+    The link is relative, because nodes may mount the prefix elsewhere. The record is written first:
+    it must be complete for whoever looks up which release a running server started with.
     """
     with (site.releases / HISTORY).open("a") as history:
         history.write(json.dumps({"at": time.time(), "release": release.name}) + "\n")
@@ -248,10 +259,10 @@ def switch(site: Site, release: Release) -> None:
 
 
 def history(site: Site) -> list[tuple[float, str]]:
-    """When `current` was pointed at which release, the oldest first. A line that a crash cut off is
-    passed over.
+    """Return when `current` was switched to which release, the oldest first.
 
-    Somebody may have moved the link by hand: its own time tells when.
+    Incomplete lines, left by a crash, are ignored. If somebody changed the link by hand, the time
+    of the link counts.
     """
     try:
         lines = (site.releases / HISTORY).read_text().splitlines()
@@ -271,4 +282,5 @@ def history(site: Site) -> list[tuple[float, str]]:
 
 
 def _now() -> str:
+    """Return the current time as text."""
     return time.strftime("%Y-%m-%dT%H:%M:%S%z")

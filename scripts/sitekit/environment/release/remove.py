@@ -1,5 +1,7 @@
-"""Take releases away, and what the cache holds for nobody. A crash in the middle leaves nothing
-that looks like one."""
+"""Remove releases, and packages in the cache that no release needs.
+
+A crash halfway leaves nothing that looks like a release.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,7 @@ _GONE = "removed-"
 
 
 def remove(release: Release, cache: Path) -> None:
-    """Remove a release. It is moved out of sight first: a half-removed one must not be taken for
-    whole."""
+    """Remove a release. It is first moved away, so that a partly removed release is never used."""
     gone = cache / f"{_GONE}{release.name}"
     shutil.rmtree(gone, ignore_errors=True)
     os.rename(release.path, gone)
@@ -24,7 +25,7 @@ def remove(release: Release, cache: Path) -> None:
 
 
 def sweep(site: Site, cache: Path) -> None:
-    """Remove from the cache what an interrupted removal left, and what no release needs any more."""
+    """Remove from the cache what an interrupted removal left, and what no release needs."""
     needed = {"lock", "packages", "repodata"}
     packages = set()
     for release in releases(site):
@@ -40,10 +41,9 @@ def sweep(site: Site, cache: Path) -> None:
 
 
 def remove_environment(site: Site) -> list[Path]:
-    """Remove the link, every release and the cache; return what else there is in the folders of the
-    environment."""
+    """Remove the link, all releases and the cache; return the other files in these folders."""
     cache = site.paths.prefix / ".cache"
-    # the second is that of an interrupted switch
+    # an interrupted switch leaves the second link
     for link in (site.current, site.current.with_name(".current.new")):
         link.unlink(missing_ok=True)
     for release in releases(site):
@@ -60,8 +60,7 @@ def remove_environment(site: Site) -> list[Path]:
 
 
 def size(path: Path) -> tuple[int, int]:
-    """MB that only this release takes, and MB that it shares with the cache and other releases
-    (hard links)."""
+    """Return the MB that only this release uses, and the MB that it shares by hard links."""
     own = shared = 0
     for folder, _, files in os.walk(path):
         for name in files:

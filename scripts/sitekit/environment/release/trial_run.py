@@ -1,5 +1,4 @@
-"""A release at work, before anybody depends on it: its hub reads the site, its proxy routes, its
-server answers."""
+"""Start the hub, the proxy and a server of a release for a test, before the release is used."""
 
 from __future__ import annotations
 
@@ -27,18 +26,17 @@ from ...site import Site
 from ...site.show import dump
 from .releases import Release
 
-# seconds for a program to answer: a shared filesystem may be slow at the first reading
-PATIENCE = 60.0
+# seconds for a program to answer: the first reading from a shared filesystem may be slow
+ANSWER_TIMEOUT = 60.0
 
 
 def hub_reads_the_site(
     site: Site, release: Release, environment: Mapping[str, str], folder: Path, text: str = ""
 ) -> list[str]:
-    """Load the hub's configuration as the hub does, with the site's raw extras, and with a state of
-    its own.
+    """Load the hub's configuration with the site's config/local.d, and with a temporary state.
 
-    `text` is a site file that was written before; without it the site is written out as `make
-    apply` would.
+    `text` is a site file that was written before. Without it the site is written as `make apply`
+    does.
     """
     state = folder / "state"
     state.mkdir()
@@ -62,8 +60,7 @@ def hub_reads_the_site(
 
 
 def proxy_routes(release: Release, environment: Mapping[str, str], folder: Path) -> list[str]:
-    """Start the proxy as a site does, on ports of its own; ask for its routes, and for a user's
-    server."""
+    """Start the proxy on free ports, and request its routes and a user's server."""
     port, api = _free_ports()
     token = secrets.token_hex(16)
     addresses = [
@@ -87,8 +84,7 @@ def proxy_routes(release: Release, environment: Mapping[str, str], folder: Path)
 
 
 def _asks_whose_server_it_is(port: int, routes: urllib.request.Request) -> list[str]:
-    """Whether the proxy sends a browser to the hub that has no entry to a server, and not on to
-    that server."""
+    """Check that the proxy sends a browser without a login to the hub, not to the user's server."""
     told = json.dumps({"target": routes.full_url, "user": "u"}).encode()
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     url = f"{routes.full_url}/user/u"
@@ -107,8 +103,7 @@ def _asks_whose_server_it_is(port: int, routes: urllib.request.Request) -> list[
 def server_answers(
     site: Site, release: Release, environment: Mapping[str, str], folder: Path
 ) -> list[str]:
-    """Start a single-user server as a job does, beside a small stand-in for its hub, and ask it for
-    its version."""
+    """Start a single-user server as a job does, with a minimal hub, and request its version."""
     home = folder / "home"
     home.mkdir()
     with _hub() as (hub, told):
@@ -117,11 +112,11 @@ def server_answers(
             server,
             log,
         ):
-            end = time.monotonic() + PATIENCE
+            end = time.monotonic() + ANSWER_TIMEOUT
             while not told and server.poll() is None and time.monotonic() < end:
                 time.sleep(0.05)
             if not told:
-                return [f"a server does not come up: {_last(log.read()) or 'it says nothing'}"]
+                return [f"a server does not come up: {_last(log.read()) or 'it prints nothing'}"]
             return _answers(
                 "a server",
                 urllib.request.Request(f"http://127.0.0.1:{told[0]}/user/u/api"),
@@ -131,10 +126,10 @@ def server_answers(
 
 
 def _session(site: Site, hub: int, environment: Mapping[str, str], home: Path) -> dict[str, str]:
-    """What the gate and the hub hand to a job, for nobody in particular."""
+    """Return the environment variables that the gate and the hub give to a job."""
     api = f"http://127.0.0.1:{hub}/hub/api"
     settings = {**session_settings(site), "root": "~", "links": {}, "user_variables": []}
-    # outside the home, where JupyterHub's disable_user_config would leave it out
+    # not in the home, because JupyterHub's disable_user_config ignores the files there
     config = home.with_name("config")
     config.mkdir()
     (config / "jupyter_server_config.json").write_text(
@@ -168,10 +163,15 @@ def _session(site: Site, hub: int, environment: Mapping[str, str], home: Path) -
 
 @contextmanager
 def _hub() -> Iterator[tuple[int, list[int]]]:
-    """What a server asks of its hub while it starts; (its port, the ports that servers told it)."""
+    """Run a minimal hub that answers what a server requests at its start.
+
+    Yields the port of this hub, and the list of the ports that servers reported.
+    """
     told: list[int] = []
 
     class Hub(BaseHTTPRequestHandler):
+        """Answers the requests of a starting server."""
+
         def do_GET(self) -> None:
             self._reply(b'{"version": ""}')
 
@@ -202,6 +202,7 @@ def _hub() -> Iterator[tuple[int, list[int]]]:
 def _started(
     argv: Argv, environment: Mapping[str, str], log: Path
 ) -> Iterator[tuple[subprocess.Popen[bytes], IO[str]]]:
+    """Run a program during the block; yield the process and its log."""
     with log.open("w") as out, log.open() as read:
         program = subprocess.Popen(
             mortal(argv),
@@ -221,8 +222,9 @@ def _started(
 def _answers(
     what: str, request: urllib.request.Request, program: subprocess.Popen[bytes], log: IO[str]
 ) -> list[str]:
+    """Return why the program does not answer the request; an empty list if it does."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    end, fault = time.monotonic() + PATIENCE, ""
+    end, fault = time.monotonic() + ANSWER_TIMEOUT, ""
     while program.poll() is None and time.monotonic() < end:
         try:
             direct.open(request, timeout=5).close()
@@ -236,6 +238,7 @@ def _answers(
 
 
 def _free_ports() -> tuple[int, int]:
+    """Return two ports that are free."""
     with (
         socket.create_server(("127.0.0.1", 0)) as one,
         socket.create_server(("127.0.0.1", 0)) as other,
@@ -244,8 +247,7 @@ def _free_ports() -> tuple[int, int]:
 
 
 def _last(text: str) -> str:
-    """The last line that begins at the margin, as the message of an exception does, with what
-    belongs to it."""
+    """Return the last line without indentation and what follows: the message of an exception."""
     lines = [line for line in text.splitlines() if line.strip()]
     start = max((number for number, line in enumerate(lines) if not line[0].isspace()), default=0)
     return " ".join(line.strip() for line in lines[start:])[-300:]

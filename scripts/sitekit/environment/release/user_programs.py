@@ -1,8 +1,7 @@
-"""The programs of a release that users call, in a folder apart from its Python:
-PREFIX/share/sitekit/bin.
+"""Write the programs of a release that users call to PREFIX/share/sitekit/bin.
 
-They work whatever modules are loaded: none of those may choose the libraries of the release's own
-Python.
+The programs are apart from the release's Python, and work whatever modules the user has loaded. A
+loaded module must not choose the libraries of the release's Python.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ PROGRAM = (
 
 
 def folder(prefix: Path) -> Path:
-    """Where session/terminals.py looks for them."""
+    """Return the folder of the programs. session/terminals.py adds it to PATH."""
     return prefix / "share" / "sitekit" / "bin"
 
 
 def write_programs(prefix: Path, pieces: set[str]) -> None:
-    """Write them all, for the named pieces of the hub environment."""
+    """Write the programs of the named pieces of the hub environment."""
     shutil.rmtree(folder(prefix), ignore_errors=True)
     folder(prefix).mkdir(parents=True)
     modules = {

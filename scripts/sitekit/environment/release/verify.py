@@ -1,5 +1,4 @@
-"""Prove a release before anybody gets it: its records, its dependencies, its programs, every named
-piece."""
+"""Verify a release before it is used: its files, its dependencies, its programs, each package."""
 
 from __future__ import annotations
 
@@ -22,7 +21,10 @@ from .user_programs import folder
 
 
 def verify(site: Site, release: Release, pieces: list[Piece], own: dict[str, str]) -> int:
-    """Return the number of checks that passed. Raises Problem with everything that failed."""
+    """Verify the release; return the number of checks.
+
+    Raises Problem with everything that failed.
+    """
     with tempfile.TemporaryDirectory(prefix="sitekit-") as scratch:
         folder = Path(scratch)
         environment = plain_environment(release.path, folder)
@@ -53,12 +55,14 @@ def verify(site: Site, release: Release, pieces: list[Piece], own: dict[str, str
 
 
 def _records(release: Release) -> list[str]:
+    """Return the packages that conda's records lack."""
     found = set(ask(ENGINE, {"verb": "records", "prefix": str(release.path)}, timeout=120))
     missing = sorted({package["name"] for package in release.facts["packages"]} - found)
-    return [f"conda does not know of {name} here" for name in missing]
+    return [f"conda has no record of {name} here" for name in missing]
 
 
 def _agreement(release: Release, environment: dict[str, str]) -> list[str]:
+    """Return the complaints of `pip check`."""
     done = run(
         [release.python, "-I", "-m", "pip", "check"], env=environment, check=False, timeout=120
     )
@@ -70,6 +74,7 @@ def _agreement(release: Release, environment: dict[str, str]) -> list[str]:
 
 
 def _pieces(release: Release, pieces: list[Piece], environment: dict[str, str]) -> list[str]:
+    """Return what fails when the release's own Python tests each package."""
     servers = [name for piece in pieces for name in piece.server]
     request = {
         "modules": [module for piece in pieces for module in piece.modules],
@@ -91,16 +96,17 @@ def _pieces(release: Release, pieces: list[Piece], environment: dict[str, str]) 
         return [f"{what}: {why}" for what, why in json.loads(done.stdout).items()]
     except ValueError:
         return [
-            "the release's Python: " + (done.stderr.strip().splitlines() or ["says nothing"])[-1]
+            "the release's Python: " + (done.stderr.strip().splitlines() or ["prints nothing"])[-1]
         ]
 
 
 def _kernels(names: set[str]) -> list[str] | None:
-    """The kernels that this environment offers by itself; None where it has no Jupyter to ask."""
+    """Return the kernels that the release must offer; None if the release has no Jupyter."""
     return (["bash"] if "bash_kernel" in names else []) if "ipykernel" in names else None
 
 
 def _programs(release: Release, pieces: list[Piece], environment: dict[str, str]) -> list[str]:
+    """Return the programs that are missing or cannot print their help."""
     programs = [release.path / "bin" / program for piece in pieces for program in piece.programs]
     faults = [f"{program} is missing" for program in programs if not program.exists()]
     tried = [release.path / "bin" / name for name in ("jupyterhub", "configurable-http-proxy")]

@@ -1,1 +1,1 @@
-"""`make diff` and `sudo make apply`: one plan, shown or executed."""
+"""Plan and execute `make diff` and `sudo make apply`."""

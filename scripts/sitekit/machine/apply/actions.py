@@ -1,7 +1,7 @@
-"""The kinds of change. Each says what it is, is done, and leaves behind how it is undone, even when
-it fails halfway.
+"""Define the changes that a plan consists of: how each is described, done and undone.
 
-An action knows what stood there before; if that is not so any more when its turn comes, it refuses.
+An action refuses if the machine has changed since the plan was made. It can be undone even if it
+fails halfway.
 """
 
 from __future__ import annotations
@@ -36,16 +36,15 @@ class Action(Protocol):
 
     @property
     def what(self) -> tuple[str, str]:
-        """The kind of the change and its object, such as ("new file", "/etc/pam.d/sitekit-main")."""
+        """Return the kind of the change and its object: ("new file", "/etc/pam.d/sitekit-x")."""
 
     def do(self, root: Path, undo: ExitStack) -> None:
-        """Do it in the tree `root`. Whatever has to be undone later is pushed on `undo` before it
-        is done."""
+        """Make the change below `root`; push the functions that undo it onto `undo` first."""
 
 
 @dataclass(frozen=True)
 class NewFolder:
-    """A directory, with its owner and mode from the beginning."""
+    """Create a directory with its owner and mode."""
 
     path: Path
     folder: Folder
@@ -58,16 +57,18 @@ class NewFolder:
         real = on_disk(root, self.path)
         owner = unix_accounts.numbers(root, self.folder.owner)
         real.mkdir(0o700)
-        # In the site's own there may be more by then, such as the logs of a web server that did not
-        # take the site in.
+        # A folder of the site may already contain files when it is removed again, such as the logs
+        # of a web server that failed to start.
         undo.callback(real.rmdir if self.folder.shared else partial(shutil.rmtree, real))
         set_folder(real, owner, self.folder.mode)
 
 
 @dataclass(frozen=True)
 class ChangedFolder:
-    """A directory of the site's own that gets its owner and mode; what lies in a service's changes
-    hands with it."""
+    """Set the owner and mode of a directory of the site.
+
+    If it `changes_hands`, everything in it gets the new owner too.
+    """
 
     path: Path
     folder: Folder
@@ -90,6 +91,8 @@ class ChangedFolder:
 
 @dataclass(frozen=True)
 class NewGroup:
+    """Create a system group."""
+
     name: str
 
     @property
@@ -103,6 +106,8 @@ class NewGroup:
 
 @dataclass(frozen=True)
 class NewAccount:
+    """Create the system account of a service."""
+
     account: Account
 
     @property
@@ -116,6 +121,8 @@ class NewAccount:
 
 @dataclass(frozen=True)
 class NewMember:
+    """Add an account to a group."""
+
     user: str
     group: str
     why: str
@@ -131,7 +138,7 @@ class NewMember:
 
 @dataclass(frozen=True)
 class RemoveMember:
-    """A membership that sitekit made, and that the site does not need any more."""
+    """Remove a membership that sitekit added and that the site no longer needs."""
 
     user: str
     group: str
@@ -149,10 +156,10 @@ class RemoveMember:
 
 @dataclass(frozen=True)
 class Stop:
-    """A service that the site as `applied` has, and will not have any more, or not under this
-    supervisor.
+    """Stop and disable a service that the new site does not have, or has under another supervisor.
 
-    It does not start again here, but with the other services: when the last of its files is back.
+    `applied` is the site as it was last applied. Undoing does not start the service here: all
+    services start together, after the last of their files has been restored.
     """
 
     applied: Site
@@ -172,8 +179,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class Write:
-    """A file, new or in the place of what sitekit wrote there before. A secret is neither shown nor
-    kept."""
+    """Write a file. A secret is not displayed, and its old content is not kept."""
 
     path: Path
     file: File
@@ -196,7 +202,7 @@ class Write:
 
 @dataclass(frozen=True)
 class NewLink:
-    """A symbolic link where nothing stands."""
+    """Create a symbolic link at a path where nothing exists."""
 
     path: Path
     target: str
@@ -213,7 +219,7 @@ class NewLink:
 
 @dataclass(frozen=True)
 class Remove:
-    """A file or a link that sitekit made, and that the site does not ask for any more."""
+    """Remove a file or link that sitekit made and that the site no longer needs."""
 
     path: Path
     before: Entry
@@ -231,8 +237,10 @@ class Remove:
 
 @dataclass(frozen=True)
 class Record:
-    """The manifest, written before the first change with all that may become so, and after the last
-    with what is so."""
+    """Write the manifest: before the first change, and again after the last one.
+
+    The first one lists everything that may exist if the apply is interrupted.
+    """
 
     path: Path
     manifest: Manifest
@@ -247,9 +255,8 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Tested:
-    """The machine's own web server reads all of its configuration, as it is now, before it has to
-    use it."""
+class CheckWebServer:
+    """Test the configuration of the machine's own web server before it is reloaded."""
 
     web: WebServer
 
@@ -263,21 +270,21 @@ class Tested:
                 system_server.test(self.web)
                 if system_server.state(self.web).word == "running":
                     check_whole(self.web)
-            except CommandFailed as refused:
-                refused.remedy = (
-                    f"mend what it names, so that {self.web.service} can take the site in"
-                )
+            except CommandFailed as failure:
+                failure.remedy = f"mend what it names, so that {self.web.service} can load the site"
                 raise
 
 
 def _untouched(root: Path, path: Path, before: Entry) -> None:
-    """Raises Problem."""
+    """Refuse if the file has changed since the plan was made."""
     if look(root, path) != before:
-        raise Problem("somebody changed it at this very moment", str(path), "run it again")
+        raise Problem(
+            "the file was changed while this command ran", str(path), "run the command again"
+        )
 
 
 def _remove_group(root: Path, name: str) -> None:
-    # userdel may have taken it along (login.defs(5), USERGROUPS_ENAB)
+    # userdel may have removed the group together with the account (login.defs(5), USERGROUPS_ENAB)
     if unix_accounts.has_group(root, name):
         unix_accounts.remove_group(root, name)
 

@@ -1,5 +1,4 @@
-"""The page docs/installer-actions.md: everything that sitekit does to a machine, taken from the
-plan that does it."""
+"""Generate the page docs/installer-actions.md from the plan that `make apply` executes."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ from ..host.platform import Platform
 from ..host.target import Target
 from ..installed.entries import NOTHING
 from ..installed.manifest import Manifest, manifest_path
-from ..render.machine_secrets import generated
+from ..render.machine_secrets import generated_files_of
 from ..render.purposes import purpose
 from ..render.rendered_files import folders, render
 from ..render.services import site_services
@@ -19,102 +18,118 @@ from ..web.apache_links import links
 from ..web.config import modules
 from .actions import Action, NewAccount, NewFolder, NewGroup, NewLink, NewMember, Write
 from .execute import KEPT, before_path
-from .observed import Seen, beside
-from .planning import plan
+from .machine_state import MachineState, beside
+from .make_plan import make_plan
 
 HEAD = """\
 # What sitekit does to a machine
 
-Everything that `sudo make apply` and the other commands of the machine change, for a site named `{name}` with systemd
-on Debian. This page is made by the code that plans the changes, and a test holds the two together. `make diff` shows
-the same for your own site and machine, with the contents of the files, before anything happens.
+This page lists everything that `sudo make apply` and the other commands change on a machine, for a site named
+`{name}` with systemd on Debian. The code that plans the changes generates this page. `make diff` prints the same for
+your own site and machine, with the contents of the files, before anything is changed.
 
 ## sudo make apply
 
-It looks at the machine, plans, and has every file that would change read by the program that it is for: `visudo`,
-the web server, `systemd-analyze verify`, libpam, `logrotate --debug`, Python, and the release's JupyterHub. Then it
-does what follows, in this order. When a step fails, or a service that ran does not answer afterwards, all of it is
-undone, byte for byte.
+First it reads the state of the machine, makes a plan, and tests every file that would change with the program that
+reads it: `visudo`, the web server, `systemd-analyze verify`, libpam, `logrotate --debug`, Python, and the release's
+JupyterHub.
+Then it makes the changes below, in this order. If a step fails, or if a service that ran before does not answer
+afterwards, all changes are undone, byte for byte.
 
-What is there already stays, and is not recorded: folders, accounts, groups, memberships, links. A file that is there
-already, or that was changed by hand, stays as well; what the site says is laid beside it as `.new` (for logrotate as
-`.dpkg-new`, which it passes over). Only a folder of the site's own gets its owner and mode, and the hub's with all in
-it; `make uninstall` gives it back as it was.
+Folders, accounts, groups, memberships and links that exist already are kept and not recorded. A file that exists, or
+that was changed by hand, is kept too: the new content is written beside it as `.new` (for logrotate as `.dpkg-new`,
+which logrotate ignores). Only folders of the site itself get a new owner and mode, the hub's folder with everything
+in it. `make uninstall` restores them.
 """
 
 TAIL = """\
-Folders of the distribution are made where they are missing: {shared}.
+Folders of the distribution are created if they are missing: {shared}.
 
 It also keeps its own records:
 
 | what | why |
 |---|---|
-| `{manifest}` | all of the above with hashes, for the next apply and for uninstall |
-| `{before}/` | what the last {kept} applies replaced or removed, but for secrets; root's alone |
+| `{manifest}` | the manifest: all of the above with hashes, for the next apply and for uninstall |
+| `{before}/` | files that the last {kept} applies replaced or removed, except secrets; only root can read them |
 
-Before the link to the virtual host come those in `{enabled}/` for the modules {names}, and
-for what these depend on (`# Depends:` in their `.load` files). Modules that somebody enabled before stay as they are.
+Before the link to the virtual host, links in `{enabled}/` enable the modules {names}, and the modules that these
+depend on (`# Depends:` in their `.load` files). Modules that were enabled before are not changed.
 
-`/run/sitekit.lock` keeps a second sitekit out; it is root's alone, and stays until the next boot.
+The lock `/run/sitekit.lock` prevents a second sitekit from running. Only root can open it. It stays until the next
+boot.
 
-Services that run, and read something that changed, take it in: Apache reloads, hub and proxy restart. What is stopped
-stays so. What the site no longer asks for goes: files, links, memberships, secrets; its services stop, and are disabled
-under systemd. Those that are new start, and are enabled under systemd, where their like ran before, or the proxy.
+Running services that read a changed file are updated: Apache is reloaded, hub and proxy are restarted. Stopped
+services stay stopped. What the site no longer needs is removed: files, links, memberships, secrets. Services that it
+no longer has are stopped, and disabled under systemd. New services are started, and enabled under systemd, if a
+service of that name or the proxy ran before.
 
-The machine's own web server first reads its whole configuration, with the changes in it (`{test}`).
-It reloads, or restarts for modules that it did not have, and has to hand the site's address to the site afterwards.
+The machine's own web server first tests its whole configuration with the changes (`{test}`). Then it is reloaded, or
+restarted for modules that a reload cannot load. Afterwards the site's address must lead to the site.
 
-Users' servers are Slurm's jobs, and are not touched. After a change below `/etc/systemd` comes `systemctl
-daemon-reload`. `/etc/passwd-` and the other copies that the account tools keep stay what they were: they hold what the
+Users' servers are Slurm jobs and are not touched. After a change below `/etc/systemd`, `systemctl daemon-reload` is
+run. The account tools keep copies such as `/etc/passwd-`. sitekit restores these copies, because they hold what the
 last administrator's change replaced. The lock that these tools leave, `/etc/.pwd.lock`, stays.
 
 ## sudo make start, sudo make stop
 
-`start` makes `{run}/`, enables these units and starts them; `stop` stops and disables them. Under supervisord there
-are no units and no timers: one supervisord runs as root, with its socket in `{run}/`.
+`start` creates `{run}/`, and enables and starts these units. `stop` stops and disables them. Under
+supervisord there are no units and no timers: one supervisord runs as root, with its socket in `{run}/`.
 
 | unit | runs as | what |
 |---|---|---|
 {services}
 
-What they write while they run, besides the journal:
+The services write these files while they run, besides the journal:
 
 | where | what | whose |
 |---|---|---|
 | `{state}/` | database, ledger, cookie secret | `{hub}` |
-| `{log}/` | the web server's logs; under supervisord all logs | root |
+| `{log}/` | the web server's logs; under supervisord all services' logs | root |
 | `{backups}/` | nightly backups | root |
 | `~/{jobs}/` | the logs of a user's jobs | each user |
 
 ## sudo make backup, restore, rotate_secrets
 
-`backup` writes one file into `{backups}/`, and removes all but the newest {keep}.
+`backup` writes one file to `{backups}/`, and removes all but the newest {keep} backups.
 
-`restore` makes the folders of state and secrets, fills them, and records that. The files of the checkout (`config/`,
-`kernels/kernels.yml`) are written where they are missing, else beside as `.new`.
+`restore` creates and fills the folders of state and secrets, and records them in the manifest. Files of the checkout
+(`config/`, `kernels/kernels.yml`) are written if they are missing. If another version exists, they are written beside
+it as `.new`.
 
 `rotate_secrets` replaces `{token}` and `{state}/cookie_secret`, and restarts proxy and hub.
 
 ## sudo make uninstall
 
-Stops the services of the site as it was applied, and takes away everything that the manifest lists, with `{run}/`; the
-manifest and the site as applied go last, so that a second try does what a first one could not. The machine's own web
-server takes its configuration in without the site. It leaves, and says so: files and links that were changed by hand;
-files that were there before; links to modules that another site of the web server has come to need; accounts that
-another site has as well; state, logs and backups, which become root's alone (`PURGE=1` removes what is in them, where
-sitekit has made the folder). Not touched at all: users' homes, running jobs, packages, and the prefix with releases and
-kernels.
+`uninstall` stops the services of the site as it was last applied, and removes everything that the manifest lists, and
+`{run}/`. The manifest and the applied site are removed last, so that a second run can do what a first one could not.
+The machine's own web server is reloaded without the site.
+
+These stay, and `uninstall` prints each: files and links that were changed by hand, files that existed before sitekit,
+links to modules that another site of the web server needs by now, accounts that another site uses too, and state,
+logs and backups. Only root can read these three afterwards; `PURGE=1` removes their content, if sitekit created the
+folder.
+
+Users' homes, running jobs, packages, and the prefix with releases and kernels are not touched.
 """
 
 
 def page(site: Site, platform: Platform) -> str:
-    """The text of the page for a site on a machine that has nothing yet."""
-    files, made_up = render(site, platform), generated(Target(site, Path("/nonexistent")))
+    """Return the text of the page for a site on a machine where nothing is installed yet."""
+    files, generated_files = (
+        render(site, platform),
+        generated_files_of(Target(site, Path("/nonexistent"))),
+    )
     wanted = links(Target(site, Path("/nonexistent")), platform)
-    paths = [*files, *made_up, *wanted, *map(beside, [*files, *made_up]), *folders(site, platform)]
+    paths = [
+        *files,
+        *generated_files,
+        *wanted,
+        *map(beside, [*files, *generated_files]),
+        *folders(site, platform),
+    ]
     own_group = {site.hub.user: site.hub.user, site.proxy.user: site.proxy.user}
     groups = frozenset([platform.shadow_group] if platform.shadow_group else [])
-    bare = Seen(
+    bare = MachineState(
         dict.fromkeys(paths, NOTHING),
         {"root": (0, 0)},
         groups,
@@ -124,13 +139,15 @@ def page(site: Site, platform: Platform) -> str:
         site,
         Manifest(),
     )
-    rows = "\n".join(_rows(plan(site, platform, files, made_up, wanted, bare, Manifest()).actions))
+    rows = "\n".join(
+        _rows(make_plan(site, platform, files, generated_files, wanted, bare, Manifest()).actions)
+    )
     services = [
         f"| `{s.name}.service` | `{s.user}` | {s.description} |"
         for s in site_services(site, platform)
     ]
     timers = sorted(path for path in files if path.suffix == ".timer")
-    passing = "a passing account"  # systemd's DynamicUser=
+    passing = "a temporary account"  # systemd's DynamicUser=
     whose = {
         path: passing
         if "DynamicUser=yes" in files[path.with_suffix(".service")].content
@@ -154,14 +171,16 @@ def page(site: Site, platform: Platform) -> str:
 
 
 def _ours(path: Path) -> bool:
+    """Return whether the path is one that only sitekit uses."""
     return "sitekit" in path.parts
 
 
 def _rows(actions: list[Action]) -> Iterator[str]:
+    """Yield the table rows of the page, one for each action."""
     for action in actions:
         if isinstance(action, NewFolder):
             if _ours(action.path):
-                whose = "of all sites" if action.folder.shared else "the site's own"
+                whose = "for all sites" if action.folder.shared else "for this site"
                 yield f"| folder `{action.path}/` | {action.folder.owner} | {action.folder.mode:04o} | {whose} |"
         elif isinstance(action, Write):
             group = f", group of {action.file.group_of}" if action.file.group_of else ""
@@ -170,7 +189,7 @@ def _rows(actions: list[Action]) -> Iterator[str]:
         elif isinstance(action, NewLink):
             yield f"| link `{action.path}` | | | {purpose(action.path)} |"
         elif isinstance(action, NewGroup):
-            yield f"| group `{action.name}` | | | of the account of that name |"
+            yield f"| group `{action.name}` | | | the group of the account of that name |"
         elif isinstance(action, NewAccount):
             yield f"| account `{action.account.name}` | | | {action.account.why}; no password, no login |"
         elif isinstance(action, NewMember):

@@ -1,4 +1,4 @@
-"""`make diff` and `sudo make apply`: one plan, shown or executed."""
+"""Run the commands `make diff` and `sudo make apply`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ...base.errors import BadInput, BadInputs, Problem, as_problem
 from ...base.progress import say, step
 from ...site import Site
 from ..checks.finding import Finding
-from ..checks.findings import Asked, findings, refusals, told
+from ..checks.findings import SiteChange, collect_findings, describe_findings, refusals
 from ..checks.passwords import who_stays_out
-from ..checks.preconditions import unfit
+from ..checks.preconditions import unmet_preconditions
 from ..checks.written_files import check
 from ..host.file import File
 from ..host.lock import alone
@@ -24,117 +24,130 @@ from ..installed.applied import applied
 from ..installed.entries import MACHINE, NOTHING
 from ..installed.manifest import load_manifest
 from ..installed.shared import share
-from ..render.machine_secrets import generated, made_here
+from ..render.machine_secrets import generated_files_of, generated_paths
 from ..render.rendered_files import render
 from ..render.services import running_supervisor, site_services
 from ..web.apache_links import links
 from ..web.config import front_path, server
 from .execute import execute
-from .observed import Seen, see, service_states
-from .plan import Plan
-from .planning import plan
-from .restart_services import settle
+from .machine_state import MachineState, read_machine_state, service_states
+from .make_plan import make_plan
+from .plan import ApplyPlan
+from .plan_text import describe_plan, describe_result
+from .restart_services import restart_services
 from .service_changes import runs
-from .show import as_diff, done
 
 
 def diff(site: Site, *, root: Path = MACHINE) -> int:
-    """Show what `sudo make apply` would bring; needs no root. Returns 0 for nothing, 1 for changes.
-    Raises BadInput."""
+    """Print what `sudo make apply` would change. Needs no root.
+
+    Returns 0 if nothing would change, else 1. Raises BadInput.
+    """
     try:
-        asked = _asked(site, root, unfit(site, root))
-        found = planned(site, this_platform(root), root)
+        findings_here = _collect_all_findings(site, root, unmet_preconditions(site, root))
+        plan = plan_apply(site, this_platform(root), root)
     except BadInputs:
         raise
-    except (Problem, OSError) as trouble:
-        problem = as_problem(trouble)
-        raise BadInput(problem.what, problem.where, problem.remedy) from trouble
-    found.notes += told(asked)
-    against = refusals(asked)
-    for line in as_diff(found, bool(against)):
+    except (Problem, OSError) as error:
+        problem = as_problem(error)
+        raise BadInput(problem.what, problem.where, problem.remedy) from error
+    plan.notes += describe_findings(findings_here)
+    unmet = refusals(findings_here)
+    for line in describe_plan(plan, bool(unmet)):
         say(line)
-    if against:
-        raise BadInputs(against)
-    return 1 if found.changes or found.offers or found.edited else 0
+    if unmet:
+        raise BadInputs(unmet)
+    return 1 if plan.changes or plan.offers or plan.edited else 0
 
 
 def apply(site: Site, *, root: Path = MACHINE) -> int:
-    """Bring the machine whose file tree is `root` to what the site says, or leave it as it was.
+    """Make the machine match the site file; after a failure, restore the machine as it was.
 
-    Idempotent. Returns 0, or 1 when new content lies beside a file that was changed by hand, or
-    when a sudo rule, a PAM service or the gate was. Raises Problem.
+    `root` is the machine's file tree. A second run changes nothing.
+
+    Returns 1 if new content was written beside a file that was changed by hand, or if a sudo rule,
+    a PAM service or the gate was changed by hand. Else returns 0. Raises Problem.
     """
     need_root("apply")
     platform = this_platform(root)
     with alone(root):
-        asked = _asked(site, root, unfit(site, root))
-        if against := refusals(asked):
-            raise BadInputs(against)
-        found = planned(site, platform, root)
-        found.notes += told(asked)
-        _check_release(found, site, platform)
-        if found.changed:
-            with step("Checking what will be written", total=len(found.changed)):
-                check(Target(site, root), platform, found.files, found.changed.keys())
+        findings_here = _collect_all_findings(site, root, unmet_preconditions(site, root))
+        if unmet := refusals(findings_here):
+            raise BadInputs(unmet)
+        plan = plan_apply(site, platform, root)
+        plan.notes += describe_findings(findings_here)
+        _check_release(plan, site, platform)
+        if plan.changed:
+            with step("Checking what will be written", total=len(plan.changed)):
+                check(Target(site, root), platform, plan.files, plan.changed.keys())
         share(site, root)
-        execute(found, site, root, partial(settle, found, site, platform, root))
-    for line in done(found):
+        execute(plan, site, root, partial(restart_services, plan, site, platform, root))
+    for line in describe_result(plan):
         say(line)
-    # who may do what: there an edit is never all right
+    # These files decide who may do what: a change by hand there is always reported as a failure.
     grants = {platform.sudoers, Path("/etc/pam.d"), site.libexec}
-    return 1 if found.offers or any(path.parent in grants for path in found.edited) else 0
+    return 1 if plan.offers or any(path.parent in grants for path in plan.edited) else 0
 
 
-def _check_release(found: Plan, site: Site, platform: Platform) -> None:
-    """Raises BadInput where services of the site would restart into nothing."""
+def _check_release(plan: ApplyPlan, site: Site, platform: Platform) -> None:
+    """Refuse if services would restart and no release is installed."""
     own = {service.name for service in site_services(site, platform)}
-    if own & {change.name for change in found.services} and not (site.current / "bin").is_dir():
+    if own & {change.name for change in plan.services} and not (site.current / "bin").is_dir():
         what = f"there is no release in {site.paths.prefix}, and services would restart"
         raise BadInput(what, "paths.prefix", "make setup_conda install_all")
 
 
-def _asked(site: Site, root: Path, against: list[BadInput]) -> list[Finding]:
-    """What machine and cluster say of the site. Raises BadInputs, with all of it, where the site
-    does not fit."""
+def _collect_all_findings(site: Site, root: Path, unmet: list[BadInput]) -> list[Finding]:
+    """Return the findings about this machine and cluster; raise BadInputs if one of them refuses.
+
+    `unmet` are the preconditions that the machine does not meet. All refusals are raised together.
+    """
     found: list[Finding] = []
     if root == MACHINE:
         platform, before = this_platform(root), applied(site, root)
-        with step("Asking this host and Slurm about the site"):
-            found = findings(Asked(site, platform, before, service_states(before, platform)))
-    if against:
-        raise BadInputs([*against, *refusals(found)])
+        with step("Checking the site against this host and Slurm"):
+            found = collect_findings(
+                SiteChange(site, platform, before, service_states(before, platform))
+            )
+    if unmet:
+        raise BadInputs([*unmet, *refusals(found)])
     return found
 
 
-def planned(
-    site: Site, platform: Platform, root: Path, made_up: dict[Path, File] | None = None
-) -> Plan:
-    """Look at the machine, and plan. `made_up` takes the place of what stands there, or would be
-    made."""
+def plan_apply(
+    site: Site, platform: Platform, root: Path, generated_files: dict[Path, File] | None = None
+) -> ApplyPlan:
+    """Read the state of the machine and return the plan.
+
+    `generated_files` replaces the generated files on the machine, or those that would be generated.
+    """
     files, before = render(site, platform), load_manifest(applied(site, root), root)
     own: dict[Path, File] = {}
-    with suppress(PermissionError):  # whoever may not read them cannot change them either
-        own |= generated(Target(site, root))
-    own |= made_up or {}
-    wanted = links(Target(site, root), platform)
-    seen = see(site, platform, [*own, *files, *wanted], before, root)
-    found = plan(site, platform, files, own, wanted, seen, before)
-    found.notes += _by_hand(found, site, platform, seen)
-    unread = sorted(path for path in made_here(site) - own.keys() if str(path) in before.files)
-    found.notes += who_stays_out(site, platform, root)
-    found.notes += [
-        f"{path}: you may not read it; it is kept as long as it serves" for path in unread
+    with suppress(PermissionError):  # only root can read the secrets, and only root can apply
+        own |= generated_files_of(Target(site, root))
+    own |= generated_files or {}
+    wanted_links = links(Target(site, root), platform)
+    seen = read_machine_state(site, platform, [*own, *files, *wanted_links], before, root)
+    plan = make_plan(site, platform, files, own, wanted_links, seen, before)
+    plan.notes += _by_hand(plan, site, platform, seen)
+    unread = sorted(
+        path for path in generated_paths(site) - own.keys() if str(path) in before.files
+    )
+    plan.notes += who_stays_out(site, platform, root)
+    plan.notes += [
+        f"{path}: you may not read it; it is replaced only when it is no longer valid"
+        for path in unread
     ]
-    if any(change.verb == "start" for change in found.services):
-        running_supervisor(site)  # that can start them
-    return found
+    if any(change.verb == "start" for change in plan.services):
+        running_supervisor(site)  # refuse now if this supervisor cannot run here
+    return plan
 
 
-def _by_hand(found: Plan, site: Site, platform: Platform, seen: Seen) -> Iterator[str]:
-    """What is left to the administrator, where the site comes into the machine's own web server."""
-    web, there = server(site, platform), found.changed.get(front_path(site, platform))
+def _by_hand(plan: ApplyPlan, site: Site, platform: Platform, seen: MachineState) -> Iterator[str]:
+    """Yield what the administrator has to do by hand in the machine's own web server."""
+    web, there = server(site, platform), plan.changed.get(front_path(site, platform))
     if site.front.instance == "system" and there:
         if not runs(seen.services, web):
             yield f"{web.service} does not run, and sitekit does not start it: systemctl enable --now {web.service}"
         if web.by_hand and there == NOTHING:
-            yield f"once, by hand, so that it may reach the hub: {web.by_hand}"
+            yield f"run this once, so that {web.service} may connect to the hub: {web.by_hand}"

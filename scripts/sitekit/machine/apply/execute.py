@@ -1,5 +1,4 @@
-"""Execute a plan: all of it, or nothing. Whatever fails, at any step, the machine is as it was,
-byte for byte."""
+"""Execute a plan completely, or restore the machine to what it was before."""
 
 from __future__ import annotations
 
@@ -16,36 +15,36 @@ from ...base.progress import say
 from ...site import Site
 from ..installed.entries import on_disk
 from .actions import Action, Remove, Stop, Write
-from .plan import Plan
+from .plan import ApplyPlan
 
 KEPT = 5
-"""So many applies ago can be looked up in the folder `before`."""
+"""The folder `before` keeps the replaced files of so many applies."""
 
 
 def before_path(site: Site) -> Path:
-    """Where the files lie that the last applies replaced or removed."""
+    """Return the folder with the files that the last applies replaced or removed."""
     return site.etc / "before"
 
 
 def execute(
-    plan: Plan, site: Site, root: Path, services: Callable[[ExitStack | None], None]
+    plan: ApplyPlan, site: Site, root: Path, services: Callable[[ExitStack | None], None]
 ) -> None:
-    """Do every action, then call `services`, which has the services take it in and waits until they
-    answer.
+    """Do every action of the plan, then call `services` to restart the services.
 
-    Raises what failed, after everything was put back. If services had been touched by then,
-    `services` was called once more, with None in the place of the stack of undoings: for those that
-    stood before.
+    `services` waits until the services answer. If an action or a service fails, everything is
+    restored and the failure is raised. If services had been stopped or restarted by then,
+    `services(None)` restarts them as they were before.
     """
     begun = any(isinstance(action, Stop) for action in plan.actions)
 
-    def again() -> None:
+    def restart_again() -> None:
+        """Restart the services with the restored files, if they were stopped or restarted."""
         if begun:
-            say("    starting the services again with what they had")
+            say("    starting the services restart_again with what they had")
             services(None)
 
     with _or_nothing() as undo:
-        undo.callback(again)
+        undo.callback(restart_again)
         for action in plan.actions:
             action.do(root, undo)
         _keep(plan.actions, site, root, undo)
@@ -57,8 +56,10 @@ def execute(
 
 @contextmanager
 def _or_nothing() -> Iterator[ExitStack]:
-    """A stack of undoings that is unwound when the block fails. Interrupts and hang-ups are
-    failures like any other; during the unwinding they are ignored."""
+    """Yield a stack of undo functions, which are called if the block fails.
+
+    Ctrl-C, SIGTERM and SIGHUP are failures too. They are ignored while the undo functions run.
+    """
     before = {
         number: signal.signal(number, _interrupt)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -83,23 +84,21 @@ def _or_nothing() -> Iterator[ExitStack]:
 
 
 def _unwind(undo: ExitStack) -> None:
-    """ExitStack goes on when one of the callbacks fails, and raises the last failure at its end."""
+    """Call every undo function, even if one of them fails; raise the last failure as a Problem."""
     try:
         undo.close()
     except (OSError, Problem) as failure:
-        remedy = (
-            "see what stands there; `make diff` tells how the machine differs from the site file"
-        )
+        remedy = "look at these files; `make diff` shows how the machine differs from the site file"
         raise Problem(f"not everything could be put back: {failure}", remedy=remedy) from failure
 
 
 def _interrupt(number: int, frame: object) -> None:
+    """Raise KeyboardInterrupt for a signal."""
     raise KeyboardInterrupt
 
 
 def _keep(actions: Sequence[Action], site: Site, root: Path, undo: ExitStack) -> None:
-    """Lay what was replaced or removed into a folder of this moment, `before/<time>/etc/...`, for
-    root alone."""
+    """Copy replaced and removed files to `before/<time>/`, which only root can read."""
     gone = [
         action
         for action in actions
@@ -124,5 +123,6 @@ def _keep(actions: Sequence[Action], site: Site, root: Path, undo: ExitStack) ->
 
 
 def _kept(site: Site, root: Path) -> list[Path]:
+    """Return the folders of the last applies, the oldest first."""
     folder = on_disk(root, before_path(site))
     return sorted(folder.iterdir()) if folder.is_dir() else []

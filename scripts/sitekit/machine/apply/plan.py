@@ -1,4 +1,4 @@
-"""What is to be done to a machine: `make diff` shows it, `make apply` executes the very same."""
+"""Hold the plan that `make diff` prints and `make apply` executes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .service_changes import ServiceChange
 
 @dataclass(frozen=True)
 class Edited:
-    """A file as the site says it, and as somebody has left it."""
+    """A file that was changed by hand: the content from the site, and what is on the machine."""
 
     file: File
     there: Entry
@@ -23,14 +23,16 @@ class Edited:
 
 
 @dataclass
-class Plan:
-    """What will be done, in this order, then to which services; and what is there to be told
-    without being done.
+class ApplyPlan:
+    """The actions in their order, then the changes of services, and notes for the administrator.
 
-    `files` are all that the site asks for, changed or not. `offers` are the files beside which new
-    content lies, `edited` those that were changed by hand while the site says nothing new of them,
-    `unread` those that whoever looks may not read. `manifest` is what will be recorded; `applied`
-    is the site as it stands before.
+    - `applied`: the site as it was last applied.
+    - `files`: all files that the site needs, changed or not.
+    - `offers`: the files that new content is put beside, as `.new`.
+    - `edited`: the files that were changed by hand, and whose content from the site is the same as
+      at the last apply.
+    - `unread`: the files that the current user may not read.
+    - `manifest`: what will be recorded.
     """
 
     applied: Site
@@ -45,13 +47,13 @@ class Plan:
 
     @property
     def changes(self) -> list[tuple[str, str]]:
-        """Every change as (kind, object); empty when the machine is what the site says."""
+        """Return every change as (kind, object); empty if the machine matches the site."""
         done = [action.what for action in self.actions if not isinstance(action, Record)]
         return [*done, *(service.what for service in self.services)]
 
     @property
     def back(self) -> list[ServiceChange]:
-        """What the services that stood before have to do when everything is put back."""
+        """Return the changes of services that are needed after everything was restored."""
         stopped = [
             action
             for action in self.actions
@@ -62,8 +64,7 @@ class Plan:
 
     @property
     def changed(self) -> dict[Path, Entry]:
-        """The paths at which a file or a link will be another, or none, with what stands there
-        before."""
+        """Return the paths of files and links that change, with what exists there before."""
         there = {
             action.path: action.before
             for action in self.actions

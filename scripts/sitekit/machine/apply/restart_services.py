@@ -1,5 +1,4 @@
-"""The services take in what changed, and answer again: the last step of an apply, and of its
-undoing."""
+"""Restart or reload the services after an apply or after its undoing."""
 
 from __future__ import annotations
 
@@ -16,16 +15,18 @@ from ..render.services import running_supervisor, site_services
 from ..supervisors import control
 from ..web import other_hosts, system_server
 from ..web.config import front_path
-from .plan import Plan
-from .service_changes import ServiceChange, Verb, web_servers
+from .plan import ApplyPlan
+from .service_changes import ServiceChange, Verb, web_servers_reading
 
 
-def settle(found: Plan, site: Site, platform: Platform, root: Path, undo: ExitStack | None) -> None:
-    """Have the services take in what changed, and wait until all that answered answer again. Raises
-    Problem.
+def restart_services(
+    found: ApplyPlan, site: Site, platform: Platform, root: Path, undo: ExitStack | None
+) -> None:
+    """Restart or reload the services that read a changed file, and wait until they answer.
 
-    Those that begin here stop by `undo`. None: all is put back, and the services as they were
-    before take that in.
+    A service that did not answer before does not have to answer now. `undo` gets the function that
+    stops newly started services. If `undo` is None, the files were restored, and the services of
+    the applied site are restarted. Raises Problem.
     """
     if root != MACHINE:
         return
@@ -34,7 +35,9 @@ def settle(found: Plan, site: Site, platform: Platform, root: Path, undo: ExitSt
     if units and control.which_supervisor() == "systemd":
         control.read_units()
     verbs = {change.name: change.verb for change in changes}
-    webs = [web for web in web_servers(site, platform, found.changed) if web.service in verbs]
+    webs = [
+        web for web in web_servers_reading(site, platform, found.changed) if web.service in verbs
+    ]
     # A web server that the site has left gives its ports to the site's own, and gets theirs where
     # the site comes to it.
     _web_servers([web for web in webs if not in_use(site, platform, web)], verbs, site, platform)
@@ -47,6 +50,7 @@ def settle(found: Plan, site: Site, platform: Platform, root: Path, undo: ExitSt
 def _web_servers(
     webs: list[WebServer], verbs: dict[str, Verb], site: Site, platform: Platform
 ) -> None:
+    """Reload or restart the machine's own web servers, and check their other hosts."""
     for web in webs:
         verb: Literal["restart", "reload"] = (
             "restart" if verbs[web.service] == "restart" else "reload"
@@ -67,8 +71,10 @@ def _web_servers(
 def _own_services(
     site: Site, platform: Platform, changes: list[ServiceChange], undo: ExitStack | None
 ) -> None:
-    """Start what begins, restart and reload the others. What did not answer before need not answer
-    now."""
+    """Start the new services of the site, and restart or reload the others.
+
+    A service that did not answer before does not have to answer now.
+    """
     verbs = {change.name: change.verb for change in changes}
     mine = [service for service in site_services(site, platform) if service.name in verbs]
     if not mine:
@@ -89,8 +95,10 @@ def _own_services(
 
 
 def in_use(site: Site, platform: Platform, web: WebServer) -> bool:
-    """Whether the site is a part of this web server just now: after a failure it may have ceased to
-    be."""
+    """Return whether the web server's configuration includes the site at this moment.
+
+    After a failed apply it may no longer do so.
+    """
     path = front_path(site, platform)
     return (
         path.parent == web.sites

@@ -1,5 +1,7 @@
-"""`sudo make rotate_secrets`: new secrets for hub and proxy. Servers are jobs, and know neither:
-they go on."""
+"""Replace the secrets of hub and proxy (`sudo make rotate_secrets`).
+
+Users' servers are Slurm jobs that do not know these secrets. They keep running.
+"""
 
 from __future__ import annotations
 
@@ -11,39 +13,38 @@ from ...base.command import need_root
 from ...base.errors import Problem
 from ...base.progress import say
 from ...site import Site
-from ..checks.preconditions import fit
+from ..checks.preconditions import require_preconditions
 from ..host.file import File
 from ..host.lock import alone
 from ..host.platform import this_platform
 from ..host.target import Target
 from ..installed.entries import MACHINE, NOTHING, look
-from ..render.machine_secrets import renewed
+from ..render.machine_secrets import renewed_files
 from .actions import Write
-from .commands import planned
+from .commands import plan_apply
 from .execute import execute
-from .restart_services import settle
+from .restart_services import restart_services
 
 
 def rotate_secrets(site: Site, *, root: Path = MACHINE) -> int:
-    """The token between hub and proxy, and the secret that signs the hub's cookies: users log in
-    again. Raises Problem.
+    """Replace the proxy's token, the hub's cookie secret and the certificates, and restart both.
 
-    Both services restart. The old secrets are on this machine nowhere any more, but in the backups
-    that were made.
+    Users have to log in again. The old secrets stay only in backups that were made before. Raises
+    Problem.
     """
     need_root("rotate_secrets")
     platform = this_platform(root)
     with alone(root):
-        fit(site, root)
-        if planned(site, platform, root).changes:
+        require_preconditions(site, root)
+        if plan_apply(site, platform, root).changes:
             raise Problem(
-                "the machine is not what the site says",
-                remedy="make diff; sudo make apply; then this again",
+                "the machine does not match the site file",
+                remedy="make diff; sudo make apply; then run this command again",
             )
-        found = planned(site, platform, root, renewed(Target(site, root)))
+        found = plan_apply(site, platform, root, renewed_files(Target(site, root)))
         if found.offers:
             raise Problem(
-                "changed by hand, and not replaced",
+                "the file was changed by hand and is not replaced",
                 str(found.offers[0]),
                 "remove it; sudo make apply",
             )
@@ -52,8 +53,8 @@ def rotate_secrets(site: Site, *, root: Path = MACHINE) -> int:
             # As JupyterHub writes it (app.py, init_secrets): 32 bytes in hexadecimal.
             fresh = File(f"{secrets.token_hex(32)}\n", 0o600, site.hub.user)
             found.actions.append(Write(cookie, fresh, there, secret=True))
-        execute(found, site, root, partial(settle, found, site, platform, root))
+        execute(found, site, root, partial(restart_services, found, site, platform, root))
     for kind, what in found.changes:
         say(f" ok {kind} {what}")
-    say("    users log in again; their servers go on")
+    say("    users have to log in again; their servers keep running")
     return 0

@@ -1,8 +1,10 @@
-"""Which services have to take in what changed, and how gently that can be done. Pure.
+"""Decide which services must restart or reload after a change of files.
 
-Users' servers are Slurm's jobs: none of this touches them. A proxy or an Apache that restarts cuts
-the connections of open notebooks, which come back by themselves; so a web server reads its
-configuration again, and restarts only for what a reload cannot bring (`webserver.cannot_reload`).
+Pure: neither reads nor changes the machine. Users' servers are Slurm jobs and are not touched.
+
+A restart of the proxy or of Apache cuts the connections of open notebooks, which reconnect by
+themselves. A web server is therefore reloaded, and restarted only for changes that a reload cannot
+apply (`system_server.cannot_reload`).
 """
 
 from __future__ import annotations
@@ -28,8 +30,11 @@ Verb = Literal["restart", "reload", "start"]
 
 @dataclass(frozen=True)
 class ServiceChange:
-    """`reload`: read the configuration again, without an interruption. `state` is that of before,
-    as in `Seen`; systemd starts what is `enabled` at each boot."""
+    """What happens to one service: it is started, restarted or reloaded.
+
+    `state` is the state of the service before. An `enabled` service is started by systemd at each
+    boot.
+    """
 
     name: str
     verb: Verb
@@ -41,7 +46,7 @@ class ServiceChange:
         return f"{'enable, ' if self.enabled else ''}{self.verb}", self.name
 
 
-def affected(
+def list_service_changes(
     site: Site,
     platform: Platform,
     changed: Mapping[Path, Entry],
@@ -49,19 +54,19 @@ def affected(
     states: Mapping[str, str],
     applied: Site,
 ) -> list[ServiceChange]:
-    """In the order of their start. `changed` are the paths with what stood there before; what is
-    stopped stays so.
+    """Return the changes of services, in the order in which the services start.
 
-    What the site as `applied` did not have, or had under the other supervisor, starts where its
-    like or the proxy ran.
+    `changed` holds the changed paths with what existed there before. A stopped service stays
+    stopped. A service that the applied site does not have, or has under another supervisor, is
+    started if a service of that name or the proxy runs.
     """
     restart, reload = _readers(site, platform, changed)
     conf = site.etc / "supervisord.conf"
     if conf in changed and conf in files:
         restart |= _sections_changed(changed[conf], files[conf])
-    there = {key for key, _ in supervised(applied, platform)}
+    there = {key for key, _ in services_by_key(applied, platform)}
     found = []
-    for key, service in supervised(site, platform):
+    for key, service in services_by_key(site, platform):
         state = states.get(service.name, states.get(site.service("proxy"), "stopped"))
         if state != "stopped" and key not in there:
             found.append(
@@ -73,7 +78,7 @@ def affected(
                     service.name, "restart" if service.name in restart else "reload", state
                 )
             )
-    for web in web_servers(site, platform, changed):
+    for web in web_servers_reading(site, platform, changed):
         if runs(states, web):
             linked = [path for path in changed if web.links and path.parent == web.links.modules]
             mine = changed.get(front_path(site, platform))
@@ -82,13 +87,15 @@ def affected(
     return found
 
 
-def supervised(site: Site, platform: Platform) -> list[tuple[tuple[str, str], Service]]:
-    """The site's services, each by its supervisor and name."""
+def services_by_key(site: Site, platform: Platform) -> list[tuple[tuple[str, str], Service]]:
+    """Return the site's services, each with its supervisor and name as the key."""
     return [((site.supervisor, service.name), service) for service in site_services(site, platform)]
 
 
-def web_servers(site: Site, platform: Platform, changed: Collection[Path]) -> list[WebServer]:
-    """The machine's own web servers that read one of the changed paths."""
+def web_servers_reading(
+    site: Site, platform: Platform, changed: Collection[Path]
+) -> list[WebServer]:
+    """Return the machine's own web servers that read one of the changed paths."""
     there = {path for path in changed if path.suffix != ".new"}
     mine = server(site, platform) if site.front.instance == "system" else None
     return [
@@ -100,14 +107,14 @@ def web_servers(site: Site, platform: Platform, changed: Collection[Path]) -> li
 
 
 def runs(states: Mapping[str, str], web: WebServer) -> bool:
+    """Return whether the web server runs."""
     return states.get(web.service) in ("running", "starting")
 
 
 def _readers(
     site: Site, platform: Platform, changed: Mapping[Path, Entry]
 ) -> tuple[set[str], set[str]]:
-    """The services that read one of the changed files at their start, and those that can read it
-    again as they run."""
+    """Return the services that must restart for the changed files, and those that can reload."""
     hub = {
         site.etc / name
         for name in ("site.yml", "jupyterhub_config.py", "culler_config.py", "proxy.env")
@@ -115,7 +122,7 @@ def _readers(
     hub |= {
         path for path in changed if path.parent == site.etc / "local.d" and path.suffix == ".py"
     }
-    # the hub's unit brings the timers up with it
+    # The hub's unit starts the timers.
     hub |= {path for path in changed if path.suffix == ".timer"}
     authorities = {authority(site, "services"), authority(site, "servers")}
     hub |= {*authorities, authority_key(site, "servers"), pair(site, "hub"), pair(site, "culler")}
@@ -130,13 +137,16 @@ def _readers(
 
 
 def _sections_changed(before: Entry, after: File) -> set[str]:
-    """The programs whose sections differ between two supervisord.conf; all of them where the old
-    one is not known."""
+    """Return the programs whose sections differ between two versions of supervisord.conf.
+
+    If the old version is not known, these are all programs.
+    """
     old, new = (_sections(text) for text in ((before.content or b"").decode(), after.content))
     return {name for name, section in new.items() if section != old.get(name)}
 
 
 def _sections(text: str) -> dict[str, dict[str, str]]:
+    """Return the sections of a supervisord.conf by the names of their programs."""
     parser = configparser.RawConfigParser(inline_comment_prefixes=(";",))
     parser.read_string(text)
     return {

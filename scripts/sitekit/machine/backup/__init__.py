@@ -1,1 +1,1 @@
-"""`sudo make backup` and `restore`."""
+"""Back up and restore a site's data (`sudo make backup`, `sudo make restore`)."""

@@ -1,8 +1,8 @@
-"""`sudo make backup`: what a machine cannot be given again, in one file that is root's alone.
+"""Back up everything that a machine cannot recreate, into one file for root (`sudo make backup`).
 
-The archive holds files under their paths on the machine (database and ledger as SQLite copies them
-online, secrets, the site as it was applied, the manifest), those of the checkout under `checkout/`,
-and a list of all with their hashes.
+The archive contains files under their paths on the machine: database and ledger, secrets, the
+applied site, the manifest. Files of the checkout are below `checkout/`. A list has the hashes of
+all files.
 """
 
 from __future__ import annotations
@@ -33,12 +33,14 @@ from ..installed.ownership import Owner
 INDEX = "backup.json"
 _SQLITE = b"SQLite format 3\0"
 _BESIDE = ("-wal", "-shm", "-journal")
-"""What SQLite keeps beside a database; its copies need none of it."""
+"""Files that SQLite keeps beside a database. A copy does not need them."""
 
 
 def backup(site: Site, *, root: Path = MACHINE) -> int:
-    """Write one, and remove those that are too old. The hub may run meanwhile. Returns 1 if
-    something had to be left out. Raises Problem."""
+    """Write a backup, and remove the oldest ones. The hub may keep running. Raises Problem.
+
+    Returns 1 if a file had to be left out, else 0.
+    """
     need_root("backup")
     folder = on_disk(root, site.backups)
     if not folder.is_dir():
@@ -55,14 +57,16 @@ def backup(site: Site, *, root: Path = MACHINE) -> int:
         progress.done(f"{made} ({made.stat().st_size / 1e6:.1f} MB)")
     for path in left:
         say(
-            f" !! left out {path}: the account whose folder it lies in may not read it; chown it, or move it away"
+            f" !! left out {path}: the account that owns its folder may not read it; chown it, or move it away"
         )
     return 1 if left else 0
 
 
 def _archive(site: Site, root: Path, folder: Path) -> list[Path]:
-    """The archive, as the file INDEX in `folder`, which is on the disk of the backups. Returns what
-    is not in it."""
+    """Write the archive as the file INDEX in `folder`; return the files that are not in it.
+
+    `folder` is on the disk of the backups.
+    """
     copy, hashes = folder / "copy", {}
     left: list[Path] = []
     with (
@@ -91,15 +95,18 @@ def _archive(site: Site, root: Path, folder: Path) -> list[Path]:
 
 
 def _files(site: Site, root: Path, left: list[Path]) -> Iterator[tuple[str, Path, Owner]]:
-    """Everything that goes in: its name in the archive, where it lies, and as whom it is to be
-    read. What cannot be entered is added to `left`."""
+    """Yield each file: its name in the archive, its path, and the account that may read it.
+
+    Folders that cannot be read are added to `left`.
+    """
     hub = look(root, site.paths.state).owner
     for path in _kept(on_disk(root, site.paths.state), hub, left):
         yield str(path.relative_to(root)), path, hub
     records = load_manifest(site, root).files
-    made_up = [Path(name) for name, record in records.items() if record.generated]
-    for path in [*made_up, site.etc / "site.yml", manifest_path(site)]:
-        # each as its owner: the unit of the nightly backup reads nobody's as root
+    generated_files = [Path(name) for name, record in records.items() if record.generated]
+    for path in [*generated_files, site.etc / "site.yml", manifest_path(site)]:
+        # Each file is read as its owner: the nightly backup runs without root's right to read all
+        # files.
         if on_disk(root, path).is_file():
             yield str(path.relative_to("/")), on_disk(root, path), look(root, path).owner
     checkout = CHECKOUT.stat()
@@ -108,10 +115,11 @@ def _files(site: Site, root: Path, left: list[Path]) -> Iterator[tuple[str, Path
 
 
 def _kept(state: Path, hub: Owner, left: list[Path]) -> list[Path]:
-    """The files of the state folder, as the hub's account finds them."""
+    """Return the files of the state folder, as far as the hub's account may read it."""
 
     def skip(trouble: OSError) -> None:
-        # of a state folder that is a filesystem of its own
+        """Record a folder that cannot be read."""
+        # the state folder may be a filesystem of its own, which has a lost+found
         if Path(trouble.filename).name != "lost+found":
             left.append(Path(trouble.filename))
 
@@ -126,7 +134,10 @@ def _kept(state: Path, hub: Owner, left: list[Path]) -> list[Path]:
 
 
 def _configuration() -> Iterator[Path]:
-    """What a person wrote. The nightly backup is made by the release, which has no checkout."""
+    """Yield the files that administrators wrote.
+
+    The nightly backup runs from the release, which has no checkout.
+    """
     if (CHECKOUT / "Makefile").exists():
         own = ("config/site.yml", OWN_KERNELS, OWN_PACKAGES, "environment.lock")
         written = (*own, "kernels/kernels.yml", "environment.yml")
@@ -137,8 +148,7 @@ def _configuration() -> Iterator[Path]:
 
 
 def _copy(path: Path, to: Path, owner: Owner) -> None:
-    """A database as one moment saw it, and sound; all else as it is. Raises PermissionError,
-    Problem."""
+    """Copy a file; copy a database consistently with SQLite. Raises PermissionError, Problem."""
     to.unlink(missing_ok=True)
     with acting_as(*owner):
         opened = open_file(path)
@@ -152,7 +162,7 @@ def _copy(path: Path, to: Path, owner: Owner) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """Of a file that may be large."""
+    """Return the SHA-256 of a file, which may be large."""
     hashed = hashlib.sha256()
     with path.open("rb") as content:
         while piece := content.read(1 << 20):
@@ -161,6 +171,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Remove owner and mode from an entry of the archive."""
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = "root"
     entry.mode = 0o600
@@ -168,4 +179,5 @@ def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def _closed(path: str, flags: int) -> int:
+    """Open a file that only root can read."""
     return os.open(path, flags, 0o600)

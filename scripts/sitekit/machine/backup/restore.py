@@ -1,9 +1,8 @@
-"""`sudo make restore FROM=file`: what `make backup` kept, on this machine or another, for `make
-apply` to build upon.
+"""Restore a backup on this machine or another one (`sudo make restore FROM=file`).
 
-State and secrets go where the site has them, as root's own; apply then makes the accounts and hands
-the files over. The old machine's manifest stays in the archive: which accounts were made, each
-machine knows for itself.
+State and secrets are written to the site's paths, owned by root. After that, `make apply` creates
+the accounts and gives the files to them. The old machine's manifest is not restored: each machine
+records by itself which accounts were created there.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ from ...base.progress import say
 from ...site import Site, load_site
 from ..apply.actions import NewFolder, Record, Write
 from ..apply.execute import execute
-from ..apply.observed import beside, service_states
-from ..apply.plan import Plan
+from ..apply.machine_state import beside, service_states
+from ..apply.plan import ApplyPlan
 from ..checks.preconditions import check_places
 from ..host.file import File, Folder
 from ..host.lock import alone
@@ -38,12 +37,12 @@ from ..render.rendered_files import folders
 from .backup import INDEX, sha256_of
 
 _OURS = ("checkout/config/", "checkout/kernels/", "checkout/environment.")
-"""What of a checkout is in a backup."""
+"""The files of a checkout that a backup contains."""
 
 
 @dataclass(frozen=True)
 class Fill:
-    """A folder's content, from the archive; the folder has just been made, or is empty."""
+    """Fill a folder from the archive. The folder is new or empty."""
 
     path: Path
     files: Mapping[str, Path]
@@ -55,11 +54,13 @@ class Fill:
     def do(self, root: Path, undo: ExitStack) -> None:
         real, before = on_disk(root, self.path), look(root, self.path)
         undo.callback(hand_over, real, before.owner, before.mode)
-        # closed: nobody puts anything in the way, and the next apply sees whom to give it to
+        # While root owns the folder, nobody can interfere. The next apply gives it to the hub.
         hand_over(real, (0, 0))
         if any(real.iterdir()):
             raise Problem(
-                "somebody put something into it at this very moment", str(self.path), "run it again"
+                "files appeared in it while this command ran",
+                str(self.path),
+                "run the command again",
             )
         undo.callback(_empty, real)
         for name, source in self.files.items():
@@ -69,7 +70,7 @@ class Fill:
 
 
 def restore(*words: str, root: Path = MACHINE, checkout: Path = CHECKOUT) -> int:
-    """Put a backup back. Raises BadInput before anything changed, Problem."""
+    """Restore a backup. Raises BadInput before anything is changed, or Problem."""
     need_root("restore FROM=file")
     if len(words) != 1:
         raise BadInput(
@@ -90,7 +91,7 @@ def restore(*words: str, root: Path = MACHINE, checkout: Path = CHECKOUT) -> int
 
 
 def _unpack(archive: Path, folder: Path) -> dict[str, Path]:
-    """The files of an archive by their names, each checked against the list. Raises BadInput."""
+    """Unpack an archive and check the hashes; return the files by name. Raises BadInput."""
     try:
         with tarfile.open(archive) as tar:
             members = {
@@ -104,7 +105,7 @@ def _unpack(archive: Path, folder: Path) -> dict[str, Path]:
                 with path.open("xb") as copy:
                     shutil.copyfileobj(content, copy) if content else None
     except (OSError, EOFError, tarfile.TarError, KeyError, TypeError, ValueError) as fault:
-        raise BadInput(f"this is no backup that sitekit made ({fault})", str(archive)) from None
+        raise BadInput(f"this is not a backup made by sitekit ({fault})", str(archive)) from None
     wrong = hashes.keys() ^ found.keys()
     wrong |= {
         name for name in hashes.keys() & found.keys() if sha256_of(found[name]) != hashes[name]
@@ -116,19 +117,21 @@ def _unpack(archive: Path, folder: Path) -> dict[str, Path]:
 
 
 def _is_plain(name: str) -> bool:
+    """Return whether a name in the archive stays below the folder."""
     return not PurePosixPath(name).is_absolute() and ".." not in PurePosixPath(name).parts
 
 
 def _is_applied_site(name: str) -> bool:
+    """Return whether a name in the archive is that of the applied site."""
     return PurePosixPath(name).match("etc/sitekit/*/site.yml")
 
 
-def _plan(site: Site, root: Path, files: Mapping[str, Path]) -> Plan:
-    """Folders, secrets and state. Raises BadInput when something is in the way."""
+def _plan(site: Site, root: Path, files: Mapping[str, Path]) -> ApplyPlan:
+    """Return the plan: folders, secrets and state. Raises BadInput if something exists already."""
     platform, before = this_platform(root), load_manifest(site, root)
     _nothing_in_the_way(site, root, platform)
     state, secrets = _sorted(site, files)
-    made = Plan(site, {}, manifest=before.model_copy(deep=True))
+    made = ApplyPlan(site, {}, manifest=before.model_copy(deep=True))
     needed = {
         site.etc,
         site.paths.state,
@@ -146,7 +149,7 @@ def _plan(site: Site, root: Path, files: Mapping[str, Path]) -> Plan:
         file, there = File(source.read_text(), 0o600), look(root, path)
         if not before.files.get(str(path), FileRecord()).owns(there):
             raise BadInput(
-                "something else stands there",
+                "another file is there",
                 str(path),
                 f"move it away first: mv {path} {path}.old",
             )
@@ -161,7 +164,7 @@ def _plan(site: Site, root: Path, files: Mapping[str, Path]) -> Plan:
 
 
 def _nothing_in_the_way(site: Site, root: Path, platform: Platform) -> None:
-    """Raises BadInput."""
+    """Refuse if services run or the state folder is not empty. Raises BadInput."""
     check_places(site, root)
     states = service_states(site, platform) if root == MACHINE else {}
     if up := [name for name, word in states.items() if word != "stopped"]:
@@ -178,8 +181,10 @@ def _nothing_in_the_way(site: Site, root: Path, platform: Platform) -> None:
 
 
 def _sorted(site: Site, files: Mapping[str, Path]) -> tuple[dict[str, Path], dict[Path, Path]]:
-    """(state by the name below its folder, secrets by their path). Raises BadInput for what belongs
-    nowhere."""
+    """Return the files of the state, by relative name, and the secrets, by path.
+
+    Raises BadInput for other files.
+    """
     state: dict[str, Path] = {}
     secrets: dict[Path, Path] = {}
     for name, source in files.items():
@@ -200,11 +205,11 @@ def _sorted(site: Site, files: Mapping[str, Path]) -> tuple[dict[str, Path], dic
 
 
 def _configuration(files: Mapping[str, Path], checkout: Path, archive: str) -> None:
-    """The files that a person wrote go into the checkout, as that person's; beside those that are
-    there and differ.
+    """Write the files of administrators into the checkout, as its owner.
 
-    One that cannot be written is told, and no more: the machine has what it needs, and the archive
-    still holds it.
+    Files that exist and differ are kept, and the restored one is written beside them. If a file
+    cannot be written, a message says so: the machine has all that it needs, and the archive still
+    has the file.
     """
     for name, source in files.items():
         if name.startswith(_OURS):
@@ -216,11 +221,12 @@ def _configuration(files: Mapping[str, Path], checkout: Path, archive: str) -> N
                 owner = checkout.stat()
                 with acting_as(owner.st_uid, owner.st_gid):
                     _lay(path, content)
-            except OSError as trouble:
-                say(f" !! {path}: {trouble.strerror}\n    -> tar -xzOf {archive} {name} >{path}")
+            except OSError as error:
+                say(f" !! {path}: {error.strerror}\n    -> tar -xzOf {archive} {name} >{path}")
 
 
 def _lay(path: Path, content: bytes) -> None:
+    """Write a file, beside an existing one if that differs."""
     if path.exists() and path.read_bytes() == content:
         return
     new = beside(path) if path.exists() else path
@@ -233,5 +239,6 @@ def _lay(path: Path, content: bytes) -> None:
 
 
 def _empty(real: Path) -> None:
+    """Remove everything in a folder."""
     for thing in real.iterdir():
         shutil.rmtree(thing) if thing.is_dir() else thing.unlink()

@@ -1,2 +1,1 @@
-"""Whether the machine and the cluster will take what the site asks for, found out before anything
-changes."""
+"""Check before an apply whether the machine and the cluster meet the site's needs."""

@@ -1,4 +1,7 @@
-"""The tiers held against the cluster: partitions, sizes, times, GPUs and caps, by Slurm's own word."""
+"""Compare the tiers with the cluster's partitions, node sizes, time limits, GPUs and memory caps.
+
+Slurm's own programs report what the cluster offers.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,12 @@ from .finding import Finding, unknown
 from .network import reached
 
 PROGRAMS = ("sbatch", "squeue", "scancel", "scontrol", "sinfo", "sacct")
-PATIENCE = 8.0  # seconds
+SLURM_TIMEOUT = 8.0  # seconds
 # sinfo(1): address, partition, CPUs, memory in MiB, time limit, generic resources
 _NODE = "%o|%R|%c|%m|%l|%G"
 _ROUNDING = 1.005
-# What sbatch says of a request itself. Anything else, such as an account without an association, is
-# the asker's matter.
+# Messages of sbatch about the request itself. All other messages, such as one about an account
+# without an association, concern only the account that asked.
 _OF_THE_REQUEST = re.compile(
     r"partition|node configuration|time limit|generic resource|gres|feature|constraint|reservation|qos|memory",
     re.I,
@@ -30,7 +33,7 @@ _OF_THE_REQUEST = re.compile(
 
 @dataclass
 class Partition:
-    """The largest node of each kind, and the limit in seconds; None for no limit."""
+    """The size of a partition's largest node, and its time limit in seconds (None: no limit)."""
 
     cpus: int = 0
     memory: int = 0
@@ -39,7 +42,7 @@ class Partition:
 
 
 def look(site: Site) -> Iterator[Finding]:
-    """Raises CommandFailed where Slurm does not answer."""
+    """Yield what the cluster lacks. Raises CommandFailed if Slurm does not answer."""
     missing = [program for program in PROGRAMS if not (site.slurm.bin / program).exists()]
     if missing:
         what = f"{site.slurm.bin} has no {', '.join(missing)}"
@@ -70,8 +73,10 @@ def look(site: Site) -> Iterator[Finding]:
 
 
 def read(said: str) -> dict[str, Partition]:
-    """What sinfo says, node by node: by name, the hidden ones too. A line that is none of these is
-    passed over."""
+    """Parse the output of sinfo into partitions by name, including hidden partitions.
+
+    Each line describes a node. Lines in another format are ignored.
+    """
     found: dict[str, Partition] = {}
     for line in said.splitlines():
         fields = line.strip().split("|", 5)[1:]
@@ -87,6 +92,7 @@ def read(said: str) -> dict[str, Partition]:
 
 
 def _fits(there: dict[str, Partition], tier: Tier, name: str, key: str) -> Iterator[Finding]:
+    """Yield where a tier asks for more than the partition has."""
     if name not in there:
         yield _no_partition(name, f"{key}.partitions", there)
         return
@@ -121,7 +127,10 @@ def _fits(there: dict[str, Partition], tier: Tier, name: str, key: str) -> Itera
 
 
 def _bounds(tier: Tier, one: Partition, name: str, key: str) -> Iterator[Finding]:
-    """What users may choose, and never get, is told: another partition of the tier may have it."""
+    """Yield where users may choose more than the partition has.
+
+    This does not refuse the apply, because another partition of the tier may have enough.
+    """
     choose = tier.choose
     most: dict[str, tuple[tuple[int, int] | None, int | None, Callable[[int], str]]] = {
         "memory": (choose.memory, one.memory, format_memory),
@@ -131,16 +140,20 @@ def _bounds(tier: Tier, one: Partition, name: str, key: str) -> Iterator[Finding
     for what, (bounds, limit, shown) in most.items():
         if bounds and limit is not None and bounds[1] > limit:
             text = f"users may choose {what} up to {shown(bounds[1])}, and {name} has at most {shown(limit)}"
-            yield Finding(text, f"{key}.choose.{what}", "lower the bound", refuses=False)
+            yield Finding(text, f"{key}.choose.{what}", "lower the upper bound", refuses=False)
 
 
 def _no_partition(name: str, key: str, there: dict[str, Partition]) -> Finding:
+    """Return the finding that a partition does not exist."""
     listed = ", ".join(sorted(there)[:12]) or "none"
     return Finding(f"Slurm has no partition {name}", key, f"name one that sinfo lists: {listed}")
 
 
 def _sbatch(site: Site, tier: Tier, partition: str, key: str) -> Iterator[Finding]:
-    """Slurm is asked for the very job, as the gate does, and starts none."""
+    """Ask Slurm with `sbatch --test-only` whether it would accept the tier's job.
+
+    The options are the same as those of the gate. No job is submitted.
+    """
     words = [
         f"--partition={partition}",
         f"--mem={tier.memory}M",
@@ -161,7 +174,7 @@ def _sbatch(site: Site, tier: Tier, partition: str, key: str) -> Iterator[Findin
         env=slurm_environment(site),
         stdin="#!/bin/sh\n",
         cwd=Path("/"),
-        timeout=PATIENCE,
+        timeout=SLURM_TIMEOUT,
         check=False,
     )
     if done.returncode == 0:
@@ -186,8 +199,10 @@ def _sbatch(site: Site, tier: Tier, partition: str, key: str) -> Iterator[Findin
 
 
 def _caps(site: Site) -> Iterator[Finding]:
-    """cgroup.conf(5): AllowedRAMSpace is the share of the reserved memory that a job may use, in
-    percent."""
+    """Yield where a memory cap of a tier does not match the settings in cgroup.conf.
+
+    cgroup.conf(5): a job may use AllowedRAMSpace percent of the memory that it reserved.
+    """
     config = {}
     for line in _ask(site, "scontrol", "show", "config").splitlines():
         key, sign, value = line.partition("=")
@@ -203,7 +218,7 @@ def _caps(site: Site) -> Iterator[Finding]:
         yield Finding(what, "cgroup.conf", "ConstrainRAMSpace=yes", refuses=False)
     elif allowed is None and above:
         yield unknown(
-            "AllowedRAMSpace is not in what `scontrol show config` says: the caps were not compared with it"
+            "AllowedRAMSpace is not in the output of `scontrol show config`: the caps were not compared with it"
         )
     elif allowed:
         for place, tier in above:
@@ -215,15 +230,18 @@ def _caps(site: Site) -> Iterator[Finding]:
     if above and slowed_down(config):
         what = (
             "with cgroup v2 a job that uses more memory than it reserved "
-            "is slowed down to a standstill (memory.high)"
+            "is slowed down until it hangs (memory.high)"
         )
-        remedy = "have the nodes lift it with scripts/lift-memory-high (docs/servers.md), or write memory_cap: 1x"
+        remedy = "let the nodes lift the limit with scripts/lift-memory-high (docs/servers.md), or write memory_cap: 1x"
         yield Finding(what, f"tiers[{above[0][0]}].memory_cap", remedy, refuses=False)
 
 
 def slowed_down(config: dict[str, str], tree: Path = Path("/sys/fs/cgroup")) -> bool:
-    """Whether memory above the request comes but slowly. With `autodetect` the nodes are taken to
-    be as this host."""
+    """Return whether a job that exceeds its reserved memory is throttled (memory.high).
+
+    If CgroupPlugin is `autodetect`, the nodes are assumed to have the same cgroup version as this
+    host.
+    """
     plugin = config.get("CgroupPlugin", "")
     v2 = plugin == "cgroup/v2" or (
         plugin in ("autodetect", "(null)") and (tree / "cgroup.controllers").exists()
@@ -232,15 +250,16 @@ def slowed_down(config: dict[str, str], tree: Path = Path("/sys/fs/cgroup")) -> 
 
 
 def _ask(site: Site, program: str, *words: str) -> str:
+    """Run a program of Slurm and return its output."""
     argv: Argv = [site.slurm.bin / program, *words]
-    done = run(argv, env=slurm_environment(site), timeout=PATIENCE, cwd=Path("/"), check=False)
+    done = run(argv, env=slurm_environment(site), timeout=SLURM_TIMEOUT, cwd=Path("/"), check=False)
     if done.returncode:
         raise CommandFailed(argv, f"ended with code {done.returncode}", done.stderr)
     return done.stdout
 
 
 def _seconds(limit: str) -> int | None:
-    """[days-][hours:]minutes:seconds, or a word for no limit."""
+    """Parse a time limit `[days-][hours:]minutes:seconds`; return None for no limit."""
     found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", limit)
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""One thing that is not as the site needs it."""
+"""Define a finding: one thing on the machine or cluster that the site needs and that is missing."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """`where` is a key of site.yml, or a file. One that `refuses` would be met by users: nothing is
-    changed then."""
+    """One problem that a check found.
+
+    `where` is a key of site.yml or a file. If `refuses` is true, users would meet the problem, and
+    `make apply` changes nothing.
+    """
 
     what: str
     where: str | None = None
@@ -17,5 +20,5 @@ class Finding:
 
 
 def unknown(what: str, remedy: str | None = None) -> Finding:
-    """What could not be found out from here. It refuses nothing."""
+    """Return a finding about something that could not be checked. It does not refuse the apply."""
     return Finding(what, None, remedy, refuses=False)

@@ -1,7 +1,6 @@
-"""What stands between the site and the machine or the cluster, asked of both before anything
-changes.
+"""Collect the findings about this machine and the cluster, before an apply changes anything.
 
-Each question is asked for itself, so that no finding hides another.
+All checks run, even if one of them fails.
 """
 
 from __future__ import annotations
@@ -17,8 +16,11 @@ from .finding import Finding, unknown
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A site that is to come to this machine, and the one by its name that stands there now."""
+class SiteChange:
+    """The site that is to be applied, and the site of this name as it was last applied.
+
+    `states` has the states of the services of the applied site.
+    """
 
     site: Site
     platform: Platform
@@ -26,8 +28,8 @@ class Asked:
     states: dict[str, str]
 
 
-def findings(asked: Asked) -> list[Finding]:
-    """All of them. What could not be asked is a finding too, which refuses nothing."""
+def collect_findings(asked: SiteChange) -> list[Finding]:
+    """Return all findings. A check that could not run is a finding that refuses nothing."""
     site = asked.site
     found: list[Finding] = []
     questions: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
@@ -48,12 +50,12 @@ def findings(asked: Asked) -> list[Finding]:
 
 
 def refusals(found: list[Finding]) -> list[BadInput]:
-    """Those that end an apply before it begins."""
+    """Return the findings that make an apply refuse."""
     return [BadInput(one.what, one.where, one.remedy) for one in found if one.refuses]
 
 
-def told(found: list[Finding]) -> Iterator[str]:
-    """The others, in lines."""
+def describe_findings(found: list[Finding]) -> Iterator[str]:
+    """Yield the other findings as lines for the administrator."""
     for one in found:
         if not one.refuses:
             yield f"{one.where}: {one.what}" if one.where else one.what
@@ -62,6 +64,7 @@ def told(found: list[Finding]) -> Iterator[str]:
 
 
 def _release(site: Site) -> Iterator[Finding]:
+    """Yield a finding if no release is installed."""
     if not (site.current / "bin/jupyterhub").exists():
         what = f"there is no release in {site.paths.prefix}, and no service can start"
         yield Finding(what, "paths.prefix", "make setup_conda install_all", refuses=False)

@@ -1,5 +1,4 @@
-"""Whether this host has the hub's address, whether the site's ports are free, and whether nodes can
-come to the hub."""
+"""Check that this host has the hub's address, that ports are free, and that nodes reach the hub."""
 
 from __future__ import annotations
 
@@ -20,15 +19,18 @@ _SERVICES = {("hub", "port"): "hub", ("front", "url"): "front"}  # the others ar
 def look(
     site: Site, applied: Site, states: Mapping[str, str], platform: Platform
 ) -> Iterator[Finding]:
-    """`states` are those of the services of the site as `applied`: a port that one of these holds
-    is its own."""
+    """Yield what is wrong with the address and the ports.
+
+    `states` are the states of the services of the `applied` site. A port that one of these services
+    uses counts as free.
+    """
     fault = _bind(site.hub.address, 0)
     if fault is not None:
         what = f"this host has no address {site.hub.address} ({fault})"
         yield Finding(
             what,
             "hub.address",
-            "write one that `ip address` lists, and that compute nodes can reach",
+            "write an address that `ip address` lists and that compute nodes can reach",
         )
     yield from _ports(site, applied, states, platform)
 
@@ -36,6 +38,7 @@ def look(
 def _ports(
     site: Site, applied: Site, states: Mapping[str, str], platform: Platform
 ) -> Iterator[Finding]:
+    """Yield the ports of the site that another program uses."""
     wanted = dict(site.ports)
     if site.front.instance == "system":
         wanted["front", "url"] = site.front.port
@@ -46,8 +49,8 @@ def _ports(
             continue
         holder = holders[port]
         if key == ("front", "url") and site.front.instance == "system":
-            # Its sockets are root's; who may not see whose they are takes it that they are the web
-            # server's.
+            # The web server's sockets belong to root. Without root their owner is unknown, and
+            # is assumed to be the web server.
             if holder is None or holder.name == server(site, platform).program.name:
                 continue
         elif holder is not None and holder.mentions(site.etc, site.run):
@@ -59,12 +62,12 @@ def _ports(
         yield Finding(
             f"{who} listens on port {port} already",
             ".".join(key),
-            "write a free one, or stop that program",
+            "write a free port, or stop that program",
         )
 
 
 def _bind(address: str, port: int) -> str | None:
-    """Why one cannot listen there; None if one can."""
+    """Return why no program can listen on the address and port; None if one can."""
     try:
         family, kind, _, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
@@ -76,8 +79,10 @@ def _bind(address: str, port: int) -> str | None:
 
 
 def reached(site: Site, nodes: set[str]) -> Iterator[Finding]:
-    """Whether these can come to the hub, as far as that can be told. A firewall between cannot be
-    seen from here."""
+    """Yield whether these nodes can reach the hub, as far as this host can know.
+
+    A firewall between nodes and hub cannot be detected from here.
+    """
     here = {socket.gethostname(), socket.gethostname().split(".")[0], socket.getfqdn(), "localhost"}
     elsewhere = sorted(node for node in nodes if node and node not in here and not _is_here(node))
     if not elsewhere:
@@ -88,14 +93,15 @@ def reached(site: Site, nodes: set[str]) -> Iterator[Finding]:
             what, "hub.address", "write the address of this host in the cluster's network"
         )
     else:
-        what = f"whether compute nodes reach the hub at {site.hub.address}, port {site.hub.port}, is not seen from here"
+        what = f"this host cannot tell whether compute nodes reach the hub at {site.hub.address}, port {site.hub.port}"
         yield unknown(
-            what, f"on {elsewhere[0]}, once the hub runs: nc -z {site.hub.address} {site.hub.port}"
+            what,
+            f"when the hub runs, try on {elsewhere[0]}: nc -z {site.hub.address} {site.hub.port}",
         )
 
 
 def _is_here(name: str) -> bool:
-    """Whether a node's address is one of this host's."""
+    """Return whether the address of a node is an address of this host."""
     try:
         return all(_bind(str(place[4][0]), 0) is None for place in socket.getaddrinfo(name, None))
     except OSError:
@@ -103,6 +109,7 @@ def _is_here(name: str) -> bool:
 
 
 def _is_loopback(address: str) -> bool:
+    """Return whether an address is a loopback address."""
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:

@@ -1,5 +1,7 @@
-"""A PAM service tried before it is put in place: read line by line, then asked about somebody who
-does not exist."""
+"""Test a PAM service before it is written to /etc/pam.d.
+
+First each line is parsed, then libpam authenticates a user who does not exist.
+"""
 
 from __future__ import annotations
 
@@ -19,20 +21,21 @@ _RULE = re.compile(
     rf"-?(?P<type>auth|account|password|session)\s+{_CONTROL}\s+(?P<module>\S+)\s*(?P<words>.*)"
 )
 _INCLUDE = re.compile(r"@include\s+(\S+)")
-# security/_pam_types.h: what libpam says when it could not load or understand something. All else
-# is a plain refusal.
+# security/_pam_types.h: the return values of libpam for files or modules that it cannot load. All
+# other values mean that the login was refused, which is expected here.
 _BROKEN = {1: "open error", 2: "symbol error", 4: "system error", 26: "abort", 28: "module unknown"}
 
 
 class _Conversation(ctypes.Structure):
+    """The C structure pam_conv."""
+
     _fields_ = (("ask", ctypes.c_void_p), ("data", ctypes.c_void_p))
 
 
 def check_pam(path: Path, content: str) -> None:
-    """`content` is to stand at `path`. libpam keeps quiet about words that it does not know, so
-    each line is read here.
+    """Test a PAM service that is to be written to `path`. Raises Problem with the line.
 
-    Raises Problem with the line.
+    libpam ignores words that it does not know. Therefore each line is also parsed here.
     """
     with tempfile.TemporaryDirectory(prefix="sitekit-pam-") as folder:
         shutil.copytree(FOLDER, folder, dirs_exist_ok=True)
@@ -52,15 +55,18 @@ def check_pam(path: Path, content: str) -> None:
                 raise Problem(
                     f"it includes {name}, which is not there", place, f"see what is in {FOLDER}"
                 )
-            # Each alone: a whole service answers with the first module that refuses. `-`: the
-            # module may be missing.
+            # Test each module alone, because a whole service returns at the first module that
+            # refuses. A line that begins with `-` allows that its module is missing.
             if match and not name and not rule.startswith("-"):
                 _ask(place, folder, f"{match['type']} required {match['module']} {match['words']}")
         _ask(str(path), folder, content)
 
 
 def _ask(place: str, folder: str, content: str) -> None:
-    """Raises Problem. Nothing is asked of the person at the keyboard: every question ends the try."""
+    """Make libpam use a PAM service. Raises Problem if libpam cannot load it.
+
+    No question reaches the terminal: every question ends the test.
+    """
     libpam = ctypes.CDLL("libpam.so.0")
     if not hasattr(libpam, "pam_start_confdir"):  # Linux-PAM before 1.4, as on EL 8
         return

@@ -1,5 +1,7 @@
-"""Whether passwords can be checked in the way that the site names: an apply that lets nobody in has
-not worked."""
+"""Check that the hub can verify passwords in the way that the site names.
+
+Without this check an apply could succeed and yet nobody could log in.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,12 @@ from ..installed.entries import look
 from ..installed.manifest import FileRecord, load_manifest
 
 MODULES = {"sssd": "pam_sss.so", "shadow": "pam_unix.so"}
-SHOWN = 3  # names
-PATIENCE = 5.0  # seconds
+NAMES_SHOWN = 3  # names
+SSSD_TIMEOUT = 5.0  # seconds
 
 
 def check_module(site: Site, platform: Platform, root: Path) -> None:
-    """Raises BadInput for sssd without its module."""
+    """Refuse `passwords: sssd` if sssd's PAM module is not installed."""
     module = MODULES["sssd"]
     if site.login.passwords != "sssd" or not _asks(site, root, module):
         return
@@ -35,7 +37,10 @@ def check_module(site: Site, platform: Platform, root: Path) -> None:
 
 
 def who_stays_out(site: Site, platform: Platform, root: Path) -> Iterator[str]:
-    """Lines for the administrator about those who cannot log in. Of hashes root alone knows."""
+    """Yield lines for the administrator about users who cannot log in.
+
+    Only root can read the password hashes that this depends on.
+    """
     yield from _administrators(site, root)
     if not _asks(site, root, MODULES[site.login.passwords]):
         return
@@ -51,14 +56,16 @@ def who_stays_out(site: Site, platform: Platform, root: Path) -> Iterator[str]:
             for name in unix_accounts.members(root, group)
         }
         if out := sorted(people - unix_accounts.with_password(root)):
-            names = ", ".join(out[:SHOWN]) + (", ..." if len(out) > SHOWN else "")
+            names = ", ".join(out[:NAMES_SHOWN]) + (", ..." if len(out) > NAMES_SHOWN else "")
             yield f"{len(out)} of {len(people)} who may log in have no password in /etc/shadow, and cannot ({names});"
             yield "    if they come from a directory, let sssd check them: `passwords: sssd` under login"
 
 
 def _administrators(site: Site, root: Path) -> Iterator[str]:
-    """`login.admin_groups` says who administers the hub. Whether they may log in, only
-    `login.allowed_groups` says."""
+    """Yield the members of login.admin_groups who may not log in.
+
+    An administrator of the hub must also be a member of a group in `login.allowed_groups`.
+    """
     admins = {
         name for group in site.login.admin_groups for name in unix_accounts.members(root, group)
     }
@@ -66,20 +73,23 @@ def _administrators(site: Site, root: Path) -> Iterator[str]:
         name for group in site.login.allowed_groups for name in unix_accounts.members(root, group)
     }
     if out := sorted(admins - people):
-        names = ", ".join(out[:SHOWN]) + (", ..." if len(out) > SHOWN else "")
+        names = ", ".join(out[:NAMES_SHOWN]) + (", ..." if len(out) > NAMES_SHOWN else "")
         yield f"{len(out)} of {len(admins)} members of login.admin_groups are in none of login.allowed_groups ({names})"
         yield "    and cannot log in: add them to such a group, or name their group in allowed_groups as well"
 
 
 def _asks(site: Site, root: Path, module: str) -> bool:
-    """Whether the site's PAM service asks it after an apply, which leaves one that was changed by
-    hand alone."""
+    """Return whether the site's PAM service uses the module after an apply.
+
+    A PAM service that was changed by hand is not replaced, and may use another module.
+    """
     path = Path("/etc/pam.d", f"sitekit-{site.name}")
     there, record = look(root, path), load_manifest(site, root).files.get(str(path), FileRecord())
     return record.owns(there) or module.encode() in (there.content or b"")
 
 
 def _answers(pipe: Path) -> bool:
+    """Return whether sssd accepts a connection."""
     with socket.socket(socket.AF_UNIX) as caller:
-        caller.settimeout(PATIENCE)
+        caller.settimeout(SSSD_TIMEOUT)
         return caller.connect_ex(str(pipe)) == 0

@@ -1,4 +1,4 @@
-"""Whether a site can live on a machine at all: looked at before anything is planned."""
+"""Check the preconditions of an apply: groups, folders, owners and secrets."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from ..host.target import Target
 from ..installed import unix_accounts
 from ..installed.applied import applied, check_follows, others
 from ..web.apache_links import check_installed
-from ..web.provided import check_brought
+from ..web.check_provided import check_brought
 from .passwords import check_module
 from .secrecy import check_secrecy
 
 
-def fit(site: Site, root: Path) -> None:
-    """Whether the site can live on this machine at all. Raises BadInputs with all that stands
-    against it."""
-    if found := unfit(site, root):
+def require_preconditions(site: Site, root: Path) -> None:
+    """Refuse a site that cannot run on this machine. Raises BadInputs with all reasons."""
+    if found := unmet_preconditions(site, root):
         raise BadInputs(found)
 
 
-def unfit(site: Site, root: Path) -> list[BadInput]:
-    """All that stands against it. Each question is asked for itself, so that no answer hides
-    another."""
+def unmet_preconditions(site: Site, root: Path) -> list[BadInput]:
+    """Return the preconditions that the machine does not meet.
+
+    All checks run, even if one of them fails.
+    """
     platform, target = this_platform(root), Target(site, root)
     questions: tuple[Callable[[], None], ...] = (
         lambda: _groups_are_there(site, root),
@@ -50,18 +51,21 @@ def unfit(site: Site, root: Path) -> list[BadInput]:
         except BadInput as one:
             found.append(one)
         except PermissionError:
-            continue  # root will look
+            continue  # root checks it at the apply
     return found
 
 
 def _groups_are_there(site: Site, root: Path) -> None:
-    """JupyterHub answers every login with an error when an admin group is missing
-    (PAMAuthenticator.is_admin, 6.1)."""
+    """Refuse if a group of the section `login` does not exist.
+
+    With a missing admin group, JupyterHub answers every login with an error
+    (PAMAuthenticator.is_admin, 6.1).
+    """
     missing = [
         BadInput(
             f"there is no group {group} on this machine",
             f"login.{key}",
-            "make the group first, or mend its name",
+            "create the group first, or correct its name",
         )
         for key, groups in (
             ("allowed_groups", site.login.allowed_groups),
@@ -75,11 +79,11 @@ def _groups_are_there(site: Site, root: Path) -> None:
 
 
 def check_places(site: Site, root: Path) -> None:
-    """Where root or everybody would follow somebody else. Raises BadInput.
+    """Refuse folders and programs that others can replace. Raises BadInput.
 
-    Root changes the owners of the folders of the state and of backups by their paths. The programs
-    of the prefix and of Slurm are run by root's services and by the gate as each user, and Slurm's
-    file names plugins for them.
+    Root changes the owners of the state folder and of the backup folder by their paths. Root's
+    services and the gate run the programs of the prefix and of Slurm, and Slurm's configuration
+    names plugins for these programs.
     """
     for key, folder in (("paths.state", site.paths.state), ("backup.folder", site.backups)):
         _check_way(key, folder.parent, folder, root, {0})
@@ -93,8 +97,7 @@ def check_places(site: Site, root: Path) -> None:
 
 
 def _check_way(key: str, path: Path, named: Path, root: Path, owners: set[int]) -> None:
-    """Raise BadInput where others than `owners` can put something else in the place of what the
-    site names."""
+    """Raise BadInput if accounts other than `owners` can replace what the site names."""
     for step in _steps(path, root):
         if step.status.st_uid not in owners or step.everybody_writes or step.group_writes:
             who = "root" if owners == {0} else "root and its owner"
@@ -104,7 +107,7 @@ def _check_way(key: str, path: Path, named: Path, root: Path, owners: set[int]) 
 
 
 def _steps(path: Path, root: Path) -> list[Step]:
-    """None where this account may not look: root will."""
+    """Return the steps of a path; none if this account may not see them. Root checks them again."""
     try:
         return way(path, root)
     except PermissionError:
@@ -112,11 +115,14 @@ def _steps(path: Path, root: Path) -> list[Step]:
 
 
 def _group_is_the_proxys(site: Site, root: Path) -> None:
-    """Whoever is in it reads proxy.env, and could send everybody's browser elsewhere."""
+    """Refuse if other accounts are members of the proxy's own group.
+
+    A member of this group can read proxy.env, and with it redirect every user's browser.
+    """
     if not unix_accounts.has_account(root, site.proxy.user):
         return
     group = unix_accounts.group_name(root, site.proxy.user)
-    before = applied(site, root).hub.user  # leaves it with this apply
+    before = applied(site, root).hub.user  # this apply removes the old hub account from the group
     strangers = unix_accounts.members(root, group) - {site.proxy.user, site.hub.user, before}
     hubs = {other.hub.user for other in others(site, root)}
     if strangers:
@@ -128,10 +134,9 @@ def _group_is_the_proxys(site: Site, root: Path) -> None:
 
 
 def _state_is_the_hubs(site: Site, root: Path) -> None:
-    """A folder that holds somebody else's things does not become the hub's.
+    """Refuse a state folder that contains files of another account.
 
-    Root's own, closed to all others, is one that `make uninstall` left, or that was put back from a
-    backup.
+    A folder of root's with mode 0700 is accepted: `make uninstall` left it, or a restore made it.
     """
     real = root / site.paths.state.relative_to("/")
     if not real.is_dir():

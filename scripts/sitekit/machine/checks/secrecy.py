@@ -1,5 +1,4 @@
-"""Who can read the secrets that a site brings: the key of its certificate, the secret of its OpenID
-client."""
+"""Check who can read the certificate's key and the secret of the OpenID client."""
 
 from __future__ import annotations
 
@@ -15,13 +14,14 @@ from ..host.target import Target
 from ..installed import unix_accounts
 
 FOR_KEYS = "ssl-cert"
-"""Debian's group for services that read keys; its package makes it, with /etc/ssl/private (0710).
-"""
+"""Debian's group for services that read keys. The package ssl-cert creates it."""
 
 
 def check_secrecy(target: Target) -> None:
-    """Raises BadInputs for each secret that people can read, by its own mode and those of the
-    folders on the way."""
+    """Refuse secrets that ordinary users can read. Raises BadInputs.
+
+    The modes of the file and of all its parent folders count.
+    """
     front, found = target.site.front, []
     secrets: list[tuple[str, Path, str]] = []
     if isinstance(front.certificate, Certificate):
@@ -48,12 +48,14 @@ def check_secrecy(target: Target) -> None:
 
 
 def _readers(path: Path, root: Path) -> Iterator[tuple[str, str]]:
-    """Who can read the file, each with the letter of chmod's that lets them. Nobody reads what is
-    not there."""
+    """Yield who can read the file, each with the chmod letter that grants it.
+
+    A file that does not exist has no readers.
+    """
     try:
         steps = [step for step in way(path, root) if not step.link]
     except PermissionError:
-        return  # root will look
+        return  # root checks it at the apply
     if not steps[-1].last:
         return
     everybody = all(
@@ -72,14 +74,13 @@ def _readers(path: Path, root: Path) -> Iterator[tuple[str, str]]:
 
 
 def _lets(step: Step, gid: int) -> bool:
-    """Whether a member of the group gets through the folder, or reads the file."""
+    """Return whether a member of the group can enter the folder or read the file."""
     bit = stat.S_IROTH if step.last else stat.S_IXOTH
     return bool(step.status.st_mode & (bit << 3 if step.status.st_gid == gid else bit))
 
 
 def _has_people(gid: int, root: Path) -> bool:
-    """Whether it is a group of ordinary accounts, or has some among its members, as far as can be
-    listed."""
+    """Return whether ordinary accounts are in the group, as far as its members can be listed."""
     name = unix_accounts.group_of_number(root, gid)
     if gid == 0 or name == FOR_KEYS:
         return False

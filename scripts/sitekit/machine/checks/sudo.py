@@ -1,5 +1,4 @@
-"""Whether sudo reads the folder of the site's rule, and whether it lets the hub start the gate, by
-sudo's own word."""
+"""Check that sudo reads the folder of the site's rule and lets the hub start the gate."""
 
 from __future__ import annotations
 
@@ -16,12 +15,15 @@ from ..installed.entries import MACHINE, on_disk
 from .finding import Finding, unknown
 
 SUDOERS = Path("/etc/sudoers")
-# sudoers(5): `#includedir` is the spelling of versions before 1.9.1, and no comment.
+# sudoers(5): `#includedir` is not a comment. Versions before 1.9.1 spell it so.
 _INCLUDE = re.compile(r'^\s*[@#](include|includedir)\s+"?([^"\n]+?)"?\s*$', re.MULTILINE)
 
 
 def look(site: Site, platform: Platform, root: Path = MACHINE) -> Iterator[Finding]:
-    """Raises OSError where sudoers may not be read."""
+    """Yield a finding if sudo is missing or does not read the folder of the site's rule.
+
+    Raises OSError if sudoers is unreadable.
+    """
     if not on_disk(root, SUDOERS).exists():
         yield Finding(
             "sudo is not installed on this machine", str(SUDOERS), f"{platform.install} sudo"
@@ -42,6 +44,7 @@ def look(site: Site, platform: Platform, root: Path = MACHINE) -> Iterator[Findi
 
 
 def _folders(root: Path, file: Path, depth: int) -> Iterator[Path]:
+    """Yield the folders that a sudoers file includes."""
     real = on_disk(root, file)
     if depth > 8 or not real.is_file():
         return
@@ -54,10 +57,9 @@ def _folders(root: Path, file: Path, depth: int) -> Iterator[Path]:
 
 
 def check_rule(site: Site) -> None:
-    """The rule is in place: sudo itself says whether it lets the hub start the gate as a user.
-    Raises Problem.
+    """Ask sudo whether the hub may start the gate as a user. Raises Problem if not.
 
-    Another rule that is read later may take it back.
+    A rule that sudo reads later can override the site's rule.
     """
     people = sorted(
         name

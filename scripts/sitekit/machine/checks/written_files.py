@@ -1,5 +1,7 @@
-"""Every file is read by the program that it is for, before anything changes. What stays is not
-asked again."""
+"""Test each changed file with the program that reads it, before the file is written.
+
+Files that do not change are not tested again.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +19,19 @@ from ..host.platform import Platform
 from ..host.target import Target
 from ..installed import unix_accounts
 from ..installed.entries import MACHINE
-from ..render.preloaded import node_options, preloaded
+from ..render.proxy_preloads import node_options, preloaded
 from ..render.services import site_services
 from ..web import apache_links
 from ..web.config import front_path, modules, read_by_front, server
 from .pam import check_pam
 
-# Came with systemd 240 to 247. An older one, such as EL 8's 239, says that it does not know them,
-# and does without.
+# Keys that systemd 240 to 247 added. Older versions, such as 239 of EL 8, report them as unknown
+# and ignore them.
 _NEWER = re.compile(
     r"Unknown \w+( name)? '(Protect(Clock|Hostname|KernelLogs|Proc)|ProcSubset|RestrictSUIDSGID)'"
 )
 
-# What JupyterHub does with its configuration before it touches its database.
+# This loads the configuration as JupyterHub does, without opening its database.
 _LOAD = """
 import sys
 from jupyterhub.app import JupyterHub
@@ -41,8 +43,10 @@ JupyterHub(config=PyFileConfigLoader(sys.argv[1]).load_config())
 def check(
     target: Target, platform: Platform, files: Mapping[Path, File], changed: Set[Path]
 ) -> None:
-    """`files` are all of the site's. Raises Problem, which says what the program said; nothing has
-    changed then."""
+    """Test the changed files. Raises Problem with the output of the program that refused a file.
+
+    `files` are all files of the site.
+    """
     site = target.site
     with tempfile.TemporaryDirectory(prefix="sitekit-check-") as name:
         staged = _Staged(site, files, Path(name))
@@ -68,9 +72,13 @@ def check(
 
 
 class _Staged:
-    """All of the site's files in a folder of their own; those for programs name the others there."""
+    """All files of the site in a temporary folder.
+
+    Paths in the files of other programs are replaced by paths in this folder.
+    """
 
     def __init__(self, site: Site, files: Mapping[Path, File], folder: Path) -> None:
+        """Write the files into the folder."""
         self.files, self.folder = files, folder
         folder.chmod(0o755)  # the hub's account reads its configuration here
         for path in (site.log, site.run / site.front.server, *(path.parent for path in files)):
@@ -86,12 +94,16 @@ class _Staged:
             self.at(path).chmod(file.mode)
 
     def at(self, path: Path) -> Path:
+        """Return the path of a file in the folder."""
         return self.folder / path.relative_to("/")
 
 
 def _front(target: Target, platform: Platform, staged: _Staged) -> None:
-    """A part of the machine's own web server is read inside the least that makes a whole: all of
-    that server's own is read when the part is in there. Raises CommandFailed."""
+    """Test the web server's configuration. Raises CommandFailed.
+
+    For the machine's own web server, a minimal configuration is put around the site's part. The
+    machine's complete configuration is tested after the files are written.
+    """
     site = target.site
     conf, program = staged.at(front_path(site, platform)), server(site, platform).program
     text = conf.read_text()
@@ -102,7 +114,7 @@ def _front(target: Target, platform: Platform, staged: _Staged) -> None:
         return
     if site.front.instance == "system":
         there = apache_links.loads(target, platform)
-        # Those of the first line are built in on some distributions, loaded on others.
+        # The modules of the first line are built in on some distributions and loaded on others.
         wanted = ["log_config", "logio", "unixd", "watchdog"]
         wanted += ["mpm_event", "authz_core", "socache_shmcb", *modules(site)]
         loads = [there[name].line for name in wanted if name in there]
@@ -117,7 +129,7 @@ def _front(target: Target, platform: Platform, staged: _Staged) -> None:
 
 
 def check_rotation(path: Path) -> None:
-    """Only where logrotate is; without it the file does no harm. Raises Problem."""
+    """Test a logrotate file. Does nothing if logrotate is not installed. Raises Problem."""
     try:
         said = run(["logrotate", "--debug", path], check=False)
     except CommandFailed:
@@ -127,11 +139,11 @@ def check_rotation(path: Path) -> None:
 
 
 def _systemd(site: Site, staged: _Staged) -> None:
-    """systemd-analyze ends with 0 for a key that it does not know: any word that it says of these
-    units is a fault.
+    """Test the systemd units with systemd-analyze. Raises Problem for any message about them.
 
-    What it says of others that they name, such as the distribution's, is not ours to mend. The
-    programs of the release need not be there yet; empty ones stand in for them. Raises Problem.
+    systemd-analyze returns 0 even for an unknown key, so its output decides. Messages about units
+    of the distribution are ignored. Programs of the release may be missing yet: empty scripts
+    replace them.
     """
     units = []
     for path in staged.files:
@@ -150,20 +162,23 @@ def _systemd(site: Site, staged: _Staged) -> None:
     faults = faults_of(site, said.stdout + said.stderr)
     if faults:
         raise Problem(
-            "\n    | ".join(["systemd does not take the units:", *faults]), "systemd-analyze verify"
+            "\n    | ".join(["systemd does not accept the units:", *faults]),
+            "systemd-analyze verify",
         )
 
 
 def faults_of(site: Site, said: str) -> list[str]:
-    """What systemd-analyze says of the site's units that is a fault of theirs."""
+    """Return the lines of systemd-analyze that are faults in the site's units."""
     return [
         line for line in said.splitlines() if site.service("") in line and not _NEWER.search(line)
     ]
 
 
 def _proxy(site: Site, staged: _Staged) -> None:
-    """The release's proxy takes what it is to load first, where release and account are there.
-    Raises CommandFailed."""
+    """Start the release's proxy with the files that it loads first. Raises CommandFailed.
+
+    Does nothing if the release or the account does not exist yet.
+    """
     program = site.current / "bin/configurable-http-proxy"
     if not program.exists() or not unix_accounts.has_account(MACHINE, site.proxy.user):
         return
@@ -179,7 +194,7 @@ def _proxy(site: Site, staged: _Staged) -> None:
 
 
 def _reads_back(site: Site, staged: _Staged) -> None:
-    """The site is read back as the same, and what is Python is Python. Raises Problem."""
+    """Refuse if site.yml is not read back as the same site, or if Python code does not compile."""
     if load_site(staged.at(site.etc / "site.yml")) != site:
         what = "what is written for the hub is not what the site file says"
         raise Problem(
@@ -196,8 +211,10 @@ def _reads_back(site: Site, staged: _Staged) -> None:
 
 
 def _hub(site: Site, platform: Platform, staged: _Staged) -> None:
-    """JupyterHub takes its configuration, where release and account are there already. Raises
-    CommandFailed."""
+    """Load JupyterHub's configuration. Raises CommandFailed.
+
+    Does nothing if the release or the account does not exist yet.
+    """
     python = site.current / "bin/python"
     if (
         not python.exists()
@@ -217,5 +234,5 @@ def _hub(site: Site, platform: Platform, staged: _Staged) -> None:
             cwd=site.paths.state,
         )
     except CommandFailed as failed:
-        failed.remedy = "if the release is older than this checkout: make install_all; else mend what is named above"
+        failed.remedy = "if the release is older than this checkout: make install_all; else correct what is named above"
         raise

@@ -1,2 +1,1 @@
-"""The host as every part of the kit meets it: which distribution, whose file tree, one change at a
-time."""
+"""Describe the host: its distribution, its file tree, its processes, its lock."""

@@ -1,4 +1,4 @@
-"""A file as it shall stand on the machine."""
+"""Define a file or folder that `make apply` writes: content, mode and owner."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class File:
-    """Content, mode and owner. Its group is the own group of the account `group_of`, or of its
-    owner."""
+    """The content, mode and owner of a file.
+
+    Its group is the primary group of the account `group_of`, or of its owner.
+    """
 
     content: str
     mode: int = 0o644
@@ -23,8 +25,7 @@ class File:
 
 @dataclass(frozen=True)
 class Folder:
-    """A directory that has to be there. A `shared` one may belong to others as well: what is there
-    is left alone."""
+    """A directory that must exist. If it is `shared`, an existing one is left alone."""
 
     mode: int = 0o755
     owner: str = "root"
@@ -32,5 +33,5 @@ class Folder:
 
 
 def digest(content: bytes) -> str:
-    """SHA-256 in hexadecimal."""
+    """Return the SHA-256 in hexadecimal."""
     return hashlib.sha256(content).hexdigest()

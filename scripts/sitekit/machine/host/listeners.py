@@ -1,4 +1,4 @@
-"""Which process listens on which TCP port, and which processes are whose."""
+"""Find the processes that listen on TCP ports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LISTEN = "0A"  # net/ipv4/tcp_states.h, TCP_LISTEN
 
 @dataclass(frozen=True)
 class Process:
-    """A process as it shows itself. `environment` is empty where we may not read it."""
+    """A process of this machine. `environment` is empty if it may not be read."""
 
     pid: int
     name: str
@@ -25,7 +25,7 @@ class Process:
     environment: str
 
     def mentions(self, *paths: Path) -> bool:
-        """Whether something in one of these directories stands in its command line or environment."""
+        """Return whether the command line or environment names a path in these directories."""
         return any(
             f"{path}/" in text for path in paths for text in (self.command, self.environment)
         )
@@ -35,12 +35,12 @@ class Process:
 
 
 def processes() -> Iterator[Process]:
-    """All processes of this machine that are there while we look."""
+    """Return all processes of this machine."""
     return (_shown(found.info) for found in psutil.process_iter(_SHOWN))
 
 
 def process(pid: int) -> Process | None:
-    """One process, or None if it has gone."""
+    """Return a process; None if it has ended."""
     try:
         return _shown(psutil.Process(pid).as_dict(_SHOWN))
     except psutil.NoSuchProcess:
@@ -48,29 +48,30 @@ def process(pid: int) -> Process | None:
 
 
 def _shown(told: dict[str, Any]) -> Process:
-    """psutil has None for what we may not read, and half characters for bytes that are no text."""
+    """Return a process from psutil's data.
+
+    psutil has None for what may not be read, and surrogates for bytes that are not text.
+    """
     texts = [told["name"] or ""], told["cmdline"] or [], (told["environ"] or {}).values()
     shown = (" ".join(text).encode(errors="replace").decode() for text in texts)
     return Process(told["pid"], *shown)
 
 
 def listeners(ports: set[int]) -> dict[int, Process | None]:
-    """Those of `ports` on which something listens, with the process, or None where it belongs to
-    nobody we can see.
+    """Return those of `ports` on which a program listens, with the process.
 
-    Of several that share a socket it is the oldest: the others, such as nginx's workers, do not
-    show what they run.
+    The process is None if it is not visible to this user. If several processes share a socket, it
+    is the oldest one: the others, such as nginx's workers, do not show their program.
     """
     sockets = {inode: port for inode, port in _sockets() if port in ports}
     found: dict[int, Process | None] = dict.fromkeys(sockets.values())
     if not found:
         return found
-    # psutil.net_connections names the youngest process that shares a socket. Numbers tell no age:
-    # they begin again at the lowest when the highest has been given out.
-    oldest_first = sorted(psutil.process_iter(["create_time"]), key=_age)
-    for running in oldest_first:
-        for inode in _open_sockets(Path(f"/proc/{running.pid}")) & sockets.keys():
-            found[sockets[inode]] = found[sockets[inode]] or process(running.pid)
+    for (
+        pid
+    ) in psutil.pids():  # psutil's net_connections names the youngest process that shares a socket
+        for inode in _open_sockets(Path(f"/proc/{pid}")) & sockets.keys():
+            found[sockets[inode]] = found[sockets[inode]] or process(pid)
     return found
 
 
@@ -80,7 +81,7 @@ def _age(running: psutil.Process) -> float:
 
 
 def _sockets() -> Iterator[tuple[str, int]]:
-    """Inode and port of every listening TCP socket. Source: proc(5), /proc/net/tcp."""
+    """Yield the inode and port of every listening TCP socket. Source: proc(5), /proc/net/tcp."""
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         if os.path.exists(table):
             for line in Path(table).read_text().splitlines()[1:]:
@@ -90,8 +91,7 @@ def _sockets() -> Iterator[tuple[str, int]]:
 
 
 def _open_sockets(folder: Path) -> set[str]:
-    """Inodes of the sockets that a process holds. One that ends, or closes a file, while we look is
-    passed over."""
+    """Return the inodes of a process's sockets. A process that ends meanwhile is ignored."""
     found = set()
     with suppress(OSError):
         for entry in list((folder / "fd").iterdir()):

@@ -1,5 +1,7 @@
-"""One sitekit at a time changes a machine. The lock's file is root's alone: who may only open it
-could hold it."""
+"""Make sure that only one sitekit at a time changes the machine.
+
+The lock's file is readable by root only, because whoever can open it could hold the lock.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +18,16 @@ LOCK = Path("/run/sitekit.lock")
 
 @contextmanager
 def alone(root: Path = Path("/")) -> Iterator[None]:
-    """Hold the machine whose file tree is `root` for the block. Raises Problem, which names the
-    process that has it."""
+    """Hold the machine's lock during the block. Raises Problem with the process that holds it."""
     handle = os.open(root / LOCK.relative_to("/"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            what = f"another sitekit changes this machine just now (process {os.read(handle, 20).decode().strip()})"
-            raise Problem(what, remedy="wait for it, then run this again") from None
+            what = f"another sitekit is changing this machine (process {os.read(handle, 20).decode().strip()})"
+            raise Problem(
+                what, remedy="wait until it has ended, then run the command again"
+            ) from None
         os.ftruncate(handle, 0)
         os.write(handle, f"{os.getpid()}\n".encode())
         yield

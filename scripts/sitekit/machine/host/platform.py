@@ -1,5 +1,4 @@
-"""What kind of machine this is: the family of its distribution, with the paths and names that
-follow from it."""
+"""Describe the distribution's family, with the paths and names that depend on it."""
 
 from __future__ import annotations
 
@@ -14,12 +13,13 @@ from ...site.yaml_file import read_yaml
 
 
 class _Row(BaseModel):
+    """A mapping in platforms.yml. Unknown keys are refused."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Pam(_Row):
-    """Lines of the hub's PAM service, by who checks passwords, and that for a second factor; where
-    PAM's parts are."""
+    """PAM's paths, and the lines of the hub's PAM service for each way to check passwords."""
 
     modules: Path
     sssd_pipe: Path
@@ -40,14 +40,14 @@ class Control(_Row):
 
 
 class Links(_Row):
-    """The folders whose links take virtual hosts and modules into use."""
+    """The folders whose links enable virtual hosts and modules."""
 
     sites: Path
     modules: Path | None = None
 
 
 class WebServer(_Row):
-    """A web server as the distribution has it."""
+    """A web server as the distribution packages it."""
 
     package: str
     program: Path
@@ -63,13 +63,13 @@ class WebServer(_Row):
 
     @property
     def folders(self) -> set[Path]:
-        """Those in which a site changes something."""
+        """Return the folders in which a site changes something."""
         links = (self.links.sites, self.links.modules) if self.links else ()
         return {self.sites, *(folder for folder in links if folder)}
 
 
 class Apache(WebServer):
-    """Apache, whose parts are loaded from a folder."""
+    """Apache, with the folder of its modules."""
 
     modules: Path
     elsewhere: dict[str, Path] = {}
@@ -78,7 +78,7 @@ class Apache(WebServer):
 
 
 class Platform(_Row):
-    """One entry of platforms.yml, which explains the keys."""
+    """An entry of platforms.yml, which explains the keys."""
 
     ids: tuple[str, ...]
     install: str
@@ -92,14 +92,16 @@ class Platform(_Row):
 
 @cache
 def platforms() -> dict[str, Platform]:
-    """All families that the kit knows, by name."""
+    """Return all families that sitekit knows, by name."""
     document = read_yaml(Path(__file__).with_name("platforms.yml"))
     return TypeAdapter(dict[str, Platform]).validate_python(document.values)
 
 
 def this_platform(root: Path = Path("/")) -> Platform:
-    """The family of the machine whose file tree is `root`. Raises BadInput for one that the kit
-    does not know."""
+    """Return the family of the machine whose file tree is `root`.
+
+    Raises BadInput for an unknown distribution.
+    """
     release = root / "etc/os-release"
     lines = release.read_text().splitlines() if release.exists() else []
     said = dict(line.split("=", 1) for line in lines if "=" in line)

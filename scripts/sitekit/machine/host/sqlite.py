@@ -1,5 +1,4 @@
-"""SQLite's databases, opened as the hub opens them, copied while it works, and never taken for
-sound unread."""
+"""Open, check and copy SQLite databases, also while the hub uses them."""
 
 from __future__ import annotations
 
@@ -14,63 +13,63 @@ from ...base.errors import Problem
 
 @contextmanager
 def opened(database: Path) -> Iterator[sqlite3.Connection]:
-    """To be written, too: what a killed hub left half done is undone by the first who opens it, or
-    nobody can read it.
+    """Open a database for reading and writing. Raises Problem for an error of SQLite.
 
-    Raises Problem for what SQLite finds wrong.
+    A killed hub may leave an unfinished transaction. Whoever opens the database first must be able
+    to write, to undo it.
     """
     with (
-        _told(database),
+        _errors_as_problem(database),
         closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True)) as connection,
     ):
         yield connection
 
 
 def refuse_damaged(database: Path) -> None:
-    """Raises Problem."""
+    """Refuse a damaged database. Raises Problem."""
     with opened(database) as connection:
         _check(connection, database)
 
 
 def copy(database: Path, to: Path, owner: tuple[int, int] | None = None) -> None:
-    """Write it as one moment saw it to `to`, a new or empty file. Raises Problem when the copy is
-    not sound.
+    """Copy a database, consistent as of one moment, to a new or empty file. Raises Problem.
 
-    `owner` is the account (uid, gid) with whose rights it is read, where that may not write the
-    copy.
+    If `owner` (uid, gid) is given, the database is read with the rights of this account, which need
+    not be able to write the copy.
     """
-    with _told(database), closing(sqlite3.connect(to)) as made:
-        # so that nothing has to be opened beside it meanwhile
+    with _errors_as_problem(database), closing(sqlite3.connect(to)) as made:
+        # no journal: no other file has to be opened beside the copy
         made.execute("PRAGMA journal_mode=OFF")
         with acting_as(*owner) if owner else nullcontext(), opened(database) as source:
             source.backup(made)
-        # one file, whatever the original keeps beside it
+        # the copy is one file, even if the original has a WAL file
         made.execute("PRAGMA journal_mode=DELETE")
         _check(made, database)
 
 
 def _check(connection: sqlite3.Connection, database: Path) -> None:
+    """Check a database with SQLite's quick_check."""
     (found,) = connection.execute("PRAGMA quick_check").fetchone()
     if found != "ok":
         raise _damaged(database, found)
 
 
 @contextmanager
-def _told(database: Path) -> Iterator[None]:
+def _errors_as_problem(database: Path) -> Iterator[None]:
+    """Convert errors of SQLite to Problem."""
     try:
         yield
     except sqlite3.OperationalError as fault:
-        remedy = "see that it is the hub's, and that there is room on its disk"
-        raise Problem(
-            f"the database cannot be worked with: {fault}", str(database), remedy
-        ) from None
+        remedy = "check that the hub's account owns it, and that its disk is not full"
+        raise Problem(f"the database cannot be used: {fault}", str(database), remedy) from None
     except sqlite3.DatabaseError as fault:
         raise _damaged(database, str(fault)) from None
 
 
 def _damaged(database: Path, fault: str) -> Problem:
+    """Return the error for a damaged database."""
     return Problem(
         f"the database is damaged: {fault}",
         str(database),
-        "make stop, and put an earlier backup back",
+        "make stop, and restore an earlier backup",
     )

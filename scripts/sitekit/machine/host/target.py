@@ -1,4 +1,4 @@
-"""A site on a machine."""
+"""Define a target: a site on a machine."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ...site import Site
 
 @dataclass(frozen=True)
 class Target:
-    """The site, and the file tree of the machine: below `root`, which is `/` but in tests."""
+    """The site, and the machine's file tree `root`: `/`, except in tests."""
 
     site: Site
     root: Path = Path("/")
 
     def on_disk(self, path: Path) -> Path:
-        """Where `path` of the machine lies."""
+        """Return where `path` of the machine lies in the file tree."""
         return self.root / path.relative_to("/")

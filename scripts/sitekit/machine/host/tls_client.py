@@ -1,4 +1,4 @@
-"""TLS as it is spoken to the site's own web server, without asking whose certificate it shows."""
+"""Open TLS connections to the site's own web server, without checking its certificate."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from contextlib import contextmanager
 def spoken(
     address: str, port: int, patience: float, name: str | None = None
 ) -> Iterator[ssl.SSLSocket]:
-    """A connection after the handshake, in which `name` is asked for; `patience` is in seconds.
-    Raises OSError."""
+    """Yield a TLS connection on which `name` was requested. Raises OSError.
+
+    `patience` is the time limit in seconds.
+    """
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with (

@@ -1,1 +1,1 @@
-"""What is on the machine, and which of it is sitekit's."""
+"""Record what sitekit has put on the machine, and compare the record with the machine."""

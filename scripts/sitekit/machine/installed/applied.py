@@ -1,8 +1,7 @@
-"""The sites as they were applied to this machine: `/etc/sitekit/NAME/site.yml` and the manifest
-beside it.
+"""Read the sites as they were last applied to this machine (`/etc/sitekit/NAME/site.yml`).
 
-They are the record of what stands, whatever the site file says by now: an apply and an uninstall
-start from there.
+The manifest lies beside it. Together they record what is on the machine, even if the site file has
+changed since. An apply and an uninstall start from them.
 """
 
 from __future__ import annotations
@@ -19,23 +18,23 @@ from . import unix_accounts
 from .entries import on_disk
 from .manifest import manifest_path
 
-_STANDS = ("name", "paths", "supervisor", "hub", "proxy", "login", "front", "backup")
+_MACHINE_SECTIONS = ("name", "paths", "supervisor", "hub", "proxy", "login", "front", "backup")
 """The sections that decide which services, files, folders and memberships there are."""
 
 
 def applied_path(site: Site) -> Path:
-    """Where the site stands as it was applied; what the hub reads."""
+    """Return the path of the site as it was last applied. The hub reads this file."""
     return site.etc / "site.yml"
 
 
 def applied(site: Site, root: Path) -> Site:
-    """The site as the last apply left it; where there was none, the site itself. Raises BadInput."""
+    """Return the site as it was last applied, or `site` if it never was. Raises BadInput."""
     real = on_disk(root, applied_path(site))
     return _read(real, site) if real.is_file() else site
 
 
 def others(site: Site, root: Path) -> list[Site]:
-    """The other sites of this machine, as they were applied. Raises BadInput."""
+    """Return the other sites of this machine, as they were last applied. Raises BadInput."""
     found = on_disk(root, site.etc.parent).glob(f"*/{manifest_path(site).name}")
     paths = [
         path.with_name(applied_path(site).name)
@@ -46,10 +45,13 @@ def others(site: Site, root: Path) -> list[Site]:
 
 
 def _read(path: Path, site: Site) -> Site:
-    """What decides what stands; all else is as in `site`. Another sitekit, older or newer, may have
-    written the file: a key that this one does not know is passed over."""
+    """Read the sections of an applied site that decide what is on the machine.
+
+    All other sections are those of `site`. Another version of sitekit may have written the file, so
+    unknown keys are ignored.
+    """
     document, values = read_yaml(path), site.model_dump(mode="json")
-    for key in _STANDS:
+    for key in _MACHINE_SECTIONS:
         mine, there = values[key], document.values.get(key, values[key])
         values[key] = (
             {name: there.get(name, mine[name]) for name in mine}
@@ -60,16 +62,20 @@ def _read(path: Path, site: Site) -> Site:
 
 
 def check_follows(site: Site, root: Path) -> None:
-    """Raises BadInputs where the hub would lose its memory, or would share ports or memory with
-    another site."""
+    """Refuse a site that would lose the hub's state, or that conflicts with another site.
+
+    Two sites conflict if they share a port or a state folder. Raises BadInputs.
+    """
     apart = (fault for other in others(site, root) for fault in _clashes(site, other))
     if faults := [*_left_behind(site, applied(site, root), root), *apart]:
         raise BadInputs(faults)
 
 
 def _left_behind(site: Site, before: Site, root: Path) -> Iterator[BadInput]:
-    """A hub with another state folder or account would begin with nothing, and forget the servers
-    that run."""
+    """Yield if the hub's state folder or account changes while the old folder still has files.
+
+    A hub with an empty state folder would not know the servers that run.
+    """
     old, new = before.paths.state, site.paths.state
     if old != new and _holds_something(on_disk(root, old)):
         what = f"the hub's state lies in {old}"
@@ -81,12 +87,15 @@ def _left_behind(site: Site, before: Site, root: Path) -> Iterator[BadInput]:
         and _holds_something(state)
         and state.stat().st_uid == unix_accounts.numbers(root, account)[0]
     ):
-        remedy = f"sudo make stop; chown -R root: {new}; chmod 700 {new}; then this again, which hands it over"
+        remedy = f"sudo make stop; chown -R root: {new}; chmod 700 {new}; then run this again"
         yield BadInput(f"{new} is {account}'s, who was the hub until now", "hub.user", remedy)
 
 
 def _holds_something(real: Path) -> bool:
-    """A folder that is closed to whoever looks is taken to do so; root will look again."""
+    """Return whether a folder has files. A folder that this user may not read counts as full.
+
+    Root checks it again.
+    """
     try:
         return real.is_dir() and any(real.iterdir())
     except PermissionError:
@@ -94,6 +103,7 @@ def _holds_something(real: Path) -> bool:
 
 
 def _clashes(site: Site, other: Site) -> Iterator[BadInput]:
+    """Yield the ports and folders that the site shares with another site."""
     remedy = f"if that is this site's old name: sudo make uninstall SITE={applied_path(other)}; else take another"
     taken = {port: key for key, port in other.ports.items()}
     apart = site.hub.address != other.hub.address

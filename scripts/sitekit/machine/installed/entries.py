@@ -1,5 +1,7 @@
-"""What stands at a path of the machine whose file tree is `root` (`/` but in tests), and how it is
-put back there."""
+"""Read what exists at a path of the machine, and restore it.
+
+`root` is the machine's file tree: `/`, except in tests.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,11 @@ MACHINE = Path("/")
 
 @dataclass(frozen=True)
 class Entry:
-    """One path as it was found. `hidden`: whoever looks may not see even whether it is there.
+    """What exists at a path.
 
-    `content` is that of a file, None where it may not be read; `target` is where a link points.
+    - `hidden`: the current user may not see whether anything exists there.
+    - `content`: the content of a file; None if it may not be read.
+    - `target`: where a link points to.
     """
 
     kind: Literal["nothing", "file", "folder", "link", "other", "hidden"]
@@ -30,12 +34,12 @@ class Entry:
 
     @property
     def sha256(self) -> str | None:
-        """The hash of a file's content; None for all else, and where it may not be read."""
+        """Return the hash of a file's content; None if it is no file or may not be read."""
         return None if self.content is None else digest(self.content)
 
     @property
     def closed(self) -> bool:
-        """Whether there is something that whoever looks may not read."""
+        """Return whether something exists that the current user may not read."""
         return self.kind == "hidden" or (self.kind == "file" and self.content is None)
 
 
@@ -43,12 +47,12 @@ NOTHING = Entry("nothing")
 
 
 def on_disk(root: Path, path: Path) -> Path:
-    """Where `path` of the machine lies."""
+    """Return where `path` of the machine lies in the file tree `root`."""
     return root / path.relative_to("/")
 
 
 def look(root: Path, path: Path) -> Entry:
-    """What stands at `path`; a link is not followed."""
+    """Return what exists at `path`. A link is not followed."""
     real = on_disk(root, path)
     try:
         status = real.lstat()
@@ -67,6 +71,7 @@ def look(root: Path, path: Path) -> Entry:
 
 
 def _content(real: Path) -> bytes | None:
+    """Return the content of a file; None if it may not be read."""
     try:
         with open_file(real) as file:
             return file.read()
@@ -75,7 +80,7 @@ def _content(real: Path) -> bytes | None:
 
 
 def put_back(root: Path, path: Path, entry: Entry) -> None:
-    """Let `path` be what `entry` says: nothing, a file or a link. Raises OSError."""
+    """Restore a path to what `entry` describes: nothing, a file or a link. Raises OSError."""
     real = on_disk(root, path)
     if look(root, path) == entry:
         return

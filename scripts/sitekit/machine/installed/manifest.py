@@ -1,5 +1,7 @@
-"""The record of what `make apply` put on the machine: files with their hashes, links, folders,
-accounts, members."""
+"""Define the manifest: the record of everything that `make apply` put on the machine.
+
+It lists files with their hashes, links, folders, accounts, groups and memberships.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +19,19 @@ Thing = TypeVar("Thing")
 
 
 class _Record(BaseModel):
+    """The base of the manifest's records. Unknown keys are errors."""
+
     model_config = ConfigDict(extra="forbid")
 
 
 class FileRecord(_Record):
-    """One file. It is ours as long as its hash is one of `hashes`: there are two of them while it
-    is being replaced.
+    """The record of one file.
 
-    `offered` is the hash of the content that was laid beside a file which is not ours to overwrite.
-    `foreign`: it stood there before. `generated`: it was made up on this machine, such as a key,
-    and does not follow from the site.
+    - `hashes`: the file is sitekit's if its hash is in this list. While the file is being replaced,
+      the list has two hashes.
+    - `offered`: the hash of the content that was put beside a file that is not sitekit's.
+    - `foreign`: the file existed before sitekit.
+    - `generated`: the file was generated on this machine, such as a key. It does not follow from the site.
     """
 
     hashes: list[str] = []
@@ -36,16 +41,18 @@ class FileRecord(_Record):
     generated: bool = False
 
     def owns(self, entry: Entry) -> bool:
-        """Whether what stands there is as sitekit left it; nothing at all counts as that."""
+        """Return whether the file is as sitekit left it. A file that was removed counts too."""
         return entry.kind == "nothing" or entry.sha256 in self.hashes
 
 
 class Manifest(_Record):
-    """All of it, by path; of links, where they point. All but files only where it was not there
-    before.
+    """Everything that sitekit made on the machine.
 
-    `found` has mode, user and group of folders that were there before and became the site's:
-    uninstall gives them back.
+    Folders, links, accounts, groups and memberships are listed only if they did not exist before.
+    `links` has the target of each link.
+
+    `found` has the mode, user and group of folders that existed before and became the site's. `make
+    uninstall` restores them.
     """
 
     version: int = 1
@@ -59,12 +66,15 @@ class Manifest(_Record):
 
     @property
     def text(self) -> str:
-        """As it is written. It holds no secrets, and everybody may read it: `make diff` needs no
-        root."""
+        """Return the manifest as JSON.
+
+        It contains no secrets. Everybody may read it, so that `make diff` needs no root.
+        """
         return self.model_dump_json(indent=1) + "\n"
 
     @property
     def empty(self) -> bool:
+        """Return whether the manifest lists nothing."""
         things = (
             self.files,
             self.links,
@@ -77,12 +87,14 @@ class Manifest(_Record):
         return not any(things)
 
     def owns_link(self, path: Path, entry: Entry) -> bool:
-        """Whether the link that stands there is as sitekit made it."""
+        """Return whether the link is as sitekit made it."""
         return entry.kind == "link" and entry.target == self.links.get(str(path))
 
     def joined(self, after: Manifest) -> Manifest:
-        """What may be on the machine on the way from this manifest to `after`, wherever that is cut
-        short."""
+        """Return a manifest with everything that this one or `after` lists.
+
+        It is written before an apply, which may be interrupted at any point.
+        """
         files = {**self.files, **after.files}
         for name in self.files.keys() & after.files.keys():
             hashes = dict.fromkeys([*self.files[name].hashes, *after.files[name].hashes])
@@ -98,43 +110,41 @@ class Manifest(_Record):
         )
 
     def note_found(self, path: Path, entry: Entry) -> None:
-        """What a folder is before it first becomes the site's."""
+        """Record the mode and owner of a folder before it becomes the site's."""
         if str(path) not in self.folders:
             self.found.setdefault(str(path), (entry.mode, *entry.owner))
 
 
 def _both(one: list[Thing], other: list[Thing]) -> list[Thing]:
-    """What is in either, once."""
+    """Return the elements of both lists, without repetitions."""
     return list(dict.fromkeys([*one, *other]))
 
 
 def manifest_path(site: Site) -> Path:
+    """Return the path of the manifest."""
     return site.etc / "manifest.json"
 
 
 def load_manifest(site: Site, root: Path) -> Manifest:
-    """The site's manifest; an empty one where there is none. Raises Problem when it cannot be read."""
+    """Return the site's manifest; an empty one if there is none. Raises Problem."""
     entry = look(root, manifest_path(site))
     if entry.kind == "nothing":
         return Manifest()
     if entry.closed:
-        raise Problem(
-            "it may not be read by you", str(manifest_path(site)), "run it once with sudo"
-        )
+        raise Problem("you may not read it", str(manifest_path(site)), "run it once with sudo")
     try:
         manifest = Manifest.model_validate_json(entry.content or b"")
     except ValidationError:
         remedy = "restore it from a backup; without it sitekit cannot tell its own files from yours"
         raise Problem(
-            "this is no manifest of this version of sitekit", str(manifest_path(site)), remedy
+            "this is not a manifest of this version of sitekit", str(manifest_path(site)), remedy
         ) from None
     _taken(manifest, site, root)
     return manifest
 
 
 def _taken(manifest: Manifest, site: Site, root: Path) -> None:
-    """What certbot renewed and `take_certificate` put in its place is sitekit's work, whatever its
-    hash."""
+    """Accept certificates that certbot renewed and `take_certificate` copied as sitekit's own."""
     if (site.front.server, site.front.certificate) == ("nginx", "acme"):
         for path in certificate(site):
             record, there = manifest.files.get(str(path)), look(root, path)

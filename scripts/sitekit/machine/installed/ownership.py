@@ -1,5 +1,7 @@
-"""Folders that change hands. Whoever had one may still be at work in it: root closes it first, and
-follows no name."""
+"""Change the owner of folders safely, while their former owner may still be writing.
+
+Root first makes the folder inaccessible to others. No symbolic link is followed.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 Owner = tuple[int, int]
-"""Numbers of a user and a group."""
+"""A uid and a gid."""
 
 
 def set_folder(real: Path, owner: Owner, mode: int) -> None:
-    """Owner and mode of the folder alone. Raises OSError, as all here does where a link stands in
-    its place."""
+    """Set the owner and mode of the folder only. Raises OSError if the path is a symbolic link."""
     with _opened(real) as folder:
         os.fchown(folder, *owner)
         os.fchmod(folder, mode)
@@ -24,14 +25,17 @@ def set_folder(real: Path, owner: Owner, mode: int) -> None:
 def hand_over(
     real: Path, owner: Owner, mode: int = 0o700, but: Mapping[str, Owner] | None = None
 ) -> None:
-    """Give a folder and all in it to `owner`, but for the paths below it that `but` names others
-    for."""
+    """Give a folder and everything in it to `owner`.
+
+    `but` maps paths below the folder to other owners. Raises OSError if the path is a symbolic
+    link.
+    """
     with _opened(real) as folder:
         os.fchown(folder, 0, 0)
         os.fchmod(folder, 0o700)
         for path, status, parent in _below(folder):
-            # A second name may be that of a file elsewhere, of which this would be the way to
-            # become the owner.
+            # A hard link may point to a file outside this folder. Changing its owner would give
+            # away that file.
             if stat.S_ISDIR(status.st_mode) or status.st_nlink == 1:
                 whose = (but or {}).get(path, owner)
                 with suppress(FileNotFoundError):
@@ -41,13 +45,14 @@ def hand_over(
 
 
 def owners_in(real: Path) -> dict[str, Owner]:
-    """Whose each thing in the folder is, by its path below it."""
+    """Return the owners of everything in the folder, by paths relative to the folder."""
     with _opened(real) as folder:
         return {path: (status.st_uid, status.st_gid) for path, status, _ in _below(folder)}
 
 
 @contextmanager
 def _opened(real: Path) -> Iterator[int]:
+    """Open a folder for its descriptor, without following a symbolic link."""
     folder = os.open(real, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         yield folder
@@ -56,7 +61,7 @@ def _opened(real: Path) -> Iterator[int]:
 
 
 def _below(folder: int) -> Iterator[tuple[str, os.stat_result, int]]:
-    """Everything below it: the path, what it is, and the descriptor of the folder that holds it."""
+    """Yield each path below a folder, with its status and the descriptor of its parent folder."""
     for place, folders, files, parent in os.fwalk(".", dir_fd=folder):
         for name in (*folders, *files):
             with suppress(FileNotFoundError):

@@ -1,5 +1,7 @@
-"""What the sites of a machine have in common, such as the hub's account: each lists it, and it goes
-with the last."""
+"""Keep track of accounts, groups, folders and links that several sites of a machine use.
+
+Each site's manifest lists them. The last site that is uninstalled removes them.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,10 @@ def used(
     members: Collection[tuple[str, str]],
     linked: Collection[Path] = (),
 ) -> Manifest:
-    """What of another site's record this one uses as well; `members` are its (user, group). Pure."""
+    """Return the part of another site's manifest that this site uses too. Pure.
+
+    `members` are the memberships of this site, as (user, group). `linked` are its links.
+    """
     names = [account.name for account in accounts(site, platform)]
     paths = {str(path) for path in folders(site, platform)}
     return Manifest(
@@ -40,20 +45,22 @@ def used(
 
 
 def shared(site: Site, root: Path) -> Manifest:
-    """What the machine's other sites list, or use of what this one lists, in one. Raises Problem."""
+    """Return what other sites record, or use of what this site records. Raises Problem."""
     return reduce(Manifest.joined, (record for _, _, record in _others(site, root)), Manifest())
 
 
 def share(site: Site, root: Path) -> None:
-    """Let the other sites list what they use of this one's. Raises Problem."""
+    """Add what other sites use of this site to their manifests. Raises Problem."""
     for other, before, record in _others(site, root):
         if record != before:
             write_atomic(on_disk(root, manifest_path(other)), record.text)
 
 
 def _others(site: Site, root: Path) -> Iterator[tuple[Site, Manifest, Manifest]]:
-    """The other sites with their records, as they stand, and in full: an older sitekit's lack what
-    was there when the site came."""
+    """Yield each other site with its manifest as written, and its manifest completed.
+
+    Manifests of older versions lack what existed when the site was first applied.
+    """
     mine, platform = load_manifest(site, root), this_platform(root)
     for other in others(site, root):
         wishes = memberships(other, platform)

@@ -1,8 +1,8 @@
-"""The accounts of the site's services, and the numbers of accounts on the machine whose file tree
-is `root`.
+"""Read and change the accounts and groups of the machine whose file tree is `root`.
 
-The tools that change them copy each file to `<file>-` first. Those copies stay what they were: they
-hold what the last administrator's change replaced, and sitekit undoes its own by the manifest.
+The tools for accounts (useradd and others) copy each file to `<file>-` first. sitekit restores
+these copies, because they hold what the last administrator's change replaced. sitekit undoes its
+own changes by the manifest.
 """
 
 from __future__ import annotations
@@ -20,16 +20,20 @@ from .entries import MACHINE
 
 
 def has_account(root: Path, name: str) -> bool:
+    """Return whether the account exists."""
     return _user(root, name) is not None
 
 
 def has_group(root: Path, name: str) -> bool:
+    """Return whether the group exists."""
     return _group(root, name) is not None
 
 
 def numbers(root: Path, owner: str, group_of: str | None = None) -> tuple[int, int]:
-    """(uid of `owner`, gid of the own group of `group_of`, or else of `owner`). Raises Problem for
-    an unknown name."""
+    """Return the uid of `owner`, and the gid of its primary group or of `group_of`'s.
+
+    Raises Problem if an account does not exist.
+    """
     user, other = _user(root, owner), _user(root, group_of or owner)
     if user is None or other is None:
         name = owner if user is None else group_of
@@ -42,19 +46,21 @@ def numbers(root: Path, owner: str, group_of: str | None = None) -> tuple[int, i
 
 
 def make_group(root: Path, name: str) -> None:
-    """Raises CommandFailed."""
+    """Create a system group. Raises CommandFailed."""
     _change(root, "groupadd", "--system", name)
 
 
 def make_account(root: Path, name: str, home: Path, shell: Path) -> None:
-    """A system account without a password; its group, of the same name, has to be there. Raises
-    CommandFailed."""
+    """Create a system account without a password. Raises CommandFailed.
+
+    Its group, which has the same name, must exist.
+    """
     home_and_shell: Argv = ["--no-create-home", "--home-dir", home, "--shell", shell]
     _change(root, "useradd", "--system", "--gid", name, *home_and_shell, name)
 
 
 def group_name(root: Path, user: str) -> str:
-    """The name of a user's own group; of an account that is yet to be made, its own name."""
+    """Return the name of a user's primary group; the user's name if the account does not exist."""
     found = _user(root, user)
     if found is None:
         return user
@@ -62,6 +68,7 @@ def group_name(root: Path, user: str) -> str:
 
 
 def group_of_number(root: Path, gid: int) -> str | None:
+    """Return the name of the group with this gid; None if there is none."""
     if root == MACHINE:
         try:
             return grp.getgrgid(gid).gr_name
@@ -71,7 +78,7 @@ def group_of_number(root: Path, gid: int) -> str | None:
 
 
 def is_member(root: Path, user: str, group: str) -> bool:
-    """False where one of the two is not there."""
+    """Return whether the account is a member of the group; False if one of them does not exist."""
     account, gid = _user(root, user), _group(root, group)
     if account is None or gid is None:
         return False
@@ -79,15 +86,17 @@ def is_member(root: Path, user: str, group: str) -> bool:
 
 
 def listed(root: Path, group: str) -> list[str]:
-    """A group's members, in the order in which they stand there."""
+    """Return the members that a group lists, in their order."""
     if root == MACHINE:
         return grp.getgrnam(group).gr_mem
     return next(row[3].split(",") for row in _rows(root / "etc/group") if row[0] == group)
 
 
 def members(root: Path, group: str) -> set[str]:
-    """Whose group it is, their own or a further one, as far as can be listed: a directory may keep
-    it to itself."""
+    """Return the accounts whose primary or further group this is.
+
+    A directory service such as LDAP may not list all of them.
+    """
     if root == MACHINE:
         entry = grp.getgrnam(group)
         return {
@@ -102,49 +111,56 @@ def members(root: Path, group: str) -> set[str]:
 
 
 def with_password(root: Path) -> set[str]:
-    """Who has a hash in /etc/shadow. One behind a `!` is locked, on purpose. Raises
-    PermissionError."""
+    """Return the accounts with a password hash in /etc/shadow. Raises PermissionError.
+
+    A hash behind a `!` counts too: somebody locked this account on purpose.
+    """
     return {row[0] for row in _rows(root / "etc/shadow") if row[1].strip("!*")}
 
 
 def add_member(root: Path, user: str, group: str) -> None:
-    """Raises CommandFailed."""
+    """Add an account to a group. Raises CommandFailed."""
     _change(root, "usermod", "--append", "--groups", group, user)
 
 
 def remove_account(root: Path, name: str) -> None:
-    """The account with its memberships; its files stay. Raises CommandFailed."""
+    """Remove an account and its memberships. Its files stay. Raises CommandFailed."""
     _change(root, "userdel", name)
 
 
 def remove_group(root: Path, name: str) -> None:
-    """Raises CommandFailed."""
+    """Remove a group. Raises CommandFailed."""
     _change(root, "groupdel", name)
 
 
 def remove_member(root: Path, user: str, group: str) -> None:
-    """Raises CommandFailed."""
+    """Remove an account from a group. Raises CommandFailed."""
     _gpasswd(root, "--delete", user, group)
 
 
 def put_members(root: Path, group: str, members: list[str]) -> None:
-    """These and no others, in this order. Raises CommandFailed."""
+    """Set the members of a group, in this order. Raises CommandFailed."""
     _gpasswd(root, "--members", ",".join(members), group)
 
 
 def _gpasswd(root: Path, *words: Arg) -> None:
+    """Run gpasswd for the file tree `root`."""
     with _tools_backups(root):
         run(["gpasswd", *([] if root == MACHINE else ["--root", str(root)]), *words])
 
 
 def _change(root: Path, tool: str, *words: Arg) -> None:
+    """Run a tool that changes accounts, for the file tree `root`."""
     with _tools_backups(root):
         run([tool, *([] if root == MACHINE else ["--prefix", str(root)]), *words])
 
 
 @contextmanager
 def _tools_backups(root: Path) -> Iterator[None]:
-    """Written in place: a file that took the place of `shadow-` would lose its SELinux label."""
+    """Restore the copies `<file>-` that the account tools change.
+
+    They are written in place. A new file in the place of `shadow-` would lose its SELinux label.
+    """
     backups = [
         root / "etc" / f"{name}-"
         for name in ("passwd", "group", "shadow", "gshadow", "subuid", "subgid")
@@ -165,8 +181,11 @@ def _tools_backups(root: Path) -> Iterator[None]:
 
 
 def _user(root: Path, name: str) -> tuple[int, int] | None:
-    """Asked of the name service on this machine, which may know LDAP's; read from the files of
-    another tree."""
+    """Return the uid and gid of an account; None if it does not exist.
+
+    This machine's name service is asked, which may know accounts of LDAP. In another file tree,
+    /etc/passwd is read.
+    """
     if root == MACHINE:
         try:
             entry = pwd.getpwnam(name)
@@ -179,6 +198,7 @@ def _user(root: Path, name: str) -> tuple[int, int] | None:
 
 
 def _group(root: Path, name: str) -> int | None:
+    """Return the gid of a group; None if it does not exist."""
     if root == MACHINE:
         try:
             return grp.getgrnam(name).gr_gid
@@ -188,4 +208,5 @@ def _group(root: Path, name: str) -> int | None:
 
 
 def _rows(path: Path) -> list[list[str]]:
+    """Return the fields of each line of passwd, group or shadow."""
     return [line.split(":") for line in path.read_text().splitlines() if line.count(":") >= 3]

@@ -1,1 +1,4 @@
-"""Site -> the files, accounts and services of the machine. Pure."""
+"""Compute the files, accounts and services of a site from the site file.
+
+All modules here are pure, except the two that generate secrets.
+"""

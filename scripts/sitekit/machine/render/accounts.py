@@ -1,5 +1,7 @@
-"""Site -> accounts and memberships: who runs the services, and what they have to be members of.
-Pure."""
+"""List the accounts of the services, and the groups that they must be members of.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from ..host.platform import Platform
 
 @dataclass(frozen=True)
 class Account:
-    """A system account with a group of its own, without a password."""
+    """A system account with its own group and without a password."""
 
     name: str
     home: Path
@@ -22,7 +24,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Membership:
-    """`user` in `group`, or in the own group of the account `group_of`."""
+    """The membership of `user` in `group`, or in the primary group of the account `group_of`."""
 
     user: str
     why: str
@@ -31,7 +33,7 @@ class Membership:
 
 
 def accounts(site: Site, platform: Platform) -> list[Account]:
-    """Of the services. One that is there already serves as it is."""
+    """Return the accounts of the services. An existing account is used without changes."""
     return [
         Account(site.proxy.user, Path("/nonexistent"), platform.nologin, "runs the proxy"),
         Account(site.hub.user, site.paths.state, platform.nologin, "runs the hub"),
@@ -39,9 +41,9 @@ def accounts(site: Site, platform: Platform) -> list[Account]:
 
 
 def memberships(site: Site, platform: Platform) -> list[Membership]:
-    """Without which the hub cannot do its work."""
+    """Return the memberships without which the hub cannot work."""
     found = [Membership(site.hub.user, "to read proxy.env", group_of=site.proxy.user)]
     if site.login.passwords == "shadow" and platform.shadow_group:
-        why = "so that PAM's pam_unix can check other people's passwords for it"
+        why = "so that the hub can check users' passwords with pam_unix"
         found.append(Membership(site.hub.user, why, group=platform.shadow_group))
     return found

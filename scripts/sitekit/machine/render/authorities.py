@@ -1,9 +1,10 @@
-"""The site's own authorities, and what they sign for hub, proxy, front and culler (internal.py), by
-openssl.
+"""Create the site's certificate authorities and certificates for internal TLS, with openssl.
 
-What stands on the machine is kept as long as it serves: until a fifth of its life is left, and as
-long as its authority and the hub's address are the same. `make apply` looks; so each apply in the
-last year of a certificate renews it.
+The authorities sign for hub, proxy, web server and idle-culler.
+
+An existing certificate is kept if it is still valid, if its authority is the same, and if it names
+the hub's current address. `make apply` renews a certificate when less than a fifth of its lifetime
+is left, that is during its last year.
 """
 
 from __future__ import annotations
@@ -32,14 +33,15 @@ from ..host.target import Target
 
 AUTHORITY_DAYS, PAIR_DAYS = 30 * 365, 5 * 365
 DAY = 86400
-RENEW = 0.2  # of a life: so much of it is left when a new one is made
+RENEW = 0.2  # the part of the lifetime that is left when a certificate is renewed
 CURVE = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
 
-# An authority of servers can sign no name and no address but servers' names (RFC 5280, 4.2.1.10).
+# The authority for servers can sign only names of servers: no other name, no address
+# (RFC 5280, 4.2.1.10).
 CONFIG = """
 [req]
-distinguished_name = whose
-[whose]
+distinguished_name = subject
+[subject]
 [services]
 basicConstraints = critical, CA:TRUE, pathlen:0
 keyUsage = critical, keyCertSign
@@ -70,40 +72,43 @@ subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid"""
 
 
-def internal(target: Target, *, afresh: bool = False) -> dict[Path, File]:
-    """Both authorities and the four pairs. `afresh`: the pairs are new even where the old ones
-    serve.
+def internal_tls_files(target: Target, *, afresh: bool = False) -> dict[Path, File]:
+    """Return the two authorities and the four certificates, each with its private key.
 
-    Raises CommandFailed, and PermissionError for anybody but root.
+    `afresh` creates new certificates even if the old ones are still valid. Raises CommandFailed,
+    and PermissionError for users other than root.
     """
     with tempfile.TemporaryDirectory() as name:
-        works = _Works(target, Path(name))
-        return works.authority("services") | works.authority("servers") | works.pairs(afresh)
+        openssl = _OpenSSL(target, Path(name))
+        return openssl.authority("services") | openssl.authority("servers") | openssl.pairs(afresh)
 
 
-def told(site: Site) -> str:
-    """For `make status`. Raises CommandFailed."""
+def describe_internal_tls(site: Site) -> str:
+    """Return one line about internal TLS for `make status`. Raises CommandFailed."""
     if not site.internal_tls:
-        return "off (internal_tls: false): hub and proxy speak to users' servers in the clear"
+        return (
+            "off (internal_tls: false): hub and proxy connect to users' servers without encryption"
+        )
     ends = (
         run(["openssl", "x509", "-noout", "-enddate", "-in", pair(site, "proxy")])
         .stdout.strip()
         .partition("=")[2]
     )
-    return f"on; the certificates of hub and proxy last until {ends}; make apply renews them"
+    return f"on; the certificates of hub and proxy are valid until {ends}; make apply renews them"
 
 
-def made_for(site: Site) -> set[Path]:
-    """Where they lie."""
+def internal_tls_paths(site: Site) -> set[Path]:
+    """Return the paths of the authorities, certificates and keys."""
     signers: tuple[Authority, ...] = ("services", "servers")
     kept = {place(site, name) for name in signers for place in (authority, authority_key)}
     return kept | {pair(site, owner) for owner in SIGNED_BY}
 
 
-class _Works:
-    """openssl, in a folder that only root can enter and that is removed afterwards."""
+class _OpenSSL:
+    """Runs openssl in a temporary folder that only root can enter."""
 
     def __init__(self, target: Target, folder: Path) -> None:
+        """Write the configuration of openssl into the folder."""
         self.target, self.site, self.folder = target, target.site, folder
         hub = self.site.hub.address
         config = CONFIG.format(
@@ -112,13 +117,13 @@ class _Works:
         (folder / "config").write_text(config)
 
     def authority(self, name: Authority) -> dict[Path, File]:
-        """Certificate and key; they are in the folder as well afterwards, for pairs()."""
+        """Return the certificate and key of an authority; leave copies for pairs()."""
         places = [authority(self.site, name), authority_key(self.site, name)]
         cert, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         for place, mine in zip(places, (cert, key), strict=True):
             mine.write_text(self._text(place))
-        if not self._serves(cert, key, signer=cert, days=AUTHORITY_DAYS):
-            whose = [
+        if not self._is_valid(cert, key, signer=cert, days=AUTHORITY_DAYS):
+            subject = [
                 "-subj",
                 f"/CN=sitekit {self.site.name} {name}",
                 "-days",
@@ -133,7 +138,7 @@ class _Works:
                     "-x509",
                     *self._config(),
                     *CURVE,
-                    *whose,
+                    *subject,
                     "-keyout",
                     key,
                     "-out",
@@ -144,18 +149,21 @@ class _Works:
         return {places[0]: File(cert.read_text()), places[1]: File(key.read_text(), 0o400, owner)}
 
     def pairs(self, afresh: bool) -> dict[Path, File]:
-        """Where one has to be new all are: they end on one day, of which `make certificate_check`
-        sees the proxy's."""
+        """Return the certificates with their keys. If one must be renewed, all are renewed.
+
+        So all of them expire on the same day, and `make certificate_check` has to look at the
+        proxy's only.
+        """
         accounts: dict[Owner, str] = {
             "hub": self.site.hub.user,
             "proxy": self.site.proxy.user,
-            "front": "root",  # as which the web server reads it
+            "front": "root",  # the web server reads its certificate as root
             "culler": self.site.hub.user,
         }
         kept = {} if afresh else {owner: text for owner in accounts if (text := self._kept(owner))}
         return {
             pair(self.site, owner): File(
-                kept[owner] if kept.keys() == accounts.keys() else self._signed(owner),
+                kept[owner] if kept.keys() == accounts.keys() else self._sign(owner),
                 0o400,
                 account,
             )
@@ -163,16 +171,18 @@ class _Works:
         }
 
     def _kept(self, owner: Owner) -> str:
-        """What stands there and serves; "" for none."""
+        """Return the existing certificate and key if they are still valid, else ""."""
         mine = self.folder / f"{owner}.found"
         mine.write_text(self._text(pair(self.site, owner)))
         signer = self.folder / f"{SIGNED_BY[owner]}.pem"
         name = {"hub": self.site.hub.address, "proxy": PROXY}.get(owner, "")
-        return mine.read_text() if self._serves(mine, mine, signer, PAIR_DAYS, name) else ""
+        return mine.read_text() if self._is_valid(mine, mine, signer, PAIR_DAYS, name) else ""
 
-    def _serves(self, cert: Path, key: Path, signer: Path, days: int, name: str = "") -> bool:
-        """Whether the key is the certificate's, and its authority vouches for it, and for `name`,
-        until it is due."""
+    def _is_valid(self, cert: Path, key: Path, signer: Path, days: int, name: str = "") -> bool:
+        """Return whether key and certificate match, and whether the authority signed them.
+
+        The certificate must also be valid for `name`, and until it is due for renewal.
+        """
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
         except (ssl.SSLError, OSError):
@@ -187,12 +197,13 @@ class _Works:
             == 0
         )
 
-    def _signed(self, owner: Owner) -> str:
+    def _sign(self, owner: Owner) -> str:
+        """Create a key and a certificate that the authority signs."""
         request, key, cert = (self.folder / f"{owner}.{kind}" for kind in ("request", "key", "pem"))
         signer, signers_key = (
             self.folder / f"{SIGNED_BY[owner]}.{kind}" for kind in ("pem", "key")
         )
-        whose = ["-subj", f"/CN={owner}"]
+        subject = ["-subj", f"/CN={owner}"]
         run(
             [
                 "openssl",
@@ -200,7 +211,7 @@ class _Works:
                 "-new",
                 *self._config(),
                 *CURVE,
-                *whose,
+                *subject,
                 "-keyout",
                 key,
                 "-out",
@@ -213,15 +224,15 @@ class _Works:
         run(
             ["openssl", "x509", "-req", "-sha256", "-in", request, *by, *life, *usage, "-out", cert]
         )
-        run(
-            ["openssl", "ec", "-in", key, "-out", key]
-        )  # the old form: Apache reads no other (SSLProxyMachineCertificateFile)
+        # Apache reads only the old format of a key (SSLProxyMachineCertificateFile).
+        run(["openssl", "ec", "-in", key, "-out", key])
         return cert.read_text() + key.read_text()
 
     def _config(self) -> Argv:
+        """Return the openssl option that names the configuration."""
         return ["-config", self.folder / "config"]
 
     def _text(self, path: Path) -> str:
-        """What stands there; "" for nothing."""
+        """Return the content of a file on the machine; "" if it does not exist."""
         real = self.target.on_disk(path)
         return real.read_text() if real.is_file() else ""

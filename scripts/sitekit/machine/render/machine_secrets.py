@@ -1,6 +1,8 @@
-"""What is made up on this machine instead of following from the site: the proxy's token, internal
-TLS, a self-signed certificate, and the web server's secrets towards an OpenID provider. Each is
-made once and kept while it serves."""
+"""Generate the files that contain secrets of this machine, and keep them while they are valid.
+
+These are the proxy's token, the certificates of internal TLS, a self-signed certificate, and the
+web server's secrets for an OpenID provider. They do not follow from the site file.
+"""
 
 from __future__ import annotations
 
@@ -14,37 +16,40 @@ from ...site.front import Certificate
 from ..host.file import File
 from ..host.target import Target
 from ..web.certificate import self_signed, serves
+from ..web.check_provided import client_secret
 from ..web.config import certificate
-from ..web.provided import client_secret
-from .authorities import internal, made_for
+from .authorities import internal_tls_files, internal_tls_paths
 
 _PASSPHRASE = re.compile(r"^OIDCCryptoPassphrase ([0-9a-f]{64})$", re.MULTILINE)
 _TOKEN = re.compile(r"CONFIGPROXY_AUTH_TOKEN=[0-9a-f]{64}\n")
 RENEW_SECONDS = 30 * 86400
 
 
-def generated(target: Target) -> dict[Path, File]:
-    """What stands on the machine where that is good, else something new. Raises CommandFailed."""
-    return _token(target) | internal(target) | _certificate(target) | openid(target)
+def generated_files_of(target: Target) -> dict[Path, File]:
+    """Return the existing secrets if they are valid, else new ones. Raises CommandFailed."""
+    return _token(target) | internal_tls_files(target) | _certificate(target) | openid(target)
 
 
-def made_here(site: Site) -> set[Path]:
-    """Where the site has such files."""
+def generated_paths(site: Site) -> set[Path]:
+    """Return the paths of the generated files that the site has."""
     paths = {
         site.etc / "proxy.env",
         *(() if isinstance(site.front.certificate, Certificate) else certificate(site)),
     }
-    paths |= made_for(site)
+    paths |= internal_tls_paths(site)
     return paths | ({_openid(site)} if site.front.outside and site.front.outside.openid else set())
 
 
 def _openid(site: Site) -> Path:
+    """Return the path of the secrets for mod_auth_openidc."""
     return site.etc / "tls" / "openid.conf"
 
 
 def _token(target: Target) -> dict[Path, File]:
-    """The secret between the hub and the proxy's API. The proxy's account reads it, and the hub's
-    as a member."""
+    """Return the token that the hub uses at the proxy's API.
+
+    The proxy's account owns the file. The hub's account reads it as a member of the proxy's group.
+    """
     made = _new_token(target.site)
     for path in made:
         if target.on_disk(path).is_file() and _TOKEN.fullmatch(
@@ -54,18 +59,19 @@ def _token(target: Target) -> dict[Path, File]:
     return made
 
 
-def renewed(target: Target) -> dict[Path, File]:
-    """The secrets that can be replaced at any time, new. Raises CommandFailed."""
-    return _new_token(target.site) | internal(target, afresh=True)
+def renewed_files(target: Target) -> dict[Path, File]:
+    """Return new versions of the secrets that can be replaced at any time. Raises CommandFailed."""
+    return _new_token(target.site) | internal_tls_files(target, afresh=True)
 
 
 def _new_token(site: Site) -> dict[Path, File]:
+    """Return a new token for the proxy's API."""
     token = f"CONFIGPROXY_AUTH_TOKEN={secrets.token_hex(32)}\n"
     return {site.etc / "proxy.env": File(token, 0o640, group_of=site.proxy.user)}
 
 
 def openid(target: Target) -> dict[Path, File]:
-    """What mod_auth_openidc must keep to itself: the client's secret, and the key of its cookies."""
+    """Return the secrets of mod_auth_openidc: the client's secret, and the key for its cookies."""
     outside = target.site.front.outside
     if outside is None or outside.openid is None:
         return {}
@@ -77,14 +83,14 @@ def openid(target: Target) -> dict[Path, File]:
 
 
 def _certificate(target: Target) -> dict[Path, File]:
-    """A self-signed one, for good or until an authority's is there."""
+    """Return a self-signed certificate: for use until certbot has a certificate, or for ever."""
     if isinstance(target.site.front.certificate, Certificate):
         return {}
     cert, key = certificate(target.site)
     texts = [
         target.on_disk(path).read_text() for path in (cert, key) if target.on_disk(path).is_file()
     ]
-    # certbot looks after what it issued
+    # certbot renews the certificates that it issued
     left = 0 if target.site.front.certificate == "acme" else RENEW_SECONDS
     if len(texts) != 2 or not serves(target.on_disk(cert), target.site, left):
         texts = list(self_signed(target.site))

@@ -1,5 +1,7 @@
-"""What each file and link of a site is for, in one sentence: for `make diff` and for the page of
-installer actions."""
+"""Describe the purpose of each file and link of a site in one sentence.
+
+`make diff` and docs/installer-actions.md print these sentences.
+"""
 
 from __future__ import annotations
 
@@ -10,51 +12,51 @@ PURPOSES = {
     "/etc/sitekit/*/site.yml": "the site with every default written out, for the hub",
     "/etc/sitekit/*/jupyterhub_config.py": "the hub's configuration: it reads site.yml",
     "/etc/sitekit/*/culler_config.py": "idle-culler's configuration: it reads site.yml",
-    "/etc/sitekit/*/local.d/*.py": "raw configuration of the site's own, read last",
-    "/etc/sitekit/*/local.d/*.conf": "directives of the site's own for the web server",
-    "/etc/sitekit/*/proxy.env": "the secret between hub and proxy, made up on this machine",
-    "/etc/sitekit/*/internal/services-ca.*": "the authority that signs for hub, proxy and front; its key is root's",
+    "/etc/sitekit/*/local.d/*.py": "the site's own JupyterHub configuration, read last",
+    "/etc/sitekit/*/local.d/*.conf": "the site's own directives for the web server",
+    "/etc/sitekit/*/proxy.env": "the hub's secret at the proxy's API, generated on this machine",
+    "/etc/sitekit/*/internal/services-ca.*": "the authority that signs for hub, proxy and front; root has its key",
     "/etc/sitekit/*/internal/servers-ca.*": "the authority that signs for users' servers and the culler",
-    "/etc/sitekit/*/internal/hub.pem": "the hub's certificate and key towards proxy and servers",
-    "/etc/sitekit/*/internal/proxy.pem": "the proxy's certificate and key towards hub and servers",
-    "/etc/sitekit/*/internal/front.pem": "the web server's certificate and key towards the proxy",
-    "/etc/sitekit/*/internal/culler.pem": "idle-culler's certificate and key towards the hub",
-    "/etc/sitekit/*/tls/cert.pem": "the self-signed certificate, made up on this machine",
-    "/etc/sitekit/*/tls/key.pem": "its key, made up on this machine",
-    "/etc/sitekit/*/tls/openid.conf": "the web server's secrets towards the OpenID provider",
+    "/etc/sitekit/*/internal/hub.pem": "the hub's certificate and key for connections with proxy and servers",
+    "/etc/sitekit/*/internal/proxy.pem": "the proxy's certificate and key for connections with hub and servers",
+    "/etc/sitekit/*/internal/front.pem": "the web server's certificate and key for connections to the proxy",
+    "/etc/sitekit/*/internal/culler.pem": "idle-culler's certificate and key for connections to the hub",
+    "/etc/sitekit/*/tls/cert.pem": "the self-signed certificate, generated on this machine",
+    "/etc/sitekit/*/tls/key.pem": "the key of the certificate, generated on this machine",
+    "/etc/sitekit/*/tls/openid.conf": "the web server's secrets for the OpenID provider",
     "/etc/sitekit/*/apache.conf": "the configuration of the site's own Apache",
     "/etc/sitekit/*/nginx.conf": "the configuration of the site's own nginx",
-    "/etc/sitekit/*/supervisord.conf": "the services, for a supervisord of the site's own",
+    "/etc/sitekit/*/supervisord.conf": "the services, for the site's own supervisord",
     "/etc/apache2/sites-available/*": "a virtual host of this machine's Apache",
-    "/etc/apache2/sites-enabled/*": "takes the virtual host into use",
-    "/etc/apache2/mods-enabled/*": "a module that it needs, or that one of these needs; enabled ones stay as they are",
+    "/etc/apache2/sites-enabled/*": "enables the virtual host",
+    "/etc/apache2/mods-enabled/*": "a module that the virtual host needs, or that one of its modules needs",
     "/etc/httpd/conf.d/*": "a virtual host of this machine's Apache",
     "/etc/nginx/conf.d/*": "a server of this machine's nginx",
     "/etc/nginx/sites-available/*": "a server of this machine's nginx",
-    "/etc/nginx/sites-enabled/*": "takes that server into use",
+    "/etc/nginx/sites-enabled/*": "enables that server",
     "/etc/systemd/system/*-proxy.service": "configurable-http-proxy as a service",
     "/etc/systemd/system/*-hub.service": "JupyterHub as a service",
     "/etc/systemd/system/*-front.service": "the site's own web server as a service",
     "/etc/systemd/system/*-kernels.*": "the daily test of the kernels",
     "/etc/systemd/system/*-backup.*": "the nightly backup",
-    "/etc/systemd/system/*-renewal.*": "takes a renewed certificate into use when its files change",
-    "/etc/systemd/system/*-certificate.*": "the daily look at how long the certificate lasts",
-    "/etc/pam.d/*": "how people log in",
+    "/etc/systemd/system/*-renewal.*": "reloads the web server when the files of its certificate change",
+    "/etc/systemd/system/*-certificate.*": "the daily check of how long the certificate is valid",
+    "/etc/pam.d/*": "the PAM service that checks users' passwords",
     "/etc/sudoers.d/*": "the rules by which the hub starts the gate as a cluster user",
     "/etc/logrotate.d/*": "how long the web server's logs are kept",
     "/usr/local/libexec/sitekit/*/gate": "the program behind the sudo rule: submits, cancels, reads logs as the user",
-    "/usr/local/libexec/sitekit/*/end": "the same program by another name: cancels the servers of those who have left",
-    "/usr/local/libexec/sitekit/*/gate.json": "what the gate knows of the site",
-    "/usr/local/libexec/sitekit/*/take_certificate": "puts a certificate that certbot got in its place",
-    "/usr/local/libexec/sitekit/*/proxy/*.mjs": "what the proxy loads first: it asks whose server a request is for",
-    "/usr/local/libexec/sitekit/*/reload_certificate": "has the web server take a renewed certificate into use",
+    "/usr/local/libexec/sitekit/*/end": "the same program under another name: cancels the jobs of users who have left",
+    "/usr/local/libexec/sitekit/*/gate.json": "the gate's configuration",
+    "/usr/local/libexec/sitekit/*/take_certificate": "copies a certificate from certbot to its place",
+    "/usr/local/libexec/sitekit/*/proxy/*.mjs": "loaded by the proxy at its start; checks the owner of a server",
+    "/usr/local/libexec/sitekit/*/reload_certificate": "makes the web server load a renewed certificate",
     "/usr/local/libexec/sitekit/*/job.sh": "the job script that the gate submits",
 }
 
 
 def purpose(path: Path) -> str:
-    """Raises KeyError for a file that nobody has told the purpose of."""
+    """Return the purpose of a file. Raises KeyError if PURPOSES lacks the file."""
     for pattern, text in PURPOSES.items():
         if fnmatchcase(str(path), pattern):
             return text
-    raise KeyError(f"tell in purposes.py what {path} is for")
+    raise KeyError(f"PURPOSES in purposes.py must describe {path}")

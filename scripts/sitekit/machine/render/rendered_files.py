@@ -1,5 +1,7 @@
-"""Site -> files: everything that `make apply` writes but what is made up there, which is in
-generated.py. Pure."""
+"""Render every file that `make apply` writes, except the generated secrets (machine_secrets.py).
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +18,16 @@ from ..host.platform import Platform
 from ..web.config import front
 from ..web.logrotate import log_rotation
 from ..web.renewal import renewal
-from .preloaded import preloaded
+from .proxy_preloads import preloaded
 from .services import site_services, site_supervisor
 from .sudo_and_pam import pam, sudoers
 from .timers import nightly
 
 
 def render(site: Site, platform: Platform) -> dict[Path, File]:
-    """Every file of the site on a machine of this family, in the order in which they are to be
-    written.
+    """Return every file of the site, in the order in which they are written.
 
-    No clock, no host name, and nothing of the machine decides what is in them.
+    The contents depend on the site and the distribution only: not on the time or the host's name.
     """
     web = front(site, platform) | renewal(site, platform)
     reached = pam(site, platform) | web | preloaded(site) | services(site, platform)
@@ -40,8 +41,7 @@ def render(site: Site, platform: Platform) -> dict[Path, File]:
 
 
 def configuration(site: Site) -> dict[Path, File]:
-    """What the hub reads: the site with every default, its configuration file, and the raw extras
-    of config/local.d."""
+    """Return what the hub reads: the site with all defaults, its configuration, local.d."""
     files = {
         site.etc / "site.yml": File(dump(site)),
         site.etc / "jupyterhub_config.py": _copy("config/jupyterhub_config.py"),
@@ -59,8 +59,7 @@ def configuration(site: Site) -> dict[Path, File]:
 
 
 def gate(site: Site) -> dict[Path, File]:
-    """The program behind the sudo rule, what it knows of the site, and the job script that it
-    submits."""
+    """Return the gate, its configuration, and the job script that the gate submits."""
     script = job_script(site, data("config/templates/job.sh").read_text(encoding="utf-8"))
     return {
         site.libexec / "gate.json": File(json.dumps(gate_config(site), indent=2) + "\n"),
@@ -71,13 +70,13 @@ def gate(site: Site) -> dict[Path, File]:
 
 
 def services(site: Site, platform: Platform) -> dict[Path, File]:
-    """Units, or the supervisord.conf."""
+    """Return the systemd units, or supervisord.conf."""
     rendered = site_supervisor(site).files(site_services(site, platform)) | nightly(site)
     return {path: File(text) for path, text in rendered.items()}
 
 
 def folders(site: Site, platform: Platform) -> dict[Path, Folder]:
-    """The directories, parents first."""
+    """Return the directories with owner and mode, parents first."""
     own = {
         site.etc: Folder(),
         site.etc / "tls": Folder(0o700),
@@ -102,4 +101,5 @@ def folders(site: Site, platform: Platform) -> dict[Path, Folder]:
 
 
 def _copy(name: str, mode: int = 0o644) -> File:
+    """Return a file of the checkout as a file of the machine."""
     return File(data(name).read_text(encoding="utf-8"), mode)

@@ -1,4 +1,4 @@
-"""The site's own services: proxy, hub, and the web server where it is the site's own."""
+"""Define the services of a site: the proxy, the hub, and the site's own web server, if any."""
 
 from __future__ import annotations
 
@@ -18,18 +18,21 @@ from ..supervisors.control import (
 from ..supervisors.ready import front_answers, hub_answers, proxy_answers
 from ..supervisors.service import Service
 from ..web.config import RELOAD, front_path, server
-from .preloaded import node_options
+from .proxy_preloads import node_options
 from .timers import timers
 
 
 def site_services(site: Site, platform: Platform) -> list[Service]:
-    """In the order of their start. Pure; only the `ready` of each looks at the machine."""
+    """Return the services in the order in which they start.
+
+    Pure: only the `ready` function of a service looks at the machine.
+    """
     services = [_proxy(site), _hub(site)]
     return [*services, _front(site, platform)] if site.front.instance == "own" else services
 
 
 def site_supervisor(site: Site) -> Supervisor:
-    """The supervisor that site.yml names."""
+    """Return the supervisor that site.yml names."""
     if site.supervisor == "systemd":
         return SystemdSupervisor()
     return SupervisordSupervisor(
@@ -41,7 +44,10 @@ def site_supervisor(site: Site) -> Supervisor:
 
 
 def running_supervisor(site: Site) -> Supervisor:
-    """The same, on this machine. Raises Problem where it cannot run."""
+    """Return the supervisor that site.yml names.
+
+    Raises Problem if it cannot run on this machine.
+    """
     if site.supervisor == "systemd" and which_supervisor() != "systemd":
         remedy = "write `supervisor: supervisord` into the site file"
         raise Problem("systemd is not PID 1 on this machine", "supervisor", remedy)
@@ -49,6 +55,7 @@ def running_supervisor(site: Site) -> Supervisor:
 
 
 def _proxy(site: Site) -> Service:
+    """Return the service that runs configurable-http-proxy."""
     users = ("--ip", "127.0.0.1", "--port", str(site.proxy.port))
     api = ("--api-ip", "127.0.0.1", "--api-port", str(site.proxy.api_port))
     fallback = ("--default-target", hub_url(site), "--error-target", f"{hub_url(site)}/hub/error")
@@ -70,9 +77,12 @@ def _proxy(site: Site) -> Service:
 
 
 def _tls(site: Site) -> tuple[str, ...]:
-    """Both ports answer whom the authority for services has signed for: the front with users'
-    requests, the hub at the API. Else whoever works on this host could come past the front, or take
-    a port while the proxy is away."""
+    """Return the options with which both ports of the proxy require a client certificate.
+
+    The web server sends users' requests to the one port, and the hub uses the API at the other.
+    Without client certificates, every user of this host could bypass the web server, or listen on a
+    port while the proxy is down.
+    """
     own, trusted = str(pair(site, "proxy")), str(authority(site, "services"))
     words: tuple[str, ...] = ()
     for port in ("--", "--api-"):
@@ -82,6 +92,7 @@ def _tls(site: Site) -> tuple[str, ...]:
 
 
 def _hub(site: Site) -> Service:
+    """Return the service that runs JupyterHub."""
     slurm = {"SLURM_CONF": str(site.slurm.conf)} if site.slurm.conf else {}
     return Service(
         name=site.service("hub"),
@@ -91,11 +102,13 @@ def _hub(site: Site) -> Service:
         environment=_environment(site) | {"HOME": str(site.paths.state)} | slurm,
         environment_file=site.etc / "proxy.env",
         directory=site.paths.state,
-        mounts=(site.paths.prefix,),  # the state folder is mounted first by WorkingDirectory=
+        mounts=(
+            site.paths.prefix,
+        ),  # WorkingDirectory= already waits for the mount of the state folder
         pauses=_pauses(site, "hub"),
         after=(site.service("proxy"),),
         wants=timers(site),
-        kill_mode="process",  # whatever the hub has started belongs to users
+        kill_mode="process",  # the processes that the hub has started belong to users
         heartbeat_seconds=60,
         umask="0077",
         template="hub",
@@ -104,6 +117,7 @@ def _hub(site: Site) -> Service:
 
 
 def _front(site: Site, platform: Platform) -> Service:
+    """Return the service that runs the site's own web server."""
     kind = site.front.server
     foreground = ("-D", "FOREGROUND") if kind == "apache" else ()
     return Service(
@@ -117,7 +131,7 @@ def _front(site: Site, platform: Platform) -> Service:
         runtime_directories=(site.run / kind,),
         pauses=_pauses(site, "front"),
         after=(site.service("proxy"),),
-        kill_mode="mixed",  # the parent ends its own children
+        kill_mode="mixed",  # the parent process stops its own children
         stop_signal="TERM" if kind == "apache" else "QUIT",
         reload_signal=RELOAD[kind],
         umask="0027",
@@ -127,9 +141,13 @@ def _front(site: Site, platform: Platform) -> Service:
 
 
 def _environment(site: Site) -> dict[str, str]:
-    """No more than the programs need; PYTHON* and NODE_* of whoever starts them do not get through."""
+    """Return the environment variables that all programs need.
+
+    PYTHON* and NODE_* of the shell that starts the programs are not passed on.
+    """
     return {"PATH": f"{site.current}/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
 def _pauses(site: Site, part: str) -> Path:
+    """Return the file with the pauses before the next starts of a service."""
     return site.run / "pauses" / part

@@ -1,4 +1,4 @@
-"""Who may do what: the sudo rules of the hub, and the PAM service by which people log in. Pure."""
+"""Render the sudo rules of the hub and the PAM service for logins. Pure."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from ..host.platform import Platform
 
 
 def sudoers(site: Site, platform: Platform) -> dict[Path, File]:
-    """The rules that let the hub start the gate as a cluster user. Understood by sudo 1.8.29 and
-    later.
+    """Return the sudo rules that let the hub start the gate as a cluster user.
 
-    `""` after the command means: without arguments. The user list names the groups that may have
-    servers; root is taken out by name and by number, and so are the site's own accounts. Nothing of
-    the hub's environment gets through.
+    sudo 1.8.29 and later understand them. `""` after the command means that no arguments are
+    allowed. The user list names the groups whose members may have servers. It excludes root by name
+    and by number, and the site's own accounts. No variable of the hub's environment is passed on.
     """
     hub = site.hub.user
     groups = [f"%{group}" for group in site.login.allowed_groups]
@@ -34,16 +33,16 @@ def sudoers(site: Site, platform: Platform) -> dict[Path, File]:
 
 
 def pam(site: Site, platform: Platform) -> dict[Path, File]:
-    """The PAM service that the hub asks. It opens no session: the hub is not root, and a job is not
-    a login.
+    """Return the PAM service that the hub uses to check passwords.
 
-    Raises BadInput where the hub cannot check passwords itself.
+    It opens no session, because the hub is not root and a job is not a login. Raises BadInput if
+    the hub cannot check passwords itself.
     """
     lines = platform.pam.shadow if site.login.passwords == "shadow" else platform.pam.sssd
     if lines is None:
         remedy = "write `passwords: sssd`, and let sssd check them"
         raise BadInput(
-            "on this distribution root alone can read /etc/shadow", "login.passwords", remedy
+            "on this distribution only root can read /etc/shadow", "login.passwords", remedy
         )
     if site.login.second_factor == "totp":
         factor = platform.pam.totp.format(hub=site.hub.user, secrets=site.totp)

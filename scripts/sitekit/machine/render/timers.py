@@ -1,5 +1,8 @@
-"""What systemd starts by itself: `make kernels_check`, `backup` and `certificate_check` each day,
-by timers, and the program that takes a renewed certificate into use, by a watch over its files."""
+"""Render the systemd timers and the path unit of a site, with the services that they start.
+
+The timers run `make kernels_check`, `backup` and `certificate_check` each day. The path unit starts
+the program that makes the web server load a renewed certificate.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,10 @@ _TITLES = {
 
 
 def timers(site: Site) -> tuple[str, ...]:
-    """The names of the units of the timers and of the watch. The hub's unit wants them, and stops
-    them."""
+    """Return the names of the timers and of the path unit.
+
+    The hub's unit wants these units. When the hub is stopped, they are stopped too.
+    """
     return (
         *(f"{site.service(part)}.timer" for part in _wanted(site)),
         *([_watch(site)] if _is_watched(site) else []),
@@ -27,7 +32,7 @@ def timers(site: Site) -> tuple[str, ...]:
 
 
 def nightly(site: Site) -> dict[Path, str]:
-    """The timers, and the services that they start."""
+    """Return the timers and the path unit, with the services that they start."""
     units, files = templates("systemd"), {}
     for part, at in _wanted(site).items():
         timer = UNITS / f"{site.service(part)}.timer"
@@ -44,15 +49,17 @@ def nightly(site: Site) -> dict[Path, str]:
 
 
 def _watch(site: Site) -> str:
+    """Return the name of the path unit that watches the certificate."""
     return f"{site.service('renewal')}.path"
 
 
 def _is_watched(site: Site) -> bool:
+    """Return whether a path unit watches the certificate."""
     return is_brought(site) and site.supervisor == "systemd"
 
 
 def _wanted(site: Site) -> dict[str, str]:
-    """The parts with a timer, and when each runs."""
+    """Return the timers that the site has, with the time at which each runs."""
     times = {"kernels": site.kernels.check.at, "backup": site.backup.at, "certificate": "05:00"}
     return {
         part: at for part, at in times.items() if at != "never" and site.supervisor == "systemd"

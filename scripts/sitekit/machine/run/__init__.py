@@ -1,1 +1,1 @@
-"""`sudo make start`, `stop` and `status`, and the database that the hub starts with."""
+"""Start and stop the site's services and report their state (`make start`, `stop`, `status`)."""

@@ -1,4 +1,4 @@
-"""The room's commands: start, stop, status."""
+"""Run the commands `make start`, `make stop` and `make status`."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from ..supervisors.service import Service
 from ..web import system_server
 from ..web.config import server
 from . import database
-from .apart import administrators, kept_apart
+from .page_isolation import administrators, kept_apart
 from .site_state import site_state
 
 __all__ = ["renew", "start", "status", "stop"]
 
 
 def start(site: Site) -> int:
-    """Start the site's services in order, each when the one before it answers. Raises Problem.
+    """Start the site's services in order, each after the previous one answers. Raises Problem.
 
-    A hub that runs from another release than the one in use is started afresh, and its database
-    fitted to that release while it is down.
+    If the hub last ran from another release than the current one, it is restarted. While it is
+    stopped, its database is upgraded or restored to what this release needs.
     """
     need_root("start")
     if not (site.current / "bin/jupyterhub").exists():
@@ -41,11 +41,11 @@ def start(site: Site) -> int:
     services, supervisor = site_services(site, this_platform()), running_supervisor(site)
     with alone():
         if hub_release(site) != in_use:
-            database.refuse_strange(site, site.current)
+            database.refuse_unknown_schema(site, site.current)
             supervisor.stop(_hub(site))
-            database.fit(site)
+            database.match_release(site)
         control.start(services, supervisor)
-        stamp.parent.mkdir(mode=0o755, parents=True, exist_ok=True)  # /run is empty after a boot
+        stamp.parent.mkdir(mode=0o755, parents=True, exist_ok=True)  # a boot empties /run
         write_atomic(stamp, in_use)
     for web, state in _machines_own(site).items():
         if state.word != "running":
@@ -57,19 +57,21 @@ def start(site: Site) -> int:
 
 
 def hub_release(site: Site) -> str | None:
-    """The folder of the release with which the hub was last started; None where it has not been
-    since the boot."""
+    """Return the folder of the release that the hub was last started from; None since a boot."""
     stamp = _stamp(site)
     return stamp.read_text() if stamp.exists() else None
 
 
 def _stamp(site: Site) -> Path:
+    """Return the file that records the release of the running hub."""
     return site.run / "release"
 
 
 def renew(site: Site) -> None:
-    """Let the hub take in the release in use, unless it is stopped. What else runs stays up. Raises
-    Problem."""
+    """Restart the hub with the current release, unless the hub is stopped. Raises Problem.
+
+    Other services keep running.
+    """
     if running_supervisor(site).state(_hub(site)).word == "stopped":
         say("The hub is stopped. It takes the release in use when it starts (make start).")
     else:
@@ -77,12 +79,13 @@ def renew(site: Site) -> None:
 
 
 def _hub(site: Site) -> Service:
+    """Return the hub's service."""
     name = site.service("hub")
     return next(service for service in site_services(site, this_platform()) if service.name == name)
 
 
 def stop(site: Site) -> int:
-    """Stop them, the last one first. Users' servers are Slurm's jobs, and stay up. Raises Problem."""
+    """Stop the services, the last one first. Users' servers keep running. Raises Problem."""
     need_root("stop")
     with alone():
         control.stop(site_services(site, this_platform()), running_supervisor(site))
@@ -94,10 +97,9 @@ def stop(site: Site) -> int:
 
 
 def status(site: Site) -> int:
-    """Say how each service does, what keeps users' pages apart, the kernels, and what keeps users
-    out.
+    """Print the state of each service, what keeps pages apart, the kernels, and open problems.
 
-    0 when all is well, else 1.
+    Returns 0 if all is well, else 1.
     """
     need_root("status")
     states = control.status(site_services(site, this_platform()), running_supervisor(site))
@@ -118,14 +120,15 @@ def status(site: Site) -> int:
 
 
 def _internal_tls(site: Site) -> str:
+    """Return the line about internal TLS."""
     try:
-        return authorities.told(site)
+        return authorities.describe_internal_tls(site)
     except CommandFailed:
         return "its certificates are not there: sudo make apply"
 
 
 def _machines_own(site: Site) -> dict[str, State]:
-    """The web server by its unit's name, where the site is a part of the machine's."""
+    """Return the state of the machine's own web server, if the site uses that one."""
     if site.front.instance == "own":
         return {}
     web = server(site, this_platform())

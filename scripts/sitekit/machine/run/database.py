@@ -1,8 +1,8 @@
-"""The hub's database: backed up, and upgraded or restored, when the hub changes to another release.
+"""Back up, upgrade or restore the hub's database when the hub changes to another release.
 
-`make start` does this while the hub is down. A hub that is started in another way (by systemd after
-a crash or a boot, by `make apply`) upgrades the database itself (c.JupyterHub.upgrade_db), after it
-has copied it. Both keep a way back.
+`make start` does this while the hub is stopped. systemd, after a crash or a boot, and `make apply`
+start the hub without it. Then JupyterHub itself copies and upgrades its database
+(c.JupyterHub.upgrade_db). In both cases a backup of the old database is kept.
 """
 
 from __future__ import annotations
@@ -29,9 +29,11 @@ print(json.dumps([script.get_current_head(), *(one.revision for one in script.wa
 """
 
 
-def refuse_strange(site: Site, release: Path) -> None:
-    """Raise Problem when the database is damaged, or when `release` cannot work with it, and there
-    is no backup that it can."""
+def refuse_unknown_schema(site: Site, release: Path) -> None:
+    """Refuse if the database is damaged or too new for `release`, and no backup fits.
+
+    Raises Problem.
+    """
     if not site.database.exists():
         return
     with _as_the_hub(site):
@@ -46,12 +48,11 @@ def refuse_strange(site: Site, release: Path) -> None:
         )
 
 
-def fit(site: Site) -> None:
-    """Back the database up, and bring it into the form that the release in use has. The hub must be
-    stopped.
+def match_release(site: Site) -> None:
+    """Back up the database, and convert it to the schema of the current release. Raises Problem.
 
-    A newer release upgrades it, as `jupyterhub upgrade-db` does. For an older one the newest backup
-    that it knows is put back, when the form has moved since. Raises Problem.
+    The hub must be stopped. A newer release upgrades the database, as `jupyterhub upgrade-db` does.
+    For an older release, the newest backup with a schema that it knows is restored.
     """
     if not site.database.exists():
         return
@@ -61,7 +62,7 @@ def fit(site: Site) -> None:
     if have not in known:
         backup = backup_of(site, known)
         if backup is None:
-            return refuse_strange(site, site.current)
+            return refuse_unknown_schema(site, site.current)
         put_back(site, backup)
         say(
             f"The hub's database is that of {backup.stem} again: this release does not know the form that it had."
@@ -84,36 +85,41 @@ def fit(site: Site) -> None:
 
 
 def known_revisions(site: Site, release: Path) -> list[str]:
-    """The forms of the database that `release` knows; the one that it wants comes first."""
+    """Return the schema revisions that `release` knows, its own first."""
     argv: Argv = [release / "bin/python", "-I", "-c", _REVISIONS]
     known = json.loads(run(argv, user=site.hub.user, cwd=Path("/")).stdout)
     return list(dict.fromkeys(known))
 
 
 def _as_the_hub(site: Site) -> AbstractContextManager[None]:
-    """All that is done in the hub's folder, the hub's account could do itself."""
+    """Act as the hub's account in the block, so that root never writes in the hub's folder."""
     hub = pwd.getpwnam(site.hub.user)
     return acting_as(hub.pw_uid, hub.pw_gid)
 
 
 def revision(site: Site) -> str:
-    """The form that the database has, by alembic's name."""
+    """Return the schema revision of the database, as alembic names it."""
     with _as_the_hub(site):
         return revision_of(site.database)
 
 
 def revision_of(database: Path) -> str:
+    """Return the schema revision of a database file."""
     with sqlite.opened(database) as connection:
         found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return str(found[0])
 
 
 def _folder(site: Site) -> Path:
+    """Return the folder with the backups of the database."""
     return site.paths.state / "backups"
 
 
 def back_up(site: Site, revision: str) -> None:
-    """A copy, readable by the hub's account only, named by time and form; the oldest ones go."""
+    """Copy the database to a file that only the hub's account reads; remove the oldest backups.
+
+    The file's name has the time and the schema revision.
+    """
     folder, draft = _folder(site), _folder(site) / "draft"
     with _as_the_hub(site):
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -126,8 +132,11 @@ def back_up(site: Site, revision: str) -> None:
 
 
 def _keep_jupyterhubs_copies(site: Site) -> None:
-    """Move the copies that JupyterHub made before it upgraded the database (jupyterhub.dbutil,
-    backup_db_file) to the other backups. One that cannot be read stays where it is."""
+    """Move the copies that JupyterHub made before an upgrade to the other backups.
+
+    JupyterHub makes them in jupyterhub.dbutil.backup_db_file. A copy that cannot be read stays
+    where it is.
+    """
     with _as_the_hub(site):
         for copy in sorted(site.database.parent.glob(f"{site.database.name}.[0-9]*")):
             made = time.strftime("%Y-%m-%dT%H-%M-%S", time.localtime(copy.stat().st_mtime))
@@ -138,14 +147,14 @@ def _keep_jupyterhubs_copies(site: Site) -> None:
 
 
 def backup_of(site: Site, known: list[str]) -> Path | None:
-    """The newest backup in a form that the release knows."""
+    """Return the newest backup with a schema revision that the release knows."""
     with _as_the_hub(site):
         kept = sorted(_folder(site).glob("*.sqlite"), reverse=True)
     return next((backup for backup in kept if backup.stem.rpartition("-")[2] in known), None)
 
 
 def put_back(site: Site, backup: Path) -> None:
-    """Have `backup` in the place of the database. The hub must be stopped."""
+    """Replace the database with `backup`. The hub must be stopped."""
     draft = site.database.with_name(".restored.sqlite")
     with _as_the_hub(site):
         draft.unlink(missing_ok=True)

@@ -1,5 +1,4 @@
-"""What `make status` says of the site beside its services: maintenance, and the state folder and
-its disk."""
+"""Report maintenance, the state folder and its disk, for `make status`."""
 
 from __future__ import annotations
 
@@ -8,13 +7,12 @@ from collections.abc import Iterator
 
 from ...site import Site
 
-LITTLE_ROOM = 0.05
-"""The part of a disk that is left when `status` begins to warn."""
+LOW_SPACE = 0.05
+"""`make status` warns if a smaller part of the disk than this is free."""
 
 
 def site_state(site: Site) -> Iterator[tuple[str, str, bool]]:
-    """Lines of (subject, what there is to say, whether that is well). A site where all is well
-    needs none."""
+    """Yield (subject, text, whether it is well). Nothing is printed if all is well."""
     if site.maintenance.exists():
         yield (
             "maintenance",
@@ -35,6 +33,6 @@ def site_state(site: Site) -> Iterator[tuple[str, str, bool]]:
             True,
         )
     disk = shutil.disk_usage(site.paths.state)
-    if disk.free < disk.total * LITTLE_ROOM:
-        room = f"{disk.free / 1e6:.0f} MB of {disk.total / 1e9:.1f} GB are free on the disk of {site.paths.state}"
-        yield "disk", f"{room}; when it is full, nobody can log in", False
+    if disk.free < disk.total * LOW_SPACE:
+        free_space = f"{disk.free / 1e6:.0f} MB of {disk.total / 1e9:.1f} GB are free on the disk of {site.paths.state}"
+        yield "disk", f"{free_space}; when it is full, nobody can log in", False

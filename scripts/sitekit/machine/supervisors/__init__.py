@@ -1,1 +1,1 @@
-"""Long-running services, under systemd or supervisord."""
+"""Run the site's services under systemd or supervisord."""

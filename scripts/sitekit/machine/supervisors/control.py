@@ -1,4 +1,4 @@
-"""Start, stop and show a list of services, in order and until they answer, under either supervisor."""
+"""Start, stop and report services in order, and wait until they answer."""
 
 from __future__ import annotations
 
@@ -29,14 +29,15 @@ __all__ = [
 ]
 
 
-_LIVES = 3
-"""A service that dies before it answers is given up when it has died this often: it would do so for
-ever."""
+_MAX_ENDS = 3
+"""A service that ends before it answers is not waited for after so many ends."""
 
 
 def which_supervisor() -> Literal["systemd", "supervisord"]:
-    """What this machine offers: systemd where it is PID 1 (the test of sd_booted(3)), else
-    supervisord."""
+    """Return the supervisor of this machine: systemd if it is PID 1, else supervisord.
+
+    sd_booted(3) describes the test.
+    """
     return "systemd" if Path("/run/systemd/system").is_dir() else "supervisord"
 
 
@@ -49,13 +50,12 @@ def start(
     again: Collection[str] = (),
     unasked: Collection[str] = (),
 ) -> None:
-    """Start `services` in this order, each when the one before it answers. What runs already is
-    left alone.
+    """Start services in this order, each after the previous one answers.
 
-    `within` is the limit for each, in seconds. Those whose names are in `afresh` are stopped first,
-    so that they take in what changed; those in `again` read their configuration again as they run;
-    those in `unasked` need not answer. Raises Problem: which one did not become ready, and the last
-    lines of its log.
+    Running services are left alone, except those in `afresh`, which are restarted, and those in
+    `again`, which are reloaded. Services in `unasked` do not have to answer. `within` is the time
+    limit for each, in seconds. Raises Problem with the last lines of the log of a service that is
+    not ready in time.
     """
     with progress.step("Starting services", total=len(services)) as step:
         supervisor.load(services)
@@ -65,7 +65,7 @@ def start(
             if service.name in afresh:
                 supervisor.stop(service)
             state = supervisor.state(service)
-            # between two attempts: the next one is now
+            # the supervisor pauses between two attempts: start the next one now
             if state.word == "starting" and state.pid is None:
                 supervisor.stop(service)
             if state.word != "running":
@@ -82,13 +82,12 @@ def start(
 def restart(
     services: Sequence[Service], supervisor: Supervisor, *, within: float = START_SECONDS
 ) -> None:
-    """Stop and start each of `services`. Raises Problem as `start` does."""
+    """Restart each of the services. Raises Problem as `start` does."""
     start(services, supervisor, within=within, afresh={service.name for service in services})
 
 
 def stop(services: Sequence[Service], supervisor: Supervisor) -> None:
-    """Stop `services`, the last one first, and wait for their ends. Stopped ones are left alone.
-    Raises Problem."""
+    """Stop the services, the last one first, and wait until they have ended. Raises Problem."""
     with progress.step("Stopping services", total=len(services)) as step:
         for service in reversed(services):
             step.note(service.name)
@@ -99,12 +98,15 @@ def stop(services: Sequence[Service], supervisor: Supervisor) -> None:
 
 
 def status(services: Sequence[Service], supervisor: Supervisor) -> dict[str, State]:
-    """The state of each service by name. One that runs but does not answer is `starting`."""
+    """Return the state of each service by name. One that runs but does not answer is `starting`."""
     return {service.name: _seen(service, supervisor) for service in services}
 
 
 def _seen(service: Service, supervisor: Supervisor) -> State:
-    """supervisord calls a program running when it is some seconds old; here it is when it answers."""
+    """Return the state of a service: it is running only if it answers.
+
+    supervisord already calls a program running when it is some seconds old.
+    """
     state = supervisor.state(service)
     if service.ready is None or state.pid is None or state.word not in ("starting", "running"):
         return state
@@ -114,11 +116,12 @@ def _seen(service: Service, supervisor: Supervisor) -> State:
 
 
 def _wait(service: Service, supervisor: Supervisor, within: float) -> None:
+    """Wait until a service answers."""
     end = time.monotonic() + within
     attempts = set()
     while (state := _seen(service, supervisor)).word != "running":
         attempts.add(state.attempt)
-        if state.word == "failed" or len(attempts) > _LIVES:
+        if state.word == "failed" or len(attempts) > _MAX_ENDS:
             raise _not_up(service, supervisor, f"ends by itself, again and again ({state.detail})")
         if time.monotonic() > end:
             raise _not_up(
@@ -128,6 +131,7 @@ def _wait(service: Service, supervisor: Supervisor, within: float) -> None:
 
 
 def _not_up(service: Service, supervisor: Supervisor, why: str) -> Problem:
+    """Return the error for a service that did not start, with the end of its log."""
     tail = "".join(f"\n    | {line}" for line in supervisor.log(service).splitlines())
     return Problem(
         why + tail,

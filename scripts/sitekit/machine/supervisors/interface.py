@@ -1,4 +1,4 @@
-"""What sitekit asks of a supervisor, whichever it is."""
+"""Define what sitekit needs of a supervisor: the interface of systemd and supervisord."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Word = Literal["stopped", "starting", "running", "failed"]
 
 @dataclass(frozen=True)
 class State:
-    """What the supervisor says of a service; `detail` in its own words, `pid` its main process if
-    it has one.
+    """The state of a service.
 
-    `attempt` changes with each start that follows on an end.
+    `detail` is the supervisor's own text. `pid` is the main process, if there is one. `attempt`
+    changes with each restart after the service ended by itself.
     """
 
     word: Word
@@ -27,32 +27,34 @@ class State:
 
 
 class Supervisor(Protocol):
-    """Starts and watches services. It knows ours by their names and touches no others."""
+    """Starts and watches the site's services. It knows them by name and touches no others."""
 
     def files(self, services: Sequence[Service]) -> dict[Path, str]:
-        """What has to stand on disk before `load`. Pure."""
+        """Return the files that must exist before `load`. Pure."""
 
     def load(self, services: Sequence[Service]) -> None:
-        """Read those files; be up. Raises Problem."""
+        """Read these files, and start the supervisor if it does not run. Raises Problem."""
 
     def start(self, service: Service) -> None:
-        """Ask for a start and return at once. A running service is left alone."""
+        """Start a service without waiting. A running service is left alone."""
 
     def reload(self, service: Service) -> None:
-        """Have a running service, one with a `reload_signal`, read its configuration again, without
-        an interruption."""
+        """Reload a running service, which has a `reload_signal`, without an interruption."""
 
     def stop(self, service: Service) -> None:
-        """End a service and wait for its end. A stopped or unknown one is left alone."""
+        """Stop a service, and wait until it has ended.
+
+        A stopped or unknown service is left alone.
+        """
 
     def unload(self, services: Sequence[Service]) -> None:
-        """After `stop`: nothing of `services` starts again by itself."""
+        """Make sure, after `stop`, that no service starts again by itself."""
 
     def state(self, service: Service) -> State:
-        """How it does; `stopped` when the supervisor is down or does not know it."""
+        """Return the state; `stopped` if the supervisor is down or does not know the service."""
 
     def log(self, service: Service, lines: int = 12) -> str:
-        """The last lines that it printed."""
+        """Return the last lines of the service's log."""
 
     def read_log(self, service: Service) -> str:
-        """The command that shows all of them."""
+        """Return the command that prints the whole log."""

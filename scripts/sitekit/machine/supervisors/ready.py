@@ -1,5 +1,6 @@
-"""Whether a service of the site answers. Each is asked for what it alone can say: a bare connect
-would also reach another program that has taken its port.
+"""Check whether a service of the site answers a request that only this service can answer.
+
+A connection alone is not enough: another program may listen on the port.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ _LISTENS = "0A"  # net/ipv4/tcp_states.h, TCP_LISTEN
 
 
 def proxy_answers(site: Site) -> bool:
-    """Whether its API takes the token of proxy.env and tells its routes. Without root, which alone
-    may read the token, it is enough that it asks for one."""
-    if not _owned(site.proxy.api_port, site.proxy.user):  # nobody else is to be sent the token
+    """Return whether the proxy's API accepts the token and lists its routes.
+
+    Only root may read the token. Without root it is enough that the API asks for a token.
+    """
+    if not _owned(site.proxy.api_port, site.proxy.user):  # send the token to no other program
         return False
     try:
         token = _token(site.etc / "proxy.env")
@@ -39,7 +42,7 @@ def proxy_answers(site: Site) -> bool:
 
 
 def hub_answers(site: Site) -> bool:
-    """Whether JupyterHub's API tells its version."""
+    """Return whether JupyterHub's API returns its version."""
     code, text = _get(site, site.hub.address, site.hub.port, "/hub/api/", {})
     try:
         return code == 200 and "version" in json.loads(text)
@@ -48,8 +51,10 @@ def hub_answers(site: Site) -> bool:
 
 
 def front_answers(site: Site) -> bool:
-    """Whether what answers there in TLS has the headers that this site's configuration gives to
-    each of its answers. Whose certificate it shows is the doctor's question, not this one."""
+    """Return whether the web server answers with the headers of this site's configuration.
+
+    Another check, `make certificate_check`, examines the certificate.
+    """
     try:
         with spoken("127.0.0.1", site.front.port, 5, site.front.host) as tls:
             caller = http.client.HTTPConnection(site.front.host)
@@ -61,13 +66,16 @@ def front_answers(site: Site) -> bool:
 
 
 def _token(path: Path) -> str:
+    """Return the proxy's token."""
     lines = (line.partition("=") for line in path.read_text().splitlines())
     return next((value for key, _, value in lines if key == "CONFIGPROXY_AUTH_TOKEN"), "")
 
 
 def _owned(port: int, account: str) -> bool:
-    """Whether what listens on this port of 127.0.0.1 belongs to this account. Source: proc(5),
-    /proc/net/tcp."""
+    """Return whether the program that listens on this port of 127.0.0.1 belongs to the account.
+
+    Source: proc(5), /proc/net/tcp.
+    """
     place = f"{int.from_bytes(socket.inet_aton('127.0.0.1'), sys.byteorder):08X}:{port:04X}"
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     owners = {int(row[7]) for row in rows if row[1] == place and row[3] == _LISTENS}
@@ -80,8 +88,10 @@ def _owned(port: int, account: str) -> bool:
 def _get(
     site: Site, address: str, port: int, path: str, headers: dict[str, str]
 ) -> tuple[int, str]:
-    """The status and the text of an answer; 0 where there is none. With internal TLS root asks with
-    the hub's own certificate."""
+    """Return the status and the text of an answer; status 0 if there is none.
+
+    With internal TLS, root presents the hub's own certificate.
+    """
     caller: http.client.HTTPConnection
     try:
         if site.internal_tls:
@@ -90,7 +100,7 @@ def _get(
             )
         else:
             caller = http.client.HTTPConnection(address, port, timeout=5)
-    except OSError:  # it is yet to be made, or not to be read
+    except OSError:  # the certificate does not exist yet, or may not be read
         return 0, ""
     try:
         caller.request("GET", path, headers=headers)

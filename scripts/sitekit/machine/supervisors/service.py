@@ -1,5 +1,4 @@
-"""What a long-running service is, and how systemd and supervisord are told about it. Rendering is
-pure."""
+"""Describe a long-running service, and render it for systemd or supervisord. Pure."""
 
 from __future__ import annotations
 
@@ -14,31 +13,31 @@ from jinja2 import Environment
 
 from ...base.templates import templates
 
-# supervisord has no EnvironmentFile=, so a shell reads the file and becomes the program: the
-# process id stays the same.
+# supervisord has no EnvironmentFile=. A shell reads the file and then executes the program under
+# the same process id.
 _WITH_FILE = ("/bin/sh", "-c", 'set -a; . "$1"; shift; exec "$@"', "sh")
 
 
 START_SECONDS = 300
-"""So long a start may take: for an environment that comes over the network, file by file."""
+"""The time limit of a start. It is long because a network filesystem delivers file by file."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """One program that stays up. The same object renders to a systemd unit and to a section of
-    supervisord.conf.
+    """A long-running program. It renders to a systemd unit or a section of supervisord.conf.
 
-    `environment_file` holds KEY=value lines that must not be seen in a process list; it has to
-    exist. `mounts` are folders whose filesystems are mounted first, if they can be. `after` names
-    services that start before this one; `wants` are other units of systemd's that come up with it.
-    `kill_mode` is systemd's word: with `process` a stop ends the main process alone and its
-    children live on. `runtime_directories` lie below /run and are made before each start, for
-    `user`; so does `pauses`, in which systemd notes how long it waits before the next attempt.
-    `template` is the unit in the top-level systemd/ folder: `service` is the plain one, the others
-    add a sandbox to it. `reload_signal` has it read its configuration again. `ready` says whether
-    the service answers; None: running is enough. With `heartbeat_seconds` the program tells systemd
-    when it is ready, and then that it lives, at least so often; supervisord does not listen to
-    that.
+    - `environment_file`: a file of KEY=value lines that must not appear in the process list.
+    - `mounts`: folders whose filesystems are mounted before the start, if possible.
+    - `after`: services that start before this one.
+    - `wants`: other systemd units that start together with this one.
+    - `kill_mode`: as in systemd. With `process`, a stop ends only the main process.
+    - `runtime_directories`: folders below /run, created for `user` before each start.
+    - `pauses`: a file below /run in which systemd records the pause before the next attempt.
+    - `template`: the unit in the folder systemd/. `service` is the plain one, others add a sandbox.
+    - `reload_signal`: the signal that makes the program read its configuration again.
+    - `ready`: returns whether the service answers. None: it is enough that it runs.
+    - `heartbeat_seconds`: the program notifies systemd when it is ready, and then at least so
+      often. supervisord ignores this.
     """
 
     name: str
@@ -65,7 +64,7 @@ class Service:
 
 
 def systemd_unit(service: Service) -> str:
-    """The text of `<name>.service`."""
+    """Return the text of `<name>.service`."""
     return (
         _templates()
         .get_template(_unit_template(service))
@@ -74,10 +73,10 @@ def systemd_unit(service: Service) -> str:
 
 
 def supervisord_conf(services: Sequence[Service], *, socket: Path, log: Path) -> str:
-    """The text of a supervisord.conf that runs `services`; it listens on `socket` only and logs
-    into the folder `log`.
+    """Return a supervisord.conf that runs the services.
 
-    Raises ValueError for a value that supervisord's file format cannot carry.
+    supervisord listens only on `socket` and logs into the folder `log`. Raises ValueError for a
+    value that the file format cannot express.
     """
     return (
         _templates()
@@ -105,12 +104,12 @@ def _templates() -> Environment:
 
 
 def _systemd_words(words: Sequence[object]) -> str:
-    """ExecStart= in systemd's own quoting: `$` and `%` would be expanded. Source:
-    systemd.service(5), COMMAND LINES."""
+    """Return the words for ExecStart= with systemd's quoting: systemd.service(5), COMMAND LINES."""
     return " ".join(_systemd_word(word).replace("$", "$$") for word in words)
 
 
 def _systemd_word(word: object) -> str:
+    """Quote a word for systemd."""
     text = str(word).replace("%", "%%")
     if text and not set(text) & set(" \t\n\"'\\;"):
         return text
@@ -118,23 +117,28 @@ def _systemd_word(word: object) -> str:
 
 
 def _systemd_line(value: object) -> str:
-    """A setting that takes the rest of its line as it is, such as WorkingDirectory=."""
+    """Escape a value of a setting that takes the rest of its line, such as WorkingDirectory=."""
     return str(value).replace("%", "%%")
 
 
 def _below_run(paths: Sequence[Path]) -> str:
-    """RuntimeDirectory= takes names relative to /run. Raises ValueError for any other folder."""
+    """Return folders for RuntimeDirectory=, relative to /run.
+
+    Raises ValueError for other folders.
+    """
     return " ".join(str(path.relative_to("/run")) for path in paths)
 
 
 def _units(names: Sequence[str]) -> str:
+    """Return the names of units."""
     return " ".join(f"{name}.service" for name in names)
 
 
 def _supervisord_command(service: Service) -> str:
+    """Return the command line of a service for supervisord."""
     words = list(service.command)
     if service.group is not None:
-        # supervisord's user= knows the account's own group only; setpriv (util-linux) is told both.
+        # supervisord's user= sets only the account's primary group; setpriv (util-linux) sets both.
         words = [
             "/usr/bin/setpriv",
             f"--reuid={service.user}",
@@ -148,7 +152,10 @@ def _supervisord_command(service: Service) -> str:
 
 
 def _supervisord_environment(service: Service) -> str:
-    """systemd sets USER and LOGNAME itself; supervisord would leave root's."""
+    """Return the variables of a service for supervisord, with USER and LOGNAME.
+
+    systemd sets these two by itself; supervisord would keep root's.
+    """
     values = {"USER": service.user, "LOGNAME": service.user, **service.environment}
     for key, value in values.items():
         if '"' in value or "'" in value:
@@ -159,8 +166,10 @@ def _supervisord_environment(service: Service) -> str:
 
 
 def _supervisord_value(text: str) -> str:
-    """`%` expands; a blank before `;` or `#` starts a comment. Source: supervisor/options.py,
-    UnhosedConfigParser."""
+    """Escape a value for supervisord.conf: supervisor/options.py, UnhosedConfigParser.
+
+    `%` starts a variable, and ` ;` or ` #` a comment.
+    """
     if "\n" in text or " ;" in text or " #" in text:
         raise ValueError(
             f"supervisord.conf cannot carry the line end or the comment sign in: {text}"

@@ -1,5 +1,7 @@
-"""Services under a supervisord of our own: one daemon, a socket that is root's alone, for machines
-without systemd."""
+"""Run services under supervisord, for machines without systemd.
+
+It is one daemon for the site, with a socket that only root can use.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +30,11 @@ _WORDS: dict[str, Word] = {
     "BACKOFF": "starting",
     "FATAL": "failed",
 }
-# supervisor/xmlrpc.py, class Faults. The last two: it died at once; whether it comes up yet,
-# `state` tells.
+# supervisor/xmlrpc.py, class Faults. The last two mean that the program ended at once. `state`
+# shows whether a later attempt succeeds.
 _NOT_THERE, _NOT_RUNNING, _ALREADY_STARTED, _ENDED, _SPAWN_ERROR = 10, 70, 60, 40, 50
-_PATIENCE = 60  # seconds until supervisord answers
-# What a daemon may inherit from the person who started it: nothing.
+_ANSWER_TIMEOUT = 60  # seconds until supervisord answers
+# The daemon gets no variables of the user who started it.
 _CLEAN = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LANG": "C.UTF-8",
@@ -42,9 +44,9 @@ _CLEAN = {
 
 @dataclass(frozen=True)
 class SupervisordSupervisor:
-    """The supervisord whose configuration is `conf`, reached at `control` (a Unix socket).
+    """A supervisord with the configuration `conf` and the Unix socket `control`.
 
-    `log_folder` takes the services' output; `program` is the supervisord to start.
+    `log_folder` is for the output of the services. `program` is the supervisord to start.
     """
 
     conf: Path
@@ -94,8 +96,11 @@ class SupervisordSupervisor:
         self._await_end(service)
 
     def _await_end(self, service: Service) -> None:
-        """Whoever asked for its stop before may have been interrupted: until it has ended,
-        supervisord refuses to start it and takes no other stop."""
+        """Wait until a service has ended that was told to stop before.
+
+        An interrupted command may have left it so. Until it has ended, supervisord refuses to start
+        it and accepts no other stop.
+        """
         if not _within(
             service.stop_seconds + 10, lambda: not self.state(service).detail.startswith("STOPPING")
         ):
@@ -106,7 +111,7 @@ class SupervisordSupervisor:
             )
 
     def unload(self, services: Sequence[Service]) -> None:
-        """supervisord itself goes when nothing is left for it to watch."""
+        """Stop supervisord itself if none of its programs runs."""
         if not self._up() or any(info["pid"] for info in self._rpc.getAllProcessInfo()):
             return
         daemon = self._rpc.getPID()
@@ -124,8 +129,8 @@ class SupervisordSupervisor:
         except xmlrpc.client.Fault:
             return State("stopped", "not known to supervisord")
         word = _WORDS.get(info["statename"], "stopped")
-        # A program that ended by itself is EXITED while supervisord decides; one that was told to
-        # stop is STOPPED.
+        # EXITED: the program ended by itself, and supervisord has not decided yet. STOPPED: it was
+        # told to stop.
         detail = info["description"] or info["spawnerr"]
         detail = info["statename"] + (f", {detail}" if detail else "")
         return State(word, detail, info["pid"] or None, str(info["start"]))
@@ -165,8 +170,10 @@ class SupervisordSupervisor:
             raise Problem("supervisord does not answer on its socket", str(self.control), remedy)
 
     def _reread(self) -> None:
-        """Take in what changed in the file; a program whose section changed stops here and is
-        started by `start`."""
+        """Load the changed configuration. Programs whose section changed are stopped.
+
+        `start` starts them again.
+        """
         ((added, changed, removed),) = self._rpc.reloadConfig()
         for name in [*changed, *removed]:
             self._rpc.stopProcessGroup(name)
@@ -176,7 +183,7 @@ class SupervisordSupervisor:
 
 
 class _UnixTransport(xmlrpc.client.Transport):
-    """XML-RPC over a Unix socket. supervisor's own SupervisorTransport waits for ever."""
+    """XML-RPC over a Unix socket. supervisor's own SupervisorTransport has no timeout."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -185,19 +192,20 @@ class _UnixTransport(xmlrpc.client.Transport):
     def make_connection(self, host: object) -> http.client.HTTPConnection:
         connection = http.client.HTTPConnection("localhost")
         connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.sock.settimeout(_PATIENCE)
+        connection.sock.settimeout(_ANSWER_TIMEOUT)
         connection.sock.connect(str(self._path))
         return connection
 
 
 def _runtime_directory(folder: Path, user: str) -> None:
-    """What systemd's RuntimeDirectory= does: /run is empty after a boot."""
+    """Create a folder below /run, as RuntimeDirectory= of systemd does. A boot empties /run."""
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     if os.geteuid() == 0:
         shutil.chown(folder, user)
 
 
 def _within(seconds: float, holds: Callable[[], bool]) -> bool:
+    """Wait until a condition holds; return False after `seconds`."""
     end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:

@@ -1,4 +1,4 @@
-"""Services under systemd: one unit file each, named as the service."""
+"""Run services under systemd, with one unit file each."""
 
 from __future__ import annotations
 
@@ -66,7 +66,8 @@ class SystemdSupervisor:
         shown = run(["systemctl", "show", wanted, _unit(service)], check=False)
         told = dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
         active, sub = told.get("ActiveState", "inactive"), told.get("SubState", "")
-        # A unit that waits for its next attempt is `activating (auto-restart)`: it may yet come up.
+        # A unit that waits for its next attempt is `activating (auto-restart)`, so it may still
+        # start.
         word = _WORDS.get(active, "stopped")
         pid = int(told.get("MainPID", "0")) or None
         return State(
@@ -85,9 +86,10 @@ class SystemdSupervisor:
 
 
 def read_units() -> None:
-    """Let systemd take in what changed below /etc/systemd. Raises CommandFailed."""
+    """Make systemd read changed units (`systemctl daemon-reload`). Raises CommandFailed."""
     run(["systemctl", "daemon-reload"])
 
 
 def _unit(service: Service) -> str:
+    """Return the name of a service's unit."""
     return f"{service.name}.service"

@@ -1,1 +1,1 @@
-"""`sudo make uninstall`: what apply brought is taken away."""
+"""Remove what `make apply` wrote (`sudo make uninstall`)."""

@@ -1,9 +1,8 @@
-"""Take away what `make apply` brought: what the manifest lists, of each kind the last thing first.
-Others' work stays.
+"""Remove everything that the manifest lists, and leave the work of others.
 
-What users and the hub made is the site's memory, and goes only when it is asked for: `sudo make
-uninstall PURGE=1`. The record goes last, and shrinks as things go: whatever fails, a second try
-does the rest.
+Of each kind, the deepest path goes first. The data of users and hub is kept unless asked: `sudo
+make uninstall PURGE=1`. The manifest is removed last, and shortened after each step. So after a
+failure, a second run does the rest.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from ...base.files import write_atomic
 from ...base.progress import say
 from ...site import Site
 from ..apply.execute import before_path
-from ..apply.observed import beside
-from ..apply.service_changes import web_servers
+from ..apply.machine_state import beside
+from ..apply.service_changes import web_servers_reading
 from ..host.lock import alone
 from ..host.platform import this_platform
 from ..installed import unix_accounts
@@ -41,7 +40,7 @@ Fact = TypeVar("Fact")
 
 @dataclass(frozen=True)
 class _Installed:
-    """One site on one machine, as it was applied; `shared` is what other sites there have as well."""
+    """A site as it was applied to a machine. `shared` is what other sites there use too."""
 
     site: Site
     root: Path
@@ -55,8 +54,10 @@ class _Installed:
     def each(
         self, known: list[Thing] | dict[Thing, Fact], but: Iterable[Path] = ()
     ) -> Iterator[Thing]:
-        """What a list of the manifest has, the deepest first. Each is forgotten when it was dealt
-        with."""
+        """Yield the entries of a list in the manifest, the deepest path first.
+
+        Each entry is removed from the manifest after the caller has handled it.
+        """
         listed = reversed(sorted(known, key=lambda name: str(name).count("/")))
         kept = {str(path) for path in but}
         for name in [name for name in listed if str(name) not in kept]:
@@ -64,6 +65,7 @@ class _Installed:
             self.forget(known, name)
 
     def forget(self, known: list[Thing] | dict[Thing, Fact], name: Thing) -> None:
+        """Remove an entry from the manifest, and write the manifest."""
         if isinstance(known, dict):
             del known[name]
         else:
@@ -72,11 +74,10 @@ class _Installed:
 
 
 def uninstall(site: Site, *words: str, root: Path = MACHINE) -> int:
-    """Remove the site's files, accounts and empty folders, and say what stays. Idempotent. Raises
-    Problem.
+    """Remove the site's files, accounts and empty folders, and print what stays. Raises Problem.
 
-    The hub's database, the logs and the backups stay, for root alone, unless the word `purge` is
-    said. Homes, jobs that run, kernels and the release are not touched at all.
+    A second run does no harm. The hub's database, logs and backups stay, readable by root only,
+    unless the argument is `purge`. Homes, running jobs, kernels and releases are not touched.
     """
     need_root("uninstall")
     if words not in ((), ("purge",)):
@@ -93,6 +94,7 @@ def uninstall(site: Site, *words: str, root: Path = MACHINE) -> int:
 
 
 def _uninstall(here: _Installed) -> int:
+    """Stop the services, remove everything, and print what stays."""
     site, installed, left = here.site, not here.manifest.empty, False
     can_stop = here.root == MACHINE and (
         site.supervisor != "systemd" or control.which_supervisor() == "systemd"
@@ -113,12 +115,12 @@ def _uninstall(here: _Installed) -> int:
 
 
 def memories(site: Site) -> tuple[Path, ...]:
-    """The hub's database, the logs, the backups."""
+    """Return the folders of the hub's database, the logs and the backups."""
     return site.paths.state, site.log, site.backups
 
 
 def _reached(here: _Installed) -> Iterator[str]:
-    """Links and files; what has read them goes on without them."""
+    """Remove links and files, then make the programs that had read them reload."""
     platform = this_platform(here.root)
     gone: dict[Path, str] = {}
     own = front_path(here.site, platform)
@@ -128,14 +130,14 @@ def _reached(here: _Installed) -> Iterator[str]:
     for name in here.each(here.manifest.files, but=[applied_path(here.site)]):
         yield from _file(here, name)
     if here.root == MACHINE:
-        for web in web_servers(here.site, platform, reach):
+        for web in web_servers_reading(here.site, platform, reach):
             yield from without_site(web, gone, before, own)
         if control.which_supervisor() == "systemd":
             control.read_units()
 
 
 def _links(here: _Installed, gone: dict[Path, str]) -> Iterator[str]:
-    """What is removed is added to `gone`, with where it led."""
+    """Remove the links; add each removed link to `gone` with its target."""
     for name in here.each(here.manifest.links):
         path, entry = Path(name), look(here.root, Path(name))
         if name in here.shared.links:
@@ -148,6 +150,7 @@ def _links(here: _Installed, gone: dict[Path, str]) -> Iterator[str]:
 
 
 def _file(here: _Installed, name: str) -> Iterator[str]:
+    """Remove a file, unless it was changed by hand or existed before."""
     path, record, offered = Path(name), here.manifest.files[name], beside(Path(name))
     entry = look(here.root, path)
     if record.offered is not None and look(here.root, offered).sha256 == record.offered:
@@ -161,10 +164,10 @@ def _file(here: _Installed, name: str) -> Iterator[str]:
 
 
 def _memories(here: _Installed) -> Iterator[str]:
-    """What is purged is the content; the folders go with the others. Only in those that sitekit
-    made all is the site's.
+    """Keep or purge the hub's database, the logs and the backups.
 
-    What stays is closed, so that whoever gets the account's number next does not inherit it.
+    A purge removes only the content, and only in folders that sitekit made. What is kept becomes
+    readable by root only, so that a later account with the same uid cannot read it.
     """
     for path in memories(here.site):
         real = here.on_disk(path)
@@ -183,8 +186,11 @@ def _memories(here: _Installed) -> Iterator[str]:
 
 
 def _accounts(here: _Installed) -> Iterator[str]:
-    """Before the folders: an account may be in use by a process, and nothing else can then go
-    wrong."""
+    """Remove memberships, accounts and groups.
+
+    This happens before the folders are removed. It fails if a process of an account runs, and then
+    less has changed.
+    """
     root, others = here.root, here.shared
     go = {*here.manifest.accounts} - {*others.accounts}  # with their memberships
     for user, group in here.each(here.manifest.memberships):
@@ -197,14 +203,14 @@ def _accounts(here: _Installed) -> Iterator[str]:
         elif unix_accounts.has_account(root, name):
             unix_accounts.remove_account(root, name)
     for name in here.each(here.manifest.groups):
-        # userdel may have taken it along (login.defs(5), USERGROUPS_ENAB)
+        # userdel may have removed the group together with the account (login.defs(5),
+        # USERGROUPS_ENAB)
         if name not in others.groups and unix_accounts.has_group(root, name):
             unix_accounts.remove_group(root, name)
 
 
 def _folders(here: _Installed) -> Iterator[str]:
-    """Empty folders go. What is in /run is of this moment only, certificates can be asked for
-    again: they go too."""
+    """Remove empty folders, temporary files in /run, and certificates from ACME."""
     for path in (before_path(here.site), here.site.run, here.site.front_state):
         shutil.rmtree(here.on_disk(path), ignore_errors=True)
     for name in here.each(here.manifest.folders, but=manifest_path(here.site).parents):
@@ -226,11 +232,12 @@ def _folders(here: _Installed) -> Iterator[str]:
 
 
 def _holds_another(real: Path) -> bool:
-    """Whether a folder was left only because one below it was."""
+    """Return whether a folder contains other folders, and stays only because of them."""
     return any(other.is_dir() for other in real.iterdir())
 
 
 def _inside(real: Path) -> str:
+    """Return the first names in a folder as text."""
     names = sorted(path.name for path in real.iterdir())
     return f"it holds {', '.join(names[:4])}" + (
         f" and {len(names) - 4} more" if len(names) > 4 else ""
@@ -238,8 +245,11 @@ def _inside(real: Path) -> str:
 
 
 def _record(here: _Installed) -> Iterator[str]:
-    """The site as it was applied, the manifest, and the folders that hold them. Two of these are
-    never anybody else's: they go as well where a cut has left them empty."""
+    """Remove the applied site, the manifest, and their folders if these are empty.
+
+    Only sitekit uses two of these folders, so they are removed even if an interrupted run left
+    them.
+    """
     if str(applied_path(here.site)) in here.manifest.files:
         yield from _file(here, str(applied_path(here.site)))
     here.on_disk(manifest_path(here.site)).unlink(missing_ok=True)

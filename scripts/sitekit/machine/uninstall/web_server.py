@@ -1,4 +1,4 @@
-"""After the site's files and links are gone, the machine's own web server goes on without them."""
+"""Make the machine's own web server continue without the site, after its files were removed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from ..web import other_hosts, system_server
 
 
 def without_site(web: WebServer, gone: dict[Path, str], before: bytes, mine: Path) -> Iterator[str]:
-    """Have `web` take that in, if it runs. What it cannot do without of the links that are `gone`,
-    other sites need by now, and it stays: says which. What the web server refuses is told, and no
-    more. `before` stood in `mine`, the site's own file."""
+    """Reload `web`, if it runs, without the site's links. Yields what stays.
+
+    Links among `gone` that other sites need by now are restored. A message reports if the web
+    server cannot be reloaded. `before` is the old content of `mine`, the site's file.
+    """
     modules = {
         path: to for path, to in gone.items() if web.links and path.parent == web.links.modules
     }
@@ -34,15 +36,17 @@ def without_site(web: WebServer, gone: dict[Path, str], before: bytes, mine: Pat
             other_hosts.check_same(web, answered)
             if names := other_hosts.shown(answered):
                 say(f"    as before answer the other hosts of {web.service}: {names}")
-        except Problem as trouble:
-            yield f"{web.service} does not take in what is left to it: {trouble}"
+        except Problem as error:
+            yield f"{web.service} cannot load its remaining configuration: {error}"
 
 
 def _needed(web: WebServer, modules: dict[Path, str]) -> Iterator[Path]:
-    """All of them back; then each module goes if it can, with its settings, before what it depends
-    on."""
+    """Restore all module links, then remove each again that the web server does not need.
+
+    A module is removed together with its settings, and before the modules that it depends on.
+    """
     _link(modules)
-    if not _takes(web):  # nor with them: the fault is another one
+    if not _takes(web):  # the configuration fails even with all modules: the fault is another one
         for path in modules:
             path.unlink()
         return
@@ -56,11 +60,13 @@ def _needed(web: WebServer, modules: dict[Path, str]) -> Iterator[Path]:
 
 
 def _link(links: dict[Path, str]) -> None:
+    """Create the links."""
     for path, to in links.items():
         path.symlink_to(to)
 
 
 def _takes(web: WebServer) -> bool:
+    """Return whether the web server accepts its configuration."""
     try:
         system_server.test(web)
     except CommandFailed:

@@ -1,1 +1,1 @@
-"""The web server in front of the hub, from its configuration to its certificate."""
+"""Configure the web server in front of the hub: configuration, modules, certificates."""

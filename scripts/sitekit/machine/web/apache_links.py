@@ -1,9 +1,8 @@
-"""What takes a virtual host into use in the machine's own Apache: modules, and links where the
-distribution wants them.
+"""Enable the site and its modules in the machine's own Apache, by symbolic links.
 
-sitekit makes the links itself, as a2ensite and a2enmod would: so each is shown first, recorded and
-undone. The notes of those two below /var/lib/apache2 are left alone: they tell the distribution's
-packages which links those may take away.
+sitekit makes the links itself, as a2ensite and a2enmod do. So each link is shown first, recorded
+and can be undone. The records of a2ensite and a2enmod below /var/lib/apache2 are not changed: they
+tell the distribution's packages which links these may remove.
 """
 
 from __future__ import annotations
@@ -24,8 +23,10 @@ _DEPENDS = re.compile(r"^# Depends: (.*)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Link:
-    """A symbolic link. One that is `part_of` another is made only where that one is sitekit's as
-    well."""
+    """A symbolic link.
+
+    If it is `part_of` another link, it is made only if sitekit made that one.
+    """
 
     target: str
     part_of: Path | None = None
@@ -33,7 +34,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Loaded:
-    """The file that loads a module, and the line that does it from everywhere."""
+    """The file that loads a module, and the LoadModule line with an absolute path."""
 
     path: Path
     line: str
@@ -41,7 +42,7 @@ class Loaded:
 
 
 def loads(target: Target, platform: Platform) -> dict[str, Loaded]:
-    """By the module's name: all that are installed on this machine, in use or not."""
+    """Return the modules that are installed on this machine, enabled or not, by name."""
     found = {}
     for real in sorted(target.root.glob(str(platform.apache.loads.relative_to("/")))):
         text = real.read_text(errors="replace")
@@ -54,8 +55,7 @@ def loads(target: Target, platform: Platform) -> dict[str, Loaded]:
 
 
 def check_installed(target: Target, platform: Platform) -> None:
-    """Raises BadInput where the machine's web server is not there, or a module of Apache's that the
-    site needs."""
+    """Refuse a site whose web server, or a module of Apache that it needs, is not installed."""
     site = target.site
     if site.front.instance == "own":
         return
@@ -63,8 +63,8 @@ def check_installed(target: Target, platform: Platform) -> None:
     if not target.on_disk(web.sites).is_dir():
         raise _missing(platform, web.package, web.package)
     if site.front.server == "apache":
-        there = loads(target, platform)
-        missing = [name for name in modules(site) if name not in there]
+        installed = loads(target, platform)
+        missing = [name for name in modules(site) if name not in installed]
         if missing:
             packages = platform.apache.packages
             raise BadInputs(
@@ -76,13 +76,14 @@ def check_installed(target: Target, platform: Platform) -> None:
 
 
 def _missing(platform: Platform, what: str, package: str) -> BadInput:
+    """Return the error for a missing package."""
     return BadInput(
         f"{what} is not installed on this machine", "front", f"{platform.install} {package}"
     )
 
 
 def links(target: Target, platform: Platform) -> dict[Path, Link]:
-    """The links that the site needs: its modules', with those that they depend on, then its own."""
+    """Return the links that the site needs: for modules with dependencies, then for the site."""
     web = server(target.site, platform)
     if target.site.front.instance == "own" or web.links is None:
         return {}
@@ -92,28 +93,29 @@ def links(target: Target, platform: Platform) -> dict[Path, Link]:
 
 
 def _modules(target: Target, platform: Platform, folder: Path) -> dict[Path, Link]:
-    """Each with its settings, where it has some."""
-    found, there = {}, loads(target, platform)
-    for name in _closure(modules(target.site), there):
-        load = folder / there[name].path.name
-        found[load] = _link(load, there[name].path)
-        settings = there[name].path.with_suffix(".conf")
+    """Return the links for modules, each with the link for its settings if it has some."""
+    found, installed = {}, loads(target, platform)
+    for name in _closure(modules(target.site), installed):
+        load = folder / installed[name].path.name
+        found[load] = _link(load, installed[name].path)
+        settings = installed[name].path.with_suffix(".conf")
         if target.on_disk(settings).exists():
             conf = load.with_suffix(".conf")
             found[conf] = Link(_link(conf, settings).target, part_of=load)
     return found
 
 
-def _closure(wanted: list[str], there: dict[str, Loaded]) -> list[str]:
-    """With what they depend on; what is built in has no file."""
+def _closure(wanted: list[str], installed: dict[str, Loaded]) -> list[str]:
+    """Return the modules with all their dependencies. A built-in module has no file to link."""
     found, queue = set(), list(wanted)
     while queue:
         name = queue.pop()
-        if name in there and name not in found:
+        if name in installed and name not in found:
             found.add(name)
-            queue += there[name].depends
+            queue += installed[name].depends
     return sorted(found)
 
 
 def _link(path: Path, to: Path) -> Link:
+    """Return a relative link."""
     return Link(os.path.relpath(to, path.parent))

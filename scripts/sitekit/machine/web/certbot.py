@@ -1,5 +1,7 @@
-"""`make certificate`: for nginx, certbot asks for the certificate; Apache's mod_md does so by
-itself."""
+"""Request a certificate for nginx with certbot (`make certificate`).
+
+Apache needs no such command, because its module mod_md requests certificates itself.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,9 @@ from .config import take_certificate
 
 
 def certificate(site: Site) -> int:
-    """Ask the ACME server for a certificate, unless the one that is there lasts. Raises Problem.
+    """Request a certificate from the ACME server, unless the existing one is valid. Needs root.
 
-    certbot remembers how, and what to do with a new one; its own timer renews it. Needs root.
+    certbot remembers how to renew the certificate, and its own timer does so. Raises Problem.
     """
     need_root("certificate")
     if site.front.certificate != "acme":

@@ -1,5 +1,4 @@
-"""Certificates: whom one is for, how long it lasts, and one of our own. All of it is openssl's
-word."""
+"""Examine certificates with openssl, and create self-signed ones."""
 
 from __future__ import annotations
 
@@ -10,61 +9,64 @@ from ...base.command import run
 from ...site import Site
 from ...site.address_types import is_ip
 
-# the longest that browsers take without complaint, for certificates from private hands
+# the longest validity that browsers accept without a warning from private authorities
 VALID_DAYS = 825
 
 
 def names(site: Site) -> list[str]:
-    """The names that the site's certificate has to cover."""
+    """Return the names that the site's certificate must contain."""
     return [site.front.host, *([f"*.{site.front.host}"] if site.front.subdomains else [])]
 
 
 def is_for(certificate: Path, name: str) -> bool:
-    """A wildcard is asked for by a name that it covers. Raises CommandFailed where there is no
-    openssl."""
+    """Return whether a certificate is valid for a name. Raises CommandFailed if openssl is missing.
+
+    For a wildcard, a name that it covers is tested.
+    """
     kind, name = "-checkip" if is_ip(name) else "-checkhost", name.replace("*", "user")
-    told = run(["openssl", "x509", "-in", certificate, "-noout", kind, name], check=False)
-    return told.returncode == 0 and "does match" in told.stdout
+    result = run(["openssl", "x509", "-in", certificate, "-noout", kind, name], check=False)
+    return result.returncode == 0 and "does match" in result.stdout
 
 
 def lasts(certificate: Path, seconds: int) -> bool:
-    """Whether it stays valid for so long."""
+    """Return whether a certificate stays valid for so many seconds."""
     done = run(
         ["openssl", "x509", "-in", certificate, "-noout", "-checkend", str(seconds)], check=False
     )
     return done.returncode == 0
 
 
-def fits(certificate: Path, key: Path) -> bool:
-    """Whether the key is that of the certificate; also where it cannot be told, such as for one
-    with a passphrase."""
+def key_belongs_to(certificate: Path, key: Path) -> bool:
+    """Return whether the key belongs to the certificate.
+
+    If this cannot be determined, for example because of a passphrase, the answer is True.
+    """
     of_certificate = run(["openssl", "x509", "-in", certificate, "-noout", "-pubkey"], check=False)
     of_key = run(["openssl", "pkey", "-in", key, "-passin", "pass:", "-pubout"], check=False)
-    told = of_certificate.returncode == of_key.returncode == 0
-    return not told or of_certificate.stdout.split() == of_key.stdout.split()
+    result = of_certificate.returncode == of_key.returncode == 0
+    return not result or of_certificate.stdout.split() == of_key.stdout.split()
 
 
 def has_passphrase(key: Path) -> bool:
-    """Whether a web server would have to ask somebody when it starts."""
+    """Return whether the key has a passphrase, so that the web server could not start by itself."""
     return "ENCRYPTED" in key.read_text(errors="replace")
 
 
 def serves(certificate: Path, site: Site, seconds: int) -> bool:
-    """Whether it is for all of the site's names, and stays valid for so long."""
+    """Return whether a certificate has all the site's names and stays valid so many seconds."""
     return all(is_for(certificate, name) for name in names(site)) and lasts(certificate, seconds)
 
 
 def self_signed(site: Site) -> tuple[str, str]:
-    """(certificate, key) for the site's names, in PEM. Raises CommandFailed."""
+    """Create a self-signed certificate; return it and its key in PEM. Raises CommandFailed."""
     covered = [f"{'IP' if is_ip(name) else 'DNS'}:{name}" for name in names(site)]
     if site.front.host == "localhost":
         covered.append("IP:127.0.0.1")
     with tempfile.TemporaryDirectory() as folder:
         cert, key = Path(folder, "cert.pem"), Path(folder, "key.pem")
         kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        # A common name is at most 64 characters long (RFC 5280); what counts is the alternative
-        # name.
-        whose = [
+        # A common name has at most 64 characters (RFC 5280). Browsers check the alternative name.
+        subject = [
             "-subj",
             f"/CN={site.front.host[:64]}",
             "-addext",
@@ -84,7 +86,7 @@ def self_signed(site: Site) -> tuple[str, str]:
                 *kind,
                 "-days",
                 str(VALID_DAYS),
-                *whose,
+                *subject,
                 *usage,
                 "-keyout",
                 key,

@@ -1,5 +1,7 @@
-"""The front: the web server's configuration, as a part of the machine's own server or for one of
-the site's. Pure."""
+"""Render the configuration of the web server: for the machine's own, or for the site's own.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -13,27 +15,26 @@ from ..host.file import File
 from ..host.platform import Platform, WebServer
 
 RELOAD = {"apache": "USR1", "nginx": "HUP"}
-"""The signals on which they start afresh, with new logs and certificates, while open connections
-stay."""
+"""The signals for a graceful reload, with new logs and certificates. Open connections stay."""
 
-# Long enough for every scanner: two years. A name that many things on this machine answer to is
-# held for minutes only.
+# Two years satisfy every security scanner. For localhost, which other programs of this machine
+# use too, minutes must do.
 _HSTS, _HSTS_LOCALHOST = 63072000, 300
-# Mozilla's intermediate profile of version 5.7 without the DHE suites, whose parameters a server
-# would have to choose.
+# Mozilla's intermediate profile, version 5.7, without the DHE suites, for which a server would need
+# parameters of its own.
 _CIPHERS = (
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 )
-# JupyterHub's pages hold scripts and styles of their own, so these cannot be refused (page.html of
-# 6.1). None is in any frame, as JupyterHub's own policy has it: on one domain 'self' would be every
-# user's server, too.
+# JupyterHub's pages contain inline scripts and styles, so these must be allowed (page.html of 6.1).
+# No page may be in a frame, as in JupyterHub's own policy: on one domain, 'self' would include
+# every user's server.
 _CSP = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self' data:; object-src 'none'; base-uri 'self'; frame-ancestors 'none'; form-action 'self'"
 )
 _BANNERS = ("X-Powered-By", "X-JupyterHub-Version")
-# What a client, or whoever stands before it, might say about who and where it is.
+# Headers in which a client could claim an identity or an address. They are removed.
 _CLAIMS = (
     "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Forwarded-Scheme",
     "X-Forwarded-Server", "X-Forwarded-Prefix", "X-Real-IP", "X-Scheme", "Proxy",
@@ -46,25 +47,29 @@ _HUB_BODY = 65536
 
 
 def certificate(site: Site) -> tuple[Path, Path]:
-    """Where the certificate and its key lie; with Apache and ACME only until mod_md has one of its
-    own."""
+    """Return the paths of the certificate and its key.
+
+    With Apache and ACME they are used only until mod_md has its own certificate.
+    """
     if isinstance(site.front.certificate, Certificate):
         return site.front.certificate.certificate, site.front.certificate.key
     return site.etc / "tls" / "cert.pem", site.etc / "tls" / "key.pem"
 
 
 def front_path(site: Site, platform: Platform) -> Path:
-    """Where the web server's configuration lies."""
+    """Return the path of the web server's configuration."""
     if site.front.instance == "own":
         return site.etc / f"{site.front.server}.conf"
-    # After the names of others: the first virtual host of a port answers for all names that nobody
-    # has.
+    # The name sorts after other sites: the first virtual host of a port answers for all names that
+    # no host has.
     return server(site, platform).sites / f"zz-sitekit-{site.name}.conf"
 
 
 def read_by_front(site: Site, platform: Platform) -> set[Path]:
-    """The files that the web server reads when it starts or reloads, made up ones and the site's
-    own directives too."""
+    """Return the files that the web server reads when it starts or reloads.
+
+    Generated files and the site's own directives are included.
+    """
     extra = site.etc / "local.d" / f"{site.front.server}.conf"
     internal = towards_proxy(site) if site.internal_tls else ()
     return {
@@ -77,17 +82,17 @@ def read_by_front(site: Site, platform: Platform) -> set[Path]:
 
 
 def towards_proxy(site: Site) -> tuple[Path, Path]:
-    """What the web server shows to the proxy, and the authority that it knows the proxy by."""
+    """Return the web server's certificate, and the authority that signed the proxy's."""
     return pair(site, "front"), authority(site, "services")
 
 
 def server(site: Site, platform: Platform) -> WebServer:
-    """The distribution's web server of the kind that the site names."""
+    """Return the distribution's web server of the kind that the site names."""
     return platform.nginx if site.front.server == "nginx" else platform.apache
 
 
 def modules(site: Site) -> list[str]:
-    """Apache's modules beyond those that every Apache has."""
+    """Return the modules of Apache that the site needs and that are not always loaded."""
     wanted = ["alias", "headers", "proxy", "proxy_http", "reqtimeout", "setenvif", "ssl"]
     wanted += ["md"] if site.front.certificate == "acme" else []
     if site.front.outside:
@@ -97,13 +102,12 @@ def modules(site: Site) -> list[str]:
 
 
 def take_certificate(site: Site) -> Path:
-    """The program that certbot calls after each issue."""
+    """Return the program that certbot calls after it received a certificate."""
     return site.libexec / "take_certificate"
 
 
 def front(site: Site, platform: Platform) -> dict[Path, File]:
-    """The web server's configuration file, and what certbot needs where that asks for the
-    certificate."""
+    """Return the web server's configuration, and the program that certbot calls if it is used."""
     kind = "standalone.conf.j2" if site.front.instance == "own" else "site.conf.j2"
     name = f"nginx/{kind}" if site.front.server == "nginx" else kind
     made = templates("apache")
@@ -131,9 +135,9 @@ def front(site: Site, platform: Platform) -> dict[Path, File]:
         key=key,
         towards_proxy=towards_proxy(site),
         proxy_name=PROXY,
-        # A site on localhost is for this machine; the network does not see it. In the machine's own
-        # nginx a socket for
-        # 127.0.0.1 would take over what others answer there, so there it is by who may ask.
+        # A site on localhost is for this machine only, not for the network. In the machine's own
+        # nginx, a socket for 127.0.0.1 would replace the answers of other sites there. So there the
+        # client's address is restricted instead.
         listen="127.0.0.1:"
         if local and (site.front.instance, site.front.server) != ("system", "nginx")
         else "",
@@ -146,7 +150,7 @@ def front(site: Site, platform: Platform) -> dict[Path, File]:
         and (site.front.instance, site.front.server) != ("system", "apache"),
         headers=headers,
         hidden=[*_BANNERS, *headers],
-        csp=_CSP + below,  # the login form's answer leads to the user's own name
+        csp=_CSP + below,  # the login form redirects to the host name of the user's server
         claims=_CLAIMS,
         hub_body=_HUB_BODY,
         away=_page(
@@ -171,7 +175,7 @@ def front(site: Site, platform: Platform) -> dict[Path, File]:
 
 
 def _page(site: Site, text: str) -> str:
-    """A page on one line, which stands in double quotes inside the configuration."""
+    """Render a page on one line, to be put in double quotes in the configuration."""
     return (
         templates("apache")
         .get_template("page.html.j2")

@@ -1,7 +1,7 @@
-"""`make certificate_check`: how long the certificates last that web server and proxy show; each day
-by a systemd timer.
+"""Check how long the certificates of web server and proxy are valid (`make certificate_check`).
 
-The hub's own is made with the proxy's, and renewed with it (render/authorities.py).
+A systemd timer does so each day. The hub's own certificate is created and renewed together with the
+proxy's (render/authorities.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from ..host.tls_client import spoken
 from .certificate import is_for, names
 
 DAY = 86400.0
-# mod_md and certbot renew a month before the end: by then something has gone wrong for days
+# mod_md and certbot renew a month before the end. If 21 days are left, renewals have failed for
+# days.
 MARGIN = 21 * DAY
 _FIRST = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 REMEDIES = {
@@ -30,20 +31,22 @@ REMEDIES = {
     (
         "acme",
         "apache",
-    ): "reload Apache, so that it takes a renewed one into use; else read its error log for [md:...]",
-    ("acme", "nginx"): "certbot renew, and read what it says; journalctl -u certbot",
+    ): "reload Apache, so that it loads a renewed one; else read its error log for [md:...]",
+    ("acme", "nginx"): "certbot renew, and read its output; journalctl -u certbot",
 }
 
 
 def certificate_check(site: Site) -> int:
-    """Say how many days are left. Raises Problem when they are fewer than 21, or than a quarter of
-    its life, when it is not for the site's names, and when another one lies where the site has it.
+    """Print how many days are left. Raises Problem.
+
+    It is a problem if fewer than 21 days, or less than a quarter of the lifetime, are left; if the
+    certificate lacks a name of the site; and if it is not the one in the site's file.
     """
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
         seen = shown(site.front.port, site.front.host)
         file.write(seen)
         file.flush()
-        life = _life(Path(file.name))
+        life = _validity(Path(file.name))
         strange = [name for name in names(site) if not is_for(Path(file.name), name)]
     own = (
         site.front.certificate.certificate
@@ -58,9 +61,9 @@ def certificate_check(site: Site) -> int:
     remedy = REMEDIES.get(
         (str(site.front.certificate), site.front.server), f"put a new one into {own}"
     )
-    left = _lasts(life, site.front.url, remedy)
+    left = _require_validity(life, site.front.url, remedy)
     if own and _differs(own, seen):
-        remedy = f"sudo {site.libexec}/reload_certificate, which says what hinders it; systemd runs it by itself"
+        remedy = f"sudo {site.libexec}/reload_certificate, which prints the reason; systemd runs it by itself"
         raise Problem(f"it shows another certificate than {own}", site.front.url, remedy)
     say(f" ok the certificate of {site.front.url} lasts {left / DAY:.0f} more days")
     if site.internal_tls:
@@ -69,21 +72,20 @@ def certificate_check(site: Site) -> int:
 
 
 def _internal(site: Site) -> None:
-    """The proxy's own, of internal TLS: it shows it at the port of its API."""
+    """Check the proxy's certificate for internal TLS, which it presents at its API's port."""
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
         file.write(shown(site.proxy.api_port))
         file.flush()
-        left = _lasts(
-            _life(Path(file.name)),
+        left = _require_validity(
+            _validity(Path(file.name)),
             "the proxy (internal TLS)",
             "sudo make apply, which makes a new one",
         )
     say(f" ok the certificate of the proxy (internal TLS) lasts {left / DAY:.0f} more days")
 
 
-def _lasts(life: tuple[float, float], whose: str, remedy: str) -> float:
-    """How long, in seconds. Raises Problem where that is fewer than 21 days, or than a quarter of
-    its life."""
+def _require_validity(life: tuple[float, float], whose: str, remedy: str) -> float:
+    """Return how many seconds are left. Raises Problem if these are too few."""
     begin, end = life
     left = end - time.time()
     if left < min(MARGIN, (end - begin) / 4):
@@ -97,8 +99,10 @@ def _lasts(life: tuple[float, float], whose: str, remedy: str) -> float:
 
 
 def shown(port: int, name: str | None = None) -> str:
-    """The certificate that is shown at a port of this machine, in PEM: a file may be newer, when
-    nobody had it read again. Raises Problem."""
+    """Return the certificate that a port of this machine presents, in PEM. Raises Problem.
+
+    The file may contain a newer one, if nothing reloaded the server.
+    """
     try:
         with spoken("127.0.0.1", port, 10, name) as tls:
             return ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True) or b"")
@@ -108,16 +112,18 @@ def shown(port: int, name: str | None = None) -> str:
         ) from None
 
 
-def _life(certificate: Path) -> tuple[float, float]:
-    """Begin and end, in epoch seconds."""
+def _validity(certificate: Path) -> tuple[float, float]:
+    """Return the begin and the end of a certificate's validity in epoch seconds."""
     told = run(["openssl", "x509", "-in", certificate, "-noout", "-startdate", "-enddate"]).stdout
     dates = dict(line.split("=", 1) for line in told.splitlines())
     return ssl.cert_time_to_seconds(dates["notBefore"]), ssl.cert_time_to_seconds(dates["notAfter"])
 
 
 def _differs(file: Path, seen: str) -> bool:
-    """Whether the first certificate of the file is another. One that may not be read is taken to be
-    the same."""
+    """Return whether the file's first certificate is another one than the one presented.
+
+    An unreadable file counts as the same.
+    """
     try:
         found = _FIRST.search(file.read_text(errors="replace"))
     except OSError:

@@ -1,5 +1,7 @@
-"""Site -> logrotate's file for the logs of the web server. systemd's journal and supervisord see to
-the others."""
+"""Render logrotate's file for the logs of the web server.
+
+systemd's journal and supervisord rotate the logs of the other services.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,11 @@ from .config import RELOAD, server
 
 
 def log_rotation(site: Site, platform: Platform) -> dict[Path, File]:
-    """Eight weeks. Afterwards the web server starts afresh without an interruption, with new logs
-    and certificates.
+    """Return the file for logrotate. Logs are kept for eight weeks.
 
-    nginx's USR1 would not do: its workers open the logs by themselves, which are root's, and go on
-    in the old ones.
+    After a rotation the web server reloads gracefully. nginx's signal USR1 would not work: its
+    workers would have to open the logs themselves, but only root may, so they would continue to
+    write the old files.
     """
     kind = site.front.server
     pid = (

@@ -1,5 +1,7 @@
-"""`make maintenance_on` and `make maintenance_off`: a file that the web server looks for at each
-request."""
+"""Open and close the site for maintenance (`make maintenance_on`, `make maintenance_off`).
+
+The web server checks at each request whether a file exists.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,10 @@ from ...site import Site
 
 
 def maintenance_on(site: Site) -> int:
-    """Close the site to new requests, at once and beyond a reboot. Servers and connections stay.
-    Raises Problem."""
+    """Close the site for new requests, at once and beyond a reboot. Raises Problem.
+
+    Servers and open connections continue.
+    """
     need_root("maintenance_on")
     if not site.front_state.is_dir():
         raise Problem("the site is not installed here", str(site.front_state), "sudo make apply")
@@ -25,7 +29,7 @@ def maintenance_on(site: Site) -> int:
 
 
 def maintenance_off(site: Site) -> int:
-    """Open it again."""
+    """Open the site again."""
     need_root("maintenance_off")
     site.maintenance.unlink(missing_ok=True)
     say(f" ok {site.front.url} is open")

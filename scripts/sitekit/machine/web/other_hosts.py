@@ -1,6 +1,6 @@
-"""The other virtual hosts of the machine's own web server: which there are, and what they answer.
+"""Check that the other virtual hosts of the machine's own web server answer as before.
 
-They are asked before the web server takes the site in, and after it: they have to answer as before.
+They are requested before and after the web server loads the site.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from ...base.errors import Problem
 from ..host.platform import WebServer
 from ..host.tls_client import spoken
 
-PATIENCE = 5.0  # seconds, for one answer
+ANSWER_TIMEOUT = 5.0  # seconds for one answer
 AGREE_SECONDS = 20
-_MOST = 200  # hosts; those of a large hosting machine are not all asked
+_MOST = 200  # hosts; on a machine with more hosts, the others are not checked
 _HEAD = 8192
 _NOBODYS = "nobody.invalid"
 
@@ -41,7 +41,7 @@ _NGINX_WORD = re.compile(r"""#[^\n]*|[{};]|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[
 
 @dataclass(frozen=True, order=True)
 class Host:
-    """A name, at an address and port of this machine."""
+    """A host name, with an address and port of this machine."""
 
     name: str
     address: str
@@ -52,8 +52,10 @@ class Host:
 
 
 def hosts(web: WebServer, but: Path) -> list[Host]:
-    """All but those of the file `but`; for each port also a name that nobody has. Raises
-    CommandFailed."""
+    """Return all hosts except those in the file `but`. Raises CommandFailed.
+
+    For each port, a name that no host has is added.
+    """
     said = run(shlex.split(web.control.hosts)).stdout
     listed = _nginx(said) if web.service == "nginx" else _apache(said)
     found = {host for host, file in listed if file.name != but.name}
@@ -62,13 +64,13 @@ def hosts(web: WebServer, but: Path) -> list[Host]:
 
 
 def answers(asked: list[Host]) -> dict[Host, str]:
-    """What each says: protocol, status and where it leads; nothing where nobody answers."""
+    """Return each host's answer: protocol, status and redirect; "" if it does not answer."""
     with ThreadPoolExecutor(8) as pool:
         return dict(zip(asked, pool.map(_answer, asked), strict=True))
 
 
 def check_same(web: WebServer, before: dict[Host, str]) -> None:
-    """Raises Problem for a host that answered, and does so no more, or in another way."""
+    """Raise Problem if a host that answered before does not answer, or answers differently."""
     end = time.monotonic() + AGREE_SECONDS
     asked = [host for host, said in before.items() if said]
     while differ := {host: said for host, said in answers(asked).items() if said != before[host]}:
@@ -78,12 +80,13 @@ def check_same(web: WebServer, before: dict[Host, str]) -> None:
             raise Problem(
                 what,
                 web.service,
-                f"see what of the two configurations meets; and read the end of {web.log}",
+                f"compare the two configurations, and read the end of {web.log}",
             )
         time.sleep(0.5)
 
 
 def _apache(said: str) -> Iterator[tuple[Host, Path]]:
+    """Yield the hosts in Apache's configuration, each with its file."""
     address, port = "", 0
     for found in _APACHE.finditer(said):
         if found["address"]:
@@ -98,7 +101,7 @@ def _apache(said: str) -> Iterator[tuple[Host, Path]]:
 
 
 def _nginx(said: str) -> Iterator[tuple[Host, Path]]:
-    """`nginx -T` prints each file in full; a server stands in one file."""
+    """Yield the hosts in nginx's configuration, each with its file. `nginx -T` prints all files."""
     pieces = _NGINX_FILE.split(said)
     for file, text in zip(pieces[1::2], pieces[2::2], strict=True):
         for listens, names in _servers(text):
@@ -113,7 +116,7 @@ def _nginx(said: str) -> Iterator[tuple[Host, Path]]:
 
 
 def _servers(text: str) -> Iterator[tuple[list[str], list[str]]]:
-    """(what it listens to, its plain names) of each server."""
+    """Yield the addresses and the plain names of each server in a configuration of nginx."""
     depth, inside = 0, 0
     words: list[str] = []
     listens: list[str] = []
@@ -146,16 +149,17 @@ def _servers(text: str) -> Iterator[tuple[list[str], list[str]]]:
 
 
 def _reached(address: str) -> str:
-    """Where one on this machine asks for it."""
+    """Return the address at which this machine can reach a host."""
     bare = address.strip("[]")
     here = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "_default_": "127.0.0.1", "::": "::1"}  # noqa: S104
     return here.get(bare, bare)
 
 
 def _answer(host: Host) -> str:
+    """Request a host, first with TLS; return its answer."""
     request = f"HEAD / HTTP/1.1\r\nHost: {host.name}\r\nUser-Agent: sitekit\r\nConnection: close\r\n\r\n".encode()
     try:
-        with spoken(host.address, host.port, PATIENCE, host.name) as tls:
+        with spoken(host.address, host.port, ANSWER_TIMEOUT, host.name) as tls:
             return _said("https", tls, request)
     except ssl.SSLError as refused:
         encrypted = refused.reason not in (
@@ -168,15 +172,15 @@ def _answer(host: Host) -> str:
     except OSError:
         pass
     try:
-        with closing(socket.create_connection((host.address, host.port), PATIENCE)) as plain:
+        with closing(socket.create_connection((host.address, host.port), ANSWER_TIMEOUT)) as plain:
             return _said("http", plain, request)
     except OSError:
         return ""
 
 
 def _said(scheme: str, connection: socket.socket, request: bytes) -> str:
-    """Without what changes each time, such as a query with a nonce."""
-    connection.settimeout(PATIENCE)
+    """Return protocol, status and redirect, without what changes each time, such as a nonce."""
+    connection.settimeout(ANSWER_TIMEOUT)
     connection.sendall(request)
     head = b""
     while b"\r\n\r\n" not in head and len(head) < _HEAD and (more := connection.recv(4096)):
@@ -192,14 +196,16 @@ def _said(scheme: str, connection: socket.socket, request: bytes) -> str:
 
 
 def shown(before: dict[Host, str]) -> str:
-    """Those that answered, in few words."""
+    """Return the names of the hosts that answered, as a short text."""
     names = sorted({host.name for host, said in before.items() if said and host.name != _NOBODYS})
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 def quiet(web: WebServer, but: Path) -> dict[Host, str]:
-    """What the others answer now; nothing where that cannot be found out, for it is the test that
-    says why."""
+    """Return what the other hosts answer now; {} if this cannot be determined.
+
+    The test of the configuration then reports the reason.
+    """
     try:
         return answers(hosts(web, but))
     except CommandFailed:

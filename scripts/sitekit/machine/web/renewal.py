@@ -1,8 +1,6 @@
-"""Site -> the program that has the web server take a renewed certificate of the site's own into
-use.
+"""Render the program that makes the web server load a renewed certificate of the site's own.
 
-Those that are asked for by ACME are looked after by mod_md and certbot, and the self-signed one by
-`make apply`.
+mod_md and certbot manage certificates from ACME, and `make apply` the self-signed one.
 """
 
 from __future__ import annotations
@@ -18,11 +16,12 @@ from .config import RELOAD, certificate, server
 
 
 def is_brought(site: Site) -> bool:
-    """Whether somebody else renews the files of the certificate, in their place."""
+    """Return whether somebody else renews the certificate's files."""
     return isinstance(site.front.certificate, Certificate)
 
 
 def renewal(site: Site, platform: Platform) -> dict[Path, File]:
+    """Return the program that reloads the web server, if the site has its own certificate."""
     if not is_brought(site):
         return {}
     cert, key = certificate(site)

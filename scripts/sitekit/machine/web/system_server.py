@@ -1,8 +1,7 @@
-"""The machine's own web server, of which the site may be a part: how it does, and how it takes in
-what changed.
+"""Test, reload and restart the machine's own web server, and report its state.
 
-It serves others as well. So its whole configuration is tested first, it is never started for the
-site's sake, and it restarts only where a reload would not do.
+The server has other sites too. Therefore its whole configuration is tested first, it is never
+started for this site, and it is restarted only if a reload is not enough.
 """
 
 from __future__ import annotations
@@ -29,17 +28,21 @@ from ..supervisors.systemd import SystemdSupervisor
 
 ANSWER_SECONDS = 60
 RESTART_MODULES = frozenset({"auth_openidc", "shib"})
-"""Apache's modules that a reload cannot bring or take: once it has loaded mod_auth_openidc 2.4.12,
-each child of Apache
-2.4.71 crashes; mod_shib was not tried."""
-_PATIENCE = 20  # mod_shib tries for six seconds to reach a shibd that does not run
+"""Modules of Apache that a reload can neither load nor remove.
+
+After a reload with mod_auth_openidc 2.4.12, each child of Apache 2.4.71 crashes. mod_shib was not
+tried.
+"""
+_ANSWER_TIMEOUT = (
+    20  # seconds; mod_shib tries for six seconds to connect to a shibd that does not run
+)
 _RELOAD_SECONDS = 1
 _TAIL = 65536
-_STOP_SECONDS = 180  # systemd lets open connections end for a minute and a half
+_STOP_SECONDS = 180  # systemd waits 90 seconds for open connections
 
 
 def state(web: WebServer) -> State:
-    """As systemd has it, or else as its own pid file says."""
+    """Return the state, as systemd or the server's pid file shows it."""
     if which_supervisor() == "systemd":
         return SystemdSupervisor().state(Service(web.service, "", ()))
     with suppress(OSError, ValueError):
@@ -50,23 +53,28 @@ def state(web: WebServer) -> State:
 
 
 def test(web: WebServer) -> None:
-    """Have it read its whole configuration, unless it was uninstalled. Raises CommandFailed with
-    what it says."""
+    """Test the web server's whole configuration (`apachectl configtest`, `nginx -t`).
+
+    Nothing is reloaded. Does nothing if the program is not installed. Raises CommandFailed with its
+    output.
+    """
     if web.program.exists():
         run(shlex.split(web.control.test))
 
 
 def cannot_reload(modules: Iterable[Path], before: bytes) -> bool:
-    """Whether Apache has to restart for these links to modules, or for what stood in the site's
-    file before: it ends at a reload that takes its stapling cache away."""
+    """Return whether Apache must restart for these module links or for the site's old file.
+
+    Apache ends at a reload that removes its stapling cache.
+    """
     return any(path.stem in RESTART_MODULES for path in modules) or b"SSLStaplingCache" in before
 
 
 def take_in(web: WebServer, verb: Literal["restart", "reload"], log: Path | None = None) -> None:
-    """Have one that ran read its configuration again; one that did not survive the last is started.
-    Raises Problem.
+    """Reload or restart a web server that ran before. Raises Problem.
 
-    `log` is that of the site, where it is a part of the web server.
+    If it ended at the last reload, it is started. `log` is the log of the site, if the server has
+    the site.
     """
     test(web)
     if state(web).word != "running":
@@ -88,23 +96,26 @@ def take_in(web: WebServer, verb: Literal["restart", "reload"], log: Path | None
             failed.remedy = f"read the end of {_logs(web, log)}"
             raise
     if verb == "reload":
-        # That is under way by now: those answer yet that have not heard of it, though it may end
-        # the whole server.
+        # The reload runs in the background. Old workers still answer at first, even if the reload
+        # ends the whole server.
         time.sleep(_RELOAD_SECONDS)
 
 
 def _logs(web: WebServer, log: Path | None) -> str:
-    """Apache tells of a virtual host's own faults, such as a wrong key, in the log of that host
-    alone."""
+    """Return the logs to read.
+
+    Apache writes faults of a virtual host, such as a wrong key, only to the log of this host.
+    """
     return f"{log} and of {web.log}" if log else str(web.log)
 
 
 def site_log(site: Site) -> Path:
-    """Where the web server writes what goes wrong in the site's virtual host."""
+    """Return the error log of the site's virtual host."""
     return site.log / f"{site.front.server}-error.log"
 
 
 def _stop(web: WebServer) -> None:
+    """Stop the web server, and wait until it has ended."""
     pid = state(web).pid
     if pid is None:
         return
@@ -112,13 +123,12 @@ def _stop(web: WebServer) -> None:
     end = time.monotonic() + _STOP_SECONDS
     while _process(pid):
         if time.monotonic() > end:
-            raise Problem("it does not end", web.service, f"look at process {pid}")
+            raise Problem("it does not stop", web.service, f"look at process {pid}")
         time.sleep(0.05)
 
 
 def _process(pid: int) -> str:
-    """The name of a process that lives; nothing where there is none, or a dead one that nobody has
-    buried."""
+    """Return the name of a running process; "" if there is none or it is a zombie."""
     try:
         found = psutil.Process(pid)
         return "" if found.status() == psutil.STATUS_ZOMBIE else found.name()
@@ -127,8 +137,10 @@ def _process(pid: int) -> str:
 
 
 def wait(web: WebServer, site: Site) -> None:
-    """Until the site's virtual host answers. Raises Problem when that takes too long, or the server
-    ends."""
+    """Wait until the site's virtual host answers.
+
+    Raises Problem after a minute, or if the server ends.
+    """
     end = time.monotonic() + ANSWER_SECONDS
     while not answers(site):
         if state(web).word != "running":
@@ -145,20 +157,21 @@ def wait(web: WebServer, site: Site) -> None:
 
 
 def answers(site: Site) -> bool:
-    """Whether the virtual host that answers is the site's: it writes what it is asked for into the
-    site's log.
+    """Return whether the site's virtual host answers, by the site's log.
 
-    Whose certificate it shows is `make certificate_check`'s question, and whether the hub is behind
-    it is the hub's. It may listen on the address of its name alone.
+    A request is sent, and must then be in this log. `make certificate_check` checks the
+    certificate, and the hub's own check the hub. The web server may listen only on the address of
+    the site's name.
     """
     mark = f"/sitekit-{secrets.token_hex(8)}"
     return any(_handed_on(site, address, mark) for address in ("127.0.0.1", site.front.host))
 
 
 def _handed_on(site: Site, address: str, mark: str) -> bool:
+    """Send a request with `mark`; return whether it is in the site's log."""
     request = f"HEAD {mark} HTTP/1.1\r\nHost: {site.front.host}:{site.front.port}\r\nConnection: close\r\n\r\n"
     try:
-        with spoken(address, site.front.port, _PATIENCE, site.front.host) as tls:
+        with spoken(address, site.front.port, _ANSWER_TIMEOUT, site.front.host) as tls:
             tls.sendall(request.encode())
             while tls.recv(4096):
                 pass
@@ -170,7 +183,7 @@ def _handed_on(site: Site, address: str, mark: str) -> bool:
 
 
 def told(web: WebServer, site: Site) -> State:
-    """The state of the site's front in there, for `make status`. What it says needs root."""
+    """Return the state of the site in this web server, for `make status`. Needs root."""
     found = state(web)
     if found.word == "running" and not answers(site):
         return State("starting", f"{found.detail}; it does not hand {site.front.url} to this site")

@@ -1,8 +1,7 @@
-"""What Apache's own test passes over, and what ends it all the same when it reads its configuration
-again.
+"""Find faults that Apache's own test ignores, but that end Apache when it reloads.
 
-It then ends for all of its sites: so its whole configuration is looked through, as it prints it
-(mod_info), for keys that do not belong to their certificates, and for ports that it cannot have.
+All its sites would go down. Therefore the whole configuration, as mod_info prints it, is searched
+for keys that do not belong to their certificates, and for ports that other programs use.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from ...base.command import CommandFailed, run
 from ...base.errors import Problem
 from ..host.listeners import listeners
 from ..host.platform import WebServer
-from .certificate import fits
+from .certificate import key_belongs_to
 
 _LINE = re.compile(
     r"^# In file: (?P<file>.+)$|^#\s+(?P<number>\d+):\s*$|^\s*(?P<text>[^#\s].*)$", re.MULTILINE
@@ -25,8 +24,10 @@ _LINE = re.compile(
 
 
 def check_whole(web: WebServer) -> None:
-    """Raises Problem with file and line. A server that cannot print its configuration is passed
-    over."""
+    """Refuse a configuration that would end Apache. Raises Problem with file and line.
+
+    A server that cannot print its configuration is not checked.
+    """
     if web.control.whole is None:
         return
     try:
@@ -39,8 +40,7 @@ def check_whole(web: WebServer) -> None:
 
 
 def _lines(said: str) -> Iterator[tuple[str, list[str]]]:
-    """(file and line, words) of each directive. What cannot be taken apart holds neither a port nor
-    a path."""
+    """Yield each directive as (file and line, words). Lines that cannot be parsed are ignored."""
     file, number = "", ""
     for found in _LINE.finditer(said):
         file, number = found["file"] or file, found["number"] or number
@@ -52,6 +52,7 @@ def _lines(said: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _keys(lines: list[tuple[str, list[str]]]) -> None:
+    """Refuse a key that does not belong to its certificate."""
     certificates: list[str] = []
     keys: list[tuple[str, str]] = []
     for place, words in lines:
@@ -62,16 +63,19 @@ def _keys(lines: list[tuple[str, list[str]]]) -> None:
             certificates.append(words[1])
         elif name == "sslcertificatekeyfile":
             keys.append((place, words[1]))
-            if len(keys) <= len(certificates) and not fits(
+            if len(keys) <= len(certificates) and not key_belongs_to(
                 Path(certificates[len(keys) - 1]), Path(words[1])
             ):
                 what = f"the key does not belong to the certificate {certificates[len(keys) - 1]}"
                 raise Problem(
-                    what, f"{place}: {words[1]}", "put the two there that belong together"
+                    what,
+                    f"{place}: {words[1]}",
+                    "name a key and a certificate that belong together",
                 )
 
 
 def _ports(web: WebServer, lines: list[tuple[str, list[str]]]) -> None:
+    """Refuse a port that another program uses."""
     wanted = [
         (place, words[1])
         for place, words in lines
@@ -94,12 +98,12 @@ def _ports(web: WebServer, lines: list[tuple[str, list[str]]]) -> None:
             who = str(holder) if holder else "another program"
             what = f"{web.service} is to listen to {listen}, where {who} does so already"
             raise Problem(
-                what, place, f"stop that program, or have {web.service} leave the port to it"
+                what, place, f"stop that program, or remove the Listen directive from {web.service}"
             )
 
 
 def _free(listen: str) -> bool:
-    """Whether one can listen there."""
+    """Return whether a program could listen on the address."""
     address, _, port = listen.rpartition(":")
     address = address.strip("[]")
     family = socket.AF_INET if "." in address else socket.AF_INET6

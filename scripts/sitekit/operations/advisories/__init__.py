@@ -1,1 +1,1 @@
-"""The installed packages, held against what is known of their weaknesses."""
+"""Compare the installed packages with advisories about known vulnerabilities."""

@@ -1,5 +1,7 @@
-"""`make advisories OSV=...`: the release in use and the kit itself, held against advisories from a
-file or a mirror."""
+"""Compare the current release and the kit with security advisories (`make advisories OSV=...`).
+
+The advisories are read from a file or downloaded from a mirror.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +22,13 @@ from ...site import Site
 from .installed import Package, installed
 from .osv import ECOSYSTEMS, Hit, hits, is_advisory, read
 
-_PATIENCE = 60.0  # seconds without a byte
-_WHERE = "make advisories OSV=path-or-address: a zip archive, a folder or a file of OSV's, several with blanks between"
+_READ_TIMEOUT = 60.0  # seconds without a byte
+_WHERE = "make advisories OSV=path-or-address: a zip archive, a folder or a file of OSV's, several with spaces between"
 
 
 @dataclass
 class _Read:
-    """What was found in the sources: `seen` are the ids, `newest` is when the last was changed."""
+    """What the sources contain: the hits, the ids of all advisories, and the newest change."""
 
     found: set[Hit] = field(default_factory=set)
     seen: set[str] = field(default_factory=set)
@@ -35,49 +37,53 @@ class _Read:
 
 
 def advisories(site: Site, *sources: str) -> int:
-    """Show each package with a known weakness, and its mend. Returns 1 if there is one. Raises
-    BadInput."""
+    """Print each package with a known vulnerability, and the version that fixes it.
+
+    Returns 1 if there is such a package, else 0. Raises BadInput.
+    """
     if not sources:
-        raise BadInput("where the advisories are is not said", remedy=_WHERE)
+        raise BadInput("no source of advisories is given", remedy=_WHERE)
     packages = _packages(site)
     known = defaultdict(list)
     for package in packages:
         known[package.ecosystem, package.name].append(package)
-    held = _Read()
+    result = _Read()
     with (
         tempfile.TemporaryDirectory(prefix="sitekit-osv-") as scratch,
-        step("Reading the advisories") as under_way,
+        step("Reading the advisories") as progress,
     ):
         for source in sources:
-            before = len(held.seen)
+            before = len(result.seen)
             for document in read(_fetched(site, source, Path(scratch))):
-                _hold(document, known, held)
-                if len(held.seen) % 1000 == 0:
-                    under_way.note(str(len(held.seen)))
-            if len(held.seen) == before:
+                _compare(document, known, result)
+                if len(result.seen) % 1000 == 0:
+                    progress.note(str(len(result.seen)))
+            if len(result.seen) == before:
                 raise BadInput("there is no advisory in OSV's form in it", source, _WHERE)
-        under_way.done(f"{len(held.seen)}, the newest of {held.newest[:10] or 'an unknown day'}")
-    return _told(packages, held)
+        progress.done(f"{len(result.seen)}, the newest of {result.newest[:10] or 'an unknown day'}")
+    return _print_result(packages, result)
 
 
-def _hold(document: Any, known: dict[tuple[str, str], list[Package]], held: _Read) -> None:
+def _compare(document: Any, known: dict[tuple[str, str], list[Package]], result: _Read) -> None:
+    """Compare one document with the packages, and add the hits to `held`."""
     try:
         if not is_advisory(document):
             raise ValueError
-        held.found |= set(hits(document, known))
+        result.found |= set(hits(document, known))
     except (ValueError, TypeError, KeyError, AttributeError):
-        held.unread += 1
+        result.unread += 1
         return
-    held.seen.add(document["id"])
+    result.seen.add(document["id"])
     when = document.get("modified")
-    held.newest = max(held.newest, when if isinstance(when, str) else "")
+    result.newest = max(result.newest, when if isinstance(when, str) else "")
 
 
 def _packages(site: Site) -> list[Package]:
+    """Return the packages of the current release and of the kit."""
     if not site.current.exists():
         raise BadInput("there is no release yet", str(site.current), "make setup_conda install_all")
     release = site.current.resolve()
-    with step("Looking at what is installed") as under_way:
+    with step("Looking at what is installed") as progress:
         found = list(installed(release, f"release {release.name}"))
         own = Path(sysconfig.get_path("purelib"))
         if not own.is_relative_to(release):
@@ -85,12 +91,13 @@ def _packages(site: Site) -> list[Package]:
         counts = ", ".join(
             f"{sum(one.ecosystem == name for one in found)} of {name}" for name in ECOSYSTEMS
         )
-        under_way.done(counts)
+        progress.done(counts)
     return found
 
 
-def _told(packages: list[Package], held: _Read) -> int:
-    for hit in sorted(held.found, key=lambda hit: (hit.package, hit.id)):
+def _print_result(packages: list[Package], result: _Read) -> int:
+    """Print the result; return the exit code."""
+    for hit in sorted(result.found, key=lambda hit: (hit.package, hit.id)):
         package, names = hit.package, ", ".join([hit.id, *hit.aliases])
         fixed = f"fixed in {hit.fixed}" if hit.fixed else "no version without it is named"
         say(
@@ -100,34 +107,34 @@ def _told(packages: list[Package], held: _Read) -> int:
         )
         if hit.summary:
             say(_plain(f"    {hit.summary}"))
-    if held.unread:
-        say(f"    {held.unread} documents are not in OSV's form, and were passed over")
-    concerned = {hit.package for hit in held.found}
+    if result.unread:
+        say(f"    {result.unread} documents are not in OSV's form, and were ignored")
+    concerned = {hit.package for hit in result.found}
     if concerned:
         say(
-            f" !! {len(concerned)} of {len(packages)} packages have known weaknesses; see docs/security.md, Advisories"
+            f" !! {len(concerned)} of {len(packages)} packages are vulnerable; see docs/security.md, Advisories"
         )
         return 1
     say(
-        f" ok none of the {len(packages)} packages of PyPI and npm has a known weakness in these advisories"
+        f" ok none of the {len(packages)} packages of PyPI and npm has a known vulnerability in these advisories"
     )
     return 0
 
 
 def _plain(text: str) -> str:
-    """What others wrote, harmless to a terminal and on one line."""
+    """Replace control characters in text from others, and shorten it to one line."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:400]
 
 
 def _fetched(site: Site, source: str, scratch: Path) -> Path:
-    """A path as it is; what is at an address, as a file. Raises BadInput, Problem."""
+    """Return the path of a source; download it first if it is a URL. Raises BadInput, Problem."""
     if "://" not in source:
         if not Path(source).exists():
-            raise BadInput("it is not there", source, _WHERE)
+            raise BadInput("there is no such file", source, _WHERE)
         return Path(source)
     if urlsplit(source).scheme not in ("https", "file"):
         raise BadInput(
-            "whoever is between could leave an advisory out",
+            "without TLS, somebody on the network could remove an advisory",
             source,
             "name an https address, or a file",
         )
@@ -137,8 +144,8 @@ def _fetched(site: Site, source: str, scratch: Path) -> Path:
     try:
         with contextlib.closing(_opened(site, source)) as answer, file.open("wb") as copy:
             shutil.copyfileobj(answer, copy)
-    except OSError as trouble:
-        reason = getattr(trouble, "reason", None) or trouble
+    except OSError as error:
+        reason = getattr(error, "reason", None) or error
         raise Problem(
             f"it could not be fetched: {reason}", source, "try again, or bring it as a file"
         ) from None
@@ -146,7 +153,8 @@ def _fetched(site: Site, source: str, scratch: Path) -> Path:
 
 
 def _opened(site: Site, source: str) -> Any:
+    """Open a URL through the site's proxy."""
     handlers = []
     if site.environment.proxy:
         handlers.append(urllib.request.ProxyHandler({"https": str(site.environment.proxy)}))
-    return urllib.request.build_opener(*handlers).open(source, timeout=_PATIENCE)
+    return urllib.request.build_opener(*handlers).open(source, timeout=_READ_TIMEOUT)

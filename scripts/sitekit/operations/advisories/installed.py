@@ -1,4 +1,4 @@
-"""Which packages of PyPI and npm lie below a folder, by what they say of themselves there."""
+"""List the packages of PyPI and npm below a folder, as their own metadata describes them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, order=True)
 class Package:
-    """One version of a package. `place` is the installation that it belongs to; a name of PyPI is
-    normalized."""
+    """One version of a package.
+
+    `place` is the installation that contains the package. A name of PyPI is normalized.
+    """
 
     ecosystem: str
     name: str
@@ -23,7 +25,7 @@ class Package:
 
 
 def installed(folder: Path, place: str) -> Iterator[Package]:
-    """All below `folder`, each once. What cannot be read holds no package that anybody could use."""
+    """Yield all packages below `folder`, each once. Unreadable files are ignored."""
     found = set()
     for path, folders, files in os.walk(folder):
         for name in folders:
@@ -35,11 +37,12 @@ def installed(folder: Path, place: str) -> Iterator[Package]:
 
 
 def normalized(name: str) -> str:
-    """A name as PyPI compares names. Source: the packaging user guide, Names and normalization."""
+    """Normalize a name as PyPI does (packaging user guide, Names and normalization)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _python(metadata: Path, place: str) -> Package | None:
+    """Return the package that a METADATA file describes."""
     try:
         said = HeaderParser().parsestr(metadata.read_text(encoding="utf-8", errors="replace"))
     except OSError:
@@ -49,7 +52,7 @@ def _python(metadata: Path, place: str) -> Package | None:
 
 
 def _is_package(path: Path) -> bool:
-    """In node_modules itself, or there in the folder of a scope."""
+    """Return whether a folder is directly in node_modules, or there in the folder of a scope."""
     above = path.parent
     return above.name == "node_modules" or (
         above.name.startswith("@") and above.parent.name == "node_modules"
@@ -57,6 +60,7 @@ def _is_package(path: Path) -> bool:
 
 
 def _node(file: Path, place: str) -> Package | None:
+    """Return the package that a package.json describes."""
     try:
         said = json.loads(file.read_text(encoding="utf-8", errors="replace"))
         name, version = said["name"], said["version"]

@@ -1,5 +1,7 @@
-"""Advisories in OSV's form, from files: https://ossf.github.io/osv-schema/. What others wrote there
-is data."""
+"""Read advisories in OSV's format (https://ossf.github.io/osv-schema/) from files.
+
+The content comes from others and is only treated as data.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,10 @@ _LARGEST = 16 * 1024 * 1024  # bytes; an advisory has a few thousand
 
 @dataclass(frozen=True)
 class Hit:
-    """An advisory that a package falls under. `fixed` is the next version without the fault, where
-    one is named."""
+    """An advisory that concerns a package.
+
+    `fixed` is the next version without the fault, if known.
+    """
 
     package: Package
     id: str
@@ -30,8 +34,7 @@ class Hit:
 
 
 def read(path: Path) -> Iterator[Any]:
-    """Every document of a JSON file, a zip archive, or a folder of these; None for one that is no
-    JSON."""
+    """Yield every document of a JSON file, a zip archive or a folder; None for invalid JSON."""
     if path.is_dir():
         for inner in sorted(path.rglob("*")):
             if inner.suffix in (".json", ".zip") and inner.is_file():
@@ -46,6 +49,7 @@ def read(path: Path) -> Iterator[Any]:
 
 
 def _document(text: bytes) -> Any:
+    """Parse a JSON document; return None if it is invalid."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -53,6 +57,7 @@ def _document(text: bytes) -> Any:
 
 
 def is_advisory(document: Any) -> bool:
+    """Return whether a document is an advisory."""
     return (
         isinstance(document, dict)
         and isinstance(document.get("id"), str)
@@ -61,8 +66,11 @@ def is_advisory(document: Any) -> bool:
 
 
 def hits(document: dict[str, Any], packages: dict[tuple[str, str], list[Package]]) -> Iterator[Hit]:
-    """The packages that fall under one advisory; `packages` are by ecosystem and name. Raises
-    ValueError, TypeError, KeyError or AttributeError for a document that is not in OSV's form."""
+    """Yield the packages that an advisory concerns. `packages` are by ecosystem and name.
+
+    Raises ValueError, TypeError, KeyError or AttributeError for a document that is not in OSV's
+    format.
+    """
     if document.get("withdrawn"):
         return
     found: dict[Package, str | None] = {}
@@ -81,22 +89,27 @@ def hits(document: dict[str, Any], packages: dict[tuple[str, str], list[Package]
 
 
 def _is_affected(affected: dict[str, Any], package: Package) -> bool:
+    """Return whether an advisory concerns this version of the package."""
     if package.version in (affected.get("versions") or ()):
         return True
     return any(_in_range(events, package) for events in _ranges(affected))
 
 
 def _ranges(affected: dict[str, Any]) -> Iterator[list[tuple[str, str]]]:
-    """The events of each range of versions, as (what happens, version). Those of commits say
-    nothing of a release."""
+    """Yield the events of each range of versions, as (event, version).
+
+    Ranges of commits are ignored, because they say nothing about a release.
+    """
     for one in affected.get("ranges") or ():
         if one["type"] in ("ECOSYSTEM", "SEMVER"):
             yield [(what, version) for event in one["events"] for what, version in event.items()]
 
 
 def _in_range(events: list[tuple[str, str]], package: Package) -> bool:
-    """The schema's own rule, under Evaluation. A version that is none, such as one of a site's own,
-    is never in one."""
+    """Return whether a version is in a range, by the rule in OSV's schema (Evaluation).
+
+    A version that is not in the format of its ecosystem, such as a site's own, is in no range.
+    """
     try:
         here = key(package.ecosystem, package.version)
     except ValueError:
@@ -115,6 +128,7 @@ def _in_range(events: list[tuple[str, str]], package: Package) -> bool:
 
 
 def _place(ecosystem: str, event: tuple[str, str]) -> tuple[Any, ...]:
+    """Return the sort key of an event."""
     what, version = event
     if version in ("0", "*"):
         return (0,)
@@ -122,7 +136,7 @@ def _place(ecosystem: str, event: tuple[str, str]) -> tuple[Any, ...]:
 
 
 def _fixed(affected: dict[str, Any], package: Package) -> str | None:
-    """The first fix after the version that is installed."""
+    """Return the first version with a fix after the installed version."""
     try:
         here = key(package.ecosystem, package.version)
         fixes = [

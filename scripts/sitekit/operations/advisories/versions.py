@@ -1,4 +1,4 @@
-"""Which of two versions comes first: by PEP 440 for PyPI, by semantic versioning for npm."""
+"""Compare versions: by PEP 440 for PyPI, by semantic versioning for npm."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SEMVER = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-
 
 
 def key(ecosystem: str, version: str) -> Any:
-    """Something to sort by. Raises ValueError for what is no version there."""
+    """Return a sort key. Raises ValueError for an invalid version."""
     if ecosystem == "PyPI":
         try:
             return Version(version)

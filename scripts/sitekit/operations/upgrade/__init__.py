@@ -1,1 +1,1 @@
-"""`make upgrade`, `rollback`, `releases`, `prune_releases`: no running server notices any."""
+"""Upgrade, roll back and list releases. Running servers are not affected."""

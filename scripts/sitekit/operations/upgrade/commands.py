@@ -1,5 +1,7 @@
-"""`make releases`, `upgrade`, `rollback`, `prune_releases`, `uninstall_environment`: no running
-server notices any."""
+"""Run `make releases`, `upgrade`, `rollback`, `prune_releases` and `uninstall_environment`.
+
+Running servers are not affected.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,14 @@ from ...base.progress import say
 from ...environment import build as build
 from ...environment.release import releases as known
 from ...environment.release.configure import plain_environment
-from ...environment.release.prefix import opened
+from ...environment.release.prefix_lock import open_prefix
 from ...environment.release.releases import Release
 from ...environment.release.remove import remove, remove_environment, size, sweep
 from ...environment.release.trial_run import hub_reads_the_site
 from ...environment.wheels.packages import read_packages
 from ...machine.run import commands as machine
-from ...machine.run.database import refuse_strange
-from ...machine.run.ledger import refuse_newer_ledger
+from ...machine.run.database import refuse_unknown_schema
+from ...machine.run.ledger_version import refuse_newer_ledger
 from ...site import Site
 from .releases_in_use import NOT_HERE, Uses, users
 
@@ -29,7 +31,7 @@ KEPT = 2
 
 
 def releases(site: Site, *words: str) -> int:
-    """Show the releases; return 0."""
+    """Print the releases; return 0."""
     _words("releases", words, 0)
     found, in_use = known.releases(site), known.current(site)
     if not found:
@@ -65,11 +67,10 @@ def releases(site: Site, *words: str) -> int:
 
 
 def upgrade(site: Site, *words: str) -> int:
-    """The newest packages that fit environment.yml as a new release: built, verified, switched to;
-    the hub restarts.
+    """Build a release with the newest packages, make it current, and restart the hub. Returns 0.
 
-    What changes is shown, and environment.lock written, so that setup_conda agrees. Returns 0.
-    Raises Problem; until the new release is proven, nothing else is touched.
+    The changes are printed, and environment.lock is written so that setup_conda builds the same.
+    Raises Problem. Nothing else changes until the new release is verified.
     """
     _words("upgrade", words, 0)
     packages = read_packages()
@@ -91,17 +92,19 @@ def upgrade(site: Site, *words: str) -> int:
 
 
 def rollback(site: Site, *words: str) -> int:
-    """Back to the release in use before, or to the one that is named; the hub restarts. Returns 0.
-    Raises Problem."""
+    """Make the previous or the named release current, and restart the hub. Returns 0.
+
+    Raises Problem.
+    """
     _words("rollback", words, 1)
     packages = read_packages()
-    with opened(site):
+    with open_prefix(site):
         release = _named(site, words[0]) if words else _before(site)
-        _refuse_unfit(site, release)
+        _refuse_unstartable(site, release)
         known.switch(site, release)
     say(f"In use now: {release.name}.")
     if release.facts.get("dependencies") == packages.digest:
-        # else the next setup_conda would build the newer packages again
+        # Otherwise the next setup_conda would build the newer packages again.
         build.keep_lock(release.solution, packages)
     else:
         say("environment.lock stays as it is: that release was built from another environment.yml.")
@@ -110,14 +113,14 @@ def rollback(site: Site, *words: str) -> int:
 
 
 def prune_releases(site: Site, *words: str) -> int:
-    """Remove old releases: all but the `KEEP` newest, the current one, and those that somebody
-    uses. Returns 0.
+    """Remove old releases. Returns 0. Raises Problem if their users cannot be determined.
 
-    Failed and unfinished ones go first. Raises Problem when it cannot be seen who uses what.
+    The newest `KEEP` releases, the current one, and those in use stay. Failed and unfinished
+    releases are removed first.
     """
     _words("prune_releases", words, 1)
     keep = _count(words[0]) if words else KEPT
-    with opened(site) as cache:
+    with open_prefix(site) as cache:
         uses = _all_seen(users(site))
         found = known.releases(site)
         whole = [release for release in found if release.whole]
@@ -137,21 +140,22 @@ def prune_releases(site: Site, *words: str) -> int:
 
 
 def uninstall_environment(site: Site, *words: str) -> int:
-    """Remove all releases, the link and the cache. What else lies in the prefix stays, and is
-    named. Returns 0.
+    """Remove all releases, the link and the cache. Returns 0.
 
-    Raises Problem while anybody uses one of them. The word `uninstalled` says that no host runs the
-    site any more.
+    Other files in the prefix stay, and are printed. Raises Problem while a release is in use. The
+    argument `uninstalled` means that no host runs the site any more.
     """
     _words("uninstall_environment", words, 1)
     if words and words[0] != "uninstalled":
         raise BadInput(
-            f"does not know the word '{words[0]}'", "uninstall_environment", "write UNINSTALLED=1"
+            f"does not know the argument '{words[0]}'",
+            "uninstall_environment",
+            "write UNINSTALLED=1",
         )
     if not site.paths.prefix.exists():
         say(f"There is no environment in {site.paths.prefix}.")
         return 0
-    with opened(site):
+    with open_prefix(site):
         uses = users(site)
         if words:
             uses.unseen.pop(NOT_HERE, None)
@@ -170,14 +174,16 @@ def uninstall_environment(site: Site, *words: str) -> int:
             )
         left = remove_environment(site)
     for path in left:
-        say(f"    left {path}: sitekit did not make it here")
+        say(f"    left {path}: sitekit did not create it")
     say(f"The environment in {site.paths.prefix} is removed.")
     return 0
 
 
-def _refuse_unfit(site: Site, release: Release) -> None:
-    """Raise Problem when the hub of `release`, which may be older, cannot start with what it would
-    find here: the site file that `make apply` wrote, and the database, which root can read."""
+def _refuse_unstartable(site: Site, release: Release) -> None:
+    """Refuse a release whose hub cannot start with the applied site file or the database.
+
+    The release may be older than both. Only root can read the database. Raises Problem.
+    """
     written = site.etc / "site.yml"
     if not written.exists():
         return
@@ -191,21 +197,22 @@ def _refuse_unfit(site: Site, release: Release) -> None:
             f"the hub of {release.name} would not start here: {faults[0]}", str(written), remedy
         )
     if os.geteuid() == 0:
-        refuse_strange(site, release.path)
+        refuse_unknown_schema(site, release.path)
         refuse_newer_ledger(site, release.path)
 
 
 def _restart_hub(site: Site) -> None:
-    """Proxy, web server and users' servers stay as they are."""
+    """Restart the hub only. Proxy, web server and users' servers keep running."""
     if not (site.etc / "site.yml").exists():
-        say("The hub does not run on this machine. Where it does, as root: make start")
+        say("The hub does not run on this machine. On the hub's machine, run as root: make start")
     elif os.geteuid() != 0:
-        say("The hub runs the release before until, as root: make start")
+        say("The hub still runs the previous release. To restart it, run as root: make start")
     else:
         machine.renew(site)
 
 
 def _named(site: Site, name: str) -> Release:
+    """Return the complete release of this name."""
     release = next((one for one in known.releases(site) if one.name == name), None)
     if release is None:
         raise BadInput(
@@ -213,7 +220,7 @@ def _named(site: Site, name: str) -> Release:
         )
     if not release.whole:
         raise BadInput(
-            "was never finished and proven, and will not be used",
+            "was never finished and verified, and will not be used",
             str(release.path),
             "name another release",
         )
@@ -221,8 +228,10 @@ def _named(site: Site, name: str) -> Release:
 
 
 def _before(site: Site) -> Release:
-    """The whole release that was in use before the current one; the newest other one where nothing
-    was written down."""
+    """Return the complete release that was current before.
+
+    If this was not recorded, return the newest other one.
+    """
     in_use = known.current(site)
     others = {
         one.name: one for one in known.releases(site) if one.whole and one.path.resolve() != in_use
@@ -234,6 +243,7 @@ def _before(site: Site) -> Release:
 
 
 def _all_seen(uses: Uses) -> Uses:
+    """Refuse to continue if it is unknown who uses a release."""
     if uses.unseen:
         raise Problem(
             f"not removing anything: {'; '.join(uses.unseen)}",
@@ -243,14 +253,17 @@ def _all_seen(uses: Uses) -> Uses:
 
 
 def _few(who: list[str], most: int = 4) -> str:
+    """Return the first names of a list, and the number of the others."""
     return ", ".join(who[:most]) + (f" and {len(who) - most} more" if len(who) > most else "")
 
 
 def _state(release: Release) -> str:
+    """Return the state of a release that is not current."""
     return "failed" if release.failed else "ready" if release.whole else "unfinished"
 
 
 def _age(release: Release) -> str:
+    """Return the age of a release as text."""
     begun = datetime.datetime.strptime(release.facts["begun"], "%Y-%m-%dT%H:%M:%S%z").timestamp()
     minutes = int((time.time() - begun) / 60)
     return (
@@ -263,11 +276,13 @@ def _age(release: Release) -> str:
 
 
 def _size(release: Release) -> str:
+    """Return the size of a release as text."""
     own, shared = size(release.path)
     return f"{own + shared} MB, {own} of its own"
 
 
 def _count(word: str) -> int:
+    """Parse the number of releases to keep."""
     if not word.isascii() or not word.isdigit() or int(word) < 1:
         raise BadInput(
             f"KEEP={word} is not a number of releases",
@@ -277,8 +292,9 @@ def _count(word: str) -> int:
 
 
 def _words(command: str, words: tuple[str, ...], most: int) -> None:
+    """Refuse arguments that a command does not have."""
     if len(words) > most:
         raise BadInput(
-            f"{command} does not know the word '{words[most]}'",
-            remedy="make help shows what it takes",
+            f"{command} does not know the argument '{words[most]}'",
+            remedy="make help shows its arguments",
         )

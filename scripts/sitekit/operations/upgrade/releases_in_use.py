@@ -1,7 +1,7 @@
-"""Who uses which release: users' servers, by Slurm's word, and the programs of this machine.
+"""Find out who uses which release: users' servers from Slurm, programs from this machine.
 
-A program resolves `current` once, when it starts, and keeps that release to its end. So the time of
-its start, and the history of the link, tell which one it has.
+A program resolves the link `current` once, at its start, and keeps this release until it ends. The
+time of its start and the history of the link show which release this is.
 """
 
 from __future__ import annotations
@@ -19,28 +19,32 @@ from ...environment.release.releases import history, releases
 from ...site import Site
 
 EARLY, LATE = 60.0, 600.0
-"""Seconds by which a start and a switch may be told apart wrongly: clocks differ, and a job's
-prolog takes its time."""
+"""Seconds before and after a switch in which a start may belong to either release.
+
+The clocks of hosts differ, and the prolog of a job takes time.
+"""
 
 NOT_HERE = "the site is not installed on this machine, and only the hub's host shows which release its services use"
 
 
 @dataclass(frozen=True)
 class Uses:
-    """By release: who has it for certain, and who may have it. `unseen`: what could not be looked
-    at -> the remedy."""
+    """The users of each release: certain ones and possible ones.
+
+    `unseen` has what could not be determined, with the remedy.
+    """
 
     certain: dict[str, list[str]] = field(default_factory=dict)
     perhaps: dict[str, list[str]] = field(default_factory=dict)
     unseen: dict[str, str] = field(default_factory=dict)
 
     def of(self, release: str) -> list[str]:
-        """All of them; who may have it is marked by `?`."""
+        """Return all users of a release. A possible user is marked with `?`."""
         return self.certain.get(release, []) + [f"{who}?" for who in self.perhaps.get(release, [])]
 
 
 def users(site: Site) -> Uses:
-    """Ask Slurm and this machine. Changes nothing."""
+    """Find out who uses which release, from Slurm and this machine's process list. Read-only."""
     uses, past = Uses(), history(site)
     everything = {release.name for release in releases(site)}
     asker = psutil.Process().username()
@@ -49,11 +53,14 @@ def users(site: Site) -> Uses:
             for who, start in _servers(backend):
                 _note(uses, who, start, past, everything)
             if hidden := asyncio.run(backend.hidden_from(asker)):
-                what, command = hidden
-                uses.unseen[f"{what} from {asker}"] = f"run it as root, or once: {command}"
-        except NoAnswer as trouble:
-            what = f"{backend.title} does not say which servers run: {trouble}"
-            uses.unseen[what] = f"run it when {backend.title} answers"
+                cause, command = hidden
+                uses.unseen[f"{cause} from {asker}"] = (
+                    f"run the command as root, or run once: {command}"
+                )
+        except NoAnswer as error:
+            uses.unseen[f"{backend.title} does not say which servers run: {error}"] = (
+                f"run the command again when {backend.title} answers"
+            )
     for who, release, began in _programs(site):
         if release:
             uses.certain.setdefault(release, []).append(who)
@@ -61,16 +68,18 @@ def users(site: Site) -> Uses:
             _note(uses, who, began, past, everything)
     if not _sees_others():
         uses.unseen[f"/proc hides other people's processes from {asker} (hidepid)"] = (
-            "run it as root"
+            "run the command as root"
         )
     if not (site.etc / "site.yml").exists():
-        uses.unseen[NOT_HERE] = "run it on the hub's host"
+        uses.unseen[NOT_HERE] = "run the command on the hub's host"
     return uses
 
 
 def around(past: list[tuple[float, str]], start: float) -> tuple[str | None, set[str] | None]:
-    """The release that `current` meant at `start`, and all that it may have meant; None for what
-    nobody wrote down."""
+    """Return the release that `current` pointed to at `start`, and all that are possible.
+
+    None means that nothing was recorded.
+    """
     before = [name for at, name in past if at <= start]
     early = [name for at, name in past if at <= start - EARLY]
     between = {name for at, name in past if start - EARLY < at <= start + LATE}
@@ -80,6 +89,7 @@ def around(past: list[tuple[float, str]], start: float) -> tuple[str | None, set
 def _note(
     uses: Uses, who: str, start: float | None, past: list[tuple[float, str]], everything: set[str]
 ) -> None:
+    """Record a user under each certain and possible release."""
     certain, possible = around(past, start) if start is not None else (None, None)
     if certain:
         uses.certain.setdefault(certain, []).append(who)
@@ -88,17 +98,21 @@ def _note(
 
 
 def _servers(backend: Backend) -> Iterator[tuple[str, int | None]]:
-    """The running servers, with the start of their jobs. A waiting one will start with the release
-    of that moment. Anybody can submit a job that looks like a server's; one that does not say of
-    which start it is, is none."""
+    """Yield the running servers with the start of their jobs.
+
+    A waiting job will use the release that is current when it starts. Anybody can submit a job that
+    looks like a server's; a job without a tag of a start is ignored.
+    """
     for job in asyncio.run(backend.list_jobs()):
         if job.tag and not job.pending and not job.ended:
             yield f"{job.user}'s server (job {job.id})", job.start
 
 
 def _programs(site: Site) -> Iterator[tuple[str, str | None, float]]:
-    """What runs on this machine out of the prefix: (what, its release where its words name it, its
-    start)."""
+    """Yield the programs of this machine that run from the prefix.
+
+    Each is (name, its release if the command line names it, its start).
+    """
     for process in psutil.process_iter():
         try:
             words = process.cmdline()[:4]
@@ -112,7 +126,7 @@ def _programs(site: Site) -> Iterator[tuple[str, str | None, float]]:
 
 
 def _sees_others() -> bool:
-    """What everybody sees of the first process, whatever it is: proc(5), hidepid."""
+    """Return whether this user sees other users' processes: proc(5), hidepid."""
     try:
         psutil.Process(1).cmdline()
     except psutil.Error:
@@ -121,5 +135,6 @@ def _sees_others() -> bool:
 
 
 def _release_in(site: Site, word: str) -> str | None:
+    """Return the release that a word of a command line names."""
     path = Path(word)
     return path.relative_to(site.releases).parts[0] if site.releases in path.parents else None

@@ -4,9 +4,9 @@ import sys
 import time
 from pathlib import Path
 
-from sitekit.environment.release.prefix import opened
+from sitekit.environment.release.prefix_lock import open_prefix
 from sitekit.site import load_site
 
-with opened(load_site(Path(sys.argv[1]))):
+with open_prefix(load_site(Path(sys.argv[1]))):
     print("held", flush=True)
     time.sleep(600)

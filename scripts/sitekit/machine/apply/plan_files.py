@@ -1,5 +1,7 @@
-"""Files and links on their way into the plan: written, offered beside somebody else's work, or
-taken away. Pure."""
+"""Add files and links to the plan: write them, offer them as `.new`, or remove them.
+
+Pure: neither reads nor changes the machine.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,14 @@ from ..installed.entries import NOTHING, Entry
 from ..installed.manifest import FileRecord
 from ..web.apache_links import Link
 from .actions import NewLink, Remove, Write
-from .observed import Seen, beside
-from .plan import Edited, Plan
+from .machine_state import MachineState, beside
+from .plan import ApplyPlan, Edited
 
 
-def place_file(made: Plan, seen: Seen, path: Path, file: File, *, generated: bool) -> None:
-    """Write it, unless somebody else's work stands there: then it is laid beside that as `.new`."""
+def plan_file(
+    made: ApplyPlan, seen: MachineState, path: Path, file: File, *, generated: bool
+) -> None:
+    """Plan to write a file, or to put it beside a file that is not sitekit's, as `.new`."""
     entry, record = seen.entries[path], made.manifest.files.get(str(path))
     ours = FileRecord(hashes=[file.sha256], mode=file.mode, generated=generated)
     secret = generated and not file.mode & 0o004
@@ -44,18 +48,19 @@ def place_file(made: Plan, seen: Seen, path: Path, file: File, *, generated: boo
 
 
 def _ours(entry: Entry, record: FileRecord | None) -> bool:
-    """If it may be replaced. What may not be seen is taken to be as the manifest has it; root will
-    look again."""
+    """Return whether sitekit may replace what exists at the path.
+
+    A file that this user may not read counts as unchanged. Root checks it again.
+    """
     if record is None:
         return entry.kind in ("nothing", "hidden")
     return record.owns(entry) or (entry.closed and not record.foreign)
 
 
 def _offer(
-    made: Plan, path: Path, file: File, record: FileRecord, seen: Seen, secret: bool
+    made: ApplyPlan, path: Path, file: File, record: FileRecord, seen: MachineState, secret: bool
 ) -> None:
-    """Lay `file` beside what stands at `path`, unless it was laid there before and has been dealt
-    with."""
+    """Plan to put the file beside `path` as `.new`, unless the administrator has handled it."""
     new = beside(path)
     there = seen.entries[new]
     if there.kind == "nothing" and file.sha256 in (*record.hashes, record.offered):
@@ -70,9 +75,11 @@ def _offer(
     record.offered = file.sha256
 
 
-def place_links(made: Plan, seen: Seen, wanted: dict[Path, Link]) -> None:
-    """Those that nobody has made yet. What stands at such a path is somebody's decision, and theirs
-    to take back."""
+def plan_links(made: ApplyPlan, seen: MachineState, wanted: dict[Path, Link]) -> None:
+    """Plan the links that do not exist yet, and remove those that are no longer needed.
+
+    If something else exists at the path of a link, an administrator put it there and it stays.
+    """
     known = made.manifest.links
     for path, entry in [(path, seen.entries[path]) for path in map(Path, known)]:
         owned = made.manifest.owns_link(path, entry)
@@ -90,8 +97,8 @@ def place_links(made: Plan, seen: Seen, wanted: dict[Path, Link]) -> None:
             known[str(path)] = link.target
 
 
-def retire(made: Plan, seen: Seen, wanted: set[Path]) -> None:
-    """Take away what an earlier apply wrote and the site no longer asks for."""
+def plan_removals(made: ApplyPlan, seen: MachineState, wanted: set[Path]) -> None:
+    """Plan to remove the files that an earlier apply wrote and the site no longer needs."""
     for name, record in list(made.manifest.files.items()):
         path = Path(name)
         if path in wanted or record.foreign:
@@ -106,7 +113,8 @@ def retire(made: Plan, seen: Seen, wanted: set[Path]) -> None:
             )
 
 
-def _removals(path: Path, record: FileRecord, seen: Seen) -> Iterator[Remove]:
+def _removals(path: Path, record: FileRecord, seen: MachineState) -> Iterator[Remove]:
+    """Yield the removal of a file, and of the `.new` file beside it."""
     new = seen.entries[beside(path)]
     if record.offered is not None and new.sha256 == record.offered:
         yield Remove(beside(path), new)
@@ -114,7 +122,7 @@ def _removals(path: Path, record: FileRecord, seen: Seen) -> Iterator[Remove]:
         yield Remove(path, seen.entries[path], secret=record.generated and not record.mode & 0o004)
 
 
-def _owner(seen: Seen, file: File) -> tuple[int, int] | None:
-    """The numbers of a file's owner; None while the account is yet to be made."""
+def _owner(seen: MachineState, file: File) -> tuple[int, int] | None:
+    """Return the uid and gid of a file's owner; None if the account does not exist yet."""
     owner, other = seen.users.get(file.owner), seen.users.get(file.group_of or file.owner)
     return (owner[0], other[1]) if owner and other else None

@@ -1,5 +1,7 @@
-"""What a plan has to know of the machine, looked up at one go and without changing anything. Root
-sees all of it."""
+"""Read the state of the machine that a plan depends on, without changing anything.
+
+Root can read all of it. For other users a part may stay unknown.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +25,17 @@ from ..web import system_server
 
 
 @dataclass(frozen=True)
-class Seen:
-    """`entries` by path; `users` and `groups` those of the site's names that are there; `members`
-    as (user, group).
+class MachineState:
+    """The state of the machine before an apply.
 
-    `own_group` names the own group of each of the site's accounts. `applied` is the site as it
-    stands; `services` has the state of each of its services, `starting` also where it does not
-    answer, and of the machine's own web servers; `unknown` where that cannot be seen. `shared` is
-    what the machine's other sites have as well.
+    - `entries`: what exists at each path.
+    - `users`, `groups`: the accounts and groups of the site that exist.
+    - `members`: the memberships that exist, as (user, group).
+    - `own_group`: the primary group of each account of the site.
+    - `services`: the state of each service of the applied site, and of the machine's own web
+      servers. A service that runs without answering is `starting`. A state that this user may not see is `unknown`.
+    - `applied`: the site as it was last applied.
+    - `shared`: what other sites of this machine have recorded too.
     """
 
     entries: Mapping[Path, Entry]
@@ -44,11 +49,10 @@ class Seen:
 
 
 def beside(path: Path) -> Path:
-    """Where new content lies that may not replace `path`, under a name that its program passes
-    over.
+    """Return the path for new content that must not replace the file `path`.
 
-    logrotate reads all that lies in its folder, save what package managers leave there
-    (logrotate(8), tabooext).
+    The program that reads `path` ignores a file of this name. logrotate reads all files in its
+    folder except those of package managers (logrotate(8), tabooext).
     """
     return path.with_name(
         path.name + (".dpkg-new" if path.parent == Path("/etc/logrotate.d") else ".new")
@@ -56,14 +60,14 @@ def beside(path: Path) -> Path:
 
 
 def is_beside(path: Path) -> bool:
-    """Whether `path` is such a place."""
+    """Return whether `path` is a path that beside() returns."""
     return path.suffix in (".new", ".dpkg-new")
 
 
-def see(
+def read_machine_state(
     site: Site, platform: Platform, files: Iterable[Path], manifest: Manifest, root: Path
-) -> Seen:
-    """Look at everything that the site asks for, and at everything that the manifest lists."""
+) -> MachineState:
+    """Read the state of everything that the site needs or the manifest lists."""
     own = [account.name for account in accounts(site, platform)]
     own_group = {name: unix_accounts.group_name(root, name) for name in own}
     pairs = {
@@ -74,7 +78,7 @@ def see(
     names = {*own, *own_group.values(), *(group for _, group in pairs)}
     known = {*files, *map(Path, manifest.files), *map(Path, manifest.links)}
     paths = {*known, *map(beside, known), *folders(site, platform)}
-    return Seen(
+    return MachineState(
         entries={path: look(root, path) for path in sorted(paths)},
         users={
             name: unix_accounts.numbers(root, name)
@@ -93,12 +97,12 @@ def see(
 
 
 def _web_states(platform: Platform) -> dict[str, str]:
-    """Of the machine's own web servers."""
+    """Return the states of the machine's own web servers."""
     return {web.service: system_server.state(web).word for web in (platform.apache, platform.nginx)}
 
 
 def service_states(site: Site, platform: Platform) -> dict[str, str]:
-    """What the supervisor says of each of the site's services on this machine."""
+    """Return the state of each of the site's services, as the supervisor reports it."""
     services = site_services(site, platform)
     if site.supervisor == "systemd" and control.which_supervisor() != "systemd":
         return {}

@@ -1,5 +1,4 @@
-"""The prefix as a place to write: safe parents, one writer at a time, modes that hold whatever the
-umask."""
+"""Prepare the prefix for writing: refuse unsafe parents, lock it, set modes of files."""
 
 from __future__ import annotations
 
@@ -16,18 +15,16 @@ from ...base.path_access import way
 from ...site import Site
 
 LONGEST = 255
-"""conda packages hold a placeholder of this length, which the prefix replaces; a longer one does
-not fit."""
+"""The longest path of a release: conda packages contain a placeholder of this length for it."""
 
 
 @contextmanager
-def opened(site: Site) -> Iterator[Path]:
-    """Make the prefix ready, hold it alone while the block runs, and give its cache, which only its
-    owner can read.
+def open_prefix(site: Site) -> Iterator[Path]:
+    """Create and lock the prefix, and yield its cache, which only the owner can read.
 
-    The cache lies in the prefix: then releases are hard links into it, and no user could ever write
-    to one of them. Raises Problem when the prefix is not safe, not writable, full, or held by
-    another sitekit.
+    The cache is in the prefix, so releases can be hard links to its files. No user can ever write
+    to these files. Raises Problem if the prefix is unsafe, not writable, full, or locked by another
+    sitekit.
     """
     refuse_unsafe(site.paths.prefix)
     cache = site.paths.prefix / ".cache"
@@ -41,7 +38,7 @@ def opened(site: Site) -> Iterator[Path]:
             )
     if len(str(site.releases / "2000-01-01-01234567")) > LONGEST:
         raise Problem(
-            f"is too long: with its releases it has more than {LONGEST} letters",
+            f"is too long: the paths of its releases have more than {LONGEST} characters",
             str(site.paths.prefix),
         )
     before = os.umask(0o022)
@@ -52,7 +49,7 @@ def opened(site: Site) -> Iterator[Path]:
         remedy = (
             "make room, then run the same command again"
             if error.errno == errno.ENOSPC
-            else "run it again"
+            else "run the command again"
         )
         raise Problem(
             f"{error.strerror}", str(error.filename or site.paths.prefix), remedy
@@ -63,6 +60,7 @@ def opened(site: Site) -> Iterator[Path]:
 
 @contextmanager
 def _held(site: Site, cache: Path) -> Iterator[None]:
+    """Create the folders, and hold the lock during the block."""
     try:
         for folder in (site.paths.prefix, site.releases):
             folder.mkdir(parents=True, exist_ok=True)
@@ -72,7 +70,7 @@ def _held(site: Site, cache: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise
-        remedy = "run it as the owner of the prefix, or change paths.prefix in site.yml"
+        remedy = "run the command as the owner of the prefix, or change paths.prefix in site.yml"
         raise Problem(
             f"cannot write here: {error.strerror}", str(site.paths.prefix), remedy
         ) from None
@@ -84,13 +82,17 @@ def _held(site: Site, cache: Path) -> Iterator[None]:
 
 
 def refuse_unsafe(prefix: Path) -> None:
-    """Raise Problem when somebody else than root and the owner could replace the prefix or what
-    lies in it, or a folder or a link that leads there."""
+    """Refuse a prefix that others than root and its owner could replace. Raises Problem.
+
+    The folders and links on the way to the prefix are checked too.
+    """
     try:
         steps = way(prefix)
     except OSError as error:
         raise Problem(
-            f"cannot be looked at: {error.strerror}", str(prefix), "run it as its owner"
+            f"cannot be read: {error.strerror}",
+            str(prefix),
+            "run the command as the owner of the prefix",
         ) from None
     for step in steps:
         where, status = str(step.path), step.status
@@ -99,7 +101,7 @@ def refuse_unsafe(prefix: Path) -> None:
             raise Problem(
                 what,
                 where,
-                f"run it as that user, or give the {'link' if step.link else 'directory'} to root",
+                f"run the command as that user, or give the {'link' if step.link else 'directory'} to root",
             )
         if step.everybody_writes or step.group_writes:
             who = "anybody" if step.everybody_writes else f"every member of {step.group}"
@@ -109,10 +111,9 @@ def refuse_unsafe(prefix: Path) -> None:
 
 
 def set_modes(release: Path) -> int:
-    """Let everybody read the release and nobody but its owner write to it; return how many modes
-    were changed.
+    """Set modes so that everybody reads the release and only its owner writes; return the changes.
 
-    Packages bring modes of their own, and rattler makes entry points with 0775.
+    Packages have modes of their own, and rattler creates entry points with mode 0775.
     """
     changed = 0
     for folder, _, files in os.walk(release):
@@ -132,8 +133,11 @@ def set_modes(release: Path) -> int:
 
 
 def _hold(lock: int, site: Site) -> None:
-    """The kernel lets go of the lock when its holder dies, however it dies, on whichever node it
-    was."""
+    """Lock the prefix, or raise Problem with the process that holds the lock.
+
+    The kernel releases the lock when the process ends, even if it was killed, on whichever node it
+    ran.
+    """
     where = str(site.paths.prefix)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -143,7 +147,7 @@ def _hold(lock: int, site: Site) -> None:
             f"another sitekit is at work here ({holder})", where, "wait until it is done"
         ) from None
     except OSError as error:
-        remedy = "mount it with flock (Lustre: -o flock), so that two cannot write at once"
-        raise Problem(f"this filesystem knows no locks: {error.strerror}", where, remedy) from None
+        remedy = "mount it with flock (Lustre: -o flock), so that two commands cannot write at once"
+        raise Problem(f"this filesystem has no locks: {error.strerror}", where, remedy) from None
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"process {os.getpid()} on {os.uname().nodename}".encode(), 0)

@@ -1,4 +1,4 @@
-"""Choose the source of packages: the channels of site.yml, or else wheels."""
+"""Choose the source of packages: the channels of site.yml if they answer, else PyPI's wheels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
-# In Python 3.10 the futures' TimeoutError is not the built-in TimeoutError.
+# in Python 3.10 this is not the built-in TimeoutError
 from concurrent.futures import TimeoutError as NoAnswerYet
 from dataclasses import dataclass
 from typing import Literal
@@ -20,38 +20,38 @@ from ..wheels.package import subdir
 from . import ENGINE
 
 WANTS_LOGIN = "it wants a login"
-PATIENCE = 8.0  # seconds for a channel to answer
+ANSWER_TIMEOUT = 8.0  # seconds for a channel to answer
 
 WHAT = {
     "channels": "from the channels of site.yml",
     "wheels": "from PyPI wheels: JupyterHub's packages as their authors publish them, not conda-forge's builds",
 }
-"""A description of each kind of source."""
+"""Where the packages come from, for messages."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Hold the source of the packages and a sentence that names the source to the user."""
+    """The source of the packages, and a sentence about it."""
 
     kind: Literal["channels", "wheels"]
     told: str
 
 
 def bases(channels: list[str]) -> dict[str, str]:
-    """Return the URL of each channel. A channel is given as a name or as a URL."""
+    """Return the URLs of channels, which are names or URLs."""
     return dict(
         zip(channels, ask(ENGINE, {"verb": "urls", "channels": channels}, timeout=60), strict=True)
     )
 
 
 def choose(site: Site) -> Source:
-    """Return the channels of site.yml as the source if they can be reached, or else wheels.
+    """Request the index of every channel; return the source to use.
 
-    Raises Problem if a channel does not answer and site.yml allows no wheels.
+    Raises Problem if a channel does not answer and site.yml allows no other source.
     """
     names, mirrors = site.environment.channels, site.environment.mirrors
     urls = [mirrors.get(name, (base,)) for name, base in bases(list(names)).items()]
-    # A `with` block would wait for all threads, even for one whose name server never answers.
+    # Without a `with` block, which would wait for a name server that never answers.
     pool = ThreadPoolExecutor(len(urls))
     checks = [
         pool.submit(_all_silent, places, bool(site.environment.credentials)) for places in urls
@@ -59,9 +59,9 @@ def choose(site: Site) -> Source:
     faults = {}
     for name, answer in zip(names, checks, strict=True):
         try:
-            fault = answer.result(PATIENCE + 1)
+            fault = answer.result(ANSWER_TIMEOUT + 1)
         except NoAnswerYet:
-            fault = f"no answer within {PATIENCE:g} s"
+            fault = f"no answer within {ANSWER_TIMEOUT:g} s"
         if fault:
             faults[name] = fault
     pool.shutdown(wait=False, cancel_futures=True)
@@ -78,9 +78,9 @@ def choose(site: Site) -> Source:
 
 
 def _all_silent(places: tuple[str, ...], login: bool) -> str | None:
-    """Return why none of a channel's mirrors can be used, or None if one can be used.
+    """Return why none of a channel's mirrors can be used; None if one answers.
 
-    A mirror that needs a login can be used if the site has credentials, which rattler then checks.
+    A mirror that requires a login is left to rattler, if the site has credentials.
     """
     faults = []
     for place in places:
@@ -92,13 +92,16 @@ def _all_silent(places: tuple[str, ...], login: bool) -> str | None:
 
 
 def silence(url: str) -> str | None:
-    """Return why the channel at `url` cannot be used, or None if it answers."""
+    """Return why the channel at `url` cannot be used, in plain words; None if it answers."""
     fault = "it has no index"
     for index in ("repodata.json.zst", "repodata.json"):
         try:
-            # urllib's default opener would keep the proxy that was set when it was created.
+            # A new opener: urllib keeps its first one for ever, with the proxy setting of that
+            # time.
             opener = urllib.request.build_opener()
-            with opener.open(f"{url.rstrip('/')}/{subdir()}/{index}", timeout=PATIENCE) as answer:
+            with opener.open(
+                f"{url.rstrip('/')}/{subdir()}/{index}", timeout=ANSWER_TIMEOUT
+            ) as answer:
                 if answer.read(1):
                     return None
         except urllib.error.HTTPError as error:
@@ -114,10 +117,11 @@ def silence(url: str) -> str | None:
 
 
 def _plain(reason: object) -> str:
+    """Return an error of the network in plain words."""
     if isinstance(reason, socket.gaierror):
         return "name does not resolve"
     if isinstance(reason, TimeoutError):
-        return f"no answer within {PATIENCE:g} s"
+        return f"no answer within {ANSWER_TIMEOUT:g} s"
     if isinstance(reason, ConnectionRefusedError):
         return "connection refused"
     if isinstance(reason, ssl.SSLCertVerificationError):

@@ -1,4 +1,4 @@
-"""Install the distribution's packages that the demo needs, without starting their services."""
+"""Install the distribution's packages for the demo, without starting their services."""
 
 from __future__ import annotations
 
@@ -21,10 +21,7 @@ QUIET = {
 
 
 def missing_packages(wanted: Sequence[str | list[str]]) -> list[list[str]]:
-    """Return the wanted packages that are not installed, each as a list of alternative names.
-
-    dpkg-query finds the installed packages in a few milliseconds.
-    """
+    """Return the packages that are not installed, each as the list of its alternative names."""
     choices = [[name] if isinstance(name, str) else name for name in wanted]
     names = [name for choice in choices for name in choice]
     query = run(["dpkg-query", "-W", "-f", "${Package} ${Status}\\n", *names], check=False)
@@ -34,10 +31,7 @@ def missing_packages(wanted: Sequence[str | list[str]]) -> list[list[str]]:
 
 
 def install_packages() -> list[str]:
-    """Install the packages that are missing; return the names of all newly installed packages.
-
-    Raises CommandFailed with the last lines that apt printed.
-    """
+    """Install the missing packages; return the names of all new packages. Raises CommandFailed."""
     data, made = table(), Made()
     if not (missing := missing_packages(data["packages"])):
         return []
@@ -58,6 +52,7 @@ def install_packages() -> list[str]:
 
 
 def _known(choice: Sequence[str]) -> str | None:
+    """Return the first of several names that apt knows."""
     for name in choice:
         if re.search(
             r"Candidate: (?!\(none\))", run(["apt-cache", "policy", name], env=QUIET).stdout
@@ -67,19 +62,16 @@ def _known(choice: Sequence[str]) -> str | None:
 
 
 def _would_install(names: Sequence[str]) -> list[str]:
+    """Return the packages that apt would newly install."""
     plan = run(
         [*APT, "install", "-s", "--no-install-recommends", *names], env=QUIET, timeout=120
     ).stdout
-    # A line with an old version in brackets is the upgrade of an installed package.
+    # A line with an old version in brackets is an upgrade of an installed package.
     return [m[1] for m in re.finditer(r"^Inst (\S+) (?!\[)", plan, re.MULTILINE)]
 
 
 def _install(names: Sequence[str], advance: Callable[[], object]) -> None:
-    """Install packages with apt-get in a new session.
-
-    Ctrl-C ends the demo. The new session protects apt-get from the signal, because dpkg must not be
-    interrupted inside a package.
-    """
+    """Run apt in a session of its own, so that Ctrl-C does not interrupt dpkg."""
     run(["dpkg", "--configure", "-a"], env=QUIET, timeout=600)
     argv = [*APT, "install", "-y", "--no-install-recommends", *names]
     last: list[str] = []
@@ -101,12 +93,12 @@ def _install(names: Sequence[str], advance: Callable[[], object]) -> None:
             argv,
             f"ended with code {apt.returncode}",
             "\n".join(last),
-            "mend what apt says, then run `make demo` again",
+            "correct what apt reports, then run `make demo` again",
         )
 
 
 def _mask(units: list[str]) -> list[str]:
-    """Mask systemd units so that they do not start when their packages are installed."""
+    """Keep systemd from starting these services when their packages are installed."""
     if not units or not os.path.exists("/usr/bin/systemctl"):
         return []
     run(["systemctl", "mask", *units], env=QUIET)
@@ -114,6 +106,7 @@ def _mask(units: list[str]) -> list[str]:
 
 
 def _unmask(units: list[str]) -> None:
+    """Let systemd start these services again, but disable them."""
     if units:
         run(["systemctl", "unmask", *units], env=QUIET)
         run(["systemctl", "disable", *units], env=QUIET, check=False)

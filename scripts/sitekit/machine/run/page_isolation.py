@@ -1,17 +1,19 @@
-"""What keeps the pages of one user's server from acting with another user's login, as the running
-proxy has it."""
+"""Report what keeps a page of one user's server from using another user's login.
+
+The running processes are examined, not only the site file.
+"""
 
 from __future__ import annotations
 
 import psutil
 
 from ...site import Site
-from ..render.preloaded import node_options
+from ..render.proxy_preloads import node_options
 from ..supervisors.interface import State
 
 
 def kept_apart(site: Site, proxy: State) -> tuple[bool, str]:
-    """Whether they are, and by what, in the words of `make status`."""
+    """Return whether users' pages are kept apart, and by what, as a line for `make status`."""
     if proxy.pid is None:
         return False, "unknown: the proxy does not run"
     if not _as_asked(site, proxy.pid):
@@ -28,6 +30,7 @@ def kept_apart(site: Site, proxy: State) -> tuple[bool, str]:
 
 
 def administrators(site: Site) -> str:
+    """Return what administrators of the hub may do with users' servers, for `make status`."""
     opens = (
         "open other people's servers, after a question"
         if site.login.admin_access
@@ -37,7 +40,7 @@ def administrators(site: Site) -> str:
 
 
 def _as_asked(site: Site, proxy: int) -> bool:
-    """Whether the proxy was started with what keeps them apart."""
+    """Return whether the running proxy was started with the options that keep pages apart."""
     try:
         if site.front.subdomains:
             return "--host-routing" in psutil.Process(proxy).cmdline()

@@ -1,5 +1,4 @@
-"""The ledger of servers, when the hub is to go back to an older release: does that release know its
-form?"""
+"""Check that an older release can read the ledger of servers, before the hub goes back to it."""
 
 from __future__ import annotations
 
@@ -15,8 +14,10 @@ _KNOWN = "from sitekit.hub.servers.ledger_schema import VERSION; print(VERSION)"
 
 
 def refuse_newer_ledger(site: Site, release: Path) -> None:
-    """Raise Problem when `release` does not know the form of the ledger: its hub could not look
-    after servers."""
+    """Refuse a release that does not know the ledger's version. Raises Problem.
+
+    The hub of such a release could not manage the running servers.
+    """
     have, known = ledger_version(site), _version_that_is_known(site, release)
     if have > known:
         raise Problem(
@@ -27,7 +28,7 @@ def refuse_newer_ledger(site: Site, release: Path) -> None:
 
 
 def ledger_version(site: Site) -> int:
-    """The form of the ledger; 0 where there is none, and for one from before forms were counted."""
+    """Return the version of the ledger; 0 if there is no ledger, or if it has no version yet."""
     if not site.ledger.exists():
         return 0
     hub = pwd.getpwnam(site.hub.user)
@@ -36,6 +37,7 @@ def ledger_version(site: Site) -> int:
 
 
 def _version_that_is_known(site: Site, release: Path) -> int:
+    """Return the version of the ledger that a release knows."""
     argv: Argv = [release / "bin/python", "-I", "-c", _KNOWN]
     done = run(argv, user=site.hub.user, cwd=Path("/"), check=False)
     return int(done.stdout) if done.returncode == 0 else 0

@@ -1,4 +1,4 @@
-"""Create and remove the demo's users, their groups and their passwords."""
+"""Create and remove the demo's users, groups and passwords."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from . import layout
 from .record import Made
 
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
-"""Characters of passwords, without those that look like another one on a screen."""
+"""Letters and digits that are not confused with others when read from a screen."""
 
 
 def ensure_people(made: Made) -> dict[str, str]:
-    """Create the users, groups and passwords that are missing; return the password of each user.
+    """Create missing users, groups and passwords; return the passwords by name.
 
     Raises CommandFailed.
     """
@@ -27,8 +27,7 @@ def ensure_people(made: Made) -> dict[str, str]:
     for user in layout.USERS:
         if not _exists(pwd.getpwnam, user):
             made.claim("users", user)
-            # Only its owner may read a home directory. Without this option the umask or the
-            # distribution's default would set the mode.
+            # 0700: only the owner reads a home, whatever the umask and the distribution's default.
             run(
                 [
                     "useradd",
@@ -53,10 +52,7 @@ def ensure_people(made: Made) -> dict[str, str]:
 
 
 def ensure_passwords(path: Path) -> dict[str, str]:
-    """Read the file of passwords, or create the file if it is missing.
-
-    Only root can read this file.
-    """
+    """Return the passwords. They are generated once, and only root can read them."""
     if not path.exists():
         words = {user: "-".join(_word() for _ in range(3)) for user in layout.USERS}
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -65,10 +61,12 @@ def ensure_passwords(path: Path) -> dict[str, str]:
 
 
 def _word() -> str:
+    """Return four random letters and digits."""
     return "".join(secrets.choice(_LETTERS) for _ in range(4))
 
 
 def _exists(lookup: Callable[[str], object], name: str) -> bool:
+    """Return whether an account or a group exists."""
     try:
         lookup(name)
     except KeyError:
@@ -77,10 +75,7 @@ def _exists(lookup: Callable[[str], object], name: str) -> bool:
 
 
 def remove_people(made: Made) -> list[str]:
-    """Remove the users and groups that the demo made, and the users' home directories.
-
-    Return a list of what was removed.
-    """
+    """Remove the demo's users with their homes, and its groups; return what was removed."""
     removed = []
     for user in made.names("users"):
         if _exists(pwd.getpwnam, user):

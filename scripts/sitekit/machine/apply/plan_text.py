@@ -1,4 +1,4 @@
-"""A plan as text: before it is executed as a unified diff, afterwards as what was done."""
+"""Render a plan as text: as a unified diff before it is executed, and as a report afterwards."""
 
 from __future__ import annotations
 
@@ -18,19 +18,18 @@ from .actions import (
     Remove,
     Write,
 )
-from .observed import beside, is_beside
-from .plan import Edited, Plan
+from .machine_state import beside, is_beside
+from .plan import ApplyPlan, Edited
 
 _STATES = {"unknown": ", if it runs"} | dict.fromkeys(
-    ("starting", "failed"), ", which does not answer as it is"
+    ("starting", "failed"), ", which does not answer now"
 )
 
 
-def as_diff(plan: Plan, refused: bool = False) -> Iterator[str]:
-    """The changes of files line by line, then every change by name, then what stays as it is though
-    it looks odd.
+def describe_plan(plan: ApplyPlan, refused: bool = False) -> Iterator[str]:
+    """Yield the diff of each file, then all changes by name, then the files that are left alone.
 
-    `refused`: an apply would not begin, for reasons that are told afterwards.
+    `refused` means that an apply would refuse to start. The reasons are printed afterwards.
     """
     actions = [action for action in plan.actions if not isinstance(action, Record)]
     for action in actions:
@@ -39,7 +38,7 @@ def as_diff(plan: Plan, refused: bool = False) -> Iterator[str]:
     for path, edited in plan.edited.items():
         yield from _by_hand(path, edited)
     if actions or plan.services:
-        yield "\n`sudo make apply` would bring, in this order:"
+        yield "\n`sudo make apply` would make these changes, in this order:"
     for action in actions:
         kind, what = action.what
         yield f"    {kind:<15} {what}{_more(action)}"
@@ -47,7 +46,7 @@ def as_diff(plan: Plan, refused: bool = False) -> Iterator[str]:
         kind, what = service.what
         yield f"    {kind:<15} {what}{_STATES.get(service.state, '')}"
     for path in plan.offers:
-        yield f"    {'left alone':<15} {path}: changed by hand, or not sitekit's; the new goes into {beside(path)}"
+        yield f"    {'left alone':<15} {path}: changed by hand, or not sitekit's; new content goes into {beside(path)}"
     for note in plan.notes:
         yield f"    {note}"
     yield from _edited(plan)
@@ -55,14 +54,14 @@ def as_diff(plan: Plan, refused: bool = False) -> Iterator[str]:
         yield f" ok {'what you may read of ' if plan.unread else ''}the machine is what the site says"
 
 
-def done(plan: Plan) -> Iterator[str]:
-    """The same, when it is done."""
+def describe_result(plan: ApplyPlan) -> Iterator[str]:
+    """Yield what was changed, and what was left alone, after the plan was executed."""
     for kind, what in plan.changes:
         yield f" ok {kind} {what}"
     for path in plan.offers:
         new = beside(path)
-        yield f" !! kept {path}: it was changed by hand, or is not sitekit's. What the site says lies in {new}"
-        yield f"    -> merge the two and remove {new.name}; or move it over the old one, and sitekit looks after it"
+        yield f" !! kept {path}: it was changed by hand, or is not sitekit's. The content from the site is in {new}"
+        yield f"    -> merge the two and remove {new.name}; or move it over the old one, and sitekit manages it again"
     for note in plan.notes:
         yield f"    {note}"
     yield from _edited(plan)
@@ -70,28 +69,25 @@ def done(plan: Plan) -> Iterator[str]:
         yield " ok the machine is what the site says; nothing was changed"
 
 
-def _edited(plan: Plan) -> Iterator[str]:
+def _edited(plan: ApplyPlan) -> Iterator[str]:
+    """Yield a warning for each file that was changed by hand."""
     for path in plan.edited:
-        yield f" !! {path} was changed by hand, and is not what the site says; it is left alone. See: make diff"
-        yield "    -> to have it written again, move it away, then: sudo make apply"
+        yield f" !! {path} was changed by hand and differs from the site file; it is left alone. See: make diff"
+        yield "    -> to write it again, move it away and run: sudo make apply"
 
 
 def _by_hand(path: Path, edited: Edited) -> Iterator[str]:
-    """From what the site says to what stands there."""
+    """Yield the diff from the site's content to what was changed by hand."""
     if edited.secret or edited.there.closed:
         yield f"--- {path} (the site)\n+++ {path} (changed by hand)"
-        yield (
-            "(it is a secret, and not shown)"
-            if edited.secret
-            else "(you may not read what stands there)"
-        )
+        yield ("(a secret is not shown)" if edited.secret else "(you may not read the file)")
         return
     there = (edited.there.content or b"").decode(errors="replace")
     yield from _diff(edited.file.content, there, f"{path} (the site)", f"{path} (changed by hand)")
 
 
 def _lines(action: Write | Remove) -> Iterator[str]:
-    """The unified diff of one file against the machine."""
+    """Yield the unified diff from the machine's file to the site's content."""
     before, after = action.before.content, action.file.content if isinstance(action, Write) else ""
     if action.what[0] in ("owner and mode", "removed link"):
         return
@@ -99,17 +95,18 @@ def _lines(action: Write | Remove) -> Iterator[str]:
     new = "/dev/null" if isinstance(action, Remove) else str(action.path)
     if action.secret or action.before.closed:
         yield f"--- {old}\n+++ {new}"
-        yield f"({'it is a secret, and not shown' if action.secret else 'you may not read what stands there'})"
+        yield f"({'a secret is not shown' if action.secret else 'you may not read the file'})"
         return
     yield from _diff((before or b"").decode(errors="replace"), after, old, new)
 
 
 def _diff(before: str, after: str, old: str, new: str) -> Iterator[str]:
+    """Yield a unified diff of two texts."""
     return difflib.unified_diff(before.splitlines(), after.splitlines(), old, new, lineterm="")
 
 
 def _more(action: Action) -> str:
-    """What a name alone does not tell: owner, mode, and what it is for."""
+    """Return the owner, mode and purpose of what an action changes."""
     if isinstance(action, Write):
         group = f":{action.file.group_of}" if action.file.group_of else ""
         why = "" if is_beside(action.path) else f": {purpose(action.path)}"

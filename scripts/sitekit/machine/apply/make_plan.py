@@ -1,0 +1,169 @@
+"""Make the plan from the site, the state of the machine, and the manifest.
+
+Pure: neither reads nor changes the machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TypeVar
+
+from ...base.errors import BadInput
+from ...site import Site
+from ..host.file import File, Folder
+from ..host.platform import Platform
+from ..installed.manifest import Manifest, manifest_path
+from ..installed.shared import used
+from ..render.accounts import accounts, memberships
+from ..render.machine_secrets import generated_paths
+from ..render.rendered_files import folders
+from ..web.apache_links import Link
+from .actions import (
+    ChangedFolder,
+    CheckWebServer,
+    NewAccount,
+    NewFolder,
+    NewGroup,
+    NewMember,
+    Record,
+    RemoveMember,
+    Stop,
+)
+from .machine_state import MachineState
+from .plan import ApplyPlan
+from .plan_files import plan_file, plan_links, plan_removals
+from .service_changes import list_service_changes, services_by_key, web_servers_reading
+
+Thing = TypeVar("Thing")
+
+
+def make_plan(
+    site: Site,
+    platform: Platform,
+    files: dict[Path, File],
+    generated_files: dict[Path, File],
+    links: dict[Path, Link],
+    seen: MachineState,
+    before: Manifest,
+) -> ApplyPlan:
+    """Return the plan that makes the machine match the site.
+
+    `files` follow from the site. `generated_files` were generated on this machine, such as a
+    private key. `links` are the links that the machine's web server needs.
+    """
+    result = ApplyPlan(seen.applied, generated_files | files, manifest=before.model_copy(deep=True))
+    wanted = folders(site, platform)
+    record = {
+        path: folder for path, folder in wanted.items() if path in manifest_path(site).parents
+    }
+    roots = {
+        path: folder
+        for path, folder in wanted.items()
+        if path not in record and folder.owner == "root"
+    }
+    _folders(result, seen, record)
+    place = len(result.actions)
+    _stops(result, site, platform, seen)
+    _folders(result, seen, roots)
+    _accounts(result, site, platform, seen)
+    _folders(
+        result,
+        seen,
+        {path: folder for path, folder in wanted.items() if path not in {**record, **roots}},
+    )
+    for path, file in (generated_files | files).items():
+        plan_file(result, seen, path, file, generated=path in generated_files)
+    plan_links(result, seen, links)
+    plan_removals(result, seen, generated_files.keys() | files.keys() | generated_paths(site))
+    _leave(result, seen, _pairs(site, platform, seen).keys())
+    _share(result, site, platform, seen)
+    result.services = list_service_changes(
+        site, platform, result.changed, files, seen.services, seen.applied
+    )
+    result.actions += [
+        CheckWebServer(web) for web in web_servers_reading(site, platform, result.changed)
+    ]
+    if result.changes or result.manifest != before:
+        result.actions.insert(place, Record(manifest_path(site), before.joined(result.manifest)))
+        result.actions.append(Record(manifest_path(site), result.manifest))
+    return result
+
+
+def _stops(result: ApplyPlan, site: Site, platform: Platform, seen: MachineState) -> None:
+    """Plan to stop and disable the services that the new site does not have, in reverse order.
+
+    A service that is enabled is disabled even if it does not run.
+    """
+    stay = {key for key, _ in services_by_key(site, platform)}
+    for key, service in reversed(services_by_key(seen.applied, platform)):
+        if key not in stay and service.name in seen.services:
+            stop = Stop(seen.applied, service, seen.services[service.name])
+            result.actions += [stop] if stop.what[0] else []
+
+
+def _folders(result: ApplyPlan, seen: MachineState, wanted: dict[Path, Folder]) -> None:
+    """Plan to create folders, or to set their owner and mode."""
+    for path, folder in wanted.items():
+        entry, owner = seen.entries[path], seen.users.get(folder.owner)
+        if entry.kind == "nothing":
+            result.actions.append(NewFolder(path, folder))
+            _record(result.manifest.folders, str(path))
+        elif entry.kind not in ("folder", "hidden") and not folder.shared:
+            remedy = "remove it, or move it away; to have the folder elsewhere, name it in site.yml or mount it here"
+            raise BadInput(
+                f"a {entry.kind} stands where a folder of the site's own has to be",
+                str(path),
+                remedy,
+            )
+        elif not folder.shared and (entry.mode, entry.owner) != (folder.mode, owner):
+            changes_hands = folder.owner != "root" and entry.owner != owner
+            result.actions.append(ChangedFolder(path, folder, entry, changes_hands))
+            result.manifest.note_found(path, entry)
+
+
+def _accounts(result: ApplyPlan, site: Site, platform: Platform, seen: MachineState) -> None:
+    """Plan to create the accounts and memberships that are missing."""
+    for account in accounts(site, platform):
+        if account.name in seen.users:
+            continue
+        if account.name not in seen.groups:
+            result.actions.append(NewGroup(account.name))
+            _record(result.manifest.groups, account.name)
+        result.actions.append(NewAccount(account))
+        _record(result.manifest.accounts, account.name)
+    for pair, why in _pairs(site, platform, seen).items():
+        there = pair[1] in seen.groups or pair[1] in result.manifest.groups
+        if there and pair not in seen.members:
+            result.actions.append(NewMember(*pair, why))
+            _record(result.manifest.memberships, pair)
+
+
+def _pairs(site: Site, platform: Platform, seen: MachineState) -> dict[tuple[str, str], str]:
+    """Return the memberships that the site needs, as (user, group), with the reason for each."""
+    wishes = memberships(site, platform)
+    return {(wish.user, wish.group or seen.own_group[wish.group_of]): wish.why for wish in wishes}
+
+
+def _leave(result: ApplyPlan, seen: MachineState, wanted: Collection[tuple[str, str]]) -> None:
+    """Plan to remove the memberships that neither this site nor another site needs."""
+    for pair in [pair for pair in result.manifest.memberships if pair not in wanted]:
+        if pair in seen.members and pair not in seen.shared.memberships:
+            result.actions.append(RemoveMember(*pair))
+        result.manifest.memberships.remove(pair)
+
+
+def _share(result: ApplyPlan, site: Site, platform: Platform, seen: MachineState) -> None:
+    """Record what another site result and this site uses too.
+
+    Both manifests list it, and the last site that is uninstalled removes it.
+    """
+    result.manifest = result.manifest.joined(
+        used(seen.shared, site, platform, _pairs(site, platform, seen))
+    )
+
+
+def _record(known: list[Thing], thing: Thing) -> None:
+    """Add a thing to a list of the manifest, unless the list has it already."""
+    if thing not in known:
+        known.append(thing)

@@ -1,0 +1,39 @@
+"""List the files that Node.js loads before configurable-http-proxy.
+
+Each file changes one behaviour of the proxy. Pure.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...base.data import data
+from ...contracts.internal_tls import folder
+from ...site import Site
+from ..host.file import File
+
+
+def changes(site: Site) -> tuple[str, ...]:
+    """Return the names of the files in proxy/ that change this site's proxy."""
+    # If each user's server has its own host name, browsers already keep the pages of users apart.
+    return (
+        ("tls.mjs", "away.mjs") if site.front.subdomains else ("tls.mjs", "owners.mjs", "away.mjs")
+    )
+
+
+def preloaded(site: Site) -> dict[Path, File]:
+    """Return these files and what they import, for a folder that only root can change."""
+    names = ("class.mjs", *([] if site.front.subdomains else ["ended.mjs"]), *changes(site))
+    return {
+        site.libexec / "proxy" / name: File(data(f"proxy/{name}").read_text(encoding="utf-8"))
+        for name in names
+    }
+
+
+def node_options(site: Site) -> dict[str, str]:
+    """Return the variables that make Node.js load these files.
+
+    If a file cannot be loaded, the proxy does not start.
+    """
+    options = " ".join(f"--import={site.libexec}/proxy/{name}" for name in changes(site))
+    return {"NODE_OPTIONS": options, "SITEKIT_INTERNAL": str(folder(site))}
