@@ -4,11 +4,13 @@ code knows of it."""
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -20,9 +22,10 @@ from .conftest import servers
 from .machine import Machine, changed
 from .test_cards import card
 
-TIER = """tiers:
-- {key: fake, title: On the second backend, runs_on: fake, partitions: [none], memory: 300M, time: 1h, idle: never}
-"""
+TIER = (
+    "{key: fake, title: On the second backend, runs_on: fake, partitions: [none], "
+    "memory: 300M, time: 1h, idle: never}"
+)
 LINE = """
 import sys
 sys.path.insert(0, {folder!r})
@@ -34,20 +37,24 @@ BACKENDS["fake"] = "fake_backend:FakeBackend"
 
 @pytest.fixture(scope="module")
 def jobs(machine: Machine) -> Iterator[Path]:
-    """The folder of the second backend's jobs; the hub knows the backend, and a tier that runs on
-    it."""
+    """The folder of the second backend's jobs. The hub knows the backend, and a tier runs on it."""
     site, folder = machine.site, machine.site.paths.state / "fake"
-    with (
-        tempfile.TemporaryDirectory(prefix="sitekit-test-") as code,
-        changed(site.etc / "site.yml", lambda text: text.replace("tiers:\n", TIER, 1)),
-        changed(site.etc / "jupyterhub_config.py", lambda text: LINE.format(folder=code) + text),
-    ):
+    with ExitStack() as stack:
+        stack.callback(restart, machine)  # after the files are as they were
+        code = stack.enter_context(tempfile.TemporaryDirectory(prefix="sitekit-test-"))
         Path(code).chmod(0o755)
         shutil.copy(Path(__file__).with_name("fake_backend.py"), code)
+        stack.enter_context(changed(site.etc / "site.yml", with_tier))
+        config = site.etc / "jupyterhub_config.py"
+        stack.enter_context(changed(config, lambda text: LINE.format(folder=code) + text))
         restart(machine)
         yield folder
-    restart(machine)
     shutil.rmtree(folder)
+
+
+def with_tier(text: str) -> str:
+    """A site file with the tier TIER before its first one."""
+    return re.sub(r"(?m)^( *)- key: small", rf"\1- {TIER}\n\g<0>", text, count=1)
 
 
 def restart(machine: Machine) -> None:
