@@ -279,8 +279,13 @@ def test_the_hubs_memory_is_not_left_behind(changes: dict, remedy: str, machine:
 
 def running(monkeypatch: pytest.MonkeyPatch, **states: str) -> None:
     """Let the plan find services in a state, as it would on this machine and not in a file tree."""
-    see, services = apply_module.see, {SITE.service(part): state for part, state in states.items()}
-    monkeypatch.setattr(apply_module, "see", lambda *words: replace(see(*words), services=services))
+    see, services = (
+        apply_module.read_machine_state,
+        {SITE.service(part): state for part, state in states.items()},
+    )
+    monkeypatch.setattr(
+        apply_module, "read_machine_state", lambda *words: replace(see(*words), services=services)
+    )
     monkeypatch.setattr(apply_module, "running_supervisor", lambda site: None)
 
 

@@ -67,17 +67,23 @@ def listeners(ports: set[int]) -> dict[int, Process | None]:
     found: dict[int, Process | None] = dict.fromkeys(sockets.values())
     if not found:
         return found
-    for (
-        pid
-    ) in psutil.pids():  # psutil's net_connections names the youngest process that shares a socket
+    # psutil's net_connections names the youngest process that shares a socket
+    for pid in sorted(psutil.pids(), key=_started):
         for inode in _open_sockets(Path(f"/proc/{pid}")) & sockets.keys():
             found[sockets[inode]] = found[sockets[inode]] or process(pid)
     return found
 
 
-def _age(running: psutil.Process) -> float:
-    """When the process was started, in seconds since the epoch."""
-    return float(running.info["create_time"] or 0)
+def _started(pid: int) -> float:
+    """Return when a process was started, in seconds since the epoch; 0 if it has ended.
+
+    Process ids do not tell the age: they begin again at the lowest. psutil.process_iter would keep
+    the time of an ended process that had the same id.
+    """
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return 0
 
 
 def _sockets() -> Iterator[tuple[str, int]]:
