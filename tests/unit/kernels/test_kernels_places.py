@@ -83,7 +83,7 @@ def test_one_without_ipykernel_and_one_that_is_not_there_fail(
     (site.software / "empty" / "bin").mkdir(parents=True)
     places = ("virtualenv: {}/bare", "conda: {}/gone", "conda: {}/empty")
     said = diff(site, capsys, *(place.format(site.software) for place in places))
-    assert "no working ipykernel" in said and "it is not there" in said
+    assert "no working ipykernel" in said and "it does not exist" in said
     assert f"{site.software}/empty brings no python or python3" in said
 
 
