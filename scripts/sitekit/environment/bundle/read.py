@@ -62,7 +62,7 @@ def _unpack(file: Path, work: Path) -> str:
             content = _regular(archive, first)
             if first is None or first.name != SUMS or content is None:
                 raise Problem(
-                    "is not a bundle of sitekit's", str(file), "make one with: make bundle"
+                    "is not a bundle made by sitekit", str(file), "make one with: make bundle"
                 )
             listed = content.read()
             sums = _sums(listed.decode())
