@@ -2,7 +2,7 @@
 
 JupyterHub has one port for both. It "should never be accessed directly" (app.py, hub_port), but
 nothing prevents that. Servers on compute nodes only need the REST API. With internal TLS the
-certificate identifies the caller. Without it, only the address is known.
+certificate identifies the caller. Without internal TLS, only the caller's address is known.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ FOR_OTHERS = APIHandler | HealthCheckHandler | MetricsHandler
 def keep_pages_behind_the_front(url: str, has_ended: Callable[[str], bool]) -> None:
     """Refuse pages, such as the login, to every caller but the proxy.
 
-    Users must go through the front at `url`. Another caller cannot set its address for the log and
-    for the delays of login either: X-Forwarded-For and similar headers count only from the proxy. A
-    server's certificate is refused once `has_ended` returns True for its tag.
+    Users must go through the front at `url`. X-Forwarded-For and similar headers are accepted only
+    from the proxy, so that no other caller can forge its address for the log and for the login
+    delays. A server's certificate is refused once `has_ended` returns True for its tag.
     """
     prepare = BaseHandler.prepare
 
@@ -71,16 +71,17 @@ def shown_by(connection: socket.socket | None) -> tuple[str, str]:
 
 
 def _names(parts: Iterable[Iterable[tuple[str, str]]]) -> dict[str, str]:
-    """Return a certificate's issuer or subject as a dict; the ssl module has tuples of pairs."""
+    """Convert a certificate's issuer or subject from the ssl module's tuples of pairs to a dict."""
     return {key: value for part in parts for key, value in part}
 
 
 def is_of_this_machine(request: HTTPServerRequest) -> bool:
     """Return whether the caller runs on this machine.
 
-    Such a caller has the address that the kernel selects for a connection to the hub's own address.
-    It is mostly that same address. It is another one if the machine has several addresses in a
-    network: then the first of them. For 127.0.1.1 it is 127.0.0.1.
+    A caller on this machine has the source address that the kernel selects for a connection to the
+    hub's own address. The source address is mostly the hub's own address. If the machine has
+    several addresses in one network, the kernel selects the first of them. For the hub's address
+    127.0.1.1, the kernel selects 127.0.0.1.
     """
     ours = request.connection.stream.socket
     if ours is None:

@@ -2,8 +2,8 @@
 
 A job whose start the ledger has given up is cancelled. If a start was interrupted by the end of an
 earlier hub, its row is closed, or its job is cancelled when it appears. A job that has this site's
-tag, but no row in the ledger, is reported and left alone: the ledger may be what was lost. The API
-tokens of ended servers are revoked.
+tag, but no row in the ledger, is reported but not cancelled, because the ledger itself may have
+been lost. The API tokens of ended servers are revoked.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ FIRST, LONGEST = 4.0, 300.0  # seconds
 
 
 class Pauses:
-    """The time of the next attempt, and the last trouble, for each start."""
+    """Hold the time of the next attempt, and the last trouble, for each start."""
 
     def __init__(self) -> None:
         # by tag: time of the next attempt by the monotonic clock, and the pause after it

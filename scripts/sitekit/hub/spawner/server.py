@@ -29,7 +29,7 @@ STOP_TIMEOUT = 20.0  # seconds that stop() waits until the backend reports that 
 
 
 class Server(Spawner):
-    """One server. TierSpawner sets `choice` and `backend_name` before start().
+    """Run one server. TierSpawner sets `choice` and `backend_name` before start().
 
     `persist` writes the spawner's state to JupyterHub's database.
     """
@@ -95,7 +95,7 @@ class Server(Spawner):
         self.cpu_guarantee = float(self.choice.cpus)
 
     async def submit(self) -> str:
-        """Hand the checked figures to the backend, and return the job's id. Raises NotStarted."""
+        """Submit the job with the checked limits, and return its id. Raises NotStarted."""
         work = self.row()
         assert work is not None, "a job is submitted only after its row is in the ledger"  # noqa: S101
         live = {
@@ -194,7 +194,7 @@ class Server(Spawner):
         raise NotStarted(card)
 
     async def job(self) -> Job | None:
-        """Return the job as the backend knows it; None if the backend reports that it is gone.
+        """Return the job as the backend reports it; None if the backend reports that it is gone.
 
         Raises NoAnswer.
         """
