@@ -219,7 +219,7 @@ def _nologin() -> str:
 
 
 def network_of(address: str) -> str:
-    """Return the addresses among which one client can choose: with IPv6 a /64, else the address."""
+    """Return the network whose addresses one client can use: for IPv6 a /64, else the address."""
     ip = ip_address(address)
     ip = getattr(ip, "ipv4_mapped", None) or ip
     return str(ip_network((ip, 64 if ip.version == 6 else 32), strict=False))

@@ -90,7 +90,7 @@ def apply(site: Site, *, root: Path = MACHINE) -> int:
 
 
 def _check_release(plan: ApplyPlan, site: Site, platform: Platform) -> None:
-    """Refuse if services would restart and no release is installed."""
+    """Refuse the apply if services would restart and no release is installed."""
     own = {service.name for service in site_services(site, platform)}
     if own & {change.name for change in plan.services} and not (site.current / "bin").is_dir():
         what = f"there is no release in {site.paths.prefix}, and services would restart"
@@ -144,7 +144,7 @@ def plan_apply(
 
 
 def _by_hand(plan: ApplyPlan, site: Site, platform: Platform, seen: MachineState) -> Iterator[str]:
-    """Yield what the administrator has to do by hand in the machine's own web server."""
+    """Yield the changes that the administrator must make in the machine's own web server."""
     web, there = server(site, platform), plan.changed.get(front_path(site, platform))
     if site.front.instance == "system" and there:
         if not runs(seen.services, web):

@@ -58,7 +58,8 @@ def execute(
 def _or_nothing() -> Iterator[ExitStack]:
     """Yield a stack of undo functions, which are called if the block fails.
 
-    Ctrl-C, SIGTERM and SIGHUP are failures too. They are ignored while the undo functions run.
+    Ctrl-C, SIGTERM and SIGHUP count as failures. While the undo functions run, these signals are
+    ignored.
     """
     before = {
         number: signal.signal(number, _interrupt)

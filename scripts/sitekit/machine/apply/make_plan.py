@@ -154,9 +154,10 @@ def _leave(result: ApplyPlan, seen: MachineState, wanted: Collection[tuple[str, 
 
 
 def _share(result: ApplyPlan, site: Site, platform: Platform, seen: MachineState) -> None:
-    """Record what another site result and this site uses too.
+    """Record in this site's manifest what another site recorded and this site uses too.
 
-    Both manifests list it, and the last site that is uninstalled removes it.
+    The manifests of both sites list the shared things, and the last site that is uninstalled
+    removes them.
     """
     result.manifest = result.manifest.joined(
         used(seen.shared, site, platform, _pairs(site, platform, seen))

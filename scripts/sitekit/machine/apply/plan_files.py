@@ -50,7 +50,8 @@ def plan_file(
 def _ours(entry: Entry, record: FileRecord | None) -> bool:
     """Return whether sitekit may replace what exists at the path.
 
-    A file that this user may not read counts as unchanged. Root checks it again.
+    A file that this user may not read counts as unchanged. When root runs the apply, the file is
+    checked again.
     """
     if record is None:
         return entry.kind in ("nothing", "hidden")
@@ -78,7 +79,8 @@ def _offer(
 def plan_links(made: ApplyPlan, seen: MachineState, wanted: dict[Path, Link]) -> None:
     """Plan the links that do not exist yet, and remove those that are no longer needed.
 
-    If something else exists at the path of a link, an administrator put it there and it stays.
+    If something other than the link exists at its path, an administrator has put it there, and
+    sitekit keeps it.
     """
     known = made.manifest.links
     for path, entry in [(path, seen.entries[path]) for path in map(Path, known)]:

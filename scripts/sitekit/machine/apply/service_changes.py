@@ -30,10 +30,10 @@ Verb = Literal["restart", "reload", "start"]
 
 @dataclass(frozen=True)
 class ServiceChange:
-    """What happens to one service: it is started, restarted or reloaded.
+    """Describe the change of one service, which is started, restarted or reloaded.
 
-    `state` is the state of the service before. An `enabled` service is started by systemd at each
-    boot.
+    `state` is the state of the service before the change. An `enabled` service is started by
+    systemd at each boot.
     """
 
     name: str
@@ -139,7 +139,7 @@ def _readers(
 def _sections_changed(before: Entry, after: File) -> set[str]:
     """Return the programs whose sections differ between two versions of supervisord.conf.
 
-    If the old version is not known, these are all programs.
+    If the old version is not known, all programs are returned.
     """
     old, new = (_sections(text) for text in ((before.content or b"").decode(), after.content))
     return {name for name, section in new.items() if section != old.get(name)}

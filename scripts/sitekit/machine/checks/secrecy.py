@@ -48,7 +48,7 @@ def check_secrecy(target: Target) -> None:
 
 
 def _readers(path: Path, root: Path) -> Iterator[tuple[str, str]]:
-    """Yield who can read the file, each with the chmod letter that grants it.
+    """Yield each group of accounts that can read the file, with the chmod letter that grants it.
 
     A file that does not exist has no readers.
     """

@@ -10,7 +10,7 @@ from ...site import Site
 
 @dataclass(frozen=True)
 class Target:
-    """The site, and the machine's file tree `root`: `/`, except in tests."""
+    """Hold the site, and the machine's file tree `root`, which is `/` except in tests."""
 
     site: Site
     root: Path = Path("/")

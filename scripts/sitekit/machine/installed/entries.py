@@ -19,7 +19,7 @@ MACHINE = Path("/")
 
 @dataclass(frozen=True)
 class Entry:
-    """What exists at a path.
+    """Describe what exists at a path.
 
     - `hidden`: the current user may not see whether anything exists there.
     - `content`: the content of a file; None if it may not be read.

@@ -19,13 +19,13 @@ Thing = TypeVar("Thing")
 
 
 class _Record(BaseModel):
-    """The base of the manifest's records. Unknown keys are errors."""
+    """Define the base of the manifest's records. Unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class FileRecord(_Record):
-    """The record of one file.
+    """Hold the record of one file.
 
     - `hashes`: the file is sitekit's if its hash is in this list. While the file is being replaced,
       the list has two hashes.
@@ -41,12 +41,12 @@ class FileRecord(_Record):
     generated: bool = False
 
     def owns(self, entry: Entry) -> bool:
-        """Return whether the file is as sitekit left it. A file that was removed counts too."""
+        """Return whether the file was removed, or is as sitekit left it."""
         return entry.kind == "nothing" or entry.sha256 in self.hashes
 
 
 class Manifest(_Record):
-    """Everything that sitekit made on the machine.
+    """List everything that sitekit made on the machine.
 
     Folders, links, accounts, groups and memberships are listed only if they did not exist before.
     `links` has the target of each link.
@@ -68,7 +68,8 @@ class Manifest(_Record):
     def text(self) -> str:
         """Return the manifest as JSON.
 
-        It contains no secrets. Everybody may read it, so that `make diff` needs no root.
+        The manifest contains no secrets. Everybody may read the manifest, so that `make diff` needs
+        no root.
         """
         return self.model_dump_json(indent=1) + "\n"
 
@@ -93,7 +94,7 @@ class Manifest(_Record):
     def joined(self, after: Manifest) -> Manifest:
         """Return a manifest with everything that this one or `after` lists.
 
-        It is written before an apply, which may be interrupted at any point.
+        The joined manifest is written before an apply, which may be interrupted at any point.
         """
         files = {**self.files, **after.files}
         for name in self.files.keys() & after.files.keys():

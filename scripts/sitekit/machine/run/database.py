@@ -1,7 +1,7 @@
 """Back up, upgrade or restore the hub's database when the hub changes to another release.
 
-`make start` does this while the hub is stopped. systemd, after a crash or a boot, and `make apply`
-start the hub without it. Then JupyterHub itself copies and upgrades its database
+`make start` changes the database while the hub is stopped. `make apply`, and systemd after a crash
+or a boot, start the hub without this step. JupyterHub then copies and upgrades its database itself
 (c.JupyterHub.upgrade_db). In both cases a backup of the old database is kept.
 """
 
@@ -30,10 +30,7 @@ print(json.dumps([script.get_current_head(), *(one.revision for one in script.wa
 
 
 def refuse_unknown_schema(site: Site, release: Path) -> None:
-    """Refuse if the database is damaged or too new for `release`, and no backup fits.
-
-    Raises Problem.
-    """
+    """Raise Problem if the database is damaged or too new for `release`, and no backup fits."""
     if not site.database.exists():
         return
     with _as_the_hub(site):
@@ -92,7 +89,7 @@ def known_revisions(site: Site, release: Path) -> list[str]:
 
 
 def _as_the_hub(site: Site) -> AbstractContextManager[None]:
-    """Act as the hub's account in the block, so that root never writes in the hub's folder."""
+    """Use the hub's account in the block, so that nothing is written in its folder as root."""
     hub = pwd.getpwnam(site.hub.user)
     return acting_as(hub.pw_uid, hub.pw_gid)
 

@@ -53,7 +53,7 @@ def hub_answers(site: Site) -> bool:
 def front_answers(site: Site) -> bool:
     """Return whether the web server answers with the headers of this site's configuration.
 
-    Another check, `make certificate_check`, examines the certificate.
+    The command `make certificate_check` examines the certificate, so this function does not.
     """
     try:
         with spoken("127.0.0.1", site.front.port, 5, site.front.host) as tls:
