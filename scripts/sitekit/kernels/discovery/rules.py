@@ -141,7 +141,7 @@ class Discover(Part):
 
 
 class Rule(Part):
-    """One entry under `kernels`: modules by pattern or by name, and settings for their kernels."""
+    """Hold an entry under `kernels`: modules by pattern or name, and settings for their kernels."""
 
     match: Annotated[Pattern | None, Field(examples=["python/3.*"])] = None
     modules: Annotated[

@@ -133,8 +133,8 @@ def write_specs(
 ) -> dict[str, str]:
     """Write the specs of `kernels` into the generation, with envkernel.
 
-    envkernel is in the release, so that the release's Python runs it. `named` maps a kernel's id to
-    the name that the launcher gets in its place. Returns why some specs could not be written, by
+    envkernel is in the release, so that the release's Python runs it. If `named` is set, the
+    launcher gets `named` in place of a kernel's id. Returns why some specs could not be written, by
     id.
     """
     if not kernels:
