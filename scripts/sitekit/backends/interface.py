@@ -1,6 +1,6 @@
 """Define the interface between the hub and the backends that run its servers.
 
-Slurm is a backend: a folder beside this file, and one line in `BACKENDS` of
+A backend, such as Slurm, consists of a folder beside this file, and one line in `BACKENDS` of
 sitekit/site/backends.py. The hub keeps the ledger, the cards and the progress page. For everything
 else it calls a backend.
 
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
 class NoAnswer(Exception):
     """The backend did not answer, or its answer cannot be read.
 
-    This does not mean that any job has ended.
+    This exception does not mean that any job has ended.
     """
 
 
 class Refused(Exception):
     """The backend refused a request.
 
-    `kind` names the part that refused: `home`, `gate`, or a word of the backend's own.
+    `kind` names the part that refused the request: `home`, `gate`, or another word of the backend.
     """
 
     def __init__(self, kind: str, text: str) -> None:
@@ -56,7 +56,7 @@ class Refused(Exception):
 
 
 class Phase(enum.Enum):
-    """The phase of a job, the same for all backends."""
+    """Define the phases of a job, which are the same for all backends."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -68,10 +68,10 @@ class Phase(enum.Enum):
 
 @dataclass(frozen=True)
 class Job:
-    """One job as its backend lists it.
+    """Hold one job as its backend lists it.
 
-    `user` and `uid` are the account that owns it. `uid` is None if the backend does not return it.
-    `state` is the backend's own word. `start` is in seconds since the epoch, None if it is not
+    `user` and `uid` are the account that owns the job. `uid` is None if the backend does not return
+    it. `state` is the backend's own word. `start` is in seconds since the epoch, None if it is not
     known. `tag` is the server's tag in the job's comment. The owner of a job can write any tag
     there, so that it counts only for a server of the same account.
     """
@@ -91,7 +91,7 @@ class Job:
 
     @property
     def running(self) -> bool:
-        """Return whether the job has its place, even if its processes are suspended."""
+        """Return whether the job has its resources, even if its processes are suspended."""
         return self.phase in (Phase.RUNNING, Phase.SUSPENDED)
 
     @property
@@ -105,7 +105,7 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """One start of a server, as a backend needs it: its account, and its job once that is known.
+    """Hold one start of a server for a backend: the account, and the job once it is known.
 
     `intended` is the time when the hub decided to submit the job, in seconds since the epoch.
     """
@@ -127,8 +127,8 @@ class Work:
     def job_in(self, snapshot: Snapshot) -> Job | None:
         """Return this server's job in the snapshot.
 
-        It is found by its id or, if the hub never received the id, by its tag: then the youngest
-        counts.
+        The job is found by its id. If the hub never received the id, the youngest job with the
+        server's tag is returned.
         """
         if self.job:
             found = [snapshot.jobs[self.job]] if self.job in snapshot.jobs else []
@@ -140,14 +140,14 @@ class Work:
 
 @dataclass(frozen=True)
 class Offers:
-    """What an account may ask for. None if the backend does not answer, or was not asked."""
+    """Hold the names that an account may request; None if the backend was not asked or is down."""
 
     accounts: tuple[str, ...] | None = None
     reservations: tuple[str, ...] | None = None
 
 
 class Cause(enum.Enum):
-    """The reason why a job ended, the same for all backends."""
+    """Define the reasons why a job ended, which are the same for all backends."""
 
     COMPLETED = "completed"
     FAILED = "failed"
@@ -161,7 +161,7 @@ class Cause(enum.Enum):
 
 @dataclass(frozen=True)
 class Ending:
-    """How a job ended. Memory in MiB, times in seconds; None if the backend does not know."""
+    """Describe how a job ended. Memory is in MiB, times in seconds; None means unknown."""
 
     job: str
     cause: Cause
@@ -176,9 +176,9 @@ class Ending:
 
 
 class Explanation(NamedTuple):
-    """An error of a backend in words for a user.
+    """Hold an error of a backend as a text for a user.
 
-    `kind` is one word, for metrics and tests.
+    `kind` is a word that metrics and tests use.
     """
 
     kind: str
@@ -187,7 +187,7 @@ class Explanation(NamedTuple):
 
 
 class Backend(Protocol):
-    """The methods of every backend. The module's docstring gives the order of the calls."""
+    """Define the methods of every backend, in the order of the calls in the module's docstring."""
 
     title: str
     """The name that users know, such as `Slurm`."""
@@ -205,9 +205,9 @@ class Backend(Protocol):
     """
 
     async def offers(self, account: str) -> Offers:
-        """Return what `account` may ask for, within a few seconds.
+        """Return the names that `account` may request, within a few seconds.
 
-        A value is None if it is not known.
+        A value is None if the backend does not know the names.
         """
         ...
 
@@ -237,13 +237,13 @@ class Backend(Protocol):
         ...
 
     def explain_reason(self, job: Job) -> str:
-        """Return a sentence that tells why a pending job waits, without a query."""
+        """Return a sentence about why a pending job waits, without a query."""
         ...
 
     def explain_wait(self, job: Job, choice: Choice) -> str:
         """Return what the user reads while the job waits, without a query.
 
-        It tells where the job waits, why, and for how long.
+        The text contains where the job waits, why, and for how long.
         """
         ...
 
@@ -273,7 +273,7 @@ class Backend(Protocol):
     def loops(self) -> Mapping[str, Callable[[], Coroutine[Any, Any, None]]]:
         """Return the coroutines that run as long as the hub, by name.
 
-        One of them is `queue.run`. The hub restarts one that fails.
+        One of the coroutines is `queue.run`. The hub restarts a coroutine that fails.
         """
         ...
 
@@ -282,7 +282,7 @@ class Backend(Protocol):
         ...
 
     async def hidden_from(self, account: str) -> tuple[str, str] | None:
-        """What hides other accounts' jobs from `account`, and the command that shows them. None: nothing does.
+        """Return what hides other accounts' jobs from `account`, and a command against it; or None.
 
         Raises NoAnswer.
         """

@@ -1,7 +1,7 @@
 """Find the Slurm job of a server.
 
-It is the job in the last snapshot or, if it is not there, the job with the number in the ledger.
-Only a job that the server's account owns counts.
+The job of a server is in the last snapshot or, if it is not listed there, has the number in the
+ledger. A job that the server's account does not own is ignored.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class ServerJobs:
         raise NoAnswer("sbatch may still run")  # an earlier hub died before sbatch ended
 
     async def _by_number(self, work: Work, number: str) -> Job | None:
-        """Return the job with this number, by slurmctld or the accounting. Raises NoAnswer."""
+        """Return the job with this number, from slurmctld or the accounting. Raises NoAnswer."""
         found = await self._lookup.ask(number)
         known = found.recorded.get(number) if found.listed is None else found.listed.get(number)
         if known:

@@ -1,4 +1,4 @@
-"""Ask Slurm how a job ended, and for a node's address: the snapshot has neither."""
+"""Query Slurm for data that the snapshot lacks: how a job ended, and a node's address."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class JobRecord:
-    """What Slurm stores about a job that has ended.
+    """Hold the data that Slurm stores about a job that has ended.
 
     Memory is in MiB, time in seconds. A value is None if Slurm does not know it.
     """
@@ -57,7 +57,7 @@ class JobRecord:
         )
 
     def ending(self) -> Ending:
-        """Return the record in the form that is the same for all backends."""
+        """Convert the record to an Ending, which is the same for all backends."""
         return Ending(
             job=self.job,
             cause=self.cause,
@@ -94,10 +94,10 @@ Slurm may have reused its number.
 
 
 async def ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
-    """Return how `job` ended, or None.
+    """Return how `job` ended; None if Slurm does not know it.
 
-    slurmctld answers as long as it remembers the job. The accounting, if there is one, adds
-    figures.
+    slurmctld has the data only for some minutes after the end. The accounting, if Slurm has one,
+    adds used memory and times.
     """
     listed = recorded = None
     with contextlib.suppress(NoAnswer):
@@ -124,7 +124,7 @@ async def ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
 def _without_completing(record: JobRecord) -> JobRecord:
     """Replace the state COMPLETING, which a job has while its epilog runs.
 
-    Its reason or its exit code then shows how it ended.
+    During the epilog, the job's reason or exit code already shows how the job ended.
     """
     if record.state != "COMPLETING":
         return record
@@ -152,10 +152,10 @@ FIELDS = (
 
 
 async def _from_squeue(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
-    """Return the record by squeue.
+    """Return the record of the job from squeue.
 
-    scontrol is not used: it prints a job's name, which may contain anything, before its state and
-    its exit code.
+    scontrol is not used, because it prints a job's name, which may contain anything, before its
+    state and its exit code.
     """
     frame = Frame(len(FIELDS))
     words = ("--noheader", "--all", "--states=all", f"--jobs={job}", frame.long_format(FIELDS))
@@ -178,7 +178,7 @@ async def _from_squeue(site: Site, job: str, is_ours: Owner) -> JobRecord | None
 
 
 def _exit(code: str) -> tuple[int, int]:
-    """Return exit code and signal.
+    """Return the exit code and the signal with which a job ended.
 
     `code` is squeue's number, as in wait(2), or sacct's `code:signal`.
     """
@@ -202,7 +202,7 @@ RECORDED = (
 
 
 async def _from_sacct(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
-    """Return the record by sacct."""
+    """Return the record of the job from sacct."""
     frame = Frame(len(RECORDED))
     words = ("--noheader", "--allusers", f"--jobs={job}", *frame.columns(RECORDED))
     rows = frame.records(answered(await ask_slurm(site, "sacct", *words)))
@@ -246,8 +246,8 @@ def _mib(text: str) -> int:
 async def node_address(site: Site, node: str) -> str:
     """Return a node's address in Slurm's configuration (NodeAddr). Raises NoAnswer.
 
-    A node's name need not be in DNS. Only if PrivateData=nodes hides nodes from the hub, the name
-    is looked up.
+    A node's name need not be in DNS. The name is looked up in DNS only if PrivateData=nodes hides
+    nodes from the hub.
     """
     answer = await ask_slurm(site, "scontrol", "--all", "--oneliner", "show", "node", node)
     # the first match counts: fields with free text, such as Reason, come later

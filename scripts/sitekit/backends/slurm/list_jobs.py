@@ -3,7 +3,7 @@
 The site's jobs are listed by squeue or, if PrivateData hides them from the hub, by sacct. Other
 functions list jobs by number, and the pending jobs of all users in the site's partitions.
 
-Each squeue has the option --all. Without it, squeue leaves out the jobs of partitions that are
+Each squeue has the option --all. Without --all, squeue leaves out the jobs of partitions that are
 Hidden, or closed to the hub's account by AllowGroups or AllowAccounts; squeue(1).
 """
 
@@ -32,16 +32,18 @@ UNKNOWN_JOB = "Invalid job id specified"
 async def listed(site: Site) -> Listing:
     """Return the jobs with the site's name that wait, run, or ended minutes ago, in one query.
 
-    Any user can give a job that name, so that its owner decides what it means. Raises NoAnswer.
+    Any user can give a job the site's name, so that callers must check the owner of each job.
+    Raises NoAnswer.
     """
     return await _squeue(site, f"--name={site.job_name}")
 
 
 async def recorded(site: Site) -> Listing:
-    """Return the same jobs from slurmdbd, which has its own PrivateData (slurmdbd.conf(5)).
+    """Return the jobs with the site's name, as listed() does, but from slurmdbd.
 
-    slurmdbd has neither the reason why a job waits nor its expected start. It has a job's comment
-    only with AccountingStoreFlags=job_comment. Raises NoAnswer.
+    slurmdbd has its own setting PrivateData (slurmdbd.conf(5)). slurmdbd has neither the reason why
+    a job waits nor its expected start. slurmdbd has a job's comment only with
+    AccountingStoreFlags=job_comment. Raises NoAnswer.
     """
     return await _sacct(
         site, f"--name={site.job_name}", f"--starttime={REMEMBERED}", "--endtime=now"
@@ -72,7 +74,7 @@ async def _sacct(site: Site, *which: str) -> Listing:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A pending job of any user."""
+    """Hold a pending job of any user."""
 
     id: int
     priority: int
