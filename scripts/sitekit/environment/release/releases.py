@@ -134,8 +134,8 @@ def current(site: Site) -> Path | None:
 def made_from(site: Site, inputs: dict[str, str], kit: str | None = None) -> Release | None:
     """Return the newest release that was built, or begun, from these inputs and this kit.
 
-    `inputs` are hashes by kind of source. `kit` None means any kit. The current release is
-    preferred. Failed releases are ignored.
+    `inputs` are hashes by kind of source. If `kit` is None, the release may have any kit. The
+    current release is preferred. Failed releases are ignored.
     """
     in_use = current(site)
     fitting = [
@@ -150,7 +150,7 @@ def made_from(site: Site, inputs: dict[str, str], kit: str | None = None) -> Rel
 
 
 def same(site: Site, solution: Solution, kit: str) -> Release | None:
-    """Return a release with exactly these packages and this kit, whatever its inputs were."""
+    """Return a release with exactly these packages and this kit, even if its inputs differ."""
     digest = packages_hash(solution.packages)
     for release in releases(site):
         made = (release.facts["hash"], release.facts.get("pip", []), release.kit)
@@ -206,7 +206,7 @@ def taken(path: Path) -> bool:
 def clear(release: Release) -> Release:
     """Remove what an interrupted run left in an unfinished release.
 
-    The packages are still in the cache, so little is lost.
+    The packages of the unfinished release are still in the cache, so that a new run is fast.
     """
     if release.whole:
         raise AssertionError(f"{release.path} is whole, and never changed again")
@@ -248,8 +248,9 @@ def finish(release: Release, **facts: object) -> Release:
 def switch(site: Site, release: Release) -> None:
     """Point the link `current` to the release in one step, and record the time.
 
-    The link is relative, because nodes may mount the prefix elsewhere. The record is written first:
-    it must be complete for whoever looks up which release a running server started with.
+    The link is relative, because nodes may mount the prefix elsewhere. The record of the switch is
+    written first, because releases_in_use.py needs a complete record to find the release of a
+    running server.
     """
     with (site.releases / HISTORY).open("a") as history:
         history.write(json.dumps({"at": time.time(), "release": release.name}) + "\n")
