@@ -1,7 +1,7 @@
 """Build the two Pythons of the demo's modules, each with ipykernel.
 
-The first is the distribution's Python. The second is the Python of the distribution's previous
-release.
+One of these Pythons is the distribution's Python. The other is the Python of the distribution's
+previous release.
 """
 
 from __future__ import annotations
