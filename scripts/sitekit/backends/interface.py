@@ -278,7 +278,7 @@ class Backend(Protocol):
         ...
 
     async def list_jobs(self) -> Collection[Job]:
-        """Every job of this site, by a query of its own: for a command, which has no loop. Raises NoAnswer."""
+        """Return every job of this site by a new query, without a loop. Raises NoAnswer."""
         ...
 
     async def hidden_from(self, account: str) -> tuple[str, str] | None:
