@@ -6,23 +6,23 @@ else it calls a backend.
 
 For one server, the hub calls these methods in this order:
 
-1. `offers` returns what an account may ask for. The form shows it.
-2. The hub writes the server's `Work` to its ledger. Only then does it call `submit`, which returns
-   the job's id.
+1. `offers` returns the names that an account may request. The form shows these names.
+2. The hub writes the server's `Work` to its ledger. Only then does the hub call `submit`, which
+   returns the job's id.
 3. `find` returns the job from the last snapshot, without a query. A loop renews the snapshot for
    all servers.
-4. `look_up` asks the backend for one job that the snapshot does not list. None means that the job
-   is gone for certain.
-5. `explain_wait` returns what the user reads while the job waits: where, why, and for how long.
+4. `look_up` queries the backend for one job that the snapshot does not list. The result None means
+   that the job is certainly gone.
+5. `explain_wait` returns a text for the waiting user: where the job waits, why, and for how long.
 6. `address` returns the address of the host on which the job runs. The server itself reports its
    port to the hub.
 7. `stop` ends the job, gently or at once.
 8. `ending` returns how a job has ended, and `log_tail` the last lines of its log. The hub makes a
-   card from both.
+   card from the results of both methods.
 
-A backend that does not answer raises NoAnswer. The hub gives up no server because of that. Text
-that a backend returns may have been written by a user. It is data: it is shown, never executed or
-trusted.
+A backend that does not answer raises NoAnswer. The hub does not end a server because of NoAnswer.
+A user may have written texts that a backend returns. These texts are only shown, and are never
+executed or trusted.
 """
 
 from __future__ import annotations
@@ -241,7 +241,7 @@ class Backend(Protocol):
         ...
 
     def explain_wait(self, job: Job, choice: Choice) -> str:
-        """Return what the user reads while the job waits, without a query.
+        """Return the text that the user reads while the job waits, without a query.
 
         The text contains where the job waits, why, and for how long.
         """
@@ -282,7 +282,7 @@ class Backend(Protocol):
         ...
 
     async def hidden_from(self, account: str) -> tuple[str, str] | None:
-        """Return what hides other accounts' jobs from `account`, and a command against it; or None.
+        """Return the setting that hides jobs from `account`, and a command that helps, or None.
 
         Raises NoAnswer.
         """

@@ -1,4 +1,4 @@
-"""Define the certificates for internal TLS: owners, files, and what each side verifies.
+"""Define the certificates for internal TLS: owners, files, and the checks of each side.
 
 docs/internal-tls.md explains internal TLS. The site has two certificate authorities. The authority
 `services` signs for hub, proxy and front, and users' servers trust it; root owns its key. The

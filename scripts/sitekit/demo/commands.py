@@ -29,7 +29,7 @@ LOGIN_SECONDS = 60
 
 
 def demo(*words: str) -> int:
-    """Install and start whatever part of the demo is missing; return 0.
+    """Install and start all parts of the demo that are missing; return 0.
 
     Raises BadInput before anything on the machine is changed. Raises Problem if a part of the demo
     fails.

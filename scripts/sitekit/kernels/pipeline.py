@@ -128,7 +128,7 @@ def _record(
 
 
 def _refuse_untrusted(site: Site, rules: Rules, tree: list[Module]) -> None:
-    """Raise Problem if an untrusted account can change what the kernels run."""
+    """Raise Problem if an untrusted account can change files that the kernels run."""
     places = {
         generation.root(site),
         generation.root(site) / "generations",

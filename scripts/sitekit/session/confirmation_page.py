@@ -1,4 +1,4 @@
-"""Write a page that asks for confirmation before anything happens.
+"""Write a page on which the user confirms an action before it begins.
 
 The confirmation page runs no script, and no other page can put it into a frame.
 """

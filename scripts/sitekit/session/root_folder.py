@@ -17,8 +17,9 @@ def make_root(
 ) -> Path:
     """Return the server's root folder, created if it is missing, with `links` in it.
 
-    Returns the home directory if the folder cannot be used. With `read_only`, the user can save
-    nothing beside the links. Files that exist in the root folder already are kept, and can be read.
+    Returns the home directory if the folder cannot be used. If `read_only` is true, the user cannot
+    save files in the root folder itself. Files that exist in the root folder already are kept, and
+    can be read.
     """
     root = filled(folder, home, user)
     if root == home:

@@ -86,7 +86,7 @@ class LoginShell:
             )
 
     def _answered(self) -> list[bytes]:
-        """Return what the shell printed, split at NULs.
+        """Return the output of the shell, split at NULs.
 
         Returns [b""] if the shell does not end within SHELL_TIMEOUT.
         """
@@ -107,7 +107,7 @@ class LoginShell:
         return [printed, *entries[:-1]]
 
     def _end(self) -> None:
-        """Kill the shell, and whatever the user's dotfiles have started in its process group."""
+        """Kill the shell, and programs in its process group that the dotfiles have started."""
         if self._process:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Write the sentences that tell a user why the server's job waits, and for how long."""
+"""Write the sentences for a user about why the server's job waits, and for how long."""
 
 from __future__ import annotations
 

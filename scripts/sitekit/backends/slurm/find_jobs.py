@@ -113,7 +113,7 @@ class ServerJobs:
         return [work.account for work, job in jobs if job and job.pending]
 
     def _forget_ended(self) -> None:
-        """Forget what is stored about servers that have ended."""
+        """Delete the stored data about servers that have ended."""
         live = {work.tag for work in self._open_work()}
         self._seen &= live
         self.unseen = {tag: job for tag, job in self.unseen.items() if tag in live}

@@ -237,7 +237,7 @@ def _clock(text: str) -> int | None:
 
 
 def _mib(text: str) -> int:
-    """Return a size of sacct's, such as 512K, in MiB."""
+    """Convert a size from sacct, such as 512K, to MiB."""
     match = re.fullmatch(r"([\d.]+)([KMGT]?)", text)
     factor = {"": 1 / 1024**2, "K": 1 / 1024, "M": 1, "G": 1024, "T": 1024**2}
     return int(float(match[1]) * factor[match[2]]) if match else 0

@@ -34,7 +34,7 @@ HISTORY = "history.jsonl"
 
 @dataclass(frozen=True)
 class Release:
-    """One release.
+    """Hold one release.
 
     `facts` is the content of its state file. `whole`: it is complete and verified.
     """
@@ -204,7 +204,7 @@ def taken(path: Path) -> bool:
 
 
 def clear(release: Release) -> Release:
-    """Remove what an interrupted run left in an unfinished release.
+    """Remove the files that an interrupted run left in an unfinished release.
 
     The packages of the unfinished release are still in the cache, so that a new run is fast.
     """
@@ -239,7 +239,7 @@ def note(release: Release, **facts: object) -> Release:
 
 
 def finish(release: Release, **facts: object) -> Release:
-    """Mark the release as complete. This is the last step of a build."""
+    """Mark the release as complete. Marking the release is the last step of a build."""
     done = note(Release(release.path, {**release.facts, "finished": _now()}, True), **facts)
     (release.path / BUILDING).unlink(missing_ok=True)
     return done
@@ -262,8 +262,8 @@ def switch(site: Site, release: Release) -> None:
 def history(site: Site) -> list[tuple[float, str]]:
     """Return when `current` was switched to which release, the oldest first.
 
-    Incomplete lines, left by a crash, are ignored. If somebody changed the link by hand, the time
-    of the link counts.
+    Incomplete lines, left by a crash, are ignored. If somebody changed the link by hand, the link's
+    own time is used.
     """
     try:
         lines = (site.releases / HISTORY).read_text().splitlines()

@@ -17,7 +17,7 @@ _GONE = "removed-"
 
 
 def remove(release: Release, cache: Path) -> None:
-    """Remove a release. It is first moved away, so that a partly removed release is never used."""
+    """Remove a release, which is first moved away so that no partly removed release is used."""
     gone = cache / f"{_GONE}{release.name}"
     shutil.rmtree(gone, ignore_errors=True)
     os.rename(release.path, gone)

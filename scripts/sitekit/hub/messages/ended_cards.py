@@ -45,7 +45,8 @@ ACCESS = re.compile(r"\] [1-5]\d\d [A-Z]+ /\S* \(")
 def without_requests(lines: Iterable[str]) -> list[str]:
     """Return the lines of a log, except those about single HTTP requests.
 
-    Anybody who sends a request chooses its address, and thereby the text of such a line.
+    Anybody can send a request with any address, and thereby put any text into a line about a
+    request.
     """
     return [line for line in lines if not ACCESS.search(line)]
 

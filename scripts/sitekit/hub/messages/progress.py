@@ -1,4 +1,4 @@
-"""Write what a waiting user reads on the progress page.
+"""Write the text that a waiting user reads on the progress page.
 
 The text comes from the last snapshot and the last forecast. No query of the scheduler is started to
 write the text.

@@ -1,8 +1,9 @@
 """Find out who connects to the hub's port: the proxy, which forwards pages, or a server.
 
-JupyterHub has one port for both. It "should never be accessed directly" (app.py, hub_port), but
-nothing prevents that. Servers on compute nodes only need the REST API. With internal TLS the
-certificate identifies the caller. Without internal TLS, only the caller's address is known.
+JupyterHub has one port for both. By JupyterHub's documentation, this port "should never be accessed
+directly" (app.py, hub_port), but JupyterHub does not prevent direct access. Servers on compute
+nodes only need the REST API. With internal TLS the certificate identifies the caller. Without
+internal TLS, only the caller's address is known.
 """
 
 from __future__ import annotations
@@ -55,13 +56,13 @@ def is_proxy(request: HTTPServerRequest) -> bool:
 def certified(request: HTTPServerRequest) -> tuple[str, str]:
     """Return (authority, name) of the caller's verified certificate.
 
-    Both are "" for a caller without TLS.
+    Authority and name are "" for a caller without TLS.
     """
     return shown_by(request.connection.stream.socket)
 
 
 def shown_by(connection: socket.socket | None) -> tuple[str, str]:
-    """Return (authority, name) of the certificate on a connection; both are "" without TLS."""
+    """Return (authority, name) of the certificate on a connection, or ("", "") without TLS."""
     # Any, because the type of getpeercert() does not distinguish the keys
     found: Any = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
     if not found:

@@ -52,7 +52,7 @@ class SilentProxy(ConfigurableHTTPProxy):
         await super().add_route(routespec, target, data)
 
     async def get_all_routes(self) -> dict[str, Any]:
-        """Return the routes, without times of activity and without our own routes."""
+        """Return the proxy's routes, without times of activity and without sitekit's own routes."""
         try:
             routes = await super().get_all_routes()
         except ClientResponseError as trouble:

@@ -46,7 +46,7 @@ def wanted_routes(app: JupyterHub) -> set[str]:
 
 
 async def update_routes(app: JupyterHub) -> None:
-    """Add and delete routes so that the proxy has the wanted ones."""
+    """Add and delete routes until the proxy has exactly the wanted routes."""
     specs = wanted_routes(app)
     for path in specs - app.proxy.stand_ins:
         await app.proxy.add_route(path, app.hub.host, ROUTE)

@@ -1,4 +1,4 @@
-"""Check on the hub which tier and figures a user asks for.
+"""Check on the hub the tier and the resources that a user has chosen.
 
 The same check applies to a form, a REST request and an address with a query. Only the fields of a
 Choice reach the gate. An unknown value is refused: no default tier is used instead.
@@ -113,9 +113,9 @@ def form_values_of(
 
 @dataclass(frozen=True)
 class Field:
-    """One field that a tier lets users choose.
+    """Describe one field that a tier lets users choose.
 
-    `read` returns the value of what was typed, or raises BadChoice. `write` returns a value as text
+    `read` converts the typed text to a value, or raises BadChoice. `write` returns a value as text
     for the form.
     """
 

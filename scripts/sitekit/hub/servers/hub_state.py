@@ -1,4 +1,4 @@
-"""Hold what all servers of a hub share: site, backends, ledger, and awaited callbacks."""
+"""Hold the state that all servers of a hub share: site, backends, ledger, awaited callbacks."""
 
 from __future__ import annotations
 

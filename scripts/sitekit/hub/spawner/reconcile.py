@@ -81,8 +81,8 @@ async def revoke_for_ever(hub_state: HubState) -> None:
 async def reconcile(hub_state: HubState, name: str, pauses: Pauses) -> None:
     """Run one round for one backend. Does nothing while the backend does not answer.
 
-    A round handles at most SERVERS_PER_ROUND servers. They are chosen at random, so that servers
-    whose jobs cannot be cancelled do not delay the others.
+    A round handles at most SERVERS_PER_ROUND servers. These servers are chosen at random, so that
+    servers whose jobs cannot be cancelled do not delay others.
     """
     backend = hub_state.backends[name]
     snapshot = await backend.queue.newer()
@@ -125,7 +125,7 @@ def tags_of_loaded_servers() -> list[str]:
 
 
 async def close_or_cancel(hub_state: HubState, row: Row, pauses: Pauses) -> None:
-    """Find the job of a start that JupyterHub does not have, and end what is left of it.
+    """Find and cancel the job of a start that JupyterHub does not have, or close its row.
 
     A live job is cancelled. The row is closed once Slurm reports that the job is gone.
     """

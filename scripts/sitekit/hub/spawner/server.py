@@ -1,8 +1,8 @@
 """Submit a server's job, wait until the server listens, and stop it.
 
 TierSpawner starts this class as its child. Differences between backends are behind
-sitekit.backends.interface. A class that derives from this one adds what sites expect of a spawner
-of that kind, such as batchspawner's traits.
+sitekit.backends.interface. A derived class adds features that sites expect of a certain spawner,
+such as batchspawner's traits.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ class TierSpawner(ProfilesSpawner):
         )
 
     async def eligibility(self) -> Eligibility:
-        """Return the user's groups, and what the backends offer to the account."""
+        """Return the user's groups, and the account's Slurm accounts and reservations."""
         user = self.user.name
         offers = await self.hub_state.offers(user)
         return Eligibility(
@@ -84,11 +84,11 @@ class TierSpawner(ProfilesSpawner):
         )
 
     def options_from_form(self, form_data: dict[str, list[Any]]) -> dict[str, Any]:
-        """Return the form's data as options, and remember what was typed.
+        """Return the form's data as options, and store the typed values.
 
         If the options are refused, or the start fails, JupyterHub shows the form again, with the
-        spawner of the default server (handlers/pages.py, _post). The form then shows what was
-        typed.
+        spawner of the default server (handlers/pages.py, _post). The form then shows the values
+        that the user typed.
         """
         options = from_form(form_data)
         fields = {

@@ -69,8 +69,8 @@ def candidates(
     """Return the candidates, and notes for the table.
 
     Candidates of rules come first, in the order of the rules. A module that a rule has taken is not
-    discovered again. `offered` holds the languages of kernels that were discovered before: the
-    module of such a kernel stays a candidate even if its interpreter is gone.
+    discovered again. `offered` holds the languages of kernels that were discovered before. The
+    module of a kernel in `offered` stays a candidate even if its interpreter is gone.
     """
     found: list[Candidate] = []
     notes: list[Note] = []

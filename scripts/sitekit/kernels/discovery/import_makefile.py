@@ -31,7 +31,7 @@ def imported(site: Site, makefile: Path) -> str:
 
     Comments in the text give the Makefile's line of each entry, and the lines that could not be
     converted. envkernel itself parses the command lines. Raises BadInput if the Makefile has no
-    such line. Raises Problem if no release is installed.
+    command line of envkernel. Raises Problem if no release is installed.
     """
     python = site.current / "bin" / "python"
     if not python.exists():

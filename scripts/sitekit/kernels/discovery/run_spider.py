@@ -108,7 +108,7 @@ class Spider:
 
 
 def tree_of(output: str, words: Argv) -> Tree:
-    """Return the tree in the spider's output, after anything that modulefiles have printed.
+    """Return the tree in the spider's output; ignore text before it from modulefiles.
 
     The format is that of Lmod's `spider -o spider-json`. The tree also contains broken modulefiles,
     which fail only when they are loaded. Raises CommandFailed if there is no tree.

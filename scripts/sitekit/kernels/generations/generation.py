@@ -4,8 +4,8 @@ PREFIX/kernels/current -> generations/<id>: the published generation, a folder f
 PREFIX/kernels/launch -> current/launch: the path in every kernel.json, which names no generation.
 
 PREFIX/kernels/generations/<id>/ contains launch, *.py, generation.json, site.json and kernels.yml.
-Its folder kernels/<name>/ contains kernel.json, launch.json and logo-*. A hidden kernel has
-hidden.json in place of kernel.json.
+The generation's folder kernels/<name>/ contains kernel.json, launch.json and logo-*. A hidden
+kernel has hidden.json in place of kernel.json.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def _fresh(site: Site) -> Path:
 
 @contextmanager
 def under_way(site: Site, new: Path) -> Iterator[None]:
-    """Remove the new generation after the block, unless it was published, and the oldest ones."""
+    """After the block, remove the new generation if it was not published, and old generations."""
     try:
         yield
     finally:

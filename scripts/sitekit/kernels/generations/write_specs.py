@@ -2,8 +2,8 @@
 
 The program reads `{"prefix", "kernels": [{"id", "title", "language", "envkernel", "argv", "spec",
 "files"}]}` on stdin, in which "envkernel" is a mode of envkernel and its arguments. The program
-writes below PREFIX/share/jupyter/kernels. It prints one line of JSON for each kernel: `{"id"}`,
-with an `"error"` if it could not be written.
+writes below PREFIX/share/jupyter/kernels. The program prints one line of JSON for each kernel:
+`{"id"}`, with an `"error"` if it could not be written.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Make kernels that run the modules that their user has loaded in the Software Modules tab.
 
-Each language of the site has one such kernel. The kernel is tested with the modules of the site's
-newest kernel of that language, which are loaded as the tab would load them.
+Each language of the site has one kernel of this kind. The kernel is tested with the modules of the
+site's newest kernel of that language, which are loaded as the tab would load them.
 """
 
 from __future__ import annotations

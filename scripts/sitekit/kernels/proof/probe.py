@@ -70,7 +70,7 @@ def instructions(site: Site, rules: Rules, candidate: Candidate) -> dict[str, An
 
 
 def key_of(site: Site, rules: Rules, candidate: Candidate) -> str:
-    """Return a digest of everything that decides what the kernel will be.
+    """Return a digest of all rules and settings that determine the kernel.
 
     The digest does not include the software itself, whose files are in Kernel.watch.
     """

@@ -39,7 +39,7 @@ from .service_changes import runs
 
 
 def diff(site: Site, *, root: Path = MACHINE) -> int:
-    """Print what `sudo make apply` would change. Needs no root.
+    """Print the changes that `sudo make apply` would make. Needs no root.
 
     Returns 0 if nothing would change, else 1. Raises BadInput.
     """

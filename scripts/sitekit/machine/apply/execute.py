@@ -1,4 +1,4 @@
-"""Execute a plan completely, or restore the machine to what it was before."""
+"""Execute a plan completely, or restore the earlier state of the machine."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ def _leave(result: ApplyPlan, seen: MachineState, wanted: Collection[tuple[str, 
 
 
 def _share(result: ApplyPlan, site: Site, platform: Platform, seen: MachineState) -> None:
-    """Record in this site's manifest what another site recorded and this site uses too.
+    """Add to this site's manifest the things that another site made and this site uses too.
 
     The manifests of both sites list the shared things, and the last site that is uninstalled
     removes them.

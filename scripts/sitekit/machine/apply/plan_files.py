@@ -20,7 +20,7 @@ from .plan import ApplyPlan, Edited
 def plan_file(
     made: ApplyPlan, seen: MachineState, path: Path, file: File, *, generated: bool
 ) -> None:
-    """Plan to write a file, or to put it beside a file that is not sitekit's, as `.new`."""
+    """Plan to write a file, or to write `.new` beside a file that is not sitekit's."""
     entry, record = seen.entries[path], made.manifest.files.get(str(path))
     ours = FileRecord(hashes=[file.sha256], mode=file.mode, generated=generated)
     secret = generated and not file.mode & 0o004

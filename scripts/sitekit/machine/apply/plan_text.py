@@ -107,7 +107,7 @@ def _diff(before: str, after: str, old: str, new: str) -> Iterator[str]:
 
 
 def _more(action: Action) -> str:
-    """Return the owner, mode and purpose of what an action changes."""
+    """Return the owner, mode and purpose of the file or folder that an action changes."""
     if isinstance(action, Write):
         group = f":{action.file.group_of}" if action.file.group_of else ""
         why = "" if is_beside(action.path) else f": {purpose(action.path)}"

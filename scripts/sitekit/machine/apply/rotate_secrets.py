@@ -1,6 +1,6 @@
 """Replace the secrets of hub and proxy (`sudo make rotate_secrets`).
 
-Users' servers are Slurm jobs that do not know these secrets. The users' servers keep running.
+Users' servers are Slurm jobs that do not use these secrets. The users' servers keep running.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ class Platform(_Row):
 
 @cache
 def platforms() -> dict[str, Platform]:
-    """Return all families that sitekit knows, by name."""
+    """Return all families of distributions that sitekit supports, by name."""
     document = read_yaml(Path(__file__).with_name("platforms.yml"))
     return TypeAdapter(dict[str, Platform]).validate_python(document.values)
 

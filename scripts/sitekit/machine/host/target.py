@@ -16,5 +16,5 @@ class Target:
     root: Path = Path("/")
 
     def on_disk(self, path: Path) -> Path:
-        """Return where `path` of the machine lies in the file tree."""
+        """Return the path in the file tree for `path` of the machine."""
         return self.root / path.relative_to("/")

@@ -75,7 +75,7 @@ def check_follows(site: Site, root: Path) -> None:
 def _left_behind(site: Site, before: Site, root: Path) -> Iterator[BadInput]:
     """Yield an error if the hub's state folder or account changes while the old folder has files.
 
-    A hub with an empty state folder would not know the servers that run.
+    A hub with an empty state folder would have no record of the running servers.
     """
     old, new = before.paths.state, site.paths.state
     if old != new and _holds_something(on_disk(root, old)):

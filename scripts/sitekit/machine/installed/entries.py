@@ -47,7 +47,7 @@ NOTHING = Entry("nothing")
 
 
 def on_disk(root: Path, path: Path) -> Path:
-    """Return where `path` of the machine lies in the file tree `root`."""
+    """Return the path in the file tree `root` for `path` of the machine."""
     return root / path.relative_to("/")
 
 

@@ -1,6 +1,6 @@
 """Define the manifest: the record of everything that `make apply` put on the machine.
 
-It lists files with their hashes, links, folders, accounts, groups and memberships.
+The manifest lists files with their hashes, links, folders, accounts, groups and memberships.
 """
 
 from __future__ import annotations

@@ -45,12 +45,12 @@ def used(
 
 
 def shared(site: Site, root: Path) -> Manifest:
-    """Return what other sites have in their manifests, or use of this site's. Raises Problem."""
+    """Return the things that other sites use, by their manifests or this one. Raises Problem."""
     return reduce(Manifest.joined, (record for _, _, record in _others(site, root)), Manifest())
 
 
 def share(site: Site, root: Path) -> None:
-    """Add to other sites' manifests what they use of this site's manifest. Raises Problem."""
+    """Add things of this site to the manifests of other sites that use them. Raises Problem."""
     for other, before, record in _others(site, root):
         if record != before:
             write_atomic(on_disk(root, manifest_path(other)), record.text)

@@ -95,7 +95,7 @@ def listed(root: Path, group: str) -> list[str]:
 def members(root: Path, group: str) -> set[str]:
     """Return the accounts whose primary or further group this is.
 
-    A directory service such as LDAP may not list all of them.
+    A directory service such as LDAP may not list all members.
     """
     if root == MACHINE:
         entry = grp.getgrnam(group)
@@ -125,7 +125,7 @@ def add_member(root: Path, user: str, group: str) -> None:
 
 
 def remove_account(root: Path, name: str) -> None:
-    """Remove an account and its memberships. Its files stay. Raises CommandFailed."""
+    """Remove an account and its memberships. The account's files are kept. Raises CommandFailed."""
     _change(root, "userdel", name)
 
 

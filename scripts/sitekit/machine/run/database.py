@@ -49,7 +49,7 @@ def match_release(site: Site) -> None:
     """Back up the database, and convert it to the schema of the current release. Raises Problem.
 
     The hub must be stopped. A newer release upgrades the database, as `jupyterhub upgrade-db` does.
-    For an older release, the newest backup with a schema that it knows is restored.
+    For an older release, the newest backup with a schema that this release can read is restored.
     """
     if not site.database.exists():
         return
@@ -82,7 +82,7 @@ def match_release(site: Site) -> None:
 
 
 def known_revisions(site: Site, release: Path) -> list[str]:
-    """Return the schema revisions that `release` knows, its own first."""
+    """Return the schema revisions that `release` can read, its own revision first."""
     argv: Argv = [release / "bin/python", "-I", "-c", _REVISIONS]
     known = json.loads(run(argv, user=site.hub.user, cwd=Path("/")).stdout)
     return list(dict.fromkeys(known))
@@ -144,7 +144,7 @@ def _keep_jupyterhubs_copies(site: Site) -> None:
 
 
 def backup_of(site: Site, known: list[str]) -> Path | None:
-    """Return the newest backup with a schema revision that the release knows."""
+    """Return the newest backup with a schema revision that the release can read."""
     with _as_the_hub(site):
         kept = sorted(_folder(site).glob("*.sqlite"), reverse=True)
     return next((backup for backup in kept if backup.stem.rpartition("-")[2] in known), None)

@@ -1,4 +1,4 @@
-"""Check that an older release can read the ledger of servers, before the hub goes back to it."""
+"""Check that an older release can read the ledger, before the hub is run from this release."""
 
 from __future__ import annotations
 

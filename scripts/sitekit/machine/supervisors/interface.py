@@ -1,4 +1,4 @@
-"""Define what sitekit needs of a supervisor: the interface of systemd and supervisord."""
+"""Define the interface of a supervisor, which is implemented for systemd and supervisord."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Supervisor(Protocol):
         """Make sure, after `stop`, that no service starts again by itself."""
 
     def state(self, service: Service) -> State:
-        """Return the state; `stopped` if the supervisor is down or does not know the service."""
+        """Return the state; `stopped` if the supervisor is down or does not have the service."""
 
     def log(self, service: Service, lines: int = 12) -> str:
         """Return the last lines of the service's log."""

@@ -74,7 +74,7 @@ class _Installed:
 
 
 def uninstall(site: Site, *words: str, root: Path = MACHINE) -> int:
-    """Remove the site's files, accounts and empty folders, and print what stays. Raises Problem.
+    """Remove the site's files, accounts and empty folders; print what is kept. Raises Problem.
 
     The function can be called again. The hub's database, logs and backups stay, readable by root
     only, unless the argument is `purge`. Homes, running jobs, kernels and releases are not touched.
@@ -94,7 +94,7 @@ def uninstall(site: Site, *words: str, root: Path = MACHINE) -> int:
 
 
 def _uninstall(here: _Installed) -> int:
-    """Stop the services, remove everything, and print what stays."""
+    """Stop the services, remove files, accounts and folders, and print what is kept."""
     site, installed, left = here.site, not here.manifest.empty, False
     can_stop = here.root == MACHINE and (
         site.supervisor != "systemd" or control.which_supervisor() == "systemd"
@@ -166,8 +166,8 @@ def _file(here: _Installed, name: str) -> Iterator[str]:
 def _memories(here: _Installed) -> Iterator[str]:
     """Keep or purge the hub's database, the logs and the backups.
 
-    A purge removes only the content, and only in folders that sitekit made. What is kept becomes
-    readable by root only, so that a later account with the same uid cannot read it.
+    A purge removes only the content, and only in folders that sitekit made. Folders that are kept
+    become readable by root only, so that a later account with the same uid cannot read them.
     """
     for path in memories(here.site):
         real = here.on_disk(path)

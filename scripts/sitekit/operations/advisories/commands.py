@@ -39,7 +39,7 @@ class _Read:
 def advisories(site: Site, *sources: str) -> int:
     """Print each package with a known vulnerability, and the version that fixes it.
 
-    Returns 1 if there is such a package, else 0. Raises BadInput.
+    Returns 1 if a package has a known vulnerability, else 0. Raises BadInput.
     """
     if not sources:
         raise BadInput("no source of advisories is given", remedy=_WHERE)

@@ -182,7 +182,7 @@ def uninstall_environment(site: Site, *words: str) -> int:
 def _refuse_unstartable(site: Site, release: Release) -> None:
     """Refuse a release whose hub cannot start with the applied site file or the database.
 
-    The release may be older than both. Only root can read the database. Raises Problem.
+    An old release may not be able to read them. Only root checks the database. Raises Problem.
     """
     written = site.etc / "site.yml"
     if not written.exists():

@@ -111,7 +111,7 @@ def _servers(backend: Backend) -> Iterator[tuple[str, int | None]]:
 def _programs(site: Site) -> Iterator[tuple[str, str | None, float]]:
     """Yield the programs of this machine that run from the prefix.
 
-    Each is (name, its release if the command line names it, its start).
+    Each program is a tuple (name, release if the command line names it, time of its start).
     """
     for process in psutil.process_iter():
         try:

@@ -1,4 +1,4 @@
-"""Decide what counts as activity of a server, as an extension of Jupyter Server.
+"""Decide which requests and kernels count as a server's activity (a Jupyter Server extension).
 
 The extension also tells the lab when an idle server will be stopped, and when its job ends.
 

@@ -4,9 +4,10 @@ jupyter-server-proxy 4.6 has three faults. First, jupyter-server-proxy connects 
 port of the node, including programs of other users. Second, it passes on all cookies and tokens of
 the browser (handlers.py, proxy_request_headers; jupyter-server-proxy#321, #337, #358). Third, it
 answers requests of every page. With this module, jupyter-server-proxy connects only to the user's
-own programs and to named servers on Unix sockets. It removes the cookies and tokens of the hub and
-the front, and asks the user before it follows a link of another site. In the hub environment,
-jupyter-server-proxy is enabled only through this module (environment/release/configure.py).
+own programs and to named servers on Unix sockets. This module removes the cookies and tokens of the
+hub and the front, and shows the user a page for confirmation before it follows a link of another
+site. In the hub environment, jupyter-server-proxy is enabled only through this module
+(environment/release/configure.py).
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 The release's Python runs this program. The program reads `{"starts": [{"id", "environment", "argv",
 "env", "home", "code": [...], "timeout"}], "parallel": N}` on stdin. Without N the program starts
-two kernels per core at a time. It prints one line of JSON for each start: `{"id", "environment",
-"seconds"}`, with `"reason"` if it failed, else with `"printed"`, `"modules"` (LOADEDMODULES of the
-process) and `"implementation"`.
+two kernels per core at a time. The program prints one line of JSON for each start: `{"id",
+"environment", "seconds"}`, with `"reason"` if it failed, else with `"printed"`, `"modules"`
+(LOADEDMODULES of the process) and `"implementation"`.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ async def end(process: subprocess.Popen[bytes]) -> None:
 async def converse(
     client: AsyncKernelClient, process: subprocess.Popen[bytes], code: list[str]
 ) -> dict[str, Any]:
-    """Wait for the kernel, run each piece of code in it, and return what it printed."""
+    """Wait for the kernel, run each piece of code in it, and return the printed text."""
     info = await ready(client, process)
     if info["implementation"] == "sitekit-tombstone":
         raise Failed(info["banner"])
