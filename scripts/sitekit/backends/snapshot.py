@@ -110,7 +110,7 @@ class SnapshotLoop:
     async def newer(self) -> Snapshot:
         """Return a snapshot whose query begins after this call; in an outage, the old snapshot.
 
-        The query begins once the allowance permits.
+        The query begins as soon as the allowance for queries permits.
         """
         called = time.monotonic()
         while True:

@@ -59,8 +59,8 @@ def write_kernel_state(site: Site, state: KernelState) -> None:
 def describe_kernel_state(state: KernelState | None) -> Iterator[str]:
     """Yield the state of the published kernels as lines of text.
 
-    The first line has the numbers of kernels. Each kernel that fails has one further line, with the
-    beginning of the reason.
+    The first line has the numbers of kernels that work and that fail. Each kernel that fails has
+    one further line, with the beginning of the reason.
     """
     if state is None:
         yield "none published; make kernels"

@@ -1,7 +1,7 @@
 """Report kernels that users have now, but that fail, and hide or flag them.
 
-These kernels are treated like kernels that fail in `make kernels_check`. Without this, a kernel
-would disappear from notebooks without a message, because a module that fails to load is no
+These kernels are treated like kernels that fail in `make kernels_check`. Without this module, a
+kernel would disappear from notebooks without a message, because a module that fails to load is no
 candidate any more.
 """
 
@@ -54,8 +54,9 @@ def keep_out_of_sight(
 ) -> dict[str, Kernel]:
     """Copy these kernels from the generation `old`, hidden or flagged.
 
-    kernels.check.on_failure decides which. Returns the kernels by id, without a key, so that the
-    next `make kernels` tests the candidates of these names again.
+    kernels.check.on_failure in site.yml decides whether kernels are hidden or flagged. Returns the
+    kernels by id, without a key, so that the next `make kernels` tests the candidates of these
+    names again.
     """
     present = [kernel for kernel in lost if generation.holds(old, kernel)]
     generation.carry_over(old, new, present)

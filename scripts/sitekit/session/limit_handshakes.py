@@ -60,7 +60,7 @@ def ask_all(server: Any) -> None:
 
 
 def log_no_failed_handshakes() -> None:
-    """Do not log failed handshakes, with which strangers could fill the log.
+    """Do not log failed handshakes, because strangers could fill the log with them.
 
     tornado itself logs a line for each failed handshake (iostream.py, _do_ssl_handshake).
     """

@@ -37,7 +37,7 @@ def changes(output: bytes) -> Changes:
 
 
 def applied(found: Changes, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return `environment` after the changes."""
+    """Return a copy of `environment` to which the changes have been applied."""
     return {name: value for name, value in {**environment, **found}.items() if value is not None}
 
 

@@ -34,8 +34,8 @@ def is_ours(cookie: str) -> bool:
 def cleaned_request(headers: Any, by_token: bool) -> Any:
     """Return the headers for the program, without the hub's tokens and cookies.
 
-    The header Authorization is passed on if it is for the program, which is so if the server did
-    not use it to log in the user.
+    The header Authorization is passed on only if the server did not use this header to log in the
+    user.
     """
     given = headers.get("Authorization", "")
     own = given and not by_token and not given.lower().startswith("token ")

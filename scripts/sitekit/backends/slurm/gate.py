@@ -1,8 +1,8 @@
 """Send requests to the gate, the only program that acts as a cluster user.
 
-The gate runs as that user. Other programs of the user on this host can stop the gate, end it or
-change its answers (ptrace(2)). The hub therefore does not trust an answer, but checks its form, and
-uses it only for jobs of that user.
+The gate runs as the user on whose behalf the hub sends the request. Other programs of the user on
+this host can stop the gate, end it or change its answers (ptrace(2)). The hub therefore does not
+trust an answer, but checks its form, and uses it only for jobs of that user.
 """
 
 from __future__ import annotations

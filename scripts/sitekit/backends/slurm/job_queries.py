@@ -49,8 +49,9 @@ class JobRecord:
     def _ended_at_the_warning(self) -> bool:
         """Return whether the server ended by itself after Slurm's warning.
 
-        The warning comes 60 to 120 s before the time limit (the gate's --signal; sbatch(1): "up to
-        60 seconds earlier than specified"). Slurm then records the job as COMPLETED.
+        Slurm's warning comes 60 to 120 s before the time limit, because of the gate's option
+        --signal (sbatch(1): "up to 60 seconds earlier than specified"). Slurm then records the job
+        as COMPLETED.
         """
         return (
             self.limit is not None and self.elapsed is not None and self.elapsed >= self.limit - 125
@@ -228,7 +229,7 @@ async def _from_sacct(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
 
 
 def _clock(text: str) -> int | None:
-    """Return the seconds of Slurm's `days-hours:minutes:seconds`; days and hours may be missing."""
+    """Convert Slurm's `days-hours:minutes:seconds`, without days or hours too, to seconds."""
     match = re.fullmatch(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)", text, re.ASCII)
     if not match:
         return None

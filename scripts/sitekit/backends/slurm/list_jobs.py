@@ -4,7 +4,7 @@ The site's jobs are listed by squeue or, if PrivateData hides them from the hub,
 functions list jobs by number, and the pending jobs of all users in the site's partitions.
 
 Each squeue has the option --all. Without --all, squeue leaves out the jobs of partitions that are
-Hidden, or closed to the hub's account by AllowGroups or AllowAccounts; squeue(1).
+Hidden, or closed to the hub's account by AllowGroups or AllowAccounts, as squeue(1) explains.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ async def recorded(site: Site) -> Listing:
 
 
 async def listed_by_number(site: Site, numbers: Collection[str]) -> dict[str, SlurmJob]:
-    """Return those of these jobs that slurmctld still has, by number. Raises NoAnswer."""
+    """Return, by number, those of the given jobs that slurmctld still has. Raises NoAnswer."""
     return (await _squeue(site, f"--jobs={','.join(numbers)}")).jobs
 
 
 async def recorded_by_number(site: Site, numbers: Collection[str]) -> dict[str, SlurmJob]:
-    """Return those of these jobs that the accounting has, by number. Raises NoAnswer."""
+    """Return, by number, those of the given jobs that the accounting has. Raises NoAnswer."""
     return (await _sacct(site, f"--jobs={','.join(numbers)}")).jobs
 
 

@@ -1,8 +1,9 @@
 """Manage the releases below the prefix: their names, their state files, and the link `current`.
 
 A release is a directory `<date>-<hash of its lock and of the kit>`. While it is being built it has
-a file `building.json`. The file `release.json` is written last: then the release is complete, and
-is never changed again. A release that fails its verification is renamed to `<name>.failed`.
+a file `building.json`. The file `release.json` is written last. After that, the release is
+complete, and is never changed again. A release that fails its verification is renamed to
+`<name>.failed`.
 """
 
 from __future__ import annotations

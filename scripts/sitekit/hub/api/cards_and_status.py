@@ -1,4 +1,4 @@
-"""Define two REST handlers: a user's last card, and the backends' status for administrators."""
+"""Define REST handlers for a user's last card, and for the status of the backends."""
 
 from __future__ import annotations
 

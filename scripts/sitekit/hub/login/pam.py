@@ -98,7 +98,7 @@ class PatientAuthenticator(PAMAuthenticator):
         """Return the name of the account that matches the typed name.
 
         An account's name may have capital letters, and a keyboard may capitalize the typed name. A
-        name that the directory of accounts does not know is returned unchanged, and PAM refuses it.
+        name that is not in the directory of accounts is returned unchanged, and PAM refuses it.
         """
         for name in (typed, typed.lower()):
             with suppress(KeyError, ValueError):
@@ -183,8 +183,7 @@ class PatientAuthenticator(PAMAuthenticator):
     def _is_allowed(self, name: str) -> bool:
         """Return whether the account is in an allowed group.
 
-        Raises KeyError for an account, or for a group of the site, that the directory does not
-        know.
+        Raises KeyError if the directory of accounts lacks the account, or a group of the site.
         """
         self._getpwnam(name)
         for group in self.allowed_groups:

@@ -64,7 +64,7 @@ def let_owners_in(site: Site) -> None:
 
 
 def entry_of(handler: BaseHandler) -> entry_cookie.Entry | None:
-    """Return the entry in the browser's cookie, if it belongs to the user who is logged in."""
+    """Return the entry in the browser's cookie, if it belongs to the logged-in user."""
     found = entry_cookie.read(
         handler.get_cookie(entry_cookie.COOKIE, ""), entry_cookie.key(handler.proxy.auth_token)
     )
@@ -187,7 +187,7 @@ class EndingLogoutHandler(LogoutHandler):
 
 
 def _note_end(id_: str) -> None:
-    """Record that an entry has ended.
+    """Record that an entry to servers has ended, because its user has logged out.
 
     Ended entries that would have expired by now are removed from memory, because a hub runs for
     months.
@@ -199,13 +199,13 @@ def _note_end(id_: str) -> None:
 
 
 async def resend_ended(proxy: Any) -> None:
-    """Send the ended entries to a proxy that was restarted."""
+    """Send all ended entries to a proxy that was restarted."""
     for id_ in list(_ended)[-_MOST:]:
         await _send_ended(proxy, id_)
 
 
 async def _send_ended(proxy: Any, id_: str) -> None:
-    """Send one ended entry to the proxy."""
+    """Send one ended entry to the proxy, which then refuses it."""
     await proxy.api_request(f"sitekit/ended/{id_}?until={_ended[id_]}", method="POST")
 
 

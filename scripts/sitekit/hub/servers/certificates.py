@@ -38,7 +38,7 @@ class Certificates:
         self._services = authority(site, "services").read_bytes()
 
     def issue(self, tag: str, lasts: timedelta) -> str:
-        """Return all that a server needs for TLS, as one line of base64.
+        """Return the key and the certificates that a server needs for TLS, as one line of base64.
 
         The line encodes three things in PEM: the server's key, its certificate, and the authority
         by which it verifies the hub and the proxy.

@@ -30,7 +30,8 @@ def longest_run(time_limit: float, start_timeout: float) -> timedelta:
 class HubState:
     """Hold the state that all servers of the hub share.
 
-    configure() stores it in the class attribute `hub_state` of TierSpawner, SlurmServer and others.
+    configure() stores the HubState in the class attribute `hub_state` of TierSpawner, SlurmServer
+    and others.
     """
 
     def __init__(self, site: Site) -> None:

@@ -22,7 +22,7 @@ def lag(limit: int) -> float:
     """Return how old, in seconds, the hub's knowledge of a server's activity can be.
 
     JupyterHub's server adds up to a tenth to the interval. The culler adds the returned time to the
-    idle limit. Otherwise the culler could stop a server whose user has just come back.
+    idle limit. Without this addition, the culler could stop a server whose user has just come back.
     """
     return activity_interval(limit) * 1.1 + 10
 

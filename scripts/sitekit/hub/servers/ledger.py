@@ -107,8 +107,8 @@ class Ledger:
     ) -> str:
         """Record that a job is about to be submitted, and return the tag of this start.
 
-        Without `account`, the account has the user's name. Without its `uid`, owners of jobs are
-        compared by name.
+        If `account` is not given, the account has the user's name. If the account's `uid` is not
+        given, owners of jobs are compared by name.
         """
         tag = secrets.token_hex(8)
         self._db.execute("DELETE FROM starts WHERE ended < ?", (time.time() - KEEP,))

@@ -43,7 +43,7 @@ ENDING_TIMEOUT = 180.0
 async def run(hub_state: HubState, backend: str) -> None:
     """Reconcile the servers of a backend, for ever.
 
-    A round that fails is logged and repeated.
+    If a round fails, the error is logged and the next round tries again.
     """
     last, pauses = float("-inf"), Pauses()
     while True:

@@ -154,7 +154,7 @@ class Server(Spawner):
             self.hub_state.forget(self.tag)
 
     def reported_port(self) -> int:
-        """Return the port that the server has reported; 0 before."""
+        """Return the port that the server has reported; 0 if it has reported none."""
         row = self.row()
         return row.port or 0 if row else 0
 

@@ -16,7 +16,7 @@ from .server import Server
 
 
 class SlurmServer(Server, SlurmSpawner):
-    """The child spawner for tiers that run on Slurm."""
+    """Run servers of tiers that use Slurm, as the child spawner."""
 
     backend_name = "slurm"
 

@@ -30,7 +30,7 @@ SUBMITTING = 90  # seconds that the gate may take at most; added to the tier's s
 
 
 class NotOffered(SpawnException):
-    """The user's options are refused.
+    """Report that the user's options are refused.
 
     JupyterHub shows str() of an exception that has no jupyterhub_message (utils.py).
     """

@@ -95,7 +95,7 @@ def conda_environment(home: Path, text: str) -> Path:
 def conda_environments(home: Path) -> dict[str, Path]:
     """Return the user's environments by name.
 
-    conda and mamba list them in ~/.conda/environments.txt.
+    conda and mamba list the user's environments in ~/.conda/environments.txt.
     """
     try:
         lines = (home / ".conda" / "environments.txt").read_text().splitlines()

@@ -65,8 +65,8 @@ def apply(site: Site, *, root: Path = MACHINE) -> int:
 
     `root` is the machine's file tree. A second run changes nothing.
 
-    Returns 1 if new content was written beside a file that was changed by hand, or if a sudo rule,
-    a PAM service or the gate was changed by hand. Else returns 0. Raises Problem.
+    Returns 1 if a sudo rule, a PAM service or the gate was changed by hand, or if new content was
+    written beside a file that was changed by hand. Otherwise returns 0. Raises Problem.
     """
     need_root("apply")
     platform = this_platform(root)

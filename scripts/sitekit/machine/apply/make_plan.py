@@ -1,6 +1,6 @@
 """Make the plan from the site, the state of the machine, and the manifest.
 
-Pure: neither reads nor changes the machine.
+The functions of this module neither read nor change the machine.
 """
 
 from __future__ import annotations

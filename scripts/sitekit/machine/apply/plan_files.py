@@ -1,6 +1,6 @@
 """Add files and links to the plan: write them, offer them as `.new`, or remove them.
 
-Pure: neither reads nor changes the machine.
+The functions of this module neither read nor change the machine.
 """
 
 from __future__ import annotations

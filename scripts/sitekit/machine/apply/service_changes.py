@@ -1,6 +1,7 @@
 """Decide which services must restart or reload after a change of files.
 
-Pure: neither reads nor changes the machine. Users' servers are Slurm jobs and are not touched.
+The functions of this module neither read nor change the machine. Users' servers are Slurm jobs, and
+are never restarted.
 
 A restart of the proxy or of Apache cuts the connections of open notebooks, which reconnect by
 themselves. A web server is therefore reloaded, and restarted only for changes that a reload cannot

@@ -20,7 +20,7 @@ FOR_KEYS = "ssl-cert"
 def check_secrecy(target: Target) -> None:
     """Refuse secrets that ordinary users can read. Raises BadInputs.
 
-    The modes of the file and of all its parent folders count.
+    The check uses the modes of the file and of all its parent folders.
     """
     front, found = target.site.front, []
     secrets: list[tuple[str, Path, str]] = []

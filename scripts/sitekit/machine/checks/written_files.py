@@ -141,9 +141,9 @@ def check_rotation(path: Path) -> None:
 def _systemd(site: Site, staged: _Staged) -> None:
     """Test the systemd units with systemd-analyze. Raises Problem for any message about them.
 
-    systemd-analyze returns 0 even for an unknown key, so its output decides. Messages about units
-    of the distribution are ignored. Programs of the release that do not exist yet are replaced by
-    empty scripts for the test.
+    systemd-analyze returns 0 even for an unknown key, so that the check uses its output. Messages
+    about units of the distribution are ignored. Programs of the release that do not exist yet are
+    replaced by empty scripts for the test.
     """
     units = []
     for path in staged.files:

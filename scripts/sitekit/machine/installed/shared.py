@@ -1,6 +1,7 @@
 """Keep track of accounts, groups, folders and links that several sites of a machine use.
 
-Each site's manifest lists these shared things. The last site that is uninstalled removes them.
+Each site's manifest lists these shared things. The last site that is uninstalled removes the shared
+things.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """List the accounts of the services, and the groups of which these accounts must be members.
 
-The functions are pure.
+The functions neither read nor change the machine.
 """
 
 from __future__ import annotations

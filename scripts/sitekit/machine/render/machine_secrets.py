@@ -1,7 +1,8 @@
 """Generate the files that contain secrets of this machine, and keep them while they are valid.
 
 The secrets are the proxy's token, the certificates of internal TLS, a self-signed certificate, and
-the web server's secrets for an OpenID provider. The secrets cannot be computed from the site file.
+the web server's secrets for an OpenID provider. The secrets are random, and cannot be computed from
+the site file.
 """
 
 from __future__ import annotations

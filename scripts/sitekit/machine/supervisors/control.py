@@ -36,7 +36,7 @@ _MAX_ENDS = 3
 def which_supervisor() -> Literal["systemd", "supervisord"]:
     """Return the supervisor of this machine: systemd if it is PID 1, else supervisord.
 
-    sd_booted(3) describes the test.
+    The manual page sd_booted(3) describes this test for systemd.
     """
     return "systemd" if Path("/run/systemd/system").is_dir() else "supervisord"
 

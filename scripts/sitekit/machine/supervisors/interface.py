@@ -16,8 +16,8 @@ Word = Literal["stopped", "starting", "running", "failed"]
 class State:
     """Hold the state of a service.
 
-    `detail` is the supervisor's own text. `pid` is the main process, if there is one. `attempt`
-    changes with each restart after the service ended by itself.
+    `detail` is the supervisor's own text about the state. `pid` is the main process, if there is
+    one. `attempt` changes with each restart after the service ended by itself.
     """
 
     word: Word

@@ -76,8 +76,9 @@ class _Installed:
 def uninstall(site: Site, *words: str, root: Path = MACHINE) -> int:
     """Remove the site's files, accounts and empty folders; print what is kept. Raises Problem.
 
-    The function can be called again. The hub's database, logs and backups stay, readable by root
-    only, unless the argument is `purge`. Homes, running jobs, kernels and releases are not touched.
+    The function can be called again after a failure. The hub's database, logs and backups stay,
+    readable by root only, unless the argument is `purge`. Homes, running jobs, kernels and releases
+    are not touched.
     """
     need_root("uninstall")
     if words not in ((), ("purge",)):

@@ -39,8 +39,9 @@ REMEDIES = {
 def certificate_check(site: Site) -> int:
     """Print for how many days the certificates are still valid.
 
-    Raises Problem if fewer than 21 days, or less than a quarter of the lifetime, are left. Also
-    raises Problem if the certificate lacks a name of the site, or differs from the site's file.
+    Raises Problem if fewer than 21 days, or less than a quarter of the lifetime, are left. The
+    function also raises Problem if the certificate lacks a name of the site, or differs from the
+    site's file.
     """
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
         seen = shown(site.front.port, site.front.host)

@@ -56,8 +56,8 @@ def state(web: WebServer) -> State:
 def test(web: WebServer) -> None:
     """Test the web server's whole configuration (`apachectl configtest`, `nginx -t`).
 
-    Nothing is reloaded. Does nothing if the program is not installed. Raises CommandFailed with its
-    output.
+    The test does not reload the web server. Does nothing if the program is not installed. Raises
+    CommandFailed with its output.
     """
     if web.program.exists():
         run(shlex.split(web.control.test))

@@ -70,7 +70,7 @@ def upgrade(site: Site, *words: str) -> int:
     """Build a release with the newest packages, make it current, and restart the hub. Returns 0.
 
     The changes are printed, and environment.lock is written, so that setup_conda can build the same
-    release. Raises Problem. Nothing else changes until the new release is verified.
+    release. Raises Problem. The current release stays in use until the new release is verified.
     """
     _words("upgrade", words, 0)
     packages = read_packages()
