@@ -1,8 +1,8 @@
 """Offer the kernels of the site and of the user, but never the hub environment's Python.
 
-jupyter_client starts that Python under the name `python3`, even with ensure_native_kernel off and
-without a spec (kernelspec.py, _find_spec_directory). Jupyter Server offers the name `python3` as
-the default kernel.
+jupyter_client starts the hub environment's Python under the name `python3`, even with
+ensure_native_kernel off and without a spec (kernelspec.py, _find_spec_directory). Jupyter Server
+offers the name `python3` as the default kernel.
 """
 
 from __future__ import annotations

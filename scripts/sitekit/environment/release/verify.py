@@ -62,7 +62,7 @@ def _records(release: Release) -> list[str]:
 
 
 def _agreement(release: Release, environment: dict[str, str]) -> list[str]:
-    """Return the complaints of `pip check`."""
+    """Return the errors that `pip check` prints."""
     done = run(
         [release.python, "-I", "-m", "pip", "check"], env=environment, check=False, timeout=120
     )

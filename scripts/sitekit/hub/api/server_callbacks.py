@@ -25,7 +25,7 @@ BODY_LIMIT = 256  # bytes
 
 
 class ServersOwnHandler(APIHandler):
-    """Accept requests only with the token that was given to this start of a server."""
+    """Accept a request only with the API token that this start of a server has received."""
 
     hub_state: HubState
 
@@ -52,7 +52,7 @@ class ServersOwnHandler(APIHandler):
 class ListeningHandler(ServersOwnHandler):
     """Handle POST {"port": N}: record the server's port, and answer 204.
 
-    Any other request is answered with 4xx, and changes nothing.
+    A request with any other body is answered with 4xx, and changes nothing.
     """
 
     @web.authenticated

@@ -1,9 +1,9 @@
 """Find out who connects to the hub's port: the proxy, which forwards pages, or a server.
 
-JupyterHub has one port for both. By JupyterHub's documentation, this port "should never be accessed
-directly" (app.py, hub_port), but JupyterHub does not prevent direct access. Servers on compute
-nodes only need the REST API. With internal TLS the certificate identifies the caller. Without
-internal TLS, only the caller's address is known.
+JupyterHub has one port for both proxy and servers. By JupyterHub's documentation, this port "should
+never be accessed directly" (app.py, hub_port), but JupyterHub does not prevent direct access.
+Servers on compute nodes only need the REST API. With internal TLS the certificate identifies the
+caller. Without internal TLS, only the caller's address is known.
 """
 
 from __future__ import annotations

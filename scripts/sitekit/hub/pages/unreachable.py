@@ -22,9 +22,10 @@ CLEAN_UP_TIMEOUT = 4.0  # seconds that a page waits for Slurm's answer and Jupyt
 class NoAnswerHandler(ProxyErrorHandler):
     """Answer the proxy's request for an error page, when a server does not answer it.
 
-    JupyterHub's page advises to restart the server, which is no help while the hub counts it as
-    running. The proxy sends no cookies, so that the hub does not know the user. The error page
-    therefore leads to the hub's own address for the server, where the user is logged in.
+    JupyterHub's own error page advises to restart the server, which does not help while the hub
+    counts the server as running. The proxy sends no cookies, so that the hub does not know the
+    user. The error page therefore leads to the hub's own address for the server, where the user is
+    logged in.
     """
 
     hub_state: HubState

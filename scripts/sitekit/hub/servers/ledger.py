@@ -200,7 +200,7 @@ class Ledger:
         return int(counted.fetchone()[0])
 
     def closed_with_live_job(self, snapshot: Snapshot) -> list[Row]:
-        """Return starts that are closed here, although the snapshot lists their jobs as alive."""
+        """Return starts that are closed in the ledger although the snapshot lists live jobs."""
         rows = [
             row for row in self.rows_of(snapshot.by_tag) if row.ended and row.ended < snapshot.at
         ]
@@ -217,7 +217,7 @@ class Ledger:
     def last_card(self, user: str, name: str) -> dict[str, Any] | None:
         """Return the card of the user's last server of this name.
 
-        Returns None after the user has dismissed it, or has started a later server.
+        Returns None after the user has dismissed the card, or has started a later server.
         """
         row = self._one(LAST, user, name)
         return row.card if row and row.seen is None else None

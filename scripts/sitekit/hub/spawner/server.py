@@ -225,7 +225,7 @@ class Server(Spawner):
     async def poll(self) -> int | None:
         """Return 1 if the backend reports that the job has ended, else None.
 
-        None also means that the backend does not answer.
+        The result None also means that the backend does not answer.
         """
         try:
             return await self._poll()

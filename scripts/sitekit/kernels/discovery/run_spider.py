@@ -92,7 +92,7 @@ class Spider:
             return json.loads(seen)
 
     def _run(self, folders: Sequence[Path], seconds: float) -> Tree:
-        """Run the spider over these folders. Raises Problem."""
+        """Run Lmod's spider over these folders of modulefiles. Raises Problem."""
         paths = ":".join(map(str, folders))
         env = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",

@@ -116,7 +116,7 @@ def probe_all(
 
 
 def probe(site: Site, rules: Rules, candidate: Candidate, user: str | None) -> Kernel | Failure:
-    """Probe one candidate. Returns its Kernel, or why there is none."""
+    """Probe one candidate. Returns its Kernel, or a Failure with the reason."""
     launch_data = instructions(site, rules, candidate)
     key = key_of(site, rules, candidate)
     files = [str(file) for file in candidate.module.files]

@@ -99,7 +99,7 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def _keep(actions: Sequence[Action], site: Site, root: Path, undo: ExitStack) -> None:
-    """Copy replaced and removed files to `before/<time>/`, which only root can read."""
+    """Copy files that are replaced or removed to `before/<time>/`, which only root can read."""
     gone = [
         action
         for action in actions

@@ -127,7 +127,7 @@ def _is_applied_site(name: str) -> bool:
 
 
 def _plan(site: Site, root: Path, files: Mapping[str, Path]) -> ApplyPlan:
-    """Return the plan: folders, secrets and state. Raises BadInput if something exists already."""
+    """Return the plan for folders, secrets and state. Raises BadInput if another file exists."""
     platform, before = this_platform(root), load_manifest(site, root)
     _nothing_in_the_way(site, root, platform)
     state, secrets = _sorted(site, files)

@@ -101,8 +101,9 @@ class _Staged:
 def _front(target: Target, platform: Platform, staged: _Staged) -> None:
     """Test the web server's configuration. Raises CommandFailed.
 
-    For the machine's own web server, a minimal configuration is put around the site's part. The
-    machine's complete web server configuration is tested after the files are written.
+    If the site uses the machine's own web server, the site's part is tested inside a minimal
+    configuration. The machine's complete web server configuration is tested after the files are
+    written.
     """
     site = target.site
     conf, program = staged.at(front_path(site, platform)), server(site, platform).program

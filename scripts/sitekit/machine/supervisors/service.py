@@ -33,11 +33,11 @@ class Service:
     - `kill_mode`: as in systemd. With `process`, a stop ends only the main process.
     - `runtime_directories`: folders below /run, created for `user` before each start.
     - `pauses`: a file below /run in which systemd records the pause before the next attempt.
-    - `template`: the unit in the folder systemd/. `service` is the plain one, others add a sandbox.
+    - `template`: the unit in the folder systemd/. The unit `service` has no sandbox.
     - `reload_signal`: the signal that makes the program read its configuration again.
-    - `ready`: returns whether the service answers. None: it is enough that it runs.
-    - `heartbeat_seconds`: the program notifies systemd when it is ready, and then at least so
-      often. supervisord ignores this.
+    - `ready`: returns whether the service answers. With None, it is enough that it runs.
+    - `heartbeat_seconds`: the program notifies systemd when it is ready, and then at least once
+      in this number of seconds. supervisord ignores this setting.
     """
 
     name: str

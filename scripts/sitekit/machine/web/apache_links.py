@@ -118,5 +118,5 @@ def _closure(wanted: list[str], installed: dict[str, Loaded]) -> list[str]:
 
 
 def _link(path: Path, to: Path) -> Link:
-    """Return a relative link."""
+    """Return a link whose target is a relative path."""
     return Link(os.path.relpath(to, path.parent))

@@ -113,7 +113,7 @@ def rollback(site: Site, *words: str) -> int:
 
 
 def prune_releases(site: Site, *words: str) -> int:
-    """Remove old releases. Returns 0. Raises Problem if their users cannot be determined.
+    """Remove old releases; return 0. Raises Problem if users of releases are not known.
 
     The newest `KEEP` releases, the current release, and releases in use are kept. Failed and
     unfinished releases are removed first.
