@@ -73,7 +73,7 @@ class Job:
     `user` and `uid` are the account that owns the job. `uid` is None if the backend does not return
     it. `state` is the backend's own word. `start` is in seconds since the epoch, None if it is not
     known. `tag` is the server's tag in the job's comment. The owner of a job can write any tag
-    there, so that it counts only for a server of the same account.
+    there, so that a tag is valid only for a server of the same account.
     """
 
     id: str

@@ -54,9 +54,9 @@ class Step:
         """Return whether the mode grants write access to `who`, which is a bit of the mode.
 
         The mode of a symbolic link is ignored, because it has no effect. A directory with the
-        sticky bit, such as /tmp, is ignored as well, unless it is the end of the path. In such a
-        directory, users cannot replace files that belong to others. Only the owner of a directory
-        with the sticky bit can remove the files of others.
+        sticky bit, such as /tmp, is ignored as well, unless it is the end of the path. In a
+        directory with the sticky bit, users cannot replace files of other users. Only the owner of
+        a directory with the sticky bit can remove the files of others.
         """
         sticky = self.status.st_mode & stat.S_ISVTX and not self.last
         return bool(self.status.st_mode & who) and not self.link and not sticky

@@ -1,4 +1,4 @@
-"""Store how many published kernels work, and why the others fail.
+"""Store how many published kernels work, and why other published kernels fail.
 
 `make kernels` and `make kernels_check` write the file of this module. Other commands and the hub
 read this file.

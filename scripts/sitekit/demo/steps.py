@@ -42,7 +42,7 @@ def start(site: Site) -> None:
 def status(site: Site) -> bool:
     """Print the state of the proxy, the hub and the web server.
 
-    Return True if all of them run and answer.
+    Return True if all three services run and answer.
     """
     from ..machine.run import commands
 

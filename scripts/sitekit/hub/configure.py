@@ -83,8 +83,8 @@ def update_addresses(c: Any, site: Site) -> None:
 def update_proxy(c: Any, site: Site) -> None:
     """Set the proxy, which is a separate service, so that a hub restart interrupts no server.
 
-    Hub and proxy share the secret CONFIGPROXY_AUTH_TOKEN, which is in the environment of both
-    services. JupyterHub reads the secret from its environment by itself.
+    Hub and proxy share the secret CONFIGPROXY_AUTH_TOKEN, which is in the environment of hub and
+    proxy. JupyterHub reads the secret from its environment by itself.
     """
     c.JupyterHub.proxy_class = SilentProxy
     c.ConfigurableHTTPProxy.should_start = False

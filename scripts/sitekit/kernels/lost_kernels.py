@@ -1,4 +1,4 @@
-"""Report kernels that users have now, but that fail, and hide or flag them.
+"""Report published kernels that now fail, and hide or flag these kernels.
 
 These kernels are treated like kernels that fail in `make kernels_check`. Without this module, a
 kernel would disappear from notebooks without a message, because a module that fails to load is no

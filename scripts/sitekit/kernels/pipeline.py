@@ -154,7 +154,7 @@ def _refuse_untrusted(site: Site, rules: Rules, tree: list[Module]) -> None:
 
 
 def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path | None) -> Plan:
-    """Find the candidates, keep the kernels of unchanged ones, and probe all others."""
+    """Find the candidates, keep kernels that are unchanged, and probe all other candidates."""
     record = (read_record(now) if now else None) or Record()
     old, asked = record.kernels, record.quiet
     found, notes = candidates(

@@ -26,7 +26,8 @@ def compile_all(release: Release, before: Release | None = None) -> int:
 
     The bytecode stays valid if a copy of the release changes the times of its files. A source file
     that is hard-linked to the same file in the release `before` gets the bytecode of that release.
-    Paths in the bytecode are relative. Python completes them when it loads the bytecode (PEP 3147).
+    Paths in the bytecode are relative. Python completes these paths when it loads the bytecode (PEP
+    3147).
     """
     sources = list(_sources(release))
     if before and _python(before) == _python(release):

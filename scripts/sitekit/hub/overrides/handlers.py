@@ -40,7 +40,7 @@ PATCHABLE = {"name", "display_name"}
 class ServerHandler(UserServerAPIHandler):
     """Accept options only when a server is started, because options are checked only then.
 
-    JupyterHub's PUT and PATCH store unchecked options, and PATCH logs them in full
+    JupyterHub's PUT and PATCH store unchecked options, and PATCH logs these options in full
     (apihandlers/users.py).
     """
 

@@ -4,7 +4,7 @@ The hub answers for each named server that does not run, and for each server tha
 
 The proxy uses the route with the longest prefix of an address. Without a route of its own,
 /user/alice/one/ is answered by alice's default server at /user/alice/, with 404. A lab that was
-open there repeats its requests without a pause.
+open at such an address repeats its requests without a pause.
 """
 
 from __future__ import annotations

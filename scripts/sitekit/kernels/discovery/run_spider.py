@@ -59,7 +59,7 @@ class Spider:
             return tree, broken
 
     def _by_halves(self, entries: list[Path]) -> tuple[Tree, list[Broken]]:
-        """Find the broken entries by bisection, and read all others."""
+        """Find the broken entries of the module path by bisection, and read all other entries."""
         tree: Tree = {}
         broken: list[Broken] = []
         waiting = [entries]

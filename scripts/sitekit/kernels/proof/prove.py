@@ -70,7 +70,7 @@ def account(site: Site, name: str) -> str | None:
 def prove(site: Site, generation: Path, kernels: list[Kernel], trial: Trial) -> dict[str, str]:
     """Start the kernels, two per core at a time. Returns reasons of failures by kernel id.
 
-    Progress is shown. Raises Problem if the program that starts them fails itself.
+    Progress is shown. Raises Problem if the program that starts the kernels fails itself.
     """
     if not kernels:
         return {}

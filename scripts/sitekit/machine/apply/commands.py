@@ -98,7 +98,7 @@ def _check_release(plan: ApplyPlan, site: Site, platform: Platform) -> None:
 
 
 def _collect_all_findings(site: Site, root: Path, unmet: list[BadInput]) -> list[Finding]:
-    """Return the findings about this machine and cluster; raise BadInputs if one of them refuses.
+    """Return the findings about machine and cluster; raise BadInputs if a finding refuses.
 
     `unmet` are the preconditions that the machine does not meet. All refusals are raised together.
     """

@@ -71,7 +71,7 @@ def _web_servers(
 def _own_services(
     site: Site, platform: Platform, changes: list[ServiceChange], undo: ExitStack | None
 ) -> None:
-    """Start the new services of the site, and restart or reload the others.
+    """Start the new services of the site, and restart or reload its other services.
 
     A service that did not answer before does not have to answer now.
     """

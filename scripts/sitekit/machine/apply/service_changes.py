@@ -57,9 +57,9 @@ def list_service_changes(
 ) -> list[ServiceChange]:
     """Return the changes of services, in the order in which the services start.
 
-    `changed` holds the changed paths with what existed there before. A stopped service stays
-    stopped. A service that the applied site does not have, or has under another supervisor, is
-    started if a service of that name or the proxy runs.
+    `changed` maps each changed path to the file or link that existed there before. A stopped
+    service stays stopped. A service that the applied site does not have, or has under another
+    supervisor, is started if a service of that name or the proxy runs.
     """
     restart, reload = _readers(site, platform, changed)
     conf = site.etc / "supervisord.conf"

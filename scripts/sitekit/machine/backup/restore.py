@@ -1,8 +1,8 @@
 """Restore a backup on this machine or another one (`sudo make restore FROM=file`).
 
-State and secrets are written to the site's paths, owned by root. After that, `make apply` creates
-the accounts and gives the files to them. The old machine's manifest is not restored: each machine's
-manifest records the accounts that were created on that machine.
+State and secrets are written to the site's paths, owned by root. After the restore, `make apply`
+creates the accounts and makes them owners of the files. The old machine's manifest is not restored:
+each machine's manifest records the accounts that were created on that machine.
 """
 
 from __future__ import annotations

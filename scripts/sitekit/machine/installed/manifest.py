@@ -52,7 +52,7 @@ class Manifest(_Record):
     `links` has the target of each link.
 
     `found` has the mode, user and group of folders that existed before and became the site's. `make
-    uninstall` restores them.
+    uninstall` restores these modes and owners.
     """
 
     version: int = 1
@@ -117,7 +117,7 @@ class Manifest(_Record):
 
 
 def _both(one: list[Thing], other: list[Thing]) -> list[Thing]:
-    """Return the elements of both lists, without repetitions."""
+    """Return the elements of two lists, each element once."""
     return list(dict.fromkeys([*one, *other]))
 
 

@@ -78,7 +78,7 @@ def group_of_number(root: Path, gid: int) -> str | None:
 
 
 def is_member(root: Path, user: str, group: str) -> bool:
-    """Return whether the account is a member of the group; False if one of them does not exist."""
+    """Return whether the account is a member of the group; False if either does not exist."""
     account, gid = _user(root, user), _group(root, group)
     if account is None or gid is None:
         return False

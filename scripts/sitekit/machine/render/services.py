@@ -79,9 +79,9 @@ def _proxy(site: Site) -> Service:
 def _tls(site: Site) -> tuple[str, ...]:
     """Return the options with which both ports of the proxy require a client certificate.
 
-    The web server sends users' requests to the one port, and the hub uses the API at the other.
-    Without client certificates, every user of this host could bypass the web server, or listen on
-    one of these ports while the proxy is down.
+    The web server sends users' requests to one port of the proxy, and the hub uses the proxy's API
+    at the other port. Without client certificates, every user of this host could bypass the web
+    server, or listen on one of these ports while the proxy is down.
     """
     own, trusted = str(pair(site, "proxy")), str(authority(site, "services"))
     words: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 `make start` changes the database while the hub is stopped. `make apply`, and systemd after a crash
 or a boot, start the hub without this step. JupyterHub then copies and upgrades its database itself
-(c.JupyterHub.upgrade_db). In both cases a backup of the old database is kept.
+(c.JupyterHub.upgrade_db). In each of these cases, a backup of the old database is kept.
 """
 
 from __future__ import annotations
@@ -131,8 +131,8 @@ def back_up(site: Site, revision: str) -> None:
 def _keep_jupyterhubs_copies(site: Site) -> None:
     """Move the copies that JupyterHub made before an upgrade to the other backups.
 
-    JupyterHub makes them in jupyterhub.dbutil.backup_db_file. A copy that cannot be read stays
-    where it is.
+    JupyterHub makes these copies in jupyterhub.dbutil.backup_db_file. A copy that cannot be read
+    stays where it is.
     """
     with _as_the_hub(site):
         for copy in sorted(site.database.parent.glob(f"{site.database.name}.[0-9]*")):

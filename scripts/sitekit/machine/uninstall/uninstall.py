@@ -1,4 +1,4 @@
-"""Remove everything that the manifest lists, and keep files that others have made or changed.
+"""Remove everything that the manifest lists, and keep files that administrators made or changed.
 
 Among files, links or folders, the deepest path is removed first. The hub's data is kept, except
 with `sudo make uninstall PURGE=1`. The manifest is shortened after each step, and removed last, so
@@ -121,7 +121,7 @@ def memories(site: Site) -> tuple[Path, ...]:
 
 
 def _reached(here: _Installed) -> Iterator[str]:
-    """Remove links and files, then make the programs that had read them reload."""
+    """Remove links and files, then reload the programs that use these files."""
     platform = this_platform(here.root)
     gone: dict[Path, str] = {}
     own = front_path(here.site, platform)

@@ -128,7 +128,7 @@ async def converse(
 
 
 async def ready(client: AsyncKernelClient, process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    """Return the kernel's answer to kernel_info, as soon as answers and output both arrive."""
+    """Return the kernel's answer to kernel_info, as soon as answers and output arrive."""
     content = None
     while True:
         request = client.kernel_info()
