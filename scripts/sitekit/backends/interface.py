@@ -187,7 +187,7 @@ class Explanation(NamedTuple):
 
 
 class Backend(Protocol):
-    """Define the methods of every backend, in the order of the calls in the module's docstring."""
+    """Define the methods of a backend; the module docstring gives the order of the calls."""
 
     title: str
     """The name that users know, such as `Slurm`."""

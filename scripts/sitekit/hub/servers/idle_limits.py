@@ -14,7 +14,10 @@ CULLER = "idle-culler"
 
 
 def activity_interval(limit: int) -> int:
-    """Return how often a server reports its activity, for this idle limit; both in seconds."""
+    """Return the interval at which a server with this idle limit reports its activity.
+
+    The limit and the interval are in seconds.
+    """
     return max(10, min(300, limit // 12))
 
 
