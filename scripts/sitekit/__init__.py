@@ -1,3 +1,3 @@
-"""Turn an existing Slurm cluster into a JupyterHub: one site file in, every change recorded."""
+"""Turn an existing Slurm cluster into a JupyterHub by one site file, and record each change."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""Run a command of sitekit: `python -m sitekit COMMAND`. The Makefile's targets call it."""
+"""Run a command of sitekit (`python -m sitekit COMMAND`), as the Makefile's targets do."""
 
 import sys
 

@@ -21,7 +21,8 @@ def site_path() -> Path:
 def main(words: list[str]) -> int:
     """Run one command; return its exit code.
 
-    0: done. 1: failed. 2: refused before anything changed. 130: interrupted.
+    The exit code is 0 for done, 1 for failed, 2 for refused before anything changed, and 130 for
+    interrupted.
     """
     if words and words[0] in ("--help", "-h", "help"):
         print(overview())
@@ -37,7 +38,7 @@ def main(words: list[str]) -> int:
 
 
 def _run(command: Command, words: list[str]) -> int:
-    """Run a command, and print its error."""
+    """Run a command, print its error if it fails, and return the exit code."""
     try:
         if command.site:
             # imported only here: pydantic takes a tenth of a second, and help needs no site

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Command:
-    """One command.
+    """Describe one command.
 
     - `function`: `module:name`. It gets the arguments, and before them the Site if `site` is true.
     - `variables`: make's variables, as in `make rollback RELEASE=...`.

@@ -1,4 +1,4 @@
-"""Define what the hub asks of a backend (interface.py), and implement the backends.
+"""Define the interface of backends (interface.py), and implement the backends.
 
-A backend, such as Slurm, runs users' servers. Each folder here is one.
+A backend, such as Slurm, runs users' servers. Each subfolder implements one backend.
 """

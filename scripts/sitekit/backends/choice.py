@@ -1,4 +1,4 @@
-"""Hold the figures of one server: those of its tier, with what its user chose."""
+"""Hold the resources of one server: memory, CPUs, time and others, from tier and user."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ..site.tier import Tier
 
 @dataclass(frozen=True)
 class Choice:
-    """What one server gets. Memory is in MiB, time in seconds.
+    """Hold the resources of one server. Memory is in MiB, time in seconds.
 
-    An empty text means the backend's default. `memory` is reserved, `cap` is what the cgroup
-    allows. `interface` is the title of the page that the server opens.
+    An empty text means the backend's default. `memory` is the reserved memory, and `cap` is the
+    cgroup's limit. `interface` is the title of the page that the server opens.
     """
 
     tier: str = ""
@@ -38,9 +38,9 @@ class Choice:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Choice:
-        """Return the choice from what `as_dict` returned, perhaps in another release.
+        """Convert a result of `as_dict`, perhaps of another release, to a Choice.
 
-        Unknown keys are left out.
+        Unknown keys in the dict are ignored.
         """
         known = {field.name: stored[field.name] for field in fields(cls) if field.name in stored}
         known["partitions"] = tuple(stored.get("partitions", ()))
@@ -48,14 +48,14 @@ class Choice:
 
     @property
     def gres(self) -> str:
-        """Return the GPUs as the value of Slurm's --gres; empty without GPUs."""
+        """Return the GPUs as a value for Slurm's option --gres; empty without GPUs."""
         if not self.gpus:
             return ""
         return ":".join(filter(None, ("gpu", self.gpu_type, str(self.gpus))))
 
     @classmethod
     def of(cls, tier: Tier) -> Choice:
-        """Return the tier's own figures."""
+        """Return the tier's own resources, without any choice of a user."""
         names = ("gpu_type", "account", "qos", "reservation", "constraint")
         return cls(
             tier=tier.key,

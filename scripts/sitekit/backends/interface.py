@@ -1,28 +1,28 @@
 """Define the interface between the hub and the backends that run its servers.
 
-Slurm is a backend: a folder beside this file, and one line in `BACKENDS` of
+A backend, such as Slurm, consists of a folder beside this file, and one line in `BACKENDS` of
 sitekit/site/backends.py. The hub keeps the ledger, the cards and the progress page. For everything
 else it calls a backend.
 
 For one server, the hub calls these methods in this order:
 
-1. `offers` returns what an account may ask for. The form shows it.
-2. The hub writes the server's `Work` to its ledger. Only then does it call `submit`, which returns
-   the job's id.
+1. `offers` returns the names that an account may request. The form shows these names.
+2. The hub writes the server's `Work` to its ledger. Only then does the hub call `submit`, which
+   returns the job's id.
 3. `find` returns the job from the last snapshot, without a query. A loop renews the snapshot for
    all servers.
-4. `look_up` asks the backend for one job that the snapshot does not list. None means that the job
-   is gone for certain.
-5. `explain_wait` returns what the user reads while the job waits: where, why, and for how long.
+4. `look_up` queries the backend for one job that the snapshot does not list. The result None means
+   that the job is certainly gone.
+5. `explain_wait` returns a text for the waiting user: where the job waits, why, and for how long.
 6. `address` returns the address of the host on which the job runs. The server itself reports its
    port to the hub.
 7. `stop` ends the job, gently or at once.
 8. `ending` returns how a job has ended, and `log_tail` the last lines of its log. The hub makes a
-   card from both.
+   card from the results of both methods.
 
-A backend that does not answer raises NoAnswer. The hub gives up no server because of that. Text
-that a backend returns may have been written by a user. It is data: it is shown, never executed or
-trusted.
+A backend that does not answer raises NoAnswer. The hub does not end a server because of NoAnswer.
+A user may have written texts that a backend returns. These texts are only shown, and are never
+executed or trusted.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
 class NoAnswer(Exception):
     """The backend did not answer, or its answer cannot be read.
 
-    This does not mean that any job has ended.
+    This exception does not mean that any job has ended.
     """
 
 
 class Refused(Exception):
     """The backend refused a request.
 
-    `kind` names the part that refused: `home`, `gate`, or a word of the backend's own.
+    `kind` names the part that refused the request: `home`, `gate`, or another word of the backend.
     """
 
     def __init__(self, kind: str, text: str) -> None:
@@ -56,7 +56,7 @@ class Refused(Exception):
 
 
 class Phase(enum.Enum):
-    """The phase of a job, the same for all backends."""
+    """Define the phases of a job, which are the same for all backends."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -68,12 +68,12 @@ class Phase(enum.Enum):
 
 @dataclass(frozen=True)
 class Job:
-    """One job as its backend lists it.
+    """Hold one job as its backend lists it.
 
-    `user` and `uid` are the account that owns it. `uid` is None if the backend does not return it.
-    `state` is the backend's own word. `start` is in seconds since the epoch, None if it is not
+    `user` and `uid` are the account that owns the job. `uid` is None if the backend does not return
+    it. `state` is the backend's own word. `start` is in seconds since the epoch, None if it is not
     known. `tag` is the server's tag in the job's comment. The owner of a job can write any tag
-    there, so that it counts only for a server of the same account.
+    there, so that a tag is valid only for a server of the same account.
     """
 
     id: str
@@ -91,7 +91,7 @@ class Job:
 
     @property
     def running(self) -> bool:
-        """Return whether the job has its place, even if its processes are suspended."""
+        """Return whether the job has its resources, even if its processes are suspended."""
         return self.phase in (Phase.RUNNING, Phase.SUSPENDED)
 
     @property
@@ -105,7 +105,7 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """One start of a server, as a backend needs it: its account, and its job once that is known.
+    """Hold one start of a server for a backend: the account, and the job once it is known.
 
     `intended` is the time when the hub decided to submit the job, in seconds since the epoch.
     """
@@ -127,8 +127,8 @@ class Work:
     def job_in(self, snapshot: Snapshot) -> Job | None:
         """Return this server's job in the snapshot.
 
-        It is found by its id or, if the hub never received the id, by its tag: then the youngest
-        counts.
+        The job is found by its id. If the hub never received the id, the youngest job with the
+        server's tag is returned.
         """
         if self.job:
             found = [snapshot.jobs[self.job]] if self.job in snapshot.jobs else []
@@ -140,14 +140,14 @@ class Work:
 
 @dataclass(frozen=True)
 class Offers:
-    """What an account may ask for. None if the backend does not answer, or was not asked."""
+    """Hold the names that an account may request; None if the backend was not asked or is down."""
 
     accounts: tuple[str, ...] | None = None
     reservations: tuple[str, ...] | None = None
 
 
 class Cause(enum.Enum):
-    """The reason why a job ended, the same for all backends."""
+    """Define the reasons why a job ended, which are the same for all backends."""
 
     COMPLETED = "completed"
     FAILED = "failed"
@@ -161,7 +161,7 @@ class Cause(enum.Enum):
 
 @dataclass(frozen=True)
 class Ending:
-    """How a job ended. Memory in MiB, times in seconds; None if the backend does not know."""
+    """Describe how a job ended. Memory is in MiB, times in seconds; None means unknown."""
 
     job: str
     cause: Cause
@@ -176,9 +176,9 @@ class Ending:
 
 
 class Explanation(NamedTuple):
-    """An error of a backend in words for a user.
+    """Hold an error of a backend as a text for a user.
 
-    `kind` is one word, for metrics and tests.
+    `kind` is a word that metrics and tests use.
     """
 
     kind: str
@@ -187,7 +187,7 @@ class Explanation(NamedTuple):
 
 
 class Backend(Protocol):
-    """The methods of every backend. The module's docstring gives the order of the calls."""
+    """Define the methods of a backend; the module docstring gives the order of the calls."""
 
     title: str
     """The name that users know, such as `Slurm`."""
@@ -205,9 +205,9 @@ class Backend(Protocol):
     """
 
     async def offers(self, account: str) -> Offers:
-        """Return what `account` may ask for, within a few seconds.
+        """Return the names that `account` may request, within a few seconds.
 
-        A value is None if it is not known.
+        A value is None if the backend does not know the names.
         """
         ...
 
@@ -237,13 +237,13 @@ class Backend(Protocol):
         ...
 
     def explain_reason(self, job: Job) -> str:
-        """Return a sentence that tells why a pending job waits, without a query."""
+        """Return a sentence about why a pending job waits, without a query."""
         ...
 
     def explain_wait(self, job: Job, choice: Choice) -> str:
-        """Return what the user reads while the job waits, without a query.
+        """Return the text that the user reads while the job waits, without a query.
 
-        It tells where the job waits, why, and for how long.
+        The text contains where the job waits, why, and for how long.
         """
         ...
 
@@ -273,16 +273,16 @@ class Backend(Protocol):
     def loops(self) -> Mapping[str, Callable[[], Coroutine[Any, Any, None]]]:
         """Return the coroutines that run as long as the hub, by name.
 
-        One of them is `queue.run`. The hub restarts one that fails.
+        One of the coroutines is `queue.run`. The hub restarts a coroutine that fails.
         """
         ...
 
     async def list_jobs(self) -> Collection[Job]:
-        """Every job of this site, by a query of its own: for a command, which has no loop. Raises NoAnswer."""
+        """Return every job of this site by a new query, without a loop. Raises NoAnswer."""
         ...
 
     async def hidden_from(self, account: str) -> tuple[str, str] | None:
-        """What hides other accounts' jobs from `account`, and the command that shows them. None: nothing does.
+        """Return the setting that hides jobs from `account`, and a command that helps, or None.
 
         Raises NoAnswer.
         """

@@ -1,8 +1,8 @@
-"""Read the jobs of all servers with one query, often while a user waits, seldom otherwise.
+"""Read the jobs of all servers with one query, which runs more often while a user waits.
 
-Polls, progress pages, the form and the administrator's page read the last snapshot. None of them
-starts a query. If the backend does not answer, the old snapshot stays, with the time since when. No
-server is ended because of that.
+Polls, progress pages, the form and the administrator's page read the last snapshot. None of these
+readers starts a query. If the backend does not answer, the old snapshot is kept, with the time of
+the first failure. No server is ended because its backend does not answer.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BACKOFF_LIMIT, BACKOFF_WAITING = 60.0, 15.0
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The jobs at one moment, by id.
+    """Hold the jobs at one moment, by id.
 
     The query began at `taken` by the monotonic clock, and at `at` by the wall clock.
     """
@@ -48,7 +48,7 @@ class Snapshot:
 
 
 class SnapshotLoop:
-    """Keep the last snapshot, and renew it. A backend derives from this and implements `read`."""
+    """Keep and renew the last snapshot. A backend derives a class and implements `read`."""
 
     title = "The scheduler"
     """The name of the backend in the log."""
@@ -81,7 +81,7 @@ class SnapshotLoop:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """While the block runs, a user waits: renew the snapshot every FAST seconds."""
+        """Renew the snapshot every FAST seconds while the block runs, because a user waits."""
         self._waiters += 1
         if self._waiters == 1:
             self._waiting_since = time.monotonic()
@@ -94,7 +94,7 @@ class SnapshotLoop:
     def look(self) -> None:
         """Renew the snapshot as soon as the allowance permits.
 
-        A caller has just found that the backend, or a server, does not answer.
+        Call this method when the backend, or a server, does not answer.
         """
         self._wanted = True
         self._stir.set()
@@ -102,15 +102,15 @@ class SnapshotLoop:
     async def next(self) -> Snapshot:
         """Wait for the next query to end, and return the snapshot.
 
-        It is the old snapshot if that query failed.
+        If that query failed, the old snapshot is returned.
         """
         await self._answered.wait()
         return self.snapshot
 
     async def newer(self) -> Snapshot:
-        """Return a snapshot whose query begins after this call; the old one in an outage.
+        """Return a snapshot whose query begins after this call; in an outage, the old snapshot.
 
-        The query begins once the allowance permits.
+        The query begins as soon as the allowance for queries permits.
         """
         called = time.monotonic()
         while True:
@@ -138,8 +138,9 @@ class SnapshotLoop:
     async def _until_due(self, last: float) -> None:
         """Sleep until a caller wants a snapshot now, or the interval is over.
 
-        The short interval counts from the time when the first user began to wait. So a start that
-        takes less than that costs one query only, the one after its callback.
+        The short interval counts from the time when the first user began to wait. A start that
+        takes less time than the short interval therefore needs only one query, the one after its
+        callback.
         """
         while not self._wanted:
             due = max(last, self._waiting_since) + FAST if self._waiters else last + SLOW
@@ -152,7 +153,7 @@ class SnapshotLoop:
     async def spend(self) -> None:
         """Wait until the allowance permits one more query.
 
-        Everything that queries the backend calls this first.
+        Every function that queries the backend calls this method first.
         """
         while True:
             now = time.monotonic()

@@ -110,8 +110,8 @@ _MORTAL = "import ctypes, os, sys; ctypes.CDLL(None).prctl(int(sys.argv[1]), 9);
 def mortal(argv: Argv) -> list[str]:
     """Return a command line that runs `argv` and is killed when this process ends.
 
-    Otherwise the program could still write to a release while the next run works on this release.
-    The program is killed even if this process ends by SIGKILL. `argv` begins with a path.
+    If the program continued, it could still write to a release while the next run works on this
+    release. The program is killed even if this process ends by SIGKILL. `argv` begins with a path.
     """
     return [sys.executable, "-I", "-S", "-c", _MORTAL, str(_PR_SET_PDEATHSIG), *map(str, argv)]
 

@@ -1,6 +1,6 @@
 """List all directories and symbolic links on the path to a file, with their permissions.
 
-An account that can change one of them decides which file is opened.
+An account that can change one of these directories or links decides which file is opened.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ class Step:
         """Return whether the mode grants write access to `who`, which is a bit of the mode.
 
         The mode of a symbolic link is ignored, because it has no effect. A directory with the
-        sticky bit, such as /tmp, is ignored as well, unless it is the end of the path. In such a
-        directory, users cannot replace files that belong to others. Only the owner of a directory
-        with the sticky bit can remove the files of others.
+        sticky bit, such as /tmp, is ignored as well, unless it is the end of the path. In a
+        directory with the sticky bit, users cannot replace files of other users. Only the owner of
+        a directory with the sticky bit can remove the files of others.
         """
         sticky = self.status.st_mode & stat.S_ISVTX and not self.last
         return bool(self.status.st_mode & who) and not self.link and not sticky
@@ -85,8 +85,9 @@ def group_name(gid: int) -> str:
 def named_writers(path: Path) -> tuple[set[int], set[int]]:
     """Return the user IDs and group IDs to which an access control list grants write access.
 
-    See acl(5). If a file has an access control list, the group bits of its mode are the mask. The
-    mask limits the access of all named users and groups, whichever group owns the file.
+    The manual page acl(5) explains the rules. If a file has an access control list, the group bits
+    of its mode are the mask. The mask limits the access of all named users and groups, whichever
+    group owns the file.
     """
     try:
         acl = os.getxattr(path, "system.posix_acl_access", follow_symlinks=False)

@@ -1,4 +1,4 @@
-"""Define small files that one part of the kit writes and another reads.
+"""Define small files that one part of sitekit writes and another part reads.
 
-Also define names that several parts must use alike.
+This folder also defines names that several parts of sitekit must use alike.
 """

@@ -1,6 +1,6 @@
 """Build gate.json, the gate's configuration for this site.
 
-`make apply` writes it beside the gate. Only root can change it.
+`make apply` writes gate.json beside the gate. Only root can change this file.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ JupyterHub sets them for its login cookies by itself, but not for its _xsrf cook
 def hub_variables(site: Site) -> dict[str, str]:
     """Return variables for JupyterHub's single-user server that are the same for all servers.
 
-    They come from the gate, so that the hub cannot change them.
+    These variables come from the gate, so that the hub cannot change them.
     """
     return {
         "JUPYTERHUB_API_URL": f"{hub_url(site)}/hub/api",
@@ -55,9 +55,9 @@ def hub_variables(site: Site) -> dict[str, str]:
 
 
 def session_settings(site: Site) -> dict[str, Any]:
-    """Return what a server must know of its site.
+    """Return the site's settings that a server needs.
 
-    The gate passes it to the job in the variable SITEKIT_SESSION.
+    The gate passes these settings to the job in the variable SITEKIT_SESSION.
     """
     return {
         "port_range": list(site.server.port_range),

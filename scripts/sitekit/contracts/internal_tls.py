@@ -1,9 +1,9 @@
-"""Define the certificates for internal TLS: owners, files, and what each side verifies.
+"""Define the certificates for internal TLS: owners, files, and the checks of each side.
 
-See docs/internal-tls.md. Two authorities of the site's own sign certificates. Users' servers trust
-`services`, which signs for hub, proxy and front. Root owns its key. `servers` signs for each start
-of a server, and for the culler. The hub owns its key. So nothing accepts the certificate of a
-server as one of the hub or of the proxy.
+docs/internal-tls.md explains internal TLS. The site has two certificate authorities. The authority
+`services` signs for hub, proxy and front, and users' servers trust it; root owns its key. The
+authority `servers` signs for each start of a server, and for the culler; the hub owns its key. With
+two authorities, the certificate of a server is never accepted as one of the hub or the proxy.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ No DNS server and no public authority has such names.
 def installed(site: Site) -> bool:
     """Return whether the hub has its certificate.
 
-    After an upgrade or a restore it may be missing until the next `make apply`.
+    After an upgrade or a restore, the hub's certificate may be missing until the next `make apply`.
     """
     return os.access(pair(site, "hub"), os.R_OK)
 
 
 def as_installed(site: Site) -> Site:
-    """Return the site, without internal TLS if the hub has no certificate."""
+    """Return the site; if the hub has no certificate, return it without internal TLS."""
     return site if installed(site) else site.model_copy(update={"internal_tls": False})
 
 
@@ -73,9 +73,9 @@ def authority_key(site: Site, name: Authority) -> Path:
 
 
 def pair(site: Site, owner: Owner) -> Path:
-    """Return the path of a service's certificate and key, which are in one file.
+    """Return the path of the one file with a service's certificate and key.
 
-    Only the account of that service can read it.
+    Only the account of that service can read this file.
     """
     return folder(site) / f"{owner}.pem"
 
@@ -83,20 +83,20 @@ def pair(site: Site, owner: Owner) -> Path:
 def name_of(tag: str) -> str:
     """Return the name in the certificate of one start of a server.
 
-    It is not in DNS: hub and proxy have its address.
+    The name is not in DNS, because hub and proxy have the server's address.
     """
     return f"{tag}{SUFFIX}"
 
 
 def tag_in(name: str) -> str | None:
-    """Return the tag in such a name; None for any other host."""
+    """Return the tag in a name that name_of() made; None for any other host."""
     return name.removesuffix(SUFFIX) if name.endswith(SUFFIX) else None
 
 
 def calling(site: Site, owner: Owner) -> ssl.SSLContext:
     """Return the TLS context for connections that `owner` opens, to services and to servers.
 
-    The other end's name is checked.
+    The TLS context checks the name of the other end.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return _with(context, site, owner)
@@ -113,9 +113,9 @@ def answering(site: Site, owner: Owner) -> ssl.SSLContext:
 
 
 def _with(context: ssl.SSLContext, site: Site, owner: Owner) -> ssl.SSLContext:
-    """Make the context trust the site's own authorities, and no other.
+    """Make the TLS context trust the site's own authorities, and no others.
 
-    JupyterHub's make_ssl_context also trusts those of the distribution (utils.py,
+    JupyterHub's make_ssl_context also trusts the authorities of the distribution (utils.py,
     load_default_certs).
     """
     context.minimum_version = ssl.TLSVersion.TLSv1_3

@@ -1,6 +1,7 @@
-"""Store how many published kernels work, and why the others fail.
+"""Store how many published kernels work, and why other published kernels fail.
 
-`make kernels` and `make kernels_check` write the file. Other commands and the hub read it.
+`make kernels` and `make kernels_check` write the file of this module. Other commands and the hub
+read this file.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from ..site import Site
 
 @dataclass(frozen=True)
 class KernelState:
-    """The result of the last check of the published kernels.
+    """Hold the result of the last check of the published kernels.
 
-    `proven` counts the kernels that work. `failing` holds the reason of each other one. `checked`
-    is the time when all of them were last started, in seconds since the epoch, 0 for never. `where`
-    names the place where they were started.
+    `proven` counts the kernels that work. `failing` holds the reason for each kernel that fails.
+    `checked` is the time when all kernels were last started, in seconds since the epoch, or 0 for
+    never. `where` names the host or partition where the kernels were started.
     """
 
     proven: int = 0
@@ -32,15 +33,15 @@ class KernelState:
 
 
 def path(site: Site) -> Path:
-    """Return the file's path, in the prefix beside the kernels.
+    """Return the path of the state file, in the prefix beside the kernels.
 
-    Accounts that may publish kernels may write it, and everybody may read it.
+    Accounts that may publish kernels may write the state file, and everybody may read it.
     """
     return site.kernels_current.parent / "state.json"
 
 
 def read_kernel_state(site: Site) -> KernelState | None:
-    """Return the stored state.
+    """Return the stored state of the published kernels.
 
     Returns None if no kernels have been published, or if another version of sitekit wrote the file.
     """
@@ -51,15 +52,15 @@ def read_kernel_state(site: Site) -> KernelState | None:
 
 
 def write_kernel_state(site: Site, state: KernelState) -> None:
-    """Store the state."""
+    """Store the state of the published kernels."""
     write_atomic(path(site), json.dumps(asdict(state), indent=1) + "\n")
 
 
 def describe_kernel_state(state: KernelState | None) -> Iterator[str]:
-    """Yield the state as lines of text.
+    """Yield the state of the published kernels as lines of text.
 
-    The first has the figures. Then comes one line for each kernel that fails, with the beginning of
-    the reason.
+    The first line has the numbers of kernels that work and that fail. Each kernel that fails has
+    one further line, with the beginning of the reason.
     """
     if state is None:
         yield "none published; make kernels"

@@ -29,7 +29,7 @@ LOGIN_SECONDS = 60
 
 
 def demo(*words: str) -> int:
-    """Install and start whatever part of the demo is missing; return 0.
+    """Install and start all parts of the demo that are missing; return 0.
 
     Raises BadInput before anything on the machine is changed. Raises Problem if a part of the demo
     fails.
@@ -122,9 +122,10 @@ def _site(command: str, words: tuple[str, ...]) -> Site:
 
 
 def _claim(site: Site, made: Made) -> None:
-    """Record what the other packages create for the demo, before they create it.
+    """Record the demo's users and directories before other packages of sitekit make them.
 
-    With this record, `make demo_reset` can remove these things even after an interrupted run.
+    With this record, `make demo_reset` can remove these users and directories even after an
+    interrupted run.
     """
     made.claim("users", site.hub.user, site.proxy.user)
     made.claim("directories", *layout.directories(site))

@@ -1,4 +1,4 @@
-"""Run one piece of work in the main thread and others in a background thread.
+"""Run one function in the main thread, and other functions in a background thread.
 
 The main thread shows a progress bar. The background thread only prints lines.
 """

@@ -53,7 +53,8 @@ def remove_cgroups(tree: Path = CGROUPS) -> Iterator[tuple[Path, str]]:
     """Remove the cgroups that slurmd left; yield those that cannot be removed, with the reason.
 
     A cgroup cannot be removed while a process is in it. The deepest cgroups are removed first. With
-    cgroup v1 each hierarchy has such a cgroup. With cgroup v2 there is one below systemd's slice.
+    cgroup v1, slurmd leaves a cgroup in each hierarchy. With cgroup v2, slurmd leaves one cgroup
+    below systemd's slice.
     """
     names = [
         name for node in layout.NODES for name in (f"slurm_{node}", f"{node}_slurmstepd.scope")

@@ -42,7 +42,7 @@ def start(site: Site) -> None:
 def status(site: Site) -> bool:
     """Print the state of the proxy, the hub and the web server.
 
-    Return True if all of them run and answer.
+    Return True if all three services run and answer.
     """
     from ..machine.run import commands
 
@@ -57,7 +57,7 @@ def stop(site: Site) -> None:
 
 
 def uninstall(site: Site) -> None:
-    """Remove what the function `machine` created."""
+    """Remove the accounts and files that the function `machine` created."""
     from ..machine.uninstall import uninstall
 
     _done(uninstall.uninstall(site), "uninstall")

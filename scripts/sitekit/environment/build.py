@@ -63,7 +63,8 @@ def newest(site: Site, packages: Packages, cache: Path) -> Solution:
 def keep_lock(solution: Solution, packages: Packages) -> None:
     """Write environment.lock and environment.explicit.txt.
 
-    The second file lists the same packages in the format of `conda list --explicit`.
+    environment.explicit.txt lists the packages of environment.lock in the format of `conda list
+    --explicit`.
     """
     about = LOCK.parent.stat()
     owner = (about.st_uid, about.st_gid) if os.geteuid() == 0 else None
@@ -166,9 +167,11 @@ def finished(site: Site, release: Release, packages: Packages, cache: Path) -> R
 
 
 def inputs(site: Site, packages: Packages, lock: str | None) -> dict[str, str]:
-    """Return a hash of everything that determines a release's packages, for each kind of source.
+    """Return, for each kind of source, one hash of all inputs that determine the packages.
 
-    If the hash has not changed, environment.yml does not have to be solved again.
+    The kinds of source are `channels` and `wheels`.
+
+    If the hash of a kind has not changed, environment.yml does not have to be solved again.
     """
     environment = site.environment
     settings = [packages.digest, list(environment.channels), environment.fallback]

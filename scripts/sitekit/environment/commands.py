@@ -106,7 +106,7 @@ def bundle(site: Site, *words: str) -> int:
 def lock(site: Site, *words: str) -> int:
     """Solve environment.yml again, write environment.lock, and print what changed; return 0.
 
-    environment.explicit.txt gets the same packages in conda's @EXPLICIT format.
+    The same packages are written to environment.explicit.txt in conda's @EXPLICIT format.
     """
     _no_words("lock", words)
     packages = read_packages()

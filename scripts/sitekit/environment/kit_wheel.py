@@ -81,8 +81,8 @@ def install_kit(release: Release, checkout: Path = CHECKOUT) -> None:
 def forget(origin: Path) -> None:
     """Remove direct_url.json, in which pip records the directory that the wheel was built in.
 
-    That temporary directory has been removed, and its random name would make two builds of the same
-    release differ.
+    The wheel's temporary directory no longer exists, and its random name would make two builds of
+    the same release differ.
     """
     record = origin.with_name("RECORD")
     lines = record.read_text().splitlines(keepends=True)

@@ -1,5 +1,4 @@
 """Configure JupyterHub, and implement the parts that run inside it.
 
-Some parts are sitekit's own, others replace classes of JupyterHub's, batchspawner's or
-wrapspawner's.
+Some parts replace classes of JupyterHub, batchspawner or wrapspawner.
 """

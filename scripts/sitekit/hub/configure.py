@@ -46,7 +46,7 @@ from .spawner.tier_spawner import TierSpawner, last_progress_event
 
 
 def configure(c: Any, site: Site) -> None:
-    """Set all of JupyterHub's configuration `c` that sitekit decides."""
+    """Set every option of JupyterHub's configuration `c` that sitekit determines."""
     site = as_installed(site)
     hub_state = HubState(site)
     update_addresses(c, site)
@@ -83,8 +83,8 @@ def update_addresses(c: Any, site: Site) -> None:
 def update_proxy(c: Any, site: Site) -> None:
     """Set the proxy, which is a separate service, so that a hub restart interrupts no server.
 
-    Hub and proxy share the secret CONFIGPROXY_AUTH_TOKEN, which is in the environment of both
-    services. JupyterHub reads it from there by itself.
+    Hub and proxy share the secret CONFIGPROXY_AUTH_TOKEN, which is in the environment of hub and
+    proxy. JupyterHub reads the secret from its environment by itself.
     """
     c.JupyterHub.proxy_class = SilentProxy
     c.ConfigurableHTTPProxy.should_start = False
@@ -93,7 +93,7 @@ def update_proxy(c: Any, site: Site) -> None:
 
 
 def update_state(c: Any, site: Site) -> None:
-    """Put all state on the hub's own disk: SQLite loses data on a shared filesystem."""
+    """Put all state on the hub's own disk, because SQLite loses data on a shared filesystem."""
     c.JupyterHub.db_url = f"sqlite:///{site.database}"
     # systemd may start a newer release after a crash or a boot. JupyterHub copies the database
     # before it upgrades it.
@@ -118,9 +118,9 @@ def update_servers(c: Any, site: Site) -> None:
 
 
 def update_entry(site: Site) -> None:
-    """Set who may open whose server.
+    """Configure which users may open the server of another user.
 
-    With a domain for each user, browsers themselves keep the pages of users apart.
+    If each user has a domain, browsers isolate the pages of different users by themselves.
     """
     if not site.login.admin_access:
         keep_administrators_out_of_servers()
@@ -164,8 +164,8 @@ def share_hub_state(c: Any, hub_state: HubState) -> None:
     def card_of(user: Any) -> Callable[[str], dict[str, Any] | None]:
         """Return a function that returns a server's last card.
 
-        JupyterHub calls card_of with the user of each page. The page calls the result with a
-        server's name.
+        JupyterHub calls card_of with the user of each page. The page calls the returned function
+        with a server's name.
         """
         return lambda name: hub_state.ledger.last_card(user.name, name) if user else None
 
@@ -185,7 +185,7 @@ def share_hub_state(c: Any, hub_state: HubState) -> None:
 
 
 def backend_loops(hub_state: HubState) -> dict[str, Loop]:
-    """Return the loops that run for each backend as long as the hub."""
+    """Return the loops that run for each backend until the hub ends."""
     loops: dict[str, Loop] = {}
     for name, backend in hub_state.backends.items():
         own: dict[str, Loop] = {

@@ -1,7 +1,7 @@
 """Run jupyterhub-idle-culler as a service of JupyterHub, with the idle limit of each tier.
 
-The server itself decides what counts as activity (session/overrides/activity.py), and reports it
-every few minutes.
+Each server itself decides what counts as activity (session/overrides/activity.py), and reports its
+activity every few minutes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SCOPES = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
 def update_culling(c: Any, site: Site) -> None:
     """Register the culler, with only the four scopes that it needs.
 
-    Without an idle limit in any tier, there is no culler.
+    If no tier has an idle limit, no culler is registered.
     """
     if all(tier.idle is None for tier in site.tiers):
         return
@@ -47,9 +47,9 @@ def configure_culler(c: Any, site: Site) -> None:
     def may_go(*, inactive: timedelta, server: dict[str, Any], **_: Any) -> bool:
         """Return whether a server has been idle for longer than its tier allows.
 
-        Servers of a tier that no longer exists are kept. The culler starts together with the hub.
-        While the hub was down, servers could not report their activity, so that the culler first
-        waits for their reports.
+        Servers of a tier that no longer exists are kept. While the hub was down, servers could not
+        report their activity. The culler, which starts together with the hub, therefore first waits
+        for the servers' reports.
         """
         limit = limits.get((server.get("user_options") or {}).get("profile", ""))
         if limit is None or inactive is None or time.monotonic() - began < lag(limit):
@@ -65,7 +65,7 @@ def configure_culler(c: Any, site: Site) -> None:
 def show_certificate(c: Any, site: Site) -> None:
     """Make the culler use its own certificate.
 
-    Its make_ssl_context would use the hub's, which has more rights.
+    The culler's own make_ssl_context would use the hub's certificate, which has more rights.
     """
     if as_installed(site).internal_tls:
         import jupyterhub_idle_culler

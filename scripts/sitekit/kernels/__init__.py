@@ -1,1 +1,1 @@
-"""Turn the cluster's modules into Jupyter kernels, and test each before users see it."""
+"""Turn the cluster's modules into Jupyter kernels, and test each kernel before users see it."""

@@ -15,9 +15,9 @@ from .run_as_owner import another_owner, run_as
 
 
 def kernels(site: Site, *words: str) -> int:
-    """Make tested kernels of the site's modules, and publish them.
+    """Make kernels from the site's modules, test them, and publish them.
 
-    Returns 1 if a kernel failed that kernels.yml names, or that users have now.
+    Returns 1 if a kernel failed that kernels.yml names or that is published now.
     """
     _no_words(words)
     if owner := another_owner(site):
@@ -26,9 +26,9 @@ def kernels(site: Site, *words: str) -> int:
 
 
 def kernels_diff(site: Site, *words: str) -> int:
-    """Do the same without publishing: print what would be added, changed and removed.
+    """Print which kernels `make kernels` would add, change and remove; publish nothing.
 
-    The table also shows what fails.
+    The printed table also shows kernels that fail.
     """
     _no_words(words)
     if owner := another_owner(site):
@@ -65,7 +65,7 @@ def _rules() -> Path:
 
 
 def _no_words(words: tuple[str, ...]) -> None:
-    """Refuse arguments."""
+    """Refuse arguments of a command that takes none."""
     if words:
         raise BadInput(
             f"this command takes no argument, such as '{words[0]}'",

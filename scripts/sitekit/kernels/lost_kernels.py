@@ -1,7 +1,8 @@
-"""Report kernels that users have now, but that fail, and hide or flag them.
+"""Report published kernels that now fail, and hide or flag these kernels.
 
-They are treated like those that fail in `make kernels_check`. Otherwise they would vanish from
-notebooks without a message, because a module that fails to load is no candidate any more.
+These kernels are treated like kernels that fail in `make kernels_check`. Without this module, a
+kernel would disappear from notebooks without a message, because a module that fails to load is no
+candidate any more.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from .generations.kernel_record import Kernel
 def unlisted(
     site: Site, rules: Rules, tree: Iterable[Module], offered: Iterable[Kernel]
 ) -> dict[str, str]:
-    """Return kernels whose modulefile exists although Lmod does not list it: reason by id.
+    """Return the reason, by id, for each kernel whose modulefile exists but is not listed by Lmod.
 
-    Lmod cannot read the file's folder, or a module before it in a hierarchy. Only kernels that were
-    discovered are checked. A module that the site's rules now exclude is not reported.
+    Lmod does not list a modulefile if it cannot read the file's folder, or a parent module in a
+    hierarchy. Only kernels that were discovered are checked. A module that the site's rules now
+    exclude is not reported.
     """
     listed = {module.full for module in tree}
     path = ":".join(map(str, site.kernels.modulepath))
@@ -52,8 +54,9 @@ def keep_out_of_sight(
 ) -> dict[str, Kernel]:
     """Copy these kernels from the generation `old`, hidden or flagged.
 
-    kernels.check.on_failure decides which. Returns the kernels by id, without a key, so that the
-    next `make kernels` starts whatever it finds in their place.
+    kernels.check.on_failure in site.yml decides whether kernels are hidden or flagged. Returns the
+    kernels by id, without a key, so that the next `make kernels` tests the candidates of these
+    names again.
     """
     present = [kernel for kernel in lost if generation.holds(old, kernel)]
     generation.carry_over(old, new, present)

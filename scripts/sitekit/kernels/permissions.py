@@ -19,9 +19,9 @@ def refuse_writable(
 ) -> None:
     """Raise Problem if an untrusted account may write one of the paths.
 
-    Trusted are root, the account that runs this, `owners` (uids) and the trusted groups. The
-    folders and links that lead to `paths` are checked too, except where the sticky bit protects the
-    contents of a folder.
+    Trusted accounts are root, the account that runs this program, `owners` (uids) and members of
+    the trusted groups. The folders and links that lead to `paths` are checked too, except where the
+    sticky bit protects the contents of a folder.
     """
     groups = {_gid(name) for name in trusted_groups} | {0}
     good = {0, os.geteuid(), *owners}
@@ -45,7 +45,7 @@ def refuse_writable(
 
 
 def _fault(step: Step, groups: set[int], good: set[int]) -> str | None:
-    """Return which untrusted account or group may write here; None if there is none."""
+    """Return the untrusted account or group that may write the file or folder; None if none may."""
     if step.status.st_uid not in good:
         return f"belongs to {step.owner}"
     if step.everybody_writes:

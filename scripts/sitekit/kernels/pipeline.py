@@ -1,7 +1,7 @@
-"""Make kernels from modules: the steps of `make kernels`.
+"""Run the steps of `make kernels`, which makes kernels from modules.
 
-Read the module tree, list candidates, probe them, write a new generation, start its kernels, print
-the table, switch one link to the generation, and remove old generations.
+The steps are: read the module tree, list candidates, probe them, write a new generation, start its
+kernels, print the table, switch one link to the generation, and remove old generations.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from .proof.prove import Trial, account, prove
 
 
 def make_kernels(site: Site, rules_file: Path, switch: bool = True) -> int:
-    """Run all steps; without `switch` stop after the table.
+    """Run all steps of `make kernels`; without `switch`, stop after the table.
 
-    Returns 1 if a kernel failed that kernels.yml names, or that users have now. The published
+    Returns 1 if a kernel failed that kernels.yml names or that is published now. The published
     generation contains the rules by which it was made. Raises Problem if nothing was switched, or
     BadInput for a fault in kernels.yml.
     """
@@ -114,7 +114,7 @@ def _publish(site: Site, new: Path, record: Record) -> int:
 def _record(
     rules: Rules, plan: Plan, offered: Mapping[str, Kernel], lost: Mapping[str, str]
 ) -> Record:
-    """Return the record of what is offered.
+    """Return the record of the kernels that are offered.
 
     A kernel that failed in a check stays failing as long as it is unchanged.
     """
@@ -128,7 +128,7 @@ def _record(
 
 
 def _refuse_untrusted(site: Site, rules: Rules, tree: list[Module]) -> None:
-    """Raise Problem if an untrusted account can change what the kernels run."""
+    """Raise Problem if an untrusted account can change files that the kernels run."""
     places = {
         generation.root(site),
         generation.root(site) / "generations",
@@ -154,7 +154,7 @@ def _refuse_untrusted(site: Site, rules: Rules, tree: list[Module]) -> None:
 
 
 def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path | None) -> Plan:
-    """Find the candidates, keep unchanged kernels, and probe the other candidates."""
+    """Find the candidates, keep kernels that are unchanged, and probe all other candidates."""
     record = (read_record(now) if now else None) or Record()
     old, asked = record.kernels, record.quiet
     found, notes = candidates(
@@ -207,7 +207,7 @@ def _build(
 ) -> tuple[dict[str, Kernel], dict[str, str]]:
     """Fill the generation `new`.
 
-    Returns the kernels that are kept as they were, and the reasons why others failed.
+    Returns the kernels that are kept unchanged, and the reasons why other kernels failed.
     """
     unwritten = generation.write_specs(site, new, plan.fresh)
     fresh = {kernel.id for kernel in plan.fresh}

@@ -16,7 +16,7 @@ from .result_table import Row
 
 @dataclass
 class Plan:
-    """What is offered now and what will be offered, before any kernel was started.
+    """Hold the kernels that are offered now and will be offered, before any kernel was started.
 
     `wanted` holds the kernels to offer, by id. `lost` holds the reasons, by id, of kernels that are
     offered now and fail already in the probe.
@@ -37,16 +37,17 @@ class Plan:
 
     @property
     def changes_nothing(self) -> bool:
-        """Return whether everything that is wanted is offered already.
+        """Return whether all wanted kernels are offered already.
 
-        Kernels in `lost` must have been lost before (see lost_kernels.py about their key).
+        Each kernel in `lost` must also have been lost in an earlier run (lost_kernels.py explains
+        the key of lost kernels).
         """
         before = {name: self.old[name] for name in self.lost if not self.old[name].key}
         return {**self.wanted, **before} == self.old
 
 
 def code_of(rows: list[Row]) -> int:
-    """Return the exit code: 1 if a failure counts."""
+    """Return the exit code, which is 1 if a row has a failure that counts."""
     failures = ("FAILED", "kept", "hidden", "flagged")
     return int(any(row.counts and row.status in failures for row in rows))
 
@@ -90,7 +91,7 @@ def rows_of(site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, s
 def _rows_of_the_offered(
     site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, str]
 ) -> Iterator[Row]:
-    """Yield rows about kernels that are offered now, and will not be as they are."""
+    """Yield rows about kernels that are offered now, and will change or disappear."""
     shown = {"hide": "hidden", "flag": "flagged"}[site.kernels.check.on_failure]
     reported = {failure.candidate.id for failure in plan.failures}
     for kernel in plan.old.values():

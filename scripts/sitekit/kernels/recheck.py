@@ -1,7 +1,7 @@
 """Start every published kernel again (`make kernels_check`), and hide or flag those that fail.
 
-Kernels that pass again are shown again. With `publish_new` in site.yml, new versions of modules are
-published first.
+A hidden kernel that works again is shown again. With `publish_new` in site.yml, new versions of
+modules are published first.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .result_table import Row
 def publish_new(site: Site) -> int:
     """Run `make kernels` with the kernels.yml of its last run.
 
-    Returns 1 if a kernel failed. The check goes on then.
+    Returns 1 if a kernel failed, and the check then continues.
     """
     now = generation.current(site)
     try:
@@ -96,7 +96,7 @@ def _srun(site: Site) -> tuple[str, ...]:
 
 
 def _rows(site: Site, record: Record, failing: dict[str, str]) -> list[Row]:
-    """Return the rows of the table."""
+    """Return the rows of the table that `make kernels_check` prints."""
     rows = []
     for name, kernel in record.kernels.items():
         status = "FAILED" if name in failing else "back" if name in record.failing else "proven"
@@ -113,9 +113,9 @@ def _rows(site: Site, record: Record, failing: dict[str, str]) -> list[Row]:
 
 
 def _publish(site: Site, now: Path, record: Record, failing: dict[str, str]) -> None:
-    """Publish a generation that shows what works, and hides or flags the rest.
+    """Publish a generation that shows kernels that work, and hides or flags all others.
 
-    If nothing changes, no generation is made.
+    If no kernel's state has changed, no generation is made.
     """
     how: dict[str, generation.Showing] = dict.fromkeys(record.kernels, "offer")
     how |= dict.fromkeys(failing, site.kernels.check.on_failure)

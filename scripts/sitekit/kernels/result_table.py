@@ -24,10 +24,11 @@ ORDER = (
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the table.
+    """Hold one row of the table.
 
-    `status` is one of ORDER. `reason` may have several lines. `counts` means that a failure is a
-    failure of the whole command: kernels.yml names the kernel, or users have it now.
+    `status` is one of ORDER. `reason` may have several lines. `counts` means that a failure of this
+    kernel makes the whole command fail, because kernels.yml names the kernel or it is published
+    now.
     """
 
     status: str

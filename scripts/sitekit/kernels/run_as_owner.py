@@ -1,8 +1,9 @@
 """Run the kernels' commands as the account that owns the prefix, when root calls them.
 
-That account could not replace files that root leaves in the prefix. On a network filesystem root
-may have no rights at all. The command runs from a copy of the kit, because the account may not be
-able to read the checkout, its `.kit` and its site file, for example below root's home.
+If root wrote files in the prefix, the owner's account could not replace them. On a network
+filesystem, root may have no rights at all. The command runs from a copy of the kit, because the
+account may not be able to read the checkout, its `.kit` and its site file, for example below root's
+home.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The machine of the hub: its files rendered from the site, shown, written, checked, undone."""
+"""Render the files of the hub's machine, show the changes, check, write and remove them."""

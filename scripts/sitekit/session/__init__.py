@@ -1,4 +1,4 @@
-"""Run inside a user's server: start it, and limit what its pages can reach.
+"""Start a user's server inside its job, and limit the access of the server's pages.
 
-Only the standard library and Jupyter's own packages are imported.
+The modules in this folder import only the standard library and Jupyter's own packages.
 """

@@ -1,7 +1,8 @@
-"""Save a file to a temporary one, then rename that over the old file.
+"""Save a file to a temporary file, then rename the temporary file to the old name.
 
-Jupyter Server copies the old file to a hidden one, then truncates the file and writes it
-(services/contents/fileio.py, atomic_writing). If the node dies in between, the file is empty.
+Jupyter Server's own function copies the old file to a hidden one, then truncates the file and
+writes it (services/contents/fileio.py, atomic_writing). If the node fails between these steps, the
+file is empty.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ _upstream = fileio.atomic_writing
 
 
 def save_whole() -> None:
-    """Replace Jupyter Server's function for saving in this process."""
+    """Replace Jupyter Server's function for saving files, in this process."""
     fileio.atomic_writing = whole
 
 
 @contextlib.contextmanager
 def whole(path: str, text: bool = True, encoding: str = "utf-8", **more: Any) -> Iterator[IO[Any]]:
-    """Open a file for saving, in place of Jupyter Server's function. A link stays a link."""
+    """Open a file for saving, in place of Jupyter Server's function; keep a symbolic link."""
     real = os.path.realpath(path)
     if not _replaceable(real):
         with _upstream(path, text=text, encoding=encoding, **more) as file:
@@ -52,7 +53,7 @@ def whole(path: str, text: bool = True, encoding: str = "utf-8", **more: Any) ->
 def _replaceable(path: str) -> bool:
     """Return whether a new file may replace this one.
 
-    It must belong to the user, have no second hard link, and be no device or pipe.
+    The old file must belong to the user, have no second hard link, and be no device or pipe.
     """
     try:
         found = os.stat(path)
@@ -70,7 +71,7 @@ def _replaceable(path: str) -> bool:
 def _resemble(new: str, old: str) -> None:
     """Give the new file the mode, the group and the access lists of the old one.
 
-    Without an old file, it gets the mode of any new file.
+    If no old file exists, the new file gets the usual mode.
     """
     if not os.path.exists(old):
         os.umask(mask := os.umask(0o077))

@@ -1,6 +1,6 @@
-"""Check an nbgitpuller link: which repository, from where, and into which folder.
+"""Check the repository, the address and the folder in an nbgitpuller link.
 
-Each function raises Refused with the reason.
+Each function of this module raises Refused with the reason.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ YES = {"1", "true", "yes", "on"}
 
 
 class Refused(ValueError):
-    """Nothing is pulled. The text gives the reason."""
+    """Report why a link is refused and nothing is pulled."""
 
 
 @dataclass(frozen=True)
 class Pull:
-    """One repository to copy or to update.
+    """Describe one repository to copy or to update.
 
-    `folder` is where. `page` is the page that opens afterwards.
+    `folder` is the folder of the copy. `page` is the page that opens after the pull.
     """
 
     repo: str
@@ -48,7 +48,7 @@ def read(
 ) -> Pull:
     """Return the checked arguments of a link.
 
-    `links` are the names of links that the site creates in the root.
+    `links` are the names of the links that the site creates in the server's root folder.
     """
     repo = repository(arguments.get("repo", ""), allowed)
     branch, depth = arguments.get("branch", ""), arguments.get("depth", "")
@@ -79,7 +79,7 @@ def read(
 
 
 def repository(repo: str, allowed: Sequence[str]) -> str:
-    """Return the address, if it is below one of `allowed`."""
+    """Return the repository's address, if it is below one of the addresses in `allowed`."""
     if not repo:
         raise Refused("the link names no repository (repo=...)")
     try:
@@ -108,7 +108,7 @@ def repository(repo: str, allowed: Sequence[str]) -> str:
 
 
 def place(target: str, root: Path, links: Sequence[str]) -> Path:
-    """Return the folder for `target`, in the root or behind one of the site's links in it."""
+    """Return the folder for `target`, in the root folder or behind one of the site's links."""
     parts = target.rstrip("/").split("/")
     if any(
         not part or part.startswith(".") or not part.isprintable() or "\\" in part for part in parts
@@ -129,7 +129,7 @@ def place(target: str, root: Path, links: Sequence[str]) -> Path:
 def is_copy(folder: Path, repo: str) -> None:
     """Raise Refused unless the folder is a copy of this repository.
 
-    In another one git would change what it must not: another repository of the user's, or one that
+    In any other folder, git would change the wrong repository: another one of the user, or one that
     contains the folder.
     """
     conflict = f"{folder.name} is there already, and it is no copy of {repo}"
@@ -150,7 +150,7 @@ def _plain(address: str) -> str:
 
 
 def page(arguments: Mapping[str, str], target: str, backup: bool) -> str:
-    """Return the page that opens afterwards, as an address below the server's own."""
+    """Return the page that opens after the pull, as an address below the server's own."""
     path = (arguments.get("urlpath") or arguments.get("urlPath") or "").lstrip("/")
     if not path:
         below = ""

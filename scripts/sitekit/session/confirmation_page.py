@@ -1,6 +1,6 @@
-"""Write a page that asks for confirmation before anything happens.
+"""Write a page on which the user confirms an action before it begins.
 
-It runs no script, and no other page can put it into a frame.
+The confirmation page runs no script, and no other page can put it into a frame.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ STYLE = (
 def begin(handler: Any, heading: str, facts: dict[str, str] | None = None) -> None:
     """Write the head of the page: a heading, and facts as names and values.
 
-    All of them are shown as text.
+    Heading, names and values are shown as plain text.
     """
     handler.clear_header("Content-Security-Policy")
     for name, value in HEADERS.items():

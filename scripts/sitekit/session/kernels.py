@@ -1,7 +1,7 @@
 """Connect to kernels through Unix sockets, in folders that only the user can enter.
 
-Jupyter's default is TCP. Then messages pass 127.0.0.1 without encryption, and every user of the
-node can read them: a subscriber needs no key. environment/release/configure.py makes Jupyter Server
+Jupyter's default is TCP: messages pass 127.0.0.1 without encryption, and every user of the node can
+read them, because a subscriber needs no key. environment/release/configure.py makes Jupyter Server
 use these classes.
 """
 
@@ -28,7 +28,7 @@ V1 = "v1.kernel.websocket.jupyter.org"
 
 
 class Kernel(ServerKernelManager):
-    """One kernel, with its sockets in a folder of its own below the runtime directory."""
+    """Start one kernel, with its sockets in a folder of its own below the runtime directory."""
 
     @default("transport")
     def _default_transport(self) -> str:
@@ -43,9 +43,9 @@ class Kernel(ServerKernelManager):
         )
 
     def cleanup_connection_file(self) -> None:
-        """Remove the folder when the kernel ends.
+        """Remove the folder of the kernel's sockets when the kernel ends.
 
-        It stays when the kernel restarts, because the same sockets are used again.
+        The folder is kept when the kernel restarts, because the same sockets are used again.
         """
         super().cleanup_connection_file()
         if self.trait_has_value("ip"):
@@ -53,7 +53,7 @@ class Kernel(ServerKernelManager):
 
 
 class Specs(KernelSpecs):
-    """Kernel specs that offer no debugger; see Channels for the reason."""
+    """Offer kernel specs without a debugger; the class Channels gives the reason."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         spec = super().get_kernel_spec(kernel_name)
@@ -64,9 +64,9 @@ class Specs(KernelSpecs):
 class Channels(ZMQChannelsWebsocketConnection):
     """Pass messages between a page and a kernel, except the debugger's requests.
 
-    ipykernel answers the first of those with debugpy.listen(), which opens a TCP port on 127.0.0.1.
-    debugpy asks for no password there, and runs whatever code a client sends (microsoft/debugpy,
-    "Security").
+    ipykernel answers the debugger's first request with debugpy.listen(), which opens a TCP port on
+    127.0.0.1. debugpy requires no password on this port, and runs any code that a client sends
+    (microsoft/debugpy, "Security").
     """
 
     def handle_incoming_message(self, incoming_msg: Any) -> None:

@@ -1,8 +1,8 @@
 """Offer the kernels of the site and of the user, but never the hub environment's Python.
 
-jupyter_client starts that Python under the name `python3`, even with ensure_native_kernel off and
-without a spec (kernelspec.py, _find_spec_directory). Jupyter Server announces that name as the
-default kernel.
+jupyter_client starts the hub environment's Python under the name `python3`, even with
+ensure_native_kernel off and without a spec (kernelspec.py, _find_spec_directory). Jupyter Server
+offers the name `python3` as the default kernel.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from jupyter_client.kernelspec import (
 
 
 class KernelSpecs(KernelSpecManager):
-    """Jupyter's kernel specs, and no kernel without a spec."""
+    """Find Jupyter's kernel specs, and no kernel without a spec."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         if kernel_name == NATIVE_KERNEL_NAME and kernel_name not in self.find_kernel_specs():
@@ -27,9 +27,9 @@ class KernelSpecs(KernelSpecManager):
         return super().get_kernel_spec(kernel_name)
 
     def default(self) -> str:
-        """Return the kernel for a notebook that names none.
+        """Return the kernel for a notebook that names no kernel.
 
-        It is the newest Python by name or, without a Python, any other kernel.
+        The default kernel is the newest Python by name or, without a Python, any other kernel.
         """
         found = self.get_all_specs()
         if NATIVE_KERNEL_NAME in found or not found:

@@ -1,8 +1,8 @@
 """Limit the time and the number of TLS connections that have not shown a certificate yet.
 
-Anybody on the network can open connections and send nothing. Each takes one of the files that a
-process may have open. If too many wait, the oldest is closed: a caller with a certificate needs
-only milliseconds for the handshake.
+Anybody on the network can open connections and send nothing. Each connection uses one of the files
+that a process may have open. If too many connections wait, the oldest is closed, because a caller
+with a certificate needs only milliseconds for the handshake.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ SECONDS = 10.0  # for a handshake
 
 
 class Callers:
-    """The connections whose handshake is not complete, the oldest first."""
+    """Hold the connections whose handshake is not complete, the oldest first."""
 
     def __init__(self) -> None:
         self._waiting: dict[asyncio.Future[Any], None] = {}
 
     async def known(self, handshake: Awaitable[Any]) -> Any:
-        """Return the result of a handshake.
+        """Wait for a handshake, and return its result.
 
-        Returns None if it fails, takes too long, or was cancelled for a newer connection.
+        Returns None if the handshake fails, takes too long, or was cancelled for a newer
+        connection.
         """
         task = asyncio.ensure_future(handshake)
         self._waiting[task] = None
@@ -44,7 +45,7 @@ class Callers:
 def ask_all(server: Any) -> None:
     """Make tornado's HTTP server complete the TLS handshake before it handles a connection.
 
-    A connection without a complete handshake takes no more than its place among the Callers.
+    A connection without a complete handshake uses only its place in Callers.
     """
     take, callers = server.handle_stream, Callers()
 
@@ -59,9 +60,9 @@ def ask_all(server: Any) -> None:
 
 
 def log_no_failed_handshakes() -> None:
-    """Do not log failed handshakes, with which strangers could fill the log.
+    """Do not log failed handshakes, because strangers could fill the log with them.
 
-    tornado writes a line for each (iostream.py, _do_ssl_handshake).
+    tornado itself logs a line for each failed handshake (iostream.py, _do_ssl_handshake).
     """
     logging.getLogger("tornado.general").addFilter(
         lambda record: not str(record.msg).startswith("SSL Error on")

@@ -1,8 +1,8 @@
-"""Read the output of `lmod python`. It is a Python program, which is read here and never run.
+"""Parse the output of `lmod python`, which is a Python program, without running it.
 
-There is no other reader of that output. The user's server imports this file, and `make kernels`
-copies it beside the launcher (kernels/lmod_output.py is a link to it). So it uses the standard
-library only.
+No other module reads that output. The user's server imports this file, and `make kernels` copies it
+to the launcher's folder (kernels/lmod_output.py is a link to this file). This file therefore uses
+the standard library only.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _LINE = re.compile(
 
 
 def changes(output: bytes) -> Changes:
-    """Return what the program would change in its environment, in order.
+    """Return the changes that the program would make to its environment, in order.
 
-    Everything else in the output is ignored. If a command has failed, Lmod prints no change.
+    All other parts of the output are ignored. If a command has failed, Lmod prints no change.
     """
     found: Changes = {}
     for match in _LINE.finditer(output.decode(errors="surrogateescape")):
@@ -37,7 +37,7 @@ def changes(output: bytes) -> Changes:
 
 
 def applied(found: Changes, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return `environment` after the changes."""
+    """Return a copy of `environment` to which the changes have been applied."""
     return {name: value for name, value in {**environment, **found}.items() if value is not None}
 
 
@@ -47,7 +47,7 @@ def loaded(environment: Mapping[str, str]) -> list[str]:
 
 
 def _plain(quoted: str) -> str:
-    """Return the text that Lua has quoted."""
+    """Return a text without Lua's quoting."""
 
     # Lua's %q writes a line break as a backslash and a line break, and \13 in decimal. Python reads
     # both in another way.

@@ -1,8 +1,8 @@
-"""Store what the user has loaded in the Software Modules tab, outside of the server itself.
+"""Store the modules that the user has loaded in the Software Modules tab, in a file.
 
-New terminals start with these modules, and so do the kernels "with the modules you loaded"
-(kernels/launch.py reads the file). All other kernels, and the server's own programs, are not
-changed.
+New terminals start with the stored modules, and so do the kernels "with the modules you loaded"
+(kernels/launch.py reads the file). The modules do not affect other kernels and the server's own
+programs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def _file() -> Path:
 
 
 def read() -> Changes:
-    """Return what the loaded modules have changed so far."""
+    """Return the changes of the environment by the modules that are loaded now."""
     try:
         return json.loads(_file().read_text())
     except FileNotFoundError:
@@ -28,9 +28,9 @@ def read() -> Changes:
 
 
 def write(environment: Mapping[str, str]) -> None:
-    """Store in what `environment` differs from the server's own. Raises OSError.
+    """Store the differences between `environment` and the server's own. Raises OSError.
 
-    New terminals and kernels read it.
+    New terminals and kernels read these differences.
     """
     changes: Changes = {
         name: value for name, value in environment.items() if os.environ.get(name) != value

@@ -1,9 +1,9 @@
 """Enable nbdime for git in the terminals of a session, but not for logins by ssh.
 
-The settings are at the level of git's system configuration, of which a session has its own file
-(GIT_CONFIG_SYSTEM, git 2.32; an older git does without nbdime). So settings of the machine or of
-the user come later and override them. The server's own git is not changed: nbgitpuller relies on
-merges without drivers.
+The settings for nbdime are in a file of the session, which git reads as its system configuration
+(GIT_CONFIG_SYSTEM, since git 2.32; an older git does not use nbdime). Settings of the machine or of
+the user are read later and override this file. The settings do not affect the server's own git,
+because nbgitpuller needs merges without drivers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ATTRIBUTES = "*.ipynb diff=jupyternotebook merge=jupyternotebook\n"
 
 
 def set_up(folder: Path, programs: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """Write the configuration into `folder`, and return the variables that name it. Raises OSError.
+    """Write git's configuration to `folder`; return the variables that name it. Raises OSError.
 
     Returns {} if nbdime is not installed, or if the user has set GIT_CONFIG_SYSTEM.
     """
@@ -41,7 +41,8 @@ def set_up(folder: Path, programs: Path, environment: Mapping[str, str]) -> dict
 def own_attributes(environment: Mapping[str, str]) -> str:
     """Return the user's own attributes.
 
-    git reads them from this file only while core.attributesFile is not set (gitattributes(5)).
+    git reads the user's attributes from this file only while core.attributesFile is not set
+    (gitattributes(5)).
     """
     home = environment.get("XDG_CONFIG_HOME") or f"{environment['HOME']}/.config"
     try:

@@ -10,7 +10,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def killed() -> int | None:
-    """Return the number so far; None if the node does not report it.
+    """Return the number of killed programs so far; None if the node does not report it.
 
     Slurm has one cgroup for all programs of a job's task.
     """

@@ -1,8 +1,8 @@
 """Connect to a port of this node only if a program of this user listens there.
 
-Any user of a node can listen on a free port. /proc/net/tcp and tcp6 show who does
-(proc_pid_net(5)). They have for each socket its two addresses, its state, its owner's uid, and its
-inode, which is 0 until a program has accepted the connection.
+Any user of a node can listen on a free port. The files /proc/net/tcp and tcp6 show which user
+listens on a port (proc_pid_net(5)). For each socket, these files contain its two addresses, its
+state, its owner's uid, and its inode, which is 0 until a program has accepted the connection.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ Address = tuple[str, int]
 
 
 class NotOurs(Exception):
-    """The port is not connected to. The text gives the reason."""
+    """Report why the port is not connected to."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One socket of this node."""
+    """Hold one socket of this node."""
 
     local: Address
     remote: Address
@@ -78,7 +78,7 @@ def listening(rows: list[Row], address: str, port: int) -> set[int]:
 
 
 def accepted_by(rows: list[Row], ours: Address, theirs: Address) -> int | None:
-    """Return the uid of the program that accepted our connection; None if none has yet."""
+    """Return the uid of the program that accepted our connection; None before one has."""
     for row in rows:
         if (row.local, row.remote, row.state) == (theirs, ours, ESTABLISHED) and row.inode:
             return row.uid
@@ -118,8 +118,8 @@ async def connected(port: int) -> socket.socket:
 def is_ours(line: socket.socket, address: str, port: int) -> bool:
     """Return whether this user's program has the other end of the connection.
 
-    This is checked again after connecting, because another program may have taken the port
-    meanwhile.
+    The owner of the port is checked again after connecting, because another program may have taken
+    the port meanwhile.
     """
     rows = table()
     uid = accepted_by(rows, line.getsockname()[:2], line.getpeername()[:2])

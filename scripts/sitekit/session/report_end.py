@@ -1,6 +1,6 @@
 """Report the end of a server to the hub, before another program can take its port.
 
-Slurm would notice the end only later.
+Slurm would report the end of the job only later.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ HUB_TIMEOUT = 3.0  # seconds; a hub that is down must not delay the server's end
 def tell_at_sigterm(loop: Any, identity: Identity | None) -> None:
     """On SIGTERM, from Slurm or from the hub, report the end to the hub, then end.
 
-    The hub removes the server's route. To be called after Jupyter Server has set its own handler,
-    which then ends the server.
+    After the report, the hub removes the server's route. Call this function after Jupyter Server
+    has set its own signal handler, because that handler ends the server.
     """
     # Jupyter Server's handler, which is a function. The type also allows a number or None.
     end: Callable[[int, FrameType | None], Any] = signal.getsignal(signal.SIGTERM)  # type: ignore[assignment]
@@ -45,7 +45,7 @@ def tell_at_sigterm(loop: Any, identity: Identity | None) -> None:
 
 
 def ending(identity: Identity | None) -> HTTPRequest:
-    """Return the request that reports the end."""
+    """Return the HTTP request that reports the server's end to the hub."""
     return HTTPRequest(
         os.environ["JUPYTERHUB_API_URL"] + "/sitekit/ending",
         method="POST",

@@ -1,6 +1,6 @@
-"""Find out whether a page of another site sent the browser here.
+"""Find out whether a page of another site caused a request to this server.
 
-It may do so by a link, a form, a frame, a picture or a script.
+A page can cause a request by a link, a form, a frame, a picture or a script.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Any
 def is_foreign(handler: Any) -> bool:
     """Return whether another site's page caused the request.
 
-    Browsers report that in headers that no page can set. A request with a token is not foreign.
+    Browsers report the origin of a request in headers that no page can set. A request with a token
+    is not foreign.
     """
     headers = handler.request.headers
     # all browsers send it since 2023; `none` means a typed address or a bookmark
@@ -23,7 +24,7 @@ def is_foreign(handler: Any) -> bool:
 
 
 def is_navigation(handler: Any) -> bool:
-    """Return whether the browser will show the answer as a page, so that it can ask the user."""
+    """Return whether the browser will show the answer as a page, which can ask the user."""
     headers = handler.request.headers
     if handler.request.method != "GET":
         return False

@@ -17,8 +17,9 @@ def make_root(
 ) -> Path:
     """Return the server's root folder, created if it is missing, with `links` in it.
 
-    Returns the home directory if the folder cannot be used. With `read_only`, the user can save
-    nothing beside the links. Files that exist there already stay, and can be read.
+    Returns the home directory if the folder cannot be used. If `read_only` is true, the user cannot
+    save files in the root folder itself. Files that exist in the root folder already are kept, and
+    can be read.
     """
     root = filled(folder, home, user)
     if root == home:
@@ -57,8 +58,9 @@ def filled(path: str, home: Path, user: str) -> Path:
 def link(place: Path, target: Path) -> None:
     """Make `place` a link to `target`. Raises OSError.
 
-    An existing link is changed to the site's target. A link to a missing target would only confuse,
-    so it is not created, or removed. A file or a folder belongs to the user, and stays.
+    An existing link is changed to the site's target. If the target does not exist, the link is not
+    created, and an existing link to it is removed. A file or folder at `place` belongs to the user,
+    and is kept.
     """
     if not place.is_symlink() and place.exists():
         return

@@ -1,7 +1,8 @@
 """Start this job's single-user server, on a free port, and report the port to the hub.
 
-The job script runs it as `python -I -m sitekit.session.server`. Its settings come from the hub, in
-JUPYTERHUB_* variables, and from the gate, in SITEKIT_SESSION. Nothing is read from the user's home.
+The job script runs this module as `python -I -m sitekit.session.server`. The server's settings come
+from the hub, in JUPYTERHUB_* variables, and from the gate, in SITEKIT_SESSION. Nothing is read from
+the user's home.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ HUB_TIMEOUT = 300.0
 
 
 def main() -> None:
-    """Run the server."""
+    """Run the user's server in this job."""
     signal.signal(
         signal.SIGTERM, lambda *_: sys.exit(0)
     )  # until Jupyter Server sets its own handler
@@ -70,7 +71,7 @@ def main() -> None:
 
 
 def note_end() -> None:
-    """Set the time at which the job ends: Slurm's, or the start plus the length of the job."""
+    """Store when the job ends: Slurm's time, or the start plus the length of the job."""
     length = os.environ.get("JUPYTERHUB_SITEKIT_TIME", "")
     if end := os.environ.get("SLURM_JOB_END_TIME") or (
         length.isdigit() and str(int(time.time()) + int(length))
@@ -79,9 +80,9 @@ def note_end() -> None:
 
 
 def clean_environment(settings: dict[str, Any], job: str) -> None:
-    """Set the environment of the server and its kernels: the site's kernels and paths.
+    """Set the server's and kernels' environment variables for the site's kernels and paths.
 
-    Slurm's variables that would mislead programs are removed.
+    Variables of Slurm that would mislead programs are removed.
     """
     for name in list(os.environ):
         if name.startswith(("SLURM", "SBATCH", "SRUN")) and name not in KEPT_OF_SLURM:
@@ -100,9 +101,10 @@ def clean_environment(settings: dict[str, Any], job: str) -> None:
 
 
 def await_hub(api: str, identity: Identity | None = None, timeout: float = HUB_TIMEOUT) -> None:
-    """Wait until the hub answers, which may be restarting; else end the job.
+    """Wait until the hub, which may be restarting, answers; end the job if it does not.
 
-    On a node that cannot reach the hub, a server would keep its place for all of the tier's time.
+    Without this check, a server on a node that cannot reach the hub would run until the tier's time
+    limit.
     """
     end, pause, logged = time.monotonic() + timeout, 1.0, False
     while trouble := _no_hub(api, identity):
@@ -118,7 +120,7 @@ def await_hub(api: str, identity: Identity | None = None, timeout: float = HUB_T
 
 
 def _no_hub(api: str, identity: Identity | None) -> str:
-    """Return why no hub answers at `api`; "" if one does. Another program may answer there."""
+    """Return why no hub answers at `api`; "" if the hub answers, and no other program."""
     tls = [urllib.request.HTTPSHandler(context=identity.calling())] if identity else []
     # connect directly, even if job.sh sets http_proxy
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), *tls)
@@ -140,7 +142,7 @@ def _giving_up(api: str, timeout: float, trouble: object) -> str:
 def bind(low: int, high: int) -> socket.socket:
     """Return a listening socket on a free port of the range.
 
-    It stays open from now on, so that no other program can take the port (jupyterhub#3005).
+    The socket stays open from now on, so that no other program can take the port (jupyterhub#3005).
     """
     for port in random.sample(range(low, high + 1), high + 1 - low):
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -159,8 +161,8 @@ def bind(low: int, high: int) -> socket.socket:
 def make_runtime_folder(prefix: str) -> str:
     """Create a folder of mode 0700 for connection files and the kernels' sockets.
 
-    It is below TMPDIR, if a socket works there. A socket's path has at most 107 bytes (unix(7)),
-    and not every filesystem of a cluster supports sockets.
+    The folder is below TMPDIR, if a socket works there. A socket's path has at most 107 bytes
+    (unix(7)), and not every filesystem of a cluster supports sockets.
     """
     for place in (None, "/tmp"):  # noqa: S108  (None: TMPDIR, as tempfile reads it)
         try:
@@ -251,7 +253,7 @@ def serve(
 async def tell_hub(
     port: int, identity: Identity | None = None, timeout: float = HUB_TIMEOUT
 ) -> None:
-    """POST the port until the hub accepts it; end the server if it refuses, or does not answer."""
+    """POST the port until the hub accepts it; end the server if the hub refuses or is silent."""
     import asyncio
 
     from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest

@@ -1,6 +1,6 @@
 """Remove the hub's tokens and cookies from requests to a program behind jupyter-server-proxy.
 
-Also remove headers of the program's answer that would affect the hub's other pages.
+This module also removes headers of the program's answer that would affect the hub's other pages.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def is_ours(cookie: str) -> bool:
 def cleaned_request(headers: Any, by_token: bool) -> Any:
     """Return the headers for the program, without the hub's tokens and cookies.
 
-    The header Authorization is passed on if it is the program's own: the user was not let in by it.
+    The header Authorization is passed on only if the server did not use this header to log in the
+    user.
     """
     given = headers.get("Authorization", "")
     own = given and not by_token and not given.lower().startswith("token ")
@@ -54,7 +55,7 @@ def cleaned_request(headers: Any, by_token: bool) -> Any:
 def without_token(address: str) -> str:
     """Return an address without `token` in its query.
 
-    JupyterHub's servers accept a login by such a token.
+    JupyterHub's servers accept a token in the query as a login.
     """
     parts = urlsplit(address)
     kept = [

@@ -1,7 +1,7 @@
 """Start terminals: the user's login shell, with the modules that are loaded in the tab.
 
-The hub environment is not on their PATH. environment/release/configure.py makes Jupyter Server use
-this class.
+The PATH of terminals does not contain the hub environment. environment/release/configure.py makes
+Jupyter Server use this class.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ environment/release/user_programs.py puts them there.
 def shell_command(shell: str) -> list[str]:
     """Return the command line of the login shell.
 
-    bash gets a start file of ours: on some systems a login shell would reset PATH.
+    bash gets a start file of sitekit, because on some systems a login shell would reset PATH.
     """
     if os.path.basename(shell) == "bash":
         return [shell, "--rcfile", str(Path(__file__).with_name("terminal.bash"))]
@@ -35,7 +35,7 @@ def shell_command(shell: str) -> list[str]:
 
 
 def terminal_path(path: str) -> str:
-    """Return the PATH of a terminal: without the hub environment, with our few programs last."""
+    """Return the PATH of a terminal: no hub environment, and sitekit's few programs last."""
     folders = [folder for folder in path.split(os.pathsep) if folder != f"{sys.prefix}/bin"]
     return os.pathsep.join([*folders, str(PROGRAMS)])
 
@@ -52,7 +52,7 @@ def terminal_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class Terminals(TerminalManager):
-    """Jupyter Server's terminals, with this module's shell and environment."""
+    """Start Jupyter Server's terminals with this module's shell and environment."""
 
     def __init__(self, **settings: Any) -> None:
         shell = shell_command(os.environ.get("SHELL") or "/bin/sh")

@@ -15,9 +15,10 @@ def notice(
 ) -> dict[str, Any]:
     """Return the seconds until the server is stopped as idle, and until its job ends.
 
-    A value is None for never, or if it is not known. The result also has how many programs were
-    `killed` for lack of memory, and how much memory the server has, in bytes. `now` and `active`,
-    the time of the last activity, are in seconds since the epoch. `environment` is the server's.
+    A time is None if the server is never stopped, or if the time is not known. The result also
+    contains the number of programs that were `killed` for lack of memory, and the server's memory
+    in bytes. `now` and `active`, the time of the last activity, are in seconds since the epoch.
+    `environment` is the environment of the server.
     """
     limit = environment.get("JUPYTERHUB_SITEKIT_IDLE", "never")
     end = environment.get("JUPYTERHUB_SITEKIT_END", "")

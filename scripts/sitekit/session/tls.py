@@ -1,8 +1,8 @@
 """Hold a server's certificate and key for this start, and the authority of hub and proxy.
 
-The hub sends them in the job's environment, as it does with the token. This module writes them to
-files without a name, which no other user can open, and which vanish when the process ends. (OpenSSL
-reads keys from paths only.)
+The hub sends certificate, key and authority in the job's environment, like the token. This module
+writes the three to files without a name, which no other user can open, and which vanish when the
+process ends. (OpenSSL reads keys from paths only.)
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ FOR_JUPYTERHUB = ("JUPYTERHUB_SSL_KEYFILE", "JUPYTERHUB_SSL_CERTFILE", "JUPYTERH
 
 
 class Identity:
-    """The server's key and certificate, and the authority that it trusts.
+    """Hold the server's key and certificate, and the authority that the server trusts.
 
-    That authority signs for hub and proxy, and for no other user's server.
+    The trusted authority signs for hub and proxy, and not for users' servers.
     """
 
     def __init__(self, sent: str) -> None:
@@ -51,7 +51,7 @@ class Identity:
         return context
 
     def tell_jupyterhub(self) -> None:
-        """Set JupyterHub's variables that name the files.
+        """Set JupyterHub's variables to the paths of key, certificate and authority.
 
         JupyterHub's part of the server reads the variables when it is imported, and the files at
         each call.
@@ -61,7 +61,7 @@ class Identity:
 
 
 def take_identity() -> Identity | None:
-    """Remove from the environment what the hub sent, and return it.
+    """Remove the certificate that the hub sent from the environment, and return it as Identity.
 
     Returns None if the hub has no internal TLS.
     """
@@ -70,9 +70,9 @@ def take_identity() -> Identity | None:
 
 
 def forget_names() -> None:
-    """Remove JupyterHub's variables from the environment.
+    """Remove JupyterHub's variables with the paths of key and certificate from the environment.
 
-    In the processes of kernels and terminals these paths would name other files.
+    In the processes of kernels and terminals, these paths would refer to other files.
     """
     for name in FOR_JUPYTERHUB:
         os.environ.pop(name, None)

@@ -1,7 +1,8 @@
 """Read some variables and the umask from the user's login shell, for kernels and terminals.
 
-The site decides which. The shell runs while the server starts, in an environment without secrets.
-Its values are used only after everything about the server itself is decided.
+The site file names these variables. The shell runs while the server starts, in an environment
+without secrets. The shell's values are used only after all settings of the server itself have been
+determined.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ ASK = r"umask; /usr/bin/printf '\0'; /usr/bin/env -0"
 class LoginShell:
     """Run the user's login shell, and use its environment and umask.
 
-    Without variables or a umask to take, no shell is run.
+    If the site names no variables and no umask of the shell, no shell is run.
     """
 
     def __init__(self, wanted: Iterable[str], umask: str) -> None:
@@ -68,7 +69,7 @@ class LoginShell:
             )
 
     def apply(self) -> None:
-        """Set the variables and the umask of this process, for all that it starts from now on."""
+        """Set the variables and umask of this process and of programs that it starts later."""
         printed, *entries = self._answered()
         pairs = (entry.decode("utf-8", "surrogateescape").partition("=") for entry in entries)
         os.environ.update({name: value for name, _, value in pairs if name in self.wanted})
@@ -85,7 +86,7 @@ class LoginShell:
             )
 
     def _answered(self) -> list[bytes]:
-        """Return what the shell printed, split at NULs.
+        """Return the output of the shell, split at NULs.
 
         Returns [b""] if the shell does not end within SHELL_TIMEOUT.
         """
@@ -106,7 +107,7 @@ class LoginShell:
         return [printed, *entries[:-1]]
 
     def _end(self) -> None:
-        """Kill the shell, and whatever the user's dotfiles have started in its process group."""
+        """Kill the shell, and programs in its process group that the dotfiles have started."""
         if self._process:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)

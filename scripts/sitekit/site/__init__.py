@@ -1,6 +1,6 @@
-"""Read a site file into a Site: typed, immutable, with unknown keys refused.
+"""Read a site file into a Site, which is typed and immutable; refuse unknown keys.
 
-Errors name the line in the file.
+Each error names the line in the site file.
 """
 
 from .model import Site, load_site

@@ -1,7 +1,7 @@
 """Define the types of addresses in a site file: hosts, networks, URLs, e-mail.
 
-An error says what would be right. These values are written into the configuration of web servers.
-Characters that have another meaning there are refused here, in one place.
+Each error message describes a correct value. The addresses are written into the configuration of
+web servers. Characters with a special meaning in that configuration are refused here, in one place.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _https(url: str) -> str:
 
 
 def _repositories(url: str) -> str:
-    """Check the URL below which git repositories lie."""
+    """Check the URL below which git repositories are."""
     scheme, _, rest = url.partition("://")
     host, _, path = rest.partition("/")
     _https(f"{scheme}://{host}" if host else url)

@@ -15,21 +15,21 @@ from .value_types import AbsolutePath, ClientId
 
 
 class Certificate(Row):
-    """A certificate that the site already has."""
+    """Define the paths of a certificate that the site already has."""
 
     certificate: Annotated[AbsolutePath, Field(examples=["/etc/ssl/certs/jupyter.pem"])]
     key: Annotated[AbsolutePath, Field(examples=["/etc/ssl/private/jupyter.key"])]
 
 
 class Acme(Row):
-    """The certificate authority for `certificate: acme`, and the address that it may write to."""
+    """Define the certificate authority for `certificate: acme`, and an e-mail address for it."""
 
     directory: Url = "https://acme-v02.api.letsencrypt.org/directory"
     contact: Annotated[Email | None, Field(examples=["hpc-admins@example.org"])] = None
 
 
 class OpenId(Row):
-    """An OpenID Connect provider, and the client that this site is registered as."""
+    """Define an OpenID Connect provider, and the site's client at this provider."""
 
     provider: Annotated[
         Url, Field(examples=["https://login.example.org/.well-known/openid-configuration"])
@@ -41,7 +41,7 @@ class OpenId(Row):
 
 
 class Outside(Row):
-    """What clients outside the networks `inside` must pass before they reach the login page."""
+    """Define the login that clients outside the networks `inside` need before the login page."""
 
     inside: Annotated[tuple[Network, ...], Field(min_length=1, examples=[["130.233.0.0/16"]])]
     method: Annotated[Literal["shibboleth", "openid"], Field(examples=["shibboleth"])]
@@ -49,7 +49,7 @@ class Outside(Row):
 
     @model_validator(mode="after")
     def _knows_its_provider(self) -> Outside:
-        """Refuse the method `openid` without a provider."""
+        """Refuse the method `openid` if no provider is set."""
         if self.method == "openid" and self.openid is None:
             raise Unfit(
                 "nothing says which provider to ask",
@@ -64,7 +64,7 @@ def _arm(value: object) -> str:
 
 
 class Front(Row):
-    """The web server that users connect to. It terminates TLS."""
+    """Define the web server to which users connect, and which terminates TLS."""
 
     url: Annotated[HttpsUrl, Field(examples=["https://jupyter.example.org"])]
     server: Literal["apache", "nginx"] = "apache"
@@ -95,7 +95,7 @@ class Front(Row):
         return urlsplit(self.url).port or 443
 
     def _acme_faults(self) -> Iterator[Unfit]:
-        """Yield what contradicts `certificate: acme`."""
+        """Yield an error for each setting that contradicts `certificate: acme`."""
         if self.certificate != "acme":
             return
         if self.acme.contact is None:
@@ -118,7 +118,7 @@ class Front(Row):
             yield Unfit(what, "give the two files of one that you have", "certificate")
 
     def _subdomain_faults(self) -> Iterator[Unfit]:
-        """Yield what contradicts `subdomains`."""
+        """Yield an error for each setting that contradicts `subdomains`."""
         if self.subdomains and is_ip(self.host):
             yield Unfit(
                 f"{self.host} is an address, and has no subdomains", "write the host's name", "url"
@@ -128,7 +128,7 @@ class Front(Row):
             yield Unfit(what, "take openid, or no subdomains", "outside", "method")
 
     def _outside_faults(self) -> Iterator[Unfit]:
-        """Yield what contradicts `outside`."""
+        """Yield an error for each setting that contradicts `outside`."""
         if self.outside and self.server == "nginx":
             what = "nginx has no module for Shibboleth or OpenID Connect in the distributions"
             yield Unfit(what, "take apache, or leave out 'outside'", "server")

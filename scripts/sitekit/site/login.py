@@ -1,4 +1,4 @@
-"""Define the section `login`: who may log in, how, and for how long."""
+"""Define the section `login`, which sets who may log in, how, and for how long."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .value_types import Account
 
 
 class Login(Row):
-    """Who may log in, and how. By default nobody may.
+    """Define who may log in, and how. By default, nobody may log in.
 
     `session` and `tokens` are in seconds. None means without limit.
     """

@@ -1,7 +1,7 @@
 """Define the Site: all settings of `config/site.yml`, typed, immutable and checked.
 
-All that sitekit does follows from this object. Reading a site file changes nothing. An error in the
-file raises BadInput with the file, the line, the key and the remedy.
+All actions of sitekit follow from the Site. Reading a site file changes nothing on the machine. An
+error in the file raises BadInput with the file, the line, the key and the remedy.
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ from .yaml_file import read_yaml
 
 
 class Section(BaseModel):
-    """A section of site.yml. Unknown keys are refused, and values never change."""
+    """Define a section of site.yml. Unknown keys are refused, and values never change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
 
 class Paths(Section):
-    """The folders of the site.
+    """Define the folders of the site.
 
-    All nodes share the prefix, and users can only read it. The state is on the hub's own disk.
+    All nodes share the prefix, and users can only read the prefix. The state is on the hub's own
+    disk.
     """
 
     prefix: Annotated[AbsolutePath, Field(examples=["/shared/jupyter"])]
@@ -41,7 +42,7 @@ class Paths(Section):
 
 
 class Environment(Section):
-    """Where the packages of environment.yml come from."""
+    """Define the source of the packages of environment.yml."""
 
     channels: Annotated[tuple[Channel, ...], Field(min_length=1)] = ("conda-forge",)
     fallback: Literal["wheels", "none"] = "wheels"
@@ -59,7 +60,7 @@ class Environment(Section):
 
 
 class Hub(Section):
-    """The hub. Compute nodes connect to its `address`."""
+    """Define the hub. Compute nodes connect to its `address`."""
 
     user: ServiceAccount = "jupyterhub-daemon"
     address: Address = "127.0.0.1"
@@ -67,9 +68,9 @@ class Hub(Section):
 
 
 class Proxy(Section):
-    """configurable-http-proxy.
+    """Define the proxy, which is configurable-http-proxy.
 
-    It is a separate service and keeps running while the hub restarts.
+    The proxy is a separate service and keeps running while the hub restarts.
     """
 
     user: ServiceAccount = "jupyterhub-proxy"
@@ -78,14 +79,14 @@ class Proxy(Section):
 
 
 class Slurm(Section):
-    """Slurm's programs and configuration on the hub's host."""
+    """Define the paths of Slurm's programs and configuration on the hub's host."""
 
     bin: AbsolutePath = Path("/usr/bin")
     conf: AbsolutePath | None = None
 
 
 class Kernels(Section):
-    """The cluster's modules. The rules in kernels/kernels.yml turn them into kernels."""
+    """Define the cluster's modules, from which rules in kernels/kernels.yml make kernels."""
 
     modulepath: Annotated[
         tuple[AbsolutePath, ...], Field(min_length=1, examples=[["/opt/modules"]])
@@ -95,9 +96,9 @@ class Kernels(Section):
 
 
 class Site(Section):
-    """One site.
+    """Hold all settings of one site.
 
-    The fields are the sections of site.yml; the properties are the paths that follow.
+    The fields are the sections of site.yml. The properties are paths that follow from these fields.
     """
 
     name: Annotated[Word, Field(examples=["main"])]
@@ -160,7 +161,7 @@ class Site(Section):
     def totp(self) -> Path:
         """Return the folder for the secrets of users' authenticator apps, one file each.
 
-        Only the hub can read it.
+        Only the hub can read this folder.
         """
         return self.paths.state / "totp"
 
@@ -200,12 +201,12 @@ class Site(Section):
 
     @property
     def database(self) -> Path:
-        """Return the hub's database."""
+        """Return the path of the hub's database."""
         return self.paths.state / "jupyterhub.sqlite"
 
     @property
     def ledger(self) -> Path:
-        """Return the ledger of servers (sitekit.hub.servers.ledger)."""
+        """Return the path of the ledger of servers (sitekit.hub.servers.ledger)."""
         return self.paths.state / "ledger.sqlite"
 
     @property
@@ -215,23 +216,23 @@ class Site(Section):
 
     @property
     def log_dir(self) -> str:
-        """Return where a user's jobs write their logs, relative to the home directory."""
+        """Return the folder for the logs of a user's jobs, relative to the home directory."""
         return f".jupyterhub/{self.name}/log"
 
     def service(self, part: str) -> str:
         """Return the name of a service, such as `sitekit-demo-hub`.
 
-        It is the same under systemd and supervisord.
+        A service has the same name under systemd and supervisord.
         """
         return f"sitekit-{self.name}-{part}"
 
     def tier(self, key: str) -> Tier:
-        """Return the tier with this key. Raises KeyError. There is no default tier."""
+        """Return the tier with this key. Raises KeyError for an unknown key."""
         return {tier.key: tier for tier in self.tiers}[key]
 
 
 def _tiers_apart(site: Site) -> Iterator[Unfit]:
-    """Yield tiers with the same key."""
+    """Yield an error for tiers with the same key."""
     keys = [tier.key for tier in site.tiers]
     for place, key in enumerate(keys):
         if (first := keys.index(key)) != place:
@@ -240,7 +241,7 @@ def _tiers_apart(site: Site) -> Iterator[Unfit]:
 
 
 def _ports_apart(site: Site) -> Iterator[Unfit]:
-    """Yield services with the same port."""
+    """Yield an error for services with the same port."""
     owners: dict[int, tuple[str, str]] = {}
     for key, port in site.ports.items():
         if (owner := owners.setdefault(port, key)) != key:
@@ -249,7 +250,7 @@ def _ports_apart(site: Site) -> Iterator[Unfit]:
 
 
 def _accounts_apart(site: Site) -> Iterator[Unfit]:
-    """Yield if hub and proxy have the same account."""
+    """Yield an error if hub and proxy have the same account."""
     if site.hub.user == site.proxy.user:
         what = (
             f"'{site.proxy.user}' is the account of the hub, which may use sudo; the proxy must not"
@@ -260,7 +261,7 @@ def _accounts_apart(site: Site) -> Iterator[Unfit]:
 
 
 def _paths_apart(site: Site) -> Iterator[Unfit]:
-    """Yield if the prefix contains the state or the backups."""
+    """Yield an error if the prefix contains the state or the backups."""
     prefix, state = site.paths.prefix, site.paths.state
     if state.is_relative_to(prefix) or prefix.is_relative_to(state):
         yield Unfit(
@@ -279,6 +280,6 @@ def _paths_apart(site: Site) -> Iterator[Unfit]:
 def load_site(path: Path) -> Site:
     """Read and check a site file. Raises BadInput, or BadInputs with all errors.
 
-    Nothing is changed.
+    The function changes nothing on the machine.
     """
     return validate(Site, read_yaml(path))

@@ -23,7 +23,7 @@ GIVEN = ("NAME", "URL", "GROUP", "PREFIX", "PARTITION")
 def new_site(*words: str, file: Path = FILE) -> int:
     """Write the site file from arguments like `NAME=main`. Returns 0. Raises BadInput.
 
-    Nothing is written if there is a site file already, or if an argument is unknown or invalid.
+    Nothing is written if a site file exists already, or if an argument is unknown or invalid.
     """
     if file.exists():
         raise BadInput("there is a site file already", str(file), "edit it, or move it away first")

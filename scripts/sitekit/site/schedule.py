@@ -1,4 +1,4 @@
-"""Define what a site does each day: the sections `kernels.check` and `backup`."""
+"""Define a site's daily tasks, which are in the sections `kernels.check` and `backup`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .value_types import AbsolutePath, ClockTime, Count
 
 
 class KernelCheck(Row):
-    """When and where `make kernels_check` starts all kernels again, and what follows a failure.
+    """Define when and where `make kernels_check` starts all kernels, and the action on failure.
 
-    Without a partition the kernels start on the hub's host, else in a job. `memory` is in MiB,
-    `time` in seconds.
+    Without a partition, the kernels start on the hub's host, else in a job in the partition.
+    `memory` is in MiB, `time` in seconds.
     """
 
     at: ClockTime = "04:00"
@@ -28,7 +28,7 @@ class KernelCheck(Row):
 
 
 class Backup(Row):
-    """The daily backup of database, secrets and configuration. `keep` backups are kept."""
+    """Define the daily backup of database, secrets and configuration; `keep` backups are kept."""
 
     at: ClockTime = "03:30"
     keep: Annotated[Count, Field(ge=1, le=1000)] = 14

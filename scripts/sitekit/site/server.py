@@ -22,7 +22,7 @@ from .value_types import (
 
 
 class Server(Row):
-    """The settings of all servers, whatever their tier.
+    """Define the settings of all servers, whatever their tier.
 
     Compute nodes must accept connections from the hub at the ports `port_range`. The file browser
     shows the folder `root`, which contains the `links`.
@@ -40,7 +40,7 @@ class Server(Row):
 
     @model_validator(mode="after")
     def _links_have_a_folder(self) -> Server:
-        """Refuse links without a folder for them, and a read-only root without links."""
+        """Refuse links if no folder for them is set, and refuse a read-only root without links."""
         if self.links and not self.folder.startswith("~/"):
             raise Unfit(
                 f"the links would be put into {self.root}, among other files",
@@ -59,7 +59,7 @@ class Server(Row):
     def folder(self) -> str:
         """Return the folder that the file browser shows.
 
-        The default is the home directory; with links, it is a separate folder in the home
-        directory.
+        The default folder is the home directory. If the site has links, the default folder is a
+        separate folder in the home directory.
         """
         return self.root or ("~/.jupyterhub-tree" if self.links else "~")

@@ -30,7 +30,7 @@ def show(site: Site) -> int:
 
 
 def check_site(site: Site) -> int:
-    """Print a summary of the site, which has no error (`make check_site`)."""
+    """Print a summary of a site file without errors (`make check_site`)."""
     tiers = f"{len(site.tiers)} tier{'' if len(site.tiers) == 1 else 's'}"
     groups = ", ".join(site.login.allowed_groups)
     progress.say(f" ok site '{site.name}': {tiers}, {site.front.url}, for members of {groups}")

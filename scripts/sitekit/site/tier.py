@@ -115,7 +115,7 @@ TimeOrNever = Annotated[
 
 
 def _ordered(bounds: tuple[int, int]) -> tuple[int, int]:
-    """Refuse bounds whose first value is the larger one."""
+    """Refuse bounds whose first value is larger than the second."""
     if bounds[0] > bounds[1]:
         raise Unfit(
             "the bounds are the wrong way round", "write the smallest first, then the largest"
@@ -132,20 +132,20 @@ GpuBounds = Annotated[tuple[Gpus, Gpus], AfterValidator(_ordered)]
 
 
 class Row(BaseModel):
-    """A mapping inside a section. Unknown keys are refused, and values never change."""
+    """Define a mapping inside a section. Unknown keys are refused, and values never change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Requires(Row):
-    """Who may use the tier: members of a Unix group, users of a Slurm account, or both."""
+    """Define who may use the tier: members of a Unix group, users of a Slurm account, or both."""
 
     group: Account | None = None
     account: SlurmName | None = None
 
 
 class Choose(Row):
-    """What users may choose, with the smallest and largest value.
+    """Define the values that users may choose, each with the smallest and largest value.
 
     The form first shows the tier's own values.
     """
@@ -160,11 +160,11 @@ class Choose(Row):
 
 
 class Tier(Row):
-    """One tier of the form.
+    """Define one tier of the form.
 
-    Memory is in MiB, times are in seconds. `idle` None: idle servers are never stopped. `busy`:
-    whether a computing kernel counts as activity. `start_timeout`: how long a server may wait in
-    the queue and start.
+    Memory is in MiB, times are in seconds. If `idle` is None, idle servers are never stopped. If
+    `busy` is true, a computing kernel counts as activity. `start_timeout` is the time limit for
+    waiting in the queue and starting.
     """
 
     key: Annotated[Key, Field(examples=["small"])]

@@ -57,8 +57,8 @@ def parse_time(text: object) -> int:
     """Parse a duration into seconds. Raises ValueError.
 
     The notations are Slurm's `mm:ss`, `hh:mm:ss`, `d-hh`, `d-hh:mm` and `d-hh:mm:ss` (sbatch(1),
-    --time), and `60m`, `10h`, `5d`. A number without a unit is refused: for Slurm it means minutes,
-    for most people something else.
+    --time), and `60m`, `10h`, `5d`. A number without a unit is refused, because it means minutes
+    for Slurm, but something else for most people.
     """
     word = str(text).strip()
     if match := re.fullmatch(r"(\d{1,9})([smhd])", word, re.ASCII):

@@ -1,4 +1,4 @@
-"""Check a YAML document against a pydantic model, with errors in terms of the file."""
+"""Check a YAML document against a pydantic model; errors name lines and keys of the file."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def validate(model: type[Model], document: Document) -> Model:
 
 
 def _causes(model: type[BaseModel], faults: list[tuple[Key, Any]]) -> Iterator[tuple[Key, Any]]:
-    """Yield the errors, without those that follow from another error."""
+    """Yield the errors of pydantic, except those that follow from another error."""
     inner = {key[:depth] for key, _ in faults for depth in range(len(key))}
     meant = {
         (*key[:-1], _nearest(model, key))
@@ -102,7 +102,7 @@ def _meant(model: type[BaseModel], key: Key) -> str:
 
 
 def _nearest(model: type[BaseModel], key: Sequence[str | int]) -> str | None:
-    """Return the key that was probably meant: a similar one, or one that contains the same word."""
+    """Return the key that was probably meant: a similar key, or a key with the same word."""
     name, known = str(key[-1]), names_at(model, key[:-1])
     pieces = [word for word in known if len(name) > 2 and (name in word or word in name)]
     return next(iter([*difflib.get_close_matches(name, known, 1, 0.6), *pieces]), None)
@@ -169,7 +169,7 @@ def _example_remedy(model: type[BaseModel], key: Key) -> str:
 
 
 def _keys(model: type[BaseModel], key: Key) -> str:
-    """Return the keys that must be there as the remedy."""
+    """Return, as the remedy, the keys that the mapping must have."""
     field = field_at(model, key)
     needs = "each entry needs" if field and is_list(field) else f"write below '{_name(key)}'"
     return f"{needs}: {', '.join(names_at(model, key)) or 'keys, values'}"
@@ -181,7 +181,7 @@ def _name(key: Key) -> str:
 
 
 def _choices(given: str, expected: str, below: list[str]) -> str:
-    """Return the remedy for a word that is not one of the choices."""
+    """Return the remedy for a value that is not one of the choices."""
     words = expected.replace("'", "").replace(" or ", ", ").split(", ")
     if close := difflib.get_close_matches(given, words, 1, 0.6):
         return f"did you mean '{close[0]}'?"

@@ -1,8 +1,8 @@
 """Define the types of values in a site file: path, account, port and others.
 
-An error says what would be right. These values are written into sudoers, PAM, systemd, Apache and
-shell files. Characters that have another meaning there (spaces, quotes, '%', '$', line ends) are
-refused here, in one place.
+Each error message describes a correct value. The values are written into sudoers, PAM, systemd,
+Apache and shell files. Characters with a special meaning in these files (spaces, quotes, '%', '$',
+line ends) are refused here, in one place.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def spelled(pattern: str, fault: str, remedy: str) -> AfterValidator:
     form = re.compile(pattern)
 
     def fits(text: str) -> str:
-        """Refuse a text that does not match."""
+        """Refuse a text that does not match the pattern."""
         if not form.fullmatch(text):
             raise Unfit(f"{shown(text)} {fault}", remedy)
         return text
@@ -105,7 +105,7 @@ def _line(text: str) -> str:
 
 
 def _port(number: object) -> int:
-    """Check a port."""
+    """Check the number of a port."""
     if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 65535:
         raise Unfit(f"{shown(number)} is not a port", "use a number from 1 to 65535")
     return number

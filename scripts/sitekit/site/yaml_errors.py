@@ -1,4 +1,4 @@
-"""Translate errors of the YAML parser into what an administrator sees in the file."""
+"""Translate errors of the YAML parser into messages about the text of the file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _QUOTE = "put the value in quotes"
 
 
 class _Fault(NamedTuple):
-    """An error of the parser: a `piece` of its message, what is wrong, and the remedy.
+    """Describe an error of the parser: a `piece` of its message, the fault, and the remedy.
 
     If `begins` is true, the cause is in the line where the construct begins.
     """

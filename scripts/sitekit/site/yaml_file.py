@@ -21,7 +21,7 @@ _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 
 @dataclass(frozen=True)
 class Document:
-    """A parsed file: its values, and the line (counted from 1) of each key path."""
+    """Hold a parsed file: its values, and the line (counted from 1) of each key path."""
 
     path: Path
     values: dict[str, Any]

@@ -1,4 +1,4 @@
-"""Ask Slurm which accounts and reservations a user may name, and cache the answers."""
+"""Query Slurm for the accounts and reservations that a user may name; cache the answers."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ SLURM_TIMEOUT = 2.0  # seconds that a page waits for an answer
 
 
 class Names:
-    """A cache of answers, by question.
+    """Cache the answers of Slurm.
 
-    None means that the scheduler does not answer.
+    The answer None means that the scheduler does not answer.
     """
 
     def __init__(self, site: Site) -> None:
@@ -44,9 +44,9 @@ class Names:
         return None if found == () and await self._hidden() else found
 
     async def _hidden(self) -> bool:
-        """Return whether Slurm hides the accounts from the hub, so that "none" is no answer.
+        """Return whether Slurm hides accounts from the hub, so that an empty answer means nothing.
 
-        The hub logs this once.
+        The hub logs once that Slurm hides accounts.
         """
         hub = self._site.hub.user
         with contextlib.suppress(NoAnswer):
@@ -72,7 +72,7 @@ class Names:
     async def _ask(
         self, key: str, program: str, words: tuple[str, ...], form: str
     ) -> tuple[str, ...] | None:
-        """Return the names in the answer of a program of Slurm, or in the cached answer."""
+        """Run a program of Slurm, or use its cached answer, and return the names in the answer."""
         known = self._known.get(key)
         if known is None or time.monotonic() - known[0] > KEPT:
             with contextlib.suppress(NoAnswer, TimeoutError, asyncio.TimeoutError):

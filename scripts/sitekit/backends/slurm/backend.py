@@ -26,7 +26,7 @@ ADDRESS_KEPT = 600.0  # seconds that a node's address is cached
 
 
 class SlurmBackend:
-    """The servers of a site that run as Slurm jobs.
+    """Run servers of a site as Slurm jobs.
 
     `open_work` returns the servers whose jobs may exist.
     """
@@ -47,7 +47,7 @@ class SlurmBackend:
     async def offers(self, account: str) -> Offers:
         """Return the user's Slurm accounts and reservations.
 
-        Slurm is asked only if a tier uses them.
+        Slurm is queried only if a tier uses accounts or reservations.
         """
         tiers = [tier for tier in self._site.tiers if tier.runs_on == "slurm"]
         accounts = reservations = None
@@ -63,7 +63,7 @@ class SlurmBackend:
     async def submit(
         self, work: Work, choice: Choice, environment: dict[str, str], live: Collection[str]
     ) -> str:
-        """Hand the figures to the gate, and return the job's id. Raises Refused, NoAnswer.
+        """Send the job's resources to the gate; return the job's id. Raises Refused, NoAnswer.
 
         The gate renders the job script, and runs sbatch as the account.
         """

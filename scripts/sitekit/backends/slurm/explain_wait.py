@@ -1,4 +1,4 @@
-"""Write the sentences that tell a user why the server's job waits, and for how long."""
+"""Write the sentences for a user about why the server's job waits, and for how long."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .pending_reasons import explain
 
 
 def explain_wait(job: SlurmJob, choice: Choice, forecast: Forecast) -> str:
-    """Return the sentences, from the last snapshot and the last forecast alone."""
+    """Return the sentences about the wait, from the last snapshot and the last forecast only."""
     sentences = [f"Job {job.id} waits in {job.partition}.", explain(job.reason)]
     if ahead := forecast.ahead(job):
         sentences.append(
@@ -25,7 +25,7 @@ def explain_wait(job: SlurmJob, choice: Choice, forecast: Forecast) -> str:
 
 
 def _expected(start: int | None) -> str:
-    """Return a sentence about the expected start."""
+    """Return a sentence about the expected start of the job."""
     if start is None:
         return "Expected start: unknown."
     left = start - time.time()

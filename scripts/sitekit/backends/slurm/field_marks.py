@@ -1,9 +1,9 @@
 """Separate the fields in the answer of squeue or sacct by a random mark.
 
-The owner of a job writes its name, its comment and its paths. Slurm prints them unchanged, with
-line breaks and separators. So the answer is not split at lines or at known separators. Each query
-uses a new mark, which no job can contain on purpose. The answer is a sequence of fields, and every
-`width` of them are one record.
+The owner of a job chooses its name, its comment and its paths. Slurm prints these texts unchanged,
+with line breaks and separators. The answer is therefore not split at lines or at known separators.
+Each query uses a new mark, which no job can contain on purpose. The answer is a sequence of fields,
+and every `width` fields are one record.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from ..interface import NoAnswer
 
 
 class Unreadable(NoAnswer):
-    """Slurm's program answered, but not in the requested form."""
+    """The answer of Slurm's program does not have the requested form."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The form of one answer: `width` fields in a record, each followed by the mark.
+    """Describe the form of one answer: `width` fields in a record, each followed by the mark.
 
     Each query needs a new object.
     """
@@ -40,7 +40,8 @@ class Frame:
     def columns(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the options of sacct for these fields.
 
-        They include --parsable, not --parsable2, so that the mark follows the last field too.
+        The options include --parsable, not --parsable2, so that the mark follows the last field
+        too.
         """
         return ("--parsable", f"--delimiter={self.mark}", f"--format={','.join(names)}")
 

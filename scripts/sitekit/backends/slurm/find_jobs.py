@@ -1,7 +1,7 @@
 """Find the Slurm job of a server.
 
-It is the job in the last snapshot or, if it is not there, the job with the number in the ledger.
-Only a job that the server's account owns counts.
+The job of a server is in the last snapshot or, if it is not listed there, has the number in the
+ledger. A job that the server's account does not own is ignored.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ServerJobs:
         """Return the job, with a query by its number if the snapshot does not list it.
 
         The snapshot does not list a job whose name was changed, or that Slurm hides from the hub.
-        None means that the job is gone. Raises NoAnswer.
+        The result None means that the job is gone. Raises NoAnswer.
         """
         if job := self.find(work):
             return job
@@ -63,7 +63,7 @@ class ServerJobs:
         raise NoAnswer("sbatch may still run")  # an earlier hub died before sbatch ended
 
     async def _by_number(self, work: Work, number: str) -> Job | None:
-        """Return the job with this number, by slurmctld or the accounting. Raises NoAnswer."""
+        """Return the job with this number, from slurmctld or the accounting. Raises NoAnswer."""
         found = await self._lookup.ask(number)
         known = found.recorded.get(number) if found.listed is None else found.listed.get(number)
         if known:
@@ -113,7 +113,7 @@ class ServerJobs:
         return [work.account for work, job in jobs if job and job.pending]
 
     def _forget_ended(self) -> None:
-        """Forget what is stored about servers that have ended."""
+        """Delete the stored data about servers that have ended."""
         live = {work.tag for work in self._open_work()}
         self._seen &= live
         self.unseen = {tag: job for tag, job in self.unseen.items() if tag in live}

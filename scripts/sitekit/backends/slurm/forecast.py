@@ -1,6 +1,6 @@
-"""Ask Slurm, while users wait, which tier would start sooner and how many jobs are ahead.
+"""Query Slurm, while users wait, which tier would start sooner and how many jobs are ahead.
 
-One round of queries serves all waiting users. It stays within the allowance for queries.
+One round of queries serves all waiting users, and stays within the allowance for queries.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LIMITED = re.compile(r"Assoc|QOS|Max|Grp|Limit|Held|hold|Invalid|Account|Depende
 
 
 class Forecast:
-    """The last answers.
+    """Hold the last answers of Slurm about expected starts and pending jobs.
 
     `starts` holds each tier's expected start in seconds since the epoch. `waiting` holds the
     pending jobs of all users.
@@ -50,8 +50,8 @@ class Forecast:
     def sooner(self, job: SlurmJob, asked: Choice) -> Tier | None:
         """Return the tier that would start soonest, if that is well before `job` would start.
 
-        Only a tier counts that every user may choose, and that has no less than what was `asked`.
-        Returns None if a limit of the user's holds the job.
+        The tier must be one that every user may choose, and must have at least the resources in
+        `asked`. Returns None if the job waits because of a limit of the user.
         """
         if self.stale or LIMITED.search(job.reason):
             return None
@@ -65,7 +65,7 @@ class Forecast:
     def ahead(self, job: SlurmJob) -> int | None:
         """Count the jobs of all users that are before `job` in one of its partitions.
 
-        Returns None if that is not known.
+        Returns None if the number is not known.
         """
         if self.stale or self._queue.hidden:
             return None
@@ -79,7 +79,7 @@ class Forecast:
         return self._ahead[key]
 
     async def run(self) -> None:
-        """Renew the answers for ever, while a user waits for room."""
+        """Renew the answers again and again, while a user's job waits."""
         while True:
             await asyncio.sleep(5)
             if not self._queue.healthy or time.time() - self.asked <= EVERY:
@@ -89,7 +89,7 @@ class Forecast:
                 self.asked = time.time()
 
     async def ask(self, account: str) -> None:
-        """Renew the answers. The expected starts are those of `account`."""
+        """Renew the answers; the expected starts are those for jobs of `account`."""
         partitions = sorted(
             {partition for tier in self._site.tiers for partition in tier.partitions}
         )
@@ -108,7 +108,7 @@ class Forecast:
 
 
 def _fits(tier: Tier, asked: Choice) -> bool:
-    """Return whether the tier has all that the user `asked` for, and is another one."""
+    """Return whether this is another tier with at least the resources that the user `asked` for."""
     gpu_type = asked.gpu_type
     if (
         tier.key == asked.tier

@@ -1,8 +1,8 @@
 """Send requests to the gate, the only program that acts as a cluster user.
 
-The gate runs as that user. Other programs of the user on this host can stop it, end it or change
-what it answers (ptrace(2)). So the hub does not trust an answer: it checks its form, and uses it
-only for jobs of that user.
+The gate runs as the user on whose behalf the hub sends the request. Other programs of the user on
+this host can stop the gate, end it or change its answers (ptrace(2)). The hub therefore does not
+trust an answer, but checks its form, and uses it only for jobs of that user.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ async def ask_gate(
 
 
 def _has_ended(user: str) -> None:
-    """Count one request less for `user`."""
+    """Decrease the number of running requests for `user`."""
     under_way[user] -= 1
     if not under_way[user]:
         del under_way[user]
@@ -87,7 +87,7 @@ def _has_ended(user: str) -> None:
 def _plain(text: str) -> str:
     """Return the text without characters that control a terminal.
 
-    Line breaks stay, because sbatch prints several lines.
+    Line breaks are kept, because sbatch prints several lines.
     """
     return "".join(sign for sign in text[:TEXT] if sign.isprintable() or sign == "\n")
 
@@ -150,9 +150,10 @@ async def submit(site: Site, user: str, request: dict[str, Any]) -> str:
 
 
 async def start_of(site: Site, user: str, request: dict[str, Any]) -> int | None:
-    """Return when such a job would start, in seconds since the epoch (`sbatch --test-only`).
+    """Return when the requested job would start, in seconds since the epoch.
 
-    Returns None if it could never start. Raises Refused, NoAnswer.
+    The time comes from `sbatch --test-only`. Returns None if the job could never start. Raises
+    Refused, NoAnswer.
     """
     start = int(
         _value_of(await ask_gate(site, user, {**request, "verb": "submit", "test": True}), "start")
@@ -163,9 +164,10 @@ async def start_of(site: Site, user: str, request: dict[str, Any]) -> int | None
 async def cancel(site: Site, work: Work, job: str, *, graceful: bool) -> bool:
     """End a job of `work.account`: by SIGTERM to the server, or at once by scancel.
 
-    This also works for a user who may not start servers any more. It works for an account that no
-    longer exists, if the hub's account is an Operator of Slurm. Returns False if Slurm reports to
-    the owner, from whom no job is hidden, that there is no such job. Raises Refused, NoAnswer.
+    A job of a user who may not start servers any more can also be ended. A job of an account that
+    no longer exists can be ended if the hub's account is an Operator of Slurm. Returns False if
+    Slurm reports to the owner, from whom no job is hidden, that there is no such job. Raises
+    Refused, NoAnswer.
     """
     request = {"verb": "cancel", "job": int(job), "graceful": graceful}
     try:
@@ -184,8 +186,8 @@ async def cancel(site: Site, work: Work, job: str, *, graceful: bool) -> bool:
 async def _cancel_as_operator(site: Site, work: Work, job: str, refusal: Refused) -> None:
     """Cancel the job as the hub's account, which must be an Operator of Slurm.
 
-    An Operator may cancel everybody's jobs, and the gate reported the number. So Slurm is asked
-    first who owns the job.
+    An Operator may cancel everybody's jobs, and the job's number comes from the gate, which is not
+    trusted. Slurm is therefore queried first for the owner of the job.
     """
     found = (await listed_by_number(site, [job])).get(job)
     if found is None or not work.owns(found.uid, found.user):
@@ -208,7 +210,7 @@ async def log_lines(site: Site, user: str, job: str) -> list[str]:
 
 
 def _within(lines: list[str], left: int = LOG) -> list[str]:
-    """Return the last lines, at most `left` characters in all: cards are kept for months."""
+    """Return the last lines, of at most `left` characters in all, because cards are kept long."""
     kept: list[str] = []
     for line in reversed(lines):
         if left <= 0:

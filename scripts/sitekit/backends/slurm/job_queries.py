@@ -1,4 +1,4 @@
-"""Ask Slurm how a job ended, and for a node's address: the snapshot has neither."""
+"""Query Slurm for data that the snapshot lacks: how a job ended, and a node's address."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class JobRecord:
-    """What Slurm stores about a job that has ended.
+    """Hold the data that Slurm stores about a job that has ended.
 
     Memory is in MiB, time in seconds. A value is None if Slurm does not know it.
     """
@@ -49,15 +49,16 @@ class JobRecord:
     def _ended_at_the_warning(self) -> bool:
         """Return whether the server ended by itself after Slurm's warning.
 
-        The warning comes 60 to 120 s before the time limit (the gate's --signal; sbatch(1): "up to
-        60 seconds earlier than specified"). Slurm then records the job as COMPLETED.
+        Slurm's warning comes 60 to 120 s before the time limit, because of the gate's option
+        --signal (sbatch(1): "up to 60 seconds earlier than specified"). Slurm then records the job
+        as COMPLETED.
         """
         return (
             self.limit is not None and self.elapsed is not None and self.elapsed >= self.limit - 125
         )
 
     def ending(self) -> Ending:
-        """Return the record in the form that is the same for all backends."""
+        """Convert the record to an Ending, which is the same for all backends."""
         return Ending(
             job=self.job,
             cause=self.cause,
@@ -94,10 +95,10 @@ Slurm may have reused its number.
 
 
 async def ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
-    """Return how `job` ended, or None.
+    """Return how `job` ended; None if Slurm does not know it.
 
-    slurmctld answers as long as it remembers the job. The accounting, if there is one, adds
-    figures.
+    slurmctld has the data only for some minutes after the end. The accounting, if Slurm has one,
+    adds used memory and times.
     """
     listed = recorded = None
     with contextlib.suppress(NoAnswer):
@@ -124,7 +125,7 @@ async def ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
 def _without_completing(record: JobRecord) -> JobRecord:
     """Replace the state COMPLETING, which a job has while its epilog runs.
 
-    Its reason or its exit code then shows how it ended.
+    During the epilog, the job's reason or exit code already shows how the job ended.
     """
     if record.state != "COMPLETING":
         return record
@@ -152,10 +153,10 @@ FIELDS = (
 
 
 async def _from_squeue(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
-    """Return the record by squeue.
+    """Return the record of the job from squeue.
 
-    scontrol is not used: it prints a job's name, which may contain anything, before its state and
-    its exit code.
+    scontrol is not used, because it prints a job's name, which may contain anything, before its
+    state and its exit code.
     """
     frame = Frame(len(FIELDS))
     words = ("--noheader", "--all", "--states=all", f"--jobs={job}", frame.long_format(FIELDS))
@@ -178,7 +179,7 @@ async def _from_squeue(site: Site, job: str, is_ours: Owner) -> JobRecord | None
 
 
 def _exit(code: str) -> tuple[int, int]:
-    """Return exit code and signal.
+    """Return the exit code and the signal with which a job ended.
 
     `code` is squeue's number, as in wait(2), or sacct's `code:signal`.
     """
@@ -202,7 +203,7 @@ RECORDED = (
 
 
 async def _from_sacct(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
-    """Return the record by sacct."""
+    """Return the record of the job from sacct."""
     frame = Frame(len(RECORDED))
     words = ("--noheader", "--allusers", f"--jobs={job}", *frame.columns(RECORDED))
     rows = frame.records(answered(await ask_slurm(site, "sacct", *words)))
@@ -228,7 +229,7 @@ async def _from_sacct(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
 
 
 def _clock(text: str) -> int | None:
-    """Return the seconds of Slurm's `days-hours:minutes:seconds`; days and hours may be missing."""
+    """Convert Slurm's `days-hours:minutes:seconds`, without days or hours too, to seconds."""
     match = re.fullmatch(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)", text, re.ASCII)
     if not match:
         return None
@@ -237,7 +238,7 @@ def _clock(text: str) -> int | None:
 
 
 def _mib(text: str) -> int:
-    """Return a size of sacct's, such as 512K, in MiB."""
+    """Convert a size from sacct, such as 512K, to MiB."""
     match = re.fullmatch(r"([\d.]+)([KMGT]?)", text)
     factor = {"": 1 / 1024**2, "K": 1 / 1024, "M": 1, "G": 1024, "T": 1024**2}
     return int(float(match[1]) * factor[match[2]]) if match else 0
@@ -246,8 +247,8 @@ def _mib(text: str) -> int:
 async def node_address(site: Site, node: str) -> str:
     """Return a node's address in Slurm's configuration (NodeAddr). Raises NoAnswer.
 
-    A node's name need not be in DNS. Only if PrivateData=nodes hides nodes from the hub, the name
-    is looked up.
+    A node's name need not be in DNS. The name is looked up in DNS only if PrivateData=nodes hides
+    nodes from the hub.
     """
     answer = await ask_slurm(site, "scontrol", "--all", "--oneliner", "show", "node", node)
     # the first match counts: fields with free text, such as Reason, come later

@@ -3,8 +3,8 @@
 The site's jobs are listed by squeue or, if PrivateData hides them from the hub, by sacct. Other
 functions list jobs by number, and the pending jobs of all users in the site's partitions.
 
-Each squeue has the option --all. Without it, squeue leaves out the jobs of partitions that are
-Hidden, or closed to the hub's account by AllowGroups or AllowAccounts; squeue(1).
+Each squeue has the option --all. Without --all, squeue leaves out the jobs of partitions that are
+Hidden, or closed to the hub's account by AllowGroups or AllowAccounts, as squeue(1) explains.
 """
 
 from __future__ import annotations
@@ -32,16 +32,18 @@ UNKNOWN_JOB = "Invalid job id specified"
 async def listed(site: Site) -> Listing:
     """Return the jobs with the site's name that wait, run, or ended minutes ago, in one query.
 
-    Any user can give a job that name, so that its owner decides what it means. Raises NoAnswer.
+    Any user can give a job the site's name, so that callers must check the owner of each job.
+    Raises NoAnswer.
     """
     return await _squeue(site, f"--name={site.job_name}")
 
 
 async def recorded(site: Site) -> Listing:
-    """Return the same jobs from slurmdbd, which has its own PrivateData (slurmdbd.conf(5)).
+    """Return the jobs with the site's name, as listed() does, but from slurmdbd.
 
-    slurmdbd has neither the reason why a job waits nor its expected start. It has a job's comment
-    only with AccountingStoreFlags=job_comment. Raises NoAnswer.
+    slurmdbd has its own setting PrivateData (slurmdbd.conf(5)). slurmdbd has neither the reason why
+    a job waits nor its expected start. slurmdbd has a job's comment only with
+    AccountingStoreFlags=job_comment. Raises NoAnswer.
     """
     return await _sacct(
         site, f"--name={site.job_name}", f"--starttime={REMEMBERED}", "--endtime=now"
@@ -49,12 +51,12 @@ async def recorded(site: Site) -> Listing:
 
 
 async def listed_by_number(site: Site, numbers: Collection[str]) -> dict[str, SlurmJob]:
-    """Return those of these jobs that slurmctld still has, by number. Raises NoAnswer."""
+    """Return, by number, those of the given jobs that slurmctld still has. Raises NoAnswer."""
     return (await _squeue(site, f"--jobs={','.join(numbers)}")).jobs
 
 
 async def recorded_by_number(site: Site, numbers: Collection[str]) -> dict[str, SlurmJob]:
-    """Return those of these jobs that the accounting has, by number. Raises NoAnswer."""
+    """Return, by number, those of the given jobs that the accounting has. Raises NoAnswer."""
     return (await _sacct(site, f"--jobs={','.join(numbers)}")).jobs
 
 
@@ -72,7 +74,7 @@ async def _sacct(site: Site, *which: str) -> Listing:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A pending job of any user."""
+    """Hold a pending job of any user."""
 
     id: int
     priority: int

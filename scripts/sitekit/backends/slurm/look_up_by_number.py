@@ -1,4 +1,4 @@
-"""Look up jobs by number that the snapshot does not list, many callers' jobs in one query.
+"""Look up jobs by number that the snapshot does not list, with one query for many callers.
 
 The snapshot does not list a job that ended long ago, whose owner has changed its name, or that
 Slurm does not show to the hub.
@@ -21,10 +21,10 @@ AT_ONCE = 2000  # numbers in one query: Linux limits an argument to 128 KiB
 
 @dataclass(frozen=True)
 class Found:
-    """The answers of slurmctld (`listed`) and of the accounting (`recorded`).
+    """Hold the answers of slurmctld (`listed`) and of the accounting (`recorded`).
 
-    `listed` is None if PrivateData hides jobs from the hub. Then a job that slurmctld does not list
-    may exist all the same.
+    `listed` is None if PrivateData hides jobs from the hub. In this case, a job that slurmctld does
+    not list may still exist.
     """
 
     listed: dict[str, SlurmJob] | None = None
@@ -34,7 +34,7 @@ class Found:
 class Lookup:
     """Collect the numbers of many callers until the allowance permits a query.
 
-    All of them are then looked up together.
+    All collected jobs are then looked up in one query.
     """
 
     def __init__(self, site: Site, queue: Queue) -> None:
@@ -43,7 +43,7 @@ class Lookup:
         self._round: asyncio.Future[Found] | None = None
 
     async def ask(self, number: str) -> Found:
-        """Return what Slurm knows of this job, among others. Raises NoAnswer."""
+        """Return the answers about this job and the other collected jobs. Raises NoAnswer."""
         self._numbers.add(number)
         if self._round is None:
             self._round = asyncio.ensure_future(self._ask())
@@ -61,9 +61,9 @@ class Lookup:
         return found
 
     async def _add(self, found: Found, numbers: set[str]) -> None:
-        """Add the answer of slurmctld, and that of the accounting for the other jobs.
+        """Add slurmctld's answer, and for jobs that it lacks the answer of the accounting.
 
-        An accounting that does not exist, or does not answer, adds nothing.
+        If the accounting does not exist or does not answer, nothing is added from it.
         """
         if found.listed is not None:
             found.listed.update(await listed_by_number(self._site, numbers))

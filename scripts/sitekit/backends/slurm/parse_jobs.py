@@ -1,4 +1,4 @@
-"""Read the records of squeue and sacct. Pure: records in, jobs out."""
+"""Convert records of squeue and sacct to jobs, without running any program."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ TEXT_LIMIT = 200  # characters of a reason that are kept
 
 @dataclass(frozen=True)
 class SlurmJob(Job):
-    """One plain job. Times are seconds since the epoch; None if Slurm does not know them."""
+    """Hold one plain job. Times are seconds since the epoch; None if Slurm does not know them."""
 
     partition: str
     end: int | None
@@ -91,7 +91,7 @@ class SlurmJob(Job):
 
 
 def phase_of(state: str) -> Phase:
-    """Return the phase of a job in this state of Slurm's."""
+    """Return the phase of a job that has this state in Slurm."""
     for phase, states in PHASES.items():
         if state in states:
             return phase
@@ -100,7 +100,7 @@ def phase_of(state: str) -> Phase:
 
 @dataclass(frozen=True)
 class Listing:
-    """The jobs in an answer, by number, and counts of the other records.
+    """Hold the jobs in an answer, by number, and counts of the other records.
 
     `passed_over` counts tasks of arrays and parts of heterogeneous jobs. `unreadable` counts
     records that could not be read.
@@ -114,8 +114,8 @@ class Listing:
 def read_jobs(records: Iterable[list[str]], site: str) -> Listing:
     """Return the jobs in these records, whose fields are in the order of LISTED or RECORDED.
 
-    A tag counts only if it has the name `site`. A record without a job's number is left out. Raises
-    Unreadable if no record can be read.
+    A job's tag is used only if it contains the site's name `site`. A record without a job's number
+    is left out. Raises Unreadable if no record can be read.
     """
     jobs: dict[str, SlurmJob] = {}
     passed_over = unreadable = 0
@@ -154,14 +154,14 @@ def _read(record: list[str], site: str) -> SlurmJob:
 
 
 def is_job_number(text: str) -> bool:
-    """Return whether this is the number of a plain job."""
+    """Return whether the text is the number of a plain job."""
     return is_number(text) and int(text) > 0
 
 
 def is_number(text: str) -> bool:
-    """Return whether this is a number as Slurm writes it.
+    """Return whether the text is a number as Slurm writes it.
 
-    For str.isdigit a superscript is a digit, and int() fails for it.
+    str.isdigit is not enough, because it accepts superscripts, for which int() fails.
     """
     # SQLite's whole numbers end at 2**63
     return text.isascii() and text.isdigit() and len(text) <= 18

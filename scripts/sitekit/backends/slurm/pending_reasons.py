@@ -105,16 +105,17 @@ _OWNER = {
 def explain(reason: str) -> str:
     """Return a sentence for squeue's reason (%r).
 
-    A reason that is not known here is shown as Slurm prints it.
+    A reason without a sentence in this module is shown as Slurm prints it.
     """
     base = reason.strip().strip("()").split(",")[0]
     return WORDS.get(base) or _limit(base) or f"Slurm says: {reason}."
 
 
 def _limit(reason: str) -> str | None:
-    """Return a sentence for a reason that is built of an owner, a bound and a resource.
+    """Return a sentence for a reason whose name consists of an owner, a bound and a resource.
 
-    Examples: QOSGrpCpuLimit, MaxJobsPerAccount. Returns None for any other reason.
+    Examples of such names are QOSGrpCpuLimit and MaxJobsPerAccount. Returns None for any other
+    reason.
     """
     match = re.fullmatch(
         r"(Assoc|Association|QOS)?(Grp|Max|Min)([A-Z][A-Za-z]*?)(?:Run)?(Mins|Minutes|RunMinutes)?"

@@ -1,6 +1,6 @@
 """Find out whether Slurm's PrivateData hides other users' jobs from an account.
 
-If it does, the account should be an Operator.
+If PrivateData hides jobs from the hub's account, that account should be an Operator of Slurm.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from .transport import ask_slurm
 
 
 async def hidden_jobs(site: Site, account: str) -> str:
-    """Return how PrivateData hides other users' jobs from `account`; "" if it sees them.
+    """Return the setting that hides other users' jobs from `account`; "" if none does.
 
-    Source: slurm.conf(5), PrivateData: `jobs` hides jobs from all but their owners, SlurmUser,
-    root, and Operators. Raises NoAnswer.
+    By slurm.conf(5), PrivateData=jobs hides jobs from all but their owners, SlurmUser, root, and
+    Operators. Raises NoAnswer.
     """
     answer = await ask_slurm(site, "scontrol", "show", "config")
     configured = dict(re.findall(r"(?m)^(\w+)\s*= (\S+)", answer.out))
@@ -34,9 +34,9 @@ async def hidden_jobs(site: Site, account: str) -> str:
 
 
 async def hidden_associations(site: Site, account: str) -> str:
-    """Return how the accounting hides users' accounts from `account`; "" if it does not.
+    """Return the accounting's setting that hides users' accounts from `account`; "" if none does.
 
-    Source: slurmdbd.conf(5), PrivateData: `users` and `accounts`. Raises NoAnswer.
+    The setting is PrivateData with `users` or `accounts` in slurmdbd.conf(5). Raises NoAnswer.
     """
     answer = (await ask_slurm(site, "sacctmgr", "show", "configuration")).out
     # sacctmgr prints slurm.conf's first, and slurmdbd.conf's last

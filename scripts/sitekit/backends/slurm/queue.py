@@ -1,4 +1,4 @@
-"""Read the site's jobs for the snapshot: by squeue or, if PrivateData hides them, by sacct."""
+"""Read the site's jobs for the snapshot from squeue or, if PrivateData hides jobs, from sacct."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PRIVACY_KEPT = 300.0  # seconds until the hub checks again whether it may see us
 
 
 class Queue(SnapshotLoop):
-    """The snapshot of Slurm's queue."""
+    """Keep the snapshot of Slurm's queue."""
 
     def __init__(self, site: Site) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Queue(SnapshotLoop):
         return listing.jobs
 
     def _note(self, listing: Listing) -> None:
-        """Log that records could not be read, once for as long as such records stay."""
+        """Log unreadable records only once, until an answer has no unreadable records."""
         if listing.unreadable and not self.unreadable:
             what = f"{listing.unreadable} of Slurm's records could not be read, and {len(listing.jobs)} could"
             log.warning("%s; those that could not are left out", what)

@@ -25,7 +25,8 @@ class Answer:
 def slurm_environment(site: Site) -> dict[str, str]:
     """Return the environment for Slurm's programs.
 
-    They print times as seconds since the epoch, which do not depend on time zones.
+    With this environment, Slurm's programs print times as seconds since the epoch, which do not
+    depend on time zones.
     """
     environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "SLURM_TIME_FORMAT": "%s"}
     if site.slurm.conf:
@@ -78,7 +79,8 @@ async def run_program(
 async def _communicate(process: Process, given: bytes, most: int) -> tuple[bytes, bytes]:
     """Return standard output and standard error, like communicate(), but with a limit.
 
-    Other people may have written what the program prints. Raises NoAnswer.
+    The output needs a limit, because other people may have written the text that the program
+    prints. Raises NoAnswer.
     """
 
     async def read_all(stream: asyncio.StreamReader) -> bytes:

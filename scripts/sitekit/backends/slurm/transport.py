@@ -1,6 +1,6 @@
-"""Run Slurm's programs and the gate: on this host, with sudo for another account.
+"""Run Slurm's programs and the gate on this host, with sudo for another account.
 
-A login node that is reached by SSH would be another transport.
+Another transport could run these programs on a login node by SSH.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Transport(Protocol):
     def as_user(self, account: str) -> Transport:
         """Return a transport that runs programs as a cluster account.
 
-        Only the gate may be run in this way.
+        Only the gate may be run as a cluster account.
         """
         ...
 
@@ -69,8 +69,8 @@ def transport(site: Site) -> Transport:
 
 
 async def ask_slurm(site: Site, program: str, *words: str, timeout: float = 8) -> Answer:
-    """Run a program of Slurm's. `timeout` is in seconds.
+    """Run a program of Slurm, and return its output; `timeout` is in seconds.
 
-    Raises NoAnswer if it hangs or does not exist.
+    Raises NoAnswer if the program hangs or does not exist.
     """
     return await transport(site).run([str(site.slurm.bin / program), *words], timeout=timeout)

@@ -52,7 +52,7 @@ def ensure_people(made: Made) -> dict[str, str]:
 
 
 def ensure_passwords(path: Path) -> dict[str, str]:
-    """Return the passwords. They are generated once, and only root can read them."""
+    """Return the passwords, which are generated once and which only root can read."""
     if not path.exists():
         words = {user: "-".join(_word() for _ in range(3)) for user in layout.USERS}
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """Create the demo cluster's directories, munge key, database and configuration files.
 
-Whatever exists already is kept, so these functions can be called again.
+Existing directories, keys and databases are kept, so that these functions can be called again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .slurm_conf import PROGRAMS, render
 
 
 def prepare(site: Site, host: Host, made: Made) -> bool:
-    """Create what is missing and write the configuration for `host`.
+    """Create missing directories, key and database, and write the configuration for `host`.
 
     Return True if the configuration changed. Only root can call this function.
     """

@@ -1,4 +1,4 @@
-"""Record what the demo makes on this machine, before each thing is made.
+"""Record each thing that the demo makes on this machine, before the demo makes it.
 
 With this record an interrupted run can be undone.
 """

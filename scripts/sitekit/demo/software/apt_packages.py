@@ -52,7 +52,7 @@ def install_packages() -> list[str]:
 
 
 def _known(choice: Sequence[str]) -> str | None:
-    """Return the first of several names that apt knows."""
+    """Return the first of several package names that exists in apt's lists."""
     for name in choice:
         if re.search(
             r"Candidate: (?!\(none\))", run(["apt-cache", "policy", name], env=QUIET).stdout

@@ -51,7 +51,7 @@ def ensure_modules(site: Site, linux: Distribution, made: Made) -> None:
 def r_version() -> str:
     """Return the version of the distribution's R, such as `4.2`.
 
-    dpkg is asked for the version because starting R takes half a second.
+    The version comes from dpkg, because starting R takes half a second.
     """
     output = run(["dpkg-query", "-W", "-f", "${Version}", "r-base-core"]).stdout
     version = re.match(r"\d+\.\d+", output)

@@ -26,7 +26,7 @@ class Distribution:
 
 
 def table() -> dict[str, Any]:
-    """Read platforms.yml, which lists what differs between distributions."""
+    """Read platforms.yml, which lists the differences between distributions."""
     return read_yaml(Path(__file__).with_name("platforms.yml")).values
 
 

@@ -1,7 +1,7 @@
 """Build the two Pythons of the demo's modules, each with ipykernel.
 
-The first is the distribution's Python. The second is the Python of the distribution's previous
-release.
+One of these Pythons is the distribution's Python. The other is the Python of the distribution's
+previous release.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ def mirror(codename: str) -> str:
 def _download(scratch: Path, release: str, packages: Sequence[str], site: str) -> list[Path]:
     """Download packages of another release of the distribution; return the paths of the files.
 
-    apt-get uses lists and a cache in `scratch` and does not read or change the machine's own.
+    apt-get uses lists and a cache in `scratch` and does not read or change the machine's own lists
+    and cache.
     """
     keyring = next(path for path in _KEYRINGS if path.exists())
     (scratch / "sources.list").write_text(f"deb [signed-by={keyring}] {site} {release} main\n")

@@ -64,7 +64,7 @@ def _pips(bundle: Path) -> Iterator[Component]:
 def _npms(release: Release) -> Iterator[Component]:
     """Yield the npm packages inside the package of the proxy.
 
-    The npm packages are known only if sitekit made the package of the proxy with npm.
+    The npm packages can be listed only if sitekit made the package of the proxy with npm.
     """
     locks = release.path.glob("lib/configurable-http-proxy/package-lock.json")
     for path in [*locks, LOCKED_PROXY][:1]:

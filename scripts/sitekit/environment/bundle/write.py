@@ -92,7 +92,7 @@ def _kit(work: Path) -> None:
     """Copy the checkout and download the wheels that sitekit itself needs.
 
     Files that git ignores are left out, except the site's own packages and kernels. The wheels are
-    those for the version of Python that runs this command.
+    for the version of Python that runs this command.
     """
     own = [name for name in (OWN_PACKAGES, OWN_KERNELS) if (CHECKOUT / name).exists()]
     for path in {*_checkouts_files(), *own}:

@@ -31,14 +31,14 @@ WHAT = {
 
 @dataclass(frozen=True)
 class Source:
-    """The source of the packages, and a sentence about it."""
+    """Hold the source of the packages, and a sentence about this source."""
 
     kind: Literal["channels", "wheels"]
     told: str
 
 
 def bases(channels: list[str]) -> dict[str, str]:
-    """Return the URLs of channels, which are names or URLs."""
+    """Return the URLs of channels that are given as names or as URLs."""
     return dict(
         zip(channels, ask(ENGINE, {"verb": "urls", "channels": channels}, timeout=60), strict=True)
     )
@@ -78,7 +78,7 @@ def choose(site: Site) -> Source:
 
 
 def _all_silent(places: tuple[str, ...], login: bool) -> str | None:
-    """Return why none of a channel's mirrors can be used; None if one answers.
+    """Return why none of a channel's mirrors can be used; None if one mirror answers.
 
     A mirror that requires a login is left to rattler, if the site has credentials.
     """
@@ -92,7 +92,7 @@ def _all_silent(places: tuple[str, ...], login: bool) -> str | None:
 
 
 def silence(url: str) -> str | None:
-    """Return why the channel at `url` cannot be used, in plain words; None if it answers."""
+    """Return why the channel at `url` cannot be used, in plain words; None if it can be used."""
     fault = "it has no index"
     for index in ("repodata.json.zst", "repodata.json"):
         try:

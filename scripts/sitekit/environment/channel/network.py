@@ -14,7 +14,7 @@ from ...site import Site
 
 
 def rattlers_configuration(site: Site, bases: dict[str, str]) -> str:
-    """Return rattler's configuration in TOML, with the site's mirrors and credentials.
+    """Return rattler's configuration, in TOML, with the site's mirrors and credentials.
 
     `bases` maps each channel to its URL.
     """

@@ -1,6 +1,6 @@
 """Pin the `pip:` part of environment.yml by version and hash.
 
-pip installs the packages of this part because the conda channels do not carry them.
+pip installs the packages of this part because the conda channels do not have these packages.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Run py-rattler in a separate process; see base/child.py.
+"""Run py-rattler in a separate process, which base/child.py starts.
 
 The command is `python -m sitekit.environment.channel.rattler_engine`.
 """
@@ -210,7 +210,7 @@ def records(request: dict[str, Any]) -> list[str]:
 
 
 def work(request: dict[str, Any]) -> Any:
-    """Carry out the request's `verb`."""
+    """Carry out the request: solve, install or another action that its `verb` names."""
     verb = request["verb"]
     if verb in ("urls", "records", "locked", "move"):
         return {"urls": urls, "records": records, "locked": locked, "move": move}[verb](request)

@@ -1,5 +1,5 @@
 """Build releases of the hub environment: install, verify, make current, remove.
 
-Each release has its own conda prefix beside the others. The link `current` points to the one in
-use.
+Each release has its own conda prefix beside the other releases. The link `current` points to the
+release in use.
 """

@@ -1,6 +1,6 @@
 """Compile the Python files of a release to bytecode.
 
-rattler does not compile them, and later nobody may write into the release.
+rattler does not compile Python files, and later nobody may write into the release.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ UNCHECKED = ("--invalidation-mode", "unchecked-hash")
 def compile_all(release: Release, before: Release | None = None) -> int:
     """Compile all source files; return the number of compiled files.
 
-    Files that are not Python 3, such as templates, are ignored. Without bytecode each start of a
-    server would compile everything again.
+    Files that are not Python 3, such as templates, are ignored. Without bytecode, each start of a
+    server would compile all files again.
 
     The bytecode stays valid if a copy of the release changes the times of its files. A source file
-    that is hard-linked to the same file in the release `before` gets the bytecode from there. Paths
-    in the bytecode are relative. Python completes them when it loads the bytecode (PEP 3147).
+    that is hard-linked to the same file in the release `before` gets the bytecode of that release.
+    Paths in the bytecode are relative. Python completes these paths when it loads the bytecode (PEP
+    3147).
     """
     sources = list(_sources(release))
     if before and _python(before) == _python(release):
@@ -63,7 +64,7 @@ def _sources(release: Release) -> Iterator[Path]:
 
 
 def _python(release: Release) -> list[str]:
-    """Return the build of Python in a release. Another build may write another bytecode."""
+    """Return the build of Python in a release; another build may write different bytecode."""
     return [
         f"{p['version']} {p['build']} {p['sha256']}"
         for p in release.facts["packages"]
@@ -72,7 +73,7 @@ def _python(release: Release) -> list[str]:
 
 
 def _shared(source: Path, release: Release, before: Release) -> bool:
-    """Link the bytecode of `source` from the other release; return whether that was possible.
+    """Hard-link the bytecode of `source` from the release before; return whether that worked.
 
     Both releases must have the file as a hard link to the same file in the cache.
     """

@@ -9,10 +9,10 @@ from ..wheels.packages import Packages
 
 @dataclass(frozen=True)
 class Piece:
-    """A package of environment.yml, and what it brings.
+    """Describe a package of environment.yml, and the modules and programs that it contains.
 
-    - `server`: its extensions of Jupyter Server.
-    - `lab`: its extensions of JupyterLab.
+    - `server`: the package's extensions of Jupyter Server.
+    - `lab`: the package's extensions of JupyterLab.
     """
 
     name: str

@@ -139,7 +139,7 @@ def hide_own_kernel(prefix: Path) -> None:
 
 
 def plain_environment(prefix: Path, home: Path = Path("/nonexistent")) -> dict[str, str]:
-    """Return the environment variables for programs of the release, without those of the caller."""
+    """Return environment variables for programs of the release, without the caller's variables."""
     keep = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TZ") if name in os.environ}
     own = {"PATH": f"{prefix}/bin:/usr/bin:/bin", "HOME": str(home), "LMOD_CMD": "/bin/false"}
     return {**own, "PYTHONDONTWRITEBYTECODE": "1", **keep}

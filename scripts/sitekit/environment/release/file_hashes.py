@@ -47,7 +47,7 @@ def faults(prefix: Path, own: Expected) -> list[str]:
 
 
 def _shortened(paths: list[str], what: str, limit: int = 5) -> list[str]:
-    """Return at most `limit` faults, and the number of the others."""
+    """Return at most `limit` faults, and the number of faults that are left out."""
     more = [f"... and {len(paths) - limit} more: {what}"] * (len(paths) > limit)
     return [f"{path} {what}" for path in sorted(paths)[:limit]] + more
 
@@ -65,8 +65,8 @@ def _condas(prefix: Path) -> Expected:
 def _pips(prefix: Path, condas: Expected) -> Expected:
     """Return the files that pip installed in the release, from their RECORD files.
 
-    Conda packages may contain files that pip installed when the package was built. These are not
-    included.
+    Conda packages may contain files that pip installed when the package was built. The files in
+    such conda packages are not included.
     """
     expected = {}
     for installer in prefix.glob("**/*.dist-info/INSTALLER"):

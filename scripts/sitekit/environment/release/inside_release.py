@@ -1,7 +1,7 @@
 """Test modules, extensions and kernels of a release. The release's own Python runs this file.
 
-The tests to run are read as JSON from stdin. What fails is printed as JSON {name: reason}. Only the
-standard library is imported before the tests.
+The tests to run are read as JSON from stdin. The program prints failures as JSON {name: reason}.
+Only the standard library is imported before the tests.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def install(site: Site, release: Release, cache: Path) -> Release:
 def _install_pip(release: Release, cache: Path) -> None:
     """Install the packages below `pip:` in environment.yml by their hashes.
 
-    The channel does not have these packages.
+    pip installs only packages that the conda channel does not have.
     """
     pinned = release.facts.get("pip", [])
     if not pinned:

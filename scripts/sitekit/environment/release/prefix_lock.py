@@ -82,7 +82,7 @@ def _held(site: Site, cache: Path) -> Iterator[None]:
 
 
 def refuse_unsafe(prefix: Path) -> None:
-    """Refuse a prefix that others than root and its owner could replace. Raises Problem.
+    """Refuse a prefix that accounts other than root and its owner could replace. Raises Problem.
 
     The folders and links on the way to the prefix are checked too.
     """

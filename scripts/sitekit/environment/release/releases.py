@@ -1,8 +1,9 @@
 """Manage the releases below the prefix: their names, their state files, and the link `current`.
 
 A release is a directory `<date>-<hash of its lock and of the kit>`. While it is being built it has
-a file `building.json`. The file `release.json` is written last: then the release is complete, and
-is never changed again. A release that fails its verification is renamed to `<name>.failed`.
+a file `building.json`. The file `release.json` is written last. After that, the release is
+complete, and is never changed again. A release that fails its verification is renamed to
+`<name>.failed`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ HISTORY = "history.jsonl"
 
 @dataclass(frozen=True)
 class Release:
-    """One release.
+    """Hold one release.
 
     `facts` is the content of its state file. `whole`: it is complete and verified.
     """
@@ -134,8 +135,8 @@ def current(site: Site) -> Path | None:
 def made_from(site: Site, inputs: dict[str, str], kit: str | None = None) -> Release | None:
     """Return the newest release that was built, or begun, from these inputs and this kit.
 
-    `inputs` are hashes by kind of source. `kit` None means any kit. The current release is
-    preferred. Failed releases are ignored.
+    `inputs` are hashes by kind of source. If `kit` is None, the release may have any kit. The
+    current release is preferred. Failed releases are ignored.
     """
     in_use = current(site)
     fitting = [
@@ -150,7 +151,7 @@ def made_from(site: Site, inputs: dict[str, str], kit: str | None = None) -> Rel
 
 
 def same(site: Site, solution: Solution, kit: str) -> Release | None:
-    """Return a release with exactly these packages and this kit, whatever its inputs were."""
+    """Return a release with exactly these packages and this kit, even if its inputs differ."""
     digest = packages_hash(solution.packages)
     for release in releases(site):
         made = (release.facts["hash"], release.facts.get("pip", []), release.kit)
@@ -204,9 +205,9 @@ def taken(path: Path) -> bool:
 
 
 def clear(release: Release) -> Release:
-    """Remove what an interrupted run left in an unfinished release.
+    """Remove the files that an interrupted run left in an unfinished release.
 
-    The packages are still in the cache, so little is lost.
+    The packages of the unfinished release are still in the cache, so that a new run is fast.
     """
     if release.whole:
         raise AssertionError(f"{release.path} is whole, and never changed again")
@@ -239,7 +240,7 @@ def note(release: Release, **facts: object) -> Release:
 
 
 def finish(release: Release, **facts: object) -> Release:
-    """Mark the release as complete. This is the last step of a build."""
+    """Mark the release as complete. Marking the release is the last step of a build."""
     done = note(Release(release.path, {**release.facts, "finished": _now()}, True), **facts)
     (release.path / BUILDING).unlink(missing_ok=True)
     return done
@@ -248,8 +249,9 @@ def finish(release: Release, **facts: object) -> Release:
 def switch(site: Site, release: Release) -> None:
     """Point the link `current` to the release in one step, and record the time.
 
-    The link is relative, because nodes may mount the prefix elsewhere. The record is written first:
-    it must be complete for whoever looks up which release a running server started with.
+    The link is relative, because nodes may mount the prefix elsewhere. The record of the switch is
+    written first, because releases_in_use.py needs a complete record to find the release of a
+    running server.
     """
     with (site.releases / HISTORY).open("a") as history:
         history.write(json.dumps({"at": time.time(), "release": release.name}) + "\n")
@@ -261,8 +263,8 @@ def switch(site: Site, release: Release) -> None:
 def history(site: Site) -> list[tuple[float, str]]:
     """Return when `current` was switched to which release, the oldest first.
 
-    Incomplete lines, left by a crash, are ignored. If somebody changed the link by hand, the time
-    of the link counts.
+    Incomplete lines, left by a crash, are ignored. If somebody changed the link by hand, the link's
+    own time is used.
     """
     try:
         lines = (site.releases / HISTORY).read_text().splitlines()

@@ -1,6 +1,6 @@
 """Remove releases, and packages in the cache that no release needs.
 
-A crash halfway leaves nothing that looks like a release.
+A crash during a removal leaves no directory that looks like a release.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _GONE = "removed-"
 
 
 def remove(release: Release, cache: Path) -> None:
-    """Remove a release. It is first moved away, so that a partly removed release is never used."""
+    """Remove a release, which is first moved away so that no partly removed release is used."""
     gone = cache / f"{_GONE}{release.name}"
     shutil.rmtree(gone, ignore_errors=True)
     os.rename(release.path, gone)
@@ -25,7 +25,7 @@ def remove(release: Release, cache: Path) -> None:
 
 
 def sweep(site: Site, cache: Path) -> None:
-    """Remove from the cache what an interrupted removal left, and what no release needs."""
+    """Remove files from the cache that an interrupted removal left, or that no release needs."""
     needed = {"lock", "packages", "repodata"}
     packages = set()
     for release in releases(site):

@@ -33,10 +33,10 @@ ANSWER_TIMEOUT = 60.0
 def hub_reads_the_site(
     site: Site, release: Release, environment: Mapping[str, str], folder: Path, text: str = ""
 ) -> list[str]:
-    """Load the hub's configuration with the site's config/local.d, and with a temporary state.
+    """Load the hub's configuration with the site's config/local.d and a temporary state folder.
 
-    `text` is a site file that was written before. Without it the site is written as `make apply`
-    does.
+    `text` is the content of a site file. Without `text`, the site is written as `make apply` writes
+    it.
     """
     state = folder / "state"
     state.mkdir()
@@ -60,7 +60,7 @@ def hub_reads_the_site(
 
 
 def proxy_routes(release: Release, environment: Mapping[str, str], folder: Path) -> list[str]:
-    """Start the proxy on free ports, and request its routes and a user's server."""
+    """Start the proxy on free ports, and test it by requests for its routes and a user's server."""
     port, api = _free_ports()
     token = secrets.token_hex(16)
     addresses = [
@@ -126,7 +126,7 @@ def server_answers(
 
 
 def _session(site: Site, hub: int, environment: Mapping[str, str], home: Path) -> dict[str, str]:
-    """Return the environment variables that the gate and the hub give to a job."""
+    """Return the environment variables that a job gets from the gate and the hub."""
     api = f"http://127.0.0.1:{hub}/hub/api"
     settings = {**session_settings(site), "root": "~", "links": {}, "user_variables": []}
     # not in the home, because JupyterHub's disable_user_config ignores the files there
@@ -163,14 +163,14 @@ def _session(site: Site, hub: int, environment: Mapping[str, str], home: Path) -
 
 @contextmanager
 def _hub() -> Iterator[tuple[int, list[int]]]:
-    """Run a minimal hub that answers what a server requests at its start.
+    """Run a minimal hub that answers the requests of a starting server.
 
     Yields the port of this hub, and the list of the ports that servers reported.
     """
     told: list[int] = []
 
     class Hub(BaseHTTPRequestHandler):
-        """Answers the requests of a starting server."""
+        """Answer the requests of a starting server."""
 
         def do_GET(self) -> None:
             self._reply(b'{"version": ""}')
@@ -222,7 +222,7 @@ def _started(
 def _answers(
     what: str, request: urllib.request.Request, program: subprocess.Popen[bytes], log: IO[str]
 ) -> list[str]:
-    """Return why the program does not answer the request; an empty list if it does."""
+    """Return the reasons why the program does not answer the request; an empty list if it does."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     end, fault = time.monotonic() + ANSWER_TIMEOUT, ""
     while program.poll() is None and time.monotonic() < end:
@@ -247,7 +247,7 @@ def _free_ports() -> tuple[int, int]:
 
 
 def _last(text: str) -> str:
-    """Return the last line without indentation and what follows: the message of an exception."""
+    """Return an exception's message: the last line without indentation, and the lines after it."""
     lines = [line for line in text.splitlines() if line.strip()]
     start = max((number for number, line in enumerate(lines) if not line[0].isspace()), default=0)
     return " ".join(line.strip() for line in lines[start:])[-300:]

@@ -1,7 +1,7 @@
-"""Write the programs of a release that users call to PREFIX/share/sitekit/bin.
+"""Write to PREFIX/share/sitekit/bin the programs of a release that users call.
 
-The programs are apart from the release's Python, and work whatever modules the user has loaded. A
-loaded module must not choose the libraries of the release's Python.
+The programs work whatever modules the user has loaded. A loaded module must not change the
+libraries of the release's Python.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Verify a release before it is used: its files, its dependencies, its programs, each package."""
+"""Verify the files, the dependencies, the programs and each package of a release before use."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .user_programs import folder
 def verify(site: Site, release: Release, pieces: list[Piece], own: dict[str, str]) -> int:
     """Verify the release; return the number of checks.
 
-    Raises Problem with everything that failed.
+    Raises Problem with a list of all checks that failed.
     """
     with tempfile.TemporaryDirectory(prefix="sitekit-") as scratch:
         folder = Path(scratch)
@@ -55,14 +55,14 @@ def verify(site: Site, release: Release, pieces: list[Piece], own: dict[str, str
 
 
 def _records(release: Release) -> list[str]:
-    """Return the packages that conda's records lack."""
+    """Return the packages that should be in the release but that conda's records lack."""
     found = set(ask(ENGINE, {"verb": "records", "prefix": str(release.path)}, timeout=120))
     missing = sorted({package["name"] for package in release.facts["packages"]} - found)
     return [f"conda has no record of {name} here" for name in missing]
 
 
 def _agreement(release: Release, environment: dict[str, str]) -> list[str]:
-    """Return the complaints of `pip check`."""
+    """Return the errors that `pip check` prints."""
     done = run(
         [release.python, "-I", "-m", "pip", "check"], env=environment, check=False, timeout=120
     )
@@ -74,7 +74,7 @@ def _agreement(release: Release, environment: dict[str, str]) -> list[str]:
 
 
 def _pieces(release: Release, pieces: list[Piece], environment: dict[str, str]) -> list[str]:
-    """Return what fails when the release's own Python tests each package."""
+    """Return the failures of the tests of each package by the release's own Python."""
     servers = [name for piece in pieces for name in piece.server]
     request = {
         "modules": [module for piece in pieces for module in piece.modules],
@@ -101,7 +101,7 @@ def _pieces(release: Release, pieces: list[Piece], environment: dict[str, str]) 
 
 
 def _kernels(names: set[str]) -> list[str] | None:
-    """Return the kernels that the release must offer; None if the release has no Jupyter."""
+    """Return the kernels that the release must have; None if the release has no Jupyter."""
     return (["bash"] if "bash_kernel" in names else []) if "ipykernel" in names else None
 
 

@@ -59,7 +59,7 @@ def build_channel(packages: Packages, cache: Path) -> Path:
 
 
 def _key(packages: Packages, version: str) -> str:
-    """Return a hash of everything from which the channel is made.
+    """Return a hash of all inputs from which the channel is made.
 
     If no lock matches, the wheels are the newest that PyPI has today, so the hash includes the
     date.
@@ -73,7 +73,7 @@ def _key(packages: Packages, version: str) -> str:
 def _fetch_all(
     packages: Packages, version: str, work: Path, s: Step
 ) -> tuple[list[Path], dict[str, Path]]:
-    """Download everything in parallel; return the wheels and the unpacked other parts.
+    """Download all parts of the channel in parallel; return the wheels and the other parts.
 
     The proxy is installed by npm, so its download starts after that of Node.js.
     """

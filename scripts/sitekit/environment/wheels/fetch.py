@@ -1,7 +1,7 @@
 """Download the wheels of the packages in environment.yml.
 
-If the lock matches environment.yml, the lock gives the hash of each wheel. Otherwise pip resolves
-the requirements again.
+If the lock matches environment.yml, the lock gives the hash of each wheel. If no lock matches, pip
+resolves the requirements again.
 """
 
 from __future__ import annotations

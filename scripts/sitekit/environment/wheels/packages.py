@@ -67,7 +67,7 @@ def read_packages() -> Packages:
 def joined(kits: Packages, own: Packages) -> Packages:
     """Return the packages of sitekit and of the site together.
 
-    If both name the same package, the site's entry is used.
+    If sitekit and the site name the same package, the site's entry is used.
     """
     conda, pip = (
         [spec for spec in some if _split(spec)[0] not in own.names]
@@ -123,7 +123,8 @@ def _split(spec: str) -> tuple[str, str]:
 def _as_pip(version: str) -> str:
     """Convert a version from conda's syntax to pip's.
 
-    `4.*` becomes `==4.*`, and `=4.6` becomes `==4.6.*`. `>=3.11,<3.14` is the same in both.
+    `4.*` becomes `==4.*`, and `=4.6` becomes `==4.6.*`. `>=3.11,<3.14` is the same in conda's and
+    pip's syntax.
     """
     version = version.split(" ")[0] if re.match(r"[\d=]", version) else version.replace(" ", "")
     if re.match(r"=[^=]", version):

@@ -49,7 +49,7 @@ class Wheel:
         )
 
     def requires(self, target: Mapping[str, str], extra: str = "") -> Iterator[Requirement]:
-        """Yield the requirements of this wheel, or those that its `extra` adds.
+        """Yield the requirements of this wheel, or the requirements that its `extra` adds.
 
         `target` contains the values of environment markers.
         """

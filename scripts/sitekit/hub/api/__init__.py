@@ -1,1 +1,1 @@
-"""Answer HTTP requests of servers, programs and Prometheus: callbacks, cards, status, metrics."""
+"""Answer HTTP requests of servers (callbacks), programs (cards, status), Prometheus (metrics)."""

@@ -1,4 +1,4 @@
-"""Define two REST handlers: a user's last card, and the backends' status for administrators."""
+"""Define REST handlers for a user's last card, and for the status of the backends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from ..servers.hub_state import HubState
 
 
 class CardHandler(APIHandler):
-    """GET and DELETE /hub/api/sitekit/card?server=NAME: the caller's last card, 404 without one.
+    """Handle GET and DELETE /hub/api/sitekit/card?server=NAME: return or dismiss the last card.
+
+    Without a card, the answer is 404.
 
     A token needs the scope `read:servers` to read the card, and `delete:servers` to dismiss it, for
     that user or server.
@@ -42,7 +44,7 @@ class CardHandler(APIHandler):
 
 
 class StatusHandler(APIHandler):
-    """GET /hub/api/sitekit/status: whether the backends answer, and what the reconciler found.
+    """Handle GET /hub/api/sitekit/status: return the state of backends and reconciler.
 
     The caller must be an administrator.
     """

@@ -17,8 +17,8 @@ CHECKED = Gauge(
 def update_metrics(site: Site) -> None:
     """Set the functions that return the values of the metrics.
 
-    They read the file at each request. The file is small, and lies on the prefix, which servers
-    need anyway.
+    These functions read the file with the kernels' state at each request. The file is small, and is
+    below the prefix, which servers need anyway.
     """
 
     def state() -> KernelState:

@@ -1,10 +1,10 @@
-"""Handle the requests by which a server reports its port, once, and its end.
+"""Handle the two requests of a server to the hub: it reports its port once, and later its end.
 
 A server can report only for itself, by its own token.
 
-This replaces batchspawner's handler, which sets any attribute of the spawner that the request names
-(batchspawner/api.py, `setattr(spawner, key, value)`). That handler is removed from JupyterHub's
-list.
+This module replaces batchspawner's handler, which sets any attribute of the spawner that the
+request names (batchspawner/api.py, `setattr(spawner, key, value)`). Batchspawner's handler is
+removed from JupyterHub's list of handlers.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ BODY_LIMIT = 256  # bytes
 
 
 class ServersOwnHandler(APIHandler):
-    """Accept requests only with the token that was given to this start of a server."""
+    """Accept a request only with the API token that this start of a server has received."""
 
     hub_state: HubState
 
     def check_xsrf_cookie(self) -> None:
         """Do nothing.
 
-        Only the Authorization header counts here, which no page of another site can send.
+        These requests are authorized only by the Authorization header, which no page of another
+        site can send.
         """
 
     def get_current_user_cookie(self) -> None:
@@ -40,7 +41,7 @@ class ServersOwnHandler(APIHandler):
         return None
 
     def row(self) -> Row:
-        """Return the caller's row in the ledger. Raises HTTPError."""
+        """Return the ledger's row of the server that sent the request. Raises HTTPError."""
         token = self.get_token()
         row = self.hub_state.ledger.by_token(token.hashed) if token else None
         if row is None or self.current_user is None or self.current_user.name != row.user:
@@ -49,9 +50,9 @@ class ServersOwnHandler(APIHandler):
 
 
 class ListeningHandler(ServersOwnHandler):
-    """POST {"port": N}: record the port and answer 204.
+    """Handle POST {"port": N}: record the server's port, and answer 204.
 
-    Any other request is answered with 4xx, and changes nothing.
+    A request with any other body is answered with 4xx, and changes nothing.
     """
 
     @web.authenticated
@@ -63,7 +64,7 @@ class ListeningHandler(ServersOwnHandler):
         self.set_status(204)
 
     def _port(self) -> int:
-        """Return the port in the body. Raises HTTPError."""
+        """Return the port number from the request's body. Raises HTTPError."""
         if len(self.request.body) > BODY_LIMIT:
             raise web.HTTPError(400, "the body is longer than a port needs")
         try:
@@ -80,10 +81,11 @@ class ListeningHandler(ServersOwnHandler):
 
 
 class EndingHandler(ServersOwnHandler):
-    """POST without a body: remove the route of a server that ends, and answer 204.
+    """Handle POST without a body: remove the route of a server that ends, and answer 204.
 
-    The server has closed its port. Another program that binds this port must receive no requests.
-    JupyterHub alone would keep the route until Slurm reports that the job is gone.
+    The server has closed its port before this request. Another program that binds the same port
+    must not receive the server's requests. JupyterHub by itself would keep the route until Slurm
+    reports that the job is gone.
     """
 
     @web.authenticated
@@ -108,7 +110,7 @@ class EndingHandler(ServersOwnHandler):
 def replace_batchspawners_handler() -> None:
     """Remove batchspawner's handler from JupyterHub's list.
 
-    The import of batchspawner has added it there.
+    The import of batchspawner has added the handler to this list.
     """
     import batchspawner.api
 

@@ -30,9 +30,9 @@ class PatientAuthenticator(PAMAuthenticator):
     """Authenticate by PAM, delay failed logins outside of PAM, and recheck users who are logged in.
 
     PAM's own delay blocks one of JupyterHub's few threads (auth.py, executor_threads), so that a
-    few wrong passwords at once would block all logins. Here only the failed login waits. Attempts
-    with the same name from the same address are handled one after the other. The number of failures
-    from one address is limited, for all names together.
+    few wrong passwords at once would block all logins. This class delays only the failed login.
+    Attempts with the same name from the same address are handled one after the other. The number of
+    failures from one address is limited, whichever names were tried.
     """
 
     accounts: ClassVar[set[str]] = set()
@@ -49,7 +49,7 @@ class PatientAuthenticator(PAMAuthenticator):
         self._unknown: dict[str, float] = {}
 
     async def authenticate(self, handler: Any, data: Any) -> str | None:
-        """Return the account's name if the login succeeds; else wait, and return None."""
+        """Return the account's name if the login succeeds; else wait, then return None."""
         address = network_of(handler.request.remote_ip) if handler else ""
         data = data if is_plain(data) else {"username": ""}  # fails like a wrong password
         name = data["username"].lower()[:64], address
@@ -64,7 +64,7 @@ class PatientAuthenticator(PAMAuthenticator):
             return None
 
     async def _with_password(self, handler: Any, data: dict[str, str]) -> str | None:
-        """Return the account's name as the directory has it; None if the password is wrong."""
+        """Return the account's name, spelled as in the directory; None for a wrong password."""
         if not data["username"]:
             return None
         name = await self.account(data["username"])
@@ -74,8 +74,8 @@ class PatientAuthenticator(PAMAuthenticator):
     def password_is_right(self, handler: Any, data: dict[str, str]) -> str | None:
         """Return the account's name if PAM accepts the password; else None.
 
-        In JupyterHub's method (auth.py), pamela also checks the account, and does not report which
-        of the two checks has failed.
+        In JupyterHub's method (auth.py), pamela also checks the account, and does not report
+        whether the password or the account was refused.
         """
         name = data["username"]
         password: str | tuple[str, str] = data["password"]
@@ -95,10 +95,10 @@ class PatientAuthenticator(PAMAuthenticator):
 
     @run_on_executor
     def account(self, typed: str) -> str:
-        """Return the name of the account that the user means.
+        """Return the name of the account that matches the typed name.
 
-        An account's name may have capital letters, and a keyboard may add one. A name that the
-        directory does not know is returned unchanged, and PAM refuses it.
+        An account's name may have capital letters, and a keyboard may capitalize the typed name. A
+        name that is not in the directory of accounts is returned unchanged, and PAM refuses it.
         """
         for name in (typed, typed.lower()):
             with suppress(KeyError, ValueError):
@@ -110,16 +110,16 @@ class PatientAuthenticator(PAMAuthenticator):
     def normalize_username(self, username: str) -> str:
         """Return the name without changing its case.
 
-        JupyterHub makes all letters small, and then finds no account BigBob (auth.py). See
-        account().
+        JupyterHub's method converts the name to lower case (auth.py), and then finds no account
+        BigBob. The method account() finds the correct case.
         """
         return str(self.username_map.get(username, username))
 
     @run_on_executor
     def refusal(self, account: str) -> str:
-        """Return why PAM refuses the account although the password is right; "" if it does not.
+        """Return why PAM refuses the account although the password is right; "" if PAM accepts it.
 
-        JupyterHub would show "Invalid username or password".
+        Without this reason, JupyterHub would show "Invalid username or password".
         """
         try:
             pamela.check_account(account, service=self.service, encoding=self.encoding)
@@ -132,8 +132,8 @@ class PatientAuthenticator(PAMAuthenticator):
     async def check_allowed(self, username: str, authentication: Any = None) -> bool:
         """Return whether the account is in an allowed group.
 
-        JupyterHub asks the directory of accounts in the hub's event loop, and a slow directory
-        would block the hub.
+        JupyterHub's own method queries the directory of accounts in the hub's event loop, so that a
+        slow directory would block the hub.
         """
         try:
             return await self._is_allowed(username)
@@ -145,23 +145,23 @@ class PatientAuthenticator(PAMAuthenticator):
 
     @run_on_executor
     def system_user_exists(self, user: Any) -> bool:
-        """Do what JupyterHub's method does, in a thread."""
+        """Run JupyterHub's method of this name in a thread."""
         return super().system_user_exists(user)
 
     async def is_admin(self, handler: Any, authentication: dict[str, Any]) -> bool:
         """Return whether the account is an administrator's.
 
-        Without `admin_groups` JupyterHub returns None (auth.py), and an administrator would stay
-        one for ever.
+        If `admin_groups` is not set, JupyterHub's method returns None (auth.py), and a former
+        administrator would keep the rights for ever.
         """
         return bool(await super().is_admin(handler, authentication))
 
     async def refresh_user(self, user: Any, handler: Any = None) -> bool | dict[str, Any]:
         """Recheck a user every few minutes (auth_refresh_age).
 
-        A user who has left the allowed groups must log in again, and is refused then. A directory
-        of accounts that does not answer knows no user. Users with open notebooks must not be logged
-        out by that, so that for SILENCE seconds it changes nothing.
+        A user who has left the allowed groups must log in again, and the login is then refused. If
+        the directory of accounts does not answer, no account is found. Users with open notebooks
+        are therefore logged out only if their account is not found for SILENCE seconds.
         """
         try:
             allowed = await self._is_allowed(user.name)
@@ -183,8 +183,7 @@ class PatientAuthenticator(PAMAuthenticator):
     def _is_allowed(self, name: str) -> bool:
         """Return whether the account is in an allowed group.
 
-        Raises KeyError for an account, or for a group of the site, that the directory does not
-        know.
+        Raises KeyError if the directory of accounts lacks the account, or a group of the site.
         """
         self._getpwnam(name)
         for group in self.allowed_groups:
@@ -193,10 +192,11 @@ class PatientAuthenticator(PAMAuthenticator):
 
 
 def is_plain(data: Any) -> bool:
-    """Return whether PAM reads the same name and password as this code.
+    """Return whether name and password are texts that PAM and this code read in the same way.
 
-    The data may be any JSON (POST users/NAME/tokens). In C a text ends at its first NUL. With NULs
-    an attacker could send a name that is bob for PAM, but a new name each time for the delays.
+    The data may be any JSON (POST users/NAME/tokens). In C a text ends at its first NUL. By adding
+    a NUL and other letters to the name bob, an attacker could try passwords of bob under many
+    names, and avoid the delays after failures.
     """
     keys = {"username", "password"}
     if not (isinstance(data, dict) and keys <= data.keys()):
@@ -210,7 +210,7 @@ def is_plain(data: Any) -> bool:
 
 
 def _nologin() -> str:
-    """Return the administrators' text for users who cannot log in now; pam_nologin(8)."""
+    """Return the text of the file nologin for users who cannot log in now; see pam_nologin(8)."""
     for path in (Path("/run/nologin"), Path("/etc/nologin")):
         with suppress(OSError):
             return path.read_text(errors="replace")[:1000].strip() or "logins are closed"
@@ -218,7 +218,7 @@ def _nologin() -> str:
 
 
 def network_of(address: str) -> str:
-    """Return the addresses among which one client can choose: with IPv6 a /64, else the address."""
+    """Return the network whose addresses one client can use: for IPv6 a /64, else the address."""
     ip = ip_address(address)
     ip = getattr(ip, "ipv4_mapped", None) or ip
     return str(ip_network((ip, 64 if ip.version == 6 else 32), strict=False))

@@ -1,7 +1,7 @@
 """Delay login attempts after failures, by name and by address.
 
-After a failure, the next attempt with the same name waits. The number of failures of an address is
-limited.
+After a failed login, the next attempt with the same name has to wait. The number of failed logins
+from one address is limited.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Answer = TypeVar("Answer")
 class Patience(Generic[Key]):
     """Count failures by key (name and address), and handle attempts one after the other.
 
-    Each further failure is answered later.
+    The answer to each further failure of a key is delayed longer.
     """
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class Patience(Generic[Key]):
                 del self._inside[key], self._turns[key]
 
     def failed(self, key: Key) -> float:
-        """Count one more failure, and return how many seconds its answer has to wait."""
+        """Count a failure of the key, and return by how many seconds its answer must be delayed."""
         count = self._count(key) + 1
         self._failures.pop(key, None)
         self._failures[key] = count, time.monotonic()
@@ -84,9 +84,10 @@ class Patience(Generic[Key]):
 class Turns(asyncio.Semaphore):
     """Limit the attempts from one address.
 
-    An attempt takes one of CLASSROOM turns. A success returns the turn at once. Turns of failures
-    are returned later, one in each PACE seconds. An attacker who tries many names is delayed before
-    no turn is left, so that a user with the right password, which uses up no turn, still finds one.
+    An attempt takes one of CLASSROOM turns. After a successful login, its turn is free again at
+    once. After failed logins, one turn becomes free every PACE seconds. The answers to an attacker
+    who tries many names are delayed before all turns are taken, so that a user with the right
+    password still gets a turn.
     """
 
     def __init__(self) -> None:
@@ -94,7 +95,7 @@ class Turns(asyncio.Semaphore):
         self._forgotten = 0.0  # when the last failure will be forgotten
 
     async def ask(self, question: Callable[[], Awaitable[Answer | None]]) -> Answer | None:
-        """Wait for a turn, call `question` and return its answer; None is a failure.
+        """Wait for a free turn, call `question`, and return its answer; None means a failed login.
 
         Raises HTTPError (429) if no turn is free for too long.
         """
@@ -117,5 +118,5 @@ class Turns(asyncio.Semaphore):
                 self.release()
 
     def delay(self) -> float:
-        """Return how many seconds the answer to a failure has to wait."""
+        """Return by how many seconds the answer to a failed login must be delayed."""
         return max(0.0, self._forgotten - asyncio.get_running_loop().time() - PACE * CLASSROOM / 2)

@@ -1,9 +1,8 @@
 """End all of a user's logins by browser when the user logs out, and limit their number.
 
-A browser is logged in at the hub by a cookie id, and from there at each server by OAuth
-(oauth/provider.py). JupyterHub deletes the browser's cookies at logout, but their values stay valid
-for days, so that a copy of them logs in (handlers/login.py, _backend_logout_cleanup). The user's
-servers keep running.
+A browser is logged in at the hub by a cookie, and then at each server by OAuth (oauth/provider.py).
+At logout JupyterHub deletes the browser's cookies, but a copy of these cookies stays valid for days
+(handlers/login.py, _backend_logout_cleanup). A logout does not stop the user's servers.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ REMEMBERED = 50  # logins of one user at servers; older ones are deleted
 
 
 class LogoutHandler(login.LogoutHandler):
-    """End all sessions of the user at logout, in other browsers too."""
+    """End all sessions of the user at logout, including those in other browsers."""
 
     def _backend_logout_cleanup(self, name: str) -> None:
         user = self.current_user.orm_user
@@ -32,7 +31,7 @@ class LogoutHandler(login.LogoutHandler):
 def forget(session: Any, table: Any, user: int, but: int = REMEMBERED) -> None:
     """Delete a user's oldest logins at servers from `table`, and commit.
 
-    The newest `but` logins stay.
+    The newest `but` logins are kept.
     """
     rows = session.query(table).filter(table.user_id == user, table.client_id != PROGRAMS)
     for row in rows.order_by(table.id.desc()).offset(but):

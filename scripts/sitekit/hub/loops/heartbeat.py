@@ -1,7 +1,7 @@
 """Notify systemd that the hub is ready, and that its event loop still runs.
 
-See sd_notify(3) and sd_watchdog_enabled(3). Another supervisor sets no NOTIFY_SOCKET, and is not
-notified.
+The man pages sd_notify(3) and sd_watchdog_enabled(3) describe the messages. A supervisor that sets
+no NOTIFY_SOCKET, such as supervisord, is not notified.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ STARTING = 0.2  # seconds between two checks whether the hub listens
 
 
 async def run() -> None:
-    """Send READY=1 once the hub listens, then WATCHDOG=1 twice in each watchdog interval.
+    """Send READY=1 as soon as the hub listens, then WATCHDOG=1 twice in each watchdog interval.
 
     A hub that hangs sends nothing, so that systemd restarts it.
     """
@@ -38,7 +38,7 @@ async def run() -> None:
 def tell(address: str, word: str) -> None:
     """Send one message to systemd's socket. Raises OSError.
 
-    An address that begins with @ is in the abstract namespace.
+    A socket address that begins with @ is in the abstract namespace.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
         if address.startswith("@"):

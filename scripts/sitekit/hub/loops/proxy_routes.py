@@ -1,7 +1,7 @@
 """Restore the proxy's routes after the proxy was restarted.
 
-configurable-http-proxy keeps its routes in memory. JupyterHub compares them only every five minutes
-(jupyterhub#4369, closed with a shorter default).
+configurable-http-proxy keeps its routes in memory. JupyterHub itself compares the proxy's routes
+with its own only every five minutes (jupyterhub#4369).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ EVERY = 2.0  # seconds
 
 
 async def run() -> None:
-    """Compare the routes for ever.
+    """Compare the proxy's routes with the hub's, again and again.
 
-    A proxy that does not answer is asked again in the next round.
+    If the proxy does not answer, the next round tries again.
     """
     while True:
         await asyncio.sleep(EVERY)

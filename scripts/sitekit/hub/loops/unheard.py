@@ -1,7 +1,8 @@
 """Refuse settings of JupyterHub and batchspawner that have no effect here.
 
-Such a setting in a site's own configuration is reported before its hub starts, with what to write
-instead. An administrator would not notice a setting that is dropped without a message.
+A setting without effect in the site's own configuration is reported before the hub starts, together
+with the setting to use instead. An administrator would not notice a setting that is ignored without
+a message.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def unheard(config: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def refuse_unheard(config: Mapping[str, Mapping[str, Any]], folder: Path) -> None:
     """Exit with a message if there is a setting that has no effect.
 
-    Such settings can only come from files in `folder`.
+    Settings without effect can only come from files in `folder`.
     """
     if found := unheard(config):
         sys.exit("\n".join([f"{folder}: remove these settings:", *found]))

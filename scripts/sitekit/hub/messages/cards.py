@@ -1,7 +1,7 @@
 """Build the failure cards of servers that did not start.
 
-A card tells the user what happened in one sentence, some figures, the last lines of the log, and
-what to do. The cards of servers that had started are in ended_cards.py.
+A card contains one sentence about what happened, some values such as memory and time, the last
+lines of the log, and advice. The cards of servers that had started are in ended_cards.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from ..servers.hub_state import HubState
 class Card:
     """Hold one failure message for a user.
 
-    `figures` maps labels to values. `kind` is one word, which metrics and tests compare.
+    `figures` maps labels, such as "Memory", to values. `kind` is one word, which metrics and tests
+    compare.
     """
 
     kind: str
@@ -94,7 +95,7 @@ def card_of_outage(text: str) -> Card:
 def card_of_hidden_job(backend: Backend, job: str) -> Card:
     """Return the card for a job that the backend accepted, but does not list to the hub.
 
-    Without the job's node the hub cannot open the server.
+    The hub cannot open a server if it does not know the job's node.
     """
     return Card(
         "unseen",

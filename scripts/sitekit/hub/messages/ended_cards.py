@@ -21,7 +21,7 @@ async def card_of_ending(hub_state: HubState, tag: str, *, starting: Literal[Tru
 @overload
 async def card_of_ending(hub_state: HubState, tag: str, *, starting: bool) -> Card | None: ...
 async def card_of_ending(hub_state: HubState, tag: str, *, starting: bool) -> Card | None:
-    """Return the card for the server's ended job; None if it ended as requested."""
+    """Return the card for the server's ended job; None if the job ended as requested."""
     row = hub_state.ledger.row(tag)
     if row is None or row.job is None:
         if not starting:
@@ -45,7 +45,8 @@ ACCESS = re.compile(r"\] [1-5]\d\d [A-Z]+ /\S* \(")
 def without_requests(lines: Iterable[str]) -> list[str]:
     """Return the lines of a log, except those about single HTTP requests.
 
-    Anybody who sends a request chooses its address, and thereby the text of such a line.
+    Anybody can send a request with any address, and thereby put any text into a line about a
+    request.
     """
     return [line for line in lines if not ACCESS.search(line)]
 
@@ -79,7 +80,7 @@ def card_of(
     *,
     starting: bool,
 ) -> Card | None:
-    """Return the card for a job's ending, from the figures in the server's choice. Pure."""
+    """Return the card for an ended job, from its state and the limits in the server's choice."""
     figures = _figures(ending, choice)
     log = "\n".join(lines)
     killed_for_memory = "oom-kill" in log.lower() and ending.cause not in (
@@ -129,10 +130,10 @@ def _with_more(
     had: int,
     human: Callable[[int], str],
 ) -> str:
-    """Name the tier that has enough: the smallest one with more than `had` of `what`.
+    """Name the smallest tier with more than `had` of `what`, which is memory or time.
 
-    Only tiers that every user may choose are named. The tier that ended is not named, even where
-    Slurm had cut its limit.
+    Only tiers that every user may choose are named. The tier of the ended server is not named, even
+    if Slurm had reduced its limit.
     """
     larger = [
         tier
@@ -194,7 +195,7 @@ CRASHES = (
 
 
 def _crash(ending: Ending, figures: dict[str, str], lines: tuple[str, ...], log: str) -> Card:
-    """Return the card for a server that failed by itself, by a pattern in its log."""
+    """Return the card for a server that crashed; a pattern in its log selects the text."""
     for pattern, kind, what, remedy in CRASHES:
         if re.search(pattern, log, re.IGNORECASE):
             return Card(kind, what, remedy, figures, lines)
@@ -209,7 +210,7 @@ def _crash(ending: Ending, figures: dict[str, str], lines: tuple[str, ...], log:
 
 
 def _figures(ending: Ending, choice: dict[str, Any]) -> dict[str, str]:
-    """Return the figures for the card: job, tier, memory, time and node."""
+    """Return the values that the card shows: job, tier, memory, time and node."""
     figures = {"job": ending.job, "tier": str(choice.get("title", ""))}
     if ending.peak_memory:
         figures["memory used"] = (

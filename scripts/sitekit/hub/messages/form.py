@@ -29,7 +29,7 @@ def tier_form(
 ) -> str:
     """Render the form's fields as HTML.
 
-    The tier `asked` is selected beforehand, or else the tier of the `last` choice.
+    The tier `asked` is preselected; without `asked`, the tier of the `last` choice is.
     """
     tiers = tiers_for(hub_state.site, eligibility)
     keys = [tier.key for tier in tiers]

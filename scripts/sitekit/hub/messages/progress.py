@@ -1,6 +1,7 @@
-"""Write what a waiting user reads on the progress page.
+"""Write the text that a waiting user reads on the progress page.
 
-The text comes from the last snapshot and the last forecast. No query is started for it.
+The text comes from the last snapshot and the last forecast. No query of the scheduler is started to
+write the text.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ OUTAGE = (
 async def events(hub_state: HubState, backend: Backend, tag: str) -> AsyncIterator[dict[str, Any]]:
     """Yield the progress events for the server start with this tag, each when it changes.
 
-    They tell why the job waits, its expected start, and then what is happening.
+    The events describe why the job waits, when it is expected to start, and then each step of the
+    server's start.
     """
     last = None
     while True:

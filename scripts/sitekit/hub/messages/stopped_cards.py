@@ -1,7 +1,7 @@
 """Build the cards of servers that somebody else stopped.
 
-The culler, another service or an administrator can stop a user's server. The card names the one
-that did, and the reason.
+The culler, another service or an administrator can stop a user's server. The card names who stopped
+the server, and the reason.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ADMINISTRATOR = Card(
 def card_of_stop(site: Site, stopper: Any, owner: str, choice: dict[str, Any]) -> Card | None:
     """Return the card for a stop by `stopper`; None if the owner stopped the server.
 
-    `stopper` is the user or the service that sent the request, as JupyterHub's object.
+    `stopper` is JupyterHub's object for the user or the service that sent the request.
     """
     if stopper.kind == "user":
         return None if stopper.name == owner else ADMINISTRATOR

@@ -1,4 +1,5 @@
 """Replace classes and functions of JupyterHub.
 
-Each file gives the reason, with the place in upstream's code, or the issue.
+Each file in this folder gives the reason for its replacement, with the place in JupyterHub's code
+or the issue.
 """

@@ -1,9 +1,9 @@
-"""Start the hub's loops once JupyterHub has loaded its users, each with our spawner.
+"""Start the hub's loops once JupyterHub has loaded its users, each with sitekit's spawner.
 
 JupyterHub creates its table of users when something first reads it, with the settings of that
-moment (app.py, _users_default). If this happens too early in the start, the table has no spawner
-class for as long as the hub runs. Every server would then belong to a LocalProcessSpawner, and a
-running server would be taken for stopped.
+moment (app.py, _users_default). If the table is created too early, it has no spawner class for as
+long as the hub runs. Every server would then get a LocalProcessSpawner, and JupyterHub would treat
+a running server as stopped.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ Loop = Callable[[], Coroutine[Any, Any, None]]
 def begin_with_users(loops: Mapping[str, Loop], first: Callable[[], object]) -> None:
     """Start the loops when JupyterHub begins to check the servers in its database.
 
-    That is in init_spawners (app.py), when users and settings are complete. JupyterHub creates
-    every spawner before it first waits, so that the loops, which are only scheduled here, find them
-    all. It then polls each server, for which the snapshot must already be renewed. An exception of
-    `first` ends the hub. Subcommands such as `jupyterhub token` do not call this.
+    JupyterHub begins this check in init_spawners (app.py), when users and settings are complete.
+    The loops are only scheduled here, and JupyterHub creates every spawner before it first waits,
+    so that the loops find all spawners. JupyterHub then polls each server, and a poll needs a
+    snapshot that the loops have renewed. An exception in `first` ends the hub. Subcommands such as
+    `jupyterhub token` start no loops.
     """
     init_spawners = JupyterHub.init_spawners
     tasks: list[
@@ -50,7 +51,7 @@ def begin_with_users(loops: Mapping[str, Loop], first: Callable[[], object]) -> 
 async def _keep_running(run: Loop, name: str) -> None:
     """Run a loop, and restart it if it fails.
 
-    Servers depend on these loops: an error must not end one for the rest of the hub's lifetime.
+    Servers depend on the hub's loops, so that an error must not end a loop before the hub ends.
     """
     while True:
         try:

@@ -1,8 +1,8 @@
 """Show a clear message while the hub's database cannot be used.
 
-The disk may be full, or another program may lock the database. JupyterHub then takes the visitor
-for one without a login (handlers/base.py, prepare), and shows "403 : None". For other errors it
-shows "You can try restarting your server", which does not help.
+The disk may be full, or another program may lock the database. JupyterHub itself would then treat
+the visitor as not logged in (handlers/base.py, prepare), and show "403 : None". For other database
+errors, JupyterHub would show "You can try restarting your server", which does not help.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WORDS = (
 
 
 def tell_of_database() -> None:
-    """Show this message on every page, and in every REST answer, that such an error ends."""
+    """Show a clear message on each page, and in each REST answer, that a database error ends."""
     SQLAlchemyError.jupyterhub_message = LedgerTrouble.jupyterhub_message = WORDS
     SQLAlchemyError.jupyterhub_html_message = LedgerTrouble.jupyterhub_html_message = WORDS
     get_user, prepare, write = (

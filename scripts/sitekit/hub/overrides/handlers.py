@@ -1,6 +1,6 @@
-"""Restrict JupyterHub's own handlers, which would start or store whatever a user sends.
+"""Restrict JupyterHub's own handlers, which would accept any options that a user sends.
 
-Also write a card when somebody stops another user's server.
+The handlers also write a card when somebody stops another user's server.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ PATCHABLE = {"name", "display_name"}
 
 
 class ServerHandler(UserServerAPIHandler):
-    """Accept options only when a server is started, because only then they are checked.
+    """Accept options only when a server is started, because options are checked only then.
 
-    JupyterHub's PUT and PATCH store unchecked options, and PATCH logs them in full
+    JupyterHub's PUT and PATCH store unchecked options, and PATCH logs these options in full
     (apihandlers/users.py).
     """
 
@@ -79,9 +79,9 @@ class ServerHandler(UserServerAPIHandler):
 class AccountHandler(UserAPIHandler):
     """Refuse to rename users.
 
-    A user of the hub is an account of the cluster, as which servers run. An administrator who could
-    rename users could give the user of a session the name of another account (apihandlers/users.py,
-    patch).
+    A user of the hub is an account of the cluster, and the user's servers run as this account. An
+    administrator who could rename users could give a user who is logged in the name of another
+    account (apihandlers/users.py, patch).
     """
 
     def get_json_body(self) -> Any:
@@ -105,7 +105,7 @@ class ProxyHandler(ProxyAPIHandler):
 
 
 def _with_short_title(body: Any) -> Any:
-    """Return the body, unless the server's title is too long. Raises HTTPError."""
+    """Return the request's body. Raises HTTPError if the server's title is too long."""
     title = body.get("display_name") if isinstance(body, dict) else None
     if title is not None and not (isinstance(title, str) and len(title) <= NAME_LIMIT):
         raise web.HTTPError(400, f"display_name is not a text of at most {NAME_LIMIT} characters")
@@ -113,11 +113,11 @@ def _with_short_title(body: Any) -> Any:
 
 
 class FormHandler(SpawnHandler):
-    """Let an address fill in the form, but start no server.
+    """Let the query in an address fill in the form, but never start a server.
 
-    A page of another site could redirect a reader to such an address (CVE-2026-40864). JupyterHub
-    takes unknown words in an address for options, and starts a server with them
-    (handlers/pages.py).
+    A page of another site could redirect a user to an address with a query (CVE-2026-40864).
+    JupyterHub's own handler reads unknown keys of the query as options, and starts a server with
+    them (handlers/pages.py).
     """
 
     def _get_user_options(self, query_options: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -135,9 +135,9 @@ class FormHandler(SpawnHandler):
 
 
 class RootHandler(RootAPIHandler):
-    """Remove a header that allows every page of the web to read this answer.
+    """Remove the header that allows pages of every website to read this answer.
 
-    It is Access-Control-Allow-Origin (apihandlers/hub.py).
+    The header is Access-Control-Allow-Origin (apihandlers/hub.py).
     """
 
     def set_default_headers(self) -> None:
@@ -146,7 +146,7 @@ class RootHandler(RootAPIHandler):
 
 
 def replace_handlers(more: Mapping[type, type]) -> None:
-    """Put these handlers, and `more`, in the place of JupyterHub's own."""
+    """Replace JupyterHub's own handlers with the handlers of this module and with `more`."""
     ours = {
         UserServerAPIHandler: ServerHandler,
         SpawnHandler: FormHandler,
@@ -166,7 +166,7 @@ def replace_handlers(more: Mapping[type, type]) -> None:
 async def limit_bodies() -> None:
     """Limit the size of requests to BODY_LIMIT, as soon as the hub listens.
 
-    JupyterHub has no setting for that.
+    JupyterHub has no setting for the size of requests.
     """
     while (server := JupyterHub.instance().http_server) is None:
         await asyncio.sleep(0.1)

@@ -1,8 +1,9 @@
 """Find out who connects to the hub's port: the proxy, which forwards pages, or a server.
 
-JupyterHub has one port for both. It "should never be accessed directly" (app.py, hub_port), but
-nothing prevents that. Servers on compute nodes only need the REST API. With internal TLS the
-certificate identifies the caller. Without it, only the address is known.
+JupyterHub has one port for both proxy and servers. By JupyterHub's documentation, this port "should
+never be accessed directly" (app.py, hub_port), but JupyterHub does not prevent direct access.
+Servers on compute nodes only need the REST API. With internal TLS the certificate identifies the
+caller. Without internal TLS, only the caller's address is known.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ FOR_OTHERS = APIHandler | HealthCheckHandler | MetricsHandler
 def keep_pages_behind_the_front(url: str, has_ended: Callable[[str], bool]) -> None:
     """Refuse pages, such as the login, to every caller but the proxy.
 
-    Users must go through the front at `url`. Another caller cannot set its address for the log and
-    for the delays of login either: X-Forwarded-For and similar headers count only from the proxy. A
-    server's certificate is refused once `has_ended` returns True for its tag.
+    Users must go through the front at `url`. X-Forwarded-For and similar headers are accepted only
+    from the proxy, so that no other caller can forge its address for the log and for the login
+    delays. A server's certificate is refused once `has_ended` returns True for its tag.
     """
     prepare = BaseHandler.prepare
 
@@ -55,13 +56,13 @@ def is_proxy(request: HTTPServerRequest) -> bool:
 def certified(request: HTTPServerRequest) -> tuple[str, str]:
     """Return (authority, name) of the caller's verified certificate.
 
-    Both are "" for a caller without TLS.
+    Authority and name are "" for a caller without TLS.
     """
     return shown_by(request.connection.stream.socket)
 
 
 def shown_by(connection: socket.socket | None) -> tuple[str, str]:
-    """Return (authority, name) of the certificate on a connection; both are "" without TLS."""
+    """Return (authority, name) of the certificate on a connection, or ("", "") without TLS."""
     # Any, because the type of getpeercert() does not distinguish the keys
     found: Any = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
     if not found:
@@ -71,16 +72,17 @@ def shown_by(connection: socket.socket | None) -> tuple[str, str]:
 
 
 def _names(parts: Iterable[Iterable[tuple[str, str]]]) -> dict[str, str]:
-    """Return a certificate's issuer or subject as a dict; the ssl module has tuples of pairs."""
+    """Convert a certificate's issuer or subject from the ssl module's tuples of pairs to a dict."""
     return {key: value for part in parts for key, value in part}
 
 
 def is_of_this_machine(request: HTTPServerRequest) -> bool:
     """Return whether the caller runs on this machine.
 
-    Such a caller has the address that the kernel selects for a connection to the hub's own address.
-    It is mostly that same address. It is another one if the machine has several addresses in a
-    network: then the first of them. For 127.0.1.1 it is 127.0.0.1.
+    A caller on this machine has the source address that the kernel selects for a connection to the
+    hub's own address. The source address is mostly the hub's own address. If the machine has
+    several addresses in one network, the kernel selects the first of them. For the hub's address
+    127.0.1.1, the kernel selects 127.0.0.1.
     """
     ours = request.connection.stream.socket
     if ours is None:

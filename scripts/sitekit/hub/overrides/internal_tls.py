@@ -1,8 +1,8 @@
-"""Use TLS between the hub, the proxy and users' servers, with certificates of our own.
+"""Use TLS between the hub, the proxy and users' servers, with certificates of sitekit's own.
 
-JupyterHub's internal_ssl stays off. It would create certificates with certipy, one for all starts
-of a user's servers. Its contexts also trust the distribution's authorities (utils.py,
-make_ssl_context).
+JupyterHub's internal_ssl stays off. With internal_ssl, JupyterHub would create certificates with
+certipy, and use one certificate for all starts of a user's servers. JupyterHub's TLS contexts also
+trust the distribution's authorities (utils.py, make_ssl_context).
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def speak_tls(hub_state: HubState) -> None:
 def call_by_name(hub_state: HubState) -> None:
     """Make JupyterHub's HTTP client use the hub's certificate, and find servers by name.
 
-    The name is the one in the server's certificate. This replaces init_internal_ssl, which sets the
-    same options of the same client, from certipy's files.
+    A server is found by the name in its certificate. This function replaces JupyterHub's
+    init_internal_ssl, which sets the same options of the client from certipy's files.
     """
 
     def init_internal_ssl(app: JupyterHub) -> None:
@@ -129,14 +129,15 @@ def answer(context: ssl.SSLContext, plain: Callable[[], bool]) -> None:
 class Servers:
     """Limit the open connections of each user's server.
 
-    A user can copy the certificate of the own server, and open any number of them.
+    A user can copy the certificate of their own server, and could open any number of connections
+    with it.
     """
 
     def __init__(self) -> None:
         self._open: dict[str, list[IOStream]] = {}
 
     def take(self, stream: IOStream) -> None:
-        """Count one more connection; close the oldest of that server if there are too many.
+        """Count a new connection, and close the server's oldest connection if it has too many.
 
         Connections of the services are never closed.
         """
@@ -159,7 +160,8 @@ class Servers:
 async def _handshake(connection: socket.socket, context: ssl.SSLContext) -> SSLIOStream:
     """Do the TLS handshake, and close the connection if that fails.
 
-    With IOStream.start_tls() a caller that stops waiting cannot close the connection.
+    IOStream.start_tls() is not used, because with it a caller that stops waiting cannot close the
+    connection.
     """
     wrapped = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
     stream = SSLIOStream(wrapped, ssl_options=context)

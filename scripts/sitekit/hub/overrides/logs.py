@@ -1,4 +1,4 @@
-"""Remove secrets, passwords typed as names, and noise from what JupyterHub logs."""
+"""Remove secrets, passwords typed as names, and useless lines from JupyterHub's log."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ SECRET = re.compile(
 def log_refusals_in_one_line() -> None:
     """Log a refused start without a traceback.
 
-    JupyterHub's documentation promises that for a SpawnException, but it logs a traceback if
-    options are refused (spawner.py, _run_apply_user_options; handlers/pages.py, _post). The next
-    line of the log has the reason.
+    JupyterHub's documentation promises no traceback for a SpawnException, but JupyterHub logs a
+    traceback if options are refused (spawner.py, _run_apply_user_options; handlers/pages.py,
+    _post). The next line of the log contains the reason for the refusal.
     """
 
     def shorten(record: logging.LogRecord) -> bool:
@@ -51,7 +51,7 @@ def log_refusals_in_one_line() -> None:
 def log_no_cookie_ids() -> None:
     """Do not log the ids from which JupyterHub creates a browser's _xsrf cookie.
 
-    They are the id of the session, and the one in the login cookie (_xsrf_utils.py,
+    The two ids are the id of the session, and the id in the login cookie (_xsrf_utils.py,
     _set_xsrf_cookie). An _xsrf cookie that cannot be decoded is not logged either. Logs are
     forwarded, and read by people who need not know the ids.
     """
@@ -62,7 +62,7 @@ def log_no_cookie_ids() -> None:
 def log_no_strangers_names(accounts: Container[str]) -> None:
     """Log the name in a login only if an account has that name.
 
-    Otherwise it may be a password that was typed into the wrong field.
+    An unknown name may be a password that was typed into the wrong field.
     """
 
     def replace(record: logging.LogRecord) -> bool:
@@ -80,9 +80,9 @@ def log_no_strangers_names(accounts: Container[str]) -> None:
 class SecretsLeftOut(CoroutineLogFormatter):
     """Format log records as JupyterHub does, without secrets.
 
-    JupyterHub removes secrets from the addresses of most requests. But tornado writes addresses
-    into its warnings, and after an error all headers are logged, such as Referer and X-XSRFToken
-    (log.py, log_request).
+    JupyterHub removes secrets from the addresses of most requests. However, tornado writes
+    addresses into its warnings, and after an error all headers are logged, such as Referer and
+    X-XSRFToken (log.py, log_request).
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -93,8 +93,8 @@ class AbsentUsers:
     """Log in one line the users in the hub's database who have no account on this host.
 
     JupyterHub logs a traceback for each of them, and the advice to delete such users (app.py,
-    init_users). Here they are kept (see update_login), because the directory of accounts may just
-    not answer.
+    init_users). sitekit keeps users without an account (see update_login), because the directory of
+    accounts may only be down.
     """
 
     def __init__(self) -> None:
@@ -114,7 +114,7 @@ class AbsentUsers:
         return "c.Authenticator.delete_invalid_users = True" not in text
 
     async def tell(self) -> None:
-        """Log one line, after JupyterHub has read its users."""
+        """Log one line about users without an account, after JupyterHub has read its users."""
         if self._names:
             more = " and others" if len(self._names) > SHOWN else ""
             shown = ", ".join(self._names[:SHOWN])

@@ -1,8 +1,8 @@
 """Count a named server towards its user's limit only after it was started.
 
 JupyterHub adds a named server to its database when the form is opened, and before options are
-checked (get_or_create_spawner, in handlers/pages.py and apihandlers/users.py). Refused starts, or
-links on other pages, would use up the limit.
+checked (get_or_create_spawner, in handlers/pages.py and apihandlers/users.py). Without this module,
+refused starts or links on other pages would use up the limit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _requests: Counter[tuple[str, str]] = Counter()
 def only_if_started(handler: BaseHandler, user_name: str, server_name: str) -> Iterator[None]:
     """Remove a named server that the block has added, unless it was started.
 
-    If several such blocks run at once for the server, the last one removes it.
+    If several blocks run at once for the same server, the block that ends last removes the server.
     """
     user, key = handler.find_user(user_name), (user_name, server_name)
     if (

@@ -1,7 +1,7 @@
 """Adapt JupyterHub's class for configurable-http-proxy.
 
-It drops the proxy's times of activity, adds the addresses of servers to routes, and ends the hub if
-the proxy refuses its token.
+SilentProxy ignores the proxy's times of activity, adds the addresses of servers to routes, and ends
+the hub if the proxy refuses the hub's token.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class SilentProxy(ConfigurableHTTPProxy):
-    """The proxy, without its times of last activity.
+    """Manage the proxy's routes, and ignore the proxy's times of last activity.
 
     The proxy counts all traffic as activity, even that of a forgotten browser tab. JupyterHub takes
     the later time of server and proxy (app.py, update_last_activity), so that a server would never
@@ -52,7 +52,7 @@ class SilentProxy(ConfigurableHTTPProxy):
         await super().add_route(routespec, target, data)
 
     async def get_all_routes(self) -> dict[str, Any]:
-        """Return the routes, without times of activity and without our own routes."""
+        """Return the proxy's routes, without times of activity and without sitekit's own routes."""
         try:
             routes = await super().get_all_routes()
         except ClientResponseError as trouble:
@@ -65,9 +65,10 @@ class SilentProxy(ConfigurableHTTPProxy):
         return {path: route for path, route in routes.items() if path not in self.stand_ins}
 
     async def delete_user(self, user: Any, server_name: str = "") -> None:
-        """Delete a server's route, and let the hub answer at that of a named server.
+        """Delete a server's route; if it is a named server, let the hub answer at its address.
 
-        Otherwise the user's default server would answer there for a moment.
+        Without the hub's route, the user's default server would answer at this address for a
+        moment.
         """
         await super().delete_user(user, server_name)
         if server_name and "" in user.spawners and user.spawners[""].ready:
@@ -77,8 +78,9 @@ class SilentProxy(ConfigurableHTTPProxy):
 def end_for_another_token() -> None:
     """End the hub, because the proxy was started with another token.
 
-    Without routes, users are redirected in a circle. The hub cannot read its token again, but the
-    supervisor restarts the hub with the current one.
+    The hub cannot add routes with a wrong token, and without routes users are redirected in a
+    circle. The hub cannot read its token again, but the supervisor restarts the hub with the
+    current token.
     """
     log.critical(
         "The proxy refuses this hub's token. The hub ends, and is started again with the CONFIGPROXY_AUTH_TOKEN that "

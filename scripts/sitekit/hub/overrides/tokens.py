@@ -1,6 +1,7 @@
 """Limit the tokens that users make for programs: number, lifetime, and length of the note.
 
-JupyterHub can only limit the lifetime (token_expires_in_max_seconds, see update_login).
+JupyterHub itself can limit only the lifetime of tokens (token_expires_in_max_seconds, see
+update_login).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ LONGEST = 100 * 365 * 86400  # seconds; a date beyond the year 9999 cannot be st
 
 
 class TokenHandler(UserTokenListAPIHandler):
-    """Create tokens within the limits above, on the token page and by REST.
+    """Create tokens within sitekit's limits, on the token page and by REST.
 
     A token has the rights of its user, even if somebody else made it. Administrators may list and
     delete the tokens of others.
@@ -48,9 +49,9 @@ class TokenHandler(UserTokenListAPIHandler):
         await super().post(user_name)
 
     async def authenticate(self, data: Any) -> Any:
-        """Check the password in a request that has one instead of a token.
+        """Check the password in a request that has a password instead of a token.
 
-        JupyterHub calls this. The same limits apply.
+        JupyterHub calls this method. The limits on tokens apply to this request too.
         """
         who = await super().authenticate(data)
         self._refuse_anothers(
@@ -60,9 +61,9 @@ class TokenHandler(UserTokenListAPIHandler):
         return who
 
     def _refuse_anothers(self, requester: Any) -> None:
-        """Refuse a token in another user's name, if the requester may only do so as administrator.
+        """Refuse a token in another user's name if only the role of administrator would allow it.
 
-        A service, or another user, can have that right by the site's own configuration. Raises
+        The site's own configuration can allow a service or a user to make tokens for others. Raises
         HTTPError.
         """
         by_role = (

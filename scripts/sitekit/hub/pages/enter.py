@@ -1,9 +1,9 @@
 """Decide who may open whose server, when all servers have one domain.
 
 The hub sets a cookie (entry_cookie.py), and the proxy opens a server only with that cookie. Owners
-get it when they log in, and whenever it is missing. Other users who may open a server are
-administrators, and users with whom it is shared. They first read a page about whom they trust, and
-confirm it.
+get the cookie when they log in, and whenever the cookie is missing. Other users who may open a
+server are administrators, and users with whom it is shared. Users other than the owner must first
+confirm a page about whom they trust.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _DOTS = {".", ".."}
 def let_owners_in(site: Site) -> None:
     """Set the cookie for a user's own servers at each login.
 
-    It replaces the cookie that another user has left in the browser.
+    The new cookie replaces a cookie that another user has left in the browser.
     """
     set_login_cookie, clear_login_cookie = (
         BaseHandler.set_login_cookie,
@@ -64,7 +64,7 @@ def let_owners_in(site: Site) -> None:
 
 
 def entry_of(handler: BaseHandler) -> entry_cookie.Entry | None:
-    """Return the entry in the browser's cookie, if it belongs to the user who is logged in."""
+    """Return the entry in the browser's cookie, if it belongs to the logged-in user."""
     found = entry_cookie.read(
         handler.get_cookie(entry_cookie.COOKIE, ""), entry_cookie.key(handler.proxy.auth_token)
     )
@@ -91,7 +91,7 @@ def admit(handler: BaseHandler, before: entry_cookie.Entry, owner: str) -> None:
 
 
 class EnterHandler(BaseHandler):
-    """/hub/sitekit/enter?next=/user/NAME/...: give the browser an entry to that server.
+    """Handle /hub/sitekit/enter?next=/user/NAME/...: give the browser an entry to NAME's servers.
 
     The proxy redirects a browser without an entry to this page.
     """
@@ -114,7 +114,7 @@ class EnterHandler(BaseHandler):
     def _refused(self, owner: str) -> bool:
         """Return whether the proxy refused an entry that is valid for this hub.
 
-        If the browser were redirected back at once, it would go in circles.
+        Without this check, hub and proxy would redirect the browser in circles.
         """
         before = entry_of(self)
         return before is not None and before.opens(owner, time.time())
@@ -128,7 +128,7 @@ class EnterHandler(BaseHandler):
         self.redirect(self._next)
 
     def _owner(self) -> str:
-        """Return whose server it is, if the user who is logged in may open it. Raises HTTPError.
+        """Return the server's owner, if the user who is logged in may open it. Raises HTTPError.
 
         For an unknown user or server the answer is JupyterHub's own (404).
         """
@@ -154,7 +154,8 @@ class EnterHandler(BaseHandler):
 class AuthorizeHandler(OAuthAuthorizeHandler):
     """Renew the entry when the hub authorizes a user at a server.
 
-    The server's own cookie begins at that moment, and both then last equally long.
+    The server sets its own cookie at that moment, so that the entry and this cookie last equally
+    long.
     """
 
     def _complete_login(
@@ -169,7 +170,7 @@ class AuthorizeHandler(OAuthAuthorizeHandler):
 
 
 class EndingLogoutHandler(LogoutHandler):
-    """Make the entry invalid at logout, also for copies of the cookie."""
+    """Make the browser's entry invalid at logout, so that no copy of its cookie works either."""
 
     async def default_handle_logout(self) -> None:
         if self.current_user and (ends := entry_of(self)):
@@ -186,9 +187,10 @@ class EndingLogoutHandler(LogoutHandler):
 
 
 def _note_end(id_: str) -> None:
-    """Record that an entry has ended.
+    """Record that an entry to servers has ended, because its user has logged out.
 
-    Entries that would have expired by now are removed, because a hub runs for months.
+    Ended entries that would have expired by now are removed from memory, because a hub runs for
+    months.
     """
     now = int(time.time())
     for old in [old for old, until in _ended.items() if until < now]:
@@ -197,13 +199,13 @@ def _note_end(id_: str) -> None:
 
 
 async def resend_ended(proxy: Any) -> None:
-    """Send the ended entries to a proxy that was restarted."""
+    """Send all ended entries to a proxy that was restarted."""
     for id_ in list(_ended)[-_MOST:]:
         await _send_ended(proxy, id_)
 
 
 async def _send_ended(proxy: Any, id_: str) -> None:
-    """Send one ended entry to the proxy."""
+    """Send one ended entry to the proxy, which then refuses it."""
     await proxy.api_request(f"sitekit/ended/{id_}?until={_ended[id_]}", method="POST")
 
 

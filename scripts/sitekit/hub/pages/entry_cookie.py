@@ -1,8 +1,9 @@
 """Write and read the cookie that lists the users whose servers a browser may open.
 
-The proxy checks it as well (proxy/owners.mjs). The cookie has no secret, and a server does not
-accept it as a login. It shows that the hub was asked first. So no link can lead a user to another
-user's pages, which could use the first user's login where all servers have one domain.
+The proxy checks this cookie as well (proxy/owners.mjs). The cookie has no secret, and a server does
+not accept it as a login. The cookie proves that the hub has allowed this browser to open these
+servers. Without the cookie, a link could lead a user to another user's pages, and if all servers
+have one domain, these pages could use the first user's login.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ It must come over https, and is valid for all paths.
 
 @dataclass(frozen=True)
 class Entry:
-    """What one login may open.
+    """Hold the users whose servers one login may open.
 
-    `servers` holds the users whose servers may be opened, and until when, in seconds since the
-    epoch. Entries with the same `id` end together, when that login ends.
+    `servers` maps each of these users to the time at which the permission ends, in seconds since
+    the epoch. Entries with the same `id` belong to one login, and end together with that login.
     """
 
     user: str
@@ -34,7 +35,7 @@ class Entry:
     id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
 
     def to(self, owner: str, until: float, now: float) -> Entry:
-        """Return the entry with one more owner, and without those that have expired."""
+        """Return the entry with one more owner, and without owners whose permission has expired."""
         kept = {name: end for name, end in self.servers.items() if end > now}
         return replace(self, servers=kept | {owner: int(until)})
 

@@ -1,10 +1,10 @@
-"""Add routes by which the hub answers in place of a server that cannot.
+"""Add routes by which the hub answers in place of stopped or suspended servers.
 
-Such a server is a named one that does not run, or one that is suspended.
+The hub answers for each named server that does not run, and for each server that is suspended.
 
-The proxy uses the longest prefix that it knows. Without a route of its own, /user/alice/one/ is
-answered by alice's default server at /user/alice/, with 404. A lab that was open there repeats its
-requests without a pause.
+The proxy uses the route with the longest prefix of an address. Without a route of its own,
+/user/alice/one/ is answered by alice's default server at /user/alice/, with 404. A lab that was
+open at such an address repeats its requests without a pause.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def wanted_routes(app: JupyterHub) -> set[str]:
 
 
 async def update_routes(app: JupyterHub) -> None:
-    """Add and delete routes so that the proxy has the wanted ones."""
+    """Add and delete routes until the proxy has exactly the wanted routes."""
     specs = wanted_routes(app)
     for path in specs - app.proxy.stand_ins:
         await app.proxy.add_route(path, app.hub.host, ROUTE)

@@ -1,6 +1,6 @@
 """Show a page at the address of a server that does not answer.
 
-As soon as Slurm reports that the job has ended, the page shows that, and why.
+As soon as Slurm reports the end of the server's job, the page shows this and the reason.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ CLEAN_UP_TIMEOUT = 4.0  # seconds that a page waits for Slurm's answer and Jupyt
 class NoAnswerHandler(ProxyErrorHandler):
     """Answer the proxy's request for an error page, when a server does not answer it.
 
-    JupyterHub's page advises to restart the server, which is no help while the hub counts it as
-    running. The proxy sends no cookies, so that the hub does not know the user. So this page leads
-    to the hub's own address for the server, where the user is logged in.
+    JupyterHub's own error page advises to restart the server, which does not help while the hub
+    counts the server as running. The proxy sends no cookies, so that the hub does not know the
+    user. The error page therefore leads to the hub's own address for the server, where the user is
+    logged in.
     """
 
     hub_state: HubState
@@ -45,10 +46,10 @@ class NoAnswerHandler(ProxyErrorHandler):
 
 
 class ServerPageHandler(UserUrlHandler):
-    """Answer at the hub's own address for a server.
+    """Answer requests at the hub's own address for a server.
 
     JupyterHub redirects the user to a server that it counts as running, up to poll_interval after
-    the server's end. Here Slurm is asked first.
+    the server's end. This handler queries Slurm first.
     """
 
     hub_state: HubState

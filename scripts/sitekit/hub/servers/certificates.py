@@ -4,8 +4,9 @@ The server's private key is only in its job: the hub does not store it. To issue
 about a millisecond.
 
 JupyterHub's own internal_ssl gives all starts of a user's servers one pair of key and certificate,
-valid for five years. Its names are the same for all users, so that any other user's certificate
-passes for it (spawner.py, create_certs). JupyterHub installs the library `cryptography` for that.
+valid for five years. The names in that certificate are the same for all users, so that the
+certificate of one user is accepted for another user's server (spawner.py, create_certs). JupyterHub
+installs the library `cryptography`, which this module uses, for its internal_ssl.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Certificates:
         self._services = authority(site, "services").read_bytes()
 
     def issue(self, tag: str, lasts: timedelta) -> str:
-        """Return all that a server needs for TLS, as one line of base64.
+        """Return the key and the certificates that a server needs for TLS, as one line of base64.
 
         The line encodes three things in PEM: the server's key, its certificate, and the authority
         by which it verifies the hub and the proxy.

@@ -1,4 +1,4 @@
-"""Check on the hub which tier and figures a user asks for.
+"""Check on the hub the tier and the resources that a user has chosen.
 
 The same check applies to a form, a REST request and an address with a query. Only the fields of a
 Choice reach the gate. An unknown value is refused: no default tier is used instead.
@@ -18,12 +18,15 @@ from .typed_values import as_typed
 
 
 class BadChoice(ValueError):
-    """The site does not offer these options. The text names those that it offers."""
+    """Report that the site does not offer these options.
+
+    The exception's text names the options that the site offers.
+    """
 
 
 @dataclass(frozen=True)
 class Eligibility:
-    """What the system knows of a user: Unix groups, Slurm accounts, open reservations.
+    """Hold a user's Unix groups, Slurm accounts and open reservations.
 
     A value is None if the directory of accounts, or Slurm, does not answer.
     """
@@ -39,7 +42,7 @@ def tiers_for(site: Site, eligibility: Eligibility) -> list[Tier]:
 
 
 def _may(tier: Tier, eligibility: Eligibility) -> bool:
-    """Return whether the user fulfils what the tier requires."""
+    """Return whether the user meets the tier's requirements."""
     group, account = tier.requires.group, tier.requires.account
     return (group is None or group in (eligibility.groups or ())) and (
         account is None or account in (eligibility.accounts or ())
@@ -49,7 +52,7 @@ def _may(tier: Tier, eligibility: Eligibility) -> bool:
 def read_choice(
     site: Site, options: object, eligibility: Eligibility = Eligibility()
 ) -> tuple[Choice, dict[str, str]]:
-    """Return the Choice that the options mean, and the options to store. Raises BadChoice.
+    """Convert the options to a Choice; return it and the options to store. Raises BadChoice.
 
     The key `tier` names the tier. wrapspawner's key `profile` means the same. The other keys are
     fields that the tier lets users choose.
@@ -110,9 +113,9 @@ def form_values_of(
 
 @dataclass(frozen=True)
 class Field:
-    """One field that a tier lets users choose.
+    """Describe one field that a tier lets users choose.
 
-    `read` returns the value of what was typed, or raises BadChoice. `write` returns a value as text
+    `read` converts the typed text to a value, or raises BadChoice. `write` returns a value as text
     for the form.
     """
 
@@ -178,7 +181,7 @@ def _bounded(
 
 
 def _one_of(label: str, words: tuple[str, ...] | None, start: str | None) -> Field:
-    """Return a field for one of the names that Slurm knows for the user, or none of them."""
+    """Return a field for one of the names that Slurm has for the user, or for no name."""
 
     def read(value: object) -> str:
         if words is None:
@@ -195,7 +198,7 @@ def _one_of(label: str, words: tuple[str, ...] | None, start: str | None) -> Fie
 
 
 def _titled(label: str, titles: tuple[str, ...]) -> Field:
-    """Return a field for one of these titles."""
+    """Return a field for which the user selects one of these titles."""
 
     def read(value: object) -> str:
         if value not in titles:
@@ -233,6 +236,6 @@ def from_form(form: Mapping[str, list[Any]]) -> dict[str, Any]:
 
 
 def _shown(value: object) -> str:
-    """Return the value for a message, shortened."""
+    """Return the value as a text that is short enough for a message."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

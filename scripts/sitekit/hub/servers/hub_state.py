@@ -1,4 +1,4 @@
-"""Hold what all servers of a hub share: site, backends, ledger, and awaited callbacks."""
+"""Hold the state that all servers of a hub share: site, backends, ledger, awaited callbacks."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ SLACK = timedelta(minutes=10)  # added to the job's time limit for its token and
 def longest_run(time_limit: float, start_timeout: float) -> timedelta:
     """Return how long a server that is submitted now can exist.
 
-    Its token and its certificate are valid for that time.
+    The server's token and certificate are valid for that time.
     """
     return timedelta(seconds=time_limit + start_timeout) + SLACK
 
 
 class HubState:
-    """The shared state, one object for each hub.
+    """Hold the state that all servers of the hub share.
 
-    configure() stores it in the class attribute `hub_state` of TierSpawner, SlurmServer and others.
+    configure() stores the HubState in the class attribute `hub_state` of TierSpawner, SlurmServer
+    and others.
     """
 
     def __init__(self, site: Site) -> None:
@@ -52,7 +53,7 @@ class HubState:
         return user
 
     async def offers(self, user: str) -> Offers:
-        """Return what a user may ask for: the answer of the first backend that has one."""
+        """Return the accounts and reservations of a user, from the first backend that has any."""
         account = self.account_of(user)
         answers = [await backend.offers(account) for backend in self.backends.values()]
         for offers in answers:
@@ -109,7 +110,7 @@ class HubState:
     def record_address(self, tag: str, address: str) -> None:
         """Record the address of a server's node, once it is known.
 
-        The hub's HTTP client and the proxy find it by the tag.
+        The hub's HTTP client and the proxy find the address by the start's tag.
         """
         if tag and address:
             self.addresses[tag] = address
@@ -117,8 +118,8 @@ class HubState:
     def url(self, tag: str, address: str, port: int) -> str:
         """Return the URL at which hub and proxy reach a server.
 
-        With TLS, its host is the name in the server's certificate. Hub and proxy check that name,
-        and connect to the node's address.
+        With TLS, the URL's host is the name in the server's certificate. Hub and proxy check that
+        name, and connect to the node's address.
         """
         self.record_address(tag, address)
         if self.ledger.uses_tls(tag):
@@ -140,7 +141,7 @@ class HubState:
     def summary(self) -> dict[str, Any]:
         """Return the health of the backends for the status page. Times are in seconds.
 
-        With several backends, the values of each are below its name.
+        If there are several backends, the values of each backend are below its name.
         """
         statuses = {name: backend.status() for name, backend in self.backends.items()}
         flat = next(iter(statuses.values())) if len(statuses) == 1 else statuses

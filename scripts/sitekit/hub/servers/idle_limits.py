@@ -1,7 +1,7 @@
 """Derive settings from a tier's idle limit.
 
-They are: how often a server reports its activity to the hub, and how much later than the limit an
-idle server is stopped.
+One setting is the interval at which a server reports its activity to the hub. The other setting is
+the delay, after the idle limit, until the server is stopped.
 """
 
 from __future__ import annotations
@@ -14,21 +14,24 @@ CULLER = "idle-culler"
 
 
 def activity_interval(limit: int) -> int:
-    """Return how often a server reports its activity, for this idle limit; both in seconds."""
+    """Return the interval at which a server with this idle limit reports its activity.
+
+    The limit and the interval are in seconds.
+    """
     return max(10, min(300, limit // 12))
 
 
 def lag(limit: int) -> float:
     """Return how old, in seconds, the hub's knowledge of a server's activity can be.
 
-    JupyterHub's server adds up to a tenth to the interval. The culler waits this much longer than
-    the limit. Otherwise it could stop a server whose user has just come back.
+    JupyterHub's server adds up to a tenth to the interval. The culler adds the returned time to the
+    idle limit. Without this addition, the culler could stop a server whose user has just come back.
     """
     return activity_interval(limit) * 1.1 + 10
 
 
 def session_environment(tier: Tier, choice: Choice) -> dict[str, str]:
-    """Return what a server must know of its tier, as variables that the gate accepts."""
+    """Return the tier's settings that a server needs, as variables that the gate accepts."""
     settings = {"BUSY": tier.busy, "IDLE": str(tier.idle or "never"), "TIME": str(choice.time)}
     environment = {f"JUPYTERHUB_SITEKIT_{key}": value for key, value in settings.items()}
     if tier.idle:

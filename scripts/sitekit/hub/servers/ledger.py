@@ -4,8 +4,8 @@ The file is in the site's state directory, which only the hub uses. The hub writ
 submits the job. If the hub dies at any moment, there is a row for each job that can exist. The
 row's tag is also in the job's comment, so that a later hub can match the two.
 
-The ledger holds no secrets: it has JupyterHub's hash of a token, not the token. The token's number
-in the database would not do, as SQLite reuses numbers.
+The ledger holds no secrets, because it has JupyterHub's hash of a token instead of the token. The
+token's number in JupyterHub's database would not identify the token, because SQLite reuses numbers.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LAST = "SELECT * FROM starts WHERE user = ? AND name = ? ORDER BY intended DESC 
 
 @dataclass(frozen=True, kw_only=True)
 class Row(Work):
-    """One start of a server. Times are seconds since the epoch.
+    """Hold one start of a server. Times are seconds since the epoch.
 
     `user` is the hub's user. `account`, in Work, is the cluster's account as which the server runs.
     """
@@ -107,8 +107,8 @@ class Ledger:
     ) -> str:
         """Record that a job is about to be submitted, and return the tag of this start.
 
-        Without `account`, the account has the user's name. Without its `uid`, owners of jobs are
-        compared by name.
+        If `account` is not given, the account has the user's name. If the account's `uid` is not
+        given, owners of jobs are compared by name.
         """
         tag = secrets.token_hex(8)
         self._db.execute("DELETE FROM starts WHERE ended < ?", (time.time() - KEEP,))
@@ -153,9 +153,9 @@ class Ledger:
         return changed.rowcount == 1
 
     def abandon(self, tag: str, card: dict[str, Any] | None = None) -> None:
-        """Record that this start is given up: its job is to be cancelled wherever it is found.
+        """Record that this start is given up, so that its job is cancelled as soon as it is found.
 
-        `card` gives the reason, unless the user wished it.
+        `card` gives the reason; it is None if the user wished the end.
         """
         self._db.execute(
             "UPDATE starts SET abandoned = ?, card = COALESCE(card, ?) WHERE tag = ? AND ended IS NULL",
@@ -165,7 +165,7 @@ class Ledger:
     def end(self, tag: str, card: dict[str, Any] | None = None) -> None:
         """Record that the job is gone, as the backend reported.
 
-        If the row has an end or a card already, those stay.
+        If the row already has an end or a card, that end or card is kept.
         """
         self._db.execute(
             "UPDATE starts SET ended = ?, card = COALESCE(card, ?) WHERE tag = ? AND ended IS NULL",
@@ -194,13 +194,13 @@ class Ledger:
     def without_tls(self) -> int:
         """Count the servers that may run without a certificate.
 
-        They know the hub by its http address.
+        Servers without a certificate use the hub's http address.
         """
         counted = self._db.execute("SELECT count(*) FROM starts WHERE ended IS NULL AND NOT tls")
         return int(counted.fetchone()[0])
 
     def closed_with_live_job(self, snapshot: Snapshot) -> list[Row]:
-        """Return starts that are closed here, although the snapshot lists their jobs as alive."""
+        """Return starts that are closed in the ledger although the snapshot lists live jobs."""
         rows = [
             row for row in self.rows_of(snapshot.by_tag) if row.ended and row.ended < snapshot.at
         ]
@@ -217,7 +217,7 @@ class Ledger:
     def last_card(self, user: str, name: str) -> dict[str, Any] | None:
         """Return the card of the user's last server of this name.
 
-        Returns None after the user has dismissed it, or has started a later server.
+        Returns None after the user has dismissed the card, or has started a later server.
         """
         row = self._one(LAST, user, name)
         return row.card if row and row.seen is None else None

@@ -64,8 +64,8 @@ def version_of(ledger: sqlite3.Connection) -> int:
 def bring_up_to_date(ledger: sqlite3.Connection) -> None:
     """Create the tables of an empty ledger, or convert those of an older one.
 
-    All of this is one transaction: if the hub dies meanwhile, the ledger is unchanged. Raises
-    NewerLedger.
+    The whole change is one transaction, so that the ledger is unchanged if the hub dies meanwhile.
+    Raises NewerLedger.
     """
     found = version_of(ledger)
     if found > VERSION:

@@ -19,9 +19,9 @@ WORDS = (
 def as_typed(
     parse: Callable[[object], int], units: tuple[str, ...], bounds: tuple[int, int]
 ) -> Callable[[object], int]:
-    """Return a function that reads what a user typed, by means of `parse`.
+    """Return a function that converts the user's text to a number with `parse`.
 
-    A number without a unit gets the one of `units` with which the value is within the bounds. If
+    A number without a unit gets the unit from `units` with which the value is within the bounds. If
     several units fit, the function raises ValueError instead of guessing.
     """
 

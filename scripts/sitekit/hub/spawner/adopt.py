@@ -1,9 +1,10 @@
 """Take over servers that an earlier hub started, whether they run, start or wait for room.
 
-When JupyterHub starts, it calls get_url() of each server in its database. It stops a server that
-does not answer at that URL within http_timeout (app.py, check_spawner). Here get_url() returns only
-when the server answers, however long Slurm takes. Until then the server is shown as starting: its
-user reads why it waits, and can cancel it. In JupyterHub's own check neither is possible.
+When JupyterHub starts, it calls get_url() of each server in its database. JupyterHub stops a server
+that does not answer at that URL within http_timeout (app.py, check_spawner). sitekit's get_url()
+returns only when the server answers, however long Slurm takes. Until get_url() returns, the page
+shows the server as starting, and its user can read why it waits and can cancel it. JupyterHub's own
+check allows neither.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ async def _wait_until_up(spawner: TierSpawner, child: Server) -> str:
 def _time_left(child: Server) -> float:
     """Return how many seconds are left for a start that an earlier hub began.
 
-    It is at least a minute, because the start could not go on while the hub was down.
+    The result is at least a minute, because the start could not continue while the hub was down.
     """
     row = child.hub_state.ledger.row(child.tag)
     if row is None:
@@ -95,7 +96,7 @@ def _time_left(child: Server) -> float:
 
 
 async def _open(spawner: TierSpawner, child: Server, url: str) -> None:
-    """Do what JupyterHub does at the end of a start.
+    """Do the same as JupyterHub does at the end of a start.
 
     The user who waits on the progress page can then open the server.
     """

@@ -1,7 +1,7 @@
 """List the spawners that JupyterHub has in memory, and end the hub if one has a wrong class.
 
-A spawner of another class starts servers as processes of the hub's machine, and takes running
-servers for stopped.
+A spawner of another class starts servers as processes of the hub's machine, and treats running
+servers as stopped.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from .tier_spawner import TierSpawner
 def spawners() -> list[TierSpawner]:
     """Return the spawners of all users that JupyterHub has in memory.
 
-    These are the users who have a server, or had one since the hub started. To be called only after
-    JupyterHub has loaded its users (overrides/begin_loops.py).
+    JupyterHub has a spawner in memory for each user who has a server, or had a server since the hub
+    started. Call this function only after JupyterHub has loaded its users
+    (overrides/begin_loops.py).
     """
     found = [
         spawner
@@ -33,7 +34,7 @@ def spawners() -> list[TierSpawner]:
 def check_class(spawner_class: type | None) -> None:
     """Stop the hub if the class does not derive from TierSpawner.
 
-    None stands for JupyterHub's default class.
+    The value None means JupyterHub's default class.
     """
     if spawner_class and issubclass(spawner_class, TierSpawner):
         return

@@ -1,7 +1,7 @@
 """Look up accounts and groups in the directory of accounts (sssd, LDAP), in threads.
 
-A slow directory would block the hub's event loop otherwise. The answer is None if the directory
-does not answer in time, or does not know the account now.
+Without threads, a slow directory would block the hub's event loop. The answer is None if the
+directory does not answer in time, or does not know the account now.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from ..messages.cards import Card
 class NotStarted(SpawnException):
     """A start failed for a reason that the user can read.
 
-    The hub is not at fault: JupyterHub logs no traceback, and does not count it as a failure.
+    JupyterHub logs no traceback for this exception, and does not count it as a failure of the hub.
     """
 
     def __init__(self, card: Card) -> None:

@@ -2,8 +2,8 @@
 
 A job whose start the ledger has given up is cancelled. If a start was interrupted by the end of an
 earlier hub, its row is closed, or its job is cancelled when it appears. A job that has this site's
-tag, but no row in the ledger, is reported and left alone: the ledger may be what was lost. The API
-tokens of ended servers are revoked.
+tag, but no row in the ledger, is reported but not cancelled, because the ledger itself may have
+been lost. The API tokens of ended servers are revoked.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ ENDING_TIMEOUT = 180.0
 async def run(hub_state: HubState, backend: str) -> None:
     """Reconcile the servers of a backend, for ever.
 
-    A round that fails is logged and repeated.
+    If a round fails, the error is logged and the next round tries again.
     """
     last, pauses = float("-inf"), Pauses()
     while True:
@@ -81,8 +81,8 @@ async def revoke_for_ever(hub_state: HubState) -> None:
 async def reconcile(hub_state: HubState, name: str, pauses: Pauses) -> None:
     """Run one round for one backend. Does nothing while the backend does not answer.
 
-    A round handles at most SERVERS_PER_ROUND servers. They are chosen at random, so that servers
-    whose jobs cannot be cancelled do not delay the others.
+    A round handles at most SERVERS_PER_ROUND servers. These servers are chosen at random, so that
+    servers whose jobs cannot be cancelled do not delay others.
     """
     backend = hub_state.backends[name]
     snapshot = await backend.queue.newer()
@@ -125,7 +125,7 @@ def tags_of_loaded_servers() -> list[str]:
 
 
 async def close_or_cancel(hub_state: HubState, row: Row, pauses: Pauses) -> None:
-    """Find the job of a start that JupyterHub does not have, and end what is left of it.
+    """Find and cancel the job of a start that JupyterHub does not have, or close its row.
 
     A live job is cancelled. The row is closed once Slurm reports that the job is gone.
     """

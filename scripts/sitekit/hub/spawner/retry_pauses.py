@@ -1,6 +1,6 @@
 """Decide when to try again to cancel a job that could not be cancelled.
 
-The pauses grow from FIRST to LONGEST. The same trouble is logged only once.
+The pauses grow from FIRST to LONGEST. A repeated error for the same start is logged only once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ FIRST, LONGEST = 4.0, 300.0  # seconds
 
 
 class Pauses:
-    """The time of the next attempt, and the last trouble, for each start."""
+    """Hold the time of the next attempt, and the last error, for each start."""
 
     def __init__(self) -> None:
         # by tag: time of the next attempt by the monotonic clock, and the pause after it
@@ -32,7 +32,7 @@ class Pauses:
         self._next[row.tag] = (time.monotonic() + pause, min(LONGEST, 2 * pause))
 
     def is_new_trouble(self, row: Row, trouble: str) -> bool:
-        """Return whether `trouble` differs from the last one, and remember it."""
+        """Return whether `trouble` differs from the last error of this start, and store it."""
         before, self._troubles[row.tag] = self._troubles.get(row.tag), trouble
         return before != trouble
 

@@ -1,8 +1,8 @@
 """Submit a server's job, wait until the server listens, and stop it.
 
 TierSpawner starts this class as its child. Differences between backends are behind
-sitekit.backends.interface. A class that derives from this one adds what sites expect of a spawner
-of that kind, such as batchspawner's traits.
+sitekit.backends.interface. A derived class adds features that sites expect of a certain spawner,
+such as batchspawner's traits.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STOP_TIMEOUT = 20.0  # seconds that stop() waits until the backend reports that 
 
 
 class Server(Spawner):
-    """One server. TierSpawner sets `choice` and `backend_name` before start().
+    """Run one server. TierSpawner sets `choice` and `backend_name` before start().
 
     `persist` writes the spawner's state to JupyterHub's database.
     """
@@ -95,7 +95,7 @@ class Server(Spawner):
         self.cpu_guarantee = float(self.choice.cpus)
 
     async def submit(self) -> str:
-        """Hand the checked figures to the backend, and return the job's id. Raises NotStarted."""
+        """Submit the job with the checked limits, and return its id. Raises NotStarted."""
         work = self.row()
         assert work is not None, "a job is submitted only after its row is in the ledger"  # noqa: S101
         live = {
@@ -154,7 +154,7 @@ class Server(Spawner):
             self.hub_state.forget(self.tag)
 
     def reported_port(self) -> int:
-        """Return the port that the server has reported; 0 before."""
+        """Return the port that the server has reported; 0 if it has reported none."""
         row = self.row()
         return row.port or 0 if row else 0
 
@@ -194,7 +194,7 @@ class Server(Spawner):
         raise NotStarted(card)
 
     async def job(self) -> Job | None:
-        """Return the job as the backend knows it; None if the backend reports that it is gone.
+        """Return the job as the backend reports it; None if the backend reports that it is gone.
 
         Raises NoAnswer.
         """
@@ -225,7 +225,7 @@ class Server(Spawner):
     async def poll(self) -> int | None:
         """Return 1 if the backend reports that the job has ended, else None.
 
-        None also means that the backend does not answer.
+        The result None also means that the backend does not answer.
         """
         try:
             return await self._poll()

@@ -1,7 +1,7 @@
 """Give a server on Slurm the interface of batchspawner's SlurmSpawner.
 
 Sites use its req_* traits, its state regexes and its exec host in their own configuration. The
-regexes read the shared snapshot here: no squeue is run for a single server.
+regexes are applied to the shared snapshot, so that no squeue runs for a single server.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from .server import Server
 
 
 class SlurmServer(Server, SlurmSpawner):
-    """The child spawner for tiers that run on Slurm."""
+    """Run servers of tiers that use Slurm, as the child spawner."""
 
     backend_name = "slurm"
 
     def set_limits(self) -> None:
-        """Also copy the choice to batchspawner's req_* traits, for templates and hooks."""
+        """Copy the choice to JupyterHub's limits and to batchspawner's req_* traits.
+
+        The site's own templates and hooks use these traits.
+        """
         super().set_limits()
         self.req_partition = ",".join(self.choice.partitions)
         self.req_memory = format_memory(self.choice.memory)
@@ -32,7 +35,7 @@ class SlurmServer(Server, SlurmSpawner):
         self.req_ngpus = str(self.choice.gpus or "")
 
     async def submit_batch_script(self) -> str:
-        """Submit the job, under batchspawner's name for submit()."""
+        """Submit the job; batchspawner has this name for submit()."""
         return await self.submit()
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
@@ -47,7 +50,7 @@ class SlurmServer(Server, SlurmSpawner):
     async def query_job_status(self) -> JobStatus:
         """Return the job's phase as batchspawner's JobStatus.
 
-        It is NOTFOUND only if Slurm itself reports that the job is gone.
+        The status is NOTFOUND only if Slurm itself reports that the job is gone.
         """
         try:
             job = await self.job()

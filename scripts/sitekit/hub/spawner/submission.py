@@ -38,7 +38,10 @@ async def record_start(hub_state: HubState, spawner: Spawner, choice: Choice, ba
 
 
 def variables_of(hub_state: HubState, spawner: Spawner, tag: str, choice: Choice) -> dict[str, str]:
-    """Return JupyterHub's variables for its single-user server. Backends accept no others."""
+    """Return JupyterHub's variables for its single-user server.
+
+    Backends accept no other variables.
+    """
     prefixes = ("JUPYTERHUB_", "MEM_", "CPU_")
     variables = spawner.get_env().items()
     environment = {key: str(value) for key, value in variables if key.startswith(prefixes)}

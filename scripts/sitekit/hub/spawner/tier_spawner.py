@@ -1,8 +1,8 @@
 """Define JupyterHub's spawner class, in which each tier of the site is a profile.
 
-It derives from wrapspawner's ProfilesSpawner, which takes an unknown profile for its default child,
-a process on the hub. Here anything that is not a tier of the site is refused, and the child is
-always a Server. The tier's backend decides which class of Server.
+TierSpawner derives from wrapspawner's ProfilesSpawner, which starts its default child, a process on
+the hub, for an unknown profile. TierSpawner refuses anything that is not a tier of the site, and
+its child is always a Server. The tier's backend decides which class of Server is used.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SUBMITTING = 90  # seconds that the gate may take at most; added to the tier's s
 
 
 class NotOffered(SpawnException):
-    """The user's options are refused.
+    """Report that the user's options are refused.
 
     JupyterHub shows str() of an exception that has no jupyterhub_message (utils.py).
     """
@@ -66,7 +66,7 @@ class TierSpawner(ProfilesSpawner):
     async def get_options_form(self) -> str:
         """Render the form with the tiers.
 
-        Slurm is asked only if a tier needs names from it, for at most two seconds.
+        Slurm is queried only if a tier needs names from Slurm, for at most two seconds.
         """
         asked = self.handler.get_query_argument("tier", "") if self.handler else ""
         typed, self.typed = self.typed, {}
@@ -76,7 +76,7 @@ class TierSpawner(ProfilesSpawner):
         )
 
     async def eligibility(self) -> Eligibility:
-        """Return the user's groups, and what the backends offer to the account."""
+        """Return the user's groups, and the account's Slurm accounts and reservations."""
         user = self.user.name
         offers = await self.hub_state.offers(user)
         return Eligibility(
@@ -84,11 +84,11 @@ class TierSpawner(ProfilesSpawner):
         )
 
     def options_from_form(self, form_data: dict[str, list[Any]]) -> dict[str, Any]:
-        """Return the form's data as options, and remember what was typed.
+        """Return the form's data as options, and store the typed values.
 
         If the options are refused, or the start fails, JupyterHub shows the form again, with the
-        spawner of the default server (handlers/pages.py, _post). The form then shows what was
-        typed.
+        spawner of the default server (handlers/pages.py, _post). The form then shows the values
+        that the user typed.
         """
         options = from_form(form_data)
         fields = {
@@ -98,7 +98,7 @@ class TierSpawner(ProfilesSpawner):
         return options
 
     async def take_options(self, options: object) -> None:
-        """Check the options, before anything else happens, wherever they come from.
+        """Check the options before the start does anything else, wherever the options come from.
 
         Raises SpawnException (400).
         """
@@ -121,7 +121,7 @@ class TierSpawner(ProfilesSpawner):
     # --- the child -------------------------------------------------------------------------------------------
 
     def select_profile(self, profile: str) -> None:
-        """Do nothing: `choice` decides, not the profile.
+        """Do nothing, because `choice` and not the profile selects the tier.
 
         wrapspawner keeps the previous child for an unknown profile.
         """
@@ -129,8 +129,9 @@ class TierSpawner(ProfilesSpawner):
     def construct_child(self) -> Server:
         """Create the child with two settings that released wrapspawner does not pass on.
 
-        They are orm_spawner and the cookie options. Without them a named server gets the address
-        and the cookies of the default one (wrapspawner#26, fixed in master only).
+        The two settings are orm_spawner and the cookie options. Without these settings, a named
+        server gets the address and the cookies of the default one (wrapspawner#26, fixed in master
+        only).
         """
         if self.child_spawner is None:
             self.child_class = self._class_for(self._backend)
@@ -197,10 +198,10 @@ class TierSpawner(ProfilesSpawner):
 
     @property
     def pending(self) -> str | None:
-        """Return "stop" also for a server that has reported its end.
+        """Return JupyterHub's pending action, or "stop" for a server that has reported its end.
 
-        Such a server has no route any more, and JupyterHub gives it none while it is stopping
-        (proxy.py, check_routes).
+        A server that has reported its end has no route any more, and JupyterHub adds no route for a
+        server that is stopping (proxy.py, check_routes).
         """
         return super().pending or (
             "stop" if self.child_spawner and self.child_spawner.ending_since else None
@@ -209,7 +210,8 @@ class TierSpawner(ProfilesSpawner):
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Yield progress events, also before the child exists.
 
-        Slurm and the directory of accounts are asked first, which can take seconds.
+        Slurm and the directory of accounts are queried before the child exists, which can take
+        seconds.
         """
         if self.child_spawner is None:
             yield {"progress": 2, "message": "Asking what you may have on this cluster."}
@@ -230,7 +232,7 @@ def last_progress_event(spawner: TierSpawner, event: dict[str, Any]) -> dict[str
     """Return the last event of the progress page.
 
     JupyterHub reports a cancelled start as ready until its stop begins (apihandlers/users.py,
-    SpawnProgressAPIHandler). Here it is reported as cancelled.
+    SpawnProgressAPIHandler). This method reports the start as cancelled.
     """
     child = spawner.child_spawner
     row = child.hub_state.ledger.row(child.tag) if child else None

@@ -1,7 +1,7 @@
 """Make JupyterHub notice an ended server as soon as a snapshot lists its job as ended.
 
-JupyterHub's own poll would come later. Until then the proxy sends users to a node where nothing
-listens.
+JupyterHub's own poll would notice the end later, and meanwhile the proxy would send users to a node
+where nothing listens.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .tier_spawner import TierSpawner
 async def run(backend: Backend) -> None:
     """Check every snapshot of a backend, for ever.
 
-    Servers are handled one after the other, because each takes one or two queries.
+    Servers are handled one after the other, because each server takes one or two queries.
     """
     while True:
         await backend.queue.next()
@@ -23,9 +23,9 @@ async def run(backend: Backend) -> None:
 
 
 def ended(backend: Backend) -> list[TierSpawner]:
-    """Return the backend's servers whose jobs have ended, without JupyterHub's knowledge.
+    """Return the backend's servers that have ended, but that JupyterHub still counts as running.
 
-    JupyterHub counts such a server as running, and the last snapshot lists its job as ended.
+    The last snapshot lists the job of each of these servers as ended.
     """
     up = [spawner for spawner in spawners() if spawner.ready or is_ending(spawner)]
     own = [(spawner, spawner.child_spawner) for spawner in up if spawner.child_spawner]

@@ -1,1 +1,1 @@
-"""Find what may become a kernel: by kernels.yml, and in the cluster's module tree."""
+"""Find the modules, environments and images that may become kernels."""

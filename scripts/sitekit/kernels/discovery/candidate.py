@@ -1,7 +1,7 @@
-"""List what may become a kernel.
+"""List the candidates, from which kernels may be made.
 
-These are the modules, environments and images that kernels.yml names, and the modules that bring an
-interpreter.
+Candidates are the modules, environments and images that kernels.yml names, and the modules that
+contain an interpreter.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TELLING = {
 
 @dataclass(frozen=True)
 class Candidate:
-    """A kernel that may be made: its folder's name, its modules, and the rule that it is made by.
+    """Hold a kernel that may be made: its folder's name, its modules, and its rule.
 
     `listed` means that kernels.yml names it without wildcards. `found` means that kernels.yml does
     not name it.
@@ -52,7 +52,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Note:
-    """A row of the table about something that is no kernel. `status` is `FAILED` or `skipped`."""
+    """Hold a row of the table about something that is no kernel.
+
+    `status` is `FAILED` or `skipped`.
+    """
 
     status: str
     label: str
@@ -65,9 +68,9 @@ def candidates(
 ) -> tuple[list[Candidate], list[Note]]:
     """Return the candidates, and notes for the table.
 
-    Rules come first, in their order. A module that a rule has taken is not discovered again.
-    `offered` holds the languages of kernels that were discovered before: such a module stays a
-    candidate even if its interpreter is gone.
+    Candidates of rules come first, in the order of the rules. A module that a rule has taken is not
+    discovered again. `offered` holds the languages of kernels that were discovered before. The
+    module of a kernel in `offered` stays a candidate even if its interpreter is gone.
     """
     found: list[Candidate] = []
     notes: list[Note] = []
@@ -106,7 +109,8 @@ def _named(
 ) -> Iterator[Candidate]:
     """Yield the candidate of a rule with `modules`.
 
-    A name without a version is kept: Lmod chooses the default version when it loads the module.
+    A name without a version is kept, because Lmod chooses the default version when it loads the
+    module.
     """
     names = rule.modules or ()
     if missing := [name for name in names if name not in known]:
@@ -217,7 +221,7 @@ def _discovered(
 
 
 def _brings(module: Module, language: str) -> bool:
-    """Return whether the module brings an interpreter of this language, by its name or its PATH."""
+    """Return whether the module contains an interpreter of this language, by its name or PATH."""
     if TELLING[language].match(module.name.rpartition("/")[2]):
         return True
     return any(
@@ -233,13 +237,13 @@ def _brought(module: Module, language: str, offered: Mapping[str, str]) -> bool:
 
 
 def _chains(module: Module, which: str) -> list[Chain]:
-    """Return the chains of modules that make the module loadable: all, or the newest."""
+    """Return all chains of modules that make the module loadable, or the newest chain."""
     chains = sorted(module.parents, key=lambda chain: natural(" ".join(chain))) or [()]
     return chains if which == "all" else chains[-1:]
 
 
 def _distinct(found: list[Candidate], notes: list[Note]) -> list[Candidate]:
-    """Return the candidates with different names, and note those whose name is taken."""
+    """Return candidates with different names; add notes about candidates whose name is taken."""
     first: dict[str, Candidate] = {}
     for candidate in found:
         if candidate.id in first:
@@ -252,7 +256,7 @@ def _distinct(found: list[Candidate], notes: list[Note]) -> list[Candidate]:
 
 
 def _near(name: str, known: Iterable[str]) -> str:
-    """Return a suggestion for a name that is not known."""
+    """Return a suggestion for an unknown module name."""
     close = difflib.get_close_matches(name, list(known), 1, 0.6)
     return f"; did you mean {close[0]}?" if close else ""
 

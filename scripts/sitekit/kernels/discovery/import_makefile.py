@@ -27,10 +27,11 @@ _HEAD = """\
 
 
 def imported(site: Site, makefile: Path) -> str:
-    """Return the text of a kernels.yml.
+    """Return the text of a kernels.yml that makes the same kernels as the Makefile.
 
-    Comments give the line of each entry, and the lines that could not be converted. envkernel
-    itself parses the command lines. Raises BadInput if there is none, Problem without a release.
+    Comments in the text give the Makefile's line of each entry, and the lines that could not be
+    converted. envkernel itself parses the command lines. Raises BadInput if the Makefile has no
+    command line of envkernel. Raises Problem if no release is installed.
     """
     python = site.current / "bin" / "python"
     if not python.exists():
@@ -61,7 +62,7 @@ def imported(site: Site, makefile: Path) -> str:
 
 
 def _entry(number: int, parsed: dict[str, Any]) -> str:
-    """Return one entry with its comment. Raises ValueError with the reason if there is none."""
+    """Return one entry with its comment. Raises ValueError if the line cannot be converted."""
     if "error" in parsed:
         raise ValueError(parsed["error"])
     if "$" in json.dumps(parsed):
@@ -82,7 +83,7 @@ def _entry(number: int, parsed: dict[str, Any]) -> str:
 
 
 def _source(parsed: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys that tell what the kernel is made from."""
+    """Return the keys for the modules, environment or image from which the kernel is made."""
     mode, rest = parsed["mode"], parsed["rest"]
     if mode == "lmod":
         if not rest:
@@ -94,7 +95,7 @@ def _source(parsed: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shape(parsed: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys that tell how the kernel is named and started."""
+    """Return the keys for the kernel's name, title and start."""
     language, argv = parsed["language"], parsed["argv"]
     shape: dict[str, Any] = {"id": slug(parsed["name"])}
     if parsed["title"]:

@@ -17,11 +17,11 @@ Chain = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Module:
-    """A module by its full name, which may have several files (one per parent, in a hierarchy).
+    """Hold a module by its full name; in a hierarchy it may have one file per parent.
 
-    `parents` are the chains of modules that make it loadable, empty if it always is. `bins` are the
-    folders that it puts on PATH. `short` is the name without a version. For that name Lmod loads
-    the version with the highest `weight`.
+    `parents` are the chains of modules that make the module loadable, empty if it is always
+    loadable. `bins` are the folders that the module adds to PATH. `short` is the name without a
+    version. For the short name Lmod loads the version with the highest `weight`.
     """
 
     full: str
@@ -47,8 +47,8 @@ def read_tree(
 ) -> tuple[list[Module], list[Broken]]:
     """Return all modules below kernels.modulepath, and the parts that Lmod cannot read.
 
-    `variables` are those that the site's Lmod needs. Raises Problem if Lmod or a folder of the
-    module path does not exist.
+    `variables` are the environment variables that the site's Lmod needs. Raises Problem if Lmod or
+    a folder of the module path does not exist.
     """
     program = site.kernels.lmod / "libexec" / "spider"
     if not program.exists():

@@ -1,7 +1,7 @@
-"""Find envkernel's command lines in a Makefile by reading it. Nothing in it is run.
+"""Find envkernel's command lines in a Makefile, without running any command of it.
 
-The parser knows what such Makefiles have: variables, recipes, one `for` over a list, and `echo NAME
-| tr / _` in backquotes. Any other line that may name a kernel is reported.
+The parser can read variables, recipes, one `for` over a list, and `echo NAME | tr / _` in
+backquotes. Any other line that may name a kernel is reported.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BASH = "the bash kernel is part of the hub's environment while environment.yml 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the Makefile: the words after `envkernel`, or why it is not understood."""
+    """Hold a line of the Makefile: the words after `envkernel`, or why it is not understood."""
 
     number: int
     text: str
@@ -36,7 +36,7 @@ class Line:
 
 
 def command_lines(path: Path) -> list[Line]:
-    """Return the lines about kernels. Raises BadInput if the file cannot be read."""
+    """Return the Makefile's lines about kernels. Raises BadInput if the file cannot be read."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -60,9 +60,10 @@ def command_lines(path: Path) -> list[Line]:
 
 
 def _assign(variables: dict[str, str], name: str, how: str, value: str) -> None:
-    """Set a variable.
+    """Set a variable of the Makefile.
 
-    If it is set twice, its value depends on how make is called, and counts as unknown.
+    If a variable is set twice, its value counts as unknown, because it depends on how make is
+    called.
     """
     before = variables.get(name)
     again = f"{before} {value}" if how == "+" else UNKNOWN
@@ -106,7 +107,7 @@ def _expanded(text: str, variables: dict[str, str]) -> str:
 
 
 def _commands(script: str) -> Iterator[list[str]]:
-    """Yield the simple commands of a shell line, with each turn of a loop. Raises ValueError."""
+    """Yield the simple commands of a shell line, for each turn of a loop. Raises ValueError."""
     if loop := _LOOP.fullmatch(script):
         name, words, body = loop.groups()
         its_name = re.compile(rf"\$(?:{name}\b|\{{{name}\}})")

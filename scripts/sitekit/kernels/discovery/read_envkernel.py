@@ -1,8 +1,8 @@
 """Parse command lines with envkernel's own parser. The release's Python runs this program.
 
-It reads `[[mode, word, ...], ...]` on stdin. It prints a JSON list with `{"mode", "name", "title",
-"template", "language", "argv", "env", "place", "rest"}` for each, or `{"error"}`. "place" is the
-path or image, and "rest" holds the remaining words: modules or options.
+The program reads `[[mode, word, ...], ...]` on stdin. The program prints a JSON list with `{"mode",
+"name", "title", "template", "language", "argv", "env", "place", "rest"}` for each, or `{"error"}`.
+"place" is the path or image, and "rest" holds the remaining words: modules or options.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Read and validate kernels.yml: what becomes a kernel, and how it is named.
+"""Read and validate kernels.yml, which decides what becomes a kernel, and how it is named.
 
-An empty file means the defaults.
+An empty kernels.yml means the defaults.
 """
 
 from __future__ import annotations
@@ -124,13 +124,13 @@ Variables = dict[Variable, str]
 
 
 class Part(BaseModel):
-    """A mapping in kernels.yml: unknown keys are refused, and values never change."""
+    """Define a mapping in kernels.yml; unknown keys are refused, and values never change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Discover(Part):
-    """Which modules become kernels without being named."""
+    """Define which modules become kernels although kernels.yml does not name them."""
 
     languages: tuple[Literal["python", "R"], ...] = ("python", "R")
     exclude: tuple[Pattern, ...] = ()
@@ -141,7 +141,7 @@ class Discover(Part):
 
 
 class Rule(Part):
-    """One entry under `kernels`: modules by pattern or by name, and settings for their kernels."""
+    """Hold an entry under `kernels`: modules by pattern or name, and settings for their kernels."""
 
     match: Annotated[Pattern | None, Field(examples=["python/3.*"])] = None
     modules: Annotated[
@@ -198,7 +198,7 @@ class Rule(Part):
 
     @property
     def listed(self) -> bool:
-        """Return whether it names its modules without wildcards: then a failure counts."""
+        """Return whether the rule names its modules without wildcards, so that a failure counts."""
         return self.match is None or not (
             self.match.startswith("~") or set(self.match) & set("*?[")
         )
@@ -220,7 +220,7 @@ class Rule(Part):
 
     @property
     def marks(self) -> list[Path]:
-        """Return files that change together with the environment or the image."""
+        """Return files that change whenever the environment or the image changes."""
         if self.image:
             return [Path(self.image)] if self.image.startswith("/") else []
         if self.conda:
@@ -232,7 +232,7 @@ class Rule(Part):
 
 
 class Rules(Part):
-    """All of kernels.yml."""
+    """Hold the whole content of kernels.yml."""
 
     discover: Discover = Discover()
     inherit: tuple[Literal["python", "R"], ...] = ("python", "R")

@@ -1,6 +1,7 @@
 """Run Lmod's spider over the module path.
 
-If it fails, the entries that cause it are found by bisection, and all other entries are read.
+If the spider fails, the entries of the module path that cause the failure are found by bisection,
+and all other entries are read.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ MOST_BROKEN = 10
 
 @dataclass(frozen=True)
 class Broken:
-    """An entry of the module path, such as /shared/modules/cluster, that the spider cannot read.
+    """Hold an entry of the module path, such as /shared/modules, that the spider cannot read.
 
     `reason` is the spider's error.
     """
@@ -37,7 +38,7 @@ class Broken:
 
 @dataclass(frozen=True)
 class Spider:
-    """Lmod's `spider`, run as `user`. `variables` are those that the site's Lmod needs."""
+    """Run Lmod's `spider` as `user`, with the `variables` that the site's Lmod needs."""
 
     program: Path
     modulepath: Sequence[Path]
@@ -45,7 +46,7 @@ class Spider:
     user: str | None
 
     def read(self) -> tuple[Tree, list[Broken]]:
-        """Return the tree, and the entries that had to be left out."""
+        """Return the module tree, and the entries that had to be left out."""
         try:
             return self._run(self.modulepath, WHOLE), []
         except Problem as failure:
@@ -58,7 +59,7 @@ class Spider:
             return tree, broken
 
     def _by_halves(self, entries: list[Path]) -> tuple[Tree, list[Broken]]:
-        """Find the broken entries by bisection, and read all others."""
+        """Find the broken entries of the module path by bisection, and read all other entries."""
         tree: Tree = {}
         broken: list[Broken] = []
         waiting = [entries]
@@ -76,7 +77,7 @@ class Spider:
         return tree, broken
 
     def _some(self, entries: list[Path]) -> Tree:
-        """Return the tree of these entries only. The spider sees them in folders of links."""
+        """Return the tree of these entries only; the spider reads them through folders of links."""
         with tempfile.TemporaryDirectory(prefix="sitekit-spider-") as top:
             os.chmod(top, 0o755)  # noqa: S103
             folders: dict[Path, Path] = {}
@@ -91,7 +92,7 @@ class Spider:
             return json.loads(seen)
 
     def _run(self, folders: Sequence[Path], seconds: float) -> Tree:
-        """Run the spider over these folders. Raises Problem."""
+        """Run Lmod's spider over these folders of modulefiles. Raises Problem."""
         paths = ":".join(map(str, folders))
         env = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -107,10 +108,10 @@ class Spider:
 
 
 def tree_of(output: str, words: Argv) -> Tree:
-    """Return the tree in the spider's output, after anything that modulefiles have printed.
+    """Return the tree in the spider's output; ignore text before it from modulefiles.
 
-    Source of the format: Lmod's `spider -o spider-json`. It lists broken modulefiles as well, which
-    fail only when they are loaded. Raises CommandFailed if there is no tree.
+    The format is that of Lmod's `spider -o spider-json`. The tree also contains broken modulefiles,
+    which fail only when they are loaded. Raises CommandFailed if there is no tree.
     """
     decoder = json.JSONDecoder(strict=False)  # Lmod writes control characters as they are
     for begin in re.finditer(r"[{\[]", output):

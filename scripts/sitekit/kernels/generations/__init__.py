@@ -1,1 +1,1 @@
-"""Write kernels in generations, of which one is published by a link."""
+"""Write kernels in generations; a link publishes one generation."""

@@ -4,8 +4,8 @@ PREFIX/kernels/current -> generations/<id>: the published generation, a folder f
 PREFIX/kernels/launch -> current/launch: the path in every kernel.json, which names no generation.
 
 PREFIX/kernels/generations/<id>/ contains launch, *.py, generation.json, site.json and kernels.yml.
-Its folder kernels/<name>/ contains kernel.json, launch.json and logo-*. A hidden kernel has
-hidden.json in place of kernel.json.
+The generation's folder kernels/<name>/ contains kernel.json, launch.json and logo-*. A hidden
+kernel has hidden.json in place of kernel.json.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def current(site: Site) -> Path | None:
 def spec_file(generation: Path, name: str) -> Path:
     """Return the path of a kernel's spec.
 
-    It is kernel.json or, for a hidden kernel, a name that Jupyter does not look for.
+    The spec is kernel.json or, for a hidden kernel, a file with a name that Jupyter does not read.
     """
     hidden = generation / "kernels" / name / HIDDEN
     return hidden if hidden.exists() else hidden.with_name(SPEC)
@@ -88,7 +88,7 @@ def holds(generation: Path | None, kernel: Kernel) -> bool:
 def begin(site: Site) -> Path:
     """Create a new, empty generation, marked as unfinished.
 
-    If this run is interrupted, the next one removes it.
+    If this run is interrupted, the next run removes the generation.
     """
     python = site.current / "bin" / "python"
     first = f"#!{python} -I\n"
@@ -119,7 +119,7 @@ def _fresh(site: Site) -> Path:
 
 @contextmanager
 def under_way(site: Site, new: Path) -> Iterator[None]:
-    """Remove the new generation after the block, unless it was published, and the oldest ones."""
+    """After the block, remove the new generation if it was not published, and old generations."""
     try:
         yield
     finally:
@@ -133,8 +133,9 @@ def write_specs(
 ) -> dict[str, str]:
     """Write the specs of `kernels` into the generation, with envkernel.
 
-    envkernel is in the release, so that the release's Python runs it. `named` is passed to the
-    launcher in place of a kernel's id. Returns why some specs could not be written, by id.
+    envkernel is in the release, so that the release's Python runs it. If `named` is set, the
+    launcher gets `named` in place of a kernel's id. Returns why some specs could not be written, by
+    id.
     """
     if not kernels:
         return {}
@@ -202,7 +203,8 @@ def show(generation: Path, kernel: Kernel, how: Showing) -> None:
 def fix_modes(generation: Path) -> None:
     """Set the modes so that everybody can read, and only the owner can write.
 
-    They do not depend on the umask or on the modes of copied files. Also sync the files to disk.
+    The modes do not depend on the umask or on the modes of copied files. The function also syncs
+    the files to disk.
     """
     for folder, _, files in os.walk(generation):
         os.chmod(folder, 0o755)  # noqa: S103
@@ -228,7 +230,7 @@ def publish(site: Site, generation: Path) -> None:
 def prune(site: Site) -> list[str]:
     """Remove old generations that sitekit made, and return their names.
 
-    The newest few, and the published one, stay.
+    The newest few generations, and the published generation, are kept.
     """
     used = current(site)
     ours = {

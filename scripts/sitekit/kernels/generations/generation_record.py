@@ -17,11 +17,12 @@ _MAKER = "sitekit make kernels"
 
 @dataclass(frozen=True)
 class Record:
-    """The contents of generation.json.
+    """Hold the contents of generation.json.
 
-    `kernels` holds the kernels as tested, by id. `failing` holds the reasons of those that failed
-    in a later check. `quiet` holds what was probed and contains no kernel, so that it is not probed
-    again. `test_as` and `start_timeout` (seconds) are how the kernels were tested.
+    `kernels` holds the kernels as tested, by id. `failing` holds the reasons of kernels that failed
+    in a later check. `quiet` holds the candidates that were probed and contain no kernel, so that
+    they are not probed again. `test_as` is the account, and `start_timeout` the time limit in
+    seconds, with which the kernels were tested.
     """
 
     kernels: Mapping[str, Kernel] = field(default_factory=dict)

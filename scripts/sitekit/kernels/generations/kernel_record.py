@@ -1,6 +1,6 @@
 """Hold the data of one kernel, from its probe until it is published.
 
-It is plain data, so that a generation can store it as JSON.
+A kernel is plain data here, so that a generation can store it as JSON.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ Stamp = list[int] | None
 
 @dataclass(frozen=True)
 class Kernel:
-    """One kernel.
+    """Hold the data of one kernel.
 
-    `envkernel` is the command line by which envkernel makes such a kernel. `launch` holds the
+    `envkernel` is the command line by which envkernel makes this kernel. `launch` holds the
     launcher's instructions. `spec` goes into kernel.json. `expect` is what the kernel must report
     when it is started. `found` means that kernels.yml does not name it. `key` is a digest of the
-    rules that it was made by. `watch` holds the files that it was made from, with their stamps at
-    the probe.
+    rules by which the kernel was made. `watch` holds the files from which the kernel was made, with
+    their stamps at the probe.
     """
 
     id: str
@@ -47,9 +47,9 @@ class Kernel:
 
     @property
     def shown(self) -> str:
-        """Return the title in the launcher.
+        """Return the title that the launcher of JupyterLab shows.
 
-        If two kernels have the same `title`, the module follows it.
+        If two kernels have the same `title`, the module's name is added.
         """
         return self.launch["title"]
 
@@ -74,7 +74,7 @@ def is_unchanged(watch: Mapping[str, Stamp]) -> bool:
 
 
 def with_distinct_titles(kernels: Iterable[Kernel]) -> list[Kernel]:
-    """Return the kernels with titles of which no two are the same."""
+    """Return the kernels with titles that are all different."""
     kernels = list(kernels)
     count = Counter(kernel.title for kernel in kernels)
     return [k.titled(k.title if count[k.title] == 1 else f"{k.title} ({k.label})") for k in kernels]

@@ -1,6 +1,6 @@
 """Find the logos for JupyterLab's launcher in kernels/logos/<name>/.
 
-A name without a folder gets those of `other`.
+A name without a folder gets the logos of `other`.
 """
 
 from __future__ import annotations

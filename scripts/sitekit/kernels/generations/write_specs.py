@@ -1,9 +1,9 @@
 """Write kernel specs with envkernel's classes. The release's Python runs this program.
 
-It reads `{"prefix", "kernels": [{"id", "title", "language", "envkernel", "argv", "spec",
-"files"}]}` on stdin, in which "envkernel" is a mode of envkernel and its arguments. It writes below
-PREFIX/share/jupyter/kernels. It prints one line of JSON for each kernel: `{"id"}`, with an
-`"error"` if it could not be written.
+The program reads `{"prefix", "kernels": [{"id", "title", "language", "envkernel", "argv", "spec",
+"files"}]}` on stdin, in which "envkernel" is a mode of envkernel and its arguments. The program
+writes below PREFIX/share/jupyter/kernels. The program prints one line of JSON for each kernel:
+`{"id"}`, with an `"error"` if it could not be written.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import envkernel
 
 
 class Ours(envkernel.envkernel):
-    """Write a spec with our launcher in its argv.
+    """Write a spec with sitekit's launcher in its argv.
 
     envkernel 1.1.1 starts the hub's Python if `lmod run` fails to load a module (os.popen hides the
     error).

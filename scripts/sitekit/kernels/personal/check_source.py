@@ -1,4 +1,4 @@
-"""Check what a user names for a kernel, and make a Candidate of it.
+"""Check the modules or environment that a user names, and make a Candidate from them.
 
 The site's own kernels are made from Candidates too.
 """
@@ -31,7 +31,7 @@ def candidate(
     venv: str | None,
     user_site: bool,
 ) -> Candidate:
-    """Return the Candidate for modules, for an environment, or for both together.
+    """Return the Candidate for modules, for an environment, or for an environment with modules.
 
     Raises BadInput.
     """
@@ -82,7 +82,7 @@ def virtual_environment(path: str) -> Path:
 
 
 def conda_environment(home: Path, text: str) -> Path:
-    """Return the path of a conda environment, by its path or its name. Raises BadInput."""
+    """Return the path of a conda environment that is given by path or name. Raises BadInput."""
     if "/" in text:
         return _environment(Path(text), "conda-meta", "conda environment")
     known = conda_environments(home)
@@ -95,7 +95,7 @@ def conda_environment(home: Path, text: str) -> Path:
 def conda_environments(home: Path) -> dict[str, Path]:
     """Return the user's environments by name.
 
-    conda and mamba list them in ~/.conda/environments.txt.
+    conda and mamba list the user's environments in ~/.conda/environments.txt.
     """
     try:
         lines = (home / ".conda" / "environments.txt").read_text().splitlines()

@@ -1,6 +1,6 @@
 """Run `sitekit-kernel`, with which users add, list, check and remove their own kernels.
 
-They call it in a terminal of their server.
+Users call `sitekit-kernel` in a terminal of their server.
 """
 
 from __future__ import annotations

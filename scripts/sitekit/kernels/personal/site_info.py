@@ -1,4 +1,4 @@
-"""Store what sitekit-kernel must know of the site, in each published generation."""
+"""Store the site's settings that sitekit-kernel needs, in each published generation."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Create, list, check and remove a user's own kernels, in the user's home.
 
-They are in HOME/.local/share/jupyter/kernels/my-<name>/{kernel.json, launch.json, logo-*,
-own.json}. They are tested like the site's kernels. The site's launcher starts them. So a kernel
-whose software has vanished reports that, like one of the site.
+The user's kernels are in HOME/.local/share/jupyter/kernels/my-<name>/{kernel.json, launch.json,
+logo-*, own.json}. A user's kernels are tested like the site's kernels. The site's launcher starts
+them, so that a user's kernel, like the site's, shows a message if its software no longer exists.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MARK = "own.json"
 
 @dataclass(frozen=True)
 class Own:
-    """One kernel of the user: its folder, title, the arguments of its creation, and its data.
+    """Hold one kernel of the user: its folder, title, the arguments of its creation, and its data.
 
     `kernel` is None if another version of sitekit made it.
     """
@@ -85,8 +85,8 @@ def find(home: Path, name: str) -> Own:
 def add(site: Site, rules: Rules, home: Path, wanted: Candidate, words: list[str]) -> Own:
     """Make the kernel, start it in a clean and in a hostile environment, and install it.
 
-    Raises BadInput if the name is not allowed, or Problem if the kernel does not work. Nothing is
-    left behind then.
+    Raises BadInput if the name is not allowed, or Problem if the kernel does not work. After an
+    error, no files of the kernel are left.
     """
     title, name = wanted.module.full, wanted.id
     _refuse_taken(site, home, title, name)
@@ -164,7 +164,7 @@ def _refuse_taken(site: Site, home: Path, title: str, name: str) -> None:
 
 
 def _cure(reason: str, wanted: Candidate) -> str:
-    """Return what the user can do about a failed probe."""
+    """Return an advice for the user about a failed probe."""
     if "IRkernel" in reason:
         return "install it with that R: install.packages('IRkernel')"
     if "ipykernel" in reason:
@@ -178,7 +178,7 @@ def _cure(reason: str, wanted: Candidate) -> str:
 
 @contextmanager
 def _scratch(site: Site) -> Iterator[Path]:
-    """Create a generation for the time of the test, with the site's launcher."""
+    """Create a temporary generation with the site's launcher, for the test."""
     with tempfile.TemporaryDirectory(prefix="sitekit-kernel-") as name:
         place = Path(name)
         (place / "kernels").mkdir()

@@ -19,7 +19,7 @@ _SHOWN = (
 
 
 def words(rule: Rule, kernel: bool = True) -> tuple[str, ...]:
-    """Return the words before the program: engine, its options, the site's options, the image.
+    """Return the command line before the program: engine, options, site's options, and image.
 
     Without `kernel`, the command only inspects the image.
     """

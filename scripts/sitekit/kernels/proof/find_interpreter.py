@@ -1,4 +1,4 @@
-"""Find the interpreter of a candidate, on its PATH or in its image, and ask for its version."""
+"""Find the interpreter of a candidate, on its PATH or in its image, and get its version."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _INSIDE = Path(__file__).parent / "inside"
 
 @dataclass(frozen=True)
 class Interpreter:
-    """What starts a kernel.
+    """Hold the interpreter of a kernel, and the command lines that start it.
 
-    `program` is the full path of what the launcher starts: the interpreter, or the engine of its
-    image. `words` begin the kernel's command line. `look` is the command line to run the
-    interpreter with a program of ours.
+    `program` is the full path of the program that the launcher starts: the interpreter, or the
+    engine of its image. `words` begin the kernel's command line. `look` is the command line that
+    runs the interpreter with a program of sitekit.
     """
 
     language: str
@@ -89,7 +89,7 @@ def _in_image(candidate: Candidate, path: str) -> Interpreter | None:
 
 
 def missing(candidate: Candidate) -> str:
-    """Return why `find` found nothing."""
+    """Return the reason why `find` found no interpreter."""
     rule = candidate.rule
     if rule.image:
         return f"this host has no {rule.engine}"
@@ -103,10 +103,10 @@ def missing(candidate: Candidate) -> str:
 def ask(
     interpreter: Interpreter, env: Mapping[str, str], user: str | None, timeout: float
 ) -> dict[str, Any]:
-    """Return what the interpreter reports, or an `error`.
+    """Run the interpreter, and return its report or an `error`.
 
-    It reports its version, path, library, kernel and spec, and paths to watch. Raises CommandFailed
-    if it does not run, ValueError if it does not answer.
+    The report contains version, path, library, kernel and spec, and paths to watch. Raises
+    CommandFailed if the interpreter does not run, and ValueError if it does not answer.
     """
     if not interpreter.look:
         return {"version": "", "interpreter": "", "spec": {}, "watch": []}

@@ -1,4 +1,4 @@
-"""Create the home of a user whose dotfiles and modules break kernels that rely on them.
+"""Create a home whose dotfiles and Python modules break kernels that read them.
 
 Each kernel is also started with this home, and must work.
 """
@@ -14,9 +14,9 @@ BROKEN = "raise ImportError('this file was put here to break kernels')\n"
 
 
 def files(kernels: list[Kernel]) -> dict[str, str]:
-    """Return path -> content of the hostile home.
+    """Return the files of the hostile home as path -> content.
 
-    It has modules with the same names, broken packages, and start files that quit.
+    The home has modules with the names of real ones, broken packages, and start files that quit.
     """
     names = sorted(
         {name for kernel in kernels for name in kernel.expect["modules"].split(":") if name}
@@ -49,7 +49,7 @@ def files(kernels: list[Kernel]) -> dict[str, str]:
 
 
 def environment() -> dict[str, str]:
-    """Return the server's environment after such a user's login; `{home}` stands for the home."""
+    """Return a server's environment for the hostile home; `{home}` stands for its path."""
     return {
         "MODULEPATH": "{home}/hostile/modules",
         "LOADEDMODULES": "hostile/1.0",
@@ -76,7 +76,7 @@ def environment() -> dict[str, str]:
 
 
 def write(home: Path, kernels: list[Kernel]) -> None:
-    """Write the files below `home`."""
+    """Write the files of the hostile home below `home`."""
     for name, content in files(kernels).items():
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text(content)

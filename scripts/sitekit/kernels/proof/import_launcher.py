@@ -16,7 +16,8 @@ _once = Lock()
 def launcher() -> ModuleType:
     """Return kernels/launch.py as a module.
 
-    It is a data file, because it runs by itself. So it is imported by its path.
+    The launcher is a data file outside of the package, because it runs by itself, and is therefore
+    imported by its path.
     """
     # With the lock, all threads get the same class CannotStart, which they catch.
     with _once:

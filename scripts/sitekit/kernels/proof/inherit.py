@@ -1,7 +1,7 @@
 """Make kernels that run the modules that their user has loaded in the Software Modules tab.
 
-There is one for each language of the site. It is tested with the modules of another kernel of the
-site, of the newest version, loaded as the tab would load them.
+Each language of the site has one kernel of this kind. The kernel is tested with the modules of the
+site's newest kernel of that language, which are loaded as the tab would load them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .start_commands import WAYS
 
 
 def inheriting(languages: Iterable[str], kernels: Iterable[Kernel]) -> list[Kernel]:
-    """Return one kernel for each language of which `kernels` has one made of modules only."""
+    """Return one kernel for each language that has, in `kernels`, a kernel made of modules only."""
     made = []
     for language in languages:
         models = [
@@ -33,7 +33,7 @@ def inheriting(languages: Iterable[str], kernels: Iterable[Kernel]) -> list[Kern
 
 
 def _like(models: list[Kernel]) -> Kernel:
-    """Return such a kernel, to be tested with the modules of the newest of `models`."""
+    """Return the kernel for the language of `models`, tested with modules of the newest model."""
     model = models[-1]
     language = model.language
     way = WAYS[language]
@@ -71,9 +71,9 @@ def _like(models: list[Kernel]) -> Kernel:
 
 
 def environment(kernel: Kernel) -> dict[str, str]:
-    """Return the variables for testing such a kernel.
+    """Return the environment variables for the test of these kernels.
 
-    `{home}` stands for the home that `write` was given.
+    `{home}` stands for the argument `home` of `write`.
     """
     if "inherit" not in kernel.launch:
         return {}
@@ -81,7 +81,7 @@ def environment(kernel: Kernel) -> dict[str, str]:
 
 
 def write(home: Path, kernels: Iterable[Kernel]) -> None:
-    """Record the modules for testing each such kernel as loaded, in `home`.
+    """Record in `home`, for the test of each of these kernels, its modules as loaded.
 
     The file has the form of session/loaded_modules.py.
     """

@@ -1,6 +1,6 @@
 """Load each candidate's modules in isolation, and ask its interpreter for its version.
 
-This happens before any kernel is started.
+All candidates are probed before any kernel is started.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ NAMES = {"python": "Python", "matlab": "MATLAB", "r": "R"}
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a candidate is no kernel.
+    """Hold the reason why a candidate is no kernel.
 
     `broken` is True for a module that fails, and False for one that just contains no kernel.
     """
@@ -70,9 +70,9 @@ def instructions(site: Site, rules: Rules, candidate: Candidate) -> dict[str, An
 
 
 def key_of(site: Site, rules: Rules, candidate: Candidate) -> str:
-    """Return a digest of everything that decides what the kernel will be.
+    """Return a digest of all rules and settings that determine the kernel.
 
-    The software itself is not part of it (see Kernel.watch).
+    The digest does not include the software itself, whose files are in Kernel.watch.
     """
     rule = candidate.rule
     asked = [rule.name, rule.command, rule.check, rule.language, candidate.language]
@@ -116,7 +116,7 @@ def probe_all(
 
 
 def probe(site: Site, rules: Rules, candidate: Candidate, user: str | None) -> Kernel | Failure:
-    """Probe one candidate. Returns its Kernel, or why there is none."""
+    """Probe one candidate. Returns its Kernel, or a Failure with the reason."""
     launch_data = instructions(site, rules, candidate)
     key = key_of(site, rules, candidate)
     files = [str(file) for file in candidate.module.files]
@@ -156,7 +156,7 @@ def probe(site: Site, rules: Rules, candidate: Candidate, user: str | None) -> K
 
 @contextmanager
 def person(user: str | None) -> Iterator[dict[str, str]]:
-    """Yield the environment of a user who loads modules: the account's name, and an empty home."""
+    """Yield the environment for loading modules, with the account's name and an empty home."""
     entry = pwd.getpwnam(user) if user else None
     name = entry.pw_name if entry else own_name()
     with tempfile.TemporaryDirectory(prefix="sitekit-probe-") as home:
@@ -176,7 +176,8 @@ def own_name() -> str:
 def module_files(env: Mapping[str, str]) -> list[str]:
     """Return the files of the loaded modules, and files that decide about versions.
 
-    Those are the modules' folders, and Lmod's files in them that choose the version of a name.
+    Files that decide about versions are the modules' folders, and the files in these folders by
+    which Lmod chooses the version of a name.
     """
     files = [file for file in env.get("_LMFILES_", "").split(":") if file]
     folders = sorted({os.path.dirname(file) for file in files})
@@ -189,7 +190,7 @@ def module_files(env: Mapping[str, str]) -> list[str]:
 
 
 def _as_loaded(candidate: Candidate, modules: list[str]) -> Candidate:
-    """Return the candidate with the version that Lmod has chosen, if none was named."""
+    """Return the candidate with Lmod's chosen version, if the candidate names no version."""
     if not modules or modules[-1] == candidate.modules[-1] or candidate.rule.place:
         return candidate
     return replace(
@@ -201,7 +202,7 @@ def _kernel(
     candidate: Candidate, launch_data: dict[str, Any], env: dict[str, str], interpreter: Interpreter,
     seen: dict[str, Any], key: str, watch: dict[str, Stamp],
 ) -> Kernel:  # fmt: skip
-    """Return the Kernel, with what the probe has found."""
+    """Return the Kernel with the results of the probe."""
     library, language = seen.get("library", ""), interpreter.language
     expect = {"modules": env.get("LOADEDMODULES", "")}
     if library:
@@ -253,7 +254,7 @@ def _needs(candidate: Candidate, library: str) -> list[str]:
 
 
 def _envkernel(candidate: Candidate) -> list[str]:
-    """Return envkernel's mode and arguments for such a kernel."""
+    """Return envkernel's mode and arguments for this kernel."""
     rule = candidate.rule
     if rule.image:
         mode = "singularity" if rule.engine in ("apptainer", "singularity") else "docker"

@@ -33,11 +33,11 @@ ASK = {
 
 @dataclass(frozen=True)
 class Trial:
-    """How kernels are started.
+    """Hold the settings with which kernels are started.
 
-    `user` is the account (None: the account that runs this). `timeout` is the limit for each, in
-    seconds. `srun` is the command line before a program that runs on a compute node, if one is
-    used.
+    `user` is the account (None: the account that runs this). `timeout` is the time limit for each
+    start, in seconds. `srun` is the command line before a program that runs on a compute node, if
+    one is used.
     """
 
     user: str | None
@@ -48,8 +48,8 @@ class Trial:
 def account(site: Site, name: str) -> str | None:
     """Return the account that runs modules and kernels, when root runs this: `name`.
 
-    It has no special rights. Raises Problem if there is no such account, or no environment to start
-    kernels with.
+    The account has no special rights. Raises Problem if the account does not exist, or if no
+    environment for starting kernels exists.
     """
     if not (site.current / "bin" / "python").exists():
         raise Problem(
@@ -68,9 +68,9 @@ def account(site: Site, name: str) -> str | None:
 
 
 def prove(site: Site, generation: Path, kernels: list[Kernel], trial: Trial) -> dict[str, str]:
-    """Start the kernels, two per core at a time. Returns why some failed, by id.
+    """Start the kernels, two per core at a time. Returns reasons of failures by kernel id.
 
-    Progress is shown. Raises Problem if the program that starts them fails itself.
+    Progress is shown. Raises Problem if the program that starts the kernels fails itself.
     """
     if not kernels:
         return {}
@@ -103,7 +103,7 @@ def _starts(
     trial: Trial,
     failed: dict[str, str],
 ) -> list[dict[str, Any]]:
-    """Return the requests for the program that starts kernels, and copy it into `scratch`.
+    """Return the requests for the program that starts kernels; copy this program to `scratch`.
 
     A kernel whose files cannot be written, for example because its module's name is too long, is
     added to `failed`.
@@ -205,11 +205,11 @@ def _results(
 
 
 def _fault(kernel: Kernel, result: dict[str, Any], elsewhere: bool) -> str | None:
-    """Return why this start is no proof; None if it is.
+    """Return the fault of this start; None if the start shows that the kernel works.
 
-    The kernel must not only answer: interpreter, modules and library must be those of the probe. On
-    a compute node (`elsewhere`) the modules may choose another build for the CPU type, which the
-    launcher has tested.
+    The kernel must answer, and its interpreter, modules and library must be the same as in the
+    probe. On a compute node (`elsewhere`) the modules may choose another build for the CPU type,
+    which the launcher has tested.
     """
     if "reason" in result:
         return result["reason"]

@@ -1,6 +1,6 @@
 """Detect modules that give commands to the shell that loads them.
 
-A kernel is started without a shell, and would miss what these commands do.
+A kernel is started without a shell, so that these commands would have no effect on it.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ def needed(
 
 
 def _counted(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that are compared."""
+    """Return those environment variables that are compared."""
     return {
         k: v for k, v in environment.items() if k not in _ITS_OWN and not k.startswith(_RECORDS)
     }
 
 
 def _difference(shell: dict[str, str], without: dict[str, str]) -> str | None:
-    """Return in what the two environments differ."""
+    """Return the variables in which the two environments differ."""
     if command := shell.pop(_FAILED, None):
         what = f"there, `{command}` fails"
     elif names := sorted(

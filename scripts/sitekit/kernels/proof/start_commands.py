@@ -1,4 +1,4 @@
-"""Define how to test and start an interpreter that is only known on the node where it starts."""
+"""Define commands for an interpreter whose path is known only on the node where it starts."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ WAYS = {
 
 
 def another_build(language: str, version: str) -> dict[str, Any]:
-    """Return how the launcher tests and starts another build of the interpreter.
+    """Return the commands with which the launcher tests and starts another build.
 
-    A module may choose its build by the CPU type of the node. Major and minor version must be the
-    same, such as 3.11 or 4.2.
+    A module may choose the build of its interpreter by the CPU type of the node. Both builds must
+    have the same major and minor version, such as 3.11 or 4.2.
     """
     way, numbers = WAYS[language], version.split(".")[:2]
     same = {

@@ -1,7 +1,7 @@
 """Define the changes that a plan consists of: how each is described, done and undone.
 
-An action refuses if the machine has changed since the plan was made. It can be undone even if it
-fails halfway.
+An action refuses to run if the machine has changed since the plan was made. An action can be undone
+even if it fails halfway.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from ..web.whole_config import check_whole
 
 
 class Action(Protocol):
-    """One change of the machine."""
+    """Define one change of the machine."""
 
     @property
     def what(self) -> tuple[str, str]:
@@ -67,7 +67,7 @@ class NewFolder:
 class ChangedFolder:
     """Set the owner and mode of a directory of the site.
 
-    If it `changes_hands`, everything in it gets the new owner too.
+    If `changes_hands` is true, everything in the directory gets the new owner too.
     """
 
     path: Path
@@ -239,7 +239,8 @@ class Remove:
 class Record:
     """Write the manifest: before the first change, and again after the last one.
 
-    The first one lists everything that may exist if the apply is interrupted.
+    The manifest before the first change lists everything that may exist if the apply is
+    interrupted.
     """
 
     path: Path
@@ -276,7 +277,7 @@ class CheckWebServer:
 
 
 def _untouched(root: Path, path: Path, before: Entry) -> None:
-    """Refuse if the file has changed since the plan was made."""
+    """Raise Problem if the file has changed since the plan was made."""
     if look(root, path) != before:
         raise Problem(
             "the file was changed while this command ran", str(path), "run the command again"

@@ -171,7 +171,7 @@ def page(site: Site, platform: Platform) -> str:
 
 
 def _ours(path: Path) -> bool:
-    """Return whether the path is one that only sitekit uses."""
+    """Return whether only sitekit uses the path."""
     return "sitekit" in path.parts
 
 

@@ -39,7 +39,7 @@ from .service_changes import runs
 
 
 def diff(site: Site, *, root: Path = MACHINE) -> int:
-    """Print what `sudo make apply` would change. Needs no root.
+    """Print the changes that `sudo make apply` would make. Needs no root.
 
     Returns 0 if nothing would change, else 1. Raises BadInput.
     """
@@ -65,8 +65,8 @@ def apply(site: Site, *, root: Path = MACHINE) -> int:
 
     `root` is the machine's file tree. A second run changes nothing.
 
-    Returns 1 if new content was written beside a file that was changed by hand, or if a sudo rule,
-    a PAM service or the gate was changed by hand. Else returns 0. Raises Problem.
+    Returns 1 if a sudo rule, a PAM service or the gate was changed by hand, or if new content was
+    written beside a file that was changed by hand. Otherwise returns 0. Raises Problem.
     """
     need_root("apply")
     platform = this_platform(root)
@@ -90,7 +90,7 @@ def apply(site: Site, *, root: Path = MACHINE) -> int:
 
 
 def _check_release(plan: ApplyPlan, site: Site, platform: Platform) -> None:
-    """Refuse if services would restart and no release is installed."""
+    """Refuse the apply if services would restart and no release is installed."""
     own = {service.name for service in site_services(site, platform)}
     if own & {change.name for change in plan.services} and not (site.current / "bin").is_dir():
         what = f"there is no release in {site.paths.prefix}, and services would restart"
@@ -98,7 +98,7 @@ def _check_release(plan: ApplyPlan, site: Site, platform: Platform) -> None:
 
 
 def _collect_all_findings(site: Site, root: Path, unmet: list[BadInput]) -> list[Finding]:
-    """Return the findings about this machine and cluster; raise BadInputs if one of them refuses.
+    """Return the findings about machine and cluster; raise BadInputs if a finding refuses.
 
     `unmet` are the preconditions that the machine does not meet. All refusals are raised together.
     """
@@ -144,7 +144,7 @@ def plan_apply(
 
 
 def _by_hand(plan: ApplyPlan, site: Site, platform: Platform, seen: MachineState) -> Iterator[str]:
-    """Yield what the administrator has to do by hand in the machine's own web server."""
+    """Yield the changes that the administrator must make in the machine's own web server."""
     web, there = server(site, platform), plan.changed.get(front_path(site, platform))
     if site.front.instance == "system" and there:
         if not runs(seen.services, web):

@@ -1,4 +1,4 @@
-"""Execute a plan completely, or restore the machine to what it was before."""
+"""Execute a plan completely, or restore the earlier state of the machine."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ def execute(
 def _or_nothing() -> Iterator[ExitStack]:
     """Yield a stack of undo functions, which are called if the block fails.
 
-    Ctrl-C, SIGTERM and SIGHUP are failures too. They are ignored while the undo functions run.
+    Ctrl-C, SIGTERM and SIGHUP count as failures. While the undo functions run, these signals are
+    ignored.
     """
     before = {
         number: signal.signal(number, _interrupt)
@@ -98,7 +99,7 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def _keep(actions: Sequence[Action], site: Site, root: Path, undo: ExitStack) -> None:
-    """Copy replaced and removed files to `before/<time>/`, which only root can read."""
+    """Copy files that are replaced or removed to `before/<time>/`, which only root can read."""
     gone = [
         action
         for action in actions

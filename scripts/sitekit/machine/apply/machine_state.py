@@ -1,6 +1,6 @@
 """Read the state of the machine that a plan depends on, without changing anything.
 
-Root can read all of it. For other users a part may stay unknown.
+Root can read the whole state. For other users, parts of the state may stay unknown.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ..web import system_server
 
 @dataclass(frozen=True)
 class MachineState:
-    """The state of the machine before an apply.
+    """Hold the state of the machine before an apply.
 
     - `entries`: what exists at each path.
     - `users`, `groups`: the accounts and groups of the site that exist.

@@ -1,6 +1,6 @@
 """Make the plan from the site, the state of the machine, and the manifest.
 
-Pure: neither reads nor changes the machine.
+The functions of this module neither read nor change the machine.
 """
 
 from __future__ import annotations
@@ -154,9 +154,10 @@ def _leave(result: ApplyPlan, seen: MachineState, wanted: Collection[tuple[str, 
 
 
 def _share(result: ApplyPlan, site: Site, platform: Platform, seen: MachineState) -> None:
-    """Record what another site result and this site uses too.
+    """Add to this site's manifest the things that another site made and this site uses too.
 
-    Both manifests list it, and the last site that is uninstalled removes it.
+    The manifests of both sites list the shared things, and the last site that is uninstalled
+    removes them.
     """
     result.manifest = result.manifest.joined(
         used(seen.shared, site, platform, _pairs(site, platform, seen))

@@ -15,7 +15,7 @@ from .service_changes import ServiceChange
 
 @dataclass(frozen=True)
 class Edited:
-    """A file that was changed by hand: the content from the site, and what is on the machine."""
+    """Hold a file that was changed by hand: the site's content, and the file on the machine."""
 
     file: File
     there: Entry
@@ -24,7 +24,7 @@ class Edited:
 
 @dataclass
 class ApplyPlan:
-    """The actions in their order, then the changes of services, and notes for the administrator.
+    """Hold the actions in their order, the changes of services, and notes for the administrator.
 
     - `applied`: the site as it was last applied.
     - `files`: all files that the site needs, changed or not.

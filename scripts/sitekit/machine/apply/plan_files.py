@@ -1,6 +1,6 @@
 """Add files and links to the plan: write them, offer them as `.new`, or remove them.
 
-Pure: neither reads nor changes the machine.
+The functions of this module neither read nor change the machine.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .plan import ApplyPlan, Edited
 def plan_file(
     made: ApplyPlan, seen: MachineState, path: Path, file: File, *, generated: bool
 ) -> None:
-    """Plan to write a file, or to put it beside a file that is not sitekit's, as `.new`."""
+    """Plan to write a file, or to write `.new` beside a file that is not sitekit's."""
     entry, record = seen.entries[path], made.manifest.files.get(str(path))
     ours = FileRecord(hashes=[file.sha256], mode=file.mode, generated=generated)
     secret = generated and not file.mode & 0o004
@@ -50,7 +50,8 @@ def plan_file(
 def _ours(entry: Entry, record: FileRecord | None) -> bool:
     """Return whether sitekit may replace what exists at the path.
 
-    A file that this user may not read counts as unchanged. Root checks it again.
+    A file that this user may not read counts as unchanged. When root runs the apply, the file is
+    checked again.
     """
     if record is None:
         return entry.kind in ("nothing", "hidden")
@@ -78,7 +79,8 @@ def _offer(
 def plan_links(made: ApplyPlan, seen: MachineState, wanted: dict[Path, Link]) -> None:
     """Plan the links that do not exist yet, and remove those that are no longer needed.
 
-    If something else exists at the path of a link, an administrator put it there and it stays.
+    If something other than the link exists at its path, an administrator has put it there, and
+    sitekit keeps it.
     """
     known = made.manifest.links
     for path, entry in [(path, seen.entries[path]) for path in map(Path, known)]:

@@ -1,4 +1,4 @@
-"""Render a plan as text: as a unified diff before it is executed, and as a report afterwards."""
+"""Render a plan as text: a unified diff before the plan is executed, and a report afterwards."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ _STATES = {"unknown": ", if it runs"} | dict.fromkeys(
 def describe_plan(plan: ApplyPlan, refused: bool = False) -> Iterator[str]:
     """Yield the diff of each file, then all changes by name, then the files that are left alone.
 
-    `refused` means that an apply would refuse to start. The reasons are printed afterwards.
+    `refused` means that an apply would refuse to start. The caller prints the reasons after this
+    text.
     """
     actions = [action for action in plan.actions if not isinstance(action, Record)]
     for action in actions:
@@ -55,7 +56,7 @@ def describe_plan(plan: ApplyPlan, refused: bool = False) -> Iterator[str]:
 
 
 def describe_result(plan: ApplyPlan) -> Iterator[str]:
-    """Yield what was changed, and what was left alone, after the plan was executed."""
+    """Yield lines about everything that the executed plan changed or left alone."""
     for kind, what in plan.changes:
         yield f" ok {kind} {what}"
     for path in plan.offers:
@@ -77,7 +78,7 @@ def _edited(plan: ApplyPlan) -> Iterator[str]:
 
 
 def _by_hand(path: Path, edited: Edited) -> Iterator[str]:
-    """Yield the diff from the site's content to what was changed by hand."""
+    """Yield the diff from the site's content to the file that was changed by hand."""
     if edited.secret or edited.there.closed:
         yield f"--- {path} (the site)\n+++ {path} (changed by hand)"
         yield ("(a secret is not shown)" if edited.secret else "(you may not read the file)")
@@ -106,7 +107,7 @@ def _diff(before: str, after: str, old: str, new: str) -> Iterator[str]:
 
 
 def _more(action: Action) -> str:
-    """Return the owner, mode and purpose of what an action changes."""
+    """Return the owner, mode and purpose of the file or folder that an action changes."""
     if isinstance(action, Write):
         group = f":{action.file.group_of}" if action.file.group_of else ""
         why = "" if is_beside(action.path) else f": {purpose(action.path)}"

@@ -71,7 +71,7 @@ def _web_servers(
 def _own_services(
     site: Site, platform: Platform, changes: list[ServiceChange], undo: ExitStack | None
 ) -> None:
-    """Start the new services of the site, and restart or reload the others.
+    """Start the new services of the site, and restart or reload its other services.
 
     A service that did not answer before does not have to answer now.
     """
@@ -97,7 +97,7 @@ def _own_services(
 def in_use(site: Site, platform: Platform, web: WebServer) -> bool:
     """Return whether the web server's configuration includes the site at this moment.
 
-    After a failed apply it may no longer do so.
+    After a failed apply, the configuration may no longer include the site.
     """
     path = front_path(site, platform)
     return (

@@ -1,6 +1,6 @@
 """Replace the secrets of hub and proxy (`sudo make rotate_secrets`).
 
-Users' servers are Slurm jobs that do not know these secrets. They keep running.
+Users' servers are Slurm jobs that do not use these secrets. The users' servers keep running.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from .restart_services import restart_services
 
 
 def rotate_secrets(site: Site, *, root: Path = MACHINE) -> int:
-    """Replace the proxy's token, the hub's cookie secret and the certificates, and restart both.
+    """Replace the proxy's token, the hub's cookie secret and certificates, and restart both.
 
-    Users have to log in again. The old secrets stay only in backups that were made before. Raises
+    Users have to log in again. Afterwards only older backups still contain the old secrets. Raises
     Problem.
     """
     need_root("rotate_secrets")

@@ -1,6 +1,7 @@
 """Decide which services must restart or reload after a change of files.
 
-Pure: neither reads nor changes the machine. Users' servers are Slurm jobs and are not touched.
+The functions of this module neither read nor change the machine. Users' servers are Slurm jobs, and
+are never restarted.
 
 A restart of the proxy or of Apache cuts the connections of open notebooks, which reconnect by
 themselves. A web server is therefore reloaded, and restarted only for changes that a reload cannot
@@ -30,10 +31,10 @@ Verb = Literal["restart", "reload", "start"]
 
 @dataclass(frozen=True)
 class ServiceChange:
-    """What happens to one service: it is started, restarted or reloaded.
+    """Describe the change of one service, which is started, restarted or reloaded.
 
-    `state` is the state of the service before. An `enabled` service is started by systemd at each
-    boot.
+    `state` is the state of the service before the change. An `enabled` service is started by
+    systemd at each boot.
     """
 
     name: str
@@ -56,9 +57,9 @@ def list_service_changes(
 ) -> list[ServiceChange]:
     """Return the changes of services, in the order in which the services start.
 
-    `changed` holds the changed paths with what existed there before. A stopped service stays
-    stopped. A service that the applied site does not have, or has under another supervisor, is
-    started if a service of that name or the proxy runs.
+    `changed` maps each changed path to the file or link that existed there before. A stopped
+    service stays stopped. A service that the applied site does not have, or has under another
+    supervisor, is started if a service of that name or the proxy runs.
     """
     restart, reload = _readers(site, platform, changed)
     conf = site.etc / "supervisord.conf"
@@ -139,7 +140,7 @@ def _readers(
 def _sections_changed(before: Entry, after: File) -> set[str]:
     """Return the programs whose sections differ between two versions of supervisord.conf.
 
-    If the old version is not known, these are all programs.
+    If the old version is not known, all programs are returned.
     """
     old, new = (_sections(text) for text in ((before.content or b"").decode(), after.content))
     return {name for name, section in new.items() if section != old.get(name)}

@@ -1,8 +1,8 @@
 """Back up everything that a machine cannot recreate, into one file for root (`sudo make backup`).
 
-The archive contains files under their paths on the machine: database and ledger, secrets, the
-applied site, the manifest. Files of the checkout are below `checkout/`. A list has the hashes of
-all files.
+The archive contains database, ledger, secrets, applied site and manifest under their paths on the
+machine. Files of the checkout are below `checkout/` in the archive. A list in the archive has the
+hashes of all files.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def backup(site: Site, *, root: Path = MACHINE) -> int:
 
 
 def _archive(site: Site, root: Path, folder: Path) -> list[Path]:
-    """Write the archive as the file INDEX in `folder`; return the files that are not in it.
+    """Write the archive as the file INDEX in `folder`; return the files that had to be left out.
 
     `folder` is on the disk of the backups.
     """
@@ -115,7 +115,7 @@ def _files(site: Site, root: Path, left: list[Path]) -> Iterator[tuple[str, Path
 
 
 def _kept(state: Path, hub: Owner, left: list[Path]) -> list[Path]:
-    """Return the files of the state folder, as far as the hub's account may read it."""
+    """Return those files of the state folder that the hub's account may read."""
 
     def skip(trouble: OSError) -> None:
         """Record a folder that cannot be read."""
@@ -136,7 +136,8 @@ def _kept(state: Path, hub: Owner, left: list[Path]) -> list[Path]:
 def _configuration() -> Iterator[Path]:
     """Yield the files that administrators wrote.
 
-    The nightly backup runs from the release, which has no checkout.
+    The nightly backup contains no such files, because it runs from the release, which has no
+    checkout.
     """
     if (CHECKOUT / "Makefile").exists():
         own = ("config/site.yml", OWN_KERNELS, OWN_PACKAGES, "environment.lock")
@@ -171,7 +172,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Remove owner and mode from an entry of the archive."""
+    """Remove the owner and the mode from an entry of the archive."""
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = "root"
     entry.mode = 0o600
@@ -179,5 +180,5 @@ def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def _closed(path: str, flags: int) -> int:
-    """Open a file that only root can read."""
+    """Create the file at `path` so that only root can read it; return its descriptor."""
     return os.open(path, flags, 0o600)

@@ -1,8 +1,8 @@
 """Restore a backup on this machine or another one (`sudo make restore FROM=file`).
 
-State and secrets are written to the site's paths, owned by root. After that, `make apply` creates
-the accounts and gives the files to them. The old machine's manifest is not restored: each machine
-records by itself which accounts were created there.
+State and secrets are written to the site's paths, owned by root. After the restore, `make apply`
+creates the accounts and makes them owners of the files. The old machine's manifest is not restored:
+each machine's manifest records the accounts that were created on that machine.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _OURS = ("checkout/config/", "checkout/kernels/", "checkout/environment.")
 
 @dataclass(frozen=True)
 class Fill:
-    """Fill a folder from the archive. The folder is new or empty."""
+    """Fill a new or empty folder with files from the archive."""
 
     path: Path
     files: Mapping[str, Path]
@@ -117,7 +117,7 @@ def _unpack(archive: Path, folder: Path) -> dict[str, Path]:
 
 
 def _is_plain(name: str) -> bool:
-    """Return whether a name in the archive stays below the folder."""
+    """Return whether a name in the archive is a relative path without `..`."""
     return not PurePosixPath(name).is_absolute() and ".." not in PurePosixPath(name).parts
 
 
@@ -127,7 +127,7 @@ def _is_applied_site(name: str) -> bool:
 
 
 def _plan(site: Site, root: Path, files: Mapping[str, Path]) -> ApplyPlan:
-    """Return the plan: folders, secrets and state. Raises BadInput if something exists already."""
+    """Return the plan for folders, secrets and state. Raises BadInput if another file exists."""
     platform, before = this_platform(root), load_manifest(site, root)
     _nothing_in_the_way(site, root, platform)
     state, secrets = _sorted(site, files)
@@ -164,7 +164,7 @@ def _plan(site: Site, root: Path, files: Mapping[str, Path]) -> ApplyPlan:
 
 
 def _nothing_in_the_way(site: Site, root: Path, platform: Platform) -> None:
-    """Refuse if services run or the state folder is not empty. Raises BadInput."""
+    """Raise BadInput if services run or the state folder is not empty."""
     check_places(site, root)
     states = service_states(site, platform) if root == MACHINE else {}
     if up := [name for name, word in states.items() if word != "stopped"]:
@@ -207,9 +207,9 @@ def _sorted(site: Site, files: Mapping[str, Path]) -> tuple[dict[str, Path], dic
 def _configuration(files: Mapping[str, Path], checkout: Path, archive: str) -> None:
     """Write the files of administrators into the checkout, as its owner.
 
-    Files that exist and differ are kept, and the restored one is written beside them. If a file
-    cannot be written, a message says so: the machine has all that it needs, and the archive still
-    has the file.
+    An existing file that differs is kept, and the restored file is written beside it. If a file
+    cannot be written, the restore only prints a message, because the machine does not need the file
+    and the archive still has it.
     """
     for name, source in files.items():
         if name.startswith(_OURS):
@@ -226,7 +226,7 @@ def _configuration(files: Mapping[str, Path], checkout: Path, archive: str) -> N
 
 
 def _lay(path: Path, content: bytes) -> None:
-    """Write a file, beside an existing one if that differs."""
+    """Write a file; if another file with its name exists, write the new one beside it."""
     if path.exists() and path.read_bytes() == content:
         return
     new = beside(path) if path.exists() else path
@@ -239,6 +239,6 @@ def _lay(path: Path, content: bytes) -> None:
 
 
 def _empty(real: Path) -> None:
-    """Remove everything in a folder."""
+    """Remove everything in a folder, but not the folder itself."""
     for thing in real.iterdir():
         shutil.rmtree(thing) if thing.is_dir() else thing.unlink()

@@ -33,7 +33,7 @@ _OF_THE_REQUEST = re.compile(
 
 @dataclass
 class Partition:
-    """The size of a partition's largest node, and its time limit in seconds (None: no limit)."""
+    """Hold a partition's largest node size, and its time limit in seconds (None: no limit)."""
 
     cpus: int = 0
     memory: int = 0
@@ -42,7 +42,10 @@ class Partition:
 
 
 def look(site: Site) -> Iterator[Finding]:
-    """Yield what the cluster lacks. Raises CommandFailed if Slurm does not answer."""
+    """Yield findings about what tiers need and the cluster lacks.
+
+    Raises CommandFailed if Slurm does not answer.
+    """
     missing = [program for program in PROGRAMS if not (site.slurm.bin / program).exists()]
     if missing:
         what = f"{site.slurm.bin} has no {', '.join(missing)}"
@@ -92,7 +95,7 @@ def read(said: str) -> dict[str, Partition]:
 
 
 def _fits(there: dict[str, Partition], tier: Tier, name: str, key: str) -> Iterator[Finding]:
-    """Yield where a tier asks for more than the partition has."""
+    """Yield a finding for each resource of which a tier needs more than the partition has."""
     if name not in there:
         yield _no_partition(name, f"{key}.partitions", there)
         return
@@ -127,9 +130,9 @@ def _fits(there: dict[str, Partition], tier: Tier, name: str, key: str) -> Itera
 
 
 def _bounds(tier: Tier, one: Partition, name: str, key: str) -> Iterator[Finding]:
-    """Yield where users may choose more than the partition has.
+    """Yield a finding for each resource of which users may choose more than the partition has.
 
-    This does not refuse the apply, because another partition of the tier may have enough.
+    These findings do not refuse the apply, because another partition of the tier may have enough.
     """
     choose = tier.choose
     most: dict[str, tuple[tuple[int, int] | None, int | None, Callable[[int], str]]] = {
@@ -150,7 +153,7 @@ def _no_partition(name: str, key: str, there: dict[str, Partition]) -> Finding:
 
 
 def _sbatch(site: Site, tier: Tier, partition: str, key: str) -> Iterator[Finding]:
-    """Ask Slurm with `sbatch --test-only` whether it would accept the tier's job.
+    """Test with `sbatch --test-only` whether Slurm would accept the tier's job.
 
     The options are the same as those of the gate. No job is submitted.
     """
@@ -199,9 +202,10 @@ def _sbatch(site: Site, tier: Tier, partition: str, key: str) -> Iterator[Findin
 
 
 def _caps(site: Site) -> Iterator[Finding]:
-    """Yield where a memory cap of a tier does not match the settings in cgroup.conf.
+    """Yield a finding for each memory cap of a tier that does not match cgroup.conf.
 
-    cgroup.conf(5): a job may use AllowedRAMSpace percent of the memory that it reserved.
+    With AllowedRAMSpace in cgroup.conf(5), a job may use this percentage of the memory that it
+    reserved.
     """
     config = {}
     for line in _ask(site, "scontrol", "show", "config").splitlines():

@@ -1,4 +1,4 @@
-"""Define a finding: one thing on the machine or cluster that the site needs and that is missing."""
+"""Define a finding: one thing that the site needs and that the machine or cluster lacks."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """One problem that a check found.
+    """Hold one problem that a check found.
 
-    `where` is a key of site.yml or a file. If `refuses` is true, users would meet the problem, and
-    `make apply` changes nothing.
+    `where` is a key of site.yml or a file. If `refuses` is true, users would be affected by the
+    problem, and `make apply` changes nothing.
     """
 
     what: str
@@ -20,5 +20,8 @@ class Finding:
 
 
 def unknown(what: str, remedy: str | None = None) -> Finding:
-    """Return a finding about something that could not be checked. It does not refuse the apply."""
+    """Return a finding about something that could not be checked.
+
+    This finding does not refuse the apply.
+    """
     return Finding(what, None, remedy, refuses=False)

@@ -17,7 +17,7 @@ from .finding import Finding, unknown
 
 @dataclass(frozen=True)
 class SiteChange:
-    """The site that is to be applied, and the site of this name as it was last applied.
+    """Hold the site that is to be applied, and the site of this name as it was last applied.
 
     `states` has the states of the services of the applied site.
     """
@@ -29,7 +29,7 @@ class SiteChange:
 
 
 def collect_findings(asked: SiteChange) -> list[Finding]:
-    """Return all findings. A check that could not run is a finding that refuses nothing."""
+    """Return all findings; a check that could not run is a finding that refuses nothing."""
     site = asked.site
     found: list[Finding] = []
     questions: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
@@ -50,12 +50,12 @@ def collect_findings(asked: SiteChange) -> list[Finding]:
 
 
 def refusals(found: list[Finding]) -> list[BadInput]:
-    """Return the findings that make an apply refuse."""
+    """Return the findings that stop an apply before it changes anything."""
     return [BadInput(one.what, one.where, one.remedy) for one in found if one.refuses]
 
 
 def describe_findings(found: list[Finding]) -> Iterator[str]:
-    """Yield the other findings as lines for the administrator."""
+    """Yield the findings that do not stop an apply, as lines for the administrator."""
     for one in found:
         if not one.refuses:
             yield f"{one.where}: {one.what}" if one.where else one.what

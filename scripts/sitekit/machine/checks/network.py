@@ -19,7 +19,7 @@ _SERVICES = {("hub", "port"): "hub", ("front", "url"): "front"}  # the others ar
 def look(
     site: Site, applied: Site, states: Mapping[str, str], platform: Platform
 ) -> Iterator[Finding]:
-    """Yield what is wrong with the address and the ports.
+    """Yield findings about the hub's address and the site's ports.
 
     `states` are the states of the services of the `applied` site. A port that one of these services
     uses counts as free.
@@ -38,7 +38,7 @@ def look(
 def _ports(
     site: Site, applied: Site, states: Mapping[str, str], platform: Platform
 ) -> Iterator[Finding]:
-    """Yield the ports of the site that another program uses."""
+    """Yield a finding for each port of the site that another program uses."""
     wanted = dict(site.ports)
     if site.front.instance == "system":
         wanted["front", "url"] = site.front.port
@@ -79,7 +79,7 @@ def _bind(address: str, port: int) -> str | None:
 
 
 def reached(site: Site, nodes: set[str]) -> Iterator[Finding]:
-    """Yield whether these nodes can reach the hub, as far as this host can know.
+    """Yield findings if these nodes cannot reach the hub, as far as this host can determine.
 
     A firewall between nodes and hub cannot be detected from here.
     """

@@ -1,6 +1,6 @@
 """Test a PAM service before it is written to /etc/pam.d.
 
-First each line is parsed, then libpam authenticates a user who does not exist.
+The test first parses each line, and then lets libpam authenticate a user who does not exist.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BROKEN = {1: "open error", 2: "symbol error", 4: "system error", 26: "abort", 2
 
 
 class _Conversation(ctypes.Structure):
-    """The C structure pam_conv."""
+    """Describe the C structure pam_conv for ctypes."""
 
     _fields_ = (("ask", ctypes.c_void_p), ("data", ctypes.c_void_p))
 
@@ -35,7 +35,7 @@ class _Conversation(ctypes.Structure):
 def check_pam(path: Path, content: str) -> None:
     """Test a PAM service that is to be written to `path`. Raises Problem with the line.
 
-    libpam ignores words that it does not know. Therefore each line is also parsed here.
+    libpam ignores words that it does not know. Therefore this function also parses each line.
     """
     with tempfile.TemporaryDirectory(prefix="sitekit-pam-") as folder:
         shutil.copytree(FOLDER, folder, dirs_exist_ok=True)
@@ -65,7 +65,7 @@ def check_pam(path: Path, content: str) -> None:
 def _ask(place: str, folder: str, content: str) -> None:
     """Make libpam use a PAM service. Raises Problem if libpam cannot load it.
 
-    No question reaches the terminal: every question ends the test.
+    Every question of libpam ends the test, so that no question appears on the terminal.
     """
     libpam = ctypes.CDLL("libpam.so.0")
     if not hasattr(libpam, "pam_start_confdir"):  # Linux-PAM before 1.4, as on EL 8

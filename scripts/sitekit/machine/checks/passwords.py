@@ -1,4 +1,4 @@
-"""Check that the hub can verify passwords in the way that the site names.
+"""Check that the hub can verify passwords by the method in site.yml (`passwords`).
 
 Without this check an apply could succeed and yet nobody could log in.
 """
@@ -39,7 +39,7 @@ def check_module(site: Site, platform: Platform, root: Path) -> None:
 def who_stays_out(site: Site, platform: Platform, root: Path) -> Iterator[str]:
     """Yield lines for the administrator about users who cannot log in.
 
-    Only root can read the password hashes that this depends on.
+    Only root can read the password hashes that are needed for this check.
     """
     yield from _administrators(site, root)
     if not _asks(site, root, MODULES[site.login.passwords]):
@@ -62,7 +62,7 @@ def who_stays_out(site: Site, platform: Platform, root: Path) -> Iterator[str]:
 
 
 def _administrators(site: Site, root: Path) -> Iterator[str]:
-    """Yield the members of login.admin_groups who may not log in.
+    """Yield lines about the members of login.admin_groups who may not log in.
 
     An administrator of the hub must also be a member of a group in `login.allowed_groups`.
     """

@@ -56,7 +56,7 @@ def unmet_preconditions(site: Site, root: Path) -> list[BadInput]:
 
 
 def _groups_are_there(site: Site, root: Path) -> None:
-    """Refuse if a group of the section `login` does not exist.
+    """Refuse the site if a group of its section `login` does not exist.
 
     With a missing admin group, JupyterHub answers every login with an error
     (PAMAuthenticator.is_admin, 6.1).
@@ -79,11 +79,11 @@ def _groups_are_there(site: Site, root: Path) -> None:
 
 
 def check_places(site: Site, root: Path) -> None:
-    """Refuse folders and programs that others can replace. Raises BadInput.
+    """Refuse folders and programs that other accounts can replace. Raises BadInput.
 
-    Root changes the owners of the state folder and of the backup folder by their paths. Root's
-    services and the gate run the programs of the prefix and of Slurm, and Slurm's configuration
-    names plugins for these programs.
+    As root, sitekit changes the owners of the state folder and of the backup folder by their paths.
+    Root's services and the gate run the programs of the prefix and of Slurm, and Slurm's
+    configuration names plugins for these programs.
     """
     for key, folder in (("paths.state", site.paths.state), ("backup.folder", site.backups)):
         _check_way(key, folder.parent, folder, root, {0})
@@ -97,7 +97,7 @@ def check_places(site: Site, root: Path) -> None:
 
 
 def _check_way(key: str, path: Path, named: Path, root: Path, owners: set[int]) -> None:
-    """Raise BadInput if accounts other than `owners` can replace what the site names."""
+    """Raise BadInput if accounts other than `owners` can replace the folder or program."""
     for step in _steps(path, root):
         if step.status.st_uid not in owners or step.everybody_writes or step.group_writes:
             who = "root" if owners == {0} else "root and its owner"
@@ -107,7 +107,10 @@ def _check_way(key: str, path: Path, named: Path, root: Path, owners: set[int]) 
 
 
 def _steps(path: Path, root: Path) -> list[Step]:
-    """Return the steps of a path; none if this account may not see them. Root checks them again."""
+    """Return the steps of a path; none if this account may not see them.
+
+    When root runs the apply, the steps are checked again.
+    """
     try:
         return way(path, root)
     except PermissionError:
@@ -115,7 +118,7 @@ def _steps(path: Path, root: Path) -> list[Step]:
 
 
 def _group_is_the_proxys(site: Site, root: Path) -> None:
-    """Refuse if other accounts are members of the proxy's own group.
+    """Refuse the site if other accounts are members of the proxy's own group.
 
     A member of this group can read proxy.env, and with it redirect every user's browser.
     """
@@ -136,7 +139,8 @@ def _group_is_the_proxys(site: Site, root: Path) -> None:
 def _state_is_the_hubs(site: Site, root: Path) -> None:
     """Refuse a state folder that contains files of another account.
 
-    A folder of root's with mode 0700 is accepted: `make uninstall` left it, or a restore made it.
+    A state folder of root with mode 0700 is accepted, because `make uninstall` or `make restore`
+    leaves such a folder.
     """
     real = root / site.paths.state.relative_to("/")
     if not real.is_dir():

@@ -20,7 +20,7 @@ FOR_KEYS = "ssl-cert"
 def check_secrecy(target: Target) -> None:
     """Refuse secrets that ordinary users can read. Raises BadInputs.
 
-    The modes of the file and of all its parent folders count.
+    The check uses the modes of the file and of all its parent folders.
     """
     front, found = target.site.front, []
     secrets: list[tuple[str, Path, str]] = []
@@ -48,7 +48,7 @@ def check_secrecy(target: Target) -> None:
 
 
 def _readers(path: Path, root: Path) -> Iterator[tuple[str, str]]:
-    """Yield who can read the file, each with the chmod letter that grants it.
+    """Yield each group of accounts that can read the file, with the chmod letter that grants it.
 
     A file that does not exist has no readers.
     """

@@ -57,7 +57,7 @@ def _folders(root: Path, file: Path, depth: int) -> Iterator[Path]:
 
 
 def check_rule(site: Site) -> None:
-    """Ask sudo whether the hub may start the gate as a user. Raises Problem if not.
+    """Test with sudo whether the hub may start the gate as a user. Raises Problem if not.
 
     A rule that sudo reads later can override the site's rule.
     """

@@ -72,7 +72,7 @@ def check(
 
 
 class _Staged:
-    """All files of the site in a temporary folder.
+    """Hold all files of the site in a temporary folder.
 
     Paths in the files of other programs are replaced by paths in this folder.
     """
@@ -101,8 +101,9 @@ class _Staged:
 def _front(target: Target, platform: Platform, staged: _Staged) -> None:
     """Test the web server's configuration. Raises CommandFailed.
 
-    For the machine's own web server, a minimal configuration is put around the site's part. The
-    machine's complete configuration is tested after the files are written.
+    If the site uses the machine's own web server, the site's part is tested inside a minimal
+    configuration. The machine's complete web server configuration is tested after the files are
+    written.
     """
     site = target.site
     conf, program = staged.at(front_path(site, platform)), server(site, platform).program
@@ -141,9 +142,9 @@ def check_rotation(path: Path) -> None:
 def _systemd(site: Site, staged: _Staged) -> None:
     """Test the systemd units with systemd-analyze. Raises Problem for any message about them.
 
-    systemd-analyze returns 0 even for an unknown key, so its output decides. Messages about units
-    of the distribution are ignored. Programs of the release may be missing yet: empty scripts
-    replace them.
+    systemd-analyze returns 0 even for an unknown key, so that the check uses its output. Messages
+    about units of the distribution are ignored. Programs of the release that do not exist yet are
+    replaced by empty scripts for the test.
     """
     units = []
     for path in staged.files:
@@ -175,7 +176,7 @@ def faults_of(site: Site, said: str) -> list[str]:
 
 
 def _proxy(site: Site, staged: _Staged) -> None:
-    """Start the release's proxy with the files that it loads first. Raises CommandFailed.
+    """Start the release's proxy with the JavaScript files that change it. Raises CommandFailed.
 
     Does nothing if the release or the account does not exist yet.
     """
@@ -194,7 +195,7 @@ def _proxy(site: Site, staged: _Staged) -> None:
 
 
 def _reads_back(site: Site, staged: _Staged) -> None:
-    """Refuse if site.yml is not read back as the same site, or if Python code does not compile."""
+    """Raise Problem if site.yml is not read back as the same site, or if Python code is invalid."""
     if load_site(staged.at(site.etc / "site.yml")) != site:
         what = "what is written for the hub is not what the site file says"
         raise Problem(

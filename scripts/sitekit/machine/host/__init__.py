@@ -1,1 +1,1 @@
-"""Describe the host: its distribution, its file tree, its processes, its lock."""
+"""Describe the host: its distribution, file tree, processes and lock."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class File:
-    """The content, mode and owner of a file.
+    """Hold the content, mode and owner of a file.
 
-    Its group is the primary group of the account `group_of`, or of its owner.
+    The file's group is the primary group of the account `group_of`, or of its owner.
     """
 
     content: str
@@ -25,7 +25,10 @@ class File:
 
 @dataclass(frozen=True)
 class Folder:
-    """A directory that must exist. If it is `shared`, an existing one is left alone."""
+    """Describe a directory that must exist.
+
+    If `shared` is true, an existing directory is left alone.
+    """
 
     mode: int = 0o755
     owner: str = "root"

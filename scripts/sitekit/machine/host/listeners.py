@@ -17,7 +17,7 @@ _LISTEN = "0A"  # net/ipv4/tcp_states.h, TCP_LISTEN
 
 @dataclass(frozen=True)
 class Process:
-    """A process of this machine. `environment` is empty if it may not be read."""
+    """Hold a process of this machine. `environment` is empty if it may not be read."""
 
     pid: int
     name: str
@@ -50,7 +50,7 @@ def process(pid: int) -> Process | None:
 def _shown(told: dict[str, Any]) -> Process:
     """Return a process from psutil's data.
 
-    psutil has None for what may not be read, and surrogates for bytes that are not text.
+    psutil returns None for values that may not be read, and surrogates for bytes that are not text.
     """
     texts = [told["name"] or ""], told["cmdline"] or [], (told["environ"] or {}).values()
     shown = (" ".join(text).encode(errors="replace").decode() for text in texts)
@@ -60,8 +60,9 @@ def _shown(told: dict[str, Any]) -> Process:
 def listeners(ports: set[int]) -> dict[int, Process | None]:
     """Return those of `ports` on which a program listens, with the process.
 
-    The process is None if it is not visible to this user. If several processes share a socket, it
-    is the oldest one: the others, such as nginx's workers, do not show their program.
+    The process is None if it is not visible to this user. If several processes share a socket, the
+    oldest process is returned, because the others, such as nginx's workers, do not show their
+    program.
     """
     sockets = {inode: port for inode, port in _sockets() if port in ports}
     found: dict[int, Process | None] = dict.fromkeys(sockets.values())

@@ -1,6 +1,6 @@
 """Make sure that only one sitekit at a time changes the machine.
 
-The lock's file is readable by root only, because whoever can open it could hold the lock.
+Only root can read the lock's file, because any account that can open the file could hold the lock.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Describe the distribution's family, with the paths and names that depend on it."""
+"""Describe the distribution's family, with the paths and names that depend on the family."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ...site.yaml_file import read_yaml
 
 
 class _Row(BaseModel):
-    """A mapping in platforms.yml. Unknown keys are refused."""
+    """Define a mapping in platforms.yml. Unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Pam(_Row):
-    """PAM's paths, and the lines of the hub's PAM service for each way to check passwords."""
+    """Hold PAM's paths, and the lines of the hub's PAM service for each way to check passwords."""
 
     modules: Path
     sssd_pipe: Path
@@ -29,7 +29,7 @@ class Pam(_Row):
 
 
 class Control(_Row):
-    """The web server's own commands."""
+    """Hold the web server's own commands."""
 
     test: str
     start: str
@@ -40,14 +40,14 @@ class Control(_Row):
 
 
 class Links(_Row):
-    """The folders whose links enable virtual hosts and modules."""
+    """Hold the folders whose links enable virtual hosts and modules."""
 
     sites: Path
     modules: Path | None = None
 
 
 class WebServer(_Row):
-    """A web server as the distribution packages it."""
+    """Describe a web server as the distribution packages it."""
 
     package: str
     program: Path
@@ -69,7 +69,7 @@ class WebServer(_Row):
 
 
 class Apache(WebServer):
-    """Apache, with the folder of its modules."""
+    """Describe Apache, with the folder of its modules."""
 
     modules: Path
     elsewhere: dict[str, Path] = {}
@@ -78,7 +78,7 @@ class Apache(WebServer):
 
 
 class Platform(_Row):
-    """An entry of platforms.yml, which explains the keys."""
+    """Hold an entry of platforms.yml, whose comments explain the keys."""
 
     ids: tuple[str, ...]
     install: str
@@ -92,7 +92,7 @@ class Platform(_Row):
 
 @cache
 def platforms() -> dict[str, Platform]:
-    """Return all families that sitekit knows, by name."""
+    """Return all families of distributions that sitekit supports, by name."""
     document = read_yaml(Path(__file__).with_name("platforms.yml"))
     return TypeAdapter(dict[str, Platform]).validate_python(document.values)
 

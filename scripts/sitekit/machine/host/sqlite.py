@@ -15,8 +15,8 @@ from ...base.errors import Problem
 def opened(database: Path) -> Iterator[sqlite3.Connection]:
     """Open a database for reading and writing. Raises Problem for an error of SQLite.
 
-    A killed hub may leave an unfinished transaction. Whoever opens the database first must be able
-    to write, to undo it.
+    A killed hub may leave an unfinished transaction. The next program that opens the database must
+    be able to write, so that SQLite can undo this transaction.
     """
     with (
         _errors_as_problem(database),

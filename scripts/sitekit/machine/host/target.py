@@ -10,11 +10,11 @@ from ...site import Site
 
 @dataclass(frozen=True)
 class Target:
-    """The site, and the machine's file tree `root`: `/`, except in tests."""
+    """Hold the site, and the machine's file tree `root`, which is `/` except in tests."""
 
     site: Site
     root: Path = Path("/")
 
     def on_disk(self, path: Path) -> Path:
-        """Return where `path` of the machine lies in the file tree."""
+        """Return the path in the file tree for `path` of the machine."""
         return self.root / path.relative_to("/")

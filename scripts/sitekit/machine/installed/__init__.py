@@ -1,1 +1,1 @@
-"""Record what sitekit has put on the machine, and compare the record with the machine."""
+"""Record the files and accounts that sitekit made, and compare them with the machine."""

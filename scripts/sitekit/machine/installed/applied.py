@@ -1,7 +1,8 @@
 """Read the sites as they were last applied to this machine (`/etc/sitekit/NAME/site.yml`).
 
-The manifest lies beside it. Together they record what is on the machine, even if the site file has
-changed since. An apply and an uninstall start from them.
+The manifest is in the same folder as the applied site. The applied site and the manifest together
+record what is on the machine, even if the site file has changed since. An apply and an uninstall
+start from this record.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ def others(site: Site, root: Path) -> list[Site]:
 def _read(path: Path, site: Site) -> Site:
     """Read the sections of an applied site that decide what is on the machine.
 
-    All other sections are those of `site`. Another version of sitekit may have written the file, so
-    unknown keys are ignored.
+    All other sections are those of `site`. Unknown keys are ignored, because another version of
+    sitekit may have written the file.
     """
     document, values = read_yaml(path), site.model_dump(mode="json")
     for key in _MACHINE_SECTIONS:
@@ -72,9 +73,9 @@ def check_follows(site: Site, root: Path) -> None:
 
 
 def _left_behind(site: Site, before: Site, root: Path) -> Iterator[BadInput]:
-    """Yield if the hub's state folder or account changes while the old folder still has files.
+    """Yield an error if the hub's state folder or account changes while the old folder has files.
 
-    A hub with an empty state folder would not know the servers that run.
+    A hub with an empty state folder would have no record of the running servers.
     """
     old, new = before.paths.state, site.paths.state
     if old != new and _holds_something(on_disk(root, old)):
@@ -94,7 +95,7 @@ def _left_behind(site: Site, before: Site, root: Path) -> Iterator[BadInput]:
 def _holds_something(real: Path) -> bool:
     """Return whether a folder has files. A folder that this user may not read counts as full.
 
-    Root checks it again.
+    When root runs the apply, the folder is checked again.
     """
     try:
         return real.is_dir() and any(real.iterdir())

@@ -19,7 +19,7 @@ MACHINE = Path("/")
 
 @dataclass(frozen=True)
 class Entry:
-    """What exists at a path.
+    """Describe what exists at a path.
 
     - `hidden`: the current user may not see whether anything exists there.
     - `content`: the content of a file; None if it may not be read.
@@ -47,7 +47,7 @@ NOTHING = Entry("nothing")
 
 
 def on_disk(root: Path, path: Path) -> Path:
-    """Return where `path` of the machine lies in the file tree `root`."""
+    """Return the path in the file tree `root` for `path` of the machine."""
     return root / path.relative_to("/")
 
 

@@ -1,6 +1,6 @@
 """Define the manifest: the record of everything that `make apply` put on the machine.
 
-It lists files with their hashes, links, folders, accounts, groups and memberships.
+The manifest lists files with their hashes, links, folders, accounts, groups and memberships.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ Thing = TypeVar("Thing")
 
 
 class _Record(BaseModel):
-    """The base of the manifest's records. Unknown keys are errors."""
+    """Define the base of the manifest's records. Unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class FileRecord(_Record):
-    """The record of one file.
+    """Hold the record of one file.
 
     - `hashes`: the file is sitekit's if its hash is in this list. While the file is being replaced,
       the list has two hashes.
@@ -41,18 +41,18 @@ class FileRecord(_Record):
     generated: bool = False
 
     def owns(self, entry: Entry) -> bool:
-        """Return whether the file is as sitekit left it. A file that was removed counts too."""
+        """Return whether the file was removed, or is as sitekit left it."""
         return entry.kind == "nothing" or entry.sha256 in self.hashes
 
 
 class Manifest(_Record):
-    """Everything that sitekit made on the machine.
+    """List everything that sitekit made on the machine.
 
     Folders, links, accounts, groups and memberships are listed only if they did not exist before.
     `links` has the target of each link.
 
     `found` has the mode, user and group of folders that existed before and became the site's. `make
-    uninstall` restores them.
+    uninstall` restores these modes and owners.
     """
 
     version: int = 1
@@ -68,7 +68,8 @@ class Manifest(_Record):
     def text(self) -> str:
         """Return the manifest as JSON.
 
-        It contains no secrets. Everybody may read it, so that `make diff` needs no root.
+        The manifest contains no secrets. Everybody may read the manifest, so that `make diff` needs
+        no root.
         """
         return self.model_dump_json(indent=1) + "\n"
 
@@ -93,7 +94,7 @@ class Manifest(_Record):
     def joined(self, after: Manifest) -> Manifest:
         """Return a manifest with everything that this one or `after` lists.
 
-        It is written before an apply, which may be interrupted at any point.
+        The joined manifest is written before an apply, which may be interrupted at any point.
         """
         files = {**self.files, **after.files}
         for name in self.files.keys() & after.files.keys():
@@ -116,7 +117,7 @@ class Manifest(_Record):
 
 
 def _both(one: list[Thing], other: list[Thing]) -> list[Thing]:
-    """Return the elements of both lists, without repetitions."""
+    """Return the elements of two lists, each element once."""
     return list(dict.fromkeys([*one, *other]))
 
 

@@ -1,6 +1,6 @@
 """Change the owner of folders safely, while their former owner may still be writing.
 
-Root first makes the folder inaccessible to others. No symbolic link is followed.
+sitekit, as root, first makes the folder inaccessible to others. No symbolic link is followed.
 """
 
 from __future__ import annotations

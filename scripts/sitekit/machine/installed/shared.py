@@ -1,6 +1,7 @@
 """Keep track of accounts, groups, folders and links that several sites of a machine use.
 
-Each site's manifest lists them. The last site that is uninstalled removes them.
+Each site's manifest lists these shared things. The last site that is uninstalled removes the shared
+things.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def used(
     members: Collection[tuple[str, str]],
     linked: Collection[Path] = (),
 ) -> Manifest:
-    """Return the part of another site's manifest that this site uses too. Pure.
+    """Return the part of another site's manifest that this site uses too, without reading files.
 
     `members` are the memberships of this site, as (user, group). `linked` are its links.
     """
@@ -45,21 +46,22 @@ def used(
 
 
 def shared(site: Site, root: Path) -> Manifest:
-    """Return what other sites record, or use of what this site records. Raises Problem."""
+    """Return the things that other sites use, by their manifests or this one. Raises Problem."""
     return reduce(Manifest.joined, (record for _, _, record in _others(site, root)), Manifest())
 
 
 def share(site: Site, root: Path) -> None:
-    """Add what other sites use of this site to their manifests. Raises Problem."""
+    """Add things of this site to the manifests of other sites that use them. Raises Problem."""
     for other, before, record in _others(site, root):
         if record != before:
             write_atomic(on_disk(root, manifest_path(other)), record.text)
 
 
 def _others(site: Site, root: Path) -> Iterator[tuple[Site, Manifest, Manifest]]:
-    """Yield each other site with its manifest as written, and its manifest completed.
+    """Yield each other site with its manifest as written, and with its completed manifest.
 
-    Manifests of older versions lack what existed when the site was first applied.
+    A manifest by an older version of sitekit lacks things that existed before the site was first
+    applied.
     """
     mine, platform = load_manifest(site, root), this_platform(root)
     for other in others(site, root):

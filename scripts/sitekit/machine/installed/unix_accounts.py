@@ -1,8 +1,8 @@
 """Read and change the accounts and groups of the machine whose file tree is `root`.
 
 The tools for accounts (useradd and others) copy each file to `<file>-` first. sitekit restores
-these copies, because they hold what the last administrator's change replaced. sitekit undoes its
-own changes by the manifest.
+these copies, because they contain the state before an administrator's last change. sitekit undoes
+its own changes by the manifest.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def has_group(root: Path, name: str) -> bool:
 
 
 def numbers(root: Path, owner: str, group_of: str | None = None) -> tuple[int, int]:
-    """Return the uid of `owner`, and the gid of its primary group or of `group_of`'s.
+    """Return the uid of `owner`, and the gid of the primary group of `group_of` or `owner`.
 
     Raises Problem if an account does not exist.
     """
@@ -53,7 +53,7 @@ def make_group(root: Path, name: str) -> None:
 def make_account(root: Path, name: str, home: Path, shell: Path) -> None:
     """Create a system account without a password. Raises CommandFailed.
 
-    Its group, which has the same name, must exist.
+    The account's group, which has the same name, must exist.
     """
     home_and_shell: Argv = ["--no-create-home", "--home-dir", home, "--shell", shell]
     _change(root, "useradd", "--system", "--gid", name, *home_and_shell, name)
@@ -78,7 +78,7 @@ def group_of_number(root: Path, gid: int) -> str | None:
 
 
 def is_member(root: Path, user: str, group: str) -> bool:
-    """Return whether the account is a member of the group; False if one of them does not exist."""
+    """Return whether the account is a member of the group; False if either does not exist."""
     account, gid = _user(root, user), _group(root, group)
     if account is None or gid is None:
         return False
@@ -95,7 +95,7 @@ def listed(root: Path, group: str) -> list[str]:
 def members(root: Path, group: str) -> set[str]:
     """Return the accounts whose primary or further group this is.
 
-    A directory service such as LDAP may not list all of them.
+    A directory service such as LDAP may not list all members.
     """
     if root == MACHINE:
         entry = grp.getgrnam(group)
@@ -113,7 +113,8 @@ def members(root: Path, group: str) -> set[str]:
 def with_password(root: Path) -> set[str]:
     """Return the accounts with a password hash in /etc/shadow. Raises PermissionError.
 
-    A hash behind a `!` counts too: somebody locked this account on purpose.
+    An account whose hash begins with `!` is included, because somebody locked this account on
+    purpose.
     """
     return {row[0] for row in _rows(root / "etc/shadow") if row[1].strip("!*")}
 
@@ -124,7 +125,7 @@ def add_member(root: Path, user: str, group: str) -> None:
 
 
 def remove_account(root: Path, name: str) -> None:
-    """Remove an account and its memberships. Its files stay. Raises CommandFailed."""
+    """Remove an account and its memberships. The account's files are kept. Raises CommandFailed."""
     _change(root, "userdel", name)
 
 
@@ -159,7 +160,8 @@ def _change(root: Path, tool: str, *words: Arg) -> None:
 def _tools_backups(root: Path) -> Iterator[None]:
     """Restore the copies `<file>-` that the account tools change.
 
-    They are written in place. A new file in the place of `shadow-` would lose its SELinux label.
+    The copies are written in place, because a new file instead of `shadow-` would lose the SELinux
+    label.
     """
     backups = [
         root / "etc" / f"{name}-"
@@ -183,8 +185,8 @@ def _tools_backups(root: Path) -> Iterator[None]:
 def _user(root: Path, name: str) -> tuple[int, int] | None:
     """Return the uid and gid of an account; None if it does not exist.
 
-    This machine's name service is asked, which may know accounts of LDAP. In another file tree,
-    /etc/passwd is read.
+    On this machine the name service is queried, which may also have accounts of LDAP. In another
+    file tree, /etc/passwd is read.
     """
     if root == MACHINE:
         try:

@@ -1,4 +1,4 @@
 """Compute the files, accounts and services of a site from the site file.
 
-All modules here are pure, except the two that generate secrets.
+All modules in this folder are pure, except the two that generate secrets.
 """

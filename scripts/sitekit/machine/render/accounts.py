@@ -1,6 +1,6 @@
-"""List the accounts of the services, and the groups that they must be members of.
+"""List the accounts of the services, and the groups of which these accounts must be members.
 
-Pure.
+The functions neither read nor change the machine.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..host.platform import Platform
 
 @dataclass(frozen=True)
 class Account:
-    """A system account with its own group and without a password."""
+    """Describe a system account with its own group and without a password."""
 
     name: str
     home: Path
@@ -24,7 +24,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Membership:
-    """The membership of `user` in `group`, or in the primary group of the account `group_of`."""
+    """Describe the membership of `user` in `group`, or in the primary group of `group_of`."""
 
     user: str
     why: str
@@ -33,7 +33,7 @@ class Membership:
 
 
 def accounts(site: Site, platform: Platform) -> list[Account]:
-    """Return the accounts of the services. An existing account is used without changes."""
+    """Return the accounts of the services; an existing account is used without changes."""
     return [
         Account(site.proxy.user, Path("/nonexistent"), platform.nologin, "runs the proxy"),
         Account(site.hub.user, site.paths.state, platform.nologin, "runs the hub"),

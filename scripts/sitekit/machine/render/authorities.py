@@ -4,7 +4,7 @@ The authorities sign for hub, proxy, web server and idle-culler.
 
 An existing certificate is kept if it is still valid, if its authority is the same, and if it names
 the hub's current address. `make apply` renews a certificate when less than a fifth of its lifetime
-is left, that is during its last year.
+is left, which is during its last year.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def internal_tls_paths(site: Site) -> set[Path]:
 
 
 class _OpenSSL:
-    """Runs openssl in a temporary folder that only root can enter."""
+    """Run openssl in a temporary folder that only root can enter."""
 
     def __init__(self, target: Target, folder: Path) -> None:
         """Write the configuration of openssl into the folder."""
@@ -151,8 +151,8 @@ class _OpenSSL:
     def pairs(self, afresh: bool) -> dict[Path, File]:
         """Return the certificates with their keys. If one must be renewed, all are renewed.
 
-        So all of them expire on the same day, and `make certificate_check` has to look at the
-        proxy's only.
+        All certificates therefore expire on the same day, and `make certificate_check` examines
+        only the proxy's certificate.
         """
         accounts: dict[Owner, str] = {
             "hub": self.site.hub.user,

@@ -1,7 +1,8 @@
 """Generate the files that contain secrets of this machine, and keep them while they are valid.
 
-These are the proxy's token, the certificates of internal TLS, a self-signed certificate, and the
-web server's secrets for an OpenID provider. They do not follow from the site file.
+The secrets are the proxy's token, the certificates of internal TLS, a self-signed certificate, and
+the web server's secrets for an OpenID provider. The secrets are random, and cannot be computed from
+the site file.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def openid(target: Target) -> dict[Path, File]:
 
 
 def _certificate(target: Target) -> dict[Path, File]:
-    """Return a self-signed certificate: for use until certbot has a certificate, or for ever."""
+    """Return a self-signed certificate, for use until certbot has a certificate, or for ever."""
     if isinstance(target.site.front.certificate, Certificate):
         return {}
     cert, key = certificate(target.site)

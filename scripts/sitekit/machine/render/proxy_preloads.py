@@ -1,6 +1,6 @@
 """List the files that Node.js loads before configurable-http-proxy.
 
-Each file changes one behaviour of the proxy. Pure.
+Each file changes one behaviour of the proxy.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def changes(site: Site) -> tuple[str, ...]:
 
 
 def preloaded(site: Site) -> dict[Path, File]:
-    """Return these files and what they import, for a folder that only root can change."""
+    """Return the preloaded files and their imports, for a folder that only root can change."""
     names = ("class.mjs", *([] if site.front.subdomains else ["ended.mjs"]), *changes(site))
     return {
         site.libexec / "proxy" / name: File(data(f"proxy/{name}").read_text(encoding="utf-8"))
@@ -31,9 +31,9 @@ def preloaded(site: Site) -> dict[Path, File]:
 
 
 def node_options(site: Site) -> dict[str, str]:
-    """Return the variables that make Node.js load these files.
+    """Return the variables that make Node.js load the files of this module.
 
-    If a file cannot be loaded, the proxy does not start.
+    If one of these files cannot be loaded, the proxy does not start.
     """
     options = " ".join(f"--import={site.libexec}/proxy/{name}" for name in changes(site))
     return {"NODE_OPTIONS": options, "SITEKIT_INTERNAL": str(folder(site))}

@@ -1,6 +1,6 @@
 """Render every file that `make apply` writes, except the generated secrets (machine_secrets.py).
 
-Pure.
+The functions only return files, and write nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .timers import nightly
 def render(site: Site, platform: Platform) -> dict[Path, File]:
     """Return every file of the site, in the order in which they are written.
 
-    The contents depend on the site and the distribution only: not on the time or the host's name.
+    The contents depend only on the site and the distribution, not on the time or the host's name.
     """
     web = front(site, platform) | renewal(site, platform)
     reached = pam(site, platform) | web | preloaded(site) | services(site, platform)
@@ -41,7 +41,7 @@ def render(site: Site, platform: Platform) -> dict[Path, File]:
 
 
 def configuration(site: Site) -> dict[Path, File]:
-    """Return what the hub reads: the site with all defaults, its configuration, local.d."""
+    """Return the hub's files: the site with all defaults, JupyterHub's configuration, local.d."""
     files = {
         site.etc / "site.yml": File(dump(site)),
         site.etc / "jupyterhub_config.py": _copy("config/jupyterhub_config.py"),
@@ -76,7 +76,7 @@ def services(site: Site, platform: Platform) -> dict[Path, File]:
 
 
 def folders(site: Site, platform: Platform) -> dict[Path, Folder]:
-    """Return the directories with owner and mode, parents first."""
+    """Return the directories with owner and mode; a parent comes before its subdirectories."""
     own = {
         site.etc: Folder(),
         site.etc / "tls": Folder(0o700),

@@ -25,7 +25,7 @@ from .timers import timers
 def site_services(site: Site, platform: Platform) -> list[Service]:
     """Return the services in the order in which they start.
 
-    Pure: only the `ready` function of a service looks at the machine.
+    This function is pure; only the `ready` function of a service examines the machine.
     """
     services = [_proxy(site), _hub(site)]
     return [*services, _front(site, platform)] if site.front.instance == "own" else services
@@ -44,9 +44,9 @@ def site_supervisor(site: Site) -> Supervisor:
 
 
 def running_supervisor(site: Site) -> Supervisor:
-    """Return the supervisor that site.yml names.
+    """Return the supervisor that site.yml names, after a check.
 
-    Raises Problem if it cannot run on this machine.
+    Raises Problem if the supervisor cannot run on this machine.
     """
     if site.supervisor == "systemd" and which_supervisor() != "systemd":
         remedy = "write `supervisor: supervisord` into the site file"
@@ -79,9 +79,9 @@ def _proxy(site: Site) -> Service:
 def _tls(site: Site) -> tuple[str, ...]:
     """Return the options with which both ports of the proxy require a client certificate.
 
-    The web server sends users' requests to the one port, and the hub uses the API at the other.
-    Without client certificates, every user of this host could bypass the web server, or listen on a
-    port while the proxy is down.
+    The web server sends users' requests to one port of the proxy, and the hub uses the proxy's API
+    at the other port. Without client certificates, every user of this host could bypass the web
+    server, or listen on one of these ports while the proxy is down.
     """
     own, trusted = str(pair(site, "proxy")), str(authority(site, "services"))
     words: tuple[str, ...] = ()
@@ -143,11 +143,11 @@ def _front(site: Site, platform: Platform) -> Service:
 def _environment(site: Site) -> dict[str, str]:
     """Return the environment variables that all programs need.
 
-    PYTHON* and NODE_* of the shell that starts the programs are not passed on.
+    Variables PYTHON* and NODE_* of the shell that starts the programs are not passed on.
     """
     return {"PATH": f"{site.current}/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
 def _pauses(site: Site, part: str) -> Path:
-    """Return the file with the pauses before the next starts of a service."""
+    """Return the path of the file that records the pauses before a service's next starts."""
     return site.run / "pauses" / part

@@ -1,4 +1,4 @@
-"""Render the sudo rules of the hub and the PAM service for logins. Pure."""
+"""Render the sudo rules of the hub and the PAM service for logins."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from ..host.platform import Platform
 def sudoers(site: Site, platform: Platform) -> dict[Path, File]:
     """Return the sudo rules that let the hub start the gate as a cluster user.
 
-    sudo 1.8.29 and later understand them. `""` after the command means that no arguments are
-    allowed. The user list names the groups whose members may have servers. It excludes root by name
-    and by number, and the site's own accounts. No variable of the hub's environment is passed on.
+    The rules need sudo 1.8.29 or later. In a rule, `""` after the command means that no arguments
+    are allowed. The user list names the groups whose members may have servers. The user list
+    excludes root by name and by number, and the site's own accounts. No variable of the hub's
+    environment is passed on.
     """
     hub = site.hub.user
     groups = [f"%{group}" for group in site.login.allowed_groups]
@@ -35,8 +36,8 @@ def sudoers(site: Site, platform: Platform) -> dict[Path, File]:
 def pam(site: Site, platform: Platform) -> dict[Path, File]:
     """Return the PAM service that the hub uses to check passwords.
 
-    It opens no session, because the hub is not root and a job is not a login. Raises BadInput if
-    the hub cannot check passwords itself.
+    The PAM service opens no session, because the hub is not root and a job is not a login. Raises
+    BadInput if the hub cannot check passwords itself.
     """
     lines = platform.pam.shadow if site.login.passwords == "shadow" else platform.pam.sssd
     if lines is None:

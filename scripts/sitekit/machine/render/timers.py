@@ -23,7 +23,8 @@ _TITLES = {
 def timers(site: Site) -> tuple[str, ...]:
     """Return the names of the timers and of the path unit.
 
-    The hub's unit wants these units. When the hub is stopped, they are stopped too.
+    The hub's unit wants these units. When the hub is stopped, the timers and the path unit are
+    stopped too.
     """
     return (
         *(f"{site.service(part)}.timer" for part in _wanted(site)),

@@ -29,8 +29,8 @@ __all__ = ["renew", "start", "status", "stop"]
 def start(site: Site) -> int:
     """Start the site's services in order, each after the previous one answers. Raises Problem.
 
-    If the hub last ran from another release than the current one, it is restarted. While it is
-    stopped, its database is upgraded or restored to what this release needs.
+    If the hub last ran from another release than the current one, it is restarted. While the hub is
+    stopped, its database is upgraded, or restored to a version that this release can read.
     """
     need_root("start")
     if not (site.current / "bin/jupyterhub").exists():
@@ -57,7 +57,7 @@ def start(site: Site) -> int:
 
 
 def hub_release(site: Site) -> str | None:
-    """Return the folder of the release that the hub was last started from; None since a boot."""
+    """Return the folder of the release from which the hub last started; None after a boot."""
     stamp = _stamp(site)
     return stamp.read_text() if stamp.exists() else None
 
@@ -97,7 +97,7 @@ def stop(site: Site) -> int:
 
 
 def status(site: Site) -> int:
-    """Print the state of each service, what keeps pages apart, the kernels, and open problems.
+    """Print the state of services, the isolation of pages, the kernels, and open problems.
 
     Returns 0 if all is well, else 1.
     """
@@ -128,7 +128,7 @@ def _internal_tls(site: Site) -> str:
 
 
 def _machines_own(site: Site) -> dict[str, State]:
-    """Return the state of the machine's own web server, if the site uses that one."""
+    """Return the state of the machine's own web server, if the site uses that web server."""
     if site.front.instance == "own":
         return {}
     web = server(site, this_platform())

@@ -1,8 +1,8 @@
 """Back up, upgrade or restore the hub's database when the hub changes to another release.
 
-`make start` does this while the hub is stopped. systemd, after a crash or a boot, and `make apply`
-start the hub without it. Then JupyterHub itself copies and upgrades its database
-(c.JupyterHub.upgrade_db). In both cases a backup of the old database is kept.
+`make start` changes the database while the hub is stopped. `make apply`, and systemd after a crash
+or a boot, start the hub without this step. JupyterHub then copies and upgrades its database itself
+(c.JupyterHub.upgrade_db). In each of these cases, a backup of the old database is kept.
 """
 
 from __future__ import annotations
@@ -30,10 +30,7 @@ print(json.dumps([script.get_current_head(), *(one.revision for one in script.wa
 
 
 def refuse_unknown_schema(site: Site, release: Path) -> None:
-    """Refuse if the database is damaged or too new for `release`, and no backup fits.
-
-    Raises Problem.
-    """
+    """Raise Problem if the database is damaged or too new for `release`, and no backup fits."""
     if not site.database.exists():
         return
     with _as_the_hub(site):
@@ -52,7 +49,7 @@ def match_release(site: Site) -> None:
     """Back up the database, and convert it to the schema of the current release. Raises Problem.
 
     The hub must be stopped. A newer release upgrades the database, as `jupyterhub upgrade-db` does.
-    For an older release, the newest backup with a schema that it knows is restored.
+    For an older release, the newest backup with a schema that this release can read is restored.
     """
     if not site.database.exists():
         return
@@ -85,14 +82,14 @@ def match_release(site: Site) -> None:
 
 
 def known_revisions(site: Site, release: Path) -> list[str]:
-    """Return the schema revisions that `release` knows, its own first."""
+    """Return the schema revisions that `release` can read, its own revision first."""
     argv: Argv = [release / "bin/python", "-I", "-c", _REVISIONS]
     known = json.loads(run(argv, user=site.hub.user, cwd=Path("/")).stdout)
     return list(dict.fromkeys(known))
 
 
 def _as_the_hub(site: Site) -> AbstractContextManager[None]:
-    """Act as the hub's account in the block, so that root never writes in the hub's folder."""
+    """Use the hub's account in the block, so that nothing is written in its folder as root."""
     hub = pwd.getpwnam(site.hub.user)
     return acting_as(hub.pw_uid, hub.pw_gid)
 
@@ -134,8 +131,8 @@ def back_up(site: Site, revision: str) -> None:
 def _keep_jupyterhubs_copies(site: Site) -> None:
     """Move the copies that JupyterHub made before an upgrade to the other backups.
 
-    JupyterHub makes them in jupyterhub.dbutil.backup_db_file. A copy that cannot be read stays
-    where it is.
+    JupyterHub makes these copies in jupyterhub.dbutil.backup_db_file. A copy that cannot be read
+    stays where it is.
     """
     with _as_the_hub(site):
         for copy in sorted(site.database.parent.glob(f"{site.database.name}.[0-9]*")):
@@ -147,7 +144,7 @@ def _keep_jupyterhubs_copies(site: Site) -> None:
 
 
 def backup_of(site: Site, known: list[str]) -> Path | None:
-    """Return the newest backup with a schema revision that the release knows."""
+    """Return the newest backup with a schema revision that the release can read."""
     with _as_the_hub(site):
         kept = sorted(_folder(site).glob("*.sqlite"), reverse=True)
     return next((backup for backup in kept if backup.stem.rpartition("-")[2] in known), None)

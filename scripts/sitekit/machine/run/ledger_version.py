@@ -1,4 +1,4 @@
-"""Check that an older release can read the ledger of servers, before the hub goes back to it."""
+"""Check that an older release can read the ledger, before the hub is run from this release."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _KNOWN = "from sitekit.hub.servers.ledger_schema import VERSION; print(VERSION)"
 
 
 def refuse_newer_ledger(site: Site, release: Path) -> None:
-    """Refuse a release that does not know the ledger's version. Raises Problem.
+    """Refuse a release that cannot read the ledger's version. Raises Problem.
 
-    The hub of such a release could not manage the running servers.
+    The hub of a release that cannot read the ledger could not manage the running servers.
     """
     have, known = ledger_version(site), _version_that_is_known(site, release)
     if have > known:
@@ -37,7 +37,7 @@ def ledger_version(site: Site) -> int:
 
 
 def _version_that_is_known(site: Site, release: Path) -> int:
-    """Return the version of the ledger that a release knows."""
+    """Return the newest version of the ledger that a release can read."""
     argv: Argv = [release / "bin/python", "-I", "-c", _KNOWN]
     done = run(argv, user=site.hub.user, cwd=Path("/"), check=False)
     return int(done.stdout) if done.returncode == 0 else 0

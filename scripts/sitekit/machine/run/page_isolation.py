@@ -1,4 +1,4 @@
-"""Report what keeps a page of one user's server from using another user's login.
+"""Report which mechanism keeps a page of one user's server from using another user's login.
 
 The running processes are examined, not only the site file.
 """
@@ -13,7 +13,7 @@ from ..supervisors.interface import State
 
 
 def kept_apart(site: Site, proxy: State) -> tuple[bool, str]:
-    """Return whether users' pages are kept apart, and by what, as a line for `make status`."""
+    """Return whether and how users' pages are isolated, as a line for `make status`."""
     if proxy.pid is None:
         return False, "unknown: the proxy does not run"
     if not _as_asked(site, proxy.pid):
@@ -30,7 +30,7 @@ def kept_apart(site: Site, proxy: State) -> tuple[bool, str]:
 
 
 def administrators(site: Site) -> str:
-    """Return what administrators of the hub may do with users' servers, for `make status`."""
+    """Return the rights of the hub's administrators on users' servers, for `make status`."""
     opens = (
         "open other people's servers, after a question"
         if site.login.admin_access
@@ -40,7 +40,7 @@ def administrators(site: Site) -> str:
 
 
 def _as_asked(site: Site, proxy: int) -> bool:
-    """Return whether the running proxy was started with the options that keep pages apart."""
+    """Return whether the running proxy was started with the options that isolate pages."""
     try:
         if site.front.subdomains:
             return "--host-routing" in psutil.Process(proxy).cmdline()

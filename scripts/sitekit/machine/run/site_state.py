@@ -1,4 +1,4 @@
-"""Report maintenance, the state folder and its disk, for `make status`."""
+"""Report problems with maintenance, the state folder and its disk, for `make status`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOW_SPACE = 0.05
 
 
 def site_state(site: Site) -> Iterator[tuple[str, str, bool]]:
-    """Yield (subject, text, whether it is well). Nothing is printed if all is well."""
+    """Yield (subject, text, whether it is well) for each subject that is worth a line."""
     if site.maintenance.exists():
         yield (
             "maintenance",

@@ -36,7 +36,7 @@ _MAX_ENDS = 3
 def which_supervisor() -> Literal["systemd", "supervisord"]:
     """Return the supervisor of this machine: systemd if it is PID 1, else supervisord.
 
-    sd_booted(3) describes the test.
+    The manual page sd_booted(3) describes this test for systemd.
     """
     return "systemd" if Path("/run/systemd/system").is_dir() else "supervisord"
 
@@ -98,14 +98,17 @@ def stop(services: Sequence[Service], supervisor: Supervisor) -> None:
 
 
 def status(services: Sequence[Service], supervisor: Supervisor) -> dict[str, State]:
-    """Return the state of each service by name. One that runs but does not answer is `starting`."""
+    """Return the state of each service by name.
+
+    A service that runs but does not answer is `starting`.
+    """
     return {service.name: _seen(service, supervisor) for service in services}
 
 
 def _seen(service: Service, supervisor: Supervisor) -> State:
-    """Return the state of a service: it is running only if it answers.
+    """Return the state of a service, which counts as running only if it answers.
 
-    supervisord already calls a program running when it is some seconds old.
+    supervisord already reports a program as running some seconds after its start.
     """
     state = supervisor.state(service)
     if service.ready is None or state.pid is None or state.word not in ("starting", "running"):

@@ -1,4 +1,4 @@
-"""Define what sitekit needs of a supervisor: the interface of systemd and supervisord."""
+"""Define the interface of a supervisor, which is implemented for systemd and supervisord."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Word = Literal["stopped", "starting", "running", "failed"]
 
 @dataclass(frozen=True)
 class State:
-    """The state of a service.
+    """Hold the state of a service.
 
-    `detail` is the supervisor's own text. `pid` is the main process, if there is one. `attempt`
-    changes with each restart after the service ended by itself.
+    `detail` is the supervisor's own text about the state. `pid` is the main process, if there is
+    one. `attempt` changes with each restart after the service ended by itself.
     """
 
     word: Word
@@ -27,19 +27,19 @@ class State:
 
 
 class Supervisor(Protocol):
-    """Starts and watches the site's services. It knows them by name and touches no others."""
+    """Start and watch the site's services, which are identified by name; touch no others."""
 
     def files(self, services: Sequence[Service]) -> dict[Path, str]:
-        """Return the files that must exist before `load`. Pure."""
+        """Return the files that must exist before `load`, without writing them."""
 
     def load(self, services: Sequence[Service]) -> None:
-        """Read these files, and start the supervisor if it does not run. Raises Problem."""
+        """Make the supervisor read these files; start it if it does not run. Raises Problem."""
 
     def start(self, service: Service) -> None:
-        """Start a service without waiting. A running service is left alone."""
+        """Start a service without waiting; a running service is left alone."""
 
     def reload(self, service: Service) -> None:
-        """Reload a running service, which has a `reload_signal`, without an interruption."""
+        """Reload a running service that has a `reload_signal`, without an interruption."""
 
     def stop(self, service: Service) -> None:
         """Stop a service, and wait until it has ended.
@@ -51,7 +51,7 @@ class Supervisor(Protocol):
         """Make sure, after `stop`, that no service starts again by itself."""
 
     def state(self, service: Service) -> State:
-        """Return the state; `stopped` if the supervisor is down or does not know the service."""
+        """Return the state; `stopped` if the supervisor is down or does not have the service."""
 
     def log(self, service: Service, lines: int = 12) -> str:
         """Return the last lines of the service's log."""

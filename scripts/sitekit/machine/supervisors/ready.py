@@ -22,7 +22,8 @@ _LISTENS = "0A"  # net/ipv4/tcp_states.h, TCP_LISTEN
 def proxy_answers(site: Site) -> bool:
     """Return whether the proxy's API accepts the token and lists its routes.
 
-    Only root may read the token. Without root it is enough that the API asks for a token.
+    Only root may read the token. For other users, the function returns True if the API requires a
+    token.
     """
     if not _owned(site.proxy.api_port, site.proxy.user):  # send the token to no other program
         return False
@@ -53,7 +54,7 @@ def hub_answers(site: Site) -> bool:
 def front_answers(site: Site) -> bool:
     """Return whether the web server answers with the headers of this site's configuration.
 
-    Another check, `make certificate_check`, examines the certificate.
+    The command `make certificate_check` examines the certificate, so this function does not.
     """
     try:
         with spoken("127.0.0.1", site.front.port, 5, site.front.host) as tls:

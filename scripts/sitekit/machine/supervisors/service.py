@@ -1,4 +1,4 @@
-"""Describe a long-running service, and render it for systemd or supervisord. Pure."""
+"""Describe a long-running service, and render it for systemd or supervisord."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ START_SECONDS = 300
 
 @dataclass(frozen=True)
 class Service:
-    """A long-running program. It renders to a systemd unit or a section of supervisord.conf.
+    """Describe a long-running program, as a systemd unit or a section of supervisord.conf.
 
     - `environment_file`: a file of KEY=value lines that must not appear in the process list.
     - `mounts`: folders whose filesystems are mounted before the start, if possible.
@@ -33,11 +33,11 @@ class Service:
     - `kill_mode`: as in systemd. With `process`, a stop ends only the main process.
     - `runtime_directories`: folders below /run, created for `user` before each start.
     - `pauses`: a file below /run in which systemd records the pause before the next attempt.
-    - `template`: the unit in the folder systemd/. `service` is the plain one, others add a sandbox.
+    - `template`: the unit in the folder systemd/. The unit `service` has no sandbox.
     - `reload_signal`: the signal that makes the program read its configuration again.
-    - `ready`: returns whether the service answers. None: it is enough that it runs.
-    - `heartbeat_seconds`: the program notifies systemd when it is ready, and then at least so
-      often. supervisord ignores this.
+    - `ready`: returns whether the service answers. With None, it is enough that it runs.
+    - `heartbeat_seconds`: the program notifies systemd when it is ready, and then at least once
+      in this number of seconds. supervisord ignores this setting.
     """
 
     name: str
@@ -154,7 +154,7 @@ def _supervisord_command(service: Service) -> str:
 def _supervisord_environment(service: Service) -> str:
     """Return the variables of a service for supervisord, with USER and LOGNAME.
 
-    systemd sets these two by itself; supervisord would keep root's.
+    systemd sets USER and LOGNAME by itself, but supervisord would keep root's values.
     """
     values = {"USER": service.user, "LOGNAME": service.user, **service.environment}
     for key, value in values.items():
@@ -168,7 +168,7 @@ def _supervisord_environment(service: Service) -> str:
 def _supervisord_value(text: str) -> str:
     """Escape a value for supervisord.conf: supervisor/options.py, UnhosedConfigParser.
 
-    `%` starts a variable, and ` ;` or ` #` a comment.
+    In supervisord.conf, `%` begins a variable, and ` ;` or ` #` begins a comment.
     """
     if "\n" in text or " ;" in text or " #" in text:
         raise ValueError(

@@ -1,6 +1,6 @@
 """Run services under supervisord, for machines without systemd.
 
-It is one daemon for the site, with a socket that only root can use.
+Each site has one supervisord, with a socket that only root can use.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _CLEAN = {
 
 @dataclass(frozen=True)
 class SupervisordSupervisor:
-    """A supervisord with the configuration `conf` and the Unix socket `control`.
+    """Control a supervisord with the configuration `conf` and the Unix socket `control`.
 
     `log_folder` is for the output of the services. `program` is the supervisord to start.
     """
@@ -96,10 +96,10 @@ class SupervisordSupervisor:
         self._await_end(service)
 
     def _await_end(self, service: Service) -> None:
-        """Wait until a service has ended that was told to stop before.
+        """Wait until a service has ended that supervisord is already stopping.
 
-        An interrupted command may have left it so. Until it has ended, supervisord refuses to start
-        it and accepts no other stop.
+        An interrupted command may have left the service in this state. Until the service has ended,
+        supervisord neither starts it nor accepts another stop.
         """
         if not _within(
             service.stop_seconds + 10, lambda: not self.state(service).detail.startswith("STOPPING")
@@ -172,7 +172,7 @@ class SupervisordSupervisor:
     def _reread(self) -> None:
         """Load the changed configuration. Programs whose section changed are stopped.
 
-        `start` starts them again.
+        The method `start` starts these programs again.
         """
         ((added, changed, removed),) = self._rpc.reloadConfig()
         for name in [*changed, *removed]:
@@ -183,7 +183,10 @@ class SupervisordSupervisor:
 
 
 class _UnixTransport(xmlrpc.client.Transport):
-    """XML-RPC over a Unix socket. supervisor's own SupervisorTransport has no timeout."""
+    """Send XML-RPC over a Unix socket, with a timeout.
+
+    supervisor's own SupervisorTransport has no timeout.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -198,7 +201,10 @@ class _UnixTransport(xmlrpc.client.Transport):
 
 
 def _runtime_directory(folder: Path, user: str) -> None:
-    """Create a folder below /run, as RuntimeDirectory= of systemd does. A boot empties /run."""
+    """Create a folder below /run, as RuntimeDirectory= of systemd does.
+
+    The folder must be created again after a boot, which empties /run.
+    """
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     if os.geteuid() == 0:
         shutil.chown(folder, user)

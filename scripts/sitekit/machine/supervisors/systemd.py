@@ -20,7 +20,7 @@ _WORDS: dict[str, Word] = {
 
 
 class SystemdSupervisor:
-    """systemd as PID 1 of this machine."""
+    """Control the systemd that is PID 1 of this machine."""
 
     def files(self, services: Sequence[Service]) -> dict[Path, str]:
         return {UNITS / f"{service.name}.service": systemd_unit(service) for service in services}

@@ -1,1 +1,1 @@
-"""Remove what `make apply` wrote (`sudo make uninstall`)."""
+"""Remove the files and accounts that `make apply` made (`sudo make uninstall`)."""

@@ -1,8 +1,8 @@
-"""Remove everything that the manifest lists, and leave the work of others.
+"""Remove everything that the manifest lists, and keep files that administrators made or changed.
 
-Of each kind, the deepest path goes first. The data of users and hub is kept unless asked: `sudo
-make uninstall PURGE=1`. The manifest is removed last, and shortened after each step. So after a
-failure, a second run does the rest.
+Among files, links or folders, the deepest path is removed first. The hub's data is kept, except
+with `sudo make uninstall PURGE=1`. The manifest is shortened after each step, and removed last, so
+that a second run can continue after a failure.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Fact = TypeVar("Fact")
 
 @dataclass(frozen=True)
 class _Installed:
-    """A site as it was applied to a machine. `shared` is what other sites there use too."""
+    """Hold a site as it was applied to a machine; `shared` is what other sites there use too."""
 
     site: Site
     root: Path
@@ -74,10 +74,11 @@ class _Installed:
 
 
 def uninstall(site: Site, *words: str, root: Path = MACHINE) -> int:
-    """Remove the site's files, accounts and empty folders, and print what stays. Raises Problem.
+    """Remove the site's files, accounts and empty folders; print what is kept. Raises Problem.
 
-    A second run does no harm. The hub's database, logs and backups stay, readable by root only,
-    unless the argument is `purge`. Homes, running jobs, kernels and releases are not touched.
+    The function can be called again after a failure. The hub's database, logs and backups stay,
+    readable by root only, unless the argument is `purge`. Homes, running jobs, kernels and releases
+    are not touched.
     """
     need_root("uninstall")
     if words not in ((), ("purge",)):
@@ -94,7 +95,7 @@ def uninstall(site: Site, *words: str, root: Path = MACHINE) -> int:
 
 
 def _uninstall(here: _Installed) -> int:
-    """Stop the services, remove everything, and print what stays."""
+    """Stop the services, remove files, accounts and folders, and print what is kept."""
     site, installed, left = here.site, not here.manifest.empty, False
     can_stop = here.root == MACHINE and (
         site.supervisor != "systemd" or control.which_supervisor() == "systemd"
@@ -120,7 +121,7 @@ def memories(site: Site) -> tuple[Path, ...]:
 
 
 def _reached(here: _Installed) -> Iterator[str]:
-    """Remove links and files, then make the programs that had read them reload."""
+    """Remove links and files, then reload the programs that use these files."""
     platform = this_platform(here.root)
     gone: dict[Path, str] = {}
     own = front_path(here.site, platform)
@@ -166,8 +167,8 @@ def _file(here: _Installed, name: str) -> Iterator[str]:
 def _memories(here: _Installed) -> Iterator[str]:
     """Keep or purge the hub's database, the logs and the backups.
 
-    A purge removes only the content, and only in folders that sitekit made. What is kept becomes
-    readable by root only, so that a later account with the same uid cannot read it.
+    A purge removes only the content, and only in folders that sitekit made. Folders that are kept
+    become readable by root only, so that a later account with the same uid cannot read them.
     """
     for path in memories(here.site):
         real = here.on_disk(path)
@@ -188,8 +189,8 @@ def _memories(here: _Installed) -> Iterator[str]:
 def _accounts(here: _Installed) -> Iterator[str]:
     """Remove memberships, accounts and groups.
 
-    This happens before the folders are removed. It fails if a process of an account runs, and then
-    less has changed.
+    Accounts are removed before the folders, because the removal fails while a process of an account
+    runs, and the folders then still exist.
     """
     root, others = here.root, here.shared
     go = {*here.manifest.accounts} - {*others.accounts}  # with their memberships
@@ -232,12 +233,12 @@ def _folders(here: _Installed) -> Iterator[str]:
 
 
 def _holds_another(real: Path) -> bool:
-    """Return whether a folder contains other folders, and stays only because of them."""
+    """Return whether a folder is kept only because it contains other folders that are kept."""
     return any(other.is_dir() for other in real.iterdir())
 
 
 def _inside(real: Path) -> str:
-    """Return the first names in a folder as text."""
+    """Return the names of the first entries in a folder as text."""
     names = sorted(path.name for path in real.iterdir())
     return f"it holds {', '.join(names[:4])}" + (
         f" and {len(names) - 4} more" if len(names) > 4 else ""
@@ -247,7 +248,7 @@ def _inside(real: Path) -> str:
 def _record(here: _Installed) -> Iterator[str]:
     """Remove the applied site, the manifest, and their folders if these are empty.
 
-    Only sitekit uses two of these folders, so they are removed even if an interrupted run left
+    Two of these folders are used only by sitekit, and are removed even if an interrupted run left
     them.
     """
     if str(applied_path(here.site)) in here.manifest.files:

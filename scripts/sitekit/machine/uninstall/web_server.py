@@ -13,10 +13,10 @@ from ..web import other_hosts, system_server
 
 
 def without_site(web: WebServer, gone: dict[Path, str], before: bytes, mine: Path) -> Iterator[str]:
-    """Reload `web`, if it runs, without the site's links. Yields what stays.
+    """Reload `web`, if it runs, without the site's links. Yields lines about links that stay.
 
-    Links among `gone` that other sites need by now are restored. A message reports if the web
-    server cannot be reloaded. `before` is the old content of `mine`, the site's file.
+    Links among `gone` that other sites need by now are restored. If the web server cannot be
+    reloaded, a line reports this. `before` is the old content of `mine`, the site's file.
     """
     modules = {
         path: to for path, to in gone.items() if web.links and path.parent == web.links.modules
@@ -41,7 +41,7 @@ def without_site(web: WebServer, gone: dict[Path, str], before: bytes, mine: Pat
 
 
 def _needed(web: WebServer, modules: dict[Path, str]) -> Iterator[Path]:
-    """Restore all module links, then remove each again that the web server does not need.
+    """Restore all module links, then remove each link again that the web server does not need.
 
     A module is removed together with its settings, and before the modules that it depends on.
     """

@@ -1,8 +1,9 @@
 """Enable the site and its modules in the machine's own Apache, by symbolic links.
 
-sitekit makes the links itself, as a2ensite and a2enmod do. So each link is shown first, recorded
-and can be undone. The records of a2ensite and a2enmod below /var/lib/apache2 are not changed: they
-tell the distribution's packages which links these may remove.
+sitekit makes the links itself, as a2ensite and a2enmod do. In this way `make diff` shows each link,
+the manifest records it, and an uninstall can undo it. The records of a2ensite and a2enmod below
+/var/lib/apache2 are not changed, because the distribution's packages use these records to find the
+links that they may remove.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ _DEPENDS = re.compile(r"^# Depends: (.*)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Link:
-    """A symbolic link.
+    """Describe a symbolic link.
 
-    If it is `part_of` another link, it is made only if sitekit made that one.
+    A link that is `part_of` another link is made only if sitekit made that other link.
     """
 
     target: str
@@ -34,7 +35,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Loaded:
-    """The file that loads a module, and the LoadModule line with an absolute path."""
+    """Hold the file that loads a module, and the LoadModule line with an absolute path."""
 
     path: Path
     line: str
@@ -83,7 +84,7 @@ def _missing(platform: Platform, what: str, package: str) -> BadInput:
 
 
 def links(target: Target, platform: Platform) -> dict[Path, Link]:
-    """Return the links that the site needs: for modules with dependencies, then for the site."""
+    """Return the links that the site needs: links of modules first, then the link of the site."""
     web = server(target.site, platform)
     if target.site.front.instance == "own" or web.links is None:
         return {}
@@ -93,7 +94,7 @@ def links(target: Target, platform: Platform) -> dict[Path, Link]:
 
 
 def _modules(target: Target, platform: Platform, folder: Path) -> dict[Path, Link]:
-    """Return the links for modules, each with the link for its settings if it has some."""
+    """Return the links for modules, and the links for the settings of these modules."""
     found, installed = {}, loads(target, platform)
     for name in _closure(modules(target.site), installed):
         load = folder / installed[name].path.name
@@ -117,5 +118,5 @@ def _closure(wanted: list[str], installed: dict[str, Loaded]) -> list[str]:
 
 
 def _link(path: Path, to: Path) -> Link:
-    """Return a relative link."""
+    """Return a link whose target is a relative path."""
     return Link(os.path.relpath(to, path.parent))

@@ -18,7 +18,7 @@ from .config import take_certificate
 def certificate(site: Site) -> int:
     """Request a certificate from the ACME server, unless the existing one is valid. Needs root.
 
-    certbot remembers how to renew the certificate, and its own timer does so. Raises Problem.
+    certbot stores how to renew the certificate, and certbot's own timer renews it. Raises Problem.
     """
     need_root("certificate")
     if site.front.certificate != "acme":

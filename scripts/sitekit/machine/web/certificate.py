@@ -21,7 +21,7 @@ def names(site: Site) -> list[str]:
 def is_for(certificate: Path, name: str) -> bool:
     """Return whether a certificate is valid for a name. Raises CommandFailed if openssl is missing.
 
-    For a wildcard, a name that it covers is tested.
+    For a wildcard name, the function tests a name that the wildcard covers.
     """
     kind, name = "-checkip" if is_ip(name) else "-checkhost", name.replace("*", "user")
     result = run(["openssl", "x509", "-in", certificate, "-noout", kind, name], check=False)
@@ -29,7 +29,7 @@ def is_for(certificate: Path, name: str) -> bool:
 
 
 def lasts(certificate: Path, seconds: int) -> bool:
-    """Return whether a certificate stays valid for so many seconds."""
+    """Return whether a certificate stays valid for `seconds`."""
     done = run(
         ["openssl", "x509", "-in", certificate, "-noout", "-checkend", str(seconds)], check=False
     )
@@ -39,7 +39,7 @@ def lasts(certificate: Path, seconds: int) -> bool:
 def key_belongs_to(certificate: Path, key: Path) -> bool:
     """Return whether the key belongs to the certificate.
 
-    If this cannot be determined, for example because of a passphrase, the answer is True.
+    The result is True if this cannot be determined, for example because the key has a passphrase.
     """
     of_certificate = run(["openssl", "x509", "-in", certificate, "-noout", "-pubkey"], check=False)
     of_key = run(["openssl", "pkey", "-in", key, "-passin", "pass:", "-pubout"], check=False)
@@ -53,7 +53,7 @@ def has_passphrase(key: Path) -> bool:
 
 
 def serves(certificate: Path, site: Site, seconds: int) -> bool:
-    """Return whether a certificate has all the site's names and stays valid so many seconds."""
+    """Return whether a certificate has all the site's names and stays valid for `seconds`."""
     return all(is_for(certificate, name) for name in names(site)) and lasts(certificate, seconds)
 
 

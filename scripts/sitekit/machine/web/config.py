@@ -1,7 +1,4 @@
-"""Render the configuration of the web server: for the machine's own, or for the site's own.
-
-Pure.
-"""
+"""Render the configuration of the web server: for the machine's own, or for the site's own."""
 
 from __future__ import annotations
 
@@ -49,7 +46,7 @@ _HUB_BODY = 65536
 def certificate(site: Site) -> tuple[Path, Path]:
     """Return the paths of the certificate and its key.
 
-    With Apache and ACME they are used only until mod_md has its own certificate.
+    With Apache and ACME, the certificate at this path is used only until mod_md has its own.
     """
     if isinstance(site.front.certificate, Certificate):
         return site.front.certificate.certificate, site.front.certificate.key
@@ -82,7 +79,7 @@ def read_by_front(site: Site, platform: Platform) -> set[Path]:
 
 
 def towards_proxy(site: Site) -> tuple[Path, Path]:
-    """Return the web server's certificate, and the authority that signed the proxy's."""
+    """Return the web server's client certificate, and the authority of the proxy's certificate."""
     return pair(site, "front"), authority(site, "services")
 
 

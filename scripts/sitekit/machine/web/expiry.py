@@ -1,7 +1,7 @@
 """Check how long the certificates of web server and proxy are valid (`make certificate_check`).
 
-A systemd timer does so each day. The hub's own certificate is created and renewed together with the
-proxy's (render/authorities.py).
+A systemd timer runs this check each day. The hub's own certificate is created and renewed together
+with the proxy's (render/authorities.py).
 """
 
 from __future__ import annotations
@@ -37,10 +37,11 @@ REMEDIES = {
 
 
 def certificate_check(site: Site) -> int:
-    """Print how many days are left. Raises Problem.
+    """Print for how many days the certificates are still valid.
 
-    It is a problem if fewer than 21 days, or less than a quarter of the lifetime, are left; if the
-    certificate lacks a name of the site; and if it is not the one in the site's file.
+    Raises Problem if fewer than 21 days, or less than a quarter of the lifetime, are left. The
+    function also raises Problem if the certificate lacks a name of the site, or differs from the
+    site's file.
     """
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
         seen = shown(site.front.port, site.front.host)
@@ -85,7 +86,7 @@ def _internal(site: Site) -> None:
 
 
 def _require_validity(life: tuple[float, float], whose: str, remedy: str) -> float:
-    """Return how many seconds are left. Raises Problem if these are too few."""
+    """Return for how many seconds a certificate is still valid. Raises Problem for too few."""
     begin, end = life
     left = end - time.time()
     if left < min(MARGIN, (end - begin) / 4):
@@ -101,7 +102,7 @@ def _require_validity(life: tuple[float, float], whose: str, remedy: str) -> flo
 def shown(port: int, name: str | None = None) -> str:
     """Return the certificate that a port of this machine presents, in PEM. Raises Problem.
 
-    The file may contain a newer one, if nothing reloaded the server.
+    The file may contain a newer certificate if the server was not reloaded since.
     """
     try:
         with spoken("127.0.0.1", port, 10, name) as tls:
@@ -120,9 +121,9 @@ def _validity(certificate: Path) -> tuple[float, float]:
 
 
 def _differs(file: Path, seen: str) -> bool:
-    """Return whether the file's first certificate is another one than the one presented.
+    """Return whether the first certificate in the file differs from the presented certificate.
 
-    An unreadable file counts as the same.
+    For an unreadable file, the result is False.
     """
     try:
         found = _FIRST.search(file.read_text(errors="replace"))

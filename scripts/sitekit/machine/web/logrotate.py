@@ -15,11 +15,10 @@ from .config import RELOAD, server
 
 
 def log_rotation(site: Site, platform: Platform) -> dict[Path, File]:
-    """Return the file for logrotate. Logs are kept for eight weeks.
+    """Return the file for logrotate, which keeps logs for eight weeks.
 
-    After a rotation the web server reloads gracefully. nginx's signal USR1 would not work: its
-    workers would have to open the logs themselves, but only root may, so they would continue to
-    write the old files.
+    After a rotation the web server reloads gracefully. nginx's signal USR1 would not work, because
+    nginx's workers would have to open the new logs, which only root may open.
     """
     kind = site.front.server
     pid = (

@@ -1,6 +1,6 @@
 """Open and close the site for maintenance (`make maintenance_on`, `make maintenance_off`).
 
-The web server checks at each request whether a file exists.
+Maintenance is on while a certain file exists, which the web server checks at each request.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from ...site import Site
 
 
 def maintenance_on(site: Site) -> int:
-    """Close the site for new requests, at once and beyond a reboot. Raises Problem.
+    """Close the site for new requests at once, until it is opened again. Raises Problem.
 
-    Servers and open connections continue.
+    Users' servers and open connections continue. The site stays closed after a reboot.
     """
     need_root("maintenance_on")
     if not site.front_state.is_dir():

@@ -1,6 +1,6 @@
 """Check that the other virtual hosts of the machine's own web server answer as before.
 
-They are requested before and after the web server loads the site.
+The other hosts are requested before and after the web server loads the site.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _NGINX_WORD = re.compile(r"""#[^\n]*|[{};]|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[
 
 @dataclass(frozen=True, order=True)
 class Host:
-    """A host name, with an address and port of this machine."""
+    """Hold a host name, with an address and port of this machine."""
 
     name: str
     address: str
@@ -54,7 +54,7 @@ class Host:
 def hosts(web: WebServer, but: Path) -> list[Host]:
     """Return all hosts except those in the file `but`. Raises CommandFailed.
 
-    For each port, a name that no host has is added.
+    For each port, the result also contains a name that no host has.
     """
     said = run(shlex.split(web.control.hosts)).stdout
     listed = _nginx(said) if web.service == "nginx" else _apache(said)
@@ -179,7 +179,7 @@ def _answer(host: Host) -> str:
 
 
 def _said(scheme: str, connection: socket.socket, request: bytes) -> str:
-    """Return protocol, status and redirect, without what changes each time, such as a nonce."""
+    """Return protocol, status and redirect, without parts that always change, such as a nonce."""
     connection.settimeout(ANSWER_TIMEOUT)
     connection.sendall(request)
     head = b""
@@ -202,9 +202,9 @@ def shown(before: dict[Host, str]) -> str:
 
 
 def quiet(web: WebServer, but: Path) -> dict[Host, str]:
-    """Return what the other hosts answer now; {} if this cannot be determined.
+    """Return the current answers of the other hosts; {} if these cannot be determined.
 
-    The test of the configuration then reports the reason.
+    If the result is {}, the test of the configuration reports the reason.
     """
     try:
         return answers(hosts(web, but))

@@ -1,6 +1,6 @@
 """Render the program that makes the web server load a renewed certificate of the site's own.
 
-mod_md and certbot manage certificates from ACME, and `make apply` the self-signed one.
+mod_md and certbot renew certificates from ACME, and `make apply` renews a self-signed certificate.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .config import RELOAD, certificate, server
 
 
 def is_brought(site: Site) -> bool:
-    """Return whether somebody else renews the certificate's files."""
+    """Return whether the site provides the certificate itself, and renews its files."""
     return isinstance(site.front.certificate, Certificate)
 
 

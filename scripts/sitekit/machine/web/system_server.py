@@ -1,7 +1,8 @@
 """Test, reload and restart the machine's own web server, and report its state.
 
-The server has other sites too. Therefore its whole configuration is tested first, it is never
-started for this site, and it is restarted only if a reload is not enough.
+The machine's web server also serves other websites. Therefore its whole configuration is tested
+before each reload, and it is restarted only if a reload is not enough. A stopped web server is
+never started for this site.
 """
 
 from __future__ import annotations
@@ -55,8 +56,8 @@ def state(web: WebServer) -> State:
 def test(web: WebServer) -> None:
     """Test the web server's whole configuration (`apachectl configtest`, `nginx -t`).
 
-    Nothing is reloaded. Does nothing if the program is not installed. Raises CommandFailed with its
-    output.
+    The test does not reload the web server. Does nothing if the program is not installed. Raises
+    CommandFailed with its output.
     """
     if web.program.exists():
         run(shlex.split(web.control.test))
@@ -73,8 +74,8 @@ def cannot_reload(modules: Iterable[Path], before: bytes) -> bool:
 def take_in(web: WebServer, verb: Literal["restart", "reload"], log: Path | None = None) -> None:
     """Reload or restart a web server that ran before. Raises Problem.
 
-    If it ended at the last reload, it is started. `log` is the log of the site, if the server has
-    the site.
+    If the web server ended at the last reload, it is started. `log` is the log of the site, if the
+    web server serves the site.
     """
     test(web)
     if state(web).word != "running":
@@ -102,7 +103,7 @@ def take_in(web: WebServer, verb: Literal["restart", "reload"], log: Path | None
 
 
 def _logs(web: WebServer, log: Path | None) -> str:
-    """Return the logs to read.
+    """Return the paths of the logs that the administrator should read after a failure.
 
     Apache writes faults of a virtual host, such as a wrong key, only to the log of this host.
     """
@@ -159,9 +160,9 @@ def wait(web: WebServer, site: Site) -> None:
 def answers(site: Site) -> bool:
     """Return whether the site's virtual host answers, by the site's log.
 
-    A request is sent, and must then be in this log. `make certificate_check` checks the
-    certificate, and the hub's own check the hub. The web server may listen only on the address of
-    the site's name.
+    The function sends a request, which must then be in the site's log. `make certificate_check`
+    checks the certificate, and ready.hub_answers checks the hub. The web server may listen only on
+    the address of the site's name.
     """
     mark = f"/sitekit-{secrets.token_hex(8)}"
     return any(_handed_on(site, address, mark) for address in ("127.0.0.1", site.front.host))

@@ -1,7 +1,8 @@
 """Find faults that Apache's own test ignores, but that end Apache when it reloads.
 
-All its sites would go down. Therefore the whole configuration, as mod_info prints it, is searched
-for keys that do not belong to their certificates, and for ports that other programs use.
+If Apache ends, all its websites go down. Therefore the whole configuration, as mod_info prints it,
+is searched for keys that do not belong to their certificates, and for ports that other programs
+use.
 """
 
 from __future__ import annotations

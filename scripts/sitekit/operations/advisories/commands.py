@@ -28,7 +28,7 @@ _WHERE = "make advisories OSV=path-or-address: a zip archive, a folder or a file
 
 @dataclass
 class _Read:
-    """What the sources contain: the hits, the ids of all advisories, and the newest change."""
+    """Hold the content of the sources: the hits, the ids of all advisories, the newest change."""
 
     found: set[Hit] = field(default_factory=set)
     seen: set[str] = field(default_factory=set)
@@ -39,7 +39,7 @@ class _Read:
 def advisories(site: Site, *sources: str) -> int:
     """Print each package with a known vulnerability, and the version that fixes it.
 
-    Returns 1 if there is such a package, else 0. Raises BadInput.
+    Returns 1 if a package has a known vulnerability, else 0. Raises BadInput.
     """
     if not sources:
         raise BadInput("no source of advisories is given", remedy=_WHERE)
@@ -96,7 +96,7 @@ def _packages(site: Site) -> list[Package]:
 
 
 def _print_result(packages: list[Package], result: _Read) -> int:
-    """Print the result; return the exit code."""
+    """Print the result of the comparison; return the exit code."""
     for hit in sorted(result.found, key=lambda hit: (hit.package, hit.id)):
         package, names = hit.package, ", ".join([hit.id, *hit.aliases])
         fixed = f"fixed in {hit.fixed}" if hit.fixed else "no version without it is named"
@@ -122,7 +122,7 @@ def _print_result(packages: list[Package], result: _Read) -> int:
 
 
 def _plain(text: str) -> str:
-    """Replace control characters in text from others, and shorten it to one line."""
+    """Replace control characters in a text from a source, and shorten the text to one line."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:400]
 
 

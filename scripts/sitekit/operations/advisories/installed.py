@@ -1,4 +1,4 @@
-"""List the packages of PyPI and npm below a folder, as their own metadata describes them."""
+"""List the packages of PyPI and npm below a folder, from the metadata of these packages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, order=True)
 class Package:
-    """One version of a package.
+    """Hold one version of a package.
 
     `place` is the installation that contains the package. A name of PyPI is normalized.
     """
@@ -25,7 +25,7 @@ class Package:
 
 
 def installed(folder: Path, place: str) -> Iterator[Package]:
-    """Yield all packages below `folder`, each once. Unreadable files are ignored."""
+    """Yield each package below `folder` once. Unreadable files are ignored."""
     found = set()
     for path, folders, files in os.walk(folder):
         for name in folders:
@@ -52,7 +52,7 @@ def _python(metadata: Path, place: str) -> Package | None:
 
 
 def _is_package(path: Path) -> bool:
-    """Return whether a folder is directly in node_modules, or there in the folder of a scope."""
+    """Return whether a folder is directly in node_modules, or in a scope's folder there."""
     above = path.parent
     return above.name == "node_modules" or (
         above.name.startswith("@") and above.parent.name == "node_modules"

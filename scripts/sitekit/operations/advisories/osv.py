@@ -1,6 +1,6 @@
 """Read advisories in OSV's format (https://ossf.github.io/osv-schema/) from files.
 
-The content comes from others and is only treated as data.
+The content of the files is not trusted, and is only treated as data.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LARGEST = 16 * 1024 * 1024  # bytes; an advisory has a few thousand
 
 @dataclass(frozen=True)
 class Hit:
-    """An advisory that concerns a package.
+    """Hold an advisory that concerns a package.
 
     `fixed` is the next version without the fault, if known.
     """
@@ -98,7 +98,7 @@ def _is_affected(affected: dict[str, Any], package: Package) -> bool:
 def _ranges(affected: dict[str, Any]) -> Iterator[list[tuple[str, str]]]:
     """Yield the events of each range of versions, as (event, version).
 
-    Ranges of commits are ignored, because they say nothing about a release.
+    Ranges of commits are ignored, because a release of a package cannot be compared with them.
     """
     for one in affected.get("ranges") or ():
         if one["type"] in ("ECOSYSTEM", "SEMVER"):

@@ -1,4 +1,4 @@
-"""Compare versions: by PEP 440 for PyPI, by semantic versioning for npm."""
+"""Compare versions by PEP 440 for PyPI, and by semantic versioning for npm."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SEMVER = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-
 
 
 def key(ecosystem: str, version: str) -> Any:
-    """Return a sort key. Raises ValueError for an invalid version."""
+    """Return the sort key of a version. Raises ValueError for an invalid version."""
     if ecosystem == "PyPI":
         try:
             return Version(version)

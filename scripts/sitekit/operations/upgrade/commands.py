@@ -69,8 +69,8 @@ def releases(site: Site, *words: str) -> int:
 def upgrade(site: Site, *words: str) -> int:
     """Build a release with the newest packages, make it current, and restart the hub. Returns 0.
 
-    The changes are printed, and environment.lock is written so that setup_conda builds the same.
-    Raises Problem. Nothing else changes until the new release is verified.
+    The changes are printed, and environment.lock is written, so that setup_conda can build the same
+    release. Raises Problem. The current release stays in use until the new release is verified.
     """
     _words("upgrade", words, 0)
     packages = read_packages()
@@ -113,10 +113,10 @@ def rollback(site: Site, *words: str) -> int:
 
 
 def prune_releases(site: Site, *words: str) -> int:
-    """Remove old releases. Returns 0. Raises Problem if their users cannot be determined.
+    """Remove old releases; return 0. Raises Problem if users of releases are not known.
 
-    The newest `KEEP` releases, the current one, and those in use stay. Failed and unfinished
-    releases are removed first.
+    The newest `KEEP` releases, the current release, and releases in use are kept. Failed and
+    unfinished releases are removed first.
     """
     _words("prune_releases", words, 1)
     keep = _count(words[0]) if words else KEPT
@@ -142,8 +142,8 @@ def prune_releases(site: Site, *words: str) -> int:
 def uninstall_environment(site: Site, *words: str) -> int:
     """Remove all releases, the link and the cache. Returns 0.
 
-    Other files in the prefix stay, and are printed. Raises Problem while a release is in use. The
-    argument `uninstalled` means that no host runs the site any more.
+    Other files in the prefix are kept, and their paths are printed. Raises Problem while a release
+    is in use. The argument `uninstalled` means that no host runs the site any more.
     """
     _words("uninstall_environment", words, 1)
     if words and words[0] != "uninstalled":
@@ -182,7 +182,7 @@ def uninstall_environment(site: Site, *words: str) -> int:
 def _refuse_unstartable(site: Site, release: Release) -> None:
     """Refuse a release whose hub cannot start with the applied site file or the database.
 
-    The release may be older than both. Only root can read the database. Raises Problem.
+    An old release may not be able to read them. Only root checks the database. Raises Problem.
     """
     written = site.etc / "site.yml"
     if not written.exists():
@@ -202,7 +202,7 @@ def _refuse_unstartable(site: Site, release: Release) -> None:
 
 
 def _restart_hub(site: Site) -> None:
-    """Restart the hub only. Proxy, web server and users' servers keep running."""
+    """Restart only the hub; proxy, web server and users' servers keep running."""
     if not (site.etc / "site.yml").exists():
         say("The hub does not run on this machine. On the hub's machine, run as root: make start")
     elif os.geteuid() != 0:
@@ -228,9 +228,9 @@ def _named(site: Site, name: str) -> Release:
 
 
 def _before(site: Site) -> Release:
-    """Return the complete release that was current before.
+    """Return the complete release that was current before this one.
 
-    If this was not recorded, return the newest other one.
+    If the earlier release was not recorded, return the newest other release.
     """
     in_use = known.current(site)
     others = {
@@ -243,7 +243,7 @@ def _before(site: Site) -> Release:
 
 
 def _all_seen(uses: Uses) -> Uses:
-    """Refuse to continue if it is unknown who uses a release."""
+    """Raise Problem if the users of a release could not be determined."""
     if uses.unseen:
         raise Problem(
             f"not removing anything: {'; '.join(uses.unseen)}",
@@ -253,7 +253,7 @@ def _all_seen(uses: Uses) -> Uses:
 
 
 def _few(who: list[str], most: int = 4) -> str:
-    """Return the first names of a list, and the number of the others."""
+    """Return the first names of a list, and the number of the other names."""
     return ", ".join(who[:most]) + (f" and {len(who) - most} more" if len(who) > most else "")
 
 

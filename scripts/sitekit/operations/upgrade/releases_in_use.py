@@ -1,7 +1,7 @@
-"""Find out who uses which release: users' servers from Slurm, programs from this machine.
+"""Find the users' servers (from Slurm) and programs (on this machine) that use each release.
 
-A program resolves the link `current` once, at its start, and keeps this release until it ends. The
-time of its start and the history of the link show which release this is.
+A program resolves the link `current` once, at its start, and keeps this release until it ends.
+sitekit finds this release by the time of the program's start and the history of the link.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ NOT_HERE = "the site is not installed on this machine, and only the hub's host s
 
 @dataclass(frozen=True)
 class Uses:
-    """The users of each release: certain ones and possible ones.
+    """Hold the certain and the possible users of each release.
 
-    `unseen` has what could not be determined, with the remedy.
+    `unseen` lists the checks that were not possible, each with a remedy.
     """
 
     certain: dict[str, list[str]] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Uses:
 
 
 def users(site: Site) -> Uses:
-    """Find out who uses which release, from Slurm and this machine's process list. Read-only."""
+    """Return the users of each release, from Slurm and this machine's process list. Read-only."""
     uses, past = Uses(), history(site)
     everything = {release.name for release in releases(site)}
     asker = psutil.Process().username()
@@ -76,9 +76,9 @@ def users(site: Site) -> Uses:
 
 
 def around(past: list[tuple[float, str]], start: float) -> tuple[str | None, set[str] | None]:
-    """Return the release that `current` pointed to at `start`, and all that are possible.
+    """Return the release to which `current` pointed at `start`, and all possible releases.
 
-    None means that nothing was recorded.
+    None means that no switch of the link was recorded.
     """
     before = [name for at, name in past if at <= start]
     early = [name for at, name in past if at <= start - EARLY]
@@ -89,7 +89,7 @@ def around(past: list[tuple[float, str]], start: float) -> tuple[str | None, set
 def _note(
     uses: Uses, who: str, start: float | None, past: list[tuple[float, str]], everything: set[str]
 ) -> None:
-    """Record a user under each certain and possible release."""
+    """Add a user to each release that it certainly or possibly uses."""
     certain, possible = around(past, start) if start is not None else (None, None)
     if certain:
         uses.certain.setdefault(certain, []).append(who)
@@ -100,8 +100,8 @@ def _note(
 def _servers(backend: Backend) -> Iterator[tuple[str, int | None]]:
     """Yield the running servers with the start of their jobs.
 
-    A waiting job will use the release that is current when it starts. Anybody can submit a job that
-    looks like a server's; a job without a tag of a start is ignored.
+    A waiting job will use the release that is current when it starts. A job without a server's tag
+    is ignored, because anybody can submit a job that looks like a server's.
     """
     for job in asyncio.run(backend.list_jobs()):
         if job.tag and not job.pending and not job.ended:
@@ -111,7 +111,7 @@ def _servers(backend: Backend) -> Iterator[tuple[str, int | None]]:
 def _programs(site: Site) -> Iterator[tuple[str, str | None, float]]:
     """Yield the programs of this machine that run from the prefix.
 
-    Each is (name, its release if the command line names it, its start).
+    Each program is a tuple (name, release if the command line names it, time of its start).
     """
     for process in psutil.process_iter():
         try:
@@ -135,6 +135,6 @@ def _sees_others() -> bool:
 
 
 def _release_in(site: Site, word: str) -> str | None:
-    """Return the release that a word of a command line names."""
+    """Return the release whose path is in an argument of a command line."""
     path = Path(word)
     return path.relative_to(site.releases).parts[0] if site.releases in path.parents else None

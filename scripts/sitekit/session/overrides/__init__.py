@@ -1,4 +1,5 @@
 """Replace functions of Jupyter Server and its extensions.
 
-Each file gives the reason, with the place in upstream's code, or the issue.
+Each file in this folder gives the reason for its replacement, with the place in the replaced code
+or the issue.
 """

@@ -1,12 +1,12 @@
-"""Decide what counts as activity of a server, as an extension of Jupyter Server.
+"""Decide which requests and kernels count as a server's activity (a Jupyter Server extension).
 
-It also tells the lab when an idle server will be stopped, and when its job ends.
+The extension also tells the lab when an idle server will be stopped, and when its job ends.
 
 JupyterHub's culler uses the time of the last activity that the server reports. By Jupyter Server's
 own rules, a lab that is open in a window is never idle, because it requests its lists every few
-seconds. A kernel that computes without output is idle (jupyterhub-idle-culler#43). Here requests
-that only read do not count, a busy kernel counts if the tier says so, and the lab reports when the
-user types or clicks.
+seconds. By the same rules, a kernel that computes without output is idle
+(jupyterhub-idle-culler#43). In sitekit, requests that only read do not count as activity, a busy
+kernel counts if the tier has the setting `busy`, and the lab reports when the user types or clicks.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def note_busy_kernels(settings: dict[str, Any]) -> None:
 
 
 class NoticeHandler(APIHandler):
-    """GET: return the notice. POST: record activity of the user, and return the notice.
+    """On GET return the notice; on POST record activity of the user, and return the notice.
 
     The lab sends POST while the user types or clicks.
     """
@@ -73,7 +73,7 @@ class NoticeHandler(APIHandler):
 
 
 def count_only_changes() -> None:
-    """Ignore requests that only read, and a lab's own requests, from now on."""
+    """From now on, do not count requests that only read, and a lab's own requests, as activity."""
     counted = APIHandler.update_api_activity
 
     def update_api_activity(handler: APIHandler) -> None:

@@ -1,14 +1,14 @@
 """Load jupyterlmod with safe calls of Lmod, as an extension of Jupyter Server.
 
-jupyterlmod 5.3 has three faults. It does not separate the words of a request when it calls Lmod
-(module/__init__.py, `module`). Loaded modules change the server's own environment (the same
-function). It answers requests of every page (handler.py). Here words are checked, Lmod is called
-without a shell, loaded modules are stored in a file (loaded_modules.py), and only the user's own
-lab is answered.
+jupyterlmod 5.3 has three faults. First, jupyterlmod does not separate the words of a request when
+it calls Lmod (module/__init__.py, `module`). Second, loaded modules change the server's own
+environment (the same function). Third, jupyterlmod answers requests of every page (handler.py).
+This module checks words, calls Lmod without a shell, stores loaded modules in a file
+(loaded_modules.py), and answers only the user's own lab.
 
 In the hub environment jupyterlmod is enabled only through this module
-(environment/release/configure.py). If this module fails to load, there is no Software Modules tab
-instead of an unsafe one.
+(environment/release/configure.py). If this module fails to load, the lab has no Software Modules
+tab, instead of an unsafe one.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def refusal(command: str, words: tuple[object, ...]) -> str | None:
 async def guarded(command: str, *words: object) -> str | None:
     """Run Lmod, in place of jupyterlmod's `module.module`.
 
-    Returns the same: Lmod's text or None. The server's environment is not changed.
+    Like `module.module`, the function returns Lmod's text or None. The server's environment is not
+    changed.
     """
     import module  # jupyterlmod's
 

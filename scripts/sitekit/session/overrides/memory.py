@@ -1,8 +1,8 @@
 """Make Linux kill kernels and terminals before the server when the job's memory is used up.
 
-Linux decides by oom_score_adj (proc(5)), which child processes inherit. So every process of a
-kernel, however small, is killed before the server. Without its server the user would have neither
-kernels nor an explanation.
+Linux selects the process to kill by oom_score_adj (proc(5)), which child processes inherit. Every
+process of a kernel, however small, is therefore killed before the server. Without a server, the
+user would have neither kernels nor an explanation.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ The server has 0, as Slurm starts it.
 def first_to_end(argv: Sequence[str]) -> list[str]:
     """Return a command line that runs the same program, to be killed before the server.
 
-    /bin/sh replaces itself by the program, so that the process id stays the same.
+    /bin/sh replaces itself with the program, so that the process id stays the same.
     """
     return [
         "/bin/sh",
@@ -32,7 +32,7 @@ def first_to_end(argv: Sequence[str]) -> list[str]:
 
 
 def end_kernels_first() -> None:
-    """Start every kernel of this server in that way from now on."""
+    """From now on, start each kernel of this server so that it is killed before the server."""
     from jupyter_client.provisioning import LocalProvisioner
 
     launch = LocalProvisioner.launch_kernel

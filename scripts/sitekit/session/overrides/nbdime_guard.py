@@ -2,8 +2,8 @@
 
 nbdime 4.0 shows any notebook that an address names, and downloads it if the name is a URL
 (webapp/nbdimeserver.py, read_notebook). A link of another site could show a stranger's notebook
-among the user's own pages. It could also make the server request addresses that only this node can
-reach. In the hub environment nbdime is enabled only through this module
+among the user's own pages. Such a link could also make the server request addresses that only this
+node can reach. In the hub environment nbdime is enabled only through this module
 (environment/release/configure.py).
 """
 

@@ -1,11 +1,13 @@
 """Load jupyter-server-proxy with safe connections, as an extension of Jupyter Server.
 
-jupyter-server-proxy 4.6 has three faults. It connects to any program on a port of the node, also to
-another user's. It passes all cookies and tokens of the browser on (handlers.py,
-proxy_request_headers; jupyter-server-proxy#321, #337, #358). It answers requests of every page.
-Here it connects only to the user's own programs and to named servers on Unix sockets. It removes
-what belongs to the hub and the front, and asks the user before it follows a link of another site.
-In the hub environment it is enabled only through this module (environment/release/configure.py).
+jupyter-server-proxy 4.6 has three faults. First, jupyter-server-proxy connects to any program on a
+port of the node, including programs of other users. Second, it passes on all cookies and tokens of
+the browser (handlers.py, proxy_request_headers; jupyter-server-proxy#321, #337, #358). Third, it
+answers requests of every page. With this module, jupyter-server-proxy connects only to the user's
+own programs and to named servers on Unix sockets. This module removes the cookies and tokens of the
+hub and the front, and shows the user a page for confirmation before it follows a link of another
+site. In the hub environment, jupyter-server-proxy is enabled only through this module
+(environment/release/configure.py).
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ _open_raw = rawsocket.RawSocketHandler._create_ws_connection
 
 
 class Connected:
-    """A tornado TCPClient whose connection already exists."""
+    """Act as a tornado TCPClient whose connection already exists."""
 
     def __init__(self, line: Any) -> None:
         self.line = line
@@ -49,7 +51,7 @@ class Connected:
 
 
 class WebSocket(websocket.PingableWSClientConnection):
-    """A WebSocket over an existing connection; tornado would open one of its own."""
+    """Use an existing connection for a WebSocket; tornado itself would open a new connection."""
 
     def __init__(self, line: Any, **settings: Any) -> None:
         self._connected = Connected(line)
@@ -141,7 +143,7 @@ def client_uri(self: Any, *words: Any, **settings: Any) -> str:
 
 
 def guard() -> None:
-    """Replace functions of jupyter-server-proxy by the ones above."""
+    """Replace functions of jupyter-server-proxy with the functions of this module."""
     proxy = handlers.ProxyHandler
     proxy.__init__, proxy.prepare = init, prepare
     proxy._proxy_buffered, proxy._proxy_progressive = proxy_buffered, proxy_progressive

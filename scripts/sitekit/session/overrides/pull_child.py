@@ -1,6 +1,6 @@
 """Pull one repository with nbgitpuller's GitPuller.
 
-pull_guard.py runs this program, with the settings as its argument. It is a separate program, so
+pull_guard.py runs this program, with the settings as its argument. This program is separate, so
 that its settings for git (https only, no prompt in a terminal) apply to no other git.
 """
 
@@ -24,13 +24,14 @@ ENVIRONMENT = {
 
 
 class Puller(GitPuller):
-    """A GitPuller that renames no file outside of the repository."""
+    """Pull as GitPuller does, but rename no file outside of the repository."""
 
     def find_upstream_changed(self, kind: str) -> list[str]:
         """Return changed files, except those behind a link that leads out of the repository.
 
-        GitPuller renames local files that are new upstream (pull.py, rename_local_untracked). If
-        the folder of such a file was a link before, the file is outside.
+        GitPuller renames an untracked local file if the upstream repository has a new file of the
+        same name (pull.py, rename_local_untracked). If the folder of that local file is a link, the
+        file may be outside of the repository.
         """
         return [name for name in super().find_upstream_changed(kind) if self._is_inside(name)]
 
@@ -41,7 +42,7 @@ class Puller(GitPuller):
 
 
 def pull(settings: dict[str, Any]) -> Iterator[str]:
-    """Pull, and yield the lines of output."""
+    """Pull the repository, and yield the lines of output."""
     depth = {"depth": settings["depth"]} if settings["depth"] is not None else {}
     yield from Puller(
         settings["repo"],

@@ -1,9 +1,9 @@
 """Answer nbgitpuller's links, as an extension of Jupyter Server, after the user has agreed.
 
-nbgitpuller 1.3 shows text from the address as HTML (handlers.py, jinja_env without autoescape). Any
-page that opens git-pull/api in the browser can write into any folder, from any address. So
-nbgitpuller's own handlers are not loaded (environment/release/configure.py). check_pull_link.py
-checks the link, and GitPuller pulls (pull_child.py).
+nbgitpuller 1.3 shows text from the address as HTML (handlers.py, jinja_env without autoescape). In
+nbgitpuller, any page that opens git-pull/api in the browser can write files from any address to any
+folder. Therefore nbgitpuller's own handlers are not loaded (environment/release/configure.py).
+check_pull_link.py checks the link, and GitPuller pulls (pull_child.py).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _turn = asyncio.Lock()
 
 
 class PullHandler(JupyterHandler):
-    """/git-pull: GET asks for confirmation, POST pulls and shows the output."""
+    """Handle /git-pull: GET shows a page for confirmation, POST pulls and shows the output."""
 
     @web.authenticated
     async def get(self) -> None:
@@ -89,9 +89,9 @@ class PullHandler(JupyterHandler):
         self.finish(confirmation_page.link(page, "Open it" if code == 0 else "Go on without it"))
 
     def allowed(self, arguments: dict[str, str]) -> Pull | None:
-        """Return the checked arguments.
+        """Return the checked arguments of the link.
 
-        If they are refused, write the reason to the answer, and return None.
+        If the link is refused, write the reason to the answer, and return None.
         """
         site = self.settings.get("sitekit", {})
         root = Path(self.settings["server_root_dir"]).expanduser()
@@ -106,7 +106,7 @@ class PullHandler(JupyterHandler):
     async def show(self, pull: Pull) -> int:
         """Run the program that pulls, show its output, and return its exit code.
 
-        It goes on if the user closes the page.
+        The program continues if the user closes the page.
         """
         settings = json.dumps({**dataclasses.asdict(pull), "folder": str(pull.folder)})
         program = (sys.executable, "-I", str(Path(__file__).with_name("pull_child.py")), settings)
@@ -128,7 +128,7 @@ class PullHandler(JupyterHandler):
 
 
 class OldHandler(JupyterHandler):
-    """/git-sync, the address in older links: redirect to /git-pull."""
+    """Redirect /git-sync, which is the address in older links, to /git-pull."""
 
     @web.authenticated
     def get(self) -> None:

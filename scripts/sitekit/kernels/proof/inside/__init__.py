@@ -1,1 +1,1 @@
-"""Run inside a kernel, its interpreter or the release, during a probe or a test."""
+"""Hold programs that run in a kernel's interpreter or in the release, for a probe or a test."""

@@ -1,8 +1,8 @@
-"""Report which Python this is, and which ipykernel it would start, as one line of JSON.
+"""Print the version of this Python, and the ipykernel that it would start, as a line of JSON.
 
-A module's own Python runs this, of any version. Its arguments are versions of ipykernel whose
-"spec" is known already, because to import ipykernel takes most of the time. Types are in comments,
-which every Python ignores.
+A module's own Python, of any version, runs this program. The program's arguments are versions of
+ipykernel whose "spec" is known already: for these, the slow import of ipykernel is not needed.
+Types are in comments, which every Python ignores.
 """
 
 import json
@@ -19,7 +19,7 @@ report = {
 
 def known():
     # type: () -> bool
-    """Return whether there is an ipykernel of a known version, and report it."""
+    """Return whether an ipykernel of a known version is installed, and add it to the report."""
     from importlib.util import find_spec
 
     found = find_spec("ipykernel")

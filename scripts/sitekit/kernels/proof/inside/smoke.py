@@ -1,9 +1,10 @@
 """Start kernels as a server would, run code in each, and report the results.
 
-The release's Python runs this program. It reads `{"starts": [{"id", "environment", "argv", "env",
-"home", "code": [...], "timeout"}], "parallel": N}` on stdin. Without N it starts two per core. It
-prints one line of JSON for each start: `{"id", "environment", "seconds"}`, with `"reason"` if it
-failed, else with `"printed"`, `"modules"` (LOADEDMODULES of the process) and `"implementation"`.
+The release's Python runs this program. The program reads `{"starts": [{"id", "environment", "argv",
+"env", "home", "code": [...], "timeout"}], "parallel": N}` on stdin. Without N the program starts
+two kernels per core at a time. The program prints one line of JSON for each start: `{"id",
+"environment", "seconds"}`, with `"reason"` if it failed, else with `"printed"`, `"modules"`
+(LOADEDMODULES of the process) and `"implementation"`.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ LONGEST = 80
 
 
 class Failed(Exception):
-    """Why a start did not succeed."""
+    """Report why a kernel's start failed."""
 
 
 def connection(place: str) -> dict[str, Any]:
     """Return the content of a new connection file.
 
-    It uses Unix sockets in `place`, as in a session (session/kernels.py).
+    The connection uses Unix sockets in `place`, as in a session (session/kernels.py).
     """
     numbered = {name: number for number, name in enumerate(PORTS, 1)}
     common = {
@@ -95,7 +96,7 @@ async def start(request: dict[str, Any], scratch: str) -> dict[str, Any]:
 
 
 async def end(process: subprocess.Popen[bytes]) -> None:
-    """End the kernel: SIGTERM first, then SIGKILL.
+    """End the kernel with SIGTERM, and with SIGKILL if it continues.
 
     If docker's client were killed at once, the container would keep running.
     """
@@ -115,7 +116,7 @@ async def end(process: subprocess.Popen[bytes]) -> None:
 async def converse(
     client: AsyncKernelClient, process: subprocess.Popen[bytes], code: list[str]
 ) -> dict[str, Any]:
-    """Wait for the kernel, run each piece of code in it, and return what it printed."""
+    """Wait for the kernel, run each piece of code in it, and return the printed text."""
     info = await ready(client, process)
     if info["implementation"] == "sitekit-tombstone":
         raise Failed(info["banner"])
@@ -127,7 +128,7 @@ async def converse(
 
 
 async def ready(client: AsyncKernelClient, process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    """Return the kernel's answer to kernel_info, once its answers and its output both arrive."""
+    """Return the kernel's answer to kernel_info, as soon as answers and output arrive."""
     content = None
     while True:
         request = client.kernel_info()
@@ -162,7 +163,7 @@ async def execute(client: AsyncKernelClient, process: subprocess.Popen[bytes], c
 
 
 async def reply(get: Any, process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    """Return the next message. Raises Failed as soon as the process has ended."""
+    """Return the kernel's next message. Raises Failed as soon as the process has ended."""
     waiting = asyncio.ensure_future(get())
     try:
         while not (await asyncio.wait([waiting], timeout=0.25))[0]:
@@ -181,7 +182,7 @@ def said(log: Any) -> str:
 
 
 async def main() -> None:
-    """Run all starts."""
+    """Start all requested kernels, and print the results."""
     job = json.load(sys.stdin)
     short = len(tempfile.gettempdir()) < LONGEST - len("/kernels-12345678/tmp12345678")
     scratch = tempfile.mkdtemp(prefix="kernels-", dir=None if short else "/tmp")  # noqa: S108
