@@ -116,5 +116,5 @@ def test_what_hangs_is_given_up(
     [fault] = trial_run.proxy_routes(broken, environment, folder)
     assert "refused" in fault
     assert trial_run.server_answers(site, broken, environment, folder) == [
-        "a server does not come up: it says nothing"
+        "a server does not come up: it prints nothing"
     ]
