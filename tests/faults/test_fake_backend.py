@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -86,14 +85,9 @@ def test_a_server_waits_starts_survives_the_hub_and_stops(
     assert "On the second backend" in alice.form()
     assert alice.choose("fake").status_code == 302
     job = the_job(jobs)
-    told: list[str] = []
-    waits = threading.Thread(
-        target=lambda: told.extend(event["message"] for event in alice.progress())
-    )
-    waits.start()
-    until(lambda: any("Nobody has said go." in message for message in told), 30)
+    waits = f"Job {job.name} waits. Nobody has said go."
+    assert next(event for event in alice.progress() if event["message"] == waits)
     machine.kill_hub()
-    waits.join()
     assert not answers_with(alice, "ready"), "it still waits, and the next hub knows it"
     (job / "go").touch()
     assert until(lambda: answers_with(alice, "ready"), 60)
