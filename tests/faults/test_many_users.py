@@ -13,7 +13,7 @@ import pytest
 from ..attacks.hublog import end_of_log, logged
 from ..person import Person
 from ..slurm import until
-from .agreement import answers, complaints, settled
+from .agreement import answers, settled
 from .conftest import servers
 from .machine import Machine, changed
 
@@ -51,7 +51,7 @@ def test_restarts_with_running_servers(
         assert alice.start("small")[-1].get("ready"), (
             "after the last restart no server can be started"
         )
-        assert not complaints(machine, people)
+        settled(machine, people)
 
 
 @contextmanager
