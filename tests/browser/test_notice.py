@@ -83,6 +83,7 @@ def test_a_server_that_lives_on_is_not_talked_about(page_of_bob: Page) -> None:
     expect(page_of_bob.locator(TOAST)).to_have_count(0)
 
 
+@pytest.mark.soak
 def test_a_lab_that_is_left_open_is_idle_and_a_touch_is_not(page_of_bob: Page, bob: Person) -> None:
     """The real answers, of the real server."""
     open_lab(page_of_bob)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
 from ..attacks.hublog import end_of_log, logged
 from ..person import Person
@@ -81,6 +82,7 @@ def test_the_page_of_a_server_that_died_tells_why_at_once(
     settled(machine, people)
 
 
+@pytest.mark.soak
 def test_a_suspended_server_is_told_and_goes_on(
     machine: Machine, people: dict[str, Person]
 ) -> None:
