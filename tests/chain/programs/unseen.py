@@ -4,6 +4,8 @@ import os
 import pwd
 import sys
 
+# the account may not read the checkout, so that this is loaded before
+import sitekit.backends.slurm.backend  # noqa: F401
 from sitekit.demo.cluster.layout import demo_site
 from sitekit.operations.upgrade.releases_in_use import users
 
