@@ -4,6 +4,7 @@ back does so by itself, and servers that run notice nothing of it."""
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -150,7 +151,7 @@ def test_a_hub_that_hangs_is_ended_and_the_journal_says_where(
         until(lambda before=hub: came_back(machine, HUB, before))
     until(notebook.goes_on)
     journal = machine.run("journalctl", "--unit", HUB, "--output=cat", "--no-pager").stdout
-    assert 'hurt.py", line 8 in hang' in journal
+    assert re.search(r'hurt\.py", line \d+ in hang', journal)
 
 
 def test_what_a_service_lacks_comes_back_and_so_does_the_service(
