@@ -45,7 +45,7 @@ def look(site: Site) -> dict[str, Any]:
     out: times, and jobs that are ending already."""
     with (
         copy_of(site.paths.state / "jupyterhub.sqlite") as hub,
-        copy_of(site.paths.state / "ledger.sqlite") as ledger,
+        copy_of(site.ledger) as ledger,
     ):
         found = {part: answer(hub, query) for part, query in HUB.items()}
         found |= {part: answer(ledger, query) for part, query in LEDGER.items()}
@@ -126,5 +126,5 @@ def ledger_row(site: Site, job: str | int) -> dict[str, Any]:
     """The ledger's row of a job."""
     columns = ("tag", "user", "name", "port", "listening", "ended")
     query = f"SELECT {', '.join(columns)} FROM starts WHERE job = ?"  # noqa: S608  (our own words)
-    [row] = rows(site.paths.state / "ledger.sqlite", query, str(job))
+    [row] = rows(site.ledger, query, str(job))
     return dict(zip(columns, row, strict=True))

@@ -100,7 +100,7 @@ def test_jobs_with_a_servers_tag_are_nobodys_work(
     ended = (
         "SELECT tag FROM starts WHERE user = ? AND ended IS NOT NULL ORDER BY ended DESC LIMIT 1"
     )
-    [(tag,)] = until(lambda: rows(demo.site.paths.state / "ledger.sqlite", ended, "carol"), 60)
+    [(tag,)] = until(lambda: rows(demo.site.ledger, ended, "carol"), 60)
     until(lambda: not ask(demo.site, "squeue", "--noheader", "--user=carol"), 60)
     old, running = (
         f"sitekit:{demo.site.name}:{tag}",

@@ -91,7 +91,7 @@ def _window(
         "jobs": jobs,
         "warm_up": WARM_UP[state],
     }
-    (site.paths.state / "ledger.sqlite").unlink(missing_ok=True)
+    site.ledger.unlink(missing_ok=True)
     environment = {
         "PATH": f"{counter.bin}:/usr/bin:/bin",
         "LANG": "C.UTF-8",

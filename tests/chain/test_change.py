@@ -243,9 +243,7 @@ def test_the_demos_memory_goes_to_another_machine(site: Site, at_work: Kernel, t
     assert rows(state / "jupyterhub.sqlite", "SELECT name FROM users") >= {("alice",)}
     assert rows(
         state / "ledger.sqlite", "SELECT user, tag FROM starts WHERE ended IS NULL"
-    ) == rows(
-        site.paths.state / "ledger.sqlite", "SELECT user, tag FROM starts WHERE ended IS NULL"
-    )
+    ) == rows(site.ledger, "SELECT user, tag FROM starts WHERE ended IS NULL")
     for path in (site.etc / "proxy.env", site.paths.state / "cookie_secret"):
         assert (other / path.relative_to("/")).read_bytes() == path.read_bytes()
     hub = pwd.getpwnam(site.hub.user).pw_uid

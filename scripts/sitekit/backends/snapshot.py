@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -64,7 +64,6 @@ class SnapshotLoop:
         self._wanted = False
         self._stir = asyncio.Event()
         self._answered = asyncio.Event()
-        self._listeners: list[Callable[[Snapshot], None]] = []
 
     async def read(self) -> Mapping[str, Job]:
         """Query the backend for the jobs of this site. Raises NoAnswer."""
@@ -74,10 +73,6 @@ class SnapshotLoop:
     def healthy(self) -> bool:
         """Return whether the last query was answered."""
         return self.silent_since is None and self.snapshot.taken > 0
-
-    def listen(self, listener: Callable[[Snapshot], None]) -> None:
-        """Call `listener` with every new snapshot."""
-        self._listeners.append(listener)
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -187,6 +182,4 @@ class SnapshotLoop:
             )
         self.silent_since, self.trouble = None, ""
         self.snapshot = Snapshot(jobs, begun, time.time() - (time.monotonic() - begun))
-        for listener in self._listeners:
-            listener(self.snapshot)
         return True

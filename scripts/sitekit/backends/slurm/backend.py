@@ -112,7 +112,11 @@ class SlurmBackend:
         return await gate.log_lines(self._site, work.account, job)
 
     def loops(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
-        return {"queue snapshot": self.queue.run, "forecast": self._forecast.run}
+        return {
+            "queue snapshot": self.queue.run,
+            "forecast": self._forecast.run,
+            "ended servers": self._jobs.forget_ended,
+        }
 
     async def list_jobs(self) -> Collection[Job]:
         return (await listed(self._site)).jobs.values()

@@ -6,6 +6,7 @@ ledger. A job that the server's account does not own is ignored.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
@@ -17,6 +18,8 @@ from .private_data import to_see_them
 from .queue import Queue
 
 log = logging.getLogger(__name__)
+
+FORGET_INTERVAL = 30.0  # seconds
 
 # seconds after which a start that has no number, and no job in the queue, counts as never submitted
 NEVER_SUBMITTED = 45.0
@@ -37,7 +40,6 @@ class ServerJobs:
         # tags of the servers whose jobs a snapshot of this hub has listed
         self._seen: set[str] = set()
         self.unseen: dict[str, str] = {}
-        queue.listen(lambda _: self._forget_ended())
 
     def find(self, work: Work) -> Job | None:
         """Return the job in the last snapshot."""
@@ -112,8 +114,13 @@ class ServerJobs:
         jobs = [(work, self.find(work)) for work in self._open_work()]
         return [work.account for work, job in jobs if job and job.pending]
 
-    def _forget_ended(self) -> None:
-        """Delete the stored data about servers that have ended."""
-        live = {work.tag for work in self._open_work()}
-        self._seen &= live
-        self.unseen = {tag: job for tag, job in self.unseen.items() if tag in live}
+    async def forget_ended(self) -> None:
+        """Delete the stored data about servers that have ended, every FORGET_INTERVAL.
+
+        The snapshot loop does not do this: all servers depend on it, and the ledger may fail.
+        """
+        while True:
+            live = {work.tag for work in self._open_work()}
+            self._seen &= live
+            self.unseen = {tag: job for tag, job in self.unseen.items() if tag in live}
+            await asyncio.sleep(FORGET_INTERVAL)

@@ -182,8 +182,12 @@ class Ledger:
 
     def open(self, backend: str | None = None) -> list[Row]:
         """Return every start whose job may exist, of one backend or of all."""
-        records = self._db.execute("SELECT * FROM starts WHERE ended IS NULL ORDER BY intended")
-        return [row for row in map(_row, records) if backend in (None, row.backend)]
+        records = self._db.execute(
+            "SELECT * FROM starts WHERE ended IS NULL AND backend = COALESCE(?, backend) "
+            "ORDER BY intended",
+            (backend,),
+        )
+        return [_row(record) for record in records]
 
     def rows_of(self, tags: Iterable[str]) -> list[Row]:
         """Return the starts with these tags."""
