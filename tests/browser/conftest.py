@@ -78,3 +78,14 @@ def shoot(page: Page, name: str) -> Path:
     path = SHOTS / f"{name}.png"
     page.screenshot(path=path)
     return path
+
+
+def stop_on_home_page(page: Page, base: str = "") -> None:
+    """Stop the default server by its button.
+
+    JupyterHub's page attaches its click handlers after the load event (requirejs): a click before
+    that is lost.
+    """
+    page.goto(f"{base}/hub/home", wait_until="networkidle")
+    page.click("#stop")
+    expect(page.locator("#stop")).to_be_hidden()

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from ..conftest import Demo
 from ..person import Person
-from .conftest import shoot
+from .conftest import shoot, stop_on_home_page
 
 
 def login(page: Page, demo: Demo, name: str, password: str | None = None) -> None:
@@ -61,7 +61,5 @@ def test_log_in_choose_start_and_run_a_cell(page: Page, demo: Demo, bob: Person)
     for entry in bob.server_api("GET", "contents").json()["content"]:
         if entry["type"] == "notebook":
             bob.server_api("DELETE", f"contents/{entry['path']}")
-    page.goto("/hub/home")
-    page.click("#stop")
-    expect(page.locator("#stop")).to_be_hidden()
+    stop_on_home_page(page)
     shoot(page, "stopped")
