@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sitekit.hub.configure import configure
-from sitekit.hub.loops.unheard import refuse_unheard
+from sitekit.hub.settings_without_effect import refuse_settings_without_effect
 from sitekit.site import load_site
 
 if TYPE_CHECKING:  # JupyterHub provides them
@@ -19,4 +19,4 @@ configure(c, load_site(here / "site.yml"))
 # The site's own JupyterHub configuration is read last, in the order of the file names.
 for extra in sorted(here.glob("local.d/*.py")):
     load_subconfig(str(extra))
-refuse_unheard(c, here / "local.d")
+refuse_settings_without_effect(c, here / "local.d")

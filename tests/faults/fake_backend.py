@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sitekit.backends.choice import Choice
-from sitekit.backends.interface import (
+from sitekit.backends.job import (
     Cause,
     Ending,
     Explanation,
@@ -111,7 +111,7 @@ class FakeBackend:
         return place.name
 
     def find(self, work: Work) -> Job | None:
-        return work.job_in(self.queue.snapshot)
+        return self.queue.snapshot.job_of(work)
 
     async def look_up(self, work: Work) -> Job | None:
         if not self.queue.healthy or work.intended > self.queue.snapshot.at - 2:

@@ -9,7 +9,8 @@ from typing import Any
 
 from ..site import Site
 from ..site.backends import BACKENDS
-from .interface import Backend, Work
+from .interface import Backend
+from .job import Work
 
 
 def backends_of(site: Site, open_work: Callable[[str], Iterable[Work]]) -> dict[str, Backend]:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
-from .interface import Job, NoAnswer
+from .job import Job, NoAnswer, Work
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,19 @@ class Snapshot:
             if job.tag:
                 found.setdefault(job.tag, []).append(job)
         return found
+
+    def job_of(self, work: Work) -> Job | None:
+        """Return the job of one start.
+
+        The job is found by its id. If the hub never received the id, the youngest job with the
+        server's tag is returned.
+        """
+        found = self.by_tag.get(work.tag, [])
+        if work.job:
+            by_id = self.jobs.get(work.job)
+            found = [by_id] if by_id else []
+        own = [job for job in found if work.owns(job.uid, job.user)]
+        return max(own, key=lambda job: (len(job.id), job.id), default=None)
 
 
 class SnapshotLoop:

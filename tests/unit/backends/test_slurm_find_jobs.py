@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from slurm_parts import TAG, answering, job, record
 
-from sitekit.backends.interface import Job, NoAnswer, Work
+from sitekit.backends.job import Job, NoAnswer, Work
 from sitekit.backends.slurm.find_jobs import ServerJobs
 from sitekit.backends.slurm.queue import Queue
 from sitekit.backends.snapshot import Snapshot

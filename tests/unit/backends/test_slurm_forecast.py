@@ -11,7 +11,7 @@ import pytest
 from slurm_parts import job
 
 from sitekit.backends.choice import Choice
-from sitekit.backends.interface import NoAnswer
+from sitekit.backends.job import NoAnswer
 from sitekit.backends.slurm import forecast as module
 from sitekit.backends.slurm.forecast import Forecast
 from sitekit.backends.slurm.list_jobs import Waiting

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from slurm_parts import answering, record
 
-from sitekit.backends.interface import NoAnswer, Refused, Work
+from sitekit.backends.job import NoAnswer, Refused, Work
 from sitekit.backends.slurm import gate, transport
 from sitekit.base.data import data
 from sitekit.site import load_site

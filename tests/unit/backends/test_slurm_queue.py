@@ -11,7 +11,7 @@ import pytest
 from slurm_parts import answering, record
 
 from sitekit.backends import snapshot
-from sitekit.backends.interface import NoAnswer
+from sitekit.backends.job import NoAnswer
 from sitekit.backends.slurm import queue as module
 from sitekit.backends.slurm.accounts_and_reservations import Names
 from sitekit.backends.slurm.private_data import hidden_jobs

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from sitekit.backends.interface import Ending, Refused
+from sitekit.backends.job import Ending, Refused
 from sitekit.backends.slurm.job_queries import JobRecord
 from sitekit.backends.slurm.sbatch_errors import explain_refusal
 from sitekit.base.data import data

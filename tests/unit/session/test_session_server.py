@@ -21,7 +21,7 @@ import pytest
 import session_parts as parts
 from session_parts import Hub, Server, session, until
 
-from sitekit.backends.interface import Cause, Ending
+from sitekit.backends.job import Cause, Ending
 from sitekit.hub.messages.ended_cards import card_of
 from sitekit.session.server import await_hub
 

@@ -9,7 +9,7 @@ import re
 import time
 
 from ...site import Site
-from ..interface import NoAnswer
+from ..job import NoAnswer
 from .private_data import hidden_associations, to_see_them
 from .transport import ask_slurm
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from ...site import Site
 from ..choice import Choice
-from ..interface import Ending, Explanation, Job, NoAnswer, Offers, Refused, Work
+from ..job import Ending, Explanation, Job, NoAnswer, Offers, Refused, Work
 from . import gate
 from .accounts_and_reservations import Names
 from .explain_wait import explain_wait

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..interface import NoAnswer
+from ..job import NoAnswer
 
 
 class Unreadable(NoAnswer):

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from ...site import Site
-from ..interface import Job, NoAnswer, Work
+from ..job import Job, NoAnswer, Work
 from .look_up_by_number import Lookup
 from .private_data import to_see_them
 from .queue import Queue
@@ -43,7 +43,7 @@ class ServerJobs:
 
     def find(self, work: Work) -> Job | None:
         """Return the job in the last snapshot."""
-        if job := work.job_in(self.queue.snapshot):
+        if job := self.queue.snapshot.job_of(work):
             self._seen.add(work.tag)
             self.unseen.pop(work.tag, None)
         return job

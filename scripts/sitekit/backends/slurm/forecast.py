@@ -15,7 +15,7 @@ from collections.abc import Callable
 from ...site import Site
 from ...site.tier import Requires, Tier
 from ..choice import Choice
-from ..interface import NoAnswer, Refused
+from ..job import NoAnswer, Refused
 from . import gate
 from .list_jobs import Waiting, waiting_jobs
 from .parse_jobs import SlurmJob

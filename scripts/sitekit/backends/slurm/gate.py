@@ -15,7 +15,7 @@ from typing import Any
 
 from ...site import Site
 from ..choice import Choice
-from ..interface import NoAnswer, Refused, Work
+from ..job import NoAnswer, Refused, Work
 from .list_jobs import listed_by_number
 from .private_data import to_see_them
 from .transport import ask_slurm, transport

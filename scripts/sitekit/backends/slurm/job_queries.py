@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ...site import Site
-from ..interface import Cause, Ending, NoAnswer
+from ..job import Cause, Ending, NoAnswer
 from .field_marks import Frame
 from .list_jobs import answered
 from .parse_jobs import ENDED, is_number

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from ...site import Site
-from ..interface import NoAnswer
+from ..job import NoAnswer
 from .field_marks import Frame
 from .parse_jobs import LISTED, RECORDED, Listing, SlurmJob, is_number, read_jobs
 from .run_program import Answer

@@ -11,7 +11,7 @@ import contextlib
 from dataclasses import dataclass, field
 
 from ...site import Site
-from ..interface import NoAnswer
+from ..job import NoAnswer
 from .list_jobs import listed_by_number, recorded_by_number
 from .parse_jobs import SlurmJob
 from .queue import Queue

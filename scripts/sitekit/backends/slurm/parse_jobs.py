@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..interface import Job, Phase
+from ..job import Job, Phase
 from .field_marks import Unreadable
 
 LISTED = tuple("iUuTPBSeQrk")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from ...site import Site
-from ..interface import NoAnswer
+from ..job import NoAnswer
 from .transport import ask_slurm
 
 

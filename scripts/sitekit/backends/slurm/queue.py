@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 
 from ...site import Site
-from ..interface import Job
+from ..job import Job
 from ..snapshot import SnapshotLoop
 from .list_jobs import listed, recorded
 from .parse_jobs import Listing

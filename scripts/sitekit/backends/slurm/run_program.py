@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ...base.command import piped
 from ...site import Site
-from ..interface import NoAnswer
+from ..job import NoAnswer
 
 ANSWER = 256 * 1024**2  # bytes; one job takes some hundred in the longest answer
 

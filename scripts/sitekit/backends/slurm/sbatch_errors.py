@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..interface import Explanation, Refused
+from ..job import Explanation, Refused
 
 REFUSALS = (
     (

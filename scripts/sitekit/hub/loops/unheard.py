@@ -1,66 +1,7 @@
-"""Refuse settings of JupyterHub and batchspawner that have no effect here.
-
-A setting without effect in the site's own configuration is reported before the hub starts, together
-with the setting to use instead. An administrator would not notice a setting that is ignored without
-a message.
-"""
+"""Keep the name that the applied jupyterhub_config.py of older releases imports."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from ..settings_without_effect import refuse_settings_without_effect as refuse_unheard
 
-CLASSES = (
-    "Spawner", "BatchSpawnerBase", "BatchSpawnerRegexStates", "UserEnvMixin", "SlurmSpawner", "SlurmServer",
-    "WrapSpawner", "ProfilesSpawner", "TierSpawner",
-)  # fmt: skip
-JOB = "write it into config/templates/job.sh, above its last two lines, and run make apply"
-TIERS = "set it in `tiers` of site.yml"
-GATE = "only the gate runs Slurm's programs for users; see scripts/gate"
-INSTEAD = {
-    "environment": JOB.replace("write it", "export the variables"),
-    "env_keep": JOB.replace("write it", "export the variables"),
-    "cmd": "users' servers are started by config/templates/job.sh",
-    "args": "write the options of Jupyter Server into etc/jupyter of the release, or /etc/jupyter on the nodes",
-    "notebook_dir": "see `server.folder` in site.yml",
-    "default_url": "see `server.interfaces` in site.yml",
-    "profiles": TIERS,
-    "batch_script": JOB,
-    "req_prologue": JOB,
-    "req_epilogue": JOB,
-    "req_options": TIERS,
-    "req_keepvars": JOB,
-    "req_keepvars_extra": JOB,
-    "exec_prefix": GATE,
-    "batch_submit_cmd": GATE,
-    "batch_query_cmd": GATE,
-    "batch_cancel_cmd": GATE,
-    **dict.fromkeys(
-        ("req_partition", "req_queue", "req_memory", "req_nprocs", "req_ngpus", "req_runtime", "req_account", "req_qos",
-         "req_reservation", "req_gres", "req_cluster", "mem_limit", "cpu_limit", "mem_guarantee", "cpu_guarantee"),
-        TIERS,
-    ),
-}  # fmt: skip
-"""What to write instead, by setting."""
-
-
-def unheard(config: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return a sentence for each setting that has no effect."""
-    return [
-        f"c.{name}.{key} has no effect here: {instead}"
-        for name in CLASSES
-        if name in config
-        for key, instead in INSTEAD.items()
-        if key in config[name] and config[name][key]
-    ]
-
-
-def refuse_unheard(config: Mapping[str, Mapping[str, Any]], folder: Path) -> None:
-    """Exit with a message if there is a setting that has no effect.
-
-    Settings without effect can only come from files in `folder`.
-    """
-    if found := unheard(config):
-        sys.exit("\n".join([f"{folder}: remove these settings:", *found]))
+__all__ = ["refuse_unheard"]

@@ -11,7 +11,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...backends.interface import Backend, Refused
+from ...backends.interface import Backend
+from ...backends.job import Refused
 from ...site.units import human_time
 from ..servers.hub_state import HubState
 

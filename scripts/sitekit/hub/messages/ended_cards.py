@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, overload
 
-from ...backends.interface import Cause, Ending
+from ...backends.job import Cause, Ending
 from ...site.tier import Requires, Tier
 from ...site.units import human_memory, human_time
 from ..servers.hub_state import HubState

@@ -13,7 +13,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from ...backends.choice import Choice
-from ...backends.interface import Backend, Job
+from ...backends.interface import Backend
+from ...backends.job import Job
 from ...site.units import human_time
 from ..servers.hub_state import HubState
 from ..servers.ledger import Row

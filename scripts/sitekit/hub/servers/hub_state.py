@@ -7,7 +7,8 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ...backends.interface import Backend, Job, Offers
+from ...backends.interface import Backend
+from ...backends.job import Job, Offers
 from ...backends.load_backends import backends_of
 from ...contracts.internal_tls import name_of
 from ...site import Site

@@ -20,7 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ...backends.interface import Work
+from ...backends.job import Work
 from ...backends.snapshot import Snapshot
 from .ledger_schema import bring_up_to_date
 
@@ -208,7 +208,7 @@ class Ledger:
         rows = [
             row for row in self.rows_of(snapshot.by_tag) if row.ended and row.ended < snapshot.at
         ]
-        jobs = [(row, row.job_in(snapshot)) for row in rows]
+        jobs = [(row, snapshot.job_of(row)) for row in rows]
         return [row for row, job in jobs if job and not job.ended]
 
     def tokens_of_the_ended(self, since: float) -> list[str]:

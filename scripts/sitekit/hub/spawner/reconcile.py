@@ -17,7 +17,7 @@ from typing import Any
 from jupyterhub import orm
 from jupyterhub.app import JupyterHub
 
-from ...backends.interface import Job, NoAnswer, Refused
+from ...backends.job import Job, NoAnswer, Refused
 from ...backends.snapshot import Snapshot
 from ..messages.ended_cards import card_of_ending
 from ..servers.hub_state import HubState

@@ -15,7 +15,8 @@ from typing import Any, NoReturn
 from jupyterhub.spawner import Spawner
 
 from ...backends.choice import Choice
-from ...backends.interface import Backend, Job, NoAnswer, Refused
+from ...backends.interface import Backend
+from ...backends.job import Job, NoAnswer, Refused
 from ..messages import progress
 from ..messages.cards import Card, card_of_outage, card_of_refusal, card_of_slow_start
 from ..messages.ended_cards import card_of_ending

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from batchspawner import JobStatus, SlurmSpawner
 
-from ...backends.interface import Job, NoAnswer
+from ...backends.job import Job, NoAnswer
 from ...site.units import format_memory, format_time
 from .server import Server
 

@@ -14,14 +14,13 @@ from typing import Any, cast
 from jupyterhub.spawner import Spawner, SpawnException
 from sqlalchemy.orm import object_session
 from traitlets import Type, default, directional_link
-from wrapspawner import ProfilesSpawner
 
 from ...backends.choice import Choice
 from ...backends.load_backends import load_object
 from ..messages.form import tier_form
 from ..servers.check_choice import BadChoice, Eligibility, form_values_of, from_form, read_choice
 from ..servers.hub_state import HubState
-from .adopt import adopted_url
+from .adopt import AdoptingSpawner
 from .look_up_accounts import groups_of
 from .server import Server
 
@@ -40,14 +39,13 @@ class NotOffered(SpawnException):
         self.jupyterhub_message = why[:1].upper() + why[1:] + "."
 
 
-class TierSpawner(ProfilesSpawner):
+class TierSpawner(AdoptingSpawner):
     """Start one user's server under one name. configure() sets `hub_state`."""
 
     hub_state: HubState
     choice: Choice | None = None
     _backend = DEFAULT  # of the tier that was chosen, or of the server that runs
     typed: dict[str, str] = {}  # noqa: RUF012  (always replaced, never modified)
-    child_spawner: Server | None
     child_class = Type(Server, Server)  # any other class is refused by the trait itself
 
     @default("profiles")
@@ -219,13 +217,6 @@ class TierSpawner(ProfilesSpawner):
             await asyncio.sleep(0.2)
         async for event in self.child_spawner.progress():
             yield event
-
-    async def get_url(self) -> str:
-        """Return the server's URL, once it answers.
-
-        JupyterHub calls this when it starts and finds this server in its database.
-        """
-        return await adopted_url(self)
 
 
 def last_progress_event(spawner: TierSpawner, event: dict[str, Any]) -> dict[str, Any]:

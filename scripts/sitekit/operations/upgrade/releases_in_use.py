@@ -13,7 +13,8 @@ from pathlib import Path
 
 import psutil
 
-from ...backends.interface import Backend, NoAnswer
+from ...backends.interface import Backend
+from ...backends.job import NoAnswer
 from ...backends.load_backends import backends_of
 from ...environment.release.releases import history, releases
 from ...site import Site

@@ -1,0 +1,143 @@
+"""Define the records that the hub and the backends exchange: a start, its job, the job's ending."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class NoAnswer(Exception):
+    """The backend did not answer, or its answer cannot be read.
+
+    This exception does not mean that any job has ended.
+    """
+
+
+class Refused(Exception):
+    """The backend refused a request.
+
+    `kind` names the part that refused the request: `home`, `gate`, or another word of the backend.
+    """
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+class Phase(enum.Enum):
+    """Define the phases of a job, which are the same for all backends."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUSPENDED = "suspended"  # it holds its place, and none of its processes runs
+    ENDED = "ended"
+    # the backend has a word for it that this release does not know: the server is kept
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Job:
+    """Hold one job as its backend lists it.
+
+    `user` and `uid` are the account that owns the job. `uid` is None if the backend does not return
+    it. `state` is the backend's own word. `start` is in seconds since the epoch, None if it is not
+    known. `tag` is the server's tag in the job's comment. The owner of a job can write any tag
+    there, so that a tag is valid only for a server of the same account.
+    """
+
+    id: str
+    uid: int | None
+    user: str
+    phase: Phase
+    state: str
+    host: str
+    start: int | None
+    tag: str | None
+
+    @property
+    def pending(self) -> bool:
+        return self.phase is Phase.PENDING
+
+    @property
+    def running(self) -> bool:
+        """Return whether the job has its resources, even if its processes are suspended."""
+        return self.phase in (Phase.RUNNING, Phase.SUSPENDED)
+
+    @property
+    def suspended(self) -> bool:
+        return self.phase is Phase.SUSPENDED
+
+    @property
+    def ended(self) -> bool:
+        return self.phase is Phase.ENDED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """Hold one start of a server for a backend: the account, and the job once it is known.
+
+    `intended` is the time when the hub decided to submit the job, in seconds since the epoch.
+    """
+
+    tag: str
+    account: str
+    uid: int | None = None
+    job: str | None = None
+    intended: float
+
+    def owns(self, uid: int | None, user: str) -> bool:
+        """Return whether a job of this owner can belong to this server.
+
+        The uids are compared if both are known. Programs print no user names while a name service
+        does not answer.
+        """
+        return uid == self.uid if uid is not None and self.uid is not None else user == self.account
+
+
+@dataclass(frozen=True)
+class Offers:
+    """Hold the names that an account may request; None if the backend was not asked or is down."""
+
+    accounts: tuple[str, ...] | None = None
+    reservations: tuple[str, ...] | None = None
+
+
+class Cause(enum.Enum):
+    """Define the reasons why a job ended, which are the same for all backends."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    MEMORY = "memory"
+    TIME = "time"
+    NODE = "node"
+    PREEMPTED = "preempted"
+    CANCELLED = "cancelled"
+    REVOKED = "revoked"  # another cluster of a federation has taken the job
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Describe how a job ended. Memory is in MiB, times in seconds; None means unknown."""
+
+    job: str
+    cause: Cause
+    exit_code: int = 0
+    signal: int = 0
+    node: str = ""
+    elapsed: int | None = None
+    limit: int | None = None
+    peak_memory: int | None = None
+    owner: int | None = None  # uid of its owner
+    by: int | None = None  # uid of who cancelled it
+
+
+class Explanation(NamedTuple):
+    """Hold an error of a backend as a text for a user.
+
+    `kind` is a word that metrics and tests use.
+    """
+
+    kind: str
+    what: str
+    remedy: str
