@@ -50,7 +50,7 @@ def event(hub_state: HubState, tag: str) -> dict[str, Any]:
         outage = ""
         if hub_state.outage:
             outage = "The scheduler does not answer; running servers are not affected. "
-        title = hub_state.backend_of(row).title if row else "Slurm"
+        title = hub_state.backend_of(row).title if row else "the scheduler"
         return {"progress": 5, "message": f"{outage}Asking {title} for a place."}
     if row.port:
         return {"progress": 95, "message": f"Your server listens (job {row.job}); opening it."}
