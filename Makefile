@@ -55,6 +55,8 @@ diff:
 	@scripts/kit diff || [ $$? -eq 1 ]  # 1: something would change
 apply:
 	$(KIT) apply
+gate_bundle:
+	$(KIT) gate_bundle $(if $(FILE),"$(FILE)")
 uninstall:
 	$(KIT) uninstall $(if $(PURGE),purge)
 start:

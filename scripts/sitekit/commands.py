@@ -121,6 +121,11 @@ GROUPS: dict[str, dict[str, Command]] = {
             "sitekit.machine.apply.commands:apply",
             root=True,
         ),
+        "gate_bundle": Command(
+            "write one file with what the login node needs, for a hub outside the cluster",
+            "sitekit.machine.login_node.bundle:gate_bundle",
+            variables={"FILE": "its name; default: sitekit-NAME-login-node.tar"},
+        ),
         "uninstall": Command(
             "remove what `make apply` wrote",
             "sitekit.machine.uninstall.uninstall:uninstall",

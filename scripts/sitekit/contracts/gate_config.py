@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from ..site import Site
@@ -28,6 +29,7 @@ def gate_config(site: Site) -> dict[str, Any]:
         "log_dir": site.log_dir,
         "session": json.dumps(session_settings(site)),
         "hub": hub_variables(site),
+        **({"queries": [site.slurm.ssh.account]} if site.slurm.ssh else {}),
     }
 
 
@@ -61,7 +63,7 @@ def session_settings(site: Site) -> dict[str, Any]:
     """
     return {
         "port_range": list(site.server.port_range),
-        "kernels": str(site.kernels_current),
+        "kernels": str(servers_prefix(site) / "kernels" / "current"),
         "modulepath": ":".join(map(str, site.kernels.modulepath)),
         "lmod": str(site.kernels.lmod),
         "root": site.server.folder,
@@ -75,4 +77,9 @@ def session_settings(site: Site) -> dict[str, Any]:
 
 def job_script(site: Site, template: str) -> str:
     """Return the job script that the gate submits, with the site's paths in the template."""
-    return template.replace("{{current}}", str(site.current))
+    return template.replace("{{current}}", str(servers_prefix(site) / "current"))
+
+
+def servers_prefix(site: Site) -> Path:
+    """Return the folder of the servers' environment and kernels, as the compute nodes see it."""
+    return site.slurm.ssh.prefix if site.slurm.ssh else site.paths.prefix

@@ -22,6 +22,7 @@ PARTS = (
     "config/templates",
     "kernels",
     "scripts/gate",
+    "scripts/ssh_principals",
     "systemd",
 )
 """The files and directories that the wheel contains. pyproject.toml has the same list."""

@@ -13,11 +13,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..base.errors import Unfit, Unfits
-from .address_types import Address, WebAddress
+from .address_types import Address, WebAddress, is_ip
 from .front import Front
 from .login import Login
 from .schedule import Backup, KernelCheck
 from .server import Server
+from .slurm import Slurm
 from .tier import Tier
 from .validate import validate
 from .value_types import AbsolutePath, Channel, Port, ServiceAccount, Title, Word
@@ -78,13 +79,6 @@ class Proxy(Section):
     api_port: Port = 8001
 
 
-class Slurm(Section):
-    """Define the paths of Slurm's programs and configuration on the hub's host."""
-
-    bin: AbsolutePath = Path("/usr/bin")
-    conf: AbsolutePath | None = None
-
-
 class Kernels(Section):
     """Define the cluster's modules, from which rules in kernels/kernels.yml make kernels."""
 
@@ -125,6 +119,7 @@ class Site(Section):
             *_ports_apart(self),
             *_accounts_apart(self),
             *_paths_apart(self),
+            *_source_is_an_address(self),
         ]:
             raise Unfits(faults)
         return self
@@ -274,6 +269,16 @@ def _paths_apart(site: Site) -> Iterator[Unfit]:
             f"backups hold secrets, and {site.backup.folder} lies inside {prefix}, which everybody may read",
             "put them on the hub's own disk, such as /var/backups/sitekit",
             *("backup", "folder"),
+        )
+
+
+def _source_is_an_address(site: Site) -> Iterator[Unfit]:
+    """Yield an error if the login node cannot compare the hub's address: it has to be an IP."""
+    if site.slurm.ssh and not is_ip(site.slurm.ssh.source or site.hub.address):
+        yield Unfit(
+            f"hub.address is the name {site.hub.address}, and sshd compares IP addresses",
+            "write the IP address from which the hub connects to the login node",
+            *("slurm", "ssh", "source"),
         )
 
 

@@ -174,6 +174,15 @@ ClientId = Annotated[
 ClockTime = Annotated[str, BeforeValidator(_clock_time)]
 Count = Annotated[int, Field(strict=True)]
 FileMask = Annotated[str, BeforeValidator(_file_mask)]
+HostKey = Annotated[
+    str,
+    spelled(
+        r"(@cert-authority )?(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{40,1000}={0,2}",
+        "is no public host key",
+        "copy type and key from /etc/ssh/ssh_host_ed25519_key.pub of the login node; "
+        "write @cert-authority before the key of an authority for host keys",
+    ),
+]
 HomePath = Annotated[str, AfterValidator(_home_path)]
 LinkName = Annotated[
     str,

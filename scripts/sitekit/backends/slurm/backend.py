@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Coroutine
+from functools import partial
 from typing import Any, cast
 
 from ...site import Site
@@ -21,6 +22,7 @@ from .pending_reasons import explain
 from .private_data import hidden_jobs, to_see_them
 from .queue import Queue
 from .sbatch_errors import explain_refusal
+from .ssh import keep_connected
 
 ADDRESS_KEPT = 600.0  # seconds that a node's address is cached
 
@@ -112,11 +114,14 @@ class SlurmBackend:
         return await gate.log_lines(self._site, work.account, job)
 
     def loops(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
-        return {
+        loops: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "queue snapshot": self.queue.run,
             "forecast": self._forecast.run,
             "ended servers": self._jobs.forget_ended,
         }
+        if self._site.slurm.ssh:
+            loops["connection to the login node"] = partial(keep_connected, self._site)
+        return loops
 
     async def list_jobs(self) -> Collection[Job]:
         return (await listed(self._site)).jobs.values()

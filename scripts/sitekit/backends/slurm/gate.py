@@ -63,7 +63,8 @@ async def ask_gate(
         reply = json.loads(answer.out)
     except (ValueError, RecursionError):
         raise Refused(
-            "gate", f"sudo did not let the hub act for {user}: {_plain(answer.err)[-500:]}"
+            "gate",
+            f"{as_user.name} did not let the hub act for {user}: {_plain(answer.err)[-500:]}",
         ) from None
     if not isinstance(reply, dict) or not all(
         FORMS[key](reply[key]) for key in FORMS.keys() & reply.keys()

@@ -1,7 +1,4 @@
-"""Run Slurm's programs and the gate on this host, with sudo for another account.
-
-Another transport could run these programs on a login node by SSH.
-"""
+"""Run Slurm's programs and the gate, on this host with sudo, or on a login node by SSH."""
 
 from __future__ import annotations
 
@@ -10,12 +7,16 @@ from typing import Protocol
 
 from ...site import Site
 from .run_program import ANSWER, Answer, run_program, slurm_environment
+from .ssh import Ssh
 
 SUDO = "/usr/bin/sudo"
 
 
 class Transport(Protocol):
     """Run programs on a host that has Slurm's programs."""
+
+    name: str
+    """What runs the gate as another account, for messages."""
 
     async def run(
         self,
@@ -43,6 +44,8 @@ class Transport(Protocol):
 class Local:
     """Run programs on this host, as the hub's account."""
 
+    name = "sudo"
+
     def __init__(self, site: Site, prefix: Sequence[str] = ()) -> None:
         self._site, self._prefix = site, tuple(prefix)
 
@@ -65,7 +68,7 @@ class Local:
 
 def transport(site: Site) -> Transport:
     """Return the transport of this site."""
-    return Local(site)
+    return Ssh(site) if site.slurm.ssh else Local(site)
 
 
 async def ask_slurm(site: Site, program: str, *words: str, timeout: float = 8) -> Answer:

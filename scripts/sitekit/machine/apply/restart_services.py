@@ -42,7 +42,8 @@ def restart_services(
     # the site comes to it.
     _web_servers([web for web in webs if not in_use(site, platform, web)], verbs, site, platform)
     _own_services(site, platform, changes, undo)
-    if undo and any(path.parent == platform.sudoers for path in found.changed):
+    rules = any(path.parent == platform.sudoers for path in found.changed)
+    if undo and rules and site.slurm.ssh is None:
         check_rule(site)
     _web_servers([web for web in webs if in_use(site, platform, web)], verbs, site, platform)
 

@@ -21,7 +21,7 @@ from .network import reached
 PROGRAMS = ("sbatch", "squeue", "scancel", "scontrol", "sinfo", "sacct")
 SLURM_TIMEOUT = 8.0  # seconds
 # sinfo(1): address, partition, CPUs, memory in MiB, time limit, generic resources
-_NODE = "%o|%R|%c|%m|%l|%G"
+NODES = ("--all", "--Node", "--noheader", "--format=%o|%R|%c|%m|%l|%G")
 _ROUNDING = 1.005
 # Messages of sbatch about the request itself. All other messages, such as one about an account
 # without an association, concern only the account that asked.
@@ -60,11 +60,11 @@ def look(site: Site) -> Iterator[Finding]:
             "name the cluster's slurm.conf, or leave it out",
         )
         return
-    said = _ask(site, "sinfo", "--all", "--Node", "--noheader", f"--format={_NODE}")
+    said = _ask(site, "sinfo", *NODES)
     there = read(said)
     for place, tier in enumerate(site.tiers):
         for name in tier.partitions:
-            found = list(_fits(there, tier, name, f"tiers[{place}]"))
+            found = list(fits(there, tier, name, f"tiers[{place}]"))
             yield from found or _sbatch(site, tier, name, f"tiers[{place}]")
     check = site.kernels.check
     if check.partition and check.partition not in there:
@@ -94,7 +94,7 @@ def read(said: str) -> dict[str, Partition]:
     return found
 
 
-def _fits(there: dict[str, Partition], tier: Tier, name: str, key: str) -> Iterator[Finding]:
+def fits(there: dict[str, Partition], tier: Tier, name: str, key: str) -> Iterator[Finding]:
     """Yield a finding for each resource of which a tier needs more than the partition has."""
     if name not in there:
         yield _no_partition(name, f"{key}.partitions", there)

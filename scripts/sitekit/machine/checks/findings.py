@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ...base.errors import BadInput, Problem, as_problem
 from ...site import Site
 from ..host.platform import Platform
-from . import cluster, network, sudo
+from . import cluster, login_node, network, sudo
 from .finding import Finding, unknown
 
 
@@ -38,9 +38,12 @@ def collect_findings(asked: SiteChange) -> list[Finding]:
             "this host's address and ports",
             lambda: network.look(site, asked.applied, asked.states, asked.platform),
         ),
-        ("sudo", lambda: sudo.look(site, asked.platform)),
-        ("Slurm", lambda: cluster.look(site)),
     ]
+    if site.slurm.ssh:
+        questions.append(("the login node", lambda: login_node.look(site)))
+    else:
+        questions.append(("sudo", lambda: sudo.look(site, asked.platform)))
+        questions.append(("Slurm", lambda: cluster.look(site)))
     for subject, ask in questions:
         try:
             found += ask()

@@ -1,8 +1,8 @@
 """Generate the files that contain secrets of this machine, and keep them while they are valid.
 
-The secrets are the proxy's token, the certificates of internal TLS, a self-signed certificate, and
-the web server's secrets for an OpenID provider. The secrets are random, and cannot be computed from
-the site file.
+The secrets are the proxy's token, the certificates of internal TLS, a self-signed certificate, the
+web server's secrets for an OpenID provider, and the keys for the login node. The secrets are
+random, and cannot be computed from the site file.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ..web.certificate import self_signed, serves
 from ..web.check_provided import client_secret
 from ..web.config import certificate
 from .authorities import internal_tls_files, internal_tls_paths
+from .ssh import ssh_key_paths, ssh_keys
 
 _PASSPHRASE = re.compile(r"^OIDCCryptoPassphrase ([0-9a-f]{64})$", re.MULTILINE)
 _TOKEN = re.compile(r"CONFIGPROXY_AUTH_TOKEN=[0-9a-f]{64}\n")
@@ -28,7 +29,13 @@ RENEW_SECONDS = 30 * 86400
 
 def generated_files_of(target: Target) -> dict[Path, File]:
     """Return the existing secrets if they are valid, else new ones. Raises CommandFailed."""
-    return _token(target) | internal_tls_files(target) | _certificate(target) | openid(target)
+    return (
+        _token(target)
+        | internal_tls_files(target)
+        | _certificate(target)
+        | openid(target)
+        | ssh_keys(target)
+    )
 
 
 def generated_paths(site: Site) -> set[Path]:
@@ -37,7 +44,7 @@ def generated_paths(site: Site) -> set[Path]:
         site.etc / "proxy.env",
         *(() if isinstance(site.front.certificate, Certificate) else certificate(site)),
     }
-    paths |= internal_tls_paths(site)
+    paths |= internal_tls_paths(site) | ssh_key_paths(site)
     return paths | ({_openid(site)} if site.front.outside and site.front.outside.openid else set())
 
 

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from ...base.data import data
-from ...contracts import internal_tls
+from ...contracts import internal_tls, ssh
 from ...contracts.gate_config import gate_config, job_script
 from ...site import Site
 from ...site.show import dump
@@ -20,6 +20,7 @@ from ..web.logrotate import log_rotation
 from ..web.renewal import renewal
 from .proxy_preloads import preloaded
 from .services import site_services, site_supervisor
+from .ssh import ssh_files
 from .sudo_and_pam import pam, sudoers
 from .timers import nightly
 
@@ -31,13 +32,8 @@ def render(site: Site, platform: Platform) -> dict[Path, File]:
     """
     web = front(site, platform) | renewal(site, platform)
     reached = pam(site, platform) | web | preloaded(site) | services(site, platform)
-    return (
-        configuration(site)
-        | gate(site)
-        | reached
-        | log_rotation(site, platform)
-        | sudoers(site, platform)
-    )
+    acts = ssh_files(site) if site.slurm.ssh else gate(site) | sudoers(site, platform)
+    return configuration(site) | acts | reached | log_rotation(site, platform)
 
 
 def configuration(site: Site) -> dict[Path, File]:
@@ -89,6 +85,11 @@ def folders(site: Site, platform: Platform) -> dict[Path, Folder]:
         site.front_state: Folder(),
         site.paths.state: Folder(0o700, site.hub.user),
     }
+    if site.slurm.ssh:
+        own |= {
+            ssh.folder(site): Folder(),
+            ssh.sockets(site): Folder(0o700, site.hub.user),
+        }
     if site.login.second_factor == "totp":
         own[site.totp] = Folder(0o700, site.hub.user)
     shared = {

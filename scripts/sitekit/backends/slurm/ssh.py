@@ -1,0 +1,153 @@
+"""Run Slurm's queries and the gate on a login node, by OpenSSH's client.
+
+The login node runs the gate for every request, whatever the request's command line says
+(sshd_config(5), ForceCommand). The gate reads one request from standard input. Tokens of servers
+are therefore never on a command line.
+
+The hub logs in as the site's account for queries, with the hub's key. It logs in as a user's
+account with a certificate for this account (ssh_certificates.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+from ...contracts import ssh
+from ...site import Site
+from ..job import NoAnswer
+from .run_program import ANSWER, Answer, run_program
+from .ssh_certificates import certificate_of
+
+log = logging.getLogger(__name__)
+
+SSH = "/usr/bin/ssh"
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+FAILED = 255  # exit code of ssh itself; the gate ends with 0 or 1
+SESSIONS = 8  # at once: sshd accepts 10 in one connection (sshd_config(5), MaxSessions)
+RECONNECT, RECONNECT_LIMIT = 1.0, 15.0  # seconds between two connections: the first, the longest
+
+_sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+
+class Ssh:
+    """Run programs on the login node: the gate as `account` or, without it, Slurm's queries."""
+
+    name = "the login node"
+
+    def __init__(self, site: Site, account: str = "") -> None:
+        self._site, self._account = site, account
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        stdin: str = "",
+        timeout: float = 8,
+        most: int = ANSWER,
+        ended: Callable[[], None] = lambda: None,
+    ) -> Answer:
+        """Send the request `stdin` to the gate as an account, or a query. Raises NoAnswer.
+
+        The path of a program on the command line is not used.
+        """
+        if self._account:
+            return await self._send(self._account, stdin, timeout, most, ended)
+        assert self._site.slurm.ssh is not None, "transport() checks it"  # noqa: S101
+        request = {"verb": "query", "program": Path(argv[0]).name, "words": list(argv[1:])}
+        answer = await self._send(
+            self._site.slurm.ssh.account, json.dumps(request), timeout, most, ended
+        )
+        return _answer_of_query(answer)
+
+    def as_user(self, account: str) -> Ssh:
+        return Ssh(self._site, account)
+
+    async def _send(
+        self, account: str, request: str, timeout: float, most: int, ended: Callable[[], None]
+    ) -> Answer:
+        """Run the gate once as `account`. Raises NoAnswer if the login node cannot be reached."""
+        loop = asyncio.get_running_loop()
+        async with _sessions.setdefault(loop, asyncio.Semaphore(SESSIONS)):
+            try:
+                words = await self._words(account)
+            except BaseException:
+                ended()
+                raise
+            answer = await run_program(words, ENVIRONMENT, request, timeout, most, ended)
+        # without a permission to log in, the caller reports that it has no answer of the gate
+        if answer.code == FAILED and not answer.out and "Permission denied" not in answer.err:
+            raise NoAnswer(f"the login node cannot be reached: {answer.err[-500:]}")
+        return answer
+
+    async def _words(self, account: str) -> list[str]:
+        """Return ssh's command line. Raises NoAnswer if the certificate cannot be made."""
+        assert self._site.slurm.ssh is not None, "transport() checks it"  # noqa: S101
+        words = client(self._site)
+        if account != self._site.slurm.ssh.account:
+            certificate = await certificate_of(self._site, account)
+            words += ["-l", account, "-o", f"CertificateFile={certificate}"]
+        return [*words, ssh.HOST]
+
+
+def client(site: Site) -> list[str]:
+    """Return the command line of ssh with the site's configuration alone."""
+    return [SSH, "-F", str(ssh.config(site))]
+
+
+def _answer_of_query(answer: Answer) -> Answer:
+    """Return what the program printed on the login node. Raises NoAnswer."""
+    try:
+        reply = json.loads(answer.out)
+        if reply["ok"] is True:
+            return Answer(int(reply["code"]), str(reply["out"]), str(reply["err"]).strip())
+        error = str(reply["error"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        error = answer.err or "the answer is no answer of the gate"
+    raise NoAnswer(f"the gate on the login node did not run a query: {error[-500:]}")
+
+
+async def keep_connected(site: Site) -> None:
+    """Keep one connection to the login node up, which all queries share, until cancelled."""
+    delay = RECONNECT
+    while True:
+        began = time.monotonic()
+        error = await _connection(site)
+        if time.monotonic() - began > RECONNECT_LIMIT:
+            delay = RECONNECT
+        log.warning(
+            "The connection to the login node has ended; servers are not affected. "
+            "The hub connects again in %.0f s. %s",
+            delay,
+            error,
+        )
+        await asyncio.sleep(delay)
+        delay = min(RECONNECT_LIMIT, 2 * delay)
+
+
+async def _connection(site: Site) -> str:
+    """Hold a connection until it ends, and return ssh's error message.
+
+    A connection of an earlier hub accepts no new requests after this, and ends with its last one.
+    """
+    with contextlib.suppress(NoAnswer):
+        await run_program([*client(site), "-O", "stop", ssh.HOST], ENVIRONMENT)
+    process = await asyncio.create_subprocess_exec(
+        *client(site),
+        *("-M", "-N", "-o", "ControlPersist=no", ssh.HOST),
+        env=ENVIRONMENT,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        _, error = await process.communicate()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+    return error.decode(errors="replace").strip()[-500:]

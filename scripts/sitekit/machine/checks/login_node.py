@@ -1,0 +1,37 @@
+"""Compare the tiers with the cluster's partitions, with Slurm's answers from the login node."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+from ...backends.job import NoAnswer
+from ...backends.slurm.transport import ask_slurm
+from ...contracts import ssh
+from ...site import Site
+from .cluster import NODES, fits, read
+from .finding import Finding, unknown
+
+
+def look(site: Site) -> Iterator[Finding]:
+    """Yield findings about what tiers need and the cluster lacks.
+
+    Before the first apply, the login node does not know the hub's key, and Slurm cannot be queried.
+    """
+    if not ssh.key(site).exists():
+        yield unknown(
+            "Slurm was not asked: the login node does not know this hub yet. After make apply, run "
+            "make gate_bundle, install the file on the login node, and run make diff again"
+        )
+        return
+    try:
+        answer = asyncio.run(ask_slurm(site, "sinfo", *NODES))
+    except NoAnswer as error:
+        yield Finding(
+            str(error), "slurm.ssh", "install the file of make gate_bundle there", refuses=False
+        )
+        return
+    there = read(answer.out)
+    for place, tier in enumerate(site.tiers):
+        for name in tier.partitions:
+            yield from fits(there, tier, name, f"tiers[{place}]")

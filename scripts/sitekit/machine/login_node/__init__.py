@@ -1,0 +1,1 @@
+"""Make what the administrator of the login node installs for a hub outside the cluster."""

@@ -1,0 +1,55 @@
+"""Render the files of the login node: the gate, and what lets the hub run it by SSH."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ...base.data import data
+from ...base.templates import templates
+from ...contracts.gate_config import gate_config, job_script
+from ...site import Site
+from ...site.slurm import Ssh
+from ..host.file import File
+
+SSHD = Path("/etc/ssh/sshd_config.d")
+
+
+def login_node_files(site: Site, node: Ssh, hub_key: str, user_authority: str) -> dict[Path, File]:
+    """Return every file of the login node. All belong to root.
+
+    `hub_key` and `user_authority` are public keys, as ssh-keygen(1) writes them.
+    """
+    script = job_script(site, data("config/templates/job.sh").read_text(encoding="utf-8"))
+    gate = site.libexec / "gate"
+    hub = f'restrict,from="{source(site, node)}",command="{gate}" {hub_key}'
+    return {
+        site.libexec / "gate.json": File(json.dumps(gate_config(site), indent=2) + "\n"),
+        site.libexec / "job.sh": File(script),
+        gate: _program("scripts/gate"),
+        site.libexec / "ssh_principals": _program("scripts/ssh_principals"),
+        site.libexec / "authorized_keys": File(hub),
+        site.libexec / "user_ca.pub": File(user_authority),
+        SSHD / f"sitekit-{site.name}.conf": File(_rendered("sshd_config.j2", site, node)),
+    }
+
+
+def instructions(site: Site, node: Ssh, files: dict[Path, File]) -> str:
+    """Return the page for the administrator of the login node, in Markdown."""
+    return _rendered("login_node.md.j2", site, node, files=[str(path) for path in files])
+
+
+def source(site: Site, node: Ssh) -> str:
+    """Return the address from which the login node sees the hub connect."""
+    return node.source or site.hub.address
+
+
+def _program(name: str) -> File:
+    """Return a program of the checkout."""
+    return File(data(name).read_text(encoding="utf-8"), 0o755)
+
+
+def _rendered(template: str, site: Site, node: Ssh, **words: object) -> str:
+    """Fill a template in."""
+    text = templates("config/templates").get_template(template)
+    return text.render(site=site, ssh=node, source=source(site, node), **words) + "\n"

@@ -1,0 +1,74 @@
+"""Render the hub's ssh_config and known_hosts, and create its key, for a site with a login node."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from ...base.command import run
+from ...base.templates import templates
+from ...contracts import ssh
+from ...site import Site
+from ..host.file import File
+from ..host.target import Target
+
+
+def ssh_files(site: Site) -> dict[Path, File]:
+    """Return ssh_config and known_hosts; {} for a site without a login node."""
+    if site.slurm.ssh is None:
+        return {}
+    template = templates("config/templates").get_template("ssh_config.j2")
+    text = template.render(
+        site=site,
+        ssh=site.slurm.ssh,
+        host=ssh.HOST,
+        key=ssh.key(site),
+        known_hosts=ssh.known_hosts(site),
+        sockets=ssh.sockets(site),
+    )
+    return {
+        ssh.config(site): File(f"{text}\n"),
+        ssh.known_hosts(site): File(ssh.known_host(site.slurm.ssh)),
+    }
+
+
+def ssh_key_paths(site: Site) -> set[Path]:
+    """Return the paths of the keys that ssh_keys() returns."""
+    if site.slurm.ssh is None:
+        return set()
+    private = (ssh.key(site), ssh.user_authority(site))
+    return {*private, *map(ssh.public, private)}
+
+
+def ssh_keys(target: Target) -> dict[Path, File]:
+    """Return the hub's key and the key that signs user certificates, with their public keys.
+
+    Existing keys are kept, because the login node knows their public keys. Raises CommandFailed.
+    """
+    if target.site.slurm.ssh is None:
+        return {}
+    files: dict[Path, File] = {}
+    for private, comment in (
+        (ssh.key(target.site), "hub"),
+        (ssh.user_authority(target.site), "user certificates"),
+    ):
+        secret, public = _kept(target, private) or _new_key(f"sitekit {target.site.name} {comment}")
+        files[private] = File(secret, 0o400, target.site.hub.user)
+        files[ssh.public(private)] = File(public)
+    return files
+
+
+def _kept(target: Target, private: Path) -> tuple[str, str] | None:
+    """Return the key pair on the machine; None if there is none."""
+    both = [target.on_disk(path) for path in (private, ssh.public(private))]
+    if not all(path.is_file() for path in both):
+        return None
+    return both[0].read_text(), both[1].read_text()
+
+
+def _new_key(comment: str) -> tuple[str, str]:
+    """Return a new key pair, as ssh-keygen(1) writes it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "key"
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path])
+        return path.read_text(), ssh.public(path).read_text()
