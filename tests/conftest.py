@@ -28,7 +28,7 @@ from sitekit.site import Site, load_site
 from .person import Person
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-NEEDS_DEMO = ("chain", "browser", "attacks", "faults", "systemd", "upstream")
+NEEDS_DEMO = ("chain", "browser", "attacks", "faults", "ssh", "systemd", "upstream")
 NEEDS_ROOT = ("front", "platforms", *NEEDS_DEMO)
 RUN = "SITEKIT_TEST_RUN"
 """Names the folder that the processes of one run share."""
