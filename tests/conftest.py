@@ -2,8 +2,8 @@
 types.
 
 `make test` runs in two processes (pytest-xdist). One takes all tests that change the demo or this
-host, in their order; the other takes the tests of single parts, which may read the demo's release
-and change nothing of it.
+host, in their order. The other takes the tests that boot a machine of their own from a copy of this
+one, and then the tests of single parts, which may read the demo's release and change nothing of it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from sitekit.site import Site, load_site
 from .person import Person
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-NEEDS_DEMO = ("chain", "browser", "attacks", "faults", "systemd", "upstream")
-NEEDS_ROOT = ("front", "platforms", *NEEDS_DEMO)
+NEEDS_HOST = ("attacks", "browser", "chain", "faults", "upstream", "front", "platforms")
+"""The rooms whose tests run in one process, in this order: they change the demo, or this host."""
+NEEDS_ROOT = (*NEEDS_HOST, "systemd")
 RUN = "SITEKIT_TEST_RUN"
 """Names the folder that the processes of one run share."""
 
@@ -48,11 +49,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 class ByRoom(LoadScopeScheduling):
-    """Which tests run in one process: all that need this host to themselves, else those of a file."""
+    """Which tests run in one process: all that need this host to themselves, all of the machine
+    that they boot, else those of a file."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "this host" if file.split("/")[1] in NEEDS_ROOT else file
+        room = file.split("/")[1]
+        if room in NEEDS_HOST:
+            return "this host"
+        return room if room in NEEDS_ROOT else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByRoom:
@@ -60,6 +65,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByRoom:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # the tests of this host begin first, because they take longest; see the order below
+    config.option.loadscopereorder = config.getoption("--quick")
     if RUN not in os.environ:
         os.environ[RUN] = tempfile.mkdtemp(prefix="sitekit-test-run-")
 
@@ -77,10 +84,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what cannot run, and put the tests in order.
 
-    Fast tests come first. Then come those of the demo: it has to come up before a web server of the
-    tests' own is there. Without root, tests that need it are skipped; soaks run with --soak alone.
+    Tests of the demo come first, because it has to come up before a web server of the tests' own is
+    there. Without root, tests that need it are skipped; soaks run with --soak alone.
     """
-    items.sort(key=lambda item: (_room(item) in NEEDS_ROOT) + (_room(item) in NEEDS_ROOT[:2]))
+    order = (*NEEDS_ROOT, "unit", "bench")
+    items.sort(key=lambda item: order.index(_room(item)))
     soak, quick = config.getoption("--soak"), config.getoption("--quick")
     deselected = [
         item
