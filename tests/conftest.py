@@ -1,9 +1,9 @@
-"""The demo site for the tests that need a cluster: brought up once, by the command that a new user
-types.
+"""Fixtures for tests that need the demo, and the order of the tests.
 
-`make test` runs in two processes (pytest-xdist). One takes all tests that change the demo or this
-host, in their order; the other takes the tests of single parts, which may read the demo's release
-and change nothing of it.
+The first test that needs the demo starts it with `make demo`, the command that a new user runs.
+`make test` runs the tests in two processes (pytest-xdist). One process runs all tests that change
+the demo or this host, in their order. The other process runs the tests of single parts. These may
+read the demo's release, but do not change it.
 """
 
 from __future__ import annotations
@@ -31,24 +31,28 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 NEEDS_DEMO = ("chain", "browser", "attacks", "faults", "systemd", "upstream")
 NEEDS_ROOT = ("front", "platforms", *NEEDS_DEMO)
 RUN = "SITEKIT_TEST_RUN"
-"""Names the folder that the processes of one run share."""
+"""The environment variable with the path of a folder that all processes of one run share."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--soak", action="store_true", help="run the long tests too: many kills, many users"
-    )
-    parser.addoption("--quick", action="store_true", help="only tests that need nothing but Python")
+    parser.addoption("--soak", action="store_true", help="run the long tests too")
+    parser.addoption("--quick", action="store_true", help="run only tests that need only Python")
     parser.addoption(
         "--update-golden",
         action="store_true",
-        help="write tests/golden again, from what is rendered now",
+        help="write the files that are rendered now to tests/golden",
     )
-    parser.addoption("--keep-demo", action="store_true", help="leave the demo up afterwards")
+    parser.addoption(
+        "--keep-demo", action="store_true", help="do not remove the demo after the tests"
+    )
 
 
 class ByRoom(LoadScopeScheduling):
-    """Which tests run in one process: all that need this host to themselves, else those of a file."""
+    """Decide which tests run in one process.
+
+    One process runs all tests that need root, because they change this host. Other tests of the
+    same file run in one process too.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
@@ -65,7 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """The last process takes the demo away again, if this run has made it."""
+    """Remove the demo at the end of the last process, if this run has installed the demo."""
     if hasattr(config, "workerinput"):
         return
     run = Path(os.environ.pop(RUN))
@@ -75,10 +79,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what cannot run, and put the tests in order.
+    """Remove or skip tests that cannot run, and sort the tests.
 
-    Fast tests come first. Then come those of the demo: it has to come up before a web server of the
-    tests' own is there. Without root, tests that need it are skipped; soaks run with --soak alone.
+    Fast tests run first. Tests of the demo run next, because the demo must start before tests start
+    their own web servers. Without root, tests that need root are skipped. Long tests run only with
+    --soak.
     """
     items.sort(key=lambda item: (_room(item) in NEEDS_ROOT) + (_room(item) in NEEDS_ROOT[:2]))
     soak, quick = config.getoption("--soak"), config.getoption("--quick")
@@ -99,8 +104,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _is_quick(item: pytest.Item) -> bool:
-    """Whether a test needs nothing but Python: no root, no demo, no release of the hub's
-    environment."""
+    """Return whether a test needs only Python, without root, the demo or a release."""
     return _room(item) == "unit" and "hub_environment" not in getattr(item, "fixturenames", ())
 
 
@@ -110,7 +114,7 @@ def _room(item: pytest.Item) -> str:
 
 @dataclass(frozen=True)
 class Demo:
-    """The running demo: its site, its address and its people's passwords."""
+    """The running demo: its site, and the passwords of its users."""
 
     site: Site
     passwords: dict[str, str]
@@ -121,8 +125,10 @@ class Demo:
 
 @pytest.fixture(scope="session")
 def demo(request: pytest.FixtureRequest) -> Demo:
-    """`make demo`, by the first process that needs it. The run takes it away at its end, if it was
-    not up before."""
+    """Run `make demo` in the first process that needs the demo.
+
+    If the demo did not run before the tests, the last process removes the demo.
+    """
     site = load_site(CHECKOUT / "config" / "sites" / "demo.yml")
     run = Path(os.environ[RUN])
     with (run / "lock").open("w") as lock:
@@ -141,7 +147,7 @@ def demo(request: pytest.FixtureRequest) -> Demo:
 
 @pytest.fixture
 def open_path() -> Iterator[Path]:
-    """A folder like `tmp_path` that other accounts can reach: pytest's own are root's alone."""
+    """Return a folder like `tmp_path` that all accounts can enter; pytest's are only for root."""
     with tempfile.TemporaryDirectory(prefix="sitekit-test-") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
@@ -161,7 +167,7 @@ def bob(demo: Demo) -> Iterator[Person]:
 
 @contextmanager
 def logged_in(demo: Demo, name: str) -> Iterator[Person]:
-    """A person with a session and without a server; whatever server the test left is stopped."""
+    """Yield a logged-in user without a server, and stop the user's server after the test."""
     with demo.person(name) as person:
         assert person.login().url.path != "/hub/login"
         if person.server() is not None:
