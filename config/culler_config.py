@@ -1,4 +1,4 @@
-"""Configure idle-culler, with the idle limits of the site's tiers."""
+"""Configure idle-culler from the site.yml beside this file, with the idle limits of its tiers."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from sitekit.hub.culling import configure_culler, show_certificate
 from sitekit.site import load_site
 
-if TYPE_CHECKING:  # idle-culler provides it
+if TYPE_CHECKING:  # idle-culler defines this name
     c: Any = None
 
 site = load_site(Path(__file__).resolve().with_name("site.yml"))

@@ -7,7 +7,7 @@ from sitekit.hub.configure import configure
 from sitekit.hub.settings_without_effect import refuse_settings_without_effect
 from sitekit.site import load_site
 
-if TYPE_CHECKING:  # JupyterHub provides them
+if TYPE_CHECKING:  # JupyterHub defines these names
     c: Any = None
 
     def load_subconfig(fname: str) -> None: ...
@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # JupyterHub provides them
 here = Path(__file__).resolve().parent
 configure(c, load_site(here / "site.yml"))
 
-# The site's own JupyterHub configuration is read last, in the order of the file names.
+# JupyterHub reads the site's own configuration files last, in the order of their names.
 for extra in sorted(here.glob("local.d/*.py")):
     load_subconfig(str(extra))
 refuse_settings_without_effect(c, here / "local.d")

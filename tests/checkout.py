@@ -1,5 +1,7 @@
-"""A copy of the checkout with an environment.yml and a site file of its own, for tests that change
-releases."""
+"""A copy of the checkout with another environment.yml and another site file.
+
+Tests that change releases use the copy.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,11 @@ OURS = ("PYTHONPATH", "KIT_TEST", "PYTHON", "SITE", "BUNDLE")
 
 
 class Checkout:
-    """`site` is the text of its site file, `environment` that of its environment.yml; it borrows
-    the kit's Python."""
+    """Copy the checkout into `folder`.
+
+    `site` is the text of the copy's site file, and `environment` the text of the copy's
+    environment.yml. The copy uses the Python of the original checkout.
+    """
 
     def __init__(self, folder: Path, site: str, environment: str) -> None:
         self.folder, self.file = folder, folder / "config/site.yml"
@@ -34,7 +39,10 @@ class Checkout:
         return load_site(self.file)
 
     def start(self, *words: str, before: Sequence[str] = (), **more: str) -> subprocess.Popen[str]:
-        """`make` with these words; `before` stands before it, as in `umask 002; ` or `unshare -n`."""
+        """Start `make` with the arguments `words`, and do not wait for it.
+
+        `before` is put before `make` on the command line, for example `unshare -n`.
+        """
         environment = {key: value for key, value in os.environ.items() if key not in OURS}
         return subprocess.Popen(
             [*before, "make", *words], cwd=self.folder, env={**environment, **more}, text=True,
@@ -42,8 +50,10 @@ class Checkout:
         )  # fmt: skip
 
     def make(self, *words: str, before: Sequence[str] = (), code: int = 0, **more: str) -> str:
-        """Run it to its end, which must be `code` (make's own is 2 for every failure); what it
-        said."""
+        """Run `make` until it ends, and return its output.
+
+        The exit code must be `code`. make exits with 2 after every failure.
+        """
         started = self.start(*words, before=before, **more)
         said, _ = started.communicate(timeout=300)
         assert started.returncode == code, said

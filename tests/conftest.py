@@ -1,9 +1,10 @@
-"""The demo site for the tests that need a cluster: brought up once, by the command that a new user
-types.
+"""Fixtures for tests that need the demo, and the order of the tests.
 
-`make test` runs in two processes (pytest-xdist). One takes all tests that change the demo or this
-host, in their order; the other takes the tests of single parts, which may read the demo's release
-and change nothing of it.
+The first test that needs the demo starts it with `make demo`, the command that a new user runs.
+`make test` runs the tests in two processes (pytest-xdist). One process runs all tests that change
+the demo or this host, in their order. The other process runs the tests that boot a machine of their
+own from a copy of this host, and then the tests of single parts. Tests of single parts may read the
+demo's release, but do not change it.
 """
 
 from __future__ import annotations
@@ -28,31 +29,39 @@ from sitekit.site import Site, load_site
 from .person import Person
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-NEEDS_DEMO = ("chain", "browser", "attacks", "faults", "ssh", "systemd", "upstream")
-NEEDS_ROOT = ("front", "platforms", *NEEDS_DEMO)
+NEEDS_HOST = ("attacks", "browser", "chain", "faults", "ssh", "upstream", "front", "platforms")
+"""The rooms whose tests run in one process, in this order: they change the demo, or this host."""
+NEEDS_ROOT = (*NEEDS_HOST, "systemd")
 RUN = "SITEKIT_TEST_RUN"
-"""Names the folder that the processes of one run share."""
+"""The environment variable with the path of a folder that all processes of one run share."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--soak", action="store_true", help="run the long tests too: many kills, many users"
-    )
-    parser.addoption("--quick", action="store_true", help="only tests that need nothing but Python")
+    parser.addoption("--soak", action="store_true", help="run the long tests too")
+    parser.addoption("--quick", action="store_true", help="run only tests that need only Python")
     parser.addoption(
         "--update-golden",
         action="store_true",
-        help="write tests/golden again, from what is rendered now",
+        help="write the files that are rendered now to tests/golden",
     )
-    parser.addoption("--keep-demo", action="store_true", help="leave the demo up afterwards")
+    parser.addoption(
+        "--keep-demo", action="store_true", help="do not remove the demo after the tests"
+    )
 
 
 class ByRoom(LoadScopeScheduling):
-    """Which tests run in one process: all that need this host to themselves, else those of a file."""
+    """Decide which tests run in one process.
+
+    One process runs all tests that change this host, and one process all tests of the machine that
+    they boot. Other tests of the same file run in one process too.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "this host" if file.split("/")[1] in NEEDS_ROOT else file
+        room = file.split("/")[1]
+        if room in NEEDS_HOST:
+            return "this host"
+        return room if room in NEEDS_ROOT else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByRoom:
@@ -60,12 +69,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByRoom:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # the tests of this host begin first, because they take longest; see the order below
+    config.option.loadscopereorder = config.getoption("--quick")
     if RUN not in os.environ:
         os.environ[RUN] = tempfile.mkdtemp(prefix="sitekit-test-run-")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """The last process takes the demo away again, if this run has made it."""
+    """Remove the demo at the end of the last process, if this run has installed the demo."""
     if hasattr(config, "workerinput"):
         return
     run = Path(os.environ.pop(RUN))
@@ -75,12 +86,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what cannot run, and put the tests in order.
+    """Remove or skip tests that cannot run, and sort the tests.
 
-    Fast tests come first. Then come those of the demo: it has to come up before a web server of the
-    tests' own is there. Without root, tests that need it are skipped; soaks run with --soak alone.
+    Tests of the demo run first, because the demo must start before tests start their own web
+    servers. Without root, tests that need root are skipped. Long tests run only with --soak.
     """
-    items.sort(key=lambda item: (_room(item) in NEEDS_ROOT) + (_room(item) in NEEDS_ROOT[:2]))
+    order = (*NEEDS_ROOT, "unit", "bench")
+    items.sort(key=lambda item: order.index(_room(item)))
     soak, quick = config.getoption("--soak"), config.getoption("--quick")
     deselected = [
         item
@@ -99,8 +111,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _is_quick(item: pytest.Item) -> bool:
-    """Whether a test needs nothing but Python: no root, no demo, no release of the hub's
-    environment."""
+    """Return whether a test needs only Python, without root, the demo or a release."""
     return _room(item) == "unit" and "hub_environment" not in getattr(item, "fixturenames", ())
 
 
@@ -110,7 +121,7 @@ def _room(item: pytest.Item) -> str:
 
 @dataclass(frozen=True)
 class Demo:
-    """The running demo: its site, its address and its people's passwords."""
+    """The running demo: its site, and the passwords of its users."""
 
     site: Site
     passwords: dict[str, str]
@@ -121,8 +132,10 @@ class Demo:
 
 @pytest.fixture(scope="session")
 def demo(request: pytest.FixtureRequest) -> Demo:
-    """`make demo`, by the first process that needs it. The run takes it away at its end, if it was
-    not up before."""
+    """Run `make demo` in the first process that needs the demo.
+
+    If the demo did not run before the tests, the last process removes the demo.
+    """
     site = load_site(CHECKOUT / "config" / "sites" / "demo.yml")
     run = Path(os.environ[RUN])
     with (run / "lock").open("w") as lock:
@@ -141,7 +154,7 @@ def demo(request: pytest.FixtureRequest) -> Demo:
 
 @pytest.fixture
 def open_path() -> Iterator[Path]:
-    """A folder like `tmp_path` that other accounts can reach: pytest's own are root's alone."""
+    """Return a folder like `tmp_path` that all accounts can enter; pytest's are only for root."""
     with tempfile.TemporaryDirectory(prefix="sitekit-test-") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
@@ -161,7 +174,7 @@ def bob(demo: Demo) -> Iterator[Person]:
 
 @contextmanager
 def logged_in(demo: Demo, name: str) -> Iterator[Person]:
-    """A person with a session and without a server; whatever server the test left is stopped."""
+    """Yield a logged-in user without a server, and stop the user's server after the test."""
     with demo.person(name) as person:
         assert person.login().url.path != "/hub/login"
         if person.server() is not None:

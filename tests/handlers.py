@@ -1,9 +1,8 @@
-"""Every handler that a user's server answers with, judged: who adds it, at which addresses, and why
-it is safe.
+"""List all HTTP handlers of a user's server, with their addresses, and why each handler is safe.
 
-tests/unit/session/test_session_handlers.py holds the table against a running server: a handler that
-is not in it fails. tests/attacks/test_handlers.py tries what the kind of each promises. `*` in an
-address is any word of a caller's.
+tests/unit/session/test_session_handlers.py compares the list with a running server. The test fails
+if the server has a handler that is not in the list. tests/attacks/test_handlers.py tests what the
+`kind` of each handler promises. `*` in an address stands for any word that a caller writes there.
 """
 
 from __future__ import annotations
@@ -15,7 +14,10 @@ ID = "a-b-c-d-e"
 
 @dataclass(frozen=True)
 class Judged:
-    """Handlers of one module that are safe for one reason."""
+    """The handlers of one module that are safe for the same reason.
+
+    `addresses` contains the addresses of each handler by the name of the handler's class.
+    """
 
     kind: str
     why: str
@@ -23,10 +25,10 @@ class Judged:
     addresses: dict[str, tuple[str, ...]]
 
 
-API = "JSON, which no browser reads as a page or script; a change takes the token against forgery"
-PAGE = "what the address says stands in it as text or JSON; it changes nothing by itself; other sites cannot frame it"
-FILE = "a file of the release, below one folder"
-SOCKET = "asks who it is, and whether a page of this host opens it, before the handshake"
+API = "returns JSON, which browsers do not run as a page or script; changes need the XSRF token"
+PAGE = "shows words of the address only as text or JSON; changes nothing by itself; other sites cannot frame the page"
+FILE = "returns a file of the release, below one folder"
+SOCKET = "checks the user, and that a page of this host opens the socket, before the handshake"
 
 JUDGED = (
     Judged("api", API, "jupyter_lsp.handlers", {"LanguageServersHandler": ("/lsp/status",)}),
@@ -38,7 +40,7 @@ JUDGED = (
     ),
     Judged(
         "api",
-        "only reads: memory, CPU, and a kernel's own word of both",
+        "only reads memory and CPU usage, also as a kernel reports them",
         "jupyter_resource_usage.api",
         {
             "ApiHandler": ("/api/metrics/v1",),
@@ -59,7 +61,7 @@ JUDGED = (
     ),
     Judged(
         "api",
-        "the extension manager is read-only, news and updates are off (release/finish.py)",
+        "the extension manager is read-only, news and updates are off (environment/release/configure.py)",
         "jupyterlab.handlers",
         {
             "build_handler:BuildHandler": ("/lab/api/build",),
@@ -101,7 +103,7 @@ JUDGED = (
     ),
     Judged(
         "asked",
-        "asks origin.is_foreign; compares files of the server alone (overrides/nbdime_guard.py)",
+        "calls request_origin.is_foreign; compares only files of the server (overrides/nbdime_guard.py)",
         "nbdime.webapp.nb_server_extension",
         {
             "AuthMainDifftoolHandler": ("/nbdime/difftool",),
@@ -126,19 +128,19 @@ JUDGED = (
     ),
     Judged(
         "file",
-        "the user's own style sheet",
+        "returns the user's own style sheet",
         "notebook.app",
         {"CustomCssHandler": ("/custom/custom.css",)},
     ),
     Judged(
         "api",
-        "only reads: when the server ends",
+        "only reads when the server ends",
         "sitekit.session.overrides.activity",
         {"NoticeHandler": ("/sitekit/notice",)},
     ),
     Judged(
         "asked",
-        "answers the lab alone, and its words are names (overrides/lmod_guard.py)",
+        "answers only the user's lab, and accepts only names as words (overrides/lmod_guard.py)",
         "jupyterlmod.handler",
         {
             "ModuleSystem": ("/module/system",),
@@ -155,7 +157,7 @@ JUDGED = (
     ),
     Judged(
         "asked",
-        "asks origin.is_foreign; connects to listeners of the user's own (overrides/port_guard.py)",
+        "calls request_origin.is_foreign; connects only to programs of the user (overrides/port_guard.py)",
         "jupyter_server_proxy.handlers",
         {
             "LocalProxyHandler": ("/proxy/1/*", "/proxy/absolute/1/*"),
@@ -164,19 +166,19 @@ JUDGED = (
     ),
     Judged(
         "page",
-        "JSON: the named servers",
+        "returns the named servers as JSON",
         "jupyter_server_proxy.api",
         {"ServersInfoHandler": ("/server-proxy/servers-info",)},
     ),
     Judged(
         "file",
-        "pictures that the site's configuration names",
+        "returns pictures that the site's configuration names",
         "jupyter_server_proxy.api",
         {"IconHandler": ("/server-proxy/icon/*",)},
     ),
     Judged(
         "question",
-        "shows what the address says as text; acts only on a POST of its own page (overrides/pull_guard.py)",
+        "shows words of the address as text; acts only on a POST of its own page (overrides/pull_guard.py)",
         "sitekit.session.overrides.pull_guard",
         {"PullHandler": ("/git-pull",), "OldHandler": ("/git-sync",)},
     ),
@@ -200,19 +202,19 @@ JUDGED = (
     ),
     Judged(
         "file",
-        "a description of the API",
+        "returns a description of the API",
         "jupyter_server.services.api.handlers",
         {"APISpecHandler": ("/api/spec.yaml",)},
     ),
     Judged(
         "file",
-        "what lies beside a kernel spec, which is the site's or the user's",
+        "returns files beside a kernel spec of the site or the user",
         "jupyter_server.kernelspecs.handlers",
         {"KernelSpecResourceHandler": ("/kernelspecs/a/*",)},
     ),
     Judged(
         "page",
-        "the user's own files, shown in a sandbox of the Content-Security-Policy",
+        "shows the user's own files in a sandbox of the Content-Security-Policy",
         "jupyter_server",
         {
             "base.handlers:AuthenticatedFileHandler": ("/files/*",),
@@ -223,7 +225,7 @@ JUDGED = (
     ),
     Judged(
         "page",
-        "leads to an address of this server's own, or says that there is none",
+        "redirects to an address of this server, or reports that there is no such address",
         "jupyter_server",
         {
             "base.handlers:RedirectWithParams": ("/",),
@@ -234,7 +236,7 @@ JUDGED = (
     ),
     Judged(
         "page",
-        "figures, or a POST that takes the token against forgery",
+        "returns figures, or accepts a POST with the XSRF token",
         "jupyter_server",
         {
             "base.handlers:PrometheusMetricsHandler": ("/metrics",),
@@ -270,7 +272,7 @@ JUDGED = (
     ),
     Judged(
         "report",
-        "browsers post violations of the policy here without a token; they are logged, a line each",
+        "browsers post violations of the policy here without a token; the server only logs one line for each",
         "jupyter_server.services.security.handlers",
         {"CSPReportHandler": ("/api/security/csp-report",)},
     ),
@@ -285,7 +287,7 @@ JUDGED = (
     ),
     Judged(
         "hub",
-        "JupyterHub's own: ends the login, or takes the hub's answer with the state that it gave out",
+        "ends the login, or accepts the hub's OAuth answer with the state that the server has sent",
         "jupyterhub.singleuser.extension",
         {
             "JupyterHubLogoutHandler": ("/logout",),
@@ -296,7 +298,7 @@ JUDGED = (
 
 
 def table() -> dict[str, tuple[Judged, tuple[str, ...]]]:
-    """`module:class` -> its judgement and its addresses."""
+    """Return the entry and the addresses of each handler, by `module:class`."""
     found: dict[str, tuple[Judged, tuple[str, ...]]] = {}
     for judged in JUDGED:
         for name, addresses in judged.addresses.items():
@@ -306,7 +308,7 @@ def table() -> dict[str, tuple[Judged, tuple[str, ...]]]:
 
 
 def addresses(*kinds: str) -> list[str]:
-    """The addresses of all handlers of these kinds."""
+    """Return the addresses of all handlers of these kinds."""
     return sorted(
         {one for judged, found in table().values() if judged.kind in kinds for one in found}
     )

@@ -1,4 +1,4 @@
-"""A hub's database as an older JupyterHub has left it."""
+"""Convert a hub's database to the schema of an older JupyterHub."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ with dbutil._temp_alembic_ini(sys.argv[1]) as ini:
 
 
 def downgrade(site: Site) -> tuple[str, str]:
-    """Give the database, which no hub may have open, the form of an earlier JupyterHub; return the
-    form that the release wants, and that one."""
+    """Convert the database to the schema before the release's schema.
+
+    No hub may have the database open. Returns the release's schema and the older one.
+    """
     wanted, older = database.known_revisions(site, site.current)[:2]
     in_release(site, DOWNGRADE, older)
     assert database.revision(site) == older
@@ -25,10 +27,12 @@ def downgrade(site: Site) -> tuple[str, str]:
 
 
 def in_release(site: Site, program: str, *words: str) -> None:
-    """Run it in the release's Python as the hub's account; its words are the database's address,
-    and `words`."""
+    """Run `program` in the release's Python as the hub's account.
+
+    The arguments of the program are the URL of the database, and `words`.
+    """
     argv = [site.current / "bin/python", "-I", "-c", program, f"sqlite:///{site.database}", *words]
-    path = {"PATH": f"{site.current}/bin:/usr/bin:/bin"}  # it calls alembic by its name
+    path = {"PATH": f"{site.current}/bin:/usr/bin:/bin"}  # the program runs alembic without a path
     subprocess.run(
         argv, env=path, user=site.hub.user, cwd="/", check=True, capture_output=True, timeout=60
     )

@@ -1,4 +1,4 @@
-"""Packages of the distribution that tests need, installed by the tests themselves."""
+"""Install packages of the distribution that tests need."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 
 
 def install(*packages: str) -> None:
-    """From the distribution; it starts no service of them. They stay, as what `make demo` installed
-    does."""
+    """Install the packages that are missing, without starting their services.
+
+    The packages stay installed after the tests, like the packages of `make demo`.
+    """
     missing = [
         name
         for name in packages
@@ -35,4 +37,4 @@ def install(*packages: str) -> None:
         )  # fmt: skip
     finally:
         if ours:
-            policy.unlink(missing_ok=True)  # another process may have done it
+            policy.unlink(missing_ok=True)  # another process may have removed it

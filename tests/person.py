@@ -1,5 +1,7 @@
-"""A person at the hub: logs in, chooses a tier, waits, runs code in a kernel. All over HTTPS, as a
-browser does it."""
+"""Act as a user of the hub: log in, choose a tier, wait for the server, run code in a kernel.
+
+All requests use HTTPS, like those of a browser.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ import websocket
 
 
 class Person:
-    """One cluster user with a session at the hub. `base` is the site's address."""
+    """A cluster user with a session at the hub. `base` is the URL of the site."""
 
     def __init__(self, name: str, password: str, base: str) -> None:
         self.name, self.password, self.base = name, password, base
@@ -50,7 +52,7 @@ class Person:
         return self.http.post("/hub/login", data=form)
 
     def api(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
-        """A call of JupyterHub's REST API with this person's session."""
+        """Call JupyterHub's REST API with this user's session."""
         sent = {"X-XSRFToken": self.xsrf(), "Referer": f"{self.base}/hub/home", **headers}
         return self.http.request(method, f"/hub/api{path}", json=body, headers=sent)
 
@@ -58,7 +60,7 @@ class Person:
         return self.http.get(f"/hub/spawn{query}").text
 
     def choose(self, tier: str, name: str = "") -> httpx.Response:
-        """Choose a tier in the form. Returns the answer to the POST, redirects not followed."""
+        """Choose a tier in the form; return the response to the POST, which may be a redirect."""
         return self.submit({"tier": tier}, name)
 
     def submit(self, fields: dict[str, str], name: str = "") -> httpx.Response:
@@ -70,7 +72,7 @@ class Person:
         return self.http.post(url, data={**fields, "_xsrf": self.xsrf()}, follow_redirects=False)
 
     def progress(self, name: str = "") -> Iterator[dict[str, Any]]:
-        """The events of the progress page until the server is ready or has failed."""
+        """Yield the events of the progress page until the server is ready or has failed."""
         path = (
             f"/hub/api/users/{self.name}/" + (f"servers/{name}" if name else "server") + "/progress"
         )
@@ -93,8 +95,7 @@ class Person:
                         return
 
     def start(self, tier: str, name: str = "") -> list[dict[str, Any]]:
-        """Choose a tier and wait until the server is ready or has failed; the events that were
-        shown meanwhile."""
+        """Choose a tier, wait until the server is ready or has failed, and return the events."""
         answer = self.choose(tier, name)
         assert answer.status_code == 302, (
             f"the form answered {answer.status_code}: {_words(answer.text)}"
@@ -102,7 +103,7 @@ class Person:
         return list(self.progress(name))
 
     def server(self, name: str = "") -> dict[str, Any] | None:
-        """The model of this person's server, or None when there is none."""
+        """Return JupyterHub's model of this user's server; None if there is no server."""
         return self.api("GET", f"/users/{self.name}").json().get("servers", {}).get(name)
 
     def stop(self, name: str = "") -> httpx.Response:
@@ -111,7 +112,7 @@ class Person:
         )
 
     def stop_and_wait(self, name: str = "", patience: float = 60) -> None:
-        """Stop, and wait until the hub says that the server is no more."""
+        """Stop the server, and wait until the hub does not list it any more."""
         self.stop(name)
         deadline = time.monotonic() + patience
         while self.server(name) is not None:
@@ -129,7 +130,7 @@ class Person:
     def server_api(
         self, method: str, path: str, body: Any = None, name: str = ""
     ) -> httpx.Response:
-        """A call of the single-user server's REST API. Opens the lab first, which sets the cookies."""
+        """Call the REST API of the user's server. Opens the lab first, which sets the cookies."""
         base = self.server_path(name)
         if not self.xsrf(base):
             assert self.lab(name).status_code == 200
@@ -148,7 +149,7 @@ class Person:
 
 
 class Kernel:
-    """A running kernel, spoken to over its WebSocket through the front and the proxy."""
+    """A running kernel, used over its WebSocket through the front and the proxy."""
 
     def __init__(self, person: Person, number: str, base: str) -> None:
         self.person, self.id = person, number
@@ -165,7 +166,7 @@ class Kernel:
         )
 
     def begin(self, code: str) -> str:
-        """Send `code` to be executed, and do not wait for it; the number of the message."""
+        """Send `code` to the kernel, do not wait for the result, and return the message's id."""
         number = uuid.uuid4().hex
         header = {
             "msg_id": number,
@@ -194,10 +195,12 @@ class Kernel:
         return number
 
     def run(self, code: str) -> str:
-        """Execute `code`; what it printed, or `ERROR name: value`. Raises KernelDied when the
-        kernel restarts."""
+        """Execute `code`; return what it printed, or `ERROR name: value`.
+
+        Raises KernelDied if the kernel restarts.
+        """
         number = self.begin(code)
-        # the two arrive on channels of their own, in either order
+        # the two messages arrive on different channels, in either order
         printed, open_ends = "", {"reply", "idle"}
         while open_ends:
             answer = json.loads(self.socket.recv())

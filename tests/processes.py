@@ -1,5 +1,7 @@
-"""What root can read of the demo's processes. Other sites' and other programs of the same name may
-run beside them."""
+"""Read data of the demo's processes, as root.
+
+Processes of other sites, and other programs of the same name, may run at the same time.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,13 @@ from sitekit.site import Site
 
 
 def environment_of(process: int | str) -> dict[str, str]:
-    """The environment that a process was started with."""
+    """Return the environment with which a process was started."""
     text = Path(f"/proc/{process}/environ").read_bytes().decode(errors="replace")
     return dict(line.split("=", 1) for line in text.split("\0") if "=" in line)
 
 
 def culler_token(site: Site) -> str:
-    """What this site's hub gave to its idle culler: the one that speaks to the address of this hub."""
+    """Return the API token of this site's idle-culler, found by the address of this site's hub."""
     for folder in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
             if (

@@ -1,8 +1,7 @@
-"""What an account could find on a machine: files and processes that hold a secret, and what it may
-read or write.
+"""Find out which secrets of a machine an account can read, and which files it can write.
 
-Secrets are known by their values, wherever they are. Root looks for them; the account is asked what
-it may do there.
+The tests know the values of the secrets. As root, they search all files and processes for these
+values. As the account, they then test the access to what they have found.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ sys.stdout.buffer.write(b"\\0".join(path for path in paths if os.access(path, mo
 
 
 class Place(Protocol):
-    """A machine: its file tree as this process reaches it, and how a program is run in it."""
+    """A machine: the path of its file tree for this process, and how to run a program there."""
 
     @property
     def root(self) -> Path: ...
@@ -41,7 +40,7 @@ class Place(Protocol):
 
 
 class Here:
-    """This one."""
+    """This machine."""
 
     root = Path("/")
 
@@ -50,7 +49,7 @@ class Here:
 
 
 def may(place: Place, user: str, mode: str, paths: Iterable[Path]) -> set[Path]:
-    """Those of `paths` to which `user` has access; `mode` is one of access(2)."""
+    """Return those of `paths` to which `user` has access; `mode` is a mode of access(2)."""
     account = [
         "setpriv",
         f"--reuid={user}",
@@ -67,10 +66,10 @@ def may(place: Place, user: str, mode: str, paths: Iterable[Path]) -> set[Path]:
 
 
 def below(place: Place, folders: Iterable[Path], *tests: str) -> list[Path]:
-    """All that is there, as root sees it, which pass `tests` of find(1)."""
+    """Return all paths below `folders` that pass the `tests` of find(1), as root."""
     tops = [place.root / folder.relative_to("/") for folder in folders]
     argv = ["find", *(str(top) for top in tops if top.exists()), "-xdev", *tests, "-print0"]
-    # what goes away in the meantime makes find complain
+    # find reports an error for files that were removed meanwhile
     told = subprocess.run(
         argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=120
     ).stdout.split(b"\0")
@@ -80,8 +79,10 @@ def below(place: Place, folders: Iterable[Path], *tests: str) -> list[Path]:
 def holders(
     place: Place, secrets: dict[str, bytes], folders: Iterable[Path], since: float
 ) -> dict[Path, set[str]]:
-    """The files that hold any of `secrets`, also compressed, and which. Only what changed after
-    `since` is looked at: before that there were none of them."""
+    """Return the files that contain a secret, also compressed, each with the names of the secrets.
+
+    Only files that changed after `since` are read, because the secrets did not exist before.
+    """
     links: dict[tuple[int, int], list[Path]] = {}
     for path in below(place, folders, "-type", "f", "-newerct", f"@{since:.0f}"):
         with suppress(FileNotFoundError):
@@ -99,8 +100,10 @@ def holders(
 
 
 def installed(site: Site, place: Place) -> list[Path]:
-    """Every path that `make apply` and `make demo` are answerable for: what they made, all below
-    it, and all above. Of the prefix, which is `make install_all`'s, only the top."""
+    """Return all paths that `make apply` and `make demo` created, all below them, and all above.
+
+    Of the prefix, which `make install_all` fills, only the folders above the releases are returned.
+    """
     manifest = load_manifest(site, place.root)
     made = {*map(Path, manifest.files), *map(Path, manifest.folders), *layout.directories(site)}
     tops = {path for path in made if not path.is_relative_to(site.paths.prefix)}
@@ -111,8 +114,10 @@ def installed(site: Site, place: Place) -> list[Path]:
 
 
 def in_processes(secrets: dict[str, bytes]) -> Iterator[tuple[str, int, set[str]]]:
-    """(what, who can read it, which): `cmdline` is for everybody, `environ` for its owner; of all
-    processes."""
+    """Yield `cmdline` or `environ`, the owner and the names of secrets, for each such process.
+
+    Everybody can read `cmdline`. Only the owner of the process can read `environ`.
+    """
     for folder in Path("/proc").glob("[0-9]*"):
         for what in ("cmdline", "environ"):
             try:
@@ -128,13 +133,13 @@ def found_in(text: bytes, secrets: dict[str, bytes]) -> set[str]:
 
 
 def secrets_of(site: Site, place: Place) -> dict[str, bytes]:
-    """The values that an installation has to keep to itself."""
+    """Return the values that an installation must keep secret, by name."""
     state = place.root / site.paths.state.relative_to("/")
     etc = place.root / site.etc.relative_to("/")
     found = {
         "token of the proxy": _first(r"CONFIGPROXY_AUTH_TOKEN=(\w{64})", etc / "proxy.env"),
         "cookie secret": (state / "cookie_secret").read_bytes().strip(),
-        # what comes after the first line holds the public half too, as the certificate does
+        # lines after the first one also contain the public key, which the certificate contains too
         "key of the certificate": _first(r"PRIVATE KEY-----\n(\S{64})\n", etc / "tls/key.pem"),
     }
     found |= {
@@ -154,12 +159,12 @@ def secrets_of(site: Site, place: Place) -> dict[str, bytes]:
     for line in (place.root / "etc/shadow").read_text().splitlines():
         name, password = line.split(":")[:2]
         found |= {f"password hash of {name}": password.encode()} if password.startswith("$") else {}
-    assert all(len(secret) >= 12 for secret in found.values()), "too short to be told from chance"
+    assert all(len(secret) >= 12 for secret in found.values()), "too short: may match by chance"
     return found
 
 
 def first_of(site: Site, place: Place) -> float:
-    """Since when there are any, in seconds since the epoch, and a minute before."""
+    """Return when the first secret was created, minus one minute, in seconds since the epoch."""
     made = (site.etc / "proxy.env", site.etc / "tls/key.pem", layout.PASSWORDS)
     return min((place.root / path.relative_to("/")).stat().st_ctime for path in made) - 60
 
@@ -170,8 +175,10 @@ def _first(pattern: str, file: Path) -> bytes:
 
 
 def _grep(files: Iterable[str], secrets: dict[str, bytes]) -> list[str]:
-    """Those that hold any, as they are. The patterns are in no file and on no command line, to be
-    found there."""
+    """Return the files that contain a secret, not compressed.
+
+    grep reads the secrets from a memfd, so that no file and no command line contains them.
+    """
     patterns = os.memfd_create("patterns")
     os.write(patterns, b"\n".join(secrets.values()))
     try:
@@ -188,7 +195,7 @@ def _grep(files: Iterable[str], secrets: dict[str, bytes]) -> list[str]:
 
 
 def _content(name: str) -> bytes:
-    """Nothing of a file that has gone: SQLite's journals come and go."""
+    """Return the content of a file; nothing if it was removed, as SQLite removes its journals."""
     try:
         return Path(name).read_bytes()
     except FileNotFoundError:
@@ -196,7 +203,7 @@ def _content(name: str) -> bytes:
 
 
 def _unpacked(name: str) -> bytes:
-    """What is in a file that gzip made; of any other file, nothing."""
+    """Return the content of a file that gzip has compressed; nothing for any other file."""
     with suppress(OSError, zlib.error), open(name, "rb") as content:
         if content.read(3) == b"\x1f\x8b\x08":
             content.seek(0)

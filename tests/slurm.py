@@ -1,4 +1,4 @@
-"""Questions to the demo's Slurm, asked as root with the ordinary programs."""
+"""Query the demo's Slurm with Slurm's programs, as root."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sitekit.site import Site
 
 
 def ask(site: Site, *words: str, user: str | None = None) -> str:
-    """Run one of Slurm's programs; its output. With `user`, as that account."""
+    """Run one of Slurm's programs, as root or as `user`; return its output."""
     argv = (
         ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--", *words]
         if user
@@ -24,14 +24,13 @@ def ask(site: Site, *words: str, user: str | None = None) -> str:
 
 
 def jobs(site: Site, user: str) -> list[str]:
-    """`id partition state node` of each live job of a user."""
+    """Return `id partition state node` for each job of a user that has not ended."""
     listed = ask(site, "squeue", "--noheader", f"--user={user}", "--format=%i %P %T %B")
     return [line for line in listed.splitlines() if "COMPLETING" not in line]
 
 
 def until(what: Callable[[], object], patience: float = 60, every: float = 0.3) -> object:
-    """Wait until `what()` is true; return it. Fails after `patience` seconds, which is a bound, not
-    a measure."""
+    """Wait until `what()` is true, and return its value. Fails after `patience` seconds."""
     deadline = time.monotonic() + patience
     while not (found := what()):
         assert time.monotonic() < deadline, f"did not happen within {patience:g} s"

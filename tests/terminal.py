@@ -1,4 +1,4 @@
-"""A terminal of a server, as its user's browser talks to it."""
+"""Use a terminal of a user's server over its WebSocket, as the user's browser does."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import websocket
 
 
 def typed(address: str, line: str, **admission: Any) -> str:
-    """What the terminal at this address shows after `line`. `admission` goes to
-    websocket.create_connection."""
+    """Type `line` into the terminal at this address; return what the terminal shows.
+
+    `admission` contains arguments of websocket.create_connection, such as cookies.
+    """
     shown = ""
     with closing(websocket.create_connection(address, timeout=120, **admission)) as socket:
         socket.send(json.dumps(["set_size", 50, 400]))

@@ -1,4 +1,4 @@
-"""Every file below a folder, opened as an ordinary account, which may change none."""
+"""Read every file below a folder as an ordinary account, and check that it can change none."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ PROGRAM = Path(__file__).parent / "programs" / "walk.py"
 
 
 def walked(folder: Path, user: str, *but: Path) -> int:
-    """How many files `user` can read below `folder`, but what is named in `but`; fails at the first
-    that is not so."""
-    # By its text: the account may not be allowed to read the checkout.
+    """Return the number of files below `folder`, without the paths in `but`.
+
+    Fails if `user` cannot read one of the files, or can write one of the files or folders.
+    """
+    # The program is passed as text, because the account may not be able to read the checkout.
     argv = ["/usr/bin/python3", "-I", "-c", PROGRAM.read_text(), folder, *but]
     bare = {"user": user, "group": "nogroup", "extra_groups": [], "env": {}, "cwd": "/"}
     done = subprocess.run(argv, **bare, capture_output=True, text=True, timeout=120)

@@ -30,13 +30,13 @@ GROUPS: dict[str, dict[str, Command]] = {
             "sitekit.site.new_site:new_site",
             site=False,
             variables={
-                "NAME": "a short name of the site, in file names and accounts",
+                "NAME": "the site's short name, which is part of the names of services and folders",
                 "URL": "the address that users open, https://...",
                 "GROUP": "the Unix group whose members may log in",
-                "PREFIX": "the folder of the environment, on the shared filesystem",
+                "PREFIX": "the folder for the environment and the kernels, on the shared filesystem",
                 "PARTITION": "the Slurm partition of the first tier",
             },
-            details="An existing config/site.yml is never overwritten.",
+            details="The command never overwrites an existing config/site.yml.",
         ),
         "check_site": Command(
             "check the site file; print file, line and key of every error",
@@ -46,78 +46,81 @@ GROUPS: dict[str, dict[str, Command]] = {
     },
     "The environment (as the owner of the prefix)": {
         "setup_conda": Command(
-            "build a release of the hub's environment from environment.yml",
+            "install the packages of environment.yml into a new release",
             "sitekit.environment.commands:setup_conda",
-            variables={"BUNDLE": "a file of `make bundle`: build from it, without a network"},
-            details="Can be interrupted and run again: finished steps are skipped.",
+            variables={"BUNDLE": "a file that `make bundle` wrote, to build without a network"},
+            details="You can interrupt the command and run it again. It then skips finished steps.",
         ),
         "install_all": Command(
-            "install sitekit and the lab's extensions into the release, check it, switch to it",
+            "install sitekit and the lab's extensions into the new release, verify it, and make it current",
             "sitekit.environment.commands:install_all",
         ),
         "lock": Command(
-            "write environment.lock: exactly which packages setup_conda is to install",
+            "write environment.lock, the exact list of packages for setup_conda",
             "sitekit.environment.commands:lock",
         ),
         "bundle": Command(
-            "write the release in use to one file, for a site without a network",
+            "write the current release to one file, for a site without a network",
             "sitekit.environment.commands:bundle",
-            variables={"FILE": "its name; default: sitekit-RELEASE.tar"},
+            variables={"FILE": "the name of the file; default: sitekit-RELEASE.tar"},
         ),
         "releases": Command(
-            "list the releases: age, size, which is current, which are in use",
+            "list the releases with age and size, and which of them are current or in use",
             "sitekit.operations.upgrade.commands:releases",
         ),
         "upgrade": Command(
-            "build the newest packages of environment.yml, verify them, switch; restarts the hub only",
+            "build a release with the newest packages, verify it, make it current, and restart only the hub",
             "sitekit.operations.upgrade.commands:upgrade",
         ),
         "rollback": Command(
-            "switch back to the previous release; restarts the hub only",
+            "make the previous release current again, and restart only the hub",
             "sitekit.operations.upgrade.commands:rollback",
-            variables={"RELEASE": "another release, by the name that `make releases` lists"},
+            variables={"RELEASE": "the name of another release, as `make releases` lists it"},
         ),
         "prune_releases": Command(
-            "remove old releases, and never one in use",
+            "remove old releases, except those in use",
             "sitekit.operations.upgrade.commands:prune_releases",
-            variables={"KEEP": "how many to keep; default: 2"},
+            variables={"KEEP": "how many of the newest releases to keep; default: 2"},
         ),
         "advisories": Command(
-            "compare the installed packages with known vulnerabilities",
+            "list the installed packages that have known vulnerabilities",
             "sitekit.operations.advisories.commands:advisories",
-            variables={"OSV": "a file, a folder or an https address in the OSV format"},
+            variables={
+                "OSV": "a file, a folder or an https address with advisories in the OSV format"
+            },
         ),
         "uninstall_environment": Command(
-            "remove all releases, and nothing else below the prefix",
+            "remove all releases, the link to the current one, and the cache; keep other files",
             "sitekit.operations.upgrade.commands:uninstall_environment",
-            variables={"UNINSTALLED": "1: no host runs the site any more"},
+            variables={"UNINSTALLED": "1 confirms that no host runs the site any more"},
         ),
     },
     "The kernels (as the owner of the prefix)": {
         "kernels": Command(
-            "make Jupyter kernels of the cluster's modules", "sitekit.kernels.commands:kernels"
+            "make Jupyter kernels of the cluster's modules, test them, and publish those that work",
+            "sitekit.kernels.commands:kernels",
         ),
         "kernels_diff": Command(
             "show what `make kernels` would change", "sitekit.kernels.commands:kernels_diff"
         ),
         "kernels_check": Command(
-            "start every published kernel again; hide those that fail, show those that pass again",
+            "start every published kernel again; hide or flag those that fail, show those that pass",
             "sitekit.kernels.commands:kernels_check",
         ),
         "kernels_import": Command(
-            "print the kernels.yml for an older Makefile's envkernel lines",
+            "convert the envkernel lines of a Makefile to a kernels.yml, and print it",
             "sitekit.kernels.commands:kernels_import",
-            variables={"MAKEFILE": "its path"},
+            variables={"MAKEFILE": "the path of the Makefile"},
         ),
     },
     "The machine": {
         "diff": Command(
             "show what `make apply` would change on this machine",
             "sitekit.machine.apply.commands:diff",
-            details="Needs no root. `scripts/kit diff` exits with 1 if something would change.",
+            details="The command needs no root. `scripts/kit diff` exits with 1 if something would change.",
         ),
         "apply": Command(
-            "write services, web server, sudo rules and PAM files: all, or nothing",
+            "write services, web server, sudo rules and PAM files; undo all changes if a step fails",
             "sitekit.machine.apply.commands:apply",
             root=True,
         ),
@@ -127,21 +130,23 @@ GROUPS: dict[str, dict[str, Command]] = {
             variables={"FILE": "its name; default: sitekit-NAME-login-node.tar"},
         ),
         "uninstall": Command(
-            "remove what `make apply` wrote",
+            "remove everything that `make apply` wrote",
             "sitekit.machine.uninstall.uninstall:uninstall",
             root=True,
-            variables={"PURGE": "1: the database, logs and backups too"},
+            variables={"PURGE": "1 also removes the database, the logs and the backups"},
         ),
         "start": Command(
             "start the site's services", "sitekit.machine.run.commands:start", root=True
         ),
         "stop": Command(
-            "stop the site's services; users' servers stay up",
+            "stop the site's services; users' servers keep running",
             "sitekit.machine.run.commands:stop",
             root=True,
         ),
         "status": Command(
-            "show which services run", "sitekit.machine.run.commands:status", root=True
+            "print the state of the services and the kernels, and open problems",
+            "sitekit.machine.run.commands:status",
+            root=True,
         ),
         "backup": Command(
             "write database, secrets and configuration to one file",
@@ -149,29 +154,29 @@ GROUPS: dict[str, dict[str, Command]] = {
             root=True,
         ),
         "restore": Command(
-            "restore a backup, on this machine or another",
+            "restore a backup on this machine or another one",
             "sitekit.machine.backup.restore:restore",
             site=False,
             root=True,
-            variables={"FROM": "the file of `make backup`"},
+            variables={"FROM": "the file that `make backup` wrote"},
         ),
         "rotate_secrets": Command(
-            "replace the secrets of hub and proxy; servers keep running, users log in again",
+            "replace the secrets of hub and proxy; servers keep running, but users have to log in again",
             "sitekit.machine.apply.rotate_secrets:rotate_secrets",
             root=True,
         ),
         "certificate": Command(
-            "ask the ACME server for the certificate, where nginx is the front",
+            "request the certificate from the ACME server (`certificate: acme` with nginx)",
             "sitekit.machine.web.certbot:certificate",
             root=True,
         ),
         "certificate_check": Command(
-            "say how long the certificates last that web server and proxy show",
+            "check how long the certificates of web server and proxy are valid",
             "sitekit.machine.web.expiry:certificate_check",
-            details="Ends with 1 three weeks before the end of one.",
+            details="Exits with 1 if a certificate expires within three weeks.",
         ),
         "maintenance_on": Command(
-            "show the maintenance page to all but front.maintenance_allow",
+            "show the maintenance page to all clients outside of front.maintenance_allow",
             "sitekit.machine.web.maintenance:maintenance_on",
             root=True,
         ),
@@ -181,7 +186,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     },
     "The demo": {
         "demo": Command(
-            "bring up a whole cluster with its JupyterHub on this one machine",
+            "install and start a complete cluster with a JupyterHub on this machine",
             "sitekit.demo.commands:demo",
             site=False,
             root=True,
@@ -196,20 +201,18 @@ GROUPS: dict[str, dict[str, Command]] = {
             "stop the demo", "sitekit.demo.commands:demo_stop", site=False, root=True
         ),
         "demo_reset": Command(
-            "remove the demo, and list what stays behind",
+            "remove the demo, and list what is left on the machine",
             "sitekit.demo.commands:demo_reset",
             site=False,
             root=True,
         ),
     },
     "Development": {
-        "test": Command("run every test; as root it brings the demo up and tests it"),
-        "test_quick": Command(
-            "run the tests that need nothing but Python, in parallel; no root needed"
-        ),
-        "lint": Command("run ruff and import-linter"),
-        "bench": Command("measure; the demo must be up", root=True),
-        "soak": Command("run the long tests too", root=True),
+        "test": Command("run all tests but the long ones; as root, start the demo and test it too"),
+        "test_quick": Command("run the tests that need only Python, in parallel; needs no root"),
+        "lint": Command("run ruff, mypy and import-linter"),
+        "bench": Command("run the measurements; the demo must run", root=True),
+        "soak": Command("run all tests, including the long ones", root=True),
     },
 }
 """All commands by group. The Makefile itself runs those without a function."""
@@ -226,7 +229,7 @@ def overview() -> str:
     """Return all commands, one line each, for `make help`."""
     lines = [
         "make COMMAND [VARIABLE=value]. make COMMAND HELP=1 explains a command.",
-        "SITE=path selects another site file than config/site.yml; PYTHON=python3.12 another interpreter for sitekit.",
+        "SITE=path names a site file other than config/site.yml. PYTHON=python3.12 names another Python for sitekit.",
     ]
     for group, commands in GROUPS.items():
         lines += [
@@ -269,8 +272,8 @@ def page() -> str:
 def _page() -> Iterator[str]:
     """Yield the lines of the page."""
     yield "# Commands\n"
-    yield "Each is a target of make. This page and `make help` come from the table in `scripts/sitekit/commands.py`."
-    yield "`make COMMAND HELP=1` prints one entry. SITE=path selects another site file than `config/site.yml`.\n"
+    yield "Each command is a target of make. `scripts/sitekit/commands.py` generates this page and `make help`."
+    yield "`make COMMAND HELP=1` prints one entry. SITE=path names a site file other than `config/site.yml`.\n"
     yield "Exit codes: 0 done, 1 failed, 2 refused before anything changed, 130 interrupted."
     for group, commands in GROUPS.items():
         yield f"\n## {group}\n"

@@ -53,7 +53,7 @@ def look(site: Site) -> dict[str, Any]:
     return {
         **found,
         "tokens": [token for token in found["tokens"] if token[:1] not in over],
-        "routes": routes(site),
+        "routes": routes(site, by_the_hub=False),
         "jobs": ask(
             site, "squeue", "--noheader", "--states=PD,R,CF,S", "--format=%i %u %j %k"
         ).splitlines(),
@@ -77,11 +77,16 @@ def nothing_changes(site: Site) -> Iterator[None]:
         )
 
 
-def routes(site: Site) -> dict[str, str]:
-    """The proxy's table: path -> target."""
+def routes(site: Site, by_the_hub: bool = True) -> dict[str, str]:
+    """The proxy's table: path -> target. Without `by_the_hub`, the routes are left out by which the
+    hub answers for stopped servers, which it adds and deletes in its own time."""
     headers = {"Authorization": f"token {proxy_secret(site)}"}
     told = httpx.get(proxy_api(site), headers=headers, verify=calling(site, "hub"), timeout=30)
-    return {path: route["target"] for path, route in sorted(told.json().items())}
+    return {
+        path: route["target"]
+        for path, route in sorted(told.json().items())
+        if by_the_hub or "sitekit_stand_in" not in route
+    }
 
 
 def proxy_api(site: Site) -> str:

@@ -46,7 +46,8 @@ def applied(**sections: dict[str, object]) -> Iterator[Site]:
         yield changed
     finally:
         # a server left by a failed test would send its user to names that only a browser resolves
-        ask(as_run, "scancel", "--user=alice,bob")
+        for user in ("alice", "bob"):
+            ask(as_run, "scancel", f"--user={user}")
         assert apply(as_run) == 0
 
 

@@ -4,18 +4,16 @@ removes."""
 from __future__ import annotations
 
 import json
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from gate_program import gate_program
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sitekit.backends.choice import Choice
 from sitekit.backends.slurm.gate import request_of
-from sitekit.base.data import data
 from sitekit.site import tier
 from sitekit.site.tier import Tier
 
@@ -32,11 +30,7 @@ NAME = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", fullmatch=True)
 
 @pytest.fixture(scope="module")
 def gate() -> ModuleType:
-    """The program itself, without its main()."""
-    loader = SourceFileLoader("gate", str(data("scripts/gate")))
-    module = module_from_spec(spec_from_loader("gate", loader))
-    loader.exec_module(module)
-    return module
+    return gate_program()
 
 
 def refused(gate: ModuleType, row: dict[str, object]) -> str:

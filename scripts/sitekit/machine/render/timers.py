@@ -16,7 +16,7 @@ from ..web.renewal import is_brought
 _TITLES = {
     "kernels": "Daily test of the kernels",
     "backup": "Nightly backup",
-    "certificate": "Daily look at the certificate",
+    "certificate": "Daily check of the certificate",
 }
 
 
