@@ -77,10 +77,12 @@ class Job:
 class Work:
     """Hold one start of a server for a backend: the account, and the job once it is known.
 
-    `intended` is the time when the hub decided to submit the job, in seconds since the epoch.
+    `user` is the hub's user, `account` the cluster's account as which the server runs. `intended` is
+    the time when the hub decided to submit the job, in seconds since the epoch.
     """
 
     tag: str
+    user: str
     account: str
     uid: int | None = None
     job: str | None = None

@@ -24,7 +24,9 @@ DENIES = "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1"
 
 def work(number: int | None = 12, uid: int | None = 1001) -> Work:
     job = None if number is None else str(number)
-    return Work(tag=TAG, account="alice", uid=uid, job=job, intended=time.time() - 600)
+    return Work(
+        tag=TAG, user="alice", account="alice", uid=uid, job=job, intended=time.time() - 600
+    )
 
 
 @pytest.fixture

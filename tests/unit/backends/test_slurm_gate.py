@@ -22,6 +22,7 @@ from sitekit.site import load_site
 
 SITE = load_site(data("config/sites/demo.yml"))
 ALICE, BOB = 1001, 1002
+WORK = Work(tag="t", user="alice", account="alice", uid=ALICE, intended=0)
 
 
 def plays(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
@@ -147,7 +148,7 @@ def test_an_answer_without_an_end_is_not_read_to_its_end(
 @pytest.mark.parametrize("lines", ["[1, 2]", '"text"', '{"a": 1}', "null", '[["x"]]'])
 def test_a_log_is_lines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lines: str) -> None:
     plays(monkeypatch, tmp_path, f"""cat > /dev/null; echo '{{"ok": true, "lines": {lines}}}'""")
-    assert asyncio.run(gate.log_lines(SITE, "alice", "7")) == []
+    assert asyncio.run(gate.log_lines(SITE, WORK, "7")) == []
 
 
 def test_a_log_is_short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -157,7 +158,7 @@ def test_a_log_is_short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
             tmp_path,
             f"cat > /dev/null; cat <<'END'\n{json.dumps({'ok': True, 'lines': lines})}\nEND",
         )
-        told = asyncio.run(gate.log_lines(SITE, "alice", "7"))
+        told = asyncio.run(gate.log_lines(SITE, WORK, "7"))
         assert told[-1] == lines[-1] and len(told) <= 40 and sum(map(len, told)) <= 32 * 1024
 
 
@@ -217,9 +218,7 @@ def test_an_operator_cancels_the_users_own_jobs_alone(
     site = SITE.model_copy(
         update={"slurm": SITE.slurm.model_copy(update={"bin": tmp_path, "conf": None})}
     )
-    ask = gate.cancel(
-        site, Work(tag="t", account="alice", uid=ALICE, intended=0), "7", graceful=False
-    )
+    ask = gate.cancel(site, WORK, "7", graceful=False)
     if cancelled:
         assert asyncio.run(ask)
     else:

@@ -146,7 +146,7 @@ def test_a_login_node_that_lets_nobody_in_refuses(site: Site, plays: Callable[..
 def test_the_gates_request_is_counted_until_it_ends(site: Site, plays: Callable[..., Path]) -> None:
     """A certificate that cannot be made, too: there is no key to sign with."""
     plays(NOTHING)
-    work = Work(tag="0" * 16, account="alice", intended=0.0)
+    work = Work(tag="0" * 16, user="alice", account="alice", intended=0.0)
     with pytest.raises((NoAnswer, OSError)):
         asyncio.run(gate.cancel(site, work, "7", graceful=True))
     assert not gate.under_way

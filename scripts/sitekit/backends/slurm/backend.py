@@ -42,7 +42,7 @@ class SlurmBackend:
         self.strays: list[str] = []
         self._names = Names(site)
         self._jobs = ServerJobs(site, self.queue, open_work)
-        self._forecast = Forecast(site, self.queue, self._jobs.waiting_accounts)
+        self._forecast = Forecast(site, self.queue, self._jobs.waiting)
         # by node: the time of the query, and the address
         self._addresses: dict[str, tuple[float, str]] = {}
 
@@ -70,9 +70,8 @@ class SlurmBackend:
         The gate renders the job script, and runs sbatch as the account.
         """
         try:
-            return await gate.submit(
-                self._site, work.account, gate.request_of(choice, work.tag, environment, live)
-            )
+            request = gate.request_of(choice, work.tag, environment, live)
+            return await gate.submit(self._site, work.account, request | gate.user_of(work))
         except NoAnswer:
             self.queue.look()
             raise
@@ -111,7 +110,7 @@ class SlurmBackend:
         return record.ending() if record else None
 
     async def log_tail(self, work: Work, job: str) -> list[str]:
-        return await gate.log_lines(self._site, work.account, job)
+        return await gate.log_lines(self._site, work, job)
 
     def loops(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
         loops: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {

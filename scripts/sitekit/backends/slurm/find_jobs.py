@@ -109,10 +109,10 @@ class ServerJobs:
         """Return whether Slurm accepted the job, but no snapshot of this hub has listed it."""
         return work.job is not None and self.find(work) is None and work.tag not in self._seen
 
-    def waiting_accounts(self) -> list[str]:
-        """Return the accounts whose servers wait for room."""
+    def waiting(self) -> list[Work]:
+        """Return the starts whose jobs wait for room."""
         jobs = [(work, self.find(work)) for work in self._open_work()]
-        return [work.account for work, job in jobs if job and job.pending]
+        return [work for work, job in jobs if job and job.pending]
 
     async def forget_ended(self) -> None:
         """Delete the stored data about servers that have ended, every FORGET_INTERVAL.

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from ...site import Site
 from ...site.tier import Requires, Tier
 from ..choice import Choice
-from ..job import NoAnswer, Refused
+from ..job import NoAnswer, Refused, Work
 from . import gate
 from .list_jobs import Waiting, waiting_jobs
 from .parse_jobs import SlurmJob
@@ -34,8 +34,8 @@ class Forecast:
     pending jobs of all users.
     """
 
-    def __init__(self, site: Site, queue: Queue, waiting_accounts: Callable[[], list[str]]) -> None:
-        self._site, self._queue, self._waiting_accounts = site, queue, waiting_accounts
+    def __init__(self, site: Site, queue: Queue, waiting: Callable[[], list[Work]]) -> None:
+        self._site, self._queue, self._waiting_starts = site, queue, waiting
         self.starts: dict[str, int | None] = {}
         self.waiting: list[Waiting] = []
         # cache of counts in this `waiting`, because many users read them
@@ -84,12 +84,12 @@ class Forecast:
             await asyncio.sleep(5)
             if not self._queue.healthy or time.time() - self.asked <= EVERY:
                 continue
-            if accounts := self._waiting_accounts():
-                await self.ask(random.choice(accounts))  # noqa: S311  (a random one, because limits of one account do not hold for others)
+            if waiting := self._waiting_starts():
+                await self.ask(random.choice(waiting))  # noqa: S311  (a random one, because limits of one account do not hold for others)
                 self.asked = time.time()
 
-    async def ask(self, account: str) -> None:
-        """Renew the answers; the expected starts are those for jobs of `account`."""
+    async def ask(self, work: Work) -> None:
+        """Renew the answers; the expected starts are those for jobs of this start's account."""
         partitions = sorted(
             {partition for tier in self._site.tiers for partition in tier.partitions}
         )
@@ -101,9 +101,8 @@ class Forecast:
         for tier in self._site.tiers:
             with contextlib.suppress(Refused, NoAnswer):
                 await self._queue.spend()
-                starts[tier.key] = await gate.start_of(
-                    self._site, account, gate.request_of(Choice.of(tier), "0" * 16, {})
-                )
+                request = gate.request_of(Choice.of(tier), "0" * 16, {}) | gate.user_of(work)
+                starts[tier.key] = await gate.start_of(self._site, work.account, request)
         self.starts = starts
 
 

@@ -24,7 +24,7 @@ NEVER = 2**53  # the gate returns this start for a job that could never start
 ANSWER = 1024**2  # bytes; the longest answer has 40 lines of a log's last 32 KiB
 TEXT = 4000  # characters of an error
 LINES, LOG = 40, 32 * 1024  # of a log: lines, characters
-AT_ONCE = 16  # requests for one user; a user can stop the gate, and it and sudo then stay
+AT_ONCE = 16  # requests for one user, who can stop the gate; it and sudo then stay
 KINDS = {"sbatch", "scancel", "home", "refused"}  # the gate also answers `gate` and `silent`
 under_way: Counter[str] = Counter()
 
@@ -46,16 +46,17 @@ FORMS: dict[str, Callable[[Any], bool]] = {
 
 
 async def ask_gate(
-    site: Site, user: str, request: dict[str, Any], timeout: float = 60, program: str = "gate"
+    site: Site, account: str, request: dict[str, Any], timeout: float = 60, program: str = "gate"
 ) -> dict[str, Any]:
-    """Send `request` to the gate as `user`, and return its answer. `timeout` is in seconds.
+    """Send `request` to the gate as `account`, and return its answer. `timeout` is in seconds.
 
     Raises Refused with the reason, or NoAnswer if Slurm does not answer the gate.
     """
+    user = str(request.get("user", account))
     if under_way[user] >= AT_ONCE:
         raise NoAnswer(f"{AT_ONCE} earlier requests for {user} have not come to their end")
     under_way[user] += 1
-    as_user, argv = transport(site).as_user(user), [str(site.libexec / program)]
+    as_user, argv = transport(site).as_user(account), [str(site.libexec / program)]
     answer = await as_user.run(
         argv, json.dumps(request), timeout, ANSWER, partial(_has_ended, user)
     )
@@ -64,12 +65,14 @@ async def ask_gate(
     except (ValueError, RecursionError):
         raise Refused(
             "gate",
-            f"{as_user.name} did not let the hub act for {user}: {_plain(answer.err)[-500:]}",
+            f"{as_user.name} did not let the hub act for {account}: {_plain(answer.err)[-500:]}",
         ) from None
     if not isinstance(reply, dict) or not all(
         FORMS[key](reply[key]) for key in FORMS.keys() & reply.keys()
     ):
-        raise Refused("gate", f"the answer for {user} does not have the form of the gate's answers")
+        raise Refused(
+            "gate", f"the answer for {account} does not have the form of the gate's answers"
+        )
     if reply.get("ok"):
         return reply
     kind, error = reply.get("kind", "gate"), _plain(reply.get("error", ""))
@@ -145,19 +148,26 @@ def request_of(
     }
 
 
-async def submit(site: Site, user: str, request: dict[str, Any]) -> str:
-    """Submit a server's job as `user`, and return its number. Raises Refused, NoAnswer."""
-    return str(_value_of(await ask_gate(site, user, {**request, "verb": "submit"}), "job"))
+def user_of(work: Work) -> dict[str, str]:
+    """Return the key of a request that names the hub's user, if the account has another name."""
+    return {} if work.user == work.account else {"user": work.user}
 
 
-async def start_of(site: Site, user: str, request: dict[str, Any]) -> int | None:
+async def submit(site: Site, account: str, request: dict[str, Any]) -> str:
+    """Submit a server's job as `account`, and return its number. Raises Refused, NoAnswer."""
+    return str(_value_of(await ask_gate(site, account, {**request, "verb": "submit"}), "job"))
+
+
+async def start_of(site: Site, account: str, request: dict[str, Any]) -> int | None:
     """Return when the requested job would start, in seconds since the epoch.
 
     The time comes from `sbatch --test-only`. Returns None if the job could never start. Raises
     Refused, NoAnswer.
     """
     start = int(
-        _value_of(await ask_gate(site, user, {**request, "verb": "submit", "test": True}), "start")
+        _value_of(
+            await ask_gate(site, account, {**request, "verb": "submit", "test": True}), "start"
+        )
     )
     return start if start < NEVER else None
 
@@ -170,7 +180,7 @@ async def cancel(site: Site, work: Work, job: str, *, graceful: bool) -> bool:
     Slurm reports to the owner, from whom no job is hidden, that there is no such job. Raises
     Refused, NoAnswer.
     """
-    request = {"verb": "cancel", "job": int(job), "graceful": graceful}
+    request = {"verb": "cancel", "job": int(job), "graceful": graceful, **user_of(work)}
     try:
         reply = await ask_gate(site, work.account, dict(request))
     except Refused as refusal:
@@ -199,12 +209,11 @@ async def _cancel_as_operator(site: Site, work: Work, job: str, refusal: Refused
         raise Refused("scancel", f"{refusal}; {answer.err}; {instead}") from None
 
 
-async def log_lines(site: Site, user: str, job: str) -> list[str]:
+async def log_lines(site: Site, work: Work, job: str) -> list[str]:
     """Return the last lines of a job's log; none if it cannot be read."""
     try:
-        reply = _value_of(
-            await ask_gate(site, user, {"verb": "log", "job": int(job)}, timeout=10), "lines"
-        )
+        request = {"verb": "log", "job": int(job), **user_of(work)}
+        reply = _value_of(await ask_gate(site, work.account, request, timeout=10), "lines")
     except (Refused, NoAnswer):
         return []
     return _within(reply[-LINES:])

@@ -39,12 +39,8 @@ LAST = "SELECT * FROM starts WHERE user = ? AND name = ? ORDER BY intended DESC 
 
 @dataclass(frozen=True, kw_only=True)
 class Row(Work):
-    """Hold one start of a server. Times are seconds since the epoch.
+    """Hold one start of a server. Times are seconds since the epoch."""
 
-    `user` is the hub's user. `account`, in Work, is the cluster's account as which the server runs.
-    """
-
-    user: str
     name: str
     backend: str
     token: str | None
