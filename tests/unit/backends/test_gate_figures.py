@@ -89,7 +89,7 @@ def test_the_log_of_a_job_that_runs_stays_however_many_came_after_it(
     for number in (5, 6, *range(100, 100 + 2 * gate.LOGS_KEPT)):
         (folder / f"job-{number}.log").touch()
     (folder / "notes").touch()
-    gate.log_folder({"log_dir": "log"}, SimpleNamespace(pw_dir=str(tmp_path)), {5, 103})
+    gate.log_folder({"log_dir": "log"}, SimpleNamespace(home=str(tmp_path)), {5, 103})
     left = sorted(path.name for path in folder.iterdir())
     newest = range(100 + gate.LOGS_KEPT + 1, 100 + 2 * gate.LOGS_KEPT)
     assert left == sorted(["notes", *(f"job-{number}.log" for number in (5, 103, *newest))])

@@ -11,7 +11,7 @@ import pytest
 from slurm_parts import job
 
 from sitekit.backends.choice import Choice
-from sitekit.backends.job import NoAnswer
+from sitekit.backends.job import NoAnswer, Work
 from sitekit.backends.slurm import forecast as module
 from sitekit.backends.slurm.forecast import Forecast
 from sitekit.backends.slurm.list_jobs import Waiting
@@ -31,6 +31,10 @@ JOB = job(
     reason="Resources",
 )
 SMALL, LARGE = SITE.tier("small"), SITE.tier("large")
+
+
+def of(user: str) -> Work:
+    return Work(tag="0" * 16, user=user, account=user, intended=0.0)
 
 
 class Asked:
@@ -85,7 +89,7 @@ def test_an_answer_that_does_not_come_is_not_replaced_by_an_old_one(
     monkeypatch.setattr(module.gate, "start_of", silent)
     monkeypatch.setattr(module, "waiting_jobs", silent)
     made = forecast(large=SOON)
-    asyncio.run(made.ask("alice"))
+    asyncio.run(made.ask(of("alice")))
     assert made.starts == {}
 
 
@@ -109,11 +113,11 @@ def test_what_many_read_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(module, "waiting_jobs", waiting)
     monkeypatch.setattr(module.gate, "start_of", start)
     made = forecast()
-    asyncio.run(made.ask("alice"))
+    asyncio.run(made.ask(of("alice")))
     assert {made.ahead(replace(JOB, id="200")) for _ in range(50)} == {100}
     assert len(looks) == 100
     assert made.ahead(replace(JOB, id="3", priority=5)) == 2
-    asyncio.run(made.ask("alice"))
+    asyncio.run(made.ask(of("alice")))
     assert made.ahead(replace(JOB, id="200")) == 100 and len(looks) > 200
 
 
@@ -121,15 +125,15 @@ def test_whose_server_is_asked_for_goes_by_turns(monkeypatch: pytest.MonkeyPatch
     """One user's own limit, or a gate that does not answer, must not be everybody's forecast."""
     asked: set[str] = set()
 
-    async def ask(_: Forecast, user: str) -> None:
-        asked.add(user)
+    async def ask(_: Forecast, work: Work) -> None:
+        asked.add(work.user)
         if asked == {"alice", "bob"}:
             raise asyncio.CancelledError
 
     monkeypatch.setattr(module.asyncio, "sleep", pause)
     monkeypatch.setattr(Forecast, "ask", ask)
     monkeypatch.setattr(module, "EVERY", -1)
-    made = Forecast(SITE, Asked(), lambda: ["alice", "bob"])
+    made = Forecast(SITE, Asked(), lambda: [of("alice"), of("bob")])
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(made.run())
 
