@@ -26,28 +26,11 @@ DROPPED_PREFIXES = (
     "LMOD_", "__LMOD_", "_ModuleTable", "MODULE", "PYTHON", "R_", "LUA_", "TCL", "LD_", "CONDA_", "_CE_", "BASH_FUNC_",
     "APPTAINER", "SINGULARITY",
 )  # fmt: skip
-DROPPED = frozenset(
-    [
-        "LOADEDMODULES",
-        "_LMFILES_",
-        "VIRTUAL_ENV",
-        "BASH_ENV",
-        "ENV",
-        "SHELLOPTS",
-        "BASHOPTS",
-        "JULIA_LOAD_PATH",
-        "JULIA_PROJECT",
-        "CPATH",
-        "C_INCLUDE_PATH",
-        "CPLUS_INCLUDE_PATH",
-        "LIBRARY_PATH",
-        "PKG_CONFIG_PATH",
-        "CMAKE_PREFIX_PATH",
-        "ACLOCAL_PATH",
-        "MANPATH",
-        "INFOPATH",
-    ]
-)
+DROPPED = (
+    "LOADEDMODULES", "_LMFILES_", "VIRTUAL_ENV", "BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS",
+    "JULIA_LOAD_PATH", "JULIA_PROJECT", "CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH",
+    "PKG_CONFIG_PATH", "CMAKE_PREFIX_PATH", "ACLOCAL_PATH", "MANPATH", "INFOPATH",
+)  # fmt: skip
 # If one of these files is in the home, a module's name may mean another module (Lmod: utils.lua,
 # getModuleRCT; ReadLmodRC.lua).
 REDIRECTING = (".modulerc", ".modulerc.lua", ".lmodrc.lua")
@@ -58,21 +41,6 @@ LOAD_SECONDS = 120
 # (sitekit/session/loaded_modules.py).
 LOADED = "modules.json"
 TAB = "in the Software Modules tab, then Kernel > Restart Kernel"
-
-
-class CannotStart(Exception):
-    """A kernel cannot start. The error has the reason, and what the user can do."""
-
-    def __init__(self, what: str, detail: str = "", remedy: str = "") -> None:
-        super().__init__(what)
-        self.what, self.detail, self.remedy = what, detail.strip(), remedy
-
-
-def cleaned(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return `environ` without variables of modules, shells and programming languages."""
-    return {
-        k: v for k, v in environ.items() if k not in DROPPED and not k.startswith(DROPPED_PREFIXES)
-    }
 
 
 # The published path is a link into a generation. Use the tombstone and the kernels of the same
@@ -89,6 +57,14 @@ def _beside(name: str) -> Any:
 
 
 lmod_output = _beside("lmod_output")
+
+
+class CannotStart(Exception):
+    """A kernel cannot start. The error has the reason, and what the user can do."""
+
+    def __init__(self, what: str, detail: str = "", remedy: str = "") -> None:
+        super().__init__(what)
+        self.what, self.detail, self.remedy = what, detail.strip(), remedy
 
 
 def load(
@@ -109,6 +85,13 @@ def prepared(kernel: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str,
         env["PYTHONNOUSERSITE"] = "1"
         env["R_PROFILE_USER"] = env["R_ENVIRON_USER"] = os.devnull
     return env
+
+
+def cleaned(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return `environ` without variables of modules, shells and programming languages."""
+    return {
+        k: v for k, v in environ.items() if k not in DROPPED and not k.startswith(DROPPED_PREFIXES)
+    }
 
 
 def completed(kernel: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, str]:
@@ -155,7 +138,7 @@ def lmod(
         return run(argv, env=env, capture_output=True, timeout=LOAD_SECONDS)
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         raise CannotStart(
-            f"Lmod did not answer to `{_words(kernel['modules'])}`.", str(error)
+            f"Lmod did not answer to `{_command(kernel['modules'])}`.", str(error)
         ) from None
 
 
@@ -169,14 +152,14 @@ def full_names(modules: list[str], loaded: list[str], said: str = "") -> list[st
         same = [full for full in loaded if full == name or full.startswith(f"{name}/")]
         if not same:
             raise CannotStart(
-                f"`{_words(modules)}` failed: {name} is not among the loaded modules.",
+                f"`{_command(modules)}` failed: {name} is not among the loaded modules.",
                 said.strip() or f"Loaded: {' '.join(loaded) or 'nothing'}",
             )
         found.append(same[-1])
     return found
 
 
-def _words(modules: list[str]) -> str:
+def _command(modules: list[str]) -> str:
     return "module load " + " ".join(modules)
 
 
@@ -194,7 +177,7 @@ def with_loaded(kernel: Mapping[str, Any], environ: Mapping[str, str]) -> dict[s
         content = {}
     if not (modules := [name for name in (content.get("LOADEDMODULES") or "").split(":") if name]):
         raise CannotStart(
-            "This kernel runs what you have loaded, and no module is loaded.", remedy=_load(kernel)
+            "This kernel runs what you have loaded, and no module is loaded.", remedy=_advice(kernel)
         )
     return {
         **kernel,
@@ -223,16 +206,16 @@ def brought(kernel: Mapping[str, Any], env: Mapping[str, str]) -> str:
             )
             if done.returncode:
                 raise CannotStart(
-                    f"{program} has no working {inherit['package']}.", done.stderr, _load(kernel)
+                    f"{program} has no working {inherit['package']}.", done.stderr, _advice(kernel)
                 )
             return program
     loaded = f"Loaded: {' '.join(kernel['modules'])}"
     raise CannotStart(
-        f"No module that you have loaded brings {inherit['programs'][0]}.", loaded, _load(kernel)
+        f"No module that you have loaded brings {inherit['programs'][0]}.", loaded, _advice(kernel)
     )
 
 
-def _load(kernel: Mapping[str, Any]) -> str:
+def _advice(kernel: Mapping[str, Any]) -> str:
     """Return the advice to load a module."""
     return f"load {' or '.join(kernel['inherit']['known'])} {TAB}."
 
@@ -280,9 +263,8 @@ def by_socket(words: list[str], connection_file: str) -> list[str]:
 
     Returns the command line.
     """
-    with open(connection_file, encoding="utf-8") as file:
-        if json.load(file).get("transport") != "ipc":
-            return words
+    if _connection(connection_file).get("transport") != "ipc":
+        return words
     for place in range(len(words)):
         if words[place : place + 2] == ["-m", "ipykernel_launcher"]:
             with open(os.path.join(HERE, "by_socket.py"), encoding="utf-8") as file:
@@ -296,15 +278,20 @@ def filled(words: list[str], connection_file: str) -> list[str]:
         "{home}": os.path.expanduser("~"),
         "{uid}": str(os.getuid()),
         "{gid}": str(os.getgid()),
+        "{connection_file}": connection_file,
     }
-    known["{connection_file}"] = connection_file
     if any("{sockets}" in word for word in words):  # a container, which sees only folders that are bound
-        with open(connection_file, encoding="utf-8") as file:
-            known["{sockets}"] = os.path.dirname(json.load(file)["ip"])
+        known["{sockets}"] = os.path.dirname(_connection(connection_file)["ip"])
     return [
         re.sub("|".join(map(re.escape, known)), lambda match: known[match[0]], word)
         for word in words
     ]
+
+
+def _connection(file: str) -> dict[str, Any]:
+    """Return the content of the connection file, which Jupyter has written."""
+    with open(file, encoding="utf-8") as content:
+        return json.load(content)
 
 
 def read(name: str) -> dict[str, Any]:
@@ -332,20 +319,15 @@ def tombstone(connection_file: str, title: str, site: str, why: CannotStart) -> 
     A kernel that ended would be restarted. The tombstone keeps running.
     """
     people = f"the people who run {site}" if site else "the people who run this JupyterHub"
+    advice = f"choose another kernel (Kernel > Change Kernel), and show this to {people}."
     lines = [
         f"The kernel '{title}' could not start.",
         "",
         why.what,
         *(f"    {line}" for line in why.detail.splitlines()[:40]),
         "",
+        f"What to do: {why.remedy or advice}",
     ]
-    lines.append(
-        "What to do: "
-        + (
-            why.remedy
-            or f"choose another kernel (Kernel > Change Kernel), and show this to {people}."
-        )
-    )
     text = "\n".join(lines)[:8000]
     sys.stderr.write(text + "\n")
     env = {**cleaned(os.environ), "SITEKIT_KERNEL_FAULT": text.encode("utf-8", "replace").decode()}

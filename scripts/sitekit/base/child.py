@@ -5,6 +5,7 @@ The process receives one request, and sends any number of events and one answer.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -15,7 +16,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 from .command import Argv, piped
 from .errors import Problem
@@ -39,50 +40,66 @@ def ask(
     installation. Raises Problem if the process reports one, ends without an answer, or takes too
     long.
     """
-    answer: Event | None = None
-    places = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))}
-    argv = [sys.executable, "-m", module]
     with tempfile.TemporaryFile("w+") as errors:
-        child = subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            env=environment,
-            umask=0o022,
-        )
-        requests, events = piped(child.stdin), piped(child.stdout)
-        timer = threading.Timer(timeout, child.kill)
-        timer.start()
-        try:
-            try:
-                json.dump(request, requests)
-                requests.close()
-            except BrokenPipeError:
-                pass  # the process ended immediately; its standard error output tells why
-            for line in events:
-                event = json.loads(line)
-                if "answer" in event or "problem" in event:
-                    answer = event
-                else:
-                    on_event(event)
-            child.wait()
-        finally:
-            timer.cancel()
-            child.kill()
-            child.wait()
-            events.close()
-        if answer is None:
+        child = _start(module, errors)
+        reply = _exchange(child, request, on_event, timeout)
+        if reply is None:
             errors.seek(0)
             raise Problem(
                 f"{_ending(child.returncode)}{_tail(errors.read())}",
                 remedy="run the same command again",
             )
-    if "problem" in answer:
-        raise Problem(*answer["problem"])
-    return answer["answer"]
+    if "problem" in reply:
+        raise Problem(*reply["problem"])
+    return reply["answer"]
+
+
+def _start(module: str, errors: IO[str]) -> subprocess.Popen[str]:
+    """Start `python -m module`, with its standard error output in the file `errors`."""
+    places = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
+    return subprocess.Popen(
+        [sys.executable, "-m", module],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))},
+        umask=0o022,
+    )
+
+
+def _exchange(
+    child: subprocess.Popen[str],
+    request: Event,
+    on_event: Callable[[Event], None],
+    timeout: float,
+) -> Event | None:
+    """Send the request and receive all events; return the event with the answer or the problem.
+
+    Returns None if the process ends without such an event. After `timeout` seconds it is killed.
+    """
+    reply: Event | None = None
+    requests, events = piped(child.stdin), piped(child.stdout)
+    timer = threading.Timer(timeout, child.kill)
+    timer.start()
+    try:
+        # a process that ended immediately reads nothing; its standard error output tells why
+        with contextlib.suppress(BrokenPipeError):
+            json.dump(request, requests)
+            requests.close()
+        for line in events:
+            event = json.loads(line)
+            if "answer" in event or "problem" in event:
+                reply = event
+            else:
+                on_event(event)
+        child.wait()
+    finally:
+        timer.cancel()
+        child.kill()
+        child.wait()
+        events.close()
+    return reply
 
 
 def serve(work: Callable[[Event], Any]) -> NoReturn:

@@ -118,12 +118,13 @@ def run(
             argv, f"{refused.filename} may not be run by {user or 'this account'}"
         ) from None
     except subprocess.TimeoutExpired as late:
-        printed = (
-            late.stderr
-            if isinstance(late.stderr, str)
-            else (late.stderr or b"").decode(errors="replace")
-        )
+        printed = _as_text(late.stderr)
         raise CommandFailed(argv, f"did not end within {timeout:g} s", printed) from None
     if check and done.returncode:
         raise CommandFailed(argv, f"ended with code {done.returncode}", done.stderr or done.stdout)
     return done
+
+
+def _as_text(printed: str | bytes | None) -> str:
+    """Return what a program printed before its time limit, of which subprocess has the bytes."""
+    return printed if isinstance(printed, str) else (printed or b"").decode(errors="replace")

@@ -57,8 +57,14 @@ def configure(c: Any, site: Site) -> None:
     update_servers(c, site)
     update_culling(c, site)
     update_entry(site)
-    update_pages(c, site)
-    share_hub_state(c, hub_state)
+    update_pages(c, hub_state)
+    share_hub_state(hub_state)
+    speak_tls(hub_state)
+    update_handlers(c, site)
+    tell_of_database()
+    forget_old_logins()
+    update_logs(c)
+    begin_loops(hub_state)
     update_metrics(site)
 
 
@@ -128,38 +134,8 @@ def update_entry(site: Site) -> None:
         enter.let_owners_in(site)
 
 
-def update_pages(c: Any, site: Site) -> None:
-    """Set the templates of pages, and the title of the site."""
-    c.JupyterHub.template_paths = [str(data("config/templates"))]
-    c.JupyterHub.template_vars = {"site_title": site.title}
-
-
-def share_hub_state(c: Any, hub_state: HubState) -> None:
-    """Give the shared state to the classes that need it, and start their loops with the hub."""
-    handlers = (ListeningHandler, EndingHandler, ServerHandler, CardHandler, StatusHandler)
-    for part in (SilentProxy, TierSpawner, Server, *handlers, NoAnswerHandler, ServerPageHandler):
-        part.hub_state = hub_state
-    speak_tls(hub_state)
-    replace_batchspawners_handler()
-    tell_of_database()
-    guarded = not hub_state.site.front.subdomains
-    replace_handlers(enter.HANDLERS if guarded else {})
-    forget_old_logins()
-    log_refusals_in_one_line()
-    log_no_cookie_ids()
-    log_no_strangers_names(PatientAuthenticator.accounts)
-    c.JupyterHub.logging_config = {
-        "formatters": {
-            "console": {"class": f"{SecretsLeftOut.__module__}.{SecretsLeftOut.__name__}"}
-        }
-    }
-    c.JupyterHub.extra_handlers = [
-        (LISTENING, ListeningHandler),
-        (ENDING, EndingHandler),
-        (r"/api/sitekit/card", CardHandler),
-        (r"/api/sitekit/status", StatusHandler),
-        *([(enter.PATH, enter.EnterHandler)] if guarded else []),
-    ]
+def update_pages(c: Any, hub_state: HubState) -> None:
+    """Set the templates of pages, and what the templates show: the site's title and cards."""
 
     def card_of(user: Any) -> Callable[[str], dict[str, Any] | None]:
         """Return a function that returns a server's last card.
@@ -169,8 +145,49 @@ def share_hub_state(c: Any, hub_state: HubState) -> None:
         """
         return lambda name: hub_state.ledger.last_card(user.name, name) if user else None
 
-    # a function, not a method: traitlets would copy a method with its object
-    c.JupyterHub.template_vars["sitekit_card"] = card_of
+    c.JupyterHub.template_paths = [str(data("config/templates"))]
+    # card_of is a function, not a method: traitlets would copy a method with its object
+    c.JupyterHub.template_vars = {"site_title": hub_state.site.title, "sitekit_card": card_of}
+
+
+def share_hub_state(hub_state: HubState) -> None:
+    """Give the shared state to the classes that need it."""
+    handlers = (ListeningHandler, EndingHandler, ServerHandler, CardHandler, StatusHandler)
+    for part in (SilentProxy, TierSpawner, Server, *handlers, NoAnswerHandler, ServerPageHandler):
+        part.hub_state = hub_state
+
+
+def update_handlers(c: Any, site: Site) -> None:
+    """Set which handler answers at which address: JupyterHub's own, or one of sitekit's.
+
+    The handlers that let users into each other's servers are needed only on one domain.
+    """
+    one_domain = not site.front.subdomains
+    replace_batchspawners_handler()
+    replace_handlers(enter.HANDLERS if one_domain else {})
+    c.JupyterHub.extra_handlers = [
+        (LISTENING, ListeningHandler),
+        (ENDING, EndingHandler),
+        (r"/api/sitekit/card", CardHandler),
+        (r"/api/sitekit/status", StatusHandler),
+        *([(enter.PATH, enter.EnterHandler)] if one_domain else []),
+    ]
+
+
+def update_logs(c: Any) -> None:
+    """Remove secrets and useless lines from JupyterHub's log."""
+    log_refusals_in_one_line()
+    log_no_cookie_ids()
+    log_no_strangers_names(PatientAuthenticator.accounts)
+    c.JupyterHub.logging_config = {
+        "formatters": {
+            "console": {"class": f"{SecretsLeftOut.__module__}.{SecretsLeftOut.__name__}"}
+        }
+    }
+
+
+def begin_loops(hub_state: HubState) -> None:
+    """Start the loops that run until the hub ends, once JupyterHub has loaded its users."""
     begin_with_users(
         {
             "absent users": AbsentUsers().tell,

@@ -20,6 +20,7 @@ from . import result_table
 from .discovery.candidate import Candidate, candidates, unreadable
 from .discovery.module_tree import Module, read_tree
 from .discovery.rules import Rules, load_rules
+from .discovery.run_spider import Broken
 from .generations import generation
 from .generations.generation_record import Record, read_record, write_record
 from .generations.kernel_record import Kernel, is_unchanged, with_distinct_titles
@@ -30,6 +31,7 @@ from .plan import Plan, code_of, rows_of
 from .proof.inherit import inheriting
 from .proof.probe import Failure, key_of, probe_all
 from .proof.prove import Trial, account, prove
+from .result_table import Row
 
 
 def make_kernels(site: Site, rules_file: Path, switch: bool = True) -> int:
@@ -51,20 +53,15 @@ def make_kernels(site: Site, rules_file: Path, switch: bool = True) -> int:
 
 
 def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> int:
-    with progress.step("Reading the module tree") as step:
-        tree, broken = read_tree(site, trial.user, rules.load_environment)
-        step.done(f"{len(tree)} modules")
-    _refuse_untrusted(site, rules, tree)
+    """Run the steps of `make_kernels`. `text` is the text of kernels.yml."""
+    tree, broken = _read_modules(site, rules, trial)
     old = generation.current(site)
     plan = _plan(site, rules, tree, trial, old)
     plan.notes += unreadable(broken)
     if old is not None and plan.changes_nothing:
-        rows = rows_of(site, plan, {}, {})
-        result_table.show(rows)
+        rows = _show(site, plan, {}, {})
         if switch:
-            write_atomic(old / generation.RULES, text)
-            if _record(rules, plan, plan.old, plan.lost) != plan.record:
-                write_record(old, _record(rules, plan, plan.old, plan.lost))
+            _renew_record(old, text, plan, _record(rules, plan, plan.old, plan.lost))
         progress.say(f"Nothing has changed: {result_table.counted(rows)}.")
         return code_of(rows)
     new = generation.begin(site)
@@ -72,14 +69,8 @@ def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> in
         site_info.write(new, site, rules)
         write_atomic(new / generation.RULES, text)
         kept, failed = _build(site, plan, old, new, trial)
-        rows = rows_of(site, plan, kept, failed)
-        result_table.show(rows)
-        offered = {**{k.id: k for k in plan.wanted.values() if k.id not in failed}, **kept}
-        lost = {
-            name: why
-            for name, why in {**plan.lost, **failed}.items()
-            if name in plan.old and name not in kept
-        }
+        rows = _show(site, plan, kept, failed)
+        offered, lost = plan.working(kept, failed), plan.failing(kept, failed)
         if plan.old and not offered:
             raise Problem(
                 "no kernel works any more, so the published ones stay",
@@ -98,6 +89,32 @@ def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> in
             f"Published {count} kernels in {site.kernels_current}: {result_table.counted(rows)}."
         )
         return code_of(rows)
+
+
+def _read_modules(site: Site, rules: Rules, trial: Trial) -> tuple[list[Module], list[Broken]]:
+    """Return the modules, and the parts of the module path that Lmod cannot read.
+
+    Raises Problem if an untrusted account can change files that the kernels run.
+    """
+    with progress.step("Reading the module tree") as step:
+        tree, broken = read_tree(site, trial.user, rules.load_environment)
+        step.done(f"{len(tree)} modules")
+    _refuse_untrusted(site, rules, tree)
+    return tree, broken
+
+
+def _show(site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, str]) -> list[Row]:
+    """Print the table, and return its rows."""
+    rows = rows_of(site, plan, kept, failed)
+    result_table.show(rows)
+    return rows
+
+
+def _renew_record(published: Path, text: str, plan: Plan, record: Record) -> None:
+    """Store the rules and the record in the published generation, whose kernels are unchanged."""
+    write_atomic(published / generation.RULES, text)
+    if record != plan.record:
+        write_record(published, record)
 
 
 def _publish(site: Site, new: Path, record: Record) -> int:
@@ -156,38 +173,25 @@ def _refuse_untrusted(site: Site, rules: Rules, tree: list[Module]) -> None:
 def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path | None) -> Plan:
     """Find the candidates, keep kernels that are unchanged, and probe all other candidates."""
     record = (read_record(now) if now else None) or Record()
-    old, asked = record.kernels, record.quiet
+    old = record.kernels
     found, notes = candidates(
         tree, rules, {name: kernel.language for name, kernel in old.items() if kernel.found}
     )
-    same: dict[str, Kernel] = {}
-    failures: list[Failure] = []
-    open_ones: list[Candidate] = []
-    for candidate in found:
-        key = key_of(site, rules, candidate)
-        known, silent = old.get(candidate.id), asked.get(candidate.id)
-        if (
-            known
-            and known.key == key
-            and is_unchanged(known.watch)
-            and generation.holds(now, known)
-        ):
-            same[candidate.id] = known
-        elif silent and not known and silent["key"] == key and is_unchanged(silent["watch"]):
-            failures.append(Failure(candidate, silent["reason"], False, key, silent["watch"]))
-        else:
-            open_ones.append(candidate)
-    probed = {
-        result.id if isinstance(result, Kernel) else result.candidate.id: result
-        for result in probe_all(site, rules, open_ones, trial.user)
+    known = {
+        candidate.id: result
+        for candidate in found
+        if (result := _known(site, rules, candidate, record, now))
     }
-    failures += [result for result in probed.values() if isinstance(result, Failure)]
-    together = [
-        result for c in found if isinstance(result := same.get(c.id) or probed.get(c.id), Kernel)
-    ]
+    unknown = [candidate for candidate in found if candidate.id not in known]
+    probed = probe_all(site, rules, unknown, trial.user)
+    results = known | {
+        candidate.id: result for candidate, result in zip(unknown, probed, strict=True)
+    }
+    kernels = [result for c in found if isinstance(result := results[c.id], Kernel)]
+    failures = [result for result in results.values() if isinstance(result, Failure)]
     wanted = {
         kernel.id: kernel
-        for kernel in with_distinct_titles([*together, *inheriting(rules.inherit, together)])
+        for kernel in with_distinct_titles([*kernels, *inheriting(rules.inherit, kernels)])
     }
     fresh = [kernel for kernel in wanted.values() if old.get(kernel.id) != kernel]
     quiet = {
@@ -200,6 +204,24 @@ def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path 
         site, rules, tree, old.values()
     )
     return Plan(record, wanted, fresh, failures, notes, quiet, listed, lost)
+
+
+def _known(
+    site: Site, rules: Rules, candidate: Candidate, record: Record, now: Path | None
+) -> Kernel | Failure | None:
+    """Return the candidate's result from an earlier run; None if it must be probed.
+
+    The result is used again if neither the rules nor the files have changed since. `now` is the
+    published generation, and `record` is its record.
+    """
+    key = key_of(site, rules, candidate)
+    if kernel := record.kernels.get(candidate.id):
+        same = kernel.key == key and is_unchanged(kernel.watch) and generation.holds(now, kernel)
+        return kernel if same else None
+    silent = record.quiet.get(candidate.id)
+    if silent and silent["key"] == key and is_unchanged(silent["watch"]):
+        return Failure(candidate, silent["reason"], False, key, silent["watch"])
+    return None
 
 
 def _build(

@@ -45,6 +45,23 @@ class Plan:
         before = {name: self.old[name] for name in self.lost if not self.old[name].key}
         return {**self.wanted, **before} == self.old
 
+    def working(self, kept: dict[str, Kernel], failed: dict[str, str]) -> dict[str, Kernel]:
+        """Return the kernels that work, by id.
+
+        `kept` holds the kernels that are offered as they last worked. `failed` holds the reasons,
+        by id, of kernels that failed when they were started.
+        """
+        wanted = {name: kernel for name, kernel in self.wanted.items() if name not in failed}
+        return wanted | kept
+
+    def failing(self, kept: dict[str, Kernel], failed: dict[str, str]) -> dict[str, str]:
+        """Return the reasons, by id, of kernels that are offered now and do not work any more."""
+        return {
+            name: why
+            for name, why in (self.lost | failed).items()
+            if name in self.old and name not in kept
+        }
+
 
 def code_of(rows: list[Row]) -> int:
     """Return the exit code, which is 1 if a row has a failure that counts."""

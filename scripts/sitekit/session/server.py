@@ -7,7 +7,6 @@ the user's home.
 
 from __future__ import annotations
 
-import http.client
 import json
 import logging
 import os
@@ -18,13 +17,13 @@ import socket
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from .limit_handshakes import ask_all
 from .overrides.memory import end_kernels_first
+from .report_start import await_hub, tell_hub
 from .root_folder import make_root
 from .tls import Identity, forget_names, take_identity
 from .user_variables import LoginShell
@@ -39,8 +38,6 @@ docs/servers.md lists the variables that users get.
 
 LONGEST_SOCKET = "k-12345678-s-5"
 """As long as the names of sockets from session/kernels.py, k-12345678/s-5."""
-HUB_TIMEOUT = 300.0
-"""Seconds that a starting server waits for the hub, and again until the hub accepts its port."""
 
 
 def main() -> None:
@@ -100,45 +97,6 @@ def clean_environment(settings: dict[str, Any], job: str) -> None:
     os.environ.setdefault("TERM", "xterm-256color")
 
 
-def await_hub(api: str, identity: Identity | None = None, timeout: float = HUB_TIMEOUT) -> None:
-    """Wait until the hub, which may be restarting, answers; end the job if it does not.
-
-    Without this check, a server on a node that cannot reach the hub would run until the tier's time
-    limit.
-    """
-    end, pause, logged = time.monotonic() + timeout, 1.0, False
-    while trouble := _no_hub(api, identity):
-        if time.monotonic() > end:
-            sys.exit(_giving_up(api, timeout, trouble))
-        if not logged:
-            print(
-                f"sitekit: no answer of the hub yet at {api} ({trouble}); trying again", flush=True
-            )
-        logged = True
-        time.sleep(pause)
-        pause = min(15, pause * 1.5)
-
-
-def _no_hub(api: str, identity: Identity | None) -> str:
-    """Return why no hub answers at `api`; "" if the hub answers, and no other program."""
-    tls = [urllib.request.HTTPSHandler(context=identity.calling())] if identity else []
-    # connect directly, even if job.sh sets http_proxy
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), *tls)
-    try:
-        with direct.open(f"{api.rstrip('/')}/", timeout=10) as answer:
-            content = json.loads(answer.read(10_000))
-        if isinstance(content, dict) and "version" in content:
-            return ""
-        return "the program that answers there is no JupyterHub"
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        return str(error)
-
-
-def _giving_up(api: str, timeout: float, trouble: object) -> str:
-    """Return the log line for a hub that did not answer, which ended_cards.py recognizes."""
-    return f"sitekit: the hub did not answer at {api} within {timeout:.0f} s ({trouble}); giving up"
-
-
 def bind(low: int, high: int) -> socket.socket:
     """Return a listening socket on a free port of the range.
 
@@ -191,21 +149,12 @@ def serve(
     # Without it jsonschema does not check that one format (python-jsonschema/jsonschema, _format.py
     # suppresses ImportError). The value None, which the type does not allow, makes the import fail.
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
-    port = listener.getsockname()[1]
-    url = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])
-    scheme = "https" if identity else "http"
-    os.environ["JUPYTERHUB_SERVICE_URL"] = urlunsplit(
-        url._replace(scheme=scheme, netloc=f"0.0.0.0:{port}")
-    )
-    if identity:
-        identity.tell_jupyterhub()
+    set_address(listener.getsockname()[1], identity)
 
     from jupyter_core import paths
     from jupyter_server.serverapp import ServerApp
 
     from .atomic_save import save_whole
-    from .limit_handshakes import ask_all
-    from .report_end import tell_at_sigterm
 
     save_whole()
     end_kernels_first()
@@ -213,31 +162,11 @@ def serve(
     paths.SYSTEM_JUPYTER_PATH.clear()
 
     def bind_tcp(app: ServerApp) -> bool:
-        # The front uses TLS only. JupyterHub sets these attributes for its own cookies
-        # (cookie_options), but not for this one.
-        app.web_app.settings.setdefault("xsrf_cookie_kwargs", {}).update(
-            secure=True, samesite="Lax"
-        )
-        app.web_app.settings["sitekit"] = settings  # for our server extensions
-        # Users' own kernels, which disable_user_config removes together with everything else in the
-        # home. The last folder of this list can hide no kernel of the others.
-        app.kernel_spec_manager.kernel_dirs.append(
-            os.path.expanduser("~/.local/share/jupyter/kernels")
-        )
-        app.kernel_manager.default_kernel_name = app.kernel_spec_manager.default()
-        # A card shows the last lines of this log. Requests that succeeded would fill it.
-        logging.getLogger("tornado.access").setLevel(logging.WARNING)
+        configure(app, settings)
         # No more of the server itself depends on the environment from here on. So the user's
         # variables and umask affect only what the server starts and writes.
         shell.apply()
-        if identity:
-            forget_names()
-            # Jupyter Server would create a context for each connection
-            app.http_server.ssl_options = identity.answering()
-            ask_all(app.http_server)
-        app.http_server.add_sockets([listener])
-        app.io_loop.add_callback(tell_hub, port, identity)
-        app.io_loop.add_callback(tell_at_sigterm, app.io_loop, identity)
+        listen(app, listener, identity)
         return True
 
     # ServerApp looks for a free port, closes it, and binds it again later (jupyterhub#3005)
@@ -250,49 +179,43 @@ def serve(
     singleuser()
 
 
-async def tell_hub(
-    port: int, identity: Identity | None = None, timeout: float = HUB_TIMEOUT
-) -> None:
-    """POST the port until the hub accepts it; end the server if the hub refuses or is silent."""
-    import asyncio
-
-    from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
-
-    request = HTTPRequest(
-        os.environ["JUPYTERHUB_API_URL"] + "/sitekit/listening",
-        method="POST",
-        headers={
-            "Authorization": f"token {os.environ['JUPYTERHUB_API_TOKEN']}",
-            "Content-Type": "application/json",
-        },
-        body=json.dumps({"port": port}),
-        request_timeout=20,
-        ssl_options=identity.calling() if identity else None,
+def set_address(port: int, identity: Identity | None) -> None:
+    """Set the variables from which JupyterHub's part of the server reads address and certificate."""
+    url = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])
+    scheme = "https" if identity else "http"
+    os.environ["JUPYTERHUB_SERVICE_URL"] = urlunsplit(
+        url._replace(scheme=scheme, netloc=f"0.0.0.0:{port}")
     )
-    pause, end = 0.5, time.monotonic() + timeout
-    while True:
-        try:
-            await AsyncHTTPClient().fetch(request)
-            return
-        except (HTTPClientError, OSError) as error:
-            code, trouble = getattr(error, "code", None), str(error)
-        if code == 409:  # the hub has the port already: its answer to an earlier request was lost
-            return
-        if code in (400, 401, 403):  # only the hub answers so; a 404 may come from another service
-            trouble = f"sitekit: the hub does not want this server any more ({trouble}); ending"
-        elif time.monotonic() > end:
-            trouble = _giving_up(os.environ["JUPYTERHUB_API_URL"], timeout, trouble)
-        else:
-            print(
-                f"sitekit: could not report the port to the hub: {trouble}; trying again",
-                flush=True,
-            )
-            await asyncio.sleep(pause)
-            pause = min(15.0, pause * 1.5)
-            continue
-        print(trouble, flush=True)
-        os.kill(os.getpid(), signal.SIGTERM)
-        return
+    if identity:
+        identity.tell_jupyterhub()
+
+
+def configure(app: Any, settings: dict[str, Any]) -> None:
+    """Set the server's XSRF cookie, kernels and log, and the settings of our extensions."""
+    # The front uses TLS only. JupyterHub sets these attributes for its own cookies
+    # (cookie_options), but not for this one.
+    app.web_app.settings.setdefault("xsrf_cookie_kwargs", {}).update(secure=True, samesite="Lax")
+    app.web_app.settings["sitekit"] = settings  # for our server extensions
+    # Users' own kernels, which disable_user_config removes together with everything else in the
+    # home. The last folder of this list can hide no kernel of the others.
+    app.kernel_spec_manager.kernel_dirs.append(os.path.expanduser("~/.local/share/jupyter/kernels"))
+    app.kernel_manager.default_kernel_name = app.kernel_spec_manager.default()
+    # A card shows the last lines of this log. Requests that succeeded would fill it.
+    logging.getLogger("tornado.access").setLevel(logging.WARNING)
+
+
+def listen(app: Any, listener: socket.socket, identity: Identity | None) -> None:
+    """Accept connections on the socket, and report the server's start and end to the hub."""
+    from .report_end import tell_at_sigterm
+
+    if identity:
+        forget_names()
+        # Jupyter Server would create a context for each connection
+        app.http_server.ssl_options = identity.answering()
+        ask_all(app.http_server)
+    app.http_server.add_sockets([listener])
+    app.io_loop.add_callback(tell_hub, listener.getsockname()[1], identity)
+    app.io_loop.add_callback(tell_at_sigterm, app.io_loop, identity)
 
 
 if __name__ == "__main__":

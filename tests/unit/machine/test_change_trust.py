@@ -25,7 +25,7 @@ from sitekit.machine.backup import backup as backup_module
 from sitekit.machine.backup.backup import backup
 from sitekit.machine.backup.restore import Fill, restore
 from sitekit.machine.checks.preconditions import check_places
-from sitekit.machine.host.lock import LOCK, alone
+from sitekit.machine.host import lock
 from sitekit.machine.installed.ownership import hand_over, set_folder
 from sitekit.machine.run import commands, database
 from sitekit.machine.uninstall.uninstall import uninstall
@@ -457,13 +457,13 @@ def test_a_checkout_that_cannot_be_written_is_told_and_no_fault(
 
 
 def test_no_other_account_can_hold_the_lock(machine: Path, tmp_path: Path):
-    with alone(machine):
+    with lock.alone(machine):
         pass
     (tmp_path / "kernels").mkdir()
     site = SITE.model_copy(update={"paths": SITE.paths.model_copy(update={"prefix": tmp_path})})
     with generation.lock(site):
         pass
-    locks = [machine / LOCK.relative_to("/"), machine / "etc", tmp_path / "kernels/.lock"]
+    locks = [machine / lock.LOCK.relative_to("/"), machine / "etc", tmp_path / "kernels/.lock"]
     held, release = os.pipe(), os.pipe()
     if not (child := os.fork()):
         os.setgroups([])
@@ -491,14 +491,15 @@ def test_no_other_account_can_hold_the_lock(machine: Path, tmp_path: Path):
 
 @pytest.mark.parametrize("command", [commands.start, commands.stop])
 def test_services_are_left_alone_while_the_machine_changes(
-    command: Callable[[Site], int], tmp_path: Path
+    command: Callable[[Site], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr(lock, "LOCK", tmp_path / "lock")  # the machine's own is in use meanwhile
     site = demo(
         name="nowhere", paths={"prefix": str(tmp_path / "prefix"), "state": str(tmp_path / "state")}
     )
     (site.current / "bin").mkdir(parents=True)
     (site.current / "bin/jupyterhub").touch()
-    with alone(), pytest.raises(Problem, match=rf"another sitekit.*process {os.getpid()}"):
+    with lock.alone(), pytest.raises(Problem, match=rf"another sitekit.*process {os.getpid()}"):
         command(site)
 
 

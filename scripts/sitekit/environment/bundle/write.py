@@ -46,18 +46,8 @@ def write_bundle(site: Site, release: Release, packages: Packages, cache: Path, 
     work = cache / "bundle.partial"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
-    with step("Collecting packages", total=len(release.facts["packages"])) as s:
-        for package in release.facts["packages"]:
-            *_, subdir, name = unquote(urlsplit(package["url"]).path).split("/")
-            (work / "channel" / subdir).mkdir(parents=True, exist_ok=True)
-            fetch(site, package["url"], package["sha256"], work / "channel" / subdir / name)
-            s.advance()
-        s.done(f"{len(release.facts['packages'])} packages")
-    shutil.copy(release.lock, work / LOCK)
-    ask(ENGINE, {"verb": "move", "lock": str(work / LOCK), "channel": f"file://{HERE}"}, timeout=60)
-    write_atomic(
-        work / LOCK, solution.kept(release.solution.head(packages), (work / LOCK).read_text())
-    )
+    _packages(site, release, work)
+    _lock(release, packages, work)
     if pinned := release.facts.get("pip", []):
         shutil.copytree(cache / wheels_name(pinned), work / "wheels")
     with step("Collecting the kit"):
@@ -68,8 +58,39 @@ def write_bundle(site: Site, release: Release, packages: Packages, cache: Path, 
         "release": release.name,
         "source": release.facts["source"]["told"],
         "kit_python": python,
+        "machine": os.uname().machine,
     }
-    (work / ABOUT).write_text(json.dumps({**about, "machine": os.uname().machine}, indent=1) + "\n")
+    (work / ABOUT).write_text(json.dumps(about, indent=1) + "\n")
+    _pack(work, file)
+    shutil.rmtree(work)
+    say(
+        f"On a machine with Python {python} and no network: tar -xf {file.name} kit && cd kit, edit config/site.yml,"
+    )
+    say(f"then: make setup_conda install_all BUNDLE=/path/to/{file.name}")
+
+
+def _packages(site: Site, release: Release, work: Path) -> None:
+    """Download the release's packages into the bundle's own channel."""
+    found = release.facts["packages"]
+    with step("Collecting packages", total=len(found)) as s:
+        for package in found:
+            *_, subdir, name = unquote(urlsplit(package["url"]).path).split("/")
+            (work / "channel" / subdir).mkdir(parents=True, exist_ok=True)
+            fetch(site, package["url"], package["sha256"], work / "channel" / subdir / name)
+            s.advance()
+        s.done(f"{len(found)} packages")
+
+
+def _lock(release: Release, packages: Packages, work: Path) -> None:
+    """Write the release's lock, with addresses in the bundle's own channel."""
+    lock = work / LOCK
+    shutil.copy(release.lock, lock)
+    ask(ENGINE, {"verb": "move", "lock": str(lock), "channel": f"file://{HERE}"}, timeout=60)
+    write_atomic(lock, solution.kept(release.solution.head(packages), lock.read_text()))
+
+
+def _pack(work: Path, file: Path) -> None:
+    """Write the hashes of all files, and pack hashes and files into the tar file."""
     files = sorted(path for path in work.rglob("*") if path.is_file() and not path.is_symlink())
     (work / SUMS).write_text(
         "".join(f"{_sha256(path)}  {path.relative_to(work)}\n" for path in files)
@@ -81,11 +102,6 @@ def write_bundle(site: Site, release: Release, packages: Packages, cache: Path, 
                 archive.add(path, str(path.relative_to(work)), filter=_plain)
         os.replace(draft, file)
         s.done(f"{file.stat().st_size // 10**6} MB")
-    shutil.rmtree(work)
-    say(
-        f"On a machine with Python {python} and no network: tar -xf {file.name} kit && cd kit, edit config/site.yml,"
-    )
-    say(f"then: make setup_conda install_all BUNDLE=/path/to/{file.name}")
 
 
 def _kit(work: Path) -> None:

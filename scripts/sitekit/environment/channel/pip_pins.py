@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -23,6 +23,9 @@ from ...base.progress import step
 from ..wheels.lock import entries, matching
 from ..wheels.packages import Packages
 from ..wheels.wheel import PYPI_NAMES, target_environment
+
+_PIP = (sys.executable, "-I", "-m", "pip", "-q", "--no-input", "--disable-pip-version-check")
+_WHEELS_ONLY = ("--only-binary", ":all:")
 
 
 def pin(packages: Packages, found: Sequence[dict[str, str]], cache: Path) -> list[str]:
@@ -57,35 +60,34 @@ def _resolved(
 
     Packages that conda installs are constrained to conda's version and left out of the result.
     """
-    have = {}
-    for package in found:
-        name = package["name"]
-        have[canonicalize_name(PYPI_NAMES.get(name, name))] = package["version"]
+    held: dict[str, str] = {
+        canonicalize_name(PYPI_NAMES.get(package["name"], package["name"])): package["version"]
+        for package in found
+    }
+    lines = []
+    for item in _pip_report(packages, held, version, cache)["install"]:
+        name = canonicalize_name(item["metadata"]["name"])
+        if name not in held:
+            digest = _sha256(item["download_info"])
+            lines.append(f"{name}=={item['metadata']['version']} --hash=sha256:{digest}")
+    return sorted(lines)
+
+
+def _pip_report(
+    packages: Packages, held: Mapping[str, str], version: str, cache: Path
+) -> dict[str, Any]:
+    """Return pip's report about what it would install. Raises Problem with pip's output.
+
+    `held` are the versions by name that pip must not change. `version` is that of Python.
+    """
     constraints, report = cache / "constraints.txt", cache / "pip-report.json"
-    constraints.write_text("".join(f"{name}=={held}\n" for name, held in have.items()))
-    short = ".".join(version.split(".")[:2])
-    pip = [
-        sys.executable,
-        "-I",
-        "-m",
-        "pip",
-        "-q",
-        "--no-input",
-        "--disable-pip-version-check",
-        "install",
-    ]
-    target: Argv = [
-        "--target",
-        cache / "nowhere",
-        "--python-version",
-        short,
-        "--only-binary",
-        ":all:",
-    ]
+    constraints.write_text("".join(f"{name}=={held[name]}\n" for name in held))
     options: Argv = ["--dry-run", "--ignore-installed", "--report", report, "-c", constraints]
+    short = ".".join(version.split(".")[:2])
+    target: Argv = ["--target", cache / "nowhere", "--python-version", short, *_WHEELS_ONLY]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     try:
-        run([*pip, *options, *target, *packages.pip], env=environment, timeout=600)
+        run([*_PIP, "install", *options, *target, *packages.pip], env=environment, timeout=600)
     except Problem as failed:
         remedy = (
             "check the versions in the pip: part, the network and pip's settings, then run it again"
@@ -93,15 +95,8 @@ def _resolved(
         raise Problem(
             f"the pip: part cannot be had. {failed.what}", "environment.yml", remedy
         ) from None
-    lines = []
-    for item in json.loads(report.read_text())["install"]:
-        about = item["metadata"]
-        if canonicalize_name(about["name"]) not in have:
-            digest = _sha256(item["download_info"])
-            lines.append(
-                f"{canonicalize_name(about['name'])}=={about['version']} --hash=sha256:{digest}"
-            )
-    return sorted(lines)
+    content: dict[str, Any] = json.loads(report.read_text())
+    return content
 
 
 def _sha256(origin: dict[str, Any]) -> str:

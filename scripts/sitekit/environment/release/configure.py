@@ -24,6 +24,45 @@ GUARDED = {
 HIDDEN = "share/jupyter/kernels/python3"
 BASH = "share/jupyter/kernels/bash"
 NOTICE = "@sitekit/notice"
+MESSAGE = 200 * 1024**2
+"""Bytes of one message between page and kernel. Tornado closes the connection at a longer one; its
+own limit is 10 MiB, which an image or a widget's data exceeds."""
+
+# Users do not work in the hub environment's Python. The cluster's software is offered as other
+# kernels.
+JUPYTER = {"KernelSpecManager": {"ensure_native_kernel": False}}
+SERVER = {
+    # Users cannot install into a shared prefix, and news about releases of JupyterLab would disturb
+    # a class.
+    "LabApp": {
+        "extension_manager": "readonly",
+        "news_url": None,
+        "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+    },
+    # So many seconds a server believes what the hub has said of a cookie, after a logout too
+    # (JupyterHub's own: 300). Each open tab costs the hub one request in that time.
+    "HubAuth": {"cache_max_age": 60},
+    "TerminalsExtensionApp": {"terminal_manager_class": "sitekit.session.terminals.Terminals"},
+    "ServerApp": {
+        "kernel_spec_manager_class": "sitekit.session.kernels.Specs",
+        "kernel_websocket_connection_class": "sitekit.session.kernels.Channels",
+        "tornado_settings": {"websocket_max_message_size": MESSAGE},
+    },
+    "MappingKernelManager": {"kernel_manager_class": "sitekit.session.kernels.Kernel"},
+    # A trash folder would fill the user's home, because nothing empties it.
+    "FileContentsManager": {"delete_to_trash": False},
+    # A SQLite database on Lustre or NFS may wait for its lock for ever.
+    "NotebookNotary": {"db_file": ":memory:"},
+}
+# jupyterlab-lmod starts a server-proxy of its own, which registers the same commands (jupyter-lmod,
+# README: "disable").
+_TWICE = {"@jupyterhub/jupyter-server-proxy:add-launcher-entries": True}
+# What is disabled and not locked JupyterLab would lock at its start, by writing this file, or one
+# in the user's home (jupyterlab/commands.py, _maybe_mirror_disabled_in_locked).
+DISABLED = {"disabledExtensions": _TWICE, "lockedExtensions": _TWICE}
+OVERRIDES = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
+}
 
 
 def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
@@ -77,50 +116,9 @@ def settings(pieces: list[Piece]) -> dict[str, object]:
         "jupyter_server_config.d/zz-sitekit.json": {
             "ServerApp": {"jpserver_extensions": extensions}
         },
-        # Users do not work in the hub environment's Python. The cluster's software is offered
-        # as other kernels.
-        "jupyter_config.json": {"KernelSpecManager": {"ensure_native_kernel": False}},
-        # Users cannot install into a shared prefix, and news about releases of JupyterLab would
-        # disturb a class.
-        "jupyter_server_config.json": {
-            "LabApp": {
-                "extension_manager": "readonly",
-                "news_url": None,
-                "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
-            },
-            # So many seconds a server believes what the hub has said of a cookie, after a logout
-            # too (JupyterHub's own:
-            # 300). Each open tab costs the hub one request in that time.
-            "HubAuth": {"cache_max_age": 60},
-            "TerminalsExtensionApp": {
-                "terminal_manager_class": "sitekit.session.terminals.Terminals"
-            },
-            "ServerApp": {
-                "kernel_spec_manager_class": "sitekit.session.kernels.Specs",
-                "kernel_websocket_connection_class": "sitekit.session.kernels.Channels",
-                "tornado_settings": {"websocket_max_message_size": MESSAGE},
-            },
-            "MappingKernelManager": {"kernel_manager_class": "sitekit.session.kernels.Kernel"},
-            # A trash folder would fill the user's home, because nothing empties it.
-            "FileContentsManager": {"delete_to_trash": False},
-            # A SQLite database on Lustre or NFS may wait for its lock for ever.
-            "NotebookNotary": {"db_file": ":memory:"},
-        },
+        "jupyter_config.json": JUPYTER,
+        "jupyter_server_config.json": SERVER,
     }
-
-
-MESSAGE = 200 * 1024**2
-"""Bytes of one message between page and kernel. Tornado closes the connection at a longer one; its
-own limit is 10 MiB, which an image or a widget's data exceeds."""
-# jupyterlab-lmod starts a server-proxy of its own, which registers the same commands (jupyter-lmod,
-# README: "disable").
-_TWICE = {"@jupyterhub/jupyter-server-proxy:add-launcher-entries": True}
-# What is disabled and not locked JupyterLab would lock at its start, by writing this file, or one
-# in the user's home (jupyterlab/commands.py, _maybe_mirror_disabled_in_locked).
-DISABLED = {"disabledExtensions": _TWICE, "lockedExtensions": _TWICE}
-OVERRIDES = {
-    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
-}
 
 
 def install_notice(prefix: Path) -> Path:

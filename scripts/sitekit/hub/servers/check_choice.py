@@ -57,27 +57,7 @@ def read_choice(
     The key `tier` names the tier. wrapspawner's key `profile` means the same. The other keys are
     fields that the tier lets users choose.
     """
-    tiers = {tier.key: tier for tier in tiers_for(site, eligibility)}
-    offered = ", ".join(tiers)
-    if not isinstance(options, Mapping):
-        raise BadChoice(
-            f'the options are not a mapping; send {{"tier": KEY}} with one of: {offered}'
-        )
-    given = {str(key): value for key, value in options.items()}
-    keys = [given.pop(word) for word in ("tier", "profile") if word in given]
-    if len(keys) != 1:
-        raise BadChoice(
-            f"choose a tier: {offered}" if not keys else "give 'tier' or 'profile', not both"
-        )
-    if not isinstance(keys[0], str) or keys[0] not in tiers:
-        if eligibility.groups is None and any(
-            tier.requires.group for tier in site.tiers if tier.key == keys[0]
-        ):
-            raise BadChoice(
-                "your groups are not known now, because the directory of accounts does not answer"
-            )
-        raise BadChoice(f"there is no tier {_shown(keys[0])} for you; choose one of: {offered}")
-    tier = tiers[keys[0]]
+    tier, given = _read_tier(site, options, eligibility)
     fields = fields_of(site, tier, eligibility)
     choice = replace(Choice.of(tier), interface=next(iter(site.server.interfaces)))
     for key, value in given.items():
@@ -92,6 +72,34 @@ def read_choice(
         "profile": tier.key,
         **{key: fields[key].write(getattr(choice, key)) for key in given},
     }
+
+
+def _read_tier(
+    site: Site, options: object, eligibility: Eligibility
+) -> tuple[Tier, dict[str, object]]:
+    """Return the tier that the options name, and the other options. Raises BadChoice."""
+    tiers = {tier.key: tier for tier in tiers_for(site, eligibility)}
+    offered = ", ".join(tiers)
+    if not isinstance(options, Mapping):
+        raise BadChoice(
+            f'the options are not a mapping; send {{"tier": KEY}} with one of: {offered}'
+        )
+    given = {str(key): value for key, value in options.items()}
+    keys = [given.pop(word) for word in ("tier", "profile") if word in given]
+    if len(keys) != 1:
+        raise BadChoice(
+            f"choose a tier: {offered}" if not keys else "give 'tier' or 'profile', not both"
+        )
+    key = keys[0]
+    if isinstance(key, str) and key in tiers:
+        return tiers[key], given
+    if eligibility.groups is None and any(
+        tier.requires.group for tier in site.tiers if tier.key == key
+    ):
+        raise BadChoice(
+            "your groups are not known now, because the directory of accounts does not answer"
+        )
+    raise BadChoice(f"there is no tier {_shown(key)} for you; choose one of: {offered}")
 
 
 def form_values_of(

@@ -179,19 +179,9 @@ def _discovered(
     taken: set[str],
     notes: list[Note],
 ) -> Iterator[Candidate]:
-    """Yield the candidates that no rule names."""
-    by_name: dict[str, list[tuple[Module, list[str]]]] = {}
-    for module in tree:
-        if module.hidden or discover.excludes(module.full) or module.full in taken:
-            continue
-        languages: list[str] = [
-            one
-            for one in discover.languages
-            if _brings(module, one) or _brought(module, one, offered)
-        ]
-        if languages:
-            by_name.setdefault(module.name, []).append((module, languages))
-    for name, versions in by_name.items():
+    """Yield the candidates that no rule names: the newest versions of each module."""
+    open_ones = [module for module in tree if not module.hidden and module.full not in taken]
+    for name, versions in _with_languages(open_ones, discover, offered).items():
         count = len(versions) if discover.newest == "all" else discover.newest
         if older := versions[:-count]:
             names = ", ".join(module.version or module.full for module, _ in older)
@@ -203,21 +193,36 @@ def _discovered(
                 )
             )
         for module, languages in versions[-count:]:
-            # without validation: a discovered module may have any name
-            rule = Rule.model_construct(modules=(module.full,))
-            for language in languages:
-                name_of = (
-                    slug(module.full) if language == languages[0] else slug(module.full, language)
-                )
-                yield Candidate(
-                    name_of,
-                    (*_chains(module, "newest")[0], module.full),
-                    module,
-                    rule,
-                    language,
-                    False,
-                    found=True,
-                )
+            yield from _of_languages(module, languages)
+
+
+def _with_languages(
+    modules: Iterable[Module], discover: Discover, offered: Mapping[str, str]
+) -> dict[str, list[tuple[Module, list[str]]]]:
+    """Return the versions of modules that have interpreters, with their languages, by name."""
+    by_name: dict[str, list[tuple[Module, list[str]]]] = {}
+    for module in modules:
+        if discover.excludes(module.full):
+            continue
+        languages: list[str] = [
+            one
+            for one in discover.languages
+            if _brings(module, one) or _brought(module, one, offered)
+        ]
+        if languages:
+            by_name.setdefault(module.name, []).append((module, languages))
+    return by_name
+
+
+def _of_languages(module: Module, languages: list[str]) -> Iterator[Candidate]:
+    """Yield a candidate for each language of a discovered module."""
+    # without validation: a discovered module may have any name
+    rule = Rule.model_construct(modules=(module.full,))
+    chain = (*_chains(module, "newest")[0], module.full)
+    for language in languages:
+        # only the first language has the plain name
+        name = slug(module.full) if language == languages[0] else slug(module.full, language)
+        yield Candidate(name, chain, module, rule, language, False, found=True)
 
 
 def _brings(module: Module, language: str) -> bool:

@@ -13,8 +13,8 @@ from pathlib import Path
 from ..discovery.candidate import PROGRAMS
 from ..discovery.module_tree import natural
 from ..generations.kernel_record import Kernel
+from .build_kernel import NAMES
 from .import_launcher import launcher
-from .probe import NAMES
 from .start_commands import WAYS
 
 

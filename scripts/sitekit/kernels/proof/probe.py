@@ -26,12 +26,10 @@ from ..discovery.rules import Rules
 from ..generations.kernel_record import Kernel, Stamp, stamps
 from ..generations.logos import logo_digest
 from . import container_commands, find_interpreter, shell_commands
-from .find_interpreter import Interpreter
+from .build_kernel import build_kernel, logo
 from .import_launcher import launcher, launcher_digest
-from .start_commands import WAYS, another_build
 
 PATH = ("/usr/local/bin", "/usr/bin", "/bin")
-NAMES = {"python": "Python", "matlab": "MATLAB", "r": "R"}
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def key_of(site: Site, rules: Rules, candidate: Candidate) -> str:
     rule = candidate.rule
     asked = [rule.name, rule.command, rule.check, rule.language, candidate.language]
     asked += [rule.image and container_commands.words(rule)]
-    ours = [logo_digest(_logo(candidate)), launcher_digest(), str(site.paths.prefix)]
+    ours = [logo_digest(logo(candidate)), launcher_digest(), str(site.paths.prefix)]
     parts = [
         instructions(site, rules, candidate),
         asked,
@@ -151,7 +149,7 @@ def probe(site: Site, rules: Rules, candidate: Candidate, user: str | None) -> K
     files += [] if candidate.rule.image else seen.pop("watch")
     if "error" in seen:
         return failure(reason=seen["error"], broken=False, watch=stamps(files))
-    return _kernel(candidate, launch_data, env, interpreter, seen, key, stamps(files))
+    return build_kernel(candidate, launch_data, env, interpreter, seen, key, stamps(files))
 
 
 @contextmanager
@@ -195,103 +193,4 @@ def _as_loaded(candidate: Candidate, modules: list[str]) -> Candidate:
         return candidate
     return replace(
         candidate, modules=tuple(modules), module=replace(candidate.module, full=modules[-1])
-    )
-
-
-def _kernel(
-    candidate: Candidate, launch_data: dict[str, Any], env: dict[str, str], interpreter: Interpreter,
-    seen: dict[str, Any], key: str, watch: dict[str, Stamp],
-) -> Kernel:  # fmt: skip
-    """Return the Kernel with the results of the probe."""
-    library, language = seen.get("library", ""), interpreter.language
-    expect = {"modules": env.get("LOADEDMODULES", "")}
-    if library:
-        expect |= {"interpreter": seen["interpreter"], "library": library}
-    title = _title(candidate, language, seen["version"])
-    runs = {
-        "python": f"Python {seen['version']}, ipykernel {seen.get('kernel')}",
-        "R": f"R {seen['version']}, IRkernel {seen.get('kernel')}",
-    }
-    launch = {
-        **launch_data,
-        "title": title,
-        "command": interpreter.command(library),
-        "interpreter": interpreter.program,
-        "needs": _needs(candidate, library),
-    }
-    if (
-        launch_data["modules"]
-        and library
-        and not (candidate.rule.place or candidate.rule.command)
-        and language in WAYS
-    ):
-        launch["another_build"] = another_build(language, seen["version"])
-    return Kernel(
-        id=candidate.id,
-        label=candidate.label,
-        title=title,
-        language=language,
-        detail=runs.get(language, language),
-        logo=_logo(candidate, language),
-        key=key,
-        check=candidate.rule.check,
-        envkernel=_envkernel(candidate),
-        launch=launch,
-        spec=seen["spec"],
-        expect=expect,
-        watch=watch,
-        found=candidate.found,
-    )
-
-
-def _needs(candidate: Candidate, library: str) -> list[str]:
-    """Return files without which the launcher does not start the kernel.
-
-    Files inside an image cannot be checked.
-    """
-    image = candidate.rule.image
-    return [path for path in ([image] if image else [library]) if path.startswith("/")]
-
-
-def _envkernel(candidate: Candidate) -> list[str]:
-    """Return envkernel's mode and arguments for this kernel."""
-    rule = candidate.rule
-    if rule.image:
-        mode = "singularity" if rule.engine in ("apptainer", "singularity") else "docker"
-        return [mode, rule.image, *rule.options]
-    if rule.place:
-        return ["conda" if rule.conda else "virtualenv", str(rule.place)]
-    return ["lmod", *candidate.modules]
-
-
-def _title(candidate: Candidate, language: str, version: str) -> str:
-    """Return the kernel's title."""
-    module, parents = candidate.module, ", ".join(candidate.modules[:-1])
-    short = ".".join(version.split(".")[:2])
-    named = NAMES.get(language.lower(), language.capitalize())
-    if candidate.rule.name:
-        template = candidate.rule.name
-    elif not version:
-        template = "{module}"
-    elif (
-        named.lower() == module.name.rpartition("/")[2].lower().rstrip("0123456789") and not parents
-    ):
-        template = "{language} {language_version}"
-    else:
-        template = "{module} ({language} {language_version}" + (", {parents})" if parents else ")")
-    return template.format(
-        module=module.full,
-        name=module.name,
-        version=module.version,
-        language=named,
-        language_version=short,
-        parents=parents,
-    )
-
-
-def _logo(candidate: Candidate, language: str | None = None) -> str:
-    """Return the name of the kernel's logo."""
-    return (
-        candidate.rule.logo
-        or (language or candidate.language or candidate.rule.language or "other").lower()
     )

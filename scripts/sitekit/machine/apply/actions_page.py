@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...site import Site
+from ..host.file import File
 from ..host.platform import Platform
 from ..host.target import Target
 from ..installed.entries import NOTHING
@@ -115,11 +116,28 @@ Users' homes, running jobs, packages, and the prefix with releases and kernels a
 
 def page(site: Site, platform: Platform) -> str:
     """Return the text of the page for a site on a machine where nothing is installed yet."""
-    files, generated_files = (
-        render(site, platform),
-        generated_files_of(Target(site, Path("/nonexistent"))),
-    )
-    wanted = links(Target(site, Path("/nonexistent")), platform)
+    files = render(site, platform)
+    rows = "\n".join(_rows(_first_actions(site, platform, files)))
+    units = [*_service_rows(site, platform), *_timer_rows(files)]
+    shared = [
+        f"`{path}`"
+        for path, folder in folders(site, platform).items()
+        if folder.shared and not _ours(path)
+    ]
+    web = platform.apache
+    tail = TAIL.format(
+        names=", ".join(modules(site)), enabled=web.links.modules if web.links else None, test=web.control.test,
+        shared=", ".join(shared), manifest=manifest_path(site), before=before_path(site), kept=KEPT, run=site.run,
+        log=site.log, jobs=site.log_dir, state=site.paths.state, hub=site.hub.user, backups=site.backups,
+        keep=site.backup.keep, token=site.etc / "proxy.env", services="\n".join(units),
+    )  # fmt: skip
+    return f"{HEAD.format(name=site.name)}\n| what | whose | mode | why |\n|---|---|---|---|\n{rows}\n\n{tail}"
+
+
+def _first_actions(site: Site, platform: Platform, files: dict[Path, File]) -> list[Action]:
+    """Return the actions of the first apply on a machine."""
+    target = Target(site, Path("/nonexistent"))
+    generated_files, wanted = generated_files_of(target), links(target, platform)
     paths = [
         *files,
         *generated_files,
@@ -139,35 +157,21 @@ def page(site: Site, platform: Platform) -> str:
         site,
         Manifest(),
     )
-    rows = "\n".join(
-        _rows(make_plan(site, platform, files, generated_files, wanted, bare, Manifest()).actions)
-    )
-    services = [
-        f"| `{s.name}.service` | `{s.user}` | {s.description} |"
-        for s in site_services(site, platform)
-    ]
-    timers = sorted(path for path in files if path.suffix == ".timer")
-    passing = "a temporary account"  # systemd's DynamicUser=
-    whose = {
-        path: passing
-        if "DynamicUser=yes" in files[path.with_suffix(".service")].content
-        else "`root`"
-        for path in timers
-    }
-    services += [f"| `{path.name}` | {whose[path]} | {purpose(path)} |" for path in timers]
-    shared = [
-        f"`{path}`"
-        for path, folder in folders(site, platform).items()
-        if folder.shared and not _ours(path)
-    ]
-    web = platform.apache
-    tail = TAIL.format(
-        names=", ".join(modules(site)), enabled=web.links.modules if web.links else None, test=web.control.test,
-        shared=", ".join(shared), manifest=manifest_path(site), before=before_path(site), kept=KEPT, run=site.run,
-        log=site.log, jobs=site.log_dir, state=site.paths.state, hub=site.hub.user, backups=site.backups,
-        keep=site.backup.keep, token=site.etc / "proxy.env", services="\n".join(services),
-    )  # fmt: skip
-    return f"{HEAD.format(name=site.name)}\n| what | whose | mode | why |\n|---|---|---|---|\n{rows}\n\n{tail}"
+    return make_plan(site, platform, files, generated_files, wanted, bare, Manifest()).actions
+
+
+def _service_rows(site: Site, platform: Platform) -> Iterator[str]:
+    """Yield the table rows of the services."""
+    for service in site_services(site, platform):
+        yield f"| `{service.name}.service` | `{service.user}` | {service.description} |"
+
+
+def _timer_rows(files: dict[Path, File]) -> Iterator[str]:
+    """Yield the table rows of the timers, each with the account of its service."""
+    for path in sorted(path for path in files if path.suffix == ".timer"):
+        dynamic = "DynamicUser=yes" in files[path.with_suffix(".service")].content
+        whose = "a temporary account" if dynamic else "`root`"
+        yield f"| `{path.name}` | {whose} | {purpose(path)} |"
 
 
 def _ours(path: Path) -> bool:

@@ -36,6 +36,7 @@ from .plan_files import plan_file, plan_links, plan_removals
 from .service_changes import list_service_changes, services_by_key, web_servers_reading
 
 Thing = TypeVar("Thing")
+Folders = dict[Path, Folder]
 
 
 def make_plan(
@@ -53,25 +54,13 @@ def make_plan(
     private key. `links` are the links that the machine's web server needs.
     """
     result = ApplyPlan(seen.applied, generated_files | files, manifest=before.model_copy(deep=True))
-    wanted = folders(site, platform)
-    record = {
-        path: folder for path, folder in wanted.items() if path in manifest_path(site).parents
-    }
-    roots = {
-        path: folder
-        for path, folder in wanted.items()
-        if path not in record and folder.owner == "root"
-    }
-    _folders(result, seen, record)
+    for_manifest, of_root, of_accounts = _in_order(site, folders(site, platform))
+    _folders(result, seen, for_manifest)
     place = len(result.actions)
     _stops(result, site, platform, seen)
-    _folders(result, seen, roots)
+    _folders(result, seen, of_root)
     _accounts(result, site, platform, seen)
-    _folders(
-        result,
-        seen,
-        {path: folder for path, folder in wanted.items() if path not in {**record, **roots}},
-    )
+    _folders(result, seen, of_accounts)
     for path, file in (generated_files | files).items():
         plan_file(result, seen, path, file, generated=path in generated_files)
     plan_links(result, seen, links)
@@ -81,13 +70,31 @@ def make_plan(
     result.services = list_service_changes(
         site, platform, result.changed, files, seen.services, seen.applied
     )
-    result.actions += [
-        CheckWebServer(web) for web in web_servers_reading(site, platform, result.changed)
-    ]
+    servers = web_servers_reading(site, platform, result.changed)
+    result.actions += [CheckWebServer(web) for web in servers]
     if result.changes or result.manifest != before:
         result.actions.insert(place, Record(manifest_path(site), before.joined(result.manifest)))
         result.actions.append(Record(manifest_path(site), result.manifest))
     return result
+
+
+def _in_order(site: Site, wanted: Folders) -> tuple[Folders, Folders, Folders]:
+    """Return the folders in three groups, in the order in which they are created.
+
+    The manifest's folders come first, because the manifest is written before any other change. Then
+    come root's other folders. Folders of accounts come last, after their accounts.
+    """
+    for_manifest: Folders = {}
+    of_root: Folders = {}
+    of_accounts: Folders = {}
+    for path, folder in wanted.items():
+        if path in manifest_path(site).parents:
+            for_manifest[path] = folder
+        elif folder.owner == "root":
+            of_root[path] = folder
+        else:
+            of_accounts[path] = folder
+    return for_manifest, of_root, of_accounts
 
 
 def _stops(result: ApplyPlan, site: Site, platform: Platform, seen: MachineState) -> None:
@@ -102,7 +109,7 @@ def _stops(result: ApplyPlan, site: Site, platform: Platform, seen: MachineState
             result.actions += [stop] if stop.what[0] else []
 
 
-def _folders(result: ApplyPlan, seen: MachineState, wanted: dict[Path, Folder]) -> None:
+def _folders(result: ApplyPlan, seen: MachineState, wanted: Folders) -> None:
     """Plan to create folders, or to set their owner and mode."""
     for path, folder in wanted.items():
         entry, owner = seen.entries[path], seen.users.get(folder.owner)

@@ -29,6 +29,9 @@ _OF_THE_REQUEST = re.compile(
     r"partition|node configuration|time limit|generic resource|gres|feature|constraint|reservation|qos|memory",
     re.I,
 )
+_OF_THE_ACCOUNT = re.compile(
+    r"account|permi(ssion|tted)|denied|Unable to contact|Socket timed out", re.I
+)
 
 
 @dataclass
@@ -155,23 +158,9 @@ def _no_partition(name: str, key: str, there: dict[str, Partition]) -> Finding:
 def _sbatch(site: Site, tier: Tier, partition: str, key: str) -> Iterator[Finding]:
     """Test with `sbatch --test-only` whether Slurm would accept the tier's job.
 
-    The options are the same as those of the gate. No job is submitted.
+    No job is submitted.
     """
-    words = [
-        f"--partition={partition}",
-        f"--mem={tier.memory}M",
-        f"--cpus-per-task={tier.cpus}",
-        "--nodes=1",
-    ]
-    words += ["--ntasks=1", f"--time={max(1, tier.time // 60)}", "--no-requeue", "--chdir=/"]
-    words += (
-        [f"--gres=gpu:{f'{tier.gpu_type}:' if tier.gpu_type else ''}{tier.gpus}"]
-        if tier.gpus
-        else []
-    )
-    for name in ("account", "qos", "reservation", "constraint"):
-        words += [f"--{name}={value}"] if (value := getattr(tier, name)) else []
-    argv: Argv = [site.slurm.bin / "sbatch", "--test-only", *words]
+    argv: Argv = [site.slurm.bin / "sbatch", "--test-only", *_job_options(tier, partition)]
     done = run(
         argv,
         env=slurm_environment(site),
@@ -182,23 +171,36 @@ def _sbatch(site: Site, tier: Tier, partition: str, key: str) -> Iterator[Findin
     )
     if done.returncode == 0:
         return
-    lines = [
-        line.split("error: ")[-1].removeprefix("allocation failure: ")
-        for line in done.stderr.splitlines()
-    ]
-    said = (
-        "; ".join(dict.fromkeys(filter(None, map(str.strip, lines))))
-        or f"sbatch ended with {done.returncode}"
-    )
+    said = _reasons(done.stderr) or f"sbatch ended with {done.returncode}"
     what = f"tier '{tier.key}' in {partition}: {said}"
-    if re.search(
-        r"account|permi(ssion|tted)|denied|Unable to contact|Socket timed out", said, re.I
-    ):
+    if _OF_THE_ACCOUNT.search(said):
         yield unknown(f"{what} (asked as another account than your users')")
     else:
-        yield Finding(
-            what, key, "see: sbatch --test-only", refuses=bool(_OF_THE_REQUEST.search(said))
-        )
+        refuses = bool(_OF_THE_REQUEST.search(said))
+        yield Finding(what, key, "see: sbatch --test-only", refuses=refuses)
+
+
+def _job_options(tier: Tier, partition: str) -> list[str]:
+    """Return the options of sbatch for a job of the tier, which are those of the gate."""
+    options = [f"--partition={partition}", f"--mem={tier.memory}M", f"--cpus-per-task={tier.cpus}"]
+    options += ["--nodes=1", "--ntasks=1", f"--time={max(1, tier.time // 60)}"]
+    options += ["--no-requeue", "--chdir=/"]
+    if tier.gpus:
+        kind = f"{tier.gpu_type}:" if tier.gpu_type else ""
+        options.append(f"--gres=gpu:{kind}{tier.gpus}")
+    for name in ("account", "qos", "reservation", "constraint"):
+        if value := getattr(tier, name):
+            options.append(f"--{name}={value}")
+    return options
+
+
+def _reasons(errors: str) -> str:
+    """Return the different reasons that sbatch gives, on one line."""
+    lines = [
+        line.split("error: ")[-1].removeprefix("allocation failure: ").strip()
+        for line in errors.splitlines()
+    ]
+    return "; ".join(dict.fromkeys(filter(None, lines)))
 
 
 def _caps(site: Site) -> Iterator[Finding]:

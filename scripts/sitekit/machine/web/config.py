@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ...base.templates import templates
 from ...contracts.internal_tls import PROXY, authority, pair
@@ -41,6 +42,8 @@ _CLAIMS = (
     "X-Authenticated-User", "X-Webauth-User",
 )  # fmt: skip
 _HUB_BODY = 65536
+_AWAY = "JupyterHub does not answer. This page tries again; running servers are not affected."
+_CLOSED = "JupyterHub is closed for maintenance. This page tries again; jobs go on."
 
 
 def certificate(site: Site) -> tuple[Path, Path]:
@@ -107,68 +110,100 @@ def front(site: Site, platform: Platform) -> dict[Path, File]:
     """Return the web server's configuration, and the program that certbot calls if it is used."""
     kind = "standalone.conf.j2" if site.front.instance == "own" else "site.conf.j2"
     name = f"nginx/{kind}" if site.front.server == "nginx" else kind
-    made = templates("apache")
+    values = _template_values(site, platform)
+    files = {front_path(site, platform): File(_rendered(name, values))}
+    if (site.front.server, site.front.certificate) == ("nginx", "acme"):
+        values["path"] = front_path(site, platform)
+        program = _rendered("nginx/take_certificate.j2", values)
+        files[take_certificate(site)] = File(program, 0o755)
+    return files
+
+
+def _rendered(name: str, values: dict[str, Any]) -> str:
+    """Return the text of a file, made from the template of this name."""
+    return templates("apache").get_template(name).render(**values) + "\n"
+
+
+def _template_values(site: Site, platform: Platform) -> dict[str, Any]:
+    """Return the values that the templates of Apache and nginx use."""
     cert, key = certificate(site)
-    local = site.front.host in ("localhost", "127.0.0.1")
-    below = " " + site.front.url.replace("://", "://*.") if site.front.subdomains else ""
-    hsts = f"max-age={_HSTS_LOCALHOST if local else _HSTS}"
-    headers = {
-        "Strict-Transport-Security": f"{hsts}; includeSubDomains"
-        if site.front.subdomains
-        else hsts,
+    headers = _headers(site)
+    return {
+        "site": site,
+        "apache": platform.apache,
+        "nginx": platform.nginx,
+        "modules": modules(site),
+        "names": _host_names(site),
+        **_listening(site),
+        "certificate": cert,
+        "key": key,
+        "ciphers": _CIPHERS,
+        "stapling": _staples(site),
+        "towards_proxy": towards_proxy(site),
+        "proxy_name": PROXY,
+        "headers": headers,
+        "hidden": [*_BANNERS, *headers],
+        "csp": _content_policy(site),
+        "claims": _CLAIMS,
+        "hub_body": _HUB_BODY,
+        "away": _page(site, _AWAY),
+        "maintenance": _page(site, _CLOSED),
+    }
+
+
+def _host_names(site: Site) -> str:
+    """Return the host names of the site, with a wildcard if each user has a domain."""
+    host = site.front.host
+    return f"{host} *.{host}" if site.front.subdomains else host
+
+
+def _is_local(site: Site) -> bool:
+    """Return whether the site is for this machine only, not for the network."""
+    return site.front.host in ("localhost", "127.0.0.1")
+
+
+def _listening(site: Site) -> dict[str, Any]:
+    """Return the address at which the web server listens, and whether it restricts clients.
+
+    In the machine's own nginx, a socket for 127.0.0.1 would replace the answers of other sites
+    there. So there the client's address is restricted instead.
+    """
+    by_client = (site.front.instance, site.front.server) == ("system", "nginx")
+    return {
+        "listen": "127.0.0.1:" if _is_local(site) and not by_client else "",
+        "loopback_only": _is_local(site) and by_client,
+    }
+
+
+def _staples(site: Site) -> bool:
+    """Return whether the web server sends OCSP answers with its certificate.
+
+    A certificate of one's own may come from an authority that answers; Let's Encrypt stopped in
+    2025. Apache's cache for the answers is one for the whole server. So the machine's own Apache is
+    left without it. nginx needs no cache.
+    """
+    own = isinstance(site.front.certificate, Certificate)
+    return own and (site.front.instance, site.front.server) != ("system", "apache")
+
+
+def _headers(site: Site) -> dict[str, str]:
+    """Return the headers that the web server adds to each answer."""
+    seconds = _HSTS_LOCALHOST if _is_local(site) else _HSTS
+    below = "; includeSubDomains" if site.front.subdomains else ""
+    return {
+        "Strict-Transport-Security": f"max-age={seconds}{below}",
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "SAMEORIGIN",
         "Referrer-Policy": "strict-origin-when-cross-origin",
     }
-    text = made.get_template(name).render(
-        site=site,
-        apache=platform.apache,
-        nginx=platform.nginx,
-        modules=modules(site),
-        names=" ".join(
-            [site.front.host, *([f"*.{site.front.host}"] if site.front.subdomains else [])]
-        ),
-        certificate=cert,
-        key=key,
-        towards_proxy=towards_proxy(site),
-        proxy_name=PROXY,
-        # A site on localhost is for this machine only, not for the network. In the machine's own
-        # nginx, a socket for 127.0.0.1 would replace the answers of other sites there. So there the
-        # client's address is restricted instead.
-        listen="127.0.0.1:"
-        if local and (site.front.instance, site.front.server) != ("system", "nginx")
-        else "",
-        loopback_only=local and (site.front.instance, site.front.server) == ("system", "nginx"),
-        ciphers=_CIPHERS,
-        # A certificate of one's own may come from an authority that answers; Let's Encrypt stopped
-        # in 2025. Apache's cache for that is one for the whole server; the machine's own Apache is
-        # left without it, and nginx needs none.
-        stapling=isinstance(site.front.certificate, Certificate)
-        and (site.front.instance, site.front.server) != ("system", "apache"),
-        headers=headers,
-        hidden=[*_BANNERS, *headers],
-        csp=_CSP + below,  # the login form redirects to the host name of the user's server
-        claims=_CLAIMS,
-        hub_body=_HUB_BODY,
-        away=_page(
-            site,
-            "JupyterHub does not answer. This page tries again; running servers are not affected.",
-        ),
-        maintenance=_page(
-            site, "JupyterHub is closed for maintenance. This page tries again; jobs go on."
-        ),
-    )
-    files = {front_path(site, platform): File(text + "\n")}
-    if (site.front.server, site.front.certificate) == ("nginx", "acme"):
-        words = {
-            "site": site,
-            "nginx": platform.nginx,
-            "path": front_path(site, platform),
-            "certificate": cert,
-        }
-        program = made.get_template("nginx/take_certificate.j2").render(**words, key=key)
-        files[take_certificate(site)] = File(program + "\n", 0o755)
-    return files
+
+
+def _content_policy(site: Site) -> str:
+    """Return the Content-Security-Policy of the hub's pages.
+
+    If each user has a domain, the login form redirects to the host name of the user's server.
+    """
+    return f"{_CSP} {site.front.url.replace('://', '://*.')}" if site.front.subdomains else _CSP
 
 
 def _page(site: Site, text: str) -> str:
