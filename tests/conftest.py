@@ -89,10 +89,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Remove or skip tests that cannot run, and sort the tests.
 
     Tests of the demo run first, because the demo must start before tests start their own web
-    servers. Without root, tests that need root are skipped. Long tests run only with --soak.
+    servers. Of the tests of single parts, those run first that use the demo's release, because
+    tests of the demo move the release away later. Without root, tests that need root are skipped.
+    Long tests run only with --soak.
     """
     order = (*NEEDS_ROOT, "unit", "bench")
-    items.sort(key=lambda item: order.index(_room(item)))
+    of_release = {item.path for item in items if _uses_release(item)}
+    items.sort(key=lambda item: (order.index(_room(item)), item.path not in of_release))
     soak, quick = config.getoption("--soak"), config.getoption("--quick")
     deselected = [
         item
@@ -112,7 +115,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_quick(item: pytest.Item) -> bool:
     """Return whether a test needs only Python, without root, the demo or a release."""
-    return _room(item) == "unit" and "hub_environment" not in getattr(item, "fixturenames", ())
+    return _room(item) == "unit" and not _uses_release(item)
+
+
+def _uses_release(item: pytest.Item) -> bool:
+    """Return whether a test runs programs of the demo's release."""
+    return "hub_environment" in getattr(item, "fixturenames", ())
 
 
 def _room(item: pytest.Item) -> str:

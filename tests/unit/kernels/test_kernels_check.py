@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -200,7 +199,9 @@ def hidden_kit(site: KernelSite, tmp_path: Path) -> Path:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, which runs it as another account")
-def test_root_works_as_the_account_that_owns_the_prefix(site: KernelSite, hidden_kit: Path) -> None:
+def test_root_works_as_the_account_that_owns_the_prefix(
+    site: KernelSite, hidden_kit: Path, open_path: Path
+) -> None:
     """What root left there, its owner could not replace. The owner cannot read the checkout."""
     prefix = site.root / "prefix"
     (site.root / "needed").unlink()
@@ -209,7 +210,9 @@ def test_root_works_as_the_account_that_owns_the_prefix(site: KernelSite, hidden
         "PATH": "/usr/bin:/bin",
         "PYTHONPATH": str(hidden_kit / "scripts"),
         "SITE": str(hidden_kit / "site.yml"),
+        "TMPDIR": str(open_path),
     }
+    open_path.chmod(0o1777)
 
     def kit(command: str) -> subprocess.CompletedProcess[str]:
         argv = [sys.executable, "-m", "sitekit", command]
@@ -231,7 +234,7 @@ def test_root_works_as_the_account_that_owns_the_prefix(site: KernelSite, hidden
         )
         owners = {path.lstat().st_uid for path in (prefix / "kernels").rglob("*")}
         assert owners == {prefix.stat().st_uid} != {0}
-        assert not list(Path(tempfile.gettempdir()).glob("sitekit-copy-*"))
+        assert list(open_path.iterdir()) == []
     finally:
         subprocess.run(["chown", "-R", "root", prefix], check=True)
         (site.root / "needed").write_text("")
