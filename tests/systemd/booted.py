@@ -1,8 +1,9 @@
 """This machine a second time, with a real systemd as PID 1: its file tree below a memory disk,
 everything else its own.
 
-Nothing is copied or built, so it boots in two seconds; what is written stays in memory, and ends
-with it. The file tree of another machine can be booted in the same way.
+Only what other tests change meanwhile is copied, and nothing is built, so it boots in seconds; what
+is written stays in memory, and ends with it. The file tree of another machine can be booted in the
+same way.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from ..slurm import until
 # booted machine.
 GROUND = Path(__file__).with_name("ground.sh")
 MORTAL = ["setpriv", "--pdeathsig", "KILL"]  # also when pytest is killed
+# What tests of the demo change meanwhile.
+CHANGING = "etc home opt/sitekit usr/local/libexec var/lib"
 CGROUPS = Path("/sys/fs/cgroup")
 CLONE_NEWNET = 0x40000000
 
@@ -183,7 +186,8 @@ def booted(
     ground, said = folder / "ground", folder / "said"
     ground.mkdir()
     with ExitStack() as stack:
-        argv = [*MORTAL, "unshare", "-m", "-n", "sh", GROUND, ground, CHECKOUT, below]
+        copied = CHANGING if below == Path("/") else ""
+        argv = [*MORTAL, "unshare", "-m", "-n", "sh", GROUND, ground, CHECKOUT, below, copied]
         holder = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
         stack.callback(holder.stdout.close)
         stack.callback(holder.wait, 20)
