@@ -38,7 +38,7 @@ def answer(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
 
 
 def test_the_key_runs_the_gate(login_node: LoginNode, keys: Path) -> None:
-    request = {"verb": "query", "program": "sinfo", "words": ["--noheader", "--format=%P"]}
+    request = {"verb": "query", "program": "sinfo", "words": ["--noheader", "--all", "--format=%P"]}
     told = answer(connect(keys, ACCOUNT, given=json.dumps(request)))
     assert told["ok"] is True and "jupyter-short" in str(told["out"])
 
