@@ -114,8 +114,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _is_quick(item: pytest.Item) -> bool:
-    """Return whether a test needs only Python, without root, the demo or a release."""
-    return _room(item) == "unit" and not _uses_release(item)
+    """Return whether a test is short, and needs only Python, without root, the demo or a release."""
+    slow = item.get_closest_marker("slow") is not None
+    return _room(item) == "unit" and not slow and not _uses_release(item)
 
 
 def _uses_release(item: pytest.Item) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.contracts import ssh
+from sitekit.backends.slurm import ssh_files as ssh
 
 from ..slurm import jobs
 from .conftest import ACCOUNT, PORT, LoginNode

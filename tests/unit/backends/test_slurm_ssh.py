@@ -18,10 +18,10 @@ from sitekit.backends.choice import Choice
 from sitekit.backends.job import NoAnswer, Refused, Work
 from sitekit.backends.slurm import gate, job_queries, list_jobs, private_data
 from sitekit.backends.slurm import ssh as over_ssh
+from sitekit.backends.slurm import ssh_files as ssh
 from sitekit.backends.slurm.accounts_and_reservations import Names
 from sitekit.backends.slurm.transport import ask_slurm, transport
 from sitekit.base.data import data
-from sitekit.contracts import ssh
 from sitekit.contracts.gate_config import gate_config
 from sitekit.machine.checks.cluster import NODES
 from sitekit.site import Site, load_site

@@ -28,7 +28,7 @@ from sitekit.environment.release.prefix_lock import open_prefix
 from sitekit.environment.wheels.packages import Packages
 from sitekit.site.model import Paths
 
-pytestmark = parts.needs_system_python
+pytestmark = [pytest.mark.slow, parts.needs_system_python]
 BUILD = ("setup_conda", "install_all")
 
 

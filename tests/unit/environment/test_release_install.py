@@ -27,7 +27,7 @@ from sitekit.environment.release.bytecode import compile_all
 from sitekit.environment.wheels.packages import Packages
 from sitekit.site import Site
 
-pytestmark = parts.needs_system_python
+pytestmark = [pytest.mark.slow, parts.needs_system_python]
 SET_UP = Path(__file__).parent / "programs" / "set_up.py"
 WANTED = Packages(("python", "hello", "stone-age"), ())
 

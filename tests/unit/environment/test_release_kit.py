@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import release_parts as parts
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:

@@ -34,9 +34,12 @@ PROGRAM = next(
     ),
     None,
 )
-pytestmark = pytest.mark.skipif(
-    PROGRAM is None, reason="supervisord is not installed (scripts/requirements-test.txt)"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        PROGRAM is None, reason="supervisord is not installed (scripts/requirements-test.txt)"
+    ),
+]
 ME = "root" if os.geteuid() == 0 else os.environ.get("USER", "nobody")
 
 SERVER = Path(__file__).parent / "programs" / "listener.py"

@@ -19,9 +19,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from ...contracts import ssh
 from ...site import Site
 from ..job import NoAnswer
+from . import ssh_files as ssh
 from .run_program import ANSWER, Answer, run_program
 from .ssh_certificates import certificate_of
 

@@ -11,9 +11,9 @@ import os
 import time
 from pathlib import Path
 
-from ...contracts import ssh
 from ...site import Site
 from ..job import NoAnswer
+from . import ssh_files as ssh
 from .run_program import run_program
 
 LIFETIME = 600  # seconds that a certificate is valid

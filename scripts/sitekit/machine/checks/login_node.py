@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterator
 
 from ...backends.job import NoAnswer
+from ...backends.slurm import ssh_files as ssh
 from ...backends.slurm.transport import ask_slurm
-from ...contracts import ssh
 from ...site import Site
 from .cluster import NODES, fits, read
 from .finding import Finding, unknown

@@ -6,10 +6,10 @@ import io
 import tarfile
 from pathlib import Path
 
+from ...backends.slurm import ssh_files as ssh
 from ...base.errors import BadInput
 from ...base.files import write_atomic
 from ...base.progress import say
-from ...contracts import ssh
 from ...site import Site
 from ..host.file import File
 from .files import instructions, login_node_files

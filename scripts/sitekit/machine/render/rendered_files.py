@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ...backends.slurm import ssh_files as ssh
 from ...base.data import data
-from ...contracts import internal_tls, ssh
+from ...contracts import internal_tls
 from ...contracts.gate_config import gate_config, job_script
 from ...site import Site
 from ...site.show import dump
@@ -32,8 +33,9 @@ def render(site: Site, platform: Platform) -> dict[Path, File]:
     """
     web = front(site, platform) | renewal(site, platform)
     reached = pam(site, platform) | web | preloaded(site) | services(site, platform)
-    acts = ssh_files(site) if site.slurm.ssh else gate(site) | sudoers(site, platform)
-    return configuration(site) | acts | reached | log_rotation(site, platform)
+    before = configuration(site) | (ssh_files(site) if site.slurm.ssh else gate(site))
+    rules = {} if site.slurm.ssh else sudoers(site, platform)
+    return before | reached | log_rotation(site, platform) | rules
 
 
 def configuration(site: Site) -> dict[Path, File]:

@@ -93,7 +93,8 @@ def _tls(site: Site) -> tuple[str, ...]:
 
 def _hub(site: Site) -> Service:
     """Return the service that runs JupyterHub."""
-    slurm = {"SLURM_CONF": str(site.slurm.conf)} if site.slurm.conf else {}
+    local = site.slurm.conf and site.slurm.ssh is None
+    slurm = {"SLURM_CONF": str(site.slurm.conf)} if local else {}
     return Service(
         name=site.service("hub"),
         description=f"JupyterHub of the site {site.name}",

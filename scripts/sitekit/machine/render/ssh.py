@@ -5,9 +5,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from ...backends.slurm import ssh_files as ssh
 from ...base.command import run
 from ...base.templates import templates
-from ...contracts import ssh
 from ...site import Site
 from ..host.file import File
 from ..host.target import Target
