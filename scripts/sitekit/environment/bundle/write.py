@@ -46,12 +46,12 @@ def write_bundle(site: Site, release: Release, packages: Packages, cache: Path, 
     work = cache / "bundle.partial"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
-    _packages(site, release, work)
-    _lock(release, packages, work)
+    _collect_packages(site, release, work)
+    _write_lock(release, packages, work)
     if pinned := release.facts.get("pip", []):
         shutil.copytree(cache / wheels_name(pinned), work / "wheels")
     with step("Collecting the kit"):
-        _kit(work)
+        _collect_kit(work)
     (work / "sbom.cdx.json").write_text(json.dumps(sbom(release, work), indent=1) + "\n")
     python = ".".join(map(str, sys.version_info[:2]))
     about = {
@@ -69,7 +69,7 @@ def write_bundle(site: Site, release: Release, packages: Packages, cache: Path, 
     say(f"then: make setup_conda install_all BUNDLE=/path/to/{file.name}")
 
 
-def _packages(site: Site, release: Release, work: Path) -> None:
+def _collect_packages(site: Site, release: Release, work: Path) -> None:
     """Download the release's packages into the bundle's own channel."""
     found = release.facts["packages"]
     with step("Collecting packages", total=len(found)) as s:
@@ -81,7 +81,7 @@ def _packages(site: Site, release: Release, work: Path) -> None:
         s.done(f"{len(found)} packages")
 
 
-def _lock(release: Release, packages: Packages, work: Path) -> None:
+def _write_lock(release: Release, packages: Packages, work: Path) -> None:
     """Write the release's lock, with addresses in the bundle's own channel."""
     lock = work / LOCK
     shutil.copy(release.lock, lock)
@@ -104,7 +104,7 @@ def _pack(work: Path, file: Path) -> None:
         s.done(f"{file.stat().st_size // 10**6} MB")
 
 
-def _kit(work: Path) -> None:
+def _collect_kit(work: Path) -> None:
     """Copy the checkout and download the wheels that sitekit itself needs.
 
     Files that git ignores are left out, except the site's own packages and kernels. The wheels are

@@ -78,10 +78,10 @@ def _pip_report(
 ) -> dict[str, Any]:
     """Return pip's report about what it would install. Raises Problem with pip's output.
 
-    `held` are the versions by name that pip must not change. `version` is that of Python.
+    `held` holds the conda packages' versions, by pip's names. `version` is Python's.
     """
     constraints, report = cache / "constraints.txt", cache / "pip-report.json"
-    constraints.write_text("".join(f"{name}=={held[name]}\n" for name in held))
+    constraints.write_text("".join(f"{name}=={at}\n" for name, at in held.items()))
     options: Argv = ["--dry-run", "--ignore-installed", "--report", report, "-c", constraints]
     short = ".".join(version.split(".")[:2])
     target: Argv = ["--target", cache / "nowhere", "--python-version", short, *_WHEELS_ONLY]
