@@ -52,7 +52,7 @@ def _no_hub(api: str, identity: Identity | None) -> str:
             return ""
         return "the program that answers there is no JupyterHub"
     except (OSError, http.client.HTTPException, ValueError) as error:
-        return str(error)
+        return str(error) or type(error).__name__
 
 
 def _giving_up(api: str, timeout: float, trouble: object) -> str:

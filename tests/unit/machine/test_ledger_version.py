@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 import release_parts as parts
+from machine_sites import can_change
 
 from sitekit.base.errors import Problem
 from sitekit.hub.servers.ledger_schema import VERSION
 from sitekit.machine.run.ledger_version import refuse_newer_ledger
 from sitekit.site import Site
+
+pytestmark = can_change  # a release is asked as the hub's account
 
 
 @pytest.fixture
