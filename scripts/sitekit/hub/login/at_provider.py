@@ -84,6 +84,18 @@ class CallbackHandler(StateCookie, OAuthCallbackHandler):
             ) from None
 
 
+async def take_rights(handler: Any, name: str) -> None:
+    """Take the rights of an administrator from a user whom the site no longer admits.
+
+    JupyterHub changes no user whose login is refused, so that a former administrator's tokens would
+    keep all rights.
+    """
+    user = handler.find_user(name)
+    if user is not None and user.admin:
+        log.warning("%s is no administrator any more", name)
+        await handler.auth_to_user({"name": name, "admin": False}, user)
+
+
 class AtProvider(OAuthenticator):
     """Log users in at a provider, and decide by the site file who they are.
 
@@ -113,6 +125,8 @@ class AtProvider(OAuthenticator):
             await self.discover()
             return await super().authenticate(handler, data, **more)
         except (Refusal, NoAccount, web.HTTPError, HTTPClientError, OSError, *ODD) as error:
+            if isinstance(error, Refusal) and error.user:
+                await take_rights(handler, error.user)
             raise self.in_words(error) from error
 
     def in_words(self, error: Exception) -> Exception:

@@ -20,7 +20,14 @@ TITLES = {"github": "GitHub", "globus": "Globus", "cilogon": "CILogon"}
 
 
 class Refusal(Exception):
-    """The login is refused; the text tells the user why, and what to do."""
+    """The login is refused; the text tells the user why, and what to do.
+
+    `user` is the name at the hub, if the provider vouches for it.
+    """
+
+    def __init__(self, text: str, user: str = "") -> None:
+        super().__init__(text)
+        self.user = user
 
 
 @dataclass(frozen=True)
@@ -129,5 +136,6 @@ def check_admitted(login: Login, claims: Claims) -> None:
     if not are_meant(login.allow, claims):
         raise Refusal(
             f"{service_of(login)} knows you as {shown(claims.name)}, and this site does not admit this user. "
-            "Ask the administrators of this site to add you, or a group of yours."
+            "Ask the administrators of this site to add you, or a group of yours.",
+            claims.name,
         )
