@@ -29,7 +29,8 @@ def full_site(folder: Path) -> Site:
 OF_PROVIDERS = ("provider", "allow", "admins", "accounts")
 OF_OTHERS = {
     "github": [("provider", "username"), ("provider", "groups"), ("provider", "identity_providers"),
-               ("allow", "domains"), ("allow", "groups"), ("admins", "domains"), ("admins", "groups")],
+               ("provider", "url"), ("allow", "domains"), ("allow", "groups"), ("admins", "domains"),
+               ("admins", "groups")],
     "cilogon": [("provider", "groups"), ("allow", "organizations"), ("allow", "groups"),
                 ("admins", "organizations"), ("admins", "groups")],
     "oidc": [("provider", "identity_providers"), ("allow", "organizations"), ("admins", "organizations")],
@@ -41,7 +42,7 @@ def fitting(document: Document, path: tuple[str, ...]) -> Document:
     """The file with a method of logins that has the key at `path`, and without keys of others."""
     values = copy.deepcopy(document.values)
     login = values["login"]
-    if path[:1] != ("login",) or path[1:2][0] not in (*OF_PROVIDERS, "allowed_groups"):
+    if path[:1] != ("login",) or path[1:2] not in {(key,) for key in OF_PROVIDERS}:
         values["login"] = {key: login[key] for key in login if key not in OF_PROVIDERS}
         return Document(document.path, values, document.lines)
     for method in ("cilogon", "github", "oidc"):
@@ -50,7 +51,7 @@ def fitting(document: Document, path: tuple[str, ...]) -> Document:
     for section, key in OF_OTHERS[method]:
         del login[section][key]
     login["method"] = method
-    way = path[-1] if path[1:2] == ("accounts",) and len(path) == 3 else "gateway"
+    way = path[-1] if path[1:2] == ("accounts",) and len(path) == 3 else "file"
     login["accounts"] = {way: login["accounts"][way]}
     if way == "gateway":
         del login["allowed_groups"]

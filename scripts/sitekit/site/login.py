@@ -79,7 +79,7 @@ class Login(Row):
 
     def _group_faults(self) -> Iterator[Unfit]:
         """Yield an error if `allowed_groups` is missing, or without effect."""
-        if self.gateway and self.allowed_groups:
+        if self.method != "pam" and self.gateway and self.allowed_groups:
             yield Unfit(
                 "all servers run as one account, and groups decide nothing",
                 "leave it out; login.allow says who may log in",

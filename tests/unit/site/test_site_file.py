@@ -21,6 +21,8 @@ with tempfile.TemporaryDirectory() as _folder:
     DOCUMENT = every_key(Path(_folder))
 LINES = FILE.read_text().splitlines()
 FIELDS = dict(walk(Site))
+# PAM and CILogon do not work without these keys, which other methods do not have.
+ASKED_FOR = {("login", "allowed_groups"), ("login", "provider", "identity_providers")}
 
 
 def place(path: tuple[str, ...]) -> tuple[str | int, ...]:
@@ -112,6 +114,10 @@ def test_the_default_in_the_comment_is_the_true_one(path: tuple[str, ...]) -> No
     field = FIELDS[path]
     if field.is_required():
         with pytest.raises(BadInputs, match=rf"{path[-1]}: this key is missing"):
+            changed(path)
+    elif path in ASKED_FOR:
+        assert told == "[]"
+        with pytest.raises(BadInputs):
             changed(path)
     elif field.default is None:
         assert told.startswith("none")
