@@ -44,7 +44,7 @@ class Unproven(Exception):
 
 @dataclass
 class Provider:
-    """`issuer` is what the document says of itself; `tokens` what it adds to each token."""
+    """`people` by the cookie's value; `more` is added to each answer with a token."""
 
     port: int
     folder: Path
@@ -54,6 +54,7 @@ class Provider:
     codes: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict)
     access: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    server: ThreadingHTTPServer | None = None
 
     @property
     def url(self) -> str:
@@ -78,6 +79,22 @@ class Provider:
         words += ["-keyout", str(self.folder / "key"), "-out", str(self.certificate)]
         subprocess.run(words, check=True, capture_output=True, timeout=60)
         self.certificate.chmod(0o644)
+
+    def begin(self) -> None:
+        """Answer from now on, always at the same port."""
+        handler = type("Handler", (Answers,), {"provider": self})
+        self.server = ThreadingHTTPServer(("127.0.0.1", self.port), handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate, self.folder / "key")
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        """Be down."""
+        if self.server is not None:
+            self.server.shutdown()
+            self.server.server_close()
+            self.server = None
 
     def document(self) -> dict[str, object]:
         ends = {"authorization": "authorize", "token": "token", "userinfo": "userinfo"}
@@ -182,14 +199,8 @@ class Answers(BaseHTTPRequestHandler):
 @contextmanager
 def providing(provider: Provider) -> Iterator[None]:
     """The provider, answering. Its certificate must exist."""
-    handler = type("Handler", (Answers,), {"provider": provider})
-    server = ThreadingHTTPServer(("127.0.0.1", provider.port), handler)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(provider.certificate, provider.folder / "key")
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    provider.begin()
     try:
         yield
     finally:
-        server.shutdown()
-        server.server_close()
+        provider.stop()
