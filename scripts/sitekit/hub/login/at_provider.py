@@ -124,7 +124,7 @@ class AtProvider(OAuthenticator):
         try:
             await self.discover()
             return await super().authenticate(handler, data, **more)
-        except (Refusal, NoAccount, web.HTTPError, HTTPClientError, OSError, *ODD) as error:
+        except (Refusal, web.HTTPError, HTTPClientError, OSError, *ODD) as error:
             if isinstance(error, Refusal) and error.user:
                 await take_rights(handler, error.user)
             raise self.in_words(error) from error
@@ -132,7 +132,7 @@ class AtProvider(OAuthenticator):
     def in_words(self, error: Exception) -> Exception:
         """Return the error that tells the user why the login is refused."""
         service = service_of(self.site.login)
-        if isinstance(error, Refusal | NoAccount):
+        if isinstance(error, Refusal):
             log.warning("Login refused: %s", error)
             return web.HTTPError(403, str(error))
         if isinstance(error, web.HTTPError) and error.status_code < 500:
@@ -168,7 +168,7 @@ class AtProvider(OAuthenticator):
         return {"tokens": token_info, "claims": user_info}
 
     async def update_auth_model(self, auth_model: dict[str, Any]) -> dict[str, Any]:
-        """Return the model of an admitted user. Raises Refusal and NoAccount.
+        """Return the model of an admitted user. Raises Refusal.
 
         oauthenticator leaves a former administrator's rights as they are (oauth2.py, where `admin`
         is None), and its class for GitHub fails if the user has no key `email` (github.py).
@@ -177,7 +177,10 @@ class AtProvider(OAuthenticator):
         name, domain = name_and_domain(login, state["claims"])
         claims = await self.more_claims(Claims(name, domain), state["tokens"], state["claims"])
         check_admitted(login, claims)
-        await self.accounts.determine(name)
+        try:
+            await self.accounts.determine(name)
+        except NoAccount as none:
+            raise Refusal(str(none), name) from none
         admin = are_meant(login.admins, claims)
         return {"name": name, "admin": admin, "auth_state": dict(ADMITTED)}
 
