@@ -65,7 +65,7 @@ def run_hub(machine: Machine) -> subprocess.CompletedProcess[str]:
     service = machine.service("hub")
     secrets = dict(
         line.split("=", 1)
-        for line in service.environment_file.read_text().splitlines()
+        for line in service.environment_files[0].read_text().splitlines()
         if "=" in line
     )
     return subprocess.run(

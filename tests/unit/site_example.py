@@ -3,6 +3,7 @@ removed."""
 
 from __future__ import annotations
 
+import copy
 import re
 from pathlib import Path
 
@@ -21,5 +22,39 @@ def every_key(folder: Path) -> Document:
 
 
 def full_site(folder: Path) -> Site:
-    """The site that has every key."""
-    return validate(Site, every_key(folder))
+    """The site that has every key, but those of logins at a provider."""
+    return validate(Site, fitting(every_key(folder), ()))
+
+
+OF_PROVIDERS = ("provider", "allow", "admins", "accounts")
+OF_OTHERS = {
+    "github": [("provider", "username"), ("provider", "groups"), ("provider", "identity_providers"),
+               ("provider", "url"), ("allow", "domains"), ("allow", "groups"), ("admins", "domains"),
+               ("admins", "groups")],
+    "cilogon": [("provider", "groups"), ("allow", "organizations"), ("allow", "groups"),
+                ("admins", "organizations"), ("admins", "groups")],
+    "oidc": [("provider", "identity_providers"), ("allow", "organizations"), ("admins", "organizations")],
+}  # fmt: skip
+"""The keys that do not fit a method."""
+
+
+def fitting(document: Document, path: tuple[str, ...]) -> Document:
+    """The file with a method of logins that has the key at `path`, and without keys of others."""
+    values = copy.deepcopy(document.values)
+    login = values["login"]
+    if path[:1] != ("login",) or path[1:2] not in {(key,) for key in OF_PROVIDERS}:
+        values["login"] = {key: login[key] for key in login if key not in OF_PROVIDERS}
+        return Document(document.path, values, document.lines)
+    for method in ("cilogon", "github", "oidc"):
+        if path[1:] not in OF_OTHERS[method]:
+            break
+    for section, key in OF_OTHERS[method]:
+        del login[section][key]
+    login["method"] = method
+    way = path[-1] if path[1:2] == ("accounts",) and len(path) == 3 else "file"
+    login["accounts"] = {way: login["accounts"][way]}
+    if way == "gateway":
+        del login["allowed_groups"]
+    for key in ("admin_groups", "passwords", "second_factor"):
+        del login[key]
+    return Document(document.path, values, document.lines)

@@ -84,7 +84,7 @@ def run(
     """One file of JupyterHub's tests, in the release's Python, as the hub's account with the hub's
     environment."""
     hub = machine.service("hub")
-    secrets = dict(line.split("=", 1) for line in hub.environment_file.read_text().splitlines())
+    secrets = dict(line.split("=", 1) for line in hub.environment_files[0].read_text().splitlines())
     places = {"PYTHONPATH": f"{packages}:{folder}", "HOME": str(folder), "TMPDIR": str(folder)}
     places["REQUESTS_CA_BUNDLE"] = str(folder / certificate(demo.site)[0].name)
     told = {

@@ -15,9 +15,17 @@ from .internal_tls import hub_url
 MIN_UID = 1000
 """Accounts with a lower uid belong to the system; login.defs(5), UID_MIN."""
 
+PARTICIPANTS = "participants"
+"""The folder in a gateway account's home in which each user has a folder."""
+
 
 def gate_config(site: Site) -> dict[str, Any]:
-    """Return the contents of gate.json. scripts/gate reads exactly these keys."""
+    """Return the contents of gate.json. scripts/gate reads exactly these keys.
+
+    Where the hub decides which account a user has, `users` is "any". A gateway account is in
+    `accounts`, and each of its users has a folder in its home.
+    """
+    gateway, mapped = site.login.gateway, site.login.accounts != "same"
     return {
         "site": site.name,
         "job_name": site.job_name,
@@ -30,6 +38,8 @@ def gate_config(site: Site) -> dict[str, Any]:
         "session": json.dumps(session_settings(site)),
         "hub": hub_variables(site),
         **({"queries": [site.slurm.ssh.account]} if site.slurm.ssh else {}),
+        **({"users": "any"} if mapped else {}),
+        **({"accounts": [gateway], "participants": PARTICIPANTS} if gateway else {}),
     }
 
 

@@ -20,7 +20,8 @@ from .api.server_callbacks import (
     replace_batchspawners_handler,
 )
 from .culling import update_culling
-from .login.pam import PatientAuthenticator, update_login
+from .login.choose import update_login
+from .login.pam import PatientAuthenticator
 from .loops import heartbeat, proxy_routes
 from .overrides.admin_scopes import keep_administrators_out_of_servers
 from .overrides.begin_loops import Loop, begin_with_users
@@ -53,7 +54,7 @@ def configure(c: Any, site: Site) -> None:
     keep_pages_behind_the_front(site.front.url, hub_state.has_ended)
     update_proxy(c, site)
     update_state(c, site)
-    update_login(c, site)
+    update_login(c, site, hub_state.accounts)
     update_servers(c, site)
     update_culling(c, site)
     update_entry(site)
@@ -63,7 +64,7 @@ def configure(c: Any, site: Site) -> None:
     update_handlers(c, site)
     tell_of_database()
     forget_old_logins()
-    update_logs(c)
+    update_logs(c, site)
     begin_loops(hub_state)
     update_metrics(site)
 
@@ -174,11 +175,12 @@ def update_handlers(c: Any, site: Site) -> None:
     ]
 
 
-def update_logs(c: Any) -> None:
+def update_logs(c: Any, site: Site) -> None:
     """Remove secrets and useless lines from JupyterHub's log."""
     log_refusals_in_one_line()
     log_no_cookie_ids()
-    log_no_strangers_names(PatientAuthenticator.accounts)
+    if site.login.method == "pam":
+        log_no_strangers_names(PatientAuthenticator.accounts)
     c.JupyterHub.logging_config = {
         "formatters": {
             "console": {"class": f"{SecretsLeftOut.__module__}.{SecretsLeftOut.__name__}"}

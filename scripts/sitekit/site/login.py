@@ -2,28 +2,95 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag, model_validator
 
+from ..base.errors import Unfit, Unfits
+from .login_fits import login_faults
+from .login_provider import Accounts, People, Provider
 from .tier import Row, Time, TimeOrNever
 from .units import parse_time
 from .value_types import Account
+
+CLAIMS = {"github": "login", "globus": "preferred_username", "cilogon": "eppn"}
+"""The claim with the user's name, by method. OpenID Connect's is preferred_username."""
+URLS = {
+    "github": "https://github.com",
+    "globus": "https://auth.globus.org",
+    "cilogon": "https://cilogon.org",
+}
+"""The public services. OpenID Connect has none."""
+
+
+def _arm(value: object) -> str:
+    """Return which form of `accounts` the file has, so that an error concerns only this form."""
+    return "ways" if isinstance(value, (dict, Accounts)) else "word"
 
 
 class Login(Row):
     """Define who may log in, and how. By default, nobody may log in.
 
-    `session` and `tokens` are in seconds. None means without limit.
+    `session` and `tokens` are in seconds. None means without limit. `allowed_groups` are Unix
+    groups. With PAM, their members may log in. With a provider, the accounts of its users must be
+    in them.
     """
 
-    method: Literal["pam"] = "pam"
-    allowed_groups: Annotated[
-        tuple[Account, ...], Field(min_length=1, examples=[["jupyter-users"]])
-    ]
+    method: Literal["pam", "github", "globus", "cilogon", "oidc"] = "pam"
+    allowed_groups: Annotated[tuple[Account, ...], Field(examples=[["jupyter-users"]])] = ()
     admin_groups: tuple[Account, ...] = ()
+    provider: Provider | None = None
+    allow: People = People()
+    admins: People = People()
+    accounts: Annotated[
+        Annotated[Literal["same"], Tag("word")] | Annotated[Accounts, Tag("ways")],
+        Discriminator(_arm),
+    ] = "same"
     admin_access: bool = False
     passwords: Literal["shadow", "sssd"] = "shadow"
     second_factor: Literal["none", "totp"] = "none"
     session: Time = parse_time("14d")
     tokens: TimeOrNever = parse_time("90d")
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Login:
+        """Refuse keys that do not fit the method, and a login that admits nobody."""
+        if faults := [*self._group_faults(), *login_faults(self)]:
+            raise Unfits(faults)
+        return self
+
+    @property
+    def gateway(self) -> str | None:
+        """Return the one account of all servers, if the site has one."""
+        return self.accounts.gateway if isinstance(self.accounts, Accounts) else None
+
+    @property
+    def claim(self) -> str:
+        """Return the claim with the user's name."""
+        chosen = self.provider and self.provider.username
+        return chosen or CLAIMS.get(self.method, "preferred_username")
+
+    @property
+    def url(self) -> str:
+        """Return the provider's address, without a slash at its end."""
+        chosen = self.provider and self.provider.url
+        return (chosen or URLS[self.method]).rstrip("/")
+
+    def _group_faults(self) -> Iterator[Unfit]:
+        """Yield an error if `allowed_groups` is missing, or without effect."""
+        if self.method != "pam" and self.gateway and self.allowed_groups:
+            yield Unfit(
+                "all servers run as one account, and groups decide nothing",
+                "leave it out; login.allow says who may log in",
+                "allowed_groups",
+            )
+        if not self.gateway and not self.allowed_groups:
+            given, such = "allowed_groups" in self.model_fields_set, "[jupyter-users]"
+            yield Unfit(
+                "the list is empty" if given else "this key is missing",
+                f"write it like `allowed_groups: {such}`"
+                if given
+                else f"add it, such as `allowed_groups: {such}`",
+                "allowed_groups",
+            )

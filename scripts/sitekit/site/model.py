@@ -104,7 +104,7 @@ class Site(Section):
     hub: Hub = Hub()
     proxy: Proxy = Proxy()
     front: Front
-    login: Login
+    login: Annotated[Login, Field(examples=[{"allowed_groups": ["jupyter-users"]}])]
     slurm: Slurm = Slurm()
     server: Server = Server()
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)]

@@ -84,6 +84,8 @@ def flow(value: Any) -> str:
     """Return a value as YAML on one line."""
     if isinstance(value, (tuple, list)):
         return f"[{', '.join(map(flow, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{flow(key)}: {flow(inner)}' for key, inner in value.items())}}}"
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, str) and _PLAIN.fullmatch(value) and not _NOT_TEXT.fullmatch(value):

@@ -52,6 +52,7 @@ def test_no_purpose_is_without_its_file():
     paths |= {Path("/etc/nginx") / name for name in ("sites-enabled/x.conf", "conf.d/x.conf")}
     generated_files = {
         "proxy.env",
+        "hub.env",
         "services-ca.*",
         "servers-ca.*",
         "hub.pem",

@@ -64,7 +64,7 @@ def test_supervisord_gives_back_the_words():
 
 def test_supervisord_reads_the_secrets_file_and_changes_the_group():
     service = Service(
-        "x", "x", ("/bin/true",), user="u", group="g", environment_file=Path("/etc/secret")
+        "x", "x", ("/bin/true",), user="u", group="g", environment_files=(Path("/etc/secret"),)
     )
     words = shlex.split(section(service)["command"])
     assert words[:5] == ["/bin/sh", "-c", 'set -a; . "$1"; shift; exec "$@"', "sh", "/etc/secret"]

@@ -77,7 +77,7 @@ def server(tmp_path: Path, name: str, port: int, **more: object) -> Service:
     command = (sys.executable, str(SERVER), str(port), str(tmp_path / f"{name}.env"))
     given = {
         "user": ME,
-        "environment_file": tmp_path / "secret",
+        "environment_files": (tmp_path / "secret",),
         "environment": {"PLAIN": "50% b"},
         "directory": tmp_path,
     }
@@ -300,7 +300,7 @@ def test_one_that_cannot_start_is_tried_for_ever(supervisor: SupervisordSupervis
     program, attempts = tmp_path / "current", set()
     program.symlink_to(sys.executable)
     real = server(tmp_path, "late", free_port())
-    late = replace(real, command=(str(program), *real.command[1:]), environment_file=None)
+    late = replace(real, command=(str(program), *real.command[1:]), environment_files=())
     control.start(write(supervisor, [late]), supervisor, within=20)
     program.unlink()
     os.kill(pid(supervisor, late), signal.SIGKILL)

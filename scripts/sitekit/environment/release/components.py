@@ -33,6 +33,7 @@ PIECES = (
     ),
     Piece("batchspawner", ("batchspawner",), ("batchspawner-singleuser",)),
     Piece("wrapspawner", ("wrapspawner",)),
+    Piece("oauthenticator", ("oauthenticator.github", "oauthenticator.cilogon")),
     Piece("jupyterhub-idle-culler", ("jupyterhub_idle_culler",)),
     Piece("configurable-http-proxy", (), ("configurable-http-proxy",)),
     Piece("nodejs", (), ("node",)),

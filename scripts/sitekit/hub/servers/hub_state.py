@@ -12,6 +12,7 @@ from ...backends.job import Job, Offers
 from ...backends.load_backends import backends_of
 from ...contracts.internal_tls import name_of
 from ...site import Site
+from ..login.accounts import AccountMap
 from .ledger import Ledger, Row
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class HubState:
     def __init__(self, site: Site) -> None:
         self.site = site
         self.ledger = Ledger(site.ledger)
+        self.accounts = AccountMap(site, self.ledger)
         self.backends: dict[str, Backend] = backends_of(site, self.ledger.open)
         self.addresses: dict[str, str] = {}  # of the hosts of servers, by tag
         self._expected: dict[str, asyncio.Event] = {}
@@ -47,11 +49,11 @@ class HubState:
         return self.backends[row.backend]
 
     def account_of(self, user: str) -> str:
-        """Return the cluster's account for a user of the hub.
+        """Return the cluster's account for a user of the hub. Raises NoAccount.
 
         With PAM, the account has the user's name.
         """
-        return user
+        return self.accounts.of(user)
 
     async def offers(self, user: str) -> Offers:
         """Return the accounts and reservations of a user, from the first backend that has any."""

@@ -233,6 +233,19 @@ class Ledger:
             "UPDATE starts SET seen = ? WHERE user = ? AND name = ?", (time.time(), user, name)
         )
 
+    def record_account(self, user: str, account: str) -> None:
+        """Record the account that the user's last login determined."""
+        self._db.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?)", (user, account))
+
+    def forget_account(self, user: str) -> None:
+        """Forget the user's account, because the last login determined none."""
+        self._db.execute("DELETE FROM accounts WHERE user = ?", (user,))
+
+    def account(self, user: str) -> str | None:
+        """Return the account that the user's last login determined."""
+        record = self._db.execute("SELECT account FROM accounts WHERE user = ?", (user,)).fetchone()
+        return record["account"] if record else None
+
     def _one(self, statement: str, *values: object) -> Row | None:
         record = self._db.execute(statement, values).fetchone()
         return _row(record) if record else None

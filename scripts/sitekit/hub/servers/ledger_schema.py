@@ -27,6 +27,10 @@ CREATE TABLE starts (
     card      TEXT,
     seen      REAL
 );
+CREATE TABLE accounts (
+    user    TEXT PRIMARY KEY,
+    account TEXT NOT NULL
+);
 CREATE INDEX open_starts ON starts (ended) WHERE ended IS NULL;
 CREATE INDEX users_starts ON starts (user, intended);
 """

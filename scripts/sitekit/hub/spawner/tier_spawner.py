@@ -13,10 +13,12 @@ from typing import Any, cast
 
 from jupyterhub.spawner import Spawner, SpawnException
 from sqlalchemy.orm import object_session
+from tornado import web
 from traitlets import Type, default, directional_link
 
 from ...backends.choice import Choice
 from ...backends.load_backends import load_object
+from ..login.accounts import NoAccount
 from ..messages.form import tier_form
 from ..servers.check_choice import BadChoice, Eligibility, form_values_of, from_form, read_choice
 from ..servers.hub_state import HubState
@@ -74,12 +76,16 @@ class TierSpawner(AdoptingSpawner):
         )
 
     async def eligibility(self) -> Eligibility:
-        """Return the user's groups, and the account's Slurm accounts and reservations."""
-        user = self.user.name
-        offers = await self.hub_state.offers(user)
-        return Eligibility(
-            await groups_of(self.hub_state.account_of(user)), offers.accounts, offers.reservations
-        )
+        """Return the account's groups, and its Slurm accounts and reservations.
+
+        Raises HTTPError (403) if the user has no account.
+        """
+        try:
+            account = self.hub_state.account_of(self.user.name)
+        except NoAccount as unknown:
+            raise web.HTTPError(403, str(unknown)) from None
+        offers = await self.hub_state.offers(self.user.name)
+        return Eligibility(await groups_of(account), offers.accounts, offers.reservations)
 
     def options_from_form(self, form_data: dict[str, list[Any]]) -> dict[str, Any]:
         """Return the form's data as options, and store the typed values.

@@ -118,7 +118,7 @@ def _readers(
     """Return the services that must restart for the changed files, and those that can reload."""
     hub = {
         site.etc / name
-        for name in ("site.yml", "jupyterhub_config.py", "culler_config.py", "proxy.env")
+        for name in ("site.yml", "jupyterhub_config.py", "culler_config.py", "proxy.env", "hub.env")
     }
     hub |= {
         path for path in changed if path.parent == site.etc / "local.d" and path.suffix == ".py"

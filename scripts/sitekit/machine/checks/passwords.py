@@ -25,6 +25,8 @@ SSSD_TIMEOUT = 5.0  # seconds
 def check_module(site: Site, platform: Platform, root: Path) -> None:
     """Refuse `passwords: sssd` if sssd's PAM module is not installed."""
     module = MODULES["sssd"]
+    if site.login.method != "pam":
+        return
     if site.login.passwords != "sssd" or not _asks(site, root, module):
         return
     if not any(root.glob(f"{platform.pam.modules.relative_to('/')}/{module}")):
@@ -41,6 +43,8 @@ def who_stays_out(site: Site, platform: Platform, root: Path) -> Iterator[str]:
 
     Only root can read the password hashes that are needed for this check.
     """
+    if site.login.method != "pam":
+        return
     yield from _administrators(site, root)
     if not _asks(site, root, MODULES[site.login.passwords]):
         return

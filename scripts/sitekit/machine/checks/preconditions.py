@@ -15,6 +15,7 @@ from ..installed import unix_accounts
 from ..installed.applied import applied, check_follows, others
 from ..web.apache_links import check_installed
 from ..web.check_provided import check_brought
+from .login_accounts import check_accounts
 from .passwords import check_module
 from .secrecy import check_secrecy
 
@@ -37,6 +38,7 @@ def unmet_preconditions(site: Site, root: Path) -> list[BadInput]:
         lambda: _group_is_the_proxys(site, root),
         lambda: check_places(site, root),
         lambda: check_module(site, platform, root),
+        lambda: check_accounts(site, root),
         lambda: check_installed(target, platform),
         lambda: _state_is_the_hubs(site, root),
         lambda: check_brought(target),

@@ -1,4 +1,4 @@
-"""Check who can read the certificate's key and the secret of the OpenID client."""
+"""Check who can read the certificate's key and the secrets of clients at providers."""
 
 from __future__ import annotations
 
@@ -38,6 +38,9 @@ def check_secrecy(target: Target) -> None:
             "whoever has it can pass for this site at the provider",
         )
         secrets.append(("front.outside.openid.client_secret", secret, why))
+    if provider := target.site.login.provider:
+        why = "whoever has it can pass for this site at the provider"
+        secrets.append(("login.provider.client_secret", provider.client_secret, why))
     for where, path, why in secrets:
         if readers := dict(_readers(path, target.root)):
             letters = "".join(sorted(set(readers.values())))

@@ -66,6 +66,7 @@ def check_rule(site: Site) -> None:
         for group in site.login.allowed_groups
         for name in unix_accounts.members(MACHINE, group)
     )
+    people = [site.login.gateway] if site.login.gateway else people
     people = [name for name in people if unix_accounts.has_account(MACHINE, name)]
     if not people:
         return

@@ -43,7 +43,8 @@ def accounts(site: Site, platform: Platform) -> list[Account]:
 def memberships(site: Site, platform: Platform) -> list[Membership]:
     """Return the memberships without which the hub cannot work."""
     found = [Membership(site.hub.user, "to read proxy.env", group_of=site.proxy.user)]
-    if site.login.passwords == "shadow" and platform.shadow_group:
+    shadow = site.login.method == "pam" and site.login.passwords == "shadow"
+    if shadow and platform.shadow_group:
         why = "so that the hub can check users' passwords with pam_unix"
         found.append(Membership(site.hub.user, why, group=platform.shadow_group))
     return found

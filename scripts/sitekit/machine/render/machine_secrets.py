@@ -1,8 +1,8 @@
 """Generate the files that contain secrets of this machine, and keep them while they are valid.
 
 The secrets are the proxy's token, the certificates of internal TLS, a self-signed certificate, the
-web server's secrets for an OpenID provider, and the keys for the login node. The secrets are
-random, and cannot be computed from the site file.
+secrets of web server and hub for their providers, and the keys for the login node. The secrets
+cannot be computed from the site file.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ def generated_files_of(target: Target) -> dict[Path, File]:
         | internal_tls_files(target)
         | _certificate(target)
         | openid(target)
+        | hub_secret(target)
         | ssh_keys(target)
     )
 
@@ -45,6 +46,7 @@ def generated_paths(site: Site) -> set[Path]:
         *(() if isinstance(site.front.certificate, Certificate) else certificate(site)),
     }
     paths |= internal_tls_paths(site) | ssh_key_paths(site)
+    paths |= {site.etc / "hub.env"} if site.login.provider else set()
     return paths | ({_openid(site)} if site.front.outside and site.front.outside.openid else set())
 
 
@@ -84,10 +86,25 @@ def openid(target: Target) -> dict[Path, File]:
     if outside is None or outside.openid is None:
         return {}
     path = _openid(target.site)
-    real, secret = target.on_disk(path), client_secret(target, outside.openid)
+    real, secret = target.on_disk(path), client_secret(target, outside.openid.client_secret)
     kept = _PASSPHRASE.search(real.read_text()) if real.is_file() else None
     passphrase = kept[1] if kept else secrets.token_hex(32)
     return {path: File(f'OIDCClientSecret "{secret}"\nOIDCCryptoPassphrase {passphrase}\n', 0o600)}
+
+
+def hub_secret(target: Target) -> dict[Path, File]:
+    """Return the secret of the hub's client at the provider of logins.
+
+    systemd reads the file as root. Under supervisord, a shell with the hub's account reads it.
+    """
+    site = target.site
+    if site.login.provider is None:
+        return {}
+    secret = client_secret(target, site.login.provider.client_secret)
+    text, path = f"OAUTH_CLIENT_SECRET='{secret}'\n", site.etc / "hub.env"
+    if site.supervisor == "systemd":
+        return {path: File(text, 0o600)}
+    return {path: File(text, 0o640, group_of=site.hub.user)}
 
 
 def _certificate(target: Target) -> dict[Path, File]:

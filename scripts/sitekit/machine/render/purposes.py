@@ -15,6 +15,7 @@ PURPOSES = {
     "/etc/sitekit/*/local.d/*.py": "the site's own JupyterHub configuration, read last",
     "/etc/sitekit/*/local.d/*.conf": "the site's own directives for the web server",
     "/etc/sitekit/*/proxy.env": "the hub's secret at the proxy's API, generated on this machine",
+    "/etc/sitekit/*/hub.env": "the hub's secret at the provider of logins",
     "/etc/sitekit/*/internal/services-ca.*": "the authority that signs for hub, proxy and front; root has its key",
     "/etc/sitekit/*/internal/servers-ca.*": "the authority that signs for users' servers and the culler",
     "/etc/sitekit/*/internal/hub.pem": "the hub's certificate and key for connections with proxy and servers",

@@ -67,7 +67,7 @@ def _proxy(site: Site) -> Service:
         command=(f"{site.current}/bin/configurable-http-proxy", *users, *api, *fallback, *names),
         user=site.proxy.user,
         environment=_environment(site) | node_options(site),
-        environment_file=site.etc / "proxy.env",
+        environment_files=(site.etc / "proxy.env",),
         mounts=(site.paths.prefix,),
         pauses=_pauses(site, "proxy"),
         umask="0077",
@@ -95,13 +95,14 @@ def _hub(site: Site) -> Service:
     """Return the service that runs JupyterHub."""
     local = site.slurm.conf and site.slurm.ssh is None
     slurm = {"SLURM_CONF": str(site.slurm.conf)} if local else {}
+    secret = ("hub.env",) if site.login.provider else ()
     return Service(
         name=site.service("hub"),
         description=f"JupyterHub of the site {site.name}",
         command=(f"{site.current}/bin/jupyterhub", "-f", f"{site.etc}/jupyterhub_config.py"),
         user=site.hub.user,
         environment=_environment(site) | {"HOME": str(site.paths.state)} | slurm,
-        environment_file=site.etc / "proxy.env",
+        environment_files=tuple(site.etc / name for name in ("proxy.env", *secret)),
         directory=site.paths.state,
         mounts=(
             site.paths.prefix,

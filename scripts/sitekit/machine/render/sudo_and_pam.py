@@ -15,17 +15,17 @@ def sudoers(site: Site, platform: Platform) -> dict[Path, File]:
     """Return the sudo rules that let the hub start the gate as a cluster user.
 
     The rules need sudo 1.8.29 or later. In a rule, `""` after the command means that no arguments
-    are allowed. The user list names the groups whose members may have servers. The user list
-    excludes root by name and by number, and the site's own accounts. No variable of the hub's
-    environment is passed on.
+    are allowed. The user list names the groups whose members may have servers, or the one account
+    that runs all servers. The user list excludes root by name and by number, and the site's own
+    accounts. No variable of the hub's environment is passed on.
     """
-    hub = site.hub.user
-    groups = [f"%{group}" for group in site.login.allowed_groups]
+    hub, gateway = site.hub.user, site.login.gateway
+    people = [gateway] if gateway else [f"%{group}" for group in site.login.allowed_groups]
     never = ["!root", "!#0", f"!{hub}", f"!{site.proxy.user}"]
     words = {
         "hub": hub,
-        "people": ", ".join([*groups, *never]),
-        "everybody": ", ".join(["ALL", *never]),
+        "people": ", ".join([*people, *never]),
+        "everybody": ", ".join([gateway or "ALL", *never]),
     }
     text = (
         templates("config/templates").get_template("sudoers.j2").render(site=site, **words) + "\n"
@@ -37,8 +37,11 @@ def pam(site: Site, platform: Platform) -> dict[Path, File]:
     """Return the PAM service that the hub uses to check passwords.
 
     The PAM service opens no session, because the hub is not root and a job is not a login. Raises
-    BadInput if the hub cannot check passwords itself.
+    BadInput if the hub cannot check passwords itself. A site whose users log in at a provider has
+    none.
     """
+    if site.login.method != "pam":
+        return {}
     lines = platform.pam.shadow if site.login.passwords == "shadow" else platform.pam.sssd
     if lines is None:
         remedy = "write `passwords: sssd`, and let sssd check them"

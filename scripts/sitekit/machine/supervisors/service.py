@@ -13,11 +13,6 @@ from jinja2 import Environment
 
 from ...base.templates import templates
 
-# supervisord has no EnvironmentFile=. A shell reads the file and then executes the program under
-# the same process id.
-_WITH_FILE = ("/bin/sh", "-c", 'set -a; . "$1"; shift; exec "$@"', "sh")
-
-
 START_SECONDS = 300
 """The time limit of a start. It is long because a network filesystem delivers file by file."""
 
@@ -26,7 +21,7 @@ START_SECONDS = 300
 class Service:
     """Describe a long-running program, as a systemd unit or a section of supervisord.conf.
 
-    - `environment_file`: a file of KEY=value lines that must not appear in the process list.
+    - `environment_files`: files of KEY=value lines that must not appear in the process list.
     - `mounts`: folders whose filesystems are mounted before the start, if possible.
     - `after`: services that start before this one.
     - `wants`: other systemd units that start together with this one.
@@ -46,7 +41,7 @@ class Service:
     user: str = "root"
     group: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
-    environment_file: Path | None = None
+    environment_files: tuple[Path, ...] = ()
     directory: Path | None = None
     mounts: tuple[Path, ...] = ()
     runtime_directories: tuple[Path, ...] = ()
@@ -146,9 +141,18 @@ def _supervisord_command(service: Service) -> str:
             "--init-groups",
             *words,
         ]
-    if service.environment_file is not None:
-        words = [*_WITH_FILE, str(service.environment_file), *words]
+    if service.environment_files:
+        words = [*_with_files(service.environment_files), *words]
     return _supervisord_value(shlex.join(words))
+
+
+def _with_files(files: Sequence[Path]) -> tuple[str, ...]:
+    """Return the words of a shell that reads the files and then executes the program.
+
+    supervisord has no EnvironmentFile=. The program has the process id of the shell.
+    """
+    reads = "".join('. "$1"; shift; ' for _ in files)
+    return ("/bin/sh", "-c", f'set -a; {reads}exec "$@"', "sh", *map(str, files))
 
 
 def _supervisord_environment(service: Service) -> str:

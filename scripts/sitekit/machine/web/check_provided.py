@@ -1,15 +1,17 @@
-"""Check the certificate and the OpenID client's secret that a site provides itself."""
+"""Check the certificate and the secrets of clients that a site provides itself."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from ...base.errors import BadInput
-from ...site.front import Certificate, OpenId
+from ...site.front import Certificate
 from ..host.target import Target
 from .certificate import has_passphrase, is_for, key_belongs_to, lasts, names
 
 _SECRET = re.compile(r"[!#-\[\]-~]{8,}")  # what Apache reads between quotes as it is
+_PLAIN = re.compile(r"[!#-&(-\[\]-~]{8,}")  # what systemd and a shell read so between quotes
 
 
 def check_brought(target: Target) -> None:
@@ -17,21 +19,24 @@ def check_brought(target: Target) -> None:
     if isinstance(target.site.front.certificate, Certificate):
         _certificate(target, target.site.front.certificate)
     if target.site.front.outside and target.site.front.outside.openid:
-        _secret(target, target.site.front.outside.openid)
+        where = "front.outside.openid.client_secret"
+        _secret(target, target.site.front.outside.openid.client_secret, where, _SECRET)
+    if target.site.login.provider:
+        where = "login.provider.client_secret"
+        _secret(target, target.site.login.provider.client_secret, where, _PLAIN)
 
 
-def client_secret(target: Target, openid: OpenId) -> str:
-    """Return the client's secret at the OpenID provider; "" if the file does not exist."""
-    real = target.on_disk(openid.client_secret)
+def client_secret(target: Target, path: Path) -> str:
+    """Return the client's secret at a provider; "" if the file does not exist."""
+    real = target.on_disk(path)
     return real.read_text().strip() if real.is_file() else ""
 
 
-def _secret(target: Target, openid: OpenId) -> None:
+def _secret(target: Target, path: Path, where: str, form: re.Pattern[str]) -> None:
     """Check the client's secret."""
-    if not _SECRET.fullmatch(client_secret(target, openid)):
+    if not form.fullmatch(client_secret(target, path)):
         remedy = "the file holds the secret alone, on one line, without quotes and backslashes"
-        where = "front.outside.openid.client_secret"
-        raise BadInput(f"{openid.client_secret} does not hold the client's secret", where, remedy)
+        raise BadInput(f"{path} does not hold the client's secret", where, remedy)
 
 
 def _certificate(target: Target, given: Certificate) -> None:

@@ -1,0 +1,196 @@
+"""Find the account as which a user's servers run: `login.accounts` in the site file."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import pwd
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...base.errors import shown
+from ...contracts.gate_config import MIN_UID
+from ...site import Site
+from ...site.login_provider import Accounts
+
+if TYPE_CHECKING:
+    from ..servers.ledger import Ledger
+
+COMMAND_TIMEOUT = 10.0  # seconds
+MOST_LETTERS = 4096  # of the program's answer that are read
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+ASK = "Ask the administrators of this site for one."
+log = logging.getLogger("JupyterHub")
+
+
+class NoAccount(Exception):
+    """The user has no account for servers; the text tells the user why, and what to do."""
+
+
+class AccountMap:
+    """Find the account of each user.
+
+    A login determines the account, by the user's name, a file or a program. The account is recorded
+    in the ledger, so that a restarted hub knows it too.
+    """
+
+    root = 0
+    """The owner of the list of accounts and of the program."""
+
+    def __init__(
+        self,
+        site: Site,
+        ledger: Ledger,
+        entry: Callable[[str], pwd.struct_passwd] = pwd.getpwnam,
+    ) -> None:
+        self.site, self._ledger, self._entry = site, ledger, entry
+        self._read: tuple[object, dict[str, str]] = (None, {})
+
+    def of(self, user: str) -> str:
+        """Return the account of a user who has logged in. Raises NoAccount."""
+        accounts = self.site.login.accounts
+        if not isinstance(accounts, Accounts):
+            return user
+        account = accounts.gateway or self._ledger.account(user)
+        if account is None:
+            raise NoAccount(
+                f"The account of {shown(user)} on the cluster is not known. "
+                "It is looked up when the user logs in: log out, and log in again."
+            )
+        return account
+
+    async def determine(self, user: str) -> str:
+        """Look up the account of a user who logs in, and record it. Raises NoAccount."""
+        accounts = self.site.login.accounts
+        if not isinstance(accounts, Accounts):
+            await asyncio.to_thread(self._check, user, user)
+            return user
+        if accounts.gateway:
+            return accounts.gateway
+        try:
+            if accounts.command:
+                account = await ask_program(accounts.command, user, self.root)
+            else:
+                account = await asyncio.to_thread(self._in_file, accounts.file or Path(), user)
+            await asyncio.to_thread(self._check, user, account)
+        except NoAccount:
+            self._ledger.forget_account(user)
+            raise
+        self._ledger.record_account(user, account)
+        return account
+
+    def _in_file(self, path: Path, user: str) -> str:
+        """Return the account that the list gives to the user. Raises NoAccount."""
+        try:
+            with path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                _check_owner(path, status, self.root)
+                version = status.st_ino, status.st_mtime_ns, status.st_size
+                if self._read[0] != version:
+                    self._read = version, parse(file.read().decode(errors="replace"))
+        except OSError as error:
+            log.error("The list of accounts, %s, cannot be read: %s", path, error.strerror)
+            raise NoAccount(
+                "The list of accounts of this site cannot be read now. Tell its administrators."
+            ) from None
+        account = self._read[1].get(user)
+        if not account:
+            raise NoAccount(f"You have no account on the cluster as {shown(user)}. {ASK}")
+        return account
+
+    def _check(self, user: str, account: str) -> None:
+        """Raise NoAccount if no server may run as this account."""
+        ssh = self.site.slurm.ssh
+        own = {"root", self.site.hub.user, self.site.proxy.user, *({ssh.account} if ssh else ())}
+        refused = f"{shown(account)} cannot be the account of {shown(user)} on the cluster"
+        if not NAME.fullmatch(account):
+            raise NoAccount(f"{refused}: it is no name of an account. {ASK}")
+        if account in own:
+            raise NoAccount(f"{refused}: it is an account of the system. {ASK}")
+        if ssh:
+            return  # the accounts are on the login node, where the gate checks them
+        try:
+            entry = self._entry(account)
+        except (KeyError, OSError):
+            raise NoAccount(f"{refused}: there is no such account. {ASK}") from None
+        if entry.pw_uid < MIN_UID or entry.pw_name in own:
+            raise NoAccount(f"{refused}: it is an account of the system. {ASK}")
+        if entry.pw_name != account:
+            raise NoAccount(f"{refused}: the cluster spells it {shown(entry.pw_name)}. {ASK}")
+
+
+def parse(text: str) -> dict[str, str]:
+    """Return the account of each user in a list with lines of `user account`.
+
+    A line of another form concerns nobody. A user with two accounts has none.
+    """
+    found: dict[str, str] = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        if len(words) != 2:
+            log.warning("Line %d of the list of accounts is not `user account`", number)
+            continue
+        user, account = words
+        found[user] = account if found.get(user, account) == account else ""
+    return found
+
+
+async def ask_program(program: Path, user: str, owner: int = 0) -> str:
+    """Return the account that the program prints for the user. Raises NoAccount.
+
+    The user's name is the only argument, and no shell reads it. Of the hub's environment, the
+    program gets nothing.
+    """
+    sorry = "The account on the cluster could not be looked up now. Try again in a few minutes."
+    pipe = asyncio.subprocess.PIPE
+    try:
+        _check_owner(program, program.stat(), owner)
+        process = await asyncio.create_subprocess_exec(
+            *(program, user), stdin=asyncio.subprocess.DEVNULL, stdout=pipe,
+            stderr=asyncio.subprocess.DEVNULL, cwd="/", start_new_session=True,
+            env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"},
+        )  # fmt: skip
+    except (OSError, ValueError) as error:
+        log.error("The program for accounts, %s, cannot be run: %s", program, error)
+        raise NoAccount(sorry) from None
+    try:
+        printed = await asyncio.wait_for(_answer(process), COMMAND_TIMEOUT)
+    except (TimeoutError, asyncio.TimeoutError):
+        log.error("The program for accounts, %s, did not answer", program)
+        raise NoAccount(sorry) from None
+    finally:
+        end(process)
+    words = printed.decode(errors="replace").split()
+    if process.returncode or len(words) != 1:
+        raise NoAccount(f"You have no account on the cluster as {shown(user)}. {ASK}")
+    return words[0]
+
+
+async def _answer(process: asyncio.subprocess.Process) -> bytes:
+    """Return what a program prints, when it has ended."""
+    assert process.stdout is not None  # noqa: S101  (a pipe)
+    printed = await process.stdout.read(MOST_LETTERS)
+    await process.wait()
+    return printed
+
+
+def end(process: asyncio.subprocess.Process) -> None:
+    """Kill a program that has not ended, with all programs that it has started."""
+    if process.returncode is None:
+        try:
+            os.killpg(process.pid, 9)
+        except ProcessLookupError:
+            return
+
+
+def _check_owner(path: Path, status: os.stat_result, owner: int) -> None:
+    """Raise NoAccount if others than root can write to the file."""
+    if status.st_uid != owner or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        log.error("Others than root can write to %s: chown root %s; chmod go-w %s", *[path] * 3)
+        raise NoAccount("Others could change who you are on the cluster. Tell the administrators.")

@@ -1,0 +1,24 @@
+"""Set how users log in: with PAM, or at a provider."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...site import Site
+from . import pam
+from .accounts import AccountMap
+
+
+def update_login(c: Any, site: Site, accounts: AccountMap) -> None:
+    """Set who may log in, who is an administrator, and for how long a login lasts."""
+    if site.login.method == "pam":
+        pam.update_login(c, site)
+        return
+    # Imported here, because `oauthenticator` is not needed for PAM.
+    from .providers import update_provider
+
+    update_provider(c, site, accounts)
+    c.Authenticator.allow_all = False
+    c.Authenticator.delete_invalid_users = False
+    c.JupyterHub.cookie_max_age_days = site.login.session / 86400
+    c.JupyterHub.token_expires_in_max_seconds = site.login.tokens or 0

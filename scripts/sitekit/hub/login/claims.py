@@ -1,0 +1,141 @@
+"""Decide from a provider's claims who somebody is, and whether that person may log in.
+
+A claim is what the provider says about a user. Whatever it says is text from outside: odd claims
+are refused in words, and never admit anybody.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ...base.errors import shown
+from ...site.login import Login
+from ...site.login_provider import People
+
+# scripts/gate accepts the same names, and '/' besides.
+_NAME = re.compile(r"[!-.0-~\u00a1-\ud7ff\ue000-\uffff]{1,64}")
+TITLES = {"github": "GitHub", "globus": "Globus", "cilogon": "CILogon"}
+
+
+class Refusal(Exception):
+    """The login is refused; the text tells the user why, and what to do.
+
+    `user` is the name at the hub, if the provider vouches for it.
+    """
+
+    def __init__(self, text: str, user: str = "") -> None:
+        super().__init__(text)
+        self.user = user
+
+
+@dataclass(frozen=True)
+class Claims:
+    """Hold what is known of a user: the name at the hub, and what the provider says."""
+
+    name: str
+    domain: str = ""
+    organizations: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+
+
+def service_of(login: Login) -> str:
+    """Return the name of the provider for people."""
+    return TITLES.get(login.method, login.url.removeprefix("https://"))
+
+
+def name_and_domain(login: Login, told: Any) -> tuple[str, str]:
+    """Return the user's name at the hub, and the domain of the name at the provider.
+
+    If the site lists exactly one domain, the name has none. Raises Refusal.
+    """
+    name = text_claim(login, told, login.claim)
+    if login.claim == "email" and (
+        told.get("email_verified") is False
+        or (login.method == "oidc" and told.get("email_verified") is not True)
+    ):
+        raise Refusal(
+            f"{service_of(login)} has not verified your e-mail address. Verify it there, then log in again."
+        )
+    _check_name(login, name)
+    local, _, domain = name.rpartition("@")
+    name, domain = name.lower(), domain.lower() if local else ""
+    if domains := login.allow.domains:
+        if name.count("@") != 1 or domain not in domains:
+            raise Refusal(
+                f"This site is for users of {', '.join(domains)}, and you came as {shown(name)}. "
+                f"Log out at {service_of(login)}, and log in with the account of your organization."
+            )
+        if len(domains) == 1:
+            name = name.rpartition("@")[0]
+            _check_name(login, name)
+    return name, domain
+
+
+def _check_name(login: Login, name: str) -> None:
+    """Refuse a name that means something else in addresses, command lines or another alphabet.
+
+    The hub writes names in lower case. Some letters, such as the Kelvin sign, become letters of
+    other people's names then.
+    """
+    plain = "".join(letter.lower() if letter.isascii() else letter for letter in name)
+    if (
+        not _NAME.fullmatch(name)
+        or not name.isprintable()
+        or name.startswith("-")
+        or name in (".", "..")
+        or name.lower() != plain
+    ):
+        raise Refusal(
+            f"{service_of(login)} gives you the name {shown(name)}, which cannot be a user's name here. "
+            "Tell the administrators of this site."
+        )
+
+
+def text_claim(login: Login, told: Any, claim: str) -> str:
+    """Return a claim that must be text. Raises Refusal."""
+    value = told.get(claim) if isinstance(told, dict) else None
+    if not isinstance(value, str) or not value:
+        raise Refusal(
+            f"{service_of(login)} did not tell this site your {claim}. "
+            "Tell the administrators of this site."
+        )
+    return value
+
+
+def texts(value: Any) -> frozenset[str]:
+    """Return the texts of a list; nothing for anything else."""
+    return (
+        frozenset(one for one in value if isinstance(one, str)) if _is_list(value) else frozenset()
+    )
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple))
+
+
+def are_meant(people: People, claims: Claims) -> bool:
+    """Return whether `people` names this user.
+
+    `domains` restricts everybody. If nothing else is set, all users of these domains are meant.
+    """
+    if people.domains and claims.domain not in people.domains:
+        return False
+    if not (people.users or people.organizations or people.groups):
+        return bool(people.domains)
+    return bool(
+        claims.name in people.users
+        or claims.organizations.intersection(people.organizations)
+        or claims.groups.intersection(people.groups)
+    )
+
+
+def check_admitted(login: Login, claims: Claims) -> None:
+    """Raise Refusal if the site does not admit this user."""
+    if not are_meant(login.allow, claims):
+        raise Refusal(
+            f"{service_of(login)} knows you as {shown(claims.name)}, and this site does not admit this user. "
+            "Ask the administrators of this site to add you, or a group of yours.",
+            claims.name,
+        )

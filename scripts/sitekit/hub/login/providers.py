@@ -1,0 +1,222 @@
+"""Log users in at GitHub, Globus, CILogon or a provider of OpenID Connect."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import time
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote_plus
+
+from oauthenticator.cilogon import CILogonLoginHandler, CILogonOAuthenticator
+from oauthenticator.generic import GenericOAuthenticator
+from oauthenticator.github import GitHubOAuthenticator
+from oauthenticator.globus import GlobusOAuthenticator
+from oauthenticator.oauth2 import OAuthLogoutHandler
+
+from ...base.errors import shown
+from ...site import Site
+from .accounts import AccountMap
+from .at_provider import AtProvider, LoginHandler
+from .claims import Claims, Refusal, name_and_domain, service_of, text_claim, texts
+
+GROUPS = "urn:globus:auth:scope:groups.api.globus.org:view_my_groups_and_memberships"
+DOCUMENT_AGE = 3600.0  # seconds for which a discovery document is used
+
+
+class AtGitHub(AtProvider, GitHubOAuthenticator):
+    """Log users in at GitHub, or at a GitHub Enterprise Server."""
+
+    async def more_claims(self, claims: Claims, tokens: Any, told: Any) -> Claims:
+        """Ask of which listed organizations and teams the user is a member."""
+        login, found = self.site.login, set()
+        if not re.fullmatch(r"[a-z0-9_-]+", claims.name):  # it becomes a part of an address
+            return claims
+        for one in {*login.allow.organizations, *login.admins.organizations}:
+            if await self._check_membership_allowed_organizations(
+                one, claims.name, tokens["access_token"], tokens["token_type"]
+            ):
+                found.add(one)
+        return replace(claims, organizations=frozenset(found))
+
+
+class AtGlobus(AtProvider, GlobusOAuthenticator):
+    """Log users in at Globus."""
+
+    # oauthenticator's handler reads the stored tokens, which do not exist here (globus.py)
+    logout_handler = OAuthLogoutHandler
+
+    async def more_claims(self, claims: Claims, tokens: Any, told: Any) -> Claims:
+        """Ask for the user's groups, if the site lists any.
+
+        oauthenticator fails if the answer has no token for groups, and takes an invitation for a
+        membership (globus.py, _fetch_users_groups).
+        """
+        if not (self.site.login.allow.groups or self.site.login.admins.groups):
+            return claims
+        token = next(
+            (
+                one["access_token"]
+                for one in tokens.get("other_tokens") or ()
+                if one.get("resource_server") == "groups.api.globus.org"
+            ),
+            None,
+        )
+        if token is None:
+            raise Refusal("Globus did not let this site see your groups. Log in again, and agree.")
+        groups = await self.httpfetch(
+            self.globus_groups_url,
+            "fetching groups",
+            headers=self.build_userdata_request_headers(token, "Bearer"),
+            validate_cert=self.validate_server_cert,
+        )
+        return replace(claims, groups=texts([one["id"] for one in groups if _is_active(one)]))
+
+
+def _is_active(group: dict[str, Any]) -> bool:
+    """Return whether the user's membership in a Globus group is active."""
+    memberships = group.get("my_memberships")
+    return memberships is None or any(one.get("status") == "active" for one in memberships)
+
+
+class AskCILogon(LoginHandler, CILogonLoginHandler):
+    """Send the browser to CILogon, which offers only the site's identity providers."""
+
+
+class AtCILogon(AtProvider, CILogonOAuthenticator):
+    """Log users in at CILogon."""
+
+    login_handler = AskCILogon
+
+    def user_info_to_username(self, user_info: Any) -> str:
+        """Return the user's name, if one of the site's identity providers vouches for it.
+
+        oauthenticator answers with an error 500 if CILogon does not say which one does (cilogon.py).
+        """
+        login = self.site.login
+        idp = text_claim(login, user_info, "idp")
+        if login.provider is None or idp not in login.provider.identity_providers:
+            raise Refusal(
+                f"You came from {shown(idp)}, from which this site admits nobody. "
+                "Log out at CILogon, and choose your own organization."
+            )
+        return name_and_domain(login, user_info)[0]
+
+
+class AtOpenId(AtProvider, GenericOAuthenticator):
+    """Log users in at a provider of OpenID Connect, whose addresses its document names."""
+
+    _read_at: float | None = None
+
+    async def discover(self) -> None:
+        """Read the provider's document (OpenID Connect Discovery 1.0). Raises Refusal and others.
+
+        oauthenticator takes fixed addresses only.
+        """
+        if self._read_at is not None and time.monotonic() - self._read_at < DOCUMENT_AGE:
+            return
+        login = self.site.login
+        told = await self.httpfetch(
+            f"{login.url}/.well-known/openid-configuration",
+            "fetching the provider's document",
+            validate_cert=self.validate_server_cert,
+        )
+        ends = [
+            text_claim(login, told, f"{end}_endpoint")
+            for end in ("authorization", "token", "userinfo")
+        ]
+        same = text_claim(login, told, "issuer").rstrip("/") == login.url
+        if not same or not all(end.startswith("https://") for end in ends):
+            raise Refusal(f"{service_of(login)} is not set up well. Tell its administrators.")
+        self.authorize_url, self.token_url, self.userdata_url = ends
+        # without this key, a provider takes the client's secret in the header only
+        ways = told.get("token_endpoint_auth_methods_supported") or ()
+        self.basic_auth = "client_secret_post" not in ways
+        self._read_at = time.monotonic()
+
+    def build_token_info_request_headers(self) -> dict[str, str]:
+        """Return the headers with the client's id and secret.
+
+        oauthenticator does not encode the two, as RFC 6749, 2.3.1 demands (oauth2.py).
+        """
+        headers = super().build_token_info_request_headers()
+        if self.basic_auth:
+            words = f"{quote_plus(self.client_id)}:{quote_plus(self.client_secret)}"
+            headers["Authorization"] = f"Basic {base64.b64encode(words.encode()).decode()}"
+        return headers
+
+    async def more_claims(self, claims: Claims, tokens: Any, told: Any) -> Claims:
+        """Take the groups from the provider's claims."""
+        provider = self.site.login.provider
+        return replace(claims, groups=texts(told.get(provider.groups if provider else "groups")))
+
+
+CLASSES = {"github": AtGitHub, "globus": AtGlobus, "cilogon": AtCILogon, "oidc": AtOpenId}
+
+
+def update_provider(c: Any, site: Site, accounts: AccountMap) -> None:
+    """Set the login at a provider. Whatever oauthenticator could take from the environment is set."""
+    login, provider = site.login, site.login.provider
+    if provider is None:
+        raise ValueError("the site has no provider of logins")
+    AtProvider.site, AtProvider.accounts = site, accounts
+    c.JupyterHub.authenticator_class = CLASSES[login.method]
+    settings = c.OAuthenticator
+    settings.login_service = service_of(login)
+    settings.client_id = provider.client_id
+    # out of the environment, so that no program that the hub starts inherits it
+    settings.client_secret = os.environ.pop("OAUTH_CLIENT_SECRET", "")
+    settings.oauth_callback_url = f"{site.front.url}/hub/oauth_callback"
+    settings.scope = _scope(site)
+    settings.enable_pkce = settings.validate_server_cert = True
+    settings.userdata_token_method, settings.logout_redirect_url = "header", ""
+    settings.basic_auth = False
+    _update_addresses(c, site)
+    c.Authenticator.enable_auth_state = False  # no token of the provider in the database
+    c.Authenticator.any_allow_config = True  # check_allowed() decides
+
+
+def _scope(site: Site) -> list[str]:
+    """Return what the site may ask about a user: no more than it needs."""
+    login = site.login
+    email = ["email"] if login.claim == "email" else []
+    groups = [GROUPS] if login.allow.groups or login.admins.groups else []
+    organizations = login.allow.organizations or login.admins.organizations
+    return {
+        "github": ["read:org"] if organizations else [],
+        "globus": ["openid", "profile", *email, *groups],
+        "cilogon": ["openid", "email", "org.cilogon.userinfo", "profile"],
+        "oidc": ["openid", "profile", *email],
+    }[login.method]
+
+
+def _update_addresses(c: Any, site: Site) -> None:
+    """Set the provider's addresses."""
+    login, url = site.login, site.login.url
+    if login.method == "github":
+        public = url == "https://github.com"
+        c.GitHubOAuthenticator.github_url = url
+        c.GitHubOAuthenticator.github_api = "https://api.github.com" if public else f"{url}/api/v3"
+        c.GitHubOAuthenticator.populate_teams_in_auth_state = False
+    ends = {
+        "github": ("login/oauth/authorize", "login/oauth/access_token", ""),
+        "globus": ("v2/oauth2/authorize", "v2/oauth2/token", "v2/oauth2/userinfo"),
+        "cilogon": ("authorize", "oauth2/token", "oauth2/userinfo"),
+    }.get(login.method)
+    if ends:
+        c.OAuthenticator.authorize_url, c.OAuthenticator.token_url = (
+            f"{url}/{end}" for end in ends[:2]
+        )
+        data = f"{c.GitHubOAuthenticator.github_api}/user" if not ends[2] else f"{url}/{ends[2]}"
+        c.OAuthenticator.userdata_url = data
+    if login.method == "globus":
+        own = login.provider and login.provider.url
+        groups = url if own else "https://groups.api.globus.org"
+        c.GlobusOAuthenticator.globus_groups_url = f"{groups}/v2/groups/my_groups"
+        c.GlobusOAuthenticator.identity_provider = ""
+    if login.method == "cilogon" and login.provider:
+        # oauthenticator wants a derivation, which name_and_domain() replaces
+        derived = {"username_derivation": {"username_claim": login.claim}}
+        c.CILogonOAuthenticator.idps = dict.fromkeys(login.provider.identity_providers, derived)

@@ -1,0 +1,128 @@
+"""Check that the keys of the section `login` fit its method."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..base.errors import Unfit, shown
+from .login_provider import People
+
+if TYPE_CHECKING:
+    from .login import Login
+
+OF_PAM = ("admin_groups", "passwords", "second_factor")
+OF_PROVIDERS = ("provider", "allow", "admins", "accounts")
+FITTING = {
+    "username": ("globus", "cilogon", "oidc"),
+    "groups": ("oidc",),
+    "identity_providers": ("cilogon",),
+}
+"""The keys of `provider` that only some methods have."""
+NAMING = {
+    "organizations": ("github",),
+    "domains": ("globus", "cilogon", "oidc"),
+    "groups": ("globus", "oidc"),
+}
+"""The keys of `allow` and `admins` that only some methods have."""
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def login_faults(login: Login) -> Iterator[Unfit]:
+    """Yield an error for each key that does not fit the method, and for each that is missing."""
+    others = OF_PROVIDERS if login.method == "pam" else OF_PAM
+    for key in others:
+        if getattr(login, key) != type(login).model_fields[key].default:
+            remedy = (
+                "name a provider's method, such as `method: oidc`, or leave it out"
+                if login.method == "pam"
+                else "leave it out; login.admins names administrators"
+                if key == "admin_groups"
+                else "leave it out; the provider checks who somebody is"
+            )
+            yield Unfit(f"this does not belong to `method: {login.method}`", remedy, key)
+    if login.method == "pam":
+        return
+    yield from _provider_faults(login)
+    for name, people in (("allow", login.allow), ("admins", login.admins)):
+        yield from _people_faults(login.method, name, people)
+    if not login.allow.anybody:
+        yield Unfit(
+            "nobody may log in",
+            f"name somebody, such as `allow: {{{_such(login.method)}}}`",
+            "allow",
+        )
+    yield from _strangers(login)
+
+
+def _provider_faults(login: Login) -> Iterator[Unfit]:
+    """Yield an error for each key of `provider` that does not fit, and for each missing one."""
+    method, provider = login.method, login.provider
+    if provider is None:
+        needs = "provider: {client_id: jupyter, client_secret: /etc/ssl/private/jupyter-login}"
+        yield Unfit(
+            "nothing says which client this site is at the provider", f"add `{needs}`", "provider"
+        )
+        return
+    for key, methods in FITTING.items():
+        if method not in methods:
+            yield from _unless_default(method, methods, provider, "provider", key)
+    if method == "oidc" and provider.url is None:
+        what = "nothing says which provider to ask"
+        yield Unfit(what, "add its issuer, like `url: https://login.example.org`", "provider")
+    if method == "github" and provider.url and not re.fullmatch(r"https://[^/]+/?", provider.url):
+        yield Unfit(
+            f"{shown(provider.url)} is not the address of a GitHub",
+            "write it without a path, like https://github.example.org",
+            *("provider", "url"),
+        )
+    if method == "cilogon" and not provider.identity_providers:
+        yield Unfit(
+            "CILogon asks thousands of organizations, and nothing says which of them to trust",
+            "add `identity_providers: [https://idp.example.org/shibboleth]`",
+            "provider",
+        )
+
+
+def _people_faults(method: str, name: str, people: People) -> Iterator[Unfit]:
+    """Yield an error for each key of `allow` or `admins` that does not fit the method."""
+    for key, methods in NAMING.items():
+        if method not in methods:
+            yield from _unless_default(method, methods, people, name, key)
+    if method == "globus":
+        for place, group in enumerate(people.groups):
+            if not _UUID.fullmatch(group):
+                what = f"{shown(group)} is not the UUID of a Globus group"
+                remedy = "copy it from the group's page, in lower case"
+                yield Unfit(what, remedy, name, "groups", place)
+
+
+def _unless_default(
+    method: str, methods: tuple[str, ...], section: object, name: str, key: str
+) -> Iterator[Unfit]:
+    """Yield an error for a key of other methods, unless it has its default value."""
+    default = type(section).model_fields[key].default  # type: ignore[attr-defined]
+    if getattr(section, key) != default:
+        what = f"`method: {method}` has no {key}"
+        yield Unfit(what, f"leave it out; it is for {' and '.join(methods)}", name, key)
+
+
+def _strangers(login: Login) -> Iterator[Unfit]:
+    """Yield an error for an administrator who may not log in, if that is certain."""
+    allow = login.allow
+    if allow.organizations or allow.groups or not allow.users:
+        return
+    for place, user in enumerate(login.admins.users):
+        if user not in allow.users:
+            what = f"{user} is an administrator, and may not log in"
+            yield Unfit(what, f"add {user} to login.allow.users", "admins", "users", place)
+
+
+def _such(method: str) -> str:
+    """Return an example of who may log in."""
+    return {
+        "github": "organizations: [example]",
+        "globus": "domains: [uni.example.org]",
+        "cilogon": "domains: [uni.example.org]",
+    }.get(method, "groups: [jupyter-users]")
