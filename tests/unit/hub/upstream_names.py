@@ -30,6 +30,7 @@ REPLACED = [
     "jupyterhub.spawner:Spawner._spawn_future",
     "jupyterhub.spawner:Spawner._spawn_pending",
     "jupyterhub.spawner:Spawner._stop_pending",
+    "oauthenticator.github:GitHubOAuthenticator._check_membership_allowed_organizations",
     "tornado.httpserver:HTTPServer.handle_stream",
     "ipykernel.iostream:IOPubThread._setup_pipe_in",
     "jupyter_client.provisioning.local_provisioner:LocalProvisioner.launch_kernel",
