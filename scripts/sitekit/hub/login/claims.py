@@ -45,6 +45,18 @@ def service_of(login: Login) -> str:
     return TITLES.get(login.method, login.url.removeprefix("https://"))
 
 
+def identity_of(login: Login, told: Any) -> str:
+    """Return the provider's own number of the user, which no other user ever gets. Raises Refusal.
+
+    It is `id` at GitHub (REST API, Users), else `sub` (OpenID Connect Core 1.0, 5.7).
+    """
+    claim = "id" if login.method == "github" else "sub"
+    value = told.get(claim) if isinstance(told, dict) else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return text_claim(login, told, claim)
+
+
 def name_and_domain(login: Login, told: Any) -> tuple[str, str]:
     """Return the user's name at the hub, and the domain of the name at the provider.
 
