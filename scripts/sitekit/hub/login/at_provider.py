@@ -36,21 +36,11 @@ ODD = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 log = logging.getLogger("JupyterHub")
 
 
-async def take_rights(handler: Any, user: Any) -> None:
-    """Take the rights of an administrator from a user whom the site no longer admits.
-
-    JupyterHub leaves a user as is who has to log in again, so that tokens would keep all rights.
-    """
-    if handler is not None and user is not None and user.admin:
-        log.warning("%s is no administrator any more", user.name)
-        await handler.auth_to_user({"name": user.name, "admin": False}, user)
-
-
 async def take_rights(handler: Any, name: str) -> None:
     """Take the rights of an administrator from a user whom the site no longer admits.
 
-    JupyterHub changes no user whose login is refused, so that a former administrator's tokens would
-    keep all rights.
+    JupyterHub changes no user whose login is refused or who has to log in again, so that a former
+    administrator's tokens would keep all rights.
     """
     user = handler.find_user(name)
     if user is not None and user.admin:
@@ -191,7 +181,7 @@ class AtProvider(OAuthenticator):
                 log.warning("The account of %s is not looked up again: %s", user.name, later)
         except (Refusal, NoAccount) as refusal:
             log.warning("%s has to log in again: %s", user.name, refusal)
-            await take_rights(handler, user)
+            await take_rights(handler, user.name)
             return False
         return {"name": user.name, "admin": are_meant(self.site.login.admins, claims)}
 
