@@ -243,10 +243,12 @@ def test_nobody_gets_an_account_from_another_line(lines: list[tuple[str, str]]) 
     for user, account in found.items():
         given_to = {
             words[1] for line in lines if len(words := " ".join(line).split()) == 2
-            and words[0].lower() == user and not words[0].startswith("#")
+            and words[0] == user and not words[0].startswith("#")
         }  # fmt: skip
         assert given_to == {account} if account else len(given_to) > 1
 
 
-def test_a_list_may_spell_users_with_capitals() -> None:
-    assert parse("Alice a1\nalice a1\nBob b1\nBOB b2\n") == {"alice": "a1", "bob": ""}
+def test_a_name_with_capitals_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """No user of the hub has such a name."""
+    assert parse("Alice a1\nbob b1\n").get("alice") is None
+    assert caplog.messages == ["Line 1 of the list of accounts: users' names are in lower case"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import pwd
 import re
+import signal
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from ..servers.ledger import Ledger
 
 COMMAND_TIMEOUT = 10.0  # seconds
+END_TIMEOUT = 1.0  # seconds
 AT_ONCE = 8  # programs that run at a time
 MOST_BYTES = 4096  # of a program's answer
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
@@ -140,8 +143,7 @@ class AccountMap:
 def parse(text: str) -> dict[str, str]:
     """Return the account of each user in a list with lines of `user account`.
 
-    A line of another form concerns nobody. A user with two accounts has none. The hub writes names
-    of users in lower case.
+    A line of another form concerns nobody. A user with two accounts has none.
     """
     found: dict[str, str] = {}
     for number, line in enumerate(text.split("\n"), 1):
@@ -151,7 +153,9 @@ def parse(text: str) -> dict[str, str]:
         if len(words) != 2:
             log.warning("Line %d of the list of accounts is not `user account`", number)
             continue
-        user, account = words[0].lower(), words[1]
+        user, account = words
+        if user != user.lower():
+            log.warning("Line %d of the list of accounts: users' names are in lower case", number)
         found[user] = account if found.get(user, account) == account else ""
     return found
 
@@ -174,23 +178,25 @@ async def ask_program(program: Path, user: str, owner: int = 0) -> str:
     except (OSError, ValueError) as error:
         log.error("The program for accounts, %s, cannot be run: %s", program, error)
         raise NotNow(sorry) from None
+    printed = None
     try:
         printed = await asyncio.wait_for(_answer(process), COMMAND_TIMEOUT)
     except (TimeoutError, asyncio.TimeoutError):
         log.error("The program for accounts, %s, did not answer", program)
         raise NotNow(sorry) from None
     finally:
-        end(process)
+        if printed is None:
+            await end(process)
     if process.returncode == os.EX_TEMPFAIL:
         raise NotNow(sorry)
-    words = printed.decode(errors="replace").split()
+    words = (printed or b"").decode(errors="replace").split()
     if process.returncode or len(words) != 1:
         raise NoAccount(f"You have no account on the cluster as {shown(user)}. {ASK}")
     return words[0]
 
 
-async def _answer(process: asyncio.subprocess.Process) -> bytes:
-    """Return all that a program prints, when it has ended.
+async def _answer(process: asyncio.subprocess.Process) -> bytes | None:
+    """Return all that a program prints, when it has ended; None if it prints too much.
 
     A part of the answer could be the name of another account.
     """
@@ -199,18 +205,17 @@ async def _answer(process: asyncio.subprocess.Process) -> bytes:
     while part := await process.stdout.read(MOST_BYTES):
         printed += part
         if len(printed) > MOST_BYTES:
-            return b""
+            return None
     await process.wait()
     return printed
 
 
-def end(process: asyncio.subprocess.Process) -> None:
-    """Kill a program that has not ended, with all programs that it has started."""
-    if process.returncode is None:
-        try:
-            os.killpg(process.pid, 9)
-        except ProcessLookupError:
-            return
+async def end(process: asyncio.subprocess.Process) -> None:
+    """Kill a program that does not end, with all that it has started."""
+    with contextlib.suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
+        await asyncio.wait_for(process.communicate(), END_TIMEOUT)
 
 
 def _check_owner(path: Path, status: os.stat_result, owner: int) -> None:

@@ -115,8 +115,8 @@ class LastLogins:
 
 def _lasts(tokens: Any) -> float:
     """Return for how many seconds tokens are valid: until they are refused, if it is not said."""
-    lasts = tokens.get("expires_in") if isinstance(tokens, dict) else None
+    lasts: Any = tokens.get("expires_in") if isinstance(tokens, dict) else None
     try:
-        return float(lasts)  # type: ignore[arg-type]  (some providers write it as text)
+        return float(lasts)  # some providers write it as text
     except (TypeError, ValueError):
         return math.inf
