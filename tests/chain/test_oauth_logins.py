@@ -39,7 +39,9 @@ def oidc(provider: Provider) -> Iterator[Site]:
         "number": Known({"preferred_username": 7, "groups": ["hpc"]}),
         "list": Known(["preferred_username"]),
         "nothing": Known(None),
-        "word": Known({"preferred_username": "ann", "groups": "hpc"}),
+        "word": Known({"preferred_username": "word", "groups": "hpc"}),
+        "double": Known({"preferred_username": "ANN", "groups": ["hpc"]}),
+        "unknown": Known({"preferred_username": "ann", "groups": ["hpc"], "sub": None}),
         "slash": Known({"preferred_username": "ann/../eve", "groups": ["hpc"]}),
     }
     people = {"allow": {"groups": ["hpc"]}, "admins": {"groups": ["staff"]}}
@@ -108,9 +110,13 @@ def test_an_administrator_is_one_as_long_as_the_provider_says_so(
         ("list", "did not tell this site your preferred_username"),
         ("nothing", "did not tell this site your preferred_username"),
         ("slash", "cannot be a user's name here"),
+        ("double", "belongs to somebody else"),
+        ("unknown", "did not tell this site your sub"),
     ],
 )
 def test_who_is_refused_is_told_why(oidc: Site, who: str, why: str) -> None:
+    with visiting(oidc, "ann") as ann:
+        assert ann.come().status_code == 200
     assert why in refusal(oidc, who)
 
 
@@ -202,7 +208,36 @@ def test_nothing_of_the_provider_is_kept(oidc: Site, provider: Provider) -> None
         kept = database.execute("SELECT encrypted_auth_state FROM users").fetchall()
         assert {row[0] for row in kept} == {None}
         dumped = "\n".join(database.iterdump())
+    with closing(sqlite3.connect(f"file:{oidc.ledger}?mode=ro", uri=True)) as ledger:
+        dumped += "\n".join(ledger.iterdump())
     assert not [token for token in (*provider.access, SECRET) if token in dumped]
+
+
+def test_a_logout_ends_the_sessions_of_all_browsers(oidc: Site) -> None:
+    with visiting(oidc, "ann") as ann, visiting(oidc, "ann") as other:
+        ann.come()
+        other.come()
+        ann.http.get("/hub/logout")
+        assert other.api("GET", "/user").status_code == 403
+
+
+def test_before_a_start_the_provider_is_asked_again(oidc: Site, provider: Provider) -> None:
+    """Also about an account that the list no longer has."""
+    claims: Any = provider.people["ann"].claims
+    accounts = provider.folder / "accounts"
+    lines = accounts.read_text()
+    for leave, come_back in (
+        (lambda: claims.update(groups=[]), lambda: claims.update(groups=["hpc"])),
+        (lambda: accounts.write_text(""), lambda: accounts.write_text(lines)),
+    ):
+        with visiting(oidc, "ann") as ann:
+            assert ann.come().status_code == 200
+            leave()
+            try:
+                assert ann.api("POST", "/users/ann/server", {"tier": "small"}).status_code == 403
+                assert not jobs(oidc, "alice")
+            finally:
+                come_back()
 
 
 def test_the_secret_is_in_one_file_of_roots(oidc: Site) -> None:

@@ -38,6 +38,7 @@ from .overrides.logs import (
 )
 from .overrides.old_logins import forget_old_logins
 from .overrides.proxy import SilentProxy
+from .overrides.stale_logins import ask_stale_users_to_log_in
 from .pages import enter
 from .pages.unreachable import NoAnswerHandler, ServerPageHandler
 from .servers.hub_state import HubState
@@ -146,6 +147,7 @@ def share_hub_state(c: Any, hub_state: HubState) -> None:
     guarded = not hub_state.site.front.subdomains
     replace_handlers(enter.HANDLERS if guarded else {})
     forget_old_logins()
+    ask_stale_users_to_log_in()
     log_refusals_in_one_line()
     log_no_cookie_ids()
     if hub_state.site.login.method == "pam":

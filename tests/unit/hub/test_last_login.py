@@ -22,6 +22,8 @@ from sitekit.hub.login.last_login import LOGIN_AGE, PAUSE, LastLogins, NoWord
 from sitekit.hub.servers.ledger import Ledger
 from sitekit.site import Site
 
+PROVIDER = "oidc https://login.example.org"
+ALICE, OTHER = (PROVIDER, "17"), (PROVIDER, "18")
 OPS = Claims("alice", organizations=frozenset({"hpc"}), groups=frozenset({"ops"}))
 
 
@@ -44,14 +46,36 @@ def ledger(tmp_path: Path) -> Ledger:
 
 def test_a_name_belongs_to_the_first_who_came(ledger: Ledger, tmp_path: Path) -> None:
     logins = LastLogins(site(), ledger)
-    logins.check_identity("alice", "17")
-    logins.record("alice", "17", OPS)
+    logins.check_identity("alice", ALICE)
+    logins.record("alice", ALICE, OPS)
     restarted = LastLogins(site(), Ledger(tmp_path / "ledger.sqlite"))
-    restarted.check_identity("alice", "17")
+    restarted.check_identity("alice", ALICE)
     with pytest.raises(Refusal, match="belongs to somebody else"):
-        restarted.check_identity("alice", "18")
+        restarted.check_identity("alice", OTHER)
     restarted.forget("alice")
-    restarted.check_identity("alice", "18")
+    restarted.check_identity("alice", OTHER)
+
+
+def test_another_provider_has_other_numbers(ledger: Ledger) -> None:
+    """A site that changes its provider has looked whether names mean the same people."""
+    logins = LastLogins(site(), ledger)
+    logins.record("alice", ("github https://github.com", "17"), OPS)
+    logins.check_identity("alice", OTHER)
+    with pytest.raises(Refusal):
+        asyncio.run(logins.claims_now("alice", Provider((OTHER, OPS))))
+    logins.record("alice", OTHER, OPS)
+    with pytest.raises(Refusal, match="belongs to somebody else"):
+        logins.record("alice", ALICE, OPS)
+
+
+def test_a_number_is_the_providers_own() -> None:
+    assert identity_of(site().login, {"sub": "17"}) == ALICE
+    github = demo(login={
+        "method": "github", "allowed_groups": [], "admin_groups": [], "allow": {"users": ["alice"]},
+        "provider": {"client_id": "x", "client_secret": "/etc/x"}, "accounts": {"gateway": "gateway"},
+    })  # fmt: skip
+    told = {"login": "alice", "id": 17, "sub": "18"}
+    assert identity_of(github.login, told) == ("github https://github.com", "17")
 
 
 @pytest.mark.parametrize("told", [{}, {"sub": ""}, {"sub": True}, {"sub": ["x"]}, [], None])
@@ -69,7 +93,7 @@ class Provider:
     def __init__(self, answer: object) -> None:
         self.answer, self.asked = answer, 0
 
-    async def __call__(self, tokens: object) -> tuple[str, Claims]:
+    async def __call__(self, tokens: object) -> tuple[tuple[str, str], Claims]:
         self.asked += 1
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -96,17 +120,17 @@ def clock() -> Clock:
 def logins(ledger: Ledger, clock: Clock) -> LastLogins:
     """alice has logged in, and her tokens are valid until the provider refuses them."""
     made = LastLogins(site(), ledger, clock)
-    made.record("alice", "17", OPS, {"access_token": "x"})
+    made.record("alice", ALICE, OPS, {"access_token": "x"})
     return made
 
 
 def test_the_provider_is_asked_again(logins: LastLogins) -> None:
     left = Claims("alice", groups=frozenset({"hpc"}))
-    assert now(logins, Provider(("17", left))) == left
+    assert now(logins, Provider((ALICE, left))) == left
     assert now(logins, Provider(NoWord())) == left, "what it said last counts"
 
 
-@pytest.mark.parametrize("other", [("18", OPS), ("17", Claims("bob"))])
+@pytest.mark.parametrize("other", [(OTHER, OPS), (ALICE, Claims("bob"))])
 def test_who_became_somebody_else_logs_in_again(logins: LastLogins, other: object) -> None:
     with pytest.raises(Refusal, match="another name"):
         now(logins, Provider(other))
@@ -115,7 +139,7 @@ def test_who_became_somebody_else_logs_in_again(logins: LastLogins, other: objec
 def test_refused_tokens_are_forgotten(logins: LastLogins) -> None:
     with pytest.raises(Refusal):
         now(logins, Provider(Refusal("no")))
-    assert now(logins, later := Provider(("17", OPS))) == OPS
+    assert now(logins, later := Provider((ALICE, OPS))) == OPS
     assert later.asked == 0
 
 
@@ -131,17 +155,17 @@ def test_a_silent_provider_is_left_in_peace_for_a_while(logins: LastLogins, cloc
 @pytest.mark.parametrize("lasts", [300, "300", 300.0])
 def test_expired_tokens_are_not_shown(ledger: Ledger, clock: Clock, lasts: object) -> None:
     logins = LastLogins(site(), ledger, clock)
-    logins.record("alice", "17", OPS, {"access_token": "x", "expires_in": lasts})
+    logins.record("alice", ALICE, OPS, {"access_token": "x", "expires_in": lasts})
     clock.now += 301
-    assert now(logins, provider := Provider(("17", OPS))) == OPS
+    assert now(logins, provider := Provider((ALICE, OPS))) == OPS
     assert provider.asked == 0
 
 
 @pytest.mark.parametrize("odd", ["soon", None, [], {}])
 def test_an_odd_lifetime_is_none(ledger: Ledger, odd: object) -> None:
     logins = LastLogins(site(), ledger)
-    logins.record("alice", "17", OPS, {"access_token": "x", "expires_in": odd})
-    assert now(logins, provider := Provider(("17", OPS))) == OPS
+    logins.record("alice", ALICE, OPS, {"access_token": "x", "expires_in": odd})
+    assert now(logins, provider := Provider((ALICE, OPS))) == OPS
     assert provider.asked == 1
 
 
@@ -150,7 +174,7 @@ def test_without_the_provider_a_login_counts_for_a_day_at_work(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, back: float
 ) -> None:
     """Also when the clock was set back meanwhile."""
-    LastLogins(site(), ledger).record("alice", "17", OPS)
+    LastLogins(site(), ledger).record("alice", ALICE, OPS)
     restarted = LastLogins(site(), ledger)
     assert now(restarted, Provider(NoWord())) == OPS
     there = last_login.time.time()
@@ -161,7 +185,7 @@ def test_without_the_provider_a_login_counts_for_a_day_at_work(
 
 def test_who_never_came_logs_in_first(ledger: Ledger) -> None:
     with pytest.raises(Refusal, match="no login"):
-        now(LastLogins(site(), ledger), Provider(("17", OPS)))
+        now(LastLogins(site(), ledger), Provider((ALICE, OPS)))
 
 
 def test_a_ledger_from_before_these_logins_takes_them(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from .claims import (
     name_and_domain,
     service_of,
 )
-from .last_login import LastLogins, NoWord
+from .last_login import Identity, LastLogins, NoWord
 from .login_handlers import CallbackHandler, LoginHandler
 
 ADMITTED = {"admitted": True}
@@ -142,14 +142,14 @@ class AtProvider(OAuthenticator):
         admin = are_meant(self.site.login.admins, claims)
         return {"name": claims.name, "admin": admin, "auth_state": dict(ADMITTED)}
 
-    async def ask(self, tokens: Any, told: Any) -> tuple[str, Claims]:
+    async def ask(self, tokens: Any, told: Any) -> tuple[Identity, Claims]:
         """Return who the user is at the provider, and all claims that decide. Raises Refusal."""
         login = self.site.login
         name, domain = name_and_domain(login, told)
         claims = await self.more_claims(Claims(name, domain), tokens, told)
         return identity_of(login, told), claims
 
-    async def ask_again(self, tokens: Any) -> tuple[str, Claims]:
+    async def ask_again(self, tokens: Any) -> tuple[Identity, Claims]:
         """Ask the provider with the tokens of an earlier login. Raises Refusal and NoWord."""
         try:
             return await asyncio.wait_for(self._tell_and_ask(tokens), ASK_TIMEOUT)
@@ -160,7 +160,7 @@ class AtProvider(OAuthenticator):
         except (web.HTTPError, OSError, asyncio.TimeoutError, *ODD) as error:
             raise NoWord from error
 
-    async def _tell_and_ask(self, tokens: Any) -> tuple[str, Claims]:
+    async def _tell_and_ask(self, tokens: Any) -> tuple[Identity, Claims]:
         await self.discover()
         told = await self.token_to_user(tokens)
         self.user_info_to_username(told)  # refuses what this provider must not say

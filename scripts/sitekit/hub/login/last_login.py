@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...base.errors import shown
 from ...site import Site
-from .claims import Claims, Refusal, service_of
+from .claims import Claims, Refusal, provider_of, service_of
 
 if TYPE_CHECKING:
     from ..servers.ledger import Ledger
@@ -24,7 +24,9 @@ LOGIN_AGE = 12 * 3600.0
 PAUSE = 60.0  # seconds for which a provider is not asked again that did not answer
 MOST_TOKENS = 10_000  # users whose tokens are in the memory
 
-Ask = Callable[[Any], Awaitable[tuple[str, Claims]]]
+Identity = tuple[str, str]
+"""The provider, and its own number of a user."""
+Ask = Callable[[Any], Awaitable[tuple[Identity, Claims]]]
 """Ask the provider, with a user's tokens, who the user is and what it says of the user now."""
 
 
@@ -42,29 +44,35 @@ class LastLogins:
         self._tokens: dict[str, tuple[Any, float]] = {}  # with the time until which they are valid
         self._silent_until = 0.0
 
-    def check_identity(self, user: str, identity: str) -> None:
-        """Raise Refusal if somebody else has this name here already.
+    def check_identity(self, user: str, identity: Identity) -> None:
+        """Raise Refusal if somebody else of this provider has this name here already.
 
         Providers give the names of users who have left to others, and many tell upper from lower
         case. Such a person would get the other person's files.
         """
-        found = self.ledger.login(user)
-        if found and found[0] != identity:
+        found = self._identity(user)
+        if found and found != identity and found[0] == identity[0]:
             raise Refusal(
                 f"The name {shown(user)} belongs to somebody else on this site, who has another account at "
                 f"{service_of(self.site.login)}. Ask the administrators of this site. If you are the same "
                 "person, they have to delete the user of this name from the hub."
             )
 
+    def _identity(self, user: str) -> Identity | None:
+        """Return who was admitted under this name."""
+        found = self.ledger.login(user)
+        return _split(found[0]) if found else None
+
     def knows(self, user: str) -> bool:
         """Return whether the user has ever been admitted."""
         return self.ledger.login(user) is not None
 
-    def record(self, user: str, identity: str, claims: Claims, tokens: Any = None) -> None:
-        """Record what the provider has said of a user just now."""
+    def record(self, user: str, identity: Identity, claims: Claims, tokens: Any = None) -> None:
+        """Record what the provider has said of a user just now. Raises Refusal."""
+        self.check_identity(user, identity)
         told = asdict(claims)
         told |= {key: sorted(told[key]) for key in ("organizations", "groups")}
-        self.ledger.record_login(user, identity, told)
+        self.ledger.record_login(user, "\n".join(identity), told)
         if tokens is not None:
             self._tokens.pop(user, None)
             self._tokens[user] = tokens, self._clock() + _lasts(tokens)
@@ -84,7 +92,9 @@ class LastLogins:
         found = self.ledger.login(user)
         if found is None:
             raise Refusal("no login at the provider is known")
-        identity, told, at = found
+        identity, told, at = _split(found[0]), found[1], found[2]
+        if identity[0] != provider_of(self.site.login):
+            raise Refusal("the last login was at another provider")
         try:
             return await self._ask(user, identity, ask)
         except NoWord:
@@ -93,7 +103,7 @@ class LastLogins:
         sets = {key: frozenset(told[key]) for key in ("organizations", "groups")}
         return Claims(**{**told, **sets})
 
-    async def _ask(self, user: str, identity: str, ask: Ask) -> Claims:
+    async def _ask(self, user: str, identity: Identity, ask: Ask) -> Claims:
         """Ask the provider, and record its answer. Raises Refusal and NoWord."""
         tokens, until = self._tokens.get(user, (None, 0.0))
         now = self._clock()
@@ -111,6 +121,12 @@ class LastLogins:
             raise Refusal("the user has another name at the provider now")
         self.record(user, identity, claims)
         return claims
+
+
+def _split(written: str) -> Identity:
+    """Return an identity as the ledger has it."""
+    provider, _, number = written.partition("\n")
+    return provider, number
 
 
 def _lasts(tokens: Any) -> float:
