@@ -185,7 +185,7 @@ class AtProvider(OAuthenticator):
             return False
         return {"name": user.name, "admin": are_meant(self.site.login.admins, claims)}
 
-    async def delete_user(self, user: Any) -> None:
+    def delete_user(self, user: Any) -> None:
         """Forget who a user is whom an administrator deletes from the hub."""
         super().delete_user(user)
         self.logins.forget(user.name)
