@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 import pytest
 
 from sitekit.machine.host.platform import this_platform
@@ -232,9 +233,16 @@ def test_before_a_start_the_provider_is_asked_again(oidc: Site, provider: Provid
     ):
         with visiting(oidc, "ann") as ann:
             assert ann.come().status_code == 200
+            token = ann.api("POST", "/users/ann/tokens", {"note": "program"}).json()["token"]
             leave()
             try:
                 assert ann.api("POST", "/users/ann/server", {"tier": "small"}).status_code == 403
+                sent = {"Authorization": f"token {token}"}
+                by_token = httpx.post(
+                    f"{oidc.front.url}/hub/api/users/ann/server",
+                    json={"tier": "small"}, headers=sent, verify=False, timeout=90,  # noqa: S501
+                )  # fmt: skip
+                assert by_token.status_code == 403 and "log in again" in by_token.text
                 assert not jobs(oidc, "alice")
             finally:
                 come_back()

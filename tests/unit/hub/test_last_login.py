@@ -258,6 +258,17 @@ def test_an_account_outlasts_a_program_that_cannot_tell(ledger: Ledger, program:
         mapped.of("alice")
 
 
+@pytest.mark.parametrize("way", ["same", {"gateway": "gateway"}, {"file": "/etc/accounts"}])
+def test_who_has_to_log_in_again_gets_no_server(ledger: Ledger, way: object) -> None:
+    groups = [] if way == {"gateway": "gateway"} else ["users"]
+    mapped = AccountMap(site(allowed_groups=groups, accounts=way), ledger)
+    ledger.record_account("alice", "a1")
+    assert mapped.of("alice")
+    mapped.refused["alice"] = "the last login was too long ago"
+    with pytest.raises(NoAccount, match="'alice' has to log in again: the last login"):
+        mapped.of("alice")
+
+
 WORDS = st.text(alphabet="abAB @#-.\t\r\x00\x0b\x1c\u2028\u00e9", max_size=6)
 
 

@@ -57,10 +57,18 @@ class AccountMap:
     ) -> None:
         self.site, self.ledger, self._entry = site, ledger, entry
         self._read: tuple[object, dict[str, str]] = (None, {})
+        self.refused: dict[str, str] = {}
+        """Users who have to log in again before a server starts, and why."""
         self._programs = asyncio.Semaphore(AT_ONCE)
 
     def of(self, user: str) -> str:
-        """Return the account of a user who has logged in. Raises NoAccount."""
+        """Return the account of a user who has logged in. Raises NoAccount.
+
+        JupyterHub starts a server although its user has to log in again, if a token asks for it or
+        an administrator (handlers/base.py, refresh_auth).
+        """
+        if why := self.refused.get(user):
+            raise NoAccount(f"{shown(user)} has to log in again: {why}")
         accounts = self.site.login.accounts
         if not isinstance(accounts, Accounts):
             return user

@@ -139,6 +139,7 @@ class AtProvider(OAuthenticator):
         except NoAccount as none:
             raise Refusal(str(none), "" if isinstance(none, NotNow) else claims.name) from none
         self.logins.record(claims.name, identity, claims, tokens)
+        self.accounts.refused.pop(claims.name, None)
         admin = are_meant(self.site.login.admins, claims)
         return {"name": claims.name, "admin": admin, "auth_state": dict(ADMITTED)}
 
@@ -181,8 +182,10 @@ class AtProvider(OAuthenticator):
                 log.warning("The account of %s is not looked up again: %s", user.name, later)
         except (Refusal, NoAccount) as refusal:
             log.warning("%s has to log in again: %s", user.name, refusal)
+            self.accounts.refused[user.name] = str(refusal)
             await take_rights(handler, user.name)
             return False
+        self.accounts.refused.pop(user.name, None)
         return {"name": user.name, "admin": are_meant(self.site.login.admins, claims)}
 
     def delete_user(self, user: Any) -> None:
