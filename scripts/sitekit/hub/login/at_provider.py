@@ -1,7 +1,7 @@
 """Log users in at a provider by OAuth 2.0: what all providers have in common.
 
 The classes of oauthenticator talk with the provider. This class decides who is admitted, and makes
-a refusal in words of each odd answer. No token of the provider is kept.
+a refusal in words of each odd answer. No token of the provider is stored.
 """
 
 from __future__ import annotations
