@@ -98,7 +98,7 @@ def applied(provider: Provider, method: str, **login: Any) -> Iterator[Site]:
     as_run = demo_site(which_supervisor())
     values = as_run.model_dump(mode="json")
     client = {"client_id": CLIENT, "client_secret": str(provider.folder / "secret")}
-    client |= {"url": provider.url, **login.pop("provider", {})}
+    client |= {"url": provider.url, **login.pop("client", {})}
     values["login"] |= {"method": method, "admin_groups": [], "provider": client, **login}
     changed = Site.model_validate(values)
     try:

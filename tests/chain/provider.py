@@ -144,7 +144,10 @@ class Provider:
         if person is None:
             raise Unproven
         if path in USER:
-            return 200, person.claims
+            number = self.access[authorization.split(" ")[-1]]
+            own = {"sub": number, "id": int.from_bytes(number.encode(), "big")}
+            claims = person.claims
+            return 200, {**own, **claims} if isinstance(claims, dict) else claims
         if path == GLOBUS_GROUPS:
             return 200, person.groups
         # /api/v3/orgs/ORG/members/USER, /api/v3/orgs/ORG/teams/TEAM/members/USER

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 import pytest
 
 from sitekit.machine.host.platform import this_platform
@@ -39,7 +40,9 @@ def oidc(provider: Provider) -> Iterator[Site]:
         "number": Known({"preferred_username": 7, "groups": ["hpc"]}),
         "list": Known(["preferred_username"]),
         "nothing": Known(None),
-        "word": Known({"preferred_username": "ann", "groups": "hpc"}),
+        "word": Known({"preferred_username": "word", "groups": "hpc"}),
+        "double": Known({"preferred_username": "ANN", "groups": ["hpc"]}),
+        "unknown": Known({"preferred_username": "ann", "groups": ["hpc"], "sub": None}),
         "slash": Known({"preferred_username": "ann/../eve", "groups": ["hpc"]}),
     }
     people = {"allow": {"groups": ["hpc"]}, "admins": {"groups": ["staff"]}}
@@ -57,7 +60,7 @@ def test_a_user_gets_a_server_as_the_account_of_the_list(oidc: Site) -> None:
         servers = environments("alice")
         assert {one["JUPYTERHUB_USER"] for one in servers} == {"ann"}
         assert {one["HOME"] for one in servers} == {pwd.getpwnam("alice").pw_dir}
-        assert SECRET not in repr(servers) and "OAUTH" not in repr(servers)
+        assert SECRET not in repr(servers) and "OAUTH_CLIENT_SECRET" not in repr(servers)
         ann.stop_and_wait()
 
 
@@ -108,9 +111,13 @@ def test_an_administrator_is_one_as_long_as_the_provider_says_so(
         ("list", "did not tell this site your preferred_username"),
         ("nothing", "did not tell this site your preferred_username"),
         ("slash", "cannot be a user's name here"),
+        ("double", "belongs to somebody else"),
+        ("unknown", "did not tell this site your sub"),
     ],
 )
 def test_who_is_refused_is_told_why(oidc: Site, who: str, why: str) -> None:
+    with visiting(oidc, "ann") as ann:
+        assert ann.come().status_code == 200
     assert why in refusal(oidc, who)
 
 
@@ -202,7 +209,43 @@ def test_nothing_of_the_provider_is_kept(oidc: Site, provider: Provider) -> None
         kept = database.execute("SELECT encrypted_auth_state FROM users").fetchall()
         assert {row[0] for row in kept} == {None}
         dumped = "\n".join(database.iterdump())
+    with closing(sqlite3.connect(f"file:{oidc.ledger}?mode=ro", uri=True)) as ledger:
+        dumped += "\n".join(ledger.iterdump())
     assert not [token for token in (*provider.access, SECRET) if token in dumped]
+
+
+def test_a_logout_ends_the_sessions_of_all_browsers(oidc: Site) -> None:
+    with visiting(oidc, "ann") as ann, visiting(oidc, "ann") as other:
+        ann.come()
+        other.come()
+        ann.http.get("/hub/logout")
+        assert other.api("GET", "/user").status_code == 403
+
+
+def test_before_a_start_the_provider_is_asked_again(oidc: Site, provider: Provider) -> None:
+    """Also about an account that the list no longer has."""
+    claims: Any = provider.people["ann"].claims
+    accounts = provider.folder / "accounts"
+    lines = accounts.read_text()
+    for leave, come_back in (
+        (lambda: claims.update(groups=[]), lambda: claims.update(groups=["hpc"])),
+        (lambda: accounts.write_text(""), lambda: accounts.write_text(lines)),
+    ):
+        with visiting(oidc, "ann") as ann:
+            assert ann.come().status_code == 200
+            token = ann.api("POST", "/users/ann/tokens", {"note": "program"}).json()["token"]
+            leave()
+            try:
+                assert ann.api("POST", "/users/ann/server", {"tier": "small"}).status_code == 403
+                sent = {"Authorization": f"token {token}"}
+                by_token = httpx.post(
+                    f"{oidc.front.url}/hub/api/users/ann/server",
+                    json={"tier": "small"}, headers=sent, verify=False, timeout=90,  # noqa: S501
+                )  # fmt: skip
+                assert by_token.status_code == 403 and "log in again" in by_token.text
+                assert not jobs(oidc, "alice")
+            finally:
+                come_back()
 
 
 def test_the_secret_is_in_one_file_of_roots(oidc: Site) -> None:

@@ -69,7 +69,7 @@ def test_cilogon(provider: Provider) -> None:
         "nameless": Known({"idp": IDP}),
     }
     idps, people = {"identity_providers": [IDP]}, {"domains": ["uni.example.org"]}
-    with applied(provider, "cilogon", provider=idps, allow=people) as site:
+    with applied(provider, "cilogon", client=idps, allow=people) as site:
         with visiting(site, "ann", "alice") as ann:
             assert ann.come().status_code == 200 and not ann.admin
             assert ann.api("GET", "/user").json()["name"] == "alice"

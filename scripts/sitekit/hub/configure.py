@@ -38,6 +38,7 @@ from .overrides.logs import (
 )
 from .overrides.old_logins import forget_old_logins
 from .overrides.proxy import SilentProxy
+from .overrides.stale_logins import ask_stale_users_to_log_in
 from .pages import enter
 from .pages.unreachable import NoAnswerHandler, ServerPageHandler
 from .servers.hub_state import HubState
@@ -64,6 +65,7 @@ def configure(c: Any, site: Site) -> None:
     update_handlers(c, site)
     tell_of_database()
     forget_old_logins()
+    ask_stale_users_to_log_in()
     update_logs(c, site)
     begin_loops(hub_state)
     update_metrics(site)

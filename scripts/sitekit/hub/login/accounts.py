@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import pwd
 import re
+import signal
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     from ..servers.ledger import Ledger
 
 COMMAND_TIMEOUT = 10.0  # seconds
-MOST_LETTERS = 4096  # of the program's answer that are read
+END_TIMEOUT = 1.0  # seconds
+AT_ONCE = 8  # programs that run at a time
+MOST_BYTES = 4096  # of a program's answer
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 ASK = "Ask the administrators of this site for one."
 log = logging.getLogger("JupyterHub")
@@ -29,6 +33,10 @@ log = logging.getLogger("JupyterHub")
 
 class NoAccount(Exception):
     """The user has no account for servers; the text tells the user why, and what to do."""
+
+
+class NotNow(NoAccount):
+    """The account cannot be looked up now, so that an earlier answer stays valid."""
 
 
 class AccountMap:
@@ -47,15 +55,24 @@ class AccountMap:
         ledger: Ledger,
         entry: Callable[[str], pwd.struct_passwd] = pwd.getpwnam,
     ) -> None:
-        self.site, self._ledger, self._entry = site, ledger, entry
+        self.site, self.ledger, self._entry = site, ledger, entry
         self._read: tuple[object, dict[str, str]] = (None, {})
+        self.refused: dict[str, str] = {}
+        """Users who have to log in again before a server starts, and why."""
+        self._programs = asyncio.Semaphore(AT_ONCE)
 
     def of(self, user: str) -> str:
-        """Return the account of a user who has logged in. Raises NoAccount."""
+        """Return the account of a user who has logged in. Raises NoAccount.
+
+        JupyterHub starts a server although its user has to log in again, if a token asks for it or
+        an administrator (handlers/base.py, refresh_auth).
+        """
+        if why := self.refused.get(user):
+            raise NoAccount(f"{shown(user)} has to log in again: {why}")
         accounts = self.site.login.accounts
         if not isinstance(accounts, Accounts):
             return user
-        account = accounts.gateway or self._ledger.account(user)
+        account = accounts.gateway or self.ledger.account(user)
         if account is None:
             raise NoAccount(
                 f"The account of {shown(user)} on the cluster is not known. "
@@ -64,7 +81,11 @@ class AccountMap:
         return account
 
     async def determine(self, user: str) -> str:
-        """Look up the account of a user who logs in, and record it. Raises NoAccount."""
+        """Look up the account of a user who logs in, and record it.
+
+        Raises NoAccount, after which the user has no account any more. Raises NotNow, after which
+        the account of an earlier login is still recorded.
+        """
         accounts = self.site.login.accounts
         if not isinstance(accounts, Accounts):
             await asyncio.to_thread(self._check, user, user)
@@ -73,14 +94,17 @@ class AccountMap:
             return accounts.gateway
         try:
             if accounts.command:
-                account = await ask_program(accounts.command, user, self.root)
+                async with self._programs:
+                    account = await ask_program(accounts.command, user, self.root)
             else:
                 account = await asyncio.to_thread(self._in_file, accounts.file or Path(), user)
             await asyncio.to_thread(self._check, user, account)
-        except NoAccount:
-            self._ledger.forget_account(user)
+        except NotNow:
             raise
-        self._ledger.record_account(user, account)
+        except NoAccount:
+            self.ledger.forget_account(user)
+            raise
+        self.ledger.record_account(user, account)
         return account
 
     def _in_file(self, path: Path, user: str) -> str:
@@ -94,7 +118,7 @@ class AccountMap:
                     self._read = version, parse(file.read().decode(errors="replace"))
         except OSError as error:
             log.error("The list of accounts, %s, cannot be read: %s", path, error.strerror)
-            raise NoAccount(
+            raise NotNow(
                 "The list of accounts of this site cannot be read now. Tell its administrators."
             ) from None
         account = self._read[1].get(user)
@@ -116,7 +140,8 @@ class AccountMap:
         try:
             entry = self._entry(account)
         except (KeyError, OSError):
-            raise NoAccount(f"{refused}: there is no such account. {ASK}") from None
+            # also while the directory of accounts does not answer
+            raise NotNow(f"{refused}: there is no such account. {ASK}") from None
         if entry.pw_uid < MIN_UID or entry.pw_name in own:
             raise NoAccount(f"{refused}: it is an account of the system. {ASK}")
         if entry.pw_name != account:
@@ -137,6 +162,8 @@ def parse(text: str) -> dict[str, str]:
             log.warning("Line %d of the list of accounts is not `user account`", number)
             continue
         user, account = words
+        if user != user.lower():
+            log.warning("Line %d of the list of accounts: users' names are in lower case", number)
         found[user] = account if found.get(user, account) == account else ""
     return found
 
@@ -145,7 +172,7 @@ async def ask_program(program: Path, user: str, owner: int = 0) -> str:
     """Return the account that the program prints for the user. Raises NoAccount.
 
     The user's name is the only argument, and no shell reads it. Of the hub's environment, the
-    program gets nothing.
+    program gets nothing. The exit code EX_TEMPFAIL (75) means that the program cannot tell now.
     """
     sorry = "The account on the cluster could not be looked up now. Try again in a few minutes."
     pipe = asyncio.subprocess.PIPE
@@ -158,39 +185,49 @@ async def ask_program(program: Path, user: str, owner: int = 0) -> str:
         )  # fmt: skip
     except (OSError, ValueError) as error:
         log.error("The program for accounts, %s, cannot be run: %s", program, error)
-        raise NoAccount(sorry) from None
+        raise NotNow(sorry) from None
+    printed = None
     try:
         printed = await asyncio.wait_for(_answer(process), COMMAND_TIMEOUT)
     except (TimeoutError, asyncio.TimeoutError):
         log.error("The program for accounts, %s, did not answer", program)
-        raise NoAccount(sorry) from None
+        raise NotNow(sorry) from None
     finally:
-        end(process)
-    words = printed.decode(errors="replace").split()
+        if printed is None:
+            await end(process)
+    if process.returncode == os.EX_TEMPFAIL:
+        raise NotNow(sorry)
+    words = (printed or b"").decode(errors="replace").split()
     if process.returncode or len(words) != 1:
         raise NoAccount(f"You have no account on the cluster as {shown(user)}. {ASK}")
     return words[0]
 
 
-async def _answer(process: asyncio.subprocess.Process) -> bytes:
-    """Return what a program prints, when it has ended."""
+async def _answer(process: asyncio.subprocess.Process) -> bytes | None:
+    """Return all that a program prints, when it has ended; None if it prints too much.
+
+    A part of the answer could be the name of another account.
+    """
     assert process.stdout is not None  # noqa: S101  (a pipe)
-    printed = await process.stdout.read(MOST_LETTERS)
+    printed = b""
+    while part := await process.stdout.read(MOST_BYTES):
+        printed += part
+        if len(printed) > MOST_BYTES:
+            return None
     await process.wait()
     return printed
 
 
-def end(process: asyncio.subprocess.Process) -> None:
-    """Kill a program that has not ended, with all programs that it has started."""
-    if process.returncode is None:
-        try:
-            os.killpg(process.pid, 9)
-        except ProcessLookupError:
-            return
+async def end(process: asyncio.subprocess.Process) -> None:
+    """Kill a program that does not end, with all that it has started."""
+    with contextlib.suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
+        await asyncio.wait_for(process.communicate(), END_TIMEOUT)
 
 
 def _check_owner(path: Path, status: os.stat_result, owner: int) -> None:
     """Raise NoAccount if others than root can write to the file."""
     if status.st_uid != owner or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         log.error("Others than root can write to %s: chown root %s; chmod go-w %s", *[path] * 3)
-        raise NoAccount("Others could change who you are on the cluster. Tell the administrators.")
+        raise NotNow("Others could change who you are on the cluster. Tell the administrators.")

@@ -1,94 +1,46 @@
 """Log users in at a provider by OAuth 2.0: what all providers have in common.
 
 The classes of oauthenticator talk with the provider. This class decides who is admitted, and makes
-a refusal in words of each odd answer. No token of the provider is kept.
+a refusal in words of each odd answer. No token of the provider is stored.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any, ClassVar
 
-from oauthenticator.oauth2 import OAuthCallbackHandler, OAuthenticator, OAuthLoginHandler
+from oauthenticator.oauth2 import OAuthenticator
 from tornado import web
 from tornado.httpclient import HTTPClientError
 
 from ...site import Site
-from .accounts import AccountMap, NoAccount
-from .claims import Claims, Refusal, are_meant, check_admitted, name_and_domain, service_of
+from .accounts import AccountMap, NoAccount, NotNow
+from .claims import (
+    Claims,
+    Refusal,
+    are_meant,
+    check_admitted,
+    identity_of,
+    name_and_domain,
+    service_of,
+)
+from .last_login import Identity, LastLogins, NoWord
+from .login_handlers import CallbackHandler, LoginHandler
 
-STATE = "__Host-sitekit-login"
-"""The cookie that binds a login to the browser in which it began.
-
-oauthenticator's own cookie could be set by a page of another host of this domain. Such a page could
-log somebody in as another user.
-"""
 ADMITTED = {"admitted": True}
+UNAUTHORIZED = 401
+ASK_TIMEOUT = 5.0  # seconds that a page waits for the provider, when a user is checked again
 ODD = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 """What oauthenticator raises if an answer lacks a key, or has another form (oauth2.py)."""
 log = logging.getLogger("JupyterHub")
 
 
-class StateCookie:
-    """Keep the state of a login in a cookie that only this host can set."""
-
-    _state_cookie: str | None = None
-
-    def set_state_cookie(self: Any, value: str) -> None:
-        """Set the cookie for the time that a login takes."""
-        self._set_cookie(STATE, value, expires_days=1)
-
-    def get_state_cookie(self: Any) -> str:
-        """Return the cookie, and remove it from the browser."""
-        if self._state_cookie is None:
-            self._state_cookie = (self.get_secure_cookie(STATE) or b"").decode("utf8", "replace")
-            self.clear_cookie(STATE, secure=True)
-        return str(self._state_cookie)
-
-
-class LoginHandler(StateCookie, OAuthLoginHandler):
-    """Send the browser to the provider."""
-
-    async def get(self) -> None:
-        """Find out the provider's addresses, and send the browser there."""
-        try:
-            await self.authenticator.discover()
-        except Exception as error:
-            raise self.authenticator.in_words(error) from error
-        super().get()
-
-
-class CallbackHandler(StateCookie, OAuthCallbackHandler):
-    """Receive the browser from the provider."""
-
-    def check_arguments(self) -> None:
-        """Check the state first.
-
-        oauthenticator first shows the error that the address names (oauth2.py, check_arguments). So
-        any link could show its own text on a page of the hub.
-        """
-        self.check_state()
-        self.check_error()
-        self.check_code()
-
-    def check_state(self) -> None:
-        """Refuse a login that did not begin in this browser.
-
-        oauthenticator answers with an error 500 if the state is JSON but no object (oauth2.py).
-        """
-        try:
-            super().check_state()
-        except (web.HTTPError, AttributeError, ValueError):
-            raise web.HTTPError(
-                403, "This login did not begin in this browser, or began long ago. Log in again."
-            ) from None
-
-
 async def take_rights(handler: Any, name: str) -> None:
     """Take the rights of an administrator from a user whom the site no longer admits.
 
-    JupyterHub changes no user whose login is refused, so that a former administrator's tokens would
-    keep all rights.
+    JupyterHub changes no user whose login is refused or who has to log in again, so that a former
+    administrator's tokens would keep all rights.
     """
     user = handler.find_user(name)
     if user is not None and user.admin:
@@ -104,6 +56,7 @@ class AtProvider(OAuthenticator):
 
     site: ClassVar[Site]
     accounts: ClassVar[AccountMap]
+    logins: ClassVar[LastLogins]
     login_handler = LoginHandler
     callback_handler = CallbackHandler
 
@@ -173,16 +126,84 @@ class AtProvider(OAuthenticator):
         oauthenticator leaves a former administrator's rights as they are (oauth2.py, where `admin`
         is None), and its class for GitHub fails if the user has no key `email` (github.py).
         """
-        login, state = self.site.login, auth_model["auth_state"]
-        name, domain = name_and_domain(login, state["claims"])
-        claims = await self.more_claims(Claims(name, domain), state["tokens"], state["claims"])
-        check_admitted(login, claims)
+        tokens, told = auth_model["auth_state"]["tokens"], auth_model["auth_state"]["claims"]
+        # before anything else: somebody else's name decides nothing about its owner
+        self.logins.check_identity(auth_model["name"], identity_of(self.site.login, told))
+        identity, claims = await self.ask(tokens, told)
+        if self.logins.knows(claims.name):
+            # what the provider says now counts for the sessions in other browsers too
+            self.logins.record(claims.name, identity, claims, tokens)
+        check_admitted(self.site.login, claims)
         try:
-            await self.accounts.determine(name)
+            await self.accounts.determine(claims.name)
         except NoAccount as none:
-            raise Refusal(str(none), name) from none
-        admin = are_meant(login.admins, claims)
-        return {"name": name, "admin": admin, "auth_state": dict(ADMITTED)}
+            raise Refusal(str(none), "" if isinstance(none, NotNow) else claims.name) from none
+        self.logins.record(claims.name, identity, claims, tokens)
+        self.accounts.refused.pop(claims.name, None)
+        admin = are_meant(self.site.login.admins, claims)
+        return {"name": claims.name, "admin": admin, "auth_state": dict(ADMITTED)}
+
+    async def ask(self, tokens: Any, told: Any) -> tuple[Identity, Claims]:
+        """Return who the user is at the provider, and all claims that decide. Raises Refusal."""
+        login = self.site.login
+        name, domain = name_and_domain(login, told)
+        claims = await self.more_claims(Claims(name, domain), tokens, told)
+        return identity_of(login, told), claims
+
+    async def ask_again(self, tokens: Any) -> tuple[Identity, Claims]:
+        """Ask the provider with the tokens of an earlier login. Raises Refusal and NoWord."""
+        try:
+            return await asyncio.wait_for(self._tell_and_ask(tokens), ASK_TIMEOUT)
+        except HTTPClientError as error:
+            if error.code == UNAUTHORIZED:
+                raise Refusal("the provider does not confirm the login any more") from error
+            raise NoWord from error
+        except (web.HTTPError, OSError, asyncio.TimeoutError, *ODD) as error:
+            raise NoWord from error
+
+    async def _tell_and_ask(self, tokens: Any) -> tuple[Identity, Claims]:
+        await self.discover()
+        told = await self.token_to_user(tokens)
+        self.user_info_to_username(told)  # refuses what this provider must not say
+        return await self.ask(tokens, told)
+
+    async def refresh_user(self, user: Any, handler: Any = None, **more: Any) -> Any:
+        """Check a user again every few minutes (auth_refresh_age), and before each start.
+
+        oauthenticator checks nobody again without stored tokens (oauth2.py). So a user who has left
+        an organization would stay logged in, and stay an administrator.
+        """
+        try:
+            claims = await self.logins.claims_now(user.name, self.ask_again)
+            check_admitted(self.site.login, claims)
+            try:
+                await self.accounts.determine(user.name)
+            except NotNow as later:
+                log.warning("The account of %s is not looked up again: %s", user.name, later)
+        except (Refusal, NoAccount) as refusal:
+            log.warning("%s has to log in again: %s", user.name, refusal)
+            self.accounts.refused[user.name] = str(refusal)
+            await take_rights(handler, user.name)
+            return False
+        self.accounts.refused.pop(user.name, None)
+        return {"name": user.name, "admin": are_meant(self.site.login.admins, claims)}
+
+    def delete_user(self, user: Any) -> None:
+        """Forget who a user is whom an administrator deletes from the hub."""
+        super().delete_user(user)
+        self.logins.forget(user.name)
+
+    def get_handlers(self, app: Any) -> list[tuple[str, type]]:
+        """Return the handlers of a login.
+
+        oauthenticator adds one for the logout, which would take the place of sitekit's, and leave
+        sessions of other browsers as they are (oauth2.py).
+        """
+        return [
+            (path, handler)
+            for path, handler in super().get_handlers(app)
+            if handler is not self.logout_handler
+        ]
 
     async def more_claims(self, claims: Claims, tokens: Any, told: Any) -> Claims:
         """Return the claims with organizations and groups."""

@@ -20,5 +20,6 @@ def update_login(c: Any, site: Site, accounts: AccountMap) -> None:
     update_provider(c, site, accounts)
     c.Authenticator.allow_all = False
     c.Authenticator.delete_invalid_users = False
+    c.Authenticator.refresh_pre_spawn = True
     c.JupyterHub.cookie_max_age_days = site.login.session / 86400
     c.JupyterHub.token_expires_in_max_seconds = site.login.tokens or 0

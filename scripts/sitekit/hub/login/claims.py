@@ -45,6 +45,24 @@ def service_of(login: Login) -> str:
     return TITLES.get(login.method, login.url.removeprefix("https://"))
 
 
+def identity_of(login: Login, told: Any) -> tuple[str, str]:
+    """Return the provider, and its own number of the user. Raises Refusal.
+
+    No other user of the provider ever gets this number. It is `id` at GitHub (REST API, Users), else
+    `sub` (OpenID Connect Core 1.0, 5.7).
+    """
+    claim = "id" if login.method == "github" else "sub"
+    value = told.get(claim) if isinstance(told, dict) else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        value = text_claim(login, told, claim)
+    return provider_of(login), str(value)
+
+
+def provider_of(login: Login) -> str:
+    """Return what tells the provider from all others."""
+    return f"{login.method} {login.url}"
+
+
 def name_and_domain(login: Login, told: Any) -> tuple[str, str]:
     """Return the user's name at the hub, and the domain of the name at the provider.
 

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import base64
 import os
-import re
 import time
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import quote, quote_plus
 
 from oauthenticator.cilogon import CILogonLoginHandler, CILogonOAuthenticator
 from oauthenticator.generic import GenericOAuthenticator
 from oauthenticator.github import GitHubOAuthenticator
 from oauthenticator.globus import GlobusOAuthenticator
-from oauthenticator.oauth2 import OAuthLogoutHandler
+from tornado.httpclient import HTTPClientError
 
 from ...base.errors import shown
 from ...site import Site
 from .accounts import AccountMap
-from .at_provider import AtProvider, LoginHandler
+from .at_provider import AtProvider
 from .claims import Claims, Refusal, name_and_domain, service_of, text_claim, texts
+from .last_login import LastLogins
+from .login_handlers import LoginHandler
 
 GROUPS = "urn:globus:auth:scope:groups.api.globus.org:view_my_groups_and_memberships"
+NO_CONTENT, FOUND, NOT_FOUND = 204, 302, 404
 DOCUMENT_AGE = 3600.0  # seconds for which a discovery document is used
 
 
@@ -30,23 +32,42 @@ class AtGitHub(AtProvider, GitHubOAuthenticator):
     """Log users in at GitHub, or at a GitHub Enterprise Server."""
 
     async def more_claims(self, claims: Claims, tokens: Any, told: Any) -> Claims:
-        """Ask of which listed organizations and teams the user is a member."""
+        """Ask of which listed organizations and teams the user is a member.
+
+        oauthenticator takes every odd answer for a refusal, so that everybody would be logged out
+        while GitHub limits requests or is down (github.py, _check_membership_allowed_organizations).
+        """
         login, found = self.site.login, set()
-        if not re.fullmatch(r"[a-z0-9_-]+", claims.name):  # it becomes a part of an address
-            return claims
-        for one in {*login.allow.organizations, *login.admins.organizations}:
-            if await self._check_membership_allowed_organizations(
-                one, claims.name, tokens["access_token"], tokens["token_type"]
-            ):
+        odd: Any = None
+        for one in sorted({*login.allow.organizations, *login.admins.organizations}):
+            answer = await self._ask_membership(one, claims.name, tokens)
+            if answer.code == NO_CONTENT:
                 found.add(one)
+            elif answer.code not in (FOUND, NOT_FOUND):
+                odd = answer
+        if odd and not found:
+            raise HTTPClientError(odd.code, response=odd)
         return replace(claims, organizations=frozenset(found))
+
+    async def _ask_membership(self, one: str, user: str, tokens: Any) -> Any:
+        """Return GitHub's answer: 204 for a member of the organization or team, else 302 or 404."""
+        organization, _, team = one.partition(":")
+        below = f"{organization}/teams/{team}" if team else organization
+        return await self.httpfetch(
+            f"{self.github_api}/orgs/{below}/members/{quote(user, safe='')}",
+            "asking for a membership",
+            parse_json=False,
+            raise_error=False,
+            follow_redirects=False,  # to the list of those who show that they are members
+            headers=self.build_userdata_request_headers(
+                tokens["access_token"], tokens["token_type"]
+            ),
+            validate_cert=self.validate_server_cert,
+        )
 
 
 class AtGlobus(AtProvider, GlobusOAuthenticator):
     """Log users in at Globus."""
-
-    # oauthenticator's handler reads the stored tokens, which do not exist here (globus.py)
-    logout_handler = OAuthLogoutHandler
 
     async def more_claims(self, claims: Claims, tokens: Any, told: Any) -> Claims:
         """Ask for the user's groups, if the site lists any.
@@ -162,6 +183,7 @@ def update_provider(c: Any, site: Site, accounts: AccountMap) -> None:
     if provider is None:
         raise ValueError("the site has no provider of logins")
     AtProvider.site, AtProvider.accounts = site, accounts
+    AtProvider.logins = LastLogins(site, accounts.ledger)
     c.JupyterHub.authenticator_class = CLASSES[login.method]
     settings = c.OAuthenticator
     settings.login_service = service_of(login)

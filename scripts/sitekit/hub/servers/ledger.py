@@ -246,6 +246,23 @@ class Ledger:
         record = self._db.execute("SELECT account FROM accounts WHERE user = ?", (user,)).fetchone()
         return record["account"] if record else None
 
+    def record_login(self, user: str, identity: str, claims: dict[str, Any]) -> None:
+        """Record who the user is at the provider, and what the provider has said just now."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO logins VALUES (?, ?, ?, ?)",
+            (user, identity, json.dumps(claims), time.time()),
+        )
+
+    def login(self, user: str) -> tuple[str, dict[str, Any], float] | None:
+        """Return the identity and the claims that record_login() has recorded, and when."""
+        record = self._db.execute("SELECT * FROM logins WHERE user = ?", (user,)).fetchone()
+        return record and (record["identity"], json.loads(record["claims"]), record["at"])
+
+    def forget_login(self, user: str) -> None:
+        """Forget who the user is at the provider, and the user's account."""
+        self._db.execute("DELETE FROM logins WHERE user = ?", (user,))
+        self.forget_account(user)
+
     def _one(self, statement: str, *values: object) -> Row | None:
         record = self._db.execute(statement, values).fetchone()
         return _row(record) if record else None

@@ -27,12 +27,26 @@ CREATE TABLE starts (
     card      TEXT,
     seen      REAL
 );
-CREATE TABLE accounts (
+CREATE INDEX open_starts ON starts (ended) WHERE ended IS NULL;
+CREATE INDEX users_starts ON starts (user, intended);
+"""
+
+LOGINS = """
+CREATE TABLE IF NOT EXISTS accounts (
     user    TEXT PRIMARY KEY,
     account TEXT NOT NULL
 );
-CREATE INDEX open_starts ON starts (ended) WHERE ended IS NULL;
-CREATE INDEX users_starts ON starts (user, intended);
+CREATE TABLE IF NOT EXISTS logins (
+    user     TEXT PRIMARY KEY,
+    identity TEXT NOT NULL,
+    claims   TEXT NOT NULL,
+    at       REAL NOT NULL
+);
+"""
+"""The tables of logins at a provider.
+
+A ledger that is older than these logins has the same version, and a sitekit of that age ignores
+these tables.
 """
 
 FROM_0 = """
@@ -78,9 +92,16 @@ def bring_up_to_date(ledger: sqlite3.Connection) -> None:
             "go back to the newer release (make rollback), or restore a backup from before it (make restore)"
         )
     if found == VERSION:
+        ledger.executescript(LOGINS)
         return
     has_servers = ledger.execute(
         "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'servers'"
     ).fetchone()
-    steps = [TABLES, FROM_0 if has_servers else "", GUARD, f"PRAGMA user_version = {VERSION};"]
+    steps = [
+        TABLES,
+        LOGINS,
+        FROM_0 if has_servers else "",
+        GUARD,
+        f"PRAGMA user_version = {VERSION};",
+    ]
     ledger.executescript("BEGIN IMMEDIATE;" + "".join(steps) + "COMMIT;")
