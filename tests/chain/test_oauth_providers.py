@@ -32,7 +32,7 @@ def test_github(provider: Provider) -> None:
             assert {one["JUPYTERHUB_USER"] for one in environments("alice")} == {"alice"}
             ann.stop_and_wait()
         assert "does not admit this user" in refusal(site, "old")
-        assert "does not admit this user" in refusal(site, "odd")
+        assert "is no name of an account" in refusal(site, "odd")
 
 
 def test_globus(provider: Provider) -> None:

@@ -61,6 +61,7 @@ def test_another_provider_has_other_numbers(ledger: Ledger) -> None:
     logins = LastLogins(site(), ledger)
     logins.record("alice", ("github https://github.com", "17"), OPS)
     logins.check_identity("alice", OTHER)
+    assert not logins.knows("alice", OTHER), "one who is refused would take the name"
     with pytest.raises(Refusal):
         asyncio.run(logins.claims_now("alice", Provider((OTHER, OPS))))
     logins.record("alice", OTHER, OPS)

@@ -130,7 +130,7 @@ class AtProvider(OAuthenticator):
         # before anything else: somebody else's name decides nothing about its owner
         self.logins.check_identity(auth_model["name"], identity_of(self.site.login, told))
         identity, claims = await self.ask(tokens, told)
-        if self.logins.knows(claims.name):
+        if self.logins.knows(claims.name, identity):
             # what the provider says now counts for the sessions in other browsers too
             self.logins.record(claims.name, identity, claims, tokens)
         check_admitted(self.site.login, claims)

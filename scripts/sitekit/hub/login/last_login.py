@@ -63,9 +63,13 @@ class LastLogins:
         found = self.ledger.login(user)
         return _split(found[0]) if found else None
 
-    def knows(self, user: str) -> bool:
-        """Return whether the user has ever been admitted."""
-        return self.ledger.login(user) is not None
+    def knows(self, user: str, identity: Identity) -> bool:
+        """Return whether this person has been admitted under this name.
+
+        A person whom the site has not admitted takes nobody's name, also not after the site has
+        changed to another provider.
+        """
+        return self._identity(user) == identity
 
     def record(self, user: str, identity: Identity, claims: Claims, tokens: Any = None) -> None:
         """Record what the provider has said of a user just now. Raises Refusal."""
