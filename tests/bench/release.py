@@ -17,8 +17,8 @@ from typing import Any
 from sitekit.environment.release.components import wanted
 from sitekit.environment.release.releases import read
 from sitekit.environment.release.verify import verify
+from sitekit.environment.wheels.environment_yml import read_packages
 from sitekit.environment.wheels.lock import entries, matching
-from sitekit.environment.wheels.packages import read_packages
 from sitekit.environment.wheels.python_node_proxy import PYTHON
 from sitekit.environment.wheels.wheel import target_environment
 

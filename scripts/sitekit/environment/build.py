@@ -40,8 +40,8 @@ from .release.releases import (
     set_aside,
 )
 from .release.verify import verify
+from .wheels.environment_yml import Packages
 from .wheels.lock import matching
-from .wheels.packages import Packages
 
 LOCK = CHECKOUT / "environment.lock"
 

@@ -18,7 +18,7 @@ from .channel.solution import kept_lock
 from .kit_wheel import kit
 from .release.install import install
 from .release.releases import current, made_from, read, switch
-from .wheels.packages import read_packages
+from .wheels.environment_yml import read_packages
 
 
 def setup_conda(site: Site, *words: str) -> int:

@@ -25,7 +25,7 @@ from sitekit.environment import build, commands
 from sitekit.environment.release import file_hashes, releases
 from sitekit.environment.release.bytecode import compile_all
 from sitekit.environment.release.prefix_lock import open_prefix
-from sitekit.environment.wheels.packages import Packages
+from sitekit.environment.wheels.environment_yml import Packages
 from sitekit.site.model import Paths
 
 pytestmark = [pytest.mark.slow, parts.needs_system_python]

@@ -24,7 +24,7 @@ from sitekit.environment import build, commands
 from sitekit.environment.channel import ENGINE
 from sitekit.environment.release import releases
 from sitekit.environment.release.bytecode import compile_all
-from sitekit.environment.wheels.packages import Packages
+from sitekit.environment.wheels.environment_yml import Packages
 from sitekit.site import Site
 
 pytestmark = [pytest.mark.slow, parts.needs_system_python]

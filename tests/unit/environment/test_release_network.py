@@ -21,7 +21,7 @@ import small_checkout as small
 from sitekit.environment import build, commands
 from sitekit.environment.channel.pip_pins import pin
 from sitekit.environment.release import releases
-from sitekit.environment.wheels.packages import Packages
+from sitekit.environment.wheels.environment_yml import Packages
 from sitekit.site import Site
 from sitekit.site.model import Environment
 

@@ -11,8 +11,8 @@ import release_parts as parts
 
 from sitekit.base.data import data
 from sitekit.base.errors import BadInput
+from sitekit.environment.wheels.environment_yml import joined, read
 from sitekit.environment.wheels.lock import entries, matching
-from sitekit.environment.wheels.packages import joined, read
 from sitekit.environment.wheels.wheel import Wheel, conda_name, target_environment
 
 TARGET = target_environment("3.11.2")

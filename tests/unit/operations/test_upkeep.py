@@ -22,7 +22,7 @@ from sitekit.environment import build as build
 from sitekit.environment.channel.solution import Solution, difference, kept_lock
 from sitekit.environment.release import releases
 from sitekit.environment.release.releases import Release
-from sitekit.environment.wheels.packages import read_packages
+from sitekit.environment.wheels.environment_yml import read_packages
 from sitekit.machine.run import database
 from sitekit.operations.upgrade import commands
 from sitekit.operations.upgrade.releases_in_use import EARLY, LATE, NOT_HERE, Uses, around, users

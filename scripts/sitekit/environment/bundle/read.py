@@ -16,7 +16,7 @@ from ...base.errors import BadInput, Problem
 from ...base.progress import step
 from ..channel.solution import Solution, head_of, read
 from ..release.install import wheels_name
-from ..wheels.packages import Packages
+from ..wheels.environment_yml import Packages
 from .write import HERE, LOCK, SUMS
 
 _TAKEN = ("channel/", "wheels/", LOCK)

@@ -27,7 +27,7 @@ from ...site import Site
 from ..channel import ENGINE, solution
 from ..release.install import wheels_name
 from ..release.releases import Release
-from ..wheels.packages import Packages
+from ..wheels.environment_yml import Packages
 from .fetch import fetch
 from .sbom import sbom
 

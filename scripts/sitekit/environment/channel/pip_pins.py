@@ -20,8 +20,8 @@ from packaging.utils import canonicalize_name
 from ...base.command import Argv, run
 from ...base.errors import Problem
 from ...base.progress import step
+from ..wheels.environment_yml import Packages
 from ..wheels.lock import entries, matching
-from ..wheels.packages import Packages
 from ..wheels.wheel import PYPI_NAMES, target_environment
 
 _PIP = (sys.executable, "-I", "-m", "pip", "-q", "--no-input", "--disable-pip-version-check")

@@ -16,7 +16,7 @@ from ...base.errors import Problem
 from ...base.progress import say, step
 from ...site import Site
 from ..wheels.build import build_channel
-from ..wheels.packages import Packages
+from ..wheels.environment_yml import Packages
 from . import ENGINE
 from .choose_source import bases, choose
 from .network import rattlers_configuration

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..wheels.packages import Packages
+from ..wheels.environment_yml import Packages
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ from packaging.utils import parse_wheel_filename
 from ...base.child import ask
 from ...base.progress import Step, step
 from . import python_node_proxy
+from .environment_yml import Packages
 from .fetch import fetch
 from .lock import matching
 from .package import subdir, write_repodata
-from .packages import Packages
 from .wheel import target_environment
 
 _FORM = 2

@@ -15,8 +15,8 @@ from pathlib import Path
 from ...base.command import Argv, run
 from ...base.errors import Problem
 from ...base.progress import say
+from .environment_yml import Packages
 from .lock import entries, matching
-from .packages import Packages
 from .python_node_proxy import PYTHON
 from .wheel import target_environment
 

@@ -13,7 +13,7 @@ from packaging.markers import Marker
 
 from ...base.data import data
 from ...base.files import write_atomic
-from .packages import Packages, read
+from .environment_yml import Packages, read
 
 _STAMP = "# dependencies: sha256:"
 _ENTRY = re.compile(

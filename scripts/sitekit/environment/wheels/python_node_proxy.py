@@ -16,8 +16,8 @@ from packaging.specifiers import SpecifierSet
 from ...base.command import run
 from ...base.errors import Problem
 from ...base.progress import say
+from .environment_yml import Packages
 from .package import Entry, Package, subdir
-from .packages import Packages
 
 PYTHON = Path("/usr/bin/python3")
 """The distribution's Python. Packages are built for it even if sitekit runs in another Python."""

@@ -20,7 +20,7 @@ from ...environment.release.prefix_lock import open_prefix
 from ...environment.release.releases import Release
 from ...environment.release.remove import remove, remove_environment, size, sweep
 from ...environment.release.trial_run import hub_reads_the_site
-from ...environment.wheels.packages import read_packages
+from ...environment.wheels.environment_yml import read_packages
 from ...machine.run import commands as machine
 from ...machine.run.database import refuse_unknown_schema
 from ...machine.run.ledger_version import refuse_newer_ledger

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from sitekit.environment import commands
-from sitekit.environment.wheels.packages import Packages
+from sitekit.environment.wheels.environment_yml import Packages
 from sitekit.site import load_site
 
 file, *names = sys.argv[1:]
