@@ -22,7 +22,7 @@ def every_key(folder: Path) -> Document:
 
 
 def full_site(folder: Path) -> Site:
-    """The site that has every key, but those of logins at a provider."""
+    """The site that has every key, but those of logins at a provider and of a login node."""
     return validate(Site, fitting(every_key(folder), ()))
 
 
@@ -39,9 +39,15 @@ OF_OTHERS = {
 
 
 def fitting(document: Document, path: tuple[str, ...]) -> Document:
-    """The file with a method of logins that has the key at `path`, and without keys of others."""
+    """The file with the key at `path`, and without keys that do not fit it: those of other methods of
+    logins, and of a login node or of what a hub beside it cannot have."""
     values = copy.deepcopy(document.values)
     login = values["login"]
+    if path[:2] != ("slurm", "ssh"):
+        del values["slurm"]["ssh"]
+    else:
+        for tier in values["tiers"]:
+            tier.get("requires", {}).pop("group", None)
     if path[:1] != ("login",) or path[1:2] not in {(key,) for key in OF_PROVIDERS}:
         values["login"] = {key: login[key] for key in login if key not in OF_PROVIDERS}
         return Document(document.path, values, document.lines)

@@ -120,6 +120,7 @@ class Site(Section):
             *_accounts_apart(self),
             *_paths_apart(self),
             *_source_is_an_address(self),
+            *_groups_are_known(self),
         ]:
             raise Unfits(faults)
         return self
@@ -280,6 +281,17 @@ def _source_is_an_address(site: Site) -> Iterator[Unfit]:
             "write the IP address from which the hub connects to the login node",
             *("slurm", "ssh", "source"),
         )
+
+
+def _groups_are_known(site: Site) -> Iterator[Unfit]:
+    """Yield an error for a tier of a Unix group, if the groups are on the login node."""
+    for place, tier in enumerate(site.tiers):
+        if site.slurm.ssh and tier.requires.group:
+            yield Unfit(
+                f"the hub does not know the groups of the login node {site.slurm.ssh.host}",
+                "name a Slurm account instead, with requires.account",
+                *("tiers", place, "requires", "group"),
+            )
 
 
 def load_site(path: Path) -> Site:

@@ -11,19 +11,12 @@ from site_example import full_site
 
 from sitekit.machine.apply.actions_page import page
 from sitekit.machine.render.purposes import PURPOSES, purpose
-from sitekit.site import Site
 
 DOCS = Path(__file__).parents[3] / "docs"
 
 
-def example(folder: Path) -> Site:
-    """The site of the page: every key, and Slurm's programs on the hub's host."""
-    site = full_site(folder)
-    return site.model_copy(update={"slurm": site.slurm.model_copy(update={"ssh": None})})
-
-
 def test_the_page_is_current(request: pytest.FixtureRequest, tmp_path: Path):
-    text = page(example(tmp_path), family())
+    text = page(full_site(tmp_path), family())
     if request.config.getoption("--update-golden"):
         (DOCS / "installer-actions.md").write_text(text)
     assert (DOCS / "installer-actions.md").read_text() == text, (
@@ -32,7 +25,7 @@ def test_the_page_is_current(request: pytest.FixtureRequest, tmp_path: Path):
 
 
 def test_the_page_names_every_file_and_every_unit(tmp_path: Path):
-    text = page(example(tmp_path), family())
+    text = page(full_site(tmp_path), family())
     for path in rendered("triton"):
         assert str(path).replace("triton", "example") in text, path
 

@@ -48,6 +48,14 @@ class HubState:
         """Return the backend on which a server was started."""
         return self.backends[row.backend]
 
+    @property
+    def knows_accounts(self) -> bool:
+        """Return whether the cluster's accounts are those of this host.
+
+        With a login node, an account of the same name on this host may be somebody else's.
+        """
+        return self.site.slurm.ssh is None
+
     def account_of(self, user: str) -> str:
         """Return the cluster's account for a user of the hub. Raises NoAccount.
 

@@ -28,7 +28,7 @@ async def record_start(hub_state: HubState, spawner: Spawner, choice: Choice, ba
         choice.as_dict(),
         backend=backend,
         account=account,
-        uid=await uid_of(account),
+        uid=await uid_of(account) if hub_state.knows_accounts else None,
     )
     if token:
         token.expires_at = utcnow(with_tz=False) + longest_run(choice.time, spawner.start_timeout)

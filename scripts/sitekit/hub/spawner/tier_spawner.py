@@ -85,7 +85,9 @@ class TierSpawner(AdoptingSpawner):
         except NoAccount as unknown:
             raise web.HTTPError(403, str(unknown)) from None
         offers = await self.hub_state.offers(self.user.name)
-        return Eligibility(await groups_of(account), offers.accounts, offers.reservations)
+        local = self.hub_state.knows_accounts  # if not, no tier requires a group (site/model.py)
+        groups = await groups_of(account) if local else frozenset()
+        return Eligibility(groups, offers.accounts, offers.reservations)
 
     def options_from_form(self, form_data: dict[str, list[Any]]) -> dict[str, Any]:
         """Return the form's data as options, and store the typed values.

@@ -61,8 +61,11 @@ def _groups_are_there(site: Site, root: Path) -> None:
     """Refuse the site if a group of its section `login` does not exist.
 
     With a missing admin group, JupyterHub answers every login with an error
-    (PAMAuthenticator.is_admin, 6.1).
+    (PAMAuthenticator.is_admin, 6.1). Where users log in at a provider and Slurm is behind a login
+    node, only the gate on the login node needs the groups.
     """
+    if site.slurm.ssh and site.login.method != "pam":
+        return
     missing = [
         BadInput(
             f"there is no group {group} on this machine",
