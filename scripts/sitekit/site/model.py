@@ -119,8 +119,7 @@ class Site(Section):
             *_ports_apart(self),
             *_accounts_apart(self),
             *_paths_apart(self),
-            *_source_is_an_address(self),
-            *_groups_are_known(self),
+            *_login_node_fits(self),
         ]:
             raise Unfits(faults)
         return self
@@ -273,22 +272,20 @@ def _paths_apart(site: Site) -> Iterator[Unfit]:
         )
 
 
-def _source_is_an_address(site: Site) -> Iterator[Unfit]:
-    """Yield an error if the login node cannot compare the hub's address: it has to be an IP."""
-    if site.slurm.ssh and not is_ip(site.slurm.ssh.source or site.hub.address):
+def _login_node_fits(site: Site) -> Iterator[Unfit]:
+    """Yield errors for settings that do not work with a login node."""
+    if (node := site.slurm.ssh) is None:
+        return
+    if not is_ip(node.source or site.hub.address):
         yield Unfit(
             f"hub.address is the name {site.hub.address}, and sshd compares IP addresses",
             "write the IP address from which the hub connects to the login node",
             *("slurm", "ssh", "source"),
         )
-
-
-def _groups_are_known(site: Site) -> Iterator[Unfit]:
-    """Yield an error for a tier of a Unix group, if the groups are on the login node."""
     for place, tier in enumerate(site.tiers):
-        if site.slurm.ssh and tier.requires.group:
+        if tier.requires.group:
             yield Unfit(
-                f"the hub does not know the groups of the login node {site.slurm.ssh.host}",
+                f"the hub does not know the groups of the login node {node.host}",
                 "name a Slurm account instead, with requires.account",
                 *("tiers", place, "requires", "group"),
             )
