@@ -22,6 +22,7 @@ def logged_in_again(server: Server) -> Iterator[Server]:
     server.person.lab()
 
 
+@pytest.mark.soak
 def test_copied_cookies_are_worth_nothing_after_logout(demo: Demo, logged_in_again: Server) -> None:
     """One of two browsers logs out. A server notices as soon as it asks the hub again, which it
     does each minute."""

@@ -37,9 +37,20 @@ def card(person: Person, name: str = "") -> dict[str, Any] | None:
     return answer.json() if answer.status_code == 200 else None
 
 
-def shown(person: Person, kind: str, name: str = "") -> dict[str, Any]:
-    """Wait for a card of this kind; see that the form shows it too. A later start takes it away."""
-    told = until(lambda: card(person, name), 100, 1)
+def shown(person: Person, kind: str, name: str = "", look: bool = True) -> dict[str, Any]:
+    """Wait for a card of this kind; see that the form shows it too. A later start takes it away.
+
+    With `look`, the person opens the server's page meanwhile, so that the hub queries Slurm at once.
+    """
+
+    def looked() -> dict[str, Any] | None:
+        if look:
+            page = f"/user/{person.name}/{name}".rstrip("/") + "/"
+            with suppress(httpx.HTTPError):
+                person.http.get(page, follow_redirects=False)
+        return card(person, name)
+
+    told = until(looked, 100, 1)
     assert told["kind"] == kind, told
     form = html.unescape(person.form(f"/{person.name}/{name}" if name else ""))
     assert f'data-kind="{kind}"' in form and told["what"] in form and told["remedy"] in form
@@ -84,7 +95,7 @@ def test_scancel_memory_and_time(machine: Machine, people: dict[str, Person]) ->
         told = shown(bob, "memory")
         assert "1500 MB" in told["what"] or "1.5 GB" in told["what"], told
         eating.join()
-    cancelled = shown(alice, "cancelled")
+    cancelled = shown(alice, "cancelled", look=False)
     assert cancelled["figures"]["job"] == str(started["alice"])
     assert cancelled["figures"]["tier"] == site.tier("small").title
     assert cancelled["lines"], "the last lines of the log are missing"
