@@ -21,7 +21,7 @@ from sitekit.machine.apply.commands import apply
 from sitekit.machine.supervisors.control import which_supervisor
 from sitekit.site import Site
 
-from ..conftest import CHECKOUT, Demo
+from ..conftest import Demo
 from ..front.conftest import free_port
 from ..person import Person
 from ..slurm import ask
@@ -71,10 +71,8 @@ def provider(demo: Demo) -> Iterator[Provider]:
     """
     folder = Path(tempfile.mkdtemp(dir="/var/lib", prefix="sitekit-test-"))
     folder.chmod(0o755)
-    local_d = CHECKOUT / "config/local.d"
-    there = local_d.exists()
-    local_d.mkdir(exist_ok=True)
-    extra = local_d / "zz_provider.py"
+    # on the machine alone: the checkout's own folder is read by other tests meanwhile
+    extra = demo.site.etc / "local.d" / "zz_provider.py"
     made = Provider(free_port(), folder)
     try:
         made.make_certificate()
@@ -86,8 +84,6 @@ def provider(demo: Demo) -> Iterator[Provider]:
             yield made
     finally:
         extra.unlink(missing_ok=True)
-        if not there:
-            local_d.rmdir()
         shutil.rmtree(folder)
         assert apply(demo_site(which_supervisor())) == 0
 
