@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 
 import hypothesis
 import kernel_site
 import pytest
 from tests.packages import install
 
+from sitekit.machine.render import rendered_files
+
 # a busy machine is not a fault of the code
 hypothesis.settings.register_profile("sitekit", deadline=None)
 hypothesis.settings.load_profile("sitekit")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_local_d() -> Iterator[None]:
+    """The checkout's config/local.d is read by nothing here: tests of the demo write to it
+    meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rendered_files, "LOCAL_D", "config/local.d of nobody")
+        yield
 
 
 @pytest.fixture(scope="session")

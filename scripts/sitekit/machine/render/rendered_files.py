@@ -25,6 +25,9 @@ from .ssh import ssh_files
 from .sudo_and_pam import pam, sudoers
 from .timers import nightly
 
+LOCAL_D = "config/local.d"
+"""The folder of the checkout with the site's own configuration of JupyterHub and the web server."""
+
 
 def render(site: Site, platform: Platform) -> dict[Path, File]:
     """Return every file of the site, in the order in which they are written.
@@ -46,13 +49,11 @@ def configuration(site: Site) -> dict[Path, File]:
         site.etc / "culler_config.py": _copy("config/culler_config.py"),
     }
     try:
-        extras = sorted(
-            path for path in data("config/local.d").iterdir() if path.suffix in (".py", ".conf")
-        )
+        extras = sorted(path for path in data(LOCAL_D).iterdir() if path.suffix in (".py", ".conf"))
     except FileNotFoundError:
         extras = []
     return files | {
-        site.etc / "local.d" / extra.name: _copy(f"config/local.d/{extra.name}") for extra in extras
+        site.etc / "local.d" / extra.name: _copy(f"{LOCAL_D}/{extra.name}") for extra in extras
     }
 
 
