@@ -1,7 +1,7 @@
 """Start every published kernel again (`make kernels_check`), and hide or flag those that fail.
 
-A hidden kernel that works again is shown again. With `publish_new` in site.yml, new versions of
-modules are published first.
+A hidden kernel that works again is shown again. With `publish_new` in site.yml, new
+versions of modules become kernels before the check begins.
 """
 
 from __future__ import annotations

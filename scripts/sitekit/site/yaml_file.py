@@ -139,7 +139,7 @@ def _written(
 
 
 def _key(path: Path, key: Node, prefix: Key) -> Key:
-    """Return the key path of a key that is text."""
+    """Return the path to a key, such as `front.subdomains`. Raises BadInput for other keys."""
     if isinstance(key, ScalarNode) and key.tag == _TEXT:
         return (*prefix, key.value)
     name = shown(key.value) if isinstance(key, ScalarNode) else "this"

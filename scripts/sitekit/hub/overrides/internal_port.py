@@ -81,8 +81,8 @@ def is_of_this_machine(request: HTTPServerRequest) -> bool:
 
     A caller on this machine has the source address that the kernel selects for a connection to the
     hub's own address. The source address is mostly the hub's own address. If the machine has
-    several addresses in one network, the kernel selects the first of them. For the hub's address
-    127.0.1.1, the kernel selects 127.0.0.1.
+    several addresses in one network, the kernel selects the first of them. For a
+    connection to 127.0.1.1, Linux uses 127.0.0.1 as the source address.
     """
     ours = request.connection.stream.socket
     if ours is None:

@@ -63,7 +63,7 @@ def check_pam(path: Path, content: str) -> None:
 
 
 def _ask(place: str, folder: str, content: str) -> None:
-    """Make libpam use a PAM service. Raises Problem if libpam cannot load it.
+    """Load a PAM service with libpam. Raises Problem if libpam cannot load it.
 
     Every question of libpam ends the test, so that no question appears on the terminal.
     """

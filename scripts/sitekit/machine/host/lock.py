@@ -18,7 +18,10 @@ LOCK = Path("/run/sitekit.lock")
 
 @contextmanager
 def alone(root: Path = Path("/")) -> Iterator[None]:
-    """Hold the machine's lock during the block. Raises Problem with the process that holds it."""
+    """Hold the machine's lock during the block.
+
+    Raises Problem, which names the process that holds the lock.
+    """
     handle = os.open(root / LOCK.relative_to("/"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         try:

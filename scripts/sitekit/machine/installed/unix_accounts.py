@@ -185,7 +185,7 @@ def _tools_backups(root: Path) -> Iterator[None]:
 def _user(root: Path, name: str) -> tuple[int, int] | None:
     """Return the uid and gid of an account; None if it does not exist.
 
-    On this machine the name service is queried, which may also have accounts of LDAP. In another
+    For the running machine, query the name service, which also knows accounts of LDAP. In another
     file tree, /etc/passwd is read.
     """
     if root == MACHINE:
