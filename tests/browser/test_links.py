@@ -4,20 +4,16 @@ the reader in."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from sitekit.demo.cluster.layout import demo_site
 from sitekit.hub.pages.entry_cookie import COOKIE
-from sitekit.machine.apply.commands import apply
-from sitekit.machine.supervisors.control import which_supervisor
 from sitekit.site import Site
 
+from ..applied import applied
 from ..conftest import Demo, logged_in
 from ..person import Person
-from ..slurm import ask
 from .conftest import shoot, stop_on_home_page
 from .evil import evil
 from .test_first_hour import login
@@ -31,24 +27,6 @@ fetch("URLfetch", {credentials: "include", mode: "no-cors"}).catch(() => 0);
 fetch("URLpreflight", {headers: {Authorization: "token abc"}}).catch(() => 0);
 new WebSocket("URLsocket?token=abc".replace("https:", "wss:"));
 </script>"""
-
-
-@contextmanager
-def applied(**sections: dict[str, object]) -> Iterator[Site]:
-    """The demo with other settings, by `make apply`; afterwards as it was."""
-    as_run = demo_site(which_supervisor())
-    values = as_run.model_dump(mode="json")
-    for section, keys in sections.items():
-        values[section] |= keys
-    changed = Site.model_validate(values)
-    try:
-        assert apply(changed) == 0
-        yield changed
-    finally:
-        # a server left by a failed test would send its user to names that only a browser resolves
-        for user in ("alice", "bob"):
-            ask(as_run, "scancel", f"--user={user}")
-        assert apply(as_run) == 0
 
 
 @pytest.fixture(scope="module")

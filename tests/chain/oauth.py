@@ -21,10 +21,10 @@ from sitekit.machine.apply.commands import apply
 from sitekit.machine.supervisors.control import which_supervisor
 from sitekit.site import Site
 
+from ..applied import applied as settings_applied
 from ..conftest import Demo
 from ..front.conftest import free_port
 from ..person import Person
-from ..slurm import ask
 from .provider import CLIENT, SECRET, Provider, providing
 
 GROUP = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -91,20 +91,16 @@ def provider(demo: Demo) -> Iterator[Provider]:
 @contextmanager
 def applied(provider: Provider, method: str, **login: Any) -> Iterator[Site]:
     """The demo with logins at the provider, by `make apply`; afterwards as it was."""
-    as_run = demo_site(which_supervisor())
-    values = as_run.model_dump(mode="json")
     client = {"client_id": CLIENT, "client_secret": str(provider.folder / "secret")}
     client |= {"url": provider.url, **login.pop("client", {})}
-    values["login"] |= {"method": method, "admin_groups": [], "provider": client, **login}
-    changed = Site.model_validate(values)
+    keys = {"method": method, "admin_groups": [], "provider": client, **login}
     try:
-        assert apply(changed) == 0
-        yield changed
+        with settings_applied(login=keys) as changed:
+            yield changed
     finally:
-        for user in ("alice", "bob"):
-            ask(as_run, "scancel", f"--user={user}")
-        assert apply(as_run) == 0
-        with Person("carol", passwords()["carol"], as_run.front.url) as carol:
+        with Person(
+            "carol", passwords()["carol"], demo_site(which_supervisor()).front.url
+        ) as carol:
             carol.login()
             for user in CAME:
                 carol.api("DELETE", f"/users/{user}")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from sitekit.backends.slurm import ssh_files as ssh
 
-from ..slurm import jobs
+from ..slurm import jobs, until
 from .conftest import ACCOUNT, PORT, LoginNode
 
+PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 CERTIFICATE = ("-n", "alice", "-V", "-1m:+5m", "-O", "source-address=127.0.0.1")
 
 
@@ -20,10 +24,17 @@ def connect(
     keys: Path, account: str, *words: str, given: str = "", options: tuple[str, ...] = ()
 ) -> subprocess.CompletedProcess[str]:
     """Run OpenSSH's client with the stolen key, and with the certificate if there is one."""
+    argv = arguments(keys, account, *words, options=options)
+    return subprocess.run(argv, input=given, capture_output=True, text=True, timeout=60)
+
+
+def arguments(
+    keys: Path, account: str, *words: str, options: tuple[str, ...] = ()
+) -> list[str | Path]:
     argv = ["ssh", "-F", "/dev/null", "-i", keys / "key", "-p", str(PORT), "-l", account]
     argv += ["-o", f"UserKnownHostsFile={keys / 'known_hosts'}", "-o", "BatchMode=yes"]
     argv += ["-o", "IdentitiesOnly=yes", "-o", "ConnectTimeout=5", *options, "127.0.0.1", *words]
-    return subprocess.run(argv, input=given, capture_output=True, text=True, timeout=60)
+    return argv
 
 
 def sign(keys: Path, *words: str) -> None:
@@ -79,13 +90,37 @@ def test_nothing_is_forwarded(
 
 
 @pytest.mark.parametrize("account", [ACCOUNT, "alice"])
-def test_agent_and_x11_stay_where_they_are(login_node: LoginNode, keys: Path, account: str) -> None:
+def test_agent_and_x11_stay_where_they_are(
+    login_node: LoginNode, keys: Path, tmp_path: Path, account: str
+) -> None:
+    """The client asks for both, and the gate, which waits for its request, has neither."""
     sign(keys, *CERTIFICATE)
-    done = connect(keys, account, options=("-A", "-X", "-v"))
-    assert "Requesting authentication agent forwarding" not in done.stderr or (
-        "agent forwarding" in done.stderr
-    )
-    assert answer(done)["kind"] == "refused"
+    agent = tmp_path / "agent"
+    with subprocess.Popen(["ssh-agent", "-D", "-a", agent], stdout=subprocess.DEVNULL) as running:
+        try:
+            until(agent.exists)
+            words = arguments(keys, account, options=("-A", "-Y", "-v"))
+            environment = {**os.environ, "SSH_AUTH_SOCK": str(agent), "DISPLAY": ":99"}
+            with subprocess.Popen(words, env=environment, text=True, **PIPES) as client:
+                gate = until(lambda: gate_of(account))
+                variables = Path(f"/proc/{gate}/environ").read_text()
+                assert "SSH_CONNECTION=" in variables
+                assert "SSH_AUTH_SOCK=" not in variables and "DISPLAY=" not in variables
+                told, said = client.communicate(timeout=60)
+        finally:
+            running.terminate()
+    assert "Requesting authentication agent forwarding" in said
+    assert "Requesting X11 forwarding" in said
+    assert json.loads(told)["kind"] == "refused"
+
+
+def gate_of(account: str) -> int | None:
+    """The process of the gate that sshd has started as the account."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.username() == account and "/usr/bin/python3" in process.cmdline()[:1]:
+                return process.pid
+    return None
 
 
 @pytest.mark.parametrize("account", ["root", "daemon", "jupyterhub-daemon", "jupyterhub-proxy"])

@@ -152,6 +152,35 @@ def test_the_gates_request_is_counted_until_it_ends(site: Site, plays: Callable[
     assert not gate.under_way
 
 
+def test_a_request_that_is_cancelled_before_its_turn_is_counted_out(
+    site: Site, plays: Callable[..., Path]
+) -> None:
+    """Users who stop the gate hold all sessions for users' requests; queries go on meanwhile."""
+    folder = plays(NOTHING)
+    (folder / "ssh-client").write_text(
+        f"#!/bin/sh\ncat > {folder}/given\ngrep -q query {folder}/given || exec sleep 5\n"
+        f"cat {folder}/answer\n"
+    )
+
+    async def many() -> None:
+        held = [
+            asyncio.ensure_future(gate.ask_gate(site, "gw", {"user": f"u{n}"})) for n in range(8)
+        ]
+        await asyncio.sleep(0.2)
+        waiting = asyncio.ensure_future(gate.ask_gate(site, "gw", {"user": "late"}))
+        await asyncio.sleep(0.1)
+        assert gate.under_way["late"] == 1
+        assert (await ask_slurm(site, "sinfo", "--noheader")).code == 0
+        for request in (waiting, *held):
+            request.cancel()
+        await asyncio.gather(waiting, *held, return_exceptions=True)
+        assert "late" not in gate.under_way
+        while gate.under_way:
+            await asyncio.sleep(0.02)
+
+    asyncio.run(many())
+
+
 @pytest.mark.parametrize(
     ("port", "key", "line"),
     [

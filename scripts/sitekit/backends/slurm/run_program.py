@@ -12,6 +12,8 @@ from ...base.command import piped
 from ...site import Site
 from ..job import NoAnswer
 
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+"""The environment of programs that need nothing of the hub's own."""
 ANSWER = 256 * 1024**2  # bytes; one job takes some hundred in the longest answer
 
 
@@ -28,7 +30,7 @@ def slurm_environment(site: Site) -> dict[str, str]:
     With this environment, Slurm's programs print times as seconds since the epoch, which do not
     depend on time zones.
     """
-    environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "SLURM_TIME_FORMAT": "%s"}
+    environment = {**ENVIRONMENT, "SLURM_TIME_FORMAT": "%s"}
     if site.slurm.conf:
         environment["SLURM_CONF"] = str(site.slurm.conf)
     return environment

@@ -22,18 +22,25 @@ from weakref import WeakKeyDictionary
 from ...site import Site
 from ..job import NoAnswer
 from . import ssh_files as ssh
-from .run_program import ANSWER, Answer, run_program
+from .run_program import ANSWER, ENVIRONMENT, Answer, run_program
 from .ssh_certificates import certificate_of
 
 log = logging.getLogger(__name__)
 
 SSH = "/usr/bin/ssh"
-ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 FAILED = 255  # exit code of ssh itself; the gate ends with 0 or 1
-SESSIONS = 8  # at once: sshd accepts 10 in one connection (sshd_config(5), MaxSessions)
+# at once, for queries and for requests as users: sshd accepts 10 in one connection, which both use
+# if one account has both (sshd_config(5), MaxSessions)
+SESSIONS = 5
 RECONNECT, RECONNECT_LIMIT = 1.0, 15.0  # seconds between two connections: the first, the longest
 
-_sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+_sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, asyncio.Semaphore]]
+_sessions = WeakKeyDictionary()
+"""The sessions that are free, for queries (True) and for requests as users (False).
+
+A user can stop the gate that runs as the user, and hold a session until the timeout. Queries
+therefore never wait for requests as users.
+"""
 
 
 class Ssh:
@@ -72,18 +79,25 @@ class Ssh:
         self, account: str, request: str, timeout: float, most: int, ended: Callable[[], None]
     ) -> Answer:
         """Run the gate once as `account`. Raises NoAnswer if the login node cannot be reached."""
-        loop = asyncio.get_running_loop()
-        async with _sessions.setdefault(loop, asyncio.Semaphore(SESSIONS)):
-            try:
+        started = False
+        try:
+            async with self._session():
                 words = await self._words(account)
-            except BaseException:
+                started = True  # from here on, run_program() calls `ended`
+                answer = await run_program(words, ENVIRONMENT, request, timeout, most, ended)
+        except BaseException:
+            if not started:
                 ended()
-                raise
-            answer = await run_program(words, ENVIRONMENT, request, timeout, most, ended)
+            raise
         # without a permission to log in, the caller reports that it has no answer of the gate
         if answer.code == FAILED and not answer.out and "Permission denied" not in answer.err:
             raise NoAnswer(f"the login node cannot be reached: {answer.err[-500:]}")
         return answer
+
+    def _session(self) -> asyncio.Semaphore:
+        """Return the semaphore for one of the sessions at once."""
+        kinds = _sessions.setdefault(asyncio.get_running_loop(), {})
+        return kinds.setdefault(not self._account, asyncio.Semaphore(SESSIONS))
 
     async def _words(self, account: str) -> list[str]:
         """Return ssh's command line. Raises NoAnswer if the certificate cannot be made."""

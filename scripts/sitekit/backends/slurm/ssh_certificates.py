@@ -14,12 +14,11 @@ from pathlib import Path
 from ...site import Site
 from ..job import NoAnswer
 from . import ssh_files as ssh
-from .run_program import run_program
+from .run_program import ENVIRONMENT, run_program
 
 LIFETIME = 600  # seconds that a certificate is valid
 RENEW = 120  # seconds before its end when a new one is made
 CLOCKS = 60  # seconds by which the clocks of hub and login node may differ
-ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 _made: dict[tuple[str, str], float] = {}
 """When the certificate of (site, account) was made, by the wall clock."""

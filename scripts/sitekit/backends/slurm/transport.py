@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ...site import Site
-from .run_program import ANSWER, Answer, run_program, slurm_environment
+from .run_program import ANSWER, ENVIRONMENT, Answer, run_program, slurm_environment
 from .ssh import Ssh
 
 SUDO = "/usr/bin/sudo"
@@ -59,7 +59,7 @@ class Local:
     ) -> Answer:
         environment = slurm_environment(self._site)
         if self._prefix:  # sudo runs the gate, which sets the environment for Slurm's programs
-            environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+            environment = ENVIRONMENT
         return await run_program([*self._prefix, *argv], environment, stdin, timeout, most, ended)
 
     def as_user(self, account: str) -> Local:

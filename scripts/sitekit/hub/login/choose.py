@@ -12,13 +12,15 @@ from .accounts import AccountMap
 def update_login(c: Any, site: Site, accounts: AccountMap) -> None:
     """Set who may log in, who is an administrator, and for how long a login lasts."""
     if site.login.method == "pam":
-        pam.update_login(c, site)
-        return
-    # Imported here, because `oauthenticator` is not needed for PAM.
-    from .providers import update_provider
+        pam.update_pam(c, site)
+    else:
+        # Imported here, because `oauthenticator` is not needed for PAM.
+        from .providers import update_provider
 
-    update_provider(c, site, accounts)
+        update_provider(c, site, accounts)
     c.Authenticator.allow_all = False
+    # If True, JupyterHub would delete users whom the directory does not know when the hub starts,
+    # with their servers. The directory may just not answer then.
     c.Authenticator.delete_invalid_users = False
     c.Authenticator.refresh_pre_spawn = True
     c.JupyterHub.cookie_max_age_days = site.login.session / 86400

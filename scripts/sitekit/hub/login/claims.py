@@ -124,13 +124,8 @@ def text_claim(login: Login, told: Any, claim: str) -> str:
 
 def texts(value: Any) -> frozenset[str]:
     """Return the texts of a list; nothing for anything else."""
-    return (
-        frozenset(one for one in value if isinstance(one, str)) if _is_list(value) else frozenset()
-    )
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, (list, tuple))
+    listed = value if isinstance(value, (list, tuple)) else ()
+    return frozenset(one for one in listed if isinstance(one, str))
 
 
 def are_meant(people: People, claims: Claims) -> bool:

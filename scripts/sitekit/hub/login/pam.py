@@ -224,8 +224,8 @@ def network_of(address: str) -> str:
     return str(ip_network((ip, 64 if ip.version == 6 else 32), strict=False))
 
 
-def update_login(c: Any, site: Site) -> None:
-    """Set who may log in, who is an administrator, and for how long a login lasts."""
+def update_pam(c: Any, site: Site) -> None:
+    """Set the login with PAM: who may log in, and who is an administrator."""
     c.JupyterHub.authenticator_class = PatientAuthenticator
     c.PAMAuthenticator.service = f"sitekit-{site.name}"
     c.PAMAuthenticator.check_account = False  # PatientAuthenticator does, and shows the reason
@@ -233,11 +233,4 @@ def update_login(c: Any, site: Site) -> None:
     c.PAMAuthenticator.allowed_groups = set(site.login.allowed_groups)
     c.PAMAuthenticator.admin_groups = set(site.login.admin_groups)
     c.PAMAuthenticator.executor_threads = 16  # they wait for sssd, or for a delay in the PAM stack
-    c.Authenticator.allow_all = False
-    # If True, JupyterHub would delete users whom the directory does not know when the hub starts,
-    # with their servers. The directory may just not answer then.
-    c.Authenticator.delete_invalid_users = False
-    c.Authenticator.refresh_pre_spawn = True
     c.Authenticator.request_otp = site.login.second_factor == "totp"
-    c.JupyterHub.cookie_max_age_days = site.login.session / 86400
-    c.JupyterHub.token_expires_in_max_seconds = site.login.tokens or 0
