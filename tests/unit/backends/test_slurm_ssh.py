@@ -158,7 +158,7 @@ def test_a_request_that_is_cancelled_before_its_turn_is_counted_out(
     """Users who stop the gate hold all sessions for users' requests; queries go on meanwhile."""
     folder = plays(NOTHING)
     (folder / "ssh-client").write_text(
-        f"#!/bin/sh\ncat > {folder}/given\ngrep -q query {folder}/given || exec sleep 5\n"
+        f"#!/bin/sh\ncat > {folder}/given\ngrep -q query {folder}/given || exec sleep 60\n"
         f"cat {folder}/answer\n"
     )
 
@@ -170,11 +170,14 @@ def test_a_request_that_is_cancelled_before_its_turn_is_counted_out(
         waiting = asyncio.ensure_future(gate.ask_gate(site, "gw", {"user": "late"}))
         await asyncio.sleep(0.1)
         assert gate.under_way["late"] == 1
-        assert (await ask_slurm(site, "sinfo", "--noheader")).code == 0
-        for request in (waiting, *held):
-            request.cancel()
-        await asyncio.gather(waiting, *held, return_exceptions=True)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
         assert "late" not in gate.under_way
+        assert (await ask_slurm(site, "sinfo", "--noheader")).code == 0
+        assert not any(request.done() for request in held), "the query waited for them"
+        for request in held:
+            request.cancel()
+        await asyncio.gather(*held, return_exceptions=True)
         while gate.under_way:
             await asyncio.sleep(0.02)
 
