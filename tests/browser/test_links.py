@@ -68,6 +68,7 @@ def test_nothing_of_it_reaches_somebody_elses_server(
         assert bob.requests == []
 
 
+@pytest.mark.usefixtures("bob")  # who has been at the hub
 def test_the_page_would_have_made_a_token(
     demo: Demo, page: Page, window: BrowserContext, granted: Site
 ) -> None:
