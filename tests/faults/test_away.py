@@ -55,7 +55,8 @@ def test_a_stopped_named_server_is_not_answered_by_the_default_one(
     assert alice.start("small", "one")[-1].get("ready")
     assert answers(alice, "one") == 200
     ask(machine.site, "scancel", str(job_of(machine, alice, "one")))
-    until(lambda: 'data-kind="cancelled"' in (shown_as_ended(alice, "one") or ""), 60)
+    page = until(lambda: shown_as_ended(alice, "one"), 60)
+    assert 'data-kind="cancelled"' in str(page)
     assert 'data-kind="cancelled"' in alice.http.get("/hub/home").text
     settled(machine, people)
 

@@ -40,6 +40,12 @@ class JobRecord:
     by: int | None = None  # uid that cancelled it
 
     @property
+    def is_open(self) -> bool:
+        """Return whether nothing shows yet how the job ended."""
+        told = self.signal or self.exit_code or self.reason in REASONS
+        return self.state == "COMPLETING" and not told
+
+    @property
     def cause(self) -> Cause:
         """Return why the job ended."""
         if self.state in ("COMPLETED", "FAILED") and self._ended_at_the_warning():
@@ -87,6 +93,9 @@ CAUSES = {
 }
 """Slurm's states -> causes; squeue(1), JOB STATE CODES."""
 
+REASONS = {"TimeLimit": "TIMEOUT", "NodeDown": "NODE_FAIL", "OutOfMemory": "OUT_OF_MEMORY"}
+"""Slurm's reasons of a job in the state COMPLETING -> the state that follows."""
+
 Owner = Callable[[int | None, str], bool]
 """Returns whether a job of this uid and user name is the right one.
 
@@ -94,8 +103,28 @@ Slurm may have reused its number.
 """
 
 
+QUERIES, PAUSE = 10, 0.5
+"""How often, and after how many seconds, the end of a job is queried whose epilog runs."""
+
+
 async def ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
     """Return how `job` ended; None if Slurm does not know it.
+
+    While its epilog runs, a cancelled job may look like a job that ended by itself: squeue lists
+    both as COMPLETING with exit code 0. slurmdbd may not have the end of the job yet. Slurm is then
+    queried again, for a few seconds.
+    """
+    record = await _ended_job(site, job, is_ours)
+    for _ in range(QUERIES - 1):
+        if record is None or not record.is_open:
+            break
+        await asyncio.sleep(PAUSE)
+        record = await _ended_job(site, job, is_ours)
+    return record and _without_completing(record)
+
+
+async def _ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
+    """Return what Slurm knows about the job now.
 
     slurmctld has the data only for some minutes after the end. The accounting, if Slurm has one,
     adds used memory and times.
@@ -108,35 +137,33 @@ async def ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
     if listed is None:
         return recorded
     if recorded is None:
-        return _without_completing(listed)
+        return listed
     state = listed.state
     if state == "COMPLETING" and recorded.state in ENDED:
         state = recorded.state
-    both = replace(
+    return replace(
         listed,
         state=state,
         peak_memory=recorded.peak_memory,
         elapsed=recorded.elapsed or listed.elapsed,
         by=recorded.by,
     )
-    return _without_completing(both)
 
 
 def _without_completing(record: JobRecord) -> JobRecord:
     """Replace the state COMPLETING, which a job has while its epilog runs.
 
-    During the epilog, the job's reason or exit code already shows how the job ended.
+    During the epilog, the job's reason or exit code may already show how the job ended.
     """
     if record.state != "COMPLETING":
         return record
-    reasons = {"TimeLimit": "TIMEOUT", "NodeDown": "NODE_FAIL", "OutOfMemory": "OUT_OF_MEMORY"}
     if record.signal:
         state = "CANCELLED"
     elif record.exit_code:
         state = "FAILED"
     else:
         state = "COMPLETED"
-    return replace(record, state=reasons.get(record.reason, state))
+    return replace(record, state=REASONS.get(record.reason, state))
 
 
 FIELDS = (

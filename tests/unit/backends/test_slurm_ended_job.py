@@ -1,0 +1,80 @@
+"""How a job ended, while Slurm's programs do not show it yet."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from slurm_parts import answering
+
+from sitekit.backends.job import Cause
+from sitekit.backends.slurm import job_queries
+from sitekit.base.data import data
+from sitekit.site import Site, load_site
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    site = load_site(data("config/sites/demo.yml"))
+    return site.model_copy(
+        update={"slurm": site.slurm.model_copy(update={"bin": tmp_path, "conf": None})}
+    )
+
+
+def listed(state: str) -> str:
+    return answering(["12", "1001", "alice", state, "n1", "1:00", "4:00:00", "0", "None"])
+
+
+def recorded(state: str) -> str:
+    return answering(["12", "1001", "alice", state, "0:0", "60", "n1", "", "240"])
+
+
+def says(folder: Path, program: str, *scripts: str) -> None:
+    """Let the program answer with each of the scripts once, and then always with the last."""
+    count = folder / f"{program}.count"
+    count.write_text("0")
+    cases = "".join(f"{at}) {script}\n;;\n" for at, script in enumerate(scripts[:-1]))
+    (folder / program).write_text(
+        f"#!/bin/sh\nat=$(cat {count})\necho $((at + 1)) > {count}\n"
+        f"case $at in\n{cases}*) {scripts[-1]}\n;;\nesac\n"
+    )
+    (folder / program).chmod(0o755)
+
+
+FAILS = "echo 'slurmdbd: connection refused' >&2; exit 1"
+
+
+@pytest.mark.parametrize(
+    ("squeue", "sacct", "by"),
+    [
+        ((listed("COMPLETING"),), (recorded("RUNNING"), recorded("CANCELLED by 0")), 0),
+        ((listed("COMPLETING"),), (FAILS, recorded("RUNNING"), recorded("CANCELLED by 1001")), 1001),
+        ((listed("COMPLETING"), listed("CANCELLED")), (FAILS,), None),
+    ],
+    ids=["slurmdbd is late", "slurmdbd was away", "no accounting"],
+)
+def test_a_cancelled_job_whose_epilog_runs_did_not_end_by_itself(
+    site: Site,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    squeue: tuple[str, ...],
+    sacct: tuple[str, ...],
+    by: int | None,
+) -> None:
+    monkeypatch.setattr(job_queries, "PAUSE", 0.01)
+    says(tmp_path, "squeue", *squeue)
+    says(tmp_path, "sacct", *sacct)
+    record = asyncio.run(job_queries.ended_job(site, "12", lambda uid, _: uid == 1001))
+    assert record and (record.cause, record.by) == (Cause.CANCELLED, by)
+
+
+def test_an_epilog_that_never_ends_delays_the_answer_by_a_known_number_of_queries(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_queries, "PAUSE", 0.01)
+    says(tmp_path, "squeue", listed("COMPLETING"))
+    says(tmp_path, "sacct", FAILS)
+    record = asyncio.run(job_queries.ended_job(site, "12", lambda *_: True))
+    assert record and record.cause is Cause.COMPLETED
+    assert (tmp_path / "squeue.count").read_text().strip() == str(job_queries.QUERIES)
