@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import re
 from pathlib import Path
+from typing import Any
 
 from sitekit.site import Site
 from sitekit.site.validate import validate
@@ -40,17 +41,28 @@ OF_OTHERS = {
 
 def fitting(document: Document, path: tuple[str, ...]) -> Document:
     """The file with the key at `path`, and without keys that do not fit it: those of other methods of
-    logins, and of a login node or of what a hub beside it cannot have."""
+    logins, of a login node or of what a hub beside it cannot have, and of a repository or of a
+    folder that it cannot be in."""
     values = copy.deepcopy(document.values)
-    login = values["login"]
     if path[:2] != ("slurm", "ssh"):
         del values["slurm"]["ssh"]
     else:
         for tier in values["tiers"]:
             tier.get("requires", {}).pop("group", None)
+    if path[:2] == ("server", "repository"):
+        del values["server"]["root_read_only"]
+    else:
+        del values["server"]["repository"]
+    fit_login(values, path)
+    return Document(document.path, values, document.lines)
+
+
+def fit_login(values: dict[str, Any], path: tuple[str, ...]) -> None:
+    """Remove the keys of logins that do not fit the key at `path`."""
+    login = values["login"]
     if path[:1] != ("login",) or path[1:2] not in {(key,) for key in OF_PROVIDERS}:
         values["login"] = {key: login[key] for key in login if key not in OF_PROVIDERS}
-        return Document(document.path, values, document.lines)
+        return
     for method in ("cilogon", "github", "oidc"):
         if path[1:] not in OF_OTHERS[method]:
             break
@@ -63,4 +75,3 @@ def fitting(document: Document, path: tuple[str, ...]) -> Document:
         del login["allowed_groups"]
     for key in ("admin_groups", "passwords", "second_factor"):
         del login[key]
-    return Document(document.path, values, document.lines)

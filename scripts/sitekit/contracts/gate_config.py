@@ -71,6 +71,7 @@ def session_settings(site: Site) -> dict[str, Any]:
 
     The gate passes these settings to the job in the variable SITEKIT_SESSION.
     """
+    material = site.server.repository
     return {
         "port_range": list(site.server.port_range),
         "kernels": str(servers_prefix(site) / "kernels" / "current"),
@@ -82,6 +83,17 @@ def session_settings(site: Site) -> dict[str, Any]:
         "user_variables": list(site.server.user_variables),
         "git_pull": list(site.server.git_pull),
         "umask": site.server.umask,
+        **(
+            {
+                "repository": {
+                    "url": material.url,
+                    "branch": material.branch or "",
+                    "folder": material.name,
+                }
+            }
+            if material
+            else {}
+        ),
     }
 
 

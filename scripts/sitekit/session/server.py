@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from .copy_repository import copy_repository
 from .limit_handshakes import ask_all
 from .overrides.memory import end_kernels_first
 from .report_start import await_hub, tell_hub
@@ -56,7 +57,10 @@ def main() -> None:
     root, links = settings.get("root", "~"), settings.get("links", {})
     home, user = Path(os.environ["HOME"]), os.environ["USER"]
     read_only = settings.get("root_read_only", False)
-    os.environ["JUPYTERHUB_ROOT_DIR"] = str(make_root(root, links, home, user, read_only))
+    folder = make_root(root, links, home, user, read_only)
+    os.environ["JUPYTERHUB_ROOT_DIR"] = str(folder)
+    if repository := settings.get("repository"):
+        copy_repository(repository, folder, links, settings.get("umask", "0077"))
     await_hub(os.environ["JUPYTERHUB_API_URL"], identity)
     listener = bind(*settings["port_range"])
     runtime = make_runtime_folder(f"jupyter-{job}-")

@@ -84,6 +84,16 @@ def _repositories(url: str) -> str:
     return url.rstrip("/")
 
 
+def _repository(url: str) -> str:
+    """Check the URL of one git repository."""
+    if not urlsplit(_repositories(url)).path.strip("/"):
+        raise Unfit(
+            f"{shown(url)} names no repository",
+            "write it in full, like https://github.com/example-university/workshop",
+        )
+    return url.rstrip("/")
+
+
 def _url(url: str) -> str:
     """Check an https URL with a path.
 
@@ -148,5 +158,6 @@ Email = Annotated[str, AfterValidator(_email)]
 HttpsUrl = Annotated[str, AfterValidator(_https)]
 Network = Annotated[str, AfterValidator(_network)]
 Repositories = Annotated[str, AfterValidator(_repositories)]
+Repository = Annotated[str, AfterValidator(_repository)]
 Url = Annotated[str, AfterValidator(_url)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]

@@ -7,9 +7,10 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from ..base.errors import Unfit
-from .address_types import Repositories
+from .address_types import Repositories, Repository
 from .tier import Row
 from .value_types import (
+    Branch,
     Count,
     FileMask,
     HomePath,
@@ -19,6 +20,23 @@ from .value_types import (
     UrlPath,
     UserVariable,
 )
+
+
+class Material(Row):
+    """Define the git repository of which each user gets a copy in the server's folder.
+
+    `folder` is the name of the copy, by default the last part of the URL. `branch` is by default
+    the branch that the repository's host shows first.
+    """
+
+    url: Annotated[Repository, Field(examples=["https://github.com/example-university/workshop"])]
+    branch: Branch | None = None
+    folder: LinkName | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the name of the folder of the copy."""
+        return self.folder or self.url.rsplit("/", 1)[-1].removesuffix(".git")
 
 
 class Server(Row):
@@ -36,6 +54,7 @@ class Server(Row):
     root_read_only: bool = False
     user_variables: tuple[UserVariable, ...] = ()
     umask: FileMask = "0022"
+    repository: Material | None = None
     git_pull: tuple[Repositories, ...] = ("https://github.com", "https://gitlab.com")
 
     @model_validator(mode="after")
@@ -52,6 +71,25 @@ class Server(Row):
                 "there are no links, so that users could save nothing",
                 "add links, or leave it out",
                 "root_read_only",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _repository_has_a_place(self) -> Server:
+        """Refuse a repository whose copy would have no place in the server's folder."""
+        if self.repository is None:
+            return self
+        if self.repository.name in self.links:
+            raise Unfit(
+                f"'{self.repository.name}' is one of the links already",
+                "give the copy another name with folder",
+                *("repository", "folder"),
+            )
+        if self.root_read_only or not self.folder.startswith("~"):
+            raise Unfit(
+                f"users cannot write to {self.folder}, in which the copy would be",
+                "leave out root and root_read_only, or the repository",
+                "repository",
             )
         return self
 

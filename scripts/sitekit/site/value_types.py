@@ -155,6 +155,14 @@ Account = Annotated[
         "use a-z, 0-9, '_', '.' and '-', a letter first",
     ),
 ]
+Branch = Annotated[
+    str,
+    spelled(
+        r"(?!.*(\.\.|//))[A-Za-z0-9][A-Za-z0-9._/+-]{0,100}",
+        "is not the name of a branch",
+        "write a name that `git branch` lists, like main",
+    ),
+]
 Channel = Annotated[
     str,
     spelled(

@@ -49,7 +49,11 @@ FAILS = "echo 'slurmdbd: connection refused' >&2; exit 1"
     ("squeue", "sacct", "by"),
     [
         ((listed("COMPLETING"),), (recorded("RUNNING"), recorded("CANCELLED by 0")), 0),
-        ((listed("COMPLETING"),), (FAILS, recorded("RUNNING"), recorded("CANCELLED by 1001")), 1001),
+        (
+            (listed("COMPLETING"),),
+            (FAILS, recorded("RUNNING"), recorded("CANCELLED by 1001")),
+            1001,
+        ),
         ((listed("COMPLETING"), listed("CANCELLED")), (FAILS,), None),
     ],
     ids=["slurmdbd is late", "slurmdbd was away", "no accounting"],

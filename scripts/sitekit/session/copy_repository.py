@@ -1,0 +1,81 @@
+"""Copy the site's git repository into the server's folder before the server starts.
+
+An existing copy is updated with nbgitpuller, which keeps the user's changes. If the copy fails, for
+example because the repository's host does not answer, the server starts without it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+from .check_pull_link import Refused, read
+
+TIMEOUT = 60.0
+"""Seconds that a start waits for the copy."""
+SHOWN = 2000
+"""Characters of git's output that are logged."""
+PROGRAM = Path(__file__).parent / "overrides" / "pull_child.py"
+PAGES = {"": "/lab/tree", "/lab": "/lab/tree", "/tree": "/tree"}
+"""The interfaces that can open a folder -> the page that does."""
+
+
+def copy_repository(
+    repository: Mapping[str, str], root: Path, links: Iterable[str], umask: str
+) -> None:
+    """Copy or update the repository below `root`, and make the server open in the copy.
+
+    `repository` has the keys `url`, `branch` and `folder`. `umask` is for the files of the copy.
+    """
+    url, folder = repository["url"], repository["folder"]
+    wanted = {"repo": url, "branch": repository["branch"], "targetpath": folder}
+    try:
+        pull = read(wanted, [url.rsplit("/", 1)[0]], root, list(links))
+        trouble = _pull(
+            {
+                "repo": pull.repo,
+                "branch": pull.branch,
+                "depth": None,
+                "backup": False,
+                "folder": str(pull.folder),
+            },
+            umask,
+        )
+    except (Refused, OSError) as error:
+        trouble = str(error)
+    if trouble:
+        print(f"sitekit: {folder} is not the latest version of {url}: {trouble}", flush=True)
+    interface = os.environ.get("JUPYTERHUB_DEFAULT_URL", "")
+    if (root / folder).is_dir() and interface in PAGES:
+        os.environ["JUPYTERHUB_DEFAULT_URL"] = f"{PAGES[interface]}/{quote(folder)}"
+
+
+def _pull(settings: Mapping[str, object], umask: str) -> str:
+    """Run the program that pulls; return why it failed, or "" if it did not."""
+    mask = int(umask, 8) & 0o077 if umask.isdigit() else -1  # -1: the job's own umask
+    with subprocess.Popen(
+        [sys.executable, "-I", str(PROGRAM), json.dumps(settings)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        umask=mask,
+        start_new_session=True,
+    ) as child:
+        try:
+            output, _ = child.communicate(timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            return f"no answer within {TIMEOUT:.0f} s"
+        finally:
+            # ends git as well, also when Slurm ends this job during the copy
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+    return "" if child.returncode == 0 else " ".join(output.split())[-SHOWN:]
