@@ -14,12 +14,12 @@ from .slurm import ask
 
 
 @contextmanager
-def applied(**sections: dict[str, object]) -> Iterator[Site]:
-    """The demo with these keys of its sections; afterwards as it was."""
+def applied(**sections: object) -> Iterator[Site]:
+    """The demo with these keys of its sections, or these tiers; afterwards as it was."""
     as_run = demo_site(which_supervisor())
     values = as_run.model_dump(mode="json")
     for section, keys in sections.items():
-        values[section] |= keys
+        values[section] = {**values[section], **keys} if isinstance(keys, dict) else keys
     changed = Site.model_validate(values)
     try:
         assert apply(changed) == 0

@@ -14,7 +14,9 @@ class Choice:
     """Hold the resources of one server. Memory is in MiB, time in seconds.
 
     An empty text means the backend's default. `memory` is the reserved memory, and `cap` is the
-    cgroup's limit. `interface` is the title of the page that the server opens.
+    cgroup's limit; these and `gpus` are for each of the `nodes`. `tasks` is the number of tasks on
+    each node, and `cpus` is for each task. With `exclusive`, no other job runs on the nodes.
+    `interface` is the title of the page that the server opens.
     """
 
     tier: str = ""
@@ -26,6 +28,9 @@ class Choice:
     time: int = 0
     gpus: int = 0
     gpu_type: str = ""
+    nodes: int = 1
+    tasks: int = 1
+    exclusive: bool = False
     account: str = ""
     qos: str = ""
     reservation: str = ""
@@ -66,5 +71,8 @@ class Choice:
             cpus=tier.cpus,
             time=tier.time,
             gpus=tier.gpus,
+            nodes=tier.nodes,
+            tasks=tier.tasks,
+            exclusive=tier.exclusive,
             **{name: getattr(tier, name) or "" for name in names},
         )

@@ -125,10 +125,14 @@ def _ordered(bounds: tuple[int, int]) -> tuple[int, int]:
 
 Cpus = Annotated[Count, Field(ge=1, le=4096)]
 Gpus = Annotated[Count, Field(ge=0, le=MOST_GPUS)]
+Nodes = Annotated[Count, Field(ge=1, le=1000)]
+Tasks = Annotated[Count, Field(ge=1, le=4096)]
 MemoryBounds = Annotated[tuple[Memory, Memory], AfterValidator(_ordered)]
 TimeBounds = Annotated[tuple[Time, Time], AfterValidator(_ordered)]
 CpuBounds = Annotated[tuple[Cpus, Cpus], AfterValidator(_ordered)]
 GpuBounds = Annotated[tuple[Gpus, Gpus], AfterValidator(_ordered)]
+NodeBounds = Annotated[tuple[Nodes, Nodes], AfterValidator(_ordered)]
+TaskBounds = Annotated[tuple[Tasks, Tasks], AfterValidator(_ordered)]
 
 
 class Row(BaseModel):
@@ -147,13 +151,18 @@ class Requires(Row):
 class Choose(Row):
     """Define the values that users may choose, each with the smallest and largest value.
 
-    The form first shows the tier's own values.
+    The form first shows the tier's own values. With `partitions`, users choose one of the tier's
+    partitions. `qos` are names of Slurm's qualities of service.
     """
 
     memory: MemoryBounds | None = None
     cpus: CpuBounds | None = None
     time: TimeBounds | None = None
     gpus: GpuBounds | None = None
+    nodes: NodeBounds | None = None
+    tasks: TaskBounds | None = None
+    partitions: bool = False
+    qos: tuple[SlurmName, ...] = ()
     constraint: tuple[SlurmName, ...] = ()
     account: bool = False
     reservation: bool = False
@@ -164,7 +173,8 @@ class Tier(Row):
 
     Memory is in MiB, times are in seconds. If `idle` is None, idle servers are never stopped. If
     `busy` is true, a computing kernel counts as activity. `start_timeout` is the time limit for
-    waiting in the queue and starting.
+    waiting in the queue and starting. `memory` and `gpus` are for each of the `nodes`, `tasks` is
+    the number of tasks on each node, and `cpus` is for each task.
     """
 
     key: Annotated[Key, Field(examples=["small"])]
@@ -180,6 +190,9 @@ class Tier(Row):
     start_timeout: Time = 1800
     gpus: Gpus = 0
     gpu_type: SlurmName | None = None
+    nodes: Nodes = 1
+    tasks: Tasks = 1
+    exclusive: bool = False
     account: SlurmName | None = None
     qos: SlurmName | None = None
     reservation: SlurmName | None = None
@@ -222,7 +235,12 @@ class Tier(Row):
             if self.idle is None
             else f"stopped after {human_time(self.idle)} idle"
         )
-        parts = [memory, f"{self.cpus} CPU{'' if self.cpus == 1 else 's'}"]
+        cpus = self.cpus * self.tasks
+        parts = [memory, f"{cpus} CPU{'' if cpus == 1 else 's'}"]
         if self.gpus:
             parts.append(f"{self.gpus} GPU{'' if self.gpus == 1 else 's'}")
+        if self.nodes > 1:
+            parts = [f"{self.nodes} nodes", *(f"{part} each" for part in parts)]
+        elif self.exclusive:
+            parts.append("no other jobs on the node")
         return ", ".join([*parts, human_time(self.time), idle])

@@ -61,10 +61,21 @@ def test_the_largest_figures_of_a_tier_the_gate_takes(gate: ModuleType) -> None:
     assert (
         refused(gate, {"memory": "16T", "cpus": 4096, "time": "366d", "gpus": tier.MOST_GPUS}) == ""
     )
+    assert refused(gate, {"nodes": 1000, "tasks": 4096, "exclusive": True}) == ""
 
 
 @pytest.mark.parametrize(
-    "row", [{"memory": "17T"}, {"cpus": 4097}, {"time": "367d"}, {"gpus": 1000}, {"cpus": 0}]
+    "row",
+    [
+        {"memory": "17T"},
+        {"cpus": 4097},
+        {"time": "367d"},
+        {"gpus": 1000},
+        {"cpus": 0},
+        {"nodes": 1001},
+        {"tasks": 4097},
+        {"nodes": 0},
+    ],
 )
 def test_others_the_check_refuses(row: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(row))):

@@ -159,6 +159,18 @@ ROOMY = Site.model_validate(
                     "reservation": True,
                 },
             },
+            {
+                "key": "wide",
+                "title": "Wide",
+                "partitions": ["p", "q"],
+                "memory": "2G",
+                "time": "1h",
+                "idle": "1h",
+                "tasks": 2,
+                "exclusive": True,
+                "requires": {"group": "staff"},
+                "choose": {"nodes": [1, 4], "tasks": [1, 24], "partitions": True, "qos": ["long"]},
+            },
         ],
     }
 )
@@ -217,6 +229,29 @@ def test_what_a_tier_lets_users_choose_reaches_the_gate() -> None:
         "constraint": "avx",
     }
     assert read_choice(ROOMY, remembered, STAFF) == (choice, remembered)
+
+
+def test_nodes_tasks_partition_and_qos_reach_the_gate() -> None:
+    request = request_of(read_choice(ROOMY, {"tier": "wide"}, STAFF)[0], "0" * 16, {})
+    assert (request["nodes"], request["tasks"], request["exclusive"]) == (1, 2, True)
+    assert request["partitions"] == "p,q" and "qos" not in request
+    options = {"tier": "wide", "nodes": "3", "tasks": "12", "partitions": "q", "qos": "long"}
+    choice, remembered = read_choice(ROOMY, options, STAFF)
+    request = request_of(choice, "0" * 16, {})
+    assert (request["nodes"], request["tasks"], request["partitions"]) == (3, 12, "q")
+    assert request["qos"] == "long"
+    assert read_choice(ROOMY, remembered, STAFF)[0] == choice
+    assert form_values_of(ROOMY, choice.as_dict(), STAFF)["partitions"] == "q"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("nodes", 5), ("nodes", 0), ("tasks", 25), ("partitions", "r"), ("partitions", ["p"]),
+     ("qos", "high"), ("exclusive", False)],
+)  # fmt: skip
+def test_wider_than_the_tier_allows_is_refused(field: str, value: object) -> None:
+    with pytest.raises(BadChoice):
+        read_choice(ROOMY, {"tier": "wide", field: value}, STAFF)
 
 
 @pytest.mark.parametrize(

@@ -117,5 +117,5 @@ def _fits(tier: Tier, asked: Choice) -> bool:
         return False
     return all(
         getattr(tier, what) >= getattr(asked, what)
-        for what in ("memory", "cap", "cpus", "time", "gpus")
+        for what in ("memory", "cap", "cpus", "time", "gpus", "nodes", "tasks")
     )

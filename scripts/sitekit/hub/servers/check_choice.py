@@ -6,7 +6,7 @@ Choice reach the gate. An unknown value is refused: no default tier is used inst
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -148,13 +148,22 @@ def fields_of(site: Site, tier: Tier, eligibility: Eligibility) -> dict[str, Fie
         fields["memory"] = _bounded(
             "Memory", choose.memory, read_memory, format_memory, tier.memory
         )
-    if choose.cpus:
-        fields["cpus"] = _bounded("CPUs", choose.cpus, _whole, str, tier.cpus)
     if choose.time:
         read_time = as_typed(parse_time, ("m", "h"), choose.time)
         fields["time"] = _bounded("Time", choose.time, read_time, format_time, tier.time)
-    if choose.gpus:
-        fields["gpus"] = _bounded("GPUs", choose.gpus, _whole, str, tier.gpus)
+    for key, label in COUNTS.items():
+        if bounds := getattr(choose, key):
+            fields[key] = _bounded(label, bounds, _whole, str, getattr(tier, key))
+    return fields | _names_of(tier, eligibility)
+
+
+def _names_of(tier: Tier, eligibility: Eligibility) -> dict[str, Field]:
+    """Return the fields in which a user chooses one of Slurm's names."""
+    choose, fields = tier.choose, {}
+    if choose.partitions and len(tier.partitions) > 1:
+        fields["partitions"] = _partition(tier.partitions)
+    if choose.qos:
+        fields["qos"] = _one_of("QoS", choose.qos, tier.qos)
     if choose.constraint:
         fields["constraint"] = _one_of("Feature", choose.constraint, tier.constraint)
     if choose.account:
@@ -162,6 +171,10 @@ def fields_of(site: Site, tier: Tier, eligibility: Eligibility) -> dict[str, Fie
     if choose.reservation:
         fields["reservation"] = _one_of("Reservation", eligibility.reservations, tier.reservation)
     return fields
+
+
+COUNTS = {"cpus": "CPUs", "nodes": "Nodes", "tasks": "Tasks per node", "gpus": "GPUs"}
+"""The whole numbers that users may choose, each with its label."""
 
 
 def _bounded(
@@ -203,6 +216,20 @@ def _one_of(label: str, words: tuple[str, ...] | None, start: str | None) -> Fie
         )
 
     return Field(label, "", read, words=("", *(words or ())), start=start or "")
+
+
+def _partition(partitions: tuple[str, ...]) -> Field:
+    """Return a field for one of the tier's partitions, or for all of them."""
+    one = _one_of("Partition", partitions, None)
+
+    def read(value: object) -> tuple[str, ...]:
+        name = one.read(value)
+        return (name,) if name else partitions
+
+    def write(chosen: Sequence[str]) -> str:
+        return chosen[0] if len(chosen) == 1 else ""
+
+    return replace(one, read=read, write=write)
 
 
 def _titled(label: str, titles: tuple[str, ...]) -> Field:

@@ -93,7 +93,7 @@ class Server(Spawner):
         """Copy the choice to JupyterHub's own limits, which its pages and its API show."""
         self.mem_limit = self.choice.cap * 1024**2
         self.mem_guarantee = self.choice.memory * 1024**2
-        self.cpu_guarantee = float(self.choice.cpus)
+        self.cpu_guarantee = float(self.choice.cpus * self.choice.tasks)
 
     async def submit(self) -> str:
         """Submit the job with the checked limits, and return its id. Raises NotStarted."""

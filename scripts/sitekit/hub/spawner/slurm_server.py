@@ -28,7 +28,7 @@ class SlurmServer(Server, SlurmSpawner):
         super().set_limits()
         self.req_partition = ",".join(self.choice.partitions)
         self.req_memory = format_memory(self.choice.memory)
-        self.req_nprocs = str(self.choice.cpus)
+        self.req_nprocs = str(self.choice.cpus * self.choice.tasks)
         self.req_runtime = format_time(self.choice.time)
         self.req_account, self.req_qos = self.choice.account, self.choice.qos
         self.req_reservation, self.req_gres = self.choice.reservation, self.choice.gres

@@ -110,8 +110,8 @@ def fits(there: dict[str, Partition], tier: Tier, name: str, key: str) -> Iterat
             f"{key}.memory",
             "ask for less, or name other partitions",
         )
-    if tier.cpus > one.cpus:
-        what = f"{whose} asks for {tier.cpus} CPUs, and the largest node of {name} has {one.cpus}"
+    if tier.cpus * tier.tasks > one.cpus:
+        what = f"{whose} asks for {tier.cpus * tier.tasks} CPUs, and the largest node of {name} has {one.cpus}"
         yield Finding(what, f"{key}.cpus", "ask for fewer, or name other partitions")
     if one.limit is not None and tier.time > one.limit:
         what = (
@@ -141,6 +141,7 @@ def _bounds(tier: Tier, one: Partition, name: str, key: str) -> Iterator[Finding
     most: dict[str, tuple[tuple[int, int] | None, int | None, Callable[[int], str]]] = {
         "memory": (choose.memory, one.memory, format_memory),
         "cpus": (choose.cpus, one.cpus, str),
+        "tasks": (choose.tasks, one.cpus, str),
         "time": (choose.time, one.limit, format_time),
     }
     for what, (bounds, limit, shown) in most.items():
@@ -183,8 +184,9 @@ def _sbatch(site: Site, tier: Tier, partition: str, key: str) -> Iterator[Findin
 def _job_options(tier: Tier, partition: str) -> list[str]:
     """Return the options of sbatch for a job of the tier, which are those of the gate."""
     options = [f"--partition={partition}", f"--mem={tier.memory}M", f"--cpus-per-task={tier.cpus}"]
-    options += ["--nodes=1", "--ntasks=1", f"--time={max(1, tier.time // 60)}"]
-    options += ["--no-requeue", "--chdir=/"]
+    options += [f"--nodes={tier.nodes}", f"--ntasks={tier.nodes * tier.tasks}"]
+    options += [f"--ntasks-per-node={tier.tasks}", f"--time={max(1, tier.time // 60)}"]
+    options += ["--no-requeue", "--chdir=/", *(["--exclusive"] if tier.exclusive else [])]
     if tier.gpus:
         kind = f"{tier.gpu_type}:" if tier.gpu_type else ""
         options.append(f"--gres=gpu:{kind}{tier.gpus}")
