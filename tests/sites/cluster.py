@@ -1,0 +1,74 @@
+"""This host as the cluster of a site: partitions and nodes as the site names them, and the account
+that runs all servers."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sitekit.demo.cluster.layout import NODES
+from sitekit.site import Site
+
+from ..faults.machine import Machine, changed
+from ..slurm import ask, until
+
+PARTITIONS = ("shared", "compute", "gpu-shared", "debug")
+DAEMONS = ("slurmctld", *(f"slurmd-{node}" for node in NODES))
+
+
+def large(text: str) -> str:
+    """slurm.conf with nodes of the size that the sites have, and with their partitions."""
+    text = re.sub(r"CPUs=\d+ CoresPerSocket=\d+ RealMemory=\d+", "CPUs=24 CoresPerSocket=24 RealMemory=128000 Gres=gpu:p100:4", text)
+    text += "GresTypes=gpu\n"
+    lines = [f"PartitionName={name} Nodes=ALL MaxTime=2-00:00:00 OverSubscribe=NO\n" for name in PARTITIONS]
+    return text + "".join(lines)
+
+
+@contextmanager
+def large_nodes(machine: Machine) -> Iterator[None]:
+    """The demo's Slurm with the partitions of the sites; afterwards as it was."""
+    gres = machine.site.slurm.conf.with_name("gres.conf")
+    gres.write_text("Name=gpu Type=p100 Count=4\n")
+    try:
+        with changed(machine.site.slurm.conf, large):
+            restart(machine)
+            yield
+    finally:
+        gres.unlink()
+        restart(machine)
+
+
+def restart(machine: Machine) -> None:
+    """Restart Slurm's daemons, and wait until all nodes are there."""
+    for name in DAEMONS:
+        machine.kill(name)
+    machine.mend(*DAEMONS)
+    until(lambda: set(ask(machine.site, "sinfo", "--noheader", "--Node", "--format=%T").split()) <= {"idle", "mixed"}, 60)
+
+
+@contextmanager
+def account(site: Site, name: str) -> Iterator[None]:
+    """An account of the cluster that runs all servers of a site, with an allocation of its name."""
+    words = ["useradd", "--create-home", "--shell", "/bin/bash", "--password", "*", name]
+    subprocess.run(words, check=True)
+    try:
+        ask(site, "sacctmgr", "--immediate", "add", "account", name)
+        ask(site, "sacctmgr", "--immediate", "add", "user", name, f"account={name}")
+        yield
+    finally:
+        for kind in ("user", "account"):
+            ask(site, "sacctmgr", "--immediate", "delete", kind, name)
+        subprocess.run(["userdel", "--remove", name], check=True, capture_output=True)
+
+
+@contextmanager
+def group(name: str, *members: str) -> Iterator[None]:
+    """A Unix group of the cluster."""
+    subprocess.run(["groupadd", name], check=True)
+    try:
+        subprocess.run(["gpasswd", "--members", ",".join(members), name], check=True)
+        yield
+    finally:
+        subprocess.run(["groupdel", name], check=True)
