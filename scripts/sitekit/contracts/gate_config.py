@@ -30,7 +30,7 @@ def gate_config(site: Site) -> dict[str, Any]:
         "site": site.name,
         "job_name": site.job_name,
         "groups": list(site.login.allowed_groups),
-        "never": ["root", site.hub.user, site.proxy.user],
+        "never": ["root", *site.service_accounts],
         "min_uid": MIN_UID,
         "slurm_bin": str(site.slurm.bin),
         "slurm_conf": str(site.slurm.conf) if site.slurm.conf else "",

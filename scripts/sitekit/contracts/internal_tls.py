@@ -53,7 +53,7 @@ def folder(site: Site) -> Path:
 
 def hub_url(site: Site) -> str:
     """Return the address at which proxy and servers reach the hub."""
-    address = f"[{site.hub.address}]" if ":" in site.hub.address else site.hub.address
+    address = f"[{site.hub_listens_at}]" if ":" in site.hub_listens_at else site.hub_listens_at
     return f"{'https' if site.internal_tls else 'http'}://{address}:{site.hub.port}"
 
 

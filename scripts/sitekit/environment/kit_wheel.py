@@ -23,6 +23,8 @@ PARTS = (
     "kernels",
     "scripts/gate",
     "scripts/ssh_principals",
+    "scripts/tunnel_principals",
+    "scripts/tunnel_sshd",
     "systemd",
 )
 """The files and directories that the wheel contains. pyproject.toml has the same list."""

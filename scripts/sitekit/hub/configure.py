@@ -197,6 +197,7 @@ def begin_loops(hub_state: HubState) -> None:
             "absent users": AbsentUsers().tell,
             **backend_loops(hub_state),
             "tokens of ended servers": partial(reconcile.revoke_for_ever, hub_state),
+            **({"tunnels": hub_state.tunnels.run} if hub_state.tunnels else {}),
             "routes": proxy_routes.run,
             "limits": limit_bodies,
             "heartbeat": heartbeat.run,

@@ -27,6 +27,7 @@ from .overrides.memory import end_kernels_first
 from .report_start import await_hub, tell_hub
 from .root_folder import make_root
 from .tls import Identity, forget_names, take_identity
+from .tunnel import take_tunnel
 from .user_variables import LoginShell
 
 KEPT_OF_SLURM = {"SLURM_CONF", "SLURM_CPUS_ON_NODE"}
@@ -48,7 +49,9 @@ def main() -> None:
     )  # until Jupyter Server sets its own handler
     settings = json.loads(os.environ.pop("SITEKIT_SESSION"))
     job = os.environ.get("SLURM_JOB_ID", "0")
-    identity = take_identity()
+    identity, tunnel = take_identity(), take_tunnel()
+    if tunnel and not identity:
+        sys.exit("sitekit: a tunnel needs internal TLS; run make apply on the hub's machine")
     note_end()
     clean_environment(settings, job)
     # The gate may be of an older release, without these keys: `make apply` is run after
@@ -61,8 +64,11 @@ def main() -> None:
     os.environ["JUPYTERHUB_ROOT_DIR"] = str(folder)
     if repository := settings.get("repository"):
         copy_repository(repository, folder, links, settings.get("umask", "0077"))
+    low, high = settings["port_range"]
+    listener = bind(low, high, "127.0.0.1" if tunnel else "")
+    if tunnel:
+        tunnel.open(listener.getsockname()[1])
     await_hub(os.environ["JUPYTERHUB_API_URL"], identity)
-    listener = bind(*settings["port_range"])
     runtime = make_runtime_folder(f"jupyter-{job}-")
     os.environ["JUPYTER_RUNTIME_DIR"] = runtime
     try:
@@ -101,8 +107,8 @@ def clean_environment(settings: dict[str, Any], job: str) -> None:
     os.environ.setdefault("TERM", "xterm-256color")
 
 
-def bind(low: int, high: int) -> socket.socket:
-    """Return a listening socket on a free port of the range.
+def bind(low: int, high: int, address: str = "") -> socket.socket:
+    """Return a listening socket on a free port of the range; without `address`, on all addresses.
 
     The socket stays open from now on, so that no other program can take the port (jupyterhub#3005).
     """
@@ -110,7 +116,7 @@ def bind(low: int, high: int) -> socket.socket:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind(("", port))
+            listener.bind((address, port))
             listener.listen(128)
         except OSError:
             listener.close()
@@ -153,7 +159,7 @@ def serve(
     # Without it jsonschema does not check that one format (python-jsonschema/jsonschema, _format.py
     # suppresses ImportError). The value None, which the type does not allow, makes the import fail.
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
-    set_address(listener.getsockname()[1], identity)
+    set_address(listener, identity)
 
     from jupyter_core import paths
     from jupyter_server.serverapp import ServerApp
@@ -183,12 +189,12 @@ def serve(
     singleuser()
 
 
-def set_address(port: int, identity: Identity | None) -> None:
+def set_address(listener: socket.socket, identity: Identity | None) -> None:
     """Set the variables from which JupyterHub's part of the server reads address and certificate."""
-    url = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])
+    url, (address, port) = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"]), listener.getsockname()
     scheme = "https" if identity else "http"
     os.environ["JUPYTERHUB_SERVICE_URL"] = urlunsplit(
-        url._replace(scheme=scheme, netloc=f"0.0.0.0:{port}")
+        url._replace(scheme=scheme, netloc=f"{address}:{port}")
     )
     if identity:
         identity.tell_jupyterhub()

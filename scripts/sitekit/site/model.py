@@ -13,12 +13,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..base.errors import Unfit, Unfits
-from .address_types import Address, WebAddress, is_ip
+from .address_types import Address, WebAddress
 from .front import Front
 from .login import Login
 from .schedule import Backup, KernelCheck
 from .server import Server
-from .slurm import Slurm
+from .slurm import Slurm, Tunnel
+from .ssh_fits import login_node_fits, tunnel_fits
 from .tier import Tier
 from .validate import validate
 from .value_types import AbsolutePath, Channel, Port, ServiceAccount, Title, Word
@@ -119,10 +120,26 @@ class Site(Section):
             *_ports_apart(self),
             *_accounts_apart(self),
             *_paths_apart(self),
-            *_login_node_fits(self),
+            *login_node_fits(self),
+            *tunnel_fits(self),
         ]:
             raise Unfits(faults)
         return self
+
+    @property
+    def tunnel(self) -> Tunnel | None:
+        """Return the settings of tunnels; None if hub and compute nodes reach each other."""
+        return self.slurm.ssh.tunnel if self.slurm.ssh else None
+
+    @property
+    def hub_listens_at(self) -> str:
+        """Return the address at which the hub listens: with tunnels, the hub's own host only."""
+        return "127.0.0.1" if self.tunnel else self.hub.address
+
+    @property
+    def service_accounts(self) -> tuple[str, ...]:
+        """Return the accounts of the site's services."""
+        return (self.hub.user, self.proxy.user, *([self.tunnel.user] if self.tunnel else ()))
 
     # The paths that follow from the site's name and `paths`. Everything that sitekit writes is
     # below one of them.
@@ -171,12 +188,15 @@ class Site(Section):
         return self.front_state / "maintenance"
 
     @property
-    def ports(self) -> dict[tuple[str, str], int]:
+    def ports(self) -> dict[tuple[str, ...], int]:
         """Return the ports of the site's own services, each with its key in site.yml."""
-        ports = {("hub", "port"): self.hub.port, ("proxy", "port"): self.proxy.port}
+        ports: dict[tuple[str, ...], int] = {("hub", "port"): self.hub.port}
+        ports["proxy", "port"] = self.proxy.port
         ports["proxy", "api_port"] = self.proxy.api_port
         if self.front.instance == "own":
             ports["front", "url"] = self.front.port
+        if self.tunnel:
+            ports["slurm", "ssh", "tunnel", "port"] = self.tunnel.port
         return ports
 
     @property
@@ -237,7 +257,7 @@ def _tiers_apart(site: Site) -> Iterator[Unfit]:
 
 def _ports_apart(site: Site) -> Iterator[Unfit]:
     """Yield an error for services with the same port."""
-    owners: dict[int, tuple[str, str]] = {}
+    owners: dict[int, tuple[str, ...]] = {}
     for key, port in site.ports.items():
         if (owner := owners.setdefault(port, key)) != key:
             what = f"port {port} is that of {'.'.join(owner)} already"
@@ -270,25 +290,6 @@ def _paths_apart(site: Site) -> Iterator[Unfit]:
             "put them on the hub's own disk, such as /var/backups/sitekit",
             *("backup", "folder"),
         )
-
-
-def _login_node_fits(site: Site) -> Iterator[Unfit]:
-    """Yield errors for settings that do not work with a login node."""
-    if (node := site.slurm.ssh) is None:
-        return
-    if not is_ip(node.source or site.hub.address):
-        yield Unfit(
-            f"hub.address is the name {site.hub.address}, and sshd compares IP addresses",
-            "write the IP address from which the hub connects to the login node",
-            *("slurm", "ssh", "source"),
-        )
-    for place, tier in enumerate(site.tiers):
-        if tier.requires.group:
-            yield Unfit(
-                f"the hub does not know the groups of the login node {node.host}",
-                "name a Slurm account instead, with requires.account",
-                *("tiers", place, "requires", "group"),
-            )
 
 
 def load_site(path: Path) -> Site:

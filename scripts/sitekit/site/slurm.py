@@ -9,7 +9,21 @@ from pydantic import Field
 
 from .address_types import Address
 from .tier import Row
-from .value_types import AbsolutePath, Account, HostKey, Port
+from .value_types import AbsolutePath, Account, HostKey, Port, PortRange, ServiceAccount
+
+
+class Tunnel(Row):
+    """Define the tunnels by which a hub and servers reach each other that otherwise could not.
+
+    Each job connects to the site's own sshd, at `port` of the hub's machine, which compute nodes
+    reach as `host`, by default `hub.address`. Each server gets one of the `ports` of 127.0.0.1 on
+    the hub's machine. `user` is the account of sshd.
+    """
+
+    host: Annotated[Address | None, Field(examples=["hub.example.org"])] = None
+    port: Port = 8022
+    ports: PortRange = (10000, 19999)
+    user: ServiceAccount = "jupyterhub-tunnel"
 
 
 class Ssh(Row):
@@ -29,6 +43,7 @@ class Ssh(Row):
     ]
     prefix: Annotated[AbsolutePath, Field(examples=["/shared/jupyter"])]
     source: Annotated[Address | None, Field(examples=["192.0.2.10"])] = None
+    tunnel: Tunnel | None = None
 
 
 class Slurm(Row):

@@ -129,7 +129,7 @@ class AccountMap:
     def _check(self, user: str, account: str) -> None:
         """Raise NoAccount if no server may run as this account."""
         ssh = self.site.slurm.ssh
-        own = {"root", self.site.hub.user, self.site.proxy.user, *({ssh.account} if ssh else ())}
+        own = {"root", *self.site.service_accounts, *({ssh.account} if ssh else ())}
         refused = f"{shown(account)} cannot be the account of {shown(user)} on the cluster"
         if not NAME.fullmatch(account):
             raise NoAccount(f"{refused}: it is no name of an account. {ASK}")

@@ -76,6 +76,9 @@ def card_of_refusal(backend: Backend, refusal: Refused) -> Card:
             )
         remedy = "Ask your administrators to look at its permissions."
         return Card("home", "Your home directory cannot be written.", remedy, lines=lines)
+    if refusal.kind == "tunnel":
+        what = "The hub's machine has no place for the connection of another server."
+        return Card("tunnel", what, "Try again later, or tell your administrators.", lines=lines)
     if explanation := backend.explain_refusal(refusal):
         return Card(explanation.kind, explanation.what, explanation.remedy, lines=lines)
     return Card(

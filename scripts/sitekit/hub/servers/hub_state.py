@@ -14,6 +14,7 @@ from ...contracts.internal_tls import name_of
 from ...site import Site
 from ..login.accounts import AccountMap
 from .ledger import Ledger, Row
+from .tunnels import HERE, Tunnels
 
 if TYPE_CHECKING:
     from .certificates import Certificates
@@ -41,6 +42,7 @@ class HubState:
         self.ledger = Ledger(site.ledger)
         self.accounts = AccountMap(site, self.ledger)
         self.backends: dict[str, Backend] = backends_of(site, self.ledger.open)
+        self.tunnels = Tunnels(site, self.ledger) if site.tunnel else None
         self.addresses: dict[str, str] = {}  # of the hosts of servers, by tag
         self._expected: dict[str, asyncio.Event] = {}
 
@@ -117,6 +119,17 @@ class HubState:
         if not self.ledger.uses_tls(tag):
             return {}
         return {"JUPYTERHUB_SITEKIT_TLS": self.certificates.issue(tag, lasts)}
+
+    def tunnel(self, tag: str, lasts: timedelta) -> dict[str, str]:
+        """Return the variable with which this start of a server opens its tunnel.
+
+        Returns {} for a site without tunnels. Raises Refused.
+        """
+        return self.tunnels.open(tag, lasts) if self.tunnels else {}
+
+    def address_by_tunnel(self, tag: str) -> str:
+        """Return the address of a server that is reached by a tunnel; "" for another server."""
+        return HERE if self.ledger.has_tunnel(tag) else ""
 
     def record_address(self, tag: str, address: str) -> None:
         """Record the address of a server's node, once it is known.

@@ -140,13 +140,34 @@ class Ledger:
         self._db.execute("UPDATE starts SET job = ? WHERE tag = ?", (job, tag))
 
     def record_port(self, tag: str, port: int) -> bool:
-        """Record the port. Returns False if this server is not starting, or has a port already."""
+        """Record the port at which the hub reaches the server: the tunnel's, or the reported one.
+
+        Returns False if this server is not starting, or has a port already.
+        """
         changed = self._db.execute(
-            "UPDATE starts SET port = ?, listening = ? "
-            "WHERE tag = ? AND port IS NULL AND ended IS NULL AND abandoned IS NULL",
+            "UPDATE starts SET listening = ?2, "
+            "port = COALESCE((SELECT port FROM tunnels WHERE tunnels.tag = starts.tag), ?1) "
+            "WHERE tag = ?3 AND port IS NULL AND ended IS NULL AND abandoned IS NULL",
             (port, time.time(), tag),
         )
         return changed.rowcount == 1
+
+    def record_tunnel(self, tag: str, port: int) -> bool:
+        """Record the port of a server's tunnel. Returns False if another server has this port."""
+        changed = self._db.execute("INSERT OR IGNORE INTO tunnels VALUES (?, ?)", (tag, port))
+        return changed.rowcount == 1
+
+    def open_tunnels(self) -> dict[str, int]:
+        """Return the ports of the tunnels of open starts by tag, and forget all others."""
+        self._db.execute(
+            "DELETE FROM tunnels WHERE tag NOT IN (SELECT tag FROM starts WHERE ended IS NULL)"
+        )
+        return dict(tuple(row) for row in self._db.execute("SELECT tag, port FROM tunnels"))
+
+    def has_tunnel(self, tag: str) -> bool:
+        """Return whether the server is reached by a tunnel."""
+        found = self._db.execute("SELECT 1 FROM tunnels WHERE tag = ?", (tag,))
+        return found.fetchone() is not None
 
     def abandon(self, tag: str, card: dict[str, Any] | None = None) -> None:
         """Record that this start is given up, so that its job is cancelled as soon as it is found.

@@ -49,6 +49,18 @@ A ledger that is older than these logins has the same version, and a sitekit of 
 these tables.
 """
 
+TUNNELS = """
+CREATE TABLE IF NOT EXISTS tunnels (
+    tag  TEXT PRIMARY KEY,
+    port INTEGER NOT NULL UNIQUE
+);
+"""
+"""The ports of open tunnels on the hub's machine, for a site with tunnels.
+
+A sitekit that does not know tunnels ignores this table too. It refuses the key slurm.ssh.tunnel, so
+that it never runs the hub of a site with tunnels.
+"""
+
 FROM_0 = """
 CREATE TABLE IF NOT EXISTS owners (tag TEXT PRIMARY KEY, uid INTEGER);
 CREATE TABLE IF NOT EXISTS certificates (tag TEXT PRIMARY KEY);
@@ -92,7 +104,7 @@ def bring_up_to_date(ledger: sqlite3.Connection) -> None:
             "go back to the newer release (make rollback), or restore a backup from before it (make restore)"
         )
     if found == VERSION:
-        ledger.executescript(LOGINS)
+        ledger.executescript(LOGINS + TUNNELS)
         return
     has_servers = ledger.execute(
         "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'servers'"
@@ -100,6 +112,7 @@ def bring_up_to_date(ledger: sqlite3.Connection) -> None:
     steps = [
         TABLES,
         LOGINS,
+        TUNNELS,
         FROM_0 if has_servers else "",
         GUARD,
         f"PRAGMA user_version = {VERSION};",

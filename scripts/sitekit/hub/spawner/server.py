@@ -44,8 +44,7 @@ class Server(Spawner):
         super().__init__(**settings)
         self.tag = self.job_id = ""
         self.address = ""  # of its host, once the backend has returned it
-        # when the server reported its end, by the monotonic clock; 0: not yet
-        self.ending_since = 0.0
+        self.ending_since = 0.0  # when it reported its end, by the monotonic clock; 0: not yet
 
     @property
     def backend(self) -> Backend:
@@ -160,11 +159,12 @@ class Server(Spawner):
         return row.port or 0 if row else 0
 
     async def _host(self) -> str:
-        """Return the address of the job's host, as the backend has it.
+        """Return the address of the job's host, as the backend has it; with a tunnel, of this host.
 
         An address from the server itself would not be trusted. The answer is stored, so that a hub
         that restarts while the backend does not answer can still reach its servers.
         """
+        self.address = self.address or self.hub_state.address_by_tunnel(self.tag)
         while not self.address:
             if await self.is_gone():
                 await self._fail_with_job()

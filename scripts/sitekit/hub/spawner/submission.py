@@ -40,11 +40,12 @@ async def record_start(hub_state: HubState, spawner: Spawner, choice: Choice, ba
 def variables_of(hub_state: HubState, spawner: Spawner, tag: str, choice: Choice) -> dict[str, str]:
     """Return JupyterHub's variables for its single-user server.
 
-    Backends accept no other variables.
+    Backends accept no other variables. Raises Refused if the server can have no tunnel.
     """
     prefixes = ("JUPYTERHUB_", "MEM_", "CPU_")
     variables = spawner.get_env().items()
     environment = {key: str(value) for key, value in variables if key.startswith(prefixes)}
     environment |= session_environment(hub_state.site.tier(choice.tier), choice)
     lifetime = longest_run(choice.time, spawner.start_timeout)
-    return environment | hub_state.certificate(tag, lifetime)
+    environment |= hub_state.certificate(tag, lifetime)
+    return environment | hub_state.tunnel(tag, lifetime)

@@ -55,7 +55,7 @@ class NewFolder:
 
     def do(self, root: Path, undo: ExitStack) -> None:
         real = on_disk(root, self.path)
-        owner = unix_accounts.numbers(root, self.folder.owner)
+        owner = unix_accounts.numbers(root, *self.folder.whose)
         real.mkdir(0o700)
         # A folder of the site may already contain files when it is removed again, such as the logs
         # of a web server that failed to start.
@@ -80,7 +80,7 @@ class ChangedFolder:
         return "owner and mode", f"{self.path}/" + (" and all in it" if self.changes_hands else "")
 
     def do(self, root: Path, undo: ExitStack) -> None:
-        real, owner = on_disk(root, self.path), unix_accounts.numbers(root, self.folder.owner)
+        real, owner = on_disk(root, self.path), unix_accounts.numbers(root, *self.folder.whose)
         if self.changes_hands:
             undo.callback(hand_over, real, self.before.owner, self.before.mode, owners_in(real))
             hand_over(real, owner, self.folder.mode)

@@ -32,7 +32,7 @@ from .actions import (
 )
 from .machine_state import MachineState
 from .plan import ApplyPlan
-from .plan_files import plan_file, plan_links, plan_removals
+from .plan_files import owner_of, plan_file, plan_links, plan_removals
 from .service_changes import list_service_changes, services_by_key, web_servers_reading
 
 Thing = TypeVar("Thing")
@@ -112,7 +112,7 @@ def _stops(result: ApplyPlan, site: Site, platform: Platform, seen: MachineState
 def _folders(result: ApplyPlan, seen: MachineState, wanted: Folders) -> None:
     """Plan to create folders, or to set their owner and mode."""
     for path, folder in wanted.items():
-        entry, owner = seen.entries[path], seen.users.get(folder.owner)
+        entry, owner = seen.entries[path], owner_of(seen, folder)
         if entry.kind == "nothing":
             result.actions.append(NewFolder(path, folder))
             _record(result.manifest.folders, str(path))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..host.file import File
+from ..host.file import File, Folder
 from ..installed.entries import NOTHING, Entry
 from ..installed.manifest import FileRecord
 from ..web.apache_links import Link
@@ -32,7 +32,7 @@ def plan_file(
     elif _ours(entry, record):
         if entry.sha256 != file.sha256 or (entry.mode, entry.owner) != (
             file.mode,
-            _owner(seen, file),
+            owner_of(seen, file),
         ):
             made.actions.append(Write(path, file, entry, secret))
         made.manifest.files[str(path)] = ours
@@ -124,7 +124,7 @@ def _removals(path: Path, record: FileRecord, seen: MachineState) -> Iterator[Re
         yield Remove(path, seen.entries[path], secret=record.generated and not record.mode & 0o004)
 
 
-def _owner(seen: MachineState, file: File) -> tuple[int, int] | None:
-    """Return the uid and gid of a file's owner; None if the account does not exist yet."""
-    owner, other = seen.users.get(file.owner), seen.users.get(file.group_of or file.owner)
+def owner_of(seen: MachineState, thing: File | Folder) -> tuple[int, int] | None:
+    """Return the uid and gid of a file or folder; None if the account does not exist yet."""
+    owner, other = seen.users.get(thing.owner), seen.users.get(thing.group_of or thing.owner)
     return (owner[0], other[1]) if owner and other else None

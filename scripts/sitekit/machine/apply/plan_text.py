@@ -113,7 +113,8 @@ def _more(action: Action) -> str:
         why = "" if is_beside(action.path) else f": {purpose(action.path)}"
         return f" ({action.file.mode:04o} {action.file.owner}{group}){why}"
     if isinstance(action, NewFolder | ChangedFolder):
-        return f" ({action.folder.mode:04o} {action.folder.owner})"
+        group = f":{action.folder.group_of}" if action.folder.group_of else ""
+        return f" ({action.folder.mode:04o} {action.folder.owner}{group})"
     if isinstance(action, NewAccount):
         return f" (home {action.account.home}, shell {action.account.shell}): {action.account.why}"
     if isinstance(action, NewLink):

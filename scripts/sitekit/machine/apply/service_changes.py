@@ -22,6 +22,7 @@ from ..host.file import File
 from ..host.platform import Platform, WebServer
 from ..installed.entries import Entry
 from ..render.services import site_services
+from ..render.tunnel import tunnel_files, tunnel_key_paths
 from ..supervisors.service import Service
 from ..web import system_server
 from ..web.config import front_path, read_by_front, server
@@ -129,7 +130,9 @@ def _readers(
     hub |= {*authorities, authority_key(site, "servers"), pair(site, "hub"), pair(site, "culler")}
     proxy = {site.etc / "proxy.env", pair(site, "proxy"), *authorities}
     proxy |= {path for path in changed if path.parent == site.libexec / "proxy"}
-    reads = {"hub": hub, "proxy": proxy}
+    sshd = tunnel_files(site).keys() | tunnel_key_paths(site)
+    hub |= tunnel_key_paths(site)
+    reads = {"hub": hub, "proxy": proxy, "tunnel": sshd}
     restart = {site.service(part) for part, paths in reads.items() if paths & changed.keys()}
     restart |= {path.stem for path in changed if path.suffix == ".service"}
     return restart, {site.service("front")} if read_by_front(

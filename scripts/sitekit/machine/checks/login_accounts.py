@@ -32,7 +32,7 @@ def check_accounts(site: Site, root: Path) -> None:
 def _check_gateway(site: Site, name: str, root: Path) -> None:
     """Refuse a gateway account that the gate would refuse."""
     where, remedy = "login.accounts.gateway", f"useradd --create-home {name}"
-    if name in (site.hub.user, site.proxy.user):
+    if name in site.service_accounts:
         raise BadInput(
             f"{name} is the site's own account", where, "name an account for users' servers"
         )

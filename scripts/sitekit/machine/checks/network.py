@@ -13,7 +13,12 @@ from ..host.platform import Platform
 from ..web.config import server
 from .finding import Finding, unknown
 
-_SERVICES = {("hub", "port"): "hub", ("front", "url"): "front"}  # the others are the proxy's
+# the others are the proxy's
+_SERVICES = {
+    ("hub", "port"): "hub",
+    ("front", "url"): "front",
+    ("slurm", "ssh", "tunnel", "port"): "tunnel",
+}
 
 
 def look(
@@ -55,7 +60,7 @@ def _ports(
                 continue
         elif holder is not None and holder.mentions(site.etc, site.run):
             continue
-        address = site.hub.address if key == ("hub", "port") else ""
+        address = site.hub_listens_at if key == ("hub", "port") else ""
         if address and _bind(address, port) is None:
             continue
         who = str(holder) if holder else "another program"

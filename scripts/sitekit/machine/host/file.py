@@ -27,12 +27,19 @@ class File:
 class Folder:
     """Describe a directory that must exist.
 
-    If `shared` is true, an existing directory is left alone.
+    The group is the primary group of the account `group_of`, or of the owner. If `shared` is true,
+    an existing directory is left alone.
     """
 
     mode: int = 0o755
     owner: str = "root"
+    group_of: str | None = None
     shared: bool = False
+
+    @property
+    def whose(self) -> tuple[str, str | None]:
+        """Return the owner, and the account whose group the directory gets."""
+        return self.owner, self.group_of
 
 
 def digest(content: bytes) -> str:

@@ -107,7 +107,7 @@ def _clashes(site: Site, other: Site) -> Iterator[BadInput]:
     """Yield the ports and folders that the site shares with another site."""
     remedy = f"if that is this site's old name: sudo make uninstall SITE={applied_path(other)}; else take another"
     taken = {port: key for key, port in other.ports.items()}
-    apart = site.hub.address != other.hub.address
+    apart = site.hub_listens_at != other.hub_listens_at
     for key, port in site.ports.items():
         if port in taken and not (apart and key == taken[port] == ("hub", "port")):
             what = f"port {port} is that of the site {other.name} ({'.'.join(taken[port])}) on this machine"

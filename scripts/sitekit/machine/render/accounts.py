@@ -34,10 +34,14 @@ class Membership:
 
 def accounts(site: Site, platform: Platform) -> list[Account]:
     """Return the accounts of the services; an existing account is used without changes."""
-    return [
-        Account(site.proxy.user, Path("/nonexistent"), platform.nologin, "runs the proxy"),
-        Account(site.hub.user, site.paths.state, platform.nologin, "runs the hub"),
+    nowhere, nologin = Path("/nonexistent"), platform.nologin
+    found = [
+        Account(site.proxy.user, nowhere, nologin, "runs the proxy"),
+        Account(site.hub.user, site.paths.state, nologin, "runs the hub"),
     ]
+    if site.tunnel:
+        found.append(Account(site.tunnel.user, nowhere, nologin, "runs the sshd for tunnels"))
+    return found
 
 
 def memberships(site: Site, platform: Platform) -> list[Membership]:

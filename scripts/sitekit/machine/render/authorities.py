@@ -110,7 +110,7 @@ class _OpenSSL:
     def __init__(self, target: Target, folder: Path) -> None:
         """Write the configuration of openssl into the folder."""
         self.target, self.site, self.folder = target, target.site, folder
-        hub = self.site.hub.address
+        hub = self.site.hub_listens_at
         config = CONFIG.format(
             suffix=SUFFIX[1:], leaf=LEAF, proxy=PROXY, hub=f"{'IP' if is_ip(hub) else 'DNS'}:{hub}"
         )
@@ -175,7 +175,7 @@ class _OpenSSL:
         mine = self.folder / f"{owner}.found"
         mine.write_text(self._text(pair(self.site, owner)))
         signer = self.folder / f"{SIGNED_BY[owner]}.pem"
-        name = {"hub": self.site.hub.address, "proxy": PROXY}.get(owner, "")
+        name = {"hub": self.site.hub_listens_at, "proxy": PROXY}.get(owner, "")
         return mine.read_text() if self._is_valid(mine, mine, signer, PAIR_DAYS, name) else ""
 
     def _is_valid(self, cert: Path, key: Path, signer: Path, days: int, name: str = "") -> bool:

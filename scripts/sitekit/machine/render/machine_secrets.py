@@ -21,6 +21,7 @@ from ..web.check_provided import client_secret
 from ..web.config import certificate
 from .authorities import internal_tls_files, internal_tls_paths
 from .ssh import ssh_key_paths, ssh_keys
+from .tunnel import tunnel_key_paths, tunnel_keys
 
 _PASSPHRASE = re.compile(r"^OIDCCryptoPassphrase ([0-9a-f]{64})$", re.MULTILINE)
 _TOKEN = re.compile(r"CONFIGPROXY_AUTH_TOKEN=[0-9a-f]{64}\n")
@@ -36,6 +37,7 @@ def generated_files_of(target: Target) -> dict[Path, File]:
         | openid(target)
         | hub_secret(target)
         | ssh_keys(target)
+        | tunnel_keys(target)
     )
 
 
@@ -45,7 +47,7 @@ def generated_paths(site: Site) -> set[Path]:
         site.etc / "proxy.env",
         *(() if isinstance(site.front.certificate, Certificate) else certificate(site)),
     }
-    paths |= internal_tls_paths(site) | ssh_key_paths(site)
+    paths |= internal_tls_paths(site) | ssh_key_paths(site) | tunnel_key_paths(site)
     paths |= {site.etc / "hub.env"} if site.login.provider else set()
     return paths | ({_openid(site)} if site.front.outside and site.front.outside.openid else set())
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...backends.slurm import ssh_files as ssh
 from ...base.data import data
-from ...contracts import internal_tls
+from ...contracts import internal_tls, tunnel
 from ...contracts.gate_config import gate_config, job_script
 from ...site import Site
 from ...site.show import dump
@@ -24,6 +24,7 @@ from .services import site_services, site_supervisor
 from .ssh import ssh_files
 from .sudo_and_pam import pam, sudoers
 from .timers import nightly
+from .tunnel import tunnel_files
 
 LOCAL_D = "config/local.d"
 """The folder of the checkout with the site's own configuration of JupyterHub and the web server."""
@@ -37,6 +38,7 @@ def render(site: Site, platform: Platform) -> dict[Path, File]:
     web = front(site, platform) | renewal(site, platform)
     reached = pam(site, platform) | web | preloaded(site) | services(site, platform)
     before = configuration(site) | (ssh_files(site) if site.slurm.ssh else gate(site))
+    before |= tunnel_files(site)
     rules = {} if site.slurm.ssh else sudoers(site, platform)
     return before | reached | log_rotation(site, platform) | rules
 
@@ -92,6 +94,11 @@ def folders(site: Site, platform: Platform) -> dict[Path, Folder]:
         own |= {
             ssh.folder(site): Folder(),
             ssh.sockets(site): Folder(0o700, site.hub.user),
+        }
+    if site.tunnel:
+        own |= {
+            tunnel.folder(site): Folder(),
+            tunnel.entries(site): Folder(0o2750, site.hub.user, site.tunnel.user),
         }
     if site.login.second_factor == "totp":
         own[site.totp] = Folder(0o700, site.hub.user)

@@ -1,4 +1,4 @@
-"""Define the services of a site: the proxy, the hub, and the site's own web server, if any."""
+"""Define the services of a site: the proxy, the hub, and, if any, sshd and the own web server."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from ...base.errors import Problem
+from ...contracts import tunnel
 from ...contracts.internal_tls import authority, hub_url, pair
 from ...site import Site
 from ..host.platform import Platform
@@ -15,7 +16,7 @@ from ..supervisors.control import (
     SystemdSupervisor,
     which_supervisor,
 )
-from ..supervisors.ready import front_answers, hub_answers, proxy_answers
+from ..supervisors.ready import front_answers, hub_answers, proxy_answers, tunnel_answers
 from ..supervisors.service import Service
 from ..web.config import RELOAD, front_path, server
 from .proxy_preloads import node_options
@@ -27,7 +28,7 @@ def site_services(site: Site, platform: Platform) -> list[Service]:
 
     This function is pure; only the `ready` function of a service examines the machine.
     """
-    services = [_proxy(site), _hub(site)]
+    services = [_proxy(site), _hub(site), *_tunnel(site)]
     return [*services, _front(site, platform)] if site.front.instance == "own" else services
 
 
@@ -116,6 +117,26 @@ def _hub(site: Site) -> Service:
         template="hub",
         ready=partial(hub_answers, site),
     )
+
+
+def _tunnel(site: Site) -> list[Service]:
+    """Return the service that runs the site's own sshd, if the site has tunnels."""
+    if site.tunnel is None:
+        return []
+    return [
+        Service(
+            name=site.service("tunnel"),
+            description=f"sshd for tunnels of the site {site.name}",
+            command=(f"{site.libexec}/tunnel_sshd",),
+            user=site.tunnel.user,
+            environment={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+            runtime_directories=(tunnel.connections(site),),
+            pauses=_pauses(site, "tunnel"),
+            umask="0077",
+            template="tunnel",
+            ready=partial(tunnel_answers, site),
+        )
+    ]
 
 
 def _front(site: Site, platform: Platform) -> Service:

@@ -47,15 +47,19 @@ def ssh_keys(target: Target) -> dict[Path, File]:
     """
     if target.site.slurm.ssh is None:
         return {}
-    files: dict[Path, File] = {}
-    for private, comment in (
-        (ssh.key(target.site), "hub"),
-        (ssh.user_authority(target.site), "user certificates"),
-    ):
-        secret, public = _kept(target, private) or _new_key(f"sitekit {target.site.name} {comment}")
-        files[private] = File(secret, 0o400, target.site.hub.user)
-        files[ssh.public(private)] = File(public)
-    return files
+    hub = target.site.hub.user
+    return key_pair(target, ssh.key(target.site), "hub", hub) | key_pair(
+        target, ssh.user_authority(target.site), "user certificates", hub
+    )
+
+
+def key_pair(target: Target, private: Path, comment: str, owner: str) -> dict[Path, File]:
+    """Return a private key that only `owner` can read, and its public key.
+
+    Keys that are on the machine are kept. Raises CommandFailed.
+    """
+    secret, public = _kept(target, private) or _new_key(f"sitekit {target.site.name} {comment}")
+    return {private: File(secret, 0o400, owner), ssh.public(private): File(public)}
 
 
 def _kept(target: Target, private: Path) -> tuple[str, str] | None:

@@ -44,10 +44,21 @@ def proxy_answers(site: Site) -> bool:
 
 def hub_answers(site: Site) -> bool:
     """Return whether JupyterHub's API returns its version."""
-    code, text = _get(site, site.hub.address, site.hub.port, "/hub/api/", {})
+    code, text = _get(site, site.hub_listens_at, site.hub.port, "/hub/api/", {})
     try:
         return code == 200 and "version" in json.loads(text)
     except (ValueError, TypeError):
+        return False
+
+
+def tunnel_answers(site: Site) -> bool:
+    """Return whether the site's own sshd answers, and no other account's program."""
+    if site.tunnel is None or not _owned(site.tunnel.port, site.tunnel.user, "0.0.0.0"):  # noqa: S104
+        return False
+    try:
+        with socket.create_connection(("127.0.0.1", site.tunnel.port), 5) as connection:
+            return connection.recv(8).startswith(b"SSH-2.0-")
+    except OSError:
         return False
 
 
@@ -72,12 +83,12 @@ def _token(path: Path) -> str:
     return next((value for key, _, value in lines if key == "CONFIGPROXY_AUTH_TOKEN"), "")
 
 
-def _owned(port: int, account: str) -> bool:
-    """Return whether the program that listens on this port of 127.0.0.1 belongs to the account.
+def _owned(port: int, account: str, address: str = "127.0.0.1") -> bool:
+    """Return whether the program that listens on this address and port belongs to the account.
 
     Source: proc(5), /proc/net/tcp.
     """
-    place = f"{int.from_bytes(socket.inet_aton('127.0.0.1'), sys.byteorder):08X}:{port:04X}"
+    place = f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}:{port:04X}"
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     owners = {int(row[7]) for row in rows if row[1] == place and row[3] == _LISTENS}
     try:

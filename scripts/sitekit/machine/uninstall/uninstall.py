@@ -17,6 +17,7 @@ from ...base.command import need_root
 from ...base.errors import BadInput
 from ...base.files import write_atomic
 from ...base.progress import say
+from ...contracts.tunnel import entries
 from ...site import Site
 from ..apply.execute import before_path
 from ..apply.machine_state import beside
@@ -211,8 +212,8 @@ def _accounts(here: _Installed) -> Iterator[str]:
 
 
 def _folders(here: _Installed) -> Iterator[str]:
-    """Remove empty folders, temporary files in /run, and certificates from ACME."""
-    for path in (before_path(here.site), here.site.run, here.site.front_state):
+    """Remove empty folders, files in /run, open tunnels, and certificates from ACME."""
+    for path in (before_path(here.site), here.site.run, here.site.front_state, entries(here.site)):
         shutil.rmtree(here.on_disk(path), ignore_errors=True)
     for name in here.each(here.manifest.folders, but=manifest_path(here.site).parents):
         path, real = Path(name), here.on_disk(Path(name))

@@ -1,0 +1,73 @@
+"""Issue the key and the certificate with which a server's job opens its tunnel.
+
+The key is only in its job: the hub does not store it. The certificate is for one server, allows the
+forwarding of ports alone, and is valid while the server can run. tunnel_principals decides which
+ports.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import timedelta
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import (
+    SSHCertificateBuilder,
+    SSHCertificateType,
+    load_ssh_private_key,
+)
+
+from ...contracts.tunnel import authority, host, host_key, public
+from ...site import Site
+
+SKEW = 3600  # seconds by which the clocks of the hub's machine may differ before and after a step
+
+
+class TunnelCertificates:
+    """Sign certificates for tunnels with the site's authority, whose key is read once."""
+
+    def __init__(self, site: Site) -> None:
+        assert site.tunnel is not None, "only a site with tunnels has the keys"  # noqa: S101
+        self._authority: Any = load_ssh_private_key(authority(site).read_bytes(), None)
+        kind, key, *_ = public(host_key(site)).read_text().split()
+        self._to = {
+            "host": host(site),
+            "port": site.tunnel.port,
+            "user": site.tunnel.user,
+            "host_key": f"{kind} {key}",
+        }
+
+    def issue(self, tag: str, port: int, lasts: timedelta) -> str:
+        """Return what the job needs to open the tunnel, as JSON in one line of ASCII.
+
+        `port` is the server's port on the hub's machine.
+        """
+        key = ed25519.Ed25519PrivateKey.generate()
+        secret = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.OpenSSH,
+            serialization.NoEncryption(),
+        )
+        certificate = self._signed(tag, key.public_key(), lasts)
+        sent = {"listen": port, "key": secret.decode(), "certificate": certificate}
+        return json.dumps(self._to | sent)
+
+    def _signed(self, tag: str, key: ed25519.Ed25519PublicKey, lasts: timedelta) -> str:
+        """Return a signed certificate for this tag and public key, as ssh-keygen(1) writes it."""
+        now = int(time.time())
+        certificate = (
+            SSHCertificateBuilder()
+            .public_key(key)
+            .serial(time.time_ns() // 1000)
+            .type(SSHCertificateType.USER)
+            .key_id(tag.encode())
+            .valid_principals([tag.encode()])
+            .valid_after(now - SKEW)
+            .valid_before(now + int(lasts.total_seconds()) + SKEW)
+            .add_extension(b"permit-port-forwarding", b"")
+            .sign(self._authority)
+        )
+        return certificate.public_bytes().decode()

@@ -1,0 +1,100 @@
+"""Give each server of a site with tunnels its port, and tell the site's sshd which tunnels are open.
+
+sshd accepts a job's certificate while a file with the server's tag exists (contracts/tunnel.py).
+The hub writes this file before it submits the job. A loop removes the file after the server has
+ended, and makes the files agree with the ledger after a crash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import re
+import socket
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...backends.job import Refused
+from ...contracts.tunnel import SENT, entries
+from ...site import Site
+from .ledger import Ledger
+
+if TYPE_CHECKING:
+    from .tunnel_certificates import TunnelCertificates
+
+HERE = "127.0.0.1"
+INTERVAL = 1.0  # seconds between two comparisons with the ledger
+TAG = re.compile(r"[0-9a-f]{16}")
+
+
+class Tunnels:
+    """Allot the ports of a site with tunnels, and keep the files for its sshd."""
+
+    def __init__(self, site: Site, ledger: Ledger) -> None:
+        assert site.tunnel is not None, "HubState checks it"  # noqa: S101
+        self._site, self._ledger = site, ledger
+        self._ports, self._folder = site.tunnel.ports, entries(site)
+
+    @cached_property
+    def _certificates(self) -> TunnelCertificates:
+        # Imported here, because `cryptography` is only in the hub's environment. The kit, which
+        # reads the ledger too, does not have it.
+        from .tunnel_certificates import TunnelCertificates
+
+        return TunnelCertificates(self._site)
+
+    def open(self, tag: str, lasts: timedelta) -> dict[str, str]:
+        """Open the tunnel of a server that is about to be submitted, and return its variable.
+
+        Raises Refused if no port is free, or if the file for sshd cannot be written.
+        """
+        port = self._allot(tag)
+        try:
+            self._write(tag, port)
+        except OSError as error:
+            raise Refused("tunnel", f"{self._folder} cannot be written: {error}") from None
+        return {SENT: self._certificates.issue(tag, port, lasts)}
+
+    def _allot(self, tag: str) -> int:
+        """Record a port that no other server has, and on which no program listens. Raises Refused."""
+        low, high = self._ports
+        for port in random.sample(range(low, high + 1), high + 1 - low):
+            if _is_free(port) and self._ledger.record_tunnel(tag, port):
+                return port
+        raise Refused("tunnel", f"no port from {low} to {high} of the hub's machine is free")
+
+    async def run(self) -> None:
+        """Make the files agree with the ledger, for ever."""
+        while True:
+            self.agree()
+            await asyncio.sleep(INTERVAL)
+
+    def agree(self) -> None:
+        """Remove the files of servers that have ended, and write missing ones."""
+        opened = self._ledger.open_tunnels()
+        there = {path.name for path in self._folder.iterdir() if TAG.fullmatch(path.name)}
+        for tag in there - opened.keys():
+            (self._folder / tag).unlink(missing_ok=True)
+        for tag in opened.keys() - there:
+            self._write(tag, opened[tag])
+
+    def _write(self, tag: str, port: int) -> None:
+        """Write the file for sshd, whose account is in the folder's group."""
+        place = Path(self._folder, f".{tag}")
+        place.write_text(str(port))
+        place.chmod(0o640)
+        os.replace(place, self._folder / tag)
+
+
+def _is_free(port: int) -> bool:
+    """Return whether no program of this machine uses a port of 127.0.0.1."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((HERE, port))
+        except OSError:
+            return False
+    return True

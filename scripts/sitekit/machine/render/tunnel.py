@@ -1,0 +1,72 @@
+"""Render the site's own sshd for tunnels, and create its keys, for a site with tunnels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ...base.data import data
+from ...base.templates import templates
+from ...contracts import tunnel
+from ...site import Site
+from ..host.file import File
+from ..host.target import Target
+from .ssh import key_pair
+
+
+def tunnel_files(site: Site) -> dict[Path, File]:
+    """Return sshd's configuration and programs; {} for a site without tunnels."""
+    if site.tunnel is None:
+        return {}
+    text = (
+        templates("config/templates")
+        .get_template("tunnel_sshd_config.j2")
+        .render(
+            site=site,
+            tunnel=site.tunnel,
+            host_key=tunnel.host_key(site),
+            authority=tunnel.public(tunnel.authority(site)),
+        )
+    )
+    programs = {
+        site.libexec / name: File(data(f"scripts/{name}").read_text(encoding="utf-8"), 0o755)
+        for name in ("tunnel_principals", "tunnel_sshd")
+    }
+    return {
+        tunnel.sshd_config(site): File(f"{text}\n"),
+        site.libexec / "tunnel.json": File(json.dumps(_settings(site), indent=2) + "\n"),
+        **programs,
+    }
+
+
+def _settings(site: Site) -> dict[str, object]:
+    """Return the contents of tunnel.json, which the two programs read."""
+    assert site.tunnel is not None, "tunnel_files() checks it"  # noqa: S101
+    return {
+        "sshd_config": str(tunnel.sshd_config(site)),
+        "entries": str(tunnel.entries(site)),
+        "connections": str(tunnel.connections(site)),
+        "ports": list(site.tunnel.ports),
+        "hub": f"{site.hub_listens_at}:{site.hub.port}",
+    }
+
+
+def tunnel_key_paths(site: Site) -> set[Path]:
+    """Return the paths of the keys that tunnel_keys() returns."""
+    if site.tunnel is None:
+        return set()
+    private = (tunnel.host_key(site), tunnel.authority(site))
+    return {*private, *map(tunnel.public, private)}
+
+
+def tunnel_keys(target: Target) -> dict[Path, File]:
+    """Return sshd's host key and the key that signs jobs' certificates, with their public keys.
+
+    Existing keys are kept, because the jobs that run know the host key. Raises CommandFailed.
+    """
+    site = target.site
+    if site.tunnel is None:
+        return {}
+    return key_pair(target, tunnel.host_key(site), "tunnels", site.tunnel.user) | key_pair(
+        target, tunnel.authority(site), "certificates of tunnels", site.hub.user
+    )

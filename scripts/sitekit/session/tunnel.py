@@ -1,0 +1,174 @@
+"""Keep an SSH connection to the hub's machine, for a server that the hub cannot reach otherwise.
+
+The connection forwards the server's port on the hub's machine to this server, and a port of this
+node to the hub. The hub sends key, certificate and host key in the job's environment, like the
+token. They are kept in memory: no file on a disk, and no command line, contains them. ssh reads no
+configuration of the user or of the node.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+SENT = "JUPYTERHUB_SITEKIT_TUNNEL"
+ADDRESSES = ("JUPYTERHUB_API_URL", "JUPYTERHUB_ACTIVITY_URL")
+"""The variables with addresses of the hub."""
+HERE = "127.0.0.1"
+SSH = "/usr/bin/ssh"
+FIRST, LONGEST = 1.0, 15.0  # seconds between two connections
+UP = 20.0  # seconds that the start waits for the first connection
+
+RUN = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if os.getppid() == int(sys.argv[1]):
+    os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""Runs ssh so that it ends when the server's process ends (prctl(2), PR_SET_PDEATHSIG).
+
+ssh ignores SIGTERM, which Slurm sends to all processes of a job. The server reports its end to the
+hub after SIGTERM, through the tunnel.
+"""
+
+
+class Tunnel:
+    """Keep the connection up that the hub describes in `sent`."""
+
+    def __init__(self, sent: str) -> None:
+        self._to: dict[str, Any] = json.loads(sent)
+        # ssh closes the files that it inherits, and opens these by the number of this process
+        self._key = _in_memory(self._to["key"])
+        self._certificate = _in_memory(self._to["certificate"])
+        self._known_hosts = _in_memory(f"hub {self._to['host_key']}")
+        self._port = _reserved_port()
+        self._told = ""
+
+    def open(self, port: int) -> None:
+        """Connect, and set JupyterHub's variables so that the hub is reached through the tunnel.
+
+        `port` is the port of this server. If there is no connection within UP seconds, the caller
+        notices that the hub does not answer.
+        """
+        hub_port = urlsplit(os.environ["JUPYTERHUB_API_URL"]).port
+        words = self._command(port, hub_port or 443)
+        for name in ADDRESSES:
+            url = urlsplit(os.environ[name])
+            os.environ[name] = urlunsplit(url._replace(netloc=f"{HERE}:{self.port}"))
+        threading.Thread(target=self._keep, args=(words,), name="tunnel", daemon=True).start()
+        end = time.monotonic() + UP
+        while time.monotonic() < end and not self._told and not _answers(self.port):
+            time.sleep(0.1)
+
+    @property
+    def port(self) -> int:
+        """Return the port of this node that is forwarded to the hub."""
+        return int(self._port.getsockname()[1])
+
+    def _command(self, port: int, hub_port: int) -> list[str]:
+        """Return the command line of ssh."""
+        options = {
+            "BatchMode": "yes",
+            "IdentitiesOnly": "yes",
+            "IdentityAgent": "none",
+            "IdentityFile": self._key,
+            "CertificateFile": self._certificate,
+            "PreferredAuthentications": "publickey",
+            "UserKnownHostsFile": self._known_hosts,
+            "GlobalKnownHostsFile": "/dev/null",
+            "HostKeyAlias": "hub",
+            "StrictHostKeyChecking": "yes",
+            "UpdateHostKeys": "no",
+            "CheckHostIP": "no",
+            "ControlMaster": "no",
+            "ControlPath": "none",
+            "ExitOnForwardFailure": "yes",
+            "ConnectTimeout": "15",
+            "ServerAliveInterval": "15",
+            "ServerAliveCountMax": "3",
+            "TCPKeepAlive": "no",
+            "LogLevel": "ERROR",
+            "RemoteForward": f"{HERE}:{self._to['listen']} {HERE}:{port}",
+            "LocalForward": f"{HERE}:{self.port} {HERE}:{hub_port}",
+        }
+        words = [SSH, "-N", "-F", "/dev/null", "-p", str(self._to["port"]), "-l", self._to["user"]]
+        for name, value in options.items():
+            words += ["-o", f"{name}={value}"]
+        return [*words, "--", self._to["host"]]
+
+    def _keep(self, words: list[str]) -> None:
+        """Connect again whenever the connection has ended, for ever."""
+        pause = FIRST
+        while True:
+            began = time.monotonic()
+            trouble = _connection(words)
+            if time.monotonic() - began > LONGEST:
+                pause, self._told = FIRST, ""
+            if trouble != self._told:  # an outage is logged once, because a card shows this log
+                place = f"{self._to['host']}, port {self._to['port']}"
+                print(f"sitekit: no tunnel to {place}: {trouble}; trying again", flush=True)
+            self._told = trouble
+            time.sleep(pause)
+            pause = min(LONGEST, 2 * pause)
+
+
+def take_tunnel() -> Tunnel | None:
+    """Remove what the hub sent from the environment, and return it as Tunnel.
+
+    Returns None if the hub reaches the compute nodes.
+    """
+    sent = os.environ.pop(SENT, "")
+    return Tunnel(sent) if sent else None
+
+
+def _connection(words: list[str]) -> str:
+    """Run ssh until its connection ends, and return its last error message."""
+    wrapped = [sys.executable, "-I", "-S", "-c", RUN, str(os.getpid()), *words]
+    done = subprocess.run(
+        wrapped,
+        env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
+    lines = done.stderr.strip().splitlines()
+    return lines[-1][:500] if lines else f"ssh has ended with exit code {done.returncode}"
+
+
+def _in_memory(text: str) -> str:
+    """Return the path of a file in memory, which only processes of this user can open."""
+    file = os.memfd_create("sitekit-tunnel")
+    os.fchmod(file, 0o600)
+    os.write(file, f"{text.strip()}\n".encode())
+    return f"/proc/{os.getpid()}/fd/{file}"
+
+
+def _reserved_port() -> socket.socket:
+    """Return a socket with a free port of this node, which does not listen.
+
+    While the socket is open, no other program gets this port by chance. ssh can listen on it,
+    because both set SO_REUSEADDR.
+    """
+    reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind((HERE, 0))
+    return reserved
+
+
+def _answers(port: int) -> bool:
+    """Return whether a program accepts connections on a port of this node."""
+    try:
+        socket.create_connection((HERE, port), 1).close()
+    except OSError:
+        return False
+    return True
