@@ -14,7 +14,8 @@ class Choice:
     """Hold the resources of one server. Memory is in MiB, time in seconds.
 
     An empty text means the backend's default. `memory` is the reserved memory, and `cap` is the
-    cgroup's limit. `interface` is the title of the page that the server opens.
+    cgroup's limit. `interface` is the title of the page that the server opens. `image` is the key
+    of the container image; empty without a container.
     """
 
     tier: str = ""
@@ -31,6 +32,7 @@ class Choice:
     reservation: str = ""
     constraint: str = ""
     interface: str = ""
+    image: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the choice as JSON types, for the ledger."""
@@ -66,5 +68,6 @@ class Choice:
             cpus=tier.cpus,
             time=tier.time,
             gpus=tier.gpus,
+            image=next(iter(tier.images), ""),
             **{name: getattr(tier, name) or "" for name in names},
         )

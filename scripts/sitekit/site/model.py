@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ..base.errors import Unfit, Unfits
 from .address_types import Address, WebAddress, is_ip
 from .front import Front
+from .images import unknown_images
 from .login import Login
 from .schedule import Backup, KernelCheck
 from .server import Server
@@ -120,6 +121,7 @@ class Site(Section):
             *_accounts_apart(self),
             *_paths_apart(self),
             *_login_node_fits(self),
+            *unknown_images(self.server.images, self.tiers),
         ]:
             raise Unfits(faults)
         return self
@@ -292,8 +294,5 @@ def _login_node_fits(site: Site) -> Iterator[Unfit]:
 
 
 def load_site(path: Path) -> Site:
-    """Read and check a site file. Raises BadInput, or BadInputs with all errors.
-
-    The function changes nothing on the machine.
-    """
+    """Read and check a site file. Raises BadInput, or BadInputs with all errors."""
     return validate(Site, read_yaml(path))
