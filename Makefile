@@ -11,7 +11,7 @@ KIT := @scripts/kit
 .DEFAULT_GOAL := help
 .PHONY: help new_site check_site show setup_conda install_all lock bundle releases upgrade rollback \
         prune_releases advisories uninstall_environment kernels kernels_diff kernels_check \
-        kernels_import diff apply uninstall start stop status backup restore rotate_secrets \
+        kernels_import images_check diff apply uninstall start stop status backup restore rotate_secrets \
         certificate certificate_check maintenance_on maintenance_off demo demo_status demo_stop \
         demo_reset test test_quick lint bench soak
 
@@ -51,6 +51,8 @@ kernels_check:
 	$(KIT) kernels_check
 kernels_import:
 	$(KIT) kernels_import $(MAKEFILE)
+images_check:
+	$(KIT) images_check $(IMAGE)
 diff:
 	@scripts/kit diff || [ $$? -eq 1 ]  # 1: something would change
 apply:

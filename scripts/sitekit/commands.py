@@ -112,6 +112,12 @@ GROUPS: dict[str, dict[str, Command]] = {
             "sitekit.kernels.commands:kernels_import",
             variables={"MAKEFILE": "the path of the Makefile"},
         ),
+        "images_check": Command(
+            "test the container images from which users choose; users can start those that work",
+            "sitekit.kernels.commands:images_check",
+            variables={"IMAGE": "the key of one image; default: all"},
+            details="Run it on a machine that has the engine, and again after each change of an image.",
+        ),
     },
     "The machine": {
         "diff": Command(

@@ -16,7 +16,8 @@ class Choice:
     An empty text means the backend's default. `memory` is the reserved memory, and `cap` is the
     cgroup's limit; these and `gpus` are for each of the `nodes`. `tasks` is the number of tasks on
     each node, and `cpus` is for each task. With `exclusive`, no other job runs on the nodes.
-    `interface` is the title of the page that the server opens.
+    `interface` is the title of the page that the server opens. `image` is the key of the container
+    image; empty without a container.
     """
 
     tier: str = ""
@@ -36,6 +37,7 @@ class Choice:
     reservation: str = ""
     constraint: str = ""
     interface: str = ""
+    image: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the choice as JSON types, for the ledger."""
@@ -74,5 +76,6 @@ class Choice:
             nodes=tier.nodes,
             tasks=tier.tasks,
             exclusive=tier.exclusive,
+            image=next(iter(tier.images), ""),
             **{name: getattr(tier, name) or "" for name in names},
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..site import Site
+from .images import image_settings
 from .internal_tls import hub_url
 
 MIN_UID = 1000
@@ -26,6 +27,8 @@ def gate_config(site: Site) -> dict[str, Any]:
     `accounts`, and each of its users has a folder in its home.
     """
     gateway, mapped = site.login.gateway, site.login.accounts != "same"
+    prefix = servers_prefix(site)
+    images = {image.key: image_settings(site, image, prefix) for image in site.server.images}
     return {
         "site": site.name,
         "job_name": site.job_name,
@@ -37,6 +40,7 @@ def gate_config(site: Site) -> dict[str, Any]:
         "log_dir": site.log_dir,
         "session": json.dumps(session_settings(site)),
         "hub": hub_variables(site),
+        **({"images": images} if images else {}),
         **({"queries": [site.slurm.ssh.account]} if site.slurm.ssh else {}),
         **({"users": "any"} if mapped else {}),
         **({"accounts": [gateway], "participants": PARTICIPANTS} if gateway else {}),

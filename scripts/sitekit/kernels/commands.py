@@ -1,4 +1,4 @@
-"""Run `make kernels`, `make kernels_diff`, `make kernels_check` and `make kernels_import`."""
+"""Run `make kernels`, `kernels_diff`, `kernels_check`, `kernels_import` and `images_check`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ..base.data import CHECKOUT, OWN_KERNELS, data
 from ..base.errors import BadInput
 from ..site import Site
 from .discovery.import_makefile import imported
+from .images.check import check_images
 from .pipeline import make_kernels
 from .recheck import check_kernels, publish_new
 from .run_as_owner import another_owner, run_as
@@ -56,6 +57,13 @@ def kernels_import(site: Site, *words: str) -> int:
         )
     sys.stdout.write(imported(site, Path(words[0])))
     return 0
+
+
+def images_check(site: Site, *words: str) -> int:
+    """Test the container images, or those with the given keys. Returns 1 if one failed."""
+    if owner := another_owner(site):
+        return run_as(owner, site, "images_check", *words)
+    return check_images(site, words)
 
 
 def _rules() -> Path:

@@ -45,8 +45,8 @@ def another_owner(site: Site) -> str | None:
         raise Problem(what, str(site.paths.prefix), remedy) from None
 
 
-def run_as(owner: str, site: Site, command: str) -> int:
-    """Run the kit's `command` as `owner` from a copy of the kit, and return its exit code."""
+def run_as(owner: str, site: Site, command: str, *words: str) -> int:
+    """Run the kit's `command` with `words` as `owner` from a copy of the kit, and return its exit code."""
     with tempfile.TemporaryDirectory(prefix="sitekit-copy-") as name:
         copy = Path(name)
         _copy_kit(copy)
@@ -63,7 +63,7 @@ def run_as(owner: str, site: Site, command: str) -> int:
         }
         environment |= {"PYTHONPATH": path, "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         # not the Python of a virtual environment, which may be below the checkout
-        argv = [getattr(sys, "_base_executable", sys.executable), "-m", "sitekit", command]
+        argv = [getattr(sys, "_base_executable", sys.executable), "-m", "sitekit", command, *words]
         before = signal.getsignal(signal.SIGINT)
         try:
             with subprocess.Popen(argv, cwd="/", env=environment, **identity(owner)) as child:

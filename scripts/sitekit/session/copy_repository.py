@@ -12,11 +12,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from .check_pull_link import Refused, read
+from .root_folder import make_root
 
 TIMEOUT = 60.0
 """Seconds that a start waits for the copy."""
@@ -27,14 +29,19 @@ PAGES = {"": "/lab/tree", "/lab": "/lab/tree", "/tree": "/tree"}
 """The interfaces that can open a folder -> the page that does."""
 
 
-def copy_repository(
-    repository: Mapping[str, str], root: Path, links: Iterable[str], umask: str
-) -> None:
-    """Copy or update the repository below `root`, and make the server open in the copy.
+KEPT = ("HOME", "USER", "LOGNAME", "SHELL", "LANG", "TMPDIR")
+"""The job's variables that git gets. The server's token and keys are not among them."""
 
-    `repository` has the keys `url`, `branch` and `folder`. `umask` is for the files of the copy.
+
+def copy_repository(settings: dict[str, Any]) -> None:
+    """Copy or update the repository in the server's folder, and make the server open in the copy.
+
+    `settings` are the session's. The key `repository` is removed.
     """
+    repository, links = settings.pop("repository"), settings.get("links", {})
     url, folder = repository["url"], repository["folder"]
+    home, user = Path(os.environ["HOME"]), os.environ["USER"]
+    root = make_root(settings.get("root", "~"), links, home, user)
     wanted = {"repo": url, "branch": repository["branch"], "targetpath": folder}
     try:
         pull = read(wanted, [url.rsplit("/", 1)[0]], root, list(links))
@@ -46,7 +53,7 @@ def copy_repository(
                 "backup": False,
                 "folder": str(pull.folder),
             },
-            umask,
+            settings.get("umask", "0077"),
         )
     except (Refused, OSError) as error:
         trouble = str(error)
@@ -60,6 +67,8 @@ def copy_repository(
 def _pull(settings: Mapping[str, object], umask: str) -> str:
     """Run the program that pulls; return why it failed, or "" if it did not."""
     mask = int(umask, 8) & 0o077 if umask.isdigit() else -1  # -1: the job's own umask
+    proxies = ("http_proxy", "https_proxy", "no_proxy")
+    given = {name: os.environ[name] for name in (*KEPT, *proxies) if name in os.environ}
     with subprocess.Popen(
         [sys.executable, "-I", str(PROGRAM), json.dumps(settings)],
         stdin=subprocess.DEVNULL,
@@ -67,6 +76,7 @@ def _pull(settings: Mapping[str, object], umask: str) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
+        env={**given, "PATH": f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin"},
         umask=mask,
         start_new_session=True,
     ) as child:

@@ -2,7 +2,7 @@
 
 The job script runs this module as `python -I -m sitekit.session.server`. The server's settings come
 from the hub, in JUPYTERHUB_* variables, and from the gate, in SITEKIT_SESSION. Nothing is read from
-the user's home.
+the user's home. With an image, the module first starts itself again inside the image (container.py).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from . import contained
 from .copy_repository import copy_repository
 from .limit_handshakes import ask_all
 from .overrides.memory import end_kernels_first
@@ -48,6 +49,12 @@ def main() -> None:
         signal.SIGTERM, lambda *_: sys.exit(0)
     )  # until Jupyter Server sets its own handler
     settings = json.loads(os.environ.pop("SITEKIT_SESSION"))
+    if "repository" in settings:
+        copy_repository(settings)
+    if "image" in settings:
+        from .container import enter
+
+        enter(settings)
     job = os.environ.get("SLURM_JOB_ID", "0")
     identity, tunnel = take_identity(), take_tunnel()
     if tunnel and not identity:
@@ -60,10 +67,7 @@ def main() -> None:
     root, links = settings.get("root", "~"), settings.get("links", {})
     home, user = Path(os.environ["HOME"]), os.environ["USER"]
     read_only = settings.get("root_read_only", False)
-    folder = make_root(root, links, home, user, read_only)
-    os.environ["JUPYTERHUB_ROOT_DIR"] = str(folder)
-    if repository := settings.get("repository"):
-        copy_repository(repository, folder, links, settings.get("umask", "0077"))
+    os.environ["JUPYTERHUB_ROOT_DIR"] = str(make_root(root, links, home, user, read_only))
     low, high = settings["port_range"]
     listener = bind(low, high, "127.0.0.1" if tunnel else "")
     if tunnel:
@@ -72,6 +76,8 @@ def main() -> None:
     runtime = make_runtime_folder(f"jupyter-{job}-")
     os.environ["JUPYTER_RUNTIME_DIR"] = runtime
     try:
+        if "container" in settings:
+            contained.set_jupyter(Path(runtime))
         serve(listener, shell, settings, identity)
     finally:
         shutil.rmtree(runtime, ignore_errors=True)
@@ -95,6 +101,9 @@ def clean_environment(settings: dict[str, Any], job: str) -> None:
         if name.startswith(("SLURM", "SBATCH", "SRUN")) and name not in KEPT_OF_SLURM:
             del os.environ[name]
     os.environ["SITEKIT_JOB_ID"] = job
+    os.environ.setdefault("TERM", "xterm-256color")
+    if "container" in settings:
+        return contained.set_paths()
     os.environ["PATH"] = f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin"
     # Without this, a user's old kernel hides the site's kernel of the same name: jupyter_core prefers
     # ~/.local/share/jupyter.
@@ -104,7 +113,6 @@ def clean_environment(settings: dict[str, Any], job: str) -> None:
     # jupyterlmod reads these when it is imported
     os.environ["LMOD_CMD"] = f"{settings['lmod']}/libexec/lmod"
     os.environ["LMOD_PKG"] = settings["lmod"]
-    os.environ.setdefault("TERM", "xterm-256color")
 
 
 def bind(low: int, high: int, address: str = "") -> socket.socket:
@@ -168,8 +176,9 @@ def serve(
 
     save_whole()
     end_kernels_first()
-    # do not offer kernels of the distribution's packages, which were not tested on this cluster
-    paths.SYSTEM_JUPYTER_PATH.clear()
+    if "container" not in settings:
+        # do not offer kernels of the distribution's packages, which were not tested on this cluster
+        paths.SYSTEM_JUPYTER_PATH.clear()
 
     def bind_tcp(app: ServerApp) -> bool:
         configure(app, settings)
@@ -206,9 +215,12 @@ def configure(app: Any, settings: dict[str, Any]) -> None:
     # (cookie_options), but not for this one.
     app.web_app.settings.setdefault("xsrf_cookie_kwargs", {}).update(secure=True, samesite="Lax")
     app.web_app.settings["sitekit"] = settings  # for our server extensions
-    # Users' own kernels, which disable_user_config removes together with everything else in the
-    # home. The last folder of this list can hide no kernel of the others.
-    app.kernel_spec_manager.kernel_dirs.append(os.path.expanduser("~/.local/share/jupyter/kernels"))
+    if "container" not in settings:
+        # Users' own kernels, which disable_user_config removes together with everything else in the
+        # home. The last folder of this list can hide no kernel of the others. Their programs are
+        # outside of images.
+        own = os.path.expanduser("~/.local/share/jupyter/kernels")
+        app.kernel_spec_manager.kernel_dirs.append(own)
     app.kernel_manager.default_kernel_name = app.kernel_spec_manager.default()
     # A card shows the last lines of this log. Requests that succeeded would fill it.
     logging.getLogger("tornado.access").setLevel(logging.WARNING)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ..base.errors import Unfit, Unfits
 from .address_types import Address, WebAddress
 from .front import Front
+from .images import unknown_images
 from .login import Login
 from .schedule import Backup, KernelCheck
 from .server import Server
@@ -122,6 +123,7 @@ class Site(Section):
             *_paths_apart(self),
             *login_node_fits(self),
             *tunnel_fits(self),
+            *unknown_images(self.server.images, self.tiers),
         ]:
             raise Unfits(faults)
         return self
@@ -293,8 +295,5 @@ def _paths_apart(site: Site) -> Iterator[Unfit]:
 
 
 def load_site(path: Path) -> Site:
-    """Read and check a site file. Raises BadInput, or BadInputs with all errors.
-
-    The function changes nothing on the machine.
-    """
+    """Read and check a site file. Raises BadInput, or BadInputs with all errors."""
     return validate(Site, read_yaml(path))

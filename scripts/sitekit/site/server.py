@@ -6,8 +6,9 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from ..base.errors import Unfit
+from ..base.errors import Unfit, Unfits
 from .address_types import Repositories, Repository
+from .images import Containers, Image, image_faults
 from .tier import Row
 from .value_types import (
     Branch,
@@ -56,6 +57,8 @@ class Server(Row):
     umask: FileMask = "0022"
     repository: Material | None = None
     git_pull: tuple[Repositories, ...] = ("https://github.com", "https://gitlab.com")
+    containers: Containers | None = None
+    images: tuple[Image, ...] = ()
 
     @model_validator(mode="after")
     def _links_have_a_folder(self) -> Server:
@@ -91,6 +94,13 @@ class Server(Row):
                 "leave out root and root_read_only, or the repository",
                 "repository",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _images_fit(self) -> Server:
+        """Refuse images without an engine, and images that contradict each other."""
+        if faults := list(image_faults(self.containers, self.images)):
+            raise Unfits(faults)
         return self
 
     @property

@@ -29,7 +29,7 @@ from .units import (
     parse_memory,
     parse_time,
 )
-from .value_types import Account, Count, Title, spelled
+from .value_types import Account, Count, ImageKey, Title, spelled
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 MOST_MEMORY, MOST_TIME, MOST_GPUS = 16 * 1024 * 1024, 366 * 86400, 999
@@ -174,7 +174,9 @@ class Tier(Row):
     Memory is in MiB, times are in seconds. If `idle` is None, idle servers are never stopped. If
     `busy` is true, a computing kernel counts as activity. `start_timeout` is the time limit for
     waiting in the queue and starting. `memory` and `gpus` are for each of the `nodes`, `tasks` is
-    the number of tasks on each node, and `cpus` is for each task.
+    the number of tasks on each node, and `cpus` is for each task. `images` are the keys of the
+    images from which users choose; the first one is the default, and without any the server runs in
+    no container.
     """
 
     key: Annotated[Key, Field(examples=["small"])]
@@ -199,6 +201,7 @@ class Tier(Row):
     constraint: SlurmName | None = None
     requires: Requires = Requires()
     choose: Choose = Choose()
+    images: tuple[ImageKey, ...] = ()
 
     @model_validator(mode="after")
     def _cap_holds_request(self) -> Tier:

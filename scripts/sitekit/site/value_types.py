@@ -192,6 +192,14 @@ HostKey = Annotated[
     ),
 ]
 HomePath = Annotated[str, AfterValidator(_home_path)]
+ImageKey = Annotated[
+    str,
+    spelled(
+        r"[a-z0-9][a-z0-9_-]{0,30}",
+        "cannot be an image's key",
+        "use at most 31 of a-z, 0-9, '_' and '-'",
+    ),
+]
 LinkName = Annotated[
     str,
     spelled(

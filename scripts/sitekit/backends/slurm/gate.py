@@ -133,9 +133,8 @@ def request_of(
 
     `live` are the account's jobs whose logs are still written.
     """
-    names = {
-        key: getattr(choice, key) for key in ("account", "qos", "reservation", "constraint", "gres")
-    }
+    keys = ("account", "qos", "reservation", "constraint", "gres", "image")
+    names = {key: getattr(choice, key) for key in keys}
     return {
         "tag": tag,
         "partitions": ",".join(choice.partitions),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...base.command import run
 from ...base.files import write_atomic
-from . import user_programs
+from . import container_files, user_programs
 from .components import Piece
 from .releases import Release
 
@@ -64,6 +64,13 @@ OVERRIDES = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
 }
 
+IN_IMAGES = {
+    "etc/jupyter/jupyter_server_config.json": SERVER,
+    "etc/jupyter/labconfig/default_setting_overrides.json": OVERRIDES,
+    "guarded.json": GUARDED,
+}
+"""The settings of servers inside container images, whose kernels are the image's own."""
+
 
 def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
     """Write the settings for all servers; return the files as {path: SHA-256}.
@@ -77,6 +84,7 @@ def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
     hide_own_kernel(release.path)
     user_programs.write_programs(release.path, {piece.name for piece in pieces})
     folders = [user_programs.folder(release.path)]
+    folders.append(container_files.write_container_files(release.path, IN_IMAGES, NOTICE))
     if any(NOTICE in piece.lab for piece in pieces):
         folders.append(install_notice(release.path))
     if any(piece.name == "bash_kernel" for piece in pieces):

@@ -8,13 +8,11 @@ import secrets
 import shutil
 import socket
 import subprocess
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO
 
@@ -22,6 +20,7 @@ from ...base.child import mortal
 from ...base.command import Argv, run
 from ...base.data import data
 from ...contracts.gate_config import session_settings
+from ...contracts.trial_hub import trial_environment, trial_hub
 from ...site import Site
 from ...site.show import dump
 from .releases import Release
@@ -106,7 +105,7 @@ def server_answers(
     """Start a single-user server as a job does, with a minimal hub, and request its version."""
     home = folder / "home"
     home.mkdir()
-    with _hub() as (hub, told):
+    with trial_hub() as (hub, told):
         argv: Argv = [release.python, "-I", "-m", "sitekit.session.server"]
         with _started(argv, _session(site, hub, environment, home), folder / "server.log") as (
             server,
@@ -127,7 +126,6 @@ def server_answers(
 
 def _session(site: Site, hub: int, environment: Mapping[str, str], home: Path) -> dict[str, str]:
     """Return the environment variables that a job gets from the gate and the hub."""
-    api = f"http://127.0.0.1:{hub}/hub/api"
     settings = {**session_settings(site), "root": "~", "links": {}, "user_variables": []}
     # not in the home, because JupyterHub's disable_user_config ignores the files there
     config = home.with_name("config")
@@ -138,64 +136,9 @@ def _session(site: Site, hub: int, environment: Mapping[str, str], home: Path) -
     return {
         **environment,
         "JUPYTER_CONFIG_PATH": str(config),
-        "HOME": str(home),
-        "USER": "u",
-        "SHELL": "/bin/sh",
         "TMPDIR": str(home),
-        "SITEKIT_SESSION": json.dumps(settings),
-        "JUPYTERHUB_API_URL": api,
-        "JUPYTERHUB_API_TOKEN": secrets.token_hex(16),
-        "JUPYTERHUB_ACTIVITY_URL": f"{api}/users/u/activity",
-        "JUPYTERHUB_CLIENT_ID": "jupyterhub-user-u",
-        "JUPYTERHUB_HOST": "",
-        "JUPYTERHUB_USER": "u",
-        "JUPYTERHUB_SERVER_NAME": "",
-        "JUPYTERHUB_BASE_URL": "/",
-        "JUPYTERHUB_SERVICE_PREFIX": "/user/u/",
-        "JUPYTERHUB_SERVICE_URL": "http://0.0.0.0:0/user/u/",
-        "JUPYTERHUB_OAUTH_CALLBACK_URL": "/user/u/oauth_callback",
-        "JUPYTERHUB_OAUTH_SCOPES": '["access:servers!server=u/"]',
-        "JUPYTERHUB_OAUTH_ACCESS_SCOPES": '["access:servers!server=u/"]',
-        "JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES": "[]",
-        "JUPYTERHUB_DISABLE_USER_CONFIG": "1",
+        **trial_environment(hub, str(home), settings),
     }
-
-
-@contextmanager
-def _hub() -> Iterator[tuple[int, list[int]]]:
-    """Run a minimal hub that answers the requests of a starting server.
-
-    Yields the port of this hub, and the list of the ports that servers reported.
-    """
-    told: list[int] = []
-
-    class Hub(BaseHTTPRequestHandler):
-        """Answer the requests of a starting server."""
-
-        def do_GET(self) -> None:
-            self._reply(b'{"version": ""}')
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if self.path.endswith("/sitekit/listening"):
-                told.append(body["port"])
-            self._reply(b'{"version": ""}')
-
-        def _reply(self, content: bytes) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield server.server_address[1], told
-        finally:
-            server.shutdown()
 
 
 @contextmanager

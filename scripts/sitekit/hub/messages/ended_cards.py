@@ -181,6 +181,30 @@ CRASHES = (
         "Tell your administrators.",
     ),
     (
+        r"sitekit: the image \S+ is missing",
+        "image-missing",
+        "The container image is missing on the node.",
+        "Choose another image, or tell your administrators.",
+    ),
+    (
+        r"sitekit: the image \S+ was not tested",
+        "image-untested",
+        "The container image was not tested yet.",
+        "Choose another image, or tell your administrators: make images_check.",
+    ),
+    (
+        r"sitekit: the image \S+ was changed",
+        "image-changed",
+        "The container image was changed after its test.",
+        "Choose another image, or tell your administrators: make images_check.",
+    ),
+    (
+        r"sitekit: the image \S+ cannot be run",
+        "image-engine",
+        "The program that runs container images is missing on the node.",
+        "Choose a tier without images, or tell your administrators.",
+    ),
+    (
         r"(image|container).*(not found|no such file)|could not open image",
         "image",
         "The container image is missing.",
@@ -212,6 +236,7 @@ def _crash(ending: Ending, figures: dict[str, str], lines: tuple[str, ...], log:
 def _figures(ending: Ending, choice: dict[str, Any]) -> dict[str, str]:
     """Return the values that the card shows: job, tier, memory, time and node."""
     figures = {"job": ending.job, "tier": str(choice.get("title", ""))}
+    figures |= {"image": str(choice["image"])} if choice.get("image") else {}
     if ending.peak_memory:
         figures["memory used"] = (
             f"{human_memory(ending.peak_memory)} of {human_memory(choice['cap'])}"

@@ -7,7 +7,7 @@ Choice reach the gate. An unknown value is refused: no default tier is used inst
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...backends.choice import Choice
@@ -124,7 +124,7 @@ class Field:
     """Describe one field that a tier lets users choose.
 
     `read` converts the typed text to a value, or raises BadChoice. `write` returns a value as text
-    for the form.
+    for the form. `titles` are the texts that the form shows for some of the `words`.
     """
 
     label: str
@@ -133,16 +133,23 @@ class Field:
     write: Callable[[Any], str] = str
     words: tuple[str, ...] = ()
     start: str = ""
+    titles: Mapping[str, str] = field(default_factory=dict)
 
 
 def fields_of(site: Site, tier: Tier, eligibility: Eligibility) -> dict[str, Field]:
     """Return the fields that `tier` offers to a user with this eligibility.
 
-    If the site has several interfaces, the choice between them is one more field.
+    If the site has several interfaces, the choice between them is one more field. So is the image,
+    if the tier has images.
     """
     choose, fields = tier.choose, {}
     if len(site.server.interfaces) > 1:
-        fields["interface"] = _titled("Interface", tuple(site.server.interfaces))
+        fields["interface"] = _named(
+            "Interface", {title: title for title in site.server.interfaces}
+        )
+    if tier.images:
+        titles = {image.key: image.title for image in site.server.images}
+        fields["image"] = _named("Image", {key: titles[key] for key in tier.images})
     if choose.memory:
         read_memory = as_typed(parse_memory, ("M", "G"), choose.memory)
         fields["memory"] = _bounded(
@@ -232,15 +239,16 @@ def _partition(partitions: tuple[str, ...]) -> Field:
     return replace(one, read=read, write=write)
 
 
-def _titled(label: str, titles: tuple[str, ...]) -> Field:
-    """Return a field for which the user selects one of these titles."""
+def _named(label: str, titles: Mapping[str, str]) -> Field:
+    """Return a field for which the user selects one of these values; the form shows their titles."""
+    values = tuple(titles)
 
     def read(value: object) -> str:
-        if value not in titles:
-            raise BadChoice(f"{label.lower()}: {_shown(value)} is not one of: {', '.join(titles)}")
+        if value not in values:
+            raise BadChoice(f"{label.lower()}: {_shown(value)} is not one of: {', '.join(values)}")
         return str(value)
 
-    return Field(label, "", read, words=titles, start=titles[0])
+    return Field(label, "", read, words=values, start=values[0], titles=titles)
 
 
 def _whole(value: object) -> int:

@@ -1,0 +1,38 @@
+"""Write to PREFIX/share/sitekit/container what a server in a container image needs of the release.
+
+The container sees this folder, and nothing else of the release (session/container.py).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from ...base.files import write_atomic
+
+SESSION = Path(__file__).parents[2] / "session"
+LAB = "share/jupyter/labextensions"
+
+
+def folder(prefix: Path) -> Path:
+    """Return the folder that containers see."""
+    return prefix / "share" / "sitekit" / "container"
+
+
+def write_container_files(prefix: Path, settings: Mapping[str, object], notice: str) -> Path:
+    """Write the session's package, our lab extension `notice` and the settings; return the folder.
+
+    `settings` has the contents of JSON files by their paths in the folder.
+    """
+    top = folder(prefix)
+    shutil.rmtree(top, ignore_errors=True)
+    without = shutil.ignore_patterns("__pycache__", "labextension")
+    package = top / "sitekit" / "session"
+    shutil.copytree(SESSION, package, ignore=without, copy_function=shutil.copyfile)
+    shutil.copytree(SESSION / "labextension", top / LAB / notice, copy_function=shutil.copyfile)
+    for path, content in settings.items():
+        (top / path).parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(top / path, json.dumps(content, indent=2) + "\n")
+    return top

@@ -1,0 +1,155 @@
+"""Test the images of a site, print the results, and record the images that work."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ...base import progress
+from ...base.command import run
+from ...base.errors import BadInput, Problem
+from ...base.files import write_atomic
+from ...contracts.gate_config import session_settings
+from ...contracts.images import image_settings, record_path
+from ...session.container import minor, tested_as
+from ...site import Site
+from ...site.images import Image
+from .. import result_table
+from ..result_table import Row
+from .files import Unproven, check_files, stamps
+from .trial import Trial, describe, start_kernels, start_server
+
+ACCOUNT = "nobody"
+"""The account that runs images if root owns the prefix."""
+
+VERSION = "from importlib.metadata import version; print(version('jupyterhub'))"
+
+
+def check_images(site: Site, keys: tuple[str, ...]) -> int:
+    """Test the images with these keys, or all. Returns 1 if one failed.
+
+    The record of an image that fails is removed, so that no user starts it. Raises BadInput for an
+    unknown key. Raises Problem if this machine has no engine or no release.
+    """
+    images = _named(site, keys)
+    hub_version = _prepare(site)
+    rows = []
+    with progress.step("Testing each image", total=len(images)) as step:
+        for image in images:
+            rows.append(_checked(site, image, hub_version))
+            step.note(image.key)
+            step.advance()
+        step.done(f"{sum(row.status == 'proven' for row in rows)} of {len(rows)} work")
+    result_table.show(rows)
+    return int(any(row.status == "FAILED" for row in rows))
+
+
+def _named(site: Site, keys: tuple[str, ...]) -> list[Image]:
+    """Return the images with these keys; all without keys. Raises BadInput."""
+    known = {image.key: image for image in site.server.images}
+    if not known:
+        raise BadInput("the site has no images", "server.images", "add them to the site file")
+    for key in keys:
+        if key not in known:
+            raise BadInput(
+                f"there is no image '{key}'", "IMAGE", f"name one of: {', '.join(known)}"
+            )
+    return [known[key] for key in keys or known]
+
+
+def _prepare(site: Site) -> str:
+    """Return the version of JupyterHub in the release. Raises Problem."""
+    engine = site.server.containers
+    if engine is None or not os.access(engine.path, os.X_OK):
+        raise Problem(
+            f"there is no {engine.path if engine else 'engine'} on this machine",
+            "server.containers",
+            "run the check where the servers run, or correct program",
+        )
+    if not (site.current / "share/sitekit/container").is_dir():
+        raise Problem(
+            "there is no release that runs images",
+            str(site.current),
+            "run: make setup_conda install_all",
+        )
+    return run([site.current / "bin/python", "-I", "-c", VERSION]).stdout.strip()
+
+
+def _checked(site: Site, image: Image, hub_version: str) -> Row:
+    """Test one image; write or remove its record, and return its row of the table."""
+    file = record_path(site.paths.prefix, image.key)
+    file.parent.mkdir(mode=0o755, exist_ok=True)
+    began = time.monotonic()
+    try:
+        record = _proven(site, image, hub_version)
+    except Unproven as why:
+        file.unlink(missing_ok=True)
+        return Row("FAILED", image.key, image.title, "", str(why), counts=True)
+    write_atomic(file, json.dumps(record, indent=1) + "\n")
+    has = record["versions"]
+    kernels = ", ".join(sorted(record["kernels"]))
+    what = f"JupyterHub {has['jupyterhub']}, JupyterLab {has['jupyterlab']}, kernels: {kernels}"
+    return Row("proven", image.key, image.title, f"{what} ({time.monotonic() - began:.1f} s)")
+
+
+def _proven(site: Site, image: Image, hub_version: str) -> dict[str, Any]:
+    """Test one image, and return its record. Raises Unproven."""
+    prefix = site.paths.prefix
+    check_files(image, prefix.stat().st_uid)
+    with _scratch(record_path(prefix, image.key).parent) as (scratch, user):
+        aside = scratch / "record.json"
+        settings = {**image_settings(site, image, prefix), "record": str(aside)}
+        python = site.current.resolve() / "bin/python"
+        shown = site.current.resolve() / "share/sitekit/container"
+        plain = {**session_settings(site), "root": "~", "links": {}, "user_variables": []}
+        trial = Trial(settings, scratch, python, shown, plain, user)
+        described = describe(trial)
+        _check_versions(described["versions"], hub_version)
+        start_kernels(trial, described)
+        record = {
+            "image": image.key,
+            "tested_as": tested_as(settings),
+            "stamps": stamps(image, described["folders"]),
+            "digest": image.digest,
+            "versions": described["versions"],
+            "kernels": {name: one["language"] for name, one in described["kernels"].items()},
+            "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
+        write_atomic(aside, json.dumps(record))
+        start_server(trial)
+    return record
+
+
+def _check_versions(has: dict[str, str], hub_version: str) -> None:
+    """Compare the image's packages with the hub's. Raises Unproven."""
+    missing = [name for name in ("jupyterhub", "jupyterlab", "ipykernel") if not has[name]]
+    if missing:
+        raise Unproven(f"it has no {', '.join(missing)}; install them in the image")
+    if minor(has["jupyterhub"]) != minor(hub_version):
+        raise Unproven(
+            f"it has JupyterHub {has['jupyterhub']}, and the hub has {hub_version}; "
+            f"build it with jupyterhub {'.'.join(minor(hub_version))}"
+        )
+
+
+@contextmanager
+def _scratch(place: Path) -> Iterator[tuple[Path, str | None]]:
+    """Yield a folder with a home for the trial, and the account for it; None is this account.
+
+    The folder is below the prefix: an engine may mount its own /tmp over other places.
+    """
+    with tempfile.TemporaryDirectory(prefix=".trial-", dir=place) as name:
+        scratch, user = Path(name), ACCOUNT if os.geteuid() == 0 else None
+        scratch.chmod(0o755)
+        (scratch / "home").mkdir(mode=0o700)
+        if user:
+            entry = pwd.getpwnam(user)
+            os.chown(scratch / "home", entry.pw_uid, entry.pw_gid)
+        yield scratch, user

@@ -1,0 +1,1 @@
+"""Programs that the Python of an image runs."""

@@ -1,0 +1,157 @@
+"""Run an image as a job runs it: describe it, start its kernels, and start its server."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import signal
+import subprocess
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...base.command import CommandFailed, identity, run
+from ...contracts.trial_hub import trial_environment, trial_hub
+from ...session.container import command, environment, home_inside
+from ..proof.prove import ASK, SMOKE
+from .files import Unproven
+
+DESCRIBE = Path(__file__).parent / "inside" / "describe_image.py"
+RUN_TIMEOUT, KERNEL_TIMEOUT, SERVER_TIMEOUT = 120.0, 60, 120.0
+"""Seconds for a program in the image, for one kernel, and for the server to report its port."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Hold what a trial of one image needs.
+
+    `image` are the session's settings of the image. `scratch` is a folder with the folder `home`,
+    which belongs to `user`. `python` is the release's Python, and `shown` the folder of the release
+    that containers see. `settings` are the session's settings. `user` is an account, or None for
+    the account that runs this.
+    """
+
+    image: dict[str, Any]
+    scratch: Path
+    python: Path
+    shown: Path
+    settings: dict[str, Any]
+    user: str | None
+
+    @property
+    def name(self) -> str:
+        """Return the name of the account that runs the image."""
+        return self.user or pwd.getpwuid(os.geteuid()).pw_name
+
+    def inside(self, program: str, stdin: str = "") -> str:
+        """Run the text of a Python program in the image, and return its output. Raises Unproven."""
+        home = str(self.scratch / "home")
+        job = {"HOME": home, "USER": self.name, "LANG": "C.UTF-8"}
+        argv = command(self.image, self.shown, home, ["-c", program])
+        try:
+            done = run(
+                argv,
+                env=environment(self.image, job),
+                cwd=Path("/"),
+                stdin=stdin,
+                user=self.user,
+                timeout=RUN_TIMEOUT,
+            )
+        except CommandFailed as failed:
+            said = " | ".join(failed.output.strip().splitlines()[-4:])
+            why = said or str(failed).splitlines()[0].rpartition(": ")[2]
+            raise Unproven(f"its Python {self.image['python']} does not run: {why}") from None
+        return done.stdout
+
+
+def describe(trial: Trial) -> dict[str, Any]:
+    """Return the versions, the kernels and the environment of the image. Raises Unproven."""
+    printed = trial.inside(DESCRIBE.read_text())
+    try:
+        return json.loads(printed.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        raise Unproven(f"its Python printed no description, but {printed[-200:]!r}") from None
+
+
+def start_kernels(trial: Trial, described: dict[str, Any]) -> None:
+    """Start each kernel of the image, and run a cell in it. Raises Unproven."""
+    if not described["kernels"]:
+        raise Unproven("it has no kernels; install ipykernel in the image")
+    home = home_inside(trial.image, str(trial.scratch / "home"), trial.name)
+    starts = [
+        {
+            "id": name,
+            "environment": "image",
+            "argv": spec["argv"],
+            "env": {**described["environment"], **spec["env"]},
+            "home": home,
+            "code": [ASK[spec["language"]]] if spec["language"] in ASK else [],
+            "timeout": KERNEL_TIMEOUT,
+        }
+        for name, spec in described["kernels"].items()
+    ]
+    printed = trial.inside(SMOKE.read_text(), json.dumps({"starts": starts}))
+    results = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
+    failed = [f"{one['id']}: {one['reason']}" for one in results if "reason" in one]
+    if failed or len(results) < len(starts):
+        raise Unproven(f"a kernel does not work: {'; '.join(failed) or 'no answer'}")
+
+
+def start_server(trial: Trial) -> None:
+    """Start a server with the session's own command, and request its version. Raises Unproven."""
+    log = trial.scratch / "server.log"
+    argv = [str(trial.python), "-I", "-m", "sitekit.session.server"]
+    with trial_hub() as (hub, told), log.open("wb") as out:
+        settings = {**trial.settings, "image": trial.image}
+        job = trial_environment(hub, str(trial.scratch / "home"), settings, trial.name)
+        job |= {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+        server = subprocess.Popen(
+            argv,
+            env=job,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+            **identity(trial.user),
+        )
+        try:
+            end = time.monotonic() + SERVER_TIMEOUT
+            while not told and server.poll() is None and time.monotonic() < end:
+                time.sleep(0.05)
+            if not told:
+                raise Unproven(f"its server does not start: {_last(log)}")
+            _answers(told[0], log)
+        finally:
+            _end(server)
+
+
+def _answers(port: int, log: Path) -> None:
+    """Request the version of the server at this port. Raises Unproven."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(f"http://127.0.0.1:{port}/user/u/api", timeout=30) as answer:
+            json.load(answer)
+    except (OSError, ValueError) as error:
+        raise Unproven(f"its server does not answer ({error}): {_last(log)}") from None
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """End the server with SIGTERM, as Slurm does; after 15 seconds end all of its processes."""
+    with contextlib.suppress(ProcessLookupError):
+        server.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        server.wait(15)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
+
+
+def _last(log: Path) -> str:
+    """Return the last lines of a log on one line."""
+    lines = log.read_text(errors="replace").strip().splitlines()[-4:]
+    return " | ".join(line.strip() for line in lines) or "it prints nothing"

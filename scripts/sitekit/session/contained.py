@@ -1,0 +1,52 @@
+"""Set Jupyter's paths and settings for a server that runs inside an image.
+
+Outside of images, the release has these settings in its own folders (environment/release).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+INSIDE = "/opt/sitekit"
+"""The place in the container of the folder that environment/release/container_files.py writes.
+
+The folder has this package and the settings of Jupyter Server, and nothing else of the release.
+"""
+
+SWITCHES = "jupyter_server_config.d/zz-sitekit.json"
+OUTSIDE = "jupyterlmod"
+"""The extension that is always disabled: the cluster's modules are outside of the image."""
+
+
+def set_paths() -> None:
+    """Set the paths of programs, kernels and extensions: the image's own, and our lab extension."""
+    os.environ["PATH"] = (
+        f"{sys.prefix}/bin:{os.environ.get('PATH', '/usr/local/bin:/usr/bin:/bin')}"
+    )
+    os.environ["JUPYTER_PATH"] = f"{INSIDE}/share/jupyter"
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    # packages in the user's home were installed for another Python
+    os.environ["PYTHONNOUSERSITE"] = "1"
+    if not shutil.which(os.environ.get("SHELL", "")):
+        os.environ["SHELL"] = shutil.which("bash") or "/bin/sh"
+
+
+def set_jupyter(runtime: Path) -> None:
+    """Make Jupyter Server read our settings first, which override those of the image.
+
+    Guards are enabled for the extensions that the image has.
+    """
+    guarded = json.loads(Path(INSIDE, "guarded.json").read_text())
+    switches = {name: False for name in guarded.values()}
+    for guard, name in guarded.items():
+        switches[guard] = name != OUTSIDE and find_spec(name) is not None
+    switches["sitekit.session.overrides.activity"] = True
+    file = runtime / "config" / SWITCHES
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"ServerApp": {"jpserver_extensions": switches}}))
+    os.environ["JUPYTER_CONFIG_PATH"] = f"{runtime}/config:{INSIDE}/etc/jupyter"

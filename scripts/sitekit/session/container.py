@@ -1,0 +1,140 @@
+"""Run the server of this job inside a container image: checks, command line and environment.
+
+The session replaces itself with the engine's program (execve). The process id stays the same, so
+that Slurm's SIGTERM reaches the engine or the server. `make images_check` starts images with the
+same command line. The settings of an image come from gate.json, which only root can change.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NoReturn
+
+from .contained import INSIDE
+
+START = f"{INSIDE}/sitekit/session/container_start.py"
+SENT = "SITEKIT_ENVIRONMENT"
+"""The variable with the server's whole environment, as JSON in base64.
+
+One variable without special characters is the same for all engines. Some engines interpret `$` or
+quotes in the values of variables.
+"""
+
+PREFIXES = {"apptainer": "APPTAINERENV_", "singularity": "SINGULARITYENV_", "charliecloud": ""}
+"""Prefixes with which the engines pass a variable into the container."""
+
+PASSED = re.compile(
+    r"JUPYTERHUB_[A-Z0-9_]+|(MEM|CPU)_(LIMIT|GUARANTEE)|SITEKIT_SESSION|USER|LOGNAME|SHELL|LANG|LC_ALL|TERM|TZ"
+    r"|SLURM_(JOB_ID|JOB_END_TIME|CONF|CPUS_ON_NODE)|CUDA_VISIBLE_DEVICES|(http|https|no)_proxy|(HTTP|HTTPS|NO)_PROXY"
+)
+"""Variables of the job that the container gets. All others stay outside."""
+
+
+def enter(settings: dict[str, Any]) -> NoReturn:
+    """Replace this process by the server in the image. Exits with one line if that is impossible."""
+    image = settings["image"]
+    if why := refusal(image):
+        sys.exit(f"sitekit: the image {image['key']} {why}")
+    argv = command(image, package(), os.environ["HOME"], [START])
+    inside = {name: value for name, value in settings.items() if name != "image"}
+    job = {**os.environ, "SITEKIT_SESSION": json.dumps({**inside, "container": image["key"]})}
+    sys.stdout.flush()
+    try:
+        os.execve(argv[0], argv, environment(image, job))  # noqa: S606  (from gate.json, not from users)
+    except OSError as error:
+        where = socket.gethostname()
+        sys.exit(
+            f"sitekit: the image {image['key']} cannot be run: {argv[0]} on {where}: {error.strerror}"
+        )
+
+
+def package() -> Path:
+    """Return the folder of this release that containers see at INSIDE."""
+    return Path(sys.prefix, "share", "sitekit", "container")
+
+
+def command(image: Mapping[str, Any], shown: Path, home: str, program: Sequence[str]) -> list[str]:
+    """Return the command line that runs the image's Python with the words `program`.
+
+    The container sees the folder `shown` at INSIDE, the home, and the image's binds. /tmp is
+    private and in memory.
+    """
+    binds = [
+        *image["binds"],
+        f"{shown}:{INSIDE}{'' if image['engine'] == 'charliecloud' else ':ro'}",
+    ]
+    python = [image["python"], "-I", "-B", *program]
+    if image["engine"] == "charliecloud":
+        options = ["--home", "--private-tmp", *(f"--bind={bind}" for bind in binds)]
+        return [image["program"], *options, image["path"], "--", *python]
+    options = [
+        "--contain",
+        "--cleanenv",
+        f"--home={home}:{home}",
+        *(f"--bind={bind}" for bind in binds),
+    ]
+    return [image["program"], "exec", *options, image["path"], *python]
+
+
+def home_inside(image: Mapping[str, Any], home: str, user: str) -> str:
+    """Return the path of the home in the container. ch-run(1) mounts it at /home/$USER."""
+    return f"/home/{user}" if image["engine"] == "charliecloud" else home
+
+
+def environment(image: Mapping[str, Any], job: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of the engine, which carries the server's environment in one variable."""
+    inner = {name: value for name, value in job.items() if PASSED.fullmatch(name)}
+    inner["HOME"] = home_inside(image, job["HOME"], job["USER"])
+    sent = base64.b64encode(json.dumps(inner).encode()).decode()
+    own = {name: job[name] for name in ("HOME", "USER", "LANG", "TMPDIR") if name in job}
+    path = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+    return {**own, "PATH": path, PREFIXES[image["engine"]] + SENT: sent}
+
+
+def refusal(image: Mapping[str, Any]) -> str | None:
+    """Return why the image may not be run; None if `make images_check` has tested it as it is.
+
+    The sentences are recognized by hub/messages/ended_cards.py.
+    """
+    path = os.path.realpath(image["path"])
+    if not os.path.exists(path):
+        return f"is missing: {image['path']}"
+    try:
+        record = json.loads(Path(image["record"]).read_text())
+        stamps, has = record["stamps"], record["versions"]["jupyterhub"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"was not tested: there is no valid {image['record']}; run: make images_check"
+    if path not in stamps or any(stamp(place) != known for place, known in stamps.items()):
+        return "was changed after it was tested; run: make images_check"
+    if tested_as(image) != record.get("tested_as"):
+        return "was not tested with these settings; run: make images_check"
+    if minor(has) != minor(version("jupyterhub")):
+        return f"was not tested with this release: it has JupyterHub {has}; run: make images_check"
+    return None
+
+
+def tested_as(image: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of which a test is proof."""
+    return {name: image[name] for name in ("engine", "program", "path", "python", "binds")}
+
+
+def stamp(path: str) -> list[int] | None:
+    """Return size, time of change in nanoseconds, and inode of a file; None if it is missing."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return [status.st_size, status.st_mtime_ns, status.st_ino]
+
+
+def minor(text: str) -> list[str]:
+    """Return the first two numbers of a version."""
+    return text.split(".")[:2]

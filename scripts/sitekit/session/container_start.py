@@ -1,0 +1,34 @@
+"""Start the session inside a container; the image's own Python runs this file.
+
+session/container.py passes the server's environment in one variable.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sys
+
+SENT = "SITEKIT_ENVIRONMENT"
+STEERING = ("JUPYTER", "JPY_", "PYTHON", "IPYTHON", "SITEKIT")
+"""Prefixes of variables that decide what Jupyter runs. An image's own values are not used."""
+
+
+def take_environment() -> None:
+    """Replace this process's variables by those of the job; keep others of the image."""
+    sent = json.loads(base64.b64decode(os.environ[SENT]))
+    for name in list(os.environ):
+        if name.startswith(STEERING):
+            del os.environ[name]
+    os.environ.update(sent)
+
+
+if __name__ == "__main__":
+    take_environment()
+    os.chdir(os.environ["HOME"])
+    # Python's option -I leaves this file's folder out
+    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    from sitekit.session.server import main
+
+    main()
