@@ -44,10 +44,12 @@ class Unproven(Exception):
 
 @dataclass
 class Provider:
-    """`people` by the cookie's value; `more` is added to each answer with a token."""
+    """`people` by the cookie's value; `more` is added to each answer with a token. `host` is the name
+    or the address where it answers."""
 
     port: int
     folder: Path
+    host: str = "localhost"
     people: dict[str, Known] = field(default_factory=dict)
     basic_only: bool = True
     more: dict[str, object] = field(default_factory=dict)
@@ -58,7 +60,7 @@ class Provider:
 
     @property
     def url(self) -> str:
-        return f"https://localhost:{self.port}"
+        return f"https://{self.host}:{self.port}"
 
     @property
     def certificate(self) -> Path:
@@ -75,7 +77,8 @@ class Provider:
             "-subj",
             "/CN=provider",
         ]
-        words += ["-addext", "subjectAltName=DNS:localhost", "-days", "2"]
+        name = "DNS:localhost" if self.host == "localhost" else f"IP:{self.host}"
+        words += ["-addext", f"subjectAltName={name}", "-days", "2"]
         words += ["-keyout", str(self.folder / "key"), "-out", str(self.certificate)]
         subprocess.run(words, check=True, capture_output=True, timeout=60)
         self.certificate.chmod(0o644)
@@ -83,7 +86,7 @@ class Provider:
     def begin(self) -> None:
         """Answer from now on, always at the same port."""
         handler = type("Handler", (Answers,), {"provider": self})
-        self.server = ThreadingHTTPServer(("127.0.0.1", self.port), handler)
+        self.server = ThreadingHTTPServer((self.host, self.port), handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate, self.folder / "key")
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)

@@ -79,6 +79,11 @@ def test_the_page_of_a_server_that_died_tells_why_at_once(
     if answer.status_code == 503:  # by the proxy, before the hub has noticed
         assert "Your server does not answer" in answer.text and "Try restarting" not in answer.text
         answer = followed(bob, answer)
+    if (
+        answer.status_code == 200
+    ):  # while Slurm ends the job, a page says that the server is stopping
+        assert "is stopping" in answer.text
+        answer = until(lambda: (told := bob.lab()).status_code == 424 and told, 20)
     assert answer.status_code == 424 and 'data-kind="cancelled"' in answer.text
     settled(machine, people)
 

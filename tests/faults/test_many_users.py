@@ -22,7 +22,11 @@ NEVER = (b"appears to have stopped", b"is held by no server", b"Traceback")
 
 @pytest.mark.parametrize(
     ("known", "absent", "restarts"),
-    [(1_500, 40, 15), pytest.param(100, 9_900, 5, marks=pytest.mark.soak)],
+    [
+        (1_500, 40, 4),
+        pytest.param(1_500, 40, 15, marks=pytest.mark.soak),
+        pytest.param(100, 9_900, 5, marks=pytest.mark.soak),
+    ],
 )
 def test_restarts_with_running_servers(
     machine: Machine, people: dict[str, Person], known: int, absent: int, restarts: int

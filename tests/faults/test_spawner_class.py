@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from ..person import Person
 from .agreement import settled
 from .machine import Machine
@@ -18,28 +16,27 @@ ANOTHER = 'c.JupyterHub.spawner_class = "jupyterhub.spawner.SimpleLocalProcessSp
 PROGRAMS = Path(__file__).parent / "programs"
 
 
-@pytest.mark.parametrize(
-    ("configuration", "named"),
-    [
-        (ANOTHER, "jupyterhub.spawner.SimpleLocalProcessSpawner"),
-        ((PROGRAMS / "read_early.py").read_text(), "JupyterHub's default"),
-        ((PROGRAMS / "replace_later.py").read_text(), "jupyterhub.spawner.LocalProcessSpawner"),
-    ],
-    ids=["another", "early", "later"],
-)
-def test_the_hub_ends(
-    machine: Machine, people: dict[str, Person], configuration: str, named: str
-) -> None:
+FOREIGN = {
+    ANOTHER: "jupyterhub.spawner.SimpleLocalProcessSpawner",
+    (PROGRAMS / "read_early.py").read_text(): "JupyterHub's default",
+    (PROGRAMS / "replace_later.py").read_text(): "jupyterhub.spawner.LocalProcessSpawner",
+}
+"""Configurations with another spawner, and how it is named."""
+
+
+def test_the_hub_ends(machine: Machine, people: dict[str, Person]) -> None:
     alice = people["alice"]
     assert alice.start("small")[-1].get("ready")
     jobs = machine.live_jobs()
-    with machine.stopped("hub"), local_configuration(machine, configuration):
-        ended = run_hub(machine)
-    assert ended.returncode == os.EX_CONFIG
-    [line] = [line for line in ended.stderr.splitlines() if "The hub ends" in line]
-    assert f"spawners is {named}, not" in line and f"{machine.site.etc}/local.d" in line
-    assert "appears to have stopped" not in ended.stderr
-    assert machine.live_jobs() == jobs
+    with machine.stopped("hub"):
+        for configuration, named in FOREIGN.items():
+            with local_configuration(machine, configuration):
+                ended = run_hub(machine)
+            assert ended.returncode == os.EX_CONFIG, configuration
+            [line] = [line for line in ended.stderr.splitlines() if "The hub ends" in line]
+            assert f"spawners is {named}, not" in line and f"{machine.site.etc}/local.d" in line
+            assert "appears to have stopped" not in ended.stderr
+            assert machine.live_jobs() == jobs
     settled(machine, people)
     assert alice.server(), "the next hub, without that configuration, does not hold the server"
 

@@ -20,9 +20,16 @@ DAEMONS = ("slurmctld", *(f"slurmd-{node}" for node in NODES))
 
 def large(text: str) -> str:
     """slurm.conf with nodes of the size that the sites have, and with their partitions."""
-    text = re.sub(r"CPUs=\d+ CoresPerSocket=\d+ RealMemory=\d+", "CPUs=24 CoresPerSocket=24 RealMemory=128000 Gres=gpu:p100:4", text)
+    text = re.sub(
+        r"CPUs=\d+ CoresPerSocket=\d+ RealMemory=\d+",
+        "CPUs=24 CoresPerSocket=24 RealMemory=128000 Gres=gpu:p100:4",
+        text,
+    )
     text += "GresTypes=gpu\n"
-    lines = [f"PartitionName={name} Nodes=ALL MaxTime=2-00:00:00 OverSubscribe=NO\n" for name in PARTITIONS]
+    lines = [
+        f"PartitionName={name} Nodes=ALL MaxTime=2-00:00:00 OverSubscribe=NO\n"
+        for name in PARTITIONS
+    ]
     return text + "".join(lines)
 
 
@@ -45,7 +52,13 @@ def restart(machine: Machine) -> None:
     for name in DAEMONS:
         machine.kill(name)
     machine.mend(*DAEMONS)
-    until(lambda: set(ask(machine.site, "sinfo", "--noheader", "--Node", "--format=%T").split()) <= {"idle", "mixed"}, 60)
+    until(
+        lambda: (
+            set(ask(machine.site, "sinfo", "--noheader", "--Node", "--format=%T").split())
+            <= {"idle", "mixed"}
+        ),
+        60,
+    )
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from jupyterhub.handlers.pages import ProxyErrorHandler
 from ..servers.hub_state import HubState
 from .stopped_servers import is_suspended
 
-CLEAN_UP_TIMEOUT = 4.0  # seconds that a page waits for Slurm's answer and JupyterHub's clean-up
+# longer than Slurm is queried how a job has ended (backends/slurm/job_queries.py, ended_job)
+CLEAN_UP_TIMEOUT = 8.0  # seconds that a page waits for Slurm's answer and JupyterHub's clean-up
 
 
 class NoAnswerHandler(ProxyErrorHandler):
