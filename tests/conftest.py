@@ -29,7 +29,17 @@ from sitekit.site import Site, load_site
 from .person import Person
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-NEEDS_HOST = ("attacks", "browser", "chain", "faults", "ssh", "upstream", "front", "platforms")
+NEEDS_HOST = (
+    "attacks",
+    "browser",
+    "chain",
+    "faults",
+    "images",
+    "ssh",
+    "upstream",
+    "front",
+    "platforms",
+)
 """The rooms whose tests run in one process, in this order: they change the demo, or this host."""
 NEEDS_ROOT = (*NEEDS_HOST, "systemd")
 RUN = "SITEKIT_TEST_RUN"

@@ -85,3 +85,14 @@ def group(name: str, *members: str) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["groupdel", name], check=True)
+
+
+@contextmanager
+def reservation(site: Site, name: str) -> Iterator[None]:
+    """A reservation of one node for the account of the same name."""
+    words = ["StartTime=now", "Duration=120", "Nodes=demo1", f"Accounts={name}"]
+    ask(site, "scontrol", "create", f"ReservationName={name}", *words)
+    try:
+        yield
+    finally:
+        ask(site, "scontrol", "delete", f"ReservationName={name}")

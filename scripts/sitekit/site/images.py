@@ -37,7 +37,7 @@ def _bind(text: str) -> str:
     place = str(PurePosixPath(place or source))
     if hidden := _hidden_by(place):
         raise Unfit(
-            f"{place} in the container would hide {hidden}, which the server needs",
+            f"{place} in the container would hide or change {hidden}, which the server needs",
             "name another place in the container, as /data:/mnt/data",
         )
     return f"{PurePosixPath(source)}:{place}{read_only or ''}"

@@ -372,3 +372,29 @@ def test_what_a_server_opens_is_one_of_the_sites_interfaces() -> None:
             read_choice(site, {"tier": "small", "interface": value})
     with pytest.raises(BadChoice, match="no option 'interface'"):
         read_choice(SITE, {"tier": "small", "interface": "JupyterLab"})
+
+
+def with_images() -> Site:
+    """The site, whose tier `small` has two of its three images."""
+    values = SITE.model_dump(mode="json")
+    images = [{"key": key, "title": key.title(), "path": f"/i/{key}"} for key in ("a", "b", "c")]
+    values["server"] |= {"containers": {"engine": "apptainer"}, "images": images}
+    values["tiers"][0]["images"] = ["b", "a"]
+    return Site.model_validate(values)
+
+
+def test_the_first_image_of_the_tier_is_the_default() -> None:
+    assert read_choice(with_images(), {"tier": "small"})[0].image == "b"
+    assert read_choice(with_images(), {"tier": "large"})[0].image == ""
+    choice, stored = read_choice(with_images(), {"tier": "small", "image": "a"})
+    assert (choice.image, stored) == ("a", {"profile": "small", "image": "a"})
+    last = form_values_of(with_images(), choice.as_dict(), Eligibility())
+    assert last == {"profile": "small", "image": "a"}
+
+
+@pytest.mark.parametrize("value", ["c", "A", "", "/i/a", None, ["a"], {"key": "a"}, 1], ids=repr)
+def test_an_image_that_is_not_the_tiers_is_refused(value: object) -> None:
+    with pytest.raises(BadChoice, match="is not one of: b, a"):
+        read_choice(with_images(), {"tier": "small", "image": value})
+    with pytest.raises(BadChoice, match="has no option 'image'"):
+        read_choice(with_images(), {"tier": "large", "image": value})

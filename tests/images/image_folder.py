@@ -1,0 +1,62 @@
+"""Build an image for tests in a second: a folder with the demo's release as the image's Python.
+
+The packages are hard links to those of the release. Libraries and a few programs are copies of this
+host's. The folder has no Debian and no conda, but it is a root that Charliecloud runs.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+PYTHON = "/opt/py/bin/python3.11"
+PROGRAMS = ("/bin/sh", "/bin/bash", "/bin/cat", "/bin/ls", "/usr/bin/env", "/usr/bin/printf",
+            "/usr/bin/ssh")  # fmt: skip
+FOLDERS = ("dev", "etc", "home", "mnt/data", "opt/sitekit", "proc", "sys", "tmp", "usr/bin", "usr/lib",
+           "usr/lib64")  # fmt: skip
+KERNEL = {
+    "argv": ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+    "display_name": "Python 3 (image)",
+    "language": "python",
+}
+
+
+def build(folder: Path, release: Path) -> None:
+    """Make the image in `folder`, which does not exist yet."""
+    for name in FOLDERS:
+        (folder / name).mkdir(parents=True)
+    for name in ("bin", "lib", "lib64"):
+        (folder / name).symlink_to(f"usr/{name}")
+    for name in ("passwd", "group", "hosts", "resolv.conf"):
+        (folder / "etc" / name).touch()
+    (folder / "etc" / "marker").write_text("inside the image\n")
+    subprocess.run(["cp", "-al", release, folder / "opt" / "py"], check=True)
+    _remove_the_kit(folder / "opt" / "py")
+    for path in {*PROGRAMS, *_libraries(folder)}:
+        place = folder / path.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, place)
+
+
+def _remove_the_kit(python: Path) -> None:
+    """Leave the release's packages, without sitekit and without its settings of Jupyter."""
+    [package] = python.glob("local/lib/python3.*/dist-packages/sitekit")
+    kernels = python / "share" / "jupyter" / "kernels"
+    for folder in (package, python / "share" / "sitekit", kernels, python / "etc" / "jupyter"):
+        shutil.rmtree(folder)
+    (kernels / "python3").mkdir(parents=True)
+    (kernels / "python3" / "kernel.json").write_text(json.dumps(KERNEL))
+
+
+def _libraries(folder: Path) -> set[str]:
+    """The libraries of this host that the programs and the packages of the image load."""
+    files = [str(file) for file in (folder / "opt").rglob("*.so*") if file.is_file()]
+    files += [str(folder) + PYTHON, *PROGRAMS]
+    found: set[str] = set()
+    for start in range(0, len(files), 100):
+        ldd = ["ldd", *files[start : start + 100]]
+        printed = subprocess.run(ldd, capture_output=True, text=True).stdout
+        found |= {word for word in printed.split() if word.startswith("/lib")}
+    return {path.rstrip(":") for path in found if Path(path.rstrip(":")).is_file()}

@@ -1,0 +1,104 @@
+"""config/sites/gateway-workshop.yml from login to cell: GitHub, one account for all, a folder for
+each participant with a copy of the workshop's repository, a tunnel."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ..chain.oauth import Visitor, environments, refusal, visiting
+from ..chain.provider import Known
+from ..chain.test_chain import python_of
+from ..faults.machine import Machine
+from ..slurm import ask, jobs, until
+from ..unit.session.git_remote import remote
+from .cluster import account, reservation
+from .outside import Outside, brought_up
+
+HOMES = Path("/home/workshop/participants")
+TEAM = "example-lab:workshop-2027"
+PEOPLE = {
+    "ann": Known({"login": "Ann", "email": None}, {TEAM}),
+    "ben": Known({"login": "ben", "email": None}, {TEAM}),
+    "boss": Known({"login": "instructor", "email": None}, {TEAM}),
+    "odd": Known({"login": "-odd-", "email": None}, {TEAM}),
+    "eve": Known({"login": "eve", "email": None}, {"example-lab"}),
+}
+LOOK = "import os; print(os.getcwd(), sorted(os.listdir('.')), os.path.expanduser('~'))"
+
+
+@pytest.fixture(scope="module")
+def workshop(cluster: Machine, folder: Path) -> Iterator[Outside]:
+    (folder / "remote").mkdir()
+    with (
+        remote(folder / "remote") as material,
+        account(cluster.site, "workshop"),
+        reservation(cluster.site, "workshop"),
+        brought_up(
+            "gateway-workshop", folder, server__repository__url=f"{material.base}/course.git"
+        ) as site,
+    ):
+        (material.work / "first.ipynb").write_text("{}")
+        material.publish("first")
+        site.provider.people = PEOPLE
+        for name in ("ann", "ben"):
+            trust(HOMES / name, material.certificate)
+        yield site
+
+
+def trust(home: Path, certificate: Path) -> None:
+    """Let git of a participant believe the certificate of the test's repository."""
+    home.mkdir(parents=True)
+    (home / ".gitconfig").write_text(f"[http]\n\tsslCAInfo = {certificate}\n")
+    for place in (HOMES, home, home / ".gitconfig"):
+        shutil.chown(place, "workshop", "workshop")
+
+
+def started(visitor: Visitor, tier: str) -> None:
+    assert visitor.come().status_code == 200
+    told = visitor.start(tier)
+    assert told[-1].get("ready"), told
+
+
+def test_each_participant_has_a_folder_with_the_notebooks(workshop: Outside) -> None:
+    site = workshop.site
+    with visiting(site, "ann", "ann") as ann, visiting(site, "ben", "ben") as ben:
+        for visitor in (ann, ben):
+            started(visitor, "shared")
+        opened = ann.http.get("/user/ann/")
+        assert opened.status_code == 200 and opened.url.path == "/user/ann/lab/tree/course"
+        homes = {one["JUPYTERHUB_USER"]: one["HOME"] for one in environments("workshop")}
+        assert homes == {name: str(HOMES / name) for name in ("ann", "ben")}
+        kernel = ann.kernel(python_of(ann))
+        assert kernel.run(LOOK).startswith(f"{HOMES}/ann")
+        kernel.run("open('course/first.ipynb', 'w').write('mine')")
+        kernel.close()
+        assert (HOMES / "ben/course/first.ipynb").read_text() == "{}"
+        shape = {ask(site, "squeue", "--noheader", "--user=workshop", "--format=%a %v")}
+        assert shape == {"workshop workshop\nworkshop workshop"}
+        ann.stop_and_wait()
+        started(ann, "shared")
+        assert (HOMES / "ann/course/first.ipynb").read_text() == "mine"
+        for visitor in (ann, ben):
+            visitor.stop_and_wait()
+        until(lambda: not jobs(site, "workshop"))
+
+
+def test_a_whole_node_and_the_instructor(workshop: Outside) -> None:
+    site = workshop.site
+    with visiting(site, "boss", "instructor") as boss:
+        started(boss, "node")
+        assert boss.admin and boss.http.get("/hub/admin").status_code == 200
+        [job] = [line.split()[0] for line in jobs(site, "workshop")]
+        assert "OverSubscribe=NO" in ask(site, "scontrol", "show", "job", job)
+        boss.stop_and_wait()
+
+
+@pytest.mark.parametrize(
+    ("who", "why"), [("eve", "does not admit this user"), ("odd", "is no name of an account")]
+)
+def test_who_is_refused_is_told_why(workshop: Outside, who: str, why: str) -> None:
+    assert why in refusal(workshop.site, who)
