@@ -25,6 +25,12 @@ def login_node_fits(site: Site) -> Iterator[Unfit]:
             "write the IP address from which the hub connects to the login node",
             *("slurm", "ssh", "source"),
         )
+    if node.account == site.login.gateway:
+        yield Unfit(
+            f"'{node.account}' runs all servers, so that users could act as the account of the queries",
+            "name another account for the queries, such as jupyterhub-gate",
+            *("slurm", "ssh", "account"),
+        )
     for place, tier in enumerate(site.tiers):
         if tier.requires.group:
             yield Unfit(

@@ -184,6 +184,33 @@ def test_a_request_that_is_cancelled_before_its_turn_is_counted_out(
     asyncio.run(many())
 
 
+def test_an_account_whose_gate_is_stopped_leaves_sessions_for_others(
+    site: Site, plays: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = plays('{"ok": true, "job": 7}')
+    (folder / "ssh-client").write_text(
+        f'#!/bin/sh\ncase "$*" in *"-l alice"*) exec sleep 60;; esac\ncat {folder}/answer\n'
+    )
+
+    async def certificate(_: Site, account: str) -> Path:
+        return folder / account
+
+    monkeypatch.setattr(over_ssh, "certificate_of", certificate)
+
+    async def many() -> None:
+        held = [asyncio.ensure_future(gate.ask_gate(site, "alice", {})) for _ in range(8)]
+        await asyncio.sleep(0.2)
+        assert (await gate.ask_gate(site, "bob", {}))["job"] == 7
+        assert not any(request.done() for request in held)
+        for request in held:
+            request.cancel()
+        await asyncio.gather(*held, return_exceptions=True)
+        while gate.under_way:
+            await asyncio.sleep(0.02)
+
+    asyncio.run(many())
+
+
 @pytest.mark.parametrize(
     ("port", "key", "line"),
     [

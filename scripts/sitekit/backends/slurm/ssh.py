@@ -15,7 +15,7 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -29,17 +29,18 @@ log = logging.getLogger(__name__)
 
 SSH = "/usr/bin/ssh"
 FAILED = 255  # exit code of ssh itself; the gate ends with 0 or 1
-# at once, for queries and for requests as users: sshd accepts 10 in one connection, which both use
-# if one account has both (sshd_config(5), MaxSessions)
-SESSIONS = 5
+# At once: queries, requests as users, and requests as one of several accounts. sshd accepts 10
+# sessions in one connection (sshd_config(5), MaxSessions), and 10 connections whose login has not
+# ended (MaxStartups).
+QUERIES, REQUESTS, OF_ONE = 5, 5, 2
 RECONNECT, RECONNECT_LIMIT = 1.0, 15.0  # seconds between two connections: the first, the longest
 
-_sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, asyncio.Semaphore]]
+_sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, ...], asyncio.Semaphore]]
 _sessions = WeakKeyDictionary()
-"""The sessions that are free, for queries (True) and for requests as users (False).
+"""The sessions that are free, for each kind of request.
 
 A user can stop the gate that runs as the user, and hold a session until the timeout. Queries
-therefore never wait for requests as users.
+therefore never wait for requests as users, and one account never has all sessions.
 """
 
 
@@ -94,10 +95,17 @@ class Ssh:
             raise NoAnswer(f"the login node cannot be reached: {answer.err[-500:]}")
         return answer
 
-    def _session(self) -> asyncio.Semaphore:
-        """Return the semaphore for one of the sessions at once."""
-        kinds = _sessions.setdefault(asyncio.get_running_loop(), {})
-        return kinds.setdefault(not self._account, asyncio.Semaphore(SESSIONS))
+    @contextlib.asynccontextmanager
+    async def _session(self) -> AsyncIterator[None]:
+        """Wait until one more session may be opened, and count it while the block runs."""
+        if not self._account:
+            async with _limit(("queries",), QUERIES):
+                yield
+            return
+        # all users of a gateway have the same account
+        most = REQUESTS if self._site.login.gateway else OF_ONE
+        async with _limit(("account", self._account), most), _limit(("users",), REQUESTS):
+            yield
 
     async def _words(self, account: str) -> list[str]:
         """Return ssh's command line. Raises NoAnswer if the certificate cannot be made."""
@@ -107,6 +115,12 @@ class Ssh:
             certificate = await certificate_of(self._site, account)
             words += ["-l", account, "-o", f"CertificateFile={certificate}"]
         return [*words, ssh.HOST]
+
+
+def _limit(kind: tuple[str, ...], most: int) -> asyncio.Semaphore:
+    """Return the semaphore for `most` sessions of this kind at once."""
+    kinds = _sessions.setdefault(asyncio.get_running_loop(), {})
+    return kinds.setdefault(kind, asyncio.Semaphore(most))
 
 
 def client(site: Site) -> list[str]:
