@@ -22,7 +22,7 @@ def large(text: str) -> str:
     """slurm.conf with nodes of the size that the sites have, and with their partitions."""
     text = re.sub(
         r"CPUs=\d+ CoresPerSocket=\d+ RealMemory=\d+",
-        "CPUs=24 CoresPerSocket=24 RealMemory=128000 Gres=gpu:p100:4",
+        "CPUs=64 CoresPerSocket=64 RealMemory=256000 Gres=gpu:p100:4",
         text,
     )
     text += "GresTypes=gpu\n"
@@ -89,8 +89,8 @@ def group(name: str, *members: str) -> Iterator[None]:
 
 @contextmanager
 def reservation(site: Site, name: str) -> Iterator[None]:
-    """A reservation of one node for the account of the same name."""
-    words = ["StartTime=now", "Duration=120", "Nodes=demo1", f"Accounts={name}"]
+    """A reservation of two nodes for the account of the same name."""
+    words = ["StartTime=now", "Duration=120", "Nodes=demo1,demo2", f"Accounts={name}"]
     ask(site, "scontrol", "create", f"ReservationName={name}", *words)
     try:
         yield

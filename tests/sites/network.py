@@ -34,6 +34,16 @@ def network() -> Iterator[None]:
         ip("netns", "delete", NAMESPACE)
 
 
+@contextmanager
+def cut() -> Iterator[None]:
+    """No packet passes the cable while the block runs."""
+    ip("link", "set", CABLE, "down")
+    try:
+        yield
+    finally:
+        ip("link", "set", CABLE, "up")
+
+
 def on_the_hub(
     *words: object, check: bool = True, **environment: str
 ) -> subprocess.CompletedProcess[str]:

@@ -92,7 +92,7 @@ def test_whole_nodes(comet: Outside) -> None:
         assert ben.submit({"tier": "compute", "compute.nodes": "2"}).status_code == 302
         assert list(ben.progress())[-1].get("ready")
         [job] = [line.split()[0] for line in jobs(site, "bob")]
-        assert ask(site, "squeue", "--noheader", f"--jobs={job}", "--format=%D %C") == "2 48"
+        assert ask(site, "squeue", "--noheader", f"--jobs={job}", "--format=%D %C") == "2 128"
         refused = ben.submit(
             {"tier": "shared", "shared.account": "research\n#SBATCH --uid=0"}, "one"
         )

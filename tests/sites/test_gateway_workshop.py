@@ -4,7 +4,10 @@ each participant with a copy of the workshop's repository, a tunnel."""
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,9 +16,11 @@ from ..chain.oauth import Visitor, environments, refusal, visiting
 from ..chain.provider import Known
 from ..chain.test_chain import python_of
 from ..faults.machine import Machine
+from ..person import Kernel
 from ..slurm import ask, jobs, until
 from ..unit.session.git_remote import remote
 from .cluster import account, reservation
+from .network import cut
 from .outside import Outside, brought_up
 
 HOMES = Path("/home/workshop/participants")
@@ -26,6 +31,7 @@ PEOPLE = {
     "boss": Known({"login": "instructor", "email": None}, {TEAM}),
     "odd": Known({"login": "-odd-", "email": None}, {TEAM}),
     "eve": Known({"login": "eve", "email": None}, {"example-lab"}),
+    **{f"p{n}": Known({"login": f"p{n}", "email": None}, {TEAM}) for n in range(50)},
 }
 LOOK = "import os; print(os.getcwd(), sorted(os.listdir('.')), os.path.expanduser('~'))"
 
@@ -95,6 +101,49 @@ def test_a_whole_node_and_the_instructor(workshop: Outside) -> None:
         [job] = [line.split()[0] for line in jobs(site, "workshop")]
         assert "OverSubscribe=NO" in ask(site, "scontrol", "show", "job", job)
         boss.stop_and_wait()
+
+
+@pytest.mark.parametrize(
+    ("servers", "seconds"), [(2, 10), pytest.param(10, 60, marks=pytest.mark.soak)]
+)
+def test_servers_survive_while_the_link_is_cut(
+    workshop: Outside, servers: int, seconds: float
+) -> None:
+    """Neither the hub's connection to the login node nor the tunnels of servers get a packet."""
+    site = workshop.site
+    with ExitStack() as stack:
+        people = [stack.enter_context(visiting(site, f"p{n}")) for n in range(servers)]
+        for person in people:
+            started(person, "shared")
+        before = sorted(jobs(site, "workshop"))
+        kernels = [person.kernel(python_of(person)) for person in people]
+        for kernel in kernels:
+            kernel.run("kept = 6 * 7")
+            kernel.close()
+        with cut():
+            time.sleep(seconds)
+        for person, kernel in zip(people, kernels, strict=True):
+            until(lambda person=person: person.lab().status_code == 200, 120)
+            again = Kernel(person, kernel.id, person.server_path(""))
+            assert again.run("print(kept)") == "42"
+            again.close()
+        assert sorted(jobs(site, "workshop")) == before
+        for person in people:
+            person.stop_and_wait()
+
+
+@pytest.mark.soak
+def test_fifty_participants_start_at_once(workshop: Outside) -> None:
+    site = workshop.site
+    with ExitStack() as stack:
+        people = [stack.enter_context(visiting(site, f"p{n}")) for n in range(50)]
+        for person in people:
+            assert person.come().status_code == 200
+        with ThreadPoolExecutor(len(people)) as pool:
+            told = list(pool.map(lambda person: person.start("shared")[-1], people))
+        assert all(event.get("ready") for event in told), told
+        for person in people:
+            person.stop_and_wait()
 
 
 @pytest.mark.parametrize(
