@@ -1,4 +1,5 @@
-"""Hold the resources of one server: memory, CPUs, time and others, from tier and user."""
+"""Define the class Choice: the resources of one server, such as memory, CPUs and time. A choice
+comes from a tier (a size of servers that the site offers) and from the user's own input."""
 
 from __future__ import annotations
 
@@ -62,7 +63,7 @@ class Choice:
 
     @classmethod
     def of(cls, tier: Tier) -> Choice:
-        """Return the tier's own resources, without any choice of a user."""
+        """Return the resources that the tier sets, without any value that a user has chosen."""
         names = ("gpu_type", "account", "qos", "reservation", "constraint")
         return cls(
             tier=tier.key,

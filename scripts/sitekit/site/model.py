@@ -1,7 +1,7 @@
-"""Define the Site: all settings of `config/site.yml`, typed, immutable and checked.
+"""Define the class Site: all settings of `config/site.yml`, typed, immutable and checked.
 
-All actions of sitekit follow from the Site. Reading a site file changes nothing on the machine. An
-error in the file raises BadInput with the file, the line, the key and the remedy.
+Everything that sitekit does depends only on these settings. Reading a site file changes nothing on
+the machine. An error in the file raises BadInput with the file, the line, the key and the remedy.
 """
 
 from __future__ import annotations
@@ -249,7 +249,7 @@ class Site(Section):
 
 
 def _tiers_apart(site: Site) -> Iterator[Unfit]:
-    """Yield an error for tiers with the same key."""
+    """Yield an error if two tiers have the same key."""
     keys = [tier.key for tier in site.tiers]
     for place, key in enumerate(keys):
         if (first := keys.index(key)) != place:

@@ -62,7 +62,7 @@ async def solve_(request: dict[str, Any]) -> list[dict[str, str]]:
         ) from None
     except InvalidMatchSpecError as error:
         raise Problem(
-            f"one of its packages is not written as conda does: {error}", "environment.yml"
+            f"one of its packages is not in conda's syntax: {error}", "environment.yml"
         ) from None
     except (GatewayError, FetchRepoDataError) as error:
         raise Problem(
@@ -83,7 +83,8 @@ def write_lock(package_records: list[RepoDataRecord], channels: list[str], path:
 
 
 def move(request: dict[str, Any]) -> None:
-    """Rewrite the file `lock` so that all packages are in another `channel`."""
+    """Rewrite the file `lock` (a list of packages with addresses) so that all addresses are in
+    `channel`."""
     package_records = lock_records(request)
     for record in package_records:
         record.url = f"{request['channel']}/{record.subdir}/{record.url.rpartition('/')[2]}"
@@ -92,7 +93,7 @@ def move(request: dict[str, Any]) -> None:
 
 
 def told(record: RepoDataRecord) -> dict[str, str]:
-    """Return the name, version, build, URL and hash of a package."""
+    """Return a package's name, version, build, URL and hash as JSON types."""
     return {
         "name": record.name.normalized,
         "version": str(record.version),
@@ -182,7 +183,7 @@ def check_local(package_records: list[RepoDataRecord]) -> None:
             continue
         if not file.is_file():
             raise Problem(
-                "this package is no longer there",
+                "this package no longer exists",
                 str(file),
                 "remove the unfinished release, and run it again",
             )
@@ -210,7 +211,7 @@ def records(request: dict[str, Any]) -> list[str]:
 
 
 def work(request: dict[str, Any]) -> Any:
-    """Carry out the request: solve, install or another action that its `verb` names."""
+    """Do what the request's `verb` names, such as solve or install, and return the answer."""
     verb = request["verb"]
     if verb in ("urls", "records", "locked", "move"):
         return {"urls": urls, "records": records, "locked": locked, "move": move}[verb](request)

@@ -1,6 +1,6 @@
 """Restrict JupyterHub's own handlers, which would accept any options that a user sends.
 
-The handlers also write a card when somebody stops another user's server.
+If an administrator stops a user's server, the handlers also write a card, which tells the user so.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class ProxyHandler(ProxyAPIHandler):
     """Refuse to change the proxy's address: only site.yml sets it (apihandlers/proxy.py, patch)."""
 
     async def patch(self) -> None:
-        raise web.HTTPError(405, "the proxy is the site's own")
+        raise web.HTTPError(405, "only the site file sets the proxy")
 
 
 def _with_short_title(body: Any) -> Any:

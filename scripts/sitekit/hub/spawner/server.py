@@ -52,7 +52,7 @@ class Server(Spawner):
         return self.hub_state.backends[self.backend_name]
 
     def row(self) -> Row | None:
-        """Return the server's row in the ledger; None before its first start."""
+        """Return the server's record in the ledger; None before its first start."""
         return self.hub_state.ledger.row(self.tag) if self.tag else None
 
     def get_state(self) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class Server(Spawner):
         self.cpu_guarantee = float(self.choice.cpus * self.choice.tasks)
 
     async def submit(self) -> str:
-        """Submit the job with the checked limits, and return its id. Raises NotStarted."""
+        """Submit the job with the checked limits, and return the job's id. Raises NotStarted."""
         work = self.row()
         assert work is not None, "a job is submitted only after its row is in the ledger"  # noqa: S101
         live = {
@@ -154,7 +154,7 @@ class Server(Spawner):
             self.hub_state.forget(self.tag)
 
     def reported_port(self) -> int:
-        """Return the port that the server has reported; 0 if it has reported none."""
+        """Return the port that the server has reported to the hub; 0 if there is none yet."""
         row = self.row()
         return row.port or 0 if row else 0
 
@@ -190,7 +190,7 @@ class Server(Spawner):
         await self._fail(card)
 
     async def _fail(self, card: Card) -> NoReturn:
-        """Close the row with this card, and raise NotStarted."""
+        """Record in the ledger that the start has failed, with this card, and raise NotStarted."""
         self.hub_state.ledger.end(self.tag, card.as_dict())
         raise NotStarted(card)
 
@@ -231,7 +231,7 @@ class Server(Spawner):
         try:
             return await self._poll()
         except Exception:
-            # if poll() fails, JupyterHub takes the server for gone (app.py, check_spawner)
+            # after an error, JupyterHub treats the server as ended (app.py, check_spawner)
             self.log.exception("Server of %s: the poll failed; it is kept", self.user.name)
             return None
 
@@ -249,7 +249,7 @@ class Server(Spawner):
         return 1
 
     def current_job(self) -> Job | None:
-        """Return the job in the last snapshot."""
+        """Return the server's job from the last snapshot (the last list of all jobs)."""
         row = self.row()
         return self.hub_state.job_of(row) if row else None
 
@@ -280,7 +280,7 @@ class Server(Spawner):
             )
 
     async def _wait_until_ended(self, seconds: float) -> bool:
-        """Close the row and return True, if the backend reports in time that the job is gone."""
+        """Record the end and return True, if the backend reports in time that the job is gone."""
         try:
             await asyncio.wait_for(self._wait_until_gone(), seconds)
         except (TimeoutError, asyncio.TimeoutError):

@@ -61,7 +61,7 @@ def read_tree(
         raise Problem(
             f"there is no folder {missing[0]}",
             "site.yml: kernels.modulepath",
-            "give the folders that `module use` would take",
+            "name the folders that you would give to `module use`",
         )
     tree, broken = Spider(program, site.kernels.modulepath, variables, user).read()
     named: dict[str, list[Entry]] = {}
@@ -76,7 +76,7 @@ Entry = tuple[str, str, dict[str, Any]]
 
 
 def _module(full: str, entries: list[Entry]) -> Module:
-    """Return the module that the spider's entries describe."""
+    """Convert the output of Lmod's spider about one module to a Module."""
     chains = [[tuple(chain) for chain in entry.get("parentAA") or ()] for _, _, entry in entries]
     return Module(
         full=full,

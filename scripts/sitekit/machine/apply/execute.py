@@ -18,7 +18,7 @@ from .actions import Action, Remove, Stop, Write
 from .plan import ApplyPlan
 
 KEPT = 5
-"""The folder `before` keeps the replaced files of so many applies."""
+"""The number of runs of `make apply` whose replaced files the folder `before` keeps."""
 
 
 def before_path(site: Site) -> Path:
@@ -32,15 +32,15 @@ def execute(
     """Do every action of the plan, then call `services` to restart the services.
 
     `services` waits until the services answer. If an action or a service fails, everything is
-    restored and the failure is raised. If services had been stopped or restarted by then,
-    `services(None)` restarts them as they were before.
+    restored and the failure is raised. If services were already stopped or restarted before the
+    failure, `services(None)` restarts them as they were.
     """
     begun = any(isinstance(action, Stop) for action in plan.actions)
 
     def restart_again() -> None:
         """Restart the services with the restored files, if they were stopped or restarted."""
         if begun:
-            say("    starting the services restart_again with what they had")
+            say("    starting the services again, with their old files")
             services(None)
 
     with _or_nothing() as undo:
@@ -72,7 +72,7 @@ def _or_nothing() -> Iterator[ExitStack]:
             except BaseException as failure:
                 for number in before:
                     signal.signal(number, signal.SIG_IGN)
-                say(f" !! {str(failure) or 'interrupted'}\n    putting everything back")
+                say(f" !! {str(failure) or 'interrupted'}\n    restoring everything")
                 _unwind(undo)
                 say(" ok everything is as it was")
                 if isinstance(failure, OSError):
@@ -90,7 +90,7 @@ def _unwind(undo: ExitStack) -> None:
         undo.close()
     except (OSError, Problem) as failure:
         remedy = "look at these files; `make diff` shows how the machine differs from the site file"
-        raise Problem(f"not everything could be put back: {failure}", remedy=remedy) from failure
+        raise Problem(f"not everything could be restored: {failure}", remedy=remedy) from failure
 
 
 def _interrupt(number: int, frame: object) -> None:
@@ -124,6 +124,7 @@ def _keep(actions: Sequence[Action], site: Site, root: Path, undo: ExitStack) ->
 
 
 def _kept(site: Site, root: Path) -> list[Path]:
-    """Return the folders of the last applies, the oldest first."""
+    """Return the folders with the replaced files of the last runs of `make apply`, the oldest
+    first."""
     folder = on_disk(root, before_path(site))
     return sorted(folder.iterdir()) if folder.is_dir() else []

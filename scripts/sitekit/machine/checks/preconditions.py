@@ -53,7 +53,7 @@ def unmet_preconditions(site: Site, root: Path) -> list[BadInput]:
         except BadInput as one:
             found.append(one)
         except PermissionError:
-            continue  # root checks it at the apply
+            continue  # only root can check this; `sudo make apply` does
     return found
 
 
@@ -107,12 +107,12 @@ def _check_way(key: str, path: Path, named: Path, root: Path, owners: set[int]) 
         if step.status.st_uid not in owners or step.everybody_writes or step.group_writes:
             who = "root" if owners == {0} else "root and its owner"
             what = f"others than {who} can write to {step.path}, and put something else in the place of {named}"
-            remedy = f"name a folder below root's own ones only, or: chown root {step.path}; chmod go-w {step.path}"
+            remedy = f"name a folder whose parents belong to root, or: chown root {step.path}; chmod go-w {step.path}"
             raise BadInput(what, key, remedy)
 
 
 def _steps(path: Path, root: Path) -> list[Step]:
-    """Return the steps of a path; none if this account may not see them.
+    """Return the folders and links of a path; an empty list if this account may not see them.
 
     When root runs the apply, the steps are checked again.
     """
@@ -130,7 +130,7 @@ def _group_is_the_proxys(site: Site, root: Path) -> None:
     if not unix_accounts.has_account(root, site.proxy.user):
         return
     group = unix_accounts.group_name(root, site.proxy.user)
-    before = applied(site, root).hub.user  # this apply removes the old hub account from the group
+    before = applied(site, root).hub.user  # the apply removes this account
     strangers = unix_accounts.members(root, group) - {site.proxy.user, site.hub.user, before}
     hubs = {other.hub.user for other in others(site, root)}
     if strangers:
@@ -159,7 +159,7 @@ def _state_is_the_hubs(site: Site, root: Path) -> None:
     if status.st_uid == hub or (status.st_uid, stat.S_IMODE(status.st_mode)) == (0, 0o700):
         return
     if any(real.iterdir()):
-        what = f"{site.paths.state} is not empty, and not {site.hub.user}'s: the hub's state would take it over"
+        what = f"{site.paths.state} is not empty, and does not belong to {site.hub.user}"
         raise BadInput(
             what, "paths.state", "name a folder of the hub's own, such as /var/lib/sitekit"
         )

@@ -45,12 +45,12 @@ def start(site: Site) -> int:
             supervisor.stop(_hub(site))
             database.match_release(site)
         control.start(services, supervisor)
-        stamp.parent.mkdir(mode=0o755, parents=True, exist_ok=True)  # a boot empties /run
+        stamp.parent.mkdir(mode=0o755, parents=True, exist_ok=True)  # /run is empty after a boot
         write_atomic(stamp, in_use)
     for web, state in _machines_own(site).items():
         if state.word != "running":
             say(
-                f" !! {web} is not the site's to start, and users do not reach {site.front.url}: {state.detail}"
+                f" !! {web} is not started by sitekit, and users cannot reach {site.front.url}: {state.detail}"
             )
             say(f"    -> systemctl enable --now {web}; if it runs: sudo make apply")
     return 0
@@ -63,7 +63,7 @@ def hub_release(site: Site) -> str | None:
 
 
 def _stamp(site: Site) -> Path:
-    """Return the file that records the release of the running hub."""
+    """Return the path of the file that records which release the running hub uses."""
     return site.run / "release"
 
 
@@ -73,7 +73,7 @@ def renew(site: Site) -> None:
     Other services keep running.
     """
     if running_supervisor(site).state(_hub(site)).word == "stopped":
-        say("The hub is stopped. It takes the release in use when it starts (make start).")
+        say("The hub is stopped. When it starts (make start), it uses the current release.")
     else:
         start(site)
 
@@ -91,7 +91,7 @@ def stop(site: Site) -> int:
         control.stop(site_services(site, this_platform()), running_supervisor(site))
     for web in _machines_own(site):
         say(
-            f"    {web} serves others as well and goes on; it tells users that the hub does not answer"
+            f"    {web} also serves other websites and keeps running; it tells users that the hub does not answer"
         )
     return 0
 

@@ -1,4 +1,4 @@
-"""Request a certificate for nginx with certbot (`make certificate`).
+"""Request a certificate for nginx with the program certbot (`make certificate`).
 
 Apache needs no such command, because its module mod_md requests certificates itself.
 """
@@ -27,7 +27,7 @@ def certificate(site: Site) -> int:
         )
     if site.front.server == "apache":
         say(
-            " ok Apache asks for its certificate when it starts, and renews it (mod_md); its error log tells of it"
+            " ok Apache asks for its certificate when it starts, and renews it (mod_md); its error log reports this"
         )
         return 0
     if not shutil.which("certbot"):

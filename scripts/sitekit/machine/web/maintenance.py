@@ -23,13 +23,13 @@ def maintenance_on(site: Site) -> int:
     write_atomic(site.maintenance, "")
     who = ", ".join(site.front.maintenance_allow) or "nobody"
     say(
-        f" ok {site.front.url} shows the maintenance page; still let in: {who}. sudo make maintenance_off opens it"
+        f" ok {site.front.url} shows the maintenance page; still open for: {who}. sudo make maintenance_off opens it"
     )
     return 0
 
 
 def maintenance_off(site: Site) -> int:
-    """Open the site again."""
+    """Open the site again for all clients, after maintenance."""
     need_root("maintenance_off")
     site.maintenance.unlink(missing_ok=True)
     say(f" ok {site.front.url} is open")
