@@ -8,25 +8,31 @@ import os
 import signal
 import sys
 
-from . import kernels, queue, release, spawn
+from . import kernels, queue, release, spawn, ssh
 from .common import Bench, apart
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument(
-        "rows", nargs="*", metavar="ROW", help="queue, spawn, kernels or release (default: all)"
+        "rows",
+        nargs="*",
+        metavar="ROW",
+        help="queue, spawn, kernels, ssh or release (default: all)",
     )
     parser.add_argument("--sizes", default="1,10,100,300", help="queue: numbers of servers")
     parser.add_argument("--states", default="waiting,running", help="queue: what the servers do")
     parser.add_argument("--seconds", type=float, default=60, help="queue: length of each window")
-    parser.add_argument("--times", type=int, default=8, help="spawn, kernels: starts of each kind")
+    parser.add_argument(
+        "--times", type=int, default=8, help="spawn, kernels, ssh: starts or requests of each kind"
+    )
     given = parser.parse_args()
     sizes, states = [int(size) for size in given.sizes.split(",")], given.states.split(",")
     rows = {
         "queue": lambda bench: queue.measure(bench, sizes, states, given.seconds),
         "spawn": lambda bench: spawn.measure(bench, given.times),
         "kernels": lambda bench: kernels.measure(bench, given.times),
+        "ssh": lambda bench: ssh.measure(bench, 3 * given.times),
         "release": release.measure,
     }
     if unknown := set(given.rows) - set(rows):
