@@ -10,16 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ...base.errors import BadInput, BadInputs
 from ...site import Site
+from ...site.model_fields import names_at
 from ...site.validate import validate
 from ...site.yaml_file import read_yaml
 from . import unix_accounts
 from .entries import on_disk
 from .manifest import manifest_path
 
-_MACHINE_SECTIONS = ("name", "paths", "supervisor", "hub", "proxy", "login", "front", "backup")
+_MACHINE_SECTIONS = (
+    *("name", "paths", "supervisor", "hub", "proxy", "login", "slurm"),
+    *("front", "backup"),
+)
 """The sections that decide which services, files, folders and memberships there are."""
 
 
@@ -53,13 +58,17 @@ def _read(path: Path, site: Site) -> Site:
     """
     document, values = read_yaml(path), site.model_dump(mode="json")
     for key in _MACHINE_SECTIONS:
-        mine, there = values[key], document.values.get(key, values[key])
-        values[key] = (
-            {name: there.get(name, mine[name]) for name in mine}
-            if isinstance(mine, dict)
-            else there
-        )
+        mine, there = values[key], _known(document.values.get(key, values[key]), (key,))
+        values[key] = mine | there if isinstance(mine, dict) else there
     return validate(Site, replace(document, values=values))
+
+
+def _known(value: Any, path: tuple[str, ...]) -> Any:
+    """Return the value of a key without the keys in it that this version does not know."""
+    names = names_at(Site, path)
+    if not names or not isinstance(value, dict):
+        return value
+    return {name: _known(one, (*path, name)) for name, one in value.items() if name in names}
 
 
 def check_follows(site: Site, root: Path) -> None:
