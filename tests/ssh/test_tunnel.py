@@ -10,7 +10,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,8 @@ class Stolen:
         argv += ["-l", account or self.sent["user"], "-o", "IdentitiesOnly=yes"]
         for option in ("BatchMode=yes", "ExitOnForwardFailure=yes", "ConnectTimeout=5"):
             argv += ["-o", option]
-        argv += ["-o", f"CertificateFile={self.folder}/certificate", "-o", "HostKeyAlias=hub"]
+        alias = "hub" if port == TUNNEL["port"] else "login"
+        argv += ["-o", f"CertificateFile={self.folder}/certificate", "-o", f"HostKeyAlias={alias}"]
         argv += ["-o", f"UserKnownHostsFile={self.folder}/known_hosts"]
         return [*argv, *options]
 
@@ -71,8 +72,7 @@ def people(tunnels: Site, demo: Demo) -> Iterator[tuple[Person, Person]]:
         yield alice, bob
 
 
-@contextmanager
-def stolen_from(site: Site, user: str, folder: Path) -> Iterator[Stolen]:
+def stolen_from(site: Site, user: str, folder: Path) -> Stolen:
     """The key of a user's job, in files of somebody else."""
     [job] = jobs(site, user)
     number = job.split()[0]
@@ -80,22 +80,15 @@ def stolen_from(site: Site, user: str, folder: Path) -> Iterator[Stolen]:
     for name in ("key", "certificate"):
         (folder / name).write_text(f"{sent[name].strip()}\n")
         (folder / name).chmod(0o600)
-    (folder / "known_hosts").write_text(
-        f"hub {sent['host_key']}\n[127.0.0.1]:{PORT} {login_key()}\n"
-    )
-    yield Stolen(folder, number, sent)
-
-
-def login_key() -> str:
-    """The host key of the login node's sshd, which does not matter here."""
-    words = ["ssh-keyscan", "-p", str(PORT), "-t", "ed25519", "127.0.0.1"]
-    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.split(" ", 1)[1]
+    assert site.slurm.ssh
+    login_key = site.slurm.ssh.host_keys[0]
+    (folder / "known_hosts").write_text(f"hub {sent['host_key']}\nlogin {login_key}\n")
+    return Stolen(folder, number, sent)
 
 
 @pytest.fixture
-def stolen(tunnels: Site, people: object, tmp_path: Path) -> Iterator[Stolen]:
-    with stolen_from(tunnels, "alice", tmp_path) as copy:
-        yield copy
+def stolen(tunnels: Site, people: object, tmp_path: Path) -> Stolen:
+    return stolen_from(tunnels, "alice", tmp_path)
 
 
 def service(site: Site, part: str) -> Service:
@@ -187,8 +180,7 @@ def test_a_jobs_key_listens_nowhere_else(
 ) -> None:
     if at == "bob's":
         (tmp_path / "bob").mkdir()
-        with stolen_from(tunnels, "bob", tmp_path / "bob") as bobs:
-            at = f"127.0.0.1:{bobs.sent['listen']}"
+        at = f"127.0.0.1:{stolen_from(tunnels, 'bob', tmp_path / 'bob').sent['listen']}"
     before = log_of_sshd(tunnels).count("request was denied")
     done = stolen.ssh(
         "-N", "-R", f"{at.replace('OWN', str(stolen.sent['listen']))}:127.0.0.1:{PORT}"
@@ -204,8 +196,7 @@ def test_a_jobs_key_opens_no_other_account(stolen: Stolen, account: str) -> None
 
 @pytest.mark.parametrize("account", ["alice", "jupyterhub-gate", "jupyterhub-tunnel"])
 def test_a_jobs_key_is_worth_nothing_at_the_login_node(stolen: Stolen, account: str) -> None:
-    options = ("-N", "-o", "HostKeyAlias=none", "-o", "StrictHostKeyChecking=no")
-    assert "Permission denied" in stolen.ssh(*options, account=account, port=PORT).stderr
+    assert "Permission denied" in stolen.ssh("-N", account=account, port=PORT).stderr
 
 
 def test_after_the_end_of_the_job_its_key_is_worth_nothing(
@@ -215,18 +206,18 @@ def test_after_the_end_of_the_job_its_key_is_worth_nothing(
     before = entries(tunnels)
     with logged_in(demo, "carol") as carol:
         assert carol.start("small")[-1].get("ready")
-        with stolen_from(tunnels, "carol", tmp_path) as copy:
-            port = free_port()
-            there = f"127.0.0.1:{port}:127.0.0.1:{tunnels.hub.port}"
-            words = [*copy.words("-N", "-L", there), "127.0.0.1"]
-            with subprocess.Popen(words) as held:
-                try:
-                    until(lambda: hub_answers(port))
-                    carol.stop_and_wait()
-                    assert held.wait(30) == 255
-                finally:
-                    held.kill()
-            assert "Permission denied" in copy.ssh("-N").stderr
+        copy = stolen_from(tunnels, "carol", tmp_path)
+        port = free_port()
+        there = f"127.0.0.1:{port}:127.0.0.1:{tunnels.hub.port}"
+        words = [*copy.words("-N", "-L", there), "127.0.0.1"]
+        with subprocess.Popen(words) as held:
+            try:
+                until(lambda: hub_answers(port))
+                carol.stop_and_wait()
+                assert held.wait(30) == 255
+            finally:
+                held.kill()
+        assert "Permission denied" in copy.ssh("-N").stderr
     assert entries(tunnels) == before
 
 
