@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from sitekit.contracts import tunnel
 from sitekit.demo.cluster.layout import demo_site
 from sitekit.machine.apply.commands import apply
 from sitekit.machine.login_node.bundle import PAGE, gate_bundle
@@ -98,6 +99,23 @@ def login_node(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             path.unlink(missing_ok=True)
         assert apply(as_run) == 0
         subprocess.run(["userdel", "--remove", ACCOUNT], check=True, capture_output=True)
+
+
+TUNNEL = {"host": "127.0.0.1", "port": 18022, "ports": [31000, 31019]}
+
+
+@pytest.fixture(scope="module")
+def tunnels(login_node: LoginNode) -> Iterator[Site]:
+    """The same hub with tunnels to its servers; afterwards without, and no trace of a tunnel."""
+    values = login_node.site.model_dump(mode="json")
+    values["slurm"]["ssh"]["tunnel"] = TUNNEL
+    site = Site.model_validate(values)
+    try:
+        assert apply(site) == 0
+        yield site
+    finally:
+        assert apply(login_node.site) == 0
+        shutil.rmtree(tunnel.entries(site))
 
 
 def unpack(node: LoginNode, file: Path) -> list[Path]:

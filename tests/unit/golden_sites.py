@@ -27,6 +27,8 @@ ELSEWHERE = {
     "end",
     "gate.json",
     "job.sh",
+    "tunnel_principals",
+    "tunnel_sshd",
 }
 
 

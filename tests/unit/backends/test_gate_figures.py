@@ -11,9 +11,12 @@ import pytest
 from gate_program import gate_program
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from machine_sites import demo
 
 from sitekit.backends.choice import Choice
 from sitekit.backends.slurm.gate import request_of
+from sitekit.contracts.gate_config import hub_variables
+from sitekit.contracts.tunnel import SENT
 from sitekit.site import tier
 from sitekit.site.tier import Tier
 
@@ -109,3 +112,15 @@ def test_the_log_of_a_job_that_runs_stays_however_many_came_after_it(
 def test_the_hub_names_the_jobs_that_run(gate: ModuleType) -> None:
     request = request_of(Choice.of(Tier.model_validate(TIER)), "0123456789abcdef", {}, {"103", "5"})
     assert gate.numbers(json.loads(json.dumps(request))["running"]) == {5, 103}
+
+
+def test_the_gate_takes_the_longest_key_of_a_tunnel_and_passes_it_on(gate: ModuleType) -> None:
+    sent = json.dumps({"host": "a" * 253, "user": "b" * 32, "key": "-----\n" + "k" * 1000 + "\n-----\n",
+                       "certificate": "c" * 2000, "host_key": "h" * 200, "port": 65535, "listen": 65535})  # fmt: skip
+    hub = hub_variables(demo())
+    me = gate.Me("alice", 1000, "alice", "/home/alice", "/bin/sh")
+    variables = {SENT: sent, "JUPYTERHUB_SITEKIT_OTHER": "x"}
+    passed = gate.environment({"hub": hub}, me, variables)
+    assert passed[SENT] == sent and "JUPYTERHUB_SITEKIT_OTHER" not in passed
+    with pytest.raises(gate.Refused):
+        gate.environment({"hub": hub}, me, {SENT: "two\nlines"})

@@ -59,6 +59,10 @@ def test_no_purpose_is_without_its_file():
         "key.pub",
         "user_ca",
         "user_ca.pub",
+        "host_key",
+        "host_key.pub",
+        "authority",
+        "authority.pub",
         "*.py",
         "*.conf",
     }

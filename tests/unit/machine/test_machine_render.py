@@ -153,6 +153,7 @@ def test_systemd_takes_the_units_without_a_word(case: str, tmp_path: Path):
         Path("/bin/sh"),
         family(platform).apache.program,
         family(platform).nginx.program,
+        site.libexec / "tunnel_sshd",
     ):
         stub = tmp_path / program.relative_to("/")
         stub.parent.mkdir(parents=True, exist_ok=True)

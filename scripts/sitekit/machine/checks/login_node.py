@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ...backends.job import NoAnswer
 from ...backends.slurm import ssh_files as ssh
 from ...backends.slurm.transport import ask_slurm
+from ...contracts.tunnel import host
 from ...site import Site
 from .cluster import NODES, fits, read
 from .finding import Finding, unknown
@@ -31,6 +32,12 @@ def look(site: Site) -> Iterator[Finding]:
             str(error), "slurm.ssh", "install the file of make gate_bundle there", refuses=False
         )
         return
+    if site.tunnel:
+        sshd = f"the sshd for tunnels at {host(site)}, port {site.tunnel.port}"
+        yield unknown(
+            f"this host cannot tell whether compute nodes reach {sshd}",
+            f"when the services run, try on a compute node: nc -z {host(site)} {site.tunnel.port}",
+        )
     there = read(answer.out)
     for place, tier in enumerate(site.tiers):
         for name in tier.partitions:

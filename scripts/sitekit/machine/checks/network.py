@@ -6,6 +6,7 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from ...site import Site
 from ..host.listeners import listeners
@@ -21,6 +22,9 @@ _SERVICES = {
 }
 
 
+LOCAL_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+
 def look(
     site: Site, applied: Site, states: Mapping[str, str], platform: Platform
 ) -> Iterator[Finding]:
@@ -29,15 +33,32 @@ def look(
     `states` are the states of the services of the `applied` site. A port that one of these services
     uses counts as free.
     """
-    fault = _bind(site.hub.address, 0)
+    fault = _bind(site.hub_listens_at, 0)
     if fault is not None:
-        what = f"this host has no address {site.hub.address} ({fault})"
+        what = f"this host has no address {site.hub_listens_at} ({fault})"
         yield Finding(
             what,
             "hub.address",
             "write an address that `ip address` lists and that compute nodes can reach",
         )
     yield from _ports(site, applied, states, platform)
+    if site.tunnel:
+        yield from _servers_ports(site.tunnel.ports, LOCAL_PORTS.read_text())
+
+
+def _servers_ports(ports: tuple[int, int], local: str) -> Iterator[Finding]:
+    """Yield a finding if this host gives ports of servers to connections of its own programs.
+
+    `local` is the content of LOCAL_PORTS. sshd can then not listen on some port for a server.
+    """
+    low, high = (int(number) for number in local.split())
+    if ports[0] <= high and low <= ports[1]:
+        yield Finding(
+            f"this host uses the ports from {low} to {high} for connections of any program",
+            "slurm.ssh.tunnel.ports",
+            "name a range outside of them, or change net.ipv4.ip_local_port_range (ip(7))",
+            refuses=False,
+        )
 
 
 def _ports(

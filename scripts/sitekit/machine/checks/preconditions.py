@@ -13,11 +13,14 @@ from ..host.platform import this_platform
 from ..host.target import Target
 from ..installed import unix_accounts
 from ..installed.applied import applied, check_follows, others
+from ..installed.entries import on_disk
 from ..web.apache_links import check_installed
 from ..web.check_provided import check_brought
 from .login_accounts import check_accounts
 from .passwords import check_module
 from .secrecy import check_secrecy
+
+SSHD = Path("/usr/sbin/sshd")
 
 
 def require_preconditions(site: Site, root: Path) -> None:
@@ -41,6 +44,7 @@ def unmet_preconditions(site: Site, root: Path) -> list[BadInput]:
         lambda: check_accounts(site, root),
         lambda: check_installed(target, platform),
         lambda: _state_is_the_hubs(site, root),
+        lambda: _sshd_is_there(site, root),
         lambda: check_brought(target),
         lambda: check_secrecy(target),
     )
@@ -81,6 +85,13 @@ def _groups_are_there(site: Site, root: Path) -> None:
     ]
     if missing:
         raise BadInputs(missing)
+
+
+def _sshd_is_there(site: Site, root: Path) -> None:
+    """Refuse a site with tunnels on a machine without sshd. Raises BadInput."""
+    if site.tunnel and not on_disk(root, SSHD).exists():
+        remedy = "install the package openssh-server; its own service need not run"
+        raise BadInput(f"there is no {SSHD} on this machine", "slurm.ssh.tunnel", remedy)
 
 
 def check_places(site: Site, root: Path) -> None:

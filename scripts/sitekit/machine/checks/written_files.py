@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ...base.command import CommandFailed, run
 from ...base.errors import Problem
+from ...contracts.tunnel import host_key, sshd_config
 from ...site import Site, load_site
 from ..host.file import File
 from ..host.platform import Platform
@@ -57,6 +58,7 @@ def check(
                 check_pam(path, files[path].content)
             elif path.parent == Path("/etc/logrotate.d"):
                 check_rotation(staged.at(path))
+        _sshd(site, staged, changed)
         if changed & read_by_front(site, platform):
             _front(target, platform, staged)
         if any(path.parent == Path("/etc/systemd/system") for path in changed):
@@ -129,6 +131,15 @@ def _front(target: Target, platform: Platform, staged: _Staged) -> None:
     run([program, "-t", "-f", conf])
 
 
+def _sshd(site: Site, staged: _Staged, changed: Set[Path]) -> None:
+    """Test the configuration of the site's own sshd. Raises CommandFailed.
+
+    Only root can read sshd's key, without which sshd tests nothing.
+    """
+    if sshd_config(site) in changed and host_key(site) in staged.files:
+        run(["/usr/sbin/sshd", "-t", "-f", staged.at(sshd_config(site))])
+
+
 def check_rotation(path: Path) -> None:
     """Test a logrotate file. Does nothing if logrotate is not installed. Raises Problem."""
     try:
@@ -156,9 +167,9 @@ def _systemd(site: Site, staged: _Staged) -> None:
                 stub.parent.mkdir(parents=True, exist_ok=True)
                 stub.write_text("#!/bin/sh\n")
                 stub.chmod(0o755)
-            units[-1].write_text(
-                text.replace(f"={site.current}/bin/", f"={staged.at(site.current)}/bin/")
-            )
+            for place in (site.current / "bin", site.libexec):
+                text = text.replace(f"ExecStart={place}/", f"ExecStart={staged.at(place)}/")
+            units[-1].write_text(text)
     said = run(["systemd-analyze", "verify", "--man=no", *units], check=False)
     faults = faults_of(site, said.stdout + said.stderr)
     if faults:

@@ -10,17 +10,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from pydantic import create_model
 
 from ...base.errors import BadInput, BadInputs
 from ...site import Site
+from ...site.model_fields import names_at
 from ...site.validate import validate
 from ...site.yaml_file import read_yaml
 from . import unix_accounts
 from .entries import on_disk
 from .manifest import manifest_path
 
-_MACHINE_SECTIONS = ("name", "paths", "supervisor", "hub", "proxy", "login", "front", "backup")
+_KEYS = ("name", "paths", "supervisor", "hub", "proxy", "login", "slurm", "front", "backup")
 """The sections of a site file that decide which services, files, folders and memberships exist."""
+
+_FIELDS: dict[str, Any] = {
+    key: (field.annotation, field) for key, field in Site.model_fields.items() if key in _KEYS
+}
+_Sections = create_model("_Sections", **_FIELDS)
+"""These sections alone. They need not fit the other sections, which are those of another file."""
 
 
 def applied_path(site: Site) -> Path:
@@ -52,15 +62,21 @@ def _read(path: Path, site: Site) -> Site:
     All other sections are those of `site`. Unknown keys are ignored, because another version of
     sitekit may have written the file.
     """
-    document, values = read_yaml(path), site.model_dump(mode="json")
-    for key in _MACHINE_SECTIONS:
-        mine, there = values[key], document.values.get(key, values[key])
-        values[key] = (
-            {name: there.get(name, mine[name]) for name in mine}
-            if isinstance(mine, dict)
-            else there
-        )
-    return validate(Site, replace(document, values=values))
+    document, mine = read_yaml(path), site.model_dump(mode="json", include=set(_KEYS))
+    values = {}
+    for key, own in mine.items():
+        there = _known(document.values.get(key, own), (key,))
+        values[key] = own | there if isinstance(own, dict) else there
+    sections = validate(_Sections, replace(document, values=values))
+    return site.model_copy(update={key: getattr(sections, key) for key in _KEYS})
+
+
+def _known(value: Any, path: tuple[str, ...]) -> Any:
+    """Return the value of a key without the keys in it that this version does not know."""
+    names = names_at(Site, path)
+    if not names or not isinstance(value, dict):
+        return value
+    return {name: _known(one, (*path, name)) for name, one in value.items() if name in names}
 
 
 def check_follows(site: Site, root: Path) -> None:
