@@ -14,7 +14,8 @@ from .commands import COMMANDS, Command, help_of, overview
 
 
 def site_path() -> Path:
-    """Return the path of the site file: $SITE, else config/site.yml of the checkout."""
+    """Return the path of the site file: the value of $SITE if it is set, else config/site.yml of
+    the checkout."""
     return Path(os.environ.get("SITE") or CHECKOUT / "config" / "site.yml")
 
 

@@ -215,7 +215,7 @@ GROUPS: dict[str, dict[str, Command]] = {
         "soak": Command("run all tests, including the long ones", root=True),
     },
 }
-"""All commands by group. The Makefile itself runs those without a function."""
+"""All commands by group. A command without a function is carried out by the Makefile itself."""
 
 COMMANDS = {
     name: command

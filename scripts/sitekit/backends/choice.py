@@ -1,4 +1,5 @@
-"""Hold the resources of one server: memory, CPUs, time and others, from tier and user."""
+"""Define the class Choice: the resources of one server, such as memory, CPUs and time. A choice
+comes from a tier (a size of servers that the site offers) and from the user's own input."""
 
 from __future__ import annotations
 
@@ -13,10 +14,10 @@ from ..site.tier import Tier
 class Choice:
     """Hold the resources of one server. Memory is in MiB, time in seconds.
 
-    An empty text means the backend's default. `memory` is the reserved memory, and `cap` is the
-    cgroup's limit; these and `gpus` are for each of the `nodes`. `tasks` is the number of tasks on
-    each node, and `cpus` is for each task. With `exclusive`, no other job runs on the nodes.
-    `interface` is the title of the page that the server opens.
+    An empty text means the backend's own default, such as Slurm's default account. `memory` is the
+    reserved memory, and `cap` is the cgroup's limit; these and `gpus` are for each of the `nodes`.
+    `tasks` is the number of tasks on each node, and `cpus` is for each task. With `exclusive`, no
+    other job runs on the nodes. `interface` is the title of the page that the server opens.
     """
 
     tier: str = ""
@@ -60,7 +61,7 @@ class Choice:
 
     @classmethod
     def of(cls, tier: Tier) -> Choice:
-        """Return the tier's own resources, without any choice of a user."""
+        """Return the resources that the tier sets, without any value that a user has chosen."""
         names = ("gpu_type", "account", "qos", "reservation", "constraint")
         return cls(
             tier=tier.key,

@@ -1,8 +1,8 @@
 """Define the interface between the hub and the backends that run its servers.
 
 A backend, such as Slurm, consists of a folder beside this file, and one line in `BACKENDS` of
-sitekit/site/backends.py. The hub keeps the ledger, the cards and the progress page. For everything
-else it calls a backend.
+sitekit/site/backends.py. The hub itself keeps the ledger (its record of all starts), the cards
+(texts about ended servers) and the progress page. For everything else, the hub calls a backend.
 
 For one server, the hub calls these methods in this order:
 
@@ -48,13 +48,14 @@ class Backend(Protocol):
     queue: SnapshotLoop
     """The jobs at one moment, and the loop that renews them."""
     strays: list[str]
-    """Jobs that have a tag of this site and no row in the ledger.
+    """Jobs that look like jobs of this site but are not in the hub's record of servers.
 
-    The reconciler sets it, and the status page shows it.
+    hub/spawner/reconcile.py sets this list, and the status page shows it.
     """
 
     async def offers(self, account: str) -> Offers:
-        """Return the names that `account` may request, within a few seconds.
+        """Return the names (partitions, reservations and others) that `account` may request. The
+        call takes a few seconds at most.
 
         A value is None if the backend does not know the names.
         """
@@ -63,21 +64,23 @@ class Backend(Protocol):
     async def submit(
         self, work: Work, choice: Choice, environment: dict[str, str], live: Collection[str]
     ) -> str:
-        """Start a job as `work.account`, and return its id.
+        """Start a job under the account `work.account`, and return the job's id.
 
-        `live` are the account's jobs whose logs are in use. Raises Refused, or NoAnswer. After
-        NoAnswer the job may exist all the same.
+        `live` are the account's jobs whose logs must not be removed. Raises Refused, or NoAnswer.
+        If NoAnswer is raised, the job may nevertheless exist.
         """
         ...
 
     def find(self, work: Work) -> Job | None:
-        """Return the job in the last snapshot, without a query."""
+        """Return the job from the last snapshot (the last list of all jobs), without a new
+        query."""
         ...
 
     async def look_up(self, work: Work) -> Job | None:
-        """Return the job, with a query if the snapshot does not list it.
+        """Return the job.
 
-        None means that the job is gone. Raises NoAnswer.
+        If the last list of jobs does not contain the job, query the backend. None means that the
+        job is gone. Raises NoAnswer.
         """
         ...
 
@@ -86,7 +89,7 @@ class Backend(Protocol):
         ...
 
     def explain_reason(self, job: Job) -> str:
-        """Return a sentence about why a pending job waits, without a query."""
+        """Return a sentence that says why a pending job waits. No query is made."""
         ...
 
     def explain_wait(self, job: Job, choice: Choice) -> str:
@@ -120,25 +123,26 @@ class Backend(Protocol):
         ...
 
     def loops(self) -> Mapping[str, Callable[[], Coroutine[Any, Any, None]]]:
-        """Return the coroutines that run as long as the hub, by name.
+        """Return, by name, the coroutines that must run as long as the hub runs.
 
         One of the coroutines is `queue.run`. The hub restarts a coroutine that fails.
         """
         ...
 
     async def list_jobs(self) -> Collection[Job]:
-        """Return every job of this site by a new query, without a loop. Raises NoAnswer."""
+        """Query the backend once, and return every job of this site. Raises NoAnswer."""
         ...
 
     async def hidden_from(self, account: str) -> tuple[str, str] | None:
-        """Return the setting that hides jobs from `account`, and a command that helps, or None.
+        """Return the backend's setting that hides other users' jobs from `account`, and a command
+        that corrects this. The result is None if no jobs are hidden.
 
         Raises NoAnswer.
         """
         ...
 
     def status(self) -> dict[str, object]:
-        """Return whether the backend answers, and its counters, for the status page.
+        """Return, for the status page, whether the backend answers, and the numbers of its queries.
 
         Times are in seconds.
         """

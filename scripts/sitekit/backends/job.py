@@ -1,4 +1,5 @@
-"""Define the records that the hub and the backends exchange: a start, its job, the job's ending."""
+"""Define the records that the hub and the backends exchange: the start of a server, its job, and
+how the job ended."""
 
 from __future__ import annotations
 
@@ -30,9 +31,9 @@ class Phase(enum.Enum):
 
     PENDING = "pending"
     RUNNING = "running"
-    SUSPENDED = "suspended"  # it holds its place, and none of its processes runs
+    SUSPENDED = "suspended"  # the job keeps its resources, but none of its processes runs
     ENDED = "ended"
-    # the backend has a word for it that this release does not know: the server is kept
+    # the backend reports a state that this version does not know: the server is kept
     UNKNOWN = "unknown"
 
 
@@ -75,7 +76,8 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """Hold one start of a server for a backend: the account, and the job once it is known.
+    """Hold the data that a backend needs for one start of a server: the account, and the job's id
+    once it is known.
 
     `user` is the hub's user, `account` the cluster's account as which the server runs. `intended` is
     the time when the hub decided to submit the job, in seconds since the epoch.
@@ -91,15 +93,16 @@ class Work:
     def owns(self, uid: int | None, user: str) -> bool:
         """Return whether a job of this owner can belong to this server.
 
-        The uids are compared if both are known. Programs print no user names while a name service
-        does not answer.
+        If both uids are known, the uids are compared, because Slurm prints no user names while the
+        name service does not answer.
         """
         return uid == self.uid if uid is not None and self.uid is not None else user == self.account
 
 
 @dataclass(frozen=True)
 class Offers:
-    """Hold the names that an account may request; None if the backend was not asked or is down."""
+    """Hold the names (partitions, reservations and others) that an account may request. None means
+    that the backend was not asked or does not answer."""
 
     accounts: tuple[str, ...] | None = None
     reservations: tuple[str, ...] | None = None
@@ -135,9 +138,9 @@ class Ending:
 
 
 class Explanation(NamedTuple):
-    """Hold an error of a backend as a text for a user.
+    """Hold the text that explains a backend's error to a user.
 
-    `kind` is a word that metrics and tests use.
+    `kind` is a short name of the error for metrics and tests.
     """
 
     kind: str

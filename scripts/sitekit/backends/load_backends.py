@@ -1,4 +1,4 @@
-"""Create the backends of a site, by the names that its tiers have in `runs_on`."""
+"""Create the backends that the site's tiers name in their key `runs_on`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .job import Work
 def backends_of(site: Site, open_work: Callable[[str], Iterable[Work]]) -> dict[str, Backend]:
     """Return the site's backends by name.
 
-    `open_work(name)` returns the servers on that backend whose jobs may exist.
+    `open_work(name)` must return the servers of that backend whose jobs may still exist.
     """
     names = dict.fromkeys(tier.runs_on for tier in site.tiers)
     backends = {}
@@ -27,6 +27,6 @@ def backends_of(site: Site, open_work: Callable[[str], Iterable[Work]]) -> dict[
 
 
 def load_object(path: str) -> Any:
-    """Import the object that `module:name` names."""
+    """Import and return an object that is given as `module:name`."""
     module, _, name = path.partition(":")
     return getattr(importlib.import_module(module), name)

@@ -1,4 +1,5 @@
-"""Read the jobs of all servers with one query, which runs more often while a user waits.
+"""Query the backend for the jobs of all servers together, and keep the answer (the snapshot). The
+query runs more often while a user waits.
 
 Polls, progress pages, the form and the administrator's page read the last snapshot. None of these
 readers starts a query. If the backend does not answer, the old snapshot is kept, with the time of

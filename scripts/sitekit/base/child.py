@@ -134,7 +134,7 @@ def mortal(argv: Argv) -> list[str]:
 
 
 def tell(event: Event) -> None:
-    """Send one event to the parent process."""
+    """Send one event, such as a progress message, to the parent process."""
     sys.stdout.write(json.dumps(event) + "\n")
     sys.stdout.flush()
 

@@ -18,9 +18,9 @@ second adds packages to environment.yml."""
 
 
 def data(relative: str) -> Path:
-    """Return the path of a data file or directory by its name in a checkout.
+    """Return the path of a data file or directory.
 
-    An example of a name is `config/templates`. Raises FileNotFoundError.
+    `config/templates` is an example of a name. Raises FileNotFoundError.
     """
     for root in (_PACKAGE / "_data", CHECKOUT):
         if (root / relative).exists():

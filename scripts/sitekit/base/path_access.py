@@ -102,7 +102,7 @@ def named_writers(path: Path) -> tuple[set[int], set[int]]:
 
 
 def way(path: Path, root: Path = Path("/")) -> list[Step]:
-    """Return the steps from `/` to `path`, as far as they exist.
+    """Return a Step for each existing directory, link and file on the way from `/` to `path`.
 
     `root` is the directory that contains the machine's file tree. Raises PermissionError if this
     account may not read a directory, and OSError with ELOOP if symbolic links form a loop.

@@ -36,7 +36,7 @@ class Step:
             self._progress.update(self._task, total=count)
 
     def done(self, text: str) -> None:
-        """Set the text after the title in the closing line, such as `110 packages`."""
+        """Set the text that the last line shows after the title, such as `110 packages`."""
         self.result = text
 
 

@@ -122,7 +122,7 @@ def _site(command: str, words: tuple[str, ...]) -> Site:
 
 
 def _claim(site: Site, made: Made) -> None:
-    """Record the demo's users and directories before other packages of sitekit make them.
+    """Record the demo's users and directories before other parts of sitekit create them.
 
     With this record, `make demo_reset` can remove these users and directories even after an
     interrupted run.

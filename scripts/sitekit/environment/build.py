@@ -1,6 +1,7 @@
-"""Build a release: solve, install the packages, add sitekit, and verify.
+"""Build a release (an installation of the hub's software): solve, install the packages, add
+sitekit, and verify.
 
-Parts of a release that exist already are not built again.
+Finished parts of an interrupted build are used again.
 """
 
 from __future__ import annotations
@@ -47,9 +48,9 @@ LOCK = CHECKOUT / "environment.lock"
 
 
 def newest(site: Site, packages: Packages, cache: Path) -> Solution:
-    """Solve environment.yml again; return the newest solution. Raises Problem.
+    """Find the newest versions of all packages that environment.yml allows, and return them.
 
-    The differences from the release in use are printed.
+    Print the differences from the release in use. Raises Problem.
     """
     path = current(site)
     in_use = read(path) if path else None
@@ -74,9 +75,9 @@ def keep_lock(solution: Solution, packages: Packages) -> None:
 
 
 def built(site: Site, packages: Packages, solution: Solution, cache: Path) -> Release:
-    """Return a complete release of `solution`. Raises Problem.
+    """Return a complete release with the packages of `solution`.
 
-    If there is no such release yet, it is built and verified.
+    If there is no such release yet, build and verify one. Raises Problem.
     """
     release = _release_of(
         site, packages, solution, inputs(site, packages, solution.locked(packages))
@@ -99,7 +100,8 @@ def at_work(site: Site) -> Iterator[Path]:
 def begun(
     site: Site, packages: Packages, lock: str | None, cache: Path, file: Path | None
 ) -> Release:
-    """Begin a new release and write its lock, or return an existing release with the same content.
+    """Create the directory of a new release and write its list of packages, or return an existing
+    release with the same content.
 
     If `file` is given, the packages come from this bundle.
     """
@@ -122,9 +124,9 @@ def begun(
 def _release_of(
     site: Site, packages: Packages, solution: Solution, input_hashes: dict[str, str]
 ) -> Release:
-    """Return a release of these packages and this version of sitekit.
+    """Return a release with these packages and this version of sitekit.
 
-    The result is an existing release, or a new release that has only been begun.
+    If none exists, create a new release without installing anything yet.
     """
     kits, mark = kit(), input_hashes[solution.kind]
     if release := same(site, solution, kits["hash"]):
@@ -167,11 +169,11 @@ def finished(site: Site, release: Release, packages: Packages, cache: Path) -> R
 
 
 def inputs(site: Site, packages: Packages, lock: str | None) -> dict[str, str]:
-    """Return, for each kind of source, one hash of all inputs that determine the packages.
+    """Return one hash for each kind of source: `channels` and `wheels`. The hash covers all inputs
+    that determine the packages.
 
-    The kinds of source are `channels` and `wheels`.
+    While the hash stays the same, the packages do not have to be chosen again.
 
-    If the hash of a kind has not changed, environment.yml does not have to be solved again.
     """
     environment = site.environment
     settings = [packages.digest, list(environment.channels), environment.fallback]

@@ -58,8 +58,8 @@ def setup_conda(site: Site, *words: str) -> int:
 def install_all(site: Site, *words: str) -> int:
     """Complete the release that setup_conda began, verify it, and point `current` at it; return 0.
 
-    Raises Problem if setup_conda has not been run, or if any step fails. The link `current` is
-    changed only after all other steps have succeeded.
+    Raises Problem if setup_conda has not been run, or if any step fails. The link `current`, which
+    names the release in use, is changed only after all other steps have succeeded.
     """
     _no_words("install_all", words)
     packages = read_packages()

@@ -1,4 +1,4 @@
-"""Build a wheel of sitekit from the checkout and install it into a release."""
+"""Build a wheel of sitekit itself from the checkout, and install this wheel into a release."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _files(checkout: Path) -> list[Path]:
 
 
 def kit(checkout: Path = CHECKOUT) -> dict[str, str]:
-    """Return the version and the hash of sitekit, which a release records."""
+    """Return the version and the hash of sitekit's own files. A release records both values."""
     return {"version": __version__, "hash": digest(checkout)}
 
 

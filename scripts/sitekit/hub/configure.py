@@ -1,4 +1,5 @@
-"""Set JupyterHub's configuration from a Site, with one function for each subject."""
+"""Set JupyterHub's configuration from the settings of a site, with one function for each
+subject."""
 
 from __future__ import annotations
 
@@ -75,7 +76,7 @@ def update_addresses(c: Any, site: Site) -> None:
     """Set the addresses of proxy and hub, and options of all pages."""
     c.JupyterHub.bind_url = f"http://127.0.0.1:{site.proxy.port}/"
     c.JupyterHub.public_url = f"{site.front.url}/"
-    # browsers take each user's domain for another site: no page of a user can reach another user's
+    # each user has a host name: browsers then keep the pages of different users apart
     if site.front.subdomains:
         c.JupyterHub.subdomain_host = site.front.url
         c.JupyterHub.cookie_host_prefix_enabled = True
@@ -121,13 +122,13 @@ def update_servers(c: Any, site: Site) -> None:
     c.TierSpawner.apply_user_options = TierSpawner.take_options
     c.Spawner.progress_ready_hook = last_progress_event
     c.Spawner.disable_user_config = True  # a user's dotfiles cannot change the server
-    c.Spawner.poll_interval = 30  # reads the shared snapshot, without a query
+    c.Spawner.poll_interval = 30  # a poll reads the last list of all jobs, and makes no query
     c.Spawner.http_timeout = 60
     c.Spawner.args = []
 
 
 def update_entry(site: Site) -> None:
-    """Configure which users may open the server of another user.
+    """Configure how the hub decides which users may open the server of another user.
 
     If each user has a domain, browsers isolate the pages of different users by themselves.
     """
@@ -141,7 +142,8 @@ def update_pages(c: Any, hub_state: HubState) -> None:
     """Set the templates of pages, and what the templates show: the site's title and cards."""
 
     def card_of(user: Any) -> Callable[[str], dict[str, Any] | None]:
-        """Return a function that returns a server's last card.
+        """Return a function that returns the last card (the text about why a server ended) of a
+        server.
 
         JupyterHub calls card_of with the user of each page. The page calls the returned function
         with a server's name.
@@ -154,14 +156,15 @@ def update_pages(c: Any, hub_state: HubState) -> None:
 
 
 def share_hub_state(hub_state: HubState) -> None:
-    """Give the shared state to the classes that need it."""
+    """Give the objects that all parts of the hub share to the classes that need them."""
     handlers = (ListeningHandler, EndingHandler, ServerHandler, CardHandler, StatusHandler)
     for part in (SilentProxy, TierSpawner, Server, *handlers, NoAnswerHandler, ServerPageHandler):
         part.hub_state = hub_state
 
 
 def update_handlers(c: Any, site: Site) -> None:
-    """Set which handler answers at which address: JupyterHub's own, or one of sitekit's.
+    """Set which handler answers at which address. Some of JupyterHub's handlers are replaced by
+    sitekit's.
 
     The handlers that let users into each other's servers are needed only on one domain.
     """

@@ -45,7 +45,8 @@ def configure_culler(c: Any, site: Site) -> None:
     began = time.monotonic()
 
     def may_go(*, inactive: timedelta, server: dict[str, Any], **_: Any) -> bool:
-        """Return whether a server has been idle for longer than its tier allows.
+        """Return whether a server has been idle for longer than its tier allows, so that it is
+        stopped.
 
         Servers of a tier that no longer exists are kept. While the hub was down, servers could not
         report their activity. The culler, which starts together with the hub, therefore first waits
@@ -63,7 +64,7 @@ def configure_culler(c: Any, site: Site) -> None:
 
 
 def show_certificate(c: Any, site: Site) -> None:
-    """Make the culler use its own certificate.
+    """Make the culler (the program that stops idle servers) use its own certificate.
 
     The culler's own make_ssl_context would use the hub's certificate, which has more rights.
     """

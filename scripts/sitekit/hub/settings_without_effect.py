@@ -43,7 +43,7 @@ INSTEAD = {
         TIERS,
     ),
 }  # fmt: skip
-"""What to write instead, by setting."""
+"""Maps each setting without effect to the setting that the site must use instead."""
 
 
 def settings_without_effect(config: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -1,8 +1,8 @@
-"""Report published kernels that now fail, and hide or flag these kernels.
+"""Find published kernels whose module cannot be loaded any more, report them, and hide or flag
+them, as `make kernels_check` does.
 
-These kernels are treated like kernels that fail in `make kernels_check`. Without this module, a
-kernel would disappear from notebooks without a message, because a module that fails to load is no
-candidate any more.
+Without this module, a kernel would disappear from notebooks without a message, because a module
+that fails to load is no candidate any more.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _is_of(file: str, full: str) -> bool:
 def keep_out_of_sight(
     site: Site, old: Path, new: Path, lost: Iterable[Kernel]
 ) -> dict[str, Kernel]:
-    """Copy these kernels from the generation `old`, hidden or flagged.
+    """Copy these failing kernels from the generation `old`, and hide or flag them.
 
     kernels.check.on_failure in site.yml decides whether kernels are hidden or flagged. Returns the
     kernels by id, without a key, so that the next `make kernels` tests the candidates of these

@@ -35,7 +35,8 @@ from .result_table import Row
 
 
 def make_kernels(site: Site, rules_file: Path, switch: bool = True) -> int:
-    """Run all steps of `make kernels`; without `switch`, stop after the table.
+    """Run all steps of `make kernels`. If `switch` is false, stop after the table is printed, and
+    publish nothing.
 
     Returns 1 if a kernel failed that kernels.yml names or that is published now. The published
     generation contains the rules by which it was made. Raises Problem if nothing was switched, or
@@ -104,7 +105,7 @@ def _read_modules(site: Site, rules: Rules, trial: Trial) -> tuple[list[Module],
 
 
 def _show(site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, str]) -> list[Row]:
-    """Print the table, and return its rows."""
+    """Print the table of all kernels, and return its rows."""
     rows = rows_of(site, plan, kept, failed)
     result_table.show(rows)
     return rows
@@ -131,7 +132,7 @@ def _publish(site: Site, new: Path, record: Record) -> int:
 def _record(
     rules: Rules, plan: Plan, offered: Mapping[str, Kernel], lost: Mapping[str, str]
 ) -> Record:
-    """Return the record of the kernels that are offered.
+    """Return the record of the kernels that users see.
 
     A kernel that failed in a check stays failing as long as it is unchanged.
     """
@@ -171,7 +172,8 @@ def _refuse_untrusted(site: Site, rules: Rules, tree: list[Module]) -> None:
 
 
 def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path | None) -> Plan:
-    """Find the candidates, keep kernels that are unchanged, and probe all other candidates."""
+    """Find the candidates (modules and others from which kernels may be made). Keep the kernels of
+    unchanged candidates, and probe all others."""
     record = (read_record(now) if now else None) or Record()
     old = record.kernels
     found, notes = candidates(
@@ -209,7 +211,8 @@ def _plan(site: Site, rules: Rules, tree: list[Module], trial: Trial, now: Path 
 def _known(
     site: Site, rules: Rules, candidate: Candidate, record: Record, now: Path | None
 ) -> Kernel | Failure | None:
-    """Return the candidate's result from an earlier run; None if it must be probed.
+    """Return the result that an earlier run has recorded for the candidate; None if the candidate
+    must be probed again.
 
     The result is used again if neither the rules nor the files have changed since. `now` is the
     published generation, and `record` is its record.
@@ -227,7 +230,7 @@ def _known(
 def _build(
     site: Site, plan: Plan, old: Path | None, new: Path, trial: Trial
 ) -> tuple[dict[str, Kernel], dict[str, str]]:
-    """Fill the generation `new`.
+    """Write all kernels into the folder `new`, and start the new and changed ones.
 
     Returns the kernels that are kept unchanged, and the reasons why other kernels failed.
     """

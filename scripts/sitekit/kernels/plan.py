@@ -16,10 +16,11 @@ from .result_table import Row
 
 @dataclass
 class Plan:
-    """Hold the kernels that are offered now and will be offered, before any kernel was started.
+    """Hold the kernels that users see now, and those that they will see, before any kernel was
+    started.
 
-    `wanted` holds the kernels to offer, by id. `lost` holds the reasons, by id, of kernels that are
-    offered now and fail already in the probe.
+    `wanted` holds the kernels to publish, by id. `lost` holds, by id, the reasons why kernels that
+    users see now cannot be loaded any more.
     """
 
     record: Record
@@ -37,7 +38,7 @@ class Plan:
 
     @property
     def changes_nothing(self) -> bool:
-        """Return whether all wanted kernels are offered already.
+        """Return whether users already see all wanted kernels.
 
         Each kernel in `lost` must also have been lost in an earlier run (lost_kernels.py explains
         the key of lost kernels).
@@ -48,14 +49,14 @@ class Plan:
     def working(self, kept: dict[str, Kernel], failed: dict[str, str]) -> dict[str, Kernel]:
         """Return the kernels that work, by id.
 
-        `kept` holds the kernels that are offered as they last worked. `failed` holds the reasons,
-        by id, of kernels that failed when they were started.
+        `kept` holds the kernels that stay as they last worked. `failed` holds the reasons, by id,
+        of kernels that failed when they were started.
         """
         wanted = {name: kernel for name, kernel in self.wanted.items() if name not in failed}
         return wanted | kept
 
     def failing(self, kept: dict[str, Kernel], failed: dict[str, str]) -> dict[str, str]:
-        """Return the reasons, by id, of kernels that are offered now and do not work any more."""
+        """Return, by id, the reasons why kernels that users see now do not work any more."""
         return {
             name: why
             for name, why in (self.lost | failed).items()
@@ -70,7 +71,8 @@ def code_of(rows: list[Row]) -> int:
 
 
 def rows_of(site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, str]) -> list[Row]:
-    """Return the table's rows: kernels that are wanted, that failed, and that are offered now."""
+    """Return the rows of the table: wanted kernels, failed kernels, and kernels that users see
+    now."""
     fresh = {kernel.id for kernel in plan.fresh}
     counting = plan.listed | plan.old.keys()
     rows = []
@@ -108,7 +110,7 @@ def rows_of(site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, s
 def _rows_of_the_offered(
     site: Site, plan: Plan, kept: dict[str, Kernel], failed: dict[str, str]
 ) -> Iterator[Row]:
-    """Yield rows about kernels that are offered now, and will change or disappear."""
+    """Yield rows about kernels that users see now and that will change or disappear."""
     shown = {"hide": "hidden", "flag": "flagged"}[site.kernels.check.on_failure]
     reported = {failure.candidate.id for failure in plan.failures}
     for kernel in plan.old.values():

@@ -39,7 +39,8 @@ def publish_new(site: Site) -> int:
 
 
 def check_kernels(site: Site) -> int:
-    """Start the kernels, and publish the result. Returns 1 if a kernel failed.
+    """Start all published kernels, and publish a new generation that hides or flags kernels that
+    fail. Returns 1 if a kernel failed.
 
     Raises Problem, and changes nothing, if no kernel could be started.
     """

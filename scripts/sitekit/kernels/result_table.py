@@ -62,7 +62,8 @@ def lines(rows: Iterable[Row]) -> list[str]:
 
 
 def _plain(row: Row) -> Row:
-    """Return the row without characters that control a terminal, or cannot be shown."""
+    """Return the row without control characters, and without characters that a terminal cannot
+    show."""
     return replace(
         row,
         id=_printable(row.id),

@@ -1,7 +1,7 @@
 """Run the kernels' commands as the account that owns the prefix, when root calls them.
 
 If root wrote files in the prefix, the owner's account could not replace them. On a network
-filesystem, root may have no rights at all. The command runs from a copy of the kit, because the
+filesystem, root may have no rights at all. The command runs from a copy of sitekit, because the
 account may not be able to read the checkout, its `.kit` and its site file, for example below root's
 home.
 """
@@ -46,7 +46,8 @@ def another_owner(site: Site) -> str | None:
 
 
 def run_as(owner: str, site: Site, command: str) -> int:
-    """Run the kit's `command` as `owner` from a copy of the kit, and return its exit code."""
+    """Run a `command` of sitekit as the account `owner`, from a copy of sitekit. Return the exit
+    code."""
     with tempfile.TemporaryDirectory(prefix="sitekit-copy-") as name:
         copy = Path(name)
         _copy_kit(copy)
@@ -75,7 +76,7 @@ def run_as(owner: str, site: Site, command: str) -> int:
 
 
 def _copy_kit(copy: Path) -> None:
-    """Copy the kit, its data about kernels, and the packages that it has imported."""
+    """Copy sitekit, its data about kernels, and the Python packages that it has imported."""
     without = shutil.ignore_patterns("__pycache__")
     shutil.copytree(_PACKAGE, copy / "scripts/sitekit", ignore=without)
     shutil.copytree(data("kernels"), copy / "kernels", ignore=without, dirs_exist_ok=True)
@@ -91,7 +92,8 @@ def _copy_kit(copy: Path) -> None:
 
 
 def _loaded_packages() -> set[Path]:
-    """Return the packages of site-packages that this process has imported, without the kit."""
+    """Return the packages of site-packages that this process has imported, except sitekit
+    itself."""
     folders = {Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib")}
     files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
     found = set()

@@ -66,7 +66,7 @@ def _word() -> str:
 
 
 def _exists(lookup: Callable[[str], object], name: str) -> bool:
-    """Return whether an account or a group exists."""
+    """Return whether an account or a group of this name exists."""
     try:
         lookup(name)
     except KeyError:

@@ -76,7 +76,8 @@ def _unpack(file: Path, work: Path) -> str:
 
 
 def _regular(archive: tarfile.TarFile, member: tarfile.TarInfo | None) -> IO[bytes] | None:
-    """Return the content of a regular file, or None for a link, a directory or anything else."""
+    """Return the content of an entry of the tar file if it is a regular file; None for a link, a
+    directory or anything else."""
     return archive.extractfile(member) if member and member.isreg() else None
 
 

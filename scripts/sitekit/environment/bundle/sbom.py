@@ -62,9 +62,9 @@ def _pips(bundle: Path) -> Iterator[Component]:
 
 
 def _npms(release: Release) -> Iterator[Component]:
-    """Yield the npm packages inside the package of the proxy.
+    """Yield the npm packages that the proxy's package contains.
 
-    The npm packages can be listed only if sitekit made the package of the proxy with npm.
+    These can be listed only if sitekit itself built the proxy's package with npm.
     """
     locks = release.path.glob("lib/configurable-http-proxy/package-lock.json")
     for path in [*locks, LOCKED_PROXY][:1]:

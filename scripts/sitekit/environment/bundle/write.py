@@ -32,7 +32,7 @@ from .fetch import fetch
 from .sbom import sbom
 
 HERE = "/bundle"
-"""The path of the bundle's own channel in the bundle's lock."""
+"""The path that stands for the bundle's own channel in the bundle's list of packages."""
 
 SUMS, ABOUT, LOCK = "SHA256SUMS", "bundle.json", "environment.lock"
 _EPOCH = 315532800
@@ -70,7 +70,7 @@ def write_bundle(site: Site, release: Release, packages: Packages, cache: Path, 
 
 
 def _collect_packages(site: Site, release: Release, work: Path) -> None:
-    """Download the release's packages into the bundle's own channel."""
+    """Download the release's packages into the bundle's channel (a directory of conda packages)."""
     found = release.facts["packages"]
     with step("Collecting packages", total=len(found)) as s:
         for package in found:
@@ -82,7 +82,8 @@ def _collect_packages(site: Site, release: Release, work: Path) -> None:
 
 
 def _write_lock(release: Release, packages: Packages, work: Path) -> None:
-    """Write the release's lock, with addresses in the bundle's own channel."""
+    """Write the release's list of packages, with the addresses that the packages have inside the
+    bundle."""
     lock = work / LOCK
     shutil.copy(release.lock, lock)
     ask(ENGINE, {"verb": "move", "lock": str(lock), "channel": f"file://{HERE}"}, timeout=60)
@@ -107,8 +108,8 @@ def _pack(work: Path, file: Path) -> None:
 def _collect_kit(work: Path) -> None:
     """Copy the checkout and download the wheels that sitekit itself needs.
 
-    Files that git ignores are left out, except the site's own packages and kernels. The wheels are
-    for the version of Python that runs this command.
+    Files that git ignores are left out, except config/environment.yml and config/kernels.yml. The
+    wheels are for the version of Python that runs this command.
     """
     own = [name for name in (OWN_PACKAGES, OWN_KERNELS) if (CHECKOUT / name).exists()]
     for path in {*_checkouts_files(), *own}:
@@ -166,7 +167,8 @@ def _checkouts_files() -> list[str]:
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Remove owners and times from a tar member, so that the same release gives the same bundle."""
+    """Remove owner and time from an entry of the tar file, so that the same release always gives
+    the same bundle."""
     member.mtime, member.uid, member.gid, member.uname, member.gname = _EPOCH, 0, 0, "", ""
     member.mode = 0o755 if member.mode & 0o100 else 0o644
     return member

@@ -51,7 +51,8 @@ def choose(site: Site) -> Source:
     """
     names, mirrors = site.environment.channels, site.environment.mirrors
     urls = [mirrors.get(name, (base,)) for name, base in bases(list(names)).items()]
-    # Without a `with` block, which would wait for a name server that never answers.
+    # The thread pool is not used as a `with` block, because the block would wait for a name server
+    # that never answers.
     pool = ThreadPoolExecutor(len(urls))
     checks = [
         pool.submit(_all_silent, places, bool(site.environment.credentials)) for places in urls
@@ -80,7 +81,8 @@ def choose(site: Site) -> Source:
 def _all_silent(places: tuple[str, ...], login: bool) -> str | None:
     """Return why none of a channel's mirrors can be used; None if one mirror answers.
 
-    A mirror that requires a login is left to rattler, if the site has credentials.
+    If the site has credentials, a mirror that requires a login counts as usable, because rattler
+    logs in there.
     """
     faults = []
     for place in places:
@@ -92,12 +94,13 @@ def _all_silent(places: tuple[str, ...], login: bool) -> str | None:
 
 
 def silence(url: str) -> str | None:
-    """Return why the channel at `url` cannot be used, in plain words; None if it can be used."""
+    """Return a sentence that says why the channel at `url` cannot be used; None if it can be
+    used."""
     fault = "it has no index"
     for index in ("repodata.json.zst", "repodata.json"):
         try:
-            # A new opener: urllib keeps its first one for ever, with the proxy setting of that
-            # time.
+            # Create a new opener each time, because urllib's default opener keeps the proxy setting
+            # of its first use.
             opener = urllib.request.build_opener()
             with opener.open(
                 f"{url.rstrip('/')}/{subdir()}/{index}", timeout=ANSWER_TIMEOUT
@@ -117,7 +120,7 @@ def silence(url: str) -> str | None:
 
 
 def _plain(reason: object) -> str:
-    """Return an error of the network in plain words."""
+    """Return a message for a network error, in words that an administrator understands."""
     if isinstance(reason, socket.gaierror):
         return "name does not resolve"
     if isinstance(reason, TimeoutError):

@@ -14,7 +14,8 @@ from ...site import Site
 
 
 def rattlers_configuration(site: Site, bases: dict[str, str]) -> str:
-    """Return rattler's configuration, in TOML, with the site's mirrors and credentials.
+    """Return the TOML configuration file of the installer rattler, with the site's mirrors and
+    credentials.
 
     `bases` maps each channel to its URL.
     """

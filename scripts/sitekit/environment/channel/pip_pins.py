@@ -78,7 +78,8 @@ def _pip_report(
 ) -> dict[str, Any]:
     """Return pip's report about what it would install. Raises Problem with pip's output.
 
-    `held` holds the conda packages' versions, by pip's names. `version` is Python's.
+    `held` maps pip's names of the conda packages to their versions. `version` is the version of
+    Python.
     """
     constraints, report = cache / "constraints.txt", cache / "pip-report.json"
     constraints.write_text("".join(f"{name}=={at}\n" for name, at in held.items()))

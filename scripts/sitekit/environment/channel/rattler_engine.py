@@ -83,7 +83,8 @@ def write_lock(package_records: list[RepoDataRecord], channels: list[str], path:
 
 
 def move(request: dict[str, Any]) -> None:
-    """Rewrite the file `lock` so that all packages are in another `channel`."""
+    """Rewrite the file `lock` (a list of packages with addresses) so that all addresses are in
+    `channel`."""
     package_records = lock_records(request)
     for record in package_records:
         record.url = f"{request['channel']}/{record.subdir}/{record.url.rpartition('/')[2]}"
@@ -92,7 +93,7 @@ def move(request: dict[str, Any]) -> None:
 
 
 def told(record: RepoDataRecord) -> dict[str, str]:
-    """Return the name, version, build, URL and hash of a package."""
+    """Return a package's name, version, build, URL and hash as JSON types."""
     return {
         "name": record.name.normalized,
         "version": str(record.version),
@@ -210,7 +211,7 @@ def records(request: dict[str, Any]) -> list[str]:
 
 
 def work(request: dict[str, Any]) -> Any:
-    """Carry out the request: solve, install or another action that its `verb` names."""
+    """Do what the request's `verb` names, such as solve or install, and return the answer."""
     verb = request["verb"]
     if verb in ("urls", "records", "locked", "move"):
         return {"urls": urls, "records": records, "locked": locked, "move": move}[verb](request)

@@ -60,12 +60,13 @@ class Solution:
         return all(Path(_path_of(url)).exists() for url in local)
 
     def head(self, packages: Packages) -> dict[str, Any]:
-        """Return the header of a lock that is kept, which describes how the solution was made."""
+        """Return the header of environment.lock, which describes how the packages were chosen."""
         fields = {key: getattr(self, key) for key in ("kind", "told", "channels", "specs", "pip")}
         return {**fields, "dependencies": packages.digest}
 
     def locked(self, packages: Packages) -> str:
-        """Return the lock as a text to keep, with its header and without paths of this machine."""
+        """Return the text of the lock (the list of packages) for environment.lock. The text has a
+        header, and contains no paths of this machine."""
         text = kept(self.head(packages), self.lock)
         if self.kind == "wheels":
             uri = self.channels[0]
@@ -74,9 +75,9 @@ class Solution:
 
 
 def solve(site: Site, packages: Packages, cache: Path) -> Solution:
-    """Return the newest packages that match environment.yml. Raises Problem.
+    """Return the newest packages that match environment.yml, from the first source that answers.
 
-    The packages come from the first source that can be reached.
+    Raises Problem.
     """
     source = choose(site)
     say(source.told)
@@ -107,14 +108,14 @@ def _path_of(uri: str) -> str:
 
 
 def configuration(site: Site) -> str:
-    """Return rattler's configuration for this site."""
+    """Return the settings for the installer rattler: this site's mirrors and credentials."""
     return rattlers_configuration(
         site, bases(list(site.environment.mirrors)) if site.environment.mirrors else {}
     )
 
 
 def kept(head: dict[str, Any], lock: str) -> str:
-    """Return a lock with a header, as the content of a file."""
+    """Return the content of a lock file (the list of all packages), with its header."""
     bare = re.sub(rf"^{_HEAD}.*\n|^# Written by .*\n", "", lock, flags=re.MULTILINE)
     return f"# Written by sitekit: exactly these builds.\n{_HEAD}{json.dumps(head)}\n{bare}"
 
@@ -128,9 +129,10 @@ def head_of(lock: str) -> dict[str, Any]:
 
 
 def from_lock(text: str, packages: Packages, cache: Path) -> Solution:
-    """Return the solution that a lock describes.
+    """Return the packages that a lock lists.
 
-    If the lock needs a channel of wheels that does not exist, the channel is built.
+    If the lock needs packages that were built from PyPI wheels, and these do not exist on this
+    machine, they are built.
     """
     head = head_of(text)
     if head["kind"] == "wheels":
@@ -141,9 +143,9 @@ def from_lock(text: str, packages: Packages, cache: Path) -> Solution:
 
 
 def read(text: str, head: dict[str, Any], cache: Path) -> Solution:
-    """Return a lock's text as a solution.
+    """Convert the text of a lock to a Solution.
 
-    The text must contain real URLs instead of placeholders.
+    The text must contain real URLs, and no placeholders.
     """
     file = cache / "solution.lock"
     file.write_text(text)
@@ -177,7 +179,7 @@ def kept_lock(path: Path, packages: Packages) -> str | None:
 
 
 def _disagreement(head: dict[str, Any], packages: Packages) -> str:
-    """Return the lines that only the lock or only environment.yml contains."""
+    """Return the lines in which a lock's environment.yml and the present environment.yml differ."""
     locked, required = {*head["specs"]} - {"conda"}, {*packages.conda}
     if head["kind"] == "wheels":
         required |= {line.replace("==", " ==") for line in packages.pip}

@@ -23,7 +23,8 @@ class Piece:
 
 
 OURS = "sitekit.session.overrides"
-"""The package of server extensions that load other extensions with corrections."""
+"""sitekit's package with server extensions, which load the extensions of other packages with
+corrections."""
 
 PIECES = (
     Piece(
@@ -88,5 +89,5 @@ PIECES = (
 
 
 def wanted(packages: Packages) -> list[Piece]:
-    """Return the pieces that environment.yml names."""
+    """Return the known packages (Piece) that environment.yml names."""
     return [piece for piece in PIECES if piece.name in packages.names]

@@ -25,8 +25,8 @@ HIDDEN = "share/jupyter/kernels/python3"
 BASH = "share/jupyter/kernels/bash"
 NOTICE = "@sitekit/notice"
 MESSAGE = 200 * 1024**2
-"""Bytes of one message between page and kernel. Tornado closes the connection at a longer one; its
-own limit is 10 MiB, which an image or a widget's data exceeds."""
+"""Longest message between page and kernel, in bytes. Tornado closes the connection at a longer one;
+its own limit is 10 MiB, which an image or a widget's data exceeds."""
 
 # Users do not work in the hub environment's Python. The cluster's software is offered as other
 # kernels.
@@ -39,8 +39,9 @@ SERVER = {
         "news_url": None,
         "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
     },
-    # So many seconds a server believes what the hub has said of a cookie, after a logout too
-    # (JupyterHub's own: 300). Each open tab costs the hub one request in that time.
+    # For this number of seconds, a server accepts a cookie without asking the hub again, also after
+    # a logout (JupyterHub's default: 300). In this time, each open tab sends one request to the
+    # hub.
     "HubAuth": {"cache_max_age": 60},
     "TerminalsExtensionApp": {"terminal_manager_class": "sitekit.session.terminals.Terminals"},
     "ServerApp": {
@@ -57,8 +58,9 @@ SERVER = {
 # jupyterlab-lmod starts a server-proxy of its own, which registers the same commands (jupyter-lmod,
 # README: "disable").
 _TWICE = {"@jupyterhub/jupyter-server-proxy:add-launcher-entries": True}
-# What is disabled and not locked JupyterLab would lock at its start, by writing this file, or one
-# in the user's home (jupyterlab/commands.py, _maybe_mirror_disabled_in_locked).
+# At its start, JupyterLab locks each extension that is disabled but not locked. To do so, it writes
+# this file, or a file in the user's home (jupyterlab/commands.py,
+# _maybe_mirror_disabled_in_locked).
 DISABLED = {"disabledExtensions": _TWICE, "lockedExtensions": _TWICE}
 OVERRIDES = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
@@ -80,7 +82,8 @@ def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
     if any(NOTICE in piece.lab for piece in pieces):
         folders.append(install_notice(release.path))
     if any(piece.name == "bash_kernel" for piece in pieces):
-        # The conda package has no kernel spec: bash_kernel's own installer writes it.
+        # The conda package of bash_kernel contains no kernel spec, so bash_kernel's own installer
+        # is run.
         run(
             [release.python, "-I", "-m", "bash_kernel.install", "--sys-prefix"],
             env=plain_environment(release.path),
@@ -112,7 +115,8 @@ def settings(pieces: list[Piece]) -> dict[str, object]:
         else {}
     )
     return files | {
-        # The last file by name: it overrides the files of the packages.
+        # Jupyter reads files in the order of their names. This file is the last one, so that it
+        # overrides the files of the packages.
         "jupyter_server_config.d/zz-sitekit.json": {
             "ServerApp": {"jpserver_extensions": extensions}
         },
@@ -122,7 +126,7 @@ def settings(pieces: list[Piece]) -> dict[str, object]:
 
 
 def install_notice(prefix: Path) -> Path:
-    """Copy the kit's own JupyterLab extension, which needs no build, into the release."""
+    """Copy sitekit's own JupyterLab extension into the release. The extension needs no build."""
     place = prefix / "share/jupyter/labextensions" / NOTICE
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(

@@ -18,11 +18,12 @@ from .configure import HIDDEN
 from .releases import STATE
 
 Expected = dict[str, str]
-"""Path within the release -> SHA-256 in hex; empty where only its being there counts."""
+"""Maps each path in the release to its SHA-256 in hex. The hash is empty if the file must only
+exist."""
 
 
 def faults(prefix: Path, own: Expected) -> list[str]:
-    """Return the faults in the files below `prefix`. `own` are the files that the kit wrote."""
+    """Return the faults in the files below `prefix`. `own` are the files that sitekit wrote."""
     condas = _condas(prefix)
     expected = {**condas, **_pips(prefix, condas), **own}
     found = {os.path.relpath(path, prefix): path for path in _walk(prefix)}
@@ -97,7 +98,8 @@ def _walk(prefix: Path) -> Iterator[str]:
 
 
 def _known(path: str, found: dict[str, str]) -> bool:
-    """Return whether the file is the release's state, conda's record, or bytecode of a source."""
+    """Return whether the file may exist without a hash: the release's state, conda's record, or the
+    bytecode of a source file."""
     folder, name = os.path.split(path)
     if folder.endswith("__pycache__") and name.endswith(".pyc"):
         return (
@@ -108,7 +110,8 @@ def _known(path: str, found: dict[str, str]) -> bool:
 
 
 def _source(path: str) -> str:
-    """Return the source of a bytecode file: `a/__pycache__/b.c.cpython-311.pyc` -> `a/b.c.py`."""
+    """Return the path of the source file of a bytecode file: `a/__pycache__/b.c.cpython-311.pyc` ->
+    `a/b.c.py`."""
     folder, name = os.path.split(path)
     return os.path.join(os.path.dirname(folder), name.rsplit(".", 2)[0] + ".py")
 

@@ -12,7 +12,7 @@ import json
 import sys
 from collections.abc import Iterator
 
-Failures = Iterator[tuple[str, str]]  # what was tried, why it failed
+Failures = Iterator[tuple[str, str]]  # name of what was tested, reason of its failure
 
 REFUSED = "x; exit 1"
 
@@ -49,7 +49,8 @@ def enabled() -> dict[str, bool]:
 
 
 def guarded(names: list[str]) -> Failures:
-    """Yield the extensions that are enabled although sitekit's guard must replace them."""
+    """Yield the extensions that are enabled although one of sitekit's own extensions must replace
+    them."""
     for name in names:
         if enabled().get(name):
             yield f"server extension {name}", "is enabled without its guard"
@@ -84,7 +85,8 @@ def kernels(names: list[str] | None) -> Failures:
 
 
 def guard(names: list[str]) -> Failures:
-    """Yield the guards that accept a hostile module name."""
+    """Yield those of sitekit's extensions that wrongly accept a module name with shell commands in
+    it."""
     for name in names:
         answer = asyncio.run(importlib.import_module(name).guarded("show", REFUSED))
         if "not the name of a module" not in (answer or ""):

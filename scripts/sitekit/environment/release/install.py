@@ -24,8 +24,8 @@ LISTING = "requirements.txt"
 def install(site: Site, release: Release, cache: Path) -> Release:
     """Install the packages of the release's lock, and those of pip. Raises Problem.
 
-    First everything is removed that an interrupted run left. After a failure the release is
-    unfinished, and the next call completes it.
+    First remove the files that an interrupted run left. After a failure the release is unfinished,
+    and the next call completes it.
     """
     release = clear(release)
     request = {
@@ -39,7 +39,7 @@ def install(site: Site, release: Release, cache: Path) -> Release:
     with step(f"Installing into {release.path}", total=len(release.facts["packages"])) as progress:
 
         def update_progress(event: dict[str, Any]) -> None:
-            """Update the progress from an event of the engine."""
+            """A function that updates the progress bar when the installer sends an event."""
             progress.advance(event.get("advance", 0))
             if "note" in event:
                 progress.note(event["note"])

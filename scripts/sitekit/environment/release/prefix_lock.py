@@ -1,4 +1,5 @@
-"""Prepare the prefix for writing: refuse unsafe parents, lock it, set modes of files."""
+"""Prepare the prefix (the shared folder of all releases) for writing: refuse unsafe parent folders,
+lock the prefix against other runs, and set the modes of files."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from ...base.path_access import way
 from ...site import Site
 
 LONGEST = 255
-"""The longest path of a release: conda packages contain a placeholder of this length for it."""
+"""The longest path of a release. conda packages contain a placeholder of this length, which the
+installer replaces with the path."""
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Manage the releases below the prefix: their names, their state files, and the link `current`.
 
-A release is a directory `<date>-<hash of its lock and of the kit>`. While it is being built it has
-a file `building.json`. The file `release.json` is written last. After that, the release is
+A release is a directory `<date>-<hash of its packages and of sitekit>`. While it is being built it
+has a file `building.json`. The file `release.json` is written last. After that, the release is
 complete, and is never changed again. A release that fails its verification is renamed to
 `<name>.failed`.
 """
@@ -37,7 +37,8 @@ HISTORY = "history.jsonl"
 class Release:
     """Hold one release.
 
-    `facts` is the content of its state file. `whole`: it is complete and verified.
+    `facts` is the content of its state file. `whole` means that the release is complete and
+    verified.
     """
 
     path: Path
@@ -71,7 +72,7 @@ class Release:
 
     @property
     def kit(self) -> str:
-        """Return the hash of the kit that is, or will be, installed in the release."""
+        """Return the hash of sitekit's own files that are, or will be, installed in the release."""
         return str(self.facts.get("kit", {}).get("hash"))
 
     @property
@@ -133,10 +134,12 @@ def current(site: Site) -> Path | None:
 
 
 def made_from(site: Site, inputs: dict[str, str], kit: str | None = None) -> Release | None:
-    """Return the newest release that was built, or begun, from these inputs and this kit.
+    """Return the newest release that was built, or begun, from these inputs and this version of
+    sitekit.
 
-    `inputs` are hashes by kind of source. If `kit` is None, the release may have any kit. The
-    current release is preferred. Failed releases are ignored.
+    `inputs` are hashes by kind of source. `kit` is the hash of sitekit's own files; with None, the
+    release may contain any version of sitekit. The current release is preferred. Failed releases
+    are ignored.
     """
     in_use = current(site)
     fitting = [
@@ -151,7 +154,8 @@ def made_from(site: Site, inputs: dict[str, str], kit: str | None = None) -> Rel
 
 
 def same(site: Site, solution: Solution, kit: str) -> Release | None:
-    """Return a release with exactly these packages and this kit, even if its inputs differ."""
+    """Return a release with exactly these packages and this version of sitekit, even if its inputs
+    differ."""
     digest = packages_hash(solution.packages)
     for release in releases(site):
         made = (release.facts["hash"], release.facts.get("pip", []), release.kit)
@@ -233,7 +237,7 @@ def set_aside(release: Release, why: str) -> Path:
 def note(release: Release, **facts: object) -> Release:
     """Add `facts` to the state file of the release."""
     state, name = {**release.facts, **facts}, WHOLE if release.whole else BUILDING
-    for draft in release.path.glob(f".{name}.*"):  # of a run that was killed while it wrote
+    for draft in release.path.glob(f".{name}.*"):  # left by a run that was killed
         draft.unlink()
     write_atomic(release.path / name, json.dumps(state, indent=1) + "\n")
     return Release(release.path, state, release.whole)

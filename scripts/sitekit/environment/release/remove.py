@@ -41,9 +41,10 @@ def sweep(site: Site, cache: Path) -> None:
 
 
 def remove_environment(site: Site) -> list[Path]:
-    """Remove the link, all releases and the cache; return the other files in these folders."""
+    """Remove the link to the current release, all releases and the cache. Return the files that do
+    not belong to sitekit and were left."""
     cache = site.paths.prefix / ".cache"
-    # an interrupted switch leaves the second link
+    # a switch of the link that was interrupted leaves a second link
     for link in (site.current, site.current.with_name(".current.new")):
         link.unlink(missing_ok=True)
     for release in releases(site):
@@ -60,7 +61,8 @@ def remove_environment(site: Site) -> list[Path]:
 
 
 def size(path: Path) -> tuple[int, int]:
-    """Return the MB that only this release uses, and the MB that it shares by hard links."""
+    """Return two sizes in MB: the files that only this release uses, and the files that it shares
+    with other releases by hard links."""
     own = shared = 0
     for folder, _, files in os.walk(path):
         for name in files:

@@ -60,7 +60,8 @@ def hub_reads_the_site(
 
 
 def proxy_routes(release: Release, environment: Mapping[str, str], folder: Path) -> list[str]:
-    """Start the proxy on free ports, and test it by requests for its routes and a user's server."""
+    """Start the proxy on free ports, then request its list of routes and the address of a user's
+    server."""
     port, api = _free_ports()
     token = secrets.token_hex(16)
     addresses = [
@@ -202,7 +203,7 @@ def _hub() -> Iterator[tuple[int, list[int]]]:
 def _started(
     argv: Argv, environment: Mapping[str, str], log: Path
 ) -> Iterator[tuple[subprocess.Popen[bytes], IO[str]]]:
-    """Run a program during the block; yield the process and its log."""
+    """Run a program while the `with` block runs; yield the process and its log."""
     with log.open("w") as out, log.open() as read:
         program = subprocess.Popen(
             mortal(argv),
@@ -247,7 +248,8 @@ def _free_ports() -> tuple[int, int]:
 
 
 def _last(text: str) -> str:
-    """Return an exception's message: the last line without indentation, and the lines after it."""
+    """Return the message in a program's output: the last line without indentation, and the lines
+    after it."""
     lines = [line for line in text.splitlines() if line.strip()]
     start = max((number for number, line in enumerate(lines) if not line[0].isspace()), default=0)
     return " ".join(line.strip() for line in lines[start:])[-300:]

@@ -1,7 +1,7 @@
-"""Write to PREFIX/share/sitekit/bin the programs of a release that users call.
+"""Write small wrapper programs for users to PREFIX/share/sitekit/bin.
 
-The programs work whatever modules the user has loaded. A loaded module must not change the
-libraries of the release's Python.
+Each wrapper, such as `sitekit-kernel` or `nbdiff`, starts a program of the release, whatever
+modules the user has loaded. A loaded module must not change the libraries of the release's Python.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def folder(prefix: Path) -> Path:
 
 
 def write_programs(prefix: Path, pieces: set[str]) -> None:
-    """Write the programs of the named pieces of the hub environment."""
+    """Write the wrapper programs for the named packages of the hub environment."""
     shutil.rmtree(folder(prefix), ignore_errors=True)
     folder(prefix).mkdir(parents=True)
     modules = {

@@ -55,7 +55,8 @@ def verify(site: Site, release: Release, pieces: list[Piece], own: dict[str, str
 
 
 def _records(release: Release) -> list[str]:
-    """Return the packages that should be in the release but that conda's records lack."""
+    """Return an error for each package that should be in the release but that conda has not
+    recorded as installed."""
     found = set(ask(ENGINE, {"verb": "records", "prefix": str(release.path)}, timeout=120))
     missing = sorted({package["name"] for package in release.facts["packages"]} - found)
     return [f"conda has no record of {name} here" for name in missing]

@@ -59,7 +59,7 @@ def build_channel(packages: Packages, cache: Path) -> Path:
 
 
 def _key(packages: Packages, version: str) -> str:
-    """Return a hash of all inputs from which the channel is made.
+    """Return a hash of all inputs from which the channel (a directory of conda packages) is made.
 
     If no lock matches, the wheels are the newest that PyPI has today, so the hash includes the
     date.

@@ -1,4 +1,4 @@
-"""Read and stamp environment.wheels.lock, which scripts/lock writes.
+"""Read environment.wheels.lock, which scripts/lock writes, and add a hash of its input to the file.
 
 environment.wheels.lock pins the wheels of the packages in environment.yml by hash.
 """

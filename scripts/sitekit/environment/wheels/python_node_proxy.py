@@ -106,7 +106,7 @@ def python_package(channel: Path, usr: Path, version: str) -> tuple[str, str, En
 
 
 def _own_prefix(path: Path, content: bytes) -> bytes:
-    """Remove `local` from the paths in Debian's sysconfig.
+    """Remove the directory `local` from the paths in the module sysconfig of Debian's Python.
 
     Debian's pip installs programs and data below `local` to keep them apart from dpkg's files. A
     release contains no files of dpkg.

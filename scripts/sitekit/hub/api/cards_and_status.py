@@ -1,4 +1,5 @@
-"""Define REST handlers for a user's last card, and for the status of the backends."""
+"""Define the REST handlers for a user's last card (the text about why a server ended), and for the
+status of the backends (such as Slurm)."""
 
 from __future__ import annotations
 
@@ -11,12 +12,13 @@ from ..servers.hub_state import HubState
 
 
 class CardHandler(APIHandler):
-    """Handle GET and DELETE /hub/api/sitekit/card?server=NAME: return or dismiss the last card.
+    """Handle GET and DELETE /hub/api/sitekit/card?server=NAME: return or delete the last card of a
+    server.
 
     Without a card, the answer is 404.
 
-    A token needs the scope `read:servers` to read the card, and `delete:servers` to dismiss it, for
-    that user or server.
+    A token needs the scope `read:servers` for that user or server to read the card, and the scope
+    `delete:servers` to delete it.
     """
 
     hub_state: HubState
@@ -44,7 +46,8 @@ class CardHandler(APIHandler):
 
 
 class StatusHandler(APIHandler):
-    """Handle GET /hub/api/sitekit/status: return the state of backends and reconciler.
+    """Handle GET /hub/api/sitekit/status: return the state of each backend (such as Slurm) and of
+    the reconciler (hub/spawner/reconcile.py).
 
     The caller must be an administrator.
     """

@@ -15,7 +15,7 @@ CHECKED = Gauge(
 
 
 def update_metrics(site: Site) -> None:
-    """Set the functions that return the values of the metrics.
+    """Register functions that return the values of sitekit's metrics.
 
     These functions read the file with the kernels' state at each request. The file is small, and is
     below the prefix, which servers need anyway.

@@ -30,10 +30,10 @@ class ServersOwnHandler(APIHandler):
     hub_state: HubState
 
     def check_xsrf_cookie(self) -> None:
-        """Do nothing.
+        """Do nothing: no _xsrf cookie is needed.
 
-        These requests are authorized only by the Authorization header, which no page of another
-        site can send.
+        Only the Authorization header authorizes these requests, and no page of another site can
+        send this header.
         """
 
     def get_current_user_cookie(self) -> None:
@@ -41,7 +41,8 @@ class ServersOwnHandler(APIHandler):
         return None
 
     def row(self) -> Row:
-        """Return the ledger's row of the server that sent the request. Raises HTTPError."""
+        """Return the record, in the ledger, of the server that sent the request. Raises
+        HTTPError."""
         token = self.get_token()
         row = self.hub_state.ledger.by_token(token.hashed) if token else None
         if row is None or self.current_user is None or self.current_user.name != row.user:

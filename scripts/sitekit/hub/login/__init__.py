@@ -1,1 +1,2 @@
-"""Control who logs in, and for how long: PAM, delays after failures, logins by browser."""
+"""Control who logs in and how long a login lasts: by PAM or at a provider, with delays after
+failures."""

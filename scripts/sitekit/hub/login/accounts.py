@@ -1,4 +1,5 @@
-"""Find the account as which a user's servers run: `login.accounts` in the site file."""
+"""Find the account of the cluster under which a user's servers run, by `login.accounts` in the site
+file."""
 
 from __future__ import annotations
 
@@ -24,30 +25,32 @@ if TYPE_CHECKING:
 
 COMMAND_TIMEOUT = 10.0  # seconds
 END_TIMEOUT = 1.0  # seconds
-AT_ONCE = 8  # programs that run at a time
-MOST_BYTES = 4096  # of a program's answer
+AT_ONCE = 8  # the most programs that run at the same time
+MOST_BYTES = 4096  # longest answer of a program
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 ASK = "Ask the administrators of this site for one."
 log = logging.getLogger("JupyterHub")
 
 
 class NoAccount(Exception):
-    """The user has no account for servers; the text tells the user why, and what to do."""
+    """Report that a user has no account of the cluster for servers. The text tells the user the
+    reason, and what to do."""
 
 
 class NotNow(NoAccount):
-    """The account cannot be looked up now, so that an earlier answer stays valid."""
+    """Report that the account cannot be looked up at the moment. The account of the last login
+    stays valid."""
 
 
 class AccountMap:
     """Find the account of each user.
 
-    A login determines the account, by the user's name, a file or a program. The account is recorded
-    in the ledger, so that a restarted hub knows it too.
+    At a login, the account is determined from the user's name, a file or a program. The ledger
+    records the account, so that a restarted hub knows the account too.
     """
 
     root = 0
-    """The owner of the list of accounts and of the program."""
+    """The uid that must own the file with accounts, or the program that prints accounts."""
 
     def __init__(
         self,
@@ -58,14 +61,15 @@ class AccountMap:
         self.site, self.ledger, self._entry = site, ledger, entry
         self._read: tuple[object, dict[str, str]] = (None, {})
         self.refused: dict[str, str] = {}
-        """Users who have to log in again before a server starts, and why."""
+        """The users who have to log in again before a server starts, with the reason for each."""
         self._programs = asyncio.Semaphore(AT_ONCE)
 
     def of(self, user: str) -> str:
-        """Return the account of a user who has logged in. Raises NoAccount.
+        """Return the account of a user who has logged in.
 
-        JupyterHub starts a server although its user has to log in again, if a token asks for it or
-        an administrator (handlers/base.py, refresh_auth).
+        Raises NoAccount if the user has no account, or has to log in again. JupyterHub itself would
+        start a server of a user who has to log in again, if a program with a token or an
+        administrator requests the start (handlers/base.py, refresh_auth).
         """
         if why := self.refused.get(user):
             raise NoAccount(f"{shown(user)} has to log in again: {why}")
@@ -81,10 +85,10 @@ class AccountMap:
         return account
 
     async def determine(self, user: str) -> str:
-        """Look up the account of a user who logs in, and record it.
+        """Look up the account of a user who logs in, and record the account.
 
-        Raises NoAccount, after which the user has no account any more. Raises NotNow, after which
-        the account of an earlier login is still recorded.
+        Raises NoAccount if the user has no account; the recorded account is then removed. Raises
+        NotNow if the lookup is not possible; the recorded account then stays.
         """
         accounts = self.site.login.accounts
         if not isinstance(accounts, Accounts):
@@ -108,7 +112,8 @@ class AccountMap:
         return account
 
     def _in_file(self, path: Path, user: str) -> str:
-        """Return the account that the list gives to the user. Raises NoAccount."""
+        """Return the account that the site's file of accounts gives to the user. Raises
+        NoAccount."""
         try:
             with path.open("rb") as file:
                 status = os.fstat(file.fileno())
@@ -140,7 +145,7 @@ class AccountMap:
         try:
             entry = self._entry(account)
         except (KeyError, OSError):
-            # also while the directory of accounts does not answer
+            # KeyError is also raised while the directory of accounts does not answer
             raise NotNow(f"{refused}: there is no such account. {ASK}") from None
         if entry.pw_uid < MIN_UID or entry.pw_name in own:
             raise NoAccount(f"{refused}: it is an account of the system. {ASK}")
@@ -149,9 +154,9 @@ class AccountMap:
 
 
 def parse(text: str) -> dict[str, str]:
-    """Return the account of each user in a list with lines of `user account`.
+    """Parse a text with lines of `user account`; return the account of each user.
 
-    A line of another form concerns nobody. A user with two accounts has none.
+    Lines in another form are ignored. A user with two different accounts is left out.
     """
     found: dict[str, str] = {}
     for number, line in enumerate(text.split("\n"), 1):
@@ -169,10 +174,11 @@ def parse(text: str) -> dict[str, str]:
 
 
 async def ask_program(program: Path, user: str, owner: int = 0) -> str:
-    """Return the account that the program prints for the user. Raises NoAccount.
+    """Run the site's program; return the account that it prints for the user. Raises NoAccount.
 
-    The user's name is the only argument, and no shell reads it. Of the hub's environment, the
-    program gets nothing. The exit code EX_TEMPFAIL (75) means that the program cannot tell now.
+    The user's name is the only argument, and no shell is used. The program does not get the hub's
+    environment variables. The exit code EX_TEMPFAIL (75) means that the program cannot find the
+    account at the moment.
     """
     sorry = "The account on the cluster could not be looked up now. Try again in a few minutes."
     pipe = asyncio.subprocess.PIPE
@@ -204,9 +210,10 @@ async def ask_program(program: Path, user: str, owner: int = 0) -> str:
 
 
 async def _answer(process: asyncio.subprocess.Process) -> bytes | None:
-    """Return all that a program prints, when it has ended; None if it prints too much.
+    """Wait until a program ends, and return everything that it has printed; None if the text is too
+    long.
 
-    A part of the answer could be the name of another account.
+    A text that is cut off is never used, because it could be the name of another account.
     """
     assert process.stdout is not None  # noqa: S101  (a pipe)
     printed = b""
@@ -219,7 +226,7 @@ async def _answer(process: asyncio.subprocess.Process) -> bytes | None:
 
 
 async def end(process: asyncio.subprocess.Process) -> None:
-    """Kill a program that does not end, with all that it has started."""
+    """Kill a program that does not end, and all processes that the program has started."""
     with contextlib.suppress(OSError):
         os.killpg(process.pid, signal.SIGKILL)
     with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
@@ -227,7 +234,7 @@ async def end(process: asyncio.subprocess.Process) -> None:
 
 
 def _check_owner(path: Path, status: os.stat_result, owner: int) -> None:
-    """Raise NoAccount if others than root can write to the file."""
+    """Raise NoAccount if an account other than root can write to the file."""
     if status.st_uid != owner or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         log.error("Others than root can write to %s: chown root %s; chmod go-w %s", *[path] * 3)
         raise NotNow("Others could change who you are on the cluster. Tell the administrators.")

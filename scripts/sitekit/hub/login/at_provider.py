@@ -1,7 +1,8 @@
-"""Log users in at a provider by OAuth 2.0: what all providers have in common.
+"""Log users in at a provider, such as GitHub, by OAuth 2.0.
 
-The classes of oauthenticator talk with the provider. This class decides who is admitted, and makes
-a refusal in words of each odd answer. No token of the provider is stored.
+This module contains what all providers have in common. The classes of the package oauthenticator
+send the requests to the provider. The class AtProvider decides who may log in. If an answer of the
+provider is not as expected, the user reads the reason. No token of the provider is stored on disk.
 """
 
 from __future__ import annotations
@@ -30,17 +31,18 @@ from .login_handlers import CallbackHandler, LoginHandler
 
 ADMITTED = {"admitted": True}
 UNAUTHORIZED = 401
-ASK_TIMEOUT = 5.0  # seconds that a page waits for the provider, when a user is checked again
+ASK_TIMEOUT = 5.0  # seconds: longest wait of a page for a later check
 ODD = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
-"""What oauthenticator raises if an answer lacks a key, or has another form (oauth2.py)."""
+"""The exceptions that oauthenticator raises if the provider's answer lacks a key or has an
+unexpected form (oauth2.py)."""
 log = logging.getLogger("JupyterHub")
 
 
 async def take_rights(handler: Any, name: str) -> None:
-    """Take the rights of an administrator from a user whom the site no longer admits.
+    """Remove the rights of an administrator from a user who may no longer log in.
 
-    JupyterHub changes no user whose login is refused or who has to log in again, so that a former
-    administrator's tokens would keep all rights.
+    JupyterHub itself does not change a user whose login is refused or who has to log in again. The
+    API tokens of a former administrator would then keep all rights.
     """
     user = handler.find_user(name)
     if user is not None and user.admin:
@@ -49,9 +51,11 @@ async def take_rights(handler: Any, name: str) -> None:
 
 
 class AtProvider(OAuthenticator):
-    """Log users in at a provider, and decide by the site file who they are.
+    """Log users in at a provider, and decide by the site file who may log in and who is an
+    administrator.
 
-    The subclass of a provider comes before oauthenticator's class of this provider.
+    A class for one provider inherits from AtProvider first, and then from oauthenticator's class
+    for this provider.
     """
 
     site: ClassVar[Site]
@@ -61,14 +65,15 @@ class AtProvider(OAuthenticator):
     callback_handler = CallbackHandler
 
     async def discover(self) -> None:
-        """Find out the provider's addresses, if these are not fixed."""
+        """Find out the provider's addresses. Does nothing if the addresses are fixed."""
 
     async def authenticate(self, handler: Any, data: Any = None, **more: Any) -> Any:
-        """Return the user's model. Raises HTTPError with the reason of a refusal.
+        """Return JupyterHub's data about the user who logs in.
 
-        oauthenticator answers with an error 500 if the provider is down, or if an answer has
-        another form than expected (oauth2.py). JupyterHub calls this method for its password form
-        and its REST API too, where no state has been checked.
+        Raises HTTPError with the reason if the login is refused. oauthenticator's own method
+        answers with an error 500 if the provider is down, or if an answer has an unexpected form
+        (oauth2.py). JupyterHub also calls this method for its password form and its REST API, where
+        OAuth's `state` has not been checked.
         """
         if not isinstance(handler, CallbackHandler):
             raise web.HTTPError(
@@ -83,7 +88,7 @@ class AtProvider(OAuthenticator):
             raise self.in_words(error) from error
 
     def in_words(self, error: Exception) -> Exception:
-        """Return the error that tells the user why the login is refused."""
+        """Convert an exception to the HTTP error that tells the user why the login is refused."""
         service = service_of(self.site.login)
         if isinstance(error, Refusal):
             log.warning("Login refused: %s", error)
@@ -97,7 +102,7 @@ class AtProvider(OAuthenticator):
             log.error("%s does not answer: %s", service, error)
             return web.HTTPError(503, f"{service} does not answer. Try again in a few minutes.")
         if isinstance(error, (web.HTTPError, *ODD)):
-            # without the error's text, which may have the provider's whole answer
+            # do not log the text of the error, because it may contain the provider's whole answer
             log.error("%s gave an answer of an unknown form: %s", service, type(error).__name__)
             return web.HTTPError(
                 403, f"{service} gave an answer that this site does not understand. Log in again."
@@ -105,33 +110,36 @@ class AtProvider(OAuthenticator):
         return error
 
     def user_info_to_username(self, user_info: Any) -> str:
-        """Return the user's name, checked. Raises Refusal.
+        """Check the user's name and return it. Raises Refusal.
 
-        oauthenticator answers with an error 500 if the claim is missing or no text, and logs all
-        claims (oauth2.py). For Globus it drops every domain, so that users of two organizations get
-        one name (globus.py).
+        oauthenticator's own method answers with an error 500 if the claim is missing or is not
+        text, and logs all claims (oauth2.py). For Globus, oauthenticator removes every domain, so
+        that users of two organizations could get the same name (globus.py).
         """
         return name_and_domain(self.site.login, user_info)[0]
 
     def build_auth_state_dict(self, token_info: Any, user_info: Any) -> dict[str, Any]:
-        """Return what the checks below need. JupyterHub does not store it.
+        """Return the claims and tokens that the checks in this class need.
 
-        oauthenticator's class for Globus fails if the answer has no `other_tokens` (globus.py).
+        JupyterHub does not store them. oauthenticator's method for Globus fails if the answer has
+        no `other_tokens` (globus.py).
         """
         return {"tokens": token_info, "claims": user_info}
 
     async def update_auth_model(self, auth_model: dict[str, Any]) -> dict[str, Any]:
-        """Return the model of an admitted user. Raises Refusal.
+        """Return JupyterHub's data about a user who may log in. Raises Refusal.
 
-        oauthenticator leaves a former administrator's rights as they are (oauth2.py, where `admin`
-        is None), and its class for GitHub fails if the user has no key `email` (github.py).
+        oauthenticator's own method does not remove a former administrator's rights (oauth2.py,
+        where `admin` is None). Its method for GitHub fails if the user has no key `email`
+        (github.py).
         """
         tokens, told = auth_model["auth_state"]["tokens"], auth_model["auth_state"]["claims"]
-        # before anything else: somebody else's name decides nothing about its owner
+        # check this first: a person who comes with another person's name must not change that
+        # person's rights
         self.logins.check_identity(auth_model["name"], identity_of(self.site.login, told))
         identity, claims = await self.ask(tokens, told)
         if self.logins.knows(claims.name, identity):
-            # what the provider says now counts for the sessions in other browsers too
+            # the provider's new answer also applies to the user's sessions in other browsers
             self.logins.record(claims.name, identity, claims, tokens)
         check_admitted(self.site.login, claims)
         try:
@@ -144,14 +152,16 @@ class AtProvider(OAuthenticator):
         return {"name": claims.name, "admin": admin, "auth_state": dict(ADMITTED)}
 
     async def ask(self, tokens: Any, told: Any) -> tuple[Identity, Claims]:
-        """Return who the user is at the provider, and all claims that decide. Raises Refusal."""
+        """Ask the provider for the user's identity, and for all claims that the site's rules use.
+        Raises Refusal."""
         login = self.site.login
         name, domain = name_and_domain(login, told)
         claims = await self.more_claims(Claims(name, domain), tokens, told)
         return identity_of(login, told), claims
 
     async def ask_again(self, tokens: Any) -> tuple[Identity, Claims]:
-        """Ask the provider with the tokens of an earlier login. Raises Refusal and NoWord."""
+        """Ask the provider again, with the tokens of an earlier login. Raises Refusal, or NoWord if
+        the provider does not answer."""
         try:
             return await asyncio.wait_for(self._tell_and_ask(tokens), ASK_TIMEOUT)
         except HTTPClientError as error:
@@ -164,14 +174,15 @@ class AtProvider(OAuthenticator):
     async def _tell_and_ask(self, tokens: Any) -> tuple[Identity, Claims]:
         await self.discover()
         told = await self.token_to_user(tokens)
-        self.user_info_to_username(told)  # refuses what this provider must not say
+        self.user_info_to_username(told)  # raises Refusal for claims that are not allowed
         return await self.ask(tokens, told)
 
     async def refresh_user(self, user: Any, handler: Any = None, **more: Any) -> Any:
-        """Check a user again every few minutes (auth_refresh_age), and before each start.
+        """Check a user again every few minutes (auth_refresh_age), and before each start of a
+        server.
 
-        oauthenticator checks nobody again without stored tokens (oauth2.py). So a user who has left
-        an organization would stay logged in, and stay an administrator.
+        oauthenticator's own method does nothing if tokens are not stored (oauth2.py). A user who
+        has left an organization would then stay logged in, and stay an administrator.
         """
         try:
             claims = await self.logins.claims_now(user.name, self.ask_again)
@@ -189,15 +200,15 @@ class AtProvider(OAuthenticator):
         return {"name": user.name, "admin": are_meant(self.site.login.admins, claims)}
 
     def delete_user(self, user: Any) -> None:
-        """Forget who a user is whom an administrator deletes from the hub."""
+        """Delete the recorded identity of a user whom an administrator deletes from the hub."""
         super().delete_user(user)
         self.logins.forget(user.name)
 
     def get_handlers(self, app: Any) -> list[tuple[str, type]]:
-        """Return the handlers of a login.
+        """Return the HTTP handlers for the login.
 
-        oauthenticator adds one for the logout, which would take the place of sitekit's, and leave
-        sessions of other browsers as they are (oauth2.py).
+        oauthenticator's own list also contains a handler for the logout, which would replace
+        sitekit's handler and would not end the sessions in other browsers (oauth2.py).
         """
         return [
             (path, handler)
@@ -206,22 +217,24 @@ class AtProvider(OAuthenticator):
         ]
 
     async def more_claims(self, claims: Claims, tokens: Any, told: Any) -> Claims:
-        """Return the claims with organizations and groups."""
+        """Return the claims. A subclass adds the user's organizations and groups."""
         return claims
 
     async def check_allowed(self, username: str, auth_model: Any) -> bool:
-        """Return whether update_auth_model() has admitted the user.
+        """Return whether update_auth_model() has accepted the user.
 
-        oauthenticator admits whoever has no model (oauth2.py), and every administrator.
+        oauthenticator's own method also accepts a user without a model (oauth2.py), and every
+        administrator.
         """
         return bool(auth_model) and auth_model.get("auth_state") == ADMITTED
 
     async def check_blocked_users(self, username: str, authentication: Any) -> bool:
-        """Return True: whom the site does not admit was refused already."""
+        """Return True. A user who may not log in was refused in an earlier step."""
         return True
 
     async def pre_spawn_start(self, user: Any, spawner: Any) -> None:
         """Do nothing.
 
-        oauthenticator's class for Globus puts tokens into the server's environment (globus.py).
+        oauthenticator's own method for Globus would put the provider's tokens into the environment
+        of the user's server (globus.py).
         """

@@ -14,13 +14,13 @@ def update_login(c: Any, site: Site, accounts: AccountMap) -> None:
     if site.login.method == "pam":
         pam.update_pam(c, site)
     else:
-        # Imported here, because `oauthenticator` is not needed for PAM.
+        # This import is here, because a site with PAM does not need `oauthenticator`.
         from .providers import update_provider
 
         update_provider(c, site, accounts)
     c.Authenticator.allow_all = False
-    # If True, JupyterHub would delete users whom the directory does not know when the hub starts,
-    # with their servers. The directory may just not answer then.
+    # If this were True, a starting JupyterHub would delete each user whom the directory of accounts
+    # does not know, with the user's servers. But the directory may just not answer at that moment.
     c.Authenticator.delete_invalid_users = False
     c.Authenticator.refresh_pre_spawn = True
     c.JupyterHub.cookie_max_age_days = site.login.session / 86400

@@ -1,7 +1,7 @@
-"""Decide from a provider's claims who somebody is, and whether that person may log in.
+"""Decide from a provider's claims who a user is, and whether the user may log in.
 
-A claim is what the provider says about a user. Whatever it says is text from outside: odd claims
-are refused in words, and never admit anybody.
+A claim is a field with data about a user, in the provider's answer. Claims are not trusted: if a
+claim is missing or has an unexpected form, the login is refused and the user reads the reason.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from ...base.errors import shown
 from ...site.login import Login
 from ...site.login_provider import People
 
-# scripts/gate accepts the same names, and '/' besides.
+# scripts/gate accepts the same names, and also names with '/'.
 _NAME = re.compile(r"[!-.0-~\u00a1-\ud7ff\ue000-\uffff]{1,64}")
 TITLES = {"github": "GitHub", "globus": "Globus", "cilogon": "CILogon"}
 
 
 class Refusal(Exception):
-    """The login is refused; the text tells the user why, and what to do.
+    """Report that a login is refused.
 
-    `user` is the name at the hub, if the provider vouches for it.
+    The text tells the user the reason, and what to do. `user` is the user's name at the hub, if the
+    provider has confirmed this name.
     """
 
     def __init__(self, text: str, user: str = "") -> None:
@@ -32,7 +33,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Claims:
-    """Hold what is known of a user: the name at the hub, and what the provider says."""
+    """Hold the data about a user who logs in: the name at the hub, and the provider's claims."""
 
     name: str
     domain: str = ""
@@ -41,15 +42,15 @@ class Claims:
 
 
 def service_of(login: Login) -> str:
-    """Return the name of the provider for people."""
+    """Return the name of the provider, as messages show it."""
     return TITLES.get(login.method, login.url.removeprefix("https://"))
 
 
 def identity_of(login: Login, told: Any) -> tuple[str, str]:
-    """Return the provider, and its own number of the user. Raises Refusal.
+    """Return the provider, and the number that the provider has given to the user.
 
-    No other user of the provider ever gets this number. It is `id` at GitHub (REST API, Users), else
-    `sub` (OpenID Connect Core 1.0, 5.7).
+    Raises Refusal. A provider never gives the same number to another user. The number is the claim
+    `id` at GitHub (REST API, Users), else the claim `sub` (OpenID Connect Core 1.0, 5.7).
     """
     claim = "id" if login.method == "github" else "sub"
     value = told.get(claim) if isinstance(told, dict) else None
@@ -59,14 +60,14 @@ def identity_of(login: Login, told: Any) -> tuple[str, str]:
 
 
 def provider_of(login: Login) -> str:
-    """Return what tells the provider from all others."""
+    """Return a text that identifies the provider."""
     return f"{login.method} {login.url}"
 
 
 def name_and_domain(login: Login, told: Any) -> tuple[str, str]:
     """Return the user's name at the hub, and the domain of the name at the provider.
 
-    If the site lists exactly one domain, the name has none. Raises Refusal.
+    If the site lists exactly one domain, this domain is removed from the name. Raises Refusal.
     """
     name = text_claim(login, told, login.claim)
     if login.claim == "email" and (
@@ -92,10 +93,11 @@ def name_and_domain(login: Login, told: Any) -> tuple[str, str]:
 
 
 def _check_name(login: Login, name: str) -> None:
-    """Refuse a name that means something else in addresses, command lines or another alphabet.
+    """Refuse a name with characters that have a special meaning in addresses or command lines, or
+    that look like other letters.
 
-    The hub writes names in lower case. Some letters, such as the Kelvin sign, become letters of
-    other people's names then.
+    The hub writes names in lower case. In lower case, some characters, such as the Kelvin sign,
+    become ordinary letters, so that two users could get the same name.
     """
     plain = "".join(letter.lower() if letter.isascii() else letter for letter in name)
     if (
@@ -112,7 +114,7 @@ def _check_name(login: Login, name: str) -> None:
 
 
 def text_claim(login: Login, told: Any, claim: str) -> str:
-    """Return a claim that must be text. Raises Refusal."""
+    """Return the value of a claim. Raises Refusal if the value is missing or is not text."""
     value = told.get(claim) if isinstance(told, dict) else None
     if not isinstance(value, str) or not value:
         raise Refusal(
@@ -123,15 +125,17 @@ def text_claim(login: Login, told: Any, claim: str) -> str:
 
 
 def texts(value: Any) -> frozenset[str]:
-    """Return the texts of a list; nothing for anything else."""
+    """Return those elements of a list that are texts. If the value is no list, the result is
+    empty."""
     listed = value if isinstance(value, (list, tuple)) else ()
     return frozenset(one for one in listed if isinstance(one, str))
 
 
 def are_meant(people: People, claims: Claims) -> bool:
-    """Return whether `people` names this user.
+    """Return whether `people` (such as `allow` in the site file) names this user.
 
-    `domains` restricts everybody. If nothing else is set, all users of these domains are meant.
+    If `domains` is set, users of other domains are never included. If only `domains` is set, all
+    users of these domains are included.
     """
     if people.domains and claims.domain not in people.domains:
         return False
@@ -145,7 +149,7 @@ def are_meant(people: People, claims: Claims) -> bool:
 
 
 def check_admitted(login: Login, claims: Claims) -> None:
-    """Raise Refusal if the site does not admit this user."""
+    """Raise Refusal if the site file does not allow this user to log in."""
     if not are_meant(login.allow, claims):
         raise Refusal(
             f"{service_of(login)} knows you as {shown(claims.name)}, and this site does not admit this user. "

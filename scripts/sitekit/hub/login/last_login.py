@@ -1,7 +1,7 @@
-"""Remember the last login of each user at the provider, and check whether it still counts.
+"""Record the last login of each user at the provider, and check whether this login is still valid.
 
-The ledger has who the user is at the provider, and what the provider said of the user. The
-provider's tokens are in the hub's memory alone.
+The ledger contains the user's identity at the provider, and the provider's claims. The provider's
+tokens are only in the hub's memory.
 """
 
 from __future__ import annotations
@@ -20,35 +20,38 @@ if TYPE_CHECKING:
     from ..servers.ledger import Ledger
 
 LOGIN_AGE = 12 * 3600.0
-"""Seconds for which a login counts without another answer of the provider: a day at work."""
-PAUSE = 60.0  # seconds for which a provider is not asked again that did not answer
-MOST_TOKENS = 10_000  # users whose tokens are in the memory
+"""Seconds for which a login stays valid while the provider does not answer: one working day."""
+PAUSE = 60.0  # seconds before a provider that did not answer is asked again
+MOST_TOKENS = 10_000  # largest number of users whose tokens are kept in memory
 
 Identity = tuple[str, str]
-"""The provider, and its own number of a user."""
+"""The provider, and the number that the provider has given to a user."""
 Ask = Callable[[Any], Awaitable[tuple[Identity, Claims]]]
-"""Ask the provider, with a user's tokens, who the user is and what it says of the user now."""
+"""A function that asks the provider, with a user's tokens, for the user's identity and present
+claims."""
 
 
 class NoWord(Exception):
-    """The provider does not answer, or cannot be asked, because no valid token is left."""
+    """Report that the provider does not answer, or that it cannot be asked because no token of the
+    user is valid any more."""
 
 
 class LastLogins:
-    """Remember the last login of each user."""
+    """Keep the last login of each user."""
 
     def __init__(
         self, site: Site, ledger: Ledger, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.site, self.ledger, self._clock = site, ledger, clock
-        self._tokens: dict[str, tuple[Any, float]] = {}  # with the time until which they are valid
+        self._tokens: dict[str, tuple[Any, float]] = {}  # and when they expire
         self._silent_until = 0.0
 
     def check_identity(self, user: str, identity: Identity) -> None:
-        """Raise Refusal if somebody else of this provider has this name here already.
+        """Raise Refusal if another person at this provider already uses this name at the hub.
 
-        Providers give the names of users who have left to others, and many tell upper from lower
-        case. Such a person would get the other person's files.
+        A provider may give the name of a former user to another person, and many providers have
+        different users `Bob` and `bob`. Without this check, such a person would get the other
+        person's files.
         """
         found = self._identity(user)
         if found and found != identity and found[0] == identity[0]:
@@ -59,20 +62,19 @@ class LastLogins:
             )
 
     def _identity(self, user: str) -> Identity | None:
-        """Return who was admitted under this name."""
+        """Return the identity that was recorded for this name at an earlier login."""
         found = self.ledger.login(user)
         return _split(found[0]) if found else None
 
     def knows(self, user: str, identity: Identity) -> bool:
-        """Return whether this person has been admitted under this name.
+        """Return whether this person has already logged in under this name.
 
-        A person whom the site has not admitted takes nobody's name, also not after the site has
-        changed to another provider.
+        Only a successful login records a name, also after the site has changed to another provider.
         """
         return self._identity(user) == identity
 
     def record(self, user: str, identity: Identity, claims: Claims, tokens: Any = None) -> None:
-        """Record what the provider has said of a user just now. Raises Refusal."""
+        """Record the provider's new answer about a user. Raises Refusal."""
         self.check_identity(user, identity)
         told = asdict(claims)
         told |= {key: sorted(told[key]) for key in ("organizations", "groups")}
@@ -84,12 +86,13 @@ class LastLogins:
                 del self._tokens[next(iter(self._tokens))]
 
     def forget(self, user: str) -> None:
-        """Forget a user who was deleted from the hub."""
+        """Delete the records of a user who was deleted from the hub."""
         self._tokens.pop(user, None)
         self.ledger.forget_login(user)
 
     async def claims_now(self, user: str, ask: Ask) -> Claims:
-        """Return what the provider says of a user now, or said at the last login.
+        """Return the provider's present claims about a user, or the claims of the last login if the
+        provider cannot be asked.
 
         Raises Refusal if the user has to log in again.
         """
@@ -108,7 +111,8 @@ class LastLogins:
         return Claims(**{**told, **sets})
 
     async def _ask(self, user: str, identity: Identity, ask: Ask) -> Claims:
-        """Ask the provider, and record its answer. Raises Refusal and NoWord."""
+        """Ask the provider about a user, and record the answer. Raises Refusal, or NoWord if there
+        is no answer."""
         tokens, until = self._tokens.get(user, (None, 0.0))
         now = self._clock()
         if tokens is None or now >= until or now < self._silent_until:
@@ -128,15 +132,16 @@ class LastLogins:
 
 
 def _split(written: str) -> Identity:
-    """Return an identity as the ledger has it."""
+    """Split the text of an identity from the ledger into the provider and the user's number."""
     provider, _, number = written.partition("\n")
     return provider, number
 
 
 def _lasts(tokens: Any) -> float:
-    """Return for how many seconds tokens are valid: until they are refused, if it is not said."""
+    """Return for how many seconds the provider's tokens are valid. If the provider does not say
+    this, the tokens are used until the provider refuses them."""
     lasts: Any = tokens.get("expires_in") if isinstance(tokens, dict) else None
     try:
-        return float(lasts)  # some providers write it as text
+        return float(lasts)  # some providers write the number as text
     except (TypeError, ValueError):
         return math.inf

@@ -1,4 +1,4 @@
-"""Send a browser to the provider, and receive it from there."""
+"""Redirect a browser to the provider for the login, and handle its return to the hub."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from oauthenticator.oauth2 import (
 from tornado import web
 
 STATE = "__Host-sitekit-login"
-"""The cookie that binds a login to the browser in which it began.
+"""The name of the cookie that binds a login to the browser in which the login began.
 
-oauthenticator's own cookie could be set by a page of another host of this domain. Such a page could
-log somebody in as another user.
+A page of another host in this domain could set oauthenticator's own cookie, and could so log a
+person in as another user.
 """
 
 
 class StateCookie:
-    """Keep the state of a login in a cookie that only this host can set."""
+    """Store OAuth's `state` in a cookie that only this host can set."""
 
     _state_cookie: str | None = None
 
     def set_state_cookie(self: Any, value: str) -> None:
-        """Set the cookie for the time that a login takes."""
+        """Set the cookie; it expires after the longest time that a login may take."""
         self._set_cookie(STATE, value, expires_days=1)
 
     def get_state_cookie(self: Any) -> str:
-        """Return the cookie, and remove it from the browser."""
+        """Return the value of the cookie, and delete the cookie in the browser."""
         if self._state_cookie is None:
             self._state_cookie = (self.get_secure_cookie(STATE) or b"").decode("utf8", "replace")
             self.clear_cookie(STATE, secure=True)
@@ -39,10 +39,10 @@ class StateCookie:
 
 
 class LoginHandler(StateCookie, OAuthLoginHandler):
-    """Send the browser to the provider."""
+    """Handle the start of a login: redirect the browser to the provider."""
 
     async def get(self) -> None:
-        """Find out the provider's addresses, and send the browser there."""
+        """Find out the provider's addresses, then redirect the browser to the provider."""
         try:
             await self.authenticator.discover()
         except Exception as error:
@@ -51,13 +51,13 @@ class LoginHandler(StateCookie, OAuthLoginHandler):
 
 
 class CallbackHandler(StateCookie, OAuthCallbackHandler):
-    """Receive the browser from the provider."""
+    """Handle the end of a login: the provider has redirected the browser back to the hub."""
 
     def check_arguments(self) -> None:
-        """Check the state first.
+        """Check OAuth's `state` before all other arguments.
 
-        oauthenticator first shows the error that the address names (oauth2.py, check_arguments). So
-        any link could show its own text on a page of the hub.
+        oauthenticator's own method first shows the error text from the address (oauth2.py,
+        check_arguments), so that any link could show its own text on a page of the hub.
         """
         self.check_state()
         self.check_error()
@@ -66,8 +66,9 @@ class CallbackHandler(StateCookie, OAuthCallbackHandler):
     def check_state(self) -> None:
         """Refuse a login that did not begin in this browser.
 
-        oauthenticator answers with an error 500 if the state is JSON but no object, and writes a
-        state that it cannot read into the log, where it may look like another line (oauth2.py).
+        oauthenticator's own method answers with an error 500 if the `state` is JSON but no object.
+        It also writes an unreadable `state` into the log, where the text may look like a line of
+        its own (oauth2.py).
         """
         began = self.get_state_cookie()
         state = began and _serialize_state({"state_id": _deserialize_state(began).get("state_id")})

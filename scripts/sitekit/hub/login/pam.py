@@ -23,7 +23,7 @@ from tornado.concurrent import run_on_executor
 from ...site import Site
 from .rate_limit import Patience, Turns
 
-SILENCE = 3600.0  # seconds for which an unknown user may mean that the directory does not answer
+SILENCE = 3600.0  # seconds for which a user who is not found is not logged out
 
 
 class PatientAuthenticator(PAMAuthenticator):
@@ -51,7 +51,7 @@ class PatientAuthenticator(PAMAuthenticator):
     async def authenticate(self, handler: Any, data: Any) -> str | None:
         """Return the account's name if the login succeeds; else wait, then return None."""
         address = network_of(handler.request.remote_ip) if handler else ""
-        data = data if is_plain(data) else {"username": ""}  # fails like a wrong password
+        data = data if is_plain(data) else {"username": ""}  # as a wrong password
         name = data["username"].lower()[:64], address
         async with self._names.turn(name):
             turns = self._addresses.setdefault(address, Turns())
@@ -145,7 +145,8 @@ class PatientAuthenticator(PAMAuthenticator):
 
     @run_on_executor
     def system_user_exists(self, user: Any) -> bool:
-        """Run JupyterHub's method of this name in a thread."""
+        """Return whether the account exists. JupyterHub's own method is run in a thread, so that a
+        slow directory of accounts does not block the hub."""
         return super().system_user_exists(user)
 
     async def is_admin(self, handler: Any, authentication: dict[str, Any]) -> bool:
@@ -192,11 +193,11 @@ class PatientAuthenticator(PAMAuthenticator):
 
 
 def is_plain(data: Any) -> bool:
-    """Return whether name and password are texts that PAM and this code read in the same way.
+    """Return whether name and password are texts without NUL characters.
 
-    The data may be any JSON (POST users/NAME/tokens). In C a text ends at its first NUL. By adding
-    a NUL and other letters to the name bob, an attacker could try passwords of bob under many
-    names, and avoid the delays after failures.
+    The data may be any JSON (POST users/NAME/tokens). PAM is written in C, where a text ends at its
+    first NUL. By adding a NUL and other letters to the name bob, an attacker could try passwords of
+    bob under many names, and avoid the delays after failures.
     """
     keys = {"username", "password"}
     if not (isinstance(data, dict) and keys <= data.keys()):
@@ -228,8 +229,8 @@ def update_pam(c: Any, site: Site) -> None:
     """Set the login with PAM: who may log in, and who is an administrator."""
     c.JupyterHub.authenticator_class = PatientAuthenticator
     c.PAMAuthenticator.service = f"sitekit-{site.name}"
-    c.PAMAuthenticator.check_account = False  # PatientAuthenticator does, and shows the reason
-    c.PAMAuthenticator.open_sessions = False  # needs root, which the hub is not
+    c.PAMAuthenticator.check_account = False  # PatientAuthenticator checks it
+    c.PAMAuthenticator.open_sessions = False  # PAM sessions need root, and the hub is not root
     c.PAMAuthenticator.allowed_groups = set(site.login.allowed_groups)
     c.PAMAuthenticator.admin_groups = set(site.login.admin_groups)
     c.PAMAuthenticator.executor_threads = 16  # they wait for sssd, or for a delay in the PAM stack

@@ -25,17 +25,18 @@ from .login_handlers import LoginHandler
 
 GROUPS = "urn:globus:auth:scope:groups.api.globus.org:view_my_groups_and_memberships"
 NO_CONTENT, FOUND, NOT_FOUND = 204, 302, 404
-DOCUMENT_AGE = 3600.0  # seconds for which a discovery document is used
+DOCUMENT_AGE = 3600.0  # seconds after which the provider's document is read again
 
 
 class AtGitHub(AtProvider, GitHubOAuthenticator):
     """Log users in at GitHub, or at a GitHub Enterprise Server."""
 
     async def more_claims(self, claims: Claims, tokens: Any, told: Any) -> Claims:
-        """Ask of which listed organizations and teams the user is a member.
+        """Add those organizations and teams of the site file of which the user is a member.
 
-        oauthenticator takes every odd answer for a refusal, so that everybody would be logged out
-        while GitHub limits requests or is down (github.py, _check_membership_allowed_organizations).
+        oauthenticator's own method treats every unexpected answer as "not a member". Everybody
+        would then be logged out while GitHub is down or limits requests (github.py,
+        _check_membership_allowed_organizations).
         """
         login, found = self.site.login, set()
         odd: Any = None
@@ -50,7 +51,8 @@ class AtGitHub(AtProvider, GitHubOAuthenticator):
         return replace(claims, organizations=frozenset(found))
 
     async def _ask_membership(self, one: str, user: str, tokens: Any) -> Any:
-        """Return GitHub's answer: 204 for a member of the organization or team, else 302 or 404."""
+        """Return the status of GitHub's answer: 204 for a member of the organization or team, else
+        302 or 404."""
         organization, _, team = one.partition(":")
         below = f"{organization}/teams/{team}" if team else organization
         return await self.httpfetch(
@@ -58,7 +60,7 @@ class AtGitHub(AtProvider, GitHubOAuthenticator):
             "asking for a membership",
             parse_json=False,
             raise_error=False,
-            follow_redirects=False,  # to the list of those who show that they are members
+            follow_redirects=False,  # GitHub redirects to the list of public members
             headers=self.build_userdata_request_headers(
                 tokens["access_token"], tokens["token_type"]
             ),
@@ -70,10 +72,10 @@ class AtGlobus(AtProvider, GlobusOAuthenticator):
     """Log users in at Globus."""
 
     async def more_claims(self, claims: Claims, tokens: Any, told: Any) -> Claims:
-        """Ask for the user's groups, if the site lists any.
+        """Add the user's groups at Globus, if the site file lists any groups.
 
-        oauthenticator fails if the answer has no token for groups, and takes an invitation for a
-        membership (globus.py, _fetch_users_groups).
+        oauthenticator's own method fails if the answer has no token for groups, and treats an
+        invitation as a membership (globus.py, _fetch_users_groups).
         """
         if not (self.site.login.allow.groups or self.site.login.admins.groups):
             return claims
@@ -103,7 +105,8 @@ def _is_active(group: dict[str, Any]) -> bool:
 
 
 class AskCILogon(LoginHandler, CILogonLoginHandler):
-    """Send the browser to CILogon, which offers only the site's identity providers."""
+    """Redirect the browser to CILogon, whose page then offers only the site's identity
+    providers."""
 
 
 class AtCILogon(AtProvider, CILogonOAuthenticator):
@@ -112,9 +115,10 @@ class AtCILogon(AtProvider, CILogonOAuthenticator):
     login_handler = AskCILogon
 
     def user_info_to_username(self, user_info: Any) -> str:
-        """Return the user's name, if one of the site's identity providers vouches for it.
+        """Return the user's name, if one of the site's identity providers has confirmed the name.
 
-        oauthenticator answers with an error 500 if CILogon does not say which one does (cilogon.py).
+        Raises Refusal. oauthenticator's own method answers with an error 500 if CILogon does not
+        name the identity provider (cilogon.py).
         """
         login = self.site.login
         idp = text_claim(login, user_info, "idp")
@@ -127,14 +131,16 @@ class AtCILogon(AtProvider, CILogonOAuthenticator):
 
 
 class AtOpenId(AtProvider, GenericOAuthenticator):
-    """Log users in at a provider of OpenID Connect, whose addresses its document names."""
+    """Log users in at a provider of OpenID Connect. The provider's discovery document contains its
+    addresses."""
 
     _read_at: float | None = None
 
     async def discover(self) -> None:
-        """Read the provider's document (OpenID Connect Discovery 1.0). Raises Refusal and others.
+        """Read the provider's addresses from its discovery document (OpenID Connect Discovery 1.0).
 
-        oauthenticator takes fixed addresses only.
+        Raises Refusal and other errors. oauthenticator itself needs the addresses in its
+        configuration.
         """
         if self._read_at is not None and time.monotonic() - self._read_at < DOCUMENT_AGE:
             return
@@ -152,15 +158,16 @@ class AtOpenId(AtProvider, GenericOAuthenticator):
         if not same or not all(end.startswith("https://") for end in ends):
             raise Refusal(f"{service_of(login)} is not set up well. Tell its administrators.")
         self.authorize_url, self.token_url, self.userdata_url = ends
-        # without this key, a provider takes the client's secret in the header only
+        # without this key, a provider accepts the client's secret only in the header
         ways = told.get("token_endpoint_auth_methods_supported") or ()
         self.basic_auth = "client_secret_post" not in ways
         self._read_at = time.monotonic()
 
     def build_token_info_request_headers(self) -> dict[str, str]:
-        """Return the headers with the client's id and secret.
+        """Return the HTTP headers with the client's id and secret, encoded as RFC 6749, 2.3.1
+        requires.
 
-        oauthenticator does not encode the two, as RFC 6749, 2.3.1 demands (oauth2.py).
+        oauthenticator's own method does not encode id and secret (oauth2.py).
         """
         headers = super().build_token_info_request_headers()
         if self.basic_auth:
@@ -169,7 +176,7 @@ class AtOpenId(AtProvider, GenericOAuthenticator):
         return headers
 
     async def more_claims(self, claims: Claims, tokens: Any, told: Any) -> Claims:
-        """Take the groups from the provider's claims."""
+        """Add the user's groups, which one of the provider's claims contains."""
         provider = self.site.login.provider
         return replace(claims, groups=texts(told.get(provider.groups if provider else "groups")))
 
@@ -178,7 +185,8 @@ CLASSES = {"github": AtGitHub, "globus": AtGlobus, "cilogon": AtCILogon, "oidc":
 
 
 def update_provider(c: Any, site: Site, accounts: AccountMap) -> None:
-    """Set the login at a provider. Whatever oauthenticator could take from the environment is set."""
+    """Configure the login at a provider. Each option that oauthenticator could read from an
+    environment variable is set here."""
     login, provider = site.login, site.login.provider
     if provider is None:
         raise ValueError("the site has no provider of logins")
@@ -188,7 +196,7 @@ def update_provider(c: Any, site: Site, accounts: AccountMap) -> None:
     settings = c.OAuthenticator
     settings.login_service = service_of(login)
     settings.client_id = provider.client_id
-    # out of the environment, so that no program that the hub starts inherits it
+    # removed from the hub's environment, so that programs that the hub starts do not get the secret
     settings.client_secret = os.environ.pop("OAUTH_CLIENT_SECRET", "")
     settings.oauth_callback_url = f"{site.front.url}/hub/oauth_callback"
     settings.scope = _scope(site)
@@ -197,11 +205,11 @@ def update_provider(c: Any, site: Site, accounts: AccountMap) -> None:
     settings.basic_auth = False
     _update_addresses(c, site)
     c.Authenticator.enable_auth_state = False  # no token of the provider in the database
-    c.Authenticator.any_allow_config = True  # check_allowed() decides
+    c.Authenticator.any_allow_config = True  # check_allowed() decides who may log in
 
 
 def _scope(site: Site) -> list[str]:
-    """Return what the site may ask about a user: no more than it needs."""
+    """Return the OAuth scopes: the site asks the provider only for the data that it needs."""
     login = site.login
     email = ["email"] if login.claim == "email" else []
     groups = [GROUPS] if login.allow.groups or login.admins.groups else []
@@ -215,7 +223,7 @@ def _scope(site: Site) -> list[str]:
 
 
 def _update_addresses(c: Any, site: Site) -> None:
-    """Set the provider's addresses."""
+    """Set the provider's addresses in oauthenticator's options."""
     login, url = site.login, site.login.url
     if login.method == "github":
         public = url == "https://github.com"
@@ -239,6 +247,6 @@ def _update_addresses(c: Any, site: Site) -> None:
         c.GlobusOAuthenticator.globus_groups_url = f"{groups}/v2/groups/my_groups"
         c.GlobusOAuthenticator.identity_provider = ""
     if login.method == "cilogon" and login.provider:
-        # oauthenticator wants a derivation, which name_and_domain() replaces
+        # oauthenticator requires a rule for the user's name; name_and_domain() replaces this rule
         derived = {"username_derivation": {"username_claim": login.claim}}
         c.CILogonOAuthenticator.idps = dict.fromkeys(login.provider.identity_providers, derived)

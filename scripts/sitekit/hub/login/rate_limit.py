@@ -17,14 +17,14 @@ from typing import Generic, TypeVar
 from tornado import web
 
 DELAY = 1.0  # seconds of delay after a failure, doubled by each further failure with the name
-# Seconds. The longest delay, the time after which one failure is forgotten, and the longest wait
-# for a turn of an address.
+# Seconds. This value is the longest delay, the time after which one failure is forgotten, and the
+# longest time that an attempt waits because of other attempts from its address.
 LONGEST = 30.0
 AT_ONCE = 5  # attempts with one name that may be under way
 REMEMBERED = 10_000  # names with failures
 # failures that an address may have at once; from half of them on, answers are delayed more and more
 CLASSROOM = 100
-PACE = 0.5  # seconds in which one of these is forgotten
+PACE = 0.5  # seconds after which one failure of an address is forgotten
 
 Key = TypeVar("Key", bound=Hashable)
 Answer = TypeVar("Answer")
@@ -44,7 +44,7 @@ class Patience(Generic[Key]):
 
     @asynccontextmanager
     async def turn(self, key: Key) -> AsyncIterator[None]:
-        """Wait until no other attempt with this key is under way.
+        """Wait until no other login attempt with this key (name and address) is running.
 
         Raises HTTPError (429) if too many wait already.
         """
@@ -63,7 +63,8 @@ class Patience(Generic[Key]):
                 del self._inside[key], self._turns[key]
 
     def failed(self, key: Key) -> float:
-        """Count a failure of the key, and return by how many seconds its answer must be delayed."""
+        """Count a failed login with this key (name and address), and return by how many seconds the
+        answer must be delayed."""
         count = self._count(key) + 1
         self._failures.pop(key, None)
         self._failures[key] = count, time.monotonic()
@@ -72,11 +73,11 @@ class Patience(Generic[Key]):
         return min(LONGEST, DELAY * 2 ** (math.ceil(count) - 1))
 
     def forget(self, key: Key) -> None:
-        """Forget the failures of a key, after a success."""
+        """Forget the failed logins with a key, after a login has succeeded."""
         self._failures.pop(key, None)
 
     def _count(self, key: Key) -> float:
-        """Return the number of failures, which decreases with time."""
+        """Return the number of failed logins that still count. The number decreases with time."""
         count, when = self._failures.get(key, (0.0, 0.0))
         return max(0.0, count - (time.monotonic() - when) / LONGEST)
 
@@ -84,10 +85,10 @@ class Patience(Generic[Key]):
 class Turns(asyncio.Semaphore):
     """Limit the attempts from one address.
 
-    An attempt takes one of CLASSROOM turns. After a successful login, its turn is free again at
-    once. After failed logins, one turn becomes free every PACE seconds. The answers to an attacker
-    who tries many names are delayed before all turns are taken, so that a user with the right
-    password still gets a turn.
+    Each attempt uses one of CLASSROOM turns of its address. After a successful login, its turn is
+    free again at once. After failed logins, one turn becomes free every PACE seconds. The answers
+    to an attacker who tries many names are delayed before all turns are taken, so that a user with
+    the right password still gets a turn.
     """
 
     def __init__(self) -> None:
@@ -95,7 +96,8 @@ class Turns(asyncio.Semaphore):
         self._forgotten = 0.0  # when the last failure will be forgotten
 
     async def ask(self, question: Callable[[], Awaitable[Answer | None]]) -> Answer | None:
-        """Wait for a free turn, call `question`, and return its answer; None means a failed login.
+        """Wait for a free turn, call `question` (the check of the password), and return its answer.
+        The answer None means a failed login.
 
         Raises HTTPError (429) if no turn is free for too long.
         """

@@ -12,7 +12,7 @@ from typing import Any
 from jupyterhub import orm
 from jupyterhub.handlers import login
 
-# OAuth client of all tokens that are not from a login: users' own tokens, and tokens of servers
+# the OAuth client of tokens that do not come from a login: users' own tokens, and servers' tokens
 PROGRAMS = "jupyterhub"
 REMEMBERED = 50  # logins of one user at servers; older ones are deleted
 

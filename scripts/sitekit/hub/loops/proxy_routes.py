@@ -20,7 +20,7 @@ EVERY = 2.0  # seconds
 
 
 async def run() -> None:
-    """Compare the proxy's routes with the hub's, again and again.
+    """Compare the proxy's routes with the hub's every few seconds, for ever.
 
     If the proxy does not answer, the next round tries again.
     """
@@ -42,5 +42,5 @@ async def restore(app: JupyterHub) -> None:
     ready = [s.proxy_spec for s in spawners() if s.ready and not stopped_servers.is_suspended(s)]
     if app.hub.routespec not in routes or not set(ready) <= set(routes):
         log.warning("The proxy has lost routes; adding them again")
-        await enter.resend_ended(app.proxy)  # before the routes, so that no ended login opens one
+        await enter.resend_ended(app.proxy)  # first, so that no ended login opens a server
         await app.proxy.check_routes(app.users, app._service_map, routes)

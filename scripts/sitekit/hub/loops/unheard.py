@@ -1,4 +1,5 @@
-"""Keep the name that the applied jupyterhub_config.py of older releases imports."""
+"""Keep an old module name, because a jupyterhub_config.py that an older sitekit has written imports
+this name."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def begin_with_users(loops: Mapping[str, Loop], first: Callable[[], object]) -> 
     async def init_spawners_with_loops(app: JupyterHub) -> int:
         first()
         check_class(app.users.settings.get("spawner_class"))
-        spawners()  # checks the class of spawners that exist already
+        spawners()  # this call checks the class of the spawners that exist already
         tasks.extend(
             asyncio.create_task(_keep_running(run, name), name=name) for name, run in loops.items()
         )

@@ -22,7 +22,8 @@ WORDS = (
 
 
 def tell_of_database() -> None:
-    """Show a clear message on each page, and in each REST answer, that a database error ends."""
+    """If an error of the database ends a request, show a clear message on the page or in the REST
+    answer."""
     SQLAlchemyError.jupyterhub_message = LedgerTrouble.jupyterhub_message = WORDS
     SQLAlchemyError.jupyterhub_html_message = LedgerTrouble.jupyterhub_html_message = WORDS
     get_user, prepare, write = (

@@ -1,6 +1,6 @@
 """Restrict JupyterHub's own handlers, which would accept any options that a user sends.
 
-The handlers also write a card when somebody stops another user's server.
+If an administrator stops a user's server, the handlers also write a card, which tells the user so.
 """
 
 from __future__ import annotations

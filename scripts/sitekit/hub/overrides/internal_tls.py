@@ -47,8 +47,8 @@ def speak_tls(hub_state: HubState) -> None:
 def call_by_name(hub_state: HubState) -> None:
     """Make JupyterHub's HTTP client use the hub's certificate, and find servers by name.
 
-    A server is found by the name in its certificate. This function replaces JupyterHub's
-    init_internal_ssl, which sets the same options of the client from certipy's files.
+    The host of a server's URL is the name in the server's certificate. This function replaces
+    JupyterHub's init_internal_ssl, which sets the same options of the client from certipy's files.
     """
 
     def init_internal_ssl(app: JupyterHub) -> None:

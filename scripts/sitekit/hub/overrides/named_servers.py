@@ -14,13 +14,14 @@ from contextlib import contextmanager
 from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.user import User
 
-# number of blocks that run now, by server; only for servers that the first block has added
+# number of `with` blocks that run now, by server
 _requests: Counter[tuple[str, str]] = Counter()
 
 
 @contextmanager
 def only_if_started(handler: BaseHandler, user_name: str, server_name: str) -> Iterator[None]:
-    """Remove a named server that the block has added, unless it was started.
+    """Remove a named server that was added while the `with` block ran, unless the server was
+    started.
 
     If several blocks run at once for the same server, the block that ends last removes the server.
     """

@@ -30,7 +30,7 @@ class SilentProxy(ConfigurableHTTPProxy):
     be idle (jupyterhub-idle-culler#43).
     """
 
-    # routes of pages/stopped_servers.py, which are not shown to JupyterHub
+    # routes of pages/stopped_servers.py; JupyterHub does not see them
     stand_ins: frozenset[str] | set[str] = frozenset()
     hub_state: HubState
 

@@ -1,4 +1,4 @@
-"""Let JupyterHub ask for a new login without an error."""
+"""Prevent an error of JupyterHub when a user has to log in again."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from jupyterhub.handlers.base import BaseHandler
 
 
 def ask_stale_users_to_log_in() -> None:
-    """Give handlers the attribute that says whether a request came with a token.
+    """Give all handlers the attribute that says whether a request came with a token.
 
-    JupyterHub sets it only for requests with a token, and reads it for all requests of users who
-    have to log in again (handlers/base.py, refresh_auth). Such a user's start of a server ended
-    with an error 500, and each page with a traceback in the log.
+    JupyterHub sets the attribute only for requests with a token, but reads the attribute for all
+    requests of users who have to log in again (handlers/base.py, refresh_auth). Without this
+    function, a start of a server by such a user would end with an error 500, and each page would
+    write a traceback into the log.
     """
     BaseHandler._token_authenticated = False

@@ -15,7 +15,7 @@ from tornado import web
 
 from ..login.sessions import PROGRAMS
 
-TOKENS = 50  # of one user at a time, those of the user's servers included
+TOKENS = 50  # tokens of one user, including the tokens of the user's servers
 NOTE = 250  # characters
 LONGEST = 100 * 365 * 86400  # seconds; a date beyond the year 9999 cannot be stored
 
@@ -27,7 +27,7 @@ class TokenHandler(UserTokenListAPIHandler):
     delete the tokens of others.
     """
 
-    # whether administrators may make tokens in others' names; only if they may enter their servers
+    # whether administrators may create tokens for other users (only with login.admin_access)
     by_administrators = True
 
     def get_json_body(self) -> Any:

@@ -36,7 +36,7 @@ NOT_FOUND = "No access to resources or resources not found"
 _PAGE = re.compile(r"/user/([^/?#]+)(/[^?#]*)?([?].*)?")
 _PROXY_TIMEOUT = 5  # seconds for the proxy to answer that it has recorded a logout
 _MOST = 1000  # number of latest logouts that are sent again to a restarted proxy
-# Entries that have ended since the hub started, and the time until which they were valid.
+# Entries that have ended since the hub started, each with the time when its cookie expires.
 _ended: dict[str, int] = {}
 _DOTS = {".", ".."}
 
@@ -64,7 +64,8 @@ def let_owners_in(site: Site) -> None:
 
 
 def entry_of(handler: BaseHandler) -> entry_cookie.Entry | None:
-    """Return the entry in the browser's cookie, if it belongs to the logged-in user."""
+    """Return the entry (the permission to open servers) in the browser's cookie, if the entry
+    belongs to the logged-in user."""
     found = entry_cookie.read(
         handler.get_cookie(entry_cookie.COOKIE, ""), entry_cookie.key(handler.proxy.auth_token)
     )
@@ -72,7 +73,8 @@ def entry_of(handler: BaseHandler) -> entry_cookie.Entry | None:
 
 
 def admit(handler: BaseHandler, before: entry_cookie.Entry, owner: str) -> None:
-    """Let the browser open the servers of `owner`, in addition to those that it could open."""
+    """Allow the browser to open the servers of `owner`, in addition to the servers that it could
+    already open."""
     now = time.time()
     until = now + (EnterHandler.own_seconds if owner == before.user else OTHERS_SECONDS)
     entered = before.to(owner, until, now)
@@ -112,7 +114,7 @@ class EnterHandler(BaseHandler):
         self._enter(self._owner())
 
     def _refused(self, owner: str) -> bool:
-        """Return whether the proxy refused an entry that is valid for this hub.
+        """Return whether the proxy has refused a cookie that the hub accepts.
 
         Without this check, hub and proxy would redirect the browser in circles.
         """
@@ -122,7 +124,7 @@ class EnterHandler(BaseHandler):
     def _enter(self, owner: str) -> None:
         """Set the cookie, and redirect the browser to the server."""
         before = entry_of(self) or entry_cookie.Entry(self.current_user.name)
-        if self._refused(owner):  # that entry has ended: begin another
+        if self._refused(owner):  # the old entry has ended: create a new one
             before = replace(before, id=secrets.token_urlsafe(16))
         admit(self, before, owner)
         self.redirect(self._next)
@@ -152,7 +154,8 @@ class EnterHandler(BaseHandler):
 
 
 class AuthorizeHandler(OAuthAuthorizeHandler):
-    """Renew the entry when the hub authorizes a user at a server.
+    """Renew the cookie with the entry (the permission to open servers) when the hub authorizes a
+    user at a server.
 
     The server sets its own cookie at that moment, so that the entry and this cookie last equally
     long.
@@ -187,10 +190,10 @@ class EndingLogoutHandler(LogoutHandler):
 
 
 def _note_end(id_: str) -> None:
-    """Record that an entry to servers has ended, because its user has logged out.
+    """Record that an entry (a permission to open servers) has ended, because its user has logged
+    out.
 
-    Ended entries that would have expired by now are removed from memory, because a hub runs for
-    months.
+    Entries that have expired are removed from the record, because a hub runs for months.
     """
     now = int(time.time())
     for old in [old for old, until in _ended.items() if until < now]:
@@ -199,15 +202,15 @@ def _note_end(id_: str) -> None:
 
 
 async def resend_ended(proxy: Any) -> None:
-    """Send all ended entries to a proxy that was restarted."""
+    """Send all ended entries (permissions to open servers) to a proxy that was restarted."""
     for id_ in list(_ended)[-_MOST:]:
         await _send_ended(proxy, id_)
 
 
 async def _send_ended(proxy: Any, id_: str) -> None:
-    """Send one ended entry to the proxy, which then refuses it."""
+    """Tell the proxy that an entry has ended. The proxy then refuses the cookie with this entry."""
     await proxy.api_request(f"sitekit/ended/{id_}?until={_ended[id_]}", method="POST")
 
 
 HANDLERS = {OAuthAuthorizeHandler: AuthorizeHandler, login.LogoutHandler: EndingLogoutHandler}
-"""The handlers here, by the handlers of JupyterHub's that they replace."""
+"""Maps handlers of JupyterHub to the handlers in this module that replace them."""

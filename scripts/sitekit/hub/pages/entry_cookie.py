@@ -24,7 +24,7 @@ It must come over https, and is valid for all paths.
 
 @dataclass(frozen=True)
 class Entry:
-    """Hold the users whose servers one login may open.
+    """Describe whose servers a browser may open after one login.
 
     `servers` maps each of these users to the time at which the permission ends, in seconds since
     the epoch. Entries with the same `id` belong to one login, and end together with that login.
@@ -35,22 +35,24 @@ class Entry:
     id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
 
     def to(self, owner: str, until: float, now: float) -> Entry:
-        """Return the entry with one more owner, and without owners whose permission has expired."""
+        """Return a new entry that also opens the servers of one more owner. Owners whose permission
+        has expired are left out."""
         kept = {name: end for name, end in self.servers.items() if end > now}
         return replace(self, servers=kept | {owner: int(until)})
 
     def opens(self, owner: str, now: float) -> bool:
-        """Return whether the entry opens the servers of `owner` now."""
+        """Return whether the browser with this entry may open the servers of `owner` now."""
         return self.servers.get(owner, 0) > now
 
 
 def key(token: str) -> bytes:
-    """Return the key for signatures, from the secret that hub and proxy share."""
+    """Return the key that signs the cookie. The key is derived from the secret that hub and proxy
+    share."""
     return hmac.digest(token.encode(), COOKIE.encode(), "sha256")
 
 
 def write(entry: Entry, signing: bytes) -> str:
-    """Return the cookie's value."""
+    """Return the value of the cookie for an entry, with its signature."""
     text = _encode(
         json.dumps({"user": entry.user, "servers": dict(entry.servers), "id": entry.id}).encode()
     )

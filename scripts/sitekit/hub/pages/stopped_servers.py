@@ -20,11 +20,11 @@ MARK = "sitekit_stand_in"
 
 They are not shown to JupyterHub, which deletes routes that it does not know.
 """
-ROUTE = {MARK: True, "hub": True}  # hub: open to all users, see proxy/owners.mjs
+ROUTE = {MARK: True, "hub": True}  # hub: every user may open it (proxy/owners.mjs)
 
 
 def wanted_routes(app: JupyterHub) -> set[str]:
-    """Return the routes at which the hub should answer now."""
+    """Return the proxy routes of stopped and suspended servers, at which the hub answers now."""
     running = {user.name: user for user in app.users.values() if _ready(user, "")}
     suspended = {
         s.proxy_spec
@@ -46,7 +46,8 @@ def wanted_routes(app: JupyterHub) -> set[str]:
 
 
 async def update_routes(app: JupyterHub) -> None:
-    """Add and delete routes until the proxy has exactly the wanted routes."""
+    """Add and delete routes in the proxy, so that the hub answers for exactly the servers that are
+    stopped or suspended."""
     specs = wanted_routes(app)
     for path in specs - app.proxy.stand_ins:
         await app.proxy.add_route(path, app.hub.host, ROUTE)

@@ -78,7 +78,7 @@ class ServerPageHandler(UserUrlHandler):
 
 
 async def notice_end(spawner: Any) -> None:
-    """Make JupyterHub notice at once if the server's job has ended.
+    """Query Slurm, and tell JupyterHub at once if the server's job has ended.
 
     Waits for Slurm at most CLEAN_UP_TIMEOUT.
     """

@@ -1,4 +1,5 @@
-"""Take over servers that an earlier hub started, whether they run, start or wait for room.
+"""Manage servers that were started before the hub was restarted, whether they run, start or wait in
+the queue.
 
 When JupyterHub starts, it calls get_url() of each server in its database. JupyterHub stops a server
 that does not answer at that URL within http_timeout (app.py, check_spawner). sitekit's get_url()
@@ -26,7 +27,8 @@ from .server import Server
 
 
 class AdoptingSpawner(ProfilesSpawner):
-    """Start servers with a child spawner, and take over those that an earlier hub started."""
+    """A spawner that starts servers with a child spawner, and that also manages servers that were
+    started before the hub was restarted."""
 
     child_spawner: Server | None
     _spawn_future: asyncio.Future[str] | None
@@ -54,7 +56,7 @@ class AdoptingSpawner(ProfilesSpawner):
         if adoption.exception() is None:
             self._spawn_future = None
             return adoption.result()
-        self.http_timeout = 1  # of this object only, which JupyterHub replaces at the next start
+        self.http_timeout = 1  # JupyterHub replaces this object at the next start
         return last
 
     async def _wait_until_up(self, child: Server) -> str:
@@ -80,7 +82,8 @@ class AdoptingSpawner(ProfilesSpawner):
         return url
 
     async def _open(self, child: Server, url: str) -> None:
-        """Do the same as JupyterHub does at the end of a start.
+        """Add the server's route and mark the server as started, as JupyterHub does at the end of a
+        start.
 
         The user who waits on the progress page can then open the server.
         """
@@ -92,7 +95,8 @@ class AdoptingSpawner(ProfilesSpawner):
 
 
 async def _raise_if_ended(child: Server) -> None:
-    """Raise NotStarted with the server's card, or SpawnException, if its job has ended."""
+    """Raise NotStarted with the server's card (the text with the reason), or SpawnException, if the
+    server's job has ended."""
     if await child.poll() is None:
         return
     row = child.hub_state.ledger.row(child.tag)

@@ -1,4 +1,5 @@
-"""Define the exception for a failed start, whose card JupyterHub shows to the user."""
+"""Define the exception for a failed start of a server. JupyterHub shows its card (the text with the
+reason) to the user."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""Make the ledger, Slurm's queue and JupyterHub agree, at hub start and every five minutes.
+"""Compare the ledger (the hub's record of starts), Slurm's queue and JupyterHub, at the hub's start
+and every five minutes, and correct differences.
 
-A job whose start the ledger has given up is cancelled. If a start was interrupted by the end of an
-earlier hub, its row is closed, or its job is cancelled when it appears. A job that has this site's
-tag, but no row in the ledger, is reported but not cancelled, because the ledger itself may have
-been lost. The API tokens of ended servers are revoked.
+If the ledger records that a start was given up, its job is cancelled. If the hub ended during a
+start, the start is recorded as ended, or its job is cancelled as soon as Slurm lists the job. If a
+job has this site's tag but no record in the ledger, the job is reported and not cancelled, because
+the ledger itself may have been lost. The API tokens of ended servers are revoked.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 
 # seconds between rounds, and between two checks whether a job has to be found or cancelled now
 ROUND_INTERVAL, CHECK_INTERVAL = 300.0, 5.0
-# each of them may take one or two queries of Slurm, and one sudo
+# each server may need one or two queries of Slurm, and one sudo
 SERVERS_PER_ROUND = 20
 STRAYS_LISTED = 100  # jobs
 DAY = 86400.0
@@ -52,7 +53,7 @@ async def run(hub_state: HubState, backend: str) -> None:
                 await reconcile(hub_state, backend, pauses)
                 last = time.monotonic()
         except Exception:
-            JupyterHub.instance().db.rollback()  # all of the hub shares this session
+            JupyterHub.instance().db.rollback()  # all parts of the hub share this database session
             log.exception(
                 "The ledger and %s could not be compared; trying again in %.0f s",
                 backend,
@@ -70,7 +71,7 @@ async def revoke_for_ever(hub_state: HubState) -> None:
             revoke_tokens(hub_state, since)
             since = now - CHECK_INTERVAL
         except Exception:
-            JupyterHub.instance().db.rollback()  # all of the hub shares this session
+            JupyterHub.instance().db.rollback()  # all parts of the hub share this database session
             log.exception(
                 "Tokens of ended servers could not be revoked; trying again in %.0f s",
                 CHECK_INTERVAL,
@@ -79,7 +80,8 @@ async def revoke_for_ever(hub_state: HubState) -> None:
 
 
 async def reconcile(hub_state: HubState, name: str, pauses: Pauses) -> None:
-    """Run one round for one backend. Does nothing while the backend does not answer.
+    """Compare and correct once, for the servers of one backend (such as Slurm). Does nothing while
+    the backend does not answer.
 
     A round handles at most SERVERS_PER_ROUND servers. These servers are chosen at random, so that
     servers whose jobs cannot be cancelled do not delay others.
@@ -104,7 +106,7 @@ async def reconcile(hub_state: HubState, name: str, pauses: Pauses) -> None:
 
 
 def list_stray_jobs(hub_state: HubState, snapshot: Snapshot) -> list[str]:
-    """Return live jobs that have a tag of this site but no row in the ledger.
+    """Return live jobs that have a tag of this site but no record in the ledger.
 
     The list has a limit, because any user can submit any number of such jobs.
     """
@@ -125,9 +127,10 @@ def tags_of_loaded_servers() -> list[str]:
 
 
 async def close_or_cancel(hub_state: HubState, row: Row, pauses: Pauses) -> None:
-    """Find and cancel the job of a start that JupyterHub does not have, or close its row.
+    """Handle one start in the ledger that JupyterHub does not have in memory.
 
-    A live job is cancelled. The row is closed once Slurm reports that the job is gone.
+    If its job lives, the job is cancelled. Once Slurm reports that the job is gone, the start is
+    recorded as ended.
     """
     try:
         job = await hub_state.backend_of(row).look_up(row)
@@ -143,11 +146,11 @@ async def close_or_cancel(hub_state: HubState, row: Row, pauses: Pauses) -> None
 
 
 async def cancel_job(hub_state: HubState, row: Row, job: Job, pauses: Pauses) -> None:
-    """Cancel the job of a server that JupyterHub does not have.
+    """Cancel the job of a server that JupyterHub does not manage any more.
 
     If the scheduler does not answer, a later round tries again.
     """
-    if row.job is None:  # the hub never received its number; the job was found by its tag
+    if row.job is None:  # the hub never received the job's number; the job was found by its tag
         hub_state.ledger.record_job(row.tag, job.id)
     try:
         lives, trouble = await hub_state.backend_of(row).stop(row, job.id, graceful=False), ""

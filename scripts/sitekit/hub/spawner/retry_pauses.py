@@ -14,7 +14,8 @@ FIRST, LONGEST = 4.0, 300.0  # seconds
 
 
 class Pauses:
-    """Hold the time of the next attempt, and the last error, for each start."""
+    """Hold, for each start of a server, the time of the next attempt to cancel its job, and the
+    last error."""
 
     def __init__(self) -> None:
         # by tag: time of the next attempt by the monotonic clock, and the pause after it
@@ -22,7 +23,7 @@ class Pauses:
         self._troubles: dict[str, str] = {}  # by tag
 
     def due(self, rows: Iterable[Row]) -> list[Row]:
-        """Return the rows that may be tried now."""
+        """Return those starts whose job may be cancelled again now."""
         now = time.monotonic()
         return [row for row in rows if self._next.get(row.tag, (now, 0.0))[0] <= now]
 
@@ -37,7 +38,7 @@ class Pauses:
         return before != trouble
 
     def keep(self, rows: Iterable[Row]) -> None:
-        """Keep these starts, and forget all others."""
+        """Forget all starts except these."""
         tags = {row.tag for row in rows}
         self._next = {tag: due for tag, due in self._next.items() if tag in tags}
         self._troubles = {tag: text for tag, text in self._troubles.items() if tag in tags}

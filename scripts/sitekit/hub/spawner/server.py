@@ -43,7 +43,7 @@ class Server(Spawner):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.tag = self.job_id = ""
-        self.address = ""  # of its host, once the backend has returned it
+        self.address = ""  # address of the server's host, once the backend has returned it
         # when the server reported its end, by the monotonic clock; 0: not yet
         self.ending_since = 0.0
 
@@ -53,7 +53,7 @@ class Server(Spawner):
         return self.hub_state.backends[self.backend_name]
 
     def row(self) -> Row | None:
-        """Return the server's row in the ledger; None before its first start."""
+        """Return the server's record in the ledger; None before its first start."""
         return self.hub_state.ledger.row(self.tag) if self.tag else None
 
     def get_state(self) -> dict[str, Any]:
@@ -96,7 +96,8 @@ class Server(Spawner):
         self.cpu_guarantee = float(self.choice.cpus * self.choice.tasks)
 
     async def submit(self) -> str:
-        """Submit the job with the checked limits, and return its id. Raises NotStarted."""
+        """Submit the job with the limits that the hub has checked, and return the job's id. Raises
+        NotStarted."""
         work = self.row()
         assert work is not None, "a job is submitted only after its row is in the ledger"  # noqa: S101
         live = {
@@ -155,12 +156,14 @@ class Server(Spawner):
             self.hub_state.forget(self.tag)
 
     def reported_port(self) -> int:
-        """Return the port that the server has reported; 0 if it has reported none."""
+        """Return the port number that the server has reported to the hub; 0 if it has not reported
+        yet."""
         row = self.row()
         return row.port or 0 if row else 0
 
     async def _host(self) -> str:
-        """Return the address of the job's host, as the backend has it.
+        """Return the address of the host on which the job runs, as the backend (such as Slurm)
+        reports it.
 
         An address from the server itself would not be trusted. The answer is stored, so that a hub
         that restarts while the backend does not answer can still reach its servers.
@@ -190,7 +193,7 @@ class Server(Spawner):
         await self._fail(card)
 
     async def _fail(self, card: Card) -> NoReturn:
-        """Close the row with this card, and raise NotStarted."""
+        """Record in the ledger that the start has failed, with this card, and raise NotStarted."""
         self.hub_state.ledger.end(self.tag, card.as_dict())
         raise NotStarted(card)
 
@@ -231,7 +234,8 @@ class Server(Spawner):
         try:
             return await self._poll()
         except Exception:
-            # if poll() fails, JupyterHub takes the server for gone (app.py, check_spawner)
+            # if poll() raises an error, JupyterHub treats the server as ended (app.py,
+            # check_spawner)
             self.log.exception("Server of %s: the poll failed; it is kept", self.user.name)
             return None
 
@@ -249,7 +253,7 @@ class Server(Spawner):
         return 1
 
     def current_job(self) -> Job | None:
-        """Return the job in the last snapshot."""
+        """Return the server's job from the last snapshot (the last list of all jobs)."""
         row = self.row()
         return self.hub_state.job_of(row) if row else None
 
@@ -280,7 +284,8 @@ class Server(Spawner):
             )
 
     async def _wait_until_ended(self, seconds: float) -> bool:
-        """Close the row and return True, if the backend reports in time that the job is gone."""
+        """Wait until the backend reports that the job is gone. Then record the end in the ledger,
+        and return True; return False if this takes too long."""
         try:
             await asyncio.wait_for(self._wait_until_gone(), seconds)
         except (TimeoutError, asyncio.TimeoutError):

@@ -14,7 +14,8 @@ from .look_up_accounts import uid_of
 
 
 async def record_start(hub_state: HubState, spawner: Spawner, choice: Choice, backend: str) -> str:
-    """Write the ledger's row for this start, before its job is submitted, and return its tag.
+    """Record this start in the ledger before the job is submitted. Return the tag, a random text
+    that identifies the start.
 
     The API token of the server expires when the server can no longer run.
     """
@@ -38,9 +39,9 @@ async def record_start(hub_state: HubState, spawner: Spawner, choice: Choice, ba
 
 
 def variables_of(hub_state: HubState, spawner: Spawner, tag: str, choice: Choice) -> dict[str, str]:
-    """Return JupyterHub's variables for its single-user server.
+    """Return the environment variables that JupyterHub sets for its single-user server.
 
-    Backends accept no other variables.
+    A backend accepts no other variables.
     """
     prefixes = ("JUPYTERHUB_", "MEM_", "CPU_")
     variables = spawner.get_env().items()

@@ -26,7 +26,7 @@ from .adopt import AdoptingSpawner
 from .look_up_accounts import groups_of
 from .server import Server
 
-DEFAULT = "slurm"  # the backend of a server whose row is no longer in the ledger
+DEFAULT = "slurm"  # the backend that is assumed for a server without a record in the ledger
 SUBMITTING = 90  # seconds that the gate may take at most; added to the tier's start_timeout
 
 
@@ -42,13 +42,13 @@ class NotOffered(SpawnException):
 
 
 class TierSpawner(AdoptingSpawner):
-    """Start one user's server under one name. configure() sets `hub_state`."""
+    """Start and stop one server of one user. The function configure() sets `hub_state`."""
 
     hub_state: HubState
     choice: Choice | None = None
-    _backend = DEFAULT  # of the tier that was chosen, or of the server that runs
+    _backend = DEFAULT  # the resources of the running server, or those that the user has chosen
     typed: dict[str, str] = {}  # noqa: RUF012  (always replaced, never modified)
-    child_class = Type(Server, Server)  # any other class is refused by the trait itself
+    child_class = Type(Server, Server)  # the trait refuses any other class
 
     @default("profiles")
     def _tiers_as_profiles(self) -> list[tuple[str, str, type[Spawner], dict[str, Any]]]:
@@ -58,7 +58,7 @@ class TierSpawner(AdoptingSpawner):
         ]
 
     def _class_for(self, backend: str) -> type[Server]:
-        """Return the class of servers on a backend."""
+        """Return the class that starts servers on this backend."""
         return cast(type[Server], load_object(self.hub_state.backends[backend].spawner))
 
     # --- the choice ------------------------------------------------------------------------------------------
@@ -85,7 +85,7 @@ class TierSpawner(AdoptingSpawner):
         except NoAccount as unknown:
             raise web.HTTPError(403, str(unknown)) from None
         offers = await self.hub_state.offers(self.user.name)
-        local = self.hub_state.knows_accounts  # if not, no tier requires a group (site/model.py)
+        local = self.hub_state.knows_accounts  # if false, no tier requires a group (site/model.py)
         groups = await groups_of(account) if local else frozenset()
         return Eligibility(groups, offers.accounts, offers.reservations)
 

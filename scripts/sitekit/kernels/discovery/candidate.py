@@ -1,4 +1,4 @@
-"""List the candidates, from which kernels may be made.
+"""List the candidates: the modules, environments and images from which kernels may be made.
 
 Candidates are the modules, environments and images that kernels.yml names, and the modules that
 contain an interpreter.
@@ -20,7 +20,7 @@ from .rules import Discover, Rule, Rules
 from .run_spider import Broken
 
 LONGEST = 100
-"""Letters in the name of a kernel's folder; a file name may have 255."""
+"""The longest name of a kernel's folder, in characters. A file name may have 255."""
 PROGRAMS = {"python": ("python", "python3"), "R": ("R",)}
 # A module with such a name, but without an interpreter, is probably broken: show it in the table.
 TELLING = {
@@ -31,10 +31,11 @@ TELLING = {
 
 @dataclass(frozen=True)
 class Candidate:
-    """Hold a kernel that may be made: its folder's name, its modules, and its rule.
+    """Describe a kernel that may be made: its folder's name, its modules, and its entry in
+    kernels.yml.
 
-    `listed` means that kernels.yml names it without wildcards. `found` means that kernels.yml does
-    not name it.
+    `listed` means that kernels.yml names the module without wildcards. `found` means that
+    kernels.yml does not name the module.
     """
 
     id: str
@@ -52,7 +53,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Note:
-    """Hold a row of the table about something that is no kernel.
+    """Hold a row of the table of `make kernels` about a module that does not become a kernel.
 
     `status` is `FAILED` or `skipped`.
     """
@@ -93,7 +94,7 @@ def candidates(
 
 
 def unreadable(broken: Iterable[Broken]) -> list[Note]:
-    """Return a note for each part of the module path that Lmod cannot read."""
+    """Return a row of the table for each part of the module path that Lmod cannot read."""
     return [
         Note(
             "FAILED",
@@ -107,7 +108,7 @@ def unreadable(broken: Iterable[Broken]) -> list[Note]:
 def _named(
     rule: Rule, known: dict[str, Module], taken: set[str], notes: list[Note]
 ) -> Iterator[Candidate]:
-    """Yield the candidate of a rule with `modules`.
+    """Yield the candidate that an entry of kernels.yml with `modules` names.
 
     A name without a version is kept, because Lmod chooses the default version when it loads the
     module.
@@ -134,7 +135,7 @@ def _named(
 
 
 def _placed(rule: Rule, place: Path, notes: list[Note]) -> Iterator[Candidate]:
-    """Yield the candidate of a rule with an environment or an image."""
+    """Yield the candidate that an entry of kernels.yml with an environment or an image names."""
     if place.is_absolute() and not place.exists():
         notes.append(
             Note("FAILED", rule.label, "it does not exist, or this account cannot see it", True)
@@ -148,7 +149,7 @@ def _placed(rule: Rule, place: Path, notes: list[Note]) -> Iterator[Candidate]:
 def _matched(
     rule: Rule, tree: list[Module], taken: set[str], notes: list[Note]
 ) -> Iterator[Candidate]:
-    """Yield the candidates of a rule with a pattern."""
+    """Yield the candidates that an entry of kernels.yml with `match` (a pattern) names."""
     fitting = [
         module for module in tree if rule.takes(module.full) and (rule.listed or not module.hidden)
     ]
@@ -179,7 +180,7 @@ def _discovered(
     taken: set[str],
     notes: list[Note],
 ) -> Iterator[Candidate]:
-    """Yield the candidates that no rule names: the newest versions of each module."""
+    """Yield the candidates that kernels.yml does not name: the newest versions of each module."""
     open_ones = [module for module in tree if not module.hidden and module.full not in taken]
     for name, versions in _with_languages(open_ones, discover, offered).items():
         count = len(versions) if discover.newest == "all" else discover.newest
@@ -242,7 +243,8 @@ def _brought(module: Module, language: str, offered: Mapping[str, str]) -> bool:
 
 
 def _chains(module: Module, which: str) -> list[Chain]:
-    """Return all chains of modules that make the module loadable, or the newest chain."""
+    """Return the lists of parent modules that must be loaded before the module: all lists, or only
+    the newest one."""
     chains = sorted(module.parents, key=lambda chain: natural(" ".join(chain))) or [()]
     return chains if which == "all" else chains[-1:]
 
@@ -261,7 +263,7 @@ def _distinct(found: list[Candidate], notes: list[Note]) -> list[Candidate]:
 
 
 def _near(name: str, known: Iterable[str]) -> str:
-    """Return a suggestion for an unknown module name."""
+    """Return a hint with similar names, for a module name that does not exist."""
     close = difflib.get_close_matches(name, list(known), 1, 0.6)
     return f"; did you mean {close[0]}?" if close else ""
 

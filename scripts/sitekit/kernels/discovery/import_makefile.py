@@ -95,7 +95,7 @@ def _source(parsed: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shape(parsed: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys for the kernel's name, title and start."""
+    """Return the keys of kernels.yml for the kernel's name, title and command line."""
     language, argv = parsed["language"], parsed["argv"]
     shape: dict[str, Any] = {"id": slug(parsed["name"])}
     if parsed["title"]:

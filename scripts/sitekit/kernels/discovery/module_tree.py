@@ -76,7 +76,7 @@ Entry = tuple[str, str, dict[str, Any]]
 
 
 def _module(full: str, entries: list[Entry]) -> Module:
-    """Return the module that the spider's entries describe."""
+    """Convert the output of Lmod's spider about one module to a Module."""
     chains = [[tuple(chain) for chain in entry.get("parentAA") or ()] for _, _, entry in entries]
     return Module(
         full=full,

@@ -90,9 +90,9 @@ def _read(number: int, line: str, variables: dict[str, str]) -> Iterator[Line]:
 
 
 def _expanded(text: str, variables: dict[str, str]) -> str:
-    """Return the line with make's variables filled in.
+    """Replace make's variables in a line by their values.
 
-    Raises ValueError if a function of make's would write the command.
+    Raises ValueError if the command contains a function of make.
     """
 
     def one(match: re.Match[str]) -> str:
@@ -107,7 +107,8 @@ def _expanded(text: str, variables: dict[str, str]) -> str:
 
 
 def _commands(script: str) -> Iterator[list[str]]:
-    """Yield the simple commands of a shell line, for each turn of a loop. Raises ValueError."""
+    """Split a shell line into its commands, and repeat the commands of a `for` loop for each value.
+    Raises ValueError."""
     if loop := _LOOP.fullmatch(script):
         name, words, body = loop.groups()
         its_name = re.compile(rf"\$(?:{name}\b|\{{{name}\}})")

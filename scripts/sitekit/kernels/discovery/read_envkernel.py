@@ -20,7 +20,7 @@ PLACES = ("conda", "virtualenv", "venv", "singularity", "docker")
 
 
 def read(mode: str, *words: str) -> dict[str, Any]:
-    """Return the parsed command line, or an error."""
+    """Return the parsed command line of envkernel, or an error."""
     if mode != "lmod" and mode not in PLACES:
         return {"error": f"'{mode}' is not a mode of envkernel's"}
     complaint = io.StringIO()
@@ -33,7 +33,8 @@ def read(mode: str, *words: str) -> dict[str, Any]:
 
 def understood(mode: str, words: list[str]) -> dict[str, Any]:
     """Return the parsed command line."""
-    # envkernel would look for the template among the kernels of this release, where it is not.
+    # Without this line, envkernel would look for the template among the kernels of this release,
+    # which does not contain it.
     first = argparse.ArgumentParser(allow_abbrev=False)
     first.add_argument("--kernel-template", default="")
     first.add_argument("--purge", action="store_true")

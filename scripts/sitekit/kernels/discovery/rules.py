@@ -1,4 +1,5 @@
-"""Read and validate kernels.yml, which decides what becomes a kernel, and how it is named.
+"""Read and validate kernels.yml, whose rules (entries) decide which modules become kernels, and how
+the kernels are named.
 
 An empty kernels.yml means the defaults.
 """
@@ -21,13 +22,13 @@ from ...site.yaml_file import read_yaml
 
 CONNECTION = "{connection_file}"
 SOCKETS = "{sockets}"
-"""Replaced by the folder of the kernel's sockets, which is in the connection file."""
+"""The launcher replaces this text with the folder of the kernel's sockets."""
 SOURCES = ("match", "modules", "conda", "virtualenv", "image")
 TITLE_WORDS = ("module", "name", "version", "language", "language_version", "parents")
 
 
 def _match(pattern: str) -> str:
-    """Return the pattern, or raise Unfit."""
+    """Check a pattern for module names. Raises Unfit if it is invalid."""
     if pattern.startswith("~"):
         try:
             re.compile(pattern[1:])
@@ -40,7 +41,7 @@ def _match(pattern: str) -> str:
 
 
 def _title(text: str) -> str:
-    """Return the template of a title, or raise Unfit."""
+    """Check the template of a kernel's title. Raises Unfit if it is invalid."""
     try:
         words = [word for _, word, _, _ in string.Formatter().parse(text) if word is not None]
     except ValueError as error:
@@ -54,7 +55,7 @@ def _title(text: str) -> str:
 
 
 def _command(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the command line, or raise Unfit."""
+    """Check the command line that starts a kernel. Raises Unfit if it is invalid."""
     if len(words) < 2 or "/" in words[0] or not any(CONNECTION in word for word in words[1:]):
         remedy = (
             f"write a program that the modules bring, then its words, one of them '{CONNECTION}'"
@@ -64,7 +65,7 @@ def _command(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _newest(value: object) -> object:
-    """Return the number of versions, or raise Unfit."""
+    """Check how many versions of a module become kernels. Raises Unfit if the value is invalid."""
     if value != "all" and (
         isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000
     ):
@@ -220,7 +221,7 @@ class Rule(Part):
 
     @property
     def marks(self) -> list[Path]:
-        """Return files that change whenever the environment or the image changes."""
+        """Return the files whose change shows that the environment or the image has changed."""
         if self.image:
             return [Path(self.image)] if self.image.startswith("/") else []
         if self.conda:

@@ -19,10 +19,11 @@ from ...base.command import Argv, CommandFailed, run
 from ...base.errors import Problem
 
 Tree = dict[str, dict[str, dict[str, Any]]]
-"""Name without version -> file -> the spider's data about it."""
+"""Maps a module's name without version to its files, and each file to the spider's data about
+it."""
 WHOLE, PART = 300, 30  # seconds; it takes one for 5,000 modules
 MOST_BROKEN = 10
-"""If more entries fail, the fault is Lmod's own."""
+"""If more entries than this cannot be read, Lmod itself is assumed to be broken."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ class Spider:
         return tree, broken
 
     def _some(self, entries: list[Path]) -> Tree:
-        """Return the tree of these entries only; the spider reads them through folders of links."""
+        """Run the spider on these entries of the module path only, and return the modules that it
+        finds. Folders with links stand for the entries."""
         with tempfile.TemporaryDirectory(prefix="sitekit-spider-") as top:
             os.chmod(top, 0o755)  # noqa: S103
             folders: dict[Path, Path] = {}
@@ -129,7 +131,7 @@ def tree_of(output: str, words: Argv) -> Tree:
 
 
 def _entries(files: Any) -> dict[str, dict[str, Any]]:
-    """Return the entries that have the expected form."""
+    """Return those of the spider's entries that have the expected form."""
     named = files.items() if isinstance(files, dict) else ()
     return {
         file: entry

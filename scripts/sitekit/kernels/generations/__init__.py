@@ -1,1 +1,2 @@
-"""Write kernels in generations; a link publishes one generation."""
+"""Write the kernels of each run of `make kernels` into a new folder (a generation). A link points
+to the generation that users see."""

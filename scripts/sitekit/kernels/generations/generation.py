@@ -1,4 +1,6 @@
-"""Create, publish and remove generations: folders with launcher, tombstone and kernel specs.
+"""Create, publish and remove generations. A generation is a folder with all kernels of one run of
+`make kernels`: kernel specs, the launcher, and the tombstone (the kernel that shows why another
+kernel cannot start).
 
 PREFIX/kernels/current -> generations/<id>: the published generation, a folder for JUPYTER_PATH.
 PREFIX/kernels/launch -> current/launch: the path in every kernel.json, which names no generation.
@@ -66,7 +68,7 @@ def _closed(path: str, flags: int) -> int:
 
 
 def current(site: Site) -> Path | None:
-    """Return the published generation."""
+    """Return the published generation (the folder with the kernels that users see)."""
     return site.kernels_current.resolve() if site.kernels_current.exists() else None
 
 
@@ -80,13 +82,13 @@ def spec_file(generation: Path, name: str) -> Path:
 
 
 def holds(generation: Path | None, kernel: Kernel) -> bool:
-    """Return whether the kernel's files still exist."""
+    """Return whether the files of this kernel still exist in the generation."""
     spec = generation and spec_file(generation, kernel.id)
     return bool(spec and spec.exists() and spec.with_name("launch.json").exists())
 
 
 def begin(site: Site) -> Path:
-    """Create a new, empty generation, marked as unfinished.
+    """Create a new, empty generation (a folder for kernels), marked as unfinished.
 
     If this run is interrupted, the next run removes the generation.
     """
@@ -169,7 +171,7 @@ def write_specs(
 
 
 def carry_over(old: Path, generation: Path, kernels: Iterable[Kernel]) -> None:
-    """Copy the specs of kernels that do not change."""
+    """Copy the specs of unchanged kernels from the generation before."""
     for kernel in kernels:
         shutil.copytree(old / "kernels" / kernel.id, generation / "kernels" / kernel.id)
 
@@ -182,7 +184,7 @@ def drop(generation: Path, names: Iterable[str]) -> None:
 
 
 def showing(generation: Path, name: str) -> Showing:
-    """Return how the launcher shows the kernel."""
+    """Return whether JupyterLab's launcher shows the kernel, hides it, or shows a warning."""
     spec = spec_file(generation, name)
     if spec.name == HIDDEN:
         return "hide"
@@ -190,7 +192,7 @@ def showing(generation: Path, name: str) -> Showing:
 
 
 def show(generation: Path, kernel: Kernel, how: Showing) -> None:
-    """Set how the launcher shows the kernel."""
+    """Set whether JupyterLab's launcher shows the kernel, hides it, or shows a warning."""
     now = spec_file(generation, kernel.id)
     then = now.with_name(HIDDEN if how == "hide" else SPEC)
     spec = json.loads(now.read_text())
@@ -217,9 +219,9 @@ def fix_modes(generation: Path) -> None:
 
 
 def publish(site: Site, generation: Path) -> None:
-    """Publish this generation by switching one link.
+    """Publish this generation: point the link that users' servers read to it.
 
-    A reader sees all of the old generation or all of the new one.
+    A program that reads the kernels sees either all old kernels or all new kernels.
     """
     switch_link(site.kernels_current, f"generations/{generation.name}")
     launch = root(site) / "launch"

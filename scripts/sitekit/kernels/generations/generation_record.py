@@ -20,8 +20,8 @@ class Record:
     """Hold the contents of generation.json.
 
     `kernels` holds the kernels as tested, by id. `failing` holds the reasons of kernels that failed
-    in a later check. `quiet` holds the candidates that were probed and contain no kernel, so that
-    they are not probed again. `test_as` is the account, and `start_timeout` the time limit in
+    in a later check. `quiet` holds the modules that were examined and contain no kernel, so that
+    they are not examined again. `test_as` is the account, and `start_timeout` the time limit in
     seconds, with which the kernels were tested.
     """
 
@@ -38,7 +38,7 @@ _FORMAT = " ".join(field.name for kind in (Record, Kernel) for field in fields(k
 
 
 def read_record(generation: Path) -> Record | None:
-    """Return the record of a generation; None for a folder that sitekit did not make."""
+    """Read the record of a generation; return None for a folder that sitekit did not make."""
     try:
         content = json.loads((generation / MARK).read_text())
         if content.pop("made_by") != _MAKER:

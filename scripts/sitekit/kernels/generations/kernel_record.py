@@ -1,4 +1,4 @@
-"""Hold the data of one kernel, from its probe until it is published.
+"""Hold the data of one kernel, from the first test (the probe) until users see the kernel.
 
 A kernel is plain data here, so that a generation can store it as JSON.
 """
@@ -19,10 +19,10 @@ class Kernel:
     """Hold the data of one kernel.
 
     `envkernel` is the command line by which envkernel makes this kernel. `launch` holds the
-    launcher's instructions. `spec` goes into kernel.json. `expect` is what the kernel must report
-    when it is started. `found` means that kernels.yml does not name it. `key` is a digest of the
-    rules by which the kernel was made. `watch` holds the files from which the kernel was made, with
-    their stamps at the probe.
+    instructions for kernels/launch.py, which starts the kernel. `spec` goes into kernel.json.
+    `expect` is what the kernel must report when it is started. `found` means that kernels.yml does
+    not name it. `key` is a digest of the rules by which the kernel was made. `watch` holds the
+    files from which the kernel was made, with their stamps at the probe.
     """
 
     id: str
@@ -55,7 +55,8 @@ class Kernel:
 
 
 def stamp(path: str) -> Stamp:
-    """Return a stamp that changes when the file or folder changes; None if it does not exist."""
+    """Return a text that differs after each change of the file or folder; None if the path does not
+    exist."""
     try:
         info = os.stat(path)
     except OSError:
@@ -64,12 +65,12 @@ def stamp(path: str) -> Stamp:
 
 
 def stamps(paths: Iterable[str]) -> dict[str, Stamp]:
-    """Return the stamps of these paths."""
+    """Return the stamp (see `stamp`) of each path."""
     return {path: stamp(path) for path in sorted(set(paths)) if path}
 
 
 def is_unchanged(watch: Mapping[str, Stamp]) -> bool:
-    """Return whether all these files have the same stamps as before."""
+    """Return whether none of these files has changed since its stamp was recorded."""
     return all(stamp(path) == seen for path, seen in watch.items())
 
 

@@ -31,7 +31,8 @@ def candidate(
     venv: str | None,
     user_site: bool,
 ) -> Candidate:
-    """Return the Candidate for modules, for an environment, or for an environment with modules.
+    """Return the Candidate (a kernel that may be made) for the user's modules, for an environment,
+    or for an environment with modules.
 
     Raises BadInput.
     """
@@ -106,7 +107,8 @@ def conda_environments(home: Path) -> dict[str, Path]:
 
 
 def _environment(path: Path, mark: str, what: str) -> Path:
-    """Return the absolute path, if the environment contains `mark`. Raises BadInput."""
+    """Return the absolute path of an environment. The file `mark` shows that the folder is an
+    environment. Raises BadInput."""
     # Links are not resolved: if a user changes a link to another environment, the kernel follows.
     path = Path.cwd() / path.expanduser()
     if not (path / mark).exists():

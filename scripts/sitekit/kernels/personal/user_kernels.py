@@ -53,7 +53,7 @@ def folder_of(home: Path) -> Path:
 
 
 def all_of(home: Path) -> list[Own]:
-    """Return the kernels that sitekit-kernel has made in this home."""
+    """Return the kernels that the user has made with sitekit-kernel."""
     return [
         own for file in sorted(folder_of(home).glob(f"{PREFIX}*/{MARK}")) if (own := _read(file))
     ]
@@ -72,7 +72,8 @@ def _read(file: Path) -> Own | None:
 
 
 def find(home: Path, name: str) -> Own:
-    """Return the kernel with this title or folder name. Raises BadInput with the known names."""
+    """Return the user's kernel with this title or folder name. Raises BadInput with the known
+    names."""
     there = all_of(home)
     for own in there:
         if name in (own.title, own.folder.name):
@@ -164,7 +165,7 @@ def _refuse_taken(site: Site, home: Path, title: str, name: str) -> None:
 
 
 def _cure(reason: str, wanted: Candidate) -> str:
-    """Return an advice for the user about a failed probe."""
+    """Return a hint for the user about how to correct a kernel that failed the first test."""
     if "IRkernel" in reason:
         return "install it with that R: install.packages('IRkernel')"
     if "ipykernel" in reason:
@@ -187,7 +188,7 @@ def _scratch(site: Site) -> Iterator[Path]:
 
 
 def _prove(site: Site, rules: Rules, place: Path, kernel: Kernel) -> None:
-    """Start the kernel. Raises Problem if it fails."""
+    """Start the kernel in a clean and in a hostile environment. Raises Problem if it fails."""
     failed = prove(site, place, [kernel], Trial(None, rules.start_timeout))
     if failed:
         shown = kernel.launch["title"]

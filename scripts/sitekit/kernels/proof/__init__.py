@@ -1,1 +1,2 @@
-"""Probe candidates in isolation, then start the kernels and compare them with the probe."""
+"""Test kernels in two steps: load the modules and run the interpreter (the probe), then start each
+kernel and compare it with the probe."""

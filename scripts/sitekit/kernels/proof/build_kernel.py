@@ -1,4 +1,4 @@
-"""Build the Kernel of a candidate from the results of its probe."""
+"""Create the data of a kernel (class Kernel) from the results of its probe (the first test)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def build_kernel(
 ) -> Kernel:  # fmt: skip
     """Return the Kernel.
 
-    `launch_data` are the launcher's instructions before the probe. `env` is the environment of the
-    loaded modules. `seen` is the interpreter's report.
+    `launch_data` are the instructions for the launcher from before the probe. `env` is the
+    environment after the modules were loaded. `seen` is what the interpreter has reported.
     """
     library, language = seen.get("library", ""), interpreter.language
     expect = {"modules": env.get("LOADEDMODULES", "")}
@@ -54,7 +54,7 @@ def _start(
     interpreter: Interpreter,
     seen: dict[str, Any],
 ) -> dict[str, Any]:
-    """Return the launcher's instructions for the start of the interpreter."""
+    """Return the instructions by which the launcher starts the interpreter."""
     library, rule = seen.get("library", ""), candidate.rule
     start: dict[str, Any] = {
         "command": interpreter.command(library),
@@ -68,7 +68,7 @@ def _start(
 
 
 def _needs(candidate: Candidate, library: str) -> list[str]:
-    """Return files without which the launcher does not start the kernel.
+    """Return the files that must exist when the launcher starts the kernel.
 
     Files inside an image cannot be checked.
     """
@@ -77,7 +77,7 @@ def _needs(candidate: Candidate, library: str) -> list[str]:
 
 
 def _envkernel(candidate: Candidate) -> list[str]:
-    """Return envkernel's mode and arguments for this kernel."""
+    """Return the arguments with which envkernel creates this kernel."""
     rule = candidate.rule
     if rule.image:
         mode = "singularity" if rule.engine in ("apptainer", "singularity") else "docker"

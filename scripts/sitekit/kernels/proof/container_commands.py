@@ -21,13 +21,13 @@ _SHOWN = (
 def words(rule: Rule, kernel: bool = True) -> tuple[str, ...]:
     """Return the command line before the program: engine, options, site's options, and image.
 
-    Without `kernel`, the command only inspects the image.
+    If `kernel` is false, the command only inspects the image.
     """
     always: tuple[str, ...]
     served: tuple[str, ...]
     if rule.engine == "docker":
         always, served = _DOCKER, (*_SHOWN, *(f"--env={name}" for name in rule.environment))
     else:
-        # bind both: the engine may not do so by itself in their folders
+        # bind both folders, because not every site's engine does so by itself
         always, served = ("exec",), ("--bind", CONNECTION, "--bind", SOCKETS)
     return (rule.engine, *always, *(served if kernel else ()), *rule.options, str(rule.image))

@@ -59,7 +59,7 @@ def find(
     rule = candidate.rule
     if rule.image:
         return _in_image(candidate, env["PATH"])
-    if rule.command and rule.language:  # a command has its language
+    if rule.command and rule.language:  # the language is already known if kernels.yml names a command
         program = shutil.which(rule.command[0], path=env["PATH"])
         return Interpreter(rule.language, program, rule.command, ()) if program else None
     for language in (candidate.language,) if candidate.language else tuple(PROGRAMS):
@@ -89,7 +89,7 @@ def _in_image(candidate: Candidate, path: str) -> Interpreter | None:
 
 
 def missing(candidate: Candidate) -> str:
-    """Return the reason why `find` found no interpreter."""
+    """Return the reason why the function find() found no interpreter."""
     rule = candidate.rule
     if rule.image:
         return f"this host has no {rule.engine}"

@@ -19,7 +19,8 @@ from .start_commands import WAYS
 
 
 def inheriting(languages: Iterable[str], kernels: Iterable[Kernel]) -> list[Kernel]:
-    """Return one kernel for each language that has, in `kernels`, a kernel made of modules only."""
+    """Return one kernel for each language of `kernels`. Only kernels that are made of modules alone
+    count."""
     made = []
     for language in languages:
         models = [
@@ -33,7 +34,8 @@ def inheriting(languages: Iterable[str], kernels: Iterable[Kernel]) -> list[Kern
 
 
 def _like(models: list[Kernel]) -> Kernel:
-    """Return the kernel for the language of `models`, tested with modules of the newest model."""
+    """Return the kernel for one language. `models` are the site's kernels of this language; the
+    modules of the newest of them are used for the test."""
     model = models[-1]
     language = model.language
     way = WAYS[language]
@@ -64,7 +66,7 @@ def _like(models: list[Kernel]) -> Kernel:
         check=None,
         envkernel=model.envkernel,
         launch=launch,
-        spec={},  # which features the ipykernel has is not known before the modules are loaded
+        spec={},  # the features of the ipykernel are not known before the modules are loaded
         expect=model.expect,
         watch=model.watch,
     )

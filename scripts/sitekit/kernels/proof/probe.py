@@ -34,7 +34,7 @@ PATH = ("/usr/local/bin", "/usr/bin", "/bin")
 
 @dataclass(frozen=True)
 class Failure:
-    """Hold the reason why a candidate is no kernel.
+    """Hold the reason why a candidate does not become a kernel.
 
     `broken` is True for a module that fails, and False for one that just contains no kernel.
     """
@@ -47,7 +47,8 @@ class Failure:
 
 
 def instructions(site: Site, rules: Rules, candidate: Candidate) -> dict[str, Any]:
-    """Return the launcher's instructions, as far as they are known before the probe."""
+    """Return those instructions for the launcher (kernels/launch.py) that are known before the
+    probe."""
     rule, slurm = candidate.rule, str(site.slurm.bin)
     activated = {"CONDA_PREFIX": rule.conda, "VIRTUAL_ENV": rule.virtualenv}
     bin_folder = {"bin": str(rule.bin)} if rule.bin else {}
@@ -102,7 +103,7 @@ def probe_all(
         def one(candidate: Candidate) -> Kernel | Failure:
             try:
                 result = probe(site, rules, candidate, user)
-            except Exception as error:  # any error of a module is one row of the table
+            except Exception as error:  # every error of a module becomes one row of the table
                 result = Failure(candidate, f"it cannot be tried: {error!r}", True, "", {})
             step.note(candidate.label)
             step.advance()
@@ -154,7 +155,7 @@ def probe(site: Site, rules: Rules, candidate: Candidate, user: str | None) -> K
 
 @contextmanager
 def person(user: str | None) -> Iterator[dict[str, str]]:
-    """Yield the environment for loading modules, with the account's name and an empty home."""
+    """Yield the environment variables for loading modules: the account's name and an empty home."""
     entry = pwd.getpwnam(user) if user else None
     name = entry.pw_name if entry else own_name()
     with tempfile.TemporaryDirectory(prefix="sitekit-probe-") as home:
@@ -188,7 +189,8 @@ def module_files(env: Mapping[str, str]) -> list[str]:
 
 
 def _as_loaded(candidate: Candidate, modules: list[str]) -> Candidate:
-    """Return the candidate with Lmod's chosen version, if the candidate names no version."""
+    """If the candidate names a module without a version, return it with the version that Lmod has
+    chosen."""
     if not modules or modules[-1] == candidate.modules[-1] or candidate.rule.place:
         return candidate
     return replace(

@@ -130,7 +130,8 @@ def _starts(
 def _start(
     site: Site, generation: Path, kernel: Kernel, kind: str, home: Path, trial: Trial
 ) -> dict[str, Any]:
-    """Return the request for one start, and prepare its home."""
+    """Prepare the home directory for one start, and return the request for the program that starts
+    kernels."""
     home.mkdir(parents=True)
     if kind == "hostile":
         hostile_home.write(home, [kernel])
@@ -205,7 +206,7 @@ def _results(
 
 
 def _fault(kernel: Kernel, result: dict[str, Any], elsewhere: bool) -> str | None:
-    """Return the fault of this start; None if the start shows that the kernel works.
+    """Compare one start with the probe. Return the fault, or None if the kernel works.
 
     The kernel must answer, and its interpreter, modules and library must be the same as in the
     probe. On a compute node (`elsewhere`) the modules may choose another build for the CPU type,

@@ -1,9 +1,9 @@
 """Start kernels as a server would, run code in each, and report the results.
 
 The release's Python runs this program. The program reads `{"starts": [{"id", "environment", "argv",
-"env", "home", "code": [...], "timeout"}], "parallel": N}` on stdin. Without N the program starts
-two kernels per core at a time. The program prints one line of JSON for each start: `{"id",
-"environment", "seconds"}`, with `"reason"` if it failed, else with `"printed"`, `"modules"`
+"env", "home", "code": [...], "timeout"}], "parallel": N}` on stdin. Without N, two kernels per core
+start at the same time. The program prints one line of JSON for each start:
+`{"id", "environment", "seconds"}`, with `"reason"` if it failed, else with `"printed"`, `"modules"`
 (LOADEDMODULES of the process) and `"implementation"`.
 """
 
@@ -31,7 +31,8 @@ except KeyError:
     USER = str(os.geteuid())
 PORTS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
 LONGEST = 80
-"""Bytes of a folder's path in which sockets fit: a socket's path has at most 107 (unix(7))."""
+"""The longest path of a folder for sockets, in bytes. The path of a socket has at most 107
+(unix(7))."""
 
 
 class Failed(Exception):
@@ -116,7 +117,8 @@ async def end(process: subprocess.Popen[bytes]) -> None:
 async def converse(
     client: AsyncKernelClient, process: subprocess.Popen[bytes], code: list[str]
 ) -> dict[str, Any]:
-    """Wait for the kernel, run each piece of code in it, and return the printed text."""
+    """Wait until the kernel answers, run each piece of code in the kernel, and return the printed
+    text."""
     info = await ready(client, process)
     if info["implementation"] == "sitekit-tombstone":
         raise Failed(info["banner"])
@@ -175,7 +177,7 @@ async def reply(get: Any, process: subprocess.Popen[bytes]) -> dict[str, Any]:
 
 
 def said(log: Any) -> str:
-    """Return the last lines that the kernel wrote."""
+    """Return the last lines that the kernel has written to its log."""
     log.seek(0)
     lines = log.read().decode("utf-8", "replace").strip().splitlines()[-6:]
     return "".join("\n" + line for line in lines)
