@@ -19,7 +19,7 @@ def together(here: Work, background: Sequence[Work]) -> None:
     """Run `here` in this thread and `background` in another thread; return when both are done.
 
     The functions in `background` run one after another. If `here` fails or Ctrl-C is pressed, the
-    running background function is completed, because apt must not be interrupted. No further
+    running background function is still completed, because apt must not be interrupted. No further
     background function is started then. An error of a background function is printed immediately,
     but raised only after `here` is done, so that the work of `here` is not lost.
     """

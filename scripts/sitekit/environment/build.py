@@ -173,7 +173,6 @@ def inputs(site: Site, packages: Packages, lock: str | None) -> dict[str, str]:
     that determine the packages.
 
     While the hash stays the same, the packages do not have to be chosen again.
-
     """
     environment = site.environment
     settings = [packages.digest, list(environment.channels), environment.fallback]

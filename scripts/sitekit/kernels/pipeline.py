@@ -244,7 +244,8 @@ def _build(
     written = [kernel for kernel in plan.fresh if kernel.id not in unwritten]
     failed = {**unwritten, **prove(site, new, written, trial)}
     generation.drop(new, failed)
-    # A kernel that kernels.yml names is kept as it last worked, if it still works.
+    # If a kernel that kernels.yml names fails, its last version is kept, if that version still
+    # works.
     gone = {*failed, *plan.lost} & plan.listed
     kept = {name: plan.old[name] for name in gone if name in plan.old}
     if old is not None and kept:

@@ -48,7 +48,7 @@ def _https(url: str) -> str:
     try:
         parts = urlsplit(url)
         good = parts.scheme == "https" and is_host(parts.hostname or "") and parts.port != 0
-    except ValueError:  # a port that is no number, or too large; a bracket that is not closed
+    except ValueError:  # the port is no number or too large, or a bracket is not closed
         good = False
     if url.startswith("http:"):
         raise Unfit(

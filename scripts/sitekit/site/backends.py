@@ -1,9 +1,10 @@
-"""Name the backends that a tier may name in `runs_on`, with the class of each."""
+"""List the backends that a tier may name in its key `runs_on`, with the class of each. A backend,
+such as Slurm, runs users' servers."""
 
 from __future__ import annotations
 
 BACKENDS: dict[str, str] = {
     "slurm": "sitekit.backends.slurm.backend:SlurmBackend",
 }
-"""Name -> `module:class`. Its form is sitekit.backends.interface.Backend. A new backend is one line
-here."""
+"""Maps the name of a backend to `module:class`. The class implements
+sitekit.backends.interface.Backend. A new backend needs one line here."""

@@ -1,4 +1,5 @@
-"""Define the section `front`: the web server, its certificate, and logins from outside."""
+"""Define the section `front` of the site file: the web server that users connect to, its
+certificate, and the first login of clients from outside."""
 
 from __future__ import annotations
 
@@ -59,7 +60,8 @@ class Outside(Row):
 
 
 def _arm(value: object) -> str:
-    """Return which form of `certificate` the file has, so that an error concerns only this form."""
+    """Return which form of the key `certificate` the site file uses, so that an error message is
+    about this form only."""
     return "files" if isinstance(value, (dict, Certificate)) else "word"
 
 

@@ -1,4 +1,4 @@
-"""Define the section `login`, which sets who may log in, how, and for how long."""
+"""Define the section `login` of the site file, which sets who may log in, how, and for how long."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ from .units import parse_time
 from .value_types import Account
 
 CLAIMS = {"github": "login", "globus": "preferred_username", "cilogon": "eppn"}
-"""The claim with the user's name, by method. OpenID Connect's is preferred_username."""
+"""Maps a login method to the claim (a field in the provider's answer) with the user's name. The
+claim of OpenID Connect is preferred_username."""
 URLS = {
     "github": "https://github.com",
     "globus": "https://auth.globus.org",
     "cilogon": "https://cilogon.org",
 }
-"""The public services. OpenID Connect has none."""
+"""The addresses of the providers' public services. OpenID Connect has no such service."""
 
 
 def _arm(value: object) -> str:
-    """Return which form of `accounts` the file has, so that an error concerns only this form."""
+    """Return which form of the key `accounts` the site file uses, so that an error message is about
+    this form only."""
     return "ways" if isinstance(value, (dict, Accounts)) else "word"
 
 
@@ -34,7 +36,7 @@ class Login(Row):
 
     `session` and `tokens` are in seconds. None means without limit. `allowed_groups` are Unix
     groups. With PAM, their members may log in. With a provider, the accounts of its users must be
-    in them.
+    members.
     """
 
     method: Literal["pam", "github", "globus", "cilogon", "oidc"] = "pam"
@@ -55,14 +57,16 @@ class Login(Row):
 
     @model_validator(mode="after")
     def _agrees(self) -> Login:
-        """Refuse keys that do not fit the method, and a login that admits nobody."""
+        """Refuse keys that do not fit the login method, and settings with which nobody could log
+        in."""
         if faults := [*self._group_faults(), *login_faults(self)]:
             raise Unfits(faults)
         return self
 
     @property
     def gateway(self) -> str | None:
-        """Return the one account of all servers, if the site has one."""
+        """Return the account under which all servers run, if the site has one account for all
+        users."""
         return self.accounts.gateway if isinstance(self.accounts, Accounts) else None
 
     @property
@@ -78,7 +82,7 @@ class Login(Row):
         return (chosen or URLS[self.method]).rstrip("/")
 
     def _group_faults(self) -> Iterator[Unfit]:
-        """Yield an error if `allowed_groups` is missing, or without effect."""
+        """Yield an error if `allowed_groups` is missing, or is set but has no effect."""
         if self.method != "pam" and self.gateway and self.allowed_groups:
             yield Unfit(
                 "all servers run as one account, and groups decide nothing",

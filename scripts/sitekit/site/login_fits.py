@@ -1,4 +1,5 @@
-"""Check that the keys of the section `login` fit its method."""
+"""Check the section `login` of a site file: refuse keys that do not belong to the login method
+(`pam`, `github` and others), and report missing keys."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def login_faults(login: Login) -> Iterator[Unfit]:
-    """Yield an error for each key that does not fit the method, and for each that is missing."""
+    """Yield an error for each key of `login` that does not belong to the login method, and for each
+    missing key."""
     others = OF_PROVIDERS if login.method == "pam" else OF_PAM
     for key in others:
         if getattr(login, key) != type(login).model_fields[key].default:
@@ -57,7 +59,8 @@ def login_faults(login: Login) -> Iterator[Unfit]:
 
 
 def _provider_faults(login: Login) -> Iterator[Unfit]:
-    """Yield an error for each key of `provider` that does not fit, and for each missing one."""
+    """Yield an error for each key of `provider` that does not belong to the login method, and for
+    each missing key."""
     method, provider = login.method, login.provider
     if provider is None:
         needs = "provider: {client_id: jupyter, client_secret: /etc/ssl/private/jupyter-login}"
@@ -86,7 +89,8 @@ def _provider_faults(login: Login) -> Iterator[Unfit]:
 
 
 def _people_faults(method: str, name: str, people: People) -> Iterator[Unfit]:
-    """Yield an error for each key of `allow` or `admins` that does not fit the method."""
+    """Yield an error for each key of `allow` or `admins` that does not belong to the login
+    method."""
     for key, methods in NAMING.items():
         if method not in methods:
             yield from _unless_default(method, methods, people, name, key)
@@ -101,7 +105,8 @@ def _people_faults(method: str, name: str, people: People) -> Iterator[Unfit]:
 def _unless_default(
     method: str, methods: tuple[str, ...], section: object, name: str, key: str
 ) -> Iterator[Unfit]:
-    """Yield an error for a key of other methods, unless it has its default value."""
+    """Yield an error for a key that only other methods use, unless the key has its default
+    value."""
     default = type(section).model_fields[key].default  # type: ignore[attr-defined]
     if getattr(section, key) != default:
         what = f"`method: {method}` has no {key}"
@@ -109,7 +114,7 @@ def _unless_default(
 
 
 def _strangers(login: Login) -> Iterator[Unfit]:
-    """Yield an error for an administrator who may not log in, if that is certain."""
+    """Yield an error for each administrator who certainly may not log in."""
     allow = login.allow
     if allow.organizations or allow.groups or not allow.users:
         return
@@ -120,7 +125,7 @@ def _strangers(login: Login) -> Iterator[Unfit]:
 
 
 def _such(method: str) -> str:
-    """Return an example of who may log in."""
+    """Return an example for `allow`, with which an error message shows how to name users."""
     return {
         "github": "organizations: [example]",
         "globus": "domains: [uni.example.org]",

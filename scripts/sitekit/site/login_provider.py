@@ -1,4 +1,5 @@
-"""Define logins at a provider: the client, who is allowed, and the accounts of the users.
+"""Define the keys for logins at a provider: the client, who may log in, and the accounts of the
+users.
 
 The providers are GitHub, Globus, CILogon, and any provider of OpenID Connect.
 """
@@ -83,10 +84,11 @@ class Provider(Row):
 
 
 class People(Row):
-    """Name people by user name, organization, domain or group. By default this is nobody.
+    """Name users by user name, organization, domain or group.
 
-    Whoever one of `users`, `organizations` and `groups` names is meant. `domains` restricts all of
-    them. If only `domains` is set, all users of these domains are meant.
+    By default, nobody is named. A user is included if `users`, `organizations` or `groups` names
+    the user. If `domains` is set, users of other domains are never included. If only `domains` is
+    set, all users of these domains are included.
     """
 
     users: Annotated[tuple[UserName, ...], Field(examples=[["alice"]])] = ()
@@ -96,12 +98,13 @@ class People(Row):
 
     @property
     def anybody(self) -> bool:
-        """Return whether this names anybody."""
+        """Return whether at least one key is set, so that somebody is named."""
         return bool(self.users or self.organizations or self.domains or self.groups)
 
 
 class Accounts(Row):
-    """Define which account a user's servers run as: one for all, or by a file or a program."""
+    """Define under which account a user's servers run: one account for all users, or the account
+    from a file or a program."""
 
     gateway: Annotated[ServiceAccount | None, Field(examples=["gateway"])] = None
     file: AbsolutePath | None = None
@@ -109,7 +112,7 @@ class Accounts(Row):
 
     @model_validator(mode="after")
     def _one_way(self) -> Accounts:
-        """Refuse none and several ways at once."""
+        """Refuse the section unless exactly one of the three keys is set."""
         if len([way for way in (self.gateway, self.file, self.command) if way]) != 1:
             raise Unfit(
                 "an account is found in one way",

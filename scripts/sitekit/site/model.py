@@ -1,7 +1,7 @@
-"""Define the Site: all settings of `config/site.yml`, typed, immutable and checked.
+"""Define the class Site: all settings of `config/site.yml`, typed, immutable and checked.
 
-All actions of sitekit follow from the Site. Reading a site file changes nothing on the machine. An
-error in the file raises BadInput with the file, the line, the key and the remedy.
+Everything that sitekit does depends only on these settings. Reading a site file changes nothing on
+the machine. An error in the file raises BadInput with the file, the line, the key and the remedy.
 """
 
 from __future__ import annotations
@@ -172,7 +172,8 @@ class Site(Section):
 
     @property
     def ports(self) -> dict[tuple[str, str], int]:
-        """Return the ports of the site's own services, each with its key in site.yml."""
+        """Return the ports on which the site's own services listen, each with its key in
+        site.yml."""
         ports = {("hub", "port"): self.hub.port, ("proxy", "port"): self.proxy.port}
         ports["proxy", "api_port"] = self.proxy.api_port
         if self.front.instance == "own":
@@ -227,7 +228,7 @@ class Site(Section):
 
 
 def _tiers_apart(site: Site) -> Iterator[Unfit]:
-    """Yield an error for tiers with the same key."""
+    """Yield an error if two tiers have the same key."""
     keys = [tier.key for tier in site.tiers]
     for place, key in enumerate(keys):
         if (first := keys.index(key)) != place:
@@ -236,7 +237,7 @@ def _tiers_apart(site: Site) -> Iterator[Unfit]:
 
 
 def _ports_apart(site: Site) -> Iterator[Unfit]:
-    """Yield an error for services with the same port."""
+    """Yield an error if two services have the same port."""
     owners: dict[int, tuple[str, str]] = {}
     for key, port in site.ports.items():
         if (owner := owners.setdefault(port, key)) != key:

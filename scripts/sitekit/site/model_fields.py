@@ -1,4 +1,5 @@
-"""Look up the keys of a pydantic model as a file writes them, with an example of each."""
+"""Look up the keys that a file may contain, in the pydantic model of the file, with an example of
+each key."""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ def field_at(model: type[BaseModel], key: Sequence[str | int]) -> FieldInfo | No
 
 
 def names_at(model: type[BaseModel], key: Sequence[str | int]) -> list[str]:
-    """Return the names of the keys directly below `key`, in the order of the model."""
+    """Return the names of the keys that the mapping `key` may have, in the order of the model."""
     path = tuple(part for part in key if isinstance(part, str))
     return [known[-1] for known, _ in walk(model) if known[:-1] == path]
 
@@ -67,7 +68,7 @@ def example(field: FieldInfo) -> str | None:
 
 def _as_written(field: FieldInfo) -> Any:
     """Return the default as a file writes it: `30m`, not 1800 seconds."""
-    kind: Any = field.annotation  # a type that is known only now, so that none can be named for it
+    kind: Any = field.annotation  # Any, because the type is known only at run time
     if field.metadata:
         parts = (kind, *field.metadata)
         kind = Annotated[parts]
@@ -94,7 +95,7 @@ def flow(value: Any) -> str:
 
 
 def model_in(annotation: Any) -> type[BaseModel] | None:
-    """Return the model inside an annotation: `tuple[Tier, ...]` -> Tier."""
+    """Return the pydantic model that a type annotation contains: `tuple[Tier, ...]` -> Tier."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     if typing.get_origin(annotation) in (Union, types.UnionType, tuple, list, typing.Annotated):

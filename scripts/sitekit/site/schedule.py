@@ -1,4 +1,5 @@
-"""Define a site's daily tasks, which are in the sections `kernels.check` and `backup`."""
+"""Define the settings of a site's daily tasks, in the sections `kernels.check` and `backup` of the
+site file."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def validate(model: type[Model], document: Document) -> Model:
 
 
 def _causes(model: type[BaseModel], faults: list[tuple[Key, Any]]) -> Iterator[tuple[Key, Any]]:
-    """Yield the errors of pydantic, except those that follow from another error."""
+    """Yield the errors that pydantic reports, except those that only follow from another error."""
     inner = {key[:depth] for key, _ in faults for depth in range(len(key))}
     meant = {
         (*key[:-1], _nearest(model, key))
@@ -81,7 +81,7 @@ def _written(document: Document, fault: Any) -> Key:
 
 
 def _add(model: type[BaseModel], key: Key) -> str:
-    """Return the remedy for a missing key."""
+    """Return a text that tells the administrator how to add a missing key."""
     field = field_at(model, key)
     value = field and example(field)
     return (
@@ -92,7 +92,8 @@ def _add(model: type[BaseModel], key: Key) -> str:
 
 
 def _meant(model: type[BaseModel], key: Key) -> str:
-    """Return the remedy for an unknown key."""
+    """Return a text that tells the administrator which key was probably meant instead of an unknown
+    key."""
     name = str(key[-1])
     if nearest := _nearest(model, key):
         return f"did you mean '{nearest}'?"
@@ -169,19 +170,19 @@ def _example_remedy(model: type[BaseModel], key: Key) -> str:
 
 
 def _keys(model: type[BaseModel], key: Key) -> str:
-    """Return, as the remedy, the keys that the mapping must have."""
+    """Return a text that lists the keys that the mapping must have."""
     field = field_at(model, key)
     needs = "each entry needs" if field and is_list(field) else f"write below '{_name(key)}'"
     return f"{needs}: {', '.join(names_at(model, key)) or 'keys, values'}"
 
 
 def _name(key: Key) -> str:
-    """Return the last name in a key path."""
+    """Return the last name in a key path, without positions in lists."""
     return next((part for part in reversed(key) if isinstance(part, str)), "")
 
 
 def _choices(given: str, expected: str, below: list[str]) -> str:
-    """Return the remedy for a value that is not one of the choices."""
+    """Return a text that lists the allowed values, for a value that is not one of them."""
     words = expected.replace("'", "").replace(" or ", ", ").split(", ")
     if close := difflib.get_close_matches(given, words, 1, 0.6):
         return f"did you mean '{close[0]}'?"

@@ -75,8 +75,8 @@ def _home_path(path: str) -> str:
     return path
 
 
-# Variables that decide which programs a server or a kernel runs, and where these find their code
-# and their settings.
+# Environment variables that decide which programs a server or a kernel runs, and where these
+# programs find their code and settings.
 _STEERING = re.compile(
     r"(PYTHON|IPYTHON|LD_|DYLD_|JUPYTER|JPY_|SLURM|SBATCH|SRUN|SITEKIT|LMOD|MODULE|NODE_|CONDA|BASH_|XDG_|LC_).*"
     r"|PATH|HOME|USER|LOGNAME|SHELL|ENV|IFS|TMPDIR|TMP|TEMP|TERM|LANG|LANGUAGE|(MEM|CPU)_(LIMIT|GUARANTEE)|_"

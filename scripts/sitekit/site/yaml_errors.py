@@ -26,7 +26,7 @@ class _Fault(NamedTuple):
     begins: bool = False
 
 
-_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # the line ends that the parser counts
+_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # as the parser counts
 
 _FAULTS = (
     _Fault(

@@ -111,7 +111,7 @@ def _lines(
 def _merged(
     path: Path, node: Node, prefix: Key, inside: tuple[int, ...]
 ) -> Iterator[tuple[Key, int]]:
-    """Yield the keys that `<<` merges into a mapping."""
+    """Yield the keys that YAML's merge key `<<` adds to a mapping."""
     for key, value in node.value:
         if key.tag == _MERGE:
             for source in reversed(value.value) if isinstance(value, SequenceNode) else [value]:
@@ -150,7 +150,8 @@ def _key(path: Path, key: Node, prefix: Key) -> Key:
 
 
 def _misread(parser: YAML, node: Node) -> int:
-    """Return the line of a value that cannot be converted, such as the date 2026-13-01."""
+    """Return the line of a value that the YAML parser cannot convert, such as the date
+    2026-13-01."""
     if isinstance(node, ScalarNode):
         try:
             parser.constructor.construct_object(node)

@@ -60,7 +60,7 @@ def call_by_name(hub_state: HubState) -> None:
 
 
 class Nodes(AbstractResolver):
-    """Resolve servers' names to the addresses of their nodes, as Slurm reported them.
+    """Convert the names of users' servers to the addresses of their nodes, as Slurm reported them.
 
     All other names are resolved as usual.
     """

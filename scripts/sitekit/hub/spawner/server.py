@@ -96,8 +96,7 @@ class Server(Spawner):
         self.cpu_guarantee = float(self.choice.cpus * self.choice.tasks)
 
     async def submit(self) -> str:
-        """Submit the job with the limits that the hub has checked, and return the job's id. Raises
-        NotStarted."""
+        """Submit the job with the checked limits, and return the job's id. Raises NotStarted."""
         work = self.row()
         assert work is not None, "a job is submitted only after its row is in the ledger"  # noqa: S101
         live = {
@@ -156,14 +155,12 @@ class Server(Spawner):
             self.hub_state.forget(self.tag)
 
     def reported_port(self) -> int:
-        """Return the port number that the server has reported to the hub; 0 if it has not reported
-        yet."""
+        """Return the port that the server has reported to the hub; 0 if there is none yet."""
         row = self.row()
         return row.port or 0 if row else 0
 
     async def _host(self) -> str:
-        """Return the address of the host on which the job runs, as the backend (such as Slurm)
-        reports it.
+        """Return the address of the job's host, as the backend (such as Slurm) reports it.
 
         An address from the server itself would not be trusted. The answer is stored, so that a hub
         that restarts while the backend does not answer can still reach its servers.
@@ -234,8 +231,7 @@ class Server(Spawner):
         try:
             return await self._poll()
         except Exception:
-            # if poll() raises an error, JupyterHub treats the server as ended (app.py,
-            # check_spawner)
+            # after an error, JupyterHub treats the server as ended (app.py, check_spawner)
             self.log.exception("Server of %s: the poll failed; it is kept", self.user.name)
             return None
 
@@ -284,8 +280,7 @@ class Server(Spawner):
             )
 
     async def _wait_until_ended(self, seconds: float) -> bool:
-        """Wait until the backend reports that the job is gone. Then record the end in the ledger,
-        and return True; return False if this takes too long."""
+        """Record the end and return True, if the backend reports in time that the job is gone."""
         try:
             await asyncio.wait_for(self._wait_until_gone(), seconds)
         except (TimeoutError, asyncio.TimeoutError):

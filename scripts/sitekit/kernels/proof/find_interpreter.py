@@ -59,7 +59,7 @@ def find(
     rule = candidate.rule
     if rule.image:
         return _in_image(candidate, env["PATH"])
-    if rule.command and rule.language:  # the language is already known if kernels.yml names a command
+    if rule.command and rule.language:  # kernels.yml gives both
         program = shutil.which(rule.command[0], path=env["PATH"])
         return Interpreter(rule.language, program, rule.command, ()) if program else None
     for language in (candidate.language,) if candidate.language else tuple(PROGRAMS):

@@ -1,4 +1,4 @@
-"""Define the changes that a plan consists of: how each is described, done and undone.
+"""Define the kinds of changes that `make apply` makes: how each is described, done and undone.
 
 An action refuses to run if the machine has changed since the plan was made. An action can be undone
 even if it fails halfway.
@@ -36,10 +36,10 @@ class Action(Protocol):
 
     @property
     def what(self) -> tuple[str, str]:
-        """Return the kind of the change and its object: ("new file", "/etc/pam.d/sitekit-x")."""
+        """Return the kind and the object of the change: ("new file", "/etc/pam.d/sitekit-x")."""
 
     def do(self, root: Path, undo: ExitStack) -> None:
-        """Make the change below `root`; push the functions that undo it onto `undo` first."""
+        """Make the change below `root`. First add functions to `undo` that reverse the change."""
 
 
 @dataclass(frozen=True)
@@ -158,8 +158,8 @@ class RemoveMember:
 class Stop:
     """Stop and disable a service that the new site does not have, or has under another supervisor.
 
-    `applied` is the site as it was last applied. Undoing does not start the service here: all
-    services start together, after the last of their files has been restored.
+    `applied` is the site as it was last applied. The undo of this action does not start the
+    service, because all services start together, after all their files have been restored.
     """
 
     applied: Site
@@ -179,7 +179,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class Write:
-    """Write a file. A secret is not displayed, and its old content is not kept."""
+    """Write a file. The content of a secret file is not displayed, and not kept."""
 
     path: Path
     file: File
@@ -237,10 +237,10 @@ class Remove:
 
 @dataclass(frozen=True)
 class Record:
-    """Write the manifest: before the first change, and again after the last one.
+    """Write the manifest (the list of everything that sitekit has put on the machine), before the
+    first change and after the last one.
 
-    The manifest before the first change lists everything that may exist if the apply is
-    interrupted.
+    The first version lists everything that may exist if the apply is interrupted.
     """
 
     path: Path

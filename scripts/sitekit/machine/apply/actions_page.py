@@ -175,7 +175,7 @@ def _timer_rows(files: dict[Path, File]) -> Iterator[str]:
 
 
 def _ours(path: Path) -> bool:
-    """Return whether only sitekit uses the path."""
+    """Return whether the path belongs to sitekit alone."""
     return "sitekit" in path.parts
 
 

@@ -98,9 +98,10 @@ def _check_release(plan: ApplyPlan, site: Site, platform: Platform) -> None:
 
 
 def _collect_all_findings(site: Site, root: Path, unmet: list[BadInput]) -> list[Finding]:
-    """Return the findings about machine and cluster; raise BadInputs if a finding refuses.
+    """Check machine and cluster, and return what was found.
 
-    `unmet` are the preconditions that the machine does not meet. All refusals are raised together.
+    Raises BadInputs, with all reasons together, if the site cannot be applied. `unmet` are the
+    preconditions that the machine does not meet.
     """
     found: list[Finding] = []
     if root == MACHINE:
@@ -119,7 +120,8 @@ def plan_apply(
 ) -> ApplyPlan:
     """Read the state of the machine and return the plan.
 
-    `generated_files` replaces the generated files on the machine, or those that would be generated.
+    If `generated_files` (keys, certificates) is given, it is used instead of the generated files on
+    the machine.
     """
     files, before = render(site, platform), load_manifest(applied(site, root), root)
     own: dict[Path, File] = {}
@@ -139,7 +141,7 @@ def plan_apply(
         for path in unread
     ]
     if any(change.verb == "start" for change in plan.services):
-        running_supervisor(site)  # refuse now if this supervisor cannot run here
+        running_supervisor(site)  # this line raises an error if this supervisor cannot run here
     return plan
 
 

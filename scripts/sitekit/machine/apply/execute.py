@@ -18,7 +18,7 @@ from .actions import Action, Remove, Stop, Write
 from .plan import ApplyPlan
 
 KEPT = 5
-"""The folder `before` keeps the replaced files of so many applies."""
+"""The number of runs of `make apply` whose replaced files the folder `before` keeps."""
 
 
 def before_path(site: Site) -> Path:
@@ -32,8 +32,8 @@ def execute(
     """Do every action of the plan, then call `services` to restart the services.
 
     `services` waits until the services answer. If an action or a service fails, everything is
-    restored and the failure is raised. If services had been stopped or restarted by then,
-    `services(None)` restarts them as they were before.
+    restored and the failure is raised. If services were already stopped or restarted before the
+    failure, `services(None)` restarts them as they were.
     """
     begun = any(isinstance(action, Stop) for action in plan.actions)
 
@@ -124,6 +124,7 @@ def _keep(actions: Sequence[Action], site: Site, root: Path, undo: ExitStack) ->
 
 
 def _kept(site: Site, root: Path) -> list[Path]:
-    """Return the folders of the last applies, the oldest first."""
+    """Return the folders with the replaced files of the last runs of `make apply`, the oldest
+    first."""
     folder = on_disk(root, before_path(site))
     return sorted(folder.iterdir()) if folder.is_dir() else []

@@ -49,10 +49,11 @@ class MachineState:
 
 
 def beside(path: Path) -> Path:
-    """Return the path for new content that must not replace the file `path`.
+    """Return a path beside `path`, such as `path.new`, for new content that must not replace the
+    file.
 
-    The program that reads `path` ignores a file of this name. logrotate reads all files in its
-    folder except those of package managers (logrotate(8), tabooext).
+    The program that reads `path` ignores the new file. logrotate reads all files in its folder
+    except those of package managers (logrotate(8), tabooext).
     """
     return path.with_name(
         path.name + (".dpkg-new" if path.parent == Path("/etc/logrotate.d") else ".new")
@@ -60,7 +61,7 @@ def beside(path: Path) -> Path:
 
 
 def is_beside(path: Path) -> bool:
-    """Return whether `path` is a path that beside() returns."""
+    """Return whether `path` is a file beside another file, with a name that beside() returns."""
     return path.suffix in (".new", ".dpkg-new")
 
 
@@ -111,7 +112,7 @@ def service_states(site: Site, platform: Platform) -> dict[str, str]:
         and os.geteuid() != 0
         and (site.run / "supervisor.sock").exists()
     ):
-        return {service.name: "unknown" for service in services}  # its socket is root's alone
+        return {service.name: "unknown" for service in services}  # its socket is for root only
     return {
         name: state.word for name, state in control.status(services, site_supervisor(site)).items()
     }

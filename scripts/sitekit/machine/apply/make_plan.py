@@ -98,7 +98,8 @@ def _in_order(site: Site, wanted: Folders) -> tuple[Folders, Folders, Folders]:
 
 
 def _stops(result: ApplyPlan, site: Site, platform: Platform, seen: MachineState) -> None:
-    """Plan to stop and disable the services that the new site does not have, in reverse order.
+    """Plan to stop and disable the services that the new site does not have, the last started one
+    first.
 
     A service that is enabled is disabled even if it does not run.
     """
@@ -153,7 +154,8 @@ def _pairs(site: Site, platform: Platform, seen: MachineState) -> dict[tuple[str
 
 
 def _leave(result: ApplyPlan, seen: MachineState, wanted: Collection[tuple[str, str]]) -> None:
-    """Plan to remove the memberships that neither this site nor another site needs."""
+    """Plan to remove accounts from groups, where neither this site nor another site needs the
+    membership."""
     for pair in [pair for pair in result.manifest.memberships if pair not in wanted]:
         if pair in seen.members and pair not in seen.shared.memberships:
             result.actions.append(RemoveMember(*pair))
@@ -172,6 +174,6 @@ def _share(result: ApplyPlan, site: Site, platform: Platform, seen: MachineState
 
 
 def _record(known: list[Thing], thing: Thing) -> None:
-    """Add a thing to a list of the manifest, unless the list has it already."""
+    """Add an entry to a list of the manifest, unless the list already contains it."""
     if thing not in known:
         known.append(thing)

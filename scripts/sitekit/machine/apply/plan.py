@@ -15,7 +15,8 @@ from .service_changes import ServiceChange
 
 @dataclass(frozen=True)
 class Edited:
-    """Hold a file that was changed by hand: the site's content, and the file on the machine."""
+    """Hold both versions of a file that somebody has changed by hand: the site's content, and the
+    file on the machine."""
 
     file: File
     there: Entry
@@ -53,7 +54,8 @@ class ApplyPlan:
 
     @property
     def back(self) -> list[ServiceChange]:
-        """Return the changes of services that are needed after everything was restored."""
+        """Return the starts and restarts of services that are needed after a failed apply was
+        undone."""
         stopped = [
             action
             for action in self.actions

@@ -39,8 +39,9 @@ def plan_file(
     else:
         record = made.manifest.files.setdefault(str(path), FileRecord(foreign=True))
         if entry.sha256 == file.sha256:
-            # The offer was taken, or the edit undone: ours again. What merely happens to be the
-            # same stays theirs.
+            # The administrator has accepted the `.new` file or has undone the edit, so that sitekit
+            # manages the file again. A file that only happens to have the same content stays the
+            # administrator's.
             if not record.foreign or record.offered == file.sha256:
                 made.manifest.files[str(path)] = ours
         else:
@@ -48,7 +49,7 @@ def plan_file(
 
 
 def _ours(entry: Entry, record: FileRecord | None) -> bool:
-    """Return whether sitekit may replace what exists at the path.
+    """Return whether sitekit may replace the file or link at the path.
 
     A file that this user may not read counts as unchanged. When root runs the apply, the file is
     checked again.
@@ -61,7 +62,8 @@ def _ours(entry: Entry, record: FileRecord | None) -> bool:
 def _offer(
     made: ApplyPlan, path: Path, file: File, record: FileRecord, seen: MachineState, secret: bool
 ) -> None:
-    """Plan to put the file beside `path` as `.new`, unless the administrator has handled it."""
+    """Plan to write the new content beside `path` as `.new`, unless the administrator has already
+    accepted or removed this content."""
     new = beside(path)
     there = seen.entries[new]
     if there.kind == "nothing" and file.sha256 in (*record.hashes, record.offered):

@@ -27,7 +27,7 @@ _STATES = {"unknown": ", if it runs"} | dict.fromkeys(
 
 
 def describe_plan(plan: ApplyPlan, refused: bool = False) -> Iterator[str]:
-    """Yield the diff of each file, then all changes by name, then the files that are left alone.
+    """Yield the diff of each file, then a list of all changes, then the files that are not changed.
 
     `refused` means that an apply would refuse to start. The caller prints the reasons after this
     text.
@@ -78,7 +78,7 @@ def _edited(plan: ApplyPlan) -> Iterator[str]:
 
 
 def _by_hand(path: Path, edited: Edited) -> Iterator[str]:
-    """Yield the diff from the site's content to the file that was changed by hand."""
+    """For a file that was changed by hand, yield the diff from the site's content to the file."""
     if edited.secret or edited.there.closed:
         yield f"--- {path} (the site)\n+++ {path} (changed by hand)"
         yield ("(a secret is not shown)" if edited.secret else "(you may not read the file)")
@@ -107,7 +107,7 @@ def _diff(before: str, after: str, old: str, new: str) -> Iterator[str]:
 
 
 def _more(action: Action) -> str:
-    """Return the owner, mode and purpose of the file or folder that an action changes."""
+    """Return a text with owner, mode and purpose of the file or folder that an action changes."""
     if isinstance(action, Write):
         group = f":{action.file.group_of}" if action.file.group_of else ""
         why = "" if is_beside(action.path) else f": {purpose(action.path)}"

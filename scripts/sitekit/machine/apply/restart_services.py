@@ -38,8 +38,9 @@ def restart_services(
     webs = [
         web for web in web_servers_reading(site, platform, found.changed) if web.service in verbs
     ]
-    # A web server that the site has left gives its ports to the site's own, and gets theirs where
-    # the site comes to it.
+    # The site may move between the machine's own web server and a separate one, which use the same
+    # ports. The machine's web server is reloaded first if it must release the ports, and last if it
+    # takes them.
     _web_servers([web for web in webs if not in_use(site, platform, web)], verbs, site, platform)
     _own_services(site, platform, changes, undo)
     rules = any(path.parent == platform.sudoers for path in found.changed)
@@ -96,7 +97,7 @@ def _own_services(
 
 
 def in_use(site: Site, platform: Platform, web: WebServer) -> bool:
-    """Return whether the web server's configuration includes the site at this moment.
+    """Return whether the site's file is part of the web server's configuration at this moment.
 
     After a failed apply, the configuration may no longer include the site.
     """

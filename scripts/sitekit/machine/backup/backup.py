@@ -95,7 +95,8 @@ def _archive(site: Site, root: Path, folder: Path) -> list[Path]:
 
 
 def _files(site: Site, root: Path, left: list[Path]) -> Iterator[tuple[str, Path, Owner]]:
-    """Yield each file: its name in the archive, its path, and the account that may read it.
+    """Yield each file of the backup: its name in the archive, its path, and the account under which
+    it is read.
 
     Folders that cannot be read are added to `left`.
     """
@@ -119,7 +120,7 @@ def _kept(state: Path, hub: Owner, left: list[Path]) -> list[Path]:
 
     def skip(trouble: OSError) -> None:
         """Record a folder that cannot be read."""
-        # the state folder may be a filesystem of its own, which has a lost+found
+        # if the state folder is a separate filesystem, it contains lost+found
         if Path(trouble.filename).name != "lost+found":
             left.append(Path(trouble.filename))
 
@@ -172,7 +173,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Remove the owner and the mode from an entry of the archive."""
+    """Set owner and mode of an entry of the archive to fixed values."""
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = "root"
     entry.mode = 0o600

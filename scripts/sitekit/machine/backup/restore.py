@@ -42,7 +42,7 @@ _OURS = ("checkout/config/", "checkout/kernels/", "checkout/environment.")
 
 @dataclass(frozen=True)
 class Fill:
-    """Fill a new or empty folder with files from the archive."""
+    """A change of the plan: fill a new or empty folder with files from the archive."""
 
     path: Path
     files: Mapping[str, Path]

@@ -45,7 +45,7 @@ class Partition:
 
 
 def look(site: Site) -> Iterator[Finding]:
-    """Yield findings about what tiers need and the cluster lacks.
+    """Yield a finding for everything that a tier needs and the cluster does not have.
 
     Raises CommandFailed if Slurm does not answer.
     """
@@ -98,7 +98,8 @@ def read(said: str) -> dict[str, Partition]:
 
 
 def fits(there: dict[str, Partition], tier: Tier, name: str, key: str) -> Iterator[Finding]:
-    """Yield a finding for each resource of which a tier needs more than the partition has."""
+    """Yield a finding for each resource (memory, CPUs, time, GPUs) of which a tier needs more than
+    the partition has."""
     if name not in there:
         yield _no_partition(name, f"{key}.partitions", there)
         return
@@ -197,7 +198,7 @@ def _job_options(tier: Tier, partition: str) -> list[str]:
 
 
 def _reasons(errors: str) -> str:
-    """Return the different reasons that sbatch gives, on one line."""
+    """Return the error messages of sbatch on one line, each message once."""
     lines = [
         line.split("error: ")[-1].removeprefix("allocation failure: ").strip()
         for line in errors.splitlines()
@@ -206,7 +207,7 @@ def _reasons(errors: str) -> str:
 
 
 def _caps(site: Site) -> Iterator[Finding]:
-    """Yield a finding for each memory cap of a tier that does not match cgroup.conf.
+    """Yield a finding for each tier whose memory cap is not possible with Slurm's cgroup.conf.
 
     With AllowedRAMSpace in cgroup.conf(5), a job may use this percentage of the memory that it
     reserved.

@@ -1,4 +1,5 @@
-"""Check the accounts that users from a provider get, and the file or program that says which."""
+"""Check the accounts under which the servers of users from a provider run, and the file or program
+that maps users to accounts."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from ..installed import unix_accounts
 
 
 def check_accounts(site: Site, root: Path) -> None:
-    """Refuse accounts that cannot have servers, and a mapping that others can change.
+    """Refuse an account under which no server may run, and a file or program of accounts that
+    others can change.
 
     Raises BadInput.
     """
@@ -30,7 +32,8 @@ def check_accounts(site: Site, root: Path) -> None:
 
 
 def _check_gateway(site: Site, name: str, root: Path) -> None:
-    """Refuse a gateway account that the gate would refuse."""
+    """Refuse a gateway account (one account for all users) under which the gate would submit no
+    jobs."""
     where, remedy = "login.accounts.gateway", f"useradd --create-home {name}"
     if name in (site.hub.user, site.proxy.user):
         raise BadInput(
@@ -46,7 +49,8 @@ def _check_gateway(site: Site, name: str, root: Path) -> None:
 
 
 def _check_root_owned(where: str, path: Path, root: Path) -> None:
-    """Refuse a file that others than root can change, and a program that cannot be run."""
+    """Refuse a file that an account other than root can change, and a program that cannot be
+    run."""
     steps = way(path, root)
     if not steps[-1].last or not stat.S_ISREG(steps[-1].status.st_mode):
         raise BadInput(f"{path} is not there", where, "put it there, or correct the path")

@@ -1,4 +1,4 @@
-"""Compare the tiers with the cluster's partitions, with Slurm's answers from the login node."""
+"""Compare the tiers with the cluster's partitions. Slurm is queried through the login node."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from ..host.platform import Platform
 from ..web.config import server
 from .finding import Finding, unknown
 
-_SERVICES = {("hub", "port"): "hub", ("front", "url"): "front"}  # the others are the proxy's
+_SERVICES = {("hub", "port"): "hub", ("front", "url"): "front"}  # other ports: proxy
 
 
 def look(

@@ -39,7 +39,7 @@ def check_module(site: Site, platform: Platform, root: Path) -> None:
 
 
 def who_stays_out(site: Site, platform: Platform, root: Path) -> Iterator[str]:
-    """Yield lines for the administrator about users who cannot log in.
+    """Yield messages about users in the allowed groups who cannot log in.
 
     Only root can read the password hashes that are needed for this check.
     """
@@ -66,7 +66,7 @@ def who_stays_out(site: Site, platform: Platform, root: Path) -> Iterator[str]:
 
 
 def _administrators(site: Site, root: Path) -> Iterator[str]:
-    """Yield lines about the members of login.admin_groups who may not log in.
+    """Yield messages about members of login.admin_groups who may not log in.
 
     An administrator of the hub must also be a member of a group in `login.allowed_groups`.
     """
@@ -83,7 +83,7 @@ def _administrators(site: Site, root: Path) -> Iterator[str]:
 
 
 def _asks(site: Site, root: Path, module: str) -> bool:
-    """Return whether the site's PAM service uses the module after an apply.
+    """Return whether the site's PAM service will use this PAM module after `make apply`.
 
     A PAM service that was changed by hand is not replaced, and may use another module.
     """

@@ -53,7 +53,7 @@ def unmet_preconditions(site: Site, root: Path) -> list[BadInput]:
         except BadInput as one:
             found.append(one)
         except PermissionError:
-            continue  # root checks it at the apply
+            continue  # only root can check this; `sudo make apply` does
     return found
 
 
@@ -112,7 +112,7 @@ def _check_way(key: str, path: Path, named: Path, root: Path, owners: set[int]) 
 
 
 def _steps(path: Path, root: Path) -> list[Step]:
-    """Return the steps of a path; none if this account may not see them.
+    """Return the folders and links of a path; an empty list if this account may not see them.
 
     When root runs the apply, the steps are checked again.
     """
@@ -130,7 +130,7 @@ def _group_is_the_proxys(site: Site, root: Path) -> None:
     if not unix_accounts.has_account(root, site.proxy.user):
         return
     group = unix_accounts.group_name(root, site.proxy.user)
-    before = applied(site, root).hub.user  # this apply removes the old hub account from the group
+    before = applied(site, root).hub.user  # the apply removes this account
     strangers = unix_accounts.members(root, group) - {site.proxy.user, site.hub.user, before}
     hubs = {other.hub.user for other in others(site, root)}
     if strangers:

@@ -58,7 +58,7 @@ def _readers(path: Path, root: Path) -> Iterator[tuple[str, str]]:
     try:
         steps = [step for step in way(path, root) if not step.link]
     except PermissionError:
-        return  # root checks it at the apply
+        return  # only root can check this; `sudo make apply` does
     if not steps[-1].last:
         return
     everybody = all(
@@ -77,7 +77,8 @@ def _readers(path: Path, root: Path) -> Iterator[tuple[str, str]]:
 
 
 def _lets(step: Step, gid: int) -> bool:
-    """Return whether a member of the group can enter the folder or read the file."""
+    """Return whether the permissions let a member of the group enter the folder or read the
+    file."""
     bit = stat.S_IROTH if step.last else stat.S_IXOTH
     return bool(step.status.st_mode & (bit << 3 if step.status.st_gid == gid else bit))
 

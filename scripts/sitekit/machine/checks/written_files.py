@@ -80,7 +80,7 @@ class _Staged:
     def __init__(self, site: Site, files: Mapping[Path, File], folder: Path) -> None:
         """Write the files into the folder."""
         self.files, self.folder = files, folder
-        folder.chmod(0o755)  # the hub's account reads its configuration here
+        folder.chmod(0o755)  # the hub's account must read its configuration here
         for path in (site.log, site.run / site.front.server, *(path.parent for path in files)):
             self.at(path).mkdir(0o755, parents=True, exist_ok=True)
         for path, file in files.items():

@@ -1,1 +1,2 @@
-"""Describe the host: its distribution, file tree, processes and lock."""
+"""Describe the machine on which sitekit runs: its distribution, file tree, processes, and the lock
+against two runs at once."""

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 def spoken(
     address: str, port: int, patience: float, name: str | None = None
 ) -> Iterator[ssl.SSLSocket]:
-    """Yield a TLS connection on which `name` was requested. Raises OSError.
+    """Open a TLS connection to the web server, with `name` as the requested host name, and yield
+    it. Raises OSError.
 
     `patience` is the time limit in seconds.
     """

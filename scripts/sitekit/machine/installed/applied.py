@@ -20,7 +20,7 @@ from .entries import on_disk
 from .manifest import manifest_path
 
 _MACHINE_SECTIONS = ("name", "paths", "supervisor", "hub", "proxy", "login", "front", "backup")
-"""The sections that decide which services, files, folders and memberships there are."""
+"""The sections of a site file that decide which services, files, folders and memberships exist."""
 
 
 def applied_path(site: Site) -> Path:
@@ -29,7 +29,8 @@ def applied_path(site: Site) -> Path:
 
 
 def applied(site: Site, root: Path) -> Site:
-    """Return the site as it was last applied, or `site` if it never was. Raises BadInput."""
+    """Return the site's settings at the last `make apply`, or `site` if there was none. Raises
+    BadInput."""
     real = on_disk(root, applied_path(site))
     return _read(real, site) if real.is_file() else site
 
@@ -63,7 +64,8 @@ def _read(path: Path, site: Site) -> Site:
 
 
 def check_follows(site: Site, root: Path) -> None:
-    """Refuse a site that would lose the hub's state, or that conflicts with another site.
+    """Refuse a changed site file with which the hub would lose its database, or which conflicts
+    with another site.
 
     Two sites conflict if they share a port or a state folder. Raises BadInputs.
     """
@@ -93,7 +95,8 @@ def _left_behind(site: Site, before: Site, root: Path) -> Iterator[BadInput]:
 
 
 def _holds_something(real: Path) -> bool:
-    """Return whether a folder has files. A folder that this user may not read counts as full.
+    """Return whether a folder contains anything. A folder that this user may not read counts as
+    full.
 
     When root runs the apply, the folder is checked again.
     """

@@ -41,7 +41,7 @@ class FileRecord(_Record):
     generated: bool = False
 
     def owns(self, entry: Entry) -> bool:
-        """Return whether the file was removed, or is as sitekit left it."""
+        """Return whether the file does not exist, or still has the content that sitekit wrote."""
         return entry.kind == "nothing" or entry.sha256 in self.hashes
 
 
@@ -88,11 +88,11 @@ class Manifest(_Record):
         return not any(things)
 
     def owns_link(self, path: Path, entry: Entry) -> bool:
-        """Return whether the link is as sitekit made it."""
+        """Return whether the link still has the target that sitekit gave it."""
         return entry.kind == "link" and entry.target == self.links.get(str(path))
 
     def joined(self, after: Manifest) -> Manifest:
-        """Return a manifest with everything that this one or `after` lists.
+        """Return a manifest that lists everything in this manifest and in `after`.
 
         The joined manifest is written before an apply, which may be interrupted at any point.
         """
@@ -145,7 +145,8 @@ def load_manifest(site: Site, root: Path) -> Manifest:
 
 
 def _taken(manifest: Manifest, site: Site, root: Path) -> None:
-    """Accept certificates that certbot renewed and `take_certificate` copied as sitekit's own."""
+    """Treat certificates that certbot has renewed, and that the program `take_certificate` has
+    copied, as sitekit's own files."""
     if (site.front.server, site.front.certificate) == ("nginx", "acme"):
         for path in certificate(site):
             record, there = manifest.files.get(str(path)), look(root, path)

@@ -1,4 +1,4 @@
-"""Change the owner of folders safely, while their former owner may still be writing.
+"""Change the owner of folders safely, even if the former owner writes there at the same time.
 
 sitekit, as root, first makes the folder inaccessible to others. No symbolic link is followed.
 """

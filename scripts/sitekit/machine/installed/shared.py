@@ -30,7 +30,7 @@ def used(
     members: Collection[tuple[str, str]],
     linked: Collection[Path] = (),
 ) -> Manifest:
-    """Return the part of another site's manifest that this site uses too, without reading files.
+    """Return those entries of another site's manifest that this site uses too. No file is read.
 
     `members` are the memberships of this site, as (user, group). `linked` are its links.
     """

@@ -86,7 +86,7 @@ def is_member(root: Path, user: str, group: str) -> bool:
 
 
 def listed(root: Path, group: str) -> list[str]:
-    """Return the members that a group lists, in their order."""
+    """Return the members that /etc/group lists for a group, in the order of the file."""
     if root == MACHINE:
         return grp.getgrnam(group).gr_mem
     return next(row[3].split(",") for row in _rows(root / "etc/group") if row[0] == group)
@@ -158,7 +158,7 @@ def _change(root: Path, tool: str, *words: Arg) -> None:
 
 @contextmanager
 def _tools_backups(root: Path) -> Iterator[None]:
-    """Restore the copies `<file>-` that the account tools change.
+    """Restore the copies (such as /etc/passwd-) that the account tools overwrite.
 
     The copies are written in place, because a new file instead of `shadow-` would lose the SELinux
     label.

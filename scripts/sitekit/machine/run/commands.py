@@ -45,7 +45,7 @@ def start(site: Site) -> int:
             supervisor.stop(_hub(site))
             database.match_release(site)
         control.start(services, supervisor)
-        stamp.parent.mkdir(mode=0o755, parents=True, exist_ok=True)  # a boot empties /run
+        stamp.parent.mkdir(mode=0o755, parents=True, exist_ok=True)  # /run is empty after a boot
         write_atomic(stamp, in_use)
     for web, state in _machines_own(site).items():
         if state.word != "running":
@@ -63,7 +63,7 @@ def hub_release(site: Site) -> str | None:
 
 
 def _stamp(site: Site) -> Path:
-    """Return the file that records the release of the running hub."""
+    """Return the path of the file that records which release the running hub uses."""
     return site.run / "release"
 
 

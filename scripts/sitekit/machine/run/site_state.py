@@ -12,7 +12,8 @@ LOW_SPACE = 0.05
 
 
 def site_state(site: Site) -> Iterator[tuple[str, str, bool]]:
-    """Yield (subject, text, whether it is well) for each subject that is worth a line."""
+    """Yield one line of `make status` for each of these subjects, as (subject, text, whether all is
+    well)."""
     if site.maintenance.exists():
         yield (
             "maintenance",

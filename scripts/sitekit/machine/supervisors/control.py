@@ -30,7 +30,7 @@ __all__ = [
 
 
 _MAX_ENDS = 3
-"""A service that ends before it answers is not waited for after so many ends."""
+"""If a service ends this often before it answers, it is not waited for any longer."""
 
 
 def which_supervisor() -> Literal["systemd", "supervisord"]:
@@ -52,10 +52,10 @@ def start(
 ) -> None:
     """Start services in this order, each after the previous one answers.
 
-    Running services are left alone, except those in `afresh`, which are restarted, and those in
-    `again`, which are reloaded. Services in `unasked` do not have to answer. `within` is the time
-    limit for each, in seconds. Raises Problem with the last lines of the log of a service that is
-    not ready in time.
+    Running services are not changed, except those in `afresh`, which are restarted, and those in
+    `again`, which are reloaded. The function does not wait for services in `unasked`. `within` is
+    the time limit for each, in seconds. Raises Problem with the last lines of the log of a service
+    that is not ready in time.
     """
     with progress.step("Starting services", total=len(services)) as step:
         supervisor.load(services)
@@ -106,7 +106,7 @@ def status(services: Sequence[Service], supervisor: Supervisor) -> dict[str, Sta
 
 
 def _seen(service: Service, supervisor: Supervisor) -> State:
-    """Return the state of a service, which counts as running only if it answers.
+    """Return the state of a service. The state is `running` only if the service also answers.
 
     supervisord already reports a program as running some seconds after its start.
     """

@@ -27,7 +27,8 @@ class State:
 
 
 class Supervisor(Protocol):
-    """Start and watch the site's services, which are identified by name; touch no others."""
+    """Start, stop and watch the site's services, which are identified by name. No other service is
+    changed."""
 
     def files(self, services: Sequence[Service]) -> dict[Path, str]:
         """Return the files that must exist before `load`, without writing them."""

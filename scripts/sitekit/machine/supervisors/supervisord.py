@@ -111,7 +111,7 @@ class SupervisordSupervisor:
             )
 
     def unload(self, services: Sequence[Service]) -> None:
-        """Stop supervisord itself if none of its programs runs."""
+        """Stop the process supervisord if none of its programs runs."""
         if not self._up() or any(info["pid"] for info in self._rpc.getAllProcessInfo()):
             return
         daemon = self._rpc.getPID()
@@ -129,8 +129,8 @@ class SupervisordSupervisor:
         except xmlrpc.client.Fault:
             return State("stopped", "not known to supervisord")
         word = _WORDS.get(info["statename"], "stopped")
-        # EXITED: the program ended by itself, and supervisord has not decided yet. STOPPED: it was
-        # told to stop.
+        # EXITED: the program ended by itself, and supervisord may start it again. STOPPED: somebody
+        # has stopped the program.
         detail = info["description"] or info["spawnerr"]
         detail = info["statename"] + (f", {detail}" if detail else "")
         return State(word, detail, info["pid"] or None, str(info["start"]))
@@ -149,7 +149,7 @@ class SupervisordSupervisor:
         return self.log_folder / f"{service.name}.log"
 
     @property
-    def _rpc(self) -> Any:  # its methods are supervisor's, which answer in XML-RPC's types
+    def _rpc(self) -> Any:  # the methods of supervisord
         transport = _UnixTransport(self.control)
         return xmlrpc.client.ServerProxy(
             "http://supervisord", transport, allow_none=True

@@ -40,7 +40,8 @@ Fact = TypeVar("Fact")
 
 @dataclass(frozen=True)
 class _Installed:
-    """Hold a site as it was applied to a machine; `shared` is what other sites there use too."""
+    """Hold a site as it was last applied to a machine. `shared` lists what other sites on the
+    machine use too."""
 
     site: Site
     root: Path
@@ -56,7 +57,7 @@ class _Installed:
     ) -> Iterator[Thing]:
         """Yield the entries of a list in the manifest, the deepest path first.
 
-        Each entry is removed from the manifest after the caller has handled it.
+        When the caller asks for the next entry, the previous one is removed from the manifest.
         """
         listed = reversed(sorted(known, key=lambda name: str(name).count("/")))
         kept = {str(path) for path in but}
@@ -116,7 +117,8 @@ def _uninstall(here: _Installed) -> int:
 
 
 def memories(site: Site) -> tuple[Path, ...]:
-    """Return the folders of the hub's database, the logs and the backups."""
+    """Return the folders with data that an uninstall keeps: the hub's database, the logs and the
+    backups."""
     return site.paths.state, site.log, site.backups
 
 
@@ -193,7 +195,7 @@ def _accounts(here: _Installed) -> Iterator[str]:
     runs, and the folders then still exist.
     """
     root, others = here.root, here.shared
-    go = {*here.manifest.accounts} - {*others.accounts}  # with their memberships
+    go = {*here.manifest.accounts} - {*others.accounts}  # this also removes their group memberships
     for user, group in here.each(here.manifest.memberships):
         stays = user in go or (user, group) in others.memberships
         if not stays and unix_accounts.is_member(root, user, group):
@@ -238,7 +240,7 @@ def _holds_another(real: Path) -> bool:
 
 
 def _inside(real: Path) -> str:
-    """Return the names of the first entries in a folder as text."""
+    """Return a text with the names of some entries of a folder."""
     names = sorted(path.name for path in real.iterdir())
     return f"it holds {', '.join(names[:4])}" + (
         f" and {len(names) - 4} more" if len(names) > 4 else ""

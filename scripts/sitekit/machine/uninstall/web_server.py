@@ -13,7 +13,8 @@ from ..web import other_hosts, system_server
 
 
 def without_site(web: WebServer, gone: dict[Path, str], before: bytes, mine: Path) -> Iterator[str]:
-    """Reload `web`, if it runs, without the site's links. Yields lines about links that stay.
+    """Reload the web server `web`, if it runs, after the site's links were removed. Yields messages
+    about links that stay.
 
     Links among `gone` that other sites need by now are restored. If the web server cannot be
     reloaded, a line reports this. `before` is the old content of `mine`, the site's file.
@@ -41,7 +42,8 @@ def without_site(web: WebServer, gone: dict[Path, str], before: bytes, mine: Pat
 
 
 def _needed(web: WebServer, modules: dict[Path, str]) -> Iterator[Path]:
-    """Restore all module links, then remove each link again that the web server does not need.
+    """Restore all links to modules, then remove those links again without which the web server's
+    configuration still works.
 
     A module is removed together with its settings, and before the modules that it depends on.
     """
@@ -66,7 +68,7 @@ def _link(links: dict[Path, str]) -> None:
 
 
 def _takes(web: WebServer) -> bool:
-    """Return whether the web server accepts its configuration."""
+    """Return whether the web server's own test accepts its whole configuration."""
     try:
         system_server.test(web)
     except CommandFailed:

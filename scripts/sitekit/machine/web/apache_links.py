@@ -26,7 +26,8 @@ _DEPENDS = re.compile(r"^# Depends: (.*)", re.MULTILINE)
 class Link:
     """Describe a symbolic link.
 
-    A link that is `part_of` another link is made only if sitekit made that other link.
+    If `part_of` names another link, this link is created only if sitekit created the other link
+    too.
     """
 
     target: str
@@ -107,7 +108,8 @@ def _modules(target: Target, platform: Platform, folder: Path) -> dict[Path, Lin
 
 
 def _closure(wanted: list[str], installed: dict[str, Loaded]) -> list[str]:
-    """Return the modules with all their dependencies. A built-in module has no file to link."""
+    """Return the modules together with all modules that they need. A built-in module is left out,
+    because it has no file."""
     found, queue = set(), list(wanted)
     while queue:
         name = queue.pop()

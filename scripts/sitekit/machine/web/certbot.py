@@ -1,4 +1,4 @@
-"""Request a certificate for nginx with certbot (`make certificate`).
+"""Request a certificate for nginx with the program certbot (`make certificate`).
 
 Apache needs no such command, because its module mod_md requests certificates itself.
 """

@@ -53,7 +53,8 @@ def has_passphrase(key: Path) -> bool:
 
 
 def serves(certificate: Path, site: Site, seconds: int) -> bool:
-    """Return whether a certificate has all the site's names and stays valid for `seconds`."""
+    """Return whether a certificate contains all the site's host names and stays valid for
+    `seconds`."""
     return all(is_for(certificate, name) for name in names(site)) and lasts(certificate, seconds)
 
 

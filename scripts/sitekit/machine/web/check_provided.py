@@ -10,8 +10,8 @@ from ...site.front import Certificate
 from ..host.target import Target
 from .certificate import has_passphrase, is_for, key_belongs_to, lasts, names
 
-_SECRET = re.compile(r"[!#-\[\]-~]{8,}")  # what Apache reads between quotes as it is
-_PLAIN = re.compile(r"[!#-&(-\[\]-~]{8,}")  # what systemd and a shell read so between quotes
+_SECRET = re.compile(r"[!#-\[\]-~]{8,}")  # text that Apache reads unchanged between quotes
+_PLAIN = re.compile(r"[!#-&(-\[\]-~]{8,}")  # unchanged by systemd and a shell
 
 
 def check_brought(target: Target) -> None:

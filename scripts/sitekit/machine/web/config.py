@@ -1,4 +1,5 @@
-"""Render the configuration of the web server: for the machine's own, or for the site's own."""
+"""Render the configuration of the web server. This is either the machine's own web server, or a
+separate one for this site."""
 
 from __future__ import annotations
 
@@ -82,7 +83,8 @@ def read_by_front(site: Site, platform: Platform) -> set[Path]:
 
 
 def towards_proxy(site: Site) -> tuple[Path, Path]:
-    """Return the web server's client certificate, and the authority of the proxy's certificate."""
+    """Return the certificate that the web server presents to the proxy, and the authority that
+    signs the proxy's certificate."""
     return pair(site, "front"), authority(site, "services")
 
 
@@ -163,7 +165,8 @@ def _is_local(site: Site) -> bool:
 
 
 def _listening(site: Site) -> dict[str, Any]:
-    """Return the address at which the web server listens, and whether it restricts clients.
+    """Return the address at which the web server listens, and whether only clients on this machine
+    are allowed.
 
     In the machine's own nginx, a socket for 127.0.0.1 would replace the answers of other sites
     there. So there the client's address is restricted instead.
@@ -178,9 +181,9 @@ def _listening(site: Site) -> dict[str, Any]:
 def _staples(site: Site) -> bool:
     """Return whether the web server sends OCSP answers with its certificate.
 
-    A certificate of one's own may come from an authority that answers; Let's Encrypt stopped in
-    2025. Apache's cache for the answers is one for the whole server. So the machine's own Apache is
-    left without it. nginx needs no cache.
+    If the site provides its certificate, the certificate's authority may send OCSP answers. Let's
+    Encrypt stopped OCSP in 2025. Apache has one cache of OCSP answers for all its websites.
+    Therefore sitekit does not enable OCSP in the machine's own Apache. nginx needs no cache.
     """
     own = isinstance(site.front.certificate, Certificate)
     return own and (site.front.instance, site.front.server) != ("system", "apache")

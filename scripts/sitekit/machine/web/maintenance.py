@@ -29,7 +29,7 @@ def maintenance_on(site: Site) -> int:
 
 
 def maintenance_off(site: Site) -> int:
-    """Open the site again."""
+    """Open the site again for all clients, after maintenance."""
     need_root("maintenance_off")
     site.maintenance.unlink(missing_ok=True)
     say(f" ok {site.front.url} is open")

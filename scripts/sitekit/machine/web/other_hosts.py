@@ -179,7 +179,8 @@ def _answer(host: Host) -> str:
 
 
 def _said(scheme: str, connection: socket.socket, request: bytes) -> str:
-    """Return protocol, status and redirect, without parts that always change, such as a nonce."""
+    """Return protocol, status and redirect of an answer, without parts that change in each answer,
+    such as a nonce."""
     connection.settimeout(ANSWER_TIMEOUT)
     connection.sendall(request)
     head = b""
@@ -196,15 +197,16 @@ def _said(scheme: str, connection: socket.socket, request: bytes) -> str:
 
 
 def shown(before: dict[Host, str]) -> str:
-    """Return the names of the hosts that answered, as a short text."""
+    """Return a short text with the names of the hosts that answered."""
     names = sorted({host.name for host, said in before.items() if said and host.name != _NOBODYS})
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 def quiet(web: WebServer, but: Path) -> dict[Host, str]:
-    """Return the current answers of the other hosts; {} if these cannot be determined.
+    """Return the present answers of the machine's other hosts; {} if the hosts cannot be
+    determined.
 
-    If the result is {}, the test of the configuration reports the reason.
+    In this case, the test of the configuration reports the reason later.
     """
     try:
         return answers(hosts(web, but))

@@ -16,7 +16,7 @@ from .config import RELOAD, certificate, server
 
 
 def is_brought(site: Site) -> bool:
-    """Return whether the site provides the certificate itself, and renews its files."""
+    """Return whether the site's administrators provide the certificate and renew its files."""
     return isinstance(site.front.certificate, Certificate)
 
 

@@ -64,7 +64,8 @@ def test(web: WebServer) -> None:
 
 
 def cannot_reload(modules: Iterable[Path], before: bytes) -> bool:
-    """Return whether Apache must restart for these module links or for the site's old file.
+    """Return whether Apache must be restarted, because a reload cannot apply the change of these
+    links to modules, or of the site's file.
 
     Apache ends at a reload that removes its stapling cache.
     """
@@ -72,10 +73,10 @@ def cannot_reload(modules: Iterable[Path], before: bytes) -> bool:
 
 
 def take_in(web: WebServer, verb: Literal["restart", "reload"], log: Path | None = None) -> None:
-    """Reload or restart a web server that ran before. Raises Problem.
+    """Make a running web server load its new configuration, by a reload or a restart.
 
-    If the web server ended at the last reload, it is started. `log` is the log of the site, if the
-    web server serves the site.
+    Raises Problem. If the web server has ended at the last reload, it is started. `log` is the log
+    of the site, if the web server serves the site.
     """
     test(web)
     if state(web).word != "running":
@@ -169,7 +170,8 @@ def answers(site: Site) -> bool:
 
 
 def _handed_on(site: Site, address: str, mark: str) -> bool:
-    """Send a request with `mark`; return whether it is in the site's log."""
+    """Send a request that contains the text `mark`; return whether the site's log then contains the
+    request."""
     request = f"HEAD {mark} HTTP/1.1\r\nHost: {site.front.host}:{site.front.port}\r\nConnection: close\r\n\r\n"
     try:
         with spoken(address, site.front.port, _ANSWER_TIMEOUT, site.front.host) as tls:
@@ -184,7 +186,8 @@ def _handed_on(site: Site, address: str, mark: str) -> bool:
 
 
 def told(web: WebServer, site: Site) -> State:
-    """Return the state of the site in this web server, for `make status`. Needs root."""
+    """Return a line for `make status` about the site in the machine's own web server. Needs
+    root."""
     found = state(web)
     if found.word == "running" and not answers(site):
         return State("starting", f"{found.detail}; it does not hand {site.front.url} to this site")

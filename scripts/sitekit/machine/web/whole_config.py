@@ -104,7 +104,7 @@ def _ports(web: WebServer, lines: list[tuple[str, list[str]]]) -> None:
 
 
 def _free(listen: str) -> bool:
-    """Return whether a program could listen on the address."""
+    """Return whether the address is free, so that a program could listen on it."""
     address, _, port = listen.rpartition(":")
     address = address.strip("[]")
     family = socket.AF_INET if "." in address else socket.AF_INET6

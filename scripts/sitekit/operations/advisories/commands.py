@@ -1,4 +1,5 @@
-"""Compare the current release and the kit with security advisories (`make advisories OSV=...`).
+"""Compare the packages of the current release, and those of sitekit itself, with security
+advisories (`make advisories OSV=...`).
 
 The advisories are read from a file or downloaded from a mirror.
 """
@@ -28,7 +29,8 @@ _WHERE = "make advisories OSV=path-or-address: a zip archive, a folder or a file
 
 @dataclass
 class _Read:
-    """Hold the content of the sources: the hits, the ids of all advisories, the newest change."""
+    """Hold what was read from the sources of advisories: the hits, the ids of all advisories, and
+    the time of the newest change."""
 
     found: set[Hit] = field(default_factory=set)
     seen: set[str] = field(default_factory=set)
@@ -65,7 +67,7 @@ def advisories(site: Site, *sources: str) -> int:
 
 
 def _compare(document: Any, known: dict[tuple[str, str], list[Package]], result: _Read) -> None:
-    """Compare one document with the packages, and add the hits to `held`."""
+    """Compare one advisory with the installed packages, and add the hits to `held`."""
     try:
         if not is_advisory(document):
             raise ValueError
@@ -79,7 +81,7 @@ def _compare(document: Any, known: dict[tuple[str, str], list[Package]], result:
 
 
 def _packages(site: Site) -> list[Package]:
-    """Return the packages of the current release and of the kit."""
+    """Return the installed packages of the current release and of sitekit itself."""
     if not site.current.exists():
         raise BadInput("there is no release yet", str(site.current), "make setup_conda install_all")
     release = site.current.resolve()
@@ -127,7 +129,8 @@ def _plain(text: str) -> str:
 
 
 def _fetched(site: Site, source: str, scratch: Path) -> Path:
-    """Return the path of a source; download it first if it is a URL. Raises BadInput, Problem."""
+    """Return the path of a file or folder with advisories. If the source is a URL, download it
+    first. Raises BadInput, Problem."""
     if "://" not in source:
         if not Path(source).exists():
             raise BadInput("there is no such file", source, _WHERE)

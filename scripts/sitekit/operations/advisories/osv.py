@@ -128,7 +128,7 @@ def _in_range(events: list[tuple[str, str]], package: Package) -> bool:
 
 
 def _place(ecosystem: str, event: tuple[str, str]) -> tuple[Any, ...]:
-    """Return the sort key of an event."""
+    """Return the sort key of an event (a version in which a fault begins or ends)."""
     what, version = event
     if version in ("0", "*"):
         return (0,)

@@ -31,7 +31,7 @@ KEPT = 2
 
 
 def releases(site: Site, *words: str) -> int:
-    """Print the releases; return 0."""
+    """Print the list of releases (installations of the hub's software); return 0."""
     _words("releases", words, 0)
     found, in_use = known.releases(site), known.current(site)
     if not found:
@@ -180,9 +180,9 @@ def uninstall_environment(site: Site, *words: str) -> int:
 
 
 def _refuse_unstartable(site: Site, release: Release) -> None:
-    """Refuse a release whose hub cannot start with the applied site file or the database.
+    """Refuse a release whose hub cannot read the applied site file or the database.
 
-    An old release may not be able to read them. Only root checks the database. Raises Problem.
+    An old release may not know newer formats. Only root checks the database. Raises Problem.
     """
     written = site.etc / "site.yml"
     if not written.exists():
@@ -228,7 +228,7 @@ def _named(site: Site, name: str) -> Release:
 
 
 def _before(site: Site) -> Release:
-    """Return the complete release that was current before this one.
+    """Return the complete release that was in use before the current one.
 
     If the earlier release was not recorded, return the newest other release.
     """
@@ -243,7 +243,7 @@ def _before(site: Site) -> Release:
 
 
 def _all_seen(uses: Uses) -> Uses:
-    """Raise Problem if the users of a release could not be determined."""
+    """Raise Problem if the function users() could not determine who uses which release."""
     if uses.unseen:
         raise Problem(
             f"not removing anything: {'; '.join(uses.unseen)}",

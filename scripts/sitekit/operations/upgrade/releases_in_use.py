@@ -20,7 +20,8 @@ from ...environment.release.releases import history, releases
 from ...site import Site
 
 EARLY, LATE = 60.0, 600.0
-"""Seconds before and after a switch in which a start may belong to either release.
+"""Seconds before and after a change of the link `current`. A program that starts in this time may
+use the old or the new release.
 
 The clocks of hosts differ, and the prolog of a job takes time.
 """
@@ -40,7 +41,7 @@ class Uses:
     unseen: dict[str, str] = field(default_factory=dict)
 
     def of(self, release: str) -> list[str]:
-        """Return all users of a release. A possible user is marked with `?`."""
+        """Return all servers and programs that use a release. `?` marks a possible user."""
         return self.certain.get(release, []) + [f"{who}?" for who in self.perhaps.get(release, [])]
 
 
@@ -77,9 +78,10 @@ def users(site: Site) -> Uses:
 
 
 def around(past: list[tuple[float, str]], start: float) -> tuple[str | None, set[str] | None]:
-    """Return the release to which `current` pointed at `start`, and all possible releases.
+    """Return the release to which the link `current` pointed at the time `start`, and all possible
+    releases.
 
-    None means that no switch of the link was recorded.
+    None means that no change of the link was recorded.
     """
     before = [name for at, name in past if at <= start]
     early = [name for at, name in past if at <= start - EARLY]
