@@ -73,7 +73,7 @@ def demo_status(*words: str) -> int:
     if well:
         _welcome(site)
     else:
-        say("Not all of it runs. `sudo make demo` starts what is missing.")
+        say("Some parts of the demo do not run. `sudo make demo` starts what is missing.")
     return 0 if well else 1
 
 
@@ -113,7 +113,8 @@ def demo_reset(*words: str) -> int:
 def _site(command: str, words: tuple[str, ...]) -> Site:
     if words:
         raise BadInput(
-            f"{command} takes no words, and got '{' '.join(words)}'", remedy=f"sudo make {command}"
+            f"{command} takes no arguments, but got '{' '.join(words)}'",
+            remedy=f"sudo make {command}",
         )
     need_root(command)
     # Root's umask may be 077, but the demo's users must be able to read the files made here.
@@ -177,7 +178,7 @@ def login_answers(site: Site) -> bool:
 def _welcome(site: Site) -> None:
     passwords = ensure_passwords(layout.PASSWORDS)
     admins = layout.GROUPS[site.login.admin_groups[0]]
-    say(f"    {site.front.url}    (its certificate is its own: the browser will ask)\n")
+    say(f"    {site.front.url}    (its certificate is self-signed: the browser will warn)\n")
     for user, password in passwords.items():
         say(f"    {user:<8}{password}{'    administers the hub' if user in admins else ''}")
     say(

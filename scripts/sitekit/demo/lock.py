@@ -41,7 +41,7 @@ def _taken(path: Path) -> int:
             if not message_printed:
                 holder = os.read(handle, 20).decode(errors="replace").strip()
                 say(
-                    f"Another command of the demo is at work (process {holder or 'unknown'}); waiting for it to end."
+                    f"Another command of the demo is running (process {holder or 'unknown'}); waiting for it to end."
                 )
                 message_printed = True
             fcntl.flock(handle, fcntl.LOCK_EX)

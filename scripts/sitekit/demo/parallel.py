@@ -31,7 +31,7 @@ def together(here: Work, background: Sequence[Work]) -> None:
         except BaseException:
             stop.set()
             if not other.done():
-                say("    waiting for what goes on in the background to come to a good end")
+                say("    waiting for the work in the background to end")
             raise
         other.result()
 

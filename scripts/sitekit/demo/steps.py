@@ -66,6 +66,6 @@ def uninstall(site: Site) -> None:
 def _done(code: int, what: str) -> None:
     if code:
         raise Problem(
-            f"{what} did not succeed; it says why above",
+            f"{what} failed; the reason is printed above",
             remedy="mend that, then run the same command again",
         )

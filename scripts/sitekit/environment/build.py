@@ -114,7 +114,7 @@ def begun(
         if not solution.at_hand:
             solution = from_lock(solution.locked(packages), packages, cache)
     elif lock:
-        say(f"Taking exactly the packages of {LOCK.name}.")
+        say(f"Using exactly the packages of {LOCK.name}.")
         solution = from_lock(lock, packages, cache)
     else:
         solution = solve(site, packages, cache)
@@ -130,7 +130,7 @@ def _release_of(
     """
     kits, mark = kit(), input_hashes[solution.kind]
     if release := same(site, solution, kits["hash"]):
-        say(f"The packages are those of {release.name}.")
+        say(f"The packages are the same as in {release.name}.")
         if mark in release.facts["inputs"]:
             return release
         return note(release, inputs=[*release.facts["inputs"], mark])
@@ -160,7 +160,7 @@ def finished(site: Site, release: Release, packages: Packages, cache: Path) -> R
     except Problem as problem:
         aside = set_aside(release, problem.what)
         raise Problem(
-            problem.what, str(aside), "mend what it says, then run the same command again"
+            problem.what, str(aside), "correct what it says, then run the same command again"
         ) from None
     python = next(
         package["version"] for package in release.facts["packages"] if package["name"] == "python"

@@ -46,7 +46,7 @@ def setup_conda(site: Site, *words: str) -> int:
             )
             return 0
         if release:
-            say(f"Going on with {release.name}, which was interrupted.")
+            say(f"Continuing with {release.name}, which was interrupted.")
         else:
             release = begun(site, packages, lock, cache, file)
         if not release.installed:
@@ -118,5 +118,6 @@ def lock(site: Site, *words: str) -> int:
 def _no_words(command: str, words: tuple[str, ...]) -> None:
     if words:
         raise BadInput(
-            f"{command} takes no words, and got '{' '.join(words)}'", remedy=f"run: make {command}"
+            f"{command} takes no arguments, but got '{' '.join(words)}'",
+            remedy=f"run: make {command}",
         )

@@ -80,7 +80,7 @@ def _make(site: Site, rules: Rules, text: str, trial: Trial, switch: bool) -> in
             )
         if not switch:
             progress.say(
-                f"Nothing was switched: {result_table.counted(rows)}. `make kernels` publishes what works."
+                f"Nothing was published: {result_table.counted(rows)}. `make kernels` publishes what works."
             )
             return code_of(rows)
         if old is not None:

@@ -85,7 +85,7 @@ class Login(Row):
         """Yield an error if `allowed_groups` is missing, or is set but has no effect."""
         if self.method != "pam" and self.gateway and self.allowed_groups:
             yield Unfit(
-                "all servers run as one account, and groups decide nothing",
+                "all servers run under one account, so that groups have no effect",
                 "leave it out; login.allow says who may log in",
                 "allowed_groups",
             )

@@ -82,7 +82,7 @@ def _provider_faults(login: Login) -> Iterator[Unfit]:
         )
     if method == "cilogon" and not provider.identity_providers:
         yield Unfit(
-            "CILogon asks thousands of organizations, and nothing says which of them to trust",
+            "thousands of organizations use CILogon, and the key with the trusted ones is missing",
             "add `identity_providers: [https://idp.example.org/shibboleth]`",
             "provider",
         )

@@ -115,7 +115,7 @@ class Accounts(Row):
         """Refuse the section unless exactly one of the three keys is set."""
         if len([way for way in (self.gateway, self.file, self.command) if way]) != 1:
             raise Unfit(
-                "an account is found in one way",
+                "exactly one of the keys is needed",
                 "write `same`, or one of gateway, file and command",
             )
         return self

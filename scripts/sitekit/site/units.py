@@ -70,7 +70,7 @@ def parse_time(text: object) -> int:
     else:
         raise Unfit(f"{shown(text)} is not a length of time", TIME_FORM)
     if seconds <= 0:
-        raise Unfit(f"{shown(text)} is no time at all", TIME_FORM)
+        raise Unfit(f"{shown(text)} is not more than 0", TIME_FORM)
     return seconds
 
 

@@ -31,9 +31,9 @@ class Made:
             self._things = {}
         except ValueError as error:
             raise Problem(
-                f"is not the demo's record any more: {error}",
+                f"is not a valid record of the demo: {error}",
                 str(path),
-                "mend it, or undo by hand what it lists",
+                "correct it, or undo by hand what it lists",
             ) from None
 
     def __contains__(self, thing: tuple[str, object]) -> bool:

@@ -57,7 +57,7 @@ def r_version() -> str:
     version = re.match(r"\d+\.\d+", output)
     if version is None:
         raise Problem(
-            f"dpkg tells no version of R: {output}", "r-base-core", "dpkg --status r-base-core"
+            f"dpkg prints no version of R: {output}", "r-base-core", "dpkg --status r-base-core"
         )
     return version[0]
 
@@ -91,7 +91,7 @@ def _ensure_previous(software: Path, entry: dict[str, Any], linux: Distribution)
         return [_ensure_python(software, entry["python"], f"from {entry['release']}", make)]
     except Problem as problem:
         say(
-            f"    The demo goes on with one Python: that of {entry['release']} could not be had. {problem}"
+            f"    The demo continues with one Python: that of {entry['release']} could not be downloaded. {problem}"
         )
         return []
 

@@ -26,13 +26,15 @@ def fetch(site: Site, url: str, sha256: str, target: Path) -> None:
             shutil.copyfile(unquote(urlsplit(url).path), target)
         except FileNotFoundError as error:
             raise Problem(
-                "this package is no longer there", error.filename, "build a new release first"
+                "this package no longer exists", error.filename, "build a new release first"
             ) from None
     else:
         _download(site, url, target)
     if hashlib.sha256(target.read_bytes()).hexdigest() != sha256:
         raise Problem(
-            "does not have the hash that the lock names", url, "ask those who keep the channel"
+            "does not have the hash that the lock names",
+            url,
+            "ask the administrators of the channel",
         )
 
 
@@ -48,7 +50,7 @@ def _download(site: Site, url: str, target: Path) -> None:
                 return shutil.copyfileobj(answer, file)
         except (urllib.error.URLError, OSError) as error:
             faults.append(f"{place}: {error}")
-    raise Problem("this package could not be fetched", "; ".join(faults), "run it again")
+    raise Problem("this package could not be downloaded", "; ".join(faults), "run it again")
 
 
 def _places(site: Site, url: str) -> list[str]:

@@ -37,7 +37,9 @@ def read_bundle(file: Path, packages: Packages, cache: Path) -> Solution:
     head = head_of(text)
     if head["dependencies"] != packages.digest:
         raise BadInput(
-            "was made from another environment.yml", str(file), "take the kit that is in the bundle"
+            "was made from another environment.yml",
+            str(file),
+            "use the copy of sitekit in the bundle (kit/)",
         )
     channel = cache / f"channel-bundle-{digest[:16]}"
     if not channel.is_dir():
@@ -71,7 +73,7 @@ def _unpack(file: Path, work: Path) -> str:
     except (tarfile.TarError, OSError, ValueError) as error:
         raise Problem(f"cannot be read: {error}", str(file), "copy it again") from None
     if sums:
-        raise Problem(f"is cut short: {len(sums)} files are missing", str(file), "copy it again")
+        raise Problem(f"is incomplete: {len(sums)} files are missing", str(file), "copy it again")
     return hashlib.sha256(listed).hexdigest()
 
 

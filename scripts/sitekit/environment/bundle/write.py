@@ -50,7 +50,7 @@ def write_bundle(site: Site, release: Release, packages: Packages, cache: Path, 
     _write_lock(release, packages, work)
     if pinned := release.facts.get("pip", []):
         shutil.copytree(cache / wheels_name(pinned), work / "wheels")
-    with step("Collecting the kit"):
+    with step("Collecting sitekit itself"):
         _collect_kit(work)
     (work / "sbom.cdx.json").write_text(json.dumps(sbom(release, work), indent=1) + "\n")
     python = ".".join(map(str, sys.version_info[:2]))

@@ -94,7 +94,9 @@ def _pip_report(
             "check the versions in the pip: part, the network and pip's settings, then run it again"
         )
         raise Problem(
-            f"the pip: part cannot be had. {failed.what}", "environment.yml", remedy
+            f"the packages of the pip: part cannot be downloaded. {failed.what}",
+            "environment.yml",
+            remedy,
         ) from None
     content: dict[str, Any] = json.loads(report.read_text())
     return content
@@ -110,6 +112,6 @@ def _sha256(origin: dict[str, Any]) -> str:
         return str(digest)
     if not origin["url"].startswith("file:"):
         raise Problem(
-            "this index tells no SHA-256 of its files", origin["url"], "let pip use another index"
+            "this index gives no SHA-256 of its files", origin["url"], "let pip use another index"
         )
     return hashlib.sha256(Path(unquote(urlsplit(origin["url"]).path)).read_bytes()).hexdigest()

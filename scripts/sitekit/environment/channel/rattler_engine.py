@@ -62,7 +62,7 @@ async def solve_(request: dict[str, Any]) -> list[dict[str, str]]:
         ) from None
     except InvalidMatchSpecError as error:
         raise Problem(
-            f"one of its packages is not written as conda does: {error}", "environment.yml"
+            f"one of its packages is not in conda's syntax: {error}", "environment.yml"
         ) from None
     except (GatewayError, FetchRepoDataError) as error:
         raise Problem(
@@ -183,7 +183,7 @@ def check_local(package_records: list[RepoDataRecord]) -> None:
             continue
         if not file.is_file():
             raise Problem(
-                "this package is no longer there",
+                "this package no longer exists",
                 str(file),
                 "remove the unfinished release, and run it again",
             )

@@ -167,7 +167,7 @@ def kept_lock(path: Path, packages: Packages) -> str | None:
         return None
     except ValueError as error:
         raise Problem(
-            f"is not a lock of sitekit's: {error}", str(path), "remove it, or run: make lock"
+            f"is not a lock that sitekit wrote: {error}", str(path), "remove it, or run: make lock"
         ) from None
     if head["dependencies"] != packages.digest:
         raise Problem(

@@ -33,7 +33,7 @@ def fetch(packages: Packages, version: str, folder: Path, got: Callable[[str], N
     lock = matching(packages)
     if lock is None:
         say(
-            "    environment.wheels.lock was not made from this environment.yml: resolving afresh, without its hashes"
+            "    environment.wheels.lock was not made from this environment.yml: choosing new versions"
         )
         _pip(folder, packages.wheels, "all.txt", [])
     else:
@@ -82,4 +82,4 @@ def _pip(folder: Path, requirements: list[str], listing: str, options: list[str]
         run([*pip, *quiet, *what], env=environment, timeout=1200)
     except Problem as failed:
         remedy = "check the network and pip's settings, then run it again"
-        raise Problem(f"wheels could not be fetched. {failed.what}", remedy=remedy) from None
+        raise Problem(f"wheels could not be downloaded. {failed.what}", remedy=remedy) from None

@@ -180,7 +180,7 @@ def install_proxy(node: Path, packages: Packages, work: Path) -> Path:
         run([*npm, "ci", *quiet], cwd=home, timeout=300)
     else:
         say(
-            f"    configurable-http-proxy {wanted} is not the pinned one ({pinned}): taking what npm offers"
+            f"    configurable-http-proxy {wanted} is not the pinned one ({pinned}): using the version that npm offers"
         )
         spec = re.sub(r"==", "", wanted).replace(",", " ")
         (home / "package.json").write_text(json.dumps({"private": True}))

@@ -41,7 +41,7 @@ class CardHandler(APIHandler):
         server = user.orm_spawners.get(name)
         allowed = self.get_scope_filter(scope)
         if not (allowed(server, kind="server") if server else allowed(user, kind="user")):
-            raise web.HTTPError(403, f"this takes the scope {scope}")
+            raise web.HTTPError(403, f"this request needs the scope {scope}")
         return user.name, name
 
 

@@ -67,7 +67,7 @@ class ListeningHandler(ServersOwnHandler):
     def _port(self) -> int:
         """Return the port number from the request's body. Raises HTTPError."""
         if len(self.request.body) > BODY_LIMIT:
-            raise web.HTTPError(400, "the body is longer than a port needs")
+            raise web.HTTPError(400, "the body is too long for a port number")
         try:
             body = json.loads(self.request.body)
         except ValueError:

@@ -236,5 +236,7 @@ async def end(process: asyncio.subprocess.Process) -> None:
 def _check_owner(path: Path, status: os.stat_result, owner: int) -> None:
     """Raise NoAccount if an account other than root can write to the file."""
     if status.st_uid != owner or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        log.error("Others than root can write to %s: chown root %s; chmod go-w %s", *[path] * 3)
+        log.error(
+            "Accounts other than root can write to %s: chown root %s; chmod go-w %s", *[path] * 3
+        )
         raise NotNow("Others could change who you are on the cluster. Tell the administrators.")

@@ -83,7 +83,7 @@ def name_and_domain(login: Login, told: Any) -> tuple[str, str]:
     if domains := login.allow.domains:
         if name.count("@") != 1 or domain not in domains:
             raise Refusal(
-                f"This site is for users of {', '.join(domains)}, and you came as {shown(name)}. "
+                f"This site is for users of {', '.join(domains)}, but you logged in as {shown(name)}. "
                 f"Log out at {service_of(login)}, and log in with the account of your organization."
             )
         if len(domains) == 1:

@@ -101,7 +101,7 @@ class ProxyHandler(ProxyAPIHandler):
     """Refuse to change the proxy's address: only site.yml sets it (apihandlers/proxy.py, patch)."""
 
     async def patch(self) -> None:
-        raise web.HTTPError(405, "the proxy is the site's own")
+        raise web.HTTPError(405, "only the site file sets the proxy")
 
 
 def _with_short_title(body: Any) -> Any:

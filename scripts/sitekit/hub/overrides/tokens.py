@@ -71,7 +71,8 @@ class TokenHandler(UserTokenListAPIHandler):
         )
         if by_role and not self.by_administrators:
             raise web.HTTPError(
-                403, "administrators make no tokens in others' names here (login.admin_access)"
+                403,
+                "administrators may not create tokens for other users here (login.admin_access)",
             )
 
     def _refuse_more(self) -> None:

@@ -61,7 +61,7 @@ def read_tree(
         raise Problem(
             f"there is no folder {missing[0]}",
             "site.yml: kernels.modulepath",
-            "give the folders that `module use` would take",
+            "name the folders that you would give to `module use`",
         )
     tree, broken = Spider(program, site.kernels.modulepath, variables, user).read()
     named: dict[str, list[Entry]] = {}

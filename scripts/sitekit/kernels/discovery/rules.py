@@ -167,7 +167,9 @@ class Rule(Part):
     def _agrees(self) -> Rule:
         """Refuse keys that contradict each other."""
         if sum(getattr(self, source) is not None for source in SOURCES) != 1:
-            raise Unfit(f"a kernel comes from one of {', '.join(SOURCES)}", "write one of them")
+            raise Unfit(
+                f"a kernel needs exactly one of the keys {', '.join(SOURCES)}", "write one of them"
+            )
         if self.options and not self.image:
             raise Unfit("options are for the engine of an image", "leave them out", "options")
         if (

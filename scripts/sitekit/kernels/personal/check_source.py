@@ -70,7 +70,7 @@ def _title(name: str) -> str:
     if not any(sign.isalnum() and sign.isascii() for sign in title):
         raise BadInput(
             f"'{title}' has no letter a-z and no digit",
-            remedy="put one in: the kernel's folder needs it",
+            remedy="add one, because the name of the kernel's folder needs it",
         )
     return title
 

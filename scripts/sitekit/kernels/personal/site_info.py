@@ -41,7 +41,7 @@ def read(prefix: Path) -> tuple[Site, Rules]:
         content = json.loads(file.read_text())
     except OSError:
         raise Problem(
-            "this site has not published any kernels yet", str(file), "ask the people who run it"
+            "this site has not published any kernels yet", str(file), "ask its administrators"
         ) from None
     known = content["site"]
     site = Site.model_construct(

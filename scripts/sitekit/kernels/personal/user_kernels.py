@@ -128,7 +128,9 @@ def _put(made: Path, folder: Path) -> None:
         # shutil.copytree raises an Error with a list of errors
         why = error.strerror or "; ".join(sorted({str(fault[-1]) for fault in error.args[0]}))
         raise Problem(
-            f"the kernel cannot be written: {why}", str(folder), "make room there, then try again"
+            f"the kernel cannot be written: {why}",
+            str(folder),
+            "free some space there, then try again",
         ) from None
 
 

@@ -62,7 +62,7 @@ def account(site: Site, name: str) -> str | None:
     try:
         pwd.getpwnam(name)
     except KeyError:
-        what = f"there is no account '{name}' to try kernels as"
+        what = f"there is no account '{name}' for the test of kernels"
         raise Problem(what, "kernels.yml: test_as", "name an ordinary account") from None
     return name
 
@@ -143,7 +143,7 @@ def _start(
     ]
     if argv[0] != str(root(site) / "launch"):
         raise Problem(
-            f"the spec of {kernel.id} does not start with our launcher but with {argv[0]}",
+            f"the spec of {kernel.id} does not start with sitekit's launcher but with {argv[0]}",
             str(generation),
         )
     path = f"{site.current}/bin:/usr/local/bin:/usr/bin:/bin"

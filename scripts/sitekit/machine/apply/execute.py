@@ -40,7 +40,7 @@ def execute(
     def restart_again() -> None:
         """Restart the services with the restored files, if they were stopped or restarted."""
         if begun:
-            say("    starting the services restart_again with what they had")
+            say("    starting the services again, with their old files")
             services(None)
 
     with _or_nothing() as undo:
@@ -72,7 +72,7 @@ def _or_nothing() -> Iterator[ExitStack]:
             except BaseException as failure:
                 for number in before:
                     signal.signal(number, signal.SIG_IGN)
-                say(f" !! {str(failure) or 'interrupted'}\n    putting everything back")
+                say(f" !! {str(failure) or 'interrupted'}\n    restoring everything")
                 _unwind(undo)
                 say(" ok everything is as it was")
                 if isinstance(failure, OSError):
@@ -90,7 +90,7 @@ def _unwind(undo: ExitStack) -> None:
         undo.close()
     except (OSError, Problem) as failure:
         remedy = "look at these files; `make diff` shows how the machine differs from the site file"
-        raise Problem(f"not everything could be put back: {failure}", remedy=remedy) from failure
+        raise Problem(f"not everything could be restored: {failure}", remedy=remedy) from failure
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -112,7 +112,7 @@ def _unpack(archive: Path, folder: Path) -> dict[str, Path]:
     }
     if wrong or sum(map(_is_applied_site, found)) != 1:
         what = f"it is damaged: {', '.join(sorted(wrong)) or 'the site is missing'}"
-        raise BadInput(what, str(archive), "take another backup; nothing was changed")
+        raise BadInput(what, str(archive), "use another backup; nothing was changed")
     return found
 
 
@@ -176,7 +176,7 @@ def _nothing_in_the_way(site: Site, root: Path, platform: Platform) -> None:
     if real.is_dir() and any(real.iterdir()):
         remedy = f"move it away first: mv {site.paths.state} {site.paths.state}.old"
         raise BadInput(
-            "it is not empty, and nothing of it is overwritten", str(site.paths.state), remedy
+            "it is not empty, and restore overwrites nothing", str(site.paths.state), remedy
         )
 
 
@@ -193,8 +193,8 @@ def _sorted(site: Site, files: Mapping[str, Path]) -> tuple[dict[str, Path], dic
             state[str(path.relative_to(site.paths.state))] = source
         elif not path.is_relative_to(site.etc) and not name.startswith(_OURS):
             raise BadInput(
-                f"it holds {path}, which is not the site's",
-                remedy="take a backup that sitekit made",
+                f"it holds {path}, which does not belong to the site",
+                remedy="use a backup that sitekit made",
             )
         elif path.is_relative_to(site.etc) and path not in (
             manifest_path(site),

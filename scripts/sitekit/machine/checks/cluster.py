@@ -176,7 +176,7 @@ def _sbatch(site: Site, tier: Tier, partition: str, key: str) -> Iterator[Findin
     said = _reasons(done.stderr) or f"sbatch ended with {done.returncode}"
     what = f"tier '{tier.key}' in {partition}: {said}"
     if _OF_THE_ACCOUNT.search(said):
-        yield unknown(f"{what} (asked as another account than your users')")
+        yield unknown(f"{what} (tested with another account than your users have)")
     else:
         refuses = bool(_OF_THE_REQUEST.search(said))
         yield Finding(what, key, "see: sbatch --test-only", refuses=refuses)

@@ -20,7 +20,7 @@ def look(site: Site) -> Iterator[Finding]:
     """
     if not ssh.key(site).exists():
         yield unknown(
-            "Slurm was not asked: the login node does not know this hub yet. After make apply, run "
+            "Slurm was not queried: the login node does not know this hub yet. After make apply, run "
             "make gate_bundle, install the file on the login node, and run make diff again"
         )
         return

@@ -107,7 +107,7 @@ def _check_way(key: str, path: Path, named: Path, root: Path, owners: set[int]) 
         if step.status.st_uid not in owners or step.everybody_writes or step.group_writes:
             who = "root" if owners == {0} else "root and its owner"
             what = f"others than {who} can write to {step.path}, and put something else in the place of {named}"
-            remedy = f"name a folder below root's own ones only, or: chown root {step.path}; chmod go-w {step.path}"
+            remedy = f"name a folder whose parents belong to root, or: chown root {step.path}; chmod go-w {step.path}"
             raise BadInput(what, key, remedy)
 
 
@@ -159,7 +159,7 @@ def _state_is_the_hubs(site: Site, root: Path) -> None:
     if status.st_uid == hub or (status.st_uid, stat.S_IMODE(status.st_mode)) == (0, 0o700):
         return
     if any(real.iterdir()):
-        what = f"{site.paths.state} is not empty, and not {site.hub.user}'s: the hub's state would take it over"
+        what = f"{site.paths.state} is not empty, and does not belong to {site.hub.user}"
         raise BadInput(
             what, "paths.state", "name a folder of the hub's own, such as /var/lib/sitekit"
         )

@@ -197,9 +197,9 @@ def _proxy(site: Site, staged: _Staged) -> None:
 def _reads_back(site: Site, staged: _Staged) -> None:
     """Raise Problem if site.yml is not read back as the same site, or if Python code is invalid."""
     if load_site(staged.at(site.etc / "site.yml")) != site:
-        what = "what is written for the hub is not what the site file says"
+        what = "the file for the hub does not agree with the site file"
         raise Problem(
-            what, str(site.etc / "site.yml"), "this is a fault of sitekit's; please report it"
+            what, str(site.etc / "site.yml"), "this is a fault in sitekit; please report it"
         )
     for path, file in staged.files.items():
         if path.suffix == ".py":

@@ -81,7 +81,7 @@ def _left_behind(site: Site, before: Site, root: Path) -> Iterator[BadInput]:
     """
     old, new = before.paths.state, site.paths.state
     if old != new and _holds_something(on_disk(root, old)):
-        what = f"the hub's state lies in {old}"
+        what = f"the hub's state is in {old}"
         yield BadInput(what, "paths.state", f"sudo make stop; mv -T {old} {new}; then this again")
     state, account = on_disk(root, new), before.hub.user
     other = account != site.hub.user and unix_accounts.has_account(root, account)

@@ -50,7 +50,7 @@ def start(site: Site) -> int:
     for web, state in _machines_own(site).items():
         if state.word != "running":
             say(
-                f" !! {web} is not the site's to start, and users do not reach {site.front.url}: {state.detail}"
+                f" !! {web} is not started by sitekit, and users cannot reach {site.front.url}: {state.detail}"
             )
             say(f"    -> systemctl enable --now {web}; if it runs: sudo make apply")
     return 0
@@ -73,7 +73,7 @@ def renew(site: Site) -> None:
     Other services keep running.
     """
     if running_supervisor(site).state(_hub(site)).word == "stopped":
-        say("The hub is stopped. It takes the release in use when it starts (make start).")
+        say("The hub is stopped. When it starts (make start), it uses the current release.")
     else:
         start(site)
 
@@ -91,7 +91,7 @@ def stop(site: Site) -> int:
         control.stop(site_services(site, this_platform()), running_supervisor(site))
     for web in _machines_own(site):
         say(
-            f"    {web} serves others as well and goes on; it tells users that the hub does not answer"
+            f"    {web} also serves other websites and keeps running; it tells users that the hub does not answer"
         )
     return 0
 

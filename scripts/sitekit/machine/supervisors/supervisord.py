@@ -105,7 +105,7 @@ class SupervisordSupervisor:
             service.stop_seconds + 10, lambda: not self.state(service).detail.startswith("STOPPING")
         ):
             raise Problem(
-                "it was told to stop and does not end",
+                "it was stopped, but does not end",
                 service.name,
                 f"read {self.read_log(service)}",
             )

@@ -111,7 +111,7 @@ def _uninstall(here: _Installed) -> int:
         say(f" ok the site {site.name} is uninstalled" + (", but for the above" if left else ""))
     else:
         say(
-            f" ok nothing of the site {site.name} is installed here; what an earlier uninstall left is yours"
+            f" ok nothing of the site {site.name} is installed here; what an earlier uninstall kept stays"
         )
     return 0
 

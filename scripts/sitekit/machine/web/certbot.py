@@ -27,7 +27,7 @@ def certificate(site: Site) -> int:
         )
     if site.front.server == "apache":
         say(
-            " ok Apache asks for its certificate when it starts, and renews it (mod_md); its error log tells of it"
+            " ok Apache asks for its certificate when it starts, and renews it (mod_md); its error log reports this"
         )
         return 0
     if not shutil.which("certbot"):

@@ -35,7 +35,9 @@ def client_secret(target: Target, path: Path) -> str:
 def _secret(target: Target, path: Path, where: str, form: re.Pattern[str]) -> None:
     """Check the client's secret."""
     if not form.fullmatch(client_secret(target, path)):
-        remedy = "the file holds the secret alone, on one line, without quotes and backslashes"
+        remedy = (
+            "the file must contain only the secret, on one line, without quotes and backslashes"
+        )
         raise BadInput(f"{path} does not hold the client's secret", where, remedy)
 
 
@@ -63,7 +65,5 @@ def _certificate(target: Target, given: Certificate) -> None:
         what = f"{given.key} has a passphrase, and nobody can type it when the web server starts"
         raise BadInput(what, where, f"openssl pkey -in {given.key} -out NEW-KEY")
     if not key_belongs_to(real, key):
-        what = (
-            f"{given.key} is not the key of {given.certificate}: the web server would end with them"
-        )
-        raise BadInput(what, where, "name the key with which that certificate was asked for")
+        what = f"{given.key} does not belong to {given.certificate}: the web server could not start"
+        raise BadInput(what, where, "name the key with which that certificate was requested")

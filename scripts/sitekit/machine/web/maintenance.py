@@ -23,7 +23,7 @@ def maintenance_on(site: Site) -> int:
     write_atomic(site.maintenance, "")
     who = ", ".join(site.front.maintenance_allow) or "nobody"
     say(
-        f" ok {site.front.url} shows the maintenance page; still let in: {who}. sudo make maintenance_off opens it"
+        f" ok {site.front.url} shows the maintenance page; still open for: {who}. sudo make maintenance_off opens it"
     )
     return 0
 

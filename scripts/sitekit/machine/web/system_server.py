@@ -147,7 +147,7 @@ def wait(web: WebServer, site: Site) -> None:
     while not answers(site):
         if state(web).word != "running":
             remedy = f"read the end of {_logs(web, site_log(site))}"
-            raise Problem("ended as it took the site in", web.service, remedy)
+            raise Problem("ended when it loaded the site", web.service, remedy)
         if time.monotonic() > end:
             remedy = f"another of its sites may have the same name, or another program the port; read {web.log}"
             raise Problem(

@@ -110,7 +110,7 @@ def _print_result(packages: list[Package], result: _Read) -> int:
         if hit.summary:
             say(_plain(f"    {hit.summary}"))
     if result.unread:
-        say(f"    {result.unread} documents are not in OSV's form, and were ignored")
+        say(f"    {result.unread} documents are not in OSV's format, and were ignored")
     concerned = {hit.package for hit in result.found}
     if concerned:
         say(
@@ -150,7 +150,7 @@ def _fetched(site: Site, source: str, scratch: Path) -> Path:
     except OSError as error:
         reason = getattr(error, "reason", None) or error
         raise Problem(
-            f"it could not be fetched: {reason}", source, "try again, or bring it as a file"
+            f"it could not be downloaded: {reason}", source, "try again, or bring it as a file"
         ) from None
     return file
 
