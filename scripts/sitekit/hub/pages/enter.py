@@ -30,7 +30,7 @@ from . import entry_cookie
 log = logging.getLogger(__name__)
 
 PATH = r"/sitekit/enter"
-OTHERS_SECONDS = 12 * 3600  # how long a confirmation is valid: a day at work
+OTHERS_SECONDS = 12 * 3600  # seconds for which a confirmation is valid: one working day
 # JupyterHub's words (handlers/base.py, UserUrlHandler)
 NOT_FOUND = "No access to resources or resources not found"
 _PAGE = re.compile(r"/user/([^/?#]+)(/[^?#]*)?([?].*)?")
@@ -208,7 +208,8 @@ async def resend_ended(proxy: Any) -> None:
 
 
 async def _send_ended(proxy: Any, id_: str) -> None:
-    """Tell the proxy that an entry has ended. The proxy then refuses the cookie with this entry."""
+    """Tell the proxy that an entry has ended. From then on, the proxy refuses each cookie that
+    contains this entry."""
     await proxy.api_request(f"sitekit/ended/{id_}?until={_ended[id_]}", method="POST")
 
 

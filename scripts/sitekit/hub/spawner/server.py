@@ -110,9 +110,9 @@ class Server(Spawner):
         except Refused as refusal:
             await self._fail(card_of_refusal(self.backend, refusal))
         except NoAnswer as outage:
-            # The job may exist all the same. So the row stays open, and the reconciler cancels the
-            # job if it finds it. The same happens when this coroutine is cancelled: because the
-            # user stops the server, which abandons the row, or because the hub ends.
+            # The job may exist nevertheless. So the start stays open in the ledger, and
+            # reconcile.py cancels the job if Slurm lists it. The same happens if this coroutine is
+            # cancelled, because the user stops the server or the hub ends.
             card = card_of_outage(str(outage))
             self.hub_state.ledger.abandon(self.tag, card.as_dict())
             raise NotStarted(card) from None
@@ -134,9 +134,9 @@ class Server(Spawner):
             raise NotStarted(card) from None
 
     async def wait_for_callback(self) -> str:
-        """Wait for the server's callback, however long the backend takes, and return its URL.
+        """Wait until the server reports its port, without a time limit, and return its URL.
 
-        Each new snapshot is checked as well, in case the job has ended.
+        Each new list of jobs is checked too.
         """
         callback = self.hub_state.expect(self.tag)
         try:

@@ -27,7 +27,7 @@ class File:
 class Folder:
     """Describe a directory that must exist.
 
-    If `shared` is true, an existing directory is left alone.
+    If `shared` is true, an existing directory keeps its owner and mode.
     """
 
     mode: int = 0o755
