@@ -183,7 +183,7 @@ class SnapshotLoop:
         try:
             jobs = await self.read()
         except Exception as trouble:
-            # catch every error: all servers depend on this loop, which must go on
+            # catch every error: all servers depend on this loop, which must not end
             if not isinstance(trouble, NoAnswer):
                 log.exception("%s could not be queried", self.title)
             if self.silent_since is None:

@@ -114,14 +114,14 @@ def update_state(c: Any, site: Site) -> None:
 def update_servers(c: Any, site: Site) -> None:
     """Set the spawner, and how many servers a user may have."""
     c.JupyterHub.spawner_class = TierSpawner
-    c.JupyterHub.cleanup_servers = False  # servers are jobs; they outlive the hub
-    # a restarted hub answers at once, and checks old servers meanwhile
+    c.JupyterHub.cleanup_servers = False  # servers are jobs, which continue when the hub ends
+    # a restarted hub answers at once, and checks the running servers at the same time
     c.JupyterHub.init_spawners_timeout = 1
     c.JupyterHub.allow_named_servers = site.server.named > 0
     c.JupyterHub.named_server_limit_per_user = site.server.named
     c.TierSpawner.apply_user_options = TierSpawner.take_options
     c.Spawner.progress_ready_hook = last_progress_event
-    c.Spawner.disable_user_config = True  # a user's dotfiles cannot change the server
+    c.Spawner.disable_user_config = True  # files in a user's home cannot change the server
     c.Spawner.poll_interval = 30  # a poll reads the last list of all jobs, and makes no query
     c.Spawner.http_timeout = 60
     c.Spawner.args = []

@@ -130,7 +130,8 @@ def _session(site: Site, hub: int, environment: Mapping[str, str], home: Path) -
     """Return the environment variables that a job gets from the gate and the hub."""
     api = f"http://127.0.0.1:{hub}/hub/api"
     settings = {**session_settings(site), "root": "~", "links": {}, "user_variables": []}
-    # not in the home, because JupyterHub's disable_user_config ignores the files there
+    # this folder is not in the home, because JupyterHub's disable_user_config ignores files in the
+    # home
     config = home.with_name("config")
     config.mkdir()
     (config / "jupyter_server_config.json").write_text(

@@ -27,7 +27,7 @@ async def run() -> None:
     while True:
         await asyncio.sleep(EVERY)
         app = JupyterHub.instance()
-        if app.http_server is None:  # still starting
+        if app.http_server is None:  # the proxy is still starting
             continue
         try:
             await restore(app)

@@ -110,7 +110,7 @@ class EnterHandler(BaseHandler):
         self.finish(await self.render_template("enter.html", **words))
 
     @web.authenticated
-    async def post(self) -> None:  # JupyterHub has compared the _xsrf of the form by now
+    async def post(self) -> None:  # JupyterHub has already checked the _xsrf value of the form
         self._enter(self._owner())
 
     def _refused(self, owner: str) -> bool:
@@ -147,7 +147,7 @@ class EnterHandler(BaseHandler):
         owner = unquote(page[1])
         if self.find_user(owner) is None:
             raise web.HTTPError(404, NOT_FOUND)
-        names = {"", *parts[1:2]}  # the second part may be the name of a server
+        names = {"", *parts[1:2]}  # the second part of the address may be the name of a server
         if not any(self.has_scope(f"access:servers!server={owner}/{name}") for name in names):
             raise web.HTTPError(404, NOT_FOUND)
         return owner

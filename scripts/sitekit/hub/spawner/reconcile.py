@@ -34,7 +34,7 @@ ROUND_INTERVAL, CHECK_INTERVAL = 300.0, 5.0
 SERVERS_PER_ROUND = 20
 STRAYS_LISTED = 100  # jobs
 DAY = 86400.0
-# seconds for the spawner's stop(), which ends the server gently; after that the job is cancelled
+# seconds for the spawner's stop(), which ends the server with SIGTERM; then the job is cancelled
 STOP_TIME = 40.0
 # Seconds that a server may take after it has reported its end. JupyterHub counts it as stopping
 # meanwhile, and does not stop it by itself.

@@ -25,7 +25,7 @@ from ..servers.ledger import Row
 from .not_started import NotStarted
 from .submission import record_start, variables_of
 
-GRACE = 8.0  # seconds between SIGTERM and the backend's way to cancel a job
+GRACE = 8.0  # seconds between SIGTERM and the cancelling of the job
 STOP_TIMEOUT = 20.0  # seconds that stop() waits until the backend reports that the job is gone
 
 
@@ -66,7 +66,7 @@ class Server(Spawner):
         super().load_state(state)
         self.tag, self.address = state.get("tag", ""), state.get("address", "")
         self.job_id = state.get("job_id", "")
-        # the ledger is written first; after a crash it may know more than JupyterHub's database
+        # after a crash, the ledger may be newer than JupyterHub's database
         if row := self.row():
             self.job_id, self.backend_name = row.job or "", row.backend
         self.hub_state.record_address(self.tag, self.address)

@@ -222,7 +222,7 @@ def _of_languages(module: Module, languages: list[str]) -> Iterator[Candidate]:
     rule = Rule.model_construct(modules=(module.full,))
     chain = (*_chains(module, "newest")[0], module.full)
     for language in languages:
-        # only the first language has the plain name
+        # only the kernel of the first language gets the name without the language
         name = slug(module.full) if language == languages[0] else slug(module.full, language)
         yield Candidate(name, chain, module, rule, language, False, found=True)
 

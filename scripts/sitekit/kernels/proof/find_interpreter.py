@@ -65,7 +65,7 @@ def find(
     for language in (candidate.language,) if candidate.language else tuple(PROGRAMS):
         for name in PROGRAMS[language]:
             program = shutil.which(name, path=str(rule.bin or env["PATH"]))
-            # The machine's own interpreter does not count, unless a rule asks for it.
+            # The machine's own interpreter is not used, unless an entry of kernels.yml names it.
             if program and (
                 rule.bin
                 or rule.language
@@ -116,7 +116,7 @@ def ask(
     )
 
 
-# The spec of ipykernel, by its version. Whether a kernel works is tested by starting it.
+# Maps each version of ipykernel to its kernel spec, which needs a slow import.
 _specs: dict[str, dict[str, Any]] = {}
 
 
