@@ -1,5 +1,5 @@
 # Each target calls scripts/kit. What it does, and its variables, are in scripts/sitekit/commands.py; `make help` prints them.
-# SITE=path/to/site.yml picks another site file; PYTHON=python3.12 another interpreter for the kit itself.
+# SITE=path/to/site.yml picks another site file; PYTHON=python3.12 another interpreter for sitekit itself.
 
 export SITE PYTHON BUNDLE
 # make apply HELP=1; a variable HELP of the environment means nothing.

@@ -42,7 +42,8 @@ def _run(command: Command, words: list[str]) -> int:
     """Run a command, print its error if it fails, and return the exit code."""
     try:
         if command.site:
-            # imported only here: pydantic takes a tenth of a second, and help needs no site
+            # imported here, because the import takes a tenth of a second, and `help` needs no site
+            # file
             from .site import load_site
 
             return _function(command)(load_site(site_path()), *words[1:])

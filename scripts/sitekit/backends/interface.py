@@ -46,7 +46,7 @@ class Backend(Protocol):
     It derives from Server in hub/spawner/server.py.
     """
     queue: SnapshotLoop
-    """The jobs at one moment, and the loop that renews them."""
+    """The last list of all jobs, with the loop that queries the backend for a new list."""
     strays: list[str]
     """Jobs that look like jobs of this site but are not in the hub's record of servers.
 

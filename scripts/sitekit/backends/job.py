@@ -118,7 +118,7 @@ class Cause(enum.Enum):
     NODE = "node"
     PREEMPTED = "preempted"
     CANCELLED = "cancelled"
-    REVOKED = "revoked"  # another cluster of a federation has taken the job
+    REVOKED = "revoked"  # another cluster of a federation of Slurm runs the job
 
 
 @dataclass(frozen=True)

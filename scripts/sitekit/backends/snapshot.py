@@ -29,7 +29,7 @@ BACKOFF_LIMIT, BACKOFF_WAITING = 60.0, 15.0
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Hold the jobs at one moment, by id.
+    """Hold the answer of one query: the jobs of all servers at one moment, by id.
 
     The query began at `taken` by the monotonic clock, and at `at` by the wall clock.
     """
@@ -40,7 +40,7 @@ class Snapshot:
 
     @cached_property
     def by_tag(self) -> dict[str, list[Job]]:
-        """Return the jobs that have a server's tag, whoever owns them."""
+        """Return all jobs whose comment contains a server's tag, also jobs of other users."""
         found: dict[str, list[Job]] = {}
         for job in self.jobs.values():
             if job.tag:
@@ -62,7 +62,8 @@ class Snapshot:
 
 
 class SnapshotLoop:
-    """Keep and renew the last snapshot. A backend derives a class and implements `read`."""
+    """Keep the last snapshot (the answer of the last query), and renew it. Each backend derives its
+    own class and implements `read`."""
 
     title = "The scheduler"
     """The name of the backend in the log."""
@@ -90,7 +91,8 @@ class SnapshotLoop:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Renew the snapshot every FAST seconds while the block runs, because a user waits."""
+        """While the `with` block runs, query the backend every FAST seconds, because a user
+        waits."""
         self._waiters += 1
         if self._waiters == 1:
             self._waiting_since = time.monotonic()
@@ -101,7 +103,7 @@ class SnapshotLoop:
             self._waiters -= 1
 
     def look(self) -> None:
-        """Renew the snapshot as soon as the allowance permits.
+        """Query the backend as soon as the limit on the number of queries permits.
 
         Call this method when the backend, or a server, does not answer.
         """
@@ -109,7 +111,7 @@ class SnapshotLoop:
         self._stir.set()
 
     async def next(self) -> Snapshot:
-        """Wait for the next query to end, and return the snapshot.
+        """Wait until the next query has ended, and return its answer, the new snapshot.
 
         If that query failed, the old snapshot is returned.
         """
@@ -119,7 +121,7 @@ class SnapshotLoop:
     async def newer(self) -> Snapshot:
         """Return a snapshot whose query begins after this call; in an outage, the old snapshot.
 
-        The query begins as soon as the allowance for queries permits.
+        The query begins as soon as the limit on the number of queries permits.
         """
         called = time.monotonic()
         while True:
@@ -129,7 +131,7 @@ class SnapshotLoop:
                 return self.snapshot
 
     async def run(self) -> None:
-        """Renew the snapshot, until cancelled."""
+        """Query the backend again and again, until this task is cancelled."""
         failures = 0
         while True:
             await self.spend()
@@ -145,7 +147,8 @@ class SnapshotLoop:
                 await self._until_due(time.monotonic())
 
     async def _until_due(self, last: float) -> None:
-        """Sleep until a caller wants a snapshot now, or the interval is over.
+        """Sleep until a caller needs a new snapshot at once, or until the interval between two
+        queries is over.
 
         The short interval counts from the time when the first user began to wait. A start that
         takes less time than the short interval therefore needs only one query, the one after its
@@ -160,7 +163,7 @@ class SnapshotLoop:
                 await asyncio.wait_for(self._stir.wait(), left)
 
     async def spend(self) -> None:
-        """Wait until the allowance permits one more query.
+        """Wait until the limit on the number of queries permits one more query.
 
         Every function that queries the backend calls this method first.
         """
@@ -180,7 +183,7 @@ class SnapshotLoop:
         try:
             jobs = await self.read()
         except Exception as trouble:
-            # catch every error: all servers depend on this loop, which must go on
+            # catch every error: all servers depend on this loop, which must not end
             if not isinstance(trouble, NoAnswer):
                 log.exception("%s could not be queried", self.title)
             if self.silent_since is None:

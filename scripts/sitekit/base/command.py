@@ -61,7 +61,7 @@ def acting_as(user: int, group: int) -> Iterator[None]:
     neither signal nor trace it. Start no program in the block, because a program could become root
     again. `run` has the argument `user` for that purpose.
     """
-    if os.geteuid() == user != 0:  # this process is the account's already, and cannot be another's
+    if os.geteuid() == user != 0:  # without root's rights, this process cannot change its account
         yield
         return
     before = os.getgroups(), os.getegid(), os.geteuid()

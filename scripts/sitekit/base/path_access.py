@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-LINKS = 40  # symbolic links that are followed in one path, as in the Linux kernel
+LINKS = 40  # the most symbolic links that are followed in one path, as in the Linux kernel
 ACL_KINDS, ACL_WRITE = (0x02, 0x08), 0x02  # the tags ACL_USER and ACL_GROUP, and the write bit
 
 
@@ -91,7 +91,7 @@ def named_writers(path: Path) -> tuple[set[int], set[int]]:
     """
     try:
         acl = os.getxattr(path, "system.posix_acl_access", follow_symlinks=False)
-    except OSError:  # the file has no list, or the filesystem supports none
+    except OSError:  # the file has no access control list, or the filesystem supports none
         return set(), set()
     # linux/posix_acl_xattr.h: each entry has a tag, permissions, and a user or group ID
     entries = list(struct.iter_unpack("<HHI", acl[4:]))

@@ -114,8 +114,8 @@ def update_state(c: Any, site: Site) -> None:
 def update_servers(c: Any, site: Site) -> None:
     """Set the spawner, and how many servers a user may have."""
     c.JupyterHub.spawner_class = TierSpawner
-    c.JupyterHub.cleanup_servers = False  # servers are jobs; they outlive the hub
-    # a restarted hub answers at once, and checks old servers meanwhile
+    c.JupyterHub.cleanup_servers = False  # servers are jobs, which continue when the hub ends
+    # a restarted hub answers at once, and checks the running servers at the same time
     c.JupyterHub.init_spawners_timeout = 1
     c.JupyterHub.allow_named_servers = site.server.named > 0
     c.JupyterHub.named_server_limit_per_user = site.server.named

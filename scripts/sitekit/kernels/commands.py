@@ -73,7 +73,7 @@ def _rules() -> Path:
 
 
 def _no_words(words: tuple[str, ...]) -> None:
-    """Refuse arguments of a command that takes none."""
+    """Raise an error if a command that has no arguments was called with arguments."""
     if words:
         raise BadInput(
             f"this command takes no argument, such as '{words[0]}'",

@@ -65,7 +65,8 @@ class Plan:
 
 
 def code_of(rows: list[Row]) -> int:
-    """Return the exit code, which is 1 if a row has a failure that counts."""
+    """Return the exit code of `make kernels`: 1 if a kernel failed that kernels.yml names or that
+    users see now."""
     failures = ("FAILED", "kept", "hidden", "flagged")
     return int(any(row.counts and row.status in failures for row in rows))
 

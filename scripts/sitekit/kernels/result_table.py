@@ -26,8 +26,8 @@ ORDER = (
 class Row:
     """Hold one row of the table.
 
-    `status` is one of ORDER. `reason` may have several lines. `counts` means that a failure of this
-    kernel makes the whole command fail, because kernels.yml names the kernel or it is published
+    `status` is one of ORDER. `reason` may have several lines. If `counts` is true, a failure of
+    this kernel makes the whole command fail, because kernels.yml names the kernel or users see it
     now.
     """
 

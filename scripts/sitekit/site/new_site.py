@@ -36,7 +36,8 @@ def new_site(*words: str, file: Path = FILE) -> int:
         write_atomic(draft, text)
         load_site(draft)
     except BadInput as fault:
-        # The user has not written the lines of this file, but the arguments of the command.
+        # The message does not name the file, because the user has written only the command's
+        # arguments.
         raise BadInput(
             str(fault).replace(f"{draft}:", "new_site: line "), remedy="give it another value"
         ) from None

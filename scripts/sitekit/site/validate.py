@@ -58,7 +58,7 @@ def _explain(model: type[BaseModel], key: Key, fault: Any) -> Iterator[tuple[Key
         for one in error.faults if isinstance(error, Unfits) else [error]:
             yield (*key, *one.key), one.what, one.remedy
     elif kind == "value_error":
-        # the text of a plain ValueError is `what is wrong; what would be right`
+        # the text of a plain ValueError has two parts: the fault; the remedy
         what, _, remedy = str(error).partition("; ")
         yield key, what, remedy or _add(model, key)
     elif kind == "missing":

@@ -50,8 +50,7 @@ def start_cluster(site: Site, made: Made) -> Host:
         # No list tells which versions of Slurm and systemd, and which containers, work with which
         # cgroups. So Slurm is started with the machine's cgroups first, and then without.
         say(
-            f"    Slurm does not start with cgroup {host.cgroup} on this machine; continuing without "
-            f"cgroups:\n{problem}"
+            f"    Slurm does not start with cgroup {host.cgroup} on this machine; continuing without:\n{problem}"
         )
         control.stop(services.scheduling(site), services.supervisor(site))
         _NO_CGROUP.touch()

@@ -122,7 +122,7 @@ def _slurmd(site: Site, node: str) -> Service:
         },
         runtime_directories=(layout.RUN,),
         after=(site.service("slurmctld"),),
-        kill_mode="process",  # running jobs outlive a restart of slurmd
+        kill_mode="process",  # running jobs continue when slurmd is restarted
         template="slurmd",
         ready=lambda: node_state(site, node) in ("idle", "mixed", "allocated"),
     )

@@ -26,7 +26,7 @@ WHAT = {
     "channels": "from the channels of site.yml",
     "wheels": "from PyPI wheels: JupyterHub's packages as their authors publish them, not conda-forge's builds",
 }
-"""Where the packages come from, for messages."""
+"""Maps the kind of a source of packages to the words for messages."""
 
 
 @dataclass(frozen=True)

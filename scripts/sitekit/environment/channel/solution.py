@@ -129,7 +129,7 @@ def head_of(lock: str) -> dict[str, Any]:
 
 
 def from_lock(text: str, packages: Packages, cache: Path) -> Solution:
-    """Return the packages that a lock lists.
+    """Return the packages that the text of a lock (such as environment.lock) lists.
 
     If the lock needs packages that were built from PyPI wheels, and these do not exist on this
     machine, they are built.

@@ -33,7 +33,8 @@ def compile_all(release: Release, before: Release | None = None) -> int:
     if before and _python(before) == _python(release):
         sources = [source for source in sources if not _shared(source, release, before)]
     count = os.cpu_count() or 1
-    # Not compileall's own -j: its workers outlive it when it is killed, for ever.
+    # The option -j of compileall is not used, because its worker processes continue when compileall
+    # is killed.
     compiler = mortal(
         [release.python, "-I", "-m", "compileall", "-qq", *UNCHECKED, "-s", release.path, "-i", "-"]
     )

@@ -52,7 +52,8 @@ SERVER = {
     "MappingKernelManager": {"kernel_manager_class": "sitekit.session.kernels.Kernel"},
     # A trash folder would fill the user's home, because nothing empties it.
     "FileContentsManager": {"delete_to_trash": False},
-    # A SQLite database on Lustre or NFS may wait for its lock for ever.
+    # A program that uses a SQLite database on Lustre or NFS may wait for the database's lock for
+    # ever.
     "NotebookNotary": {"db_file": ":memory:"},
 }
 # jupyterlab-lmod starts a server-proxy of its own, which registers the same commands (jupyter-lmod,

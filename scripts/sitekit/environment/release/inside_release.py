@@ -70,7 +70,7 @@ def lab_extensions(names: list[str]) -> Failures:
 
 
 def kernels(names: list[str] | None) -> Failures:
-    """Yield the kernels that are missing, and those that should not be offered."""
+    """Yield the kernels that are missing, and those that users must not see."""
     if names is None:
         return
     from jupyter_client.kernelspec import KernelSpecManager

@@ -45,8 +45,8 @@ def install(site: Site, release: Release, cache: Path) -> Release:
                 progress.note(event["note"])
 
         ask(ENGINE, request, update_progress, timeout=3600)
-        # rattler marks the prefix as a cache. Backup programs that respect the mark would skip
-        # the environment.
+        # rattler marks the prefix as a cache. Many backup programs skip caches, and would skip the
+        # environment.
         (release.path / "CACHEDIR.TAG").unlink(missing_ok=True)
         set_modes(release.path)
         progress.done(f"{len(release.facts['packages'])} packages")

@@ -265,7 +265,7 @@ def switch(site: Site, release: Release) -> None:
 
 
 def history(site: Site) -> list[tuple[float, str]]:
-    """Return when `current` was switched to which release, the oldest first.
+    """Return each change of the link `current`: the time and the new release, the oldest first.
 
     Incomplete lines, left by a crash, are ignored. If somebody changed the link by hand, the link's
     own time is used.

@@ -128,7 +128,8 @@ def server_answers(
 def _session(site: Site, hub: int, environment: Mapping[str, str], home: Path) -> dict[str, str]:
     """Return the environment variables that a job gets from the gate and the hub."""
     settings = {**session_settings(site), "root": "~", "links": {}, "user_variables": []}
-    # not in the home, because JupyterHub's disable_user_config ignores the files there
+    # this folder is not in the home, because JupyterHub's disable_user_config ignores files in the
+    # home
     config = home.with_name("config")
     config.mkdir()
     (config / "jupyter_server_config.json").write_text(

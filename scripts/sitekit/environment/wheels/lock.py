@@ -43,9 +43,10 @@ def entries(lock: str, target: dict[str, str]) -> dict[str, str]:
 
 
 def main(words: list[str]) -> int:
-    """Print the requirements to lock (`--wanted`), or stamp the lock (`--stamp`).
+    """With `--wanted`, print the requirements whose versions are to be pinned.
 
-    The stamp is a line with the hash of the dependencies from which the lock was made.
+    With `--stamp`, write a line into environment.wheels.lock: the hash of the dependencies from
+    which the file was made.
     """
     packages = read(data("environment.yml"))
     if words == ["--wanted"]:

@@ -44,7 +44,7 @@ class PatientAuthenticator(PAMAuthenticator):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self._names: Patience[tuple[str, str]] = Patience()
-        # addresses with attempts that are under way, or have failed lately
+        # addresses with login attempts that run now, or that failed a short time ago
         self._addresses: WeakValueDictionary[str, Turns] = WeakValueDictionary()
         self._unknown: dict[str, float] = {}
 
@@ -233,5 +233,5 @@ def update_pam(c: Any, site: Site) -> None:
     c.PAMAuthenticator.open_sessions = False  # PAM sessions need root, and the hub is not root
     c.PAMAuthenticator.allowed_groups = set(site.login.allowed_groups)
     c.PAMAuthenticator.admin_groups = set(site.login.admin_groups)
-    c.PAMAuthenticator.executor_threads = 16  # they wait for sssd, or for a delay in the PAM stack
+    c.PAMAuthenticator.executor_threads = 16  # threads may wait for sssd or PAM
     c.Authenticator.request_otp = site.login.second_factor == "totp"

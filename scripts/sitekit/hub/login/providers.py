@@ -204,7 +204,7 @@ def update_provider(c: Any, site: Site, accounts: AccountMap) -> None:
     settings.userdata_token_method, settings.logout_redirect_url = "header", ""
     settings.basic_auth = False
     _update_addresses(c, site)
-    c.Authenticator.enable_auth_state = False  # no token of the provider in the database
+    c.Authenticator.enable_auth_state = False  # the database contains no token of a provider
     c.Authenticator.any_allow_config = True  # check_allowed() decides who may log in
 
 

@@ -20,8 +20,8 @@ DELAY = 1.0  # seconds of delay after a failure, doubled by each further failure
 # Seconds. This value is the longest delay, the time after which one failure is forgotten, and the
 # longest time that an attempt waits because of other attempts from its address.
 LONGEST = 30.0
-AT_ONCE = 5  # attempts with one name that may be under way
-REMEMBERED = 10_000  # names with failures
+AT_ONCE = 5  # most login attempts with one name at a time
+REMEMBERED = 10_000  # most names whose failures are stored
 # failures that an address may have at once; from half of them on, answers are delayed more and more
 CLASSROOM = 100
 PACE = 0.5  # seconds after which one failure of an address is forgotten

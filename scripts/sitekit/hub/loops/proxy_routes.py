@@ -20,14 +20,14 @@ EVERY = 2.0  # seconds
 
 
 async def run() -> None:
-    """Compare the proxy's routes with the hub's every few seconds, for ever.
+    """Compare the proxy's routes with the hub's every few seconds, until the hub ends.
 
     If the proxy does not answer, the next round tries again.
     """
     while True:
         await asyncio.sleep(EVERY)
         app = JupyterHub.instance()
-        if app.http_server is None:  # still starting
+        if app.http_server is None:  # the proxy is still starting
             continue
         try:
             await restore(app)

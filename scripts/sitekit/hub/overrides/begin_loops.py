@@ -34,7 +34,7 @@ def begin_with_users(loops: Mapping[str, Loop], first: Callable[[], object]) -> 
     init_spawners = JupyterHub.init_spawners
     tasks: list[
         asyncio.Task[None]
-    ] = []  # a list, because the event loop itself has only weak references to tasks
+    ] = []  # the tasks are kept in a list, because the event loop has only weak references to them
 
     async def init_spawners_with_loops(app: JupyterHub) -> int:
         first()

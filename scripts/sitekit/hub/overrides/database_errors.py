@@ -55,7 +55,7 @@ def tell_of_database() -> None:
     def write_error(handler: BaseHandler, status_code: int, **settings: Any) -> None:
         trouble = (settings.get("exc_info") or (None, None))[1]
         if isinstance(trouble, SQLAlchemyError | LedgerTrouble):
-            handler.extra_error_html = ""  # JupyterHub's advice to start the server again
+            handler.extra_error_html = ""  # remove JupyterHub's advice to start the server again
         write(handler, status_code, **settings)
 
     BaseHandler.get_current_user = get_current_user

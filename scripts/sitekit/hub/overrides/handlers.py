@@ -32,8 +32,8 @@ from ..servers.hub_state import HubState
 from .named_servers import only_if_started
 from .tokens import TokenHandler
 
-BODY_LIMIT = 64 * 1024  # bytes of a request to the hub; tornado would take 100 MB
-NAME_LIMIT = 100  # characters of a server's title
+BODY_LIMIT = 64 * 1024  # largest request to the hub, in bytes; tornado's own limit is 100 MB
+NAME_LIMIT = 100  # longest title of a server, in characters
 PATCHABLE = {"name", "display_name"}
 
 
@@ -54,7 +54,7 @@ class ServerHandler(UserServerAPIHandler):
             raise web.HTTPError(400, f"only these can be changed: {', '.join(sorted(PATCHABLE))}")
         return _with_short_title(body)
 
-    # JupyterHub's method calls APIHandler.get_json_body, not the one above
+    # JupyterHub's method calls APIHandler.get_json_body, not this class's get_json_body
     def get_server_json_body(self) -> dict[str, Any]:
         body = _with_short_title(super().get_server_json_body())
         if self.request.method == "PUT" and body["user_options"]:

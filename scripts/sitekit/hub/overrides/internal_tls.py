@@ -24,7 +24,8 @@ from ...session.limit_handshakes import Callers, log_no_failed_handshakes
 from ..servers.hub_state import HubState
 from .internal_port import shown_by
 
-# Connections of one server at a time. JupyterHub's client in it leaves some open and opens others.
+# The most connections of one server at a time. JupyterHub's client in the server keeps old
+# connections open and opens new ones.
 EACH = 64
 # The first byte of a TLS connection (RFC 8446, 5.1: handshake). No HTTP request begins with it.
 TLS_RECORD = b"\x16"
@@ -144,7 +145,7 @@ class Servers:
         authority, name = shown_by(stream.socket)
         if authority != "servers" or name == "culler":
             return
-        if name not in self._open:  # a new server: forget those without connections now
+        if name not in self._open:  # a new server: forget servers without connections
             self._open = {
                 one: streams
                 for one, streams in self._open.items()

@@ -30,7 +30,7 @@ from . import entry_cookie
 log = logging.getLogger(__name__)
 
 PATH = r"/sitekit/enter"
-OTHERS_SECONDS = 12 * 3600  # how long a confirmation is valid: a day at work
+OTHERS_SECONDS = 12 * 3600  # seconds for which a confirmation is valid: one working day
 # JupyterHub's words (handlers/base.py, UserUrlHandler)
 NOT_FOUND = "No access to resources or resources not found"
 _PAGE = re.compile(r"/user/([^/?#]+)(/[^?#]*)?([?].*)?")
@@ -110,7 +110,7 @@ class EnterHandler(BaseHandler):
         self.finish(await self.render_template("enter.html", **words))
 
     @web.authenticated
-    async def post(self) -> None:  # JupyterHub has compared the _xsrf of the form by now
+    async def post(self) -> None:  # JupyterHub has already checked the _xsrf value of the form
         self._enter(self._owner())
 
     def _refused(self, owner: str) -> bool:
@@ -147,7 +147,7 @@ class EnterHandler(BaseHandler):
         owner = unquote(page[1])
         if self.find_user(owner) is None:
             raise web.HTTPError(404, NOT_FOUND)
-        names = {"", *parts[1:2]}  # the second part may be the name of a server
+        names = {"", *parts[1:2]}  # the second part of the address may be the name of a server
         if not any(self.has_scope(f"access:servers!server={owner}/{name}") for name in names):
             raise web.HTTPError(404, NOT_FOUND)
         return owner
@@ -208,7 +208,8 @@ async def resend_ended(proxy: Any) -> None:
 
 
 async def _send_ended(proxy: Any, id_: str) -> None:
-    """Tell the proxy that an entry has ended. The proxy then refuses the cookie with this entry."""
+    """Tell the proxy that an entry has ended. From then on, the proxy refuses each cookie that
+    contains this entry."""
     await proxy.api_request(f"sitekit/ended/{id_}?until={_ended[id_]}", method="POST")
 
 

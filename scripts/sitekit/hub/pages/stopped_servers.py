@@ -16,9 +16,9 @@ from jupyterhub.app import JupyterHub
 from jupyterhub.utils import url_escape_path, url_path_join
 
 MARK = "sitekit_stand_in"
-"""Marks these routes in their data.
+"""The key that marks sitekit's own routes in their data.
 
-They are not shown to JupyterHub, which deletes routes that it does not know.
+JupyterHub does not see these routes, because JupyterHub deletes routes that it does not know.
 """
 ROUTE = {MARK: True, "hub": True}  # hub: every user may open it (proxy/owners.mjs)
 
@@ -52,7 +52,7 @@ async def update_routes(app: JupyterHub) -> None:
     for path in specs - app.proxy.stand_ins:
         await app.proxy.add_route(path, app.hub.host, ROUTE)
     ready = {s.proxy_spec for user in app.users.values() for s in user.spawners.values() if s.ready}
-    # JupyterHub replaces the routes of servers that are ready, so that there is no gap
+    # when a server is ready, JupyterHub replaces this route by the server's own
     for path in app.proxy.stand_ins - specs - ready:
         await app.proxy.delete_route(path)
 

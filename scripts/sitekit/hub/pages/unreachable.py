@@ -91,6 +91,6 @@ async def _notice_end(spawner: Any) -> None:
     await spawner.child_spawner.backend.queue.newer()
     if await spawner.poll() is not None:
         await spawner.poll_and_notify()
-        # the loop in spawner/watch_endings.py may have begun to clean up before
+        # the loop in spawner/watch_endings.py may already handle this end
         while spawner.ready or spawner.pending == "stop":
             await asyncio.sleep(0.1)

@@ -47,8 +47,8 @@ class AdoptingSpawner(ProfilesSpawner):
         self._spawn_future, self._spawn_pending = adoption, True
         await asyncio.wait({adoption})
         self._spawn_pending = False
-        # its user cancelled it; JupyterHub waits a second, then stops it (apihandlers/users.py,
-        # delete)
+        # the user has cancelled the start; JupyterHub stops the server a second later
+        # (apihandlers/users.py, delete)
         if adoption.cancelled():
             self._spawn_future, self._check_pending = None, False
             # JupyterHub's check must not go on: the next server of this name may be another one

@@ -34,7 +34,7 @@ ROUND_INTERVAL, CHECK_INTERVAL = 300.0, 5.0
 SERVERS_PER_ROUND = 20
 STRAYS_LISTED = 100  # jobs
 DAY = 86400.0
-# seconds for the spawner's stop(), which ends the server gently; after that the job is cancelled
+# seconds for the spawner's stop(), which ends the server with SIGTERM; then the job is cancelled
 STOP_TIME = 40.0
 # Seconds that a server may take after it has reported its end. JupyterHub counts it as stopping
 # meanwhile, and does not stop it by itself.
@@ -42,9 +42,9 @@ ENDING_TIMEOUT = 180.0
 
 
 async def run(hub_state: HubState, backend: str) -> None:
-    """Reconcile the servers of a backend, for ever.
+    """Run reconcile() for a backend (such as Slurm) again and again, until the hub ends.
 
-    If a round fails, the error is logged and the next round tries again.
+    If a round fails, the error is logged, and the next round tries again.
     """
     last, pauses = float("-inf"), Pauses()
     while True:
@@ -63,7 +63,7 @@ async def run(hub_state: HubState, backend: str) -> None:
 
 
 async def revoke_for_ever(hub_state: HubState) -> None:
-    """Revoke the API tokens of servers that have ended, for ever."""
+    """Revoke the API tokens of servers that have ended, again and again, until the hub ends."""
     since = time.time() - DAY
     while True:
         try:

@@ -25,7 +25,7 @@ from ..servers.ledger import Row
 from .not_started import NotStarted
 from .submission import record_start, variables_of
 
-GRACE = 8.0  # seconds between SIGTERM and the backend's way to cancel a job
+GRACE = 8.0  # seconds between SIGTERM and the cancelling of the job
 STOP_TIMEOUT = 20.0  # seconds that stop() waits until the backend reports that the job is gone
 
 
@@ -65,7 +65,7 @@ class Server(Spawner):
         super().load_state(state)
         self.tag, self.address = state.get("tag", ""), state.get("address", "")
         self.job_id = state.get("job_id", "")
-        # the ledger is written first; after a crash it may know more than JupyterHub's database
+        # after a crash, the ledger may be newer than JupyterHub's database
         if row := self.row():
             self.job_id, self.backend_name = row.job or "", row.backend
         self.hub_state.record_address(self.tag, self.address)
@@ -109,9 +109,9 @@ class Server(Spawner):
         except Refused as refusal:
             await self._fail(card_of_refusal(self.backend, refusal))
         except NoAnswer as outage:
-            # The job may exist all the same. So the row stays open, and the reconciler cancels the
-            # job if it finds it. The same happens when this coroutine is cancelled: because the
-            # user stops the server, which abandons the row, or because the hub ends.
+            # The job may exist nevertheless. So the start stays open in the ledger, and
+            # reconcile.py cancels the job if Slurm lists it. The same happens if this coroutine is
+            # cancelled, because the user stops the server or the hub ends.
             card = card_of_outage(str(outage))
             self.hub_state.ledger.abandon(self.tag, card.as_dict())
             raise NotStarted(card) from None
@@ -133,9 +133,9 @@ class Server(Spawner):
             raise NotStarted(card) from None
 
     async def wait_for_callback(self) -> str:
-        """Wait for the server's callback, however long the backend takes, and return its URL.
+        """Wait until the server reports its port, without a time limit, and return its URL.
 
-        Each new snapshot is checked as well, in case the job has ended.
+        Each new list of jobs is checked too.
         """
         callback = self.hub_state.expect(self.tag)
         try:

@@ -1,4 +1,5 @@
-"""Prepare the submission of a server: write its row in the ledger, and collect its variables."""
+"""Prepare the submission of a server's job: record the start in the ledger, and collect the
+environment variables."""
 
 from __future__ import annotations
 

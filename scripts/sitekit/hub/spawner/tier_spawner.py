@@ -27,7 +27,7 @@ from .look_up_accounts import groups_of
 from .server import Server
 
 DEFAULT = "slurm"  # the backend that is assumed for a server without a record in the ledger
-SUBMITTING = 90  # seconds that the gate may take at most; added to the tier's start_timeout
+SUBMITTING = 90  # longest time of the gate, in seconds; added to the tier's start_timeout
 
 
 class NotOffered(SpawnException):
@@ -192,7 +192,7 @@ class TierSpawner(AdoptingSpawner):
 
     async def start(self) -> str:
         """Start the chosen tier's child."""
-        # JupyterHub always calls take_options() first; refuse if something else did not
+        # JupyterHub always calls take_options() first; other callers are refused
         if self.choice is None:
             raise SpawnException("no tier was chosen", reason="options")
         tier = self.hub_state.site.tier(self.choice.tier)
@@ -221,7 +221,7 @@ class TierSpawner(AdoptingSpawner):
         """
         if self.child_spawner is None:
             yield {"progress": 2, "message": "Asking what you may have on this cluster."}
-        while self.child_spawner is None:  # JupyterHub cancels this together with the start
+        while self.child_spawner is None:  # JupyterHub cancels this task together with the start
             await asyncio.sleep(0.2)
         async for event in self.child_spawner.progress():
             yield event

@@ -1,4 +1,5 @@
-"""Make JupyterHub notice an ended server as soon as a snapshot lists its job as ended.
+"""Make JupyterHub notice the end of a server as soon as the backend (such as Slurm) lists its job
+as ended.
 
 JupyterHub's own poll would notice the end later, and meanwhile the proxy would send users to a node
 where nothing listens.
@@ -12,9 +13,9 @@ from .tier_spawner import TierSpawner
 
 
 async def run(backend: Backend) -> None:
-    """Check every snapshot of a backend, for ever.
+    """Look for ended servers in each new list of jobs of a backend, until the hub ends.
 
-    Servers are handled one after the other, because each server takes one or two queries.
+    Servers are handled one after the other, because each server needs one or two queries.
     """
     while True:
         await backend.queue.next()
@@ -25,7 +26,7 @@ async def run(backend: Backend) -> None:
 def ended(backend: Backend) -> list[TierSpawner]:
     """Return the backend's servers that have ended, but that JupyterHub still counts as running.
 
-    The last snapshot lists the job of each of these servers as ended.
+    The backend's last list of jobs shows the job of each of these servers as ended.
     """
     up = [spawner for spawner in spawners() if spawner.ready or is_ending(spawner)]
     own = [(spawner, spawner.child_spawner) for spawner in up if spawner.child_spawner]

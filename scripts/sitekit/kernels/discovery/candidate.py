@@ -67,11 +67,12 @@ class Note:
 def candidates(
     tree: list[Module], rules: Rules, offered: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[list[Candidate], list[Note]]:
-    """Return the candidates, and notes for the table.
+    """Return the candidates, and rows for the table.
 
-    Candidates of rules come first, in the order of the rules. A module that a rule has taken is not
-    discovered again. `offered` holds the languages of kernels that were discovered before. The
-    module of a kernel in `offered` stays a candidate even if its interpreter is gone.
+    The candidates that entries of kernels.yml name come first, in the order of the entries. A
+    module that an entry names is not discovered again. `offered` holds the languages of kernels
+    that were discovered before. The module of a kernel in `offered` stays a candidate even if its
+    interpreter is gone.
     """
     found: list[Candidate] = []
     notes: list[Note] = []
@@ -221,7 +222,7 @@ def _of_languages(module: Module, languages: list[str]) -> Iterator[Candidate]:
     rule = Rule.model_construct(modules=(module.full,))
     chain = (*_chains(module, "newest")[0], module.full)
     for language in languages:
-        # only the first language has the plain name
+        # only the kernel of the first language gets the name without the language
         name = slug(module.full) if language == languages[0] else slug(module.full, language)
         yield Candidate(name, chain, module, rule, language, False, found=True)
 

@@ -80,7 +80,7 @@ def _read(number: int, line: str, variables: dict[str, str]) -> Iterator[Line]:
             return
         for command in _commands(script.replace("$$", "$")):
             programs = [word.rpartition("/")[2] for word in command]
-            if "envkernel" in programs[:-1]:  # the last word is what pip installs
+            if "envkernel" in programs[:-1]:  # the last word names the package that pip installs
                 at = programs.index("envkernel")
                 if not all(re.match(r"\w+=", word) for word in command[:at]):
                     raise ValueError("it is not plain that envkernel begins a command")
@@ -101,7 +101,7 @@ def _expanded(text: str, variables: dict[str, str]) -> str:
             raise ValueError("a function of make's writes it")
         return variables.get(name, UNKNOWN)
 
-    for _ in range(10):  # variables may refer to each other up to this depth
+    for _ in range(10):  # variables may contain other variables, up to this depth
         text = _REFERENCE.sub(one, text)
     return text
 

@@ -21,7 +21,7 @@ from ...base.errors import Problem
 Tree = dict[str, dict[str, dict[str, Any]]]
 """Maps a module's name without version to its files, and each file to the spider's data about
 it."""
-WHOLE, PART = 300, 30  # seconds; it takes one for 5,000 modules
+WHOLE, PART = 300, 30  # seconds; the spider needs one second for 5,000 modules
 MOST_BROKEN = 10
 """If more entries than this cannot be read, Lmod itself is assumed to be broken."""
 

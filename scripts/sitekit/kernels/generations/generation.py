@@ -33,7 +33,7 @@ from .logos import logo_files
 
 KEPT = 3
 RULES = "kernels.yml"
-"""The kernels.yml by which a generation was made."""
+"""The name of the copy of kernels.yml in a generation."""
 SPEC, HIDDEN = "kernel.json", "hidden.json"
 FLAG = " (fails its test)"
 Showing = Literal["offer", "flag", "hide"]
@@ -51,7 +51,7 @@ def lock(site: Site) -> Iterator[None]:
     folder = root(site) / "generations"
     folder.mkdir(parents=True, exist_ok=True)
     with open(root(site) / ".lock", "w", opener=_closed) as file:
-        os.fchmod(file.fileno(), 0o600)  # an account that can open it could hold the lock
+        os.fchmod(file.fileno(), 0o600)  # an account that can open this file could hold the lock
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

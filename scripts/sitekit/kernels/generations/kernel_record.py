@@ -70,7 +70,7 @@ def stamps(paths: Iterable[str]) -> dict[str, Stamp]:
 
 
 def is_unchanged(watch: Mapping[str, Stamp]) -> bool:
-    """Return whether none of these files has changed since its stamp was recorded."""
+    """Return whether none of these files has changed since the texts of stamp() were recorded."""
     return all(stamp(path) == seen for path, seen in watch.items())
 
 

@@ -16,8 +16,8 @@ from ..discovery.rules import CONNECTION
 from . import container_commands
 from .import_launcher import launcher
 
-# On Lustre or NFS, a history may wait for its lock for ever, so that the kernel does not start.
-# The connection file comes last: kernels/by_socket.py relies on that.
+# On Lustre or NFS, IPython's history database may wait for its lock for ever, so that the kernel
+# does not start. The connection file comes last: kernels/by_socket.py relies on that.
 IPYKERNEL = ("-m", "ipykernel_launcher", "--HistoryManager.hist_file=:memory:", "-f", CONNECTION)
 _INSIDE = Path(__file__).parent / "inside"
 
@@ -65,7 +65,7 @@ def find(
     for language in (candidate.language,) if candidate.language else tuple(PROGRAMS):
         for name in PROGRAMS[language]:
             program = shutil.which(name, path=str(rule.bin or env["PATH"]))
-            # The machine's own interpreter does not count, unless a rule asks for it.
+            # The machine's own interpreter is not used, unless an entry of kernels.yml names it.
             if program and (
                 rule.bin
                 or rule.language
@@ -116,7 +116,7 @@ def ask(
     )
 
 
-# The spec of ipykernel, by its version. Whether a kernel works is tested by starting it.
+# Maps each version of ipykernel to its kernel spec, which needs a slow import.
 _specs: dict[str, dict[str, Any]] = {}
 
 

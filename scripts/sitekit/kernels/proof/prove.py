@@ -155,7 +155,8 @@ def _start(
     return {
         "id": kernel.id,
         "environment": kind,
-        # not the link to the launcher, which still points to the generation before this one
+        # this path is not the link PREFIX/kernels/launch, which still points to the generation
+        # before
         "argv": [str(generation / "launch"), *argv[1:]],
         "env": env,
         "home": str(home),

@@ -82,7 +82,7 @@ def _in_order(site: Site, wanted: Folders) -> tuple[Folders, Folders, Folders]:
     """Return the folders in three groups, in the order in which they are created.
 
     The manifest's folders come first, because the manifest is written before any other change. Then
-    come root's other folders. Folders of accounts come last, after their accounts.
+    come the other folders that belong to root. Folders of accounts come last, after their accounts.
     """
     for_manifest: Folders = {}
     of_root: Folders = {}

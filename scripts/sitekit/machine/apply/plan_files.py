@@ -1,4 +1,5 @@
-"""Add files and links to the plan: write them, offer them as `.new`, or remove them.
+"""Decide what `make apply` does with each file and link: write it, write it beside the old file as
+`.new`, or remove it.
 
 The functions of this module neither read nor change the machine.
 """
@@ -20,7 +21,8 @@ from .plan import ApplyPlan, Edited
 def plan_file(
     made: ApplyPlan, seen: MachineState, path: Path, file: File, *, generated: bool
 ) -> None:
-    """Plan to write a file, or to write `.new` beside a file that is not sitekit's."""
+    """Plan to write a file. If the existing file does not belong to sitekit, plan to write `.new`
+    beside it."""
     entry, record = seen.entries[path], made.manifest.files.get(str(path))
     ours = FileRecord(hashes=[file.sha256], mode=file.mode, generated=generated)
     secret = generated and not file.mode & 0o004
@@ -51,8 +53,7 @@ def plan_file(
 def _ours(entry: Entry, record: FileRecord | None) -> bool:
     """Return whether sitekit may replace the file or link at the path.
 
-    A file that this user may not read counts as unchanged. When root runs the apply, the file is
-    checked again.
+    A file that this user may not read counts as unchanged. `sudo make apply` checks the file again.
     """
     if record is None:
         return entry.kind in ("nothing", "hidden")

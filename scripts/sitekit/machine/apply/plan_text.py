@@ -56,7 +56,7 @@ def describe_plan(plan: ApplyPlan, refused: bool = False) -> Iterator[str]:
 
 
 def describe_result(plan: ApplyPlan) -> Iterator[str]:
-    """Yield lines about everything that the executed plan changed or left alone."""
+    """Yield lines about everything that `make apply` has changed or has kept unchanged."""
     for kind, what in plan.changes:
         yield f" ok {kind} {what}"
     for path in plan.offers:

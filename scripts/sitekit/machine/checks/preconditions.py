@@ -97,7 +97,7 @@ def _sshd_is_there(site: Site, root: Path) -> None:
 def check_places(site: Site, root: Path) -> None:
     """Refuse folders and programs that other accounts can replace. Raises BadInput.
 
-    As root, sitekit changes the owners of the state folder and of the backup folder by their paths.
+    When sitekit runs as root, it changes the owners of the state folder and of the backup folder.
     Root's services and the gate run the programs of the prefix and of Slurm, and Slurm's
     configuration names plugins for these programs.
     """

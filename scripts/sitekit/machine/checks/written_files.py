@@ -206,7 +206,8 @@ def _proxy(site: Site, staged: _Staged) -> None:
 
 
 def _reads_back(site: Site, staged: _Staged) -> None:
-    """Raise Problem if site.yml is not read back as the same site, or if Python code is invalid."""
+    """Raise Problem if sitekit reads other settings from the new site.yml than it has written, or
+    if Python code is invalid."""
     if load_site(staged.at(site.etc / "site.yml")) != site:
         what = "the file for the hub does not agree with the site file"
         raise Problem(

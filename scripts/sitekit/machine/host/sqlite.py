@@ -38,7 +38,7 @@ def copy(database: Path, to: Path, owner: tuple[int, int] | None = None) -> None
     not be able to write the copy.
     """
     with _errors_as_problem(database), closing(sqlite3.connect(to)) as made:
-        # no journal: no other file has to be opened beside the copy
+        # without a journal, SQLite opens no other file beside the copy
         made.execute("PRAGMA journal_mode=OFF")
         with acting_as(*owner) if owner else nullcontext(), opened(database) as source:
             source.backup(made)

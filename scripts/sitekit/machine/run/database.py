@@ -73,7 +73,7 @@ def match_release(site: Site) -> None:
             upgrade,
             f"sqlite:///{site.database}",
         ]
-        path = {"PATH": f"{site.current}/bin:/usr/bin:/bin"}  # it calls alembic by its name
+        path = {"PATH": f"{site.current}/bin:/usr/bin:/bin"}  # JupyterHub finds alembic on PATH
         run(argv, env=path, user=site.hub.user, cwd=site.paths.state, timeout=600)
         say(
             "The hub's database was upgraded to the form of this release; the backup is in "

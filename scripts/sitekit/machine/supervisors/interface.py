@@ -37,7 +37,7 @@ class Supervisor(Protocol):
         """Make the supervisor read these files; start it if it does not run. Raises Problem."""
 
     def start(self, service: Service) -> None:
-        """Start a service without waiting; a running service is left alone."""
+        """Start a service without waiting; a running service is not restarted."""
 
     def reload(self, service: Service) -> None:
         """Reload a running service that has a `reload_signal`, without an interruption."""
@@ -45,7 +45,7 @@ class Supervisor(Protocol):
     def stop(self, service: Service) -> None:
         """Stop a service, and wait until it has ended.
 
-        A stopped or unknown service is left alone.
+        Does nothing for a stopped or unknown service.
         """
 
     def unload(self, services: Sequence[Service]) -> None:

@@ -112,7 +112,8 @@ def _systemd_word(word: object) -> str:
 
 
 def _systemd_line(value: object) -> str:
-    """Escape a value of a setting that takes the rest of its line, such as WorkingDirectory=."""
+    """Escape a value for a systemd setting whose value is the whole rest of the line, such as
+    WorkingDirectory=."""
     return str(value).replace("%", "%%")
 
 

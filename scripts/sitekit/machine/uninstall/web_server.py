@@ -42,8 +42,8 @@ def without_site(web: WebServer, gone: dict[Path, str], before: bytes, mine: Pat
 
 
 def _needed(web: WebServer, modules: dict[Path, str]) -> Iterator[Path]:
-    """Restore all links to modules, then remove those links again without which the web server's
-    configuration still works.
+    """Restore all links to modules. Then remove each link whose module the web server does not
+    need.
 
     A module is removed together with its settings, and before the modules that it depends on.
     """

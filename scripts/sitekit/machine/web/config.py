@@ -16,8 +16,8 @@ from ..host.platform import Platform, WebServer
 RELOAD = {"apache": "USR1", "nginx": "HUP"}
 """The signals for a graceful reload, with new logs and certificates. Open connections stay."""
 
-# Two years satisfy every security scanner. For localhost, which other programs of this machine
-# use too, minutes must do.
+# HSTS lasts two years, as security scanners require. For localhost, it lasts only minutes, because
+# other programs of this machine use localhost too.
 _HSTS, _HSTS_LOCALHOST = 63072000, 300
 # Mozilla's intermediate profile, version 5.7, without the DHE suites, for which a server would need
 # parameters of its own.

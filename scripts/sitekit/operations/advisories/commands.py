@@ -23,7 +23,7 @@ from ...site import Site
 from .installed import Package, installed
 from .osv import ECOSYSTEMS, Hit, hits, is_advisory, read
 
-_READ_TIMEOUT = 60.0  # seconds without a byte
+_READ_TIMEOUT = 60.0  # seconds: a download that receives nothing for this time fails
 _WHERE = "make advisories OSV=path-or-address: a zip archive, a folder or a file of OSV's, several with spaces between"
 
 

@@ -16,7 +16,7 @@ from .installed import Package, normalized
 from .versions import key
 
 ECOSYSTEMS = ("PyPI", "npm")
-_LARGEST = 16 * 1024 * 1024  # bytes; an advisory has a few thousand
+_LARGEST = 16 * 1024 * 1024  # largest document in bytes; an advisory has a few thousand
 
 
 @dataclass(frozen=True)
