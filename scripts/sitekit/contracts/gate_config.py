@@ -23,7 +23,7 @@ PARTICIPANTS = "participants"
 def gate_config(site: Site) -> dict[str, Any]:
     """Return the contents of gate.json. scripts/gate reads exactly these keys.
 
-    Where the hub decides which account a user has, `users` is "any". A gateway account is in
+    `users` is "any" if the hub decides as which account a user's servers run. A gateway account is in
     `accounts`, and each of its users has a folder in its home.
     """
     gateway, mapped = site.login.gateway, site.login.accounts != "same"

@@ -24,7 +24,7 @@ Address = tuple[str, int]
 
 
 class NotOurs(Exception):
-    """Report why the port is not connected to."""
+    """Report why the server refuses to connect to a port."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Hold a server's certificate and key for this start, and the authority of hub and proxy.
 
 The hub sends certificate, key and authority in the job's environment, like the token. This module
-writes the three to files without a name, which no other user can open, and which vanish when the
+writes the three to files in memory (memfd), which no other user can open, and which vanish when the
 process ends. (OpenSSL reads keys from paths only.)
 """
 

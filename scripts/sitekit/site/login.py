@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from ..base.errors import Unfit, Unfits
-from .login_fits import login_faults
+from .login_checks import login_faults
 from .login_provider import Accounts, People, Provider
 from .tier import Row, Time, TimeOrNever
 from .units import parse_time

@@ -20,7 +20,7 @@ from .login import Login
 from .schedule import Backup, KernelCheck
 from .server import Server
 from .slurm import Slurm, Tunnel
-from .ssh_fits import login_node_fits, tunnel_fits
+from .ssh_checks import login_node_fits, tunnel_fits
 from .tier import Tier
 from .validate import validate
 from .value_types import AbsolutePath, Channel, Port, ServiceAccount, Title, Word

@@ -79,7 +79,7 @@ class Server(Row):
 
     @model_validator(mode="after")
     def _repository_has_a_place(self) -> Server:
-        """Refuse a repository whose copy would have no place in the server's folder."""
+        """Refuse a repository if users cannot write to the folder of its copy."""
         if self.repository is None:
             return self
         if self.repository.name in self.links:

@@ -33,7 +33,7 @@ from .value_types import Account, Count, ImageKey, Title, spelled
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 MOST_MEMORY, MOST_TIME, MOST_GPUS = 16 * 1024 * 1024, 366 * 86400, 999
-"""MiB, seconds, GPUs of one node. The gate has the same limits, and the same form of names."""
+"""The limits of a tier: memory in MiB, time in seconds, GPUs of one node. The gate has the same."""
 
 
 def _at_most(limit: int, shown_as: str) -> AfterValidator:

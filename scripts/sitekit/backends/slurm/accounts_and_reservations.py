@@ -85,7 +85,7 @@ class Names:
 
 def _open_to(line: str, user: str, accounts: tuple[str, ...]) -> str | None:
     """Return the name of the reservation in this line, if the user may use it."""
-    # The first of each key counts: the comment, which comes last, is free text and may repeat one.
+    # The first value of each key counts. The comment comes last, and may contain any key again.
     fields = dict(reversed(re.findall(r"(\w+)=(\S*)", line)))
     users = set(fields.get("Users", "").split(",")) - {"", "(null)"}
     allowed = set(fields.get("Accounts", "").split(",")) - {"", "(null)"}

@@ -78,7 +78,7 @@ class ServerJobs:
         job = self._owned(work, recorded) if recorded else None
         if job is None or job.ended:
             return None
-        # The job lives by the accounting, and slurmctld does not list it. Either slurmctld has lost
+        # The accounting says that the job has not ended, but slurmctld does not list the job. Either slurmctld has lost
         # the job, or it does not show it to the hub.
         return None if work.tag in self._seen else self._not_shown(work, job)
 
@@ -110,7 +110,7 @@ class ServerJobs:
         return work.job is not None and self.find(work) is None and work.tag not in self._seen
 
     def waiting(self) -> list[Work]:
-        """Return the starts whose jobs wait for room."""
+        """Return the starts whose jobs are pending in the queue."""
         jobs = [(work, self.find(work)) for work in self._open_work()]
         return [work for work, job in jobs if job and job.pending]
 

@@ -1,6 +1,6 @@
 """Query Slurm, while users wait, which tier would start sooner and how many jobs are ahead.
 
-One round of queries serves all waiting users, and stays within the allowance for queries.
+One round of queries serves all waiting users. The number of queries per minute has a limit.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Forecast:
         self._site, self._queue, self._waiting_starts = site, queue, waiting
         self.starts: dict[str, int | None] = {}
         self.waiting: list[Waiting] = []
-        # cache of counts in this `waiting`, because many users read them
+        # number of jobs ahead, by job; counted once for each `waiting`, because many users read it
         self._ahead: dict[tuple[str, int, str], int] = {}
         self.asked = 0.0
 

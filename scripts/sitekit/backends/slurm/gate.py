@@ -20,11 +20,13 @@ from .list_jobs import listed_by_number
 from .private_data import to_see_them
 from .transport import ask_slurm, transport
 
-NEVER = 2**53  # the gate returns this start for a job that could never start
+NEVER = 2**53  # the gate returns this start time for a job that can never start
 ANSWER = 1024**2  # bytes; the longest answer has 40 lines of a log's last 32 KiB
 TEXT = 4000  # characters of an error
-LINES, LOG = 40, 32 * 1024  # of a log: lines, characters
-AT_ONCE = 16  # requests for one user, who can stop the gate; it and sudo then stay
+LINES, LOG = 40, 32 * 1024  # the part of a log that is returned: lines, characters
+AT_ONCE = (
+    16  # running requests for one user, because a user can stop the gate and it then never ends
+)
 KINDS = {"sbatch", "scancel", "home", "refused"}  # the gate also answers `gate` and `silent`
 under_way: Counter[str] = Counter()
 
@@ -222,7 +224,7 @@ async def log_lines(site: Site, work: Work, job: str) -> list[str]:
 
 
 def _within(lines: list[str], left: int = LOG) -> list[str]:
-    """Return the last lines, of at most `left` characters in all, because cards are kept long."""
+    """Return the last lines, of at most `left` characters in all. Cards contain them, and are kept for a long time."""
     kept: list[str] = []
     for line in reversed(lines):
         if left <= 0:

@@ -97,14 +97,14 @@ REASONS = {"TimeLimit": "TIMEOUT", "NodeDown": "NODE_FAIL", "OutOfMemory": "OUT_
 """Slurm's reasons of a job in the state COMPLETING -> the state that follows."""
 
 Owner = Callable[[int | None, str], bool]
-"""Returns whether a job of this uid and user name is the right one.
+"""A function that returns whether a job with this uid and user name is the server's job.
 
 Slurm may have reused its number.
 """
 
 
 QUERIES, PAUSE = 10, 0.5
-"""How often, and after how many seconds, the end of a job is queried whose epilog runs."""
+"""While a job's epilog runs: the number of queries about its end, and the seconds between two."""
 
 
 async def ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:

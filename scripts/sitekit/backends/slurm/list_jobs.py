@@ -20,7 +20,7 @@ from .run_program import Answer
 from .transport import ask_slurm
 
 REMEMBERED = "now-10minutes"
-"""From when on sacct lists ended jobs.
+"""sacct lists the jobs that ended after this time.
 
 squeue itself lists them for MinJobAge in slurm.conf, by default 5 minutes.
 """

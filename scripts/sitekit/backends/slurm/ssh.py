@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 SSH = "/usr/bin/ssh"
 FAILED = 255  # exit code of ssh itself; the gate ends with 0 or 1
-# At once: queries, requests as users, and requests as one of several accounts. sshd accepts 10
+# The most sessions at the same time: for queries, for requests as users, and as one account. sshd accepts 10
 # sessions in one connection (sshd_config(5), MaxSessions), and 10 connections whose login has not
 # ended (MaxStartups).
 QUERIES, REQUESTS, OF_ONE = 5, 5, 2

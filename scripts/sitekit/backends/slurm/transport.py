@@ -16,7 +16,7 @@ class Transport(Protocol):
     """Run programs on a host that has Slurm's programs."""
 
     name: str
-    """What runs the gate as another account, for messages."""
+    """The name of the program or host that runs the gate as another account, for messages."""
 
     async def run(
         self,

@@ -130,7 +130,7 @@ def _with_more(
     had: int,
     human: Callable[[int], str],
 ) -> str:
-    """Name the smallest tier with more than `had` of `what`, which is memory or time.
+    """Name the smallest tier that has more memory or time than the server had (`had`).
 
     Only tiers that every user may choose are named. The tier of the ended server is not named, even
     if Slurm had reduced its limit.

@@ -1,4 +1,7 @@
-"""Hold the state that all servers of a hub share: site, backends, ledger, awaited callbacks."""
+"""Hold the state that all servers of a hub share.
+
+It has the site, the backends, the ledger, and the servers whose callback is awaited.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,9 @@ class HubState:
         self.accounts = AccountMap(site, self.ledger)
         self.backends: dict[str, Backend] = backends_of(site, self.ledger.open)
         self.tunnels = Tunnels(site, self.ledger) if site.tunnel else None
-        self.addresses: dict[str, str] = {}  # of the hosts of servers, by tag
+        self.addresses: dict[
+            str, str
+        ] = {}  # the addresses of the servers' hosts, by the server's tag
         self._expected: dict[str, asyncio.Event] = {}
 
     def backend_of(self, row: Row) -> Backend:
@@ -86,8 +91,8 @@ class HubState:
     @cached_property
     def certificates(self) -> Certificates:
         """Return the issuer of certificates, loaded at the first use."""
-        # Imported here, because `cryptography` is only in the hub's environment. The kit, which
-        # reads the ledger too, does not have it.
+        # Imported here, because `cryptography` is only in the hub's environment. sitekit's own
+        # environment, which reads the ledger too, does not have it.
         from .certificates import Certificates
 
         return Certificates(self.site)

@@ -22,7 +22,7 @@ def activity_interval(limit: int) -> int:
 
 
 def lag(limit: int) -> float:
-    """Return how old, in seconds, the hub's knowledge of a server's activity can be.
+    """Return by how many seconds the hub can learn too late of a server's activity.
 
     JupyterHub's server adds up to a tenth to the interval. The culler adds the returned time to the
     idle limit. Without this addition, the culler could stop a server whose user has just come back.

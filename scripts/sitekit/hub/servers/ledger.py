@@ -255,11 +255,11 @@ class Ledger:
         )
 
     def record_account(self, user: str, account: str) -> None:
-        """Record the account that the user's last login determined."""
+        """Record the account as which the user's servers run, as the last login found it."""
         self._db.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?)", (user, account))
 
     def forget_account(self, user: str) -> None:
-        """Forget the user's account, because the last login determined none."""
+        """Delete the user's account, because the last login found none."""
         self._db.execute("DELETE FROM accounts WHERE user = ?", (user,))
 
     def account(self, user: str) -> str | None:

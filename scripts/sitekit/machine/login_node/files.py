@@ -1,4 +1,4 @@
-"""Render the files of the login node: the gate, and what lets the hub run it by SSH."""
+"""Render the files of the login node: the gate, and sshd's configuration for the hub."""
 
 from __future__ import annotations
 
@@ -50,6 +50,6 @@ def _program(name: str) -> File:
 
 
 def _rendered(template: str, site: Site, node: Ssh, **words: object) -> str:
-    """Fill a template in."""
+    """Return the text of a template for this site."""
     text = templates("config/templates").get_template(template)
     return text.render(site=site, ssh=node, source=source(site, node), **words) + "\n"

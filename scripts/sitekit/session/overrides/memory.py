@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 FIRST = 500
-"""The value of oom_score_adj: it counts like half of the job's memory.
+"""The value of oom_score_adj for kernels. The kernel of Linux adds half of the job's memory limit to theirs.
 
 The server has 0, as Slurm starts it.
 """
