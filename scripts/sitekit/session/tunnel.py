@@ -22,7 +22,8 @@ SENT = "JUPYTERHUB_SITEKIT_TUNNEL"
 ADDRESSES = ("JUPYTERHUB_API_URL", "JUPYTERHUB_ACTIVITY_URL")
 """The variables with addresses of the hub."""
 HERE = "127.0.0.1"
-SSH = "/usr/bin/ssh"
+SSH = ("/usr/bin/ssh", f"{sys.prefix}/bin/ssh")
+"""Places of ssh: the node's or the image's, and the one in the environment of an image's Python."""
 FIRST, LONGEST = 1.0, 15.0  # seconds between two connections
 UP = 20.0  # seconds that the start waits for the first connection
 
@@ -99,7 +100,16 @@ class Tunnel:
             "RemoteForward": f"{HERE}:{self._to['listen']} {HERE}:{port}",
             "LocalForward": f"{HERE}:{self.port} {HERE}:{hub_port}",
         }
-        words = [SSH, "-N", "-F", "/dev/null", "-p", str(self._to["port"]), "-l", self._to["user"]]
+        words = [
+            ssh_program(),
+            "-N",
+            "-F",
+            "/dev/null",
+            "-p",
+            str(self._to["port"]),
+            "-l",
+            self._to["user"],
+        ]
         for name, value in options.items():
             words += ["-o", f"{name}={value}"]
         return [*words, "--", self._to["host"]]
@@ -127,6 +137,14 @@ def take_tunnel() -> Tunnel | None:
     """
     sent = os.environ.pop(SENT, "")
     return Tunnel(sent) if sent else None
+
+
+def ssh_program() -> str:
+    """Return the path of ssh; ends the job if there is none."""
+    for path in SSH:
+        if os.access(path, os.X_OK):
+            return path
+    sys.exit(f"sitekit: there is no {SSH[0]} on {socket.gethostname()}, which the tunnel needs")
 
 
 def _connection(words: list[str]) -> str:

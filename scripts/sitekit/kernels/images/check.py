@@ -112,6 +112,10 @@ def _proven(site: Site, image: Image, hub_version: str) -> dict[str, Any]:
         trial = Trial(settings, scratch, python, shown, plain, user)
         described = describe(trial)
         _check_versions(described["versions"], hub_version)
+        if site.tunnel and not described["ssh"]:
+            raise Unproven(
+                "it has no ssh, which servers need for the tunnel; install openssh in it"
+            )
         start_kernels(trial, described)
         record = {
             "image": image.key,

@@ -48,6 +48,9 @@ def environment() -> dict[str, str]:
 if __name__ == "__main__":
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     has = versions()
-    answer = {"versions": has, "folders": sys.path, "environment": environment()}
+    answer: dict[str, object] = {"versions": has, "folders": sys.path}
+    answer["environment"] = environment()
+    places = ("/usr/bin/ssh", f"{sys.prefix}/bin/ssh")  # as session/tunnel.py
+    answer["ssh"] = any(os.access(path, os.X_OK) for path in places)
     answer["kernels"] = kernels() if has["jupyter_client"] else {}
     print(json.dumps(answer))
