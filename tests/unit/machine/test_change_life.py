@@ -8,17 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from machine_sites import bare_machine, can_change, demo, family, tree, with_apache
+from machine_sites import bare_machine, can_change, demo, family, shipped, tree, with_apache
 
 from sitekit.base.errors import BadInput
 from sitekit.machine.apply import commands as apply_module
 from sitekit.machine.apply.commands import apply, diff, plan_apply
 from sitekit.machine.host.file import digest
-from sitekit.machine.installed.applied import applied
+from sitekit.machine.installed.applied import applied, others
 from sitekit.machine.installed.manifest import load_manifest, manifest_path
 from sitekit.machine.installed.unix_accounts import listed, numbers
 from sitekit.machine.uninstall.uninstall import uninstall
 from sitekit.site import Site
+from sitekit.site.show import dump
 
 pytestmark = can_change
 SITE = demo()
@@ -192,6 +193,21 @@ def test_the_site_as_applied_may_be_another_sitekits(machine: Path):
     ] == [("changed file", "/etc/sitekit/demo/site.yml")]
     uninstall(SITE, root=machine)
     assert tree(machine) == before
+
+
+@pytest.mark.parametrize("name", ["comet-xsede", "comet-globus", "gateway-workshop"])
+def test_another_site_on_the_machine_need_not_fit_this_one(machine: Path, name: str):
+    """A site beside the cluster, and one outside of it: each has sections that the other cannot
+    have."""
+    outside = shipped(name)
+    apply(SITE, root=machine)
+    assert [other.name for other in others(outside, machine)] == [SITE.name]
+    file = machine / "etc/sitekit" / outside.name / "site.yml"
+    file.parent.mkdir(parents=True)
+    file.write_text(dump(outside))
+    file.with_name("manifest.json").write_text("{}")
+    [other] = others(SITE, machine)
+    assert (other.slurm, other.login.gateway) == (outside.slurm, outside.login.gateway)
 
 
 def test_a_membership_that_another_site_needs_stays(machine: Path, monkeypatch: pytest.MonkeyPatch):
