@@ -19,8 +19,6 @@ _SERVICES = {
     ("front", "url"): "front",
     ("slurm", "ssh", "tunnel", "port"): "tunnel",
 }  # the others are the proxy's
-
-
 LOCAL_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
