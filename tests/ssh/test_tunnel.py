@@ -158,7 +158,7 @@ def test_a_kernel_does_not_get_the_key(people: tuple[Person, Person]) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [("id",), ("-tt", "id"), ("-A", "-X", "id"), ("-s", "sftp"), ("-N", "-w", "any:any")],
+    [("id",), ("-tt", "id"), ("-A", "-X", "id"), ("-s", "sftp")],
     ids=" ".join,
 )
 def test_a_jobs_key_opens_no_session(stolen: Stolen, options: tuple[str, ...]) -> None:

@@ -149,6 +149,8 @@ def ssh_program() -> str:
 
 def _connection(words: list[str]) -> str:
     """Run ssh until its connection ends, and return its last error message."""
+    if not os.access(words[0], os.X_OK):
+        return f"there is no {words[0]} on {socket.gethostname()}"
     wrapped = [sys.executable, "-I", "-S", "-c", RUN, str(os.getpid()), *words]
     done = subprocess.run(
         wrapped,

@@ -100,6 +100,10 @@ def test_an_outage_is_said_once_and_the_hub_is_looked_for_at_the_local_port(
     assert pauses == [1, 2, 4, 8, 15, 15]
 
 
+def test_a_node_without_ssh_is_said(taken: Tunnel) -> None:
+    assert tunnel._connection(["/nonexistent/ssh"]).startswith("there is no /nonexistent/ssh on ")
+
+
 def test_the_variables_name_the_local_port(taken: Tunnel, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is behind it here, so that the start goes on after the first message of ssh."""
     monkeypatch.setattr(tunnel, "_connection", lambda words: "no route")

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 from ...contracts.tunnel import authority, host, host_key, public
 from ...site import Site
 
-SKEW = 3600  # seconds by which the clocks of the hub's machine may differ before and after a step
+SKEW = 60  # seconds by which the clock of the hub's machine may be set back or forward meanwhile
 
 
 class TunnelCertificates:

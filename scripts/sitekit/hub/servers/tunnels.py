@@ -49,14 +49,16 @@ class Tunnels:
     def open(self, tag: str, lasts: timedelta) -> dict[str, str]:
         """Open the tunnel of a server that is about to be submitted, and return its variable.
 
-        Raises Refused if no port is free, or if the file for sshd cannot be written.
+        Raises Refused if no port is free, if the file for sshd cannot be written, or if the keys
+        are missing.
         """
         port = self._allot(tag)
         try:
+            sent = self._certificates.issue(tag, port, lasts)
             self._write(tag, port)
         except OSError as error:
-            raise Refused("tunnel", f"{self._folder} cannot be written: {error}") from None
-        return {SENT: self._certificates.issue(tag, port, lasts)}
+            raise Refused("tunnel", f"the tunnel cannot be opened: {error}") from None
+        return {SENT: sent}
 
     def _allot(self, tag: str) -> int:
         """Record a port that no other server has, and on which no program listens. Raises Refused."""

@@ -14,14 +14,11 @@ from ..host.platform import Platform
 from ..web.config import server
 from .finding import Finding, unknown
 
-# the others are the proxy's
 _SERVICES = {
     ("hub", "port"): "hub",
     ("front", "url"): "front",
     ("slurm", "ssh", "tunnel", "port"): "tunnel",
-}
-
-
+}  # the others are the proxy's
 LOCAL_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
