@@ -43,8 +43,15 @@ def _remove_the_kit(python: Path) -> None:
     """Leave the release's packages, without sitekit and without its settings of Jupyter."""
     [package] = python.glob("local/lib/python3.*/dist-packages/sitekit")
     kernels = python / "share" / "jupyter" / "kernels"
-    for folder in (package, python / "share" / "sitekit", kernels, python / "etc" / "jupyter"):
+    settings = python / "etc" / "jupyter"
+    for folder in (package, python / "share" / "sitekit", kernels, settings / "labconfig"):
         shutil.rmtree(folder)
+    for name in (
+        "jupyter_config.json",
+        "jupyter_server_config.json",
+        "jupyter_server_config.d/zz-sitekit.json",
+    ):
+        (settings / name).unlink()
     (kernels / "python3").mkdir(parents=True)
     (kernels / "python3" / "kernel.json").write_text(json.dumps(KERNEL))
 

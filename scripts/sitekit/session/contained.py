@@ -22,6 +22,9 @@ SWITCHES = "jupyter_server_config.d/zz-sitekit.json"
 OUTSIDE = "jupyterlmod"
 """The extension that is always disabled: the cluster's modules are outside of the image."""
 
+ALWAYS = ("jupyterlab", "jupyter_server_terminals", "sitekit.session.overrides.activity")
+"""The extensions that every server has, also if an image has disabled them."""
+
 
 def set_paths() -> None:
     """Set the paths of programs, kernels and extensions: the image's own, and our lab extension."""
@@ -45,7 +48,7 @@ def set_jupyter(runtime: Path) -> None:
     switches = {name: False for name in guarded.values()}
     for guard, name in guarded.items():
         switches[guard] = name != OUTSIDE and find_spec(name) is not None
-    switches["sitekit.session.overrides.activity"] = True
+    switches |= {name: True for name in ALWAYS}
     file = runtime / "config" / SWITCHES
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps({"ServerApp": {"jpserver_extensions": switches}}))
