@@ -94,6 +94,24 @@ def test_the_token_is_in_no_command_line_and_nothing_is_left(images: Images, ali
     until(lambda: "COMPLETED" in ask(images.site, "sacct", "-nXj", number, "--format=State"))
 
 
+def test_two_servers_of_one_account_cannot_read_each_other(images: Images, alice: Person) -> None:
+    """As two users of a gateway account: neither tokens, nor temporary files."""
+    assert alice.start("small")[-1].get("ready")
+    assert alice.start("small", "second")[-1].get("ready")
+    try:
+        first, second = alice.kernel("python3"), alice.kernel("python3", "second")
+        second.run("open('/tmp/private', 'w').close()")
+        pid = int(second.run("import os; print(os.getppid())"))
+        assert first.run(f"open('/proc/{pid}/environ').read()").startswith("ERROR PermissionError")
+        assert first.run(f"import os; os.listdir('/proc/{pid}/root')").startswith("ERROR Perm")
+        assert first.run("import os; print('private' in os.listdir('/tmp'))") == "False"
+        assert second.run(f"print('PATH' in open('/proc/{pid}/environ').read())") == "True"
+        first.close()
+        second.close()
+    finally:
+        alice.stop_and_wait("second")
+
+
 def test_guards_work_in_the_image(images: Images, alice: Person) -> None:
     """The server's own settings cannot be changed by dotfiles, and kernels use no TCP port."""
     home = Path(pwd.getpwnam("alice").pw_dir)
