@@ -193,14 +193,31 @@ def test_an_image_that_another_file_has_replaced(tested: dict[str, Any], tmp_pat
 
 
 def test_a_link_to_another_image(tested: dict[str, Any], tmp_path: Path) -> None:
-    link = tmp_path / "link"
-    link.symlink_to("other.sif")
+    file, record = Path(tested["path"]), Path(tested["record"])
+    link = tmp_path / "link.sif"
+    link.symlink_to(file)
+    as_link = {**tested, "path": str(link)}
+    content = json.loads(record.read_text())
+    record.write_text(json.dumps({**content, "tested_as": container.tested_as(as_link)}))
+    assert refusal(as_link) is None
+    link.unlink()
     (tmp_path / "other.sif").write_text("an image")
-    assert kind_of(refusal({**tested, "path": str(link)})) == "image-changed"
+    link.symlink_to("other.sif")
+    assert kind_of(refusal(as_link)) == "image-changed"
 
 
 @pytest.mark.parametrize(
-    "record", [None, "", "[]", "{}", '{"stamps": 3}', "null", '{"stamps": {}}']
+    "record",
+    [
+        None,
+        "",
+        "[]",
+        "{}",
+        '{"stamps": 3}',
+        "null",
+        '{"stamps": {}}',
+        '{"stamps": 3, "versions": {"jupyterhub": "6.1"}}',
+    ],
 )
 def test_an_image_without_a_valid_record(tested: dict[str, Any], record: str | None) -> None:
     file = Path(tested["record"])
