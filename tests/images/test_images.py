@@ -131,9 +131,10 @@ def test_guards_work_in_the_image(alice: Person) -> None:
 def test_two_servers_of_one_account_cannot_read_each_other(images: Images, alice: Person) -> None:
     """As two users of a gateway account: neither tokens, nor temporary files. And of the second
     server nothing is left when it has stopped."""
+    first = alice.kernel("python3")
     before = set(processes_of("alice"))
     assert alice.start("small", "second")[-1].get("ready")
-    first, second = alice.kernel("python3"), alice.kernel("python3", "second")
+    second = alice.kernel("python3", "second")
     second.run("open('/tmp/private', 'w').close()")
     pid = int(second.run("import os; print(os.getppid())"))
     assert first.run(f"open('/proc/{pid}/environ').read()").startswith("ERROR PermissionError")
