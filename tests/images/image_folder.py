@@ -13,7 +13,7 @@ from pathlib import Path
 
 PYTHON = "/opt/py/bin/python3.11"
 PROGRAMS = ("/bin/sh", "/bin/bash", "/bin/cat", "/bin/ls", "/usr/bin/env", "/usr/bin/printf")
-FOLDERS = ("dev", "etc", "home", "mnt/data", "opt/sitekit", "proc", "sys", "tmp", "usr/bin", "usr/lib",
+FOLDERS = ("dev", "etc", "home", "mnt/data", "opt/sitekit-session", "proc", "sys", "tmp", "usr/bin", "usr/lib",
            "usr/lib64")  # fmt: skip
 KERNEL = {
     "argv": ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"],

@@ -29,7 +29,7 @@ WHERE = """
 import json, os, sys
 print(json.dumps({"marker": open("/etc/marker").read().strip(), "uid": os.getuid(), "home": os.environ["HOME"],
     "homes": os.listdir("/home"), "python": sys.executable, "data": open("/mnt/data/file").read().strip(),
-    "root": os.listdir("/opt"), "ours": os.listdir("/opt/sitekit"), "tmp": os.listdir("/tmp"),
+    "root": os.listdir("/opt"), "ours": os.listdir("/opt/sitekit-session"), "tmp": os.listdir("/tmp"),
     "variables": {name: value for name, value in os.environ.items()}}))
 """
 

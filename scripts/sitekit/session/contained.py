@@ -12,7 +12,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-INSIDE = "/opt/sitekit"
+INSIDE = "/opt/sitekit-session"
 """The place in the container of the folder that environment/release/container_files.py writes.
 
 The folder has this package and the settings of Jupyter Server, and nothing else of the release.

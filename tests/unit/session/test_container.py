@@ -18,7 +18,7 @@ from sitekit.session import container
 from sitekit.session.container import command, environment, refusal, stamp
 
 SHOWN = Path("/shared/jupyter/releases/one/share/sitekit/container")
-START = ["-I", "-B", "/opt/sitekit/sitekit/session/container_start.py"]
+START = ["-I", "-B", "/opt/sitekit-session/sitekit/session/container_start.py"]
 JOB = {
     "HOME": "/home/gateway/participants/ann",
     "USER": "gateway",
@@ -65,7 +65,7 @@ def test_the_command_line_of_apptainer(engine: str) -> None:
         "--home=/home/gateway/participants/ann:/home/gateway/participants/ann",
         "--bind=/scratch:/scratch",
         "--bind=/data:/mnt/data",
-        f"--bind={SHOWN}:/opt/sitekit:ro",
+        f"--bind={SHOWN}:/opt/sitekit-session:ro",
         "/shared/images/python.sif",
         "/opt/py/bin/python3",
         *START,
@@ -80,7 +80,7 @@ def test_the_command_line_of_charliecloud() -> None:
         "--private-tmp",
         "--bind=/scratch:/scratch",
         "--bind=/data:/mnt/data",
-        f"--bind={SHOWN}:/opt/sitekit",
+        f"--bind={SHOWN}:/opt/sitekit-session",
         "/shared/images/python.sif",
         "--",
         "/opt/py/bin/python3",
