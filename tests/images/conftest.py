@@ -33,8 +33,12 @@ class Images:
     folder: Path
     data: Path
 
+    @property
+    def record(self) -> Path:
+        return self.site.paths.prefix / "images" / "python.json"
+
     def check(self) -> None:
-        assert check_images(self.site, ()) == 0
+        assert check_images(self.site, ("python",)) == 0
 
 
 @pytest.fixture(scope="package")

@@ -14,7 +14,7 @@ from pathlib import Path
 PYTHON = "/opt/py/bin/python3.11"
 PROGRAMS = ("/bin/sh", "/bin/bash", "/bin/cat", "/bin/ls", "/usr/bin/env", "/usr/bin/printf",
             "/usr/bin/ssh")  # fmt: skip
-FOLDERS = ("dev", "etc", "home", "mnt/data", "opt/sitekit", "proc", "sys", "tmp", "usr/bin", "usr/lib",
+FOLDERS = ("dev", "etc", "home", "mnt/data", "opt/sitekit-session", "proc", "sys", "tmp", "usr/bin", "usr/lib",
            "usr/lib64")  # fmt: skip
 KERNEL = {
     "argv": ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
@@ -44,8 +44,15 @@ def _remove_the_kit(python: Path) -> None:
     """Leave the release's packages, without sitekit and without its settings of Jupyter."""
     [package] = python.glob("local/lib/python3.*/dist-packages/sitekit")
     kernels = python / "share" / "jupyter" / "kernels"
-    for folder in (package, python / "share" / "sitekit", kernels, python / "etc" / "jupyter"):
+    settings = python / "etc" / "jupyter"
+    for folder in (package, python / "share" / "sitekit", kernels, settings / "labconfig"):
         shutil.rmtree(folder)
+    for name in (
+        "jupyter_config.json",
+        "jupyter_server_config.json",
+        "jupyter_server_config.d/zz-sitekit.json",
+    ):
+        (settings / name).unlink()
     (kernels / "python3").mkdir(parents=True)
     (kernels / "python3" / "kernel.json").write_text(json.dumps(KERNEL))
 

@@ -28,5 +28,5 @@ def test_the_versions_are_those_of_the_hub(file: Path) -> None:
     assert f"'jupyterhub-base={hub_version('jupyterhub')}'" in text
     assert f"'jupyterlab={hub_version('jupyterlab')}'" in text
     assert {"'python=3.11'", "'ipykernel=7'", "'ipyparallel=9'"} <= set(text.split())
-    for mount in ("/opt/sitekit", "/home", "/scratch"):
+    for mount in ("/opt/sitekit-session", "/home", "/scratch"):
         assert re.search(rf"mkdir -p .*{mount}\b", text)

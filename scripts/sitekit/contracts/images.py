@@ -18,6 +18,18 @@ def record_path(prefix: Path, key: str) -> Path:
     return prefix / "images" / f"{key}.json"
 
 
+def describe_images(site: Site) -> str:
+    """Return one line about the tests of the images; empty if the site has none."""
+    if not site.server.images:
+        return ""
+    if site.slurm.ssh:
+        return "tested on the cluster; make images_check there"
+    keys = [image.key for image in site.server.images]
+    missing = [key for key in keys if not record_path(site.paths.prefix, key).exists()]
+    told = f"{len(keys) - len(missing)} of {len(keys)} tested"
+    return told + (f"; not tested: {', '.join(missing)}; make images_check" if missing else "")
+
+
 def image_settings(site: Site, image: Image, prefix: Path) -> dict[str, Any]:
     """Return the settings with which a session runs this image.
 

@@ -12,7 +12,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-INSIDE = "/opt/sitekit"
+INSIDE = "/opt/sitekit-session"
 """The place in the container of the folder that environment/release/container_files.py writes.
 
 The folder has this package and the settings of Jupyter Server, and nothing else of the release.
@@ -21,6 +21,9 @@ The folder has this package and the settings of Jupyter Server, and nothing else
 SWITCHES = "jupyter_server_config.d/zz-sitekit.json"
 OUTSIDE = "jupyterlmod"
 """The extension that is always disabled: the cluster's modules are outside of the image."""
+
+ALWAYS = ("jupyterlab", "jupyter_server_terminals", "sitekit.session.overrides.activity")
+"""The extensions that every server has, also if an image has disabled them."""
 
 
 def set_paths() -> None:
@@ -45,7 +48,7 @@ def set_jupyter(runtime: Path) -> None:
     switches = {name: False for name in guarded.values()}
     for guard, name in guarded.items():
         switches[guard] = name != OUTSIDE and find_spec(name) is not None
-    switches["sitekit.session.overrides.activity"] = True
+    switches |= {name: True for name in ALWAYS}
     file = runtime / "config" / SWITCHES
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps({"ServerApp": {"jpserver_extensions": switches}}))

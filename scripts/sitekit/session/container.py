@@ -19,15 +19,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from .contained import INSIDE
+from .container_start import SENT
 
 START = f"{INSIDE}/sitekit/session/container_start.py"
-SENT = "SITEKIT_ENVIRONMENT"
-"""The variable with the server's whole environment, as JSON in base64.
-
-One variable without special characters is the same for all engines. Some engines interpret `$` or
-quotes in the values of variables.
-"""
-
 PREFIXES = {"apptainer": "APPTAINERENV_", "singularity": "SINGULARITYENV_", "charliecloud": ""}
 """Prefixes with which the engines pass a variable into the container."""
 
@@ -109,13 +103,13 @@ def refusal(image: Mapping[str, Any]) -> str | None:
         return f"is missing: {image['path']}"
     try:
         record = json.loads(Path(image["record"]).read_text())
-        stamps, has = record["stamps"], record["versions"]["jupyterhub"]
+        stamps, has = dict(record["stamps"]), str(record["versions"]["jupyterhub"])
     except (OSError, ValueError, KeyError, TypeError):
         return f"was not tested: there is no valid {image['record']}; run: make images_check"
-    if path not in stamps or any(stamp(place) != known for place, known in stamps.items()):
-        return "was changed after it was tested; run: make images_check"
     if tested_as(image) != record.get("tested_as"):
         return "was not tested with these settings; run: make images_check"
+    if path not in stamps or any(stamp(place) != known for place, known in stamps.items()):
+        return "was changed after it was tested; run: make images_check"
     if minor(has) != minor(version("jupyterhub")):
         return f"was not tested with this release: it has JupyterHub {has}; run: make images_check"
     return None

@@ -1,6 +1,6 @@
 """Start the session inside a container; the image's own Python runs this file.
 
-session/container.py passes the server's environment in one variable.
+The file needs the standard library only until it has found the session's package beside itself.
 """
 
 from __future__ import annotations
@@ -11,6 +11,12 @@ import os
 import sys
 
 SENT = "SITEKIT_ENVIRONMENT"
+"""The variable with the server's whole environment, as JSON in base64.
+
+One variable without special characters is the same for all engines. Some engines interpret `$` or
+quotes in the values of variables.
+"""
+
 STEERING = ("JUPYTER", "JPY_", "PYTHON", "IPYTHON", "SITEKIT")
 """Prefixes of variables that decide what Jupyter runs. An image's own values are not used."""
 

@@ -16,7 +16,7 @@ from .value_types import AbsolutePath, ImageKey, Title, spelled
 PROGRAMS = {"apptainer": "apptainer", "singularity": "singularity", "charliecloud": "ch-run"}
 """The program of each engine."""
 
-OURS = ("/dev", "/home", "/opt/sitekit", "/proc", "/sys", "/tmp")  # noqa: S108
+OURS = ("/dev", "/home", "/opt/sitekit-session", "/proc", "/sys", "/tmp")  # noqa: S108
 """Folders of a container that the engine and the session fill."""
 
 SYSTEM = ("/bin", "/etc", "/lib", "/lib64", "/sbin", "/usr", "/var")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from machine_sites import demo
 
 from sitekit.backends.slurm.gate import request_of
 from sitekit.contracts.gate_config import gate_config
+from sitekit.contracts.images import describe_images, record_path
 from sitekit.hub.servers.check_choice import read_choice
 from sitekit.site import Site
 
@@ -72,3 +74,16 @@ def test_the_request_has_the_key_alone() -> None:
     assert request_of(choice, "0" * 16, {})["image"] == "python"
     choice, _ = read_choice(site(), {"tier": "large"})
     assert "image" not in request_of(choice, "0" * 16, {})
+
+
+def test_the_status_names_images_that_were_not_tested(tmp_path: Path) -> None:
+    values = site().model_dump(mode="json")
+    values["paths"]["prefix"] = str(tmp_path)
+    values["server"]["images"] += [{"key": "r", "title": "R", "path": "/shared/images/r.sif"}]
+    tested = Site.model_validate(values)
+    (tmp_path / "images").mkdir()
+    record_path(tmp_path, "r").touch()
+    assert describe_images(tested) == "1 of 2 tested; not tested: python; make images_check"
+    record_path(tmp_path, "python").touch()
+    assert describe_images(tested) == "2 of 2 tested"
+    assert describe_images(demo()) == ""

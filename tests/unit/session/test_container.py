@@ -18,7 +18,7 @@ from sitekit.session import container
 from sitekit.session.container import command, environment, refusal, stamp
 
 SHOWN = Path("/shared/jupyter/releases/one/share/sitekit/container")
-START = ["-I", "-B", "/opt/sitekit/sitekit/session/container_start.py"]
+START = ["-I", "-B", "/opt/sitekit-session/sitekit/session/container_start.py"]
 JOB = {
     "HOME": "/home/gateway/participants/ann",
     "USER": "gateway",
@@ -65,7 +65,7 @@ def test_the_command_line_of_apptainer(engine: str) -> None:
         "--home=/home/gateway/participants/ann:/home/gateway/participants/ann",
         "--bind=/scratch:/scratch",
         "--bind=/data:/mnt/data",
-        f"--bind={SHOWN}:/opt/sitekit:ro",
+        f"--bind={SHOWN}:/opt/sitekit-session:ro",
         "/shared/images/python.sif",
         "/opt/py/bin/python3",
         *START,
@@ -80,7 +80,7 @@ def test_the_command_line_of_charliecloud() -> None:
         "--private-tmp",
         "--bind=/scratch:/scratch",
         "--bind=/data:/mnt/data",
-        f"--bind={SHOWN}:/opt/sitekit",
+        f"--bind={SHOWN}:/opt/sitekit-session",
         "/shared/images/python.sif",
         "--",
         "/opt/py/bin/python3",
@@ -193,14 +193,31 @@ def test_an_image_that_another_file_has_replaced(tested: dict[str, Any], tmp_pat
 
 
 def test_a_link_to_another_image(tested: dict[str, Any], tmp_path: Path) -> None:
-    link = tmp_path / "link"
-    link.symlink_to("other.sif")
+    file, record = Path(tested["path"]), Path(tested["record"])
+    link = tmp_path / "link.sif"
+    link.symlink_to(file)
+    as_link = {**tested, "path": str(link)}
+    content = json.loads(record.read_text())
+    record.write_text(json.dumps({**content, "tested_as": container.tested_as(as_link)}))
+    assert refusal(as_link) is None
+    link.unlink()
     (tmp_path / "other.sif").write_text("an image")
-    assert kind_of(refusal({**tested, "path": str(link)})) == "image-changed"
+    link.symlink_to("other.sif")
+    assert kind_of(refusal(as_link)) == "image-changed"
 
 
 @pytest.mark.parametrize(
-    "record", [None, "", "[]", "{}", '{"stamps": 3}', "null", '{"stamps": {}}']
+    "record",
+    [
+        None,
+        "",
+        "[]",
+        "{}",
+        '{"stamps": 3}',
+        "null",
+        '{"stamps": {}}',
+        '{"stamps": 3, "versions": {"jupyterhub": "6.1"}}',
+    ],
 )
 def test_an_image_without_a_valid_record(tested: dict[str, Any], record: str | None) -> None:
     file = Path(tested["record"])

@@ -47,8 +47,11 @@ class Trial:
         """Return the name of the account that runs the image."""
         return self.user or pwd.getpwuid(os.geteuid()).pw_name
 
-    def inside(self, program: str, stdin: str = "") -> str:
-        """Run the text of a Python program in the image, and return its output. Raises Unproven."""
+    def inside(self, program: str, stdin: str = "", timeout: float = RUN_TIMEOUT) -> str:
+        """Run the text of a Python program in the image, and return its output. Raises Unproven.
+
+        `timeout` is in seconds.
+        """
         home = str(self.scratch / "home")
         job = {"HOME": home, "USER": self.name, "LANG": "C.UTF-8"}
         argv = command(self.image, self.shown, home, ["-c", program])
@@ -59,7 +62,7 @@ class Trial:
                 cwd=Path("/"),
                 stdin=stdin,
                 user=self.user,
-                timeout=RUN_TIMEOUT,
+                timeout=timeout,
             )
         except CommandFailed as failed:
             said = " | ".join(failed.output.strip().splitlines()[-4:])
@@ -94,7 +97,8 @@ def start_kernels(trial: Trial, described: dict[str, Any]) -> None:
         }
         for name, spec in described["kernels"].items()
     ]
-    printed = trial.inside(SMOKE.read_text(), json.dumps({"starts": starts}))
+    longest = RUN_TIMEOUT + KERNEL_TIMEOUT * len(starts)
+    printed = trial.inside(SMOKE.read_text(), json.dumps({"starts": starts}), longest)
     results = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
     failed = [f"{one['id']}: {one['reason']}" for one in results if "reason" in one]
     if failed or len(results) < len(starts):

@@ -8,6 +8,7 @@ from ...base.command import CommandFailed, need_root
 from ...base.errors import Problem
 from ...base.files import write_atomic
 from ...base.progress import say
+from ...contracts.images import describe_images
 from ...contracts.kernel_state import describe_kernel_state, read_kernel_state
 from ...site import Site
 from ..host.lock import alone
@@ -112,6 +113,8 @@ def status(site: Site) -> int:
     say(f"{'internal TLS':<32} {_internal_tls(site)}")
     for number, line in enumerate(describe_kernel_state(read_kernel_state(site))):
         say(f"{'' if number else 'kernels':<32} {line}")
+    if line := describe_images(site):
+        say(f"{'images':<32} {line}")
     found = list(site_state(site))
     for subject, what, _ in found:
         say(f"{subject:<32} {what}")
