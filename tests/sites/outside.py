@@ -25,7 +25,7 @@ from ..front.conftest import free_port
 from ..ssh.conftest import PORT, SSHD, LoginNode, unpack
 from .network import CLUSTER, HUB, on_the_hub
 
-FRONT = f"https://{HUB}:8443"
+FRONT = f"https://{HUB}:9443"
 
 
 @dataclass(frozen=True)
