@@ -2,9 +2,9 @@
 
 The first test that needs the demo starts it with `make demo`, the command that a new user runs.
 `make test` runs the tests in two processes (pytest-xdist). One process runs all tests that change
-the demo or this host, in their order. The other process runs the tests that boot a machine of their
-own from a copy of this host, and then the tests of single parts. Tests of single parts may read the
-demo's release, but do not change it.
+the demo or this host, in their order. The other process runs the tests of web servers, the tests
+that boot a machine of their own from a copy of this host, and then the tests of single parts. These
+tests may read the demo's release, but do not change it.
 """
 
 from __future__ import annotations
@@ -38,11 +38,10 @@ NEEDS_HOST = (
     "images",
     "sites",
     "upstream",
-    "front",
     "platforms",
 )
 """The rooms whose tests run in one process, in this order: they change the demo, or this host."""
-NEEDS_ROOT = (*NEEDS_HOST, "systemd")
+NEEDS_ROOT = (*NEEDS_HOST, "front", "systemd")
 RUN = "SITEKIT_TEST_RUN"
 """The environment variable with the path of a folder that all processes of one run share."""
 
@@ -99,8 +98,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Remove or skip tests that cannot run, and sort the tests.
 
-    Tests of the demo run first, because the demo must start before tests start their own web
-    servers. Of the tests of single parts, those run first that use the demo's release, because
+    Of the tests of single parts, those run first that use the demo's release, because
     tests of the demo move the release away later. Without root, tests that need root are skipped.
     Long tests run only with --soak.
     """
