@@ -21,7 +21,7 @@ import pytest
 from sitekit.contracts import tunnel
 from sitekit.machine.host.platform import this_platform
 from sitekit.machine.render.services import site_services, site_supervisor
-from sitekit.machine.supervisors.control import restart
+from sitekit.machine.supervisors.control import restart, start
 from sitekit.machine.supervisors.service import Service
 from sitekit.site import Site
 
@@ -236,6 +236,20 @@ def hub_answers(port: int) -> bool:
             return bool(context.wrap_socket(plain).getpeercert(binary_form=True))
     except OSError:
         return False
+
+
+def test_without_sshd_nobody_is_reached_and_nothing_ends(
+    tunnels: Site, people: tuple[Person, Person]
+) -> None:
+    alice, _ = people
+    before, supervisor = jobs(tunnels, "alice"), site_supervisor(tunnels)
+    supervisor.stop(service(tunnels, "-tunnel"))
+    try:
+        assert alice.lab().status_code != 200
+        assert jobs(tunnels, "alice") == before and alice.server()["ready"]
+    finally:
+        start([service(tunnels, "-tunnel")], supervisor)
+    until(lambda: alice.lab().status_code == 200, 90)
 
 
 def test_a_lost_tunnel_heals_by_itself(tunnels: Site, people: tuple[Person, Person]) -> None:
