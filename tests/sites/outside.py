@@ -22,6 +22,7 @@ from sitekit.site.show import dump
 from ..chain.provider import CLIENT, SECRET, Provider, providing
 from ..conftest import CHECKOUT
 from ..front.conftest import free_port
+from ..slurm import until
 from ..ssh.conftest import PORT, SSHD, LoginNode, unpack
 from .network import CLUSTER, HUB, on_the_hub
 
@@ -92,8 +93,11 @@ def brought_up(name: str, folder: Path, **changes: Any) -> Iterator[Outside]:
     (folder / "site.yml").write_text(dump(site))
     outside = Outside(site, folder / "site.yml", LoginNode(site, folder), provider)
     with providing(provider), applied(outside), login_node(outside):
-        outside.kit("start")
-        yield outside
+        try:
+            outside.kit("start")
+            yield outside
+        finally:
+            outside.kit("stop")
 
 
 def sshd_files(folder: Path) -> str:
@@ -116,7 +120,6 @@ def applied(outside: Outside) -> Iterator[None]:
         local.write_text(f"c.OAuthenticator.http_request_kwargs = {trusted!r}\n")
         yield
     finally:
-        outside.kit("stop")
         local.unlink(missing_ok=True)
         outside.kit("uninstall", "purge")
 
@@ -136,4 +139,6 @@ def login_node(outside: Outside) -> Iterator[None]:
     finally:
         for path in written:
             path.unlink(missing_ok=True)
-        subprocess.run(["userdel", "--remove", account], check=True, capture_output=True)
+        # userdel refuses while a connection of the hub is open
+        words = ["userdel", "--remove", account]
+        until(lambda: subprocess.run(words, capture_output=True).returncode == 0, 20)
