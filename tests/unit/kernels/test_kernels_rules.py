@@ -67,8 +67,8 @@ def test_every_key_is_explained_in_the_shipped_file_and_its_examples_are_good(
     [
         ("discovr: {}\n", ":1", "did you mean 'discover'"),
         ("kernels:\n  - match: python/*\n    titel: x\n", ":3", "titel"),
-        ("kernels:\n  - name: x\n", ":2", "one of match, modules"),
-        ("kernels:\n  - {match: a/1, conda: /envs/a}\n", ":2", "one of match, modules"),
+        ("kernels:\n  - name: x\n", ":2", "one of the keys match, modules"),
+        ("kernels:\n  - {match: a/1, conda: /envs/a}\n", ":2", "one of the keys match, modules"),
         ("kernels:\n  - conda: envs/a\n", ":2", "not an absolute path"),
         (
             "kernels:\n  - virtualenv: /envs/a\n    options: [--nv]\n",

@@ -124,7 +124,7 @@ def test_a_key_that_cannot_serve_with_it_is_refused(tmp_path: Path) -> None:
     key = root / KEY[1:]
     own = key.read_text()
     key.write_text(self_signed(site())[1])
-    with pytest.raises(BadInput, match="is not the key of") as refusal:
+    with pytest.raises(BadInput, match="does not belong to") as refusal:
         looked_at(site(**FILES), root)
     assert refusal.value.where == "front.certificate.key"
     key.write_text(own)
