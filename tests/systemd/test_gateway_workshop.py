@@ -33,6 +33,7 @@ PEOPLE = {
 
 def prepare(machine: Booted, provider: Provider) -> Site:
     """What the machine has before the site comes to it: the file of the site, sshd and accounts."""
+    machine.systemctl("start", "apache2")
     folder = machine.root / FOLDER.relative_to("/")
     folder.mkdir(parents=True)
     for name, text in {"secret": SECRET + "\n", "ca": provider.certificate.read_text()}.items():
