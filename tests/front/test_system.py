@@ -250,7 +250,7 @@ def test_a_key_of_another_certificate_is_refused_before_anything_is_touched(name
     before = named.etc
     with named.watched(*NAMED) as missed:
         told = named.kit("apply", code=2, certificate={**mine, "key": other["key"]})
-        assert "front.certificate.key: /etc/another.key is not the key of /etc/hub.pem" in told
+        assert "front.certificate.key: /etc/another.key does not belong to /etc/hub.pem" in told
         assert named.etc == before
         named.kit("apply", certificate=mine)
         named.kit("apply", certificate="self-signed")
@@ -363,7 +363,7 @@ def test_another_site_of_nginx_stays_the_one_for_names_that_nobody_has(nginx: Ma
     with nginx.watched(*urls) as missed:
         told = nginx.kit("apply", certificate=mine)
         assert "content-security-policy: default-src 'self'" in nginx.hub().lower()
-        assert "is not the key of" in nginx.kit(
+        assert "does not belong to" in nginx.kit(
             "apply", code=2, certificate={**mine, "key": other["key"]}
         )
         nginx.kit("uninstall")
