@@ -85,6 +85,10 @@ def test_a_user_works_in_the_chosen_image(gateway: Outside) -> None:
             ["gateway"],
             "/home/gateway",
         ]
+        assert kernel.run("print(os.path.lexists('.jupyterhub'))") == "False"
+        for job in jobs(site, "gateway"):
+            told = ask(site, "scontrol", "show", "job", job.split()[0])
+            assert f"StdOut=/home/gateway/{site.log_dir}/" in told
         kernel.run("open('mine', 'w').write('x')")
         kernel.close()
         assert (HOMES / "ann/mine").exists() and not (HOMES / "ben/mine").exists()

@@ -93,11 +93,11 @@ def test_whole_nodes(comet: Outside) -> None:
         assert list(ben.progress())[-1].get("ready")
         [job] = [line.split()[0] for line in jobs(site, "bob")]
         assert ask(site, "squeue", "--noheader", f"--jobs={job}", "--format=%D %C") == "2 128"
-        refused = ben.submit(
-            {"tier": "shared", "shared.account": "research\n#SBATCH --uid=0"}, "one"
-        )
-        assert refused.status_code in (400, 403, 404)
         ben.stop_and_wait()
+        until(lambda: not jobs(site, "bob"))
+        refused = ben.submit({"tier": "shared", "shared.account": "research\n#SBATCH --uid=0"})
+        assert refused.status_code == 400 and "is not one of yours" in refused.text
+        assert ben.server() is None and not jobs(site, "bob")
 
 
 def test_the_hub_restarts_and_keeps_the_servers(comet: Outside) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from .check_pull_link import Refused, read
+from .check_pull_link import Pull, Refused, read
 from .root_folder import make_root
 
 TIMEOUT = 60.0
@@ -29,7 +30,7 @@ PAGES = {"": "/lab/tree", "/lab": "/lab/tree", "/tree": "/tree"}
 """The interfaces that can open a folder -> the page that does."""
 
 
-KEPT = ("HOME", "USER", "LOGNAME", "SHELL", "LANG", "TMPDIR")
+KEPT = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TMPDIR")
 """The job's variables that git gets. The server's token and keys are not among them."""
 
 
@@ -45,23 +46,32 @@ def copy_repository(settings: dict[str, Any]) -> None:
     wanted = {"repo": url, "branch": repository["branch"], "targetpath": folder}
     try:
         pull = read(wanted, [url.rsplit("/", 1)[0]], root, list(links))
-        trouble = _pull(
-            {
-                "repo": pull.repo,
-                "branch": pull.branch,
-                "depth": None,
-                "backup": False,
-                "folder": str(pull.folder),
-            },
-            settings.get("umask", "0077"),
-        )
-    except (Refused, OSError) as error:
+        trouble = _copied(pull, settings.get("umask", "0077"))
+    except (Refused, OSError, subprocess.SubprocessError) as error:
         trouble = str(error)
     if trouble:
         print(f"sitekit: {folder} is not the latest version of {url}: {trouble}", flush=True)
     interface = os.environ.get("JUPYTERHUB_DEFAULT_URL", "")
     if (root / folder).is_dir() and interface in PAGES:
         os.environ["JUPYTERHUB_DEFAULT_URL"] = f"{PAGES[interface]}/{quote(folder)}"
+
+
+def _copied(pull: Pull, umask: str) -> str:
+    """Make or update the copy; return why that failed, or "" if it did not. Raises OSError.
+
+    A new copy is made under another name. If this process is ended meanwhile, no half of a copy is
+    taken for a copy at the next start.
+    """
+    settings = {"repo": pull.repo, "branch": pull.branch, "depth": None, "backup": False}
+    if pull.exists:
+        return _pull({**settings, "folder": str(pull.folder)}, umask)
+    new = pull.folder.with_name(f".{pull.folder.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    if trouble := _pull({**settings, "folder": str(new)}, umask):
+        shutil.rmtree(new, ignore_errors=True)
+        return trouble
+    new.rename(pull.folder)
+    return ""
 
 
 def _pull(settings: Mapping[str, object], umask: str) -> str:
@@ -76,7 +86,7 @@ def _pull(settings: Mapping[str, object], umask: str) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        env={**given, "PATH": f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin"},
+        env=given,
         umask=mask,
         start_new_session=True,
     ) as child:

@@ -49,8 +49,6 @@ def main() -> None:
         signal.SIGTERM, lambda *_: sys.exit(0)
     )  # until Jupyter Server sets its own handler
     settings = json.loads(os.environ.pop("SITEKIT_SESSION"))
-    if "repository" in settings:
-        copy_repository(settings)
     if "image" in settings:
         from .container import enter
 
@@ -64,6 +62,8 @@ def main() -> None:
     # The gate may be of an older release, without these keys: `make apply` is run after
     # `make install_all`.
     shell = LoginShell(settings.get("user_variables", ()), settings.get("umask", "0077"))
+    if "repository" in settings:
+        copy_repository(settings)
     root, links = settings.get("root", "~"), settings.get("links", {})
     home, user = Path(os.environ["HOME"]), os.environ["USER"]
     read_only = settings.get("root_read_only", False)

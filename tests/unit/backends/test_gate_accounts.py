@@ -83,3 +83,17 @@ def test_whose_servers_an_account_runs(gate: ModuleType, monkeypatch: pytest.Mon
         "..": "/home/gateway/participants/=2e.",
         "a|b": "/home/gateway/participants/a=7cb",
     }
+
+
+def test_no_log_is_where_a_participant_could_put_a_link_in_its_place(
+    gate: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container shows a participant's home alone. The gate and Slurm follow links outside of it."""
+    run_by(gate, monkeypatch, "gateway")
+    account = gate.pwd.getpwuid(0)
+    shared = config({"gateway": "gateway"})
+    logs = {user: gate.hub_user(shared, account, user).logs for user in ("ann", "..")}
+    top = f"/home/gateway/{shared['log_dir']}"
+    assert logs == {"ann": f"{top}/ann", "..": f"{top}/=2e."}
+    own = gate.hub_user(config("same"), account, account.pw_name)
+    assert own.logs == f"/home/gateway/{shared['log_dir']}"

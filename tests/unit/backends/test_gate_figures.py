@@ -42,7 +42,7 @@ def refused(gate: ModuleType, row: dict[str, object]) -> str:
     try:
         gate.text(request["partitions"], "partitions", gate.NAMES)
         for key, highest in gate.NUMBERS.items():
-            gate.whole(request[key], key, highest)
+            gate.whole(request.get(key, gate.OLD.get(key)), key, highest)
         for key, (form, _) in gate.TEXTS.items():
             if key in request:
                 gate.text(request[key], key, form)
@@ -103,7 +103,9 @@ def test_the_log_of_a_job_that_runs_stays_however_many_came_after_it(
     for number in (5, 6, *range(100, 100 + 2 * gate.LOGS_KEPT)):
         (folder / f"job-{number}.log").touch()
     (folder / "notes").touch()
-    gate.log_folder({"log_dir": "log"}, SimpleNamespace(home=str(tmp_path)), {5, 103})
+    gate.log_folder(
+        {"log_dir": "log"}, SimpleNamespace(home=str(tmp_path), logs=str(folder)), {5, 103}
+    )
     left = sorted(path.name for path in folder.iterdir())
     newest = range(100 + gate.LOGS_KEPT + 1, 100 + 2 * gate.LOGS_KEPT)
     assert left == sorted(["notes", *(f"job-{number}.log" for number in (5, 103, *newest))])
@@ -118,9 +120,17 @@ def test_the_gate_takes_the_longest_key_of_a_tunnel_and_passes_it_on(gate: Modul
     sent = json.dumps({"host": "a" * 253, "user": "b" * 32, "key": "-----\n" + "k" * 1000 + "\n-----\n",
                        "certificate": "c" * 2000, "host_key": "h" * 200, "port": 65535, "listen": 65535})  # fmt: skip
     hub = hub_variables(demo())
-    me = gate.Me("alice", 1000, "alice", "/home/alice", "/bin/sh")
+    me = gate.Me("alice", 1000, "alice", "/home/alice", "/home/alice/log", "/bin/sh")
     variables = {SENT: sent, "JUPYTERHUB_SITEKIT_OTHER": "x"}
     passed = gate.environment({"hub": hub}, me, variables)
     assert passed[SENT] == sent and "JUPYTERHUB_SITEKIT_OTHER" not in passed
     with pytest.raises(gate.Refused):
         gate.environment({"hub": hub}, me, {SENT: "two\nlines"})
+
+
+def test_an_older_gate_takes_what_a_tier_of_one_node_asks_for() -> None:
+    """The login node may have the gate of an older sitekit, which refuses keys that it does not know."""
+    request = request_of(Choice.of(Tier.model_validate(TIER)), "0123456789abcdef", {})
+    assert request.keys() == {
+        "tag", "partitions", "memory", "cpus", "minutes", "environment", "running"
+    }  # fmt: skip

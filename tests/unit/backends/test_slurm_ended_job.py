@@ -73,12 +73,13 @@ def test_a_cancelled_job_whose_epilog_runs_did_not_end_by_itself(
     assert record and (record.cause, record.by) == (Cause.CANCELLED, by)
 
 
-def test_an_epilog_that_never_ends_delays_the_answer_by_a_known_number_of_queries(
+def test_an_epilog_that_never_ends_delays_the_answer_by_a_known_time(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_queries, "PAUSE", 0.01)
+    monkeypatch.setattr(job_queries, "PAUSE", 0.05)
+    monkeypatch.setattr(job_queries, "PATIENCE", 0.5)
     says(tmp_path, "squeue", listed("COMPLETING"))
     says(tmp_path, "sacct", FAILS)
     record = asyncio.run(job_queries.ended_job(site, "12", lambda *_: True))
     assert record and record.cause is Cause.COMPLETED
-    assert (tmp_path / "squeue.count").read_text().strip() == str(job_queries.QUERIES)
+    assert 1 < int((tmp_path / "squeue.count").read_text()) <= 10

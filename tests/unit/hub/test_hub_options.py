@@ -234,6 +234,10 @@ def test_what_a_tier_lets_users_choose_reaches_the_gate() -> None:
 def test_nodes_tasks_partition_and_qos_reach_the_gate() -> None:
     request = request_of(read_choice(ROOMY, {"tier": "wide"}, STAFF)[0], "0" * 16, {})
     assert (request["nodes"], request["tasks"], request["exclusive"]) == (1, 2, True)
+    assert (
+        not {"nodes", "tasks", "exclusive"}
+        & request_of(read_choice(ROOMY, {"tier": "own"}, STAFF)[0], "0" * 16, {}).keys()
+    )
     assert request["partitions"] == "p,q" and "qos" not in request
     options = {"tier": "wide", "nodes": "3", "tasks": "12", "partitions": "q", "qos": "long"}
     choice, remembered = read_choice(ROOMY, options, STAFF)

@@ -143,9 +143,13 @@ def request_of(
         "memory": choice.memory,
         "cpus": choice.cpus,
         "minutes": -(-choice.time // 60),
-        "nodes": choice.nodes,
-        "tasks": choice.tasks,
-        "exclusive": choice.exclusive,
+        # left out where they have no effect: the login node may have the gate of an older sitekit
+        **(
+            {"nodes": choice.nodes, "tasks": choice.tasks}
+            if choice.nodes * choice.tasks > 1
+            else {}
+        ),
+        **({"exclusive": True} if choice.exclusive else {}),
         "environment": dict(environment),
         "running": sorted(int(job) for job in live),
         **{key: name for key, name in names.items() if name},

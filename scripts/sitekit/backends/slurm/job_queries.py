@@ -7,6 +7,7 @@ import contextlib
 import logging
 import re
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -103,8 +104,8 @@ Slurm may have reused its number.
 """
 
 
-QUERIES, PAUSE = 10, 0.5
-"""While a job's epilog runs: the number of queries about its end, and the seconds between two."""
+PATIENCE, PAUSE = 4.0, 0.5
+"""While a job's epilog runs: for how many seconds its end is queried, and the pause between two."""
 
 
 async def ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
@@ -114,10 +115,9 @@ async def ended_job(site: Site, job: str, is_ours: Owner) -> JobRecord | None:
     both as COMPLETING with exit code 0. slurmdbd may not have the end of the job yet. Slurm is then
     queried again, for a few seconds.
     """
+    deadline = time.monotonic() + PATIENCE
     record = await _ended_job(site, job, is_ours)
-    for _ in range(QUERIES - 1):
-        if record is None or not record.is_open:
-            break
+    while record and record.is_open and time.monotonic() + PAUSE < deadline:
         await asyncio.sleep(PAUSE)
         record = await _ended_job(site, job, is_ours)
     return record and _without_completing(record)

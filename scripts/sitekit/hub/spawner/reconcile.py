@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 # seconds between rounds, and between two checks whether a job has to be found or cancelled now
 ROUND_INTERVAL, CHECK_INTERVAL = 300.0, 5.0
-# each server may need one or two queries of Slurm, and one sudo
+# each server needs queries of Slurm, and perhaps one sudo
 SERVERS_PER_ROUND = 20
 STRAYS_LISTED = 100  # jobs
 DAY = 86400.0

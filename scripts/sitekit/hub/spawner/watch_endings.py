@@ -7,20 +7,28 @@ where nothing listens.
 
 from __future__ import annotations
 
+import asyncio
+
 from ...backends.interface import Backend
 from .loaded_spawners import spawners
 from .tier_spawner import TierSpawner
+
+AT_ONCE = 4
+"""Servers whose end is handled at the same time."""
 
 
 async def run(backend: Backend) -> None:
     """Look for ended servers in each new list of jobs of a backend, until the hub ends.
 
-    Servers are handled one after the other, because each server needs one or two queries.
+    A few servers are handled at a time: each needs queries, and some seconds while its job's epilog
+    runs.
     """
     while True:
         await backend.queue.next()
-        for spawner in ended(backend):
-            await spawner.poll_and_notify()
+        found = ended(backend)
+        for at in range(0, len(found), AT_ONCE):
+            group = found[at : at + AT_ONCE]
+            await asyncio.gather(*(spawner.poll_and_notify() for spawner in group))
 
 
 def ended(backend: Backend) -> list[TierSpawner]:

@@ -109,13 +109,11 @@ def _proven(site: Site, image: Image, hub_version: str) -> dict[str, Any]:
         python = site.current.resolve() / "bin/python"
         shown = site.current.resolve() / "share/sitekit/container"
         plain = {**session_settings(site), "root": "~", "links": {}, "user_variables": []}
+        plain.pop("repository", None)
         trial = Trial(settings, scratch, python, shown, plain, user)
         described = describe(trial)
         _check_versions(described["versions"], hub_version)
-        if site.tunnel and not described["ssh"]:
-            raise Unproven(
-                "it has no ssh, which servers need for the tunnel; install openssh in it"
-            )
+        _check_programs(site, described)
         start_kernels(trial, described)
         record = {
             "image": image.key,
@@ -140,6 +138,16 @@ def _check_versions(has: dict[str, str], hub_version: str) -> None:
         raise Unproven(
             f"it has JupyterHub {has['jupyterhub']}, and the hub has {hub_version}; "
             f"build it with jupyterhub {'.'.join(minor(hub_version))}"
+        )
+
+
+def _check_programs(site: Site, has: dict[str, Any]) -> None:
+    """Check what the site's servers need in the image. Raises Unproven."""
+    if site.tunnel and not has["ssh"]:
+        raise Unproven("it has no ssh, which servers need for the tunnel; install openssh in it")
+    if site.server.repository and not (has["git"] and has["versions"]["nbgitpuller"]):
+        raise Unproven(
+            "it has no git or no nbgitpuller, which copy server.repository; install them in it"
         )
 
 

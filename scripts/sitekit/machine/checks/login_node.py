@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 
 from ...backends.job import NoAnswer
@@ -24,6 +25,9 @@ def look(site: Site) -> Iterator[Finding]:
             "Slurm was not queried: the login node does not know this hub yet. After make apply, run "
             "make gate_bundle, install the file on the login node, and run make diff again"
         )
+        return
+    if not os.access(ssh.key(site), os.R_OK):
+        yield unknown("Slurm was not queried: only root can read the hub's key for the login node")
         return
     try:
         answer = asyncio.run(ask_slurm(site, "sinfo", *NODES))

@@ -131,8 +131,24 @@ def _clashes(site: Site, other: Site) -> Iterator[BadInput]:
         if port in taken and not (apart and key == taken[port] == ("hub", "port")):
             what = f"port {port} is that of the site {other.name} ({'.'.join(taken[port])}) on this machine"
             yield BadInput(what, ".".join(key), remedy)
+    yield from _tunnel_clashes(site, other)
     mine, theirs = site.paths.state, other.paths.state
     if mine.is_relative_to(theirs) or theirs.is_relative_to(mine):
         yield BadInput(
             f"{theirs} is the state of the site {other.name} on this machine", "paths.state", remedy
         )
+
+
+def _tunnel_clashes(site: Site, other: Site) -> Iterator[BadInput]:
+    """Yield an error if tunnels of one site could get a port of the other site."""
+    key, remedy = "slurm.ssh.tunnel.ports", "write a range without these ports"
+    mine, theirs = site.tunnel and site.tunnel.ports, other.tunnel and other.tunnel.ports
+    if mine and theirs and mine[0] <= theirs[1] and theirs[0] <= mine[1]:
+        what = f"tunnels of the site {other.name} on this machine have the ports {theirs[0]} to {theirs[1]}"
+        yield BadInput(what, key, remedy)
+    if mine and (taken := [port for port in other.ports.values() if mine[0] <= port <= mine[1]]):
+        yield BadInput(f"port {taken[0]} is that of the site {other.name}", key, remedy)
+    for place, port in site.ports.items():
+        if theirs and theirs[0] <= port <= theirs[1]:
+            what = f"port {port} is one of the ports of tunnels of the site {other.name}"
+            yield BadInput(what, ".".join(place), "write another port")

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
-PACKAGES = ("jupyterhub", "jupyterlab", "jupyter_server", "jupyter_client", "ipykernel")
+PACKAGES = (
+    "jupyterhub",
+    "jupyterlab",
+    "jupyter_server",
+    "jupyter_client",
+    "ipykernel",
+    "nbgitpuller",
+)
 PYTHONS = ("python", f"python{sys.version_info[0]}", "python{}.{}".format(*sys.version_info))
 
 
@@ -52,5 +60,6 @@ if __name__ == "__main__":
     answer["environment"] = environment()
     places = ("/usr/bin/ssh", f"{sys.prefix}/bin/ssh")  # as session/tunnel.py
     answer["ssh"] = any(os.access(path, os.X_OK) for path in places)
+    answer["git"] = bool(shutil.which("git", path=f"{sys.prefix}/bin:{os.environ['PATH']}"))
     answer["kernels"] = kernels() if has["jupyter_client"] else {}
     print(json.dumps(answer))
