@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from machine_sites import bare_machine, can_change, demo, family, shipped, tree, with_apache
 
-from sitekit.base.errors import BadInput
+from sitekit.base.errors import BadInput, BadInputs
 from sitekit.machine.apply import commands as apply_module
 from sitekit.machine.apply.commands import apply, diff, plan_apply
 from sitekit.machine.host.file import digest
-from sitekit.machine.installed.applied import applied, others
+from sitekit.machine.installed.applied import applied, check_follows, others
 from sitekit.machine.installed.manifest import load_manifest, manifest_path
 from sitekit.machine.installed.unix_accounts import listed, numbers
 from sitekit.machine.uninstall.uninstall import uninstall
@@ -208,6 +208,28 @@ def test_another_site_on_the_machine_need_not_fit_this_one(machine: Path, name: 
     file.with_name("manifest.json").write_text("{}")
     [other] = others(SITE, machine)
     assert (other.slurm, other.login.gateway) == (outside.slurm, outside.login.gateway)
+
+
+def test_tunnels_of_two_sites_never_get_the_same_port(machine: Path):
+    one, other = shipped("comet-globus"), shipped("gateway-workshop")
+    file = machine / "etc/sitekit" / other.name / "site.yml"
+    file.parent.mkdir(parents=True)
+    file.with_name("manifest.json").write_text("{}")
+    file.write_text(dump(other))
+    ports = "tunnels of the site gateway-workshop on this machine have the ports 10000 to 19999"
+    with pytest.raises(BadInputs, match=ports):
+        check_follows(one, machine)
+    proxy = {"port": 15000, "api_port": 15001}
+    inside = shipped("comet-globus", proxy=proxy, slurm={"ssh": apart_ports(one)})
+    with pytest.raises(BadInputs, match="port 15000 is one of the ports of tunnels of the site"):
+        check_follows(inside, machine)
+
+
+def apart_ports(site: Site) -> dict[str, object]:
+    """The login node of a site, with tunnels of other ports."""
+    ssh = site.model_dump(mode="json")["slurm"]["ssh"]
+    ssh["tunnel"]["ports"] = [20000, 20999]
+    return ssh
 
 
 def test_a_membership_that_another_site_needs_stays(machine: Path, monkeypatch: pytest.MonkeyPatch):

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
@@ -143,3 +144,19 @@ def test_another_process_of_the_same_number_is_left_alone(
     (libexec / "connections" / "notes").write_text("of somebody")
     program.end_connections(json.loads((libexec / "tunnel.json").read_text()))
     assert connection.poll() is None and not place.exists()
+
+
+NAMED = """
+import ctypes, sys
+ctypes.CDLL(None).prctl(15, bytes([255, 41, 32, 10]))  # PR_SET_NAME
+print(1, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_program_with_any_name_is_examined(sshd_program: ModuleType) -> None:
+    """Every account can start a program, and choose its name."""
+    words = [sys.executable, "-c", NAMED]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as odd:
+        assert odd.stdout and odd.stdout.readline() == b"1\n"
+        assert sshd_program.fields_of(odd.pid)[1] == str(os.getpid())
