@@ -154,9 +154,9 @@ sys.stdin.read()
 """
 
 
-def test_a_program_with_any_name_is_examined(sshd_program: ModuleType) -> None:
+def test_a_program_with_any_name_is_examined(libexec: Path) -> None:
     """Every account can start a program, and choose its name."""
     words = [sys.executable, "-c", NAMED]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as odd:
         assert odd.stdout and odd.stdout.readline() == b"1\n"
-        assert sshd_program.fields_of(odd.pid)[1] == str(os.getpid())
+        assert sshd_program(libexec).fields_of(odd.pid)[1] == str(os.getpid())
