@@ -28,7 +28,6 @@ from ..person import Person
 from .provider import CLIENT, SECRET, Provider, providing
 
 GROUP = "0f8fad5b-d9cb-469f-a165-70867728950e"
-IDP = "https://idp.example.org/shibboleth"
 CAME = ("ann", "eve", "old", "mallory", "nobody", "word")
 
 

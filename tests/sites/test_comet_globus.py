@@ -31,6 +31,8 @@ PEOPLE = {
     "ben": Known({"preferred_username": "ben@uni.example.org"}, groups=member("active")),
     "old": Known({"preferred_username": "old@uni.example.org"}, groups=member("invited")),
     "far": Known({"preferred_username": "ann@evil.example.org"}, groups=member("active")),
+    "silent": Known({"preferred_username": "ben@uni.example.org"}),
+    "odd": Known({"preferred_username": "ben@uni.example.org"}, groups=[{"name": "x"}]),
 }
 LOOK = """
 import json, os
@@ -123,7 +125,13 @@ def test_whole_nodes_with_tasks(gateway: Outside) -> None:
 
 
 @pytest.mark.parametrize(
-    ("who", "why"), [("old", "does not admit this user"), ("far", "for users of")]
+    ("who", "why"),
+    [
+        ("old", "does not admit this user"),
+        ("far", "for users of"),
+        ("silent", "see your groups"),
+        ("odd", "does not understand"),
+    ],
 )
 def test_who_is_refused_is_told_why(gateway: Outside, who: str, why: str) -> None:
     assert why in refusal(gateway.site, who)

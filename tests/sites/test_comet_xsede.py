@@ -25,6 +25,8 @@ PEOPLE = {
     "boss": Known({"idp": UNI, "eppn": "operator@uni.example.org"}),
     "eve": Known({"idp": "https://evil.example.org/idp", "eppn": "alice@uni.example.org"}),
     "far": Known({"idp": UNI, "eppn": "alice@evil.example.org"}),
+    "lost": Known({"eppn": "alice@uni.example.org"}),
+    "nameless": Known({"idp": UNI}),
     "new": Known({"idp": UNI, "eppn": "new@uni.example.org"}),
     "out": Known({"idp": UNI, "eppn": "out@uni.example.org"}),
 }
@@ -78,6 +80,8 @@ def test_a_user_works_under_the_own_account(comet: Outside) -> None:
         ("eve", "this site admits nobody"),
         ("far", "for users of"),
         ("new", "no account on the cluster"),
+        ("lost", "did not tell this site your idp"),
+        ("nameless", "did not tell this site your eppn"),
         ("out", "an account of the system"),
     ],
 )

@@ -77,6 +77,7 @@ def test_each_participant_has_a_folder_with_the_notebooks(workshop: Outside) -> 
         opened = ann.http.get("/user/ann/")
         assert opened.status_code == 200 and opened.url.path == "/user/ann/lab/tree/course"
         homes = {one["JUPYTERHUB_USER"]: one["HOME"] for one in environments("workshop")}
+        assert "GITHUB" not in repr(environments("workshop")), "no token of the provider"
         assert homes == {name: str(HOMES / name) for name in ("ann", "ben")}
         kernel = ann.kernel(python_of(ann))
         assert kernel.run(LOOK).startswith(f"{HOMES}/ann")
