@@ -36,12 +36,11 @@ NEEDS_HOST = (
     "faults",
     "ssh",
     "images",
-    "sites",
     "upstream",
     "platforms",
 )
 """The rooms whose tests run in one process, in this order: they change the demo, or this host."""
-NEEDS_ROOT = (*NEEDS_HOST, "front", "systemd")
+NEEDS_ROOT = (*NEEDS_HOST, "front", "systemd", "sites")
 RUN = "SITEKIT_TEST_RUN"
 """The environment variable with the path of a folder that all processes of one run share."""
 

@@ -50,7 +50,7 @@ def here(name: str, folder: Path, provider: Provider, host_key: str) -> dict[str
     demo = demo_site(which_supervisor())
     values = load_site(CHECKOUT / f"config/sites/{name}.yml").model_dump(mode="json")
     values["paths"]["prefix"] = str(demo.paths.prefix)
-    values["supervisor"] = demo.supervisor
+    values["supervisor"] = "supervisord"  # systemd would start the services in its own network
     values["hub"]["address"] = HUB
     values["front"] |= {"url": FRONT, "instance": "own", "certificate": "self-signed"}
     values["front"].pop("acme")
