@@ -90,7 +90,7 @@ demo_stop:
 demo_reset:
 	$(KIT) demo_reset
 test:
-	@KIT_TEST=1 scripts/kit --python -m pytest -n 2
+	@KIT_TEST=1 scripts/kit --python -m pytest -n 3
 test_quick:
 	@KIT_TEST=1 scripts/kit --python -m pytest -q -n auto --quick
 lint:

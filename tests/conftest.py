@@ -1,7 +1,7 @@
 """Fixtures for tests that need the demo, and the order of the tests.
 
 The first test that needs the demo starts it with `make demo`, the command that a new user runs.
-`make test` runs the tests in two processes (pytest-xdist). One process runs all tests that change
+`make test` runs the tests in three processes (pytest-xdist). One process runs all tests that change
 the demo or this host, in their order. The other process runs the tests of web servers, the tests
 that boot a machine of their own from a copy of this host, and then the tests of single parts. These
 tests may read the demo's release, but do not change it.
@@ -29,18 +29,13 @@ from sitekit.site import Site, load_site
 from .person import Person
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-NEEDS_HOST = (
-    "attacks",
-    "browser",
-    "chain",
-    "faults",
-    "ssh",
-    "images",
-    "upstream",
-    "platforms",
-)
+NEEDS_HOST = ("attacks", "browser", "chain", "faults", "upstream", "platforms")
 """The rooms whose tests run in one process, in this order: they change the demo, or this host."""
-NEEDS_ROOT = (*NEEDS_HOST, "front", "systemd", "sites")
+ROOMS_INSIDE = ("ssh", "images", "sites")
+"""The rooms whose tests tests/systemd/test_rooms.py runs on the booted machine."""
+INSIDE = "SITEKIT_TEST_INSIDE"
+"""The environment variable with which their tests run here."""
+NEEDS_ROOT = (*NEEDS_HOST, "front", "systemd", *ROOMS_INSIDE)
 RUN = "SITEKIT_TEST_RUN"
 """The environment variable with the path of a folder that all processes of one run share."""
 
@@ -92,6 +87,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if (run / "made").exists() and not config.getoption("--keep-demo"):
         subprocess.run(["make", "demo_reset"], cwd=CHECKOUT, check=True, timeout=300)
     shutil.rmtree(run)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out the tests that test_rooms.py runs, unless they run there, or by hand."""
+    if not collection_path.is_relative_to(CHECKOUT / "tests") or INSIDE in os.environ:
+        return None
+    first = collection_path.relative_to(CHECKOUT / "tests").parts[:1]
+    return True if first and first[0] in ROOMS_INSIDE else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

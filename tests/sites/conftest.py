@@ -1,12 +1,7 @@
-"""This host as the cluster, and the network of the hub's machine, for all sites.
-
-tests/systemd/test_outside.py runs these tests on the machine that it boots. To run them on this host,
-set SITEKIT_TEST_SITES=1.
-"""
+"""This host as the cluster, and the network of the hub's machine, for all sites."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -19,9 +14,6 @@ from ..faults.machine import Machine
 from ..packages import install
 from .cluster import large_nodes
 from .network import network
-
-if "SITEKIT_TEST_SITES" not in os.environ:
-    collect_ignore_glob = ["test_*.py"]
 
 
 @pytest.fixture(scope="package")

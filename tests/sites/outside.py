@@ -66,6 +66,7 @@ def here(name: str, folder: Path, provider: Provider, host_key: str) -> dict[str
         "host_keys": [host_key],
         "prefix": str(demo.paths.prefix),
     }
+    values["slurm"]["ssh"]["tunnel"]["ports"] = (21000, 21999)  # the demo has ports of the default
     values["kernels"]["modulepath"] = [str(path) for path in demo.kernels.modulepath]
     return values
 
