@@ -20,7 +20,7 @@ TIER = {
 SPREAD = """
 import os, subprocess
 job = os.environ["SITEKIT_JOB_ID"]
-words = ["srun", "--jobid=" + job, "--overlap", "printenv", "SLURMD_NODENAME"]
+words = ["srun", "--jobid=" + job, "--overlap", "--ntasks=4", "printenv", "SLURMD_NODENAME"]
 done = subprocess.run(words, capture_output=True, text=True, timeout=60)
 print(*sorted(done.stdout.split()), done.stderr)
 """
