@@ -86,9 +86,9 @@ def brought_up(name: str, folder: Path, **changes: Any) -> Iterator[Outside]:
     values = here(name, folder, provider, host_key)
     for key, value in changes.items():
         *sections, last = key.split("__")
-        place = values
+        place: Any = values
         for section in sections:
-            place = place[section]
+            place = place[int(section) if section.isdigit() else section]
         place[last] = value
     site = Site.model_validate(values)
     (folder / "site.yml").write_text(dump(site))

@@ -44,7 +44,10 @@ def workshop(cluster: Machine, folder: Path) -> Iterator[Outside]:
         account(cluster.site, "workshop"),
         reservation(cluster.site, "workshop"),
         brought_up(
-            "gateway-workshop", folder, server__repository__url=f"{material.base}/course.git"
+            "gateway-workshop",
+            folder,
+            server__repository__url=f"{material.base}/course.git",
+            tiers__0__reservation="workshop",
         ) as site,
     ):
         (material.work / "first.ipynb").write_text("{}")
