@@ -28,8 +28,6 @@ SHOWN = 2000
 PROGRAM = Path(__file__).parent / "overrides" / "pull_child.py"
 PAGES = {"": "/lab/tree", "/lab": "/lab/tree", "/tree": "/tree"}
 """The interfaces that can open a folder -> the page that does."""
-
-
 KEPT = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TMPDIR")
 """The job's variables that git gets. The server's token and keys are not among them."""
 
