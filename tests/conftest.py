@@ -32,10 +32,10 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 NEEDS_HOST = ("attacks", "browser", "chain", "faults", "upstream", "platforms")
 """The rooms whose tests run in one process, in this order: they change the demo, or this host."""
 ROOMS_INSIDE = ("ssh", "images", "sites")
-"""The rooms whose tests tests/systemd/test_rooms.py runs on the booted machine."""
+"""The rooms whose tests tests/inside/test_rooms.py runs on the booted machine."""
 INSIDE = "SITEKIT_TEST_INSIDE"
 """The environment variable with which their tests run here."""
-NEEDS_ROOT = (*NEEDS_HOST, "front", "systemd", *ROOMS_INSIDE)
+NEEDS_ROOT = (*NEEDS_HOST, "inside", "front", "systemd", *ROOMS_INSIDE)
 RUN = "SITEKIT_TEST_RUN"
 """The environment variable with the path of a folder that all processes of one run share."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import psutil
 
 from ..chain.test_chain import python_of
@@ -58,5 +60,6 @@ def test_while_the_login_node_is_away_servers_stay(
 def cut(node: LoginNode) -> None:
     """End the connections that are open: the processes of sshd for the accounts of the hub."""
     for process in psutil.process_iter():
-        if process.name() == "sshd" and ACCOUNT in " ".join(process.cmdline()):
-            process.terminate()
+        with suppress(psutil.Error):
+            if process.name() == "sshd" and ACCOUNT in " ".join(process.cmdline()):
+                process.terminate()

@@ -9,9 +9,8 @@ same way.
 from __future__ import annotations
 
 import ctypes
-import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -35,7 +34,7 @@ class Booted:
     def __init__(self, folder: Path, holder: int, said: Path, cgroups: str) -> None:
         self.inner, self.holder, self.said, self.cgroups = folder / "root", holder, said, cgroups
         self.root = Path(f"/proc/{holder}/root{self.inner}")
-        self.groups = [path / f"sitekit-test-{os.getpid()}" for path in hierarchies()]
+        self.groups = [path / f"sitekit-test-{holder}" for path in hierarchies()]
         self._shell: subprocess.Popen | None = None
         self.pid = 0
 
@@ -123,12 +122,16 @@ class Booted:
         return done
 
     def kit(
-        self, command: str, check: bool = True, site: Path | None = None
+        self,
+        command: str,
+        check: bool = True,
+        site: Path | None = None,
+        words: Sequence[str] = (),
     ) -> subprocess.CompletedProcess[str]:
         """A command of the kit, as `make` runs it."""
         kit = ["env", f"PYTHONPATH={CHECKOUT / 'scripts'}", *([f"SITE={site}"] if site else [])]
         kit += [CHECKOUT / ".kit/bin/python", "-B", "-m", "sitekit"]
-        return self.run(*kit, command, check=check, timeout=300)
+        return self.run(*kit, command, *words, check=check, timeout=300)
 
     def systemctl(self, *words: object) -> str:
         return self.run("systemctl", *words).stdout.strip()

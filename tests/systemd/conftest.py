@@ -23,8 +23,6 @@ NOT_IN_HERE = (
     "var/lib/sitekit/demo-cluster/mariadb*",
     "var/lib/sitekit/demo-cluster/slurm*",
 )
-# What the tests of test_rooms.py install: the booted machine has no way to packages.
-OF_ROOMS = ("openssh-server", "openssh-client", "nginx-light", "charliecloud")
 # Two things that the tests can ask of the hub by a signal; the site's own configuration of
 # JupyterHub is read last.
 HURT = Path(__file__).parent / "programs" / "hurt.py"
@@ -33,7 +31,7 @@ HURT = Path(__file__).parent / "programs" / "hurt.py"
 @pytest.fixture(scope="package")
 def machine(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
     """Up, with the demo in it; whoever runs these tests reaches it as `localhost`."""
-    install("systemd", "dbus", "iproute2", *PACKAGES, *OF_ROOMS)
+    install("systemd", "dbus", "iproute2", *PACKAGES)
     with booted(tmp_path_factory.mktemp("booted"), as_installed) as machine:
         machine.kit("demo")
         with network_of(machine.holder):

@@ -80,7 +80,23 @@ def workshop(
         yield site
         machine.kit("stop", site=FILE)
         (local / "zz_provider.py").unlink()
-        machine.kit("uninstall", site=FILE)
+        machine.kit("uninstall", site=FILE, words=["purge"])
+        clear(machine, site)
+
+
+def clear(machine: Booted, site: Site) -> None:
+    """Leave nothing that other tests on this machine would find."""
+    machine.run("sh", "-c", f"kill $(cat {FOLDER}/pid)")
+    files = machine.run("tar", "-tf", f"/srv/{site.name}.tar").stdout.split()
+    places = [Path("/", name) for name in files if not name.endswith(".md")]
+    machine.run("rm", "-f", *places, site.libexec / "revoked_keys")
+    machine.run("rm", "-r", FOLDER, FILE)
+    for account in ("workshop", site.slurm.ssh.account):
+        until(lambda name=account: not machine.run("userdel", "-r", name, check=False).returncode)
+    for kind in ("user", "account"):
+        words = ("sacctmgr", "--immediate", "delete", kind, "workshop")
+        machine.run("env", f"SLURM_CONF={site.slurm.conf}", *words)
+    machine.systemctl("stop", "apache2")
 
 
 def login_node(machine: Booted, site: Site) -> None:
