@@ -31,8 +31,8 @@ PEOPLE = {
     "ben": Known({"preferred_username": "ben@uni.example.org"}, groups=member("active")),
     "old": Known({"preferred_username": "old@uni.example.org"}, groups=member("invited")),
     "far": Known({"preferred_username": "ann@evil.example.org"}, groups=member("active")),
-    "silent": Known({"preferred_username": "ben@uni.example.org"}),
-    "odd": Known({"preferred_username": "ben@uni.example.org"}, groups=[{"name": "x"}]),
+    "silent": Known({"preferred_username": "silent@uni.example.org"}),
+    "odd": Known({"preferred_username": "odd@uni.example.org"}, groups=[{"name": "x"}]),
 }
 LOOK = """
 import json, os
