@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 from pathlib import Path
+
+LOCK = Path("/run/lock/sitekit-test-packages")
 
 
 def install(*packages: str) -> None:
     """Install the packages that are missing, without starting their services.
 
-    The packages stay installed after the tests, like the packages of `make demo`.
+    The packages stay installed after the tests, like the packages of `make demo`. Processes of the
+    tests wait for each other: apt-get update does not wait for another one.
     """
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _install(packages)
+
+
+def _install(packages: tuple[str, ...]) -> None:
     missing = [
         name
         for name in packages

@@ -32,7 +32,9 @@ __all__ = ["demo", "family"]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def servers() -> None:
+def servers(request: pytest.FixtureRequest) -> None:
+    """The programs. They are installed after those of `make demo`, whose dpkg waits for no other."""
+    request.getfixturevalue("demo")
     install(
         "apache2-bin",
         "nginx-light",
