@@ -179,7 +179,13 @@ def slow_epilog(machine: Machine, open_path: Path) -> Iterator[None]:
             yield
     finally:
         hold.unlink()
+        # slurmctld drains a node whose epilog fails: none may begin after its file is gone
+        until(lambda: not ask(machine.site, "squeue", "--noheader", "--states=CG"), 60)
         ask(machine.site, "scontrol", "reconfigure")
+        for node in ask(
+            machine.site, "sinfo", "--noheader", "--format=%n", "--states=drain"
+        ).split():
+            ask(machine.site, "scontrol", "update", f"NodeName={node}", "State=RESUME")
 
 
 def test_a_job_that_is_completing_has_ended(
