@@ -133,6 +133,9 @@ def test_without_root_it_says_what_it_may_not_read_and_lists_what_root_does(
         "-c",
         "import sys; from pathlib import Path; from machine_sites import demo; "
         "from sitekit.machine.apply.commands import diff; "
+        "from sitekit.machine.render import rendered_files; "
+        # another test may have written to the checkout's
+        "rendered_files.LOCAL_D = 'config/local.d of nobody'; "
         f"sys.exit(diff(demo(**{change}), root=Path({str(open_machine)!r})))",
     )
     assert asked.returncode == 1, asked.stdout + asked.stderr
