@@ -182,9 +182,8 @@ def slow_epilog(machine: Machine, open_path: Path) -> Iterator[None]:
         # slurmctld drains a node whose epilog fails: none may begin after its file is gone
         until(lambda: not ask(machine.site, "squeue", "--noheader", "--states=CG"), 60)
         ask(machine.site, "scontrol", "reconfigure")
-        for node in ask(
-            machine.site, "sinfo", "--noheader", "--format=%n", "--states=drain"
-        ).split():
+        drained = ("sinfo", "--noheader", "--Node", "--format=%N", "--states=drain")
+        for node in set(ask(machine.site, *drained).split()):
             ask(machine.site, "scontrol", "update", f"NodeName={node}", "State=RESUME")
 
 
