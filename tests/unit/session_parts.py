@@ -24,6 +24,7 @@ import kernel_site
 
 from sitekit.base.data import data
 from sitekit.contracts.gate_config import session_settings
+from sitekit.contracts.trial_hub import trial_environment
 from sitekit.environment.release.components import PIECES
 from sitekit.environment.release.configure import settings as release_settings
 from sitekit.site import load_site
@@ -147,33 +148,15 @@ class Server:
             **session_settings(load_site(data("config/sites/demo.yml"))),
             "kernels": str(folder / "kernels"),
         }
-        api = f"http://127.0.0.1:{hub_port}/hub/api"
         environment = {
-            "HOME": str(self.home),
-            "USER": "u",
-            "LOGNAME": "u",
+            **trial_environment(hub_port, str(self.home), {**session, **(settings or {})}),
             "SHELL": "/bin/bash",
             "LANG": "C.UTF-8",
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "TMPDIR": str(self.tmp),
             "JUPYTER_CONFIG_PATH": f"{folder}/more:{config}",
-            "SITEKIT_SESSION": json.dumps({**session, **(settings or {})}),
-            "JUPYTERHUB_API_URL": api,
             "JUPYTERHUB_API_TOKEN": "the-servers",
-            "JUPYTERHUB_ACTIVITY_URL": f"{api}/users/u/activity",
-            "JUPYTERHUB_CLIENT_ID": "jupyterhub-user-u",
-            "JUPYTERHUB_HOST": "",
-            "JUPYTERHUB_USER": "u",
-            "JUPYTERHUB_SERVER_NAME": "",
-            "JUPYTERHUB_BASE_URL": "/",
-            "JUPYTERHUB_SERVICE_PREFIX": "/user/u/",
-            "JUPYTERHUB_SERVICE_URL": "http://0.0.0.0:0/user/u/",
-            "JUPYTERHUB_OAUTH_CALLBACK_URL": "/user/u/oauth_callback",
-            "JUPYTERHUB_OAUTH_SCOPES": '["access:servers!server=u/"]',
-            "JUPYTERHUB_OAUTH_ACCESS_SCOPES": '["access:servers!server=u/"]',
-            "JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES": "[]",
             "JUPYTERHUB_DEFAULT_URL": "/lab",
-            "JUPYTERHUB_DISABLE_USER_CONFIG": "1",
             "JUPYTERHUB_SITEKIT_IDLE": "3600",
             "JUPYTERHUB_SITEKIT_BUSY": "keep",
             "JUPYTERHUB_SITEKIT_TIME": "7200",

@@ -37,7 +37,7 @@ def enter(settings: dict[str, Any]) -> NoReturn:
     image = settings["image"]
     if why := refusal(image):
         sys.exit(f"sitekit: the image {image['key']} {why}")
-    argv = command(image, package(), os.environ["HOME"], [START])
+    argv = command(image, package(Path(sys.prefix)), os.environ["HOME"], [START])
     inside = {name: value for name, value in settings.items() if name != "image"}
     job = {**os.environ, "SITEKIT_SESSION": json.dumps({**inside, "container": image["key"]})}
     sys.stdout.flush()
@@ -50,9 +50,9 @@ def enter(settings: dict[str, Any]) -> NoReturn:
         )
 
 
-def package() -> Path:
-    """Return the folder of this release that containers see at INSIDE."""
-    return Path(sys.prefix, "share", "sitekit", "container")
+def package(release: Path) -> Path:
+    """Return the folder of a release that containers see at INSIDE."""
+    return release / "share" / "sitekit" / "container"
 
 
 def command(image: Mapping[str, Any], shown: Path, home: str, program: Sequence[str]) -> list[str]:

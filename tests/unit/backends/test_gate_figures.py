@@ -42,7 +42,7 @@ def refused(gate: ModuleType, row: dict[str, object]) -> str:
     try:
         gate.text(request["partitions"], "partitions", gate.NAMES)
         for key, highest in gate.NUMBERS.items():
-            gate.whole(request.get(key, gate.OLD.get(key)), key, highest)
+            gate.whole(request.get(key, gate.LEFT_OUT.get(key)), key, highest)
         for key, (form, _) in gate.TEXTS.items():
             if key in request:
                 gate.text(request[key], key, form)

@@ -152,6 +152,15 @@ def test_the_gates_request_is_counted_until_it_ends(site: Site, plays: Callable[
     assert not gate.under_way
 
 
+async def ended(held: list[asyncio.Future[Any]]) -> None:
+    """Cancel the requests, and wait until none is counted any more."""
+    for request in held:
+        request.cancel()
+    await asyncio.gather(*held, return_exceptions=True)
+    while gate.under_way:
+        await asyncio.sleep(0.02)
+
+
 def test_a_request_that_is_cancelled_before_its_turn_is_counted_out(
     site: Site, plays: Callable[..., Path]
 ) -> None:
@@ -175,11 +184,7 @@ def test_a_request_that_is_cancelled_before_its_turn_is_counted_out(
         assert "late" not in gate.under_way
         assert (await ask_slurm(site, "sinfo", "--noheader")).code == 0
         assert not any(request.done() for request in held), "the query waited for them"
-        for request in held:
-            request.cancel()
-        await asyncio.gather(*held, return_exceptions=True)
-        while gate.under_way:
-            await asyncio.sleep(0.02)
+        await ended(held)
 
     asyncio.run(many())
 
@@ -202,11 +207,7 @@ def test_an_account_whose_gate_is_stopped_leaves_sessions_for_others(
         await asyncio.sleep(0.2)
         assert (await gate.ask_gate(site, "bob", {}))["job"] == 7
         assert not any(request.done() for request in held)
-        for request in held:
-            request.cancel()
-        await asyncio.gather(*held, return_exceptions=True)
-        while gate.under_way:
-            await asyncio.sleep(0.02)
+        await ended(held)
 
     asyncio.run(many())
 

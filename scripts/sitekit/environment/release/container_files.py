@@ -11,14 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...base.files import write_atomic
+from ...session.container import package
 
 SESSION = Path(__file__).parents[2] / "session"
 LAB = "share/jupyter/labextensions"
-
-
-def folder(prefix: Path) -> Path:
-    """Return the folder that containers see."""
-    return prefix / "share" / "sitekit" / "container"
 
 
 def write_container_files(prefix: Path, settings: Mapping[str, object], notice: str) -> Path:
@@ -26,11 +22,11 @@ def write_container_files(prefix: Path, settings: Mapping[str, object], notice: 
 
     `settings` has the contents of JSON files by their paths in the folder.
     """
-    top = folder(prefix)
+    top = package(prefix)
     shutil.rmtree(top, ignore_errors=True)
     without = shutil.ignore_patterns("__pycache__", "labextension")
-    package = top / "sitekit" / "session"
-    shutil.copytree(SESSION, package, ignore=without, copy_function=shutil.copyfile)
+    code = top / "sitekit" / "session"
+    shutil.copytree(SESSION, code, ignore=without, copy_function=shutil.copyfile)
     shutil.copytree(SESSION / "labextension", top / LAB / notice, copy_function=shutil.copyfile)
     for path, content in settings.items():
         (top / path).parent.mkdir(parents=True, exist_ok=True)

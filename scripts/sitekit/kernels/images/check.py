@@ -18,7 +18,7 @@ from ...base.errors import BadInput, Problem
 from ...base.files import write_atomic
 from ...contracts.gate_config import session_settings
 from ...contracts.images import image_settings, record_path
-from ...session.container import minor, tested_as
+from ...session.container import minor, package, tested_as
 from ...site import Site
 from ...site.images import Image
 from .. import result_table
@@ -73,7 +73,7 @@ def _prepare(site: Site) -> str:
             "server.containers",
             "run the check where the servers run, or correct program",
         )
-    if not (site.current / "share/sitekit/container").is_dir():
+    if not package(site.current).is_dir():
         raise Problem(
             "there is no release that runs images",
             str(site.current),
@@ -106,11 +106,10 @@ def _proven(site: Site, image: Image, hub_version: str) -> dict[str, Any]:
     with _scratch(record_path(prefix, image.key).parent) as (scratch, user):
         aside = scratch / "record.json"
         settings = {**image_settings(site, image, prefix), "record": str(aside)}
-        python = site.current.resolve() / "bin/python"
-        shown = site.current.resolve() / "share/sitekit/container"
+        release = site.current.resolve()
         plain = {**session_settings(site), "root": "~", "links": {}, "user_variables": []}
         plain.pop("repository", None)
-        trial = Trial(settings, scratch, python, shown, plain, user)
+        trial = Trial(settings, scratch, release / "bin/python", package(release), plain, user)
         described = describe(trial)
         _check_versions(described["versions"], hub_version)
         _check_programs(site, described)

@@ -56,10 +56,10 @@ def environment() -> dict[str, str]:
 if __name__ == "__main__":
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     has = versions()
-    answer: dict[str, object] = {"versions": has, "folders": sys.path}
-    answer["environment"] = environment()
+    inside = environment()
+    answer: dict[str, object] = {"versions": has, "folders": sys.path, "environment": inside}
     places = ("/usr/bin/ssh", f"{sys.prefix}/bin/ssh")  # as session/tunnel.py
     answer["ssh"] = any(os.access(path, os.X_OK) for path in places)
-    answer["git"] = bool(shutil.which("git", path=f"{sys.prefix}/bin:{os.environ['PATH']}"))
+    answer["git"] = bool(shutil.which("git", path=inside["PATH"]))
     answer["kernels"] = kernels() if has["jupyter_client"] else {}
     print(json.dumps(answer))
