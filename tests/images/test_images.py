@@ -67,6 +67,8 @@ def alice(demo: Demo, images: Images) -> Iterator[Person]:
     kept = evil.read_bytes() if evil.exists() else None
     evil.parent.mkdir(exist_ok=True)
     evil.write_text(json.dumps({"MappingKernelManager": {"kernel_manager_class": "nothing.There"}}))
+    for place in (evil.parent, evil):  # hers: a server writes to the folder
+        shutil.chown(place, "alice", "alice")
     try:
         with logged_in(demo, "alice") as person:
             page = html.unescape(person.form())
