@@ -23,6 +23,8 @@ from sitekit.site import Site, load_site
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 OUTPUT = CHECKOUT / "tests" / "output"
+APART = "SITEKIT_BENCH_APART"
+"""The environment variable of the bench's own: the process that has its own mount namespace."""
 PASSWORDS = Path("/var/lib/sitekit/demo-cluster/passwords.json")
 SUDO_RULES = Path("/etc/sudoers.d")
 
@@ -121,18 +123,12 @@ def keep(row: str, **told: Any) -> Path:
 
 
 def apart() -> None:
-    """Start this program again in a mount namespace of its own, unless it is in one: what it mounts
-    there nobody else sees, and it goes with the last process, also when that is killed."""
-    if os.readlink("/proc/self/ns/mnt") == os.readlink(f"/proc/{os.getppid()}/ns/mnt"):
-        argv = [
-            "unshare",
-            "--mount",
-            "--propagation",
-            "private",
-            "--",
-            sys.executable,
-            *sys.orig_argv[1:],
-        ]
+    """Start this program again in a mount namespace of its own: what it mounts there nobody else
+    sees, and it goes with the last process, also when that is killed."""
+    if os.environ.pop(APART, "") != f"{os.getpid()}":
+        os.environ[APART] = f"{os.getpid()}"  # unshare and the program keep this number
+        argv = ["unshare", "--mount", "--propagation", "private", "--"]
+        argv += [sys.executable, *sys.orig_argv[1:]]
         os.execv("/usr/bin/unshare", argv)  # noqa: S606  (in the place of this one, so that signals reach it)
 
 
