@@ -29,9 +29,9 @@ from sitekit.site import Site, load_site
 from .person import Person
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-NEEDS_HOST = ("attacks", "browser", "chain", "faults", "upstream", "platforms")
+NEEDS_HOST = ("browser", "chain", "faults", "upstream", "platforms")
 """The rooms whose tests run in one process, in this order: they change the demo, or this host."""
-ROOMS_INSIDE = ("ssh", "images", "sites")
+ROOMS_INSIDE = ("attacks", "ssh", "images", "sites")
 """The rooms whose tests tests/inside/test_rooms.py runs on the booted machine."""
 INSIDE = "SITEKIT_TEST_INSIDE"
 """The environment variable with which their tests run here."""

@@ -169,12 +169,17 @@ def _program(process: Path, site: Site) -> str:
 
 
 @pytest.mark.parametrize("user", ITS_OWN)
-def test_no_account_can_write_to_any_of_it(server: Server, paths: list[Path], user: str) -> None:
-    """But to its home, and alice to what Slurm keeps of her job."""
+def test_no_account_can_write_to_any_of_it(
+    demo: Demo, server: Server, paths: list[Path], user: str
+) -> None:
+    """Except for its home, alice for what Slurm keeps of her job, and a service for the length of
+    the pause before its own next start."""
     assert len(paths) > 10_000
     # slurmstepd's sockets; it asks munge who comes
     steps = layout.STATE.glob(f"slurmd/*/demo?_{server.job}.*")
     its_own = [Path(pwd.getpwnam(user).pw_dir)]
+    if user == demo.site.proxy.user:
+        its_own.append(demo.site.run / "pauses/proxy")
     if user == "alice":
         its_own += layout.STATE.glob(f"slurmd/*/job{int(server.job):05}")
     found = may(HERE, user, "W_OK", paths) - FOR_EVERYBODY.keys() - {*steps}

@@ -4,8 +4,11 @@ accounts, sshd or the network."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from sitekit.site import load_site
 
 from ..conftest import CHECKOUT, INSIDE, ROOMS_INSIDE, Demo
 from ..packages import install
@@ -17,11 +20,27 @@ OF_ROOMS = ("openssh-server", "openssh-client", "nginx-light", "charliecloud")
 """What the tests install. The machine has no way to packages."""
 
 
+HUB_LOG = """[Service]
+StandardOutput=append:{log}
+StandardError=append:{log}
+"""
+"""Tests read the hub's log as a file, which under systemd is in the journal."""
+
+
+def prepare(root: Path) -> None:
+    as_installed(root)
+    site = load_site(CHECKOUT / "config/sites/demo.yml")
+    unit = site.service("hub")
+    folder = root / f"etc/systemd/system/{unit}.service.d"
+    folder.mkdir()
+    (folder / "log.conf").write_text(HUB_LOG.format(log=site.log / f"{unit}.log"))
+
+
 @pytest.fixture(scope="module")
 def own_machine(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
     """A machine for these tests alone, with the demo in it. It has no way to packages."""
     install("systemd", "dbus", "iproute2", *PACKAGES, *OF_ROOMS)
-    with booted(tmp_path_factory.mktemp("own"), as_installed) as machine:
+    with booted(tmp_path_factory.mktemp("own"), prepare) as machine:
         machine.kit("demo")
         yield machine
 
@@ -34,6 +53,6 @@ def test_all_of_a_folder_passes(
     words = ["pytest", "-p", "no:cacheprovider", "-n", "0", "--keep-demo", "-v", "--tb=short"]
     soak = ["--soak"] if request.config.getoption("--soak") else []
     argv = [*kit, *words, *soak, f"tests/{room}"]
-    done = own_machine.run(*argv, check=False, timeout=3600 if soak else 900)
+    done = own_machine.run(*argv, check=False, timeout=3600 if soak else 1200)
     assert done.returncode == 0, done.stdout[-20_000:]
     print(done.stdout.splitlines()[-1])

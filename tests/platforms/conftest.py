@@ -42,10 +42,9 @@ class Debian:
         self.machine, self.kernel = machine, kernel
         self.reach = [f"{key}={value}" for key, value in os.environ.items() if REACHING.match(key)]
 
-    def make(self, *words: object) -> str:
-        return self.machine.run(
-            "env", *self.reach, "make", "-C", INSIDE, *words, timeout=1800
-        ).stdout
+    def make(self, *words: object, check: bool = True) -> str:
+        argv = ["env", *self.reach, "make", "-C", INSIDE, *words]
+        return self.machine.run(*argv, check=check, timeout=1800).stdout
 
     def pytest(self, *words: object) -> subprocess.CompletedProcess[str]:
         """The tests of the checkout, run in there. They may leave the demo up."""

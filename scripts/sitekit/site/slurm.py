@@ -49,7 +49,7 @@ class Ssh(Row):
 class Slurm(Row):
     """Define the paths of Slurm's programs and configuration, and the host that has them.
 
-    Without `ssh`, this is the hub's host.
+    Without the key `ssh`, Slurm's programs run on the hub's host.
     """
 
     bin: AbsolutePath = Path("/usr/bin")

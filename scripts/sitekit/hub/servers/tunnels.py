@@ -1,6 +1,7 @@
 """Give each server of a site with tunnels its port, and tell the site's sshd which tunnels are open.
 
-sshd accepts a job's certificate while a file with the server's tag exists (contracts/tunnel.py).
+sshd accepts a job's certificate as long as a file exists whose name is the server's tag
+(contracts/tunnel.py).
 The hub writes this file before it submits the job. A loop removes the file after the server has
 ended, and makes the files agree with the ledger after a crash.
 """

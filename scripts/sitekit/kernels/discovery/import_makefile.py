@@ -95,7 +95,7 @@ def _source(parsed: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shape(parsed: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys of kernels.yml for the kernel's name, title and command line."""
+    """Return the kernel's entry for kernels.yml, with its id, its title and how it starts."""
     language, argv = parsed["language"], parsed["argv"]
     shape: dict[str, Any] = {"id": slug(parsed["name"])}
     if parsed["title"]:

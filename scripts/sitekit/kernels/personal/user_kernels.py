@@ -135,7 +135,7 @@ def _put(made: Path, folder: Path) -> None:
 
 
 def check(site: Site, rules: Rules, own: Own) -> None:
-    """Start the kernel again, in both environments. Raises Problem if it does not work."""
+    """Start the kernel again, in a clean and in a hostile environment. Raises Problem if it fails."""
     if own.kernel is None:
         again = f"remove it, and make it again: sitekit-kernel add {shlex.join(own.words)}"
         raise Problem(

@@ -52,7 +52,9 @@ def restart_services(
 def _web_servers(
     webs: list[WebServer], verbs: dict[str, Verb], site: Site, platform: Platform
 ) -> None:
-    """Reload or restart the machine's own web servers, and check their other hosts."""
+    """Reload or restart the machine's own web servers, and check that their other
+    virtual hosts still answer.
+    """
     for web in webs:
         verb: Literal["restart", "reload"] = (
             "restart" if verbs[web.service] == "restart" else "reload"

@@ -143,7 +143,7 @@ def _readers(
 def _sections_changed(before: Entry, after: File) -> set[str]:
     """Return the programs whose sections differ between two versions of supervisord.conf.
 
-    If the old version is not known, all programs are returned.
+    If `before` has no content, this returns all programs of `after`.
     """
     old, new = (_sections(text) for text in ((before.content or b"").decode(), after.content))
     return {name for name, section in new.items() if section != old.get(name)}
