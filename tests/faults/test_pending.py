@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -88,13 +89,20 @@ def said_to(person: Person) -> list[str]:
     return [event["message"] for event in itertools.islice(person.progress(), 2)]
 
 
+@pytest.fixture
+def slow_programs() -> Iterator[Path]:
+    """A folder for the gate's programs. Under systemd the hub has a /tmp of its own."""
+    with tempfile.TemporaryDirectory(prefix="sitekit-test-", dir="/var/lib") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.parametrize(("before", "after"), [(7, 0), (0, 7)], ids=["before", "after"])
 def test_hub_killed_beside_sbatch(
-    machine: Machine, people: dict[str, Person], open_path: Path, before: int, after: int
+    machine: Machine, people: dict[str, Person], slow_programs: Path, before: int, after: int
 ) -> None:
     """sbatch is slow, the hub dies and never hears the job's number: it finds the job by its tag."""
     bob = people["bob"]
-    with slow_sbatch(machine, open_path, before, after):
+    with slow_sbatch(machine, slow_programs, before, after):
         asking = ask_in_background(bob)
         row = until(lambda: next((r for r in machine.rows() if not r["ended"]), None), 30)
         if after:
@@ -111,11 +119,11 @@ def test_hub_killed_beside_sbatch(
 
 @pytest.mark.soak
 def test_a_job_that_turns_up_after_all_hope_is_cancelled(
-    machine: Machine, people: dict[str, Person], open_path: Path
+    machine: Machine, people: dict[str, Person], slow_programs: Path
 ) -> None:
     """sbatch is heard so late that the start was given up: the job must not run on for nobody."""
     bob = people["bob"]
-    with slow_sbatch(machine, open_path, NEVER_SUBMITTED + 20, 0):
+    with slow_sbatch(machine, slow_programs, NEVER_SUBMITTED + 20, 0):
         asking = ask_in_background(bob)
         row = until(lambda: next((r for r in machine.rows() if not r["ended"]), None), 30)
         machine.kill_hub()
