@@ -51,7 +51,8 @@ def test_batchspawners_own(demo: Demo, packages: Path, tmp_path: Path) -> None:
         "--tb=short",
     ]
     done = subprocess.run(
-        [python, "-m", "pytest", *options, f"--junitxml={tmp_path}/report.xml", "--pyargs", "batchspawner.tests"],
+        [python, "-m", "pytest", *options, f"--junitxml={tmp_path}/report.xml",
+         f"--confcutdir={tmp_path}", "--pyargs", "batchspawner.tests"],
         env={
             "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONPATH": f"{tmp_path}:{packages}", "SITEKIT_STATE": str(tmp_path),

@@ -99,6 +99,7 @@ def run(
         "--show-capture=no",
         "--disable-warnings",
         f"--junitxml={folder}/report.xml",
+        f"--confcutdir={folder}",  # others can write a conftest.py above it
     ]
     settings = ["-c", "/dev/null", *(word for setting in SETTINGS for word in ("-o", setting))]
     python = demo.site.current / "bin" / "python"

@@ -7,20 +7,30 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+from ..base.errors import Problem
 from ..site import Site
 from ..site.backends import BACKENDS
 from .interface import Backend
 from .job import Work
 
 
-def backends_of(site: Site, open_work: Callable[[str], Iterable[Work]]) -> dict[str, Backend]:
+def backends_of(
+    site: Site, open_work: Callable[[str], Iterable[Work]], in_use: Iterable[str] = ()
+) -> dict[str, Backend]:
     """Return the site's backends by name.
 
-    `open_work(name)` must return the servers of that backend whose jobs may still exist.
+    `open_work(name)` must return the servers of that backend whose jobs may still exist. `in_use`
+    names the backends of all servers that may still run, also if no tier names them any more.
+    Raises Problem if this version of sitekit does not have one of them.
     """
-    names = dict.fromkeys(tier.runs_on for tier in site.tiers)
+    names = dict.fromkeys([*(tier.runs_on for tier in site.tiers), *in_use])
     backends = {}
     for name in names:
+        if name not in BACKENDS:
+            raise Problem(
+                f"servers run on {name}, which this version of sitekit cannot use",
+                remedy="run the release that started them: make rollback",
+            )
         backend_class = load_object(BACKENDS[name])
         backends[name] = backend_class(site, partial(open_work, name))
     return backends

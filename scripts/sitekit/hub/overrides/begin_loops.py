@@ -22,13 +22,13 @@ log = logging.getLogger(__name__)
 Loop = Callable[[], Coroutine[Any, Any, None]]
 
 
-def begin_with_users(loops: Mapping[str, Loop], first: Callable[[], object]) -> None:
+def begin_with_users(loops: Callable[[], Mapping[str, Loop]]) -> None:
     """Start the loops when JupyterHub begins to check the servers in its database.
 
     JupyterHub begins this check in init_spawners (app.py), when users and settings are complete.
     The loops are only scheduled here, and JupyterHub creates every spawner before it first waits,
     so that the loops find all spawners. JupyterHub then polls each server, and a poll needs a
-    snapshot that the loops have renewed. An exception in `first` ends the hub. Subcommands such as
+    snapshot that the loops have renewed. An exception in `loops` ends the hub. Subcommands such as
     `jupyterhub token` start no loops.
     """
     init_spawners = JupyterHub.init_spawners
@@ -37,11 +37,11 @@ def begin_with_users(loops: Mapping[str, Loop], first: Callable[[], object]) -> 
     ] = []  # the tasks are kept in a list, because the event loop has only weak references to them
 
     async def init_spawners_with_loops(app: JupyterHub) -> int:
-        first()
+        named = loops()
         check_class(app.users.settings.get("spawner_class"))
         spawners()  # this call checks the class of the spawners that exist already
         tasks.extend(
-            asyncio.create_task(_keep_running(run, name), name=name) for name, run in loops.items()
+            asyncio.create_task(_keep_running(run, name), name=name) for name, run in named.items()
         )
         return await init_spawners(app)
 

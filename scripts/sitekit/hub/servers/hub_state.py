@@ -44,12 +44,20 @@ class HubState:
         self.site = site
         self.ledger = Ledger(site.ledger)
         self.accounts = AccountMap(site, self.ledger)
-        self.backends: dict[str, Backend] = backends_of(site, self.ledger.open)
         self.tunnels = Tunnels(site, self.ledger) if site.tunnel else None
         self.addresses: dict[
             str, str
         ] = {}  # the addresses of the servers' hosts, by the server's tag
         self._expected: dict[str, asyncio.Event] = {}
+
+    @cached_property
+    def backends(self) -> dict[str, Backend]:
+        """Return the backends by name: of all tiers, and of all servers that may still run.
+
+        The ledger is opened here, and not when JupyterHub's configuration is only checked.
+        """
+        in_use = {row.backend for row in self.ledger.open()}
+        return backends_of(self.site, self.ledger.open, in_use)
 
     def backend_of(self, row: Row) -> Backend:
         """Return the backend on which a server was started."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ...base.errors import BadInput, Problem, as_problem
 from ...site import Site
 from ..host.platform import Platform
-from . import cluster, login_node, network, sudo
+from . import cluster, live_servers, login_node, network, sudo
 from .finding import Finding, unknown
 
 
@@ -34,6 +34,7 @@ def collect_findings(asked: SiteChange) -> list[Finding]:
     found: list[Finding] = []
     questions: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
         ("the release", lambda: _release(site)),
+        ("the hub's ledger", lambda: live_servers.look(site)),
         (
             "this host's address and ports",
             lambda: network.look(site, asked.applied, asked.states, asked.platform),

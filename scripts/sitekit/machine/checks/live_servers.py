@@ -1,0 +1,44 @@
+"""Find servers that still run on a backend that no tier of the site names any more.
+
+Without the backend, the hub could neither watch nor end such a server.
+"""
+
+from __future__ import annotations
+
+import pwd
+from collections.abc import Iterator
+
+from ...base.command import acting_as
+from ...site import Site
+from ..host import sqlite
+from .finding import Finding
+
+_OPEN = "SELECT backend, COUNT(*) FROM starts WHERE ended IS NULL GROUP BY backend ORDER BY backend"
+
+
+def look(site: Site) -> Iterator[Finding]:
+    """Yield a finding for each backend that servers need and the site's tiers do not name.
+
+    Raises Problem if the ledger cannot be read.
+    """
+    named = {tier.runs_on for tier in site.tiers}
+    for backend, count in open_servers(site).items():
+        if backend not in named:
+            servers = "one server runs" if count == 1 else f"{count} servers run"
+            yield Finding(
+                f"{servers} on {backend}, and no tier has `runs_on: {backend}` any more",
+                "tiers",
+                f"end them on the hub's admin page, or keep a tier with `runs_on: {backend}` until they have ended",
+            )
+
+
+def open_servers(site: Site) -> dict[str, int]:
+    """Return the number of servers that may still run, by backend, from the hub's ledger."""
+    try:
+        hub = pwd.getpwnam(site.hub.user)
+    except KeyError:  # before the first apply, and after an uninstall
+        return {}
+    if not site.ledger.exists():
+        return {}
+    with acting_as(hub.pw_uid, hub.pw_gid), sqlite.opened(site.ledger) as ledger:
+        return dict(ledger.execute(_OPEN).fetchall())
