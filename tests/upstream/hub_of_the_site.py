@@ -15,19 +15,21 @@ import asyncio
 import json
 import os
 import sys
-from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+import requests
 from jupyterhub.spawner import SpawnException
 from jupyterhub.tests import mocking
 from jupyterhub.tests.utils import AsyncSession, public_url
+from requests.adapters import HTTPAdapter
 from traitlets import Integer, Unicode
 from traitlets.config import Config
 
 import sitekit.hub.configure
+from sitekit.contracts.internal_tls import calling
 from sitekit.hub.overrides import tokens
 from sitekit.hub.spawner.tier_spawner import TierSpawner
 from sitekit.site import load_site
@@ -36,6 +38,7 @@ SITE = load_site(Path(os.environ["SITEKIT_SITE"]))
 HERE = SITE.model_copy(
     update={"paths": SITE.paths.model_copy(update={"state": Path(os.environ["SITEKIT_STATE"])})}
 )
+PROXY = f"https://{SITE.front.host}:{SITE.proxy.port}/"
 THEIRS = (
     "allow_named_servers",
     "authenticator_class",
@@ -166,15 +169,31 @@ async def initialize_at_localhost(app: mocking.MockHub, argv: Any = None) -> Non
     """Servers send browsers to the site's address, where cookies hold that were set under the same
     name."""
     await initialize(app, argv)
-    app.proxy.public_url = f"http://{SITE.front.host}:{SITE.proxy.port}/"
+    app.proxy.public_url = PROXY
 
 
 def load_config_file(app: mocking.MockHub, *_: Any, **__: Any) -> None:
     app.update_config(SETTINGS)
 
 
-# The tests speak HTTP to the proxy: in the front's answers they would miss JupyterHub's own policy.
-DefaultCookiePolicy.return_ok_secure = lambda *_: True
+class ToProxy(HTTPAdapter):
+    """Connect to the proxy with the hub's certificate. In the front's answers, the tests would miss
+    JupyterHub's own content security policy."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        tls = {"ssl_context": calling(SITE, "hub"), "assert_hostname": "127.0.0.1"}
+        super().init_poolmanager(*args, **kwargs, **tls)
+
+
+begin_session = requests.Session.__init__
+
+
+def begin_session_to_proxy(session: requests.Session) -> None:
+    begin_session(session)
+    session.mount(PROXY, ToProxy())
+
+
+requests.Session.__init__ = begin_session_to_proxy
 
 
 async def login_user(app: mocking.MockHub, name: str) -> Any:
