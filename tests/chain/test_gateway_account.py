@@ -1,4 +1,4 @@
-"""One account for all users of a site beside the cluster.
+"""Accounts of a site beside the cluster: one for all users, and one that the provider names.
 
 The other sites with logins at GitHub, Globus and CILogon are in tests/sites.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..slurm import jobs
-from .oauth import applied, environments, provider, started, visiting
+from .oauth import applied, environments, provider, refusal, started, visiting
 from .provider import Known, Provider
 
 __all__ = ["provider"]  # a fixture
@@ -38,3 +38,27 @@ def test_all_share_one_account_and_have_folders_of_their_own(provider: Provider)
             assert "%jupyter-users" not in rules and "=(bob, !root" in rules
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def test_the_provider_names_the_account(provider: Provider) -> None:
+    provider.people = {
+        "ann": Known({"preferred_username": "ann", "groups": ["hpc"], "uid": "alice"}),
+        "eve": Known({"preferred_username": "eve", "groups": ["hpc"], "uid": ["alice"]}),
+        "old": Known({"preferred_username": "old", "groups": ["hpc"]}),
+        "mallory": Known({"preferred_username": "mallory", "groups": ["hpc"], "uid": "root"}),
+    }
+    claims: Any = provider.people["ann"].claims
+    people = {"allow": {"groups": ["hpc"]}, "accounts": {"claim": "uid"}}
+    with applied(provider, "oidc", **people) as site:
+        for who, why in (("eve", "your uid"), ("old", "your uid"), ("mallory", "of the system")):
+            assert why in refusal(site, who)
+        with visiting(site, "ann") as ann:
+            assert ann.come().status_code == 200
+            started(ann)
+            assert len(jobs(site, "alice")) == 1
+            assert {one["JUPYTERHUB_USER"] for one in environments("alice")} == {"ann"}
+            ann.stop_and_wait()
+            # the provider is asked again before a start
+            del claims["uid"]
+            assert ann.api("POST", "/users/ann/server", {"tier": "small"}).status_code == 403
+            assert not jobs(site, "alice")

@@ -70,6 +70,11 @@ class Login(Row):
         return self.accounts.gateway if isinstance(self.accounts, Accounts) else None
 
     @property
+    def account_claim(self) -> str | None:
+        """Return the claim with the account of the user's servers, if the site has such a claim."""
+        return self.accounts.claim if isinstance(self.accounts, Accounts) else None
+
+    @property
     def claim(self) -> str:
         """Return the claim with the user's name."""
         chosen = self.provider and self.provider.username

@@ -56,6 +56,12 @@ def login_faults(login: Login) -> Iterator[Unfit]:
             "allow",
         )
     yield from _strangers(login)
+    if login.method == "github" and login.account_claim:
+        yield Unfit(
+            "users of GitHub write their claims themselves, and could name the account of somebody else",
+            "write `same`, or one of gateway, file and command",
+            *("accounts", "claim"),
+        )
 
 
 def _provider_faults(login: Login) -> Iterator[Unfit]:

@@ -104,18 +104,20 @@ class People(Row):
 
 class Accounts(Row):
     """Define under which account a user's servers run: one account for all users, or the account
-    from a file or a program."""
+    from a file, a program, or a claim of the provider."""
 
     gateway: Annotated[ServiceAccount | None, Field(examples=["gateway"])] = None
     file: AbsolutePath | None = None
     command: AbsolutePath | None = None
+    claim: Annotated[Claim | None, Field(examples=["uid"])] = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Accounts:
-        """Refuse the section unless exactly one of the three keys is set."""
-        if len([way for way in (self.gateway, self.file, self.command) if way]) != 1:
+        """Refuse the section unless exactly one of the keys is set."""
+        ways = (self.gateway, self.file, self.command, self.claim)
+        if len([way for way in ways if way]) != 1:
             raise Unfit(
                 "exactly one of the keys is needed",
-                "write `same`, or one of gateway, file and command",
+                "write `same`, or one of gateway, file, command and claim",
             )
         return self

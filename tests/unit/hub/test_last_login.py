@@ -69,6 +69,16 @@ def test_another_provider_has_other_numbers(ledger: Ledger) -> None:
         logins.record("alice", ALICE, OPS)
 
 
+def test_the_claim_with_the_account_is_remembered(ledger: Ledger) -> None:
+    """Before a start, the provider may not answer, and an older hub must read the record."""
+    logins = LastLogins(site(), ledger)
+    logins.record("alice", ALICE, Claims("alice", account="alice2"))
+    assert asyncio.run(logins.claims_now("alice", Provider(NoWord()))).account == "alice2"
+    logins.record("alice", ALICE, OPS)
+    assert "account" not in (ledger.login("alice") or ({}, {}))[1]
+    assert asyncio.run(logins.claims_now("alice", Provider(NoWord()))).account == ""
+
+
 def test_a_number_is_the_providers_own() -> None:
     assert identity_of(site().login, {"sub": "17"}) == ALICE
     github = demo(login={

@@ -16,9 +16,14 @@ from machine_sites import demo
 from sitekit.contracts.gate_config import gate_config
 from sitekit.hub.login import accounts
 from sitekit.hub.login.accounts import AccountMap, NoAccount, parse
+from sitekit.hub.login.claims import account_of
 from sitekit.hub.servers.ledger import Ledger
 
-CLIENT = {"client_id": "jupyter", "client_secret": "/etc/secret"}
+CLIENT = {
+    "client_id": "jupyter",
+    "client_secret": "/etc/secret",
+    "url": "https://login.example.org",
+}
 UIDS = {"alice": 1500, "bob": 1501, "daemon": 1, "toor": 0, "BigBob": 1502}
 
 
@@ -31,7 +36,7 @@ def entry(name: str) -> pwd.struct_passwd:
 def mapped(ways: Any, ledger: Path | str = ":memory:") -> AccountMap:
     of_gateway = isinstance(ways, dict) and "gateway" in ways
     login = {
-        "method": "github",
+        "method": "oidc",
         "admin_groups": [],
         "allowed_groups": [] if of_gateway else ["jupyter-users"],
         "provider": CLIENT,
@@ -143,6 +148,54 @@ def test_a_file_of_another_owner_or_none_is_not_believed(tmp_path: Path) -> None
     found.root = os.getuid() + 1
     with pytest.raises(NoAccount, match="Others could change"):
         determine(found, "ann")
+
+
+def test_a_claim_of_the_provider_is_the_account(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.sqlite"
+    found = mapped({"claim": "uid"}, ledger)
+    assert asyncio.run(found.determine("ann", "alice")) == found.of("ann") == "alice"
+    assert mapped({"claim": "uid"}, ledger).of("ann") == "alice", "after a restart too"
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ({}, "did not tell this site your uid"),
+        ({"uid": ""}, "did not tell this site your uid"),
+        ({"uid": None}, "did not tell this site your uid"),
+        ({"uid": 1500}, "did not tell this site your uid"),
+        ({"uid": ["alice"]}, "did not tell this site your uid"),
+        ({"uid": {"name": "alice"}}, "did not tell this site your uid"),
+        ({"uid": "alice bob"}, "no name of an account"),
+        ({"uid": "alice\n"}, "no name of an account"),
+        ({"uid": "-ualice"}, "no name of an account"),
+        ({"uid": "ALICE"}, "spells it 'alice'"),
+        ({"uid": "carol"}, "no such account"),
+        ({"uid": "root"}, "of the system"),
+        ({"uid": "jupyterhub-daemon"}, "of the system"),
+    ],
+)
+def test_a_claim_that_names_no_account_is_refused_in_words(told: Any, why: str) -> None:
+    found = mapped({"claim": "uid"})
+    asyncio.run(found.determine("ann", "alice"))
+    claimed = account_of(found.site.login, told)
+    with pytest.raises(NoAccount, match=why) as refused:
+        asyncio.run(found.determine("ann", claimed))
+    assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize("claimed", ["", "root", "alice bob"])
+def test_a_claim_that_is_refused_takes_the_account_away(claimed: str) -> None:
+    found = mapped({"claim": "uid"})
+    asyncio.run(found.determine("ann", "alice"))
+    with pytest.raises(NoAccount):
+        asyncio.run(found.determine("ann", claimed))
+    with pytest.raises(NoAccount, match="log in again"):
+        found.of("ann")
+
+
+def test_a_claim_is_no_account_where_the_site_names_none() -> None:
+    assert account_of(mapped("same").site.login, {"uid": "bob"}) == ""
 
 
 def test_one_line_harms_no_other() -> None:

@@ -78,6 +78,7 @@ def test_nobody_is_admitted_by_default(method: str) -> None:
         ("oidc", {"allow": {"organizations": ["example"]}}, "allow.organizations"),
         ("cilogon", {"allow": {"groups": ["staff"]}}, "allow.groups"),
         ("globus", {"allow": {"groups": ["staff"]}}, "allow.groups.0"),
+        ("github", {"accounts": {"claim": "company"}}, "accounts.claim"),
         ("oidc", {"allowed_groups": []}, "allowed_groups"),
         ("oidc", {"accounts": {"gateway": "gateway"}}, "allowed_groups"),
         ("oidc", {"allow": {"groups": [], "users": ["bob"]}, "admins": {"users": ["eve"]}}, "admins.users.0"),
@@ -105,6 +106,9 @@ def test_what_does_not_fit_is_refused_by_its_key(
         {"accounts": {"gateway": "root"}},
         {"accounts": {"gateway": "ALL"}},
         {"accounts": {"gateway": "a", "file": "/etc/accounts"}},
+        {"accounts": {"claim": "uid", "file": "/etc/accounts"}},
+        {"accounts": {"claim": ""}},
+        {"accounts": {"claim": "two words"}},
         {"accounts": {"command": "bin/account --all"}},
         {"provider": {"url": "http://login.example.org"}},
         {"provider": {"username": "a b"}},
@@ -122,6 +126,12 @@ def test_an_organization_is_one_name(organization: str) -> None:
 def test_a_gateway_needs_no_group() -> None:
     found = login("github", accounts={"gateway": "gateway"}, allowed_groups=[])
     assert found.gateway == "gateway" and login("github").gateway is None
+
+
+@pytest.mark.parametrize("method", ["globus", "cilogon", "oidc"])
+def test_an_account_can_be_a_claim(method: str) -> None:
+    assert login(method, accounts={"claim": "uid"}).account_claim == "uid"
+    assert login(method).account_claim is None
 
 
 def test_claims_and_addresses_have_defaults() -> None:

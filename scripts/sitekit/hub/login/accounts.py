@@ -45,8 +45,8 @@ class NotNow(NoAccount):
 class AccountMap:
     """Find the account of each user.
 
-    At a login, the account is determined from the user's name, a file or a program. The ledger
-    records the account, so that a restarted hub knows the account too.
+    At a login, the account is determined from the user's name, a file, a program or a claim of the
+    provider. The ledger records the account, so that a restarted hub knows the account too.
     """
 
     root = 0
@@ -84,11 +84,12 @@ class AccountMap:
             )
         return account
 
-    async def determine(self, user: str) -> str:
+    async def determine(self, user: str, claimed: str = "") -> str:
         """Look up the account of a user who logs in, and record the account.
 
-        Raises NoAccount if the user has no account; the recorded account is then removed. Raises
-        NotNow if the lookup is not possible; the recorded account then stays.
+        `claimed` is the provider's claim with the account, for a site that uses it. Raises NoAccount
+        if the user has no account; the recorded account is then removed. Raises NotNow if the lookup
+        is not possible; the recorded account then stays.
         """
         accounts = self.site.login.accounts
         if not isinstance(accounts, Accounts):
@@ -97,7 +98,9 @@ class AccountMap:
         if accounts.gateway:
             return accounts.gateway
         try:
-            if accounts.command:
+            if accounts.claim:
+                account = self._claimed(accounts.claim, user, claimed)
+            elif accounts.command:
                 async with self._programs:
                     account = await ask_program(accounts.command, user, self.root)
             else:
@@ -110,6 +113,15 @@ class AccountMap:
             raise
         self.ledger.record_account(user, account)
         return account
+
+    def _claimed(self, claim: str, user: str, claimed: str) -> str:
+        """Return the account that the provider's claim names. Raises NoAccount."""
+        if not claimed:
+            raise NoAccount(
+                f"You have no account on the cluster as {shown(user)}: your organization's login "
+                f"did not tell this site your {claim} as one name. {ASK}"
+            )
+        return claimed
 
     def _in_file(self, path: Path, user: str) -> str:
         """Return the account that the site's file of accounts gives to the user. Raises

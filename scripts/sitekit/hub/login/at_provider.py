@@ -20,6 +20,7 @@ from .accounts import AccountMap, NoAccount, NotNow
 from .claims import (
     Claims,
     Refusal,
+    account_of,
     are_meant,
     check_admitted,
     identity_of,
@@ -143,7 +144,7 @@ class AtProvider(OAuthenticator):
             self.logins.record(claims.name, identity, claims, tokens)
         check_admitted(self.site.login, claims)
         try:
-            await self.accounts.determine(claims.name)
+            await self.accounts.determine(claims.name, claims.account)
         except NoAccount as none:
             raise Refusal(str(none), "" if isinstance(none, NotNow) else claims.name) from none
         self.logins.record(claims.name, identity, claims, tokens)
@@ -156,7 +157,8 @@ class AtProvider(OAuthenticator):
         Raises Refusal."""
         login = self.site.login
         name, domain = name_and_domain(login, told)
-        claims = await self.more_claims(Claims(name, domain), tokens, told)
+        found = Claims(name, domain, account_of(login, told))
+        claims = await self.more_claims(found, tokens, told)
         return identity_of(login, told), claims
 
     async def ask_again(self, tokens: Any) -> tuple[Identity, Claims]:
@@ -188,7 +190,7 @@ class AtProvider(OAuthenticator):
             claims = await self.logins.claims_now(user.name, self.ask_again)
             check_admitted(self.site.login, claims)
             try:
-                await self.accounts.determine(user.name)
+                await self.accounts.determine(user.name, claims.account)
             except NotNow as later:
                 log.warning("The account of %s is not looked up again: %s", user.name, later)
         except (Refusal, NoAccount) as refusal:

@@ -33,10 +33,15 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Claims:
-    """Hold the data about a user who logs in: the name at the hub, and the provider's claims."""
+    """Hold the data about a user who logs in: the name at the hub, and the provider's claims.
+
+    `account` is the claim that `login.accounts` names; empty if the site names none, or if the
+    provider's answer does not contain this claim as one text.
+    """
 
     name: str
     domain: str = ""
+    account: str = ""
     organizations: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
 
@@ -122,6 +127,13 @@ def text_claim(login: Login, told: Any, claim: str) -> str:
             "Tell the administrators of this site."
         )
     return value
+
+
+def account_of(login: Login, told: Any) -> str:
+    """Return the claim with the user's account on the cluster; empty if it is missing or is not
+    text."""
+    value = told.get(login.account_claim) if login.account_claim else None
+    return value if isinstance(value, str) else ""
 
 
 def texts(value: Any) -> frozenset[str]:

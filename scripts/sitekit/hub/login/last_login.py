@@ -78,6 +78,8 @@ class LastLogins:
         self.check_identity(user, identity)
         told = asdict(claims)
         told |= {key: sorted(told[key]) for key in ("organizations", "groups")}
+        if not claims.account:
+            del told["account"]  # an older release of the hub reads this record after a rollback
         self.ledger.record_login(user, "\n".join(identity), told)
         if tokens is not None:
             self._tokens.pop(user, None)
