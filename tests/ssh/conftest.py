@@ -52,7 +52,9 @@ class LoginNode:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """End sshd; connections that are open stay."""
+        """End sshd, if it runs; connections that are open stay."""
+        if not (self.folder / "pid").exists():
+            return
         pid = int((self.folder / "pid").read_text())
         os.kill(pid, 15)
         deadline = time.monotonic() + 20

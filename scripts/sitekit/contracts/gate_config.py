@@ -41,7 +41,14 @@ def gate_config(site: Site) -> dict[str, Any]:
         "session": json.dumps(session_settings(site)),
         "hub": hub_variables(site),
         **({"images": images} if images else {}),
-        **({"queries": [site.slurm.ssh.account]} if site.slurm.ssh else {}),
+        **(
+            {
+                "queries": [site.slurm.ssh.account],
+                "release": str(prefix / "current" / "release.json"),
+            }
+            if site.slurm.ssh
+            else {}
+        ),
         **({"users": "any"} if mapped else {}),
         **({"accounts": [gateway], "participants": PARTICIPANTS} if gateway else {}),
     }

@@ -21,41 +21,13 @@ from sitekit.backends.slurm import ssh as over_ssh
 from sitekit.backends.slurm import ssh_files as ssh
 from sitekit.backends.slurm.accounts_and_reservations import Names
 from sitekit.backends.slurm.transport import ask_slurm, transport
-from sitekit.base.data import data
 from sitekit.contracts.gate_config import gate_config
 from sitekit.machine.checks.cluster import NODES
-from sitekit.site import Site, load_site
+from sitekit.site import Site
 
 GATE = gate_program()
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHhCV8pGy6ZBC3j9VwQkMCT1XyB3zSkDPj8kIXbBzq8Q"
-NODE = {"host": "login.example.org", "account": "gw", "host_keys": [KEY], "prefix": "/shared/j"}
 NOTHING = '{"ok": true, "code": 0, "out": "", "err": ""}'
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    values = load_site(data("config/sites/demo.yml")).model_dump(mode="json")
-    values["slurm"]["ssh"] = NODE
-    values["paths"]["state"] = str(tmp_path)
-    return Site.model_validate(values)
-
-
-@pytest.fixture
-def plays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Path]:
-    """Put a script in the place of ssh; the folder with its arguments and its standard input."""
-
-    def play(answer: str, code: int = 0, error: str = "") -> Path:
-        (tmp_path / "answer").write_text(answer)
-        program = tmp_path / "ssh-client"
-        program.write_text(
-            f'#!/bin/sh\nprintf "%s\\n" "$@" > {tmp_path}/words\ncat > {tmp_path}/given\n'
-            f"cat {tmp_path}/answer\necho '{error}' >&2\nexit {code}\n"
-        )
-        program.chmod(0o755)
-        monkeypatch.setattr(over_ssh, "SSH", str(program))
-        return tmp_path
-
-    return play
 
 
 QUESTIONS: dict[str, Callable[[Site], Awaitable[Any]]] = {

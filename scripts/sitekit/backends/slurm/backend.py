@@ -22,6 +22,7 @@ from .pending_reasons import explain
 from .private_data import hidden_jobs, to_see_them
 from .queue import Queue
 from .sbatch_errors import explain_refusal
+from .servers_release import ServersRelease
 from .ssh import keep_connected
 
 ADDRESS_KEPT = 600.0  # seconds that a node's address is cached
@@ -41,6 +42,7 @@ class SlurmBackend:
         self.queue = Queue(site)
         self.strays: list[str] = []
         self._names = Names(site)
+        self._release = ServersRelease(site)
         self._jobs = ServerJobs(site, self.queue, open_work)
         self._forecast = Forecast(site, self.queue, self._jobs.waiting)
         # by node: the time of the query, and the address
@@ -69,6 +71,7 @@ class SlurmBackend:
 
         The gate renders the job script, and runs sbatch as the account.
         """
+        await self._release.check()
         try:
             request = gate.request_of(choice, work.tag, environment, live)
             return await gate.submit(self._site, work.account, request | gate.user_of(work))

@@ -70,6 +70,12 @@ UNKNOWN_ACCOUNT = r"unknown user|no passwd entry|you do not exist"
 def explain_refusal(refusal: Refused) -> Explanation | None:
     """Explain an error of the gate or of sbatch; None if no pattern matches."""
     text = str(refusal)
+    if refusal.kind == "release":
+        what = "The hub and the cluster have software of versions that do not fit each other."
+        remedy = (
+            "Tell your administrators, and show them these lines. Running servers are not affected."
+        )
+        return Explanation("release", what, remedy)
     for pattern, kind, what, remedy in REFUSALS:
         if re.search(pattern, text):
             return Explanation(kind, what, remedy)

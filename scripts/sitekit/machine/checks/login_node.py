@@ -1,4 +1,7 @@
-"""Compare the tiers with the cluster's partitions. Slurm is queried through the login node."""
+"""Compare the tiers with the cluster's partitions, and the servers' release with the hub's.
+
+Slurm and the gate are queried through the login node.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,12 @@ import asyncio
 import os
 from collections.abc import Iterator
 
-from ...backends.job import NoAnswer
+from ...backends.job import NoAnswer, Refused
 from ...backends.slurm import ssh_files as ssh
+from ...backends.slurm.release_versions import misfit, versions_of
+from ...backends.slurm.servers_release import ask_release
 from ...backends.slurm.transport import ask_slurm
+from ...contracts.gate_config import servers_prefix
 from ...contracts.tunnel import host
 from ...site import Site
 from .cluster import NODES, fits, read
@@ -42,7 +48,34 @@ def look(site: Site) -> Iterator[Finding]:
             f"this host cannot tell whether compute nodes reach {sshd}",
             f"when the services run, try on a compute node: nc -z {host(site)} {site.tunnel.port}",
         )
+    yield from _release(site)
     there = read(answer.out)
     for place, tier in enumerate(site.tiers):
         for name in tier.partitions:
             yield from fits(there, tier, name, f"tiers[{place}]")
+
+
+def _release(site: Site) -> Iterator[Finding]:
+    """Yield a finding if servers on the cluster cannot work with the release of the hub."""
+    prefix = servers_prefix(site)
+    where, build = "slurm.ssh.prefix", f"build it in {prefix}, on the cluster (docs/ssh.md)"
+    try:
+        theirs = asyncio.run(ask_release(site))
+    except Refused as refusal:
+        if "no verb" in str(refusal):
+            what = "the gate on the login node is of an older sitekit, and cannot name the release"
+            yield unknown(what, "install a new file of make gate_bundle there")
+        else:
+            yield Finding(f"on the cluster, {refusal}", where, build, refuses=False)
+        return
+    except NoAnswer as error:
+        yield unknown(str(error))
+        return
+    try:
+        ours = versions_of(site.current)
+    except (OSError, ValueError):
+        return  # the hub has no release yet, which is a finding of its own
+    if why := misfit(ours, theirs):
+        what = f"no server can start: {why}"
+        remedy = "build both from the same checkout, with environment.yml of the same versions"
+        yield Finding(what, where, remedy, refuses=False)

@@ -1,0 +1,72 @@
+"""Read the versions of a release that a hub and its users' servers must have in common.
+
+`make install_all` writes release.json. A hub outside the cluster has another release than the
+servers. On the login node, the gate reads the servers' release.json.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+RECORD = "release.json"
+"""The file in a release that names its packages. environment/release/releases.py writes it."""
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+VERSION = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})+[A-Za-z0-9.+_-]{0,40}")
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Hold the name of a release, and the versions of JupyterHub and of sitekit in it."""
+
+    name: str
+    jupyterhub: str
+    sitekit: str
+
+    def __str__(self) -> str:
+        return f"{self.name} with JupyterHub {self.jupyterhub} and sitekit {self.sitekit}"
+
+
+def versions_in(told: Any) -> Versions:
+    """Return the versions in the gate's answer. Raises ValueError for an answer of another form."""
+    try:
+        found = Versions(told["name"], told["jupyterhub"], told["sitekit"])
+        if NAME.fullmatch(found.name) and all(
+            VERSION.fullmatch(one) for one in (found.jupyterhub, found.sitekit)
+        ):
+            return found
+    except (KeyError, TypeError):
+        pass
+    raise ValueError("the versions of a release have an unknown form")
+
+
+def versions_of(release: Path) -> Versions:
+    """Return the versions of a release on this host. Raises OSError or ValueError.
+
+    conda-forge's package jupyterhub consists of the package jupyterhub-base.
+    """
+    facts = json.loads((release / RECORD).read_text())
+    try:
+        packages = {one["name"]: one["version"] for one in facts["packages"]}
+        hub = packages.get("jupyterhub") or packages["jupyterhub-base"]
+        return versions_in(
+            {"name": facts["name"], "jupyterhub": hub, "sitekit": facts["kit"]["version"]}
+        )
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError(f"{release / RECORD} has an unknown form") from None
+
+
+def misfit(hub: Versions, servers: Versions) -> str | None:
+    """Return why servers of one release cannot work with the hub of another; None if they can.
+
+    JupyterHub's hub and servers must have the same first two numbers of their version. What the
+    hub sends to a job, and what the job's session reads, changes only with these two numbers of
+    sitekit's version.
+    """
+    pairs = ((hub.jupyterhub, servers.jupyterhub), (hub.sitekit, servers.sitekit))
+    if all(ours.split(".")[:2] == theirs.split(".")[:2] for ours, theirs in pairs):
+        return None
+    return f"the hub runs the release {hub}; servers on the cluster run the release {servers}"

@@ -1,0 +1,64 @@
+"""Compare the servers' release on the cluster with the release of the hub outside the cluster."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from pathlib import Path
+
+from ...site import Site
+from ..job import NoAnswer, Refused
+from .release_versions import Versions, misfit, versions_in, versions_of
+from .ssh import Ssh
+
+KEPT = 5.0  # seconds for which an answer that fits is used again, such as for a class that starts at once
+ANSWER = 64 * 1024  # bytes
+log = logging.getLogger(__name__)
+
+
+async def ask_release(site: Site) -> Versions:
+    """Ask the gate on the login node with which release servers start.
+
+    Raises Refused with the gate's reason, such as an unknown verb of an older gate, and NoAnswer.
+    """
+    assert site.slurm.ssh is not None, "the caller checks it"  # noqa: S101
+    gate = Ssh(site, site.slurm.ssh.account)
+    answer = await gate.run([], json.dumps({"verb": "release"}), most=ANSWER)
+    try:
+        reply = json.loads(answer.out)
+        if reply["ok"] is True:
+            return versions_in(reply["release"])
+        error = str(reply["error"])[:500]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise NoAnswer("the login node did not name the servers' release") from None
+    raise Refused("gate", "".join(sign for sign in error if sign.isprintable()))
+
+
+class ServersRelease:
+    """Refuse starts of servers while the servers' release does not fit the hub's release.
+
+    Without an answer of the login node, nothing is refused. Another release can be the current one
+    when a job starts that has waited.
+    """
+
+    def __init__(self, site: Site, release: Path = Path(sys.prefix)) -> None:
+        self._site, self._release = site, release
+        self._ours: Versions | None = None
+        self._fits_until = 0.0
+
+    async def check(self) -> None:
+        """Raise Refused if the servers' release does not fit."""
+        if self._site.slurm.ssh is None or time.monotonic() < self._fits_until:
+            return
+        try:
+            # read once: the hub keeps running the release with which it has started
+            self._ours = self._ours or versions_of(self._release)
+            why = misfit(self._ours, await ask_release(self._site))
+        except (NoAnswer, Refused, OSError, ValueError) as error:
+            log.warning("The servers' release is not compared with the hub's: %s", error)
+            why = None
+        if why:
+            raise Refused("release", why)
+        self._fits_until = time.monotonic() + KEPT

@@ -1,0 +1,41 @@
+"""A site whose hub reaches Slurm through a login node, and a script in the place of ssh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sitekit.backends.slurm import ssh as over_ssh
+from sitekit.base.data import data
+from sitekit.site import Site, load_site
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHhCV8pGy6ZBC3j9VwQkMCT1XyB3zSkDPj8kIXbBzq8Q"
+NODE = {"host": "login.example.org", "account": "gw", "host_keys": [KEY], "prefix": "/shared/j"}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    values = load_site(data("config/sites/demo.yml")).model_dump(mode="json")
+    values["slurm"]["ssh"] = NODE
+    values["paths"]["state"] = str(tmp_path)
+    return Site.model_validate(values)
+
+
+@pytest.fixture
+def plays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Path]:
+    """Put a script in the place of ssh; the folder with its arguments and its standard input."""
+
+    def play(answer: str, code: int = 0, error: str = "") -> Path:
+        (tmp_path / "answer").write_text(answer)
+        program = tmp_path / "ssh-client"
+        program.write_text(
+            f'#!/bin/sh\nprintf "%s\\n" "$@" > {tmp_path}/words\ncat > {tmp_path}/given\n'
+            f"cat {tmp_path}/answer\necho '{error}' >&2\nexit {code}\n"
+        )
+        program.chmod(0o755)
+        monkeypatch.setattr(over_ssh, "SSH", str(program))
+        return tmp_path
+
+    return play
