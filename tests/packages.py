@@ -1,10 +1,11 @@
-"""Install packages of the distribution that tests need."""
+"""Install packages of the distribution, and packages of PyPI, that tests need."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 LOCK = Path("/run/lock/sitekit-test-packages")
@@ -48,3 +49,14 @@ def _install(packages: tuple[str, ...]) -> None:
     finally:
         if ours:
             policy.unlink(missing_ok=True)  # another process may have removed it
+
+
+def install_pinned(pins: Path, folder: Path) -> None:
+    """Install the packages of PyPI that a file names, with these hashes, into a folder for PYTHONPATH.
+
+    Everybody may read the folder.
+    """
+    pip = [sys.executable, "-I", "-m", "pip", "-q", "--disable-pip-version-check", "--no-input"]
+    options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", folder]
+    subprocess.run([*pip, "install", *options, "-r", pins], check=True, timeout=300)
+    folder.chmod(0o755)

@@ -3,13 +3,13 @@ is."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from ..packages import install_pinned
 
 PINNED = Path(__file__).with_name("packages.txt")
 
@@ -20,17 +20,5 @@ def packages() -> Iterator[Path]:
     packages.txt names."""
     with tempfile.TemporaryDirectory(prefix="sitekit-upstream-") as name:
         folder = Path(name)
-        pip = [
-            sys.executable,
-            "-I",
-            "-m",
-            "pip",
-            "-q",
-            "--disable-pip-version-check",
-            "--no-input",
-            "install",
-        ]
-        options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", folder]
-        subprocess.run([*pip, *options, "-r", PINNED], check=True, timeout=300)
-        folder.chmod(0o755)
+        install_pinned(PINNED, folder)
         yield folder

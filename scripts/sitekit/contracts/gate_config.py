@@ -82,7 +82,7 @@ def session_settings(site: Site) -> dict[str, Any]:
 
     The gate passes these settings to the job in the variable SITEKIT_SESSION.
     """
-    material = site.server.repository
+    material, engines = site.server.repository, site.server.ipyparallel
     return {
         "port_range": list(site.server.port_range),
         "kernels": str(servers_prefix(site) / "kernels" / "current"),
@@ -105,6 +105,7 @@ def session_settings(site: Site) -> dict[str, Any]:
             if material
             else {}
         ),
+        **({"ipyparallel": dict(engines)} if engines else {}),
     }
 
 

@@ -39,6 +39,8 @@ def enter(settings: dict[str, Any]) -> NoReturn:
         sys.exit(f"sitekit: the image {image['key']} {why}")
     argv = command(image, package(Path(sys.prefix)), os.environ["HOME"], [START])
     inside = {name: value for name, value in settings.items() if name != "image"}
+    if "ipyparallel" in settings:
+        inside["engines_inside"] = on_another_node(image, os.environ["HOME"])
     job = {**os.environ, "SITEKIT_SESSION": json.dumps({**inside, "container": image["key"]})}
     sys.stdout.flush()
     try:
@@ -61,21 +63,32 @@ def command(image: Mapping[str, Any], shown: Path, home: str, program: Sequence[
     The container sees the folder `shown` at INSIDE, the home, and the image's binds. /tmp is
     private and in memory.
     """
-    binds = [
-        *image["binds"],
-        f"{shown}:{INSIDE}{'' if image['engine'] == 'charliecloud' else ':ro'}",
-    ]
+    ours = f"{shown}:{INSIDE}{'' if image['engine'] == 'charliecloud' else ':ro'}"
     python = [image["python"], "-I", "-B", *program]
+    return [*_engine(image, [*image["binds"], ours], home), *python]
+
+
+def on_another_node(image: Mapping[str, Any], home: str) -> list[str]:
+    """Return the command line that runs a program in the image, in another job of the user.
+
+    The variable HOME of this other job is the path in the container, which ch-run(1) would take for
+    the path on the node.
+    """
+    return ["env", f"HOME={home}", *_engine(image, image["binds"], home)]
+
+
+def _engine(image: Mapping[str, Any], binds: Sequence[str], home: str) -> list[str]:
+    """Return the command line of the engine, before the program's own."""
     if image["engine"] == "charliecloud":
         options = ["--home", "--private-tmp", *(f"--bind={bind}" for bind in binds)]
-        return [image["program"], *options, image["path"], "--", *python]
+        return [image["program"], *options, image["path"], "--"]
     options = [
         "--contain",
         "--cleanenv",
         f"--home={home}:{home}",
         *(f"--bind={bind}" for bind in binds),
     ]
-    return [image["program"], "exec", *options, image["path"], *python]
+    return [image["program"], "exec", *options, image["path"]]
 
 
 def home_inside(image: Mapping[str, Any], home: str, user: str) -> str:

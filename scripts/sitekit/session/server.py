@@ -23,6 +23,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from . import contained
 from .copy_repository import copy_repository
+from .ipyparallel_profile import write_profile
 from .limit_handshakes import ask_all
 from .overrides.memory import end_kernels_first
 from .report_start import await_hub, tell_hub
@@ -67,6 +68,8 @@ def main() -> None:
     root, links = settings.get("root", "~"), settings.get("links", {})
     home, user = Path(os.environ["HOME"]), os.environ["USER"]
     read_only = settings.get("root_read_only", False)
+    if engines := settings.get("ipyparallel"):
+        write_profile(engines, home, settings.get("engines_inside", ()))
     os.environ["JUPYTERHUB_ROOT_DIR"] = str(make_root(root, links, home, user, read_only))
     low, high = settings["port_range"]
     listener = bind(low, high, "127.0.0.1" if tunnel else "")

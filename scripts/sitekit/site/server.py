@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from ..base.errors import Unfit, Unfits
 from .address_types import Repositories, Repository
 from .images import Containers, Image, image_faults
-from .tier import Row
+from .tier import Memory, Partition, Row, Time
 from .value_types import (
     Branch,
     Count,
@@ -40,6 +40,15 @@ class Material(Row):
         return self.folder or self.url.rsplit("/", 1)[-1].removesuffix(".git")
 
 
+class Ipyparallel(Row):
+    """Define the Slurm job of ipyparallel's engines. Memory and CPUs are those of each engine."""
+
+    partition: Annotated[Partition, Field(examples=["compute"])]
+    memory: Annotated[Memory, Field(examples=["2G"])]
+    cpus: Annotated[Count, Field(ge=1, le=4096)] = 1
+    time: Annotated[Time, Field(examples=["2:00:00"])]
+
+
 class Server(Row):
     """Define the settings of all servers, whatever their tier.
 
@@ -59,6 +68,7 @@ class Server(Row):
     git_pull: tuple[Repositories, ...] = ("https://github.com", "https://gitlab.com")
     containers: Containers | None = None
     images: tuple[Image, ...] = ()
+    ipyparallel: Ipyparallel | None = None
 
     @model_validator(mode="after")
     def _links_have_a_folder(self) -> Server:

@@ -1,0 +1,92 @@
+"""Write IPython's profile `slurm`, with which ipyparallel starts its engines as a Slurm job.
+
+`ipyparallel.Cluster(profile="slurm", n=4)` reads the profile in every kernel that has ipyparallel.
+The profile is in the user's home. A profile that the user has changed is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+MARK = (
+    "# sitekit writes this file at each start of a server. Remove this line to keep your changes.\n"
+)
+FOLDER = Path(".ipython", "profile_slurm")
+CLUSTER, CONTROLLER = "ipcluster_config.py", "ipcontroller_config.py"
+
+
+def write_profile(engines: Mapping[str, Any], home: Path, inside: Sequence[str] = ()) -> None:
+    """Write the profile below `home`; `engines` is the site's `server.ipyparallel`.
+
+    `inside` is the command line on the node that runs a program in the server's image. If the
+    profile cannot be written, the server starts without it.
+    """
+    folder = home / FOLDER
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write(folder / CLUSTER, cluster_config(engines, inside))
+        _write(folder / CONTROLLER, controller_config())
+    except OSError as error:
+        print(f"sitekit: {folder} cannot be written: {error.strerror}", flush=True)
+
+
+def cluster_config(engines: Mapping[str, Any], inside: Sequence[str] = ()) -> str:
+    """Return the text of ipcluster_config.py.
+
+    A task of srun needs its CPUs again, because since Slurm 22.05 it does not have them from sbatch.
+    """
+    cpus, memory = int(engines["cpus"]), int(engines["memory"])
+    # ipyparallel fills in what is in braces
+    program = shlex.join(inside).replace("{", "{{").replace("}", "}}")
+    script = [
+        "#!/bin/sh",
+        "#SBATCH --export=ALL",
+        "#SBATCH --job-name=ipengine-{cluster_id}",
+        "#SBATCH --output={output_file}",
+        "#SBATCH --ntasks={n}",
+        f"#SBATCH --cpus-per-task={cpus}",
+        f"#SBATCH --mem-per-cpu={-(-memory // cpus)}M",
+        f"#SBATCH --time={-(-int(engines['time']) // 60)}",
+        f"#SBATCH --partition={engines['partition']}",
+        " ".join(
+            filter(None, ["exec srun", f"--cpus-per-task={cpus}", program, "{program_and_args}"])
+        ),
+    ]
+    return (
+        MARK
+        + "c = get_config()  # noqa: F821\n"
+        + 'c.Cluster.engine_launcher_class = "slurm"\n'
+        + "# engines on other nodes connect to the controller, which runs beside the kernel\n"
+        + 'c.Cluster.controller_ip = "*"\n'
+        + f"c.SlurmEngineSetLauncher.batch_template = {chr(10).join(script) + chr(10)!r}\n"
+    )
+
+
+def controller_config() -> str:
+    """Return the text of ipcontroller_config.py.
+
+    The ports of the controller are open to all users of the nodes. CurveZMQ encrypts all traffic,
+    and admits only programs with the keys in the user's profile.
+    """
+    return MARK + "c = get_config()  # noqa: F821\nc.IPController.enable_curve = True\n"
+
+
+def _write(file: Path, text: str) -> None:
+    """Write the file, unless the user has made it the user's own. Raises OSError."""
+    if file.is_symlink() or (file.exists() and not _is_ours(file)):
+        return
+    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    aside.write_text(text)
+    aside.replace(file)
+
+
+def _is_ours(file: Path) -> bool:
+    """Return whether the first line is sitekit's."""
+    if not file.is_file():
+        return False
+    with file.open(errors="replace") as lines:
+        return lines.readline(len(MARK) + 1) == MARK

@@ -1,0 +1,72 @@
+"""ipyparallel in a kernel of a server: the engines are a Slurm job, and answer from the nodes."""
+
+from __future__ import annotations
+
+import json
+import pwd
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ..applied import applied
+from ..conftest import Demo, logged_in
+from ..packages import install_pinned
+from ..slurm import ask, jobs, until
+from .test_chain import python_of
+
+PINNED = Path(__file__).with_name("ipyparallel.txt")
+ENGINES = {"partition": "jupyter-short", "memory": "300M", "time": "0:10:00"}
+START = """
+import json, os, sys
+sys.path.append({packages!r})
+os.environ["PYTHONPATH"] = {packages!r}
+import ipyparallel
+cluster = ipyparallel.Cluster(profile="slurm", n=2)
+client = cluster.start_and_connect_sync(activate=False)
+def where(number):
+    import os, socket
+    return number ** 2, os.environ["SLURM_JOB_ID"], os.environ["SLURM_PROCID"], os.environ["SLURMD_NODENAME"]
+print(json.dumps(client[:].map_sync(where, range(4))))
+"""
+KEYS = """
+print(json.dumps([os.environ.get("SLURM_JOB_ID"), sorted(cluster.controller.connection_info["engine"])]))
+"""
+STOP = "client.close(); cluster.stop_cluster_sync(); print('stopped')"
+
+
+@pytest.fixture
+def packages() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(dir="/var/lib", prefix="sitekit-test-"))
+    try:
+        install_pinned(PINNED, folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_a_map_over_two_engines_returns_from_the_nodes(demo: Demo, packages: Path) -> None:
+    home = Path(pwd.getpwnam("alice").pw_dir)
+    try:
+        with applied(server={"ipyparallel": ENGINES}) as site, logged_in(demo, "alice") as alice:
+            assert alice.start("small")[-1].get("ready")
+            [server] = [line.split()[0] for line in jobs(site, "alice")]
+            kernel = alice.kernel(python_of(alice))
+            told = json.loads(kernel.run(START.format(packages=str(packages))))
+            assert [square for square, *_ in told] == [0, 1, 4, 9]
+            assert {process for _, _, process, _ in told} == {"0", "1"}
+            [job] = {job for _, job, _, _ in told}
+            assert job != server and all(node.startswith("demo") for *_, node in told)
+            shape = ask(site, "squeue", "--noheader", f"--jobs={job}", "--format=%P %C")
+            assert shape == "jupyter-short 2"
+            outer, keys = json.loads(kernel.run(KEYS))
+            assert outer is None and "curve_serverkey" in keys, "strangers could read the traffic"
+            assert kernel.run(STOP) == "stopped"
+            kernel.close()
+            until(lambda: len(jobs(site, "alice")) == 1)
+            alice.stop_and_wait()
+    finally:
+        ask(demo.site, "scancel", "--user=alice")
+        shutil.rmtree(home / ".ipython" / "profile_slurm", ignore_errors=True)
