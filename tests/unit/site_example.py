@@ -28,6 +28,7 @@ def full_site(folder: Path) -> Site:
 
 
 OF_PROVIDERS = ("provider", "allow", "admins", "accounts")
+OF_FRONT = ("directives", "modules")
 OF_OTHERS = {
     "github": [("provider", "username"), ("provider", "groups"), ("provider", "identity_providers"),
                ("provider", "url"), ("allow", "domains"), ("allow", "groups"), ("admins", "domains"),
@@ -60,6 +61,15 @@ def fitting(document: Document, path: tuple[str, ...]) -> Document:
 def fit_login(values: dict[str, Any], path: tuple[str, ...]) -> None:
     """Remove the keys of logins that do not fit the key at `path`."""
     login = values["login"]
+    if path[:1] == ("login",) and path[1:2] in {(key,) for key in OF_FRONT}:
+        kept = {key: login[key] for key in (*OF_FRONT, "allowed_groups")}
+        values["login"] = {"method": "front", **kept}
+        values["front"].pop("outside", None)
+        values["front"].pop("server", None)
+        values.pop("internal_tls", None)
+        return
+    for key in OF_FRONT:
+        del login[key]
     if path[:1] != ("login",) or path[1:2] not in {(key,) for key in OF_PROVIDERS}:
         values["login"] = {key: login[key] for key in login if key not in OF_PROVIDERS}
         return

@@ -12,7 +12,7 @@ from .login_checks import login_faults
 from .login_provider import Accounts, People, Provider
 from .tier import Row, Time, TimeOrNever
 from .units import parse_time
-from .value_types import Account
+from .value_types import AbsolutePath, Account, ApacheModule
 
 CLAIMS = {"github": "login", "globus": "preferred_username", "cilogon": "eppn"}
 """Maps a login method to the claim (a field in the provider's answer) with the user's name. The
@@ -39,9 +39,13 @@ class Login(Row):
     members.
     """
 
-    method: Literal["pam", "github", "globus", "cilogon", "oidc"] = "pam"
+    method: Literal["pam", "github", "globus", "cilogon", "oidc", "front"] = "pam"
     allowed_groups: Annotated[tuple[Account, ...], Field(examples=[["jupyter-users"]])] = ()
     admin_groups: tuple[Account, ...] = ()
+    directives: Annotated[
+        AbsolutePath | None, Field(examples=["/etc/apache2/jupyter-login.conf"])
+    ] = None
+    modules: Annotated[tuple[ApacheModule, ...], Field(examples=[["shib"]])] = ()
     provider: Provider | None = None
     allow: People = People()
     admins: People = People()
@@ -84,7 +88,7 @@ class Login(Row):
     def url(self) -> str:
         """Return the provider's address, without a slash at its end."""
         chosen = self.provider and self.provider.url
-        return (chosen or URLS[self.method]).rstrip("/")
+        return (chosen or URLS.get(self.method, "")).rstrip("/")
 
     def _group_faults(self) -> Iterator[Unfit]:
         """Yield an error if `allowed_groups` is missing, or is set but has no effect."""

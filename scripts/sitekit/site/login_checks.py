@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 OF_PAM = ("admin_groups", "passwords", "second_factor")
 OF_PROVIDERS = ("provider", "allow", "admins", "accounts")
+OF_FRONT = ("directives", "modules")
 FITTING = {
     "username": ("globus", "cilogon", "oidc"),
     "groups": ("oidc",),
@@ -23,7 +24,7 @@ FITTING = {
 """The keys of `provider` that only some methods have."""
 NAMING = {
     "organizations": ("github",),
-    "domains": ("globus", "cilogon", "oidc"),
+    "domains": ("globus", "cilogon", "oidc", "front"),
     "groups": ("globus", "oidc"),
 }
 """The keys of `allow` and `admins` that only some methods have."""
@@ -33,7 +34,8 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 def login_faults(login: Login) -> Iterator[Unfit]:
     """Yield an error for each key of `login` that does not belong to the login method, and for each
     missing key."""
-    others = OF_PROVIDERS if login.method == "pam" else OF_PAM
+    others: tuple[str, ...] = OF_PROVIDERS if login.method == "pam" else OF_PAM
+    others += ("provider",) if login.method == "front" else OF_FRONT
     for key in others:
         if getattr(login, key) != type(login).model_fields[key].default:
             remedy = (
@@ -46,22 +48,37 @@ def login_faults(login: Login) -> Iterator[Unfit]:
             yield Unfit(f"this does not belong to `method: {login.method}`", remedy, key)
     if login.method == "pam":
         return
-    yield from _provider_faults(login)
+    yield from _front_faults(login) if login.method == "front" else _provider_faults(login)
     for name, people in (("allow", login.allow), ("admins", login.admins)):
         yield from _people_faults(login.method, name, people)
-    if not login.allow.anybody:
+    # at the front, members of allowed_groups may log in
+    if not login.allow.anybody and (login.method != "front" or login.gateway):
         yield Unfit(
             "nobody may log in",
             f"name somebody, such as `allow: {{{_such(login.method)}}}`",
             "allow",
         )
     yield from _strangers(login)
-    if login.method == "github" and login.account_claim:
-        yield Unfit(
-            "users of GitHub write their claims themselves, and could name the account of somebody else",
-            "write `same`, or one of gateway, file and command",
-            *("accounts", "claim"),
-        )
+    yield from _claim_faults(login)
+
+
+def _claim_faults(login: Login) -> Iterator[Unfit]:
+    """Yield an error if no claim of the method can be trusted to name an account."""
+    why = {
+        "github": "users of GitHub write their claims themselves, and could name the account of somebody else",
+        "front": "the front names the user, and has no other claims",
+    }
+    if login.account_claim and login.method in why:
+        remedy = "write `same`, or one of gateway, file and command"
+        yield Unfit(why[login.method], remedy, "accounts", "claim")
+
+
+def _front_faults(login: Login) -> Iterator[Unfit]:
+    """Yield an error if nothing says how the front identifies users."""
+    if login.directives is None:
+        what = "nothing says how the web server finds out who a user is"
+        remedy = "add a file with Apache's directives, like `directives: /etc/apache2/jupyter-login.conf`"
+        yield Unfit(what, remedy, "directives")
 
 
 def _provider_faults(login: Login) -> Iterator[Unfit]:

@@ -1,7 +1,7 @@
 """Define the class Site: all settings of `config/site.yml`, typed, immutable and checked.
 
-Everything that sitekit does depends only on these settings. Reading a site file changes nothing on
-the machine. An error in the file raises BadInput with the file, the line, the key and the remedy.
+Reading a site file changes nothing on the machine. An error in the file raises BadInput with the
+file, the line, the key and the remedy.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ..base.errors import Unfit, Unfits
 from .address_types import Address, WebAddress
 from .front import Front
+from .front_login_checks import front_login_fits
 from .images import unknown_images
 from .login import Login
 from .schedule import Backup, KernelCheck
@@ -92,10 +93,7 @@ class Kernels(Section):
 
 
 class Site(Section):
-    """Hold all settings of one site.
-
-    The fields are the sections of site.yml. The properties are paths that follow from these fields.
-    """
+    """Hold all settings of one site: the sections of site.yml, and what follows from them."""
 
     name: Annotated[Word, Field(examples=["main"])]
     title: Annotated[Title, Field(examples=["Jupyter at Example University"])]
@@ -123,6 +121,7 @@ class Site(Section):
             *_paths_apart(self),
             *login_node_fits(self),
             *tunnel_fits(self),
+            *front_login_fits(self),
             *unknown_images(self.server.images, self.tiers),
         ]:
             raise Unfits(faults)

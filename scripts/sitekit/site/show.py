@@ -33,7 +33,7 @@ def check_site(site: Site) -> int:
     """Print a summary of a site file without errors (`make check_site`)."""
     tiers = f"{len(site.tiers)} tier{'' if len(site.tiers) == 1 else 's'}"
     groups = f"members of {', '.join(site.login.allowed_groups)}"
-    people = groups if site.login.method == "pam" else f"users of {site.login.url}"
+    people = groups if site.login.method in ("pam", "front") else f"users of {site.login.url}"
     progress.say(f" ok site '{site.name}': {tiers}, {site.front.url}, for {people}")
     return 0
 

@@ -180,6 +180,14 @@ ClientId = Annotated[
     ),
 ]
 ClockTime = Annotated[str, BeforeValidator(_clock_time)]
+ApacheModule = Annotated[
+    str,
+    spelled(
+        r"[a-z0-9_]{1,40}",
+        "cannot be a module of Apache",
+        "write what follows 'mod_', like shib or auth_openidc",
+    ),
+]
 Count = Annotated[int, Field(strict=True)]
 FileMask = Annotated[str, BeforeValidator(_file_mask)]
 HostKey = Annotated[

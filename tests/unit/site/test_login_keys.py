@@ -23,9 +23,13 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 
 
+OF_FRONT = {"directives": "/etc/apache2/jupyter-login.conf"}
+
+
 def login(method: str, **changes: Any) -> Login:
     """A good login of this method, changed."""
-    values = {"method": method, "allowed_groups": ["users"], **METHODS.get(method, {})}
+    more = OF_FRONT if method == "front" else METHODS.get(method, {})
+    values = {"method": method, "allowed_groups": ["users"], **more}
     for key, value in changes.items():
         both = isinstance(value, dict) and isinstance(values.get(key), dict)
         values[key] = values[key] | value if both else value
@@ -61,6 +65,15 @@ def test_nobody_is_admitted_by_default(method: str) -> None:
     ("method", "changes", "key"),
     [
         ("pam", {"provider": CLIENT}, "provider"),
+        ("pam", {"directives": "/etc/login.conf"}, "directives"),
+        ("oidc", {"modules": ["shib"]}, "modules"),
+        ("front", {"directives": None}, "directives"),
+        ("front", {"provider": CLIENT}, "provider"),
+        ("front", {"passwords": "sssd"}, "passwords"),
+        ("front", {"allow": {"groups": ["staff"]}}, "allow.groups"),
+        ("front", {"accounts": {"claim": "uid"}}, "accounts.claim"),
+        ("front", {"allowed_groups": []}, "allowed_groups"),
+        ("front", {"allowed_groups": [], "accounts": {"gateway": "gateway"}}, "allow"),
         ("pam", {"allow": {"users": ["alice"]}}, "allow"),
         ("pam", {"admins": {"users": ["alice"]}}, "admins"),
         ("pam", {"accounts": {"gateway": "gateway"}}, "accounts"),

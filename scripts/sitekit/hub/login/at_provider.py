@@ -29,6 +29,7 @@ from .claims import (
 )
 from .last_login import Identity, LastLogins, NoWord
 from .login_handlers import CallbackHandler, LoginHandler
+from .take_rights import take_rights
 
 ADMITTED = {"admitted": True}
 UNAUTHORIZED = 401
@@ -37,18 +38,6 @@ ODD = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
 """The exceptions that oauthenticator raises if the provider's answer lacks a key or has an
 unexpected form (oauth2.py)."""
 log = logging.getLogger("JupyterHub")
-
-
-async def take_rights(handler: Any, name: str) -> None:
-    """Remove the rights of an administrator from a user who may no longer log in.
-
-    JupyterHub itself does not change a user whose login is refused or who has to log in again. The
-    API tokens of a former administrator would then keep all rights.
-    """
-    user = handler.find_user(name)
-    if user is not None and user.admin:
-        log.warning("%s is no administrator any more", name)
-        await handler.auth_to_user({"name": name, "admin": False}, user)
 
 
 class AtProvider(OAuthenticator):

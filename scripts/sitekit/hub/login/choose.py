@@ -1,4 +1,4 @@
-"""Set how users log in: with PAM, or at a provider."""
+"""Set how users log in: with PAM, at the front, or at a provider."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import Any
 from ...site import Site
 from . import pam
 from .accounts import AccountMap
+from .at_front import update_front_login
 
 
 def update_login(c: Any, site: Site, accounts: AccountMap) -> None:
     """Set who may log in, who is an administrator, and for how long a login lasts."""
     if site.login.method == "pam":
         pam.update_pam(c, site)
+    elif site.login.method == "front":
+        update_front_login(c, site, accounts)
     else:
         # This import is here, because a site with PAM does not need `oauthenticator`.
         from .providers import update_provider

@@ -16,7 +16,12 @@ from ...site.login_provider import People
 
 # scripts/gate accepts the same names, and also names with '/'.
 _NAME = re.compile(r"[!-.0-~\u00a1-\ud7ff\ue000-\uffff]{1,64}")
-TITLES = {"github": "GitHub", "globus": "Globus", "cilogon": "CILogon"}
+TITLES = {
+    "github": "GitHub",
+    "globus": "Globus",
+    "cilogon": "CILogon",
+    "front": "the login of your organization",
+}
 
 
 class Refusal(Exception):

@@ -20,6 +20,8 @@ def check_accounts(site: Site, root: Path) -> None:
 
     Raises BadInput.
     """
+    if site.login.directives:
+        _check_root_owned("login.directives", site.login.directives, root)
     accounts = site.login.accounts
     if not isinstance(accounts, Accounts):
         return

@@ -12,6 +12,7 @@ import secrets
 from dataclasses import replace
 from pathlib import Path
 
+from ...contracts.front_login import HEADERS, SECRET, web_server_file
 from ...site import Site
 from ...site.front import Certificate
 from ..host.file import File
@@ -24,6 +25,7 @@ from .ssh import ssh_key_paths, ssh_keys
 from .tunnel import tunnel_key_paths, tunnel_keys
 
 _PASSPHRASE = re.compile(r"^OIDCCryptoPassphrase ([0-9a-f]{64})$", re.MULTILINE)
+_PROOF = re.compile(rf'^RequestHeader set {HEADERS["proof"]} "([0-9a-f]{{64}})"$', re.MULTILINE)
 _TOKEN = re.compile(r"CONFIGPROXY_AUTH_TOKEN=[0-9a-f]{64}\n")
 RENEW_SECONDS = 30 * 86400
 
@@ -36,6 +38,7 @@ def generated_files_of(target: Target) -> dict[Path, File]:
         | _certificate(target)
         | openid(target)
         | hub_secret(target)
+        | front_secret(target)
         | ssh_keys(target)
         | tunnel_keys(target)
     )
@@ -48,7 +51,8 @@ def generated_paths(site: Site) -> set[Path]:
         *(() if isinstance(site.front.certificate, Certificate) else certificate(site)),
     }
     paths |= internal_tls_paths(site) | ssh_key_paths(site) | tunnel_key_paths(site)
-    paths |= {site.etc / "hub.env"} if site.login.provider else set()
+    paths |= {site.etc / "hub.env"} if site.login.method != "pam" else set()
+    paths |= {web_server_file(site)} if site.login.method == "front" else set()
     return paths | ({_openid(site)} if site.front.outside and site.front.outside.openid else set())
 
 
@@ -103,7 +107,25 @@ def hub_secret(target: Target) -> dict[Path, File]:
     if site.login.provider is None:
         return {}
     secret = client_secret(target, site.login.provider.client_secret)
-    text, path = f"OAUTH_CLIENT_SECRET='{secret}'\n", site.etc / "hub.env"
+    return _hub_env(site, f"OAUTH_CLIENT_SECRET='{secret}'\n")
+
+
+def front_secret(target: Target) -> dict[Path, File]:
+    """Return the secret with which the web server proves to the hub who has logged in."""
+    site = target.site
+    if site.login.method != "front":
+        return {}
+    path = web_server_file(site)
+    real = target.on_disk(path)
+    kept = _PROOF.search(real.read_text()) if real.is_file() else None
+    secret = kept[1] if kept else secrets.token_hex(32)
+    text = f'RequestHeader set {HEADERS["proof"]} "{secret}"\n'
+    return {path: File(text, 0o600)} | _hub_env(site, f"{SECRET}={secret}\n")
+
+
+def _hub_env(site: Site, text: str) -> dict[Path, File]:
+    """Return the file with a variable of the hub that is a secret."""
+    path = site.etc / "hub.env"
     if site.supervisor == "systemd":
         return {path: File(text, 0o600)}
     return {path: File(text, 0o640, group_of=site.hub.user)}

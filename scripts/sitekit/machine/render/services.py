@@ -96,7 +96,7 @@ def _hub(site: Site) -> Service:
     """Return the service that runs JupyterHub."""
     local = site.slurm.conf and site.slurm.ssh is None
     slurm = {"SLURM_CONF": str(site.slurm.conf)} if local else {}
-    secret = ("hub.env",) if site.login.provider else ()
+    secret = ("hub.env",) if site.login.method != "pam" else ()
     return Service(
         name=site.service("hub"),
         description=f"JupyterHub of the site {site.name}",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...base.templates import templates
+from ...contracts.front_login import HEADERS, PAGE, web_server_file
 from ...contracts.internal_tls import PROXY, authority, pair
 from ...site import Site
 from ...site.front import Certificate
@@ -77,6 +78,8 @@ def read_by_front(site: Site, platform: Platform) -> set[Path]:
         front_path(site, platform),
         *certificate(site),
         site.etc / "tls/openid.conf",
+        web_server_file(site),
+        *([site.login.directives] if site.login.directives else []),
         extra,
         *internal,
     }
@@ -100,7 +103,9 @@ def modules(site: Site) -> list[str]:
     if site.front.outside:
         own = {"openid": "auth_openidc", "shibboleth": "shib"}[site.front.outside.method]
         wanted += ["authn_core", "authz_host", "authz_user", own]
-    return sorted(wanted)
+    if site.login.method == "front":
+        wanted += ["authn_core", "authz_user", *site.login.modules]
+    return sorted(set(wanted))
 
 
 def take_certificate(site: Site) -> Path:
@@ -147,6 +152,9 @@ def _template_values(site: Site, platform: Platform) -> dict[str, Any]:
         "hidden": [*_BANNERS, *headers],
         "csp": _content_policy(site),
         "claims": _CLAIMS,
+        "login_page": f"/hub{PAGE}",
+        "login_headers": HEADERS,
+        "login_secret": web_server_file(site),
         "hub_body": _HUB_BODY,
         "away": _page(site, _AWAY),
         "maintenance": _page(site, _CLOSED),

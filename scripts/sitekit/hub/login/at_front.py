@@ -1,0 +1,159 @@
+"""Log in the users whom the front, the site's web server, has identified.
+
+Apache runs the site's own login, such as Shibboleth, for one page of the hub, and adds two headers
+to its requests: the user's name, and a secret that only Apache and the hub know. Apache refuses
+requests of browsers with such headers. Proxy and hub accept no connection of other programs
+(internal TLS).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import grp
+import logging
+import os
+import pwd
+from typing import Any, ClassVar
+
+from jupyterhub.auth import Authenticator
+from jupyterhub.handlers.base import BaseHandler
+from jupyterhub.utils import url_path_join
+from tornado import web
+from tornado.httputil import HTTPHeaders
+
+from ...base.errors import shown
+from ...contracts.front_login import HEADERS, PAGE, SECRET
+from ...site import Site
+from .accounts import ASK, AccountMap, NoAccount, NotNow
+from .claims import Claims, Refusal, are_meant, check_admitted, name_and_domain, provider_of
+from .front_headers import user_of
+from .last_login import Identity, LastLogins, NoWord
+from .take_rights import take_rights
+
+log = logging.getLogger("JupyterHub")
+
+
+class FrontLoginHandler(BaseHandler):
+    """Handle the one page of the hub to which the front adds its headers."""
+
+    async def get(self) -> None:
+        """Log the user in, and redirect the browser to the page that it wanted."""
+        user = await self.login_user()
+        if user is None:
+            raise web.HTTPError(403, "You may not log in to this site.")
+        self.redirect(self.get_next_url(user))
+
+
+class AtFront(Authenticator):
+    """Decide by the site file which users of the front may log in, and who is an administrator."""
+
+    site: ClassVar[Site]
+    accounts: ClassVar[AccountMap]
+    logins: ClassVar[LastLogins]
+    secret: ClassVar[str] = ""
+
+    def login_url(self, base_url: str) -> str:
+        """Return the address of the page with the front's login."""
+        return str(url_path_join(base_url, PAGE))
+
+    def get_handlers(self, app: Any) -> list[tuple[str, type]]:
+        return [(PAGE, FrontLoginHandler)]
+
+    async def authenticate(self, handler: Any, data: Any = None) -> dict[str, Any]:
+        """Return JupyterHub's data about the user. Raises HTTPError with the reason.
+
+        JupyterHub also calls this method for its password form and its REST API.
+        """
+        if not isinstance(handler, FrontLoginHandler):
+            raise web.HTTPError(403, "Log in with your organization's login: there is no password.")
+        login = self.site.login
+        try:
+            told = {login.claim: self._told(handler.request.headers)}
+            claims = Claims(*name_and_domain(login, told))
+            identity = provider_of(login), told[login.claim].lower()
+            self.logins.check_identity(claims.name, identity)
+            await self._admit(claims)
+            self.logins.record(claims.name, identity, claims)
+        except (Refusal, NoAccount) as refusal:
+            log.warning("Login refused: %s", refusal)
+            if isinstance(refusal, Refusal) and refusal.user:
+                await take_rights(handler, refusal.user)
+            raise web.HTTPError(403, str(refusal)) from refusal
+        self.accounts.refused.pop(claims.name, None)
+        return {"name": claims.name, "admin": are_meant(login.admins, claims)}
+
+    def _told(self, headers: HTTPHeaders) -> str:
+        """Return the user's name that the front has sent. Raises Refusal."""
+        sent = {key: headers.get_list(name) for key, name in HEADERS.items()}
+        return user_of(sent["user"], sent["proof"], self.secret)
+
+    async def _admit(self, claims: Claims) -> None:
+        """Raise Refusal or NoAccount if this user may have no servers."""
+        if self.site.login.allow.anybody:
+            check_admitted(self.site.login, claims)
+        account = await self.accounts.determine(claims.name)
+        groups = self.site.login.allowed_groups
+        if groups and not self.site.slurm.ssh:  # else the gate on the login node checks the groups
+            await asyncio.to_thread(check_member, account, groups)
+
+    async def refresh_user(self, user: Any, handler: Any = None) -> Any:
+        """Check a user again every few minutes (auth_refresh_age), and before each start.
+
+        The front cannot be asked without the browser. Some hours after the login, the user has to
+        log in again, which needs no click while the organization's own login is valid.
+        """
+        try:
+            claims = await self.logins.claims_now(user.name, _cannot_be_asked)
+            try:
+                await self._admit(claims)
+            except NotNow as later:
+                log.warning("The account of %s is not looked up again: %s", user.name, later)
+        except (Refusal, NoAccount) as refusal:
+            log.warning("%s has to log in again: %s", user.name, refusal)
+            self.accounts.refused[user.name] = str(refusal)
+            await take_rights(handler, user.name)
+            return False
+        self.accounts.refused.pop(user.name, None)
+        return {"name": user.name, "admin": are_meant(self.site.login.admins, claims)}
+
+    async def check_allowed(self, username: str, authentication: Any = None) -> bool:
+        """Return whether authenticate() has accepted the user."""
+        return bool(authentication)
+
+    async def check_blocked_users(self, username: str, authentication: Any = None) -> bool:
+        """Return True. A user who may not log in was refused in an earlier step."""
+        return True
+
+    def delete_user(self, user: Any) -> None:
+        """Delete the recorded login of a user whom an administrator deletes from the hub."""
+        super().delete_user(user)
+        self.logins.forget(user.name)
+
+
+async def _cannot_be_asked(tokens: Any) -> tuple[Identity, Claims]:
+    """Raise NoWord, so that the claims of the last login are used for as long as they are valid."""
+    raise NoWord
+
+
+def check_member(account: str, groups: tuple[str, ...]) -> None:
+    """Raise NoAccount if the account is a member of none of the Unix groups, or NotNow if this
+    cannot be found out at the moment."""
+    try:
+        entry = pwd.getpwnam(account)
+        own = set(os.getgrouplist(account, entry.pw_gid))
+        allowed = {grp.getgrnam(name).gr_gid for name in groups}
+    except (KeyError, OSError):
+        raise NotNow("The directory of accounts does not answer now. Try again.") from None
+    if not own & allowed:
+        raise NoAccount(f"The account {shown(account)} may not use this site. {ASK}")
+
+
+def update_front_login(c: Any, site: Site, accounts: AccountMap) -> None:
+    """Configure the login at the front."""
+    AtFront.site, AtFront.accounts = site, accounts
+    AtFront.logins = LastLogins(site, accounts.ledger)
+    # removed from the hub's environment, so that programs that the hub starts do not get the secret
+    AtFront.secret = os.environ.pop(SECRET, "")
+    c.JupyterHub.authenticator_class = AtFront
+    c.Authenticator.auto_login = True
+    c.Authenticator.any_allow_config = True  # check_allowed() decides who may log in

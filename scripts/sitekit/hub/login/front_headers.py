@@ -1,0 +1,29 @@
+"""Read the user's name from the headers of the front, and check that the front has sent them."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Sequence
+
+from .claims import Refusal
+
+log = logging.getLogger("JupyterHub")
+
+
+def user_of(users: Sequence[str], proofs: Sequence[str], secret: str) -> str:
+    """Return the user's name.
+
+    `users` and `proofs` are all headers of each kind. Raises Refusal if the headers are not the
+    front's, or if the front names no user. Without a secret, all headers are refused.
+    """
+    proven = bool(secret) and len(proofs) == 1
+    if not proven or not hmac.compare_digest(proofs[0].encode(), secret.encode()):
+        log.error("A request for a login did not come from the front, and was refused")
+        raise Refusal("This login did not come from this site's web server.")
+    if len(users) != 1 or not users[0] or not users[0].isascii():
+        raise Refusal(
+            "The login of your organization did not tell this site your name. "
+            "Tell the administrators of this site."
+        )
+    return users[0]

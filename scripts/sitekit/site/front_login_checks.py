@@ -1,0 +1,36 @@
+"""Check that `login.method: front` fits the front and the rest of the site."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..base.errors import Unfit
+
+if TYPE_CHECKING:
+    from .model import Site
+
+METHOD = "login", "method"
+
+
+def front_login_fits(site: Site) -> Iterator[Unfit]:
+    """Yield errors for settings with which a login at the front is not possible or not safe."""
+    if site.login.method != "front":
+        return
+    if site.front.server == "nginx":
+        what = "nginx has no module for Shibboleth or OpenID Connect in the distributions"
+        yield Unfit(what, "take `server: apache` in the section front, or another method", *METHOD)
+    if site.front.outside:
+        what = "the front has one login, and front.outside is another one"
+        yield Unfit(what, "leave out 'outside'; login.directives may contain Require ip", *METHOD)
+    if not site.internal_tls:
+        yield Unfit(
+            "without internal TLS, other accounts of this host could take the proxy's port, and read users' names",
+            "leave internal_tls on, so that the front sends them to the site's own proxy only",
+            "internal_tls",
+        )
+    if site.slurm.ssh and not site.login.allow.anybody:
+        what = "the hub does not know the groups of the login node, so that everybody could log in"
+        yield Unfit(
+            what, "name somebody, such as `allow: {domains: [uni.example.org]}`", "login", "allow"
+        )
