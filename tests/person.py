@@ -23,7 +23,16 @@ class Person:
 
     def __init__(self, name: str, password: str, base: str) -> None:
         self.name, self.password, self.base = name, password, base
-        self.http = httpx.Client(base_url=base, verify=False, follow_redirects=True, timeout=90)  # noqa: S501  (self-signed)
+        # Apache closes a connection that is idle for 5 seconds, which is httpx's default too: a request that is sent at
+        # that moment would fail
+        limits = httpx.Limits(keepalive_expiry=2)
+        self.http = httpx.Client(
+            base_url=base,
+            verify=False,  # noqa: S501  (self-signed)
+            follow_redirects=True,
+            timeout=90,
+            limits=limits,
+        )
 
     def close(self) -> None:
         self.http.close()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sitekit.demo.cluster.layout import NODES
 from sitekit.site import Site
@@ -73,6 +73,7 @@ def account(site: Site, name: str) -> Iterator[None]:
         ask(site, "sacctmgr", "--immediate", "add", "user", name, f"account={name}")
         yield
     finally:
+        cancel_all(site, name)
         for kind in ("user", "account"):
             ask(site, "sacctmgr", "--immediate", "delete", kind, name)
         subprocess.run(["userdel", "--remove", name], check=True, capture_output=True)
@@ -93,8 +94,23 @@ def group(name: str, *members: str) -> Iterator[None]:
 def reservation(site: Site, name: str) -> Iterator[None]:
     """A reservation of two nodes for the account of the same name."""
     words = ["StartTime=now", "Duration=120", "Nodes=demo1,demo2", f"Accounts={name}"]
-    ask(site, "scontrol", "create", f"ReservationName={name}", *words)
+
+    def is_made() -> bool:
+        # slurmctld hears of a new account from slurmdbd, a moment after sacctmgr has ended
+        with suppress(subprocess.CalledProcessError):
+            ask(site, "scontrol", "create", f"ReservationName={name}", *words)
+            return True
+        return False
+
+    until(is_made)
     try:
         yield
     finally:
+        cancel_all(site, name)  # Slurm deletes no reservation that a job uses
         ask(site, "scontrol", "delete", f"ReservationName={name}")
+
+
+def cancel_all(site: Site, account: str) -> None:
+    """Cancel the jobs that a failed test has left, and wait until they have ended."""
+    ask(site, "scancel", f"--user={account}")
+    until(lambda: not ask(site, "squeue", "--noheader", f"--user={account}"), 60)

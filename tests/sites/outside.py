@@ -23,7 +23,8 @@ from ..chain.provider import CLIENT, SECRET, Provider, providing
 from ..conftest import CHECKOUT
 from ..front.conftest import free_port
 from ..slurm import until
-from ..ssh.conftest import PORT, SSHD, LoginNode, unpack
+from ..ssh.conftest import LoginNode, unpack
+from ..sshd import PORT, write_sshd_files
 from .network import CLUSTER, HUB, on_the_hub
 
 FRONT = f"https://{HUB}:9443"
@@ -82,7 +83,7 @@ def brought_up(name: str, folder: Path, **changes: Any) -> Iterator[Outside]:
     provider.make_certificate()
     (folder / "secret").write_text(SECRET + "\n")
     (folder / "secret").chmod(0o600)
-    host_key = sshd_files(folder)
+    host_key = write_sshd_files(folder, CLUSTER)
     values = here(name, folder, provider, host_key)
     for key, value in changes.items():
         *sections, last = key.split("__")
@@ -99,15 +100,6 @@ def brought_up(name: str, folder: Path, **changes: Any) -> Iterator[Outside]:
             yield outside
         finally:
             outside.kit("stop")
-
-
-def sshd_files(folder: Path) -> str:
-    """Write the files of the login node's sshd, and return its host key."""
-    words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "host"]
-    subprocess.run(words, check=True)
-    config = SSHD.format(port=PORT, folder=folder).replace("127.0.0.1", CLUSTER)
-    (folder / "config").write_text(config)
-    return " ".join((folder / "host.pub").read_text().split()[:2])
 
 
 @contextmanager
@@ -136,8 +128,8 @@ def login_node(outside: Outside) -> Iterator[None]:
         written += unpack(outside.node, outside.node.folder / "bundle.tar")
         outside.node.start()
         yield
-        outside.node.stop()
     finally:
+        outside.node.stop()
         for path in written:
             path.unlink(missing_ok=True)
         # userdel refuses while a connection of the hub is open

@@ -22,16 +22,9 @@ from sitekit.site import Site
 
 from ..conftest import Demo
 from ..packages import install
+from ..sshd import PORT, write_sshd_files
 
-PORT, ACCOUNT = 2222, "jupyterhub-gate"
-SSHD = """Port {port}
-ListenAddress 127.0.0.1
-HostKey {folder}/host
-PidFile {folder}/pid
-UsePAM no
-MaxStartups 100
-Include /etc/ssh/sshd_config.d/sitekit-*.conf
-"""
+ACCOUNT = "jupyterhub-gate"
 
 
 @dataclass(frozen=True)
@@ -72,17 +65,14 @@ def login_node(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """The demo's hub with this host as its login node; afterwards the demo as it was."""
     install("openssh-server", "openssh-client")
     folder = tmp_path_factory.mktemp("sshd")
-    subprocess.run(
-        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "host"], check=True
-    )
-    (folder / "config").write_text(SSHD.format(port=PORT, folder=folder))
+    host_key = write_sshd_files(folder)
     as_run = demo_site(which_supervisor())
     values = as_run.model_dump(mode="json")
     values["slurm"]["ssh"] = {
         "host": "127.0.0.1",
         "port": PORT,
         "account": ACCOUNT,
-        "host_keys": [" ".join((folder / "host.pub").read_text().split()[:2])],
+        "host_keys": [host_key],
         "prefix": str(as_run.paths.prefix),
     }
     node = LoginNode(Site.model_validate(values), folder)

@@ -16,9 +16,10 @@ from ..chain.provider import SECRET, Known, Provider, providing
 from ..chain.test_chain import python_of
 from ..conftest import CHECKOUT, Demo
 from ..packages import install
-from ..sites.outside import PORT, SSHD, here
+from ..sites.outside import here
 from ..sites.test_gateway_workshop import TEAM
 from ..slurm import until
+from ..sshd import write_sshd_files
 from .booted import Booted
 from .campus import coming_from
 
@@ -39,10 +40,7 @@ def prepare(machine: Booted, provider: Provider) -> Site:
     for name, text in {"secret": SECRET + "\n", "ca": provider.certificate.read_text()}.items():
         (folder / name).write_text(text)
     (folder / "secret").chmod(0o600)
-    machine.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", FOLDER / "host")
-    config = SSHD.format(port=PORT, folder=FOLDER).replace("127.0.0.1", ADDRESS)
-    (folder / "config").write_text(config)
-    key = " ".join((folder / "host.pub").read_text().split()[:2])
+    key = write_sshd_files(folder, ADDRESS, seen=FOLDER)
     values = here("gateway-workshop", FOLDER, provider, key)
     values |= {"supervisor": "systemd"}
     values["hub"]["address"] = values["slurm"]["ssh"]["host"] = ADDRESS

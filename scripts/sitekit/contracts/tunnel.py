@@ -41,11 +41,6 @@ def authority(site: Site) -> Path:
     return folder(site) / "authority"
 
 
-def public(private: Path) -> Path:
-    """Return the path of the public key of a private key."""
-    return private.with_name(f"{private.name}.pub")
-
-
 def entries(site: Site) -> Path:
     """Return the folder with one file for each open tunnel.
 

@@ -23,7 +23,7 @@ from .value_types import (
 )
 
 
-class Material(Row):
+class RepositoryCopy(Row):
     """Define the git repository of which each user gets a copy in the server's folder.
 
     `folder` is the name of the copy, by default the last part of the URL. `branch` is by default
@@ -64,7 +64,7 @@ class Server(Row):
     root_read_only: bool = False
     user_variables: tuple[UserVariable, ...] = ()
     umask: FileMask = "0022"
-    repository: Material | None = None
+    repository: RepositoryCopy | None = None
     git_pull: tuple[Repositories, ...] = ("https://github.com", "https://gitlab.com")
     containers: Containers | None = None
     images: tuple[Image, ...] = ()

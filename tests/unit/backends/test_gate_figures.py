@@ -120,7 +120,7 @@ def test_the_gate_takes_the_longest_key_of_a_tunnel_and_passes_it_on(gate: Modul
     sent = json.dumps({"host": "a" * 253, "user": "b" * 32, "key": "-----\n" + "k" * 1000 + "\n-----\n",
                        "certificate": "c" * 2000, "host_key": "h" * 200, "port": 65535, "listen": 65535})  # fmt: skip
     hub = hub_variables(demo())
-    me = gate.Me("alice", 1000, "alice", "/home/alice", "/home/alice/log", "/bin/sh")
+    me = gate.Owner("alice", 1000, "alice", "/home/alice", "/home/alice/log", "/bin/sh")
     variables = {SENT: sent, "JUPYTERHUB_SITEKIT_OTHER": "x"}
     passed = gate.environment({"hub": hub}, me, variables)
     assert passed[SENT] == sent and "JUPYTERHUB_SITEKIT_OTHER" not in passed

@@ -66,7 +66,7 @@ def test_each_server_has_a_port_of_its_own(ledger: Ledger, folder: Path) -> None
     with pytest.raises(Refused, match="no port from 12000 to 12002"):
         opened.open(start(ledger), hour)
     ledger.end(tags[0])
-    opened.agree()
+    opened.agree(opened.listed())
     assert there(folder).keys() == {*tags[1:]}
     assert opened.open(start(ledger), hour)
 
@@ -90,7 +90,8 @@ def test_after_a_crash_the_files_agree_with_the_ledger(ledger: Ledger, folder: P
     (folder / tag).unlink()
     (folder / ("f" * 16)).write_text("12001")
     (folder / "notes").write_text("of an administrator")
-    tunnels(ledger).agree()
+    again = tunnels(ledger)
+    again.agree(again.listed())
     assert there(folder) == {tag: before[tag], "notes": "of an administrator"}
 
 

@@ -8,6 +8,7 @@ import pytest
 from golden_sites import site_of
 from machine_sites import bare_machine, can_change, tree
 
+from sitekit.base.ssh_keys import public_key
 from sitekit.contracts import tunnel
 from sitekit.machine.apply.commands import apply
 from sitekit.machine.installed import unix_accounts
@@ -41,7 +42,7 @@ def test_keys_and_open_tunnels_are_for_one_account_each(machine: Path) -> None:
     owners = {
         tunnel.host_key(SITE): ("jupyterhub-tunnel", 0o400),
         tunnel.authority(SITE): ("jupyterhub-daemon", 0o400),
-        tunnel.public(tunnel.authority(SITE)): ("root", 0o644),
+        public_key(tunnel.authority(SITE)): ("root", 0o644),
         SITE.libexec / "tunnel_principals": ("root", 0o755),
         SITE.libexec / "tunnel_sshd": ("root", 0o755),
         SITE.libexec / "tunnel.json": ("root", 0o644),

@@ -11,6 +11,7 @@ import os
 import time
 from pathlib import Path
 
+from ...base.ssh_keys import public_key
 from ...site import Site
 from ..job import NoAnswer
 from . import ssh_files as ssh
@@ -43,7 +44,7 @@ async def certificate_of(site: Site, account: str) -> Path:
 async def _sign(site: Site, account: str, place: Path) -> None:
     """Write a new certificate for `account` to `place`. Raises NoAnswer."""
     public = place.with_name(f".{account}.pub")
-    public.write_bytes(ssh.public(ssh.key(site)).read_bytes())
+    public.write_bytes(public_key(ssh.key(site)).read_bytes())
     assert site.slurm.ssh is not None, "only a site with a login node has certificates"  # noqa: S101
     words = ["ssh-keygen", "-q", "-s", str(ssh.user_authority(site))]
     words += ["-I", f"sitekit:{site.name}:{account}", "-n", account]

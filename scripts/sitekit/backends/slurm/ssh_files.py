@@ -36,11 +36,6 @@ def user_authority(site: Site) -> Path:
     return folder(site) / "user_ca"
 
 
-def public(private: Path) -> Path:
-    """Return the path of the public key of a private key."""
-    return private.with_name(f"{private.name}.pub")
-
-
 def sockets(site: Site) -> Path:
     """Return the folder for the sockets of SSH connections, and for certificates.
 

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
-from ...contracts.tunnel import authority, host, host_key, public
+from ...base.ssh_keys import public_key
+from ...contracts.tunnel import authority, host, host_key
 from ...site import Site
 
 SKEW = 60  # seconds by which the clock of the hub's machine may be set back or forward meanwhile
@@ -32,7 +33,7 @@ class TunnelCertificates:
     def __init__(self, site: Site) -> None:
         assert site.tunnel is not None, "only a site with tunnels has the keys"  # noqa: S101
         self._authority: Any = load_ssh_private_key(authority(site).read_bytes(), None)
-        kind, key, *_ = public(host_key(site)).read_text().split()
+        kind, key, *_ = public_key(host_key(site)).read_text().split()
         self._to = {
             "host": host(site),
             "port": site.tunnel.port,

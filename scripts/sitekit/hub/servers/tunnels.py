@@ -72,13 +72,20 @@ class Tunnels:
     async def run(self) -> None:
         """Make the files agree with the ledger, for ever."""
         while True:
-            self.agree()
+            self.agree(await asyncio.to_thread(self.listed))
             await asyncio.sleep(INTERVAL)
 
-    def agree(self) -> None:
-        """Remove the files of servers that have ended, and write missing ones."""
+    def listed(self) -> set[str]:
+        """Return the tags that have a file."""
+        return {name for name in os.listdir(self._folder) if TAG.fullmatch(name)}
+
+    def agree(self, there: set[str]) -> None:
+        """Remove the files of servers that have ended, and write missing ones.
+
+        `there` are the tags that had a file a moment ago. A tag is in the ledger before it has a
+        file, so that no file is removed that open() has written meanwhile.
+        """
         opened = self._ledger.open_tunnels()
-        there = {path.name for path in self._folder.iterdir() if TAG.fullmatch(path.name)}
         for tag in there - opened.keys():
             (self._folder / tag).unlink(missing_ok=True)
         for tag in opened.keys() - there:

@@ -10,6 +10,7 @@ from ...backends.slurm import ssh_files as ssh
 from ...base.errors import BadInput
 from ...base.files import write_atomic
 from ...base.progress import say
+from ...base.ssh_keys import public_key
 from ...site import Site
 from ..host.file import File
 from .files import instructions, login_node_files
@@ -44,7 +45,7 @@ def gate_bundle(site: Site, file: str = "") -> int:
 
 def _public_key(site: Site, private: Path) -> str:
     """Return a public key of the hub. Raises BadInput."""
-    place = ssh.public(private)
+    place = public_key(private)
     if not place.is_file():
         remedy = "run make apply first; it creates the hub's keys"
         raise BadInput(f"{place} does not exist", "slurm.ssh", remedy)

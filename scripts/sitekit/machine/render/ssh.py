@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...backends.slurm import ssh_files as ssh
 from ...base.command import run
+from ...base.ssh_keys import public_key
 from ...base.templates import templates
 from ...site import Site
 from ..host.file import File
@@ -37,7 +38,7 @@ def ssh_key_paths(site: Site) -> set[Path]:
     if site.slurm.ssh is None:
         return set()
     private = (ssh.key(site), ssh.user_authority(site))
-    return {*private, *map(ssh.public, private)}
+    return {*private, *map(public_key, private)}
 
 
 def ssh_keys(target: Target) -> dict[Path, File]:
@@ -59,12 +60,12 @@ def key_pair(target: Target, private: Path, comment: str, owner: str) -> dict[Pa
     Keys that are on the machine are kept. Raises CommandFailed.
     """
     secret, public = _kept(target, private) or _new_key(f"sitekit {target.site.name} {comment}")
-    return {private: File(secret, 0o400, owner), ssh.public(private): File(public)}
+    return {private: File(secret, 0o400, owner), public_key(private): File(public)}
 
 
 def _kept(target: Target, private: Path) -> tuple[str, str] | None:
     """Return the key pair on the machine; None if there is none."""
-    both = [target.on_disk(path) for path in (private, ssh.public(private))]
+    both = [target.on_disk(path) for path in (private, public_key(private))]
     if not all(path.is_file() for path in both):
         return None
     return both[0].read_text(), both[1].read_text()
@@ -75,4 +76,4 @@ def _new_key(comment: str) -> tuple[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "key"
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path])
-        return path.read_text(), ssh.public(path).read_text()
+        return path.read_text(), public_key(path).read_text()

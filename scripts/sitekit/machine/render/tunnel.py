@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from ...base.data import data
+from ...base.ssh_keys import public_key
 from ...base.templates import templates
 from ...contracts import tunnel
 from ...site import Site
@@ -25,7 +26,7 @@ def tunnel_files(site: Site) -> dict[Path, File]:
             site=site,
             tunnel=site.tunnel,
             host_key=tunnel.host_key(site),
-            authority=tunnel.public(tunnel.authority(site)),
+            authority=public_key(tunnel.authority(site)),
         )
     )
     programs = {
@@ -56,7 +57,7 @@ def tunnel_key_paths(site: Site) -> set[Path]:
     if site.tunnel is None:
         return set()
     private = (tunnel.host_key(site), tunnel.authority(site))
-    return {*private, *map(tunnel.public, private)}
+    return {*private, *map(public_key, private)}
 
 
 def tunnel_keys(target: Target) -> dict[Path, File]:
