@@ -1,4 +1,4 @@
-"""The row `ssh`: a query and a request to the gate through a login node, against the same on this
+"""The row `ssh`: a query and the submission of a job through a login node, against the same on this
 host."""
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from .common import Bench, keep, table
 
 PROGRAM = Path(__file__).with_name("ssh_requests.py")
 NAMES = {
-    "query": "a query",
-    "query, not shared": "a query, with a connection of its own",
-    "test of a job": "the gate as a user (sbatch --test-only)",
+    "query": "a query, by the shared connection",
+    "query, not shared": "a query, by a connection of its own",
+    "submit": "a submission, by a connection of its own",
+    "submit, shared": "a submission, by a shared connection",
 }
 
 
 def measure(bench: Bench, times: int) -> None:
-    """`times` requests of each kind, on this host and through SSH; print and keep the medians."""
+    """Make `times` requests of each kind, on this host and through SSH; print and keep their times."""
     folder = Path(tempfile.mkdtemp(dir="/var/lib", prefix="sitekit-bench-"))
     folder.chmod(0o755)
     program = Path(shutil.copy(PROGRAM, folder))  # the hub's account cannot read the checkout
@@ -44,20 +45,25 @@ def measure(bench: Bench, times: int) -> None:
             far = _asked(bench, program, outside.file, times, hub, *enter)
     finally:
         shutil.rmtree(folder)
-    rows = [
-        {
-            "request": NAMES[kind],
-            "here (ms)": _middle(local.get(kind)),
-            "SSH (ms)": _middle(taken),
-            "added (ms)": _added(local, kind, taken),
-        }
-        for kind, taken in far.items()
-    ]
+    rows = [_row(local[kind.partition(",")[0]], NAMES[kind], taken) for kind, taken in far.items()]
     notes = [
-        "here: the hub beside the cluster, with sudo for the gate. The network adds nothing here."
+        "here: the hub beside the cluster, with sudo for the gate. The network adds nothing here.",
+        "The hub's queries share a connection, and each submission opens one of its own.",
     ]
-    table(f"ssh: medians of {times} requests", rows, notes)
+    table(f"ssh: {times} requests of each kind", rows, notes)
     keep("ssh", rows=rows, local=local, far=far, notes=notes)
+
+
+def _row(here: list[float], name: str, there: list[float]) -> dict[str, object]:
+    """Medians and 95th percentiles of one kind of request, and the ratio of the medians."""
+    return {
+        "request": name,
+        "here (ms)": _middle(here),
+        "p95": _high(here),
+        "SSH (ms)": _middle(there),
+        "p95 ": _high(there),
+        "ratio": round(statistics.median(there) / statistics.median(here), 2),
+    }
 
 
 def _asked(
@@ -66,13 +72,15 @@ def _asked(
     """What the program prints, as the hub's account."""
     as_hub = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--"]
     argv = [*enter, *as_hub, str(bench.python), "-I", str(program), str(site), "alice", str(times)]
-    return json.loads(subprocess.run(argv, check=True, capture_output=True, text=True).stdout)
+    done = subprocess.run(argv, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{program.name} failed for {site}; its message is above")
+    return json.loads(done.stdout)
 
 
-def _middle(taken: list[float] | None) -> float | None:
-    return round(1000 * statistics.median(taken), 1) if taken else None
+def _middle(taken: list[float]) -> float:
+    return round(1000 * statistics.median(taken), 1)
 
 
-def _added(local: dict[str, list[float]], kind: str, taken: list[float]) -> float:
-    here = local.get(kind, local["query"])
-    return round(1000 * (statistics.median(taken) - statistics.median(here)), 1)
+def _high(taken: list[float]) -> float:
+    return round(1000 * statistics.quantiles(taken, n=20, method="inclusive")[-1], 1)

@@ -1,8 +1,8 @@
-"""Time queries and requests to the gate of one site, as its hub sends them; a program of the row
+"""Time queries, and submissions of jobs, of one site, as its hub sends them; a program of the row
 `ssh`.
 
 `python ssh_requests.py SITE ACCOUNT TIMES` prints JSON: seconds by kind of request, and, for a site
-with a login node, the same without the connection that queries share.
+with a login node, also those with the other choice about shared connections.
 """
 
 from __future__ import annotations
@@ -13,36 +13,73 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from sitekit.backends.choice import Choice
+from sitekit.backends.job import Work
 from sitekit.backends.slurm import gate, ssh
+from sitekit.backends.slurm.ssh_files import sockets
 from sitekit.backends.slurm.transport import ask_slurm
 from sitekit.site import Site, load_site
 
-QUERY = ("--noheader", "--all", "--format=%R %a")
+QUERY = ("--noheader", "--all", "--format=%R|%a")  # the gate accepts no space in a query
+TAG = "0" * 16
 
 
-async def timed(times: int, ask: Callable[[], Awaitable[object]]) -> list[float]:
-    """Seconds of each of `times` requests; one before them is not counted."""
-    await ask()
+async def nothing(answer: object) -> None:
+    pass
+
+
+async def timed(
+    times: int,
+    ask: Callable[[], Awaitable[Any]],
+    undo: Callable[[Any], Awaitable[None]] = nothing,
+) -> list[float]:
+    """Seconds of each of `times` requests; one before them is not counted.
+
+    `undo` gets the answer of each request; its own time is not counted.
+    """
+    await undo(await ask())
     taken = []
     for _ in range(times):
         began = time.perf_counter()
-        await ask()
+        answer = await ask()
         taken.append(time.perf_counter() - began)
+        await undo(answer)
     return taken
 
 
+def query(site: Site) -> Callable[[], Awaitable[Any]]:
+    return lambda: ask_slurm(site, "sinfo", *QUERY)
+
+
+async def submissions(site: Site, account: str, times: int) -> list[float]:
+    """Seconds of submissions of jobs, which are cancelled at once."""
+    # one partition: of several, the gate would first ask Slurm which starts the job now
+    one = site.tiers[0].model_copy(update={"partitions": site.tiers[0].partitions[:1]})
+    request = gate.request_of(Choice.of(one), TAG, {})
+
+    async def cancel(job: str) -> None:
+        work = Work(tag=TAG, user=account, account=account, intended=time.time())
+        await gate.cancel(site, work, job, graceful=False)
+
+    return await timed(times, lambda: gate.submit(site, account, request), cancel)
+
+
 async def measured(site: Site, account: str, times: int) -> dict[str, list[float]]:
-    request = gate.request_of(Choice.of(site.tiers[0]), "0" * 16, {})
-    kinds = {
-        "query": await timed(times, lambda: ask_slurm(site, "sinfo", *QUERY)),
-        "test of a job": await timed(times, lambda: gate.start_of(site, account, request)),
-    }
+    """Seconds as the hub works, and with the other choice about shared connections.
+
+    The hub shares one connection among its queries, and opens one for each submission.
+    """
+    kinds = {"query": await timed(times, query(site))}
+    kinds["submit"] = await submissions(site, account, times)
     if site.slurm.ssh:
-        shared = ssh.client
-        ssh.client = lambda site: [*shared(site), "-o", "ControlPath=none"]
-        kinds["query, not shared"] = await timed(times, lambda: ask_slurm(site, "sinfo", *QUERY))
+        usual = ssh.client
+        ssh.client = lambda site: [*usual(site), "-o", "ControlPath=none"]
+        kinds["query, not shared"] = await timed(times, query(site))
+        own = ("ControlMaster=auto", "ControlPersist=20", f"ControlPath={sockets(site)}/bench-%C")
+        ssh.client = lambda site: [*usual(site), *(word for one in own for word in ("-o", one))]
+        kinds["submit, shared"] = await submissions(site, account, times)
     return kinds
 
 
