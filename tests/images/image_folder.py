@@ -34,7 +34,16 @@ def build(folder: Path, release: Path) -> None:
     (folder / "etc" / "marker").write_text("inside the image\n")
     subprocess.run(["cp", "-al", release, folder / "opt" / "py"], check=True)
     _remove_the_kit(folder / "opt" / "py")
-    for path in {*PROGRAMS, *_libraries(folder)}:
+    add_files(folder, *PROGRAMS, *_packages_and_python(folder))
+
+
+def add_files(folder: Path, *files: str) -> None:
+    """Copy files of this host into the image, with the libraries that they load.
+
+    Files of the image itself, which are below `folder`, are not copied, but their libraries are.
+    """
+    own = [file for file in files if not file.startswith(str(folder))]
+    for path in {*own, *_libraries(list(files))}:
         place = folder / path.lstrip("/")
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, place)
@@ -57,10 +66,14 @@ def _remove_the_kit(python: Path) -> None:
     (kernels / "python3" / "kernel.json").write_text(json.dumps(KERNEL))
 
 
-def _libraries(folder: Path) -> set[str]:
-    """The libraries of this host that the programs and the packages of the image load."""
+def _packages_and_python(folder: Path) -> list[str]:
+    """The files of the image that load libraries of this host."""
     files = [str(file) for file in (folder / "opt").rglob("*.so*") if file.is_file()]
-    files += [str(folder) + PYTHON, *PROGRAMS]
+    return [*files, str(folder) + PYTHON]
+
+
+def _libraries(files: list[str]) -> set[str]:
+    """The libraries of this host that the files load."""
     found: set[str] = set()
     for start in range(0, len(files), 100):
         ldd = ["ldd", *files[start : start + 100]]
