@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from sitekit.session.ipyparallel_profile import FOLDER
+
 from ..applied import applied
 from ..conftest import Demo, logged_in
 from ..packages import install_pinned
@@ -30,9 +32,6 @@ def where(number):
     import os, socket
     return number ** 2, os.environ["SLURM_JOB_ID"], os.environ["SLURM_PROCID"], os.environ["SLURMD_NODENAME"]
 print(json.dumps(client[:].map_sync(where, range(4))))
-"""
-KEYS = """
-print(json.dumps([os.environ.get("SLURM_JOB_ID"), sorted(cluster.controller.connection_info["engine"])]))
 """
 STOP = "client.close(); cluster.stop_cluster_sync(); print('stopped')"
 
@@ -54,19 +53,23 @@ def test_a_map_over_two_engines_returns_from_the_nodes(demo: Demo, packages: Pat
             assert alice.start("small")[-1].get("ready")
             [server] = [line.split()[0] for line in jobs(site, "alice")]
             kernel = alice.kernel(python_of(alice))
-            told = json.loads(kernel.run(START.format(packages=str(packages))))
+            printed = kernel.run(START.format(packages=str(packages)))
+            assert "[[" in printed, printed
+            told = json.loads(printed.splitlines()[-1])  # after a bar of progress
             assert [square for square, *_ in told] == [0, 1, 4, 9]
             assert {process for _, _, process, _ in told} == {"0", "1"}
             [job] = {job for _, job, _, _ in told}
             assert job != server and all(node.startswith("demo") for *_, node in told)
             shape = ask(site, "squeue", "--noheader", f"--jobs={job}", "--format=%P %C")
             assert shape == "jupyter-short 2"
-            outer, keys = json.loads(kernel.run(KEYS))
-            assert outer is None and "curve_serverkey" in keys, "strangers could read the traffic"
-            assert kernel.run(STOP) == "stopped"
+            assert kernel.run("print(os.environ.get('SLURM_JOB_ID'))") == "None"
+            [keys] = (home / FOLDER / "security").glob("*-engine.json")
+            assert "curve_serverkey" in json.loads(keys.read_text()), "anybody could listen"
+            assert not keys.stat().st_mode & 0o077
+            assert kernel.run(STOP).splitlines()[-1] == "stopped"
             kernel.close()
             until(lambda: len(jobs(site, "alice")) == 1)
             alice.stop_and_wait()
     finally:
         ask(demo.site, "scancel", "--user=alice")
-        shutil.rmtree(home / ".ipython" / "profile_slurm", ignore_errors=True)
+        shutil.rmtree(home / FOLDER, ignore_errors=True)
