@@ -55,6 +55,7 @@ def test_no_purpose_is_without_its_file():
         "cert.pem",
         "key.pem",
         "openid.conf",
+        "login.conf",
         "key",
         "key.pub",
         "user_ca",
