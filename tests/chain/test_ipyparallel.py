@@ -17,7 +17,6 @@ from ..applied import applied
 from ..conftest import Demo, logged_in
 from ..packages import install_pinned
 from ..slurm import ask, jobs, until
-from .test_chain import python_of
 
 PINNED = Path(__file__).with_name("ipyparallel.txt")
 ENGINES = {"partition": "jupyter-short", "memory": "300M", "time": "0:10:00"}
@@ -52,7 +51,7 @@ def test_a_map_over_two_engines_returns_from_the_nodes(demo: Demo, packages: Pat
         with applied(server={"ipyparallel": ENGINES}) as site, logged_in(demo, "alice") as alice:
             assert alice.start("small")[-1].get("ready")
             [server] = [line.split()[0] for line in jobs(site, "alice")]
-            kernel = alice.kernel(python_of(alice))
+            kernel = alice.kernel("python-3.11")  # ipyparallel 9 needs Python 3.10
             printed = kernel.run(START.format(packages=str(packages)))
             assert "[[" in printed, printed
             told = json.loads(printed.splitlines()[-1])  # after a bar of progress
