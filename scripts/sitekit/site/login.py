@@ -36,12 +36,13 @@ class Login(Row):
 
     `session` and `tokens` are in seconds. None means without limit. `allowed_groups` are Unix
     groups. With PAM, their members may log in. With a provider, the accounts of its users must be
-    members.
+    members. `deny_ssh` are groups whose members this machine's sshd refuses.
     """
 
     method: Literal["pam", "github", "globus", "cilogon", "oidc"] = "pam"
     allowed_groups: Annotated[tuple[Account, ...], Field(examples=[["jupyter-users"]])] = ()
     admin_groups: tuple[Account, ...] = ()
+    deny_ssh: tuple[Account, ...] = ()
     provider: Provider | None = None
     allow: People = People()
     admins: People = People()

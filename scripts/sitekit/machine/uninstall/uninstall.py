@@ -32,6 +32,8 @@ from ..installed.ownership import hand_over, set_folder
 from ..installed.shared import share, shared
 from ..render.services import site_services, site_supervisor
 from ..supervisors import control
+from ..system_sshd import control as system_sshd
+from ..system_sshd.config import denied_path
 from ..web.config import front_path
 from .web_server import without_site
 
@@ -136,6 +138,10 @@ def _reached(here: _Installed) -> Iterator[str]:
     if here.root == MACHINE:
         for web in web_servers_reading(here.site, platform, reach):
             yield from without_site(web, gone, before, own)
+        if denied_path(here.site) in reach and not denied_path(here.site).exists():
+            system_sshd.test()
+            if system_sshd.state(platform).word == "running":
+                system_sshd.reload(platform)
         if control.which_supervisor() == "systemd":
             control.read_units()
 
