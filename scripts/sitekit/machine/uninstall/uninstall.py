@@ -30,6 +30,7 @@ from ..installed.entries import MACHINE, NOTHING, look, on_disk
 from ..installed.manifest import Manifest, load_manifest, manifest_path
 from ..installed.ownership import hand_over, set_folder
 from ..installed.shared import share, shared
+from ..participants import record as participants
 from ..render.services import site_services, site_supervisor
 from ..supervisors import control
 from ..system_sshd import control as system_sshd
@@ -212,6 +213,9 @@ def _accounts(here: _Installed) -> Iterator[str]:
             yield f"left the account {name}: another site has it, too"
         elif unix_accounts.has_account(root, name):
             unix_accounts.remove_account(root, name)
+    for prefix in participants.prefixes(here.site) if root == MACHINE else []:
+        remedy = f"make accounts_remove PREFIX={prefix}"
+        yield f"left the accounts {prefix}... of participants; remove them with: {remedy}"
     for name in here.each(here.manifest.groups):
         # userdel may have removed the group together with the account (login.defs(5),
         # USERGROUPS_ENAB)
