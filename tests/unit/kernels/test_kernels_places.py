@@ -18,9 +18,9 @@ from sitekit.base.errors import Problem
 from sitekit.contracts.kernel_state import read_kernel_state
 from sitekit.kernels.discovery.candidate import candidates
 from sitekit.kernels.discovery.rules import Rule, Rules
-from sitekit.kernels.proof.container_commands import words
-from sitekit.kernels.proof.import_launcher import launcher
 from sitekit.kernels.recheck import check_kernels
+from sitekit.kernels.trials.container_commands import words
+from sitekit.kernels.trials.import_launcher import launcher
 
 
 @pytest.fixture(scope="module")
