@@ -152,6 +152,26 @@ def test_kept_data_is_for_root_only(kit: Kit) -> None:
         subprocess.run(["rm", "-r", home], check=True)
 
 
+def test_processes_of_another_account_with_the_same_uid_are_not_ended(kit: Kit) -> None:
+    """An account was removed by hand, and its uid went to somebody else."""
+    kit.make(1)
+    uid = pwd.getpwnam(NAMES[0]).pw_uid
+    subprocess.run(["userdel", NAMES[0]], check=True)
+    subprocess.run(["useradd", "--uid", str(uid), "--no-create-home", "heir"], check=True)
+    try:
+        with subprocess.Popen(
+            ["setpriv", f"--reuid={uid}", "--clear-groups", "sleep", "99"]
+        ) as other:
+            until(lambda: Path(f"/proc/{other.pid}/comm").read_text() == "sleep\n", 10, 0.05)
+            code, printed = kit.run("accounts_remove", f"PREFIX={PREFIX}", "DATA=remove", "END=1")
+            assert code == 1 and f"left /home/{NAMES[0]}" in printed
+            assert other.poll() is None
+            other.kill()
+    finally:
+        subprocess.run(["userdel", "heir"], check=True)
+        subprocess.run(["rm", "-r", f"/home/{NAMES[0]}"], check=True)
+
+
 def test_an_account_that_somebody_else_made_anew_is_left(kit: Kit) -> None:
     kit.make(2)
     subprocess.run(["userdel", "--remove", NAMES[0]], check=True, capture_output=True)

@@ -101,7 +101,8 @@ def _in_the_way(missing: list[str], begun: dict[str, Participant]) -> Iterator[B
 
 def _undo(person: Participant) -> None:
     """Remove what an interrupted run has created of an account."""
-    if running := processes_of([person.uid]):
+    uids = [person.uid] if one_account.has_uid(person) else []
+    if running := processes_of(uids):
         what = f"the account {person.name} is incomplete, and {len(running)} processes of it run"
         raise BadInput(what, person.name, "end these processes first")
     for line in one_account.remove(person, keep_data=False):

@@ -39,6 +39,17 @@ def is_ours(person: Participant) -> bool:
     return entry is None or (entry.pw_uid, Path(entry.pw_dir)) == (person.uid, person.home)
 
 
+def has_uid(person: Participant) -> bool:
+    """Return whether the uid still belongs to the account, or to no account of this machine.
+
+    After somebody has removed the account by hand, another account may have got its uid.
+    """
+    try:
+        return pwd.getpwuid(person.uid).pw_name == person.name
+    except KeyError:
+        return True
+
+
 def create(person: Participant, group: str) -> None:
     """Create the account with a group and a home of its own, and set its password.
 
@@ -82,7 +93,8 @@ def _home(person: Participant, keep_data: bool) -> Iterator[str]:
         return
     # useradd creates the home as root's, and then gives it to the account
     owners = {person.uid, 0} if person.state == "begun" else {person.uid}
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid not in owners:
+    ours = stat.S_ISDIR(status.st_mode) and status.st_uid in owners and has_uid(person)
+    if not ours:
         yield f"left {person.home}: it does not belong to {person.name}"
     elif keep_data:
         hand_over(person.home, (0, 0))

@@ -75,10 +75,13 @@ def prefixes(site: Site) -> list[str]:
 def load(site: Site, prefix: str) -> Record | None:
     """Return the record of a prefix; None if there is none. Raises Problem."""
     path = path_of(site, prefix)
+    return _read(path) if path.exists() else None
+
+
+def _read(path: Path) -> Record:
+    """Read a record. Raises Problem."""
     try:
         return Record.model_validate_json(path.read_text())
-    except FileNotFoundError:
-        return None
     except ValidationError:
         what = "this is not a record of accounts of this version of sitekit"
         raise Problem(what, str(path), "restore it from a backup of the machine") from None
@@ -102,6 +105,7 @@ def remove(site: Site, prefix: str) -> None:
 
 
 def uids_of_all() -> set[int]:
-    """Return the uids in the records of all sites, also of accounts that do not exist yet."""
-    found = [Record.model_validate_json(path.read_text()) for path in FOLDER.glob("*/*.json")]
+    """Return the uids in the records of all sites, also of accounts that do not exist yet. Raises
+    Problem."""
+    found = [_read(path) for path in FOLDER.glob("*/*.json")]
     return {person.uid for record in found for person in record.participants}

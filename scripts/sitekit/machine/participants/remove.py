@@ -47,7 +47,8 @@ def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> boo
 
 def _end(known: Record, end_processes: bool) -> None:
     """End the processes of the accounts, or refuse to go on while they run."""
-    uids = [person.uid for person in known.participants if one_account.is_ours(person)]
+    begun = [person for person in known.participants if person.state != "planned"]
+    uids = [person.uid for person in begun if one_account.has_uid(person)]
     running = processes.processes_of(uids)
     if running and not end_processes:
         listed = [processes.describe(process) for process in running]
