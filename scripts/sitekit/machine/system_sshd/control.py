@@ -24,7 +24,7 @@ from ..supervisors.systemd import SystemdSupervisor
 from .config import CONFIG, INCLUDE, PROGRAM
 
 PID = Path("/run/sshd.pid")
-RELOAD_SECONDS = 10
+RELOAD_SECONDS = 20
 """How long a reload may take. sshd may be configured to write no pid file."""
 EMPTY = Path("/run/sshd")
 """The folder that sshd needs as root, on Debian. systemd removes it when sshd stops."""
@@ -65,8 +65,8 @@ def test(config: Path = CONFIG, groups: Collection[str] = ()) -> None:
 def reload(platform: Platform) -> None:
     """Make sshd load its new configuration, and wait until it has done so. Raises Problem.
 
-    At a reload, sshd starts anew as the same process, and writes its pid file again. If sshd has
-    ended, it is started.
+    At a reload, sshd removes its pid file, starts anew as the same process, and writes the file
+    again when it listens. If sshd has ended, it is started.
     """
     before, managed = _written(), which_supervisor() == "systemd"
     found = state(platform)
@@ -79,7 +79,7 @@ def reload(platform: Platform) -> None:
     elif found.pid:
         os.kill(found.pid, signal.SIGHUP)
     end = time.monotonic() + RELOAD_SECONDS
-    while _written() == before and time.monotonic() < end:
+    while before and _written() in (0, before) and time.monotonic() < end:
         time.sleep(0.05)
     if state(platform).word != "running":
         what, remedy = "ended when it loaded its configuration", f"{PROGRAM} -t prints the reason"
