@@ -7,10 +7,12 @@ ifeq ($(origin HELP),command line)
 export SITEKIT_HELP := 1
 endif
 KIT := @scripts/kit
+# Those of these variables that the command line of make sets, as NAME=value. Variables of the environment mean nothing.
+given = $(foreach v,$1,$(if $(filter command,$(firstword $(origin $v))),'$v=$($v)'))
 
 .DEFAULT_GOAL := help
 .PHONY: help new_site check_site show setup_conda install_all lock bundle releases upgrade rollback \
-        prune_releases advisories uninstall_environment kernels kernels_diff kernels_check \
+        prune_releases advisories uninstall_environment accounts accounts_slips accounts_remove sizing kernels kernels_diff kernels_check \
         kernels_import images_check diff apply uninstall start stop status backup restore rotate_secrets \
         certificate certificate_check maintenance_on maintenance_off demo demo_status demo_stop \
         demo_reset test test_quick lint bench soak
@@ -18,7 +20,7 @@ KIT := @scripts/kit
 help:
 	@PYTHONPATH=scripts $(or $(PYTHON),python3) -B -m sitekit --help
 new_site:
-	$(KIT) new_site $(foreach v,NAME URL GROUP PREFIX PARTITION,$(if $(filter command,$(firstword $(origin $v))),'$v=$($v)'))
+	$(KIT) new_site $(call given,NAME URL GROUP PREFIX PARTITION)
 check_site:
 	$(KIT) check_site
 show:
@@ -67,6 +69,14 @@ stop:
 	$(KIT) stop
 status:
 	$(KIT) status
+accounts:
+	$(KIT) accounts $(call given,COUNT PREFIX FIRST GROUP PASSWORD)
+accounts_slips:
+	$(KIT) accounts_slips $(call given,PREFIX FORMAT)
+accounts_remove:
+	$(KIT) accounts_remove $(call given,PREFIX DATA END)
+sizing:
+	$(KIT) sizing $(call given,DATA)
 backup:
 	$(KIT) backup
 restore:

@@ -19,18 +19,6 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-# Variables that decide which program runs, or with which libraries. A login shell, a loaded module
-# or a batch job may have set them. All other variables stay: Slurm's, tickets, proxies,
-# CUDA_VISIBLE_DEVICES, the user's own settings.
-DROPPED_PREFIXES = (
-    "LMOD_", "__LMOD_", "_ModuleTable", "MODULE", "PYTHON", "R_", "LUA_", "TCL", "LD_", "CONDA_", "_CE_", "BASH_FUNC_",
-    "APPTAINER", "SINGULARITY",
-)  # fmt: skip
-DROPPED = (
-    "LOADEDMODULES", "_LMFILES_", "VIRTUAL_ENV", "BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS",
-    "JULIA_LOAD_PATH", "JULIA_PROJECT", "CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH",
-    "PKG_CONFIG_PATH", "CMAKE_PREFIX_PATH", "ACLOCAL_PATH", "MANPATH", "INFOPATH",
-)  # fmt: skip
 # If one of these files is in the home, a module's name may mean another module (Lmod: utils.lua,
 # getModuleRCT; ReadLmodRC.lua).
 REDIRECTING = (".modulerc", ".modulerc.lua", ".lmodrc.lua")
@@ -57,6 +45,9 @@ def _beside(name: str) -> Any:
 
 
 lmod_output = _beside("lmod_output")
+cleaned = _beside("clean_environment").cleaned
+command_line = _beside("command_line")
+start_tombstone = _beside("start_tombstone").start
 
 
 class CannotStart(Exception):
@@ -85,13 +76,6 @@ def prepared(kernel: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str,
         env["PYTHONNOUSERSITE"] = "1"
         env["R_PROFILE_USER"] = env["R_ENVIRON_USER"] = os.devnull
     return env
-
-
-def cleaned(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return `environ` without variables of modules, shells and programming languages."""
-    return {
-        k: v for k, v in environ.items() if k not in DROPPED and not k.startswith(DROPPED_PREFIXES)
-    }
 
 
 def completed(kernel: Mapping[str, Any], env: Mapping[str, str]) -> dict[str, str]:
@@ -177,7 +161,8 @@ def with_loaded(kernel: Mapping[str, Any], environ: Mapping[str, str]) -> dict[s
         content = {}
     if not (modules := [name for name in (content.get("LOADEDMODULES") or "").split(":") if name]):
         raise CannotStart(
-            "This kernel runs what you have loaded, and no module is loaded.", remedy=_advice(kernel)
+            "This kernel runs what you have loaded, and no module is loaded.",
+            remedy=_advice(kernel),
         )
     return {
         **kernel,
@@ -258,42 +243,6 @@ def another_build(
     raise CannotStart("The software behind this kernel has changed since it was tested.", seen)
 
 
-def by_socket(words: list[str], connection_file: str) -> list[str]:
-    """Replace `-m ipykernel_launcher` by by_socket.py, if the kernel uses Unix sockets.
-
-    Returns the command line.
-    """
-    if _connection(connection_file).get("transport") != "ipc":
-        return words
-    for place in range(len(words)):
-        if words[place : place + 2] == ["-m", "ipykernel_launcher"]:
-            with open(os.path.join(HERE, "by_socket.py"), encoding="utf-8") as file:
-                return [*words[:place], "-c", file.read(), *words[place + 1 :]]
-    return words
-
-
-def filled(words: list[str], connection_file: str) -> list[str]:
-    """Return the command line, with the values of this start filled in."""
-    known = {
-        "{home}": os.path.expanduser("~"),
-        "{uid}": str(os.getuid()),
-        "{gid}": str(os.getgid()),
-        "{connection_file}": connection_file,
-    }
-    if any("{sockets}" in word for word in words):  # a container, which sees only folders that are bound
-        known["{sockets}"] = os.path.dirname(_connection(connection_file)["ip"])
-    return [
-        re.sub("|".join(map(re.escape, known)), lambda match: known[match[0]], word)
-        for word in words
-    ]
-
-
-def _connection(file: str) -> dict[str, Any]:
-    """Return the content of the connection file, which Jupyter has written."""
-    with open(file, encoding="utf-8") as content:
-        return json.load(content)
-
-
 def read(name: str) -> dict[str, Any]:
     """Return the instructions for the kernel `name`, which `make kernels` has written.
 
@@ -313,31 +262,6 @@ def read(name: str) -> dict[str, Any]:
         ) from None
 
 
-def tombstone(connection_file: str, title: str, site: str, why: CannotStart) -> None:
-    """Replace this process by a kernel that answers every cell with the reason.
-
-    A kernel that ended would be restarted. The tombstone keeps running.
-    """
-    people = f"the people who run {site}" if site else "the people who run this JupyterHub"
-    advice = f"choose another kernel (Kernel > Change Kernel), and show this to {people}."
-    lines = [
-        f"The kernel '{title}' could not start.",
-        "",
-        why.what,
-        *(f"    {line}" for line in why.detail.splitlines()[:40]),
-        "",
-        f"What to do: {why.remedy or advice}",
-    ]
-    text = "\n".join(lines)[:8000]
-    sys.stderr.write(text + "\n")
-    env = {**cleaned(os.environ), "SITEKIT_KERNEL_FAULT": text.encode("utf-8", "replace").decode()}
-    os.execve(
-        sys.executable,
-        [sys.executable, "-I", os.path.join(HERE, "tombstone.py"), "-f", connection_file],
-        env,
-    )  # noqa: S606
-
-
 def main(argv: list[str]) -> None:
     """Run `launch NAME -f CONNECTION_FILE`, as kernel.json has it."""
     name, connection_file = argv[1], argv[-1]
@@ -349,14 +273,16 @@ def main(argv: list[str]) -> None:
             kernel = with_loaded(kernel, os.environ)
         env = load(kernel, os.environ)
         program, *words = verified(kernel, env)
-        words = filled(by_socket(words, connection_file), connection_file)
+        words = command_line.by_socket(words, connection_file)
+        words = command_line.filled(words, connection_file)
         os.execve(program, [program, *words], env)  # noqa: S606
     except CannotStart as why:
         why.remedy = why.remedy or remedy
-        tombstone(connection_file, title, site, why)
+        start_tombstone(connection_file, title, site, why, cleaned(os.environ))
     # after any other error too, show it to the user: a kernel that ends would be restarted
     except Exception as error:
-        tombstone(connection_file, title, site, CannotStart("The launcher failed.", repr(error)))
+        why = CannotStart("The launcher failed.", repr(error))
+        start_tombstone(connection_file, title, site, why, cleaned(os.environ))
 
 
 if __name__ == "__main__":

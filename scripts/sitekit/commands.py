@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 
@@ -190,6 +189,43 @@ GROUPS: dict[str, dict[str, Command]] = {
             "open the site again", "sitekit.machine.web.maintenance:maintenance_off", root=True
         ),
     },
+    "A workshop on this machine": {
+        "accounts": Command(
+            "create accounts for participants, each with a password of its own",
+            "sitekit.machine.participants.commands:accounts",
+            root=True,
+            variables={
+                "COUNT": "how many",
+                "PREFIX": "how the names begin: PREFIX=training makes training01, training02",
+                "FIRST": "the first number; default: 1",
+                "GROUP": "one of login.allowed_groups; default: the first",
+                "PASSWORD": "same: one random password for all accounts",
+            },
+            details="If it was interrupted, run it again. It never changes an account that exists already.",
+        ),
+        "accounts_slips": Command(
+            "write a page with a slip for each account: address, QR code, user and password",
+            "sitekit.machine.participants.commands:accounts_slips",
+            root=True,
+            variables={"PREFIX": "which accounts", "FORMAT": "html (default) or pdf"},
+        ),
+        "accounts_remove": Command(
+            "remove the accounts that `make accounts` created",
+            "sitekit.machine.participants.commands:accounts_remove",
+            root=True,
+            variables={
+                "PREFIX": "which accounts",
+                "DATA": "keep (default): the homes stay, for root only; remove: they are removed",
+                "END": "1 ends running processes of the accounts; without it they stop the command",
+            },
+            details="If it was interrupted, run it again.",
+        ),
+        "sizing": Command(
+            "measure a server and a kernel, and print how many participants fit this machine",
+            "sitekit.operations.sizing.commands:sizing",
+            variables={"DATA": "the data that a participant reads into memory, such as 300M"},
+        ),
+    },
     "The demo": {
         "demo": Command(
             "install and start a complete cluster with a JupyterHub on this machine",
@@ -229,63 +265,3 @@ COMMANDS = {
     for name, command in group.items()
     if command.function
 }
-
-
-def overview() -> str:
-    """Return all commands, one line each, for `make help`."""
-    lines = [
-        "make COMMAND [VARIABLE=value]. make COMMAND HELP=1 explains a command.",
-        "SITE=path names a site file other than config/site.yml. PYTHON=python3.12 names another Python for sitekit.",
-    ]
-    for group, commands in GROUPS.items():
-        lines += [
-            "",
-            f"{group}:",
-            *(f"  {name:<21} {_line(command)}" for name, command in commands.items()),
-        ]
-    return "\n".join(lines)
-
-
-def _line(command: Command) -> str:
-    """Return the line of a command."""
-    variables = f"; {'= '.join(command.variables)}=" if command.variables else ""
-    return f"{command.summary}{variables}{' (as root)' if command.root else ''}"
-
-
-def help_of(name: str) -> str:
-    """Return the text for `sitekit NAME --help`."""
-    command = COMMANDS[name]
-    lines = [
-        f"{'sudo ' if command.root else ''}make {name}",
-        "",
-        f"{command.summary[0].upper()}{command.summary[1:]}.",
-    ]
-    lines += [command.details] if command.details else []
-    if command.variables:
-        lines += [
-            "",
-            "Variables:",
-            *(f"  {key:<12} {what}" for key, what in command.variables.items()),
-        ]
-    return "\n".join(lines)
-
-
-def page() -> str:
-    """Return the page docs/commands.md."""
-    return "\n".join(_page())
-
-
-def _page() -> Iterator[str]:
-    """Yield the lines of the page."""
-    yield "# Commands\n"
-    yield "Each command is a target of make. `scripts/sitekit/commands.py` generates this page and `make help`."
-    yield "`make COMMAND HELP=1` prints one entry. SITE=path names a site file other than `config/site.yml`.\n"
-    yield "Exit codes: 0 done, 1 failed, 2 refused before anything changed, 130 interrupted."
-    for group, commands in GROUPS.items():
-        yield f"\n## {group}\n"
-        yield "| command | what it does | variables |\n|---|---|---|"
-        for name, command in commands.items():
-            details = f". {command.details}" if command.details else ""
-            variables = "<br>".join(f"`{key}`: {what}" for key, what in command.variables.items())
-            yield f"| `{'sudo ' if command.root else ''}make {name}` | {command.summary}{details} | {variables} |"
-    yield ""

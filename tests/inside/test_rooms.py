@@ -16,7 +16,10 @@ from ..systemd.booted import Booted, booted
 from ..systemd.campus import PACKAGES
 from ..systemd.conftest import as_installed
 
-OF_ROOMS = ("openssh-server", "openssh-client", "nginx-light", "charliecloud", "libmpich12")
+OF_ROOMS = (
+    *("openssh-server", "openssh-client", "nginx-light", "charliecloud", "libmpich12"),
+    *("chromium", "poppler-utils"),
+)
 """What the tests install. The machine has no way to packages."""
 
 

@@ -11,7 +11,8 @@ from ..base.data import data
 from ..contracts.gate_config import COOKIES
 from ..contracts.internal_tls import as_installed, hub_url, proxy_api_url
 from ..site import Site
-from .api.cards_and_status import CardHandler, StatusHandler
+from .api.backend_status import StatusHandler
+from .api.card import CardHandler
 from .api.metrics import update_metrics
 from .api.server_callbacks import (
     ENDING,

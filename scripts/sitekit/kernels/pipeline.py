@@ -28,10 +28,10 @@ from .lost_kernels import keep_out_of_sight, unlisted
 from .permissions import refuse_writable
 from .personal import site_info
 from .plan import Plan, code_of, rows_of
-from .proof.inherit import inheriting
-from .proof.probe import Failure, key_of, probe_all
-from .proof.prove import Trial, account, prove
 from .result_table import Row
+from .trials.inherit import inheriting
+from .trials.probe import Failure, key_of, probe_all
+from .trials.prove import Trial, account, prove
 
 
 def make_kernels(site: Site, rules_file: Path, switch: bool = True) -> int:

@@ -10,8 +10,8 @@ from ..site import Site
 from .discovery.candidate import Note
 from .generations.generation_record import Record
 from .generations.kernel_record import Kernel
-from .proof.probe import Failure
 from .result_table import Row
+from .trials.probe import Failure
 
 
 @dataclass

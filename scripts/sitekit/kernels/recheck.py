@@ -18,8 +18,8 @@ from . import result_table
 from .generations import generation
 from .generations.generation_record import Record, read_record, write_record
 from .pipeline import make_kernels
-from .proof.prove import Trial, account, prove
 from .result_table import Row
+from .trials.prove import Trial, account, prove
 
 
 def publish_new(site: Site) -> int:

@@ -20,7 +20,7 @@ from .overrides.memory import first_to_end
 PROGRAMS = Path(sys.prefix, "share", "sitekit", "bin")
 """Programs that users may call by name: sitekit-kernel and nbdime.
 
-environment/release/user_programs.py puts them there.
+environment/release/user_commands.py puts them there.
 """
 
 

@@ -36,7 +36,7 @@ class Login(Row):
 
     `session` and `tokens` are in seconds. None means without limit. `allowed_groups` are Unix
     groups. With PAM, their members may log in. With a provider, the accounts of its users must be
-    members.
+    members. `deny_ssh` are groups whose members this machine's sshd refuses.
     """
 
     method: Literal["pam", "github", "globus", "cilogon", "oidc", "front"] = "pam"
@@ -46,6 +46,7 @@ class Login(Row):
         AbsolutePath | None, Field(examples=["/etc/apache2/jupyter-login.conf"])
     ] = None
     modules: Annotated[tuple[ApacheModule, ...], Field(examples=[["shib"]])] = ()
+    deny_ssh: tuple[Account, ...] = ()
     provider: Provider | None = None
     allow: People = People()
     admins: People = People()

@@ -4,18 +4,53 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ..base.errors import Unfit
 from .address_types import is_ip
-
-if TYPE_CHECKING:
-    from .model import Site
+from .login import Login
+from .slurm import Slurm, Tunnel
+from .tier import Tier
 
 TUNNEL = ("slurm", "ssh", "tunnel")
 
 
-def login_node_fits(site: Site) -> Iterator[Unfit]:
+class Service(Protocol):
+    """Define what the checks read of `hub` and `proxy`."""
+
+    @property
+    def user(self) -> str: ...
+
+
+class Hub(Service, Protocol):
+    """Define what the checks read of `hub`."""
+
+    @property
+    def address(self) -> str: ...
+
+
+class Sections(Protocol):
+    """Define what the checks read of a site. model.py, which imports this file, defines the site."""
+
+    @property
+    def hub(self) -> Hub: ...
+    @property
+    def proxy(self) -> Service: ...
+    @property
+    def internal_tls(self) -> bool: ...
+    @property
+    def login(self) -> Login: ...
+    @property
+    def slurm(self) -> Slurm: ...
+    @property
+    def tiers(self) -> tuple[Tier, ...]: ...
+    @property
+    def tunnel(self) -> Tunnel | None: ...
+    @property
+    def ports(self) -> dict[tuple[str, ...], int]: ...
+
+
+def login_node_fits(site: Sections) -> Iterator[Unfit]:
     """Yield errors for settings that do not work with a login node."""
     if (node := site.slurm.ssh) is None:
         return
@@ -40,7 +75,7 @@ def login_node_fits(site: Site) -> Iterator[Unfit]:
             )
 
 
-def tunnel_fits(site: Site) -> Iterator[Unfit]:
+def tunnel_fits(site: Sections) -> Iterator[Unfit]:
     """Yield errors for settings that do not work with tunnels, or are not safe with them."""
     if site.tunnel is None or site.slurm.ssh is None:
         return

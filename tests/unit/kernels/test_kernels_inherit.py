@@ -13,9 +13,9 @@ import pytest
 from kernel_site import HAS_R, KernelSite
 
 from sitekit.kernels.discovery.rules import Rules
-from sitekit.kernels.proof.import_launcher import launcher
-from sitekit.kernels.proof.inherit import inheriting
-from sitekit.kernels.proof.prove import ASK, SMOKE
+from sitekit.kernels.trials.import_launcher import launcher
+from sitekit.kernels.trials.inherit import inheriting
+from sitekit.kernels.trials.prove import ASK, SMOKE
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_a_path_that_the_user_has_added_counts(site: KernelSite) -> None:
 def test_it_is_proven_and_not_offered_where_it_fails(
     site: KernelSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sitekit.kernels.proof import inherit
+    from sitekit.kernels.trials import inherit
 
     worse = {**inherit.WAYS["python"], "command": ["python", "-c", "exit(3)", "{connection_file}"]}
     monkeypatch.setitem(inherit.WAYS, "python", worse)

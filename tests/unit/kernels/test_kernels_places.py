@@ -18,9 +18,9 @@ from sitekit.base.errors import Problem
 from sitekit.contracts.kernel_state import read_kernel_state
 from sitekit.kernels.discovery.candidate import candidates
 from sitekit.kernels.discovery.rules import Rule, Rules
-from sitekit.kernels.proof.container_commands import words
-from sitekit.kernels.proof.import_launcher import launcher
 from sitekit.kernels.recheck import check_kernels
+from sitekit.kernels.trials.container_commands import words
+from sitekit.kernels.trials.import_launcher import launcher
 
 
 @pytest.fixture(scope="module")
@@ -126,9 +126,13 @@ def test_the_words_of_the_engines(tmp_path: Path) -> None:
     file.write_text('{"transport": "ipc", "ip": "/run/k-1/s"}')
     rule = Rule(image="/images/nlp.sif", options=("--nv",))
     assert words(rule, kernel=False) == ("apptainer", "exec", "--nv", "/images/nlp.sif")
-    told = launcher().filled([*words(rule), "python3", "-f", "{connection_file}"], str(file))
+    told = launcher().command_line.filled(
+        [*words(rule), "python3", "-f", "{connection_file}"], str(file)
+    )
     assert told[2:6] == ["--bind", str(file), "--bind", "/run/k-1"] and told[-1] == str(file)
-    docker = launcher().filled(list(words(Rule(image="nlp:1", engine="docker"))), str(file))
+    docker = launcher().command_line.filled(
+        list(words(Rule(image="nlp:1", engine="docker"))), str(file)
+    )
     assert f"--user={os.getuid()}:{os.getgid()}" in docker and docker[-1] == "nlp:1"
     assert "--env=PYTHONNOUSERSITE" in docker
     assert (
@@ -151,11 +155,11 @@ def test_a_python_opens_no_port_for_its_children_where_it_is_reached_by_sockets(
     ]
     (tmp_path / "tcp").write_text('{"transport": "tcp", "ip": "127.0.0.1"}')
     (tmp_path / "ipc").write_text('{"transport": "ipc", "ip": "/run/k-1/s"}')
-    assert launcher().by_socket(words, str(tmp_path / "tcp")) == words
-    told = launcher().by_socket(words, str(tmp_path / "ipc"))
+    assert launcher().command_line.by_socket(words, str(tmp_path / "tcp")) == words
+    told = launcher().command_line.by_socket(words, str(tmp_path / "ipc"))
     program = data("kernels/by_socket.py").read_text()
     assert told == [*words[:3], "-c", program, "ipykernel_launcher", "-f", "{connection_file}"]
-    assert launcher().by_socket(["R", "{connection_file}"], str(tmp_path / "ipc")) == [
+    assert launcher().command_line.by_socket(["R", "{connection_file}"], str(tmp_path / "ipc")) == [
         "R",
         "{connection_file}",
     ]
@@ -166,7 +170,7 @@ def test_modules_in_the_notebooks_folder_are_not_taken_for_pythons_own(tmp_path:
     for name in ("json", "runpy", "zmq", "ipykernel"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('the notebook's')\n")
     (tmp_path / "connection").write_text('{"transport": "ipc", "ip": "/run/k-1/s"}')
-    argv = launcher().by_socket(
+    argv = launcher().command_line.by_socket(
         ["-m", "ipykernel_launcher", "-f", "connection"], str(tmp_path / "connection")
     )
     argv[argv.index("ipykernel_launcher")] = "platform"  # any that ends by itself

@@ -19,7 +19,7 @@ from sitekit.kernels.discovery.rules import Rules, load_rules, matches
 from sitekit.kernels.generations.kernel_record import is_unchanged, stamps
 from sitekit.kernels.generations.logos import FILES, logo_files
 from sitekit.kernels.permissions import refuse_writable
-from sitekit.kernels.proof.import_launcher import launcher
+from sitekit.kernels.trials.import_launcher import launcher
 
 
 def rules(tmp_path: Path, text: str) -> Rules:

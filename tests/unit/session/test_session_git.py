@@ -11,7 +11,7 @@ from pathlib import Path
 import kernel_site
 import pytest
 
-from sitekit.environment.release import user_programs
+from sitekit.environment.release import user_commands
 from sitekit.session.nbdime_for_git import set_up
 
 pytestmark = pytest.mark.usefixtures("hub_environment")
@@ -39,7 +39,7 @@ def prefix(tmp_path_factory: pytest.TempPathFactory, hub_environment: None) -> P
     for folder in ("bin", "lib", "local"):
         if (kernel_site.release() / folder).exists():
             (prefix / folder).symlink_to(kernel_site.release() / folder)
-    user_programs.write_programs(prefix, {"nbdime"})
+    user_commands.write_programs(prefix, {"nbdime"})
     return prefix
 
 
@@ -60,7 +60,7 @@ def git(prefix: Path, home: Path, tmp_path: Path) -> Git:
     }
 
     def run(*words: str, session: bool = True, **more: str) -> str:
-        told = set_up(tmp_path, user_programs.folder(prefix), plain) if session else {}
+        told = set_up(tmp_path, user_commands.folder(prefix), plain) if session else {}
         me = ["-c", "user.name=u", "-c", "user.email=u@localhost", "-c", "init.defaultBranch=main"]
         environment = {**plain, **told, **more}
         done = subprocess.run(
@@ -129,7 +129,7 @@ def test_the_machines_settings_and_the_environments_hold(
     assert git("config", "core.editor", **counted) == "ed\n"
     assert git("diff", **counted).startswith("nbdiff ")
     theirs = {"HOME": str(tmp_path), "GIT_CONFIG_SYSTEM": "/their/own"}
-    assert set_up(tmp_path, user_programs.folder(prefix), theirs) == {}
+    assert set_up(tmp_path, user_commands.folder(prefix), theirs) == {}
 
 
 def test_without_nbdime_nothing_is_set(tmp_path: Path) -> None:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import grp
 import json
 import pwd
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 
 from ...base.command import run
 from ...base.files import write_atomic
+from ...machine.participants.passwords import new_password
 from . import layout
 from .record import Made
-
-_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
-"""Letters and digits that are not confused with others when read from a screen."""
 
 
 def ensure_people(made: Made) -> dict[str, str]:
@@ -54,15 +51,10 @@ def ensure_people(made: Made) -> dict[str, str]:
 def ensure_passwords(path: Path) -> dict[str, str]:
     """Return the passwords, which are generated once and which only root can read."""
     if not path.exists():
-        words = {user: "-".join(_word() for _ in range(3)) for user in layout.USERS}
+        words = {user: new_password() for user in layout.USERS}
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         write_atomic(path, json.dumps(words, indent=2) + "\n", mode=0o600)
     return json.loads(path.read_text())
-
-
-def _word() -> str:
-    """Return four random letters and digits."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(4))
 
 
 def _exists(lookup: Callable[[str], object], name: str) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...base.command import run
 from ...base.files import write_atomic
-from . import container_files, user_programs
+from . import container_files, user_commands
 from .components import Piece
 from .releases import Release
 
@@ -85,8 +85,8 @@ def configure(release: Release, pieces: list[Piece]) -> dict[str, str]:
     for path, content in written.items():
         _write(release.path / path, content)
     hide_own_kernel(release.path)
-    user_programs.write_programs(release.path, {piece.name for piece in pieces})
-    folders = [user_programs.folder(release.path)]
+    user_commands.write_programs(release.path, {piece.name for piece in pieces})
+    folders = [user_commands.folder(release.path)]
     folders.append(container_files.write_container_files(release.path, IN_IMAGES, NOTICE))
     if any(NOTICE in piece.lab for piece in pieces):
         folders.append(install_notice(release.path))

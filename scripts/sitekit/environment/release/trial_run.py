@@ -104,25 +104,37 @@ def server_answers(
     site: Site, release: Release, environment: Mapping[str, str], folder: Path
 ) -> list[str]:
     """Start a single-user server as a job does, with a minimal hub, and request its version."""
+    with started_server(site, release.python, environment, folder) as (_, faults):
+        return faults
+
+
+@contextmanager
+def started_server(
+    site: Site, python: Path, environment: Mapping[str, str], folder: Path
+) -> Iterator[tuple[subprocess.Popen[bytes], list[str]]]:
+    """Run a single-user server as a job does, with a minimal hub, while the `with` block runs.
+
+    `python` is that of a release. Yields the server, and the reasons why it does not answer.
+    """
     home = folder / "home"
     home.mkdir()
-    with trial_hub() as (hub, told):
-        argv: Argv = [release.python, "-I", "-m", "sitekit.session.server"]
-        with _started(argv, _session(site, hub, environment, home), folder / "server.log") as (
+    argv: Argv = [python, "-I", "-m", "sitekit.session.server"]
+    with (
+        trial_hub() as (hub, told),
+        _started(argv, _session(site, hub, environment, home), folder / "server.log") as (
             server,
             log,
-        ):
-            end = time.monotonic() + ANSWER_TIMEOUT
-            while not told and server.poll() is None and time.monotonic() < end:
-                time.sleep(0.05)
-            if not told:
-                return [f"a server does not come up: {_last(log.read()) or 'it prints nothing'}"]
-            return _answers(
-                "a server",
-                urllib.request.Request(f"http://127.0.0.1:{told[0]}/user/u/api"),
-                server,
-                log,
-            )
+        ),
+    ):
+        end = time.monotonic() + ANSWER_TIMEOUT
+        while not told and server.poll() is None and time.monotonic() < end:
+            time.sleep(0.05)
+        if told:
+            request = urllib.request.Request(f"http://127.0.0.1:{told[0]}/user/u/api")
+            yield server, _answers("a server", request, server, log)
+        else:
+            last = _last(log.read()) or "it prints nothing"
+            yield server, [f"a server does not come up: {last}"]
 
 
 def _session(site: Site, hub: int, environment: Mapping[str, str], home: Path) -> dict[str, str]:

@@ -17,7 +17,7 @@ from . import file_hashes, trial_run
 from .components import Piece
 from .configure import GUARDED, plain_environment
 from .releases import Release
-from .user_programs import folder
+from .user_commands import folder
 
 
 def verify(site: Site, release: Release, pieces: list[Piece], own: dict[str, str]) -> int:

@@ -29,6 +29,7 @@ from ...base.files import switch_link, write_atomic
 from ...site import Site
 from .generation_record import MARK, Record, read_record, write_record
 from .kernel_record import Kernel
+from .launcher_files import BESIDE
 from .logos import logo_files
 
 KEPT = 3
@@ -101,7 +102,7 @@ def begin(site: Site) -> Path:
     (folder / "kernels").mkdir(parents=True)
     write_record(folder, Record())
     write_atomic(folder / "launch", first + data("kernels/launch.py").read_text(), 0o755)
-    for name in ("tombstone.py", "lmod_output.py", "by_socket.py"):
+    for name in BESIDE:
         write_atomic(folder / name, data(f"kernels/{name}").read_text())
     return folder
 

@@ -23,8 +23,8 @@ from ..discovery.candidate import Candidate
 from ..discovery.rules import Rules
 from ..generations import generation
 from ..generations.kernel_record import Kernel
-from ..proof.probe import Failure, probe
-from ..proof.prove import Trial, prove
+from ..trials.probe import Failure, probe
+from ..trials.prove import Trial, prove
 from .check_source import PREFIX
 
 MARK = "own.json"

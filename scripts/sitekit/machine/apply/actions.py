@@ -13,22 +13,18 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from ...base.command import CommandFailed
 from ...base.errors import Problem
 from ...base.files import write_atomic
 from ...site import Site
 from ..host.file import File, Folder
-from ..host.platform import WebServer
 from ..installed import unix_accounts
-from ..installed.entries import MACHINE, NOTHING, Entry, look, on_disk, put_back
+from ..installed.entries import NOTHING, Entry, look, on_disk, put_back
 from ..installed.manifest import Manifest
 from ..installed.ownership import hand_over, owners_in, set_folder
 from ..render.accounts import Account
 from ..render.services import site_supervisor
 from ..supervisors import control
 from ..supervisors.service import Service
-from ..web import system_server
-from ..web.whole_config import check_whole
 
 
 class Action(Protocol):
@@ -253,27 +249,6 @@ class Record:
     def do(self, root: Path, undo: ExitStack) -> None:
         undo.callback(put_back, root, self.path, look(root, self.path))
         write_atomic(on_disk(root, self.path), self.manifest.text)
-
-
-@dataclass(frozen=True)
-class CheckWebServer:
-    """Test the configuration of the machine's own web server before it is reloaded."""
-
-    web: WebServer
-
-    @property
-    def what(self) -> tuple[str, str]:
-        return "test", self.web.control.test
-
-    def do(self, root: Path, undo: ExitStack) -> None:
-        if root == MACHINE:
-            try:
-                system_server.test(self.web)
-                if system_server.state(self.web).word == "running":
-                    check_whole(self.web)
-            except CommandFailed as failure:
-                failure.remedy = f"mend what it names, so that {self.web.service} can load the site"
-                raise
 
 
 def _untouched(root: Path, path: Path, before: Entry) -> None:

@@ -99,6 +99,15 @@ it as `.new`.
 
 `rotate_secrets` replaces `{token}` and `{state}/cookie_secret`, and restarts proxy and hub.
 
+## sudo make accounts, accounts_slips, accounts_remove
+
+`accounts` creates accounts, each with a group of its own and a home, and adds each account to a group of
+`login.allowed_groups`. The record `/var/lib/sitekit-accounts/{name}/PREFIX.json` lists the accounts with their
+passwords. `accounts_slips` writes `PREFIX.html` or `PREFIX.pdf` beside the record. Only root can read these files.
+
+`accounts_remove` removes the accounts that the record lists, their groups and crontabs, the record and the slips.
+`DATA=remove` also removes the homes. Otherwise the homes stay, and belong to root.
+
 ## sudo make uninstall
 
 `uninstall` stops the services of the site as it was last applied, and removes everything that the manifest lists, and
@@ -110,7 +119,7 @@ links to modules that another site of the web server needs by now, accounts that
 logs and backups. Only root can read these three afterwards; `PURGE=1` removes their content, if sitekit created the
 folder.
 
-Users' homes, running jobs, packages, and the prefix with releases and kernels are not touched.
+Homes, accounts of participants, running jobs, packages, and the prefix with releases and kernels are not touched.
 """
 
 
@@ -126,6 +135,7 @@ def page(site: Site, platform: Platform) -> str:
     ]
     web = platform.apache
     tail = TAIL.format(
+        name=site.name,
         names=", ".join(modules(site)), enabled=web.links.modules if web.links else None, test=web.control.test,
         shared=", ".join(shared), manifest=manifest_path(site), before=before_path(site), kept=KEPT, run=site.run,
         log=site.log, jobs=site.log_dir, state=site.paths.state, hub=site.hub.user, backups=site.backups,

@@ -21,6 +21,7 @@ from ..render.accounts import accounts, memberships
 from ..render.rendered_files import folders
 from ..render.services import site_services, site_supervisor
 from ..supervisors import control
+from ..system_sshd import control as system_sshd
 from ..web import system_server
 
 
@@ -89,7 +90,7 @@ def read_machine_state(
         groups=frozenset(name for name in names if unix_accounts.has_group(root, name)),
         members=frozenset(pair for pair in pairs if unix_accounts.is_member(root, *pair)),
         own_group=own_group,
-        services=service_states(before, platform) | _web_states(platform)
+        services=service_states(before, platform) | _web_states(platform) | _sshd_state(platform)
         if root == MACHINE
         else {},
         applied=before,
@@ -100,6 +101,11 @@ def read_machine_state(
 def _web_states(platform: Platform) -> dict[str, str]:
     """Return the states of the machine's own web servers."""
     return {web.service: system_server.state(web).word for web in (platform.apache, platform.nginx)}
+
+
+def _sshd_state(platform: Platform) -> dict[str, str]:
+    """Return the state of the machine's own sshd."""
+    return {platform.ssh_service: system_sshd.state(platform).word}
 
 
 def service_states(site: Site, platform: Platform) -> dict[str, str]:

@@ -18,10 +18,10 @@ from ..installed.shared import used
 from ..render.accounts import accounts, memberships
 from ..render.machine_secrets import generated_paths
 from ..render.rendered_files import folders
+from ..system_sshd.config import denied_path
 from ..web.apache_links import Link
 from .actions import (
     ChangedFolder,
-    CheckWebServer,
     NewAccount,
     NewFolder,
     NewGroup,
@@ -30,6 +30,7 @@ from .actions import (
     RemoveMember,
     Stop,
 )
+from .config_tests import CheckSshd, CheckWebServer
 from .machine_state import MachineState
 from .plan import ApplyPlan
 from .plan_files import owner_of, plan_file, plan_links, plan_removals
@@ -72,6 +73,8 @@ def make_plan(
     )
     servers = web_servers_reading(site, platform, result.changed)
     result.actions += [CheckWebServer(web) for web in servers]
+    if denied_path(site) in result.changed:
+        result.actions.append(CheckSshd(site.login.deny_ssh))
     if result.changes or result.manifest != before:
         result.actions.insert(place, Record(manifest_path(site), before.joined(result.manifest)))
         result.actions.append(Record(manifest_path(site), result.manifest))

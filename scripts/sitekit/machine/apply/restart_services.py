@@ -13,6 +13,7 @@ from ..host.platform import Platform, WebServer
 from ..installed.entries import MACHINE
 from ..render.services import running_supervisor, site_services
 from ..supervisors import control
+from ..system_sshd import control as system_sshd
 from ..web import other_hosts, system_server
 from ..web.config import front_path
 from .plan import ApplyPlan
@@ -47,6 +48,9 @@ def restart_services(
     if undo and rules and site.slurm.ssh is None:
         check_rule(site)
     _web_servers([web for web in webs if in_use(site, platform, web)], verbs, site, platform)
+    if platform.ssh_service in verbs:
+        with step("Reloading sshd, which ends no connection"):
+            system_sshd.reload(platform)
 
 
 def _web_servers(

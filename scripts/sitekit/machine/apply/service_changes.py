@@ -24,6 +24,7 @@ from ..installed.entries import Entry
 from ..render.services import site_services
 from ..render.tunnel import tunnel_files, tunnel_key_paths
 from ..supervisors.service import Service
+from ..system_sshd.config import denied_path
 from ..web import system_server
 from ..web.config import front_path, read_by_front, server
 
@@ -86,6 +87,8 @@ def list_service_changes(
             mine = changed.get(front_path(site, platform))
             afresh = system_server.cannot_reload(linked, (mine and mine.content) or b"")
             found.append(ServiceChange(web.service, "restart" if afresh else "reload"))
+    if denied_path(site) in changed and states.get(platform.ssh_service) == "running":
+        found.append(ServiceChange(platform.ssh_service, "reload"))
     return found
 
 

@@ -14,13 +14,14 @@ from ..host.target import Target
 from ..installed import unix_accounts
 from ..installed.applied import applied, check_follows, others
 from ..installed.entries import on_disk
+from ..system_sshd.config import PROGRAM as SSHD
+from ..system_sshd.config import check_included
 from ..web.apache_links import check_installed
 from ..web.check_provided import check_brought
 from .login_accounts import check_accounts
 from .passwords import check_module
 from .secrecy import check_secrecy
-
-SSHD = Path("/usr/sbin/sshd")
+from .ssh_lockout import check_nobody_locked_out
 
 
 def require_preconditions(site: Site, root: Path) -> None:
@@ -45,6 +46,8 @@ def unmet_preconditions(site: Site, root: Path) -> list[BadInput]:
         lambda: check_installed(target, platform),
         lambda: _state_is_the_hubs(site, root),
         lambda: _sshd_is_there(site, root),
+        lambda: check_included(target),
+        lambda: check_nobody_locked_out(site, root),
         lambda: check_brought(target),
         lambda: check_secrecy(target),
     )
@@ -65,11 +68,15 @@ def _groups_are_there(site: Site, root: Path) -> None:
     """Refuse the site if a group of its section `login` does not exist.
 
     With a missing admin group, JupyterHub answers every login with an error
-    (PAMAuthenticator.is_admin, 6.1). Where users log in at a provider and Slurm is behind a login
-    node, only the gate on the login node needs the groups.
+    (PAMAuthenticator.is_admin, 6.1). sshd would accept a mistyped name of a group. Where users log
+    in at a provider and Slurm is behind a login node, only the gate on the login node needs the
+    groups of users.
     """
-    if site.slurm.ssh and site.login.method != "pam":
-        return
+    local = (("deny_ssh", site.login.deny_ssh),)
+    of_users = (
+        ("allowed_groups", site.login.allowed_groups),
+        ("admin_groups", site.login.admin_groups),
+    )
     missing = [
         BadInput(
             f"there is no group {group} on this machine",
@@ -77,8 +84,7 @@ def _groups_are_there(site: Site, root: Path) -> None:
             "create the group first, or correct its name",
         )
         for key, groups in (
-            ("allowed_groups", site.login.allowed_groups),
-            ("admin_groups", site.login.admin_groups),
+            local if site.slurm.ssh and site.login.method != "pam" else (*of_users, *local)
         )
         for group in groups
         if not unix_accounts.has_group(root, group)

@@ -23,6 +23,8 @@ from ..installed import unix_accounts
 from ..installed.entries import MACHINE
 from ..render.proxy_preloads import node_options, preloaded
 from ..render.services import site_services
+from ..system_sshd import control as system_sshd
+from ..system_sshd.config import denied_path
 from ..web import apache_links
 from ..web.config import front_path, modules, read_by_front, server
 from .pam import check_pam
@@ -59,7 +61,7 @@ def check(
                 check_pam(path, files[path].content)
             elif path.parent == Path("/etc/logrotate.d"):
                 check_rotation(staged.at(path))
-        _sshd(site, staged, changed)
+        _sshd(target, staged, changed)
         if changed & read_by_front(site, platform):
             _front(target, platform, staged)
         if any(path.parent == Path("/etc/systemd/system") for path in changed):
@@ -132,13 +134,17 @@ def _front(target: Target, platform: Platform, staged: _Staged) -> None:
     run([program, "-t", "-f", conf])
 
 
-def _sshd(site: Site, staged: _Staged, changed: Set[Path]) -> None:
-    """Test the configuration of the site's own sshd. Raises CommandFailed.
+def _sshd(target: Target, staged: _Staged, changed: Set[Path]) -> None:
+    """Test the file for the machine's own sshd, and the configuration of the site's own one, which
+    is for tunnels. Raises Problem.
 
     Only root can read sshd's key, without which sshd tests nothing. The test runs as another
     account: as root, sshd needs the folder /run/sshd, which exists only while the system's own sshd
     runs.
     """
+    site = target.site
+    if denied_path(site) in changed & staged.files.keys() and target.root == MACHINE:
+        system_sshd.test(staged.at(denied_path(site)), site.login.deny_ssh)
     if sshd_config(site) in changed and host_key(site) in staged.files:
         shutil.chown(staged.at(host_key(site)), "nobody")
         run(["/usr/sbin/sshd", "-t", "-f", staged.at(sshd_config(site))], user="nobody")

@@ -85,6 +85,7 @@ class Platform(_Row):
     nologin: Path
     sudoers: Path
     shadow_group: str | None
+    ssh_service: str
     pam: Pam
     apache: Apache
     nginx: WebServer

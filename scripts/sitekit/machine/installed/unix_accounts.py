@@ -59,6 +59,29 @@ def make_account(root: Path, name: str, home: Path, shell: Path) -> None:
     _change(root, "useradd", "--system", "--gid", name, *home_and_shell, name)
 
 
+def make_numbered_group(root: Path, name: str, gid: int) -> None:
+    """Create a group with this gid. Raises CommandFailed."""
+    _change(root, "groupadd", "--gid", str(gid), name)
+
+
+def make_login_account(
+    root: Path, name: str, uid: int, group: str, home: Path, shell: Path
+) -> None:
+    """Create a user's account with its home, which only this user can enter, and no password.
+
+    The account's own group, which has the same name, must exist. The account becomes a member of
+    `group` too. useradd does not change the logs of logins. Raises CommandFailed.
+    """
+    numbers: Argv = ["--uid", str(uid), "--gid", name, "--groups", group]
+    at: Argv = ["--create-home", "--home-dir", home, "--key", "HOME_MODE=0700", "--shell", shell]
+    _change(root, "useradd", "--no-log-init", *numbers, *at, name)
+
+
+def set_password(root: Path, name: str, password: str) -> None:
+    """Set the password of an account. Other accounts cannot see it. Raises CommandFailed."""
+    _change(root, "chpasswd", stdin=f"{name}:{password}\n")
+
+
 def group_name(root: Path, user: str) -> str:
     """Return the name of a user's primary group; the user's name if the account does not exist."""
     found = _user(root, user)
@@ -150,10 +173,10 @@ def _gpasswd(root: Path, *words: Arg) -> None:
         run(["gpasswd", *([] if root == MACHINE else ["--root", str(root)]), *words])
 
 
-def _change(root: Path, tool: str, *words: Arg) -> None:
+def _change(root: Path, tool: str, *words: Arg, stdin: str = "") -> None:
     """Run a tool that changes accounts, for the file tree `root`."""
     with _tools_backups(root):
-        run([tool, *([] if root == MACHINE else ["--prefix", str(root)]), *words])
+        run([tool, *([] if root == MACHINE else ["--prefix", str(root)]), *words], stdin=stdin)
 
 
 @contextmanager

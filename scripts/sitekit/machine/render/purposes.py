@@ -59,6 +59,7 @@ PURPOSES = {
     "/usr/local/libexec/sitekit/*/tunnel_principals": "tells this sshd which port a job may listen on",
     "/usr/local/libexec/sitekit/*/tunnel.json": "the configuration of these two programs",
     "/etc/systemd/system/*-tunnel.service": "the sshd for tunnels as a service",
+    "/etc/ssh/sshd_config.d/*-sitekit-*.conf": "the groups whose members this machine's sshd refuses",
     "/etc/sudoers.d/*": "the rules by which the hub starts the gate as a cluster user",
     "/etc/logrotate.d/*": "how long the web server's logs are kept",
     "/usr/local/libexec/sitekit/*/gate": "the program behind the sudo rule: submits, cancels, reads logs as the user",

@@ -16,6 +16,7 @@ from ...site import Site
 from ...site.show import dump
 from ..host.file import File, Folder
 from ..host.platform import Platform
+from ..system_sshd.config import denied
 from ..web.config import front
 from ..web.logrotate import log_rotation
 from ..web.renewal import renewal
@@ -40,7 +41,7 @@ def render(site: Site, platform: Platform) -> dict[Path, File]:
     before = configuration(site) | (ssh_files(site) if site.slurm.ssh else gate(site))
     before |= tunnel_files(site)
     rules = {} if site.slurm.ssh else sudoers(site, platform)
-    return before | reached | log_rotation(site, platform) | rules
+    return before | reached | log_rotation(site, platform) | denied(site) | rules
 
 
 def configuration(site: Site) -> dict[Path, File]:

@@ -30,8 +30,11 @@ from ..installed.entries import MACHINE, NOTHING, look, on_disk
 from ..installed.manifest import Manifest, load_manifest, manifest_path
 from ..installed.ownership import hand_over, set_folder
 from ..installed.shared import share, shared
+from ..participants import record as participants
 from ..render.services import site_services, site_supervisor
 from ..supervisors import control
+from ..system_sshd import control as system_sshd
+from ..system_sshd.config import denied_path
 from ..web.config import front_path
 from .web_server import without_site
 
@@ -136,6 +139,10 @@ def _reached(here: _Installed) -> Iterator[str]:
     if here.root == MACHINE:
         for web in web_servers_reading(here.site, platform, reach):
             yield from without_site(web, gone, before, own)
+        if denied_path(here.site) in reach and not denied_path(here.site).exists():
+            system_sshd.test()
+            if system_sshd.state(platform).word == "running":
+                system_sshd.reload(platform)
         if control.which_supervisor() == "systemd":
             control.read_units()
 
@@ -206,6 +213,9 @@ def _accounts(here: _Installed) -> Iterator[str]:
             yield f"left the account {name}: another site has it, too"
         elif unix_accounts.has_account(root, name):
             unix_accounts.remove_account(root, name)
+    for prefix in participants.prefixes(here.site) if root == MACHINE else []:
+        remedy = f"make accounts_remove PREFIX={prefix}"
+        yield f"left the accounts {prefix}... of participants; remove them with: {remedy}"
     for name in here.each(here.manifest.groups):
         # userdel may have removed the group together with the account (login.defs(5),
         # USERGROUPS_ENAB)

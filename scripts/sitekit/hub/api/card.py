@@ -1,10 +1,8 @@
-"""Define the REST handlers for a user's last card (the text about why a server ended), and for the
-status of the backends (such as Slurm)."""
+"""Define the REST handler for a user's last card, the text about why a server ended."""
 
 from __future__ import annotations
 
 from jupyterhub.apihandlers.base import APIHandler
-from jupyterhub.scopes import needs_scope
 from jupyterhub.user import User
 from tornado import web
 
@@ -43,17 +41,3 @@ class CardHandler(APIHandler):
         if not (allowed(server, kind="server") if server else allowed(user, kind="user")):
             raise web.HTTPError(403, f"this request needs the scope {scope}")
         return user.name, name
-
-
-class StatusHandler(APIHandler):
-    """Handle GET /hub/api/sitekit/status: return the state of each backend (such as Slurm) and of
-    the reconciler (hub/spawner/reconcile.py).
-
-    The caller must be an administrator.
-    """
-
-    hub_state: HubState
-
-    @needs_scope("admin:servers")
-    async def get(self) -> None:
-        self.write(self.hub_state.summary())

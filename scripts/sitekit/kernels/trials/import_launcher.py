@@ -9,6 +9,7 @@ from threading import Lock
 from types import ModuleType
 
 from ...base.data import data
+from ..generations.launcher_files import BESIDE
 
 _once = Lock()
 
@@ -41,8 +42,5 @@ def launcher_digest() -> str:
 
     If it changes, kernels are started in another way, and have to be tested again.
     """
-    parts = (
-        data(f"kernels/{name}")
-        for name in ("launch.py", "lmod_output.py", "by_socket.py", "tombstone.py")
-    )
+    parts = (data(f"kernels/{name}") for name in ("launch.py", *BESIDE))
     return hashlib.sha256(b"\0".join(part.read_bytes() for part in parts)).hexdigest()[:16]

@@ -1,0 +1,34 @@
+"""Delay Ctrl-C and similar signals until a piece of work is complete."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Delay SIGINT, SIGTERM and SIGHUP until the end of the `with` block.
+
+    Programs that the block starts do not get these signals either: they inherit the signal mask of
+    this thread. A terminal sends Ctrl-C to all of its programs. Use the block in the main thread.
+    """
+    arrived: list[int] = []
+    # The mask alone is not enough, because another thread, such as that of a progress bar, may get
+    # the signal.
+    handlers = {
+        number: signal.signal(number, lambda got, _: arrived.append(got)) for number in SIGNALS
+    }
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if arrived:
+            os.kill(os.getpid(), arrived[0])

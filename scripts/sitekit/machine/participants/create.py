@@ -1,0 +1,130 @@
+"""Create the accounts that `make accounts` shall create, or complete what an interrupted run began."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...base.errors import BadInput, BadInputs
+from ...base.path_access import way
+from ...base.progress import step
+from ...base.uninterrupted import uninterrupted
+from ...site import Site
+from ..installed import unix_accounts
+from ..installed.entries import MACHINE
+from . import account_files, one_account, record
+from .arguments import Wanted
+from .passwords import new_password
+from .processes import processes_of
+from .record import Participant, Record
+
+
+def create(site: Site, wanted: Wanted) -> tuple[Record, int]:
+    """Create the accounts that do not exist yet; return the record and their number.
+
+    Raises BadInput, before any change, if something is in the way.
+    """
+    known = record.load(site, wanted.prefix) or Record(group=wanted.group)
+    there = {person.name: person for person in known.participants if person.state == "made"}
+    missing = [name for name in wanted.names if name not in there]
+    if not missing:
+        return known, 0
+    begun = {person.name: person for person in known.participants if person.state == "begun"}
+    if faults := [*_unmet(known, wanted), *_in_the_way(missing, begun)]:
+        raise BadInputs(faults)
+    for name in [name for name in missing if name in begun]:
+        _undo(begun[name])
+    planned = _planned(wanted, missing, known)
+    now = account_files.hashes()
+    if not known.after:
+        known.before = now
+    elif known.after != now:
+        known.before = {}
+    known.after = now
+    rest = [
+        person
+        for person in known.participants
+        if person.name not in missing and person.state != "planned"
+    ]
+    known.participants = sorted([*rest, *planned], key=lambda person: person.name)
+    _create_all(site, wanted, known, planned)
+    return known, len(planned)
+
+
+def _create_all(site: Site, wanted: Wanted, known: Record, planned: list[Participant]) -> None:
+    """Create the planned accounts. The record is written before and after each of them."""
+    title = f"Creating accounts {planned[0].name} to {planned[-1].name}"
+    with step(title, total=len(planned)) as shown:
+        for person in planned:
+            shown.note(person.name)
+            person.state = "begun"
+            record.save(site, wanted.prefix, known)
+            with uninterrupted():
+                one_account.create(person, wanted.group)
+                person.state, known.after = "made", account_files.hashes()
+                record.save(site, wanted.prefix, known)
+            shown.advance()
+
+
+def _unmet(known: Record, wanted: Wanted) -> Iterator[BadInput]:
+    """Yield why the machine cannot have these accounts at all."""
+    if known.group != wanted.group:
+        what = f"the accounts {wanted.prefix}... that exist are members of {known.group}"
+        yield BadInput(what, "GROUP", f"write GROUP={known.group}, or take another PREFIX")
+    if not unix_accounts.has_group(MACHINE, wanted.group):
+        what = f"there is no group {wanted.group} on this machine"
+        yield BadInput(what, "GROUP", f"create it first: groupadd {wanted.group}")
+    base = account_files.home_base()
+    steps = way(base)
+    if steps[-1].path != base.resolve() or not base.is_dir():
+        yield BadInput(
+            f"there is no folder {base} for homes", "/etc/default/useradd", f"mkdir {base}"
+        )
+    for one in steps:
+        if one.status.st_uid != 0 or one.everybody_writes or one.group_writes:
+            what = f"others than root can write to {one.path}, in which homes would be created"
+            yield BadInput(what, str(one.path), f"chown root {one.path}; chmod go-w {one.path}")
+
+
+def _in_the_way(missing: list[str], begun: dict[str, Participant]) -> Iterator[BadInput]:
+    """Yield what exists on the machine under the names of the missing accounts."""
+    base = account_files.home_base()
+    for name in missing:
+        # an account that an interrupted run began is sitekit's own
+        if name in begun and one_account.is_ours(begun[name]):
+            continue
+        stranger = Participant(name=name, uid=0, home=base / name, password="")
+        for what in one_account.obstacles(stranger):
+            yield BadInput(
+                what, name, "take another PREFIX or FIRST; sitekit changes nothing that exists"
+            )
+
+
+def _undo(person: Participant) -> None:
+    """Remove what an interrupted run has created of an account."""
+    uids = [person.uid] if one_account.has_uid(person) else []
+    if running := processes_of(uids):
+        what = f"the account {person.name} is incomplete, and {len(running)} processes of it run"
+        raise BadInput(what, person.name, "end these processes first")
+    for line in one_account.remove(person, keep_data=False):
+        raise BadInput(line, person.name, "remove it by hand, then run this again")
+
+
+def _planned(wanted: Wanted, names: list[str], known: Record) -> list[Participant]:
+    """Return the accounts that shall be created, with free uids and new passwords.
+
+    Passwords of accounts that an interrupted run has planned stay, because slips may have them.
+    """
+    base, uids = account_files.home_base(), account_files.free_uids()
+    passwords = {person.name: person.password for person in known.participants}
+    if wanted.one_password:
+        known.one_password = known.one_password or new_password()
+        passwords = dict.fromkeys(names, known.one_password)
+    return [
+        Participant(
+            name=name,
+            uid=next(uids),
+            home=base / name,
+            password=passwords.get(name) or new_password(),
+        )
+        for name in names
+    ]

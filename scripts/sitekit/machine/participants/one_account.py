@@ -1,0 +1,126 @@
+"""Create one account, or remove it, with its group, its home and its crontab.
+
+Each function can be called again after it was interrupted.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...base.command import run
+from ...base.uninterrupted import uninterrupted
+from ..installed import unix_accounts
+from ..installed.entries import MACHINE
+from ..installed.ownership import hand_over
+from .record import Participant
+
+SHELL = Path("/bin/bash")
+
+
+def obstacles(person: Participant) -> Iterator[str]:
+    """Yield what exists on this machine and is in the way of a new account."""
+    if _account(person.name):
+        yield f"an account {person.name} exists"
+    elif _group(person.name):
+        yield f"a group {person.name} exists"
+    if os.path.lexists(person.home):
+        yield f"{person.home} exists"
+
+
+def is_ours(person: Participant) -> bool:
+    """Return whether the account does not exist, or has the recorded uid and home."""
+    entry = _account(person.name)
+    return entry is None or (entry.pw_uid, Path(entry.pw_dir)) == (person.uid, person.home)
+
+
+def has_uid(person: Participant) -> bool:
+    """Return whether the uid still belongs to the account, or to no account of this machine.
+
+    After somebody has removed the account by hand, another account may have got its uid.
+    """
+    try:
+        return pwd.getpwuid(person.uid).pw_name == person.name
+    except KeyError:
+        return True
+
+
+def create(person: Participant, group: str) -> None:
+    """Create the account with a group and a home of its own, and set its password.
+
+    The account is also a member of `group`. Raises CommandFailed.
+    """
+    shell = SHELL if SHELL.exists() else Path("/bin/sh")
+    unix_accounts.make_numbered_group(MACHINE, person.name, person.uid)
+    unix_accounts.make_login_account(MACHINE, person.name, person.uid, group, person.home, shell)
+    unix_accounts.set_password(MACHINE, person.name, person.password)
+
+
+def remove(person: Participant, keep_data: bool) -> Iterator[str]:
+    """Remove the account with its group and home; yield a line about each thing that stays.
+
+    With `keep_data`, the home stays and belongs to root, so that a later account with the same uid
+    cannot read it. An account or group with the same name and another number is somebody else's.
+    Raises CommandFailed if a process of the account runs.
+    """
+    account, group = _account(person.name), _group(person.name)
+    if not is_ours(person):
+        yield f"left the account {person.name}: its uid or its home was changed"
+        return
+    with uninterrupted():
+        if account:
+            _remove_crontab(person.name)
+            unix_accounts.remove_account(MACHINE, person.name)
+            # userdel may have removed the group (login.defs(5), USERGROUPS_ENAB)
+            group = _group(person.name)
+        if group and group.gr_gid == person.uid:
+            unix_accounts.remove_group(MACHINE, person.name)
+    if group and group.gr_gid != person.uid:
+        yield f"left the group {person.name}: its gid was changed"
+    yield from _home(person, keep_data)
+
+
+def _home(person: Participant, keep_data: bool) -> Iterator[str]:
+    """Remove the home, or give it to root."""
+    try:
+        status = person.home.lstat()
+    except FileNotFoundError:
+        return
+    # useradd creates the home as root's, and then gives it to the account
+    owners = {person.uid, 0} if person.state == "begun" else {person.uid}
+    ours = stat.S_ISDIR(status.st_mode) and status.st_uid in owners and has_uid(person)
+    if not ours:
+        yield f"left {person.home}: it does not belong to {person.name}"
+    elif keep_data:
+        hand_over(person.home, (0, 0))
+        yield f"left {person.home}: it belongs to root now; remove it with: rm -r {person.home}"
+    else:
+        shutil.rmtree(person.home)
+
+
+def _remove_crontab(name: str) -> None:
+    """Remove the crontab of an account, so that a later account of this name does not get it."""
+    spools = (Path("/var/spool/cron/crontabs"), Path("/var/spool/cron"))
+    if any((spool / name).is_file() for spool in spools):
+        run(["crontab", "-u", name, "-r"])
+
+
+def _account(name: str) -> pwd.struct_passwd | None:
+    """Return the entry of an account; None if it does not exist."""
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        return None
+
+
+def _group(name: str) -> grp.struct_group | None:
+    """Return the entry of a group; None if it does not exist."""
+    try:
+        return grp.getgrnam(name)
+    except KeyError:
+        return None

@@ -1,0 +1,111 @@
+"""Define the record of participants' accounts: which accounts exist, with uid, home and password.
+
+The record is written before each change of the machine, so that a second run can complete or undo
+what an interrupted run has begun. Only root can read it. It is the only file with the passwords,
+apart from the slips.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ...base.errors import Problem
+from ...base.files import write_atomic
+from ...site import Site
+
+FOLDER = Path("/var/lib/sitekit-accounts")
+
+
+class _Record(BaseModel):
+    """Define the base of the records. Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Participant(_Record):
+    """Hold one account.
+
+    - `planned`: nothing was changed yet.
+    - `begun`: the account may exist in part.
+    - `made`: the account is complete.
+    """
+
+    name: str
+    uid: int
+    home: Path
+    password: str
+    state: Literal["planned", "begun", "made"] = "planned"
+
+
+class Record(_Record):
+    """Hold all accounts with one prefix.
+
+    `before` and `after` have the hashes of the account files (/etc/passwd and others) before the
+    first account was created, and after the last one. `before` is empty if somebody changed these
+    files between two runs. `one_password` is the password of all accounts that were created with
+    PASSWORD=same.
+    """
+
+    version: int = 1
+    group: str
+    before: dict[str, str] = {}
+    after: dict[str, str] = {}
+    one_password: str = ""
+    participants: list[Participant] = []
+
+
+def folder(site: Site) -> Path:
+    """Return the folder with the site's records and slips, which only root can enter."""
+    return FOLDER / site.name
+
+
+def path_of(site: Site, prefix: str) -> Path:
+    """Return the path of the record of a prefix."""
+    return folder(site) / f"{prefix}.json"
+
+
+def prefixes(site: Site) -> list[str]:
+    """Return the prefixes of which this site has accounts."""
+    return sorted(path.stem for path in folder(site).glob("*.json"))
+
+
+def load(site: Site, prefix: str) -> Record | None:
+    """Return the record of a prefix; None if there is none. Raises Problem."""
+    path = path_of(site, prefix)
+    return _read(path) if path.exists() else None
+
+
+def _read(path: Path) -> Record:
+    """Read a record. Raises Problem."""
+    try:
+        return Record.model_validate_json(path.read_text())
+    except ValidationError:
+        what = "this is not a record of accounts of this version of sitekit"
+        raise Problem(what, str(path), "restore it from a backup of the machine") from None
+
+
+def save(site: Site, prefix: str, record: Record) -> None:
+    """Write the record of a prefix."""
+    folder(site).mkdir(0o700, parents=True, exist_ok=True)
+    for place in (FOLDER, folder(site)):
+        place.chmod(0o700)
+    write_atomic(path_of(site, prefix), record.model_dump_json(indent=1) + "\n", mode=0o600)
+
+
+def remove(site: Site, prefix: str) -> None:
+    """Remove the record of a prefix and its slips, and the folders if they are empty."""
+    for path in (path_of(site, prefix).with_suffix(end) for end in (".html", ".pdf", ".json")):
+        path.unlink(missing_ok=True)
+    for place in (folder(site), FOLDER):
+        if not any(place.iterdir()):
+            place.rmdir()
+
+
+def uids_of_all() -> set[int]:
+    """Return the uids in the records of all sites, also of accounts that do not exist yet. Raises
+    Problem."""
+    found = [_read(path) for path in FOLDER.glob("*/*.json")]
+    return {person.uid for record in found for person in record.participants}

@@ -1,0 +1,73 @@
+"""Remove the accounts that the record of a prefix lists, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...base.errors import BadInput, BadInputs
+from ...base.progress import say, step
+from ...site import Site
+from . import account_files, one_account, processes, record
+from .record import Record
+
+
+def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> bool:
+    """Remove the accounts; return whether everything of them was removed.
+
+    A second run continues after an interruption. Raises BadInput if there are no such accounts, or
+    if processes of them run and `end_processes` is false.
+    """
+    known = record.load(site, prefix)
+    if known is None:
+        names = ", ".join(record.prefixes(site)) or "none"
+        what = f"there is no record of accounts {prefix}... of the site {site.name}"
+        raise BadInput(
+            what, "PREFIX", f"prefixes with a record: {names}; other accounts are not touched"
+        )
+    _end(known, end_processes)
+    as_left = account_files.hashes() == known.after
+    left: list[str] = []
+    count = len(known.participants)
+    with step(f"Removing {count} accounts {prefix}...", total=count) as shown:
+        for person in list(known.participants):
+            shown.note(person.name)
+            if person.state != "planned":
+                left += one_account.remove(person, keep_data)
+            known.participants.remove(person)
+            known.after = account_files.hashes() if as_left else {}
+            record.save(site, prefix, known)
+            shown.advance()
+    for line in left:
+        say(f"    {line}")
+    for line in _compare(known, as_left):
+        say(line)
+    record.remove(site, prefix)
+    return not left
+
+
+def _end(known: Record, end_processes: bool) -> None:
+    """End the processes of the accounts, or refuse to go on while they run."""
+    begun = [person for person in known.participants if person.state != "planned"]
+    uids = [person.uid for person in begun if one_account.has_uid(person)]
+    running = processes.processes_of(uids)
+    if running and not end_processes:
+        listed = [processes.describe(process) for process in running]
+        more = f" and {len(listed) - 10} more" if len(listed) > 10 else ""
+        what = f"processes of these accounts run: {', '.join(listed[:10])}{more}"
+        remedy = "stop their servers on the hub's admin page; or END=1 ends these processes"
+        raise BadInputs([BadInput(what, "END", remedy)])
+    if running:
+        with step(f"Ending {len(running)} processes"):
+            processes.end(uids)
+
+
+def _compare(known: Record, as_left: bool) -> Iterator[str]:
+    """Yield whether the account files have the same bytes as before the accounts were created."""
+    if not (known.before and as_left):
+        yield "    the files of accounts had other changes meanwhile; only these accounts were removed"
+        return
+    now = account_files.hashes()
+    if changed := [path for path in now if known.before.get(path) != now[path]]:
+        yield f" !! these files differ from those before `make accounts`: {', '.join(changed)}"
+    else:
+        yield f" ok the same bytes as before the accounts were created: {', '.join(now)}"

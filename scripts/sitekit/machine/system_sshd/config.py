@@ -1,0 +1,60 @@
+"""Render the file with which this machine's sshd refuses members of groups, and find out whether
+sshd reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from ...base.errors import BadInput
+from ...site import Site
+from ..host.file import File
+from ..host.target import Target
+
+PROGRAM = Path("/usr/sbin/sshd")
+CONFIG = Path("/etc/ssh/sshd_config")
+FOLDER = Path("/etc/ssh/sshd_config.d")
+INCLUDE = f"Include {FOLDER}/*.conf"
+
+
+def denied_path(site: Site) -> Path:
+    """Return the path of the site's file for sshd."""
+    return FOLDER / f"50-sitekit-{site.name}.conf"
+
+
+def denied(site: Site) -> dict[Path, File]:
+    """Return the site's file for sshd; {} if the site denies SSH to nobody."""
+    if not site.login.deny_ssh:
+        return {}
+    head = (
+        f"# Members of these groups use {site.front.url} only. Written by sitekit (login.deny_ssh)."
+    )
+    groups = (f"DenyGroups {group}" for group in site.login.deny_ssh)
+    return {denied_path(site): File("\n".join([head, *groups, ""]))}
+
+
+def check_included(target: Target) -> None:
+    """Refuse the site if this machine's sshd would not read its file. Raises BadInput.
+
+    A machine without sshd is accepted.
+    """
+    site, config = target.site, target.on_disk(CONFIG)
+    if not site.login.deny_ssh or not config.exists():
+        return
+    patterns = list(_included(config.read_text(errors="replace")))
+    if not any(fnmatchcase(str(denied_path(site)), pattern) for pattern in patterns):
+        what = f"sshd does not read {FOLDER}, so that members of {site.login.deny_ssh[0]} could log in by SSH"
+        raise BadInput(what, "login.deny_ssh", f"add this as the first line of {CONFIG}: {INCLUDE}")
+
+
+def _included(text: str) -> Iterator[str]:
+    """Yield the patterns of the Include lines that apply to all connections: those before the first
+    Match."""
+    for line in text.splitlines():
+        words = line.replace("=", " ", 1).split()
+        if words and words[0].lower() == "match":
+            return
+        if words and words[0].lower() == "include":
+            for word in words[1:]:
+                yield str(CONFIG.parent / word.strip('"'))

@@ -1,0 +1,1 @@
+"""Estimate how many participants fit this machine."""

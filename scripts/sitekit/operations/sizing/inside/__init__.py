@@ -1,0 +1,1 @@
+"""Programs that the release's Python runs."""
