@@ -10,7 +10,8 @@ from pathlib import Path
 
 from .base.data import CHECKOUT
 from .base.errors import Problem, as_problem
-from .commands import COMMANDS, Command, help_of, overview
+from .command_help import help_of, overview
+from .commands import COMMANDS, Command
 
 
 def site_path() -> Path:

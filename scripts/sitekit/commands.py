@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 
@@ -190,6 +189,43 @@ GROUPS: dict[str, dict[str, Command]] = {
             "open the site again", "sitekit.machine.web.maintenance:maintenance_off", root=True
         ),
     },
+    "Courses": {
+        "course_new": Command(
+            "write a course file from arguments, or from answers at the terminal",
+            "sitekit.operations.courses.new:course_new",
+            variables={
+                "COURSE": "the course's short name",
+                "TITLE": "its title",
+                "STARTS": "its first day, such as 2026-09-01, or day and time",
+                "ENDS": "its last day, which is included, or day and time",
+                "TIER": "the tier of its servers",
+                "ROSTER": "a Unix group, or a file of names beside the course file",
+                "INSTRUCTORS": "user names, with commas between them",
+                "RESERVATION": "a reservation of Slurm",
+                "KERNEL": "the kernel of new notebooks",
+                "REPOSITORY": "the git repository of the material, https://...",
+                "REF": "a branch or tag of the repository",
+                "FOLDER": "a folder with the material, in place of REPOSITORY",
+                "PAGE": "the file of the material that JupyterLab opens",
+            },
+        ),
+        "course_check": Command(
+            "check that a course can take place: people, reservation, kernel, material, homes, seats",
+            "sitekit.operations.courses.check:course_check",
+            variables={"COURSE": "the course's short name"},
+            details="Exits with 1 if something is missing.",
+        ),
+        "course_drill": Command(
+            "start the servers of all participants at once, print figures and failures, and stop them",
+            "sitekit.operations.courses.drill:course_drill",
+            root=True,
+            variables={
+                "COURSE": "the course's short name",
+                "COUNT": "how many participants, the first of the roster; default: all",
+            },
+            details="The servers run in the participants' accounts and copy the material to their homes.",
+        ),
+    },
     "The demo": {
         "demo": Command(
             "install and start a complete cluster with a JupyterHub on this machine",
@@ -229,63 +265,3 @@ COMMANDS = {
     for name, command in group.items()
     if command.function
 }
-
-
-def overview() -> str:
-    """Return all commands, one line each, for `make help`."""
-    lines = [
-        "make COMMAND [VARIABLE=value]. make COMMAND HELP=1 explains a command.",
-        "SITE=path names a site file other than config/site.yml. PYTHON=python3.12 names another Python for sitekit.",
-    ]
-    for group, commands in GROUPS.items():
-        lines += [
-            "",
-            f"{group}:",
-            *(f"  {name:<21} {_line(command)}" for name, command in commands.items()),
-        ]
-    return "\n".join(lines)
-
-
-def _line(command: Command) -> str:
-    """Return the line of a command."""
-    variables = f"; {'= '.join(command.variables)}=" if command.variables else ""
-    return f"{command.summary}{variables}{' (as root)' if command.root else ''}"
-
-
-def help_of(name: str) -> str:
-    """Return the text for `sitekit NAME --help`."""
-    command = COMMANDS[name]
-    lines = [
-        f"{'sudo ' if command.root else ''}make {name}",
-        "",
-        f"{command.summary[0].upper()}{command.summary[1:]}.",
-    ]
-    lines += [command.details] if command.details else []
-    if command.variables:
-        lines += [
-            "",
-            "Variables:",
-            *(f"  {key:<12} {what}" for key, what in command.variables.items()),
-        ]
-    return "\n".join(lines)
-
-
-def page() -> str:
-    """Return the page docs/commands.md."""
-    return "\n".join(_page())
-
-
-def _page() -> Iterator[str]:
-    """Yield the lines of the page."""
-    yield "# Commands\n"
-    yield "Each command is a target of make. `scripts/sitekit/commands.py` generates this page and `make help`."
-    yield "`make COMMAND HELP=1` prints one entry. SITE=path names a site file other than `config/site.yml`.\n"
-    yield "Exit codes: 0 done, 1 failed, 2 refused before anything changed, 130 interrupted."
-    for group, commands in GROUPS.items():
-        yield f"\n## {group}\n"
-        yield "| command | what it does | variables |\n|---|---|---|"
-        for name, command in commands.items():
-            details = f". {command.details}" if command.details else ""
-            variables = "<br>".join(f"`{key}`: {what}" for key, what in command.variables.items())
-            yield f"| `{'sudo ' if command.root else ''}make {name}` | {command.summary}{details} | {variables} |"
-    yield ""

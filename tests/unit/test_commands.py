@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sitekit.commands import COMMANDS, GROUPS, page
+from sitekit.command_help import page
+from sitekit.commands import COMMANDS, GROUPS
 
 TOP = Path(__file__).parents[2]
 PAGE = TOP / "docs" / "commands.md"
