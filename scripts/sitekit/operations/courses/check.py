@@ -4,6 +4,7 @@ kernel, material, homes, and seats for the roster."""
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -134,6 +135,9 @@ def material(site: Site, course: Course) -> Iterator[Finding]:
     path = f"{site.current}/bin:/usr/local/bin:/usr/bin:/bin"
     environment = {**slurm_environment(site), "PATH": path, "GIT_TERMINAL_PROMPT": "0"}
     environment |= {"GIT_ALLOW_PROTOCOL": "https", "GIT_ASKPASS": "/bin/true", "HOME": "/"}
+    # a proxy or an authority of the site's own, as the administrator has set them
+    own = ("http_proxy", "https_proxy", "no_proxy", "GIT_SSL_CAINFO")
+    environment |= {name: os.environ[name] for name in own if name in os.environ}
     argv = ["git", "ls-remote", "--heads", "--tags", source.repository]
     where = "this host"
     if tier.runs_on == "slurm":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import statistics
 import time
 from collections.abc import Iterator
@@ -91,8 +92,9 @@ def admitted(site: Site, course: Course, users: list[str]) -> Iterator[None]:
     The hub ignores a list that is older than half an hour (hub/servers/offered_courses.py).
     """
     path = offered_courses(site) / f"{course.key}.drill"
-    write_atomic(path, "\n".join(users) + "\n", mode=0o644)
+    write_atomic(path, "\n".join(users) + "\n", mode=0o640)
     try:
+        os.chown(path, 0, pwd.getpwnam(site.hub.user).pw_gid)
         yield
     finally:
         path.unlink(missing_ok=True)

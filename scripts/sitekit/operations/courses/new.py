@@ -44,13 +44,12 @@ def course_new(site: Site, *words: str) -> int:
     path, roster = folder / f"{key}.yml", folder / given["ROSTER"]
     if path.exists():
         raise BadInput("there is a course of this name already", str(path), "edit this file")
-    folder.mkdir(parents=True, exist_ok=True)
     new_roster = roster.suffix in (".csv", ".txt") and not roster.exists()
-    if new_roster and roster.parent == folder:
-        write_atomic(roster, f"# {given['TITLE']}: one user name a line\n", mode=0o640)
+    folder.mkdir(parents=True, exist_ok=True)
     _write(site, path, given)
     say(f" ok wrote {path}")
     if new_roster:
+        write_atomic(roster, _names(roster, given), mode=0o640)
         say(f"    Write the participants' names into {roster}, one a line.")
     say(f"    Then: sudo make apply; make course_check COURSE={key}")
     return 0
@@ -64,8 +63,8 @@ def _write(site: Site, path: Path, given: dict[str, str]) -> None:
     try:
         write_atomic(draft, _text(given), mode=0o640)
         roster = path.parent / given["ROSTER"]
-        if roster.parent == path.parent and roster.is_file():
-            write_atomic(draft_folder / roster.name, roster.read_text(encoding="utf-8-sig"))
+        if roster.parent == path.parent:
+            write_atomic(draft_folder / roster.name, _names(roster, given))
         read_course(draft, site)
         os.link(draft, path)  # fails if another program has written the file meanwhile
     except BadInput as fault:
@@ -75,6 +74,13 @@ def _write(site: Site, path: Path, given: dict[str, str]) -> None:
         for file in draft_folder.iterdir():
             file.unlink()
         draft_folder.rmdir()
+
+
+def _names(roster: Path, given: dict[str, str]) -> str:
+    """Return the text of the roster file, or that of a new one."""
+    if roster.is_file():
+        return roster.read_text(encoding="utf-8-sig")
+    return f"# {given['TITLE']}: one user name a line\n"
 
 
 def _text(given: dict[str, str]) -> str:
