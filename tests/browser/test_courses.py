@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -28,7 +28,7 @@ def course(demo: Demo) -> Iterator[None]:
     names = path.with_name("names.csv")
     names.write_text("alice\nbob\ncarol,instructor\n")
     path.write_text(
-        f'title: "{TITLE}"\nstarts: {date.today()}\nends: {date.today()}\ntier: small\n'
+        f'title: "{TITLE}"\nstarts: {date.today()}\nends: {date.today() + timedelta(days=1)}\ntier: small\n'
         "roster: {file: names.csv}\n"
     )
     yield

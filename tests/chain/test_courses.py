@@ -19,13 +19,16 @@ import psutil
 import pytest
 
 from sitekit.base.errors import BadInput
+from sitekit.demo.cluster.layout import demo_site
 from sitekit.machine.apply.commands import apply
+from sitekit.machine.render import rendered_files
+from sitekit.machine.supervisors.control import which_supervisor
+from sitekit.operations.courses import check
 from sitekit.operations.courses.check import course_check
 from sitekit.operations.courses.drill import course_drill
 from sitekit.site import Site
 from sitekit.site.course_files import offered_courses
 
-from ..applied import applied
 from ..conftest import Demo, logged_in
 from ..person import Person
 from ..slurm import ask, jobs, until
@@ -48,7 +51,7 @@ class Course:
         """The file that the hub reads, which `make apply` has written."""
         return offered_courses(self.site) / "bio101.yml"
 
-    def write(self, starts: date = TODAY, ends: date = TODAY) -> None:
+    def write(self, starts: date = TODAY, ends: date = TODAY + timedelta(days=1)) -> None:
         """Write the course file, which the next apply gives to the hub."""
         (self.folder / "bio101.yml").write_text(
             f'title: "{TITLE}"\nstarts: {starts}\nends: {ends}\ntier: small\n'
@@ -85,18 +88,25 @@ def course(demo: Demo) -> Iterator[Course]:
         config.write_text(f"[http]\n\tsslCAInfo = {upstream.certificate}\n")
         (Path(folder) / "names.csv").write_text("alice\ncarol,instructor\n")
         reservation = ("users=alice", "starttime=now", "duration=60", "partition=jupyter-short")
+        site = demo_site(which_supervisor())
+        one = Course(site, Path(folder), upstream)
+        patch = pytest.MonkeyPatch()
         try:
-            with applied(paths={"courses": folder}) as site:
-                ask(site, "scontrol", "create", "reservation", "reservationname=bio101",
-                    *reservation, "nodecnt=1", "flags=ignore_jobs")  # fmt: skip
-                one = Course(site, Path(folder), upstream)
-                one.write()
-                assert apply(site) == 0
-                yield one
-                ask(site, "scancel", "--user=alice")
-                until(lambda: not jobs(site, "alice"), 60)
-                ask(site, "scontrol", "delete", "reservationname=bio101")
+            ask(site, "scontrol", "create", "reservation", "reservationname=bio101",
+                *reservation, "nodecnt=1", "flags=ignore_jobs")  # fmt: skip
+            # the demo's own site file, so that its hub need not restart
+            for module in (rendered_files, check):
+                patch.setattr(module, "courses_folder", lambda site: one.folder)
+            one.write()
+            assert apply(site) == 0
+            yield one
         finally:
+            patch.undo()
+            ask(site, "scancel", "--user=alice")
+            until(lambda: not jobs(site, "alice"), 60)
+            ask(site, "scontrol", "delete", "reservationname=bio101")
+            assert apply(site) == 0
+            assert not list(offered_courses(site).iterdir())
             config.unlink()
             subprocess.run(["rm", "-rf", "--", home / "bio101"], check=True)
 
@@ -146,7 +156,7 @@ def test_before_and_after_its_dates_nobody_sees_it(course: Course, alice: Person
     before, day, offered = hub_process(course.site), timedelta(days=1), course.installed
     today = offered.read_text()
     try:
-        for starts, ends in ((TODAY + day, TODAY + 2 * day), (TODAY - 2 * day, TODAY - day)):
+        for starts, ends in ((TODAY + 2 * day, TODAY + 3 * day), (TODAY - 3 * day, TODAY - day)):
             course.write(starts=starts, ends=ends)
             offered.write_text((course.folder / "bio101.yml").read_text())
             assert "bio101" not in tiers(alice)
@@ -261,9 +271,9 @@ def test_the_course_is_checked_and_its_class_started(
     assert course_check(course.site, "bio101") == 0, capsys.readouterr().out
     out = capsys.readouterr().out
     assert "fit at once in the reservation bio101; the roster has 1 participants" in out
-    tomorrow, today = TODAY + timedelta(days=1), course.installed.read_text()
+    later, today = TODAY + timedelta(days=3), course.installed.read_text()
     try:
-        course.write(starts=tomorrow, ends=tomorrow)
+        course.write(starts=later, ends=later)
         (course.folder / "names.csv").write_text("alice\nbob\nnobody9\ncarol,instructor\n")
         assert course_check(course.site, "bio101") == 1
         out = capsys.readouterr().out

@@ -145,8 +145,9 @@ def test_another_answer_of_scontrol_is_no_reservation(line: str) -> None:
 
 
 def test_seats_are_what_fits_on_each_node() -> None:
-    said = "n1|4|8000|idle\nn2|4|900|mixed\nn3|64|512000|down*\nn4|64|512000|drained\nodd line\n"
-    nodes = list(capacity.read_nodes(said).values())
+    lines = ("n1|4|8000|idle|p", "n2|4|900|mixed|p", "n1|4|8000|idle|q", "n5|64|512000|idle|q")
+    away = ("n3|64|512000|down*|p", "n4|64|512000|drained|p", "odd line")
+    nodes = list(capacity.read_nodes("\n".join(lines + away), ("p",)).values())
     assert [node.name for node in nodes] == ["n1", "n2"]
     small = SITE.tier("small")  # 1 CPU, 300 MiB
     assert capacity.seats(small, nodes) == 4 + 3

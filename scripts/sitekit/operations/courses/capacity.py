@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ...site.tier import Tier
 
-FORMAT = "%N|%c|%m|%T"
-"""What sinfo prints for each node: name, CPUs, memory in MiB, state."""
+FORMAT = "%N|%c|%m|%T|%R"
+"""What sinfo prints for each node: name, CPUs, memory in MiB, state, partition."""
 _AWAY = re.compile(r"down|drain|fail|maint|unk|no_respond|power", re.I)
 
 
@@ -21,12 +22,12 @@ class Node:
     memory: int
 
 
-def read_nodes(said: str) -> dict[str, Node]:
-    """Parse the output of sinfo, without nodes that start no jobs."""
+def read_nodes(said: str, partitions: Collection[str]) -> dict[str, Node]:
+    """Parse the output of sinfo: the nodes of the partitions that start jobs."""
     nodes = {}
     for line in said.splitlines():
         fields = line.strip().split("|")
-        if len(fields) != 4 or _AWAY.search(fields[3]):
+        if len(fields) != 5 or fields[4] not in partitions or _AWAY.search(fields[3]):
             continue
         if fields[1].isdigit() and fields[2].isdigit():
             nodes[fields[0]] = Node(fields[0], int(fields[1]), int(fields[2]))

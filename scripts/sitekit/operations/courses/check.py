@@ -52,7 +52,7 @@ def course_check(site: Site, *words: str) -> int:
                 here = list(check())
             except (Problem, OSError, ValueError) as trouble:
                 why = as_problem(trouble).what if not isinstance(trouble, ValueError) else trouble
-                here = [unknown(f"{subject} could not be checked: {why}")]
+                here = [Finding(f"this could not be checked: {why}")]
             at_work.done(_counted([one for one in here if one.refuses]) if here else "")
         for one in here:
             say(f"  - {f'{one.where}: ' if one.where else ''}{one.what}")
@@ -196,9 +196,9 @@ def booked(site: Site, course: Course) -> Iterator[Finding]:
 def enough(site: Site, course: Course) -> Iterator[Finding]:
     """Yield a finding if the servers of the whole roster do not fit at once."""
     words = ["--all", "--Node", "--noheader", f"--format={capacity.FORMAT}"]
-    partitions = ",".join(course.tier.partitions)
-    nodes = capacity.read_nodes(_slurm(site, "sinfo", *words, f"--partition={partitions}") or "")
-    where = f"in {partitions}"
+    partitions = course.tier.partitions
+    nodes = capacity.read_nodes(_slurm(site, "sinfo", *words) or "", partitions)
+    where = f"in {', '.join(partitions)}"
     if name := course.tier.reservation:
         said = _slurm(site, "scontrol", "--oneliner", "show", "reservation", name)
         if said is None:
