@@ -17,14 +17,14 @@ from .conftest import shoot
 from .test_first_hour import login
 from .test_notice import TOAST, Told, open_lab
 
-TITLE = "Bio <i>101</i> & more"
+TITLE = "Chem <i>101</i> & more"
 
 
 @pytest.fixture(scope="module")
 def course(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     folder = tmp_path_factory.mktemp("courses")
     (folder / "names.csv").write_text("alice\nbob\ncarol,instructor\n")
-    (folder / "bio101.yml").write_text(
+    (folder / "chem7.yml").write_text(
         f'title: "{TITLE}"\nstarts: {date.today()}\nends: {date.today() + timedelta(days=1)}\n'
         "tier: small\nroster: {file: names.csv}\n"
     )
@@ -47,8 +47,8 @@ def test_the_course_is_first_on_the_form_of_a_participant(
     expect(first).to_contain_text(TITLE)
     expect(first.locator(".badge")).to_have_text("course")
     expect(page.get_by_text("Page for instructors")).to_have_count(0)
-    page.goto("/hub/spawn?tier=bio101")
-    expect(page.locator('input[value="bio101"]')).to_be_checked()
+    page.goto("/hub/spawn?tier=chem7")
+    expect(page.locator('input[value="chem7"]')).to_be_checked()
     shoot(page, "course-form")
 
 
@@ -61,7 +61,7 @@ def test_the_instructors_page_changes_by_itself(
     expect(page.locator("h1")).to_have_text(TITLE)
     assert html.escape(TITLE) in page.content()
     row = page.locator('tr[data-name="bob"]')
-    assert bob.choose("bio101").status_code == 302
+    assert bob.choose("chem7").status_code == 302
     expect(row.locator(".state")).to_have_text("running")
     assert list(bob.progress())[-1].get("ready")
     expect(page.locator("#counts")).to_contain_text("1 running")

@@ -108,8 +108,10 @@ class CoursePageHandler(CourseHandler):
         if user is None:
             raise web.HTTPError(404, "no participant of this name has started a server")
         one = found[name]
-        if one.state in ("waiting", "starting", "ending"):
+        if one.state not in ("running", "ended", "failed"):
             raise web.HTTPError(409, f"the server of {name} is {one.state}; wait until it runs")
+        if action == "stop" and one.state != "running":
+            raise web.HTTPError(409, f"the server of {name} has stopped already")
         if one.state == "running":
             await self.stop_server(course, user, one.server, restart=action == "restart")
         elif action == "restart" and user.spawners[one.server].active:

@@ -4,8 +4,6 @@ kernel, material, homes, and seats for the roster."""
 from __future__ import annotations
 
 import json
-import os
-import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
@@ -21,9 +19,7 @@ from ...machine.checks.finding import Finding, unknown
 from ...site import Site
 from ...site.course_files import Course, courses_folder, offered_courses, read_course
 from . import capacity, people, reservation
-
-PATIENCE = 60.0
-"""Seconds that the job which asks the repository may wait for a node and run."""
+from .material import material
 
 
 def course_check(site: Site, *words: str) -> int:
@@ -116,58 +112,6 @@ def kernel(site: Site, course: Course) -> Iterator[Finding]:
     argv = json.loads((folder / name / "kernel.json").read_text())["argv"]
     if not shutil.which(str(argv[0])):
         yield Finding(f"the kernel {name} begins with {argv[0]}, which is missing", "kernel")
-
-
-def material(site: Site, course: Course) -> Iterator[Finding]:
-    """Yield a finding if the material cannot be had: the repository from a node, or the folder."""
-    source, tier = course.file.material, course.tier
-    if source is None:
-        return
-    if source.folder:
-        page = source.folder / (course.file.page or "")
-        if not source.folder.is_dir() or not page.exists():
-            yield Finding(f"there is no {page}", "material.folder", "write it, or name another one")
-        elif source.folder.stat().st_mode & 0o5 != 0o5:
-            what, remedy = f"participants cannot read {source.folder}", "chmod -R o+rX"
-            yield Finding(what, "material.folder", f"{remedy} {source.folder}")
-        return
-    assert source.repository  # noqa: S101  (course.py: one of the two)
-    path = f"{site.current}/bin:/usr/local/bin:/usr/bin:/bin"
-    environment = {**slurm_environment(site), "PATH": path, "GIT_TERMINAL_PROMPT": "0"}
-    environment |= {"GIT_ALLOW_PROTOCOL": "https", "GIT_ASKPASS": "/bin/true", "HOME": "/"}
-    # a proxy or an authority of the site's own, as the administrator has set them
-    own = ("http_proxy", "https_proxy", "no_proxy", "GIT_SSL_CAINFO")
-    environment |= {name: os.environ[name] for name in own if name in os.environ}
-    argv = ["git", "ls-remote", "--heads", "--tags", source.repository]
-    where = "this host"
-    if tier.runs_on == "slurm":
-        if site.slurm.ssh:
-            yield unknown("whether the nodes reach the repository is not known here")
-            return
-        where = f"a node of {','.join(tier.partitions)}"
-        words = [
-            f"--partition={','.join(tier.partitions)}",
-            "--nodes=1",
-            "--ntasks=1",
-            "--mem=100M",
-        ]
-        words += [
-            "--time=2",
-            "--chdir=/",
-            "--job-name=sitekit-course",
-            f"--immediate={PATIENCE:.0f}",
-        ]
-        argv = [str(site.slurm.bin / "srun"), *words, *argv]
-    done = run(argv, env=environment, timeout=PATIENCE + 30, cwd=Path("/"), check=False)
-    if done.returncode:
-        said = " ".join(done.stderr.split())[-300:] or f"git ended with {done.returncode}"
-        remedy = "check the address; the nodes need a way to it, such as a proxy in job.sh"
-        yield Finding(f"{where} does not reach {source.repository}: {said}", "material", remedy)
-        return
-    refs = re.findall(r"\srefs/(?:heads|tags)/(\S+)", done.stdout)
-    if source.ref and source.ref not in refs:
-        remedy = f"name one of: {', '.join(refs[:10]) or 'none'}"
-        yield Finding(f"the repository has no {source.ref}", "material.ref", remedy)
 
 
 def size(site: Site, course: Course) -> Iterator[Finding]:
