@@ -14,6 +14,7 @@ given = $(foreach v,$1,$(if $(filter command,$(firstword $(origin $v))),'$v=$($v
 .PHONY: help new_site check_site show setup_conda install_all lock bundle releases upgrade rollback \
         prune_releases advisories uninstall_environment accounts accounts_slips accounts_remove sizing kernels kernels_diff kernels_check \
         kernels_import images_check diff apply uninstall start stop status backup restore rotate_secrets \
+        course_new course_check course_drill \
         certificate certificate_check maintenance_on maintenance_off demo demo_status demo_stop \
         demo_reset test test_quick lint bench soak
 
@@ -91,6 +92,12 @@ maintenance_on:
 	$(KIT) maintenance_on
 maintenance_off:
 	$(KIT) maintenance_off
+course_new:
+	$(KIT) course_new $(foreach v,COURSE TITLE STARTS ENDS TIER ROSTER INSTRUCTORS RESERVATION KERNEL REPOSITORY REF FOLDER PAGE,$(if $(filter command,$(firstword $(origin $v))),'$v=$($v)'))
+course_check:
+	$(KIT) course_check "$(COURSE)"
+course_drill:
+	$(KIT) course_drill "$(COURSE)" $(COUNT)
 demo:
 	$(KIT) demo
 demo_status:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
 
 from sitekit.demo.cluster.layout import demo_site
 from sitekit.machine.apply.commands import apply
+from sitekit.machine.render import rendered_files
 from sitekit.machine.supervisors.control import which_supervisor
+from sitekit.operations.courses import check
 from sitekit.site import Site
+from sitekit.site.course_files import offered_courses
 
 from .slurm import ask
 
@@ -29,3 +35,21 @@ def applied(**sections: object) -> Iterator[Site]:
         for user in ("alice", "bob"):
             ask(as_run, "scancel", f"--user={user}")
         assert apply(as_run) == 0
+
+
+@contextmanager
+def courses_applied(folder: Path) -> Iterator[Site]:
+    """The demo with the courses of this folder; afterwards without courses.
+
+    The demo's own site file is applied, so that its hub need not restart.
+    """
+    site, patch = demo_site(which_supervisor()), pytest.MonkeyPatch()
+    try:
+        for module in (rendered_files, check):
+            patch.setattr(module, "courses_folder", lambda site: folder)
+        assert apply(site) == 0
+        yield site
+    finally:
+        patch.undo()
+        assert apply(site) == 0
+        assert not list(offered_courses(site).iterdir())

@@ -2,25 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-
-@dataclass(frozen=True)
-class Command:
-    """Describe one command.
-
-    - `function`: `module:name`. It gets the arguments, and before them the Site if `site` is true.
-    - `variables`: make's variables, as in `make rollback RELEASE=...`.
-    - `details`: text for `make COMMAND HELP=1` only.
-    """
-
-    summary: str
-    function: str = ""
-    site: bool = True
-    root: bool = False
-    variables: dict[str, str] = field(default_factory=dict)
-    details: str = ""
-
+from .make_command import Command
 
 GROUPS: dict[str, dict[str, Command]] = {
     "The site file": {
@@ -224,6 +206,43 @@ GROUPS: dict[str, dict[str, Command]] = {
             "measure a server and a kernel, and print how many participants fit this machine",
             "sitekit.operations.sizing.commands:sizing",
             variables={"DATA": "the data that a participant reads into memory, such as 300M"},
+        ),
+    },
+    "Courses": {
+        "course_new": Command(
+            "write a course file from arguments, or from answers at the terminal",
+            "sitekit.operations.courses.new:course_new",
+            variables={
+                "COURSE": "the course's short name",
+                "TITLE": "its title",
+                "STARTS": "its first day, such as 2026-09-01, or day and time",
+                "ENDS": "its last day, which is included, or day and time",
+                "TIER": "the tier of its servers",
+                "ROSTER": "a Unix group, or a file of names beside the course file",
+                "INSTRUCTORS": "user names, with commas between them",
+                "RESERVATION": "a reservation of Slurm",
+                "KERNEL": "the kernel of new notebooks",
+                "REPOSITORY": "the git repository of the material, https://...",
+                "REF": "a branch or tag of the repository",
+                "FOLDER": "a folder with the material, in place of REPOSITORY",
+                "PAGE": "the file of the material that JupyterLab opens",
+            },
+        ),
+        "course_check": Command(
+            "check that a course can take place: people, reservation, kernel, material, homes, seats",
+            "sitekit.operations.courses.check:course_check",
+            variables={"COURSE": "the course's short name"},
+            details="Exits with 1 if something is missing.",
+        ),
+        "course_drill": Command(
+            "start the servers of all participants at once, print figures and failures, and stop them",
+            "sitekit.operations.courses.drill:course_drill",
+            root=True,
+            variables={
+                "COURSE": "the course's short name",
+                "COUNT": "how many participants, the first of the roster; default: all",
+            },
+            details="The servers run in the participants' accounts and copy the material to their homes.",
         ),
     },
     "The demo": {

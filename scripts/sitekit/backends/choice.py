@@ -18,7 +18,8 @@ class Choice:
     cgroup's limit; these and `gpus` are for each of the `nodes`. `tasks` is the number of tasks on
     each node, and `cpus` is for each task. With `exclusive`, no other job runs on the nodes.
     `interface` is the title of the page that the server opens. `image` is the key of the container
-    image; empty without a container.
+    image; empty without a container. `course` is the name of the course whose server it is; empty
+    without a course.
     """
 
     tier: str = ""
@@ -39,6 +40,7 @@ class Choice:
     constraint: str = ""
     interface: str = ""
     image: str = ""
+    course: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the choice as JSON types, for the ledger."""

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ..site import Site
+from ..site.course_files import Course
 from .images import image_settings
 from .internal_tls import hub_url
 
@@ -20,7 +22,7 @@ PARTICIPANTS = "participants"
 """The folder in a gateway account's home in which each user has a folder."""
 
 
-def gate_config(site: Site) -> dict[str, Any]:
+def gate_config(site: Site, courses: Iterable[Course] = ()) -> dict[str, Any]:
     """Return the contents of gate.json. scripts/gate reads exactly these keys.
 
     `users` is "any" if the hub decides as which account a user's servers run. A gateway account is in
@@ -28,6 +30,7 @@ def gate_config(site: Site) -> dict[str, Any]:
     """
     gateway, mapped = site.login.gateway, site.login.accounts != "same"
     prefix = servers_prefix(site)
+    taught = {course.key: course_settings(course) for course in courses}
     images = {image.key: image_settings(site, image, prefix) for image in site.server.images}
     return {
         "site": site.name,
@@ -41,6 +44,7 @@ def gate_config(site: Site) -> dict[str, Any]:
         "session": json.dumps(session_settings(site)),
         "hub": hub_variables(site),
         **({"images": images} if images else {}),
+        **({"courses": taught} if taught else {}),
         **(
             {
                 "queries": [site.slurm.ssh.account],
@@ -106,6 +110,22 @@ def session_settings(site: Site) -> dict[str, Any]:
             else {}
         ),
         **({"ipyparallel": dict(engines)} if engines else {}),
+    }
+
+
+def course_settings(course: Course) -> dict[str, Any]:
+    """Return what a server of a course needs to know: its material, page and kernel."""
+    file = course.file
+    material: dict[str, Any] = {}
+    if file.material and file.material.repository:
+        material = {"repository": file.material.repository, "branch": file.material.ref or ""}
+    elif file.material:
+        material = {"folder": str(file.material.folder)}
+    return {
+        "key": course.key,
+        **material,
+        **({"page": file.page} if file.page else {}),
+        **({"kernel": file.kernel} if file.kernel else {}),
     }
 
 

@@ -21,6 +21,8 @@ from .api.server_callbacks import (
     ListeningHandler,
     replace_batchspawners_handler,
 )
+from .courses.messages import MESSAGES, CourseMessagesHandler
+from .courses.page import PAGE, STATE, CoursePageHandler, CourseStateHandler
 from .culling import update_culling
 from .login.choose import update_login
 from .login.pam import PatientAuthenticator
@@ -158,8 +160,10 @@ def update_pages(c: Any, hub_state: HubState) -> None:
 
 def share_hub_state(hub_state: HubState) -> None:
     """Give the objects that all parts of the hub share to the classes that need them."""
-    handlers = (ListeningHandler, EndingHandler, ServerHandler, CardHandler, StatusHandler)
-    for part in (SilentProxy, TierSpawner, Server, *handlers, NoAnswerHandler, ServerPageHandler):
+    api = (ListeningHandler, EndingHandler, ServerHandler, CardHandler, StatusHandler)
+    courses = (CoursePageHandler, CourseStateHandler, CourseMessagesHandler)
+    pages = (NoAnswerHandler, ServerPageHandler)
+    for part in (SilentProxy, TierSpawner, Server, *api, *courses, *pages):
         part.hub_state = hub_state
 
 
@@ -177,6 +181,9 @@ def update_handlers(c: Any, site: Site) -> None:
         (ENDING, EndingHandler),
         (r"/api/sitekit/card", CardHandler),
         (r"/api/sitekit/status", StatusHandler),
+        (MESSAGES, CourseMessagesHandler),
+        (PAGE, CoursePageHandler),
+        (STATE, CourseStateHandler),
         *([(enter.PATH, enter.EnterHandler)] if one_domain else []),
     ]
 

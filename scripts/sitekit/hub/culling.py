@@ -14,6 +14,7 @@ from typing import Any
 from ..contracts.internal_tls import as_installed, calling
 from ..site import Site
 from .servers.idle_limits import CULLER, lag
+from .servers.offered_courses import OfferedCourses
 
 EVERY = 60  # seconds between two checks of all servers
 PAGE = 200  # users in one answer: JupyterHub's own limit; idle-culler asks for page after page
@@ -42,6 +43,7 @@ def update_culling(c: Any, site: Site) -> None:
 def configure_culler(c: Any, site: Site) -> None:
     """Set the culler's configuration: the interval, and a hook that checks a server's tier."""
     limits = {tier.key: tier.idle for tier in site.tiers}
+    courses = OfferedCourses(site)
     began = time.monotonic()
 
     def may_go(*, inactive: timedelta, server: dict[str, Any], **_: Any) -> bool:
@@ -52,7 +54,9 @@ def configure_culler(c: Any, site: Site) -> None:
         report their activity. The culler, which starts together with the hub, therefore first waits
         for the servers' reports.
         """
-        limit = limits.get((server.get("user_options") or {}).get("profile", ""))
+        key = (server.get("user_options") or {}).get("profile", "")
+        course = courses.course(key)
+        limit = course.tier.idle if course else limits.get(key)
         if limit is None or inactive is None or time.monotonic() - began < lag(limit):
             return False
         return inactive.total_seconds() >= limit + lag(limit)

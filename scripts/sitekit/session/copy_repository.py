@@ -25,7 +25,7 @@ TIMEOUT = 60.0
 """Seconds that a start waits for the copy."""
 SHOWN = 2000
 """Characters of git's output that are logged."""
-PROGRAM = Path(__file__).parent / "overrides" / "pull_child.py"
+PROGRAMS = Path(__file__).parent / "overrides"
 PAGES = {"": "/lab/tree", "/lab": "/lab/tree", "/tree": "/tree"}
 """The interfaces that can open a folder -> the page that does."""
 KEPT = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TMPDIR")
@@ -37,48 +37,77 @@ def copy_repository(settings: dict[str, Any]) -> None:
 
     `settings` are the session's. The key `repository` is removed.
     """
-    repository, links = settings.pop("repository"), settings.get("links", {})
-    url, folder = repository["url"], repository["folder"]
+    repository = settings.pop("repository")
+    root = server_folder(settings)
+    trouble = update_copy(settings, root, repository)[0]
+    if trouble:
+        print(f"sitekit: {trouble}", flush=True)
+    open_in(root, repository["folder"])
+
+
+def server_folder(settings: Mapping[str, Any]) -> Path:
+    """Return the folder that the server shows, with the site's links in it."""
     home, user = Path(os.environ["HOME"]), os.environ["USER"]
-    root = make_root(settings.get("root", "~"), links, home, user)
+    return make_root(settings.get("root", "~"), settings.get("links", {}), home, user)
+
+
+def update_copy(
+    settings: Mapping[str, Any], root: Path, repository: Mapping[str, Any]
+) -> tuple[str, str]:
+    """Make or update the copy; return why that failed, or "", and the output of the program.
+
+    With the key `keep_both` of `repository`, a file that both the user and the repository have
+    changed stays as the user's, and the repository's version is put beside it.
+    """
+    url, folder = repository["url"], repository["folder"]
     wanted = {"repo": url, "branch": repository["branch"], "targetpath": folder}
+    output = ""
     try:
-        pull = read(wanted, [url.rsplit("/", 1)[0]], root, list(links))
-        trouble = _copied(pull, settings.get("umask", "0077"))
+        pull = read(wanted, [url.rsplit("/", 1)[0]], root, list(settings.get("links", {})))
+        both = repository.get("keep_both", False)
+        trouble, output = _copied(pull, settings.get("umask", "0077"), both)
     except (Refused, OSError, subprocess.SubprocessError) as error:
         trouble = str(error)
-    if trouble:
-        print(f"sitekit: {folder} is not the latest version of {url}: {trouble}", flush=True)
+    why = f"{folder} is not the latest version of {url}: {trouble}" if trouble else ""
+    return why, output
+
+
+def open_in(root: Path, folder: str, page: str = "") -> None:
+    """Make the server open in the folder, or in one of its pages, if that exists."""
     interface = os.environ.get("JUPYTERHUB_DEFAULT_URL", "")
+    path = f"{folder}/{page}" if page and (root / folder / page).is_file() else folder
     if (root / folder).is_dir() and interface in PAGES:
-        os.environ["JUPYTERHUB_DEFAULT_URL"] = f"{PAGES[interface]}/{quote(folder)}"
+        os.environ["JUPYTERHUB_DEFAULT_URL"] = f"{PAGES[interface]}/{quote(path)}"
 
 
-def _copied(pull: Pull, umask: str) -> str:
-    """Make or update the copy; return why that failed, or "" if it did not. Raises OSError.
+def _copied(pull: Pull, umask: str, keep_both: bool) -> tuple[str, str]:
+    """Make or update the copy; return why that failed, or "", and the output. Raises OSError.
 
     A new copy is made under another name. If this process is ended meanwhile, no half of a copy is
     taken for a copy at the next start.
     """
-    settings = {"repo": pull.repo, "branch": pull.branch, "depth": None, "backup": False}
+    settings = {"repo": pull.repo, "branch": pull.branch, "backup": False}
+    # 0: with all commits, so that git can compare them
+    depth, program = (0, "pull_course.py") if keep_both else (None, "pull_child.py")
     if pull.exists:
-        return _pull({**settings, "folder": str(pull.folder)}, umask)
+        return _pull(program, {**settings, "depth": depth, "folder": str(pull.folder)}, umask)
     new = pull.folder.with_name(f".{pull.folder.name}.new")
     shutil.rmtree(new, ignore_errors=True)
-    if trouble := _pull({**settings, "folder": str(new)}, umask):
+    trouble, output = _pull(program, {**settings, "depth": depth, "folder": str(new)}, umask)
+    if trouble:
         shutil.rmtree(new, ignore_errors=True)
-        return trouble
+        return trouble, output
     new.rename(pull.folder)
-    return ""
+    return "", output
 
 
-def _pull(settings: Mapping[str, object], umask: str) -> str:
-    """Run the program that pulls; return why it failed, or "" if it did not."""
+def _pull(program: str, settings: Mapping[str, object], umask: str) -> tuple[str, str]:
+    """Run the `program` that pulls; return why it failed, or "" if it did not, and its output."""
     mask = int(umask, 8) & 0o077 if umask.isdigit() else -1  # -1: the job's own umask
     proxies = ("http_proxy", "https_proxy", "no_proxy")
     given = {name: os.environ[name] for name in (*KEPT, *proxies) if name in os.environ}
     with subprocess.Popen(
-        [sys.executable, "-I", str(PROGRAM), json.dumps(settings)],
+        [sys.executable, "-I", str(PROGRAMS / program), json.dumps(settings)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -91,9 +120,9 @@ def _pull(settings: Mapping[str, object], umask: str) -> str:
         try:
             output, _ = child.communicate(timeout=TIMEOUT)
         except subprocess.TimeoutExpired:
-            return f"no answer within {TIMEOUT:.0f} s"
+            return f"no answer within {TIMEOUT:.0f} s", ""
         finally:
             # ends git as well, also when Slurm ends this job during the copy
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
-    return "" if child.returncode == 0 else " ".join(output.split())[-SHOWN:]
+    return ("" if child.returncode == 0 else " ".join(output.split())[-SHOWN:]), output

@@ -23,6 +23,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from . import contained
 from .copy_repository import copy_repository
+from .course import kernel_of_course, prepare_course
+from .course_messages import ask_for_messages
 from .ipyparallel_profile import write_profile
 from .limit_handshakes import ask_all
 from .overrides.memory import end_kernels_first
@@ -63,14 +65,7 @@ def main() -> None:
     # The gate may be of an older release, without these keys: `make apply` is run after
     # `make install_all`.
     shell = LoginShell(settings.get("user_variables", ()), settings.get("umask", "0077"))
-    if "repository" in settings:
-        copy_repository(settings)
-    root, links = settings.get("root", "~"), settings.get("links", {})
-    home, user = Path(os.environ["HOME"]), os.environ["USER"]
-    read_only = settings.get("root_read_only", False)
-    if engines := settings.get("ipyparallel"):
-        write_profile(engines, home, settings.get("engines_inside", ()))
-    os.environ["JUPYTERHUB_ROOT_DIR"] = str(make_root(root, links, home, user, read_only))
+    prepare_home(settings)
     low, high = settings["port_range"]
     listener = bind(low, high, "127.0.0.1" if tunnel else "")
     if tunnel:
@@ -84,6 +79,20 @@ def main() -> None:
         serve(listener, shell, settings, identity)
     finally:
         shutil.rmtree(runtime, ignore_errors=True)
+
+
+def prepare_home(settings: dict[str, Any]) -> None:
+    """Bring the material, the profile of ipyparallel and the links into the user's home."""
+    if "repository" in settings:
+        copy_repository(settings)
+    if "course" in settings:
+        prepare_course(settings)
+    root, links = settings.get("root", "~"), settings.get("links", {})
+    home, user = Path(os.environ["HOME"]), os.environ["USER"]
+    read_only = settings.get("root_read_only", False)
+    if engines := settings.get("ipyparallel"):
+        write_profile(engines, home, settings.get("engines_inside", ()))
+    os.environ["JUPYTERHUB_ROOT_DIR"] = str(make_root(root, links, home, user, read_only))
 
 
 def note_end() -> None:
@@ -189,6 +198,8 @@ def serve(
         # variables and umask affect only what the server starts and writes.
         shell.apply()
         listen(app, listener, identity)
+        if "course" in settings:
+            app.io_loop.add_callback(ask_for_messages, settings, identity)
         return True
 
     # ServerApp looks for a free port, closes it, and binds it again later (jupyterhub#3005)
@@ -224,7 +235,8 @@ def configure(app: Any, settings: dict[str, Any]) -> None:
         # outside of images.
         own = os.path.expanduser("~/.local/share/jupyter/kernels")
         app.kernel_spec_manager.kernel_dirs.append(own)
-    app.kernel_manager.default_kernel_name = app.kernel_spec_manager.default()
+    default = app.kernel_spec_manager.default()
+    app.kernel_manager.default_kernel_name = kernel_of_course(app, settings) or default
     # A card shows the last lines of this log. Requests that succeeded would fill it.
     logging.getLogger("tornado.access").setLevel(logging.WARNING)
 

@@ -38,11 +38,12 @@ class Paths(Section):
     """Define the folders of the site.
 
     All nodes share the prefix, and users can only read the prefix. The state is on the hub's own
-    disk.
+    disk. The course files are in `courses`, by default in config/courses of the checkout.
     """
 
     prefix: Annotated[AbsolutePath, Field(examples=["/shared/jupyter"])]
     state: Annotated[AbsolutePath, Field(examples=["/var/lib/sitekit"])]
+    courses: AbsolutePath | None = None
 
 
 class Environment(Section):

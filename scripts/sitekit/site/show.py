@@ -9,6 +9,7 @@ from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from ..base import progress
+from .course_files import courses_folder, read_courses
 from .model import Site
 
 
@@ -30,11 +31,17 @@ def show(site: Site) -> int:
 
 
 def check_site(site: Site) -> int:
-    """Print a summary of a site file without errors (`make check_site`)."""
+    """Print a summary of a site file and course files without errors (`make check_site`).
+
+    Raises BadInputs if a course file has an error.
+    """
     tiers = f"{len(site.tiers)} tier{'' if len(site.tiers) == 1 else 's'}"
     groups = f"members of {', '.join(site.login.allowed_groups)}"
     people = groups if site.login.method in ("pam", "front") else f"users of {site.login.url}"
     progress.say(f" ok site '{site.name}': {tiers}, {site.front.url}, for {people}")
+    for course in read_courses(courses_folder(site), site):
+        begin, end = (when.strftime("%Y-%m-%d %H:%M") for when in course.file.period())
+        progress.say(f" ok course '{course.key}': {course.file.title}, {begin} to {end}")
     return 0
 
 

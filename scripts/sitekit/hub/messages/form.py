@@ -44,5 +44,12 @@ def tier_form(
         server_name=name,
         outage=hub_state.outage,
         unknown=eligibility.groups is None
-        and any(tier.requires.group for tier in hub_state.site.tiers),
+        and (
+            any(tier.requires.group for tier in hub_state.site.tiers)
+            or hub_state.courses.open_by_group()
+        ),
+        courses={tier.key for tier in eligibility.courses},
+        taught=[
+            course for course in hub_state.courses.all().values() if course.is_instructor(user)
+        ],
     )

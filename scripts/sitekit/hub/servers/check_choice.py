@@ -26,7 +26,7 @@ class BadChoice(ValueError):
 
 @dataclass(frozen=True)
 class Eligibility:
-    """Hold a user's Unix groups, Slurm accounts and open reservations.
+    """Hold a user's Unix groups, Slurm accounts and open reservations, and tiers of open courses.
 
     A value is None if the directory of accounts, or Slurm, does not answer.
     """
@@ -34,11 +34,12 @@ class Eligibility:
     groups: frozenset[str] | None = frozenset()
     accounts: tuple[str, ...] | None = None
     reservations: tuple[str, ...] | None = None
+    courses: tuple[Tier, ...] = ()
 
 
 def tiers_for(site: Site, eligibility: Eligibility) -> list[Tier]:
-    """Return the tiers that this user may choose, in the order of site.yml."""
-    return [tier for tier in site.tiers if _may(tier, eligibility)]
+    """Return the tiers that this user may choose: of courses, then in the order of site.yml."""
+    return [*eligibility.courses, *(tier for tier in site.tiers if _may(tier, eligibility))]
 
 
 def _may(tier: Tier, eligibility: Eligibility) -> bool:
@@ -59,7 +60,9 @@ def read_choice(
     """
     tier, given = _read_tier(site, options, eligibility)
     fields = fields_of(site, tier, eligibility)
-    choice = replace(Choice.of(tier), interface=next(iter(site.server.interfaces)))
+    course = tier.key if tier in eligibility.courses else ""
+    first = next(iter(site.server.interfaces))
+    choice = replace(Choice.of(tier), interface=first, course=course)
     for key, value in given.items():
         if key not in fields:
             offer = "its figures are fixed"

@@ -15,8 +15,10 @@ from ...backends.job import Job, Offers
 from ...backends.load_backends import backends_of
 from ...contracts.internal_tls import name_of
 from ...site import Site
+from ...site.tier import Tier
 from ..login.accounts import AccountMap
 from .ledger import Ledger, Row
+from .offered_courses import OfferedCourses
 from .tunnels import HERE, Tunnels
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ class HubState:
         self.site = site
         self.ledger = Ledger(site.ledger)
         self.accounts = AccountMap(site, self.ledger)
+        self.courses = OfferedCourses(site)
         self.tunnels = Tunnels(site, self.ledger) if site.tunnel else None
         self.addresses: dict[
             str, str
@@ -86,6 +89,11 @@ class HubState:
             if offers.accounts is not None or offers.reservations is not None:
                 return offers
         return Offers()
+
+    def tier(self, key: str) -> Tier:
+        """Return a tier of the site, or of a course at any time. Raises KeyError."""
+        course = self.courses.course(key)
+        return course.tier if course else self.site.tier(key)
 
     def job_of(self, row: Row) -> Job | None:
         """Return a server's job in the last snapshot."""

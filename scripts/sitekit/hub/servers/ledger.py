@@ -15,14 +15,16 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ...backends.job import Work
 from ...backends.snapshot import Snapshot
+from .ledger_courses import CoursesInLedger
+from .ledger_rows import Row, row_of
 from .ledger_schema import bring_up_to_date
+
+__all__ = ["EACH", "KEEP", "Ledger", "LedgerTrouble", "Row"]
 
 KEEP = 90 * 86400  # seconds that an ended row stays
 # Ended rows of one user that stay. A program can start servers in a loop that fail at once, and
@@ -35,23 +37,6 @@ DELETE FROM starts WHERE tag IN (
 )
 """
 LAST = "SELECT * FROM starts WHERE user = ? AND name = ? ORDER BY intended DESC LIMIT 1"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row(Work):
-    """Hold one start of a server. Times are seconds since the epoch."""
-
-    name: str
-    backend: str
-    token: str | None
-    choice: dict[str, Any]
-    tls: bool = False
-    port: int | None = None
-    listening: float | None = None
-    abandoned: float | None = None
-    ended: float | None = None
-    card: dict[str, Any] | None = None
-    seen: float | None = None
 
 
 class LedgerTrouble(Exception):
@@ -70,7 +55,7 @@ class _Connection(sqlite3.Connection):
             raise LedgerTrouble(f"the ledger cannot be used: {error}") from error
 
 
-class Ledger:
+class Ledger(CoursesInLedger):
     """Read and write the ledger.
 
     Each read or write is one SQL statement, and is on disk when the method returns. The file is
@@ -204,13 +189,13 @@ class Ledger:
             "ORDER BY intended",
             (backend,),
         )
-        return [_row(record) for record in records]
+        return [row_of(record) for record in records]
 
     def rows_of(self, tags: Iterable[str]) -> list[Row]:
         """Return the starts with these tags."""
         statement = "SELECT * FROM starts WHERE tag IN (SELECT value FROM json_each(?))"
         records = self._db.execute(statement, (json.dumps(list(tags)),))
-        return [_row(record) for record in records]
+        return [row_of(record) for record in records]
 
     def without_tls(self) -> int:
         """Count the servers that may run without a certificate.
@@ -286,12 +271,4 @@ class Ledger:
 
     def _one(self, statement: str, *values: object) -> Row | None:
         record = self._db.execute(statement, values).fetchone()
-        return _row(record) if record else None
-
-
-def _row(record: sqlite3.Row) -> Row:
-    columns = dict(record)
-    columns["tls"] = bool(columns["tls"])
-    columns["choice"] = json.loads(columns["choice"])
-    columns["card"] = json.loads(columns["card"]) if columns["card"] else None
-    return Row(**columns)
+        return row_of(record) if record else None

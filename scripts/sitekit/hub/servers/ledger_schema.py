@@ -61,6 +61,20 @@ A sitekit that does not know tunnels ignores this table too. It refuses the key 
 that it never runs the hub of a site with tunnels.
 """
 
+MESSAGES = """
+CREATE TABLE IF NOT EXISTS messages (
+    id     INTEGER PRIMARY KEY,
+    course TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    text   TEXT NOT NULL,
+    at     REAL NOT NULL
+);
+"""
+"""What instructors have written to all participants of a course.
+
+A sitekit that does not know courses ignores this table too.
+"""
+
 FROM_0 = """
 CREATE TABLE IF NOT EXISTS owners (tag TEXT PRIMARY KEY, uid INTEGER);
 CREATE TABLE IF NOT EXISTS certificates (tag TEXT PRIMARY KEY);
@@ -104,7 +118,7 @@ def bring_up_to_date(ledger: sqlite3.Connection) -> None:
             "go back to the newer release (make rollback), or restore a backup from before it (make restore)"
         )
     if found == VERSION:
-        ledger.executescript(LOGINS + TUNNELS)
+        ledger.executescript(LOGINS + TUNNELS + MESSAGES)
         return
     has_servers = ledger.execute(
         "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'servers'"
@@ -113,6 +127,7 @@ def bring_up_to_date(ledger: sqlite3.Connection) -> None:
         TABLES,
         LOGINS,
         TUNNELS,
+        MESSAGES,
         FROM_0 if has_servers else "",
         GUARD,
         f"PRAGMA user_version = {VERSION};",

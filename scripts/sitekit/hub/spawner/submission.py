@@ -47,7 +47,7 @@ def variables_of(hub_state: HubState, spawner: Spawner, tag: str, choice: Choice
     prefixes = ("JUPYTERHUB_", "MEM_", "CPU_")
     variables = spawner.get_env().items()
     environment = {key: str(value) for key, value in variables if key.startswith(prefixes)}
-    environment |= session_environment(hub_state.site.tier(choice.tier), choice)
+    environment |= session_environment(hub_state.tier(choice.tier), choice)
     lifetime = longest_run(choice.time, spawner.start_timeout)
     environment |= hub_state.certificate(tag, lifetime)
     return environment | hub_state.tunnel(tag, lifetime)

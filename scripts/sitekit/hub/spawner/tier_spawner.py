@@ -87,7 +87,8 @@ class TierSpawner(AdoptingSpawner):
         offers = await self.hub_state.offers(self.user.name)
         local = self.hub_state.knows_accounts  # if false, no tier requires a group (site/model.py)
         groups = await groups_of(account) if local else frozenset()
-        return Eligibility(groups, offers.accounts, offers.reservations)
+        courses = self.hub_state.courses.tiers_for(self.user.name, groups)
+        return Eligibility(groups, offers.accounts, offers.reservations, courses)
 
     def options_from_form(self, form_data: dict[str, list[Any]]) -> dict[str, Any]:
         """Return the form's data as options, and store the typed values.
@@ -122,7 +123,7 @@ class TierSpawner(AdoptingSpawner):
         self.default_url = self.hub_state.site.server.interfaces[self.choice.interface]
         # JupyterHub's own timeout shows no reason to the user. So the child's timeout, which is the
         # tier's, comes first, and shows a card.
-        self.start_timeout = self.hub_state.site.tier(self.choice.tier).start_timeout + SUBMITTING
+        self.start_timeout = self.hub_state.tier(self.choice.tier).start_timeout + SUBMITTING
 
     # --- the child -------------------------------------------------------------------------------------------
 
@@ -195,7 +196,7 @@ class TierSpawner(AdoptingSpawner):
         # JupyterHub always calls take_options() first; other callers are refused
         if self.choice is None:
             raise SpawnException("no tier was chosen", reason="options")
-        tier = self.hub_state.site.tier(self.choice.tier)
+        tier = self.hub_state.tier(self.choice.tier)
         self._backend = tier.runs_on
         child = self.construct_child()
         child.choice = self.choice

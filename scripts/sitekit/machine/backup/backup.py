@@ -144,9 +144,8 @@ def _configuration() -> Iterator[Path]:
         own = ("config/site.yml", OWN_KERNELS, OWN_PACKAGES, "environment.lock")
         written = (*own, "kernels/kernels.yml", "environment.yml")
         yield from (path for path in map(CHECKOUT.joinpath, written) if path.exists())
-        yield from sorted(
-            path for path in (CHECKOUT / "config/local.d").glob("*") if path.is_file()
-        )
+        for folder in ("config/local.d", "config/courses"):
+            yield from sorted(path for path in (CHECKOUT / folder).glob("*") if path.is_file())
 
 
 def _copy(path: Path, to: Path, owner: Owner) -> None:

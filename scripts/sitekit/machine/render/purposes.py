@@ -14,6 +14,7 @@ PURPOSES = {
     "/etc/sitekit/*/culler_config.py": "idle-culler's configuration: it reads site.yml",
     "/etc/sitekit/*/local.d/*.py": "the site's own JupyterHub configuration, read last",
     "/etc/sitekit/*/local.d/*.conf": "the site's own directives for the web server",
+    "/etc/sitekit/*/courses/*": "a course or its roster, which the hub reads again when it changes",
     "/etc/sitekit/*/proxy.env": "the hub's secret at the proxy's API, generated on this machine",
     "/etc/sitekit/*/hub.env": "the hub's secret at the provider of logins, or the one that it shares with the front",
     "/etc/sitekit/*/internal/services-ca.*": "the authority that signs for hub, proxy and front; root has its key",

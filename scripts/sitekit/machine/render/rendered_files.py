@@ -13,6 +13,7 @@ from ...base.data import data
 from ...contracts import internal_tls, tunnel
 from ...contracts.gate_config import gate_config, job_script
 from ...site import Site
+from ...site.course_files import course_paths, courses_folder, offered_courses, read_courses
 from ...site.show import dump
 from ..host.file import File, Folder
 from ..host.platform import Platform
@@ -39,7 +40,7 @@ def render(site: Site, platform: Platform) -> dict[Path, File]:
     web = front(site, platform) | renewal(site, platform)
     reached = pam(site, platform) | web | preloaded(site) | services(site, platform)
     before = configuration(site) | (ssh_files(site) if site.slurm.ssh else gate(site))
-    before |= tunnel_files(site)
+    before |= tunnel_files(site) | courses(site)
     rules = {} if site.slurm.ssh else sudoers(site, platform)
     return before | reached | log_rotation(site, platform) | denied(site) | rules
 
@@ -60,11 +61,28 @@ def configuration(site: Site) -> dict[Path, File]:
     }
 
 
+def courses(site: Site) -> dict[Path, File]:
+    """Return the course files and their rosters, which only root and the hub can read.
+
+    Raises BadInputs if a course does not fit the site.
+    """
+    folder = courses_folder(site)
+    names = {path.name for path in course_paths(folder)}
+    names |= {c.file.roster.file for c in read_courses(folder, site) if c.file.roster.file}
+    return {
+        offered_courses(site) / name: File(
+            (folder / name).read_text(encoding="utf-8-sig"), 0o640, group_of=site.hub.user
+        )
+        for name in sorted(names)
+    }
+
+
 def gate(site: Site) -> dict[Path, File]:
     """Return the gate, its configuration, and the job script that the gate submits."""
     script = job_script(site, data("config/templates/job.sh").read_text(encoding="utf-8"))
+    config = gate_config(site, read_courses(courses_folder(site), site))
     return {
-        site.libexec / "gate.json": File(json.dumps(gate_config(site), indent=2) + "\n"),
+        site.libexec / "gate.json": File(json.dumps(config, indent=2) + "\n"),
         site.libexec / "job.sh": File(script),
         site.libexec / "gate": _copy("scripts/gate", 0o755),
         site.libexec / "end": _copy("scripts/gate", 0o755),
@@ -84,6 +102,7 @@ def folders(site: Site, platform: Platform) -> dict[Path, Folder]:
         site.etc / "tls": Folder(0o700),
         internal_tls.folder(site): Folder(),
         site.etc / "local.d": Folder(),
+        offered_courses(site): Folder(),
         site.libexec: Folder(),
         site.libexec / "proxy": Folder(),
         site.log: Folder(0o750),

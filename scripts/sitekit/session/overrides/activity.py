@@ -1,6 +1,7 @@
 """Decide which requests and kernels count as a server's activity (a Jupyter Server extension).
 
-The extension also tells the lab when an idle server will be stopped, and when its job ends.
+The extension also tells the lab when an idle server will be stopped, when its job ends, and what
+a course says to its participants.
 
 JupyterHub's culler uses the time of the last activity that the server reports. By Jupyter Server's
 own rules, a lab that is open in a window is never idle, because it requests its lists every few
@@ -69,7 +70,9 @@ class NoticeHandler(APIHandler):
         """Write the notice as JSON."""
         now = datetime.now(timezone.utc).timestamp()
         active = self.application.last_activity().timestamp()
-        self.finish(json.dumps(notice(now, active, os.environ, oom.killed())))
+        told = self.settings.get("sitekit", {})
+        course = {key: told.get(key, []) for key in ("notices", "messages")}
+        self.finish(json.dumps({**notice(now, active, os.environ, oom.killed()), **course}))
 
 
 def count_only_changes() -> None:

@@ -41,10 +41,10 @@ class Puller(GitPuller):
         return os.path.commonpath([top, folder]) == top
 
 
-def pull(settings: dict[str, Any]) -> Iterator[str]:
-    """Pull the repository, and yield the lines of output."""
+def pull(settings: dict[str, Any], puller: type[Puller]) -> Iterator[str]:
+    """Pull the repository with the class `puller`, and yield the lines of output."""
     depth = {"depth": settings["depth"]} if settings["depth"] is not None else {}
-    yield from Puller(
+    yield from puller(
         settings["repo"],
         settings["folder"],
         branch=settings["branch"] or None,
@@ -53,11 +53,12 @@ def pull(settings: dict[str, Any]) -> Iterator[str]:
     ).pull()
 
 
-def main() -> None:
+def run(puller: type[Puller]) -> None:
+    """Pull as the program's argument says, and print the output; exit with git's reasons."""
     os.environ.update(ENVIRONMENT)
     logging.disable()  # do not show tracebacks to the user
     try:
-        for line in pull(json.loads(sys.argv[1])):
+        for line in pull(json.loads(sys.argv[1]), puller):
             print(line.rstrip("\n"), flush=True)
     except Exception as error:  # GitPuller raises plain Exceptions, with messages for users
         sys.exit("\n".join(reasons(error)))
@@ -75,4 +76,4 @@ def reasons(error: BaseException | None) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    main()
+    run(Puller)

@@ -1,5 +1,6 @@
 // Warn in JupyterLab and Notebook before an idle server is stopped and before the time of its job is over.
-// Also show a message when a program of the server, such as a kernel, was ended because the memory was used up.
+// Also show a message when a program of the server, such as a kernel, was ended because the memory was used up, and the
+// messages of a course: about its material, and from its instructors to all participants.
 // This file has the form in which JupyterLab loads extensions (a module federation container), so that no build is
 // needed. It uses only functions of the application object.
 (() => {
@@ -32,6 +33,7 @@
     let touched = true; // opening the page counts as activity of a person
     let idleNotice = null;
     let timeWarned = Infinity; // the smallest of the time warnings that was given
+    const told = new Set(); // the notices and messages of a course that this page has shown
     let killedBefore = null; // how many programs were ended for memory when this page last asked
 
     for (const kind of TOUCHES) {
@@ -73,6 +75,15 @@
       await notify(`The memory of this server${size} was used up, and the node ended a program of it: most likely the kernel that has just restarted. Work on less data at a time, shut down kernels that you do not need, or start a server of a larger size.`, []);
     }
 
+    async function showCourse({ notices = [], messages = [] }) {
+      for (const text of notices) if (!told.has(text)) { told.add(text); await notify(text, []); }
+      for (const { id, from, text } of messages) {
+        if (told.has(`message ${id}`)) continue;
+        told.add(`message ${id}`);
+        await notify(`${from}: ${text}`, []); // shown as plain text
+      }
+    }
+
     async function look() {
       const method = touched ? "POST" : "GET";
       touched = false;
@@ -81,6 +92,7 @@
         await showIdle(notice);
         await showTime(notice);
         await showMemory(notice);
+        await showCourse(notice);
       } catch (error) {
         touched ||= method === "POST"; // the activity is reported with the next request
         console.debug(error);

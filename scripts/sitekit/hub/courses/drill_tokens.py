@@ -1,0 +1,48 @@
+"""Create and remove the tokens with which `make course_drill` starts servers of participants.
+
+The drill runs this program as the hub's user, in the release's Python. It reads JSON from standard
+input, the path of the hub's database and the names of users, and prints the tokens as JSON. A
+token is valid for half an hour, and only for the servers of its own user.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from jupyterhub import orm, roles
+
+NOTE = "sitekit course drill"
+LASTS = 1800
+SCOPES = ["read:users!user", "read:servers!user", "servers!user"]
+
+
+def main() -> None:
+    """Create tokens for `users`; with `remove`, remove all tokens of drills."""
+    asked = json.load(sys.stdin)
+    db = orm.new_session_factory(f"sqlite:///{asked['database']}")()
+    made: dict[str, str] = {}
+    if asked.get("remove"):
+        for token in db.query(orm.APIToken).filter_by(note=NOTE):
+            db.delete(token)
+    else:
+        made = {name: token_of(db, name) for name in asked["users"]}
+    db.commit()
+    json.dump(made, sys.stdout)
+
+
+def token_of(db: Any, name: str) -> str:
+    """Return a new token for the user, who is added to the hub's users if necessary."""
+    user = orm.User.find(db, name)
+    if user is None:
+        user = orm.User(name=name)
+        db.add(user)
+        roles.assign_default_roles(db, user)
+        db.commit()
+    token: str = user.new_api_token(note=NOTE, expires_in=LASTS, scopes=SCOPES)
+    return token
+
+
+if __name__ == "__main__":
+    main()

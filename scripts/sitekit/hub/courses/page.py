@@ -1,0 +1,158 @@
+"""Show the instructor's page of a course: who has started, whose server failed and why, time left.
+
+Only the instructors that the course file names see it, and only for their course. For everybody
+else, the hub's administrators included, the page does not exist (404). The page gives no access to
+a participant's server or files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import grp
+import json
+from typing import Any
+
+from jupyterhub.handlers.base import BaseHandler
+from tornado import web
+
+from ...site.course_files import Course
+from ..messages.cards import Card
+from ..servers.hub_state import HubState
+from .participants import as_json, participants
+
+PAGE = r"/courses/([a-z0-9][a-z0-9_-]{0,30})"
+STATE = f"{PAGE}/state"
+TEXT_LIMIT = 500  # characters of a message
+STOPPING = 30.0  # seconds that a restart waits until the server has stopped
+_tasks: set[asyncio.Task[None]] = set()
+"""Restarts that go on after the answer; the event loop itself keeps only weak references."""
+
+
+class CourseHandler(BaseHandler):
+    """Handle the requests of instructors. share_hub_state() sets `hub_state`.
+
+    Only a login in the browser is accepted. JupyterHub checks the _xsrf value of each POST.
+    """
+
+    hub_state: HubState
+
+    def course(self, key: str) -> Course:
+        """Return the course, if the user is one of its instructors. Raises HTTPError (404)."""
+        course = self.hub_state.courses.course(key)
+        if course is None or not course.is_instructor(self.current_user.name):
+            raise web.HTTPError(404, "there is no course of this name that you teach")
+        return course
+
+    async def state(self, course: Course) -> dict[str, Any]:
+        """Return the participants, and the messages of the last day, as JSON types."""
+        members = await asyncio.get_running_loop().run_in_executor(None, members_of, course)
+        told = as_json(participants(self.hub_state, course, members))
+        return {**told, "messages": self.hub_state.ledger.messages(course.key, told["now"] - 86400)}
+
+
+class CourseStateHandler(CourseHandler):
+    """Handle GET /hub/courses/NAME/state: the data that the page shows, as JSON."""
+
+    @web.authenticated
+    async def get(self, key: str) -> None:
+        self.set_header("Content-Type", "application/json")
+        self.finish(json.dumps(await self.state(self.course(key))))
+
+
+class CoursePageHandler(CourseHandler):
+    """Handle /hub/courses/NAME: GET shows the page, POST carries out one action of it."""
+
+    @web.authenticated
+    async def get(self, key: str) -> None:
+        course = self.course(key)
+        begin, end = (when.strftime("%d %B %Y, %H:%M") for when in course.file.period())
+        page = await self.render_template(
+            "course.html",
+            course=course,
+            begin=begin,
+            end=end,
+            state=await self.state(course),
+            link=f"{self.hub_state.site.front.url}/hub/spawn?tier={course.key}",
+            limit=TEXT_LIMIT,
+            xsrf=self.xsrf_token.decode("ascii"),
+        )
+        self.finish(page)
+
+    @web.authenticated
+    async def post(self, key: str) -> None:
+        course, action = self.course(key), self.get_body_argument("action", "")
+        if action == "message":
+            self.send_message(course)
+        elif action in ("stop", "restart"):
+            await self.act_on_server(course, action, self.get_body_argument("user", ""))
+        else:
+            raise web.HTTPError(400, "action is none of: message, stop, restart")
+        self.redirect(f"{self.hub.base_url}courses/{course.key}")
+
+    def send_message(self, course: Course) -> None:
+        """Record a message to all participants. Raises HTTPError (400)."""
+        text = " ".join(self.get_body_argument("text", "").split())
+        if not 0 < len(text) <= TEXT_LIMIT or not text.isprintable():
+            raise web.HTTPError(400, f"write a text of at most {TEXT_LIMIT} characters")
+        self.hub_state.ledger.record_message(course.key, self.current_user.name, text)
+        self.note(course, "wrote to all participants")
+
+    async def act_on_server(self, course: Course, action: str, name: str) -> None:
+        """Stop or restart a participant's server of this course. Raises HTTPError.
+
+        Servers of the participant that are not of this course cannot be named.
+        """
+        found = {one.name: one for one in participants(self.hub_state, course)}
+        user = self.find_user(name) if name in found and found[name].state != "absent" else None
+        if user is None:
+            raise web.HTTPError(404, "no participant of this name has started a server")
+        one = found[name]
+        if one.state not in ("running", "ended", "failed"):
+            raise web.HTTPError(409, f"the server of {name} is {one.state}; wait until it runs")
+        if action == "stop" and one.state != "running":
+            raise web.HTTPError(409, f"the server of {name} has stopped already")
+        if one.state == "running":
+            await self.stop_server(course, user, one.server, restart=action == "restart")
+        elif action == "restart" and user.spawners[one.server].active:
+            raise web.HTTPError(409, f"{name} has another server now")
+        self.note(course, f"{action}: the server of {name}")
+        if action == "restart":
+            task = asyncio.ensure_future(self.start_server(course, user, one.server))
+            _tasks.add(task)
+            task.add_done_callback(_tasks.discard)
+
+    async def stop_server(self, course: Course, user: Any, server: str, *, restart: bool) -> None:
+        """Stop a server, with a card that tells the participant who stopped it."""
+        child = getattr(user.spawners[server], "child_spawner", None)
+        row = self.hub_state.ledger.row(child.tag) if child and child.tag else None
+        if row is None or row.choice.get("course") != course.key:
+            raise web.HTTPError(409, f"the server of {user.name} has changed; load the page again")
+        what = f"An instructor of {course.file.title} {'restarted' if restart else 'stopped'} your server."
+        card = Card("stopped", what, "Your files are as you left them.")
+        self.hub_state.ledger.abandon(row.tag, card.as_dict())
+        with contextlib.suppress(RuntimeError):  # the participant has just stopped it too
+            await self.stop_single_user(user, server)
+
+    async def start_server(self, course: Course, user: Any, server: str) -> None:
+        """Start the course's server as the participant would, once the old one has stopped."""
+        spawner, waited = user.spawners[server], 0.0
+        while (spawner.pending or spawner.active) and waited < STOPPING:
+            await asyncio.sleep(0.2)
+            waited += 0.2
+        try:
+            await self.spawn_single_user(user, server, options={"tier": course.key})
+        except Exception as error:
+            self.log.warning("The server of %s was not restarted: %s", user.name, error)
+
+    def note(self, course: Course, what: str) -> None:
+        """Write an action of an instructor to the hub's log."""
+        self.log.info("Course %s: instructor %s %s", course.key, self.current_user.name, what)
+
+
+def members_of(course: Course) -> tuple[str, ...]:
+    """Return the members of the roster's group; none if there is no such group."""
+    try:
+        return tuple(grp.getgrnam(course.file.roster.group or "").gr_mem)
+    except (KeyError, OSError):
+        return ()

@@ -1,0 +1,87 @@
+"""Describe the servers of a course's participants for the instructor's page.
+
+The description comes from the ledger and the last list of jobs. It has nothing about other servers
+of a participant, and no lines of a log.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ...backends.choice import Choice
+from ...site.course_files import Course
+from ..servers.hub_state import HubState
+from ..servers.ledger import Row
+
+SINCE = 86400.0
+"""Seconds for which an ended server is shown."""
+
+
+NO_FAILURES = ("stopped", "idle", "time")
+"""The kinds of cards of servers that ended as they should."""
+
+
+@dataclass
+class Participant:
+    """Describe one participant's server of the course. Times are seconds since the epoch.
+
+    `state` is one of: absent, waiting, starting, running, ending, ended, failed. `left` is in
+    seconds. `why` is the reason why the server waits or has failed.
+    """
+
+    name: str
+    state: str = "absent"
+    since: float | None = None
+    node: str = ""
+    left: float | None = None
+    why: str = ""
+    server: str = ""
+
+
+def participants(
+    hub_state: HubState, course: Course, members: Iterable[str] = ()
+) -> list[Participant]:
+    """Return everybody who has started a server, then the others of the roster, by name.
+
+    `members` are the members of the roster's group, as far as they are known.
+    """
+    rows = hub_state.ledger.servers_of_course(course.key, time.time() - SINCE)
+    started = {row.user: describe(hub_state, row) for row in rows}
+    named = {user for user, role in course.users.items() if role == "participant"}
+    others = sorted({*named, *members} - started.keys() - set(course.file.instructors))
+    return [*started.values(), *(Participant(name) for name in others)]
+
+
+def describe(hub_state: HubState, row: Row) -> Participant:
+    """Return what an instructor may know of this start of a server."""
+    one = Participant(row.user, server=row.name)
+    job = hub_state.job_of(row)
+    one.node = job.host if job and job.host else ""
+    if row.ended:
+        one.state, one.since, one.node = "ended", row.ended, ""
+        if row.card:
+            one.state = "ended" if row.card.get("kind") in NO_FAILURES else "failed"
+            one.why = f"{row.card.get('what', '')} {row.card.get('remedy', '')}"
+    elif row.abandoned:
+        one.state, one.since = "ending", row.abandoned
+    elif row.listening:
+        began = (job.start if job else None) or row.listening
+        one.state, one.since = "running", row.listening
+        one.left = max(0.0, began + row.choice["time"] - time.time())
+    elif job is not None and job.pending:
+        one.state, one.since = "waiting", row.intended
+        one.why = hub_state.backend_of(row).explain_wait(job, Choice.from_dict(row.choice))
+    else:
+        one.state, one.since = "starting", row.intended
+    return one
+
+
+def as_json(found: list[Participant]) -> dict[str, Any]:
+    """Return the participants, and how many are in each state, as JSON types."""
+    counts: dict[str, int] = {}
+    for one in found:
+        counts[one.state] = counts.get(one.state, 0) + 1
+    return {"participants": [asdict(one) for one in found], "counts": counts, "now": time.time()}

@@ -1,0 +1,58 @@
+"""Read the servers of a course in the ledger, and record what its instructors write to all."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from functools import cached_property
+from typing import Any
+
+from .ledger_rows import Row, row_of
+
+KEPT = 7 * 86400  # seconds that a message stays
+
+SERVERS = """
+SELECT starts.*, max(intended) FROM starts
+WHERE json_extract(choice, '$.course') = ? AND (ended IS NULL OR intended > ?)
+GROUP BY user ORDER BY user
+"""
+"""SQLite takes the other columns from the row of the maximum (lang_select.html, bare columns)."""
+
+
+class CoursesInLedger:
+    """Add the queries about courses to the class Ledger, whose database this class uses."""
+
+    @cached_property
+    def _db(self) -> sqlite3.Connection:
+        raise NotImplementedError
+
+    def servers_of_course(self, course: str, since: float) -> list[Row]:
+        """Return the last start of each participant, if it is open or later than `since`."""
+        records = self._db.execute(SERVERS, (course, since))
+        return [row_of(_without_maximum(record)) for record in records]
+
+    def record_message(self, course: str, sender: str, text: str) -> None:
+        """Record a message to all participants, and forget old ones."""
+        now = time.time()
+        self._db.execute("DELETE FROM messages WHERE at < ?", (now - KEPT,))
+        self._db.execute(
+            "INSERT INTO messages (course, sender, text, at) VALUES (?, ?, ?, ?)",
+            (course, sender, text, now),
+        )
+
+    def messages(self, course: str, since: float) -> list[dict[str, Any]]:
+        """Return the messages of a course after `since`, the last one first, at most twenty."""
+        records = self._db.execute(
+            "SELECT id, sender, text, at FROM messages WHERE course = ? AND at > ? "
+            "ORDER BY id DESC LIMIT 20",
+            (course, since),
+        )
+        return [
+            {"id": one["id"], "from": one["sender"], "text": one["text"], "at": one["at"]}
+            for one in records
+        ]
+
+
+def _without_maximum(record: sqlite3.Row) -> dict[str, Any]:
+    """Return the columns of the table alone."""
+    return {key: record[key] for key in record.keys() if "(" not in key}  # noqa: SIM118  (of sqlite3.Row)

@@ -1,0 +1,141 @@
+"""Start the class of a course for real, all participants at once (`make course_drill`).
+
+Each participant's server is started by the hub as if the participant had chosen the course, in the
+participant's own account. When all are ready, or have failed, they are stopped. A participant who
+has a server already is left alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import statistics
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...base.command import need_root, run
+from ...base.errors import BadInput, Problem
+from ...base.files import write_atomic
+from ...base.progress import say, step
+from ...contracts.internal_tls import as_installed
+from ...site import Site
+from ...site.course_files import Course, offered_courses
+from . import people
+from .check import course_of
+from .hub_client import HubClient
+
+MOST_AT_ONCE = 400
+
+
+@dataclass(frozen=True)
+class Start:
+    """Hold how one participant's start went. `seconds` is None if the server was not ready."""
+
+    user: str
+    seconds: float | None
+    why: str = ""
+
+
+def course_drill(site: Site, *words: str) -> int:
+    """Start the servers, print figures and failures, and stop them; return 1 with failures.
+
+    The second argument is the number of participants; without it, all of the roster are started.
+    """
+    need_root("course_drill")
+    course = course_of(site, "course_drill", words[:1])
+    users = chosen(course, words[1:])
+    if not (offered_courses(site) / f"{course.key}.yml").is_file():
+        raise Problem("the hub does not have this course yet", course.key, "sudo make apply")
+    site = as_installed(site)
+    with admitted(site, course, users), tokens(site, users) as known:
+        client = HubClient(site)
+        with step(f"Starting {len(users)} servers", total=len(users)) as at_work:
+            began = time.monotonic()
+
+            def start(user: str) -> Start:
+                """Start the server of one participant, and wait for it."""
+                try:
+                    why = client.start(user, known[user], course.key)
+                except Problem as problem:
+                    why = problem.what
+                at_work.advance()
+                return Start(user, None if why else time.monotonic() - began, why)
+
+            with ThreadPoolExecutor(min(len(users), MOST_AT_ONCE)) as pool:
+                starts = list(pool.map(start, users))
+        with step("Stopping them"), ThreadPoolExecutor(min(len(users), 20)) as pool:
+            list(pool.map(lambda one: client.stop(one.user, known[one.user], one.why), starts))
+    return told(starts)
+
+
+def chosen(course: Course, words: tuple[str, ...]) -> list[str]:
+    """Return the participants to start. Raises BadInput."""
+    users = people.roster(course)
+    if words and not (words[0].isdigit() and int(words[0]) > 0):
+        raise BadInput(f"{words[0]} is not a number", "course_drill", "write it like COUNT=10")
+    users = users[: int(words[0])] if words else users
+    if not users:
+        raise BadInput("the roster has no participants", "course_drill", "add them to the roster")
+    return users
+
+
+@contextmanager
+def admitted(site: Site, course: Course, users: list[str]) -> Iterator[None]:
+    """Let these users start the course's servers, also before its dates, while the block runs.
+
+    The hub ignores a list that is older than half an hour (hub/servers/offered_courses.py).
+    """
+    path = offered_courses(site) / f"{course.key}.drill"
+    write_atomic(path, "\n".join(users) + "\n", mode=0o640)
+    try:
+        os.chown(path, 0, pwd.getpwnam(site.hub.user).pw_gid)
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def tokens(site: Site, users: list[str]) -> Iterator[dict[str, str]]:
+    """Yield a token for each user, which is removed afterwards."""
+    made = _tokens(site, {"users": users})
+    try:
+        yield made
+    finally:
+        _tokens(site, {"remove": True})
+
+
+def _tokens(site: Site, asked: dict[str, Any]) -> dict[str, str]:
+    """Run the program that creates and removes tokens, as the hub's user."""
+    python = site.current / "bin" / "python"
+    argv = [str(python), "-I", "-m", "sitekit.hub.courses.drill_tokens"]
+    done = run(
+        argv,
+        user=site.hub.user,
+        cwd=Path("/"),
+        env={"PATH": "/usr/bin:/bin", "HOME": os.fspath(site.paths.state)},
+        stdin=json.dumps({"database": str(site.database), **asked}),
+        timeout=120,
+    )
+    made: dict[str, str] = json.loads(done.stdout)
+    return made
+
+
+def told(starts: list[Start]) -> int:
+    """Print the figures and the failures; return 1 if a start has failed, else 0."""
+    ready = sorted(one.seconds for one in starts if one.seconds is not None)
+    say(f"\n{len(ready)} of {len(starts)} servers were ready.")
+    if ready:
+        median = statistics.median(ready)
+        say(
+            f"Seconds until ready: first {ready[0]:.1f}, median {median:.1f}, last {ready[-1]:.1f}."
+        )
+    for one in starts:
+        if one.seconds is None:
+            say(f"  {one.user}: {one.why}")
+    return 0 if len(ready) == len(starts) else 1

@@ -1,0 +1,49 @@
+"""Ask the hub for the messages that instructors have sent to all participants of the course."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from typing import Any
+
+from .tls import Identity
+
+EVERY = 20.0
+"""Seconds between two requests."""
+LIMIT = 64 * 1024  # bytes of an answer
+
+
+async def ask_for_messages(settings: dict[str, Any], identity: Identity | None) -> None:
+    """Store the messages in `settings`, from which the lab gets them, until the server ends.
+
+    If the hub does not answer, the messages that are known are kept.
+    """
+    from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+
+    request = HTTPRequest(
+        os.environ["JUPYTERHUB_API_URL"] + "/sitekit/course/messages",
+        headers={"Authorization": f"token {os.environ['JUPYTERHUB_API_TOKEN']}"},
+        request_timeout=20,
+        ssl_options=identity.calling() if identity else None,
+    )
+    while True:
+        try:
+            answer = await AsyncHTTPClient().fetch(request)
+            settings["messages"] = read_messages(answer.body)
+        except (HTTPClientError, OSError, ValueError):
+            pass
+        await asyncio.sleep(EVERY)
+
+
+def read_messages(body: bytes) -> list[dict[str, str]]:
+    """Return the messages in the hub's answer. Raises ValueError."""
+    told = json.loads(body[:LIMIT])
+    if not isinstance(told, dict) or not isinstance(told.get("messages"), list):
+        raise ValueError("the hub's answer has no messages")
+    keys = ("id", "from", "text")
+    return [
+        {key: str(one.get(key, "")) for key in keys}
+        for one in told["messages"]
+        if isinstance(one, dict)
+    ]

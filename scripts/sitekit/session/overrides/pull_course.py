@@ -1,0 +1,110 @@
+"""Pull a course's repository, and keep a participant's file when the repository changed it too.
+
+nbgitpuller would merge the two versions line by line, which can break a notebook, and would leave
+out the repository's lines where both have changed. Here the participant's file stays exactly as it
+is, and the repository's version is put beside it under another name.
+
+session/course.py runs this program, as pull_guard.py runs pull_child.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from nbgitpuller.pull import execute_cmd
+
+# This sitekit, because a container image has none among its packages.
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from sitekit.session.overrides.pull_child import Puller, run
+
+KEPT = "sitekit-kept "
+"""Begins a line of output; the rest of the line is JSON: the file, and the name beside it."""
+
+
+class KeepingPuller(Puller):
+    """Update a copy of a branch or a tag, and keep both versions of a file."""
+
+    def update_remotes(self) -> Iterator[str]:
+        """Fetch the branch or the tag, also if an earlier start used another one."""
+        there = self._git("ls-remote", "--heads", "origin", f"refs/heads/{self.branch_name}")
+        kind = "heads" if there else "tags"
+        source = f"+refs/{kind}/{self.branch_name}:refs/remotes/origin/{self.branch_name}"
+        yield from execute_cmd(["git", "fetch", "origin", source], cwd=self.repo_dir)
+
+    def merge(self) -> Iterator[str]:
+        """Merge as nbgitpuller does, then restore the participant's files.
+
+        The repository's versions are written first, so that an interrupted start loses none. If the
+        repository has renamed a file that the participant has changed, git moves the participant's
+        changes to the new name. Then the participant's file comes back, and the new file becomes
+        the repository's.
+        """
+        mine, theirs = self._git("rev-parse", "HEAD").strip(), f"origin/{self.branch_name}"
+        both = self._changed_by_both(mine, theirs)
+        for name in both:
+            yield KEPT + json.dumps([name, self._put_beside(name, theirs)])
+        base = self._git("merge-base", mine, theirs).strip()
+        changed = self._names("--diff-filter=AM", base, mine)
+        added = self._names("--diff-filter=A", base, theirs)
+        yield from super().merge()
+        gone = {name for name in changed if not os.path.lexists(os.path.join(self.repo_dir, name))}
+        if back := {*both, *gone}:
+            self._git("checkout", mine, "--", *_literally(back))
+        if added := added - changed if gone else set():
+            self._git("checkout", theirs, "--", *_literally(added))
+        if back:
+            yield from self.commit_all()
+
+    def _changed_by_both(self, mine: str, theirs: str) -> list[str]:
+        """Return the files that both have, and that both have changed to different contents."""
+        base = self._git("merge-base", mine, theirs).strip()
+        changed = [self._names("--diff-filter=AM", base, side) for side in (mine, theirs)]
+        differ = self._names("--diff-filter=M", mine, theirs)
+        return sorted(name for name in changed[0] & changed[1] & differ if self._is_inside(name))
+
+    def _names(self, which: str, before: str, after: str) -> set[str]:
+        """Return the names of files that differ between two commits."""
+        words = ["diff", "--name-only", "--no-renames", which, "-z", before, after]
+        return set(filter(None, self._git(*words).split("\0")))
+
+    def _put_beside(self, name: str, commit: str) -> str:
+        """Write the commit's version of a file beside it, and return the name."""
+        content = self._run("cat-file", "blob", f"{commit}:{name}")
+        date = self._git("log", "-1", "--format=%cd", "--date=format:%Y-%m-%d", commit).strip()
+        stem, ending = os.path.splitext(name)
+        for number in range(1, 1000):
+            beside = f"{stem}.upstream-{date}{'' if number == 1 else f'-{number}'}{ending}"
+            path = os.path.join(self.repo_dir, beside)
+            if not os.path.lexists(path):
+                with open(path, "xb") as file:
+                    file.write(content)
+                return beside
+            if os.path.isfile(path) and not os.path.islink(path):
+                with open(path, "rb") as file:
+                    if file.read() == content:
+                        return beside
+        raise OSError(f"there are too many versions beside {name}")
+
+    def _git(self, *words: str) -> str:
+        return self._run(*words).decode("utf-8", "surrogateescape")
+
+    def _run(self, *words: str) -> bytes:
+        argv: list[Any] = ["git", *words]
+        done = subprocess.run(argv, cwd=self.repo_dir, check=True, capture_output=True)
+        return done.stdout
+
+
+def _literally(names: Iterable[str]) -> list[str]:
+    """Return the names as paths in which no sign has a meaning for git; gitglossary(7), pathspec."""
+    return [f":(literal){name}" for name in sorted(names)]
+
+
+if __name__ == "__main__":
+    run(KeepingPuller)

@@ -1,0 +1,208 @@
+"""Read the site's course files and their rosters, and derive each course's tier.
+
+A course file is refused if it does not fit the site. Each error names the file and the line.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from ..base.data import CHECKOUT
+from ..base.errors import BadInput, BadInputs, shown
+from .course import CourseFile, Limits
+from .model import Site
+from .tier import Choose, Requires, Tier
+from .units import format_memory, format_time
+from .validate import validate
+from .yaml_file import Document, read_yaml
+
+Role = Literal["participant", "instructor"]
+KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+=-]{0,63}")
+_ROSTER_LIMIT = 1024 * 1024  # bytes; a line has about 20
+
+
+@dataclass(frozen=True)
+class Course:
+    """Hold a course file, the users of its roster file, and the tier of the course's servers.
+
+    `key` is the name of the file. The tier has the same key.
+    """
+
+    key: str
+    file: CourseFile
+    users: dict[str, Role]
+    tier: Tier
+
+    def is_open(self, now: datetime) -> bool:
+        """Return whether the course is offered at this time."""
+        begin, end = self.file.period()
+        return begin <= now < end
+
+    def is_instructor(self, user: str) -> bool:
+        """Return whether the course file, or its roster file, names the user as an instructor."""
+        return user in self.file.instructors or self.users.get(user) == "instructor"
+
+    def has(self, user: str, groups: Collection[str]) -> bool:
+        """Return whether a user with these Unix groups takes part or teaches."""
+        return user in self.users or self.is_instructor(user) or self.file.roster.group in groups
+
+
+def courses_folder(site: Site) -> Path:
+    """Return the folder in which the administrator writes the course files."""
+    return site.paths.courses or CHECKOUT / "config" / "courses"
+
+
+def offered_courses(site: Site) -> Path:
+    """Return the folder from which the hub reads the courses. `make apply` writes it."""
+    return site.etc / "courses"
+
+
+def course_paths(folder: Path) -> list[Path]:
+    """Return the course files of a folder; none if it does not exist. Raises OSError."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    return sorted(folder / n for n in names if n.endswith(".yml") and not n.startswith("."))
+
+
+def read_courses(folder: Path, site: Site) -> list[Course]:
+    """Return all courses of a folder. Raises BadInputs with the errors of all files."""
+    courses: list[Course] = []
+    problems: list[BadInput] = []
+    for path in course_paths(folder):
+        try:
+            courses.append(read_course(path, site))
+        except BadInputs as errors:
+            problems += errors.problems
+        except BadInput as error:
+            problems.append(error)
+    if problems:
+        raise BadInputs(problems)
+    return courses
+
+
+def read_course(path: Path, site: Site) -> Course:
+    """Return the course that a file describes. Raises BadInput or BadInputs."""
+    if not KEY.fullmatch(path.stem):
+        what, remedy = f"{shown(path.stem)} cannot be a course's name", "use a-z, 0-9, '_' and '-'"
+        raise BadInput(what, str(path), f"{remedy}, at most 31")
+    document = read_yaml(path)
+    file = validate(CourseFile, document)
+    if problems := list(_misfits(path.stem, file, site, document)):
+        raise BadInputs(problems)
+    users = read_roster(path.with_name(file.roster.file)) if file.roster.file else {}
+    return Course(path.stem, file, users, _tier_of(path.stem, file, site.tier(file.tier)))
+
+
+def read_roster(path: Path) -> dict[str, Role]:
+    """Return the users of a roster file with their roles. Raises BadInputs.
+
+    A line is `NAME` or `NAME,instructor`. Empty lines and lines that begin with # are ignored.
+    """
+    try:
+        with path.open("rb") as content:
+            raw = content.read(_ROSTER_LIMIT + 1)
+    except OSError as error:
+        raise BadInput(
+            f"the roster cannot be read: {error.strerror}", str(path), "write it, one name a line"
+        ) from None
+    if len(raw) > _ROSTER_LIMIT:
+        raise BadInput("the roster is longer than 1 MiB", str(path), "write one name a line")
+    users: dict[str, Role] = {}
+    problems = []
+    for number, line in enumerate(raw.decode("utf-8-sig", "replace").splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, _, role = (part.strip() for part in line.partition(","))
+        if role not in ("", "participant", "instructor") or not _USER.fullmatch(name):
+            what = f"{shown(line.strip())} is not a line of a roster"
+            remedy = "write NAME, or NAME,instructor"
+            problems.append(BadInput(what, f"{path}:{number}", remedy))
+        elif name in users:
+            what = f"{name} stands in this roster already"
+            problems.append(BadInput(what, f"{path}:{number}", "remove one of the two lines"))
+        else:
+            users[name] = "instructor" if role == "instructor" else "participant"
+    if problems:
+        raise BadInputs(problems)
+    return users
+
+
+def _misfits(key: str, file: CourseFile, site: Site, document: Document) -> Iterator[BadInput]:
+    """Yield the errors of a course file that follow from the site."""
+    known = {tier.key: tier for tier in site.tiers}
+    if key in known:
+        yield BadInput(
+            f"'{key}' is a tier of the site", str(document.path), "give the course another name"
+        )
+    if file.tier not in known:
+        remedy = f"name one of: {', '.join(known)}"
+        yield BadInput(f"there is no tier '{file.tier}'", document.where(("tier",)), remedy)
+        return
+    if file.roster.group and site.slurm.ssh:
+        what = "a hub outside the cluster does not know the cluster's groups"
+        yield BadInput(what, document.where(("roster", "group")), "write a roster file instead")
+    if file.material and (site.server.root_read_only or not site.server.folder.startswith("~")):
+        what = f"users cannot write to {site.server.folder}, in which the copy would be"
+        remedy = "leave the material out, or change server.root in site.yml"
+        yield BadInput(what, document.where(("material",)), remedy)
+    if key in site.server.links or (site.server.repository and site.server.repository.name == key):
+        what = f"users' folders have a '{key}' of the site already"
+        yield BadInput(what, str(document.path), "give the course another name")
+    for what, given, most in _above(file.limits, site):
+        remedy = f"ask for at most {most}, or add a larger tier to site.yml"
+        yield BadInput(
+            f"no tier of the site gives {what} {given}", document.where(("limits", what)), remedy
+        )
+    if file.limits.idle is not None and all(tier.idle is None for tier in site.tiers):
+        what = "a site whose tiers are never stopped when idle has no program that stops servers"
+        remedy = "leave idle out, or give a tier of the site an idle limit"
+        yield BadInput(what, document.where(("limits", "idle")), remedy)
+    tier = _tier_of(key, file, known[file.tier])
+    if tier.cap < tier.memory:
+        what = (
+            f"the cap {format_memory(tier.cap)} is below the request {format_memory(tier.memory)}"
+        )
+        yield BadInput(what, document.where(("limits", "memory_cap")), "raise memory_cap")
+
+
+def _above(limits: Limits, site: Site) -> Iterator[tuple[str, str, str]]:
+    """Yield each limit that is above what every tier of the site gives, and the largest value."""
+    shown_as: dict[str, Callable[[int], str]] = {"memory": format_memory, "time": format_time}
+    shown_as |= {"cpus": str, "gpus": str}
+    for name, show in shown_as.items():
+        bounds = [getattr(tier.choose, name) for tier in site.tiers]
+        offered = [getattr(tier, name) for tier in site.tiers]
+        most = max([*offered, *(bound[1] for bound in bounds if bound)])
+        if (given := getattr(limits, name)) is not None and given > most:
+            yield name, show(given), show(most)
+    most_cap = max(
+        tier.cap_of(max(tier.memory, *(tier.choose.memory or (0,)))) for tier in site.tiers
+    )
+    if limits.memory_cap and limits.memory_cap > most_cap:
+        yield "memory_cap", format_memory(limits.memory_cap), format_memory(most_cap)
+
+
+def _tier_of(key: str, file: CourseFile, base: Tier) -> Tier:
+    """Return the tier of the course's servers: the base tier with the course's own limits.
+
+    The roster decides who may use it, and its values are fixed.
+    """
+    limits = file.limits
+    own = {name: getattr(limits, name) for name in limits.model_fields_set}
+    own = {name: value for name, value in own.items() if value is not None or name == "idle"}
+    if limits.memory_cap:
+        own["memory_cap"] = format_memory(limits.memory_cap)
+    if file.reservation:
+        own["reservation"] = file.reservation
+    return base.model_copy(
+        update={**own, "key": key, "title": file.title, "requires": Requires(), "choose": Choose()}
+    )

@@ -1,0 +1,137 @@
+"""Course files: read with line numbers, refused with a remedy, and turned into a tier.
+
+Beside each broken_courses/NAME.yml lies NAME.expected: the place, a piece of what is wrong and a
+piece of the remedy.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from sitekit.base.data import data
+from sitekit.base.errors import BadInput, BadInputs
+from sitekit.site import Site, load_site
+from sitekit.site.course import CourseFile
+from sitekit.site.course_files import Course, read_course, read_courses, read_roster
+from sitekit.site.show import check_site
+
+SITE = load_site(data("config/sites/demo.yml"))
+BROKEN = Path(__file__).parent / "broken_courses"
+WHOLE = """
+title: Bioinformatics 101
+starts: 2026-09-01 08:30
+ends: 2026-12-15
+zone: Europe/Helsinki
+tier: small
+limits: {memory: 500M, cpus: 2, time: 2:00:00, idle: never}
+reservation: bio101
+kernel: python-3.11
+roster: {group: bio, file: names.csv}
+instructors: [carol]
+material: {repository: https://git.example.org/bio/course, ref: v1}
+page: intro/01 start.ipynb
+"""
+
+
+def written(folder: Path, text: str = WHOLE, names: str = "alice\nbob, instructor\n") -> Path:
+    (folder / "names.csv").write_text(names)
+    path = folder / "bio101.yml"
+    path.write_text(text)
+    return path
+
+
+def with_courses(folder: Path) -> Site:
+    return SITE.model_copy(update={"paths": SITE.paths.model_copy(update={"courses": folder})})
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in BROKEN.glob("*.yml")))
+def test_a_broken_course_is_refused(name: str, tmp_path: Path) -> None:
+    path = written(tmp_path, (BROKEN / f"{name}.yml").read_text())
+    with pytest.raises(BadInput) as refusal:
+        read_course(path, SITE)
+    place, what, remedy = (BROKEN / f"{name}.expected").read_text().splitlines()
+    line, _, key = place.partition(", key ")
+    told = str(refusal.value)
+    assert f"{path}:{line}: {key}: " in told and what in told
+    assert remedy in told.partition("->")[2], told
+
+
+def test_a_course_is_a_tier_with_its_own_limits(tmp_path: Path) -> None:
+    course = read_course(written(tmp_path), SITE)
+    tier, base = course.tier, SITE.tier("small")
+    assert (tier.key, tier.title, tier.reservation) == ("bio101", "Bioinformatics 101", "bio101")
+    assert (tier.memory, tier.cpus, tier.time, tier.idle) == (500, 2, 7200, None)
+    assert tier.cap == 2500 and tier.partitions == base.partitions
+    plain = read_course(written(tmp_path, WHOLE.replace("limits:", "#")), SITE).tier
+    assert (plain.memory, plain.idle) == (base.memory, base.idle)
+
+
+@pytest.mark.parametrize(
+    ("moment", "is_open"),
+    [
+        ("2026-09-01T05:29:59+00:00", False),
+        ("2026-09-01T05:30:00+00:00", True),  # 8:30 in Helsinki, in summer
+        ("2026-12-15T21:59:59+00:00", True),  # the last day is included; in winter
+        ("2026-12-15T22:00:00+00:00", False),
+    ],
+)
+def test_a_course_is_open_between_its_dates(tmp_path: Path, moment: str, is_open: bool) -> None:
+    course = read_course(written(tmp_path), SITE)
+    assert course.is_open(datetime.fromisoformat(moment)) is is_open
+
+
+def test_without_a_zone_the_dates_are_those_of_the_machine() -> None:
+    file = CourseFile.model_validate(
+        {"title": "t", "starts": "2026-09-01", "ends": "2026-09-01", "tier": "s"}
+        | {"roster": {"group": "g"}}
+    )
+    begin, end = file.period(ZoneInfo("America/Lima"))
+    assert begin == datetime(2026, 9, 1, 5, tzinfo=timezone.utc)
+    assert (end - begin).total_seconds() == 86400
+
+
+def test_who_is_in_a_course(tmp_path: Path) -> None:
+    course: Course = read_course(written(tmp_path), SITE)
+    assert [course.has(name, ()) for name in ("alice", "bob", "carol", "dave")] == [1, 1, 1, 0]
+    assert course.has("dave", {"bio"}) and not course.has("dave", {"biology"})
+    assert [course.is_instructor(name) for name in ("alice", "bob", "carol")] == [0, 1, 1]
+
+
+@pytest.mark.parametrize("line", ["bob,admin", "b ob", "../bob", "-bob", "bob\x00", "alice"])
+def test_an_odd_line_of_a_roster_is_refused(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "names.csv"
+    path.write_text(f"# names\n\nalice\n{line}\n")
+    with pytest.raises(BadInputs, match=r"names\.csv:4: "):
+        read_roster(path)
+
+
+def test_a_roster_that_is_missing_or_too_long_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="cannot be read"):
+        read_roster(tmp_path / "names.csv")
+    (tmp_path / "names.csv").write_text("alice\n" * 200_000)
+    with pytest.raises(BadInput, match="longer than"):
+        read_roster(tmp_path / "names.csv")
+
+
+@pytest.mark.parametrize("name", ["small", "Bio 101", "-x", "a" * 32])
+def test_a_course_has_a_name_of_its_own(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path).rename(tmp_path / f"{name}.yml")
+    with pytest.raises(BadInput, match=r"is a tier|cannot be a course's name"):
+        read_course(path, SITE)
+
+
+def test_check_site_tells_the_errors_of_all_courses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(tmp_path)
+    assert check_site(with_courses(tmp_path)) == 0
+    assert "course 'bio101': Bioinformatics 101, 2026-09-01 08:30" in capsys.readouterr().out
+    (tmp_path / "one.yml").write_text("title: One\n")
+    (tmp_path / "two.yml").write_text("- 2\n")
+    with pytest.raises(BadInputs) as refusal:
+        read_courses(tmp_path, SITE)
+    assert "one.yml:1: starts" in str(refusal.value) and "two.yml:1" in str(refusal.value)
