@@ -16,7 +16,8 @@ from ..systemd.booted import Booted, booted
 from ..systemd.campus import PACKAGES
 from ..systemd.conftest import as_installed
 
-OF_ROOMS = ("openssh-server", "openssh-client", "nginx-light", "charliecloud")
+OF_ROOMS = ("openssh-server", "openssh-client", "nginx-light", "charliecloud", "docker.io", "iptables", "r-base-core",
+            "r-cran-irkernel")  # fmt: skip
 """What the tests install. The machine has no way to packages."""
 
 

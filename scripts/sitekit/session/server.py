@@ -69,7 +69,7 @@ def main() -> None:
     read_only = settings.get("root_read_only", False)
     os.environ["JUPYTERHUB_ROOT_DIR"] = str(make_root(root, links, home, user, read_only))
     low, high = settings["port_range"]
-    listener = bind(low, high, "127.0.0.1" if tunnel else "")
+    listener = bind(low, high, "127.0.0.1" if tunnel else settings.get("address", ""))
     if tunnel:
         tunnel.open(listener.getsockname()[1])
     await_hub(os.environ["JUPYTERHUB_API_URL"], identity)
