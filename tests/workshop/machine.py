@@ -22,10 +22,8 @@ ENGINE = "sitekit-test-docker"
 UNIT = Path(f"/run/systemd/system/{ENGINE}.service")
 SERVICE = """
 [Service]
-# dockerd changes settings of this network, which the booted machine of the tests mounts read-only
-ExecStart=/usr/bin/unshare --mount /bin/sh -c 'umount -R /proc/sys; exec "$@"' sh /usr/sbin/dockerd \\
-    --data-root {folder}/data --exec-root {folder}/exec --pidfile {folder}/pid --host unix://{socket} \\
-    --live-restore --bridge=none
+ExecStart=/usr/bin/nsenter --mount={folder}/mounts /usr/sbin/dockerd --data-root {folder}/data \\
+    --exec-root {folder}/exec --pidfile {folder}/pid --host unix://{socket} --live-restore --bridge=none
 KillMode=process
 Delegate=yes
 """
@@ -82,6 +80,10 @@ def engine(folder: Path) -> Iterator[None]:
     """A Docker engine; afterwards no process and no mount of it is left."""
     folder.mkdir()
     run("mount", "-t", "tmpfs", "-o", "size=3g", "tmpfs", folder)
+    run("mount", "--make-private", folder)
+    # dockerd changes settings of this network, which the booted machine of the tests has read-only
+    (folder / "mounts").touch()
+    run("unshare", f"--mount={folder}/mounts", "sh", "-c", "umount -R /proc/sys || true")
     try:
         start_engine(folder)
         yield
@@ -90,7 +92,8 @@ def engine(folder: Path) -> Iterator[None]:
             docker("rm", "--force", container, check=False)
         run("systemctl", "stop", ENGINE, check=False)
         run("systemctl", "kill", "--signal=KILL", ENGINE, check=False)
-        until(lambda: subprocess.run(["umount", "--lazy", folder]).returncode == 0, 20)
+        run("umount", folder / "mounts")
+        run("umount", "--lazy", folder)
         shutil.rmtree(folder, ignore_errors=True)
         SOCKET.unlink(missing_ok=True)
         UNIT.unlink(missing_ok=True)

@@ -94,6 +94,7 @@ def _containers(site: Site) -> list[Service]:
             command=(f"{site.libexec}/container_service",),
             environment={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"},
             pauses=_pauses(site, "containers"),
+            kill_mode="mixed",  # programs that it runs, such as iptables, come to their end
             ready=partial(has_address, site.docker.gateway),
         )
     ]
