@@ -62,7 +62,7 @@ def properties(config, job, account, tier, secret):
     set_to = {
         "User": account.pw_name,
         "WorkingDirectory": account.pw_dir,
-        "EnvironmentFile": secret,
+        "EnvironmentFile": "-" + secret,  # the file is gone when systemd runs ExecStopPost=
         "UMask": "0077",
         "MemoryMax": f"{tier['cap']}M",
         "MemoryLow": f"{tier['memory']}M",

@@ -237,11 +237,15 @@ def test_a_crash_gets_its_card(people: dict[str, Person], engine: str) -> None:
 
 def test_time_is_limited_without_the_hub(workshop: Workshop, people: dict[str, Person]) -> None:
     """The hub is down when the time of both servers is over; the next one tells why they ended."""
-    for engine, person in people.items():
-        if person.server() is not None:
-            person.stop_and_wait()
-        told = person.start(f"{engine}-brief")
+
+    def brief(engine: str) -> None:
+        if people[engine].server() is not None:
+            people[engine].stop_and_wait()
+        told = people[engine].start(f"{engine}-brief")
         assert told[-1].get("ready"), told
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(brief, people))
     run("systemctl", "stop", workshop.site.service("hub"))
     try:
         until(lambda: not units(workshop) and not containers(), 90, 1)
@@ -258,6 +262,7 @@ def reached(person: Person) -> bool:
     return False
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("engine", ON)
 def test_a_start_during_which_the_hub_dies_leaves_nothing(
     workshop: Workshop, people: dict[str, Person], engine: str
