@@ -3,7 +3,6 @@ systemd."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from sitekit.contracts.local_gate_config import bridge
 from sitekit.demo.cluster.layout import demo_site
 from sitekit.machine.apply.commands import apply
 from sitekit.machine.host.platform import this_platform
@@ -93,7 +93,7 @@ def here() -> Site:
 def workshop(demo: Demo) -> Iterator[Workshop]:
     """The site with its engine; afterwards nothing of either is left."""
     install("docker.io", "iptables", "nginx-light", "r-base-core", "r-cran-irkernel")
-    site, before = here(), set(os.listdir("/run"))
+    site = here()
     top = Path(tempfile.mkdtemp(dir="/var/lib", prefix="sitekit-test-"))
     top.chmod(0o755)
     with ExitStack() as stack:
@@ -107,7 +107,19 @@ def workshop(demo: Demo) -> Iterator[Workshop]:
         stack.callback(end_servers, site)
         assert start(site) == 0
         yield Workshop(site, top / "engine")
-    assert not (set(os.listdir("/run")) - before) & {"sitekit-test-docker.sock"}
+    assert left(site) == []
+
+
+def left(site: Site) -> list[str]:
+    """What is left of the site's network, units and folders after it was uninstalled."""
+    links = run("ip", "-brief", "link", check=False)
+    texts = {
+        "bridge": links,
+        "rule": run("iptables", "-S"),
+        "unit": run("systemctl", "list-units", "--all"),
+    }
+    found = [name for name, text in texts.items() if bridge(site) in text or site.job_name in text]
+    return found + [str(path) for path in (site.run, site.etc, site.libexec) if path.exists()]
 
 
 def end_servers(site: Site) -> None:
