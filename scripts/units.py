@@ -119,8 +119,21 @@ def described(job, record, state):
         elapsed = int(ended["ended"] - record["started"])
         figures = {key: ended[key] for key in ("exit_code", "signal", "oom", "peak")}
         return [dict(one, state="ended", elapsed=elapsed, limit=record["seconds"], **figures)]
+    if killed_for_memory(job):
+        figures = {"exit_code": 0, "signal": 9, "oom": True, "peak": None, "elapsed": None}
+        return [dict(one, state="ended", limit=record["seconds"], **figures)]
     fresh = time.time() - record["started"] < STARTING
     return [dict(one, state="pending")] if fresh else []
+
+
+def killed_for_memory(job):
+    """Return whether the kernel's log has a kill in the unit's cgroup.
+
+    It is for a server without a record of its end: without memory, systemd may not be able to run
+    ExecStopPost= in the same cgroup.
+    """
+    lines = call("dmesg").stdout.splitlines()
+    return any(f"/{job}.service" in line and "oom-kill" in line for line in lines)
 
 
 def stop(config, job, graceful):

@@ -39,6 +39,7 @@ def program(name: str) -> ModuleType:
         ({"exit_code": 1}, Cause.FAILED),
         ({"signal": 9}, Cause.FAILED),
         ({"signal": 9, "oom": True}, Cause.MEMORY),
+        ({"signal": 9, "oom": True, "elapsed": None}, Cause.MEMORY),
         ({"exit_code": 1, "oom": True}, Cause.FAILED),  # a kernel was killed, long before
         ({"elapsed": 3600}, Cause.TIME),
         ({"elapsed": 3611, "signal": 15}, Cause.TIME),

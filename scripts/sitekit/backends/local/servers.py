@@ -66,6 +66,6 @@ def cause_of(one: Mapping[str, Any]) -> Cause:
     """
     if one["oom"] and one["signal"] == signal.SIGKILL:
         return Cause.MEMORY
-    if one["elapsed"] >= one["limit"]:
+    if one["elapsed"] is not None and one["elapsed"] >= one["limit"]:
         return Cause.TIME
     return Cause.FAILED if one["exit_code"] or one["signal"] else Cause.COMPLETED
