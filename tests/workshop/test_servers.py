@@ -236,6 +236,7 @@ def test_a_crash_gets_its_card(people: dict[str, Person], engine: str) -> None:
     assert "signal 9" in told["what"] and told["lines"], "with the last lines of the log"
 
 
+@pytest.mark.soak
 def test_time_is_limited_without_the_hub(workshop: Workshop, people: dict[str, Person]) -> None:
     """The hub is down when the time of both servers is over; the next one tells why they ended."""
 
