@@ -19,6 +19,8 @@ def killed() -> int | None:
         places = {controllers: path.lstrip("/") for _, controllers, path in lines}
         if "memory" in places:  # cgroup v1
             file = CGROUPS / "memory" / places["memory"] / "memory.oom_control"
+            if not file.exists():  # in a container, which sees its own cgroup at the top
+                file = CGROUPS / "memory" / "memory.oom_control"
         else:
             file = CGROUPS / places[""] / "memory.events"
         count = re.search(r"^oom_kill (\d+)$", file.read_text(), re.MULTILINE)

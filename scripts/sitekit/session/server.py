@@ -67,7 +67,7 @@ def main() -> None:
     shell = LoginShell(settings.get("user_variables", ()), settings.get("umask", "0077"))
     prepare_home(settings)
     low, high = settings["port_range"]
-    listener = bind(low, high, "127.0.0.1" if tunnel else "")
+    listener = bind(low, high, "127.0.0.1" if tunnel else settings.get("address", ""))
     if tunnel:
         tunnel.open(listener.getsockname()[1])
     await_hub(os.environ["JUPYTERHUB_API_URL"], identity)

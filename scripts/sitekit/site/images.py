@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from ..base.errors import Unfit, shown
 from .tier import Row, Tier
 from .value_types import AbsolutePath, ImageKey, Title, spelled
+
+if TYPE_CHECKING:
+    from .model import Site
 
 PROGRAMS = {"apptainer": "apptainer", "singularity": "singularity", "charliecloud": "ch-run"}
 """The program of each engine."""
@@ -114,11 +117,25 @@ def image_faults(containers: Containers | None, images: tuple[Image, ...]) -> It
                 )
 
 
-def unknown_images(images: tuple[Image, ...], tiers: tuple[Tier, ...]) -> Iterator[Unfit]:
+def images_of(site: Site, tier: Tier) -> dict[str, str]:
+    """Return the titles of the images that the site has for a tier, by key.
+
+    Docker has images of its own. Units of systemd run in no image.
+    """
+    if tier.runs_on == "systemd":
+        return {}
+    images = site.docker.images if tier.runs_on == "docker" else site.server.images
+    return {image.key: image.title for image in images}
+
+
+def unknown_images(site: Site) -> Iterator[Unfit]:
     """Yield an error for each image of a tier that the site does not have."""
-    known = [image.key for image in images]
-    for place, tier in enumerate(tiers):
+    for place, tier in enumerate(site.tiers):
+        known = images_of(site, tier)
+        section = "docker.images" if tier.runs_on == "docker" else "server.images"
         for number, key in enumerate(tier.images):
             if key not in known:
-                remedy = f"name one of: {', '.join(known)}" if known else "add it to server.images"
+                remedy = f"name one of: {', '.join(known)}" if known else f"add it to {section}"
+                if tier.runs_on == "systemd":
+                    remedy = "leave images out: servers on systemd run in no image"
                 yield Unfit(f"there is no image '{key}'", remedy, "tiers", place, "images", number)

@@ -6,7 +6,6 @@ file, the line, the key and the remedy.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,9 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..base.errors import Unfit, Unfits
 from .address_types import Address, WebAddress
+from .apart import accounts_apart, paths_apart, ports_apart, tiers_apart
+from .backends import LOCAL
+from .docker import Docker
 from .front import Front
 from .front_login_checks import front_login_fits
 from .images import unknown_images
+from .local_tiers import local_tiers_fit
 from .login import Login
 from .schedule import Backup, KernelCheck
 from .server import Server
@@ -107,6 +110,7 @@ class Site(Section):
     front: Front
     login: Annotated[Login, Field(examples=[{"allowed_groups": ["jupyter-users"]}])]
     slurm: Slurm = Slurm()
+    docker: Docker = Docker()
     server: Server = Server()
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)]
     kernels: Kernels
@@ -116,17 +120,28 @@ class Site(Section):
     def _agrees(self) -> Site:
         """Refuse settings of different sections that contradict each other."""
         if faults := [
-            *_tiers_apart(self),
-            *_ports_apart(self),
-            *_accounts_apart(self),
-            *_paths_apart(self),
+            *tiers_apart(self),
+            *ports_apart(self),
+            *accounts_apart(self),
+            *paths_apart(self),
             *login_node_fits(self),
             *tunnel_fits(self),
             *front_login_fits(self),
-            *unknown_images(self.server.images, self.tiers),
+            *unknown_images(self),
+            *local_tiers_fit(self),
         ]:
             raise Unfits(faults)
         return self
+
+    @property
+    def backends(self) -> tuple[str, ...]:
+        """Return the names of the backends on which the tiers run."""
+        return tuple(dict.fromkeys(tier.runs_on for tier in self.tiers))
+
+    @property
+    def local_backends(self) -> tuple[str, ...]:
+        """Return the backends that run servers on the hub's own host."""
+        return tuple(name for name in self.backends if name in LOCAL)
 
     @property
     def tunnel(self) -> Tunnel | None:
@@ -246,52 +261,6 @@ class Site(Section):
     def tier(self, key: str) -> Tier:
         """Return the tier with this key. Raises KeyError for an unknown key."""
         return {tier.key: tier for tier in self.tiers}[key]
-
-
-def _tiers_apart(site: Site) -> Iterator[Unfit]:
-    """Yield an error if two tiers have the same key."""
-    keys = [tier.key for tier in site.tiers]
-    for place, key in enumerate(keys):
-        if (first := keys.index(key)) != place:
-            what = f"tiers[{first}] has the key '{key}' already"
-            yield Unfit(what, "give each tier a key of its own", "tiers", place, "key")
-
-
-def _ports_apart(site: Site) -> Iterator[Unfit]:
-    """Yield an error for services with the same port."""
-    owners: dict[int, tuple[str, ...]] = {}
-    for key, port in site.ports.items():
-        if (owner := owners.setdefault(port, key)) != key:
-            what = f"port {port} is that of {'.'.join(owner)} already"
-            yield Unfit(what, "give each service a port of its own", *key)
-
-
-def _accounts_apart(site: Site) -> Iterator[Unfit]:
-    """Yield an error if hub and proxy have the same account."""
-    if site.hub.user == site.proxy.user:
-        what = (
-            f"'{site.proxy.user}' is the account of the hub, which may use sudo; the proxy must not"
-        )
-        yield Unfit(
-            what, "give the proxy an account of its own, such as jupyterhub-proxy", "proxy", "user"
-        )
-
-
-def _paths_apart(site: Site) -> Iterator[Unfit]:
-    """Yield an error if the prefix contains the state or the backups."""
-    prefix, state = site.paths.prefix, site.paths.state
-    if state.is_relative_to(prefix) or prefix.is_relative_to(state):
-        yield Unfit(
-            f"{state} holds secrets, and lies inside the prefix {prefix}, which everybody may read, or around it",
-            "put the state on the hub's own disk, such as /var/lib/sitekit",
-            *("paths", "state"),
-        )
-    if site.backup.folder.is_relative_to(prefix):
-        yield Unfit(
-            f"backups hold secrets, and {site.backup.folder} lies inside {prefix}, which everybody may read",
-            "put them on the hub's own disk, such as /var/backups/sitekit",
-            *("backup", "folder"),
-        )
 
 
 def load_site(path: Path) -> Site:

@@ -51,7 +51,8 @@ def homes_of(model: type[BaseModel], name: str) -> list[str]:
 def example(field: FieldInfo) -> str | None:
     """Return a value for `field` as one line of YAML; None if there is no example.
 
-    The value is the field's example, its default, or its required keys.
+    The value is the field's example, its default, or its keys: the required ones, and lists that
+    have an example.
     """
     if field.examples:
         return flow(field.examples[0])
@@ -61,7 +62,7 @@ def example(field: FieldInfo) -> str | None:
     rows = ", ".join(
         f"{name}: {example(part)}"
         for name, part in inner.model_fields.items()
-        if part.is_required()
+        if part.is_required() or (part.examples and part.default == ())
     )
     return None if not rows else f"[{{{rows}}}]" if is_list(field) else f"{{{rows}}}"
 

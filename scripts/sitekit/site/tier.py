@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from ..base.errors import Unfit, shown
-from .backends import BACKENDS
+from .backends import BACKENDS, LOCAL
 from .units import (
     TIME_FORM,
     format_memory,
@@ -182,7 +182,7 @@ class Tier(Row):
     key: Annotated[Key, Field(examples=["small"])]
     title: Annotated[Title, Field(examples=["Small, for a first look"])]
     runs_on: RunsOn = "slurm"
-    partitions: Annotated[tuple[Partition, ...], Field(min_length=1, examples=[["jupyter-short"]])]
+    partitions: Annotated[tuple[Partition, ...], Field(examples=[["jupyter-short"]])] = ()
     memory: Annotated[Memory, Field(examples=["2G"])]
     memory_cap: Annotated[str, BeforeValidator(_cap)] = "1x"
     cpus: Cpus = 1
@@ -202,6 +202,16 @@ class Tier(Row):
     requires: Requires = Requires()
     choose: Choose = Choose()
     images: tuple[ImageKey, ...] = ()
+
+    @model_validator(mode="after")
+    def _has_partitions(self) -> Tier:
+        """Refuse a tier of a scheduler without partitions."""
+        if self.runs_on not in LOCAL and not self.partitions:
+            example = "`partitions: [jupyter-short]`"
+            if "partitions" in self.model_fields_set:
+                raise Unfit("the list is empty", f"write it like {example}", "partitions")
+            raise Unfit("this key is missing", f"add it, such as {example}", "partitions")
+        return self
 
     @model_validator(mode="after")
     def _cap_holds_request(self) -> Tier:

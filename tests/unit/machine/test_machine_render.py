@@ -154,6 +154,7 @@ def test_systemd_takes_the_units_without_a_word(case: str, tmp_path: Path):
         family(platform).apache.program,
         family(platform).nginx.program,
         site.libexec / "tunnel_sshd",
+        site.libexec / "container_service",
     ):
         stub = tmp_path / program.relative_to("/")
         stub.parent.mkdir(parents=True, exist_ok=True)

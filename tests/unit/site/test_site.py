@@ -194,7 +194,8 @@ def test_every_default_in_a_remedy_is_the_default() -> None:
     assert written["environment", "channels"] == "[conda-forge]"
     tier = Tier(key="a", title="A", partitions=("p",), memory="1G", time="1h", idle="never")
     for name, field in Tier.model_fields.items():
-        if not field.is_required() and example(field):
+        # of partitions, which only Slurm's tiers have, the remedy is an example
+        if not field.is_required() and example(field) and name != "partitions":
             advice = read_yaml_text(f"{name}: {example(field)}")
             assert (
                 Tier(

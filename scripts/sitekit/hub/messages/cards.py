@@ -86,11 +86,11 @@ def card_of_refusal(backend: Backend, refusal: Refused) -> Card:
     )
 
 
-def card_of_outage(text: str) -> Card:
-    """Return the card for a start during which the scheduler did not answer."""
+def card_of_outage(backend: Backend, text: str) -> Card:
+    """Return the card for a start during which the backend did not answer."""
     return Card(
         "outage",
-        "The scheduler does not answer; running servers are not affected.",
+        f"{backend.queue.title} does not answer; running servers are not affected.",
         "Try again in a few minutes. Should the job have been accepted all the same, it is cancelled.",
         lines=tuple(text.splitlines()[-4:]),
     )

@@ -22,7 +22,7 @@ from ..servers.ledger import Row
 # seconds between a job's start and its server's callback, above which something may be wrong
 LATE = 90
 OUTAGE = (
-    "The scheduler does not answer; running servers are not affected. "
+    "{title} does not answer; running servers are not affected. "
     "Your request is kept and goes on when it is back."
 )
 
@@ -54,8 +54,9 @@ def event(hub_state: HubState, tag: str) -> dict[str, Any]:
         return {"progress": 5, "message": f"{outage}Asking {title} for a place."}
     if row.port:
         return {"progress": 95, "message": f"Your server listens (job {row.job}); opening it."}
-    if hub_state.backend_of(row).queue.silent_since is not None:
-        return {"progress": 20, "message": OUTAGE}
+    queue = hub_state.backend_of(row).queue
+    if queue.silent_since is not None:
+        return {"progress": 20, "message": OUTAGE.format(title=queue.title)}
     return _of_the_job(hub_state, row)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...backends.choice import Choice
 from ...site import Site
+from ...site.images import images_of
 from ...site.tier import Tier
 from ...site.units import format_memory, format_time, parse_memory, parse_time
 from .typed_values import as_typed
@@ -151,7 +152,7 @@ def fields_of(site: Site, tier: Tier, eligibility: Eligibility) -> dict[str, Fie
             "Interface", {title: title for title in site.server.interfaces}
         )
     if tier.images:
-        titles = {image.key: image.title for image in site.server.images}
+        titles = images_of(site, tier)
         fields["image"] = _named("Image", {key: titles[key] for key in tier.images})
     if choose.memory:
         read_memory = as_typed(parse_memory, ("M", "G"), choose.memory)

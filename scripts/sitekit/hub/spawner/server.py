@@ -112,7 +112,7 @@ class Server(Spawner):
             # The job may exist nevertheless. So the start stays open in the ledger, and
             # reconcile.py cancels the job if Slurm lists it. The same happens if this coroutine is
             # cancelled, because the user stops the server or the hub ends.
-            card = card_of_outage(str(outage))
+            card = card_of_outage(self.backend, str(outage))
             self.hub_state.ledger.abandon(self.tag, card.as_dict())
             raise NotStarted(card) from None
         self.hub_state.ledger.record_job(self.tag, job)

@@ -26,7 +26,6 @@ from .adopt import AdoptingSpawner
 from .look_up_accounts import groups_of
 from .server import Server
 
-DEFAULT = "slurm"  # the backend that is assumed for a server without a record in the ledger
 SUBMITTING = 90  # longest time of the gate, in seconds; added to the tier's start_timeout
 
 
@@ -46,7 +45,7 @@ class TierSpawner(AdoptingSpawner):
 
     hub_state: HubState
     choice: Choice | None = None
-    _backend = DEFAULT  # the resources of the running server, or those that the user has chosen
+    _backend = ""  # the name of the running server's backend, or of that of the chosen tier
     typed: dict[str, str] = {}  # noqa: RUF012  (always replaced, never modified)
     child_class = Type(Server, Server)  # the trait refuses any other class
 
@@ -141,7 +140,9 @@ class TierSpawner(AdoptingSpawner):
         only).
         """
         if self.child_spawner is None:
-            self.child_class = self._class_for(self._backend)
+            # a server without a record in the ledger is one of the first tier's backend
+            backend = self._backend or self.hub_state.site.tiers[0].runs_on
+            self.child_class = self._class_for(backend)
             child = self.child_class(
                 user=self.user,
                 hub=self.hub,
@@ -152,7 +153,7 @@ class TierSpawner(AdoptingSpawner):
                 cookie_options=self.cookie_options,
                 cookie_host_prefix_enabled=self.cookie_host_prefix_enabled,
             )
-            child.backend_name = self._backend
+            child.backend_name = backend
             child.persist = self._persist
             own = {"orm_spawner", "user_options", "child_spawner", "start_timeout", "ip", "port"}
             own |= {"mem_limit", "mem_guarantee", "cpu_guarantee"}
@@ -182,7 +183,7 @@ class TierSpawner(AdoptingSpawner):
         Spawner.load_state(self, state)
         if child_state := state.get("child_state"):
             row = self.hub_state.ledger.row(child_state.get("tag", ""))
-            self._backend = row.backend if row else DEFAULT
+            self._backend = row.backend if row else ""
             self.construct_child().load_state(child_state)
 
     def clear_state(self) -> None:

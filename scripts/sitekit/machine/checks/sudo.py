@@ -70,10 +70,17 @@ def check_rule(site: Site) -> None:
     people = [name for name in people if unix_accounts.has_account(MACHINE, name)]
     if not people:
         return
-    gate = site.libexec / "gate"
+    rules = [(site.libexec / "gate", people[0])] if "slurm" in site.backends else []
+    rules += [(site.libexec / "local_gate", "root")] if site.local_backends else []
+    for program, account in rules:
+        _check_rule(site, program, account)
+
+
+def _check_rule(site: Site, program: Path, account: str) -> None:
+    """Test with sudo whether the hub may start this program as the account. Raises Problem."""
     try:
-        run(["sudo", "-n", "-U", site.hub.user, "-l", "-u", people[0], gate])
+        run(["sudo", "-n", "-U", site.hub.user, "-l", "-u", account, program])
     except CommandFailed as refused:
-        what = f"sudo does not let {site.hub.user} start {gate} as {people[0]}"
+        what = f"sudo does not let {site.hub.user} start {program} as {account}"
         remedy = f"sudo -l -U {site.hub.user}; another rule may come after {site.name}'s"
         raise Problem(f"{what}\n    | {refused.output.strip()}", "sudo", remedy) from None

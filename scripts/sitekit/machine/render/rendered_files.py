@@ -5,13 +5,11 @@ The functions only return files, and write nothing.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from ...backends.slurm import ssh_files as ssh
 from ...base.data import data
 from ...contracts import internal_tls, tunnel
-from ...contracts.gate_config import gate_config, job_script
 from ...site import Site
 from ...site.course_files import course_paths, courses_folder, offered_courses, read_courses
 from ...site.show import dump
@@ -21,6 +19,7 @@ from ..system_sshd.config import denied
 from ..web.config import front
 from ..web.logrotate import log_rotation
 from ..web.renewal import renewal
+from .gates import copy, gates
 from .proxy_preloads import preloaded
 from .services import site_services, site_supervisor
 from .ssh import ssh_files
@@ -39,7 +38,7 @@ def render(site: Site, platform: Platform) -> dict[Path, File]:
     """
     web = front(site, platform) | renewal(site, platform)
     reached = pam(site, platform) | web | preloaded(site) | services(site, platform)
-    before = configuration(site) | (ssh_files(site) if site.slurm.ssh else gate(site))
+    before = configuration(site) | (ssh_files(site) if site.slurm.ssh else gates(site))
     before |= tunnel_files(site) | courses(site)
     rules = {} if site.slurm.ssh else sudoers(site, platform)
     return before | reached | log_rotation(site, platform) | denied(site) | rules
@@ -49,15 +48,15 @@ def configuration(site: Site) -> dict[Path, File]:
     """Return the hub's files: the site with all defaults, JupyterHub's configuration, local.d."""
     files = {
         site.etc / "site.yml": File(dump(site)),
-        site.etc / "jupyterhub_config.py": _copy("config/jupyterhub_config.py"),
-        site.etc / "culler_config.py": _copy("config/culler_config.py"),
+        site.etc / "jupyterhub_config.py": copy("config/jupyterhub_config.py"),
+        site.etc / "culler_config.py": copy("config/culler_config.py"),
     }
     try:
         extras = sorted(path for path in data(LOCAL_D).iterdir() if path.suffix in (".py", ".conf"))
     except FileNotFoundError:
         extras = []
     return files | {
-        site.etc / "local.d" / extra.name: _copy(f"{LOCAL_D}/{extra.name}") for extra in extras
+        site.etc / "local.d" / extra.name: copy(f"{LOCAL_D}/{extra.name}") for extra in extras
     }
 
 
@@ -74,18 +73,6 @@ def courses(site: Site) -> dict[Path, File]:
             (folder / name).read_text(encoding="utf-8-sig"), 0o640, group_of=site.hub.user
         )
         for name in sorted(names)
-    }
-
-
-def gate(site: Site) -> dict[Path, File]:
-    """Return the gate, its configuration, and the job script that the gate submits."""
-    script = job_script(site, data("config/templates/job.sh").read_text(encoding="utf-8"))
-    config = gate_config(site, read_courses(courses_folder(site), site))
-    return {
-        site.libexec / "gate.json": File(json.dumps(config, indent=2) + "\n"),
-        site.libexec / "job.sh": File(script),
-        site.libexec / "gate": _copy("scripts/gate", 0o755),
-        site.libexec / "end": _copy("scripts/gate", 0o755),
     }
 
 
@@ -129,8 +116,3 @@ def folders(site: Site, platform: Platform) -> dict[Path, Folder]:
     }
     ordered = sorted(shared | own, key=lambda path: len(path.parts))
     return {path: own.get(path) or shared[path] for path in ordered if path != Path("/")}
-
-
-def _copy(name: str, mode: int = 0o644) -> File:
-    """Return a file of the checkout as a file of the machine."""
-    return File(data(name).read_text(encoding="utf-8"), mode)

@@ -16,7 +16,13 @@ from ..supervisors.control import (
     SystemdSupervisor,
     which_supervisor,
 )
-from ..supervisors.ready import front_answers, hub_answers, proxy_answers, tunnel_answers
+from ..supervisors.ready import (
+    front_answers,
+    has_address,
+    hub_answers,
+    proxy_answers,
+    tunnel_answers,
+)
 from ..supervisors.service import Service
 from ..web.config import RELOAD, front_path, server
 from .proxy_preloads import node_options
@@ -28,7 +34,7 @@ def site_services(site: Site, platform: Platform) -> list[Service]:
 
     This function is pure; only the `ready` function of a service examines the machine.
     """
-    services = [_proxy(site), _hub(site), *_tunnel(site)]
+    services = [*_containers(site), _proxy(site), _hub(site), *_tunnel(site)]
     return [*services, _front(site, platform)] if site.front.instance == "own" else services
 
 
@@ -77,6 +83,23 @@ def _proxy(site: Site) -> Service:
     )
 
 
+def _containers(site: Site) -> list[Service]:
+    """Return the service that keeps the containers' network and limits, if a tier runs on Docker."""
+    if "docker" not in site.backends:
+        return []
+    return [
+        Service(
+            name=site.service("containers"),
+            description=f"Network and time limits of the containers of the site {site.name}",
+            command=(f"{site.libexec}/container_service",),
+            environment={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"},
+            pauses=_pauses(site, "containers"),
+            kill_mode="mixed",  # programs that it runs, such as iptables, come to their end
+            ready=partial(has_address, site.docker.gateway),
+        )
+    ]
+
+
 def _tls(site: Site) -> tuple[str, ...]:
     """Return the options with which both ports of the proxy require a client certificate.
 
@@ -94,7 +117,7 @@ def _tls(site: Site) -> tuple[str, ...]:
 
 def _hub(site: Site) -> Service:
     """Return the service that runs JupyterHub."""
-    local = site.slurm.conf and site.slurm.ssh is None
+    local = site.slurm.conf and site.slurm.ssh is None and "slurm" in site.backends
     slurm = {"SLURM_CONF": str(site.slurm.conf)} if local else {}
     secret = ("hub.env",) if site.login.method != "pam" else ()
     return Service(
@@ -109,7 +132,7 @@ def _hub(site: Site) -> Service:
             site.paths.prefix,
         ),  # WorkingDirectory= already waits for the mount of the state folder
         pauses=_pauses(site, "hub"),
-        after=(site.service("proxy"),),
+        after=(*(service.name for service in _containers(site)), site.service("proxy")),
         wants=timers(site),
         kill_mode="process",  # the processes that the hub has started belong to users
         heartbeat_seconds=60,

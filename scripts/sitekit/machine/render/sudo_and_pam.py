@@ -17,19 +17,20 @@ def sudoers(site: Site, platform: Platform) -> dict[Path, File]:
     The rules need sudo 1.8.29 or later. In a rule, `""` after the command means that no arguments
     are allowed. The user list names the groups whose members may have servers, or the one account
     that runs all servers. The user list excludes root by name and by number, and the site's own
-    accounts. No variable of the hub's environment is passed on.
+    accounts. No variable of the hub's environment is passed on. If tiers run on this host, one more
+    rule lets the hub start the local gate as root.
     """
     hub, gateway = site.hub.user, site.login.gateway
     people = [gateway] if gateway else [f"%{group}" for group in site.login.allowed_groups]
     never = ["!root", "!#0", f"!{hub}", f"!{site.proxy.user}"]
-    words = {
+    words: dict[str, object] = {
         "hub": hub,
         "people": ", ".join([*people, *never]),
+        "slurm": "slurm" in site.backends,
         "everybody": ", ".join([gateway or "ALL", *never]),
     }
-    text = (
-        templates("config/templates").get_template("sudoers.j2").render(site=site, **words) + "\n"
-    )
+    text = templates("config/templates").get_template("sudoers.j2").render(site=site, **words)
+    text = text.rstrip("\n") + "\n"
     return {platform.sudoers / f"sitekit-{site.name}": File(text, 0o440)}
 
 

@@ -51,6 +51,16 @@ def hub_answers(site: Site) -> bool:
         return False
 
 
+def has_address(address: str) -> bool:
+    """Return whether this host has the address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
+
+
 def tunnel_answers(site: Site) -> bool:
     """Return whether the site's own sshd answers, and no other account's program."""
     if site.tunnel is None or not _owned(site.tunnel.port, site.tunnel.user, "0.0.0.0"):  # noqa: S104

@@ -1,0 +1,1 @@
+"""Run servers as containers of Docker on the hub's own host."""

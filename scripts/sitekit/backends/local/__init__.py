@@ -1,0 +1,1 @@
+"""Run servers on the hub's own host, through a root-owned program: what docker and systemd share."""

@@ -1,0 +1,131 @@
+"""Run servers on the hub's own host: what the backends docker and systemd share.
+
+Neither has a queue: a server starts at once, or the start is refused.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Coroutine, Iterable
+from typing import Any
+
+from ...site import Site
+from ..choice import Choice
+from ..job import Ending, Explanation, Job, NoAnswer, Offers, Refused, Work
+from . import gate
+from .servers import Servers, ending_of, job_of
+
+SUBMITTING = 90.0
+"""Seconds after which a start that an earlier hub began has reached the engine, or never will."""
+
+
+class LocalBackend:
+    """Run servers through the local gate. `engine` is the name of the engine in its requests."""
+
+    title = ""
+    engine = ""
+    spawner = "sitekit.hub.spawner.server:Server"
+
+    def __init__(self, site: Site, open_work: Callable[[], Iterable[Work]]) -> None:
+        self.site, self.strays = site, list[str]()
+        self.queue = Servers(site, self.engine, self.title)
+        self._started: dict[str, float] = {}  # by tag: when the engine had started the server
+
+    async def offers(self, account: str) -> Offers:
+        return Offers()
+
+    async def submit(
+        self, work: Work, choice: Choice, environment: dict[str, str], live: Collection[str]
+    ) -> str:
+        """Start a server. Raises Refused, NoAnswer."""
+        try:
+            return await gate.submit(self.site, self.engine, work, choice, environment)
+        except NoAnswer:
+            self.queue.look()
+            raise
+        finally:
+            self._started[work.tag] = time.monotonic()
+
+    def find(self, work: Work) -> Job | None:
+        return self.queue.snapshot.job_of(work)
+
+    async def look_up(self, work: Work) -> Job | None:
+        """Return the server; None if a list that is younger than its start does not have it.
+
+        Raises NoAnswer.
+        """
+        if job := self.find(work):
+            return job
+        if not self._is_younger(work):
+            await self.queue.newer()
+        if not self.queue.healthy or not self._is_younger(work):
+            raise NoAnswer(f"{self.title} has not been asked since the start")
+        return self.find(work)
+
+    def _is_younger(self, work: Work) -> bool:
+        """Return whether the last list was made after the server's start had ended."""
+        snapshot = self.queue.snapshot
+        if work.tag in self._started:
+            return snapshot.taken > self._started[work.tag]
+        return snapshot.at > work.intended + SUBMITTING
+
+    def is_hidden(self, work: Work) -> bool:
+        return False
+
+    def explain_reason(self, job: Job) -> str:
+        return f"{self.title} is starting the server."
+
+    def explain_wait(self, job: Job, choice: Choice) -> str:
+        return self.explain_reason(job)
+
+    def explain_refusal(self, refusal: Refused) -> Explanation | None:
+        if refusal.kind == "image":
+            return Explanation(
+                "image-missing",
+                "The container image is missing on the hub's machine.",
+                "Choose another image, or tell your administrators.",
+            )
+        if refusal.kind == "engine":
+            what = f"{self.title} could not start the server."
+            return Explanation("engine", what, "Try again, or tell your administrators.")
+        return None
+
+    async def address(self, job: Job) -> str:
+        """Return the address at which the hub reaches the server. Raises NoAnswer."""
+        raise NotImplementedError
+
+    async def stop(self, work: Work, job: str, *, graceful: bool) -> bool:
+        return await gate.cancel(self.site, self.engine, job, graceful=graceful)
+
+    async def ending(self, work: Work, job: str) -> Ending | None:
+        try:
+            found = await gate.servers(self.site, self.engine, job)
+        except NoAnswer:
+            return None
+        own = [one for one in found if work.owns(one["uid"], str(one["account"]))]
+        return ending_of(own[0]) if own else None
+
+    async def log_tail(self, work: Work, job: str) -> list[str]:
+        return await gate.log_lines(self.site, self.engine, job)
+
+    def loops(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+        return {"servers": self.queue.run}
+
+    async def list_jobs(self) -> Collection[Job]:
+        return [job_of(one) for one in await gate.servers(self.site, self.engine)]
+
+    async def hidden_from(self, account: str) -> tuple[str, str] | None:
+        return None
+
+    def status(self) -> dict[str, object]:
+        queue = self.queue
+        return {
+            "answers": queue.healthy,
+            "silent_for": None
+            if queue.silent_since is None
+            else round(time.time() - queue.silent_since),
+            "trouble": queue.trouble,
+            "queries": queue.queries,
+            "jobs": len(queue.snapshot.jobs),
+            "strays": self.strays,
+        }

@@ -1,0 +1,87 @@
+"""Send requests to the local gate, the root-owned program that starts and ends servers on this host.
+
+The local gate is scripts/local_gate. It runs as root, so that its answers can be trusted. The texts
+in them, such as lines of logs, are users'.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ...site import Site
+from ..choice import Choice
+from ..job import NoAnswer, Refused, Work
+from ..slurm.run_program import ENVIRONMENT, run_program
+
+SUDO = "/usr/bin/sudo"
+ANSWER = 16 * 1024**2  # bytes; a server takes some hundred in the longest answer
+LINES, LINE = 40, 1000  # the part of a log that is returned: lines, characters of each
+
+
+async def ask(site: Site, engine: str, verb: str, **request: Any) -> dict[str, Any]:
+    """Send a request to the local gate, and return its answer. Raises Refused, NoAnswer."""
+    argv = [SUDO, "-n", "-u", "root", "--", str(site.libexec / "local_gate")]
+    text = json.dumps({**request, "verb": verb, "engine": engine})
+    answer = await run_program(argv, ENVIRONMENT, text, timeout=60, most=ANSWER)
+    try:
+        reply: dict[str, Any] = json.loads(answer.out)
+        done = reply["ok"]
+    except (ValueError, KeyError, TypeError):
+        why = plain(answer.err)[-500:]
+        raise Refused("gate", f"sudo did not let the hub start the local gate: {why}") from None
+    if done:
+        return reply
+    error = plain(str(reply.get("error", "")))
+    if reply.get("kind") == "silent":
+        raise NoAnswer(error)
+    raise Refused(str(reply.get("kind", "gate")), error)
+
+
+async def submit(
+    site: Site, engine: str, work: Work, choice: Choice, environment: Mapping[str, str]
+) -> str:
+    """Start a server, and return its name. Raises Refused, NoAnswer."""
+    request = {"account": work.account, "tag": work.tag, "tier": choice.tier}
+    request |= {"user": work.user} if work.user != work.account else {}
+    request |= {"image": choice.image} if choice.image else {}
+    reply = await ask(site, engine, "submit", environment=dict(environment), **request)
+    return str(reply["job"])
+
+
+async def cancel(site: Site, engine: str, job: str, *, graceful: bool) -> bool:
+    """End a server. Returns False if there is no such server. Raises Refused, NoAnswer."""
+    reply = await ask(site, engine, "cancel", job=job, graceful=graceful)
+    return not reply.get("gone", False)
+
+
+async def servers(site: Site, engine: str, job: str = "") -> list[dict[str, Any]]:
+    """Return the servers of the site that run or have ended lately; with `job`, this one alone.
+
+    Raises NoAnswer, also if the gate refuses: what it does not say, the hub does not know.
+    """
+    try:
+        reply = await ask(site, engine, "query", **({"job": job} if job else {}))
+        return list(reply["jobs"])
+    except (Refused, KeyError) as refusal:
+        raise NoAnswer(str(refusal)) from None
+
+
+async def log_lines(site: Site, engine: str, job: str) -> list[str]:
+    """Return the last lines of a server's log; none if it cannot be read."""
+    try:
+        reply = await ask(site, engine, "log", job=job)
+        return within(reply["lines"])
+    except (Refused, NoAnswer, KeyError):
+        return []
+
+
+def within(lines: Iterable[str]) -> list[str]:
+    """Return the last lines, without characters that control a terminal, and not too long."""
+    return [plain(str(line))[:LINE] for line in list(lines)[-LINES:]]
+
+
+def plain(text: str) -> str:
+    """Return the text without characters that control a terminal; line breaks are kept."""
+    return "".join(sign for sign in text if sign.isprintable() or sign == "\n")

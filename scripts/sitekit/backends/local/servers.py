@@ -1,0 +1,71 @@
+"""Convert the local gate's records of servers to jobs and endings, and keep the last list."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from typing import Any
+
+from ...site import Site
+from ..job import Cause, Ending, Job, Phase
+from ..snapshot import SnapshotLoop
+from . import gate
+
+PHASES = {phase.value: phase for phase in Phase}
+
+
+class Servers(SnapshotLoop):
+    """Keep the last list of the servers that run on an engine."""
+
+    def __init__(self, site: Site, engine: str, title: str) -> None:
+        super().__init__()
+        self.title, self._site, self._engine = title, site, engine
+
+    async def read(self) -> Mapping[str, Job]:
+        """Query the engine for the servers of the site. Raises NoAnswer."""
+        found = await gate.servers(self._site, self._engine)
+        return {job.id: job for job in map(job_of, found)}
+
+
+def job_of(one: Mapping[str, Any]) -> Job:
+    """Return a server as a job. The last part of its name is the tag of its start."""
+    name, state = str(one["job"]), str(one["state"])
+    return Job(
+        id=name,
+        uid=one["uid"],
+        user=str(one["account"]),
+        phase=PHASES.get(state, Phase.UNKNOWN),
+        state=state,
+        host=str(one["host"]),
+        start=one["started"] or None,
+        tag=name.rpartition("-")[2],
+    )
+
+
+def ending_of(one: Mapping[str, Any]) -> Ending | None:
+    """Return how a server ended; None if it has not ended."""
+    if one["state"] != Phase.ENDED.value:
+        return None
+    return Ending(
+        job=str(one["job"]),
+        cause=cause_of(one),
+        exit_code=one["exit_code"],
+        signal=one["signal"],
+        elapsed=one["elapsed"],
+        limit=one["limit"],
+        peak_memory=one["peak"],
+        owner=one["uid"],
+    )
+
+
+def cause_of(one: Mapping[str, Any]) -> Cause:
+    """Return why a server ended.
+
+    If Linux has killed a kernel for lack of memory, the server goes on. So only a server that was
+    itself killed has run out of memory.
+    """
+    if one["oom"] and one["signal"] == signal.SIGKILL:
+        return Cause.MEMORY
+    if one["elapsed"] is not None and one["elapsed"] >= one["limit"]:
+        return Cause.TIME
+    return Cause.FAILED if one["exit_code"] or one["signal"] else Cause.COMPLETED

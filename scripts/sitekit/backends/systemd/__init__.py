@@ -1,0 +1,1 @@
+"""Run servers as transient systemd units on the hub's own host."""

@@ -1,0 +1,16 @@
+"""Run servers as systemd units, which listen on this host's loopback address only."""
+
+from __future__ import annotations
+
+from ..job import Job
+from ..local.backend import LocalBackend
+
+
+class SystemdBackend(LocalBackend):
+    """Run servers of a site as transient systemd units."""
+
+    title = "systemd"
+    engine = "systemd"
+
+    async def address(self, job: Job) -> str:
+        return "127.0.0.1"

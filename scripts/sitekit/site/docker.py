@@ -1,0 +1,65 @@
+"""Define the section `docker`: the engine that runs containers on the hub's host, and its images."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from ..base.errors import Unfit, shown
+from .tier import Row
+from .value_types import AbsolutePath, ImageKey, Title, spelled
+
+
+def _subnet(text: str) -> str:
+    """Check a private IPv4 network that has room for containers."""
+    try:
+        network = ipaddress.IPv4Network(text)
+        good = network.is_private and 16 <= network.prefixlen <= 28
+    except ValueError:
+        good = False
+    if not good:
+        raise Unfit(
+            f"{shown(text)} is not a private IPv4 network of 16 to 65536 addresses",
+            "write it like 172.30.0.0/24, and choose one that nothing else of this machine uses",
+        )
+    return text
+
+
+Subnet = Annotated[str, AfterValidator(_subnet)]
+ImageName = Annotated[
+    str,
+    spelled(
+        r"[a-z0-9][a-z0-9._:/-]{0,200}(@sha256:[0-9a-f]{64})?",
+        "is not the name of an image",
+        "write a name that `docker image ls` lists, like sitekit/workshop:2027",
+    ),
+]
+
+
+class DockerImage(Row):
+    """Define an image of the engine. `python` is the image's own Python, which runs the server."""
+
+    key: Annotated[ImageKey, Field(examples=["python-r"])]
+    title: Annotated[Title, Field(examples=["Python and R"])]
+    name: Annotated[ImageName, Field(examples=["sitekit/workshop:2027"])]
+    python: AbsolutePath = Path("/opt/jupyter/bin/python3")
+
+
+class Docker(Row):
+    """Define how root's programs reach the engine, and the network of the containers.
+
+    The first address of `subnet` is that of the hub.
+    """
+
+    program: AbsolutePath = Path("/usr/bin/docker")
+    socket: AbsolutePath = Path("/run/docker.sock")
+    subnet: Subnet = "172.30.0.0/24"
+    images: tuple[DockerImage, ...] = ()
+
+    @property
+    def gateway(self) -> str:
+        """Return the address of the hub's host in the containers' network."""
+        return str(next(ipaddress.IPv4Network(self.subnet).hosts()))

@@ -1,0 +1,83 @@
+"""Servers on the hub's own host: what the gate's records mean, and what its programs read and write."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from importlib import util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from machine_sites import demo, shipped
+
+from sitekit.backends.job import Cause, Phase
+from sitekit.backends.local.servers import cause_of, ending_of, job_of
+from sitekit.contracts.local_gate_config import bridge, local_gate_config
+
+SCRIPTS = Path(__file__).parents[3] / "scripts"
+ENDED = {"job": "jupyter-x-0123456789abcdef", "account": "alice", "uid": 1001, "host": "localhost",
+         "state": "ended", "started": 100, "exit_code": 0, "signal": 0, "oom": False, "elapsed": 50,
+         "limit": 3600, "peak": None}  # fmt: skip
+
+
+def program(name: str) -> ModuleType:
+    """One of root's files, as the local gate imports it."""
+    spec = util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
+    assert spec and spec.loader
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("told", "cause"),
+    [
+        ({}, Cause.COMPLETED),
+        ({"exit_code": 1}, Cause.FAILED),
+        ({"signal": 9}, Cause.FAILED),
+        ({"signal": 9, "oom": True}, Cause.MEMORY),
+        ({"signal": 9, "oom": True, "elapsed": None}, Cause.MEMORY),
+        ({"exit_code": 1, "oom": True}, Cause.FAILED),  # a kernel was killed, long before
+        ({"elapsed": 3600}, Cause.TIME),
+        ({"elapsed": 3611, "signal": 15}, Cause.TIME),
+    ],
+)
+def test_why_a_server_ended(told: dict[str, Any], cause: Cause) -> None:
+    assert cause_of({**ENDED, **told}) == cause
+
+
+def test_a_record_is_a_job() -> None:
+    job = job_of(ENDED)
+    assert (job.tag, job.ended, job.uid) == ("0123456789abcdef", True, 1001)
+    assert job_of({**ENDED, "state": "of a later version"}).phase is Phase.UNKNOWN
+    assert ending_of({**ENDED, "state": "running"}) is None
+
+
+def test_a_value_reaches_a_unit_as_it_is() -> None:
+    """EnvironmentFile= has the quoting of a shell, but for line breaks, which values cannot have."""
+    value = 'a "b" `c` $HOME \\d \'e\' {"f": 1}'
+    assert shlex.split(program("units").quoted(value).replace("\\$", "$").replace("\\`", "`")) == [
+        value
+    ]
+
+
+def test_times_of_the_engine() -> None:
+    seconds = program("containers").seconds
+    assert seconds("1970-01-02T00:00:01.123456789Z") == 86401
+    assert seconds("1970-01-02T02:00:01+02:00") == 86401
+    assert seconds("0001-01-01T00:00:00Z") == 0
+
+
+def test_the_gate_has_the_tiers_of_this_host_alone() -> None:
+    site = shipped("workshop-vm")
+    config = local_gate_config(site)
+    assert set(config["tiers"]) == {"participant", "instructor"} and config["engines"] == ["docker"]
+    assert config["tiers"]["instructor"]["group"] == "instructors"
+    assert config["docker"]["gateway"] == site.hub.address
+    assert len(bridge(site)) <= 15 and len(bridge(site.model_copy(update={"name": "x" * 40}))) == 15
+    assert local_gate_config(demo())["engines"] == []
+    json.dumps(config)
+    assert "gate" not in sys.modules

@@ -1,0 +1,100 @@
+"""The machine of config/sites/workshop-vm.yml: its accounts, and a real Docker engine.
+
+The engine is a unit of the tests, with its data on a memory disk. As on Debian, a stop ends dockerd
+alone, and the containers go on.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..slurm import until
+
+PASSWORDS = {"trainee1": "green-table-four", "trainee2": "blue-chair-nine", "trainee3": "grey-lamp-six",
+             "outsider": "red-door-two"}  # fmt: skip
+GROUPS = {"training": ("trainee1", "trainee2", "trainee3"), "instructors": ()}
+SOCKET = Path("/run/sitekit-test-docker.sock")
+ENGINE = "sitekit-test-docker"
+UNIT = Path(f"/run/systemd/system/{ENGINE}.service")
+SERVICE = """
+[Service]
+ExecStart=/usr/bin/nsenter --mount={folder}/mounts /usr/sbin/dockerd --data-root {folder}/data \\
+    --exec-root {folder}/exec --pidfile {folder}/pid --host unix://{socket} --live-restore --bridge=none
+KillMode=process
+Delegate=yes
+"""
+
+
+def run(*argv: object, check: bool = True, given: str = "") -> str:
+    """Run a program as root, and return its output."""
+    words = [str(word) for word in argv]
+    done = subprocess.run(words, input=given, capture_output=True, text=True, timeout=120)
+    assert not check or done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+    return done.stdout.strip()
+
+
+@contextmanager
+def accounts() -> Iterator[None]:
+    """Linux accounts of a workshop; afterwards neither accounts nor homes are left."""
+    for group in GROUPS:
+        run("groupadd", group)
+    try:
+        for name, password in PASSWORDS.items():
+            run("useradd", "--create-home", "--shell", "/bin/bash", "--key", "HOME_MODE=0700", name)
+            run("chpasswd", given=f"{name}:{password}\n")
+        for group, members in GROUPS.items():
+            for name in members:
+                run("usermod", "--append", "--groups", group, name)
+        yield
+    finally:
+        for name in PASSWORDS:
+            run("loginctl", "terminate-user", name, check=False)
+            run("userdel", "--remove", name, check=False)
+        for group in GROUPS:
+            run("groupdel", group, check=False)
+
+
+def docker(*words: object, check: bool = True) -> str:
+    """Run a command of the engine, as root."""
+    return run("/usr/bin/docker", "-H", f"unix://{SOCKET}", *words, check=check)
+
+
+def start_engine(folder: Path) -> None:
+    """Start dockerd with its data in `folder`, and wait until it answers."""
+    UNIT.write_text(SERVICE.format(folder=folder, socket=SOCKET))
+    run("systemctl", "daemon-reload")
+    run("systemctl", "start", ENGINE)
+    until(lambda: docker("info", "--format", "{{.ID}}", check=False), 30)
+
+
+def stop_engine() -> None:
+    run("systemctl", "stop", ENGINE)
+
+
+@contextmanager
+def engine(folder: Path) -> Iterator[None]:
+    """A Docker engine; afterwards no process and no mount of it is left."""
+    folder.mkdir()
+    run("mount", "-t", "tmpfs", "-o", "size=3g", "tmpfs", folder)
+    run("mount", "--make-private", folder)
+    # dockerd changes settings of this network, which the booted machine of the tests has read-only
+    (folder / "mounts").touch()
+    run("unshare", f"--mount={folder}/mounts", "sh", "-c", "umount -R /proc/sys || true")
+    try:
+        start_engine(folder)
+        yield
+    finally:
+        for container in docker("ps", "--all", "--quiet", check=False).split():
+            docker("rm", "--force", container, check=False)
+        run("systemctl", "stop", ENGINE, check=False)
+        run("systemctl", "kill", "--signal=KILL", ENGINE, check=False)
+        run("umount", folder / "mounts")
+        run("umount", "--lazy", folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        SOCKET.unlink(missing_ok=True)
+        UNIT.unlink(missing_ok=True)
+        run("systemctl", "daemon-reload")
