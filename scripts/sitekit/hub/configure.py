@@ -11,6 +11,7 @@ from ..base.data import data
 from ..contracts.gate_config import COOKIES
 from ..contracts.internal_tls import as_installed, hub_url, proxy_api_url
 from ..site import Site
+from .api import socket_probe
 from .api.cards_and_status import CardHandler, StatusHandler
 from .api.metrics import update_metrics
 from .api.server_callbacks import (
@@ -176,6 +177,7 @@ def update_handlers(c: Any, site: Site) -> None:
         (ENDING, EndingHandler),
         (r"/api/sitekit/card", CardHandler),
         (r"/api/sitekit/status", StatusHandler),
+        (socket_probe.PATH, socket_probe.SocketProbeHandler),
         *([(enter.PATH, enter.EnterHandler)] if one_domain else []),
     ]
 
