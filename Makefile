@@ -11,7 +11,7 @@ KIT := @scripts/kit
 .DEFAULT_GOAL := help
 .PHONY: help new_site check_site show setup_conda install_all lock bundle releases upgrade rollback \
         prune_releases advisories uninstall_environment kernels kernels_diff kernels_check \
-        kernels_import images_check diff apply uninstall start stop status backup restore rotate_secrets \
+        kernels_import images_check diff apply uninstall start stop status doctor backup restore rotate_secrets \
         certificate certificate_check maintenance_on maintenance_off demo demo_status demo_stop \
         demo_reset test test_quick lint bench soak
 
@@ -67,6 +67,9 @@ stop:
 	$(KIT) stop
 status:
 	$(KIT) status
+doctor:
+	@scripts/kit doctor $(foreach v,CHECK JSON JUNIT NODES OSV USER,$(if $(filter command,$(firstword $(origin $v))),'$v=$($v)')) \
+	    || [ $$? -eq 3 ]  # 3: warnings only
 backup:
 	$(KIT) backup
 restore:

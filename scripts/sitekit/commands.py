@@ -154,6 +154,20 @@ GROUPS: dict[str, dict[str, Command]] = {
             "sitekit.machine.run.commands:status",
             root=True,
         ),
+        "doctor": Command(
+            "say what is wrong with the site, why it matters, and what mends it; change nothing",
+            "sitekit.operations.doctor.commands:doctor",
+            variables={
+                "CHECK": "the ids or subjects of checks, with commas; docs/doctor.md lists them",
+                "USER": "the user with whose eyes the checks look; default: a member of the groups",
+                "NODES": "1 also runs a short job of this user in each partition",
+                "JSON": "1 prints the result as JSON",
+                "JUNIT": "a file for the result in JUnit's format",
+                "OSV": "files or folders with advisories in the OSV format",
+            },
+            details="As root it sees most. It ends with 0 if nothing needs attention, 1 for an error, "
+            "3 for warnings only.",
+        ),
         "backup": Command(
             "write database, secrets and configuration to one file",
             "sitekit.machine.backup.backup:backup",
