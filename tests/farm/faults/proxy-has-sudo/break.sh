@@ -1,0 +1,2 @@
+fresh /etc/sudoers.d/zz
+echo "jupyterhub-proxy ALL=(ALL) NOPASSWD: /bin/true" >/etc/sudoers.d/zz

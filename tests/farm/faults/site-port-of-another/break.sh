@@ -1,0 +1,1 @@
+edit hub.port 26817

@@ -1,0 +1,2 @@
+fresh /etc/sudoers.d/zz
+echo "jupyterhub-daemon ALL=(ALL) !$LIBEXEC/gate" >/etc/sudoers.d/zz

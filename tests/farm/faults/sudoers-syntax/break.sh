@@ -1,0 +1,2 @@
+fresh /etc/sudoers.d/zz
+echo "this is no rule" >/etc/sudoers.d/zz
