@@ -155,18 +155,17 @@ GROUPS: dict[str, dict[str, Command]] = {
             root=True,
         ),
         "doctor": Command(
-            "say what is wrong with the site, why it matters, and what mends it; change nothing",
+            "say what is wrong with the site, causes first, and what mends it; change nothing",
             "sitekit.operations.doctor.commands:doctor",
             variables={
-                "CHECK": "the ids or subjects of checks, with commas; docs/doctor.md lists them",
-                "USER": "the user with whose eyes the checks look; default: a member of the groups",
+                "CHECK": "ids or subjects of checks, with commas",
+                "USER": "the user with whose eyes the checks look",
                 "NODES": "1 also runs a short job of this user in each partition",
-                "JSON": "1 prints the result as JSON",
+                "JSON": "1 prints JSON",
                 "JUNIT": "a file for the result in JUnit's format",
                 "OSV": "files or folders with advisories in the OSV format",
             },
-            details="As root it sees most. It ends with 0 if nothing needs attention, 1 for an error, "
-            "3 for warnings only.",
+            details="Exits with 0 if nothing needs attention, 1 for an error, 3 for warnings only.",
         ),
         "backup": Command(
             "write database, secrets and configuration to one file",
@@ -237,12 +236,7 @@ GROUPS: dict[str, dict[str, Command]] = {
 }
 """All commands by group. A command without a function is carried out by the Makefile itself."""
 
-COMMANDS = {
-    name: command
-    for group in GROUPS.values()
-    for name, command in group.items()
-    if command.function
-}
+COMMANDS = {name: one for group in GROUPS.values() for name, one in group.items() if one.function}
 
 
 def overview() -> str:
