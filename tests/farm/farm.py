@@ -7,13 +7,15 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from sitekit.demo.cluster.layout import NODES
 from sitekit.site import Site
+
+from ..faults.machine import Machine
 
 FARM = Path(__file__).parent
 CHECKOUT = FARM.parents[1]
@@ -25,6 +27,7 @@ class Farm:
 
     def __init__(self, site: Site, scratch: Path) -> None:
         self.site, self.kept = site, scratch / "kept"
+        self.machine = Machine(site)
         self.file = scratch / "site.yml"
         self.environment = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -115,15 +118,11 @@ class Farm:
             self._run_text("reconfigure")
 
     def start(self, name: str) -> None:
-        """Start a service of the demo, and wait until Slurm or the hub answers again."""
-        unit = f"{self.environment['UNIT']}-{name}"
-        subprocess.run(["systemctl", "reset-failed", unit], capture_output=True)
-        subprocess.run(["systemctl", "start", unit], check=True, timeout=120)
-        end = time.monotonic() + 60
-        subjects = "slurm,nodes" if name.startswith(("slurm", "munge")) else "services,front"
-        while self.doctor(f"CHECK={subjects}")["severity"] in ("error", "warning"):
-            assert time.monotonic() < end, f"{name} does not answer"
-            time.sleep(0.3)
+        """Start a service of the demo, and wait until it answers, and until Slurm's nodes do."""
+        subprocess.run(["systemctl", "reset-failed", f"{self.environment['UNIT']}-{name}"])
+        self.machine.start(name)
+        if name.startswith(("slurm", "munge")):
+            self.machine.start("slurmctld", *(f"slurmd-{node}" for node in NODES))
 
     def _run_text(self, text: str) -> None:
         subprocess.run(

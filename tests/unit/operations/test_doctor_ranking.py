@@ -49,10 +49,11 @@ def test_a_check_that_fails_is_a_finding_and_hides_no_other(here: Context) -> No
     checks = [
         check("a.crash", warning("before"), ValueError("oh")),
         check("a.silent", Unanswered("nobody answers")),
+        check("a.closed", PermissionError(13, "Permission denied", "/root/x")),
         check("a.problem", Problem("no", "there", "do this")),
         check("a.last", Finding("wrong")),
     ]
-    crash, silent, problem, last = run_checks(checks, here)
+    crash, silent, closed, problem, last = run_checks(checks, here)
     assert [one.what for one in crash.findings] == [
         "before",
         "the check itself failed: ValueError: oh",
@@ -60,6 +61,7 @@ def test_a_check_that_fails_is_a_finding_and_hides_no_other(here: Context) -> No
     assert crash.severity is Severity.ERROR
     assert silent.found == []
     assert silent.findings == [unseen("nobody answers")]
+    assert closed.findings == [unseen("/root/x may not be read by this account")]
     assert problem.found == [Finding("no", "there", "do this")]
     assert last.found == [Finding("wrong")]
 

@@ -101,6 +101,9 @@ def _collect(check: Check, here: Context, found: list[Finding]) -> None:
         found.append(unseen(str(silence)))
     except NoAnswer as silence:
         found.append(unseen(str(silence)))
+    except PermissionError as closed:
+        what = f"{closed.filename or 'something'} may not be read by this account"
+        found.append(unseen(what, "" if here.root else "sudo make doctor"))
     except (Problem, OSError) as trouble:
         problem = as_problem(trouble)
         found.append(Finding(problem.what, problem.where or "", problem.remedy or ""))

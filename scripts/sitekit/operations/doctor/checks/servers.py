@@ -11,6 +11,7 @@ from ....backends.interface import Backend
 from ....backends.load_backends import backends_of
 from ....machine.installed import unix_accounts
 from ....machine.installed.entries import MACHINE
+from ....site.backends import BACKENDS
 from ..check import Finding, Subject, note, warning
 from ..context import Context
 from .state import open_starts
@@ -35,12 +36,13 @@ def rows(here: Context) -> Iterator[Finding]:
     if not starts:
         return
     ids: dict[str, set[str]] = {}
-    for name, one in backends_of(site, lambda _: ()).items():
+    known = {row[3] for row in starts} & BACKENDS.keys()
+    for name, one in backends_of(site, lambda _: (), known).items():
         ids[name] = here.once(f"the jobs of {name}", partial(_live, one))
     for tag, user, account, backend, job, intended, _ in starts:
         hours = f"since {(time.time() - intended) / 3600:.1f} h"
         if backend not in ids:
-            yield warning(f"{user}'s server {tag}: no tier runs on {backend} any more", "ledger")
+            yield warning(f"{user}'s server {tag}: this sitekit does not know {backend}", "ledger")
         elif not site.slurm.ssh and not unix_accounts.has_account(MACHINE, account):
             yield warning(f"{user}'s server {tag}: there is no account {account}", "ledger")
         elif job is None:
