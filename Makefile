@@ -68,7 +68,7 @@ stop:
 status:
 	$(KIT) status
 doctor:
-	@scripts/kit doctor $(foreach v,CHECK JSON JUNIT NODES OSV USER,$(if $(filter command,$(firstword $(origin $v))),'$v=$($v)')) \
+	@scripts/kit doctor $(foreach v,CHECK JSON JUNIT NODES OSV SECONDS USER,$(if $(filter command,$(firstword $(origin $v))),'$v=$($v)')) \
 	    || [ $$? -eq 3 ]  # 3: warnings only
 backup:
 	$(KIT) backup

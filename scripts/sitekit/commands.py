@@ -163,6 +163,7 @@ GROUPS: dict[str, dict[str, Command]] = {
                 "NODES": "1 also runs a short job of this user in each partition",
                 "JSON": "1 prints JSON",
                 "JUNIT": "a file for the result in JUnit's format",
+                "SECONDS": "the time limit; default: 30",
                 "OSV": "files or folders with advisories in the OSV format",
             },
             details="Exits with 0 if nothing needs attention, 1 for an error, 3 for warnings only.",

@@ -53,9 +53,9 @@ class Farm:
 
     def doctor(self, *words: str) -> dict[str, Any]:
         """Return what `make doctor JSON=1` prints."""
-        argv = [KIT, "-m", "sitekit", "doctor", "JSON=1", *words]
+        argv = [KIT, "-m", "sitekit", "doctor", "JSON=1", "SECONDS=600", *words]
         done = subprocess.run(
-            argv, env=self.environment, cwd="/", capture_output=True, text=True, timeout=120
+            argv, env=self.environment, cwd="/", capture_output=True, text=True, timeout=700
         )
         assert done.returncode in (0, 1, 3), done.stderr
         told: dict[str, Any] = json.loads(done.stdout)

@@ -182,6 +182,8 @@ def test_the_exit_code_follows_from_the_worst_finding() -> None:
         ("slurm", "no variable"),
         ("JSON=yes", "neither 0 nor 1"),
         ("NODES=2", "neither 0 nor 1"),
+        ("SECONDS=0", "no number"),
+        ("SECONDS=-3", "no number"),
         ("USER=nobody-of-this-name", "no account"),
         ("USER=-x", "no account"),
         ("JUNIT=/nowhere/at/all/file.xml", "is no folder"),

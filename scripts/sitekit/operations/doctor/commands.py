@@ -17,13 +17,13 @@ from ...site import Site
 from .check import Check, Severity
 from .context import Context, choose_user
 from .report import as_json, as_junit, as_text
-from .run import run_checks, worst
+from .run import ALL_SECONDS, run_checks, worst
 from .table import CHECKS
 
 EXIT = {Severity.ERROR: 1, Severity.WARNING: 3}
 """Exit codes by the worst severity; 0 for notes only, or nothing. 2 is bad input, as elsewhere."""
 
-_KEYS = ("CHECK", "JSON", "JUNIT", "NODES", "USER", "OSV")
+_KEYS = ("CHECK", "JSON", "JUNIT", "NODES", "OSV", "SECONDS", "USER")
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Wishes:
     nodes: bool = False
     user: str | None = None
     advisories: tuple[str, ...] = ()
+    seconds: float = ALL_SECONDS
 
 
 def doctor(site: Site, *words: str) -> int:
@@ -53,11 +54,11 @@ def doctor(site: Site, *words: str) -> int:
         wishes.advisories,
     )
     if wishes.json:
-        results = run_checks(checks, here)
+        results = run_checks(checks, here, wishes.seconds)
         say(as_json(results))
     else:
         with step(f"Looking at the site {site.name}"):
-            results = run_checks(checks, here)
+            results = run_checks(checks, here, wishes.seconds)
         for line in as_text(results):
             say(line)
     if wishes.junit:
@@ -82,6 +83,9 @@ def parse(words: Iterable[str]) -> Wishes:
     junit = Path(given["JUNIT"]) if given.get("JUNIT") else None
     if junit and not junit.parent.is_dir():
         raise BadInput(f"{junit.parent} is no folder", "JUNIT", "name a file in an existing folder")
+    seconds = given.get("SECONDS") or f"{ALL_SECONDS:.0f}"
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", seconds):
+        raise BadInput("this is no number of seconds", "SECONDS", "write a number such as 60")
     advisories = tuple(given.get("OSV", "").split())
     if missing := [name for name in advisories if not Path(name).exists()]:
         raise BadInput("there is no such file", missing[0], "name a file or a folder in OSV's form")
@@ -92,6 +96,7 @@ def parse(words: Iterable[str]) -> Wishes:
         given.get("NODES") == "1",
         user,
         advisories,
+        float(seconds),
     )
 
 
