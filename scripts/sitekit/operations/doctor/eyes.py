@@ -12,10 +12,9 @@ from ...base.errors import Problem
 PYTHON = Path("/usr/bin/python3")
 _PROGRAM = Path(__file__).parent / "inside" / "look_as_account.py"
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
-_SECONDS = 8.0
 
 
-def look_as(account: str | None, request: dict[str, Any]) -> dict[str, Any]:
+def look_as(account: str | None, request: dict[str, Any], seconds: float = 8) -> dict[str, Any]:
     """Return what `account` sees, as look_as_account.py describes it. None is the current account.
 
     The program is passed as text, because the account may not be able to read the checkout. Raises
@@ -29,12 +28,12 @@ def look_as(account: str | None, request: dict[str, Any]) -> dict[str, Any]:
             env=_ENVIRONMENT,
             cwd=Path("/"),
             user=account,
-            timeout=_SECONDS,
+            timeout=seconds,
             check=False,
         )
     except CommandFailed as failed:
         late = "did not end" in failed.what
-        why = f"did not answer within {_SECONDS:g} s" if late else "could not be started"
+        why = f"did not answer within {seconds:g} s" if late else "could not be started"
         raise Problem(f"a program that looked as {account} {why}") from None
     except KeyError:
         raise Problem(f"there is no account {account}") from None

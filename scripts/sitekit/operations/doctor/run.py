@@ -52,6 +52,7 @@ def run_checks(
     """
     results: dict[str, Result] = {}
     end = time.monotonic() + seconds
+    here.patience = max(1.0, seconds / ALL_SECONDS)
     for check in checks:
         result = results[check.id] = Result(check)
         if not check.applies(here.site):
@@ -65,7 +66,7 @@ def run_checks(
         elif not check.nodes and time.monotonic() > end:
             result.findings = [unseen(f"the {seconds:g} s for all checks were over", "SECONDS=120")]
         else:
-            _run(check, here, result, check.seconds * max(1.0, seconds / ALL_SECONDS))
+            _run(check, here, result, check.seconds * here.patience)
     for result in results.values():
         if result.found and not result.cause:
             result.cause = _cause(result.check.follows, results)

@@ -1,1 +1,1 @@
-away "$(echo "$(readlink -f "$PREFIX/current")"/lib/python3*/site-packages/tornado)"
+away "$("$RELEASE_PYTHON" -I -c 'import os, tornado; print(os.path.dirname(tornado.__file__))')"

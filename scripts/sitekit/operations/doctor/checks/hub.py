@@ -74,13 +74,13 @@ def _load(here: Context) -> dict[str, Any]:
             user=site.hub.user,
             env={**hub.environment, "CONFIGPROXY_AUTH_TOKEN": "none"},
             cwd=site.paths.state,
-            timeout=_SECONDS,
+            timeout=_SECONDS * here.patience,
         )
     except KeyError:
         raise Unanswered(f"there is no account {site.hub.user}") from None
     except CommandFailed as failed:
         if "did not end" in failed.what:
-            raise Unanswered(f"JupyterHub's programs did not load within {_SECONDS} s") from None
+            raise Unanswered("JupyterHub's programs did not load in time") from None
         last = (failed.output.strip().splitlines() or [failed.what])[-1]
         return {"fault": last}
     result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
@@ -99,6 +99,13 @@ def _load(here: Context) -> dict[str, Any]:
     seconds=25,
 )  # fmt: skip
 def configuration(here: Context) -> Iterator[Finding]:
+    for path in sorted((here.applied.etc / "local.d").glob("*.py")):
+        try:
+            compile(path.read_bytes(), str(path), "exec")
+        except (SyntaxError, ValueError) as fault:
+            line = getattr(fault, "lineno", None) or 1
+            yield Finding(f"this is no Python: {fault}", f"{path}:{line}")
+            return
     told = {} if _is_proven(here) else _told(here)
     if "fault" in told:
         path = here.applied.etc / "jupyterhub_config.py"

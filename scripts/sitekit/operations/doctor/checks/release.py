@@ -126,7 +126,7 @@ def runs(here: Context) -> Iterator[Finding]:
     account = here.site.hub.user if here.root else None
     python = here.site.current / "bin/python"
     try:
-        run([python, "-I", "-c", _IMPORTS], user=account, cwd=Path("/"), timeout=10)
+        run([python, "-I", "-c", _IMPORTS], user=account, cwd=Path("/"), timeout=10 * here.patience)
     except KeyError:
         return  # accounts.exist reports it
     except CommandFailed as failed:
@@ -165,7 +165,8 @@ def not_writable(here: Context) -> Iterator[Finding]:
     target = here.site.current.resolve()
     places = [here.site.paths.prefix, here.site.releases, target, target / "bin"]
     places += [target / "bin" / name for name in PROGRAMS]
-    places += sorted(target.glob("lib/python3*/site-packages"))
+    for packages in ("lib/python3*/site-packages", "local/lib/python3*/dist-packages"):
+        places += sorted(target.glob(packages))
     for path in places:
         status = path.stat() if path.exists() else None
         if status and status.st_mode & stat.S_IWOTH:
