@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import grp
 import pwd
 from collections.abc import Iterator
 
@@ -172,12 +171,6 @@ def one_name_each(here: Context) -> Iterator[Finding]:
 
 def _people(here: Context) -> set[str]:
     """Return the members of login.allowed_groups, as far as the directory lists them."""
-    known = {entry.gr_name for entry in grp.getgrall()} | {
-        group for group in here.site.login.allowed_groups if unix_accounts.has_group(MACHINE, group)
-    }
-    return {
-        name
-        for group in here.site.login.allowed_groups
-        if group in known
-        for name in unix_accounts.members(MACHINE, group)
-    }
+    groups = here.site.login.allowed_groups
+    known = [group for group in groups if unix_accounts.has_group(MACHINE, group)]
+    return {name for group in known for name in unix_accounts.members(MACHINE, group)}

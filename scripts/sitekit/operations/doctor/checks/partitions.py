@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 
 from ....machine.checks.cluster import NODES, Partition, caps, fits, read, test_job
+from ....machine.installed import unix_accounts
+from ....machine.installed.entries import MACHINE
 from ....site.units import format_time
-from ..check import Finding, Severity, Subject, adopted, unseen, warning
+from ..check import Finding, Severity, Subject, adopted, warning
 from ..context import Context
 from .slurm import local
 
@@ -102,14 +104,15 @@ def partition_up(here: Context) -> Iterator[Finding]:
     applies=local,
 )
 def groups_allowed(here: Context) -> Iterator[Finding]:
+    own, user = here.site.login.allowed_groups, here.somebody
     for name in here.wanted:
         allowed = here.partitions.get(name, {}).get("AllowGroups", "ALL")
-        missing = set(here.site.login.allowed_groups) - set(allowed.split(","))
-        if allowed != "ALL" and missing == set(here.site.login.allowed_groups) and missing:
-            groups = ", ".join(sorted(missing))
-            yield Finding(
-                f"{name} has AllowGroups={allowed}, and users are in {groups}", "slurm.conf"
-            )
+        groups = allowed.split(",")
+        if allowed == "ALL" or set(own) & set(groups):
+            continue
+        if not any(unix_accounts.is_member(MACHINE, user, group) for group in groups):
+            what = f"{name} has AllowGroups={allowed}, and {user} is in none of these groups"
+            yield Finding(what, "slurm.conf")
 
 
 @subject.check(
@@ -215,17 +218,17 @@ def _nodes(row: dict[str, str]) -> list[str]:
 def accepted(here: Context) -> Iterator[Finding]:
     there, user = _there(here), here.somebody
     for place, tier in enumerate(here.site.tiers):
-        refused: list[Finding] = []
         wanted = [name for name in tier.partitions if name in there]
-        for name in wanted:
-            refused += map(adopted, test_job(here.site, tier, name, f"tiers[{place}]", user))
-        whole = len(refused) == len(wanted)
-        for one in refused:
-            severity = Severity.ERROR if whole else Severity.WARNING
+        refused = [
+            adopted(one)
+            for name in wanted
+            for one in test_job(here.site, tier, name, f"tiers[{place}]", user)
+        ]
+        if refused:
+            one = refused[0]
+            nowhere = len(refused) == len(wanted)
+            severity = Severity.ERROR if nowhere else Severity.WARNING
             yield Finding(one.what, one.where, one.remedy, severity)
-            break
-    if here.site.login.gateway is None and here.user is None:
-        yield unseen("no user is known")
 
 
 @subject.check(
