@@ -117,7 +117,7 @@ def test_a_warning_explains_no_error(here: Context) -> None:
     assert ids(ranked(run_checks(checks, here))) == ["a.away", "a.low", "a.runs"]
 
 
-def test_the_error_that_explains_most_is_first(here: Context) -> None:
+def test_an_error_that_explains_others_is_first(here: Context) -> None:
     checks = [
         check("a.one", Finding("one")),
         check("a.two", Finding("two")),

@@ -121,8 +121,8 @@ def _collect(check: Check, here: Context, found: list[Finding]) -> None:
 def ranked(results: Sequence[Result]) -> list[Result]:
     """Return the causes, the first one first, each with its consequences.
 
-    Errors come first. Of two errors, the one that explains more comes first, and then the one
-    whose check runs earlier.
+    Errors come first. Of two errors, one that explains others comes first, and then the one whose
+    check runs earlier.
     """
     by_id = {result.check.id: result for result in results}
     tops = []
@@ -146,9 +146,8 @@ def _root(name: str, by_id: dict[str, Result]) -> str:
     return name
 
 
-def _rank(result: Result) -> tuple[int, int]:
-    explained = sum(1 for one in result.consequences if one.found)
-    return -result.severity, -explained if result.severity is Severity.ERROR else 0
+def _rank(result: Result) -> tuple[int, bool]:
+    return -result.severity, result.severity is Severity.ERROR and not result.consequences
 
 
 def worst(results: Iterable[Result]) -> Severity:

@@ -52,17 +52,27 @@ def pam_service(here: Context) -> Iterator[Finding]:
 
 @subject.check(
     "passwords",
-    "the PAM module for the method login.passwords, and whether sssd answers",
+    "the PAM module for the method login.passwords",
     "without it nobody can log in",
-    "install the module, or start sssd: systemctl status sssd",
+    "install the module: libpam-sss on Debian, sssd-client on EL",
     applies=_pam,
 )
 def passwords(here: Context) -> Iterator[Finding]:
     yield from problems(lambda: check_module(here.site, here.platform, MACHINE))
-    if here.site.login.passwords == "sssd":
-        for line in who_stays_out(here.site, here.platform, MACHINE):
-            if "sssd does not answer" in line:
-                yield Finding("sssd does not answer", "login.passwords", "systemctl status sssd")
+
+
+@subject.check(
+    "sssd",
+    "whether sssd answers",
+    "the hub's PAM module asks sssd for each password",
+    "systemctl status sssd",
+    needs=("accounts.groups",),
+    applies=lambda site: _pam(site) and site.login.passwords == "sssd",
+)
+def sssd(here: Context) -> Iterator[Finding]:
+    for line in who_stays_out(here.site, here.platform, MACHINE):
+        if "sssd does not answer" in line:
+            yield Finding(line.partition(";")[0], "login.passwords")
 
 
 @subject.check(
