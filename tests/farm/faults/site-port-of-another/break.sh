@@ -1,1 +1,2 @@
-edit hub.port 26817
+hold 20555
+edit hub.port 20555
