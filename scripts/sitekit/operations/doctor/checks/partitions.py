@@ -204,6 +204,7 @@ def _nodes(row: dict[str, str]) -> list[str]:
         "tiers.roots-only",
         "tiers.groups-allowed",
         "nodes.some-up",
+        "nodes.reservation-exists",
         "limits.association",
         "limits.accounts-allowed",
         "limits.qos-allowed",

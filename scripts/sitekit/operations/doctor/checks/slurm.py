@@ -53,20 +53,6 @@ def may_run(here: Context) -> Iterator[Finding]:
                 yield Finding(f"{account}: {fault}", path)
 
 
-@subject.check(
-    "conf-not-writable",
-    "who can write to slurm.conf",
-    "an account that can change it can run programs as root on each node",
-    "chown root FILE; chmod go-w FILE",
-    needs=("slurm.programs",),
-    applies=lambda site: local(site) and site.slurm.conf is not None,
-)
-def conf_is_roots(here: Context) -> Iterator[Finding]:
-    if here.site.slurm.conf and here.site.slurm.conf.stat().st_mode & 0o022:
-        mode = here.site.slurm.conf.stat().st_mode & 0o777
-        yield Finding(f"others may write it (mode {mode:04o})", str(here.site.slurm.conf))
-
-
 def _auth_info(here: Context) -> dict[str, str]:
     """Return AuthType and munge's socket in slurm.conf, also while slurmctld does not answer."""
     places = [
