@@ -8,12 +8,13 @@ export SITEKIT_HELP := 1
 endif
 KIT := @scripts/kit
 # Those of these variables that the command line of make sets, as NAME=value. Variables of the environment mean nothing.
-given = $(foreach v,$1,$(if $(filter command,$(firstword $(origin $v))),'$v=$($v)'))
+# An apostrophe in a value would end the shell's quotes.
+given = $(foreach v,$1,$(if $(filter command,$(firstword $(origin $v))),'$v=$(subst ','\'',$($v))'))
 
 .DEFAULT_GOAL := help
 .PHONY: help new_site check_site show setup_conda install_all lock bundle releases upgrade rollback \
         prune_releases advisories uninstall_environment accounts accounts_slips accounts_remove sizing kernels kernels_diff kernels_check \
-        kernels_import images_check diff apply uninstall start stop status backup restore rotate_secrets \
+        kernels_import images_check diff apply uninstall start stop status doctor backup restore rotate_secrets \
         course_new course_check course_drill \
         certificate certificate_check maintenance_on maintenance_off demo demo_status demo_stop \
         demo_reset test test_quick lint bench soak
@@ -70,6 +71,9 @@ stop:
 	$(KIT) stop
 status:
 	$(KIT) status
+doctor:
+	@scripts/kit doctor $(call given,CHECK JSON JUNIT NODES OSV SECONDS USER) \
+	    || [ $$? -eq 3 ]  # 3: warnings only
 accounts:
 	$(KIT) accounts $(call given,COUNT PREFIX FIRST GROUP PASSWORD)
 accounts_slips:

@@ -72,6 +72,12 @@ class Machine:
                 until(lambda s=service, by=supervisor: _answers(s, by), 20, 0.1)
             control.start([service], supervisor)
 
+    def start(self, *names: str) -> None:
+        """Start services that were stopped, and wait until they answer."""
+        for name in names:
+            service, supervisor = self._services[name]
+            control.start([service], supervisor)
+
     @contextmanager
     def stopped(self, name: str) -> Iterator[None]:
         """The service is down while the block runs."""

@@ -11,6 +11,7 @@ from ..base.data import data
 from ..contracts.gate_config import COOKIES
 from ..contracts.internal_tls import as_installed, hub_url, proxy_api_url
 from ..site import Site
+from .api import socket_probe
 from .api.backend_status import StatusHandler
 from .api.card import CardHandler
 from .api.metrics import update_metrics
@@ -184,6 +185,7 @@ def update_handlers(c: Any, site: Site) -> None:
         (MESSAGES, CourseMessagesHandler),
         (PAGE, CoursePageHandler),
         (STATE, CourseStateHandler),
+        (socket_probe.PATH, socket_probe.SocketProbeHandler),
         *([(enter.PATH, enter.EnterHandler)] if one_domain else []),
     ]
 

@@ -49,33 +49,38 @@ def look(site: Site) -> Iterator[Finding]:
 
     Raises CommandFailed if Slurm does not answer.
     """
-    missing = [program for program in PROGRAMS if not (site.slurm.bin / program).exists()]
-    if missing:
-        what = f"{site.slurm.bin} has no {', '.join(missing)}"
-        yield Finding(
-            what, "slurm.bin", "name the folder with Slurm's programs: dirname $(command -v sbatch)"
-        )
-        return
-    if site.slurm.conf and not site.slurm.conf.exists():
-        yield Finding(
-            f"{site.slurm.conf} is not there",
-            "slurm.conf",
-            "name the cluster's slurm.conf, or leave it out",
-        )
+    if missing := list(programs(site)):
+        yield from missing
         return
     said = _ask(site, "sinfo", *NODES)
     there = read(said)
     for place, tier in enumerate(site.tiers):
         for name in tier.partitions:
             found = list(fits(there, tier, name, f"tiers[{place}]"))
-            yield from found or _sbatch(site, tier, name, f"tiers[{place}]")
+            yield from found or test_job(site, tier, name, f"tiers[{place}]")
     check = site.kernels.check
     if check.partition and check.partition not in there:
         yield _no_partition(check.partition, "kernels.check.partition", there)
-    yield from _caps(site)
+    yield from caps(site, read_config(_ask(site, "scontrol", "show", "config")))
     yield from reached(
         site, {line.split("|")[0].strip() for line in said.splitlines() if "|" in line}
     )
+
+
+def programs(site: Site) -> Iterator[Finding]:
+    """Yield a finding if Slurm's programs, or its configuration, are not where site.yml says."""
+    missing = [program for program in PROGRAMS if not (site.slurm.bin / program).exists()]
+    if missing:
+        what = f"{site.slurm.bin} has no {', '.join(missing)}"
+        yield Finding(
+            what, "slurm.bin", "name the folder with Slurm's programs: dirname $(command -v sbatch)"
+        )
+    elif site.slurm.conf and not site.slurm.conf.exists():
+        yield Finding(
+            f"{site.slurm.conf} is not there",
+            "slurm.conf",
+            "name the cluster's slurm.conf, or leave it out",
+        )
 
 
 def read(said: str) -> dict[str, Partition]:
@@ -157,10 +162,12 @@ def _no_partition(name: str, key: str, there: dict[str, Partition]) -> Finding:
     return Finding(f"Slurm has no partition {name}", key, f"name one that sinfo lists: {listed}")
 
 
-def _sbatch(site: Site, tier: Tier, partition: str, key: str) -> Iterator[Finding]:
+def test_job(
+    site: Site, tier: Tier, partition: str, key: str, user: str | None = None
+) -> Iterator[Finding]:
     """Test with `sbatch --test-only` whether Slurm would accept the tier's job.
 
-    No job is submitted.
+    No job is submitted. With `user`, this account asks, which needs root.
     """
     argv: Argv = [site.slurm.bin / "sbatch", "--test-only", *_job_options(tier, partition)]
     done = run(
@@ -170,12 +177,15 @@ def _sbatch(site: Site, tier: Tier, partition: str, key: str) -> Iterator[Findin
         cwd=Path("/"),
         timeout=SLURM_TIMEOUT,
         check=False,
+        user=user,
     )
     if done.returncode == 0:
         return
     said = _reasons(done.stderr) or f"sbatch ended with {done.returncode}"
     what = f"tier '{tier.key}' in {partition}: {said}"
-    if _OF_THE_ACCOUNT.search(said):
+    if user:
+        yield Finding(f"{what} (asked as {user})", key, "see: sbatch --test-only")
+    elif _OF_THE_ACCOUNT.search(said):
         yield unknown(f"{what} (tested with another account than your users have)")
     else:
         refuses = bool(_OF_THE_REQUEST.search(said))
@@ -206,17 +216,18 @@ def _reasons(errors: str) -> str:
     return "; ".join(dict.fromkeys(filter(None, lines)))
 
 
-def _caps(site: Site) -> Iterator[Finding]:
+def read_config(said: str) -> dict[str, str]:
+    """Parse the output of `scontrol show config`."""
+    pairs = (line.partition("=") for line in said.splitlines())
+    return {key.strip(): value.strip() for key, sign, value in pairs if sign}
+
+
+def caps(site: Site, config: dict[str, str]) -> Iterator[Finding]:
     """Yield a finding for each tier whose memory cap is not possible with Slurm's cgroup.conf.
 
     With AllowedRAMSpace in cgroup.conf(5), a job may use this percentage of the memory that it
-    reserved.
+    reserved. `config` is the output of `scontrol show config`.
     """
-    config = {}
-    for line in _ask(site, "scontrol", "show", "config").splitlines():
-        key, sign, value = line.partition("=")
-        if sign:
-            config[key.strip()] = value.strip()
     allowed = re.fullmatch(r"(\d+(?:\.\d+)?)%", config.get("AllowedRAMSpace", ""))
     above = [(place, tier) for place, tier in enumerate(site.tiers) if tier.cap > tier.memory]
     if "task/cgroup" not in config.get("TaskPlugin", "task/cgroup"):

@@ -37,15 +37,15 @@ def unmet_preconditions(site: Site, root: Path) -> list[BadInput]:
     """
     platform, target = this_platform(root), Target(site, root)
     questions: tuple[Callable[[], None], ...] = (
-        lambda: _groups_are_there(site, root),
+        lambda: check_groups(site, root),
         lambda: check_follows(site, root),
-        lambda: _group_is_the_proxys(site, root),
+        lambda: check_proxys_group(site, root),
         lambda: check_places(site, root),
         lambda: check_module(site, platform, root),
         lambda: check_accounts(site, root),
         lambda: check_installed(target, platform),
-        lambda: _state_is_the_hubs(site, root),
-        lambda: _sshd_is_there(site, root),
+        lambda: check_state_owner(site, root),
+        lambda: check_sshd(site, root),
         lambda: check_included(target),
         lambda: check_nobody_locked_out(site, root),
         lambda: check_brought(target),
@@ -64,7 +64,7 @@ def unmet_preconditions(site: Site, root: Path) -> list[BadInput]:
     return found
 
 
-def _groups_are_there(site: Site, root: Path) -> None:
+def check_groups(site: Site, root: Path) -> None:
     """Refuse the site if a group of its section `login` does not exist.
 
     With a missing admin group, JupyterHub answers every login with an error
@@ -93,7 +93,7 @@ def _groups_are_there(site: Site, root: Path) -> None:
         raise BadInputs(missing)
 
 
-def _sshd_is_there(site: Site, root: Path) -> None:
+def check_sshd(site: Site, root: Path) -> None:
     """Refuse a site with tunnels on a machine without sshd. Raises BadInput."""
     if site.tunnel and not on_disk(root, SSHD).exists():
         remedy = "install the package openssh-server; its own service need not run"
@@ -139,7 +139,7 @@ def _steps(path: Path, root: Path) -> list[Step]:
         return []
 
 
-def _group_is_the_proxys(site: Site, root: Path) -> None:
+def check_proxys_group(site: Site, root: Path) -> None:
     """Refuse the site if other accounts are members of the proxy's own group.
 
     A member of this group can read proxy.env, and with it redirect every user's browser.
@@ -158,7 +158,7 @@ def _group_is_the_proxys(site: Site, root: Path) -> None:
         raise BadInput(what, "proxy.user", f"they could read the proxy's secret; {mend}")
 
 
-def _state_is_the_hubs(site: Site, root: Path) -> None:
+def check_state_owner(site: Site, root: Path) -> None:
     """Refuse a state folder that contains files of another account.
 
     A state folder of root with mode 0700 is accepted, because `make uninstall` or `make restore`

@@ -25,18 +25,18 @@ def proxy_answers(site: Site) -> bool:
     Only root may read the token. For other users, the function returns True if the API requires a
     token.
     """
-    if not _owned(site.proxy.api_port, site.proxy.user):  # send the token to no other program
+    if not listens_as(site.proxy.api_port, site.proxy.user):  # send the token to no other program
         return False
     try:
-        token = _token(site.etc / "proxy.env")
+        token = proxy_token(site.etc / "proxy.env")
     except PermissionError:
         return (
             site.internal_tls
-            or _get(site, "127.0.0.1", site.proxy.api_port, "/api/routes", {})[0] == 403
+            or get(site, "127.0.0.1", site.proxy.api_port, "/api/routes", {})[0] == 403
         )
     except OSError:
         return False
-    code, text = _get(
+    code, text = get(
         site, "127.0.0.1", site.proxy.api_port, "/api/routes", {"Authorization": f"token {token}"}
     )
     return code == 200 and text.startswith("{")
@@ -44,7 +44,7 @@ def proxy_answers(site: Site) -> bool:
 
 def hub_answers(site: Site) -> bool:
     """Return whether JupyterHub's API returns its version."""
-    code, text = _get(site, site.hub_listens_at, site.hub.port, "/hub/api/", {})
+    code, text = get(site, site.hub_listens_at, site.hub.port, "/hub/api/", {})
     try:
         return code == 200 and "version" in json.loads(text)
     except (ValueError, TypeError):
@@ -63,7 +63,7 @@ def has_address(address: str) -> bool:
 
 def tunnel_answers(site: Site) -> bool:
     """Return whether the site's own sshd answers, and no other account's program."""
-    if site.tunnel is None or not _owned(site.tunnel.port, site.tunnel.user, "0.0.0.0"):  # noqa: S104
+    if site.tunnel is None or not listens_as(site.tunnel.port, site.tunnel.user, "0.0.0.0"):  # noqa: S104
         return False
     try:
         with socket.create_connection(("127.0.0.1", site.tunnel.port), 5) as connection:
@@ -87,13 +87,13 @@ def front_answers(site: Site) -> bool:
         return False
 
 
-def _token(path: Path) -> str:
+def proxy_token(path: Path) -> str:
     """Return the proxy's token."""
     lines = (line.partition("=") for line in path.read_text().splitlines())
     return next((value for key, _, value in lines if key == "CONFIGPROXY_AUTH_TOKEN"), "")
 
 
-def _owned(port: int, account: str, address: str = "127.0.0.1") -> bool:
+def listens_as(port: int, account: str, address: str = "127.0.0.1") -> bool:
     """Return whether the program that listens on this address and port belongs to the account.
 
     Source: proc(5), /proc/net/tcp.
@@ -107,9 +107,7 @@ def _owned(port: int, account: str, address: str = "127.0.0.1") -> bool:
         return False
 
 
-def _get(
-    site: Site, address: str, port: int, path: str, headers: dict[str, str]
-) -> tuple[int, str]:
+def get(site: Site, address: str, port: int, path: str, headers: dict[str, str]) -> tuple[int, str]:
     """Return the status and the text of an answer; status 0 if there is none.
 
     With internal TLS, root presents the hub's own certificate.

@@ -37,7 +37,20 @@ REMEDIES = {
 
 
 def certificate_check(site: Site) -> int:
-    """Print for how many days the certificates are still valid.
+    """Print for how many days the certificates are still valid. Raises Problem.
+
+    The Problem is that of public_certificate or internal_certificate.
+    """
+    left = public_certificate(site)
+    say(f" ok the certificate of {site.front.url} lasts {left / DAY:.0f} more days")
+    if site.internal_tls:
+        left = internal_certificate(site)
+        say(f" ok the certificate of the proxy (internal TLS) lasts {left / DAY:.0f} more days")
+    return 0
+
+
+def public_certificate(site: Site) -> float:
+    """Return for how many seconds the certificate of the web server is still valid.
 
     Raises Problem if fewer than 21 days, or less than a quarter of the lifetime, are left. The
     function also raises Problem if the certificate lacks a name of the site, or differs from the
@@ -66,23 +79,22 @@ def certificate_check(site: Site) -> int:
     if own and _differs(own, seen):
         remedy = f"sudo {site.libexec}/reload_certificate, which prints the reason; systemd runs it by itself"
         raise Problem(f"it shows another certificate than {own}", site.front.url, remedy)
-    say(f" ok the certificate of {site.front.url} lasts {left / DAY:.0f} more days")
-    if site.internal_tls:
-        _internal(site)
-    return 0
+    return left
 
 
-def _internal(site: Site) -> None:
-    """Check the proxy's certificate for internal TLS, which it presents at its API's port."""
+def internal_certificate(site: Site) -> float:
+    """Return for how many seconds the proxy's certificate for internal TLS is still valid.
+
+    The proxy presents it at its API's port. Raises Problem as public_certificate does.
+    """
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
         file.write(shown(site.proxy.api_port))
         file.flush()
-        left = _require_validity(
+        return _require_validity(
             _validity(Path(file.name)),
             "the proxy (internal TLS)",
             "sudo make apply, which makes a new one",
         )
-    say(f" ok the certificate of the proxy (internal TLS) lasts {left / DAY:.0f} more days")
 
 
 def _require_validity(life: tuple[float, float], whose: str, remedy: str) -> float:

@@ -1,0 +1,131 @@
+"""Define a check of `make doctor`, and a finding of a check."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ...machine.checks import finding as before_apply
+from ...site import Site
+
+if TYPE_CHECKING:
+    from typing_extensions import TypedDict, Unpack
+
+    from .context import Context
+
+    class Options(TypedDict, total=False):
+        """The optional fields of a Check."""
+
+        needs: tuple[str, ...]
+        follows: tuple[str, ...]
+        root: bool
+        nodes: bool
+        seconds: float
+        applies: Callable[[Site], bool]
+
+
+SECONDS = 12.0
+
+
+class Severity(enum.IntEnum):
+    """Rank findings. UNSEEN is no finding, but something that could not be looked at."""
+
+    UNSEEN = 0
+    NOTE = 1
+    WARNING = 2
+    ERROR = 3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Hold one thing that a check found.
+
+    `where` is a key of site.yml, a file or a service. `remedy` and `why` replace the texts of the
+    check, if they are more exact than these.
+    """
+
+    what: str
+    where: str = ""
+    remedy: str = ""
+    severity: Severity = Severity.ERROR
+    why: str = ""
+
+
+def unseen(what: str, remedy: str = "") -> Finding:
+    """Return a finding about something that could not be looked at."""
+    return Finding(what, remedy=remedy, severity=Severity.UNSEEN)
+
+
+def warning(what: str, where: str = "", remedy: str = "", why: str = "") -> Finding:
+    """Return a finding about something that hurts later, or is insecure."""
+    return Finding(what, where, remedy, Severity.WARNING, why)
+
+
+def note(what: str, where: str = "", remedy: str = "", why: str = "") -> Finding:
+    """Return a finding that changes no exit code."""
+    return Finding(what, where, remedy, Severity.NOTE, why)
+
+
+def adopted(found: before_apply.Finding) -> Finding:
+    """Return a finding of the checks before an apply (machine/checks) as one of the doctor."""
+    if not found.where and not found.refuses:
+        return unseen(found.what, found.remedy or "")
+    severity = Severity.ERROR if found.refuses else Severity.WARNING
+    return Finding(found.what, found.where or "", found.remedy or "", severity)
+
+
+def _always(_: Site) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Check:
+    """Describe one check.
+
+    - `id`: the subject and a name, such as `slurm.partition-exists`.
+    - `looks_at`, `why`, `remedy`: what it looks at, why that matters, and what mends most faults.
+    - `look`: yields the findings.
+    - `needs`: checks without which this check means nothing. After an error of one of them, this
+      check does not run.
+    - `follows`: checks whose errors can cause the findings of this check.
+    - `root`: whether the check needs root.
+    - `nodes`: whether the check needs the job on the nodes.
+    - `seconds`: the time limit. The check is given up after it.
+    - `applies`: whether the site has what the check looks at.
+    """
+
+    id: str
+    looks_at: str
+    why: str
+    remedy: str
+    look: Callable[[Context], Iterable[Finding]]
+    needs: tuple[str, ...] = ()
+    follows: tuple[str, ...] = ()
+    root: bool = False
+    nodes: bool = False
+    seconds: float = SECONDS
+    applies: Callable[[Site], bool] = _always
+
+
+class Subject:
+    """Collect the checks of one subject, such as `slurm`, in the order in which they run."""
+
+    def __init__(self, name: str, title: str) -> None:
+        self.name, self.title = name, title
+        self.checks: list[Check] = []
+
+    def check(
+        self, name: str, looks_at: str, why: str, remedy: str, **options: Unpack[Options]
+    ) -> Callable[[Callable[[Context], Iterable[Finding]]], Callable[[Context], Iterable[Finding]]]:
+        """Return a decorator that makes a function a check of this subject."""
+
+        def add(
+            look: Callable[[Context], Iterable[Finding]],
+        ) -> Callable[[Context], Iterable[Finding]]:
+            """Add the check."""
+            self.checks.append(Check(f"{self.name}.{name}", looks_at, why, remedy, look, **options))
+            return look
+
+        return add

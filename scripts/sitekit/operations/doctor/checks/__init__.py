@@ -1,0 +1,1 @@
+"""The checks of `make doctor`, one file for each subject."""

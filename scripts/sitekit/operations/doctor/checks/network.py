@@ -1,0 +1,134 @@
+"""Check the addresses and ports of this machine, and that its name can be resolved."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ....machine.checks.network import look
+from ....machine.host.listeners import listeners
+from ....site.address_types import is_ip
+from ..check import Finding, Subject, adopted, warning
+from ..context import Context
+
+subject = Subject("network", "Addresses and ports")
+SLOW = 2.0
+
+
+def _findings(here: Context) -> list[Finding]:
+    states = {here.applied.service(part): state.word for part, state in here.states.items()}
+    found = look(here.site, here.applied, states, here.platform)
+    return here.once("addresses and ports", lambda: [adopted(one) for one in found])
+
+
+@subject.check(
+    "hub-address",
+    "whether this machine has the address hub.address",
+    "the hub listens there, and compute nodes connect to it",
+    "write an address that `ip address` lists into hub.address",
+)
+def hub_address(here: Context) -> Iterator[Finding]:
+    yield from (one for one in _findings(here) if one.where == "hub.address")
+
+
+@subject.check(
+    "ports",
+    "which program listens at each port of the site",
+    "a port of another program cannot be used; worse, that program gets what users send",
+    "stop that program, or write a free port into site.yml",
+)
+def ports(here: Context) -> Iterator[Finding]:
+    others = ("hub.address", "slurm.ssh.tunnel.ports")
+    yield from (one for one in _findings(here) if one.where not in others)
+
+
+@subject.check(
+    "local-ports",
+    "whether this host gives ports of the site to connections of its own programs",
+    "a service whose port is in use by chance does not start after a boot",
+    "sysctl net.ipv4.ip_local_reserved_ports=PORT, or another port",
+)
+def local_ports(here: Context) -> Iterator[Finding]:
+    yield from (one for one in _findings(here) if one.where == "slurm.ssh.tunnel.ports")
+    low, high = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    reserved = Path("/proc/sys/net/ipv4/ip_local_reserved_ports").read_text().strip()
+    for key, port in here.site.ports.items():
+        if low <= port <= high and str(port) not in reserved.split(","):
+            yield warning(f"port {port} is in the range {low} to {high} (ip(7))", ".".join(key))
+
+
+@subject.check(
+    "front-name",
+    "the address of the host name in front.url",
+    "browsers find the site by this name",
+    "add the name to DNS, or correct front.url",
+)
+def front_name(here: Context) -> Iterator[Finding]:
+    host = here.site.front.host
+    if is_ip(host):
+        return
+    begin = time.monotonic()
+    try:
+        socket.getaddrinfo(host, here.site.front.port, type=socket.SOCK_STREAM)
+    except OSError as fault:
+        yield warning(f"{host} has no address here: {fault.strerror}", "front.url")
+    if (took := time.monotonic() - begin) > SLOW:
+        yield warning(f"the look-up of {host} took {took:.1f} s", "/etc/resolv.conf")
+
+
+@subject.check(
+    "own-name",
+    "the address of this machine's own name",
+    "sudo and Slurm look it up at each call; a slow answer slows each start of a server",
+    "add this machine's name to /etc/hosts",
+)
+def own_name(here: Context) -> Iterator[Finding]:
+    name, begin = socket.gethostname(), time.monotonic()
+    try:
+        socket.getaddrinfo(name, None)
+    except OSError as fault:
+        yield warning(f"{name} has no address: {fault.strerror}", "/etc/hosts")
+    if (took := time.monotonic() - begin) > SLOW:
+        yield warning(f"the look-up of {name} took {took:.1f} s", "/etc/hosts")
+
+
+@subject.check(
+    "open-files",
+    "how many files the hub and the proxy may open",
+    "each user's connection takes two; at the limit the proxy refuses all others",
+    "LimitNOFILE= in a drop-in of the unit",
+    root=True,
+)
+def open_files(here: Context) -> Iterator[Finding]:
+    for part in ("proxy", "hub"):
+        state = here.states.get(part)
+        if state is None or state.pid is None:
+            continue
+        used = len(os.listdir(f"/proc/{state.pid}/fd"))
+        limits = Path(f"/proc/{state.pid}/limits").read_text().splitlines()
+        row = next((line for line in limits if line.startswith("Max open files")), "")
+        soft = row.split()[3] if row else ""
+        if soft.isdigit() and used > 0.8 * int(soft):
+            yield warning(f"{used} of {soft} files are open", here.site.service(part))
+
+
+@subject.check(
+    "listens",
+    "whether each service that runs listens at its port",
+    "a program that runs without its port serves nobody",
+    "sudo make start",
+    follows=("services.proxy", "services.hub", "services.front"),
+    root=True,
+)
+def listens(here: Context) -> Iterator[Finding]:
+    site = here.applied
+    wanted = {"hub": site.hub.port, "proxy": site.proxy.port}
+    if "front" in here.states:
+        wanted["front"] = site.front.port
+    there = listeners(set(wanted.values()))
+    for part, port in wanted.items():
+        if here.states[part].word == "running" and port not in there:
+            yield Finding(f"it runs, and nothing listens at port {port}", site.service(part))

@@ -1,0 +1,209 @@
+"""Check accounting limits, accounts and qualities of service with which a user submits a server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..check import Finding, Severity, Subject, warning
+from ..context import Context, Row
+from .slurm import local
+
+subject = Subject("limits", "Accounts and limits of Slurm")
+_COLUMNS = ("Account", "User", "Partition", "QOS", "MaxJobs", "MaxSubmit", "GrpTRES", "MaxTRES")
+_ENFORCED = {"associations", "limits", "qos", "all", "safe"}
+
+
+def table(text: str, columns: tuple[str, ...]) -> list[Row]:
+    """Parse the output of sacctmgr with --noheader and --parsable2."""
+    rows = (line.split("|") for line in text.splitlines())
+    return [dict(zip(columns, row, strict=True)) for row in rows if len(row) == len(columns)]
+
+
+def _associations(here: Context) -> list[Row]:
+    """Return the associations of the user as whom the checks look."""
+    words = ("show", "associations", f"user={here.somebody}", f"format={','.join(_COLUMNS)}")
+    return table(here.slurm("sacctmgr", "--noheader", "--parsable2", *words), _COLUMNS)
+
+
+def _enforced(here: Context) -> bool:
+    told = here.config.get("AccountingStorageEnforce", "none")
+    return bool(_ENFORCED & set(told.split(",")))
+
+
+@subject.check(
+    "association",
+    "the associations of a user, if Slurm enforces them",
+    "without an association Slurm refuses each job of the user",
+    "sacctmgr add user NAME account=ACCOUNT",
+    needs=("slurm.controller", "slurm.accounting"),
+    applies=local,
+)
+def association(here: Context) -> Iterator[Finding]:
+    if _enforced(here) and not _associations(here):
+        what = f"{here.somebody} has no association, and AccountingStorageEnforce asks for one"
+        yield Finding(what, "sacctmgr", f"sacctmgr add user {here.somebody} account=ACCOUNT")
+
+
+@subject.check(
+    "default-account",
+    "the default account of a user",
+    "tiers without an account charge it; without it Slurm refuses the job",
+    "sacctmgr modify user NAME set DefaultAccount=ACCOUNT",
+    needs=("slurm.controller", "slurm.accounting", "limits.association"),
+    applies=local,
+)
+def default_account(here: Context) -> Iterator[Finding]:
+    if not _enforced(here) or all(tier.account for tier in here.site.tiers):
+        return
+    words = ("--noheader", "--parsable2", "show", "user", here.somebody, "format=DefaultAccount")
+    found = here.slurm("sacctmgr", *words).split()
+    if not found:
+        yield warning(f"{here.somebody} has no default account", "sacctmgr")
+
+
+@subject.check(
+    "none-left",
+    "limits of 0 for the user: MaxJobs, MaxSubmitJobs, GrpTRES, MaxTRES",
+    "Slurm accepts or starts no job of the user",
+    "sacctmgr modify user NAME set MaxJobs=-1 MaxSubmitJobs=-1",
+    needs=("slurm.controller", "slurm.accounting"),
+    applies=local,
+)
+def none_left(here: Context) -> Iterator[Finding]:
+    rows = _associations(here)
+    faults = {row["Account"]: zero for row in rows if (zero := _zeros(row))}
+    for account, zero in faults.items():
+        what = f"{here.somebody} in {account} has a limit of 0: {', '.join(zero)}"
+        severity = Severity.ERROR if len(faults) == len(rows) else Severity.WARNING
+        yield Finding(what, "sacctmgr", severity=severity)
+
+
+def _zeros(row: Row) -> list[str]:
+    """Return the limits of an association that are 0."""
+    zero = [key for key in ("MaxJobs", "MaxSubmit") if row[key] == "0"]
+    for key in ("GrpTRES", "MaxTRES"):
+        for part in row[key].split(","):
+            name, _, value = part.partition("=")
+            zero += (
+                [f"{key} {name}"] if name in ("cpu", "mem", "node") and value in ("0", "0M") else []
+            )
+    return zero
+
+
+@subject.check(
+    "accounts-allowed",
+    "AllowAccounts and DenyAccounts of each partition, against the user's accounts",
+    "Slurm refuses jobs of other accounts there",
+    "AllowAccounts in slurm.conf, or tiers[].account",
+    needs=("slurm.controller", "slurm.accounting"),
+    applies=local,
+)
+def accounts_allowed(here: Context) -> Iterator[Finding]:
+    own = {row["Account"] for row in _associations(here)}
+    for place, tier in enumerate(here.site.tiers):
+        charged = {tier.account} if tier.account else own
+        for name in tier.partitions:
+            row = here.partitions.get(name, {})
+            allowed, denied = row.get("AllowAccounts", "ALL"), row.get("DenyAccounts", "")
+            names = set(allowed.split(","))
+            shut = (allowed != "ALL" and not charged & names) or (
+                bool(denied) and charged <= set(denied.split(","))
+            )
+            if shut and charged:
+                told = f"AllowAccounts={allowed}" + (f" DenyAccounts={denied}" if denied else "")
+                what = f"{name} has {told}; {here.somebody} has {', '.join(sorted(charged))}"
+                yield Finding(what, f"tiers[{place}].partitions")
+
+
+@subject.check(
+    "qos-allowed",
+    "AllowQos and DenyQos of each partition, against the tier's or the user's QOS",
+    "Slurm refuses jobs with another quality of service there",
+    "AllowQos in slurm.conf, or tiers[].qos",
+    needs=("slurm.controller", "slurm.accounting"),
+    applies=local,
+)
+def qos_allowed(here: Context) -> Iterator[Finding]:
+    own = {name for row in _associations(here) for name in row["QOS"].split(",") if name}
+    for place, tier in enumerate(here.site.tiers):
+        wanted = {tier.qos} if tier.qos else own
+        for name in tier.partitions:
+            row = here.partitions.get(name, {})
+            allowed, denied = row.get("AllowQos", "ALL"), row.get("DenyQos", "")
+            shut = (allowed != "ALL" and not wanted & set(allowed.split(","))) or (
+                bool(denied) and wanted <= set(denied.split(","))
+            )
+            if shut and wanted:
+                told = f"AllowQos={allowed}" + (f" DenyQos={denied}" if denied else "")
+                what = f"{name} has {told}; the job has {', '.join(sorted(wanted))}"
+                yield Finding(what, f"tiers[{place}].qos")
+
+
+@subject.check(
+    "named",
+    "the accounts and QOS that tiers name",
+    "Slurm refuses a job for an account or a QOS that does not exist",
+    "sacctmgr show account; sacctmgr show qos",
+    needs=("slurm.controller", "slurm.accounting"),
+    applies=local,
+)
+def named(here: Context) -> Iterator[Finding]:
+    ask = ("--noheader", "--parsable2", "show")
+    for key, what in (("account", "Account"), ("qos", "Name")):
+        wanted = {
+            name
+            for tier in here.site.tiers
+            for name in (getattr(tier, key), *(tier.choose.qos if key == "qos" else ()))
+            if name
+        }
+        if not wanted:
+            continue
+        known = set(here.slurm("sacctmgr", *ask, key, f"format={what}").split())
+        for place, tier in enumerate(here.site.tiers):
+            asked = [getattr(tier, key), *(tier.choose.qos if key == "qos" else ())]
+            for name in asked:
+                if name and name not in known:
+                    yield Finding(f"Slurm has no {key} {name}", f"tiers[{place}].{key}")
+
+
+@subject.check(
+    "enforced",
+    "EnforcePartLimits in slurm.conf",
+    "without it Slurm accepts a job that no partition can run, and the user waits for ever",
+    "EnforcePartLimits=ALL in slurm.conf",
+    needs=("slurm.controller",),
+    applies=local,
+)
+def enforced(here: Context) -> Iterator[Finding]:
+    value = here.config.get("EnforcePartLimits", "ALL")
+    if value.upper() in ("NO", "NONE"):
+        yield warning(f"EnforcePartLimits is {value}", "slurm.conf")
+
+
+@subject.check(
+    "propagated",
+    "PropagateResourceLimits in slurm.conf",
+    "jobs get the limits of the hub's service, such as the number of open files",
+    "PropagateResourceLimits=NONE in slurm.conf",
+    needs=("slurm.controller",),
+    applies=local,
+)
+def propagated(here: Context) -> Iterator[Finding]:
+    value = here.config.get("PropagateResourceLimits", "NONE")
+    if value not in ("NONE", "(null)") and "MEMLOCK" not in value:
+        what = f"PropagateResourceLimits is {value}"
+        if value == "ALL":
+            yield warning(what, "slurm.conf")
+
+
+@subject.check(
+    "tracked",
+    "ProctrackType in slurm.conf",
+    "without cgroups, processes of an ended server can stay on the node",
+    "ProctrackType=proctrack/cgroup in slurm.conf",
+    needs=("slurm.controller",),
+)
+def tracked(here: Context) -> Iterator[Finding]:
+    value = here.config.get("ProctrackType", "proctrack/cgroup")
+    if value in ("proctrack/pgid", "proctrack/linuxproc"):
+        yield warning(f"ProctrackType is {value}", "slurm.conf")

@@ -1,0 +1,218 @@
+"""Check secrets and rights: who can read what must stay secret, and known vulnerabilities."""
+
+from __future__ import annotations
+
+import stat
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from ....contracts.internal_tls import authority_key, folder
+from ....machine.checks.secrecy import check_secrecy
+from ....machine.host.target import Target
+from ....machine.installed import unix_accounts
+from ....machine.installed.entries import MACHINE
+from ....machine.render.machine_secrets import generated_paths
+from ....machine.web.certificate import lasts
+from ....site import Site
+from ...advisories.installed import Package, installed
+from ...advisories.osv import hits, is_advisory, read
+from ..check import Finding, Subject, unseen, warning
+from ..context import Context
+from .site_file import problems
+
+subject = Subject("security", "Secrets and rights")
+
+
+@subject.check(
+    "secrets",
+    "the modes of tokens, keys and secrets that `make apply` made",
+    "whoever reads them can redirect users, or pass for the site",
+    "chmod o-rwx FILE; then sudo make rotate_secrets",
+    needs=("site.applied",),
+    follows=("files.modes",),
+    root=True,
+)
+def secrets_are_secret(here: Context) -> Iterator[Finding]:
+    for path in sorted(generated_paths(here.site)):
+        if not path.is_file() or path.suffix == ".pub":
+            continue
+        text = path.read_bytes()
+        secret = b"PRIVATE KEY" in text or path.suffix in (".env", ".conf", ".key")
+        if secret and path.stat().st_mode & 0o007:
+            mode = stat.S_IMODE(path.stat().st_mode)
+            yield Finding(f"others may read it (mode {mode:04o})", str(path), f"chmod o-rwx {path}")
+
+
+@subject.check(
+    "given-secrets",
+    "the modes of keys and secrets that site.yml names",
+    "whoever has them can pass for this site",
+    "chmod go-r FILE",
+    root=True,
+)
+def given_secrets(here: Context) -> Iterator[Finding]:
+    yield from problems(lambda: check_secrecy(Target(here.site)))
+
+
+@subject.check(
+    "service-secrets",
+    "whether hub and proxy can read their own secrets",
+    "without them the services do not start, or do not know each other",
+    "sudo make apply",
+    needs=("accounts.exist",),
+    follows=("accounts.memberships", "files.missing"),
+    root=True,
+)
+def service_secrets(here: Context) -> Iterator[Finding]:
+    site = here.applied
+    wanted = {site.hub.user: {str(site.etc / "proxy.env"): "r", str(site.etc / "site.yml"): "r"}}
+    wanted[site.proxy.user] = {str(site.etc / "proxy.env"): "r"}
+    if site.internal_tls:
+        wanted[site.hub.user][str(folder(site) / "hub.pem")] = "r"
+        wanted[site.hub.user][str(authority_key(site, "servers"))] = "r"
+        wanted[site.proxy.user][str(folder(site) / "proxy.pem")] = "r"
+    for account, paths in wanted.items():
+        for path, fault in here.look_as(account, paths=paths)["paths"].items():
+            if fault:
+                yield Finding(f"{account}: {fault}", path)
+
+
+@subject.check(
+    "token",
+    "the token between hub and proxy",
+    "with an empty or short token, others can change the proxy's routes",
+    "sudo make rotate_secrets",
+    needs=("site.applied",),
+    follows=("files.missing",),
+    root=True,
+)
+def token(here: Context) -> Iterator[Finding]:
+    path = here.applied.etc / "proxy.env"
+    if not path.is_file():
+        yield Finding("it is not there", str(path), "sudo make apply")
+        return
+    values = dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
+    if len(values.get("CONFIGPROXY_AUTH_TOKEN", "")) < 32:
+        yield Finding("the token is missing or too short", str(path))
+
+
+@subject.check(
+    "internal-tls",
+    "the certificates of hub, proxy and front for internal TLS",
+    "with an old certificate these services refuse each other",
+    "sudo make apply",
+    needs=("site.applied",),
+    follows=("files.missing",),
+    root=True,
+    applies=lambda site: site.internal_tls,
+)
+def internal_tls(here: Context) -> Iterator[Finding]:
+    for owner in ("hub", "proxy", "front", "culler"):
+        path = folder(here.applied) / f"{owner}.pem"
+        if not path.is_file():
+            yield Finding("it is not there", str(path))
+        elif not lasts(path, 0):
+            yield Finding("it is out of date", str(path))
+        elif not lasts(path, 14 * 86400):
+            yield warning("it is valid for less than two weeks", str(path))
+
+
+@subject.check(
+    "backups",
+    "who can read the backups",
+    "a backup has all secrets and all users' tokens",
+    "chmod 700 FOLDER; chmod 600 FILE",
+    needs=("site.applied",),
+    root=True,
+)
+def backups(here: Context) -> Iterator[Finding]:
+    place = here.site.backups
+    if not place.is_dir():
+        return
+    if place.stat().st_mode & 0o077:
+        mode = stat.S_IMODE(place.stat().st_mode)
+        yield Finding(f"others may enter it (mode {mode:04o})", str(place), f"chmod 700 {place}")
+
+
+@subject.check(
+    "settings",
+    "who can write to /etc/sitekit and to the units of the site",
+    "an account that can change them decides what root and the hub run",
+    "chown root FILE; chmod go-w FILE",
+    needs=("site.applied",),
+    follows=("files.modes", "files.folders"),
+)
+def settings(here: Context) -> Iterator[Finding]:
+    places = [Path("/etc/sitekit"), here.site.etc, *sorted(here.site.etc.iterdir())]
+    places += sorted(Path("/etc/systemd/system").glob(f"{here.site.service('')}*"))
+    for path in places:
+        found = path.lstat()
+        if stat.S_ISLNK(found.st_mode):
+            continue
+        if found.st_mode & 0o002:
+            yield Finding("everybody can write to it", str(path), f"chmod o-w {path}")
+        elif found.st_uid and path.is_dir():
+            yield Finding("it does not belong to root", str(path), f"chown root {path}")
+
+
+@subject.check(
+    "admins",
+    "the members of login.admin_groups",
+    "an administrator of the hub can stop all servers, and sees all users",
+    "gpasswd --delete USER GROUP",
+    needs=("accounts.groups",),
+    applies=lambda site: bool(site.login.admin_groups),
+)
+def admins(here: Context) -> Iterator[Finding]:
+    site = here.site
+    names = {name for group in site.login.admin_groups for name in _members(group)}
+    people = {name for group in site.login.allowed_groups for name in _members(group)}
+    if names and people and names >= people and len(people) > 3:
+        yield warning("each user is an administrator of the hub", "login.admin_groups")
+    for name in sorted(names & set(site.service_accounts)):
+        yield warning(f"the service account {name} is an administrator", "login.admin_groups")
+
+
+def _members(group: str) -> set[str]:
+    if not unix_accounts.has_group(MACHINE, group):
+        return set()
+    return unix_accounts.members(MACHINE, group)
+
+
+def _installed(site: Site) -> dict[tuple[str, str], list[Package]]:
+    """Return the packages of the release by ecosystem and name."""
+    known = defaultdict(list)
+    release = site.current.resolve()
+    for package in installed(release, f"release {release.name}"):
+        known[package.ecosystem, package.name].append(package)
+    return known
+
+
+@subject.check(
+    "advisories",
+    "known vulnerabilities of the release's packages, from files in OSV's format (OSV=)",
+    "an attacker reads the same advisories",
+    "make upgrade",
+    needs=("release.current",),
+)
+def advisories(here: Context) -> Iterator[Finding]:
+    if not here.advisories:
+        yield unseen("no advisories were given", "OSV=file, or make advisories")
+        return
+    known, count = _installed(here.site), 0
+    for source in here.advisories:
+        for document in read(Path(source)):
+            if not is_advisory(document):
+                continue
+            count += 1
+            try:
+                found = list(hits(document, known))
+            except (ValueError, TypeError, KeyError, AttributeError):
+                continue  # make advisories counts these documents
+            for hit in found:
+                fixed = f"fixed in {hit.fixed}" if hit.fixed else "no fixed version is named"
+                what = f"{hit.package.name} {hit.package.version}: {hit.id}; {fixed}"
+                yield warning(what, hit.package.place)
+    if not count:
+        yield unseen("the files have no advisory in OSV's format", "OSV=file")

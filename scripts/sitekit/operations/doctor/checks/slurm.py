@@ -1,0 +1,253 @@
+"""Check that Slurm's programs, its controller, its accounting and munge answer the hub."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from ....backends.slurm.run_program import slurm_environment
+from ....base.command import Argv, CommandFailed, run
+from ....machine.checks.cluster import PROGRAMS, programs
+from ....site import Site
+from ..check import Finding, Subject, adopted, note, warning
+from ..context import Context, Unanswered
+
+subject = Subject("slurm", "Slurm answers")
+MIN_JOB_AGE = 60
+
+
+def local(site: Site) -> bool:
+    """Return whether Slurm's programs run on this host."""
+    return site.slurm.ssh is None
+
+
+@subject.check(
+    "programs",
+    "Slurm's programs in slurm.bin, and slurm.conf",
+    "the hub submits, lists and cancels servers with them",
+    "install Slurm's client programs, or correct slurm.bin",
+    applies=local,
+)
+def are_installed(here: Context) -> Iterator[Finding]:
+    yield from map(adopted, programs(here.site))
+
+
+@subject.check(
+    "programs-run",
+    "whether the hub's account may run Slurm's programs and read slurm.conf",
+    "the hub queries Slurm as this account",
+    "chmod a+rx on the folders and files",
+    needs=("slurm.programs", "accounts.exist"),
+    root=True,
+    applies=local,
+)
+def may_run(here: Context) -> Iterator[Finding]:
+    wanted = {str(here.site.slurm.bin / program): "x" for program in PROGRAMS}
+    if here.site.slurm.conf:
+        wanted[str(here.site.slurm.conf)] = "r"
+    for account in dict.fromkeys((here.site.hub.user, here.user or here.site.hub.user)):
+        for path, fault in here.look_as(account, paths=wanted)["paths"].items():
+            if fault:
+                yield Finding(f"{account}: {fault}", path)
+
+
+def _auth_info(here: Context) -> dict[str, str]:
+    """Return AuthType and munge's socket in slurm.conf, also while slurmctld does not answer."""
+    places = [
+        here.site.slurm.conf,
+        Path("/etc/slurm/slurm.conf"),
+        Path("/etc/slurm-llnl/slurm.conf"),
+    ]
+    path = next((place for place in places if place and place.is_file()), None)
+    text = path.read_text(errors="replace") if path else ""
+    return {
+        key.lower(): value
+        for key, value in re.findall(r"(?mi)^\s*(AuthType|AuthInfo)\s*=\s*(\S+)", text)
+    }
+
+
+@subject.check(
+    "munge",
+    "whether munge makes and checks a credential on this host",
+    "with munge, each message of Slurm carries a credential; without it Slurm refuses all",
+    "systemctl start munge; the key must be the same on all hosts",
+    needs=("slurm.programs",),
+    applies=local,
+)
+def munge(here: Context) -> Iterator[Finding]:
+    told = _auth_info(here)
+    if told.get("authtype", "auth/munge") != "auth/munge":
+        return
+    found = re.search(r"socket=([^,;\s]+)", told.get("authinfo", ""))
+    path = found[1] if found else "/run/munge/munge.socket.2"
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.settimeout(3)
+        try:
+            caller.connect(path)
+        except OSError as fault:
+            yield Finding(f"munge does not answer: {fault.strerror or fault}", path)
+            return
+    account = here.site.hub.user if here.root else None
+    try:
+        made = run(["munge", "-S", path, "-n"], user=account, timeout=5, cwd=Path("/"))
+        run(["unmunge", "-S", path, "-o", "/dev/null"], stdin=made.stdout, user=account, timeout=5)
+    except KeyError:
+        return
+    except CommandFailed as failed:
+        if "is not there" in failed.what:
+            return  # the programs are not needed where the library is
+        last = (failed.output.strip().splitlines() or ["no answer"])[-1]
+        yield Finding(f"munge makes no valid credential: {last}", path)
+
+
+@subject.check(
+    "controller",
+    "whether slurmctld answers (scontrol ping)",
+    "without slurmctld no server starts, and the hub does not know which servers run",
+    "systemctl status slurmctld on the controller's host; read its log",
+    needs=("slurm.programs",),
+    follows=("slurm.munge", "ssh.login-node"),
+)
+def controller(here: Context) -> Iterator[Finding]:
+    if not local(here.site):
+        yield from _silent(here, "scontrol", "show", "config")
+        return
+    argv: Argv = [here.site.slurm.bin / "scontrol", "ping"]
+    try:
+        done = run(argv, env=slurm_environment(here.site), timeout=8, check=False, cwd=Path("/"))
+    except CommandFailed as failed:
+        yield Finding(failed.what, "slurmctld")
+        return
+    hosts = re.findall(r"(?m)^Slurmctld\((\w+)\) at (\S+) is (\S+)", done.stdout)
+    if not any(state == "UP" for *_, state in hosts):
+        last = ((done.stdout + done.stderr).strip().splitlines() or ["no answer"])[-1]
+        yield Finding(f"slurmctld does not answer: {last}", "slurmctld")
+    for kind, host, state in hosts:
+        if state != "UP" and any(other == "UP" for *_, other in hosts):
+            yield warning(f"the {kind} controller at {host} is {state}", "slurmctld")
+
+
+def _silent(here: Context, program: str, *words: str) -> Iterator[Finding]:
+    """Yield an error if a program of Slurm does not answer."""
+    try:
+        here.slurm(program, *words)
+    except Unanswered as silence:
+        yield Finding(str(silence), "Slurm")
+
+
+@subject.check(
+    "accounting",
+    "whether slurmdbd answers (sacctmgr)",
+    "the hub learns from it how a job ended, and which accounts a user may charge",
+    "systemctl status slurmdbd on its host; read its log",
+    needs=("slurm.programs", "slurm.controller"),
+    follows=("slurm.munge",),
+)
+def accounting(here: Context) -> Iterator[Finding]:
+    kind = here.config.get("AccountingStorageType", "")
+    if "slurmdbd" not in kind:
+        what = f"AccountingStorageType is {kind or 'not set'}: no accounting"
+        yield note(what, "slurm.conf", "AccountingStorageType=accounting_storage/slurmdbd")
+        return
+    yield from _silent(here, "sacctmgr", "--noheader", "--parsable2", "show", "configuration")
+    if local(here.site):
+        yield from _silent(here, "sacctmgr", "--noheader", "--parsable2", "show", "cluster")
+
+
+@subject.check(
+    "queue",
+    "whether squeue and sinfo answer",
+    "the hub lists all servers with one squeue, and the form shows sinfo's figures",
+    "read the log of slurmctld",
+    needs=("slurm.controller",),
+)
+def queue(here: Context) -> Iterator[Finding]:
+    name = f"--name={here.site.job_name}"
+    yield from _silent(here, "squeue", "--noheader", "--all", name, "--format=%i")
+    yield from _silent(here, "sinfo", "--noheader", "--all", "--format=%R")
+
+
+@subject.check(
+    "version",
+    "the versions of Slurm's programs here and of slurmctld",
+    "Slurm's programs must not be newer than slurmctld",
+    "install the version of slurmctld on this host",
+    needs=("slurm.controller",),
+    applies=local,
+)
+def version(here: Context) -> Iterator[Finding]:
+    here_is = run(
+        [here.site.slurm.bin / "sinfo", "--version"], env=slurm_environment(here.site), timeout=8
+    ).stdout.split()[-1]
+    there = here.config.get("SLURM_VERSION", here_is)
+    if here_is.split(".")[:2] != there.split(".")[:2]:
+        yield warning(f"Slurm is {here_is} here, and {there} at slurmctld", "slurm.bin")
+
+
+@subject.check(
+    "other-conf",
+    "whether slurm.conf is the same here and at slurmctld (HASH_VAL)",
+    "with different files, nodes and users see different limits",
+    "copy slurm.conf to all hosts; scontrol reconfigure",
+    needs=("slurm.controller",),
+)
+def same_conf(here: Context) -> Iterator[Finding]:
+    value = here.config.get("HASH_VAL", "Match")
+    if value.startswith("Different"):
+        yield warning(f"HASH_VAL is {value}", "slurm.conf")
+
+
+@subject.check(
+    "job-age",
+    "MinJobAge in slurm.conf",
+    "the hub learns from squeue that a job has ended; a job that is forgotten at once is unknown",
+    f"MinJobAge={MIN_JOB_AGE} or more in slurm.conf",
+    needs=("slurm.controller",),
+)
+def job_age(here: Context) -> Iterator[Finding]:
+    seconds = _number(here.config.get("MinJobAge", ""))
+    if seconds is not None and seconds < MIN_JOB_AGE:
+        yield warning(f"MinJobAge is {seconds} s", "slurm.conf")
+
+
+@subject.check(
+    "start-delay",
+    "batch_sched_delay in SchedulerParameters",
+    "each server waits this long before Slurm looks for a node; Slurm's default is 3 s",
+    "SchedulerParameters=batch_sched_delay=0 in slurm.conf",
+    needs=("slurm.controller",),
+)
+def start_delay(here: Context) -> Iterator[Finding]:
+    found = re.search(r"batch_sched_delay=(\d+)", here.config.get("SchedulerParameters", ""))
+    seconds = int(found[1]) if found else 3
+    if seconds > 10:
+        yield warning(f"batch_sched_delay is {seconds} s", "slurm.conf")
+    elif seconds:
+        yield note(f"batch_sched_delay is {seconds} s", "slurm.conf")
+
+
+def _number(text: str) -> int | None:
+    """Return the number at the begin of a text such as `300 sec`."""
+    found = re.match(r"\d+", text)
+    return int(found[0]) if found else None
+
+
+@subject.check(
+    "private-data",
+    "whether PrivateData hides users' jobs and accounts from the hub",
+    "the hub would take a hidden job for one that has ended, or show no accounts",
+    "sacctmgr modify user HUB set AdminLevel=Operator",
+    needs=("slurm.controller", "slurm.accounting"),
+)
+def private_data(here: Context) -> Iterator[Finding]:
+    hub = here.site.slurm.ssh.account if here.site.slurm.ssh else here.site.hub.user
+    hidden = {"jobs", "all"} & set(here.config.get("PrivateData", "").split(","))
+    if not hidden or hub == here.config.get("SlurmUser", "").split("(")[0]:
+        return
+    words = ("--noheader", "--parsable2", "show", "user", hub, "format=AdminLevel")
+    if here.slurm("sacctmgr", *words).strip() not in ("Operator", "Administrator"):
+        what = f"PrivateData={here.config['PrivateData']} hides users' jobs from {hub}"
+        remedy = f"sacctmgr modify user {hub} set AdminLevel=Operator"
+        yield warning(what, "slurm.conf", remedy)

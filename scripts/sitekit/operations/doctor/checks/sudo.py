@@ -1,0 +1,190 @@
+"""Check the sudo rules of the site: that sudo reads them, and that they allow no more than meant."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from ....base.command import Argv, CommandFailed, run
+from ....base.errors import Problem
+from ....base.path_access import way
+from ....machine.checks.sudo import check_rule, look
+from ....machine.installed import unix_accounts
+from ....machine.installed.entries import MACHINE
+from ..check import Finding, Subject, adopted
+from ..context import Context
+from .slurm import local
+
+subject = Subject("sudo", "sudo and the gate")
+_NONE = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+
+
+@subject.check(
+    "installed",
+    "sudo, and whether it reads the folder of the site's rule",
+    "the hub starts the gate with sudo; without the rule no server starts",
+    "visudo, and add the line: @includedir /etc/sudoers.d",
+    applies=local,
+)
+def installed(here: Context) -> Iterator[Finding]:
+    yield from map(adopted, look(here.site, here.platform))
+
+
+@subject.check(
+    "set-uid",
+    "owner and mode of the program sudo",
+    "sudo works only as a set-user-ID program of root",
+    "chown root:root /usr/bin/sudo; chmod 4755 /usr/bin/sudo",
+    applies=local,
+)
+def set_uid(here: Context) -> Iterator[Finding]:
+    path = Path("/usr/bin/sudo")
+    if not path.exists():
+        yield Finding("it is not there", str(path), f"{here.platform.install} sudo")
+        return
+    found = path.stat()
+    if found.st_uid or not found.st_mode & stat.S_ISUID:
+        yield Finding(f"its mode is {stat.S_IMODE(found.st_mode):04o}", str(path))
+    if {"nosuid"} & set(_options(path)):
+        yield Finding("its file system is mounted with nosuid", str(path))
+
+
+def _options(path: Path) -> list[str]:
+    return ["nosuid"] if os.statvfs(path).f_flag & os.ST_NOSUID else []
+
+
+@subject.check(
+    "syntax",
+    "all of sudo's rules (visudo -c)",
+    "with a broken file, sudo may refuse all users",
+    "visudo -c names the line",
+    needs=("sudo.installed",),
+    root=True,
+    applies=local,
+)
+def syntax(here: Context) -> Iterator[Finding]:
+    done = run(["visudo", "-c"], check=False, timeout=5, env=_NONE)
+    if done.returncode:
+        said = (done.stdout + done.stderr).strip().splitlines()
+        fault = next((line for line in said if "parsed OK" not in line), "visudo refuses it")
+        yield Finding(fault, "/etc/sudoers")
+
+
+@subject.check(
+    "gate",
+    "the gate's program, and every folder above it",
+    "sudo runs it as users; an account that can change it can be any user",
+    "sudo make apply; chown root FILE; chmod go-w FILE",
+    needs=("site.applied",),
+    follows=("files.missing", "files.modes"),
+    applies=local,
+)
+def gate(here: Context) -> Iterator[Finding]:
+    for name in ("gate", "end"):
+        path = here.site.libexec / name
+        steps = way(path)
+        if not steps[-1].last:
+            yield Finding("it is not there", str(path), "sudo make apply")
+            continue
+        for step in steps:
+            if step.status.st_uid or step.everybody_writes or step.group_writes:
+                yield Finding("others than root can write to it", str(step.path))
+        if not steps[-1].status.st_mode & stat.S_IXOTH:
+            yield Finding("users may not run it", str(path), f"chmod 755 {path}")
+        interpreter = path.read_bytes()[:100].partition(b"\n")[0].decode(errors="replace")
+        program = interpreter.removeprefix("#!").split(" ")[0]
+        if not Path(program).exists():
+            yield Finding(f"its interpreter {program} is not there", str(path))
+
+
+@subject.check(
+    "allows-gate",
+    "whether sudo lets the hub start the gate as a user (sudo -l)",
+    "a rule that comes later can override the site's rule; then no server starts",
+    "sudo -l -U HUB shows the rules in force",
+    needs=("accounts.exist", "sudo.installed"),
+    follows=("sudo.syntax", "files.missing", "files.edited", "files.modes", "accounts.groups"),
+    root=True,
+    applies=local,
+)
+def allows_gate(here: Context) -> Iterator[Finding]:
+    try:
+        check_rule(here.site)
+    except Problem as problem:
+        yield Finding(problem.what.splitlines()[0], "sudo", problem.remedy or "")
+
+
+@subject.check(
+    "gate-answers",
+    "the gate, started by the hub's account with sudo as a user, with an empty request",
+    "this is how each server is submitted",
+    "run it by hand, and read the message: sudo -n -u USER -- GATE",
+    needs=("accounts.exist", "sudo.installed", "sudo.gate"),
+    follows=("sudo.set-uid", "sudo.syntax", "sudo.allows-gate", "hub.gate-config",
+             "files.edited", "files.missing", "accounts.groups", "login.directory"),
+    root=True,
+    applies=local,
+)  # fmt: skip
+def gate_answers(here: Context) -> Iterator[Finding]:
+    path, user = here.site.libexec / "gate", here.somebody
+    argv: Argv = ["/usr/bin/sudo", "-n", "-u", user, "--", path]
+    done = run(
+        argv, stdin="{}", user=here.site.hub.user, env=_NONE, cwd=Path("/"), timeout=8, check=False
+    )
+    try:
+        answer = json.loads(done.stdout)
+        if answer.get("kind") == "refused" and "names no verb" in answer.get("error", ""):
+            return
+        said = answer.get("error", "")
+    except (ValueError, AttributeError):
+        said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+    yield Finding(f"as {user}, the gate answers: {said}", str(path))
+
+
+@subject.check(
+    "narrow",
+    "what sudo refuses the hub: another program, root, and arguments for the gate",
+    "a wider rule makes a stolen hub as strong as root",
+    "remove the wider rule; sudo -l -U HUB lists all rules in force",
+    needs=("accounts.exist", "sudo.installed"),
+    follows=("sudo.syntax",),
+    root=True,
+    applies=local,
+)
+def narrow(here: Context) -> Iterator[Finding]:
+    hub, user, gate_path = here.site.hub.user, here.user or "nobody", here.site.libexec / "gate"
+    for whose, argv in (
+        ("root", ["/bin/sh"]),
+        ("root", [gate_path]),
+        (user, ["/bin/sh"]),
+        (user, [gate_path, "--other"]),
+        (here.site.proxy.user, [gate_path]),
+    ):
+        if not unix_accounts.has_account(MACHINE, whose):
+            continue
+        asked = ["sudo", "-n", "-U", hub, "-l", "-u", whose, *argv]
+        if run(asked, check=False, timeout=5, env=_NONE).returncode == 0:
+            told = " ".join(map(str, argv))
+            yield Finding(f"{hub} may run `{told}` as {whose}", "sudo")
+
+
+@subject.check(
+    "proxy-has-none",
+    "sudo rules of the proxy's account",
+    "the proxy talks to every browser, and must not be able to become somebody else",
+    "remove the rule; sudo -l -U PROXY lists it",
+    needs=("accounts.exist", "sudo.installed"),
+    root=True,
+    applies=local,
+)
+def proxy_has_none(here: Context) -> Iterator[Finding]:
+    asked = ["sudo", "-n", "-l", "-U", here.site.proxy.user]
+    try:
+        said = run(asked, check=False, timeout=5, env=_NONE).stdout
+    except CommandFailed:
+        return
+    if "may run the following" in said:
+        yield Finding(f"{here.site.proxy.user} may run programs with sudo", "sudo")

@@ -1,0 +1,141 @@
+"""Check the way to a login node, for a hub outside the cluster, and the tunnels of its servers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+
+from ....backends.slurm import ssh_files as ssh
+from ....contracts.tunnel import host_key
+from ....machine.checks.preconditions import check_sshd
+from ....machine.installed.entries import MACHINE
+from ....machine.supervisors.ready import tunnel_answers
+from ....site import Site
+from ..check import Finding, Subject, unseen
+from ..context import Context, Unanswered
+from .site_file import problems
+
+subject = Subject("ssh", "Login node and tunnels")
+
+
+def _outside(site: Site) -> bool:
+    return site.slurm.ssh is not None
+
+
+def _tunnel(site: Site) -> bool:
+    return site.tunnel is not None
+
+
+@subject.check(
+    "client",
+    "the program ssh, and the hub's files for it",
+    "the hub reaches Slurm with ssh",
+    "install the package openssh-client; sudo make apply",
+    applies=_outside,
+)
+def client(here: Context) -> Iterator[Finding]:
+    if shutil.which("ssh", path="/usr/bin:/bin") is None:
+        yield Finding(
+            "ssh is not installed", "slurm.ssh", f"{here.platform.install} openssh-client"
+        )
+    for path in (ssh.config(here.site), ssh.known_hosts(here.site), ssh.key(here.site)):
+        if not path.exists():
+            yield Finding("it is not there", str(path), "sudo make apply")
+
+
+@subject.check(
+    "key",
+    "who can read the hub's key for the login node",
+    "the hub must be able to read it, and nobody else may",
+    "sudo make apply",
+    needs=("ssh.client", "accounts.exist"),
+    root=True,
+    applies=_outside,
+)
+def key(here: Context) -> Iterator[Finding]:
+    path = ssh.key(here.site)
+    if path.stat().st_mode & 0o077:
+        yield Finding("others may read it", str(path), f"chmod 600 {path}")
+    elif fault := here.look_as(here.site.hub.user, paths={str(path): "r"})["paths"][str(path)]:
+        yield Finding(f"{here.site.hub.user}: {fault}", str(path))
+
+
+@subject.check(
+    "login-node",
+    "whether the login node's sshd answers at its port",
+    "without it no server starts, and the hub does not know which run",
+    "ask the administrators of the login node; check slurm.ssh.host and port",
+    applies=_outside,
+)
+def login_node(here: Context) -> Iterator[Finding]:
+    given = here.site.slurm.ssh
+    if given is None:
+        return
+    try:
+        with socket.create_connection((given.host, given.port), 5) as connection:
+            word = connection.recv(8)
+    except OSError as fault:
+        yield Finding(f"no answer at {given.host}, port {given.port}: {fault}", "slurm.ssh.host")
+        return
+    if not word.startswith(b"SSH-"):
+        yield Finding(f"no sshd answers at {given.host}, port {given.port}", "slurm.ssh.port")
+
+
+@subject.check(
+    "gate",
+    "whether the gate on the login node answers a query of the hub",
+    "the hub submits, lists and cancels servers through it",
+    "make gate_bundle, and install the file on the login node",
+    needs=("ssh.client", "ssh.login-node"),
+    applies=_outside,
+)
+def gate(here: Context) -> Iterator[Finding]:
+    if not os.access(ssh.key(here.site), os.R_OK):
+        raise Unanswered("only root can read the hub's key for the login node")
+    try:
+        here.slurm("scontrol", "show", "config")
+    except Unanswered as silence:
+        yield Finding(str(silence), "slurm.ssh")
+
+
+@subject.check(
+    "nodes-unseen",
+    "what cannot be seen from a hub outside of the cluster",
+    "homes, modules and limits are on the cluster",
+    "run NODES=1 checks on the cluster",
+    applies=_outside,
+)
+def nodes_unseen(here: Context) -> Iterator[Finding]:
+    yield unseen(
+        "homes, kernels, partitions' settings and users' limits are seen on the cluster only"
+    )
+
+
+@subject.check(
+    "tunnel-sshd",
+    "the program sshd, and the host key of the site's own sshd",
+    "servers reach the hub through it",
+    "install the package openssh-server; sudo make apply",
+    applies=_tunnel,
+)
+def tunnel_sshd(here: Context) -> Iterator[Finding]:
+    yield from problems(lambda: check_sshd(here.site, MACHINE))
+    if not host_key(here.site).exists():
+        yield Finding("it is not there", str(host_key(here.site)), "sudo make apply")
+
+
+@subject.check(
+    "tunnel-answers",
+    "whether the site's own sshd answers",
+    "no server reaches the hub without it",
+    "sudo make start",
+    needs=("services.tunnel",),
+    follows=("network.ports",),
+    root=True,
+    applies=_tunnel,
+)
+def tunnel_is_there(here: Context) -> Iterator[Finding]:
+    if not tunnel_answers(here.applied):
+        yield Finding("the site's own sshd does not answer", here.applied.service("tunnel"))

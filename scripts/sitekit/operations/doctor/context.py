@@ -1,0 +1,182 @@
+"""Hold what all checks of `make doctor` need, and the answers of slow queries, each asked once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ...backends.job import NoAnswer
+from ...backends.slurm.transport import ask_slurm
+from ...base.errors import Problem, as_problem
+from ...contracts.gate_config import MIN_UID
+from ...machine.checks.cluster import read_config
+from ...machine.host.platform import Platform
+from ...machine.installed import unix_accounts
+from ...machine.installed.applied import applied
+from ...machine.installed.entries import MACHINE
+from ...machine.installed.manifest import Manifest, load_manifest
+from ...machine.render.services import site_services, site_supervisor
+from ...machine.supervisors.control import which_supervisor
+from ...machine.supervisors.interface import State
+from ...site import Site
+from . import eyes
+
+Value = TypeVar("Value")
+Row = dict[str, str]
+
+
+class Unanswered(Exception):
+    """Say that something could not be looked at; the text gives the reason."""
+
+
+@dataclass
+class Context:
+    """Hold the site, the platform and the wishes of the administrator.
+
+    `user` is the account as which users' checks look; None if the site has no member.
+    `advisories` are files in OSV's format. `patience` multiplies time limits.
+    """
+
+    site: Site
+    platform: Platform
+    user: str | None = None
+    nodes: bool = False
+    advisories: tuple[str, ...] = ()
+    patience: float = 1.0
+    root: bool = field(default_factory=lambda: os.geteuid() == 0)
+    _kept: dict[str, Any] = field(default_factory=dict)
+
+    def once(self, key: str, ask: Callable[[], Value]) -> Value:
+        """Return the answer of a slow query, which is asked once. Raises Unanswered.
+
+        If a check hangs in a query and is given up, the other checks do not wait for it.
+        """
+        if key not in self._kept:
+            self._kept[key] = Unanswered(f"{key}: no answer in time")
+            try:
+                self._kept[key] = ask()
+            except (Problem, OSError) as trouble:
+                self._kept[key] = Unanswered(as_problem(trouble).what)
+            except NoAnswer as silence:
+                self._kept[key] = Unanswered(str(silence))
+            except Unanswered as silence:
+                self._kept[key] = silence
+        if isinstance(found := self._kept[key], Unanswered):
+            raise found
+        result: Value = found
+        return result
+
+    # --- this machine ---------------------------------------------------------------------------
+
+    @property
+    def applied(self) -> Site:
+        """Return the site as it was last applied; the services run with its settings."""
+        return self.once("the applied site", lambda: applied(self.site, MACHINE))
+
+    @property
+    def manifest(self) -> Manifest:
+        """Return the record of what `make apply` has written."""
+        return self.once("the manifest", lambda: load_manifest(self.site, MACHINE))
+
+    @property
+    def states(self) -> dict[str, State]:
+        """Return the states of the site's services, as the supervisor tells, by the short name."""
+        return self.once("the supervisor", self._states)
+
+    def _states(self) -> dict[str, State]:
+        site = self.applied
+        if site.supervisor == "systemd" and which_supervisor() != "systemd":
+            raise Unanswered("systemd is not PID 1 on this machine")
+        if site.supervisor == "supervisord" and not self.root:
+            raise Unanswered("only root can ask supervisord")
+        supervisor = site_supervisor(site)
+        services = site_services(site, self.platform)
+        return {
+            service.name.removeprefix(site.service("")): supervisor.state(service)
+            for service in services
+        }
+
+    def look_as(self, who: str | None, **request: Any) -> dict[str, Any]:
+        """Return what an account sees (eyes.look_as). Raises Unanswered."""
+        if who and not self.root:
+            raise Unanswered(f"only root can look as {who}")
+        if who and not unix_accounts.has_account(MACHINE, who):
+            raise Unanswered(f"there is no account {who}")
+        key = f"what {who} sees of {sorted(map(str, request.items()))}"
+        return self.once(key, lambda: eyes.look_as(who, request, 8 * self.patience))
+
+    @property
+    def somebody(self) -> str:
+        """Return the user as which the checks look. Raises Unanswered."""
+        if self.user is None:
+            raise Unanswered("no user is known: name one with USER=...")
+        return self.user
+
+    # --- Slurm ----------------------------------------------------------------------------------
+
+    def slurm(self, program: str, *words: str) -> str:
+        """Return the output of a program of Slurm, or of the gate's query on the login node.
+
+        Raises Unanswered.
+        """
+        return self.once(f"{program} {' '.join(words)}", lambda: self._slurm(program, *words))
+
+    def _slurm(self, program: str, *words: str) -> str:
+        answer = asyncio.run(ask_slurm(self.site, program, *words))
+        if answer.code:
+            last = (answer.err.strip().splitlines() or [f"it ended with {answer.code}"])[-1]
+            raise Unanswered(f"{program}: {last}")
+        return answer.out
+
+    @property
+    def config(self) -> Row:
+        """Return the output of `scontrol show config`."""
+        return read_config(self.slurm("scontrol", "show", "config"))
+
+    @property
+    def partitions(self) -> dict[str, Row]:
+        """Return the partitions, with their settings by slurm.conf's names."""
+        rows = fields(self.slurm("scontrol", "--all", "--oneliner", "show", "partition"))
+        return {row["PartitionName"]: row for row in rows if "PartitionName" in row}
+
+    @property
+    def reservations(self) -> list[Row]:
+        """Return the reservations of the cluster. Times are seconds since the epoch."""
+        rows = fields(self.slurm("scontrol", "--oneliner", "show", "reservation"))
+        return [row for row in rows if "ReservationName" in row]
+
+    @property
+    def wanted(self) -> list[str]:
+        """Return the partitions that the tiers name, each once."""
+        return list(dict.fromkeys(name for tier in self.site.tiers for name in tier.partitions))
+
+
+def fields(text: str) -> list[Row]:
+    """Parse the output of `scontrol --oneliner show`: one record in each line.
+
+    The first value of each key counts: a comment comes last, and may contain any key again.
+    """
+    return [dict(reversed(re.findall(r"([\w/:]+)=(\S*)", line))) for line in text.splitlines()]
+
+
+def choose_user(site: Site) -> str | None:
+    """Return the account of a user of the site: the gateway, or the first member of the groups."""
+    if site.login.gateway:
+        return site.login.gateway
+    groups = [name for name in site.login.allowed_groups if unix_accounts.has_group(MACHINE, name)]
+    names = sorted({name for group in groups for name in unix_accounts.members(MACHINE, group)})
+    for name in names:
+        here = unix_accounts.has_account(MACHINE, name)
+        if here and unix_accounts.numbers(MACHINE, name)[0] >= MIN_UID:
+            return name
+    return None
+
+
+def first_missing(path: Path) -> Path:
+    """Return the highest folder or file on the way to `path` that does not exist."""
+    return next((step for step in (*reversed(path.parents), path) if not step.exists()), path)

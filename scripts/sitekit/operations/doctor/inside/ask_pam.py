@@ -1,0 +1,36 @@
+"""Run the account stage of a PAM service for one user, as the account that runs this program.
+
+The arguments are the names of the service and of the user. It prints one JSON line: the number of
+the answer, and PAM's own text for it. No password is asked for, and no session is opened.
+"""
+
+import ctypes
+import json
+import sys
+
+CONVERSATION = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 4)
+
+
+class Conversation(ctypes.Structure):
+    """Describe the C structure pam_conv."""
+
+    _fields_ = (("ask", CONVERSATION), ("data", ctypes.c_void_p))
+
+
+def main() -> None:
+    """Ask PAM once."""
+    service, user = sys.argv[1:3]
+    libpam = ctypes.CDLL("libpam.so.0")
+    libpam.pam_strerror.restype = ctypes.c_char_p
+    refuse = CONVERSATION(lambda *_: 19)  # PAM_CONV_ERR: no question is answered
+    conversation, handle = Conversation(refuse, None), ctypes.c_void_p()
+    code = libpam.pam_start(
+        service.encode(), user.encode(), ctypes.byref(conversation), ctypes.byref(handle)
+    )
+    if not code:
+        code = libpam.pam_acct_mgmt(handle, 0)
+    text = libpam.pam_strerror(handle, code) or b""
+    print(json.dumps({"code": code, "text": text.decode(errors="replace")}))
+
+
+main()

@@ -1,0 +1,125 @@
+"""Look at the hub, the release and the home from a compute node, in a short job of a user.
+
+The argument is one JSON request: `hub` (address and port), `release` (the folder of `current`),
+`kernels` (the folder of the published kernels) and `names` (host names). It prints one line with
+one JSON answer. A text is "" or a fault. It needs the node's Python 3.6 or later.
+"""
+
+import json
+import os
+import pwd
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Iterator, List, Optional, Sequence  # Python 3.6
+
+HUGE = 2**60
+
+
+def hub(address: str, port: int) -> str:
+    """Return why the hub cannot be reached."""
+    try:
+        socket.create_connection((address, port), 5).close()
+    except OSError as error:
+        return f"{address}, port {port}: {error}"
+    return ""
+
+
+def release(folder: str) -> str:
+    """Return why the release's Python does not run."""
+    python = os.path.join(folder, "bin", "python")
+    try:
+        done = subprocess.run(
+            [python, "-I", "-c", "import sitekit.session.server"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            timeout=40,
+            cwd="/",
+        )
+    except subprocess.TimeoutExpired:
+        return f"{python} took longer than 40 s"
+    except OSError as error:
+        return f"{python}: {error.strerror}"
+    lines = done.stderr.decode(errors="replace").strip().splitlines()
+    return (lines or [f"it ended with {done.returncode}"])[-1] if done.returncode else ""
+
+
+def listed(folder: str) -> str:
+    """Return why a folder cannot be listed."""
+    try:
+        os.listdir(folder)
+    except OSError as error:
+        return f"{folder}: {error.strerror}"
+    return ""
+
+
+def home() -> str:
+    """Return why the home cannot be written. The file has no name, and is gone at once."""
+    place = pwd.getpwuid(os.getuid()).pw_dir
+    try:
+        with tempfile.TemporaryFile(dir=place) as file:
+            file.write(b"x")
+            file.flush()
+    except OSError as error:
+        return f"{place}: {error.strerror}"
+    return ""
+
+
+def unknown(names: List[str]) -> List[str]:
+    """Return the names that the node cannot resolve."""
+    missing = []
+    for name in names:
+        try:
+            socket.getaddrinfo(name, None)
+        except OSError:
+            missing.append(name)
+    return missing
+
+
+def memory() -> Optional[int]:
+    """Return the memory limit of this job's cgroup in bytes; None if there is none. cgroups(7)."""
+    limits = []  # type: List[int]
+    with open("/proc/self/cgroup") as rows:
+        for row in rows:
+            number, kinds, path = row.strip().split(":", 2)
+            if number == "0" and not kinds:
+                limits += upwards("/sys/fs/cgroup", path, ("memory.max", "memory.high"))
+            elif "memory" in kinds.split(","):
+                limits += upwards("/sys/fs/cgroup/memory", path, ("memory.limit_in_bytes",))
+    limits = [limit for limit in limits if limit < HUGE]
+    return min(limits) if limits else None
+
+
+def upwards(top: str, path: str, names: Sequence[str]) -> Iterator[int]:
+    """Yield the limits of a cgroup and of all cgroups above it."""
+    parts = [part for part in path.split("/") if part]
+    for count in range(len(parts), -1, -1):
+        for name in names:
+            try:
+                with open(os.path.join(top, *parts[:count], name)) as file:
+                    text = file.read().strip()
+            except OSError:
+                continue
+            if text.isdigit():
+                yield int(text)
+
+
+def main() -> None:
+    """Answer one request."""
+    request = json.loads(sys.argv[1])
+    answer = {
+        "host": socket.gethostname(),
+        "clock": time.time(),
+        "hub": hub(*request["hub"]),
+        "release": release(request["release"]),
+        "kernels": listed(request["kernels"]),
+        "home": home(),
+        "names": unknown(request["names"]),
+        "memory": memory(),
+    }
+    print(json.dumps(answer))
+
+
+main()

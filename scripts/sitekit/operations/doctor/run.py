@@ -1,0 +1,155 @@
+"""Run the checks in order, each within a time limit, and rank what they found."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from ...backends.job import NoAnswer
+from ...base.errors import Problem, as_problem
+from .check import Check, Finding, Severity, unseen
+from .context import Context, Unanswered
+
+ALL_SECONDS = 30.0
+"""The time limit of all checks without the job on the nodes. A check that has begun may end."""
+
+
+@dataclass
+class Result:
+    """Hold a check with its findings. `skipped` is the reason why it did not run.
+
+    `cause` is the check whose errors explain these findings, and `consequences` are the results
+    that this one explains.
+    """
+
+    check: Check
+    findings: list[Finding] = field(default_factory=list)
+    skipped: str = ""
+    seconds: float = 0.0
+    cause: str = ""
+    consequences: list[Result] = field(default_factory=list)
+
+    @property
+    def severity(self) -> Severity:
+        """Return the worst severity; UNSEEN if nothing was found."""
+        return max((one.severity for one in self.findings), default=Severity.UNSEEN)
+
+    @property
+    def found(self) -> list[Finding]:
+        """Return the findings, the worst first, without what could not be looked at."""
+        seen = [one for one in self.findings if one.severity is not Severity.UNSEEN]
+        return sorted(seen, key=lambda one: -one.severity)
+
+
+def run_checks(
+    checks: Sequence[Check], here: Context, seconds: float = ALL_SECONDS
+) -> list[Result]:
+    """Return the result of each check, in order. A check that fails hides no other check.
+
+    After `seconds` no further check begins. The time limit of each check grows with `seconds`.
+    """
+    results: dict[str, Result] = {}
+    end = time.monotonic() + seconds
+    here.patience = max(1.0, seconds / ALL_SECONDS)
+    for check in checks:
+        result = results[check.id] = Result(check)
+        if not check.applies(here.site):
+            result.skipped = "the site has none"
+        elif check.nodes and not here.nodes:
+            result.skipped = "nodes"
+        elif check.root and not here.root:
+            result.skipped = "root"
+        elif cause := _cause(check.needs, results):
+            result.cause, result.skipped = cause, "cause"
+        elif not check.nodes and time.monotonic() > end:
+            result.findings = [unseen(f"the {seconds:g} s for all checks were over", "SECONDS=120")]
+        else:
+            _run(check, here, result, check.seconds * here.patience)
+    for result in results.values():
+        if result.found and not result.cause:
+            result.cause = _cause(result.check.follows, results)
+    return list(results.values())
+
+
+def _cause(ids: Iterable[str], results: dict[str, Result]) -> str:
+    """Return the first of these checks that has an error, or that did not run because of one."""
+    for name in ids:
+        known = results.get(name)
+        if known and known.severity is Severity.ERROR:
+            return name
+        if known and known.skipped == "cause":
+            return known.cause
+    return ""
+
+
+def _run(check: Check, here: Context, result: Result, seconds: float) -> None:
+    """Run one check in a thread, which is left alone if it does not end in time."""
+    found: list[Finding] = []
+    thread = threading.Thread(target=_collect, args=(check, here, found), daemon=True)
+    begin = time.monotonic()
+    thread.start()
+    thread.join(None if check.nodes else seconds)
+    result.seconds = time.monotonic() - begin
+    result.findings = list(found)
+    if thread.is_alive():
+        what = f"the check did not end within {seconds:g} s: a file system or a service hangs"
+        result.findings.append(Finding(what, remedy="look for programs in state D: ps axl"))
+
+
+def _collect(check: Check, here: Context, found: list[Finding]) -> None:
+    """Add the findings of a check to `found`, one after the other."""
+    try:
+        for one in check.look(here):
+            found.append(one)
+    except Unanswered as silence:
+        found.append(unseen(str(silence)))
+    except NoAnswer as silence:
+        found.append(unseen(str(silence)))
+    except PermissionError as closed:
+        what = f"{closed.filename or 'something'} may not be read by this account"
+        found.append(unseen(what, "" if here.root else "sudo make doctor"))
+    except (Problem, OSError) as trouble:
+        problem = as_problem(trouble)
+        found.append(Finding(problem.what, problem.where or "", problem.remedy or ""))
+    except Exception as fault:
+        what = f"the check itself failed: {type(fault).__name__}: {fault}"
+        found.append(Finding(what, remedy="this is a fault in sitekit; please report it"))
+
+
+def ranked(results: Sequence[Result]) -> list[Result]:
+    """Return the causes, the first one first, each with its consequences.
+
+    Errors come first. Of two errors, one that explains others comes first, and then the one whose
+    check runs earlier.
+    """
+    by_id = {result.check.id: result for result in results}
+    tops = []
+    for result in results:
+        result.consequences = []
+    for result in results:
+        if result.cause:
+            top = by_id[_root(result.cause, by_id)]
+            top.consequences.append(result)
+        elif result.found:
+            tops.append(result)
+    return sorted(tops, key=_rank)
+
+
+def _root(name: str, by_id: dict[str, Result]) -> str:
+    """Return the check at the end of a chain of causes."""
+    seen = {name}
+    while (up := by_id[name].cause) and up not in seen:
+        seen.add(up)
+        name = up
+    return name
+
+
+def _rank(result: Result) -> tuple[int, bool]:
+    return -result.severity, result.severity is Severity.ERROR and not result.consequences
+
+
+def worst(results: Iterable[Result]) -> Severity:
+    """Return the worst severity of all results."""
+    return max((result.severity for result in results), default=Severity.UNSEEN)

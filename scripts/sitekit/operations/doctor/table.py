@@ -1,0 +1,70 @@
+"""List all checks of `make doctor`, in the order of a server's life, and write their page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .check import Check, Subject
+from .checks import (
+    accounts,
+    cluster,
+    files,
+    front,
+    hub,
+    kernels,
+    login,
+    network,
+    node,
+    partitions,
+    policy,
+    release,
+    security,
+    servers,
+    services,
+    site_file,
+    slurm,
+    state,
+    sudo,
+    tunnels,
+)
+
+SUBJECTS: tuple[Subject, ...] = (
+    site_file.subject,
+    accounts.subject,
+    release.subject,
+    state.subject,
+    files.subject,
+    network.subject,
+    slurm.subject,
+    partitions.subject,
+    cluster.subject,
+    policy.subject,
+    services.subject,
+    hub.subject,
+    servers.subject,
+    front.subject,
+    sudo.subject,
+    login.subject,
+    node.subject,
+    kernels.subject,
+    security.subject,
+    tunnels.subject,
+)
+
+CHECKS: list[Check] = [check for subject in SUBJECTS for check in subject.checks]
+
+
+def page() -> str:
+    """Return the list of checks for docs/doctor.md."""
+    return "\n".join(_page()) + "\n"
+
+
+def _page() -> Iterator[str]:
+    """Yield the lines of the list."""
+    for subject in SUBJECTS:
+        yield f"\n### {subject.title}\n"
+        yield "| id | looks at | why it matters | what mends it |\n|---|---|---|---|"
+        for check in subject.checks:
+            marks = [*(["needs root"] if check.root else []), *(["NODES=1"] if check.nodes else [])]
+            looks = check.looks_at + (f" ({', '.join(marks)})" if marks else "")
+            yield f"| `{check.id}` | {looks} | {check.why} | {check.remedy} |"

@@ -1,0 +1,2 @@
+accounts
+chage --expiredate 1 alice

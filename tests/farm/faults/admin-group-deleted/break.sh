@@ -1,0 +1,2 @@
+accounts
+groupdel jupyter-admins

@@ -1,0 +1,2 @@
+keep "$ETC/site.yml"
+echo "nonsense: 1" >>"$ETC/site.yml"

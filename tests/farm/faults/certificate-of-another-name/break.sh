@@ -1,0 +1,3 @@
+cert=$(echo "$ETC"/tls/*.pem | tr " " "\n" | head -n 1)
+keep "$ETC/tls"
+"$RELEASE_PYTHON" -I "$TOOLS/certificate.py" "$ETC/tls/cert.pem" "$ETC/tls/key.pem" other.example.org 300

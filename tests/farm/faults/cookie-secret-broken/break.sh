@@ -1,0 +1,2 @@
+keep "$STATE/cookie_secret"
+echo secret >"$STATE/cookie_secret"

@@ -1,0 +1,2 @@
+keep "$PREFIX/current"
+ln -sfn releases/nothing "$PREFIX/current"

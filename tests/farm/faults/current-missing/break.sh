@@ -1,0 +1,2 @@
+keep "$PREFIX/current"
+rm "$PREFIX/current"

@@ -1,0 +1,1 @@
+modes 400 "$STATE/jupyterhub.sqlite"

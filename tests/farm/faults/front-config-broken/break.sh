@@ -1,0 +1,2 @@
+keep "$ETC/apache.conf"
+echo "Nonsense on" >>"$ETC/apache.conf"

@@ -1,0 +1,2 @@
+stop front
+hold 8443

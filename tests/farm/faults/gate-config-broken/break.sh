@@ -1,0 +1,2 @@
+keep "$LIBEXEC/gate.json"
+echo "{" >"$LIBEXEC/gate.json"

@@ -1,0 +1,2 @@
+keep "$LIBEXEC/gate"
+echo "# a change" >>"$LIBEXEC/gate"

@@ -1,0 +1,1 @@
+away /home/alice

@@ -1,0 +1,1 @@
+modes 555 /home/alice

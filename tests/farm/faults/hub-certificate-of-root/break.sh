@@ -1,0 +1,1 @@
+owner root "$ETC/internal/hub.pem"

@@ -1,0 +1,1 @@
+systemctl kill --signal=CONT --kill-who=main "$UNIT-hub"

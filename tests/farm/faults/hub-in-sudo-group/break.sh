@@ -1,0 +1,2 @@
+accounts
+gpasswd --add jupyterhub-daemon disk

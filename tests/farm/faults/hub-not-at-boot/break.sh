@@ -1,0 +1,1 @@
+systemctl --quiet disable "$UNIT-hub"

@@ -1,0 +1,1 @@
+systemctl --quiet enable "$UNIT-hub"

@@ -1,0 +1,2 @@
+accounts
+gpasswd --delete jupyterhub-daemon shadow

@@ -1,0 +1,2 @@
+stop hub
+hold 18081

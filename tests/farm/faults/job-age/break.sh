@@ -1,0 +1,1 @@
+conf "MinJobAge=300" "MinJobAge=2"

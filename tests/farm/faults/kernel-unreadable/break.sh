@@ -1,0 +1,1 @@
+modes 600 "$(ls "$PREFIX"/kernels/current/kernels/*/kernel.json | head -n 1)"

@@ -1,0 +1,2 @@
+keep "$PREFIX/kernels/current"
+ln -sfn generations/nothing "$PREFIX/kernels/current"

@@ -1,0 +1,2 @@
+keep "$PREFIX/kernels/current"
+rm "$PREFIX/kernels/current"

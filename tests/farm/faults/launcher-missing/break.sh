@@ -1,0 +1,2 @@
+keep "$PREFIX/kernels/launch"
+rm "$PREFIX/kernels/launch"

@@ -1,0 +1,1 @@
+conf "EnforcePartLimits=ALL" "EnforcePartLimits=NO"

@@ -1,0 +1,2 @@
+fresh "$ETC/local.d/notes.txt"
+touch "$ETC/local.d/notes.txt"

@@ -1,0 +1,2 @@
+fresh "$FRONT_STATE/maintenance"
+touch "$FRONT_STATE/maintenance"

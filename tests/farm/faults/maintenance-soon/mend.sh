@@ -1,0 +1,2 @@
+scontrol delete ReservationName=works
+sleep 1

@@ -1,0 +1,2 @@
+keep "$ETC/manifest.json"
+echo "[]" >"$ETC/manifest.json"

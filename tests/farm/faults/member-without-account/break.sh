@@ -1,0 +1,2 @@
+accounts
+sed -i '/^jupyter-users:/s/$/,zoe/' /etc/group

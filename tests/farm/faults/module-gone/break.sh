@@ -1,0 +1,1 @@
+away "$("$PYTHON" "$TOOLS/a_module.py" "$PREFIX/kernels/current")"

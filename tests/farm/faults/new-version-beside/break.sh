@@ -1,0 +1,2 @@
+fresh "$ETC/apache.conf.new"
+touch "$ETC/apache.conf.new"

@@ -1,0 +1,1 @@
+scontrol update NodeName=demo1 State=DRAIN Reason="disk is broken"

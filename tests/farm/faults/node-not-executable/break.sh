@@ -1,0 +1,1 @@
+modes 644 "$(readlink -f "$PREFIX/current/bin/node")"

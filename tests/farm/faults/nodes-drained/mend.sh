@@ -1,0 +1,1 @@
+scontrol update NodeName=demo[1-2] State=RESUME

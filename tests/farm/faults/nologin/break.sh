@@ -1,0 +1,2 @@
+fresh /etc/nologin
+touch /etc/nologin

@@ -1,0 +1,1 @@
+away "$("$RELEASE_PYTHON" -I -c 'import os, tornado; print(os.path.dirname(tornado.__file__))')"

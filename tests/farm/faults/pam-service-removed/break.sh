@@ -1,0 +1,1 @@
+away "/etc/pam.d/$UNIT"

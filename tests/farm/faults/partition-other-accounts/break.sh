@@ -1,0 +1,1 @@
+scontrol update PartitionName=jupyter-long AllowAccounts=services

@@ -1,0 +1,2 @@
+sacctmgr --immediate add qos gold
+scontrol update PartitionName=jupyter-long AllowQos=gold

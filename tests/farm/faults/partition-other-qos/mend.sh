@@ -1,0 +1,2 @@
+scontrol update PartitionName=jupyter-long AllowQos=ALL
+sacctmgr --immediate delete qos gold

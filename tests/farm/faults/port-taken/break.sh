@@ -1,0 +1,2 @@
+stop proxy
+hold 18000

@@ -1,0 +1,1 @@
+modes 750 "$PREFIX"

@@ -1,0 +1,1 @@
+systemctl kill --signal=STOP --kill-who=main "$UNIT-proxy"

@@ -1,0 +1,1 @@
+away "$(readlink -f "$PREFIX/current")/release.json"

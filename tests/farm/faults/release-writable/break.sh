@@ -1,0 +1,1 @@
+modes o+w "$(readlink -f "$PREFIX/current")"

@@ -1,0 +1,2 @@
+accounts
+usermod --shell /usr/sbin/nologin alice

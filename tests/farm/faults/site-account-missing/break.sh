@@ -1,0 +1,1 @@
+edit tiers.0.account physics

@@ -1,0 +1,1 @@
+edit tiers.0.memory_cap 9x

@@ -1,0 +1,1 @@
+edit login.allowed_groups "[jupyter-usrs]"

@@ -1,0 +1,1 @@
+edit hub.address 192.0.2.7

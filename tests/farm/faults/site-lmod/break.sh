@@ -1,0 +1,1 @@
+edit kernels.lmod /opt/nothing/lmod

@@ -1,0 +1,1 @@
+edit kernels.modulepath "[/opt/nothing/modules]"

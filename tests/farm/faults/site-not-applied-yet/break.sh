@@ -1,0 +1,1 @@
+edit title "Another title"

@@ -1,0 +1,1 @@
+edit tiers.2.partitions "[jupyter-lnog]"

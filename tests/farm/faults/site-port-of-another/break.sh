@@ -1,0 +1,2 @@
+hold 20555
+edit hub.port 20555

@@ -1,0 +1,1 @@
+edit paths.prefix /nowhere/jupyter

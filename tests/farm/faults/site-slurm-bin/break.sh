@@ -1,0 +1,1 @@
+edit slurm.bin /opt/nothing

@@ -1,0 +1,1 @@
+edit slurm.conf /etc/nothing/slurm.conf

@@ -1,0 +1,1 @@
+edit tiers.1.cpus 64

@@ -1,0 +1,1 @@
+edit tiers.1.memory 900G

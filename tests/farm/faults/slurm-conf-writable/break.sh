@@ -1,0 +1,1 @@
+modes o+w "$SLURM_CONF"

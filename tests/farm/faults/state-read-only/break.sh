@@ -1,0 +1,2 @@
+mount --bind "$STATE" "$STATE"
+mount -o remount,bind,ro "$STATE"

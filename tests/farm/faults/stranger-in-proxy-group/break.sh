@@ -1,0 +1,2 @@
+accounts
+gpasswd --add bob jupyterhub-proxy

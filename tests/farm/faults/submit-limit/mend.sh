@@ -1,0 +1,1 @@
+sacctmgr --immediate modify user alice set MaxSubmitJobs=-1

@@ -1,0 +1,2 @@
+keep "/etc/sudoers.d/$UNIT"
+echo "# a change" >>"/etc/sudoers.d/$UNIT"

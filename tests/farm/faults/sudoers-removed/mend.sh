@@ -1,0 +1,1 @@
+mv "$KEPT/aside/$UNIT.away" /etc/sudoers.d/

@@ -1,0 +1,3 @@
+accounts
+gpasswd --add games jupyter-users
+usermod --password x games

@@ -1,0 +1,1 @@
+away "$ETC/proxy.env"

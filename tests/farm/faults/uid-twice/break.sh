@@ -1,0 +1,2 @@
+accounts
+useradd --no-create-home --non-unique --uid "$(id -u bob)" --gid bob robert

@@ -1,0 +1,2 @@
+sleep 1
+touch "/etc/systemd/system/$UNIT-proxy.service"

@@ -1,0 +1,75 @@
+"""A farm of faults: each folder breaks the demo in one way, and names the check that must be first.
+
+A fault is a folder in `faults`: `break.sh` breaks the demo, `expect` has the id of the check, and
+`mend.sh` undoes what the functions of tools.sh do not undo by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ..conftest import Demo
+from .farm import FARM, Farm, described
+
+FAULTS = sorted(path.parent for path in (FARM / "faults").glob("*/expect"))
+QUICK = (
+    "account-expired",
+    "current-dangling",
+    "home-missing",
+    "hub-stopped",
+    "module-gone",
+    "munge-stopped",
+    "nodes-drained",
+    "port-taken",
+    "site-partition-typo",
+    "slurmctld-stopped",
+    "state-full",
+    "sudoers-wide",
+)
+"""The faults that `make test` tries. All others are soak tests."""
+
+
+@pytest.fixture(scope="module")
+def farm(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
+    scratch = tmp_path_factory.mktemp("farm")
+    for folder in (scratch, *scratch.parents[:2]):
+        folder.chmod(0o755)
+    yield Farm(demo.site, scratch)
+
+
+def _healthy(farm: Farm) -> None:
+    (farm.file).write_bytes((farm.site.etc / "site.yml").read_bytes())
+    told = farm.doctor()
+    found = [cause for cause in told["causes"] if cause["severity"] != "note"]
+    assert not found, described(told)
+
+
+def test_a_healthy_site_has_no_finding(farm: Farm) -> None:
+    _healthy(farm)
+
+
+def test_a_job_on_each_partition_finds_nothing(farm: Farm) -> None:
+    told = farm.doctor("NODES=1", "CHECK=node")
+    assert told["causes"] == [], described(told)
+    assert all(not check["skipped"] for check in told["checks"])
+
+
+def _marked(fault: Path) -> object:
+    marks = () if fault.name in QUICK else (pytest.mark.soak,)
+    return pytest.param(fault, id=fault.name, marks=marks)
+
+
+@pytest.mark.parametrize("fault", map(_marked, FAULTS))
+def test_the_cause_comes_first(farm: Farm, fault: Path) -> None:
+    with farm.broken(fault):
+        told = farm.doctor()
+    expected = (fault / "expect").read_text().strip()
+    first = told["causes"][0]["id"] if told["causes"] else "nothing"
+    assert first == expected, described(told)
+
+
+def test_the_site_is_healthy_again(farm: Farm) -> None:
+    _healthy(farm)
