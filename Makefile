@@ -97,7 +97,7 @@ maintenance_on:
 maintenance_off:
 	$(KIT) maintenance_off
 course_new:
-	$(KIT) course_new $(foreach v,COURSE TITLE STARTS ENDS TIER ROSTER INSTRUCTORS RESERVATION KERNEL REPOSITORY REF FOLDER PAGE,$(if $(filter command,$(firstword $(origin $v))),'$v=$($v)'))
+	$(KIT) course_new $(call given,COURSE TITLE STARTS ENDS TIER ROSTER INSTRUCTORS RESERVATION KERNEL REPOSITORY REF FOLDER PAGE)
 course_check:
 	$(KIT) course_check "$(COURSE)"
 course_drill:

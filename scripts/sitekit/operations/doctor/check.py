@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ...machine.checks import finding as before_apply
@@ -80,6 +81,10 @@ def _always(_: Site) -> bool:
     return True
 
 
+def _both(first: Callable[[Site], bool], second: Callable[[Site], bool], site: Site) -> bool:
+    return first(site) and second(site)
+
+
 @dataclass(frozen=True)
 class Check:
     """Describe one check.
@@ -110,10 +115,13 @@ class Check:
 
 
 class Subject:
-    """Collect the checks of one subject, such as `slurm`, in the order in which they run."""
+    """Collect the checks of one subject, such as `slurm`, in the order in which they run.
 
-    def __init__(self, name: str, title: str) -> None:
-        self.name, self.title = name, title
+    `applies`: whether the site has the subject at all.
+    """
+
+    def __init__(self, name: str, title: str, applies: Callable[[Site], bool] = _always) -> None:
+        self.name, self.title, self.applies = name, title, applies
         self.checks: list[Check] = []
 
     def check(
@@ -125,7 +133,9 @@ class Subject:
             look: Callable[[Context], Iterable[Finding]],
         ) -> Callable[[Context], Iterable[Finding]]:
             """Add the check."""
-            self.checks.append(Check(f"{self.name}.{name}", looks_at, why, remedy, look, **options))
+            check = Check(f"{self.name}.{name}", looks_at, why, remedy, look, **options)
+            both = partial(_both, self.applies, check.applies)
+            self.checks.append(replace(check, applies=both))
             return look
 
         return add

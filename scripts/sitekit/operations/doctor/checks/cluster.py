@@ -9,9 +9,9 @@ from ....site.tier import Tier
 from ....site.units import format_time
 from ..check import Finding, Severity, Subject, note, warning
 from ..context import Context, Row
-from .slurm import local
+from .slurm import local, on_slurm
 
-subject = Subject("nodes", "Nodes and reservations")
+subject = Subject("nodes", "Nodes and reservations", on_slurm)
 _COLUMNS = ("--all", "--Node", "--noheader", "--format=%N|%R|%T|%E")
 # Nodes in a reservation for maintenance are `maint`; nodes.maintenance reports the reservation.
 _GOOD = ("idle", "mixed", "allocated", "completing", "reserved", "maint", "planned")

@@ -8,9 +8,9 @@ from ....site.units import format_memory
 from ..check import Finding, Subject, warning
 from ..context import Context
 from ..node_job import Seen, seen_from_nodes
-from .slurm import local
+from .slurm import local, on_slurm
 
-subject = Subject("node", "From a compute node")
+subject = Subject("node", "From a compute node", on_slurm)
 CLOCK = 10.0  # seconds
 MIB = 1024**2
 

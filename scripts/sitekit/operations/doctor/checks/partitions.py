@@ -11,9 +11,9 @@ from ....machine.installed.entries import MACHINE
 from ....site.units import format_time
 from ..check import Finding, Severity, Subject, adopted, warning
 from ..context import Context
-from .slurm import local
+from .slurm import local, on_slurm
 
-subject = Subject("tiers", "Tiers and partitions")
+subject = Subject("tiers", "Tiers and partitions", on_slurm)
 
 
 def _there(here: Context) -> dict[str, Partition]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from ..check import Finding, Severity, Subject, warning
 from ..context import Context, Row
-from .slurm import local
+from .slurm import local, on_slurm
 
-subject = Subject("limits", "Accounts and limits of Slurm")
+subject = Subject("limits", "Accounts and limits of Slurm", on_slurm)
 _COLUMNS = ("Account", "User", "Partition", "QOS", "MaxJobs", "MaxSubmit", "GrpTRES", "MaxTRES")
 _ENFORCED = {"associations", "limits", "qos", "all", "safe"}
 

@@ -14,8 +14,15 @@ from ....site import Site
 from ..check import Finding, Subject, adopted, note, warning
 from ..context import Context, Unanswered
 
-subject = Subject("slurm", "Slurm answers")
 MIN_JOB_AGE = 60
+
+
+def on_slurm(site: Site) -> bool:
+    """Return whether tiers of the site run on Slurm."""
+    return "slurm" in site.backends
+
+
+subject = Subject("slurm", "Slurm answers", on_slurm)
 
 
 def local(site: Site) -> bool:

@@ -16,9 +16,9 @@ from ....machine.installed import unix_accounts
 from ....machine.installed.entries import MACHINE
 from ..check import Finding, Subject, adopted
 from ..context import Context
-from .slurm import local
+from .slurm import local, on_slurm
 
-subject = Subject("sudo", "sudo and the gate")
+subject = Subject("sudo", "sudo and the gate", on_slurm)
 _NONE = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 
 
