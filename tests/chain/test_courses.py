@@ -4,18 +4,15 @@ instructors see and do."""
 from __future__ import annotations
 
 import html
-import os
 import pwd
 import re
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-import psutil
 import pytest
 
 from sitekit.base.errors import BadInput
@@ -299,47 +296,3 @@ def test_another_server_of_a_participant_is_not_on_the_page(
     assert act(carol, action="restart", user="alice") == 409
     assert act(carol, action="stop", user="alice") == 409
     assert alice.server() is not None
-
-
-@pytest.fixture
-def class_of_40(course: Course) -> Iterator[list[str]]:
-    """Forty accounts in a group of their own, which is the roster."""
-    names = [f"sitekit-c{number:02}" for number in range(40)]
-    group = "sitekit-class"
-    subprocess.run(["groupadd", group], check=True)
-    before = course.installed.read_text()
-    try:
-        for name in names:
-            words = ["useradd", "--create-home", "--groups", f"jupyter-users,{group}", name]
-            subprocess.run([*words, "--shell", "/bin/bash", "--password", "*"], check=True)
-        everybody = ",".join(names)
-        ask(course.site, "sacctmgr", "--immediate", "add", "user", everybody, "account=research")
-        text = before.replace("{file: names.csv}", f"{{group: {group}}}")
-        text = re.sub(r"(?m)^(reservation|material|page): .*\n", "", text)
-        for path in (course.installed, course.folder / "bio101.yml"):
-            path.write_text(text)
-        yield names
-    finally:
-        course.write()
-        course.installed.write_text(before)
-        ask(course.site, "sacctmgr", "--immediate", "delete", "user", ",".join(names))
-        for name in names:
-            subprocess.run(["pkill", "-KILL", "-u", name], check=False)
-            subprocess.run(["userdel", "--remove", name], check=False, capture_output=True)
-        subprocess.run(["groupdel", group], check=True)
-
-
-@pytest.mark.soak
-def test_forty_participants_start_at_once(
-    course: Course, class_of_40: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Without a failure. The floor is the time in which all CPUs could do the work that was done."""
-    before, began = psutil.cpu_times(), time.monotonic()
-    assert course_drill(course.site, "bio101") == 0, capsys.readouterr().out
-    wall, after = time.monotonic() - began, psutil.cpu_times()
-    out = capsys.readouterr().out
-    assert "40 of 40 servers were ready." in out
-    busy = sum(getattr(after, kind) - getattr(before, kind) for kind in ("user", "system", "nice"))
-    floor = busy / (os.cpu_count() or 1)
-    with capsys.disabled():
-        print(f"\n{out}wall {wall:.0f} s, floor {floor:.0f} s, ratio {wall / floor:.2f}")
