@@ -32,7 +32,7 @@ accounts() { keep /etc/passwd /etc/group /etc/shadow /etc/gshadow; }
 # hold PORT: another account listens at a port until the test ends it. The account may not be able to
 # read the program's file.
 hold() {
-    setpriv --reuid=nobody --clear-groups --regid=nogroup \
+    env -i setpriv --reuid=nobody --clear-groups --regid=nogroup \
         /usr/bin/python3 -I -c "$(cat "$TOOLS/hold_port.py")" "$1" </dev/null >/dev/null 2>&1 &
     printf '%s\n' $! >>"$KEPT/pids"
     for _ in $(seq 50); do ss -Hltn "sport = :$1" | grep -q . && return; sleep 0.1; done

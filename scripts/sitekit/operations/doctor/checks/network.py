@@ -42,7 +42,21 @@ def hub_address(here: Context) -> Iterator[Finding]:
 )
 def ports(here: Context) -> Iterator[Finding]:
     others = ("hub.address", "slurm.ssh.tunnel.ports")
-    yield from (one for one in _findings(here) if one.where not in others)
+    found = [one for one in _findings(here) if one.where not in others]
+    yield from found or _of_stopped(here)
+
+
+def _of_stopped(here: Context) -> Iterator[Finding]:
+    """Yield the ports of stopped services at which a program listens, whatever it says to be."""
+    parts: dict[tuple[str, ...], str] = {("hub", "port"): "hub", ("front", "url"): "front"}
+    stopped = {
+        port: key
+        for key, port in here.applied.ports.items()
+        if (state := here.states.get(parts.get(key, "proxy"))) and state.word == "stopped"
+    }
+    for port, holder in listeners(set(stopped)).items():
+        who = str(holder) if holder else "another program"
+        yield Finding(f"{who} listens on port {port}", ".".join(stopped[port]))
 
 
 @subject.check(
