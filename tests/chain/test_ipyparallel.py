@@ -45,6 +45,7 @@ def packages() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
+@pytest.mark.soak
 def test_a_map_over_two_engines_returns_from_the_nodes(demo: Demo, packages: Path) -> None:
     home = Path(pwd.getpwnam("alice").pw_dir)
     try:
