@@ -11,7 +11,7 @@ from ...base.uninterrupted import uninterrupted
 from ...site import Site
 from ..installed import unix_accounts
 from ..installed.entries import MACHINE
-from . import account_files, one_account, record
+from . import account_files, hub_users, one_account, record
 from .arguments import Wanted
 from .passwords import new_password
 from .processes import processes_of
@@ -29,7 +29,11 @@ def create(site: Site, wanted: Wanted) -> tuple[Record, int]:
     if not missing:
         return known, 0
     begun = {person.name: person for person in known.participants if person.state == "begun"}
-    if faults := [*_unmet(known, wanted), *_in_the_way(missing, begun)]:
+    if faults := [
+        *_unmet(known, wanted),
+        *_in_the_way(missing, begun),
+        *_users_of_the_hub(site, missing),
+    ]:
         raise BadInputs(faults)
     for name in [name for name in missing if name in begun]:
         _undo(begun[name])
@@ -97,6 +101,15 @@ def _in_the_way(missing: list[str], begun: dict[str, Participant]) -> Iterator[B
             yield BadInput(
                 what, name, "take another PREFIX or FIRST; sitekit changes nothing that exists"
             )
+
+
+def _users_of_the_hub(site: Site, missing: list[str]) -> Iterator[BadInput]:
+    """Yield which of the names the hub knows: somebody may have cookies and tokens of this user."""
+    for name in hub_users.known(site, missing):
+        what = f"the hub knows a user {name}, whose cookies and tokens may still be valid"
+        yield BadInput(
+            what, name, "delete this user on the hub's admin page, or take another PREFIX"
+        )
 
 
 def _undo(person: Participant) -> None:

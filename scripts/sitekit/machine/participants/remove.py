@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ...base.errors import BadInput, BadInputs
 from ...base.progress import say, step
 from ...site import Site
-from . import account_files, one_account, processes, record
+from . import account_files, hub_users, one_account, processes, record
 from .record import Record
 
 
@@ -15,7 +15,7 @@ def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> boo
     """Remove the accounts; return whether everything of them was removed.
 
     A second run continues after an interruption. Raises BadInput if there are no such accounts, or
-    if processes of them run and `end_processes` is false.
+    if processes or servers of them run and `end_processes` is false.
     """
     known = record.load(site, prefix)
     if known is None:
@@ -24,10 +24,10 @@ def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> boo
         raise BadInput(
             what, "PREFIX", f"prefixes with a record: {names}; other accounts are not touched"
         )
-    _end(known, end_processes)
+    _end(site, known, end_processes)
     as_left = account_files.hashes() == known.after
     left: list[str] = []
-    count = len(known.participants)
+    count, users = len(known.participants), _users(known)
     with step(f"Removing {count} accounts {prefix}...", total=count) as shown:
         for person in list(known.participants):
             shown.note(person.name)
@@ -37,6 +37,7 @@ def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> boo
             known.after = account_files.hashes() if as_left else {}
             record.save(site, prefix, known)
             shown.advance()
+    hub_users.delete(site, users)  # those who have logged in again meanwhile
     for line in left:
         say(f"    {line}")
     for line in _compare(known, as_left):
@@ -45,8 +46,22 @@ def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> boo
     return not left
 
 
-def _end(known: Record, end_processes: bool) -> None:
-    """End the processes of the accounts, or refuse to go on while they run."""
+def _users(known: Record) -> list[str]:
+    """Return the names of the accounts that exist or were removed by hand."""
+    begun = [person for person in known.participants if person.state != "planned"]
+    return [person.name for person in begun if one_account.is_ours(person)]
+
+
+def _end(site: Site, known: Record, end_processes: bool) -> None:
+    """End the servers and the processes of the accounts, or refuse to go on while they run.
+
+    The hub forgets these users. It stops their servers, also those on other machines.
+    """
+    users = _users(known)
+    if (servers := hub_users.with_servers(site, users)) and not end_processes:
+        what = f"these users have servers: {', '.join(servers[:10])}"
+        remedy = "stop them on the hub's admin page; or END=1 stops them"
+        raise BadInput(what, "END", remedy)
     begun = [person for person in known.participants if person.state != "planned"]
     uids = [person.uid for person in begun if one_account.has_uid(person)]
     running = processes.processes_of(uids)
@@ -56,7 +71,8 @@ def _end(known: Record, end_processes: bool) -> None:
         what = f"processes of these accounts run: {', '.join(listed[:10])}{more}"
         remedy = "stop their servers on the hub's admin page; or END=1 ends these processes"
         raise BadInputs([BadInput(what, "END", remedy)])
-    if running:
+    hub_users.delete(site, users)
+    if running := processes.processes_of(uids):
         with step(f"Ending {len(running)} processes"):
             processes.end(uids)
 
