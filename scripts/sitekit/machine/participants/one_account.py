@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ...base.command import run
 from ...base.uninterrupted import uninterrupted
+from ..host.mounts import mounts_in
 from ..installed import unix_accounts
 from ..installed.entries import MACHINE
 from ..installed.ownership import hand_over
@@ -96,6 +97,8 @@ def _home(person: Participant, keep_data: bool) -> Iterator[str]:
     ours = stat.S_ISDIR(status.st_mode) and status.st_uid in owners and has_uid(person)
     if not ours:
         yield f"left {person.home}: it does not belong to {person.name}"
+    elif points := mounts_in(person.home):
+        yield f"left {person.home}: a filesystem is mounted at {points[0]}"
     elif keep_data:
         hand_over(person.home, (0, 0))
         yield f"left {person.home}: it belongs to root now; remove it with: rm -r {person.home}"

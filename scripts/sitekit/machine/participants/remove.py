@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ...base.errors import BadInput, BadInputs
 from ...base.progress import say, step
 from ...site import Site
+from ..host.mounts import mounts_in
 from . import account_files, hub_users, one_account, processes, record
 from .record import Record
 
@@ -14,8 +15,9 @@ from .record import Record
 def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> bool:
     """Remove the accounts; return whether everything of them was removed.
 
-    A second run continues after an interruption. Raises BadInput if there are no such accounts, or
-    if processes or servers of them run and `end_processes` is false.
+    A second run continues after an interruption. Raises BadInput, before any change, if there are
+    no such accounts, if a filesystem is mounted in a home, or if processes or servers of them run
+    and `end_processes` is false.
     """
     known = record.load(site, prefix)
     if known is None:
@@ -24,6 +26,7 @@ def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> boo
         raise BadInput(
             what, "PREFIX", f"prefixes with a record: {names}; other accounts are not touched"
         )
+    _refuse_mounts(known)
     _end(site, known, end_processes)
     as_left = account_files.hashes() == known.after
     left: list[str] = []
@@ -50,6 +53,14 @@ def _users(known: Record) -> list[str]:
     """Return the names of the accounts that exist or were removed by hand."""
     begun = [person for person in known.participants if person.state != "planned"]
     return [person.name for person in begun if one_account.is_ours(person)]
+
+
+def _refuse_mounts(known: Record) -> None:
+    """Refuse filesystems that are mounted in the homes, whose files may be somebody else's."""
+    homes = [person.home for person in known.participants if person.state != "planned"]
+    if found := [str(point) for home in homes for point in mounts_in(home)]:
+        what = f"filesystems are mounted in the homes: {', '.join(found[:10])}"
+        raise BadInput(what, found[0], f"umount {found[0]}; then run this again")
 
 
 def _end(site: Site, known: Record, end_processes: bool) -> None:

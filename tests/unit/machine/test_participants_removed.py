@@ -1,0 +1,74 @@
+"""What of a participant's home is removed, kept or left. tests/participants removes real accounts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from machine_sites import demo
+
+from sitekit.base.errors import BadInput
+from sitekit.machine.host import mounts
+from sitekit.machine.participants import one_account, record, remove
+from sitekit.machine.participants.record import Participant, Record
+from sitekit.site import Site
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to others")
+
+GONE = 61234
+"""A uid that no account has."""
+
+
+@pytest.fixture
+def person(tmp_path: Path) -> Participant:
+    """A participant with a home, whose account is gone already."""
+    home = tmp_path / "training01"
+    (home / "data").mkdir(parents=True)
+    (home / "data" / "file").write_text("mine")
+    for path in (home, home / "data", home / "data" / "file"):
+        os.chown(path, GONE, GONE)
+    return Participant(name="training01", uid=GONE, home=home, password="x", state="made")
+
+
+@pytest.fixture
+def site() -> Site:
+    return demo()
+
+
+def mount(monkeypatch: pytest.MonkeyPatch, file: Path, point: Path) -> None:
+    """Let a filesystem be mounted there, as proc(5) describes it."""
+    word = str(point).replace(" ", r"\040")
+    file.write_text(f"36 35 98:0 / / rw - ext4 /dev/a rw\n37 36 0:52 / {word} rw - fuse x rw\n")
+    monkeypatch.setattr(mounts, "MOUNTS", file)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("below", ["", "data", "a folder/deep"])
+def test_no_file_of_a_mounted_filesystem_is_touched(
+    person: Participant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, below: str, keep: bool
+) -> None:
+    mount(monkeypatch, tmp_path / "mountinfo", person.home / below)
+    [line] = one_account.remove(person, keep)
+    assert f"mounted at {person.home / below}" in str(line)
+    assert (person.home / "data" / "file").stat().st_uid == GONE == person.home.stat().st_uid
+
+
+def test_a_mounted_filesystem_is_named_before_any_change(
+    person: Participant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, site: Site
+) -> None:
+    monkeypatch.setattr(record, "FOLDER", tmp_path / "records")
+    record.save(site, "training", Record(group="workshop", participants=[person]))
+    mount(monkeypatch, tmp_path / "mountinfo", person.home / "data")
+    with pytest.raises(BadInput, match="mounted") as refused:
+        remove.remove(site, "training", keep_data=False, end_processes=True)
+    assert refused.value.where == str(person.home / "data")
+    assert record.load(site, "training") == Record(group="workshop", participants=[person])
+
+
+def test_a_neighbour_of_the_home_is_not_in_it(
+    person: Participant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mount(monkeypatch, tmp_path / "mountinfo", tmp_path / "training011")
+    assert list(one_account.remove(person, keep_data=False)) == []
+    assert not person.home.exists()
