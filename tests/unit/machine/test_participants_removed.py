@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from machine_sites import demo
 
-from sitekit.base.errors import BadInput
+from sitekit.base.errors import BadInput, Problem
 from sitekit.machine.host import mounts
-from sitekit.machine.participants import one_account, record, remove
+from sitekit.machine.participants import account_files, one_account, record, remove, spools
 from sitekit.machine.participants.record import Participant, Record
 from sitekit.site import Site
 
@@ -72,3 +72,34 @@ def test_a_neighbour_of_the_home_is_not_in_it(
     mount(monkeypatch, tmp_path / "mountinfo", tmp_path / "training011")
     assert list(one_account.remove(person, keep_data=False)) == []
     assert not person.home.exists()
+
+
+def test_jobs_and_mail_of_the_account_alone_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at, mail, linger = (tmp_path / name for name in ("at", "mail", "linger"))
+    for name, value in (("AT", (at,)), ("MAIL", (mail,)), ("LINGER", linger), ("CRONTABS", ())):
+        monkeypatch.setattr(spools, name, value)
+    ours = [at / "a0001", mail / "training01", linger / "training01"]
+    others = [at / "a0002", at / ".SEQ", mail / "training02", linger / "training02"]
+    for path in (*ours, *others):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        os.chown(path, GONE if path in ours else 0, -1)
+    spools.remove("training01", GONE)
+    assert not any(path.exists() for path in ours) and all(path.exists() for path in others)
+
+
+def test_no_later_participant_gets_a_uid_again(
+    person: Participant, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "FOLDER", tmp_path / "records")
+    first = next(account_files.free_uids())
+    person.uid = first + 7
+    record.save(site, "training", Record(group="workshop", participants=[person]))
+    record.save(site, "training", Record(group="workshop"))
+    record.remove(site, "training")
+    assert next(account_files.free_uids()) == first + 8
+    (tmp_path / "records" / record.HIGHEST).write_text("many")
+    with pytest.raises(Problem, match="highest uid"):
+        next(account_files.free_uids())

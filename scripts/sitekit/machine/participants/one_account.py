@@ -1,4 +1,4 @@
-"""Create one account, or remove it, with its group, its home and its crontab.
+"""Create one account, or remove it, with its group, its home, and its crontab and mail.
 
 Each function can be called again after it was interrupted.
 """
@@ -13,12 +13,12 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...base.command import run
 from ...base.uninterrupted import uninterrupted
 from ..host.mounts import mounts_in
 from ..installed import unix_accounts
 from ..installed.entries import MACHINE
 from ..installed.ownership import hand_over
+from . import spools
 from .record import Participant
 
 SHELL = Path("/bin/bash")
@@ -75,7 +75,7 @@ def remove(person: Participant, keep_data: bool) -> Iterator[str]:
         return
     with uninterrupted():
         if account:
-            _remove_crontab(person.name)
+            spools.remove(person.name, person.uid)
             unix_accounts.remove_account(MACHINE, person.name)
             # userdel may have removed the group (login.defs(5), USERGROUPS_ENAB)
             group = _group(person.name)
@@ -104,13 +104,6 @@ def _home(person: Participant, keep_data: bool) -> Iterator[str]:
         yield f"left {person.home}: it belongs to root now; remove it with: rm -r {person.home}"
     else:
         shutil.rmtree(person.home)
-
-
-def _remove_crontab(name: str) -> None:
-    """Remove the crontab of an account, so that a later account of this name does not get it."""
-    spools = (Path("/var/spool/cron/crontabs"), Path("/var/spool/cron"))
-    if any((spool / name).is_file() for spool in spools):
-        run(["crontab", "-u", name, "-r"])
 
 
 def _account(name: str) -> pwd.struct_passwd | None:
