@@ -142,7 +142,7 @@ def test_kept_data_is_for_root_only(kit: Kit) -> None:
     (home / "notes").write_text("mine")
     os.chown(home / "notes", *home.stat()[4:6])
     try:
-        assert f"left {home}" in kit.remove("DATA=keep")
+        assert f"kept {home}" in kit.remove("DATA=keep")
         status = home.stat()
         assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (0, 0, 0o700)
         assert (home / "notes").read_text() == "mine" and (home / "notes").stat().st_uid == 0

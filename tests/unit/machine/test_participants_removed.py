@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,14 @@ from machine_sites import demo
 
 from sitekit.base.errors import BadInput, Problem
 from sitekit.machine.host import mounts
-from sitekit.machine.participants import account_files, one_account, record, remove, spools
+from sitekit.machine.participants import (
+    account_files,
+    commands,
+    one_account,
+    record,
+    remove,
+    spools,
+)
 from sitekit.machine.participants.record import Participant, Record
 from sitekit.site import Site
 
@@ -103,3 +111,29 @@ def test_no_later_participant_gets_a_uid_again(
     (tmp_path / "records" / record.HIGHEST).write_text("many")
     with pytest.raises(Problem, match="highest uid"):
         next(account_files.free_uids())
+
+
+def test_an_interrupted_gift_of_the_home_to_root_is_completed(person: Participant) -> None:
+    """hand_over gives the folder itself first."""
+    os.chown(person.home, 0, 0)
+    assert list(one_account.remove(person, keep_data=True)) == []
+    assert (person.home / "data" / "file").stat().st_uid == 0
+
+
+def test_a_folder_of_root_is_not_removed(person: Participant) -> None:
+    os.chown(person.home, 0, 0)
+    [line] = one_account.remove(person, keep_data=False)
+    assert f"left {person.home}" in line and (person.home / "data" / "file").exists()
+
+
+@pytest.mark.parametrize(("owner", "code"), [(GONE, 0), (GONE + 1, 1)])
+def test_the_exit_code_says_whether_something_is_left_but_kept_homes(
+    person: Participant, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    owner: int, code: int,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(record, "FOLDER", tmp_path / "records")
+    os.chown(person.home, owner, owner)
+    record.save(site, "training", Record(group="workshop", participants=[person]))
+    monkeypatch.setattr(commands, "alone", nullcontext)
+    assert commands.accounts_remove(site, "PREFIX=training", "DATA=keep") == code
+    assert person.home.stat().st_uid == (owner if code else 0)

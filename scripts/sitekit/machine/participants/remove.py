@@ -13,7 +13,7 @@ from .record import Record
 
 
 def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> bool:
-    """Remove the accounts; return whether everything of them was removed.
+    """Remove the accounts; return whether nothing is left but data to keep.
 
     A second run continues after an interruption. Raises BadInput, before any change, if there are
     no such accounts, if a filesystem is mounted in a home, or if processes or servers of them run
