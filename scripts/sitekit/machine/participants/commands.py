@@ -27,6 +27,7 @@ def accounts(site: Site, *words: str) -> int:
     need_root("accounts")
     wanted = arguments.wanted(site, words)
     with alone():
+        wanted = create.named_as_before(site, wanted)
         known, count = create.create(site, wanted)
     names = wanted.names
     if not count:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ...base.errors import BadInput, BadInputs
 from ...base.path_access import way
@@ -16,6 +17,15 @@ from .arguments import Wanted
 from .passwords import new_password
 from .processes import processes_of
 from .record import Participant, Record
+
+
+def named_as_before(site: Site, wanted: Wanted) -> Wanted:
+    """Write numbers as in the accounts that exist: after `training01`, number 1 has no other name."""
+    known = record.load(site, wanted.prefix)
+    if known is None or not known.participants:
+        return wanted
+    width = min(len(person.name) for person in known.participants) - len(wanted.prefix)
+    return replace(wanted, width=width)
 
 
 def create(site: Site, wanted: Wanted) -> tuple[Record, int]:
@@ -49,9 +59,14 @@ def create(site: Site, wanted: Wanted) -> tuple[Record, int]:
         for person in known.participants
         if person.name not in missing and person.state != "planned"
     ]
-    known.participants = sorted([*rest, *planned], key=lambda person: person.name)
+    known.participants = sorted([*rest, *planned], key=_number)
     _create_all(site, wanted, known, planned)
     return known, len(planned)
+
+
+def _number(person: Participant) -> tuple[int, str]:
+    """Return by what accounts are sorted: `training100` comes after `training99`."""
+    return len(person.name), person.name
 
 
 def _create_all(site: Site, wanted: Wanted, known: Record, planned: list[Participant]) -> None:
