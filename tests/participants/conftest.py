@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from sitekit.machine.participants.account_files import FILES
-from sitekit.machine.participants.record import FOLDER, Record
+from sitekit.machine.participants.record import FOLDER, HIGHEST, Record
 from sitekit.site import Site
 from sitekit.site.show import dump
 
@@ -92,7 +92,8 @@ def kit(workshop: Kit) -> Iterator[Kit]:
         subprocess.run(["groupdel", name], capture_output=True)
     restore_copies(before)
     assert left == [] and contents() == before
-    assert not FOLDER.exists() and not list(Path("/home").glob(f"{PREFIX}*"))
+    assert {path.name for path in FOLDER.glob("*")} <= {HIGHEST}
+    assert not list(Path("/home").glob(f"{PREFIX}*"))
 
 
 def restore_copies(before: dict[Path, tuple[bytes, int, int]]) -> None:

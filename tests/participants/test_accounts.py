@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sitekit.machine.participants.account_files import FILES
-from sitekit.machine.participants.record import FOLDER
+from sitekit.machine.participants.record import FOLDER, HIGHEST
 
 from ..person import Person
 from ..slurm import until
@@ -50,7 +50,7 @@ def test_an_account_is_complete_and_goes_without_a_trace(kit: Kit) -> None:
     for path in (FOLDER, FOLDER / "demo", FOLDER / "demo" / f"{PREFIX}.json"):
         assert path.stat().st_uid == 0 and not stat.S_IMODE(path.stat().st_mode) & 0o077
     assert "the same bytes as before" in kit.remove()
-    assert contents() == before and not FOLDER.exists()
+    assert contents() == before and [path.name for path in FOLDER.iterdir()] == [HIGHEST]
 
 
 def test_a_participant_logs_in_with_the_slip_and_nobody_else_does(kit: Kit) -> None:
@@ -142,7 +142,7 @@ def test_kept_data_is_for_root_only(kit: Kit) -> None:
     (home / "notes").write_text("mine")
     os.chown(home / "notes", *home.stat()[4:6])
     try:
-        assert f"left {home}" in kit.remove("DATA=keep")
+        assert f"kept {home}" in kit.remove("DATA=keep")
         status = home.stat()
         assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (0, 0, 0o700)
         assert (home / "notes").read_text() == "mine" and (home / "notes").stat().st_uid == 0
@@ -170,6 +170,20 @@ def test_processes_of_another_account_with_the_same_uid_are_not_ended(kit: Kit) 
     finally:
         subprocess.run(["userdel", "heir"], check=True)
         subprocess.run(["rm", "-r", f"/home/{NAMES[0]}"], check=True)
+
+
+def test_the_next_participant_inherits_nothing(kit: Kit) -> None:
+    kit.make(1)
+    first = pwd.getpwnam(NAMES[0]).pw_uid
+    mail, linger = Path("/var/mail") / NAMES[0], Path("/var/lib/systemd/linger") / NAMES[0]
+    linger.parent.mkdir(exist_ok=True)
+    for path in (mail, linger):
+        path.write_text("")
+    os.chown(mail, first, -1)
+    kit.remove()
+    assert not mail.exists() and not linger.exists()
+    kit.make(1)
+    assert pwd.getpwnam(NAMES[0]).pw_uid > first
 
 
 def test_an_account_that_somebody_else_made_anew_is_left(kit: Kit) -> None:

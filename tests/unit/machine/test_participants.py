@@ -10,7 +10,7 @@ import zxingcpp
 from machine_sites import demo, shipped
 
 from sitekit.base.errors import BadInput
-from sitekit.machine.participants import arguments
+from sitekit.machine.participants import arguments, create, record
 from sitekit.machine.participants.passwords import LETTERS, new_password
 from sitekit.machine.participants.record import Participant, Record
 from sitekit.machine.participants.slips import Slip, html, qr_code
@@ -31,6 +31,19 @@ def test_the_names_have_numbers_of_one_length() -> None:
     assert wanted("COUNT=2", "PREFIX=training").names == ["training01", "training02"]
     assert wanted("COUNT=2", "PREFIX=ws-", "FIRST=99").names == ["ws-099", "ws-100"]
     assert len(set(wanted("COUNT=500", "PREFIX=a", "FIRST=9500").names)) == 500
+
+
+def test_accounts_that_exist_keep_their_names_when_more_are_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "FOLDER", tmp_path / "records")
+    few = wanted("COUNT=2", "PREFIX=training")
+    assert create.named_as_before(demo(), few) == few, "there is no record yet"
+    people = [Participant(name=name, uid=1007, home=tmp_path, password="x") for name in few.names]
+    record.save(demo(), "training", Record(group="workshop", participants=people))
+    many = create.named_as_before(demo(), wanted("COUNT=100", "PREFIX=training"))
+    assert many.names[:2] == few.names and many.names[98:] == ["training99", "training100"]
+    assert len(set(many.names)) == 100
 
 
 @pytest.mark.parametrize(
@@ -84,8 +97,8 @@ def test_passwords_are_random_and_can_be_read_aloud() -> None:
 
 def test_the_record_is_read_as_it_was_written() -> None:
     person = Participant(name="training01", uid=1007, home=Path("/home/training01"), password="x")
-    record = Record(group="workshop", before={"/etc/passwd": "1"}, participants=[person])
-    assert Record.model_validate_json(record.model_dump_json()) == record
+    written = Record(group="workshop", before={"/etc/passwd": "1"}, participants=[person])
+    assert Record.model_validate_json(written.model_dump_json()) == written
 
 
 def test_the_page_has_all_slips_and_loads_nothing() -> None:

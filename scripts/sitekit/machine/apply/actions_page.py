@@ -105,8 +105,9 @@ it as `.new`.
 `login.allowed_groups`. The record `/var/lib/sitekit-accounts/{name}/PREFIX.json` lists the accounts with their
 passwords. `accounts_slips` writes `PREFIX.html` or `PREFIX.pdf` beside the record. Only root can read these files.
 
-`accounts_remove` removes the accounts that the record lists, their groups and crontabs, the record and the slips.
-`DATA=remove` also removes the homes. Otherwise the homes stay, and belong to root.
+`accounts_remove` removes the accounts that the record lists, their groups, crontabs, at jobs and mail, the record
+and the slips. It also deletes these users in the database of the hub. `DATA=remove` also removes the homes.
+Otherwise the homes stay, and belong to root. `/var/lib/sitekit-accounts/highest_uid` stays.
 
 ## sudo make uninstall
 

@@ -25,13 +25,14 @@ def hashes() -> dict[str, str]:
 def free_uids() -> Iterator[int]:
     """Yield uids that no account has, above those of all accounts of /etc/passwd. Raises Problem.
 
-    No group has these numbers as its gid either. UID_MIN and UID_MAX are in login.defs(5).
+    No group has these numbers as its gid either, and no participant has ever had them. UID_MIN and
+    UID_MAX are in login.defs(5).
     """
     low, high = _limit("UID_MIN", 1000), _limit("UID_MAX", 60000)
     taken = {entry.pw_uid for entry in pwd.getpwall()} | {entry.gr_gid for entry in grp.getgrall()}
     taken |= record.uids_of_all()
     used = [number for number in taken if low <= number <= high]
-    for number in range(max([*used, low - 1]) + 1, high + 1):
+    for number in range(max([*used, low - 1, record.highest_uid()]) + 1, high + 1):
         if not _in_directory(number):
             yield number
     what = f"no uid is free between the highest one in use and {high}"

@@ -24,12 +24,14 @@ class Wanted:
     count: int
     group: str
     one_password: bool
+    width: int | None = None
+    """The least number of digits; None if there are no accounts with this prefix yet."""
 
     @property
     def names(self) -> list[str]:
         """Return the names of the accounts: `training01`, `training02` and so on."""
         last = self.first + self.count - 1
-        width = max(2, len(str(last)))
+        width = self.width or max(2, len(str(last)))
         return [f"{self.prefix}{number:0{width}}" for number in range(self.first, last + 1)]
 
 

@@ -27,6 +27,7 @@ def accounts(site: Site, *words: str) -> int:
     need_root("accounts")
     wanted = arguments.wanted(site, words)
     with alone():
+        wanted = create.named_as_before(site, wanted)
         known, count = create.create(site, wanted)
     names = wanted.names
     if not count:
@@ -47,7 +48,10 @@ def accounts(site: Site, *words: str) -> int:
 
 
 def accounts_remove(site: Site, *words: str) -> int:
-    """Remove the accounts of a prefix. Returns 0, or 1 if something else than data stays."""
+    """Remove the accounts of a prefix. Returns 0, or 1 if something is left.
+
+    Homes that DATA=keep keeps are not left.
+    """
     given = arguments.pairs("accounts_remove", words, ("PREFIX", "DATA", "END"))
     prefix = arguments.prefix(given)
     keep = arguments.choice(given, "DATA", ("keep", "remove")) == "keep"
@@ -56,7 +60,7 @@ def accounts_remove(site: Site, *words: str) -> int:
     with alone():
         complete = remove.remove(site, prefix, keep, end)
     say(f" ok the accounts {prefix}... are removed" + ("" if complete else ", but for the above"))
-    return 0 if complete or keep else 1
+    return 0 if complete else 1
 
 
 def accounts_slips(site: Site, *words: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ...base.errors import BadInput, BadInputs
 from ...base.path_access import way
@@ -11,11 +12,20 @@ from ...base.uninterrupted import uninterrupted
 from ...site import Site
 from ..installed import unix_accounts
 from ..installed.entries import MACHINE
-from . import account_files, one_account, record
+from . import account_files, hub_users, one_account, record
 from .arguments import Wanted
 from .passwords import new_password
 from .processes import processes_of
 from .record import Participant, Record
+
+
+def named_as_before(site: Site, wanted: Wanted) -> Wanted:
+    """Write numbers as in the accounts that exist: after `training01`, number 1 has no other name."""
+    known = record.load(site, wanted.prefix)
+    if known is None or not known.participants:
+        return wanted
+    width = min(len(person.name) for person in known.participants) - len(wanted.prefix)
+    return replace(wanted, width=width)
 
 
 def create(site: Site, wanted: Wanted) -> tuple[Record, int]:
@@ -29,7 +39,11 @@ def create(site: Site, wanted: Wanted) -> tuple[Record, int]:
     if not missing:
         return known, 0
     begun = {person.name: person for person in known.participants if person.state == "begun"}
-    if faults := [*_unmet(known, wanted), *_in_the_way(missing, begun)]:
+    if faults := [
+        *_unmet(known, wanted),
+        *_in_the_way(missing, begun),
+        *_users_of_the_hub(site, missing),
+    ]:
         raise BadInputs(faults)
     for name in [name for name in missing if name in begun]:
         _undo(begun[name])
@@ -45,9 +59,14 @@ def create(site: Site, wanted: Wanted) -> tuple[Record, int]:
         for person in known.participants
         if person.name not in missing and person.state != "planned"
     ]
-    known.participants = sorted([*rest, *planned], key=lambda person: person.name)
+    known.participants = sorted([*rest, *planned], key=_number)
     _create_all(site, wanted, known, planned)
     return known, len(planned)
+
+
+def _number(person: Participant) -> tuple[int, str]:
+    """Return by what accounts are sorted: `training100` comes after `training99`."""
+    return len(person.name), person.name
 
 
 def _create_all(site: Site, wanted: Wanted, known: Record, planned: list[Participant]) -> None:
@@ -97,6 +116,15 @@ def _in_the_way(missing: list[str], begun: dict[str, Participant]) -> Iterator[B
             yield BadInput(
                 what, name, "take another PREFIX or FIRST; sitekit changes nothing that exists"
             )
+
+
+def _users_of_the_hub(site: Site, missing: list[str]) -> Iterator[BadInput]:
+    """Yield which of the names the hub knows: somebody may have cookies and tokens of this user."""
+    for name in hub_users.known(site, missing):
+        what = f"the hub knows a user {name}, whose cookies and tokens may still be valid"
+        yield BadInput(
+            what, name, "delete this user on the hub's admin page, or take another PREFIX"
+        )
 
 
 def _undo(person: Participant) -> None:

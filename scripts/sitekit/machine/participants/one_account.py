@@ -1,4 +1,4 @@
-"""Create one account, or remove it, with its group, its home and its crontab.
+"""Create one account, or remove it, with its group, its home, and its crontab and mail.
 
 Each function can be called again after it was interrupted.
 """
@@ -13,11 +13,13 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...base.command import run
+from ...base.progress import say
 from ...base.uninterrupted import uninterrupted
+from ..host.mounts import mounts_in
 from ..installed import unix_accounts
 from ..installed.entries import MACHINE
 from ..installed.ownership import hand_over
+from . import spools
 from .record import Participant
 
 SHELL = Path("/bin/bash")
@@ -62,19 +64,21 @@ def create(person: Participant, group: str) -> None:
 
 
 def remove(person: Participant, keep_data: bool) -> Iterator[str]:
-    """Remove the account with its group and home; yield a line about each thing that stays.
+    """Remove the account with its group and home; yield a line about each thing that is left.
 
-    With `keep_data`, the home stays and belongs to root, so that a later account with the same uid
-    cannot read it. An account or group with the same name and another number is somebody else's.
+    With `keep_data`, the home is not left but kept: it belongs to root, so that a later account
+    with the same uid cannot read it. An account or group with the same name and another number is
+    somebody else's.
     Raises CommandFailed if a process of the account runs.
     """
     account, group = _account(person.name), _group(person.name)
+    gone = account is None
     if not is_ours(person):
         yield f"left the account {person.name}: its uid or its home was changed"
         return
     with uninterrupted():
         if account:
-            _remove_crontab(person.name)
+            spools.remove(person.name, person.uid)
             unix_accounts.remove_account(MACHINE, person.name)
             # userdel may have removed the group (login.defs(5), USERGROUPS_ENAB)
             group = _group(person.name)
@@ -82,32 +86,31 @@ def remove(person: Participant, keep_data: bool) -> Iterator[str]:
             unix_accounts.remove_group(MACHINE, person.name)
     if group and group.gr_gid != person.uid:
         yield f"left the group {person.name}: its gid was changed"
-    yield from _home(person, keep_data)
+    yield from _home(person, keep_data, gone)
 
 
-def _home(person: Participant, keep_data: bool) -> Iterator[str]:
-    """Remove the home, or give it to root."""
+def _home(person: Participant, keep_data: bool, gone: bool) -> Iterator[str]:
+    """Remove the home, or give it to root. `gone` says that the account did not exist any more.
+
+    An interrupted run may have removed the account, and given the home to root, but not all files.
+    """
     try:
         status = person.home.lstat()
     except FileNotFoundError:
         return
     # useradd creates the home as root's, and then gives it to the account
-    owners = {person.uid, 0} if person.state == "begun" else {person.uid}
+    roots = person.state == "begun" or (gone and keep_data)
+    owners = {person.uid, 0} if roots else {person.uid}
     ours = stat.S_ISDIR(status.st_mode) and status.st_uid in owners and has_uid(person)
     if not ours:
         yield f"left {person.home}: it does not belong to {person.name}"
+    elif points := mounts_in(person.home):
+        yield f"left {person.home}: a filesystem is mounted at {points[0]}"
     elif keep_data:
         hand_over(person.home, (0, 0))
-        yield f"left {person.home}: it belongs to root now; remove it with: rm -r {person.home}"
+        say(f"    kept {person.home}: it belongs to root now; remove it with: rm -r {person.home}")
     else:
         shutil.rmtree(person.home)
-
-
-def _remove_crontab(name: str) -> None:
-    """Remove the crontab of an account, so that a later account of this name does not get it."""
-    spools = (Path("/var/spool/cron/crontabs"), Path("/var/spool/cron"))
-    if any((spool / name).is_file() for spool in spools):
-        run(["crontab", "-u", name, "-r"])
 
 
 def _account(name: str) -> pwd.struct_passwd | None:

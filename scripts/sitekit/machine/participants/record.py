@@ -17,6 +17,9 @@ from ...base.files import write_atomic
 from ...site import Site
 
 FOLDER = Path("/var/lib/sitekit-accounts")
+HIGHEST = "highest_uid"
+"""The file that stays when all accounts are removed, so that no later participant gets a uid that
+still owns files somewhere."""
 
 
 class _Record(BaseModel):
@@ -92,16 +95,29 @@ def save(site: Site, prefix: str, record: Record) -> None:
     folder(site).mkdir(0o700, parents=True, exist_ok=True)
     for place in (FOLDER, folder(site)):
         place.chmod(0o700)
+    highest = max([highest_uid(), *(person.uid for person in record.participants)])
+    write_atomic(FOLDER / HIGHEST, f"{highest}\n", mode=0o600)
     write_atomic(path_of(site, prefix), record.model_dump_json(indent=1) + "\n", mode=0o600)
 
 
 def remove(site: Site, prefix: str) -> None:
-    """Remove the record of a prefix and its slips, and the folders if they are empty."""
+    """Remove the record of a prefix and its slips, and the site's folder if it is empty."""
     for path in (path_of(site, prefix).with_suffix(end) for end in (".html", ".pdf", ".json")):
         path.unlink(missing_ok=True)
-    for place in (folder(site), FOLDER):
-        if not any(place.iterdir()):
-            place.rmdir()
+    if not any(folder(site).iterdir()):
+        folder(site).rmdir()
+
+
+def highest_uid() -> int:
+    """Return the highest uid that a participant has had on this machine; 0 if there was none."""
+    path = FOLDER / HIGHEST
+    try:
+        return int(path.read_text())
+    except FileNotFoundError:
+        return 0
+    except ValueError:
+        what = "this is not the highest uid that a participant has had"
+        raise Problem(what, str(path), "write the number of the last account into it") from None
 
 
 def uids_of_all() -> set[int]:

@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from ...base.errors import BadInput, BadInputs
 from ...base.progress import say, step
 from ...site import Site
-from . import account_files, one_account, processes, record
+from ..host.mounts import mounts_in
+from . import account_files, hub_users, one_account, processes, record
 from .record import Record
 
 
 def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> bool:
-    """Remove the accounts; return whether everything of them was removed.
+    """Remove the accounts; return whether nothing is left but data to keep.
 
-    A second run continues after an interruption. Raises BadInput if there are no such accounts, or
-    if processes of them run and `end_processes` is false.
+    A second run continues after an interruption. Raises BadInput, before any change, if there are
+    no such accounts, if a filesystem is mounted in a home, or if processes or servers of them run
+    and `end_processes` is false.
     """
     known = record.load(site, prefix)
     if known is None:
@@ -24,10 +26,11 @@ def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> boo
         raise BadInput(
             what, "PREFIX", f"prefixes with a record: {names}; other accounts are not touched"
         )
-    _end(known, end_processes)
+    _refuse_mounts(known)
+    _end(site, known, end_processes)
     as_left = account_files.hashes() == known.after
     left: list[str] = []
-    count = len(known.participants)
+    count, users = len(known.participants), _users(known)
     with step(f"Removing {count} accounts {prefix}...", total=count) as shown:
         for person in list(known.participants):
             shown.note(person.name)
@@ -37,6 +40,7 @@ def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> boo
             known.after = account_files.hashes() if as_left else {}
             record.save(site, prefix, known)
             shown.advance()
+    hub_users.delete(site, users)  # those who have logged in again meanwhile
     for line in left:
         say(f"    {line}")
     for line in _compare(known, as_left):
@@ -45,8 +49,30 @@ def remove(site: Site, prefix: str, keep_data: bool, end_processes: bool) -> boo
     return not left
 
 
-def _end(known: Record, end_processes: bool) -> None:
-    """End the processes of the accounts, or refuse to go on while they run."""
+def _users(known: Record) -> list[str]:
+    """Return the names of the accounts that exist or were removed by hand."""
+    begun = [person for person in known.participants if person.state != "planned"]
+    return [person.name for person in begun if one_account.is_ours(person)]
+
+
+def _refuse_mounts(known: Record) -> None:
+    """Refuse filesystems that are mounted in the homes, whose files may be somebody else's."""
+    homes = [person.home for person in known.participants if person.state != "planned"]
+    if found := [str(point) for home in homes for point in mounts_in(home)]:
+        what = f"filesystems are mounted in the homes: {', '.join(found[:10])}"
+        raise BadInput(what, found[0], f"umount {found[0]}; then run this again")
+
+
+def _end(site: Site, known: Record, end_processes: bool) -> None:
+    """End the servers and the processes of the accounts, or refuse to go on while they run.
+
+    The hub forgets these users. It stops their servers, also those on other machines.
+    """
+    users = _users(known)
+    if (servers := hub_users.with_servers(site, users)) and not end_processes:
+        what = f"these users have servers: {', '.join(servers[:10])}"
+        remedy = "stop them on the hub's admin page; or END=1 stops them"
+        raise BadInput(what, "END", remedy)
     begun = [person for person in known.participants if person.state != "planned"]
     uids = [person.uid for person in begun if one_account.has_uid(person)]
     running = processes.processes_of(uids)
@@ -56,7 +82,8 @@ def _end(known: Record, end_processes: bool) -> None:
         what = f"processes of these accounts run: {', '.join(listed[:10])}{more}"
         remedy = "stop their servers on the hub's admin page; or END=1 ends these processes"
         raise BadInputs([BadInput(what, "END", remedy)])
-    if running:
+    hub_users.delete(site, users)
+    if running := processes.processes_of(uids):
         with step(f"Ending {len(running)} processes"):
             processes.end(uids)
 

@@ -1,0 +1,58 @@
+"""Delete users from the hub's database while the hub is stopped, or make a token that may do so.
+
+`make accounts_remove` runs this program as the hub's account, in the release's Python. The program
+reads JSON from standard input (`database`, `action`, `names`), and prints JSON. A running hub keeps
+users in memory, so that its database must not lose users then: the hub itself deletes them, asked
+with the token. The token is valid for ten minutes, and for the deletion of these users only.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from jupyterhub import orm, roles
+
+NAME = "sitekit-accounts"
+LASTS = 600
+
+
+def main() -> None:
+    """Do one of the actions `delete`, `token` and `revoke`."""
+    asked = json.load(sys.stdin)
+    db = orm.new_session_factory(f"sqlite:///{asked['database']}")()
+    made = {"delete": delete, "token": token, "revoke": revoke}[asked["action"]](db, asked["names"])
+    db.commit()
+    json.dump(made, sys.stdout)
+
+
+def delete(db: Any, names: list[str]) -> None:
+    """Delete the users. Their cookies and tokens are worth nothing then."""
+    for user in db.query(orm.User).filter(orm.User.name.in_(names)):
+        db.delete(user)
+
+
+def token(db: Any, names: list[str]) -> str:
+    """Return a new token of a service, which the hub itself removes at its next start."""
+    service = orm.Service.find(db, NAME)
+    if service is None:
+        db.add(service := orm.Service(name=NAME))
+        db.commit()
+    role = roles.create_role(db, {"name": NAME, "scopes": ["delete:users"]})
+    roles.grant_role(db, service, role)
+    scopes = [f"delete:users!user={name}" for name in names]
+    made: str = service.new_api_token(note=NAME, expires_in=LASTS, scopes=scopes)
+    return made
+
+
+def revoke(db: Any, names: list[str]) -> None:
+    """Let the tokens expire now. The hub removes expired tokens."""
+    past = orm.utcnow(with_tz=False).replace(year=2000)
+    for one in db.query(orm.APIToken).filter_by(note=NAME):
+        if one.service is not None and one.service.name == NAME:
+            one.expires_at = past
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""Find and delete participants among the users of the hub.
+
+A user's cookie is valid for two weeks, and a token for months. If the hub kept the user, a former
+participant could get into the account of the next participant with the same name.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import pwd
+import sqlite3
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from ...base.command import acting_as, run
+from ...base.errors import Problem, shown
+from ...contracts.internal_tls import calling
+from ...site import Site
+from ..host import sqlite
+from ..host.platform import this_platform
+from ..render.services import running_supervisor, site_services
+
+_ALL = "SELECT name FROM users"
+_WITH_SERVERS = """
+SELECT users.name FROM users JOIN spawners ON spawners.user_id = users.id
+WHERE spawners.server_id IS NOT NULL"""
+_PROGRAM = Path(__file__).parents[2] / "hub/login/delete_users.py"
+_PATIENCE = 120
+"""How many seconds the hub may take to stop a user's server, and to delete the user."""
+
+
+def known(site: Site, names: Collection[str]) -> list[str]:
+    """Return which of these users the hub's database has. Raises Problem."""
+    return _found(site, _ALL, names)
+
+
+def with_servers(site: Site, names: Collection[str]) -> list[str]:
+    """Return which of these users have a server that runs, starts or stops. Raises Problem."""
+    return _found(site, _WITH_SERVERS, names)
+
+
+def delete(site: Site, names: Collection[str]) -> None:
+    """Delete those of these users that the hub knows, with their cookies, tokens and servers.
+
+    A hub that runs deletes them itself; otherwise they are deleted in its database. Raises Problem.
+    """
+    if not (there := known(site, names)):
+        return
+    if _hub_runs(site):
+        with _token(site, there) as token:
+            for name in there:
+                _ask_hub(site, name, token)
+    elif running := with_servers(site, there):
+        what = f"the hub is stopped, and these users have servers: {', '.join(running[:10])}"
+        raise Problem(what, str(site.database), "make start, and run this again")
+    else:
+        _program(site, "delete", there)
+    if left := known(site, there):
+        raise Problem(f"the hub still knows {', '.join(left[:10])}", remedy="run this again")
+
+
+def _found(site: Site, query: str, names: Collection[str]) -> list[str]:
+    """Return which of these names a query of the hub's database yields."""
+    try:
+        hub = pwd.getpwnam(site.hub.user)
+    except KeyError:  # before the first apply, and after an uninstall
+        return []
+    if not site.database.exists():
+        return []
+    with acting_as(hub.pw_uid, hub.pw_gid), sqlite.opened(site.database) as connection:
+        try:
+            found = {name for (name,) in connection.execute(query)}
+        except sqlite3.OperationalError as fault:
+            if "no such table" not in str(fault):
+                raise
+            return []  # the hub's first start makes the tables
+    return [name for name in names if name in found]
+
+
+def _hub_runs(site: Site) -> bool:
+    """Return whether the hub runs. Raises Problem if it is about to start, or fails to."""
+    services = site_services(site, this_platform())
+    hub = next(service for service in services if service.name == site.service("hub"))
+    state = running_supervisor(site).state(hub)
+    if state.word not in ("running", "stopped"):
+        what = f"the hub neither runs nor is it stopped: {state.word}, {state.detail}"
+        raise Problem(what, hub.name, "make start, or make stop; then run this again")
+    return state.word == "running"
+
+
+@contextmanager
+def _token(site: Site, names: list[str]) -> Iterator[str]:
+    """Yield a token for the deletion of these users, which expires afterwards."""
+    try:
+        yield str(_program(site, "token", names))
+    finally:
+        _program(site, "revoke", [])
+
+
+def _program(site: Site, action: str, names: list[str]) -> Any:
+    """Run the program with the release's Python, as the hub's account, which owns the database."""
+    asked = {"database": str(site.database), "action": action, "names": names}
+    done = run(
+        [site.current / "bin/python", "-I", "-c", _PROGRAM.read_text()],
+        user=site.hub.user,
+        cwd=Path("/"),
+        env={"PATH": "/usr/bin:/bin", "HOME": os.fspath(site.paths.state)},
+        stdin=json.dumps(asked),
+    )
+    return json.loads(done.stdout)
+
+
+def _ask_hub(site: Site, name: str, token: str) -> None:
+    """Let the hub delete a user, whose server it stops first. Raises Problem."""
+    host, port = site.hub_listens_at, site.hub.port
+    connection: http.client.HTTPConnection
+    try:
+        if site.internal_tls:
+            tls = calling(site, "hub")
+            connection = http.client.HTTPSConnection(host, port, timeout=_PATIENCE, context=tls)
+        else:
+            connection = http.client.HTTPConnection(host, port, timeout=_PATIENCE)
+        with closing(connection) as hub:
+            hub.request(
+                "DELETE", f"/hub/api/users/{name}", headers={"Authorization": f"token {token}"}
+            )
+            answer = hub.getresponse()
+            text = answer.read().decode(errors="replace")
+    except (OSError, http.client.HTTPException) as fault:
+        raise Problem(f"the hub does not answer: {fault}", remedy="make status") from None
+    if answer.status not in (204, 404):
+        what = f"the hub did not delete the user {name}: {answer.status} {shown(text[:200])}"
+        raise Problem(what, remedy="stop the user's server on the admin page; run this again")
