@@ -17,7 +17,6 @@ from datetime import datetime
 INSIDE = "/opt/sitekit-session"  # as in sitekit/session/contained.py
 START = INSIDE + "/sitekit/session/container_start.py"
 STDIN = "/dev/stdin"  # only the docker program reads what it is given here
-STDIN = "/dev/stdin"  # only the docker program reads what it is given here
 SITE, ACCOUNT, UID, SECONDS = ("sitekit.site", "sitekit.account", "sitekit.uid", "sitekit.seconds")
 AWAY = re.compile(
     r"cannot connect to the|error during connect|connection refused|deadline exceeded", re.I
