@@ -1,8 +1,9 @@
 """Create and remove the tokens with which `make course_drill` starts servers of participants.
 
 The drill runs this program as the hub's user, in the release's Python. It reads JSON from standard
-input, the path of the hub's database and the names of users, and prints the tokens as JSON. A
-token is valid for half an hour, and only for the servers of its own user.
+input, the path of the hub's database, the names of users, for how many seconds and with which note,
+and prints the tokens as JSON. A token is valid only for the servers of its own user. Each drill has
+a note of its own, so that a drill removes its own tokens only.
 """
 
 from __future__ import annotations
@@ -13,26 +14,24 @@ from typing import Any
 
 from jupyterhub import orm, roles
 
-NOTE = "sitekit course drill"
-LASTS = 1800
 SCOPES = ["read:users!user", "read:servers!user", "servers!user"]
 
 
 def main() -> None:
-    """Create tokens for `users`; with `remove`, remove all tokens of drills."""
+    """Create tokens for `users`; with `remove`, remove those of this note."""
     asked = json.load(sys.stdin)
     db = orm.new_session_factory(f"sqlite:///{asked['database']}")()
     made: dict[str, str] = {}
     if asked.get("remove"):
-        for token in db.query(orm.APIToken).filter_by(note=NOTE):
+        for token in db.query(orm.APIToken).filter_by(note=asked["note"]):
             db.delete(token)
     else:
-        made = {name: token_of(db, name) for name in asked["users"]}
+        made = {name: token_of(db, name, asked) for name in asked["users"]}
     db.commit()
     json.dump(made, sys.stdout)
 
 
-def token_of(db: Any, name: str) -> str:
+def token_of(db: Any, name: str, asked: dict[str, Any]) -> str:
     """Return a new token for the user, who is added to the hub's users if necessary."""
     user = orm.User.find(db, name)
     if user is None:
@@ -40,7 +39,8 @@ def token_of(db: Any, name: str) -> str:
         db.add(user)
         roles.assign_default_roles(db, user)
         db.commit()
-    token: str = user.new_api_token(note=NOTE, expires_in=LASTS, scopes=SCOPES)
+    note, seconds = asked["note"], asked["seconds"]
+    token: str = user.new_api_token(note=note, expires_in=seconds, scopes=SCOPES)
     return token
 
 

@@ -58,10 +58,11 @@ def participants(
 def describe(hub_state: HubState, row: Row) -> Participant:
     """Return what an instructor may know of this start of a server."""
     one = Participant(row.user, server=row.name)
-    job = hub_state.job_of(row)
+    # an ended server's backend may be gone: the site no longer names it
+    job = None if row.ended else hub_state.job_of(row)
     one.node = job.host if job and job.host else ""
     if row.ended:
-        one.state, one.since, one.node = "ended", row.ended, ""
+        one.state, one.since = "ended", row.ended
         if row.card:
             one.state = "ended" if row.card.get("kind") in NO_FAILURES else "failed"
             one.why = f"{row.card.get('what', '')} {row.card.get('remedy', '')}"

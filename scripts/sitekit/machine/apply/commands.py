@@ -29,6 +29,7 @@ from ..render.rendered_files import render
 from ..render.services import running_supervisor, site_services
 from ..web.apache_links import links
 from ..web.config import front_path, server
+from .course_notes import for_the_gate
 from .execute import execute
 from .machine_state import MachineState, read_machine_state, service_states
 from .make_plan import make_plan
@@ -136,6 +137,7 @@ def plan_apply(
         path for path in generated_paths(site) - own.keys() if str(path) in before.files
     )
     plan.notes += who_stays_out(site, platform, root)
+    plan.notes += for_the_gate(site, plan.changed)
     plan.notes += [
         f"{path}: you may not read it; it is replaced only when it is no longer valid"
         for path in unread

@@ -18,7 +18,7 @@ from ...machine.checks import cluster
 from ...machine.checks.finding import Finding, unknown
 from ...site import Site
 from ...site.course_files import Course, courses_folder, offered_courses, read_course
-from . import capacity, people, reservation
+from . import capacity, login_node, people, reservation
 from .material import material
 
 
@@ -41,6 +41,8 @@ def course_check(site: Site, *words: str) -> int:
             ("reservation", lambda: booked(site, course)),
             ("seats", lambda: enough(site, course)),
         ]
+    elif course.tier.runs_on == "slurm":
+        checks.append(("gate on the login node", lambda: login_node.look(site, course)))
     found = []
     for subject, check in checks:
         with step(subject) as at_work:

@@ -1,15 +1,17 @@
 """Start the class of a course for real, all participants at once (`make course_drill`).
 
 Each participant's server is started by the hub as if the participant had chosen the course, in the
-participant's own account. When all are ready, or have failed, they are stopped. A participant who
-has a server already is left alone.
+participant's own account. When all are ready, or have failed, they are stopped, also after Ctrl-C.
+A participant who has a server already is left alone.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pwd
+import secrets
 import statistics
 import time
 from collections.abc import Iterator
@@ -31,6 +33,13 @@ from .check import course_of
 from .hub_client import HubClient
 
 MOST_AT_ONCE = 400
+SUBMITTING = 90
+"""Seconds that the hub adds to a tier's start_timeout (hub/spawner/tier_spawner.py)."""
+STOPPING = 600
+"""Seconds in which all servers are stopped, whatever their number; one more for each server."""
+
+NOTE = "sitekit course drill"
+"""How the note of each of these tokens begins, on the user's page of tokens."""
 
 
 @dataclass(frozen=True)
@@ -53,25 +62,59 @@ def course_drill(site: Site, *words: str) -> int:
     if not (offered_courses(site) / f"{course.key}.yml").is_file():
         raise Problem("the hub does not have this course yet", course.key, "sudo make apply")
     site = as_installed(site)
-    with admitted(site, course, users), tokens(site, users) as known:
-        client = HubClient(site)
-        with step(f"Starting {len(users)} servers", total=len(users)) as at_work:
-            began = time.monotonic()
+    with admitted(site, course, users), tokens(site, users, lasts(course, users)) as known:
+        starts, left = started_and_stopped(HubClient(site, course.key, known), users)
+    return max(told(starts), 1 if left else 0)
 
-            def start(user: str) -> Start:
-                """Start the server of one participant, and wait for it."""
-                try:
-                    why = client.start(user, known[user], course.key)
-                except Problem as problem:
-                    why = problem.what
-                at_work.advance()
-                return Start(user, None if why else time.monotonic() - began, why)
 
-            with ThreadPoolExecutor(min(len(users), MOST_AT_ONCE)) as pool:
-                starts = list(pool.map(start, users))
-        with step("Stopping them"), ThreadPoolExecutor(min(len(users), 20)) as pool:
-            list(pool.map(lambda one: client.stop(one.user, known[one.user], one.why), starts))
-    return told(starts)
+def started_and_stopped(client: HubClient, users: list[str]) -> tuple[list[Start], list[str]]:
+    """Start the servers of all users and stop them; return how it went, and those that still run.
+
+    They are stopped after Ctrl-C too. The threads that wait for a server end when it is stopped.
+    """
+    pool = ThreadPoolExecutor(min(len(users), MOST_AT_ONCE))
+    try:
+        starts = started(client, pool, users)
+    finally:
+        client.close()
+        pool.shutdown(wait=False, cancel_futures=True)
+        left = stopped(client, users)
+    return starts, left
+
+
+def started(client: HubClient, pool: ThreadPoolExecutor, users: list[str]) -> list[Start]:
+    """Start the servers of all users at once, and wait until each is ready or has failed."""
+    with step(f"Starting {len(users)} servers", total=len(users)) as at_work:
+        began = time.monotonic()
+
+        def start(user: str) -> Start:
+            """Start the server of one participant, and wait for it."""
+            try:
+                why = client.start(user)
+            except Problem as problem:
+                why = problem.what
+            at_work.advance()
+            return Start(user, None if why else time.monotonic() - began, why)
+
+        return list(pool.map(start, users))
+
+
+def stopped(client: HubClient, users: list[str]) -> list[str]:
+    """Stop the servers that the drill has started; print and return those that still run."""
+    with step("Stopping them"), ThreadPoolExecutor(min(len(users), 20)) as pool:
+        answers = list(pool.map(client.stop, users))
+    left = [f"{user}: {why}" for user, why in zip(users, answers, strict=True) if why]
+    if left:
+        say("Not stopped; stop them on the hub's page /hub/admin:")
+    for line in left:
+        say(f"  {line}")
+    return left
+
+
+def lasts(course: Course, users: list[str]) -> int:
+    """Return for how many seconds the tokens are valid: until the last server is stopped."""
+    rounds = -(-len(users) // MOST_AT_ONCE)
+    return rounds * (course.tier.start_timeout + SUBMITTING) + STOPPING + len(users)
 
 
 def chosen(course: Course, words: tuple[str, ...]) -> list[str]:
@@ -90,24 +133,32 @@ def admitted(site: Site, course: Course, users: list[str]) -> Iterator[None]:
     """Let these users start the course's servers, also before its dates, while the block runs.
 
     The hub ignores a list that is older than half an hour (hub/servers/offered_courses.py).
+    Raises Problem if a drill of the course runs already: its list would be lost.
     """
-    path = offered_courses(site) / f"{course.key}.drill"
-    write_atomic(path, "\n".join(users) + "\n", mode=0o640)
-    try:
-        os.chown(path, 0, pwd.getpwnam(site.hub.user).pw_gid)
-        yield
-    finally:
-        path.unlink(missing_ok=True)
+    folder = offered_courses(site)
+    path = folder / f"{course.key}.drill"
+    with (folder / f"{course.key}.yml").open("rb") as installed:
+        try:
+            fcntl.flock(installed, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            remedy = "wait until it has ended"
+            raise Problem("a drill of this course runs already", course.key, remedy) from None
+        write_atomic(path, "\n".join(users) + "\n", mode=0o640)
+        try:
+            os.chown(path, 0, pwd.getpwnam(site.hub.user).pw_gid)
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
-def tokens(site: Site, users: list[str]) -> Iterator[dict[str, str]]:
-    """Yield a token for each user, which is removed afterwards."""
-    made = _tokens(site, {"users": users})
+def tokens(site: Site, users: list[str], seconds: int) -> Iterator[dict[str, str]]:
+    """Yield a token for each user, valid for so many seconds, which is removed afterwards."""
+    note = f"{NOTE} {secrets.token_hex(8)}"
     try:
-        yield made
+        yield _tokens(site, {"note": note, "users": users, "seconds": seconds})
     finally:
-        _tokens(site, {"remove": True})
+        _tokens(site, {"note": note, "remove": True})
 
 
 def _tokens(site: Site, asked: dict[str, Any]) -> dict[str, str]:

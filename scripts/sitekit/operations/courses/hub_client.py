@@ -1,10 +1,18 @@
-"""Start and stop servers by the hub's REST API, at the hub's own port."""
+"""Start and stop servers by the hub's REST API, at the hub's own port.
+
+A server that a participant has started, before or during the drill, is neither used nor stopped.
+"""
 
 from __future__ import annotations
 
 import http.client
 import json
+import threading
+from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
 from urllib.parse import quote
 
 from ...base.errors import Problem
@@ -14,55 +22,113 @@ from ...site import Site
 HAD_ONE = "has a server already, which was left alone"
 WAIT = 900.0
 """Seconds in which the hub must send something about a server that starts."""
+ANSWER = 60.0
+"""Seconds for which stop() waits until the hub has answered the request for the start."""
+
+
+@dataclass
+class _Sent:
+    """Hold when the start of a server was asked for, and the server's `started` as the hub has it.
+
+    `answered` is set as soon as the hub has answered. `started` is "" until the start is over.
+    """
+
+    at: datetime
+    answered: threading.Event = field(default_factory=threading.Event)
+    started: str = ""
 
 
 class HubClient:
-    """Call the hub with the token of a user, whose servers alone the token can start and stop."""
+    """Start and stop servers of one tier, each with the token of its own user.
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
+    Many threads call start() and stop() at the same time.
+    """
 
-    def start(self, user: str, token: str, tier: str) -> str:
+    def __init__(self, site: Site, tier: str, tokens: Mapping[str, str]) -> None:
+        self._site, self._tier, self._tokens = site, tier, tokens
+        self._sent: dict[str, _Sent] = {}
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def start(self, user: str) -> str:
         """Start the user's server and wait for it; return why it is not ready, or "".
 
         Raises Problem if the hub does not answer.
         """
+        if self._server(user):
+            return HAD_ONE
+        with self._lock:
+            if self._closed:
+                return "was not started any more"
+            sent = self._sent[user] = _Sent(datetime.now(timezone.utc))
+        try:
+            body = json.dumps({"tier": self._tier})
+            status, said = self._ask("POST", f"{_path(user)}/server", user, body)
+        finally:
+            sent.answered.set()
+        if status not in (201, 202):
+            return _message(said) or f"the hub answered {status}"
+        why = self._wait(user)
+        # 202 is also the answer if the user has started another server a moment before
+        if server := self._server(user):
+            if not self._is_own(sent, server):
+                return HAD_ONE
+            sent.started = server["started"]
+        return why
+
+    def close(self) -> None:
+        """Let no further call of start() start a server."""
+        with self._lock:
+            self._closed = True
+
+    def stop(self, user: str) -> str:
+        """Stop the user's server if start() has started it; return why it still runs, or ""."""
+        sent = self._sent.get(user)
+        if sent is None:
+            return ""
+        sent.answered.wait(ANSWER)
+        try:
+            server = self._server(user)
+            if not server or not self._is_own(sent, server):
+                return ""
+            status, said = self._ask("DELETE", f"{_path(user)}/server", user)
+        except Problem as problem:
+            return problem.what
+        return "" if status in (202, 204) else _message(said) or f"the hub answered {status}"
+
+    def _server(self, user: str) -> dict[str, Any] | None:
+        """Return the user's default server if it runs, starts or stops. Raises Problem."""
+        status, said = self._ask("GET", _path(user), user)
+        if status != 200:
+            raise Problem(_message(said) or f"the hub answered {status}")
+        server: dict[str, Any] | None = json.loads(said).get("servers", {}).get("")
+        return server
+
+    def _is_own(self, sent: _Sent, server: Mapping[str, Any]) -> bool:
+        """Return whether this server is the one that start() has started."""
+        started = server.get("started")
+        if (server.get("user_options") or {}).get("profile") != self._tier or not started:
+            return False
+        if sent.started:
+            return bool(started == sent.started)
+        return datetime.fromisoformat(started.replace("Z", "+00:00")) >= sent.at
+
+    def _wait(self, user: str) -> str:
+        """Read the events of a start until its end; return why it failed, or ""."""
         try:
             with closing(self._connection()) as hub:
-                body = json.dumps({"tier": tier})
-                answer = self._ask(hub, "POST", f"users/{quote(user)}/server", token, body)
-                said = answer.read().decode("utf-8", "replace")
-                if answer.status == 400 and "already" in said:
-                    return HAD_ONE
-                if answer.status not in (201, 202):
-                    return _message(said) or f"the hub answered {answer.status}"
-            return self._wait(user, token)
+                answer = self._send(hub, "GET", f"{_path(user)}/server/progress", user)
+                if answer.status != 200:
+                    return f"the hub answered {answer.status}"
+                for line in answer:
+                    if line.startswith(b"data:"):
+                        event = json.loads(line[5:])
+                        if event.get("ready"):
+                            return ""
+                        if event.get("failed"):
+                            return str(event.get("message", "failed"))
         except (OSError, http.client.HTTPException) as error:
             raise Problem(f"the hub did not answer: {error!r}") from None
-
-    def stop(self, user: str, token: str, why: str) -> None:
-        """Stop the user's server, unless it was there before the drill."""
-        if why == HAD_ONE:
-            return
-        try:
-            with closing(self._connection()) as hub:
-                self._ask(hub, "DELETE", f"users/{quote(user)}/server", token).read()
-        except (OSError, http.client.HTTPException) as error:
-            raise Problem(f"the server of {user} was not stopped: {error!r}") from None
-
-    def _wait(self, user: str, token: str) -> str:
-        """Read the events of a start until its end; return why it failed, or ""."""
-        with closing(self._connection()) as hub:
-            answer = self._ask(hub, "GET", f"users/{quote(user)}/server/progress", token)
-            if answer.status != 200:
-                return f"the hub answered {answer.status}"
-            for line in answer:
-                if line.startswith(b"data:"):
-                    event = json.loads(line[5:])
-                    if event.get("ready"):
-                        return ""
-                    if event.get("failed"):
-                        return str(event.get("message", "failed"))
         return "the hub ended the connection"
 
     def _connection(self) -> http.client.HTTPConnection:
@@ -73,13 +139,31 @@ class HubClient:
             return http.client.HTTPSConnection(host, port, timeout=WAIT, context=tls)
         return http.client.HTTPConnection(host, port, timeout=WAIT)
 
-    @staticmethod
-    def _ask(
-        hub: http.client.HTTPConnection, method: str, path: str, token: str, body: str | None = None
+    def _ask(self, method: str, path: str, user: str, body: str | None = None) -> tuple[int, str]:
+        """Return the status and the text of the hub's answer. Raises Problem without an answer."""
+        try:
+            with closing(self._connection()) as hub:
+                answer = self._send(hub, method, path, user, body)
+                return answer.status, answer.read().decode("utf-8", "replace")
+        except (OSError, http.client.HTTPException) as error:
+            raise Problem(f"the hub did not answer: {error!r}") from None
+
+    def _send(
+        self,
+        hub: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        user: str,
+        body: str | None = None,
     ) -> http.client.HTTPResponse:
+        token = self._tokens[user]
         headers = {"Authorization": f"token {token}", "Content-Type": "application/json"}
         hub.request(method, f"/hub/api/{path}", body, headers)
         return hub.getresponse()
+
+
+def _path(user: str) -> str:
+    return f"users/{quote(user, safe='')}"
 
 
 def _message(said: str) -> str:

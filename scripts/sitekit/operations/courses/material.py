@@ -1,54 +1,91 @@
-"""Check the material of a course: a compute node reaches the repository, or the folder can be read."""
+"""Check the material of a course: a compute node reaches the repository, or the folder can be read.
+
+The checks run with a participant's rights and environment, as the course's servers do.
+"""
 
 from __future__ import annotations
 
 import os
+import pwd
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from ...backends.slurm.run_program import slurm_environment
-from ...base.command import run
+from ...base.command import Argv, run
 from ...machine.checks.finding import Finding, unknown
 from ...site import Site
 from ...site.course import CourseMaterial
 from ...site.course_files import Course
+from . import people, reservation
 
 PATIENCE = 60.0
 """Seconds that the job which asks the repository may wait for a node and run."""
-OWN = ("http_proxy", "https_proxy", "no_proxy", "GIT_SSL_CAINFO")
-"""Variables of the administrator's environment that git gets: a proxy, and an authority."""
 
 
 def material(site: Site, course: Course) -> Iterator[Finding]:
     """Yield a finding if participants cannot have the material."""
     source = course.file.material
-    if source and source.folder:
-        yield from _folder(source.folder, course.file.page or "")
-    elif source and course.tier.runs_on == "slurm" and site.slurm.ssh:
-        yield unknown("whether the compute nodes reach the repository is not known on this host")
-    elif source:
-        yield from _repository(site, course, source)
+    if source is None:
+        return
+    if course.tier.runs_on == "slurm" and site.slurm.ssh:
+        yield unknown("whether the compute nodes reach the material is not known on this host")
+        return
+    users = _accounts(site, course)
+    if source.folder and not _is_there(source.folder, course.file.page or ""):
+        what = f"there is no {source.folder / (course.file.page or '')}"
+        yield Finding(what, "material.folder", "name another folder")
+    elif os.geteuid() != 0:
+        yield unknown("only root can look with the rights of a participant", "run it as root")
+    elif not users:
+        yield unknown("no participant has an account here with whose rights to look")
+    elif source.folder:
+        yield from _folder(source.folder, course.file.page or "", users)
+    else:
+        yield from _repository(site, course, source, users[0])
 
 
-def _folder(folder: Path, page: str) -> Iterator[Finding]:
-    """Yield a finding if the folder or the page is missing, or cannot be read by everybody."""
-    if not folder.is_dir() or not (folder / page).exists():
-        yield Finding(f"there is no {folder / page}", "material.folder", "name another folder")
-    elif folder.stat().st_mode & 0o5 != 0o5:
-        what, remedy = f"participants cannot read {folder}", f"chmod -R o+rX {folder}"
-        yield Finding(what, "material.folder", remedy)
+def _accounts(site: Site, course: Course) -> list[str]:
+    """Return the participants that have an account of their own name on this machine."""
+    if site.login.accounts != "same":
+        return []
+    return [user for user in people.roster(course) if people.groups_of(user)]
 
 
-def _repository(site: Site, course: Course, source: CourseMaterial) -> Iterator[Finding]:
+def _is_there(folder: Path, page: str) -> bool:
+    return folder.is_dir() and (folder / page).exists()
+
+
+def _folder(folder: Path, page: str, users: list[str]) -> Iterator[Finding]:
+    """Yield a finding for what participants cannot read.
+
+    The first participant reads the names of the whole folder, each other one the folder and the page.
+    """
+    closed = ["(", "!", "-readable", "-o", "-type", "d", "!", "-executable", ")"]
+    whole: Argv = ["find", folder, "!", "-type", "l", *closed, "-print", "-quit"]
+    first: Argv = ["find", folder, folder / page, "-maxdepth", "0", *closed, "-print", "-quit"]
+    for user in users:
+        argv = whole if user == users[0] else first
+        done = run(argv, user=user, timeout=PATIENCE, cwd=Path("/"), check=False)
+        if done.returncode or done.stdout:
+            path = done.stdout.rstrip("\n") or " ".join(done.stderr.split())[-300:] or folder
+            remedy = f"chmod -R o+rX {folder}; o+x for each folder above it"
+            yield Finding(f"{user} cannot read {path}", "material.folder", remedy)
+            return
+
+
+def _repository(site: Site, course: Course, source: CourseMaterial, user: str) -> Iterator[Finding]:
     """Ask the repository for its branches and tags, in a short job if the servers are jobs."""
     path = f"{site.current}/bin:/usr/local/bin:/usr/bin:/bin"
     environment = {**slurm_environment(site), "PATH": path, "GIT_TERMINAL_PROMPT": "0"}
-    environment |= {"GIT_ALLOW_PROTOCOL": "https", "GIT_ASKPASS": "/bin/true", "HOME": "/"}
-    environment |= {name: os.environ[name] for name in OWN if name in os.environ}
-    job = _srun(site, course) if course.tier.runs_on == "slurm" else []
+    environment |= {"GIT_ALLOW_PROTOCOL": "https", "GIT_ASKPASS": "/bin/true"}
+    environment |= {"HOME": pwd.getpwnam(user).pw_dir}
+    is_job = course.tier.runs_on == "slurm"
+    job = [*_srun(site, course), *_job_script(site.libexec / "job.sh")] if is_job else []
     argv = [*job, "git", "ls-remote", "--heads", "--tags", "--", source.repository or ""]
-    done = run(argv, env=environment, timeout=PATIENCE + 30, cwd=Path("/"), check=False)
+    limit = PATIENCE + 30
+    done = run(argv, env=environment, timeout=limit, cwd=Path("/"), check=False, user=user)
     if done.returncode:
         where = f"a node of {', '.join(course.tier.partitions)}" if job else "this host"
         said = " ".join(done.stderr.split())[-300:] or f"git ended with {done.returncode}"
@@ -62,7 +99,38 @@ def _repository(site: Site, course: Course, source: CourseMaterial) -> Iterator[
 
 
 def _srun(site: Site, course: Course) -> list[str]:
-    """Return the command line before a program that runs in a short job on a node."""
-    words = [f"--partition={','.join(course.tier.partitions)}", "--nodes=1", "--ntasks=1"]
+    """Return the command line before a program that runs in a short job on a node.
+
+    The job has the account and the like of the course's servers, and the reservation while that
+    one lasts: before, no job could start in it.
+    """
+    tier = course.tier
+    words = [f"--partition={','.join(tier.partitions)}", "--nodes=1", "--ntasks=1"]
     words += ["--mem=100M", "--time=2", "--chdir=/", "--job-name=sitekit-course"]
+    own = {"account": tier.account, "qos": tier.qos, "constraint": tier.constraint}
+    if tier.reservation and _lasts(site, tier.reservation):
+        own["reservation"] = tier.reservation
+    words += [f"--{key}={value}" for key, value in own.items() if value]
     return [str(site.slurm.bin / "srun"), *words, f"--immediate={PATIENCE:.0f}"]
+
+
+def _lasts(site: Site, name: str) -> bool:
+    """Return whether the reservation exists and has begun."""
+    argv = [str(site.slurm.bin / "scontrol"), "--oneliner", "show", "reservation", name]
+    done = run(argv, env=slurm_environment(site), timeout=15, cwd=Path("/"), check=False)
+    if done.returncode:
+        return False
+    one = reservation.parse(done.stdout)
+    return one.begin.timestamp() <= time.time() < one.end.timestamp()
+
+
+def _job_script(script: Path) -> list[str]:
+    """Return what runs a program after the lines that the site has added to the job script.
+
+    The last two lines of the job script start the server (config/templates/job.sh).
+    """
+    try:
+        added = script.read_text(encoding="utf-8").splitlines()[:-2]
+    except FileNotFoundError:
+        return []
+    return ["/bin/sh", "-c", "\n".join([*added, 'exec "$@"']), "sh"]

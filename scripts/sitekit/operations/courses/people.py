@@ -11,6 +11,7 @@ from pathlib import Path
 from ...machine.checks.finding import Finding
 from ...site import Site
 from ...site.course_files import Course
+from ...site.login import Login
 from ...site.units import format_memory
 
 LEAST_HOME = 200
@@ -65,6 +66,10 @@ def look(site: Site, course: Course) -> Iterator[Finding]:
         remedy = "add instructors: [NAME]"
         yield Finding("nobody sees the instructor's page", "instructors", remedy)
     if site.login.method != "pam":
+        for user in sorted({*everybody, *teachers}):
+            if why := never_matches(site.login, user):
+                where = course.file.roster.file if user in course.users else "instructors"
+                yield Finding(f"nobody has the name {user} on the hub: {why}", where, "correct it")
         return
     allowed = set(site.login.allowed_groups)
     for user in sorted({*everybody, *teachers}):
@@ -74,6 +79,22 @@ def look(site: Site, course: Course) -> Iterator[Finding]:
         elif not groups & allowed:
             what = f"{user} may not log in: not a member of {', '.join(sorted(allowed))}"
             yield Finding(what, "roster", f"usermod --append --groups {min(allowed)} {user}")
+
+
+def never_matches(login: Login, user: str) -> str:
+    """Return why the hub gives this name to nobody, or "" if somebody can have it.
+
+    The names are those of a provider or of Apache, as docs/login.md describes them.
+    """
+    domains = login.allow.domains
+    _, at, domain = user.rpartition("@")
+    if user != user.lower():
+        return "it writes names in lower case"
+    if len(domains) == 1 and at:
+        return f"it removes the domain of {domains[0]} from names"
+    if len(domains) > 1 and domain not in domains:
+        return f"names end with one of: {', '.join('@' + name for name in domains)}"
+    return ""
 
 
 def homes(site: Site, course: Course) -> Iterator[Finding]:

@@ -1,0 +1,24 @@
+"""Say, for a hub outside the cluster, that the gate has to get a changed course too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ...site import Site
+from ...site.course_files import offered_courses
+
+
+def for_the_gate(site: Site, changed: Mapping[Path, object]) -> Iterator[str]:
+    """Yield a note if course files change and the gate is on another host.
+
+    `changed` has the paths that the apply writes.
+    """
+    folder = offered_courses(site)
+    keys = sorted(path.stem for path in changed if path.parent == folder and path.suffix == ".yml")
+    if keys and site.slurm.ssh:
+        yield (
+            f"courses that are new or changed: {', '.join(keys)}. The gate refuses the servers of a "
+            "new course, and keeps the material, page and kernel of an old one, until the login "
+            "node has a new file of make gate_bundle"
+        )

@@ -1,0 +1,58 @@
+"""Check, for a hub outside the cluster, that the gate on the login node starts a course's servers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ...backends.choice import Choice
+from ...backends.job import NoAnswer, Refused
+from ...backends.slurm import gate
+from ...backends.slurm import ssh_files as ssh
+from ...machine.checks.finding import Finding, unknown
+from ...site import Site
+from ...site.course_files import Course
+from . import people
+
+OLD = ("no such course", "more than the gate knows")
+"""What a gate says that does not have the course, or that is of a sitekit without courses."""
+INSTALL = "sudo make gate_bundle, and install the file on the login node"
+
+
+def look(site: Site, course: Course) -> Iterator[Finding]:
+    """Yield a finding if the gate refuses the servers of the course.
+
+    The gate asks sbatch for the start of a server, without submitting it, and without the
+    reservation, which may begin later.
+    """
+    if not os.access(ssh.key(site), os.R_OK):
+        yield unknown(
+            "the gate on the login node was not asked", "run it as root, after make apply"
+        )
+        return
+    user = next(iter(people.roster(course)), None)
+    account = user if site.login.accounts == "same" else site.login.gateway
+    if user is None or account is None:
+        yield unknown("the gate was not asked: no participant's account is known on this host")
+        return
+    choice = replace(Choice.of(course.tier), course=course.key, reservation="")
+    request = gate.request_of(choice, "0" * 16, {})
+    request |= {} if user == account else {"user": user}
+    try:
+        if asyncio.run(gate.start_of(site, account, request)) is None:
+            yield Finding("no node could ever run a server of this size", "tier")
+    except Refused as refusal:
+        if any(sign in str(refusal) for sign in OLD):
+            what = "the gate on the login node does not have this course, and refuses its servers"
+            yield Finding(what, "slurm.ssh", INSTALL)
+        else:
+            yield Finding(f"for {account}, the gate on the login node says: {refusal}", "slurm.ssh")
+    except NoAnswer as error:
+        yield unknown(str(error))
+    if course.file.material or course.file.page or course.file.kernel:
+        yield unknown(
+            "the gate does not tell which material, page and kernel it has for this course",
+            f"after a change of one of them: {INSTALL}",
+        )
