@@ -60,6 +60,22 @@ def test_a_broken_course_is_refused(name: str, tmp_path: Path) -> None:
     assert remedy in told.partition("->")[2], told
 
 
+@pytest.mark.parametrize(
+    "date",
+    ["9999-12-31", "0001-01-01", "'9999-12-31 23:59'", "1999-12-31", "0001-01-01 00:00:00+14:00"],
+)
+@pytest.mark.parametrize("key", ["starts", "ends"])
+def test_a_date_that_no_calendar_of_a_course_has_is_refused(
+    tmp_path: Path, key: str, date: str
+) -> None:
+    lines = WHOLE.splitlines()
+    line = next(number for number, text in enumerate(lines) if text.startswith(key))
+    lines[line] = f"{key}: {date}"
+    path = written(tmp_path, "\n".join(lines))
+    with pytest.raises(BadInput, match=f"bio101.yml:{line + 1}: "):
+        read_course(path, SITE)
+
+
 def test_a_course_is_a_tier_with_its_own_limits(tmp_path: Path) -> None:
     course = read_course(written(tmp_path), SITE)
     tier, base = course.tier, SITE.tier("small")
