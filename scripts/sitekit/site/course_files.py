@@ -64,6 +64,25 @@ def offered_courses(site: Site) -> Path:
     return site.etc / "courses"
 
 
+def site_courses(site: Site) -> list[Course]:
+    """Return the courses that the administrator has written. Raises BadInput or BadInputs.
+
+    Without the folder that site.yml names, such as on a disk that is not mounted, the courses are
+    unknown. The default folder is only there once there is a course.
+    """
+    folder = courses_folder(site)
+    try:
+        os.listdir(folder)
+    except FileNotFoundError:
+        if site.paths.courses:
+            remedy = f"mount it, correct paths.courses in site.yml, or: mkdir {folder}"
+            raise BadInput("there is no such folder of courses", str(folder), remedy) from None
+    except OSError as error:
+        what = f"the folder of courses cannot be read: {error.strerror}"
+        raise BadInput(what, str(folder), f"see who may: ls -ld {folder}") from None
+    return read_courses(folder, site)
+
+
 def course_paths(folder: Path) -> list[Path]:
     """Return the course files of a folder; none if it does not exist. Raises OSError."""
     try:

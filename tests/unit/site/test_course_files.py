@@ -14,9 +14,17 @@ import pytest
 
 from sitekit.base.data import data
 from sitekit.base.errors import BadInput, BadInputs
-from sitekit.site import Site, load_site
+from sitekit.machine.render.gates import gates
+from sitekit.machine.render.rendered_files import courses
+from sitekit.site import Site, course_files, load_site
 from sitekit.site.course import CourseFile
-from sitekit.site.course_files import Course, read_course, read_courses, read_roster
+from sitekit.site.course_files import (
+    Course,
+    read_course,
+    read_courses,
+    read_roster,
+    site_courses,
+)
 from sitekit.site.show import check_site
 
 SITE = load_site(data("config/sites/demo.yml"))
@@ -151,3 +159,24 @@ def test_check_site_tells_the_errors_of_all_courses(
     with pytest.raises(BadInputs) as refusal:
         read_courses(tmp_path, SITE)
     assert "one.yml:1: starts" in str(refusal.value) and "two.yml:1" in str(refusal.value)
+
+
+def test_a_folder_that_is_missing_removes_no_courses(tmp_path: Path) -> None:
+    """A disk that is not mounted; only the folder that nobody has named may be missing."""
+    away = with_courses(tmp_path / "away")
+    for read in (site_courses, check_site, courses, gates):
+        with pytest.raises(BadInput, match="no such folder") as refusal:
+            read(away)
+        assert str(tmp_path / "away") in str(refusal.value) and "mount it" in str(refusal.value)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="cannot be read: Not a directory"):
+        site_courses(with_courses(tmp_path / "file"))
+    written(tmp_path)
+    assert [course.key for course in site_courses(with_courses(tmp_path))] == ["bio101"]
+
+
+def test_without_a_named_folder_there_need_not_be_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(course_files, "CHECKOUT", tmp_path)
+    assert site_courses(SITE) == []

@@ -10,7 +10,7 @@ from ...base.data import data
 from ...contracts.gate_config import gate_config, job_script
 from ...contracts.local_gate_config import local_gate_config
 from ...site import Site
-from ...site.course_files import Course, courses_folder, read_courses
+from ...site.course_files import Course, site_courses
 from ..host.file import File
 
 
@@ -20,7 +20,7 @@ def gates(site: Site) -> dict[Path, File]:
         site.libexec / "job.sh": _job(site),
         site.libexec / "gate": copy("scripts/gate", 0o755),
     }
-    courses = read_courses(courses_folder(site), site)
+    courses = site_courses(site)
     if "slurm" in site.backends:
         text = json.dumps(gate_config(site, courses), indent=2) + "\n"
         files |= {

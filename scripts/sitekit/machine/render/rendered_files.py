@@ -11,7 +11,7 @@ from ...backends.slurm import ssh_files as ssh
 from ...base.data import data
 from ...contracts import internal_tls, tunnel
 from ...site import Site
-from ...site.course_files import course_paths, courses_folder, offered_courses, read_courses
+from ...site.course_files import courses_folder, offered_courses, site_courses
 from ...site.show import dump
 from ..host.file import File, Folder
 from ..host.platform import Platform
@@ -65,9 +65,9 @@ def courses(site: Site) -> dict[Path, File]:
 
     Raises BadInputs if a course does not fit the site.
     """
-    folder = courses_folder(site)
-    names = {path.name for path in course_paths(folder)}
-    names |= {c.file.roster.file for c in read_courses(folder, site) if c.file.roster.file}
+    folder, found = courses_folder(site), site_courses(site)
+    names = {f"{course.key}.yml" for course in found}
+    names |= {course.file.roster.file for course in found if course.file.roster.file}
     return {
         offered_courses(site) / name: File(
             (folder / name).read_text(encoding="utf-8-sig"), 0o640, group_of=site.hub.user
