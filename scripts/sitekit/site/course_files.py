@@ -135,9 +135,15 @@ def read_roster(path: Path) -> dict[str, Role]:
         ) from None
     if len(raw) > _ROSTER_LIMIT:
         raise BadInput("the roster is longer than 1 MiB", str(path), "write one name a line")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        number = raw.count(b"\n", 0, error.start) + 1
+        what, remedy = "this line is not UTF-8 text", "save the file as UTF-8"
+        raise BadInput(what, f"{path}:{number}", remedy) from None
     users: dict[str, Role] = {}
     problems = []
-    for number, line in enumerate(raw.decode("utf-8-sig", "replace").splitlines(), 1):
+    for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         name, _, role = (part.strip() for part in line.partition(","))

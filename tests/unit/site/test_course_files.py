@@ -133,6 +133,15 @@ def test_an_odd_line_of_a_roster_is_refused(tmp_path: Path, line: str) -> None:
         read_roster(path)
 
 
+def test_a_roster_in_another_encoding_is_refused_with_its_line(tmp_path: Path) -> None:
+    """Also in a comment, which has no name to refuse."""
+    written(tmp_path)
+    (tmp_path / "names.csv").write_bytes("alice\n# für alle\n".encode("latin-1"))
+    for read in (site_courses, courses, gates):
+        with pytest.raises(BadInput, match=r"names\.csv:2: this line is not UTF-8 text"):
+            read(with_courses(tmp_path))
+
+
 def test_a_roster_that_is_missing_or_too_long_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="cannot be read"):
         read_roster(tmp_path / "names.csv")
