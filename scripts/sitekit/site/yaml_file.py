@@ -60,6 +60,12 @@ def read_yaml(path: Path) -> Document:
         raise BadInput(
             "this line is not UTF-8 text", f"{path}:{line}", "save the file as UTF-8"
         ) from None
+    return parse_yaml(path, text)
+
+
+def parse_yaml(path: Path, text: str) -> Document:
+    """Parse the text of a file that contains one mapping. Raises BadInput with the line of the
+    error."""
     parser = YAML(typ="safe", pure=True)
     try:
         node = parser.compose(text)
