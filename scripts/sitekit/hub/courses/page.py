@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import grp
 import json
 from typing import Any
 
@@ -19,7 +18,8 @@ from tornado import web
 from ...site.course_files import Course
 from ..messages.cards import Card
 from ..servers.hub_state import HubState
-from .participants import as_json, participants
+from .course_states import CourseStates
+from .participants import participants
 
 PAGE = r"/courses/([a-z0-9][a-z0-9_-]{0,30})"
 STATE = f"{PAGE}/state"
@@ -36,6 +36,7 @@ class CourseHandler(BaseHandler):
     """
 
     hub_state: HubState
+    states = CourseStates()
 
     def course(self, key: str) -> Course:
         """Return the course, if the user is one of its instructors. Raises HTTPError (404)."""
@@ -46,9 +47,7 @@ class CourseHandler(BaseHandler):
 
     async def state(self, course: Course) -> dict[str, Any]:
         """Return the participants, and the messages of the last day, as JSON types."""
-        members = await asyncio.get_running_loop().run_in_executor(None, members_of, course)
-        told = as_json(participants(self.hub_state, course, members))
-        return {**told, "messages": self.hub_state.ledger.messages(course.key, told["now"] - 86400)}
+        return await self.states.state(self.hub_state, course)
 
 
 class CourseStateHandler(CourseHandler):
@@ -88,6 +87,7 @@ class CoursePageHandler(CourseHandler):
             await self.act_on_server(course, action, self.get_body_argument("user", ""))
         else:
             raise web.HTTPError(400, "action is none of: message, stop, restart")
+        self.states.forget(course)
         self.redirect(f"{self.hub.base_url}courses/{course.key}")
 
     def send_message(self, course: Course) -> None:
@@ -148,11 +148,3 @@ class CoursePageHandler(CourseHandler):
     def note(self, course: Course, what: str) -> None:
         """Write an action of an instructor to the hub's log."""
         self.log.info("Course %s: instructor %s %s", course.key, self.current_user.name, what)
-
-
-def members_of(course: Course) -> tuple[str, ...]:
-    """Return the members of the roster's group; none if there is no such group."""
-    try:
-        return tuple(grp.getgrnam(course.file.roster.group or "").gr_mem)
-    except (KeyError, OSError):
-        return ()
