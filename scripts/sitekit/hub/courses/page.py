@@ -18,12 +18,12 @@ from tornado import web
 from ...site.course_files import Course
 from ..messages.cards import Card
 from ..servers.hub_state import HubState
+from ..servers.ledger_courses import longest_text
 from .course_states import CourseStates
 from .participants import participants
 
 PAGE = r"/courses/([a-z0-9][a-z0-9_-]{0,30})"
 STATE = f"{PAGE}/state"
-TEXT_LIMIT = 500  # characters of a message
 STOPPING = 30.0  # seconds that a restart waits until the server has stopped
 _tasks: set[asyncio.Task[None]] = set()
 """Restarts that go on after the answer; the event loop itself keeps only weak references."""
@@ -73,7 +73,7 @@ class CoursePageHandler(CourseHandler):
             end=end,
             state=await self.state(course),
             link=f"{self.hub_state.site.front.url}/hub/spawn?tier={course.key}",
-            limit=TEXT_LIMIT,
+            limit=longest_text(self.current_user.name),
             xsrf=self.xsrf_token.decode("ascii"),
         )
         self.finish(page)
@@ -93,8 +93,9 @@ class CoursePageHandler(CourseHandler):
     def send_message(self, course: Course) -> None:
         """Record a message to all participants. Raises HTTPError (400)."""
         text = " ".join(self.get_body_argument("text", "").split())
-        if not 0 < len(text) <= TEXT_LIMIT or not text.isprintable():
-            raise web.HTTPError(400, f"write a text of at most {TEXT_LIMIT} characters")
+        limit = longest_text(self.current_user.name)
+        if not 0 < len(text) <= limit or not text.isprintable():
+            raise web.HTTPError(400, f"write a text of at most {limit} characters")
         self.hub_state.ledger.record_message(course.key, self.current_user.name, text)
         self.note(course, "wrote to all participants")
 

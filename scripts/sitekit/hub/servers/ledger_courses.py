@@ -12,6 +12,7 @@ from typing import Any
 from .ledger_rows import Row, row_of
 
 KEPT = 7 * 86400  # seconds that a message stays
+SHOWN = 140  # characters of a notification; JupyterLab leaves out the others
 
 SERVERS = """
 SELECT starts.*, max(intended) FROM starts
@@ -63,6 +64,11 @@ class CoursesInLedger:
 def _without_maximum(record: sqlite3.Row) -> dict[str, Any]:
     """Return the columns of the table alone."""
     return {key: record[key] for key in record.keys() if "(" not in key}  # noqa: SIM118  (of sqlite3.Row)
+
+
+def longest_text(sender: str) -> int:
+    """Return how many characters of a message JupyterLab shows, after the sender's name."""
+    return max(SHOWN - len(f"{sender}: "), 40)
 
 
 def idle_limit_of_course(ledger: Path, course: str) -> int | None:
