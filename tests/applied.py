@@ -10,10 +10,9 @@ import pytest
 
 from sitekit.demo.cluster.layout import demo_site
 from sitekit.machine.apply.commands import apply
-from sitekit.machine.render import rendered_files
 from sitekit.machine.supervisors.control import which_supervisor
 from sitekit.operations.courses import check
-from sitekit.site import Site
+from sitekit.site import Site, course_files
 from sitekit.site.course_files import offered_courses
 
 from .slurm import ask
@@ -45,7 +44,7 @@ def courses_applied(folder: Path) -> Iterator[Site]:
     """
     site, patch = demo_site(which_supervisor()), pytest.MonkeyPatch()
     try:
-        for module in (rendered_files, check):
+        for module in (course_files, check):
             patch.setattr(module, "courses_folder", lambda site: folder)
         assert apply(site) == 0
         yield site

@@ -19,7 +19,7 @@ class Choice:
     each node, and `cpus` is for each task. With `exclusive`, no other job runs on the nodes.
     `interface` is the title of the page that the server opens. `image` is the key of the container
     image; empty without a container. `course` is the name of the course whose server it is; empty
-    without a course.
+    without a course. `idle` is the tier's idle limit in seconds; None without a limit.
     """
 
     tier: str = ""
@@ -41,6 +41,7 @@ class Choice:
     interface: str = ""
     image: str = ""
     course: str = ""
+    idle: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the choice as JSON types, for the ledger."""
@@ -76,6 +77,7 @@ class Choice:
             cpus=tier.cpus,
             time=tier.time,
             gpus=tier.gpus,
+            idle=tier.idle,
             nodes=tier.nodes,
             tasks=tier.tasks,
             exclusive=tier.exclusive,

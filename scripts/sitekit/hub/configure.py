@@ -42,6 +42,7 @@ from .overrides.logs import (
     log_refusals_in_one_line,
 )
 from .overrides.old_logins import forget_old_logins
+from .overrides.polls import log_polls_at_debug
 from .overrides.proxy import SilentProxy
 from .overrides.stale_logins import ask_stale_users_to_log_in
 from .pages import enter
@@ -194,6 +195,7 @@ def update_logs(c: Any, site: Site) -> None:
     """Remove secrets and useless lines from JupyterHub's log."""
     log_refusals_in_one_line()
     log_no_cookie_ids()
+    log_polls_at_debug()
     if site.login.method == "pam":
         log_no_strangers_names(PatientAuthenticator.accounts)
     c.JupyterHub.logging_config = {

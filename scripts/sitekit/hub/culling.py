@@ -14,6 +14,7 @@ from typing import Any
 from ..contracts.internal_tls import as_installed, calling
 from ..site import Site
 from .servers.idle_limits import CULLER, lag
+from .servers.ledger_courses import idle_limit_of_course
 from .servers.offered_courses import OfferedCourses
 
 EVERY = 60  # seconds between two checks of all servers
@@ -50,13 +51,16 @@ def configure_culler(c: Any, site: Site) -> None:
         """Return whether a server has been idle for longer than its tier allows, so that it is
         stopped.
 
-        Servers of a tier that no longer exists are kept. While the hub was down, servers could not
+        Servers of a tier that no longer exists are kept; those of a removed course have the limit
+        with which they were started. While the hub was down, servers could not
         report their activity. The culler, which starts together with the hub, therefore first waits
         for the servers' reports.
         """
         key = (server.get("user_options") or {}).get("profile", "")
         course = courses.course(key)
         limit = course.tier.idle if course else limits.get(key)
+        if key and course is None and key not in limits:
+            limit = idle_limit_of_course(site.ledger, key)
         if limit is None or inactive is None or time.monotonic() - began < lag(limit):
             return False
         return inactive.total_seconds() >= limit + lag(limit)

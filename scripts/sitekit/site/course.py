@@ -18,6 +18,7 @@ from .tier import Cpus, Gpus, Key, Memory, Row, SlurmName, Time, TimeOrNever
 from .value_types import AbsolutePath, Account, Branch, Title, spelled
 
 _FORM = "write it like 2026-09-01, or like 2026-09-01 08:30"
+_YEARS = range(2000, 2201)  # in these, a date fits every time zone
 
 
 def _moment(value: object, last: bool) -> object:
@@ -31,6 +32,8 @@ def _moment(value: object, last: bool) -> object:
             value = date.fromisoformat(value) if whole_day else datetime.fromisoformat(value)
         except ValueError:
             raise Unfit(f"{shown(value)} is not a date", _FORM) from None
+    if isinstance(value, date) and value.year not in _YEARS:
+        raise Unfit(f"the year {value.year} is not from 2000 to 2200", _FORM)
     if isinstance(value, datetime):
         if value.tzinfo is not None:
             raise Unfit("the time has a time zone of its own", f"{_FORM}; the key is `zone`")

@@ -8,37 +8,40 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from ..base.data import CHECKOUT
 from ..base.errors import BadInput, BadInputs, shown
 from .course import CourseFile, Limits
+from .course_text import course_text, refuse_excess
 from .model import Site
 from .tier import Choose, Requires, Tier
 from .units import format_memory, format_time
 from .validate import validate
-from .yaml_file import Document, read_yaml
+from .yaml_file import Document, parse_yaml
 
 Role = Literal["participant", "instructor"]
 KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+=-]{0,63}")
-_ROSTER_LIMIT = 1024 * 1024  # bytes; a line has about 20
 
 
 @dataclass(frozen=True)
 class Course:
     """Hold a course file, the users of its roster file, and the tier of the course's servers.
 
-    `key` is the name of the file. The tier has the same key.
+    `key` is the name of the file. The tier has the same key. `texts` has the course file and the
+    roster file by name, as they were read and checked.
     """
 
     key: str
     file: CourseFile
     users: dict[str, Role]
     tier: Tier
+    texts: dict[str, str] = field(default_factory=dict, repr=False)
 
     def is_open(self, now: datetime) -> bool:
         """Return whether the course is offered at this time."""
@@ -64,6 +67,25 @@ def offered_courses(site: Site) -> Path:
     return site.etc / "courses"
 
 
+def site_courses(site: Site) -> list[Course]:
+    """Return the courses that the administrator has written. Raises BadInput or BadInputs.
+
+    Without the folder that site.yml names, such as on a disk that is not mounted, the courses are
+    unknown. The default folder is only there once there is a course.
+    """
+    folder = courses_folder(site)
+    try:
+        os.listdir(folder)
+    except FileNotFoundError:
+        if site.paths.courses:
+            remedy = f"mount it, correct paths.courses in site.yml, or: mkdir {folder}"
+            raise BadInput("there is no such folder of courses", str(folder), remedy) from None
+    except OSError as error:
+        what = f"the folder of courses cannot be read: {error.strerror}"
+        raise BadInput(what, str(folder), f"see who may: ls -ld {folder}") from None
+    return read_courses(folder, site)
+
+
 def course_paths(folder: Path) -> list[Path]:
     """Return the course files of a folder; none if it does not exist. Raises OSError."""
     try:
@@ -74,12 +96,16 @@ def course_paths(folder: Path) -> list[Path]:
 
 
 def read_courses(folder: Path, site: Site) -> list[Course]:
-    """Return all courses of a folder. Raises BadInputs with the errors of all files."""
+    """Return all courses of a folder. Raises BadInputs with the errors of all files.
+
+    A roster of several courses is read once, so that all of them have the same.
+    """
+    read = cache(course_text)
     courses: list[Course] = []
     problems: list[BadInput] = []
     for path in course_paths(folder):
         try:
-            courses.append(read_course(path, site))
+            courses.append(read_course(path, site, read))
         except BadInputs as errors:
             problems += errors.problems
         except BadInput as error:
@@ -89,36 +115,32 @@ def read_courses(folder: Path, site: Site) -> list[Course]:
     return courses
 
 
-def read_course(path: Path, site: Site) -> Course:
+def read_course(path: Path, site: Site, read: Callable[[Path], str] = course_text) -> Course:
     """Return the course that a file describes. Raises BadInput or BadInputs."""
     if not KEY.fullmatch(path.stem):
         what, remedy = f"{shown(path.stem)} cannot be a course's name", "use a-z, 0-9, '_' and '-'"
         raise BadInput(what, str(path), f"{remedy}, at most 31")
-    document = read_yaml(path)
+    texts = {path.name: read(path)}
+    refuse_excess(path, texts[path.name])
+    document = parse_yaml(path, texts[path.name])
     file = validate(CourseFile, document)
     if problems := list(_misfits(path.stem, file, site, document)):
         raise BadInputs(problems)
-    users = read_roster(path.with_name(file.roster.file)) if file.roster.file else {}
-    return Course(path.stem, file, users, _tier_of(path.stem, file, site.tier(file.tier)))
+    users: dict[str, Role] = {}
+    if roster := file.roster.file:
+        texts[roster] = read(path.with_name(roster))
+        users = read_roster(path.with_name(roster), texts[roster])
+    return Course(path.stem, file, users, _tier_of(path.stem, file, site.tier(file.tier)), texts)
 
 
-def read_roster(path: Path) -> dict[str, Role]:
-    """Return the users of a roster file with their roles. Raises BadInputs.
+def read_roster(path: Path, text: str) -> dict[str, Role]:
+    """Return the users in the text of a roster file with their roles. Raises BadInputs.
 
     A line is `NAME` or `NAME,instructor`. Empty lines and lines that begin with # are ignored.
     """
-    try:
-        with path.open("rb") as content:
-            raw = content.read(_ROSTER_LIMIT + 1)
-    except OSError as error:
-        raise BadInput(
-            f"the roster cannot be read: {error.strerror}", str(path), "write it, one name a line"
-        ) from None
-    if len(raw) > _ROSTER_LIMIT:
-        raise BadInput("the roster is longer than 1 MiB", str(path), "write one name a line")
     users: dict[str, Role] = {}
     problems = []
-    for number, line in enumerate(raw.decode("utf-8-sig", "replace").splitlines(), 1):
+    for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         name, _, role = (part.strip() for part in line.partition(","))

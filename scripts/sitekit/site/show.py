@@ -9,7 +9,7 @@ from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from ..base import progress
-from .course_files import courses_folder, read_courses
+from .course_files import site_courses
 from .model import Site
 
 
@@ -39,7 +39,7 @@ def check_site(site: Site) -> int:
     groups = f"members of {', '.join(site.login.allowed_groups)}"
     people = groups if site.login.method in ("pam", "front") else f"users of {site.login.url}"
     progress.say(f" ok site '{site.name}': {tiers}, {site.front.url}, for {people}")
-    for course in read_courses(courses_folder(site), site):
+    for course in site_courses(site):
         begin, end = (when.strftime("%Y-%m-%d %H:%M") for when in course.file.period())
         progress.say(f" ok course '{course.key}': {course.file.title}, {begin} to {end}")
     return 0

@@ -60,6 +60,12 @@ def read_yaml(path: Path) -> Document:
         raise BadInput(
             "this line is not UTF-8 text", f"{path}:{line}", "save the file as UTF-8"
         ) from None
+    return parse_yaml(path, text)
+
+
+def parse_yaml(path: Path, text: str) -> Document:
+    """Parse the text of a file that contains one mapping. Raises BadInput with the line of the
+    error."""
     parser = YAML(typ="safe", pure=True)
     try:
         node = parser.compose(text)
@@ -67,7 +73,7 @@ def read_yaml(path: Path) -> Document:
         values = parser.load(text)
     except YAMLError as error:
         raise explain_parser_error(path, text, error) from None
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         what = f"YAML takes this value for a date or a number, and cannot read it: {error}"
         raise BadInput(what, f"{path}:{_misread(parser, node)}", "put it in quotes") from None
     if not isinstance(values, dict):
@@ -155,7 +161,7 @@ def _misread(parser: YAML, node: Node) -> int:
     if isinstance(node, ScalarNode):
         try:
             parser.constructor.construct_object(node)
-        except ValueError:
+        except (ValueError, OverflowError):
             return node.start_mark.line + 1
         return 0
     below = (value for _, value in node.value) if isinstance(node, MappingNode) else node.value

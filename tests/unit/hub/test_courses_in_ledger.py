@@ -52,3 +52,8 @@ def test_messages_are_of_a_course_and_old_ones_go(
     ledger.record_message("bio101", "carol", "four")
     assert [one["text"] for one in ledger.messages("bio101", 0)] == ["four"]
     assert ledger.messages("chem", 0) == []
+
+
+def test_a_message_fits_into_a_notification_with_its_sender() -> None:
+    for sender in ("carol", "c" * 64):
+        assert len(f"{sender}: " + "x" * ledger_courses.longest_text(sender)) == 140

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,9 +15,13 @@ from sitekit.base.data import data
 from sitekit.hub import culling
 from sitekit.hub.culling import update_culling
 from sitekit.hub.servers.idle_limits import activity_interval, lag, session_environment
+from sitekit.hub.servers.ledger import Ledger
 from sitekit.site import Site, load_site
 
-SITE = load_site(data("config/sites/demo.yml"))
+DEMO = load_site(data("config/sites/demo.yml"))
+# a state folder that is on no machine: the culler looks into the ledger, and not into a real hub's
+NOWHERE = DEMO.paths.model_copy(update={"state": Path("/nonexistent/sitekit")})
+SITE = DEMO.model_copy(update={"paths": NOWHERE})
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +62,33 @@ def test_a_server_of_no_known_tier_is_kept(options: object, clock: list[float]) 
     asked = hook()
     clock[0] += 10**6
     assert not asked(inactive=timedelta(days=99), server={"user_options": options})
+
+
+def test_a_server_of_a_removed_course_has_the_limit_of_its_start(
+    clock: list[float], tmp_path: Path
+) -> None:
+    paths = SITE.paths.model_copy(update={"state": tmp_path})
+    site = SITE.model_copy(update={"paths": paths})
+    asked, ledger = hook(site), Ledger(site.ledger)
+    clock[0] += 10**6
+
+    def goes(key: str, idle: float) -> bool:
+        server = {"user_options": {"profile": key}}
+        return asked(inactive=timedelta(seconds=idle), server=server)
+
+    def start(user: str, **choice: object) -> str:
+        return ledger.record_intent(user, "", None, {"tier": choice.get("course"), **choice})
+
+    for key in ("bio101", "never", "old"):
+        assert not goes(key, 10**9), "no server of the course is known"
+    tag = start("alice", course="bio101", idle=3600)
+    start("bob", course="bio101", idle=600)
+    start("alice", course="never", idle=None)
+    start("alice", course="old")  # of a sitekit that did not record the limit
+    assert goes("bio101", 3600 + lag(3600)) and not goes("bio101", 3600 + lag(3600) - 1)
+    ledger.end(tag)
+    assert goes("bio101", 600 + lag(600))
+    assert not goes("never", 10**9) and not goes("old", 10**9)
 
 
 def test_after_a_hub_was_away_its_servers_are_heard_first(clock: list[float]) -> None:

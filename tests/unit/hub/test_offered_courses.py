@@ -13,7 +13,8 @@ from sitekit.base.data import data
 from sitekit.hub.servers import offered_courses
 from sitekit.hub.servers.check_choice import BadChoice, Eligibility, read_choice, tiers_for
 from sitekit.hub.servers.offered_courses import OfferedCourses
-from sitekit.site import load_site
+from sitekit.site import Site, load_site
+from sitekit.site.course_files import Course
 
 SITE = load_site(data("config/sites/demo.yml"))
 TEXT = """
@@ -80,6 +81,25 @@ def test_a_broken_course_takes_no_other_one_down(
         assert keys(courses, "alice") == keys(courses, "alice") == ["bio101"]
     assert caplog.text.count("The course broken is left out") == 1
     assert "there is no tier 'none'" in caplog.text
+
+
+@pytest.mark.parametrize("error", [ValueError, OverflowError, OSError])
+def test_an_error_that_nobody_has_foreseen_takes_no_other_course_down(
+    courses: OfferedCourses,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[Exception],
+) -> None:
+    read = offered_courses.read_course
+
+    def fails_for_one(path: Path, site: Site) -> Course:
+        if path.stem == "odd":
+            raise error("date value out of range")
+        return read(path, site)
+
+    monkeypatch.setattr(offered_courses, "read_course", fails_for_one)
+    (tmp_path / "odd.yml").write_text(TEXT)
+    assert keys(courses, "alice") == ["bio101"]
 
 
 def test_without_the_folder_there_are_no_courses(clock: Clock) -> None:

@@ -69,6 +69,27 @@ def tags(path: Path) -> int:
         return database.execute("SELECT count(*) FROM servers").fetchone()[0]
 
 
+def test_courses_in_another_folder_are_in_it_too(machine: Path, tmp_path: Path):
+    """Their place may be another machine's disk, so that they come back into the checkout."""
+    folder = machine / "srv/courses"
+    folder.mkdir(parents=True)
+    (folder / "bio101.yml").write_text("title: Bio\n")
+    (folder / "bio101.csv").write_text("alice\n")
+    (folder / "chem.yml").symlink_to("/etc/shadow")
+    os.mkfifo(folder / "maths.yml")
+    paths = SITE.paths.model_copy(update={"courses": Path("/srv/courses")})
+    site = SITE.model_copy(update={"paths": paths})
+    assert backup(site, root=machine) == 0
+    archive = max((machine / "var/backups/sitekit/demo").glob("*.tar.gz"))
+    other, checkout = bare_machine(tmp_path / "new"), tmp_path / "checkout"
+    (checkout / "config/courses").mkdir(parents=True)
+    assert restore(str(archive), root=other, checkout=checkout) == 0
+    courses = {path.name: path.read_text() for path in (checkout / "config/courses").iterdir()}
+    assert courses == {"bio101.yml": "title: Bio\n", "bio101.csv": "alice\n"}
+    shutil.rmtree(folder)
+    assert backup(site, root=machine) == 1, "a disk that is not mounted"
+
+
 def test_a_round_trip_to_another_machine(machine: Path, tmp_path: Path):
     archive, other = made(machine), bare_machine(tmp_path / "new")
     bare = tree(other)

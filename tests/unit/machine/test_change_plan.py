@@ -72,6 +72,31 @@ def test_a_change_is_shown_as_a_unified_diff(machine: Path, capsys: pytest.Captu
     assert re.search(r"changed file +/etc/sitekit/demo/site.yml \(0644 root\): the site", shown)
 
 
+def test_apply_prints_what_became_of_the_courses(
+    machine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """Instructors may write these files, and perhaps after the administrator's `make diff`."""
+    folder = tmp_path / "courses-of-others"
+    folder.mkdir()
+    paths = SITE.paths.model_copy(update={"courses": folder})
+    site = SITE.model_copy(update={"paths": paths})
+    course = folder / "bio101.yml"
+    course.write_text(
+        "title: One\nstarts: 2026-09-01\nends: 2026-09-30\ntier: small\nroster: {group: bio}\n"
+    )
+    apply(site, root=machine)
+    assert "+title: One\n" in capsys.readouterr().out
+    course.write_text(course.read_text().replace("One", "Two"))
+    apply(site, root=machine)
+    assert "-title: One\n+title: Two\n" in capsys.readouterr().out
+    course.unlink()
+    apply(site, root=machine)
+    assert "-title: Two\n" in capsys.readouterr().out
+    folder.rmdir()
+    with pytest.raises(BadInput, match="no such folder of courses"):
+        apply(site, root=machine)
+
+
 def test_a_terminal_shows_the_lines_of_files_as_they_are(tmp_path: Path):
     """rich would make pictures of words between colons."""
     code = "from sitekit.base.progress import say; say('+title: Another :bug: [red]')"

@@ -6,17 +6,30 @@ piece of the remedy.
 
 from __future__ import annotations
 
+import json
+import os
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from sitekit.base.data import data
 from sitekit.base.errors import BadInput, BadInputs
-from sitekit.site import Site, load_site
+from sitekit.base.files import open_file
+from sitekit.machine.host.file import File
+from sitekit.machine.host.platform import this_platform
+from sitekit.machine.render.rendered_files import render
+from sitekit.site import Site, course_files, course_text, load_site
 from sitekit.site.course import CourseFile
-from sitekit.site.course_files import Course, read_course, read_courses, read_roster
+from sitekit.site.course_files import (
+    Course,
+    read_course,
+    read_courses,
+    read_roster,
+    site_courses,
+)
 from sitekit.site.show import check_site
 
 SITE = load_site(data("config/sites/demo.yml"))
@@ -44,6 +57,10 @@ def written(folder: Path, text: str = WHOLE, names: str = "alice\nbob, instructo
     return path
 
 
+def rendered(site: Site) -> dict[Path, File]:
+    return render(site, this_platform(), site_courses(site))
+
+
 def with_courses(folder: Path) -> Site:
     return SITE.model_copy(update={"paths": SITE.paths.model_copy(update={"courses": folder})})
 
@@ -58,6 +75,22 @@ def test_a_broken_course_is_refused(name: str, tmp_path: Path) -> None:
     told = str(refusal.value)
     assert f"{path}:{line}: {key}: " in told and what in told
     assert remedy in told.partition("->")[2], told
+
+
+@pytest.mark.parametrize(
+    "date",
+    ["9999-12-31", "0001-01-01", "'9999-12-31 23:59'", "1999-12-31", "0001-01-01 00:00:00+14:00"],
+)
+@pytest.mark.parametrize("key", ["starts", "ends"])
+def test_a_date_that_no_calendar_of_a_course_has_is_refused(
+    tmp_path: Path, key: str, date: str
+) -> None:
+    lines = WHOLE.splitlines()
+    line = next(number for number, text in enumerate(lines) if text.startswith(key))
+    lines[line] = f"{key}: {date}"
+    path = written(tmp_path, "\n".join(lines))
+    with pytest.raises(BadInput, match=f"bio101.yml:{line + 1}: "):
+        read_course(path, SITE)
 
 
 def test_a_course_is_a_tier_with_its_own_limits(tmp_path: Path) -> None:
@@ -104,24 +137,79 @@ def test_who_is_in_a_course(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", ["bob,admin", "b ob", "../bob", "-bob", "bob\x00", "alice"])
 def test_an_odd_line_of_a_roster_is_refused(tmp_path: Path, line: str) -> None:
     path = tmp_path / "names.csv"
-    path.write_text(f"# names\n\nalice\n{line}\n")
     with pytest.raises(BadInputs, match=r"names\.csv:4: "):
-        read_roster(path)
+        read_roster(path, f"# names\n\nalice\n{line}\n")
+
+
+def test_a_roster_in_another_encoding_is_refused_with_its_line(tmp_path: Path) -> None:
+    """Also in a comment, which has no name to refuse."""
+    written(tmp_path)
+    (tmp_path / "names.csv").write_bytes("alice\n# für alle\n".encode("latin-1"))
+    for read in (site_courses, rendered):
+        with pytest.raises(BadInput, match=r"names\.csv:2: this line is not UTF-8 text"):
+            read(with_courses(tmp_path))
 
 
 def test_a_roster_that_is_missing_or_too_long_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="cannot be read"):
-        read_roster(tmp_path / "names.csv")
-    (tmp_path / "names.csv").write_text("alice\n" * 200_000)
-    with pytest.raises(BadInput, match="longer than"):
-        read_roster(tmp_path / "names.csv")
-
-
-@pytest.mark.parametrize("name", ["small", "Bio 101", "-x", "a" * 32])
-def test_a_course_has_a_name_of_its_own(tmp_path: Path, name: str) -> None:
-    path = written(tmp_path).rename(tmp_path / f"{name}.yml")
-    with pytest.raises(BadInput, match=r"is a tier|cannot be a course's name"):
+    path = written(tmp_path, names="alice\n" * 200_000)
+    with pytest.raises(BadInput, match=r"names\.csv: the file is longer than"):
         read_course(path, SITE)
+    (tmp_path / "names.csv").unlink()
+    with pytest.raises(BadInput, match=r"names\.csv: the file cannot be read: No such file"):
+        read_course(path, SITE)
+
+
+@pytest.mark.parametrize("name", ["bio101.yml", "names.csv"])
+def test_a_file_of_an_instructor_leads_root_nowhere(tmp_path: Path, name: str) -> None:
+    """No line of a file that only root may read is told, and nothing waits for ever."""
+    secret, path = tmp_path / "secret", written(tmp_path)
+    secret.write_text("root:secret\n")
+    for source in (secret, Path("/dev/zero")):
+        (tmp_path / name).unlink()
+        (tmp_path / name).symlink_to(source)
+        with pytest.raises(BadInput, match=f"{name}: .* a symbolic link") as refusal:
+            site_courses(with_courses(tmp_path))
+        assert "root:secret" not in str(refusal.value)
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(BadInput, match=f"{name}: .* this is no file"):
+        read_course(path, SITE)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a: &a [1]\nb: [*a, *a]\n", r"bio101\.yml:2: a course file has no '\*' aliases"),
+        ("[" * 10_000, r"bio101\.yml:1: this is nested too deeply"),
+    ],
+)
+def test_a_file_that_takes_too_much_memory_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(BadInput, match=told):
+        read_course(written(tmp_path, text), SITE)
+
+
+def test_what_was_checked_is_written_and_used_by_the_gate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file is opened once, so that a change while root reads cannot get past the checks."""
+    written(tmp_path)
+    (tmp_path / "second.yml").write_text(WHOLE.replace("v1", "v2"))
+    opened: list[str] = []
+
+    def once(path: Path) -> BinaryIO:
+        opened.append(path.name)
+        content = open_file(path)
+        path.unlink()  # and somebody writes another file
+        path.write_text("title: [\n")
+        return content
+
+    monkeypatch.setattr(course_text, "open_file", once)
+    files = rendered(with_courses(tmp_path))
+    assert sorted(opened) == ["bio101.yml", "names.csv", "second.yml"]
+    assert files[SITE.etc / "courses" / "bio101.yml"].content == WHOLE
+    assert files[SITE.etc / "courses" / "names.csv"].content == "alice\nbob, instructor\n"
+    gate = json.loads(files[SITE.libexec / "gate.json"].content)["courses"]
+    assert [gate[key]["branch"] for key in ("bio101", "second")] == ["v1", "v2"]
 
 
 def test_check_site_tells_the_errors_of_all_courses(
@@ -135,3 +223,24 @@ def test_check_site_tells_the_errors_of_all_courses(
     with pytest.raises(BadInputs) as refusal:
         read_courses(tmp_path, SITE)
     assert "one.yml:1: starts" in str(refusal.value) and "two.yml:1" in str(refusal.value)
+
+
+def test_a_folder_that_is_missing_removes_no_courses(tmp_path: Path) -> None:
+    """A disk that is not mounted; only the folder that nobody has named may be missing."""
+    away = with_courses(tmp_path / "away")
+    for read in (site_courses, check_site, rendered):
+        with pytest.raises(BadInput, match="no such folder") as refusal:
+            read(away)
+        assert str(tmp_path / "away") in str(refusal.value) and "mount it" in str(refusal.value)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="cannot be read: Not a directory"):
+        site_courses(with_courses(tmp_path / "file"))
+    written(tmp_path)
+    assert [course.key for course in site_courses(with_courses(tmp_path))] == ["bio101"]
+
+
+def test_without_a_named_folder_there_need_not_be_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(course_files, "CHECKOUT", tmp_path)
+    assert site_courses(SITE) == []

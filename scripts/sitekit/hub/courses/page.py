@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import grp
 import json
 from typing import Any
 
@@ -19,11 +18,12 @@ from tornado import web
 from ...site.course_files import Course
 from ..messages.cards import Card
 from ..servers.hub_state import HubState
-from .participants import as_json, participants
+from ..servers.ledger_courses import longest_text
+from .course_states import CourseStates
+from .participants import participants
 
 PAGE = r"/courses/([a-z0-9][a-z0-9_-]{0,30})"
 STATE = f"{PAGE}/state"
-TEXT_LIMIT = 500  # characters of a message
 STOPPING = 30.0  # seconds that a restart waits until the server has stopped
 _tasks: set[asyncio.Task[None]] = set()
 """Restarts that go on after the answer; the event loop itself keeps only weak references."""
@@ -36,6 +36,7 @@ class CourseHandler(BaseHandler):
     """
 
     hub_state: HubState
+    states = CourseStates()
 
     def course(self, key: str) -> Course:
         """Return the course, if the user is one of its instructors. Raises HTTPError (404)."""
@@ -46,9 +47,7 @@ class CourseHandler(BaseHandler):
 
     async def state(self, course: Course) -> dict[str, Any]:
         """Return the participants, and the messages of the last day, as JSON types."""
-        members = await asyncio.get_running_loop().run_in_executor(None, members_of, course)
-        told = as_json(participants(self.hub_state, course, members))
-        return {**told, "messages": self.hub_state.ledger.messages(course.key, told["now"] - 86400)}
+        return await self.states.state(self.hub_state, course)
 
 
 class CourseStateHandler(CourseHandler):
@@ -74,7 +73,7 @@ class CoursePageHandler(CourseHandler):
             end=end,
             state=await self.state(course),
             link=f"{self.hub_state.site.front.url}/hub/spawn?tier={course.key}",
-            limit=TEXT_LIMIT,
+            limit=longest_text(self.current_user.name),
             xsrf=self.xsrf_token.decode("ascii"),
         )
         self.finish(page)
@@ -88,13 +87,15 @@ class CoursePageHandler(CourseHandler):
             await self.act_on_server(course, action, self.get_body_argument("user", ""))
         else:
             raise web.HTTPError(400, "action is none of: message, stop, restart")
+        self.states.forget(course)
         self.redirect(f"{self.hub.base_url}courses/{course.key}")
 
     def send_message(self, course: Course) -> None:
         """Record a message to all participants. Raises HTTPError (400)."""
         text = " ".join(self.get_body_argument("text", "").split())
-        if not 0 < len(text) <= TEXT_LIMIT or not text.isprintable():
-            raise web.HTTPError(400, f"write a text of at most {TEXT_LIMIT} characters")
+        limit = longest_text(self.current_user.name)
+        if not 0 < len(text) <= limit or not text.isprintable():
+            raise web.HTTPError(400, f"write a text of at most {limit} characters")
         self.hub_state.ledger.record_message(course.key, self.current_user.name, text)
         self.note(course, "wrote to all participants")
 
@@ -148,11 +149,3 @@ class CoursePageHandler(CourseHandler):
     def note(self, course: Course, what: str) -> None:
         """Write an action of an instructor to the hub's log."""
         self.log.info("Course %s: instructor %s %s", course.key, self.current_user.name, what)
-
-
-def members_of(course: Course) -> tuple[str, ...]:
-    """Return the members of the roster's group; none if there is no such group."""
-    try:
-        return tuple(grp.getgrnam(course.file.roster.group or "").gr_mem)
-    except (KeyError, OSError):
-        return ()

@@ -34,6 +34,7 @@ def card_of_stop(site: Site, stopper: Any, owner: str, choice: dict[str, Any]) -
             "Start it again when you need it.",
         )
     idle = next((tier.idle for tier in site.tiers if tier.key == choice.get("tier")), None)
+    idle = choice.get("idle", idle)  # a server of a course, or of an earlier site file
     limit = f", which is its tier's limit: {human_time(idle)}" if idle else ""
     return Card(
         "idle",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from .ledger_rows import Row, row_of
 
 KEPT = 7 * 86400  # seconds that a message stays
+SHOWN = 140  # characters of a notification; JupyterLab leaves out the others
 
 SERVERS = """
 SELECT starts.*, max(intended) FROM starts
@@ -17,6 +20,11 @@ WHERE json_extract(choice, '$.course') = ? AND (ended IS NULL OR intended > ?)
 GROUP BY user ORDER BY user
 """
 """SQLite takes the other columns from the row of the maximum (lang_select.html, bare columns)."""
+
+IDLE = """
+SELECT json_extract(choice, '$.idle') AS idle FROM starts
+WHERE json_extract(choice, '$.course') = ? AND ended IS NULL
+"""
 
 
 class CoursesInLedger:
@@ -56,3 +64,22 @@ class CoursesInLedger:
 def _without_maximum(record: sqlite3.Row) -> dict[str, Any]:
     """Return the columns of the table alone."""
     return {key: record[key] for key in record.keys() if "(" not in key}  # noqa: SIM118  (of sqlite3.Row)
+
+
+def longest_text(sender: str) -> int:
+    """Return how many characters of a message JupyterLab shows, after the sender's name."""
+    return max(SHOWN - len(f"{sender}: "), 40)
+
+
+def idle_limit_of_course(ledger: Path, course: str) -> int | None:
+    """Return the longest idle limit with which a server of the course runs; None without one.
+
+    The course itself may have been removed. Another program than the hub may call this: the file is
+    only read, and None is returned if it cannot be read.
+    """
+    try:
+        with closing(sqlite3.connect(f"{ledger.as_uri()}?mode=ro", uri=True)) as opened:
+            limits = [record[0] for record in opened.execute(IDLE, (course,))]
+    except sqlite3.Error:
+        return None
+    return max(limits) if limits and None not in limits else None

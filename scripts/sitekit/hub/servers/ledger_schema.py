@@ -61,7 +61,7 @@ A sitekit that does not know tunnels ignores this table too. It refuses the key 
 that it never runs the hub of a site with tunnels.
 """
 
-MESSAGES = """
+COURSES = """
 CREATE TABLE IF NOT EXISTS messages (
     id     INTEGER PRIMARY KEY,
     course TEXT NOT NULL,
@@ -69,10 +69,12 @@ CREATE TABLE IF NOT EXISTS messages (
     text   TEXT NOT NULL,
     at     REAL NOT NULL
 );
+CREATE INDEX IF NOT EXISTS courses_starts
+    ON starts (json_extract(choice, '$.course'), user, intended);
 """
-"""What instructors have written to all participants of a course.
+"""What instructors have written to all participants of a course, and an index of its servers.
 
-A sitekit that does not know courses ignores this table too.
+A sitekit that does not know courses ignores this table too, and SQLite keeps the index.
 """
 
 FROM_0 = """
@@ -118,7 +120,7 @@ def bring_up_to_date(ledger: sqlite3.Connection) -> None:
             "go back to the newer release (make rollback), or restore a backup from before it (make restore)"
         )
     if found == VERSION:
-        ledger.executescript(LOGINS + TUNNELS + MESSAGES)
+        ledger.executescript(LOGINS + TUNNELS + COURSES)
         return
     has_servers = ledger.execute(
         "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'servers'"
@@ -127,7 +129,7 @@ def bring_up_to_date(ledger: sqlite3.Connection) -> None:
         TABLES,
         LOGINS,
         TUNNELS,
-        MESSAGES,
+        COURSES,
         FROM_0 if has_servers else "",
         GUARD,
         f"PRAGMA user_version = {VERSION};",

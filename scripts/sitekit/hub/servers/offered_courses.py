@@ -93,7 +93,7 @@ class OfferedCourses:
         for path in paths:
             try:
                 found.append((path.stem, read_course(path, self._site)))
-            except (BadInput, OSError) as error:
+            except (BadInput, OSError, ValueError, OverflowError) as error:
                 log.error("The course %s is left out: %s", path.stem, error)
         return found
 

@@ -122,6 +122,8 @@ def _time_left(child: Server) -> float:
     row = child.hub_state.ledger.row(child.tag)
     if row is None:
         return 60.0
-    timeouts = {tier.key: tier.start_timeout for tier in child.hub_state.site.tiers}
-    timeout = timeouts.get(row.choice.get("tier", ""), max(timeouts.values()))
+    try:
+        timeout = child.hub_state.tier(row.choice.get("tier", "")).start_timeout
+    except KeyError:  # of a tier or a course that is removed
+        timeout = max(tier.start_timeout for tier in child.hub_state.site.tiers)
     return max(60.0, row.intended + timeout - time.time())

@@ -11,6 +11,7 @@ from ...base.command import need_root
 from ...base.errors import BadInput, BadInputs, Problem, as_problem
 from ...base.progress import say, step
 from ...site import Site
+from ...site.course_files import site_courses
 from ..checks.finding import Finding
 from ..checks.findings import SiteChange, collect_findings, describe_findings, refusals
 from ..checks.passwords import who_stays_out
@@ -124,7 +125,9 @@ def plan_apply(
     If `generated_files` (keys, certificates) is given, it is used instead of the generated files on
     the machine.
     """
-    files, before = render(site, platform), load_manifest(applied(site, root), root)
+    # the course files are read once: what was checked is what is written, and what the gate gets
+    files = render(site, platform, site_courses(site))
+    before = load_manifest(applied(site, root), root)
     own: dict[Path, File] = {}
     with suppress(PermissionError):  # only root can read the secrets, and only root can apply
         own |= generated_files_of(Target(site, root))

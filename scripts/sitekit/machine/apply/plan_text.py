@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...site.course_files import offered_courses
 from ..render.purposes import purpose
 from .actions import (
     Action,
@@ -56,7 +57,14 @@ def describe_plan(plan: ApplyPlan, refused: bool = False) -> Iterator[str]:
 
 
 def describe_result(plan: ApplyPlan) -> Iterator[str]:
-    """Yield lines about everything that `make apply` has changed or has kept unchanged."""
+    """Yield lines about everything that `make apply` has changed or has kept unchanged.
+
+    Changes of course files are shown in full: others than the administrator may have made them.
+    """
+    courses = offered_courses(plan.applied)
+    for action in plan.actions:
+        if isinstance(action, Write | Remove) and action.path.parent == courses:
+            yield from _lines(action)
     for kind, what in plan.changes:
         yield f" ok {kind} {what}"
     for path in plan.offers:

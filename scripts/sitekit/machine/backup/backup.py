@@ -25,12 +25,15 @@ from ...base.errors import Problem
 from ...base.files import open_file
 from ...base.progress import say, step
 from ...site import Site
+from ...site.course_files import courses_folder
+from ...site.course_text import LIMIT
 from ..host import sqlite
 from ..installed.entries import MACHINE, look, on_disk
 from ..installed.manifest import load_manifest, manifest_path
 from ..installed.ownership import Owner
 
 INDEX = "backup.json"
+COURSE_FILES = (".yml", ".csv", ".txt")
 _SQLITE = b"SQLite format 3\0"
 _BESIDE = ("-wal", "-shm", "-journal")
 """Files that SQLite keeps beside a database. A copy does not need them."""
@@ -113,6 +116,8 @@ def _files(site: Site, root: Path, left: list[Path]) -> Iterator[tuple[str, Path
     checkout = CHECKOUT.stat()
     for path in _configuration():
         yield f"checkout/{path.relative_to(CHECKOUT)}", path, (checkout.st_uid, checkout.st_gid)
+    for path in _courses(site, root, left):
+        yield f"checkout/config/courses/{path.name}", path, _owner(path)
 
 
 def _kept(state: Path, hub: Owner, left: list[Path]) -> list[Path]:
@@ -144,8 +149,36 @@ def _configuration() -> Iterator[Path]:
         own = ("config/site.yml", OWN_KERNELS, OWN_PACKAGES, "environment.lock")
         written = (*own, "kernels/kernels.yml", "environment.yml")
         yield from (path for path in map(CHECKOUT.joinpath, written) if path.exists())
-        for folder in ("config/local.d", "config/courses"):
-            yield from sorted(path for path in (CHECKOUT / folder).glob("*") if path.is_file())
+        local = CHECKOUT / "config" / "local.d"
+        yield from sorted(path for path in local.glob("*") if path.is_file())
+
+
+def _courses(site: Site, root: Path, left: list[Path]) -> list[Path]:
+    """Return the course files and rosters. A restore writes them into config/courses.
+
+    Instructors may write in the folder. So links are left out, and a file that is too long for a
+    course is added to `left`, as is a folder that is missing, such as on a disk that is not
+    mounted.
+    """
+    folder = courses_folder(site)
+    if site.paths.courses:
+        folder = on_disk(root, folder)
+    elif not folder.exists():
+        return []
+    try:
+        files = [path for path in sorted(folder.iterdir()) if path.suffix in COURSE_FILES]
+    except OSError:
+        left.append(folder)
+        return []
+    files = [path for path in files if path.is_file() and not path.is_symlink()]
+    left += [path for path in files if path.stat().st_size > LIMIT]
+    return [path for path in files if path not in left]
+
+
+def _owner(path: Path) -> Owner:
+    """Return the account that owns a file, as which it is read."""
+    status = path.lstat()
+    return status.st_uid, status.st_gid
 
 
 def _copy(path: Path, to: Path, owner: Owner) -> None:

@@ -9,7 +9,7 @@ from ...base.data import data
 from ...base.templates import templates
 from ...contracts.gate_config import gate_config, job_script
 from ...site import Site
-from ...site.course_files import courses_folder, read_courses
+from ...site.course_files import site_courses
 from ...site.slurm import Ssh
 from ..host.file import File
 
@@ -22,7 +22,7 @@ def login_node_files(site: Site, node: Ssh, hub_key: str, user_authority: str) -
     `hub_key` and `user_authority` are public keys, as ssh-keygen(1) writes them.
     """
     script = job_script(site, data("config/templates/job.sh").read_text(encoding="utf-8"))
-    config = gate_config(site, read_courses(courses_folder(site), site))
+    config = gate_config(site, site_courses(site))
     gate = site.libexec / "gate"
     hub = f'restrict,from="{source(site, node)}",command="{gate}" {hub_key}'
     return {

@@ -10,17 +10,16 @@ from ...base.data import data
 from ...contracts.gate_config import gate_config, job_script
 from ...contracts.local_gate_config import local_gate_config
 from ...site import Site
-from ...site.course_files import Course, courses_folder, read_courses
+from ...site.course_files import Course
 from ..host.file import File
 
 
-def gates(site: Site) -> dict[Path, File]:
+def gates(site: Site, courses: Sequence[Course]) -> dict[Path, File]:
     """Return the gates that the backends of the site need, and the script that runs a server."""
     files = {
         site.libexec / "job.sh": _job(site),
         site.libexec / "gate": copy("scripts/gate", 0o755),
     }
-    courses = read_courses(courses_folder(site), site)
     if "slurm" in site.backends:
         text = json.dumps(gate_config(site, courses), indent=2) + "\n"
         files |= {

@@ -5,13 +5,14 @@ The functions only return files, and write nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ...backends.slurm import ssh_files as ssh
 from ...base.data import data
 from ...contracts import internal_tls, tunnel
 from ...site import Site
-from ...site.course_files import course_paths, courses_folder, offered_courses, read_courses
+from ...site.course_files import Course, offered_courses
 from ...site.show import dump
 from ..host.file import File, Folder
 from ..host.platform import Platform
@@ -31,15 +32,16 @@ LOCAL_D = "config/local.d"
 """The folder of the checkout with the site's own configuration of JupyterHub and the web server."""
 
 
-def render(site: Site, platform: Platform) -> dict[Path, File]:
+def render(site: Site, platform: Platform, found: Sequence[Course] = ()) -> dict[Path, File]:
     """Return every file of the site, in the order in which they are written.
 
-    The contents depend only on the site and the distribution, not on the time or the host's name.
+    The contents depend only on the site, the courses that were found and the distribution, not on
+    the time or the host's name.
     """
     web = front(site, platform) | renewal(site, platform)
     reached = pam(site, platform) | web | preloaded(site) | services(site, platform)
-    before = configuration(site) | (ssh_files(site) if site.slurm.ssh else gates(site))
-    before |= tunnel_files(site) | courses(site)
+    before = configuration(site) | (ssh_files(site) if site.slurm.ssh else gates(site, found))
+    before |= tunnel_files(site) | courses(site, found)
     rules = {} if site.slurm.ssh else sudoers(site, platform)
     return before | reached | log_rotation(site, platform) | denied(site) | rules
 
@@ -60,19 +62,12 @@ def configuration(site: Site) -> dict[Path, File]:
     }
 
 
-def courses(site: Site) -> dict[Path, File]:
-    """Return the course files and their rosters, which only root and the hub can read.
-
-    Raises BadInputs if a course does not fit the site.
-    """
-    folder = courses_folder(site)
-    names = {path.name for path in course_paths(folder)}
-    names |= {c.file.roster.file for c in read_courses(folder, site) if c.file.roster.file}
+def courses(site: Site, found: Iterable[Course]) -> dict[Path, File]:
+    """Return the course files and their rosters, which only root and the hub can read."""
+    texts = {name: text for course in found for name, text in course.texts.items()}
     return {
-        offered_courses(site) / name: File(
-            (folder / name).read_text(encoding="utf-8-sig"), 0o640, group_of=site.hub.user
-        )
-        for name in sorted(names)
+        offered_courses(site) / name: File(text, 0o640, group_of=site.hub.user)
+        for name, text in sorted(texts.items())
     }
 
 

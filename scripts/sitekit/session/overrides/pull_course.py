@@ -13,7 +13,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from nbgitpuller.pull import execute_cmd
 # This sitekit, because a container image has none among its packages.
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
+from sitekit.session.overrides.combined_commit import combined
 from sitekit.session.overrides.pull_child import Puller, run
 
 KEPT = "sitekit-kept "
@@ -39,28 +40,17 @@ class KeepingPuller(Puller):
         yield from execute_cmd(["git", "fetch", "origin", source], cwd=self.repo_dir)
 
     def merge(self) -> Iterator[str]:
-        """Merge as nbgitpuller does, then restore the participant's files.
+        """Put the repository's versions beside the participant's files, and take in all the others.
 
-        The repository's versions are written first, so that an interrupted start loses none. If the
-        repository has renamed a file that the participant has changed, git moves the participant's
-        changes to the new name. Then the participant's file comes back, and the new file becomes
-        the repository's.
+        The repository's versions are written first, so that an interrupted start loses none. No
+        step writes a file that the participant has changed.
         """
         mine, theirs = self._git("rev-parse", "HEAD").strip(), f"origin/{self.branch_name}"
-        both = self._changed_by_both(mine, theirs)
-        for name in both:
+        for name in self._changed_by_both(mine, theirs):
             yield KEPT + json.dumps([name, self._put_beside(name, theirs)])
-        base = self._git("merge-base", mine, theirs).strip()
-        changed = self._names("--diff-filter=AM", base, mine)
-        added = self._names("--diff-filter=A", base, theirs)
-        yield from super().merge()
-        gone = {name for name in changed if not os.path.lexists(os.path.join(self.repo_dir, name))}
-        if back := {*both, *gone}:
-            self._git("checkout", mine, "--", *_literally(back))
-        if added := added - changed if gone else set():
-            self._git("checkout", theirs, "--", *_literally(added))
-        if back:
-            yield from self.commit_all()
+        commit = combined(Path(self.repo_dir), mine, theirs)
+        if self._git("merge-base", mine, theirs).strip() != self._git("rev-parse", theirs).strip():
+            yield from execute_cmd(["git", "merge", "--ff-only", commit], cwd=self.repo_dir)
 
     def _changed_by_both(self, mine: str, theirs: str) -> list[str]:
         """Return the files that both have, and that both have changed to different contents."""
@@ -99,11 +89,6 @@ class KeepingPuller(Puller):
         argv: list[Any] = ["git", *words]
         done = subprocess.run(argv, cwd=self.repo_dir, check=True, capture_output=True)
         return done.stdout
-
-
-def _literally(names: Iterable[str]) -> list[str]:
-    """Return the names as paths in which no sign has a meaning for git; gitglossary(7), pathspec."""
-    return [f":(literal){name}" for name in sorted(names)]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,23 @@
+"""Keep the requests of open pages, which ask again and again, out of the hub's log."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+access_log = logging.getLogger("tornado.access")
+POLL = re.compile(r"200 GET \S*/(courses/[a-z0-9_-]+/state|api/sitekit/course/messages) \(")
+
+
+def log_polls_at_debug() -> None:
+    """Log the requests of open pages that ask again and again only if the hub logs at debug.
+
+    JupyterHub logs each request that succeeds at info, except files and its health (log.py,
+    log_request).
+    """
+
+    def is_shown(record: logging.LogRecord) -> bool:
+        is_poll = record.levelno == logging.INFO and POLL.match(record.getMessage())
+        return not is_poll or access_log.isEnabledFor(logging.DEBUG)
+
+    access_log.addFilter(is_shown)
