@@ -27,7 +27,7 @@ from sitekit.machine.web.config import certificate
 from sitekit.site import Site
 from sitekit.site.show import dump
 
-from ..conftest import CHECKOUT, Demo
+from ..conftest import Demo
 from ..faults.machine import Machine
 from ..person import Kernel, Person
 from ..slurm import jobs
@@ -94,16 +94,10 @@ def at_work(site: Site, alice: Person, memory: str) -> Iterator[Kernel]:
 
 
 @pytest.fixture
-def local_d() -> Iterator[Path]:
-    """config/local.d of the checkout, as it was afterwards."""
-    folder = CHECKOUT / "config/local.d"
-    there = folder.exists()
-    folder.mkdir(exist_ok=True)
-    extra = folder / "zz_test.py"
-    yield extra
-    extra.unlink(missing_ok=True)
-    if not there:
-        folder.rmdir()
+def local_d(open_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of config/local.d. The folder is this test's: booted machines apply the checkout's."""
+    monkeypatch.setattr(rendered_files, "LOCAL_D", str(open_path))
+    return open_path / "zz_test.py"
 
 
 def watched() -> dict[Path, tuple[int, int, int, bytes]]:
