@@ -6,9 +6,32 @@ Processes of other sites, and other programs of the same name, may run at the sa
 from __future__ import annotations
 
 import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from sitekit.site import Site
+
+
+def processes() -> Iterator[Path]:
+    """Yield the folders in /proc of the processes of this machine.
+
+    /proc also has the processes of the machines that other tests boot, with the same users, jobs
+    and sites.
+    """
+    here = os.readlink("/proc/self/ns/pid")
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.readlink(folder / "ns/pid") == here:
+                yield folder
+
+
+def words_of(process: Path) -> list[str]:
+    """Return the command line of a process; empty if the process has ended."""
+    try:
+        return (process / "cmdline").read_text(errors="replace").split("\0")
+    except OSError:
+        return []
 
 
 def environment_of(process: int | str) -> dict[str, str]:
@@ -19,12 +42,9 @@ def environment_of(process: int | str) -> dict[str, str]:
 
 def culler_token(site: Site) -> str:
     """Return the API token of this site's idle-culler, found by the address of this site's hub."""
-    for folder in Path("/proc").iterdir():
+    for folder in processes():
         with contextlib.suppress(OSError):
-            if (
-                not folder.name.isdigit()
-                or b"jupyterhub_idle_culler" not in (folder / "cmdline").read_bytes()
-            ):
+            if b"jupyterhub_idle_culler" not in (folder / "cmdline").read_bytes():
                 continue
             given = environment_of(folder.name)
             if (

@@ -21,6 +21,7 @@ from sitekit.machine.installed.manifest import load_manifest
 from sitekit.site import Site
 
 from .attacks.state import rows
+from .processes import processes
 
 PLACES = ("/dev/shm", "/etc", "/home", "/opt", "/run", "/srv", "/tmp", "/usr/local", "/var")
 ASK = """
@@ -118,7 +119,7 @@ def in_processes(secrets: dict[str, bytes]) -> Iterator[tuple[str, int, set[str]
 
     Everybody can read `cmdline`. Only the owner of the process can read `environ`.
     """
-    for folder in Path("/proc").glob("[0-9]*"):
+    for folder in processes():
         for what in ("cmdline", "environ"):
             try:
                 text, owner = (folder / what).read_bytes(), (folder / what).stat().st_uid

@@ -25,6 +25,7 @@ from ..applied import applied as settings_applied
 from ..conftest import Demo
 from ..front.conftest import free_port
 from ..person import Person
+from ..processes import processes
 from .provider import CLIENT, SECRET, Provider, providing
 
 GROUP = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -113,7 +114,7 @@ def passwords() -> dict[str, str]:
 def environments(account: str) -> list[dict[str, str]]:
     """The environments of all processes of an account that belong to a server."""
     found, uid = [], pwd.getpwnam(account).pw_uid
-    for folder in Path("/proc").glob("[0-9]*"):
+    for folder in processes():
         try:
             if folder.stat().st_uid == uid:
                 lines = (folder / "environ").read_text(errors="replace").split("\0")

@@ -25,6 +25,7 @@ from sitekit.site.course_files import offered_courses
 from ..applied import courses_applied
 from ..conftest import Demo, logged_in
 from ..person import Person
+from ..processes import processes, words_of
 from ..slurm import ask, jobs, until
 from ..unit.session.git_remote import Remote, remote
 
@@ -56,13 +57,8 @@ class Course:
 
 
 def hub_process(site: Site) -> int:
-    said = subprocess.run(
-        ["pgrep", "-f", f"jupyterhub.*{site.etc}/jupyterhub_config.py"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
-    return int(said[0])
+    config = f"{site.etc}/jupyterhub_config.py"
+    return next(int(folder.name) for folder in processes() if config in words_of(folder))
 
 
 @pytest.fixture(scope="module")

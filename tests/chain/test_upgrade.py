@@ -3,13 +3,13 @@ keeps its release."""
 
 from __future__ import annotations
 
+import pwd
 import re
 import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from sitekit.environment.release import releases
@@ -19,6 +19,7 @@ from sitekit.site import Site
 from ..checkout import Checkout
 from ..conftest import CHECKOUT, Demo
 from ..person import Person
+from ..processes import processes, words_of
 from ..walk import walked
 from .test_chain import python_of
 
@@ -53,9 +54,10 @@ def checkout(demo: Demo, tmp_path: Path) -> Iterator[Checkout]:
 
 def server_release(site: Site, person: Person) -> str:
     """The release that the process of a person's server runs from."""
-    for process in psutil.process_iter(["username", "cmdline"]):
-        words = process.info["cmdline"] or []
-        if process.info["username"] == person.name and "sitekit.session.server" in words:
+    uid = pwd.getpwnam(person.name).pw_uid
+    for folder in processes():
+        words = words_of(folder)
+        if folder.stat().st_uid == uid and "sitekit.session.server" in words:
             return Path(words[0]).relative_to(site.releases).parts[0]
     raise AssertionError(f"{person.name} has no server")
 
@@ -70,9 +72,7 @@ def proxy(site: Site) -> int:
 
 def _running(program: Path, word: str) -> int:
     wanted = {str(program), word}
-    return next(
-        p.pid for p in psutil.process_iter(["cmdline"]) if wanted <= set(p.info["cmdline"] or [])
-    )
+    return next(int(folder.name) for folder in processes() if wanted <= set(words_of(folder)))
 
 
 def test_an_upgrade_and_the_way_back_are_not_noticed(

@@ -23,7 +23,7 @@ from sitekit.machine.supervisors import control
 from sitekit.machine.supervisors.service import Service
 from sitekit.site import Site
 
-from ..processes import environment_of
+from ..processes import environment_of, processes
 from ..slurm import ask, until
 
 
@@ -138,9 +138,9 @@ class Machine:
 
     def process_of(self, job: int) -> int:
         """The process of a job's server."""
-        for folder in Path("/proc").iterdir():
+        for folder in processes():
             with suppress(OSError):
-                given = (folder / "environ").read_bytes() if folder.name.isdigit() else b""
+                given = (folder / "environ").read_bytes()
                 if (
                     f"\0SLURM_JOB_ID={job}\0".encode() in b"\0" + given
                     and b"session.server" in (folder / "cmdline").read_bytes()

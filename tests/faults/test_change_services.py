@@ -22,6 +22,7 @@ from sitekit.site.show import dump
 
 from ..front.conftest import bare, install
 from ..front.elsewhere import Elsewhere, elsewhere
+from ..processes import processes
 
 PREFIX = "/opt/sitekit/none"
 PORT = 18443
@@ -128,9 +129,9 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             }
             assert found.kit("uninstall", "purge", **changed) == 0, found.said
             assert not [
-                path
-                for path in Path("/proc").glob("[0-9]*/cmdline")
-                if f"{PREFIX}/".encode() in words(path)
+                folder
+                for folder in processes()
+                if f"{PREFIX}/".encode() in words(folder / "cmdline")
             ]
             assert found.etc == before
 
