@@ -207,14 +207,15 @@ def update_logs(c: Any, site: Site) -> None:
 
 def begin_loops(hub_state: HubState) -> None:
     """Start the loops that run until the hub ends, once JupyterHub has loaded its users."""
-    begin_with_users(partial(hub_loops, hub_state))
+    # it takes JupyterHub's messages about absent users from now on
+    absent_users = AbsentUsers()
+    begin_with_users(lambda: {"absent users": absent_users.tell, **hub_loops(hub_state)})
 
 
 def hub_loops(hub_state: HubState) -> dict[str, Loop]:
-    """Return all loops. Raises an error of the ledger: a hub that cannot read it must not start."""
+    """Return the loops of servers. Raises an error of the ledger, without which no hub may start."""
     hub_state.ledger.open()
     return {
-        "absent users": AbsentUsers().tell,
         **backend_loops(hub_state),
         "tokens of ended servers": partial(reconcile.revoke_for_ever, hub_state),
         **({"tunnels": hub_state.tunnels.run} if hub_state.tunnels else {}),

@@ -340,7 +340,7 @@ def test_a_broken_sudo_rule_never_reaches_the_machine(
 ):
     before = tree(machine)
     broken = {Path("/etc/sudoers.d/sitekit-demo"): File("nonsense here\n", 0o440)}
-    monkeypatch.setattr(apply_module, "render", lambda site, platform: broken)
+    monkeypatch.setattr(apply_module, "render", lambda *_: broken)
     with pytest.raises(CommandFailed, match="visudo"):
         apply(SITE, root=machine)
     assert tree(machine) == before
