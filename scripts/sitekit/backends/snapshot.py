@@ -89,6 +89,17 @@ class SnapshotLoop:
         """Return whether the last query was answered."""
         return self.silent_since is None and self.snapshot.taken > 0
 
+    def status(self) -> dict[str, object]:
+        """Return whether the backend answers, for the status page. Times are in seconds."""
+        silent = None if self.silent_since is None else round(time.time() - self.silent_since)
+        return {
+            "answers": self.healthy,
+            "silent_for": silent,
+            "trouble": self.trouble,
+            "queries": self.queries,
+            "jobs": len(self.snapshot.jobs),
+        }
+
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """While the `with` block runs, query the backend every FAST seconds, because a user

@@ -118,14 +118,4 @@ class LocalBackend:
         return None
 
     def status(self) -> dict[str, object]:
-        queue = self.queue
-        return {
-            "answers": queue.healthy,
-            "silent_for": None
-            if queue.silent_since is None
-            else round(time.time() - queue.silent_since),
-            "trouble": queue.trouble,
-            "queries": queue.queries,
-            "jobs": len(queue.snapshot.jobs),
-            "strays": self.strays,
-        }
+        return self.queue.status() | {"strays": self.strays}

@@ -133,16 +133,8 @@ class SlurmBackend:
         return (hidden, to_see_them(account)) if hidden else None
 
     def status(self) -> dict[str, object]:
-        queue = self.queue
-        return {
-            "answers": queue.healthy,
-            "silent_for": None
-            if queue.silent_since is None
-            else round(time.time() - queue.silent_since),
-            "trouble": queue.trouble,
-            "queries": queue.queries,
-            "jobs": len(queue.snapshot.jobs),
-            "hidden": queue.hidden,
+        return self.queue.status() | {
+            "hidden": self.queue.hidden,
             "strays": self.strays,
             "unseen": sorted(self._jobs.unseen.values(), key=int),
         }
