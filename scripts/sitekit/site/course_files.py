@@ -18,9 +18,9 @@ from ..base.data import CHECKOUT
 from ..base.errors import BadInput, BadInputs, shown
 from .course import CourseFile, Limits
 from .course_text import course_text, refuse_excess
+from .memory_and_time import format_memory, format_time
 from .model import Site
 from .tier import Choose, Requires, Tier
-from .units import format_memory, format_time
 from .validate import validate
 from .yaml_file import Document, parse_yaml
 

@@ -10,8 +10,8 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from ..base.errors import Unfit, Unfits
 from .login_checks import login_faults
 from .login_provider import Accounts, People, Provider
+from .memory_and_time import parse_time
 from .tier import Row, Time, TimeOrNever
-from .units import parse_time
 from .value_types import AbsolutePath, Account, ApacheModule
 
 CLAIMS = {"github": "login", "globus": "preferred_username", "cilogon": "eppn"}

@@ -18,7 +18,7 @@ from sitekit.hub.servers.check_choice import (
 )
 from sitekit.hub.servers.typed_values import as_typed
 from sitekit.site import Site, load_site
-from sitekit.site.units import parse_time
+from sitekit.site.memory_and_time import parse_time
 
 SITE = load_site(data("config/sites/demo.yml"))
 HOSTILE = [

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...base.data import data
 from ...site import Site
-from ...site.units import format_time
+from ...site.memory_and_time import format_time
 from . import layout
 from .host import Host
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ...backends.interface import Backend
 from ...backends.job import Refused
-from ...site.units import human_time
+from ...site.memory_and_time import human_time
 from ..servers.hub_state import HubState
 
 

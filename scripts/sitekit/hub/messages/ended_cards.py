@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, Literal, overload
 
 from ...backends.job import Cause, Ending
+from ...site.memory_and_time import human_memory, human_time
 from ...site.tier import Requires, Tier
-from ...site.units import human_memory, human_time
 from ..servers.hub_state import HubState
 from .cards import NETWORK, Card, card_of_hidden_job
 

@@ -15,7 +15,7 @@ from typing import Any
 from ...backends.choice import Choice
 from ...backends.interface import Backend
 from ...backends.job import Job
-from ...site.units import human_time
+from ...site.memory_and_time import human_time
 from ..servers.hub_state import HubState
 from ..servers.ledger import Row
 

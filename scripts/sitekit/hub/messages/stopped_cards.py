@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...site import Site
-from ...site.units import human_time
+from ...site.memory_and_time import human_time
 from ..servers.idle_limits import CULLER
 from .cards import Card
 

@@ -13,8 +13,8 @@ from typing import Any
 from ...backends.choice import Choice
 from ...site import Site
 from ...site.images import images_of
+from ...site.memory_and_time import format_memory, format_time, parse_memory, parse_time
 from ...site.tier import Tier
-from ...site.units import format_memory, format_time, parse_memory, parse_time
 from .typed_values import as_typed
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from batchspawner import JobStatus, SlurmSpawner
 
 from ...backends.job import Job, NoAnswer
-from ...site.units import format_memory, format_time
+from ...site.memory_and_time import format_memory, format_time
 from .server import Server
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ...base.errors import Unfit, shown
-from ...site.units import parse_time
+from ...site.memory_and_time import parse_time
 from ...site.validate import validate
 from ...site.value_types import AbsolutePath, Account, spelled
 from ...site.yaml_file import read_yaml

@@ -13,8 +13,8 @@ from pathlib import Path
 from ...backends.slurm.run_program import slurm_environment
 from ...base.command import Argv, CommandFailed, run
 from ...site import Site
+from ...site.memory_and_time import format_memory, format_time
 from ...site.tier import Tier
-from ...site.units import format_memory, format_time
 from .finding import Finding, unknown
 from .network import reached
 

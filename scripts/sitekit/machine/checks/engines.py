@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...base.command import CommandFailed, run
 from ...site import Site
-from ...site.units import format_memory
+from ...site.memory_and_time import format_memory
 from .finding import Finding, unknown
 
 MEMORY = Path("/proc/meminfo")

@@ -12,7 +12,7 @@ from ...machine.checks.finding import Finding
 from ...site import Site
 from ...site.course_files import Course
 from ...site.login import Login
-from ...site.units import format_memory
+from ...site.memory_and_time import format_memory
 
 LEAST_HOME = 200
 """MiB that must be free in a home: the material, and files of Jupyter."""

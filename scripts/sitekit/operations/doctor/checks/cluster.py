@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from ....site.memory_and_time import format_time
 from ....site.tier import Tier
-from ....site.units import format_time
 from ..check import Finding, Severity, Subject, note, warning
 from ..context import Context, Row
 from .slurm import local, on_slurm

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ....site.units import format_memory
+from ....site.memory_and_time import format_memory
 from ..check import Finding, Subject, warning
 from ..context import Context
 from ..node_job import Seen, seen_from_nodes

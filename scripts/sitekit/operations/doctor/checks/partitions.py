@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ....machine.checks.cluster import NODES, Partition, caps, fits, read, test_job
 from ....machine.installed import unix_accounts
 from ....machine.installed.entries import MACHINE
-from ....site.units import format_time
+from ....site.memory_and_time import format_time
 from ..check import Finding, Severity, Subject, adopted, warning
 from ..context import Context
 from .slurm import local, on_slurm

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitekit.site import units
+from sitekit.site import memory_and_time
 
 MEMORY = [
     ("2200M", 2200),
@@ -72,35 +72,35 @@ NOT_TIME += ["never", "UNLIMITED", "1h30m", "9" * 400 + "h", "٣h", "1h x"]
 
 @pytest.mark.parametrize(("text", "mib"), MEMORY)
 def test_memory_is_read_as_slurm_reads_it(text: str, mib: int) -> None:
-    assert units.parse_memory(text) == mib
+    assert memory_and_time.parse_memory(text) == mib
 
 
 @pytest.mark.parametrize("text", NOT_MEMORY, ids=ascii)
 def test_what_is_not_memory_is_refused_with_the_forms(text: object) -> None:
     with pytest.raises(ValueError, match="write it like 2200M") as refused:
-        units.parse_memory(text)
+        memory_and_time.parse_memory(text)
     assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize(("text", "seconds"), TIME)
 def test_time_is_read_as_slurm_reads_it(text: str, seconds: int) -> None:
-    assert units.parse_time(text) == seconds
+    assert memory_and_time.parse_time(text) == seconds
 
 
 @pytest.mark.parametrize("text", NOT_TIME, ids=ascii)
 def test_what_is_not_a_time_is_refused_with_the_forms(text: object) -> None:
     with pytest.raises(ValueError, match="write it like 4:00:00"):
-        units.parse_time(text)
+        memory_and_time.parse_time(text)
 
 
 @given(st.integers(1, 2**36))
 def test_memory_survives_the_round_trip(mib: int) -> None:
-    assert units.parse_memory(units.format_memory(mib)) == mib
+    assert memory_and_time.parse_memory(memory_and_time.format_memory(mib)) == mib
 
 
 @given(st.integers(1, 10**9))
 def test_time_survives_the_round_trip(seconds: int) -> None:
-    assert units.parse_time(units.format_time(seconds)) == seconds
+    assert memory_and_time.parse_time(memory_and_time.format_time(seconds)) == seconds
 
 
 @given(st.integers(1, 2**30), st.sampled_from("KMGT"))
@@ -108,9 +108,9 @@ def test_a_size_and_its_suffix_agree(count: int, suffix: str) -> None:
     kib = count * 1024 ** "KMGT".index(suffix)
     if kib % 1024:
         with pytest.raises(ValueError, match="whole number"):
-            units.parse_memory(f"{count}{suffix}")
+            memory_and_time.parse_memory(f"{count}{suffix}")
     else:
-        assert units.parse_memory(f"{count}{suffix}") == kib // 1024
+        assert memory_and_time.parse_memory(f"{count}{suffix}") == kib // 1024
 
 
 @given(st.integers(0, 99999), st.integers(0, 23), st.integers(0, 59), st.integers(0, 59))
@@ -119,12 +119,12 @@ def test_slurms_long_form_is_the_sum_of_its_parts(
 ) -> None:
     total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
     if total:
-        assert units.parse_time(f"{days}-{hours:02}:{minutes:02}:{seconds:02}") == total
+        assert memory_and_time.parse_time(f"{days}-{hours:02}:{minutes:02}:{seconds:02}") == total
 
 
 @given(st.text() | st.integers() | st.floats() | st.none() | st.booleans() | st.lists(st.text()))
 def test_any_value_gives_a_number_or_a_refusal(value: object) -> None:
-    for parse in (units.parse_memory, units.parse_time):
+    for parse in (memory_and_time.parse_memory, memory_and_time.parse_time):
         try:
             assert parse(value) > 0
         except ValueError:
@@ -136,7 +136,7 @@ def test_any_value_gives_a_number_or_a_refusal(value: object) -> None:
     [(300, "300 MB"), (1023, "1023 MB"), (1024, "1 GB"), (2200, "2.1 GB"), (20480, "20 GB")],
 )
 def test_memory_for_people(mib: int, text: str) -> None:
-    assert units.human_memory(mib) == text
+    assert memory_and_time.human_memory(mib) == text
 
 
 @pytest.mark.parametrize(
@@ -151,4 +151,4 @@ def test_memory_for_people(mib: int, text: str) -> None:
     ],
 )
 def test_time_for_people(seconds: int, text: str) -> None:
-    assert units.human_time(seconds) == text
+    assert memory_and_time.human_time(seconds) == text
