@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -9,10 +10,16 @@ import pytest
 from machine_sites import bare_machine, demo, family
 
 from sitekit.base.errors import BadInput
+from sitekit.contracts.front_login import web_server_file
 from sitekit.machine.host.file import File
 from sitekit.machine.host.platform import this_platform
 from sitekit.machine.host.target import Target
-from sitekit.machine.render.machine_secrets import generated_files_of, openid
+from sitekit.machine.render.machine_secrets import (
+    front_secret,
+    generated_files_of,
+    openid,
+    renewed_files,
+)
 from sitekit.machine.render.rendered_files import render
 from sitekit.machine.web.certificate import self_signed, serves
 from sitekit.machine.web.check_provided import check_brought
@@ -261,3 +268,29 @@ def test_where_only_root_reads_the_shadow_file_the_hub_does_not_pretend_to():
     assert refusal.value.where == "login.passwords" and "passwords: sssd" in refusal.value.remedy
     assert "pam_unix" not in render(demo(login={"passwords": "sssd"}), family("el"))[PAM].content
     assert "pam_sss" not in render(demo(), family())[PAM].content
+
+
+def test_rotated_secrets_are_new_in_all_their_copies(tmp_path: Path) -> None:
+    """`login.method: front`: the hub and the web server have the same new secret."""
+    site = demo(
+        login={
+            "method": "front",
+            "allowed_groups": ["users"],
+            "directives": "/etc/apache2/login.conf",
+            "admin_groups": [],
+        },
+        internal_tls=True,
+    )
+    target = Target(site, bare_machine(tmp_path))
+    old, new = front_secret(target), renewed_files(target)
+    paths = {web_server_file(site), site.etc / "hub.env"}
+    assert set(old) == paths and paths <= set(new)
+    secrets = [
+        set(re.findall("[0-9a-f]{64}", files[path].content))
+        for files in (old, new)
+        for path in paths
+    ]
+    assert (
+        secrets[0] == secrets[1] and secrets[2] == secrets[3] and secrets[0].isdisjoint(secrets[2])
+    )
+    assert all(len(found) == 1 for found in secrets)

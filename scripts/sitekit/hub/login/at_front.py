@@ -25,6 +25,7 @@ from ...base.errors import shown
 from ...contracts.front_login import HEADERS, PAGE, SECRET
 from ...site import Site
 from .accounts import ASK, AccountMap, NoAccount, NotNow
+from .check_again import check_again
 from .claims import Claims, Refusal, are_meant, check_admitted, name_and_domain, provider_of
 from .front_headers import user_of
 from .last_login import Identity, LastLogins, NoWord
@@ -102,19 +103,14 @@ class AtFront(Authenticator):
         The front cannot be asked without the browser. Some hours after the login, the user has to
         log in again, which needs no click while the organization's own login is valid.
         """
-        try:
-            claims = await self.logins.claims_now(user.name, _cannot_be_asked)
-            try:
-                await self._admit(claims)
-            except NotNow as later:
-                log.warning("The account of %s is not looked up again: %s", user.name, later)
-        except (Refusal, NoAccount) as refusal:
-            log.warning("%s has to log in again: %s", user.name, refusal)
-            self.accounts.refused[user.name] = str(refusal)
-            await take_rights(handler, user.name)
-            return False
-        self.accounts.refused.pop(user.name, None)
-        return {"name": user.name, "admin": are_meant(self.site.login.admins, claims)}
+        return await check_again(
+            self.site,
+            self.accounts,
+            user,
+            handler,
+            find_claims=lambda: self.logins.claims_now(user.name, _cannot_be_asked),
+            admit=self._admit,
+        )
 
     async def check_allowed(self, username: str, authentication: Any = None) -> bool:
         """Return whether authenticate() has accepted the user."""

@@ -17,6 +17,7 @@ from tornado.httpclient import HTTPClientError
 
 from ...site import Site
 from .accounts import AccountMap, NoAccount, NotNow
+from .check_again import check_again
 from .claims import (
     Claims,
     Refusal,
@@ -175,20 +176,19 @@ class AtProvider(OAuthenticator):
         oauthenticator's own method does nothing if tokens are not stored (oauth2.py). A user who
         has left an organization would then stay logged in, and stay an administrator.
         """
-        try:
-            claims = await self.logins.claims_now(user.name, self.ask_again)
-            check_admitted(self.site.login, claims)
-            try:
-                await self.accounts.determine(user.name, claims.account)
-            except NotNow as later:
-                log.warning("The account of %s is not looked up again: %s", user.name, later)
-        except (Refusal, NoAccount) as refusal:
-            log.warning("%s has to log in again: %s", user.name, refusal)
-            self.accounts.refused[user.name] = str(refusal)
-            await take_rights(handler, user.name)
-            return False
-        self.accounts.refused.pop(user.name, None)
-        return {"name": user.name, "admin": are_meant(self.site.login.admins, claims)}
+        return await check_again(
+            self.site,
+            self.accounts,
+            user,
+            handler,
+            find_claims=lambda: self.logins.claims_now(user.name, self.ask_again),
+            admit=self._admit,
+        )
+
+    async def _admit(self, claims: Claims) -> None:
+        """Raise Refusal or NoAccount if this user may have no servers."""
+        check_admitted(self.site.login, claims)
+        await self.accounts.determine(claims.name, claims.account)
 
     def delete_user(self, user: Any) -> None:
         """Delete the recorded identity of a user whom an administrator deletes from the hub."""

@@ -27,7 +27,8 @@ from .restart_services import restart_services
 
 
 def rotate_secrets(site: Site, *, root: Path = MACHINE) -> int:
-    """Replace the proxy's token, the hub's cookie secret and certificates, and restart both.
+    """Replace the proxy's token, the hub's cookie secret, the certificates of internal TLS and the
+    secret of `login.method: front`, and restart the services that read them.
 
     Users have to log in again. Afterwards only older backups still contain the old secrets. Raises
     Problem.

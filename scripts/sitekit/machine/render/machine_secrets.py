@@ -77,7 +77,10 @@ def _token(target: Target) -> dict[Path, File]:
 
 def renewed_files(target: Target) -> dict[Path, File]:
     """Return new versions of the secrets that can be replaced at any time. Raises CommandFailed."""
-    return _new_token(target.site) | internal_tls_files(target, afresh=True)
+    fresh = _new_token(target.site) | internal_tls_files(target, afresh=True)
+    if target.site.login.method == "front":
+        fresh |= _front_files(target.site, secrets.token_hex(32))
+    return fresh
 
 
 def _new_token(site: Site) -> dict[Path, File]:
@@ -115,12 +118,15 @@ def front_secret(target: Target) -> dict[Path, File]:
     site = target.site
     if site.login.method != "front":
         return {}
-    path = web_server_file(site)
-    real = target.on_disk(path)
+    real = target.on_disk(web_server_file(site))
     kept = _PROOF.search(real.read_text()) if real.is_file() else None
-    secret = kept[1] if kept else secrets.token_hex(32)
+    return _front_files(site, kept[1] if kept else secrets.token_hex(32))
+
+
+def _front_files(site: Site, secret: str) -> dict[Path, File]:
+    """Return the web server's copy and the hub's copy of the secret."""
     text = f'RequestHeader set {HEADERS["proof"]} "{secret}"\n'
-    return {path: File(text, 0o600)} | _hub_env(site, f"{SECRET}={secret}\n")
+    return {web_server_file(site): File(text, 0o600)} | _hub_env(site, f"{SECRET}={secret}\n")
 
 
 def _hub_env(site: Site, text: str) -> dict[Path, File]:
