@@ -21,6 +21,7 @@ def login(page: Page, demo: Demo, name: str, password: str | None = None) -> Non
 
 def test_wrong_password_is_told_in_words(page: Page, demo: Demo) -> None:
     login(page, demo, "bob", "wrong")
+    expect(page.locator("p").filter(has_text="Log in as alice")).to_be_visible()
     expect(page.locator(".login_error")).to_contain_text("Invalid username or password")
     shoot(page, "wrong-password")
 

@@ -144,7 +144,7 @@ def update_entry(site: Site) -> None:
 
 
 def update_pages(c: Any, hub_state: HubState) -> None:
-    """Set the templates of pages, and what the templates show: the site's title and cards."""
+    """Set the templates of pages, and what the templates show of the site and its servers."""
 
     def card_of(user: Any) -> Callable[[str], dict[str, Any] | None]:
         """Return a function that returns the last card (the text about why a server ended) of a
@@ -157,7 +157,13 @@ def update_pages(c: Any, hub_state: HubState) -> None:
 
     c.JupyterHub.template_paths = [str(data("config/templates"))]
     # card_of is a function, not a method: traitlets would copy a method with its object
-    c.JupyterHub.template_vars = {"site_title": hub_state.site.title, "sitekit_card": card_of}
+    c.JupyterHub.template_vars = {
+        "site_title": hub_state.site.title,
+        "site_pages": hub_state.site.pages,
+        "sitekit_card": card_of,
+    }
+    if hub_state.site.pages.logo:
+        c.JupyterHub.logo_file = str(hub_state.site.pages.logo)
 
 
 def share_hub_state(hub_state: HubState) -> None:

@@ -21,6 +21,7 @@ from .front_login_checks import front_login_fits
 from .images import unknown_images
 from .local_tiers import local_tiers_fit
 from .login import Login
+from .pages import Pages
 from .schedule import Backup, KernelCheck
 from .server import Server
 from .slurm import Slurm, Tunnel
@@ -111,6 +112,7 @@ class Site(Section):
     login: Annotated[Login, Field(examples=[{"allowed_groups": ["jupyter-users"]}])]
     slurm: Slurm = Slurm()
     docker: Docker = Docker()
+    pages: Pages = Pages()
     server: Server = Server()
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1)]
     kernels: Kernels

@@ -145,3 +145,34 @@ def test_one_fault_does_not_hide_another(machine: Path):
         and "/etc/none.pem is not there" in told
         and "others than root can write to" in told
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "owner", "why"),
+    [
+        ("logo.svg", 0o644, 0, ""),
+        ("logo.gif", 0o644, 0, "is not an image"),
+        ("logo.svg", 0o640, 0, "the hub cannot read"),
+        ("logo.svg", 0o644, 1000, "others than root can write"),
+        ("logo.svg", 0o646, 0, "others than root can write"),
+        ("logo.svg", None, 0, "is not there"),
+    ],
+)
+def test_only_root_can_replace_the_logo(
+    machine: Path, name: str, mode: int | None, owner: int, why: str
+):
+    """Scripts in an SVG file run as scripts of the hub."""
+    machine.chmod(0o755)
+    logo = machine / "etc/jupyter" / name
+    logo.parent.mkdir(parents=True)
+    if mode is not None:
+        logo.write_text("<svg/>")
+        logo.chmod(mode)
+        shutil.chown(logo, owner, owner)
+    site = demo(pages={"logo": f"/etc/jupyter/{name}"})
+    if not why:
+        require_preconditions(site, machine)
+        return
+    with pytest.raises(BadInput, match=why) as refused:
+        require_preconditions(site, machine)
+    assert "pages.logo" in str(refused.value)

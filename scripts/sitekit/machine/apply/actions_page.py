@@ -98,6 +98,7 @@ The services write these files while they run, besides the journal:
 it as `.new`.
 
 `rotate_secrets` replaces `{token}` and `{state}/cookie_secret`, and restarts proxy and hub.
+With `login.method: front`, it also replaces the secret that web server and hub share, and reloads the web server.
 
 ## sudo make accounts, accounts_slips, accounts_remove
 

@@ -23,6 +23,8 @@ from .passwords import check_module
 from .secrecy import check_secrecy
 from .ssh_lockout import check_nobody_locked_out
 
+LOGO_SUFFIXES = (".svg", ".png", ".jpg", ".jpeg")
+
 
 def require_preconditions(site: Site, root: Path) -> None:
     """Refuse a site that cannot run on this machine. Raises BadInputs with all reasons."""
@@ -41,6 +43,7 @@ def unmet_preconditions(site: Site, root: Path) -> list[BadInput]:
         lambda: check_follows(site, root),
         lambda: check_proxys_group(site, root),
         lambda: check_places(site, root),
+        lambda: check_logo(site, root),
         lambda: check_module(site, platform, root),
         lambda: check_accounts(site, root),
         lambda: check_installed(target, platform),
@@ -116,6 +119,27 @@ def check_places(site: Site, root: Path) -> None:
     ):
         if path and (steps := _steps(path, root)) and steps[-1].last:
             _check_way(key, path, path, root, {0, steps[-1].status.st_uid})
+
+
+def check_logo(site: Site, root: Path) -> None:
+    """Refuse a logo that the hub cannot serve, or that others than root can replace.
+
+    A browser runs scripts in an SVG file as scripts of the hub.
+    """
+    if (logo := site.pages.logo) is None:
+        return
+    key = "pages.logo"
+    if logo.suffix.lower() not in LOGO_SUFFIXES:
+        raise BadInput(f"{logo} is not an image", key, f"name a file {', '.join(LOGO_SUFFIXES)}")
+    steps = _steps(logo, root)
+    if steps and not steps[-1].last:
+        raise BadInput(f"{logo} is not there", key, "put it there, or correct the path")
+    _check_way(key, logo, logo, root, {0})
+    for step in steps:
+        need = stat.S_IROTH if step.last else stat.S_IXOTH
+        if not (step.link or step.status.st_mode & need):
+            remedy = f"chmod o+{'r' if step.last else 'x'} {step.path}"
+            raise BadInput(f"the hub cannot read {logo}", key, remedy)
 
 
 def _check_way(key: str, path: Path, named: Path, root: Path, owners: set[int]) -> None:
