@@ -127,6 +127,9 @@ class FakeBackend:
     def explain_wait(self, job: Job, choice: Choice) -> str:
         return f"Job {job.id} waits. {self.explain_reason(job)}"
 
+    def expected_start(self, tier: str) -> None:
+        return None
+
     def explain_refusal(self, refusal: Refused) -> Explanation:
         return Explanation("full", "The second backend has no more room.", "Try again later.")
 

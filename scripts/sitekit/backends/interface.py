@@ -99,6 +99,13 @@ class Backend(Protocol):
         """
         ...
 
+    def expected_start(self, tier: str) -> int | None:
+        """Return when a new server of this tier would start, in seconds since the epoch.
+
+        None means that this is not known. No query is made.
+        """
+        ...
+
     def explain_refusal(self, refusal: Refused) -> Explanation | None:
         """Explain a refusal of `submit`; None if the backend does not know the error."""
         ...

@@ -4,27 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
-
-from ..base.errors import Unfit, shown
 from .address_types import Email, Url
 from .tier import Row
-from .value_types import AbsolutePath, spelled
-
-LONGEST_TEXT = 500
-"""Characters of the text on the login page."""
-
-
-def _text(text: str) -> str:
-    """Check a text that a page shows as one paragraph."""
-    flat = text.replace("\n", " ").strip()
-    if not flat or not flat.isprintable() or len(flat) > LONGEST_TEXT:
-        raise Unfit(
-            f"{shown(text)} is not a text for a page",
-            f"write 1 to {LONGEST_TEXT} printable characters",
-        )
-    return flat
-
+from .value_types import AbsolutePath, Paragraph, spelled
 
 Color = Annotated[
     str,
@@ -34,7 +16,6 @@ Color = Annotated[
         'write six hexadecimal digits in quotes, like "#1a5fb4"',
     ),
 ]
-Paragraph = Annotated[str, AfterValidator(_text)]
 
 
 class Pages(Row):
@@ -43,11 +24,11 @@ class Pages(Row):
     `logo` is an image file (PNG, JPEG or SVG) that the hub serves. `color` is the color of buttons.
     """
 
-    logo: Annotated[AbsolutePath | None, Field(examples=["/etc/jupyter/logo.svg"])] = None
-    color: Annotated[Color | None, Field(examples=["#1a5fb4"])] = None
-    help: Annotated[Url | None, Field(examples=["https://docs.example.org/jupyter"])] = None
-    contact: Annotated[Email | None, Field(examples=["hpc-support@example.org"])] = None
-    login_text: Annotated[Paragraph | None, Field(examples=["Log in with your account."])] = None
+    logo: AbsolutePath | None = None
+    color: Color | None = None
+    help: Url | None = None
+    contact: Email | None = None
+    login_text: Paragraph | None = None
 
     @property
     def text_color(self) -> str:

@@ -29,7 +29,7 @@ from .memory_and_time import (
     parse_memory,
     parse_time,
 )
-from .value_types import Account, Count, ImageKey, Title, spelled
+from .value_types import Account, Count, ImageKey, Paragraph, Title, spelled
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 MOST_MEMORY, MOST_TIME, MOST_GPUS = 16 * 1024 * 1024, 366 * 86400, 999
@@ -181,6 +181,7 @@ class Tier(Row):
 
     key: Annotated[Key, Field(examples=["small"])]
     title: Annotated[Title, Field(examples=["Small, for a first look"])]
+    about: Paragraph | None = None
     runs_on: RunsOn = "slurm"
     partitions: Annotated[tuple[Partition, ...], Field(examples=[["jupyter-short"]])] = ()
     memory: Annotated[Memory, Field(examples=["2G"])]
@@ -240,9 +241,9 @@ class Tier(Row):
     @property
     def summary(self) -> str:
         """Return the tier as one line for the form and the documentation."""
-        memory = human_memory(self.memory)
+        memory = human_memory(self.cap)
         if self.cap > self.memory:
-            memory += f" (up to {human_memory(self.cap)})"
+            memory += f" of memory, {human_memory(self.memory)} of it guaranteed"
         idle = (
             "not stopped when idle"
             if self.idle is None

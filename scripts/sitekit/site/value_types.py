@@ -15,6 +15,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from ..base.errors import Unfit, shown
 
+LONGEST_PARAGRAPH = 500  # characters
+
 
 def spelled(pattern: str, fault: str, remedy: str) -> AfterValidator:
     """Return a validator that accepts only text that matches the whole `pattern`.
@@ -102,6 +104,17 @@ def _line(text: str) -> str:
     if not text.strip() or not text.isprintable() or len(text) > 80:
         raise Unfit(f"{shown(text)} is not a title", "write one line of 1 to 80 characters")
     return text
+
+
+def _paragraph(text: str) -> str:
+    """Check a text that a page shows as one paragraph. Line ends become spaces."""
+    flat = text.replace("\n", " ").strip()
+    if not flat or not flat.isprintable() or len(flat) > LONGEST_PARAGRAPH:
+        raise Unfit(
+            f"{shown(text)} is not a text for a page",
+            f"write 1 to {LONGEST_PARAGRAPH} printable characters",
+        )
+    return flat
 
 
 def _port(number: object) -> int:
@@ -216,6 +229,7 @@ LinkName = Annotated[
         "use at most 31 of a-z, A-Z, 0-9, '.', '_' and '-'",
     ),
 ]
+Paragraph = Annotated[str, AfterValidator(_paragraph)]
 Port = Annotated[int, BeforeValidator(_port)]
 PortRange = Annotated[tuple[int, int], BeforeValidator(_port_range)]
 ServiceAccount = Annotated[Account, AfterValidator(_not_root)]

@@ -78,6 +78,9 @@ class LocalBackend:
     def explain_wait(self, job: Job, choice: Choice) -> str:
         return self.explain_reason(job)
 
+    def expected_start(self, tier: str) -> int | None:
+        return int(time.time())
+
     def explain_refusal(self, refusal: Refused) -> Explanation | None:
         if refusal.kind == "image":
             return Explanation(

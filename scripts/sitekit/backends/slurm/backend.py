@@ -94,6 +94,9 @@ class SlurmBackend:
     def explain_wait(self, job: Job, choice: Choice) -> str:
         return explain_wait(cast(SlurmJob, job), choice, self._forecast)
 
+    def expected_start(self, tier: str) -> int | None:
+        return None if self._forecast.stale else self._forecast.starts.get(tier)
+
     def explain_refusal(self, refusal: Refused) -> Explanation | None:
         return explain_refusal(refusal)
 

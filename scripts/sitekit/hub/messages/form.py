@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 
 from jinja2 import Environment, FileSystemLoader, Template
 
 from ...base.data import data
+from ...site.tier import Tier
 from ..servers.check_choice import Eligibility, fields_of, tiers_for
 from ..servers.hub_state import HubState
 
@@ -38,6 +40,7 @@ def tier_form(
     )
     return template().render(
         tiers=[(tier, fields_of(hub_state.site, tier, eligibility)) for tier in tiers],
+        starts={tier.key: minutes_until_start(hub_state, tier) for tier in tiers},
         chosen=chosen,
         last=last,
         card=hub_state.ledger.last_card(user, name),
@@ -53,3 +56,12 @@ def tier_form(
             course for course in hub_state.courses.all().values() if course.is_instructor(user)
         ],
     )
+
+
+def minutes_until_start(hub_state: HubState, tier: Tier) -> int | None:
+    """Return in how many minutes a server of the tier would start; None if this is not known.
+
+    The answer is the backend's last one, which is not older than two minutes.
+    """
+    start = hub_state.backends[tier.runs_on].expected_start(tier.key)
+    return None if start is None else max(0, round((start - time.time()) / 60))
