@@ -15,7 +15,8 @@ from .machine import run
 from .test_servers import units
 
 
-@pytest.mark.parametrize(("script", "code", "number"), [("exit 3", 3, 0), ("kill -9 $$", 0, 9)])
+# systemd-run makes `$` of `$$`
+@pytest.mark.parametrize(("script", "code", "number"), [("exit 3", 3, 0), ("kill -9 $$$$", 0, 9)])
 def test_a_unit_that_failed_without_a_record_gets_one(
     workshop: Workshop, script: str, code: int, number: int
 ) -> None:

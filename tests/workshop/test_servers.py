@@ -101,6 +101,7 @@ def running(person: Person, engine: str) -> Person:
     if person.server() is None:
         told = person.start(engine)
         assert told[-1].get("ready"), told
+        assert person.lab().status_code == 200, "a new server has cookies of its own"
     return person
 
 
