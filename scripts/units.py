@@ -1,7 +1,9 @@
 """Run servers as transient systemd units (systemd.resource-control(5) has the limits).
 
 scripts/local_gate imports this file. systemd itself runs it when a server has ended: the unit's
-cgroup, which counts what was killed for lack of memory, still exists then.
+cgroup, which counts what was killed for lack of memory, still exists then. If systemd cannot run
+it, for example because the cgroup has no memory left, the unit has failed, and a failed unit stays
+loaded. Then the next query records how the server ended, from the properties of the unit.
 
 The folder /run/sitekit/SITE/servers belongs to root and nobody else can read it. TAG.env has a
 server's environment until the server has started, because anybody can read the properties of a
@@ -14,6 +16,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -24,6 +27,8 @@ STATES = {
     "reloading": "running",
     "deactivating": "running",
 }
+SHOWN = "Id,ActiveState,Result,ExecMainCode,ExecMainStatus,ExecMainExitTimestampMonotonic"
+EXITED = "1"  # the value of ExecMainCode for a process that was not ended by a signal
 
 
 def start(config, job, account, tier, environment):
@@ -54,6 +59,7 @@ def start(config, job, account, tier, environment):
         os.unlink(secret)
     if done.returncode:
         os.unlink(known)
+        call("systemctl", "reset-failed", "--", job + ".service")
         raise refused("engine", done.stderr.strip()[-2000:])
 
 
@@ -79,7 +85,7 @@ def properties(config, job, account, tier, secret):
             os.path.join(HERE, "units.py"), job[-16:]
         ),
     }
-    options = ["--quiet", "--no-ask-password", "--collect", "--service-type=exec", "--unit=" + job]
+    options = ["--quiet", "--no-ask-password", "--service-type=exec", "--unit=" + job]
     return options + ["--property={}={}".format(*setting) for setting in set_to.items()] + ["--"]
 
 
@@ -90,26 +96,61 @@ def quoted(value):
 
 def jobs(config, only=None):
     """Return the servers that start, run, or ended within a day. Raises Refused (`silent`)."""
-    shown = call(
-        "systemctl", "show", "--property=Id,ActiveState", "--", config["job_name"] + "-*.service"
-    )
-    if shown.returncode:
-        raise refused("silent", shown.stderr.strip()[-500:])
-    loaded = {}
-    for block in shown.stdout.split("\n\n"):
-        fields = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        loaded[fields.get("Id")] = STATES.get(fields.get("ActiveState"), "ended")
-    found, place = [], folder(config)
+    loaded, place, found = units(config), folder(config), []
+    keep_failed(place, loaded)
     for name in sorted(os.listdir(place)):
         tag, kind = os.path.splitext(name)
         job = "{}-{}".format(config["job_name"], tag)
         if kind == ".json" and only in (None, job):
-            found += described(job, read(os.path.join(place, name)), loaded.get(job + ".service"))
+            found += described(job, read(os.path.join(place, name)), loaded.get(job))
     return found
 
 
-def described(job, record, state):
+def units(config):
+    """Return the properties of the site's units that are loaded, by name. Raises Refused (`silent`)."""
+    pattern = config["job_name"] + "-*.service"
+    shown = call("systemctl", "show", "--property=" + SHOWN, "--", pattern)
+    if shown.returncode:
+        raise refused("silent", shown.stderr.strip()[-500:])
+    blocks = [
+        dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        for block in shown.stdout.split("\n\n")
+    ]
+    return {block["Id"].rpartition(".")[0]: block for block in blocks if "Id" in block}
+
+
+def keep_failed(place, loaded):
+    """Record the ends of units that have failed, and remove these units from systemd's memory.
+
+    ExecStopPost= has ended before a unit counts as failed, so that a missing record stays missing.
+    While failed units are loaded, `systemctl is-system-running` prints "degraded".
+    """
+    failed = sorted(job for job, unit in loaded.items() if unit.get("ActiveState") == "failed")
+    for job in failed:
+        path = os.path.join(place, job[-16:] + ".ended")
+        if not os.path.exists(path):
+            write(path, json.dumps(failed_end(job, loaded[job])))
+    if failed:
+        call("systemctl", "reset-failed", "--", *(job + ".service" for job in failed))
+
+
+def failed_end(job, unit):
+    """Return the record of a server's end, from the properties of its unit (org.freedesktop.systemd1(5))."""
+    status = int(unit.get("ExecMainStatus") or 0)
+    exited = unit.get("ExecMainCode") == EXITED
+    exit_at = int(unit.get("ExecMainExitTimestampMonotonic") or 0) / 1e6
+    return {
+        "exit_code": status if exited else 0,
+        "signal": 0 if exited else status,
+        "oom": unit.get("Result") == "oom-kill" or killed_for_memory(job),
+        "peak": None,
+        "ended": time.time() - (time.monotonic() - exit_at if exit_at else 0),
+    }
+
+
+def described(job, record, unit):
     """Return one server as a list; the list is empty if the server is gone without a trace."""
+    state = STATES.get((unit or {}).get("ActiveState"), "ended")
     ended = read(record["file"][:-5] + ".ended")
     one = {"job": job, "account": record["account"], "uid": record["uid"], "host": "localhost"}
     one.update(started=int(record["started"]), state=state)
@@ -119,19 +160,12 @@ def described(job, record, state):
         elapsed = int(ended["ended"] - record["started"])
         figures = {key: ended[key] for key in ("exit_code", "signal", "oom", "peak")}
         return [dict(one, state="ended", elapsed=elapsed, limit=record["seconds"], **figures)]
-    if killed_for_memory(job):
-        figures = {"exit_code": 0, "signal": 9, "oom": True, "peak": None, "elapsed": None}
-        return [dict(one, state="ended", limit=record["seconds"], **figures)]
     fresh = time.time() - record["started"] < STARTING
     return [dict(one, state="pending")] if fresh else []
 
 
 def killed_for_memory(job):
-    """Return whether the kernel's log has a kill in the unit's cgroup.
-
-    It is for a server without a record of its end: without memory, systemd may not be able to run
-    ExecStopPost= in the same cgroup.
-    """
+    """Return whether the kernel's log has a kill in the unit's cgroup."""
     lines = call("dmesg").stdout.splitlines()
     return any(f"/{job}.service" in line and "oom-kill" in line for line in lines)
 
@@ -168,11 +202,12 @@ def folder(config):
 
 
 def forget_old(place):
-    """Remove the records of servers that ended more than a day ago."""
+    """Remove the records of servers that ended more than a day ago, and files half written."""
     for name in os.listdir(place):
         path = os.path.join(place, name)
-        if name.endswith(".ended") and os.stat(path).st_mtime < time.time() - DAY:
-            for old in (path, path[:-6] + ".json"):
+        stem, kind = os.path.splitext(path)
+        if kind in (".ended", ".new") and os.stat(path).st_mtime < time.time() - DAY:
+            for old in (path, stem + ".json"):
                 if os.path.exists(old):
                     os.unlink(old)
 
@@ -187,10 +222,11 @@ def read(path):
 
 
 def write(path, text):
-    """Write a file that only root can read."""
-    with open(os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    """Write a file that only root can read, also while another program writes the same file."""
+    handle, new = tempfile.mkstemp(dir=os.path.dirname(path), suffix=".new")
+    with open(handle, "w") as file:
         file.write(text)
-    os.rename(path + ".new", path)
+    os.rename(new, path)
 
 
 def call(*argv):

@@ -37,12 +37,12 @@ def applied(**sections: object) -> Iterator[Site]:
 
 
 @contextmanager
-def courses_applied(folder: Path) -> Iterator[Site]:
-    """The demo with the courses of this folder; afterwards without courses.
+def courses_applied(folder: Path, site: Site | None = None) -> Iterator[Site]:
+    """The site with the courses of this folder, by default the demo; afterwards without courses.
 
     The demo's own site file is applied, so that its hub need not restart.
     """
-    site, patch = demo_site(which_supervisor()), pytest.MonkeyPatch()
+    site, patch = site or demo_site(which_supervisor()), pytest.MonkeyPatch()
     try:
         for module in (course_files, check):
             patch.setattr(module, "courses_folder", lambda site: folder)

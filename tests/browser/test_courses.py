@@ -88,11 +88,15 @@ def test_a_message_is_plain_text_in_the_lab(
     }
     login(page, demo, "bob")
     assert bob.start("small")[-1].get("ready")
-    open_lab(page, Told(messages=[message], notices=["a_b_c.ipynb is kept."]))
+    long = " ".join(f"word{number}" for number in range(60))
+    open_lab(page, Told(messages=[message], notices=["a_b_c.ipynb is kept.", long]))
     toast = page.locator(TOAST)
     expect(
         toast.filter(has_text="carol: Coffee at <b>ten</b> [here](https://evil.example)")
     ).to_be_visible()
     expect(toast.filter(has_text="a_b_c.ipynb is kept.")).to_be_visible()
     expect(toast.locator("a")).to_have_count(0)
+    expect(toast.filter(has_text="word59")).to_be_visible()
+    told = [word for text in toast.all_inner_texts() for word in text.split()]
+    assert sorted(word for word in told if word.startswith("word")) == sorted(long.split())
     shoot(page, "course-message")

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from machine_sites import shipped
 
+from sitekit.site import Site
 from sitekit.site.show import dump
 
 from .conftest import bare, install
@@ -20,6 +22,17 @@ from .elsewhere import Elsewhere, elsewhere
 
 HOST = "hub.test"
 DIRECTORY = "https://localhost:14000/dir"
+
+
+def kinds(kind: str, front: dict[str, object]) -> Site:
+    """The site workshop-vm for nginx, whose own way to a certificate this is; for Apache a bare one."""
+    if kind == "apache":
+        return bare("acme", front)
+    values = shipped("workshop-vm").model_dump(mode="json")
+    values |= {"name": "acme", "supervisor": "supervisord"}
+    values["paths"] |= {"prefix": "/opt/sitekit/none", "state": "/var/lib/sitekit/acme"}
+    values["front"] |= front
+    return Site.model_validate(values)
 
 
 @dataclass(frozen=True)
@@ -34,7 +47,9 @@ class Authority:
         front = {"url": f"https://{HOST}", "server": kind, "certificate": "acme"}
         acme = {"contact": "admins@hub.test", "directory": DIRECTORY}
         path = folder / "site.yml"
-        path.write_text(dump(bare("acme", front | {"acme": acme})))
+        path.write_text(dump(kinds(kind, front | {"acme": acme})))
+        for group in ("training", "instructors"):
+            self.place.run("groupadd", "-f", group)
         self.place.kit("apply", path)
         self.place.run("mkdir", "-p", f"/run/sitekit/acme/{kind}")  # which the supervisor would do
         return path

@@ -23,6 +23,7 @@ R_PROGRAMS = (
     "/bin/mkdir",
     "/usr/bin/head",
 )
+GIT = ("/usr/bin/git", "/usr/lib/git-core/git-remote-https")
 KERNEL = {
     "argv": ["/usr/bin/R", "--slave", "-e", "IRkernel::main()", "--args", "{connection_file}"],
     "display_name": "R (image)",
@@ -46,6 +47,7 @@ def build(folder: Path, release: Path) -> None:
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(library, target)
+    image_folder.add_files(folder, *GIT)
     spec = folder / "opt/py/share/jupyter/kernels/ir/kernel.json"
     spec.parent.mkdir()
     spec.write_text(json.dumps(KERNEL))

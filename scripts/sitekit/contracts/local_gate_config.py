@@ -62,7 +62,8 @@ def _tier(tier: Tier) -> dict[str, Any]:
 def _docker(site: Site) -> dict[str, Any]:
     """Return the settings of the engine."""
     images = {
-        image.key: {"name": image.name, "python": str(image.python)} for image in site.docker.images
+        image.key: {"name": image.digest or image.name, "python": str(image.python)}
+        for image in site.docker.images
     }
     return {
         "program": str(site.docker.program),

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 from ..base.data import CHECKOUT
 from ..base.errors import BadInput, BadInputs, shown
@@ -20,13 +19,12 @@ from .course import CourseFile, Limits
 from .course_text import course_text, refuse_excess
 from .memory_and_time import format_memory, format_time
 from .model import Site
+from .roster import Role, read_roster, roster_lines, unmatched_names
 from .tier import Choose, Requires, Tier
 from .validate import validate
 from .yaml_file import Document, parse_yaml
 
-Role = Literal["participant", "instructor"]
 KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
-_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+=-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -98,14 +96,17 @@ def course_paths(folder: Path) -> list[Path]:
 def read_courses(folder: Path, site: Site) -> list[Course]:
     """Return all courses of a folder. Raises BadInputs with the errors of all files.
 
-    A roster of several courses is read once, so that all of them have the same.
+    A roster of several courses is read once, so that all of them have the same. A name that no user
+    of the hub can have is an error too.
     """
     read = cache(course_text)
     courses: list[Course] = []
     problems: list[BadInput] = []
     for path in course_paths(folder):
         try:
-            courses.append(read_course(path, site, read))
+            course = read_course(path, site, read)
+            problems += _unmatched(path, course, site)
+            courses.append(course)
         except BadInputs as errors:
             problems += errors.problems
         except BadInput as error:
@@ -133,29 +134,18 @@ def read_course(path: Path, site: Site, read: Callable[[Path], str] = course_tex
     return Course(path.stem, file, users, _tier_of(path.stem, file, site.tier(file.tier)), texts)
 
 
-def read_roster(path: Path, text: str) -> dict[str, Role]:
-    """Return the users in the text of a roster file with their roles. Raises BadInputs.
-
-    A line is `NAME` or `NAME,instructor`. Empty lines and lines that begin with # are ignored.
-    """
-    users: dict[str, Role] = {}
-    problems = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        name, _, role = (part.strip() for part in line.partition(","))
-        if role not in ("", "participant", "instructor") or not _USER.fullmatch(name):
-            what = f"{shown(line.strip())} is not a line of a roster"
-            remedy = "write NAME, or NAME,instructor"
-            problems.append(BadInput(what, f"{path}:{number}", remedy))
-        elif name in users:
-            what = f"{name} stands in this roster already"
-            problems.append(BadInput(what, f"{path}:{number}", "remove one of the two lines"))
-        else:
-            users[name] = "instructor" if role == "instructor" else "participant"
-    if problems:
-        raise BadInputs(problems)
-    return users
+def _unmatched(path: Path, course: Course, site: Site) -> Iterator[BadInput]:
+    """Yield an error for each line of the course file or its roster with a name of no user."""
+    document = parse_yaml(path, course.texts[path.name])
+    places = [
+        (document.where(("instructors", place)), name)
+        for place, name in enumerate(course.file.instructors)
+    ]
+    yield from unmatched_names(places, site.login)
+    if roster := course.file.roster.file:
+        yield from unmatched_names(
+            roster_lines(path.with_name(roster), course.texts[roster]), site.login
+        )
 
 
 def _misfits(key: str, file: CourseFile, site: Site, document: Document) -> Iterator[BadInput]:

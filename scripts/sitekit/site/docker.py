@@ -39,13 +39,27 @@ ImageName = Annotated[
 ]
 
 
+ImageId = Annotated[
+    str,
+    spelled(
+        r"sha256:[0-9a-f]{64}",
+        "is not the Id of an image",
+        "write what `docker image inspect --format {{.Id}} NAME` prints",
+    ),
+]
+
+
 class DockerImage(Row):
-    """Define an image of the engine. `python` is the image's own Python, which runs the server."""
+    """Define an image of the engine. `python` is the image's own Python, which runs the server.
+
+    With `digest`, the Id of the image, servers run this image also if another one gets the name.
+    """
 
     key: Annotated[ImageKey, Field(examples=["python-r"])]
     title: Annotated[Title, Field(examples=["Python and R"])]
     name: Annotated[ImageName, Field(examples=["sitekit/workshop:2027"])]
     python: AbsolutePath = Path("/opt/jupyter/bin/python3")
+    digest: ImageId | None = None
 
 
 class Docker(Row):

@@ -78,6 +78,11 @@ def test_the_gate_has_the_tiers_of_this_host_alone() -> None:
     assert config["tiers"]["instructor"]["group"] == "instructors"
     assert config["docker"]["gateway"] == site.hub.address
     assert len(bridge(site)) <= 15 and len(bridge(site.model_copy(update={"name": "x" * 40}))) == 15
+    [image] = site.docker.images
+    pinned = image.model_copy(update={"digest": f"sha256:{'1' * 64}"})
+    update = {"docker": site.docker.model_copy(update={"images": (pinned,)})}
+    known = local_gate_config(site.model_copy(update=update))["docker"]["images"]
+    assert known["python-r"]["name"] == pinned.digest
     assert local_gate_config(demo())["engines"] == []
     json.dumps(config)
     assert "gate" not in sys.modules

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from sitekit.base.data import data
+from sitekit.base.errors import BadInputs
 from sitekit.operations.courses import people
 from sitekit.site import Site, load_site
-from sitekit.site.course_files import read_course
+from sitekit.site.course_files import read_course, site_courses
 from sitekit.site.login_provider import People
+from sitekit.site.show import check_site
 
 SITE = load_site(data("config/sites/demo.yml"))
 ONE, TWO = ("uni.example.org",), ("uni.example.org", "lab.example.org")
@@ -52,3 +54,24 @@ def test_a_name_that_a_provider_never_gives_is_found(
     else:
         [(where, what)] = found
         assert where == "n.csv" and name in what and why in what
+
+
+def test_a_line_that_names_nobody_is_refused_with_its_place(tmp_path: Path) -> None:
+    """By check_site, and by diff and apply, which render the courses."""
+    (tmp_path / "bio101.yml").write_text(
+        "title: Bio\nstarts: 2026-09-01\nends: 2026-09-01\ntier: small\nroster: {file: n.csv}\n"
+        "instructors:\n  - carol\n  - Dave\n"
+    )
+    (tmp_path / "n.csv").write_text("# names\nalice\nbob@uni.example.org\nErin, instructor\n")
+    site = with_domains(*ONE)
+    site = site.model_copy(
+        update={"paths": site.paths.model_copy(update={"courses": tmp_path})}, deep=True
+    )
+    for read in (site_courses, check_site):
+        with pytest.raises(BadInputs) as refusal:
+            read(site)
+        told = str(refusal.value)
+        assert "bio101.yml:8: instructors[1]" in told and "nobody has the name Dave" in told
+        assert "n.csv:3: nobody has the name bob@uni.example.org" in told
+        assert "n.csv:4: nobody has the name Erin" in told and "alice" not in told
+    assert read_course(tmp_path / "bio101.yml", site).users, "the hub keeps the course"

@@ -31,18 +31,19 @@ def git(*words: str, cwd: Path) -> str:
 
 class Remote:
     """`folder`/work is where commits are made, `folder`/course.git is what is served. `asked`
-    counts requests."""
+    counts requests. The server listens on the address `at`, or on this machine's own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, at: str = "") -> None:
         self.folder, self.work = folder, folder / "work"
         self.work.mkdir()
         git("init", "--quiet", cwd=self.work)
         git("init", "--quiet", "--bare", "course.git", cwd=folder)
         git("remote", "add", "origin", str(folder / "course.git"), cwd=self.work)
+        name = f"IP:{at}" if at else "DNS:localhost"
         self.certificate, key = folder / "cert.pem", folder / "key.pem"
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-             "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2",
+             "-subj", "/CN=localhost", "-addext", f"subjectAltName={name}", "-days", "2",
              "-keyout", str(key), "-out", str(self.certificate)],
             check=True, capture_output=True,
         )  # fmt: skip
@@ -57,11 +58,11 @@ class Remote:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = ThreadingHTTPServer((at or "127.0.0.1", 0), Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate, key)
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        self.base = f"https://localhost:{self.server.server_address[1]}"
+        self.base = f"https://{at or 'localhost'}:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def publish(self, message: str) -> None:
@@ -112,8 +113,8 @@ class Remote:
 
 
 @contextmanager
-def remote(folder: Path) -> Iterator[Remote]:
-    one = Remote(folder)
+def remote(folder: Path, at: str = "") -> Iterator[Remote]:
+    one = Remote(folder, at)
     try:
         yield one
     finally:

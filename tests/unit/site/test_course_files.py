@@ -27,9 +27,9 @@ from sitekit.site.course_files import (
     Course,
     read_course,
     read_courses,
-    read_roster,
     site_courses,
 )
+from sitekit.site.roster import read_roster
 from sitekit.site.show import check_site
 
 SITE = load_site(data("config/sites/demo.yml"))

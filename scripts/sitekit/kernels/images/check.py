@@ -13,16 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from ...base import progress
-from ...base.command import run
+from ...base.command import need_root, run
 from ...base.errors import BadInput, Problem
 from ...base.files import write_atomic
 from ...contracts.gate_config import session_settings
 from ...contracts.images import image_settings, record_path
 from ...session.container import minor, package, tested_as
 from ...site import Site
+from ...site.docker import DockerImage
 from ...site.images import Image
 from .. import result_table
 from ..result_table import Row
+from ..run_as_owner import another_owner
+from .docker_trial import DockerTrial, find_image
 from .files import Unproven, check_files, stamps
 from .trial import Trial, describe, start_kernels, start_server
 
@@ -39,11 +42,14 @@ def check_images(site: Site, keys: tuple[str, ...]) -> int:
     unknown key. Raises Problem if this machine has no engine or no release.
     """
     images = _named(site, keys)
-    hub_version = _prepare(site)
+    hub_version = _prepare(site, images)
     rows = []
     with progress.step("Testing each image", total=len(images)) as step:
         for image in images:
-            rows.append(_checked(site, image, hub_version))
+            if isinstance(image, DockerImage):
+                rows.append(_checked_in_docker(site, image, hub_version))
+            else:
+                rows.append(_checked(site, image, hub_version))
             step.note(image.key)
             step.advance()
         step.done(f"{sum(row.status == 'proven' for row in rows)} of {len(rows)} work")
@@ -51,23 +57,28 @@ def check_images(site: Site, keys: tuple[str, ...]) -> int:
     return int(any(row.status == "FAILED" for row in rows))
 
 
-def _named(site: Site, keys: tuple[str, ...]) -> list[Image]:
-    """Return the images with these keys; all without keys. Raises BadInput."""
-    known = {image.key: image for image in site.server.images}
-    if not known:
+def _named(site: Site, keys: tuple[str, ...]) -> list[Image | DockerImage]:
+    """Return the images with these keys, also those of Docker; all without keys. Raises BadInput."""
+    images: list[Image | DockerImage] = [*site.server.images, *site.docker.images]
+    known = [image.key for image in images]
+    if not images:
         raise BadInput("the site has no images", "server.images", "add them to the site file")
     for key in keys:
         if key not in known:
             raise BadInput(
                 f"there is no image '{key}'", "IMAGE", f"name one of: {', '.join(known)}"
             )
-    return [known[key] for key in keys or known]
+    return [image for image in images if not keys or image.key in keys]
 
 
-def _prepare(site: Site) -> str:
+def _prepare(site: Site, images: list[Image | DockerImage]) -> str:
     """Return the version of JupyterHub in the release. Raises Problem."""
     engine = site.server.containers
-    if engine is None or not os.access(engine.path, os.X_OK):
+    of_docker = [image for image in images if isinstance(image, DockerImage)]
+    if of_docker:
+        need_root("images_check")  # who may use Docker's socket is root
+    has_engine = engine is not None and os.access(engine.path, os.X_OK)
+    if len(of_docker) < len(images) and not has_engine:
         raise Problem(
             f"there is no {engine.path if engine else 'engine'} on this machine",
             "server.containers",
@@ -79,7 +90,8 @@ def _prepare(site: Site) -> str:
             str(site.current),
             "run: make setup_conda install_all",
         )
-    return run([site.current / "bin/python", "-I", "-c", VERSION]).stdout.strip()
+    argv = [str(site.current / "bin/python"), "-I", "-c", VERSION]
+    return run(argv, user=another_owner(site)).stdout.strip()
 
 
 def _checked(site: Site, image: Image, hub_version: str) -> Row:
@@ -93,10 +105,41 @@ def _checked(site: Site, image: Image, hub_version: str) -> Row:
         file.unlink(missing_ok=True)
         return Row("FAILED", image.key, image.title, "", str(why), counts=True)
     write_atomic(file, json.dumps(record, indent=1) + "\n")
-    has = record["versions"]
-    kernels = ", ".join(sorted(record["kernels"]))
-    what = f"JupyterHub {has['jupyterhub']}, JupyterLab {has['jupyterlab']}, kernels: {kernels}"
-    return Row("proven", image.key, image.title, f"{what} ({time.monotonic() - began:.1f} s)")
+    return _proven_row(image, record, began)
+
+
+def _proven_row(image: Image | DockerImage, has: dict[str, Any], began: float) -> Row:
+    """Return the row of an image that works; `began` is when its test began."""
+    versions, kernels = has["versions"], ", ".join(sorted(has["kernels"]))
+    what = f"JupyterHub {versions['jupyterhub']}, JupyterLab {versions['jupyterlab']}, kernels: "
+    took = f" ({time.monotonic() - began:.1f} s)"
+    return Row("proven", image.key, image.title, what + kernels + took)
+
+
+def _checked_in_docker(site: Site, image: DockerImage, hub_version: str) -> Row:
+    """Test one image of Docker, and return its row of the table."""
+    began, release = time.monotonic(), site.current.resolve()
+    try:
+        with _scratch(release.parent.parent) as (scratch, user):
+            number = find_image(site, image)
+            settings = _plain(site) | {"address": "127.0.0.1", "container": image.key}
+            engine = {"engine": "docker", "python": str(image.python), "name": number}
+            python, shown = release / "bin/python", package(release)
+            with DockerTrial(engine, scratch, python, shown, settings, user).within(site) as trial:
+                described = describe(trial)
+                _check_versions(described["versions"], hub_version)
+                start_kernels(trial, described)
+                start_server(trial)
+    except Unproven as why:
+        return Row("FAILED", image.key, image.title, "", str(why), counts=True)
+    return _proven_row(image, described, began)
+
+
+def _plain(site: Site) -> dict[str, Any]:
+    """Return the settings of a session without the folders of users."""
+    plain = {**session_settings(site), "root": "~", "links": {}, "user_variables": []}
+    plain.pop("repository", None)
+    return plain
 
 
 def _proven(site: Site, image: Image, hub_version: str) -> dict[str, Any]:
@@ -107,9 +150,8 @@ def _proven(site: Site, image: Image, hub_version: str) -> dict[str, Any]:
         aside = scratch / "record.json"
         settings = {**image_settings(site, image, prefix), "record": str(aside)}
         release = site.current.resolve()
-        plain = {**session_settings(site), "root": "~", "links": {}, "user_variables": []}
-        plain.pop("repository", None)
-        trial = Trial(settings, scratch, release / "bin/python", package(release), plain, user)
+        python, shown = release / "bin/python", package(release)
+        trial = Trial(settings, scratch, python, shown, _plain(site), user)
         described = describe(trial)
         _check_versions(described["versions"], hub_version)
         _check_programs(site, described)

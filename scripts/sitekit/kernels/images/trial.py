@@ -21,6 +21,7 @@ from ..trials.prove import ASK, SMOKE
 from .files import Unproven
 
 DESCRIBE = Path(__file__).parent / "inside" / "describe_image.py"
+PATH = "/usr/local/bin:/usr/bin:/bin"
 RUN_TIMEOUT, KERNEL_TIMEOUT, SERVER_TIMEOUT = 120.0, 60, 120.0
 """Seconds for a program in the image, for one kernel, and for the server to report its port."""
 
@@ -70,6 +71,16 @@ class Trial:
             raise Unproven(f"its Python {self.image['python']} does not run: {why}") from None
         return done.stdout
 
+    def server(self, hub: int) -> tuple[list[str], dict[str, str], str | None]:
+        """Return the command line of a server, its environment, and the account that runs it.
+
+        `hub` is the port of the trial's hub.
+        """
+        settings = {**self.settings, "image": self.image}
+        job = trial_environment(hub, str(self.scratch / "home"), settings, self.name)
+        job |= {"PATH": PATH, "LANG": "C.UTF-8"}
+        return [str(self.python), "-I", "-m", "sitekit.session.server"], job, self.user
+
 
 def describe(trial: Trial) -> dict[str, Any]:
     """Return the versions, the kernels and the environment of the image. Raises Unproven."""
@@ -108,11 +119,8 @@ def start_kernels(trial: Trial, described: dict[str, Any]) -> None:
 def start_server(trial: Trial) -> None:
     """Start a server with the session's own command, and request its version. Raises Unproven."""
     log = trial.scratch / "server.log"
-    argv = [str(trial.python), "-I", "-m", "sitekit.session.server"]
     with trial_hub() as (hub, told), log.open("wb") as out:
-        settings = {**trial.settings, "image": trial.image}
-        job = trial_environment(hub, str(trial.scratch / "home"), settings, trial.name)
-        job |= {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+        argv, job, user = trial.server(hub)
         server = subprocess.Popen(
             argv,
             env=job,
@@ -121,7 +129,7 @@ def start_server(trial: Trial) -> None:
             stdout=out,
             stderr=out,
             start_new_session=True,
-            **identity(trial.user),
+            **identity(user),
         )
         try:
             end = time.monotonic() + SERVER_TIMEOUT

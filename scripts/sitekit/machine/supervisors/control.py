@@ -13,13 +13,14 @@ from ...base.errors import Problem
 from .interface import State, Supervisor
 from .service import START_SECONDS, Service
 from .supervisord import SupervisordSupervisor
-from .systemd import SystemdSupervisor, read_units
+from .systemd import SystemdSupervisor, forget_failed, read_units
 
 __all__ = [
     "State",
     "Supervisor",
     "SupervisordSupervisor",
     "SystemdSupervisor",
+    "forget_failed",
     "read_units",
     "restart",
     "start",

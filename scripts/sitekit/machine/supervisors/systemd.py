@@ -90,6 +90,11 @@ def read_units() -> None:
     run(["systemctl", "daemon-reload"])
 
 
+def forget_failed(pattern: str) -> None:
+    """Remove failed units with such a name from systemd's memory (`systemctl reset-failed`)."""
+    run(["systemctl", "reset-failed", pattern], check=False)
+
+
 def _unit(service: Service) -> str:
     """Return the name of a service's unit."""
     return f"{service.name}.service"

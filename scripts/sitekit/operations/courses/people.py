@@ -11,8 +11,8 @@ from pathlib import Path
 from ...machine.checks.finding import Finding
 from ...site import Site
 from ...site.course_files import Course
-from ...site.login import Login
 from ...site.memory_and_time import format_memory
+from ...site.roster import never_matches
 
 LEAST_HOME = 200
 """MiB that must be free in a home: the material, and files of Jupyter."""
@@ -79,22 +79,6 @@ def look(site: Site, course: Course) -> Iterator[Finding]:
         elif not groups & allowed:
             what = f"{user} may not log in: not a member of {', '.join(sorted(allowed))}"
             yield Finding(what, "roster", f"usermod --append --groups {min(allowed)} {user}")
-
-
-def never_matches(login: Login, user: str) -> str:
-    """Return why the hub gives this name to nobody, or "" if somebody can have it.
-
-    The names are those of a provider or of Apache, as docs/login.md describes them.
-    """
-    domains = login.allow.domains
-    _, at, domain = user.rpartition("@")
-    if user != user.lower():
-        return "it writes names in lower case"
-    if len(domains) == 1 and at:
-        return f"it removes the domain of {domains[0]} from names"
-    if len(domains) > 1 and domain not in domains:
-        return f"names end with one of: {', '.join('@' + name for name in domains)}"
-    return ""
 
 
 def homes(site: Site, course: Course) -> Iterator[Finding]:

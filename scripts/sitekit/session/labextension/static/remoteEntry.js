@@ -9,6 +9,7 @@
   const EVERY = 15; // seconds
   const STAY = "sitekit:stay";
   const TOUCHES = ["keydown", "pointerdown", "wheel"];
+  const SHOWN = 140; // characters of a notification; JupyterLab leaves out the others
 
   const minutes = (seconds) => {
     const count = Math.max(1, Math.round(seconds / 60));
@@ -17,6 +18,19 @@
 
   const clock = (seconds) =>
     new Date(Date.now() + seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+
+  // Divide a text between words, so that JupyterLab shows each part whole. "…" marks where it goes on.
+  function parts(text) {
+    const found = [];
+    let rest = text;
+    while (rest.length > SHOWN) {
+      const space = rest.lastIndexOf(" ", SHOWN - 2);
+      const end = space > SHOWN / 2 ? space : SHOWN - 2;
+      found.push(`${rest.slice(0, end)} …`);
+      rest = `… ${rest.slice(end).trimStart()}`;
+    }
+    return [...found, rest];
+  }
 
   async function ask(app, method) {
     const { baseUrl, token } = app.serviceManager.serverSettings;
@@ -40,8 +54,16 @@
       document.addEventListener(kind, () => { touched = true; }, { capture: true, passive: true });
     }
 
-    const notify = (message, actions) =>
-      app.commands.execute("apputils:notify", { message, type: "warning", options: { autoClose: false, actions } });
+    // Return the numbers of the notifications; the buttons are below the last one.
+    async function notify(text, actions) {
+      const numbers = [];
+      const messages = parts(text);
+      for (const [place, message] of messages.entries()) {
+        const options = { autoClose: false, actions: place === messages.length - 1 ? actions : [] };
+        numbers.push(await app.commands.execute("apputils:notify", { message, type: "warning", options }));
+      }
+      return numbers;
+    }
 
     async function showIdle({ idle, idle_warning: warning }) {
       const due = idle !== null && idle <= warning;
@@ -52,7 +74,7 @@
           [{ label: "Stay", commandId: STAY, caption: "Keep this server" }],
         );
       } else if (!due && idleNotice !== null) {
-        await app.commands.execute("apputils:dismiss-notification", { id: idleNotice });
+        for (const id of idleNotice) await app.commands.execute("apputils:dismiss-notification", { id });
         idleNotice = null;
       }
     }

@@ -1,0 +1,101 @@
+"""Run an image of Docker as the local gate runs it, for the tests of `make images_check`."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import pwd
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ...base.command import CommandFailed, run
+from ...contracts.trial_hub import trial_environment
+from ...session.contained import INSIDE
+from ...session.container import START
+from ...session.container_start import SENT
+from ...site import Site
+from ...site.docker import DockerImage
+from .files import Unproven
+from .trial import PATH, RUN_TIMEOUT, Trial
+
+
+def find_image(site: Site, image: DockerImage) -> str:
+    """Return the Id of the image that has the name. Raises Unproven if it is not that of `digest`."""
+    try:
+        words = ["image", "inspect", "--format", "{{.Id}}", image.name]
+        number = run([*_docker(site), *words], timeout=RUN_TIMEOUT).stdout.strip()
+    except CommandFailed as failed:
+        why = failed.output.strip()[-300:]
+        raise Unproven(f"Docker has no image {image.name}; build or load it: {why}") from None
+    if image.digest and number != image.digest:
+        raise Unproven(
+            f"the image {image.name} has the Id {number}, not that of the site file; "
+            "load the right image, or correct digest"
+        )
+    return number
+
+
+def _docker(site: Site) -> list[str]:
+    """Return the first words of each command of the engine."""
+    return [str(site.docker.program), "-H", f"unix://{site.docker.socket}"]
+
+
+@dataclass(frozen=True)
+class DockerTrial(Trial):
+    """Hold what a trial of an image of Docker needs. `image` has the image's Id as `name`.
+
+    `words` are the words of a command before the image's name, without the container's name.
+    """
+
+    words: tuple[str, ...] = ()
+
+    @contextmanager
+    def within(self, site: Site) -> Iterator[DockerTrial]:
+        """Yield the trial with the engine's words; afterwards no container of it is left."""
+        label = f"sitekit.trial={secrets.token_hex(8)}"
+        home, account = self.scratch / "home", pwd.getpwnam(self.name)
+        known = self.scratch / "passwd"
+        line = f"{self.name}:x:{account.pw_uid}:{account.pw_gid}::{home}:/bin/sh\n"
+        known.write_text(f"root:x:0:0::/root:/bin/sh\n{line}")
+        shows = {home: (home, ""), self.shown: (INSIDE, ",readonly")}
+        shows[known] = ("/etc/passwd", ",readonly")
+        words = [*_docker(site), "run", "--rm", "--init", "--pull=never", f"--label={label}"]
+        words += ["--interactive", f"--user={account.pw_uid}:{account.pw_gid}", "--cap-drop=ALL"]
+        words += ["--security-opt=no-new-privileges", "--tmpfs=/tmp:mode=1777", f"--workdir={home}"]
+        words += [
+            f"--mount=type=bind,source={source},target={place}{how}"
+            for source, (place, how) in shows.items()
+        ]
+        words += [f"--env={SENT}", f"--entrypoint={self.image['python']}"]
+        fields = {name: getattr(self, name) for name in Trial.__dataclass_fields__}
+        try:
+            yield DockerTrial(**fields, words=tuple(words))
+        finally:
+            listed = run([*_docker(site), "ps", "--all", "--quiet", f"--filter=label={label}"])
+            if left := listed.stdout.split():
+                run([*_docker(site), "rm", "--force", *left], timeout=RUN_TIMEOUT)
+
+    def inside(self, program: str, stdin: str = "", timeout: float = RUN_TIMEOUT) -> str:
+        home = str(self.scratch / "home")
+        variables = _sent({"HOME": home, "USER": self.name, "LANG": "C.UTF-8"})
+        argv = [*self.words, "--network=none", self.image["name"], "-I", "-B", "-c", program]
+        try:
+            return run(argv, env=variables, stdin=stdin, timeout=timeout).stdout
+        except CommandFailed as failed:
+            said = " | ".join(failed.output.strip().splitlines()[-4:])
+            raise Unproven(f"its Python {self.image['python']} does not run: {said}") from None
+
+    def server(self, hub: int) -> tuple[list[str], dict[str, str], str | None]:
+        """Return the command of a server, which is in this host's network as the trial's hub is."""
+        job = trial_environment(hub, str(self.scratch / "home"), self.settings, self.name)
+        name = self.image["name"]
+        return [*self.words, "--network=host", name, "-I", "-B", START], _sent(job), None
+
+
+def _sent(job: dict[str, str]) -> dict[str, str]:
+    """Return the variables of the docker program, one of which has the server's variables."""
+    sent = base64.b64encode(json.dumps({**job, "LANG": "C.UTF-8"}).encode()).decode()
+    return {SENT: sent, "PATH": PATH, "HOME": os.environ.get("HOME", "/root")}
