@@ -1,6 +1,7 @@
 // Warn in JupyterLab and Notebook before an idle server is stopped and before the time of its job is over.
 // Also show a message when a program of the server, such as a kernel, was ended because the memory was used up, and the
-// messages of a course: about its material, and from its instructors to all participants.
+// messages of a course: about its material, and from its instructors to all participants. Announcements of the site are
+// shown in the same way, and closed when their time is over.
 // This file has the form in which JupyterLab loads extensions (a module federation container), so that no build is
 // needed. It uses only functions of the application object.
 (() => {
@@ -18,6 +19,14 @@
   const clock = (seconds) =>
     new Date(Date.now() + seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 
+  // Which announcements this browser has shown in a lab, or closed on a page of the hub.
+  const isClosed = (id) => {
+    try { return [`sitekit-${id}`, `sitekit-${id}-lab`].some((key) => localStorage.getItem(key) !== null); } catch { return false; }
+  };
+  const close = (id) => {
+    try { localStorage.setItem(`sitekit-${id}-lab`, "shown"); } catch { /* it is shown again */ }
+  };
+
   async function ask(app, method) {
     const { baseUrl, token } = app.serviceManager.serverSettings;
     const xsrf = document.cookie.match(/(?:^|;\s*)_xsrf=([^;]*)/);
@@ -33,15 +42,16 @@
     let touched = true; // opening the page counts as activity of a person
     let idleNotice = null;
     let timeWarned = Infinity; // the smallest of the time warnings that was given
-    const told = new Set(); // the notices and messages of a course that this page has shown
+    const told = new Set(); // the notices of a course that this page has shown
+    const shown = new Map(); // the messages that this page has shown: id -> the notification
     let killedBefore = null; // how many programs were ended for memory when this page last asked
 
     for (const kind of TOUCHES) {
       document.addEventListener(kind, () => { touched = true; }, { capture: true, passive: true });
     }
 
-    const notify = (message, actions) =>
-      app.commands.execute("apputils:notify", { message, type: "warning", options: { autoClose: false, actions } });
+    const notify = (message, actions, type = "warning") =>
+      app.commands.execute("apputils:notify", { message, type, options: { autoClose: false, actions } });
 
     async function showIdle({ idle, idle_warning: warning }) {
       const due = idle !== null && idle <= warning;
@@ -75,12 +85,20 @@
       await notify(`The memory of this server${size} was used up, and the node ended a program of it: most likely the kernel that has just restarted. Work on less data at a time, shut down kernels that you do not need, or start a server of a larger size.`, []);
     }
 
-    async function showCourse({ notices = [], messages = [] }) {
+    async function showCourse({ notices = [] }) {
       for (const text of notices) if (!told.has(text)) { told.add(text); await notify(text, []); }
-      for (const { id, from, text } of messages) {
-        if (told.has(`message ${id}`)) continue;
-        told.add(`message ${id}`);
-        await notify(`${from}: ${text}`, []); // shown as plain text
+    }
+
+    async function showMessages({ messages = [] }) {
+      for (const { id, from, text, level, once } of messages) {
+        if (shown.has(id) || (once && isClosed(id))) continue;
+        shown.set(id, await notify(`${from}: ${text}`, [], level === "info" ? "info" : "warning")); // as plain text
+        if (once) close(id);
+      }
+      for (const [id, notification] of shown) {
+        if (messages.some((one) => one.id === id)) continue;
+        shown.delete(id);
+        await app.commands.execute("apputils:dismiss-notification", { id: notification });
       }
     }
 
@@ -93,6 +111,7 @@
         await showTime(notice);
         await showMemory(notice);
         await showCourse(notice);
+        await showMessages(notice);
       } catch (error) {
         touched ||= method === "POST"; // the activity is reported with the next request
         console.debug(error);
