@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .make_command import Command
+from .operating_commands import OPERATING
 
 GROUPS: dict[str, dict[str, Command]] = {
     "The site file": {
@@ -135,20 +136,6 @@ GROUPS: dict[str, dict[str, Command]] = {
             "sitekit.machine.run.commands:status",
             root=True,
         ),
-        "doctor": Command(
-            "say what is wrong with the site, causes first, and what mends it; change nothing",
-            "sitekit.operations.doctor.commands:doctor",
-            variables={
-                "CHECK": "ids or subjects of checks, with commas",
-                "USER": "the user with whose eyes the checks look",
-                "NODES": "1 also runs a short job of this user in each partition",
-                "JSON": "1 prints JSON",
-                "JUNIT": "a file for the result in JUnit's format",
-                "SECONDS": "the time limit; default: 30",
-                "OSV": "files or folders with advisories in the OSV format",
-            },
-            details="Exits with 0 if nothing needs attention, 1 for an error, 3 for warnings only.",
-        ),
         "backup": Command(
             "write database, secrets and configuration to one file",
             "sitekit.machine.backup.backup:backup",
@@ -185,6 +172,7 @@ GROUPS: dict[str, dict[str, Command]] = {
             "open the site again", "sitekit.machine.web.maintenance:maintenance_off", root=True
         ),
     },
+    "Looking after a running site": OPERATING,
     "A workshop on this machine": {
         "accounts": Command(
             "create accounts for participants, each with a password of its own",

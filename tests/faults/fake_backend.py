@@ -21,6 +21,7 @@ from sitekit.backends.job import (
     Ending,
     Explanation,
     Job,
+    Maintenance,
     NoAnswer,
     Offers,
     Phase,
@@ -156,6 +157,9 @@ class FakeBackend:
 
     async def hidden_from(self, account: str) -> None:
         return None
+
+    def maintenance(self) -> Collection[Maintenance]:
+        return ()
 
     def status(self) -> dict[str, object]:
         return {"answers": self.queue.healthy}

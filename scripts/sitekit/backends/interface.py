@@ -31,7 +31,7 @@ from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any, Protocol
 
 from .choice import Choice
-from .job import Ending, Explanation, Job, Offers, Refused, Work
+from .job import Ending, Explanation, Job, Maintenance, Offers, Refused, Work
 from .snapshot import SnapshotLoop
 
 
@@ -146,6 +146,10 @@ class Backend(Protocol):
 
         Raises NoAnswer.
         """
+        ...
+
+    def maintenance(self) -> Collection[Maintenance]:
+        """Return the maintenance windows of the backend as last read, without a query."""
         ...
 
     def status(self) -> dict[str, object]:

@@ -108,6 +108,18 @@ class Offers:
     reservations: tuple[str, ...] | None = None
 
 
+@dataclass(frozen=True)
+class Maintenance:
+    """Hold one maintenance window of a backend. Times are seconds since the epoch.
+
+    A job that would run past `begins` starts only after `ends`, on all nodes if it is `everywhere`.
+    """
+
+    begins: int
+    ends: int
+    everywhere: bool
+
+
 class Cause(enum.Enum):
     """Define the reasons why a job ended, which are the same for all backends."""
 

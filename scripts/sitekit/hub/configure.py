@@ -12,6 +12,15 @@ from ..contracts.gate_config import COOKIES
 from ..contracts.internal_tls import as_installed, hub_url, proxy_api_url
 from ..site import Site
 from .api import socket_probe
+from .api.announcements import (
+    ANNOUNCEMENT,
+    ANNOUNCEMENTS,
+    COURSE_MESSAGES,
+    MESSAGES,
+    AnnouncementHandler,
+    AnnouncementsHandler,
+    MessagesHandler,
+)
 from .api.backend_status import StatusHandler
 from .api.card import CardHandler
 from .api.metrics import update_metrics
@@ -22,7 +31,6 @@ from .api.server_callbacks import (
     ListeningHandler,
     replace_batchspawners_handler,
 )
-from .courses.messages import MESSAGES, CourseMessagesHandler
 from .courses.page import PAGE, STATE, CoursePageHandler, CourseStateHandler
 from .culling import update_culling
 from .login.choose import update_login
@@ -46,8 +54,10 @@ from .overrides.polls import log_polls_at_debug
 from .overrides.proxy import SilentProxy
 from .overrides.stale_logins import ask_stale_users_to_log_in
 from .pages import enter
+from .pages.announcements import announcements_of
 from .pages.unreachable import NoAnswerHandler, ServerPageHandler
 from .servers.hub_state import HubState
+from .servers.log_actions import log_for_ever
 from .spawner import reconcile, watch_endings
 from .spawner.server import Server
 from .spawner.tier_spawner import TierSpawner, last_progress_event
@@ -161,6 +171,7 @@ def update_pages(c: Any, hub_state: HubState) -> None:
         "site_title": hub_state.site.title,
         "site_pages": hub_state.site.pages,
         "sitekit_card": card_of,
+        "sitekit_announcements": announcements_of(hub_state),
     }
     if hub_state.site.pages.logo:
         c.JupyterHub.logo_file = str(hub_state.site.pages.logo)
@@ -169,9 +180,10 @@ def update_pages(c: Any, hub_state: HubState) -> None:
 def share_hub_state(hub_state: HubState) -> None:
     """Give the objects that all parts of the hub share to the classes that need them."""
     api = (ListeningHandler, EndingHandler, ServerHandler, CardHandler, StatusHandler)
-    courses = (CoursePageHandler, CourseStateHandler, CourseMessagesHandler)
+    courses = (CoursePageHandler, CourseStateHandler)
+    announcements = (AnnouncementsHandler, AnnouncementHandler, MessagesHandler)
     pages = (NoAnswerHandler, ServerPageHandler)
-    for part in (SilentProxy, TierSpawner, Server, *api, *courses, *pages):
+    for part in (SilentProxy, TierSpawner, Server, *api, *courses, *announcements, *pages):
         part.hub_state = hub_state
 
 
@@ -189,7 +201,10 @@ def update_handlers(c: Any, site: Site) -> None:
         (ENDING, EndingHandler),
         (r"/api/sitekit/card", CardHandler),
         (r"/api/sitekit/status", StatusHandler),
-        (MESSAGES, CourseMessagesHandler),
+        (ANNOUNCEMENTS, AnnouncementsHandler),
+        (ANNOUNCEMENT, AnnouncementHandler),
+        (MESSAGES, MessagesHandler),
+        (COURSE_MESSAGES, MessagesHandler),
         (PAGE, CoursePageHandler),
         (STATE, CourseStateHandler),
         (socket_probe.PATH, socket_probe.SocketProbeHandler),
@@ -228,6 +243,7 @@ def hub_loops(hub_state: HubState) -> dict[str, Loop]:
         "routes": proxy_routes.run,
         "limits": limit_bodies,
         "heartbeat": heartbeat.run,
+        "operators' actions": partial(log_for_ever, hub_state.ledger),
     }
 
 

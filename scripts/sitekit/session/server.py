@@ -24,9 +24,9 @@ from urllib.parse import urlsplit, urlunsplit
 from . import contained
 from .copy_repository import copy_repository
 from .course import kernel_of_course, prepare_course
-from .course_messages import ask_for_messages
 from .ipyparallel_profile import write_profile
 from .limit_handshakes import ask_all
+from .messages import ask_for_messages
 from .overrides.memory import end_kernels_first
 from .report_start import await_hub, tell_hub
 from .root_folder import make_root
@@ -198,8 +198,7 @@ def serve(
         # variables and umask affect only what the server starts and writes.
         shell.apply()
         listen(app, listener, identity)
-        if "course" in settings:
-            app.io_loop.add_callback(ask_for_messages, settings, identity)
+        app.io_loop.add_callback(ask_for_messages, settings, identity)
         return True
 
     # ServerApp looks for a free port, closes it, and binds it again later (jupyterhub#3005)

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...site import Site
 from ..choice import Choice
-from ..job import Ending, Explanation, Job, NoAnswer, Offers, Refused, Work
+from ..job import Ending, Explanation, Job, Maintenance, NoAnswer, Offers, Refused, Work
 from . import gate
 from .servers import Servers, ending_of, job_of
 
@@ -119,6 +119,9 @@ class LocalBackend:
 
     async def hidden_from(self, account: str) -> tuple[str, str] | None:
         return None
+
+    def maintenance(self) -> Collection[Maintenance]:
+        return ()
 
     def status(self) -> dict[str, object]:
         return self.queue.status() | {"strays": self.strays}

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from ...site import Site
 from ..choice import Choice
-from ..job import Ending, Explanation, Job, NoAnswer, Offers, Refused, Work
+from ..job import Ending, Explanation, Job, Maintenance, NoAnswer, Offers, Refused, Work
 from . import gate
 from .accounts_and_reservations import Names
 from .explain_wait import explain_wait
@@ -17,6 +17,7 @@ from .find_jobs import OpenWork, ServerJobs
 from .forecast import Forecast
 from .job_queries import ended_job, node_address
 from .list_jobs import listed
+from .maintenance import MaintenanceWindows
 from .parse_jobs import SlurmJob
 from .pending_reasons import explain
 from .private_data import hidden_jobs, to_see_them
@@ -43,6 +44,7 @@ class SlurmBackend:
         self.strays: list[str] = []
         self._names = Names(site)
         self._release = ServersRelease(site)
+        self._maintenance = MaintenanceWindows(site, self.queue)
         self._jobs = ServerJobs(site, self.queue, open_work)
         self._forecast = Forecast(site, self.queue, self._jobs.waiting)
         # by node: the time of the query, and the address
@@ -122,6 +124,7 @@ class SlurmBackend:
         loops: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "queue snapshot": self.queue.run,
             "forecast": self._forecast.run,
+            "maintenance windows": self._maintenance.run,
             "ended servers": self._jobs.forget_ended,
         }
         if self._site.slurm.ssh:
@@ -134,6 +137,9 @@ class SlurmBackend:
     async def hidden_from(self, account: str) -> tuple[str, str] | None:
         hidden = await hidden_jobs(self._site, account)
         return (hidden, to_see_them(account)) if hidden else None
+
+    def maintenance(self) -> Collection[Maintenance]:
+        return self._maintenance.windows
 
     def status(self) -> dict[str, object]:
         return self.queue.status() | {

@@ -21,6 +21,7 @@ from typing import Any
 
 from ...backends.snapshot import Snapshot
 from .ledger_courses import CoursesInLedger
+from .ledger_operator import OperatorInLedger
 from .ledger_rows import Row, row_of
 from .ledger_schema import bring_up_to_date
 
@@ -55,7 +56,7 @@ class _Connection(sqlite3.Connection):
             raise LedgerTrouble(f"the ledger cannot be used: {error}") from error
 
 
-class Ledger(CoursesInLedger):
+class Ledger(CoursesInLedger, OperatorInLedger):
     """Read and write the ledger.
 
     Each read or write is one SQL statement, and is on disk when the method returns. The file is

@@ -77,6 +77,34 @@ CREATE INDEX IF NOT EXISTS courses_starts
 A sitekit that does not know courses ignores this table too, and SQLite keeps the index.
 """
 
+OPERATOR = """
+CREATE TABLE IF NOT EXISTS announcements (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    text        TEXT NOT NULL,
+    level       TEXT NOT NULL,
+    pages       TEXT NOT NULL,
+    user        TEXT NOT NULL,
+    dismissible INTEGER NOT NULL,
+    begins      REAL NOT NULL,
+    ends        REAL,
+    sender      TEXT NOT NULL,
+    at          REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS actions (
+    id     INTEGER PRIMARY KEY AUTOINCREMENT,
+    at     REAL NOT NULL,
+    who    TEXT NOT NULL,
+    action TEXT NOT NULL,
+    what   TEXT NOT NULL,
+    logged REAL
+);
+"""
+"""What operators have announced, and their actions.
+
+A number is never used twice, because browsers remember which announcements a user has closed. A
+sitekit that does not know these tables ignores them.
+"""
+
 FROM_0 = """
 CREATE TABLE IF NOT EXISTS owners (tag TEXT PRIMARY KEY, uid INTEGER);
 CREATE TABLE IF NOT EXISTS certificates (tag TEXT PRIMARY KEY);
@@ -120,7 +148,7 @@ def bring_up_to_date(ledger: sqlite3.Connection) -> None:
             "go back to the newer release (make rollback), or restore a backup from before it (make restore)"
         )
     if found == VERSION:
-        ledger.executescript(LOGINS + TUNNELS + COURSES)
+        ledger.executescript(LOGINS + TUNNELS + COURSES + OPERATOR)
         return
     has_servers = ledger.execute(
         "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'servers'"
@@ -130,6 +158,7 @@ def bring_up_to_date(ledger: sqlite3.Connection) -> None:
         LOGINS,
         TUNNELS,
         COURSES,
+        OPERATOR,
         FROM_0 if has_servers else "",
         GUARD,
         f"PRAGMA user_version = {VERSION};",

@@ -1,6 +1,7 @@
 // Warn in JupyterLab and Notebook before an idle server is stopped and before the time of its job is over.
 // Also show a message when a program of the server, such as a kernel, was ended because the memory was used up, and the
-// messages of a course: about its material, and from its instructors to all participants.
+// messages of a course: about its material, and from its instructors to all participants. Announcements of the site are
+// shown in the same way, and closed when their time is over.
 // This file has the form in which JupyterLab loads extensions (a module federation container), so that no build is
 // needed. It uses only functions of the application object.
 (() => {
@@ -32,6 +33,14 @@
     return [...found, rest];
   }
 
+  // Which announcements this browser has shown in a lab, or closed on a page of the hub.
+  const isClosed = (id) => {
+    try { return [`sitekit-${id}`, `sitekit-${id}-lab`].some((key) => localStorage.getItem(key) !== null); } catch { return false; }
+  };
+  const close = (id) => {
+    try { localStorage.setItem(`sitekit-${id}-lab`, "shown"); } catch { /* it is shown again */ }
+  };
+
   async function ask(app, method) {
     const { baseUrl, token } = app.serviceManager.serverSettings;
     const xsrf = document.cookie.match(/(?:^|;\s*)_xsrf=([^;]*)/);
@@ -47,7 +56,8 @@
     let touched = true; // opening the page counts as activity of a person
     let idleNotice = null;
     let timeWarned = Infinity; // the smallest of the time warnings that was given
-    const told = new Set(); // the notices and messages of a course that this page has shown
+    const told = new Set(); // the notices of a course that this page has shown
+    const shown = new Map(); // the messages that this page has shown: id -> the notification
     let killedBefore = null; // how many programs were ended for memory when this page last asked
 
     for (const kind of TOUCHES) {
@@ -55,12 +65,12 @@
     }
 
     // Return the numbers of the notifications; the buttons are below the last one.
-    async function notify(text, actions) {
+    async function notify(text, actions, type = "warning") {
       const numbers = [];
       const messages = parts(text);
       for (const [place, message] of messages.entries()) {
         const options = { autoClose: false, actions: place === messages.length - 1 ? actions : [] };
-        numbers.push(await app.commands.execute("apputils:notify", { message, type: "warning", options }));
+        numbers.push(await app.commands.execute("apputils:notify", { message, type, options }));
       }
       return numbers;
     }
@@ -97,12 +107,20 @@
       await notify(`The memory of this server${size} was used up, and the node ended a program of it: most likely the kernel that has just restarted. Work on less data at a time, shut down kernels that you do not need, or start a server of a larger size.`, []);
     }
 
-    async function showCourse({ notices = [], messages = [] }) {
+    async function showCourse({ notices = [] }) {
       for (const text of notices) if (!told.has(text)) { told.add(text); await notify(text, []); }
-      for (const { id, from, text } of messages) {
-        if (told.has(`message ${id}`)) continue;
-        told.add(`message ${id}`);
-        await notify(`${from}: ${text}`, []); // shown as plain text
+    }
+
+    async function showMessages({ messages = [] }) {
+      for (const { id, from, text, level, once } of messages) {
+        if (shown.has(id) || (once && isClosed(id))) continue;
+        shown.set(id, await notify(`${from}: ${text}`, [], level === "info" ? "info" : "warning")); // as plain text
+        if (once) close(id);
+      }
+      for (const [id, notification] of shown) {
+        if (messages.some((one) => one.id === id)) continue;
+        shown.delete(id);
+        await app.commands.execute("apputils:dismiss-notification", { id: notification });
       }
     }
 
@@ -115,6 +133,7 @@
         await showTime(notice);
         await showMemory(notice);
         await showCourse(notice);
+        await showMessages(notice);
       } catch (error) {
         touched ||= method === "POST"; // the activity is reported with the next request
         console.debug(error);

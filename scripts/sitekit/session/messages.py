@@ -1,4 +1,4 @@
-"""Ask the hub for the messages that instructors have sent to all participants of the course."""
+"""Ask the hub for what the lab shows: announcements of the site, and messages of instructors."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from .tls import Identity
 
-EVERY = 20.0
-"""Seconds between two requests."""
+EVERY, EVERY_IN_COURSE = 60.0, 20.0
+"""Seconds between two requests, without and with a course."""
 LIMIT = 64 * 1024  # bytes of an answer
 
 
@@ -22,18 +22,19 @@ async def ask_for_messages(settings: dict[str, Any], identity: Identity | None) 
     from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 
     request = HTTPRequest(
-        os.environ["JUPYTERHUB_API_URL"] + "/sitekit/course/messages",
+        os.environ["JUPYTERHUB_API_URL"] + "/sitekit/messages",
         headers={"Authorization": f"token {os.environ['JUPYTERHUB_API_TOKEN']}"},
         request_timeout=20,
         ssl_options=identity.calling() if identity else None,
     )
+    every = EVERY_IN_COURSE if "course" in settings else EVERY
     while True:
         try:
             answer = await AsyncHTTPClient().fetch(request)
             settings["messages"] = read_messages(answer.body)
         except (HTTPClientError, OSError, ValueError):
             pass
-        await asyncio.sleep(EVERY)
+        await asyncio.sleep(every)
 
 
 def read_messages(body: bytes) -> list[dict[str, str]]:
@@ -41,7 +42,7 @@ def read_messages(body: bytes) -> list[dict[str, str]]:
     told = json.loads(body[:LIMIT])
     if not isinstance(told, dict) or not isinstance(told.get("messages"), list):
         raise ValueError("the hub's answer has no messages")
-    keys = ("id", "from", "text")
+    keys = ("id", "from", "text", "level", "once")
     return [
         {key: str(one.get(key, "")) for key in keys}
         for one in told["messages"]

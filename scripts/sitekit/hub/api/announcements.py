@@ -1,0 +1,98 @@
+"""Define the REST handlers of announcements: for administrators, and for servers that show them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from jupyterhub.apihandlers.base import APIHandler
+from jupyterhub.scopes import needs_scope
+from tornado import web
+
+from ...base.errors import BadInput
+from ..pages.announcements import SENDERS
+from ..servers.announcement import read_announcement
+from ..servers.hub_state import HubState
+from ..servers.log_actions import log_actions
+from .server_callbacks import ServersOwnHandler
+
+ANNOUNCEMENTS = r"/api/sitekit/announcements"
+ANNOUNCEMENT = rf"{ANNOUNCEMENTS}/([0-9]{{1,12}})"
+MESSAGES = r"/api/sitekit/messages"
+COURSE_MESSAGES = r"/api/sitekit/course/messages"
+"""The path at which servers of an older release ask for the same messages."""
+
+
+class AnnouncementsHandler(APIHandler):
+    """Handle GET: all announcements that have not ended; POST: record one, and answer with its id.
+
+    The caller must be an administrator.
+    """
+
+    hub_state: HubState
+
+    @needs_scope("admin:servers")
+    async def get(self) -> None:
+        self.write({"announcements": self.hub_state.ledger.announcements()})
+
+    @needs_scope("admin:servers")
+    async def post(self) -> None:
+        body = self.get_json_body()
+        try:
+            if not isinstance(body, dict):
+                raise BadInput("the body is no mapping", "announcement", 'send {"text": "..."}')
+            one = read_announcement(body)
+            number = self.hub_state.ledger.announce(one, self.current_user.name)
+        except BadInput as bad:
+            raise web.HTTPError(400, _in_one_line(bad)) from None
+        log_actions(self.hub_state.ledger)
+        self.set_status(201)
+        self.write({"id": number})
+
+
+class AnnouncementHandler(APIHandler):
+    """Handle DELETE /hub/api/sitekit/announcements/ID: end an announcement.
+
+    The caller must be an administrator.
+    """
+
+    hub_state: HubState
+
+    @needs_scope("admin:servers")
+    async def delete(self, number: str) -> None:
+        if not self.hub_state.ledger.end_announcement(int(number), self.current_user.name):
+            raise web.HTTPError(404, "no announcement of this number is open")
+        log_actions(self.hub_state.ledger)
+        self.set_status(204)
+
+
+class MessagesHandler(ServersOwnHandler):
+    """Handle GET of a server: what its lab shows to the user.
+
+    These are the announcements of the site, and the messages of its course's instructors since the
+    server was started. A server learns only about its own user and its own course.
+    """
+
+    @web.authenticated
+    async def get(self) -> None:
+        row, ledger = self.row(), self.hub_state.ledger
+        course = str(row.choice.get("course", ""))
+        of_course = ledger.messages(course, row.intended) if course else []
+        told: list[dict[str, Any]] = [{**one, "id": str(one["id"])} for one in reversed(of_course)]
+        told += [
+            {
+                "id": f"announcement-{one['id']}",
+                "from": SENDERS.get(one["level"], "Announcement"),
+                "text": one["text"],
+                "level": one["level"],
+                "once": "1" if one["dismissible"] else "",
+            }
+            for one in ledger.announced(row.user, "lab")
+        ]
+        self.set_header("Content-Type", "application/json")
+        self.finish(json.dumps({"messages": told}))
+
+
+def _in_one_line(bad: BadInput) -> str:
+    where = f"{bad.where}: " if bad.where else ""
+    return f"{where}{bad.what}; {bad.remedy}" if bad.remedy else f"{where}{bad.what}"

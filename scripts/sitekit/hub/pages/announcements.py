@@ -1,0 +1,74 @@
+"""Return the announcements that a page of the hub shows, maintenance windows included.
+
+Nothing is queried for a page: announcements are in the ledger, and a loop of the backend keeps the
+maintenance windows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from ...backends.job import Maintenance
+from ..servers.hub_state import HubState
+
+STYLES = {"info": "info", "warning": "warning", "maintenance": "danger"}
+"""Bootstrap's classes of an alert, by level."""
+SENDERS = {"info": "Announcement", "warning": "Warning", "maintenance": "Maintenance"}
+WINDOW_PAGES = ("form", "waiting")
+AHEAD = 14 * 86400  # seconds before its begin from which a maintenance window is shown
+
+
+def announcements_of(hub_state: HubState) -> Callable[[Any], Callable[[str], list[dict[str, Any]]]]:
+    """Return the function for c.JupyterHub.template_vars, which gets the user of each page."""
+
+    def for_user(user: Any) -> Callable[[str], list[dict[str, Any]]]:
+        return lambda page: shown_on(hub_state, user.name if user else "", page)
+
+    return for_user
+
+
+def shown_on(hub_state: HubState, user: str, page: str) -> list[dict[str, Any]]:
+    """Return what a page shows to this user, each with its key, style, sender and text."""
+    told = [
+        {
+            "key": str(one["id"]),
+            "style": STYLES.get(one["level"], "info"),
+            "sender": SENDERS.get(one["level"], "Announcement"),
+            "text": one["text"],
+            "dismissible": one["dismissible"],
+        }
+        for one in hub_state.ledger.announced(user, page)
+    ]
+    return told + (_windows(hub_state) if page in WINDOW_PAGES else [])
+
+
+def _windows(hub_state: HubState) -> list[dict[str, Any]]:
+    """Return the maintenance windows of all backends as announcements that cannot be closed."""
+    now = datetime.now().timestamp()
+    windows = [one for backend in hub_state.backends.values() for one in backend.maintenance()]
+    return [
+        {
+            "key": "",
+            "style": STYLES["maintenance"],
+            "sender": SENDERS["maintenance"],
+            "text": text_of(one, now),
+            "dismissible": False,
+        }
+        for one in sorted(windows, key=lambda one: one.begins)
+        if one.begins - AHEAD <= now < one.ends
+    ]
+
+
+def text_of(one: Maintenance, now: float) -> str:
+    """Return the sentence about a maintenance window, in the hub's local time."""
+    begins, ends = (datetime.fromtimestamp(at) for at in (one.begins, one.ends))
+    until = f"{ends:%H:%M}" if ends.date() == begins.date() else f"{ends:%d %B, %H:%M}"
+    where = "The cluster" if one.everywhere else "A part of the cluster"
+    if now >= one.begins:
+        return f"{where} is in maintenance: servers do not start there before {ends:%d %B, %H:%M}."
+    return (
+        f"{where} has maintenance on {begins:%A, %d %B, %H:%M} to {until}: servers that would run "
+        f"there past {begins:%H:%M} do not start before {until}."
+    )

@@ -1,0 +1,143 @@
+"""Record in the ledger what the site's operators announce, and who did what and when.
+
+The make targets write here as the hub's account, in a process of their own, and the hub's REST API
+writes here too. The hub reads the same tables, so that nothing is lost when it restarts.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from functools import cached_property
+from typing import Any
+
+from ...base.errors import BadInput
+from .announcement import Announcement
+
+MOST = 50  # announcements to all users that have not ended
+MOST_OF_USER = 20  # messages to one user that have not ended
+KEPT = 30 * 86400  # seconds that an ended announcement stays
+MESSAGE_LASTS = 7 * 86400  # seconds that a message without an end is shown
+ACTIONS = 10_000  # recorded actions of operators that stay
+
+ACTIVE = "(ends IS NULL OR ends > ?)"
+NOW = (
+    "SELECT * FROM announcements WHERE begins <= ? AND (ends IS NULL OR ends > ?) "
+    "AND user IN ('', ?) ORDER BY id"
+)
+
+
+class OperatorInLedger:
+    """Add the queries about announcements to the class Ledger, whose database this class uses."""
+
+    @cached_property
+    def _db(self) -> sqlite3.Connection:
+        raise NotImplementedError
+
+    def announce(self, one: Announcement, sender: str) -> int:
+        """Record an announcement, and return its number. Raises BadInput if there are too many."""
+        now = time.time()
+        most = MOST_OF_USER if one.user else MOST
+        ends = one.ends or (one.begins + MESSAGE_LASTS if one.user else None)
+        with self._transaction():
+            self._db.execute("DELETE FROM announcements WHERE ends < ?", (now - KEPT,))
+            counted = self._db.execute(
+                f"SELECT count(*) FROM announcements WHERE user = ? AND {ACTIVE}",  # noqa: S608
+                (one.user, now),
+            )
+            if counted.fetchone()[0] >= most:
+                remedy = "make announcements lists them, make announce_end ID=... ends one"
+                raise BadInput(f"there are {most} already", "announcements", remedy)
+            made = self._db.execute(
+                "INSERT INTO announcements "
+                "(text, level, pages, user, dismissible, begins, ends, sender, at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    one.text,
+                    one.level,
+                    json.dumps(one.pages),
+                    one.user,
+                    one.dismissible,
+                    one.begins,
+                    ends,
+                    sender,
+                    now,
+                ),
+            )
+            number = int(made.lastrowid or 0)
+            action = "message" if one.user else "announce"
+            self._note(sender, action, {"id": number, "user": one.user, "text": one.text})
+        return number
+
+    def announcements(self, now: float | None = None) -> list[dict[str, Any]]:
+        """Return the announcements that have not ended, also those that have not begun."""
+        now = time.time() if now is None else now
+        found = self._db.execute(
+            f"SELECT * FROM announcements WHERE {ACTIVE} ORDER BY id",  # noqa: S608
+            (now,),
+        )
+        return [_announcement(record) for record in found]
+
+    def announced(self, user: str, page: str, now: float | None = None) -> list[dict[str, Any]]:
+        """Return what this user sees now on this page; "" for somebody who is not logged in."""
+        now = time.time() if now is None else now
+        found = [_announcement(record) for record in self._db.execute(NOW, (now, now, user))]
+        return [one for one in found if page in one["pages"]]
+
+    def end_announcement(self, number: int, sender: str) -> bool:
+        """End an announcement now. Returns False if there is none of this number that is open."""
+        now = time.time()
+        with self._transaction():
+            changed = self._db.execute(
+                f"UPDATE announcements SET ends = ? WHERE id = ? AND {ACTIVE}",  # noqa: S608
+                (now, number, now),
+            )
+            if changed.rowcount:
+                self._note(sender, "announce_end", {"id": number})
+        return changed.rowcount == 1
+
+    def unlogged_actions(self) -> list[dict[str, Any]]:
+        """Return the actions of operators that the hub has not logged yet, and mark them."""
+        found = self._db.execute("SELECT * FROM actions WHERE logged IS NULL ORDER BY id LIMIT 100")
+        rows = [{**dict(record), "what": json.loads(record["what"])} for record in found]
+        if rows:
+            self._db.execute(
+                "UPDATE actions SET logged = ? WHERE logged IS NULL AND id <= ?",
+                (time.time(), rows[-1]["id"]),
+            )
+        return rows
+
+    def _note(self, who: str, action: str, what: dict[str, Any]) -> None:
+        """Record an action of an operator, and forget the oldest ones."""
+        self._db.execute(
+            "INSERT INTO actions (at, who, action, what) VALUES (?, ?, ?, ?)",
+            (time.time(), who, action, json.dumps(what)),
+        )
+        self._db.execute(
+            "DELETE FROM actions WHERE id <= (SELECT max(id) FROM actions) - ?", (ACTIONS,)
+        )
+
+    def _transaction(self) -> _Transaction:
+        return _Transaction(self._db)
+
+
+class _Transaction:
+    """Make all changes of a `with` block, or none if it raises an exception."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._db.execute("ROLLBACK" if kind else "COMMIT")
+
+
+def _announcement(record: sqlite3.Row) -> dict[str, Any]:
+    """Return an announcement as JSON types."""
+    columns = dict(record)
+    columns["pages"] = json.loads(columns["pages"])
+    columns["dismissible"] = bool(columns["dismissible"])
+    return columns

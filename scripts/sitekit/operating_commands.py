@@ -1,0 +1,56 @@
+"""Define the commands that look after a running site, a part of the table of commands."""
+
+from __future__ import annotations
+
+from .make_command import Command
+
+OPERATING: dict[str, Command] = {
+    "doctor": Command(
+        "say what is wrong with the site, causes first, and what mends it; change nothing",
+        "sitekit.operations.doctor.commands:doctor",
+        variables={
+            "CHECK": "ids or subjects of checks, with commas",
+            "USER": "the user with whose eyes the checks look",
+            "NODES": "1 also runs a short job of this user in each partition",
+            "JSON": "1 prints JSON",
+            "JUNIT": "a file for the result in JUnit's format",
+            "SECONDS": "the time limit; default: 30",
+            "OSV": "files or folders with advisories in the OSV format",
+        },
+        details="Exits with 0 if nothing needs attention, 1 for an error, 3 for warnings only.",
+    ),
+    "announce": Command(
+        "show a text on the hub's pages and in the lab, without a restart",
+        "sitekit.operations.running_hub.announce:announce",
+        root=True,
+        variables={
+            "TEXT": "the text, of at most 500 characters",
+            "FROM": "when it begins, such as 2026-12-01T09:00; default: now",
+            "UNTIL": "when it ends; default: when you end it",
+            "PAGES": "some of login,form,home,waiting,lab; default: all",
+            "LEVEL": "info (default), warning or maintenance",
+            "DISMISS": "0: users cannot close it",
+        },
+    ),
+    "announcements": Command(
+        "list the announcements that have not ended",
+        "sitekit.operations.running_hub.announce:announcements",
+        root=True,
+    ),
+    "announce_end": Command(
+        "end an announcement now",
+        "sitekit.operations.running_hub.announce:announce_end",
+        root=True,
+        variables={"ID": "its number, as `make announcements` prints it"},
+    ),
+    "message": Command(
+        "show a text to one user, or to all, on the hub's pages and in the lab",
+        "sitekit.operations.running_hub.announce:message",
+        root=True,
+        variables={
+            "USER": "the user",
+            "ALL": "1: all users, in place of USER",
+            "TEXT": "the text, of at most 500 characters",
+        },
+    ),
+}
