@@ -14,6 +14,7 @@ import secrets
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -45,7 +46,7 @@ class Unproven(Exception):
 @dataclass
 class Provider:
     """`people` by the cookie's value; `more` is added to each answer with a token. `host` is the name
-    or the address where it answers."""
+    or the address where it answers, after `pause` seconds."""
 
     port: int
     folder: Path
@@ -56,6 +57,7 @@ class Provider:
     codes: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict)
     access: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    pause: float = 0
     server: ThreadingHTTPServer | None = None
 
     @property
@@ -165,6 +167,7 @@ class Answers(BaseHTTPRequestHandler):
     provider: Provider
 
     def do_GET(self) -> None:
+        time.sleep(self.provider.pause)
         parts = urlsplit(self.path)
         self.provider.asked.append(parts.path)
         try:

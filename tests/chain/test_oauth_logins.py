@@ -248,6 +248,24 @@ def test_before_a_start_the_provider_is_asked_again(oidc: Site, provider: Provid
                 come_back()
 
 
+def test_a_slow_provider_delays_a_start_and_hides_it_from_nobody(
+    oidc: Site, provider: Provider
+) -> None:
+    """The form's answer leads to the page of a server that is starting, as when a class comes."""
+    with visiting(oidc, "ann") as ann:
+        ann.come()
+        provider.pause = 1.5  # JupyterHub redirects after one second
+        try:
+            answer = ann.choose("small")
+        finally:
+            provider.pause = 0
+        assert answer.status_code == 302
+        page = ann.http.get(answer.headers["location"])
+        assert page.status_code == 200 and "/server/progress" in page.text, page.text
+        assert list(ann.progress())[-1].get("ready")
+        ann.stop_and_wait()
+
+
 def test_the_secret_is_in_one_file_of_roots(oidc: Site) -> None:
     file = oidc.etc / "hub.env"
     status = file.stat()

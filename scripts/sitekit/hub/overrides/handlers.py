@@ -133,6 +133,23 @@ class FormHandler(SpawnHandler):
         with only_if_started(self, user_name, server_name):
             await super()._post(user_name, server_name, display_name)
 
+    async def _wrap_spawn_single_user(
+        self, user: User, server_name: str, *words: Any, **named: Any
+    ) -> None:
+        """Check the login first, so that the server is starting when the browser opens its page.
+
+        JupyterHub redirects the browser after a second, in which it must have checked the login and
+        begun the start (handlers/pages.py; jupyterhub#4244 is another race of this redirect). If a
+        provider or the directory of accounts takes longer, as when a class starts at once, the page
+        would say that the server is not running. A request checks a login only once (handlers/base.py,
+        refresh_auth), so JupyterHub does not repeat this check.
+        """
+        if await self.refresh_auth(user, force=True) is None:
+            raise web.HTTPError(403, f"auth has expired for {user.name}, login again")
+        if pending := user.spawners[server_name].pending:
+            raise web.HTTPError(400, f"{user.name} is pending {pending}")
+        await super()._wrap_spawn_single_user(user, server_name, *words, **named)
+
 
 class RootHandler(RootAPIHandler):
     """Remove the header that allows pages of every website to read this answer.
