@@ -1,4 +1,4 @@
-"""Answer a course's servers, which ask for the messages of its instructors."""
+"""Answer the requests by which the servers of a course fetch the messages of its instructors."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ MESSAGES = r"/api/sitekit/course/messages"
 
 
 class CourseMessagesHandler(ServersOwnHandler):
-    """Handle GET: the messages to all participants since this server was started.
-
-    A server learns only about the course that it was started for.
+    """Handle GET: return the messages to all participants since this server was started. A server
+    gets only the messages of the course for which it was started.
     """
 
     @web.authenticated

@@ -33,8 +33,8 @@ log = logging.getLogger("JupyterHub")
 
 
 class NoAccount(Exception):
-    """Report that a user has no account of the cluster for servers. The text tells the user the
-    reason, and what to do."""
+    """Report that a user has no cluster account for servers. The exception's text is shown to the
+    user, and contains the reason and the remedy."""
 
 
 class NotNow(NoAccount):

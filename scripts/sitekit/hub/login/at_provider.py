@@ -2,7 +2,8 @@
 
 This module contains what all providers have in common. The classes of the package oauthenticator
 send the requests to the provider. The class AtProvider decides who may log in. If an answer of the
-provider is not as expected, the user reads the reason. No token of the provider is stored on disk.
+provider has an unexpected form, the hub refuses the login and shows the user the reason. No token
+of the provider is stored on disk.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ class AtProvider(OAuthenticator):
             raise self.in_words(error) from error
 
     def in_words(self, error: Exception) -> Exception:
-        """Convert an exception to the HTTP error that tells the user why the login is refused."""
+        """Convert an exception to an HTTP error whose text contains the reason why the login is
+        refused."""
         service = service_of(self.site.login)
         if isinstance(error, Refusal):
             log.warning("Login refused: %s", error)

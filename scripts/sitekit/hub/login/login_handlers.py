@@ -1,4 +1,4 @@
-"""Redirect a browser to the provider for the login, and handle its return to the hub."""
+"""Redirect a browser to the login provider, and handle the provider's redirect back to the hub."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from jupyterhub.handlers.base import BaseHandler
 
 
 def ask_stale_users_to_log_in() -> None:
-    """Give all handlers the attribute that says whether a request came with a token.
+    """Add to all handlers the attribute that is true if a request came with an API token.
 
     JupyterHub sets the attribute only for requests with a token, but reads the attribute for all
     requests of users who have to log in again (handlers/base.py, refresh_auth). Without this

@@ -79,9 +79,8 @@ class ServerPageHandler(UserUrlHandler):
 
 
 async def notice_end(spawner: Any) -> None:
-    """Query Slurm, and tell JupyterHub at once if the server's job has ended.
-
-    Waits for Slurm at most CLEAN_UP_TIMEOUT.
+    """Query Slurm, and make JupyterHub clean up at once if the server's job has ended. Waits for
+    Slurm at most CLEAN_UP_TIMEOUT.
     """
     with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
         await asyncio.wait_for(_notice_end(spawner), CLEAN_UP_TIMEOUT)

@@ -27,8 +27,8 @@ from .server import Server
 
 
 class AdoptingSpawner(ProfilesSpawner):
-    """A spawner that starts servers with a child spawner, and that also manages servers that were
-    started before the hub was restarted."""
+    """Add to a spawner with a child spawner the methods that manage servers which were started
+    before the hub was restarted."""
 
     child_spawner: Server | None
     _spawn_future: asyncio.Future[str] | None
